@@ -1,0 +1,429 @@
+"""The cohort: which cases belong to whom, what is known of them and what is predicted; every check before compute.
+
+Splits into folds live in `splits.py`; the reading of table dialects in `tables.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from pydantic import Field, model_validator
+
+from radfuse.config import Section, nearest
+from radfuse.errors import InputError, Problem
+from radfuse.splits import Grouped, Split
+from radfuse.tables import Table, read_table, to_numbers
+
+
+class Outcome(Section):
+    """What is predicted."""
+
+    column: str
+    """Column of the cohort table."""
+    kind: Literal["binary"] = "binary"
+    positive: str | None = None
+    """Text of the event; None where the column holds 0 and 1."""
+
+
+class Categories(Section):
+    """A clinical column that holds words; its levels are declared, so that nothing is learned from the data."""
+
+    column: str
+    levels: tuple[str, ...] = Field(min_length=2)
+    """All allowed texts; the first is the reference."""
+
+
+class CohortConfig(Section):
+    """Where the cohort is and what its columns mean."""
+
+    table: Path
+    """CSV, TSV, Excel or parquet, a row per case; relative to the study file."""
+    case: str = "case_id"
+    """Column of the case's own id."""
+    patient: str = "patient_id"
+    """Column of the person: everything of one person stays in one fold."""
+    unit: tuple[str, ...] = Field(default=(), max_length=8)
+    """Columns that name what is predicted; empty: each case. Visits of a unit are joined."""
+    visit: str = "visit"
+    """Column of the visit; needed where a unit has several cases."""
+    site: str | None = None
+    images: dict[str, str] = {}
+    """Sequence name -> column of image paths, relative to the table."""
+    mask: str | None = None
+    """Column of manual segmentations; may be empty for some rows."""
+    clinical: tuple[str | Categories, ...] = ()
+    outcome: Outcome | None = None
+    exclude: dict[str, str] = {}
+    """Case id -> why it is left out."""
+    split: Split = Grouped()
+
+    @model_validator(mode="after")
+    def _outcome_is_no_input(self) -> CohortConfig:
+        outcome = self.outcome.column if self.outcome else None
+        if outcome is not None and outcome in self.clinical_columns:
+            raise ValueError(f"column {outcome!r} is both the outcome and a clinical column; remove it from `clinical`")
+        if outcome is not None and outcome in self.unit:
+            raise ValueError(f"column {outcome!r} is both the outcome and part of the unit")
+        return self
+
+    @property
+    def clinical_columns(self) -> tuple[str, ...]:
+        """Names of the clinical columns, with or without levels."""
+        return tuple(item if isinstance(item, str) else item.column for item in self.clinical)
+
+    @property
+    def unit_columns(self) -> tuple[str, ...]:
+        """Columns that name a unit of prediction."""
+        return self.unit or (self.case,)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image set at one visit."""
+
+    case_id: str
+    patient: str
+    unit: tuple[str, ...]
+    visit: str | None
+    images: dict[str, Path]
+    mask: Path | None
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Cases with unique ids and existing files.
+
+    Attributes:
+        config: what the columns mean.
+        cases: a row per case, index `case_id`; text columns patient, unit, visit, site and split as in the table,
+            clinical columns as float64 (levels one-hot as "column=level"), outcome as 0.0 or 1.0.
+        folder: what image paths are relative to.
+        warnings: findings that did not stop the reading.
+    """
+
+    config: CohortConfig
+    cases: pd.DataFrame
+    folder: Path
+    warnings: tuple[Problem, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __iter__(self) -> Iterator[Case]:
+        for case_id, row in self.cases.iterrows():
+            images = {
+                sequence: self.folder / row[column]
+                for sequence, column in self.config.images.items()
+                if row[column] is not None
+            }
+            mask = row[self.config.mask] if self.config.mask else None
+            yield Case(
+                str(case_id),
+                row[self.config.patient],
+                tuple(str(case_id) if name == self.config.case else row[name] for name in self.config.unit_columns),
+                row[self.config.visit] if self.config.visit in self.cases else None,
+                images,
+                self.folder / mask if mask is not None else None,
+            )
+
+    @property
+    def clinical_features(self) -> tuple[str, ...]:
+        """Names of the encoded clinical columns."""
+        return encoded_names(self.config)
+
+
+def encoded_names(config: CohortConfig) -> tuple[str, ...]:
+    """Return the names clinical columns have after encoding: "age", "gender=Male"."""
+    names: list[str] = []
+    for item in config.clinical:
+        names += [item] if isinstance(item, str) else [f"{item.column}={level}" for level in item.levels[1:]]
+    return tuple(names)
+
+
+def read_cohort(
+    table: str | Path | None = None,
+    config: CohortConfig | None = None,
+    *,
+    folder: Path | None = None,
+    labelled: bool = True,
+) -> Cohort:
+    """Read and check a cohort table.
+
+    Args:
+        table: path of the table; may be left out when `config` names it.
+        config: what the columns mean; None reads ids only.
+        folder: what `config.table` is relative to; the current folder when None.
+        labelled: False leaves the outcome and the split out (new patients).
+
+    Returns:
+        A cohort whose ids are unique and whose files exist.
+
+    Raises:
+        InputError: all faults at once, with their row numbers.
+    """
+    if config is None:
+        if table is None:
+            raise InputError("read_cohort needs a table or a config that names one")
+        config = CohortConfig(table=Path(table))
+    source = Path(table) if table is not None else (folder or Path()) / config.table
+    return _Reader(read_table(source), config, labelled).read()
+
+
+class _Reader:
+    """Collects every problem of one table before it gives up."""
+
+    def __init__(self, table: Table, config: CohortConfig, labelled: bool) -> None:
+        self.table = table
+        self.cells = table.cells
+        self.config = config
+        self.labelled = labelled
+        self.folder = table.path.parent
+        self.problems: list[Problem] = list(table.notes)
+        self.columns: dict[str, pd.Series] = {}
+
+    def problem(
+        self,
+        message: str,
+        index: int | None = None,
+        column: str | None = None,
+        severity: Literal["error", "warning"] = "error",
+    ) -> None:
+        row = int(index) + 2 if index is not None else None
+        self.problems.append(Problem(self.table.path.name, message, row, column, severity))
+
+    def read(self) -> Cohort:
+        config = self.config
+        if self._has(config.case, "cohort.case"):
+            self._exclude()
+            self._ids(config.case, unique=True)
+        if self._has(config.patient, "cohort.patient"):
+            self._ids(config.patient)
+        for name in config.unit:
+            if self._has(name, "cohort.unit"):
+                self._ids(name)
+        for name, setting in self._optional_columns():
+            if self._has(name, setting):
+                self.columns[name] = self._text(name)
+        if config.visit in self.cells and config.visit not in self.columns:
+            self.columns[config.visit] = self._text(config.visit)
+        for item in config.clinical:
+            name = item if isinstance(item, str) else item.column
+            if self._has(name, "cohort.clinical"):
+                self._numeric(name) if isinstance(item, str) else self._levels(item)
+        if self.labelled and config.outcome is not None and self._has(config.outcome.column, "cohort.outcome.column"):
+            self._outcome(config.outcome)
+        self._files()
+        self._units()
+        if self.labelled and config.patient in self.columns:
+            outcome = config.outcome.column if config.outcome else None
+            for finding in config.split.check(self._frame(), config.patient, outcome):
+                self.problem(finding.message, finding.index, finding.column)
+        if any(problem.severity == "error" for problem in self.problems):
+            raise InputError(self.problems)
+        cases = self._frame().set_index(config.case, drop=True)
+        cases.index.name = config.case
+        return Cohort(config, cases, self.folder, tuple(self.problems))
+
+    def _frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.columns, index=self.cells.index)
+
+    def _text(self, name: str) -> pd.Series:
+        return self.table.text(name).loc[self.cells.index]
+
+    def _optional_columns(self) -> list[tuple[str, str]]:
+        config = self.config
+        wanted = [(column, f"cohort.images.{sequence}") for sequence, column in config.images.items()]
+        if config.mask:
+            wanted.append((config.mask, "cohort.mask"))
+        if config.site:
+            wanted.append((config.site, "cohort.site"))
+        if self.labelled:
+            wanted += [(column, "cohort.split.column") for column in config.split.columns]
+        return wanted
+
+    def _has(self, name: str, setting: str) -> bool:
+        if name in self.cells:
+            return True
+        self.problem(f"there is no column {name!r} ({setting}){nearest(name, map(str, self.cells.columns))}")
+        return False
+
+    def _exclude(self) -> None:
+        ids = self._text(self.config.case)
+        for case_id in self.config.exclude:
+            if case_id not in set(ids):
+                self.problem(f"cohort.exclude names {case_id!r}, which is no {self.config.case}{nearest(case_id, ids.dropna())}")
+        self.cells = self.cells[~ids.isin(list(self.config.exclude))]
+
+    def _ids(self, name: str, unique: bool = False) -> None:
+        values = self.columns[name] = self._text(name)
+        for index in values.index[values.isna()]:
+            self.problem("the id is missing", index, name)
+        if unique:
+            for value, group in values.dropna().groupby(values.dropna(), sort=False):
+                if len(group) > 1:
+                    rows = ", ".join(str(int(index) + 2) for index in group.index)
+                    self.problem(f"id {value!r} stands in rows {rows}; ids must be unique", group.index[1], name)
+
+    def _numeric(self, name: str) -> None:
+        numbers, wrong = to_numbers(self.cells[name])
+        text = self._text(name)
+        levels = sorted(set(text[wrong]))
+        if wrong.sum() > 3 and wrong.sum() > 0.5 * text.notna().sum():
+            listed = ", ".join(map(repr, levels[:6])) + (", ..." if len(levels) > 6 else "")
+            mend = f"declare it as {{column: {name}, levels: [{', '.join(levels[:6])}]}} under cohort.clinical"
+            self.problem(f"holds words ({listed}), not numbers; {mend}", None, name)
+        else:
+            for index in text.index[wrong]:
+                self.problem(f"{text[index]!r} is not a number; correct it, or leave the cell empty", index, name)
+        infinite = numbers.isin([float("inf"), float("-inf")])
+        for index in numbers.index[infinite]:
+            self.problem(f"the value is infinite ({text[index]}); correct it, or leave the cell empty", index, name)
+        if self.labelled:
+            if text.isna().all():
+                self.problem("the column holds no value; fill it, or remove it from cohort.clinical", None, name)
+            elif not wrong.any() and numbers.nunique() == 1 and len(numbers) > 1:
+                self.problem("every value is the same; it cannot inform a model", None, name, "warning")
+        self.columns[name] = numbers
+
+    def _levels(self, item: Categories) -> None:
+        text = self._text(item.column)
+        for index in text.index[text.notna() & ~text.isin(item.levels)]:
+            known = ", ".join(map(repr, item.levels))
+            self.problem(f"{text[index]!r} is none of the declared levels ({known})", index, item.column)
+        if self.labelled and text.isna().all():
+            self.problem("the column holds no value; fill it, or remove it from cohort.clinical", None, item.column)
+        for level in item.levels[1:]:
+            self.columns[f"{item.column}={level}"] = (text == level).astype("float64").where(text.notna())
+
+    def _outcome(self, outcome: Outcome) -> None:
+        text = self._text(outcome.column)
+        for index in text.index[text.isna()]:
+            self.problem("the outcome is missing; fill it, or list the case under cohort.exclude", index, outcome.column)
+        found = sorted(set(text.dropna()))
+        if outcome.positive is not None:
+            values = (text == outcome.positive).astype("float64").where(text.notna())
+            if outcome.positive not in found and found:
+                self.problem(
+                    f"no row holds the event {outcome.positive!r} (cohort.outcome.positive){nearest(outcome.positive, found)}",
+                    None,
+                    outcome.column,
+                )
+                return
+            if len(found) > 2:
+                listed = ", ".join(map(repr, found[:8]))
+                self.problem(f"a binary outcome has two values; found {len(found)}: {listed}", None, outcome.column)
+        else:
+            values, wrong = to_numbers(self.cells[outcome.column])
+            if wrong.any() and len(found) == 2:
+                mend = f"say which is the event: cohort.outcome.positive: {found[1]}"
+                self.problem(f"holds the words {found[0]!r} and {found[1]!r}; {mend}", None, outcome.column)
+                return
+            odd = wrong | (values.notna() & ~values.isin([0.0, 1.0]))
+            for index in values.index[odd]:
+                self.problem(f"a binary outcome is 0 or 1; found {text[index]!r}", index, outcome.column)
+            if odd.any():
+                return
+        if len(found) == 1 and len(text) > 1:
+            self.problem(f"every case has the outcome {found[0]!r}; there is nothing to tell apart", None, outcome.column)
+        self.columns[outcome.column] = values
+
+    def _files(self) -> None:
+        used: dict[Path, list[tuple[int, str]]] = defaultdict(list)
+        kinds = {column: "image" for column in self.config.images.values()}
+        if self.config.mask:
+            kinds[self.config.mask] = "mask"
+        for column, kind in kinds.items():
+            if column not in self.columns:
+                continue
+            for index, value in self.columns[column].items():
+                if value is None:
+                    if kind == "image":
+                        self.problem("the image path is missing", index, column)
+                    continue
+                path = self.folder / value
+                if not path.exists():
+                    self.problem(f"no file {value} (looked in {self.folder.resolve()})", index, column)
+                elif kind == "image":
+                    used[path.resolve()].append((index, column))
+        self._same_content(used)
+
+    def _same_content(self, used: dict[Path, list[tuple[int, str]]]) -> None:
+        """Find images that stand under two cases, by path or by content."""
+        if self.config.case not in self.columns:
+            return
+        by_size: dict[int, list[Path]] = defaultdict(list)
+        for path in used:
+            if path.is_file():
+                by_size[path.stat().st_size].append(path)
+        by_content: dict[object, list[Path]] = defaultdict(list)
+        for path in used:
+            alone = not path.is_file() or len(by_size[path.stat().st_size]) == 1
+            by_content[path if alone else file_digest(path)].append(path)
+        ids = self.columns[self.config.case]
+        for paths in by_content.values():
+            places = [place for path in paths for place in used[path]]
+            first, column = places[0]
+            for index, other in places[1:]:
+                if index != first:
+                    self.problem(
+                        f"the image of {ids[index]!r} is the image of {ids[first]!r} (row {int(first) + 2}) by content; "
+                        f"one image under two ids leaks between folds: list one under cohort.exclude",
+                        index,
+                        other,
+                    )
+
+    def _units(self) -> None:
+        config = self.config
+        needed = {*config.unit_columns, config.patient}
+        if not needed <= set(self.columns) or config.case in config.unit_columns:
+            return
+        frame = self._frame()
+        for unit, rows in frame.groupby(list(config.unit_columns), sort=False):
+            name = "/".join(map(str, unit))
+            self._one_unit(name, rows)
+
+    def _one_unit(self, name: str, rows: pd.DataFrame) -> None:
+        config = self.config
+        first = rows.index[0]
+        for index in rows.index[rows[config.patient] != rows.loc[first, config.patient]]:
+            self.problem(
+                f"unit {name} belongs to {rows.loc[first, config.patient]!r} (row {int(first) + 2}) and to "
+                f"{rows.loc[index, config.patient]!r}; add {config.patient!r} to cohort.unit",
+                index,
+                config.patient,
+            )
+        if len(rows) == 1:
+            return
+        if config.visit not in rows:
+            self.problem(
+                f"unit {name} has {len(rows)} cases but the table has no visit column {config.visit!r} (cohort.visit)",
+                rows.index[1],
+            )
+        else:
+            for index in rows.index[rows[config.visit].isna()]:
+                self.problem(f"unit {name} has {len(rows)} cases, so each needs its visit", index, config.visit)
+            for index in rows.index[rows[config.visit].duplicated() & rows[config.visit].notna()]:
+                self.problem(
+                    f"unit {name} has two cases at visit {rows.loc[index, config.visit]!r}", index, config.visit
+                )
+        outcome = config.outcome.column if config.outcome else None
+        if outcome in rows:
+            differing = rows[outcome].notna() & (rows[outcome] != rows.loc[first, outcome])
+            for index in rows.index[differing]:
+                self.problem(f"unit {name} has another outcome in row {int(first) + 2}", index, outcome)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hex digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+

@@ -1,0 +1,217 @@
+"""Closed, typed configuration: the Section base, YAML reading, overrides, and errors that name the nearest key."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from radfuse.errors import InputError, Problem
+
+
+class Section(BaseModel):
+    """A frozen group of settings that rejects unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+SectionType = TypeVar("SectionType", bound=Section)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?" for the closest known name, or the list of known names."""
+    names = sorted({str(item) for item in known})
+    lowered = {item.lower(): item for item in names}
+    close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {lowered[close[0]]!r}?"
+    if not names:
+        return ""
+    shown = ", ".join(repr(item) for item in names[:12])
+    return f"; known: {shown}{', ...' if len(names) > 12 else ''}"
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping.
+
+    Raises:
+        InputError: the file is missing, is not UTF-8, is not YAML, or is not a mapping.
+    """
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not a study file; did you mean {path / 'study.yaml'}?")
+    if not path.is_file():
+        siblings = [item.name for item in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise InputError(f"no file {path}{nearest(path.name, siblings)}")
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise InputError(f"{path}{line}: not valid YAML ({reason})") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds {type(content).__name__}, not a mapping of settings such as 'name: my_study'")
+    return content
+
+
+def to_yaml(content: Mapping[str, Any]) -> str:
+    """Return a mapping as YAML text, keys in their own order."""
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    stream = io.StringIO()
+    yaml.dump(dict(content), stream)
+    return stream.getvalue()
+
+
+def apply_overrides(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return a copy of `content` with each "dotted.path=value" put in; list items are addressed by number.
+
+    Raises:
+        InputError: an override has no "=", or its path leads through something that is neither mapping nor list.
+    """
+    result: Any = _copy(content)
+    for override in overrides:
+        dotted, equals, text = override.partition("=")
+        if not equals or not dotted.strip():
+            raise InputError(f"--set {override!r} is not KEY=VALUE, for example --set fusion.inner_folds=3")
+        keys = dotted.strip().split(".")
+        try:
+            value = YAML(typ="safe", pure=True).load(text)
+        except YAMLError as error:
+            raise InputError(f"--set {override!r}: the value is not valid YAML") from error
+        place = result
+        for depth, key in enumerate(keys[:-1]):
+            place = _step(place, key, keys[: depth + 1], override)
+        last = keys[-1]
+        if isinstance(place, list):
+            place[_index(place, last, keys, override)] = value
+        else:
+            place[last] = value
+    return dict(result)
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copy(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_copy(item) for item in value]
+    return value
+
+
+def _step(place: Any, key: str, path: list[str], override: str) -> Any:
+    if isinstance(place, list):
+        return place[_index(place, key, path, override)]
+    found = place.setdefault(key, {})
+    if found is None:
+        found = place[key] = {}
+    if not isinstance(found, (dict, list)):
+        raise InputError(f"--set {override!r}: {'.'.join(path)} is {found!r}, which has no settings inside")
+    return found
+
+
+def _index(place: list[Any], key: str, path: list[str], override: str) -> int:
+    if not key.isdigit() or int(key) >= len(place):
+        raise InputError(f"--set {override!r}: {'.'.join(path)} must be a number from 0 to {len(place) - 1}")
+    return int(key)
+
+
+def build(section: type[SectionType], content: Mapping[str, Any], where: str) -> SectionType:
+    """Validate `content` as `section`.
+
+    Raises:
+        InputError: one problem per fault, each with its dotted path; an unknown key names the nearest valid one.
+    """
+    try:
+        return section.model_validate(_copy(content))
+    except ValidationError as error:
+        raise InputError([_problem(section, fault, where) for fault in error.errors()]) from error
+
+
+def _problem(section: type[Section], fault: Any, where: str) -> Problem:
+    dotted, siblings = _locate(section, fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        message = f"unknown setting{nearest(str(fault['loc'][-1]), siblings)}"
+    elif fault["type"] == "missing":
+        message = "this setting is required"
+    elif fault["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        context = fault["ctx"]
+        tags = [tag.strip(" '") for tag in context.get("expected_tags", "").split(",") if tag.strip()]
+        if fault["type"] == "union_tag_invalid":
+            message = f"unknown kind {context['tag']!r}{nearest(context['tag'], tags)}"
+        else:
+            message = "needs a 'kind', for example {kind: ...}"
+    elif fault["type"] == "literal_error":
+        choices = [choice.strip(" '") for choice in fault["ctx"]["expected"].replace(" or ", ", ").split(",")]
+        message = f"{fault['input']!r} is not one of {', '.join(choices)}{_only_close(fault['input'], choices)}"
+    else:
+        message = f"{fault['msg'].removeprefix('Value error, ')}; found {fault['input']!r}"
+    return Problem(where, f"{dotted}: {message}" if dotted else message)
+
+
+def _only_close(value: object, choices: list[str]) -> str:
+    hint = nearest(str(value), choices)
+    return hint if "did you mean" in hint else ""
+
+
+def _locate(section: type[Section], location: Sequence[int | str]) -> tuple[str, list[str]]:
+    """Return the dotted path as the user wrote it (without union tags) and the valid names beside its last key."""
+    shown: list[str] = []
+    siblings: list[str] = []
+    current: Any = section
+    for key in location:
+        models = _models(current)
+        tagged = [model for model in models if _tag(model) == key]
+        if tagged and len(models) > 1:
+            current = tagged[0]
+            continue
+        if isinstance(key, str) and key in {model.__name__ for model in models}:
+            current = next(model for model in models if model.__name__ == key)
+            continue
+        if isinstance(key, str) and ("[" in key or key in {"str", "int", "float", "bool", "function-before"}):
+            continue  # pydantic's name for a member of a plain union
+        shown.append(str(key))
+        fields = {name: field for model in models for name, field in model.model_fields.items()}
+        siblings = list(fields)
+        if isinstance(key, str) and key in fields:
+            field = fields[key]
+            current = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+        else:
+            current = _element(current)
+    return ".".join(shown), siblings
+
+
+def _members(annotation: Any) -> list[Any]:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _members(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return [member for argument in get_args(annotation) for member in _members(argument)]
+    return [annotation]
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    return [member for member in _members(annotation) if isinstance(member, type) and issubclass(member, BaseModel)]
+
+
+def _tag(model: type[BaseModel]) -> object:
+    kind = model.model_fields.get("kind")
+    return get_args(kind.annotation)[0] if kind is not None and get_args(kind.annotation) else None
+
+
+def _element(annotation: Any) -> Any:
+    """Return what a list, tuple or mapping annotation holds."""
+    for member in _members(annotation):
+        arguments = [argument for argument in get_args(member) if argument is not Ellipsis]
+        if arguments:
+            return arguments[-1]
+    return None

@@ -1,0 +1,60 @@
+"""What can go wrong, as one tree; every message says what was found, where, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+
+class RadfuseError(Exception):
+    """Anything radfuse raises on purpose."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding about an input.
+
+    Attributes:
+        where: file, or dotted path in the study.
+        message: what was found and how to mend it.
+        row: row of the table as a spreadsheet numbers it (the header is row 1); None for the whole file.
+        column: the column concerned; None for the whole row or file.
+        severity: an error stops the study, a warning is shown and reported.
+    """
+
+    where: str
+    message: str
+    row: int | None = None
+    column: str | None = None
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        row = f", row {self.row}" if self.row is not None else ""
+        column = f", column {self.column!r}" if self.column is not None else ""
+        return f"{self.where}{row}{column}: {self.message}"
+
+
+class InputError(RadfuseError):
+    """A file, a table or a config is not usable; nothing was computed."""
+
+    def __init__(self, problems: str | Problem | Iterable[Problem]) -> None:
+        if isinstance(problems, str):
+            self.problems: tuple[Problem, ...] = ()
+            super().__init__(problems)
+            return
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class CaseError(RadfuseError):
+    """One piece of the work failed (a case, a family in a fold); the rest goes on."""
+
+    def __init__(self, item: str, message: str) -> None:
+        self.item = item
+        self.message = message
+        super().__init__(f"{item}: {message}")
+
+
+class RunError(RadfuseError):
+    """The machine stopped the work (full disk, no permission); what was finished stays finished."""

@@ -1,0 +1,268 @@
+"""Splits into training and test units; a patient is never on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, model_validator
+
+from radfuse.config import Section
+from radfuse.errors import InputError
+from radfuse.tables import to_numbers
+
+
+class Fold(NamedTuple):
+    """One split: positions of units, disjoint in patients."""
+
+    name: str
+    train: np.ndarray
+    test: np.ndarray
+
+
+class Finding(NamedTuple):
+    """What a split finds wrong with a cohort table; `index` as in the table."""
+
+    message: str
+    index: int | None
+    column: str | None
+
+
+class Grouped(Section):
+    """K folds of patients, with like shares of the outcome."""
+
+    kind: Literal["grouped"] = "grouped"
+    folds: int = Field(default=5, ge=2)
+    stratified: bool = True
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Table columns the split reads."""
+        return ()
+
+    def check(self, frame: pd.DataFrame, patient: str, outcome: str | None) -> Iterator[Finding]:
+        """Yield what makes the split impossible: fewer patients, or fewer events, than folds."""
+        if frame[patient].nunique() < self.folds:
+            yield Finding(f"{frame[patient].nunique()} patients cannot fill {self.folds} folds (cohort.split.folds)", None, None)
+        elif outcome in frame:
+            counts = frame.dropna(subset=[outcome]).groupby(outcome)[patient].nunique()
+            if len(counts) == 2 and counts.min() < self.folds:
+                rarer = "an event" if counts.idxmin() == 1 else "no event"
+                mend = "; lower cohort.split.folds" if counts.min() >= 2 else ""
+                yield Finding(
+                    f"{counts.min()} patients have {rarer}, fewer than the {self.folds} folds, so some fold would "
+                    f"hold one class only{mend}",
+                    None,
+                    outcome,
+                )
+
+    def folds_of(self, units: pd.DataFrame, patient: str, outcome: str | None, seed: int) -> list[Fold]:
+        """Return K folds; `units` has a row per unit and a default index."""
+        from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
+        groups = units[patient].to_numpy()
+        if self.stratified and outcome is not None:
+            splitter = StratifiedGroupKFold(self.folds, shuffle=True, random_state=seed)
+            parts = splitter.split(units, units[outcome].to_numpy(), groups)
+        else:
+            parts = GroupKFold(self.folds, shuffle=True, random_state=seed).split(units, groups=groups)
+        return [Fold(str(number), train, test) for number, (train, test) in enumerate(parts, start=1)]
+
+
+class Holdout(Section):
+    """One test set of patients drawn at random, with a like share of the outcome."""
+
+    kind: Literal["holdout"] = "holdout"
+    test_fraction: float = Field(default=0.25, gt=0, lt=1)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Table columns the split reads."""
+        return ()
+
+    def check(self, frame: pd.DataFrame, patient: str, outcome: str | None) -> Iterator[Finding]:
+        """Yield what makes the split impossible: fewer than two patients of a class."""
+        yield from Grouped(folds=2).check(frame, patient, outcome)
+
+    def folds_of(self, units: pd.DataFrame, patient: str, outcome: str | None, seed: int) -> list[Fold]:
+        """Return one fold whose test patients are about `test_fraction` of each class."""
+        generator = np.random.default_rng(seed)
+        labels = units.groupby(patient, sort=True)[outcome].max() if outcome else units.groupby(patient).size() * 0
+        chosen: list[str] = []
+        for _, members in labels.groupby(labels):
+            count = min(max(round(self.test_fraction * len(members)), 1), max(len(members) - 1, 1))
+            chosen += list(generator.choice(members.index.to_numpy(), size=count, replace=False))
+        return [_fold("holdout", units[patient].isin(chosen).to_numpy())]
+
+
+class Temporal(Section):
+    """Train on earlier patients, test on later ones; a patient counts at the first date."""
+
+    kind: Literal["temporal"] = "temporal"
+    column: str
+    """Dates (2019-05-31) or numbers."""
+    test_from: str | None = None
+    """First date of the test set; None takes the latest `test_fraction` of patients."""
+    test_fraction: float = Field(default=0.3, gt=0, lt=1)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Table columns the split reads."""
+        return (self.column,)
+
+    def check(self, frame: pd.DataFrame, patient: str, outcome: str | None) -> Iterator[Finding]:
+        """Yield dates that cannot be read, and a date that leaves one side empty."""
+        if self.column not in frame:
+            return
+        times = _times(frame[self.column])
+        for index in frame.index[times.isna()]:
+            found = frame.loc[index, self.column]
+            yield Finding(f"{found!r} is no date; write 2019-05-31, or a number", index, self.column)
+        if self.test_from is not None:
+            start = _times(pd.Series([self.test_from], dtype=object)).iloc[0]
+            if np.isnan(start):
+                yield Finding(f"cohort.split.test_from {self.test_from!r} is no date", None, None)
+            elif not times.isna().any():
+                share = (times.groupby(frame[patient]).min() >= start).mean()
+                if share in (0.0, 1.0):
+                    side = "training" if share == 1.0 else "test"
+                    yield Finding(f"cohort.split.test_from {self.test_from!r} leaves the {side} set empty", None, self.column)
+
+    def folds_of(self, units: pd.DataFrame, patient: str, outcome: str | None, seed: int) -> list[Fold]:
+        """Return one fold: earlier patients train, later ones test."""
+        first = _times(units[self.column]).groupby(units[patient]).min()
+        if self.test_from is not None:
+            start = _times(pd.Series([self.test_from], dtype=object)).iloc[0]
+        else:
+            start = np.quantile(first, 1 - self.test_fraction, method="higher")
+        return [_fold("later", units[patient].isin(first.index[first >= start]).to_numpy())]
+
+
+class LeaveSiteOut(Section):
+    """Each site in turn is the test set."""
+
+    kind: Literal["leave_site_out"] = "leave_site_out"
+    column: str = "site"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Table columns the split reads."""
+        return (self.column,)
+
+    def check(self, frame: pd.DataFrame, patient: str, outcome: str | None) -> Iterator[Finding]:
+        """Yield patients seen at two sites, missing sites, and a single site."""
+        yield from _one_value_each(frame, patient, self.column)
+        if self.column in frame and frame[self.column].nunique() == 1:
+            yield Finding("all cases are of one site; none can be left out", None, self.column)
+
+    def folds_of(self, units: pd.DataFrame, patient: str, outcome: str | None, seed: int) -> list[Fold]:
+        """Return a fold per site, in the order of their names."""
+        return [_fold(site, (units[self.column] == site).to_numpy()) for site in sorted(units[self.column].unique())]
+
+
+class ByColumn(Section):
+    """The folds stand in the table: each value is a test fold, or the values are "train" and "test"."""
+
+    kind: Literal["column"] = "column"
+    column: str = "fold"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Table columns the split reads."""
+        return (self.column,)
+
+    def check(self, frame: pd.DataFrame, patient: str, outcome: str | None) -> Iterator[Finding]:
+        """Yield patients in two splits, missing values, and a single value."""
+        yield from _one_value_each(frame, patient, self.column)
+        if self.column in frame and frame[self.column].nunique() == 1:
+            yield Finding("all cases are in one split; two or more are needed", None, self.column)
+
+    def folds_of(self, units: pd.DataFrame, patient: str, outcome: str | None, seed: int) -> list[Fold]:
+        """Return a fold per value, or the one of train and test."""
+        values = units[self.column]
+        names = ["test"] if set(values) == {"train", "test"} else sorted(values.unique())
+        return [_fold(name, (values == name).to_numpy()) for name in names]
+
+
+Split = Annotated[Grouped | Holdout | Temporal | LeaveSiteOut | ByColumn, Field(discriminator="kind")]
+
+
+def make_folds(split: Split, units: pd.DataFrame, patient: str, outcome: str, seed: int) -> list[Fold]:
+    """Return the folds of a study and check that each can be trained.
+
+    Args:
+        split: how to split.
+        units: a row per unit, default index, columns `patient`, `outcome` and what the split reads.
+        patient: column of the person.
+        outcome: column of the outcome, 0 or 1.
+        seed: of the shuffling.
+
+    Raises:
+        InputError: a training side would hold one class only.
+    """
+    folds = split.folds_of(units, patient, outcome, seed)
+    for fold in folds:
+        if units[outcome].iloc[fold.train].nunique() < 2:
+            raise InputError(
+                f"without fold {fold.name!r} the training set holds one outcome only "
+                f"({len(fold.train)} units); choose another cohort.split"
+            )
+        shared = set(units[patient].iloc[fold.train]) & set(units[patient].iloc[fold.test])
+        if shared:
+            raise InputError(f"fold {fold.name!r} would hold patient {min(shared)!r} on both sides")
+    return folds
+
+
+def _fold(name: str, test: np.ndarray) -> Fold:
+    return Fold(name, np.flatnonzero(~test), np.flatnonzero(test))
+
+
+def _times(values: pd.Series) -> pd.Series:
+    """Return dates or numbers as float64; NaN where a cell is neither."""
+    numbers, wrong = to_numbers(values)
+    if not wrong.any():
+        return numbers
+    dates = pd.to_datetime(values, errors="coerce", format="ISO8601")
+    return (dates - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
+
+
+def _one_value_each(frame: pd.DataFrame, patient: str, column: str) -> Iterator[Finding]:
+    if column not in frame:
+        return
+    for index in frame.index[frame[column].isna()]:
+        yield Finding("the value is missing; the split needs one for each case", index, column)
+    for person, values in frame.dropna(subset=[column]).groupby(patient, sort=False)[column]:
+        for index in values.index[values != values.iloc[0]]:
+            yield Finding(
+                f"patient {person!r} is in split {values.iloc[0]!r} (row {int(values.index[0]) + 2}) and in "
+                f"{values[index]!r}; a patient belongs to one",
+                index,
+                column,
+            )
+
+
+class InnerSplit(NamedTuple):
+    """Inner folds of a training set, as positions within it."""
+
+    train: np.ndarray
+    test: np.ndarray
+
+
+def inner_folds(patients: np.ndarray, outcome: np.ndarray, folds: int, seed: int) -> list[InnerSplit]:
+    """Return stratified folds by patient inside a training set, fewer where events are few.
+
+    Raises:
+        ValueError: fewer than two patients have the rarer outcome.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    per_class = [len(set(patients[outcome == value])) for value in (0, 1)]
+    count = min(folds, *per_class)
+    if count < 2:
+        raise ValueError(
+            f"{per_class[1]} patients with an event and {per_class[0]} without are too few for an inner cross-validation"
+        )
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    return [InnerSplit(train, test) for train, test in splitter.split(outcome, outcome, patients)]
