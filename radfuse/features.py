@@ -1,0 +1,248 @@
+"""FeatureTable: numbers per case or unit, with names, units and provenance; parquet and CSV, ours and the user's."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radfuse.config import Section, nearest
+from radfuse.errors import InputError, Problem
+from radfuse.tables import Table, read_table, to_numbers
+
+_METADATA = b"radfuse"
+_MANY = 8
+
+
+class FeatureSource(Section):
+    """A finished feature table."""
+
+    table: Path | None = None
+    """CSV, TSV, Excel or parquet, relative to the study file; None: the cohort table itself."""
+    columns: tuple[str, ...] = ()
+    """Names or patterns such as "MR_*"; empty: all that are neither ids nor used by the cohort."""
+    exclude: tuple[str, ...] = ()
+    """Names or patterns to leave out."""
+    allow_missing: bool = False
+    """True imputes the whole row of a case that the table lacks; False makes it an error."""
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Numbers with their names.
+
+    Attributes:
+        values: float64, a row per id, a column per feature; missing is NaN, nothing is infinite. The index holds the
+            ids as text and is named after the id columns (a MultiIndex where there are several).
+        units: feature -> physical unit, where known.
+        provenance: how the table came to be.
+    """
+
+    values: pd.DataFrame
+    units: Mapping[str, str] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.values.columns.is_unique:
+            twice = sorted(set(self.values.columns[self.values.columns.duplicated()]))
+            raise InputError(f"features of the same name: {', '.join(twice[:_MANY])}")
+        if not self.values.index.is_unique:
+            twice = self.values.index[self.values.index.duplicated()]
+            raise InputError(f"ids of the same name: {', '.join(map(str, twice[:_MANY]))}")
+        if np.isinf(self.values.to_numpy(dtype="float64")).any():
+            raise InputError("a feature table holds infinite values; make them missing (NaN)")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Feature names, in column order."""
+        return tuple(map(str, self.values.columns))
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Names of the id columns."""
+        return tuple(map(str, self.values.index.names))
+
+    def to_parquet(self, path: Path) -> None:
+        """Write values, units and provenance into one parquet file."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.Table.from_pandas(self.values.reset_index(), preserve_index=False)
+        meta = {"ids": self.ids, "units": dict(self.units), "provenance": dict(self.provenance)}
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), _METADATA: json.dumps(meta).encode()})
+        pq.write_table(table, path)
+
+    def to_csv(self, path: Path) -> None:
+        """Write ids and values as CSV; floats with all their digits."""
+        self.values.to_csv(path)
+
+    @classmethod
+    def from_parquet(cls, path: Path) -> FeatureTable:
+        """Read what `to_parquet` wrote.
+
+        Raises:
+            InputError: the file was not written by `to_parquet`.
+        """
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(path)
+        meta = json.loads((table.schema.metadata or {}).get(_METADATA, b"null"))
+        if meta is None:
+            raise InputError(f"{path} is not a radfuse feature table; read it with read_features")
+        return cls(table.to_pandas().set_index(list(meta["ids"])), meta["units"], meta["provenance"])
+
+
+def read_features(
+    path: str | Path,
+    ids: Sequence[Sequence[str]] = (("case_id",),),
+    source: FeatureSource | None = None,
+    reserved: Collection[str] = (),
+) -> tuple[FeatureTable, list[Problem]]:
+    """Read a user's feature table.
+
+    Args:
+        path: the file.
+        ids: the sets of columns that may name a row, best first: the case, then the unit.
+        source: which columns are features.
+        reserved: columns that are never features (the outcome, clinical columns).
+
+    Returns:
+        The table and its warnings.
+
+    Raises:
+        InputError: all faults at once: no id column, ids missing or twice, cells that are no finite number.
+    """
+    table = read_table(path)
+    problems = list(table.notes)
+    where = table.path.name
+    key = next((tuple(names) for names in ids if all(name in table.cells for name in names)), None)
+    if key is None:
+        wanted = " or ".join(" + ".join(map(repr, names)) for names in ids)
+        raise InputError(
+            [*problems, Problem(where, f"needs the column {wanted}{nearest(ids[0][0], map(str, table.cells.columns))}")]
+        )
+    problems += _check_ids(table, key)
+    names = _choose(table, source or FeatureSource(), {*key, *(name for group in ids for name in group), *reserved}, problems)
+    values = _numbers(table, names, problems)
+    if any(problem.severity == "error" for problem in problems):
+        raise InputError(problems)
+    texts = [table.text(name) for name in key]
+    values.index = (
+        pd.Index(texts[0], name=key[0], dtype=object) if len(key) == 1 else pd.MultiIndex.from_arrays(texts, names=key)
+    )
+    for first, second in equal_rows(values):
+        problems.append(
+            Problem(
+                where,
+                f"{second!r} has the very values of {first!r} in all {values.shape[1]} features: one scan under two ids "
+                f"leaks between folds. Leave one out: cohort.exclude: {{{second}: same scan as {first}}}",
+                table.rows[values.index.get_loc(second)],
+            )
+        )
+    return FeatureTable(values, {}, {"source": where}), problems
+
+
+def equal_rows(values: pd.DataFrame, min_columns: int = 10) -> Iterator[tuple[Any, Any]]:
+    """Yield pairs of ids whose rows are equal; nothing below `min_columns`, where equality may be chance."""
+    if values.shape[1] < min_columns:
+        return
+    filled = values[values.notna().any(axis=1)]
+    keys = pd.util.hash_pandas_object(filled, index=False).to_numpy()
+    first: dict[int, int] = {}
+    for position, key in enumerate(keys):
+        seen = first.setdefault(key, position)
+        if seen != position and filled.iloc[seen].equals(filled.iloc[position]):
+            yield filled.index[seen], filled.index[position]
+
+
+def at_visit(feature: str, visit: str) -> str:
+    """Return the feature's name at a visit: "dess/tibia/x" at V00 is "dess@V00/tibia/x"; "x" is "x@V00"."""
+    sequence, slash, rest = feature.partition("/")
+    return f"{sequence}@{visit}{slash}{rest}"
+
+
+def _check_ids(table: Table, key: tuple[str, ...]) -> list[Problem]:
+    where = table.path.name
+    frame = pd.DataFrame({name: table.text(name) for name in key})
+    problems = []
+    for name in key:
+        problems += [
+            Problem(where, "the id is missing", int(index) + 2, name) for index in frame.index[frame[name].isna()]
+        ]
+    for index in frame.index[frame.duplicated() & frame.notna().all(axis=1)]:
+        same = frame.index[(frame == frame.loc[index]).all(axis=1)][0]
+        shown = "/".join(frame.loc[index])
+        problems.append(Problem(where, f"id {shown!r} stands in row {int(same) + 2} too", int(index) + 2, key[0]))
+    return problems
+
+
+def _choose(table: Table, source: FeatureSource, taken: Collection[str], problems: list[Problem]) -> list[str]:
+    where = table.path.name
+    available = [str(name) for name in table.cells.columns if name not in taken]
+    for pattern in (*source.columns, *source.exclude):
+        if not fnmatch.filter(available, pattern) and pattern not in available:
+            role = "is an id or cohort column, not a feature" if pattern in taken else "matches no column"
+            problems.append(Problem(where, f"{pattern!r} {role}{nearest(pattern, available)}"))
+    names = [name for name in available if not source.columns or _matches(name, source.columns)]
+    names = [name for name in names if not _matches(name, source.exclude)]
+    if not names:
+        problems.append(Problem(where, f"no feature columns are left beside the ids; columns: {', '.join(available[:_MANY])}"))
+    return names
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(name == pattern or fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _numbers(table: Table, names: list[str], problems: list[Problem]) -> pd.DataFrame:
+    where = table.path.name
+    columns: dict[str, pd.Series] = {}
+    empty = []
+    for name in names:
+        numbers, wrong = to_numbers(table.cells[name])
+        if wrong.any():
+            index = wrong.index[wrong][0]
+            found = table.cells.loc[index, name]
+            problems.append(
+                Problem(
+                    where,
+                    f"{int(wrong.sum())} cells are no number, first {found!r}; correct them, or leave the column out "
+                    f"with `exclude: [{name}]`",
+                    int(index) + 2,
+                    name,
+                )
+            )
+        infinite = np.isinf(numbers.to_numpy())
+        if infinite.any():
+            index = numbers.index[infinite][0]
+            problems.append(
+                Problem(
+                    where,
+                    f"{int(infinite.sum())} cells are infinite; leave them empty to have them imputed, or exclude the column",
+                    int(index) + 2,
+                    name,
+                )
+            )
+        if numbers.isna().all() and not wrong.any():
+            empty.append(name)
+            continue
+        columns[name] = numbers
+    if empty:
+        listed = ", ".join(map(repr, empty[:_MANY])) + (", ..." if len(empty) > _MANY else "")
+        rest = "" if columns else "; no feature is left"
+        problems.append(
+            Problem(
+                where,
+                f"{len(empty)} columns hold no value and are left out: {listed}{rest}",
+                None,
+                empty[0],
+                "warning" if columns else "error",
+            )
+        )
+    return pd.DataFrame(columns, index=table.cells.index, dtype="float64")

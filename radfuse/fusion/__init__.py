@@ -1,0 +1,1 @@
+"""The fusion wing: blocks of features and an outcome become compared, exportable models."""

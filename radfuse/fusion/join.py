@@ -1,0 +1,173 @@
+"""Cohort and feature tables -> one row per unit and a block of columns per source, every mismatch reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from radfuse.cohort import Cohort
+from radfuse.errors import InputError, Problem
+from radfuse.features import FeatureTable, at_visit
+
+_MANY = 8
+
+
+@dataclass(frozen=True)
+class Design:
+    """What models are fitted on.
+
+    Attributes:
+        units: a row per unit, default index: unit columns, patient, outcome (where labelled), site and split columns.
+        blocks: block name -> float64 frame, the same rows; no name stands in two blocks.
+        warnings: mismatches that did not stop the join.
+    """
+
+    units: pd.DataFrame
+    blocks: Mapping[str, pd.DataFrame]
+    warnings: tuple[Problem, ...] = ()
+
+
+def join(cohort: Cohort, tables: Mapping[str, FeatureTable], allow_missing: frozenset[str] = frozenset()) -> Design:
+    """Join feature tables to a cohort by case or by unit, and the visits of each unit side by side.
+
+    Args:
+        cohort: the checked cohort.
+        tables: block name -> table, indexed by the case or by the unit's columns.
+        allow_missing: blocks whose absent rows are left to imputation.
+
+    Raises:
+        InputError: all mismatches at once.
+    """
+    problems: list[Problem] = []
+    cases = cohort.cases.reset_index()
+    blocks: dict[str, pd.DataFrame] = {}
+    units = _units(cohort, cases)
+    if cohort.clinical_features:
+        blocks["clinical"] = _spread(cohort, cases, cases[list(cohort.clinical_features)], units, same_stays=True)
+    for block, table in tables.items():
+        found = _check_rows(block, table, cohort, cases, units, block in allow_missing)
+        problems += found
+        if any(problem.severity == "error" for problem in found):
+            continue
+        if table.ids == (cohort.config.case,):
+            values = table.values.reindex(cases[cohort.config.case]).reset_index(drop=True)
+            blocks[block] = _spread(cohort, cases, values, units, same_stays=False)
+        else:
+            blocks[block] = table.values.reindex(_keys(units, table.ids)).reset_index(drop=True)
+    problems += _names_twice(blocks)
+    if any(problem.severity == "error" for problem in problems):
+        raise InputError(problems)
+    return Design(units, blocks, tuple(problems))
+
+
+def _keys(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.Index:
+    if len(names) == 1:
+        return pd.Index(frame[names[0]], name=names[0])
+    return pd.MultiIndex.from_frame(frame[list(names)])
+
+
+def _units(cohort: Cohort, cases: pd.DataFrame) -> pd.DataFrame:
+    config = cohort.config
+    wanted = [*config.unit_columns, config.patient]
+    wanted += [name for name in (config.site, *config.split.columns) if name]
+    if config.outcome is not None:
+        wanted.append(config.outcome.column)
+    columns = [name for name in dict.fromkeys(wanted) if name in cases]
+    ordered = _by_visit(cohort, cases)
+    units = ordered.drop_duplicates(list(config.unit_columns))[columns]
+    return units.sort_index().reset_index(drop=True)
+
+
+def _by_visit(cohort: Cohort, cases: pd.DataFrame) -> pd.DataFrame:
+    visit = cohort.config.visit
+    return cases.sort_values(visit, kind="stable") if visit in cases else cases
+
+
+def _spread(
+    cohort: Cohort, cases: pd.DataFrame, values: pd.DataFrame, units: pd.DataFrame, same_stays: bool
+) -> pd.DataFrame:
+    """Turn a row per case into a row per unit, a column per feature and visit.
+
+    `same_stays`: a column that no unit sees change between visits stays one column.
+    """
+    keys = list(cohort.config.unit_columns)
+    if len(units) == len(cases):
+        values.index = _keys(cases, tuple(keys))
+        return values.reindex(_keys(units, tuple(keys))).reset_index(drop=True)
+    index = _keys(cases, tuple(keys))
+    groups = [cases[name] for name in keys]
+    steady = [
+        name for name in values.columns if same_stays and (values[name].groupby(groups).nunique() <= 1).all()
+    ]
+    parts = []
+    if steady:
+        first = values[steady].groupby(groups, sort=False).first()
+        parts.append(first.reindex(_keys(units, tuple(keys))).reset_index(drop=True))
+    moving = [name for name in values.columns if name not in steady]
+    for visit in sorted(cases[cohort.config.visit].dropna().unique()) if moving else []:
+        here = (cases[cohort.config.visit] == visit).to_numpy()
+        part = values.loc[here, moving]
+        part.index = index[here]
+        part.columns = pd.Index([at_visit(str(name), visit) for name in moving])
+        parts.append(part.reindex(_keys(units, tuple(keys))).reset_index(drop=True))
+    return pd.concat(parts, axis=1)
+
+
+def _check_rows(
+    block: str, table: FeatureTable, cohort: Cohort, cases: pd.DataFrame, units: pd.DataFrame, allow_missing: bool
+) -> list[Problem]:
+    where = f"features.{block}"
+    wanted = _keys(cases if table.ids == (cohort.config.case,) else units, table.ids)
+    lacking = wanted[~wanted.isin(table.values.index)]
+    excluded = set(cohort.config.exclude)
+    extra = [item for item in table.values.index[~table.values.index.isin(wanted)] if item not in excluded]
+    problems = []
+    if len(lacking) == len(wanted):
+        examples = f"cohort has {_show(wanted)}; the table has {_show(table.values.index)}"
+        return [Problem(where, f"no id of the cohort stands in the table ({', '.join(table.ids)}): {examples}")]
+    if len(lacking):
+        mend = (
+            "they will be imputed"
+            if allow_missing
+            else f"add them, list them under cohort.exclude, or impute them with features.{block}.allow_missing: true"
+        )
+        problems.append(
+            Problem(
+                where,
+                f"the table lacks {len(lacking)} of {len(wanted)} rows: {_show(lacking)}; {mend}",
+                severity="warning" if allow_missing else "error",
+            )
+        )
+    if extra:
+        problems.append(
+            Problem(
+                where,
+                f"{len(extra)} rows of the table belong to no case of the cohort and are left out: {_show(extra)}",
+                severity="warning",
+            )
+        )
+    return problems
+
+
+def _show(ids: object) -> str:
+    listed = ["/".join(item) if isinstance(item, tuple) else str(item) for item in list(ids)]  # type: ignore[call-overload]
+    return ", ".join(listed[:_MANY]) + (", ..." if len(listed) > _MANY else "")
+
+
+def _names_twice(blocks: Mapping[str, pd.DataFrame]) -> list[Problem]:
+    seen: dict[str, str] = {}
+    problems = []
+    for block, values in blocks.items():
+        shared = [str(name) for name in values.columns if str(name) in seen]
+        for name in shared[:_MANY]:
+            problems.append(
+                Problem(
+                    f"features.{block}",
+                    f"column {name!r} stands in block {seen[name]!r} too ({len(shared)} shared in all); "
+                    "rename it, or leave it out with `exclude`",
+                )
+            )
+        seen |= dict.fromkeys(map(str, values.columns), block)
+    return problems

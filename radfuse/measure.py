@@ -1,0 +1,100 @@
+"""From out-of-fold or external predictions to performance and comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from radfuse.results import Comparison, Interval, Performance
+from radfuse.statistics import (
+    AucSet,
+    auc_covariance,
+    auc_difference,
+    auc_interval,
+    calibration,
+    clustered_mean,
+    fold_averaged,
+    holm,
+)
+
+
+def measure(predictions: pd.DataFrame) -> Performance:
+    """Return the performance of one family.
+
+    Args:
+        predictions: a row per unit; columns family (one value), fold, patient, outcome (0 or 1), probability and
+            threshold (that of the row's fold).
+
+    Raises:
+        ValueError: no rows.
+    """
+    if predictions.empty:
+        raise ValueError("no predictions to measure")
+    y = predictions["outcome"].to_numpy(dtype=float)
+    p = predictions["probability"].to_numpy(dtype=float)
+    patients = predictions["patient"].to_numpy()
+    called = p >= predictions["threshold"].to_numpy(dtype=float)
+    parts = _fold_sets(predictions[["probability"]], predictions)
+    agreement = calibration(y, p, patients)
+    prevalence_brier = float(y.mean() * (1 - y.mean()))
+
+    def share(correct: np.ndarray, of: np.ndarray) -> Interval:
+        return Interval.of(clustered_mean(correct[of], patients[of], share=True))
+
+    brier = clustered_mean((p - y) ** 2, patients)
+    return Performance(
+        family=str(predictions["family"].iloc[0]),
+        units=len(y),
+        patients=len(set(patients)),
+        events=int(y.sum()),
+        auc=Interval.of(auc_interval(fold_averaged(list(parts.values())))),
+        auc_pooled=Interval.of(auc_interval(auc_covariance(y, p, patients))),
+        fold_aucs={fold: float(part.values[0]) for fold, part in parts.items()},
+        brier=Interval.of(brier),
+        brier_scaled=1 - brier.value / prevalence_brier if prevalence_brier > 0 else None,
+        sensitivity=share(called, y == 1),
+        specificity=share(~called, y == 0),
+        ppv=share(y == 1, called),
+        npv=share(y == 0, ~called),
+        calibration_intercept=Interval.of(agreement.intercept),
+        calibration_slope=Interval.of(agreement.slope),
+        recalibration_intercept=agreement.slope_intercept,
+        observed=agreement.observed,
+        expected=agreement.expected,
+    )
+
+
+def compare(predictions: pd.DataFrame, families: Sequence[str]) -> tuple[Comparison, ...]:
+    """Return every pair of families on the units both predict, p values adjusted by Holm over all pairs.
+
+    Args:
+        predictions: as for `measure`, all families, plus the column `position` that names a unit.
+        families: in the order of the report.
+    """
+    wide = predictions.pivot(index="position", columns="family", values="probability")
+    about = predictions.drop_duplicates("position").set_index("position")
+    rows = []
+    for i, first in enumerate(families):
+        for second in families[i + 1 :]:
+            scores = wide[[first, second]].dropna()
+            part = fold_averaged(list(_fold_sets(scores, about.loc[scores.index]).values()))
+            difference, _, p = auc_difference(part, 0, 1)
+            rows.append((first, second, Interval.of(difference), p))
+    adjusted = holm([row[3] for row in rows])
+    return tuple(
+        Comparison(first=first, second=second, difference=difference, p=p, p_holm=float(q))
+        for (first, second, difference, p), q in zip(rows, adjusted, strict=True)
+    )
+
+
+def _fold_sets(scores: pd.DataFrame, about: pd.DataFrame) -> Mapping[str, AucSet]:
+    folds = about["fold"].to_numpy()
+    sets = {}
+    for fold in dict.fromkeys(folds):
+        here = folds == fold
+        sets[str(fold)] = auc_covariance(
+            about["outcome"].to_numpy()[here], scores.to_numpy(dtype=float)[here], about["patient"].to_numpy()[here]
+        )
+    return sets

@@ -1,0 +1,179 @@
+"""What a study measured, as values that the fusion wing writes and the bundle and the report read.
+
+Everything here is JSON on disk; a value that could not be computed is null.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BeforeValidator
+
+from radfuse.config import Section
+from radfuse.statistics import Estimate
+
+
+def _no_nan(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+Number = Annotated[float | None, BeforeValidator(_no_nan)]
+"""A float; None where it could not be computed."""
+
+
+class Interval(Section):
+    """A value with its 95 % confidence interval."""
+
+    value: Number
+    low: Number = None
+    high: Number = None
+
+    @classmethod
+    def of(cls, estimate: Estimate) -> Interval:
+        """Take over a computed estimate."""
+        return cls(value=estimate.value, low=estimate.low, high=estimate.high)
+
+
+class Term(Section):
+    """One column of a fitted linear model.
+
+    Attributes:
+        name: the column.
+        block: clinical, radiomic or deep.
+        median: what a missing value becomes.
+        mean: subtracted after imputation.
+        scale: divided by after that.
+        coefficient: per standard deviation.
+    """
+
+    name: str
+    block: str
+    median: float
+    mean: float
+    scale: float
+    coefficient: float
+
+
+class LinearModel(Section):
+    """Imputation, scaling and a logistic regression on the columns that selection kept.
+
+    probability = 1 / (1 + exp(-score)), score = intercept + sum of coefficient * (value - mean) / scale.
+    """
+
+    intercept: float
+    terms: tuple[Term, ...]
+
+    def score(self, values: np.ndarray) -> np.ndarray:
+        """Return the linear score.
+
+        Args:
+            values: float64, shape (unit, term), columns in the order of `terms`; NaN is imputed.
+        """
+        median, mean, scale, coefficient = (
+            np.array([getattr(term, part) for term in self.terms]) for part in ("median", "mean", "scale", "coefficient")
+        )
+        filled = np.where(np.isnan(values), median, values)
+        return ((filled - mean) / scale) @ coefficient + self.intercept
+
+    def formula(self, name: str = "radscore") -> str:
+        """Return the score as a formula in the columns' own units."""
+        constant = self.intercept - sum(term.coefficient * term.mean / term.scale for term in self.terms)
+        lines = [f"{name} = {constant:.6g}"]
+        for term in sorted(self.terms, key=lambda term: -abs(term.coefficient)):
+            raw = term.coefficient / term.scale
+            lines.append(f"    {'-' if raw < 0 else '+'} {abs(raw):.6g} * {term.name}")
+        return "\n".join(lines)
+
+
+class FittedFamily(Section):
+    """One family fitted on one set of units.
+
+    Attributes:
+        family: which blocks.
+        fold: name of the outer fold, or "all".
+        model: what was fitted.
+        threshold: chosen inside the training units.
+        tuned: the settings chosen inside the training units.
+        inner_auc: mean AUC over the inner folds at those settings.
+        columns_in: number of columns before selection.
+        test: positions of the test units; empty for "all".
+        probability: of the test units.
+    """
+
+    family: str
+    fold: str
+    model: LinearModel
+    threshold: float
+    tuned: Mapping[str, float]
+    inner_auc: Number
+    columns_in: int
+    test: tuple[int, ...] = ()
+    probability: tuple[float, ...] = ()
+
+
+class Performance(Section):
+    """How well probabilities match outcomes on units that took no part in the fitting."""
+
+    family: str
+    units: int
+    patients: int
+    events: int
+    auc: Interval
+    """Averaged over the test folds; the headline."""
+    auc_pooled: Interval
+    """Over all predictions at once; biased downwards on small folds."""
+    fold_aucs: Mapping[str, Number]
+    brier: Interval
+    brier_scaled: Number
+    """1 - Brier / Brier of the prevalence; 0 is no better than the prevalence."""
+    sensitivity: Interval
+    specificity: Interval
+    ppv: Interval
+    npv: Interval
+    calibration_intercept: Interval
+    calibration_slope: Interval
+    recalibration_intercept: Number = None
+    """Intercept that belongs to the slope."""
+    observed: Number
+    expected: Number
+
+
+class Comparison(Section):
+    """Two families on the same test units; the difference is first minus second in fold-averaged AUC."""
+
+    first: str
+    second: str
+    difference: Interval
+    p: Number
+    p_holm: Number
+
+
+class ChosenFeature(Section):
+    """A column that a family used somewhere."""
+
+    family: str
+    name: str
+    block: str
+    coefficient: Number
+    """Per standard deviation in the model refitted on all units; None where that model left it out."""
+    folds: int
+    """In how many outer folds it was chosen."""
+
+
+class Failure(Section):
+    """What could not be computed, and why."""
+
+    item: str
+    error: str
+
+
+class StudyResults(Section):
+    """The comparison of all families of a study."""
+
+    outer_folds: int
+    performance: tuple[Performance, ...]
+    comparisons: tuple[Comparison, ...]
+    failures: tuple[Failure, ...] = ()

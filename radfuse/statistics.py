@@ -1,0 +1,330 @@
+"""What more than one wing measures with: AUC, proportions and calibration with intervals that respect patients.
+
+Units of one patient (two knees, several lesions) are correlated; every variance here sums over patients first. With
+one unit a patient the AUC's variance is DeLong's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+Array = NDArray[np.float64]
+_LIMIT = 30.0  # linear predictors beyond this are probabilities of 0 or 1 to double precision's use
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its confidence interval; low and high are NaN where no variance can be had."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class AucSet:
+    """AUCs of several scores on the same units.
+
+    Attributes:
+        values: shape (score,).
+        covariance: shape (score, score); NaN where a class has fewer than two patients.
+        smaller_class: number of units of the rarer outcome.
+    """
+
+    values: Array
+    covariance: Array
+    smaller_class: int
+
+
+def auc(outcome: ArrayLike, score: ArrayLike) -> float:
+    """Return the area under the ROC curve; ties count one half.
+
+    Args:
+        outcome: 0 or 1, shape (unit,).
+        score: larger means more likely 1, shape (unit,).
+
+    Returns:
+        Fraction in [0, 1]; NaN when one outcome is absent.
+
+    Source:
+        Hanley and McNeil 1982, doi:10.1148/radiology.143.1.7063747.
+    """
+    y, s = _checked(outcome, score)
+    events = int(y.sum())
+    if events in (0, len(y)):
+        return float("nan")
+    ranks = stats.rankdata(s)
+    return float((ranks[y].sum() - events * (events + 1) / 2) / (events * (len(y) - events)))
+
+
+def auc_covariance(outcome: ArrayLike, scores: ArrayLike, patients: ArrayLike | None = None) -> AucSet:
+    """Return AUCs and their covariance, units of one patient being correlated.
+
+    Args:
+        outcome: 0 or 1, shape (unit,).
+        scores: shape (unit,) or (unit, score).
+        patients: who each unit belongs to, shape (unit,); None takes each unit as a patient of its own, which gives
+            DeLong's covariance.
+
+    Raises:
+        ValueError: shapes differ, or a score is not finite.
+
+    Source:
+        Obuchowski 1997, doi:10.2307/2533958; DeLong et al. 1988, doi:10.2307/2531595.
+    """
+    table = np.asarray(scores, dtype=float)
+    table = table[:, None] if table.ndim == 1 else table
+    y, _ = _checked(outcome, table[:, 0])
+    if not np.isfinite(table).all():
+        raise ValueError("scores must be finite")
+    who = np.arange(len(y)) if patients is None else pd.factorize(np.asarray(patients))[0]
+    n_events, n_others = int(y.sum()), int((~y).sum())
+    count = table.shape[1]
+    if n_events == 0 or n_others == 0:
+        return AucSet(np.full(count, np.nan), np.full((count, count), np.nan), 0)
+    of_events = np.empty((n_events, count))
+    of_others = np.empty((n_others, count))
+    for column in range(count):
+        score = table[:, column]
+        ranks = stats.rankdata(score)
+        of_events[:, column] = (ranks[y] - stats.rankdata(score[y])) / n_others
+        of_others[:, column] = 1 - (ranks[~y] - stats.rankdata(score[~y])) / n_events
+    values = of_events.mean(axis=0)
+    people = int(who.max()) + 1
+    event_sums = np.zeros((people, count))
+    other_sums = np.zeros((people, count))
+    np.add.at(event_sums, who[y], of_events - values)
+    np.add.at(other_sums, who[~y], of_others - values)
+    with_event, with_other = len(set(who[y])), len(set(who[~y]))
+    if min(with_event, with_other) < 2:
+        return AucSet(values, np.full((count, count), np.nan), min(n_events, n_others))
+    s10 = with_event / (with_event - 1) / n_events * event_sums.T @ event_sums
+    s01 = with_other / (with_other - 1) / n_others * other_sums.T @ other_sums
+    cross = event_sums.T @ other_sums
+    s11 = people / (people - 1) * (cross + cross.T)
+    covariance = s10 / n_events + s01 / n_others + s11 / (n_events * n_others)
+    return AucSet(values, covariance, min(n_events, n_others))
+
+
+def fold_averaged(parts: Sequence[AucSet]) -> AucSet:
+    """Return the mean AUC over test folds; folds with one outcome only do not count.
+
+    Folds share no patient, so the covariance of the mean is the sum of theirs over the squared number of folds.
+
+    Source:
+        LeDell et al. 2015, doi:10.1214/15-EJS1035.
+    """
+    used = [part for part in parts if not np.isnan(part.values).any()]
+    if not used:
+        return parts[0]
+    values = np.mean([part.values for part in used], axis=0)
+    covariance = np.sum([part.covariance for part in used], axis=0) / len(used) ** 2
+    return AucSet(values, covariance, sum(part.smaller_class for part in used))
+
+
+def auc_interval(part: AucSet, position: int = 0, level: float = 0.95) -> Estimate:
+    """Return one AUC with an interval on the logit scale; Wilson's on the rarer class where the AUC is 0 or 1."""
+    value, variance = float(part.values[position]), float(part.covariance[position, position])
+    if np.isnan(value) or np.isnan(variance):
+        return Estimate(value, float("nan"), float("nan"))
+    if value in (0.0, 1.0) or variance <= 0:
+        return _wilson(value, max(part.smaller_class, 1), level)
+    half = _normal(level) * np.sqrt(variance) / (value * (1 - value))
+    centre = np.log(value / (1 - value))
+    return Estimate(value, float(_expit(centre - half)), float(_expit(centre + half)))
+
+
+def auc_difference(part: AucSet, first: int, second: int, level: float = 0.95) -> tuple[Estimate, float, float]:
+    """Return first minus second with its interval, z and the two-sided p; NaN where no variance can be had."""
+    difference = float(part.values[first] - part.values[second])
+    contrast = np.zeros(len(part.values))
+    contrast[first], contrast[second] = 1, -1
+    variance = float(contrast @ part.covariance @ contrast)
+    if np.isnan(variance):
+        return Estimate(difference, float("nan"), float("nan")), float("nan"), float("nan")
+    if variance <= 1e-18:
+        same = abs(difference) < 1e-12
+        return Estimate(difference, difference, difference), 0.0 if same else float("nan"), 1.0 if same else float("nan")
+    error = float(np.sqrt(variance))
+    z = difference / error
+    half = _normal(level) * error
+    return Estimate(difference, difference - half, difference + half), z, float(2 * stats.norm.sf(abs(z)))
+
+
+def holm(p_values: ArrayLike) -> Array:
+    """Return p values adjusted for the family-wise error rate; NaN stays NaN and does not count.
+
+    Source:
+        Holm 1979, https://www.jstor.org/stable/4615733.
+    """
+    p = np.asarray(p_values, dtype=float)
+    adjusted = np.full(p.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    running = 0.0
+    for rank, position in enumerate(order):
+        running = max(running, min(1.0, (len(order) - rank) * p[position]))
+        adjusted[position] = running
+    return adjusted
+
+
+def clustered_mean(values: ArrayLike, patients: ArrayLike, level: float = 0.95, share: bool = False) -> Estimate:
+    """Return a mean over units with an interval whose variance sums over patients first.
+
+    Args:
+        values: shape (unit,).
+        patients: shape (unit,).
+        level: of the interval.
+        share: True for values of 0 and 1: Wilson's interval at the effective sample size.
+
+    Returns:
+        NaN without units; no interval with one patient.
+    """
+    v = np.asarray(values, dtype=float)
+    if len(v) == 0:
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    who = pd.factorize(np.asarray(patients))[0]
+    mean, people = float(v.mean()), int(who.max()) + 1
+    if people < 2:
+        return Estimate(mean, float("nan"), float("nan"))
+    sums = np.zeros(people)
+    np.add.at(sums, who, v - mean)
+    variance = float(people / (people - 1) * (sums**2).sum() / len(v) ** 2)
+    if share:
+        effective = mean * (1 - mean) / variance if variance > 0 else people
+        return _wilson(mean, min(effective, len(v)), level)
+    half = float(stats.t.ppf(0.5 + level / 2, people - 1) * np.sqrt(variance))
+    return Estimate(mean, mean - half, mean + half)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Agreement of probabilities with outcomes.
+
+    Attributes:
+        intercept: logit shift that makes the mean right, slope held at 1; 0 is ideal.
+        slope: of the outcome on the logit; below 1 means too extreme.
+        slope_intercept: intercept that belongs to the slope (for recalibration).
+        observed: share of events.
+        expected: mean probability.
+    """
+
+    intercept: Estimate
+    slope: Estimate
+    slope_intercept: float
+    observed: float
+    expected: float
+
+
+def calibration(outcome: ArrayLike, probability: ArrayLike, patients: ArrayLike, level: float = 0.95) -> Calibration:
+    """Return calibration in the large and calibration slope, with variances that sum over patients.
+
+    Raises:
+        ValueError: shapes differ, or a probability lies outside [0, 1].
+
+    Source:
+        Cox 1958, doi:10.1093/biomet/45.3-4.562; Van Calster et al. 2019, doi:10.1186/s12916-019-1466-7.
+    """
+    y, p = _checked(outcome, probability)
+    if (p < 0).any() or (p > 1).any():
+        raise ValueError("probabilities must lie in [0, 1]")
+    logit = to_logit(p)
+    ones = np.ones((len(y), 1))
+    shift, shift_error = _logistic(ones, y, logit, patients)
+    both, both_error = _logistic(np.column_stack([ones, logit]), y, np.zeros(len(y)), patients)
+    z = _normal(level)
+
+    def estimate(value: float, error: float) -> Estimate:
+        return Estimate(float(value), float(value - z * error), float(value + z * error))
+
+    return Calibration(
+        estimate(shift[0], shift_error[0]),
+        estimate(both[1], both_error[1]),
+        float(both[0]),
+        float(y.mean()),
+        float(p.mean()),
+    )
+
+
+def to_logit(probability: ArrayLike) -> Array:
+    """Return log(p / (1 - p)), bounded at plus and minus 30."""
+    p = np.asarray(probability, dtype=float)
+    with np.errstate(divide="ignore"):
+        return np.clip(np.log(p) - np.log1p(-p), -_LIMIT, _LIMIT)
+
+
+def youden_threshold(outcome: ArrayLike, probability: ArrayLike) -> float:
+    """Return the threshold of the largest sensitivity + specificity - 1, midway between two neighbouring values.
+
+    Source:
+        Youden 1950, doi:10.1002/1097-0142(1950)3:1<32::AID-CNCR2820030106>3.0.CO;2-3.
+    """
+    y, p = _checked(outcome, probability)
+    order = np.argsort(p, kind="stable")
+    values, starts = np.unique(p[order], return_index=True)
+    if len(values) < 2 or y.all() or not y.any():
+        return 0.5
+    events_below = np.concatenate([[0], np.cumsum(y[order])])[starts]
+    others_below = starts - events_below
+    index = others_below / (~y).sum() - events_below / y.sum()
+    best = int(np.argmax(index[1:])) + 1
+    return float((values[best - 1] + values[best]) / 2)
+
+
+def _logistic(x: Array, y: NDArray[np.bool_], offset: Array, patients: ArrayLike) -> tuple[Array, Array]:
+    """Return coefficients and patient-robust standard errors by Newton's method; NaN where classes separate."""
+    beta = np.zeros(x.shape[1])
+    who = pd.factorize(np.asarray(patients))[0]
+    for _ in range(100):
+        p = _expit(x @ beta + offset)
+        weight = p * (1 - p)
+        information = x.T @ (x * weight[:, None])
+        try:
+            step = np.linalg.solve(information, x.T @ (y - p))
+        except np.linalg.LinAlgError:
+            return np.full(len(beta), np.nan), np.full(len(beta), np.nan)
+        length = float(np.abs(step).max())
+        beta = beta + step * min(1.0, 5.0 / max(length, 1e-12))
+        if length < 1e-10:
+            break
+    if np.abs(beta).max() > 1e3 or not np.isfinite(beta).all():
+        return np.full(len(beta), np.nan), np.full(len(beta), np.nan)
+    people = int(who.max()) + 1
+    scores = np.zeros((people, len(beta)))
+    np.add.at(scores, who, x * (y - _expit(x @ beta + offset))[:, None])
+    inverse = np.linalg.pinv(information)
+    robust = inverse @ (scores.T @ scores) @ inverse * people / max(people - 1, 1)
+    return beta, np.sqrt(np.diag(robust))
+
+
+def _checked(outcome: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.bool_], Array]:
+    y, s = np.asarray(outcome), np.asarray(score, dtype=float)
+    if y.ndim != 1 or y.shape != s.shape:
+        raise ValueError(f"outcome and score must have one shape (unit,); found {y.shape} and {s.shape}")
+    if not np.isin(y, (0, 1)).all():
+        raise ValueError(f"outcomes must be 0 or 1; found {sorted(set(y.tolist()) - {0, 1})[:5]}")
+    if not np.isfinite(s).all():
+        raise ValueError("scores must be finite")
+    return y.astype(bool), s
+
+
+def _wilson(share: float, size: float, level: float) -> Estimate:
+    """Source: Wilson 1927, doi:10.2307/2276774."""
+    z = _normal(level)
+    centre = (share + z**2 / (2 * size)) / (1 + z**2 / size)
+    half = z / (1 + z**2 / size) * np.sqrt(share * (1 - share) / size + z**2 / (4 * size**2))
+    return Estimate(share, float(max(0.0, centre - half)), float(min(1.0, centre + half)))
+
+
+def _expit(value: Array) -> Array:
+    return 1 / (1 + np.exp(-np.clip(value, -700, 700)))
+
+
+def _normal(level: float) -> float:
+    return float(stats.norm.ppf(0.5 + level / 2))
