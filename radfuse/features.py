@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,7 @@ def read_features(
     ids: Sequence[Sequence[str]] = (("case_id",),),
     source: FeatureSource | None = None,
     reserved: Collection[str] = (),
+    excluded: Collection[str] = (),
 ) -> tuple[FeatureTable, list[Problem]]:
     """Read a user's feature table.
 
@@ -111,12 +112,14 @@ def read_features(
         ids: the sets of columns that may name a row, best first: the case, then the unit.
         source: which columns are features.
         reserved: columns that are never features (the outcome, clinical columns).
+        excluded: case ids to leave out, where rows are cases.
 
     Returns:
         The table and its warnings.
 
     Raises:
-        InputError: all faults at once: no id column, ids missing or twice, cells that are no finite number.
+        InputError: all faults at once: no id column, ids missing or twice, cells that are no finite number, two ids
+            with the very same values.
     """
     table = read_table(path)
     problems = list(table.notes)
@@ -127,24 +130,29 @@ def read_features(
         raise InputError(
             [*problems, Problem(where, f"needs the column {wanted}{nearest(ids[0][0], map(str, table.cells.columns))}")]
         )
+    if excluded and len(key) == 1 and key == tuple(ids[0]):
+        table = replace(table, cells=table.cells[~table.text(key[0]).isin(list(excluded))])
     problems += _check_ids(table, key)
     names = _choose(table, source or FeatureSource(), {*key, *(name for group in ids for name in group), *reserved}, problems)
     values = _numbers(table, names, problems)
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)
+    row = table.rows
     texts = [table.text(name) for name in key]
     values.index = (
         pd.Index(texts[0], name=key[0], dtype=object) if len(key) == 1 else pd.MultiIndex.from_arrays(texts, names=key)
     )
-    for first, second in equal_rows(values):
-        problems.append(
-            Problem(
-                where,
-                f"{second!r} has the very values of {first!r} in all {values.shape[1]} features: one scan under two ids "
-                f"leaks between folds. Leave one out: cohort.exclude: {{{second}: same scan as {first}}}",
-                table.rows[values.index.get_loc(second)],
-            )
+    same = [
+        Problem(
+            where,
+            f"{_show(second)!r} has the very values of {_show(first)!r} in all {values.shape[1]} features: one scan under "
+            f"two ids leaks between folds. Leave one out: cohort.exclude: {{{_show(second)}: same scan as {_show(first)}}}",
+            row[values.index.get_loc(second)],
         )
+        for first, second in equal_rows(values)
+    ]
+    if same:
+        raise InputError([*problems, *same])
     return FeatureTable(values, {}, {"source": where}), problems
 
 
@@ -159,6 +167,10 @@ def equal_rows(values: pd.DataFrame, min_columns: int = 10) -> Iterator[tuple[An
         seen = first.setdefault(key, position)
         if seen != position and filled.iloc[seen].equals(filled.iloc[position]):
             yield filled.index[seen], filled.index[position]
+
+
+def _show(name: Any) -> str:
+    return "/".join(map(str, name)) if isinstance(name, tuple) else str(name)
 
 
 def at_visit(feature: str, visit: str) -> str:

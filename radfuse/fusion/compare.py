@@ -1,4 +1,4 @@
-"""From out-of-fold or external predictions to performance and comparisons."""
+"""Performance and comparisons from out-of-fold or external predictions; needs no scikit-learn."""
 
 from __future__ import annotations
 

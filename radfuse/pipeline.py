@@ -1,0 +1,456 @@
+"""The stages in order; the only orchestration, called by the command line and by Python alike.
+
+prepare (cohort + tables -> design, folds) -> fuse (family x outer fold) -> compare -> export (bundle) -> report
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from radfuse import bundle
+from radfuse.cohort import Cohort, read_cohort
+from radfuse.errors import CaseError, InputError, Problem, RadfuseError
+from radfuse.features import FeatureTable, read_features
+from radfuse.fusion.compare import compare, measure
+from radfuse.fusion.config import blocks_of, default_families
+from radfuse.fusion.join import Design, join
+from radfuse.results import Failure, FittedFamily, StudyResults
+from radfuse.runs import RunFolder, content_key, read_json
+from radfuse.splits import Fold, make_folds
+from radfuse.study import Study, load_study
+
+Stage = Literal["prepare", "fuse", "export", "report"]
+STAGES: tuple[Stage, ...] = ("prepare", "fuse", "export", "report")
+_VERSIONS = {"prepare": 1, "fuse": 1, "compare": 1, "fit": 1, "bundle": 1, "report": 1}
+"""Raise one to have every study recompute that stage."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many items are done, and how many there are."""
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A checked study: the design, its folds, and what was remarkable."""
+
+    design: Design
+    folds: tuple[Fold, ...]
+    families: tuple[str, ...]
+    warnings: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left behind.
+
+    Attributes:
+        path: the run folder.
+        results: performance and comparisons; None before the fuse stage.
+        failures: what could not be computed; the rest is complete.
+        warnings: findings about the input.
+        computed: number of results computed now.
+        reused: number of results found finished.
+    """
+
+    path: Path
+    results: StudyResults | None
+    failures: tuple[Failure, ...]
+    warnings: tuple[Problem, ...]
+    computed: int
+    reused: int
+
+    @property
+    def report(self) -> Path:
+        """The report's HTML file."""
+        return self.path / "report" / "index.html"
+
+
+def check_study(study: Study) -> Prepared:
+    """Read and check everything a study names, before any compute.
+
+    Raises:
+        InputError: all faults that can be seen at once.
+    """
+    config = study.cohort
+    problems: list[Problem] = []
+    if config.outcome is None:
+        problems.append(Problem("study", "cohort.outcome is needed to compare models, for example {column: progressed}"))
+    if not study.blocks:
+        problems.append(Problem("study", "no inputs: name cohort.clinical columns or features: {radiomic: table.csv}"))
+    cohort: Cohort | None = None
+    try:
+        cohort = read_cohort(config=config)
+        problems += cohort.warnings
+    except InputError as error:
+        problems += error.problems or [Problem("cohort.table", str(error))]
+    tables: dict[str, FeatureTable] = {}
+    for block in study.features:
+        try:
+            tables[block], warnings = read_block(study, block)
+            problems += warnings
+        except InputError as error:
+            problems += error.problems or [Problem(f"features.{block}", str(error))]
+    if cohort is None or any(problem.severity == "error" for problem in problems) or config.outcome is None:
+        raise InputError(_once(problems))
+    allowed = frozenset(block for block, source in study.features.items() if source.allow_missing)
+    try:
+        design = join(cohort, tables, allowed)
+    except InputError as error:
+        raise InputError(_once([*problems, *error.problems])) from error
+    folds = make_folds(config.split, design.units, config.patient, config.outcome.column, study.seed)
+    families = study.fusion.families or default_families(study.blocks)
+    return Prepared(design, tuple(folds), tuple(families), tuple(_once([*problems, *design.warnings])))
+
+
+def read_block(study: Study, block: str) -> tuple[FeatureTable, list[Problem]]:
+    """Read the feature table of one block of a study, and its warnings."""
+    config = study.cohort
+    source = study.features[block]  # type: ignore[index]
+    reserved = {config.patient, config.visit, *config.clinical_columns, *config.split.columns, *config.images.values()}
+    reserved |= {name for name in (config.site, config.mask) if name}
+    if config.outcome is not None:
+        reserved.add(config.outcome.column)
+    return read_features(
+        source.table or config.table, ((config.case,), config.unit_columns), source, reserved, config.exclude
+    )
+
+
+def run_study(
+    study: Study | str | Path,
+    out: str | Path | None = None,
+    *,
+    until: Stage = "report",
+    progress: Progress = _silent,
+) -> Run:
+    """Run a study up to a stage, resuming what is finished.
+
+    Args:
+        study: a study, or its file.
+        out: the run folder; "runs/NAME" when None.
+        until: the last stage.
+        progress: told of every item.
+
+    Raises:
+        InputError: config, cohort or tables are not usable; nothing was computed.
+        RunError: the disk is full or not writable.
+    """
+    study = study if isinstance(study, Study) else load_study(study)
+    run = RunFolder.open(Path(out) if out is not None else Path("runs") / study.name, study.name)
+    try:
+        return _Stages(study, run, progress).run(until)
+    finally:
+        run.close()
+
+
+class _Stages:
+    """One pass over a study's stages in one run folder."""
+
+    def __init__(self, study: Study, run: RunFolder, progress: Progress) -> None:
+        self.study = study
+        self.folder = run
+        self.progress = progress
+        self.failures: list[Failure] = []
+
+    def run(self, until: Stage) -> Run:
+        prepared, design_key = self.prepare()
+        results = None
+        last = STAGES.index(until)
+        if last >= STAGES.index("fuse"):
+            results, fuse_key = self.fuse(prepared, design_key)
+        if last >= STAGES.index("export"):
+            bundle_key = self.export(prepared, results, design_key, fuse_key)
+        if last >= STAGES.index("report"):
+            self.report(prepared, results, bundle_key)
+        run = self.folder
+        return Run(
+            run.path, results, tuple(self.failures), prepared.warnings, len(run.made), len(run.reused)
+        )
+
+    def prepare(self) -> tuple[Prepared, str]:
+        """Check the study and store the design; read it back where nothing changed."""
+        study, run = self.study, self.folder
+        self.progress("reading tables", 0, 1)
+        settings = study.model_dump(mode="json", include={"cohort", "features", "seed"})
+        settings["families"] = study.fusion.families
+        sources = {"cohort": study.cohort.table, **{k: v.table or study.cohort.table for k, v in study.features.items()}}
+        missing = [str(path) for path in sources.values() if not path.is_file()]
+        inputs = {name: run.digest(path) for name, path in sources.items()} if not missing else {}
+        key = content_key("prepare", _VERSIONS["prepare"], _without_paths(settings), inputs)
+        name = "features/design"
+        if missing or run.finished(name, key) is None or study.cohort.images:
+            prepared = check_study(study)
+            run.produce(name, "prepare", key, lambda path: _write_prepared(path, prepared))
+        else:
+            run.reused.append(name)
+        run.write_study(study.to_yaml())
+        record = run.record(name)
+        assert record is not None and record.digest is not None
+        self.progress("reading tables", 1, 1)
+        return _read_prepared(run.path / name), record.digest
+
+    def fuse(self, prepared: Prepared, design_key: str) -> tuple[StudyResults, str]:
+        """Fit every family on every outer fold, then measure and compare."""
+        study, run = self.study, self.folder
+        items = [(family, fold) for family in prepared.families for fold in prepared.folds]
+        keys: dict[str, str] = {}
+        for done, (family, fold) in enumerate(items):
+            self.progress(f"fitting {family}", done, len(items))
+            keys[f"{family}/{fold.name}"] = self._fit(prepared, design_key, family, fold)
+        self.progress("fitting", len(items), len(items))
+        key = content_key("compare", _VERSIONS["compare"], None, keys)
+        folds = self._fitted(prepared)
+        if not folds:
+            reasons = "\n".join(f"{failure.item}: {failure.error}" for failure in self.failures)
+            raise InputError(f"no family could be fitted:\n{reasons}")
+
+        def write(path: Path) -> None:
+            path.mkdir()
+            predictions = self._predictions(prepared, folds)
+            predictions.drop(columns="position").to_parquet(path / "predictions.parquet")
+            predictions.drop(columns="position").to_csv(path / "predictions.csv", index=False)
+            results = _measure_all(predictions, [f for f in prepared.families if f in folds], len(prepared.folds))
+            (path / "results.json").write_text(results.model_dump_json(indent=1))
+
+        run.produce("models/comparison", "compare", key, write)
+        results = StudyResults.model_validate_json((run.path / "models/comparison/results.json").read_bytes())
+        return results.model_copy(update={"failures": tuple(self.failures)}), key
+
+    def _fit(self, prepared: Prepared, design_key: str, family: str, fold: Fold) -> str:
+        study = self.study
+        parts = {"fold": fold.name, "train": _positions(fold.train), "test": _positions(fold.test)}
+        key = self._fit_key(family, design_key, parts)
+        name = f"models/{family}/fold-{_safe(fold.name)}.json"
+        if self.folder.finished(name, key):
+            self.folder.reused.append(name)
+            return key
+        from radfuse.fusion.validate import fit_fold
+
+        def write(path: Path) -> None:
+            assert study.cohort.outcome is not None
+            fitted, _ = fit_fold(
+                prepared.design, family, fold, study.cohort.patient, study.cohort.outcome.column, study.fusion, study.seed
+            )
+            path.write_text(fitted.model_dump_json())
+
+        self._isolated(name, "fuse", key, write, f"{family}, fold {fold.name}")
+        return key
+
+    def _fit_key(self, family: str, design_key: str, parts: object) -> str:
+        settings = self.study.fusion.model_dump(mode="json", exclude={"families"})
+        inputs = {"design": design_key, "family": family, "parts": parts, "seed": self.study.seed}
+        return content_key("fuse", _VERSIONS["fuse"], settings, inputs)
+
+    def _isolated(self, name: str, stage: str, key: str, write: Callable[[Path], None], item: str) -> bool:
+        """Produce a result; a failure is recorded and the others go on."""
+        try:
+            self.folder.produce(name, stage, key, write)
+        except CaseError as error:
+            self._failed(name, stage, key, item, error.message)
+        except (RadfuseError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001  one piece of work must not stop the others
+            self._failed(name, stage, key, item, f"{type(error).__name__}: {error}")
+        else:
+            return True
+        return False
+
+    def _failed(self, name: str, stage: str, key: str, item: str, message: str) -> None:
+        self.folder.fail(name, stage, key, message)
+        self.failures.append(Failure(item=item, error=message))
+
+    def _fitted(self, prepared: Prepared) -> dict[str, list[FittedFamily]]:
+        """Return the folds of each family of which every fold is there."""
+        failed = {failure.item for failure in self.failures}
+        whole = {}
+        for family in prepared.families:
+            if any(f"{family}, fold {fold.name}" in failed for fold in prepared.folds):
+                continue
+            whole[family] = [
+                FittedFamily.model_validate_json(
+                    (self.folder.path / f"models/{family}/fold-{_safe(fold.name)}.json").read_bytes()
+                )
+                for fold in prepared.folds
+            ]
+        return whole
+
+    def _predictions(self, prepared: Prepared, folds: dict[str, list[FittedFamily]]) -> pd.DataFrame:
+        """Return out-of-fold probabilities, a row per family and unit."""
+        config = self.study.cohort
+        assert config.outcome is not None
+        units = prepared.design.units
+        parts = []
+        for family, fitted in folds.items():
+            for fold in fitted:
+                rows = units.iloc[list(fold.test)]
+                part = rows[list(config.unit_columns)].copy()
+                part["patient"] = rows[config.patient].to_numpy()
+                part["outcome"] = rows[config.outcome.column].to_numpy().astype(int)
+                part["family"], part["fold"] = family, fold.fold
+                part["probability"], part["threshold"] = list(fold.probability), fold.threshold
+                part["position"] = list(fold.test)
+                parts.append(part)
+        return pd.concat(parts, ignore_index=True)
+
+    def export(self, prepared: Prepared, results: StudyResults | None, design_key: str, fuse_key: str) -> str:
+        """Refit each family on all units, write it as ONNX, prove it, and assemble the bundle."""
+        study, run = self.study, self.folder
+        assert results is not None and study.cohort.outcome is not None
+        families = [performance.family for performance in results.performance]
+        keys = {}
+        exported = []
+        for done, family in enumerate(families):
+            self.progress(f"exporting {family}", done, len(families))
+            key = keys[family] = content_key("fit", _VERSIONS["fit"], None, self._fit_key(family, design_key, "all"))
+            name = f"models/{family}/all"
+            if run.finished(name, key):
+                run.reused.append(name)
+                exported.append(family)
+            elif self._isolated(name, "fit", key, lambda path, f=family: self._write_final(path, prepared, f), f"{family}, all units"):  # type: ignore[misc]
+                exported.append(family)
+        self.progress("exporting", len(families), len(families))
+        key = content_key("bundle", _VERSIONS["bundle"], self._identity(), {"fits": keys, "results": fuse_key, "exported": exported})
+
+        def write(path: Path) -> None:
+            path.mkdir()
+            fitted = {family: run.path / "models" / family / "all" for family in exported}
+            bundle.write_bundle(path, study, prepared.design, fitted, results)
+
+        run.produce("bundle", "bundle", key, write)
+        return key
+
+    def _identity(self) -> dict[str, Any]:
+        study = self.study
+        config = study.cohort.model_dump(mode="json", exclude={"table", "exclude", "split"})
+        return {"name": study.name, "title": study.title, "cohort": config}
+
+    def _write_final(self, path: Path, prepared: Prepared, family: str) -> None:
+        from radfuse.fusion.export import largest_difference, to_onnx
+        from radfuse.fusion.models import stack
+        from radfuse.fusion.validate import fit_fold
+
+        study = self.study
+        assert study.cohort.outcome is not None
+        fitted, fit = fit_fold(
+            prepared.design, family, None, study.cohort.patient, study.cohort.outcome.column, study.fusion, study.seed
+        )
+        x, _, columns = stack(prepared.design.blocks, blocks_of(family))
+        content = to_onnx(fitted.model, columns, family, fitted.threshold)
+        difference = largest_difference(content, fit.pipeline, x, study.seed)
+        if not difference <= bundle.PARITY:
+            raise CaseError(family, f"the ONNX file differs from the pipeline by {difference:.2g}, allowed {bundle.PARITY:.0e}")
+        path.mkdir()
+        (path / "model.onnx").write_bytes(content)
+        (path / "fitted.json").write_text(fitted.model_dump_json(indent=1))
+        (path / "parity.json").write_text(json.dumps({"largest_difference": difference}))
+
+    def report(self, prepared: Prepared, results: StudyResults | None, bundle_key: str) -> None:
+        """Write the report."""
+        study, run = self.study, self.folder
+        assert results is not None and study.cohort.outcome is not None
+        inputs = {"bundle": bundle_key, "failures": [failure.model_dump() for failure in self.failures]}
+        inputs["warnings"] = [str(problem) for problem in prepared.warnings]
+        key = content_key("report", _VERSIONS["report"], study.model_dump(mode="json"), inputs)
+
+        def write(path: Path) -> None:
+            from radfuse.report.page import StudyReport, write_study_report
+
+            folds = self._fitted(prepared)
+            final = {
+                family: FittedFamily.model_validate_json((run.path / f"models/{family}/all/fitted.json").read_bytes())
+                for family in folds
+                if (run.path / f"models/{family}/all/fitted.json").is_file()
+            }
+            assert study.cohort.outcome is not None
+            path.mkdir()
+            write_study_report(
+                path,
+                StudyReport(
+                    title=study.title or study.name,
+                    outcome=study.cohort.outcome.column,
+                    event=study.cohort.outcome.positive or "1",
+                    unit=study.cohort.unit_columns,
+                    patient=study.cohort.patient,
+                    site=study.cohort.site,
+                    units=prepared.design.units,
+                    blocks={name: values.shape[1] for name, values in prepared.design.blocks.items()},
+                    clinical=prepared.design.blocks.get("clinical", pd.DataFrame(index=prepared.design.units.index)),
+                    predictions=pd.read_parquet(run.path / "models/comparison/predictions.parquet"),
+                    results=results,
+                    folds=folds,
+                    final=final,
+                    study_yaml=study.to_yaml(),
+                    warnings=prepared.warnings,
+                    seed=study.seed,
+                ),
+            )
+
+        self.progress("writing the report", 0, 1)
+        run.produce("report", "report", key, write)
+        self.progress("writing the report", 1, 1)
+
+
+def _measure_all(predictions: pd.DataFrame, families: list[str], outer_folds: int) -> StudyResults:
+    groups = dict(iter(predictions.groupby("family")))
+    return StudyResults(
+        outer_folds=outer_folds,
+        performance=tuple(measure(groups[family]) for family in families),
+        comparisons=compare(predictions, families),
+    )
+
+
+def _write_prepared(path: Path, prepared: Prepared) -> None:
+    path.mkdir()
+    design = prepared.design
+    design.units.to_parquet(path / "units.parquet")
+    for block, values in design.blocks.items():
+        FeatureTable(values.rename_axis("unit")).to_parquet(path / f"{block}.parquet")
+    facts = {
+        "blocks": list(design.blocks),
+        "families": prepared.families,
+        "folds": [{"name": fold.name, "train": _positions(fold.train), "test": _positions(fold.test)} for fold in prepared.folds],
+        "warnings": [vars(problem) for problem in prepared.warnings],
+    }
+    (path / "design.json").write_text(json.dumps(facts))
+
+
+def _read_prepared(path: Path) -> Prepared:
+    facts = read_json(path / "design.json")
+    blocks = {
+        block: FeatureTable.from_parquet(path / f"{block}.parquet").values.reset_index(drop=True)
+        for block in facts["blocks"]
+    }
+    folds = tuple(Fold(fold["name"], np.array(fold["train"], int), np.array(fold["test"], int)) for fold in facts["folds"])
+    design = Design(pd.read_parquet(path / "units.parquet"), blocks)
+    return Prepared(design, folds, tuple(facts["families"]), tuple(Problem(**fact) for fact in facts["warnings"]))
+
+
+def _positions(positions: np.ndarray) -> list[int]:
+    return [int(position) for position in positions]
+
+
+def _safe(name: str) -> str:
+    """Return a fold's name fit for a file name."""
+    return "".join(letter if letter.isalnum() or letter in "-_" else f"%{ord(letter):x}" for letter in name)
+
+
+def _without_paths(settings: dict[str, Any]) -> dict[str, Any]:
+    """Drop where tables lie: their content counts, so that a moved study stays finished."""
+    settings["cohort"].pop("table")
+    for source in settings["features"].values():
+        source.pop("table")
+    return settings
+
+
+def _once(problems: Iterable[Problem]) -> list[Problem]:
+    """Drop what was found twice (a table read as cohort and as features)."""
+    return list(dict.fromkeys(problems))

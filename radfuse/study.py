@@ -1,0 +1,102 @@
+"""Study: the sections of the wings composed into one file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from radfuse.cohort import CohortConfig
+from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
+from radfuse.errors import InputError
+from radfuse.features import FeatureSource
+from radfuse.fusion.config import FusionConfig, blocks_of
+
+
+def _table_or_source(value: Any) -> Any:
+    return {"table": value} if isinstance(value, (str, Path)) else value
+
+
+Source = Annotated[FeatureSource, BeforeValidator(_table_or_source)]
+
+
+class Study(Section):
+    """Everything that decides a result."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Letters, digits, dot, dash and underscore; names the run folder."""
+    seed: int = 7
+    title: str = ""
+    """Of the report; the name when empty."""
+    cohort: CohortConfig
+    features: dict[Literal["radiomic", "deep"], Source] = {}
+    """Finished feature tables by block."""
+    fusion: FusionConfig = FusionConfig()
+
+    @model_validator(mode="after")
+    def _families_have_blocks(self) -> Study:
+        for family in self.fusion.families:
+            lacking = set(blocks_of(family)) - self.blocks
+            if lacking:
+                have = ", ".join(sorted(self.blocks)) or "none"
+                raise ValueError(f"fusion.families: {family!r} needs the block {min(lacking)!r}; the study has: {have}")
+        return self
+
+    @property
+    def blocks(self) -> set[str]:
+        """Names of the blocks the study has."""
+        return {*self.features, *(["clinical"] if self.cohort.clinical else [])}
+
+    def to_yaml(self) -> str:
+        """Return the study as YAML, defaults written out."""
+        return to_yaml(self.model_dump(mode="json"))
+
+
+def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
+    """Read a study file.
+
+    Args:
+        path: YAML; paths inside it are relative to it.
+        overrides: "dotted.key=value" each.
+
+    Returns:
+        The study, its paths absolute.
+
+    Raises:
+        InputError: every unknown key and wrong value at once, each with its dotted path.
+    """
+    path = Path(path)
+    study = build(Study, apply_overrides(read_yaml(path), overrides), str(path))
+    folder = path.resolve().parent
+    features = {
+        block: source.model_copy(update={"table": folder / source.table if source.table else None})
+        for block, source in study.features.items()
+    }
+    cohort = study.cohort.model_copy(update={"table": folder / study.cohort.table})
+    return study.model_copy(update={"cohort": cohort, "features": features})
+
+
+def shipped_studies() -> dict[str, str]:
+    """Return the name and text of each study that comes with the package."""
+    installed = resources.files("radfuse") / "configs"
+    folder = installed if installed.is_dir() else Path(__file__).parent.parent / "configs"
+    return {
+        item.name.removesuffix(".yaml"): item.read_text(encoding="utf-8")
+        for item in sorted(folder.iterdir(), key=lambda item: item.name)
+        if item.name.endswith(".yaml")
+    }
+
+
+def shipped_study(name: str) -> str:
+    """Return the text of one shipped study.
+
+    Raises:
+        InputError: no such study; names the nearest.
+    """
+    studies = shipped_studies()
+    if name not in studies:
+        raise InputError(f"no shipped study {name!r}{nearest(name, studies)}")
+    return studies[name]
