@@ -1,0 +1,57 @@
+"""radfuse: from medical images and tables to compared clinical, radiomic and deep models, exported to ONNX."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from radfuse.bundle import evaluate as evaluate
+    from radfuse.bundle import load_bundle as load_bundle
+    from radfuse.bundle import predict as predict
+    from radfuse.cohort import Case as Case
+    from radfuse.cohort import Cohort as Cohort
+    from radfuse.cohort import CohortConfig as CohortConfig
+    from radfuse.cohort import read_cohort as read_cohort
+    from radfuse.errors import CaseError as CaseError
+    from radfuse.errors import InputError as InputError
+    from radfuse.errors import RadfuseError as RadfuseError
+    from radfuse.features import FeatureTable as FeatureTable
+    from radfuse.features import read_features as read_features
+    from radfuse.pipeline import Run as Run
+    from radfuse.pipeline import check_study as check_study
+    from radfuse.pipeline import run_study as run_study
+    from radfuse.study import Study as Study
+    from radfuse.study import load_study as load_study
+
+_HOMES = {
+    "Case": "cohort",
+    "CaseError": "errors",
+    "Cohort": "cohort",
+    "CohortConfig": "cohort",
+    "FeatureTable": "features",
+    "InputError": "errors",
+    "RadfuseError": "errors",
+    "Run": "pipeline",
+    "Study": "study",
+    "check_study": "pipeline",
+    "evaluate": "bundle",
+    "load_bundle": "bundle",
+    "load_study": "study",
+    "predict": "bundle",
+    "read_cohort": "cohort",
+    "read_features": "features",
+    "run_study": "pipeline",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'radfuse' has no attribute {name!r}")
+    return getattr(import_module(f"radfuse.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -147,19 +147,19 @@ def encoded_names(config: CohortConfig) -> tuple[str, ...]:
 
 
 def read_cohort(
-    table: str | Path | None = None,
+    table: str | Path | Table | None = None,
     config: CohortConfig | None = None,
     *,
-    folder: Path | None = None,
     labelled: bool = True,
+    new: bool = False,
 ) -> Cohort:
     """Read and check a cohort table.
 
     Args:
-        table: path of the table; may be left out when `config` names it.
+        table: the table or its path; may be left out when `config` names it.
         config: what the columns mean; None reads ids only.
-        folder: what `config.table` is relative to; the current folder when None.
-        labelled: False leaves the outcome and the split out (new patients).
+        labelled: False leaves the outcome out.
+        new: True for patients that nothing will be trained on: no split, one class and constant columns are fine.
 
     Returns:
         A cohort whose ids are unique and whose files exist.
@@ -170,19 +170,20 @@ def read_cohort(
     if config is None:
         if table is None:
             raise InputError("read_cohort needs a table or a config that names one")
-        config = CohortConfig(table=Path(table))
-    source = Path(table) if table is not None else (folder or Path()) / config.table
-    return _Reader(read_table(source), config, labelled).read()
+        config = CohortConfig(table=table.path if isinstance(table, Table) else Path(table))
+    source = config.table if table is None else table
+    return _Reader(source if isinstance(source, Table) else read_table(source), config, labelled, new).read()
 
 
 class _Reader:
     """Collects every problem of one table before it gives up."""
 
-    def __init__(self, table: Table, config: CohortConfig, labelled: bool) -> None:
+    def __init__(self, table: Table, config: CohortConfig, labelled: bool, new: bool) -> None:
         self.table = table
         self.cells = table.cells
         self.config = config
         self.labelled = labelled
+        self.new = new
         self.folder = table.path.parent
         self.problems: list[Problem] = list(table.notes)
         self.columns: dict[str, pd.Series] = {}
@@ -220,7 +221,7 @@ class _Reader:
             self._outcome(config.outcome)
         self._files()
         self._units()
-        if self.labelled and config.patient in self.columns:
+        if not self.new and config.patient in self.columns:
             outcome = config.outcome.column if config.outcome else None
             for finding in config.split.check(self._frame(), config.patient, outcome):
                 self.problem(finding.message, finding.index, finding.column)
@@ -243,7 +244,7 @@ class _Reader:
             wanted.append((config.mask, "cohort.mask"))
         if config.site:
             wanted.append((config.site, "cohort.site"))
-        if self.labelled:
+        if not self.new:
             wanted += [(column, "cohort.split.column") for column in config.split.columns]
         return wanted
 
@@ -284,7 +285,7 @@ class _Reader:
         infinite = numbers.isin([float("inf"), float("-inf")])
         for index in numbers.index[infinite]:
             self.problem(f"the value is infinite ({text[index]}); correct it, or leave the cell empty", index, name)
-        if self.labelled:
+        if not self.new:
             if text.isna().all():
                 self.problem("the column holds no value; fill it, or remove it from cohort.clinical", None, name)
             elif not wrong.any() and numbers.nunique() == 1 and len(numbers) > 1:
@@ -296,7 +297,7 @@ class _Reader:
         for index in text.index[text.notna() & ~text.isin(item.levels)]:
             known = ", ".join(map(repr, item.levels))
             self.problem(f"{text[index]!r} is none of the declared levels ({known})", index, item.column)
-        if self.labelled and text.isna().all():
+        if not self.new and text.isna().all():
             self.problem("the column holds no value; fill it, or remove it from cohort.clinical", None, item.column)
         for level in item.levels[1:]:
             self.columns[f"{item.column}={level}"] = (text == level).astype("float64").where(text.notna())
@@ -308,7 +309,7 @@ class _Reader:
         found = sorted(set(text.dropna()))
         if outcome.positive is not None:
             values = (text == outcome.positive).astype("float64").where(text.notna())
-            if outcome.positive not in found and found:
+            if outcome.positive not in found and found and not self.new:
                 self.problem(
                     f"no row holds the event {outcome.positive!r} (cohort.outcome.positive){nearest(outcome.positive, found)}",
                     None,
@@ -329,7 +330,7 @@ class _Reader:
                 self.problem(f"a binary outcome is 0 or 1; found {text[index]!r}", index, outcome.column)
             if odd.any():
                 return
-        if len(found) == 1 and len(text) > 1:
+        if len(found) == 1 and len(text) > 1 and not self.new:
             self.problem(f"every case has the outcome {found[0]!r}; there is nothing to tell apart", None, outcome.column)
         self.columns[outcome.column] = values
 

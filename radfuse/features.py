@@ -99,20 +99,22 @@ class FeatureTable:
 
 
 def read_features(
-    path: str | Path,
+    path: str | Path | Table,
     ids: Sequence[Sequence[str]] = (("case_id",),),
     source: FeatureSource | None = None,
     reserved: Collection[str] = (),
     excluded: Collection[str] = (),
+    unique: bool = True,
 ) -> tuple[FeatureTable, list[Problem]]:
     """Read a user's feature table.
 
     Args:
-        path: the file.
+        path: the file, or the table already read.
         ids: the sets of columns that may name a row, best first: the case, then the unit.
         source: which columns are features.
         reserved: columns that are never features (the outcome, clinical columns).
         excluded: case ids to leave out, where rows are cases.
+        unique: two ids with the very same values are an error.
 
     Returns:
         The table and its warnings.
@@ -121,7 +123,7 @@ def read_features(
         InputError: all faults at once: no id column, ids missing or twice, cells that are no finite number, two ids
             with the very same values.
     """
-    table = read_table(path)
+    table = path if isinstance(path, Table) else read_table(path)
     problems = list(table.notes)
     where = table.path.name
     key = next((tuple(names) for names in ids if all(name in table.cells for name in names)), None)
@@ -142,6 +144,7 @@ def read_features(
     values.index = (
         pd.Index(texts[0], name=key[0], dtype=object) if len(key) == 1 else pd.MultiIndex.from_arrays(texts, names=key)
     )
+    twins = equal_rows(values) if unique else ()
     same = [
         Problem(
             where,
@@ -149,7 +152,7 @@ def read_features(
             f"two ids leaks between folds. Leave one out: cohort.exclude: {{{_show(second)}: same scan as {_show(first)}}}",
             row[values.index.get_loc(second)],
         )
-        for first, second in equal_rows(values)
+        for first, second in twins
     ]
     if same:
         raise InputError([*problems, *same])

@@ -1,0 +1,530 @@
+"""What a trained study ships as: ONNX files, a schema, hashes, a model card; prediction and evaluation from it.
+
+Reading a bundle needs numpy, pandas and onnxruntime; neither torch nor scikit-learn is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from radfuse.cohort import Categories, Cohort, CohortConfig, Outcome, read_cohort
+from radfuse.config import Section, nearest
+from radfuse.errors import InputError, Problem
+from radfuse.features import FeatureSource, FeatureTable, at_visit, read_features
+from radfuse.fusion.compare import compare, measure
+from radfuse.fusion.config import blocks_of
+from radfuse.fusion.join import Design, join
+from radfuse.results import Comparison, FittedFamily, Performance, StudyResults
+from radfuse.runs import read_json
+from radfuse.statistics import to_logit
+from radfuse.tables import Table, read_table
+
+if TYPE_CHECKING:
+    from radfuse.study import Study
+
+PARITY = 1e-5
+"""Largest difference in probability between an ONNX file and its pipeline."""
+_SUMS = "SHA256SUMS"
+_SCHEMA = "bundle.json"
+_MANY = 8
+
+
+class BundleInput(Section):
+    """One column of a family's ONNX input, in order."""
+
+    name: str
+    block: str
+    used: bool
+    """False: selection dropped it; any value will do."""
+    low: float | None = None
+    high: float | None = None
+    """Smallest and largest value at training."""
+
+
+class BundleFamily(Section):
+    """One family's model."""
+
+    file: str
+    inputs: tuple[BundleInput, ...]
+    threshold: float
+    formula: str
+    largest_difference: float
+    """Between the ONNX file and the pipeline it was made from, in probability."""
+    performance: Performance
+    """On the outer test folds, not of the refitted model."""
+
+
+class BundleSchema(Section):
+    """bundle.json: what goes in, what comes out, how well it did."""
+
+    format: Literal[1] = 1
+    study: str
+    title: str
+    case: str
+    patient: str
+    unit: tuple[str, ...]
+    visit: str
+    clinical: tuple[str | Categories, ...]
+    outcome: Outcome
+    outputs: Mapping[str, str] = {
+        "score": "float64, (unit,): the linear score",
+        "probability": "float64, (unit,): of the event",
+    }
+    trained_on: Mapping[str, int]
+    families: Mapping[str, BundleFamily]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose hashes were checked."""
+
+    path: Path
+    schema: BundleSchema
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Probabilities for new units.
+
+    Attributes:
+        units: a row per unit: unit columns, patient, outcome where labelled.
+        probabilities: same rows, a column per family, in [0, 1].
+        warnings: what the reader of these numbers should know.
+    """
+
+    units: pd.DataFrame
+    probabilities: pd.DataFrame
+    warnings: tuple[Problem, ...]
+
+
+class Recalibration(Section):
+    """probability = 1 / (1 + exp(-(intercept + slope * logit)))."""
+
+    intercept: float | None
+    slope: float | None
+
+
+class Evaluation(Section):
+    """A frozen bundle on labelled units."""
+
+    study: str
+    table: str
+    performance: tuple[Performance, ...]
+    comparisons: tuple[Comparison, ...]
+    recalibration: Mapping[str, Recalibration] = {}
+
+
+def write_bundle(
+    path: Path, study: Study, design: Design, fitted: Mapping[str, Path], results: StudyResults
+) -> None:
+    """Assemble a bundle.
+
+    Args:
+        path: an empty folder.
+        study: where the schema comes from.
+        design: what the models were fitted on.
+        fitted: family -> folder of its model.onnx, fitted.json and parity.json.
+        results: the nested performance to quote.
+    """
+    measured = {performance.family: performance for performance in results.performance}
+    families = {}
+    for family, folder in fitted.items():
+        final = FittedFamily.model_validate_json((folder / "fitted.json").read_bytes())
+        (path / f"{family}.onnx").write_bytes((folder / "model.onnx").read_bytes())
+        families[family] = BundleFamily(
+            file=f"{family}.onnx",
+            inputs=_inputs(design, final),
+            threshold=final.threshold,
+            formula=final.model.formula(f"{family} score"),
+            largest_difference=read_json(folder / "parity.json")["largest_difference"],
+            performance=measured[family],
+        )
+    config = study.cohort
+    assert config.outcome is not None
+    schema = BundleSchema(
+        study=study.name,
+        title=study.title or study.name,
+        case=config.case,
+        patient=config.patient,
+        unit=config.unit_columns,
+        visit=config.visit,
+        clinical=config.clinical,
+        outcome=config.outcome,
+        trained_on={
+            "units": len(design.units),
+            "patients": int(design.units[config.patient].nunique()),
+            "events": int(design.units[config.outcome.column].sum()),
+        },
+        families=families,
+        versions=versions(),
+    )
+    (path / _SCHEMA).write_text(schema.model_dump_json(indent=1), encoding="utf-8")
+    (path / "MODEL_CARD.md").write_text(_model_card(schema), encoding="utf-8")
+    names = sorted(item.name for item in path.iterdir())
+    sums = "".join(f"{_sha256(path / name)}  {name}\n" for name in names)
+    (path / _SUMS).write_text(sums, encoding="utf-8")
+
+
+def load_bundle(path: str | Path) -> Bundle:
+    """Open a bundle after checking every file against its hash.
+
+    Raises:
+        InputError: no bundle, a file that is missing or changed, or a schema of another format.
+    """
+    path = Path(path)
+    if not (path / _SUMS).is_file():
+        inside = path / "bundle"
+        hint = f"; did you mean {inside}?" if (inside / _SUMS).is_file() else "; give the folder `radfuse export` wrote"
+        raise InputError(f"{path} is no bundle: it has no {_SUMS}{hint}")
+    problems = []
+    listed = set()
+    for line in (path / _SUMS).read_text(encoding="utf-8", errors="replace").splitlines():
+        digest, _, name = line.partition("  ")
+        listed.add(name)
+        if not name or Path(name).name != name:
+            problems.append(Problem(_SUMS, f"the line {line[:80]!r} is damaged"))
+        elif not (path / name).is_file():
+            problems.append(Problem(name, "the file is missing from the bundle"))
+        elif _sha256(path / name) != digest:
+            problems.append(Problem(name, "the file is not the one that was exported (its SHA-256 differs)"))
+    if _SCHEMA not in listed:
+        problems.append(Problem(_SUMS, f"{_SCHEMA} is not listed"))
+    if problems:
+        mend = Problem(str(path), "nothing was computed; copy the bundle again, or run `radfuse export` again")
+        raise InputError([*problems, mend])
+    try:
+        schema = BundleSchema.model_validate_json((path / _SCHEMA).read_bytes())
+    except ValidationError as error:
+        raise InputError(f"{path / _SCHEMA} is of a format this radfuse does not read ({error.error_count()} faults)") from error
+    unlisted = [family.file for family in schema.families.values() if family.file not in listed]
+    if unlisted:
+        raise InputError(f"{path}: {', '.join(unlisted)} not listed in {_SUMS}; run `radfuse export` again")
+    return Bundle(path, schema)
+
+
+def predict(
+    bundle: Bundle | str | Path,
+    table: str | Path,
+    features: Mapping[str, str | Path] | None = None,
+    families: Sequence[str] = (),
+    *,
+    labelled: bool = False,
+) -> Prediction:
+    """Predict new units.
+
+    Args:
+        bundle: a bundle or its folder.
+        table: cohort table of the new cases; may hold the features too.
+        features: block -> table, where features lie elsewhere.
+        families: which to predict; empty: all whose columns are there.
+        labelled: read the outcome too.
+
+    Raises:
+        InputError: a changed bundle, a column that is missing or unusable; nothing was computed.
+    """
+    import onnxruntime
+
+    bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+    schema = bundle.schema
+    for family in families:
+        if family not in schema.families:
+            raise InputError(f"the bundle has no family {family!r}{nearest(family, schema.families)}")
+    cells = read_table(table)
+    sources = {block: read_table(path) for block, path in (features or {}).items()}
+    known = {item.block for family in schema.families.values() for item in family.inputs} - {"clinical"}
+    for block in sources:
+        if block not in known:
+            raise InputError(f"the bundle has no block {block!r}{nearest(block, known)}")
+    chosen, warnings = _possible(schema, families, cells, sources)
+    design = _new_design(schema, chosen, cells, sources, labelled)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    probabilities = {}
+    for family in chosen:
+        part = schema.families[family]
+        values = _matrix(part, design)
+        warnings += _out_of_range(family, part, values)
+        session = onnxruntime.InferenceSession(
+            (bundle.path / part.file).read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+        probabilities[family] = session.run(["probability"], {"features": values})[0]
+    frame = pd.DataFrame(probabilities, index=design.units.index)
+    return Prediction(design.units, frame, tuple(dict.fromkeys([*design.warnings, *warnings])))
+
+
+def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:
+    """Return unit columns, then each family's probability and whether it reaches the family's threshold."""
+    table = prediction.units[list(bundle.schema.unit)].copy()
+    for family in prediction.probabilities:
+        probability = prediction.probabilities[family]
+        table[f"{family}_probability"] = probability
+        table[f"{family}_positive"] = (probability >= bundle.schema.families[str(family)].threshold).astype(int)
+    return table
+
+
+def evaluate(
+    bundle: Bundle | str | Path,
+    table: str | Path,
+    features: Mapping[str, str | Path] | None = None,
+    families: Sequence[str] = (),
+    *,
+    recalibrate: bool = False,
+) -> tuple[Evaluation, Prediction, pd.DataFrame]:
+    """Measure a frozen bundle on labelled units; nothing is refitted.
+
+    Args:
+        bundle, table, features, families: as for `predict`; the table holds the outcome too.
+        recalibrate: also give the intercept and slope that would calibrate each family here.
+
+    Returns:
+        The measurements, the predictions, and the long table they were measured on.
+    """
+    bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+    schema = bundle.schema
+    prediction = predict(bundle, table, features, families, labelled=True)
+    outcome = prediction.units[schema.outcome.column].to_numpy().astype(int)
+    parts = [
+        pd.DataFrame(
+            {
+                "position": np.arange(len(outcome)),
+                "family": family,
+                "fold": "external",
+                "patient": prediction.units[schema.patient].to_numpy(),
+                "outcome": outcome,
+                "probability": prediction.probabilities[family].to_numpy(),
+                "threshold": schema.families[str(family)].threshold,
+            }
+        )
+        for family in prediction.probabilities
+    ]
+    long = pd.concat(parts, ignore_index=True)
+    names = [str(family) for family in prediction.probabilities]
+    performance = tuple(measure(part) for part in parts)
+    recalibration = {
+        item.family: Recalibration(intercept=item.recalibration_intercept, slope=item.calibration_slope.value)
+        for item in performance
+        if recalibrate
+    }
+    evaluation = Evaluation(
+        study=schema.study,
+        table=Path(table).name,
+        performance=performance,
+        comparisons=compare(long, names),
+        recalibration=recalibration,
+    )
+    return evaluation, prediction, long
+
+
+def recalibrated(probability: np.ndarray, by: Recalibration) -> np.ndarray:
+    """Return probabilities after recalibration; unchanged where it could not be computed."""
+    if by.intercept is None or by.slope is None:
+        return probability
+    return 1 / (1 + np.exp(-(by.intercept + by.slope * to_logit(probability))))
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages results depend on."""
+    found = {"python": platform.python_version()}
+    for name in ("radfuse", "numpy", "scipy", "pandas", "scikit-learn", "onnx", "onnxruntime"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _inputs(design: Design, final: FittedFamily) -> tuple[BundleInput, ...]:
+    used = {term.name for term in final.model.terms}
+    inputs = []
+    for block in blocks_of(final.family):
+        values = design.blocks[block]
+        low, high = values.min(), values.max()
+        for name in values.columns:
+            inputs.append(
+                BundleInput(
+                    name=str(name),
+                    block=block,
+                    used=name in used,
+                    low=float(low[name]) if name in used else None,
+                    high=float(high[name]) if name in used else None,
+                )
+            )
+    return tuple(inputs)
+
+
+def _possible(
+    schema: BundleSchema, families: Sequence[str], cells: Table, sources: Mapping[str, Table]
+) -> tuple[list[str], list[Problem]]:
+    """Return the families whose used columns are there; those asked for must be."""
+    encoded = {f"{item.column}={level}": item.column for item in schema.clinical if isinstance(item, Categories) for level in item.levels}
+    problems: dict[str, list[Problem]] = {}
+    for family in families or schema.families:
+        for item in schema.families[family].inputs:
+            source = sources.get(item.block, cells)
+            available = _available(source, schema.visit, cells)
+            name = encoded.get(item.name, item.name)
+            if item.used and name not in available:
+                problems.setdefault(family, []).append(
+                    Problem(source.path.name, f"family {family!r} needs the column {name!r}{nearest(name, map(str, source.cells.columns))}")
+                )
+    chosen = [family for family in families or schema.families if family not in problems]
+    if families and problems:
+        raise InputError([problem for found in problems.values() for problem in found])
+    if not chosen:
+        fewest = min(problems.values(), key=len)
+        raise InputError([*fewest[:_MANY], Problem(cells.path.name, "no family of the bundle has all its columns here")])
+    skipped = [
+        Problem(found[0].where, f"family {family!r} is not predicted: {len(found)} columns are missing", severity="warning")
+        for family, found in problems.items()
+    ]
+    return chosen, skipped
+
+
+def _available(source: Table, visit: str, cells: Table) -> set[str]:
+    names = {str(name) for name in source.cells.columns}
+    table = source if visit in source.cells else cells
+    visits = set(table.text(visit).dropna()) if visit in table.cells else set()
+    return names | {at_visit(name, value) for name in names for value in visits}
+
+
+def _new_design(
+    schema: BundleSchema, chosen: list[str], cells: Table, sources: Mapping[str, Table], labelled: bool
+) -> Design:
+    needed = {(item.block, item.name) for family in chosen for item in schema.families[family].inputs if item.used}
+    with_clinical = any(block == "clinical" for block, _ in needed)
+    config = CohortConfig(
+        table=cells.path,
+        case=schema.case,
+        patient=schema.patient,
+        unit=schema.unit,
+        visit=schema.visit,
+        clinical=schema.clinical if with_clinical else (),
+        outcome=schema.outcome if labelled else None,
+    )
+    cohort = read_cohort(config=config, table=_with_ids(cells, schema, labelled), labelled=labelled, new=True)
+    tables: dict[str, FeatureTable] = {}
+    warnings: list[Problem] = []
+    for block in {block for block, _ in needed} - {"clinical"}:
+        source = sources.get(block, cells)
+        if block not in sources:
+            source = _with_ids(cells, schema, labelled)
+        names = {name for part, name in needed if part == block}
+        visits = sorted(cohort.cases[schema.visit].dropna().unique()) if schema.visit in cohort.cases else []
+        wanted = [
+            str(name)
+            for name in source.cells.columns
+            if name in names or any(at_visit(str(name), visit) in names for visit in visits)
+        ]
+        tables[block], found = read_features(
+            source, ((schema.case,), schema.unit), FeatureSource(columns=tuple(wanted)), unique=False
+        )
+        warnings += found
+        _check_lacking(block, tables[block], cohort)
+    design = join(cohort, tables)
+    return Design(design.units, design.blocks, tuple(dict.fromkeys([*cohort.warnings, *warnings, *design.warnings])))
+
+
+def _with_ids(cells: Table, schema: BundleSchema, labelled: bool) -> Table:
+    """Add case ids where units are named otherwise, and patients where nothing is measured."""
+    frame = cells.cells
+    if schema.case not in frame and schema.case not in schema.unit:
+        frame = frame.assign(**{schema.case: [f"row {row}" for row in cells.rows]})
+    if schema.patient not in frame and not labelled and schema.case in frame:
+        frame = frame.assign(**{schema.patient: frame[schema.case]})
+    return Table(cells.path, frame, cells.notes)
+
+
+def _check_lacking(block: str, table: FeatureTable, cohort: Cohort) -> None:
+    if table.ids != (cohort.config.case,):
+        return
+    lacking = [str(case) for case in cohort.cases.index if case not in table.values.index]
+    if lacking:
+        listed = ", ".join(lacking[:_MANY]) + (", ..." if len(lacking) > _MANY else "")
+        raise InputError(f"the {block} table lacks {len(lacking)} of {len(cohort)} cases: {listed}; add them, or leave the cases out")
+
+
+def _matrix(part: BundleFamily, design: Design) -> np.ndarray:
+    values = np.full((len(design.units), len(part.inputs)), np.nan)
+    for position, item in enumerate(part.inputs):
+        block = design.blocks.get(item.block)
+        if item.used and block is not None and item.name in block:
+            values[:, position] = block[item.name].to_numpy()
+    return values
+
+
+def _out_of_range(family: str, part: BundleFamily, values: np.ndarray) -> list[Problem]:
+    found = []
+    for position, item in enumerate(part.inputs):
+        if item.low is None or item.high is None:
+            continue
+        column = values[:, position]
+        outside = int(((column < item.low) | (column > item.high)).sum())
+        empty = int(np.isnan(column).sum())
+        if outside:
+            text = f"{outside} of {len(column)} units lie outside the training range {item.low:.4g} to {item.high:.4g}"
+            found.append(Problem(item.block, text, None, item.name, "warning"))
+        if empty == len(column):
+            found.append(Problem(item.block, "no unit has a value; the training median is used", None, item.name, "warning"))
+    return found
+
+
+def _model_card(schema: BundleSchema) -> str:
+    trained = schema.trained_on
+    lines = [
+        f"# Model card: {schema.title}",
+        "",
+        f"Predicts `{schema.outcome.column}` for each {' + '.join(schema.unit)}. Trained on {trained['units']} units of "
+        f"{trained['patients']} patients, {trained['events']} of them with the event.",
+        "",
+        "## Performance",
+        "",
+        "From nested cross-validation by patient; the models in this folder were refitted on all units afterwards, so "
+        "these numbers are of the procedure. AUC is averaged over the outer test folds; intervals are 95 % and respect "
+        "patients with several units.",
+        "",
+        "| family | AUC | pooled AUC | Brier | sensitivity | specificity | columns used |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, family in schema.families.items():
+        p = family.performance
+        cells = [_shown(item.value, item.low, item.high) for item in (p.auc, p.auc_pooled, p.brier, p.sensitivity, p.specificity)]
+        used = sum(item.used for item in family.inputs)
+        lines.append(f"| {name} | {' | '.join(cells)} | {used} of {len(family.inputs)} |")
+    lines += [
+        "",
+        "## Intended use and limits",
+        "",
+        "Research. Not a medical device. Valid for patients and images like those of the training cohort; `radfuse "
+        "evaluate` measures it elsewhere. Sensitivity and specificity are at thresholds chosen inside the training "
+        "folds.",
+        "",
+        "## Formulas",
+        "",
+        "Missing values take the training median; probability = 1 / (1 + exp(-score)).",
+        "",
+    ]
+    for name, family in schema.families.items():
+        lines += [f"### {name} (threshold on the probability {family.threshold:.4f})", "", "```", family.formula, "```", ""]
+    lines += ["## Versions", "", *(f"- {name} {number}" for name, number in schema.versions.items()), ""]
+    return "\n".join(lines)
+
+
+def _shown(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "not computable"
+    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,348 @@
+"""The command line: one subcommand per stage, thin. Everything heavy is imported inside the command that needs it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from radfuse.errors import InputError, Problem, RadfuseError, RunError
+
+if TYPE_CHECKING:
+    from radfuse.pipeline import Run, Stage
+
+OK, SOME_FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 3
+
+app = typer.Typer(
+    name="radfuse",
+    help="From images and tables to compared clinical, radiomic and deep models, exported to ONNX.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+phantom_app = typer.Typer(help="Write a synthetic cohort with its truth, ready for [bold]radfuse run[/bold].", no_args_is_help=True)
+app.add_typer(phantom_app, name="phantom")
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.", show_default=False)]
+OutFolder = Annotated[Path | None, typer.Option("--out", "-o", help="Run folder; runs/NAME by default.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. fusion.inner_folds=3.")
+]
+BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder that `radfuse export` wrote.", show_default=False)]
+NewTable = Annotated[Path, typer.Argument(metavar="TABLE", help="Cohort table of the new patients.", show_default=False)]
+NewFeatures = Annotated[
+    list[str] | None,
+    typer.Option("--features", metavar="BLOCK=FILE", help="Feature table of a block; by default features stand in TABLE."),
+]
+Families = Annotated[list[str] | None, typer.Option("--family", help="Only this family; may be repeated.")]
+ResultFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", show_default=False)]
+
+
+@app.command()
+def run(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> None:
+    """Run all stages of a study, resuming what is finished."""
+    _stage(study, out_, set_, "report")
+
+
+@app.command()
+def check(study: StudyFile, set_: Overrides = None) -> None:
+    """Check config, tables, files and outcome before any compute."""
+    from radfuse.pipeline import check_study
+    from radfuse.study import load_study
+
+    prepared = check_study(load_study(study, set_ or ()))
+    _show_problems(prepared.warnings)
+    units = prepared.design.units
+    blocks = ", ".join(f"{name} ({values.shape[1]} columns)" for name, values in prepared.design.blocks.items())
+    out.print(f"[green]Ready.[/green] {len(units)} units, {len(prepared.folds)} folds, families: {', '.join(prepared.families)}")
+    out.print(f"Blocks: {blocks}")
+
+
+@app.command()
+def fuse(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> None:
+    """Fit and compare the families on the same folds."""
+    _stage(study, out_, set_, "fuse")
+
+
+@app.command()
+def export(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> None:
+    """Refit each family on all units and write the ONNX bundle."""
+    _stage(study, out_, set_, "export")
+
+
+@app.command()
+def report(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> None:
+    """Write the report, computing first what is not there yet."""
+    _stage(study, out_, set_, "report")
+
+
+@app.command()
+def predict(
+    bundle: BundleFolder, table: NewTable, out_: ResultFolder, features: NewFeatures = None, family: Families = None
+) -> None:
+    """Predict new patients with a bundle; needs onnxruntime only."""
+    from radfuse.bundle import load_bundle, prediction_table
+    from radfuse.bundle import predict as predict_units
+    from radfuse.runs import write_atomically
+
+    opened = load_bundle(bundle)
+    prediction = predict_units(opened, table, _pairs(features), family or ())
+    _show_problems(prediction.warnings)
+    with _writing(out_):
+        out_.mkdir(parents=True, exist_ok=True)
+        content = prediction_table(opened, prediction).to_csv(index=False)
+        write_atomically(out_ / "predictions.csv", content.encode())
+    names = ", ".join(map(str, prediction.probabilities))
+    out.print(f"{len(prediction.units)} units, families: {names} -> {escape(str(out_ / 'predictions.csv'))}")
+
+
+@app.command()
+def evaluate(
+    bundle: BundleFolder,
+    table: NewTable,
+    out_: ResultFolder,
+    features: NewFeatures = None,
+    family: Families = None,
+    recalibrate: Annotated[bool, typer.Option(help="Also give the recalibration these patients call for.")] = False,
+) -> None:
+    """Measure a frozen bundle on labelled patients; nothing is refitted."""
+    from radfuse.bundle import evaluate as evaluate_units
+    from radfuse.bundle import load_bundle, prediction_table, recalibrated
+    from radfuse.report.page import write_evaluation_report
+    from radfuse.runs import write_atomically
+
+    opened = load_bundle(bundle)
+    evaluation, prediction, long = evaluate_units(
+        opened, table, _pairs(features), family or (), recalibrate=recalibrate
+    )
+    _show_problems(prediction.warnings)
+    rows = prediction_table(opened, prediction)
+    for name, by in evaluation.recalibration.items():
+        rows[f"{name}_recalibrated"] = recalibrated(prediction.probabilities[name].to_numpy(), by)
+    with _writing(out_):
+        out_.mkdir(parents=True, exist_ok=True)
+        write_atomically(out_ / "predictions.csv", rows.to_csv(index=False).encode())
+        write_atomically(out_ / "evaluation.json", evaluation.model_dump_json(indent=1).encode())
+        write_evaluation_report(out_, opened.schema, evaluation, long)
+    _show_performance(evaluation.performance, folds=1)
+    out.print(f"Report: {escape(str(out_ / 'index.html'))}")
+
+
+@app.command()
+def configs(
+    name: Annotated[str | None, typer.Argument(help="Write this one out.", show_default=False)] = None,
+    out_: Annotated[Path | None, typer.Option("--out", "-o", help="File to write; printed by default.", show_default=False)] = None,
+) -> None:
+    """List the shipped studies, or write one out."""
+    from radfuse.study import shipped_studies, shipped_study
+
+    if name is None:
+        for known, text in shipped_studies().items():
+            first = next((line[1:].strip() for line in text.splitlines() if line.startswith("#")), "")
+            out.print(f"[bold]{known:<12}[/bold] {escape(first)}", soft_wrap=True)
+        return
+    text = shipped_study(name)
+    if out_ is None:
+        sys.stdout.write(text)
+        return
+    if out_.exists():
+        raise InputError(f"{out_} exists; choose another file with --out")
+    with _writing(out_):
+        out_.parent.mkdir(parents=True, exist_ok=True)
+        out_.write_text(text, encoding="utf-8")
+    out.print(f"Wrote {escape(str(out_))}")
+
+
+@phantom_app.command("table")
+def phantom_table(
+    out_: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)],
+    patients: Annotated[int, typer.Option(min=20, help="Number of patients; four in five have two knees.")] = 300,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 7,
+    prevalence: Annotated[float, typer.Option(min=0.02, max=0.98, help="Share of knees with the event.")] = 0.35,
+) -> None:
+    """Clinical, radiomic and deep tables with planted contributions and a known reachable AUC."""
+    from radfuse.config import build
+    from radfuse.phantom.table import TablePhantom, write_table_phantom
+
+    config = build(TablePhantom, {"patients": patients, "seed": seed, "prevalence": prevalence}, "phantom table")
+    with _writing(out_):
+        study = write_table_phantom(out_, config)
+    out.print(f"Wrote {patients} patients to {escape(str(out_))}. Next: [bold]radfuse run {escape(str(study))}[/bold]", soft_wrap=True)
+
+
+@app.command()
+def demo(
+    out_: Annotated[Path, typer.Option("--out", "-o", help="Folder for cohort and results.")] = Path("radfuse-demo"),
+) -> None:
+    """A synthetic cohort through everything, with measured and reachable AUC side by side."""
+    import pandas as pd
+    from rich.table import Table
+
+    from radfuse.phantom.table import TablePhantom, reachable_auc, write_table_phantom
+
+    with _writing(out_):
+        study = write_table_phantom(out_ / "cohort", TablePhantom())
+    finished = _run(study, out_ / "run", (), "report")
+    truth = pd.read_csv(out_ / "cohort" / "truth.csv")
+    table = Table("family", "measured AUC", "reachable AUC", title="How near the models come to the truth")
+    assert finished.results is not None
+    for item in finished.results.performance:
+        table.add_row(item.family, _interval(item.auc), f"{reachable_auc(truth, item.family):.3f}")
+    out.print(table)
+    _show_next(finished)
+    raise typer.Exit(SOME_FAILED if finished.failures else OK)
+
+
+def main() -> None:
+    """Entry point: turn radfuse's own errors into messages and exit codes."""
+    try:
+        app()
+    except InputError as error:
+        if error.problems:
+            _show_problems(error.problems)
+            count = sum(problem.severity == "error" for problem in error.problems)
+            err.print(f"[red]{count} problem{'s' if count != 1 else ''}; nothing was computed.[/red]")
+        else:
+            err.print(f"[red]Error:[/red] {escape(str(error))}", soft_wrap=True)
+        sys.exit(BAD_INPUT)
+    except RadfuseError as error:
+        err.print(f"[red]Error:[/red] {escape(str(error))}", soft_wrap=True)
+        sys.exit(STOPPED)
+    except KeyboardInterrupt:
+        err.print("\nStopped. What was finished is kept; run again to go on.")
+        sys.exit(130)
+
+
+def _stage(study: Path, folder: Path | None, overrides: Sequence[str] | None, until: Stage) -> None:
+    finished = _run(study, folder, overrides or (), until)
+    if finished.results is not None:
+        _show_performance(finished.results.performance, finished.results.outer_folds)
+    _show_next(finished, until)
+    if finished.failures:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _run(study: Path, folder: Path | None, overrides: Sequence[str], until: Stage) -> Run:
+    from radfuse.pipeline import run_study
+    from radfuse.study import load_study
+
+    loaded = load_study(study, overrides)
+    with _progress() as progress:
+        finished = run_study(loaded, folder, until=until, progress=progress)
+    _show_problems(finished.warnings)
+    return finished
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description:<32}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            stage = what.split(" ")[0]
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(what, total=total)
+            bar.update(tasks[stage], description=what, completed=done, total=total)
+
+        yield tell
+
+
+@contextlib.contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"cannot write {place}: {error.strerror}; choose another folder with --out") from error
+
+
+def _pairs(features: Sequence[str] | None) -> dict[str, Path]:
+    pairs = {}
+    for text in features or ():
+        block, equals, file = text.partition("=")
+        if not equals:
+            raise InputError(f"--features {text!r} is not BLOCK=FILE, for example --features radiomic=radiomic.csv")
+        pairs[block] = Path(file)
+    return pairs
+
+
+def _show_problems(problems: Sequence[Problem]) -> None:
+    if not problems:
+        return
+    from rich import box
+    from rich.table import Table
+
+    table = Table("", "where", "row", "column", "what, and how to mend it", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.columns[3].overflow = table.columns[1].overflow = "fold"
+    table.columns[4].ratio = 1
+    for problem in sorted(problems, key=lambda problem: problem.severity):
+        style = "red" if problem.severity == "error" else "yellow"
+        row = str(problem.row) if problem.row is not None else ""
+        table.add_row(
+            f"[{style}]{problem.severity}[/{style}]",
+            escape(problem.where),
+            row,
+            escape(problem.column or ""),
+            escape(problem.message),
+        )
+    err.print(table)
+
+
+def _show_performance(performance: Sequence[Any], folds: int) -> None:
+    from rich.table import Table
+
+    title = f"Test folds: {folds}; AUC averaged over them, 95 % interval" if folds > 1 else "AUC with 95 % interval"
+    table = Table("family", "AUC", "pooled AUC", "Brier", "sensitivity", "specificity", title=title, title_justify="left")
+    for item in performance:
+        table.add_row(
+            item.family,
+            _interval(item.auc),
+            _interval(item.auc_pooled),
+            _number(item.brier.value),
+            _interval(item.sensitivity),
+            _interval(item.specificity),
+        )
+    out.print(table)
+
+
+def _interval(interval: Any) -> str:
+    if interval.low is None or interval.high is None:
+        return _number(interval.value)
+    return f"{interval.value:.3f} ({interval.low:.3f}-{interval.high:.3f})"
+
+
+def _number(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3f}"
+
+
+def _show_next(finished: Run, until: Stage = "report") -> None:
+    for failure in finished.failures:
+        err.print(f"[red]failed[/red] {escape(failure.item)}: {escape(failure.error)}", soft_wrap=True)
+    out.print(f"{finished.computed} results computed, {finished.reused} found finished in {escape(str(finished.path))}", soft_wrap=True)
+    if until in ("export", "report"):
+        out.print(f"Bundle: {escape(str(finished.path / 'bundle'))}", soft_wrap=True)
+    if until == "report":
+        out.print(f"Report: {escape(str(finished.report))}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

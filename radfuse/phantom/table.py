@@ -1,0 +1,188 @@
+"""The table phantom: clinical, radiomic and deep blocks with planted, known parts of the outcome.
+
+The outcome of a knee is drawn from logit p = intercept + clinical part + radiomic part + deep part. Each part is a
+linear function of a few columns of its block and independent of the other parts, so the best any model of some blocks
+can do is to rank by the sum of their parts: its AUC is the reachable one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from radfuse.config import Section, to_yaml
+from radfuse.errors import InputError
+from radfuse.runs import write_atomically
+
+BLOCKS = ("clinical", "radiomic", "deep")
+_REGIONS = ("tibial_subchondral_medial", "tibial_subchondral_lateral", "femoral_cartilage_medial", "tibial_cartilage_medial")
+_FILTERS = ("original", "wavelet-LLH", "wavelet-HHL", "log-sigma-2-0-mm-3D")
+_TEXTURES = (
+    "firstorder_Mean", "firstorder_Kurtosis", "firstorder_Entropy", "glcm_Contrast", "glcm_Idmn",
+    "glrlm_RunEntropy", "glszm_ZoneEntropy", "gldm_DependenceVariance", "ngtdm_Coarseness",
+)  # fmt: skip
+_SITES = ("north", "south", "west")
+
+
+class TablePhantom(Section):
+    """How the phantom is drawn."""
+
+    patients: int = Field(default=300, ge=20)
+    seed: int = 7
+    prevalence: float = Field(default=0.35, gt=0.02, lt=0.98)
+    """About the share of knees with the event."""
+    strength: Mapping[str, float] = {"clinical": 0.8, "radiomic": 1.1, "deep": 0.9}
+    """Standard deviation of each block's part on the logit scale."""
+    site_shift: float = Field(default=0.15, ge=0)
+    """Offset between sites, in standard deviations of a feature."""
+    missing: float = Field(default=0.01, ge=0, lt=0.5)
+    """Share of missing values."""
+
+
+def table_phantom(config: TablePhantom) -> dict[str, pd.DataFrame]:
+    """Draw a phantom.
+
+    Returns:
+        "cohort" (case_id, patient_id, side, site, age, sex, bmi, pain, progressed), "radiomic" and "deep" (case_id and
+        features), "truth" (case_id, each block's part, the intercept, the probability); a row per knee.
+    """
+    generator = np.random.default_rng(config.seed)
+    people = np.repeat(np.arange(config.patients), np.where(generator.random(config.patients) < 0.8, 2, 1))
+    sides = np.where(np.r_[True, people[1:] != people[:-1]], "right", "left")
+    site = generator.choice(len(_SITES), size=config.patients, p=(0.5, 0.3, 0.2))[people]
+    clinical, clinical_part = _clinical(generator, config.patients, people)
+    radiomic, radiomic_part = _radiomic(generator, people)
+    deep, deep_part = _deep(generator, people)
+    parts = {
+        name: config.strength[name] * _standardised(part)
+        for name, part in zip(BLOCKS, (clinical_part, radiomic_part, deep_part), strict=True)
+    }
+    logit = sum(parts.values())
+    intercept = _intercept_for(logit, config.prevalence)
+    probability = 1 / (1 + np.exp(-(logit + intercept)))
+    progressed = (generator.random(len(people)) < probability).astype(int)
+    case_id = np.array([f"K{person:05d}{side[0].upper()}" for person, side in zip(people, sides, strict=True)])
+    for values in (radiomic, deep):
+        shift = config.site_shift * generator.standard_normal((len(_SITES), values.shape[1]))
+        values += shift[site] * values.std().to_numpy()
+    scale = 10 ** generator.uniform(-2, 4, radiomic.shape[1])
+    radiomic = radiomic * scale + scale * generator.uniform(0, 20, radiomic.shape[1])
+    for values in (clinical, radiomic, deep):
+        values[:] = values.mask(generator.random(values.shape) < config.missing)
+    ids = pd.DataFrame({"case_id": case_id, "patient_id": [f"P{person:05d}" for person in people], "side": sides})
+    ids["site"] = np.array(_SITES)[site]
+    clinical["sex"] = clinical["sex"].map({0.0: "female", 1.0: "male"})
+    truth = {f"{name}_part": part for name, part in parts.items()}
+    return {
+        "cohort": pd.concat([ids, clinical, pd.DataFrame({"progressed": progressed})], axis=1),
+        "radiomic": pd.concat([ids[["case_id"]], radiomic], axis=1),
+        "deep": pd.concat([ids[["case_id"]], deep], axis=1),
+        "truth": pd.DataFrame({"case_id": case_id, **truth, "intercept": intercept, "probability": probability}),
+    }
+
+
+def write_table_phantom(folder: Path, config: TablePhantom) -> Path:
+    """Write cohort.csv, radiomic.csv, deep.csv, truth.csv and study.yaml; return the study's path.
+
+    Raises:
+        InputError: the folder holds something else.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / "truth.csv").is_file():
+        raise InputError(f"{folder} is not empty; choose another folder with --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in table_phantom(config).items():
+        write_atomically(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.8g").encode())
+    study = folder / "study.yaml"
+    write_atomically(study, to_yaml(_study(config)).encode())
+    return study
+
+
+def reachable_auc(truth: pd.DataFrame, family: str) -> float:
+    """Return the expected AUC of the best ranking that a family's blocks allow on these knees.
+
+    Args:
+        truth: truth.csv.
+        family: blocks joined by "-".
+
+    Returns:
+        The mean over draws of the outcome: sum over pairs of p_i (1 - p_j) [score_i > score_j], divided by the sum of
+        p_i (1 - p_j); `p` is the true probability.
+    """
+    score = truth[[f"{block}_part" for block in family.split("-")]].sum(axis=1).to_numpy()
+    p = truth["probability"].to_numpy()[np.argsort(score, kind="stable")]
+    below = np.cumsum(1 - p) - (1 - p)
+    pairs = p.sum() * (1 - p).sum() - (p * (1 - p)).sum()
+    return float((p * below).sum() / pairs)
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    return np.asarray((values - values.mean()) / values.std())
+
+
+def _intercept_for(logit: np.ndarray, prevalence: float) -> float:
+    low, high = -20.0, 20.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if (1 / (1 + np.exp(-(logit + middle)))).mean() < prevalence else (low, middle)
+    return middle
+
+
+def _clinical(generator: np.random.Generator, patients: int, people: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+    age = generator.normal(61, 9, patients).round().clip(40, 85)
+    sex = (generator.random(patients) < 0.42).astype(float)
+    bmi = generator.normal(28.5, 4.5, patients).round(1).clip(17, 48)
+    pain = np.zeros(len(people)) + generator.integers(0, 11, len(people))
+    part = 0.06 * (age[people] - 61) + 0.10 * (bmi[people] - 28.5) + 0.5 * (1 - sex[people]) + 0.12 * pain
+    return pd.DataFrame({"age": age[people], "sex": sex[people], "bmi": bmi[people], "pain": pain}), part
+
+
+def _knees(generator: np.random.Generator, people: np.ndarray, columns: int) -> np.ndarray:
+    """Standard normal columns; the two knees of a person correlate with 0.5."""
+    person = generator.standard_normal((people.max() + 1, columns))
+    return np.asarray(np.sqrt(0.5) * person[people] + np.sqrt(0.5) * generator.standard_normal((len(people), columns)))
+
+
+def _radiomic(generator: np.random.Generator, people: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+    """Families of correlated textures; the part is a sum over five columns, each with redundant neighbours."""
+    names = [f"dess/{region}/{filter_}_{texture}" for region in _REGIONS for filter_ in _FILTERS for texture in _TEXTURES]
+    sources = _knees(generator, people, len(names) // 3)
+    values = np.empty((len(people), len(names)))
+    for column in range(len(names)):
+        source = column // 3
+        if column % 3 == 0:
+            values[:, column] = sources[:, source]
+        else:
+            share = 0.9 if column % 3 == 1 else 0.6
+            values[:, column] = share * sources[:, source] + np.sqrt(1 - share**2) * generator.standard_normal(len(people))
+    weights = np.array([1.0, -0.9, 0.8, 0.7, -0.6])
+    planted = np.array([1, 9, 17, 29, 41])
+    return pd.DataFrame(values, columns=names), sources[:, planted] @ weights
+
+
+def _deep(generator: np.random.Generator, people: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+    """Dense features; the part is a sum over three columns."""
+    values = _knees(generator, people, 64)
+    part = values[:, [3, 20, 47]] @ np.array([1.0, 0.8, -0.7])
+    return pd.DataFrame(values, columns=[f"dess/tibial_cartilage/deep_{i:03d}" for i in range(64)]), part
+
+
+def _study(config: TablePhantom) -> dict[str, object]:
+    return {
+        "name": "table_phantom",
+        "title": "Table phantom: knee osteoarthritis progression",
+        "seed": config.seed,
+        "cohort": {
+            "table": "cohort.csv",
+            "patient": "patient_id",
+            "unit": ["patient_id", "side"],
+            "site": "site",
+            "clinical": ["age", {"column": "sex", "levels": ["female", "male"]}, "bmi", "pain"],
+            "outcome": {"column": "progressed", "kind": "binary"},
+            "split": {"kind": "grouped", "folds": 5},
+        },
+        "features": {"radiomic": "radiomic.csv", "deep": "deep.csv"},
+    }
