@@ -390,6 +390,7 @@ class _Stages:
                     final=final,
                     study_yaml=study.to_yaml(),
                     warnings=prepared.warnings,
+                    versions=bundle.versions(),
                     seed=study.seed,
                 ),
             )

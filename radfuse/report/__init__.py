@@ -1,0 +1,1 @@
+"""The report wing: results become tables, figures and one self-contained HTML file."""

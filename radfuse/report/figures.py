@@ -1,0 +1,276 @@
+"""Figures of the report as SVG text: Okabe-Ito colours, and a dash for each family, so that print and any eye can tell.
+
+Source of the palette: Okabe and Ito 2008, https://jfly.uni-koeln.de/color/.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from radfuse.report.tables import interval
+from radfuse.results import ChosenFeature, Interval, Performance
+from radfuse.statistics import clustered_mean
+
+_FAMILIES = {
+    "clinical": ("#E69F00", (0, (5, 2))),
+    "radiomic": ("#0072B2", (0, (1, 1.2))),
+    "deep": ("#009E73", (0, (6, 1.5, 1, 1.5))),
+    "clinical-radiomic": ("#CC79A7", (0, (3, 1))),
+    "clinical-deep": ("#8C6D1F", (0, (2, 1, 4, 1))),
+    "radiomic-deep": ("#56B4E9", (0, (4, 1, 1, 1, 1, 1))),
+    "clinical-radiomic-deep": ("#D55E00", "solid"),
+}
+_BLOCKS = {"clinical": "#E69F00", "radiomic": "#0072B2", "deep": "#009E73"}
+_GREY = "#6b7280"
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["Helvetica Neue", "Helvetica", "Arial", "DejaVu Sans"],
+    "font.size": 9.5,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#9ca3af",
+    "axes.linewidth": 0.8,
+    "axes.labelcolor": "#1f2937",
+    "text.color": "#1f2937",
+    "xtick.color": "#4b5563",
+    "ytick.color": "#4b5563",
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.8,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "radfuse",
+}
+_GRID = np.linspace(0, 1, 101)
+_RESAMPLES = 200
+
+
+def roc_overlay(predictions: pd.DataFrame, performance: Sequence[Performance]) -> str:
+    """Return the ROC curves of all families, averaged over test folds, with their AUCs."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(5.0, 4.4), layout="constrained")
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
+        for item in performance:
+            colour, dash = _FAMILIES[item.family]
+            rows = predictions[predictions["family"] == item.family]
+            label = f"{item.family}  {interval(item.auc, 2)}"
+            axes.plot(_GRID, _mean_roc(rows), color=colour, linestyle=dash, label=label)
+        _roc_axes(axes)
+        axes.legend(loc="lower right", title="AUC (95% CI)", title_fontsize=8.5, alignment="left", handlelength=2.6)
+        return _svg(figure)
+
+
+def roc_panels(predictions: pd.DataFrame, performance: Sequence[Performance], seed: int) -> str:
+    """Return a panel per family: the curve of each test fold, their mean, and a 95 % band from resampled patients."""
+    with mpl.rc_context(_STYLE):
+        figure, panels = _panels(len(performance))
+        for axes, item in zip(panels, performance, strict=False):
+            colour, _ = _FAMILIES[item.family]
+            rows = predictions[predictions["family"] == item.family]
+            low, high = _roc_band(rows, seed)
+            axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
+            axes.fill_between(_GRID, low, high, color=colour, alpha=0.18, linewidth=0)
+            folds = [curve for _, fold in rows.groupby("fold") if (curve := _roc(fold)) is not None]
+            for curve in folds if len(folds) > 1 else []:
+                axes.plot(_GRID, curve, color=colour, alpha=0.35, linewidth=0.7)
+            axes.plot(_GRID, _mean_roc(rows), color=colour)
+            axes.set_title(item.family, loc="left", fontweight="bold")
+            axes.text(0.97, 0.06, f"AUC {interval(item.auc, 2)}", ha="right", transform=axes.transAxes, fontsize=8.5)
+            _roc_axes(axes)
+        return _svg(figure)
+
+
+def auc_forest(performance: Sequence[Performance]) -> str:
+    """Return AUCs with intervals, and the AUC of each test fold as a dot."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(5.0, 0.9 + 0.55 * len(performance)), layout="constrained")
+        axes = figure.subplots()
+        axes.axvline(0.5, color="#d1d5db", linewidth=1)
+        for row, item in enumerate(performance):
+            colour, _ = _FAMILIES[item.family]
+            folds = [value for value in item.fold_aucs.values() if value is not None]
+            axes.plot(folds if len(folds) > 1 else [], [row] * len(folds) if len(folds) > 1 else [], "o", color=colour, alpha=0.3, markersize=4, markeredgewidth=0)
+            _whisker(axes, item.auc, row, colour)
+        axes.set_yticks(range(len(performance)), [item.family for item in performance])
+        axes.set_ylim(len(performance) - 0.5, -0.5)
+        lowest = min([0.45, *(value - 0.02 for item in performance for value in (*item.fold_aucs.values(), item.auc.low) if value is not None)])
+        axes.set_xlim(lowest, 1.0)
+        axes.set_xlabel("AUC, 95% CI (small dots: test folds)" if len(performance[0].fold_aucs) > 1 else "AUC, 95% CI")
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        return _svg(figure)
+
+
+def calibration_panels(predictions: pd.DataFrame, performance: Sequence[Performance], bins: int = 8) -> str:
+    """Return a panel per family: observed share of events against predicted, in groups of equal size, and the logistic fit."""
+    with mpl.rc_context(_STYLE):
+        figure, panels = _panels(len(performance), extra=0.35)
+        for axes, item in zip(panels, performance, strict=False):
+            colour, _ = _FAMILIES[item.family]
+            rows = predictions[predictions["family"] == item.family]
+            p = rows["probability"].to_numpy()
+            axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
+            slope, shift = item.calibration_slope.value, item.recalibration_intercept
+            if slope is not None and shift is not None:
+                inside = np.linspace(max(p.min(), 1e-4), min(p.max(), 1 - 1e-4), 100)
+                fit = 1 / (1 + np.exp(-(shift + slope * np.log(inside / (1 - inside)))))
+                axes.plot(inside, fit, color=colour, linewidth=1.4, alpha=0.75)
+            count = max(3, min(bins, len(p) // 12))
+            for group in np.array_split(np.argsort(p, kind="stable"), count):
+                observed = clustered_mean(
+                    rows["outcome"].to_numpy()[group], rows["patient"].to_numpy()[group], share=True
+                )
+                axes.plot([p[group].mean()] * 2, [observed.low, observed.high], color=colour, linewidth=1)
+                axes.plot(p[group].mean(), observed.value, "o", color=colour, markersize=4.5, markeredgecolor="white", markeredgewidth=0.6)
+            axes.hist(p, bins=np.linspace(0, 1, 41), bottom=-0.16, weights=np.full(len(p), 0.10 / _peak(p)), color="#cbd5e1")
+            axes.set_title(item.family, loc="left", fontweight="bold")
+            text = f"slope {interval(item.calibration_slope, 2)}\nintercept {interval(item.calibration_intercept, 2)}"
+            axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8)
+            axes.set_xlim(0, 1)
+            axes.set_ylim(-0.17, 1.02)
+            axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+            axes.set_xlabel("predicted probability")
+            axes.set_ylabel("observed share")
+        return _svg(figure)
+
+
+def coefficient_plot(features: Sequence[ChosenFeature], folds: int, most: int = 20) -> str:
+    """Return coefficients per standard deviation, and in how many folds each column was chosen."""
+    shown = list(features)[:most]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(8.6, 0.9 + 0.27 * len(shown)), layout="constrained")
+        left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
+        rows = np.arange(len(shown))
+        for row, item in zip(rows, shown, strict=True):
+            colour = _BLOCKS[item.block]
+            if item.coefficient is not None:
+                left.plot([0, item.coefficient], [row, row], color=colour, linewidth=1.2)
+                left.plot(item.coefficient, row, "o", color=colour, markersize=5)
+            else:
+                left.plot(0, row, "o", markersize=4, markerfacecolor="white", markeredgecolor=colour)
+            right.barh(row, item.folds, color=colour, height=0.55, alpha=0.85)
+        left.axvline(0, color="#9ca3af", linewidth=0.8)
+        left.set_yticks(rows, [_short(item.name) for item in shown])
+        left.set_ylim(len(shown) - 0.4, -0.6)
+        left.set_xlabel("log odds per standard deviation, refitted on all units")
+        right.set_xlabel("test folds that chose it")
+        right.set_xlim(0, folds)
+        right.set_xticks(range(0, folds + 1, max(1, folds // 5)))
+        for axes in (left, right):
+            axes.tick_params(axis="y", length=0)
+            axes.spines["left"].set_visible(False)
+        blocks = [name for name in _BLOCKS if name in {item.block for item in shown}]
+        if len(blocks) > 1:
+            for name in blocks:
+                right.plot([], [], "s", color=_BLOCKS[name], label=name)
+            figure.legend(loc="outside upper right", ncols=len(blocks), handletextpad=0.3)
+        return _svg(figure)
+
+
+def _short(name: str, width: int = 46) -> str:
+    return "\n".join(textwrap.wrap(name, width, break_long_words=True, break_on_hyphens=False)) if len(name) > width else name
+
+
+def _peak(p: np.ndarray) -> int:
+    return max(1, int(np.histogram(p, bins=np.linspace(0, 1, 41))[0].max()))
+
+
+def _panels(count: int, extra: float = 0.0) -> tuple[Figure, list[Any]]:
+    columns = min(3, count)
+    lines = -(-count // columns)
+    figure = Figure(figsize=(2.95 * columns, (2.75 + extra) * lines), layout="constrained")
+    panels = list(figure.subplots(lines, columns, squeeze=False).flat)
+    for unused in panels[count:]:
+        unused.remove()
+    return figure, panels[:count]
+
+
+def _whisker(axes: Any, value: Interval, row: float, colour: str) -> None:
+    if value.low is not None and value.high is not None:
+        axes.plot([value.low, value.high], [row, row], color=colour, linewidth=2)
+    axes.plot(value.value, row, "D", color=colour, markersize=6, markeredgecolor="white", markeredgewidth=0.8)
+
+
+def _roc_axes(axes: Any) -> None:
+    axes.set_xlim(-0.01, 1.0)
+    axes.set_ylim(0, 1.01)
+    axes.set_aspect("equal")
+    axes.set_xlabel("1 − specificity")
+    axes.set_ylabel("sensitivity")
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    axes.set_xticks(ticks, ["0", "0.25", "0.5", "0.75", "1"])
+    axes.set_yticks(ticks, ["0", "0.25", "0.5", "0.75", "1"])
+
+
+def _roc(rows: pd.DataFrame, weights: np.ndarray | None = None) -> np.ndarray | None:
+    """Return sensitivity on the grid of 1 - specificity; None where a class is absent."""
+    p, y = rows["probability"].to_numpy(), rows["outcome"].to_numpy()
+    return _roc_on_grid(p, y, np.ones(len(p)) if weights is None else weights)
+
+
+def _roc_on_grid(p: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray | None:
+    order = np.argsort(-p, kind="stable")
+    events, others = (weights * (y == 1))[order], (weights * (y == 0))[order]
+    if events.sum() == 0 or others.sum() == 0:
+        return None
+    last = np.r_[np.flatnonzero(np.diff(p[order])), len(p) - 1]
+    true = np.r_[0, np.cumsum(events)[last]] / events.sum()
+    false = np.r_[0, np.cumsum(others)[last]] / others.sum()
+    curve = np.interp(_GRID, false, true)
+    curve[0] = true[false == 0].max()
+    return curve
+
+
+def _mean_roc(rows: pd.DataFrame) -> np.ndarray:
+    curves = [curve for _, fold in rows.groupby("fold") if (curve := _roc(fold)) is not None]
+    return np.mean(curves, axis=0) if curves else np.full(len(_GRID), np.nan)
+
+
+def _roc_band(rows: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the 2.5th and 97.5th percentile of the mean curve over resamples of patients within folds."""
+    generator = np.random.default_rng(seed)
+    folds = []
+    for _, fold in rows.groupby("fold"):
+        codes, people = pd.factorize(fold["patient"])
+        folds.append((fold["probability"].to_numpy(), fold["outcome"].to_numpy(), codes, len(people)))
+    curves = []
+    for _ in range(_RESAMPLES):
+        parts = []
+        for p, y, codes, people in folds:
+            times = np.bincount(generator.integers(0, people, people), minlength=people)
+            curve = _roc_on_grid(p, y, times[codes].astype(float))
+            if curve is not None:
+                parts.append(curve)
+        if parts:
+            curves.append(np.mean(parts, axis=0))
+    if not curves:
+        return np.full(len(_GRID), np.nan), np.full(len(_GRID), np.nan)
+    low, high = np.quantile(curves, [0.025, 0.975], axis=0)
+    return low, high
+
+
+def _svg(figure: Figure) -> str:
+    """Return an SVG element without XML header, date or fixed size, so that it scales in a page."""
+    stream = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None, "Creator": None})
+    text = stream.getvalue()
+    return re.sub(r' (width|height)="[\d.]+pt"', "", text[text.index("<svg") :], count=2)
+
+
+def family_colours(families: Sequence[str]) -> Mapping[str, str]:
+    """Return the colour of each family, for tables."""
+    return {family: _FAMILIES[family][0] for family in families}

@@ -1,0 +1,160 @@
+"""The report as one HTML file with everything inside, and its tables and figures beside it for a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from radfuse.errors import Problem
+from radfuse.report import figures, tables
+from radfuse.results import FittedFamily, StudyResults
+
+if TYPE_CHECKING:
+    from radfuse.bundle import BundleSchema, Evaluation
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """Everything a study's report shows.
+
+    Attributes:
+        title: of the page.
+        outcome: column of the outcome in `units`.
+        event: what counts as the event, in words of the table.
+        unit: columns that name a unit.
+        patient: column of the person.
+        site: column of the site, or None.
+        units: a row per unit.
+        blocks: block -> number of columns.
+        clinical: encoded clinical columns, rows as `units`.
+        predictions: out-of-fold, a row per family and unit.
+        results: performance, comparisons, failures.
+        folds: family -> its outer folds.
+        final: family -> refitted on all units.
+        study_yaml: the resolved study.
+        warnings: findings about the input.
+        versions: of Python and packages.
+        seed: of resampling.
+    """
+
+    title: str
+    outcome: str
+    event: str
+    unit: Sequence[str]
+    patient: str
+    site: str | None
+    units: pd.DataFrame
+    blocks: Mapping[str, int]
+    clinical: pd.DataFrame
+    predictions: pd.DataFrame
+    results: StudyResults
+    folds: Mapping[str, Sequence[FittedFamily]]
+    final: Mapping[str, FittedFamily]
+    study_yaml: str
+    warnings: Sequence[Problem]
+    versions: Mapping[str, str]
+    seed: int
+
+
+def write_study_report(folder: Path, study: StudyReport) -> None:
+    """Write index.html, tables/*.csv and figures/*.svg into an existing folder."""
+    performance = study.results.performance
+    drawn = {
+        "roc": figures.roc_overlay(study.predictions, performance),
+        "auc": figures.auc_forest(performance),
+        "roc_by_family": figures.roc_panels(study.predictions, performance, study.seed),
+        "calibration": figures.calibration_panels(study.predictions, performance),
+    }
+    chosen = {
+        family: tables.chosen_features(family, study.folds[family], study.final.get(family)) for family in study.folds
+    }
+    for family, features in chosen.items():
+        drawn[f"features_{family}"] = figures.coefficient_plot(features, study.results.outer_folds)
+    made = {
+        "table_one": tables.table_one(study.units, study.clinical, study.outcome, study.patient, study.site),
+        "performance": tables.performance_table(performance),
+        "calibration": tables.calibration_table(performance),
+        "comparisons": tables.comparison_table(study.results.comparisons),
+    }
+    features_csv = pd.DataFrame([item.model_dump() for features in chosen.values() for item in features])
+    page = _render(
+        "study.html",
+        report=study,
+        best=max(performance, key=lambda item: item.auc.value or 0.0),
+        figures=drawn,
+        tables=made,
+        chosen=chosen,
+        colours=figures.family_colours([item.family for item in performance]),
+        patients=study.units[study.patient].nunique(),
+        events=int(study.units[study.outcome].sum()),
+        formulas={family: final.model.formula(f"{family} score") for family, final in study.final.items()},
+    )
+    _write(folder, page, drawn, {**made, "features": features_csv})
+
+
+def write_evaluation_report(folder: Path, schema: BundleSchema, evaluation: Evaluation, predictions: pd.DataFrame) -> None:
+    """Write index.html, tables and figures of a frozen bundle on other patients."""
+    performance = evaluation.performance
+    drawn = {
+        "roc": figures.roc_overlay(predictions, performance),
+        "auc": figures.auc_forest(performance),
+        "calibration": figures.calibration_panels(predictions, performance),
+    }
+    before = {name: family.performance for name, family in schema.families.items()}
+    made = {
+        "performance": tables.performance_table(performance),
+        "calibration": tables.calibration_table(performance),
+        "comparisons": tables.comparison_table(evaluation.comparisons),
+        "transport": pd.DataFrame(
+            [
+                {
+                    "family": item.family,
+                    "AUC at training (nested)": tables.interval(before[item.family].auc),
+                    "AUC here": tables.interval(item.auc),
+                }
+                for item in performance
+            ]
+        ),
+    }
+    page = _render(
+        "evaluation.html",
+        schema=schema,
+        evaluation=evaluation,
+        figures=drawn,
+        tables=made,
+        colours=figures.family_colours([item.family for item in performance]),
+    )
+    _write(folder, page, drawn, made)
+
+
+def _write(folder: Path, page: str, drawn: Mapping[str, str], made: Mapping[str, pd.DataFrame]) -> None:
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    for name in ("figures", "tables"):
+        (folder / name).mkdir(exist_ok=True)
+    for name, text in drawn.items():
+        (folder / "figures" / f"{name}.svg").write_text(text, encoding="utf-8")
+    for name, table in made.items():
+        table.to_csv(folder / "tables" / f"{name}.csv", index=False, encoding="utf-8")
+
+
+def _render(template: str, **content: Any) -> str:
+    environment = Environment(
+        loader=PackageLoader("radfuse.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["number"] = tables.number
+    environment.filters["interval"] = tables.interval
+    environment.globals["svg"] = _figure
+    return environment.get_template(template).render(**content)
+
+
+def _figure(text: str, name: str, label: str) -> Markup:
+    """Return a figure for the page; its ids carry the name, so that several figures share one document."""
+    for mark in ('id="', "url(#", 'href="#'):
+        text = text.replace(mark, f"{mark}{name}-")
+    return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1))

@@ -1,0 +1,180 @@
+"""Tables of the report, as rows of text ready to print and to paste into a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from radfuse.results import ChosenFeature, Comparison, FittedFamily, Interval, Performance
+from radfuse.statistics import auc_covariance, auc_difference
+
+DASH = "–"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number with fixed digits; a dash where there is none."""
+    return DASH if value is None or np.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def interval(value: Interval, digits: int = 3) -> str:
+    """Return "0.812 (0.740–0.867)"."""
+    if value.low is None or value.high is None:
+        return number(value.value, digits)
+    between = "–" if value.low >= 0 else " to "
+    return f"{number(value.value, digits)} ({number(value.low, digits)}{between}{number(value.high, digits)})"
+
+
+def p_value(p: float | None) -> str:
+    """Return a p value as journals print it."""
+    if p is None or np.isnan(p):
+        return DASH
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def table_one(
+    units: pd.DataFrame, clinical: pd.DataFrame, outcome: str, patient: str, site: str | None
+) -> pd.DataFrame:
+    """Return the cohort by outcome.
+
+    Continuous columns: mean (SD), or median [IQR] where skewness exceeds 1. Columns of 0 and 1, and sites: n (%).
+    SMD: difference over the pooled standard deviation. p: rank-sum test whose variance sums over patients.
+
+    Args:
+        units: a row per unit.
+        clinical: encoded clinical columns, same rows.
+        outcome: column of `units`, 0 or 1.
+        patient: column of `units`.
+        site: column of `units`, or None.
+
+    Returns:
+        Text columns: characteristic, all, without event, with event, missing, SMD, p.
+    """
+    y = units[outcome].to_numpy() == 1
+    groups = {"all": np.ones(len(y), dtype=bool), "without": ~y, "with": y}
+    rows = [
+        {"characteristic": "Units", **{name: str(int(group.sum())) for name, group in groups.items()}},
+        {
+            "characteristic": "Patients",
+            **{name: str(units.loc[group, patient].nunique()) for name, group in groups.items()},
+        },
+    ]
+    for name in clinical.columns:
+        rows.append(_characteristic(str(name), clinical[name].to_numpy(dtype=float), groups, units[patient].to_numpy()))
+    if site is not None and site in units:
+        for value in sorted(units[site].dropna().unique()):
+            here = (units[site] == value).to_numpy(dtype=float)
+            rows.append(_characteristic(f"{site}={value}", here, groups, units[patient].to_numpy()))
+    table = pd.DataFrame(rows, columns=["characteristic", "all", "without", "with", "missing", "smd", "p"])
+    return table.fillna("")
+
+
+def _characteristic(
+    name: str, values: np.ndarray, groups: Mapping[str, np.ndarray], patients: np.ndarray
+) -> dict[str, str]:
+    known = ~np.isnan(values)
+    binary = set(np.unique(values[known])) <= {0.0, 1.0}
+    skewed = not binary and abs(pd.Series(values[known]).skew()) > 1
+    column, equals, level = name.partition("=")
+    label = f"{column}: {level}" if equals else name
+    row = {"characteristic": f"{label}, {'n (%)' if binary else 'median [IQR]' if skewed else 'mean (SD)'}"}
+    for group, members in groups.items():
+        row[group] = _summary(values[members & known], binary, skewed)
+    lacking = int((~known).sum())
+    row["missing"] = f"{lacking} ({100 * lacking / len(values):.1f}%)" if lacking else "0"
+    first, second = values[groups["with"] & known], values[groups["without"] & known]
+    if len(first) > 1 and len(second) > 1:
+        spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
+        row["smd"] = number((first.mean() - second.mean()) / spread if spread > 0 else None, 2)
+        ranked = auc_covariance(
+            groups["with"][known].astype(int),
+            np.column_stack([values[known], np.zeros(int(known.sum()))]),
+            patients[known],
+        )
+        row["p"] = p_value(auc_difference(ranked, 0, 1)[2])
+    return row
+
+
+def _summary(values: np.ndarray, binary: bool, skewed: bool) -> str:
+    if len(values) == 0:
+        return DASH
+    if binary:
+        return f"{int(values.sum())} ({100 * values.mean():.1f}%)"
+    if skewed:
+        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+        return f"{middle:.3g} [{low:.3g}–{high:.3g}]"
+    return f"{values.mean():.1f} ({values.std(ddof=1) if len(values) > 1 else 0:.1f})"
+
+
+def performance_table(performance: Sequence[Performance]) -> pd.DataFrame:
+    """Return one row per family with intervals."""
+    return pd.DataFrame(
+        [
+            {
+                "family": item.family,
+                "AUC": interval(item.auc),
+                "pooled AUC": interval(item.auc_pooled),
+                "Brier": interval(item.brier),
+                "scaled Brier": number(item.brier_scaled),
+                "sensitivity": interval(item.sensitivity, 2),
+                "specificity": interval(item.specificity, 2),
+                "PPV": interval(item.ppv, 2),
+                "NPV": interval(item.npv, 2),
+            }
+            for item in performance
+        ]
+    )
+
+
+def calibration_table(performance: Sequence[Performance]) -> pd.DataFrame:
+    """Return calibration in the large and slope of each family."""
+    return pd.DataFrame(
+        [
+            {
+                "family": item.family,
+                "observed": number(item.observed),
+                "expected": number(item.expected),
+                "intercept": interval(item.calibration_intercept, 2),
+                "slope": interval(item.calibration_slope, 2),
+            }
+            for item in performance
+        ]
+    )
+
+
+def comparison_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """Return one row per pair of families."""
+    return pd.DataFrame(
+        [
+            {
+                "first": item.first,
+                "second": item.second,
+                "difference in AUC": interval(item.difference),
+                "p": p_value(item.p),
+                "p (Holm)": p_value(item.p_holm),
+            }
+            for item in comparisons
+        ]
+    )
+
+
+def chosen_features(family: str, folds: Sequence[FittedFamily], final: FittedFamily | None) -> list[ChosenFeature]:
+    """Return every column a family used, the refitted model's first, by size of coefficient and frequency."""
+    counts: dict[str, int] = {}
+    blocks: dict[str, str] = {}
+    for fitted in folds:
+        for term in fitted.model.terms:
+            counts[term.name] = counts.get(term.name, 0) + 1
+            blocks[term.name] = term.block
+    coefficients = {term.name: term.coefficient for term in final.model.terms} if final else {}
+    blocks |= {term.name: term.block for term in final.model.terms} if final else {}
+    chosen = [
+        ChosenFeature(
+            family=family, name=name, block=blocks[name], coefficient=coefficients.get(name), folds=counts.get(name, 0)
+        )
+        for name in blocks
+    ]
+    return sorted(
+        chosen, key=lambda item: (item.coefficient is None, -abs(item.coefficient or 0.0), -item.folds, item.name)
+    )
