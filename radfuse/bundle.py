@@ -27,7 +27,7 @@ from radfuse.fusion.join import Design, join
 from radfuse.results import Comparison, FittedFamily, Performance, StudyResults
 from radfuse.runs import read_json
 from radfuse.statistics import to_logit
-from radfuse.tables import Table, read_table
+from radfuse.tables import ROW, Table, read_table
 
 if TYPE_CHECKING:
     from radfuse.study import Study
@@ -438,7 +438,7 @@ def _new_design(
 def _with_ids(cells: Table, schema: BundleSchema, labelled: bool) -> Table:
     """Add case ids where units are named otherwise, and patients where nothing is measured."""
     frame = cells.cells
-    if schema.case not in frame and schema.case not in schema.unit:
+    if schema.case not in frame and schema.case not in schema.unit and schema.case != ROW:
         frame = frame.assign(**{schema.case: [f"row {row}" for row in cells.rows]})
     if schema.patient not in frame and not labelled and schema.case in frame:
         frame = frame.assign(**{schema.patient: frame[schema.case]})

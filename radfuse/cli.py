@@ -310,17 +310,13 @@ def _show_problems(problems: Sequence[Problem]) -> None:
 def _show_performance(performance: Sequence[Any], folds: int) -> None:
     from rich.table import Table
 
-    title = f"Test folds: {folds}; AUC averaged over them, 95 % interval" if folds > 1 else "AUC with 95 % interval"
-    table = Table("family", "AUC", "pooled AUC", "Brier", "sensitivity", "specificity", title=title, title_justify="left")
+    title = f"Test folds: {folds}; AUC averaged over them" if folds > 1 else None
+    table = Table("family", "AUC (95% CI)", "Brier", "sensitivity", "specificity", title=title, title_justify="left")
+    for column in table.columns:
+        column.no_wrap = True
     for item in performance:
-        table.add_row(
-            item.family,
-            _interval(item.auc),
-            _interval(item.auc_pooled),
-            _number(item.brier.value),
-            _interval(item.sensitivity),
-            _interval(item.specificity),
-        )
+        rest = (item.brier.value, item.sensitivity.value, item.specificity.value)
+        table.add_row(item.family, _interval(item.auc), *(_number(value) for value in rest))
     out.print(table)
 
 

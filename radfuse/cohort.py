@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 from radfuse.config import Section, nearest
 from radfuse.errors import InputError, Problem
 from radfuse.splits import Grouped, Split
-from radfuse.tables import Table, read_table, to_numbers
+from radfuse.tables import ROW, Table, numbered, read_table, to_numbers
 
 
 class Outcome(Section):
@@ -45,7 +45,7 @@ class CohortConfig(Section):
     table: Path
     """CSV, TSV, Excel or parquet, a row per case; relative to the study file."""
     case: str = "case_id"
-    """Column of the case's own id."""
+    """Column of the case's own id; "row_number" for a table without ids that holds its features too."""
     patient: str = "patient_id"
     """Column of the person: everything of one person stays in one fold."""
     unit: tuple[str, ...] = Field(default=(), max_length=8)
@@ -179,7 +179,7 @@ class _Reader:
     """Collects every problem of one table before it gives up."""
 
     def __init__(self, table: Table, config: CohortConfig, labelled: bool, new: bool) -> None:
-        self.table = table
+        self.table = table = numbered(table) if ROW in (config.case, config.patient) else table
         self.cells = table.cells
         self.config = config
         self.labelled = labelled

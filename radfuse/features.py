@@ -14,7 +14,7 @@ import pandas as pd
 
 from radfuse.config import Section, nearest
 from radfuse.errors import InputError, Problem
-from radfuse.tables import Table, read_table, to_numbers
+from radfuse.tables import ROW, Table, numbered, read_table, to_numbers
 
 _METADATA = b"radfuse"
 _MANY = 8
@@ -124,6 +124,8 @@ def read_features(
             with the very same values.
     """
     table = path if isinstance(path, Table) else read_table(path)
+    if any(ROW in names for names in ids):
+        table = numbered(table)
     problems = list(table.notes)
     where = table.path.name
     key = next((tuple(names) for names in ids if all(name in table.cells for name in names)), None)

@@ -7,7 +7,7 @@ import gzip
 import io
 import re
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +16,8 @@ from radfuse.errors import InputError, Problem
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", ".", "#N/A")
 """Cell texts read as missing."""
+ROW = "row_number"
+"""Id column of a table that has none: rows are named by the number a spreadsheet shows."""
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*")
 _SPREADSHEETS = {".xlsx", ".xlsm"}
@@ -84,6 +86,14 @@ def read_table(path: str | Path) -> Table:
     if cells.empty:
         raise InputError(f"{path} has no rows below its header ({len(cells.columns)} columns)")
     return Table(path, cells, tuple(notes))
+
+
+def numbered(table: Table) -> Table:
+    """Return the table with the column `row_number`, unless it has one."""
+    if ROW in table.cells:
+        return table
+    rows = pd.Series([str(row) for row in table.rows], index=table.cells.index, dtype=object)
+    return replace(table, cells=table.cells.assign(**{ROW: rows}))
 
 
 def to_numbers(column: pd.Series) -> tuple[pd.Series, pd.Series]:

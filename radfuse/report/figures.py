@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -152,7 +151,9 @@ def coefficient_plot(features: Sequence[ChosenFeature], folds: int, most: int = 
     """Return coefficients per standard deviation, and in how many folds each column was chosen."""
     shown = list(features)[:most]
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(8.6, 0.9 + 0.27 * len(shown)), layout="constrained")
+        labels = [_broken(item.name) for item in shown]
+        height = 0.36 if any("\n" in label for label in labels) else 0.27
+        figure = Figure(figsize=(8.6, 0.9 + height * len(shown)), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
         rows = np.arange(len(shown))
         for row, item in zip(rows, shown, strict=True):
@@ -164,7 +165,7 @@ def coefficient_plot(features: Sequence[ChosenFeature], folds: int, most: int = 
                 left.plot(0, row, "o", markersize=4, markerfacecolor="white", markeredgecolor=colour)
             right.barh(row, item.folds, color=colour, height=0.55, alpha=0.85)
         left.axvline(0, color="#9ca3af", linewidth=0.8)
-        left.set_yticks(rows, [_short(item.name) for item in shown])
+        left.set_yticks(rows, labels, multialignment="right")
         left.set_ylim(len(shown) - 0.4, -0.6)
         left.set_xlabel("log odds per standard deviation, refitted on all units")
         right.set_xlabel("test folds that chose it")
@@ -181,8 +182,16 @@ def coefficient_plot(features: Sequence[ChosenFeature], folds: int, most: int = 
         return _svg(figure)
 
 
-def _short(name: str, width: int = 46) -> str:
-    return "\n".join(textwrap.wrap(name, width, break_long_words=True, break_on_hyphens=False)) if len(name) > width else name
+def _broken(name: str, width: int = 48) -> str:
+    """Break a long feature name where its parts join."""
+    if len(name) <= width:
+        return name
+    lines = [""]
+    for part in re.split(r"(?<=[/_@])", name):
+        if len(lines[-1]) + len(part) > width and lines[-1]:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines[:3])
 
 
 def _peak(p: np.ndarray) -> int:

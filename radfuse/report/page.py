@@ -79,6 +79,7 @@ def write_study_report(folder: Path, study: StudyReport) -> None:
     made = {
         "table_one": tables.table_one(study.units, study.clinical, study.outcome, study.patient, study.site),
         "performance": tables.performance_table(performance),
+        "classification": tables.classification_table(performance),
         "calibration": tables.calibration_table(performance),
         "comparisons": tables.comparison_table(study.results.comparisons),
     }
@@ -109,6 +110,7 @@ def write_evaluation_report(folder: Path, schema: BundleSchema, evaluation: Eval
     before = {name: family.performance for name, family in schema.families.items()}
     made = {
         "performance": tables.performance_table(performance),
+        "classification": tables.classification_table(performance),
         "calibration": tables.calibration_table(performance),
         "comparisons": tables.comparison_table(evaluation.comparisons),
         "transport": pd.DataFrame(

@@ -15,7 +15,10 @@ DASH = "–"
 
 def number(value: float | None, digits: int = 3) -> str:
     """Return a number with fixed digits; a dash where there is none."""
-    return DASH if value is None or np.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+    if value is None or np.isnan(value):
+        return DASH
+    text = f"{value:.{digits}f}"
+    return text[1:] if float(text) == 0 and text.startswith("-") else text.replace("-", "−")
 
 
 def interval(value: Interval, digits: int = 3) -> str:
@@ -108,7 +111,7 @@ def _summary(values: np.ndarray, binary: bool, skewed: bool) -> str:
 
 
 def performance_table(performance: Sequence[Performance]) -> pd.DataFrame:
-    """Return one row per family with intervals."""
+    """Return discrimination and overall error, one row per family."""
     return pd.DataFrame(
         [
             {
@@ -117,6 +120,18 @@ def performance_table(performance: Sequence[Performance]) -> pd.DataFrame:
                 "pooled AUC": interval(item.auc_pooled),
                 "Brier": interval(item.brier),
                 "scaled Brier": number(item.brier_scaled),
+            }
+            for item in performance
+        ]
+    )
+
+
+def classification_table(performance: Sequence[Performance]) -> pd.DataFrame:
+    """Return shares at the thresholds chosen inside the training folds, one row per family."""
+    return pd.DataFrame(
+        [
+            {
+                "family": item.family,
                 "sensitivity": interval(item.sensitivity, 2),
                 "specificity": interval(item.specificity, 2),
                 "PPV": interval(item.ppv, 2),
