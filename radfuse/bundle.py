@@ -125,9 +125,7 @@ class Evaluation(Section):
     recalibration: Mapping[str, Recalibration] = {}
 
 
-def write_bundle(
-    path: Path, study: Study, design: Design, fitted: Mapping[str, Path], results: StudyResults
-) -> None:
+def write_bundle(path: Path, study: Study, design: Design, fitted: Mapping[str, Path], results: StudyResults) -> None:
     """Assemble a bundle.
 
     Args:
@@ -206,7 +204,9 @@ def load_bundle(path: str | Path) -> Bundle:
     try:
         schema = BundleSchema.model_validate_json((path / _SCHEMA).read_bytes())
     except ValidationError as error:
-        raise InputError(f"{path / _SCHEMA} is of a format this radfuse does not read ({error.error_count()} faults)") from error
+        raise InputError(
+            f"{path / _SCHEMA} is of a format this radfuse does not read ({error.error_count()} faults)"
+        ) from error
     unlisted = [family.file for family in schema.families.values() if family.file not in listed]
     if unlisted:
         raise InputError(f"{path}: {', '.join(unlisted)} not listed in {_SUMS}; run `radfuse export` again")
@@ -254,7 +254,7 @@ def predict(
     for family in chosen:
         part = schema.families[family]
         values = _matrix(part, design)
-        warnings += _out_of_range(family, part, values)
+        warnings += _out_of_range(part, values)
         session = onnxruntime.InferenceSession(
             (bundle.path / part.file).read_bytes(), options, providers=["CPUExecutionProvider"]
         )
@@ -284,7 +284,10 @@ def evaluate(
     """Measure a frozen bundle on labelled units; nothing is refitted.
 
     Args:
-        bundle, table, features, families: as for `predict`; the table holds the outcome too.
+        bundle: a bundle or its folder.
+        table: cohort table with the outcome; may hold the features too.
+        features: block -> table, where features lie elsewhere.
+        families: which to measure; empty: all whose columns are there.
         recalibrate: also give the intercept and slope that would calibrate each family here.
 
     Returns:
@@ -346,20 +349,20 @@ def versions() -> dict[str, str]:
 
 def _inputs(design: Design, final: FittedFamily) -> tuple[BundleInput, ...]:
     used = {term.name for term in final.model.terms}
-    inputs = []
+    inputs: list[BundleInput] = []
     for block in blocks_of(final.family):
         values = design.blocks[block]
         low, high = values.min(), values.max()
-        for name in values.columns:
-            inputs.append(
-                BundleInput(
-                    name=str(name),
-                    block=block,
-                    used=name in used,
-                    low=float(low[name]) if name in used else None,
-                    high=float(high[name]) if name in used else None,
-                )
+        inputs += [
+            BundleInput(
+                name=str(name),
+                block=block,
+                used=name in used,
+                low=float(low[name]) if name in used else None,
+                high=float(high[name]) if name in used else None,
             )
+            for name in values.columns
+        ]
     return tuple(inputs)
 
 
@@ -367,7 +370,12 @@ def _possible(
     schema: BundleSchema, families: Sequence[str], cells: Table, sources: Mapping[str, Table]
 ) -> tuple[list[str], list[Problem]]:
     """Return the families whose used columns are there; those asked for must be."""
-    encoded = {f"{item.column}={level}": item.column for item in schema.clinical if isinstance(item, Categories) for level in item.levels}
+    encoded = {
+        f"{item.column}={level}": item.column
+        for item in schema.clinical
+        if isinstance(item, Categories)
+        for level in item.levels
+    }
     problems: dict[str, list[Problem]] = {}
     for family in families or schema.families:
         for item in schema.families[family].inputs:
@@ -376,16 +384,23 @@ def _possible(
             name = encoded.get(item.name, item.name)
             if item.used and name not in available:
                 problems.setdefault(family, []).append(
-                    Problem(source.path.name, f"family {family!r} needs the column {name!r}{nearest(name, map(str, source.cells.columns))}")
+                    Problem(
+                        source.path.name,
+                        f"family {family!r} needs the column {name!r}{nearest(name, map(str, source.cells.columns))}",
+                    )
                 )
     chosen = [family for family in families or schema.families if family not in problems]
     if families and problems:
         raise InputError([problem for found in problems.values() for problem in found])
     if not chosen:
         fewest = min(problems.values(), key=len)
-        raise InputError([*fewest[:_MANY], Problem(cells.path.name, "no family of the bundle has all its columns here")])
+        raise InputError(
+            [*fewest[:_MANY], Problem(cells.path.name, "no family of the bundle has all its columns here")]
+        )
     skipped = [
-        Problem(found[0].where, f"family {family!r} is not predicted: {len(found)} columns are missing", severity="warning")
+        Problem(
+            found[0].where, f"family {family!r} is not predicted: {len(found)} columns are missing", severity="warning"
+        )
         for family, found in problems.items()
     ]
     return chosen, skipped
@@ -451,7 +466,9 @@ def _check_lacking(block: str, table: FeatureTable, cohort: Cohort) -> None:
     lacking = [str(case) for case in cohort.cases.index if case not in table.values.index]
     if lacking:
         listed = ", ".join(lacking[:_MANY]) + (", ..." if len(lacking) > _MANY else "")
-        raise InputError(f"the {block} table lacks {len(lacking)} of {len(cohort)} cases: {listed}; add them, or leave the cases out")
+        raise InputError(
+            f"the {block} table lacks {len(lacking)} of {len(cohort)} cases: {listed}; add them, or leave the cases out"
+        )
 
 
 def _matrix(part: BundleFamily, design: Design) -> np.ndarray:
@@ -463,7 +480,7 @@ def _matrix(part: BundleFamily, design: Design) -> np.ndarray:
     return values
 
 
-def _out_of_range(family: str, part: BundleFamily, values: np.ndarray) -> list[Problem]:
+def _out_of_range(part: BundleFamily, values: np.ndarray) -> list[Problem]:
     found = []
     for position, item in enumerate(part.inputs):
         if item.low is None or item.high is None:
@@ -475,7 +492,9 @@ def _out_of_range(family: str, part: BundleFamily, values: np.ndarray) -> list[P
             text = f"{outside} of {len(column)} units lie outside the training range {item.low:.4g} to {item.high:.4g}"
             found.append(Problem(item.block, text, None, item.name, "warning"))
         if empty == len(column):
-            found.append(Problem(item.block, "no unit has a value; the training median is used", None, item.name, "warning"))
+            found.append(
+                Problem(item.block, "no unit has a value; the training median is used", None, item.name, "warning")
+            )
     return found
 
 
@@ -484,21 +503,24 @@ def _model_card(schema: BundleSchema) -> str:
     lines = [
         f"# Model card: {schema.title}",
         "",
-        f"Predicts `{schema.outcome.column}` for each {' + '.join(schema.unit)}. Trained on {trained['units']} units of "
-        f"{trained['patients']} patients, {trained['events']} of them with the event.",
+        f"Predicts `{schema.outcome.column}` for each {' + '.join(schema.unit)}. Trained on {trained['units']} units "
+        f"of {trained['patients']} patients, {trained['events']} of them with the event.",
         "",
         "## Performance",
         "",
-        "From nested cross-validation by patient; the models in this folder were refitted on all units afterwards, so "
-        "these numbers are of the procedure. AUC is averaged over the outer test folds; intervals are 95 % and respect "
-        "patients with several units.",
+        "From nested cross-validation by patient; the models in this folder were refitted on all units afterwards, "
+        "so these numbers are of the procedure. AUC is averaged over the outer test folds; intervals are 95 % and "
+        "respect patients with several units.",
         "",
         "| family | AUC | pooled AUC | Brier | sensitivity | specificity | columns used |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, family in schema.families.items():
         p = family.performance
-        cells = [_shown(item.value, item.low, item.high) for item in (p.auc, p.auc_pooled, p.brier, p.sensitivity, p.specificity)]
+        cells = [
+            _shown(item.value, item.low, item.high)
+            for item in (p.auc, p.auc_pooled, p.brier, p.sensitivity, p.specificity)
+        ]
         used = sum(item.used for item in family.inputs)
         lines.append(f"| {name} | {' | '.join(cells)} | {used} of {len(family.inputs)} |")
     lines += [
@@ -515,7 +537,14 @@ def _model_card(schema: BundleSchema) -> str:
         "",
     ]
     for name, family in schema.families.items():
-        lines += [f"### {name} (threshold on the probability {family.threshold:.4f})", "", "```", family.formula, "```", ""]
+        lines += [
+            f"### {name} (threshold on the probability {family.threshold:.4f})",
+            "",
+            "```",
+            family.formula,
+            "```",
+            "",
+        ]
     lines += ["## Versions", "", *(f"- {name} {number}" for name, number in schema.versions.items()), ""]
     return "\n".join(lines)
 

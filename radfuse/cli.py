@@ -27,22 +27,32 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-phantom_app = typer.Typer(help="Write a synthetic cohort with its truth, ready for [bold]radfuse run[/bold].", no_args_is_help=True)
+phantom_app = typer.Typer(
+    help="Write a synthetic cohort with its truth, ready for [bold]radfuse run[/bold].", no_args_is_help=True
+)
 app.add_typer(phantom_app, name="phantom")
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.", show_default=False)]
-OutFolder = Annotated[Path | None, typer.Option("--out", "-o", help="Run folder; runs/NAME by default.", show_default=False)]
+OutFolder = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Run folder; runs/NAME by default.", show_default=False)
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. fusion.inner_folds=3.")
 ]
-BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder that `radfuse export` wrote.", show_default=False)]
-NewTable = Annotated[Path, typer.Argument(metavar="TABLE", help="Cohort table of the new patients.", show_default=False)]
+BundleFolder = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="Folder that `radfuse export` wrote.", show_default=False)
+]
+NewTable = Annotated[
+    Path, typer.Argument(metavar="TABLE", help="Cohort table of the new patients.", show_default=False)
+]
 NewFeatures = Annotated[
     list[str] | None,
-    typer.Option("--features", metavar="BLOCK=FILE", help="Feature table of a block; by default features stand in TABLE."),
+    typer.Option(
+        "--features", metavar="BLOCK=FILE", help="Feature table of a block; by default features stand in TABLE."
+    ),
 ]
 Families = Annotated[list[str] | None, typer.Option("--family", help="Only this family; may be repeated.")]
 ResultFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", show_default=False)]
@@ -64,7 +74,8 @@ def check(study: StudyFile, set_: Overrides = None) -> None:
     _show_problems(prepared.warnings)
     units = prepared.design.units
     blocks = ", ".join(f"{name} ({values.shape[1]} columns)" for name, values in prepared.design.blocks.items())
-    out.print(f"[green]Ready.[/green] {len(units)} units, {len(prepared.folds)} folds, families: {', '.join(prepared.families)}")
+    families = ", ".join(prepared.families)
+    out.print(f"[green]Ready.[/green] {len(units)} units, {len(prepared.folds)} folds, families: {families}")
     out.print(f"Blocks: {blocks}")
 
 
@@ -141,7 +152,9 @@ def evaluate(
 @app.command()
 def configs(
     name: Annotated[str | None, typer.Argument(help="Write this one out.", show_default=False)] = None,
-    out_: Annotated[Path | None, typer.Option("--out", "-o", help="File to write; printed by default.", show_default=False)] = None,
+    out_: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File to write; printed by default.", show_default=False)
+    ] = None,
 ) -> None:
     """List the shipped studies, or write one out."""
     from radfuse.study import shipped_studies, shipped_study
@@ -177,7 +190,10 @@ def phantom_table(
     config = build(TablePhantom, {"patients": patients, "seed": seed, "prevalence": prevalence}, "phantom table")
     with _writing(out_):
         study = write_table_phantom(out_, config)
-    out.print(f"Wrote {patients} patients to {escape(str(out_))}. Next: [bold]radfuse run {escape(str(study))}[/bold]", soft_wrap=True)
+    out.print(
+        f"Wrote {patients} patients to {escape(str(out_))}. Next: [bold]radfuse run {escape(str(study))}[/bold]",
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -194,7 +210,7 @@ def demo(
         study = write_table_phantom(out_ / "cohort", TablePhantom())
     finished = _run(study, out_ / "run", (), "report")
     truth = pd.read_csv(out_ / "cohort" / "truth.csv")
-    table = Table("family", "measured AUC", "reachable AUC", title="How near the models come to the truth")
+    table = Table("family", "measured AUC (95% CI)", "reachable AUC", title="How near the models come to the truth")
     assert finished.results is not None
     for item in finished.results.performance:
         table.add_row(item.family, _interval(item.auc), f"{reachable_auc(truth, item.family):.3f}")
@@ -245,7 +261,14 @@ def _run(study: Path, folder: Path | None, overrides: Sequence[str], until: Stag
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description:<32}"),
@@ -308,10 +331,21 @@ def _show_problems(problems: Sequence[Problem]) -> None:
 
 
 def _show_performance(performance: Sequence[Any], folds: int) -> None:
+    from rich import box
     from rich.table import Table
 
     title = f"Test folds: {folds}; AUC averaged over them" if folds > 1 else None
-    table = Table("family", "AUC (95% CI)", "Brier", "sensitivity", "specificity", title=title, title_justify="left")
+    table = Table(
+        "family",
+        "AUC (95% CI)",
+        "Brier",
+        "sensitivity",
+        "specificity",
+        title=title,
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1),
+    )
+    table.title_justify, table.pad_edge = "left", False
     for column in table.columns:
         column.no_wrap = True
     for item in performance:
@@ -333,7 +367,10 @@ def _number(value: float | None) -> str:
 def _show_next(finished: Run, until: Stage = "report") -> None:
     for failure in finished.failures:
         err.print(f"[red]failed[/red] {escape(failure.item)}: {escape(failure.error)}", soft_wrap=True)
-    out.print(f"{finished.computed} results computed, {finished.reused} found finished in {escape(str(finished.path))}", soft_wrap=True)
+    out.print(
+        f"{finished.computed} results computed, {finished.reused} found finished in {escape(str(finished.path))}",
+        soft_wrap=True,
+    )
     if until in ("export", "report"):
         out.print(f"Bundle: {escape(str(finished.path / 'bundle'))}", soft_wrap=True)
     if until == "report":

@@ -199,37 +199,45 @@ class _Reader:
         self.problems.append(Problem(self.table.path.name, message, row, column, severity))
 
     def read(self) -> Cohort:
+        self._read_ids()
+        self._read_values()
+        self._files()
+        self._units()
+        if not self.new and self.config.patient in self.columns:
+            outcome = self.config.outcome.column if self.config.outcome else None
+            for finding in self.config.split.check(self._frame(), self.config.patient, outcome):
+                self.problem(finding.message, finding.label, finding.column)
+        if any(problem.severity == "error" for problem in self.problems):
+            raise InputError(self.problems)
+        cases = self._frame().set_index(self.config.case, drop=True)
+        return Cohort(self.config, cases, self.folder, tuple(self.problems))
+
+    def _read_ids(self) -> None:
         config = self.config
         if self._has(config.case, "cohort.case"):
             self._exclude()
             self._ids(config.case, unique=True)
-        if self._has(config.patient, "cohort.patient"):
-            self._ids(config.patient)
-        for name in config.unit:
-            if self._has(name, "cohort.unit"):
+        for name, setting in ((config.patient, "cohort.patient"), *((name, "cohort.unit") for name in config.unit)):
+            if name not in self.columns and self._has(name, setting):
                 self._ids(name)
         for name, setting in self._optional_columns():
             if self._has(name, setting):
                 self.columns[name] = self._text(name)
         if config.visit in self.cells and config.visit not in self.columns:
             self.columns[config.visit] = self._text(config.visit)
+
+    def _read_values(self) -> None:
+        config = self.config
         for item in config.clinical:
             name = item if isinstance(item, str) else item.column
-            if self._has(name, "cohort.clinical"):
-                self._numeric(name) if isinstance(item, str) else self._levels(item)
+            if not self._has(name, "cohort.clinical"):
+                continue
+            if isinstance(item, str):
+                self._numeric(name)
+            else:
+                self._levels(item)
         if self.labelled and config.outcome is not None and self._has(config.outcome.column, "cohort.outcome.column"):
             self._outcome(config.outcome)
-        self._files()
-        self._units()
-        if not self.new and config.patient in self.columns:
-            outcome = config.outcome.column if config.outcome else None
-            for finding in config.split.check(self._frame(), config.patient, outcome):
-                self.problem(finding.message, finding.index, finding.column)
-        if any(problem.severity == "error" for problem in self.problems):
-            raise InputError(self.problems)
-        cases = self._frame().set_index(config.case, drop=True)
-        cases.index.name = config.case
-        return Cohort(config, cases, self.folder, tuple(self.problems))
 
     def _frame(self) -> pd.DataFrame:
         return pd.DataFrame(self.columns, index=self.cells.index)
@@ -258,7 +266,9 @@ class _Reader:
         ids = self._text(self.config.case)
         for case_id in self.config.exclude:
             if case_id not in set(ids):
-                self.problem(f"cohort.exclude names {case_id!r}, which is no {self.config.case}{nearest(case_id, ids.dropna())}")
+                self.problem(
+                    f"cohort.exclude names {case_id!r}, which is no {self.config.case}{nearest(case_id, ids.dropna())}"
+                )
         self.cells = self.cells[~ids.isin(list(self.config.exclude))]
 
     def _ids(self, name: str, unique: bool = False) -> None:
@@ -305,13 +315,16 @@ class _Reader:
     def _outcome(self, outcome: Outcome) -> None:
         text = self._text(outcome.column)
         for index in text.index[text.isna()]:
-            self.problem("the outcome is missing; fill it, or list the case under cohort.exclude", index, outcome.column)
+            self.problem(
+                "the outcome is missing; fill it, or list the case under cohort.exclude", index, outcome.column
+            )
         found = sorted(set(text.dropna()))
         if outcome.positive is not None:
             values = (text == outcome.positive).astype("float64").where(text.notna())
             if outcome.positive not in found and found and not self.new:
+                hint = nearest(outcome.positive, found)
                 self.problem(
-                    f"no row holds the event {outcome.positive!r} (cohort.outcome.positive){nearest(outcome.positive, found)}",
+                    f"no row holds the event {outcome.positive!r} (cohort.outcome.positive){hint}",
                     None,
                     outcome.column,
                 )
@@ -331,12 +344,14 @@ class _Reader:
             if odd.any():
                 return
         if len(found) == 1 and len(text) > 1 and not self.new:
-            self.problem(f"every case has the outcome {found[0]!r}; there is nothing to tell apart", None, outcome.column)
+            self.problem(
+                f"every case has the outcome {found[0]!r}; there is nothing to tell apart", None, outcome.column
+            )
         self.columns[outcome.column] = values
 
     def _files(self) -> None:
         used: dict[Path, list[tuple[int, str]]] = defaultdict(list)
-        kinds = {column: "image" for column in self.config.images.values()}
+        kinds = dict.fromkeys(self.config.images.values(), "image")
         if self.config.mask:
             kinds[self.config.mask] = "mask"
         for column, kind in kinds.items():
@@ -369,12 +384,12 @@ class _Reader:
         ids = self.columns[self.config.case]
         for paths in by_content.values():
             places = [place for path in paths for place in used[path]]
-            first, column = places[0]
+            first, _ = places[0]
             for index, other in places[1:]:
                 if index != first:
                     self.problem(
-                        f"the image of {ids[index]!r} is the image of {ids[first]!r} (row {int(first) + 2}) by content; "
-                        f"one image under two ids leaks between folds: list one under cohort.exclude",
+                        f"the image of {ids[index]!r} is the image of {ids[first]!r} (row {int(first) + 2}) by content; one "
+                        "image under two ids leaks between folds: list one under cohort.exclude",
                         index,
                         other,
                     )
@@ -427,4 +442,3 @@ def file_digest(path: Path) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-

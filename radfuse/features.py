@@ -137,7 +137,9 @@ def read_features(
     if excluded and len(key) == 1 and key == tuple(ids[0]):
         table = replace(table, cells=table.cells[~table.text(key[0]).isin(list(excluded))])
     problems += _check_ids(table, key)
-    names = _choose(table, source or FeatureSource(), {*key, *(name for group in ids for name in group), *reserved}, problems)
+    names = _choose(
+        table, source or FeatureSource(), {*key, *(name for group in ids for name in group), *reserved}, problems
+    )
     values = _numbers(table, names, problems)
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)
@@ -150,8 +152,9 @@ def read_features(
     same = [
         Problem(
             where,
-            f"{_show(second)!r} has the very values of {_show(first)!r} in all {values.shape[1]} features: one scan under "
-            f"two ids leaks between folds. Leave one out: cohort.exclude: {{{_show(second)}: same scan as {_show(first)}}}",
+            f"{_show(second)!r} has the very values of {_show(first)!r} in all {values.shape[1]} features: one scan "
+            "under two ids leaks between folds. Leave one out: "
+            f"cohort.exclude: {{{_show(second)}: same scan as {_show(first)}}}",
             row[values.index.get_loc(second)],
         )
         for first, second in twins
@@ -209,7 +212,9 @@ def _choose(table: Table, source: FeatureSource, taken: Collection[str], problem
     names = [name for name in available if not source.columns or _matches(name, source.columns)]
     names = [name for name in names if not _matches(name, source.exclude)]
     if not names:
-        problems.append(Problem(where, f"no feature columns are left beside the ids; columns: {', '.join(available[:_MANY])}"))
+        problems.append(
+            Problem(where, f"no feature columns are left beside the ids; columns: {', '.join(available[:_MANY])}")
+        )
     return names
 
 
@@ -241,7 +246,7 @@ def _numbers(table: Table, names: list[str], problems: list[Problem]) -> pd.Data
             problems.append(
                 Problem(
                     where,
-                    f"{int(infinite.sum())} cells are infinite; leave them empty to have them imputed, or exclude the column",
+                    f"{int(infinite.sum())} cells are infinite; empty them to have them imputed, or exclude the column",
                     int(index) + 2,
                     name,
                 )

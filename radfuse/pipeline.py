@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,7 +36,7 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many items are done, and how many there are."""
 
 
-def _silent(what: str, done: int, total: int) -> None:
+def _silent(*_: object) -> None:
     return None
 
 
@@ -84,7 +85,9 @@ def check_study(study: Study) -> Prepared:
     config = study.cohort
     problems: list[Problem] = []
     if config.outcome is None:
-        problems.append(Problem("study", "cohort.outcome is needed to compare models, for example {column: progressed}"))
+        problems.append(
+            Problem("study", "cohort.outcome is needed to compare models, for example {column: progressed}")
+        )
     if not study.blocks:
         problems.append(Problem("study", "no inputs: name cohort.clinical columns or features: {radiomic: table.csv}"))
     cohort: Cohort | None = None
@@ -161,6 +164,12 @@ class _Stages:
         self.progress = progress
         self.failures: list[Failure] = []
 
+    @property
+    def outcome(self) -> str:
+        """Column of the outcome; `prepare` made sure that there is one."""
+        assert self.study.cohort.outcome is not None
+        return self.study.cohort.outcome.column
+
     def run(self, until: Stage) -> Run:
         prepared, design_key = self.prepare()
         results = None
@@ -172,9 +181,7 @@ class _Stages:
         if last >= STAGES.index("report"):
             self.report(prepared, results, bundle_key)
         run = self.folder
-        return Run(
-            run.path, results, tuple(self.failures), prepared.warnings, len(run.made), len(run.reused)
-        )
+        return Run(run.path, results, tuple(self.failures), prepared.warnings, len(run.made), len(run.reused))
 
     def prepare(self) -> tuple[Prepared, str]:
         """Check the study and store the design; read it back where nothing changed."""
@@ -182,7 +189,8 @@ class _Stages:
         self.progress("reading tables", 0, 1)
         settings = study.model_dump(mode="json", include={"cohort", "features", "seed"})
         settings["families"] = study.fusion.families
-        sources = {"cohort": study.cohort.table, **{k: v.table or study.cohort.table for k, v in study.features.items()}}
+        sources: dict[str, Path] = {"cohort": study.cohort.table}
+        sources |= {block: source.table or study.cohort.table for block, source in study.features.items()}
         missing = [str(path) for path in sources.values() if not path.is_file()]
         inputs = {name: run.digest(path) for name, path in sources.items()} if not missing else {}
         key = content_key("prepare", _VERSIONS["prepare"], _without_paths(settings), inputs)
@@ -194,13 +202,14 @@ class _Stages:
             run.reused.append(name)
         run.write_study(study.to_yaml())
         record = run.record(name)
-        assert record is not None and record.digest is not None
+        assert record is not None
+        assert record.digest is not None
         self.progress("reading tables", 1, 1)
         return _read_prepared(run.path / name), record.digest
 
     def fuse(self, prepared: Prepared, design_key: str) -> tuple[StudyResults, str]:
         """Fit every family on every outer fold, then measure and compare."""
-        study, run = self.study, self.folder
+        run = self.folder
         items = [(family, fold) for family in prepared.families for fold in prepared.folds]
         keys: dict[str, str] = {}
         for done, (family, fold) in enumerate(items):
@@ -236,9 +245,14 @@ class _Stages:
         from radfuse.fusion.validate import fit_fold
 
         def write(path: Path) -> None:
-            assert study.cohort.outcome is not None
             fitted, _ = fit_fold(
-                prepared.design, family, fold, study.cohort.patient, study.cohort.outcome.column, study.fusion, study.seed
+                prepared.design,
+                family,
+                fold,
+                study.cohort.patient,
+                self.outcome,
+                study.fusion,
+                study.seed,
             )
             path.write_text(fitted.model_dump_json())
 
@@ -286,7 +300,6 @@ class _Stages:
     def _predictions(self, prepared: Prepared, folds: dict[str, list[FittedFamily]]) -> pd.DataFrame:
         """Return out-of-fold probabilities, a row per family and unit."""
         config = self.study.cohort
-        assert config.outcome is not None
         units = prepared.design.units
         parts = []
         for family, fitted in folds.items():
@@ -294,7 +307,7 @@ class _Stages:
                 rows = units.iloc[list(fold.test)]
                 part = rows[list(config.unit_columns)].copy()
                 part["patient"] = rows[config.patient].to_numpy()
-                part["outcome"] = rows[config.outcome.column].to_numpy().astype(int)
+                part["outcome"] = rows[self.outcome].to_numpy().astype(int)
                 part["family"], part["fold"] = family, fold.fold
                 part["probability"], part["threshold"] = list(fold.probability), fold.threshold
                 part["position"] = list(fold.test)
@@ -304,7 +317,7 @@ class _Stages:
     def export(self, prepared: Prepared, results: StudyResults | None, design_key: str, fuse_key: str) -> str:
         """Refit each family on all units, write it as ONNX, prove it, and assemble the bundle."""
         study, run = self.study, self.folder
-        assert results is not None and study.cohort.outcome is not None
+        assert results is not None
         families = [performance.family for performance in results.performance]
         keys = {}
         exported = []
@@ -315,10 +328,12 @@ class _Stages:
             if run.finished(name, key):
                 run.reused.append(name)
                 exported.append(family)
-            elif self._isolated(name, "fit", key, lambda path, f=family: self._write_final(path, prepared, f), f"{family}, all units"):  # type: ignore[misc]
+            elif self._isolated(name, "fit", key, partial(self._write_final, prepared, family), f"{family}, all units"):
                 exported.append(family)
         self.progress("exporting", len(families), len(families))
-        key = content_key("bundle", _VERSIONS["bundle"], self._identity(), {"fits": keys, "results": fuse_key, "exported": exported})
+        key = content_key(
+            "bundle", _VERSIONS["bundle"], self._identity(), {"fits": keys, "results": fuse_key, "exported": exported}
+        )
 
         def write(path: Path) -> None:
             path.mkdir()
@@ -333,21 +348,22 @@ class _Stages:
         config = study.cohort.model_dump(mode="json", exclude={"table", "exclude", "split"})
         return {"name": study.name, "title": study.title, "cohort": config}
 
-    def _write_final(self, path: Path, prepared: Prepared, family: str) -> None:
+    def _write_final(self, prepared: Prepared, family: str, path: Path) -> None:
         from radfuse.fusion.export import largest_difference, to_onnx
         from radfuse.fusion.models import stack
         from radfuse.fusion.validate import fit_fold
 
         study = self.study
-        assert study.cohort.outcome is not None
         fitted, fit = fit_fold(
-            prepared.design, family, None, study.cohort.patient, study.cohort.outcome.column, study.fusion, study.seed
+            prepared.design, family, None, study.cohort.patient, self.outcome, study.fusion, study.seed
         )
         x, _, columns = stack(prepared.design.blocks, blocks_of(family))
         content = to_onnx(fitted.model, columns, family, fitted.threshold)
         difference = largest_difference(content, fit.pipeline, x, study.seed)
         if not difference <= bundle.PARITY:
-            raise CaseError(family, f"the ONNX file differs from the pipeline by {difference:.2g}, allowed {bundle.PARITY:.0e}")
+            raise CaseError(
+                family, f"the ONNX file differs from the pipeline by {difference:.2g}, allowed {bundle.PARITY:.0e}"
+            )
         path.mkdir()
         (path / "model.onnx").write_bytes(content)
         (path / "fitted.json").write_text(fitted.model_dump_json(indent=1))
@@ -356,7 +372,7 @@ class _Stages:
     def report(self, prepared: Prepared, results: StudyResults | None, bundle_key: str) -> None:
         """Write the report."""
         study, run = self.study, self.folder
-        assert results is not None and study.cohort.outcome is not None
+        assert results is not None
         inputs = {"bundle": bundle_key, "failures": [failure.model_dump() for failure in self.failures]}
         inputs["warnings"] = [str(problem) for problem in prepared.warnings]
         key = content_key("report", _VERSIONS["report"], study.model_dump(mode="json"), inputs)
@@ -370,14 +386,13 @@ class _Stages:
                 for family in folds
                 if (run.path / f"models/{family}/all/fitted.json").is_file()
             }
-            assert study.cohort.outcome is not None
             path.mkdir()
             write_study_report(
                 path,
                 StudyReport(
                     title=study.title or study.name,
-                    outcome=study.cohort.outcome.column,
-                    event=study.cohort.outcome.positive or "1",
+                    outcome=self.outcome,
+                    event=(study.cohort.outcome and study.cohort.outcome.positive) or "1",
                     unit=study.cohort.unit_columns,
                     patient=study.cohort.patient,
                     site=study.cohort.site,
@@ -418,7 +433,10 @@ def _write_prepared(path: Path, prepared: Prepared) -> None:
     facts = {
         "blocks": list(design.blocks),
         "families": prepared.families,
-        "folds": [{"name": fold.name, "train": _positions(fold.train), "test": _positions(fold.test)} for fold in prepared.folds],
+        "folds": [
+            {"name": fold.name, "train": _positions(fold.train), "test": _positions(fold.test)}
+            for fold in prepared.folds
+        ],
         "warnings": [vars(problem) for problem in prepared.warnings],
     }
     (path / "design.json").write_text(json.dumps(facts))
@@ -430,7 +448,9 @@ def _read_prepared(path: Path) -> Prepared:
         block: FeatureTable.from_parquet(path / f"{block}.parquet").values.reset_index(drop=True)
         for block in facts["blocks"]
     }
-    folds = tuple(Fold(fold["name"], np.array(fold["train"], int), np.array(fold["test"], int)) for fold in facts["folds"])
+    folds = tuple(
+        Fold(fold["name"], np.array(fold["train"], int), np.array(fold["test"], int)) for fold in facts["folds"]
+    )
     design = Design(pd.read_parquet(path / "units.parquet"), blocks)
     return Prepared(design, folds, tuple(facts["families"]), tuple(Problem(**fact) for fact in facts["warnings"]))
 

@@ -73,7 +73,8 @@ class LinearModel(Section):
             values: float64, shape (unit, term), columns in the order of `terms`; NaN is imputed.
         """
         median, mean, scale, coefficient = (
-            np.array([getattr(term, part) for term in self.terms]) for part in ("median", "mean", "scale", "coefficient")
+            np.array([getattr(term, part) for term in self.terms])
+            for part in ("median", "mean", "scale", "coefficient")
         )
         filled = np.where(np.isnan(values), median, values)
         return ((filled - mean) / scale) @ coefficient + self.intercept

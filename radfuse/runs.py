@@ -152,7 +152,7 @@ class RunFolder:
                 (self.path / (name + _RECORD)).unlink(missing_ok=True)
                 if place.is_dir():
                     shutil.rmtree(place)
-                os.replace(temporary, place)
+                temporary.replace(place)
                 _sync_folder(place.parent)
             finally:
                 _remove(temporary)
@@ -201,7 +201,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         temporary.write_bytes(content)
         _sync(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
         _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from radfuse.config import Section
 from radfuse.errors import InputError
@@ -23,10 +23,10 @@ class Fold(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What a split finds wrong with a cohort table; `index` as in the table."""
+    """What a split finds wrong with a cohort table; `label` is that of the row in the table's index."""
 
     message: str
-    index: int | None
+    label: int | None
     column: str | None
 
 
@@ -45,7 +45,9 @@ class Grouped(Section):
     def check(self, frame: pd.DataFrame, patient: str, outcome: str | None) -> Iterator[Finding]:
         """Yield what makes the split impossible: fewer patients, or fewer events, than folds."""
         if frame[patient].nunique() < self.folds:
-            yield Finding(f"{frame[patient].nunique()} patients cannot fill {self.folds} folds (cohort.split.folds)", None, None)
+            yield Finding(
+                f"{frame[patient].nunique()} patients cannot fill {self.folds} folds (cohort.split.folds)", None, None
+            )
         elif outcome in frame:
             counts = frame.dropna(subset=[outcome]).groupby(outcome)[patient].nunique()
             if len(counts) == 2 and counts.min() < self.folds:
@@ -128,7 +130,9 @@ class Temporal(Section):
                 share = (times.groupby(frame[patient]).min() >= start).mean()
                 if share in (0.0, 1.0):
                     side = "training" if share == 1.0 else "test"
-                    yield Finding(f"cohort.split.test_from {self.test_from!r} leaves the {side} set empty", None, self.column)
+                    yield Finding(
+                        f"cohort.split.test_from {self.test_from!r} leaves the {side} set empty", None, self.column
+                    )
 
     def folds_of(self, units: pd.DataFrame, patient: str, outcome: str | None, seed: int) -> list[Fold]:
         """Return one fold: earlier patients train, later ones test."""
@@ -262,7 +266,7 @@ def inner_folds(patients: np.ndarray, outcome: np.ndarray, folds: int, seed: int
     count = min(folds, *per_class)
     if count < 2:
         raise ValueError(
-            f"{per_class[1]} patients with an event and {per_class[0]} without are too few for an inner cross-validation"
+            f"{per_class[1]} patients with an event and {per_class[0]} without are too few for inner folds"
         )
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     return [InnerSplit(train, test) for train, test in splitter.split(outcome, outcome, patients)]

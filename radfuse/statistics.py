@@ -150,7 +150,11 @@ def auc_difference(part: AucSet, first: int, second: int, level: float = 0.95) -
         return Estimate(difference, float("nan"), float("nan")), float("nan"), float("nan")
     if variance <= 1e-18:
         same = abs(difference) < 1e-12
-        return Estimate(difference, difference, difference), 0.0 if same else float("nan"), 1.0 if same else float("nan")
+        return (
+            Estimate(difference, difference, difference),
+            0.0 if same else float("nan"),
+            1.0 if same else float("nan"),
+        )
     error = float(np.sqrt(variance))
     z = difference / error
     half = _normal(level) * error

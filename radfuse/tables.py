@@ -78,7 +78,9 @@ def read_table(path: str | Path) -> Table:
     )
     twice = sorted(set(cells.columns[cells.columns.duplicated()]))
     if twice:
-        raise InputError(f"{path}: several columns are named {', '.join(map(repr, twice))}; rename or remove the extra ones")
+        raise InputError(
+            f"{path}: several columns are named {', '.join(map(repr, twice))}; rename or remove the extra ones"
+        )
     empty = [int(index) for index in cells.index[cells.isna().all(axis=1)]]
     if empty:
         notes.append(Problem(str(path), f"{len(empty)} empty rows were left out", empty[0] + 2, None, "warning"))
@@ -127,9 +129,7 @@ def _read_excel(path: Path, notes: list[Problem]) -> pd.DataFrame:
         raise InputError(f"{path}: every sheet is empty")
     if len(filled) > 1:
         others = ", ".join(map(repr, filled[1:]))
-        notes.append(
-            Problem(str(path), f"read sheet {filled[0]!r}; sheets {others} were not read", severity="warning")
-        )
+        notes.append(Problem(str(path), f"read sheet {filled[0]!r}; sheets {others} were not read", severity="warning"))
     sheet = sheets[filled[0]]
     sheet.columns = pd.Index(["" if str(name).startswith("Unnamed: ") else name for name in sheet.columns])
     texts = {position: _text_column(sheet.iloc[:, position]) for position in range(sheet.shape[1])}
@@ -164,7 +164,9 @@ def _read_text(path: Path, notes: list[Problem]) -> pd.DataFrame:
         except (OSError, EOFError) as error:
             raise InputError(f"{path} is a damaged gzip file ({error}); copy it again") from error
     if raw[:4] == b"PK\x03\x04":
-        raise InputError(f"{path} is an Excel or zip file with a text name; rename it to .xlsx, or save it as CSV UTF-8")
+        raise InputError(
+            f"{path} is an Excel or zip file with a text name; rename it to .xlsx, or save it as CSV UTF-8"
+        )
     text = _decode(path, raw, notes)
     if not text.strip():
         raise InputError(f"{path} is empty")
@@ -235,7 +237,7 @@ def _check_widths(path: Path, text: str, separator: str) -> list[str]:
             problems.append(
                 Problem(
                     str(path),
-                    f"{len(row)} cells under {len(header)} column names; quote texts that hold the separator {separator!r}",
+                    f"{len(row)} cells under {len(header)} column names; quote texts that hold {separator!r}",
                     number,
                 )
             )

@@ -15,7 +15,12 @@ from pathlib import Path
 import radfuse as rf
 
 ROOT = Path(__file__).parent.parent
-TABLES = {"desmoid": "WORC-Desmoid.csv.gz", "lipo": "WORC-Lipo.csv.gz", "prostate": "prostate_fae.csv", "asah": "asah.csv"}
+TABLES = {
+    "desmoid": "WORC-Desmoid.csv.gz",
+    "lipo": "WORC-Lipo.csv.gz",
+    "prostate": "prostate_fae.csv",
+    "asah": "asah.csv",
+}
 PUBLISHED = {"desmoid": "WORC 0.82", "lipo": "WORC 0.83", "prostate": "-", "asah": "-"}
 """Starmans et al. 2021, arXiv:2108.08618."""
 
@@ -45,8 +50,11 @@ def main() -> None:
             rf.evaluate(folder / "bundle", table)
             assert run.results is not None
             for item in run.results.performance:
-                shown = (f"{part.value:.3f} ({part.low:.3f} to {part.high:.3f})" for part in (item.auc, item.auc_pooled))
-                print(f"| {name} | {seed} | {item.family} | {' | '.join(shown)} | {PUBLISHED[name]} | {first:.1f} | {second:.2f} |", flush=True)
+                shown = (
+                    f"{part.value:.3f} ({part.low:.3f} to {part.high:.3f})" for part in (item.auc, item.auc_pooled)
+                )
+                row = [name, seed, item.family, *shown, PUBLISHED[name], f"{first:.1f}", f"{second:.2f}"]
+                print(f"| {' | '.join(map(str, row))} |", flush=True)
 
 
 if __name__ == "__main__":

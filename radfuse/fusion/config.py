@@ -106,7 +106,5 @@ def blocks_of(family: str) -> tuple[str, ...]:
 
 def default_families(blocks: set[str]) -> tuple[str, ...]:
     """Return the six families of the literature that the blocks allow, and clinical-deep where it is all there is."""
-    wanted = tuple(
-        family for family in ALL_FAMILIES if set(blocks_of(family)) <= blocks and family != "clinical-deep"
-    )
+    wanted = tuple(family for family in ALL_FAMILIES if set(blocks_of(family)) <= blocks and family != "clinical-deep")
     return (*wanted, "clinical-deep") if blocks == {"clinical", "deep"} else wanted

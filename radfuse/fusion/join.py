@@ -98,9 +98,7 @@ def _spread(
         return values.reindex(_keys(units, tuple(keys))).reset_index(drop=True)
     index = _keys(cases, tuple(keys))
     groups = [cases[name] for name in keys]
-    steady = [
-        name for name in values.columns if same_stays and (values[name].groupby(groups).nunique() <= 1).all()
-    ]
+    steady = [name for name in values.columns if same_stays and (values[name].groupby(groups).nunique() <= 1).all()]
     parts = []
     if steady:
         first = values[steady].groupby(groups, sort=False).first()
@@ -158,16 +156,16 @@ def _show(ids: object) -> str:
 
 def _names_twice(blocks: Mapping[str, pd.DataFrame]) -> list[Problem]:
     seen: dict[str, str] = {}
-    problems = []
+    problems: list[Problem] = []
     for block, values in blocks.items():
         shared = [str(name) for name in values.columns if str(name) in seen]
-        for name in shared[:_MANY]:
-            problems.append(
-                Problem(
-                    f"features.{block}",
-                    f"column {name!r} stands in block {seen[name]!r} too ({len(shared)} shared in all); "
-                    "rename it, or leave it out with `exclude`",
-                )
+        problems += [
+            Problem(
+                f"features.{block}",
+                f"column {name!r} stands in block {seen[name]!r} too ({len(shared)} shared in all); "
+                "rename it, or leave it out with `exclude`",
             )
+            for name in shared[:_MANY]
+        ]
         seen |= dict.fromkeys(map(str, values.columns), block)
     return problems

@@ -50,7 +50,9 @@ class Fit:
     inner_auc: float
 
 
-def stack(blocks: Mapping[str, pd.DataFrame], names: Sequence[str]) -> tuple[np.ndarray, dict[str, list[int]], list[str]]:
+def stack(
+    blocks: Mapping[str, pd.DataFrame], names: Sequence[str]
+) -> tuple[np.ndarray, dict[str, list[int]], list[str]]:
     """Put blocks side by side.
 
     Returns:
@@ -111,7 +113,9 @@ def fit_family(
 def _candidates(config: FusionConfig) -> list[Candidate]:
     lasso = [step for step in config.selection if isinstance(step, LassoConfig)]
     strengths: tuple[float | None, ...] = lasso[0].strengths if lasso else (None,)
-    return [Candidate(strength, c) for strength in strengths for c in config.classifier.c]  # simplest first: ties keep it
+    return [
+        Candidate(strength, c) for strength in strengths for c in config.classifier.c
+    ]  # simplest first: ties keep it
 
 
 def _front(positions: Mapping[str, list[int]], config: FusionConfig) -> ColumnTransformer:
@@ -146,17 +150,13 @@ def written_down(pipeline: Pipeline, positions: Mapping[str, list[int]], names: 
     for block, columns in positions.items():
         chain = pipeline.named_steps["blocks"].named_transformers_[block]
         imputer, scaler, *selectors = (step for _, step in chain.steps)
-        for position in kept_columns(selectors, np.arange(len(columns))):
-            kept.append(
-                (
-                    block,
-                    columns[position],
-                    float(imputer.statistics_[position]),
-                    float(scaler.mean_[position]),
-                    float(scaler.scale_[position]),
-                )
-            )
-    support = pipeline.named_steps["lasso"].get_support() if "lasso" in pipeline.named_steps else np.ones(len(kept), bool)
+        kept += [
+            (block, columns[i], float(imputer.statistics_[i]), float(scaler.mean_[i]), float(scaler.scale_[i]))
+            for i in kept_columns(selectors, np.arange(len(columns)))
+        ]
+    support = (
+        pipeline.named_steps["lasso"].get_support() if "lasso" in pipeline.named_steps else np.ones(len(kept), bool)
+    )
     classifier = pipeline.named_steps["classifier"]
     used = [row for row, keep in zip(kept, support, strict=True) if keep]
     terms = tuple(

@@ -19,7 +19,12 @@ from radfuse.errors import InputError
 from radfuse.runs import write_atomically
 
 BLOCKS = ("clinical", "radiomic", "deep")
-_REGIONS = ("tibial_subchondral_medial", "tibial_subchondral_lateral", "femoral_cartilage_medial", "tibial_cartilage_medial")
+_REGIONS = (
+    "tibial_subchondral_medial",
+    "tibial_subchondral_lateral",
+    "femoral_cartilage_medial",
+    "tibial_cartilage_medial",
+)
 _FILTERS = ("original", "wavelet-LLH", "wavelet-HHL", "log-sigma-2-0-mm-3D")
 _TEXTURES = (
     "firstorder_Mean", "firstorder_Kurtosis", "firstorder_Entropy", "glcm_Contrast", "glcm_Idmn",
@@ -61,7 +66,7 @@ def table_phantom(config: TablePhantom) -> dict[str, pd.DataFrame]:
         name: config.strength[name] * _standardised(part)
         for name, part in zip(BLOCKS, (clinical_part, radiomic_part, deep_part), strict=True)
     }
-    logit = sum(parts.values())
+    logit = np.sum(list(parts.values()), axis=0)
     intercept = _intercept_for(logit, config.prevalence)
     probability = 1 / (1 + np.exp(-(logit + intercept)))
     progressed = (generator.random(len(people)) < probability).astype(int)
@@ -148,7 +153,9 @@ def _knees(generator: np.random.Generator, people: np.ndarray, columns: int) -> 
 
 def _radiomic(generator: np.random.Generator, people: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
     """Families of correlated textures; the part is a sum over five columns, each with redundant neighbours."""
-    names = [f"dess/{region}/{filter_}_{texture}" for region in _REGIONS for filter_ in _FILTERS for texture in _TEXTURES]
+    names = [
+        f"dess/{region}/{filter_}_{texture}" for region in _REGIONS for filter_ in _FILTERS for texture in _TEXTURES
+    ]
     sources = _knees(generator, people, len(names) // 3)
     values = np.empty((len(people), len(names)))
     for column in range(len(names)):
@@ -157,7 +164,9 @@ def _radiomic(generator: np.random.Generator, people: np.ndarray) -> tuple[pd.Da
             values[:, column] = sources[:, source]
         else:
             share = 0.9 if column % 3 == 1 else 0.6
-            values[:, column] = share * sources[:, source] + np.sqrt(1 - share**2) * generator.standard_normal(len(people))
+            values[:, column] = share * sources[:, source] + np.sqrt(1 - share**2) * generator.standard_normal(
+                len(people)
+            )
     weights = np.array([1.0, -0.9, 0.8, 0.7, -0.6])
     planted = np.array([1, 9, 17, 29, 41])
     return pd.DataFrame(values, columns=names), sources[:, planted] @ weights

@@ -31,7 +31,7 @@ _FAMILIES = {
 }
 _BLOCKS = {"clinical": "#E69F00", "radiomic": "#0072B2", "deep": "#009E73"}
 _GREY = "#6b7280"
-_STYLE = {
+_STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica Neue", "Helvetica", "Arial", "DejaVu Sans"],
     "font.size": 9.5,
@@ -102,11 +102,29 @@ def auc_forest(performance: Sequence[Performance]) -> str:
         for row, item in enumerate(performance):
             colour, _ = _FAMILIES[item.family]
             folds = [value for value in item.fold_aucs.values() if value is not None]
-            axes.plot(folds if len(folds) > 1 else [], [row] * len(folds) if len(folds) > 1 else [], "o", color=colour, alpha=0.3, markersize=4, markeredgewidth=0)
+            axes.plot(
+                folds if len(folds) > 1 else [],
+                [row] * len(folds) if len(folds) > 1 else [],
+                "o",
+                color=colour,
+                alpha=0.3,
+                markersize=4,
+                markeredgewidth=0,
+            )
             _whisker(axes, item.auc, row, colour)
         axes.set_yticks(range(len(performance)), [item.family for item in performance])
         axes.set_ylim(len(performance) - 0.5, -0.5)
-        lowest = min([0.45, *(value - 0.02 for item in performance for value in (*item.fold_aucs.values(), item.auc.low) if value is not None)])
+        lowest = min(
+            [
+                0.45,
+                *(
+                    value - 0.02
+                    for item in performance
+                    for value in (*item.fold_aucs.values(), item.auc.low)
+                    if value is not None
+                ),
+            ]
+        )
         axes.set_xlim(lowest, 1.0)
         axes.set_xlabel("AUC, 95% CI (small dots: test folds)" if len(performance[0].fold_aucs) > 1 else "AUC, 95% CI")
         axes.tick_params(axis="y", length=0)
@@ -115,7 +133,7 @@ def auc_forest(performance: Sequence[Performance]) -> str:
 
 
 def calibration_panels(predictions: pd.DataFrame, performance: Sequence[Performance], bins: int = 8) -> str:
-    """Return a panel per family: observed share of events against predicted, in groups of equal size, and the logistic fit."""
+    """Return a panel per family: observed share of events against predicted in groups of equal size, and the fit."""
     with mpl.rc_context(_STYLE):
         figure, panels = _panels(len(performance), extra=0.35)
         for axes, item in zip(panels, performance, strict=False):
@@ -134,8 +152,18 @@ def calibration_panels(predictions: pd.DataFrame, performance: Sequence[Performa
                     rows["outcome"].to_numpy()[group], rows["patient"].to_numpy()[group], share=True
                 )
                 axes.plot([p[group].mean()] * 2, [observed.low, observed.high], color=colour, linewidth=1)
-                axes.plot(p[group].mean(), observed.value, "o", color=colour, markersize=4.5, markeredgecolor="white", markeredgewidth=0.6)
-            axes.hist(p, bins=np.linspace(0, 1, 41), bottom=-0.16, weights=np.full(len(p), 0.10 / _peak(p)), color="#cbd5e1")
+                axes.plot(
+                    p[group].mean(),
+                    observed.value,
+                    "o",
+                    color=colour,
+                    markersize=4.5,
+                    markeredgecolor="white",
+                    markeredgewidth=0.6,
+                )
+            axes.hist(
+                p, bins=np.linspace(0, 1, 41), bottom=-0.16, weights=np.full(len(p), 0.10 / _peak(p)), color="#cbd5e1"
+            )
             axes.set_title(item.family, loc="left", fontweight="bold")
             text = f"slope {interval(item.calibration_slope, 2)}\nintercept {interval(item.calibration_intercept, 2)}"
             axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8)
@@ -147,9 +175,10 @@ def calibration_panels(predictions: pd.DataFrame, performance: Sequence[Performa
         return _svg(figure)
 
 
-def coefficient_plot(features: Sequence[ChosenFeature], folds: int, most: int = 20) -> str:
-    """Return coefficients per standard deviation, and in how many folds each column was chosen."""
-    shown = list(features)[:most]
+def coefficient_plot(features: Sequence[ChosenFeature], folds: int, most: int = 20) -> tuple[str, int]:
+    """Return coefficients per standard deviation beside how many folds chose each column, and how many are shown."""
+    kept = sum(item.coefficient is not None for item in features)
+    shown = list(features)[: max(12, min(most, kept))]
     with mpl.rc_context(_STYLE):
         labels = [_broken(item.name) for item in shown]
         height = 0.36 if any("\n" in label for label in labels) else 0.27
@@ -165,7 +194,9 @@ def coefficient_plot(features: Sequence[ChosenFeature], folds: int, most: int = 
                 left.plot(0, row, "o", markersize=4, markerfacecolor="white", markeredgecolor=colour)
             right.barh(row, item.folds, color=colour, height=0.55, alpha=0.85)
         left.axvline(0, color="#9ca3af", linewidth=0.8)
-        left.set_yticks(rows, labels, multialignment="right")
+        left.set_yticks(rows, [])
+        for row, label in zip(rows, labels, strict=True):
+            _right_aligned(left, float(row), label)
         left.set_ylim(len(shown) - 0.4, -0.6)
         left.set_xlabel("log odds per standard deviation, refitted on all units")
         right.set_xlabel("test folds that chose it")
@@ -179,7 +210,7 @@ def coefficient_plot(features: Sequence[ChosenFeature], folds: int, most: int = 
             for name in blocks:
                 right.plot([], [], "s", color=_BLOCKS[name], label=name)
             figure.legend(loc="outside upper right", ncols=len(blocks), handletextpad=0.3)
-        return _svg(figure)
+        return _svg(figure), len(shown)
 
 
 def _broken(name: str, width: int = 48) -> str:
@@ -191,7 +222,15 @@ def _broken(name: str, width: int = 48) -> str:
         if len(lines[-1]) + len(part) > width and lines[-1]:
             lines.append("")
         lines[-1] += part
-    return "\n".join(lines[:3])
+    return "\n".join(lines)
+
+
+def _right_aligned(axes: Any, row: float, label: str) -> None:
+    """Write a label left of the axes, line by line, so that its end stays put in any viewer's font."""
+    lines = label.split("\n")
+    for number, line in enumerate(lines):
+        height = row + 0.42 * (number - (len(lines) - 1) / 2)
+        axes.text(-0.015, height, line, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=8.5)
 
 
 def _peak(p: np.ndarray) -> int:
@@ -275,7 +314,8 @@ def _roc_band(rows: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def _svg(figure: Figure) -> str:
     """Return an SVG element without XML header, date or fixed size, so that it scales in a page."""
     stream = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None, "Creator": None})
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg(stream, metadata={"Date": None, "Creator": None})
     text = stream.getvalue()
     return re.sub(r' (width|height)="[\d.]+pt"', "", text[text.index("<svg") :], count=2)
 

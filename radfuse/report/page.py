@@ -74,8 +74,9 @@ def write_study_report(folder: Path, study: StudyReport) -> None:
     chosen = {
         family: tables.chosen_features(family, study.folds[family], study.final.get(family)) for family in study.folds
     }
+    shown = {}
     for family, features in chosen.items():
-        drawn[f"features_{family}"] = figures.coefficient_plot(features, study.results.outer_folds)
+        drawn[f"features_{family}"], shown[family] = figures.coefficient_plot(features, study.results.outer_folds)
     made = {
         "table_one": tables.table_one(study.units, study.clinical, study.outcome, study.patient, study.site),
         "performance": tables.performance_table(performance),
@@ -91,6 +92,7 @@ def write_study_report(folder: Path, study: StudyReport) -> None:
         figures=drawn,
         tables=made,
         chosen=chosen,
+        shown=shown,
         colours=figures.family_colours([item.family for item in performance]),
         patients=study.units[study.patient].nunique(),
         events=int(study.units[study.outcome].sum()),
@@ -99,7 +101,9 @@ def write_study_report(folder: Path, study: StudyReport) -> None:
     _write(folder, page, drawn, {**made, "features": features_csv})
 
 
-def write_evaluation_report(folder: Path, schema: BundleSchema, evaluation: Evaluation, predictions: pd.DataFrame) -> None:
+def write_evaluation_report(
+    folder: Path, schema: BundleSchema, evaluation: Evaluation, predictions: pd.DataFrame
+) -> None:
     """Write index.html, tables and figures of a frozen bundle on other patients."""
     performance = evaluation.performance
     drawn = {
@@ -147,7 +151,11 @@ def _write(folder: Path, page: str, drawn: Mapping[str, str], made: Mapping[str,
 
 def _render(template: str, **content: Any) -> str:
     environment = Environment(
-        loader=PackageLoader("radfuse.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("radfuse.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["number"] = tables.number
     environment.filters["interval"] = tables.interval
@@ -159,4 +167,4 @@ def _figure(text: str, name: str, label: str) -> Markup:
     """Return a figure for the page; its ids carry the name, so that several figures share one document."""
     for mark in ('id="', "url(#", 'href="#'):
         text = text.replace(mark, f"{mark}{name}-")
-    return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1))
+    return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1))  # noqa: S704  drawn by us

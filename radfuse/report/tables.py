@@ -63,12 +63,12 @@ def table_one(
             **{name: str(units.loc[group, patient].nunique()) for name, group in groups.items()},
         },
     ]
-    for name in clinical.columns:
-        rows.append(_characteristic(str(name), clinical[name].to_numpy(dtype=float), groups, units[patient].to_numpy()))
+    people = units[patient].to_numpy()
+    rows += [_characteristic(str(name), clinical[name].to_numpy(dtype=float), groups, people) for name in clinical]
     if site is not None and site in units:
         for value in sorted(units[site].dropna().unique()):
             here = (units[site] == value).to_numpy(dtype=float)
-            rows.append(_characteristic(f"{site}={value}", here, groups, units[patient].to_numpy()))
+            rows.append(_characteristic(f"{site}={value}", here, groups, people))
     table = pd.DataFrame(rows, columns=["characteristic", "all", "without", "with", "missing", "smd", "p"])
     return table.fillna("")
 
