@@ -388,8 +388,8 @@ class _Reader:
             for index, other in places[1:]:
                 if index != first:
                     self.problem(
-                        f"the image of {ids[index]!r} is the image of {ids[first]!r} (row {int(first) + 2}) by content; one "
-                        "image under two ids leaks between folds: list one under cohort.exclude",
+                        f"the image of {ids[index]!r} is that of {ids[first]!r} (row {int(first) + 2}) by content; "
+                        "one image under two ids leaks between folds: list one under cohort.exclude",
                         index,
                         other,
                     )

@@ -216,8 +216,8 @@ class _Stages:
             self.progress(f"fitting {family}", done, len(items))
             keys[f"{family}/{fold.name}"] = self._fit(prepared, design_key, family, fold)
         self.progress("fitting", len(items), len(items))
-        key = content_key("compare", _VERSIONS["compare"], None, keys)
         folds = self._fitted(prepared)
+        key = content_key("compare", _VERSIONS["compare"], None, {"folds": keys, "whole": list(folds)})
         if not folds:
             reasons = "\n".join(f"{failure.item}: {failure.error}" for failure in self.failures)
             raise InputError(f"no family could be fitted:\n{reasons}")

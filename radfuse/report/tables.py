@@ -69,8 +69,8 @@ def table_one(
         for value in sorted(units[site].dropna().unique()):
             here = (units[site] == value).to_numpy(dtype=float)
             rows.append(_characteristic(f"{site}={value}", here, groups, people))
-    table = pd.DataFrame(rows, columns=["characteristic", "all", "without", "with", "missing", "smd", "p"])
-    return table.fillna("")
+    columns = ["characteristic", "all", "without", "with", "missing", "smd", "p"]
+    return pd.DataFrame([{column: row.get(column, "") for column in columns} for row in rows])
 
 
 def _characteristic(

@@ -1,0 +1,242 @@
+"""Whole studies: what is computed, resumed, recomputed, isolated, and what real tables give."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from realdata import real_file
+
+from radfuse.errors import CaseError, InputError
+from radfuse.phantom.table import TablePhantom, write_table_phantom
+from radfuse.pipeline import check_study, run_study
+from radfuse.study import load_study
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+FAST = [
+    "cohort.split.folds=3",
+    "fusion.inner_folds=2",
+    "fusion.selection=[{kind: mrmr, k: 8}, {kind: lasso, strengths: [0.4]}]",
+    "fusion.classifier.c=[0.1]",
+]
+"""Few folds and no tuning: whole studies in seconds."""
+
+
+@pytest.fixture(scope="module")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of 60 patients, once for this module."""
+    return write_table_phantom(tmp_path_factory.mktemp("phantom") / "T", TablePhantom(patients=60, seed=3))
+
+
+def records(folder: Path) -> dict[str, dict]:
+    return {str(path.relative_to(folder)): json.loads(path.read_text()) for path in folder.rglob("*.record.json")}
+
+
+def test_a_study_runs_resumes_and_recomputes_only_what_depends(phantom: Path, tmp_path: Path) -> None:
+    first = run_study(load_study(phantom, FAST), tmp_path / "run")
+    assert first.results is not None
+    assert [item.family for item in first.results.performance] == [
+        "clinical",
+        "radiomic",
+        "deep",
+        "clinical-radiomic",
+        "radiomic-deep",
+        "clinical-radiomic-deep",
+    ]
+    assert first.failures == ()
+    assert first.report.is_file()
+    again = run_study(load_study(phantom, FAST), tmp_path / "run")
+    assert (again.computed, again.reused) == (0, first.computed)
+    assert again.results == first.results
+    titled = run_study(load_study(phantom, [*FAST, "title=Another"]), tmp_path / "run")
+    assert titled.computed == 2  # bundle (its title) and report
+    other_classifier = run_study(load_study(phantom, [*FAST, "fusion.classifier.c=[0.5]"]), tmp_path / "run")
+    assert other_classifier.reused == 1  # the design
+    fewer = run_study(
+        load_study(phantom, [*FAST, "fusion.classifier.c=[0.5]", "fusion.families=[clinical]"]), tmp_path / "run"
+    )
+    assert fewer.results is not None
+    assert [item.family for item in fewer.results.performance] == ["clinical"]
+    assert sorted(path.name for path in (tmp_path / "run/bundle").glob("*.onnx")) == ["clinical.onnx"]
+
+
+def test_outer_folds_are_the_same_for_all_families_and_split_no_patient(phantom: Path, tmp_path: Path) -> None:
+    run = run_study(load_study(phantom, FAST), tmp_path / "run", until="fuse")
+    predictions = pd.read_parquet(run.path / "models/comparison/predictions.parquet")
+    assert predictions.groupby(["patient_id", "side"])["fold"].nunique().max() == 1
+    assert predictions.groupby("patient")["fold"].nunique().max() == 1
+    assert set(predictions.groupby("family").size()) == {len(pd.read_csv(phantom.parent / "cohort.csv"))}
+    assert predictions["probability"].between(0, 1).all()
+
+
+def test_equal_studies_give_equal_results(phantom: Path, tmp_path: Path) -> None:
+    digests = []
+    for name in ("a", "b"):
+        run_study(load_study(phantom, FAST), tmp_path / name, until="export")
+        digests.append({item: record["digest"] for item, record in records(tmp_path / name).items()})
+    assert digests[0] == digests[1]
+
+
+def test_a_moved_study_stays_finished(phantom: Path, tmp_path: Path) -> None:
+    run_study(load_study(phantom, FAST), tmp_path / "run", until="fuse")
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for item in phantom.parent.iterdir():
+        (moved / item.name).write_bytes(item.read_bytes())
+    assert run_study(load_study(moved / "study.yaml", FAST), tmp_path / "run", until="fuse").computed == 0
+
+
+def test_a_changed_value_in_a_table_is_noticed(phantom: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "T"
+    folder.mkdir()
+    for item in phantom.parent.iterdir():
+        (folder / item.name).write_bytes(item.read_bytes())
+    study = load_study(folder / "study.yaml", [*FAST, "fusion.families=[clinical]"])
+    run_study(study, tmp_path / "run", until="fuse")
+    table = pd.read_csv(folder / "cohort.csv")
+    table.loc[3, "age"] = 77
+    table.to_csv(folder / "cohort.csv", index=False)
+    assert run_study(study, tmp_path / "run", until="fuse").reused == 0
+
+
+@pytest.mark.parametrize("after", [0.5, 3.0, 4.0])
+def test_killed_anywhere_it_completes_and_nothing_finished_is_done_twice(
+    phantom: Path, tmp_path: Path, after: float
+) -> None:
+    command = [sys.executable, "-m", "radfuse.cli", "run", str(phantom), "--out", str(tmp_path / "run")]
+    command += [part for setting in FAST for part in ("--set", setting)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(after)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = records(tmp_path / "run") if (tmp_path / "run").exists() else {}
+    run = run_study(load_study(phantom, FAST), tmp_path / "run")
+    finished = records(tmp_path / "run")
+    assert run.failures == ()
+    assert run.reused == len(before)
+    assert {name: finished[name] for name in before} == before
+    assert not list((tmp_path / "run").rglob(".*.tmp"))
+    whole = run_study(load_study(phantom, FAST), tmp_path / "whole")
+    assert run.results == whole.results
+
+
+def test_a_family_that_fails_is_recorded_and_the_others_go_on(
+    phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from radfuse.fusion import validate
+
+    real = validate.fit_fold
+
+    def fails_for_deep(design, family, fold, *rest):
+        if family == "deep" and fold is not None and fold.name == "2":
+            raise CaseError("deep, fold 2", "no column varies")
+        if family == "radiomic":
+            raise ZeroDivisionError("division by zero")
+        return real(design, family, fold, *rest)
+
+    monkeypatch.setattr(validate, "fit_fold", fails_for_deep)
+    settings = [*FAST, "fusion.families=[clinical, radiomic, deep]"]
+    run = run_study(load_study(phantom, settings), tmp_path / "run")
+    assert run.results is not None
+    assert [item.family for item in run.results.performance] == ["clinical"]
+    found = {failure.item: failure.error for failure in run.failures}
+    assert found["deep, fold 2"] == "no column varies"
+    assert found["radiomic, fold 1"] == "ZeroDivisionError: division by zero"
+    page = run.report.read_text()
+    assert "deep, fold 2" in page
+    assert "no column varies" in page
+    monkeypatch.undo()
+    mended = run_study(load_study(phantom, settings), tmp_path / "run")
+    assert mended.results is not None
+    assert mended.failures == ()
+    assert len(mended.results.performance) == 3
+
+
+def test_a_study_without_outcome_or_inputs_says_so(phantom: Path) -> None:
+    study = load_study(phantom, ["cohort.outcome=null", "cohort.clinical=[]", "features={}"])
+    with pytest.raises(InputError) as caught:
+        check_study(study)
+    text = str(caught.value)
+    assert "cohort.outcome is needed" in text
+    assert "no inputs" in text
+
+
+def test_faults_of_cohort_and_tables_are_reported_together(phantom: Path, tmp_path: Path) -> None:
+    for item in phantom.parent.iterdir():
+        (tmp_path / item.name).write_bytes(item.read_bytes())
+    cohort = pd.read_csv(tmp_path / "cohort.csv", dtype=str)
+    cohort.loc[4, "age"] = "sixty"
+    cohort.to_csv(tmp_path / "cohort.csv", index=False)
+    radiomic = pd.read_csv(tmp_path / "radiomic.csv", dtype=str)
+    radiomic.iloc[0, 1] = "inf"
+    radiomic.to_csv(tmp_path / "radiomic.csv", index=False)
+    (tmp_path / "deep.csv").unlink()
+    with pytest.raises(InputError) as caught:
+        check_study(load_study(tmp_path / "study.yaml"))
+    found = {(problem.where, problem.row, problem.column) for problem in caught.value.problems}
+    assert ("cohort.csv", 6, "age") in found
+    assert ("radiomic.csv", 2, radiomic.columns[1]) in found
+    assert any("no table at" in problem.message for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("split", "folds"),
+    [
+        ("{kind: holdout, test_fraction: 0.3}", ["holdout"]),
+        ("{kind: leave_site_out}", ["north", "south", "west"]),
+        ("{kind: temporal, column: age}", ["later"]),
+    ],
+)
+def test_other_splits_run_whole(phantom: Path, tmp_path: Path, split: str, folds: list[str]) -> None:
+    cohort = pd.read_csv(phantom.parent / "cohort.csv").dropna()
+    for item in phantom.parent.iterdir():
+        (tmp_path / item.name).write_bytes(item.read_bytes())
+    cohort.to_csv(tmp_path / "cohort.csv", index=False)
+    settings = [setting for setting in FAST if "folds=3" not in setting]
+    study = load_study(
+        tmp_path / "study.yaml", [*settings, f"cohort.split={split}", "fusion.families=[clinical, deep]"]
+    )
+    run = run_study(study, tmp_path / "run")
+    assert run.results is not None
+    assert sorted(run.results.performance[0].fold_aucs) == folds
+    assert run.report.is_file()
+
+
+PUBLISHED = {"desmoid": ("WORC-Desmoid.csv.gz", 0.72, 0.88), "lipo": ("WORC-Lipo.csv.gz", 0.74, 0.92)}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_real_radiomics_reach_what_others_published(name: str, tmp_path: Path) -> None:
+    """WORC reports AUC 0.82 and 0.83 (arXiv:2108.08618); the bounds are about its confidence intervals."""
+    file, low, high = PUBLISHED[name]
+    table = real_file(f"tables/{file}")
+    run = run_study(load_study(CONFIGS / f"{name}.yaml", [f"cohort.table={table}"]), tmp_path / "run")
+    assert run.results is not None
+    value = run.results.performance[0].auc.value
+    assert value is not None
+    assert low < value < high
+
+
+def test_the_prostate_study_needs_the_twin_left_out(tmp_path: Path) -> None:
+    table = real_file("tables/prostate_fae.csv")
+    with pytest.raises(InputError, match=r"'N27' has the very values of 'N26' in all \d+ features"):
+        check_study(load_study(CONFIGS / "prostate.yaml", [f"cohort.table={table}", "cohort.exclude={}"]))
+    prepared = check_study(load_study(CONFIGS / "prostate.yaml", [f"cohort.table={table}"]))
+    assert len(prepared.design.units) == 259
+
+
+def test_the_asah_study_runs_without_ids_in_its_table(tmp_path: Path) -> None:
+    table = real_file("tables/asah.csv")
+    run = run_study(load_study(CONFIGS / "asah.yaml", [f"cohort.table={table}"]), tmp_path / "run")
+    assert run.results is not None
+    aucs = {item.family: item.auc.value for item in run.results.performance}
+    assert aucs.keys() == {"clinical", "radiomic", "clinical-radiomic"}
+    assert aucs["radiomic"] is not None
+    assert np.clip(aucs["radiomic"], 0.7, 0.92) == aucs["radiomic"]
