@@ -1,0 +1,144 @@
+"""What a person types and sees: exit codes, messages, files."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from radfuse.phantom.table import TablePhantom, write_table_phantom
+
+FAST = ["--set", "fusion.inner_folds=2", "--set", "cohort.split.folds=2", "--set", "fusion.classifier.c=[0.1]"]
+FAST += ["--set", "fusion.selection=[{kind: mrmr, k: 5}, {kind: lasso, strengths: [0.5]}]"]
+
+
+def radfuse(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    command = [sys.executable, "-m", "radfuse.cli", *map(str, arguments)]
+    environment = {"COLUMNS": "200", "PATH": "", "NO_COLOR": "1"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, **options)  # type: ignore[call-overload]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A phantom's folder and its finished run, made by typing the commands."""
+    folder = tmp_path_factory.mktemp("cli")
+    made = radfuse("phantom", "table", "--out", folder / "T", "--patients", 50)
+    assert made.returncode == 0, made.stderr
+    ran = radfuse("run", folder / "T/study.yaml", "--out", folder / "R", *FAST)
+    assert ran.returncode == 0, ran.stderr
+    assert "clinical-radiomic-deep" in ran.stdout
+    assert str(folder / "R/report/index.html") in ran.stdout
+    return folder / "T", folder / "R"
+
+
+def test_help_names_every_command() -> None:
+    shown = radfuse("--help").stdout
+    for command in ("run", "check", "fuse", "export", "report", "predict", "evaluate", "configs", "phantom", "demo"):
+        assert f" {command} " in shown
+
+
+def test_running_again_computes_nothing(finished: tuple[Path, Path]) -> None:
+    table, run = finished
+    again = radfuse("run", table / "study.yaml", "--out", run, *FAST)
+    assert again.returncode == 0
+    assert "0 results computed" in again.stdout
+
+
+def test_check_says_what_will_run(finished: tuple[Path, Path]) -> None:
+    shown = radfuse("check", finished[0] / "study.yaml")
+    assert shown.returncode == 0
+    assert "5 folds, families: clinical, radiomic, deep" in shown.stdout
+    assert "radiomic (144 columns)" in shown.stdout
+
+
+def test_predict_and_evaluate_write_their_files(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    table, run = finished
+    features = ["--features", f"radiomic={table / 'radiomic.csv'}", "--features", f"deep={table / 'deep.csv'}"]
+    predicted = radfuse("predict", run / "bundle", table / "cohort.csv", *features, "--out", tmp_path / "P")
+    assert predicted.returncode == 0, predicted.stderr
+    rows = pd.read_csv(tmp_path / "P/predictions.csv")
+    assert list(rows.columns[:4]) == ["patient_id", "side", "clinical_probability", "clinical_positive"]
+    assert len(rows) == len(pd.read_csv(table / "cohort.csv"))
+    evaluated = radfuse(
+        "evaluate", run / "bundle", table / "cohort.csv", *features, "--out", tmp_path / "E", "--recalibrate"
+    )
+    assert evaluated.returncode == 0, evaluated.stderr
+    names = {item.name for item in (tmp_path / "E").iterdir()}
+    assert names == {"predictions.csv", "evaluation.json", "index.html", "figures", "tables"}
+    assert "clinical_recalibrated" in pd.read_csv(tmp_path / "E/predictions.csv")
+
+
+BAD = {
+    "no study file": (["run", "nowhere.yaml"], "no file nowhere.yaml"),
+    "a folder as study": (["run", "."], "is a folder"),
+    "an unknown key": (["run", "T/study.yaml", "--set", "fusion.inner_fold=3"], "did you mean 'inner_folds'?"),
+    "an override without value": (["run", "T/study.yaml", "--set", "seed"], "is not KEY=VALUE"),
+    "an unknown family": (["check", "T/study.yaml", "--set", "fusion.families=[clinicl]"], "did you mean 'clinical'?"),
+    "an unknown shipped study": (["configs", "desmod"], "did you mean 'desmoid'?"),
+    "no bundle": (["predict", "T", "T/cohort.csv", "--out", "P"], "is no bundle"),
+    "a phantom into a foreign folder": (["phantom", "table", "--out", "."], "is not empty"),
+    "features without block": (
+        ["predict", "R/bundle", "T/cohort.csv", "--features", "x.csv", "--out", "P"],
+        "BLOCK=FILE",
+    ),
+    "an unknown block": (
+        ["predict", "R/bundle", "T/cohort.csv", "--features", "dep=T/deep.csv", "--out", "P"],
+        "'deep'?",
+    ),
+    "a run folder of another study": (
+        ["run", "T/study.yaml", "--out", "R", "--set", "name=x"],
+        "of study 'table_phantom'",
+    ),
+    "out is a cohort": (["run", "T/study.yaml", "--out", "T"], "is no run folder"),
+    "a table that is not there": (["check", "T/study.yaml", "--set", "cohort.table=c.csv"], "no table at"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_exit_code_2_with_the_mend(finished: tuple[Path, Path], name: str) -> None:
+    arguments, message = BAD[name]
+    before = {item for item in finished[1].rglob("*") if item.name != "index.sqlite"}
+    result = radfuse(*arguments, cwd=finished[0].parent)
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert message in " ".join(result.stderr.split())
+    assert "Traceback" not in result.stderr
+    assert {item for item in finished[1].rglob("*") if item.name != "index.sqlite"} == before
+
+
+def test_a_changed_byte_in_the_bundle_is_exit_code_2(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    for item in (finished[1] / "bundle").iterdir():
+        (tmp_path / item.name).write_bytes(item.read_bytes())
+    content = bytearray((tmp_path / "deep.onnx").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "deep.onnx").write_bytes(content)
+    result = radfuse("predict", tmp_path, finished[0] / "cohort.csv", "--out", tmp_path / "P")
+    assert result.returncode == 2
+    assert "deep.onnx" in result.stderr
+    assert not (tmp_path / "P").exists()
+
+
+def test_some_failed_is_exit_code_1(tmp_path: Path) -> None:
+    """A block that is empty for every training patient of a site fails; the other family is complete."""
+    study = write_table_phantom(tmp_path / "T", TablePhantom(patients=40))
+    deep = pd.read_csv(tmp_path / "T/deep.csv")
+    cohort = pd.read_csv(tmp_path / "T/cohort.csv").set_index("case_id").loc[deep["case_id"]]
+    deep.iloc[(cohort["site"] != "north").to_numpy(), 1:] = None
+    deep.to_csv(tmp_path / "T/deep.csv", index=False)
+    settings = ["--set", "cohort.split={kind: leave_site_out}", "--set", "fusion.families=[clinical, deep]"]
+    result = radfuse("run", study, "--out", tmp_path / "R", *FAST[:2], *FAST[4:], *settings)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "failed deep, fold north: none of the 64 columns varies in the training set" in result.stderr
+    assert (tmp_path / "R/bundle/clinical.onnx").is_file()
+    assert not (tmp_path / "R/bundle/deep.onnx").exists()
+
+
+def test_configs_are_listed_and_written(tmp_path: Path) -> None:
+    assert "Desmoid-type fibromatosis" in radfuse("configs").stdout
+    written = radfuse("configs", "tables", "--out", tmp_path / "study.yaml")
+    assert written.returncode == 0
+    assert "patient_id" in (tmp_path / "study.yaml").read_text()
+    assert radfuse("configs", "tables", "--out", tmp_path / "study.yaml").returncode == 2
