@@ -279,7 +279,7 @@ def _disk(path: Path) -> Iterator[None]:
         else:
             raise
         raise RunError(
-            f"cannot write {path}: {error.strerror}; {mend}, and run again. What was finished is kept"
+            f"cannot write {path}: {os.strerror(error.errno)}; {mend}, and run again. What was finished is kept"
         ) from error
 
 

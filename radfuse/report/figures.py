@@ -55,6 +55,7 @@ _STYLE: Any = {
 }
 _GRID = np.linspace(0, 1, 101)
 _RESAMPLES = 200
+_PIXELS_PER_INCH = 107  # the page's width over that of the widest figure
 
 
 def roc_overlay(predictions: pd.DataFrame, performance: Sequence[Performance]) -> str:
@@ -312,12 +313,13 @@ def _roc_band(rows: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _svg(figure: Figure) -> str:
-    """Return an SVG element without XML header, date or fixed size, so that it scales in a page."""
+    """Return an SVG element without XML header or date, that shrinks with its page and never grows past its size."""
     stream = io.StringIO()
     canvas: Any = FigureCanvasSVG(figure)
     canvas.print_svg(stream, metadata={"Date": None, "Creator": None})
     text = stream.getvalue()
-    return re.sub(r' (width|height)="[\d.]+pt"', "", text[text.index("<svg") :], count=2)
+    text = re.sub(r' (width|height)="[\d.]+pt"', "", text[text.index("<svg") :], count=2)
+    return text.replace("<svg ", f'<svg style="max-width:{figure.get_figwidth() * _PIXELS_PER_INCH:.0f}px" ', 1)
 
 
 def family_colours(families: Sequence[str]) -> Mapping[str, str]:

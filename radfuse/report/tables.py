@@ -111,8 +111,8 @@ def _summary(values: np.ndarray, binary: bool, skewed: bool) -> str:
 
 
 def performance_table(performance: Sequence[Performance]) -> pd.DataFrame:
-    """Return discrimination and overall error, one row per family."""
-    return pd.DataFrame(
+    """Return discrimination and overall error, one row per family; the pooled AUC where there are several folds."""
+    table = pd.DataFrame(
         [
             {
                 "family": item.family,
@@ -124,6 +124,8 @@ def performance_table(performance: Sequence[Performance]) -> pd.DataFrame:
             for item in performance
         ]
     )
+    several = any(len(item.fold_aucs) > 1 for item in performance)
+    return table if several else table.drop(columns="pooled AUC")
 
 
 def classification_table(performance: Sequence[Performance]) -> pd.DataFrame:
