@@ -335,19 +335,9 @@ def _show_performance(performance: Sequence[Any], folds: int) -> None:
     from rich.table import Table
 
     title = f"Test folds: {folds}; AUC averaged over them" if folds > 1 else None
-    table = Table(
-        "family",
-        "AUC (95% CI)",
-        "Brier",
-        "sensitivity",
-        "specificity",
-        title=title,
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1),
-    )
-    table.title_justify, table.pad_edge = "left", False
-    for column in table.columns:
-        column.no_wrap = True
+    table = Table("family", title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for name, width in (("AUC (95% CI)", 19), ("Brier", 5), ("sensitivity", 11), ("specificity", 11)):
+        table.add_column(name, no_wrap=True, min_width=width)
     for item in performance:
         rest = (item.brier.value, item.sensitivity.value, item.specificity.value)
         table.add_row(item.family, _interval(item.auc), *(_number(value) for value in rest))
