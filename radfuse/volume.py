@@ -1,0 +1,407 @@
+"""Volume and LabelMap: voxels with their geometry; the only file that knows SimpleITK and its (x, y, z).
+
+Arrays are (z, y, x). Geometry is that of the source file, also where it is oblique, and is written back unchanged;
+hand over NRRD or MHA between steps, since NIfTI keeps its affine in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import SimpleITK as sitk
+
+from radfuse.errors import InputError
+
+SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+GRID_TOLERANCE = 1e-3
+"""Largest distance in voxels between corresponding corners of two grids that count as the same."""
+
+Interpolation = Literal["nearest", "linear", "bspline"]
+_INTERPOLATORS = {"nearest": sitk.sitkNearestNeighbor, "linear": sitk.sitkLinear, "bspline": sitk.sitkBSpline}
+_VOXEL_LIMIT = 2**31
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where voxels lie.
+
+    Attributes:
+        shape: voxels along (z, y, x).
+        spacing_zyx_mm: between voxel centres.
+        origin: of the first voxel's centre, (x, y, z) in mm, patient space (left, posterior, superior).
+        direction: row-major 3 x 3 matrix whose columns are the directions of the x, y and z axis.
+    """
+
+    shape: tuple[int, int, int]
+    spacing_zyx_mm: tuple[float, float, float]
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+
+    def corners_mm(self) -> np.ndarray:
+        """Return the centres of the eight corner voxels, shape (8, 3), (x, y, z) in mm."""
+        ends = np.array(self.shape[::-1]) - 1
+        indices = np.array([[i, j, k] for i in (0, ends[0]) for j in (0, ends[1]) for k in (0, ends[2])])
+        axes = np.array(self.direction).reshape(3, 3) * np.array(self.spacing_zyx_mm[::-1])
+        return np.asarray(indices @ axes.T + np.array(self.origin))
+
+    def same_as(self, other: Grid) -> bool:
+        """Return whether all voxel centres agree within a thousandth of a voxel."""
+        if self.shape != other.shape:
+            return False
+        apart = np.abs(self.corners_mm() - other.corners_mm()).max()
+        return bool(apart <= GRID_TOLERANCE * min(self.spacing_zyx_mm))
+
+    def __str__(self) -> str:
+        z, y, x = self.shape
+        spacing = " x ".join(f"{value:.4g}" for value in self.spacing_zyx_mm[::-1])
+        origin = ", ".join(f"{value:.4g}" for value in self.origin)
+        direction = " ".join(f"{value:.4g}" for value in self.direction)
+        return f"{x} x {y} x {z} voxels of {spacing} mm (x y z), origin ({origin}) mm, direction [{direction}]"
+
+
+@dataclass(frozen=True)
+class Volume:
+    """An image.
+
+    Attributes:
+        array: float32, shape (z, y, x), finite.
+        grid: where its voxels lie.
+        name: for messages; never a patient's.
+    """
+
+    array: np.ndarray
+    grid: Grid
+    name: str = "volume"
+
+    def __post_init__(self) -> None:
+        _check_shape(self.array, self.grid, self.name)
+
+    @property
+    def spacing_zyx_mm(self) -> tuple[float, float, float]:
+        """Distance between voxel centres along (z, y, x)."""
+        return self.grid.spacing_zyx_mm
+
+    @property
+    def origin(self) -> tuple[float, float, float]:
+        """Centre of the first voxel, (x, y, z) in mm."""
+        return self.grid.origin
+
+    @property
+    def direction(self) -> tuple[float, ...]:
+        """Row-major 3 x 3 matrix of axis directions."""
+        return self.grid.direction
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """A segmentation.
+
+    Attributes:
+        array: integer, shape (z, y, x); 0 is background.
+        grid: where its voxels lie.
+        names: label -> name, where declared.
+        name: for messages.
+    """
+
+    array: np.ndarray
+    grid: Grid
+    names: Mapping[int, str] = field(default_factory=dict)
+    name: str = "labels"
+
+    def __post_init__(self) -> None:
+        _check_shape(self.array, self.grid, self.name)
+        if not np.issubdtype(self.array.dtype, np.integer):
+            raise InputError(f"{self.name}: labels must be integers, found {self.array.dtype}")
+
+    @property
+    def spacing_zyx_mm(self) -> tuple[float, float, float]:
+        """Distance between voxel centres along (z, y, x)."""
+        return self.grid.spacing_zyx_mm
+
+    @property
+    def origin(self) -> tuple[float, float, float]:
+        """Centre of the first voxel, (x, y, z) in mm."""
+        return self.grid.origin
+
+    @property
+    def direction(self) -> tuple[float, ...]:
+        """Row-major 3 x 3 matrix of axis directions."""
+        return self.grid.direction
+
+    def present(self) -> tuple[int, ...]:
+        """Return the labels that occur, background left out."""
+        return tuple(int(label) for label in np.unique(self.array) if label != 0)
+
+
+def read_volume(path: str | Path) -> Volume:
+    """Read an image: NIfTI, NRRD, MHA, or a folder that holds one DICOM series.
+
+    Raises:
+        InputError: unreadable or truncated, not three-dimensional, vectors, NaN or infinite voxels, no extent, or a
+            DICOM folder with several series or a missing slice; names the file and the mend.
+    """
+    path = Path(path)
+    image = _read(path)
+    array = sitk.GetArrayFromImage(sitk.Cast(image, sitk.sitkFloat32))
+    bad = int(array.size - np.isfinite(array).sum())
+    if bad:
+        raise InputError(
+            f"{path}: {bad} voxels are NaN or infinite; replace them (by background, say) and save it again"
+        )
+    if array.size and array.min() == array.max():
+        raise InputError(f"{path}: every voxel holds {array.flat[0]:g}; the image is empty")
+    return Volume(array, _grid(image), path.name)
+
+
+def read_labels(path: str | Path, names: Mapping[int, str] | None = None) -> LabelMap:
+    """Read a segmentation.
+
+    Args:
+        path: NIfTI, NRRD or MHA.
+        names: label -> name; labels that are not declared here are an error.
+
+    Raises:
+        InputError: as `read_volume`, and voxels that are no whole number, an empty mask, undeclared labels.
+    """
+    path = Path(path)
+    image = _read(path)
+    array = sitk.GetArrayFromImage(image)
+    if not np.issubdtype(array.dtype, np.integer):
+        rounded = np.rint(array)
+        if not np.array_equal(rounded, array):
+            where = np.argwhere(rounded != array)[0]
+            raise InputError(
+                f"{path}: a mask holds whole numbers; found {array[tuple(where)]:g} at voxel (z, y, x) = "
+                f"{tuple(map(int, where))}. Resample masks with nearest neighbour"
+            )
+        array = rounded.astype(np.int32)
+    elif array.dtype == np.uint64 or array.dtype.itemsize > 4:
+        array = array.astype(np.int64)
+    found = [int(label) for label in np.unique(array) if label != 0]
+    if not found:
+        raise InputError(f"{path}: the mask is empty; draw it, or leave the mask of this case out")
+    undeclared = [label for label in found if names is not None and label not in names]
+    if undeclared:
+        known = ", ".join(f"{label} {name}" for label, name in (names or {}).items())
+        raise InputError(f"{path}: labels {undeclared} are not declared; declared: {known}")
+    return LabelMap(array, _grid(image), dict(names or {}), path.name)
+
+
+def write_image(image: Volume | LabelMap, path: str | Path) -> None:
+    """Write to NIfTI, NRRD or MHA; labels take the smallest unsigned type that holds them.
+
+    Raises:
+        InputError: another suffix.
+    """
+    path = Path(path)
+    if not path.name.endswith(SUFFIXES):
+        raise InputError(f"{path}: give a name that ends in one of {', '.join(SUFFIXES)}")
+    sitk.WriteImage(to_sitk(image), str(path), useCompression=True)
+
+
+def require_same_grid(image: Volume, labels: LabelMap) -> None:
+    """Check that a mask lies on its image's grid.
+
+    Raises:
+        InputError: it does not; prints both grids.
+    """
+    if not image.grid.same_as(labels.grid):
+        raise InputError(
+            f"mask {labels.name} lies on another grid than image {image.name}:\n  image {image.grid}\n  mask  "
+            f"{labels.grid}\nResample the mask, or let the study do it with `resample_masks: true`"
+        )
+
+
+def resample(image: Volume, grid: Grid, interpolation: Interpolation = "linear") -> Volume:
+    """Return an image on another grid; outside the source the smallest value of the source."""
+    outside = float(image.array.min())
+    found = sitk.Resample(
+        to_sitk(image), _reference(grid), sitk.Transform(), _INTERPOLATORS[interpolation], outside, sitk.sitkFloat32
+    )
+    return Volume(sitk.GetArrayFromImage(found), grid, image.name)
+
+
+def resample_labels(labels: LabelMap, grid: Grid) -> LabelMap:
+    """Return a segmentation on another grid by nearest neighbour; outside the source background."""
+    found = sitk.Resample(to_sitk(labels), _reference(grid), sitk.Transform(), sitk.sitkNearestNeighbor, 0)
+    return LabelMap(sitk.GetArrayFromImage(found).astype(labels.array.dtype), grid, labels.names, labels.name)
+
+
+def with_spacing(grid: Grid, spacing_zyx_mm: tuple[float, float, float]) -> Grid:
+    """Return a grid of another spacing that covers the same box: outer voxel edges agree to within a voxel."""
+    old, new = np.array(grid.spacing_zyx_mm), np.array(spacing_zyx_mm, dtype=float)
+    if (new <= 0).any():
+        raise InputError(f"spacing must be positive, found {spacing_zyx_mm} mm (z, y, x)")
+    shape = np.maximum(np.rint(np.array(grid.shape) * old / new), 1).astype(int)
+    shift = ((np.array(grid.shape) * old - shape * new) / 2 + (new - old) / 2)[::-1]
+    origin = np.array(grid.origin) + np.array(grid.direction).reshape(3, 3) @ shift
+    return Grid(_triple(shape, int), _triple(new, float), _triple(origin, float), grid.direction)
+
+
+def to_sitk(image: Volume | LabelMap) -> sitk.Image:
+    """Return the SimpleITK twin, for code that wants one."""
+    array = image.array
+    if isinstance(image, LabelMap) and array.min() >= 0:
+        array = array.astype(np.uint8 if array.max() < 256 else np.uint16 if array.max() < 65536 else np.uint32)
+    found = sitk.GetImageFromArray(array)
+    _place(found, image.grid)
+    return found
+
+
+def _reference(grid: Grid) -> sitk.Image:
+    if np.prod(grid.shape, dtype=float) > _VOXEL_LIMIT:
+        raise InputError(f"a grid of {' x '.join(map(str, grid.shape))} voxels is too large; choose a wider spacing")
+    reference = sitk.Image([int(size) for size in grid.shape[::-1]], sitk.sitkUInt8)
+    _place(reference, grid)
+    return reference
+
+
+def _place(image: sitk.Image, grid: Grid) -> None:
+    image.SetSpacing([float(value) for value in grid.spacing_zyx_mm[::-1]])
+    image.SetOrigin([float(value) for value in grid.origin])
+    image.SetDirection([float(value) for value in grid.direction])
+
+
+def _grid(image: sitk.Image) -> Grid:
+    return Grid(
+        _triple(image.GetSize()[::-1], int),
+        _triple(image.GetSpacing()[::-1], float),
+        _triple(image.GetOrigin(), float),
+        tuple(float(value) for value in image.GetDirection()),
+    )
+
+
+def _triple(values: Any, kind: type) -> Any:
+    first, second, third = (kind(value) for value in values)
+    return first, second, third
+
+
+def _check_shape(array: np.ndarray, grid: Grid, name: str) -> None:
+    if array.ndim != 3 or array.shape != grid.shape:
+        raise InputError(f"{name}: the array's shape {array.shape} is not that of its grid {grid.shape} (z, y, x)")
+
+
+def _read(path: Path) -> sitk.Image:
+    if path.is_dir():
+        image = _read_dicom(path)
+    elif not path.is_file():
+        raise InputError(f"no image at {path}")
+    elif path.suffix.lower() == ".dcm":
+        raise InputError(f"{path} is one DICOM slice; give the folder of its series")
+    else:
+        _check_header(path)
+        try:
+            image = sitk.ReadImage(str(path))
+        except RuntimeError as error:
+            raise InputError(
+                f"{path} cannot be read ({_reason(error)}); the file may be truncated: copy it again"
+            ) from error
+    return _three_dimensional(path, image)
+
+
+def _check_header(path: Path) -> None:
+    """Refuse zero or negative spacing before the library mends it without a word."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        mend = (
+            f"known formats: {', '.join(SUFFIXES)} or a DICOM folder"
+            if not path.name.endswith(SUFFIXES)
+            else "copy it again"
+        )
+        raise InputError(f"{path} is no image that can be read ({_reason(error)}); {mend}") from error
+    stored = [reader.GetMetaData(key) for key in ("pixdim[1]", "pixdim[2]", "pixdim[3]") if reader.HasMetaDataKey(key)]
+    spacing = [float(value) for value in stored] or list(reader.GetSpacing())
+    if any(not value > 0 for value in spacing):
+        raise InputError(
+            f"{path}: the voxel spacing is {' x '.join(f'{value:g}' for value in spacing)} mm; correct the header"
+        )
+
+
+def _three_dimensional(path: Path, image: sitk.Image) -> sitk.Image:
+    channels = image.GetNumberOfComponentsPerPixel()
+    if channels > 1:
+        raise InputError(f"{path}: each voxel holds {channels} values; save one channel as its own image")
+    if image.GetDimension() == 4 and image.GetSize()[3] == 1:
+        size = [*image.GetSize()[:3], 0]
+        image = sitk.Extract(image, size, [0, 0, 0, 0])
+    if image.GetDimension() != 3:
+        shape = " x ".join(map(str, image.GetSize()))
+        raise InputError(
+            f"{path}: the image is {image.GetDimension()}-D ({shape}), not 3-D; save one time point as its own image"
+        )
+    if any(not np.isfinite(value) or value <= 0 for value in image.GetSpacing()):
+        raise InputError(f"{path}: the voxel spacing is {image.GetSpacing()} mm; correct the header")
+    return image
+
+
+def _reason(error: RuntimeError) -> str:
+    """Return the one line of an ITK message that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(("Exception thrown", "/"))]
+    return (telling or lines or ["unknown reason"])[-1].split("): ")[-1][:200]
+
+
+def _read_dicom(folder: Path) -> sitk.Image:
+    """Read one series; slices sorted by position, gaps and mixtures refused. Names no identifier."""
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    slices: dict[str, list[tuple[float, Path, tuple[float, ...]]]] = {}
+    for path in sorted(item for item in folder.iterdir() if item.is_file() and not item.name.startswith(".")):
+        try:
+            header = pydicom.dcmread(path, stop_before_pixels=True)
+        except InvalidDicomError:
+            continue
+        except (OSError, EOFError, ValueError) as error:
+            raise InputError(f"{path} is damaged ({type(error).__name__}); copy it again") from error
+        if "ImagePositionPatient" not in header or "ImageOrientationPatient" not in header or "Rows" not in header:
+            continue
+        rows = np.array([float(value) for value in header.ImageOrientationPatient])
+        normal = np.cross(rows[:3], rows[3:])
+        position = float(np.dot(normal, [float(value) for value in header.ImagePositionPatient]))
+        look = (int(header.Rows), int(header.Columns), *np.round(rows, 4), *map(float, header.PixelSpacing))
+        slices.setdefault(str(header.SeriesInstanceUID), []).append((position, path, tuple(look)))
+    if not slices:
+        raise InputError(f"{folder} holds no DICOM image slices")
+    if len(slices) > 1:
+        counts = ", ".join(str(len(part)) for part in slices.values())
+        raise InputError(
+            f"{folder} mixes {len(slices)} series (slices: {counts}); put each series into a folder of its own"
+        )
+    series = sorted(next(iter(slices.values())))
+    _check_series(folder, series)
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames([str(path) for _, path, _ in series])
+    try:
+        return reader.Execute()
+    except RuntimeError as error:
+        raise InputError(
+            f"{folder} cannot be read ({_reason(error)}); a slice may be truncated: copy it again"
+        ) from error
+
+
+def _check_series(folder: Path, series: list[tuple[float, Path, tuple[float, ...]]]) -> None:
+    if len({look for _, _, look in series}) > 1:
+        raise InputError(f"{folder}: slices differ in size, spacing or orientation; keep those of one stack")
+    if len(series) < 2:
+        raise InputError(f"{folder} holds one slice; a volume needs two or more")
+    gaps = np.diff([position for position, _, _ in series])
+    usual = float(np.median(gaps))
+    if usual <= 1e-4:
+        raise InputError(f"{folder}: several slices lie at one position; keep one time point or echo")
+    odd = np.flatnonzero(np.abs(gaps - usual) > 0.02 * usual + 1e-3)
+    if len(odd):
+        first = int(odd[0])
+        missing = round(float(gaps[first]) / usual) - 1
+        what = f"{missing} slices are missing" if missing > 0 else "the distance changes"
+        raise InputError(
+            f"{folder}: {what} between {series[first][1].name} and {series[first + 1][1].name} "
+            f"({gaps[first]:.3f} mm apart, usually {usual:.3f} mm); copy the series again"
+        )
