@@ -21,8 +21,14 @@ if TYPE_CHECKING:
     from radfuse.pipeline import Run as Run
     from radfuse.pipeline import check_study as check_study
     from radfuse.pipeline import run_study as run_study
+    from radfuse.radiomics.config import RadiomicsConfig as RadiomicsConfig
+    from radfuse.radiomics.engine import extract as extract
     from radfuse.study import Study as Study
     from radfuse.study import load_study as load_study
+    from radfuse.volume import LabelMap as LabelMap
+    from radfuse.volume import Volume as Volume
+    from radfuse.volume import read_labels as read_labels
+    from radfuse.volume import read_volume as read_volume
 
 _HOMES = {
     "Case": "cohort",
@@ -30,17 +36,23 @@ _HOMES = {
     "Cohort": "cohort",
     "CohortConfig": "cohort",
     "FeatureTable": "features",
+    "LabelMap": "volume",
     "InputError": "errors",
     "RadfuseError": "errors",
+    "RadiomicsConfig": "radiomics.config",
     "Run": "pipeline",
     "Study": "study",
+    "Volume": "volume",
     "check_study": "pipeline",
     "evaluate": "bundle",
+    "extract": "radiomics.engine",
     "load_bundle": "bundle",
     "load_study": "study",
     "predict": "bundle",
     "read_cohort": "cohort",
     "read_features": "features",
+    "read_labels": "volume",
+    "read_volume": "volume",
     "run_study": "pipeline",
 }
 

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from radfuse.cohort import Categories, Cohort, CohortConfig, Outcome, read_cohort
 from radfuse.config import Section, nearest
-from radfuse.errors import InputError, Problem
+from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureSource, FeatureTable, at_visit, read_features
 from radfuse.fusion.compare import compare, measure
 from radfuse.fusion.config import blocks_of
@@ -465,9 +465,9 @@ def _check_lacking(block: str, table: FeatureTable, cohort: Cohort) -> None:
         return
     lacking = [str(case) for case in cohort.cases.index if case not in table.values.index]
     if lacking:
-        listed = ", ".join(lacking[:_MANY]) + (", ..." if len(lacking) > _MANY else "")
         raise InputError(
-            f"the {block} table lacks {len(lacking)} of {len(cohort)} cases: {listed}; add them, or leave the cases out"
+            f"the {block} table lacks {len(lacking)} of {len(cohort)} cases: {listed(lacking)}; add them, or leave "
+            "the cases out"
         )
 
 

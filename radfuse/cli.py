@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from radfuse.errors import InputError, Problem, RadfuseError, RunError
+from radfuse.errors import CaseError, InputError, Problem, RadfuseError, RunError
 
 if TYPE_CHECKING:
     from radfuse.pipeline import Run, Stage
@@ -150,6 +150,40 @@ def evaluate(
 
 
 @app.command()
+def radiomics(
+    image: Annotated[
+        Path, typer.Argument(metavar="IMAGE", help="NIfTI, NRRD, MHA or DICOM folder.", show_default=False)
+    ],
+    mask: Annotated[Path, typer.Argument(metavar="MASK", help="Segmentation on the same grid.", show_default=False)],
+    params: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="PyRadiomics parameter file.", show_default=False)
+    ] = None,
+    engine: Annotated[str, typer.Option(help="Who computes.")] = "pyradiomics",
+    label: Annotated[list[int] | None, typer.Option(help="Only this label; may be repeated. All by default.")] = None,
+    out_: Annotated[
+        Path | None, typer.Option("--out", "-o", help="CSV to write; printed by default.", show_default=False)
+    ] = None,
+) -> None:
+    """Radiomic features of one image, a row per label."""
+    from radfuse.radiomics.config import RadiomicsConfig
+    from radfuse.radiomics.engine import extract
+    from radfuse.runs import write_atomically
+    from radfuse.volume import read_labels, read_volume
+
+    config = RadiomicsConfig(params=params) if params is not None else RadiomicsConfig()
+    volume, labels = read_volume(image), read_labels(mask)
+    with err.status("extracting features"):
+        table = extract(volume, labels, config, engine=engine, only=label or ())
+    if out_ is None:
+        sys.stdout.write(table.values.to_csv())
+        return
+    with _writing(out_):
+        out_.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(out_, table.values.to_csv().encode())
+    out.print(f"{len(table.values)} labels, {len(table.names)} features -> {escape(str(out_))}", soft_wrap=True)
+
+
+@app.command()
 def configs(
     name: Annotated[str | None, typer.Argument(help="Write this one out.", show_default=False)] = None,
     out_: Annotated[
@@ -231,6 +265,9 @@ def main() -> None:
         else:
             err.print(f"[red]Error:[/red] {escape(str(error))}", soft_wrap=True)
         sys.exit(BAD_INPUT)
+    except CaseError as error:
+        err.print(f"[red]Failed:[/red] {escape(str(error))}", soft_wrap=True)
+        sys.exit(SOME_FAILED)
     except RadfuseError as error:
         err.print(f"[red]Error:[/red] {escape(str(error))}", soft_wrap=True)
         sys.exit(STOPPED)

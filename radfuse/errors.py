@@ -11,6 +11,12 @@ class RadfuseError(Exception):
     """Anything radfuse raises on purpose."""
 
 
+def listed(items: Iterable[object], most: int = 8) -> str:
+    """Return the first few items joined by commas, with an ellipsis where there are more; "none" without any."""
+    texts = ["/".join(map(str, item)) if isinstance(item, tuple) else str(item) for item in items]
+    return (", ".join(texts[:most]) + (", ..." if len(texts) > most else "")) or "none"
+
+
 @dataclass(frozen=True)
 class Problem:
     """One finding about an input.

@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 
 from radfuse.config import Section, nearest
-from radfuse.errors import InputError, Problem
+from radfuse.errors import InputError, Problem, listed
 from radfuse.tables import ROW, Table, numbered, read_table, to_numbers
 
 _METADATA = b"radfuse"
-_MANY = 8
 
 
 class FeatureSource(Section):
@@ -51,10 +50,10 @@ class FeatureTable:
     def __post_init__(self) -> None:
         if not self.values.columns.is_unique:
             twice = sorted(set(self.values.columns[self.values.columns.duplicated()]))
-            raise InputError(f"features of the same name: {', '.join(twice[:_MANY])}")
+            raise InputError(f"features of the same name: {listed(twice)}")
         if not self.values.index.is_unique:
             twice = self.values.index[self.values.index.duplicated()]
-            raise InputError(f"ids of the same name: {', '.join(map(str, twice[:_MANY]))}")
+            raise InputError(f"ids of the same name: {listed(twice)}")
         if np.isinf(self.values.to_numpy(dtype="float64")).any():
             raise InputError("a feature table holds infinite values; make them missing (NaN)")
 
@@ -212,9 +211,7 @@ def _choose(table: Table, source: FeatureSource, taken: Collection[str], problem
     names = [name for name in available if not source.columns or _matches(name, source.columns)]
     names = [name for name in names if not _matches(name, source.exclude)]
     if not names:
-        problems.append(
-            Problem(where, f"no feature columns are left beside the ids; columns: {', '.join(available[:_MANY])}")
-        )
+        problems.append(Problem(where, f"no feature columns are left beside the ids; columns: {listed(available)}"))
     return names
 
 
@@ -256,12 +253,11 @@ def _numbers(table: Table, names: list[str], problems: list[Problem]) -> pd.Data
             continue
         columns[name] = numbers
     if empty:
-        listed = ", ".join(map(repr, empty[:_MANY])) + (", ..." if len(empty) > _MANY else "")
         rest = "" if columns else "; no feature is left"
         problems.append(
             Problem(
                 where,
-                f"{len(empty)} columns hold no value and are left out: {listed}{rest}",
+                f"{len(empty)} columns hold no value and are left out: {listed(empty)}{rest}",
                 None,
                 empty[0],
                 "warning" if columns else "error",

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import SimpleITK as sitk
 
-from radfuse.errors import InputError
+from radfuse.errors import InputError, listed
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 GRID_TOLERANCE = 1e-3
@@ -187,7 +187,7 @@ def read_labels(path: str | Path, names: Mapping[int, str] | None = None) -> Lab
     undeclared = [label for label in found if names is not None and label not in names]
     if undeclared:
         known = ", ".join(f"{label} {name}" for label, name in (names or {}).items())
-        raise InputError(f"{path}: labels {undeclared} are not declared; declared: {known}")
+        raise InputError(f"{path}: labels {listed(undeclared)} are not declared; declared: {known}")
     return LabelMap(array, _grid(image), dict(names or {}), path.name)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from radfuse.cohort import Cohort
-from radfuse.errors import InputError, Problem
+from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureTable, at_visit
 
 _MANY = 8
@@ -123,7 +123,7 @@ def _check_rows(
     extra = [item for item in table.values.index[~table.values.index.isin(wanted)] if item not in excluded]
     problems = []
     if len(lacking) == len(wanted):
-        examples = f"cohort has {_show(wanted)}; the table has {_show(table.values.index)}"
+        examples = f"cohort has {listed(wanted)}; the table has {listed(table.values.index)}"
         return [Problem(where, f"no id of the cohort stands in the table ({', '.join(table.ids)}): {examples}")]
     if len(lacking):
         mend = (
@@ -134,7 +134,7 @@ def _check_rows(
         problems.append(
             Problem(
                 where,
-                f"the table lacks {len(lacking)} of {len(wanted)} rows: {_show(lacking)}; {mend}",
+                f"the table lacks {len(lacking)} of {len(wanted)} rows: {listed(lacking)}; {mend}",
                 severity="warning" if allow_missing else "error",
             )
         )
@@ -142,16 +142,11 @@ def _check_rows(
         problems.append(
             Problem(
                 where,
-                f"{len(extra)} rows of the table belong to no case of the cohort and are left out: {_show(extra)}",
+                f"{len(extra)} rows of the table belong to no case of the cohort and are left out: {listed(extra)}",
                 severity="warning",
             )
         )
     return problems
-
-
-def _show(ids: object) -> str:
-    listed = ["/".join(item) if isinstance(item, tuple) else str(item) for item in list(ids)]  # type: ignore[call-overload]
-    return ", ".join(listed[:_MANY]) + (", ..." if len(listed) > _MANY else "")
 
 
 def _names_twice(blocks: Mapping[str, pd.DataFrame]) -> list[Problem]:

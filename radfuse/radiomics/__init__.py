@@ -1,0 +1,1 @@
+"""The radiomics wing: regions of interest and handcrafted features."""

@@ -1,0 +1,89 @@
+"""Features by PyRadiomics; the only file that imports it."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radfuse.config import nearest, read_yaml
+from radfuse.errors import CaseError, InputError
+from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.radiomics.regions import Region
+from radfuse.volume import LabelMap, Volume, to_sitk
+
+_SECTIONS = ("setting", "imageType", "featureClass", "voxelSetting")
+_LABEL = 1
+
+
+class Extractor:
+    """A PyRadiomics extractor for one group of settings, used for many regions."""
+
+    def __init__(self, config: RadiomicsConfig) -> None:
+        """Set it up.
+
+        Raises:
+            InputError: PyRadiomics is not installed, or the parameter file is not one.
+        """
+        featureextractor = _import()
+        params = read_params(config.params) if config.params is not None else config.pyradiomics_params()
+        self._wants_lbp3d = "LBP3D" in (params.get("imageType") or {})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                self._extractor = featureextractor.RadiomicsFeatureExtractor(params)
+            except Exception as error:
+                raise InputError(
+                    f"{config.params or 'radiomics'}: PyRadiomics refuses the settings: {error}"
+                ) from error
+        self._extractor.settings["label"] = _LABEL
+        if self._wants_lbp3d:
+            raise InputError(
+                "filter lbp_3d (LBP3D): PyRadiomics 3.0.1 cannot compute it with current SciPy and would leave it "
+                "out without a word; remove it"
+            )
+
+    def features(self, volume: Volume, region: Region) -> dict[str, float]:
+        """Return feature -> value, names as PyRadiomics spells them; NaN where it could not compute one.
+
+        Raises:
+            CaseError: PyRadiomics refuses the region.
+        """
+        mask = to_sitk(LabelMap(region.mask.astype(np.uint8), region.grid, {}, region.name))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy's, on flat regions; the values are NaN then
+            try:
+                found = self._extractor.execute(to_sitk(volume), mask, label=_LABEL)
+            except (ValueError, RuntimeError, IndexError) as error:
+                raise CaseError(f"{volume.name}, region {region.name}", f"PyRadiomics refuses it: {error}") from error
+        return {name: float(value) for name, value in found.items() if not name.startswith("diagnostics_")}
+
+
+def read_params(path: Path) -> dict[str, Any]:
+    """Read a PyRadiomics parameter file (YAML, or JSON, which is YAML too).
+
+    Raises:
+        InputError: not a mapping, or a section nobody knows; names the nearest.
+    """
+    params = read_yaml(path)
+    for section in params:
+        if section not in _SECTIONS:
+            raise InputError(f"{path}: unknown section {section!r}{nearest(str(section), _SECTIONS)}")
+    return params
+
+
+def _import() -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import radiomics
+            from radiomics import featureextractor
+    except ImportError as error:
+        raise InputError(
+            "engine pyradiomics needs PyRadiomics: pip install 'radfuse[pyradiomics]' (Python 3.11 and a C compiler)"
+        ) from error
+    radiomics.setVerbosity(logging.CRITICAL)
+    return featureextractor
