@@ -67,16 +67,25 @@ def run(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> Non
 @app.command()
 def check(study: StudyFile, set_: Overrides = None) -> None:
     """Check config, tables, files and outcome before any compute."""
-    from radfuse.pipeline import check_study
+    from radfuse.pipeline import Inputs, check_study
     from radfuse.study import load_study
 
-    prepared = check_study(load_study(study, set_ or ()))
-    _show_problems(prepared.warnings)
-    units = prepared.design.units
-    blocks = ", ".join(f"{name} ({values.shape[1]} columns)" for name, values in prepared.design.blocks.items())
-    families = ", ".join(prepared.families)
-    out.print(f"[green]Ready.[/green] {len(units)} units, {len(prepared.folds)} folds, families: {families}")
+    checked = check_study(load_study(study, set_ or ()))
+    _show_problems(checked.warnings)
+    if isinstance(checked, Inputs):
+        out.print(f"[green]Ready.[/green] {len(checked.cohort)} cases with images")
+        return
+    units = checked.design.units
+    blocks = ", ".join(f"{name} ({values.shape[1]} columns)" for name, values in checked.design.blocks.items())
+    families = ", ".join(checked.families)
+    out.print(f"[green]Ready.[/green] {len(units)} units, {len(checked.folds)} folds, families: {families}")
     out.print(f"Blocks: {blocks}")
+
+
+@app.command()
+def extract(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> None:
+    """Radiomic features of every case from its images and masks."""
+    _stage(study, out_, set_, "extract")
 
 
 @app.command()

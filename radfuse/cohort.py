@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -116,21 +116,26 @@ class Cohort:
         return len(self.cases)
 
     def __iter__(self) -> Iterator[Case]:
-        for case_id, row in self.cases.iterrows():
+        config = self.config
+        for row in self.cases.reset_index().to_dict("records"):
             images = {
                 sequence: self.folder / row[column]
-                for sequence, column in self.config.images.items()
-                if row[column] is not None
+                for sequence, column in config.images.items()
+                if not pd.isna(row[column])
             }
-            mask = row[self.config.mask] if self.config.mask else None
+            mask = row[config.mask] if config.mask else None
             yield Case(
-                str(case_id),
-                row[self.config.patient],
-                tuple(str(case_id) if name == self.config.case else row[name] for name in self.config.unit_columns),
-                row[self.config.visit] if self.config.visit in self.cases else None,
+                row[config.case],
+                row[config.patient],
+                tuple(row[name] for name in config.unit_columns),
+                row.get(config.visit),
                 images,
-                self.folder / mask if mask is not None else None,
+                self.folder / mask if isinstance(mask, str) else None,
             )
+
+    def without(self, cases: Collection[str]) -> Cohort:
+        """Return the cohort without some cases."""
+        return replace(self, cases=self.cases[~self.cases.index.isin(list(cases))])
 
     @property
     def clinical_features(self) -> tuple[str, ...]:

@@ -61,6 +61,9 @@ class CaseError(RadfuseError):
         self.message = message
         super().__init__(f"{item}: {message}")
 
+    def __reduce__(self) -> tuple[type[CaseError], tuple[str, str]]:
+        return CaseError, (self.item, self.message)  # crosses process boundaries
+
 
 class RunError(RadfuseError):
     """The machine stopped the work (full disk, no permission); what was finished stays finished."""

@@ -1,6 +1,7 @@
 """The stages in order; the only orchestration, called by the command line and by Python alike.
 
-prepare (cohort + tables -> design, folds) -> fuse (family x outer fold) -> compare -> export (bundle) -> report
+extract (per case: image + mask -> regions -> features) -> prepare (cohort + tables -> design, folds) -> fuse (family x
+outer fold, then compare) -> export (bundle) -> report
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from radfuse import bundle
-from radfuse.cohort import Cohort, read_cohort
+from radfuse.cohort import Case, Cohort, read_cohort
 from radfuse.errors import CaseError, InputError, Problem, RadfuseError
 from radfuse.features import FeatureTable, read_features
 from radfuse.fusion.compare import compare, measure
@@ -26,10 +27,14 @@ from radfuse.results import Failure, FittedFamily, StudyResults
 from radfuse.runs import RunFolder, content_key, read_json
 from radfuse.splits import Fold, make_folds
 from radfuse.study import Study, load_study
+from radfuse.workers import each
 
-Stage = Literal["prepare", "fuse", "export", "report"]
-STAGES: tuple[Stage, ...] = ("prepare", "fuse", "export", "report")
-_VERSIONS = {"prepare": 1, "fuse": 1, "compare": 1, "fit": 1, "bundle": 1, "report": 1}
+if TYPE_CHECKING:
+    from radfuse.radiomics.case import CaseFeatures
+
+Stage = Literal["extract", "prepare", "fuse", "export", "report"]
+STAGES: tuple[Stage, ...] = ("extract", "prepare", "fuse", "export", "report")
+_VERSIONS = {"extract": 1, "prepare": 1, "fuse": 1, "compare": 1, "fit": 1, "bundle": 1, "report": 1}
 """Raise one to have every study recompute that stage."""
 
 Progress = Callable[[str, int, int], None]
@@ -76,7 +81,16 @@ class Run:
         return self.path / "report" / "index.html"
 
 
-def check_study(study: Study) -> Prepared:
+@dataclass(frozen=True)
+class Inputs:
+    """What a study names, read and checked: the cohort, finished feature tables, and what was remarkable."""
+
+    cohort: Cohort
+    tables: dict[str, FeatureTable]
+    warnings: tuple[Problem, ...]
+
+
+def read_inputs(study: Study) -> Inputs:
     """Read and check everything a study names, before any compute.
 
     Raises:
@@ -89,7 +103,9 @@ def check_study(study: Study) -> Prepared:
             Problem("study", "cohort.outcome is needed to compare models, for example {column: progressed}")
         )
     if not study.blocks:
-        problems.append(Problem("study", "no inputs: name cohort.clinical columns or features: {radiomic: table.csv}"))
+        problems.append(
+            Problem("study", "no inputs: name cohort.clinical columns, features: {radiomic: table.csv}, or regions")
+        )
     cohort: Cohort | None = None
     try:
         cohort = read_cohort(config=config)
@@ -103,16 +119,40 @@ def check_study(study: Study) -> Prepared:
             problems += warnings
         except InputError as error:
             problems += error.problems or [Problem(f"features.{block}", str(error))]
-    if cohort is None or any(problem.severity == "error" for problem in problems) or config.outcome is None:
+    if cohort is None or any(problem.severity == "error" for problem in problems):
         raise InputError(_once(problems))
+    return Inputs(cohort, tables, tuple(_once(problems)))
+
+
+def check_study(study: Study) -> Prepared | Inputs:
+    """Check a study before any compute.
+
+    Returns:
+        The design and its folds; the inputs alone where features have yet to be made from images.
+
+    Raises:
+        InputError: all faults that can be seen at once.
+    """
+    inputs = read_inputs(study)
+    return inputs if study.regions else make_design(study, inputs)
+
+
+def make_design(study: Study, inputs: Inputs) -> Prepared:
+    """Join cohort and tables, and split them into folds.
+
+    Raises:
+        InputError: mismatches between cohort and tables, or folds that cannot be trained.
+    """
+    config = study.cohort
     allowed = frozenset(block for block, source in study.features.items() if source.allow_missing)
     try:
-        design = join(cohort, tables, allowed)
+        design = join(inputs.cohort, inputs.tables, allowed)
     except InputError as error:
-        raise InputError(_once([*problems, *error.problems])) from error
+        raise InputError(_once([*inputs.warnings, *error.problems])) from error
+    assert config.outcome is not None
     folds = make_folds(config.split, design.units, config.patient, config.outcome.column, study.seed)
     families = study.fusion.families or default_families(study.blocks)
-    return Prepared(design, tuple(folds), tuple(families), tuple(_once([*problems, *design.warnings])))
+    return Prepared(design, tuple(folds), tuple(families), tuple(_once([*inputs.warnings, *design.warnings])))
 
 
 def read_block(study: Study, block: str) -> tuple[FeatureTable, list[Problem]]:
@@ -155,6 +195,46 @@ def run_study(
         run.close()
 
 
+@dataclass(frozen=True)
+class CaseJob:
+    """One case to extract; travels to a worker process."""
+
+    case: Case
+    study: Study
+
+    def __str__(self) -> str:
+        return self.case.case_id
+
+
+def extract_case(job: CaseJob) -> CaseFeatures:
+    """Read a case's images and mask and compute its features; runs in a worker.
+
+    Raises:
+        CaseError: a file cannot be used, or a region cannot be made; says which and why.
+    """
+    from radfuse.radiomics.case import case_features
+    from radfuse.volume import read_labels, read_volume
+
+    case, study = job.case, job.study
+    assert study.segmentation is not None
+    try:
+        if case.mask is None:
+            raise InputError("the case has no mask; draw one, or leave the case out of the cohort table")
+        images = {sequence: read_volume(path) for sequence, path in case.images.items()}
+        labels = read_labels(case.mask, study.segmentation.names)
+    except InputError as error:
+        raise CaseError(case.case_id, str(error)) from error
+    return case_features(
+        case.case_id,
+        images,
+        labels,
+        study.regions,
+        study.segmentation.labels,
+        study.radiomics,
+        resample_masks=study.resample_masks,
+    )
+
+
 class _Stages:
     """One pass over a study's stages in one run folder."""
 
@@ -171,32 +251,98 @@ class _Stages:
         return self.study.cohort.outcome.column
 
     def run(self, until: Stage) -> Run:
-        prepared, design_key = self.prepare()
+        run, last = self.folder, STAGES.index(until)
+        inputs, made = self.extract()
+        if last == STAGES.index("extract"):
+            warnings = inputs.warnings if inputs else ()
+            return Run(run.path, None, tuple(self.failures), warnings, len(run.made), len(run.reused))
+        prepared, design_key = self.prepare(inputs, made)
         results = None
-        last = STAGES.index(until)
         if last >= STAGES.index("fuse"):
             results, fuse_key = self.fuse(prepared, design_key)
         if last >= STAGES.index("export"):
             bundle_key = self.export(prepared, results, design_key, fuse_key)
         if last >= STAGES.index("report"):
             self.report(prepared, results, bundle_key)
-        run = self.folder
         return Run(run.path, results, tuple(self.failures), prepared.warnings, len(run.made), len(run.reused))
 
-    def prepare(self) -> tuple[Prepared, str]:
-        """Check the study and store the design; read it back where nothing changed."""
+    def extract(self) -> tuple[Inputs | None, dict[str, str]]:
+        """Make the features of each case from its images; a case that fails is recorded and left out.
+
+        Returns:
+            The inputs (None where all features are finished tables, which `prepare` may not need to read again), and
+            the content key of each case's features.
+        """
         study, run = self.study, self.folder
+        if not study.regions:
+            return None, {}
         self.progress("reading tables", 0, 1)
+        inputs = read_inputs(study)
+        run.write_study(study.to_yaml())
+        self.progress("reading tables", 1, 1)
+        settings = {
+            "regions": [region.model_dump(mode="json") for region in study.regions],
+            "radiomics": study.radiomics.model_dump(mode="json", exclude={"params"}),
+            "params": run.digest(study.radiomics.params) if study.radiomics.params else None,
+            "labels": study.segmentation.labels if study.segmentation else None,
+            "resample_masks": study.resample_masks,
+        }
+        keys: dict[str, str] = {}
+        jobs: list[CaseJob] = []
+        total = len(inputs.cohort)
+        for done, case in enumerate(inputs.cohort):
+            self.progress("checking images", done, total)
+            keys[case.case_id] = content_key("extract", _VERSIONS["extract"], settings, self._image_digests(case))
+            if run.finished(_case_file(case.case_id), keys[case.case_id]):
+                run.reused.append(_case_file(case.case_id))
+            else:
+                jobs.append(CaseJob(case, study))
+        self.progress("checking images", total, total)
+        finished = total - len(jobs)
+        for number, (job, result) in enumerate(each(extract_case, jobs)):
+            self.progress("extracting features", finished + number, total)
+            name, key = _case_file(job.case.case_id), keys[job.case.case_id]
+            if isinstance(result, CaseError):
+                self._failed(name, "extract", key, job.case.case_id, result.message)
+            else:
+                run.produce(name, "extract", key, partial(_write_text, result.model_dump_json()))
+        self.progress("extracting features", total, total)
+        failed = {failure.item for failure in self.failures}
+        cohort = inputs.cohort.without(failed)
+        if not len(cohort):
+            first = self.failures[0]
+            raise InputError(f"no case could be extracted; the first: {first.item}: {first.error}")
+        kept = {case: key for case, key in keys.items() if case not in failed}
+        return Inputs(cohort, inputs.tables, inputs.warnings), kept
+
+    def _image_digests(self, case: Case) -> dict[str, str]:
+        """Return digests of a case's images and mask; a DICOM folder's is that of all its files."""
+        places = {**case.images, **({"mask": case.mask} if case.mask is not None else {})}
+        digests = {}
+        for name, path in places.items():
+            files = [path] if path.is_file() else sorted(item for item in path.iterdir() if item.is_file())
+            parts = [self.folder.digest(item) for item in files]
+            digests[name] = parts[0] if path.is_file() else content_key("folder", 1, None, parts)
+        return digests
+
+    def prepare(self, inputs: Inputs | None, made: dict[str, str]) -> tuple[Prepared, str]:
+        """Store the design and its folds; read them back where nothing changed."""
+        study, run = self.study, self.folder
+        self.progress("joining tables", 0, 1)
         settings = study.model_dump(mode="json", include={"cohort", "features", "seed"})
         settings["families"] = study.fusion.families
         sources: dict[str, Path] = {"cohort": study.cohort.table}
         sources |= {block: source.table or study.cohort.table for block, source in study.features.items()}
         missing = [str(path) for path in sources.values() if not path.is_file()]
-        inputs = {name: run.digest(path) for name, path in sources.items()} if not missing else {}
-        key = content_key("prepare", _VERSIONS["prepare"], _without_paths(settings), inputs)
+        digests: dict[str, Any] = {name: run.digest(path) for name, path in sources.items()} if not missing else {}
+        key = content_key("prepare", _VERSIONS["prepare"], _without_paths(settings), {**digests, "cases": made})
         name = "features/design"
-        if missing or run.finished(name, key) is None or study.cohort.images:
-            prepared = check_study(study)
+        if missing or run.finished(name, key) is None:
+            inputs = inputs or read_inputs(study)
+            if made:
+                tables = {**inputs.tables, "radiomic": self._radiomic_table(made)}
+                inputs = Inputs(inputs.cohort, tables, inputs.warnings)
+            prepared = make_design(study, inputs)
             run.produce(name, "prepare", key, lambda path: _write_prepared(path, prepared))
         else:
             run.reused.append(name)
@@ -204,8 +350,16 @@ class _Stages:
         record = run.record(name)
         assert record is not None
         assert record.digest is not None
-        self.progress("reading tables", 1, 1)
+        self.progress("joining tables", 1, 1)
         return _read_prepared(run.path / name), record.digest
+
+    def _radiomic_table(self, made: dict[str, str]) -> FeatureTable:
+        """Gather the features of all cases, in the order of the cohort."""
+        rows = {case: read_json(self.folder.path / _case_file(case))["features"] for case in made}
+        values = pd.DataFrame.from_dict(rows, orient="index").astype("float64")
+        values = values.loc[:, values.notna().any()]
+        values.index = pd.Index(list(rows), name=self.study.cohort.case, dtype=object)
+        return FeatureTable(values, {}, {"settings": self.study.radiomics.model_dump(mode="json")})
 
     def fuse(self, prepared: Prepared, design_key: str) -> tuple[StudyResults, str]:
         """Fit every family on every outer fold, then measure and compare."""
@@ -413,6 +567,14 @@ class _Stages:
         self.progress("writing the report", 0, 1)
         run.produce("report", "report", key, write)
         self.progress("writing the report", 1, 1)
+
+
+def _case_file(case: str) -> str:
+    return f"features/cases/{_safe(case)}.json"
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8")
 
 
 def _measure_all(predictions: pd.DataFrame, families: list[str], outer_folds: int) -> StudyResults:

@@ -14,6 +14,8 @@ from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, 
 from radfuse.errors import InputError
 from radfuse.features import FeatureSource
 from radfuse.fusion.config import FusionConfig, blocks_of
+from radfuse.radiomics.config import RadiomicsConfig, RegionConfig
+from radfuse.seg.config import ManualSegmentation
 
 
 def _table_or_source(value: Any) -> Any:
@@ -34,7 +36,37 @@ class Study(Section):
     cohort: CohortConfig
     features: dict[Literal["radiomic", "deep"], Source] = {}
     """Finished feature tables by block."""
+    segmentation: ManualSegmentation | None = None
+    """Where masks come from and what their labels mean."""
+    regions: tuple[RegionConfig, ...] = ()
+    """Regions of interest; naming some makes the radiomic block from images."""
+    radiomics: RadiomicsConfig = RadiomicsConfig()
+    resample_masks: bool = False
+    """Bring masks onto the grid of each image by nearest neighbour; False makes another grid an error of its case."""
     fusion: FusionConfig = FusionConfig()
+
+    @model_validator(mode="after")
+    def _images_are_complete(self) -> Study:
+        if not self.regions:
+            return self
+        names = [region.name for region in self.regions]
+        twice = {name for name in names if names.count(name) > 1 or "/" in name}
+        if twice:
+            raise ValueError(f"regions: names must differ and hold no '/': {', '.join(sorted(twice))}")
+        if "radiomic" in self.features:
+            raise ValueError("regions make the radiomic block from images; remove features.radiomic, or regions")
+        lacking = [
+            name
+            for name, value in (
+                ("cohort.images", self.cohort.images),
+                ("cohort.mask", self.cohort.mask),
+                ("segmentation", self.segmentation),
+            )
+            if not value
+        ]
+        if lacking:
+            raise ValueError(f"regions need {' and '.join(lacking)}")
+        return self
 
     @model_validator(mode="after")
     def _families_have_blocks(self) -> Study:
@@ -48,7 +80,8 @@ class Study(Section):
     @property
     def blocks(self) -> set[str]:
         """Names of the blocks the study has."""
-        return {*self.features, *(["clinical"] if self.cohort.clinical else [])}
+        made = [("clinical", bool(self.cohort.clinical)), ("radiomic", bool(self.regions))]
+        return {*self.features, *(name for name, here in made if here)}
 
     def to_yaml(self) -> str:
         """Return the study as YAML, defaults written out."""
@@ -76,7 +109,9 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
         for block, source in study.features.items()
     }
     cohort = study.cohort.model_copy(update={"table": folder / study.cohort.table})
-    return study.model_copy(update={"cohort": cohort, "features": features})
+    params = study.radiomics.params
+    radiomics = study.radiomics.model_copy(update={"params": folder / params if params else None})
+    return study.model_copy(update={"cohort": cohort, "features": features, "radiomics": radiomics})
 
 
 def shipped_studies() -> dict[str, str]:
