@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section
 
 
-class ManualSegmentation(Section):
-    """Every case brings its mask; nothing is trained."""
-
-    backend: Literal["manual"] = "manual"
-    labels: dict[str, PositiveInt]
+class _Labelled(Section):
+    labels: dict[str, PositiveInt] = Field(min_length=1)
     """Label name -> number in the masks; other numbers are an error."""
 
     @model_validator(mode="after")
-    def _numbers_differ(self) -> ManualSegmentation:
+    def _numbers_differ(self) -> _Labelled:
         if len(set(self.labels.values())) < len(self.labels):
             raise ValueError("two labels share one number")
         return self
@@ -26,3 +23,36 @@ class ManualSegmentation(Section):
     def names(self) -> dict[int, str]:
         """Number -> name."""
         return {number: name for name, number in self.labels.items()}
+
+
+class ManualSegmentation(_Labelled):
+    """Every case brings its mask; nothing is trained."""
+
+    backend: Literal["manual"] = "manual"
+
+
+class UnetSegmentation(_Labelled):
+    """A 3D U-Net trained on the manual masks; each case is segmented by a network that never saw its patient."""
+
+    backend: Literal["unet"] = "unet"
+    sequence: str | None = None
+    """Which image it reads; None: the only one."""
+    spacing_zyx_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
+    """Voxel size it works at; None: the median of the training images."""
+    patch_voxels: PositiveInt = 150_000
+    """Largest patch; smaller is faster and sees less around a voxel."""
+    channels: tuple[PositiveInt, ...] = Field(default=(16, 32, 64, 128), min_length=2, max_length=6)
+    """Of each resolution level."""
+    steps: PositiveInt = 300
+    batch: PositiveInt = 2
+    learning_rate: PositiveFloat = 3e-3
+    mirror_axes: tuple[Literal["z", "y", "x"], ...] = ()
+    """Axes along which training images are mirrored; leave out the axis of the side where labels have one."""
+    overlap: float = Field(default=0.5, ge=0, lt=1)
+    """Of neighbouring patches in prediction."""
+    largest_component: bool = True
+    """Keep the largest connected part of each label."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+Segmentation = Annotated[ManualSegmentation | UnetSegmentation, Field(discriminator="backend")]

@@ -1,0 +1,57 @@
+"""A trained network as ONNX, and the proof that it says the same."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from radfuse.errors import CaseError
+from radfuse.seg.plan import SegPlan
+
+PARITY = 1e-3
+"""Largest difference in logits allowed, relative to the largest logit."""
+_OPSET = 17
+
+
+def export_network(network: torch.nn.Module, plan: SegPlan, path: Path) -> float:
+    """Write a network with its plan in the metadata.
+
+    Returns:
+        The largest difference between its logits and the network's on a random patch, relative to the largest logit.
+
+    Raises:
+        CaseError: the difference exceeds `PARITY`.
+    """
+    import onnx
+    import onnxruntime
+
+    generator = torch.Generator().manual_seed(0)
+    patch = torch.randn((1, 1, *plan.patch_zyx), generator=generator)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        torch.onnx.export(
+            network,
+            (patch,),
+            str(path),
+            input_names=["image"],
+            output_names=["logits"],
+            dynamic_axes={"image": {0: "batch"}, "logits": {0: "batch"}},
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+        expected = network(patch).numpy()
+    proto = onnx.load(path)
+    onnx.helper.set_model_props(proto, {"plan": json.dumps(plan.model_dump(mode="json"))})
+    onnx.save(proto, path)
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    found = session.run(["logits"], {"image": patch.numpy()})[0]
+    difference = float(np.abs(found - expected).max() / max(float(np.abs(expected).max()), 1e-6))
+    if not difference <= PARITY:
+        raise CaseError(path.name, f"the ONNX file differs from the network by {difference:.2g}, allowed {PARITY:.0e}")
+    return difference

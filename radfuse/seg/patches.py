@@ -1,0 +1,110 @@
+"""Training patches: drawn around labels or anywhere, turned, scaled, and their intensities varied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from radfuse.seg.plan import SegPlan
+
+_AXES = {"z": 2, "y": 3, "x": 4}
+
+
+class Patches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Patch number i is a pure function of the seed and i, so that training resumes where it stopped.
+
+    Args:
+        cases: folders with image.npy (float32) and target.npy (uint8), shape (z, y, x).
+        plan: the network's plan.
+        count: how many patches.
+        seed: of the draws.
+        mirror: axes to mirror along.
+    """
+
+    def __init__(self, cases: Sequence[Path], plan: SegPlan, count: int, seed: int, mirror: Sequence[str] = ()) -> None:
+        self.images = [np.load(case / "image.npy", mmap_mode="r") for case in cases]
+        self.targets = [np.load(case / "target.npy", mmap_mode="r") for case in cases]
+        self.places = [_places(target, seed) for target in self.targets]
+        self.plan, self.count, self.seed, self.mirror = plan, count, seed, tuple(mirror)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return image (1, z, y, x) float32 and target (1, z, y, x) float32 class numbers."""
+        generator = np.random.default_rng((self.seed, index))
+        case = int(generator.integers(len(self.images)))
+        image, target = self._cut(case, generator)
+        image, target = _turned(image, target, generator)
+        for axis in self.mirror:
+            if generator.random() < 0.5:
+                image, target = image.flip(_AXES[axis]), target.flip(_AXES[axis])
+        return _intensities(image, generator)[0], target[0]
+
+    def _cut(self, case: int, generator: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        image, target, places = self.images[case], self.targets[case], self.places[case]
+        sizes = np.array(self.plan.patch_zyx)
+        room = np.array(image.shape) - sizes
+        if generator.random() < 0.67 and len(places):
+            label = places[int(generator.integers(len(places)))]
+            corner = label[int(generator.integers(len(label)))] - sizes // 2
+            corner = corner + generator.integers(-sizes // 6, sizes // 6 + 1)
+        else:
+            corner = generator.integers(np.minimum(room, 0), np.maximum(room, 0) + 1)
+        corner = np.where(room > 0, np.clip(corner, 0, np.maximum(room, 0)), room // 2)
+        low = np.maximum(corner, 0)
+        high = np.minimum(corner + sizes, image.shape)
+        part = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        padding = [(int(a), int(b)) for a, b in zip(low - corner, corner + sizes - high, strict=True)]
+        cut = np.pad(image[part], padding, constant_values=float(image[part].min()))
+        return (
+            torch.from_numpy(np.ascontiguousarray(cut, dtype=np.float32))[None, None],
+            torch.from_numpy(np.pad(target[part], padding).astype(np.float32))[None, None],
+        )
+
+
+def _places(target: np.ndarray, seed: int, most: int = 2000) -> list[np.ndarray]:
+    """Return up to `most` voxels (z, y, x) of each class that is present."""
+    generator = np.random.default_rng(seed)
+    found = [np.argwhere(target == number) for number in range(1, int(target.max()) + 1)]
+    return [places[generator.permutation(len(places))[:most]] for places in found if len(places)]
+
+
+def _turned(
+    image: torch.Tensor, target: torch.Tensor, generator: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rotate by up to 15 degrees and scale by up to 15 %, half of the time."""
+    if generator.random() < 0.5:
+        return image, target
+    angles = np.deg2rad(generator.uniform(-15, 15, 3))
+    scale = generator.uniform(0.85, 1.15)
+    rotation = np.eye(3)
+    for axis, angle in enumerate(angles):
+        a, b = [i for i in range(3) if i != axis]
+        turn = np.eye(3)
+        turn[[a, b], [a, b]] = np.cos(angle)
+        turn[a, b], turn[b, a] = -np.sin(angle), np.sin(angle)
+        rotation = rotation @ turn
+    sizes = np.array(image.shape[:1:-1], dtype=float)  # x, y, z, as grid_sample counts
+    matrix = (rotation * scale) * (sizes[None, :] / sizes[:, None])
+    theta = torch.from_numpy(np.hstack([matrix, np.zeros((3, 1))])).float()[None]
+    grid = functional.affine_grid(theta, list(image.shape), align_corners=False)
+    turned = functional.grid_sample(image, grid, padding_mode="border", align_corners=False)
+    return turned, functional.grid_sample(target, grid, mode="nearest", align_corners=False)
+
+
+def _intensities(image: torch.Tensor, generator: np.random.Generator) -> torch.Tensor:
+    """Vary contrast, brightness and gamma; add noise to a third of the patches."""
+    image = image * generator.uniform(0.8, 1.25) + generator.uniform(-0.2, 0.2)
+    if generator.random() < 0.5:
+        low, high = float(image.min()), float(image.max())
+        spread = max(high - low, 1e-6)
+        image = ((image - low) / spread) ** generator.uniform(0.7, 1.5) * spread + low
+    if generator.random() < 0.33:
+        noise = generator.standard_normal(tuple(image.shape)) * generator.uniform(0, 0.15)
+        image = image + torch.from_numpy(noise).float()
+    return image

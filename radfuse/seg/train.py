@@ -1,0 +1,127 @@
+"""Training one network: a job with a work folder of its own, resumable from it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from monai.losses import DiceCELoss
+
+from radfuse.seg.config import UnetSegmentation
+from radfuse.seg.network import make_network
+from radfuse.seg.patches import Patches
+from radfuse.seg.plan import SegPlan
+
+_CHECKPOINTS = 10
+"""Checkpoints in a training; killed, it loses at most a tenth."""
+
+
+class Segmenter(lightning.LightningModule):
+    """A U-Net with Dice and cross-entropy loss, AdamW and a one-cycle learning rate."""
+
+    def __init__(self, plan: SegPlan, learning_rate: float, steps: int) -> None:
+        super().__init__()
+        self.network = make_network(plan)
+        self.loss = DiceCELoss(softmax=True, to_onehot_y=True, include_background=False, batch=True)
+        self.learning_rate, self.steps = learning_rate, steps
+
+    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
+        """Return the loss of a batch of images (batch, 1, z, y, x) and targets of that shape."""
+        image, target = batch
+        loss: torch.Tensor = self.loss(self.network(image).float(), target)
+        self.log("loss", loss)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimizer and its schedule, advanced every step."""
+        optimizer = torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=1e-4)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.learning_rate, self.steps + 1, pct_start=0.15)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class _Tell(Callback):
+    def __init__(self, progress: Callable[[int, int], None]) -> None:
+        self.progress = progress
+
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        self.progress(trainer.global_step, trainer.max_steps)
+
+
+def train(
+    cases: Sequence[Path],
+    plan: SegPlan,
+    config: UnetSegmentation,
+    work: Path,
+    seed: int,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> torch.nn.Module:
+    """Train a network, going on from the work folder's last checkpoint.
+
+    Args:
+        cases: folders with image.npy and target.npy.
+        plan: of the network.
+        config: of the training.
+        work: a private folder; delete it to start over.
+        seed: of weights and patches.
+        progress: told of steps done and of all.
+
+    Returns:
+        The trained network, on the CPU, in evaluation mode.
+    """
+    _quiet()
+    lightning.seed_everything(seed, verbose=False)
+    device = config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    torch.set_num_threads(os.cpu_count() or 1)
+    model = Segmenter(plan, config.learning_rate, config.steps)
+    patches = Patches(cases, plan, config.steps * config.batch, seed, config.mirror_axes)
+    loader = torch.utils.data.DataLoader(patches, batch_size=config.batch, shuffle=False, num_workers=0)
+    every = max(config.steps // _CHECKPOINTS, 1)
+    keeper = ModelCheckpoint(dirpath=work, filename="last", every_n_train_steps=every, enable_version_counter=False)
+    last = work / "last.ckpt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # lightning's advice on workers and loggers
+        trainer = lightning.Trainer(
+            max_steps=config.steps,
+            max_epochs=-1,
+            accelerator="gpu" if device == "cuda" else "cpu",
+            devices=1,
+            precision="bf16-mixed",
+            logger=False,
+            callbacks=[keeper, _Tell(progress)],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )
+        trainer.fit(model, _Resumed(loader, last), ckpt_path=str(last) if last.is_file() else None, weights_only=True)
+    return model.network.float().cpu().eval()
+
+
+class _Resumed:
+    """A loader that goes on after the batches a checkpoint has seen."""
+
+    def __init__(self, loader: Any, checkpoint: Path) -> None:
+        self.loader = loader
+        self.done = 0
+        if checkpoint.is_file():
+            self.done = int(torch.load(checkpoint, weights_only=True, map_location="cpu")["global_step"])
+
+    def __len__(self) -> int:
+        return len(self.loader)  # batches are counted from the start of the training
+
+    def __iter__(self) -> Any:
+        dataset, size = self.loader.dataset, self.loader.batch_size
+        rest = torch.utils.data.Subset(dataset, range(self.done * size, len(dataset)))
+        return iter(torch.utils.data.DataLoader(rest, batch_size=size))
+
+
+def _quiet() -> None:
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.ERROR)
