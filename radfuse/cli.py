@@ -67,7 +67,8 @@ def run(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> Non
 @app.command()
 def check(study: StudyFile, set_: Overrides = None) -> None:
     """Check config, tables, files and outcome before any compute."""
-    from radfuse.pipeline import Inputs, check_study
+    from radfuse.casework import Inputs
+    from radfuse.pipeline import check_study
     from radfuse.study import load_study
 
     checked = check_study(load_study(study, set_ or ()))

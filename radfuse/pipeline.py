@@ -1,6 +1,6 @@
 """The stages in order; the only orchestration, called by the command line and by Python alike.
 
-extract (per case: image + mask -> regions -> features) -> prepare (cohort + tables -> design, folds) -> fuse (family x
+casework (train -> segment -> extract, see casework.py) -> prepare (cohort + tables -> design, folds) -> fuse (family x
 outer fold, then compare) -> export (bundle) -> report
 """
 
@@ -11,34 +11,28 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from radfuse import bundle
-from radfuse.cohort import Case, Cohort, read_cohort
+from radfuse.casework import Casework, FoldPatients, Inputs, Made
+from radfuse.cohort import Cohort, read_cohort
 from radfuse.errors import CaseError, InputError, Problem, RadfuseError
 from radfuse.features import FeatureTable, read_features
 from radfuse.fusion.compare import compare, measure
 from radfuse.fusion.config import blocks_of, default_families
 from radfuse.fusion.join import Design, join
 from radfuse.results import Failure, FittedFamily, StudyResults
-from radfuse.runs import RunFolder, content_key, read_json
-from radfuse.splits import Fold, make_folds
+from radfuse.runs import Progress, RunFolder, content_key, read_json, safe_name
+from radfuse.splits import Fold, make_folds, positions_of
 from radfuse.study import Study, load_study
-from radfuse.workers import each
-
-if TYPE_CHECKING:
-    from radfuse.radiomics.case import CaseFeatures
 
 Stage = Literal["extract", "prepare", "fuse", "export", "report"]
 STAGES: tuple[Stage, ...] = ("extract", "prepare", "fuse", "export", "report")
-_VERSIONS = {"extract": 1, "prepare": 1, "fuse": 1, "compare": 1, "fit": 1, "bundle": 1, "report": 1}
+_VERSIONS = {"prepare": 1, "fuse": 1, "compare": 1, "fit": 1, "bundle": 1, "report": 1}
 """Raise one to have every study recompute that stage."""
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many items are done, and how many there are."""
 
 
 def _silent(*_: object) -> None:
@@ -81,15 +75,6 @@ class Run:
         return self.path / "report" / "index.html"
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """What a study names, read and checked: the cohort, finished feature tables, and what was remarkable."""
-
-    cohort: Cohort
-    tables: dict[str, FeatureTable]
-    warnings: tuple[Problem, ...]
-
-
 def read_inputs(study: Study) -> Inputs:
     """Read and check everything a study names, before any compute.
 
@@ -121,7 +106,12 @@ def read_inputs(study: Study) -> Inputs:
             problems += error.problems or [Problem(f"features.{block}", str(error))]
     if cohort is None or any(problem.severity == "error" for problem in problems):
         raise InputError(_once(problems))
-    return Inputs(cohort, tables, tuple(_once(problems)))
+    bare = join(cohort, {})
+    assert config.outcome is not None
+    folds = make_folds(config.split, bare.units, config.patient, config.outcome.column, study.seed)
+    patients = bare.units[config.patient]
+    parts = tuple(FoldPatients(fold.name, frozenset(patients.iloc[fold.test])) for fold in folds)
+    return Inputs(cohort, tables, tuple(_once(problems)), parts)
 
 
 def check_study(study: Study) -> Prepared | Inputs:
@@ -149,8 +139,9 @@ def make_design(study: Study, inputs: Inputs) -> Prepared:
         design = join(inputs.cohort, inputs.tables, allowed)
     except InputError as error:
         raise InputError(_once([*inputs.warnings, *error.problems])) from error
-    assert config.outcome is not None
-    folds = make_folds(config.split, design.units, config.patient, config.outcome.column, study.seed)
+    patients = design.units[config.patient]
+    tests = [(part.name, patients.isin(list(part.test)).to_numpy()) for part in inputs.folds]
+    folds = [Fold(name, np.flatnonzero(~test), np.flatnonzero(test)) for name, test in tests]
     families = study.fusion.families or default_families(study.blocks)
     return Prepared(design, tuple(folds), tuple(families), tuple(_once([*inputs.warnings, *design.warnings])))
 
@@ -195,46 +186,6 @@ def run_study(
         run.close()
 
 
-@dataclass(frozen=True)
-class CaseJob:
-    """One case to extract; travels to a worker process."""
-
-    case: Case
-    study: Study
-
-    def __str__(self) -> str:
-        return self.case.case_id
-
-
-def extract_case(job: CaseJob) -> CaseFeatures:
-    """Read a case's images and mask and compute its features; runs in a worker.
-
-    Raises:
-        CaseError: a file cannot be used, or a region cannot be made; says which and why.
-    """
-    from radfuse.radiomics.case import case_features
-    from radfuse.volume import read_labels, read_volume
-
-    case, study = job.case, job.study
-    assert study.segmentation is not None
-    try:
-        if case.mask is None:
-            raise InputError("the case has no mask; draw one, or leave the case out of the cohort table")
-        images = {sequence: read_volume(path) for sequence, path in case.images.items()}
-        labels = read_labels(case.mask, study.segmentation.names)
-    except InputError as error:
-        raise CaseError(case.case_id, str(error)) from error
-    return case_features(
-        case.case_id,
-        images,
-        labels,
-        study.regions,
-        study.segmentation.labels,
-        study.radiomics,
-        resample_masks=study.resample_masks,
-    )
-
-
 class _Stages:
     """One pass over a study's stages in one run folder."""
 
@@ -252,7 +203,10 @@ class _Stages:
 
     def run(self, until: Stage) -> Run:
         run, last = self.folder, STAGES.index(until)
-        inputs, made = self.extract()
+        inputs, made = None, Made()
+        if self.study.regions:
+            inputs = self.read()
+            inputs, made = Casework(self.study, run, self.progress, self.failures).run(inputs)
         if last == STAGES.index("extract"):
             warnings = inputs.warnings if inputs else ()
             return Run(run.path, None, tuple(self.failures), warnings, len(run.made), len(run.reused))
@@ -266,66 +220,15 @@ class _Stages:
             self.report(prepared, results, bundle_key)
         return Run(run.path, results, tuple(self.failures), prepared.warnings, len(run.made), len(run.reused))
 
-    def extract(self) -> tuple[Inputs | None, dict[str, str]]:
-        """Make the features of each case from its images; a case that fails is recorded and left out.
-
-        Returns:
-            The inputs (None where all features are finished tables, which `prepare` may not need to read again), and
-            the content key of each case's features.
-        """
-        study, run = self.study, self.folder
-        if not study.regions:
-            return None, {}
+    def read(self) -> Inputs:
+        """Read and check what the study names, and store the resolved study."""
         self.progress("reading tables", 0, 1)
-        inputs = read_inputs(study)
-        run.write_study(study.to_yaml())
+        inputs = read_inputs(self.study)
+        self.folder.write_study(self.study.to_yaml())
         self.progress("reading tables", 1, 1)
-        settings = {
-            "regions": [region.model_dump(mode="json") for region in study.regions],
-            "radiomics": study.radiomics.model_dump(mode="json", exclude={"params"}),
-            "params": run.digest(study.radiomics.params) if study.radiomics.params else None,
-            "labels": study.segmentation.labels if study.segmentation else None,
-            "resample_masks": study.resample_masks,
-        }
-        keys: dict[str, str] = {}
-        jobs: list[CaseJob] = []
-        total = len(inputs.cohort)
-        for done, case in enumerate(inputs.cohort):
-            self.progress("checking images", done, total)
-            keys[case.case_id] = content_key("extract", _VERSIONS["extract"], settings, self._image_digests(case))
-            if run.finished(_case_file(case.case_id), keys[case.case_id]):
-                run.reused.append(_case_file(case.case_id))
-            else:
-                jobs.append(CaseJob(case, study))
-        self.progress("checking images", total, total)
-        finished = total - len(jobs)
-        for number, (job, result) in enumerate(each(extract_case, jobs)):
-            self.progress("extracting features", finished + number, total)
-            name, key = _case_file(job.case.case_id), keys[job.case.case_id]
-            if isinstance(result, CaseError):
-                self._failed(name, "extract", key, job.case.case_id, result.message)
-            else:
-                run.produce(name, "extract", key, partial(_write_text, result.model_dump_json()))
-        self.progress("extracting features", total, total)
-        failed = {failure.item for failure in self.failures}
-        cohort = inputs.cohort.without(failed)
-        if not len(cohort):
-            first = self.failures[0]
-            raise InputError(f"no case could be extracted; the first: {first.item}: {first.error}")
-        kept = {case: key for case, key in keys.items() if case not in failed}
-        return Inputs(cohort, inputs.tables, inputs.warnings), kept
+        return inputs
 
-    def _image_digests(self, case: Case) -> dict[str, str]:
-        """Return digests of a case's images and mask; a DICOM folder's is that of all its files."""
-        places = {**case.images, **({"mask": case.mask} if case.mask is not None else {})}
-        digests = {}
-        for name, path in places.items():
-            files = [path] if path.is_file() else sorted(item for item in path.iterdir() if item.is_file())
-            parts = [self.folder.digest(item) for item in files]
-            digests[name] = parts[0] if path.is_file() else content_key("folder", 1, None, parts)
-        return digests
-
-    def prepare(self, inputs: Inputs | None, made: dict[str, str]) -> tuple[Prepared, str]:
+    def prepare(self, inputs: Inputs | None, made: Made) -> tuple[Prepared, str]:
         """Store the design and its folds; read them back where nothing changed."""
         study, run = self.study, self.folder
         self.progress("joining tables", 0, 1)
@@ -335,13 +238,11 @@ class _Stages:
         sources |= {block: source.table or study.cohort.table for block, source in study.features.items()}
         missing = [str(path) for path in sources.values() if not path.is_file()]
         digests: dict[str, Any] = {name: run.digest(path) for name, path in sources.items()} if not missing else {}
-        key = content_key("prepare", _VERSIONS["prepare"], _without_paths(settings), {**digests, "cases": made})
+        key = content_key("prepare", _VERSIONS["prepare"], _without_paths(settings), {**digests, "cases": made.keys})
         name = "features/design"
         if missing or run.finished(name, key) is None:
             inputs = inputs or read_inputs(study)
-            if made:
-                tables = {**inputs.tables, "radiomic": self._radiomic_table(made)}
-                inputs = Inputs(inputs.cohort, tables, inputs.warnings)
+            inputs = Inputs(inputs.cohort, {**inputs.tables, **made.tables()}, inputs.warnings, inputs.folds)
             prepared = make_design(study, inputs)
             run.produce(name, "prepare", key, lambda path: _write_prepared(path, prepared))
         else:
@@ -352,14 +253,6 @@ class _Stages:
         assert record.digest is not None
         self.progress("joining tables", 1, 1)
         return _read_prepared(run.path / name), record.digest
-
-    def _radiomic_table(self, made: dict[str, str]) -> FeatureTable:
-        """Gather the features of all cases, in the order of the cohort."""
-        rows = {case: read_json(self.folder.path / _case_file(case))["features"] for case in made}
-        values = pd.DataFrame.from_dict(rows, orient="index").astype("float64")
-        values = values.loc[:, values.notna().any()]
-        values.index = pd.Index(list(rows), name=self.study.cohort.case, dtype=object)
-        return FeatureTable(values, {}, {"settings": self.study.radiomics.model_dump(mode="json")})
 
     def fuse(self, prepared: Prepared, design_key: str) -> tuple[StudyResults, str]:
         """Fit every family on every outer fold, then measure and compare."""
@@ -390,9 +283,9 @@ class _Stages:
 
     def _fit(self, prepared: Prepared, design_key: str, family: str, fold: Fold) -> str:
         study = self.study
-        parts = {"fold": fold.name, "train": _positions(fold.train), "test": _positions(fold.test)}
+        parts = {"fold": fold.name, "train": positions_of(fold.train), "test": positions_of(fold.test)}
         key = self._fit_key(family, design_key, parts)
-        name = f"models/{family}/fold-{_safe(fold.name)}.json"
+        name = f"models/{family}/fold-{safe_name(fold.name)}.json"
         if self.folder.finished(name, key):
             self.folder.reused.append(name)
             return key
@@ -445,7 +338,7 @@ class _Stages:
                 continue
             whole[family] = [
                 FittedFamily.model_validate_json(
-                    (self.folder.path / f"models/{family}/fold-{_safe(fold.name)}.json").read_bytes()
+                    (self.folder.path / f"models/{family}/fold-{safe_name(fold.name)}.json").read_bytes()
                 )
                 for fold in prepared.folds
             ]
@@ -569,14 +462,6 @@ class _Stages:
         self.progress("writing the report", 1, 1)
 
 
-def _case_file(case: str) -> str:
-    return f"features/cases/{_safe(case)}.json"
-
-
-def _write_text(text: str, path: Path) -> None:
-    path.write_text(text, encoding="utf-8")
-
-
 def _measure_all(predictions: pd.DataFrame, families: list[str], outer_folds: int) -> StudyResults:
     groups = dict(iter(predictions.groupby("family")))
     return StudyResults(
@@ -596,7 +481,7 @@ def _write_prepared(path: Path, prepared: Prepared) -> None:
         "blocks": list(design.blocks),
         "families": prepared.families,
         "folds": [
-            {"name": fold.name, "train": _positions(fold.train), "test": _positions(fold.test)}
+            {"name": fold.name, "train": positions_of(fold.train), "test": positions_of(fold.test)}
             for fold in prepared.folds
         ],
         "warnings": [vars(problem) for problem in prepared.warnings],
@@ -615,15 +500,6 @@ def _read_prepared(path: Path) -> Prepared:
     )
     design = Design(pd.read_parquet(path / "units.parquet"), blocks)
     return Prepared(design, folds, tuple(facts["families"]), tuple(Problem(**fact) for fact in facts["warnings"]))
-
-
-def _positions(positions: np.ndarray) -> list[int]:
-    return [int(position) for position in positions]
-
-
-def _safe(name: str) -> str:
-    """Return a fold's name fit for a file name."""
-    return "".join(letter if letter.isalnum() or letter in "-_" else f"%{ord(letter):x}" for letter in name)
 
 
 def _without_paths(settings: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,9 @@ from pydantic import ValidationError
 from radfuse.config import Section
 from radfuse.errors import InputError, RunError
 
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many items are done, and how many there are."""
+
 _RECORD = ".record.json"
 _STUDY = "study.yaml"
 _MARK = "run.json"
@@ -337,3 +340,8 @@ def read_json(path: Path) -> Mapping[str, Any]:
     content = json.loads(path.read_bytes())
     assert isinstance(content, dict), path
     return content
+
+
+def safe_name(name: str) -> str:
+    """Return a name fit for a file, different names staying different."""
+    return "".join(letter if letter.isalnum() or letter in "-_" else f"%{ord(letter):x}" for letter in name)

@@ -219,6 +219,11 @@ def make_folds(split: Split, units: pd.DataFrame, patient: str, outcome: str, se
     return folds
 
 
+def positions_of(positions: np.ndarray) -> list[int]:
+    """Return positions as plain integers, for JSON."""
+    return [int(position) for position in positions]
+
+
 def _fold(name: str, test: np.ndarray) -> Fold:
     return Fold(name, np.flatnonzero(~test), np.flatnonzero(test))
 

@@ -15,7 +15,7 @@ from radfuse.errors import InputError
 from radfuse.features import FeatureSource
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.radiomics.config import RadiomicsConfig, RegionConfig
-from radfuse.seg.config import ManualSegmentation
+from radfuse.seg.config import Segmentation, UnetSegmentation
 
 
 def _table_or_source(value: Any) -> Any:
@@ -36,7 +36,7 @@ class Study(Section):
     cohort: CohortConfig
     features: dict[Literal["radiomic", "deep"], Source] = {}
     """Finished feature tables by block."""
-    segmentation: ManualSegmentation | None = None
+    segmentation: Segmentation | None = None
     """Where masks come from and what their labels mean."""
     regions: tuple[RegionConfig, ...] = ()
     """Regions of interest; naming some makes the radiomic block from images."""
@@ -66,6 +66,11 @@ class Study(Section):
         ]
         if lacking:
             raise ValueError(f"regions need {' and '.join(lacking)}")
+        sequence = getattr(self.segmentation, "sequence", None)
+        if sequence is not None and sequence not in self.cohort.images:
+            raise ValueError(f"segmentation.sequence {sequence!r} is not one of cohort.images")
+        if isinstance(self.segmentation, UnetSegmentation) and sequence is None and len(self.cohort.images) > 1:
+            raise ValueError(f"say which image the network reads: segmentation.sequence: {min(self.cohort.images)}")
         return self
 
     @model_validator(mode="after")

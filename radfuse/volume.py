@@ -157,6 +157,29 @@ def read_volume(path: str | Path) -> Volume:
     return Volume(array, _grid(image), path.name)
 
 
+def read_grid(path: str | Path) -> Grid:
+    """Read where an image's voxels lie, from the header alone where the format allows.
+
+    Raises:
+        InputError: as `read_volume`, as far as the header tells.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _grid(_three_dimensional(path, _read_dicom(path)))
+    if not path.is_file():
+        raise InputError(f"no image at {path}")
+    reader = _check_header(path)
+    if reader.GetDimension() != 3:
+        return _grid(_read(path))
+    spacing, origin, direction = reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection()
+    return Grid(
+        _triple(reader.GetSize()[::-1], int),
+        _triple(spacing[::-1], float),
+        _triple(origin, float),
+        tuple(float(value) for value in direction),
+    )
+
+
 def read_labels(path: str | Path, names: Mapping[int, str] | None = None) -> LabelMap:
     """Read a segmentation.
 
@@ -303,8 +326,8 @@ def _read(path: Path) -> sitk.Image:
     return _three_dimensional(path, image)
 
 
-def _check_header(path: Path) -> None:
-    """Refuse zero or negative spacing before the library mends it without a word."""
+def _check_header(path: Path) -> sitk.ImageFileReader:
+    """Return a reader that read the header; zero spacing is refused before the library mends it without a word."""
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -322,6 +345,7 @@ def _check_header(path: Path) -> None:
         raise InputError(
             f"{path}: the voxel spacing is {' x '.join(f'{value:g}' for value in spacing)} mm; correct the header"
         )
+    return reader
 
 
 def _three_dimensional(path: Path, image: sitk.Image) -> sitk.Image:

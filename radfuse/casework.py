@@ -1,0 +1,388 @@
+"""The stages that go case by case: train the segmenters, segment, extract. Orchestration, called by `pipeline.py`.
+
+Each outer fold has a network that saw none of its test patients; every case is segmented by the network of the fold it
+is tested in. So no mask that reaches the models comes from a network that knew its patient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from radfuse.cohort import Case, Cohort
+from radfuse.config import Section
+from radfuse.errors import CaseError, InputError, Problem
+from radfuse.features import FeatureTable
+from radfuse.results import Failure
+from radfuse.runs import Progress, RunFolder, content_key, read_json, safe_name
+from radfuse.seg.config import UnetSegmentation
+from radfuse.study import Study
+from radfuse.workers import each
+
+if TYPE_CHECKING:
+    from radfuse.radiomics.case import CaseFeatures
+    from radfuse.seg.plan import SegPlan
+
+ALL = "all"
+"""Name of the network trained on every manual mask; it ships, and segments no case of the study."""
+_VERSIONS = {"preprocess": 1, "train": 1, "segment": 1, "extract": 1}
+
+
+@dataclass(frozen=True)
+class FoldPatients:
+    """The patients one outer fold tests."""
+
+    name: str
+    test: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a study names, read and checked.
+
+    Attributes:
+        cohort: the cases.
+        tables: block -> finished feature table.
+        warnings: what was remarkable.
+        folds: the outer folds, by patient; fixed before any case can fail.
+    """
+
+    cohort: Cohort
+    tables: dict[str, FeatureTable]
+    warnings: tuple[Problem, ...]
+    folds: tuple[FoldPatients, ...]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What casework made: content keys of each case's features, and how to gather the tables."""
+
+    keys: dict[str, str] = field(default_factory=dict)
+    tables: Callable[[], dict[str, FeatureTable]] = dict
+
+
+class SegmentedCase(Section):
+    """How one case was segmented.
+
+    Attributes:
+        source: where the mask comes from.
+        network: name of the network's fold.
+        dice: label -> agreement with the manual mask; None where neither has the label; empty without a manual mask.
+    """
+
+    source: str
+    network: str
+    dice: Mapping[str, float | None] = {}
+
+
+@dataclass(frozen=True)
+class ExtractJob:
+    """One case to extract; travels to a worker process."""
+
+    case: Case
+    mask: Path | None
+    source: str
+    study: Study
+
+    def __str__(self) -> str:
+        return self.case.case_id
+
+
+def extract_case(job: ExtractJob) -> CaseFeatures:
+    """Read a case's images and mask and compute its features; runs in a worker.
+
+    Raises:
+        CaseError: a file cannot be used, or a region cannot be made; says which and why.
+    """
+    from radfuse.radiomics.case import case_features
+    from radfuse.volume import read_labels, read_volume
+
+    case, study = job.case, job.study
+    assert study.segmentation is not None
+    try:
+        if job.mask is None:
+            raise InputError("the case has no mask; draw one, or leave the case out of the cohort table")
+        images = {sequence: read_volume(path) for sequence, path in case.images.items()}
+        labels = read_labels(job.mask, study.segmentation.names)
+    except InputError as error:
+        raise CaseError(case.case_id, str(error)) from error
+    return case_features(
+        case.case_id,
+        images,
+        labels,
+        study.regions,
+        study.segmentation.labels,
+        study.radiomics,
+        resample_masks=study.resample_masks,
+        mask_source=job.source,
+    )
+
+
+class Casework:
+    """One pass over the cases of a study; failures are recorded and the other cases go on."""
+
+    def __init__(self, study: Study, folder: RunFolder, progress: Progress, failures: list[Failure]) -> None:
+        self.study = study
+        self.folder = folder
+        self.progress = progress
+        self.failures = failures
+        self.dropped: set[str] = set()
+
+    def run(self, inputs: Inputs) -> tuple[Inputs, Made]:
+        """Return the inputs without the cases that failed, and what was made of the others."""
+        cases = list(inputs.cohort)
+        masks = {case.case_id: case.mask for case in cases}
+        source = "manual"
+        if isinstance(self.study.segmentation, UnetSegmentation):
+            masks = self.segment(cases, inputs.folds, self.study.segmentation)
+            source = "cross_fitted"
+        keys = self.extract(cases, masks, source)
+        cohort = inputs.cohort.without(self.dropped)
+        if not len(cohort):
+            first = self.failures[0]
+            raise InputError(f"no case could be used; the first: {first.item}: {first.error}")
+        made = Made(keys, partial(self._tables, list(keys)))
+        return Inputs(cohort, inputs.tables, inputs.warnings, inputs.folds), made
+
+    # segmentation
+
+    def segment(
+        self, cases: list[Case], folds: tuple[FoldPatients, ...], config: UnetSegmentation
+    ) -> dict[str, Path | None]:
+        """Train a network per fold and one on all, and segment every case by the network of its test fold.
+
+        Returns:
+            Case -> mask in the run folder.
+        """
+        home = {patient: fold.name for fold in folds for patient in fold.test}
+        lost = [case.case_id for case in cases if case.patient not in home]
+        if lost:
+            raise InputError(
+                f"segmentation needs a split that tests every patient once; {len(lost)} cases are in no test fold. "
+                "Use cohort.split: {kind: grouped}, or bring masks: segmentation: {backend: manual}"
+            )
+        manual, plan = self._preprocess(cases, config)
+        networks: dict[str, str] = {}
+        for number, fold in enumerate((*folds, FoldPatients(ALL, frozenset()))):
+            seen = [case for case in manual if case.patient not in fold.test]
+            if not seen:
+                raise InputError(f"no manual mask is left to train on without fold {fold.name!r}; add masks")
+            networks[fold.name] = self._train(fold.name, number, len(folds) + 1, seen, plan, config)
+        return self._segment_all(cases, home, networks, config)
+
+    def _preprocess(self, cases: list[Case], config: UnetSegmentation) -> tuple[list[Case], SegPlan]:
+        """Store what networks train on; cases whose image or mask cannot be used are dropped."""
+        from radfuse.seg.plan import make_plan
+        from radfuse.volume import Grid, read_grid
+
+        grids: dict[str, Grid] = {}
+        for case in cases:
+            if case.mask is None:
+                continue
+            try:
+                grids[case.case_id] = read_grid(self._image(case, config))
+            except InputError as error:
+                self._drop(case, "preprocess", str(error))
+        if not grids:
+            raise InputError("no case has a manual mask that can be used; a network needs some to learn from")
+        plan = make_plan(config, list(grids.values()))
+        usable = []
+        for done, case in enumerate(chosen := [case for case in cases if case.case_id in grids]):
+            self.progress("preparing images", done, len(chosen))
+            if self._store_training_case(case, plan, config):
+                usable.append(case)
+        self.progress("preparing images", len(chosen), len(chosen))
+        if not usable:
+            raise InputError(f"no case can be trained on; the first: {self.failures[0].item}: {self.failures[0].error}")
+        return usable, plan
+
+    def _store_training_case(self, case: Case, plan: SegPlan, config: UnetSegmentation) -> bool:
+        from radfuse.seg.preprocess import network_input, network_target
+        from radfuse.volume import read_labels, read_volume, require_same_grid
+
+        mask = case.mask
+        assert mask is not None
+        name = f"work/cases/{safe_name(case.case_id)}"
+        digests = self._digests({"image": self._image(case, config), "mask": mask})
+        settings = {"spacing": plan.spacing_zyx_mm, "labels": plan.labels, "resample": self.study.resample_masks}
+        key = content_key("preprocess", _VERSIONS["preprocess"], settings, digests)
+
+        def write(path: Path) -> None:
+            volume, labels = read_volume(self._image(case, config)), read_labels(mask, config.names)
+            if not self.study.resample_masks:
+                require_same_grid(volume, labels)
+            image, grid = network_input(volume, plan)
+            path.mkdir()
+            np.save(path / "image.npy", image)
+            np.save(path / "target.npy", network_target(labels, grid, plan))
+
+        try:
+            self.folder.produce(name, "preprocess", key, write)
+        except InputError as error:
+            self._drop(case, "preprocess", str(error), name, key)
+            return False
+        return True
+
+    def _train(
+        self, fold: str, number: int, count: int, cases: list[Case], plan: SegPlan, config: UnetSegmentation
+    ) -> str:
+        """Return the name of a fold's exported network, training it if needed."""
+        name = f"models/segmentation/{safe_name(fold)}.onnx"
+        folders = [f"work/cases/{safe_name(case.case_id)}" for case in cases]
+        digests = [(record.digest if (record := self.folder.record(item)) else None) for item in folders]
+        settings = {"config": config.model_dump(mode="json", exclude={"device", "overlap", "largest_component"})}
+        inputs = {"cases": digests, "seed": self.study.seed, "fold": fold}
+        key = content_key("train", _VERSIONS["train"], settings, inputs)
+        if self.folder.finished(name, key):
+            self.folder.reused.append(name)
+            return name
+        from radfuse.seg.export import export_network
+        from radfuse.seg.train import train
+
+        what = f"training network {number + 1} of {count}"
+        work = self.folder.path / "work" / "training" / f"{safe_name(fold)}-{key[:12]}"
+        work.mkdir(parents=True, exist_ok=True)
+
+        def write(path: Path) -> None:
+            network = train(
+                [self.folder.path / item for item in folders],
+                plan,
+                config,
+                work,
+                self.study.seed + number,
+                lambda done, total: self.progress(what, done, total),
+            )
+            export_network(network, plan, path)
+
+        self.folder.produce(name, "train", key, write)
+        return name
+
+    def _segment_all(
+        self, cases: list[Case], home: dict[str, str], networks: dict[str, str], config: UnetSegmentation
+    ) -> dict[str, Path | None]:
+        from radfuse.seg.metrics import dice_per_label
+        from radfuse.seg.predict import OnnxSegmenter
+        from radfuse.volume import read_labels, read_volume, resample_labels, write_image
+
+        masks: dict[str, Path | None] = {}
+        opened: dict[str, OnnxSegmenter] = {}
+        left = [case for case in cases if case.case_id not in self.dropped]
+        for done, case in enumerate(left):
+            self.progress("segmenting", done, len(left))
+            fold = home[case.patient]
+            network = self.folder.record(networks[fold])
+            assert network is not None
+            name = f"labels/{safe_name(case.case_id)}"
+            files = {"image": self._image(case, config), **({"mask": case.mask} if case.mask else {})}
+            settings = {"overlap": config.overlap, "largest_component": config.largest_component}
+            key = content_key(
+                "segment", _VERSIONS["segment"], settings, {**self._digests(files), "network": network.digest}
+            )
+
+            def write(path: Path, case: Case = case, fold: str = fold) -> None:
+                if fold not in opened:
+                    opened[fold] = OnnxSegmenter(self.folder.path / networks[fold])
+                volume = read_volume(self._image(case, config))
+                found = opened[fold](volume)
+                agreement: dict[str, float | None] = {}
+                if case.mask is not None:
+                    truth = read_labels(case.mask, config.names)
+                    truth = truth if truth.grid.same_as(found.grid) else resample_labels(truth, found.grid)
+                    measured = dice_per_label(truth, found, config.labels)
+                    agreement = {label: None if np.isnan(value) else value for label, value in measured.items()}
+                path.mkdir()
+                write_image(found, path / "labels.nrrd")
+                facts = SegmentedCase(source="cross_fitted", network=fold, dice=agreement)
+                (path / "segmented.json").write_text(facts.model_dump_json(indent=1), encoding="utf-8")
+
+            try:
+                self.folder.produce(name, "segment", key, write)
+            except InputError as error:
+                self._drop(case, "segment", str(error), name, key)
+            else:
+                masks[case.case_id] = self.folder.path / name / "labels.nrrd"
+        self.progress("segmenting", len(left), len(left))
+        return masks
+
+    def _image(self, case: Case, config: UnetSegmentation) -> Path:
+        sequence = config.sequence or next(iter(self.study.cohort.images))
+        if sequence not in case.images:
+            raise InputError(f"the case has no image {sequence!r}")
+        return case.images[sequence]
+
+    # features
+
+    def extract(self, cases: list[Case], masks: Mapping[str, Path | None], source: str) -> dict[str, str]:
+        """Compute the features of each case; returns the content key of each that succeeded."""
+        study, run = self.study, self.folder
+        settings = {
+            "regions": [region.model_dump(mode="json") for region in study.regions],
+            "radiomics": study.radiomics.model_dump(mode="json", exclude={"params"}),
+            "params": run.digest(study.radiomics.params) if study.radiomics.params else None,
+            "labels": study.segmentation.labels if study.segmentation else None,
+            "resample_masks": study.resample_masks,
+            "source": source,
+        }
+        keys: dict[str, str] = {}
+        jobs: list[ExtractJob] = []
+        left = [case for case in cases if case.case_id not in self.dropped]
+        for done, case in enumerate(left):
+            self.progress("checking images", done, len(left))
+            mask = masks.get(case.case_id)
+            digests = self._digests({**case.images, **({"mask": mask} if mask else {})})
+            keys[case.case_id] = content_key("extract", _VERSIONS["extract"], settings, digests)
+            if run.finished(_features_of(case), keys[case.case_id]):
+                run.reused.append(_features_of(case))
+            else:
+                jobs.append(ExtractJob(case, mask, source, study))
+        self.progress("checking images", len(left), len(left))
+        for number, (job, result) in enumerate(each(extract_case, jobs), start=len(left) - len(jobs)):
+            self.progress("extracting features", number, len(left))
+            name, key = _features_of(job.case), keys[job.case.case_id]
+            if isinstance(result, CaseError):
+                self._drop(job.case, "extract", result.message, name, key)
+            else:
+                run.produce(name, "extract", key, partial(_write_text, result.model_dump_json()))
+        self.progress("extracting features", len(left), len(left))
+        return {case: key for case, key in keys.items() if case not in self.dropped}
+
+    def _tables(self, cases: list[str]) -> dict[str, FeatureTable]:
+        """Gather the features of all cases, in the order of the cohort."""
+        places = {case: self.folder.path / f"features/cases/{safe_name(case)}.json" for case in cases}
+        rows = {case: read_json(place)["features"] for case, place in places.items()}
+        values = pd.DataFrame.from_dict(rows, orient="index").astype("float64")
+        values = values.loc[:, values.notna().any()]
+        values.index = pd.Index(list(rows), name=self.study.cohort.case, dtype=object)
+        return {"radiomic": FeatureTable(values, {}, {"settings": self.study.radiomics.model_dump(mode="json")})}
+
+    def _digests(self, places: Mapping[str, Path]) -> dict[str, str]:
+        """Return digests of files; a DICOM folder's is that of all its files."""
+        digests = {}
+        for name, path in places.items():
+            files = [path] if path.is_file() else sorted(item for item in path.iterdir() if item.is_file())
+            parts = [self.folder.digest(item) for item in files]
+            digests[name] = parts[0] if path.is_file() else content_key("folder", 1, None, parts)
+        return digests
+
+    def _drop(self, case: Case, stage: str, message: str, name: str = "", key: str = "") -> None:
+        """Record why a case is left out of everything that follows."""
+        self.dropped.add(case.case_id)
+        self.failures.append(Failure(item=case.case_id, error=message))
+        if name:
+            self.folder.fail(name, stage, key, message)
+        else:
+            self.folder.log("failed", item=case.case_id, stage=stage, error=message)
+
+
+def _features_of(case: Case) -> str:
+    return f"features/cases/{safe_name(case.case_id)}.json"
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8")

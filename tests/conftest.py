@@ -1,0 +1,28 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from radfuse.config import apply_overrides, read_yaml, to_yaml
+from radfuse.phantom.table import TablePhantom, write_table_phantom
+from radfuse.pipeline import run_study
+
+settings.register_profile("repeatable", deadline=None, derandomize=True)  # the same examples on a busy machine
+settings.load_profile("repeatable")
+
+PHANTOM = ["fusion.inner_folds=3", "cohort.split.folds=3"]
+
+
+@pytest.fixture(scope="session")
+def phantom_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return the study file of a table phantom of 60 patients and its finished run folder; change neither."""
+    folder = tmp_path_factory.mktemp("phantom_run")
+    study = write_table_phantom(folder / "T", TablePhantom(patients=60, seed=3))
+    study.write_text(to_yaml(apply_overrides(read_yaml(study), PHANTOM)), encoding="utf-8")
+    run = run_study(study, folder / "R")
+    assert run.failures == ()
+    return study, run.path
