@@ -6,6 +6,7 @@ import json
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,23 @@ from radfuse.seg.plan import SegPlan
 PARITY = 1e-3
 """Largest difference in logits allowed, relative to the largest logit."""
 _OPSET = 17
+
+
+class _WithFeatures(torch.nn.Module):
+    """A network that also gives what its encoder sees at half resolution: the deep features."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.seen: list[torch.Tensor] = []
+        encoder: Any = network
+        encoder.downsamples[0].register_forward_hook(lambda *call: self.seen.append(call[2]))
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return logits (batch, class, z, y, x) and features (batch, channel, z / 2, y / 2, x / 2)."""
+        self.seen.clear()
+        logits = self.network(image)
+        return logits, self.seen[-1]
 
 
 def export_network(network: torch.nn.Module, plan: SegPlan, path: Path) -> float:
@@ -36,12 +54,12 @@ def export_network(network: torch.nn.Module, plan: SegPlan, path: Path) -> float
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         torch.onnx.export(
-            network,
+            _WithFeatures(network),
             (patch,),
             str(path),
             input_names=["image"],
-            output_names=["logits"],
-            dynamic_axes={"image": {0: "batch"}, "logits": {0: "batch"}},
+            output_names=["logits", "features"],
+            dynamic_axes={name: {0: "batch"} for name in ("image", "logits", "features")},
             opset_version=_OPSET,
             dynamo=False,
         )

@@ -43,5 +43,9 @@ class OnnxSegmenter:
         probability = sliding_window(image, plan.patch_zyx, plan.classes, plan.overlap, self._run)
         return label_map(lambda number: probability[number], inner, volume, plan)
 
+    def encode(self, patch: np.ndarray) -> np.ndarray:
+        """Return encoder features of a patch: float32 (1, 1, z, y, x) -> (1, channel, z / 2, y / 2, x / 2)."""
+        return np.asarray(self._session.run(["features"], {"image": patch})[0])
+
     def _run(self, patch: np.ndarray) -> np.ndarray:
         return np.asarray(self._session.run(["logits"], {"image": patch})[0])
