@@ -6,6 +6,7 @@ is tested in. So no mask that reaches the models comes from a network that knew 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,10 +29,11 @@ from radfuse.workers import each
 if TYPE_CHECKING:
     from radfuse.radiomics.case import CaseFeatures
     from radfuse.seg.plan import SegPlan
+    from radfuse.seg.predict import OnnxSegmenter
 
 ALL = "all"
 """Name of the network trained on every manual mask; it ships, and segments no case of the study."""
-_VERSIONS = {"preprocess": 1, "train": 1, "segment": 1, "extract": 1}
+_VERSIONS = {"preprocess": 1, "train": 1, "segment": 1, "extract": 1, "deep": 1}
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,17 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Made:
-    """What casework made: content keys of each case's features, and how to gather the tables."""
+    """What casework made.
+
+    Attributes:
+        keys: content key of each case's features.
+        tables: gathers block -> table of all cases.
+        deep: gathers fold -> table of deep features by that fold's encoder; `ALL` is among `tables`.
+    """
 
     keys: dict[str, str] = field(default_factory=dict)
     tables: Callable[[], dict[str, FeatureTable]] = dict
+    deep: Callable[[], dict[str, FeatureTable]] = dict
 
 
 class SegmentedCase(Section):
@@ -143,11 +152,19 @@ class Casework:
             masks = self.segment(cases, inputs.folds, self.study.segmentation)
             source = "cross_fitted"
         keys = self.extract(cases, masks, source)
+        if self.study.deep is not None:
+            deep = self.encode([case for case in cases if case.case_id in keys], masks, inputs.folds)
+            keys = {case: f"{key} {deep[case]}" for case, key in keys.items() if case in deep}
         cohort = inputs.cohort.without(self.dropped)
         if not len(cohort):
             first = self.failures[0]
             raise InputError(f"no case could be used; the first: {first.item}: {first.error}")
-        made = Made(keys, partial(self._tables, list(keys)))
+        encoders = [] if self.study.deep is None else [fold.name for fold in inputs.folds]
+        made = Made(
+            keys,
+            partial(self._tables, list(keys)),
+            lambda: {fold: self._deep_table(list(keys), fold) for fold in encoders},
+        )
         return Inputs(cohort, inputs.tables, inputs.warnings, inputs.folds), made
 
     # segmentation
@@ -233,7 +250,7 @@ class Casework:
         self, fold: str, number: int, count: int, cases: list[Case], plan: SegPlan, config: UnetSegmentation
     ) -> str:
         """Return the name of a fold's exported network, training it if needed."""
-        name = f"models/segmentation/{safe_name(fold)}.onnx"
+        name = _network_of(fold)
         folders = [f"work/cases/{safe_name(case.case_id)}" for case in cases]
         digests = [(record.digest if (record := self.folder.record(item)) else None) for item in folders]
         settings = {"config": config.model_dump(mode="json", exclude={"device", "overlap", "largest_component"})}
@@ -352,14 +369,83 @@ class Casework:
         self.progress("extracting features", len(left), len(left))
         return {case: key for case, key in keys.items() if case not in self.dropped}
 
+    def encode(
+        self, cases: list[Case], masks: Mapping[str, Path | None], folds: tuple[FoldPatients, ...]
+    ) -> dict[str, str]:
+        """Compute each case's deep features by the encoder of every fold; returns a content key per case."""
+        study, run = self.study, self.folder
+        config, deep = study.segmentation, study.deep
+        assert isinstance(config, UnetSegmentation)
+        assert deep is not None
+        names = [*(fold.name for fold in folds), ALL]
+        settings = {
+            "regions": [region.model_dump(mode="json") for region in study.regions],
+            "labels": config.labels,
+            "deep": deep.model_dump(mode="json"),
+            "min_voxels": study.radiomics.min_voxels,
+        }
+        keys: dict[str, str] = {}
+        for number, fold in enumerate(names):
+            network = run.record(_network_of(fold))
+            assert network is not None
+            opened: list[OnnxSegmenter] = []
+            for done, case in enumerate(cases):
+                self.progress("deep features", number * len(cases) + done, len(names) * len(cases))
+                mask = masks[case.case_id]
+                assert mask is not None
+                digests = self._digests({"image": self._image(case, config), "mask": mask})
+                inputs = {**digests, "network": network.digest}
+                key = content_key("deep", _VERSIONS["deep"], settings, inputs)
+                keys[case.case_id] = content_key("deep", 1, None, [keys.get(case.case_id), key])
+                name = _deep_of(fold, case.case_id)
+                try:
+                    run.produce(name, "deep", key, partial(self._write_deep, case, mask, fold, opened))
+                except (InputError, CaseError) as error:
+                    self._drop(case, "deep", str(error), name, key)
+        self.progress("deep features", 1, 1)
+        return {case: key for case, key in keys.items() if case not in self.dropped}
+
+    def _write_deep(self, case: Case, mask: Path, fold: str, opened: list[OnnxSegmenter], path: Path) -> None:
+        from radfuse.radiomics.regions import make_regions
+        from radfuse.seg.encode import deep_features
+        from radfuse.seg.predict import OnnxSegmenter
+        from radfuse.volume import read_labels, read_volume
+
+        study = self.study
+        config, deep = study.segmentation, study.deep
+        assert isinstance(config, UnetSegmentation)
+        assert deep is not None
+        if not opened:
+            opened.append(OnnxSegmenter(self.folder.path / _network_of(fold)))
+        labels = read_labels(mask, config.names)
+        wanted = [region for region in study.regions if not deep.regions or region.name in deep.regions]
+        regions = make_regions(labels, wanted, config.labels, study.radiomics.min_voxels, case.case_id)
+        unit = dict(zip(study.cohort.unit_columns, case.unit, strict=True))
+        mirrored = any(unit[column] == value for column, value in deep.mirrored.items())
+        volume = read_volume(self._image(case, config))
+        found = deep_features(volume, {region.name: region.mask for region in regions}, opened[0], mirrored=mirrored)
+        sequence = config.sequence or next(iter(study.cohort.images))
+        features = {f"{sequence}/{name}": None if np.isnan(value) else value for name, value in found.items()}
+        path.write_text(json.dumps({"features": features}), encoding="utf-8")
+
+    def _deep_table(self, cases: list[str], fold: str) -> FeatureTable:
+        return self._gather({case: self.folder.path / _deep_of(fold, case) for case in cases}, {"encoder": fold})
+
+    def _gather(self, places: Mapping[str, Path], provenance: dict[str, object]) -> FeatureTable:
+        rows = {case: read_json(place)["features"] for case, place in places.items()}
+        values = pd.DataFrame.from_dict(rows, orient="index").astype("float64")
+        values.index = pd.Index(list(rows), name=self.study.cohort.case, dtype=object)
+        return FeatureTable(values, {}, provenance)
+
     def _tables(self, cases: list[str]) -> dict[str, FeatureTable]:
         """Gather the features of all cases, in the order of the cohort."""
         places = {case: self.folder.path / f"features/cases/{safe_name(case)}.json" for case in cases}
-        rows = {case: read_json(place)["features"] for case, place in places.items()}
-        values = pd.DataFrame.from_dict(rows, orient="index").astype("float64")
-        values = values.loc[:, values.notna().any()]
-        values.index = pd.Index(list(rows), name=self.study.cohort.case, dtype=object)
-        return {"radiomic": FeatureTable(values, {}, {"settings": self.study.radiomics.model_dump(mode="json")})}
+        radiomic = self._gather(places, {"settings": self.study.radiomics.model_dump(mode="json")})
+        computed = radiomic.values.loc[:, radiomic.values.notna().any()]
+        tables = {"radiomic": FeatureTable(computed, {}, radiomic.provenance)}
+        if self.study.deep is not None:
+            tables["deep"] = self._deep_table(cases, ALL)
+        return tables
 
     def _digests(self, places: Mapping[str, Path]) -> dict[str, str]:
         """Return digests of files; a DICOM folder's is that of all its files."""
@@ -378,6 +464,14 @@ class Casework:
             self.folder.fail(name, stage, key, message)
         else:
             self.folder.log("failed", item=case.case_id, stage=stage, error=message)
+
+
+def _network_of(fold: str) -> str:
+    return f"models/segmentation/{safe_name(fold)}.onnx"
+
+
+def _deep_of(fold: str, case: str) -> str:
+    return f"features/deep/{safe_name(fold)}/{safe_name(case)}.json"
 
 
 def _features_of(case: Case) -> str:

@@ -7,8 +7,8 @@ outer fold, then compare) -> export (bundle) -> report
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -127,8 +127,13 @@ def check_study(study: Study) -> Prepared | Inputs:
     return inputs if study.regions else make_design(study, inputs)
 
 
-def make_design(study: Study, inputs: Inputs) -> Prepared:
+def make_design(study: Study, inputs: Inputs, deep: Mapping[str, FeatureTable] | None = None) -> Prepared:
     """Join cohort and tables, and split them into folds.
+
+    Args:
+        study: what the columns mean.
+        inputs: cohort, tables and folds.
+        deep: fold -> deep features by that fold's encoder.
 
     Raises:
         InputError: mismatches between cohort and tables, or folds that cannot be trained.
@@ -139,6 +144,8 @@ def make_design(study: Study, inputs: Inputs) -> Prepared:
         design = join(inputs.cohort, inputs.tables, allowed)
     except InputError as error:
         raise InputError(_once([*inputs.warnings, *error.problems])) from error
+    by_fold = {fold: join(inputs.cohort, {"deep": table}).blocks["deep"] for fold, table in (deep or {}).items()}
+    design = replace(design, by_fold={"deep": by_fold} if by_fold else {})
     patients = design.units[config.patient]
     tests = [(part.name, patients.isin(list(part.test)).to_numpy()) for part in inputs.folds]
     folds = [Fold(name, np.flatnonzero(~test), np.flatnonzero(test)) for name, test in tests]
@@ -243,7 +250,7 @@ class _Stages:
         if missing or run.finished(name, key) is None:
             inputs = inputs or read_inputs(study)
             inputs = Inputs(inputs.cohort, {**inputs.tables, **made.tables()}, inputs.warnings, inputs.folds)
-            prepared = make_design(study, inputs)
+            prepared = make_design(study, inputs, made.deep())
             run.produce(name, "prepare", key, lambda path: _write_prepared(path, prepared))
         else:
             run.reused.append(name)
@@ -477,8 +484,12 @@ def _write_prepared(path: Path, prepared: Prepared) -> None:
     design.units.to_parquet(path / "units.parquet")
     for block, values in design.blocks.items():
         FeatureTable(values.rename_axis("unit")).to_parquet(path / f"{block}.parquet")
+    for block, frames in design.by_fold.items():
+        for fold, values in frames.items():
+            FeatureTable(values.rename_axis("unit")).to_parquet(path / f"{block}@{safe_name(fold)}.parquet")
     facts = {
         "blocks": list(design.blocks),
+        "by_fold": list(design.by_fold),
         "families": prepared.families,
         "folds": [
             {"name": fold.name, "train": positions_of(fold.train), "test": positions_of(fold.test)}
@@ -498,7 +509,16 @@ def _read_prepared(path: Path) -> Prepared:
     folds = tuple(
         Fold(fold["name"], np.array(fold["train"], int), np.array(fold["test"], int)) for fold in facts["folds"]
     )
-    design = Design(pd.read_parquet(path / "units.parquet"), blocks)
+    by_fold = {
+        block: {
+            fold.name: FeatureTable.from_parquet(path / f"{block}@{safe_name(fold.name)}.parquet").values.reset_index(
+                drop=True
+            )
+            for fold in folds
+        }
+        for block in facts["by_fold"]
+    }
+    design = Design(pd.read_parquet(path / "units.parquet"), blocks, (), by_fold)
     return Prepared(design, folds, tuple(facts["families"]), tuple(Problem(**fact) for fact in facts["warnings"]))
 
 

@@ -15,7 +15,7 @@ from radfuse.errors import InputError
 from radfuse.features import FeatureSource
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.radiomics.config import RadiomicsConfig, RegionConfig
-from radfuse.seg.config import Segmentation, UnetSegmentation
+from radfuse.seg.config import DeepConfig, Segmentation, UnetSegmentation
 
 
 def _table_or_source(value: Any) -> Any:
@@ -41,6 +41,8 @@ class Study(Section):
     regions: tuple[RegionConfig, ...] = ()
     """Regions of interest; naming some makes the radiomic block from images."""
     radiomics: RadiomicsConfig = RadiomicsConfig()
+    deep: DeepConfig | None = None
+    """Naming it, even empty, makes the deep block from the segmentation network."""
     resample_masks: bool = False
     """Bring masks onto the grid of each image by nearest neighbour; False makes another grid an error of its case."""
     fusion: FusionConfig = FusionConfig()
@@ -74,6 +76,22 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
+    def _deep_has_a_network(self) -> Study:
+        if self.deep is None:
+            return self
+        if not isinstance(self.segmentation, UnetSegmentation) or not self.regions:
+            raise ValueError("deep needs segmentation: {backend: unet, ...} and regions")
+        if "deep" in self.features:
+            raise ValueError("deep features come from the network; remove features.deep, or deep")
+        unknown = set(self.deep.regions) - {region.name for region in self.regions}
+        if unknown:
+            raise ValueError(f"deep.regions names {min(unknown)!r}, which is not among regions")
+        outside = set(self.deep.mirrored) - set(self.cohort.unit)
+        if outside:
+            raise ValueError(f"deep.mirrored names the column {min(outside)!r}, which is not in cohort.unit")
+        return self
+
+    @model_validator(mode="after")
     def _families_have_blocks(self) -> Study:
         for family in self.fusion.families:
             lacking = set(blocks_of(family)) - self.blocks
@@ -85,7 +103,11 @@ class Study(Section):
     @property
     def blocks(self) -> set[str]:
         """Names of the blocks the study has."""
-        made = [("clinical", bool(self.cohort.clinical)), ("radiomic", bool(self.regions))]
+        made = [
+            ("clinical", bool(self.cohort.clinical)),
+            ("radiomic", bool(self.regions)),
+            ("deep", self.deep is not None),
+        ]
         return {*self.features, *(name for name, here in made if here)}
 
     def to_yaml(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -21,12 +21,19 @@ class Design:
     Attributes:
         units: a row per unit, default index: unit columns, patient, outcome (where labelled), site and split columns.
         blocks: block name -> float64 frame, the same rows; no name stands in two blocks.
+        by_fold: block name -> fold -> frame of the same shape, for blocks that are another in each outer fold (deep
+            features come from the fold's own encoder); `blocks` holds the one of all units.
         warnings: mismatches that did not stop the join.
     """
 
     units: pd.DataFrame
     blocks: Mapping[str, pd.DataFrame]
     warnings: tuple[Problem, ...] = ()
+    by_fold: Mapping[str, Mapping[str, pd.DataFrame]] = field(default_factory=dict)
+
+    def blocks_of(self, fold: str) -> dict[str, pd.DataFrame]:
+        """Return the blocks of one outer fold."""
+        return {name: self.by_fold.get(name, {}).get(fold, values) for name, values in self.blocks.items()}
 
 
 def join(cohort: Cohort, tables: Mapping[str, FeatureTable], allow_missing: frozenset[str] = frozenset()) -> Design:

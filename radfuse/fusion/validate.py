@@ -35,11 +35,11 @@ def fit_fold(
     Raises:
         CaseError: the training units do not allow a fit.
     """
-    x, positions, names = stack(design.blocks, blocks_of(family))
     y = design.units[outcome].to_numpy().astype(int)
     patients = design.units[patient].to_numpy()
     train = np.arange(len(y)) if fold is None else fold.train
     name = ALL if fold is None else fold.name
+    x, positions, names = stack(design.blocks_of(name), blocks_of(family))
     try:
         fit = fit_family(x[train], y[train], patients[train], positions, names, config, seed)
     except ValueError as error:

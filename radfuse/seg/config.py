@@ -55,4 +55,13 @@ class UnetSegmentation(_Labelled):
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
+class DeepConfig(Section):
+    """Encoder features of the segmentation network, pooled over anatomical cells of each region."""
+
+    regions: tuple[str, ...] = ()
+    """Which regions; empty: all."""
+    mirrored: dict[str, str] = {}
+    """Column of the unit -> value that is read as the mirror image of the others, for example {side: left}."""
+
+
 Segmentation = Annotated[ManualSegmentation | UnetSegmentation, Field(discriminator="backend")]
