@@ -24,8 +24,10 @@ from radfuse.features import FeatureSource, FeatureTable, at_visit, read_feature
 from radfuse.fusion.compare import compare, measure
 from radfuse.fusion.config import blocks_of
 from radfuse.fusion.join import Design, join
-from radfuse.results import Comparison, FittedFamily, Performance, StudyResults
-from radfuse.runs import read_json
+from radfuse.imaging import NETWORK, ImageRecipe, features_from_images
+from radfuse.results import Comparison, Failure, FittedFamily, Performance, StudyResults
+from radfuse.runs import Progress, read_json
+from radfuse.seg.config import UnetSegmentation
 from radfuse.statistics import to_logit
 from radfuse.tables import ROW, Table, read_table
 
@@ -36,6 +38,7 @@ PARITY = 1e-5
 """Largest difference in probability between an ONNX file and its pipeline."""
 _SUMS = "SHA256SUMS"
 _SCHEMA = "bundle.json"
+_PARAMS = "pyradiomics.yaml"
 _MANY = 8
 
 
@@ -83,6 +86,8 @@ class BundleSchema(Section):
     trained_on: Mapping[str, int]
     families: Mapping[str, BundleFamily]
     versions: Mapping[str, str]
+    imaging: ImageRecipe | None = None
+    """How images became features; None where features came as tables."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +106,13 @@ class Prediction:
         units: a row per unit: unit columns, patient, outcome where labelled.
         probabilities: same rows, a column per family, in [0, 1].
         warnings: what the reader of these numbers should know.
+        failures: cases that could not be predicted, and why.
     """
 
     units: pd.DataFrame
     probabilities: pd.DataFrame
     warnings: tuple[Problem, ...]
+    failures: tuple[Failure, ...] = ()
 
 
 class Recalibration(Section):
@@ -125,7 +132,14 @@ class Evaluation(Section):
     recalibration: Mapping[str, Recalibration] = {}
 
 
-def write_bundle(path: Path, study: Study, design: Design, fitted: Mapping[str, Path], results: StudyResults) -> None:
+def write_bundle(
+    path: Path,
+    study: Study,
+    design: Design,
+    fitted: Mapping[str, Path],
+    results: StudyResults,
+    network: Path | None = None,
+) -> None:
     """Assemble a bundle.
 
     Args:
@@ -134,6 +148,7 @@ def write_bundle(path: Path, study: Study, design: Design, fitted: Mapping[str, 
         design: what the models were fitted on.
         fitted: family -> folder of its model.onnx, fitted.json and parity.json.
         results: the nested performance to quote.
+        network: the segmentation network trained on all manual masks, where there is one.
     """
     measured = {performance.family: performance for performance in results.performance}
     families = {}
@@ -150,6 +165,10 @@ def write_bundle(path: Path, study: Study, design: Design, fitted: Mapping[str, 
         )
     config = study.cohort
     assert config.outcome is not None
+    if network is not None:
+        (path / NETWORK).write_bytes(network.read_bytes())
+    if study.regions and study.radiomics.params is not None:
+        (path / _PARAMS).write_bytes(study.radiomics.params.read_bytes())
     schema = BundleSchema(
         study=study.name,
         title=study.title or study.name,
@@ -166,6 +185,7 @@ def write_bundle(path: Path, study: Study, design: Design, fitted: Mapping[str, 
         },
         families=families,
         versions=versions(),
+        imaging=_recipe(study),
     )
     (path / _SCHEMA).write_text(schema.model_dump_json(indent=1), encoding="utf-8")
     (path / "MODEL_CARD.md").write_text(_model_card(schema), encoding="utf-8")
@@ -220,6 +240,8 @@ def predict(
     families: Sequence[str] = (),
     *,
     labelled: bool = False,
+    labels_out: Path | None = None,
+    progress: Progress = lambda *_: None,
 ) -> Prediction:
     """Predict new units.
 
@@ -229,6 +251,8 @@ def predict(
         features: block -> table, where features lie elsewhere.
         families: which to predict; empty: all whose columns are there.
         labelled: read the outcome too.
+        labels_out: folder for the segmentations of cases that are read from images.
+        progress: told of every image.
 
     Raises:
         InputError: a changed bundle, a column that is missing or unusable; nothing was computed.
@@ -247,7 +271,7 @@ def predict(
         if block not in known:
             raise InputError(f"the bundle has no block {block!r}{nearest(block, known)}")
     chosen, warnings = _possible(schema, families, cells, sources)
-    design = _new_design(schema, chosen, cells, sources, labelled)
+    design, failures = _new_design(bundle, chosen, cells, sources, labelled, labels_out, progress)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     probabilities = {}
@@ -260,7 +284,7 @@ def predict(
         )
         probabilities[family] = session.run(["probability"], {"features": values})[0]
     frame = pd.DataFrame(probabilities, index=design.units.index)
-    return Prediction(design.units, frame, tuple(dict.fromkeys([*design.warnings, *warnings])))
+    return Prediction(design.units, frame, tuple(dict.fromkeys([*design.warnings, *warnings])), failures)
 
 
 def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:
@@ -347,6 +371,24 @@ def versions() -> dict[str, str]:
     return found
 
 
+def _recipe(study: Study) -> ImageRecipe | None:
+    if not study.regions or study.segmentation is None:
+        return None
+    trained = isinstance(study.segmentation, UnetSegmentation)
+    first = next(iter(study.cohort.images))
+    return ImageRecipe(
+        images=study.cohort.images,
+        mask=None if trained else study.cohort.mask,
+        sequence=getattr(study.segmentation, "sequence", None) or first if trained else None,
+        labels=study.segmentation.labels,
+        regions=study.regions,
+        radiomics=study.radiomics.model_copy(update={"params": None}),
+        params=_PARAMS if study.radiomics.params is not None else None,
+        deep=study.deep,
+        resample_masks=study.resample_masks,
+    )
+
+
 def _inputs(design: Design, final: FittedFamily) -> tuple[BundleInput, ...]:
     used = {term.name for term in final.model.terms}
     inputs: list[BundleInput] = []
@@ -380,6 +422,8 @@ def _possible(
     for family in families or schema.families:
         for item in schema.families[family].inputs:
             source = sources.get(item.block, cells)
+            if item.block in _image_blocks(schema, cells, sources):
+                continue
             available = _available(source, schema.visit, cells)
             name = encoded.get(item.name, item.name)
             if item.used and name not in available:
@@ -406,6 +450,14 @@ def _possible(
     return chosen, skipped
 
 
+def _image_blocks(schema: BundleSchema, cells: Table, sources: Mapping[str, Table]) -> tuple[str, ...]:
+    """Return the blocks that will be made from images: those of the recipe whose tables are not given."""
+    recipe = schema.imaging
+    if recipe is None or not all(column in cells.cells for column in recipe.images.values()):
+        return ()
+    return tuple(block for block in recipe.blocks if block not in sources)
+
+
 def _available(source: Table, visit: str, cells: Table) -> set[str]:
     names = {str(name) for name in source.cells.columns}
     table = source if visit in source.cells else cells
@@ -414,10 +466,19 @@ def _available(source: Table, visit: str, cells: Table) -> set[str]:
 
 
 def _new_design(
-    schema: BundleSchema, chosen: list[str], cells: Table, sources: Mapping[str, Table], labelled: bool
-) -> Design:
+    bundle: Bundle,
+    chosen: list[str],
+    cells: Table,
+    sources: Mapping[str, Table],
+    labelled: bool,
+    labels_out: Path | None,
+    progress: Progress,
+) -> tuple[Design, tuple[Failure, ...]]:
+    schema = bundle.schema
     needed = {(item.block, item.name) for family in chosen for item in schema.families[family].inputs if item.used}
     with_clinical = any(block == "clinical" for block, _ in needed)
+    blocks = {block for block, _ in needed} - {"clinical"}
+    from_images = blocks & set(_image_blocks(schema, cells, sources))
     config = CohortConfig(
         table=cells.path,
         case=schema.case,
@@ -426,11 +487,19 @@ def _new_design(
         visit=schema.visit,
         clinical=schema.clinical if with_clinical else (),
         outcome=schema.outcome if labelled else None,
+        images=schema.imaging.images if schema.imaging and from_images else {},
+        mask=schema.imaging.mask if schema.imaging and from_images else None,
     )
     cohort = read_cohort(config=config, table=_with_ids(cells, schema, labelled), labelled=labelled, new=True)
     tables: dict[str, FeatureTable] = {}
     warnings: list[Problem] = []
-    for block in {block for block, _ in needed} - {"clinical"}:
+    failures: tuple[Failure, ...] = ()
+    if from_images and schema.imaging is not None:
+        found_features = features_from_images(schema.imaging, cohort, bundle.path, labels_out, progress)
+        failures = found_features.failures
+        cohort = cohort.without({failure.item for failure in failures})
+        tables |= {block: table for block, table in found_features.tables.items() if block in from_images}
+    for block in blocks - from_images:
         source = sources.get(block, cells)
         if block not in sources:
             source = _with_ids(cells, schema, labelled)
@@ -447,7 +516,8 @@ def _new_design(
         warnings += found
         _check_lacking(block, tables[block], cohort)
     design = join(cohort, tables)
-    return Design(design.units, design.blocks, tuple(dict.fromkeys([*cohort.warnings, *warnings, *design.warnings])))
+    found_warnings = tuple(dict.fromkeys([*cohort.warnings, *warnings, *design.warnings]))
+    return Design(design.units, design.blocks, found_warnings), failures
 
 
 def _with_ids(cells: Table, schema: BundleSchema, labelled: bool) -> Table:

@@ -20,6 +20,7 @@ from radfuse.cohort import Case, Cohort
 from radfuse.config import Section
 from radfuse.errors import CaseError, InputError, Problem
 from radfuse.features import FeatureTable
+from radfuse.imaging import is_mirrored
 from radfuse.results import Failure
 from radfuse.runs import Progress, RunFolder, content_key, read_json, safe_name
 from radfuse.seg.config import UnetSegmentation
@@ -250,7 +251,7 @@ class Casework:
         self, fold: str, number: int, count: int, cases: list[Case], plan: SegPlan, config: UnetSegmentation
     ) -> str:
         """Return the name of a fold's exported network, training it if needed."""
-        name = _network_of(fold)
+        name = network_of(fold)
         folders = [f"work/cases/{safe_name(case.case_id)}" for case in cases]
         digests = [(record.digest if (record := self.folder.record(item)) else None) for item in folders]
         settings = {"config": config.model_dump(mode="json", exclude={"device", "overlap", "largest_component"})}
@@ -386,7 +387,7 @@ class Casework:
         }
         keys: dict[str, str] = {}
         for number, fold in enumerate(names):
-            network = run.record(_network_of(fold))
+            network = run.record(network_of(fold))
             assert network is not None
             opened: list[OnnxSegmenter] = []
             for done, case in enumerate(cases):
@@ -416,12 +417,12 @@ class Casework:
         assert isinstance(config, UnetSegmentation)
         assert deep is not None
         if not opened:
-            opened.append(OnnxSegmenter(self.folder.path / _network_of(fold)))
+            opened.append(OnnxSegmenter(self.folder.path / network_of(fold)))
         labels = read_labels(mask, config.names)
         wanted = [region for region in study.regions if not deep.regions or region.name in deep.regions]
         regions = make_regions(labels, wanted, config.labels, study.radiomics.min_voxels, case.case_id)
         unit = dict(zip(study.cohort.unit_columns, case.unit, strict=True))
-        mirrored = any(unit[column] == value for column, value in deep.mirrored.items())
+        mirrored = is_mirrored(deep, unit)
         volume = read_volume(self._image(case, config))
         found = deep_features(volume, {region.name: region.mask for region in regions}, opened[0], mirrored=mirrored)
         sequence = config.sequence or next(iter(study.cohort.images))
@@ -466,7 +467,8 @@ class Casework:
             self.folder.log("failed", item=case.case_id, stage=stage, error=message)
 
 
-def _network_of(fold: str) -> str:
+def network_of(fold: str) -> str:
+    """Return the name of a fold's network in the run folder."""
     return f"models/segmentation/{safe_name(fold)}.onnx"
 
 

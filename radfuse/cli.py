@@ -117,14 +117,21 @@ def predict(
     from radfuse.runs import write_atomically
 
     opened = load_bundle(bundle)
-    prediction = predict_units(opened, table, _pairs(features), family or ())
+    with _progress() as progress, _writing(out_):
+        prediction = predict_units(
+            opened, table, _pairs(features), family or (), labels_out=out_ / "labels", progress=progress
+        )
     _show_problems(prediction.warnings)
+    for failure in prediction.failures:
+        err.print(f"[red]failed[/red] {escape(failure.item)}: {escape(failure.error)}", soft_wrap=True)
     with _writing(out_):
         out_.mkdir(parents=True, exist_ok=True)
         content = prediction_table(opened, prediction).to_csv(index=False)
         write_atomically(out_ / "predictions.csv", content.encode())
     names = ", ".join(map(str, prediction.probabilities))
     out.print(f"{len(prediction.units)} units, families: {names} -> {escape(str(out_ / 'predictions.csv'))}")
+    if prediction.failures:
+        raise typer.Exit(SOME_FAILED)
 
 
 @app.command()

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse import bundle
-from radfuse.casework import Casework, FoldPatients, Inputs, Made
+from radfuse.casework import ALL, Casework, FoldPatients, Inputs, Made, network_of
 from radfuse.cohort import Cohort, read_cohort
 from radfuse.errors import CaseError, InputError, Problem, RadfuseError
 from radfuse.features import FeatureTable, read_features
@@ -26,6 +26,7 @@ from radfuse.fusion.config import blocks_of, default_families
 from radfuse.fusion.join import Design, join
 from radfuse.results import Failure, FittedFamily, StudyResults
 from radfuse.runs import Progress, RunFolder, content_key, read_json, safe_name
+from radfuse.seg.config import UnetSegmentation
 from radfuse.splits import Fold, make_folds, positions_of
 from radfuse.study import Study, load_study
 
@@ -392,7 +393,9 @@ class _Stages:
         def write(path: Path) -> None:
             path.mkdir()
             fitted = {family: run.path / "models" / family / "all" for family in exported}
-            bundle.write_bundle(path, study, prepared.design, fitted, results)
+            trained = run.path / network_of(ALL)
+            network = trained if isinstance(study.segmentation, UnetSegmentation) else None
+            bundle.write_bundle(path, study, prepared.design, fitted, results, network)
 
         run.produce("bundle", "bundle", key, write)
         return key
@@ -400,7 +403,15 @@ class _Stages:
     def _identity(self) -> dict[str, Any]:
         study = self.study
         config = study.cohort.model_dump(mode="json", exclude={"table", "exclude", "split"})
-        return {"name": study.name, "title": study.title, "cohort": config}
+        names = {"segmentation", "regions", "radiomics", "deep", "resample_masks"}
+        network = self.folder.record(network_of(ALL))
+        return {
+            "name": study.name,
+            "title": study.title,
+            "cohort": config,
+            "imaging": study.model_dump(mode="json", include=names),
+            "network": network.digest if network else None,
+        }
 
     def _write_final(self, prepared: Prepared, family: str, path: Path) -> None:
         from radfuse.fusion.export import largest_difference, to_onnx

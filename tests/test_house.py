@@ -13,7 +13,7 @@ import radfuse as rf
 
 PACKAGE = Path(rf.__file__).parent
 WINGS = {"seg", "radiomics", "fusion", "report"}
-COMPOSERS = {"study", "pipeline", "casework", "bundle", "cli"}
+COMPOSERS = {"study", "pipeline", "casework", "imaging", "bundle", "cli"}
 HEAVY = {"torch", "lightning", "monai", "nnunetv2", "sklearn", "matplotlib"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
