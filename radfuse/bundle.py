@@ -28,7 +28,7 @@ from radfuse.imaging import NETWORK, ImageRecipe, features_from_images
 from radfuse.results import Comparison, Failure, FittedFamily, Performance, StudyResults
 from radfuse.runs import Progress, read_json
 from radfuse.seg.config import UnetSegmentation
-from radfuse.statistics import to_logit
+from radfuse.statistics import expit, to_logit
 from radfuse.tables import ROW, Table, read_table
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _SUMS = "SHA256SUMS"
 _SCHEMA = "bundle.json"
 _PARAMS = "pyradiomics.yaml"
 _MANY = 8
+_LONGEST_NAME = 255
 
 
 class BundleInput(Section):
@@ -207,12 +208,12 @@ def load_bundle(path: str | Path) -> Bundle:
         raise InputError(f"{path} is no bundle: it has no {_SUMS}{hint}")
     problems = []
     listed = set()
-    for line in (path / _SUMS).read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in (path / _SUMS).read_text(encoding="utf-8", errors="replace").rstrip("\n").split("\n"):
         digest, _, name = line.partition("  ")
         listed.add(name)
         if not name or Path(name).name != name:
             problems.append(Problem(_SUMS, f"the line {line[:80]!r} is damaged"))
-        elif not (path / name).is_file():
+        elif len(name) > _LONGEST_NAME or not (path / name).is_file():
             problems.append(Problem(name, "the file is missing from the bundle"))
         elif _sha256(path / name) != digest:
             problems.append(Problem(name, "the file is not the one that was exported (its SHA-256 differs)"))
@@ -357,7 +358,7 @@ def recalibrated(probability: np.ndarray, by: Recalibration) -> np.ndarray:
     """Return probabilities after recalibration; unchanged where it could not be computed."""
     if by.intercept is None or by.slope is None:
         return probability
-    return 1 / (1 + np.exp(-(by.intercept + by.slope * to_logit(probability))))
+    return expit(by.intercept + by.slope * to_logit(probability))
 
 
 def versions() -> dict[str, str]:
@@ -476,7 +477,6 @@ def _new_design(
 ) -> tuple[Design, tuple[Failure, ...]]:
     schema = bundle.schema
     needed = {(item.block, item.name) for family in chosen for item in schema.families[family].inputs if item.used}
-    with_clinical = any(block == "clinical" for block, _ in needed)
     blocks = {block for block, _ in needed} - {"clinical"}
     from_images = blocks & set(_image_blocks(schema, cells, sources))
     config = CohortConfig(
@@ -485,7 +485,7 @@ def _new_design(
         patient=schema.patient,
         unit=schema.unit,
         visit=schema.visit,
-        clinical=schema.clinical if with_clinical else (),
+        clinical=tuple(item for item in schema.clinical if _is_used(item, {name for _, name in needed})),
         outcome=schema.outcome if labelled else None,
         images=schema.imaging.images if schema.imaging and from_images else {},
         mask=schema.imaging.mask if schema.imaging and from_images else None,
@@ -515,9 +515,15 @@ def _new_design(
         )
         warnings += found
         _check_lacking(block, tables[block], cohort)
-    design = join(cohort, tables)
+    design = join(cohort, tables, layout={name for _, name in needed})
     found_warnings = tuple(dict.fromkeys([*cohort.warnings, *warnings, *design.warnings]))
     return Design(design.units, design.blocks, found_warnings), failures
+
+
+def _is_used(item: str | Categories, needed: set[str]) -> bool:
+    """Return whether a clinical column, at any visit, is among the columns needed."""
+    names = [item] if isinstance(item, str) else [f"{item.column}={level}" for level in item.levels]
+    return any(name == known or known.startswith(f"{name}@") for name in names for known in needed)
 
 
 def _with_ids(cells: Table, schema: BundleSchema, labelled: bool) -> Table:

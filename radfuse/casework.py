@@ -21,9 +21,10 @@ from radfuse.config import Section
 from radfuse.errors import CaseError, InputError, Problem
 from radfuse.features import FeatureTable
 from radfuse.imaging import is_mirrored
-from radfuse.results import Failure
+from radfuse.results import Failure, SegmentationReport, SegmentedExample
 from radfuse.runs import Progress, RunFolder, content_key, read_json, safe_name
 from radfuse.seg.config import UnetSegmentation
+from radfuse.statistics import icc
 from radfuse.study import Study
 from radfuse.workers import each
 
@@ -150,8 +151,10 @@ class Casework:
         masks = {case.case_id: case.mask for case in cases}
         source = "manual"
         if isinstance(self.study.segmentation, UnetSegmentation):
+            drawn = [case for case in cases if case.mask is not None]
             masks = self.segment(cases, inputs.folds, self.study.segmentation)
             source = "cross_fitted"
+            self.extract(drawn, {case.case_id: case.mask for case in drawn}, "manual", _manual_features_of)
         keys = self.extract(cases, masks, source)
         if self.study.deep is not None:
             deep = self.encode([case for case in cases if case.case_id in keys], masks, inputs.folds)
@@ -336,8 +339,22 @@ class Casework:
 
     # features
 
-    def extract(self, cases: list[Case], masks: Mapping[str, Path | None], source: str) -> dict[str, str]:
-        """Compute the features of each case; returns the content key of each that succeeded."""
+    def extract(
+        self,
+        cases: list[Case],
+        masks: Mapping[str, Path | None],
+        source: str,
+        place: Callable[[Case], str] | None = None,
+    ) -> dict[str, str]:
+        """Compute the features of each case; returns the content key of each that succeeded.
+
+        Args:
+            cases: to extract.
+            masks: case -> mask.
+            source: of the masks.
+            place: case -> name of the result; that of the study's own features when None.
+        """
+        place = place or _features_of
         study, run = self.study, self.folder
         settings = {
             "regions": [region.model_dump(mode="json") for region in study.regions],
@@ -355,20 +372,67 @@ class Casework:
             mask = masks.get(case.case_id)
             digests = self._digests({**case.images, **({"mask": mask} if mask else {})})
             keys[case.case_id] = content_key("extract", _VERSIONS["extract"], settings, digests)
-            if run.finished(_features_of(case), keys[case.case_id]):
-                run.reused.append(_features_of(case))
+            if run.finished(place(case), keys[case.case_id]):
+                run.reused.append(place(case))
             else:
                 jobs.append(ExtractJob(case, mask, source, study))
         self.progress("checking images", len(left), len(left))
         for number, (job, result) in enumerate(each(extract_case, jobs), start=len(left) - len(jobs)):
             self.progress("extracting features", number, len(left))
-            name, key = _features_of(job.case), keys[job.case.case_id]
+            name, key = place(job.case), keys[job.case.case_id]
             if isinstance(result, CaseError):
                 self._drop(job.case, "extract", result.message, name, key)
             else:
                 run.produce(name, "extract", key, partial(_write_text, result.model_dump_json()))
         self.progress("extracting features", len(left), len(left))
         return {case: key for case, key in keys.items() if case not in self.dropped}
+
+    def segmentation_report(self, inputs: Inputs) -> SegmentationReport | None:
+        """Gather what the report shows of the segmentation: agreement with the manual masks, and three examples."""
+        from radfuse.volume import read_labels, read_volume
+
+        config = self.study.segmentation
+        if not isinstance(config, UnetSegmentation):
+            return None
+        rows, found = [], {}
+        for case in inputs.cohort:
+            if case.mask is None:
+                continue
+            folder = self.folder.path / f"labels/{safe_name(case.case_id)}"
+            facts = SegmentedCase.model_validate_json((folder / "segmented.json").read_bytes())
+            values = {label: np.nan if value is None else value for label, value in facts.dice.items()}
+            rows.append({"case": case.case_id, **values})
+            found[case.case_id] = (case, folder)
+        dice = pd.DataFrame(rows).set_index("case")
+        order = dice.mean(axis=1).sort_values().index
+        chosen = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
+        examples = []
+        for which, name in chosen.items():
+            case, folder = found[name]
+            assert case.mask is not None
+            examples.append(
+                SegmentedExample(
+                    which,
+                    name,
+                    read_volume(self._image(case, config)),
+                    read_labels(folder / "labels.nrrd", config.names),
+                    read_labels(case.mask, config.names),
+                    float(dice.loc[name].mean()),
+                )
+            )
+        return SegmentationReport(dice, tuple(examples), self._agreement(list(found)), len(inputs.cohort))
+
+    def _agreement(self, cases: list[str]) -> pd.Series:
+        """Return ICC(2,1) of each radiomic feature between predicted and manual masks."""
+        tables = []
+        for folder in ("cases", "manual"):
+            places = {case: self.folder.path / f"features/{folder}/{safe_name(case)}.json" for case in cases}
+            tables.append(self._gather({k: v for k, v in places.items() if v.is_file()}, {}).values)
+        predicted, manual = tables
+        both = predicted.index.intersection(manual.index)
+        names = [name for name in predicted.columns if name in manual]
+        pairs = {name: np.column_stack([predicted.loc[both, name], manual.loc[both, name]]) for name in names}
+        return pd.Series({name: icc(pair[np.isfinite(pair).all(axis=1)]) for name, pair in pairs.items()}, dtype=float)
 
     def encode(
         self, cases: list[Case], masks: Mapping[str, Path | None], folds: tuple[FoldPatients, ...]
@@ -478,6 +542,10 @@ def _deep_of(fold: str, case: str) -> str:
 
 def _features_of(case: Case) -> str:
     return f"features/cases/{safe_name(case.case_id)}.json"
+
+
+def _manual_features_of(case: Case) -> str:
+    return f"features/manual/{safe_name(case.case_id)}.json"
 
 
 def _write_text(text: str, path: Path) -> None:

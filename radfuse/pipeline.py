@@ -24,7 +24,7 @@ from radfuse.features import FeatureTable, read_features
 from radfuse.fusion.compare import compare, measure
 from radfuse.fusion.config import blocks_of, default_families
 from radfuse.fusion.join import Design, join
-from radfuse.results import Failure, FittedFamily, StudyResults
+from radfuse.results import Failure, FittedFamily, SegmentationReport, StudyResults
 from radfuse.runs import Progress, RunFolder, content_key, read_json, safe_name
 from radfuse.seg.config import UnetSegmentation
 from radfuse.splits import Fold, make_folds, positions_of
@@ -212,9 +212,9 @@ class _Stages:
     def run(self, until: Stage) -> Run:
         run, last = self.folder, STAGES.index(until)
         inputs, made = None, Made()
+        casework = Casework(self.study, run, self.progress, self.failures)
         if self.study.regions:
-            inputs = self.read()
-            inputs, made = Casework(self.study, run, self.progress, self.failures).run(inputs)
+            inputs, made = casework.run(self.read())
         if last == STAGES.index("extract"):
             warnings = inputs.warnings if inputs else ()
             return Run(run.path, None, tuple(self.failures), warnings, len(run.made), len(run.reused))
@@ -225,7 +225,8 @@ class _Stages:
         if last >= STAGES.index("export"):
             bundle_key = self.export(prepared, results, design_key, fuse_key)
         if last >= STAGES.index("report"):
-            self.report(prepared, results, bundle_key)
+            segmentation = (lambda: casework.segmentation_report(inputs)) if inputs else lambda: None
+            self.report(prepared, results, bundle_key, segmentation)
         return Run(run.path, results, tuple(self.failures), prepared.warnings, len(run.made), len(run.reused))
 
     def read(self) -> Inputs:
@@ -434,7 +435,13 @@ class _Stages:
         (path / "fitted.json").write_text(fitted.model_dump_json(indent=1))
         (path / "parity.json").write_text(json.dumps({"largest_difference": difference}))
 
-    def report(self, prepared: Prepared, results: StudyResults | None, bundle_key: str) -> None:
+    def report(
+        self,
+        prepared: Prepared,
+        results: StudyResults | None,
+        bundle_key: str,
+        segmentation: Callable[[], SegmentationReport | None],
+    ) -> None:
         """Write the report."""
         study, run = self.study, self.folder
         assert results is not None
@@ -472,6 +479,7 @@ class _Stages:
                     warnings=prepared.warnings,
                     versions=bundle.versions(),
                     seed=study.seed,
+                    segmentation=segmentation(),
                 ),
             )
 

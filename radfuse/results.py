@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+import pandas as pd
 from pydantic import BeforeValidator
 
 from radfuse.config import Section
 from radfuse.statistics import Estimate
+
+if TYPE_CHECKING:
+    from radfuse.volume import LabelMap, Volume
 
 
 def _no_nan(value: Any) -> Any:
@@ -82,10 +87,10 @@ class LinearModel(Section):
     def formula(self, name: str = "radscore") -> str:
         """Return the score as a formula in the columns' own units."""
         constant = self.intercept - sum(term.coefficient * term.mean / term.scale for term in self.terms)
-        lines = [f"{name} = {constant:.6g}"]
+        lines = [f"{name} = {constant:.12g}"]
         for term in sorted(self.terms, key=lambda term: -abs(term.coefficient)):
             raw = term.coefficient / term.scale
-            lines.append(f"    {'-' if raw < 0 else '+'} {abs(raw):.6g} * {term.name}")
+            lines.append(f"    {'-' if raw < 0 else '+'} {abs(raw):.12g} * {term.name}")
         return "\n".join(lines)
 
 
@@ -169,6 +174,35 @@ class Failure(Section):
 
     item: str
     error: str
+
+
+@dataclass(frozen=True)
+class SegmentedExample:
+    """One case to look at: the image, its predicted and its manual mask on one grid."""
+
+    which: str
+    case: str
+    image: Volume
+    predicted: LabelMap
+    manual: LabelMap
+    dice: float
+
+
+@dataclass(frozen=True)
+class SegmentationReport:
+    """How well cases were segmented by networks that never saw their patient.
+
+    Attributes:
+        dice: a row per case with a manual mask, a column per label; NaN where neither mask has it.
+        examples: the worst, the median and the best case.
+        agreement: radiomic feature -> ICC(2,1) between predicted and manual masks.
+        cases: number of all cases.
+    """
+
+    dice: pd.DataFrame
+    examples: tuple[SegmentedExample, ...]
+    agreement: pd.Series
+    cases: int
 
 
 class StudyResults(Section):

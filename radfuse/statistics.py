@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special, stats
 
 Array = NDArray[np.float64]
 _LIMIT = 30.0  # linear predictors beyond this are probabilities of 0 or 1 to double precision's use
@@ -34,7 +35,7 @@ class AucSet:
     Attributes:
         values: shape (score,).
         covariance: shape (score, score); NaN where a class has fewer than two patients.
-        smaller_class: number of units of the rarer outcome.
+        smaller_class: number of patients with the rarer outcome.
     """
 
     values: Array
@@ -102,20 +103,22 @@ def auc_covariance(outcome: ArrayLike, scores: ArrayLike, patients: ArrayLike | 
     np.add.at(event_sums, who[y], of_events - values)
     np.add.at(other_sums, who[~y], of_others - values)
     with_event, with_other = len(set(who[y])), len(set(who[~y]))
-    if min(with_event, with_other) < 2:
-        return AucSet(values, np.full((count, count), np.nan), min(n_events, n_others))
+    rarer = min(with_event, with_other)
+    if rarer < 2:
+        return AucSet(values, np.full((count, count), np.nan), rarer)
     s10 = with_event / (with_event - 1) / n_events * event_sums.T @ event_sums
     s01 = with_other / (with_other - 1) / n_others * other_sums.T @ other_sums
     cross = event_sums.T @ other_sums
     s11 = people / (people - 1) * (cross + cross.T)
     covariance = s10 / n_events + s01 / n_others + s11 / (n_events * n_others)
-    return AucSet(values, covariance, min(n_events, n_others))
+    return AucSet(values, covariance, rarer)
 
 
 def fold_averaged(parts: Sequence[AucSet]) -> AucSet:
     """Return the mean AUC over test folds; folds with one outcome only do not count.
 
-    Folds share no patient, so the covariance of the mean is the sum of theirs over the squared number of folds.
+    Folds share no patient, so the covariance of the mean is the sum of theirs over the squared number of folds. A fold
+    with one patient of a class has no covariance of its own; it is given the mean of the others'.
 
     Source:
         LeDell et al. 2015, doi:10.1214/15-EJS1035.
@@ -124,7 +127,8 @@ def fold_averaged(parts: Sequence[AucSet]) -> AucSet:
     if not used:
         return parts[0]
     values = np.mean([part.values for part in used], axis=0)
-    covariance = np.sum([part.covariance for part in used], axis=0) / len(used) ** 2
+    known = [part.covariance for part in used if not np.isnan(part.covariance).any()]
+    covariance = np.mean(known, axis=0) / len(used) if known else np.full_like(used[0].covariance, np.nan)
     return AucSet(values, covariance, sum(part.smaller_class for part in used))
 
 
@@ -137,7 +141,7 @@ def auc_interval(part: AucSet, position: int = 0, level: float = 0.95) -> Estima
         return _wilson(value, max(part.smaller_class, 1), level)
     half = _normal(level) * np.sqrt(variance) / (value * (1 - value))
     centre = np.log(value / (1 - value))
-    return Estimate(value, float(_expit(centre - half)), float(_expit(centre + half)))
+    return Estimate(value, float(expit(centre - half)), float(expit(centre + half)))
 
 
 def auc_difference(part: AucSet, first: int, second: int, level: float = 0.95) -> tuple[Estimate, float, float]:
@@ -149,12 +153,9 @@ def auc_difference(part: AucSet, first: int, second: int, level: float = 0.95) -
     if np.isnan(variance):
         return Estimate(difference, float("nan"), float("nan")), float("nan"), float("nan")
     if variance <= 1e-18:
-        same = abs(difference) < 1e-12
-        return (
-            Estimate(difference, difference, difference),
-            0.0 if same else float("nan"),
-            1.0 if same else float("nan"),
-        )
+        if abs(difference) < 1e-12:
+            return Estimate(difference, difference, difference), 0.0, 1.0
+        return Estimate(difference, float("nan"), float("nan")), float("nan"), float("nan")
     error = float(np.sqrt(variance))
     z = difference / error
     half = _normal(level) * error
@@ -201,7 +202,8 @@ def clustered_mean(values: ArrayLike, patients: ArrayLike, level: float = 0.95, 
     np.add.at(sums, who, v - mean)
     variance = float(people / (people - 1) * (sums**2).sum() / len(v) ** 2)
     if share:
-        effective = mean * (1 - mean) / variance if variance > 0 else people
+        unbiased = people / (people - 1)  # so that independent units count as many as they are
+        effective = mean * (1 - mean) * unbiased / variance if variance > 0 else people
         return _wilson(mean, min(effective, len(v)), level)
     half = float(stats.t.ppf(0.5 + level / 2, people - 1) * np.sqrt(variance))
     return Estimate(mean, mean - half, mean + half)
@@ -263,6 +265,48 @@ def to_logit(probability: ArrayLike) -> Array:
         return np.clip(np.log(p) - np.log1p(-p), -_LIMIT, _LIMIT)
 
 
+IccForm = Literal["1,1", "2,1", "3,1", "1,k", "2,k", "3,k"]
+
+
+def icc(ratings: ArrayLike, form: IccForm = "2,1") -> float:
+    """Return an intraclass correlation coefficient.
+
+    Args:
+        ratings: shape (target, judge), finite.
+        form: "2,1": single judges, random, absolute agreement; "3,1": fixed judges, consistency; "1,1": other judges
+            for each target; "k": of the judges' mean.
+
+    Returns:
+        At most 1; NaN with fewer than two targets or judges, or without any variation.
+
+    Source:
+        Shrout and Fleiss 1979, doi:10.1037/0033-2909.86.2.420.
+    """
+    x = np.asarray(ratings, dtype=float)
+    if x.ndim != 2 or not np.isfinite(x).all():
+        raise ValueError(f"ratings must be finite, shape (target, judge); found shape {x.shape}")
+    n, k = x.shape
+    if n < 2 or k < 2:
+        return float("nan")
+    targets = k * float(((x.mean(axis=1) - x.mean()) ** 2).sum())
+    judges = n * float(((x.mean(axis=0) - x.mean()) ** 2).sum())
+    total = float(((x - x.mean()) ** 2).sum())
+    between = targets / (n - 1)
+    within = (total - targets) / (n * (k - 1))
+    judge = judges / (k - 1)
+    error = max(total - targets - judges, 0.0) / ((n - 1) * (k - 1))
+    parts = {
+        "1,1": (between - within, between + (k - 1) * within),
+        "2,1": (between - error, between + (k - 1) * error + k * (judge - error) / n),
+        "3,1": (between - error, between + (k - 1) * error),
+        "1,k": (between - within, between),
+        "2,k": (between - error, between + (judge - error) / n),
+        "3,k": (between - error, between),
+    }
+    above, below = parts[form]
+    return above / below if below > 0 else float("nan")
+
+
 def youden_threshold(outcome: ArrayLike, probability: ArrayLike) -> float:
     """Return the threshold of the largest sensitivity + specificity - 1, midway between two neighbouring values.
 
@@ -282,29 +326,50 @@ def youden_threshold(outcome: ArrayLike, probability: ArrayLike) -> float:
 
 
 def _logistic(x: Array, y: NDArray[np.bool_], offset: Array, patients: ArrayLike) -> tuple[Array, Array]:
-    """Return coefficients and patient-robust standard errors by Newton's method; NaN where classes separate."""
+    """Return coefficients and patient-robust standard errors; NaN where they do not exist.
+
+    Newton's method with step halving. They do not exist where classes separate or columns depend on each other: the
+    likelihood then rises for ever, or along a line.
+    """
+    nothing = np.full(x.shape[1], np.nan)
+    spread = np.ptp(x[:, 1:], axis=0)
+    if (spread <= 1e-9 * np.maximum(np.abs(x[:, 1:]).max(axis=0, initial=1.0), 1.0)).any() or y.all() or not y.any():
+        return nothing, nothing
+    signs = np.where(y, 1.0, -1.0)
     beta = np.zeros(x.shape[1])
-    who = pd.factorize(np.asarray(patients))[0]
-    for _ in range(100):
-        p = _expit(x @ beta + offset)
-        weight = p * (1 - p)
-        information = x.T @ (x * weight[:, None])
+    value = _log_likelihood(x @ beta + offset, signs)
+    for _ in range(60):
+        p = expit(x @ beta + offset)
+        information = x.T @ (x * (p * (1 - p))[:, None])
         try:
             step = np.linalg.solve(information, x.T @ (y - p))
         except np.linalg.LinAlgError:
-            return np.full(len(beta), np.nan), np.full(len(beta), np.nan)
-        length = float(np.abs(step).max())
-        beta = beta + step * min(1.0, 5.0 / max(length, 1e-12))
-        if length < 1e-10:
+            return nothing, nothing
+        step *= min(1.0, 10.0 / max(float(np.abs(step).max()), 1e-300))
+        for _ in range(40):
+            trial = _log_likelihood(x @ (beta + step) + offset, signs)
+            if trial >= value - 1e-12 * abs(value):
+                break
+            step = step / 2
+        beta, value = beta + step, trial
+        if np.abs(step).max() <= 1e-9 * max(1.0, float(np.abs(beta).max())):
             break
-    if np.abs(beta).max() > 1e3 or not np.isfinite(beta).all():
-        return np.full(len(beta), np.nan), np.full(len(beta), np.nan)
+    else:
+        return nothing, nothing
+    residual = y - expit(x @ beta + offset)
+    if np.abs(residual).max() < 1e-6:
+        return nothing, nothing
+    who = pd.factorize(np.asarray(patients))[0]
     people = int(who.max()) + 1
     scores = np.zeros((people, len(beta)))
-    np.add.at(scores, who, x * (y - _expit(x @ beta + offset))[:, None])
+    np.add.at(scores, who, x * residual[:, None])
     inverse = np.linalg.pinv(information)
     robust = inverse @ (scores.T @ scores) @ inverse * people / max(people - 1, 1)
     return beta, np.sqrt(np.diag(robust))
+
+
+def _log_likelihood(linear: Array, signs: Array) -> float:
+    return float(-np.logaddexp(0.0, -signs * linear).sum())
 
 
 def _checked(outcome: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.bool_], Array]:
@@ -326,8 +391,9 @@ def _wilson(share: float, size: float, level: float) -> Estimate:
     return Estimate(share, float(max(0.0, centre - half)), float(min(1.0, centre + half)))
 
 
-def _expit(value: Array) -> Array:
-    return 1 / (1 + np.exp(-np.clip(value, -700, 700)))
+def expit(value: ArrayLike) -> Array:
+    """Return 1 / (1 + exp(-value)) without overflow."""
+    return np.asarray(special.expit(np.asarray(value, dtype=float)))
 
 
 def _normal(level: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -60,8 +61,8 @@ class LogisticConfig(Section):
     @field_validator("c")
     @classmethod
     def _positive(cls, values: tuple[float, ...]) -> tuple[float, ...]:
-        if not values or not all(value > 0 for value in values):
-            raise ValueError("c must be one or more positive numbers")
+        if not values or not all(0 < value < math.inf for value in values):
+            raise ValueError("c must be one or more positive, finite numbers")
         return tuple(sorted(values))
 
 
@@ -76,6 +77,13 @@ class FusionConfig(Section):
     """Folds inside each training set, for tuning and for the threshold."""
     threshold: Literal["youden", "half"] = "youden"
     """Where sensitivity and specificity are read: the largest Youden index on inner out-of-fold predictions, or 0.5."""
+
+    @field_validator("families")
+    @classmethod
+    def _once_each(cls, families: tuple[Family, ...]) -> tuple[Family, ...]:
+        if len(set(families)) < len(families):
+            raise ValueError("a family stands twice")
+        return families
 
     @field_validator("selection")
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -36,13 +36,20 @@ class Design:
         return {name: self.by_fold.get(name, {}).get(fold, values) for name, values in self.blocks.items()}
 
 
-def join(cohort: Cohort, tables: Mapping[str, FeatureTable], allow_missing: frozenset[str] = frozenset()) -> Design:
+def join(
+    cohort: Cohort,
+    tables: Mapping[str, FeatureTable],
+    allow_missing: frozenset[str] = frozenset(),
+    layout: Collection[str] | None = None,
+) -> Design:
     """Join feature tables to a cohort by case or by unit, and the visits of each unit side by side.
 
     Args:
         cohort: the checked cohort.
         tables: block name -> table, indexed by the case or by the unit's columns.
         allow_missing: blocks whose absent rows are left to imputation.
+        layout: names of the columns a model knows: what stands there without a visit stays one column, all else is
+            spread over visits. None decides by the data: a clinical column that no unit sees change stays one.
 
     Raises:
         InputError: all mismatches at once.
@@ -52,7 +59,8 @@ def join(cohort: Cohort, tables: Mapping[str, FeatureTable], allow_missing: froz
     blocks: dict[str, pd.DataFrame] = {}
     units = _units(cohort, cases)
     if cohort.clinical_features:
-        blocks["clinical"] = _spread(cohort, cases, cases[list(cohort.clinical_features)], units, same_stays=True)
+        clinical = cases[list(cohort.clinical_features)]
+        blocks["clinical"] = _spread(cohort, cases, clinical, units, layout, same_stays=True)
     for block, table in tables.items():
         found = _check_rows(block, table, cohort, cases, units, block in allow_missing)
         problems += found
@@ -60,7 +68,7 @@ def join(cohort: Cohort, tables: Mapping[str, FeatureTable], allow_missing: froz
             continue
         if table.ids == (cohort.config.case,):
             values = table.values.reindex(cases[cohort.config.case]).reset_index(drop=True)
-            blocks[block] = _spread(cohort, cases, values, units, same_stays=False)
+            blocks[block] = _spread(cohort, cases, values, units, layout, same_stays=False)
         else:
             blocks[block] = table.values.reindex(_keys(units, table.ids)).reset_index(drop=True)
     problems += _names_twice(blocks)
@@ -93,19 +101,27 @@ def _by_visit(cohort: Cohort, cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def _spread(
-    cohort: Cohort, cases: pd.DataFrame, values: pd.DataFrame, units: pd.DataFrame, same_stays: bool
+    cohort: Cohort,
+    cases: pd.DataFrame,
+    values: pd.DataFrame,
+    units: pd.DataFrame,
+    layout: Collection[str] | None,
+    same_stays: bool,
 ) -> pd.DataFrame:
     """Turn a row per case into a row per unit, a column per feature and visit.
 
-    `same_stays`: a column that no unit sees change between visits stays one column.
+    `same_stays`: without a layout, a column that no unit sees change between visits stays one column.
     """
     keys = list(cohort.config.unit_columns)
-    if len(units) == len(cases):
-        values.index = _keys(cases, tuple(keys))
-        return values.reindex(_keys(units, tuple(keys))).reset_index(drop=True)
-    index = _keys(cases, tuple(keys))
     groups = [cases[name] for name in keys]
-    steady = [name for name in values.columns if same_stays and (values[name].groupby(groups).nunique() <= 1).all()]
+    visits = cohort.config.visit in cases
+    if layout is not None and visits:
+        steady = [str(name) for name in values.columns if name in layout]
+    elif len(units) == len(cases):
+        steady = list(values.columns)
+    else:
+        steady = [name for name in values.columns if same_stays and (values[name].groupby(groups).nunique() <= 1).all()]
+    index = _keys(cases, tuple(keys))
     parts = []
     if steady:
         first = values[steady].groupby(groups, sort=False).first()

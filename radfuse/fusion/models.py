@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -19,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from radfuse.fusion.config import CorrelationConfig, FusionConfig, LassoConfig, MrmrConfig
 from radfuse.fusion.select import CorrelationFilter, LassoSelector, Mrmr, VaryingColumns, kept_columns
 from radfuse.results import LinearModel, Term
-from radfuse.splits import inner_folds
+from radfuse.splits import InnerSplit, inner_folds
 from radfuse.statistics import auc, youden_threshold
 
 
@@ -90,6 +92,27 @@ def fit_family(
     """
     candidates = _candidates(config)
     splits = inner_folds(patients, y, config.inner_folds, seed)
+    with warnings.catch_warnings():
+        # where no column tells anything scikit-learn's Newton solver hands over to lbfgs, and says so
+        warnings.filterwarnings("ignore", "Line search of Newton solver", ConvergenceWarning)
+        inner = _inner_predictions(x, y, positions, config, candidates, splits)
+        best = int(np.argmin([_log_loss(y, row) for row in inner]))
+        pipeline = _pipeline(positions, config, candidates[best]).fit(x, y)
+    threshold = 0.5 if config.threshold == "half" else youden_threshold(y, inner[best])
+    fold_aucs = np.array([auc(y[split.test], inner[best, split.test]) for split in splits])
+    inner_auc = float(np.nanmean(fold_aucs)) if not np.isnan(fold_aucs).all() else float("nan")
+    return Fit(pipeline, written_down(pipeline, positions, names), threshold, candidates[best], inner_auc)
+
+
+def _inner_predictions(
+    x: np.ndarray,
+    y: np.ndarray,
+    positions: Mapping[str, list[int]],
+    config: FusionConfig,
+    candidates: Sequence[Candidate],
+    splits: Sequence[InnerSplit],
+) -> np.ndarray:
+    """Return inner out-of-fold probabilities, shape (candidate, unit); what candidates share is fitted once a fold."""
     inner = np.full((len(candidates), len(y)), np.nan)
     for split in splits:
         front = _front(positions, config)
@@ -100,14 +123,7 @@ def fit_family(
             for position in group:
                 classifier = _classifier(candidates[position].c, config).fit(train[:, kept], y[split.train])
                 inner[position, split.test] = classifier.predict_proba(test[:, kept])[:, 1]
-    losses = [_log_loss(y, row) for row in inner]
-    best = int(np.argmin(losses))
-    chosen = candidates[best]
-    pipeline = _pipeline(positions, config, chosen).fit(x, y)
-    threshold = 0.5 if config.threshold == "half" else youden_threshold(y, inner[best])
-    fold_aucs = np.array([auc(y[split.test], inner[best, split.test]) for split in splits])
-    inner_auc = float(np.nanmean(fold_aucs)) if not np.isnan(fold_aucs).all() else float("nan")
-    return Fit(pipeline, written_down(pipeline, positions, names), threshold, chosen, inner_auc)
+    return inner
 
 
 def _candidates(config: FusionConfig) -> list[Candidate]:

@@ -127,6 +127,9 @@ class LassoSelector(_Selector):
         """Fit the penalised regression and keep its columns; at least the most relevant one."""
         self.n_features_in_ = x.shape[1]
         gradient = np.abs((y - y.mean()) @ x)
+        if gradient.max() <= 1e-9 * len(y):  # nothing tells the classes apart: any penalty drops all
+            self.support_ = np.arange(x.shape[1]) == 0
+            return self
         c = 1 / (self.strength * gradient.max())
         model = LogisticRegression(
             C=c, l1_ratio=1.0, solver="liblinear", intercept_scaling=10.0, tol=1e-4, max_iter=200, random_state=0

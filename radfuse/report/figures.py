@@ -31,7 +31,7 @@ _FAMILIES = {
 }
 _BLOCKS = {"clinical": "#E69F00", "radiomic": "#0072B2", "deep": "#009E73"}
 _GREY = "#6b7280"
-_STYLE: Any = {
+STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica Neue", "Helvetica", "Arial", "DejaVu Sans"],
     "font.size": 9.5,
@@ -60,7 +60,7 @@ _PIXELS_PER_INCH = 107  # the page's width over that of the widest figure
 
 def roc_overlay(predictions: pd.DataFrame, performance: Sequence[Performance]) -> str:
     """Return the ROC curves of all families, averaged over test folds, with their AUCs."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.0, 4.4), layout="constrained")
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
@@ -71,12 +71,12 @@ def roc_overlay(predictions: pd.DataFrame, performance: Sequence[Performance]) -
             axes.plot(_GRID, _mean_roc(rows), color=colour, linestyle=dash, label=label)
         _roc_axes(axes)
         axes.legend(loc="lower right", title="AUC (95% CI)", title_fontsize=8.5, alignment="left", handlelength=2.6)
-        return _svg(figure)
+        return to_svg(figure)
 
 
 def roc_panels(predictions: pd.DataFrame, performance: Sequence[Performance], seed: int) -> str:
     """Return a panel per family: the curve of each test fold, their mean, and a 95 % band from resampled patients."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, panels = _panels(len(performance))
         for axes, item in zip(panels, performance, strict=False):
             colour, _ = _FAMILIES[item.family]
@@ -91,12 +91,12 @@ def roc_panels(predictions: pd.DataFrame, performance: Sequence[Performance], se
             axes.set_title(item.family, loc="left", fontweight="bold")
             axes.text(0.97, 0.06, f"AUC {interval(item.auc, 2)}", ha="right", transform=axes.transAxes, fontsize=8.5)
             _roc_axes(axes)
-        return _svg(figure)
+        return to_svg(figure)
 
 
 def auc_forest(performance: Sequence[Performance]) -> str:
     """Return AUCs with intervals, and the AUC of each test fold as a dot."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.0, 0.9 + 0.55 * len(performance)), layout="constrained")
         axes = figure.subplots()
         axes.axvline(0.5, color="#d1d5db", linewidth=1)
@@ -130,12 +130,12 @@ def auc_forest(performance: Sequence[Performance]) -> str:
         axes.set_xlabel("AUC, 95% CI (small dots: test folds)" if len(performance[0].fold_aucs) > 1 else "AUC, 95% CI")
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        return _svg(figure)
+        return to_svg(figure)
 
 
 def calibration_panels(predictions: pd.DataFrame, performance: Sequence[Performance], bins: int = 8) -> str:
     """Return a panel per family: observed share of events against predicted in groups of equal size, and the fit."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, panels = _panels(len(performance), extra=0.35)
         for axes, item in zip(panels, performance, strict=False):
             colour, _ = _FAMILIES[item.family]
@@ -173,14 +173,14 @@ def calibration_panels(predictions: pd.DataFrame, performance: Sequence[Performa
             axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
             axes.set_xlabel("predicted probability")
             axes.set_ylabel("observed share")
-        return _svg(figure)
+        return to_svg(figure)
 
 
 def coefficient_plot(features: Sequence[ChosenFeature], folds: int, most: int = 20) -> tuple[str, int]:
     """Return coefficients per standard deviation beside how many folds chose each column, and how many are shown."""
     kept = sum(item.coefficient is not None for item in features)
     shown = list(features)[: max(12, min(most, kept))]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         labels = [_broken(item.name) for item in shown]
         height = 0.36 if any("\n" in label for label in labels) else 0.27
         figure = Figure(figsize=(8.6, 0.9 + height * len(shown)), layout="constrained")
@@ -211,7 +211,7 @@ def coefficient_plot(features: Sequence[ChosenFeature], folds: int, most: int = 
             for name in blocks:
                 right.plot([], [], "s", color=_BLOCKS[name], label=name)
             figure.legend(loc="outside upper right", ncols=len(blocks), handletextpad=0.3)
-        return _svg(figure), len(shown)
+        return to_svg(figure), len(shown)
 
 
 def _broken(name: str, width: int = 48) -> str:
@@ -312,7 +312,7 @@ def _roc_band(rows: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def _svg(figure: Figure) -> str:
+def to_svg(figure: Figure) -> str:
     """Return an SVG element without XML header or date, that shrinks with its page and never grows past its size."""
     stream = io.StringIO()
     canvas: Any = FigureCanvasSVG(figure)

@@ -12,8 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from radfuse.errors import Problem
-from radfuse.report import figures, tables
-from radfuse.results import FittedFamily, StudyResults
+from radfuse.report import figures, slices, tables
+from radfuse.results import FittedFamily, SegmentationReport, StudyResults
 
 if TYPE_CHECKING:
     from radfuse.bundle import BundleSchema, Evaluation
@@ -41,6 +41,7 @@ class StudyReport:
         warnings: findings about the input.
         versions: of Python and packages.
         seed: of resampling.
+        segmentation: agreement of predicted with manual masks; None where nothing was segmented.
     """
 
     title: str
@@ -60,6 +61,7 @@ class StudyReport:
     warnings: Sequence[Problem]
     versions: Mapping[str, str]
     seed: int
+    segmentation: SegmentationReport | None = None
 
 
 def write_study_report(folder: Path, study: StudyReport) -> None:
@@ -84,6 +86,10 @@ def write_study_report(folder: Path, study: StudyReport) -> None:
         "calibration": tables.calibration_table(performance),
         "comparisons": tables.comparison_table(study.results.comparisons),
     }
+    if study.segmentation is not None:
+        drawn |= slices.segmentation_figures(study.segmentation)
+        made["dice"] = tables.dice_table(study.segmentation.dice)
+        made["agreement"] = tables.agreement_table(study.segmentation.agreement)
     features_csv = pd.DataFrame([item.model_dump() for features in chosen.values() for item in features])
     page = _render(
         "study.html",

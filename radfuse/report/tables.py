@@ -195,3 +195,41 @@ def chosen_features(family: str, folds: Sequence[FittedFamily], final: FittedFam
     return sorted(
         chosen, key=lambda item: (item.coefficient is None, -abs(item.coefficient or 0.0), -item.folds, item.name)
     )
+
+
+def dice_table(dice: pd.DataFrame) -> pd.DataFrame:
+    """Return the Dice coefficient of each label over cases: median, quartiles, range."""
+    rows = []
+    for label in dice.columns:
+        values = dice[label].dropna()
+        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]) if len(values) else (np.nan,) * 3
+        rows.append(
+            {
+                "label": label,
+                "cases": str(len(values)),
+                "median": number(middle),
+                "quartiles": f"{number(low)}–{number(high)}",
+                "range": f"{number(values.min())}–{number(values.max())}" if len(values) else DASH,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def agreement_table(agreement: pd.Series) -> pd.DataFrame:
+    """Return, by region and feature class, how many features agree between predicted and manual masks."""
+    known = agreement.dropna()
+    parts = pd.DataFrame({"icc": known, "name": known.index})
+    split = parts["name"].str.extract(r"^(?P<region>.*)/[^/_]*_(?P<group>[^_/]+)_[^_/]+$")
+    parts = parts.join(split)
+    rows = [
+        {
+            "region": region,
+            "class": group,
+            "features": str(len(values)),
+            "median ICC(2,1)": number(float(values.median()), 2),
+            "at least 0.75": f"{int((values >= 0.75).sum())} ({100 * (values >= 0.75).mean():.0f}%)",
+            "at least 0.9": f"{int((values >= 0.9).sum())} ({100 * (values >= 0.9).mean():.0f}%)",
+        }
+        for (region, group), values in parts.groupby(["region", "group"])["icc"]
+    ]
+    return pd.DataFrame(rows)

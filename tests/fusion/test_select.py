@@ -199,7 +199,7 @@ def test_kept_columns_follow_a_chain():
 
 
 def test_spearman_is_what_the_filter_measures():
-    """Pearson 0.84 but rank correlation 1: dropped at 0.9."""
+    """Pearson below 0.9 but rank correlation 1: dropped."""
     x = np.column_stack([np.arange(20.0), np.exp(np.arange(20.0) / 4)])
     assert stats.pearsonr(x[:, 0], x[:, 1]).statistic < 0.9
     assert CorrelationFilter(0.9).fit(standardised(x), np.repeat([0, 1], 10)).get_support().sum() == 1

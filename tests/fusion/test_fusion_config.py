@@ -1,0 +1,91 @@
+"""The fusion section of a study: what it accepts, what it refuses, and in which words."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from radfuse.config import build
+from radfuse.errors import InputError
+from radfuse.fusion.config import ALL_FAMILIES, FusionConfig, blocks_of, default_families
+
+
+def fusion(**settings: object) -> FusionConfig:
+    return build(FusionConfig, settings, "study.yaml")
+
+
+def test_the_default_is_correlation_then_mrmr_then_lasso():
+    assert [step.kind for step in FusionConfig().selection] == ["correlation", "mrmr", "lasso"]
+    assert FusionConfig().threshold == "youden"
+
+
+def test_strengths_are_sorted_from_strong_to_weak_and_c_from_strong_to_weak_too():
+    """Ties keep the first candidate, which is thus the simplest."""
+    config = fusion(selection=[{"kind": "lasso", "strengths": [0.1, 0.7, 0.3]}], classifier={"c": [1, 0.01, 0.1]})
+    assert config.selection[0].strengths == (0.7, 0.3, 0.1)
+    assert config.classifier.c == (0.01, 0.1, 1.0)
+
+
+WRONG = {
+    "an unknown key": ({"inner_fold": 3}, "inner_fold: unknown setting; did you mean 'inner_folds'?"),
+    "an unknown kind": ({"selection": [{"kind": "lass"}]}, "did you mean 'lasso'?"),
+    "a setting of another kind": ({"selection": [{"kind": "mrmr", "threshold": 0.9}]}, "selection.0.threshold"),
+    "no kind": ({"selection": [{"k": 3}]}, "needs a 'kind'"),
+    "a kind twice": ({"selection": [{"kind": "mrmr"}, {"kind": "mrmr", "k": 3}]}, "may stand once"),
+    "lasso first": ({"selection": [{"kind": "lasso"}, {"kind": "mrmr"}]}, "lasso must be the last"),
+    "no column kept": ({"selection": [{"kind": "mrmr", "k": 0}]}, "selection.0.k"),
+    "a threshold of nothing": ({"selection": [{"kind": "correlation", "threshold": 0}]}, "selection.0.threshold"),
+    "a threshold above one": ({"selection": [{"kind": "correlation", "threshold": 1.1}]}, "selection.0.threshold"),
+    "a strength of one": ({"selection": [{"kind": "lasso", "strengths": [0.5, 1]}]}, "between 0 and 1"),
+    "no strength": ({"selection": [{"kind": "lasso", "strengths": []}]}, "one or more numbers"),
+    "a strength that is no number": ({"selection": [{"kind": "lasso", "strengths": [float("nan")]}]}, "between 0 and"),
+    "no penalty": ({"classifier": {"c": []}}, "one or more positive"),
+    "a penalty of nought": ({"classifier": {"c": [0, 1]}}, "one or more positive"),
+    "an infinite c": ({"classifier": {"c": [float("inf")]}}, "classifier.c"),
+    "one inner fold": ({"inner_folds": 1}, "inner_folds"),
+    "an unknown family": ({"families": ["clinical-radiomics"]}, "did you mean 'clinical-radiomic'?"),
+    "an unknown threshold": ({"threshold": "youdn"}, "did you mean 'youden'?"),
+    "a family twice": ({"families": ["clinical", "deep", "clinical"]}, "families"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_refuses(name: str):
+    settings, message = WRONG[name]
+    with pytest.raises(InputError) as caught:
+        fusion(**settings)
+    assert message in str(caught.value)
+
+
+def test_a_configuration_survives_json():
+    config = fusion(selection=[{"kind": "mrmr", "k": 5}, {"kind": "lasso"}], families=["deep", "clinical"])
+    assert FusionConfig.model_validate_json(config.model_dump_json()) == config
+
+
+def test_blocks_of_a_family():
+    assert blocks_of("clinical-radiomic-deep") == ("clinical", "radiomic", "deep")
+    assert blocks_of("deep") == ("deep",)
+
+
+DEFAULTS = [
+    ({"clinical"}, ("clinical",)),
+    ({"clinical", "radiomic"}, ("clinical", "radiomic", "clinical-radiomic")),
+    ({"clinical", "deep"}, ("clinical", "deep", "clinical-deep")),
+    ({"radiomic", "deep"}, ("radiomic", "deep", "radiomic-deep")),
+    (
+        {"clinical", "radiomic", "deep"},
+        ("clinical", "radiomic", "deep", "clinical-radiomic", "radiomic-deep", "clinical-radiomic-deep"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("blocks", "families"), DEFAULTS)
+def test_default_families(blocks: set[str], families: tuple[str, ...]):
+    assert default_families(blocks) == families
+
+
+def test_every_combination_of_blocks_has_a_family():
+    parts = ("clinical", "radiomic", "deep")
+    combinations = {"-".join(c) for size in (1, 2, 3) for c in itertools.combinations(parts, size)}
+    assert set(ALL_FAMILIES) == combinations

@@ -1,0 +1,280 @@
+"""One family on one training set: signal is found, nothing leaks, patients stay together, the numbers are the model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radfuse.errors import CaseError
+from radfuse.fusion import models
+from radfuse.fusion.config import CorrelationConfig, FusionConfig, LassoConfig, LogisticConfig, MrmrConfig
+from radfuse.fusion.join import Design
+from radfuse.fusion.models import Fit, fit_family, stack
+from radfuse.fusion.validate import fit_fold
+from radfuse.results import LinearModel
+from radfuse.splits import Fold
+from radfuse.statistics import auc, youden_threshold
+
+QUICK = FusionConfig(
+    selection=(CorrelationConfig(), MrmrConfig(k=10), LassoConfig(strengths=(0.6, 0.3))),
+    classifier=LogisticConfig(c=(0.1, 1.0)),
+    inner_folds=3,
+)
+POSITIONS = {"clinical": [0, 1, 2], "radiomic": list(range(3, 23))}
+NAMES = [f"c{i}" for i in range(3)] + [f"r{i}" for i in range(20)]
+
+
+def knees(seed: int = 0, people: int = 120, missing: float = 0.05) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two knees a patient; columns 0 and 5 carry the outcome; column units differ by 12 orders of magnitude."""
+    generator = np.random.default_rng(seed)
+    patients = np.repeat(np.arange(people), 2)
+    z = generator.standard_normal((people, 23))[patients] * 0.6 + generator.standard_normal((2 * people, 23)) * 0.8
+    logit = 1.6 * z[:, 0] - 1.6 * z[:, 5] - 0.5
+    y = (generator.random(2 * people) < 1 / (1 + np.exp(-logit))).astype(int)
+    x = z * 10.0 ** generator.integers(-6, 7, 23) + generator.uniform(0, 5, 23)
+    x[generator.random(x.shape) < missing] = np.nan
+    return x, y, np.array([f"P{who:03d}" for who in patients])
+
+
+def fitted(config: FusionConfig = QUICK, seed: int = 0, **options) -> tuple[Fit, np.ndarray, np.ndarray]:
+    x, y, patients = knees(seed, **options)
+    return fit_family(x, y, patients, POSITIONS, NAMES, config, seed=7), x, y
+
+
+def score(model: LinearModel, x: np.ndarray) -> np.ndarray:
+    return model.score(x[:, [NAMES.index(term.name) for term in model.terms]])
+
+
+CONFIGS = {
+    "all steps": QUICK,
+    "no selection": QUICK.model_copy(update={"selection": ()}),
+    "lasso alone": QUICK.model_copy(update={"selection": (LassoConfig(strengths=(0.3,)),)}),
+    "mrmr alone": QUICK.model_copy(update={"selection": (MrmrConfig(k=4),)}),
+    "correlation after mrmr": QUICK.model_copy(update={"selection": (MrmrConfig(k=8), CorrelationConfig())}),
+    "balanced": QUICK.model_copy(update={"classifier": LogisticConfig(c=(1.0,), class_weight="balanced")}),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_planted_signal_is_found(name: str):
+    fit, _, _ = fitted(CONFIGS[name])
+    found = {term.name: term.coefficient for term in fit.model.terms}
+    assert found["c0"] > 0
+    assert found["r2"] < 0
+    assert fit.inner_auc > 0.75
+
+
+def test_new_units_are_ranked():
+    x, y, patients = knees(2, people=400)
+    train = np.arange(len(y)) < 400
+    fit = fit_family(x[train], y[train], patients[train], POSITIONS, NAMES, QUICK, seed=7)
+    assert auc(y[~train], fit.pipeline.predict_proba(x[~train])[:, 1]) > 0.8
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_numbers_are_the_pipeline(name: str):
+    fit, x, _ = fitted(CONFIGS[name])
+    np.testing.assert_allclose(score(fit.model, x), fit.pipeline.decision_function(x), rtol=1e-9, atol=1e-9)
+    empty = np.full((1, 23), np.nan)
+    np.testing.assert_allclose(score(fit.model, empty), fit.pipeline.decision_function(empty), rtol=1e-9, atol=1e-9)
+    blocks = {term.name: term.block for term in fit.model.terms}
+    assert all(block == ("clinical" if name.startswith("c") else "radiomic") for name, block in blocks.items())
+
+
+def test_medians_means_and_scales_are_those_of_the_training_set():
+    fit, x, _ = fitted()
+    for term in fit.model.terms:
+        column = x[:, NAMES.index(term.name)]
+        filled = np.where(np.isnan(column), np.nanmedian(column), column)
+        assert (term.median, term.mean, term.scale) == (
+            pytest.approx(np.nanmedian(column)),
+            pytest.approx(filled.mean()),
+            pytest.approx(filled.std()),
+        )
+
+
+def test_the_same_seed_gives_the_same_fit():
+    first, second = fitted()[0], fitted()[0]
+    assert first.model == second.model
+    assert (first.threshold, first.candidate, first.inner_auc) == (
+        second.threshold,
+        second.candidate,
+        second.inner_auc,
+    )
+
+
+def test_patients_stay_together_and_both_outcomes_train(monkeypatch: pytest.MonkeyPatch):
+    seen = []
+    real = models.inner_folds
+
+    def spy(patients, *rest):
+        splits = real(patients, *rest)
+        seen.append((patients, splits))
+        return splits
+
+    monkeypatch.setattr(models, "inner_folds", spy)
+    fitted()
+    ((patients, splits),) = seen
+    assert len(splits) == 3
+    assert sorted(np.concatenate([split.test for split in splits])) == list(range(240))
+    for split in splits:
+        assert not set(patients[split.train]) & set(patients[split.test])
+        assert set(split.train) | set(split.test) == set(range(240))
+
+
+def test_the_threshold_is_youdens_on_inner_predictions():
+    """With one candidate the inner predictions can be made again, fold by fold."""
+    config = FusionConfig(
+        selection=(MrmrConfig(k=5),), classifier=LogisticConfig(c=(0.5,)), inner_folds=4, threshold="youden"
+    )
+    x, y, patients = knees(3)
+    fit = fit_family(x, y, patients, POSITIONS, NAMES, config, seed=7)
+    inner, aucs = np.empty(len(y)), []
+    for split in models.inner_folds(patients, y, 4, 7):
+        part = fit_family(
+            x[split.train], y[split.train], patients[split.train], POSITIONS, NAMES, config, seed=0
+        ).pipeline
+        inner[split.test] = part.predict_proba(x[split.test])[:, 1]
+        aucs.append(auc(y[split.test], inner[split.test]))
+    assert fit.threshold == pytest.approx(youden_threshold(y, inner))
+    assert fit.inner_auc == pytest.approx(np.mean(aucs))
+    half = fit_family(x, y, patients, POSITIONS, NAMES, config.model_copy(update={"threshold": "half"}), seed=7)
+    assert half.threshold == 0.5
+
+
+def test_the_candidate_has_the_smallest_inner_log_loss(monkeypatch: pytest.MonkeyPatch):
+    losses = []
+    real = models._log_loss
+
+    def spy(y, row):
+        losses.append(real(y, row))
+        return losses[-1]
+
+    monkeypatch.setattr(models, "_log_loss", spy)
+    fit, _, _ = fitted()
+    tried = [(strength, c) for strength in (0.6, 0.3) for c in (0.1, 1.0)]
+    assert len(losses) == 4
+    assert (fit.candidate.strength, fit.candidate.c) == tried[int(np.argmin(losses))]
+
+
+def test_noise_is_not_rated():
+    """200 columns of noise, 80 units: selection outside the inner folds would show an AUC far above one half."""
+    found = []
+    for seed in range(3):
+        generator = np.random.default_rng(seed)
+        x, y = generator.standard_normal((80, 200)), generator.permutation(np.repeat([0, 1], 40))
+        names = [f"r{i}" for i in range(200)]
+        fit = fit_family(x, y, np.arange(80), {"radiomic": list(range(200))}, names, QUICK, seed)
+        found.append(fit.inner_auc)
+    assert 0.3 < np.mean(found) < 0.62
+
+
+def test_columns_empty_or_constant_in_training_are_dropped():
+    x, y, patients = knees()
+    x[:, 1] = np.nan
+    x[:, 4] = 3.0
+    x[:, 9] = np.where(np.arange(len(y)) < 5, np.nan, 1e7)
+    fit = fit_family(x, y, patients, POSITIONS, NAMES, QUICK.model_copy(update={"selection": ()}), seed=7)
+    assert {"c1", "r1", "r6"}.isdisjoint(term.name for term in fit.model.terms)
+    assert len(fit.model.terms) == 20
+    new = knees(5)[0]
+    np.testing.assert_allclose(score(fit.model, new), fit.pipeline.decision_function(new), rtol=1e-9, atol=1e-9)
+
+
+def test_nothing_that_varies_is_an_error():
+    x, y, patients = knees()
+    x[:, :3] = np.nan
+    with pytest.raises(ValueError, match="none of the 3 columns varies"):
+        fit_family(x, y, patients, POSITIONS, NAMES, QUICK, seed=7)
+
+
+def test_a_column_that_tells_nothing_does_not_stop_the_fit():
+    """Half of the men and half of the women have the event: exactly no gradient."""
+    sex, y = np.tile([0.0, 1, 0, 1], 15)[:, None], np.tile([0, 0, 1, 1], 15)
+    fit = fit_family(sex, y, np.arange(60), {"clinical": [0]}, ["sex"], QUICK, seed=7)
+    assert abs(fit.model.terms[0].coefficient) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("events", "message"), [(0, "0 patients with an event and 60"), (1, "1 patients with an event and 59 without")]
+)
+def test_too_few_events_is_an_error_with_counts(events: int, message: str):
+    x, _, _ = knees(people=30)
+    with pytest.raises(ValueError, match=message):
+        fit_family(x, (np.arange(60) < events).astype(int), np.arange(60), POSITIONS, NAMES, QUICK, seed=7)
+
+
+def test_both_knees_of_one_patient_are_one_patient_with_events():
+    x, _, patients = knees(people=30)
+    with pytest.raises(ValueError, match="1 patients with an event and 29 without"):
+        fit_family(x, (np.arange(60) < 2).astype(int), patients, POSITIONS, NAMES, QUICK, seed=7)
+
+
+def test_few_events_have_fewer_inner_folds():
+    x, y, patients = knees(people=40, missing=0)
+    events = np.flatnonzero(y)
+    y[:] = 0
+    y[events[[0, -1]]] = 1
+    fit = fit_family(x, y, patients, POSITIONS, NAMES, QUICK, seed=7)
+    assert 0 <= fit.inner_auc <= 1
+
+
+class TestFold:
+    @staticmethod
+    def design(seed: int = 0) -> tuple[Design, Fold]:
+        x, y, patients = knees(seed, people=60)
+        units = pd.DataFrame({"unit": [f"U{i}" for i in range(len(y))], "patient": patients, "event": y.astype(float)})
+        blocks = {name: pd.DataFrame(x[:, at], columns=[NAMES[i] for i in at]) for name, at in POSITIONS.items()}
+        return Design(units, blocks), Fold("1", np.arange(80), np.arange(80, 120))
+
+    def test_what_stands_in_the_test_rows_does_not_matter_to_the_fit(self):
+        """Leakage of any kind (imputation, scaling, selection, tuning, threshold) would move the numbers."""
+        design, fold = self.design()
+        first, _ = fit_fold(design, "clinical-radiomic", fold, "patient", "event", QUICK, 7)
+        generator = np.random.default_rng(9)
+        blocks = {name: values.copy() for name, values in design.blocks.items()}
+        for values in blocks.values():
+            values.iloc[80:] = generator.normal(1e6, 1e6, (40, values.shape[1]))
+        units = design.units.copy()
+        units.loc[80:, "event"] = 1 - units.loc[80:, "event"]
+        second, _ = fit_fold(Design(units, blocks), "clinical-radiomic", fold, "patient", "event", QUICK, 7)
+        assert second.model == first.model
+        assert (second.threshold, second.tuned, second.inner_auc) == (first.threshold, first.tuned, first.inner_auc)
+        assert second.probability != first.probability
+
+    def test_predicts_its_test_units(self):
+        design, fold = self.design()
+        found, fit = fit_fold(design, "radiomic-clinical", fold, "patient", "event", QUICK, 7)
+        x, _, names = stack(design.blocks, ("radiomic", "clinical"))
+        assert names[0] == "r0"
+        assert found.test == tuple(range(80, 120))
+        assert found.probability == pytest.approx(fit.pipeline.predict_proba(x[80:])[:, 1])
+        assert found.columns_in == 23
+        assert set(found.tuned) == {"c", "lasso_strength"}
+
+    def test_the_fit_on_all_predicts_none(self):
+        design, _ = self.design()
+        found, _ = fit_fold(design, "clinical", None, "patient", "event", CONFIGS["no selection"], 7)
+        assert (found.fold, found.test, found.probability) == ("all", (), ())
+        assert set(found.tuned) == {"c"}
+
+    def test_too_few_events_name_family_and_fold(self):
+        design, fold = self.design()
+        units = design.units.assign(event=0.0)
+        units.loc[[0, 80, 90], "event"] = 1
+        with pytest.raises(CaseError, match="clinical, fold 1: 1 patients with an event and 40 without"):
+            fit_fold(replace(design, units=units), "clinical", fold, "patient", "event", QUICK, 7)
+
+
+def test_stack_keeps_block_and_column_order():
+    blocks = {
+        "clinical": pd.DataFrame({"age": [1.0, 2]}),
+        "deep": pd.DataFrame({"d0": [3.0, 4], "d1": [5.0, np.nan]}),
+    }
+    x, positions, names = stack(blocks, ("deep", "clinical"))
+    np.testing.assert_array_equal(x, [[3, 5, 1], [4, np.nan, 2]])
+    assert positions == {"deep": [0, 1], "clinical": [2]}
+    assert names == ["d0", "d1", "age"]
