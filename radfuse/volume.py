@@ -6,6 +6,8 @@ hand over NRRD or MHA between steps, since NIfTI keeps its affine in float32.
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -316,7 +318,7 @@ def _read(path: Path) -> sitk.Image:
     elif path.suffix.lower() == ".dcm":
         raise InputError(f"{path} is one DICOM slice; give the folder of its series")
     else:
-        _check_header(path)
+        _check_whole(path, _check_header(path))
         try:
             image = sitk.ReadImage(str(path))
         except RuntimeError as error:
@@ -339,13 +341,55 @@ def _check_header(path: Path) -> sitk.ImageFileReader:
             else "copy it again"
         )
         raise InputError(f"{path} is no image that can be read ({_reason(error)}); {mend}") from error
-    stored = [reader.GetMetaData(key) for key in ("pixdim[1]", "pixdim[2]", "pixdim[3]") if reader.HasMetaDataKey(key)]
-    spacing = [float(value) for value in stored] or list(reader.GetSpacing())
+    spacing = _nifti_spacing(path) or list(reader.GetSpacing())
     if any(not value > 0 for value in spacing):
         raise InputError(
             f"{path}: the voxel spacing is {' x '.join(f'{value:g}' for value in spacing)} mm; correct the header"
         )
     return reader
+
+
+def _nifti_spacing(path: Path) -> list[float]:
+    """Return the voxel size as the header says it; ITK puts 1 in the place of 0. Empty for other formats."""
+    if not path.name.endswith((".nii", ".nii.gz")):
+        return []
+    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+    with opened as stream:
+        header = stream.read(352)
+    for size, kind, place in ((348, "f4", 76), (540, "f8", 104)):  # NIfTI-1 and NIfTI-2: pixdim
+        for order in "<>":
+            if int(np.frombuffer(header[:4], f"{order}i4")[0]) == size:
+                pixdim = np.frombuffer(header[place:], f"{order}{kind}", 4)
+                return [abs(float(value)) for value in pixdim[1:]]
+    return []
+
+
+def _check_whole(path: Path, reader: sitk.ImageFileReader) -> None:
+    """Refuse a truncated NIfTI file, of which ITK reads what is there and takes the rest as it comes."""
+    if not reader.HasMetaDataKey("vox_offset") or not reader.HasMetaDataKey("bitpix"):
+        return
+    voxels = int(np.prod(reader.GetSize(), dtype=np.int64)) * reader.GetNumberOfComponents()
+    needed = float(reader.GetMetaData("vox_offset")) + voxels * int(reader.GetMetaData("bitpix")) / 8
+    found = _unpacked_size(path) if path.suffix.lower() == ".gz" else path.stat().st_size
+    if found < needed:
+        raise InputError(f"{path} is truncated: {found} bytes of {needed:.0f}; copy it again")
+
+
+def _unpacked_size(path: Path) -> int:
+    """Return how many bytes a .gz file holds, checking its sums; 0 where it ends too early."""
+    size = 0
+    unpacker = zlib.decompressobj(wbits=31)
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            while block:
+                if unpacker.eof:
+                    unpacker = zlib.decompressobj(wbits=31)
+                try:
+                    size += len(unpacker.decompress(block))
+                except zlib.error as error:
+                    raise InputError(f"{path} is a damaged gzip file ({error}); copy it again") from error
+                block = unpacker.unused_data
+    return size if unpacker.eof else 0
 
 
 def _three_dimensional(path: Path, image: sitk.Image) -> sitk.Image:

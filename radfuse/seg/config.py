@@ -41,7 +41,7 @@ class UnetSegmentation(_Labelled):
     """Voxel size it works at; None: the median of the training images."""
     patch_voxels: PositiveInt = 150_000
     """Largest patch; smaller is faster and sees less around a voxel."""
-    channels: tuple[PositiveInt, ...] = Field(default=(16, 32, 64, 128), min_length=2, max_length=6)
+    channels: tuple[PositiveInt, ...] = Field(default=(16, 32, 64, 128), min_length=3, max_length=6)
     """Of each resolution level."""
     steps: PositiveInt = 300
     batch: PositiveInt = 2

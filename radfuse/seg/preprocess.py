@@ -12,16 +12,22 @@ from radfuse.volume import Grid, LabelMap, Volume, resample, resample_labels, wi
 
 
 def network_input(volume: Volume, plan: SegPlan) -> tuple[np.ndarray, Grid]:
-    """Return the image at the plan's spacing, clipped to its 0.5th and 99.5th percentile and standardised.
+    """Return the image at the plan's spacing, clipped and standardised by the voxels of the body.
+
+    The body is what exceeds a tenth of the 99.5th percentile: air and padding, of which images have different shares,
+    do not count.
 
     Returns:
-        float32 of shape (z, y, x), mean 0 and standard deviation 1, and its grid.
+        float32 of shape (z, y, x), mean 0 and standard deviation 1 over the body, and its grid.
     """
     grid = with_spacing(volume.grid, plan.spacing_zyx_mm)
     array = resample(volume, grid).array
-    low, high = np.percentile(array, (0.5, 99.5))
-    array = np.clip(array, low, high)
-    return ((array - array.mean()) / max(float(array.std()), 1e-6)).astype(np.float32), grid
+    body = array[array > 0.1 * np.percentile(array, 99.5)]
+    body = body if body.size > 0.01 * array.size else array.ravel()
+    low, high = np.percentile(body, (0.5, 99.5))
+    body = np.clip(body, low, high)
+    array = np.clip(array, min(low, float(array.min())), high)
+    return ((array - body.mean()) / max(float(body.std()), 1e-6)).astype(np.float32), grid
 
 
 def network_target(labels: LabelMap, grid: Grid, plan: SegPlan) -> np.ndarray:

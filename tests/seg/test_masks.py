@@ -1,0 +1,102 @@
+"""Dice, plan, preprocessing and anatomical cells, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from boxes import box, grid
+
+from radfuse.seg.config import UnetSegmentation
+from radfuse.seg.encode import CELLS, region_cells
+from radfuse.seg.metrics import dice, dice_per_label
+from radfuse.seg.plan import make_plan
+from radfuse.seg.preprocess import label_map, largest_components, network_input, network_target
+from radfuse.volume import Grid, LabelMap, Volume
+
+
+def test_dice_of_boxes_sharing_half() -> None:
+    truth = box((4, 4, 4), start=(0, 0, 0), stop=(2, 4, 4))
+    predicted = box((4, 4, 4), start=(1, 0, 0), stop=(3, 4, 4))
+    assert dice(truth, predicted) == pytest.approx(0.5)
+
+
+def test_dice_of_empty_masks_and_of_other_shapes() -> None:
+    empty = np.zeros((2, 2, 2), bool)
+    assert np.isnan(dice(empty, empty))
+    assert dice(~empty, empty) == 0
+    with pytest.raises(ValueError, match=r"found \(2, 2, 2\) and \(2, 2, 3\)"):
+        dice(empty, np.zeros((2, 2, 3), bool))
+
+
+def test_dice_by_label() -> None:
+    a = LabelMap(np.array([[[1, 1, 2, 0]]]), grid((1, 1, 4)))
+    b = LabelMap(np.array([[[1, 0, 2, 0]]]), grid((1, 1, 4)))
+    found = dice_per_label(a, b, {"one": 1, "two": 2, "three": 3})
+    assert found["one"] == pytest.approx(2 / 3)
+    assert found["two"] == 1
+    assert np.isnan(found["three"])
+
+
+def test_the_plan_takes_the_median_spacing_and_a_patch_that_fits() -> None:
+    config = UnetSegmentation(labels={"a": 1}, channels=(8, 16, 32), patch_voxels=40 * 40 * 20)
+    grids = [Grid((20, 100, 100), (3.0, 1.0, 1.0)), Grid((22, 90, 90), (3.0, 1.2, 1.2)), Grid((20, 80, 80), (5, 1, 1))]
+    plan = make_plan(config, grids)
+    assert plan.spacing_zyx_mm == (3.0, 1.0, 1.0)
+    assert all(size % 4 == 0 for size in plan.patch_zyx)
+    assert np.prod(plan.patch_zyx) <= 40 * 40 * 20
+    assert plan.patch_zyx[0] == 24  # the short axis keeps its extent
+
+
+PLAN = make_plan(UnetSegmentation(labels={"a": 3, "b": 7}, channels=(4, 8, 8)), [grid((8, 8, 8))])
+
+
+def test_standardising_does_not_depend_on_the_share_of_air() -> None:
+    generator = np.random.default_rng(0)
+    body = generator.normal(100, 10, (8, 8, 8)).astype(np.float32)
+    padded = np.zeros((8, 8, 40), np.float32)
+    padded[:, :, :8] = body
+    alone, _ = network_input(Volume(body, grid(body.shape)), PLAN)
+    with_air, _ = network_input(Volume(padded, grid(padded.shape)), PLAN)
+    assert np.allclose(alone, with_air[:, :, :8], atol=0.05)
+    assert alone.mean() == pytest.approx(0, abs=0.02)
+    assert alone.std() == pytest.approx(1, abs=0.02)
+
+
+def test_labels_become_classes_and_back() -> None:
+    array = np.zeros((8, 8, 8), np.uint8)
+    array[:4], array[6:] = 3, 7
+    labels = LabelMap(array, grid(array.shape))
+    target = network_target(labels, labels.grid, PLAN)
+    assert np.unique(target).tolist() == [0, 1, 2]
+    volume = Volume(array.astype(np.float32), labels.grid)
+    back = label_map(lambda number: (target == number).astype(np.float32), labels.grid, volume, PLAN)
+    assert np.array_equal(back.array, array)
+    assert back.names == {3: "a", 7: "b"}
+
+
+def test_the_largest_part_of_each_label_is_kept() -> None:
+    array = np.zeros((1, 1, 9), int)
+    array[0, 0] = [1, 1, 0, 1, 2, 0, 2, 2, 0]
+    assert largest_components(array)[0, 0].tolist() == [1, 1, 0, 0, 0, 0, 2, 2, 0]
+
+
+def test_cells_run_along_the_region_and_turn_with_it() -> None:
+    mask = box((6, 40, 12), (1, 2, 2), (5, 38, 10))
+    cells = region_cells(mask, grid(mask.shape))
+    rows = (cells[mask] - 1) // CELLS[1]
+    along = np.argwhere(mask)[:, 1]
+    assert rows.min() == 0
+    assert rows.max() == CELLS[0] - 1
+    assert (np.diff([along[rows == row].mean() for row in range(CELLS[0])]) > 5).all()
+    turned = Grid(mask.shape, (1.0, 1.0, 1.0), (0, 0, 0), (1, 0, 0, 0, -1, 0, 0, 0, 1))
+    assert np.array_equal(region_cells(mask[:, ::-1], turned), cells[:, ::-1])
+
+
+def test_the_other_side_is_read_as_a_mirror_image() -> None:
+    mask = box((6, 12, 40), (1, 2, 2), (5, 10, 38))
+    right = region_cells(mask, grid(mask.shape))
+    assert np.array_equal(region_cells(mask[:, :, ::-1], grid(mask.shape), mirrored=True), right[:, :, ::-1])
+
+
+def test_a_region_of_fewer_voxels_than_cells_has_none() -> None:
+    assert not region_cells(box((5, 5, 5), (0, 0, 0), (1, 1, 3)), grid((5, 5, 5))).any()

@@ -1,0 +1,118 @@
+"""A network learns boxes, resumes where it stopped, and its ONNX file says the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from boxes import box, grid
+
+pytest.importorskip("torch", reason="training needs radfuse[train]")
+import torch
+
+from radfuse.errors import InputError
+from radfuse.seg.config import UnetSegmentation
+from radfuse.seg.encode import CELLS, deep_features
+from radfuse.seg.export import export_network
+from radfuse.seg.metrics import dice
+from radfuse.seg.patches import Patches
+from radfuse.seg.plan import SegPlan, make_plan
+from radfuse.seg.predict import OnnxSegmenter
+from radfuse.seg.preprocess import network_input
+from radfuse.seg.train import train
+from radfuse.volume import Volume
+
+CONFIG = UnetSegmentation(labels={"box": 1}, channels=(8, 16, 16), steps=40, patch_voxels=4096, learning_rate=1e-2)
+SHAPE = (16, 18, 20)
+pytestmark = pytest.mark.filterwarnings("ignore")  # lightning and torch warn of their own ways
+
+
+def make_case(folder: Path, seed: int, plan: SegPlan) -> tuple[Volume, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    start = generator.integers(1, 8, 3)
+    mask = box(SHAPE, tuple(start), tuple(start + 7))
+    volume = Volume((generator.normal(100, 8, SHAPE) + 60 * mask).astype(np.float32), grid(SHAPE))
+    folder.mkdir()
+    np.save(folder / "image.npy", network_input(volume, plan)[0])
+    np.save(folder / "target.npy", mask.astype(np.uint8))
+    return volume, mask
+
+
+@pytest.fixture(scope="module")
+def plan() -> SegPlan:
+    return make_plan(CONFIG, [grid(SHAPE)])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, plan: SegPlan) -> tuple[Path, list[Path]]:
+    """An exported network and the cases it learned from."""
+    folder = tmp_path_factory.mktemp("train")
+    for seed in range(4):
+        make_case(folder / f"c{seed}", seed, plan)
+    cases = [folder / f"c{seed}" for seed in range(4)]
+    steps = []
+    network = train(cases, plan, CONFIG, folder / "work", 1, lambda done, total: steps.append((done, total)))
+    assert steps[-1] == (40, 40)
+    assert export_network(network, plan, folder / "network.onnx") < 1e-4
+    return folder / "network.onnx", cases
+
+
+def test_it_finds_a_box_it_has_not_seen(trained: tuple[Path, list[Path]], plan: SegPlan, tmp_path: Path) -> None:
+    volume, mask = make_case(tmp_path / "new", 99, plan)
+    found = OnnxSegmenter(trained[0])(volume)
+    assert found.grid == volume.grid
+    assert dice(mask, found.array == 1) > 0.8
+
+
+def test_killed_it_goes_on_and_ends_where_it_would_have(
+    trained: tuple[Path, list[Path]], plan: SegPlan, tmp_path: Path
+) -> None:
+    class KilledError(Exception):
+        pass
+
+    def kill(done: int, _: int) -> None:
+        if done == 22:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train(trained[1], plan, CONFIG, tmp_path / "work", 1, kill)
+    steps = []
+    resumed = train(trained[1], plan, CONFIG, tmp_path / "work", 1, lambda done, _: steps.append(done))
+    assert steps == list(range(21, 41))
+    whole = train(trained[1], plan, CONFIG, tmp_path / "whole", 1)
+    for one, other in zip(resumed.parameters(), whole.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-3)
+
+
+def test_patches_are_a_function_of_seed_and_number(trained: tuple[Path, list[Path]], plan: SegPlan) -> None:
+    first, second = (Patches(trained[1], plan, 8, 3, ("x",)) for _ in range(2))
+    for number in (0, 5):
+        image, target = first[number]
+        assert image.shape == target.shape == (1, *plan.patch_zyx)
+        assert torch.equal(image, second[number][0])
+        assert set(target.unique().tolist()) <= {0.0, 1.0}
+    assert not torch.equal(first[0][0], first[1][0])
+
+
+def test_deep_features_are_named_by_cell_and_tell_places_apart(
+    trained: tuple[Path, list[Path]], plan: SegPlan, tmp_path: Path
+) -> None:
+    volume, _ = make_case(tmp_path / "new", 5, plan)
+    region = box(SHAPE, (2, 2, 2), (14, 16, 18))
+    found = deep_features(volume, {"r": region}, OnnxSegmenter(trained[0]))
+    assert len(found) == CELLS[0] * CELLS[1] * 16
+    assert set(found) >= {"r/deep_0-0_000", "r/deep_4-1_015"}
+    values = np.array(list(found.values())).reshape(CELLS[0] * CELLS[1], 16)
+    assert np.isfinite(values).all()
+    assert values.std(axis=0).max() > 0.01
+
+
+def test_another_onnx_file_is_refused(tmp_path: Path) -> None:
+    from radfuse.fusion.export import to_onnx
+    from radfuse.results import LinearModel, Term
+
+    term = Term(name="a", block="deep", median=0, mean=0, scale=1, coefficient=1)
+    (tmp_path / "other.onnx").write_bytes(to_onnx(LinearModel(intercept=0, terms=(term,)), ["a"], "deep", 0.5))
+    with pytest.raises(InputError, match="holds no plan"):
+        OnnxSegmenter(tmp_path / "other.onnx")

@@ -1,0 +1,39 @@
+"""Images and masks made of boxes, checkable by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from radfuse.volume import Grid, LabelMap, Volume, write_image
+
+
+def box(shape: tuple[int, int, int], start: tuple[int, int, int], stop: tuple[int, int, int]) -> np.ndarray:
+    """Return a bool array that is True from `start` to before `stop`."""
+    mask = np.zeros(shape, dtype=bool)
+    mask[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))] = True
+    return mask
+
+
+def grid(shape: tuple[int, int, int], spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Grid:
+    """Return a grid at the origin."""
+    return Grid(shape, spacing)
+
+
+def tumour_cohort(folder: Path, cases: int, seed: int = 0, masks: bool = True) -> None:
+    """Write images of a bright box in noise, their masks, and cohort.csv; the event is a large box."""
+    generator = np.random.default_rng(seed)
+    rows = ["case_id,patient_id,t1,mask,age,event"]
+    for number in range(cases):
+        large = number % 2
+        size = 8 + 3 * large
+        start = generator.integers(4, 20 - size, 3)
+        mask = box((20, 24, 24), tuple(start), tuple(start + size))
+        array = (generator.normal(100, 10, mask.shape) + 80 * mask + 20 * generator.random()).astype(np.float32)
+        where = grid(mask.shape, (2.0, 1.5, 1.5))
+        write_image(Volume(array, where), folder / f"c{number}.nrrd")
+        write_image(LabelMap(mask.astype(np.uint8), where), folder / f"m{number}.nrrd")
+        drawn = f"m{number}.nrrd" if masks or number % 3 else ""
+        rows.append(f"c{number},p{number},c{number}.nrrd,{drawn},{50 + number},{large}")
+    (folder / "cohort.csv").write_text("\n".join(rows) + "\n")

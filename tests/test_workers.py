@@ -1,0 +1,49 @@
+"""Work on several processes: one bad job never takes the others down."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from radfuse.errors import CaseError, InputError
+from radfuse.workers import each
+
+
+def work(job: int) -> int:
+    match job:
+        case 3:
+            raise CaseError("three", "no voxel")
+        case 4:
+            raise ZeroDivisionError("division by zero")
+        case 5:
+            raise InputError("a bad file")
+        case 6:
+            os._exit(9)
+    return job * job
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_job_comes_back_with_its_result_or_its_error(workers: int) -> None:
+    found = {
+        job: result if isinstance(result, int) else str(result) for job, result in each(work, [1, 2, 3, 4, 5], workers)
+    }
+    assert found == {
+        1: 1,
+        2: 4,
+        3: "three: no voxel",
+        4: "4: ZeroDivisionError: division by zero",
+        5: "5: a bad file",
+    }
+
+
+def test_a_process_that_dies_is_one_failed_job() -> None:
+    found = dict(each(work, [1, 6, 2, 7], 2))
+    assert {job: result for job, result in found.items() if job != 6} == {1: 1, 2: 4, 7: 49}
+    assert "its process died" in str(found[6])
+
+
+def test_errors_survive_the_way_between_processes() -> None:
+    ((_, error),) = [pair for pair in each(work, [3, 2], 2) if pair[0] == 3]
+    assert isinstance(error, CaseError)
+    assert (error.item, error.message) == ("three", "no voxel")
