@@ -353,7 +353,7 @@ def _nifti_spacing(path: Path) -> list[float]:
     """Return the voxel size as the header says it; ITK puts 1 in the place of 0. Empty for other formats."""
     if not path.name.endswith((".nii", ".nii.gz")):
         return []
-    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115  closed below
     with opened as stream:
         header = stream.read(352)
     for size, kind, place in ((348, "f4", 76), (540, "f8", 104)):  # NIfTI-1 and NIfTI-2: pixdim

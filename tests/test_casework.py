@@ -1,0 +1,174 @@
+"""Studies that start from images: masks, regions, features, bundle, and cases that fail."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from boxes import grid, tumour_cohort
+
+from radfuse.bundle import predict
+from radfuse.casework import SegmentedCase
+from radfuse.errors import InputError
+from radfuse.pipeline import run_study
+from radfuse.study import load_study
+from radfuse.volume import LabelMap, read_labels, write_image
+
+pytest.importorskip("radiomics", reason="PyRadiomics is not installed")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+
+STUDY = """
+name: boxes
+cohort:
+  table: cohort.csv
+  images: {t1: t1}
+  mask: mask
+  clinical: [age]
+  outcome: {column: event}
+  split: {kind: grouped, folds: 3}
+segmentation: {backend: manual, labels: {tumour: 1}}
+regions:
+  - {kind: label, name: tumour, label: tumour}
+  - {kind: ring, name: ring, around: tumour, margin_mm: 4}
+radiomics: {classes: [shape, firstorder]}
+fusion:
+  inner_folds: 2
+  selection: [{kind: mrmr, k: 4}, {kind: lasso, strengths: [0.4]}]
+  classifier: {kind: logistic, c: [0.1]}
+"""
+UNET = [
+    "segmentation={backend: unet, labels: {tumour: 1}, steps: 40, channels: [8, 16, 16], learning_rate: 0.01, "
+    "patch_voxels: 5000}",
+    "deep={regions: [ring]}",
+]
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Twelve tumours with masks."""
+    tumour_cohort(tmp_path, 12)
+    (tmp_path / "study.yaml").write_text(STUDY)
+    return tmp_path / "study.yaml"
+
+
+def test_manual_masks_become_regions_features_models_and_predictions(study: Path) -> None:
+    run = run_study(study, study.parent / "run")
+    assert run.failures == ()
+    assert run.results is not None
+    aucs = {item.family: item.auc.value for item in run.results.performance}
+    assert aucs["radiomic"] == 1.0  # the event is the size of the box
+    features = json.loads((run.path / "features/cases/c1.json").read_text())
+    assert features["mask_source"] == "manual"
+    assert features["voxels"]["t1/tumour"] == 11**3
+    assert features["features"]["t1/tumour/original_shape_VoxelVolume"] == pytest.approx(11**3 * 4.5)
+    again = run_study(study, run.path)
+    assert again.computed == 0
+    found = predict(run.path / "bundle", study.parent / "cohort.csv")
+    assert found.failures == ()
+    assert ((found.probabilities["radiomic"] > 0.5) == (found.units["case_id"].str[1:].astype(int) % 2 == 1)).all()
+
+
+def test_a_network_per_fold_segments_who_it_never_saw(study: Path) -> None:
+    tumour_cohort(study.parent, 12, masks=False)
+    run = run_study(load_study(study, UNET), study.parent / "run")
+    assert run.failures == ()
+    assert run.results is not None
+    assert {item.family for item in run.results.performance} >= {"radiomic", "deep", "clinical-radiomic-deep"}
+    predictions = pd.read_parquet(run.path / "models/comparison/predictions.parquet")
+    fold_of = dict(zip(predictions["case_id"], predictions["fold"], strict=True))
+    dice = []
+    for case, fold in fold_of.items():
+        facts = SegmentedCase.model_validate_json((run.path / f"labels/{case}/segmented.json").read_text())
+        assert (facts.source, facts.network) == ("cross_fitted", fold)
+        dice += [value for value in facts.dice.values() if value is not None]
+        assert read_labels(run.path / f"labels/{case}/labels.nrrd").grid.same_as(grid((20, 24, 24), (2.0, 1.5, 1.5)))
+    assert np.median(dice) > 0.7
+    page = run.report.read_text()
+    assert ">Segmentation</h2>" in page
+    assert "ICC(2,1)" in page
+    assert "The worst case" in page
+    assert run_study(load_study(study, UNET), run.path).computed == 0
+
+    table = study.parent / "cohort.csv"
+    out = study.parent / "P"
+    command = [sys.executable, "-X", "importtime", "-m", "radfuse.cli", "predict", str(run.path / "bundle"), str(table)]
+    finished = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True, check=True)
+    imported = {line.split("|")[-1].strip() for line in finished.stderr.splitlines() if line.startswith("import time:")}
+    assert "onnxruntime" in imported
+    assert not imported & {"torch", "sklearn", "monai", "lightning"}
+    rows = pd.read_csv(out / "predictions.csv")
+    direct = predict(run.path / "bundle", table)
+    assert np.allclose(rows["clinical-radiomic-deep_probability"], direct.probabilities["clinical-radiomic-deep"])
+    assert len(list((out / "labels").glob("*.nii.gz"))) == 12
+
+
+def test_cases_that_fail_are_named_and_the_others_complete(study: Path) -> None:
+    folder = study.parent
+    tumour_cohort(folder, 20)
+    (folder / "c0.nrrd").write_text("not an image")
+    empty = read_labels(folder / "m1.nrrd")
+    write_image(LabelMap(np.zeros_like(empty.array), empty.grid), folder / "m1.nrrd")
+    write_image(LabelMap(empty.array[1:], grid((19, 24, 24), (2.0, 1.5, 1.5))), folder / "m2.nrrd")
+    one = np.zeros_like(empty.array)
+    one[5, 5, 5] = 1
+    write_image(LabelMap(one, empty.grid), folder / "m3.nrrd")
+    write_image(LabelMap(one * 9, empty.grid), folder / "m4.nrrd")
+    run = run_study(study, folder / "run")
+    found = {failure.item: failure.error for failure in run.failures}
+    assert set(found) == {"c0", "c1", "c2", "c3", "c4"}
+    assert "c0.nrrd is no image that can be read" in found["c0"]
+    assert "the mask is empty" in found["c1"]
+    assert "lies on another grid" in found["c2"]
+    assert "region 'tumour' has 1 voxels, needs 10" in found["c3"]
+    assert "labels 9 are not declared; declared: 1 tumour" in found["c4"]
+    assert run.results is not None
+    assert run.results.performance[0].units == 15
+    for case in found:
+        assert f"<b>{case}</b>" in run.report.read_text()
+    tumour_cohort(folder, 20)
+    mended = run_study(study, folder / "run")
+    assert mended.failures == ()
+    assert mended.results is not None
+    assert mended.results.performance[0].units == 20
+
+
+def test_a_mask_on_another_grid_can_be_resampled_on_request(study: Path) -> None:
+    labels = read_labels(study.parent / "m2.nrrd")
+    write_image(LabelMap(labels.array[1:-1], grid((18, 24, 24), (2.0, 1.5, 1.5))), study.parent / "m2.nrrd")
+    assert run_study(load_study(study, ["resample_masks=true"]), study.parent / "run", until="extract").failures == ()
+
+
+def test_a_case_without_mask_needs_a_network(study: Path) -> None:
+    tumour_cohort(study.parent, 12, masks=False)
+    run = run_study(study, study.parent / "run", until="extract")
+    assert {failure.item for failure in run.failures} == {"c0", "c3", "c6", "c9"}
+    assert "the case has no mask" in run.failures[0].error
+
+
+BAD = {
+    "regions=[{kind: label, name: a/b, label: tumour}]": "names must differ and hold no '/'",
+    "segmentation=null": "regions need segmentation",
+    "cohort.images={}": "regions need cohort.images",
+    "deep={}": "deep needs segmentation: {backend: unet",
+    "segmentation.labels={a: 1, b: 1}": "two labels share one number",
+    "regions=[{kind: rng, name: r, around: tumour}]": "unknown kind 'rng'; did you mean 'ring'?",
+    "features={radiomic: x.csv}": "regions make the radiomic block",
+    "radiomics.engin=fast": "did you mean 'engine'?",
+}
+
+
+@pytest.mark.parametrize("setting", BAD)
+def test_studies_that_contradict_themselves_are_refused(study: Path, setting: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_study(study, [setting])
+    assert BAD[setting] in str(caught.value)
+
+
+def test_segmentation_needs_every_patient_in_a_test_fold(study: Path) -> None:
+    with pytest.raises(InputError, match="segmentation needs a split that tests every patient once"):
+        run_study(load_study(study, [*UNET, "cohort.split={kind: holdout}"]), study.parent / "run")
