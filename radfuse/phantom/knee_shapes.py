@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
+from scipy import ndimage
 
 LABELS = {"femur": 1, "femoral_cartilage": 2, "tibia": 3, "tibial_cartilage": 4, "patella": 5, "meniscus": 6}
 """Label name -> number in the masks."""
 
-JOINT_GAP_MM = 0.9
+JOINT_GAP_MM = 1.0
 """Between femoral and tibial cartilage where they are nearest."""
 TIBIAL_CENTRES_MM = {"medial": (20.5, -3.0), "lateral": (-20.0, -3.0)}
 """(u, v) of the middle of each tibial cartilage in a knee of size 1."""
@@ -65,7 +66,7 @@ class KneeShape:
     patella_height: float = 31.0
     shaft_radius: float = 15.0
     fat_thickness: float = 6.5
-    effusion: float = 1.6
+    effusion: float = 1.4
     flexion_deg: float = 0.0
     rotation_deg: float = 0.0
     abduction_deg: float = 0.0
@@ -140,16 +141,25 @@ def frame(shape: KneeShape, voxels_zyx: tuple[int, int, int], spacing_zyx_mm: tu
     axes = np.meshgrid(*steps, indexing="ij", sparse=True)
     image = (axes[0], axes[2], axes[1])  # medial, anterior, superior
     turn, shift = _turn(shape), _shift(shape)
-    u, v, w = (
-        (sum(np.float32(turn[row, column] / shape.size) * image[column] for column in range(3)) + np.float32(shift[row]))
+    turned = [
+        sum((np.float32(turn[row, column] / shape.size) * image[column] for column in range(3)), np.float32(shift[row]))
         for row in range(3)
-    )
-    return Frame(u, v, w)
+    ]
+    return Frame(*map(np.asarray, turned))
 
 
 def image_position(shape: KneeShape, point_uvw: tuple[float, float, float]) -> np.ndarray:
     """Return where a point of the knee's frame lies: mm medial, anterior and superior of the image's middle."""
     return np.asarray(_turn(shape).T @ (np.array(point_uvw) - _shift(shape)) * shape.size)
+
+
+def lesion_centre(shape: KneeShape) -> tuple[float, float, float]:
+    """Return (u, v, w) of the lesion's middle, half way through the medial tibial cartilage."""
+    u, v = TIBIAL_CENTRES_MM["medial"]
+    v += shape.lesion_anterior / shape.size
+    w = np.linspace(-15, 5, 401)
+    column = surfaces(shape, Frame(np.full_like(w, u), np.full_like(w, v), w))
+    return u, v, float(w[column.tibial_cartilage < 0].mean())
 
 
 def _turn(shape: KneeShape) -> np.ndarray:
@@ -206,8 +216,19 @@ def surfaces(shape: KneeShape, at: Frame) -> Surfaces:
     tibial_cartilage = np.maximum(tibial_cartilage, np.maximum((rim - 1) * 12, _tibia(at, plateau * 0 - 5)))
     meniscus = _meniscus(at, plateau - tibial, condyles - femoral)
     patella, patellar_cartilage = _patella(shape, at, condyles - femoral)
-    named = (femur, femoral_cartilage, tibia, tibial_cartilage, patella, meniscus, patellar_cartilage)
-    return Surfaces(*(np.float32(shape.size) * field for field in (*named, condyles, plateau)), medial)
+    scale = np.float32(shape.size)
+    return Surfaces(
+        femur=scale * femur,
+        femoral_cartilage=scale * femoral_cartilage,
+        tibia=scale * tibia,
+        tibial_cartilage=scale * tibial_cartilage,
+        patella=scale * patella,
+        meniscus=scale * meniscus,
+        patellar_cartilage=scale * patellar_cartilage,
+        condyles=scale * condyles,
+        plateau=scale * plateau,
+        medial=medial,
+    )
 
 
 def labels_of(found: Surfaces) -> np.ndarray:
@@ -215,7 +236,17 @@ def labels_of(found: Surfaces) -> np.ndarray:
     array = np.zeros(found.femur.shape, dtype=np.uint8)
     for name in ("meniscus", "tibial_cartilage", "femoral_cartilage", "patella", "tibia", "femur"):
         array[getattr(found, name) < 0] = LABELS[name]
+    for name, parts in (("femoral_cartilage", 1), ("tibial_cartilage", 2), ("meniscus", 2)):
+        _keep_largest(array, LABELS[name], parts)
     return array
+
+
+def _keep_largest(array: np.ndarray, label: int, parts: int) -> None:
+    """Remove the specks that sampling leaves at the thin edge of a layer."""
+    pieces, count = ndimage.label(array == label, structure=np.ones((3, 3, 3)))
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+    small = np.argsort(sizes[1:])[: max(count - parts, 0)] + 1
+    array[np.isin(pieces, small)] = 0
 
 
 def smooth_union(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
@@ -239,9 +270,10 @@ def ellipsoid(at: Frame, centre: tuple[float, float, float], half_axes: tuple[fl
 
 def tube(at: Frame, start: tuple[float, float, float], end: tuple[float, float, float], radius: float) -> np.ndarray:
     """Return the field of a rod with round ends."""
-    along = np.array(end) - np.array(start)
+    along = [stop - begin for begin, stop in zip(start, end, strict=True)]
     du, dv, dw = at.u - start[0], at.v - start[1], at.w - start[2]
-    share = np.clip((du * along[0] + dv * along[1] + dw * along[2]) / (along @ along), 0, 1)
+    length = sum(part**2 for part in along)
+    share = np.clip((du * along[0] + dv * along[1] + dw * along[2]) / length, 0, 1)
     rest = (du - share * along[0]) ** 2 + (dv - share * along[1]) ** 2 + (dw - share * along[2]) ** 2
     return np.asarray(np.sqrt(rest) - radius)
 
@@ -254,21 +286,22 @@ def step(value: np.ndarray, start: float, end: float) -> np.ndarray:
 
 def _condyles(shape: KneeShape, at: Frame) -> np.ndarray:
     """Both condyles and the trochlea between them."""
-    distal = np.hypot(at.v - 6, at.w - shape.distal_radius) - shape.distal_radius
+    distal = np.hypot(at.v - 4, at.w - shape.distal_radius) - shape.distal_radius
     both = []
     for centre, radius in ((21.0, shape.medial_radius), (-21.0, shape.lateral_radius)):
-        back = np.hypot(at.v + 10, at.w - radius) - radius
+        back = np.hypot(at.v + 9, at.w - radius) - radius
         side = at.u - centre
-        profile = smooth_union(back, distal, 5) + side**2 / 64
-        both.append(smooth_cut(profile, np.abs(side) - 13, 6))
-    groove = np.hypot(at.v - 11.5, at.w - 27) - (18.5 - shape.groove_depth)
+        profile = smooth_union(back, distal, 5) + side**2 / 42
+        lean = 0.45 * np.clip(at.w - 20, 0, None)  # the sides lean inwards above the epicondyles
+        both.append(smooth_cut(profile, np.abs(side) - 13 + lean, 7))
+    groove = np.hypot(at.v - 9.5, at.w - 27) - (18.5 - shape.groove_depth)
     bridge = smooth_cut(groove, np.abs(at.u) - 20, 4)
-    return smooth_union(smooth_union(*both, 3), bridge, 7)
+    return smooth_union(smooth_union(both[0], both[1], 3), bridge, 7)
 
 
 def _metaphysis(shape: KneeShape, at: Frame) -> np.ndarray:
     """Shaft of the femur, widening to the epicondyles; its lower end is the roof of the notch."""
-    wide = 1 - step(at.w, 20, 56)
+    wide = 1 - step(at.w, 22, 62)
     across, deep = shape.shaft_radius + 18.5 * wide, shape.shaft_radius - 1 + 4.0 * wide
     side, front = at.u / across, (at.v - 8 + 4 * wide) / deep
     near = np.sqrt(side**2 + front**2) + 1e-3
@@ -282,9 +315,9 @@ def _articular(at: Frame) -> np.ndarray:
     angle = np.rad2deg(np.where(angle < -np.pi / 2, angle + 2 * np.pi, angle))
     along = step(angle, -52, -25) * (1 - step(angle, 190, 212))
     trochlea = step(angle, 110, 130)
-    outer = 1 - step(np.abs(at.u), 30.5, 34)
+    outer = 1 - step(np.abs(at.u), 26, 31.5)
     inner = np.maximum(step(np.abs(at.u), 9.5, 12.5), trochlea)
-    narrow = np.maximum(1 - step(np.abs(at.u), 22, 27), 1 - step(angle, 160, 185))
+    narrow = np.maximum(1 - step(np.abs(at.u), 19, 24), 1 - step(angle, 140, 175))
     return np.asarray(along * outer * inner * narrow * (1 + 0.15 * trochlea))
 
 
@@ -293,8 +326,11 @@ def _plateau(shape: KneeShape, at: Frame, medial: np.ndarray) -> np.ndarray:
     back = at.v - TIBIAL_CENTRES_MM["medial"][1]
     inward = np.abs(at.u) - 20
     dish = medial * shape.dish_depth - (1 - medial) * 1.2
-    height = dish * (back / 20) ** 2 + 1.4 * np.clip(inward / 12, -1.2, 1.2) ** 2
-    height += np.tan(np.deg2rad(shape.posterior_slope_deg)) * back + np.tan(np.deg2rad(shape.coronal_tilt_deg)) * at.u
+    front = np.clip(back, None, 6)  # the plateau falls off towards its anterior rim
+    height = (
+        dish * (front / 20) ** 2 - 0.012 * np.clip(back - 6, 0, None) ** 2 + 0.6 * np.clip(inward / 12, -1.2, 1.2) ** 2
+    )
+    height += np.tan(np.deg2rad(shape.posterior_slope_deg)) * front + np.tan(np.deg2rad(shape.coronal_tilt_deg)) * at.u
     spines = np.exp(-((np.abs(at.u) - 4) ** 2) / 12 - (back + 1) ** 2 / 90)
     between = np.exp(-(at.u**2) / 60) * step(np.abs(back), 8, 16)
     return np.asarray(height + 6.5 * spines - 3.0 * between)
@@ -332,10 +368,10 @@ def _meniscus(at: Frame, above_tibia: np.ndarray, below_femur: np.ndarray) -> np
         radius = np.sqrt(across**2 + along**2) + 1e-3
         ring = np.maximum(radius - 1.0, 0.58 - radius) * 16
         inward = -sign * across / radius
-        both.append(np.maximum(ring, (inward - opening) * 16))
-    ring = np.minimum(*both)
-    wedge = np.maximum(0.15 - above_tibia, 0.15 - below_femur)
-    return np.maximum(smooth_cut(ring, above_tibia - 5.5, 1.5), wedge)
+        body = np.maximum(ring, (inward - opening) * 16)
+        both.append(smooth_cut(body, above_tibia - 1.4 - 11.0 * np.clip(radius - 0.58, 0, None), 1.0))
+    blunt = 1.3 - above_tibia - below_femur  # the free edge ends where it would be thinner than a voxel
+    return np.maximum(np.maximum(np.minimum(*both), blunt), np.maximum(0.15 - above_tibia, 0.15 - below_femur))
 
 
 def _patella(shape: KneeShape, at: Frame, before_cartilage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -343,9 +379,9 @@ def _patella(shape: KneeShape, at: Frame, before_cartilage: np.ndarray) -> tuple
     scale = shape.patella_size
     half = (20.0 * scale, 9.5 * scale, 20.0 * scale)
     depth, gap = 2.4, 0.9
-    whole = ellipsoid(at, (0.0, 39.0, shape.patella_height), half)
-    bone = ellipsoid(at, (0.0, 39.0 + depth, shape.patella_height), half)
+    whole = ellipsoid(at, (0.0, 37.5, shape.patella_height), half)
+    bone = ellipsoid(at, (0.0, 37.5 + depth, shape.patella_height), half)
     bone = smooth_cut(bone, gap + depth - before_cartilage, 2)
-    reach = np.maximum(np.abs(at.w - shape.patella_height - 2) - 14, at.v - 40)
+    reach = np.maximum(np.abs(at.w - shape.patella_height - 2) - 14, at.v - 39)
     cartilage = np.maximum(np.maximum(whole, gap - before_cartilage), np.maximum(reach, -bone))
     return bone, cartilage
