@@ -122,7 +122,8 @@ def read_features(
         InputError: all faults at once: no id column, ids missing or twice, cells that are no finite number, two ids
             with the very same values.
     """
-    table = path if isinstance(path, Table) else read_table(path)
+    names_of_ids = {name for group in ids for name in group}
+    table = path if isinstance(path, Table) else read_table(path, as_text=names_of_ids)
     if any(ROW in names for names in ids):
         table = numbered(table)
     problems = list(table.notes)

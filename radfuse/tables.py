@@ -7,7 +7,9 @@ import gzip
 import io
 import re
 import zipfile
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ ROW = "row_number"
 """Id column of a table that has none: rows are named by the number a spreadsheet shows."""
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*")
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _SPREADSHEETS = {".xlsx", ".xlsm"}
 
 
@@ -31,8 +34,7 @@ class Table:
 
     Attributes:
         path: where it came from.
-        cells: columns that hold nothing but decimals are float64, all others text (object dtype): ids such as "007"
-            stay as they are. The index counts the file's rows from 0.
+        cells: text (object dtype), or numbers where `read_table` was let to. The index counts the file's rows from 0.
         notes: what was unusual about the file and how it was read.
     """
 
@@ -51,11 +53,13 @@ class Table:
         return values if values.dtype == object else _text_column(values)
 
 
-def read_table(path: str | Path) -> Table:
+def read_table(path: str | Path, as_text: Collection[str] | None = None) -> Table:
     """Read a table.
 
     Args:
         path: .csv, .tsv, .txt (each also .gz), .xlsx or .parquet.
+        as_text: columns that stay text (ids: "007"); the others become numbers where they can, which is several times
+            faster. None keeps all as text.
 
     Raises:
         InputError: no such file, unreadable content, no rows, or columns of the same name.
@@ -74,15 +78,11 @@ def read_table(path: str | Path) -> Table:
     elif suffix in {".xls", ".ods"}:
         raise InputError(f"{path}: {suffix} files are not read; save the sheet as .xlsx or as CSV UTF-8")
     else:
-        cells = _read_text(path, notes)
+        cells = _read_text(path, notes, as_text)
     cells.columns = pd.Index(
         [name if (name := str(column).strip()) else f"column_{i + 1}" for i, column in enumerate(cells.columns)]
     )
-    twice = sorted(set(cells.columns[cells.columns.duplicated()]))
-    if twice:
-        raise InputError(
-            f"{path}: several columns are named {', '.join(map(repr, twice))}; rename or remove the extra ones"
-        )
+    _refuse_repeated(path, cells.columns)
     empty = [int(index) for index in cells.index[cells.isna().all(axis=1)]]
     if empty:
         notes.append(Problem(path.name, f"{len(empty)} empty rows were left out", empty[0] + 2, None, "warning"))
@@ -109,23 +109,45 @@ def to_numbers(column: pd.Series) -> tuple[pd.Series, pd.Series]:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
     try:
-        frame = pd.read_parquet(path)
+        table = pq.ParquetFile(path).read()
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is not a readable parquet file ({error}); write it again") from error
+    _refuse_repeated(path, table.column_names)
+    frame = table.to_pandas()
     if not isinstance(frame.index, pd.RangeIndex):
-        frame = frame.reset_index()
+        frame = frame.reset_index(drop=frame.index.name is None and frame.index.nlevels == 1)
+    frame = frame.reset_index(drop=True)
     frame.columns = pd.Index([str(column) for column in frame.columns])
-    typed = {
-        name: frame[name] if pd.api.types.is_numeric_dtype(frame[name]) else _text_column(frame[name])
-        for name in frame.columns
-    }
+    typed = {name: _plain_numbers(frame[name]) for name in frame.columns}
     return pd.DataFrame(typed)
+
+
+def _plain_numbers(values: pd.Series) -> pd.Series:
+    """Return numbers as numpy holds them (a gap in a nullable column: text), everything else as text."""
+    if not pd.api.types.is_numeric_dtype(values):
+        return _text_column(values)
+    if isinstance(values.dtype, np.dtype) and values.dtype != bool:
+        return values
+    return _text_column(values) if values.isna().any() or values.dtype == bool else values.astype("float64")
+
+
+def _refuse_repeated(path: Path, names: Iterable[object]) -> None:
+    stripped = [str(name).strip() for name in names]
+    twice = sorted({name for name in stripped if name and stripped.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"{path}: several columns are named {', '.join(map(repr, twice))}; rename or remove the extra ones"
+        )
 
 
 def _read_excel(path: Path, notes: list[Problem]) -> pd.DataFrame:
     try:
-        sheets = pd.read_excel(path, sheet_name=None, dtype=object, keep_default_na=False, engine="openpyxl")
+        sheets = pd.read_excel(
+            path, sheet_name=None, dtype=object, keep_default_na=False, engine="openpyxl", header=None
+        )
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a readable Excel file ({error}); save it again, or as CSV UTF-8") from error
     filled = [name for name, sheet in sheets.items() if not sheet.empty]
@@ -135,10 +157,10 @@ def _read_excel(path: Path, notes: list[Problem]) -> pd.DataFrame:
         others = ", ".join(map(repr, filled[1:]))
         notes.append(Problem(path.name, f"read sheet {filled[0]!r}; sheets {others} were not read", severity="warning"))
     sheet = sheets[filled[0]]
-    sheet.columns = pd.Index(["" if str(name).startswith("Unnamed: ") else name for name in sheet.columns])
-    texts = {position: _text_column(sheet.iloc[:, position]) for position in range(sheet.shape[1])}
-    frame = pd.DataFrame(texts)
-    frame.columns = sheet.columns
+    header = ["" if name is None or name != name else str(name) for name in sheet.iloc[0]]
+    body = sheet.iloc[1:].reset_index(drop=True)
+    frame = pd.DataFrame({position: _text_column(body.iloc[:, position]) for position in range(body.shape[1])})
+    frame.columns = pd.Index(header)
     return frame
 
 
@@ -146,21 +168,22 @@ def _text_column(values: pd.Series) -> pd.Series:
     """Turn a typed column into text that reads back as the same number."""
 
     def text(value: object) -> str | None:
-        if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
+        if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
             return None
         if isinstance(value, bool):
             return str(int(value))
         if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
             return str(int(value))
-        if isinstance(value, pd.Timestamp):
-            return value.date().isoformat() if value == value.normalize() else value.isoformat()
+        if isinstance(value, datetime):
+            midnight = (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
+            return value.date().isoformat() if midnight else value.isoformat()
         stripped = str(value).strip()
         return None if stripped in MISSING else stripped
 
     return pd.Series([text(value) for value in values.astype(object)], index=values.index, dtype=object)
 
 
-def _read_text(path: Path, notes: list[Problem]) -> pd.DataFrame:
+def _read_text(path: Path, notes: list[Problem], as_text: Collection[str] | None) -> pd.DataFrame:
     raw = path.read_bytes()
     if raw[:2] == b"\x1f\x8b":
         try:
@@ -172,13 +195,19 @@ def _read_text(path: Path, notes: list[Problem]) -> pd.DataFrame:
             f"{path} is an Excel or zip file with a text name; rename it to .xlsx, or save it as CSV UTF-8"
         )
     text = _decode(path, raw, notes)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise InputError(f"{path} is empty")
+    if not text.partition("\n")[0].strip():
+        raise InputError(f"{path}: the first line is blank; the header with the column names must stand there")
     separator = _separator(text)
     if separator != "," and path.suffixes[:1] != [".tsv"]:
         notes.append(Problem(path.name, f"columns are separated by {_SEPARATORS[separator]}", severity="warning"))
     widths = _check_widths(path, text, separator)
-    frame = _parse(text, separator, len(widths))
+    try:
+        frame = _parse(text, separator, widths, as_text)
+    except pd.errors.ParserError as error:
+        raise InputError(f"{path}: a quote is opened and never closed ({error}); correct it") from error
     if separator == ";":
         _decimal_commas(path, frame, notes)
     frame.columns = pd.Index(widths)
@@ -187,37 +216,43 @@ def _read_text(path: Path, notes: list[Problem]) -> pd.DataFrame:
     return frame
 
 
-def _parse(text: str, separator: str, width: int) -> pd.DataFrame:
-    """Return decimals as float64 (fast, and most of a feature table), every other column as stripped text."""
+def _parse(text: str, separator: str, header: list[str], as_text: Collection[str] | None) -> pd.DataFrame:
+    """Return columns as stripped text; where `as_text` names some, the others are numbers if all their cells are."""
     dialect: dict[str, Any] = {
         "sep": separator,
         "header": None,
         "skiprows": 1,
-        "names": list(range(width)),
+        "names": list(range(len(header))),
         "index_col": False,
         "keep_default_na": False,
         "na_values": list(MISSING),
         "skip_blank_lines": False,
     }
-    frame = pd.read_csv(io.StringIO(text), low_memory=False, **dialect)
-    as_text = [name for name in frame.columns if frame[name].dtype != np.float64 or frame[name].isna().all()]
-    if as_text:
-        texts = pd.read_csv(io.StringIO(text), dtype=str, usecols=as_text, **dialect).astype(object)
-        for name in as_text:
-            stripped = [value.strip() if isinstance(value, str) else None for value in texts[name]]
+    if as_text is None:
+        frame = pd.DataFrame(index=range(0))
+        texts = list(range(len(header)))
+    else:
+        frame = pd.read_csv(io.StringIO(text), low_memory=False, float_precision="round_trip", **dialect)
+        named = {place for place, name in enumerate(header) if name.strip() in as_text}
+        texts = [name for name in frame.columns if name in named or frame[name].dtype != np.float64]
+    if texts:
+        read = pd.read_csv(io.StringIO(text), dtype=str, usecols=texts, **dialect).astype(object)
+        frame = frame.reindex(read.index) if as_text is None else frame
+        for name in texts:
+            stripped = [value.strip() if isinstance(value, str) else None for value in read[name]]
             values = [None if value in MISSING else value for value in stripped]
-            frame[name] = pd.Series(values, index=frame.index, dtype=object)
-    return frame
+            frame[name] = pd.Series(values, index=read.index, dtype=object)
+    return frame[list(range(len(header)))]
 
 
 def _decode(path: Path, raw: bytes, notes: list[Problem]) -> str:
-    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"", "utf-8-sig")):
-        if raw.startswith(mark):
-            try:
-                return raw.decode(encoding)
-            except UnicodeDecodeError:
-                continue
-    if b"\x00" in raw[:4096]:
+    marked = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    if marked or not _BINARY.search(raw[:4096]):
+        try:
+            return raw.decode("utf-16" if marked else "utf-8-sig")
+        except UnicodeDecodeError:
+            pass
+    if _BINARY.search(raw[:4096]):
         raise InputError(f"{path} is binary, not a text table; save it as CSV UTF-8")
     notes.append(
         Problem(

@@ -29,7 +29,7 @@ from radfuse.phantom.knee_shapes import (
     shape_from_scores,
 )
 from radfuse.phantom.knee_signal import Site, draw_knee
-from radfuse.phantom.table import BLOCKS, _intercept_for, _standardised
+from radfuse.phantom.table import BLOCKS, intercept_for, standardised
 from radfuse.runs import write_atomically
 from radfuse.volume import Grid, LabelMap, Volume, write_image
 
@@ -97,12 +97,12 @@ def knee_tables(config: KneePhantom) -> dict[str, pd.DataFrame]:
     thickness = np.array([shape.tibial_thickness for shape in shapes])
     raw = {
         "clinical": clinical_score,
-        "radiomic": _standardised(texture) - _standardised(thickness),
+        "radiomic": standardised(texture) - standardised(thickness),
         "deep": np.array([-shape.lesion_anterior for shape in shapes]),
     }
-    parts = {f"{name}_part": config.strength.get(name, 0.0) * _standardised(raw[name]) for name in BLOCKS}  # type: ignore[call-overload]
+    parts = {f"{name}_part": config.strength.get(name, 0.0) * standardised(raw[name]) for name in BLOCKS}  # type: ignore[call-overload]
     logit = np.sum(list(parts.values()), axis=0)
-    intercept = _intercept_for(logit, config.prevalence)
+    intercept = intercept_for(logit, config.prevalence)
     probability = 1 / (1 + np.exp(-(logit + intercept)))
     knees = pd.DataFrame({"patient_id": [f"P{person:05d}" for person in people], "side": sides, "site": site})
     knees = knees.join(clinical)
@@ -203,7 +203,7 @@ def _scores(generator: np.random.Generator, people: np.ndarray, clinical: np.nda
         column = scores[name].to_numpy()
         design = np.column_stack(known)
         rest = column - design @ np.linalg.lstsq(design, column, rcond=None)[0]
-        scores[name] = _standardised(rest)
+        scores[name] = standardised(rest)
         known.append(scores[name].to_numpy())
     return scores
 
@@ -274,4 +274,26 @@ def _study(config: KneePhantom) -> dict[str, object]:
             "outcome": {"column": "progressed", "kind": "binary"},
             "split": {"kind": "grouped", "folds": 3},
         },
+        "segmentation": {
+            "backend": "unet",
+            "labels": LABELS,
+            "spacing_zyx_mm": [2.2, 1.5, 1.5],
+            "channels": [12, 24, 48, 96],
+            "patch_voxels": 110_000,
+            "steps": 240,
+            "batch": 1,
+            "learning_rate": 0.01,
+        },
+        "regions": [
+            {"kind": "label", "name": "tibial_cartilage", "label": "tibial_cartilage"},
+            {
+                "kind": "subchondral",
+                "name": "tibial_subchondral",
+                "bone": "tibia",
+                "cartilage": "tibial_cartilage",
+                "depth_mm": 8,
+            },
+        ],
+        "radiomics": {"bin_width": 10},
+        "deep": {"regions": ["tibial_cartilage"], "mirrored": {"side": "left"}},
     }

@@ -63,11 +63,11 @@ def table_phantom(config: TablePhantom) -> dict[str, pd.DataFrame]:
     radiomic, radiomic_part = _radiomic(generator, people)
     deep, deep_part = _deep(generator, people)
     parts = {
-        name: config.strength[name] * _standardised(part)
+        name: config.strength[name] * standardised(part)
         for name, part in zip(BLOCKS, (clinical_part, radiomic_part, deep_part), strict=True)
     }
     logit = np.sum(list(parts.values()), axis=0)
-    intercept = _intercept_for(logit, config.prevalence)
+    intercept = intercept_for(logit, config.prevalence)
     probability = 1 / (1 + np.exp(-(logit + intercept)))
     progressed = (generator.random(len(people)) < probability).astype(int)
     case_id = np.array([f"K{person:05d}{side[0].upper()}" for person, side in zip(people, sides, strict=True)])
@@ -124,11 +124,13 @@ def reachable_auc(truth: pd.DataFrame, family: str) -> float:
     return float((p * below).sum() / pairs)
 
 
-def _standardised(values: np.ndarray) -> np.ndarray:
+def standardised(values: np.ndarray) -> np.ndarray:
+    """Return values with mean 0 and standard deviation 1."""
     return np.asarray((values - values.mean()) / values.std())
 
 
-def _intercept_for(logit: np.ndarray, prevalence: float) -> float:
+def intercept_for(logit: np.ndarray, prevalence: float) -> float:
+    """Return the intercept that gives a mean probability, by bisection."""
     low, high = -20.0, 20.0
     for _ in range(60):
         middle = (low + high) / 2
