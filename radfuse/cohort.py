@@ -411,8 +411,9 @@ class _Reader:
 
     def _one_unit(self, name: str, rows: pd.DataFrame) -> None:
         config = self.config
-        first = rows.index[0]
-        for index in rows.index[rows[config.patient] != rows.loc[first, config.patient]]:
+        known = rows[rows[config.patient].notna()]
+        first = known.index[0] if len(known) else rows.index[0]
+        for index in known.index[known[config.patient] != rows.loc[first, config.patient]]:
             self.problem(
                 f"unit {name} belongs to {rows.loc[first, config.patient]!r} (row {int(first) + 2}) and to "
                 f"{rows.loc[index, config.patient]!r}; add {config.patient!r} to cohort.unit",
@@ -435,8 +436,9 @@ class _Reader:
                 )
         outcome = config.outcome.column if config.outcome else None
         if outcome in rows:
-            differing = rows[outcome].notna() & (rows[outcome] != rows.loc[first, outcome])
-            for index in rows.index[differing]:
+            told = rows[rows[outcome].notna()]
+            first = told.index[0] if len(told) else rows.index[0]
+            for index in told.index[told[outcome] != rows.loc[first, outcome]]:
                 self.problem(f"unit {name} has another outcome in row {int(first) + 2}", index, outcome)
 
 

@@ -229,11 +229,13 @@ def _fold(name: str, test: np.ndarray) -> Fold:
 
 
 def _times(values: pd.Series) -> pd.Series:
-    """Return dates or numbers as float64; NaN where a cell is neither."""
+    """Return numbers, or dates as days, whichever most cells are, as float64; NaN where a cell is not."""
     numbers, wrong = to_numbers(values)
     if not wrong.any():
         return numbers
-    dates = pd.to_datetime(values, errors="coerce", format="ISO8601")
+    dates = pd.to_datetime(values.astype(object), errors="coerce", format="ISO8601")
+    if numbers.notna().sum() >= dates.notna().sum():
+        return numbers
     return (dates - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
 
 

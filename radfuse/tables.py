@@ -228,21 +228,21 @@ def _parse(text: str, separator: str, header: list[str], as_text: Collection[str
         "na_values": list(MISSING),
         "skip_blank_lines": False,
     }
-    if as_text is None:
-        frame = pd.DataFrame(index=range(0))
-        texts = list(range(len(header)))
-    else:
-        frame = pd.read_csv(io.StringIO(text), low_memory=False, float_precision="round_trip", **dialect)
+    numbers = pd.DataFrame()
+    texts = list(range(len(header)))
+    if as_text is not None:
+        exact = {"float_precision": "round_trip"} if int(pd.__version__.split(".")[0]) < 3 else {}  # later the default
+        numbers = pd.read_csv(io.StringIO(text), low_memory=False, **exact, **dialect)
         named = {place for place, name in enumerate(header) if name.strip() in as_text}
-        texts = [name for name in frame.columns if name in named or frame[name].dtype != np.float64]
+        texts = [name for name in numbers.columns if name in named or numbers[name].dtype != np.float64]
+    columns: dict[int, pd.Series] = {int(name): numbers[name] for name in numbers.columns if name not in set(texts)}
     if texts:
         read = pd.read_csv(io.StringIO(text), dtype=str, usecols=texts, **dialect).astype(object)
-        frame = frame.reindex(read.index) if as_text is None else frame
         for name in texts:
             stripped = [value.strip() if isinstance(value, str) else None for value in read[name]]
             values = [None if value in MISSING else value for value in stripped]
-            frame[name] = pd.Series(values, index=read.index, dtype=object)
-    return frame[list(range(len(header)))]
+            columns[name] = pd.Series(values, index=read.index, dtype=object)
+    return pd.DataFrame({place: columns[place] for place in range(len(header))})
 
 
 def _decode(path: Path, raw: bytes, notes: list[Problem]) -> str:
