@@ -333,7 +333,7 @@ FAULTS: dict[str, tuple[dict[int, str], dict[str, Any], int | None, str | None, 
         ("1 patients have an event, fewer than the 2 folds", "one class only"),
     ),
     "more folds than those without": (
-        {2: "c1,p1,61,f,1"}, {"split": Grouped(folds=2)}, None, "event", ("1 patients have no event", "than the 2 folds")
+        {2: "c1,p1,61,f,1"}, {"split": Grouped(folds=2)}, None, "event", ("1 patients have no event", "the 2 folds")
     ),
     "one event for a holdout": (
         {3: "c2,p2,58,m,0"}, {"split": Holdout()}, None, "event", ("1 patients have an event",)
