@@ -145,15 +145,21 @@ class Casework:
         self.failures = failures
         self.dropped: set[str] = set()
 
-    def run(self, inputs: Inputs) -> tuple[Inputs, Made]:
-        """Return the inputs without the cases that failed, and what was made of the others."""
+    def run(self, inputs: Inputs, until: str = "extract") -> tuple[Inputs, Made]:
+        """Return the inputs without the cases that failed, and what was made of the others up to a stage."""
         cases = list(inputs.cohort)
         masks = {case.case_id: case.mask for case in cases}
         source = "manual"
         if isinstance(self.study.segmentation, UnetSegmentation):
-            drawn = [case for case in cases if case.mask is not None]
-            masks = self.segment(cases, inputs.folds, self.study.segmentation)
+            home, networks = self.train(cases, inputs.folds, self.study.segmentation)
+            if until == "train":
+                return inputs, Made()
+            masks = self.segment(cases, home, networks, self.study.segmentation)
             source = "cross_fitted"
+        if until in ("train", "segment"):
+            return inputs, Made()
+        if source == "cross_fitted":
+            drawn = [case for case in cases if case.mask is not None and case.case_id in masks]
             self.extract(drawn, {case.case_id: case.mask for case in drawn}, "manual", _manual_features_of)
         keys = self.extract(cases, masks, source)
         if self.study.deep is not None:
@@ -173,13 +179,13 @@ class Casework:
 
     # segmentation
 
-    def segment(
+    def train(
         self, cases: list[Case], folds: tuple[FoldPatients, ...], config: UnetSegmentation
-    ) -> dict[str, Path | None]:
-        """Train a network per fold and one on all, and segment every case by the network of its test fold.
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Train a network per fold on the manual masks of the others, and one on all.
 
         Returns:
-            Case -> mask in the run folder.
+            Patient -> test fold, and fold -> name of its network.
         """
         home = {patient: fold.name for fold in folds for patient in fold.test}
         lost = [case.case_id for case in cases if case.patient not in home]
@@ -195,7 +201,7 @@ class Casework:
             if not seen:
                 raise InputError(f"no manual mask is left to train on without fold {fold.name!r}; add masks")
             networks[fold.name] = self._train(fold.name, number, len(folds) + 1, seen, plan, config)
-        return self._segment_all(cases, home, networks, config)
+        return home, networks
 
     def _preprocess(self, cases: list[Case], config: UnetSegmentation) -> tuple[list[Case], SegPlan]:
         """Store what networks train on; cases whose image or mask cannot be used are dropped."""
@@ -284,9 +290,10 @@ class Casework:
         self.folder.produce(name, "train", key, write)
         return name
 
-    def _segment_all(
+    def segment(
         self, cases: list[Case], home: dict[str, str], networks: dict[str, str], config: UnetSegmentation
     ) -> dict[str, Path | None]:
+        """Segment every case by the network of the fold that tests it; returns case -> mask in the run folder."""
         from radfuse.seg.metrics import dice_per_label
         from radfuse.seg.predict import OnnxSegmenter
         from radfuse.volume import read_labels, read_volume, resample_labels, write_image

@@ -84,6 +84,18 @@ def check(study: StudyFile, set_: Overrides = None) -> None:
 
 
 @app.command()
+def train(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> None:
+    """Train the segmentation networks: one per outer fold, and one on all manual masks."""
+    _stage(study, out_, set_, "train")
+
+
+@app.command()
+def segment(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> None:
+    """Segment every case by a network that never saw its patient."""
+    _stage(study, out_, set_, "segment")
+
+
+@app.command()
 def extract(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> None:
     """Radiomic features of every case from its images and masks."""
     _stage(study, out_, set_, "extract")

@@ -30,8 +30,8 @@ from radfuse.seg.config import UnetSegmentation
 from radfuse.splits import Fold, make_folds, positions_of
 from radfuse.study import Study, load_study
 
-Stage = Literal["extract", "prepare", "fuse", "export", "report"]
-STAGES: tuple[Stage, ...] = ("extract", "prepare", "fuse", "export", "report")
+Stage = Literal["train", "segment", "extract", "prepare", "fuse", "export", "report"]
+STAGES: tuple[Stage, ...] = ("train", "segment", "extract", "prepare", "fuse", "export", "report")
 _VERSIONS = {"prepare": 1, "fuse": 1, "compare": 1, "fit": 1, "bundle": 1, "report": 1}
 """Raise one to have every study recompute that stage."""
 
@@ -214,8 +214,8 @@ class _Stages:
         inputs, made = None, Made()
         casework = Casework(self.study, run, self.progress, self.failures)
         if self.study.regions:
-            inputs, made = casework.run(self.read())
-        if last == STAGES.index("extract"):
+            inputs, made = casework.run(self.read(), until)
+        if last <= STAGES.index("extract"):
             warnings = inputs.warnings if inputs else ()
             return Run(run.path, None, tuple(self.failures), warnings, len(run.made), len(run.reused))
         prepared, design_key = self.prepare(inputs, made)

@@ -75,6 +75,13 @@ def test_manual_masks_become_regions_features_models_and_predictions(study: Path
 
 def test_a_network_per_fold_segments_who_it_never_saw(study: Path) -> None:
     tumour_cohort(study.parent, 12, masks=False)
+    trained = run_study(load_study(study, UNET), study.parent / "run", until="train")
+    assert trained.results is None
+    assert sorted(item.stem for item in (trained.path / "models/segmentation").glob("*.onnx")) == ["1", "2", "3", "all"]
+    assert not (trained.path / "labels").exists()
+    segmented = run_study(load_study(study, UNET), study.parent / "run", until="segment")
+    assert segmented.computed == 12
+    assert not (trained.path / "features").exists()
     run = run_study(load_study(study, UNET), study.parent / "run")
     assert run.failures == ()
     assert run.results is not None
