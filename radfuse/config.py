@@ -120,6 +120,8 @@ def _step(place: Any, key: str, path: list[str], override: str) -> Any:
 
 
 def _index(place: list[Any], key: str, path: list[str], override: str) -> int:
+    if not place:
+        raise InputError(f"--set {override!r}: {'.'.join(path[:-1])} is empty; give the whole list")
     if not key.isdigit() or int(key) >= len(place):
         raise InputError(f"--set {override!r}: {'.'.join(path)} must be a number from 0 to {len(place) - 1}")
     return int(key)
@@ -134,7 +136,9 @@ def build(section: type[SectionType], content: Mapping[str, Any], where: str) ->
     try:
         return section.model_validate(_copy(content))
     except ValidationError as error:
-        raise InputError([_problem(section, fault, where) for fault in error.errors()]) from error
+        # of a plain union such as `str | Section`, what a mapping is not is no news
+        faults = [f for f in error.errors() if not (f["type"] == "string_type" and isinstance(f["input"], Mapping))]
+        raise InputError([_problem(section, fault, where) for fault in faults or error.errors()]) from error
 
 
 def _problem(section: type[Section], fault: Any, where: str) -> Problem:
@@ -146,15 +150,18 @@ def _problem(section: type[Section], fault: Any, where: str) -> Problem:
     elif fault["type"] in {"union_tag_invalid", "union_tag_not_found"}:
         context = fault["ctx"]
         tags = [tag.strip(" '") for tag in context.get("expected_tags", "").split(",") if tag.strip()]
+        name = str(context.get("discriminator", "kind")).strip("'")
         if fault["type"] == "union_tag_invalid":
-            message = f"unknown kind {context['tag']!r}{nearest(context['tag'], tags)}"
+            message = f"unknown {name} {context['tag']!r}{nearest(context['tag'], tags)}"
         else:
-            message = "needs a 'kind', for example {kind: ...}"
+            message = f"needs a '{name}', for example {{{name}: ...}}"
     elif fault["type"] == "literal_error":
         choices = [choice.strip(" '") for choice in fault["ctx"]["expected"].replace(" or ", ", ").split(",")]
         message = f"{fault['input']!r} is not one of {', '.join(choices)}{_only_close(fault['input'], choices)}"
     else:
-        message = f"{fault['msg'].removeprefix('Value error, ')}; found {fault['input']!r}"
+        message = fault["msg"].removeprefix("Value error, ")
+        if not isinstance(fault["input"], (Mapping, BaseModel)):
+            message += f"; found {fault['input']!r}"
     return Problem(where, f"{dotted}: {message}" if dotted else message)
 
 
@@ -204,8 +211,12 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _tag(model: type[BaseModel]) -> object:
-    kind = model.model_fields.get("kind")
-    return get_args(kind.annotation)[0] if kind is not None and get_args(kind.annotation) else None
+    """Return what tells a model from the others of its union: the value of its `kind` or `backend`."""
+    for name in ("kind", "backend"):
+        field = model.model_fields.get(name)
+        if field is not None and get_args(field.annotation):
+            return get_args(field.annotation)[0]
+    return None
 
 
 def _element(annotation: Any) -> Any:

@@ -90,7 +90,10 @@ class FeatureTable:
         """
         import pyarrow.parquet as pq
 
-        table = pq.read_table(path)
+        try:
+            table = pq.read_table(path)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} is not a readable parquet file ({error})") from error
         meta = json.loads((table.schema.metadata or {}).get(_METADATA, b"null"))
         if meta is None:
             raise InputError(f"{path} is not a radfuse feature table; read it with read_features")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from radfuse.config import Section
 from radfuse.errors import InputError
 from radfuse.tables import to_numbers
+
+
+def _as_text(value: object) -> object:
+    return value.isoformat() if isinstance(value, date) else value  # YAML reads 2019-05-31 as a date
 
 
 class Fold(NamedTuple):
@@ -105,7 +110,7 @@ class Temporal(Section):
     kind: Literal["temporal"] = "temporal"
     column: str
     """Dates (2019-05-31) or numbers."""
-    test_from: str | None = None
+    test_from: Annotated[str, BeforeValidator(_as_text)] | None = None
     """First date of the test set; None takes the latest `test_fraction` of patients."""
     test_fraction: float = Field(default=0.3, gt=0, lt=1)
 

@@ -1,4 +1,4 @@
-"""Feature tables: read from users' files, written and read back, and every unusable cell named."""
+"""Feature tables: names, ids and numbers of a user's file, one scan under two ids, and writing without loss."""
 
 from __future__ import annotations
 
@@ -7,124 +7,306 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from realdata import real_file
+from tabular import assert_one, errors_of, write_table
 
 from radfuse.errors import InputError
-from radfuse.features import FeatureSource, FeatureTable, equal_rows, read_features
+from radfuse.features import FeatureSource, FeatureTable, at_visit, equal_rows, read_features
+from radfuse.tables import read_table
 
-PLAIN = "case_id,site,a,b,c\n007,x,1.5,2,3\n008,y,,5,6\n"
+BY_CASE = """\
+case_id,T1_Mean,T1_Energy,T2_Mean
+c1,1.5,10,0.1
+c2,2.5,20,
+c3,3.5,30,0.3
+"""
+
+BY_UNIT = """\
+patient_id,side,x
+p1,left,1
+p1,right,2
+p2,left,3
+"""
+
+TEN = [f"f{i}" for i in range(10)]
 
 
-def written(folder: Path, text: str) -> Path:
-    (folder / "f.csv").write_text(text)
-    return folder / "f.csv"
+def features(folder: Path, text: str) -> Path:
+    return write_table(folder, text, "features.csv")
 
 
-def test_ids_stay_text_and_gaps_are_nan(tmp_path: Path) -> None:
-    table, notes = read_features(written(tmp_path, PLAIN), reserved=["site"])
-    assert table.ids == ("case_id",)
-    assert list(table.values.index) == ["007", "008"]
-    assert table.names == ("a", "b", "c")
-    assert np.isnan(table.values.loc["008", "a"])
-    assert table.values.loc["007"].tolist() == [1.5, 2, 3]
-    assert notes == []
+def wide(rows: dict[str, list[float | None]]) -> str:
+    """Write a table of ten features f0 ... f9."""
+    lines = [",".join([name, *("" if value is None else str(value) for value in row)]) for name, row in rows.items()]
+    return "\n".join([",".join(["case_id", *TEN]), *lines]) + "\n"
+
+
+# what is read
+
+
+def test_a_table_by_case_is_indexed_by_the_case(tmp_path: Path) -> None:
+    table, problems = read_features(features(tmp_path, BY_CASE))
+    assert (table.ids, table.names) == (("case_id",), ("T1_Mean", "T1_Energy", "T2_Mean"))
+    assert list(table.values.index) == ["c1", "c2", "c3"]
+    np.testing.assert_array_equal(table.values, [[1.5, 10, 0.1], [2.5, 20, np.nan], [3.5, 30, 0.3]])
+    assert all(table.values[name].dtype == np.float64 for name in table.names)
+    assert (problems, table.provenance) == ([], {"source": "features.csv"})
+
+
+def test_a_table_by_unit_is_indexed_by_all_its_columns(tmp_path: Path) -> None:
+    table, _ = read_features(features(tmp_path, BY_UNIT), ids=[("case_id",), ("patient_id", "side")])
+    assert (table.ids, table.names) == (("patient_id", "side"), ("x",))
+    assert list(table.values.index) == [("p1", "left"), ("p1", "right"), ("p2", "left")]
+    assert list(table.values["x"]) == [1.0, 2.0, 3.0]
+
+
+def test_the_case_is_the_id_where_case_and_unit_both_stand_in_the_table(tmp_path: Path) -> None:
+    text = "case_id,patient_id,side,x\nc1,p1,left,1\nc2,p1,left,2\n"
+    table, _ = read_features(features(tmp_path, text), ids=[("case_id",), ("patient_id", "side")])
+    assert (table.ids, table.names) == (("case_id",), ("x",))
+
+
+def test_ids_keep_leading_zeros_though_all_are_numbers_and_one_line_is_blank(tmp_path: Path) -> None:
+    table, _ = read_features(features(tmp_path, "case_id,x\n007,1.5\n\n7,2.5\n"))
+    assert list(table.values.index) == ["007", "7"]
+
+
+def test_numeric_ids_of_a_parquet_file_are_text(tmp_path: Path) -> None:
+    pd.DataFrame({"case_id": [7, 8], "x": [1.5, 2.5]}).to_parquet(tmp_path / "f.parquet")
+    table, _ = read_features(tmp_path / "f.parquet")
+    assert list(table.values.index) == ["7", "8"]
+
+
+def test_rows_without_ids_are_named_by_number(tmp_path: Path) -> None:
+    table, _ = read_features(features(tmp_path, "x\n1.5\n2.5\n"), ids=[("row_number",)])
+    assert (list(table.values.index), table.names) == (["2", "3"], ("x",))
+
+
+def test_reserved_columns_are_no_features(tmp_path: Path) -> None:
+    table, _ = read_features(features(tmp_path, BY_CASE), reserved={"T2_Mean", "absent"})
+    assert table.names == ("T1_Mean", "T1_Energy")
+
+
+def test_a_table_already_read_is_used_as_it_is(tmp_path: Path) -> None:
+    table, _ = read_features(read_table(features(tmp_path, BY_CASE)))
+    assert table.names == ("T1_Mean", "T1_Energy", "T2_Mean")
+
+
+def test_excluded_cases_are_gone_and_their_faults_with_them(tmp_path: Path) -> None:
+    table, _ = read_features(features(tmp_path, "case_id,x\nc1,1\nc2,broken\nc3,3\n"), excluded={"c2"})
+    assert list(table.values.index) == ["c1", "c3"]
 
 
 @pytest.mark.parametrize(
     ("source", "names"),
     [
-        (FeatureSource(columns=("a", "c")), ("a", "c")),
-        (FeatureSource(columns=("[ab]",)), ("a", "b")),
-        (FeatureSource(exclude=("b",)), ("a", "c")),
-        (FeatureSource(columns=("?",), exclude=("a",)), ("b", "c")),
+        ({}, ("T1_Mean", "T1_Energy", "T2_Mean")),
+        ({"columns": ["T1_*"]}, ("T1_Mean", "T1_Energy")),
+        ({"columns": ["T2_Mean", "T1_Mean"]}, ("T1_Mean", "T2_Mean")),
+        ({"exclude": ["*_Mean"]}, ("T1_Energy",)),
+        ({"columns": ["*_Mean"], "exclude": ["T2_*"]}, ("T1_Mean",)),
     ],
 )
-def test_columns_are_chosen_by_name_or_pattern(tmp_path: Path, source: FeatureSource, names: tuple[str, ...]) -> None:
-    assert read_features(written(tmp_path, PLAIN), source=source, reserved=["site"])[0].names == names
+def test_patterns_choose_columns_in_the_order_of_the_file(
+    tmp_path: Path, source: dict[str, list[str]], names: tuple[str, ...]
+) -> None:
+    table, _ = read_features(features(tmp_path, BY_CASE), source=FeatureSource.model_validate(source))
+    assert table.names == names
 
 
-BAD = {
-    "caseid,a\n1,2\n": "needs the column 'case_id'; did you mean 'caseid'?",
-    "case_id,a\n1,2\n1,3\n": "f.csv, row 3, column 'case_id': id '1' stands in row 2 too",
-    "case_id,a\n,2\n1,3\n": "f.csv, row 2, column 'case_id': the id is missing",
-    "case_id,a\n1,inf\n2,3\n": "f.csv, row 2, column 'a': 1 cells are infinite",
-    "case_id,a\n1,2\n2,-inf\n": "f.csv, row 3, column 'a': 1 cells are infinite",
-    "case_id,a\n1,2\n2,old\n3,new\n": "f.csv, row 3, column 'a': 2 cells are no number, first 'old'",
-    "case_id,a\n1,\n2,\n": "1 columns hold no value and are left out: a; no feature is left",
-    "case_id\n1\n2\n": "no feature columns are left",
-}
-
-
-@pytest.mark.parametrize("text", BAD)
-def test_a_fault_is_named_with_its_row_and_mend(tmp_path: Path, text: str) -> None:
-    with pytest.raises(InputError) as caught:
-        read_features(written(tmp_path, text))
-    assert BAD[text] in str(caught.value)
-
-
-def test_a_pattern_that_matches_nothing_names_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"'glcm_Idm' matches no column; did you mean 'glcm_Idn'\?"):
-        read_features(written(tmp_path, "case_id,glcm_Idn\n1,2\n"), source=FeatureSource(columns=("glcm_Idm",)))
-    with pytest.raises(InputError, match="'y' is an id or cohort column, not a feature"):
-        read_features(written(tmp_path, "case_id,y,a\n1,2,3\n"), source=FeatureSource(columns=("y",)), reserved=["y"])
-
-
-def test_an_empty_column_is_left_out_with_a_warning(tmp_path: Path) -> None:
-    table, notes = read_features(written(tmp_path, "case_id,a,b\n1,,2\n2,,3\n"))
-    assert table.names == ("b",)
-    assert "1 columns hold no value and are left out: a" in str(notes[0])
-    assert notes[0].severity == "warning"
-
-
-def test_rows_by_unit(tmp_path: Path) -> None:
-    path = written(tmp_path, "patient_id,side,a\np1,L,1\np1,R,2\n")
-    table, _ = read_features(path, (("case_id",), ("patient_id", "side")))
-    assert table.ids == ("patient_id", "side")
-    assert table.values.loc[("p1", "R"), "a"] == 2
-
-
-def test_one_scan_under_two_ids_is_found_in_ten_columns_and_more(tmp_path: Path) -> None:
-    values = pd.DataFrame(np.random.default_rng(0).normal(size=(4, 10)), index=list("abcd"))
-    values.loc["d"] = values.loc["b"]
-    assert list(equal_rows(values)) == [("b", "d")]
-    assert list(equal_rows(values.iloc[:, :9])) == []
-    values.index.name = "case_id"
-    values.columns = [f"f{i}" for i in range(10)]
-    values.to_csv(tmp_path / "f.csv")
-    with pytest.raises(
-        InputError, match=r"row 5: 'd' has the very values of 'b' in all 10 features.*cohort\.exclude: {d:"
-    ):
-        read_features(tmp_path / "f.csv")
-    assert len(read_features(tmp_path / "f.csv", unique=False)[0].values) == 4
-    assert len(read_features(tmp_path / "f.csv", excluded=["d"])[0].values) == 3
-
-
-def test_the_real_twin_scan_is_found() -> None:
-    with pytest.raises(InputError, match="'N27' has the very values of 'N26'"):
-        read_features(real_file("tables/prostate_fae.csv"), (("column_1",),), reserved=["label"])
-
-
-def test_a_table_comes_back_with_units_and_provenance(tmp_path: Path) -> None:
-    index = pd.MultiIndex.from_tuples([("p1", "L"), ("p1", "R")], names=["patient_id", "side"])
-    table = FeatureTable(
-        pd.DataFrame({"a": [0.1, np.nan], "b": [1e300, -2.0]}, index=index), {"a": "mm"}, {"made": "by hand"}
+def test_a_name_with_brackets_is_chosen_by_its_very_name(tmp_path: Path) -> None:
+    table, _ = read_features(
+        features(tmp_path, "case_id,x[1],x1\nc1,1,2\n"), source=FeatureSource(columns=("x[1]",), exclude=("x1",))
     )
-    table.to_parquet(tmp_path / "t.parquet")
-    back = FeatureTable.from_parquet(tmp_path / "t.parquet")
-    pd.testing.assert_frame_equal(back.values, table.values)
-    assert (back.units, back.provenance) == ({"a": "mm"}, {"made": "by hand"})
-    table.to_csv(tmp_path / "t.csv")
-    assert (tmp_path / "t.csv").read_text().splitlines()[1] == "p1,L,0.1,1e+300"
+    assert table.names == ("x[1]",)
+
+
+def test_a_column_without_values_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    table, problems = read_features(features(tmp_path, "case_id,x,empty,also\nc1,1,,NA\nc2,2,,\n"))
+    (found,) = problems
+    assert table.names == ("x",)
+    assert (found.column, found.severity) == ("empty", "warning")
+    assert found.message == "2 columns hold no value and are left out: empty, also"
+
+
+# faults
 
 
 @pytest.mark.parametrize(
-    ("values", "message"),
+    ("text", "source", "row", "column", "words"),
     [
-        (pd.DataFrame({"a": [np.inf]}, index=["x"]), "infinite values"),
-        (pd.DataFrame({"a": [1.0, 2.0]}, index=["x", "x"]), "ids of the same name: x"),
-        (pd.DataFrame([[1.0, 2.0]], columns=["a", "a"], index=["x"]), "features of the same name: a"),
+        ("caseid,x\nc1,1\n", {}, None, None, ("needs the column 'case_id'", "did you mean 'caseid'?")),
+        ("case_id,x\nc1,1\n,2\n", {}, 3, "case_id", ("the id is missing",)),
+        ("case_id,x\nc1,1\nc2,2\n\nc1,3\n", {}, 5, "case_id", ("id 'c1' stands in row 2 too",)),
+        (
+            "case_id,x\nc1,1\nc2,high\nc3,low\n", {}, 3, "x",
+            ("2 cells are no number, first 'high'", "exclude: [x]"),
+        ),
+        ("case_id,x\nc1,1\nc2,inf\n", {}, 3, "x", ("1 cells are infinite", "empty them to have them imputed")),
+        ("case_id,x\nc1,-Infinity\nc2,1e999\n", {}, 2, "x", ("2 cells are infinite",)),
+        ("case_id,x\nc1,\nc2,\n", {}, None, "x", ("1 columns hold no value", "no feature is left")),
+        ("case_id\nc1\n", {}, None, None, ("no feature columns are left beside the ids",)),
+        ("case_id,x\nc1,1\n", {"exclude": ["x"]}, None, None, ("no feature columns are left beside the ids",)),
+        (BY_CASE, {"exclude": ["T1_Meen"]}, None, None, ("'T1_Meen' matches no column", "did you mean 'T1_Mean'?")),
+        (
+            BY_CASE, {"exclude": ["case_id"]}, None, None,
+            ("'case_id' is an id or cohort column, not a feature",),
+        ),
+    ],
+)  # fmt: skip
+def test_a_fault_is_named_with_its_row_column_and_mend(
+    tmp_path: Path, text: str, source: dict[str, list[str]], row: int | None, column: str | None, words: tuple[str, ...]
+) -> None:
+    found = errors_of(read_features, features(tmp_path, text), source=FeatureSource.model_validate(source))
+    assert_one(found, row, column, *words)
+
+
+def test_a_pattern_that_matches_nothing_leaves_no_feature(tmp_path: Path) -> None:
+    found = errors_of(read_features, features(tmp_path, "case_id,x\nc1,1\n"), source=FeatureSource(columns=("y*",)))
+    assert [problem.message.split(";")[0] for problem in found] == [
+        "'y*' matches no column",
+        "no feature columns are left beside the ids",
+    ]
+
+
+def test_a_unit_twice_is_named_by_all_its_columns(tmp_path: Path) -> None:
+    text = BY_UNIT + "p1,right,4\n"
+    found = errors_of(read_features, features(tmp_path, text), ids=[("case_id",), ("patient_id", "side")])
+    assert_one(found, 5, "patient_id", "id 'p1/right' stands in row 3 too")
+
+
+def test_a_table_of_neither_case_nor_unit_says_what_it_needs(tmp_path: Path) -> None:
+    found = errors_of(read_features, features(tmp_path, "id,x\na,1\n"), ids=[("case_id",), ("patient_id", "side")])
+    assert_one(found, None, None, "needs the column 'case_id' or 'patient_id' + 'side'")
+
+
+def test_faults_of_ids_and_of_three_columns_are_reported_at_once(tmp_path: Path) -> None:
+    text = "case_id,words,large,fine\nc1,1,1,1\nc2,two,inf,2\nc1,3,3,3\n,4,4,4\n"
+    found = errors_of(read_features, features(tmp_path, text), source=FeatureSource(exclude=("absent*",)))
+    assert {(problem.row, problem.column) for problem in found} == {
+        (5, "case_id"),
+        (4, "case_id"),
+        (None, None),
+        (3, "words"),
+        (3, "large"),
+    }
+    assert len(found) == 5
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="several columns are named 'x'"):
+        read_features(features(tmp_path, "case_id,x,x\nc1,1,2\n"))
+
+
+# one scan under two ids
+
+
+def test_two_ids_with_the_very_same_ten_values_are_one_scan(tmp_path: Path) -> None:
+    row: list[float | None] = [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, None]
+    text = wide({"c1": row, "c2": [*row[:-1], 9.5], "c3": row})
+    found = errors_of(read_features, features(tmp_path, text))
+    assert_one(found, 4, None, "'c3' has the very values of 'c1' in all 10 features", "cohort.exclude: {c3: same scan")
+
+
+def test_equal_rows_are_allowed_where_the_caller_says_so(tmp_path: Path) -> None:
+    row: list[float | None] = [1.5] * 10
+    table, _ = read_features(features(tmp_path, wide({"c1": row, "c2": row})), unique=False)
+    assert len(table.values) == 2
+
+
+def test_equal_rows_of_few_features_may_be_chance(tmp_path: Path) -> None:
+    table, _ = read_features(features(tmp_path, "case_id,x,y\nc1,1,2\nc2,1,2\n"))
+    assert len(table.values) == 2
+
+
+def test_rows_without_any_value_are_not_equal() -> None:
+    values = pd.DataFrame(np.nan, index=["a", "b"], columns=TEN)
+    assert list(equal_rows(values)) == []
+
+
+def test_three_equal_rows_are_two_pairs_with_the_first() -> None:
+    values = pd.DataFrame(1.0, index=["a", "b", "c"], columns=TEN)
+    assert list(equal_rows(values)) == [("a", "b"), ("a", "c")]
+
+
+def test_prostate_rows_n26_and_n27_are_one_scan() -> None:
+    path = real_file("tables/prostate_fae.csv")
+    found = errors_of(read_features, path, ids=[("column_1",)], reserved={"label"})
+    assert_one(found, 130, None, "'N27' has the very values of 'N26' in all 264 features", "{N27: same scan as N26}")
+
+
+def test_prostate_without_n27_is_a_table_of_259_patients_and_264_features() -> None:
+    path = real_file("tables/prostate_fae.csv")
+    table, problems = read_features(path, ids=[("column_1",)], reserved={"label"}, excluded={"N27"})
+    assert (table.values.shape, problems) == ((259, 264), [])
+
+
+# names at visits
+
+
+@pytest.mark.parametrize(
+    ("feature", "visit", "name"),
+    [
+        ("dess/tibia/original_glcm_Contrast", "V00", "dess@V00/tibia/original_glcm_Contrast"),
+        ("dess/x", "V01", "dess@V01/x"),
+        ("age", "V01", "age@V01"),
     ],
 )
-def test_a_table_that_is_none_is_refused(values: pd.DataFrame, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        FeatureTable(values)
+def test_the_visit_stands_after_the_sequence(feature: str, visit: str, name: str) -> None:
+    assert at_visit(feature, visit) == name
+
+
+# the table itself
+
+
+def frame(columns: dict[str, list[float]], ids: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(columns, index=pd.Index(ids, name="case_id", dtype=object))
+
+
+def test_names_ids_and_infinities_are_checked_on_making() -> None:
+    good = frame({"x": [1.0, 2.0]}, ["a", "b"])
+    with pytest.raises(InputError, match="features of the same name: x"):
+        FeatureTable(pd.concat([good, good], axis=1))
+    with pytest.raises(InputError, match="ids of the same name: a"):
+        FeatureTable(frame({"x": [1.0, 2.0]}, ["a", "a"]))
+    with pytest.raises(InputError, match="infinite values"):
+        FeatureTable(frame({"x": [1.0, np.inf]}, ["a", "b"]))
+
+
+def test_parquet_brings_values_units_and_provenance_back(tmp_path: Path) -> None:
+    values = frame({"dess/tibia/shape_Volume": [0.1, np.nan], "y": [1e-300, -2.0]}, ["007", "8"])
+    table = FeatureTable(values, {"dess/tibia/shape_Volume": "mm³"}, {"engine": "fast", "folds": [1, 2]})
+    table.to_parquet(tmp_path / "f.parquet")
+    back = FeatureTable.from_parquet(tmp_path / "f.parquet")
+    pd.testing.assert_frame_equal(back.values, values, check_exact=True, check_index_type=False)
+    assert (back.units, back.provenance) == (table.units, table.provenance)
+
+
+def test_parquet_brings_the_columns_of_a_unit_back(tmp_path: Path) -> None:
+    index = pd.MultiIndex.from_tuples([("p1", "left"), ("p1", "right")], names=["patient_id", "side"])
+    FeatureTable(pd.DataFrame({"x": [1.0, 2.0]}, index=index)).to_parquet(tmp_path / "f.parquet")
+    back = FeatureTable.from_parquet(tmp_path / "f.parquet")
+    assert (back.ids, list(back.values.index)) == (("patient_id", "side"), [("p1", "left"), ("p1", "right")])
+
+
+def test_another_parquet_file_is_no_feature_table(tmp_path: Path) -> None:
+    frame({"x": [1.0]}, ["a"]).to_parquet(tmp_path / "f.parquet")
+    with pytest.raises(InputError, match="is not a radfuse feature table; read it with read_features"):
+        FeatureTable.from_parquet(tmp_path / "f.parquet")
+
+
+def test_a_file_that_is_no_parquet_is_no_feature_table(tmp_path: Path) -> None:
+    (tmp_path / "f.parquet").write_text("case_id,x\na,1\n")
+    with pytest.raises(InputError, match=r"f\.parquet"):
+        FeatureTable.from_parquet(tmp_path / "f.parquet")
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
+@settings(max_examples=25, deadline=None)
+def test_csv_brings_every_digit_back(tmp_path_factory: pytest.TempPathFactory, numbers: list[float]) -> None:
+    path = tmp_path_factory.mktemp("csv") / "f.csv"
+    values = frame({"x": numbers}, [f"c{i}" for i in range(len(numbers))])
+    FeatureTable(values).to_csv(path)
+    assert list(read_features(path)[0].values["x"]) == numbers

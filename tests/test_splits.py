@@ -78,6 +78,14 @@ def test_later_patients_are_tested_from_a_date_on() -> None:
     assert (fold.name, positions_of(fold.train), positions_of(fold.test)) == ("later", [0, 1], [2, 3])
 
 
+@pytest.mark.parametrize("start", ["2019", "2019-01", "2019-01-01", "2019-01-01T00:00"])
+def test_a_start_may_be_a_year_or_a_month_of_dates(start: str) -> None:
+    units = table("p1 0 2018-12-31\np2 1 2018-06-01\np3 0 2019-01-01\np4 1 2020-02-29")
+    split = Temporal(column="where", test_from=start)
+    assert list(split.check(units, "patient", "event")) == []
+    assert positions_of(folds(split, units)[0].test) == [2, 3]
+
+
 def test_a_patient_seen_on_both_sides_of_the_date_counts_at_the_first() -> None:
     units = table("p1 0 2018\np2 1 2018\np1 0 2020\np3 0 2020\np3 1 2021")
     assert positions_of(folds(Temporal(column="where", test_from="2019"), units)[0].test) == [3, 4]

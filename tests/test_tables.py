@@ -363,6 +363,15 @@ def test_empty_cells_beyond_the_header_and_short_rows_are_accepted(tmp_path: Pat
     assert texts(as_file(tmp_path, "id,x,y\na,p,q,,\nb,r\n")) == {"id": ["a", "b"], "x": ["p", "r"], "y": ["q", None]}
 
 
+def test_rows_that_are_all_shorter_than_the_header_lack_their_last_columns(tmp_path: Path) -> None:
+    assert texts(as_file(tmp_path, "id,x,y\na,1\nb,2\n")) == {"id": ["a", "b"], "x": ["1", "2"], "y": [None, None]}
+
+
+def test_a_header_with_as_many_commas_as_tabs_is_split_as_its_rows_are(tmp_path: Path) -> None:
+    path = as_file(tmp_path, "id\tweight, kg\na\t61\nb\t58\n")
+    assert texts(path) == {"id": ["a", "b"], "weight, kg": ["61", "58"]}
+
+
 # numbers
 
 

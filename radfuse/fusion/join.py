@@ -124,7 +124,9 @@ def _spread(
     index = _keys(cases, tuple(keys))
     parts = []
     if steady:
-        first = values[steady].groupby(groups, sort=False).first()
+        order = cases.sort_values(cohort.config.visit, kind="stable").index if visits else cases.index
+        ordered = values[steady].set_axis(cases.index).loc[order]
+        first = ordered.groupby([group.loc[order] for group in groups], sort=False).first()
         parts.append(first.reindex(_keys(units, tuple(keys))).reset_index(drop=True))
     moving = [name for name in values.columns if name not in steady]
     for visit in sorted(cases[cohort.config.visit].dropna().unique()) if moving else []:

@@ -115,13 +115,16 @@ def reachable_auc(truth: pd.DataFrame, family: str) -> float:
 
     Returns:
         The mean over draws of the outcome: sum over pairs of p_i (1 - p_j) [score_i > score_j], divided by the sum of
-        p_i (1 - p_j); `p` is the true probability.
+        p_i (1 - p_j); `p` is the true probability, and ties count one half.
     """
     score = truth[[f"{block}_part" for block in family.split("-")]].sum(axis=1).to_numpy()
-    p = truth["probability"].to_numpy()[np.argsort(score, kind="stable")]
-    below = np.cumsum(1 - p) - (1 - p)
-    pairs = p.sum() * (1 - p).sum() - (p * (1 - p)).sum()
-    return float((p * below).sum() / pairs)
+    _, place = np.unique(score, return_inverse=True)
+    p = truth["probability"].to_numpy()
+    events, others = np.bincount(place, p), np.bincount(place, 1 - p)
+    both = np.bincount(place, p * (1 - p))  # a knee makes no pair with itself
+    below = np.cumsum(others) - others
+    won = (events * below).sum() + 0.5 * ((events * others).sum() - both.sum())
+    return float(won / (p.sum() * (1 - p).sum() - both.sum()))
 
 
 def standardised(values: np.ndarray) -> np.ndarray:

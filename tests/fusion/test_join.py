@@ -1,92 +1,267 @@
-"""Cohort and feature tables side by side: every mismatch named, visits spread."""
+"""Joining: by case, by unit, visits side by side, and every mismatch between cohort and tables."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from tabular import errors_of, write_table
 
-from radfuse.cohort import Cohort, CohortConfig, Outcome, read_cohort
+from radfuse.cohort import Cohort, CohortConfig, read_cohort
 from radfuse.errors import InputError
-from radfuse.features import FeatureTable, at_visit
-from radfuse.fusion.join import join
-from radfuse.splits import Grouped
+from radfuse.features import FeatureTable
+from radfuse.fusion.join import Design, join
+from radfuse.splits import Grouped, LeaveSiteOut
 
-KNEES = """case_id,patient_id,side,visit,age,bmi,y
-a0,p1,L,V0,60,30,1
-a1,p1,L,V1,61,30,1
-b0,p1,R,V0,60,30,0
-b1,p1,R,V1,61,30,0
-c0,p2,L,V0,50,25,0
-c1,p2,L,V1,51,25,0
+PEOPLE = """\
+case_id,patient_id,age,site,event
+c1,p1,61,north,0
+c2,p2,58,north,1
+c3,p3,70,south,0
+c4,p4,66,south,1
+"""
+
+VISITS = """\
+case_id,patient_id,side,visit,bmi,pain,event
+b,p1,right,V01,24,5,0
+a,p1,right,V00,24,3,0
+c,p2,left,V00,28,7,1
+d,p2,left,V01,28,8,1
+e,p3,left,V00,22,1,0
+f,p4,left,V00,30,9,1
 """
 
 
-def cohort(folder: Path, text: str = KNEES, **settings: object) -> Cohort:
-    (folder / "c.csv").write_text(text)
-    config = CohortConfig(
-        table=folder / "c.csv",
-        unit=("patient_id", "side"),
-        clinical=("age", "bmi"),
-        outcome=Outcome(column="y"),
-        split=Grouped(folds=2, stratified=False),
-        **settings,  # type: ignore[arg-type]
-    )
-    return read_cohort(config=config, new=True)
-
-
-def table(ids: dict[str, list[str]], **columns: list[float]) -> FeatureTable:
-    index = (
-        pd.MultiIndex.from_arrays(list(ids.values()), names=list(ids))
-        if len(ids) > 1
-        else pd.Index(next(iter(ids.values())), name=next(iter(ids)))
-    )
-    return FeatureTable(pd.DataFrame(columns, index=index, dtype=float))
-
-
-def test_visits_stand_side_by_side_and_steady_columns_once(tmp_path: Path) -> None:
-    found = join(
-        cohort(tmp_path), {"deep": table({"case_id": ["a0", "a1", "b0", "b1", "c0", "c1"]}, x=[1, 2, 3, 4, 5, 6])}
-    )
-    assert found.units[["patient_id", "side"]].to_numpy().tolist() == [["p1", "L"], ["p1", "R"], ["p2", "L"]]
-    assert found.blocks["clinical"].to_dict("list") == {
-        "bmi": [30, 30, 25],
-        "age@V0": [60, 60, 50],
-        "age@V1": [61, 61, 51],
+def people(folder: Path, **changes: Any) -> Cohort:
+    settings = {
+        "table": "cohort.csv",
+        "clinical": ["age"],
+        "outcome": {"column": "event"},
+        "split": Grouped(folds=2),
+        **changes,
     }
-    assert found.blocks["deep"].to_dict("list") == {"x@V0": [1, 3, 5], "x@V1": [2, 4, 6]}
+    return read_cohort(write_table(folder, PEOPLE), CohortConfig.model_validate(settings))
 
 
-def test_a_table_by_unit_is_joined_by_unit_in_any_order(tmp_path: Path) -> None:
-    by_unit = table({"patient_id": ["p2", "p1", "p1"], "side": ["L", "R", "L"]}, x=[3, 2, 1])
-    assert join(cohort(tmp_path), {"deep": by_unit}).blocks["deep"]["x"].tolist() == [1, 2, 3]
+def knees(folder: Path, text: str = VISITS, **changes: Any) -> Cohort:
+    settings = {
+        "table": "cohort.csv",
+        "unit": ["patient_id", "side"],
+        "clinical": ["bmi", "pain"],
+        "outcome": {"column": "event"},
+        "split": Grouped(folds=2),
+        **changes,
+    }
+    return read_cohort(write_table(folder, text), CohortConfig.model_validate(settings))
 
 
-def test_lacking_and_extra_rows_are_named(tmp_path: Path) -> None:
-    short = table({"case_id": ["a0", "b0", "b1", "c0", "zz"]}, x=[1, 2, 3, 4, 5])
+def by_case(values: Mapping[str, float], name: str = "x") -> FeatureTable:
+    index = pd.Index(list(values), name="case_id", dtype=object)
+    return FeatureTable(pd.DataFrame({name: list(values.values())}, index=index))
+
+
+def by_unit(values: Mapping[tuple[str, str], float], name: str = "x") -> FeatureTable:
+    index = pd.MultiIndex.from_tuples(list(values), names=["patient_id", "side"])
+    return FeatureTable(pd.DataFrame({name: list(values.values())}, index=index))
+
+
+def rows(design: Design, block: str) -> dict[str, list[float]]:
+    return {str(name): list(values) for name, values in design.blocks[block].items()}
+
+
+# cases
+
+
+def test_a_table_by_case_is_put_into_the_order_of_the_cohort(tmp_path: Path) -> None:
+    design = join(people(tmp_path), {"radiomic": by_case({"c4": 4, "c1": 1, "c3": 3, "c2": 2})})
+    assert list(design.units["case_id"]) == ["c1", "c2", "c3", "c4"]
+    assert rows(design, "radiomic") == {"x": [1.0, 2.0, 3.0, 4.0]}
+    assert rows(design, "clinical") == {"age": [61.0, 58.0, 70.0, 66.0]}
+    assert design.warnings == ()
+
+
+def test_units_hold_ids_patient_site_split_and_outcome_and_no_inputs(tmp_path: Path) -> None:
+    design = join(people(tmp_path, split=LeaveSiteOut(), site="site"), {})
+    assert list(design.units.columns) == ["case_id", "patient_id", "site", "event"]
+    assert list(design.units.index) == [0, 1, 2, 3]
+    assert list(design.units["event"]) == [0.0, 1.0, 0.0, 1.0]
+
+
+def test_without_clinical_columns_there_is_no_clinical_block(tmp_path: Path) -> None:
+    design = join(people(tmp_path, clinical=[]), {"deep": by_case({"c1": 1, "c2": 2, "c3": 3, "c4": 4})})
+    assert list(design.blocks) == ["deep"]
+
+
+def test_ids_match_as_text_with_their_leading_zeros(tmp_path: Path) -> None:
+    text = PEOPLE.replace("c1", "07").replace("c2", "7")
+    cohort = read_cohort(
+        write_table(tmp_path, text),
+        CohortConfig(table=Path("cohort.csv"), outcome={"column": "event"}, split=Grouped(folds=2)),
+    )
+    design = join(cohort, {"radiomic": by_case({"7": 2, "07": 1, "c3": 3, "c4": 4})})
+    assert rows(design, "radiomic") == {"x": [1.0, 2.0, 3.0, 4.0]}
+
+
+# visits
+
+
+def test_visits_stand_side_by_side_and_units_keep_the_order_of_the_table(tmp_path: Path) -> None:
+    table = by_case({"a": 10, "b": 11, "c": 20, "d": 21, "e": 30, "f": 40}, "dess/tibia/x")
+    design = join(knees(tmp_path), {"radiomic": table})
+    assert list(design.units["patient_id"] + "/" + design.units["side"]) == [
+        "p1/right",
+        "p2/left",
+        "p3/left",
+        "p4/left",
+    ]
+    np.testing.assert_equal(
+        rows(design, "radiomic"),
+        {"dess@V00/tibia/x": [10.0, 20.0, 30.0, 40.0], "dess@V01/tibia/x": [11.0, 21.0, np.nan, np.nan]},
+    )
+
+
+def test_a_clinical_column_that_never_changes_stays_one_column(tmp_path: Path) -> None:
+    np.testing.assert_equal(
+        rows(join(knees(tmp_path), {}), "clinical"),
+        {"bmi": [24.0, 28.0, 22.0, 30.0], "pain@V00": [3.0, 7.0, 1.0, 9.0], "pain@V01": [5.0, 8.0, np.nan, np.nan]},
+    )
+
+
+def test_a_clinical_value_missing_at_one_visit_is_taken_from_the_other(tmp_path: Path) -> None:
+    design = join(knees(tmp_path, VISITS.replace("b,p1,right,V01,24,5", "b,p1,right,V01,,5")), {})
+    assert rows(design, "clinical")["bmi"] == [24.0, 28.0, 22.0, 30.0]
+
+
+def test_one_visit_each_gives_names_without_a_visit(tmp_path: Path) -> None:
+    text = "\n".join(line for line in VISITS.splitlines() if ",V01," not in line) + "\n"
+    design = join(knees(tmp_path, text), {"radiomic": by_case({"a": 1, "c": 2, "e": 3, "f": 4})})
+    assert rows(design, "radiomic") == {"x": [1.0, 2.0, 3.0, 4.0]}
+    assert list(rows(design, "clinical")) == ["bmi", "pain"]
+
+
+def test_a_layout_spreads_one_visit_as_the_model_knows_it(tmp_path: Path) -> None:
+    text = "\n".join(line for line in VISITS.splitlines() if ",V01," not in line) + "\n"
+    design = join(
+        knees(tmp_path, text), {"radiomic": by_case({"a": 1, "c": 2, "e": 3, "f": 4})}, layout={"bmi", "x@V00"}
+    )
+    assert rows(design, "radiomic") == {"x@V00": [1.0, 2.0, 3.0, 4.0]}
+    assert list(rows(design, "clinical")) == ["bmi", "pain@V00"]
+
+
+def test_a_column_that_the_layout_keeps_takes_the_earliest_visit(tmp_path: Path) -> None:
+    design = join(knees(tmp_path), {}, layout={"bmi", "pain"})  # V01 of p1 stands above V00 in the table
+    assert rows(design, "clinical") == {"bmi": [24.0, 28.0, 22.0, 30.0], "pain": [3.0, 7.0, 1.0, 9.0]}
+
+
+def test_a_table_by_unit_is_joined_by_all_its_columns(tmp_path: Path) -> None:
+    table = by_unit({("p4", "left"): 4, ("p1", "right"): 1, ("p2", "left"): 2, ("p3", "left"): 3})
+    assert rows(join(knees(tmp_path), {"deep": table}), "deep") == {"x": [1.0, 2.0, 3.0, 4.0]}
+
+
+def test_one_table_by_case_and_one_by_unit_describe_the_same_units(tmp_path: Path) -> None:
+    design = join(
+        knees(tmp_path, clinical=[]),
+        {
+            "radiomic": by_case({"a": 10, "b": 11, "c": 20, "d": 21, "e": 30, "f": 40}, "r"),
+            "deep": by_unit({("p1", "right"): 1, ("p2", "left"): 2, ("p3", "left"): 3, ("p4", "left"): 4}, "d"),
+        },
+    )
+    assert {block: len(values) for block, values in design.blocks.items()} == {"radiomic": 4, "deep": 4}
+    assert rows(design, "radiomic")["r@V00"] == [10.0, 20.0, 30.0, 40.0]
+
+
+# mismatches
+
+
+def test_lacking_cases_are_named_with_three_mends(tmp_path: Path) -> None:
+    (found,) = errors_of(join, people(tmp_path), {"radiomic": by_case({"c1": 1, "c3": 3})})
+    assert found.where == "features.radiomic"
+    assert found.message == (
+        "the table lacks 2 of 4 rows: c2, c4; add them, list them under cohort.exclude, "
+        "or impute them with features.radiomic.allow_missing: true"
+    )
+
+
+def test_lacking_cases_may_be_left_to_imputation_with_a_warning(tmp_path: Path) -> None:
+    design = join(people(tmp_path), {"radiomic": by_case({"c1": 1, "c3": 3})}, frozenset({"radiomic"}))
+    np.testing.assert_equal(rows(design, "radiomic"), {"x": [1.0, np.nan, 3.0, np.nan]})
+    (found,) = design.warnings
+    assert (found.severity, found.message) == (
+        "warning",
+        "the table lacks 2 of 4 rows: c2, c4; they will be imputed",
+    )
+
+
+def test_lacking_units_are_named_by_all_their_columns(tmp_path: Path) -> None:
+    table = by_unit({("p1", "right"): 1, ("p2", "left"): 2, ("p3", "right"): 3, ("p4", "left"): 4})
+    (found,) = errors_of(join, knees(tmp_path), {"deep": table})
+    assert "lacks 1 of 4 rows: p3/left" in found.message
+
+
+def test_extra_rows_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    table = by_case({"c1": 1, "c2": 2, "z9": 99, "c3": 3, "c4": 4})
+    design = join(people(tmp_path), {"radiomic": table})
+    assert rows(design, "radiomic") == {"x": [1.0, 2.0, 3.0, 4.0]}
+    (found,) = design.warnings
+    assert found.message == "1 rows of the table belong to no case of the cohort and are left out: z9"
+
+
+def test_rows_of_excluded_cases_are_no_surprise(tmp_path: Path) -> None:
+    text = PEOPLE + "c5,p5,50,south,1\n"
+    settings = {
+        "table": "cohort.csv",
+        "outcome": {"column": "event"},
+        "split": Grouped(folds=2),
+        "exclude": {"c5": "no"},
+    }
+    cohort = read_cohort(write_table(tmp_path, text), CohortConfig.model_validate(settings))
+    design = join(cohort, {"radiomic": by_case({"c1": 1, "c2": 2, "c3": 3, "c4": 4, "c5": 5})})
+    assert design.warnings == ()
+
+
+@pytest.mark.parametrize("allow", [frozenset(), frozenset({"radiomic"})])
+def test_no_id_in_common_shows_ids_of_both_sides(tmp_path: Path, allow: frozenset[str]) -> None:
+    (found,) = errors_of(join, people(tmp_path), {"radiomic": by_case({"K1": 1, "K2": 2})}, allow)
+    assert found.message == (
+        "no id of the cohort stands in the table (case_id): cohort has c1, c2, c3, c4; the table has K1, K2"
+    )
+
+
+def test_only_the_first_eight_ids_are_listed(tmp_path: Path) -> None:
+    text = "case_id,patient_id,event\n" + "".join(f"c{i:02d},p{i},{i % 2}\n" for i in range(12))
+    settings = {"table": "cohort.csv", "outcome": {"column": "event"}, "split": Grouped(folds=2)}
+    cohort = read_cohort(write_table(tmp_path, text), CohortConfig.model_validate(settings))
+    (found,) = errors_of(join, cohort, {"radiomic": by_case({"c00": 1})})
+    assert "lacks 11 of 12 rows: c01, c02, c03, c04, c05, c06, c07, c08, ...;" in found.message
+
+
+def test_a_name_in_two_blocks_is_refused_by_name(tmp_path: Path) -> None:
+    table = by_case({"c1": 1, "c2": 2, "c3": 3, "c4": 4}, "age")
+    (found,) = errors_of(join, people(tmp_path), {"radiomic": table})
+    assert found.where == "features.radiomic"
+    assert found.message == (
+        "column 'age' stands in block 'clinical' too (1 shared in all); rename it, or leave it out with `exclude`"
+    )
+
+
+def test_all_mismatches_are_reported_at_once(tmp_path: Path) -> None:
+    complete = by_case({"c1": 1, "c2": 2, "c3": 3, "c4": 4}, "age")
     with pytest.raises(InputError) as caught:
-        join(cohort(tmp_path), {"deep": short})
-    assert "lacks 2 of 6 rows: a1, c1; add them" in str(caught.value)
-    assert "1 rows of the table belong to no case of the cohort and are left out: zz" in str(caught.value)
-    allowed = join(cohort(tmp_path), {"deep": short}, frozenset({"deep"}))
-    assert allowed.blocks["deep"]["x@V1"].isna().tolist() == [True, False, True]
-    assert "they will be imputed" in str(allowed.warnings[0])
+        join(people(tmp_path), {"radiomic": complete, "deep": by_case({"c1": 1})})
+    assert [problem.where for problem in caught.value.problems] == ["features.deep", "features.radiomic"]
 
 
-def test_no_id_in_common_shows_both(tmp_path: Path) -> None:
-    with pytest.raises(
-        InputError, match=r"no id of the cohort stands in the table .*cohort has a0, a1.*the table has 1, 2"
-    ):
-        join(cohort(tmp_path), {"deep": table({"case_id": ["1", "2"]}, x=[1, 2])})
+# blocks that differ between folds
 
 
-def test_one_name_in_two_blocks_is_refused(tmp_path: Path) -> None:
-    twice = table({"patient_id": ["p1", "p1", "p2"], "side": ["L", "R", "L"]}, bmi=[1, 2, 3])
-    with pytest.raises(InputError, match="column 'bmi' stands in block 'clinical' too"):
-        join(cohort(tmp_path), {"deep": twice})
-
-
-def test_names_at_a_visit() -> None:
-    assert at_visit("dess/tibia/original_glcm_Idn", "V1") == "dess@V1/tibia/original_glcm_Idn"
-    assert at_visit("age", "V1") == "age@V1"
+def test_a_fold_has_its_own_frame_where_there_is_one(tmp_path: Path) -> None:
+    design = join(people(tmp_path), {"deep": by_case({"c1": 1, "c2": 2, "c3": 3, "c4": 4})})
+    own = design.blocks["deep"] + 100
+    design = Design(design.units, design.blocks, (), {"deep": {"1": own}})
+    assert list(design.blocks_of("1")["deep"]["x"]) == [101.0, 102.0, 103.0, 104.0]
+    assert list(design.blocks_of("2")["deep"]["x"]) == [1.0, 2.0, 3.0, 4.0]
+    assert list(design.blocks_of("1")["clinical"]["age"]) == [61.0, 58.0, 70.0, 66.0]
