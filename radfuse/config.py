@@ -73,8 +73,15 @@ def to_yaml(content: Mapping[str, Any]) -> str:
     return stream.getvalue()
 
 
-def apply_overrides(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+def apply_overrides(
+    content: Mapping[str, Any], overrides: Sequence[str], defaults: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return a copy of `content` with each "dotted.path=value" put in; list items are addressed by number.
+
+    Args:
+        content: settings.
+        overrides: "dotted.path=value" each.
+        defaults: lists that an override may reach into where `content` leaves them out.
 
     Raises:
         InputError: an override has no "=", or its path leads through something that is neither mapping nor list.
@@ -89,8 +96,11 @@ def apply_overrides(content: Mapping[str, Any], overrides: Sequence[str]) -> dic
             value = YAML(typ="safe", pure=True).load(text)
         except YAMLError as error:
             raise InputError(f"--set {override!r}: the value is not valid YAML") from error
-        place = result
+        place, default = result, defaults
         for depth, key in enumerate(keys[:-1]):
+            default = default.get(key) if isinstance(default, Mapping) else None
+            if isinstance(default, list) and isinstance(place, dict) and place.get(key) is None:
+                place[key] = _copy(default)
             place = _step(place, key, keys[: depth + 1], override)
         last = keys[-1]
         if isinstance(place, list):
@@ -136,9 +146,17 @@ def build(section: type[SectionType], content: Mapping[str, Any], where: str) ->
     try:
         return section.model_validate(_copy(content))
     except ValidationError as error:
-        # of a plain union such as `str | Section`, what a mapping is not is no news
-        faults = [f for f in error.errors() if not (f["type"] == "string_type" and isinstance(f["input"], Mapping))]
+        faults = [fault for fault in error.errors() if not _is_echo(fault, error.errors())]
         raise InputError([_problem(section, fault, where) for fault in faults or error.errors()]) from error
+
+
+def _is_echo(fault: Any, faults: Sequence[Any]) -> bool:
+    """Return whether a fault only repeats another: a mapping that is no text in `str | Section`, a list whose item
+    failed and that is too short without it."""
+    if fault["type"] == "string_type":
+        return isinstance(fault["input"], Mapping)
+    inside = [other for other in faults if other is not fault and other["loc"][: len(fault["loc"])] == fault["loc"]]
+    return fault["type"] == "too_short" and bool(inside)
 
 
 def _problem(section: type[Section], fault: Any, where: str) -> Problem:

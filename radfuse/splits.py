@@ -128,7 +128,7 @@ class Temporal(Section):
             found = frame.loc[index, self.column]
             yield Finding(f"{found!r} is no date; write 2019-05-31, or a number", index, self.column)
         if self.test_from is not None:
-            start = _times(pd.Series([self.test_from], dtype=object)).iloc[0]
+            start = self._start(frame[self.column])
             if np.isnan(start):
                 yield Finding(f"cohort.split.test_from {self.test_from!r} is no date", None, None)
             elif not times.isna().any():
@@ -139,11 +139,18 @@ class Temporal(Section):
                         f"cohort.split.test_from {self.test_from!r} leaves the {side} set empty", None, self.column
                     )
 
+    def _start(self, values: pd.Series) -> float:
+        """Return `test_from` as the column's values are read: "2019" is a year among dates, a number among numbers."""
+        text = pd.Series([self.test_from], dtype=object)
+        if not to_numbers(values)[1].any():
+            return float(to_numbers(text)[0].iloc[0])
+        return float(_days(text).iloc[0])
+
     def folds_of(self, units: pd.DataFrame, patient: str, outcome: str | None, seed: int) -> list[Fold]:
         """Return one fold: earlier patients train, later ones test."""
         first = _times(units[self.column]).groupby(units[patient]).min()
         if self.test_from is not None:
-            start = _times(pd.Series([self.test_from], dtype=object)).iloc[0]
+            start = self._start(units[self.column])
         else:
             start = np.quantile(first, 1 - self.test_fraction, method="higher")
         return [_fold("later", units[patient].isin(first.index[first >= start]).to_numpy())]
@@ -238,9 +245,12 @@ def _times(values: pd.Series) -> pd.Series:
     numbers, wrong = to_numbers(values)
     if not wrong.any():
         return numbers
+    days = _days(values)
+    return numbers if numbers.notna().sum() >= days.notna().sum() else days
+
+
+def _days(values: pd.Series) -> pd.Series:
     dates = pd.to_datetime(values.astype(object), errors="coerce", format="ISO8601")
-    if numbers.notna().sum() >= dates.notna().sum():
-        return numbers
     return (dates - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
 
 

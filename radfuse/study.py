@@ -129,7 +129,8 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
         InputError: every unknown key and wrong value at once, each with its dotted path.
     """
     path = Path(path)
-    study = build(Study, apply_overrides(read_yaml(path), overrides), str(path))
+    defaults = {"fusion": FusionConfig().model_dump(mode="json")}
+    study = build(Study, apply_overrides(read_yaml(path), overrides, defaults), str(path))
     folder = path.resolve().parent
     features = {
         block: source.model_copy(update={"table": folder / source.table if source.table else None})

@@ -194,12 +194,8 @@ def _read_text(path: Path, notes: list[Problem], as_text: Collection[str] | None
         raise InputError(
             f"{path} is an Excel or zip file with a text name; rename it to .xlsx, or save it as CSV UTF-8"
         )
-    text = _decode(path, raw, notes)
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if not text.strip():
-        raise InputError(f"{path} is empty")
-    if not text.partition("\n")[0].strip():
-        raise InputError(f"{path}: the first line is blank; the header with the column names must stand there")
+    text = _decode(path, raw, notes).replace("\r\n", "\n").replace("\r", "\n")
+    _refuse_empty(path, text)
     separator = _separator(text)
     if separator != "," and path.suffixes[:1] != [".tsv"]:
         notes.append(Problem(path.name, f"columns are separated by {_SEPARATORS[separator]}", severity="warning"))
@@ -207,6 +203,8 @@ def _read_text(path: Path, notes: list[Problem], as_text: Collection[str] | None
     try:
         frame = _parse(text, separator, widths, as_text)
     except pd.errors.ParserError as error:
+        if "Too many columns" in str(error):
+            return _parse_short(text, separator, widths)
         raise InputError(f"{path}: a quote is opened and never closed ({error}); correct it") from error
     if separator == ";":
         _decimal_commas(path, frame, notes)
@@ -245,6 +243,21 @@ def _parse(text: str, separator: str, header: list[str], as_text: Collection[str
     return pd.DataFrame({place: columns[place] for place in range(len(header))})
 
 
+def _refuse_empty(path: Path, text: str) -> None:
+    if not text.strip():
+        raise InputError(f"{path} is empty")
+    if not text.partition("\n")[0].strip():
+        raise InputError(f"{path}: the first line is blank; the header with the column names must stand there")
+
+
+def _parse_short(text: str, separator: str, header: list[str]) -> pd.DataFrame:
+    """Return a table of which every row is shorter than the header; the last columns are missing."""
+    rows = list(csv.reader(io.StringIO(text), delimiter=separator))[1:]
+    cells = [[cell.strip() for cell in row] + [""] * (len(header) - len(row)) for row in rows]
+    values = [[None if cell in MISSING else cell for cell in row] for row in cells]
+    return pd.DataFrame(values, columns=pd.Index(header), dtype=object)
+
+
 def _decode(path: Path, raw: bytes, notes: list[Problem]) -> str:
     marked = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
     if marked or not _BINARY.search(raw[:4096]):
@@ -265,11 +278,16 @@ def _decode(path: Path, raw: bytes, notes: list[Problem]) -> str:
 
 
 def _separator(text: str) -> str:
-    header = text.splitlines()[0]
-    outside = re.sub(r'"[^"]*"', "", header)
-    counts = {separator: outside.count(separator) for separator in _SEPARATORS}
-    best = max(counts, key=lambda separator: counts[separator])
-    return best if counts[best] else ","
+    """Return the separator that stands in the header, and as often in most rows below it."""
+    lines = [re.sub(r'"[^"]*"', "", line) for line in text.splitlines()[:20] if line.strip()]
+    found = {separator: lines[0].count(separator) for separator in _SEPARATORS}
+
+    def fitness(separator: str) -> tuple[float, int]:
+        below = [line.count(separator) == found[separator] for line in lines[1:]]
+        return (sum(below) / len(below) if below else 0.0, found[separator])
+
+    present = [separator for separator, count in found.items() if count]
+    return max(present, key=fitness) if present else ","
 
 
 def _check_widths(path: Path, text: str, separator: str) -> list[str]:

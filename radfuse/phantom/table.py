@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from radfuse.config import Section, to_yaml
 from radfuse.errors import InputError
 from radfuse.runs import write_atomically
 
-BLOCKS = ("clinical", "radiomic", "deep")
+BLOCKS: tuple[Literal["clinical", "radiomic", "deep"], ...] = ("clinical", "radiomic", "deep")
 _REGIONS = (
     "tibial_subchondral_medial",
     "tibial_subchondral_lateral",
@@ -40,12 +41,19 @@ class TablePhantom(Section):
     seed: int = 7
     prevalence: float = Field(default=0.35, gt=0.02, lt=0.98)
     """About the share of knees with the event."""
-    strength: Mapping[str, float] = {"clinical": 0.8, "radiomic": 1.1, "deep": 0.9}
-    """Standard deviation of each block's part on the logit scale."""
+    strength: Mapping[Literal["clinical", "radiomic", "deep"], float] = {"clinical": 0.8, "radiomic": 1.1, "deep": 0.9}
+    """Standard deviation of each block's part on the logit scale; all three."""
     site_shift: float = Field(default=0.15, ge=0)
     """Offset between sites, in standard deviations of a feature."""
     missing: float = Field(default=0.01, ge=0, lt=0.5)
     """Share of missing values."""
+
+    @field_validator("strength")
+    @classmethod
+    def _all_blocks(cls, strength: Mapping[str, float]) -> Mapping[str, float]:
+        if set(strength) != set(BLOCKS):
+            raise ValueError(f"give a strength for each of {', '.join(BLOCKS)}")
+        return strength
 
 
 def table_phantom(config: TablePhantom) -> dict[str, pd.DataFrame]:
