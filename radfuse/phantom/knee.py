@@ -100,7 +100,7 @@ def knee_tables(config: KneePhantom) -> dict[str, pd.DataFrame]:
         "radiomic": standardised(texture) - standardised(thickness),
         "deep": np.array([-shape.lesion_anterior for shape in shapes]),
     }
-    parts = {f"{name}_part": config.strength.get(name, 0.0) * standardised(raw[name]) for name in BLOCKS}  # type: ignore[call-overload]
+    parts = {f"{name}_part": config.strength.get(name, 0.0) * standardised(raw[name]) for name in BLOCKS}
     logit = np.sum(list(parts.values()), axis=0)
     intercept = intercept_for(logit, config.prevalence)
     probability = 1 / (1 + np.exp(-(logit + intercept)))
