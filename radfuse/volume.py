@@ -65,22 +65,10 @@ class Grid:
         return f"{x} x {y} x {z} voxels of {spacing} mm (x y z), origin ({origin}) mm, direction [{direction}]"
 
 
-@dataclass(frozen=True)
-class Volume:
-    """An image.
+class _Placed:
+    """What an image and a segmentation say of their grid."""
 
-    Attributes:
-        array: float32, shape (z, y, x), finite.
-        grid: where its voxels lie.
-        name: for messages; never a patient's.
-    """
-
-    array: np.ndarray
     grid: Grid
-    name: str = "volume"
-
-    def __post_init__(self) -> None:
-        _check_shape(self.array, self.grid, self.name)
 
     @property
     def spacing_zyx_mm(self) -> tuple[float, float, float]:
@@ -99,7 +87,25 @@ class Volume:
 
 
 @dataclass(frozen=True)
-class LabelMap:
+class Volume(_Placed):
+    """An image.
+
+    Attributes:
+        array: float32, shape (z, y, x), finite.
+        grid: where its voxels lie.
+        name: for messages; never a patient's.
+    """
+
+    array: np.ndarray
+    grid: Grid
+    name: str = "volume"
+
+    def __post_init__(self) -> None:
+        _check_shape(self.array, self.grid, self.name)
+
+
+@dataclass(frozen=True)
+class LabelMap(_Placed):
     """A segmentation.
 
     Attributes:
@@ -118,21 +124,6 @@ class LabelMap:
         _check_shape(self.array, self.grid, self.name)
         if not np.issubdtype(self.array.dtype, np.integer):
             raise InputError(f"{self.name}: labels must be integers, found {self.array.dtype}")
-
-    @property
-    def spacing_zyx_mm(self) -> tuple[float, float, float]:
-        """Distance between voxel centres along (z, y, x)."""
-        return self.grid.spacing_zyx_mm
-
-    @property
-    def origin(self) -> tuple[float, float, float]:
-        """Centre of the first voxel, (x, y, z) in mm."""
-        return self.grid.origin
-
-    @property
-    def direction(self) -> tuple[float, ...]:
-        """Row-major 3 x 3 matrix of axis directions."""
-        return self.grid.direction
 
     def present(self) -> tuple[int, ...]:
         """Return the labels that occur, background left out."""
