@@ -1,4 +1,4 @@
-"""The stages that go case by case: train the segmenters, segment, extract. Orchestration, called by `pipeline.py`.
+"""The stages that go case by case: train the segmenters, segment, extract, encode. Called by `pipeline.py`.
 
 Each outer fold has a network that saw none of its test patients; every case is segmented by the network of the fold it
 is tested in. So no mask that reaches the models comes from a network that knew its patient.
@@ -7,11 +7,13 @@ is tested in. So no mask that reaches the models comes from a network that knew 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,6 +26,7 @@ from radfuse.imaging import is_mirrored
 from radfuse.results import Failure, SegmentationReport, SegmentedExample
 from radfuse.runs import Progress, RunFolder, content_key, read_json, safe_name
 from radfuse.seg.config import UnetSegmentation
+from radfuse.shard import Shard
 from radfuse.statistics import icc
 from radfuse.study import Study
 from radfuse.workers import each
@@ -35,7 +38,11 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """Name of the network trained on every manual mask; it ships, and segments no case of the study."""
-_VERSIONS = {"preprocess": 1, "train": 1, "segment": 1, "extract": 1, "deep": 1}
+_VERSIONS = {"preprocess": 1, "train": 1, "segment": 1, "regions": 1, "extract": 1, "deep": 1}
+CASE_STAGES = ("train", "segment", "regions", "extract", "deep")
+"""Stages of this file; asked for one of them, a run does that and what it needs, and stops."""
+_NO_MASK = "the case has no mask; draw one, or leave the case out of the cohort table"
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -93,8 +100,8 @@ class SegmentedCase(Section):
 
 
 @dataclass(frozen=True)
-class ExtractJob:
-    """One case to extract; travels to a worker process."""
+class CaseJob:
+    """One case to work on; travels to a worker process."""
 
     case: Case
     mask: Path | None
@@ -105,7 +112,30 @@ class ExtractJob:
         return self.case.case_id
 
 
-def extract_case(job: ExtractJob) -> CaseFeatures:
+@dataclass(frozen=True)
+class CaseStage(Generic[Result]):
+    """A stage that needs one case's images and mask, and runs in workers.
+
+    Attributes:
+        name: for records.
+        what: it does, for the progress bar.
+        settings: that decide its results.
+        place: case -> name of the result.
+        work: makes the result; a function of this module.
+        write: stores it at a path.
+        ready: called before the first case, where there is any to do.
+    """
+
+    name: str
+    what: str
+    settings: Mapping[str, object]
+    place: Callable[[Case], str]
+    work: Callable[[CaseJob], Result]
+    write: Callable[[Result, Path], None]
+    ready: Callable[[], None] = lambda: None
+
+
+def extract_case(job: CaseJob) -> CaseFeatures:
     """Read a case's images and mask and compute its features; runs in a worker.
 
     Raises:
@@ -118,7 +148,7 @@ def extract_case(job: ExtractJob) -> CaseFeatures:
     assert study.segmentation is not None
     try:
         if job.mask is None:
-            raise InputError("the case has no mask; draw one, or leave the case out of the cohort table")
+            raise InputError(_NO_MASK)
         images = {sequence: read_volume(path) for sequence, path in case.images.items()}
         labels = read_labels(job.mask, study.segmentation.names)
     except InputError as error:
@@ -135,6 +165,46 @@ def extract_case(job: ExtractJob) -> CaseFeatures:
     )
 
 
+def region_files(job: CaseJob) -> dict[str, bytes]:
+    """Make a case's regions on the grid of each of its images; runs in a worker.
+
+    Returns:
+        "SEQUENCE.REGION.nrrd" -> a label map that holds the region's number, and "regions.json" with their sizes.
+
+    Raises:
+        CaseError: a file cannot be used, or a region cannot be made; says which and why.
+    """
+    from radfuse.radiomics.regions import make_regions
+    from radfuse.volume import LabelMap, read_grid, read_labels, require_grid, resample_labels, write_image
+
+    case, study = job.case, job.study
+    assert study.segmentation is not None
+    files: dict[str, bytes] = {}
+    facts: dict[str, dict[str, object]] = {}
+    with TemporaryDirectory() as folder:
+        try:
+            if job.mask is None:
+                raise InputError(_NO_MASK)
+            labels = read_labels(job.mask, study.segmentation.names)
+            for sequence, path in case.images.items():
+                grid = read_grid(path)
+                if not study.resample_masks:
+                    require_grid(grid, path.name, labels)
+                here = labels if grid.same_as(labels.grid) else resample_labels(labels, grid)
+                numbers, least = study.segmentation.labels, study.radiomics.min_voxels
+                for number, region in enumerate(make_regions(here, study.regions, numbers, least, case.case_id), 1):
+                    place = Path(folder) / f"{safe_name(sequence)}.{safe_name(region.name)}.nrrd"
+                    marked = np.multiply(region.mask, number, dtype=np.uint16)
+                    write_image(LabelMap(marked, region.grid, {number: region.name}), place)
+                    files[place.name] = place.read_bytes()
+                    size = {"voxels": region.voxels, "volume_mm3": region.volume_mm3}
+                    facts[f"{sequence}/{region.name}"] = {"file": place.name, "value": number, **size}
+        except InputError as error:
+            raise CaseError(case.case_id, str(error)) from error
+    files["regions.json"] = json.dumps({"mask_source": job.source, "regions": facts}, indent=1).encode()
+    return files
+
+
 class Casework:
     """One pass over the cases of a study; failures are recorded and the other cases go on."""
 
@@ -145,23 +215,30 @@ class Casework:
         self.failures = failures
         self.dropped: set[str] = set()
 
-    def run(self, inputs: Inputs, until: str = "extract") -> tuple[Inputs, Made]:
-        """Return the inputs without the cases that failed, and what was made of the others up to a stage."""
-        cases = list(inputs.cohort)
+    def run(self, inputs: Inputs, until: str = "report", shard: Shard | None = None) -> tuple[Inputs, Made]:
+        """Return the inputs without the cases that failed, and what was made of the others.
+
+        Args:
+            inputs: of the study.
+            until: the last stage; where that is one of casework's own, it and what it needs are made, nothing else.
+            shard: work on these cases alone, with networks that are trained already; all cases when None.
+        """
+        cases = list(inputs.cohort) if shard is None else shard.of(list(inputs.cohort))
         masks = {case.case_id: case.mask for case in cases}
         source = "manual"
         if isinstance(self.study.segmentation, UnetSegmentation):
-            home, networks = self.train(cases, inputs.folds, self.study.segmentation)
+            if shard is None:
+                home, networks = self.train(cases, inputs.folds, self.study.segmentation)
+            else:
+                home, networks = self.trained(inputs, cases, self.study.segmentation)
             if until == "train":
                 return inputs, Made()
             masks = self.segment(cases, home, networks, self.study.segmentation)
             source = "cross_fitted"
-        if until in ("train", "segment"):
+        if until in CASE_STAGES:
+            self._alone(until, cases, masks, source, inputs.folds)
             return inputs, Made()
-        if source == "cross_fitted":
-            drawn = [case for case in cases if case.mask is not None and case.case_id in masks]
-            self.extract(drawn, {case.case_id: case.mask for case in drawn}, "manual", _manual_features_of)
-        keys = self.extract(cases, masks, source)
+        keys = self._radiomic(cases, masks, source)
         if self.study.deep is not None:
             deep = self.encode([case for case in cases if case.case_id in keys], masks, inputs.folds)
             keys = {case: f"{key} {deep[case]}" for case, key in keys.items() if case in deep}
@@ -177,6 +254,29 @@ class Casework:
         )
         return Inputs(cohort, inputs.tables, inputs.warnings, inputs.folds), made
 
+    def _alone(
+        self,
+        stage: str,
+        cases: list[Case],
+        masks: Mapping[str, Path | None],
+        source: str,
+        folds: tuple[FoldPatients, ...],
+    ) -> None:
+        """Do one of the stages that need masks, and none of the others."""
+        if stage == "regions":
+            self._each_case(self._regions(source), cases, masks, source)
+        elif stage == "extract":
+            self._radiomic(cases, masks, source)
+        elif stage == "deep":
+            self.encode([case for case in cases if case.case_id in masks], masks, folds)
+
+    def _radiomic(self, cases: list[Case], masks: Mapping[str, Path | None], source: str) -> dict[str, str]:
+        """Extract from the masks, and from manual ones beside predicted ones; returns the keys of the first."""
+        if source == "cross_fitted":
+            drawn = [case for case in cases if case.mask is not None and case.case_id in masks]
+            self.extract(drawn, {case.case_id: case.mask for case in drawn}, "manual", _manual_features_of)
+        return self.extract(cases, masks, source)
+
     # segmentation
 
     def train(
@@ -187,13 +287,7 @@ class Casework:
         Returns:
             Patient -> test fold, and fold -> name of its network.
         """
-        home = {patient: fold.name for fold in folds for patient in fold.test}
-        lost = [case.case_id for case in cases if case.patient not in home]
-        if lost:
-            raise InputError(
-                f"segmentation needs a split that tests every patient once; {len(lost)} cases are in no test fold. "
-                "Use cohort.split: {kind: grouped}, or bring masks: segmentation: {backend: manual}"
-            )
+        home = _homes(cases, folds)
         manual, plan = self._preprocess(cases, config)
         networks: dict[str, str] = {}
         for number, fold in enumerate((*folds, FoldPatients(ALL, frozenset()))):
@@ -202,6 +296,42 @@ class Casework:
                 raise InputError(f"no manual mask is left to train on without fold {fold.name!r}; add masks")
             networks[fold.name] = self._train(fold.name, number, len(folds) + 1, seen, plan, config)
         return home, networks
+
+    def trained(
+        self, inputs: Inputs, cases: list[Case], config: UnetSegmentation
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Return what `train` returned, from its records alone: no image of another shard is read.
+
+        Args:
+            inputs: of the study.
+            cases: of this shard; those that could not be trained on are dropped.
+            config: of the training.
+
+        Raises:
+            InputError: a network is not there, or was trained on other cases or with other settings.
+        """
+        everyone = list(inputs.cohort)
+        drawn = [case for case in everyone if case.mask is not None]
+        records = {case.case_id: self.folder.record(_training_case_of(case)) for case in drawn}
+        here = {case.case_id for case in cases}
+        manual = []
+        for case in drawn:
+            record = records[case.case_id]
+            if record is not None and record.status == "done":
+                manual.append(case)
+            elif record is not None and case.case_id in here:
+                self._drop(case, "preprocess", record.error or "it could not be prepared for training")
+        networks = {}
+        for fold in (*inputs.folds, FoldPatients(ALL, frozenset())):
+            name = networks[fold.name] = network_of(fold.name)
+            seen = [case for case in manual if case.patient not in fold.test]
+            if None in records.values() or not self.folder.finished(name, self._train_key(fold.name, seen, config)):
+                raise InputError(
+                    f"{self.folder.path} has no network of fold {fold.name!r} trained with these settings on these "
+                    "masks, and several jobs would train it at once; train first: radfuse train STUDY.yaml, with the "
+                    "same --out and --set"
+                )
+        return _homes(everyone, inputs.folds), networks
 
     def _preprocess(self, cases: list[Case], config: UnetSegmentation) -> tuple[list[Case], SegPlan]:
         """Store what networks train on; cases whose image or mask cannot be used are dropped."""
@@ -215,7 +345,8 @@ class Casework:
             try:
                 grids[case.case_id] = read_grid(self._image(case, config))
             except InputError as error:
-                self._drop(case, "preprocess", str(error))
+                key = content_key("preprocess", _VERSIONS["preprocess"], None, case.case_id)
+                self._drop(case, "preprocess", str(error), _training_case_of(case), key)
         if not grids:
             raise InputError("no case has a manual mask that can be used; a network needs some to learn from")
         plan = make_plan(config, list(grids.values()))
@@ -235,7 +366,7 @@ class Casework:
 
         mask = case.mask
         assert mask is not None
-        name = f"work/cases/{safe_name(case.case_id)}"
+        name = _training_case_of(case)
         digests = self._digests({"image": self._image(case, config), "mask": mask})
         settings = {"spacing": plan.spacing_zyx_mm, "labels": plan.labels, "resample": self.study.resample_masks}
         key = content_key("preprocess", _VERSIONS["preprocess"], settings, digests)
@@ -260,12 +391,7 @@ class Casework:
         self, fold: str, number: int, count: int, cases: list[Case], plan: SegPlan, config: UnetSegmentation
     ) -> str:
         """Return the name of a fold's exported network, training it if needed."""
-        name = network_of(fold)
-        folders = [f"work/cases/{safe_name(case.case_id)}" for case in cases]
-        digests = [(record.digest if (record := self.folder.record(item)) else None) for item in folders]
-        settings = {"config": config.model_dump(mode="json", exclude={"device", "overlap", "largest_component"})}
-        inputs = {"cases": digests, "seed": self.study.seed, "fold": fold}
-        key = content_key("train", _VERSIONS["train"], settings, inputs)
+        name, key = network_of(fold), self._train_key(fold, cases, config)
         if self.folder.finished(name, key):
             self.folder.reused.append(name)
             return name
@@ -278,7 +404,7 @@ class Casework:
 
         def write(path: Path) -> None:
             network = train(
-                [self.folder.path / item for item in folders],
+                [self.folder.path / _training_case_of(case) for case in cases],
                 plan,
                 config,
                 work,
@@ -289,6 +415,17 @@ class Casework:
 
         self.folder.produce(name, "train", key, write)
         return name
+
+    def _train_key(self, fold: str, cases: list[Case], config: UnetSegmentation) -> str:
+        """Return the key of a fold's network, from the records of the cases it learns from."""
+        records = [self.folder.record(_training_case_of(case)) for case in cases]
+        settings = {"config": config.model_dump(mode="json", exclude={"device", "overlap", "largest_component"})}
+        inputs = {
+            "cases": [record.digest if record else None for record in records],
+            "seed": self.study.seed,
+            "fold": fold,
+        }
+        return content_key("train", _VERSIONS["train"], settings, inputs)
 
     def segment(
         self, cases: list[Case], home: dict[str, str], networks: dict[str, str], config: UnetSegmentation
@@ -361,38 +498,79 @@ class Casework:
             source: of the masks.
             place: case -> name of the result; that of the study's own features when None.
         """
-        place = place or _features_of
-        study, run = self.study, self.folder
+        study = self.study
         settings = {
             "regions": [region.model_dump(mode="json") for region in study.regions],
             "radiomics": study.radiomics.model_dump(mode="json", exclude={"params"}),
-            "params": run.digest(study.radiomics.params) if study.radiomics.params else None,
+            "params": self.folder.digest(study.radiomics.params) if study.radiomics.params else None,
             "labels": study.segmentation.labels if study.segmentation else None,
             "resample_masks": study.resample_masks,
             "source": source,
         }
+        stage = CaseStage(
+            "extract",
+            "extracting features",
+            settings,
+            place or _features_of,
+            extract_case,
+            _write_features,
+            self._compile_kernels,
+        )
+        return self._each_case(stage, cases, masks, source)
+
+    def _compile_kernels(self) -> None:
+        """Have the radiomics kernels compiled once, before several workers would each do it."""
+        if self.study.radiomics.engine == "fast":
+            from radfuse.radiomics.fast_engine import warm_up
+
+            warm_up(lambda what: self.progress(what, 0, 1))
+
+    def _regions(self, source: str) -> CaseStage[dict[str, bytes]]:
+        """Return the stage that writes each case's regions, for people to look at; no other stage reads them."""
+        study = self.study
+        settings = {
+            "regions": [region.model_dump(mode="json") for region in study.regions],
+            "labels": study.segmentation.labels if study.segmentation else None,
+            "min_voxels": study.radiomics.min_voxels,
+            "resample_masks": study.resample_masks,
+            "source": source,
+        }
+        return CaseStage("regions", "making regions", settings, _regions_of, region_files, _write_files)
+
+    def _each_case(
+        self, stage: CaseStage[Result], cases: list[Case], masks: Mapping[str, Path | None], source: str
+    ) -> dict[str, str]:
+        """Do a stage for each case that is not dropped; returns the content key of each that succeeded."""
+        run = self.folder
         keys: dict[str, str] = {}
-        jobs: list[ExtractJob] = []
+        jobs: list[CaseJob] = []
         left = [case for case in cases if case.case_id not in self.dropped]
         for done, case in enumerate(left):
             self.progress("checking images", done, len(left))
             mask = masks.get(case.case_id)
             digests = self._digests({**case.images, **({"mask": mask} if mask else {})})
-            keys[case.case_id] = content_key("extract", _VERSIONS["extract"], settings, digests)
-            if run.finished(place(case), keys[case.case_id]):
-                run.reused.append(place(case))
+            keys[case.case_id] = content_key(stage.name, _VERSIONS[stage.name], stage.settings, digests)
+            if run.finished(stage.place(case), keys[case.case_id]):
+                run.reused.append(stage.place(case))
             else:
-                jobs.append(ExtractJob(case, mask, source, study))
+                jobs.append(CaseJob(case, mask, source, self.study))
         self.progress("checking images", len(left), len(left))
-        for number, (job, result) in enumerate(each(extract_case, jobs), start=len(left) - len(jobs)):
-            self.progress("extracting features", number, len(left))
-            name, key = place(job.case), keys[job.case.case_id]
+        if jobs:
+            stage.ready()
+        for number, (job, result) in enumerate(each(stage.work, jobs), start=len(left) - len(jobs)):
+            self.progress(stage.what, number, len(left))
+            name, key = stage.place(job.case), keys[job.case.case_id]
             if isinstance(result, CaseError):
-                self._drop(job.case, "extract", result.message, name, key)
+                self._drop(job.case, stage.name, result.message, name, key)
             else:
-                run.produce(name, "extract", key, partial(_write_text, result.model_dump_json()))
-        self.progress("extracting features", len(left), len(left))
+                run.produce(name, stage.name, key, partial(stage.write, result))
+        self.progress(stage.what, len(left), len(left))
         return {case: key for case, key in keys.items() if case not in self.dropped}
+
+    def mask_sources(self, inputs: Inputs) -> dict[str, int]:
+        """Return where the masks come from -> number of cases, from what extraction recorded."""
+        places = [self.folder.path / _features_of(case) for case in inputs.cohort]
+        return dict(Counter(str(read_json(place)["mask_source"]) for place in places))
 
     def segmentation_report(self, inputs: Inputs) -> SegmentationReport | None:
         """Gather what the report shows of the segmentation: agreement with the manual masks, and three examples."""
@@ -463,6 +641,8 @@ class Casework:
             opened: list[OnnxSegmenter] = []
             for done, case in enumerate(cases):
                 self.progress("deep features", number * len(cases) + done, len(names) * len(cases))
+                if case.case_id in self.dropped:
+                    continue
                 mask = masks[case.case_id]
                 assert mask is not None
                 digests = self._digests({"image": self._image(case, config), "mask": mask})
@@ -543,6 +723,14 @@ def network_of(fold: str) -> str:
     return f"models/segmentation/{safe_name(fold)}.onnx"
 
 
+def _training_case_of(case: Case) -> str:
+    return f"work/cases/{safe_name(case.case_id)}"
+
+
+def _regions_of(case: Case) -> str:
+    return f"regions/{safe_name(case.case_id)}"
+
+
 def _deep_of(fold: str, case: str) -> str:
     return f"features/deep/{safe_name(fold)}/{safe_name(case)}.json"
 
@@ -555,5 +743,27 @@ def _manual_features_of(case: Case) -> str:
     return f"features/manual/{safe_name(case.case_id)}.json"
 
 
-def _write_text(text: str, path: Path) -> None:
-    path.write_text(text, encoding="utf-8")
+def _homes(cases: list[Case], folds: tuple[FoldPatients, ...]) -> dict[str, str]:
+    """Return patient -> the fold that tests it.
+
+    Raises:
+        InputError: some case is in none.
+    """
+    home = {patient: fold.name for fold in folds for patient in fold.test}
+    lost = [case.case_id for case in cases if case.patient not in home]
+    if lost:
+        raise InputError(
+            f"segmentation needs a split that tests every patient once; {len(lost)} cases are in no test fold. "
+            "Use cohort.split: {kind: grouped}, or bring masks: segmentation: {backend: manual}"
+        )
+    return home
+
+
+def _write_features(features: CaseFeatures, path: Path) -> None:
+    path.write_text(features.model_dump_json(), encoding="utf-8")
+
+
+def _write_files(files: Mapping[str, bytes], path: Path) -> None:
+    path.mkdir()
+    for name, content in files.items():
+        (path / name).write_bytes(content)

@@ -42,6 +42,15 @@ OutFolder = Annotated[
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. fusion.inner_folds=3.")
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Job I of N: cases I, I+N, ... only, into the same run folder.",
+        show_default=False,
+    ),
+]
 BundleFolder = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="Folder that `radfuse export` wrote.", show_default=False)
 ]
@@ -66,15 +75,18 @@ def run(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> Non
 
 @app.command()
 def check(study: StudyFile, set_: Overrides = None) -> None:
-    """Check config, tables, files and outcome before any compute."""
+    """Check config, tables, outcome, and each image header and mask, before any compute."""
     from radfuse.casework import Inputs
     from radfuse.pipeline import check_study
     from radfuse.study import load_study
 
-    checked = check_study(load_study(study, set_ or ()))
+    loaded = load_study(study, set_ or ())
+    with _progress() as progress:
+        checked = check_study(loaded, progress)
     _show_problems(checked.warnings)
     if isinstance(checked, Inputs):
-        out.print(f"[green]Ready.[/green] {len(checked.cohort)} cases with images")
+        masks = sum(case.mask is not None for case in checked.cohort)
+        out.print(f"[green]Ready.[/green] {len(checked.cohort)} cases with images, {masks} with a mask")
         return
     units = checked.design.units
     blocks = ", ".join(f"{name} ({values.shape[1]} columns)" for name, values in checked.design.blocks.items())
@@ -90,15 +102,27 @@ def train(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> N
 
 
 @app.command()
-def segment(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> None:
+def segment(study: StudyFile, out_: OutFolder = None, set_: Overrides = None, shard: Shard = None) -> None:
     """Segment every case by a network that never saw its patient."""
-    _stage(study, out_, set_, "segment")
+    _stage(study, out_, set_, "segment", shard)
 
 
 @app.command()
-def extract(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> None:
+def regions(study: StudyFile, out_: OutFolder = None, set_: Overrides = None, shard: Shard = None) -> None:
+    """Write each case's regions as label maps, to look at in a viewer; `run` does not need them."""
+    _stage(study, out_, set_, "regions", shard)
+
+
+@app.command()
+def extract(study: StudyFile, out_: OutFolder = None, set_: Overrides = None, shard: Shard = None) -> None:
     """Radiomic features of every case from its images and masks."""
-    _stage(study, out_, set_, "extract")
+    _stage(study, out_, set_, "extract", shard)
+
+
+@app.command()
+def deep(study: StudyFile, out_: OutFolder = None, set_: Overrides = None, shard: Shard = None) -> None:
+    """Deep features of every case by the encoder of each fold's network."""
+    _stage(study, out_, set_, "deep", shard)
 
 
 @app.command()
@@ -187,7 +211,7 @@ def radiomics(
     params: Annotated[
         Path | None, typer.Option(metavar="FILE", help="PyRadiomics parameter file.", show_default=False)
     ] = None,
-    engine: Annotated[str, typer.Option(help="Who computes.")] = "pyradiomics",
+    engine: Annotated[str, typer.Option(help="Who computes: fast, or pyradiomics.")] = "fast",
     label: Annotated[list[int] | None, typer.Option(help="Only this label; may be repeated. All by default.")] = None,
     out_: Annotated[
         Path | None, typer.Option("--out", "-o", help="CSV to write; printed by default.", show_default=False)
@@ -195,14 +219,20 @@ def radiomics(
 ) -> None:
     """Radiomic features of one image, a row per label."""
     from radfuse.radiomics.config import RadiomicsConfig
-    from radfuse.radiomics.engine import extract
+    from radfuse.radiomics.engine import extract, plan_of
     from radfuse.runs import write_atomically
     from radfuse.volume import read_labels, read_volume
 
     config = RadiomicsConfig(params=params) if params is not None else RadiomicsConfig()
-    volume, labels = read_volume(image), read_labels(mask)
-    with err.status("extracting features"):
+    volume, labels = read_volume(image), read_labels(mask, channel=plan_of(config).settings.mask_channel)
+    with err.status("extracting features") as status:
+        _warm_up(engine, status.update)
         table = extract(volume, labels, config, engine=engine, only=label or ())
+    for row, causes in table.provenance["missing"].items():
+        for feature, cause in causes.items():
+            err.print(
+                f"[yellow]no value[/yellow] label {escape(row)}, {escape(feature)}: {escape(cause)}", soft_wrap=True
+            )
     if out_ is None:
         sys.stdout.write(table.values.to_csv())
         return
@@ -210,6 +240,14 @@ def radiomics(
         out_.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out_, table.values.to_csv().encode())
     out.print(f"{len(table.values)} labels, {len(table.names)} features -> {escape(str(out_))}", soft_wrap=True)
+
+
+def _warm_up(engine: str, tell: Callable[[str], None]) -> None:
+    """Have the kernels compiled before anyone waits for features without knowing why."""
+    if engine == "fast":
+        from radfuse.radiomics.fast_engine import warm_up
+
+        warm_up(tell)
 
 
 @app.command()
@@ -330,8 +368,10 @@ def main() -> None:
         sys.exit(130)
 
 
-def _stage(study: Path, folder: Path | None, overrides: Sequence[str] | None, until: Stage) -> None:
-    finished = _run(study, folder, overrides or (), until)
+def _stage(
+    study: Path, folder: Path | None, overrides: Sequence[str] | None, until: Stage, shard: str | None = None
+) -> None:
+    finished = _run(study, folder, overrides or (), until, shard)
     if finished.results is not None:
         _show_performance(finished.results.performance, finished.results.outer_folds)
     _show_next(finished, until)
@@ -339,13 +379,13 @@ def _stage(study: Path, folder: Path | None, overrides: Sequence[str] | None, un
         raise typer.Exit(SOME_FAILED)
 
 
-def _run(study: Path, folder: Path | None, overrides: Sequence[str], until: Stage) -> Run:
+def _run(study: Path, folder: Path | None, overrides: Sequence[str], until: Stage, shard: str | None = None) -> Run:
     from radfuse.pipeline import run_study
     from radfuse.study import load_study
 
     loaded = load_study(study, overrides)
     with _progress() as progress:
-        finished = run_study(loaded, folder, until=until, progress=progress)
+        finished = run_study(loaded, folder, until=until, shard=shard, progress=progress)
     _show_problems(finished.warnings)
     return finished
 

@@ -6,8 +6,9 @@ Splits into folds live in `splits.py`; the reading of table dialects in `tables.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Collection, Iterator
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,9 @@ from radfuse.config import Section, nearest
 from radfuse.errors import InputError, Problem
 from radfuse.splits import Grouped, Split
 from radfuse.tables import ROW, Table, numbered, read_table, to_numbers
+
+_SAMPLE = 1 << 14
+"""Bytes of a file that are compared before all of it."""
 
 
 class Outcome(Section):
@@ -180,6 +184,19 @@ def read_cohort(
     return _Reader(source if isinstance(source, Table) else read_table(source), config, labelled, new).read()
 
 
+def named_files(config: CohortConfig) -> dict[int, Case]:
+    """Return row -> case with the files it names, there or not, whatever else is wrong with the table.
+
+    For checks of files beside those of `read_cohort`; rows are numbered as a spreadsheet does, the header is row 1.
+    Rows without an id are left out, and everything where the table cannot be read.
+    """
+    try:
+        reader = _Reader(read_table(config.table), config, labelled=False, new=False)
+    except InputError:
+        return {}
+    return reader.named_files()
+
+
 class _Reader:
     """Collects every problem of one table before it gives up."""
 
@@ -216,6 +233,20 @@ class _Reader:
             raise InputError(self.problems)
         cases = self._frame().set_index(self.config.case, drop=True)
         return Cohort(self.config, cases, self.folder, tuple(self.problems))
+
+    def named_files(self) -> dict[int, Case]:
+        self._read_ids()
+        config, found = self.config, {}
+        for index, row in zip(self.cells.index, self._frame().to_dict("records"), strict=True):
+            if not isinstance(row.get(config.case), str):
+                continue
+            names = {column: row.get(column) for column in (*config.images.values(), config.mask or "")}
+            places = {column: self.folder / name for column, name in names.items() if isinstance(name, str)}
+            images = {sequence: places[column] for sequence, column in config.images.items() if column in places}
+            mask = places.get(config.mask or "")
+            case = Case(row[config.case], str(row.get(config.patient)), (), row.get(config.visit), images, mask)
+            found[int(index) + 2] = case
+        return found
 
     def _read_ids(self) -> None:
         config = self.config
@@ -378,14 +409,9 @@ class _Reader:
         """Find images that stand under two cases, by path or by content."""
         if self.config.case not in self.columns:
             return
-        by_size: dict[int, list[Path]] = defaultdict(list)
-        for path in used:
-            if path.is_file():
-                by_size[path.stat().st_size].append(path)
         by_content: dict[object, list[Path]] = defaultdict(list)
-        for path in used:
-            alone = not path.is_file() or len(by_size[path.stat().st_size]) == 1
-            by_content[path if alone else file_digest(path)].append(path)
+        for path, content in _contents(used).items():
+            by_content[content].append(path)
         ids = self.columns[self.config.case]
         for paths in by_content.values():
             places = [place for path in paths for place in used[path]]
@@ -440,6 +466,32 @@ class _Reader:
             first = told.index[0] if len(told) else rows.index[0]
             for index in told.index[told[outcome] != rows.loc[first, outcome]]:
                 self.problem(f"unit {name} has another outcome in row {int(first) + 2}", index, outcome)
+
+
+def _contents(paths: Iterable[Path]) -> dict[Path, object]:
+    """Return a value per path, equal for files of equal content.
+
+    Files are compared by size, then by samples, and only then as a whole: uncompressed images of one scanner all have
+    one size, and reading each of them would cost as much as the study.
+    """
+    known: dict[Path, tuple[object, ...]] = {
+        path: (path.stat().st_size,) if path.is_file() else (path,) for path in paths
+    }
+    for look in (_sample, file_digest):
+        count = Counter(known.values())
+        known = {path: (*value, look(path)) if count[value] > 1 else value for path, value in known.items()}
+    return dict(known)
+
+
+def _sample(path: Path) -> str:
+    """Return a checksum of a file's start, middle and end."""
+    size = path.stat().st_size
+    total = 0
+    with path.open("rb") as stream:
+        for place in (0, size // 2, size - _SAMPLE):
+            stream.seek(max(place, 0))
+            total = zlib.crc32(stream.read(_SAMPLE), total)
+    return f"{total:08x}"
 
 
 def file_digest(path: Path) -> str:

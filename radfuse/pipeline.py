@@ -1,7 +1,7 @@
 """The stages in order; the only orchestration, called by the command line and by Python alike.
 
-casework (train -> segment -> extract, see casework.py) -> prepare (cohort + tables -> design, folds) -> fuse (family x
-outer fold, then compare) -> export (bundle) -> report
+casework (train -> segment -> extract -> deep, see casework.py) -> prepare (cohort + tables -> design, folds) -> fuse
+(family x outer fold, then compare) -> export (bundle) -> report
 """
 
 from __future__ import annotations
@@ -11,28 +11,30 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from radfuse import bundle
-from radfuse.casework import ALL, Casework, FoldPatients, Inputs, Made, network_of
+from radfuse.casework import ALL, CASE_STAGES, Casework, FoldPatients, Inputs, Made, network_of
 from radfuse.cohort import Cohort, read_cohort
 from radfuse.errors import CaseError, InputError, Problem, RadfuseError
 from radfuse.features import FeatureTable, read_features
 from radfuse.fusion.compare import compare, measure
 from radfuse.fusion.config import blocks_of, default_families
 from radfuse.fusion.join import Design, join
+from radfuse.imagecheck import check_images
 from radfuse.results import Failure, FittedFamily, SegmentationReport, StudyResults
 from radfuse.runs import Progress, RunFolder, content_key, read_json, safe_name
 from radfuse.seg.config import UnetSegmentation
+from radfuse.shard import Shard
 from radfuse.splits import Fold, make_folds, positions_of
 from radfuse.study import Study, load_study
 
-Stage = Literal["train", "segment", "extract", "prepare", "fuse", "export", "report"]
-STAGES: tuple[Stage, ...] = ("train", "segment", "extract", "prepare", "fuse", "export", "report")
-_VERSIONS = {"prepare": 1, "fuse": 1, "compare": 1, "fit": 1, "bundle": 1, "report": 1}
+Stage = Literal["train", "segment", "regions", "extract", "deep", "prepare", "fuse", "export", "report"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+_VERSIONS = {"prepare": 1, "fuse": 1, "compare": 1, "fit": 1, "bundle": 1, "report": 2}
 """Raise one to have every study recompute that stage."""
 
 
@@ -115,8 +117,12 @@ def read_inputs(study: Study) -> Inputs:
     return Inputs(cohort, tables, tuple(_once(problems)), parts)
 
 
-def check_study(study: Study) -> Prepared | Inputs:
-    """Check a study before any compute.
+def check_study(study: Study, progress: Progress = _silent) -> Prepared | Inputs:
+    """Check a study before any compute: config, tables, and where it starts from images, each header and mask.
+
+    Args:
+        study: to check.
+        progress: told of every case.
 
     Returns:
         The design and its folds; the inputs alone where features have yet to be made from images.
@@ -124,8 +130,18 @@ def check_study(study: Study) -> Prepared | Inputs:
     Raises:
         InputError: all faults that can be seen at once.
     """
-    inputs = read_inputs(study)
-    return inputs if study.regions else make_design(study, inputs)
+    if not study.regions:
+        return make_design(study, read_inputs(study))
+    inputs = None
+    try:
+        inputs = read_inputs(study)
+        problems = list(inputs.warnings)
+    except InputError as error:
+        problems = list(error.problems) or [Problem("study", str(error))]
+    problems += check_images(study, progress)
+    if inputs is None or any(problem.severity == "error" for problem in problems):
+        raise InputError(_once(problems))
+    return inputs
 
 
 def make_design(study: Study, inputs: Inputs, deep: Mapping[str, FeatureTable] | None = None) -> Prepared:
@@ -172,14 +188,20 @@ def run_study(
     out: str | Path | None = None,
     *,
     until: Stage = "report",
+    shard: str | None = None,
     progress: Progress = _silent,
 ) -> Run:
     """Run a study up to a stage, resuming what is finished.
+
+    The stages of a case (train, segment, regions, extract, deep) make what they need and nothing beside it; `regions`,
+    files to look at, is only made when asked for.
 
     Args:
         study: a study, or its file.
         out: the run folder; "runs/NAME" when None.
         until: the last stage.
+        shard: "I/N" works on cases I, I + N, ... alone, for job arrays; with segment, regions, extract and deep, once
+            the networks are trained.
         progress: told of every item.
 
     Raises:
@@ -187,11 +209,30 @@ def run_study(
         RunError: the disk is full or not writable.
     """
     study = study if isinstance(study, Study) else load_study(study)
+    part = Shard.parse(shard) if shard is not None else None
+    _check_stage(study, until, part)
     run = RunFolder.open(Path(out) if out is not None else Path("runs") / study.name, study.name)
     try:
-        return _Stages(study, run, progress).run(until)
+        return _Stages(study, run, progress).run(until, part)
     finally:
         run.close()
+
+
+def _check_stage(study: Study, until: Stage, shard: Shard | None) -> None:
+    """Refuse a stage that the study has no settings for, or that has no shards."""
+    per_case = [stage for stage in CASE_STAGES if stage != "train"]
+    if shard is not None and until not in per_case:
+        raise InputError(f"{until} is no stage that goes case by case; those that take a shard: {', '.join(per_case)}")
+    if (until == "regions" or shard is not None) and not study.regions:
+        raise InputError(
+            f"study {study.name!r} names no regions, so there is nothing to make from images; add "
+            "regions: [{kind: label, name: tumour, label: tumour}] with segmentation, cohort.images and cohort.mask"
+        )
+    if until == "deep" and study.deep is None:
+        raise InputError(
+            f"study {study.name!r} has no deep section; add deep: {{}} to have encoder features of every region "
+            "(needs segmentation: {backend: unet, ...} and regions), or use --set deep={}"
+        )
 
 
 class _Stages:
@@ -209,13 +250,13 @@ class _Stages:
         assert self.study.cohort.outcome is not None
         return self.study.cohort.outcome.column
 
-    def run(self, until: Stage) -> Run:
+    def run(self, until: Stage, shard: Shard | None = None) -> Run:
         run, last = self.folder, STAGES.index(until)
         inputs, made = None, Made()
         casework = Casework(self.study, run, self.progress, self.failures)
         if self.study.regions:
-            inputs, made = casework.run(self.read(), until)
-        if last <= STAGES.index("extract"):
+            inputs, made = casework.run(self.read(), until, shard)
+        if until in CASE_STAGES:
             warnings = inputs.warnings if inputs else ()
             return Run(run.path, None, tuple(self.failures), warnings, len(run.made), len(run.reused))
         prepared, design_key = self.prepare(inputs, made)
@@ -226,7 +267,8 @@ class _Stages:
             bundle_key = self.export(prepared, results, design_key, fuse_key)
         if last >= STAGES.index("report"):
             segmentation = (lambda: casework.segmentation_report(inputs)) if inputs else lambda: None
-            self.report(prepared, results, bundle_key, segmentation)
+            masks = (lambda: casework.mask_sources(inputs)) if inputs else dict[str, int]
+            self.report(prepared, results, bundle_key, segmentation, masks)
         return Run(run.path, results, tuple(self.failures), prepared.warnings, len(run.made), len(run.reused))
 
     def read(self) -> Inputs:
@@ -441,6 +483,7 @@ class _Stages:
         results: StudyResults | None,
         bundle_key: str,
         segmentation: Callable[[], SegmentationReport | None],
+        masks: Callable[[], dict[str, int]],
     ) -> None:
         """Write the report."""
         study, run = self.study, self.folder
@@ -480,6 +523,7 @@ class _Stages:
                     versions=bundle.versions(),
                     seed=study.seed,
                     segmentation=segmentation(),
+                    masks=masks(),
                 ),
             )
 

@@ -1,13 +1,15 @@
 """The run folder: results with records, content keys, atomic writes, resuming.
 
 A result is written under a temporary name, synced and renamed; its record follows the same way, last. So a record
-that is there speaks of a result that is whole, whenever the process is killed.
+that is there speaks of a result that is whole, whenever the process is killed. Several processes may work in one run
+folder (job arrays): results and records are files of their own, and the index is shared through its locks.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fnmatch
 import hashlib
 import json
 import os
@@ -28,6 +30,9 @@ from radfuse.errors import InputError, RunError
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many items are done, and how many there are."""
 
+_ATTEMPTS = 20
+_PATIENCE = 30.0
+"""Seconds to wait for the index while another process writes it."""
 _RECORD = ".record.json"
 _STUDY = "study.yaml"
 _MARK = "run.json"
@@ -87,6 +92,9 @@ class RunFolder:
         mark = path / _MARK
         if path.exists() and not path.is_dir():
             raise InputError(f"{path} is a file; choose another folder with --out")
+        occupied = path.is_dir() and any(
+            item.name != _STUDY for item in path.iterdir() if not item.name.startswith(".")
+        )  # looked at before the mark, which another process of the study may be writing just now
         if mark.is_file():
             try:
                 owner = json.loads(mark.read_text())["study"]
@@ -97,7 +105,7 @@ class RunFolder:
                     f"{path} holds the results of study {owner!r}, not of {study!r}; choose another folder with --out, "
                     "or give the study its old name"
                 )
-        elif path.is_dir() and any(item.name != _STUDY for item in path.iterdir() if not item.name.startswith(".")):
+        elif occupied:
             raise InputError(f"{path} is not empty and is no run folder; choose another folder with --out")
         with _disk(path):
             path.mkdir(parents=True, exist_ok=True)
@@ -153,9 +161,7 @@ class RunFolder:
                 _sync(temporary)
                 digest, size = tree_digest(temporary), _size(temporary)
                 (self.path / (name + _RECORD)).unlink(missing_ok=True)
-                if place.is_dir():
-                    shutil.rmtree(place)
-                temporary.replace(place)
+                _take_place(temporary, place)
                 _sync_folder(place.parent)
             finally:
                 _remove(temporary)
@@ -225,10 +231,13 @@ def _temporary(path: Path) -> Path:
 
 def _sweep(path: Path) -> None:
     """Remove what killed processes of this machine left half-written."""
-    for item in path.rglob(f".*.{socket.gethostname()}.*.tmp"):
-        process = item.name.split(".")[-2]
-        if process.isdigit() and int(process) != os.getpid() and not _alive(int(process)):
-            _remove(item)
+    pattern = f".*.{socket.gethostname()}.*.tmp"
+    for folder, folders, files in os.walk(path):  # passes over what another process removes meanwhile
+        for name in fnmatch.filter([*folders, *files], pattern):
+            process = name.split(".")[-2]
+            if process.isdigit() and int(process) != os.getpid() and not _alive(int(process)):
+                _remove(Path(folder) / name)
+        folders[:] = [name for name in folders if not fnmatch.fnmatch(name, pattern)]
 
 
 def _alive(process: int) -> bool:
@@ -239,6 +248,20 @@ def _alive(process: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def _take_place(temporary: Path, place: Path) -> None:
+    """Rename over a file or folder, also where another process puts its own there at the same time."""
+    for left in reversed(range(_ATTEMPTS)):
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        try:
+            temporary.replace(place)
+        except OSError as error:
+            if left == 0 or error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR, errno.ENOTDIR):
+                raise
+        else:
+            return
 
 
 def _remove(path: Path) -> None:
@@ -293,7 +316,7 @@ class _DigestCache:
         self._path = path
         self._known: dict[str, tuple[int, int, str]] = {}
         self._new: dict[str, tuple[int, int, str]] = {}
-        with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as index:
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, timeout=_PATIENCE)) as index:
             for name, size, changed, digest in index.execute("SELECT path, size, changed, digest FROM digests"):
                 self._known[name] = (size, changed, digest)
 
@@ -313,21 +336,28 @@ class _DigestCache:
     def close(self) -> None:
         if not self._new:
             return
-        rows = [(name, *facts) for name, facts in self._new.items()]
         try:
-            self._store(rows)
-        except sqlite3.DatabaseError:  # damaged by a crash, or no locks on this file system
+            self._store(self._path, self._new)
+        except sqlite3.OperationalError:  # held by others for too long, or no locks on this file system
+            pass
+        except sqlite3.DatabaseError:  # damaged by a crash: others may hold it open, so a new one takes its place
+            temporary = _temporary(self._path)
             with contextlib.suppress(OSError, sqlite3.Error):
-                self._path.unlink(missing_ok=True)
-                self._store([(name, *facts) for name, facts in self._known.items()])
+                self._store(temporary, self._known)
+                temporary.replace(self._path)
+            _remove(temporary)
         self._new.clear()
 
-    def _store(self, rows: list[tuple[Any, ...]]) -> None:
-        with contextlib.closing(sqlite3.connect(self._path, timeout=5)) as index, index:
+    @staticmethod
+    def _store(path: Path, digests: Mapping[str, tuple[int, int, str]]) -> None:
+        rows = [(name, *facts) for name, facts in digests.items()]
+        with contextlib.closing(sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)) as index:
+            index.execute("BEGIN IMMEDIATE")  # one lock from the start: two writers cannot wait for each other
             index.execute(
                 "CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, digest TEXT)"
             )
             index.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)", rows)
+            index.execute("COMMIT")
 
     @staticmethod
     def _identity(path: Path) -> tuple[str, tuple[int, int]]:

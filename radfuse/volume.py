@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import ArrayLike
 
 from radfuse.errors import InputError, listed
 
@@ -94,14 +95,23 @@ class Volume(_Placed):
         array: float32, shape (z, y, x), finite.
         grid: where its voxels lie.
         name: for messages; never a patient's.
+        stored: the voxels in the type they were stored in, where that is not float32: radiomics depends on it.
     """
 
     array: np.ndarray
     grid: Grid
     name: str = "volume"
+    stored: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         _check_shape(self.array, self.grid, self.name)
+        if self.stored is not None:
+            _check_shape(self.stored, self.grid, self.name)
+
+    @property
+    def voxels(self) -> np.ndarray:
+        """The voxels in the type they were stored in."""
+        return self.array if self.stored is None else self.stored
 
 
 @dataclass(frozen=True)
@@ -139,7 +149,8 @@ def read_volume(path: str | Path) -> Volume:
     """
     path = Path(path)
     image = _read(path)
-    array = sitk.GetArrayFromImage(sitk.Cast(image, sitk.sitkFloat32))
+    stored = sitk.GetArrayFromImage(image)
+    array = stored.astype(np.float32, copy=False)
     bad = int(array.size - np.isfinite(array).sum())
     if bad:
         raise InputError(
@@ -147,14 +158,14 @@ def read_volume(path: str | Path) -> Volume:
         )
     if array.size and array.min() == array.max():
         raise InputError(f"{path}: every voxel holds {array.flat[0]:g}; the image is empty")
-    return Volume(array, _grid(image), path.name)
+    return Volume(array, _grid(image), path.name, None if stored is array else stored)
 
 
 def read_grid(path: str | Path) -> Grid:
     """Read where an image's voxels lie, from the header alone where the format allows.
 
     Raises:
-        InputError: as `read_volume`, as far as the header tells.
+        InputError: as `read_volume`, as far as the header and the file's size tell.
     """
     path = Path(path)
     if path.is_dir():
@@ -162,29 +173,26 @@ def read_grid(path: str | Path) -> Grid:
     if not path.is_file():
         raise InputError(f"no image at {path}")
     reader = _check_header(path)
+    _check_dimension(path, reader.GetNumberOfComponents(), reader.GetSize())
     if reader.GetDimension() != 3:
         return _grid(_read(path))
-    spacing, origin, direction = reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection()
-    return Grid(
-        _triple(reader.GetSize()[::-1], int),
-        _triple(spacing[::-1], float),
-        _triple(origin, float),
-        tuple(float(value) for value in direction),
-    )
+    _check_whole(path, reader, thorough=False)
+    return _grid(reader)
 
 
-def read_labels(path: str | Path, names: Mapping[int, str] | None = None) -> LabelMap:
+def read_labels(path: str | Path, names: Mapping[int, str] | None = None, *, channel: int | None = None) -> LabelMap:
     """Read a segmentation.
 
     Args:
         path: NIfTI, NRRD or MHA.
         names: label -> name; labels that are not declared here are an error.
+        channel: which one of a file whose voxels hold several values; None refuses such files.
 
     Raises:
         InputError: as `read_volume`, and voxels that are no whole number, an empty mask, undeclared labels.
     """
     path = Path(path)
-    image = _read(path)
+    image = _read(path, channel)
     array = sitk.GetArrayFromImage(image)
     if not np.issubdtype(array.dtype, np.integer):
         rounded = np.rint(array)
@@ -225,9 +233,18 @@ def require_same_grid(image: Volume, labels: LabelMap) -> None:
     Raises:
         InputError: it does not; prints both grids.
     """
-    if not image.grid.same_as(labels.grid):
+    require_grid(image.grid, image.name, labels)
+
+
+def require_grid(grid: Grid, image: str, labels: LabelMap) -> None:
+    """Check that a mask lies on a grid, that of the image of this name.
+
+    Raises:
+        InputError: as `require_same_grid`.
+    """
+    if not grid.same_as(labels.grid):
         raise InputError(
-            f"mask {labels.name} lies on another grid than image {image.name}:\n  image {image.grid}\n  mask  "
+            f"mask {labels.name} lies on another grid than image {image}:\n  image {grid}\n  mask  "
             f"{labels.grid}\nResample the mask, or let the study do it with `resample_masks: true`"
         )
 
@@ -258,9 +275,60 @@ def with_spacing(grid: Grid, spacing_zyx_mm: tuple[float, float, float]) -> Grid
     return Grid(_triple(shape, int), _triple(new, float), _triple(origin, float), grid.direction)
 
 
+def interpolated(array: np.ndarray, grid: Grid, onto: Grid, interpolator: str | int) -> np.ndarray:
+    """Return voxels on another grid in their own type, by any of SimpleITK's interpolators; outside the source 0.
+
+    Args:
+        array: shape (z, y, x).
+        grid: where its voxels lie.
+        onto: where they are wanted.
+        interpolator: name or number, for example "sitkBSpline".
+    """
+    chosen = getattr(sitk, interpolator) if isinstance(interpolator, str) else interpolator
+    image = sitk.GetImageFromArray(array)
+    _place(image, grid)
+    found = sitk.Resample(
+        image,
+        [int(size) for size in onto.shape[::-1]],
+        sitk.Transform(),
+        chosen,
+        [float(value) for value in onto.origin],
+        [float(value) for value in onto.spacing_zyx_mm[::-1]],
+        [float(value) for value in onto.direction],
+        0.0,
+        image.GetPixelID(),
+    )
+    return sitk.GetArrayFromImage(found)
+
+
+def point_of(grid: Grid, index_xyz: ArrayLike) -> tuple[float, float, float]:
+    """Return the position in mm (x, y, z) of a continuous voxel index (x, y, z)."""
+    place = [float(value) for value in np.asarray(index_xyz)]
+    return _triple(_reference(grid).TransformContinuousIndexToPhysicalPoint(place), float)
+
+
+def index_of(grid: Grid, point_xyz: ArrayLike) -> tuple[float, float, float]:
+    """Return the continuous voxel index (x, y, z) of a position in mm (x, y, z)."""
+    place = [float(value) for value in np.asarray(point_xyz)]
+    return _triple(_reference(grid).TransformPhysicalPointToContinuousIndex(place), float)
+
+
+def standardised(array: np.ndarray) -> np.ndarray:
+    """Return voxels less their mean, divided by their standard deviation, over the whole image; real."""
+    return sitk.GetArrayFromImage(sitk.Normalize(sitk.GetImageFromArray(array)))
+
+
+def gradient_magnitude(array: np.ndarray, spacing_zyx_mm: tuple[float, float, float] | None) -> np.ndarray:
+    """Return the length of the gradient by central differences, per mm, or per voxel where no spacing is given."""
+    image = sitk.GetImageFromArray(array)
+    if spacing_zyx_mm is not None:
+        image.SetSpacing([float(value) for value in spacing_zyx_mm[::-1]])
+    return sitk.GetArrayFromImage(sitk.GradientMagnitude(image, spacing_zyx_mm is not None))
+
+
 def to_sitk(image: Volume | LabelMap) -> sitk.Image:
     """Return the SimpleITK twin, for code that wants one."""
-    array = image.array
+    array = image.voxels if isinstance(image, Volume) else image.array
     if isinstance(image, LabelMap) and array.min() >= 0:
         array = array.astype(np.uint8 if array.max() < 256 else np.uint16 if array.max() < 65536 else np.uint32)
     found = sitk.GetImageFromArray(array)
@@ -282,7 +350,7 @@ def _place(image: sitk.Image, grid: Grid) -> None:
     image.SetDirection([float(value) for value in grid.direction])
 
 
-def _grid(image: sitk.Image) -> Grid:
+def _grid(image: sitk.Image | sitk.ImageFileReader) -> Grid:
     return Grid(
         _triple(image.GetSize()[::-1], int),
         _triple(image.GetSpacing()[::-1], float),
@@ -301,7 +369,7 @@ def _check_shape(array: np.ndarray, grid: Grid, name: str) -> None:
         raise InputError(f"{name}: the array's shape {array.shape} is not that of its grid {grid.shape} (z, y, x)")
 
 
-def _read(path: Path) -> sitk.Image:
+def _read(path: Path, channel: int | None = None) -> sitk.Image:
     if path.is_dir():
         image = _read_dicom(path)
     elif not path.is_file():
@@ -316,6 +384,11 @@ def _read(path: Path) -> sitk.Image:
             raise InputError(
                 f"{path} cannot be read ({_reason(error)}); the file may be truncated: copy it again"
             ) from error
+    if channel is not None and image.GetNumberOfComponentsPerPixel() > 1:
+        if channel >= image.GetNumberOfComponentsPerPixel():
+            count = image.GetNumberOfComponentsPerPixel()
+            raise InputError(f"{path} has {count} channels, numbered from 0; there is no channel {channel}")
+        image = sitk.VectorIndexSelectionCast(image, channel)
     return _three_dimensional(path, image)
 
 
@@ -355,15 +428,31 @@ def _nifti_spacing(path: Path) -> list[float]:
     return []
 
 
-def _check_whole(path: Path, reader: sitk.ImageFileReader) -> None:
-    """Refuse a truncated NIfTI file, of which ITK reads what is there and takes the rest as it comes."""
+def _check_whole(path: Path, reader: sitk.ImageFileReader, *, thorough: bool = True) -> None:
+    """Refuse a truncated NIfTI file, of which ITK reads what is there and takes the rest as it comes.
+
+    Args:
+        path: of the file.
+        reader: has read its header.
+        thorough: False unpacks a .gz file only where its last four bytes, the size of what it holds, do not fit.
+    """
     if not reader.HasMetaDataKey("vox_offset") or not reader.HasMetaDataKey("bitpix"):
         return
     voxels = int(np.prod(reader.GetSize(), dtype=np.int64)) * reader.GetNumberOfComponents()
     needed = float(reader.GetMetaData("vox_offset")) + voxels * int(reader.GetMetaData("bitpix")) / 8
-    found = _unpacked_size(path) if path.suffix.lower() == ".gz" else path.stat().st_size
+    packed = path.suffix.lower() == ".gz"
+    if packed and not thorough and _promised_size(path) == needed % 2**32:
+        return
+    found = _unpacked_size(path) if packed else path.stat().st_size
     if found < needed:
         raise InputError(f"{path} is truncated: {found} bytes of {needed:.0f}; copy it again")
+
+
+def _promised_size(path: Path) -> int:
+    """Return the size of what a .gz file holds, as its last four bytes say: modulo 2^32."""
+    with path.open("rb") as stream:
+        stream.seek(-4, 2)
+        return int.from_bytes(stream.read(4), "little")
 
 
 def _unpacked_size(path: Path) -> int:
@@ -384,20 +473,22 @@ def _unpacked_size(path: Path) -> int:
 
 
 def _three_dimensional(path: Path, image: sitk.Image) -> sitk.Image:
-    channels = image.GetNumberOfComponentsPerPixel()
-    if channels > 1:
-        raise InputError(f"{path}: each voxel holds {channels} values; save one channel as its own image")
-    if image.GetDimension() == 4 and image.GetSize()[3] == 1:
+    _check_dimension(path, image.GetNumberOfComponentsPerPixel(), image.GetSize())
+    if image.GetDimension() == 4:
         size = [*image.GetSize()[:3], 0]
         image = sitk.Extract(image, size, [0, 0, 0, 0])
-    if image.GetDimension() != 3:
-        shape = " x ".join(map(str, image.GetSize()))
-        raise InputError(
-            f"{path}: the image is {image.GetDimension()}-D ({shape}), not 3-D; save one time point as its own image"
-        )
     if any(not np.isfinite(value) or value <= 0 for value in image.GetSpacing()):
         raise InputError(f"{path}: the voxel spacing is {image.GetSpacing()} mm; correct the header")
     return image
+
+
+def _check_dimension(path: Path, channels: int, size: tuple[int, ...]) -> None:
+    """Refuse vectors, and what is not three-dimensional; a fourth axis of one voxel is fine."""
+    if channels > 1:
+        raise InputError(f"{path}: each voxel holds {channels} values; save one channel as its own image")
+    if len(size) != 3 and not (len(size) == 4 and size[3] == 1):
+        shape = " x ".join(map(str, size))
+        raise InputError(f"{path}: the image is {len(size)}-D ({shape}), not 3-D; save one time point as its own image")
 
 
 def _reason(error: RuntimeError) -> str:

@@ -23,12 +23,12 @@ def each(
     Args:
         work: a function of a module; runs in another process.
         jobs: what it is called with; must pickle.
-        workers: processes; the machine's cores when None. With one worker or one job all runs here.
+        workers: processes; the cores this process may use when None. With one worker or one job all runs here.
 
     Raises:
         RunError: the machine stopped the work.
     """
-    count = min(workers or os.cpu_count() or 1, len(jobs))
+    count = min(workers or _cores(), len(jobs))
     if count <= 1:
         for job in jobs:
             yield job, _attempt(work, job)
@@ -68,6 +68,11 @@ def _attempt(work: Callable[[Job], Result], job: Job) -> Result | CaseError:
         return CaseError(str(job), str(error))
     except Exception as error:  # noqa: BLE001  one case must not stop the others
         return CaseError(str(job), f"{type(error).__name__}: {error}")
+
+
+def _cores() -> int:
+    """Return the cores this process may use: a job of an array has a few of its machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _one_thread() -> None:

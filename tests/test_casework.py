@@ -79,9 +79,20 @@ def test_a_network_per_fold_segments_who_it_never_saw(study: Path) -> None:
     assert trained.results is None
     assert sorted(item.stem for item in (trained.path / "models/segmentation").glob("*.onnx")) == ["1", "2", "3", "all"]
     assert not (trained.path / "labels").exists()
+    image = (study.parent / "c1.nrrd").read_bytes()
+    (study.parent / "c1.nrrd").write_text("the other shard's business")
+    first = run_study(load_study(study, UNET), trained.path, until="segment", shard="1/2")
+    assert (first.computed, first.failures) == (6, ())
+    (study.parent / "c1.nrrd").write_bytes(image)
+    assert {item.name for item in (trained.path / "labels").glob("c*[0-9]")} == {"c0", "c2", "c4", "c6", "c8", "c10"}
+    encoded = run_study(load_study(study, UNET), trained.path, until="deep", shard="2/6")
+    assert encoded.computed == 2 + 2 * 4  # two cases: their masks, and features by four networks
+    assert not (trained.path / "features/cases").exists()
+    with pytest.raises(InputError, match=r"train first: radfuse train STUDY\.yaml"):
+        run_study(load_study(study, [*UNET, "seed=8"]), trained.path, until="segment", shard="2/2")
     segmented = run_study(load_study(study, UNET), study.parent / "run", until="segment")
-    assert segmented.computed == 12
-    assert not (trained.path / "features").exists()
+    assert segmented.computed == 4
+    assert not (trained.path / "features/cases").exists()
     run = run_study(load_study(study, UNET), study.parent / "run")
     assert run.failures == ()
     assert run.results is not None
@@ -97,6 +108,8 @@ def test_a_network_per_fold_segments_who_it_never_saw(study: Path) -> None:
     assert np.median(dice) > 0.7
     page = run.report.read_text()
     assert ">Segmentation</h2>" in page
+    sources = pd.read_csv(run.path / "report/tables/masks.csv")
+    assert sources[["masks", "cases"]].to_numpy().tolist() == [["cross-fitted", 12]]
     assert "ICC(2,1)" in page
     assert "The worst case" in page
     assert run_study(load_study(study, UNET), run.path).computed == 0
@@ -148,6 +161,79 @@ def test_a_mask_on_another_grid_can_be_resampled_on_request(study: Path) -> None
     labels = read_labels(study.parent / "m2.nrrd")
     write_image(LabelMap(labels.array[1:-1], grid((18, 24, 24), (2.0, 1.5, 1.5))), study.parent / "m2.nrrd")
     assert run_study(load_study(study, ["resample_masks=true"]), study.parent / "run", until="extract").failures == ()
+
+
+def test_regions_are_written_to_look_at_one_file_each(study: Path) -> None:
+    folder = study.parent
+    run = run_study(study, folder / "run", until="regions")
+    assert (run.computed, run.failures, run.results) == (12, (), None)
+    assert not (run.path / "features").exists()
+    assert {item.name for item in (run.path / "regions/c1").iterdir()} == {
+        "t1.tumour.nrrd",
+        "t1.ring.nrrd",
+        "regions.json",
+    }
+    facts = json.loads((run.path / "regions/c1/regions.json").read_text())
+    assert facts["mask_source"] == "manual"
+    assert facts["regions"]["t1/tumour"] == {
+        "file": "t1.tumour.nrrd",
+        "value": 1,
+        "voxels": 11**3,
+        "volume_mm3": pytest.approx(11**3 * 4.5),
+    }
+    manual = read_labels(folder / "m1.nrrd")
+    tumour, ring = (read_labels(run.path / f"regions/c1/t1.{name}.nrrd") for name in ("tumour", "ring"))
+    assert np.array_equal(tumour.array, manual.array)
+    assert tumour.array.dtype == ring.array.dtype == np.uint8
+    assert tumour.grid.same_as(manual.grid)
+    assert ring.present() == (2,)
+    assert int((ring.array > 0).sum()) == facts["regions"]["t1/ring"]["voxels"]
+    assert not ((ring.array > 0) & (tumour.array > 0)).any()
+    assert run_study(study, run.path, until="regions").computed == 0
+    assert run_study(load_study(study, ["regions.1.margin_mm=6"]), run.path, until="regions").computed == 12
+    run_study(study, folder / "other")
+    assert not (folder / "other/regions").exists()  # a whole run does not need them
+
+
+def test_regions_that_cannot_be_made_are_named(study: Path) -> None:
+    labels = read_labels(study.parent / "m3.nrrd")
+    write_image(LabelMap(labels.array[1:], grid((19, 24, 24), (2.0, 1.5, 1.5))), study.parent / "m3.nrrd")
+    run = run_study(study, study.parent / "run", until="regions", shard="2/2")
+    assert [failure.item for failure in run.failures] == ["c3"]
+    assert "mask m3.nrrd lies on another grid than image c3.nrrd" in run.failures[0].error
+    assert run.computed == 5
+    resampled = run_study(load_study(study, ["resample_masks=true"]), run.path, until="regions", shard="2/2")
+    assert resampled.failures == ()
+    assert read_labels(run.path / "regions/c3/t1.tumour.nrrd").grid.shape == (20, 24, 24)
+
+
+def test_jobs_of_an_array_share_a_run_folder_and_name_their_own_failures(study: Path) -> None:
+    folder = study.parent
+    (folder / "c4.nrrd").write_text("not an image")
+    command = [sys.executable, "-m", "radfuse.cli", "extract", str(study), "--out", str(folder / "run"), "--shard"]
+    jobs = [subprocess.Popen([*command, f"{number}/3"], stderr=subprocess.PIPE, text=True) for number in (1, 2, 3)]
+    told = [job.communicate()[1] for job in jobs]
+    assert [job.returncode for job in jobs] == [0, 1, 0], told
+    assert "failed c4: " in told[1]
+    assert len(list((folder / "run/features/cases").glob("*.json"))) == 2 * 11 + 1  # and records, one of a failure
+    tumour_cohort(folder, 12)
+    run = run_study(study, folder / "run", until="extract")
+    assert (run.computed, run.reused) == (1, 11)
+
+
+@pytest.mark.parametrize(
+    ("stage", "shard", "message"),
+    [
+        ("train", "1/2", "train is no stage that goes case by case; those that take a shard: segment, regions"),
+        ("report", "1/2", "report is no stage that goes case by case"),
+        ("extract", "0/2", "jobs are numbered from 1 to 2"),
+        ("deep", None, "has no deep section; add deep: {}"),
+    ],
+)
+def test_stages_that_make_no_sense_are_refused(study: Path, stage: str, shard: str | None, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        run_study(study, study.parent / "run", until=stage, shard=shard)
+    assert not (study.parent / "run").exists()
 
 
 def test_a_case_without_mask_needs_a_network(study: Path) -> None:

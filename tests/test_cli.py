@@ -37,7 +37,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def test_help_names_every_command() -> None:
     shown = radfuse("--help").stdout
-    for command in ("run", "check", "fuse", "export", "report", "predict", "evaluate", "configs", "phantom", "demo"):
+    for command in (
+        *("run", "check", "train", "segment", "regions", "extract", "deep", "fuse", "export", "report"),
+        *("predict", "evaluate", "configs", "phantom", "demo"),
+    ):
         assert f" {command} " in shown
 
 
@@ -94,6 +97,10 @@ BAD = {
         "of study 'table_phantom'",
     ),
     "out is a cohort": (["run", "T/study.yaml", "--out", "T"], "is no run folder"),
+    "a shard counted from 0": (["extract", "T/study.yaml", "--shard", "0/4"], "numbered from 1 to 4, found 0"),
+    "a shard that is none": (["segment", "T/study.yaml", "--shard", "x"], "--shard 'x' is not I/N"),
+    "regions of a study without": (["regions", "T/study.yaml", "--out", "R"], "names no regions"),
+    "deep features of a study without": (["deep", "T/study.yaml", "--out", "R"], "add deep: {}"),
     "a table that is not there": (["check", "T/study.yaml", "--set", "cohort.table=c.csv"], "no table at"),
 }
 

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 from tabular import assert_one, errors_of, with_rows, write_table
 
+from radfuse import cohort
 from radfuse.cohort import Case, Cohort, CohortConfig, file_digest, read_cohort
 from radfuse.errors import InputError
 from radfuse.splits import ByColumn, Grouped, Holdout, LeaveSiteOut, Temporal
@@ -32,6 +33,23 @@ d,p2,left,V01,59,1
 e,p3,left,V00,70,0
 f,p4,left,V00,66,1
 """
+
+
+def test_files_of_one_size_are_told_apart_reading_whole_only_what_samples_cannot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = 1 << 14
+    contents = {"a": b"\1" * 6 * sample, "b": b"\2" + b"\1" * (6 * sample - 1), "e": b"short"}
+    contents["c"] = contents["a"]
+    contents["d"] = b"\1" * (sample + 5) + b"\2" + b"\1" * (5 * sample - 6)  # differs where no sample is taken
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    read = []
+    monkeypatch.setattr("radfuse.cohort.file_digest", lambda path: read.append(path.name) or file_digest(path))
+    found = {path.name: value for path, value in cohort._contents(sorted(tmp_path.iterdir())).items()}
+    assert found["a"] == found["c"]
+    assert len(set(found.values())) == 4
+    assert read == ["a", "c", "d"]
 
 
 def config(**changes: Any) -> CohortConfig:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -206,3 +208,76 @@ def test_records_hold_the_seconds(tmp_path: Path) -> None:
         path.write_text("x")
 
     assert run.produce("a.txt", "s", "1", slow).seconds >= 0.02
+
+
+def test_processes_that_end_together_all_store_what_they_learned(tmp_path: Path) -> None:
+    """Four jobs of an array share one index; none locks up, none undoes another's part."""
+    RunFolder.open(tmp_path / "run", "study").close()
+    for number in range(4):
+        (tmp_path / f"i{number}").mkdir()
+        for item in range(25):
+            (tmp_path / f"i{number}/{item}").write_text(f"{number} {item}")
+    script = (
+        "import sys, pathlib; from radfuse.runs import RunFolder\n"
+        "run = RunFolder.open(pathlib.Path(sys.argv[1]), 'study')\n"
+        "for item in pathlib.Path(sys.argv[2]).iterdir(): run.digest(item)\n"
+        "print('ready', flush=True); sys.stdin.readline(); run.close()\n"
+    )
+    jobs = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path / "run"), str(tmp_path / f"i{number}")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    for job in jobs:
+        assert job.stdout is not None
+        assert job.stdout.readline() == "ready\n"
+    for job in jobs:
+        assert job.stdin is not None
+        job.stdin.write("\n")
+        job.stdin.flush()
+    assert [job.communicate()[1] for job in jobs] == [None] * 4
+    assert [job.returncode for job in jobs] == [0] * 4
+    with contextlib.closing(sqlite3.connect(tmp_path / "run/index.sqlite")) as index:
+        stored = dict(index.execute("SELECT path, digest FROM digests"))
+    assert stored == {str(path.resolve()): tree_digest(path) for path in tmp_path.glob("i?/*")}
+
+
+def test_an_index_that_stays_locked_costs_nothing_but_what_was_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("radfuse.runs._PATIENCE", 0.05)
+    first = RunFolder.open(tmp_path / "run", "study")
+    (tmp_path / "a").write_text("a")
+    first.digest(tmp_path / "a")
+    first.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "run/index.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        second = RunFolder.open(tmp_path / "run", "study")
+        (tmp_path / "b").write_text("b")
+        assert second.digest(tmp_path / "b") == tree_digest(tmp_path / "b")
+        second.close()
+        other.execute("ROLLBACK")
+        assert [row[0] for row in other.execute("SELECT path FROM digests")] == [str((tmp_path / "a").resolve())]
+
+
+def test_two_processes_that_make_one_folder_leave_one_whole(tmp_path: Path) -> None:
+    """While the first writes, the second puts its own there; the last to finish wins, and nothing is mixed."""
+    first, second = (RunFolder.open(tmp_path / "run", "study") for _ in range(2))
+
+    def write(path: Path, text: str) -> None:
+        path.mkdir()
+        (path / text).write_text(text)
+
+    def late(path: Path) -> None:
+        write(path.with_name(path.name + "x"), "other")
+        path.with_name(path.name + "x").replace(tmp_path / "run/labels")
+        write(path, "late")
+
+    assert not (tmp_path / "run/labels").exists()
+    second.produce("labels", "s", "1", late)
+    assert [item.name for item in (tmp_path / "run/labels").iterdir()] == ["late"]
+    assert first.finished("labels", "1") is not None

@@ -163,6 +163,31 @@ def test_bad_images_are_named_with_the_mend(tmp_path: Path) -> None:
         assert message in found, name
 
 
+def test_the_header_alone_tells_what_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is unpacked: not a sound .nii.gz, not four dimensions; a truncated one is found by its size."""
+    noise = np.random.default_rng(0).normal(size=(6, 7, 8)).astype(np.float32)
+    whole = write_sitk(noise, tmp_path / "whole.nii.gz")
+    plain = write_sitk(noise, tmp_path / "whole.nii")
+    (tmp_path / "cut.nii").write_bytes(plain.read_bytes()[:-1])
+    (tmp_path / "cut.nii.gz").write_bytes(whole.read_bytes()[:-9])
+    four = write_sitk(np.zeros((2, 6, 7, 8), np.float32), tmp_path / "four.nii.gz")
+    rgb = write_sitk(np.zeros((4, 5, 6, 3), np.float32), tmp_path / "rgb.nrrd", True)
+    for name in ("cut.nii", "cut.nii.gz"):
+        with pytest.raises(InputError, match=f"{name} is truncated"):
+            read_grid(tmp_path / name)
+
+    def unpacked(*_: object) -> None:
+        raise AssertionError("the file was read")
+
+    monkeypatch.setattr("radfuse.volume._unpacked_size", unpacked)
+    monkeypatch.setattr("radfuse.volume._read", unpacked)
+    assert read_grid(whole).shape == read_grid(plain).shape == (6, 7, 8)
+    with pytest.raises(InputError, match="4-D"):
+        read_grid(four)
+    with pytest.raises(InputError, match="each voxel holds 3 values"):
+        read_grid(rgb)
+
+
 def test_one_time_point_in_four_dimensions_is_read(tmp_path: Path) -> None:
     array = np.random.default_rng(0).normal(size=(1, 6, 7, 8)).astype(np.float32)
     assert np.array_equal(read_volume(write_sitk(array, tmp_path / "one.nii")).array, array[0])

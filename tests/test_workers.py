@@ -47,3 +47,13 @@ def test_errors_survive_the_way_between_processes() -> None:
     ((_, error),) = [pair for pair in each(work, [3, 2], 2) if pair[0] == 3]
     assert isinstance(error, CaseError)
     assert (error.item, error.message) == ("three", "no voxel")
+
+
+def process(_: int) -> int:
+    return os.getpid()
+
+
+def test_a_job_with_one_core_of_its_machine_starts_no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5}, raising=False)
+    assert {result for _, result in each(process, [1, 2, 3])} == {os.getpid()}

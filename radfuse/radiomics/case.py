@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from radfuse.config import Section
 from radfuse.errors import CaseError, InputError
 from radfuse.radiomics.config import RadiomicsConfig, RegionConfig
-from radfuse.radiomics.engine import region_features
+from radfuse.radiomics.engine import measured_regions
 from radfuse.radiomics.regions import make_regions
 from radfuse.volume import LabelMap, Volume, require_same_grid, resample_labels
 
@@ -19,11 +19,13 @@ class CaseFeatures(Section):
         features: "sequence/region/filter_class_Feature" -> value; None where it could not be computed.
         voxels: "sequence/region" -> number of voxels of the region on that image's grid.
         mask_source: manual, external or cross_fitted.
+        missing: "sequence/region/feature or filtered image" -> why there is no value.
     """
 
     features: Mapping[str, float | None]
     voxels: Mapping[str, int]
     mask_source: str
+    missing: Mapping[str, str] = {}
 
 
 def case_features(
@@ -54,6 +56,7 @@ def case_features(
     """
     features: dict[str, float | None] = {}
     voxels: dict[str, int] = {}
+    missing: dict[str, str] = {}
     for sequence, image in images.items():
         here = labels
         if not image.grid.same_as(labels.grid):
@@ -66,7 +69,8 @@ def case_features(
         found = make_regions(here, regions, numbers, config.min_voxels, case)
         for region in found:
             voxels[f"{sequence}/{region.name}"] = region.voxels
-        for region_name, values in region_features(image, found, config).items():
-            for name, value in values.items():
+        for region_name, result in measured_regions(image, found, config).items():
+            for name, value in result.values.items():
                 features[f"{sequence}/{region_name}/{name}"] = None if value != value else value
-    return CaseFeatures(features=features, voxels=voxels, mask_source=mask_source)
+            missing |= {f"{sequence}/{region_name}/{name}": cause for name, cause in result.reasons.items()}
+    return CaseFeatures(features=features, voxels=voxels, mask_source=mask_source, missing=missing)

@@ -2,79 +2,185 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from radfuse.config import nearest
 from radfuse.errors import CaseError, InputError, listed
 from radfuse.features import FeatureTable
 from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.radiomics.fast_engine import RegionResult, extract_regions
 from radfuse.radiomics.regions import Region
-from radfuse.volume import LabelMap, Volume, require_same_grid
+from radfuse.radiomics.settings import Plan, make_plan, read_params
+from radfuse.volume import Grid, LabelMap, Volume, require_same_grid
+
+ENGINES = ("fast", "pyradiomics")
 
 
-def region_features(volume: Volume, regions: Sequence[Region], config: RadiomicsConfig) -> dict[str, dict[str, float]]:
+def region_features(
+    volume: Volume, regions: Sequence[Region], config: RadiomicsConfig, threads: int = 1
+) -> dict[str, dict[str, float]]:
     """Return region -> feature -> value; a feature that cannot be computed is NaN.
 
     Args:
         volume: the image.
         regions: on the image's grid.
         config: how to compute.
+        threads: at work within the image; engine fast only.
 
     Raises:
         CaseError: a region cannot be used; names it and the reason.
     """
-    from radfuse.radiomics.pyradiomics_engine import Extractor
+    return {name: result.values for name, result in measured_regions(volume, regions, config, threads).items()}
 
-    extractor = Extractor(config)
-    return {region.name: extractor.features(volume, region) for region in regions}
+
+def measured_regions(
+    volume: Volume, regions: Sequence[Region], config: RadiomicsConfig, threads: int = 1
+) -> dict[str, RegionResult]:
+    """Return region -> features with the reasons of those that are missing; arguments as `region_features`."""
+    if config.engine == "pyradiomics":
+        from radfuse.radiomics.pyradiomics_engine import Extractor
+
+        extractor = Extractor(config)
+        return {region.name: extractor.measured(volume, region) for region in regions}
+    reference = None
+    if config.normalize_region is not None:
+        by_name = {region.name: region for region in regions}
+        if config.normalize_region not in by_name:
+            raise InputError(
+                f"radiomics.normalize_region: no region {config.normalize_region!r}"
+                f"{nearest(config.normalize_region, by_name)}"
+            )
+        reference = by_name[config.normalize_region].mask
+    return extract_regions(
+        volume.voxels, volume.grid, regions, plan_of(config), reference=reference, threads=threads, where=volume.name
+    )
+
+
+def plan_of(config: RadiomicsConfig) -> Plan:
+    """Return what a config or its parameter file asks for, checked."""
+    if config.params is not None:
+        return make_plan(read_params(config.params), str(config.params), {"": {"max_bins": config.max_bins}})
+    return make_plan(config.pyradiomics_params(), "radiomics", config.extra_settings())
 
 
 def extract(
-    volume: Volume,
-    labels: LabelMap,
+    volume: Volume | ArrayLike,
+    labels: LabelMap | ArrayLike,
     config: RadiomicsConfig | None = None,
     engine: str | None = None,
     only: Sequence[int] = (),
+    *,
+    spacing_zyx_mm: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    threads: int = 0,
 ) -> FeatureTable:
     """Return the features of every label of a segmentation.
 
     Args:
-        volume: the image.
-        labels: on the same grid.
+        volume: the image, or an array of shape (z, y, x).
+        labels: on the same grid; integers.
         config: how to compute; defaults when None.
-        engine: overrides the config's.
+        engine: "fast" or "pyradiomics", in the place of the config's.
         only: labels to compute; empty: all that are present.
+        spacing_zyx_mm: voxel size, where arrays are given.
+        threads: of engine fast; 0 takes all cores.
 
     Returns:
-        A row per label, index `label`.
+        A row per label, index `label`. The provenance holds engine, settings, versions, digests, voxel counts, and
+        under `missing` the reason of each NaN.
 
     Raises:
         InputError: another grid, an unknown engine, or a label that is not present.
         CaseError: a label has too few voxels.
     """
     config = config or RadiomicsConfig()
+    if engine is not None and engine not in ENGINES:
+        raise InputError(f"unknown engine {engine!r}{nearest(engine, ENGINES)}")
     if engine is not None and engine != config.engine:
-        raise InputError(f"unknown engine {engine!r}{nearest(engine, ['pyradiomics'])}")
-    require_same_grid(volume, labels)
+        config = RadiomicsConfig.model_validate({**config.model_dump(exclude_unset=True), "engine": engine})
+    volume = volume if isinstance(volume, Volume) else _as_volume(volume, spacing_zyx_mm)
+    labels = labels if isinstance(labels, LabelMap) else _as_labels(labels, volume.grid)
+    settings = plan_of(config).settings
+    if config.params is not None and "label" in settings.model_fields_set and not only:
+        only = (settings.label,)
+    if not (settings.correct_mask or settings.spacing_xyz_mm or settings.grid_tolerance):
+        require_same_grid(volume, labels)
+    regions = [_label_region(labels, label, config) for label in _chosen(labels, only)]
+    results = measured_regions(volume, regions, config, threads or os.cpu_count() or 1)
+    rows = {name: result.values for name, result in results.items()}
+    values = pd.DataFrame.from_dict(rows, orient="index").astype(np.float64)
+    names = {region.name: labels.names.get(int(region.name), region.name) for region in regions}
+    values.index = pd.Index([names[name] for name in results], name="label")
+    return FeatureTable(values, {}, _provenance(volume, labels, config, {names[k]: v for k, v in results.items()}))
+
+
+def _chosen(labels: LabelMap, only: Sequence[int]) -> Sequence[int]:
     present = labels.present()
+    if not present:
+        raise InputError(f"{labels.name}: the mask is empty")
     absent = [label for label in only if label not in present]
     if absent:
         raise InputError(f"{labels.name}: labels {listed(absent)} are not present; present: {listed(present)}")
-    regions = []
-    for label in only or present:
-        mask = labels.array == label
-        found = int(mask.sum())
-        if found < config.min_voxels:
-            raise CaseError(
-                labels.name,
-                f"label {label} has {found} voxels, needs {config.min_voxels}; labels present: {listed(present)}. "
-                "Lower `min_voxels`, or leave the label out",
-            )
-        regions.append(Region(str(label), mask, labels.grid))
-    found_features = region_features(volume, regions, config)
-    values = pd.DataFrame.from_dict(found_features, orient="index").astype(np.float64)
-    values.index = pd.Index([labels.names.get(int(label), label) for label in found_features], name="label")
-    return FeatureTable(values, {}, {"engine": config.engine, "settings": config.model_dump(mode="json")})
+    return only or present
+
+
+def _label_region(labels: LabelMap, label: int, config: RadiomicsConfig) -> Region:
+    mask = labels.array == label
+    found = int(mask.sum())
+    least = config.min_voxels if config.params is None else 1
+    if found < least:
+        raise CaseError(
+            labels.name,
+            f"label {label} has {found} voxels, needs {least}; labels present: {listed(labels.present())}. "
+            "Lower `min_voxels`, or leave the label out",
+        )
+    return Region(str(label), mask, labels.grid)
+
+
+def _as_volume(array: ArrayLike, spacing_zyx_mm: tuple[float, float, float]) -> Volume:
+    voxels = np.asarray(array)
+    if voxels.ndim != 3:
+        raise InputError(f"image: an array of shape {voxels.shape} is not three-dimensional (z, y, x)")
+    if voxels.dtype.kind not in "iufb":
+        raise InputError(f"image: voxels of type {voxels.dtype} are no real numbers")
+    z, y, x = voxels.shape
+    volume = Volume(voxels.astype(np.float32, copy=False), Grid((z, y, x), spacing_zyx_mm), "image")
+    return volume if voxels.dtype == np.float32 else replace(volume, stored=voxels)
+
+
+def _as_labels(array: ArrayLike, grid: Grid) -> LabelMap:
+    labels = np.asarray(array)
+    if labels.dtype == bool:
+        labels = labels.astype(np.uint8)
+    if not np.issubdtype(labels.dtype, np.integer):
+        if not np.array_equal(labels, np.rint(labels)):
+            raise InputError("labels: a mask holds whole numbers")
+        labels = labels.astype(np.int32)
+    return LabelMap(labels, grid)
+
+
+def _provenance(
+    volume: Volume, labels: LabelMap, config: RadiomicsConfig, results: dict[str, RegionResult]
+) -> dict[str, object]:
+    packages = ["radfuse", "numpy", "SimpleITK", "PyWavelets"]
+    packages += ["pyradiomics"] if config.engine == "pyradiomics" else ["numba"]
+    return {
+        "engine": config.engine,
+        "settings": config.model_dump(mode="json"),
+        "versions": {name: version(name) for name in packages},
+        "image_sha256": _digest(volume.voxels),
+        "mask_sha256": _digest(labels.array),
+        "voxels": {name: list(result.voxels) for name, result in results.items()},
+        "missing": {name: result.reasons for name, result in results.items() if result.reasons},
+    }
+
+
+def _digest(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()

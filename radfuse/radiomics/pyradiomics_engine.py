@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from radfuse.config import nearest, read_yaml
 from radfuse.errors import CaseError, InputError
 from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.radiomics.fast_engine import RegionResult
 from radfuse.radiomics.regions import Region
+from radfuse.radiomics.settings import read_params
 from radfuse.volume import LabelMap, Volume, to_sitk
 
-_SECTIONS = ("setting", "imageType", "featureClass", "voxelSetting")
 _LABEL = 1
 
 
@@ -46,8 +45,8 @@ class Extractor:
                 "out without a word; remove it"
             )
 
-    def features(self, volume: Volume, region: Region) -> dict[str, float]:
-        """Return feature -> value, names as PyRadiomics spells them; NaN where it could not compute one.
+    def measured(self, volume: Volume, region: Region) -> RegionResult:
+        """Return features, names as PyRadiomics spells them; NaN where it could not compute one.
 
         Raises:
             CaseError: PyRadiomics refuses the region.
@@ -59,20 +58,11 @@ class Extractor:
                 found = self._extractor.execute(to_sitk(volume), mask, label=_LABEL)
             except (ValueError, RuntimeError, IndexError) as error:
                 raise CaseError(f"{volume.name}, region {region.name}", f"PyRadiomics refuses it: {error}") from error
-        return {name: float(value) for name, value in found.items() if not name.startswith("diagnostics_")}
-
-
-def read_params(path: Path) -> dict[str, Any]:
-    """Read a PyRadiomics parameter file (YAML, or JSON, which is YAML too).
-
-    Raises:
-        InputError: not a mapping, or a section nobody knows; names the nearest.
-    """
-    params = read_yaml(path)
-    for section in params:
-        if section not in _SECTIONS:
-            raise InputError(f"{path}: unknown section {section!r}{nearest(str(section), _SECTIONS)}")
-    return params
+        values = {name: float(value) for name, value in found.items() if not name.startswith("diagnostics_")}
+        reasons = {name: "PyRadiomics does not say why" for name, value in values.items() if value != value}
+        went = int(found.get("diagnostics_Mask-interpolated_VoxelNum", region.voxels))
+        went = int(found.get("diagnostics_Mask-resegmented_VoxelNum", went))
+        return RegionResult(values, reasons, (region.voxels, went))
 
 
 def _import() -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,7 @@ class StudyReport:
         versions: of Python and packages.
         seed: of resampling.
         segmentation: agreement of predicted with manual masks; None where nothing was segmented.
+        masks: where masks come from -> number of cases; empty where nothing starts from images.
     """
 
     title: str
@@ -62,6 +63,7 @@ class StudyReport:
     versions: Mapping[str, str]
     seed: int
     segmentation: SegmentationReport | None = None
+    masks: Mapping[str, int] = field(default_factory=dict)
 
 
 def write_study_report(folder: Path, study: StudyReport) -> None:
@@ -86,6 +88,8 @@ def write_study_report(folder: Path, study: StudyReport) -> None:
         "calibration": tables.calibration_table(performance),
         "comparisons": tables.comparison_table(study.results.comparisons),
     }
+    if study.masks:
+        made["masks"] = tables.mask_table(study.masks)
     if study.segmentation is not None:
         drawn |= slices.segmentation_figures(study.segmentation)
         made["dice"] = tables.dice_table(study.segmentation.dice)

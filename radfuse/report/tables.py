@@ -215,6 +215,29 @@ def dice_table(dice: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+MASK_SOURCES = {
+    "manual": "drawn by hand, as the cohort table names them",
+    "cross_fitted": "predicted by a network that never saw the patient",
+    "external": "predicted by a network trained elsewhere",
+}
+
+
+def mask_table(sources: Mapping[str, int]) -> pd.DataFrame:
+    """Return where the masks come from that features were computed from, a row per source with any case."""
+    total = sum(sources.values())
+    order = sorted(sources, key=[*MASK_SOURCES, *sources].index)
+    rows = [
+        {
+            "masks": source.replace("_", "-"),
+            "how": MASK_SOURCES.get(source, ""),
+            "cases": str(sources[source]),
+            "share": f"{100 * sources[source] / total:.0f}%",
+        }
+        for source in order
+    ]
+    return pd.DataFrame(rows)
+
+
 def agreement_table(agreement: pd.Series) -> pd.DataFrame:
     """Return, by region and feature class, how many features agree between predicted and manual masks."""
     known = agreement.dropna()

@@ -147,6 +147,12 @@ def test_intervals_use_a_dash_only_between_positive_ends() -> None:
     assert tables.interval(Interval(value=0.1), 2) == "0.10"
 
 
+def test_masks_are_counted_by_source_in_one_order() -> None:
+    table = tables.mask_table({"external": 1, "manual": 3})
+    assert table[["masks", "cases", "share"]].to_numpy().tolist() == [["manual", "3", "75%"], ["external", "1", "25%"]]
+    assert table["how"][0] == "drawn by hand, as the cohort table names them"
+
+
 def test_the_drawn_curve_has_the_area_of_the_auc() -> None:
     generator = np.random.default_rng(1)
     y = generator.integers(0, 2, 400)

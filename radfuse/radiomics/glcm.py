@@ -1,0 +1,294 @@
+"""Grey level co-occurrence matrix (GLCM): how often levels i and j lie one offset apart.
+
+Source: Haralick et al. 1973, doi:10.1109/TSMC.1973.4309314; formulas as in PyRadiomics 3.0.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numba import njit
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from radfuse.radiomics.discretise import Levels
+from radfuse.radiomics.lattice import Lattice
+
+_EPS = float(np.spacing(1))
+_NEARLY_ZERO = 1e-8
+"""Below this, what is under a square root is rounding noise, and PyRadiomics' own arithmetic is followed."""
+_ITERATIVE = 80
+"""From so many levels on, one eigenvalue is found by iteration instead of all directly."""
+
+NAMES = (
+    "Autocorrelation",
+    "ClusterProminence",
+    "ClusterShade",
+    "ClusterTendency",
+    "Contrast",
+    "Correlation",
+    "DifferenceAverage",
+    "DifferenceEntropy",
+    "DifferenceVariance",
+    "Id",
+    "Idm",
+    "Idmn",
+    "Idn",
+    "Imc1",
+    "Imc2",
+    "InverseVariance",
+    "JointAverage",
+    "JointEnergy",
+    "JointEntropy",
+    "MCC",
+    "MaximumProbability",
+    "SumAverage",
+    "SumEntropy",
+    "SumSquares",
+)
+DEPRECATED: tuple[str, ...] = ()
+_IMC2, _MCC = NAMES.index("Imc2"), NAMES.index("MCC")
+
+
+def glcm_features(
+    lattice: Lattice,
+    levels: Levels,
+    spacing_zyx_mm: Sequence[float],
+    *,
+    symmetric: bool = True,
+    weighting: str | None = None,
+) -> dict[str, float]:
+    """Return the GLCM features, averaged over directions.
+
+    Args:
+        lattice: the region's voxels; pairs are those of its `far` directions.
+        levels: of the voxels.
+        spacing_zyx_mm: voxel size, for the weights.
+        symmetric: count each pair both ways.
+        weighting: None averages features over directions; a norm sums up the matrices, each weighted by
+            exp(-|offset|^2): "infinity", "euclidean", "manhattan", or "no_weighting".
+
+    Returns:
+        Name -> value; NaN where no two voxels are neighbours. With P the matrix over the levels that occur,
+        p_x and p_y its margins, mu and sigma their means and deviations, p_+ and p_- the distributions of i + j and
+        |i - j|, N the highest level, HX, HY, HXY the entropies of p_x, p_y, P:
+
+        - Autocorrelation: sum P i j; JointAverage: mu_x; SumAverage: sum k p_+(k); SumSquares: sum P (i - mu_x)^2
+        - ClusterTendency, ClusterShade, ClusterProminence: sum P (i + j - mu_x - mu_y)^k for k = 2, 3, 4
+        - Contrast: sum P (i - j)^2; Correlation: sum P (i - mu_x)(j - mu_y) / (sigma_x sigma_y), 1 where flat
+        - DifferenceAverage: sum k p_-(k); DifferenceVariance: its variance; DifferenceEntropy, SumEntropy, JointEntropy
+        - Id: sum p_-(k) / (1 + k); Idm: sum p_-(k) / (1 + k^2); Idn, Idmn: the same with k / N and k^2 / N^2
+        - InverseVariance: sum p_-(k) / k^2 over k > 0; JointEnergy: sum P^2; MaximumProbability: max P
+        - Imc1: (HXY - HXY1) / max(HX, HY) with HXY1 = -sum P log2(p_x p_y)
+        - Imc2: sqrt(1 - exp(-2 (HXY2 - HXY))) with HXY2 = -sum p_x p_y log2(p_x p_y)
+        - MCC: root of the second largest eigenvalue of Q(i, j) = sum_k P(i, k) P(j, k) / (p_x(i) p_y(k))
+    """
+    gray = levels.present.astype(np.float64)
+    matrices = _matrices(lattice, levels, spacing_zyx_mm, symmetric=symmetric, weighting=weighting)
+    rows, chosen = [], []
+    for matrix in matrices:
+        total = matrix.sum()
+        if total == 0:
+            continue
+        matrix /= total
+        row = np.empty(len(NAMES))
+        doubtful = _features(matrix, gray, levels.highest, row)
+        row[_MCC], noisy = _maximal_correlation(matrix, symmetric=symmetric)
+        rows.append(row)
+        chosen.append((matrix.copy(), bool(doubtful), noisy))
+    if not rows:
+        found = dict.fromkeys(NAMES, float("nan"))
+        if len(gray) < 2:
+            found["MCC"] = 1.0
+        return found
+    table = np.array(rows)
+    _follow_pyradiomics(table, chosen)
+    with np.errstate(all="ignore"):
+        means = [
+            float(np.mean(column[~np.isnan(column)])) if not np.isnan(column).all() else np.nan for column in table.T
+        ]
+    found = dict(zip(NAMES, means, strict=True))
+    if len(gray) < 2:
+        found["MCC"] = 1.0
+    return found
+
+
+def _matrices(
+    lattice: Lattice, levels: Levels, spacing_zyx_mm: Sequence[float], *, symmetric: bool, weighting: str | None
+) -> list[np.ndarray]:
+    """Return the matrix of each direction, or the weighted sum of all."""
+    count = len(levels.present)
+    made = []
+    total = np.zeros((count, count))
+    for offset, before in zip(lattice.far.offsets, lattice.far.before, strict=True):
+        matrix = np.zeros((count, count))
+        _count_pairs(levels.rank, before, matrix)
+        if symmetric:
+            matrix = matrix + matrix.T
+        if weighting is None:
+            made.append(matrix)
+        else:
+            total += matrix * _weight(offset, spacing_zyx_mm, weighting)
+    return made if weighting is None else [total]
+
+
+def _weight(offset: np.ndarray, spacing_zyx_mm: Sequence[float], norm: str) -> float:
+    apart = np.abs(offset) * np.array(spacing_zyx_mm)
+    length = {
+        "infinity": float(apart.max()),
+        "euclidean": float(np.sqrt((apart**2).sum())),
+        "manhattan": float(apart.sum()),
+        "no_weighting": 0.0,
+    }[norm]
+    return float(np.exp(-(length**2)))
+
+
+def _maximal_correlation(p: np.ndarray, *, symmetric: bool) -> tuple[float, bool]:
+    """Return MCC, and whether it is rounding noise.
+
+    Q is similar to A A' with A = D_x^-1/2 P D_y^-1/2, whose eigenvalues a symmetric solver finds. PyRadiomics adds eps
+    to the denominators, which matters where two rare levels meet: a first-order correction by the eigenvector.
+    """
+    if len(p) < 2:
+        return 1.0, False
+    px, py = p.sum(axis=1), p.sum(axis=0)
+    with np.errstate(divide="ignore"):
+        a, b = np.where(px > 0, 1 / np.sqrt(px), 0), np.where(py > 0, 1 / np.sqrt(py), 0)
+    similar = a[:, None] * p * b[None, :]
+    damping = np.where(p > 0, 1 / (1 + _EPS / np.where(p > 0, px[:, None] * py[None, :], 1)) - 1, 0)
+    matters = np.abs(damping).max() >= _NEARLY_ZERO
+    if len(p) < _ITERATIVE and not matters:
+        values = np.linalg.eigvalsh(similar) ** 2 if symmetric else np.linalg.svd(similar, compute_uv=False) ** 2
+        second = float(np.sort(values)[-2])
+    else:
+        second, vector = _second_eigenpair(similar, np.sqrt(px))
+        if matters:
+            second += float(vector @ ((similar * damping) @ (similar.T @ vector)))
+    return float(np.sqrt(max(second, 0))), second < _NEARLY_ZERO
+
+
+def _second_eigenpair(similar: np.ndarray, first: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the second eigenvalue and its vector of A A'; the first is 1, its vector the root of the margin."""
+    if len(similar) < _ITERATIVE:
+        values, vectors = np.linalg.eigh(similar @ similar.T)
+        return float(values[-2]), vectors[:, -2]
+    deflated = LinearOperator(
+        similar.shape, matvec=lambda v: similar @ (similar.T @ v) - first * (first @ v), dtype=np.float64
+    )
+    start = np.random.default_rng(0).standard_normal(len(first))
+    values, vectors = eigsh(deflated, k=1, which="LA", v0=start)
+    return float(values[0]), vectors[:, 0]
+
+
+def _follow_pyradiomics(table: np.ndarray, chosen: list[tuple[np.ndarray, bool, bool]]) -> None:
+    """Where Imc2 or MCC is noise, compute it by PyRadiomics' own numpy expressions: its NaN depend on the last bit."""
+    if not any(doubtful or noisy for _, doubtful, noisy in chosen):
+        return
+    if any(doubtful for _, doubtful, _ in chosen):
+        stack = np.stack([matrix for matrix, _, _ in chosen], axis=-1)[None]
+        px, py = stack.sum(2, keepdims=True), stack.sum(1, keepdims=True)
+        hxy = -1 * np.sum(stack * np.log2(stack + _EPS), (1, 2))
+        hxy2 = -1 * np.sum(px * py * np.log2(px * py + _EPS), (1, 2))
+        with np.errstate(invalid="ignore"):
+            imc2 = (1 - np.e ** (-2 * (hxy2 - hxy))) ** 0.5
+        imc2[hxy2 == hxy] = 0
+        table[:, _IMC2] = imc2[0]
+    for row, (p, _, noisy) in zip(table, chosen, strict=True):
+        if not noisy:
+            continue
+        px, py = p.sum(1), p.sum(0)
+        q = p[:, None, 0] * p[None, :, 0] / (px[:, None] * py[0] + _EPS)
+        for level in range(1, len(p)):
+            q += p[:, None, level] * p[None, :, level] / (px[:, None] * py[level] + _EPS)
+        values = np.sort(np.linalg.eigvals(q))
+        with np.errstate(invalid="ignore"):
+            row[_MCC] = np.real(np.sqrt(values[-2]))
+
+
+@njit(nogil=True, cache=True)
+def _count_pairs(rank: np.ndarray, before: np.ndarray, matrix: np.ndarray) -> None:
+    n = before.size
+    for v in range(n):
+        u = before[v]
+        if u < n:
+            matrix[rank[u], rank[v]] += 1
+
+
+@njit(nogil=True, cache=True)
+def _features(p: np.ndarray, gray: np.ndarray, highest: int, row: np.ndarray) -> bool:  # noqa: C901  one pass, many sums
+    """Fill in all features but MCC; return whether Imc2 is rounding noise."""
+    k = gray.size
+    px, py = np.zeros(k), np.zeros(k)
+    sums, differences = np.zeros(2 * highest + 1), np.zeros(highest)
+    mean_x = mean_y = 0.0
+    for a in range(k):
+        for b in range(k):
+            value = p[a, b]
+            px[a] += value
+            py[b] += value
+            mean_x += gray[a] * value
+            mean_y += gray[b] * value
+            sums[int(gray[a] + gray[b])] += value
+            differences[int(abs(gray[a] - gray[b]))] += value
+    product = prominence = shade = tendency = contrast = 0.0
+    var_x = var_y = covariance = energy = largest = hxy = hxy1 = hxy2 = 0.0
+    for a in range(k):
+        for b in range(k):
+            margin = px[a] * py[b]
+            if margin > 0:
+                log_margin = np.log2(margin + _EPS)
+                hxy2 -= margin * log_margin
+            value = p[a, b]
+            if value == 0:
+                continue
+            i, j = gray[a], gray[b]
+            product += value * i * j
+            off = i + j - mean_x - mean_y
+            square = off * off
+            tendency += value * square
+            shade += value * square * off
+            prominence += value * square * square
+            contrast += value * (i - j) * (i - j)
+            var_x += value * (i - mean_x) * (i - mean_x)
+            var_y += value * (j - mean_y) * (j - mean_y)
+            covariance += value * (i - mean_x) * (j - mean_y)
+            energy += value * value
+            largest = max(largest, value)
+            hxy -= value * np.log2(value + _EPS)
+            hxy1 -= value * log_margin
+    hx = hy = 0.0
+    for a in range(k):
+        hx -= px[a] * np.log2(px[a] + _EPS)
+        hy -= py[a] * np.log2(py[a] + _EPS)
+    difference = difference_entropy = i_d = idm = idmn = idn = inverse = 0.0
+    for d in range(highest):
+        value = differences[d]
+        if value == 0:
+            continue
+        difference += d * value
+        difference_entropy -= value * np.log2(value + _EPS)
+        i_d += value / (1 + d)
+        idm += value / (1 + d * d)
+        idmn += value / (1 + d * d / highest**2)
+        idn += value / (1 + d / highest)
+        if d > 0:
+            inverse += value / (d * d)
+    variance = 0.0
+    for d in range(highest):
+        variance += differences[d] * (d - difference) ** 2
+    average = sum_entropy = 0.0
+    for s in range(2, 2 * highest + 1):
+        average += s * sums[s]
+        sum_entropy -= sums[s] * np.log2(sums[s] + _EPS)
+    deviation = np.sqrt(var_x) * np.sqrt(var_y)
+    row[0], row[1], row[2], row[3], row[4] = product, prominence, shade, tendency, contrast
+    row[5] = covariance / (deviation + _EPS) if deviation != 0 else 1.0
+    row[6], row[7], row[8] = difference, difference_entropy, variance
+    row[9], row[10], row[11], row[12] = i_d, idm, idmn, idn
+    div = max(hx, hy)
+    row[13] = (hxy - hxy1) / div if div != 0 else 0.0
+    apart = hxy2 - hxy
+    row[14] = np.sqrt(max(1 - np.exp(-2 * apart), 0.0))
+    row[15], row[16], row[17], row[18] = inverse, mean_x, energy, hxy
+    row[20], row[21], row[22], row[23] = largest, average, sum_entropy, var_x
+    return k > 1 and apart < _NEARLY_ZERO

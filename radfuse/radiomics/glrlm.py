@@ -1,0 +1,142 @@
+"""Grey level run length matrix (GLRLM): how many runs of a length each level has along a direction.
+
+Source: Galloway 1975, doi:10.1016/S0146-664X(75)80008-6; formulas as in PyRadiomics 3.0.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numba import njit
+
+from radfuse.radiomics.discretise import Levels
+from radfuse.radiomics.lattice import Lattice
+
+_EPS = np.spacing(1)
+
+NAMES = (
+    "GrayLevelNonUniformity",
+    "GrayLevelNonUniformityNormalized",
+    "GrayLevelVariance",
+    "HighGrayLevelRunEmphasis",
+    "LongRunEmphasis",
+    "LongRunHighGrayLevelEmphasis",
+    "LongRunLowGrayLevelEmphasis",
+    "LowGrayLevelRunEmphasis",
+    "RunEntropy",
+    "RunLengthNonUniformity",
+    "RunLengthNonUniformityNormalized",
+    "RunPercentage",
+    "RunVariance",
+    "ShortRunEmphasis",
+    "ShortRunHighGrayLevelEmphasis",
+    "ShortRunLowGrayLevelEmphasis",
+)
+DEPRECATED: tuple[str, ...] = ()
+
+
+def glrlm_features(
+    lattice: Lattice, levels: Levels, spacing_zyx_mm: Sequence[float], *, weighting: str | None = None
+) -> dict[str, float]:
+    """Return the GLRLM features, averaged over directions; a direction without two voxels in one line is left out.
+
+    Args:
+        lattice: the region's voxels; runs follow its `near` directions.
+        levels: of the voxels.
+        spacing_zyx_mm: voxel size, for the weights.
+        weighting: None averages features over directions; a norm sums up the matrices, each weighted by the offset's
+            length in mm: "infinity", "euclidean", "manhattan", or "no_weighting".
+
+    Returns:
+        Name -> value; NaN where no direction is left. With P(i, j) the runs of level i and length j, N their number:
+
+        - ShortRunEmphasis: sum P / j^2 / N; LongRunEmphasis: sum P j^2 / N
+        - LowGrayLevelRunEmphasis: sum P / i^2 / N; HighGrayLevelRunEmphasis: sum P i^2 / N; the four products
+        - GrayLevelNonUniformity: sum_i (sum_j P)^2 / N, RunLengthNonUniformity: sum_j (sum_i P)^2 / N; the same
+          Normalized: / N^2
+        - RunPercentage: N / number of voxels; GrayLevelVariance, RunVariance: variances of i and j
+        - RunEntropy: -sum p log2(p + eps) with p = P / N
+    """
+    longest = max(lattice.shape)
+    gray = levels.present.astype(np.float64)
+    rows = []
+    total = np.zeros((len(gray), longest))
+    run = np.zeros(lattice.count + 1, dtype=np.int32)
+    for offset, before in zip(lattice.near.offsets, lattice.near.before, strict=True):
+        matrix = np.zeros((len(gray), longest))
+        if _count_runs(levels.rank, before, run, matrix) == 1 and not _in_line(lattice.voxels, offset):
+            continue
+        if weighting is None:
+            rows.append(_features(matrix, gray))
+        else:
+            total += matrix * _weight(offset, spacing_zyx_mm, weighting)
+    if weighting is not None and total.any():
+        rows.append(_features(total, gray))
+    if not rows:
+        return dict.fromkeys(NAMES, float("nan"))
+    return dict(zip(NAMES, map(float, np.mean(rows, axis=0)), strict=True))
+
+
+def _weight(offset: np.ndarray, spacing_zyx_mm: Sequence[float], norm: str) -> float:
+    apart = np.abs(offset) * np.array(spacing_zyx_mm)
+    return {
+        "infinity": float(apart.max()),
+        "euclidean": float(np.sqrt((apart**2).sum())),
+        "manhattan": float(apart.sum()),
+        "no_weighting": 1.0,
+    }[norm]
+
+
+def _in_line(voxels: np.ndarray, offset: np.ndarray) -> bool:
+    """Return whether two voxels lie on one line of a direction, neighbours or not."""
+    axis = int(np.flatnonzero(offset)[0])
+    steps = voxels[:, axis] * offset[axis]
+    return len(np.unique(voxels - steps[:, None] * offset[None, :], axis=0)) < len(voxels)
+
+
+@njit(nogil=True, cache=True)
+def _count_runs(rank: np.ndarray, before: np.ndarray, run: np.ndarray, matrix: np.ndarray) -> int:
+    """Fill in (level, length - 1); return 2 where any two voxels are neighbours, otherwise 1."""
+    n = before.size
+    neighbours = 1
+    for v in range(n):
+        u = before[v]
+        length = 1
+        if u < n:
+            neighbours = 2
+            if rank[u] == rank[v]:
+                length = run[u] + 1
+                matrix[rank[v], length - 2] -= 1
+        run[v] = length
+        matrix[rank[v], length - 1] += 1
+    return neighbours
+
+
+def _features(matrix: np.ndarray, gray: np.ndarray) -> tuple[float, ...]:
+    matrix = matrix[:, : int(np.flatnonzero(matrix.any(axis=0))[-1]) + 1]
+    lengths = np.arange(1, matrix.shape[1] + 1, dtype=np.float64)
+    per_level, per_length = matrix.sum(axis=1), matrix.sum(axis=0)
+    count = per_level.sum()
+    i2, j2 = gray**2, lengths**2
+    p_level, p_length = per_level / count, per_length / count
+    p = matrix[matrix > 0] / count
+    long, short = matrix @ j2, matrix @ (1 / j2)
+    return (
+        float((per_level**2).sum() / count),
+        float((per_level**2).sum() / count**2),
+        float((p_level * (gray - (p_level * gray).sum()) ** 2).sum()),
+        float((per_level * i2).sum() / count),
+        float(long.sum() / count),
+        float((long * i2).sum() / count),
+        float((long / i2).sum() / count),
+        float((per_level / i2).sum() / count),
+        float(-(p * np.log2(p + _EPS)).sum()),
+        float((per_length**2).sum() / count),
+        float((per_length**2).sum() / count**2),
+        float(count / (per_length * lengths).sum()),
+        float((p_length * (lengths - (p_length * lengths).sum()) ** 2).sum()),
+        float(short.sum() / count),
+        float((short * i2).sum() / count),
+        float((short / i2).sum() / count),
+    )

@@ -1,0 +1,121 @@
+"""The check of headers and masks before any compute: each fault with its case, row, column and mend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from boxes import grid, tumour_cohort
+
+from radfuse.errors import InputError, Problem
+from radfuse.pipeline import check_study
+from radfuse.study import load_study
+from radfuse.volume import LabelMap, Volume, read_labels, read_volume, write_image
+
+STUDY = """
+name: boxes
+cohort:
+  table: cohort.csv
+  images: {t1: t1}
+  mask: mask
+  clinical: [age]
+  outcome: {column: event}
+  split: {kind: grouped, folds: 2}
+segmentation: {backend: manual, labels: {tumour: 1}}
+regions: [{kind: label, name: tumour, label: tumour}]
+"""
+UNET = "segmentation={backend: unet, labels: {tumour: 1}}"
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Twelve tumours with masks, nothing wrong."""
+    tumour_cohort(tmp_path, 12)
+    (tmp_path / "study.yaml").write_text(STUDY)
+    return tmp_path / "study.yaml"
+
+
+def problems_of(study: Path, *settings: str) -> list[Problem]:
+    with pytest.raises(InputError) as caught:
+        check_study(load_study(study, settings))
+    return [problem for problem in caught.value.problems if problem.severity == "error"]
+
+
+def rename(folder: Path, old: str, new: str) -> None:
+    table = folder / "cohort.csv"
+    assert old in table.read_text()
+    table.write_text(table.read_text().replace(old, new))
+
+
+def test_all_faults_of_files_and_table_are_told_at_once(study: Path) -> None:
+    folder = study.parent
+    (folder / "c0.nrrd").write_text("not an image")
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((2, 6, 7, 8), np.float32), isVector=False), str(folder / "c1.nii"))
+    rename(folder, "c1.nrrd", "c1.nii")
+    labels = read_labels(folder / "m2.nrrd")
+    write_image(LabelMap(labels.array[1:], grid((19, 24, 24), (2.0, 1.5, 1.5))), folder / "m2.nrrd")
+    write_image(LabelMap(labels.array * 9, labels.grid), folder / "m3.nrrd")
+    write_image(LabelMap(labels.array * 0, labels.grid), folder / "m4.nrrd")
+    write_image(read_volume(folder / "c5.nrrd"), folder / "c5.nii.gz")
+    whole = (folder / "c5.nii.gz").read_bytes()
+    (folder / "c5.nii.gz").write_bytes(whole[: len(whole) // 2])
+    rename(folder, "c5.nrrd", "c5.nii.gz")
+    (folder / "c6.nrrd").unlink()
+    (folder / "m7.nrrd").unlink()
+    rename(folder, "m8.nrrd", "")
+    rename(folder, ",59,", ",fifty-nine,")
+    found = {(problem.row, problem.column): problem.message for problem in problems_of(study)}
+    messages = {
+        (2, "t1"): ("case c0: ", "c0.nrrd is no image that can be read"),
+        (3, "t1"): ("case c1: ", "4-D (8 x 7 x 6 x 2), not 3-D; save one time point"),
+        (4, "mask"): ("case c2: ", "mask m2.nrrd lies on another grid than image c2.nrrd", "resample_masks: true"),
+        (5, "mask"): ("case c3: ", "labels 9 are not declared; declared: 1 tumour"),
+        (6, "mask"): ("case c4: ", "the mask is empty; draw it"),
+        (7, "t1"): ("case c5: ", "c5.nii.gz is truncated", "copy it again"),
+        (8, "t1"): ("no file c6.nrrd",),
+        (9, "mask"): ("no file m7.nrrd",),
+        (10, "mask"): ("case c8: there is no mask; draw one",),
+        (11, "age"): ("'fifty-nine' is not a number",),
+    }
+    assert found.keys() == messages.keys()
+    for place, parts in messages.items():
+        for part in parts:
+            assert part in found[place]
+
+
+def test_a_sound_study_is_ready_and_nothing_is_written(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("radfuse.imagecheck._FEW", 0)  # several processes
+    before = {item.name: item.stat().st_mtime_ns for item in study.parent.iterdir()}
+    told = []
+    check_study(load_study(study), lambda what, done, total: told.append((what, done, total)))
+    assert told[-1] == ("checking images", 12, 12)
+    assert {item.name: item.stat().st_mtime_ns for item in study.parent.iterdir()} == before
+
+
+def test_masks_that_will_be_resampled_may_lie_on_another_grid(study: Path) -> None:
+    labels = read_labels(study.parent / "m2.nrrd")
+    write_image(LabelMap(labels.array[1:], grid((19, 24, 24), (2.0, 1.5, 1.5))), study.parent / "m2.nrrd")
+    assert [problem.row for problem in problems_of(study)] == [4]
+    check_study(load_study(study, ["resample_masks=true"]))
+
+
+def test_a_network_needs_no_mask_but_one_grid_for_all_images_of_a_case(study: Path) -> None:
+    folder = study.parent
+    tumour_cohort(folder, 12, masks=False)
+    table = (folder / "cohort.csv").read_text().splitlines()
+    (folder / "cohort.csv").write_text(
+        "\n".join([table[0] + ",t2", *(f"{row},d{number}.nrrd" for number, row in enumerate(table[1:]))]) + "\n"
+    )
+    for number in range(12):
+        image = read_volume(folder / f"c{number}.nrrd")
+        write_image(Volume(image.array + 1, image.grid), folder / f"d{number}.nrrd")
+    for number in (1, 3):  # with a mask, and without
+        other = Volume(image.array[1:] + number, grid((19, 24, 24), (2.0, 1.5, 1.5)))
+        write_image(other, folder / f"d{number}.nrrd")
+    settings = ["cohort.images={t1: t1, t2: t2}", UNET.replace("}}", "}, sequence: t1}")]
+    found = problems_of(study, *settings)
+    assert [(problem.row, problem.column) for problem in found] == [(3, "mask"), (5, "t2")]
+    assert "image d3.nrrd lies on another grid than c3.nrrd, which is segmented" in found[1].message
+    check_study(load_study(study, [*settings, "resample_masks=true"]))
