@@ -10,12 +10,14 @@ import gzip
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike
+from scipy import ndimage
 
 from radfuse.errors import InputError, listed
 
@@ -26,6 +28,8 @@ GRID_TOLERANCE = 1e-3
 Interpolation = Literal["nearest", "linear", "bspline"]
 _INTERPOLATORS = {"nearest": sitk.sitkNearestNeighbor, "linear": sitk.sitkLinear, "bspline": sitk.sitkBSpline}
 _VOXEL_LIMIT = 2**31
+_FEW_LABELS = 2**16
+"""Up to this label the boxes of all labels are found in one pass."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,18 @@ class LabelMap(_Placed):
 
     def present(self) -> tuple[int, ...]:
         """Return the labels that occur, background left out."""
-        return tuple(int(label) for label in np.unique(self.array) if label != 0)
+        return tuple(self.boxes)
+
+    @cached_property
+    def boxes(self) -> dict[int, tuple[slice, slice, slice]]:
+        """The smallest box (z, y, x) of each label that occurs."""
+        lowest, highest = (int(self.array.min()), int(self.array.max())) if self.array.size else (0, 0)
+        if lowest >= 0 and highest <= _FEW_LABELS:
+            found = dict(enumerate(ndimage.find_objects(self.array), start=1))
+        else:
+            labels = [int(label) for label in np.unique(self.array) if label != 0]
+            found = {label: ndimage.find_objects((self.array == label).view(np.uint8))[0] for label in labels}
+        return {label: box for label, box in found.items() if box is not None}
 
 
 def read_volume(path: str | Path) -> Volume:
@@ -151,12 +166,13 @@ def read_volume(path: str | Path) -> Volume:
     image = _read(path)
     stored = sitk.GetArrayFromImage(image)
     array = stored.astype(np.float32, copy=False)
-    bad = int(array.size - np.isfinite(array).sum())
-    if bad:
+    lowest, highest = (array.min(), array.max()) if array.size else (0.0, 0.0)
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
+        bad = int(array.size - np.isfinite(array).sum())
         raise InputError(
             f"{path}: {bad} voxels are NaN or infinite; replace them (by background, say) and save it again"
         )
-    if array.size and array.min() == array.max():
+    if array.size and lowest == highest:
         raise InputError(f"{path}: every voxel holds {array.flat[0]:g}; the image is empty")
     return Volume(array, _grid(image), path.name, None if stored is array else stored)
 
@@ -205,14 +221,15 @@ def read_labels(path: str | Path, names: Mapping[int, str] | None = None, *, cha
         array = rounded.astype(np.int32)
     elif array.dtype == np.uint64 or array.dtype.itemsize > 4:
         array = array.astype(np.int64)
-    found = [int(label) for label in np.unique(array) if label != 0]
+    labels = LabelMap(array, _grid(image), dict(names or {}), path.name)
+    found = labels.present()
     if not found:
         raise InputError(f"{path}: the mask is empty; draw it, or leave the mask of this case out")
     undeclared = [label for label in found if names is not None and label not in names]
     if undeclared:
         known = ", ".join(f"{label} {name}" for label, name in (names or {}).items())
         raise InputError(f"{path}: labels {listed(undeclared)} are not declared; declared: {known}")
-    return LabelMap(array, _grid(image), dict(names or {}), path.name)
+    return labels
 
 
 def write_image(image: Volume | LabelMap, path: str | Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -42,9 +43,12 @@ def region_features(
 
 
 def measured_regions(
-    volume: Volume, regions: Sequence[Region], config: RadiomicsConfig, threads: int = 1
+    volume: Volume, regions: Sequence[Region], config: RadiomicsConfig, threads: int = 1, plan: Plan | None = None
 ) -> dict[str, RegionResult]:
-    """Return region -> features with the reasons of those that are missing; arguments as `region_features`."""
+    """Return region -> features with the reasons of those that are missing.
+
+    Arguments are those of `region_features`, and the plan where it is known already.
+    """
     if config.engine == "pyradiomics":
         from radfuse.radiomics.pyradiomics_engine import Extractor
 
@@ -60,7 +64,13 @@ def measured_regions(
             )
         reference = by_name[config.normalize_region].mask
     return extract_regions(
-        volume.voxels, volume.grid, regions, plan_of(config), reference=reference, threads=threads, where=volume.name
+        volume.voxels,
+        volume.grid,
+        regions,
+        plan or plan_of(config),
+        reference=reference,
+        threads=threads,
+        where=volume.name,
     )
 
 
@@ -107,18 +117,22 @@ def extract(
         config = RadiomicsConfig.model_validate({**config.model_dump(exclude_unset=True), "engine": engine})
     volume = volume if isinstance(volume, Volume) else _as_volume(volume, spacing_zyx_mm)
     labels = labels if isinstance(labels, LabelMap) else _as_labels(labels, volume.grid)
-    settings = plan_of(config).settings
+    plan = plan_of(config)
+    settings = plan.settings
     if config.params is not None and "label" in settings.model_fields_set and not only:
         only = (settings.label,)
     if not (settings.correct_mask or settings.spacing_xyz_mm or settings.grid_tolerance):
         require_same_grid(volume, labels)
     regions = [_label_region(labels, label, config) for label in _chosen(labels, only)]
-    results = measured_regions(volume, regions, config, threads or os.cpu_count() or 1)
+    with ThreadPoolExecutor(1) as aside:
+        digests = aside.submit(lambda: {"image_sha256": _digest(volume.voxels), "mask_sha256": _digest(labels.array)})
+        results = measured_regions(volume, regions, config, threads or os.cpu_count() or 1, plan)
     rows = {name: result.values for name, result in results.items()}
     values = pd.DataFrame.from_dict(rows, orient="index").astype(np.float64)
     names = {region.name: labels.names.get(int(region.name), region.name) for region in regions}
     values.index = pd.Index([names[name] for name in results], name="label")
-    return FeatureTable(values, {}, _provenance(volume, labels, config, {names[k]: v for k, v in results.items()}))
+    provenance = _provenance(config, {names[name]: result for name, result in results.items()}) | digests.result()
+    return FeatureTable(values, {}, provenance)
 
 
 def _chosen(labels: LabelMap, only: Sequence[int]) -> Sequence[int]:
@@ -132,8 +146,12 @@ def _chosen(labels: LabelMap, only: Sequence[int]) -> Sequence[int]:
 
 
 def _label_region(labels: LabelMap, label: int, config: RadiomicsConfig) -> Region:
-    mask = labels.array == label
-    found = int(mask.sum())
+    box = labels.boxes[label]
+    mask = np.zeros(labels.array.shape, dtype=bool)
+    mask[box] = labels.array[box] == label
+    region = Region(str(label), mask, labels.grid)
+    region.__dict__["box"] = box  # known already
+    found = region.voxels
     least = config.min_voxels if config.params is None else 1
     if found < least:
         raise CaseError(
@@ -141,7 +159,7 @@ def _label_region(labels: LabelMap, label: int, config: RadiomicsConfig) -> Regi
             f"label {label} has {found} voxels, needs {least}; labels present: {listed(labels.present())}. "
             "Lower `min_voxels`, or leave the label out",
         )
-    return Region(str(label), mask, labels.grid)
+    return region
 
 
 def _as_volume(array: ArrayLike, spacing_zyx_mm: tuple[float, float, float]) -> Volume:
@@ -166,17 +184,13 @@ def _as_labels(array: ArrayLike, grid: Grid) -> LabelMap:
     return LabelMap(labels, grid)
 
 
-def _provenance(
-    volume: Volume, labels: LabelMap, config: RadiomicsConfig, results: dict[str, RegionResult]
-) -> dict[str, object]:
+def _provenance(config: RadiomicsConfig, results: dict[str, RegionResult]) -> dict[str, object]:
     packages = ["radfuse", "numpy", "SimpleITK", "PyWavelets"]
     packages += ["pyradiomics"] if config.engine == "pyradiomics" else ["numba"]
     return {
         "engine": config.engine,
         "settings": config.model_dump(mode="json"),
         "versions": {name: version(name) for name in packages},
-        "image_sha256": _digest(volume.voxels),
-        "mask_sha256": _digest(labels.array),
         "voxels": {name: list(result.voxels) for name, result in results.items()},
         "missing": {name: result.reasons for name, result in results.items() if result.reasons},
     }

@@ -133,46 +133,64 @@ def _denominator(sigma: float) -> list[float]:
 
 
 @njit(nogil=True, cache=True)
-def _recursion(data: np.ndarray, forward: np.ndarray, backward: np.ndarray, c: np.ndarray) -> None:
-    """Filter lines that lie side by side: data (n, lane) float64 -> forward (n, lane), the sum of both directions."""
-    n, lanes = data.shape
+def _recursion(  # noqa: C901  loops over lanes, nothing else
+    data: np.ndarray, turned: np.ndarray, forward: np.ndarray, backward: np.ndarray, c: np.ndarray
+) -> None:
+    """Filter lines that lie side by side, all (n x lane) float64 -> forward, the sum of both directions.
+
+    Arrays are flat, steps along a line are constants, and lanes are innermost: so the compiler can vectorise.
+    """
+    w = _LANES
+    n = data.size // w
     n0, n1, n2, n3, d1, d2, d3, d4 = c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]
     m1, m2, m3, m4 = c[8], c[9], c[10], c[11]
-    for k in range(lanes):
-        edge = data[0, k]
-        forward[0, k] = edge * n0 + edge * n1 + edge * n2 + edge * n3
-        forward[1, k] = data[1, k] * n0 + edge * n1 + edge * n2 + edge * n3
-        forward[2, k] = data[2, k] * n0 + data[1, k] * n1 + edge * n2 + edge * n3
-        forward[3, k] = data[3, k] * n0 + data[2, k] * n1 + data[1, k] * n2 + edge * n3
-        forward[0, k] -= edge * c[12] + edge * c[13] + edge * c[14] + edge * c[15]
-        forward[1, k] -= forward[0, k] * d1 + edge * c[13] + edge * c[14] + edge * c[15]
-        forward[2, k] -= forward[1, k] * d1 + forward[0, k] * d2 + edge * c[14] + edge * c[15]
-        forward[3, k] -= forward[2, k] * d1 + forward[1, k] * d2 + forward[0, k] * d3 + edge * c[15]
+    for k in range(w):
+        f0, f1, f2, f3 = k, k + w, k + 2 * w, k + 3 * w
+        edge = data[k]
+        forward[f0] = edge * n0 + edge * n1 + edge * n2 + edge * n3
+        forward[f1] = data[f1] * n0 + edge * n1 + edge * n2 + edge * n3
+        forward[f2] = data[f2] * n0 + data[f1] * n1 + edge * n2 + edge * n3
+        forward[f3] = data[f3] * n0 + data[f2] * n1 + data[f1] * n2 + edge * n3
+        forward[f0] -= edge * c[12] + edge * c[13] + edge * c[14] + edge * c[15]
+        forward[f1] -= forward[f0] * d1 + edge * c[13] + edge * c[14] + edge * c[15]
+        forward[f2] -= forward[f1] * d1 + forward[f0] * d2 + edge * c[14] + edge * c[15]
+        forward[f3] -= forward[f2] * d1 + forward[f1] * d2 + forward[f0] * d3 + edge * c[15]
     for i in range(4, n):
-        for k in range(lanes):
-            gained = data[i, k] * n0 + data[i - 1, k] * n1 + data[i - 2, k] * n2 + data[i - 3, k] * n3
-            forward[i, k] = gained - (
-                forward[i - 1, k] * d1 + forward[i - 2, k] * d2 + forward[i - 3, k] * d3 + forward[i - 4, k] * d4
+        first = i * w
+        for k in range(w):
+            j = first + k
+            gained = data[j] * n0 + data[j - w] * n1 + data[j - 2 * w] * n2 + data[j - 3 * w] * n3
+            forward[j] = gained - (
+                forward[j - w] * d1 + forward[j - 2 * w] * d2 + forward[j - 3 * w] * d3 + forward[j - 4 * w] * d4
             )
-    for k in range(lanes):
-        edge = data[n - 1, k]
-        backward[n - 1, k] = edge * m1 + edge * m2 + edge * m3 + edge * m4
-        backward[n - 2, k] = data[n - 1, k] * m1 + edge * m2 + edge * m3 + edge * m4
-        backward[n - 3, k] = data[n - 2, k] * m1 + data[n - 1, k] * m2 + edge * m3 + edge * m4
-        backward[n - 4, k] = data[n - 3, k] * m1 + data[n - 2, k] * m2 + data[n - 1, k] * m3 + edge * m4
-        backward[n - 1, k] -= edge * c[16] + edge * c[17] + edge * c[18] + edge * c[19]
-        backward[n - 2, k] -= backward[n - 1, k] * d1 + edge * c[17] + edge * c[18] + edge * c[19]
-        backward[n - 3, k] -= backward[n - 2, k] * d1 + backward[n - 1, k] * d2 + edge * c[18] + edge * c[19]
-        backward[n - 4, k] -= backward[n - 3, k] * d1 + backward[n - 2, k] * d2 + backward[n - 1, k] * d3 + edge * c[19]
-    for i in range(n - 5, -1, -1):
-        for k in range(lanes):
-            gained = data[i + 1, k] * m1 + data[i + 2, k] * m2 + data[i + 3, k] * m3 + data[i + 4, k] * m4
-            backward[i, k] = gained - (
-                backward[i + 1, k] * d1 + backward[i + 2, k] * d2 + backward[i + 3, k] * d3 + backward[i + 4, k] * d4
+    # the backward direction runs over the lines turned around, so that it too counts upwards
+    for i in range(n):
+        first, mirrored = i * w, (n - 1 - i) * w
+        for k in range(w):
+            turned[first + k] = data[mirrored + k]
+    for k in range(w):
+        b1, b2, b3, b4 = k, k + w, k + 2 * w, k + 3 * w
+        edge = turned[b1]
+        backward[b1] = edge * m1 + edge * m2 + edge * m3 + edge * m4
+        backward[b2] = turned[b1] * m1 + edge * m2 + edge * m3 + edge * m4
+        backward[b3] = turned[b2] * m1 + turned[b1] * m2 + edge * m3 + edge * m4
+        backward[b4] = turned[b3] * m1 + turned[b2] * m2 + turned[b1] * m3 + edge * m4
+        backward[b1] -= edge * c[16] + edge * c[17] + edge * c[18] + edge * c[19]
+        backward[b2] -= backward[b1] * d1 + edge * c[17] + edge * c[18] + edge * c[19]
+        backward[b3] -= backward[b2] * d1 + backward[b1] * d2 + edge * c[18] + edge * c[19]
+        backward[b4] -= backward[b3] * d1 + backward[b2] * d2 + backward[b1] * d3 + edge * c[19]
+    for i in range(4, n):
+        first = i * w
+        for k in range(w):
+            j = first + k
+            gained = turned[j - w] * m1 + turned[j - 2 * w] * m2 + turned[j - 3 * w] * m3 + turned[j - 4 * w] * m4
+            backward[j] = gained - (
+                backward[j - w] * d1 + backward[j - 2 * w] * d2 + backward[j - 3 * w] * d3 + backward[j - 4 * w] * d4
             )
     for i in range(n):
-        for k in range(lanes):
-            forward[i, k] += backward[i, k]
+        first, mirrored = i * w, (n - 1 - i) * w
+        for k in range(w):
+            forward[first + k] += backward[mirrored + k]
 
 
 @njit(nogil=True, cache=True)
@@ -180,19 +198,20 @@ def _along_x(source: np.ndarray, c: np.ndarray, start: int, result: np.ndarray) 
     """Filter (z, y, x) along x; keep what the result (z, y, part of x) holds."""
     nz, ny, nx = source.shape
     kept = result.shape[2]
-    data = np.empty((nx, _LANES))
-    forward, backward = np.empty((nx, _LANES)), np.empty((nx, _LANES))
+    data, turned = np.zeros(nx * _LANES), np.empty(nx * _LANES)
+    forward, backward = np.empty(nx * _LANES), np.empty(nx * _LANES)
     for z in range(nz):
         for y in range(0, ny, _LANES):
             lanes = min(_LANES, ny - y)
-            for k in range(_LANES):
-                row = y + min(k, lanes - 1)
-                for x in range(nx):
-                    data[x, k] = source[z, row, x]
-            _recursion(data, forward, backward, c)
             for k in range(lanes):
+                line = source[z, y + k]
+                for x in range(nx):
+                    data[x * _LANES + k] = line[x]
+            _recursion(data, turned, forward, backward, c)
+            for k in range(lanes):
+                kept_line = result[z, y + k]
                 for x in range(kept):
-                    result[z, y + k, x] = np.float32(forward[start + x, k])
+                    kept_line[x] = np.float32(forward[(start + x) * _LANES + k])
 
 
 @njit(nogil=True, cache=True)
@@ -200,19 +219,21 @@ def _along_y(source: np.ndarray, c: np.ndarray, start: int, result: np.ndarray) 
     """Filter (z, y, x) along y; keep what the result (z, part of y, x) holds."""
     nz, ny, nx = source.shape
     kept = result.shape[1]
-    data = np.empty((ny, _LANES))
-    forward, backward = np.empty((ny, _LANES)), np.empty((ny, _LANES))
+    data, turned = np.zeros(ny * _LANES), np.empty(ny * _LANES)
+    forward, backward = np.empty(ny * _LANES), np.empty(ny * _LANES)
     for z in range(nz):
         for first in range(0, nx, _LANES):
             x = max(min(first, nx - _LANES), 0)
             lanes = min(_LANES, nx - x)
             for y in range(ny):
+                line = source[z, y, x : x + lanes]
                 for k in range(lanes):
-                    data[y, k] = source[z, y, x + k]
-            _recursion(data[:, :lanes] if lanes < _LANES else data, forward, backward, c)
+                    data[y * _LANES + k] = line[k]
+            _recursion(data, turned, forward, backward, c)
             for y in range(kept):
+                kept_line = result[z, y, x : x + lanes]
                 for k in range(lanes):
-                    result[z, y, x + k] = np.float32(forward[start + y, k])
+                    kept_line[k] = np.float32(forward[(start + y) * _LANES + k])
 
 
 @njit(nogil=True, cache=True)
@@ -220,19 +241,21 @@ def _along_z(source: np.ndarray, c: np.ndarray, start: int, result: np.ndarray) 
     """Filter (z, y, x) along z; keep what the result (part of z, y, x) holds."""
     nz, ny, nx = source.shape
     kept = result.shape[0]
-    data = np.empty((nz, _LANES))
-    forward, backward = np.empty((nz, _LANES)), np.empty((nz, _LANES))
+    data, turned = np.zeros(nz * _LANES), np.empty(nz * _LANES)
+    forward, backward = np.empty(nz * _LANES), np.empty(nz * _LANES)
     for y in range(ny):
         for first in range(0, nx, _LANES):
             x = max(min(first, nx - _LANES), 0)
             lanes = min(_LANES, nx - x)
             for z in range(nz):
+                line = source[z, y, x : x + lanes]
                 for k in range(lanes):
-                    data[z, k] = source[z, y, x + k]
-            _recursion(data[:, :lanes] if lanes < _LANES else data, forward, backward, c)
+                    data[z * _LANES + k] = line[k]
+            _recursion(data, turned, forward, backward, c)
             for z in range(kept):
+                kept_line = result[z, y, x : x + lanes]
                 for k in range(lanes):
-                    result[z, y, x + k] = np.float32(forward[start + z, k])
+                    kept_line[k] = np.float32(forward[(start + z) * _LANES + k])
 
 
 @njit(nogil=True, cache=True)

@@ -74,16 +74,15 @@ def prepare(image: np.ndarray, grid: Grid, region: Region, settings: Settings, w
     Raises:
         CaseError: the region is empty, too small, has too few dimensions, leaves the image, or another grid.
     """
-    mask = region.mask
-    if not mask.any():
+    if region.voxels == 0:
         raise CaseError(where, "the region has no voxels")
-    came = int(np.count_nonzero(mask))
     if settings.spacing_xyz_mm is not None and settings.interpolator is not None:
         image, mask, grid = _resampled(image, grid, region, settings, where)
     else:
         mask = _on_image(grid, region, settings, where)
+        box = region.box if mask is region.mask else _box(mask)
         if settings.crop_first:
-            box = _checked_box(mask, settings, where)
+            _check_size(mask[box], settings, where)
             image, mask, grid = _cropped(image, mask, grid, box, settings.pad_voxels)
     box = _checked_box(mask, settings, where)
     before = mask
@@ -98,7 +97,7 @@ def prepare(image: np.ndarray, grid: Grid, region: Region, settings: Settings, w
             where, f"{int((~np.isfinite(values)).sum())} voxels in the region are NaN or infinite; mend the image"
         )
     return Prepared(
-        region.name, image, grid.spacing_zyx_mm, inside, box, shape_mask, (came, int(np.count_nonzero(inside)))
+        region.name, image, grid.spacing_zyx_mm, inside, box, shape_mask, (region.voxels, int(np.count_nonzero(inside)))
     )
 
 
@@ -113,7 +112,7 @@ def _on_image(grid: Grid, region: Region, settings: Settings, where: str) -> np.
             "`grid_tolerance` (geometryTolerance), resample the mask with `correct_mask` (correctMask), or resample "
             "both with `spacing_zyx_mm` (resampledPixelSpacing)",
         )
-    _inside_image(grid, region.grid, _box(region.mask), where)
+    _inside_image(grid, region.grid, region.box, where)
     found = interpolated(region.mask.astype(np.uint8), region.grid, grid, "sitkNearestNeighbor") > 0
     if not found.any():
         raise CaseError(where, "nothing of the region is left on the image's grid")
@@ -153,7 +152,7 @@ def _resampled(
     wanted = settings.spacing_xyz_mm
     assert wanted is not None
     assert settings.interpolator is not None
-    box = _box(region.mask)
+    box = region.box
     _inside_image(grid, region.grid, box, where)
     old = np.array(region.grid.spacing_zyx_mm[::-1])
     low = np.array([part.start for part in box])[::-1]
@@ -203,14 +202,19 @@ def _checked_box(mask: np.ndarray, settings: Settings, where: str) -> Box:
     if not mask.any():
         raise CaseError(where, "the region has no voxels")
     box = _box(mask)
-    sizes = [part.stop - part.start for part in box]
-    extended = sum(size > 1 for size in sizes)
+    _check_size(mask[box], settings, where)
+    return box
+
+
+def _check_size(mask: np.ndarray, settings: Settings, where: str) -> None:
+    """Refuse a region, given within its box, that is smaller than the settings allow."""
+    extended = sum(size > 1 for size in mask.shape)
     if extended == 0:
         raise CaseError(where, "the region is a single voxel")
     if extended < settings.min_dimensions:
         raise CaseError(
             where,
-            f"the region is {' x '.join(map(str, sizes))} voxels (z, y, x), of {extended} dimensions; "
+            f"the region is {' x '.join(map(str, mask.shape))} voxels (z, y, x), of {extended} dimensions; "
             f"{settings.min_dimensions} are required (`min_dimensions`, minimumROIDimensions)",
         )
     found = int(np.count_nonzero(mask))
@@ -218,7 +222,6 @@ def _checked_box(mask: np.ndarray, settings: Settings, where: str) -> Box:
         raise CaseError(
             where, f"the region has {found} voxels, not more than {settings.min_voxels} (`min_voxels`, minimumROISize)"
         )
-    return box
 
 
 def _resegmented(image: np.ndarray, mask: np.ndarray, settings: Settings, where: str) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,16 @@ class Region:
     mask: np.ndarray
     grid: Grid
 
-    @property
+    @cached_property
     def voxels(self) -> int:
         """Number of voxels."""
-        return int(self.mask.sum())
+        return int(np.count_nonzero(self.mask))
+
+    @cached_property
+    def box(self) -> tuple[slice, slice, slice]:
+        """The smallest box (z, y, x) that holds the region."""
+        z, y, x = ndimage.find_objects(self.mask.view(np.uint8))[0]
+        return z, y, x
 
     @property
     def volume_mm3(self) -> float:

@@ -1,0 +1,248 @@
+"""Time the radiomics engines side by side, checking in the same run that their numbers are equal.
+
+    uv run python scripts/bench_radiomics.py                      the OAI-sized knee
+    uv run python scripts/bench_radiomics.py --sarcoma FOLDER     real tumours: FOLDER/*/t1.nii.gz and t1_mask.nii.gz
+    uv run python scripts/bench_radiomics.py --small IMAGE MASK   one small region
+
+Peers: PyRadiomics, and nyxus and MIRP where they are installed. Each extraction runs in a process of its own, that
+reports its own peak memory; images are read, kernels compiled, and a small extraction done before the clock starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+TOLERANCE = 1e-6
+CANCEL = {"Skewness": "1", "ClusterShade": "ClusterProminence", "Imc1": "1", "Correlation": "1"}
+"""Features whose summands cancel: equal relative to the summands' size (a constant, or a sibling's power 3/4)."""
+ALL = {"Original": {}, "Wavelet": {}, "LoG": {"sigma": [1.0, 2.0, 3.0, 4.0, 5.0]}}
+
+
+def params(filters: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that all engines get."""
+    names = ("shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
+    setting = {"binWidth": 25, "preCrop": True, "padDistance": 10, "additionalInfo": True}
+    return {"setting": setting, "imageType": filters, "featureClass": dict.fromkeys(names)}
+
+
+def write_knee(folder: Path) -> tuple[Path, Path]:
+    """Write an OAI-sized image and six cartilage-like shells: 160 x 384 x 384 voxels of 0.7 x 0.365 x 0.365 mm."""
+    import SimpleITK as sitk
+
+    rng = np.random.default_rng(0)
+    shape, spacing = (160, 384, 384), (0.7, 0.365, 0.365)
+    z, y, x = (np.arange(n, dtype=np.float32) * step for n, step in zip(shape, spacing, strict=True))
+    centre = [n * step / 2 for n, step in zip(shape, spacing, strict=True)]
+    squares = [(axis - middle) ** 2 for axis, middle in zip((z, y, x), centre, strict=True)]
+    radius = np.sqrt(squares[0][:, None, None] + squares[1][None, :, None] + squares[2][None, None, :])
+    angle = np.arctan2((y - centre[1])[:, None], (x - centre[2])[None, :])
+    mask = np.zeros(shape, dtype=np.uint8)
+    half = (radius > 32.9) & (radius < 35.8) & (np.abs(angle)[None] < 1.1)
+    mask[half] = 1
+    for label in range(2, 7):
+        inner = 32.9 - 3.5 * (label - 1)
+        mask[(radius > inner) & (radius < inner + 1.7) & (np.abs(angle)[None] < 1.1)] = label
+    image = 300 + 120 * np.sin(radius / 2) + rng.normal(0, 40, shape)
+    image += 60 * np.cos(x / 9)[None, None, :]
+    paths = folder / "image.nrrd", folder / "mask.nrrd"
+    for array, path in zip((image.astype(np.float32), mask), paths, strict=True):
+        stored = sitk.GetImageFromArray(array)
+        stored.SetSpacing(spacing[::-1])
+        sitk.WriteImage(stored, str(path))
+    return paths
+
+
+# one engine, in a process of its own
+
+
+def run_fast(image: Path, mask: Path, labels: list[int], settings: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    """Return a call that extracts with our engine, all labels at once."""
+    from radfuse.radiomics.config import RadiomicsConfig
+    from radfuse.radiomics.engine import extract
+    from radfuse.radiomics.fast_engine import warm_up
+    from radfuse.volume import read_labels, read_volume
+
+    with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
+        json.dump(settings, file)
+    config = RadiomicsConfig(params=Path(file.name))
+    volume, segmentation = read_volume(image), read_labels(mask)
+    warm_up()
+
+    def call() -> dict[str, Any]:
+        table = extract(volume, segmentation, config, engine="fast", only=labels)
+        return {str(name): row.to_dict() for name, row in table.values.iterrows()}
+
+    return call
+
+
+def run_pyradiomics(
+    image: Path, mask: Path, labels: list[int], settings: dict[str, Any]
+) -> Callable[[], dict[str, Any]]:
+    """Return a call that extracts with PyRadiomics, label by label."""
+    import radiomics
+    import SimpleITK as sitk
+    from radiomics import featureextractor
+
+    radiomics.setVerbosity(60)
+    extractor = featureextractor.RadiomicsFeatureExtractor(settings)
+    volume, segmentation = sitk.ReadImage(str(image)), sitk.ReadImage(str(mask))
+
+    def call() -> dict[str, Any]:
+        rows = {}
+        for label in labels:
+            found = extractor.execute(volume, segmentation, label=label)
+            rows[str(label)] = {k: float(v) for k, v in found.items() if not k.startswith("diagnostics_")}
+        return rows
+
+    return call
+
+
+def run_nyxus(image: Path, mask: Path, labels: list[int], _: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    """Return a call that extracts with nyxus: the original image only, its own features and definitions."""
+    import nyxus
+    import SimpleITK as sitk
+
+    engine = nyxus.Nyxus3D(["*3D_ALL*"])
+    voxels = sitk.GetArrayFromImage(sitk.ReadImage(str(image)))
+    regions = sitk.GetArrayFromImage(sitk.ReadImage(str(mask))) == labels[0]
+
+    def call() -> dict[str, Any]:
+        frame = engine.featurize(voxels[None].astype(np.uint32), regions[None].astype(np.uint32))
+        return {str(labels[0]): dict.fromkeys(frame.columns, 0.0)}
+
+    return call
+
+
+def run_mirp(image: Path, mask: Path, labels: list[int], _: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    """Return a call that extracts with MIRP: the original image only, IBSI's definitions."""
+    from mirp import extract_features
+
+    def call() -> dict[str, Any]:
+        frame = extract_features(
+            image=str(image),
+            mask=str(mask),
+            roi_name=str(labels[0]),
+            base_discretisation_method="fixed_bin_size",
+            base_discretisation_bin_width=25.0,
+            by_slice=False,
+        )[0]
+        return {str(labels[0]): dict.fromkeys(frame.columns, 0.0)}
+
+    return call
+
+
+ENGINES = {"fast": run_fast, "pyradiomics": run_pyradiomics, "nyxus": run_nyxus, "mirp": run_mirp}
+
+
+def child(argument: str) -> None:
+    """Extract once, or as often as fits a second, and print seconds, peak memory and values as JSON."""
+    job = json.loads(argument)
+    call = ENGINES[job["engine"]](Path(job["image"]), Path(job["mask"]), job["labels"], job["params"])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds = []
+    while not seconds or (sum(seconds) < 1 and len(seconds) < 20):
+        start = time.perf_counter()
+        values = call()
+        seconds.append(time.perf_counter() - start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"seconds": min(seconds), "peak": peak / 1024, "before": before / 1024, "values": values}))
+
+
+def measure(engine: str, image: Path, mask: Path, labels: list[int], settings: dict[str, Any]) -> dict[str, Any]:
+    """Return what an engine's process says; empty where the engine is not installed."""
+    job = {"engine": engine, "image": str(image), "mask": str(mask), "labels": labels, "params": settings}
+    done = subprocess.run([sys.executable, __file__, "--child", json.dumps(job)], capture_output=True, text=True)
+    if done.returncode:
+        print(f"  {engine}: {(done.stderr.strip().splitlines() or ['failed'])[-1]}", file=sys.stderr)
+        return {}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def differing(ours: dict[str, dict[str, float]], theirs: dict[str, dict[str, float]]) -> list[str]:
+    """Return the features that differ by more than the tolerance, or that one of the two lacks."""
+    if set(ours) != set(theirs):
+        return ["labels differ"]
+    found = []
+    for label, row in theirs.items():
+        if list(row) != list(ours[label]):
+            return ["columns differ"]
+        for name, value in row.items():
+            mine = ours[label][name]
+            if value != value or mine != mine:
+                if (value != value) != (mine != mine):
+                    found.append(name)
+                continue
+            scale, short = abs(value), name.rsplit("_", 1)[1]
+            if short in CANCEL:
+                sibling = CANCEL[short]
+                size = 1.0 if sibling == "1" else abs(row[name.rsplit("_", 1)[0] + "_" + sibling]) ** 0.75
+                scale = max(scale, size)
+            if abs(mine - value) > TOLERANCE * scale:
+                found.append(name)
+    return found
+
+
+def compare(what: str, image: Path, mask: Path, labels: list[int], filters: dict[str, Any], peers: list[str]) -> None:
+    """Print the table's rows for one job."""
+    ours = measure("fast", image, mask, labels, params(filters))
+    count = sum(len(row) for row in ours["values"].values())
+    print(f"| {what} | fast | {ours['seconds']:.3f} | 1 | {ours['peak']:.0f} | {count} | |", flush=True)
+    for peer in peers:
+        theirs = measure(peer, image, mask, labels, params(filters))
+        if not theirs:
+            continue
+        count = sum(len(row) for row in theirs["values"].values())
+        bad = differing(ours["values"], theirs["values"]) if peer == "pyradiomics" else []
+        equal = "" if peer != "pyradiomics" else "no: " + ", ".join(bad[:3]) if bad else "yes"
+        ratio = theirs["seconds"] / ours["seconds"]
+        row = f"| {what} | {peer} | {theirs['seconds']:.3f} | {ratio:.1f} | {theirs['peak']:.0f} | {count} | {equal} |"
+        print(row, flush=True)
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--sarcoma", type=Path, help="folder of the tumours")
+    parser.add_argument("--small", type=Path, nargs=2, metavar=("IMAGE", "MASK"))
+    parser.add_argument("--peers", nargs="*", default=["pyradiomics"], choices=list(ENGINES))
+    parser.add_argument("--labels", type=int, default=6, help="regions of the knee's last job")
+    arguments = parser.parse_args()
+    if arguments.child:
+        child(arguments.child)
+        return
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":")[1].strip() for line in lines if "model name" in line), "")
+    print(f"{model or platform.processor()}, {len(os.sched_getaffinity(0))} cores\n")
+    print("| job | engine | seconds | times fast | peak MiB | features | equal |")
+    print("|---|---|---|---|---|---|---|")
+    if arguments.sarcoma:
+        for case in sorted(arguments.sarcoma.iterdir()):
+            compare(case.name, case / "t1.nii.gz", case / "t1_mask.nii.gz", [1], ALL, arguments.peers)
+    elif arguments.small:
+        compare("small region, original", *arguments.small, [1], {"Original": {}}, arguments.peers)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            image, mask = write_knee(Path(folder))
+            compare("knee, original", image, mask, [1], {"Original": {}}, arguments.peers)
+            compare("knee, original + wavelet + LoG 1-5", image, mask, [1], ALL, arguments.peers)
+            peers = [peer for peer in arguments.peers if peer == "pyradiomics"]
+            labels = list(range(1, arguments.labels + 1))
+            compare(f"the same, {arguments.labels} regions", image, mask, labels, ALL, peers)
+
+
+if __name__ == "__main__":
+    main()
