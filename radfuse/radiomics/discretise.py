@@ -9,14 +9,16 @@ from numba import njit
 
 from radfuse.errors import InputError
 
+_NOBODY = -(2**30)
+
 
 @dataclass(frozen=True)
 class Levels:
     """Grey levels of a region's voxels.
 
     Attributes:
-        level: (n,) int32, from 1.
-        rank: (n + 1,) int32, place of each voxel's level in `present`; -1 behind the last voxel.
+        level: (n + 1,) int32, from 1; far below behind the last voxel, so that nobody is like what is not there.
+        rank: (n + 1,) int32, place of each voxel's level in `present`; their number behind the last voxel.
         present: (k,) levels that occur, ascending.
         counts: (k,) voxels of each.
     """
@@ -61,13 +63,13 @@ def discretise(
     if bin_range is not None:
         values = np.clip(values.astype(np.float64), *bin_range)
     edges = bin_edges(values, bin_width, bin_count, bin_range, most)
-    level = np.empty(len(values), dtype=np.int32)
+    level = np.full(len(values) + 1, _NOBODY, dtype=np.int32)
     _digitize(np.asarray(values, dtype=np.float64), edges, level)
-    per_level = np.bincount(level)
+    per_level = np.bincount(level[:-1])
     present = np.flatnonzero(per_level)
     places = np.zeros(len(per_level), dtype=np.int32)
     places[present] = np.arange(len(present))
-    rank = np.append(places[level], np.int32(-1)).astype(np.int32)
+    rank = np.append(places[level[:-1]], np.int32(len(present)))
     return Levels(level, rank, present, per_level[present])
 
 

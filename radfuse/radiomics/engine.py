@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import lru_cache
 from importlib.metadata import version
 
 import numpy as np
@@ -128,7 +129,9 @@ def extract(
         digests = aside.submit(lambda: {"image_sha256": _digest(volume.voxels), "mask_sha256": _digest(labels.array)})
         results = measured_regions(volume, regions, config, threads or os.cpu_count() or 1, plan)
     rows = {name: result.values for name, result in results.items()}
-    values = pd.DataFrame.from_dict(rows, orient="index").astype(np.float64)
+    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
+    cells = np.array([[row.get(name, np.nan) for name in columns] for row in rows.values()])
+    values = pd.DataFrame(cells, columns=columns, dtype=np.float64)
     names = {region.name: labels.names.get(int(region.name), region.name) for region in regions}
     values.index = pd.Index([names[name] for name in results], name="label")
     provenance = _provenance(config, {names[name]: result for name, result in results.items()}) | digests.result()
@@ -190,10 +193,15 @@ def _provenance(config: RadiomicsConfig, results: dict[str, RegionResult]) -> di
     return {
         "engine": config.engine,
         "settings": config.model_dump(mode="json"),
-        "versions": {name: version(name) for name in packages},
+        "versions": {name: _version(name) for name in packages},
         "voxels": {name: list(result.voxels) for name, result in results.items()},
         "missing": {name: result.reasons for name, result in results.items() if result.reasons},
     }
+
+
+@lru_cache
+def _version(package: str) -> str:
+    return version(package)
 
 
 def _digest(array: np.ndarray) -> str:

@@ -66,7 +66,7 @@ def _gathered(found: np.ndarray, box: Box, regions: Sequence[Prepared]) -> tuple
     return tuple(parts)
 
 
-def _original(regions: Sequence[Prepared], settings: Settings) -> Iterator[Filtered]:
+def _original(regions: Sequence[Prepared], _: Settings) -> Iterator[Filtered]:
     yield Filtered("original", inside(regions))
 
 
@@ -102,20 +102,20 @@ def _extremes(image: np.ndarray) -> tuple[float, float]:
     return float(image.min()), float(image.max())
 
 
-def _square(regions: Sequence[Prepared], settings: Settings) -> Iterator[Filtered]:
+def _square(regions: Sequence[Prepared], _: Settings) -> Iterator[Filtered]:
     """Return (c x)^2, c = 1 / sqrt(max |x|)."""
     scale = 1 / np.sqrt(max(map(abs, _extremes(regions[0].image))))
     yield Filtered("square", tuple((scale * x.astype(np.float64)) ** 2 for x in inside(regions)))
 
 
-def _square_root(regions: Sequence[Prepared], settings: Settings) -> Iterator[Filtered]:
+def _square_root(regions: Sequence[Prepared], _: Settings) -> Iterator[Filtered]:
     """Return sqrt(c |x|) with the sign of x, c = max |x|."""
     scale = max(map(abs, _extremes(regions[0].image)))
     values = (x.astype(np.float64) for x in inside(regions))
     yield Filtered("squareroot", tuple(np.sqrt(np.abs(x) * scale) * np.sign(x) for x in values))
 
 
-def _logarithm(regions: Sequence[Prepared], settings: Settings) -> Iterator[Filtered]:
+def _logarithm(regions: Sequence[Prepared], _: Settings) -> Iterator[Filtered]:
     """Return c log(|x| + 1) with the sign of x, c = max |x| / log(max |x| + 1)."""
     largest = max(map(abs, _extremes(regions[0].image)))
     scale = largest / np.log(np.float64(largest) + 1)
@@ -123,7 +123,7 @@ def _logarithm(regions: Sequence[Prepared], settings: Settings) -> Iterator[Filt
     yield Filtered("logarithm", tuple(np.log(np.abs(x) + 1) * np.sign(x) * scale for x in values))
 
 
-def _exponential(regions: Sequence[Prepared], settings: Settings) -> Iterator[Filtered]:
+def _exponential(regions: Sequence[Prepared], _: Settings) -> Iterator[Filtered]:
     """Return exp(c x), c = log(max |x|) / max |x|."""
     largest = max(map(abs, _extremes(regions[0].image)))
     scale = np.log(np.float64(largest)) / largest

@@ -121,8 +121,9 @@ def _matrices(
     made = []
     total = np.zeros((count, count))
     for offset, before in zip(lattice.far.offsets, lattice.far.before, strict=True):
-        matrix = np.zeros((count, count))
-        _count_pairs(levels.rank, before, matrix)
+        counts = np.zeros((count + 1, count + 1), dtype=np.int64)
+        _count_pairs(levels.rank, before, counts)
+        matrix = counts[:count, :count].astype(np.float64)
         if symmetric:
             matrix = matrix + matrix.T
         if weighting is None:
@@ -206,12 +207,10 @@ def _follow_pyradiomics(table: np.ndarray, chosen: list[tuple[np.ndarray, bool, 
 
 
 @njit(nogil=True, cache=True)
-def _count_pairs(rank: np.ndarray, before: np.ndarray, matrix: np.ndarray) -> None:
-    n = before.size
-    for v in range(n):
-        u = before[v]
-        if u < n:
-            matrix[rank[u], rank[v]] += 1
+def _count_pairs(rank: np.ndarray, before: np.ndarray, counts: np.ndarray) -> None:
+    """Count (level before, level); who has nobody before counts in the last row, which nobody reads."""
+    for v in range(before.size):
+        counts[rank[before[v]], rank[v]] += 1
 
 
 @njit(nogil=True, cache=True)

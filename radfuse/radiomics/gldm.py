@@ -49,7 +49,7 @@ def gldm_features(lattice: Lattice, levels: Levels, alpha: int = 0) -> dict[str,
           Normalized: / N^2
         - GrayLevelVariance, DependenceVariance: variances of i and j; DependenceEntropy: -sum p log2(p + eps)
     """
-    alike = np.ones(lattice.count, dtype=np.int32)
+    alike = np.ones(lattice.count + 1, dtype=np.int32)
     _count_alike(levels.level, lattice.far.before, alpha, alike)
     matrix = np.zeros((len(levels.present), 2 * len(lattice.far.offsets) + 1))
     _tabulate(levels.rank, alike, matrix)
@@ -86,12 +86,12 @@ def _count_alike(level: np.ndarray, before: np.ndarray, alpha: int, alike: np.nd
     for a in range(directions):
         for v in range(n):
             u = before[a, v]
-            if u < n and abs(level[u] - level[v]) <= alpha:
-                alike[u] += 1
-                alike[v] += 1
+            same = np.int32(abs(level[u] - level[v]) <= alpha)
+            alike[u] += same
+            alike[v] += same
 
 
 @njit(nogil=True, cache=True)
 def _tabulate(rank: np.ndarray, alike: np.ndarray, matrix: np.ndarray) -> None:
-    for v in range(alike.size):
+    for v in range(alike.size - 1):
         matrix[rank[v], alike[v] - 1] += 1

@@ -64,8 +64,10 @@ def glrlm_features(
     total = np.zeros((len(gray), longest))
     run = np.zeros(lattice.count + 1, dtype=np.int32)
     for offset, before in zip(lattice.near.offsets, lattice.near.before, strict=True):
-        matrix = np.zeros((len(gray), longest))
-        if _count_runs(levels.rank, before, run, matrix) == 1 and not _in_line(lattice.voxels, offset):
+        counts = np.zeros((len(gray), longest + 1), dtype=np.int64)
+        _count_runs(levels.rank, before, run, counts)
+        matrix = counts[:, 1:].astype(np.float64)
+        if not (before < lattice.count).any() and not _in_line(lattice.voxels, offset):
             continue
         if weighting is None:
             rows.append(_features(matrix, gray))
@@ -96,21 +98,16 @@ def _in_line(voxels: np.ndarray, offset: np.ndarray) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _count_runs(rank: np.ndarray, before: np.ndarray, run: np.ndarray, matrix: np.ndarray) -> int:
-    """Fill in (level, length - 1); return 2 where any two voxels are neighbours, otherwise 1."""
+def _count_runs(rank: np.ndarray, before: np.ndarray, run: np.ndarray, counts: np.ndarray) -> None:
+    """Fill in (level, length); column 0 is scrap. A run that goes on leaves its length so far negative."""
     n = before.size
-    neighbours = 1
     for v in range(n):
         u = before[v]
-        length = 1
-        if u < n:
-            neighbours = 2
-            if rank[u] == rank[v]:
-                length = run[u] + 1
-                matrix[rank[v], length - 2] -= 1
-        run[v] = length
-        matrix[rank[v], length - 1] += 1
-    return neighbours
+        grows = np.int32(rank[u] == rank[v])
+        run[v] = 1 + grows * abs(run[u])
+        run[u] *= 1 - 2 * grows  # negative: goes on
+    for v in range(n):
+        counts[rank[v], max(run[v], 0)] += 1
 
 
 def _features(matrix: np.ndarray, gray: np.ndarray) -> tuple[float, ...]:

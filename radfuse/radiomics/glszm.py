@@ -91,7 +91,7 @@ def _join(rank: np.ndarray, before: np.ndarray, parent: np.ndarray) -> None:
         root = v
         for a in range(directions):
             u = before[a, v]
-            if u >= n or rank[u] != rank[v]:
+            if rank[u] != rank[v]:
                 continue
             while parent[u] != u:
                 parent[u] = parent[parent[u]]

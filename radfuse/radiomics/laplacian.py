@@ -56,23 +56,25 @@ def laplacian_of_gaussian(
     total = np.zeros((z1 - z0, y1 - y0, x1 - x0), dtype=np.float32)
     nz, ny, nx = values.shape
     # the order of axes is ITK's: the derivative first, then smoothing along x, y, z; each pass rounds to float32
-    first = np.empty((nz, ny, x1 - x0), dtype=np.float32)
-    middle = np.empty((nz, y1 - y0, x1 - x0), dtype=np.float32)
-    last = np.empty_like(total)
-    _along_x(values, second[2], x0, first)
-    _along_y(first, smooth[1], y0, middle)
+    middle, last = np.empty((nz, y1 - y0, x1 - x0), dtype=np.float32), np.empty_like(total)
+    part = np.empty((nz, ny, x1 - x0), dtype=np.float32)
+    _along_x(values, second[2], x0, part)
+    _along_y(part, smooth[1], y0, middle)
     _along_z(middle, smooth[0], z0, last)
     _add(total, last, 1.0 / spacing_zyx_mm[2] ** 2)
-    whole = np.empty((nz, y1 - y0, nx), dtype=np.float32)
-    _along_y(values, second[1], y0, whole)
-    _along_x(whole, smooth[2], x0, middle)
+    del part
+    part = np.empty((nz, y1 - y0, nx), dtype=np.float32)
+    _along_y(values, second[1], y0, part)
+    _along_x(part, smooth[2], x0, middle)
     _along_z(middle, smooth[0], z0, last)
     _add(total, last, 1.0 / spacing_zyx_mm[1] ** 2)
-    deep = np.empty((z1 - z0, ny, nx), dtype=np.float32)
-    flat = np.empty((z1 - z0, ny, x1 - x0), dtype=np.float32)
-    _along_z(values, second[0], z0, deep)
-    _along_x(deep, smooth[2], x0, flat)
-    _along_y(flat, smooth[1], y0, last)
+    del part, middle
+    part = np.empty((z1 - z0, ny, nx), dtype=np.float32)
+    middle = np.empty((z1 - z0, ny, x1 - x0), dtype=np.float32)
+    _along_z(values, second[0], z0, part)
+    _along_x(part, smooth[2], x0, middle)
+    del part
+    _along_y(middle, smooth[1], y0, last)
     _add(total, last, 1.0 / spacing_zyx_mm[0] ** 2)
     return total
 

@@ -40,10 +40,13 @@ class Directions:
         offsets: (direction, 3), each forwards in raster order.
         before: (direction, n) int32: number of the voxel one offset before each voxel; n where that is not of the
             region.
+        neighbours: (n + 1,) int32: how many voxels of the region each has for neighbours, both ways; the last counts
+            for nobody.
     """
 
     offsets: np.ndarray
     before: np.ndarray
+    neighbours: np.ndarray
 
 
 def make_lattice(mask: np.ndarray, distances: Sequence[int] = (1,), flat_axis: int | None = None) -> Lattice:
@@ -82,17 +85,21 @@ def _directions(mask: np.ndarray, voxels: np.ndarray, offsets: np.ndarray) -> Di
     strides = np.array([padded[1] * padded[2], padded[2], 1])
     places = (voxels + reach) @ strides
     before = np.empty((len(offsets), len(voxels)), dtype=np.int32)
-    _look_back(places, offsets @ strides, int(np.prod(padded)), before)
-    return Directions(offsets, before)
+    neighbours = np.zeros(len(voxels) + 1, dtype=np.int32)
+    _look_back(places, offsets @ strides, int(np.prod(padded)), before, neighbours)
+    return Directions(offsets, before, neighbours)
 
 
 @njit(nogil=True, cache=True)
-def _look_back(places: np.ndarray, steps: np.ndarray, size: int, before: np.ndarray) -> None:
-    """Fill in who lies one step before each place of a padded box."""
+def _look_back(places: np.ndarray, steps: np.ndarray, size: int, before: np.ndarray, neighbours: np.ndarray) -> None:
+    """Fill in who lies one step before each place of a padded box, and how many neighbours each has."""
     n = places.size
     number = np.full(size, n, np.int32)
     for v in range(n):
         number[places[v]] = v
     for a in range(steps.size):
         for v in range(n):
-            before[a, v] = number[places[v] - steps[a]]
+            u = number[places[v] - steps[a]]
+            before[a, v] = u
+            neighbours[u] += 1
+            neighbours[v] += u < n

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy import ndimage, special, stats
+from scipy import ndimage, special
 
 _CHUNK = 20_000
 """Voxels looked at together."""
@@ -48,13 +48,20 @@ def local_binary_patterns_3d(
         part = voxels[low : low + _CHUNK]
         places = (part[None, :, :] + sphere[:, None, :]).T
         samples = ndimage.map_coordinates(smooth, places, output=image.dtype, order=3, prefilter=False)
-        found["lbp-3D-k"][low : low + _CHUNK] = stats.kurtosis(samples, axis=1)
+        found["lbp-3D-k"][low : low + _CHUNK] = _kurtosis(samples)
         signs = (samples >= image[tuple(part.T)][:, None]).astype(np.float64)
         for name, y in zip(names, harmonics, strict=True):
             c = signs @ y
             # the squared norm of sum_m c_m Y_m over the samples, as a quadratic form
             found[name][low : low + _CHUNK] = np.sqrt(((c @ (y.T @ y)) * c).sum(axis=1)).real
     return found
+
+
+def _kurtosis(samples: np.ndarray) -> np.ndarray:
+    """Return m_4 / m_2^2 - 3 of each row; -3 where it is flat, as SciPy had it when PyRadiomics could load it."""
+    apart = samples - samples.mean(axis=1, keepdims=True)
+    m2, m4 = (apart**2).mean(axis=1), (apart**4).mean(axis=1)
+    return np.asarray(np.where(m2 == 0, 0, m4 / np.where(m2 == 0, 1, m2) ** 2) - 3)
 
 
 @lru_cache

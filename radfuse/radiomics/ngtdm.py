@@ -33,12 +33,12 @@ def ngtdm_features(lattice: Lattice, levels: Levels) -> dict[str, float]:
         - Complexity: sum_ij |i - j| (p_i s_i + p_j s_j) / (p_i + p_j) / N
         - Strength: sum_ij (p_i + p_j) (i - j)^2 / sum s, 0 where that sum is 0
     """
-    total = np.zeros(lattice.count, dtype=np.int64)
-    neighbours = np.zeros(lattice.count, dtype=np.int32)
-    _sum_neighbours(levels.level, lattice.far.before, total, neighbours)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        apart = np.where(neighbours > 0, np.abs(levels.level - total / neighbours), 0.0)
-    s = np.bincount(levels.rank[:-1], weights=apart)
+    total = np.zeros(lattice.count + 1, dtype=np.int64)
+    level = levels.level.copy()
+    level[-1] = 0  # who is not there adds nothing
+    _sum_neighbours(level, lattice.far.before, total)
+    s = np.zeros(len(levels.present))
+    _sum_differences(levels.rank, level, total, lattice.far.neighbours, s)
     p = levels.counts / lattice.count
     i = levels.present.astype(np.float64)
     squares, differences, complexity, strength = _over_pairs(p, s, i)
@@ -53,16 +53,22 @@ def ngtdm_features(lattice: Lattice, levels: Levels) -> dict[str, float]:
 
 
 @njit(nogil=True, cache=True)
-def _sum_neighbours(level: np.ndarray, before: np.ndarray, total: np.ndarray, neighbours: np.ndarray) -> None:
+def _sum_neighbours(level: np.ndarray, before: np.ndarray, total: np.ndarray) -> None:
     directions, n = before.shape
     for a in range(directions):
         for v in range(n):
             u = before[a, v]
-            if u < n:
-                total[u] += level[v]
-                total[v] += level[u]
-                neighbours[u] += 1
-                neighbours[v] += 1
+            total[u] += level[v]
+            total[v] += level[u]
+
+
+@njit(nogil=True, cache=True)
+def _sum_differences(
+    rank: np.ndarray, level: np.ndarray, total: np.ndarray, neighbours: np.ndarray, s: np.ndarray
+) -> None:
+    for v in range(total.size - 1):
+        if neighbours[v] > 0:
+            s[rank[v]] += abs(level[v] - total[v] / neighbours[v])
 
 
 @njit(nogil=True, cache=True)

@@ -5,6 +5,7 @@ Each field's alias is PyRadiomics' name for it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -178,17 +179,25 @@ def make_plan(params: Mapping[str, Any], where: str, extra: Mapping[str, Mapping
 
 
 def read_params(path: Path) -> dict[str, Any]:
-    """Read a PyRadiomics parameter file (YAML, or JSON, which is YAML too).
+    """Read a PyRadiomics parameter file (YAML or JSON).
 
     Raises:
         InputError: not a mapping, or a section nobody knows; names the nearest.
     """
-    params = read_yaml(path)
+    params = _read_json(path) if path.suffix.lower() == ".json" else read_yaml(path)
     known = ("setting", "imageType", "featureClass", "voxelSetting")
     for section in params:
         if section not in known:
             raise InputError(f"{path}: unknown section {section!r}{nearest(str(section), known)}")
     return params
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        params = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return read_yaml(path)  # which says what is wrong
+    return params if isinstance(params, dict) else read_yaml(path)
 
 
 def _settings(values: Mapping[str, Any], where: str) -> Settings:
