@@ -9,7 +9,7 @@ medial tibial cartilage, which nothing that is averaged over the region can tell
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +18,7 @@ import pandas as pd
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section, to_yaml
-from radfuse.errors import InputError
+from radfuse.errors import InputError, RunError
 from radfuse.phantom.knee_shapes import (
     LABELS,
     PAIRED,
@@ -32,6 +32,7 @@ from radfuse.phantom.knee_signal import Site, draw_knee
 from radfuse.phantom.table import BLOCKS, intercept_for, standardised
 from radfuse.runs import write_atomically
 from radfuse.volume import Grid, LabelMap, Volume, write_image
+from radfuse.workers import each
 
 SITES = (
     Site("north", gain=820, noise=0.020, resolution=1.0),
@@ -150,17 +151,35 @@ def write_knee_phantom(folder: Path, config: KneePhantom, progress: Progress | N
     (folder / "images").mkdir(parents=True, exist_ok=True)
     tables = knee_tables(config)
     _write_table(folder / "truth.csv", tables["truth"])
-    total = len(tables["cohort"])
-    for row, case_id in enumerate(tables["cohort"]["case_id"]):
-        image, labels = draw_case(config, tables, row)
-        write_image(image, folder / "images" / f"{case_id}_dess.nii.gz")
-        write_image(labels, folder / "images" / f"{case_id}_labels.nii.gz")
+    jobs = [_Drawing(folder / "images", config, tables, row) for row in range(len(tables["cohort"]))]
+    for done, (_, failure) in enumerate(each(_draw, jobs), start=1):
+        if failure is not None:
+            raise RunError(f"a knee could not be drawn: {failure}")
         if progress is not None:
-            progress("drawing knees", row + 1, total)
+            progress("drawing knees", done, len(jobs))
     _write_table(folder / "cohort.csv", tables["cohort"])
     study = folder / "study.yaml"
     write_atomically(study, to_yaml(_study(config)).encode())
     return study
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """One knee to draw; travels to a worker process."""
+
+    folder: Path
+    config: KneePhantom
+    tables: Mapping[str, pd.DataFrame]
+    row: int
+
+    def __str__(self) -> str:
+        return str(self.tables["cohort"]["case_id"].iloc[self.row])
+
+
+def _draw(job: _Drawing) -> None:
+    image, labels = draw_case(job.config, job.tables, job.row)
+    write_image(image, job.folder / f"{job}_dess.nii.gz")
+    write_image(labels, job.folder / f"{job}_labels.nii.gz")
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:

@@ -41,6 +41,8 @@ class UnetSegmentation(_Labelled):
     """Voxel size it works at; None: the median of the training images."""
     patch_voxels: PositiveInt = 150_000
     """Largest patch; smaller is faster and sees less around a voxel."""
+    position: bool = False
+    """Tell the network where in the image a voxel lies: for images that are all positioned or cropped alike."""
     channels: tuple[PositiveInt, ...] = Field(default=(16, 32, 64, 128), min_length=3, max_length=6)
     """Of each resolution level."""
     steps: PositiveInt = 300

@@ -14,7 +14,7 @@ import numpy as np
 
 from radfuse.seg.predict import OnnxSegmenter
 from radfuse.seg.preprocess import network_input
-from radfuse.seg.window import gaussian_weight, window_starts
+from radfuse.seg.window import gaussian_weight, positioned, window_starts
 from radfuse.volume import Grid, LabelMap, Volume, resample_labels
 
 CELLS = (5, 2)
@@ -106,7 +106,8 @@ def _pooled(image: np.ndarray, cells: Mapping[str, np.ndarray], segmenter: OnnxS
         part = tuple(slice(start, start + patch) for start, patch in zip(corner, plan.patch_zyx, strict=True))
         if not any(cell[part].any() for cell in maps.values()):
             continue
-        found = segmenter.encode(np.ascontiguousarray(padded[part][None, None]))[0]
+        patch = np.ascontiguousarray(padded[part][None, None])
+        found = segmenter.encode(positioned(patch, corner, image.shape) if plan.position else patch)[0]
         step = tuple(slice(None, None, n // m) for n, m in zip(plan.patch_zyx, found.shape[1:], strict=True))
         weight = gaussian_weight(plan.patch_zyx)[step].ravel()
         flat = found.reshape(found.shape[0], -1)

@@ -30,7 +30,7 @@ class _WithFeatures(torch.nn.Module):
         encoder.downsamples[0].register_forward_hook(lambda *call: self.seen.append(call[2]))
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return logits (batch, class, z, y, x) and features (batch, channel, z / 2, y / 2, x / 2)."""
+        """Return logits (batch, class, z, y, x) and features (batch, channel, z, y, x) at half resolution."""
         self.seen.clear()
         logits = self.network(image)
         return logits, self.seen[-1]
@@ -49,7 +49,7 @@ def export_network(network: torch.nn.Module, plan: SegPlan, path: Path) -> float
     import onnxruntime
 
     generator = torch.Generator().manual_seed(0)
-    patch = torch.randn((1, 1, *plan.patch_zyx), generator=generator)
+    patch = torch.randn((1, plan.inputs, *plan.patch_zyx), generator=generator)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)

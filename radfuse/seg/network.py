@@ -11,14 +11,13 @@ from radfuse.seg.plan import SegPlan
 
 
 def make_network(plan: SegPlan) -> torch.nn.Module:
-    """Return an untrained U-Net: (batch, 1, z, y, x) -> logits (batch, class, z, y, x)."""
-    levels = len(plan.channels)
-    strides = [1] + [2] * (levels - 1)
+    """Return an untrained U-Net: (batch, input, z, y, x) -> logits (batch, class, z, y, x)."""
+    strides = [list(stride) for stride in plan.strides]
     network: Any = DynUNet(
         spatial_dims=3,
-        in_channels=1,
+        in_channels=plan.inputs,
         out_channels=plan.classes,
-        kernel_size=[3] * levels,
+        kernel_size=[list(kernel) for kernel in plan.kernels],
         strides=strides,
         upsample_kernel_size=strides[1:],
         filters=list(plan.channels),

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from radfuse.seg.plan import SegPlan
+from radfuse.seg.window import positioned
 
 _AXES = {"z": 2, "y": 3, "x": 4}
 
@@ -35,7 +36,7 @@ class Patches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
         return self.count
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return image (1, z, y, x) float32 and target (1, z, y, x) float32 class numbers."""
+        """Return image (input, z, y, x) float32 and target (1, z, y, x) float32 class numbers."""
         generator = np.random.default_rng((self.seed, index))
         case = int(generator.integers(len(self.images)))
         image, target = self._cut(case, generator)
@@ -43,7 +44,10 @@ class Patches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
         for axis in self.mirror:
             if generator.random() < 0.5:
                 image, target = image.flip(_AXES[axis]), target.flip(_AXES[axis])
-        return _intensities(image, generator)[0], target[0]
+                if self.plan.position:
+                    image[:, _AXES[axis] - 1] *= -1  # z, y, x are channels 1, 2, 3
+        intensities = _intensities(image[:, :1], generator)
+        return torch.cat([intensities, image[:, 1:]], dim=1)[0], target[0]
 
     def _cut(self, case: int, generator: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         image, target, places = self.images[case], self.targets[case], self.places[case]
@@ -61,8 +65,11 @@ class Patches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
         part = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
         padding = [(int(a), int(b)) for a, b in zip(low - corner, corner + sizes - high, strict=True)]
         cut = np.pad(image[part], padding, constant_values=float(image[part].min()))
+        patch = np.ascontiguousarray(cut, dtype=np.float32)[None, None]
+        if self.plan.position:
+            patch = positioned(patch, corner.tolist(), image.shape)
         return (
-            torch.from_numpy(np.ascontiguousarray(cut, dtype=np.float32))[None, None],
+            torch.from_numpy(patch),
             torch.from_numpy(np.pad(target[part], padding).astype(np.float32))[None, None],
         )
 

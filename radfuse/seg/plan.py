@@ -19,6 +19,7 @@ class SegPlan(Section):
         spacing_zyx_mm: voxel size of the network.
         patch_zyx: patch size in voxels, multiples of `multiple`.
         channels: of each resolution level.
+        position: the network also reads where in the image each voxel lies.
         overlap: of neighbouring patches.
         largest_component: keep the largest connected part of each label.
     """
@@ -29,11 +30,47 @@ class SegPlan(Section):
     channels: tuple[int, ...]
     overlap: float
     largest_component: bool
+    position: bool = False
+
+    @property
+    def inputs(self) -> int:
+        """Number of channels the network reads."""
+        return 4 if self.position else 1
+
+    @property
+    def strides(self) -> tuple[tuple[int, int, int], ...]:
+        """Of each level, (z, y, x): axes of wide spacing wait until the others have caught up."""
+        return tuple(stride for stride, _ in _levels(self.spacing_zyx_mm, len(self.channels)))
+
+    @property
+    def kernels(self) -> tuple[tuple[int, int, int], ...]:
+        """Size of each level's convolutions, (z, y, x): 1 along axes that wait."""
+        return tuple(kernel for _, kernel in _levels(self.spacing_zyx_mm, len(self.channels)))
 
     @property
     def classes(self) -> int:
         """Number of classes, background counted."""
         return len(self.labels) + 1
+
+
+_Triple = tuple[int, int, int]
+_ANISOTROPIC = 1.5
+"""An axis whose spacing exceeds the smallest by this factor is neither pooled nor convolved along."""
+
+
+def _levels(spacing_zyx_mm: Sequence[float], count: int) -> list[tuple[_Triple, _Triple]]:
+    """Return stride and kernel of each level."""
+    spacing = np.array(spacing_zyx_mm, dtype=float)
+    stride: _Triple = (1, 1, 1)
+    found = []
+    for _ in range(count):
+        spacing = spacing * stride
+        wide = spacing > _ANISOTROPIC * spacing.min()
+        z, y, x = (int(value) for value in np.where(wide, 1, 3))
+        found.append((stride, (z, y, x)))
+        z, y, x = (int(value) for value in np.where(wide, 1, 2))
+        stride = (z, y, x)
+    return found
 
 
 def make_plan(config: UnetSegmentation, grids: Sequence[Grid]) -> SegPlan:
@@ -49,10 +86,12 @@ def make_plan(config: UnetSegmentation, grids: Sequence[Grid]) -> SegPlan:
     spacings = np.array([grid.spacing_zyx_mm for grid in grids])
     spacing = np.array(config.spacing_zyx_mm) if config.spacing_zyx_mm else np.median(spacings, axis=0)
     extents = np.array([grid.shape for grid in grids]) * spacings / spacing
-    multiple = 2 ** (len(config.channels) - 1)
+    strides = [stride for stride, _ in _levels(spacing.tolist(), len(config.channels))]
+    multiple = np.prod(strides, axis=0)
     patch = np.maximum(np.ceil(np.median(extents, axis=0) / multiple), 1).astype(int) * multiple
-    while np.prod(patch) > config.patch_voxels and patch.max() > multiple:
-        patch[np.argmax(patch)] -= multiple
+    while np.prod(patch) > config.patch_voxels and (patch > multiple).any():
+        axis = int(np.argmax(np.where(patch > multiple, patch, 0)))
+        patch[axis] -= multiple[axis]
     z, y, x = (float(value) for value in spacing)
     return SegPlan(
         labels=config.labels,
@@ -61,4 +100,5 @@ def make_plan(config: UnetSegmentation, grids: Sequence[Grid]) -> SegPlan:
         channels=config.channels,
         overlap=config.overlap,
         largest_component=config.largest_component,
+        position=config.position,
     )

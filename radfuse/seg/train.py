@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -78,13 +79,14 @@ def train(
     _quiet()
     lightning.seed_everything(seed, verbose=False)
     device = config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     model = Segmenter(plan, config.learning_rate, config.steps)
     patches = Patches(cases, plan, config.steps * config.batch, seed, config.mirror_axes)
     loader = torch.utils.data.DataLoader(patches, batch_size=config.batch, shuffle=False, num_workers=0)
     every = max(config.steps // _CHECKPOINTS, 1)
     keeper = ModelCheckpoint(dirpath=work, filename="last", every_n_train_steps=every, enable_version_counter=False)
     last = work / "last.ckpt"
+    done = _steps_done(last)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # lightning's advice on workers and loggers
         trainer = lightning.Trainer(
@@ -98,20 +100,29 @@ def train(
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
+            gradient_clip_val=12,
             use_distributed_sampler=False,
         )
-        trainer.fit(model, _Resumed(loader, last), ckpt_path=str(last) if last.is_file() else None, weights_only=True)
+        trainer.fit(model, _Resumed(loader, done), ckpt_path=str(last) if done else None, weights_only=True)
     return model.network.float().cpu().eval()
+
+
+def _steps_done(checkpoint: Path) -> int:
+    """Return after how many steps a checkpoint was written; one that a kill left cut is removed and counts as 0."""
+    if not checkpoint.is_file():
+        return 0
+    try:
+        return int(torch.load(checkpoint, weights_only=True, map_location="cpu")["global_step"])
+    except (RuntimeError, EOFError, OSError, KeyError, ValueError, pickle.UnpicklingError):
+        checkpoint.unlink()
+        return 0
 
 
 class _Resumed:
     """A loader that goes on after the batches a checkpoint has seen."""
 
-    def __init__(self, loader: Any, checkpoint: Path) -> None:
-        self.loader = loader
-        self.done = 0
-        if checkpoint.is_file():
-            self.done = int(torch.load(checkpoint, weights_only=True, map_location="cpu")["global_step"])
+    def __init__(self, loader: Any, done: int) -> None:
+        self.loader, self.done = loader, done
 
     def __len__(self) -> int:
         return len(self.loader)  # batches are counted from the start of the training

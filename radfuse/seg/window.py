@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
 
 Runner = Callable[[np.ndarray], np.ndarray]
-"""float32 (1, 1, z, y, x) -> float32 (1, class, z, y, x): logits of one patch."""
+"""float32 (1, input, z, y, x) -> float32 (1, class, z, y, x): logits of one patch."""
 
 
 def sliding_window(
-    image: np.ndarray, patch_zyx: tuple[int, int, int], classes: int, overlap: float, run: Runner
+    image: np.ndarray,
+    patch_zyx: tuple[int, int, int],
+    classes: int,
+    overlap: float,
+    run: Runner,
+    *,
+    position: bool = False,
 ) -> np.ndarray:
     """Return class probabilities of a whole image.
 
@@ -26,6 +32,7 @@ def sliding_window(
         classes: number of classes.
         overlap: share of a patch that its neighbour sees too, in [0, 1).
         run: the network.
+        position: give the network each voxel's position too.
 
     Returns:
         float32, shape (class, z, y, x), summing to 1 over classes.
@@ -41,11 +48,31 @@ def sliding_window(
     weights = np.zeros(padded.shape, dtype=np.float32)
     for corner in itertools.product(*starts):
         part = tuple(slice(start, start + patch) for start, patch in zip(corner, patch_zyx, strict=True))
-        logits = run(np.ascontiguousarray(padded[part][None, None]))[0]
+        patch = np.ascontiguousarray(padded[part][None, None])
+        logits = run(positioned(patch, corner, image.shape) if position else patch)[0]
         total[(slice(None), *part)] += softmax(logits) * weight
         weights[part] += weight
     total /= weights
     return total[(slice(None), *(slice(0, size) for size in image.shape))]
+
+
+def positioned(patch: np.ndarray, corner: Sequence[int], shape: Sequence[int]) -> np.ndarray:
+    """Return a patch (1, 1, z, y, x) with three more channels: how far along z, y, x of the image each voxel lies.
+
+    Args:
+        patch: cut from the image, or reaching beyond it.
+        corner: voxel of the image (z, y, x) where the patch starts; may be negative.
+        shape: of the image.
+
+    Returns:
+        float32 (1, 4, z, y, x); positions are -1 and 1 at the image's faces.
+    """
+    sizes = patch.shape[2:]
+    axes = [
+        (2 * (start + np.arange(size)) + 1) / whole - 1 for start, size, whole in zip(corner, sizes, shape, strict=True)
+    ]
+    places = [np.broadcast_to(place, sizes) for place in np.meshgrid(*axes, indexing="ij")]
+    return np.concatenate([patch, np.stack(places)[None].astype(np.float32)], axis=1)
 
 
 def window_starts(size: int, patch: int, overlap: float) -> list[int]:

@@ -42,9 +42,12 @@ def test_the_plan_takes_the_median_spacing_and_a_patch_that_fits() -> None:
     grids = [Grid((20, 100, 100), (3.0, 1.0, 1.0)), Grid((22, 90, 90), (3.0, 1.2, 1.2)), Grid((20, 80, 80), (5, 1, 1))]
     plan = make_plan(config, grids)
     assert plan.spacing_zyx_mm == (3.0, 1.0, 1.0)
-    assert all(size % 4 == 0 for size in plan.patch_zyx)
+    assert plan.strides == ((1, 1, 1), (1, 2, 2), (2, 2, 2))  # z is three times as wide, and waits
+    assert plan.kernels == ((1, 3, 3), (3, 3, 3), (3, 3, 3))
+    assert plan.patch_zyx[0] % 2 == 0
+    assert all(size % 4 == 0 for size in plan.patch_zyx[1:])
     assert np.prod(plan.patch_zyx) <= 40 * 40 * 20
-    assert plan.patch_zyx[0] == 24  # the short axis keeps its extent
+    assert plan.patch_zyx[0] == 22  # the short axis keeps its extent
 
 
 PLAN = make_plan(UnetSegmentation(labels={"a": 3, "b": 7}, channels=(4, 8, 8)), [grid((8, 8, 8))])

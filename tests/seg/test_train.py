@@ -39,6 +39,22 @@ def make_case(folder: Path, seed: int, plan: SegPlan) -> tuple[Volume, np.ndarra
     return volume, mask
 
 
+def test_positions_point_the_same_way_in_turned_and_mirrored_patches(tmp_path: Path) -> None:
+    plan = make_plan(CONFIG.model_copy(update={"position": True}), [grid(SHAPE)])
+    assert plan.inputs == 4
+    np.save(tmp_path / "image.npy", np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE))
+    np.save(tmp_path / "target.npy", np.ones(SHAPE, dtype=np.uint8))
+    patches = Patches([tmp_path], plan, 12, 3, ("z", "y", "x"))
+    mirrored = 0
+    for number in range(12):
+        image = patches[number][0].numpy()
+        assert image.shape == (4, *plan.patch_zyx)
+        for axis in range(3):
+            assert np.diff(image[1 + axis], axis=axis).mean() > 0.05
+        mirrored += np.diff(image[0], axis=0).mean() < 0
+    assert 0 < mirrored < 12
+
+
 @pytest.fixture(scope="module")
 def plan() -> SegPlan:
     return make_plan(CONFIG, [grid(SHAPE)])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radfuse.seg.window import gaussian_weight, sliding_window, softmax, window_starts
+from radfuse.seg.window import gaussian_weight, positioned, sliding_window, softmax, window_starts
 
 
 @given(size=st.integers(1, 60), patch=st.integers(1, 30), overlap=st.floats(0, 0.95))
@@ -43,6 +43,27 @@ def test_a_network_that_looks_at_single_voxels_is_seamless(
     expected = softmax(np.stack([image, -image, 0 * image]))
     assert np.allclose(found, expected, atol=1e-5)
     assert set(seen) == {(1, 1, *patch)}
+
+
+def test_positions_run_from_face_to_face_of_the_image() -> None:
+    patch = np.zeros((1, 1, 2, 4, 2), dtype=np.float32)
+    found = positioned(patch, (0, 1, -1), (2, 4, 1))[0]
+    assert found.shape == (4, 2, 4, 2)
+    assert found[1, :, 0, 0].tolist() == [-0.5, 0.5]  # centres of two voxels between -1 and 1
+    assert found[2, 0, :, 0].tolist() == [-0.25, 0.25, 0.75, 1.25]  # the last lies beyond the image
+    assert found[3, 0, 0].tolist() == [-2, 0]
+
+
+def test_the_window_says_where_its_patches_lie() -> None:
+    seen = {}
+
+    def run(part: np.ndarray) -> np.ndarray:
+        seen[float(part[0, 0, 0, 0, 0])] = part[0, 1:, 0, 0, 0].tolist()
+        return np.concatenate([part[:, :1], part[:, :1]], axis=1)
+
+    image = np.arange(6, dtype=np.float32).reshape(1, 1, 6)
+    sliding_window(image, (1, 1, 2), 2, 0, run, position=True)
+    assert seen == {0: [0, 0, pytest.approx(-5 / 6)], 2: [0, 0, pytest.approx(-1 / 6)], 4: [0, 0, pytest.approx(0.5)]}
 
 
 def test_weights_peak_in_the_middle_and_never_vanish() -> None:
