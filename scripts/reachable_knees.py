@@ -1,4 +1,4 @@
-"""How near the models come to the best reachable AUC from images: phantom knees through everything, over several seeds.
+"""How near the models come to the best reachable AUC, from images: phantom knees through everything, several seeds.
 
     uv run python scripts/reachable_knees.py --knees 300 --seeds 1 2 3 4 5
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from radfuse.seg.predict import OnnxSegmenter
 from radfuse.seg.preprocess import network_input
-from radfuse.seg.window import gaussian_weight, positioned, window_starts
+from radfuse.seg.window import gaussian_weight, padding_of, positioned, window_starts
 from radfuse.volume import Grid, LabelMap, Volume, resample_labels
 
 CELLS = (5, 2)
@@ -95,7 +95,7 @@ def _parts(values: np.ndarray, count: int) -> np.ndarray:
 def _pooled(image: np.ndarray, cells: Mapping[str, np.ndarray], segmenter: OnnxSegmenter) -> dict[str, np.ndarray]:
     """Return region -> (cell, channel) means of encoder features over all patches, weighted like logits."""
     plan = segmenter.plan
-    padding = [(0, max(patch - size, 0)) for patch, size in zip(plan.patch_zyx, image.shape, strict=True)]
+    padding = padding_of(image.shape, plan.patch_zyx)
     padded = np.pad(image, padding, constant_values=float(image.min()))
     maps = {name: np.pad(cell, padding) for name, cell in cells.items()}
     starts = [window_starts(n, patch, plan.overlap) for n, patch in zip(padded.shape, plan.patch_zyx, strict=True)]
@@ -107,7 +107,9 @@ def _pooled(image: np.ndarray, cells: Mapping[str, np.ndarray], segmenter: OnnxS
         if not any(cell[part].any() for cell in maps.values()):
             continue
         patch = np.ascontiguousarray(padded[part][None, None])
-        found = segmenter.encode(positioned(patch, corner, image.shape) if plan.position else patch)[0]
+        if plan.position:
+            patch = positioned(patch, np.subtract(corner, [before for before, _ in padding]), image.shape)
+        found = segmenter.encode(patch)[0]
         step = tuple(slice(None, None, n // m) for n, m in zip(plan.patch_zyx, found.shape[1:], strict=True))
         weight = gaussian_weight(plan.patch_zyx)[step].ravel()
         flat = found.reshape(found.shape[0], -1)

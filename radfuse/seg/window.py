@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 Runner = Callable[[np.ndarray], np.ndarray]
 """float32 (1, input, z, y, x) -> float32 (1, class, z, y, x): logits of one patch."""
@@ -24,7 +25,7 @@ def sliding_window(
     """Return class probabilities of a whole image.
 
     Patches overlap and are weighted by a Gaussian, so that their borders count little. An image smaller than a patch
-    is padded with its smallest value.
+    is padded with its smallest value, in its middle as in training.
 
     Args:
         image: float32, shape (z, y, x).
@@ -40,7 +41,7 @@ def sliding_window(
     Source:
         The weighting: Isensee et al. 2021, doi:10.1038/s41592-020-01008-z.
     """
-    padding = [(0, max(patch - size, 0)) for patch, size in zip(patch_zyx, image.shape, strict=True)]
+    padding = padding_of(image.shape, patch_zyx)
     padded = np.pad(image, padding, constant_values=float(image.min())).astype(np.float32)
     starts = [window_starts(size, patch, overlap) for size, patch in zip(padded.shape, patch_zyx, strict=True)]
     weight = gaussian_weight(patch_zyx)
@@ -49,14 +50,26 @@ def sliding_window(
     for corner in itertools.product(*starts):
         part = tuple(slice(start, start + patch) for start, patch in zip(corner, patch_zyx, strict=True))
         patch = np.ascontiguousarray(padded[part][None, None])
-        logits = run(positioned(patch, corner, image.shape) if position else patch)[0]
+        if position:
+            patch = positioned(patch, np.subtract(corner, [before for before, _ in padding]), image.shape)
+        logits = run(patch)[0]
         total[(slice(None), *part)] += softmax(logits) * weight
         weights[part] += weight
     total /= weights
-    return total[(slice(None), *(slice(0, size) for size in image.shape))]
+    inner = (slice(before, before + size) for (before, _), size in zip(padding, image.shape, strict=True))
+    return total[(slice(None), *inner)]
 
 
-def positioned(patch: np.ndarray, corner: Sequence[int], shape: Sequence[int]) -> np.ndarray:
+def padding_of(shape: Sequence[int], patch_zyx: Sequence[int]) -> list[tuple[int, int]]:
+    """Return voxels to add before and after each axis, so that an image is at least a patch, and lies in its middle.
+
+    Training pads by the same rule: a network that sees whole images learns where in the patch they lie.
+    """
+    lacking = [max(patch - size, 0) for patch, size in zip(patch_zyx, shape, strict=True)]
+    return [((voxels + 1) // 2, voxels // 2) for voxels in lacking]
+
+
+def positioned(patch: np.ndarray, corner: ArrayLike, shape: Sequence[int]) -> np.ndarray:
     """Return a patch (1, 1, z, y, x) with three more channels: how far along z, y, x of the image each voxel lies.
 
     Args:
@@ -69,7 +82,8 @@ def positioned(patch: np.ndarray, corner: Sequence[int], shape: Sequence[int]) -
     """
     sizes = patch.shape[2:]
     axes = [
-        (2 * (start + np.arange(size)) + 1) / whole - 1 for start, size, whole in zip(corner, sizes, shape, strict=True)
+        (2 * (start + np.arange(size)) + 1) / whole - 1
+        for start, size, whole in zip(np.asarray(corner), sizes, shape, strict=True)
     ]
     places = [np.broadcast_to(place, sizes) for place in np.meshgrid(*axes, indexing="ij")]
     return np.concatenate([patch, np.stack(places)[None].astype(np.float32)], axis=1)

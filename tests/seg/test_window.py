@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radfuse.seg.window import gaussian_weight, positioned, sliding_window, softmax, window_starts
+from radfuse.seg.window import gaussian_weight, padding_of, positioned, sliding_window, softmax, window_starts
 
 
 @given(size=st.integers(1, 60), patch=st.integers(1, 30), overlap=st.floats(0, 0.95))
@@ -64,6 +64,14 @@ def test_the_window_says_where_its_patches_lie() -> None:
     image = np.arange(6, dtype=np.float32).reshape(1, 1, 6)
     sliding_window(image, (1, 1, 2), 2, 0, run, position=True)
     assert seen == {0: [0, 0, pytest.approx(-5 / 6)], 2: [0, 0, pytest.approx(-1 / 6)], 4: [0, 0, pytest.approx(0.5)]}
+
+
+@given(size=st.integers(1, 30), patch=st.integers(1, 40))
+def test_small_images_lie_in_the_patch_where_training_puts_them(size: int, patch: int) -> None:
+    before, after = padding_of((size,), (patch,))[0]
+    assert before + size + after == max(size, patch)
+    room = size - patch
+    assert before == (-(room // 2) if room < 0 else 0)  # as patches.py cuts them
 
 
 def test_weights_peak_in_the_middle_and_never_vanish() -> None:
