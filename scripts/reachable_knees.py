@@ -3,8 +3,8 @@
     uv run python scripts/reachable_knees.py --knees 300 --seeds 1 2 3 4 5
 
 Each seed draws a cohort, trains the networks on the knees that have masks, segments all, extracts radiomic and deep
-features, and compares the families. Prints a row per seed as it comes; fails if a fused family does not beat each of its
-own blocks on average. An interrupted run goes on in --work.
+features, and compares the families. Prints a row per seed as it comes; fails if a fused family does not beat each of
+its own blocks on average. An interrupted run goes on in --work.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.fast_engine import RegionResult, extract_regions
 from radfuse.radiomics.regions import Region
 from radfuse.radiomics.settings import Plan, make_plan, read_params
-from radfuse.volume import Grid, LabelMap, Volume, require_same_grid
+from radfuse.volume import Grid, LabelMap, Volume
 
 ENGINES = ("fast", "pyradiomics")
 
@@ -123,7 +123,7 @@ def extract(
     if config.params is not None and "label" in settings.model_fields_set and not only:
         only = (settings.label,)
     if not (settings.correct_mask or settings.spacing_xyz_mm or settings.grid_tolerance):
-        require_same_grid(volume, labels)
+        _require_same_grid(volume, labels)
     regions = [_label_region(labels, label, config) for label in _chosen(labels, only)]
     with ThreadPoolExecutor(1) as aside:
         digests = aside.submit(lambda: {"image_sha256": _digest(volume.voxels), "mask_sha256": _digest(labels.array)})
@@ -136,6 +136,15 @@ def extract(
     values.index = pd.Index([names[name] for name in results], name="label")
     provenance = _provenance(config, {names[name]: result for name, result in results.items()}) | digests.result()
     return FeatureTable(values, {}, provenance)
+
+
+def _require_same_grid(volume: Volume, labels: LabelMap) -> None:
+    if not volume.grid.same_as(labels.grid):
+        raise InputError(
+            f"mask {labels.name} lies on another grid than image {volume.name}:\n  image {volume.grid}\n  mask  "
+            f"{labels.grid}\nAllow more with `grid_tolerance` (geometryTolerance), resample the mask with `correct_mask` "
+            "(correctMask), or resample both with `spacing_zyx_mm` (resampledPixelSpacing)"
+        )
 
 
 def _chosen(labels: LabelMap, only: Sequence[int]) -> Sequence[int]:

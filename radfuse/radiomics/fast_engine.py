@@ -252,7 +252,7 @@ def _add_shape(part: Prepared, plan: Plan, result: RegionResult) -> None:
             axis = plan.settings.force_2d_axis
             lacking = _no_slice(part, plan.settings)
             if lacking:
-                result.reasons[f"original_{name}"] = lacking
+                result.reasons |= {f"original_{name}": lacking} if plan.chosen else {}
                 continue
             in_plane = [step for place, step in enumerate(spacing) if place != axis]
             computed = shape2d_features(part.shape_mask.squeeze(axis), in_plane)

@@ -142,11 +142,13 @@ class Plan(Section):
         settings: for everything.
         filters: PyRadiomics' filter name -> settings for it, all merged.
         features: class -> names, in the order of the columns.
+        chosen: whether the classes were asked for by name; otherwise all are tried.
     """
 
     settings: Settings
     filters: dict[str, Settings]
     features: dict[str, tuple[str, ...]]
+    chosen: bool = True
 
 
 def make_plan(params: Mapping[str, Any], where: str, extra: Mapping[str, Mapping[str, Any]] | None = None) -> Plan:
@@ -175,7 +177,12 @@ def make_plan(params: Mapping[str, Any], where: str, extra: Mapping[str, Mapping
         for name, custom in filters.items()
     }
     features = {name: _chosen(str(name), names, where) for name, names in classes.items()}
-    return Plan(settings=_settings({**common, **extra.get("", {})}, where), filters=merged, features=features)
+    return Plan(
+        settings=_settings({**common, **extra.get("", {})}, where),
+        filters=merged,
+        features=features,
+        chosen=bool(sections["featureClass"]),
+    )
 
 
 def read_params(path: Path) -> dict[str, Any]:
