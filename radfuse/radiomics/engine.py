@@ -142,8 +142,8 @@ def _require_same_grid(volume: Volume, labels: LabelMap) -> None:
     if not volume.grid.same_as(labels.grid):
         raise InputError(
             f"mask {labels.name} lies on another grid than image {volume.name}:\n  image {volume.grid}\n  mask  "
-            f"{labels.grid}\nAllow more with `grid_tolerance` (geometryTolerance), resample the mask with `correct_mask` "
-            "(correctMask), or resample both with `spacing_zyx_mm` (resampledPixelSpacing)"
+            f"{labels.grid}\nAllow more with `grid_tolerance` (geometryTolerance), resample the mask with "
+            "`correct_mask` (correctMask), or resample both with `spacing_zyx_mm` (resampledPixelSpacing)"
         )
 
 

@@ -57,9 +57,10 @@ def firstorder_features(values: np.ndarray, levels: Levels, voxel_mm3: float, sh
         - Variance: m_2; Skewness: m_3 / m_2^1.5; Kurtosis: m_4 / m_2^2 (0 where m_2 is 0)
         - StandardDeviation (deprecated): sqrt(Variance)
     """
-    x = np.sort(values.astype(np.float64))
+    x = values.astype(np.float64)
+    mean = float(x.mean())  # in the voxels' order: on flat regions the moments are rounding noise
+    x.sort()
     n = len(x)
-    mean = float(x.mean())
     absolute, m2, m3, m4, energy = _moments(x, mean, float(shift))
     low, high = _percentile(x, 10), _percentile(x, 90)
     inner = x[np.searchsorted(x, low, "left") : np.searchsorted(x, high, "right")]

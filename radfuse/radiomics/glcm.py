@@ -5,11 +5,12 @@ Source: Haralick et al. 1973, doi:10.1109/TSMC.1973.4309314; formulas as in PyRa
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
 from numba import njit
-from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from radfuse.radiomics.discretise import Levels
 from radfuse.radiomics.lattice import Lattice
@@ -17,8 +18,10 @@ from radfuse.radiomics.lattice import Lattice
 _EPS = float(np.spacing(1))
 _NEARLY_ZERO = 1e-8
 """Below this, what is under a square root is rounding noise, and PyRadiomics' own arithmetic is followed."""
+_COARSE = 1e-4
+"""Above this, PyRadiomics' eps in the denominators of MCC is no small correction."""
 _ITERATIVE = 80
-"""From so many levels on, one eigenvalue is found by iteration instead of all directly."""
+"""From so many levels on, the largest eigenvalues are found by iteration instead of all directly."""
 
 NAMES = (
     "Autocorrelation",
@@ -99,7 +102,8 @@ def glcm_features(
     if not rows:
         found = dict.fromkeys(NAMES, float("nan"))
         if len(gray) < 2:
-            found["MCC"] = 1.0
+            # PyRadiomics drops directions only where there are several; of one without pairs a part is defined
+            found |= {"InverseVariance": 0.0} if len(matrices) == 1 else {"MCC": 1.0}
         return found
     table = np.array(rows)
     _follow_pyradiomics(table, chosen)
@@ -148,7 +152,8 @@ def _maximal_correlation(p: np.ndarray, *, symmetric: bool) -> tuple[float, bool
     """Return MCC, and whether it is rounding noise.
 
     Q is similar to A A' with A = D_x^-1/2 P D_y^-1/2, whose eigenvalues a symmetric solver finds. PyRadiomics adds eps
-    to the denominators, which matters where two rare levels meet: a first-order correction by the eigenvector.
+    to the denominators, which matters where two rare levels meet: a correction to first order, or Q itself where that
+    is too coarse.
     """
     if len(p) < 2:
         return 1.0, False
@@ -157,28 +162,39 @@ def _maximal_correlation(p: np.ndarray, *, symmetric: bool) -> tuple[float, bool
         a, b = np.where(px > 0, 1 / np.sqrt(px), 0), np.where(py > 0, 1 / np.sqrt(py), 0)
     similar = a[:, None] * p * b[None, :]
     damping = np.where(p > 0, 1 / (1 + _EPS / np.where(p > 0, px[:, None] * py[None, :], 1)) - 1, 0)
-    matters = np.abs(damping).max() >= _NEARLY_ZERO
-    if len(p) < _ITERATIVE and not matters:
+    most = float(np.abs(damping).max())
+    if most > _COARSE:
+        second = float(np.sort(np.linalg.eigvals(_correlation_matrix(p)).real)[-2])
+    elif len(p) < _ITERATIVE and most < _NEARLY_ZERO:
         values = np.linalg.eigvalsh(similar) ** 2 if symmetric else np.linalg.svd(similar, compute_uv=False) ** 2
         second = float(np.sort(values)[-2])
     else:
-        second, vector = _second_eigenpair(similar, np.sqrt(px))
-        if matters:
-            second += float(vector @ ((similar * damping) @ (similar.T @ vector)))
+        values, vectors = _largest_eigenpairs(similar)
+        # within the span of the largest eigenvectors, so that equal eigenvalues are told apart
+        change = vectors.T @ ((similar * damping) @ (similar.T @ vectors))
+        second = float(np.sort(np.linalg.eigvals(np.diag(values) + change).real)[-2])
     return float(np.sqrt(max(second, 0))), second < _NEARLY_ZERO
 
 
-def _second_eigenpair(similar: np.ndarray, first: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the second eigenvalue and its vector of A A'; the first is 1, its vector the root of the margin."""
-    if len(similar) < _ITERATIVE:
-        values, vectors = np.linalg.eigh(similar @ similar.T)
-        return float(values[-2]), vectors[:, -2]
-    deflated = LinearOperator(
-        similar.shape, matvec=lambda v: similar @ (similar.T @ v) - first * (first @ v), dtype=np.float64
-    )
-    start = np.random.default_rng(0).standard_normal(len(first))
-    values, vectors = eigsh(deflated, k=1, which="LA", v0=start)
-    return float(values[0]), vectors[:, 0]
+def _largest_eigenpairs(similar: np.ndarray, count: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """Return the largest eigenvalues of A A' and their vectors."""
+    if len(similar) >= _ITERATIVE:
+        square = LinearOperator(similar.shape, matvec=lambda v: similar @ (similar.T @ v), dtype=np.float64)
+        start = np.random.default_rng(0).standard_normal(len(similar))
+        with contextlib.suppress(ArpackError):  # many equal eigenvalues: directly then
+            values, vectors = eigsh(square, k=count, which="LA", v0=start)
+            return values, vectors
+    values, vectors = np.linalg.eigh(similar @ similar.T)
+    return values[-count:], vectors[:, -count:]
+
+
+def _correlation_matrix(p: np.ndarray) -> np.ndarray:
+    """Return Q of MCC by PyRadiomics' own expressions."""
+    px, py = p.sum(1), p.sum(0)
+    q = p[:, None, 0] * p[None, :, 0] / (px[:, None] * py[0] + _EPS)
+    for level in range(1, len(p)):
+        q += p[:, None, level] * p[None, :, level] / (px[:, None] * py[level] + _EPS)
+    return np.asarray(q)
 
 
 def _follow_pyradiomics(table: np.ndarray, chosen: list[tuple[np.ndarray, bool, bool]]) -> None:
@@ -197,11 +213,7 @@ def _follow_pyradiomics(table: np.ndarray, chosen: list[tuple[np.ndarray, bool, 
     for row, (p, _, noisy) in zip(table, chosen, strict=True):
         if not noisy:
             continue
-        px, py = p.sum(1), p.sum(0)
-        q = p[:, None, 0] * p[None, :, 0] / (px[:, None] * py[0] + _EPS)
-        for level in range(1, len(p)):
-            q += p[:, None, level] * p[None, :, level] / (px[:, None] * py[level] + _EPS)
-        values = np.sort(np.linalg.eigvals(q))
+        values = np.sort(np.linalg.eigvals(_correlation_matrix(p)))
         with np.errstate(invalid="ignore"):
             row[_MCC] = np.real(np.sqrt(values[-2]))
 

@@ -76,7 +76,10 @@ def glrlm_features(
     if weighting is not None and total.any():
         rows.append(_features(total, gray))
     if not rows:
-        return dict.fromkeys(NAMES, float("nan"))
+        single = weighting is not None or len(lattice.near.offsets) == 1
+        # PyRadiomics drops directions only where there are several; of one without runs a part is defined
+        defined = ("RunEntropy", "RunVariance") if single else ()
+        return {name: 0.0 if name in defined else float("nan") for name in NAMES}
     return dict(zip(NAMES, map(float, np.mean(rows, axis=0)), strict=True))
 
 

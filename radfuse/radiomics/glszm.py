@@ -61,11 +61,14 @@ def glszm_features(lattice: Lattice, levels: Levels) -> dict[str, float]:
     p = counts / count
     i2, j2 = i**2, j**2
     per_level = np.bincount(zone_rank).astype(np.float64)
-    per_size = np.unique(zone_size, return_counts=True)[1].astype(np.float64)
+    p_level = per_level / count
+    sizes, per_size = (part.astype(np.float64) for part in np.unique(zone_size, return_counts=True))
+    p_size = per_size / count
+    gray = levels.present.astype(np.float64)
     return {
         "GrayLevelNonUniformity": float((per_level**2).sum() / count),
         "GrayLevelNonUniformityNormalized": float((per_level**2).sum() / count**2),
-        "GrayLevelVariance": float((p * (i - (p * i).sum()) ** 2).sum()),
+        "GrayLevelVariance": float((p_level * (gray - (p_level * gray).sum()) ** 2).sum()),
         "HighGrayLevelZoneEmphasis": float((p * i2).sum()),
         "LargeAreaEmphasis": float((p * j2).sum()),
         "LargeAreaHighGrayLevelEmphasis": float((p * j2 * i2).sum()),
@@ -78,7 +81,7 @@ def glszm_features(lattice: Lattice, levels: Levels) -> dict[str, float]:
         "SmallAreaLowGrayLevelEmphasis": float((p / (i2 * j2)).sum()),
         "ZoneEntropy": float(-(p * np.log2(p + _EPS)).sum()),
         "ZonePercentage": count / lattice.count,
-        "ZoneVariance": float((p * (j - (p * j).sum()) ** 2).sum()),
+        "ZoneVariance": float((p_size * (sizes - (p_size * sizes).sum()) ** 2).sum()),
     }
 
 
