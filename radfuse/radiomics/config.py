@@ -137,7 +137,7 @@ class RadiomicsConfig(Section):
     symmetric_glcm: bool = True
     gldm_alpha: NonNegativeInt = 0
     """Grey levels that differ by at most this depend on each other."""
-    shift: float = 0.0
+    shift: int = 0
     """Added to grey values before squaring, for Energy, TotalEnergy and RootMeanSquared."""
     filters: tuple[FilterName, ...] = Field(default=("original",), min_length=1)
     log_sigma_mm: tuple[PositiveFloat, ...] = (1.0, 2.0, 3.0, 4.0, 5.0)

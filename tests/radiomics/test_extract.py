@@ -1,0 +1,179 @@
+"""One call for all labels: what comes with the numbers, and what bad input is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import SimpleITK as sitk
+from boxes import grid
+
+from radfuse.errors import CaseError, InputError, RadfuseError
+from radfuse.radiomics.config import FilterSettings, RadiomicsConfig
+from radfuse.radiomics.engine import extract, region_features
+from radfuse.radiomics.regions import Region
+from radfuse.volume import Grid, LabelMap, Volume, read_labels, read_volume
+
+SHAPE = (12, 14, 16)
+CONFIG = RadiomicsConfig(filters=("original", "log", "wavelet"), log_sigma_mm=(1.0, 2.0), bin_width=20)
+
+
+def values() -> np.ndarray:
+    return np.random.default_rng(0).normal(200, 60, SHAPE).astype(np.float32)
+
+
+def labels() -> np.ndarray:
+    found = np.zeros(SHAPE, dtype=np.uint8)
+    found[2:9, 3:9, 2:8] = 1
+    found[3:10, 8:12, 9:15] = 4
+    return found
+
+
+def test_all_labels_at_once_are_the_labels_one_by_one() -> None:
+    volume, mask = Volume(values(), grid(SHAPE)), LabelMap(labels(), grid(SHAPE))
+    together = extract(volume, mask, CONFIG)
+    assert list(together.values.index) == ["1", "4"]
+    for label in (1, 4):
+        alone = extract(volume, mask, CONFIG, only=[label])
+        pd.testing.assert_frame_equal(alone.values, together.values.loc[[str(label)]], check_exact=True)
+
+
+@pytest.mark.parametrize("crop_first", [True, False])
+def test_threads_change_nothing(crop_first: bool) -> None:
+    config = CONFIG.model_copy(update={"crop_first": crop_first})
+    one = extract(values(), labels(), config, threads=1)
+    pd.testing.assert_frame_equal(one.values, extract(values(), labels(), config, threads=3).values, check_exact=True)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.int16, np.uint8])
+def test_arrays_are_as_good_as_files(tmp_path: Path, kind: type) -> None:
+    array = values().clip(0, 250).astype(kind)
+    for content, name in ((array, "image.nrrd"), (labels(), "mask.nrrd")):
+        image = sitk.GetImageFromArray(content)
+        image.SetSpacing((1.0, 2.0, 3.0))
+        sitk.WriteImage(image, str(tmp_path / name))
+    from_files = extract(read_volume(tmp_path / "image.nrrd"), read_labels(tmp_path / "mask.nrrd"), CONFIG)
+    from_arrays = extract(array, labels(), CONFIG, spacing_zyx_mm=(3.0, 2.0, 1.0))
+    pd.testing.assert_frame_equal(from_files.values, from_arrays.values, check_exact=True)
+
+
+def test_provenance_says_what_was_done() -> None:
+    found = extract(values(), labels(), CONFIG.model_copy(update={"spacing_zyx_mm": (2.0, 2.0, 2.0)})).provenance
+    assert found["settings"]["bin_width"] == 20
+    assert {"radfuse", "numpy", "SimpleITK", "numba"} <= set(found["versions"])
+    assert len(found["image_sha256"]) == len(found["mask_sha256"]) == 64
+    came, went = found["voxels"]["1"]
+    assert came == 7 * 6 * 6
+    assert 0 < went < came
+    assert found["missing"] == {}
+
+
+def test_a_missing_value_comes_with_its_reason() -> None:
+    mask = np.zeros(SHAPE, dtype=np.uint8)
+    mask[::4, ::4, ::4] = 1  # nobody has a neighbour
+    found = extract(values(), mask)
+    assert np.isnan(found.values.loc["1", "original_glcm_Contrast"])
+    assert found.provenance["missing"]["1"]["original_glcm_Contrast"].startswith("no two voxels of the region")
+    assert set(found.provenance["missing"]["1"]) == set(found.values.columns[found.values.loc["1"].isna()])
+
+
+def test_a_filter_that_was_not_made_is_named() -> None:
+    config = RadiomicsConfig(filters=("original", "log"), log_sigma_mm=(40.0,))
+    found = extract(values(), labels(), config)
+    assert not any("log-sigma" in name for name in found.names)
+    assert "needs 41" in found.provenance["missing"]["1"]["log-sigma-40-0-mm-3D"]
+
+
+def test_normalising_by_a_region_and_bins_of_a_fixed_range() -> None:
+    config = RadiomicsConfig(normalize=True, normalize_scale=10, normalize_region="4", classes=("firstorder",))
+    found = extract(values(), labels(), config).values
+    assert found.loc["4", "original_firstorder_Mean"] == pytest.approx(0, abs=1e-4)
+    assert found.loc["4", "original_firstorder_Variance"] == pytest.approx(100)
+    config = RadiomicsConfig(bin_range=(150, 250), bin_width=50, classes=("firstorder", "glcm"))
+    uniform = extract(values(), labels(), config).values["original_firstorder_Uniformity"]
+    inside = values()[labels() == 1]
+    shares = [(inside < 200).mean(), ((inside >= 200) & (inside < 250)).mean(), (inside >= 250).mean()]
+    assert uniform["1"] == pytest.approx(np.square(shares).sum())
+
+
+def test_bins_of_one_filter() -> None:
+    config = CONFIG.model_copy(update={"per_filter": {"log": FilterSettings(bin_width=5)}})
+    changed = (extract(values(), labels(), config).values != extract(values(), labels(), CONFIG).values).any()
+    assert all(name.startswith("log-sigma") for name in changed.index[changed])
+    assert changed.any()
+
+
+def shifted() -> LabelMap:
+    return LabelMap(labels(), Grid(SHAPE, (1.0, 1.0, 1.0), (0.5, 0, 0)), name="mask.nrrd")
+
+
+def spoiled(value: float) -> np.ndarray:
+    found = values()
+    found[4, 5, 5] = value
+    return found
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "config", "message"),
+    [
+        (values(), 0 * labels(), {}, "the mask is empty"),
+        (values(), labels() * (labels() == 9), {}, "the mask is empty"),
+        (values(), labels(), {"min_voxels": 400}, "label 1 has 252 voxels, needs 400"),
+        (values()[None], labels(), {}, "not three-dimensional"),
+        (values().astype(complex), labels(), {}, "no real numbers"),
+        (values(), labels() + 0.5, {}, "whole numbers"),
+        (values(), labels()[:-1], {}, "is not that of its grid"),
+        (spoiled(np.nan), labels(), {}, "1 voxels in the region are NaN or infinite"),
+        (spoiled(np.inf), labels(), {}, "1 voxels in the region are NaN or infinite"),
+        (values(), labels(), {"bin_width": 1e-4}, "allowed are 10,000; a width of"),
+        (values(), labels(), {"max_bins": 5}, "allowed are 5"),
+        (values(), labels(), {"normalize": True, "normalize_region": "muscle"}, "no region 'muscle'"),
+        (values(), labels(), {"spacing_zyx_mm": (60.0, 60.0, 60.0)}, "region 1"),
+        (values(), labels(), {"resegment_range": (1e4, 2e4)}, "0 of 252 voxels lie in the range 1e+04, 2e+04"),
+    ],
+)
+def test_bad_input_is_named(image: np.ndarray, mask: np.ndarray, config: dict[str, object], message: str) -> None:
+    with pytest.raises(RadfuseError) as caught:
+        extract(image, mask, RadiomicsConfig(**config))
+    assert message in str(caught.value)
+
+
+def test_a_width_that_fits_is_offered_and_fits() -> None:
+    with pytest.raises(CaseError) as caught:
+        extract(values(), labels(), RadiomicsConfig(bin_width=1e-4))
+    width = float(str(caught.value).split("a width of ")[1].split(" ")[0])
+    assert np.isfinite(extract(values(), labels(), RadiomicsConfig(bin_width=width)).values.to_numpy()).all()
+
+
+def test_grids_apart_are_printed_with_the_settings_that_allow_it() -> None:
+    volume = Volume(values(), grid(SHAPE), "image.nrrd")
+    with pytest.raises(InputError) as caught:
+        extract(volume, shifted())
+    for part in ("image.nrrd", "mask.nrrd", "origin (0, 0, 0)", "origin (0.5, 0, 0)", "grid_tolerance", "correct_mask"):
+        assert part in str(caught.value)
+    near = extract(volume, shifted(), RadiomicsConfig(grid_tolerance=1))
+    corrected = extract(volume, shifted(), RadiomicsConfig(correct_mask=True))
+    pd.testing.assert_frame_equal(near.values, extract(values(), labels()).values, check_exact=True)
+    assert corrected.values.shape == near.values.shape
+
+
+def test_a_flat_region_and_a_single_voxel() -> None:
+    flat = extract(np.full(SHAPE, 7.0), labels(), RadiomicsConfig()).values
+    assert flat.loc["1", "original_firstorder_Variance"] == 0
+    assert flat.loc["1", "original_glcm_Correlation"] == 1
+    single = np.zeros(SHAPE, dtype=bool)
+    single[3, 3, 3] = True
+    with pytest.raises(CaseError, match="single voxel"):
+        region_features(Volume(values(), grid(SHAPE)), [Region("dot", single, grid(SHAPE))], RadiomicsConfig())
+
+
+def test_a_channel_of_a_mask_file(tmp_path: Path) -> None:
+    channels = [sitk.GetImageFromArray(np.asarray(part)) for part in (0 * labels(), labels())]
+    sitk.WriteImage(sitk.Compose(*channels), str(tmp_path / "mask.nrrd"))
+    assert np.array_equal(read_labels(tmp_path / "mask.nrrd", channel=1).array, labels())
+    with pytest.raises(InputError, match="each voxel holds 2 values"):
+        read_labels(tmp_path / "mask.nrrd")
+    with pytest.raises(InputError, match="no channel 2"):
+        read_labels(tmp_path / "mask.nrrd", channel=2)

@@ -1,0 +1,140 @@
+"""Matrices counted by hand, or by the plainest loop: pairs, runs, zones, dependence, neighbourhoods, and the mesh."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from boxes import box
+
+from radfuse.radiomics.discretise import Levels, discretise
+from radfuse.radiomics.firstorder import firstorder_features
+from radfuse.radiomics.glcm import glcm_features
+from radfuse.radiomics.gldm import gldm_features
+from radfuse.radiomics.glrlm import glrlm_features
+from radfuse.radiomics.glszm import glszm_features
+from radfuse.radiomics.lattice import Lattice, make_lattice, offsets_of
+from radfuse.radiomics.ngtdm import ngtdm_features
+from radfuse.radiomics.shape import shape_features
+
+ROW = np.array([[[1.0, 1, 2, 3]]])
+
+
+def prepared(
+    values: np.ndarray, mask: np.ndarray | None = None, flat_axis: int | None = None
+) -> tuple[Lattice, Levels]:
+    mask = np.ones(values.shape, dtype=bool) if mask is None else mask
+    return make_lattice(mask, (1,), flat_axis), discretise(values[mask], 1)
+
+
+def test_thirteen_directions_and_fewer_where_the_box_is_flat() -> None:
+    assert len(offsets_of((3, 3, 3), (1,), None)) == 13
+    assert len(offsets_of((1, 3, 3), (1,), None)) == 4
+    assert len(offsets_of((3, 3, 3), (1,), 0)) == 4
+    assert len(offsets_of((9, 9, 9), (1, 2), None)) == (5**3 - 1) // 2
+    lattice = make_lattice(np.ones((3, 3, 3), dtype=bool))
+    counts = sorted(lattice.near.neighbours[:-1].tolist())
+    assert counts == [7] * 8 + [11] * 12 + [17] * 6 + [26]  # corners, edges, faces, the middle
+
+
+def test_first_order_by_hand() -> None:
+    values = np.array([1.0, 2, 3, 6])
+    found = firstorder_features(values, discretise(values, 1), 2.0)
+    assert found["Mean"] == 3
+    assert found["Variance"] == pytest.approx(3.5)  # (4 + 1 + 0 + 9) / 4
+    assert found["Skewness"] == pytest.approx(4.5 / 3.5**1.5)  # (-8 - 1 + 0 + 27) / 4
+    assert (found["Energy"], found["TotalEnergy"]) == (50, 100)
+    assert found["Uniformity"] == pytest.approx(0.25)
+    assert found["Entropy"] == pytest.approx(2)
+    assert found["90Percentile"] == pytest.approx(5.1)
+
+
+def test_pairs_of_a_row_by_hand() -> None:
+    lattice, levels = prepared(ROW)
+    found = glcm_features(lattice, levels, (1, 1, 1))  # pairs 11 12 23, both ways: 2 11, 1 12 21 23 32
+    assert found["Contrast"] == pytest.approx(4 / 6)
+    assert found["MaximumProbability"] == pytest.approx(2 / 6)
+    assert found["JointAverage"] == pytest.approx((2 * 1 + 3 + 5) / 6)
+    one_way = glcm_features(lattice, levels, (1, 1, 1), symmetric=False)
+    assert one_way["Autocorrelation"] == pytest.approx((1 + 2 + 6) / 3)
+
+
+def test_runs_of_a_row_by_hand() -> None:
+    lattice, levels = prepared(ROW)
+    found = glrlm_features(lattice, levels, (1, 1, 1))  # one run of two 1s, then 2, then 3
+    assert found["RunPercentage"] == pytest.approx(3 / 4)
+    assert found["LongRunEmphasis"] == pytest.approx((4 + 1 + 1) / 3)
+    assert found["GrayLevelNonUniformity"] == pytest.approx(1)
+
+
+def test_dependence_and_neighbourhoods_of_a_row_by_hand() -> None:
+    lattice, levels = prepared(ROW)
+    found = gldm_features(lattice, levels)  # dependence 2 2 1 1
+    assert found["LargeDependenceEmphasis"] == pytest.approx((4 + 4 + 1 + 1) / 4)
+    # |1 - 1| + |1 - 1.5| for level 1, |2 - 2| for 2, |3 - 2| for 3
+    assert ngtdm_features(lattice, levels)["Coarseness"] == pytest.approx(1 / (0.5 * 0.5 + 0.25 * 0 + 0.25 * 1))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_zones_and_runs_against_the_plainest_loops(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    values = generator.integers(1, 4, (4, 5, 6)).astype(float)
+    mask = generator.random(values.shape) < 0.8
+    lattice, levels = prepared(values, mask)
+    sizes = zones(values, mask)
+    found = glszm_features(lattice, levels)
+    assert found["ZonePercentage"] == pytest.approx(len(sizes) / mask.sum())
+    assert found["LargeAreaEmphasis"] == pytest.approx(np.mean(np.square(sizes)))
+    lengths = [run_lengths(values, mask, offset) for offset in lattice.near.offsets]
+    emphasis = np.mean([np.mean(np.square(run)) for run in lengths])
+    assert glrlm_features(lattice, levels, (1, 1, 1))["LongRunEmphasis"] == pytest.approx(emphasis)
+
+
+def zones(values: np.ndarray, mask: np.ndarray) -> list[int]:
+    left, sizes = {tuple(voxel) for voxel in np.argwhere(mask).tolist()}, []
+    while left:
+        stack, size = [left.pop()], 0
+        while stack:
+            voxel = stack.pop()
+            size += 1
+            for step in itertools.product((-1, 0, 1), repeat=3):
+                near = tuple(a + b for a, b in zip(voxel, step, strict=True))
+                if near in left and values[near] == values[voxel]:
+                    left.remove(near)
+                    stack.append(near)
+        sizes.append(size)
+    return sizes
+
+
+def run_lengths(values: np.ndarray, mask: np.ndarray, offset: np.ndarray) -> list[int]:
+    def level(voxel: np.ndarray) -> float | None:
+        inside = (voxel >= 0).all() and (voxel < values.shape).all() and mask[tuple(voxel)]
+        return float(values[tuple(voxel)]) if inside else None
+
+    lengths = []
+    for start in np.argwhere(mask):
+        if level(start - offset) == level(start):
+            continue
+        length = 1
+        while level(start + length * offset) == level(start):
+            length += 1
+        lengths.append(length)
+    return lengths
+
+
+def test_a_cube_has_the_shape_of_a_cube() -> None:
+    found = shape_features(box((6, 6, 6), (0, 0, 0), (6, 6, 6)), (2.0, 1.0, 1.0))
+    assert found["VoxelVolume"] == 432
+    assert 0.9 * 432 < found["MeshVolume"] < 432  # corners are cut
+    # the mesh's faces lie half a voxel out, its edges and corners are bevelled
+    assert found["Maximum3DDiameter"] == pytest.approx(np.sqrt(12**2 + 5**2 + 5**2))
+    assert found["Elongation"] == pytest.approx(0.5)
+    assert found["Flatness"] == pytest.approx(0.5)
+
+
+def test_one_voxel_is_an_octahedron() -> None:
+    found = shape_features(np.ones((1, 1, 1), dtype=bool), (1.0, 1.0, 1.0))
+    assert found["MeshVolume"] == pytest.approx(1 / 6)
+    assert found["SurfaceArea"] == pytest.approx(np.sqrt(3))
+    assert found["Maximum3DDiameter"] == pytest.approx(1)

@@ -1,0 +1,145 @@
+"""Parameter files are read as they are, faults in them are named, and no setting of ours is ignored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from radfuse.errors import InputError
+from radfuse.radiomics.config import FilterSettings, RadiomicsConfig
+from radfuse.radiomics.engine import plan_of
+from radfuse.radiomics.settings import CLASSES, make_plan, read_params
+
+PARAMS = {
+    "setting": {"binWidth": 5, "resampledPixelSpacing": [2, 2, 2], "interpolator": "sitkLinear"},
+    "imageType": {"Original": {}, "LoG": {"sigma": [1, 2.5], "binWidth": 3}},
+    "featureClass": {"firstorder": ["Mean", "Energy"], "glcm": None},
+}
+
+
+def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text(json.dumps(PARAMS))
+    (tmp_path / "p.yaml").write_text(json.dumps(PARAMS))  # JSON is YAML
+    plan = make_plan(read_params(tmp_path / "p.yaml"), "p")
+    assert plan == make_plan(read_params(tmp_path / "p.json"), "p")
+    assert plan.filters["LoG"].bin_width == 3
+    assert plan.filters["LoG"].log_sigma_mm == (1, 2.5)
+    assert plan.filters["Original"].bin_width == 5
+    assert plan.features == {"firstorder": ("Mean", "Energy"), "glcm": CLASSES["glcm"].NAMES}
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"setting": {"binWidht": 5}}, "unknown setting 'binWidht'; did you mean 'binWidth'"),
+        ({"imageType": {"Originl": {}}}, "unknown filter (imageType) 'Originl'; did you mean 'Original'"),
+        ({"imageType": {"LoG": {"sigmas": [1]}}}, "p, LoG: unknown setting 'sigmas'; did you mean 'sigma'"),
+        ({"featureClass": {"glcmm": None}}, "unknown feature class 'glcmm'; did you mean 'glcm'"),
+        ({"featureClass": {"glcm": ["Contrst"]}}, "class glcm has no feature 'Contrst'; did you mean 'Contrast'"),
+        ({"setting": {"binWidth": 0}}, "binWidth = 0: Input should be greater than 0"),
+        ({"setting": {"binWidth": "wide"}}, "binWidth = 'wide'"),
+        ({"setting": {"resampledPixelSpacing": [1, 1]}}, "resampledPixelSpacing"),
+        ({"setting": {"resampledPixelSpacing": [1, 1, -1]}}, "spacings are positive"),
+        ({"setting": {"interpolator": "sitkBSplin"}}, "did you mean 'sitkBSpline'"),
+        ({"setting": {"interpolator": 11}}, "1 to 10"),
+        ({"imageType": {"Wavelet": {"wavelet": "coiff1"}}}, "unknown wavelet 'coiff1'; did you mean 'coif1'"),
+        ({"setting": {"weightingNorm": "euclid"}}, "weightingNorm = 'euclid'"),
+        ({"setting": {"force2Ddimension": 3}}, "force2Ddimension = 3"),
+        ({"setting": {"distances": []}}, "distances"),
+        ({"setting": {"resegmentRange": [1, 2, 3]}}, "resegmentRange"),
+    ],
+)
+def test_faults_are_named(params: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        make_plan(params, "p")
+    assert message in str(caught.value)
+
+
+def test_a_setting_of_null_is_the_default() -> None:
+    assert make_plan({"setting": {"weightingNorm": None, "binCount": None}}, "p").settings.weighting is None
+
+
+def test_removed_features_are_accepted_and_left_out() -> None:
+    plan = make_plan({"featureClass": {"glcm": ["SumVariance", "Contrast"]}}, "p")
+    assert plan.features == {"glcm": ("Contrast",)}
+
+
+OTHER: dict[str, Any] = {
+    "bin_width": 7.0,
+    "bin_count": 16,
+    "bin_range": (0.0, 100.0),
+    "max_bins": 99,
+    "spacing_zyx_mm": (3.0, 2.0, 1.0),
+    "interpolator": "linear",
+    "crop_first": False,
+    "pad_voxels": 3,
+    "normalize": True,
+    "normalize_scale": 3.0,
+    "normalize_region": "muscle",
+    "remove_outliers": 3.0,
+    "resegment_range": (1.0, 9.0),
+    "resegment_mode": "sigma",
+    "resegment_shape": True,
+    "slice_axis": "x",
+    "distances": (1, 2),
+    "weighting": "manhattan",
+    "symmetric_glcm": False,
+    "gldm_alpha": 2,
+    "shift": 5,
+    "filters": ("original", "wavelet"),
+    "log_sigma_mm": (2.0,),
+    "wavelet": "haar",
+    "wavelet_levels": 2,
+    "wavelet_start_level": 1,
+    "gradient_per_mm": False,
+    "lbp_2d_radius": 2.0,
+    "lbp_2d_samples": 9,
+    "lbp_2d_method": "ror",
+    "lbp_3d_levels": 3,
+    "lbp_3d_radius": 2.0,
+    "lbp_3d_subdivision": 2,
+    "per_filter": {"original": FilterSettings(bin_width=3)},
+    "classes": ("glcm",),
+    "features": {"glcm": ("Contrast",)},
+    "min_dimensions": 3,
+    "grid_tolerance": 0.1,
+    "correct_mask": True,
+    "mask_channel": 1,
+}
+"""A value of each setting that is not its default."""
+BESIDE: dict[str, dict[str, Any]] = {
+    "interpolator": {"spacing_zyx_mm": (1.0, 1.0, 1.0)},
+    "normalize_scale": {"normalize": True},
+    "log_sigma_mm": {"filters": ("log",)},
+}
+"""What has to be set for a setting to matter."""
+NOT_IN_THE_PLAN = {"engine", "convention", "params", "normalize_region", "min_voxels"}
+"""Looked at elsewhere: who computes, which region is the reference, what is an error of a case."""
+
+
+def test_every_setting_has_another_value_here() -> None:
+    assert set(RadiomicsConfig.model_fields) - NOT_IN_THE_PLAN == set(OTHER) - {"normalize_region"}
+
+
+@pytest.mark.parametrize("name", [name for name in OTHER if name != "normalize_region"])
+def test_no_setting_is_ignored(name: str) -> None:
+    beside = BESIDE.get(name, {})
+    changed = RadiomicsConfig(**{**beside, name: OTHER[name]})
+    assert plan_of(changed) != plan_of(RadiomicsConfig(**beside))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [name for name in OTHER if name not in {"bin_range", "normalize_region", "max_bins"}])
+def test_pyradiomics_accepts_our_settings(name: str) -> None:
+    featureextractor = pytest.importorskip("radiomics.featureextractor", reason="needs PyRadiomics")
+    config = RadiomicsConfig(**{**BESIDE.get(name, {}), name: OTHER[name]})
+    assert featureextractor.RadiomicsFeatureExtractor(config.pyradiomics_params()).enabledImagetypes
+
+
+def test_what_pyradiomics_lacks_is_refused_with_its_engine() -> None:
+    for name in ("bin_range", "normalize_region"):
+        with pytest.raises(ValueError, match=f"PyRadiomics has no {name}; use engine fast"):
+            RadiomicsConfig(**{"engine": "pyradiomics", name: OTHER[name]})
