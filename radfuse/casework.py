@@ -7,8 +7,9 @@ is tested in. So no mask that reaches the models comes from a network that knew 
 from __future__ import annotations
 
 import json
+import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """Name of the network trained on every manual mask; it ships, and segments no case of the study."""
-_VERSIONS = {"preprocess": 1, "train": 2, "segment": 2, "regions": 1, "extract": 1, "deep": 2}
-CASE_STAGES = ("train", "segment", "regions", "extract", "deep")
+_VERSIONS = {"preprocess": 1, "train": 2, "segment": 2, "regions": 1, "extract": 1, "deep": 2, "stability": 1}
+CASE_STAGES = ("train", "segment", "regions", "extract", "deep", "stability")
 """Stages of this file; asked for one of them, a run does that and what it needs, and stops."""
 _NO_MASK = "the case has no mask; draw one, or leave the case out of the cohort table"
 Result = TypeVar("Result")
@@ -165,6 +166,65 @@ def extract_case(job: CaseJob) -> CaseFeatures:
     )
 
 
+class StableCase(Section):
+    """Features of a case and its copies, and of its two readers' masks.
+
+    Attributes:
+        copies: "sequence/region/feature" -> value of the case as it is, then of each copy.
+        readers: the same of the first and the second reader; empty where there is one mask.
+    """
+
+    copies: tuple[Mapping[str, float | None], ...]
+    readers: tuple[Mapping[str, float | None], ...] = ()
+
+
+def stable_case(job: CaseJob) -> StableCase:
+    """Compute the features of a case's disturbed copies, and of its second mask; runs in a worker.
+
+    Raises:
+        CaseError: a file cannot be used, or a region cannot be made; says which and why.
+    """
+    from radfuse.radiomics.engine import region_features
+    from radfuse.radiomics.regions import make_regions
+    from radfuse.radiomics.stability import perturbed_features
+    from radfuse.volume import read_labels, read_volume, require_same_grid, resample_labels
+
+    case, study = job.case, job.study
+    assert study.segmentation is not None
+    copies: list[dict[str, float | None]] = [{} for _ in range(study.stability.copies + 1)]
+    readers: list[dict[str, float | None]] = []
+    try:
+        if job.mask is None:
+            raise InputError(_NO_MASK)
+        masks = [read_labels(path, study.segmentation.names) for path in (job.mask, case.second_mask) if path]
+        readers = [{} for _ in masks]
+        for number, (sequence, path) in enumerate(case.images.items()):
+            volume = read_volume(path)
+            for reader, labels in enumerate(masks):
+                if not study.resample_masks:
+                    require_same_grid(volume, labels)
+                here = labels if volume.grid.same_as(labels.grid) else resample_labels(labels, volume.grid)
+                least = study.radiomics.min_voxels
+                regions = make_regions(here, study.regions, study.segmentation.labels, least, case.case_id)
+                if reader == 0:
+                    seed = (study.seed, zlib.crc32(case.case_id.encode()), number)
+                    rows = perturbed_features(volume, regions, study.radiomics, study.stability, seed)
+                    _collect(copies, rows, sequence)
+                    readers[0] |= {name: value for name, value in copies[0].items() if name.startswith(f"{sequence}/")}
+                else:
+                    found = region_features(volume, regions, study.radiomics)
+                    flat = {f"{region}/{name}": value for region, row in found.items() for name, value in row.items()}
+                    _collect(readers[1:], [flat], sequence)
+    except InputError as error:
+        raise CaseError(case.case_id, str(error)) from error
+    return StableCase(copies=tuple(copies), readers=tuple(readers) if len(readers) > 1 else ())
+
+
+def _collect(into: list[dict[str, float | None]], rows: list[dict[str, float]], sequence: str) -> None:
+    for place, row in zip(into, rows, strict=True):
+        place |= {f"{sequence}/{name}": value if np.isfinite(value) else None for name, value in row.items()}
+
+
 def region_files(job: CaseJob) -> dict[str, bytes]:
     """Make a case's regions on the grid of each of its images; runs in a worker.
 
@@ -267,6 +327,8 @@ class Casework:
             self._each_case(self._regions(source), cases, masks, source)
         elif stage == "extract":
             self._radiomic(cases, masks, source)
+        elif stage == "stability":
+            self._stability(cases, masks, source)
         elif stage == "deep":
             self.encode([case for case in cases if case.case_id in masks], masks, folds)
 
@@ -513,10 +575,55 @@ class Casework:
             settings,
             place or _features_of,
             extract_case,
-            _write_features,
+            _write_section,
             self._compile_kernels,
         )
         return self._each_case(stage, cases, masks, source)
+
+    def _stability(self, cases: list[Case], masks: Mapping[str, Path | None], source: str) -> None:
+        """Measure how features hold in copies of every case and between readers, and write the table and its page."""
+        study, run = self.study, self.folder
+        settings = {
+            "stability": study.stability.model_dump(mode="json"),
+            "regions": [region.model_dump(mode="json") for region in study.regions],
+            "radiomics": study.radiomics.model_dump(mode="json", exclude={"params"}),
+            "params": run.digest(study.radiomics.params) if study.radiomics.params else None,
+            "labels": study.segmentation.labels if study.segmentation else None,
+            "resample_masks": study.resample_masks,
+            "source": source,
+            "seed": study.seed,
+        }
+        # manual masks where there are some: what a second reader is compared with
+        drawn = {case.case_id: case.mask or masks.get(case.case_id) for case in cases}
+        stage = CaseStage(
+            "stability",
+            "disturbing images",
+            settings,
+            _stable_of,
+            stable_case,
+            _write_section,
+            self._compile_kernels,
+        )
+        keys = self._each_case(stage, cases, drawn, source)
+        key = content_key("stability", _VERSIONS["stability"], None, {"cases": keys})
+
+        def write(path: Path) -> None:
+            from radfuse.radiomics.stability import stability
+            from radfuse.report.page import write_stability_report
+
+            found = {
+                case.case_id: StableCase.model_validate_json((run.path / _stable_of(case)).read_bytes())
+                for case in cases
+                if case.case_id in keys
+            }
+            parts = [stability({case: _numbers(item.copies) for case, item in found.items()})]
+            twice = {case: _numbers(item.readers) for case, item in found.items() if item.readers}
+            if len(twice) > 1:
+                parts.append(stability(twice, "readers"))
+            path.mkdir()
+            write_stability_report(path, study.title or study.name, pd.concat(parts, ignore_index=True))
+
+        run.produce("stability", "stability", key, write)
 
     def _compile_kernels(self) -> None:
         """Have the radiomics kernels compiled once, before several workers would each do it."""
@@ -548,7 +655,10 @@ class Casework:
         for done, case in enumerate(left):
             self.progress("checking images", done, len(left))
             mask = masks.get(case.case_id)
-            digests = self._digests({**case.images, **({"mask": mask} if mask else {})})
+            files = {**case.images, **({"mask": mask} if mask else {})}
+            if stage.name == "stability" and case.second_mask:
+                files["second_mask"] = case.second_mask
+            digests = self._digests(files)
             keys[case.case_id] = content_key(stage.name, _VERSIONS[stage.name], stage.settings, digests)
             if run.finished(stage.place(case), keys[case.case_id]):
                 run.reused.append(stage.place(case))
@@ -731,6 +841,14 @@ def _regions_of(case: Case) -> str:
     return f"regions/{safe_name(case.case_id)}"
 
 
+def _stable_of(case: Case) -> str:
+    return f"features/stability/{safe_name(case.case_id)}.json"
+
+
+def _numbers(rows: Sequence[Mapping[str, float | None]]) -> list[dict[str, float]]:
+    return [{name: float("nan") if value is None else value for name, value in row.items()} for row in rows]
+
+
 def _deep_of(fold: str, case: str) -> str:
     return f"features/deep/{safe_name(fold)}/{safe_name(case)}.json"
 
@@ -759,8 +877,8 @@ def _homes(cases: list[Case], folds: tuple[FoldPatients, ...]) -> dict[str, str]
     return home
 
 
-def _write_features(features: CaseFeatures, path: Path) -> None:
-    path.write_text(features.model_dump_json(), encoding="utf-8")
+def _write_section(found: Section, path: Path) -> None:
+    path.write_text(found.model_dump_json(), encoding="utf-8")
 
 
 def _write_files(files: Mapping[str, bytes], path: Path) -> None:

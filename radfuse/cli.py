@@ -126,6 +126,12 @@ def deep(study: StudyFile, out_: OutFolder = None, set_: Overrides = None, shard
 
 
 @app.command()
+def stability(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> None:
+    """How features hold when image and mask are disturbed, and between two readers: ICC with intervals."""
+    _stage(study, out_, set_, "stability")
+
+
+@app.command()
 def fuse(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> None:
     """Fit and compare the families on the same folds."""
     _stage(study, out_, set_, "fuse")
@@ -496,6 +502,8 @@ def _show_next(finished: Run, until: Stage = "report") -> None:
         out.print(f"Bundle: {escape(str(finished.path / 'bundle'))}", soft_wrap=True)
     if until == "report":
         out.print(f"Report: {escape(str(finished.report))}", soft_wrap=True)
+    if until == "stability":
+        out.print(f"Report: {escape(str(finished.path / 'stability' / 'index.html'))}", soft_wrap=True)
 
 
 if __name__ == "__main__":

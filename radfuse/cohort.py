@@ -61,6 +61,8 @@ class CohortConfig(Section):
     """Sequence name -> column of image paths, relative to the table."""
     mask: str | None = None
     """Column of manual segmentations; may be empty for some rows."""
+    second_mask: str | None = None
+    """Column of a second reader's segmentations, for `radfuse stability`; may be empty for some rows."""
     clinical: tuple[str | Categories, ...] = ()
     outcome: Outcome | None = None
     exclude: dict[str, str] = {}
@@ -97,6 +99,7 @@ class Case:
     visit: str | None
     images: dict[str, Path]
     mask: Path | None
+    second_mask: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,7 @@ class Cohort:
                 if not pd.isna(row[column])
             }
             mask = row[config.mask] if config.mask else None
+            second = row[config.second_mask] if config.second_mask else None
             yield Case(
                 row[config.case],
                 row[config.patient],
@@ -135,6 +139,7 @@ class Cohort:
                 row.get(config.visit),
                 images,
                 self.folder / mask if isinstance(mask, str) else None,
+                self.folder / second if isinstance(second, str) else None,
             )
 
     def without(self, cases: Collection[str]) -> Cohort:
@@ -286,6 +291,8 @@ class _Reader:
         wanted = [(column, f"cohort.images.{sequence}") for sequence, column in config.images.items()]
         if config.mask:
             wanted.append((config.mask, "cohort.mask"))
+        if config.second_mask and not self.new:
+            wanted.append((config.second_mask, "cohort.second_mask"))
         if config.site:
             wanted.append((config.site, "cohort.site"))
         if not self.new:
@@ -388,8 +395,9 @@ class _Reader:
     def _files(self) -> None:
         used: dict[Path, list[tuple[int, str]]] = defaultdict(list)
         kinds = dict.fromkeys(self.config.images.values(), "image")
-        if self.config.mask:
-            kinds[self.config.mask] = "mask"
+        for mask in (self.config.mask, self.config.second_mask):
+            if mask:
+                kinds[mask] = "mask"
         for column, kind in kinds.items():
             if column not in self.columns:
                 continue

@@ -32,7 +32,7 @@ from radfuse.shard import Shard
 from radfuse.splits import Fold, make_folds, positions_of
 from radfuse.study import Study, load_study
 
-Stage = Literal["train", "segment", "regions", "extract", "deep", "prepare", "fuse", "export", "report"]
+Stage = Literal["train", "segment", "regions", "extract", "deep", "stability", "prepare", "fuse", "export", "report"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 _VERSIONS = {"prepare": 1, "fuse": 1, "compare": 1, "fit": 1, "bundle": 1, "report": 2}
 """Raise one to have every study recompute that stage."""
@@ -220,10 +220,10 @@ def run_study(
 
 def _check_stage(study: Study, until: Stage, shard: Shard | None) -> None:
     """Refuse a stage that the study has no settings for, or that has no shards."""
-    per_case = [stage for stage in CASE_STAGES if stage != "train"]
+    per_case = [stage for stage in CASE_STAGES if stage not in ("train", "stability")]
     if shard is not None and until not in per_case:
         raise InputError(f"{until} is no stage that goes case by case; those that take a shard: {', '.join(per_case)}")
-    if (until == "regions" or shard is not None) and not study.regions:
+    if (until in ("regions", "stability") or shard is not None) and not study.regions:
         raise InputError(
             f"study {study.name!r} names no regions, so there is nothing to make from images; add "
             "regions: [{kind: label, name: tumour, label: tumour}] with segmentation, cohort.images and cohort.mask"

@@ -15,6 +15,7 @@ from radfuse.errors import InputError
 from radfuse.features import FeatureSource
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.radiomics.config import RadiomicsConfig, RegionConfig
+from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.seg.config import DeepConfig, Segmentation, UnetSegmentation
 
 
@@ -43,6 +44,8 @@ class Study(Section):
     radiomics: RadiomicsConfig = RadiomicsConfig()
     deep: DeepConfig | None = None
     """Naming it, even empty, makes the deep block from the segmentation network."""
+    stability: StabilityConfig = StabilityConfig()
+    """How `radfuse stability` disturbs images and masks."""
     resample_masks: bool = False
     """Bring masks onto the grid of each image by nearest neighbour; False makes another grid an error of its case."""
     fusion: FusionConfig = FusionConfig()

@@ -176,6 +176,26 @@ def calibration_panels(predictions: pd.DataFrame, performance: Sequence[Performa
         return to_svg(figure)
 
 
+def stability_curves(table: pd.DataFrame) -> str:
+    """Return the ICC(2,1) of all features, sorted, with their confidence limits; a panel for each source."""
+    sources = [name for name in ("perturbation", "readers") if (table["source"] == name).any()]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.6 * len(sources), 3.4), layout="constrained")
+        for axes, source in zip(np.ravel(figure.subplots(1, len(sources), sharey=True)), sources, strict=True):
+            known = table[(table["source"] == source) & (table["reason"] == "")].sort_values("icc21", ascending=False)
+            share = 100 * (np.arange(len(known)) + 1) / max(len(known), 1)
+            for limit in (0.75, 0.9):
+                axes.axhline(limit, color="#d1d5db", linewidth=1)
+            axes.fill_between(share, known["icc21_low"], known["icc21_high"], color="#0072B2", alpha=0.2, linewidth=0)
+            axes.plot(share, known["icc21"], color="#0072B2")
+            axes.set_ylim(-0.05, 1.02)
+            axes.set_xlim(0, 100)
+            axes.set_xlabel("features, %")
+            axes.set_title({"perturbation": "Disturbed copies", "readers": "Two readers"}[source], loc="left")
+        figure.axes[0].set_ylabel("ICC(2,1), 95% CI")
+        return to_svg(figure)
+
+
 def coefficient_plot(features: Sequence[ChosenFeature], folds: int, most: int = 20) -> tuple[str, int]:
     """Return coefficients per standard deviation beside how many folds chose each column, and how many are shown."""
     kept = sum(item.coefficient is not None for item in features)

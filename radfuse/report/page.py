@@ -149,6 +149,32 @@ def write_evaluation_report(
     _write(folder, page, drawn, made)
 
 
+def write_stability_report(folder: Path, title: str, table: pd.DataFrame) -> None:
+    """Write stability.csv, figures/, tables/ and index.html into an existing folder.
+
+    Args:
+        folder: where to.
+        title: of the page.
+        table: a row per source and feature, with icc11, icc21, icc31 and their limits.
+    """
+    table.to_csv(folder / "stability.csv", index=False, encoding="utf-8")
+    drawn = {"curves": figures.stability_curves(table)}
+    made = {"classes": tables.stability_table(table)}
+    missing = table.loc[table["reason"] != "", "reason"].value_counts().to_dict()
+    page = _render(
+        "stability.html",
+        title=title,
+        cases=int(table["cases"].max()),
+        copies=int(table.loc[table["source"] == "perturbation", "copies"].max()) - 1,
+        readers=bool((table["source"] == "readers").any()),
+        features=int((table["source"] == "perturbation").sum()),
+        missing=missing,
+        figures=drawn,
+        tables=made,
+    )
+    _write(folder, page, drawn, made)
+
+
 def _write(folder: Path, page: str, drawn: Mapping[str, str], made: Mapping[str, pd.DataFrame]) -> None:
     (folder / "index.html").write_text(page, encoding="utf-8")
     for name in ("figures", "tables"):

@@ -256,3 +256,27 @@ def agreement_table(agreement: pd.Series) -> pd.DataFrame:
         for (region, group), values in parts.groupby(["region", "group"])["icc"]
     ]
     return pd.DataFrame(rows)
+
+
+def stability_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return, for each source and feature class, the shares of features whose ICC(2,1) is good and excellent.
+
+    Good and excellent are judged by the lower confidence limit: at least 0.75 and 0.90 (Koo and Li 2016,
+    doi:10.1016/j.jcm.2016.02.012).
+    """
+    known = table[table["reason"] == ""]
+    kind = known["feature"].str.rsplit("_", n=2).str[-2]
+    rows = []
+    for (source, name), part in known.groupby([known["source"], kind]):
+        low = part["icc21_low"]
+        rows.append(
+            {
+                "feature class": name,
+                "source": source,
+                "features": len(part),
+                "median ICC(2,1)": f"{part['icc21'].median():.3f}",
+                "good (lower limit >= 0.75)": f"{(low >= 0.75).mean():.0%}",
+                "excellent (>= 0.90)": f"{(low >= 0.9).mean():.0%}",
+            }
+        )
+    return pd.DataFrame(rows)
