@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """Name of the network trained on every manual mask; it ships, and segments no case of the study."""
-_VERSIONS = {"preprocess": 1, "train": 2, "segment": 2, "regions": 1, "extract": 1, "deep": 2, "stability": 1}
+_VERSIONS = {"preprocess": 1, "train": 3, "segment": 2, "regions": 1, "extract": 1, "deep": 3, "stability": 1}
 CASE_STAGES = ("train", "segment", "regions", "extract", "deep", "stability")
 """Stages of this file; asked for one of them, a run does that and what it needs, and stops."""
 _NO_MASK = "the case has no mask; draw one, or leave the case out of the cohort table"

@@ -17,7 +17,7 @@ from radfuse.seg.preprocess import network_input
 from radfuse.seg.window import gaussian_weight, padding_of, positioned, window_starts
 from radfuse.volume import Grid, LabelMap, Volume, resample_labels
 
-CELLS = (5, 2)
+CELLS = (4, 5)
 """Cells along the longest and the second longest axis of a region."""
 
 
@@ -87,6 +87,8 @@ def _pointing(axis: np.ndarray) -> np.ndarray:
 
 def _parts(values: np.ndarray, count: int) -> np.ndarray:
     """Return which of `count` parts of equal range each value lies in, the outer 2 % of values set aside."""
+    if not len(values):  # a row in a gap of the region
+        return np.zeros(0, dtype=int)
     low, high = np.percentile(values, (2, 98))
     scaled = (values - low) / max(float(high - low), 1e-9)
     return np.clip((scaled * count).astype(int), 0, count - 1)
@@ -110,15 +112,14 @@ def _pooled(image: np.ndarray, cells: Mapping[str, np.ndarray], segmenter: OnnxS
         if plan.position:
             patch = positioned(patch, np.subtract(corner, [before for before, _ in padding]), image.shape)
         found = segmenter.encode(patch)[0]
-        step = tuple(slice(None, None, n // m) for n, m in zip(plan.patch_zyx, found.shape[1:], strict=True))
-        weight = gaussian_weight(plan.patch_zyx)[step].ravel()
-        flat = found.reshape(found.shape[0], -1)
+        weight = gaussian_weight(plan.patch_zyx)
         for name, cell in maps.items():
-            here = cell[part][step].ravel()
-            inside = here > 0
+            inside = np.nonzero(cell[part])
+            here, by = cell[part][inside], weight[inside].astype(np.float64)
             if name not in sums:
                 sums[name] = np.zeros((count + 1, found.shape[0]))
-            np.add.at(sums[name], here[inside], (flat[:, inside] * weight[inside]).T)
-            np.add.at(weights[name], here[inside], weight[inside])
+            for channel, values in enumerate(found):
+                sums[name][:, channel] += np.bincount(here, values[inside] * by, count + 1)
+            weights[name] += np.bincount(here, by, count + 1)
     with np.errstate(invalid="ignore"):
         return {name: (total / weights[name][:, None])[1:] for name, total in sums.items()}

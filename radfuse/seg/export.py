@@ -20,17 +20,20 @@ _OPSET = 17
 
 
 class _WithFeatures(torch.nn.Module):
-    """A network that also gives what its encoder sees at half resolution: the deep features."""
+    """A network that also gives what its encoder sees first, at full resolution: the deep features.
+
+    Deeper levels see more around a voxel, and lose where in a thin cartilage something lies.
+    """
 
     def __init__(self, network: torch.nn.Module) -> None:
         super().__init__()
         self.network = network
         self.seen: list[torch.Tensor] = []
         encoder: Any = network
-        encoder.downsamples[0].register_forward_hook(lambda *call: self.seen.append(call[2]))
+        encoder.input_block.register_forward_hook(lambda *call: self.seen.append(call[2]))
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return logits (batch, class, z, y, x) and features (batch, channel, z, y, x) at half resolution."""
+        """Return logits (batch, class, z, y, x) and features (batch, channel, z, y, x)."""
         self.seen.clear()
         logits = self.network(image)
         return logits, self.seen[-1]

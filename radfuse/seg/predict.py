@@ -49,7 +49,7 @@ class OnnxSegmenter:
         return label_map(lambda number: probability[number], inner, volume, plan)
 
     def encode(self, patch: np.ndarray) -> np.ndarray:
-        """Return encoder features of a patch: float32 (1, input, z, y, x) -> (1, channel, z, y / 2, x / 2) or z / 2."""
+        """Return encoder features of a patch: float32 (1, input, z, y, x) -> (1, channel, z, y, x)."""
         return np.asarray(self._encoder.run(["features"], {"image": patch})[0])
 
     @cached_property

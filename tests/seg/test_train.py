@@ -117,7 +117,7 @@ def test_deep_features_are_named_by_cell_and_tell_places_apart(
     volume, _ = make_case(tmp_path / "new", 5, plan)
     region = box(SHAPE, (2, 2, 2), (14, 16, 18))
     found = deep_features(volume, {"r": region}, OnnxSegmenter(trained[0]))
-    assert len(found) == CELLS[0] * CELLS[1] * 16
+    assert len(found) == CELLS[0] * CELLS[1] * CONFIG.channels[0]
     assert set(found) >= {"r/deep_0-0_000", "r/deep_4-1_015"}
     values = np.array(list(found.values())).reshape(CELLS[0] * CELLS[1], 16)
     assert np.isfinite(values).all()
