@@ -54,7 +54,8 @@ def discretise(
         most: number of bins beyond which nothing is computed.
 
     Raises:
-        InputError: the width would make more bins than `most`; says how many, and a width that would fit.
+        InputError: the width would make more bins than `most`; says how many, and a width that would fit; or the
+            values lie too close together for so many bins.
 
     Source:
         PyRadiomics 3.0.1, imageoperations.getBinEdges. For 8 and 16 bit integers near the end of their range
@@ -82,7 +83,13 @@ def bin_edges(
 ) -> np.ndarray:
     """Return the lower edges of the bins, float64, the last one above every value; see `discretise`."""
     if bin_count is not None:
-        edges = np.histogram(values, bin_count, range=bin_range)[1]
+        try:
+            edges = np.histogram(values, bin_count, range=bin_range)[1]
+        except ValueError as error:  # numpy cannot tell the edges apart
+            raise InputError(
+                f"values from {values.min():g} to {values.max():g} lie too close together for {bin_count} bins; take "
+                "fewer (`bin_count`), or a `bin_width`"
+            ) from error
         edges[-1] += 1
         return edges.astype(np.float64)
     smallest, largest = values.min(), values.max()

@@ -40,6 +40,7 @@ _CAUSES = {
     "shape2D": "the region is a line, and rounding makes its smaller principal variance negative",
     "firstorder": "no grey value lies between the 10th and the 90th percentile",
 }
+_NO_VOLUME = "the mesh around the region encloses no volume: its voxels touch at corners and edges only"
 _NEGATIVE = "rounding makes the value under its square root negative in every direction"
 
 
@@ -134,14 +135,15 @@ def _make(
 ) -> Made:
     """Filter the image of a group, and hand each region's values on to be measured."""
     made: Made = []
-    for filtered in filters.BY_NAME[name](group, settings):
-        for place, part in enumerate(group):
-            if filtered.skipped:
-                made.append((filtered.name, part, filtered.skipped))
-                continue
-            lattice = lattices.get((part.name, settings.distances, settings.flat_axis))
-            job = pool.submit(_measure, part, lattice, filtered.values[place], filtered.name, settings, plan)
-            made.append((filtered.name, part, job))
+    with np.errstate(divide="ignore", invalid="ignore"):  # where a filter has no value is an error later, with a cause
+        for filtered in filters.BY_NAME[name](group, settings):
+            for place, part in enumerate(group):
+                if filtered.skipped:
+                    made.append((filtered.name, part, filtered.skipped))
+                    continue
+                lattice = lattices.get((part.name, settings.distances, settings.flat_axis))
+                job = pool.submit(_measure, part, lattice, filtered.values[place], filtered.name, settings, plan)
+                made.append((filtered.name, part, job))
     return made
 
 
@@ -209,7 +211,7 @@ def _measure(
     """Return the features of one region on one filtered image."""
     where = f"region {part.name}, {image_name}"
     if not np.isfinite(values).all():
-        raise CaseError(where, "the filter spread NaN or infinite voxels of the image into the region; mend the image")
+        raise CaseError(where, _no_value(values, image_name, settings))
     try:
         levels = discretise(values, settings.bin_width, settings.bin_count, settings.bin_range, settings.max_bins)
     except InputError as error:
@@ -259,7 +261,8 @@ def _add_shape(part: Prepared, plan: Plan, result: RegionResult) -> None:
         for feature in plan.features[name]:
             result.values[f"original_{name}_{feature}"] = computed[feature]
             if computed[feature] != computed[feature]:
-                result.reasons[f"original_{name}_{feature}"] = _CAUSES[name]
+                divided = feature in ("SurfaceVolumeRatio", "SphericalDisproportion")
+                result.reasons[f"original_{name}_{feature}"] = _NO_VOLUME if divided else _CAUSES[name]
 
 
 def _no_slice(part: Prepared, settings: Settings) -> str:
@@ -273,6 +276,16 @@ def _no_slice(part: Prepared, settings: Settings) -> str:
         # PyRadiomics compares with the extent along the axis of that number counted x, y, z
         return f"PyRadiomics computes no shape2D along {'zyx'[axis]} for a region one voxel wide along {'xyz'[axis]}"
     return ""
+
+
+def _no_value(values: np.ndarray, image_name: str, settings: Settings) -> str:
+    """Return why a filter has no value somewhere in a region."""
+    found = f"{np.count_nonzero(~np.isfinite(values))} voxels of the region have no value: "
+    if image_name == "lbp-2D" and settings.lbp_2d_method == "var":
+        return f"{found}their neighbours are all alike, so that method var is undefined; take another `lbp_2d_method`"
+    if image_name in ("square", "logarithm", "exponential") and not np.isfinite(values).any():
+        return f"{found}the filter divides by the image's largest value, which is 0 or no number; mend the image"
+    return f"{found}the filter spread NaN or infinite voxels of the image into the region; mend the image"
 
 
 def _cause(feature: str) -> str:

@@ -50,7 +50,7 @@ NAMES = (
     "SumSquares",
 )
 DEPRECATED: tuple[str, ...] = ()
-_IMC2, _MCC = NAMES.index("Imc2"), NAMES.index("MCC")
+_CORRELATION, _IMC2, _MCC = (NAMES.index(name) for name in ("Correlation", "Imc2", "MCC"))
 
 
 def glcm_features(
@@ -106,7 +106,7 @@ def glcm_features(
             found |= {"InverseVariance": 0.0} if len(matrices) == 1 else {"MCC": 1.0}
         return found
     table = np.array(rows)
-    _follow_pyradiomics(table, chosen)
+    _follow_pyradiomics(table, chosen, gray, levels.highest - len(gray), len(matrices) - len(chosen))
     with np.errstate(all="ignore"):
         means = [
             float(np.mean(column[~np.isnan(column)])) if not np.isnan(column).all() else np.nan for column in table.T
@@ -123,29 +123,32 @@ def _matrices(
     """Return the matrix of each direction, or the weighted sum of all."""
     count = len(levels.present)
     made = []
-    total = np.zeros((count, count))
-    for offset, before in zip(lattice.far.offsets, lattice.far.before, strict=True):
+    for before in lattice.far.before:
         counts = np.zeros((count + 1, count + 1), dtype=np.int64)
         _count_pairs(levels.rank, before, counts)
         matrix = counts[:count, :count].astype(np.float64)
         if symmetric:
             matrix = matrix + matrix.T
-        if weighting is None:
-            made.append(matrix)
-        else:
-            total += matrix * _weight(offset, spacing_zyx_mm, weighting)
-    return made if weighting is None else [total]
+        made.append(matrix)
+    if weighting is None:
+        return made
+    weights = np.array([_weight(offset, spacing_zyx_mm, weighting) for offset in lattice.far.offsets])
+    total = np.zeros((count, count))
+    if made:
+        for level in range(count):  # numpy adds up in pairs: PyRadiomics' last bit
+            total[level] = np.sum(np.stack([matrix[level] for matrix in made], axis=-1) * weights, axis=-1)
+    return [total]
 
 
 def _weight(offset: np.ndarray, spacing_zyx_mm: Sequence[float], norm: str) -> float:
     apart = np.abs(offset) * np.array(spacing_zyx_mm)
-    length = {
-        "infinity": float(apart.max()),
-        "euclidean": float(np.sqrt((apart**2).sum())),
-        "manhattan": float(apart.sum()),
+    square = {
+        "infinity": apart.max() ** 2,
+        "euclidean": (apart**2).sum(),
+        "manhattan": apart.sum() ** 2,
         "no_weighting": 0.0,
     }[norm]
-    return float(np.exp(-(length**2)))
+    return float(np.exp(-square))
 
 
 def _maximal_correlation(p: np.ndarray, *, symmetric: bool) -> tuple[float, bool]:
@@ -164,7 +167,7 @@ def _maximal_correlation(p: np.ndarray, *, symmetric: bool) -> tuple[float, bool
     damping = np.where(p > 0, 1 / (1 + _EPS / np.where(p > 0, px[:, None] * py[None, :], 1)) - 1, 0)
     most = float(np.abs(damping).max())
     if most > _COARSE:
-        second = float(np.sort(np.linalg.eigvals(_correlation_matrix(p)).real)[-2])
+        second = float(np.sort(np.linalg.eigvals(_correlation_matrix(p, px, py)).real)[-2])
     elif len(p) < _ITERATIVE and most < _NEARLY_ZERO:
         values = np.linalg.eigvalsh(similar) ** 2 if symmetric else np.linalg.svd(similar, compute_uv=False) ** 2
         second = float(np.sort(values)[-2])
@@ -188,34 +191,63 @@ def _largest_eigenpairs(similar: np.ndarray, count: int = 6) -> tuple[np.ndarray
     return values[-count:], vectors[:, -count:]
 
 
-def _correlation_matrix(p: np.ndarray) -> np.ndarray:
+def _correlation_matrix(p: np.ndarray, px: np.ndarray, py: np.ndarray) -> np.ndarray:
     """Return Q of MCC by PyRadiomics' own expressions."""
-    px, py = p.sum(1), p.sum(0)
     q = p[:, None, 0] * p[None, :, 0] / (px[:, None] * py[0] + _EPS)
     for level in range(1, len(p)):
         q += p[:, None, level] * p[None, :, level] / (px[:, None] * py[level] + _EPS)
     return np.asarray(q)
 
 
-def _follow_pyradiomics(table: np.ndarray, chosen: list[tuple[np.ndarray, bool, bool]]) -> None:
-    """Where Imc2 or MCC is noise, compute it by PyRadiomics' own numpy expressions: its NaN depend on the last bit."""
+def _follow_pyradiomics(
+    table: np.ndarray,
+    chosen: list[tuple[np.ndarray, bool, bool]],
+    gray: np.ndarray,
+    absent_levels: int,
+    empty: int,
+) -> None:
+    """Where Correlation, Imc2 or MCC is noise, compute it by PyRadiomics' own numpy expressions.
+
+    Which directions are NaN, or flat and so 1, depends on the last bit there.
+    """
     if not any(doubtful or noisy for _, doubtful, noisy in chosen):
         return
+    stack = _laid_out([matrix for matrix, _, _ in chosen], absent_levels, empty)
+    px, py = stack.sum(2, keepdims=True), stack.sum(1, keepdims=True)
     if any(doubtful for _, doubtful, _ in chosen):
-        stack = np.stack([matrix for matrix, _, _ in chosen], axis=-1)[None]
-        px, py = stack.sum(2, keepdims=True), stack.sum(1, keepdims=True)
         hxy = -1 * np.sum(stack * np.log2(stack + _EPS), (1, 2))
         hxy2 = -1 * np.sum(px * py * np.log2(px * py + _EPS), (1, 2))
         with np.errstate(invalid="ignore"):
             imc2 = (1 - np.e ** (-2 * (hxy2 - hxy))) ** 0.5
         imc2[hxy2 == hxy] = 0
         table[:, _IMC2] = imc2[0]
-    for row, (p, _, noisy) in zip(table, chosen, strict=True):
-        if not noisy:
-            continue
-        values = np.sort(np.linalg.eigvals(_correlation_matrix(p)))
+        i, j = gray[None, :, None, None], gray[None, None, :, None]
+        ux, uy = (np.sum(level * stack, (1, 2), keepdims=True) for level in (i, j))
+        sigx, sigy = (
+            np.sum(stack * ((level - mean) ** 2), (1, 2), keepdims=True) ** 0.5 for level, mean in ((i, ux), (j, uy))
+        )
+        corr = np.sum(stack * (i - ux) * (j - uy), (1, 2), keepdims=True) / (sigx * sigy + _EPS)
+        corr[sigx * sigy == 0] = 1
+        table[:, _CORRELATION] = corr[0, 0, 0]
+    if any(noisy for _, _, noisy in chosen):
+        q = [_correlation_matrix(p, px[0, :, 0, a], py[0, 0, :, a]) for a, (p, _, _) in enumerate(chosen)]
+        # all directions at once: a complex eigenvalue of one makes all complex, and a root of -1e-18 is then 0, not NaN
+        values = np.sort(np.linalg.eigvals(np.stack(q)), axis=-1)
         with np.errstate(invalid="ignore"):
-            row[_MCC] = np.real(np.sqrt(values[-2]))
+            table[:, _MCC] = np.sqrt(values[:, -2]).real
+
+
+def _laid_out(matrices: Sequence[np.ndarray], absent_levels: int, empty: int) -> np.ndarray:
+    """Return (1, level, level, direction) with the order in memory that PyRadiomics' numpy.delete leaves.
+
+    Sums round by that order, which differs with whether no, one or several levels and directions are deleted.
+    """
+    k, count = len(matrices[0]), len(matrices)
+    absent = np.arange(k, k + min(absent_levels, 2))
+    full = np.zeros((1, k + len(absent), k + len(absent), count + min(empty, 2)))
+    full[0, :k, :k, :count] = np.stack(matrices, axis=-1)
+    kept = np.delete(np.delete(full, absent, 1), absent, 2)
+    return np.delete(kept, np.arange(count, full.shape[3]), 3) if empty else kept
 
 
 @njit(nogil=True, cache=True)
@@ -227,7 +259,7 @@ def _count_pairs(rank: np.ndarray, before: np.ndarray, counts: np.ndarray) -> No
 
 @njit(nogil=True, cache=True)
 def _features(p: np.ndarray, gray: np.ndarray, highest: int, row: np.ndarray) -> bool:  # noqa: C901  one pass, many sums
-    """Fill in all features but MCC; return whether Imc2 is rounding noise."""
+    """Fill in all features but MCC; return whether Imc2 or Correlation is rounding noise."""
     k = gray.size
     px, py = np.zeros(k), np.zeros(k)
     sums, differences = np.zeros(2 * highest + 1), np.zeros(highest)
@@ -302,4 +334,4 @@ def _features(p: np.ndarray, gray: np.ndarray, highest: int, row: np.ndarray) ->
     row[14] = np.sqrt(max(1 - np.exp(-2 * apart), 0.0))
     row[15], row[16], row[17], row[18] = inverse, mean_x, energy, hxy
     row[20], row[21], row[22], row[23] = largest, average, sum_entropy, var_x
-    return k > 1 and apart < _NEARLY_ZERO
+    return k > 1 and min(apart, var_x, var_y) < _NEARLY_ZERO

@@ -51,6 +51,8 @@ def shape_features(mask: np.ndarray, spacing_zyx_mm: Sequence[float]) -> dict[st
         - Elongation: sqrt(l2 / l1); Flatness: sqrt(l3 / l1)
         - deprecated: Compactness1: V / sqrt(pi A^3), Compactness2: 36 pi V^2 / A^3, SphericalDisproportion:
           1 / Sphericity
+
+        NaN for what divides by V where that is 0: diagonal neighbours can turn the mesh inside out.
     """
     padded = np.pad(mask, 1)
     spacing = np.array(spacing_zyx_mm, dtype=np.float64)
@@ -58,6 +60,7 @@ def shape_features(mask: np.ndarray, spacing_zyx_mm: Sequence[float]) -> dict[st
     slices, columns, rows, overall = _diameters(*ends, spacing)
     least, minor, major = principal_variances(padded, spacing)
     sphericity = (36 * np.pi * volume**2) ** (1.0 / 3.0) / area
+    enclosed = volume if volume != 0 else np.nan
     with np.errstate(invalid="ignore", divide="ignore"):
         found = {
             "Compactness1": volume / (area ** (3.0 / 2.0) * np.sqrt(np.pi)),
@@ -72,10 +75,10 @@ def shape_features(mask: np.ndarray, spacing_zyx_mm: Sequence[float]) -> dict[st
             "Maximum3DDiameter": overall,
             "MeshVolume": volume,
             "MinorAxisLength": np.sqrt(minor) * 4,
-            "SphericalDisproportion": 1 / sphericity,
+            "SphericalDisproportion": area / (36 * np.pi * enclosed**2) ** (1.0 / 3.0),
             "Sphericity": sphericity,
             "SurfaceArea": area,
-            "SurfaceVolumeRatio": np.float64(area) / volume,
+            "SurfaceVolumeRatio": area / enclosed,
             "VoxelVolume": np.count_nonzero(mask) * np.prod(spacing),
         }
     return {name: float(value) for name, value in found.items()}
