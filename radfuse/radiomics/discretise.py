@@ -58,7 +58,7 @@ def discretise(
             values lie too close together for so many bins.
 
     Source:
-        PyRadiomics 3.0.1, imageoperations.getBinEdges. For 8 and 16 bit integers near the end of their range
+        PyRadiomics 3.0.1, imageoperations.getBinEdges. For 8 and 16 bit integers that span nearly their whole range
         PyRadiomics overflows; here edges are 64 bit.
     """
     if bin_range is not None:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numba import njit
-from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from radfuse.radiomics.discretise import Levels
 from radfuse.radiomics.lattice import Lattice
@@ -182,6 +181,8 @@ def _maximal_correlation(p: np.ndarray, *, symmetric: bool) -> tuple[float, bool
 def _largest_eigenpairs(similar: np.ndarray, count: int = 6) -> tuple[np.ndarray, np.ndarray]:
     """Return the largest eigenvalues of A A' and their vectors."""
     if len(similar) >= _ITERATIVE:
+        from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+
         square = LinearOperator(similar.shape, matvec=lambda v: similar @ (similar.T @ v), dtype=np.float64)
         start = np.random.default_rng(0).standard_normal(len(similar))
         with contextlib.suppress(ArpackError):  # many equal eigenvalues: directly then

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy import ndimage, special
+from scipy import ndimage
 
 _CHUNK = 20_000
 """Voxels looked at together."""
@@ -36,6 +36,8 @@ def local_binary_patterns_3d(
     Source:
         Banerjee et al. 2013, doi:10.1007/978-3-642-37410-4_3.
     """
+    from scipy import special  # large, for this filter alone
+
     sphere = icosphere(subdivision) * radius
     polar, azimuth = np.arccos(sphere[:, 2] / radius), np.arctan2(sphere[:, 1], sphere[:, 0])
     harmonics = [

@@ -119,6 +119,8 @@ class Settings(Section):
             raise ValueError(f"unknown interpolator {value!r}{nearest(value, _INTERPOLATORS)}")
         if isinstance(value, int) and not 1 <= value <= 10:
             raise ValueError("an interpolator given by number is 1 to 10")
+        if value == 3:
+            raise ValueError("SimpleITK 2 has no interpolator 3; where it meant B-splines, write sitkBSpline")
         return value
 
     @field_validator("wavelet", mode="after")

@@ -81,7 +81,7 @@ def shape_features(mask: np.ndarray, spacing_zyx_mm: Sequence[float]) -> dict[st
             "SurfaceVolumeRatio": area / enclosed,
             "VoxelVolume": np.count_nonzero(mask) * np.prod(spacing),
         }
-    return {name: float(value) for name, value in found.items()}
+    return {name: float(np.real(value)) for name, value in found.items()}  # eigvals may round to complex numbers
 
 
 def principal_variances(mask: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:

@@ -73,7 +73,7 @@ def shape2d_features(mask: np.ndarray, spacing_mm: Sequence[float]) -> dict[str,
             "SphericalDisproportion": 1 / sphericity,
             "Sphericity": sphericity,
         }
-    return {name: float(value) for name, value in found.items()}
+    return {name: float(np.real(value)) for name, value in found.items()}  # eigvals may round to complex numbers
 
 
 def _diameter(points: np.ndarray) -> float:

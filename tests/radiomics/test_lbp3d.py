@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-import types
-
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from scipy import ndimage, special
+from parity import old_scipy
+from scipy import ndimage
 
 from radfuse.radiomics.lbp3d import _kurtosis, icosphere, local_binary_patterns_3d
-
-
-@pytest.fixture
-def old_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What PyRadiomics 3.0.1 imports: scipy.ndimage.interpolation, and sph_harm(m, n, azimuth, polar)."""
-    module = types.ModuleType("scipy.ndimage.interpolation")
-    module.map_coordinates = ndimage.map_coordinates  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "scipy.ndimage.interpolation", module)
-    monkeypatch.setattr(
-        special, "sph_harm", lambda m, n, azimuth, polar: special.sph_harm_y(n, m, polar, azimuth), raising=False
-    )
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("levels", "radius", "subdivision"), [(2, 1, 1), (3, 2, 0)])
 @pytest.mark.parametrize("kind", ["f4", "f8"])
 def test_patterns_equal_those_of_pyradiomics(
-    old_scipy: None, kind: str, levels: int, radius: int, subdivision: int
+    monkeypatch: pytest.MonkeyPatch, kind: str, levels: int, radius: int, subdivision: int
 ) -> None:
     pytest.importorskip("trimesh", reason="PyRadiomics needs trimesh")
     imageoperations = pytest.importorskip("radiomics.imageoperations", reason="needs PyRadiomics")
+    old_scipy(monkeypatch)
     generator = np.random.default_rng(3)
     values = ndimage.gaussian_filter(generator.normal(100, 60, (9, 11, 10)), 1).astype(kind)
     mask = (generator.random(values.shape) < 0.4).astype(np.uint8)
