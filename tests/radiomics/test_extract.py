@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from boxes import grid
 
 from radfuse.errors import CaseError, InputError, RadfuseError
-from radfuse.radiomics.config import FilterSettings, RadiomicsConfig
+from radfuse.radiomics.config import FilterName, FilterSettings, RadiomicsConfig
 from radfuse.radiomics.engine import extract, region_features
 from radfuse.radiomics.regions import Region
 from radfuse.volume import Grid, LabelMap, Volume, read_labels, read_volume
@@ -145,6 +145,29 @@ def test_a_width_that_fits_is_offered_and_fits() -> None:
         extract(values(), labels(), RadiomicsConfig(bin_width=1e-4))
     width = float(str(caught.value).split("a width of ")[1].split(" ")[0])
     assert np.isfinite(extract(values(), labels(), RadiomicsConfig(bin_width=width)).values.to_numpy()).all()
+
+
+@pytest.mark.parametrize("name", ["square", "logarithm", "exponential"])
+def test_a_filter_of_an_image_that_is_0_has_no_value(name: FilterName) -> None:
+    with pytest.raises(CaseError, match=r"region 1, .*252 voxels .* have no value: .* largest value, which is 0"):
+        extract(0 * values(), labels(), RadiomicsConfig(filters=(name,)))
+    of_roots = RadiomicsConfig(filters=("square_root",), classes=("firstorder",))
+    assert extract(0 * values(), labels(), of_roots).values.loc["1", "squareroot_firstorder_Maximum"] == 0
+
+
+def test_patterns_by_variance_are_undefined_where_all_are_alike() -> None:
+    config = RadiomicsConfig(filters=("lbp_2d",), lbp_2d_method="var", classes=("firstorder",))
+    flat = values()
+    flat[4, 3:8, 3:8] = 7
+    with pytest.raises(CaseError, match=r"9 voxels of the region .* method var is undefined; take another"):
+        extract(flat, labels(), config)
+    assert np.isfinite(extract(values(), labels(), config).values.to_numpy()).all()
+
+
+def test_too_many_bins_for_values_of_a_few_last_bits() -> None:
+    narrow = np.nextafter(values() * 0 + 1, (labels() + values()) % 2)
+    with pytest.raises(CaseError, match=r"too close together for 17 bins; take fewer"):
+        extract(narrow, labels(), RadiomicsConfig(bin_count=17))
 
 
 def test_grids_apart_are_printed_with_the_settings_that_allow_it() -> None:

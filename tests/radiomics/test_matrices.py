@@ -1,4 +1,4 @@
-"""Matrices counted by hand, or by the plainest loop: pairs, runs, zones, dependence, neighbourhoods, and the mesh."""
+"""Matrices counted by hand, or by the plainest loop: pairs, runs, zones, dependence and neighbourhoods."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import itertools
 
 import numpy as np
 import pytest
-from boxes import box
 
 from radfuse.radiomics.discretise import Levels, discretise
 from radfuse.radiomics.firstorder import firstorder_features
@@ -16,7 +15,6 @@ from radfuse.radiomics.glrlm import glrlm_features
 from radfuse.radiomics.glszm import glszm_features
 from radfuse.radiomics.lattice import Lattice, make_lattice, offsets_of
 from radfuse.radiomics.ngtdm import ngtdm_features
-from radfuse.radiomics.shape import shape_features
 
 ROW = np.array([[[1.0, 1, 2, 3]]])
 
@@ -107,6 +105,52 @@ def zones(values: np.ndarray, mask: np.ndarray) -> list[int]:
     return sizes
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("distances", [(1,), (1, 2)])
+@pytest.mark.parametrize("alpha", [0, 1])
+def test_pairs_dependence_and_neighbourhoods_against_the_plainest_loops(
+    seed: int, distances: tuple[int, ...], alpha: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    values = generator.integers(1, 4, (4, 5, 6)).astype(float)
+    mask = generator.random(values.shape) < 0.8
+    lattice, levels = make_lattice(mask, distances), discretise(values[mask], 1)
+    level_of = dict(zip(map(tuple, np.argwhere(mask).tolist()), levels.level[:-1].tolist(), strict=True))
+    near = {voxel: [level_of[other] for other in around(voxel, distances) if other in level_of] for voxel in level_of}
+
+    contrasts = []
+    for step in lattice.far.offsets:
+        pairs = [(level_of[v], level_of[w]) for v in level_of if (w := shifted(v, step)) in level_of]
+        contrasts += [np.mean([(i - j) ** 2 for i, j in pairs])] if pairs else []
+    found = glcm_features(lattice, levels, (1, 1, 1))
+    assert found["Contrast"] == pytest.approx(np.mean(contrasts))
+
+    alike = [1 + sum(abs(other - level_of[voxel]) <= alpha for other in near[voxel]) for voxel in level_of]
+    dependence = gldm_features(lattice, levels, alpha)
+    assert dependence["LargeDependenceEmphasis"] == pytest.approx(np.mean(np.square(alike)))
+    assert dependence["DependenceVariance"] == pytest.approx(np.var(alike))
+
+    share = {i: count / len(level_of) for i, count in zip(levels.present.tolist(), levels.counts, strict=True)}
+    s = {i: sum(abs(i - np.mean(near[v])) for v in level_of if level_of[v] == i and near[v]) for i in share}
+    tone = ngtdm_features(lattice, levels)
+    assert tone["Coarseness"] == pytest.approx(1 / sum(share[i] * s[i] for i in share))
+    complexity = sum(
+        abs(i - j) * (share[i] * s[i] + share[j] * s[j]) / (share[i] + share[j])
+        for i, j in itertools.product(share, repeat=2)
+    )
+    assert tone["Complexity"] == pytest.approx(complexity / len(level_of))
+
+
+def shifted(voxel: tuple[int, ...], step: np.ndarray) -> tuple[int, ...]:
+    return tuple(int(a + b) for a, b in zip(voxel, step, strict=True))
+
+
+def around(voxel: tuple[int, ...], distances: tuple[int, ...]) -> list[tuple[int, ...]]:
+    reach = max(distances)
+    steps = itertools.product(range(-reach, reach + 1), repeat=3)
+    return [shifted(voxel, np.array(step)) for step in steps if max(map(abs, step)) in distances]
+
+
 def run_lengths(values: np.ndarray, mask: np.ndarray, offset: np.ndarray) -> list[int]:
     def level(voxel: np.ndarray) -> float | None:
         inside = (voxel >= 0).all() and (voxel < values.shape).all() and mask[tuple(voxel)]
@@ -121,20 +165,3 @@ def run_lengths(values: np.ndarray, mask: np.ndarray, offset: np.ndarray) -> lis
             length += 1
         lengths.append(length)
     return lengths
-
-
-def test_a_cube_has_the_shape_of_a_cube() -> None:
-    found = shape_features(box((6, 6, 6), (0, 0, 0), (6, 6, 6)), (2.0, 1.0, 1.0))
-    assert found["VoxelVolume"] == 432
-    assert 0.9 * 432 < found["MeshVolume"] < 432  # corners are cut
-    # the mesh's faces lie half a voxel out, its edges and corners are bevelled
-    assert found["Maximum3DDiameter"] == pytest.approx(np.sqrt(12**2 + 5**2 + 5**2))
-    assert found["Elongation"] == pytest.approx(0.5)
-    assert found["Flatness"] == pytest.approx(0.5)
-
-
-def test_one_voxel_is_an_octahedron() -> None:
-    found = shape_features(np.ones((1, 1, 1), dtype=bool), (1.0, 1.0, 1.0))
-    assert found["MeshVolume"] == pytest.approx(1 / 6)
-    assert found["SurfaceArea"] == pytest.approx(np.sqrt(3))
-    assert found["Maximum3DDiameter"] == pytest.approx(1)

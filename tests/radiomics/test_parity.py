@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from parity import differing, old_scipy, ours, theirs
+from parity import CANCEL, TOLERANCE, differing, old_scipy, ours, theirs
 from realdata import real_file
 
 from radfuse.errors import CaseError
@@ -300,7 +300,7 @@ def test_levels_are_identical(kind: str, setting: dict[str, Any]) -> None:
         assert np.array_equal(found.level[:-1], expected)
 
 
-@pytest.mark.parametrize(("kind", "levels"), [("u1", [1, 3, 6, 11]), ("i2", [1, 1311, 2616, 2621])])
+@pytest.mark.parametrize(("kind", "levels"), [("u1", [1, 3, 6, 11]), ("i2", [1, 1311, 2616, 2622])])
 def test_small_integers_that_span_their_range_do_not_overflow(kind: str, levels: list[int]) -> None:
     """PyRadiomics' edges are of the image's own type, where the largest value and two bins more wrap around."""
     from radiomics.imageoperations import binImage
@@ -329,17 +329,26 @@ def test_every_feature_and_filter_has_an_oracle() -> None:
 
 
 def test_every_oracle_is_used() -> None:
-    """A feature's reference is the job that compares it: that job's columns hold the feature."""
+    """A feature's reference is the job or test that compares it: that job's columns hold the feature."""
+    columns: dict[str, set[str]] = {}
     for row in oracles():
-        kind, _, where = row["reference"].partition(": ")
-        if kind == "test_parity.py" and where in JOBS:
-            params = JOBS[where][1]
-            if row["feature"].startswith("filter "):
-                assert row["feature"].removeprefix("filter ") in params["imageType"]
-            else:
-                name, feature = row["feature"].split("_", 1)
-                chosen = params.get("featureClass", {name: None})[name]
-                assert chosen is None or feature in chosen
-        else:
-            path, function = row["reference"].split(": ")
-            assert f"def {function}" in (Path(__file__).parent / path).read_text(encoding="utf-8")
+        path, _, where = row["reference"].partition(": ")
+        if path != "test_parity.py" or where not in JOBS:
+            assert f"def {where}" in (Path(__file__).parent / path).read_text(encoding="utf-8")
+            continue
+        name, params = JOBS[where]
+        if row["feature"].startswith("filter "):
+            assert row["feature"].removeprefix("filter ") in params["imageType"]
+            continue
+        if where not in columns:
+            columns[where] = set(ours(*read(name)[:2], {"setting": {}, **params}, read(name)[2]).values)
+        assert f"original_{row['feature']}" in columns[where]
+
+
+def test_the_tolerance_of_an_oracle_is_the_one_applied() -> None:
+    for row in oracles():
+        if row["reference"].startswith("test_parity.py") and not row["feature"].startswith("filter "):
+            short = row["feature"].split("_", 1)[1]
+            scale = "ClusterProminence^(3/4)" if short == "ClusterShade" else "1"
+            expected = f"{TOLERANCE} of {scale}" if short in CANCEL else f"{TOLERANCE} relative"
+            assert row["tolerance"] == expected.replace("1e-06", "1e-6"), row["feature"]

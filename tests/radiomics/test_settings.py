@@ -45,6 +45,7 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
         ({"setting": {"resampledPixelSpacing": [1, 1, -1]}}, "spacings are positive"),
         ({"setting": {"interpolator": "sitkBSplin"}}, "did you mean 'sitkBSpline'"),
         ({"setting": {"interpolator": 11}}, "1 to 10"),
+        ({"setting": {"interpolator": 3}}, "write sitkBSpline"),
         ({"imageType": {"Wavelet": {"wavelet": "coiff1"}}}, "unknown wavelet 'coiff1'; did you mean 'coif1'"),
         ({"setting": {"weightingNorm": "euclid"}}, "weightingNorm = 'euclid'"),
         ({"setting": {"force2Ddimension": 3}}, "force2Ddimension = 3"),
