@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """Name of the network trained on every manual mask; it ships, and segments no case of the study."""
-_VERSIONS = {"preprocess": 1, "train": 3, "segment": 2, "regions": 1, "extract": 1, "deep": 3, "stability": 1}
+_VERSIONS = {"preprocess": 1, "train": 4, "segment": 3, "regions": 1, "extract": 1, "deep": 3, "stability": 1}
 CASE_STAGES = ("train", "segment", "regions", "extract", "deep", "stability")
 """Stages of this file; asked for one of them, a run does that and what it needs, and stops."""
 _NO_MASK = "the case has no mask; draw one, or leave the case out of the cohort table"
@@ -458,6 +458,7 @@ class Casework:
             self.folder.reused.append(name)
             return name
         from radfuse.seg.export import export_network
+        from radfuse.seg.preprocess import usual_parts
         from radfuse.seg.train import train
 
         what = f"training network {number + 1} of {count}"
@@ -465,15 +466,18 @@ class Casework:
         work.mkdir(parents=True, exist_ok=True)
 
         def write(path: Path) -> None:
+            folders = [self.folder.path / _training_case_of(case) for case in cases]
+            parts = usual_parts((np.load(folder / "target.npy") for folder in folders), plan.classes)
+            fitted = plan.model_copy(update={"parts": parts if config.largest_parts else ()})
             network = train(
-                [self.folder.path / _training_case_of(case) for case in cases],
-                plan,
+                folders,
+                fitted,
                 config,
                 work,
                 self.study.seed + number,
                 lambda done, total: self.progress(what, done, total),
             )
-            export_network(network, plan, path)
+            export_network(network, fitted, path)
 
         self.folder.produce(name, "train", key, write)
         return name
@@ -481,7 +485,7 @@ class Casework:
     def _train_key(self, fold: str, cases: list[Case], config: UnetSegmentation) -> str:
         """Return the key of a fold's network, from the records of the cases it learns from."""
         records = [self.folder.record(_training_case_of(case)) for case in cases]
-        settings = {"config": config.model_dump(mode="json", exclude={"device", "overlap", "largest_component"})}
+        settings = {"config": config.model_dump(mode="json", exclude={"device"})}
         inputs = {
             "cases": [record.digest if record else None for record in records],
             "seed": self.study.seed,
@@ -507,10 +511,7 @@ class Casework:
             assert network is not None
             name = f"labels/{safe_name(case.case_id)}"
             files = {"image": self._image(case, config), **({"mask": case.mask} if case.mask else {})}
-            settings = {"overlap": config.overlap, "largest_component": config.largest_component}
-            key = content_key(
-                "segment", _VERSIONS["segment"], settings, {**self._digests(files), "network": network.digest}
-            )
+            key = content_key("segment", _VERSIONS["segment"], {}, {**self._digests(files), "network": network.digest})
 
             def write(path: Path, case: Case = case, fold: str = fold) -> None:
                 if fold not in opened:

@@ -65,7 +65,7 @@ class KneePhantom(Section):
     """Of the first site, left to right first."""
     prevalence: float = Field(default=0.4, gt=0.02, lt=0.98)
     """About the share of knees that progress."""
-    strength: Mapping[Literal["clinical", "radiomic", "deep"], float] = {"clinical": 1.0, "radiomic": 1.0, "deep": 1.0}
+    strength: Mapping[Literal["clinical", "radiomic", "deep"], float] = {"clinical": 1.0, "radiomic": 1.5, "deep": 1.5}
     """Standard deviation of each part on the logit scale; a part left out has none."""
     manual_share: float = Field(default=0.6, ge=0, le=1)
     """Share of knees whose mask stands in the cohort table."""
@@ -299,7 +299,7 @@ def _study(config: KneePhantom) -> dict[str, object]:
             "spacing_zyx_mm": [2.2, 1.5, 1.5],
             "channels": [12, 24, 48, 96],
             "patch_voxels": 110_000,
-            "steps": 240,
+            "steps": 320,
             "batch": 1,
             "learning_rate": 0.01,
         },
@@ -313,6 +313,6 @@ def _study(config: KneePhantom) -> dict[str, object]:
                 "depth_mm": 8,
             },
         ],
-        "radiomics": {"bin_width": 10},
+        "radiomics": {"normalize": True, "bin_width": 10},
         "deep": {"regions": ["tibial_cartilage"], "mirrored": {"side": "left"}},
     }

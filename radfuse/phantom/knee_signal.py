@@ -25,8 +25,8 @@ SIGNAL = {
     "fluid": 1.0, "meniscus": 0.09, "cartilage": 0.60, "patellar_cartilage": 0.56, "cortex": 0.06, "marrow": 0.20,
 }  # fmt: skip
 """Of each tissue, before gain; water excitation leaves fat and marrow dark."""
-LESION_VOLUME_MM3 = 150.0
-LESION_SIGNAL = 0.33
+LESION_VOLUME_MM3 = 250.0
+LESION_SIGNAL = 0.25
 """Of the lesion; the cartilage around it has that of "cartilage"."""
 TEXTURE_MM = 1.1
 """Standard deviation of the Gaussian that correlates the trabecular texture."""

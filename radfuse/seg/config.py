@@ -52,8 +52,8 @@ class UnetSegmentation(_Labelled):
     """Axes along which training images are mirrored; leave out the axis of the side where labels have one."""
     overlap: float = Field(default=0.5, ge=0, lt=1)
     """Of neighbouring patches in prediction."""
-    largest_component: bool = True
-    """Keep the largest connected part of each label."""
+    largest_parts: bool = True
+    """Keep of each label as many of its largest connected parts as the training masks have: one tibia, two menisci."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 

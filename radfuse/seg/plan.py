@@ -19,9 +19,9 @@ class SegPlan(Section):
         spacing_zyx_mm: voxel size of the network.
         patch_zyx: patch size in voxels, multiples of `multiple`.
         channels: of each resolution level.
-        position: the network also reads where in the image each voxel lies.
         overlap: of neighbouring patches.
-        largest_component: keep the largest connected part of each label.
+        position: the network also reads where in the image each voxel lies.
+        parts: number of connected parts kept of each label; empty: all.
     """
 
     labels: dict[str, int]
@@ -29,8 +29,8 @@ class SegPlan(Section):
     patch_zyx: tuple[int, int, int]
     channels: tuple[int, ...]
     overlap: float
-    largest_component: bool
     position: bool = False
+    parts: tuple[int, ...] = ()
 
     @property
     def inputs(self) -> int:
@@ -99,6 +99,5 @@ def make_plan(config: UnetSegmentation, grids: Sequence[Grid]) -> SegPlan:
         patch_zyx=(int(patch[0]), int(patch[1]), int(patch[2])),
         channels=config.channels,
         overlap=config.overlap,
-        largest_component=config.largest_component,
         position=config.position,
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from scipy import ndimage
 
 from radfuse.seg.plan import SegPlan
 from radfuse.volume import Grid, LabelMap, Volume, resample, resample_labels, with_spacing
+
+_SPECK = 0.1
+"""Parts of a label below this fraction of its largest one are specks."""
 
 
 def network_input(volume: Volume, plan: SegPlan) -> tuple[np.ndarray, Grid]:
@@ -54,20 +57,51 @@ def label_map(probability: Callable[[int], np.ndarray], inner: Grid, volume: Vol
         here = resample(Volume(probability(position), inner), volume.grid).array
         array[here > best] = number
         np.maximum(best, here, out=best)
-    if plan.largest_component:
-        array = largest_components(array)
+    if plan.parts:
+        array = largest_parts(array, dict(zip(plan.labels.values(), plan.parts, strict=True)))
     return LabelMap(array, volume.grid, {number: name for name, number in plan.labels.items()}, volume.name)
 
 
-def largest_components(array: np.ndarray) -> np.ndarray:
-    """Return the array with the largest connected part (26 neighbours) of each label, the rest background."""
+def largest_parts(array: np.ndarray, most: Mapping[int, int]) -> np.ndarray:
+    """Return the array with the largest connected parts (26 neighbours) of each label, the rest background.
+
+    Args:
+        array: label numbers, shape (z, y, x).
+        most: label -> number of parts kept; those of less than a tenth of the largest are not.
+    """
     kept = np.zeros_like(array)
-    for number in np.unique(array):
-        if number == 0:
-            continue
-        parts, count = ndimage.label(array == number, structure=np.ones((3, 3, 3)))
-        if count:
-            sizes = np.bincount(parts.ravel())
-            sizes[0] = 0
-            kept[parts == sizes.argmax()] = number
+    for number, box in _boxes(array):
+        parts, sizes = _parts(array[box] == number)
+        largest = np.argsort(-sizes, kind="stable")[: most.get(number, len(sizes))]
+        largest = largest[sizes[largest] >= _SPECK * sizes.max()]
+        kept[box][np.isin(parts, largest + 1)] = number
     return kept
+
+
+def usual_parts(targets: Iterable[np.ndarray], classes: int) -> tuple[int, ...]:
+    """Return into how many connected parts each class falls in the median target: one tibia, two menisci.
+
+    Args:
+        targets: class numbers, shape (z, y, x); parts of less than a tenth of the largest do not count.
+        classes: number of classes, background counted.
+
+    Returns:
+        A number for each class but the background, at least 1.
+    """
+    found: dict[int, list[int]] = {}
+    for target in targets:
+        for number, box in _boxes(target):
+            sizes = _parts(target[box] == number)[1]
+            found.setdefault(number, []).append(int((sizes >= _SPECK * sizes.max()).sum()))
+    return tuple(int(np.ceil(np.median(found.get(number, [1])))) for number in range(1, classes))
+
+
+def _boxes(array: np.ndarray) -> list[tuple[int, tuple[slice, ...]]]:
+    boxes = ndimage.find_objects(array.astype(np.int32))
+    return [(number, box) for number, box in enumerate(boxes, start=1) if box is not None]
+
+
+def _parts(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of each voxel's part, counted from 1, and the parts' sizes."""
+    parts, _ = ndimage.label(mask, structure=np.ones((3, 3, 3)))
+    return parts, np.bincount(parts.ravel())[1:]

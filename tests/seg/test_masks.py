@@ -10,7 +10,7 @@ from radfuse.seg.config import UnetSegmentation
 from radfuse.seg.encode import CELLS, region_cells
 from radfuse.seg.metrics import dice, dice_per_label
 from radfuse.seg.plan import make_plan
-from radfuse.seg.preprocess import label_map, largest_components, network_input, network_target
+from radfuse.seg.preprocess import label_map, largest_parts, network_input, network_target, usual_parts
 from radfuse.volume import Grid, LabelMap, Volume
 
 
@@ -77,10 +77,23 @@ def test_labels_become_classes_and_back() -> None:
     assert back.names == {3: "a", 7: "b"}
 
 
-def test_the_largest_part_of_each_label_is_kept() -> None:
-    array = np.zeros((1, 1, 9), int)
-    array[0, 0] = [1, 1, 0, 1, 2, 0, 2, 2, 0]
-    assert largest_components(array)[0, 0].tolist() == [1, 1, 0, 0, 0, 0, 2, 2, 0]
+def test_as_many_parts_of_a_label_are_kept_as_it_usually_has() -> None:
+    array = np.zeros((1, 1, 30), int)
+    array[0, 0, [0, 1, 3, 5, 6, 8, 9, 10]] = [1, 1, 1, 2, 2, 2, 2, 2]
+    one_each, two_each = largest_parts(array, {1: 1, 2: 1})[0, 0], largest_parts(array, {1: 2, 2: 2})[0, 0]
+    assert np.flatnonzero(one_each).tolist() == [0, 1, 8, 9, 10]
+    assert np.array_equal(two_each, array[0, 0])
+    array[0, 0, 12:30] = 1
+    assert np.flatnonzero(largest_parts(array, {1: 5, 2: 1})[0, 0] == 1).tolist() == [0, 1, *range(12, 30)]  # no specks
+
+
+def test_the_usual_number_of_parts_is_learned_from_masks() -> None:
+    first = np.zeros((3, 3, 40), np.uint8)
+    first[1, 1, :30], first[1, 1, 32], first[0, 0, :5], first[2, 2, 9:14] = 1, 1, 2, 2
+    second = first.copy()
+    second[2, 2] = 0
+    assert usual_parts([first, first, second], 4) == (1, 2, 1)  # the speck of class 1 does not count; no class 3
+    assert usual_parts([first, second, second], 4) == (1, 1, 1)
 
 
 def test_cells_run_along_the_region_and_turn_with_it() -> None:
