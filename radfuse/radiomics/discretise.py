@@ -18,7 +18,7 @@ class Levels:
 
     Attributes:
         level: (n + 1,) int32, from 1; far below behind the last voxel, so that nobody is like what is not there.
-        rank: (n + 1,) int32, place of each voxel's level in `present`; their number behind the last voxel.
+        rank: (n + 1,) uint32, place of each voxel's level in `present`; their number behind the last voxel.
         present: (k,) levels that occur, ascending.
         counts: (k,) voxels of each.
     """
@@ -68,9 +68,9 @@ def discretise(
     _digitize(np.asarray(values, dtype=np.float64), edges, level)
     per_level = np.bincount(level[:-1])
     present = np.flatnonzero(per_level)
-    places = np.zeros(len(per_level), dtype=np.int32)
+    places = np.zeros(len(per_level), dtype=np.uint32)
     places[present] = np.arange(len(present))
-    rank = np.append(places[level[:-1]], np.int32(len(present)))
+    rank = np.append(places[level[:-1]], np.uint32(len(present)))
     return Levels(level, rank, present, per_level[present])
 
 

@@ -5,7 +5,7 @@ Source: Galloway 1975, doi:10.1016/S0146-664X(75)80008-6; formulas as in PyRadio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numba import njit
@@ -14,6 +14,8 @@ from radfuse.radiomics.discretise import Levels
 from radfuse.radiomics.lattice import Lattice
 
 _EPS = np.spacing(1)
+_TOGETHER = 7
+"""Directions counted side by side: the processor waits less for one after another."""
 
 NAMES = (
     "GrayLevelNonUniformity",
@@ -58,16 +60,11 @@ def glrlm_features(
         - RunPercentage: N / number of voxels; GrayLevelVariance, RunVariance: variances of i and j
         - RunEntropy: -sum p log2(p + eps) with p = P / N
     """
-    longest = max(lattice.shape)
     gray = levels.present.astype(np.float64)
     rows = []
-    total = np.zeros((len(gray), longest))
-    run = np.zeros(lattice.count + 1, dtype=np.int32)
-    for offset, before in zip(lattice.near.offsets, lattice.near.before, strict=True):
-        counts = np.zeros((len(gray), longest + 1), dtype=np.int64)
-        _count_runs(levels.rank, before, run, counts)
-        matrix = counts[:, 1:].astype(np.float64)
-        if not (before < lattice.count).any() and not _in_line(lattice.voxels, offset):
+    total = np.zeros((len(gray), max(lattice.shape)))
+    for offset, pairs, matrix in zip(lattice.near.offsets, lattice.near.pairs, _matrices(lattice, levels), strict=True):
+        if not pairs and not _in_line(lattice.voxels, offset):
             continue
         if weighting is None:
             rows.append(_features(matrix, gray))
@@ -100,17 +97,29 @@ def _in_line(voxels: np.ndarray, offset: np.ndarray) -> bool:
     return len(np.unique(voxels - steps[:, None] * offset[None, :], axis=0)) < len(voxels)
 
 
+def _matrices(lattice: Lattice, levels: Levels) -> Iterator[np.ndarray]:
+    """Yield each direction's matrix, float64 of shape (level, length)."""
+    before, longest = lattice.near.before, max(lattice.shape)
+    for first in range(0, len(before), _TOGETHER):
+        few = before[first : first + _TOGETHER]
+        reached = np.zeros((len(few), len(levels.present), longest + 2), dtype=np.int32)
+        run = np.zeros((lattice.count + 1, len(few)), dtype=np.min_scalar_type(longest))
+        _count_reached(levels.rank, few, run, reached)
+        for counts in reached:
+            yield (counts[:, 1:-1] - counts[:, 2:]).astype(np.float64)
+
+
 @njit(nogil=True, cache=True)
-def _count_runs(rank: np.ndarray, before: np.ndarray, run: np.ndarray, counts: np.ndarray) -> None:
-    """Fill in (level, length); column 0 is scrap. A run that goes on leaves its length so far negative."""
-    n = before.size
+def _count_reached(rank: np.ndarray, before: np.ndarray, run: np.ndarray, reached: np.ndarray) -> None:
+    """Count (direction, level, length) how many runs reach a length; those that end there are that less the next."""
+    directions, n = before.shape
     for v in range(n):
-        u = before[v]
-        grows = np.int32(rank[u] == rank[v])
-        run[v] = 1 + grows * abs(run[u])
-        run[u] *= 1 - 2 * grows  # negative: goes on
-    for v in range(n):
-        counts[rank[v], max(run[v], 0)] += 1
+        level = rank[v]
+        for a in range(directions):
+            u = before[a, v]
+            length = np.uint32(run[u, a]) * np.uint32(rank[u] == level) + np.uint32(1)
+            run[v, a] = length
+            reached[a, level, length] += 1
 
 
 def _features(matrix: np.ndarray, gray: np.ndarray) -> tuple[float, ...]:

@@ -54,28 +54,16 @@ def laplacian_of_gaussian(
     second = [_coefficients(sigma_mm, spacing, derivative=True) for spacing in spacing_zyx_mm]
     (z0, z1), (y0, y1), (x0, x1) = ((part.start, part.stop) for part in box)
     total = np.zeros((z1 - z0, y1 - y0, x1 - x0), dtype=np.float32)
-    nz, ny, nx = values.shape
     # the order of axes is ITK's: the derivative first, then smoothing along x, y, z; each pass rounds to float32
-    middle, last = np.empty((nz, y1 - y0, x1 - x0), dtype=np.float32), np.empty_like(total)
-    part = np.empty((nz, ny, x1 - x0), dtype=np.float32)
-    _along_x(values, second[2], x0, part)
-    _along_y(part, smooth[1], y0, middle)
-    _along_z(middle, smooth[0], z0, last)
-    _add(total, last, 1.0 / spacing_zyx_mm[2] ** 2)
-    del part
-    part = np.empty((nz, y1 - y0, nx), dtype=np.float32)
-    _along_y(values, second[1], y0, part)
-    _along_x(part, smooth[2], x0, middle)
-    _along_z(middle, smooth[0], z0, last)
-    _add(total, last, 1.0 / spacing_zyx_mm[1] ** 2)
-    del part, middle
-    part = np.empty((z1 - z0, ny, nx), dtype=np.float32)
-    middle = np.empty((z1 - z0, ny, x1 - x0), dtype=np.float32)
-    _along_z(values, second[0], z0, part)
-    _along_x(part, smooth[2], x0, middle)
-    del part
-    _along_y(middle, smooth[1], y0, last)
-    _add(total, last, 1.0 / spacing_zyx_mm[0] ** 2)
+    middle = np.empty((len(values), y1 - y0, x1 - x0), dtype=np.float32)
+    _along_x_y(values, second[2], x0, smooth[1], y0, middle)
+    _add_along_z(middle, smooth[0], z0, 1.0 / spacing_zyx_mm[2] ** 2, total)
+    _along_y_x(values, second[1], y0, smooth[2], x0, middle)
+    _add_along_z(middle, smooth[0], z0, 1.0 / spacing_zyx_mm[1] ** 2, total)
+    del middle
+    middle = np.empty((z1 - z0, values.shape[1], x1 - x0), dtype=np.float32)
+    _along_z_x(values, second[0], z0, smooth[2], x0, middle)
+    _add_along_y(middle, smooth[1], y0, 1.0 / spacing_zyx_mm[0] ** 2, total)
     return total
 
 
@@ -135,9 +123,7 @@ def _denominator(sigma: float) -> list[float]:
 
 
 @njit(nogil=True, cache=True)
-def _recursion(  # noqa: C901  loops over lanes, nothing else
-    data: np.ndarray, turned: np.ndarray, forward: np.ndarray, backward: np.ndarray, c: np.ndarray
-) -> None:
+def _recursion(data: np.ndarray, turned: np.ndarray, forward: np.ndarray, backward: np.ndarray, c: np.ndarray) -> None:
     """Filter lines that lie side by side, all (n x lane) float64 -> forward, the sum of both directions.
 
     Arrays are flat, steps along a line are constants, and lanes are innermost: so the compiler can vectorise.
@@ -157,14 +143,6 @@ def _recursion(  # noqa: C901  loops over lanes, nothing else
         forward[f1] -= forward[f0] * d1 + edge * c[13] + edge * c[14] + edge * c[15]
         forward[f2] -= forward[f1] * d1 + forward[f0] * d2 + edge * c[14] + edge * c[15]
         forward[f3] -= forward[f2] * d1 + forward[f1] * d2 + forward[f0] * d3 + edge * c[15]
-    for i in range(4, n):
-        first = i * w
-        for k in range(w):
-            j = first + k
-            gained = data[j] * n0 + data[j - w] * n1 + data[j - 2 * w] * n2 + data[j - 3 * w] * n3
-            forward[j] = gained - (
-                forward[j - w] * d1 + forward[j - 2 * w] * d2 + forward[j - 3 * w] * d3 + forward[j - 4 * w] * d4
-            )
     # the backward direction runs over the lines turned around, so that it too counts upwards
     for i in range(n):
         first, mirrored = i * w, (n - 1 - i) * w
@@ -185,6 +163,12 @@ def _recursion(  # noqa: C901  loops over lanes, nothing else
         first = i * w
         for k in range(w):
             j = first + k
+            gained = data[j] * n0 + data[j - w] * n1 + data[j - 2 * w] * n2 + data[j - 3 * w] * n3
+            forward[j] = gained - (
+                forward[j - w] * d1 + forward[j - 2 * w] * d2 + forward[j - 3 * w] * d3 + forward[j - 4 * w] * d4
+            )
+        for k in range(w):
+            j = first + k
             gained = turned[j - w] * m1 + turned[j - 2 * w] * m2 + turned[j - 3 * w] * m3 + turned[j - 4 * w] * m4
             backward[j] = gained - (
                 backward[j - w] * d1 + backward[j - 2 * w] * d2 + backward[j - 3 * w] * d3 + backward[j - 4 * w] * d4
@@ -196,72 +180,109 @@ def _recursion(  # noqa: C901  loops over lanes, nothing else
 
 
 @njit(nogil=True, cache=True)
-def _along_x(source: np.ndarray, c: np.ndarray, start: int, result: np.ndarray) -> None:
-    """Filter (z, y, x) along x; keep what the result (z, y, part of x) holds."""
-    nz, ny, nx = source.shape
-    kept = result.shape[2]
-    data, turned = np.zeros(nx * _LANES), np.empty(nx * _LANES)
-    forward, backward = np.empty(nx * _LANES), np.empty(nx * _LANES)
-    for z in range(nz):
-        for y in range(0, ny, _LANES):
-            lanes = min(_LANES, ny - y)
-            for k in range(lanes):
-                line = source[z, y + k]
-                for x in range(nx):
-                    data[x * _LANES + k] = line[x]
-            _recursion(data, turned, forward, backward, c)
-            for k in range(lanes):
-                kept_line = result[z, y + k]
-                for x in range(kept):
-                    kept_line[x] = np.float32(forward[(start + x) * _LANES + k])
-
-
-@njit(nogil=True, cache=True)
-def _along_y(source: np.ndarray, c: np.ndarray, start: int, result: np.ndarray) -> None:
-    """Filter (z, y, x) along y; keep what the result (z, part of y, x) holds."""
-    nz, ny, nx = source.shape
+def _rows(source: np.ndarray, c: np.ndarray, start: int, result: np.ndarray) -> None:
+    """Filter (line, n) along its last axis; keep what the result (line, part of n) holds."""
+    lines, n = source.shape
     kept = result.shape[1]
-    data, turned = np.zeros(ny * _LANES), np.empty(ny * _LANES)
-    forward, backward = np.empty(ny * _LANES), np.empty(ny * _LANES)
-    for z in range(nz):
-        for first in range(0, nx, _LANES):
-            x = max(min(first, nx - _LANES), 0)
-            lanes = min(_LANES, nx - x)
-            for y in range(ny):
-                line = source[z, y, x : x + lanes]
-                for k in range(lanes):
-                    data[y * _LANES + k] = line[k]
-            _recursion(data, turned, forward, backward, c)
-            for y in range(kept):
-                kept_line = result[z, y, x : x + lanes]
-                for k in range(lanes):
-                    kept_line[k] = np.float32(forward[(start + y) * _LANES + k])
+    data, turned = np.zeros(n * _LANES), np.empty(n * _LANES)
+    forward, backward = np.empty(n * _LANES), np.empty(n * _LANES)
+    for first in range(0, lines, _LANES):
+        lanes = min(_LANES, lines - first)
+        for k in range(lanes):
+            line = source[first + k]
+            for i in range(n):
+                data[i * _LANES + k] = line[i]
+        _recursion(data, turned, forward, backward, c)
+        for k in range(lanes):
+            kept_line = result[first + k]
+            for i in range(kept):
+                kept_line[i] = np.float32(forward[(start + i) * _LANES + k])
 
 
 @njit(nogil=True, cache=True)
-def _along_z(source: np.ndarray, c: np.ndarray, start: int, result: np.ndarray) -> None:
-    """Filter (z, y, x) along z; keep what the result (part of z, y, x) holds."""
-    nz, ny, nx = source.shape
-    kept = result.shape[0]
-    data, turned = np.zeros(nz * _LANES), np.empty(nz * _LANES)
-    forward, backward = np.empty(nz * _LANES), np.empty(nz * _LANES)
-    for y in range(ny):
-        for first in range(0, nx, _LANES):
-            x = max(min(first, nx - _LANES), 0)
-            lanes = min(_LANES, nx - x)
-            for z in range(nz):
-                line = source[z, y, x : x + lanes]
-                for k in range(lanes):
-                    data[z * _LANES + k] = line[k]
-            _recursion(data, turned, forward, backward, c)
-            for z in range(kept):
-                kept_line = result[z, y, x : x + lanes]
-                for k in range(lanes):
-                    kept_line[k] = np.float32(forward[(start + z) * _LANES + k])
+def _columns(source: np.ndarray, c: np.ndarray, start: int, result: np.ndarray) -> None:
+    """Filter (n, line) along its first axis; keep what the result (part of n, line) holds."""
+    n, lines = source.shape
+    data, turned = np.zeros(n * _LANES), np.empty(n * _LANES)
+    forward, backward = np.empty(n * _LANES), np.empty(n * _LANES)
+    for place in range(0, lines, _LANES):
+        first = max(min(place, lines - _LANES), 0)
+        _copy(source[:, first : first + _LANES], data)
+        _recursion(data, turned, forward, backward, c)
+        _copy_back(forward[start * _LANES :], result[:, first : first + _LANES])
+
+
+@njit(nogil=True, cache=True)
+def _copy(columns: np.ndarray, data: np.ndarray) -> None:
+    for i in range(len(columns)):
+        line, lane = columns[i], data[i * _LANES : (i + 1) * _LANES]
+        if line.size == _LANES:  # known to the compiler, which vectorises
+            for k in range(_LANES):
+                lane[k] = line[k]
+        else:
+            for k in range(line.size):
+                lane[k] = line[k]
+
+
+@njit(nogil=True, cache=True)
+def _copy_back(data: np.ndarray, columns: np.ndarray) -> None:
+    for i in range(len(columns)):
+        line, lane = columns[i], data[i * _LANES : (i + 1) * _LANES]
+        if line.size == _LANES:
+            for k in range(_LANES):
+                line[k] = np.float32(lane[k])
+        else:
+            for k in range(line.size):
+                line[k] = np.float32(lane[k])
+
+
+@njit(nogil=True, cache=True)
+def _along_x_y(source: np.ndarray, cx: np.ndarray, x0: int, cy: np.ndarray, y0: int, result: np.ndarray) -> None:
+    """Filter (z, y, x) along x, then y; keep what the result (z, part of y, part of x) holds."""
+    part = np.empty((source.shape[1], result.shape[2]), np.float32)
+    for z in range(len(source)):
+        _rows(source[z], cx, x0, part)
+        _columns(part, cy, y0, result[z])
+
+
+@njit(nogil=True, cache=True)
+def _along_y_x(source: np.ndarray, cy: np.ndarray, y0: int, cx: np.ndarray, x0: int, result: np.ndarray) -> None:
+    """Filter (z, y, x) along y, then x; keep what the result (z, part of y, part of x) holds."""
+    part = np.empty((result.shape[1], source.shape[2]), np.float32)
+    for z in range(len(source)):
+        _columns(source[z], cy, y0, part)
+        _rows(part, cx, x0, result[z])
+
+
+@njit(nogil=True, cache=True)
+def _along_z_x(source: np.ndarray, cz: np.ndarray, z0: int, cx: np.ndarray, x0: int, result: np.ndarray) -> None:
+    """Filter (z, y, x) along z, then x; keep what the result (part of z, y, part of x) holds."""
+    part = np.empty((result.shape[0], source.shape[2]), np.float32)
+    for y in range(source.shape[1]):
+        _columns(source[:, y], cz, z0, part)
+        _rows(part, cx, x0, result[:, y])
+
+
+@njit(nogil=True, cache=True)
+def _add_along_y(source: np.ndarray, c: np.ndarray, y0: int, scale: float, total: np.ndarray) -> None:
+    """Filter (z, y, x) along y and add to the total (z, part of y, x), scaled."""
+    part = np.empty(total.shape[1:], np.float32)
+    for z in range(len(source)):
+        _columns(source[z], c, y0, part)
+        _add(total[z], part, scale)
+
+
+@njit(nogil=True, cache=True)
+def _add_along_z(source: np.ndarray, c: np.ndarray, z0: int, scale: float, total: np.ndarray) -> None:
+    """Filter (z, y, x) along z and add to the total (part of z, y, x), scaled."""
+    part = np.empty((total.shape[0], total.shape[2]), np.float32)
+    for y in range(source.shape[1]):
+        _columns(source[:, y], c, z0, part)
+        _add(total[:, y], part, scale)
 
 
 @njit(nogil=True, cache=True)
 def _add(total: np.ndarray, part: np.ndarray, scale: float) -> None:
-    a, b = total.ravel(), part.ravel()
-    for i in range(a.size):
-        a[i] = np.float32(a[i] + b[i] * scale)
+    for i in range(part.shape[0]):
+        for k in range(part.shape[1]):
+            total[i, k] = np.float32(total[i, k] + part[i, k] * scale)
