@@ -159,7 +159,7 @@ def write_knee_phantom(folder: Path, config: KneePhantom, progress: Progress | N
             progress("drawing knees", done, len(jobs))
     _write_table(folder / "cohort.csv", tables["cohort"])
     study = folder / "study.yaml"
-    write_atomically(study, to_yaml(_study(config)).encode())
+    write_atomically(study, to_yaml(_study(config, tables["cohort"])).encode())
     return study
 
 
@@ -277,7 +277,9 @@ def _grid(config: KneePhantom, site: Site, side: str) -> Grid:
     return Grid((z, y, x), (depth, down, back), origin, _DIRECTION)
 
 
-def _study(config: KneePhantom) -> dict[str, object]:
+def _study(config: KneePhantom, cohort: pd.DataFrame) -> dict[str, object]:
+    patients = cohort.groupby("progressed")["patient_id"].nunique()
+    folds = min(3, max(2, int(patients.min())))  # a few knees may hold two patients with the outcome
     return {
         "name": "knee_phantom",
         "title": "Knee phantom: progression of osteoarthritis",
@@ -291,7 +293,7 @@ def _study(config: KneePhantom) -> dict[str, object]:
             "site": "site",
             "clinical": ["age", {"column": "sex", "levels": ["female", "male"]}, "bmi", "pain"],
             "outcome": {"column": "progressed", "kind": "binary"},
-            "split": {"kind": "grouped", "folds": 3},
+            "split": {"kind": "grouped", "folds": folds},
         },
         "segmentation": {
             "backend": "unet",

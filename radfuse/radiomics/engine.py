@@ -159,10 +159,7 @@ def _chosen(labels: LabelMap, only: Sequence[int]) -> Sequence[int]:
 
 def _label_region(labels: LabelMap, label: int, config: RadiomicsConfig) -> Region:
     box = labels.boxes[label]
-    mask = np.zeros(labels.array.shape, dtype=bool)
-    mask[box] = labels.array[box] == label
-    region = Region(str(label), mask, labels.grid)
-    region.__dict__["box"] = box  # known already
+    region = Region(str(label), labels.array[box] == label, box, labels.grid)
     found = region.voxels
     least = config.min_voxels if config.params is None else 1
     if found < least:

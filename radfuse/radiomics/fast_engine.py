@@ -308,7 +308,7 @@ def warm_up(tell: Callable[[str], None] = lambda _: None) -> float:
     image = 100 * np.random.default_rng(0).random(grid.shape)
     plan = make_plan({"imageType": {"Original": {}, "Wavelet": {}, "LoG": {"sigma": [1.0]}}}, "warm-up")
     for kind in (np.float32, np.float64):
-        extract_regions(image.astype(kind), grid, [Region("warm-up", mask, grid)], plan)
+        extract_regions(image.astype(kind), grid, [Region.of("warm-up", mask, grid)], plan)
     return time.monotonic() - start
 
 

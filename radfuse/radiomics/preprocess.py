@@ -10,14 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage
 
 from radfuse.errors import CaseError
-from radfuse.radiomics.regions import Region
+from radfuse.radiomics.regions import Box, Region, box_of
 from radfuse.radiomics.settings import Settings
 from radfuse.volume import Grid, index_of, interpolated, point_of, standardised
-
-Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)
@@ -79,11 +76,12 @@ def prepare(image: np.ndarray, grid: Grid, region: Region, settings: Settings, w
     if settings.spacing_xyz_mm is not None and settings.interpolator is not None:
         image, mask, grid = _resampled(image, grid, region, settings, where)
     else:
-        mask = _on_image(grid, region, settings, where)
-        box = region.box if mask is region.mask else _box(mask)
+        placed = _on_image(grid, region, settings, where)
         if settings.crop_first:
-            _check_size(mask[box], settings, where)
-            image, mask, grid = _cropped(image, mask, grid, box, settings.pad_voxels)
+            _check_size(placed.inside, settings, where)
+            image, mask, grid = _cropped(image, placed, settings.pad_voxels)
+        else:
+            mask = placed.mask
     box = _checked_box(mask, settings, where)
     before = mask
     if settings.resegment_range is not None:
@@ -101,10 +99,10 @@ def prepare(image: np.ndarray, grid: Grid, region: Region, settings: Settings, w
     )
 
 
-def _on_image(grid: Grid, region: Region, settings: Settings, where: str) -> np.ndarray:
+def _on_image(grid: Grid, region: Region, settings: Settings, where: str) -> Region:
     """Return the region on the image's grid, corrected where that is allowed."""
     if _same(grid, region.grid, settings.grid_tolerance):
-        return region.mask
+        return replace(region, grid=grid)
     if not settings.correct_mask:
         raise CaseError(
             where,
@@ -116,7 +114,7 @@ def _on_image(grid: Grid, region: Region, settings: Settings, where: str) -> np.
     found = interpolated(region.mask.astype(np.uint8), region.grid, grid, "sitkNearestNeighbor") > 0
     if not found.any():
         raise CaseError(where, "nothing of the region is left on the image's grid")
-    return found
+    return Region.of(region.name, found, grid)
 
 
 def _same(first: Grid, second: Grid, tolerance: float | None) -> bool:
@@ -161,7 +159,7 @@ def _resampled(
     spacing = np.where(size != 1, spacing, old)
     if np.allclose(np.array(grid.spacing_zyx_mm[::-1]), spacing):
         mask = interpolated(region.mask.astype(np.uint8), region.grid, grid, "sitkNearestNeighbor") > 0
-        return _cropped(image, mask, grid, _box(mask), settings.pad_voxels)
+        return _cropped(image, Region.of(region.name, mask, grid), settings.pad_voxels)
     _beyond_bsplines(image, settings, where)
     ratio = old / spacing
     first = np.floor((low - 0.5) * ratio - settings.pad_voxels)
@@ -194,25 +192,25 @@ def _beyond_bsplines(image: np.ndarray, settings: Settings, where: str) -> None:
         )
 
 
-def _cropped(
-    image: np.ndarray, mask: np.ndarray, grid: Grid, box: Box, pad: int
-) -> tuple[np.ndarray, np.ndarray, Grid]:
+def _cropped(image: np.ndarray, region: Region, pad: int) -> tuple[np.ndarray, np.ndarray, Grid]:
+    """Return image and mask of the region's box with so many voxels around it, and their grid but for its origin."""
     wide = tuple(
-        slice(max(part.start - pad, 0), min(part.stop + pad, size)) for part, size in zip(box, mask.shape, strict=True)
+        slice(max(part.start - pad, 0), min(part.stop + pad, size))
+        for part, size in zip(region.box, image.shape, strict=True)
     )
-    z, y, x = image[wide].shape
-    return image[wide], mask[wide], replace(grid, shape=(z, y, x))
-
-
-def _box(mask: np.ndarray) -> Box:
-    found = ndimage.find_objects(mask.view(np.uint8) if mask.dtype == bool else mask)[0]
-    return found[0], found[1], found[2]
+    cut = image[wide]
+    mask = np.zeros(cut.shape, dtype=bool)
+    mask[tuple(slice(p.start - w.start, p.stop - w.start) for p, w in zip(region.box, wide, strict=True))] = (
+        region.inside
+    )
+    z, y, x = cut.shape
+    return cut, mask, replace(region.grid, shape=(z, y, x))
 
 
 def _checked_box(mask: np.ndarray, settings: Settings, where: str) -> Box:
     if not mask.any():
         raise CaseError(where, "the region has no voxels")
-    box = _box(mask)
+    box = box_of(mask)
     _check_size(mask[box], settings, where)
     return box
 

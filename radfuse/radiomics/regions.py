@@ -15,31 +15,55 @@ from radfuse.errors import CaseError, InputError, listed
 from radfuse.radiomics.config import LabelRegion, RegionConfig, RingRegion, SubchondralRegion, UnionRegion
 from radfuse.volume import Grid, LabelMap
 
+Box = tuple[slice, slice, slice]
+
+
+def box_of(mask: np.ndarray) -> Box:
+    """Return the smallest box (z, y, x) that holds the voxels of a bool mask, an empty one where there are none."""
+    found = ndimage.find_objects(mask.view(np.uint8))
+    z, y, x = found[0] if found else (slice(0, 0),) * 3
+    return z, y, x
+
 
 @dataclass(frozen=True)
 class Region:
-    """A named set of voxels, never empty.
+    """A named set of voxels.
 
     Attributes:
         name: as in feature columns.
-        mask: bool, shape (z, y, x).
-        grid: where its voxels lie.
+        inside: bool, the region within its box.
+        box: the smallest box (z, y, x) that holds the region.
+        grid: of the image or mask that the region lies in.
     """
 
     name: str
-    mask: np.ndarray
+    inside: np.ndarray
+    box: Box
     grid: Grid
+
+    @classmethod
+    def of(cls, name: str, mask: np.ndarray, grid: Grid) -> Region:
+        """Return the region that a mask holds.
+
+        Args:
+            name: as in feature columns.
+            mask: bool, shape (z, y, x) of the grid.
+            grid: where its voxels lie.
+        """
+        box = box_of(mask)
+        return cls(name, mask[box].copy(), box, grid)
+
+    @property
+    def mask(self) -> np.ndarray:
+        """The region on its grid, a new bool array of shape (z, y, x)."""
+        mask = np.zeros(self.grid.shape, dtype=bool)
+        mask[self.box] = self.inside
+        return mask
 
     @cached_property
     def voxels(self) -> int:
         """Number of voxels."""
-        return int(np.count_nonzero(self.mask))
-
-    @cached_property
-    def box(self) -> tuple[slice, slice, slice]:
-        """The smallest box (z, y, x) that holds the region."""
-        z, y, x = ndimage.find_objects(self.mask.view(np.uint8))[0]
-        return z, y, x
+        return int(np.count_nonzero(self.inside))
 
     @property
     def volume_mm3(self) -> float:
@@ -79,7 +103,7 @@ def make_regions(
                 f"region {config.name!r} has {found} voxels, needs {min_voxels}; labels present: {present}. Correct "
                 "the mask, lower `radiomics.min_voxels`, or leave the case out of the cohort table",
             )
-        regions.append(Region(config.name, mask, labels.grid))
+        regions.append(Region.of(config.name, mask, labels.grid))
     return regions
 
 

@@ -33,7 +33,7 @@ def wavelet_images(
     Source:
         Nason and Silverman 1995, doi:10.1007/978-1-4612-2544-7_17; PyWavelets' swtn.
     """
-    values = np.ascontiguousarray(image, dtype=np.float32 if image.dtype == np.float32 else np.float64)
+    values = np.asarray(image, dtype=np.float32 if image.dtype == np.float32 else np.float64)
     values = np.pad(values, [(0, size % 2) for size in image.shape], mode="wrap")
     last = start_level + level
     whole = (slice(0, values.shape[0]), slice(0, values.shape[1]), slice(0, values.shape[2]))

@@ -189,7 +189,7 @@ def test_a_flat_region_and_a_single_voxel() -> None:
     single = np.zeros(SHAPE, dtype=bool)
     single[3, 3, 3] = True
     with pytest.raises(CaseError, match="single voxel"):
-        region_features(Volume(values(), grid(SHAPE)), [Region("dot", single, grid(SHAPE))], RadiomicsConfig())
+        region_features(Volume(values(), grid(SHAPE)), [Region.of("dot", single, grid(SHAPE))], RadiomicsConfig())
 
 
 def test_a_channel_of_a_mask_file(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_the_noise_level_is_estimated_beside_structure(sigma: float) -> None:
 
 
 def test_a_copy_without_disturbances_is_the_case() -> None:
-    volume, region = Volume(picture(), grid(SHAPE)), Region("ball", ball(6), grid(SHAPE))
+    volume, region = Volume(picture(), grid(SHAPE)), Region.of("ball", ball(6), grid(SHAPE))
     copy, (same,) = perturbed(volume, [region], NOTHING, np.random.default_rng(0))
     assert same.voxels == region.voxels
     assert np.array_equal(copy.array[same.mask], volume.array[region.mask])
@@ -60,7 +60,7 @@ def test_a_copy_without_disturbances_is_the_case() -> None:
 
 
 def test_moving_and_turning_keep_the_volume_and_follow_the_region() -> None:
-    volume, region = Volume(picture(), grid(SHAPE)), Region("ball", ball(6), grid(SHAPE))
+    volume, region = Volume(picture(), grid(SHAPE)), Region.of("ball", ball(6), grid(SHAPE))
     config = NOTHING.model_copy(update={"translation_voxels": 0.5, "rotation_degrees": 10})
     for seed in range(4):
         copy, (moved,) = perturbed(volume, [region], config, np.random.default_rng(seed))
@@ -78,7 +78,7 @@ def test_a_contour_is_redrawn_near_where_it_was() -> None:
 
 
 def test_copies_are_a_function_of_the_seed() -> None:
-    volume, region = Volume(picture(), grid(SHAPE)), Region("ball", ball(6), grid(SHAPE))
+    volume, region = Volume(picture(), grid(SHAPE)), Region.of("ball", ball(6), grid(SHAPE))
     config, radiomics = StabilityConfig(copies=2), RadiomicsConfig(classes=("firstorder",))
     one, again = (perturbed_features(volume, [region], radiomics, config, (3, 5)) for _ in range(2))
     other = perturbed_features(volume, [region], radiomics, config, (3, 6))

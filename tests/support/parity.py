@@ -62,7 +62,7 @@ def theirs(image: sitk.Image, mask: sitk.Image, params: dict[str, Any], label: i
 
 
 def ours(image: sitk.Image, mask: sitk.Image, params: dict[str, Any], label: int = 1, threads: int = 1) -> RegionResult:
-    region = Region("region", sitk.GetArrayFromImage(mask) == label, grid_of(mask))
+    region = Region.of("region", sitk.GetArrayFromImage(mask) == label, grid_of(mask))
     plan = make_plan(params, "test")
     return extract_regions(sitk.GetArrayFromImage(image), grid_of(image), [region], plan, threads=threads)["region"]
 
