@@ -227,9 +227,9 @@ def test_probability_follows_from_the_parts(written: Written) -> None:
 
 
 def test_parts_are_as_strong_as_said_uncorrelated_and_worth_something() -> None:
-    config = KneePhantom(cases=60, strength={"clinical": 0.5, "radiomic": 2, "deep": 1.25})
+    config = KneePhantom(cases=60, strength={"clinical": 1, "radiomic": 2, "deep": 1.25})
     truth = knee_tables(config)["truth"]
-    np.testing.assert_allclose(truth[PARTS].std(ddof=0), [0.5, 2, 1.25])
+    np.testing.assert_allclose(truth[PARTS].std(ddof=0), [1, 2, 1.25])
     assert np.abs(truth[PARTS].corr().to_numpy() - np.eye(3)).max() < 0.1
     assert truth["probability"].mean() == pytest.approx(0.4, abs=1e-6)
     everything = reachable_auc(truth, "clinical-radiomic-deep")
