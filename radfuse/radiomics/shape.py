@@ -57,7 +57,10 @@ def shape_features(mask: np.ndarray, spacing_zyx_mm: Sequence[float]) -> dict[st
     padded = np.pad(mask, 1)
     spacing = np.array(spacing_zyx_mm, dtype=np.float64)
     area, volume, ends = _mesh(padded, spacing)
-    slices, columns, rows, overall = _diameters(*ends, spacing)
+    slices, columns, rows, corners = _diameters(*ends, spacing)
+    radius = np.linalg.norm(corners - corners.mean(axis=0), axis=1)
+    outside_in = np.argsort(-radius)
+    overall = np.sqrt(_farthest(corners[outside_in], radius[outside_in]))
     least, minor, major = principal_variances(padded, spacing)
     sphericity = (36 * np.pi * volume**2) ** (1.0 / 3.0) / area
     enclosed = volume if volume != 0 else np.nan
@@ -225,11 +228,10 @@ def _widest(points: np.ndarray, count: int, first_mm: float, second_mm: float) -
 @njit(nogil=True, cache=True)
 def _diameters(
     x_low: np.ndarray, x_high: np.ndarray, y_low: np.ndarray, y_high: np.ndarray, spacing: np.ndarray
-) -> tuple[float, float, float, float]:
-    """Return the largest distances within a slice (z), a column (y), a row (x), and overall.
+) -> tuple[float, float, float, np.ndarray]:
+    """Return the largest distances within a slice (z), a column (y), a row (x), and the corners of all slices, (n, 3).
 
-    The ends of a largest distance are corners of the convex hull, within their slice and overall. The overall search
-    goes from the points far from the centre inwards and stops when no pair can be longer.
+    The ends of a largest distance are corners of the convex hull, within their slice and overall.
     """
     sz, sy, sx = spacing
     nz, ny = x_low.shape
@@ -243,7 +245,8 @@ def _diameters(
         slices = max(slices, _widest(points, count, sy, sx))
         if found + count > len(corner):
             larger = np.empty((2 * len(corner) + count, 3))
-            larger[:found] = corner[:found]
+            for i in range(found):  # in full: numba takes 3 s to compile a slice's assignment
+                larger[i, 0], larger[i, 1], larger[i, 2] = corner[i, 0], corner[i, 1], corner[i, 2]
             corner = larger
         for i in range(count):
             corner[found, 0], corner[found, 1], corner[found, 2] = (
@@ -258,29 +261,21 @@ def _diameters(
     for x in range(nx):
         count = _hull(y_low[:, x], y_high[:, x], points)
         rows = max(rows, _widest(points, count, sz, sy))
-    return np.sqrt(slices), np.sqrt(columns), np.sqrt(rows), np.sqrt(_farthest(corner[:found]))
+    return np.sqrt(slices), np.sqrt(columns), np.sqrt(rows), corner[:found]
 
 
 @njit(nogil=True, cache=True)
-def _farthest(points: np.ndarray) -> float:
-    """Return the largest squared distance between points, (n, 3)."""
-    n = len(points)
-    centre = np.zeros(3)
-    for i in range(n):
-        centre += points[i] / n
-    radius = np.empty(n)
-    for i in range(n):
-        d = points[i] - centre
-        radius[i] = np.sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2])
-    order = np.argsort(-radius)
+def _farthest(points: np.ndarray, radius: np.ndarray) -> float:
+    """Return the largest squared distance between points (n, 3), given by falling radius from some centre.
+
+    The search goes from the outside inwards and stops when no pair can be longer.
+    """
     longest = 0.0
-    for i in range(n):
-        p = order[i]
-        reach = radius[p] + radius[order[0]]
+    for p in range(len(points)):
+        reach = radius[p] + radius[0]
         if reach * reach < longest * (1 - 1e-9):
             break
-        for j in range(i):
-            q = order[j]
+        for q in range(p):
             reach = radius[p] + radius[q]
             if reach * reach < longest * (1 - 1e-9):
                 break
