@@ -629,9 +629,10 @@ class Casework:
     def _compile_kernels(self) -> None:
         """Have the radiomics kernels compiled once, before several workers would each do it."""
         if self.study.radiomics.engine == "fast":
-            from radfuse.radiomics.fast_engine import warm_up
+            from radfuse.radiomics.engine import plan_of
+            from radfuse.radiomics.kernels import warm_up
 
-            warm_up(lambda what: self.progress(what, 0, 1))
+            warm_up(plan_of(self.study.radiomics), lambda what: self.progress(what, 0, 1))
 
     def _regions(self, source: str) -> CaseStage[dict[str, bytes]]:
         """Return the stage that writes each case's regions, for people to look at; no other stage reads them."""

@@ -230,9 +230,13 @@ def radiomics(
     from radfuse.volume import read_labels, read_volume
 
     config = RadiomicsConfig(params=params) if params is not None else RadiomicsConfig()
-    volume, labels = read_volume(image), read_labels(mask, channel=plan_of(config).settings.mask_channel)
+    plan = plan_of(config)
+    volume, labels = read_volume(image), read_labels(mask, channel=plan.settings.mask_channel)
     with err.status("extracting features") as status:
-        _warm_up(engine, status.update)
+        if engine == "fast":
+            from radfuse.radiomics.kernels import warm_up
+
+            warm_up(plan, status.update)
         table = extract(volume, labels, config, engine=engine, only=label or ())
     for row, causes in table.provenance["missing"].items():
         for feature, cause in causes.items():
@@ -246,14 +250,6 @@ def radiomics(
         out_.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out_, table.values.to_csv().encode())
     out.print(f"{len(table.values)} labels, {len(table.names)} features -> {escape(str(out_))}", soft_wrap=True)
-
-
-def _warm_up(engine: str, tell: Callable[[str], None]) -> None:
-    """Have the kernels compiled before anyone waits for features without knowing why."""
-    if engine == "fast":
-        from radfuse.radiomics.fast_engine import warm_up
-
-        warm_up(tell)
 
 
 @app.command()

@@ -70,15 +70,15 @@ def write_knee(folder: Path) -> tuple[Path, Path]:
 def run_fast(image: Path, mask: Path, labels: list[int], settings: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """Return a call that extracts with our engine, all labels at once."""
     from radfuse.radiomics.config import RadiomicsConfig
-    from radfuse.radiomics.engine import extract
-    from radfuse.radiomics.fast_engine import warm_up
+    from radfuse.radiomics.engine import extract, plan_of
+    from radfuse.radiomics.kernels import warm_up
     from radfuse.volume import read_labels, read_volume
 
     with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
         json.dump(settings, file)
     config = RadiomicsConfig(params=Path(file.name))
     volume, segmentation = read_volume(image), read_labels(mask)
-    warm_up()
+    warm_up(plan_of(config))
 
     def call() -> dict[str, Any]:
         table = extract(volume, segmentation, config, engine="fast", only=labels)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -22,11 +20,10 @@ from radfuse.radiomics.gldm import gldm_features
 from radfuse.radiomics.glrlm import glrlm_features
 from radfuse.radiomics.glszm import glszm_features
 from radfuse.radiomics.lattice import Lattice, make_lattice
-from radfuse.radiomics.ngtdm import _over_pairs as _last_kernel
 from radfuse.radiomics.ngtdm import ngtdm_features
 from radfuse.radiomics.preprocess import Prepared, normalised, prepare
 from radfuse.radiomics.regions import Region
-from radfuse.radiomics.settings import Plan, Settings, make_plan
+from radfuse.radiomics.settings import Plan, Settings
 from radfuse.radiomics.shape import shape_features
 from radfuse.radiomics.shape2d import shape2d_features
 from radfuse.radiomics.wavelet import wavelet_names
@@ -291,27 +288,3 @@ def _no_value(values: np.ndarray, image_name: str, settings: Settings) -> str:
 def _cause(feature: str) -> str:
     _, name, short = feature.rsplit("_", 2)
     return _NEGATIVE if short in ("Imc2", "MCC") else _CAUSES.get(name, "not a number")
-
-
-def warm_up(tell: Callable[[str], None] = lambda _: None) -> float:
-    """Load the kernels, compiling them where this installation has not yet; return the seconds it took.
-
-    Args:
-        tell: called with a sentence before compiling.
-    """
-    start = time.monotonic()
-    if not compiled():
-        tell("compiling the radiomics kernels, once for this installation")
-    grid = Grid((6, 6, 6), (1.0, 1.0, 1.0))
-    mask = np.zeros(grid.shape, dtype=bool)
-    mask[1:5, 1:5, 1:5] = True
-    image = 100 * np.random.default_rng(0).random(grid.shape)
-    plan = make_plan({"imageType": {"Original": {}, "Wavelet": {}, "LoG": {"sigma": [1.0]}}}, "warm-up")
-    for kind in (np.float32, np.float64):
-        extract_regions(image.astype(kind), grid, [Region.of("warm-up", mask, grid)], plan)
-    return time.monotonic() - start
-
-
-def compiled() -> bool:
-    """Return whether the kernels lie compiled on disk, in numba's cache beside the package or in the user's own."""
-    return any(Path(_last_kernel.stats.cache_path or "").glob("ngtdm._over_pairs*.nbi"))
