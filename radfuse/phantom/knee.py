@@ -302,6 +302,7 @@ def _study(config: KneePhantom, cohort: pd.DataFrame) -> dict[str, object]:
             "channels": [12, 24, 48, 96],
             "patch_voxels": 110_000,
             "steps": 320,
+            "overlap": 0.3,
             "batch": 1,
             "learning_rate": 0.01,
         },
