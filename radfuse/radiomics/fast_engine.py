@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -104,7 +105,8 @@ def _add_images(prepared: Sequence[Prepared], plan: Plan, results: dict[str, Reg
     """Add the features of every region on every filtered image, columns in PyRadiomics' order."""
     lattices = _lattices(prepared, plan)
     found: dict[tuple[str, str], dict[str, float]] = {}
-    with _one_thread_each(), ThreadPoolExecutor(threads) as pool:
+    alone = len(prepared) * len(_image_names(plan)) == 1
+    with _one_thread_each(), _Inline() if alone else ThreadPoolExecutor(threads) as pool:
         makers = [
             pool.submit(_make, group, name, settings, plan, lattices, pool)
             for group in _groups(prepared)
@@ -128,7 +130,7 @@ def _make(
     settings: Settings,
     plan: Plan,
     lattices: Lattices,
-    pool: ThreadPoolExecutor,
+    pool: Executor,
 ) -> Made:
     """Filter the image of a group, and hand each region's values on to be measured."""
     made: Made = []
@@ -142,6 +144,16 @@ def _make(
                 job = pool.submit(_measure, part, lattice, filtered.values[place], filtered.name, settings, plan)
                 made.append((filtered.name, part, job))
     return made
+
+
+class _Inline(Executor):
+    """Runs a job where it is handed in: one small region on one image is done before a thread has started."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Return a future that is done; an error of the job is raised at once."""
+        done: Future[Any] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
 
 
 def _one_thread_each() -> AbstractContextManager[object]:

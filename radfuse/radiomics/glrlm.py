@@ -122,30 +122,61 @@ def _count_reached(rank: np.ndarray, before: np.ndarray, run: np.ndarray, reache
             reached[a, level, length] += 1
 
 
+@njit(nogil=True, cache=True)
 def _features(matrix: np.ndarray, gray: np.ndarray) -> tuple[float, ...]:
-    matrix = matrix[:, : int(np.flatnonzero(matrix.any(axis=0))[-1]) + 1]
-    lengths = np.arange(1, matrix.shape[1] + 1, dtype=np.float64)
-    per_level, per_length = matrix.sum(axis=1), matrix.sum(axis=0)
-    count = per_level.sum()
-    i2, j2 = gray**2, lengths**2
-    p_level, p_length = per_level / count, per_length / count
-    p = matrix[matrix > 0] / count
-    long, short = matrix @ j2, matrix @ (1 / j2)
+    """Return the features of a matrix (level, length), in the order of NAMES."""
+    levels, longest = matrix.shape
+    per_level, per_length = np.zeros(levels), np.zeros(longest)
+    count = voxels = 0.0
+    long = long_high = long_low = short = short_high = short_low = high = low = 0.0
+    for i in range(levels):
+        i2 = gray[i] ** 2
+        for j in range(longest):
+            runs = matrix[i, j]
+            if runs > 0:
+                j2 = (j + 1.0) ** 2
+                count += runs
+                voxels += runs * (j + 1)
+                per_level[i] += runs
+                per_length[j] += runs
+                long += runs * j2
+                long_high += runs * j2 * i2
+                long_low += runs * j2 / i2
+                short += runs / j2
+                short_high += runs / j2 * i2
+                short_low += runs / j2 / i2
+        high += per_level[i] * i2
+        low += per_level[i] / i2
+    mean_level = 0.0
+    for i in range(levels):
+        mean_level += per_level[i] / count * gray[i]
+    mean_length = voxels / count
+    unlike_levels = unlike_lengths = variance_level = variance_length = entropy = 0.0
+    for i in range(levels):
+        unlike_levels += per_level[i] ** 2
+        variance_level += per_level[i] / count * (gray[i] - mean_level) ** 2
+        for j in range(longest):
+            if matrix[i, j] > 0:
+                p = matrix[i, j] / count
+                entropy -= p * np.log2(p + _EPS)
+    for j in range(longest):
+        unlike_lengths += per_length[j] ** 2
+        variance_length += per_length[j] / count * (j + 1 - mean_length) ** 2
     return (
-        float((per_level**2).sum() / count),
-        float((per_level**2).sum() / count**2),
-        float((p_level * (gray - (p_level * gray).sum()) ** 2).sum()),
-        float((per_level * i2).sum() / count),
-        float(long.sum() / count),
-        float((long * i2).sum() / count),
-        float((long / i2).sum() / count),
-        float((per_level / i2).sum() / count),
-        float(-(p * np.log2(p + _EPS)).sum()),
-        float((per_length**2).sum() / count),
-        float((per_length**2).sum() / count**2),
-        float(count / (per_length * lengths).sum()),
-        float((p_length * (lengths - (p_length * lengths).sum()) ** 2).sum()),
-        float(short.sum() / count),
-        float((short * i2).sum() / count),
-        float((short / i2).sum() / count),
+        unlike_levels / count,
+        unlike_levels / count**2,
+        variance_level,
+        high / count,
+        long / count,
+        long_high / count,
+        long_low / count,
+        low / count,
+        entropy,
+        unlike_lengths / count,
+        unlike_lengths / count**2,
+        count / voxels,
+        variance_length,
+        short / count,
+        short_high / count,
+        short_low / count,
     )
