@@ -305,6 +305,7 @@ def evaluate(
     families: Sequence[str] = (),
     *,
     recalibrate: bool = False,
+    progress: Progress = lambda *_: None,
 ) -> tuple[Evaluation, Prediction, pd.DataFrame]:
     """Measure a frozen bundle on labelled units; nothing is refitted.
 
@@ -314,13 +315,14 @@ def evaluate(
         features: block -> table, where features lie elsewhere.
         families: which to measure; empty: all whose columns are there.
         recalibrate: also give the intercept and slope that would calibrate each family here.
+        progress: told of every case that starts from images.
 
     Returns:
         The measurements, the predictions, and the long table they were measured on.
     """
     bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     schema = bundle.schema
-    prediction = predict(bundle, table, features, families, labelled=True)
+    prediction = predict(bundle, table, features, families, labelled=True, progress=progress)
     outcome = prediction.units[schema.outcome.column].to_numpy().astype(int)
     parts = [
         pd.DataFrame(

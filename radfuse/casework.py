@@ -21,7 +21,7 @@ import pandas as pd
 
 from radfuse.cohort import Case, Cohort
 from radfuse.config import Section
-from radfuse.errors import CaseError, InputError, Problem
+from radfuse.errors import CASE_FAILS, CaseError, InputError, Problem, RadfuseError
 from radfuse.features import FeatureTable
 from radfuse.imaging import is_mirrored
 from radfuse.results import Failure, SegmentationReport, SegmentedExample
@@ -39,10 +39,12 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """Name of the network trained on every manual mask; it ships, and segments no case of the study."""
-_VERSIONS = {"preprocess": 1, "train": 4, "segment": 3, "regions": 1, "extract": 1, "deep": 3, "stability": 1}
+_VERSIONS = {"preprocess": 2, "train": 5, "segment": 4, "regions": 1, "extract": 1, "deep": 4, "stability": 1}
 CASE_STAGES = ("train", "segment", "regions", "extract", "deep", "stability")
 """Stages of this file; asked for one of them, a run does that and what it needs, and stops."""
 _NO_MASK = "the case has no mask; draw one, or leave the case out of the cohort table"
+_DRAWN = "manual mask, for its agreement with the predicted one only"
+_NOTHING_FOUND = "the network found none of the labels in this image; look at the image, or train longer or on more"
 Result = TypeVar("Result")
 
 
@@ -125,6 +127,7 @@ class CaseStage(Generic[Result]):
         work: makes the result; a function of this module.
         write: stores it at a path.
         ready: called before the first case, where there is any to do.
+        spares: a case that fails is told of, and stays in the study.
     """
 
     name: str
@@ -134,6 +137,7 @@ class CaseStage(Generic[Result]):
     work: Callable[[CaseJob], Result]
     write: Callable[[Result, Path], None]
     ready: Callable[[], None] = lambda: None
+    spares: bool = False
 
 
 def extract_case(job: CaseJob) -> CaseFeatures:
@@ -151,7 +155,9 @@ def extract_case(job: CaseJob) -> CaseFeatures:
         if job.mask is None:
             raise InputError(_NO_MASK)
         images = {sequence: read_volume(path) for sequence, path in case.images.items()}
-        labels = read_labels(job.mask, study.segmentation.names)
+        labels = read_labels(job.mask, study.segmentation.names, empty=job.source == "cross_fitted")
+        if not labels.present():
+            raise InputError(_NOTHING_FOUND)
     except InputError as error:
         raise CaseError(case.case_id, str(error)) from error
     return case_features(
@@ -430,7 +436,12 @@ class Casework:
         assert mask is not None
         name = _training_case_of(case)
         digests = self._digests({"image": self._image(case, config), "mask": mask})
-        settings = {"spacing": plan.spacing_zyx_mm, "labels": plan.labels, "resample": self.study.resample_masks}
+        settings = {
+            "spacing": plan.spacing_zyx_mm,
+            "orientation": plan.orientation,
+            "labels": list(plan.labels.items()),  # their order numbers the classes
+            "resample": self.study.resample_masks,
+        }
         key = content_key("preprocess", _VERSIONS["preprocess"], settings, digests)
 
         def write(path: Path) -> None:
@@ -444,8 +455,8 @@ class Casework:
 
         try:
             self.folder.produce(name, "preprocess", key, write)
-        except InputError as error:
-            self._drop(case, "preprocess", str(error), name, key)
+        except CASE_FAILS as error:
+            self._drop(case, "preprocess", _told(error), name, key)
             return False
         return True
 
@@ -485,7 +496,7 @@ class Casework:
     def _train_key(self, fold: str, cases: list[Case], config: UnetSegmentation) -> str:
         """Return the key of a fold's network, from the records of the cases it learns from."""
         records = [self.folder.record(_training_case_of(case)) for case in cases]
-        settings = {"config": config.model_dump(mode="json", exclude={"device"})}
+        settings = {"config": config.model_dump(mode="json", exclude={"device"}), "classes": list(config.labels)}
         inputs = {
             "cases": [record.digest if record else None for record in records],
             "seed": self.study.seed,
@@ -531,8 +542,8 @@ class Casework:
 
             try:
                 self.folder.produce(name, "segment", key, write)
-            except InputError as error:
-                self._drop(case, "segment", str(error), name, key)
+            except CASE_FAILS as error:
+                self._drop(case, "segment", _told(error), name, key)
             else:
                 masks[case.case_id] = self.folder.path / name / "labels.nrrd"
         self.progress("segmenting", len(left), len(left))
@@ -578,6 +589,7 @@ class Casework:
             extract_case,
             _write_section,
             self._compile_kernels,
+            spares=place is not None,
         )
         return self._each_case(stage, cases, masks, source)
 
@@ -672,7 +684,10 @@ class Casework:
         for number, (job, result) in enumerate(each(stage.work, jobs), start=len(left) - len(jobs)):
             self.progress(stage.what, number, len(left))
             name, key = stage.place(job.case), keys[job.case.case_id]
-            if isinstance(result, CaseError):
+            if isinstance(result, CaseError) and stage.spares:
+                self.failures.append(Failure(item=job.case.case_id, error=f"{_DRAWN}: {result.message}"))
+                run.fail(name, stage.name, key, result.message)
+            elif isinstance(result, CaseError):
                 self._drop(job.case, stage.name, result.message, name, key)
             else:
                 run.produce(name, stage.name, key, partial(stage.write, result))
@@ -685,21 +700,27 @@ class Casework:
         return dict(Counter(str(read_json(place)["mask_source"]) for place in places))
 
     def segmentation_report(self, inputs: Inputs) -> SegmentationReport | None:
-        """Gather what the report shows of the segmentation: agreement with the manual masks, and three examples."""
-        from radfuse.volume import read_labels, read_volume
+        """Gather what the report shows of the segmentation: agreement with the manual masks, and three examples.
+
+        Args:
+            inputs: with all cases, those too that failed later: what a network missed belongs in its Dice.
+        """
+        from radfuse.volume import read_labels, read_volume, resample_labels
 
         config = self.study.segmentation
         if not isinstance(config, UnetSegmentation):
             return None
         rows, found = [], {}
         for case in inputs.cohort:
-            if case.mask is None:
-                continue
             folder = self.folder.path / f"labels/{safe_name(case.case_id)}"
+            if case.mask is None or not (folder / "segmented.json").is_file():
+                continue
             facts = SegmentedCase.model_validate_json((folder / "segmented.json").read_bytes())
             values = {label: np.nan if value is None else value for label, value in facts.dice.items()}
             rows.append({"case": case.case_id, **values})
             found[case.case_id] = (case, folder)
+        if not rows:
+            return None
         dice = pd.DataFrame(rows).set_index("case")
         order = dice.mean(axis=1).sort_values().index
         chosen = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
@@ -707,16 +728,10 @@ class Casework:
         for which, name in chosen.items():
             case, folder = found[name]
             assert case.mask is not None
-            examples.append(
-                SegmentedExample(
-                    which,
-                    name,
-                    read_volume(self._image(case, config)),
-                    read_labels(folder / "labels.nrrd", config.names),
-                    read_labels(case.mask, config.names),
-                    float(dice.loc[name].mean()),
-                )
-            )
+            image, truth = read_volume(self._image(case, config)), read_labels(case.mask, config.names)
+            truth = truth if truth.grid.same_as(image.grid) else resample_labels(truth, image.grid)
+            predicted = read_labels(folder / "labels.nrrd", config.names, empty=True)
+            examples.append(SegmentedExample(which, name, image, predicted, truth, float(dice.loc[name].mean())))
         return SegmentationReport(dice, tuple(examples), self._agreement(list(found)), len(inputs.cohort))
 
     def _agreement(self, cases: list[str]) -> pd.Series:
@@ -764,8 +779,8 @@ class Casework:
                 name = _deep_of(fold, case.case_id)
                 try:
                     run.produce(name, "deep", key, partial(self._write_deep, case, mask, fold, opened))
-                except (InputError, CaseError) as error:
-                    self._drop(case, "deep", str(error), name, key)
+                except CASE_FAILS as error:
+                    self._drop(case, "deep", _told(error), name, key)
         self.progress("deep features", 1, 1)
         return {case: key for case, key in keys.items() if case not in self.dropped}
 
@@ -828,6 +843,11 @@ class Casework:
             self.folder.fail(name, stage, key, message)
         else:
             self.folder.log("failed", item=case.case_id, stage=stage, error=message)
+
+
+def _told(error: Exception) -> str:
+    """Return what to say of an error; one that is not ours is named."""
+    return str(error) if isinstance(error, RadfuseError) else f"{type(error).__name__}: {error}"
 
 
 def network_of(fold: str) -> str:

@@ -16,6 +16,7 @@ from radfuse.errors import CaseError, InputError, Problem, RadfuseError, RunErro
 
 if TYPE_CHECKING:
     from radfuse.pipeline import Run, Stage
+    from radfuse.results import Failure
 
 OK, SOME_FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 3
 
@@ -164,8 +165,7 @@ def predict(
             opened, table, _pairs(features), family or (), labels_out=out_ / "labels", progress=progress
         )
     _show_problems(prediction.warnings)
-    for failure in prediction.failures:
-        err.print(f"[red]failed[/red] {escape(failure.item)}: {escape(failure.error)}", soft_wrap=True)
+    _show_failures(prediction.failures)
     with _writing(out_):
         out_.mkdir(parents=True, exist_ok=True)
         content = prediction_table(opened, prediction).to_csv(index=False)
@@ -192,10 +192,12 @@ def evaluate(
     from radfuse.runs import write_atomically
 
     opened = load_bundle(bundle)
-    evaluation, prediction, long = evaluate_units(
-        opened, table, _pairs(features), family or (), recalibrate=recalibrate
-    )
+    with _progress() as progress, _writing(out_):
+        evaluation, prediction, long = evaluate_units(
+            opened, table, _pairs(features), family or (), recalibrate=recalibrate, progress=progress
+        )
     _show_problems(prediction.warnings)
+    _show_failures(prediction.failures)
     rows = prediction_table(opened, prediction)
     for name, by in evaluation.recalibration.items():
         rows[f"{name}_recalibrated"] = recalibrated(prediction.probabilities[name].to_numpy(), by)
@@ -206,6 +208,8 @@ def evaluate(
         write_evaluation_report(out_, opened.schema, evaluation, long)
     _show_performance(evaluation.performance, folds=1)
     out.print(f"Report: {escape(str(out_ / 'index.html'))}")
+    if prediction.failures:
+        raise typer.Exit(SOME_FAILED)
 
 
 @app.command()
@@ -441,6 +445,11 @@ def _pairs(features: Sequence[str] | None) -> dict[str, Path]:
     return pairs
 
 
+def _show_failures(failures: Sequence[Failure]) -> None:
+    for failure in failures:
+        err.print(f"[red]failed[/red] {escape(failure.item)}: {escape(failure.error)}", soft_wrap=True)
+
+
 def _show_problems(problems: Sequence[Problem]) -> None:
     if not problems:
         return
@@ -488,8 +497,7 @@ def _number(value: float | None) -> str:
 
 
 def _show_next(finished: Run, until: Stage = "report") -> None:
-    for failure in finished.failures:
-        err.print(f"[red]failed[/red] {escape(failure.item)}: {escape(failure.error)}", soft_wrap=True)
+    _show_failures(finished.failures)
     out.print(
         f"{finished.computed} results computed, {finished.reused} found finished in {escape(str(finished.path))}",
         soft_wrap=True,

@@ -65,5 +65,9 @@ class CaseError(RadfuseError):
         return CaseError, (self.item, self.message)  # crosses process boundaries
 
 
+CASE_FAILS = (InputError, CaseError, RuntimeError, ValueError, ArithmeticError, LookupError)
+"""What stops one case and not the others: ours, and what libraries raise at its data; not what the disk says."""
+
+
 class RunError(RadfuseError):
     """The machine stopped the work (full disk, no permission); what was finished stays finished."""

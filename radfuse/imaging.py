@@ -15,7 +15,7 @@ import pandas as pd
 
 from radfuse.cohort import Case, Cohort
 from radfuse.config import Section
-from radfuse.errors import CaseError, InputError
+from radfuse.errors import CASE_FAILS, CaseError, InputError
 from radfuse.features import FeatureTable
 from radfuse.radiomics.config import RadiomicsConfig, RegionConfig
 from radfuse.results import Failure
@@ -95,7 +95,7 @@ def features_from_images(
         progress("reading images", done, len(cohort))
         try:
             found = _case(recipe, case, cohort, segmenter, folder, labels_out)
-        except (InputError, CaseError) as error:
+        except CASE_FAILS as error:
             message = error.message if isinstance(error, CaseError) else str(error)
             failures.append(Failure(item=case.case_id, error=message))
             continue

@@ -107,6 +107,13 @@ def read_inputs(study: Study) -> Inputs:
             problems += warnings
         except InputError as error:
             problems += error.problems or [Problem(f"features.{block}", str(error))]
+    if study.radiomics.params is not None and study.regions:
+        from radfuse.radiomics.settings import make_plan, read_params  # with numba: only where there is a file
+
+        try:
+            make_plan(read_params(study.radiomics.params), str(study.radiomics.params))
+        except InputError as error:
+            problems.append(Problem("radiomics.params", str(error)))
     if cohort is None or any(problem.severity == "error" for problem in problems):
         raise InputError(_once(problems))
     bare = join(cohort, {})
@@ -255,7 +262,8 @@ class _Stages:
         inputs, made = None, Made()
         casework = Casework(self.study, run, self.progress, self.failures)
         if self.study.regions:
-            inputs, made = casework.run(self.read(), until, shard)
+            everyone = self.read()
+            inputs, made = casework.run(everyone, until, shard)
         if until in CASE_STAGES:
             warnings = inputs.warnings if inputs else ()
             return Run(run.path, None, tuple(self.failures), warnings, len(run.made), len(run.reused))
@@ -266,7 +274,7 @@ class _Stages:
         if last >= STAGES.index("export"):
             bundle_key = self.export(prepared, results, design_key, fuse_key)
         if last >= STAGES.index("report"):
-            segmentation = (lambda: casework.segmentation_report(inputs)) if inputs else lambda: None
+            segmentation = (lambda: casework.segmentation_report(everyone)) if inputs else lambda: None
             masks = (lambda: casework.mask_sources(inputs)) if inputs else dict[str, int]
             self.report(prepared, results, bundle_key, segmentation, masks)
         return Run(run.path, results, tuple(self.failures), prepared.warnings, len(run.made), len(run.reused))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from radfuse.cohort import CohortConfig
 from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
-from radfuse.errors import InputError
+from radfuse.errors import InputError, listed
 from radfuse.features import FeatureSource
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.radiomics.config import RadiomicsConfig, RegionConfig
@@ -71,6 +71,12 @@ class Study(Section):
         ]
         if lacking:
             raise ValueError(f"regions need {' and '.join(lacking)}")
+        assert self.segmentation is not None
+        for region in self.regions:
+            _check_labels(region, self.segmentation.labels)
+        wanted = self.radiomics.normalize_region
+        if wanted is not None and wanted not in names:
+            raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")
         sequence = getattr(self.segmentation, "sequence", None)
         if sequence is not None and sequence not in self.cohort.images:
             raise ValueError(f"segmentation.sequence {sequence!r} is not one of cohort.images")
@@ -116,6 +122,16 @@ class Study(Section):
     def to_yaml(self) -> str:
         """Return the study as YAML, defaults written out."""
         return to_yaml(self.model_dump(mode="json"))
+
+
+def _check_labels(region: RegionConfig, labels: Mapping[str, int]) -> None:
+    """Refuse a region that names a label which `segmentation.labels` does not declare."""
+    values = region.model_dump(include={"label", "labels", "bone", "cartilage", "around", "exclude"})
+    for key, value in values.items():
+        for label in value if isinstance(value, (tuple, list)) else (value,):
+            if label not in labels and label not in labels.values():
+                hint = nearest(label, labels) if isinstance(label, str) else f"; declared: {listed(labels.values())}"
+                raise ValueError(f"regions: {region.name!r} has {key} {label!r}, no segmentation label{hint}")
 
 
 def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:

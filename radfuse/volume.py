@@ -27,6 +27,7 @@ GRID_TOLERANCE = 1e-3
 
 Interpolation = Literal["nearest", "linear", "bspline"]
 _INTERPOLATORS = {"nearest": sitk.sitkNearestNeighbor, "linear": sitk.sitkLinear, "bspline": sitk.sitkBSpline}
+_OPPOSITE = {letter: pair for pair in ("LR", "PA", "SI") for letter in pair}
 _VOXEL_LIMIT = 2**31
 _FEW_LABELS = 2**16
 """Up to this label the boxes of all labels are found in one pass."""
@@ -196,13 +197,20 @@ def read_grid(path: str | Path) -> Grid:
     return _grid(reader)
 
 
-def read_labels(path: str | Path, names: Mapping[int, str] | None = None, *, channel: int | None = None) -> LabelMap:
+def read_labels(
+    path: str | Path,
+    names: Mapping[int, str] | None = None,
+    *,
+    channel: int | None = None,
+    empty: bool = False,
+) -> LabelMap:
     """Read a segmentation.
 
     Args:
         path: NIfTI, NRRD or MHA.
         names: label -> name; labels that are not declared here are an error.
         channel: which one of a file whose voxels hold several values; None refuses such files.
+        empty: take a mask of background alone, as a network may make it.
 
     Raises:
         InputError: as `read_volume`, and voxels that are no whole number, an empty mask, undeclared labels.
@@ -223,7 +231,7 @@ def read_labels(path: str | Path, names: Mapping[int, str] | None = None, *, cha
         array = array.astype(np.int64)
     labels = LabelMap(array, _grid(image), dict(names or {}), path.name)
     found = labels.present()
-    if not found:
+    if not found and not empty:
         raise InputError(f"{path}: the mask is empty; draw it, or leave the mask of this case out")
     undeclared = [label for label in found if names is not None and label not in names]
     if undeclared:
@@ -266,12 +274,11 @@ def require_grid(grid: Grid, image: str, labels: LabelMap) -> None:
         )
 
 
-def resample(image: Volume, grid: Grid, interpolation: Interpolation = "linear") -> Volume:
-    """Return an image on another grid; outside the source the smallest value of the source."""
+def resample(image: Volume, grid: Grid, interpolation: Interpolation = "linear", *, edge: bool = False) -> Volume:
+    """Return an image on another grid; outside the source its smallest value, or with `edge` its nearest voxel's."""
     outside = float(image.array.min())
-    found = sitk.Resample(
-        to_sitk(image), _reference(grid), sitk.Transform(), _INTERPOLATORS[interpolation], outside, sitk.sitkFloat32
-    )
+    method = _INTERPOLATORS[interpolation]
+    found = sitk.Resample(to_sitk(image), _reference(grid), sitk.Transform(), method, outside, sitk.sitkFloat32, edge)
     return Volume(sitk.GetArrayFromImage(found), grid, image.name)
 
 
@@ -290,6 +297,37 @@ def with_spacing(grid: Grid, spacing_zyx_mm: tuple[float, float, float]) -> Grid
     shift = ((np.array(grid.shape) * old - shape * new) / 2 + (new - old) / 2)[::-1]
     origin = np.array(grid.origin) + np.array(grid.direction).reshape(3, 3) @ shift
     return Grid(_triple(shape, int), _triple(new, float), _triple(origin, float), grid.direction)
+
+
+def orientation_of(grid: Grid) -> str:
+    """Return where the x, y and z axis point, one letter each, for example "LPS": left, posterior, superior."""
+    return str(sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(grid.direction))
+
+
+def oriented(grid: Grid, orientation: str) -> Grid:
+    """Return the grid of the same voxels, its axes swapped and turned round until they point as asked.
+
+    Args:
+        grid: to turn; returned as it is where it points so already.
+        orientation: as `orientation_of` gives it.
+    """
+    found = orientation_of(grid)
+    if found == orientation:
+        return grid
+    sizes, spacing = grid.shape[::-1], grid.spacing_zyx_mm[::-1]
+    axes, origin = np.array(grid.direction).reshape(3, 3), np.array(grid.origin)
+    columns, order = [], []
+    for letter in orientation:
+        axis = next(i for i, here in enumerate(found) if here in _OPPOSITE[letter])
+        order.append(axis)
+        if found[axis] == letter:
+            columns.append(axes[:, axis])
+        else:
+            origin = origin + axes[:, axis] * spacing[axis] * (sizes[axis] - 1)
+            columns.append(-axes[:, axis])
+    shape = _triple([sizes[axis] for axis in order[::-1]], int)
+    steps = _triple([spacing[axis] for axis in order[::-1]], float)
+    return Grid(shape, steps, _triple(origin, float), tuple(float(v) for v in np.stack(columns, axis=1).ravel()))
 
 
 def interpolated(array: np.ndarray, grid: Grid, onto: Grid, interpolator: str | int) -> np.ndarray:
@@ -416,11 +454,11 @@ def _check_header(path: Path) -> sitk.ImageFileReader:
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
-        mend = (
-            f"known formats: {', '.join(SUFFIXES)} or a DICOM folder"
-            if not path.name.endswith(SUFFIXES)
-            else "copy it again"
-        )
+        mend = "copy it again"
+        if not path.name.endswith(SUFFIXES):
+            mend = f"known formats: {', '.join(SUFFIXES)} or a DICOM folder"
+        elif "orthonormal" in str(error):
+            mend = "its axes are sheared: resample it to a rectangular grid"
         raise InputError(f"{path} is no image that can be read ({_reason(error)}); {mend}") from error
     spacing = _nifti_spacing(path) or list(reader.GetSpacing())
     if any(not value > 0 for value in spacing):
@@ -435,8 +473,11 @@ def _nifti_spacing(path: Path) -> list[float]:
     if not path.name.endswith((".nii", ".nii.gz")):
         return []
     opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115  closed below
-    with opened as stream:
-        header = stream.read(352)
+    try:
+        with opened as stream:
+            header = stream.read(352)
+    except gzip.BadGzipFile as error:
+        raise InputError(f"{path} is named .gz but is not compressed; rename it to {path.stem}") from error
     for size, kind, place in ((348, "f4", 76), (540, "f8", 104)):  # NIfTI-1 and NIfTI-2: pixdim
         for order in "<>":
             if int(np.frombuffer(header[:4], f"{order}i4")[0]) == size:

@@ -148,9 +148,10 @@ def write_knee_phantom(folder: Path, config: KneePhantom, progress: Progress | N
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / "truth.csv").is_file():
         raise InputError(f"{folder} is not empty; choose another folder with --out")
-    (folder / "images").mkdir(parents=True, exist_ok=True)
     tables = knee_tables(config)
-    _write_table(folder / "truth.csv", tables["truth"])
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_table(folder / "truth.csv", tables["truth"])  # first: it says that the folder is ours, whenever we stop
+    (folder / "images").mkdir(exist_ok=True)
     jobs = [_Drawing(folder / "images", config, tables, row) for row in range(len(tables["cohort"]))]
     for done, (_, failure) in enumerate(each(_draw, jobs), start=1):
         if failure is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from radfuse.config import Section
 from radfuse.seg.config import UnetSegmentation
-from radfuse.volume import Grid
+from radfuse.volume import Grid, orientation_of, oriented
 
 
 class SegPlan(Section):
@@ -22,6 +23,7 @@ class SegPlan(Section):
         overlap: of neighbouring patches.
         position: the network also reads where in the image each voxel lies.
         parts: number of connected parts kept of each label; empty: all.
+        orientation: where x, y, z point in what the network sees ("LPS", say); empty: as the image is stored.
     """
 
     labels: dict[str, int]
@@ -31,6 +33,7 @@ class SegPlan(Section):
     overlap: float
     position: bool = False
     parts: tuple[int, ...] = ()
+    orientation: str = ""
 
     @property
     def inputs(self) -> int:
@@ -74,7 +77,7 @@ def _levels(spacing_zyx_mm: Sequence[float], count: int) -> list[tuple[_Triple, 
 
 
 def make_plan(config: UnetSegmentation, grids: Sequence[Grid]) -> SegPlan:
-    """Choose spacing and patch from the training images.
+    """Choose orientation, spacing and patch from the training images' headers: those of most of them.
 
     The patch has the shape of the median image, shrunk along its longest side until it holds at most
     `config.patch_voxels`; each side is a multiple of the network's total stride.
@@ -83,6 +86,8 @@ def make_plan(config: UnetSegmentation, grids: Sequence[Grid]) -> SegPlan:
         config: settings; a spacing there is taken as it is.
         grids: of the training images.
     """
+    orientation = Counter(orientation_of(grid) for grid in grids).most_common(1)[0][0]
+    grids = [oriented(grid, orientation) for grid in grids]
     spacings = np.array([grid.spacing_zyx_mm for grid in grids])
     spacing = np.array(config.spacing_zyx_mm) if config.spacing_zyx_mm else np.median(spacings, axis=0)
     extents = np.array([grid.shape for grid in grids]) * spacings / spacing
@@ -100,4 +105,5 @@ def make_plan(config: UnetSegmentation, grids: Sequence[Grid]) -> SegPlan:
         channels=config.channels,
         overlap=config.overlap,
         position=config.position,
+        orientation=orientation,
     )

@@ -8,14 +8,14 @@ import numpy as np
 from scipy import ndimage
 
 from radfuse.seg.plan import SegPlan
-from radfuse.volume import Grid, LabelMap, Volume, resample, resample_labels, with_spacing
+from radfuse.volume import Grid, LabelMap, Volume, oriented, resample, resample_labels, with_spacing
 
 _SPECK = 0.1
 """Parts of a label below this fraction of its largest one are specks."""
 
 
 def network_input(volume: Volume, plan: SegPlan) -> tuple[np.ndarray, Grid]:
-    """Return the image at the plan's spacing, clipped and standardised by the voxels of the body.
+    """Return the image in the plan's orientation and spacing, clipped and standardised by the voxels of the body.
 
     The body is what exceeds a tenth of the 99.5th percentile: air and padding, of which images have different shares,
     do not count.
@@ -23,7 +23,8 @@ def network_input(volume: Volume, plan: SegPlan) -> tuple[np.ndarray, Grid]:
     Returns:
         float32 of shape (z, y, x), mean 0 and standard deviation 1 over the body, and its grid.
     """
-    grid = with_spacing(volume.grid, plan.spacing_zyx_mm)
+    turned = oriented(volume.grid, plan.orientation) if plan.orientation else volume.grid
+    grid = with_spacing(turned, plan.spacing_zyx_mm)
     array = resample(volume, grid).array
     body = array[array > 0.1 * np.percentile(array, 99.5)]
     body = body if body.size > 0.01 * array.size else array.ravel()
@@ -54,7 +55,7 @@ def label_map(probability: Callable[[int], np.ndarray], inner: Grid, volume: Vol
     best = np.full(volume.grid.shape, -np.inf, dtype=np.float32)
     array = np.zeros(volume.grid.shape, dtype=np.uint8 if max(plan.labels.values()) < 256 else np.int32)
     for position, number in enumerate([0, *plan.labels.values()]):
-        here = resample(Volume(probability(position), inner), volume.grid).array
+        here = resample(Volume(probability(position), inner), volume.grid, edge=True).array
         array[here > best] = number
         np.maximum(best, here, out=best)
     if plan.parts:

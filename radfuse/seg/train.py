@@ -99,7 +99,7 @@ def train(
             max_epochs=-1,
             accelerator="gpu" if device == "cuda" else "cpu",
             devices=1,
-            precision="bf16-mixed",
+            precision="bf16-mixed" if device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported() else "32-true",
             logger=False,
             callbacks=[keeper, _Tell(progress)],
             enable_progress_bar=False,
