@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -253,6 +254,7 @@ def radiomics(
     with _writing(out_):
         out_.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out_, table.values.to_csv().encode())
+        write_atomically(out_.with_suffix(".json"), json.dumps(table.provenance, indent=1, default=str).encode())
     out.print(f"{len(table.values)} labels, {len(table.names)} features -> {escape(str(out_))}", soft_wrap=True)
 
 

@@ -316,3 +316,29 @@ def test_the_resolved_study_is_frozen_and_has_its_defaults_written_out(tmp_path:
     assert isinstance(study, Study)
     assert "inner_folds: 5" in study.to_yaml()
     assert "folds: 5" in study.to_yaml()
+
+
+MASKED: dict[str, Any] = {
+    "cohort": {"table": "cohort.csv", "images": {"t1": "t1"}, "mask": "mask", "outcome": {"column": "event"}},
+    "segmentation": {"backend": "manual", "labels": {"tumour": 1, "edge": 2}},
+}
+
+
+@pytest.mark.parametrize(
+    ("region", "message"),
+    [
+        ({"kind": "label", "label": "tumor"}, "'r' has label 'tumor', no segmentation label; did you mean 'tumour'"),
+        ({"kind": "ring", "around": 7}, "'r' has around 7, no segmentation label; declared: 1, 2"),
+        ({"kind": "union", "labels": ["tumour", "egde"]}, "'r' has labels 'egde'"),
+        ({"kind": "ring", "around": "tumour", "exclude": [3]}, "'r' has exclude 3"),
+    ],
+)
+def test_a_region_names_declared_labels(tmp_path: Path, region: dict[str, Any], message: str) -> None:
+    assert any(message in fault for fault in faults(tmp_path, **MASKED, regions=[{"name": "r", **region}]))
+
+
+def test_normalisation_refers_to_a_region_of_the_study(tmp_path: Path) -> None:
+    regions = [{"kind": "label", "name": "tumour", "label": "tumour"}]
+    radiomics = {"normalize": True, "normalize_region": "tumor"}
+    found = faults(tmp_path, **MASKED, regions=regions, radiomics=radiomics)
+    assert any("no region 'tumor'; did you mean 'tumour'" in fault for fault in found)

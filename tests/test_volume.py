@@ -18,6 +18,8 @@ from radfuse.volume import (
     Grid,
     LabelMap,
     Volume,
+    orientation_of,
+    oriented,
     read_grid,
     read_labels,
     read_volume,
@@ -257,3 +259,42 @@ def test_a_truncated_slice_is_found(series: Path) -> None:
 def test_real_knee_labels_are_read() -> None:
     labels = read_labels(real_file("knee/sag_dess_right_labels.nrrd"))
     assert labels.present() == tuple(range(1, 11))
+
+
+ORIENTATIONS = ("LPS", "RAS", "PIR", "ASL", "SRA", "IPL")
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("where", [grid((3, 4, 5)), OBLIQUE], ids=["straight", "oblique"])
+def test_a_turned_grid_has_the_same_voxels(orientation: str, where: Grid) -> None:
+    turned = oriented(where, orientation)
+    assert orientation_of(turned) == orientation
+    assert {tuple(np.round(point, 6)) for point in turned.corners_mm()} == {
+        tuple(np.round(point, 6)) for point in where.corners_mm()
+    }
+    there = resample(ramp(where), turned, "nearest")
+    assert sorted(there.array.ravel()) == sorted(ramp(where).array.ravel())
+    assert oriented(turned, orientation_of(where)).same_as(where)
+
+
+def test_a_grid_that_points_as_asked_is_left_alone() -> None:
+    assert oriented(OBLIQUE, orientation_of(OBLIQUE)) is OBLIQUE
+
+
+def test_outside_an_image_its_edge_can_go_on() -> None:
+    wide = Grid((1, 1, 5), (1.0, 1.0, 1.0), (-1.0, 0.0, 0.0))
+    image = Volume(np.array([[[4.0, 2.0, 3.0]]], np.float32), grid((1, 1, 3)))
+    assert resample(image, wide).array.ravel().tolist() == [2, 4, 2, 3, 2]
+    assert resample(image, wide, edge=True).array.ravel().tolist() == [4, 4, 2, 3, 3]
+
+
+def test_a_plain_file_under_a_packed_name_is_named(tmp_path: Path) -> None:
+    write_image(ramp(grid((3, 4, 5))), tmp_path / "i.nii")
+    (tmp_path / "i.nii").rename(tmp_path / "i.nii.gz")
+    for read in (read_volume, read_grid):
+        with pytest.raises(InputError, match=r"is named \.gz but is not compressed; rename it to i\.nii"):
+            read(tmp_path / "i.nii.gz")
+
+
+def test_a_mask_a_network_left_empty_can_be_read(tmp_path: Path) -> None:
+    assert read_labels(write_sitk(np.zeros((4, 5, 6), np.uint8), tmp_path / "e.nrrd"), empty=True).present() == ()

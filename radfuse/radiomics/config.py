@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from radfuse.config import Section
 
@@ -79,12 +88,21 @@ Interpolator = Literal[
 ]
 
 
+def _rising(ends: tuple[float, float]) -> tuple[float, float]:
+    if not (isfinite(ends[0]) and isfinite(ends[1]) and ends[0] < ends[1]):
+        raise ValueError(f"bin_range goes from a lower to an upper value, found {ends[0]:g} to {ends[1]:g}")
+    return ends
+
+
+BinRange = Annotated[tuple[float, float], AfterValidator(_rising)]
+
+
 class FilterSettings(Section):
     """Settings of one filter in the place of the common ones."""
 
     bin_width: PositiveFloat | None = None
     bin_count: PositiveInt | None = None
-    bin_range: tuple[float, float] | None = None
+    bin_range: BinRange | None = None
 
 
 class RadiomicsConfig(Section):
@@ -103,7 +121,7 @@ class RadiomicsConfig(Section):
     """Grey-level bin, in image units."""
     bin_count: PositiveInt | None = None
     """Number of bins; takes the place of the width."""
-    bin_range: tuple[float, float] | None = None
+    bin_range: BinRange | None = None
     """Fixed ends of the bins of the original image; values beyond are moved to them. None: the region's own."""
     max_bins: PositiveInt = 10_000
     """More bins than this are an error: they ask for memory and time, and say that the width is wrong."""
@@ -180,6 +198,16 @@ class RadiomicsConfig(Section):
         own += [f"per_filter.{name}.bin_range" for name, item in self.per_filter.items() if item.bin_range]
         if self.engine == "pyradiomics" and own:
             raise ValueError(f"PyRadiomics has no {', '.join(own)}; use engine fast")
+        if self.normalize_region is not None and not self.normalize:
+            raise ValueError("normalize_region says by what to normalise; add `normalize: true`, or remove it")
+        unused = [name for name in self.per_filter if name not in self.filters]
+        if unused:
+            raise ValueError(
+                f"per_filter names {unused[0]!r}, which is not among `filters`; add it there, or remove it"
+            )
+        idle = [name for name in self.features if name not in self.classes]
+        if idle:
+            raise ValueError(f"features names the class {idle[0]!r}, which is not among `classes`; add it there")
         return self
 
     def pyradiomics_params(self) -> dict[str, Any]:
@@ -202,9 +230,11 @@ class RadiomicsConfig(Section):
         if "LoG" in images:
             images["LoG"] = {"sigma": [float(value) for value in self.log_sigma_mm]}
         for name, item in self.per_filter.items():
-            if FILTER_NAMES[name] in images:
-                own = {"binWidth": item.bin_width, "binCount": item.bin_count}
-                images[FILTER_NAMES[name]] |= {key: value for key, value in own.items() if value is not None}
+            if item.bin_count is not None:
+                images[FILTER_NAMES[name]] |= {"binCount": item.bin_count}
+            elif item.bin_width is not None:
+                common = {"binCount": None} if self.bin_count is not None else {}  # which would take the width's place
+                images[FILTER_NAMES[name]] |= {"binWidth": item.bin_width, **common}
         names = {name: list(self.features.get(name, ())) or None for name in self.classes}
         return {"setting": _plain(setting), "imageType": images, "featureClass": names}
 

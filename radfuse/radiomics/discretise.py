@@ -95,7 +95,7 @@ def bin_edges(
     smallest, largest = values.min(), values.max()
     if np.issubdtype(values.dtype, np.integer):
         smallest, largest = np.int64(smallest), np.int64(largest)
-    needed = (float(largest) - float(smallest)) / bin_width
+    needed = (float(largest) - float(smallest if bin_range is None else bin_range[0])) / bin_width
     if not needed <= most:
         fits = (float(largest) - float(smallest)) / min(most, 64)
         raise InputError(

@@ -63,7 +63,13 @@ def measured_regions(
                 f"radiomics.normalize_region: no region {config.normalize_region!r}"
                 f"{nearest(config.normalize_region, by_name)}"
             )
-        reference = by_name[config.normalize_region].mask
+        region = by_name[config.normalize_region]
+        if not region.grid.same_as(volume.grid):
+            raise InputError(
+                f"radiomics.normalize_region: region {region.name!r} lies on another grid than {volume.name}; resample "
+                "the mask first"
+            )
+        reference = region.mask
     return extract_regions(
         volume.voxels,
         volume.grid,
@@ -134,7 +140,7 @@ def extract(
     values = pd.DataFrame(cells, columns=columns, dtype=np.float64)
     names = {region.name: labels.names.get(int(region.name), region.name) for region in regions}
     values.index = pd.Index([names[name] for name in results], name="label")
-    provenance = _provenance(config, {names[name]: result for name, result in results.items()}) | digests.result()
+    provenance = _provenance(config, plan, {names[name]: result for name, result in results.items()}) | digests.result()
     return FeatureTable(values, {}, provenance)
 
 
@@ -178,6 +184,11 @@ def _as_volume(array: ArrayLike, spacing_zyx_mm: tuple[float, float, float]) -> 
     if voxels.dtype.kind not in "iufb":
         raise InputError(f"image: voxels of type {voxels.dtype} are no real numbers")
     z, y, x = voxels.shape
+    if voxels.dtype.kind == "b":
+        voxels = voxels.astype(np.uint8)
+    elif voxels.dtype.kind == "f" and voxels.dtype.itemsize not in (4, 8):
+        voxels = voxels.astype(np.float32 if voxels.dtype.itemsize < 4 else np.float64)
+    voxels = voxels.astype(voxels.dtype.newbyteorder("="), copy=False)
     volume = Volume(voxels.astype(np.float32, copy=False), Grid((z, y, x), spacing_zyx_mm), "image")
     return volume if voxels.dtype == np.float32 else replace(volume, stored=voxels)
 
@@ -193,12 +204,13 @@ def _as_labels(array: ArrayLike, grid: Grid) -> LabelMap:
     return LabelMap(labels, grid)
 
 
-def _provenance(config: RadiomicsConfig, results: dict[str, RegionResult]) -> dict[str, object]:
+def _provenance(config: RadiomicsConfig, plan: Plan, results: dict[str, RegionResult]) -> dict[str, object]:
     packages = ["radfuse", "numpy", "SimpleITK", "PyWavelets"]
     packages += ["pyradiomics"] if config.engine == "pyradiomics" else ["numba"]
     return {
         "engine": config.engine,
         "settings": config.model_dump(mode="json"),
+        "pyradiomics_settings": plan.model_dump(mode="json", by_alias=True),
         "versions": {name: _version(name) for name in packages},
         "voxels": {name: list(result.voxels) for name, result in results.items()},
         "missing": {name: result.reasons for name, result in results.items() if result.reasons},

@@ -97,7 +97,7 @@ def glcm_features(
         doubtful = _features(matrix, gray, levels.highest, row)
         row[_MCC], noisy = _maximal_correlation(matrix, symmetric=symmetric)
         rows.append(row)
-        chosen.append((matrix.copy(), bool(doubtful), noisy))
+        chosen.append((matrix, bool(doubtful), noisy))
     if not rows:
         found = dict.fromkeys(NAMES, float("nan"))
         if len(gray) < 2:

@@ -103,7 +103,7 @@ def _matrices(lattice: Lattice, levels: Levels) -> Iterator[np.ndarray]:
     for first in range(0, len(before), _TOGETHER):
         few = before[first : first + _TOGETHER]
         reached = np.zeros((len(few), len(levels.present), longest + 2), dtype=np.int32)
-        run = np.zeros((lattice.count + 1, len(few)), dtype=np.min_scalar_type(longest))
+        run = np.zeros((lattice.count + 1, len(few)), dtype=np.uint16)
         _count_reached(levels.rank, few, run, reached)
         for counts in reached:
             yield (counts[:, 1:-1] - counts[:, 2:]).astype(np.float64)

@@ -52,6 +52,8 @@ def normalised(image: np.ndarray, settings: Settings, reference: np.ndarray | No
         found = standardised(image)
     else:
         inside = image[reference].astype(np.float64)
+        if not inside.std() > 0:
+            raise CaseError("normalize_region", "the region's voxels are all alike, and scale nothing; take another")
         found = ((image - inside.mean()) / inside.std()).astype(np.float64)
     if settings.remove_outliers is not None:
         found = np.clip(found, -settings.remove_outliers, settings.remove_outliers)

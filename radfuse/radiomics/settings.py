@@ -6,7 +6,7 @@ Each field's alias is PyRadiomics' name for it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -164,7 +164,9 @@ def make_plan(params: Mapping[str, Any], where: str, extra: Mapping[str, Mapping
     Raises:
         InputError: an unknown section, setting, filter, class or feature, with the nearest known; a value out of range.
     """
-    sections = {name: dict(params.get(name) or {}) for name in ("setting", "imageType", "featureClass")}
+    sections = {
+        name: _mapping(params.get(name), f"{where}, {name}") for name in ("setting", "imageType", "featureClass")
+    }
     extra = extra or {}
     filters = sections["imageType"] or {"Original": {}}
     classes = sections["featureClass"] or dict.fromkeys(CLASSES)
@@ -174,7 +176,8 @@ def make_plan(params: Mapping[str, Any], where: str, extra: Mapping[str, Mapping
     common = sections["setting"]
     merged = {
         name: _settings(
-            {**common, **dict(custom or {}), **extra.get("", {}), **extra.get(name, {})}, f"{where}, {name}"
+            {**common, **_mapping(custom, f"{where}, {name}"), **extra.get("", {}), **extra.get(name, {})},
+            f"{where}, {name}",
         )
         for name, custom in filters.items()
     }
@@ -209,13 +212,21 @@ def _read_json(path: Path) -> dict[str, Any]:
     return params if isinstance(params, dict) else read_yaml(path)
 
 
+def _mapping(section: Any, where: str) -> dict[str, Any]:
+    if section is not None and not isinstance(section, Mapping):
+        raise InputError(f"{where}: found {section!r}; write a name and a colon for each entry, for example `glcm:`")
+    return dict(section or {})
+
+
 def _settings(values: Mapping[str, Any], where: str) -> Settings:
     known = [field.alias or name for name, field in Settings.model_fields.items()]
     for name in values:
         if name not in known and name not in Settings.model_fields:
             raise InputError(f"{where}: unknown setting {name!r}{nearest(str(name), known)}")
     try:
-        return Settings.model_validate({name: value for name, value in values.items() if value is not None})
+        # null is PyRadiomics' word for "not set", and for the interpolator "do not resample"
+        said = {name: value for name, value in values.items() if value is not None or name == "interpolator"}
+        return Settings.model_validate(said)
     except ValidationError as error:
         fault = error.errors()[0]
         message = fault["msg"].removeprefix("Value error, ")
@@ -228,6 +239,10 @@ def _chosen(name: str, names: Any, where: str) -> tuple[str, ...]:
     module = CLASSES[name]
     if not names:
         return tuple(module.NAMES)
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise InputError(
+            f"{where}: class {name} has {names!r}; write a list of features, for example [{module.NAMES[0]}]"
+        )
     known = (*module.NAMES, *module.DEPRECATED, *REMOVED.get(name, ()))
     for feature in names:
         if feature not in known:

@@ -22,15 +22,17 @@ from scipy import ndimage
 
 from radfuse.errors import InputError
 from radfuse.radiomics.config import RadiomicsConfig
-from radfuse.radiomics.engine import region_features
+from radfuse.radiomics.engine import plan_of, region_features
 from radfuse.radiomics.regions import Region
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.statistics import icc_table
 from radfuse.volume import Grid, Volume, interpolated
 
 FORMS = ("1,1", "2,1", "3,1")
-_MARGIN = 12
-"""Voxels around the regions that a copy keeps: filters see no further."""
+_NEAR = (12, 12, 12)
+"""Margin in voxels within which the noise of an image is that of its regions."""
+_SPARE = 4
+"""Voxels that a copy keeps beyond what an extraction looks at: it is moved, and its region grows."""
 
 
 def perturbed_features(
@@ -50,11 +52,24 @@ def perturbed_features(
         seed: of the case; copy i draws from (*seed, i).
     """
     rows = [_flat(region_features(volume, regions, radiomics))]
+    margin = _margin(volume.grid, radiomics)
     for number in range(config.copies):
         generator = np.random.default_rng((*seed, number))
-        image, moved = perturbed(volume, regions, config, generator)
+        image, moved = perturbed(volume, regions, config, generator, margin)
         rows.append(_flat(region_features(image, moved, radiomics)))
     return rows
+
+
+def _margin(grid: Grid, radiomics: RadiomicsConfig) -> tuple[int, int, int] | None:
+    """Return how many voxels around the regions an extraction looks at, (z, y, x); None: at the whole image."""
+    settings = plan_of(radiomics).settings
+    resampled = settings.spacing_xyz_mm is not None and settings.interpolator is not None
+    if (settings.normalize and radiomics.normalize_region is None) or not (settings.crop_first or resampled):
+        return None
+    wanted = settings.spacing_xyz_mm[::-1] if resampled and settings.spacing_xyz_mm else (0.0, 0.0, 0.0)
+    coarser = [max(new / old, 1.0) for new, old in zip(wanted, grid.spacing_zyx_mm, strict=True)]
+    z, y, x = (int(np.ceil((settings.pad_voxels + 2) * factor)) + _SPARE for factor in coarser)
+    return z, y, x
 
 
 def _flat(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -62,18 +77,23 @@ def _flat(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 
 
 def perturbed(
-    volume: Volume, regions: Sequence[Region], config: StabilityConfig, generator: np.random.Generator
+    volume: Volume,
+    regions: Sequence[Region],
+    config: StabilityConfig,
+    generator: np.random.Generator,
+    margin: tuple[int, int, int] | None = _NEAR,
 ) -> tuple[Volume, list[Region]]:
-    """Return a disturbed copy of an image, cut around its regions, and of the regions.
+    """Return a disturbed copy of an image, cut with a margin (voxels, z y x) around its regions, and of the regions.
 
     A region that a disturbance would leave without voxels keeps its voxels.
     """
-    box = _around(regions, volume.grid.shape)
+    box = _around(regions, volume.grid.shape, margin or volume.grid.shape)
     grid = _cut(volume.grid, box)
     voxels = volume.voxels[box].astype(np.float64)
     masks = [region.mask[box] for region in regions]
     if config.noise:
-        voxels = voxels + generator.normal(0, config.noise * noise_level(voxels), voxels.shape)
+        near = volume.voxels[_around(regions, volume.grid.shape, _NEAR)].astype(np.float64)
+        voxels = voxels + generator.normal(0, config.noise * noise_level(near), voxels.shape)
     onto = _moved(grid, config, generator)
     if onto != grid:
         voxels = interpolated(voxels, grid, onto, "sitkBSpline")
@@ -209,11 +229,11 @@ def stability(rows: Mapping[str, Sequence[Mapping[str, float]]], source: str = "
     return table
 
 
-def _around(regions: Sequence[Region], shape: Sequence[int]) -> tuple[slice, slice, slice]:
+def _around(regions: Sequence[Region], shape: Sequence[int], margin: Sequence[int]) -> tuple[slice, slice, slice]:
     z, y, x = (
         slice(
-            max(min(region.box[axis].start for region in regions) - _MARGIN, 0),
-            min(max(region.box[axis].stop for region in regions) + _MARGIN, shape[axis]),
+            max(min(region.box[axis].start for region in regions) - margin[axis], 0),
+            min(max(region.box[axis].stop for region in regions) + margin[axis], shape[axis]),
         )
         for axis in range(3)
     )

@@ -92,6 +92,11 @@ BAD = {
     "imageType: {Originl: {}}": "did you mean 'Original'",
     "featureClass: {glcmm: []}": "did you mean 'glcm'",
     "- 1": "not a mapping",
+    "featureClass: [firstorder]": "featureClass: found ['firstorder']; write a name and a colon",
+    "imageType: [Original]": "imageType: found ['Original']",
+    "setting: [1]": "setting: found [1]",
+    "imageType: {Original: [1]}": "Original: found [1]",
+    "featureClass: {glcm: Contrast}": "class glcm has 'Contrast'; write a list",
 }
 
 
@@ -122,3 +127,27 @@ def test_other_refusals(blob: tuple[Volume, LabelMap]) -> None:
         extract(volume, labels, RadiomicsConfig(min_voxels=51))
     with pytest.raises(ValueError, match="remove bin_width"):
         RadiomicsConfig(params=Path("p.yaml"), bin_width=5)
+
+
+@pytest.mark.parametrize("kind", [">f4", ">i2", "f2", "g", "?"])
+def test_arrays_of_any_real_type_are_as_good_as_native_ones(kind: str) -> None:
+    generator = np.random.default_rng(0)
+    array = generator.integers(0, 60, (12, 13, 14)).astype(kind)
+    labels = np.zeros(array.shape, dtype=np.uint8)
+    labels[3:9, 3:9, 3:9] = 1
+    config = RadiomicsConfig(filters=("original", "gradient", "wavelet"), bin_width=2)
+    plain = array.astype({"g": "f8", "?": "u1", "f2": "f4"}.get(kind, kind[1:]))
+    found, expected = extract(array, labels, config), extract(plain, labels, config)
+    assert found.values.equals(expected.values)
+
+
+def test_the_provenance_holds_what_a_parameter_file_says(blob: tuple[Volume, LabelMap], tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("setting: {binWidth: 3}\nimageType: {Original: {}, Gradient: {}}")
+    said = extract(*blob, RadiomicsConfig(params=tmp_path / "p.yaml")).provenance["pyradiomics_settings"]
+    assert said["settings"]["binWidth"] == 3
+    assert list(said["filters"]) == ["Original", "Gradient"]
+
+
+def test_more_bins_than_allowed_are_counted_from_the_ranges_lower_end(blob: tuple[Volume, LabelMap]) -> None:
+    with pytest.raises(CaseError, match="bins of width 1, allowed are 1,000"):
+        extract(*blob, RadiomicsConfig(bin_width=1, bin_range=(-1e7, 1e3), max_bins=1000))

@@ -194,6 +194,35 @@ def test_the_comparison_sees_a_difference() -> None:
     assert differing({"a_firstorder_Mean": np.nan}, {"a_firstorder_Mean": np.nan}) == {}
 
 
+SARCOMAS = [f"STS_{n:03d}" for n in (2, 3, 4, 6, 8, 12, 15, 18, 19, 24, 25, 26, 28, 32, 35, 38, 41, 42, 43, 50)]
+SEVERAL = {"STS_002", "STS_008", "STS_024", "STS_025", "STS_042"}
+REAL = [(case, kind) for case in SARCOMAS for kind in ("t1", "ct", "pet") if kind == "t1" or case in SEVERAL]
+IN_TURN = [
+    {},
+    {"setting": {"binCount": 24}, "imageType": {"LoG": {"sigma": [2.0]}}},
+    {"setting": {"resampledPixelSpacing": [3, 3, 3]}},
+    {"setting": {"normalize": True, "normalizeScale": 100, "binWidth": 10}},
+    {"setting": {"preCrop": True, "padDistance": 8}, "imageType": {"Wavelet": {}}},
+    {"setting": {"force2D": True}, "imageType": {"Gradient": {}}, "featureClass": {"firstorder": None, "glcm": None}},
+    {"setting": {"resegmentRange": [-2, 2], "resegmentMode": "sigma"}},
+    {"setting": {"distances": [2]}, "imageType": {"Square": {}}},
+    {"setting": {"weightingNorm": "manhattan"}},
+    {"setting": {"symmetricalGLCM": False, "gldm_a": 1}, "imageType": {"SquareRoot": {}}},
+    {"setting": {"removeOutliers": 2, "normalize": True, "normalizeScale": 50}, "imageType": {"Exponential": {}}},
+    {"setting": {"interpolator": None, "resampledPixelSpacing": [2, 2, 2]}, "imageType": {"Logarithm": {}}},
+]
+"""Settings that the real images take in turn: each image under one, each setting on two images or more."""
+
+
+@pytest.mark.parametrize(("case", "kind"), REAL)
+def test_every_real_image_gives_pyradiomics_numbers(case: str, kind: str) -> None:
+    image, mask = (sitk.ReadImage(str(real_file(f"sarcoma/{case}/{kind}{end}.nii.gz"))) for end in ("", "_mask"))
+    params = IN_TURN[REAL.index((case, kind)) % len(IN_TURN)]
+    wide = {"binWidth": 100} if kind == "ct" else {}
+    params = {**params, "setting": {**wide, "preCrop": True, **params.get("setting", {})}}
+    assert differing(theirs(image, mask, params), ours(image, mask, params).values) == {}
+
+
 @pytest.mark.parametrize("label", [2, 5])
 def test_a_label_is_that_of_the_settings(label: int) -> None:
     image, mask, _ = read("phantom")

@@ -144,3 +144,26 @@ def test_what_pyradiomics_lacks_is_refused_with_its_engine() -> None:
     for name in ("bin_range", "normalize_region"):
         with pytest.raises(ValueError, match=f"PyRadiomics has no {name}; use engine fast"):
             RadiomicsConfig(**{"engine": "pyradiomics", name: OTHER[name]})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"normalize_region": "muscle"}, "add `normalize: true`"),
+        ({"per_filter": {"log": {"bin_width": 5}}}, "per_filter names 'log', which is not among `filters`"),
+        ({"features": {"shape2D": ("Perimeter",)}}, "features names the class 'shape2D', which is not among `classes`"),
+        ({"bin_range": (250, 150)}, "from a lower to an upper value, found 250 to 150"),
+        ({"bin_range": (0, float("nan"))}, "from a lower to an upper value"),
+        ({"bin_range": (float("-inf"), 1)}, "from a lower to an upper value"),
+    ],
+)
+def test_settings_without_an_effect_or_a_sense_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+        RadiomicsConfig.model_validate(settings)
+
+
+def test_a_width_of_one_filter_goes_before_the_common_count() -> None:
+    own = {"log": FilterSettings(bin_width=5)}
+    plan = plan_of(RadiomicsConfig(bin_count=32, filters=("original", "log"), per_filter=own))
+    assert (plan.filters["LoG"].bin_count, plan.filters["LoG"].bin_width) == (None, 5)
+    assert plan.filters["Original"].bin_count == 32

@@ -162,3 +162,24 @@ def test_a_second_mask_that_the_table_lacks_is_named(study: Path, tmp_path: Path
     found = CliRunner().invoke(app, ["stability", str(study), *chosen])
     assert found.exit_code != 0
     assert "third" in str(found.exception) or "third" in found.output
+
+
+FROM_AFAR = {
+    "normalised": {"normalize": True},
+    "a wide margin": {"pad_voxels": 20, "filters": ("log",), "log_sigma_mm": (3.0,)},
+    "coarser voxels": {"spacing_zyx_mm": (3.0, 3.0, 3.0), "filters": ("log",), "log_sigma_mm": (3.0,)},
+    "the whole image": {"crop_first": False, "filters": ("square", "wavelet")},
+}
+
+
+@pytest.mark.parametrize("name", FROM_AFAR)
+def test_copies_without_disturbances_see_all_that_the_case_sees(name: str) -> None:
+    shape = (40, 60, 60)
+    place = tuple(np.array(shape) // 2)
+    mask = ball(5, shape)
+    image = np.random.default_rng(0).normal(100, 10, shape)
+    image[:, :10], image[place[0], place[1], :8] = 0, 5000  # far from the region: air, and something bright
+    volume, region = Volume(image.astype(np.float32), grid(shape)), Region.of("ball", mask, grid(shape))
+    config = RadiomicsConfig.model_validate({**FROM_AFAR[name], "classes": ("firstorder",)})
+    rows = perturbed_features(volume, [region], config, NOTHING.model_copy(update={"copies": 1}), (1,))
+    assert rows[1] == pytest.approx(rows[0], rel=1e-6)

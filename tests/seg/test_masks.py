@@ -11,7 +11,7 @@ from radfuse.seg.encode import CELLS, region_cells
 from radfuse.seg.metrics import dice, dice_per_label
 from radfuse.seg.plan import make_plan
 from radfuse.seg.preprocess import label_map, largest_parts, network_input, network_target, usual_parts
-from radfuse.volume import Grid, LabelMap, Volume
+from radfuse.volume import Grid, LabelMap, Volume, oriented, resample, resample_labels
 
 
 def test_dice_of_boxes_sharing_half() -> None:
@@ -116,3 +116,32 @@ def test_the_other_side_is_read_as_a_mirror_image() -> None:
 
 def test_a_region_of_fewer_voxels_than_cells_has_none() -> None:
     assert not region_cells(box((5, 5, 5), (0, 0, 0), (1, 1, 3)), grid((5, 5, 5))).any()
+
+
+@pytest.mark.parametrize("orientation", ["RAS", "PIR", "SAL"])
+def test_the_network_sees_the_same_however_the_image_is_stored(orientation: str) -> None:
+    generator = np.random.default_rng(0)
+    where = Grid((6, 8, 10), (2.0, 1.0, 1.0))
+    volume = Volume(generator.normal(100, 20, where.shape).astype(np.float32), where)
+    stored = resample(volume, oriented(where, orientation), "nearest")
+    plan = make_plan(UnetSegmentation(labels={"a": 1}, channels=(4, 8, 8)), [where])
+    assert plan.orientation == "LPS"
+    (expected, inner), (found, also) = network_input(volume, plan), network_input(stored, plan)
+    assert also.same_as(inner)
+    assert found == pytest.approx(expected, abs=1e-5)
+    here = np.stack([np.full(inner.shape, 0.5), expected]).astype(np.float32)
+    labels = label_map(lambda number: here[number], inner, stored, plan)
+    assert labels.grid.same_as(stored.grid)
+    assert np.array_equal(resample_labels(labels, where).array, label_map(lambda n: here[n], inner, volume, plan).array)
+
+
+def test_voxels_beyond_the_networks_grid_take_its_edge() -> None:
+    where = grid((26, 26, 26))
+    plan = make_plan(UnetSegmentation(labels={"a": 1}, spacing_zyx_mm=(3.5, 3.5, 3.5), channels=(4, 8, 8)), [where])
+    volume = Volume(np.random.default_rng(0).normal(size=where.shape).astype(np.float32), where)
+    _, inner = network_input(volume, plan)
+    background = np.full(inner.shape, 0.9, np.float32)
+    background[2, 2, 2] = 1e-8  # a smallest value that says nothing of the faces
+    found = label_map(lambda number: background if number == 0 else 1 - background, inner, volume, plan).array
+    assert not found[0].any()
+    assert not found[:, -1].any()
