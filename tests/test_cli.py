@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from radfuse.phantom.table import TablePhantom, write_table_phantom
+from radfuse.volume import Grid, LabelMap, Volume, write_image
 
 FAST = ["--set", "fusion.inner_folds=2", "--set", "cohort.split.folds=2", "--set", "fusion.classifier.c=[0.1]"]
 FAST += ["--set", "fusion.selection=[{kind: mrmr, k: 5}, {kind: lasso, strengths: [0.5]}]"]
@@ -149,3 +152,29 @@ def test_configs_are_listed_and_written(tmp_path: Path) -> None:
     assert written.returncode == 0
     assert "patient_id" in (tmp_path / "study.yaml").read_text()
     assert radfuse("configs", "tables", "--out", tmp_path / "study.yaml").returncode == 2
+
+
+def test_radiomics_writes_the_same_columns_and_values_by_either_engine(tmp_path: Path) -> None:
+    pytest.importorskip("radiomics", reason="needs PyRadiomics")
+    generator = np.random.default_rng(0)
+    where = Grid((16, 18, 20), (2.0, 1.0, 1.0))
+    labels = np.zeros(where.shape, dtype=np.uint8)
+    labels[3:8, 4:12, 4:12], labels[9:13, 4:12, 4:12] = 1, 2
+    write_image(Volume(generator.normal(100, 30, where.shape).astype(np.float32), where), tmp_path / "i.nrrd")
+    write_image(LabelMap(labels, where), tmp_path / "m.nrrd")
+    (tmp_path / "p.yaml").write_text("setting: {binWidth: 10, label: 2}\nimageType: {Original: {}, Wavelet: {}}")
+    tables = {}
+    for engine in ("fast", "pyradiomics"):
+        to = tmp_path / f"{engine}.csv"
+        command = ["radiomics", tmp_path / "i.nrrd", tmp_path / "m.nrrd", "--params", tmp_path / "p.yaml"]
+        ran = radfuse(*command, "--engine", engine, "--out", to)
+        assert ran.returncode == 0, ran.stderr
+        tables[engine] = pd.read_csv(to, index_col="label")
+        provenance = json.loads(to.with_suffix(".json").read_text())
+        assert provenance["engine"] == engine
+        assert provenance["pyradiomics_settings"]["settings"]["binWidth"] == 10
+        assert len(provenance["image_sha256"]) == 64
+    fast, original = tables["fast"], tables["pyradiomics"]
+    assert list(fast.index) == [2]
+    assert list(fast.columns) == list(original.columns)
+    assert np.allclose(fast, original, rtol=1e-6, atol=1e-9, equal_nan=True)
