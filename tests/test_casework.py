@@ -17,7 +17,7 @@ from radfuse.casework import SegmentedCase
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
 from radfuse.study import load_study
-from radfuse.volume import LabelMap, read_labels, write_image
+from radfuse.volume import LabelMap, Volume, read_labels, read_volume, resample_labels, write_image
 
 pytest.importorskip("radiomics", reason="PyRadiomics is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -125,6 +125,37 @@ def test_a_network_per_fold_segments_who_it_never_saw(study: Path) -> None:
     direct = predict(run.path / "bundle", table)
     assert np.allclose(rows["clinical-radiomic-deep_probability"], direct.probabilities["clinical-radiomic-deep"])
     assert len(list((out / "labels").glob("*.nii.gz"))) == 12
+
+    (study.parent / "c0.nrrd").write_text("not an image")
+    command = [sys.executable, "-m", "radfuse.cli", "evaluate", str(run.path / "bundle"), str(table), "--out", str(out)]
+    evaluated = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert evaluated.returncode == 1
+    assert "failed c0" in evaluated.stderr
+    assert len(pd.read_csv(out / "predictions.csv")) == 11
+
+
+def test_a_missed_tumour_counts_and_masks_may_lie_on_other_grids(study: Path) -> None:
+    folder = study.parent
+    tumour_cohort(folder, 12)
+    fine = resample_labels(read_labels(folder / "m2.nrrd"), grid((40, 48, 48), (1.0, 0.75, 0.75)))
+    write_image(fine, folder / "m2.nrrd")
+    image = read_volume(folder / "c3.nrrd")
+    noise = np.random.default_rng(0).normal(100, 5, image.array.shape).astype(np.float32)
+    write_image(Volume(noise, image.grid), folder / "c3.nrrd")  # a mask, and nothing to see
+    missed = read_labels(folder / "m4.nrrd")
+    missed.array[:] = 0
+    missed.array[0, 0, 0] = 1
+    write_image(missed, folder / "m4.nrrd")  # a manual mask that gives no region
+    run = run_study(load_study(study, [*UNET, "resample_masks=true"]), folder / "run")
+    failures = {failure.item: failure.error for failure in run.failures}
+    assert "manual mask, for its agreement with the predicted one only" in failures["c4"]
+    dice = pd.read_csv(run.path / "report/tables/dice.csv")
+    assert dice["cases"].tolist() == [12]
+    prepared = pd.read_parquet(run.path / "models/comparison/predictions.parquet")
+    assert {"c2", "c4"} <= set(prepared["case_id"])
+    if "c3" in failures:
+        assert "the network found none of the labels" in failures["c3"] or "voxels" in failures["c3"]
+        assert "c3" not in set(prepared["case_id"])
 
 
 def test_cases_that_fail_are_named_and_the_others_complete(study: Path) -> None:
