@@ -684,11 +684,9 @@ class Casework:
         for number, (job, result) in enumerate(each(stage.work, jobs), start=len(left) - len(jobs)):
             self.progress(stage.what, number, len(left))
             name, key = stage.place(job.case), keys[job.case.case_id]
-            if isinstance(result, CaseError) and stage.spares:
-                self.failures.append(Failure(item=job.case.case_id, error=f"{_DRAWN}: {result.message}"))
-                run.fail(name, stage.name, key, result.message)
-            elif isinstance(result, CaseError):
-                self._drop(job.case, stage.name, result.message, name, key)
+            if isinstance(result, CaseError):
+                told = f"{_DRAWN}: {result.message}" if stage.spares else result.message
+                self._drop(job.case, stage.name, told, name, key, stays=stage.spares)
             else:
                 run.produce(name, stage.name, key, partial(stage.write, result))
         self.progress(stage.what, len(left), len(left))
@@ -835,9 +833,12 @@ class Casework:
             digests[name] = parts[0] if path.is_file() else content_key("folder", 1, None, parts)
         return digests
 
-    def _drop(self, case: Case, stage: str, message: str, name: str = "", key: str = "") -> None:
-        """Record why a case is left out of everything that follows."""
-        self.dropped.add(case.case_id)
+    def _drop(
+        self, case: Case, stage: str, message: str, name: str = "", key: str = "", *, stays: bool = False
+    ) -> None:
+        """Record why a case is left out of everything that follows; one that stays, of this stage alone."""
+        if not stays:
+            self.dropped.add(case.case_id)
         self.failures.append(Failure(item=case.case_id, error=message))
         if name:
             self.folder.fail(name, stage, key, message)

@@ -209,7 +209,7 @@ def _provenance(config: RadiomicsConfig, plan: Plan, results: dict[str, RegionRe
     packages += ["pyradiomics"] if config.engine == "pyradiomics" else ["numba"]
     return {
         "engine": config.engine,
-        "settings": config.model_dump(mode="json"),
+        "settings": config.model_dump(mode="json", exclude_unset=config.params is not None),  # the file says the rest
         "pyradiomics_settings": plan.model_dump(mode="json", by_alias=True),
         "versions": {name: _version(name) for name in packages},
         "voxels": {name: list(result.voxels) for name, result in results.items()},
