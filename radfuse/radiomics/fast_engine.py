@@ -23,12 +23,12 @@ from radfuse.radiomics.glszm import glszm_features
 from radfuse.radiomics.lattice import Lattice, make_lattice
 from radfuse.radiomics.ngtdm import ngtdm_features
 from radfuse.radiomics.preprocess import Prepared, normalised, prepare
-from radfuse.radiomics.regions import Region
 from radfuse.radiomics.settings import Plan, Settings
 from radfuse.radiomics.shape import shape_features
 from radfuse.radiomics.shape2d import shape2d_features
 from radfuse.radiomics.wavelet import wavelet_names
 from radfuse.volume import Grid
+from radfuse.volume.region import Region
 
 _TEXTURE = ("glcm", "glrlm", "glszm", "gldm", "ngtdm")
 _CAUSES = {

@@ -16,10 +16,10 @@ import numpy as np
 from radfuse.radiomics.laplacian import SHORTEST, laplacian_of_gaussian
 from radfuse.radiomics.lbp3d import local_binary_patterns_3d
 from radfuse.radiomics.preprocess import Prepared
-from radfuse.radiomics.regions import Box
 from radfuse.radiomics.settings import Settings
 from radfuse.radiomics.wavelet import wavelet_images
 from radfuse.volume import gradient_magnitude
+from radfuse.volume.region import Box
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from radfuse.radiomics.fast_engine import extract_regions
-from radfuse.radiomics.regions import Region
 from radfuse.radiomics.settings import Plan, make_plan
 from radfuse.volume import Grid
+from radfuse.volume.region import Region
 
 _COMPILED = ("Wavelet", "LoG")
 """Filters with kernels of their own; those of the features come with the original image."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from radfuse.errors import CaseError
-from radfuse.radiomics.regions import Box, Region, box_of
 from radfuse.radiomics.settings import Settings
 from radfuse.volume import Grid, index_of, interpolated, point_of, standardised
+from radfuse.volume.region import Box, Region, box_of
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import numpy as np
 from radfuse.errors import CaseError, InputError
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.fast_engine import RegionResult
-from radfuse.radiomics.regions import Region
 from radfuse.radiomics.settings import read_params
 from radfuse.volume import LabelMap, Volume, to_sitk
+from radfuse.volume.region import Region
 
 _LABEL = 1
 

@@ -23,10 +23,10 @@ from scipy import ndimage
 from radfuse.errors import InputError
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.engine import plan_of, region_features
-from radfuse.radiomics.regions import Region
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.statistics import icc_table
 from radfuse.volume import Grid, Volume, interpolated
+from radfuse.volume.region import Region
 
 FORMS = ("1,1", "2,1", "3,1")
 _NEAR = (12, 12, 12)

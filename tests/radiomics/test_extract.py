@@ -13,8 +13,8 @@ from boxes import grid
 from radfuse.errors import CaseError, InputError, RadfuseError
 from radfuse.radiomics.config import FilterName, FilterSettings, RadiomicsConfig
 from radfuse.radiomics.engine import extract, region_features
-from radfuse.radiomics.regions import Region
 from radfuse.volume import Grid, LabelMap, Volume, read_labels, read_volume
+from radfuse.volume.region import Region
 
 SHAPE = (12, 14, 16)
 CONFIG = RadiomicsConfig(filters=("original", "log", "wavelet"), log_sigma_mm=(1.0, 2.0), bin_width=20)

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from radfuse.errors import InputError
 from radfuse.radiomics.config import RadiomicsConfig
-from radfuse.radiomics.regions import Region
 from radfuse.radiomics.stability import contoured, grown, noise_level, perturbed, perturbed_features, stability
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.volume import LabelMap, Volume, write_image
+from radfuse.volume.region import Region
 
 SHAPE = (20, 26, 28)
 NOTHING = StabilityConfig(translation_voxels=0, rotation_degrees=0, noise=0, growth=0, contour=False)

@@ -13,9 +13,9 @@ import SimpleITK as sitk
 from scipy import ndimage, special
 
 from radfuse.radiomics.fast_engine import RegionResult, extract_regions
-from radfuse.radiomics.regions import Region
 from radfuse.radiomics.settings import make_plan
 from radfuse.volume import Grid
+from radfuse.volume.region import Region
 
 TOLERANCE = 1e-6
 CANCEL = {

@@ -1,0 +1,66 @@
+"""Region: a named set of voxels of a grid. How they are made stands in `regions/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import ndimage
+
+from radfuse.volume import Grid
+
+Box = tuple[slice, slice, slice]
+
+
+def box_of(mask: np.ndarray) -> Box:
+    """Return the smallest box (z, y, x) that holds the voxels of a bool mask, an empty one where there are none."""
+    found = ndimage.find_objects(mask.view(np.uint8))
+    z, y, x = found[0] if found else (slice(0, 0),) * 3
+    return z, y, x
+
+
+@dataclass(frozen=True)
+class Region:
+    """A named set of voxels.
+
+    Attributes:
+        name: as in feature columns.
+        inside: bool, the region within its box.
+        box: the smallest box (z, y, x) that holds the region.
+        grid: of the image or mask that the region lies in.
+    """
+
+    name: str
+    inside: np.ndarray
+    box: Box
+    grid: Grid
+
+    @classmethod
+    def of(cls, name: str, mask: np.ndarray, grid: Grid) -> Region:
+        """Return the region that a mask holds.
+
+        Args:
+            name: as in feature columns.
+            mask: bool, shape (z, y, x) of the grid.
+            grid: where its voxels lie.
+        """
+        box = box_of(mask)
+        return cls(name, mask[box].copy(), box, grid)
+
+    @property
+    def mask(self) -> np.ndarray:
+        """The region on its grid, a new bool array of shape (z, y, x)."""
+        mask = np.zeros(self.grid.shape, dtype=bool)
+        mask[self.box] = self.inside
+        return mask
+
+    @cached_property
+    def voxels(self) -> int:
+        """Number of voxels."""
+        return int(np.count_nonzero(self.inside))
+
+    @property
+    def volume_mm3(self) -> float:
+        """Volume."""
+        return float(self.voxels * np.prod(self.grid.spacing_zyx_mm))
