@@ -6,9 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from radfuse.bundle import evaluate as evaluate
-    from radfuse.bundle import load_bundle as load_bundle
-    from radfuse.bundle import predict as predict
+    from radfuse.bundle.evaluate import evaluate as evaluate
+    from radfuse.bundle.load import load_bundle as load_bundle
+    from radfuse.bundle.predict import predict as predict
+    from radfuse.check.study import check_study as check_study
     from radfuse.cohort import Case as Case
     from radfuse.cohort import Cohort as Cohort
     from radfuse.cohort import CohortConfig as CohortConfig
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from radfuse.features import FeatureTable as FeatureTable
     from radfuse.features import read_features as read_features
     from radfuse.pipeline import Run as Run
-    from radfuse.pipeline import check_study as check_study
     from radfuse.pipeline import run_study as run_study
     from radfuse.radiomics.config import RadiomicsConfig as RadiomicsConfig
     from radfuse.radiomics.engine import extract as extract
@@ -43,12 +43,12 @@ _HOMES = {
     "Run": "pipeline",
     "Study": "study",
     "Volume": "volume",
-    "check_study": "pipeline",
-    "evaluate": "bundle",
+    "check_study": "check.study",
+    "evaluate": "bundle.evaluate",
     "extract": "radiomics.engine",
-    "load_bundle": "bundle",
+    "load_bundle": "bundle.load",
     "load_study": "study",
-    "predict": "bundle",
+    "predict": "bundle.predict",
     "read_cohort": "cohort",
     "read_features": "features",
     "read_labels": "volume",

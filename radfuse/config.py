@@ -22,6 +22,10 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
+class Where:
+    """Marks a setting that says where work is done and not what comes out: it is no part of a content key."""
+
+
 SectionType = TypeVar("SectionType", bound=Section)
 
 

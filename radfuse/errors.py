@@ -71,3 +71,7 @@ CASE_FAILS = (InputError, CaseError, RuntimeError, ValueError, ArithmeticError, 
 
 class RunError(RadfuseError):
     """The machine stopped the work (full disk, no permission); what was finished stays finished."""
+
+
+class StudyError(RadfuseError):
+    """A study cannot go on with what its stages left, as no case or no family; what was finished is kept."""

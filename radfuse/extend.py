@@ -35,7 +35,7 @@ def parts_beside(folder: Path) -> Iterator[None]:
         _beside.reset(token)
 
 
-def own_parts(protocol: type, what: str) -> tuple[WrapValidator, WrapSerializer]:
+def own_parts(protocol: type, what: str, base: type[Section] = Section) -> tuple[WrapValidator, WrapSerializer]:
     """Return what opens a union of kinds to users' classes.
 
     It stands last in the annotation: `Annotated[A | B, Field(discriminator="kind"), *own_parts(...)]`.
@@ -43,6 +43,7 @@ def own_parts(protocol: type, what: str) -> tuple[WrapValidator, WrapSerializer]
     Args:
         protocol: a class whose public methods the user's class must have, with the same parameters.
         what: one of its kind, for messages: "a region".
+        base: what the user's class derives from.
     """
 
     def parse(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -50,7 +51,7 @@ def own_parts(protocol: type, what: str) -> tuple[WrapValidator, WrapSerializer]
             return value
         if not isinstance(value, Mapping) or "use" not in value:
             return handler(value)
-        part = load_part(str(value["use"]), protocol, what)
+        part = load_part(str(value["use"]), protocol, what, base)
         return part.model_validate({name: item for name, item in value.items() if name != "use"})
 
     def dump(value: Any, handler: SerializerFunctionWrapHandler) -> Any:
@@ -61,7 +62,7 @@ def own_parts(protocol: type, what: str) -> tuple[WrapValidator, WrapSerializer]
     return WrapValidator(parse), WrapSerializer(dump)
 
 
-def load_part(use: str, protocol: type, what: str) -> type[Section]:
+def load_part(use: str, protocol: type, what: str, base: type[Section] = Section) -> type[Section]:
     """Return the class that "package.module:Class" names.
 
     Raises:
@@ -75,10 +76,9 @@ def load_part(use: str, protocol: type, what: str) -> type[Section]:
     if found is None:
         known = [name for name, item in vars(module).items() if isinstance(item, type)]
         raise ValueError(f"use {use!r}: {module_name} has no class {class_name!r}{nearest(class_name, known)}")
-    if not (isinstance(found, type) and issubclass(found, Section)):
-        raise ValueError(
-            f"use {use!r}: {what} is a class derived from radfuse.config.Section, with its settings as fields"
-        )
+    if not (isinstance(found, type) and issubclass(found, base)):
+        parent = f"{base.__module__}.{base.__qualname__}"
+        raise ValueError(f"use {use!r}: {what} is a class derived from {parent}, with its settings as fields")
     for name, wanted in _methods(protocol).items():
         method = getattr(found, name, None)
         here = _parameters(method) if callable(method) else None

@@ -212,3 +212,33 @@ class StudyResults(Section):
     performance: tuple[Performance, ...]
     comparisons: tuple[Comparison, ...]
     failures: tuple[Failure, ...] = ()
+
+
+class CaseFeatures(Section):
+    """What is known of one case.
+
+    Attributes:
+        features: "sequence/region/filter_class_Feature" -> value; None where it could not be computed.
+        voxels: "sequence/region" -> number of voxels of the region on that image's grid.
+        mask_source: manual, external or cross_fitted.
+        missing: "sequence/region/feature or filtered image" -> why there is no value.
+    """
+
+    features: Mapping[str, float | None]
+    voxels: Mapping[str, int]
+    mask_source: str
+    missing: Mapping[str, str] = {}
+
+
+class SegmentedCase(Section):
+    """How one case was segmented.
+
+    Attributes:
+        source: where the mask comes from.
+        network: name of the network's fold.
+        dice: label -> agreement with the manual mask; None where neither has the label; empty without a manual mask.
+    """
+
+    source: str
+    network: str
+    dice: Mapping[str, float | None] = {}

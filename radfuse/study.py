@@ -12,11 +12,12 @@ from pydantic import BeforeValidator, Field, model_validator
 from radfuse.cohort import CohortConfig
 from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
 from radfuse.errors import InputError, listed
+from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.radiomics.config import RadiomicsConfig, RegionConfig
 from radfuse.radiomics.stability_config import StabilityConfig
-from radfuse.seg.config import DeepConfig, Segmentation, UnetSegmentation
+from radfuse.seg.config import DeepConfig, Segmentation
 
 
 def _table_or_source(value: Any) -> Any:
@@ -77,10 +78,10 @@ class Study(Section):
         wanted = self.radiomics.normalize_region
         if wanted is not None and wanted not in names:
             raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")
-        sequence = getattr(self.segmentation, "sequence", None)
+        sequence = self.segmentation.sequence
         if sequence is not None and sequence not in self.cohort.images:
             raise ValueError(f"segmentation.sequence {sequence!r} is not one of cohort.images")
-        if isinstance(self.segmentation, UnetSegmentation) and sequence is None and len(self.cohort.images) > 1:
+        if self.segmentation.source != "manual" and sequence is None and len(self.cohort.images) > 1:
             raise ValueError(f"say which image the network reads: segmentation.sequence: {min(self.cohort.images)}")
         return self
 
@@ -88,7 +89,7 @@ class Study(Section):
     def _deep_has_a_network(self) -> Study:
         if self.deep is None:
             return self
-        if not isinstance(self.segmentation, UnetSegmentation) or not self.regions:
+        if self.segmentation is None or not self.segmentation.encodes or not self.regions:
             raise ValueError("deep needs segmentation: {backend: unet, ...} and regions")
         if "deep" in self.features:
             raise ValueError("deep features come from the network; remove features.deep, or deep")
@@ -149,8 +150,9 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     """
     path = Path(path)
     defaults = {"fusion": FusionConfig().model_dump(mode="json")}
-    study = build(Study, apply_overrides(read_yaml(path), overrides, defaults), str(path))
     folder = path.resolve().parent
+    with parts_beside(folder):
+        study = build(Study, apply_overrides(read_yaml(path), overrides, defaults), str(path))
     features = {
         block: source.model_copy(update={"table": folder / source.table if source.table else None})
         for block, source in study.features.items()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from radfuse.errors import InputError, RunError
-from radfuse.runs import RunFolder, content_key, tree_digest, write_atomically
+from radfuse.run.folder import RunFolder, content_key, tree_digest, write_atomically
 
 
 def write_text(text: str):
@@ -173,7 +173,7 @@ def test_a_killed_writer_leaves_the_old_file_and_its_litter_is_swept(tmp_path: P
     run = RunFolder.open(tmp_path / "run", "study")
     run.produce("a.txt", "s", "1", write_text("old"))
     script = (
-        "import sys, time, pathlib; from radfuse.runs import RunFolder\n"
+        "import sys, time, pathlib; from radfuse.run.folder import RunFolder\n"
         "run = RunFolder.open(pathlib.Path(sys.argv[1]), 'study')\n"
         "def slow(path):\n"
         "    path.write_text('half'); print('writing', flush=True); time.sleep(60)\n"
@@ -218,7 +218,7 @@ def test_processes_that_end_together_all_store_what_they_learned(tmp_path: Path)
         for item in range(25):
             (tmp_path / f"i{number}/{item}").write_text(f"{number} {item}")
     script = (
-        "import sys, pathlib; from radfuse.runs import RunFolder\n"
+        "import sys, pathlib; from radfuse.run.folder import RunFolder\n"
         "run = RunFolder.open(pathlib.Path(sys.argv[1]), 'study')\n"
         "for item in pathlib.Path(sys.argv[2]).iterdir(): run.digest(item)\n"
         "print('ready', flush=True); sys.stdin.readline(); run.close()\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from radfuse.errors import InputError
-from radfuse.shard import Shard
+from radfuse.run.shard import Shard
 
 
 def test_shards_take_turns_and_share_everything_between_them() -> None:

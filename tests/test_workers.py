@@ -7,7 +7,7 @@ import os
 import pytest
 
 from radfuse.errors import CaseError, InputError
-from radfuse.workers import each
+from radfuse.run.workers import each
 
 
 def work(job: int) -> int:

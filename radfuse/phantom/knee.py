@@ -30,9 +30,9 @@ from radfuse.phantom.knee_shapes import (
 )
 from radfuse.phantom.knee_signal import Site, draw_knee
 from radfuse.phantom.table import BLOCKS, intercept_for, standardised
-from radfuse.runs import write_atomically
+from radfuse.run.disk import write_atomically
+from radfuse.run.workers import Crew
 from radfuse.volume import Grid, LabelMap, Volume, write_image
-from radfuse.workers import each
 
 SITES = (
     Site("north", gain=820, noise=0.020, resolution=1.0),
@@ -153,11 +153,12 @@ def write_knee_phantom(folder: Path, config: KneePhantom, progress: Progress | N
     _write_table(folder / "truth.csv", tables["truth"])  # first: it says that the folder is ours, whenever we stop
     (folder / "images").mkdir(exist_ok=True)
     jobs = [_Drawing(folder / "images", config, tables, row) for row in range(len(tables["cohort"]))]
-    for done, (_, failure) in enumerate(each(_draw, jobs), start=1):
-        if failure is not None:
-            raise RunError(f"a knee could not be drawn: {failure}")
-        if progress is not None:
-            progress("drawing knees", done, len(jobs))
+    with Crew() as crew:
+        for done, (_, failure) in enumerate(crew.each(_draw, jobs), start=1):
+            if failure is not None:
+                raise RunError(f"a knee could not be drawn: {failure}")
+            if progress is not None:
+                progress("drawing knees", done, len(jobs))
     _write_table(folder / "cohort.csv", tables["cohort"])
     study = folder / "study.yaml"
     write_atomically(study, to_yaml(_study(config, tables["cohort"])).encode())

@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 
 from radfuse.config import Section, to_yaml
 from radfuse.errors import InputError
-from radfuse.runs import write_atomically
+from radfuse.run.disk import write_atomically
 
 BLOCKS: tuple[Literal["clinical", "radiomic", "deep"], ...] = ("clinical", "radiomic", "deep")
 _REGIONS = (

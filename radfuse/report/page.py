@@ -16,7 +16,8 @@ from radfuse.report import figures, slices, tables
 from radfuse.results import FittedFamily, SegmentationReport, StudyResults
 
 if TYPE_CHECKING:
-    from radfuse.bundle import BundleSchema, Evaluation
+    from radfuse.bundle.evaluate import Evaluation
+    from radfuse.bundle.schema import BundleSchema
 
 
 @dataclass(frozen=True)
@@ -204,3 +205,21 @@ def _figure(text: str, name: str, label: str) -> Markup:
     for mark in ('id="', "url(#", 'href="#'):
         text = text.replace(mark, f"{mark}{name}-")
     return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1))  # noqa: S704  drawn by us
+
+
+def study_report(study: StudyReport) -> dict[str, str]:
+    """Return files."""
+    return _files(lambda folder: write_study_report(folder, study))
+
+
+def stability_report(title: str, table: pd.DataFrame) -> dict[str, str]:
+    """Return files."""
+    return _files(lambda folder: write_stability_report(folder, title, table))
+
+
+def _files(write: Any) -> dict[str, str]:
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
+        write(Path(folder))
+        return {str(p.relative_to(folder)): p.read_text() for p in sorted(Path(folder).rglob("*")) if p.is_file()}

@@ -13,35 +13,23 @@ from collections.abc import Mapping
 import numpy as np
 
 from radfuse.seg.predict import OnnxSegmenter
-from radfuse.seg.preprocess import network_input
 from radfuse.seg.window import gaussian_weight, padding_of, positioned, window_starts
-from radfuse.volume import Grid, LabelMap, Volume, resample_labels
+from radfuse.volume import Grid
 
 CELLS = (4, 5)
 """Cells along the longest and the second longest axis of a region."""
 
 
-def deep_features(
-    volume: Volume, regions: Mapping[str, np.ndarray], segmenter: OnnxSegmenter, *, mirrored: bool = False
-) -> dict[str, float]:
+def encode(image: np.ndarray, cells: Mapping[str, np.ndarray], segmenter: OnnxSegmenter) -> dict[str, float]:
     """Return "region/deep_ROW-COLUMN_CHANNEL" -> mean encoder feature; NaN for a cell without voxels.
 
     Args:
-        volume: the image.
-        regions: name -> bool mask of shape (z, y, x) on the image's grid.
+        image: float32, shape (z, y, x): what the network reads.
+        cells: region -> number of the cell of each voxel, counted from 1, 0 outside; shape as the image.
         segmenter: whose encoder is used.
-        mirrored: True for the side that shall be read as the mirror image of the other (left knees).
     """
-    image, inner = network_input(volume, segmenter.plan)
-    cells = {
-        name: region_cells(
-            resample_labels(LabelMap(mask.astype(np.uint8), volume.grid), inner).array > 0, inner, mirrored=mirrored
-        )
-        for name, mask in regions.items()
-    }
-    sums = _pooled(image, cells, segmenter)
     features = {}
-    for name, values in sums.items():
+    for name, values in _pooled(image, cells, segmenter).items():
         for cell, channels in enumerate(values):
             row, column = divmod(cell, CELLS[1])
             for channel, value in enumerate(channels):

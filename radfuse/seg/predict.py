@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from radfuse import machine
 from radfuse.errors import InputError
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.preprocess import label_map, network_input
@@ -21,19 +22,14 @@ class OnnxSegmenter:
 
     Args:
         path: ONNX file that `export_network` wrote.
-        threads: of onnxruntime; 0 takes all cores.
 
     Raises:
         InputError: the file holds no plan.
     """
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
-        import onnxruntime
-
-        self._options = onnxruntime.SessionOptions()
-        self._options.intra_op_num_threads = threads
+    def __init__(self, path: Path) -> None:
         self._content = path.read_bytes()
-        self._session = onnxruntime.InferenceSession(self._content, self._options, providers=["CPUExecutionProvider"])
+        self._session = machine.open_network(self._content)
         plan = self._session.get_modelmeta().custom_metadata_map.get("plan")
         if plan is None:
             raise InputError(f"{path} holds no plan; export the network with radfuse")
@@ -57,11 +53,21 @@ class OnnxSegmenter:
         """The network up to its features; asked for them alone, onnxruntime would run the rest too."""
         import onnx
         import onnx.utils
-        import onnxruntime
 
         whole = onnx.load_model_from_string(self._content)
-        part = onnx.utils.Extractor(whole).extract_model(["image"], ["features"]).SerializeToString()
-        return onnxruntime.InferenceSession(part, self._options, providers=["CPUExecutionProvider"])
+        return machine.open_network(
+            onnx.utils.Extractor(whole).extract_model(["image"], ["features"]).SerializeToString()
+        )
 
     def _run(self, patch: np.ndarray) -> np.ndarray:
         return np.asarray(self._session.run(["logits"], {"image": patch})[0])
+
+
+def segmenter(path: Path) -> OnnxSegmenter:
+    """Return an opened network; the last few stay open for the cases that follow in this process."""
+    return _opened(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _opened(path: Path, _: int) -> OnnxSegmenter:
+    return OnnxSegmenter(path)

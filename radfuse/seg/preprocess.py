@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 from scipy import ndimage
 
-from radfuse.seg.plan import SegPlan
+from radfuse.seg.plan import NetworkInput, SegPlan
 from radfuse.volume import Grid, LabelMap, Volume, oriented, resample, resample_labels, with_spacing
 
 _SPECK = 0.1
 """Parts of a label below this fraction of its largest one are specks."""
 
 
-def network_input(volume: Volume, plan: SegPlan) -> tuple[np.ndarray, Grid]:
+def network_input(volume: Volume, plan: NetworkInput) -> tuple[np.ndarray, Grid]:
     """Return the image in the plan's orientation and spacing, clipped and standardised by the voxels of the body.
 
     The body is what exceeds a tenth of the 99.5th percentile: air and padding, of which images have different shares,
@@ -34,7 +34,7 @@ def network_input(volume: Volume, plan: SegPlan) -> tuple[np.ndarray, Grid]:
     return ((array - body.mean()) / max(float(body.std()), 1e-6)).astype(np.float32), grid
 
 
-def network_target(labels: LabelMap, grid: Grid, plan: SegPlan) -> np.ndarray:
+def network_target(labels: LabelMap, grid: Grid, plan: NetworkInput) -> np.ndarray:
     """Return class numbers on the network's grid, uint8 of shape (z, y, x)."""
     here = resample_labels(labels, grid).array
     target = np.zeros(here.shape, dtype=np.uint8)

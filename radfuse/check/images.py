@@ -8,9 +8,10 @@ from pathlib import Path
 
 from radfuse.cohort import Case, named_files
 from radfuse.errors import CaseError, InputError, Problem
+from radfuse.run.workers import Crew
+from radfuse.seg.config import Segmentation
 from radfuse.study import Study
 from radfuse.volume import Grid, read_grid, read_labels, require_grid
-from radfuse.workers import each
 
 _FEW = 16
 """Up to so many cases are read here: starting processes would take longer."""
@@ -23,12 +24,20 @@ class CheckJob:
     Attributes:
         row: of the cohort table.
         case: with its files, there or not.
-        study: what they should be.
+        table: name of the cohort table.
+        columns: sequence -> column of the table.
+        mask_column: of the masks.
+        segmentation: what labels there are, and who makes masks.
+        resample_masks: grids may differ.
     """
 
     row: int
     case: Case
-    study: Study
+    table: str
+    columns: Mapping[str, str]
+    mask_column: str | None
+    segmentation: Segmentation
+    resample_masks: bool
 
     def __str__(self) -> str:
         return self.case.case_id
@@ -41,15 +50,19 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
         study: with regions.
         progress: told of every case.
     """
-    jobs = [CheckJob(row, case, study) for row, case in named_files(study.cohort).items()]
+    config, backend = study.cohort, study.segmentation
+    assert backend is not None
+    settings = (config.table.name, config.images, config.mask, backend, study.resample_masks)
+    jobs = [CheckJob(row, case, *settings) for row, case in named_files(config).items()]
     found: list[Problem] = []
     progress("checking images", 0, len(jobs))
-    for done, (job, result) in enumerate(each(check_case, jobs, 1 if len(jobs) <= _FEW else None), start=1):
-        if isinstance(result, CaseError):
-            found.append(_problem(job, f"cannot be checked: {result.message}"))
-        else:
-            found += result
-        progress("checking images", done, len(jobs))
+    with Crew(1 if len(jobs) <= _FEW else None) as crew:
+        for done, (job, result) in enumerate(crew.each(check_case, jobs), start=1):
+            if isinstance(result, CaseError):
+                found.append(_problem(job, f"cannot be checked: {result.message}"))
+            else:
+                found += result
+            progress("checking images", done, len(jobs))
     return sorted(found, key=lambda problem: (problem.row or 0, problem.column or ""))
 
 
@@ -63,7 +76,7 @@ def check_case(job: CheckJob) -> list[Problem]:
         try:
             grids[sequence] = (path, read_grid(path))
         except InputError as error:
-            problems.append(_problem(job, str(error), job.study.cohort.images[sequence]))
+            problems.append(_problem(job, str(error), job.columns[sequence]))
     if job.case.mask is not None:
         problems += _check_mask(job, job.case.mask, grids)
     else:
@@ -72,30 +85,29 @@ def check_case(job: CheckJob) -> list[Problem]:
 
 
 def _check_mask(job: CheckJob, mask: Path, grids: Mapping[str, tuple[Path, Grid]]) -> list[Problem]:
-    column, segmentation = job.study.cohort.mask, job.study.segmentation
+    """Return what is wrong with a mask: by itself, and beside the grids of its images."""
     if not mask.exists():
         return []
     try:
-        labels = read_labels(mask, segmentation.names if segmentation else None)
+        labels = read_labels(mask, job.segmentation.names)
     except InputError as error:
-        return [_problem(job, str(error), column)]
+        return [_problem(job, str(error), job.mask_column)]
     problems = []
-    for path, grid in () if job.study.resample_masks else grids.values():
+    for path, grid in () if job.resample_masks else grids.values():
         try:
             require_grid(grid, path.name, labels)
         except InputError as error:
-            problems.append(_problem(job, str(error), column))
+            problems.append(_problem(job, str(error), job.mask_column))
     return problems
 
 
 def _check_without_mask(job: CheckJob, grids: Mapping[str, tuple[Path, Grid]]) -> list[Problem]:
     """A case without a mask needs a network; its mask then lies on the grid of the image that is segmented."""
-    config, study = job.study.cohort, job.study
-    if study.segmentation is not None and study.segmentation.backend == "manual":
+    if job.segmentation.source == "manual":
         mend = "draw one, train a network on the others (segmentation.backend: unet), or list it under cohort.exclude"
-        return [_problem(job, f"there is no mask; {mend}", config.mask)]
-    segmented = getattr(study.segmentation, "sequence", None) or next(iter(config.images))
-    if study.resample_masks or segmented not in grids:
+        return [_problem(job, f"there is no mask; {mend}", job.mask_column)]
+    segmented = job.segmentation.sequence or next(iter(job.columns))
+    if job.resample_masks or segmented not in grids:
         return []
     path, first = grids[segmented]
     return [
@@ -103,7 +115,7 @@ def _check_without_mask(job: CheckJob, grids: Mapping[str, tuple[Path, Grid]]) -
             job,
             f"image {other.name} lies on another grid than {path.name}, which is segmented:\n  {path.name} {first}\n  "
             f"{other.name} {grid}\nResample the image, or let the study bring masks over with `resample_masks: true`",
-            config.images[sequence],
+            job.columns[sequence],
         )
         for sequence, (other, grid) in grids.items()
         if not grid.same_as(first)
@@ -111,4 +123,4 @@ def _check_without_mask(job: CheckJob, grids: Mapping[str, tuple[Path, Grid]]) -
 
 
 def _problem(job: CheckJob, message: str, column: str | None = None) -> Problem:
-    return Problem(job.study.cohort.table.name, f"case {job.case.case_id}: {message}", job.row, column)
+    return Problem(job.table, f"case {job.case.case_id}: {message}", job.row, column)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from radfuse import machine
 from radfuse.errors import CaseError
 from radfuse.seg.plan import SegPlan
 
@@ -49,7 +50,6 @@ def export_network(network: torch.nn.Module, plan: SegPlan, path: Path) -> float
         CaseError: the difference exceeds `PARITY`.
     """
     import onnx
-    import onnxruntime
 
     generator = torch.Generator().manual_seed(0)
     patch = torch.randn((1, plan.inputs, *plan.patch_zyx), generator=generator)
@@ -70,8 +70,7 @@ def export_network(network: torch.nn.Module, plan: SegPlan, path: Path) -> float
     proto = onnx.load(path)
     onnx.helper.set_model_props(proto, {"plan": json.dumps(plan.model_dump(mode="json"))})
     onnx.save(proto, path)
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    found = session.run(["logits"], {"image": patch.numpy()})[0]
+    found = machine.open_network(path).run(["logits"], {"image": patch.numpy()})[0]
     difference = float(np.abs(found - expected).max() / max(float(np.abs(expected).max()), 1e-6))
     if not difference <= PARITY:
         raise CaseError(path.name, f"the ONNX file differs from the network by {difference:.2g}, allowed {PARITY:.0e}")

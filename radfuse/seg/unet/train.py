@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import pickle
 import warnings
 from collections.abc import Callable, Sequence
@@ -15,10 +14,11 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from monai.losses import DiceCELoss
 
-from radfuse.seg.config import UnetSegmentation
-from radfuse.seg.network import make_network
-from radfuse.seg.patches import Patches
+from radfuse import machine
 from radfuse.seg.plan import SegPlan
+from radfuse.seg.unet.backend import UnetSegmentation
+from radfuse.seg.unet.network import make_network
+from radfuse.seg.unet.patches import Patches
 
 _CHECKPOINTS = 10
 """Checkpoints in a training; killed, it loses at most a tenth."""
@@ -82,7 +82,7 @@ def train(
     _quiet()
     lightning.seed_everything(seed, verbose=False)
     device = config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    torch.set_num_threads(machine.threads())
     model = Segmenter(plan, config.learning_rate, config.steps)
     if device == "cpu" and plan.channels[0] % _BLOCK:
         model.to(memory_format=torch.channels_last_3d)  # layers hand the layout on

@@ -1,0 +1,63 @@
+"""The model card: what a bundle predicts, how well, its limits and formulas, for a reader."""
+
+from __future__ import annotations
+
+from radfuse.bundle.schema import BundleSchema
+
+
+def model_card(schema: BundleSchema) -> str:
+    """Return MODEL_CARD.md."""
+    trained = schema.trained_on
+    lines = [
+        f"# Model card: {schema.title}",
+        "",
+        f"Predicts `{schema.outcome.column}` for each {' + '.join(schema.unit)}. Trained on {trained['units']} units "
+        f"of {trained['patients']} patients, {trained['events']} of them with the event.",
+        "",
+        "## Performance",
+        "",
+        "From nested cross-validation by patient; the models in this folder were refitted on all units afterwards, "
+        "so these numbers are of the procedure. AUC is averaged over the outer test folds; intervals are 95 % and "
+        "respect patients with several units.",
+        "",
+        "| family | AUC | pooled AUC | Brier | sensitivity | specificity | columns used |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, family in schema.families.items():
+        p = family.performance
+        cells = [
+            _shown(item.value, item.low, item.high)
+            for item in (p.auc, p.auc_pooled, p.brier, p.sensitivity, p.specificity)
+        ]
+        used = sum(item.used for item in family.inputs)
+        lines.append(f"| {name} | {' | '.join(cells)} | {used} of {len(family.inputs)} |")
+    lines += [
+        "",
+        "## Intended use and limits",
+        "",
+        "Research. Not a medical device. Valid for patients and images like those of the training cohort; `radfuse "
+        "evaluate` measures it elsewhere. Sensitivity and specificity are at thresholds chosen inside the training "
+        "folds.",
+        "",
+        "## Formulas",
+        "",
+        "Missing values take the training median; probability = 1 / (1 + exp(-score)).",
+        "",
+    ]
+    for name, family in schema.families.items():
+        lines += [
+            f"### {name} (threshold on the probability {family.threshold:.4f})",
+            "",
+            "```",
+            family.formula,
+            "```",
+            "",
+        ]
+    lines += ["## Versions", "", *(f"- {name} {number}" for name, number in schema.versions.items()), ""]
+    return "\n".join(lines)
+
+
+def _shown(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "not computable"
+    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"

@@ -1,0 +1,141 @@
+"""From the images of new cases to their features, with what a bundle ships; onnxruntime only.
+
+A case that fails is reported and left out; the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import cast
+
+import pandas as pd
+
+from radfuse.bundle.schema import NETWORK, ImageRecipe
+from radfuse.cohort import Case, Cohort
+from radfuse.errors import CASE_FAILS, CaseError, InputError
+from radfuse.features import FeatureTable
+from radfuse.recipe import (
+    NOTHING_FOUND,
+    About,
+    RegionRecipe,
+    deep_features,
+    deep_recipe,
+    is_mirrored,
+    radiomic_features,
+    read_mask,
+)
+from radfuse.results import Failure
+from radfuse.run.disk import writing
+from radfuse.run.folder import Progress, safe_name
+from radfuse.seg.backend import Backend
+from radfuse.seg.predict import segmenter
+from radfuse.volume import LabelMap, read_volume, write_image
+
+
+@dataclass(frozen=True)
+class FromImages:
+    """Features of new cases, and the cases that failed.
+
+    Attributes:
+        tables: block -> features.
+        failures: the cases left out, and why.
+        missing: features that some case has no value of, or filtered images that were not made -> why.
+    """
+
+    tables: dict[str, FeatureTable]
+    failures: tuple[Failure, ...]
+    missing: Mapping[str, str]
+
+
+def features_from_images(
+    recipe: ImageRecipe,
+    cohort: Cohort,
+    folder: Path,
+    labels_out: Path | None = None,
+    progress: Progress = lambda *_: None,
+) -> FromImages:
+    """Segment and extract every case of a cohort.
+
+    Args:
+        recipe: how.
+        cohort: new cases with their images.
+        folder: the bundle's, where the network lies.
+        labels_out: write each segmentation there as NIfTI.
+        progress: told of every case.
+
+    Raises:
+        InputError: no case could be used.
+        RunError: a segmentation cannot be written.
+    """
+    rows: dict[str, dict[str, Mapping[str, float | None]]] = {block: {} for block in recipe.blocks}
+    failures: list[Failure] = []
+    missing: dict[str, str] = {}
+    for done, case in enumerate(cohort):
+        progress("reading images", done, len(cohort))
+        try:
+            found = _case(recipe, case, cohort, folder, labels_out, missing)
+        except CASE_FAILS as error:
+            message = error.message if isinstance(error, CaseError) else str(error)
+            failures.append(Failure(item=case.case_id, error=message))
+            continue
+        for block, values in found.items():
+            rows[block][case.case_id] = values
+    progress("reading images", len(cohort), len(cohort))
+    if not rows["radiomic"]:
+        raise InputError(f"no case could be used; the first: {failures[0].item}: {failures[0].error}")
+    tables = {}
+    for block, found_rows in rows.items():
+        values = pd.DataFrame.from_dict(found_rows, orient="index").astype("float64")
+        values.index = pd.Index(list(found_rows), name=cohort.config.case, dtype=object)
+        tables[block] = FeatureTable(values)
+    return FromImages(tables, tuple(failures), missing)
+
+
+def _case(
+    recipe: ImageRecipe, case: Case, cohort: Cohort, folder: Path, labels_out: Path | None, missing: dict[str, str]
+) -> dict[str, Mapping[str, float | None]]:
+    """Return block -> features of one case, by the recipe that the study's own stages follow."""
+    columns = cohort.config.unit_columns
+    about = About(case.case_id, dict(zip(columns, case.unit, strict=True)).get("side"), case.visit)
+    config = recipe.radiomics
+    if recipe.params is not None:
+        config = config.model_copy(update={"params": folder / recipe.params})
+    regions = RegionRecipe(
+        labels=recipe.labels,
+        regions=recipe.regions,
+        min_voxels=config.min_voxels,
+        resample_masks=recipe.resample_masks,
+    )
+    images = {sequence: read_volume(path) for sequence, path in case.images.items()}
+    network = folder / NETWORK
+    if recipe.sequence is None:
+        labels, source = read_mask(case.mask, recipe.labels, "manual"), "manual"
+    else:
+        image = images[recipe.sequence]
+        backend = cast("Backend | None", recipe.backend)
+        labels = backend.segment(network, image) if backend else segmenter(network)(image)
+        source = "predicted"
+        if labels_out is not None:
+            _write_labels(labels, labels_out, f"{safe_name(case.case_id)}.nii.gz")
+        if not labels.present():
+            raise InputError(NOTHING_FOUND)
+    radiomic = radiomic_features(images, labels, source, regions, config, about)
+    missing |= radiomic.missing
+    found: dict[str, Mapping[str, float | None]] = {"radiomic": radiomic.features}
+    if recipe.deep is not None and recipe.sequence is not None:
+        wanted, mirrored = deep_recipe(regions, recipe.deep), is_mirrored(recipe.deep, columns, case.unit)
+        image, opened = images[recipe.sequence], segmenter(network)
+        found["deep"] = deep_features(recipe.sequence, image, labels, opened, wanted, about, mirrored=mirrored)
+    return found
+
+
+def _write_labels(labels: LabelMap, folder: Path, name: str) -> None:
+    """Write a segmentation so that a kill leaves it whole or not there."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder, prefix=".") as aside:
+            write_image(labels, Path(aside) / name)
+            (Path(aside) / name).replace(folder / name)

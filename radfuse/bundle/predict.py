@@ -1,0 +1,252 @@
+"""Prediction of new units from a bundle: numpy, pandas and onnxruntime; neither torch nor scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from radfuse import machine
+from radfuse.bundle.columns import image_blocks, possible_families
+from radfuse.bundle.load import Bundle, load_bundle
+from radfuse.bundle.schema import BundleFamily, BundleSchema
+from radfuse.cohort import Categories, Cohort, CohortConfig, read_cohort
+from radfuse.config import nearest
+from radfuse.errors import InputError, Problem, listed
+from radfuse.features import FeatureSource, FeatureTable, at_visit, read_features
+from radfuse.fusion.join import Design, join
+from radfuse.results import Failure
+from radfuse.run.folder import Progress
+from radfuse.tables import ROW, Table, read_table
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Probabilities for new units.
+
+    Attributes:
+        units: a row per unit: unit columns, patient, outcome where labelled.
+        probabilities: same rows, a column per family, in [0, 1].
+        warnings: what the reader of these numbers should know.
+        failures: cases that could not be predicted, and why.
+    """
+
+    units: pd.DataFrame
+    probabilities: pd.DataFrame
+    warnings: tuple[Problem, ...]
+    failures: tuple[Failure, ...] = ()
+
+
+def predict(
+    bundle: Bundle | str | Path,
+    table: str | Path,
+    features: Mapping[str, str | Path] | None = None,
+    families: Sequence[str] = (),
+    *,
+    labelled: bool = False,
+    labels_out: Path | None = None,
+    progress: Progress = lambda *_: None,
+) -> Prediction:
+    """Predict new units.
+
+    Args:
+        bundle: a bundle or its folder.
+        table: cohort table of the new cases; may hold the features too.
+        features: block -> table, where features lie elsewhere.
+        families: which to predict; empty: all whose columns are there.
+        labelled: read the outcome too.
+        labels_out: folder for the segmentations of cases that are read from images.
+        progress: told of every image.
+
+    Raises:
+        InputError: a changed bundle, a column that is missing or unusable; nothing was computed.
+    """
+    bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+    schema = bundle.schema
+    for family in families:
+        if family not in schema.families:
+            raise InputError(f"the bundle has no family {family!r}{nearest(family, schema.families)}")
+    cells = read_table(table)
+    sources = {block: read_table(path) for block, path in (features or {}).items()}
+    known = {item.block for family in schema.families.values() for item in family.inputs} - {"clinical"}
+    for block in sources:
+        if block not in known:
+            raise InputError(f"the bundle has no block {block!r}{nearest(block, known)}")
+    chosen, warnings = possible_families(schema, families, cells, sources)
+    read = _read_new(bundle, chosen, cells, sources, labelled, labels_out, progress)
+    design = read.design
+    probabilities = {}
+    for family in chosen:
+        part = schema.families[family]
+        values = _matrix(family, part, read)
+        warnings += _out_of_range(part, values)
+        session = machine.open_network(bundle.path / part.file, small=True)
+        probabilities[family] = session.run(["probability"], {"features": values})[0]
+    frame = pd.DataFrame(probabilities, index=design.units.index)
+    return Prediction(design.units, frame, tuple(dict.fromkeys([*design.warnings, *warnings])), read.failures)
+
+
+def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:
+    """Return unit columns, then each family's probability and whether it reaches the family's threshold."""
+    table = prediction.units[list(bundle.schema.unit)].copy()
+    for family in prediction.probabilities:
+        probability = prediction.probabilities[family]
+        table[f"{family}_probability"] = probability
+        table[f"{family}_positive"] = (probability >= bundle.schema.families[str(family)].threshold).astype(int)
+    return table
+
+
+@dataclass(frozen=True)
+class _Read:
+    """New units as the models want them.
+
+    Attributes:
+        design: units and blocks.
+        failures: cases that could not be read from their images.
+        missing: columns of blocks from images that have no value here, or start of their names -> why.
+    """
+
+    design: Design
+    failures: tuple[Failure, ...]
+    missing: Mapping[str, str]
+
+
+def _read_new(
+    bundle: Bundle,
+    chosen: list[str],
+    cells: Table,
+    sources: Mapping[str, Table],
+    labelled: bool,
+    labels_out: Path | None,
+    progress: Progress,
+) -> _Read:
+    """Read the cohort, and each block that the chosen families use from its table or from images."""
+    schema = bundle.schema
+    needed = {(item.block, item.name) for family in chosen for item in schema.families[family].inputs if item.used}
+    blocks = {block for block, _ in needed} - {"clinical"}
+    from_images = blocks & set(image_blocks(schema, cells, sources))
+    imaging = schema.imaging if from_images else None
+    config = CohortConfig(
+        table=cells.path,
+        case=schema.case,
+        patient=schema.patient,
+        unit=schema.unit,
+        visit=schema.visit,
+        clinical=tuple(item for item in schema.clinical if _is_used(item, {name for _, name in needed})),
+        outcome=schema.outcome if labelled else None,
+        images=imaging.images if imaging else {},
+        mask=imaging.mask if imaging else None,
+    )
+    cohort = read_cohort(config=config, table=_with_ids(cells, schema, labelled), labelled=labelled, new=True)
+    tables: dict[str, FeatureTable] = {}
+    warnings: list[Problem] = []
+    failures: tuple[Failure, ...] = ()
+    missing: Mapping[str, str] = {}
+    if imaging is not None:
+        from radfuse.bundle.images import features_from_images  # with kernels and networks
+
+        made = features_from_images(imaging, cohort, bundle.path, labels_out, progress)
+        failures, missing = made.failures, made.missing
+        cohort = cohort.without({failure.item for failure in failures})
+        tables |= {block: table for block, table in made.tables.items() if block in from_images}
+    for block in blocks - from_images:
+        source = sources.get(block) or _with_ids(cells, schema, labelled)
+        tables[block], found = _read_block(source, {name for part, name in needed if part == block}, cohort)
+        warnings += found
+        _check_lacking(block, tables[block], cohort)
+    design = join(cohort, tables, layout={name for _, name in needed})
+    found_warnings = tuple(dict.fromkeys([*cohort.warnings, *warnings, *design.warnings]))
+    return _Read(Design(design.units, design.blocks, found_warnings), failures, missing)
+
+
+def _read_block(source: Table, names: set[str], cohort: Cohort) -> tuple[FeatureTable, list[Problem]]:
+    """Read the columns of a block that models use; those that are empty in all rows stay, to be imputed."""
+    config = cohort.config
+    visits = sorted(cohort.cases[config.visit].dropna().unique()) if config.visit in cohort.cases else []
+    wanted = [
+        str(name)
+        for name in source.cells.columns
+        if name in names or any(at_visit(str(name), visit) in names for visit in visits)
+    ]
+    ids = ((config.case,), config.unit_columns)
+    table, found = read_features(source, ids, FeatureSource(columns=tuple(wanted)), unique=False)
+    return replace(table, values=table.values.reindex(columns=wanted)), found
+
+
+def _is_used(item: str | Categories, needed: set[str]) -> bool:
+    """Return whether a clinical column, at any visit, is among the columns needed."""
+    names = [item] if isinstance(item, str) else [f"{item.column}={level}" for level in item.levels]
+    return any(name == known or known.startswith(f"{name}@") for name in names for known in needed)
+
+
+def _with_ids(cells: Table, schema: BundleSchema, labelled: bool) -> Table:
+    """Add case ids where units are named otherwise, and patients where nothing is measured."""
+    frame = cells.cells
+    if schema.case not in frame and schema.case not in schema.unit and schema.case != ROW:
+        frame = frame.assign(**{schema.case: [f"row {row}" for row in cells.rows]})
+    if schema.patient not in frame and not labelled and schema.case in frame:
+        frame = frame.assign(**{schema.patient: frame[schema.case]})
+    return Table(cells.path, frame, cells.notes)
+
+
+def _check_lacking(block: str, table: FeatureTable, cohort: Cohort) -> None:
+    if table.ids != (cohort.config.case,):
+        return
+    lacking = [str(case) for case in cohort.cases.index if case not in table.values.index]
+    if lacking:
+        raise InputError(
+            f"the {block} table lacks {len(lacking)} of {len(cohort)} cases: {listed(lacking)}; add them, or leave "
+            "the cases out"
+        )
+
+
+def _matrix(family: str, part: BundleFamily, read: _Read) -> np.ndarray:
+    """Return a family's columns in the order of its ONNX input, float64 (unit, column); unused ones are NaN.
+
+    Raises:
+        InputError: a column that the model uses is not there; one that is empty for some units is imputed.
+    """
+    design = read.design
+    values = np.full((len(design.units), len(part.inputs)), np.nan)
+    lacking: dict[str, list[str]] = {}
+    for position, item in enumerate(part.inputs):
+        if not item.used:
+            continue
+        block = design.blocks.get(item.block)
+        if block is not None and item.name in block:
+            values[:, position] = block[item.name].to_numpy()
+        elif not any(item.name.startswith(missing) for missing in read.missing):
+            lacking.setdefault(item.block, []).append(item.name)
+    if lacking:
+        raise InputError(
+            [
+                Problem(
+                    block,
+                    f"family {family!r} needs {len(names)} columns that are not there: {listed(names)}; the block has "
+                    f"{listed(design.blocks.get(block, pd.DataFrame()).columns, 4)}",
+                )
+                for block, names in lacking.items()
+            ]
+        )
+    return values
+
+
+def _out_of_range(part: BundleFamily, values: np.ndarray) -> list[Problem]:
+    found = []
+    for position, item in enumerate(part.inputs):
+        if item.low is None or item.high is None:
+            continue
+        column = values[:, position]
+        outside = int(((column < item.low) | (column > item.high)).sum())
+        empty = int(np.isnan(column).sum())
+        if outside:
+            text = f"{outside} of {len(column)} units lie outside the training range {item.low:.4g} to {item.high:.4g}"
+            found.append(Problem(item.block, text, None, item.name, "warning"))
+        if empty == len(column):
+            found.append(
+                Problem(item.block, "no unit has a value; the training median is used", None, item.name, "warning")
+            )
+    return found

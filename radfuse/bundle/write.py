@@ -1,0 +1,112 @@
+"""Assembling a bundle: ONNX files, schema, model card, hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from radfuse.bundle.card import model_card
+from radfuse.bundle.schema import (
+    NETWORK,
+    PARAMS,
+    SCHEMA,
+    SUMS,
+    BundleFamily,
+    BundleInput,
+    BundleSchema,
+    ImageRecipe,
+    StudyFacts,
+)
+from radfuse.fusion.config import blocks_of
+from radfuse.fusion.join import Design
+from radfuse.results import FittedFamily, Performance
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """One family that ships.
+
+    Attributes:
+        fitted: on all units.
+        model: its ONNX file.
+        largest_difference: between file and pipeline, in probability.
+        performance: nested, to be quoted.
+    """
+
+    fitted: FittedFamily
+    model: bytes
+    largest_difference: float
+    performance: Performance
+
+
+def bundle_files(
+    facts: StudyFacts,
+    design: Design,
+    families: Mapping[str, Shipped],
+    versions: Mapping[str, str],
+    *,
+    imaging: ImageRecipe | None = None,
+    params: bytes | None = None,
+    network: bytes | None = None,
+) -> dict[str, bytes]:
+    """Return a bundle as name -> content.
+
+    Args:
+        facts: of the study.
+        design: what the models were fitted on.
+        families: that ship.
+        versions: of Python and packages.
+        imaging: how images become features.
+        params: PyRadiomics' parameter file, where the study named one.
+        network: the segmentation network trained on all manual masks, where there is one.
+    """
+    files = {f"{family}.onnx": item.model for family, item in families.items()}
+    if network is not None:
+        files[NETWORK] = network
+    if params is not None:
+        files[PARAMS] = params
+    schema = BundleSchema(
+        **{name: getattr(facts, name) for name in StudyFacts.model_fields},
+        trained_on={
+            "units": len(design.units),
+            "patients": int(design.units[facts.patient].nunique()),
+            "events": int(design.units[facts.outcome.column].sum()),
+        },
+        families={
+            family: BundleFamily(
+                file=f"{family}.onnx",
+                inputs=_inputs(design, item.fitted),
+                threshold=item.fitted.threshold,
+                formula=item.fitted.model.formula(f"{family} score"),
+                largest_difference=item.largest_difference,
+                performance=item.performance,
+            )
+            for family, item in families.items()
+        },
+        versions=versions,
+        imaging=imaging,
+    )
+    files[SCHEMA] = schema.model_dump_json(indent=1).encode()
+    files["MODEL_CARD.md"] = model_card(schema).encode()
+    sums = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
+    return {**files, SUMS: sums.encode()}
+
+
+def _inputs(design: Design, final: FittedFamily) -> tuple[BundleInput, ...]:
+    used = {term.name for term in final.model.terms}
+    inputs: list[BundleInput] = []
+    for block in blocks_of(final.family):
+        values = design.blocks[block]
+        low, high = values.min(), values.max()
+        inputs += [
+            BundleInput(
+                name=str(name),
+                block=block,
+                used=name in used,
+                low=float(low[name]) if name in used else None,
+                high=float(high[name]) if name in used else None,
+            )
+            for name in values.columns
+        ]
+    return tuple(inputs)

@@ -1,0 +1,124 @@
+"""What a study names, read and checked before any compute: cohort, finished tables, outer folds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from radfuse.cohort import Cohort, CohortConfig, read_cohort
+from radfuse.errors import InputError, Problem
+from radfuse.features import FeatureSource, FeatureTable, read_features
+from radfuse.fusion.join import join
+from radfuse.splits import make_folds
+from radfuse.study import Study
+
+
+@dataclass(frozen=True)
+class FoldPatients:
+    """The patients one outer fold tests."""
+
+    name: str
+    test: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a study names, read and checked.
+
+    Attributes:
+        cohort: the cases.
+        tables: block -> finished feature table.
+        warnings: what was remarkable.
+        folds: the outer folds, by patient; fixed before any case can fail.
+    """
+
+    cohort: Cohort
+    tables: dict[str, FeatureTable]
+    warnings: tuple[Problem, ...]
+    folds: tuple[FoldPatients, ...]
+
+
+def read_inputs(study: Study) -> Inputs:
+    """Read and check everything a study names, before any compute.
+
+    Raises:
+        InputError: all faults that can be seen at once.
+    """
+    problems: list[Problem] = []
+    if study.cohort.outcome is None:
+        problems.append(
+            Problem("study", "cohort.outcome is needed to compare models, for example {column: progressed}")
+        )
+    if not study.blocks:
+        problems.append(
+            Problem("study", "no inputs: name cohort.clinical columns, features: {radiomic: table.csv}, or regions")
+        )
+    if study.radiomics.params is not None and study.regions:
+        from radfuse.radiomics.engine import plan_of  # with numba: only where there is a file
+
+        try:
+            plan_of(study.radiomics)
+        except InputError as error:
+            problems.append(Problem("radiomics.params", str(error)))
+    return read_tables(study.cohort, study.features, study.seed, problems)
+
+
+def read_tables(
+    config: CohortConfig,
+    features: Mapping[Any, FeatureSource],
+    seed: int,
+    problems: Iterable[Problem] = (),
+    reserved: Iterable[str] = (),
+) -> Inputs:
+    """Read cohort and feature tables, and split the patients into outer folds.
+
+    Args:
+        config: of the cohort.
+        features: block -> where its table is.
+        seed: of the folds.
+        problems: found before; they come first.
+        reserved: columns that are no features, beside those that the cohort uses.
+
+    Raises:
+        InputError: all faults that can be seen at once, the problems given among them.
+    """
+    found = list(problems)
+    cohort: Cohort | None = None
+    try:
+        cohort = read_cohort(config=config)
+        found += cohort.warnings
+    except InputError as error:
+        found += error.problems or [Problem("cohort.table", str(error))]
+    tables: dict[str, FeatureTable] = {}
+    for block, source in features.items():
+        try:
+            tables[block], warnings = read_block(config, source, reserved)
+            found += warnings
+        except InputError as error:
+            found += error.problems or [Problem(f"features.{block}", str(error))]
+    if cohort is None or any(problem.severity == "error" for problem in found):
+        raise InputError(once(found))
+    bare = join(cohort, {})
+    assert config.outcome is not None
+    folds = make_folds(config.split, bare.units, config.patient, config.outcome.column, seed)
+    patients = bare.units[config.patient]
+    parts = tuple(FoldPatients(fold.name, frozenset(patients.iloc[fold.test])) for fold in folds)
+    return Inputs(cohort, tables, tuple(once(found)), parts)
+
+
+def read_block(
+    config: CohortConfig, source: FeatureSource, reserved: Iterable[str] = ()
+) -> tuple[FeatureTable, list[Problem]]:
+    """Read the feature table of one block of a study, and its warnings."""
+    used = {config.patient, config.visit, *config.clinical_columns, *config.split.columns, *config.images.values()}
+    used |= {name for name in (config.site, config.mask) if name} | set(reserved)
+    if config.outcome is not None:
+        used.add(config.outcome.column)
+    ids = ((config.case,), config.unit_columns)
+    return read_features(source.table or config.table, ids, source, used, config.exclude)
+
+
+def once(problems: Iterable[Problem]) -> list[Problem]:
+    """Drop what was found twice (a table read as cohort and as features)."""
+    return list(dict.fromkeys(problems))

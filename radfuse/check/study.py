@@ -1,0 +1,39 @@
+"""A study checked before any compute: config, tables, and where it starts from images, each header and mask."""
+
+from __future__ import annotations
+
+from radfuse.check.images import check_images
+from radfuse.check.inputs import Inputs, once, read_inputs
+from radfuse.errors import InputError, Problem
+from radfuse.run.folder import Progress
+from radfuse.stages import prepare
+from radfuse.stages.prepare import Prepared
+from radfuse.study import Study
+
+
+def check_study(study: Study, progress: Progress = lambda *_: None) -> Prepared | Inputs:
+    """Check a study before any compute.
+
+    Args:
+        study: to check.
+        progress: told of every case.
+
+    Returns:
+        The design and its folds; the inputs alone where features have yet to be made from images.
+
+    Raises:
+        InputError: all faults that can be seen at once.
+    """
+    if not study.regions:
+        read_inputs(study)
+        return prepare.work(prepare.job_of(study))
+    inputs = None
+    try:
+        inputs = read_inputs(study)
+        problems = list(inputs.warnings)
+    except InputError as error:
+        problems = list(error.problems) or [Problem("study", str(error))]
+    problems += check_images(study, progress)
+    if inputs is None or any(problem.severity == "error" for problem in problems):
+        raise InputError(once(problems))
+    return inputs

@@ -1,0 +1,5 @@
+"""`python -m radfuse.cli`."""
+
+from radfuse.cli import main
+
+main()

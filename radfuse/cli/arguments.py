@@ -1,0 +1,39 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.", show_default=False)]
+OutFolder = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Run folder; runs/NAME by default.", show_default=False)
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. fusion.inner_folds=3.")
+]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Job I of N: cases I, I+N, ... only, into the same run folder.",
+        show_default=False,
+    ),
+]
+BundleFolder = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="Folder that `radfuse export` wrote.", show_default=False)
+]
+NewTable = Annotated[
+    Path, typer.Argument(metavar="TABLE", help="Cohort table of the new patients.", show_default=False)
+]
+NewFeatures = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--features", metavar="BLOCK=FILE", help="Feature table of a block; by default features stand in TABLE."
+    ),
+]
+Families = Annotated[list[str] | None, typer.Option("--family", help="Only this family; may be repeated.")]
+ResultFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", show_default=False)]

@@ -1,0 +1,105 @@
+"""Commands that write something to start from: `phantom`, `configs`, and `demo`, which also runs it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from radfuse.cli.show import OK, SOME_FAILED, interval, out, progress, show_next, writing
+from radfuse.cli.study import run_to
+from radfuse.errors import InputError
+
+
+def configs(
+    name: Annotated[str | None, typer.Argument(help="Write this one out.", show_default=False)] = None,
+    out_: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File to write; printed by default.", show_default=False)
+    ] = None,
+) -> None:
+    """List the shipped studies, or write one out."""
+    from radfuse.study import shipped_studies, shipped_study
+
+    if name is None:
+        for known, text in shipped_studies().items():
+            first = next((line[1:].strip() for line in text.splitlines() if line.startswith("#")), "")
+            out.print(f"[bold]{known:<12}[/bold] {escape(first)}", soft_wrap=True)
+        return
+    text = shipped_study(name)
+    if out_ is None:
+        sys.stdout.write(text)
+        return
+    if out_.exists():
+        raise InputError(f"{out_} exists; choose another file with --out")
+    with writing(out_):
+        out_.parent.mkdir(parents=True, exist_ok=True)
+        out_.write_text(text, encoding="utf-8")
+    out.print(f"Wrote {escape(str(out_))}")
+
+
+def phantom_table(
+    out_: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)],
+    patients: Annotated[int, typer.Option(min=20, help="Number of patients; four in five have two knees.")] = 300,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 7,
+    prevalence: Annotated[float, typer.Option(min=0.02, max=0.98, help="Share of knees with the event.")] = 0.35,
+) -> None:
+    """Clinical, radiomic and deep tables with planted contributions and a known reachable AUC."""
+    from radfuse.config import build
+    from radfuse.phantom.table import TablePhantom, write_table_phantom
+
+    config = build(TablePhantom, {"patients": patients, "seed": seed, "prevalence": prevalence}, "phantom table")
+    with writing(out_):
+        study = write_table_phantom(out_, config)
+    out.print(
+        f"Wrote {patients} patients to {escape(str(out_))}. Next: [bold]radfuse run {escape(str(study))}[/bold]",
+        soft_wrap=True,
+    )
+
+
+def phantom_knee(
+    out_: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)],
+    cases: Annotated[int, typer.Option(min=8, help="Number of knees; four in five people have two.")] = 40,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 7,
+    visits: Annotated[int, typer.Option(min=1, max=2, help="Images of each knee.")] = 1,
+) -> None:
+    """DESS-like knees with masks and an outcome planted in clinic, texture and the place of a lesion."""
+    from radfuse.config import build
+    from radfuse.phantom.knee import KneePhantom, write_knee_phantom
+
+    config = build(KneePhantom, {"cases": cases, "seed": seed, "visits": visits}, "phantom knee")
+    with writing(out_), progress() as tell:
+        study = write_knee_phantom(out_, config, tell)
+    out.print(
+        f"Wrote {cases * visits} images of {cases} knees to {escape(str(out_))}. "
+        f"Next: [bold]radfuse run {escape(str(study))}[/bold]",
+        soft_wrap=True,
+    )
+
+
+def demo(
+    out_: Annotated[Path, typer.Option("--out", "-o", help="Folder for cohort and results.")] = Path("radfuse-demo"),
+) -> None:
+    """Synthetic knees through everything: networks, masks, regions, features, models, bundle, report. About 5 min."""
+    import pandas as pd
+    from rich.table import Table
+
+    from radfuse.phantom.knee import KneePhantom, write_knee_phantom
+    from radfuse.phantom.table import reachable_auc
+
+    study = out_ / "cohort" / "study.yaml"
+    if not study.is_file():  # written last; a killed demo draws again
+        with writing(out_), progress() as tell:
+            write_knee_phantom(out_ / "cohort", KneePhantom(), tell)
+    finished = run_to(study, out_ / "run", (), "report")
+    truth = pd.read_csv(out_ / "cohort" / "truth.csv")
+    table = Table("family", "measured AUC (95% CI)", "reachable AUC", title="How near the models come to the truth")
+    assert finished.results is not None
+    for item in finished.results.performance:
+        table.add_row(item.family, interval(item.auc), f"{reachable_auc(truth, item.family):.3f}")
+    out.print(table)
+    out.print("40 knees are few: the intervals are wide. `radfuse phantom knee --cases N` draws more.")
+    show_next(finished)
+    raise typer.Exit(SOME_FAILED if finished.failures else OK)

@@ -1,0 +1,134 @@
+"""What commands show: progress, findings, failures, performance, and where results are."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from radfuse.errors import Problem, RunError
+
+if TYPE_CHECKING:
+    from radfuse.pipeline import Run
+    from radfuse.results import Failure
+
+OK, SOME_FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 3
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for each kind of work, with the time left, while work goes on."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description:<32}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            stage = what.split(" ")[0]
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(what, total=total)
+            bar.update(tasks[stage], description=what, completed=done, total=total)
+
+        yield tell
+
+
+@contextlib.contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Turn what the disk says of our own writing into one clear error."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"cannot write {place}: {error.strerror}; choose another folder with --out") from error
+
+
+def show_failures(failures: Sequence[Failure]) -> None:
+    """Name what failed, and why."""
+    for failure in failures:
+        err.print(f"[red]failed[/red] {escape(failure.item)}: {escape(failure.error)}", soft_wrap=True)
+
+
+def show_problems(problems: Sequence[Problem]) -> None:
+    """Show findings as a table, errors first."""
+    if not problems:
+        return
+    from rich import box
+    from rich.table import Table
+
+    table = Table("", "where", "row", "column", "what, and how to mend it", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.columns[3].overflow = table.columns[1].overflow = "fold"
+    table.columns[4].ratio = 1
+    for problem in sorted(problems, key=lambda problem: problem.severity):
+        style = "red" if problem.severity == "error" else "yellow"
+        row = str(problem.row) if problem.row is not None else ""
+        table.add_row(
+            f"[{style}]{problem.severity}[/{style}]",
+            escape(problem.where),
+            row,
+            escape(problem.column or ""),
+            escape(problem.message),
+        )
+    err.print(table)
+
+
+def show_performance(performance: Sequence[Any], folds: int) -> None:
+    """Show the families as a table."""
+    from rich import box
+    from rich.table import Table
+
+    title = f"Test folds: {folds}; AUC averaged over them" if folds > 1 else None
+    table = Table("family", title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for name, width in (("AUC (95% CI)", 19), ("Brier", 5), ("sensitivity", 11), ("specificity", 11)):
+        table.add_column(name, no_wrap=True, min_width=width)
+    for item in performance:
+        rest = (item.brier.value, item.sensitivity.value, item.specificity.value)
+        table.add_row(item.family, interval(item.auc), *(number(value) for value in rest))
+    out.print(table)
+
+
+def interval(item: Any) -> str:
+    """Return a value with its interval as text."""
+    if item.low is None or item.high is None:
+        return number(item.value)
+    return f"{item.value:.3f} ({item.low:.3f}-{item.high:.3f})"
+
+
+def number(value: float | None) -> str:
+    """Return a number with three digits."""
+    return "n/a" if value is None else f"{value:.3f}"
+
+
+def show_next(finished: Run, until: str = "report") -> None:
+    """Say what was done, and where to look."""
+    show_failures(finished.failures)
+    out.print(
+        f"{finished.computed} results computed, {finished.reused} found finished in {escape(str(finished.path))}",
+        soft_wrap=True,
+    )
+    if until in ("export", "report"):
+        out.print(f"Bundle: {escape(str(finished.path / 'bundle'))}", soft_wrap=True)
+    if until == "report":
+        out.print(f"Report: {escape(str(finished.report))}", soft_wrap=True)
+    if until == "stability":
+        out.print(f"Report: {escape(str(finished.path / 'stability' / 'index.html'))}", soft_wrap=True)

@@ -1,0 +1,81 @@
+"""Commands that work on a study: `run`, `check`, and one for each stage that is listed with a command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from radfuse.cli.arguments import OutFolder, Overrides, Shard, StudyFile
+from radfuse.cli.show import SOME_FAILED, out, progress, show_next, show_performance, show_problems
+
+if TYPE_CHECKING:
+    from radfuse.pipeline import Run
+
+
+def run(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> None:
+    """Run all stages of a study, resuming what is finished."""
+    _stage(study, out_, set_, "report")
+
+
+def check(study: StudyFile, set_: Overrides = None) -> None:
+    """Check config, tables, outcome, and each image header and mask, before any compute."""
+    from radfuse.check.inputs import Inputs
+    from radfuse.check.study import check_study
+    from radfuse.study import load_study
+
+    loaded = load_study(study, set_ or ())
+    with progress() as tell:
+        checked = check_study(loaded, tell)
+    show_problems(checked.warnings)
+    if isinstance(checked, Inputs):
+        masks = sum(case.mask is not None for case in checked.cohort)
+        out.print(f"[green]Ready.[/green] {len(checked.cohort)} cases with images, {masks} with a mask")
+        return
+    units = checked.design.units
+    blocks = ", ".join(f"{name} ({values.shape[1]} columns)" for name, values in checked.design.blocks.items())
+    families = ", ".join(checked.families)
+    out.print(f"[green]Ready.[/green] {len(units)} units, {len(checked.folds)} folds, families: {families}")
+    out.print(f"Blocks: {blocks}")
+
+
+def stage_command(name: str, shards: bool) -> Callable[..., None]:
+    """Return the command that works on a study up to a stage.
+
+    Args:
+        name: of the stage.
+        shards: it takes --shard.
+    """
+
+    def whole(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> None:
+        _stage(study, out_, set_, name)
+
+    def part(study: StudyFile, out_: OutFolder = None, set_: Overrides = None, shard: Shard = None) -> None:
+        _stage(study, out_, set_, name, shard)
+
+    return part if shards else whole
+
+
+def _stage(
+    study: Path, folder: Path | None, overrides: Sequence[str] | None, until: str, shard: str | None = None
+) -> None:
+    finished = run_to(study, folder, overrides or (), until, shard)
+    if finished.results is not None:
+        show_performance(finished.results.performance, finished.results.outer_folds)
+    show_next(finished, until)
+    if finished.failures:
+        raise typer.Exit(SOME_FAILED)
+
+
+def run_to(study: Path, folder: Path | None, overrides: Sequence[str], until: str, shard: str | None = None) -> Run:
+    """Run a study up to a stage with progress, and show what was remarkable."""
+    from radfuse.pipeline import run_study
+    from radfuse.study import load_study
+
+    loaded = load_study(study, overrides)
+    with progress() as tell:
+        finished = run_study(loaded, folder, until=until, shard=shard, progress=tell)
+    show_problems(finished.warnings)
+    return finished

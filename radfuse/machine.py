@@ -1,0 +1,61 @@
+"""The machine: its cores, threads and GPU, and networks opened on it; the one place that decides who runs where."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+_THREADS = {"own": 0}
+"""Threads this process may take; 0: a thread a core. Set once, when a worker starts."""
+_LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+
+
+def cores() -> int:
+    """Return the cores this process may use: a job of an array has a few of its machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads() -> int:
+    """Return the threads numerical code of this process may take: one in a worker, else one a core."""
+    return _THREADS["own"] or cores()
+
+
+def take_one_thread() -> None:
+    """Keep numerical libraries of a worker to one thread; the processes are the parallelism."""
+    _THREADS["own"] = 1
+    for name in _LIBRARIES:
+        os.environ[name] = "1"
+
+
+@lru_cache
+def has_gpu() -> bool:
+    """Return whether onnxruntime has a GPU to run on."""
+    import onnxruntime
+
+    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+
+
+def open_network(model: bytes | Path, *, small: bool = False) -> InferenceSession:
+    """Open an ONNX model.
+
+    Args:
+        model: the file or its content.
+        small: a tabular model: one thread, on the CPU; larger ones take this process's threads, and a GPU.
+
+    Raises:
+        Exception: whatever onnxruntime says of a file that is no model.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1 if small else threads()
+    providers = ["CPUExecutionProvider"]
+    if has_gpu() and not small:
+        providers.insert(0, "CUDAExecutionProvider")
+    content = model if isinstance(model, bytes) else model.read_bytes()
+    return onnxruntime.InferenceSession(content, options, providers=providers)

@@ -1,0 +1,119 @@
+"""Writing so that a kill, a full disk or another process leaves old or new results, never half ones."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fnmatch
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from radfuse.errors import RunError
+
+_ATTEMPTS = 20
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a full disk says; only writing can."""
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that it is either the old one or the whole new one."""
+    temporary = temporary_of(path)
+    try:
+        temporary.write_bytes(content)
+        sync(temporary)
+        temporary.replace(path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def temporary_of(path: Path) -> Path:
+    """Return the name a result has until it is whole: of this machine and process, so that a kill can be told."""
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed processes of this machine left half-written."""
+    pattern = f".*.{socket.gethostname()}.*.tmp"
+    for folder, folders, files in os.walk(path):  # passes over what another process removes meanwhile
+        for name in fnmatch.filter([*folders, *files], pattern):
+            process = name.split(".")[-2]
+            if process.isdigit() and int(process) != os.getpid() and not _alive(int(process)):
+                remove(Path(folder) / name)
+        folders[:] = [name for name in folders if not fnmatch.fnmatch(name, pattern)]
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def take_place(temporary: Path, place: Path) -> None:
+    """Rename over a file or folder, also where another process puts its own there at the same time."""
+    for left in reversed(range(_ATTEMPTS)):
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        try:
+            temporary.replace(place)
+        except OSError as error:
+            if left == 0 or error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR, errno.ENOTDIR):
+                raise
+        else:
+            return
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder, there or not."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else [item for item in path.rglob("*") if item.is_file()]
+    return sum(item.stat().st_size for item in files)
+
+
+def sync(path: Path) -> None:
+    """Have a file, or all files in a folder, on the disk for good."""
+    for item in [path] if path.is_file() else [item for item in path.rglob("*") if item.is_file()]:
+        with item.open("rb") as stream:
+            os.fsync(stream.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Have a folder's names on the disk for good."""
+    if os.name != "posix":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the disk's refusals into one clear error."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            mend = "free some space, or choose another folder with --out"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            mend = "choose a folder you may write to with --out"
+        else:
+            raise
+        raise RunError(
+            f"cannot write {path}: {os.strerror(error.errno)}; {mend}, and run again. What was finished is kept"
+        ) from error

@@ -1,0 +1,246 @@
+"""The run folder: results with records, content keys, atomic writes, resuming.
+
+A result is written under a temporary name, synced and renamed; its record follows the same way, last. So a record
+that is there speaks of a result that is whole, whenever the process is killed. Several processes may work in one run
+folder (job arrays): results and records are files of their own, and the index is shared through its locks.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from radfuse.config import Section
+from radfuse.errors import InputError
+from radfuse.run.digests import DigestCache, tree_digest
+from radfuse.run.disk import (
+    remove,
+    size_of,
+    sweep,
+    sync,
+    sync_folder,
+    take_place,
+    temporary_of,
+    write_atomically,
+    writing,
+)
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many items are done, and how many there are."""
+
+_RECORD = ".record.json"
+_STUDY = "study.yaml"
+_MARK = "run.json"
+
+
+class Record(Section):
+    """What is known of one result.
+
+    Attributes:
+        key: content key of everything the result depends on.
+        stage: which stage made it.
+        status: "failed" has an error and no result.
+        digest: SHA-256 of the result.
+        size: of the result in bytes, all files together.
+        seconds: it took.
+        error: why it failed.
+    """
+
+    key: str
+    stage: str
+    status: Literal["done", "failed"]
+    digest: str | None = None
+    size: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+
+class Written(Section):
+    """A result under its temporary name, synced, waiting to take its place."""
+
+    temporary: Path
+    digest: str
+    size: int
+    seconds: float
+
+
+class RunFolder:
+    """One study's results on disk.
+
+    Attributes:
+        path: the folder.
+        made: names of results computed by this process.
+        reused: names of results found finished.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.made: list[str] = []
+        self.reused: list[str] = []
+        self._digests = DigestCache(path / "index.sqlite")
+
+    @classmethod
+    def open(cls, path: Path, study: str) -> RunFolder:
+        """Open a study's run folder, or make it.
+
+        Raises:
+            InputError: the folder belongs to another study, or holds something else.
+            RunError: the folder cannot be written.
+        """
+        mark = path / _MARK
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path} is a file; choose another folder with --out")
+        occupied = path.is_dir() and any(
+            item.name != _STUDY for item in path.iterdir() if not item.name.startswith(".")
+        )  # looked at before the mark, which another process of the study may be writing just now
+        if mark.is_file():
+            try:
+                owner = json.loads(mark.read_text())["study"]
+            except (ValueError, KeyError, TypeError):
+                raise InputError(f"{mark} is damaged; choose another folder with --out, or delete this one") from None
+            if owner != study:
+                raise InputError(
+                    f"{path} holds the results of study {owner!r}, not of {study!r}; choose another folder with --out, "
+                    "or give the study its old name"
+                )
+        elif occupied:
+            raise InputError(f"{path} is not empty and is no run folder; choose another folder with --out")
+        with writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+            sweep(path)
+            if not mark.is_file():
+                write_atomically(mark, json.dumps({"study": study}).encode())
+        return cls(path)
+
+    def digest(self, path: Path) -> str:
+        """Return the SHA-256 of a file or folder; files' are remembered by path, size and time of change."""
+        return self._digests.of(path)
+
+    def record(self, name: str) -> Record | None:
+        """Return the record of a result; None where there is none that can be read."""
+        try:
+            return Record.model_validate_json((self.path / (name + _RECORD)).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def finished(self, name: str, key: str) -> Record | None:
+        """Return the record of a result that is done under this key and whole on disk."""
+        record = self.record(name)
+        place = self.path / name
+        if record is None or record.status != "done" or record.key != key or not place.exists():
+            return None
+        if size_of(place) != record.size or (place.is_file() and self.digest(place) != record.digest):
+            return None
+        return record
+
+    def produce(self, name: str, stage: str, key: str, write: Callable[[Path], None]) -> Record:
+        """Return the finished record of a result, computing it if its key changed.
+
+        Args:
+            name: path of the result inside the run folder; a file, or a folder if `write` makes one.
+            stage: for the record.
+            key: from `content_key`.
+            write: writes the whole result to the path it is given.
+
+        Raises:
+            RunError: the disk is full or not writable; nothing half-written stays.
+        """
+        found = self.finished(name, key)
+        if found is not None:
+            self.reused.append(name)
+            return found
+        start = time.perf_counter()
+        return self.take(name, stage, key, put_aside(self.path / name, write, start))
+
+    def take(self, name: str, stage: str, key: str, written: Written) -> Record:
+        """Put a result that was written aside in its place, and record it.
+
+        Raises:
+            RunError: the disk is full or not writable.
+        """
+        place = self.path / name
+        with writing(place):
+            try:
+                (self.path / (name + _RECORD)).unlink(missing_ok=True)
+                take_place(written.temporary, place)
+                sync_folder(place.parent)
+            finally:
+                remove(written.temporary)
+            digest, size, seconds = written.digest, written.size, written.seconds
+            record = Record(key=key, stage=stage, status="done", digest=digest, size=size, seconds=seconds)
+            self._write_record(name, record)
+        if place.is_file():
+            self._digests.remember(place, digest)
+        self.made.append(name)
+        self.log("done", item=name, stage=stage, seconds=round(seconds, 3))
+        return record
+
+    def fail(self, name: str, stage: str, key: str, error: str) -> Record:
+        """Record that a result could not be made; the next run tries again."""
+        record = Record(key=key, stage=stage, status="failed", error=error)
+        with writing(self.path / name):
+            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+            remove(self.path / name)
+            self._write_record(name, record)
+        self.log("failed", item=name, stage=stage, error=error)
+        return record
+
+    def write_study(self, text: str) -> None:
+        """Store the resolved study."""
+        with writing(self.path / _STUDY):
+            write_atomically(self.path / _STUDY, text.encode())
+
+    def log(self, event: str, **facts: Any) -> None:
+        """Append one line to log.jsonl."""
+        line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **facts})
+        with writing(self.path / "log.jsonl"), (self.path / "log.jsonl").open("a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+
+    def close(self) -> None:
+        """Store what was learned of input digests."""
+        self._digests.close()
+
+    def _write_record(self, name: str, record: Record) -> None:
+        write_atomically(self.path / (name + _RECORD), record.model_dump_json(indent=1).encode())
+
+
+def put_aside(place: Path, write: Callable[[Path], None], start: float) -> Written:
+    """Write a result under a temporary name beside its place; may be called in another process.
+
+    Args:
+        place: where it will belong.
+        write: writes the whole result, a file or a folder, to the path it is given.
+        start: `time.perf_counter()` when its making began.
+
+    Raises:
+        RunError: the disk is full or not writable; nothing half-written stays.
+    """
+    with writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_of(place)
+        try:
+            write(temporary)
+            sync(temporary)
+        except BaseException:
+            remove(temporary)
+            raise
+        digest, size = tree_digest(temporary), size_of(temporary)
+    return Written(temporary=temporary, digest=digest, size=size, seconds=time.perf_counter() - start)
+
+
+def read_json(path: Path) -> Mapping[str, Any]:
+    """Read a JSON object that this package wrote."""
+    content = json.loads(path.read_bytes())
+    assert isinstance(content, dict), path
+    return content
+
+
+def safe_name(name: str) -> str:
+    """Return a name fit for a file, different names staying different."""
+    return "".join(letter if letter.isalnum() or letter in "-_" else f"%{ord(letter):x}" for letter in name)

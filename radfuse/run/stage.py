@@ -1,0 +1,190 @@
+"""The engine: a stage's jobs, each with the key of everything it depends on, made by workers, recorded, resumed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+from radfuse.errors import CaseError, RadfuseError, RunError
+from radfuse.run.digests import job_key
+from radfuse.run.disk import FULL
+from radfuse.run.folder import Progress, RunFolder, Written, put_aside
+from radfuse.run.workers import Crew
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Stage(Generic[Job, Result]):
+    """One kind of work of a study.
+
+    Attributes:
+        name: that of its file: in records, in the log, `until`, and the command where it has one.
+        version: raise it where the code changes what comes out; every study then makes it again.
+        jobs: what is to be done, from the `Context` of `stages/`; a job is a frozen dataclass of settings, paths, texts
+            and numbers, whose text names its case or part.
+        work: makes the result; a function of a module that sees nothing but its job (and its desk, with `desk`).
+        write: stores a result, a file or a folder, at a path.
+        place: job -> name of the result in the run folder.
+        what: it does, for the progress bar.
+        needs: stages whose results it reads.
+        fails: a job that cannot be done drops its case from all that follows, stays the only one that failed, or stops
+            the study.
+        crew: its jobs are done one after another here, or by a process a core; a stage that runs a network has one
+            process where there is a GPU.
+        desk: its work is given a private folder that outlives a kill, and tells how far it is.
+        ready: called with the first job before any is done, and with somebody to tell.
+    """
+
+    name: str
+    version: int
+    jobs: Callable[[Any], Iterable[Job]]
+    work: Callable[..., Result]
+    write: Callable[[Result, Path], None]
+    place: Callable[[Job], str]
+    what: str = ""
+    needs: tuple[str, ...] = ()
+    fails: Literal["drops", "stays", "stops"] = "stops"
+    crew: Literal["one", "cores", "network"] = "one"
+    desk: bool = False
+    ready: Callable[[Job, Callable[[str], None]], None] | None = None
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where one job works: a folder of its own, from which it goes on after a kill, and somebody to tell."""
+
+    folder: Path
+    tell: Callable[[int, int], None]
+
+
+@dataclass
+class Done(Generic[Job]):
+    """What became of a stage's jobs.
+
+    Attributes:
+        keys: place -> content key, of results that are there.
+        failed: job and why it could not be done.
+    """
+
+    keys: dict[str, str] = field(default_factory=dict)
+    failed: list[tuple[Job, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Task(Generic[Job]):
+    """A job with what a worker needs to store its result."""
+
+    job: Job
+    place: str
+    key: str
+
+    def __str__(self) -> str:
+        return str(self.job)
+
+
+def carry_out(
+    stage: Stage[Job, Result], jobs: Sequence[Job], folder: RunFolder, crew: Crew, progress: Progress
+) -> Done[Job]:
+    """Do what is not done yet of a stage.
+
+    Args:
+        stage: whose work it is.
+        jobs: of the stage.
+        folder: where results lie.
+        crew: the workers.
+        progress: told of every job.
+
+    Raises:
+        RunError: the machine stopped the work.
+        RadfuseError: a job failed of a stage whose failure stops the study.
+    """
+    done: Done[Job] = Done()
+    if not jobs:
+        return done
+    left: list[_Task[Job]] = []
+    for number, job in enumerate(jobs):
+        if len(jobs) > 1:
+            progress("checking results", number, len(jobs))
+        task = _Task(job, stage.place(job), job_key(stage.name, stage.version, job, folder.digest))
+        if folder.finished(task.place, task.key):
+            folder.reused.append(task.place)
+            done.keys[task.place] = task.key
+        else:
+            left.append(task)
+    if len(jobs) > 1:
+        progress("checking results", len(jobs), len(jobs))
+    if left and stage.ready is not None:
+        stage.ready(left[0].job, lambda what: progress(what, 0, 1))
+    already = len(jobs) - len(left)
+    for number, (task, result) in enumerate(_results(stage, left, folder, crew, progress), start=already):
+        progress(stage.what or stage.name, number, len(jobs))
+        if isinstance(result, CaseError):
+            folder.fail(task.place, stage.name, task.key, result.message)
+            done.failed.append((task.job, result.message))
+        else:
+            folder.take(task.place, stage.name, task.key, result)
+            done.keys[task.place] = task.key
+    progress(stage.what or stage.name, len(jobs), len(jobs))
+    order = {stage.place(job): place for place, job in enumerate(jobs)}
+    done.keys = dict(sorted(done.keys.items(), key=lambda item: order[item[0]]))
+    done.failed.sort(key=lambda item: order[stage.place(item[0])])
+    return done
+
+
+def _results(
+    stage: Stage[Job, Result], tasks: Sequence[_Task[Job]], folder: RunFolder, crew: Crew, progress: Progress
+) -> Iterable[tuple[_Task[Job], Written | CaseError]]:
+    """Yield each task with its result as it comes; without a crew in the order of the tasks."""
+    make = partial(_make, stage.work, stage.write, folder.path)
+    if stage.desk:
+        desks = (_desk(stage, task, number, len(tasks), folder, progress) for number, task in enumerate(tasks, start=1))
+        return (
+            (task, _make(stage.work, stage.write, folder.path, task, desk))
+            for task, desk in zip(tasks, desks, strict=True)
+        )
+    if stage.fails == "stops":
+        return ((task, make(task)) for task in tasks)
+    return crew.each(make, tasks, stage.crew)
+
+
+def _desk(
+    stage: Stage[Job, Result], task: _Task[Job], number: int, count: int, folder: RunFolder, progress: Progress
+) -> Desk:
+    """Return a job's desk; the same job finds what it left there."""
+    place = folder.path / "work" / stage.name / f"{Path(task.place).stem}-{task.key[:12]}"
+    place.mkdir(parents=True, exist_ok=True)
+    what = f"{stage.what} {number} of {count}"
+    return Desk(place, lambda done, total: progress(what, done, total))
+
+
+def _make(
+    work: Callable[..., Result],
+    write: Callable[[Result, Path], None],
+    folder: Path,
+    task: _Task[Job],
+    desk: Desk | None = None,
+) -> Written:
+    """Do a job and write its result aside; runs in a worker. What goes wrong in the work is of the input."""
+    start = time.perf_counter()
+    try:
+        result = work(task.job) if desk is None else work(task.job, desk)
+    except OSError as error:
+        if error.errno in FULL:
+            raise RunError(
+                f"cannot write {error.filename or folder}: {error.strerror}; free some space, and run again"
+            ) from error
+        raise CaseError(
+            str(task.job), f"cannot read {error.filename or 'a file'}: {error.strerror or error}"
+        ) from error
+    try:
+        return put_aside(folder / task.place, partial(write, result), start)
+    except RadfuseError:
+        raise
+    except OSError as error:
+        raise RunError(f"cannot write {folder / task.place}: {error.strerror or error}") from error

@@ -1,0 +1,100 @@
+"""Work on several processes: results as they come, and no job can take the others down."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import Literal, Self, TypeVar
+
+from radfuse import machine
+from radfuse.errors import CaseError, RadfuseError, RunError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+class Crew:
+    """The processes of one run, started when they are first needed and kept for all its stages.
+
+    Args:
+        workers: processes; the cores this process may use when None.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._count = workers or machine.cores()
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._dismiss()
+
+    def each(
+        self,
+        work: Callable[[Job], Result],
+        jobs: Sequence[Job],
+        crew: Literal["one", "cores", "network"] = "cores",
+    ) -> Iterator[tuple[Job, Result | CaseError]]:
+        """Yield each job with its result, or with the error that stopped it, in the order they finish.
+
+        Args:
+            work: a function of a module; runs in another process.
+            jobs: what it is called with; must pickle.
+            crew: a process a core, or "one": all runs here, as with one core or one job. "network" is "one" where
+                there is a GPU.
+
+        Raises:
+            RunError: the machine stopped the work.
+        """
+        alone = crew == "one" or (crew == "network" and machine.has_gpu())
+        if alone or min(self._count, len(jobs)) <= 1:
+            for job in jobs:
+                yield job, _attempt(work, job)
+            return
+        left = list(jobs)
+        try:
+            for job, result in self._through(work, left):
+                left.remove(job)
+                yield job, result
+        except BrokenProcessPool:  # one of them died: find it by giving each a process of its own
+            self._dismiss()
+            for job in list(left):
+                try:
+                    yield from self._through(work, [job])
+                except BrokenProcessPool:
+                    self._dismiss()
+                    yield job, CaseError(str(job), "its process died; the machine may be out of memory")
+
+    def _through(self, work: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[tuple[Job, Result | CaseError]]:
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=machine.take_one_thread)
+        futures: dict[Future[Result | CaseError], Job] = {self._pool.submit(_attempt, work, job): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def _dismiss(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+
+
+def _attempt(work: Callable[[Job], Result], job: Job) -> Result | CaseError:
+    """Return what a job gives, or what stopped it: one job must not stop the others."""
+    try:
+        return work(job)
+    except RunError:
+        raise
+    except CaseError as error:
+        return error
+    except RadfuseError as error:
+        return CaseError(str(job), str(error))
+    except Exception as error:  # noqa: BLE001  whatever a library raises at one case's data
+        return CaseError(str(job), f"{type(error).__name__}: {error}")

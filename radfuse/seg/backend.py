@@ -1,0 +1,83 @@
+"""What a segmentation backend is: settings that know their labels, and, where it is trained, four methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from pydantic import Field, PositiveInt, model_validator
+
+from radfuse.config import Section
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from radfuse.volume import Grid, LabelMap, Volume
+
+
+class Labelled(Section):
+    """What every backend has: the labels, and where its masks come from."""
+
+    source: ClassVar[str] = "cross_fitted"
+    """Where its masks come from, as recorded with every case: manual, external or cross_fitted."""
+    encodes: ClassVar[bool] = False
+    """Whether its networks give deep features too: ONNX files that `seg.predict.OnnxSegmenter` opens."""
+
+    labels: dict[str, PositiveInt] = Field(min_length=1)
+    """Label name -> number in the masks; other numbers are an error."""
+    sequence: str | None = None
+    """Which image it reads; None: the only one."""
+
+    @model_validator(mode="after")
+    def _numbers_differ(self) -> Labelled:
+        if len(set(self.labels.values())) < len(self.labels):
+            raise ValueError("two labels share one number")
+        return self
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Number -> name."""
+        return {number: name for name, number in self.labels.items()}
+
+
+class Preparation(Protocol):
+    """Settings that decide what networks train on; a Section, since prepared cases are kept by its content."""
+
+    def prepare(self, image: Volume, labels: LabelMap) -> Mapping[str, np.ndarray]:
+        """Return what networks train on, of one case: name -> array."""
+
+
+class Backend(Protocol):
+    """A backend that is trained: a network a fold, on the manual masks of the other folds."""
+
+    source: ClassVar[str]
+    encodes: ClassVar[bool]
+    labels: dict[str, int]
+    sequence: str | None
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Number -> name, as `Labelled` has it."""
+
+    def plan(self, grids: Sequence[Grid]) -> str:
+        """Return what all networks of the study share, as JSON, from where the training images' voxels lie."""
+
+    def preparation(self, plan: str) -> Preparation:
+        """Return how cases are prepared for training, from what `plan` gave; a Section."""
+
+    def train(
+        self, cases: Sequence[Path], plan: str, seed: int, folder: Path, tell: Callable[[int, int], None]
+    ) -> bytes:
+        """Return a trained network as a file's content.
+
+        Args:
+            cases: folders with a NAME.npy for each array of `Preparation.prepare`.
+            plan: as `plan` gave it.
+            seed: of everything random.
+            folder: private, outlives a kill; training goes on from it.
+            tell: called with steps done and all steps.
+        """
+
+    def segment(self, network: Path, image: Volume) -> LabelMap:
+        """Return the labels of an image, on its own grid, by a network that `train` gave."""

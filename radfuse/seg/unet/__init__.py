@@ -1,0 +1,1 @@
+"""Our U-Net: its settings and plan, its network, training and export."""

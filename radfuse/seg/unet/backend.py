@@ -1,0 +1,75 @@
+"""Backend `unet`: settings of our own U-Net, and what the stages ask of it. Torch is imported for training alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from radfuse.config import Where
+from radfuse.seg.backend import Labelled
+from radfuse.seg.plan import NetworkInput, SegPlan
+
+if TYPE_CHECKING:
+    from radfuse.volume import Grid, LabelMap, Volume
+
+
+class UnetSegmentation(Labelled):
+    """A 3D U-Net trained on the manual masks; each case is segmented by a network that never saw its patient."""
+
+    encodes: ClassVar[bool] = True
+
+    backend: Literal["unet"] = "unet"
+    spacing_zyx_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
+    """Voxel size it works at; None: the median of the training images."""
+    patch_voxels: PositiveInt = 150_000
+    """Largest patch; smaller is faster and sees less around a voxel."""
+    position: bool = False
+    """Tell the network where in the image a voxel lies: for images that are all positioned or cropped alike."""
+    channels: tuple[PositiveInt, ...] = Field(default=(16, 32, 64, 128), min_length=3, max_length=6)
+    """Of each resolution level."""
+    steps: PositiveInt = 300
+    batch: PositiveInt = 2
+    learning_rate: PositiveFloat = 3e-3
+    mirror_axes: tuple[Literal["z", "y", "x"], ...] = ()
+    """Axes along which training images are mirrored; leave out the axis of the side where labels have one."""
+    overlap: float = Field(default=0.5, ge=0, lt=1)
+    """Of neighbouring patches in prediction."""
+    largest_parts: bool = True
+    """Keep of each label as many of its largest connected parts as the training masks have: one tibia, two menisci."""
+    device: Annotated[Literal["auto", "cpu", "cuda"], Where()] = "auto"
+
+    def plan(self, grids: Sequence[Grid]) -> str:
+        """Return the plan of all the study's networks as JSON."""
+        from radfuse.seg.unet.plan import make_plan
+
+        return make_plan(self, grids).model_dump_json(indent=1)
+
+    def preparation(self, plan: str) -> NetworkInput:
+        """Return what prepared cases depend on: spacing, orientation, labels."""
+        return SegPlan.model_validate_json(plan).input()
+
+    def train(
+        self, cases: Sequence[Path], plan: str, seed: int, folder: Path, tell: Callable[[int, int], None]
+    ) -> bytes:
+        """Return a trained network as ONNX, its plan in the metadata; goes on from the last checkpoint in `folder`."""
+        import numpy as np
+
+        from radfuse.seg.preprocess import usual_parts
+        from radfuse.seg.unet.export import export_network
+        from radfuse.seg.unet.train import train
+
+        read = SegPlan.model_validate_json(plan)
+        parts = usual_parts((np.load(case / "target.npy") for case in cases), read.classes)
+        fitted = read.model_copy(update={"parts": parts if self.largest_parts else ()})
+        network = train(cases, fitted, self, folder, seed, tell)
+        export_network(network, fitted, folder / "network.onnx")
+        return (folder / "network.onnx").read_bytes()
+
+    def segment(self, network: Path, image: Volume) -> LabelMap:
+        """Return the labels of an image, on its own grid."""
+        from radfuse.seg.predict import segmenter
+
+        return segmenter(network)(image)

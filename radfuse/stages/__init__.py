@@ -1,0 +1,64 @@
+"""The stages of a study, one a file: NAME.py holds jobs, work and `STAGE`. A new one is a file and a line here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from radfuse.run.stage import Stage
+
+
+class Listed(NamedTuple):
+    """What the command line needs to know of a stage before its file is read.
+
+    Attributes:
+        command: help of the stage's command; empty where it is a part of the next one's work.
+        shards: the command takes --shard.
+    """
+
+    command: str = ""
+    shards: bool = False
+
+
+STAGES = {
+    "plan": Listed(),
+    "preprocess": Listed(),
+    "train": Listed("Train the segmentation networks: one per outer fold, and one on all manual masks."),
+    "segment": Listed("Segment every case by a network that never saw its patient.", shards=True),
+    "regions": Listed(
+        "Write each case's regions as label maps, to look at in a viewer; `run` does not need them.", True
+    ),
+    "manual": Listed(shards=True),
+    "extract": Listed("Radiomic features of every case from its images and masks.", shards=True),
+    "deep": Listed("Deep features of every case by the encoder of each fold's network.", shards=True),
+    "disturb": Listed(),
+    "stability": Listed(
+        "How features hold when image and mask are disturbed, and between two readers: ICC with intervals."
+    ),
+    "prepare": Listed(),
+    "fit": Listed(),
+    "fuse": Listed("Fit and compare the families on the same folds."),
+    "refit": Listed(),
+    "export": Listed("Refit each family on all units and write the ONNX bundle."),
+    "report": Listed("Write the report, computing first what is not there yet."),
+}
+"""Name of a stage, which is its file's, in the order of work."""
+
+
+def stage_of(name: str) -> Stage:
+    """Return a stage that is listed."""
+    found: Stage = import_module(f"{__name__}.{name}").STAGE
+    return found
+
+
+def needed_for(name: str) -> list[Stage]:
+    """Return a stage and all that it needs, in the order of work."""
+    wanted = {name}
+    stages = []
+    for each in reversed(list(STAGES)):
+        if each in wanted:
+            stage = stage_of(each)
+            wanted |= set(stage.needs)
+            stages.append(stage)
+    return stages[::-1]

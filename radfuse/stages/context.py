@@ -1,0 +1,133 @@
+"""What stages make their jobs from: the study, what it names, and what became of each case in this pass."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+from radfuse.check.inputs import FoldPatients, Inputs, read_inputs
+from radfuse.cohort import Case
+from radfuse.recipe import About, RegionRecipe
+from radfuse.results import Failure
+from radfuse.run.folder import Progress, RunFolder, safe_name
+from radfuse.run.shard import Shard
+from radfuse.seg.backend import Backend
+from radfuse.seg.config import Segmentation
+from radfuse.study import Study
+
+ALL = "all"
+"""Name of the network trained on every manual mask; it ships, and segments no case of the study."""
+
+
+class Context:
+    """One pass over a study.
+
+    Attributes:
+        study: what to do.
+        folder: where results lie.
+        progress: told of what is done.
+        shard: work on these cases alone; None: all.
+        keys: place -> content key of each result that is there in this pass.
+        failures: what could not be computed, and why.
+        dropped: cases that failed, and take no part in what follows.
+    """
+
+    def __init__(self, study: Study, folder: RunFolder, progress: Progress, shard: Shard | None = None) -> None:
+        self.study = study
+        self.folder = folder
+        self.progress = progress
+        self.shard = shard
+        self.keys: dict[str, str] = {}
+        self.failures: list[Failure] = []
+        self.dropped: set[str] = set()
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """What the study names, read and checked when first asked for; the resolved study is stored then."""
+        self.progress("reading tables", 0, 1)
+        inputs = read_inputs(self.study)
+        self.progress("reading tables", 1, 1)
+        return inputs
+
+    @property
+    def segmentation(self) -> Segmentation:
+        """The backend; studies without images ask no stage that needs one."""
+        assert self.study.segmentation is not None
+        return self.study.segmentation
+
+    @property
+    def backend(self) -> Backend:
+        """The backend of a study that trains networks."""
+        assert self.trains
+        return cast("Backend", self.segmentation)
+
+    @property
+    def trains(self) -> bool:
+        """Whether the study has networks of its own."""
+        return bool(self.study.regions) and self.segmentation.source == "cross_fitted"
+
+    @property
+    def folds(self) -> tuple[FoldPatients, ...]:
+        """The outer folds, by patient."""
+        return self.inputs.folds
+
+    @cached_property
+    def all_cases(self) -> list[Case]:
+        """Every case of the cohort; none where the study starts from finished tables."""
+        return list(self.inputs.cohort) if self.study.regions else []
+
+    def cases(self) -> list[Case]:
+        """Return the cases of this shard that have not failed."""
+        here = self.all_cases if self.shard is None else self.shard.of(self.all_cases)
+        return [case for case in here if case.case_id not in self.dropped]
+
+    def path(self, place: str) -> Path:
+        """Return where a result lies."""
+        return self.folder.path / place
+
+    def has(self, place: str) -> bool:
+        """Return whether a result is there in this pass."""
+        return place in self.keys
+
+    def image(self, case: Case) -> Path:
+        """Return the image that the network reads."""
+        return case.images[self.network_sequence]
+
+    @property
+    def network_sequence(self) -> str:
+        """Sequence of the image that the network reads."""
+        return self.segmentation.sequence or next(iter(self.study.cohort.images))
+
+    def mask(self, case: Case) -> tuple[Path | None, str]:
+        """Return the mask that a case is measured with, and where it comes from."""
+        if not self.trains:
+            return case.mask, self.segmentation.source
+        return self.path(f"labels/{safe_name(case.case_id)}/labels.nrrd"), self.segmentation.source
+
+    def recipe(self) -> RegionRecipe:
+        """Return what decides the study's regions."""
+        study = self.study
+        return RegionRecipe(
+            labels=self.segmentation.labels,
+            regions=study.regions,
+            min_voxels=study.radiomics.min_voxels,
+            resample_masks=study.resample_masks,
+        )
+
+    def about(self, case: Case) -> About:
+        """Return who a case is."""
+        unit = dict(zip(self.study.cohort.unit_columns, case.unit, strict=True))
+        return About(case.case_id, unit.get("side"), case.visit if isinstance(case.visit, str) else None)
+
+    def fail(self, item: str, error: str, *, drops: bool) -> None:
+        """Take down what could not be computed, each case's reason once."""
+        if drops and item in self.dropped:
+            return
+        if drops:
+            self.dropped.add(item)
+        self.failures.append(Failure(item=item, error=error))
+
+    def first_failure(self) -> str:
+        """Return the first thing that went wrong, for an error that says why nothing is left."""
+        return f"; the first: {self.failures[0].item}: {self.failures[0].error}" if self.failures else ""

@@ -1,0 +1,98 @@
+"""Stage `deep`: each case's deep features by the encoder of every fold, and by that of the network that ships."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from radfuse.recipe import About, RegionRecipe, deep_recipe, is_mirrored
+from radfuse.run.folder import safe_name
+from radfuse.run.stage import Stage
+from radfuse.stages.context import ALL, Context
+from radfuse.stages.train import network_of
+
+
+@dataclass(frozen=True)
+class DeepJob:
+    """One case and one encoder.
+
+    Attributes:
+        about: the case.
+        sequence: of the image, in the names of the features.
+        image: that the network reads.
+        mask: of the case.
+        source: of the mask.
+        fold: of the encoder.
+        network: whose encoder it is.
+        recipe: of the regions that have deep features.
+        mirrored: the case is read as the mirror image of the others.
+    """
+
+    about: About
+    sequence: str
+    image: Path
+    mask: Path | None
+    source: str
+    fold: str
+    network: Path
+    recipe: RegionRecipe
+    mirrored: bool
+
+    def __str__(self) -> str:
+        return self.about.case
+
+
+def place_of(fold: str, case: str) -> str:
+    """Return where a case's features by a fold's encoder lie."""
+    return f"features/deep/{safe_name(fold)}/{safe_name(case)}.json"
+
+
+def jobs(context: Context) -> Iterator[DeepJob]:
+    """Yield every case with every encoder, fold by fold."""
+    deep = context.study.deep
+    if deep is None:
+        return
+    recipe, columns = deep_recipe(context.recipe(), deep), context.study.cohort.unit_columns
+    for fold in (*(fold.name for fold in context.folds), ALL):
+        for case in context.cases():
+            mask, source = context.mask(case)
+            mirrored = is_mirrored(deep, columns, case.unit)
+            about, sequence, network = context.about(case), context.network_sequence, context.path(network_of(fold))
+            yield DeepJob(about, sequence, context.image(case), mask, source, fold, network, recipe, mirrored)
+
+
+def work(job: DeepJob) -> dict[str, float | None]:
+    """Return a case's features by one encoder.
+
+    Raises:
+        InputError: a file cannot be used.
+        CaseError: a region cannot be made.
+    """
+    from radfuse.recipe import deep_features, read_mask
+    from radfuse.seg.predict import segmenter
+    from radfuse.volume import read_volume
+
+    mask = read_mask(job.mask, job.recipe.labels, job.source)
+    image, network = read_volume(job.image), segmenter(job.network)
+    return deep_features(job.sequence, image, mask, network, job.recipe, job.about, mirrored=job.mirrored)
+
+
+def write(features: Mapping[str, float | None], path: Path) -> None:
+    """Store the features as JSON."""
+    path.write_text(json.dumps({"features": features}), encoding="utf-8")
+
+
+STAGE = Stage(
+    "deep",
+    5,
+    jobs,
+    work,
+    write,
+    lambda job: place_of(job.fold, str(job)),
+    what="deep features",
+    needs=("segment",),
+    fails="drops",
+    crew="network",
+)

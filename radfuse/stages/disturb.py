@@ -1,0 +1,125 @@
+"""Stage `disturb`: features of each case's disturbed copies, and of its second reader's mask."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from radfuse.config import Section
+from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.radiomics.stability_config import StabilityConfig
+from radfuse.recipe import About, RegionRecipe
+from radfuse.run.folder import safe_name
+from radfuse.run.stage import Stage
+from radfuse.stages.context import Context
+from radfuse.stages.extract import compile_kernels, write_section
+
+
+class StableCase(Section):
+    """Features of a case and its copies, and of its two readers' masks.
+
+    Attributes:
+        copies: "sequence/region/feature" -> value of the case as it is, then of each copy.
+        readers: the same of the first and the second reader; empty where there is one mask.
+    """
+
+    copies: tuple[Mapping[str, float | None], ...]
+    readers: tuple[Mapping[str, float | None], ...] = ()
+
+
+@dataclass(frozen=True)
+class DisturbJob:
+    """One case.
+
+    Attributes:
+        about: the case.
+        images: sequence -> image.
+        mask: of the case; without one it fails.
+        second_mask: the second reader's, where there is one.
+        source: of the mask.
+        recipe: of the regions.
+        radiomics: how features are computed.
+        stability: how copies are made.
+        seed: of the study.
+    """
+
+    about: About
+    images: Mapping[str, Path]
+    mask: Path | None
+    second_mask: Path | None
+    source: str
+    recipe: RegionRecipe
+    radiomics: RadiomicsConfig
+    stability: StabilityConfig
+    seed: int
+
+    def __str__(self) -> str:
+        return self.about.case
+
+
+def place_of(case: str) -> str:
+    """Return where a case's copies lie."""
+    return f"features/stability/{safe_name(case)}.json"
+
+
+def jobs(context: Context) -> Iterator[DisturbJob]:
+    """Yield every case, with its manual mask where there is one: what a second reader is compared with."""
+    study = context.study
+    for case in context.cases():
+        mask, source = (case.mask, "manual") if case.mask is not None else context.mask(case)
+        settings = (context.recipe(), study.radiomics, study.stability, study.seed)
+        yield DisturbJob(context.about(case), case.images, mask, case.second_mask, source, *settings)
+
+
+def work(job: DisturbJob) -> StableCase:
+    """Return the features of a case's copies, and of its second mask.
+
+    Raises:
+        InputError: a file cannot be used, or lies on another grid.
+        CaseError: a region cannot be made or measured.
+    """
+    from radfuse.radiomics.engine import region_features
+    from radfuse.radiomics.stability import perturbed_features
+    from radfuse.recipe import read_mask, regions_on
+    from radfuse.volume import read_volume
+
+    masks = [read_mask(job.mask, job.recipe.labels, job.source)]
+    if job.second_mask is not None:
+        masks.append(read_mask(job.second_mask, job.recipe.labels, "manual"))
+    copies: list[dict[str, float | None]] = [{} for _ in range(job.stability.copies + 1)]
+    readers: list[dict[str, float | None]] = [{} for _ in masks]
+    for number, (sequence, path) in enumerate(job.images.items()):
+        volume = read_volume(path)
+        first, *others = (regions_on(volume, mask, job.recipe, job.about) for mask in masks)
+        seed = (job.seed, zlib.crc32(job.about.case.encode()), number)
+        _collect(copies, perturbed_features(volume, first, job.radiomics, job.stability, seed), sequence)
+        readers[0] |= {name: value for name, value in copies[0].items() if name.startswith(f"{sequence}/")}
+        for reader, regions in enumerate(others, start=1):
+            found = region_features(volume, regions, job.radiomics)
+            flat = {f"{region}/{name}": value for region, row in found.items() for name, value in row.items()}
+            _collect(readers[reader : reader + 1], [flat], sequence)
+    return StableCase(copies=tuple(copies), readers=tuple(readers) if len(readers) > 1 else ())
+
+
+def _collect(into: list[dict[str, float | None]], rows: Iterable[Mapping[str, float]], sequence: str) -> None:
+    for place, row in zip(into, rows, strict=True):
+        place |= {f"{sequence}/{name}": value if np.isfinite(value) else None for name, value in row.items()}
+
+
+STAGE = Stage(
+    "disturb",
+    2,
+    jobs,
+    work,
+    write_section,
+    lambda job: place_of(str(job)),
+    what="disturbing images",
+    needs=("segment",),
+    fails="drops",
+    crew="cores",
+    ready=compile_kernels,
+)

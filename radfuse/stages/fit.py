@@ -1,0 +1,89 @@
+"""Stage `fit`: every family on every outer fold, predicting the units that the fold tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from radfuse.fusion.config import FusionConfig
+from radfuse.results import FittedFamily
+from radfuse.run.folder import safe_name
+from radfuse.run.stage import Stage
+from radfuse.stages import prepare
+from radfuse.stages.context import Context
+from radfuse.stages.extract import write_section
+
+
+@dataclass(frozen=True)
+class FitJob:
+    """One family on one fold's training units, or on all units.
+
+    Attributes:
+        design: where it is stored.
+        family: which blocks.
+        fold: name of the fold; None: all units.
+        fusion: how models are built.
+        patient: column of the person.
+        outcome: column of the outcome.
+        seed: of the inner folds.
+    """
+
+    design: Path
+    family: str
+    fold: str | None
+    fusion: FusionConfig
+    patient: str
+    outcome: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.family}, all units" if self.fold is None else f"{self.family}, fold {self.fold}"
+
+
+def place_of(family: str, fold: str) -> str:
+    """Return where a family's fit on one fold lies."""
+    return f"models/{family}/fold-{safe_name(fold)}.json"
+
+
+def job_of(context: Context, family: str, fold: str | None) -> FitJob:
+    """Return the fit of a family on a fold, or on all units."""
+    study = context.study
+    assert study.cohort.outcome is not None
+    config = study.fusion.model_copy(update={"families": ()})
+    patient, outcome = study.cohort.patient, study.cohort.outcome.column
+    return FitJob(context.path(prepare.PLACE), family, fold, config, patient, outcome, study.seed)
+
+
+def jobs(context: Context) -> Iterator[FitJob]:
+    """Yield every family with every fold."""
+    prepared = prepare.read_design(context.path(prepare.PLACE))
+    for family in prepared.families:
+        for fold in prepared.folds:
+            yield job_of(context, family, fold.name)
+
+
+def work(job: FitJob) -> FittedFamily:
+    """Return the fit with its predictions of the fold's test units.
+
+    Raises:
+        CaseError: the family cannot be fitted there.
+    """
+    from radfuse.fusion.validate import fit_fold
+
+    prepared = prepare.read_design(job.design)
+    fold = next(fold for fold in prepared.folds if fold.name == job.fold)
+    return fit_fold(prepared.design, job.family, fold, job.patient, job.outcome, job.fusion, job.seed)[0]
+
+
+STAGE = Stage(
+    "fit",
+    2,
+    jobs,
+    work,
+    write_section,
+    lambda job: place_of(job.family, str(job.fold)),
+    what="fitting",
+    needs=("prepare",),
+    fails="stays",
+)

@@ -1,0 +1,59 @@
+"""Stage `plan`: what all networks of a study share, from the headers of the images they will learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from radfuse.errors import InputError
+from radfuse.run.stage import Stage
+from radfuse.seg.backend import Backend
+from radfuse.stages.context import Context
+
+PLACE = "work/plan.json"
+
+
+@dataclass(frozen=True)
+class PlanJob:
+    """The images with manual masks, by case."""
+
+    backend: Backend
+    images: Mapping[str, Path]
+
+    def __str__(self) -> str:
+        return "the plan of the networks"
+
+
+def jobs(context: Context) -> Iterator[PlanJob]:
+    """Yield the one plan of a study that trains networks."""
+    if context.trains:
+        drawn = [case for case in context.all_cases if case.mask is not None]
+        yield PlanJob(context.backend, {case.case_id: context.image(case) for case in drawn})
+
+
+def work(job: PlanJob) -> str:
+    """Return the plan as JSON; images without a readable header are left to `preprocess` to name.
+
+    Raises:
+        InputError: there is no image to learn from.
+    """
+    from radfuse.volume import read_grid
+
+    grids = []
+    for path in job.images.values():
+        try:
+            grids.append(read_grid(path))
+        except InputError:
+            continue
+    if not grids:
+        raise InputError("no case has a manual mask that can be used; a network needs some to learn from")
+    return job.backend.plan(grids)
+
+
+def write(plan: str, path: Path) -> None:
+    """Store the plan."""
+    path.write_text(plan, encoding="utf-8")
+
+
+STAGE = Stage("plan", 1, jobs, work, write, lambda _: PLACE, what="planning the networks")

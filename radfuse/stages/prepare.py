@@ -1,0 +1,190 @@
+"""Stage `prepare`: cohort and feature tables joined, a row per unit, with the outer folds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from radfuse.check.inputs import once, read_tables
+from radfuse.cohort import CohortConfig
+from radfuse.errors import InputError, Problem, StudyError
+from radfuse.features import FeatureSource, FeatureTable
+from radfuse.fusion.config import default_families
+from radfuse.fusion.join import Design, join
+from radfuse.run.folder import read_json, safe_name
+from radfuse.run.stage import Stage
+from radfuse.splits import Fold, positions_of
+from radfuse.stages import deep, extract
+from radfuse.stages.context import ALL, Context
+from radfuse.study import Study
+
+PLACE = "features/design"
+
+
+@dataclass(frozen=True)
+class PrepareJob:
+    """The one design of a study.
+
+    Attributes:
+        cohort: what the columns of the table mean, without images.
+        features: block -> finished table.
+        reserved: columns of images and masks, which are no features.
+        families: to be compared.
+        seed: of the folds.
+        cases: that are left where the study starts from images; None: all of the table.
+        radiomic: case -> its features from images.
+        deep: encoder -> case -> its deep features.
+    """
+
+    cohort: CohortConfig
+    features: Mapping[str, FeatureSource]
+    reserved: tuple[str, ...]
+    families: tuple[str, ...]
+    seed: int
+    cases: tuple[str, ...] | None = None
+    radiomic: Mapping[str, Path] = field(default_factory=dict)
+    deep: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return "the design"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A checked study: the design, its folds, and what was remarkable."""
+
+    design: Design
+    folds: tuple[Fold, ...]
+    families: tuple[str, ...]
+    warnings: tuple[Problem, ...]
+
+
+def job_of(study: Study) -> PrepareJob:
+    """Return the design of a study that starts from finished tables."""
+    config = study.cohort
+    images = (*config.images.values(), *(name for name in (config.mask,) if name))
+    families = study.fusion.families or default_families(study.blocks)
+    bare = config.model_copy(update={"images": {}, "mask": None, "second_mask": None})
+    return PrepareJob(
+        bare, {str(block): source for block, source in study.features.items()}, images, tuple(families), study.seed
+    )
+
+
+def jobs(context: Context) -> Iterator[PrepareJob]:
+    """Yield the one design.
+
+    Raises:
+        InputError: a table is not there, or the study names no outcome or no inputs.
+        StudyError: every case failed.
+    """
+    study = context.study
+    job = job_of(study)
+    tables = [study.cohort.table, *(source.table for source in study.features.values() if source.table)]
+    if study.cohort.outcome is None or not study.blocks or not all(table.is_file() for table in tables):
+        assert context.inputs  # says everything that is wrong
+    if not study.regions:
+        yield job
+        return
+    cases = [case.case_id for case in context.cases()]
+    if not cases:
+        raise StudyError(f"no case could be used{context.first_failure()}")
+    radiomic = {case: context.path(extract.place_of(case)) for case in cases}
+    encoders = () if study.deep is None else (*(fold.name for fold in context.folds), ALL)
+    encoded = {name: {case: context.path(deep.place_of(name, case)) for case in cases} for name in encoders}
+    yield replace(job, cases=tuple(cases), radiomic=radiomic, deep=encoded)
+
+
+def work(job: PrepareJob) -> Prepared:
+    """Return the design: features joined to units, and the outer folds as positions.
+
+    Raises:
+        InputError: faults of the tables, mismatches between them, or folds that cannot be trained.
+    """
+    inputs = read_tables(job.cohort, job.features, job.seed, reserved=job.reserved)
+    cohort = inputs.cohort
+    if job.cases is not None:
+        cohort = cohort.without(set(cohort.cases.index) - set(job.cases))
+    tables = dict(inputs.tables)
+    name = job.cohort.case
+    if job.radiomic:
+        radiomic = _gathered(job.radiomic, name)
+        tables["radiomic"] = FeatureTable(radiomic.loc[:, radiomic.notna().any()])
+    if job.deep:
+        tables["deep"] = FeatureTable(_gathered(job.deep[ALL], name))
+    allowed = frozenset(block for block, source in job.features.items() if source.allow_missing)
+    try:
+        design = join(cohort, tables, allowed)
+    except InputError as error:
+        raise InputError(once([*inputs.warnings, *error.problems])) from error
+    folds = [fold for fold in job.deep if fold != ALL]
+    by_fold = {fold: join(cohort, {"deep": FeatureTable(_gathered(job.deep[fold], name))}) for fold in folds}
+    if by_fold:
+        design = replace(design, by_fold={"deep": {fold: part.blocks["deep"] for fold, part in by_fold.items()}})
+    patients = design.units[job.cohort.patient]
+    tests = [(part.name, patients.isin(list(part.test)).to_numpy()) for part in inputs.folds]
+    parts = tuple(Fold(name, np.flatnonzero(~test), np.flatnonzero(test)) for name, test in tests)
+    return Prepared(design, parts, job.families, tuple(once([*inputs.warnings, *design.warnings])))
+
+
+def _gathered(places: Mapping[str, Path], name: str) -> pd.DataFrame:
+    """Return features of cases as a table, rows in the order given, columns as they first occur."""
+    rows = {case: read_json(place)["features"] for case, place in places.items()}
+    values = pd.DataFrame.from_dict(rows, orient="index").astype("float64")
+    values.index = pd.Index(list(rows), name=name, dtype=object)
+    return values
+
+
+def write(prepared: Prepared, path: Path) -> None:
+    """Store units and blocks as parquet, folds and warnings as JSON."""
+    path.mkdir()
+    design = prepared.design
+    design.units.to_parquet(path / "units.parquet")
+    for block, values in design.blocks.items():
+        FeatureTable(values.rename_axis("unit")).to_parquet(path / f"{block}.parquet")
+    for block, frames in design.by_fold.items():
+        for fold, values in frames.items():
+            FeatureTable(values.rename_axis("unit")).to_parquet(path / f"{block}@{safe_name(fold)}.parquet")
+    facts = {
+        "blocks": list(design.blocks),
+        "by_fold": list(design.by_fold),
+        "families": prepared.families,
+        "folds": [
+            {"name": fold.name, "train": positions_of(fold.train), "test": positions_of(fold.test)}
+            for fold in prepared.folds
+        ],
+        "warnings": [vars(problem) for problem in prepared.warnings],
+    }
+    (path / "design.json").write_text(json.dumps(facts))
+
+
+def read_design(path: Path) -> Prepared:
+    """Return a design as `write` stored it; the last one stays in memory for the jobs that follow."""
+    return _read(path, (path / "design.json").stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, _: int) -> Prepared:
+    facts = read_json(path / "design.json")
+
+    def block_of(name: str) -> pd.DataFrame:
+        return FeatureTable.from_parquet(path / f"{name}.parquet").values.reset_index(drop=True)
+
+    folds = tuple(
+        Fold(fold["name"], np.array(fold["train"], int), np.array(fold["test"], int)) for fold in facts["folds"]
+    )
+    by_fold = {
+        block: {fold.name: block_of(f"{block}@{safe_name(fold.name)}") for fold in folds} for block in facts["by_fold"]
+    }
+    design = Design(
+        pd.read_parquet(path / "units.parquet"), {name: block_of(name) for name in facts["blocks"]}, (), by_fold
+    )
+    return Prepared(design, folds, tuple(facts["families"]), tuple(Problem(**fact) for fact in facts["warnings"]))
+
+
+STAGE = Stage("prepare", 2, jobs, work, write, lambda _: PLACE, what="joining tables", needs=("extract", "deep"))

@@ -1,0 +1,91 @@
+"""Stage `preprocess`: what networks train on, of every case with a manual mask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from radfuse.run.folder import safe_name
+from radfuse.run.stage import Stage
+from radfuse.seg.backend import Preparation
+from radfuse.stages import plan
+from radfuse.stages.context import Context
+
+
+@dataclass(frozen=True)
+class PreprocessJob:
+    """One case to learn from.
+
+    Attributes:
+        case: its id.
+        image: that the network reads.
+        mask: drawn by hand.
+        labels: label name -> number.
+        preparation: of the network's input.
+        resample_masks: the mask may lie on another grid.
+    """
+
+    case: str
+    image: Path
+    mask: Path
+    labels: Mapping[str, int]
+    preparation: Preparation
+    resample_masks: bool
+
+    def __str__(self) -> str:
+        return self.case
+
+
+def place_of(case: str) -> str:
+    """Return where a case is kept for training."""
+    return f"work/cases/{safe_name(case)}"
+
+
+def jobs(context: Context) -> Iterator[PreprocessJob]:
+    """Yield the cases with manual masks of a study that trains networks, those of other shards too."""
+    if not context.trains:
+        return
+    preparation = context.backend.preparation(context.path(plan.PLACE).read_text(encoding="utf-8"))
+    for case in context.all_cases:
+        if case.mask is not None and case.case_id not in context.dropped:
+            labels, resample = context.backend.labels, context.study.resample_masks
+            yield PreprocessJob(case.case_id, context.image(case), case.mask, labels, preparation, resample)
+
+
+def work(job: PreprocessJob) -> Mapping[str, np.ndarray]:
+    """Return the arrays of one case.
+
+    Raises:
+        InputError: image or mask cannot be used.
+    """
+    from radfuse.volume import read_labels, read_volume, require_same_grid
+
+    volume = read_volume(job.image)
+    labels = read_labels(job.mask, {number: name for name, number in job.labels.items()})
+    if not job.resample_masks:
+        require_same_grid(volume, labels)
+    return job.preparation.prepare(volume, labels)
+
+
+def write(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Store each array as NAME.npy, which training reads in parts."""
+    path.mkdir()
+    for name, array in arrays.items():
+        np.save(path / f"{name}.npy", array)
+
+
+STAGE = Stage(
+    "preprocess",
+    3,
+    jobs,
+    work,
+    write,
+    lambda job: place_of(job.case),
+    what="preparing images",
+    needs=("plan",),
+    fails="drops",
+    crew="cores",
+)

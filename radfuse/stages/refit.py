@@ -1,0 +1,81 @@
+"""Stage `refit`: each family on all units, as ONNX that is proved to say the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from radfuse.errors import CaseError
+from radfuse.results import FittedFamily
+from radfuse.run.stage import Stage
+from radfuse.stages import fit, fuse, prepare
+from radfuse.stages.context import Context
+from radfuse.stages.fit import FitJob
+
+PARITY = 1e-5
+"""Largest difference in probability between an ONNX file and its pipeline."""
+
+
+@dataclass(frozen=True)
+class Refitted:
+    """A family that can ship."""
+
+    model: bytes
+    fitted: FittedFamily
+    largest_difference: float
+
+
+def place_of(family: str) -> str:
+    """Return where a family's fit on all units lies."""
+    return f"models/{family}/all"
+
+
+def jobs(context: Context) -> Iterator[FitJob]:
+    """Yield every family that was compared."""
+    for family in fuse.whole_families(context):
+        yield fit.job_of(context, family, None)
+
+
+def work(job: FitJob) -> Refitted:
+    """Return the fit and its ONNX file.
+
+    Raises:
+        CaseError: it cannot be fitted, or the file differs from the pipeline by more than `PARITY`.
+    """
+    from radfuse.fusion.config import blocks_of
+    from radfuse.fusion.export import largest_difference, to_onnx
+    from radfuse.fusion.models import stack
+    from radfuse.fusion.validate import fit_fold
+
+    design = prepare.read_design(job.design).design
+    fitted, fitting = fit_fold(design, job.family, None, job.patient, job.outcome, job.fusion, job.seed)
+    x, _, columns = stack(design.blocks, blocks_of(job.family))
+    model = to_onnx(fitted.model, columns, job.family, fitted.threshold)
+    difference = largest_difference(model, fitting.pipeline, x, job.seed)
+    if not difference <= PARITY:
+        message = f"the ONNX file differs from the pipeline by {difference:.2g}, allowed {PARITY:.0e}"
+        raise CaseError(job.family, message)
+    return Refitted(model, fitted, difference)
+
+
+def write(found: Refitted, path: Path) -> None:
+    """Store model.onnx, fitted.json and parity.json."""
+    path.mkdir()
+    (path / "model.onnx").write_bytes(found.model)
+    (path / "fitted.json").write_text(found.fitted.model_dump_json(indent=1))
+    (path / "parity.json").write_text(json.dumps({"largest_difference": found.largest_difference}))
+
+
+STAGE = Stage(
+    "refit",
+    2,
+    jobs,
+    work,
+    write,
+    lambda job: place_of(job.family),
+    what="exporting",
+    needs=("fuse",),
+    fails="stays",
+)

@@ -1,0 +1,103 @@
+"""Stage `regions`: each case's regions as files to look at in a viewer; no other stage reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from radfuse.recipe import About, RegionRecipe
+from radfuse.run.folder import safe_name
+from radfuse.run.stage import Stage
+from radfuse.stages.context import Context
+
+if TYPE_CHECKING:
+    from radfuse.volume.region import Region
+
+
+@dataclass(frozen=True)
+class RegionsJob:
+    """One case.
+
+    Attributes:
+        about: the case.
+        images: sequence -> image.
+        mask: of the case; without one it fails.
+        source: of the mask.
+        recipe: of the regions.
+    """
+
+    about: About
+    images: Mapping[str, Path]
+    mask: Path | None
+    source: str
+    recipe: RegionRecipe
+
+    def __str__(self) -> str:
+        return self.about.case
+
+
+@dataclass(frozen=True)
+class MadeRegions:
+    """A case's regions by sequence, on the grid of each image."""
+
+    source: str
+    regions: Mapping[str, list[Region]]
+
+
+def jobs(context: Context) -> Iterator[RegionsJob]:
+    """Yield every case."""
+    for case in context.cases():
+        mask, source = context.mask(case)
+        yield RegionsJob(context.about(case), case.images, mask, source, context.recipe())
+
+
+def work(job: RegionsJob) -> MadeRegions:
+    """Return a case's regions.
+
+    Raises:
+        InputError: a file cannot be used, or lies on another grid.
+        CaseError: a region cannot be made.
+    """
+    from radfuse.recipe import read_mask, regions_on
+    from radfuse.volume import read_volume
+
+    mask = read_mask(job.mask, job.recipe.labels, job.source)
+    images = {sequence: read_volume(path) for sequence, path in job.images.items()}
+    made = {sequence: regions_on(image, mask, job.recipe, job.about) for sequence, image in images.items()}
+    return MadeRegions(job.source, made)
+
+
+def write(made: MadeRegions, path: Path) -> None:
+    """Store "SEQUENCE.REGION.nrrd", a label map that holds the region's number, and "regions.json" with their sizes."""
+    from radfuse.volume import LabelMap, write_image
+
+    path.mkdir()
+    facts: dict[str, dict[str, object]] = {}
+    for sequence, regions in made.regions.items():
+        for number, region in enumerate(regions, start=1):
+            name = f"{safe_name(sequence)}.{safe_name(region.name)}.nrrd"
+            marked = np.multiply(region.mask, number, dtype=np.uint16)
+            write_image(LabelMap(marked, region.grid, {number: region.name}), path / name)
+            size = {"voxels": region.voxels, "volume_mm3": region.volume_mm3}
+            facts[f"{sequence}/{region.name}"] = {"file": name, "value": number, **size}
+    text = json.dumps({"mask_source": made.source, "regions": facts}, indent=1)
+    (path / "regions.json").write_text(text, encoding="utf-8")
+
+
+STAGE = Stage(
+    "regions",
+    2,
+    jobs,
+    work,
+    write,
+    lambda job: f"regions/{safe_name(str(job))}",
+    what="making regions",
+    needs=("segment",),
+    fails="drops",
+    crew="cores",
+)

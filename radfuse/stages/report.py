@@ -1,0 +1,197 @@
+"""Stage `report`: everything a study found, on one page, its tables and figures beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from radfuse.bundle.schema import versions
+from radfuse.results import Failure, SegmentationReport, SegmentedCase, SegmentedExample
+from radfuse.run.folder import read_json
+from radfuse.run.stage import Stage
+from radfuse.stages import extract, fuse, manual, prepare, refit, segment
+from radfuse.stages.context import Context
+from radfuse.stages.export import write_files
+from radfuse.statistics import icc
+
+
+@dataclass(frozen=True)
+class SegmentedFiles:
+    """What there is of one case that was segmented and has a manual mask too.
+
+    Attributes:
+        image: that the network read.
+        manual: mask.
+        found: folder of the segmentation.
+        features: from the found mask and from the manual one, where there are both.
+    """
+
+    image: Path
+    manual: Path
+    found: Path
+    features: tuple[Path, Path] | None
+
+
+@dataclass(frozen=True)
+class ReportJob:
+    """The one report.
+
+    Attributes:
+        title: of the page.
+        study_yaml: the resolved study.
+        unit: columns that name a unit.
+        patient: column of the person.
+        site: column of the site, or None.
+        outcome: column of the outcome.
+        event: what counts as the event, in words of the table.
+        seed: of resampling.
+        design: where it is stored.
+        comparison: of the families.
+        fits: family -> its outer folds.
+        final: family -> its fit on all units.
+        failures: what could not be computed.
+        versions: of Python and packages.
+        cases: case -> its features, where the study starts from images.
+        segmented: case -> its files, of cases with both masks; those too that failed later: what a network missed
+            belongs in its Dice.
+        names: label -> name.
+        all_cases: number of cases that the study started with.
+    """
+
+    title: str
+    study_yaml: str
+    unit: tuple[str, ...]
+    patient: str
+    site: str | None
+    outcome: str
+    event: str
+    seed: int
+    design: Path
+    comparison: Path
+    fits: Mapping[str, tuple[Path, ...]]
+    final: Mapping[str, Path]
+    failures: tuple[Failure, ...]
+    versions: Mapping[str, str]
+    cases: Mapping[str, Path]
+    segmented: Mapping[str, SegmentedFiles]
+    names: Mapping[int, str]
+    all_cases: int
+
+    def __str__(self) -> str:
+        return "the report"
+
+
+def jobs(context: Context) -> Iterator[ReportJob]:
+    """Yield the one report."""
+    study, config = context.study, context.study.cohort
+    assert config.outcome is not None
+    fits = fuse.whole_families(context)
+    final = {family: refit.place_of(family) for family in fits}
+    yield ReportJob(
+        title=study.title or study.name,
+        study_yaml=study.to_yaml(),
+        unit=config.unit_columns,
+        patient=config.patient,
+        site=config.site,
+        outcome=config.outcome.column,
+        event=config.outcome.positive or "1",
+        seed=study.seed,
+        design=context.path(prepare.PLACE),
+        comparison=context.path(fuse.PLACE),
+        fits=fits,
+        final={name: context.path(place) / "fitted.json" for name, place in final.items() if context.has(place)},
+        failures=tuple(context.failures),
+        versions=versions(),
+        cases={case.case_id: context.path(extract.place_of(case.case_id)) for case in context.cases()},
+        segmented=_segmented(context),
+        names=context.segmentation.names if context.trains else {},
+        all_cases=len(context.all_cases),
+    )
+
+
+def _segmented(context: Context) -> dict[str, SegmentedFiles]:
+    """Return the files of every case that has a manual mask and a predicted one."""
+    found = {}
+    for case in context.all_cases:
+        place = segment.place_of(case.case_id)
+        if case.mask is not None and context.has(place):
+            pair = (extract.place_of(case.case_id), manual.place_of(case.case_id))
+            both = (context.path(pair[0]), context.path(pair[1])) if all(map(context.has, pair)) else None
+            found[case.case_id] = SegmentedFiles(context.image(case), case.mask, context.path(place), both)
+    return found
+
+
+def work(job: ReportJob) -> dict[str, str]:
+    """Return the report's files."""
+    from radfuse.report.page import StudyReport, study_report
+
+    prepared = prepare.read_design(job.design)
+    design, results = prepared.design, fuse.read_results(job.comparison)
+    report = StudyReport(
+        title=job.title,
+        outcome=job.outcome,
+        event=job.event,
+        unit=job.unit,
+        patient=job.patient,
+        site=job.site,
+        units=design.units,
+        blocks={name: values.shape[1] for name, values in design.blocks.items()},
+        clinical=design.blocks.get("clinical", pd.DataFrame(index=design.units.index)),
+        predictions=pd.read_parquet(job.comparison / "predictions.parquet"),
+        results=results.model_copy(update={"failures": job.failures}),
+        folds={family: [fuse.read_fit(path) for path in paths] for family, paths in job.fits.items()},
+        final={family: fuse.read_fit(path) for family, path in job.final.items()},
+        study_yaml=job.study_yaml,
+        warnings=prepared.warnings,
+        versions=job.versions,
+        seed=job.seed,
+        segmentation=_segmentation_report(job),
+        masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.cases.values())),
+    )
+    return study_report(report)
+
+
+def _segmentation_report(job: ReportJob) -> SegmentationReport | None:
+    """Return how predicted masks agree with manual ones, with three examples; None where nothing was segmented."""
+    from radfuse.volume import read_labels, read_volume, resample_labels
+
+    if not job.segmented:
+        return None
+    rows = []
+    for case, files in job.segmented.items():
+        facts = SegmentedCase.model_validate_json((files.found / "segmented.json").read_bytes())
+        values = {label: np.nan if value is None else value for label, value in facts.dice.items()}
+        rows.append({"case": case, **values})
+    dice = pd.DataFrame(rows).set_index("case")
+    order = dice.mean(axis=1).sort_values().index
+    chosen = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
+    examples = []
+    for which, case in chosen.items():
+        files = job.segmented[case]
+        image, truth = read_volume(files.image), read_labels(files.manual, job.names)
+        truth = truth if truth.grid.same_as(image.grid) else resample_labels(truth, image.grid)
+        predicted = read_labels(files.found / "labels.nrrd", job.names, empty=True)
+        examples.append(SegmentedExample(which, case, image, predicted, truth, float(dice.loc[case].mean())))
+    pairs = {case: files.features for case, files in job.segmented.items() if files.features is not None}
+    return SegmentationReport(dice, tuple(examples), _agreement(pairs), job.all_cases)
+
+
+def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
+    """Return ICC(2,1) of each radiomic feature between predicted and manual masks."""
+    tables = []
+    for which in (0, 1):
+        rows = {case: read_json(paths[which])["features"] for case, paths in pairs.items()}
+        tables.append(pd.DataFrame.from_dict(rows, orient="index").astype("float64"))
+    predicted, drawn = tables
+    both = {name: np.column_stack([predicted[name], drawn[name]]) for name in predicted if name in drawn}
+    return pd.Series({name: icc(pair[np.isfinite(pair).all(axis=1)]) for name, pair in both.items()}, dtype=float)
+
+
+STAGE = Stage(
+    "report", 3, jobs, work, write_files, lambda _: "report", what="writing the report", needs=("export", "manual")
+)

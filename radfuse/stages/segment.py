@@ -1,0 +1,114 @@
+"""Stage `segment`: the mask of every case, by the network of the fold that tests it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from radfuse.errors import InputError
+from radfuse.results import SegmentedCase
+from radfuse.run.folder import safe_name
+from radfuse.run.stage import Stage
+from radfuse.seg.backend import Backend
+from radfuse.stages.context import Context
+from radfuse.stages.train import network_of
+
+if TYPE_CHECKING:
+    from radfuse.volume import LabelMap
+
+
+@dataclass(frozen=True)
+class SegmentJob:
+    """One image to segment.
+
+    Attributes:
+        case: its id.
+        image: that the network reads.
+        mask: drawn by hand, where there is one, for the agreement.
+        fold: that tests the case.
+        network: of that fold.
+        backend: that made it.
+    """
+
+    case: str
+    image: Path
+    mask: Path | None
+    fold: str
+    network: Path
+    backend: Backend
+
+    def __str__(self) -> str:
+        return self.case
+
+
+def place_of(case: str) -> str:
+    """Return where a case's segmentation lies."""
+    return f"labels/{safe_name(case)}"
+
+
+def jobs(context: Context) -> Iterator[SegmentJob]:
+    """Yield every case of a study that trains networks, fold by fold.
+
+    Raises:
+        InputError: the split does not test every patient.
+    """
+    if not context.trains:
+        return
+    home = {patient: fold.name for fold in context.folds for patient in fold.test}
+    lost = [case.case_id for case in context.all_cases if case.patient not in home]
+    if lost:
+        raise InputError(
+            f"segmentation needs a split that tests every patient once; {len(lost)} cases are in no test fold. "
+            "Use cohort.split: {kind: grouped}, or bring masks: segmentation: {backend: manual}"
+        )
+    for case in context.cases():
+        fold = home[case.patient]
+        network = context.path(network_of(fold))
+        yield SegmentJob(case.case_id, context.image(case), case.mask, fold, network, context.backend)
+
+
+def work(job: SegmentJob) -> tuple[LabelMap, SegmentedCase]:
+    """Return the labels of an image and how they agree with the manual mask.
+
+    Raises:
+        InputError: image or manual mask cannot be used.
+    """
+    from radfuse.seg.metrics import dice_per_label
+    from radfuse.volume import read_labels, read_volume, resample_labels
+
+    found = job.backend.segment(job.network, read_volume(job.image))
+    agreement: dict[str, float | None] = {}
+    if job.mask is not None:
+        truth = read_labels(job.mask, job.backend.names)
+        truth = truth if truth.grid.same_as(found.grid) else resample_labels(truth, found.grid)
+        measured = dice_per_label(truth, found, job.backend.labels)
+        agreement = {label: None if np.isnan(value) else value for label, value in measured.items()}
+    return found, SegmentedCase(source=job.backend.source, network=job.fold, dice=agreement)
+
+
+def write(segmented: tuple[LabelMap, SegmentedCase], path: Path) -> None:
+    """Store the labels as NRRD, which keeps the geometry, and what is known of them."""
+    from radfuse.volume import write_image
+
+    labels, facts = segmented
+    path.mkdir()
+    write_image(labels, path / "labels.nrrd")
+    (path / "segmented.json").write_text(facts.model_dump_json(indent=1), encoding="utf-8")
+
+
+STAGE = Stage(
+    "segment",
+    5,
+    jobs,
+    work,
+    write,
+    lambda job: place_of(job.case),
+    what="segmenting",
+    needs=("train",),
+    fails="drops",
+    crew="network",
+)

@@ -1,0 +1,90 @@
+"""Stage `train`: a network per outer fold on the manual masks of the others, and one on all, which ships.
+
+Each outer fold has a network that saw none of its test patients; every case is segmented by the network of the fold it
+is tested in. So no mask that reaches the models comes from a network that knew its patient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from radfuse.check.inputs import FoldPatients
+from radfuse.errors import StudyError
+from radfuse.run.folder import safe_name
+from radfuse.run.stage import Desk, Stage
+from radfuse.seg.backend import Backend
+from radfuse.stages import plan, preprocess
+from radfuse.stages.context import ALL, Context
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """One network.
+
+    Attributes:
+        fold: whose test patients it does not see.
+        backend: how it is trained.
+        plan: what it shares with the others.
+        cases: prepared, to learn from.
+        seed: of weights and patches.
+    """
+
+    fold: str
+    backend: Backend
+    plan: Path
+    cases: tuple[Path, ...]
+    seed: int
+
+    def __str__(self) -> str:
+        return f"the network of fold {self.fold}"
+
+
+def network_of(fold: str) -> str:
+    """Return the name of a fold's network in the run folder."""
+    return f"models/segmentation/{safe_name(fold)}.onnx"
+
+
+def jobs(context: Context) -> Iterator[TrainJob]:
+    """Yield a network per fold and the one on all manual masks.
+
+    Raises:
+        StudyError: nothing is left to train on.
+    """
+    if not context.trains:
+        return
+    drawn = [case for case in context.all_cases if context.has(preprocess.place_of(case.case_id))]
+    if not drawn:
+        raise StudyError(f"no case can be trained on{context.first_failure()}")
+    for number, fold in enumerate((*context.folds, FoldPatients(ALL, frozenset()))):
+        seen = [context.path(preprocess.place_of(case.case_id)) for case in drawn if case.patient not in fold.test]
+        if not seen:
+            raise StudyError(f"no manual mask is left to train on without fold {fold.name!r}; add masks")
+        seed = context.study.seed + number
+        yield TrainJob(fold.name, context.backend, context.path(plan.PLACE), tuple(seen), seed)
+
+
+def work(job: TrainJob, desk: Desk) -> bytes:
+    """Return a trained network, going on from what a killed training left on its desk."""
+    shared = job.plan.read_text(encoding="utf-8")
+    network: bytes = job.backend.train(job.cases, shared, job.seed, desk.folder, desk.tell)
+    return network
+
+
+def write(network: bytes, path: Path) -> None:
+    """Store the network."""
+    path.write_bytes(network)
+
+
+STAGE = Stage(
+    "train",
+    6,
+    jobs,
+    work,
+    write,
+    lambda job: network_of(job.fold),
+    what="training network",
+    needs=("preprocess",),
+    desk=True,
+)
