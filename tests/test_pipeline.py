@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 from realdata import real_file
 
+from radfuse.check.study import check_study
 from radfuse.errors import CaseError, InputError
 from radfuse.phantom.table import TablePhantom, write_table_phantom
-from radfuse.pipeline import check_study, run_study
+from radfuse.pipeline import run_study
 from radfuse.study import load_study
 
 CONFIGS = Path(__file__).parent.parent / "configs"

@@ -25,9 +25,30 @@ class PlanJob:
         return "the plan of the networks"
 
 
+def home_folds(context: Context) -> dict[str, str]:
+    """Return patient -> the fold that tests it, whose network segments its cases.
+
+    Raises:
+        InputError: the split does not test every patient.
+    """
+    home = {patient: fold.name for fold in context.folds for patient in fold.test}
+    lost = [case.case_id for case in context.all_cases if case.patient not in home]
+    if lost:
+        raise InputError(
+            f"segmentation needs a split that tests every patient once; {len(lost)} cases are in no test fold. "
+            "Use cohort.split: {kind: grouped}, or bring masks: segmentation: {backend: manual}"
+        )
+    return home
+
+
 def jobs(context: Context) -> Iterator[PlanJob]:
-    """Yield the one plan of a study that trains networks."""
+    """Yield the one plan of a study that trains networks.
+
+    Raises:
+        InputError: the split does not test every patient.
+    """
     if context.trains:
+        home_folds(context)
         drawn = [case for case in context.all_cases if case.mask is not None]
         yield PlanJob(context.backend, {case.case_id: context.image(case) for case in drawn})
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radfuse.errors import InputError
 from radfuse.results import SegmentedCase
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.seg.backend import Backend
 from radfuse.stages.context import Context
+from radfuse.stages.plan import home_folds
 from radfuse.stages.train import network_of
 
 if TYPE_CHECKING:
@@ -51,20 +51,10 @@ def place_of(case: str) -> str:
 
 
 def jobs(context: Context) -> Iterator[SegmentJob]:
-    """Yield every case of a study that trains networks, fold by fold.
-
-    Raises:
-        InputError: the split does not test every patient.
-    """
+    """Yield every case of a study that trains networks."""
     if not context.trains:
         return
-    home = {patient: fold.name for fold in context.folds for patient in fold.test}
-    lost = [case.case_id for case in context.all_cases if case.patient not in home]
-    if lost:
-        raise InputError(
-            f"segmentation needs a split that tests every patient once; {len(lost)} cases are in no test fold. "
-            "Use cohort.split: {kind: grouped}, or bring masks: segmentation: {backend: manual}"
-        )
+    home = home_folds(context)
     for case in context.cases():
         fold = home[case.patient]
         network = context.path(network_of(fold))

@@ -138,7 +138,7 @@ stability: {copies: 3}
 
 
 def test_the_command_writes_a_table_and_a_page_and_resumes(study: Path, tmp_path: Path) -> None:
-    from radfuse.cli import app
+    from radfuse.cli.app import app
 
     command = ["stability", str(study), "--out", str(tmp_path / "R")]
     first = CliRunner().invoke(app, command)
@@ -156,7 +156,7 @@ def test_the_command_writes_a_table_and_a_page_and_resumes(study: Path, tmp_path
 
 
 def test_a_second_mask_that_the_table_lacks_is_named(study: Path, tmp_path: Path) -> None:
-    from radfuse.cli import app
+    from radfuse.cli.app import app
 
     chosen = ["--set", "cohort.second_mask=third", "--out", str(tmp_path / "R")]
     found = CliRunner().invoke(app, ["stability", str(study), *chosen])

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from boxes import box, grid
 
-from radfuse.seg.config import UnetSegmentation
 from radfuse.seg.encode import CELLS, region_cells
 from radfuse.seg.metrics import dice, dice_per_label
-from radfuse.seg.plan import make_plan
 from radfuse.seg.preprocess import label_map, largest_parts, network_input, network_target, usual_parts
+from radfuse.seg.unet.backend import UnetSegmentation
+from radfuse.seg.unet.plan import make_plan
 from radfuse.volume import Grid, LabelMap, Volume, oriented, resample, resample_labels
 
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from radfuse.errors import CaseError, InputError
-from radfuse.run.workers import each
+from radfuse.run.workers import Crew
 
 
 def work(job: int) -> int:
@@ -26,7 +26,8 @@ def work(job: int) -> int:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_job_comes_back_with_its_result_or_its_error(workers: int) -> None:
     found = {
-        job: result if isinstance(result, int) else str(result) for job, result in each(work, [1, 2, 3, 4, 5], workers)
+        job: result if isinstance(result, int) else str(result)
+        for job, result in Crew(workers).each(work, [1, 2, 3, 4, 5])
     }
     assert found == {
         1: 1,
@@ -38,13 +39,13 @@ def test_every_job_comes_back_with_its_result_or_its_error(workers: int) -> None
 
 
 def test_a_process_that_dies_is_one_failed_job() -> None:
-    found = dict(each(work, [1, 6, 2, 7], 2))
+    found = dict(Crew(2).each(work, [1, 6, 2, 7]))
     assert {job: result for job, result in found.items() if job != 6} == {1: 1, 2: 4, 7: 49}
     assert "its process died" in str(found[6])
 
 
 def test_errors_survive_the_way_between_processes() -> None:
-    ((_, error),) = [pair for pair in each(work, [3, 2], 2) if pair[0] == 3]
+    ((_, error),) = [pair for pair in Crew(2).each(work, [3, 2]) if pair[0] == 3]
     assert isinstance(error, CaseError)
     assert (error.item, error.message) == ("three", "no voxel")
 
@@ -56,4 +57,4 @@ def process(_: int) -> int:
 def test_a_job_with_one_core_of_its_machine_starts_no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5}, raising=False)
-    assert {result for _, result in each(process, [1, 2, 3])} == {os.getpid()}
+    assert {result for _, result in Crew().each(process, [1, 2, 3])} == {os.getpid()}

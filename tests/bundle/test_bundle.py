@@ -15,21 +15,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radfuse.bundle import (
-    Bundle,
-    Prediction,
-    Recalibration,
-    evaluate,
-    load_bundle,
-    predict,
-    prediction_table,
-    recalibrated,
-)
+from radfuse.bundle.evaluate import Recalibration, evaluate, recalibrated
+from radfuse.bundle.load import Bundle, load_bundle
+from radfuse.bundle.predict import Prediction, predict, prediction_table
+from radfuse.check.study import check_study
 from radfuse.errors import InputError, Problem
 from radfuse.fusion.config import blocks_of
 from radfuse.fusion.models import stack
 from radfuse.fusion.validate import fit_fold
-from radfuse.pipeline import Prepared, check_study, run_study
+from radfuse.pipeline import run_study
+from radfuse.stages.prepare import Prepared
 from radfuse.statistics import auc, calibration
 from radfuse.study import load_study
 

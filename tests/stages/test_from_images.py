@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from boxes import grid, tumour_cohort
 
-from radfuse.bundle import predict
-from radfuse.casework import SegmentedCase
+from radfuse.bundle.predict import predict
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
+from radfuse.results import SegmentedCase
 from radfuse.study import load_study
 from radfuse.volume import LabelMap, Volume, read_labels, read_volume, resample_labels, write_image
 

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from radfuse.errors import InputError, RunError
-from radfuse.run.folder import RunFolder, content_key, tree_digest, write_atomically
+from radfuse.run.digests import content_key, tree_digest
+from radfuse.run.disk import write_atomically
+from radfuse.run.folder import RunFolder
 
 
 def write_text(text: str):
@@ -249,7 +251,7 @@ def test_processes_that_end_together_all_store_what_they_learned(tmp_path: Path)
 def test_an_index_that_stays_locked_costs_nothing_but_what_was_learned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("radfuse.runs._PATIENCE", 0.05)
+    monkeypatch.setattr("radfuse.run.digests._PATIENCE", 0.05)
     first = RunFolder.open(tmp_path / "run", "study")
     (tmp_path / "a").write_text("a")
     first.digest(tmp_path / "a")

@@ -9,8 +9,8 @@ import pytest
 import SimpleITK as sitk
 from boxes import grid, tumour_cohort
 
+from radfuse.check.study import check_study
 from radfuse.errors import InputError, Problem
-from radfuse.pipeline import check_study
 from radfuse.study import load_study
 from radfuse.volume import LabelMap, Volume, read_labels, read_volume, write_image
 

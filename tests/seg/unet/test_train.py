@@ -12,15 +12,16 @@ pytest.importorskip("torch", reason="training needs radfuse[train]")
 import torch
 
 from radfuse.errors import InputError
-from radfuse.seg.config import UnetSegmentation
 from radfuse.seg.encode import CELLS, deep_features
-from radfuse.seg.export import export_network
 from radfuse.seg.metrics import dice
-from radfuse.seg.patches import Patches
-from radfuse.seg.plan import SegPlan, make_plan
+from radfuse.seg.plan import SegPlan
 from radfuse.seg.predict import OnnxSegmenter
 from radfuse.seg.preprocess import network_input
-from radfuse.seg.train import train
+from radfuse.seg.unet.backend import UnetSegmentation
+from radfuse.seg.unet.export import export_network
+from radfuse.seg.unet.patches import Patches
+from radfuse.seg.unet.plan import make_plan
+from radfuse.seg.unet.train import train
 from radfuse.volume import Volume
 
 CONFIG = UnetSegmentation(labels={"box": 1}, channels=(8, 16, 16), steps=40, patch_voxels=4096, learning_rate=1e-2)
