@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from radfuse.radiomics.engine import extract as extract
     from radfuse.study import Study as Study
     from radfuse.study import load_study as load_study
-    from radfuse.volume import LabelMap as LabelMap
-    from radfuse.volume import Volume as Volume
-    from radfuse.volume import read_labels as read_labels
-    from radfuse.volume import read_volume as read_volume
+    from radfuse.volume.files import read_labels as read_labels
+    from radfuse.volume.files import read_volume as read_volume
+    from radfuse.volume.image import LabelMap as LabelMap
+    from radfuse.volume.image import Volume as Volume
 
 _HOMES = {
     "Case": "cohort",
@@ -36,13 +36,13 @@ _HOMES = {
     "Cohort": "cohort",
     "CohortConfig": "cohort",
     "FeatureTable": "features",
-    "LabelMap": "volume",
+    "LabelMap": "volume.image",
     "InputError": "errors",
     "RadfuseError": "errors",
     "RadiomicsConfig": "radiomics.config",
     "Run": "pipeline",
     "Study": "study",
-    "Volume": "volume",
+    "Volume": "volume.image",
     "check_study": "pipeline",
     "evaluate": "bundle",
     "extract": "radiomics.engine",
@@ -51,8 +51,8 @@ _HOMES = {
     "predict": "bundle",
     "read_cohort": "cohort",
     "read_features": "features",
-    "read_labels": "volume",
-    "read_volume": "volume",
+    "read_labels": "volume.files",
+    "read_volume": "volume.files",
     "run_study": "pipeline",
 }
 

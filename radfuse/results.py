@@ -18,7 +18,7 @@ from radfuse.config import Section
 from radfuse.statistics import Estimate
 
 if TYPE_CHECKING:
-    from radfuse.volume import LabelMap, Volume
+    from radfuse.volume.image import LabelMap, Volume
 
 
 def _no_nan(value: Any) -> Any:

@@ -14,21 +14,10 @@ from hypothesis import strategies as st
 from realdata import real_file
 
 from radfuse.errors import InputError
-from radfuse.volume import (
-    Grid,
-    LabelMap,
-    Volume,
-    orientation_of,
-    oriented,
-    read_grid,
-    read_labels,
-    read_volume,
-    require_same_grid,
-    resample,
-    resample_labels,
-    with_spacing,
-    write_image,
-)
+from radfuse.volume.files import read_grid, read_labels, read_volume, write_image
+from radfuse.volume.grid import Grid, orientation_of, oriented, with_spacing
+from radfuse.volume.image import LabelMap, Volume, require_same_grid
+from radfuse.volume.resample import resample, resample_labels
 
 TURN = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
 OBLIQUE = Grid((3, 4, 5), (3.27, 0.9766, 0.7), (-12.5, 30.25, -609.4), TURN)
@@ -181,8 +170,8 @@ def test_the_header_alone_tells_what_it_can(tmp_path: Path, monkeypatch: pytest.
     def unpacked(*_: object) -> None:
         raise AssertionError("the file was read")
 
-    monkeypatch.setattr("radfuse.volume._unpacked_size", unpacked)
-    monkeypatch.setattr("radfuse.volume._read", unpacked)
+    monkeypatch.setattr("radfuse.volume.files._unpacked_size", unpacked)
+    monkeypatch.setattr("radfuse.volume.files._read", unpacked)
     assert read_grid(whole).shape == read_grid(plain).shape == (6, 7, 8)
     with pytest.raises(InputError, match="4-D"):
         read_grid(four)

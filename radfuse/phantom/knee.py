@@ -31,7 +31,9 @@ from radfuse.phantom.knee_shapes import (
 from radfuse.phantom.knee_signal import Site, draw_knee
 from radfuse.phantom.table import BLOCKS, intercept_for, standardised
 from radfuse.runs import write_atomically
-from radfuse.volume import Grid, LabelMap, Volume, write_image
+from radfuse.volume.files import write_image
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap, Volume
 from radfuse.workers import each
 
 SITES = (

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from radfuse.volume import Grid, LabelMap, Volume, write_image
+from radfuse.volume.files import write_image
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap, Volume
 
 
 def box(shape: tuple[int, int, int], start: tuple[int, int, int], stop: tuple[int, int, int]) -> np.ndarray:
