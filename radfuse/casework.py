@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 import pandas as pd
 
-from radfuse.cohort import Case, Cohort
+from radfuse.cohort.case import Case, Cohort
 from radfuse.config import Section
 from radfuse.errors import CASE_FAILS, CaseError, InputError, Problem, RadfuseError
 from radfuse.features import FeatureTable

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radfuse.cohort.spreadsheet import ROW, Table, numbered, read_table, to_numbers
 from radfuse.config import Section, nearest
 from radfuse.errors import InputError, Problem, listed
-from radfuse.tables import ROW, Table, numbered, read_table, to_numbers
 
 _METADATA = b"radfuse"
 

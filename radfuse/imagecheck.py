@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from radfuse.cohort import Case, named_files
+from radfuse.cohort.case import Case
+from radfuse.cohort.read import named_files
 from radfuse.errors import CaseError, InputError, Problem
 from radfuse.study import Study
 from radfuse.volume.files import read_grid, read_labels

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from radfuse.cohort import Case, Cohort
+from radfuse.cohort.case import Case, Cohort
 from radfuse.config import Section
 from radfuse.errors import CASE_FAILS, CaseError, InputError
 from radfuse.features import FeatureTable

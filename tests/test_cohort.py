@@ -11,10 +11,13 @@ import pytest
 from pydantic import ValidationError
 from tabular import assert_one, errors_of, with_rows, write_table
 
-from radfuse import cohort
-from radfuse.cohort import Case, Cohort, CohortConfig, file_digest, read_cohort
+from radfuse.cohort import twins
+from radfuse.cohort.case import Case, Cohort
+from radfuse.cohort.config import CohortConfig
+from radfuse.cohort.read import read_cohort
+from radfuse.cohort.splits import ByColumn, Grouped, Holdout, LeaveSiteOut, Temporal
+from radfuse.cohort.twins import file_digest
 from radfuse.errors import InputError
-from radfuse.splits import ByColumn, Grouped, Holdout, LeaveSiteOut, Temporal
 
 PEOPLE = """\
 case_id,patient_id,age,sex,event
@@ -45,8 +48,8 @@ def test_files_of_one_size_are_told_apart_reading_whole_only_what_samples_cannot
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     read = []
-    monkeypatch.setattr("radfuse.cohort.file_digest", lambda path: read.append(path.name) or file_digest(path))
-    found = {path.name: value for path, value in cohort._contents(sorted(tmp_path.iterdir())).items()}
+    monkeypatch.setattr("radfuse.cohort.twins.file_digest", lambda path: read.append(path.name) or file_digest(path))
+    found = {path.name: value for path, value in twins._contents(sorted(tmp_path.iterdir())).items()}
     assert found["a"] == found["c"]
     assert len(set(found.values())) == 4
     assert read == ["a", "c", "d"]

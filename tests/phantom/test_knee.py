@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from radfuse.cohort import read_cohort
+from radfuse.cohort.read import read_cohort
 from radfuse.config import build
 from radfuse.errors import InputError
 from radfuse.phantom.knee import SITES, KneePhantom, draw_case, knee_tables, write_knee_phantom
