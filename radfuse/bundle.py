@@ -31,7 +31,7 @@ from radfuse.imaging import NETWORK, ImageRecipe, features_from_images
 from radfuse.results import Comparison, Failure, FittedFamily, Performance, StudyResults
 from radfuse.runs import Progress, read_json
 from radfuse.seg.config import UnetSegmentation
-from radfuse.statistics import expit, to_logit
+from radfuse.statistics.scores import expit, to_logit
 
 if TYPE_CHECKING:
     from radfuse.study import Study

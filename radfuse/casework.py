@@ -28,7 +28,7 @@ from radfuse.results import Failure, SegmentationReport, SegmentedExample
 from radfuse.runs import Progress, RunFolder, content_key, read_json, safe_name
 from radfuse.seg.config import UnetSegmentation
 from radfuse.shard import Shard
-from radfuse.statistics import icc
+from radfuse.statistics.icc import icc
 from radfuse.study import Study
 from radfuse.workers import each
 

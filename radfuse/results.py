@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import BeforeValidator
 
 from radfuse.config import Section
-from radfuse.statistics import Estimate
+from radfuse.statistics.estimate import Estimate
 
 if TYPE_CHECKING:
     from radfuse.volume.image import LabelMap, Volume

@@ -25,7 +25,7 @@ from radfuse.results import FittedFamily
 from radfuse.seg.encode import deep_features
 from radfuse.seg.metrics import dice
 from radfuse.seg.predict import OnnxSegmenter
-from radfuse.statistics import expit
+from radfuse.statistics.scores import expit
 from radfuse.study import load_study
 from radfuse.volume.files import read_labels, read_volume
 

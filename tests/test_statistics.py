@@ -12,22 +12,20 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from radfuse.statistics import (
+from radfuse.statistics.auc import (
     AucSet,
-    Estimate,
     auc,
     auc_covariance,
     auc_difference,
     auc_interval,
-    calibration,
-    clustered_mean,
     fold_averaged,
-    holm,
-    icc,
-    icc_table,
-    to_logit,
     youden_threshold,
 )
+from radfuse.statistics.calibration import calibration
+from radfuse.statistics.estimate import Estimate, clustered_mean
+from radfuse.statistics.icc import icc, icc_table
+from radfuse.statistics.multiple import holm
+from radfuse.statistics.scores import to_logit
 
 
 @st.composite

@@ -9,7 +9,8 @@ from realdata import real_file
 from scipy import stats
 
 from radfuse.fusion.compare import compare, measure
-from radfuse.statistics import auc, auc_covariance, auc_interval, holm
+from radfuse.statistics.auc import auc, auc_covariance, auc_interval
+from radfuse.statistics.multiple import holm
 
 
 def predictions(
