@@ -46,6 +46,7 @@ class Cohort:
         return len(self.cases)
 
     def __iter__(self) -> Iterator[Case]:
+        """Yield the cases with the full paths of their files."""
         config = self.config
         for row in self.cases.reset_index().to_dict("records"):
             images = {

@@ -129,6 +129,7 @@ def write_image(image: Volume | LabelMap, path: str | Path) -> None:
 
 
 def _read(path: Path, channel: int | None = None) -> Image:
+    """Read a file or a DICOM folder as one three-dimensional image of one value a voxel."""
     if path.is_dir():
         image = read_dicom(path)
     elif not path.is_file():
