@@ -21,8 +21,10 @@ from radfuse.seg.config import DeepConfig
 from radfuse.seg.encode import encode, region_cells
 from radfuse.seg.predict import OnnxSegmenter
 from radfuse.seg.preprocess import network_input
-from radfuse.volume import LabelMap, Volume, read_labels, require_same_grid, resample_labels
+from radfuse.volume.files import read_labels
+from radfuse.volume.image import LabelMap, Volume, require_same_grid
 from radfuse.volume.region import Region
+from radfuse.volume.resample import resample_labels
 
 NO_MASK = "the case has no mask; draw one, or leave the case out of the cohort table"
 NOTHING_FOUND = "the network found none of the labels in this image; look at the image, or train longer or on more"

@@ -17,17 +17,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from radfuse.radiomics.case import case_features
 
 from radfuse.pipeline import read_inputs
-from radfuse.radiomics.case import case_features
 from radfuse.radiomics.regions import make_regions
 from radfuse.results import FittedFamily
 from radfuse.seg.encode import deep_features
 from radfuse.seg.metrics import dice
 from radfuse.seg.predict import OnnxSegmenter
-from radfuse.statistics import expit
+from radfuse.statistics.scores import expit
 from radfuse.study import load_study
-from radfuse.volume import read_labels, read_volume
+from radfuse.volume.files import read_labels, read_volume
 
 
 def main() -> None:

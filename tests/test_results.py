@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from radfuse.results import FittedFamily, Interval, LinearModel, Term
-from radfuse.statistics import Estimate
+from radfuse.statistics.estimate import Estimate
 
 
 def term(name: str = "a", median: float = 0, mean: float = 0, scale: float = 1, coefficient: float = 1) -> Term:

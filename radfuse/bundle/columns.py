@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from radfuse.bundle.schema import BundleSchema
-from radfuse.cohort import Categories
+from radfuse.cohort.config import Categories
+from radfuse.cohort.spreadsheet import Table
 from radfuse.config import nearest
 from radfuse.errors import InputError, Problem
 from radfuse.features import at_visit
-from radfuse.tables import Table
 
 _MANY = 8
 

@@ -14,7 +14,7 @@ from radfuse.config import Section
 from radfuse.fusion.compare import compare, measure
 from radfuse.results import Comparison, Performance
 from radfuse.run.folder import Progress
-from radfuse.statistics import expit, to_logit
+from radfuse.statistics.scores import expit, to_logit
 
 
 class Recalibration(Section):

@@ -14,7 +14,7 @@ from typing import cast
 import pandas as pd
 
 from radfuse.bundle.schema import NETWORK, ImageRecipe
-from radfuse.cohort import Case, Cohort
+from radfuse.cohort.case import Case, Cohort
 from radfuse.errors import CASE_FAILS, CaseError, InputError
 from radfuse.features import FeatureTable
 from radfuse.recipe import (
@@ -32,7 +32,8 @@ from radfuse.run.disk import writing
 from radfuse.run.folder import Progress, safe_name
 from radfuse.seg.backend import Backend
 from radfuse.seg.predict import segmenter
-from radfuse.volume import LabelMap, read_volume, write_image
+from radfuse.volume.files import read_volume, write_image
+from radfuse.volume.image import LabelMap
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,16 @@ from radfuse import machine
 from radfuse.bundle.columns import image_blocks, possible_families
 from radfuse.bundle.load import Bundle, load_bundle
 from radfuse.bundle.schema import BundleFamily, BundleSchema
-from radfuse.cohort import Categories, Cohort, CohortConfig, read_cohort
+from radfuse.cohort.case import Cohort
+from radfuse.cohort.config import Categories, CohortConfig
+from radfuse.cohort.read import read_cohort
+from radfuse.cohort.spreadsheet import ROW, Table, read_table
 from radfuse.config import nearest
 from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureSource, FeatureTable, at_visit, read_features
 from radfuse.fusion.join import Design, join
 from radfuse.results import Failure
 from radfuse.run.folder import Progress
-from radfuse.tables import ROW, Table, read_table
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, Self
 
-from radfuse.cohort import Categories, Outcome
+from radfuse.cohort.config import Categories, Outcome
 from radfuse.config import Section
 from radfuse.radiomics.config import RadiomicsConfig, RegionConfig
 from radfuse.results import Performance

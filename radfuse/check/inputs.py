@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from radfuse.cohort import Cohort, CohortConfig, read_cohort
+from radfuse.cohort.case import Cohort
+from radfuse.cohort.config import CohortConfig
+from radfuse.cohort.read import read_cohort
+from radfuse.cohort.splits import make_folds
 from radfuse.errors import InputError, Problem
 from radfuse.features import FeatureSource, FeatureTable, read_features
 from radfuse.fusion.join import join
-from radfuse.splits import make_folds
 from radfuse.study import Study
 
 

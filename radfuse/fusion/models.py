@@ -18,11 +18,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from radfuse.cohort.splits import InnerSplit, inner_folds
 from radfuse.fusion.config import CorrelationConfig, FusionConfig, LassoConfig, MrmrConfig
 from radfuse.fusion.select import CorrelationFilter, LassoSelector, Mrmr, VaryingColumns, kept_columns
 from radfuse.results import LinearModel, Term
-from radfuse.splits import InnerSplit, inner_folds
-from radfuse.statistics import auc, youden_threshold
+from radfuse.statistics.auc import auc, youden_threshold
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from radfuse.cohort.splits import Fold
 from radfuse.errors import CaseError
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.fusion.join import Design
 from radfuse.fusion.models import Fit, fit_family, stack
 from radfuse.results import FittedFamily
-from radfuse.splits import Fold
 
 ALL = "all"
 """Name of the fit on all units."""

@@ -32,7 +32,9 @@ from radfuse.phantom.knee_signal import Site, draw_knee
 from radfuse.phantom.table import BLOCKS, intercept_for, standardised
 from radfuse.run.disk import write_atomically
 from radfuse.run.workers import Crew
-from radfuse.volume import Grid, LabelMap, Volume, write_image
+from radfuse.volume.files import write_image
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap, Volume
 
 SITES = (
     Site("north", gain=820, noise=0.020, resolution=1.0),

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from radfuse.report.tables import interval
 from radfuse.results import ChosenFeature, Interval, Performance
-from radfuse.statistics import clustered_mean
+from radfuse.statistics.estimate import clustered_mean
 
 _FAMILIES = {
     "clinical": ("#E69F00", (0, (5, 2))),

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from radfuse.report.figures import STYLE, to_svg
 from radfuse.results import SegmentationReport, SegmentedExample
-from radfuse.volume import LabelMap, Volume
+from radfuse.volume.image import LabelMap, Volume
 
 _COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2", "#999999")
 _PLANES = (("axis 1", 0, (1, 2)), ("axis 2", 1, (0, 2)), ("axis 3", 2, (0, 1)))

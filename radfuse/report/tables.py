@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.results import ChosenFeature, Comparison, FittedFamily, Interval, Performance
-from radfuse.statistics import auc_covariance, auc_difference
+from radfuse.statistics.auc import auc_covariance, auc_difference
 
 DASH = "–"
 

@@ -13,7 +13,8 @@ from radfuse.config import Section
 if TYPE_CHECKING:
     import numpy as np
 
-    from radfuse.volume import Grid, LabelMap, Volume
+    from radfuse.volume.grid import Grid
+    from radfuse.volume.image import LabelMap, Volume
 
 
 class Labelled(Section):

@@ -14,7 +14,7 @@ import numpy as np
 
 from radfuse.seg.predict import OnnxSegmenter
 from radfuse.seg.window import gaussian_weight, padding_of, positioned, window_starts
-from radfuse.volume import Grid
+from radfuse.volume.grid import Grid
 
 CELLS = (4, 5)
 """Cells along the longest and the second longest axis of a region."""

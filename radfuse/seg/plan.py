@@ -10,7 +10,7 @@ import numpy as np
 from radfuse.config import Section
 
 if TYPE_CHECKING:
-    from radfuse.volume import LabelMap, Volume
+    from radfuse.volume.image import LabelMap, Volume
 
 
 class NetworkInput(Section):

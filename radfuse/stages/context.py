@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from radfuse.check.inputs import FoldPatients, Inputs, read_inputs
-from radfuse.cohort import Case
+from radfuse.cohort.case import Case
 from radfuse.recipe import About, RegionRecipe
 from radfuse.results import Failure
 from radfuse.run.folder import Progress, RunFolder, safe_name

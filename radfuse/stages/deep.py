@@ -72,7 +72,7 @@ def work(job: DeepJob) -> dict[str, float | None]:
     """
     from radfuse.recipe import deep_features, read_mask
     from radfuse.seg.predict import segmenter
-    from radfuse.volume import read_volume
+    from radfuse.volume.files import read_volume
 
     mask = read_mask(job.mask, job.recipe.labels, job.source)
     image, network = read_volume(job.image), segmenter(job.network)

@@ -85,7 +85,7 @@ def work(job: DisturbJob) -> StableCase:
     from radfuse.radiomics.engine import region_features
     from radfuse.radiomics.stability import perturbed_features
     from radfuse.recipe import read_mask, regions_on
-    from radfuse.volume import read_volume
+    from radfuse.volume.files import read_volume
 
     masks = [read_mask(job.mask, job.recipe.labels, job.source)]
     if job.second_mask is not None:

@@ -60,7 +60,7 @@ def work(job: ExtractJob) -> CaseFeatures:
         CaseError: a region cannot be made or measured.
     """
     from radfuse.recipe import radiomic_features, read_mask
-    from radfuse.volume import read_volume
+    from radfuse.volume.files import read_volume
 
     mask = read_mask(job.mask, job.recipe.labels, job.source)
     images = {sequence: read_volume(path) for sequence, path in job.images.items()}

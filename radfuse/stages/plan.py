@@ -59,7 +59,7 @@ def work(job: PlanJob) -> str:
     Raises:
         InputError: there is no image to learn from.
     """
-    from radfuse.volume import read_grid
+    from radfuse.volume.files import read_grid
 
     grids = []
     for path in job.images.values():

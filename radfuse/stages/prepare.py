@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from radfuse.check.inputs import once, read_tables
-from radfuse.cohort import CohortConfig
+from radfuse.cohort.config import CohortConfig
+from radfuse.cohort.splits import Fold, positions_of
 from radfuse.errors import InputError, Problem, StudyError
 from radfuse.features import FeatureSource, FeatureTable
 from radfuse.fusion.config import default_families
 from radfuse.fusion.join import Design, join
 from radfuse.run.folder import read_json, safe_name
 from radfuse.run.stage import Stage
-from radfuse.splits import Fold, positions_of
 from radfuse.stages import deep, extract
 from radfuse.stages.context import ALL, Context
 from radfuse.study import Study

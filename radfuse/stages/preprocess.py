@@ -61,7 +61,8 @@ def work(job: PreprocessJob) -> Mapping[str, np.ndarray]:
     Raises:
         InputError: image or mask cannot be used.
     """
-    from radfuse.volume import read_labels, read_volume, require_same_grid
+    from radfuse.volume.files import read_labels, read_volume
+    from radfuse.volume.image import require_same_grid
 
     volume = read_volume(job.image)
     labels = read_labels(job.mask, {number: name for name, number in job.labels.items()})

@@ -64,7 +64,7 @@ def work(job: RegionsJob) -> MadeRegions:
         CaseError: a region cannot be made.
     """
     from radfuse.recipe import read_mask, regions_on
-    from radfuse.volume import read_volume
+    from radfuse.volume.files import read_volume
 
     mask = read_mask(job.mask, job.recipe.labels, job.source)
     images = {sequence: read_volume(path) for sequence, path in job.images.items()}
@@ -74,7 +74,8 @@ def work(job: RegionsJob) -> MadeRegions:
 
 def write(made: MadeRegions, path: Path) -> None:
     """Store "SEQUENCE.REGION.nrrd", a label map that holds the region's number, and "regions.json" with their sizes."""
-    from radfuse.volume import LabelMap, write_image
+    from radfuse.volume.files import write_image
+    from radfuse.volume.image import LabelMap
 
     path.mkdir()
     facts: dict[str, dict[str, object]] = {}

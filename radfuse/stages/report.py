@@ -17,7 +17,7 @@ from radfuse.run.stage import Stage
 from radfuse.stages import extract, fuse, manual, prepare, refit, segment
 from radfuse.stages.context import Context
 from radfuse.stages.export import write_files
-from radfuse.statistics import icc
+from radfuse.statistics.icc import icc
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,8 @@ def work(job: ReportJob) -> dict[str, str]:
 
 def _segmentation_report(job: ReportJob) -> SegmentationReport | None:
     """Return how predicted masks agree with manual ones, with three examples; None where nothing was segmented."""
-    from radfuse.volume import read_labels, read_volume, resample_labels
+    from radfuse.volume.files import read_labels, read_volume
+    from radfuse.volume.resample import resample_labels
 
     if not job.segmented:
         return None

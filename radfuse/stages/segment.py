@@ -18,7 +18,7 @@ from radfuse.stages.plan import home_folds
 from radfuse.stages.train import network_of
 
 if TYPE_CHECKING:
-    from radfuse.volume import LabelMap
+    from radfuse.volume.image import LabelMap
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ def work(job: SegmentJob) -> tuple[LabelMap, SegmentedCase]:
         InputError: image or manual mask cannot be used.
     """
     from radfuse.seg.metrics import dice_per_label
-    from radfuse.volume import read_labels, read_volume, resample_labels
+    from radfuse.volume.files import read_labels, read_volume
+    from radfuse.volume.resample import resample_labels
 
     found = job.backend.segment(job.network, read_volume(job.image))
     agreement: dict[str, float | None] = {}
@@ -82,7 +83,7 @@ def work(job: SegmentJob) -> tuple[LabelMap, SegmentedCase]:
 
 def write(segmented: tuple[LabelMap, SegmentedCase], path: Path) -> None:
     """Store the labels as NRRD, which keeps the geometry, and what is known of them."""
-    from radfuse.volume import write_image
+    from radfuse.volume.files import write_image
 
     labels, facts = segmented
     path.mkdir()

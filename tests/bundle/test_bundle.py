@@ -25,7 +25,8 @@ from radfuse.fusion.models import stack
 from radfuse.fusion.validate import fit_fold
 from radfuse.pipeline import run_study
 from radfuse.stages.prepare import Prepared
-from radfuse.statistics import auc, calibration
+from radfuse.statistics.auc import auc
+from radfuse.statistics.calibration import calibration
 from radfuse.study import load_study
 
 FAMILIES = ("clinical", "radiomic", "deep", "clinical-radiomic", "radiomic-deep", "clinical-radiomic-deep")

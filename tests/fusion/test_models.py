@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from radfuse.cohort.splits import Fold
 from radfuse.errors import CaseError
 from radfuse.fusion import models
 from radfuse.fusion.config import CorrelationConfig, FusionConfig, LassoConfig, LogisticConfig, MrmrConfig
@@ -15,8 +16,7 @@ from radfuse.fusion.join import Design
 from radfuse.fusion.models import Fit, fit_family, stack
 from radfuse.fusion.validate import fit_fold
 from radfuse.results import LinearModel
-from radfuse.splits import Fold
-from radfuse.statistics import auc, youden_threshold
+from radfuse.statistics.auc import auc, youden_threshold
 
 QUICK = FusionConfig(
     selection=(CorrelationConfig(), MrmrConfig(k=10), LassoConfig(strengths=(0.6, 0.3))),

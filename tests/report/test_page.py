@@ -16,7 +16,7 @@ from matplotlib.image import imread
 from radfuse.report import figures, tables
 from radfuse.report.figures import _mean_roc
 from radfuse.results import ChosenFeature, FittedFamily, Interval, LinearModel, StudyResults, Term
-from radfuse.statistics import auc
+from radfuse.statistics.auc import auc
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None

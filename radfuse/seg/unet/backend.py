@@ -13,7 +13,8 @@ from radfuse.seg.backend import Labelled
 from radfuse.seg.plan import NetworkInput, SegPlan
 
 if TYPE_CHECKING:
-    from radfuse.volume import Grid, LabelMap, Volume
+    from radfuse.volume.grid import Grid
+    from radfuse.volume.image import LabelMap, Volume
 
 
 class UnetSegmentation(Labelled):

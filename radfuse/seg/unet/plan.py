@@ -9,7 +9,7 @@ import numpy as np
 
 from radfuse.seg.plan import SegPlan, levels
 from radfuse.seg.unet.backend import UnetSegmentation
-from radfuse.volume import Grid, orientation_of, oriented
+from radfuse.volume.grid import Grid, orientation_of, oriented
 
 
 def make_plan(config: UnetSegmentation, grids: Sequence[Grid]) -> SegPlan:

@@ -22,7 +22,7 @@ from radfuse.seg.unet.export import export_network
 from radfuse.seg.unet.patches import Patches
 from radfuse.seg.unet.plan import make_plan
 from radfuse.seg.unet.train import train
-from radfuse.volume import Volume
+from radfuse.volume.image import Volume
 
 CONFIG = UnetSegmentation(labels={"box": 1}, channels=(8, 16, 16), steps=40, patch_voxels=4096, learning_rate=1e-2)
 SHAPE = (16, 18, 20)

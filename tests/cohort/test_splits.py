@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from radfuse.errors import InputError
-from radfuse.splits import (
+from radfuse.cohort.splits import (
     ByColumn,
     Fold,
     Grouped,
@@ -24,6 +23,7 @@ from radfuse.splits import (
     make_folds,
     positions_of,
 )
+from radfuse.errors import InputError
 
 
 def table(text: str) -> pd.DataFrame:
