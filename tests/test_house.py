@@ -1,10 +1,11 @@
-"""The rules of the house: who may import whom, file names, and what stays out of the import of radfuse."""
+"""The rules of the house: who may import whom, how large a room may grow, what stays out of the import of radfuse."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,44 @@ import pytest
 import radfuse as rf
 
 PACKAGE = Path(rf.__file__).parent
-WINGS = {"seg", "radiomics", "fusion", "report"}
-COMPOSERS = {"study", "pipeline", "casework", "imaging", "bundle", "cli"}
+WINGS = {"seg", "radiomics", "regions", "fusion", "outcomes"}
+COMPOSERS = {"study", "recipe", "pipeline", "stages", "bundle", "check", "cli"}
+"""They put wings together; everything else lies below the wings."""
+ABOVE = {"cohort": {"outcomes"}}
+"""Whoever else may look at a wing: a cohort's table holds the outcome, read by its kind."""
+REPORT_READS = {"report", "results", "statistics", "errors", "volume"}
+ROOT = {
+    "__init__",
+    "config",
+    "errors",
+    "extend",
+    "features",
+    "machine",
+    "pipeline",
+    "recipe",
+    "results",
+    "study",
+}
+ROOMS = {"bundle", "check", "cli", "cohort", "phantom", "report", "run", "stages", "statistics", "volume"} | WINGS
 HEAVY = {"torch", "lightning", "monai", "nnunetv2", "sklearn", "matplotlib"}
+LONGEST_FILE, LONGEST_CLASS, LONGEST_FUNCTION = 450, 200, 60
 FILES = sorted(PACKAGE.rglob("*.py"))
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 
 
-def imported_modules(tree: ast.AST) -> set[str]:
+def nodes_of(tree: ast.AST, *, typing: bool = True) -> Iterator[ast.AST]:
+    """Yield all nodes; without `typing`, those that a type checker alone sees are left out."""
+    for node in ast.iter_child_nodes(tree):
+        if not typing and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from nodes_of(node, typing=typing)
+
+
+def imported_modules(tree: ast.AST, *, typing: bool = True) -> set[str]:
     """Return the dotted names a syntax tree imports."""
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes_of(tree, typing=typing):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -29,33 +58,105 @@ def imported_modules(tree: ast.AST) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def room_of(path: Path) -> str:
+    """Return the folder, or the file of the root, that a file belongs to."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+@each_file
 def test_imports_keep_the_rules_of_the_house(path: Path) -> None:
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    wing = parts[0] if parts[0] in WINGS else None
-    seen = {name.split(".")[1] for name in imported_modules(ast.parse(path.read_text())) if name.startswith("radfuse.")}
-    if wing is not None:
-        foreign = seen & WINGS - {wing}
-        assert not foreign, f"{path.name} of wing {wing} imports {foreign}; move what both need to the root"
-    elif parts[0] not in COMPOSERS | {"__init__"}:
-        assert not seen & WINGS, f"root file {path.name} imports {seen & WINGS}; only {COMPOSERS} may"
+    room = room_of(path)
+    names = imported_modules(ast.parse(path.read_text()))
+    seen = {name.split(".")[1] for name in names if name.startswith("radfuse.")}
+    if room in WINGS:
+        foreign = seen & (WINGS | COMPOSERS | {"report"}) - {room}
+        assert not foreign, f"{path.name} of wing {room} imports {foreign}; move what both need below the wings"
+    elif room == "report":
+        foreign = seen & (ROOMS | ROOT) - REPORT_READS
+        assert not foreign, f"report/{path.name} imports {foreign}; a report reads results, give it plain values"
+    elif room not in COMPOSERS | {"__init__"}:
+        foreign = seen & (WINGS | COMPOSERS | {"report"}) - ABOVE.get(room, set())
+        assert not foreign, f"{room}/{path.name} imports {foreign}; only {sorted(COMPOSERS)} put wings together"
 
 
 def test_the_rule_test_sees_an_import() -> None:
-    assert "radfuse.fusion.join" in imported_modules(ast.parse("from radfuse.fusion.join import join"))
+    assert "radfuse.fusion.design" in imported_modules(ast.parse("from radfuse.fusion.design import join"))
+    guarded = "if TYPE_CHECKING:\n    import a\ndef f():\n    import b"
+    assert imported_modules(ast.parse(guarded), typing=False) == {"b"}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def imports_between_files() -> dict[str, set[str]]:
+    """Return file -> files it imports when it runs, at its top or inside functions."""
+    names = {}
+    for path in FILES:
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    graph = {}
+    for name, path in names.items():
+        found = imported_modules(ast.parse(path.read_text()), typing=False) & set(names)
+        graph[name] = {other for other in found if other != name and names[other].name != "__init__.py"}
+    return graph
+
+
+def circle_in(graph: dict[str, set[str]]) -> list[str]:
+    """Return one way round a circle; empty where there is none."""
+    done: set[str] = set()
+
+    def visit(node: str, way: list[str]) -> list[str]:
+        if node in way:
+            return [*way[way.index(node) :], node]
+        if node in done:
+            return []
+        for other in sorted(graph.get(node, ())):
+            if found := visit(other, [*way, node]):
+                return found
+        done.add(node)
+        return []
+
+    return next((found for node in sorted(graph) if (found := visit(node, []))), [])
+
+
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    circle = circle_in(imports_between_files())
+    assert not circle, f"import circle: {' -> '.join(circle)}; move what they share into a file of its own"
+
+
+@each_file
+def test_no_room_grows_too_large(path: Path) -> None:
+    text = path.read_text()
+    length = len(text.splitlines())
+    assert length <= LONGEST_FILE, f"{path.name} has {length} lines, allowed {LONGEST_FILE}; cut it by what it holds"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            most = LONGEST_CLASS if isinstance(node, ast.ClassDef) else LONGEST_FUNCTION
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert length <= most, f"{path.name}: {node.name} has {length} lines, allowed {most}"
+
+
+def test_the_root_holds_what_is_listed() -> None:
+    assert {path.stem for path in PACKAGE.glob("*.py")} == ROOT
+    assert {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name[0] not in "_."} == ROOMS
+
+
+@each_file
 def test_files_are_named_after_what_they_hold(path: Path) -> None:
     assert path.stem not in {"utils", "base", "helpers", "common", "misc"}
 
 
 def test_nothing_heavy_is_imported_with_the_command_line() -> None:
-    script = "import sys, radfuse, radfuse.cli; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    script = "import sys, radfuse, radfuse.cli.app; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = set(finished.stdout.split())
     assert "typer" in loaded
     assert not loaded & (HEAVY | {"pandas", "pydantic", "onnxruntime"})
+
+
+@pytest.mark.parametrize("module", ["radfuse.study", "radfuse.stages.context", "radfuse.bundle.predict"])
+def test_settings_stages_and_prediction_import_nothing_heavy(module: str) -> None:
+    script = f"import sys, {module}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert not set(finished.stdout.split()) & HEAVY
 
 
 def test_public_names_exist_and_are_guarded() -> None:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from radfuse.config import Section
-
-if TYPE_CHECKING:
-    from radfuse.volume.image import LabelMap, Volume
 
 
 class NetworkInput(Section):
@@ -25,13 +21,6 @@ class NetworkInput(Section):
     labels: dict[str, int]
     spacing_zyx_mm: tuple[float, float, float]
     orientation: str = ""
-
-    def prepare(self, image: Volume, labels: LabelMap) -> dict[str, np.ndarray]:
-        """Return image (float32) and target (uint8 class numbers) on the network's grid, shape (z, y, x)."""
-        from radfuse.seg.preprocess import network_input, network_target
-
-        array, grid = network_input(image, self)
-        return {"image": array, "target": network_target(labels, grid, self)}
 
 
 class SegPlan(NetworkInput):
@@ -50,10 +39,6 @@ class SegPlan(NetworkInput):
     overlap: float
     position: bool = False
     parts: tuple[int, ...] = ()
-
-    def input(self) -> NetworkInput:
-        """Return the part that prepared images depend on."""
-        return NetworkInput.model_validate(self.model_dump(include=set(NetworkInput.model_fields)))
 
     @property
     def inputs(self) -> int:

@@ -87,7 +87,7 @@ def test_all_faults_of_files_and_table_are_told_at_once(study: Path) -> None:
 
 
 def test_a_sound_study_is_ready_and_nothing_is_written(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("radfuse.imagecheck._FEW", 0)  # several processes
+    monkeypatch.setattr("radfuse.check.images._FEW", 0)  # several processes
     before = {item.name: item.stat().st_mtime_ns for item in study.parent.iterdir()}
     told = []
     check_study(load_study(study), lambda what, done, total: told.append((what, done, total)))

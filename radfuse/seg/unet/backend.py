@@ -13,8 +13,21 @@ from radfuse.seg.backend import Labelled
 from radfuse.seg.plan import NetworkInput, SegPlan
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from radfuse.volume.grid import Grid
     from radfuse.volume.image import LabelMap, Volume
+
+
+class UnetPreparation(NetworkInput):
+    """How a case is prepared for training."""
+
+    def prepare(self, image: Volume, labels: LabelMap) -> dict[str, np.ndarray]:
+        """Return image (float32) and target (uint8 class numbers) on the network's grid, shape (z, y, x)."""
+        from radfuse.seg.preprocess import network_input, network_target
+
+        array, grid = network_input(image, self)
+        return {"image": array, "target": network_target(labels, grid, self)}
 
 
 class UnetSegmentation(Labelled):
@@ -48,9 +61,10 @@ class UnetSegmentation(Labelled):
 
         return make_plan(self, grids).model_dump_json(indent=1)
 
-    def preparation(self, plan: str) -> NetworkInput:
+    def preparation(self, plan: str) -> UnetPreparation:
         """Return what prepared cases depend on: spacing, orientation, labels."""
-        return SegPlan.model_validate_json(plan).input()
+        read = SegPlan.model_validate_json(plan)
+        return UnetPreparation.model_validate(read.model_dump(include=set(NetworkInput.model_fields)))
 
     def train(
         self, cases: Sequence[Path], plan: str, seed: int, folder: Path, tell: Callable[[int, int], None]
