@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -99,10 +98,13 @@ def source_digest(part: type) -> str | None:
     return _module_digest(module)
 
 
-@lru_cache
 def _module_digest(module: str) -> str | None:
-    file = getattr(sys.modules.get(module), "__file__", None)
-    return sha256(Path(file).read_bytes()).hexdigest() if file and Path(file).is_file() else None
+    """Return the digest of the source that was imported."""
+    found = sys.modules.get(module)
+    try:
+        return sha256(inspect.getsource(found).encode()).hexdigest() if found is not None else None
+    except (OSError, TypeError):  # no source, as in an interpreter's session
+        return None
 
 
 def _import(name: str, use: str) -> Any:

@@ -52,8 +52,10 @@ def load_bundle(path: str | Path) -> Bundle:
     try:
         schema = BundleSchema.model_validate_json((path / SCHEMA).read_bytes())
     except ValidationError as error:
+        first = error.errors()[0]
         raise InputError(
-            f"{path / SCHEMA} is of a format this radfuse does not read ({error.error_count()} faults)"
+            f"{path / SCHEMA} is of a format this radfuse does not read: {'.'.join(map(str, first['loc']))}: "
+            f"{first['msg'].removeprefix('Value error, ')} ({error.error_count()} faults)"
         ) from error
     unlisted = [family.file for family in schema.families.values() if family.file not in listed]
     if unlisted:

@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from radfuse.errors import CaseError, RadfuseError, RunError
 from radfuse.run.digests import job_key
-from radfuse.run.disk import FULL
+from radfuse.run.disk import FULL, remove
 from radfuse.run.folder import Progress, RunFolder, Written, put_aside
 from radfuse.run.workers import Crew
 
@@ -129,6 +129,8 @@ def carry_out(
             done.failed.append((task.job, result.message))
         else:
             folder.take(task.place, stage.name, task.key, result)
+            if stage.desk:
+                remove(_desk_of(stage, task, folder))
             done.keys[task.place] = task.key
     progress(stage.what or stage.name, len(jobs), len(jobs))
     order = {stage.place(job): place for place, job in enumerate(jobs)}
@@ -157,10 +159,14 @@ def _desk(
     stage: Stage[Job, Result], task: _Task[Job], number: int, count: int, folder: RunFolder, progress: Progress
 ) -> Desk:
     """Return a job's desk; the same job finds what it left there."""
-    place = folder.path / "work" / stage.name / f"{Path(task.place).stem}-{task.key[:12]}"
+    place = _desk_of(stage, task, folder)
     place.mkdir(parents=True, exist_ok=True)
     what = f"{stage.what} {number} of {count}"
     return Desk(place, lambda done, total: progress(what, done, total))
+
+
+def _desk_of(stage: Stage[Job, Result], task: _Task[Job], folder: RunFolder) -> Path:
+    return folder.path / "work" / stage.name / f"{Path(task.place).stem}-{task.key[:12]}"
 
 
 def _make(

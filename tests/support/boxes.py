@@ -32,7 +32,13 @@ def ramp(where: Grid) -> Volume:
     return Volume(np.arange(np.prod(where.shape), dtype=np.float32).reshape(where.shape), where)
 
 
-def tumour_cohort(folder: Path, cases: int, seed: int = 0, masks: bool = True) -> None:
+def tumour_cohort(
+    folder: Path,
+    cases: int,
+    seed: int = 0,
+    masks: bool = True,
+    spacing: tuple[float, float, float] = (2.0, 1.5, 1.5),
+) -> None:
     """Write images of a bright box in noise, their masks, and cohort.csv; the event is a large box."""
     generator = np.random.default_rng(seed)
     rows = ["case_id,patient_id,t1,mask,age,event"]
@@ -42,7 +48,7 @@ def tumour_cohort(folder: Path, cases: int, seed: int = 0, masks: bool = True) -
         start = generator.integers(4, 20 - size, 3)
         mask = box((20, 24, 24), tuple(start), tuple(start + size))
         array = (generator.normal(100, 10, mask.shape) + 80 * mask + 20 * generator.random()).astype(np.float32)
-        where = grid(mask.shape, (2.0, 1.5, 1.5))
+        where = grid(mask.shape, spacing)
         write_image(Volume(array, where), folder / f"c{number}.nrrd")
         write_image(LabelMap(mask.astype(np.uint8), where), folder / f"m{number}.nrrd")
         drawn = f"m{number}.nrrd" if masks or number % 3 else ""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from radfuse.seg.plan import SegPlan, levels
-from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.volume.grid import Grid, orientation_of, oriented
+
+if TYPE_CHECKING:
+    from radfuse.seg.unet.backend import UnetSegmentation
 
 
 def make_plan(config: UnetSegmentation, grids: Sequence[Grid]) -> SegPlan:

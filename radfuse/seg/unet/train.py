@@ -7,7 +7,7 @@ import pickle
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning
 import torch
@@ -16,9 +16,12 @@ from monai.losses import DiceCELoss
 
 from radfuse import machine
 from radfuse.seg.plan import SegPlan
-from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.seg.unet.network import make_network
 from radfuse.seg.unet.patches import Patches
+
+if TYPE_CHECKING:
+    from radfuse.seg.unet.backend import UnetSegmentation
+
 
 _CHECKPOINTS = 10
 """Checkpoints in a training; killed, it loses at most a tenth."""

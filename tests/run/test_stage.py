@@ -1,0 +1,131 @@
+"""The engine: what is made, what is found, what fails and how it is told."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from radfuse.errors import InputError, RunError
+from radfuse.run.folder import RunFolder
+from radfuse.run.stage import Desk, Stage, carry_out
+from radfuse.run.workers import Crew
+
+
+@dataclass(frozen=True)
+class Job:
+    """A number to be squared."""
+
+    name: str
+    number: int
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def square(job: Job) -> int:
+    if job.number < 0:
+        raise InputError("negative")
+    if job.number == 13:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "image.nrrd")
+    return job.number**2
+
+
+def store(result: int, path: Path) -> None:
+    path.write_text(str(result))
+
+
+def refuse(result: int, path: Path) -> None:
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+def stage(**changes: object) -> Stage[Job, int]:
+    settings = {"fails": "stays", "crew": "cores", **changes}
+    given = {"work": square, "write": store} | {
+        name: settings.pop(name) for name in ("work", "write") if name in settings
+    }
+    return Stage("square", 1, lambda _: (), place=lambda job: f"squares/{job.name}", **given, **settings)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return RunFolder.open(tmp_path / "run", "study")
+
+
+def do(made: Stage[Job, int], run: RunFolder, *numbers: int, workers: int = 1) -> tuple[list[str], dict[str, str]]:
+    jobs = [Job(f"n{number}", number) for number in numbers]
+    with Crew(workers) as crew:
+        done = carry_out(made, jobs, run, crew, lambda *_: None)
+    return list(done.keys), {str(job): error for job, error in done.failed}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_finished_is_found_and_failures_stay_alone(run: RunFolder, workers: int) -> None:
+    made, failed = do(stage(), run, 3, -1, 2, workers=workers)
+    assert made == ["squares/n3", "squares/n2"]
+    assert failed == {"n-1": "negative"}
+    assert (run.path / "squares/n3").read_text() == "9"
+    assert sorted(run.made) == ["squares/n2", "squares/n3"]
+    do(stage(), run, 3, 2, 4, workers=workers)
+    assert sorted(run.reused) == ["squares/n2", "squares/n3"]
+    assert sorted(run.made) == ["squares/n2", "squares/n3", "squares/n4"]
+    assert not list(run.path.rglob("*.tmp"))
+
+
+def test_an_input_that_cannot_be_read_is_not_told_as_one_that_cannot_be_written(run: RunFolder) -> None:
+    _, failed = do(stage(), run, 13)
+    assert failed == {"n13": "cannot read image.nrrd: Permission denied"}
+
+
+def test_a_place_that_cannot_be_written_stops_the_run(run: RunFolder) -> None:
+    with pytest.raises(RunError, match=r"cannot write .*squares/n2: Read-only file system; choose a folder"):
+        do(stage(write=refuse), run, 2)
+
+
+def test_a_failure_that_stops_the_study_is_raised_as_it_is(run: RunFolder) -> None:
+    with pytest.raises(InputError, match="negative"):
+        do(stage(fails="stops"), run, 2, -1, 3)
+    assert run.made == ["squares/n2"]
+
+
+def test_a_desk_outlives_a_kill_and_is_gone_when_the_work_is_done(run: RunFolder) -> None:
+    seen: list[Path] = []
+
+    def work(job: Job, desk: Desk) -> int:
+        desk.tell(1, 2)
+        seen.append(desk.folder)
+        if not (desk.folder / "half").exists():
+            (desk.folder / "half").write_text("done")
+            raise KeyboardInterrupt
+        return 7
+
+    with pytest.raises(KeyboardInterrupt):
+        do(stage(work=work, desk=True, fails="stops"), run, 2)
+    assert do(stage(work=work, desk=True, fails="stops"), run, 2)[0] == ["squares/n2"]
+    assert seen[0] == seen[1]
+    assert not seen[0].exists()
+
+
+def test_whoever_waits_is_told_before_the_first_job_and_of_each(run: RunFolder) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    def ready(job: Job, tell: Callable[[str], None]) -> None:
+        tell(f"warming up for {job}")
+
+    jobs = [Job("a", 1), Job("b", 2)]
+    with Crew(1) as crew:
+        carry_out(stage(ready=ready, what="squaring"), jobs, run, crew, lambda *now: told.append(now))
+    assert [now for now in told if now[0] != "checking results"] == [
+        ("warming up for a", 0, 1),
+        ("squaring", 0, 2),
+        ("squaring", 1, 2),
+        ("squaring", 2, 2),
+    ]
+    told.clear()
+    with Crew(1) as crew:
+        carry_out(stage(ready=ready, what="squaring"), jobs, run, crew, lambda *now: told.append(now))
+    assert "warming up for a" not in {what for what, *_ in told}
