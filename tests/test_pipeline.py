@@ -107,17 +107,31 @@ def test_a_changed_value_in_a_table_is_noticed(phantom: Path, tmp_path: Path) ->
     assert run_study(study, tmp_path / "run", until="fuse").reused == 0
 
 
-@pytest.mark.parametrize("after", [0.5, 3.0, 4.0])
+SIGNS = {
+    "preparing": "run.json",
+    "fitting": "models/clinical/fold-1.json.record.json",
+    "comparing": "models/clinical-radiomic-deep/fold-3.json.record.json",
+    "exporting": "models/clinical/all.record.json",
+}
+"""What is there when a run has come so far."""
+
+
+@pytest.mark.parametrize("during", SIGNS)
 def test_killed_anywhere_it_completes_and_nothing_finished_is_done_twice(
-    phantom: Path, tmp_path: Path, after: float
+    phantom: Path, tmp_path: Path, during: str
 ) -> None:
     command = [sys.executable, "-m", "radfuse.cli", "run", str(phantom), "--out", str(tmp_path / "run")]
     command += [part for setting in FAST for part in ("--set", setting)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(after)
+    end = time.monotonic() + 120
+    while not (tmp_path / "run" / SIGNS[during]).exists():
+        assert process.poll() is None, "it ended before it came so far"
+        assert time.monotonic() < end
+        time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
-    process.wait()
-    before = records(tmp_path / "run") if (tmp_path / "run").exists() else {}
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "run/report").exists()
+    before = records(tmp_path / "run")
     run = run_study(load_study(phantom, FAST), tmp_path / "run")
     finished = records(tmp_path / "run")
     assert run.failures == ()

@@ -37,7 +37,7 @@ TINY = [
 ]
 """Two folds, three networks of a second each."""
 STAGES = {
-    "training": "work/training/*/last.ckpt",
+    "training": "work/train/*/last.ckpt",
     "segmenting": "labels/*.record.json",
     "extracting": "features/*/*.record.json",
 }
