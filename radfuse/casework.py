@@ -191,8 +191,9 @@ def stable_case(job: CaseJob) -> StableCase:
         CaseError: a file cannot be used, or a region cannot be made; says which and why.
     """
     from radfuse.radiomics.engine import region_features
-    from radfuse.radiomics.regions import make_regions
     from radfuse.radiomics.stability import perturbed_features
+    from radfuse.regions.make import make_regions
+    from radfuse.regions.scene import Scene
     from radfuse.volume import read_labels, read_volume, require_same_grid, resample_labels
 
     case, study = job.case, job.study
@@ -211,7 +212,8 @@ def stable_case(job: CaseJob) -> StableCase:
                     require_same_grid(volume, labels)
                 here = labels if volume.grid.same_as(labels.grid) else resample_labels(labels, volume.grid)
                 least = study.radiomics.min_voxels
-                regions = make_regions(here, study.regions, study.segmentation.labels, least, case.case_id)
+                scene = Scene(here, study.segmentation.labels, case=case.case_id)
+                regions = make_regions(scene, study.regions, least)
                 if reader == 0:
                     seed = (study.seed, zlib.crc32(case.case_id.encode()), number)
                     rows = perturbed_features(volume, regions, study.radiomics, study.stability, seed)
@@ -240,7 +242,8 @@ def region_files(job: CaseJob) -> dict[str, bytes]:
     Raises:
         CaseError: a file cannot be used, or a region cannot be made; says which and why.
     """
-    from radfuse.radiomics.regions import make_regions
+    from radfuse.regions.make import make_regions
+    from radfuse.regions.scene import Scene
     from radfuse.volume import LabelMap, read_grid, read_labels, require_grid, resample_labels, write_image
 
     case, study = job.case, job.study
@@ -258,7 +261,8 @@ def region_files(job: CaseJob) -> dict[str, bytes]:
                     require_grid(grid, path.name, labels)
                 here = labels if grid.same_as(labels.grid) else resample_labels(labels, grid)
                 numbers, least = study.segmentation.labels, study.radiomics.min_voxels
-                for number, region in enumerate(make_regions(here, study.regions, numbers, least, case.case_id), 1):
+                scene = Scene(here, numbers, case=case.case_id)
+                for number, region in enumerate(make_regions(scene, study.regions, least), 1):
                     place = Path(folder) / f"{safe_name(sequence)}.{safe_name(region.name)}.nrrd"
                     marked = np.multiply(region.mask, number, dtype=np.uint16)
                     write_image(LabelMap(marked, region.grid, {number: region.name}), place)
@@ -783,9 +787,12 @@ class Casework:
         return {case: key for case, key in keys.items() if case not in self.dropped}
 
     def _write_deep(self, case: Case, mask: Path, fold: str, opened: list[OnnxSegmenter], path: Path) -> None:
-        from radfuse.radiomics.regions import make_regions
-        from radfuse.seg.encode import deep_features
+        from radfuse.regions.cells import cells_on
+        from radfuse.regions.make import make_regions
+        from radfuse.regions.scene import Scene
+        from radfuse.seg.encode import encode
         from radfuse.seg.predict import OnnxSegmenter
+        from radfuse.seg.preprocess import network_input
         from radfuse.volume import read_labels, read_volume
 
         study = self.study
@@ -796,11 +803,14 @@ class Casework:
             opened.append(OnnxSegmenter(self.folder.path / network_of(fold)))
         labels = read_labels(mask, config.names)
         wanted = [region for region in study.regions if not deep.regions or region.name in deep.regions]
-        regions = make_regions(labels, wanted, config.labels, study.radiomics.min_voxels, case.case_id)
+        scene = Scene(labels, config.labels, case=case.case_id)
+        regions = make_regions(scene, wanted, study.radiomics.min_voxels)
         unit = dict(zip(study.cohort.unit_columns, case.unit, strict=True))
         mirrored = is_mirrored(deep, unit)
         volume = read_volume(self._image(case, config))
-        found = deep_features(volume, {region.name: region.mask for region in regions}, opened[0], mirrored=mirrored)
+        image, inner = network_input(volume, opened[0].plan)
+        cells = cells_on(regions, volume.grid, inner, mirrored=mirrored)
+        found = encode(image, cells, opened[0])
         sequence = config.sequence or next(iter(study.cohort.images))
         features = {f"{sequence}/{name}": None if np.isnan(value) else value for name, value in found.items()}
         path.write_text(json.dumps({"features": features}), encoding="utf-8")

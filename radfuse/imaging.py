@@ -17,7 +17,8 @@ from radfuse.cohort import Case, Cohort
 from radfuse.config import Section
 from radfuse.errors import CASE_FAILS, CaseError, InputError
 from radfuse.features import FeatureTable
-from radfuse.radiomics.config import RadiomicsConfig, RegionConfig
+from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.regions.config import RegionConfig
 from radfuse.results import Failure
 from radfuse.runs import Progress, safe_name
 from radfuse.seg.config import DeepConfig
@@ -121,8 +122,11 @@ def _case(
     labels_out: Path | None,
 ) -> dict[str, dict[str, float | None]]:
     from radfuse.radiomics.case import case_features
-    from radfuse.radiomics.regions import make_regions
-    from radfuse.seg.encode import deep_features
+    from radfuse.regions.cells import cells_on
+    from radfuse.regions.make import make_regions
+    from radfuse.regions.scene import Scene
+    from radfuse.seg.encode import encode
+    from radfuse.seg.preprocess import network_input
     from radfuse.volume import read_labels, read_volume, write_image
 
     images = {sequence: read_volume(path) for sequence, path in case.images.items()}
@@ -151,10 +155,11 @@ def _case(
     found = {"radiomic": dict(radiomic.features)}
     if recipe.deep is not None and segmenter is not None and recipe.sequence is not None:
         wanted = [region for region in recipe.regions if not recipe.deep.regions or region.name in recipe.deep.regions]
-        regions = make_regions(labels, wanted, recipe.labels, config.min_voxels, case.case_id)
+        regions = make_regions(Scene(labels, recipe.labels, case=case.case_id), wanted, config.min_voxels)
         mirrored = is_mirrored(recipe.deep, dict(zip(cohort.config.unit_columns, case.unit, strict=True)))
-        masks = {region.name: region.mask for region in regions}
-        deep = deep_features(images[recipe.sequence], masks, segmenter, mirrored=mirrored)
+        image, inner = network_input(images[recipe.sequence], segmenter.plan)
+        cells = cells_on(regions, images[recipe.sequence].grid, inner, mirrored=mirrored)
+        deep = encode(image, cells, segmenter)
         found["deep"] = {f"{recipe.sequence}/{name}": None if np.isnan(v) else v for name, v in deep.items()}
     return found
 

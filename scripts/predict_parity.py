@@ -20,11 +20,14 @@ import pandas as pd
 
 from radfuse.pipeline import read_inputs
 from radfuse.radiomics.case import case_features
-from radfuse.radiomics.regions import make_regions
+from radfuse.regions.cells import cells_on
+from radfuse.regions.make import make_regions
+from radfuse.regions.scene import Scene
 from radfuse.results import FittedFamily
-from radfuse.seg.encode import deep_features
+from radfuse.seg.encode import encode
 from radfuse.seg.metrics import dice
 from radfuse.seg.predict import OnnxSegmenter
+from radfuse.seg.preprocess import network_input
 from radfuse.statistics import expit
 from radfuse.study import load_study
 from radfuse.volume import read_labels, read_volume
@@ -65,9 +68,11 @@ def main() -> None:
             ).features
             values |= {name: np.nan if value is None else value for name, value in found.items()}
             if study.deep is not None:
-                regions = make_regions(labels, study.regions, study.segmentation.labels, study.radiomics.min_voxels)
-                wanted = {item.name: item.mask for item in regions if item.name in (study.deep.regions or (item.name,))}
-                deep = deep_features(volume, wanted, segmenter)
+                scene = Scene(labels, study.segmentation.labels, case=case.case_id)
+                regions = make_regions(scene, study.regions, study.radiomics.min_voxels)
+                wanted = [item for item in regions if item.name in (study.deep.regions or (item.name,))]
+                image, inner = network_input(volume, segmenter.plan)
+                deep = encode(image, cells_on(wanted, volume.grid, inner), segmenter)
                 values |= {f"{sequence}/{name}": value for name, value in deep.items()}
             families = [name.removesuffix("_probability") for name in said.columns if name.endswith("_probability")]
             assert families

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from radfuse.config import Section
 from radfuse.errors import CaseError, InputError
-from radfuse.radiomics.config import RadiomicsConfig, RegionConfig
+from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.engine import measured_regions
-from radfuse.radiomics.regions import make_regions
+from radfuse.regions.config import RegionConfig
+from radfuse.regions.make import make_regions
+from radfuse.regions.scene import Scene
 from radfuse.volume import LabelMap, Volume, require_same_grid, resample_labels
 
 
@@ -66,7 +68,7 @@ def case_features(
                 except InputError as error:
                     raise CaseError(case, str(error)) from error
             here = resample_labels(labels, image.grid)
-        found = make_regions(here, regions, numbers, config.min_voxels, case)
+        found = make_regions(Scene(here, numbers, case=case), regions, config.min_voxels)
         for region in found:
             voxels[f"{sequence}/{region.name}"] = region.voxels
         for region_name, result in measured_regions(image, found, config).items():

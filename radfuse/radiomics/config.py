@@ -1,4 +1,4 @@
-"""Settings of the radiomics wing: which regions, which features, how they are computed."""
+"""Settings of the radiomics wing: which features, how they are computed."""
 
 from __future__ import annotations
 
@@ -31,48 +31,6 @@ FilterName = Literal[
     "lbp_3d",
 ]
 FeatureClass = Literal["shape", "shape2D", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm"]
-
-
-class LabelRegion(Section):
-    """The voxels of one label."""
-
-    kind: Literal["label"] = "label"
-    name: str
-    label: str | PositiveInt
-    """Name as in `segmentation.labels`, or number."""
-
-
-class UnionRegion(Section):
-    """The voxels of several labels."""
-
-    kind: Literal["union"] = "union"
-    name: str
-    labels: tuple[str | PositiveInt, ...] = Field(min_length=1)
-
-
-class SubchondralRegion(Section):
-    """The voxels of a bone within a depth of a cartilage."""
-
-    kind: Literal["subchondral"] = "subchondral"
-    name: str
-    bone: str | PositiveInt
-    cartilage: str | PositiveInt
-    depth_mm: PositiveFloat = 10.0
-
-
-class RingRegion(Section):
-    """The voxels around a label, inside the image, without the labels excluded."""
-
-    kind: Literal["ring"] = "ring"
-    name: str
-    around: str | PositiveInt
-    margin_mm: PositiveFloat = 10.0
-    exclude: tuple[str | PositiveInt, ...] = ()
-
-
-RegionConfig = Annotated[LabelRegion | UnionRegion | SubchondralRegion | RingRegion, Field(discriminator="kind")]
-
-
 EngineName = Literal["fast", "pyradiomics"]
 Interpolator = Literal[
     "nearest",

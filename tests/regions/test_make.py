@@ -7,8 +7,12 @@ import pytest
 from boxes import box, grid
 
 from radfuse.errors import CaseError, InputError
-from radfuse.radiomics.config import LabelRegion, RingRegion, SubchondralRegion, UnionRegion
-from radfuse.radiomics.regions import make_regions
+from radfuse.regions.label import LabelRegion
+from radfuse.regions.make import make_regions
+from radfuse.regions.ring import RingRegion
+from radfuse.regions.scene import Scene
+from radfuse.regions.subchondral import SubchondralRegion
+from radfuse.regions.union import UnionRegion
 from radfuse.volume import LabelMap
 
 SPACING = (3.0, 1.0, 2.0)
@@ -25,7 +29,7 @@ def joint() -> LabelMap:
 
 def test_a_label_and_a_union(joint: LabelMap) -> None:
     configs = [LabelRegion(name="b", label="bone"), UnionRegion(name="all", labels=("bone", 2))]
-    bone, whole = make_regions(joint, configs, NAMES)
+    bone, whole = make_regions(Scene(joint, NAMES), configs)
     assert (bone.voxels, whole.voxels) == (4 * 6 * 8, 4 * 7 * 8)
     assert bone.volume_mm3 == 4 * 6 * 8 * 6
 
@@ -33,7 +37,7 @@ def test_a_label_and_a_union(joint: LabelMap) -> None:
 @pytest.mark.parametrize(("depth_mm", "rows"), [(1.0, 1), (2.9, 2), (3.0, 3), (50.0, 6)])
 def test_a_subchondral_band_counts_rows_of_one_millimetre(joint: LabelMap, depth_mm: float, rows: int) -> None:
     config = SubchondralRegion(name="band", bone="bone", cartilage="cartilage", depth_mm=depth_mm)
-    (band,) = make_regions(joint, [config], NAMES)
+    (band,) = make_regions(Scene(joint, NAMES), [config])
     assert band.voxels == rows * 4 * 8
     assert band.mask[:, 6 - rows : 6].all()
 
@@ -41,7 +45,7 @@ def test_a_subchondral_band_counts_rows_of_one_millimetre(joint: LabelMap, depth
 def test_a_ring_around_a_voxel_follows_the_spacing() -> None:
     array = box((5, 9, 9), (2, 4, 4), (3, 5, 5)).astype(np.uint8)
     labels = LabelMap(array, grid(array.shape, SPACING))
-    (ring,) = make_regions(labels, [RingRegion(name="r", around=1, margin_mm=3.0)], min_voxels=1)
+    (ring,) = make_regions(Scene(labels, {}), [RingRegion(name="r", around=1, margin_mm=3.0)], min_voxels=1)
     inside = {tuple(map(int, place - np.array([2, 4, 4]))) for place in np.argwhere(ring.mask)}
     expected = {
         (z, y, x)
@@ -55,18 +59,18 @@ def test_a_ring_around_a_voxel_follows_the_spacing() -> None:
 
 def test_a_ring_stays_in_the_image_and_off_excluded_labels(joint: LabelMap) -> None:
     config = RingRegion(name="r", around="cartilage", margin_mm=2.0, exclude=("bone",))
-    (ring,) = make_regions(joint, [config], NAMES)
+    (ring,) = make_regions(Scene(joint, NAMES), [config])
     assert ring.voxels == 2 * 4 * 8
     assert ring.mask[:, 7:9].all()
 
 
 def test_empty_and_tiny_regions_are_errors_of_their_case(joint: LabelMap) -> None:
     with pytest.raises(CaseError, match=r"K7: region 'm' has 0 voxels, needs 10; labels present: 1, 2\. Correct"):
-        make_regions(joint, [LabelRegion(name="m", label=9)], NAMES, case="K7")
+        make_regions(Scene(joint, NAMES, case="K7"), [LabelRegion(name="m", label=9)])
     with pytest.raises(CaseError, match="has 32 voxels, needs 33"):
-        make_regions(joint, [LabelRegion(name="c", label="cartilage")], NAMES, min_voxels=33)
+        make_regions(Scene(joint, NAMES), [LabelRegion(name="c", label="cartilage")], min_voxels=33)
 
 
 def test_an_undeclared_label_names_the_nearest(joint: LabelMap) -> None:
     with pytest.raises(InputError, match=r"'cartilag', which is not declared; did you mean 'cartilage'\?"):
-        make_regions(joint, [LabelRegion(name="c", label="cartilag")], NAMES)
+        make_regions(Scene(joint, NAMES), [LabelRegion(name="c", label="cartilag")])
