@@ -108,7 +108,10 @@ def read_inputs(study: Study) -> Inputs:
         except InputError as error:
             problems += error.problems or [Problem(f"features.{block}", str(error))]
     if study.radiomics.params is not None and study.regions:
-        from radfuse.radiomics.settings import make_plan, read_params  # with numba: only where there is a file
+        from radfuse.radiomics.pyradiomics_params import (
+            make_plan,
+            read_params,
+        )  # with numba: only where there is a file
 
         try:
             make_plan(read_params(study.radiomics.params), str(study.radiomics.params))

@@ -19,7 +19,8 @@ from radfuse.errors import CaseError, InputError, listed
 from radfuse.features import FeatureTable
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.fast_engine import RegionResult, extract_regions
-from radfuse.radiomics.settings import Plan, make_plan, read_params
+from radfuse.radiomics.pyradiomics_params import make_plan, read_params
+from radfuse.radiomics.settings import Plan
 from radfuse.volume import Grid, LabelMap, Volume
 from radfuse.volume.region import Region
 

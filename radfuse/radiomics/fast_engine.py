@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -14,32 +14,15 @@ from threadpoolctl import ThreadpoolController
 
 from radfuse.errors import CaseError, InputError
 from radfuse.radiomics import filters
-from radfuse.radiomics.discretise import Levels, discretise
-from radfuse.radiomics.firstorder import firstorder_features
-from radfuse.radiomics.glcm import glcm_features
-from radfuse.radiomics.gldm import gldm_features
-from radfuse.radiomics.glrlm import glrlm_features
-from radfuse.radiomics.glszm import glszm_features
-from radfuse.radiomics.lattice import Lattice, make_lattice
-from radfuse.radiomics.ngtdm import ngtdm_features
+from radfuse.radiomics.discretise import discretise
+from radfuse.radiomics.families import FAMILIES
+from radfuse.radiomics.families.family import Measured, NotMeasuredError, family_of
+from radfuse.radiomics.lattice import NOBODY, Lattice, make_lattice
 from radfuse.radiomics.preprocess import Prepared, normalised, prepare
 from radfuse.radiomics.settings import Plan, Settings
-from radfuse.radiomics.shape import shape_features
-from radfuse.radiomics.shape2d import shape2d_features
 from radfuse.radiomics.wavelet import wavelet_names
 from radfuse.volume import Grid
 from radfuse.volume.region import Region
-
-_TEXTURE = ("glcm", "glrlm", "glszm", "gldm", "ngtdm")
-_CAUSES = {
-    "glcm": "no two voxels of the region lie at the distances asked for",
-    "glrlm": "no line along any direction holds two voxels of the region",
-    "shape": "the region is flat, and rounding makes its smallest principal variance negative",
-    "shape2D": "the region is a line, and rounding makes its smaller principal variance negative",
-    "firstorder": "no grey value lies between the 10th and the 90th percentile",
-}
-_NO_VOLUME = "the mesh around the region encloses no volume: its voxels touch at corners and edges only"
-_NEGATIVE = "rounding makes the value under its square root negative in every direction"
 
 
 @dataclass
@@ -91,20 +74,22 @@ def extract_regions(
     prepared = [prepare(image, grid, region, plan.settings, f"{where}, region {region.name}") for region in regions]
     results = {part.name: RegionResult(voxels=part.voxels) for part in prepared}
     for part in prepared:
-        _add_shape(part, plan, results[part.name])
+        for name in FAMILIES:
+            if name in plan.features and family_of(name).sees == "mask":
+                _add_family(name, "original", Measured(part), plan.settings, plan, results[part.name])
     _add_images(prepared, plan, results, max(threads, 1))
     return results
 
 
 Lattices = dict[tuple[str, tuple[int, ...], int | None], Lattice]
 """Region, distances and flat axis -> lattice."""
-Made = list[tuple[str, Prepared, "Future[dict[str, float]] | str"]]
+Made = list[tuple[str, Prepared, "Future[RegionResult] | str"]]
 
 
 def _add_images(prepared: Sequence[Prepared], plan: Plan, results: dict[str, RegionResult], threads: int) -> None:
     """Add the features of every region on every filtered image, columns in PyRadiomics' order."""
     lattices = _lattices(prepared, plan)
-    found: dict[tuple[str, str], dict[str, float]] = {}
+    found: dict[tuple[str, str], RegionResult] = {}
     alone = len(prepared) * len(_image_names(plan)) == 1
     with _one_thread_each(), _Inline() if alone else ThreadPoolExecutor(threads) as pool:
         makers = [
@@ -119,9 +104,9 @@ def _add_images(prepared: Sequence[Prepared], plan: Plan, results: dict[str, Reg
                 found[part.name, image_name] = made.result()
     for region_name, result in results.items():
         for image_name in _image_names(plan):
-            values = found.get((region_name, image_name), {})
-            result.values |= values
-            result.reasons |= {feature: _cause(feature) for feature, value in values.items() if value != value}
+            here = found.get((region_name, image_name), RegionResult())
+            result.values |= here.values
+            result.reasons |= here.reasons
 
 
 def _make(
@@ -140,7 +125,7 @@ def _make(
                 if filtered.skipped:
                     made.append((filtered.name, part, filtered.skipped))
                     continue
-                lattice = lattices.get((part.name, settings.distances, settings.flat_axis))
+                lattice = lattices.get((part.name, settings.distances, settings.flat_axis), NOBODY)
                 job = pool.submit(_measure, part, lattice, filtered.values[place], filtered.name, settings, plan)
                 made.append((filtered.name, part, job))
     return made
@@ -204,7 +189,7 @@ def _image_names(plan: Plan) -> list[str]:
 
 def _lattices(prepared: Sequence[Prepared], plan: Plan) -> Lattices:
     """Return who neighbours whom in each region, for every way the filters' settings look at it."""
-    if not any(name in plan.features for name in _TEXTURE):
+    if not any(family_of(name).sees == "neighbours" for name in plan.features):
         return {}
     ways = {(settings.distances, settings.flat_axis) for settings in plan.filters.values()}
     return {
@@ -215,8 +200,8 @@ def _lattices(prepared: Sequence[Prepared], plan: Plan) -> Lattices:
 
 
 def _measure(
-    part: Prepared, lattice: Lattice | None, values: np.ndarray, image_name: str, settings: Settings, plan: Plan
-) -> dict[str, float]:
+    part: Prepared, lattice: Lattice, values: np.ndarray, image_name: str, settings: Settings, plan: Plan
+) -> RegionResult:
     """Return the features of one region on one filtered image."""
     where = f"region {part.name}, {image_name}"
     if not np.isfinite(values).all():
@@ -225,66 +210,28 @@ def _measure(
         levels = discretise(values, settings.bin_width, settings.bin_count, settings.bin_range, settings.max_bins)
     except InputError as error:
         raise CaseError(where, str(error)) from error
-    found: dict[str, float] = {}
-    for name, chosen in plan.features.items():
-        if name in ("shape", "shape2D"):
-            continue
-        computed = _class_features(name, part, lattice, levels, values, settings)
-        found |= {f"{image_name}_{name}_{feature}": computed[feature] for feature in chosen}
-    return found
+    measured, result = Measured(part, values, levels, lattice), RegionResult()
+    for name in plan.features:
+        if family_of(name).sees != "mask":
+            _add_family(name, image_name, measured, settings, plan, result)
+    return result
 
 
-def _class_features(
-    name: str, part: Prepared, lattice: Lattice | None, levels: Levels, values: np.ndarray, settings: Settings
-) -> Mapping[str, float]:
-    spacing = part.spacing_zyx_mm
-    if name == "firstorder":
-        return firstorder_features(values, levels, float(np.prod(spacing)), settings.shift)
-    assert lattice is not None
-    if name == "glcm":
-        return glcm_features(lattice, levels, spacing, symmetric=settings.symmetric_glcm, weighting=settings.weighting)
-    if name == "glrlm":
-        return glrlm_features(lattice, levels, spacing, weighting=settings.weighting)
-    if name == "glszm":
-        return glszm_features(lattice, levels)
-    if name == "gldm":
-        return gldm_features(lattice, levels, settings.gldm_alpha)
-    return ngtdm_features(lattice, levels)
-
-
-def _add_shape(part: Prepared, plan: Plan, result: RegionResult) -> None:
-    spacing = part.spacing_zyx_mm
-    for name in ("shape", "shape2D"):
-        if name not in plan.features:
-            continue
-        if name == "shape":
-            computed = shape_features(part.shape_mask, spacing)
-        else:
-            axis = plan.settings.force_2d_axis
-            lacking = _no_slice(part, plan.settings)
-            if lacking:
-                result.reasons |= {f"original_{name}": lacking} if plan.chosen else {}
-                continue
-            in_plane = [step for place, step in enumerate(spacing) if place != axis]
-            computed = shape2d_features(part.shape_mask.squeeze(axis), in_plane)
-        for feature in plan.features[name]:
-            result.values[f"original_{name}_{feature}"] = computed[feature]
-            if computed[feature] != computed[feature]:
-                divided = feature in ("SurfaceVolumeRatio", "SphericalDisproportion")
-                result.reasons[f"original_{name}_{feature}"] = _NO_VOLUME if divided else _CAUSES[name]
-
-
-def _no_slice(part: Prepared, settings: Settings) -> str:
-    """Return why a region has no two-dimensional shape; empty where it has."""
-    if not settings.force_2d:
-        return "shape2D needs a slice-wise extraction (`slice_axis`, force2D)"
-    axis = settings.force_2d_axis
-    if part.shape_mask.shape[axis] > 1:
-        return f"shape2D needs a region of one slice along {'zyx'[axis]}, found {part.shape_mask.shape[axis]}"
-    if part.shape_mask.shape[::-1][axis] <= 1:
-        # PyRadiomics compares with the extent along the axis of that number counted x, y, z
-        return f"PyRadiomics computes no shape2D along {'zyx'[axis]} for a region one voxel wide along {'xyz'[axis]}"
-    return ""
+def _add_family(
+    name: str, image_name: str, measured: Measured, settings: Settings, plan: Plan, result: RegionResult
+) -> None:
+    """Add the features of a family that are asked for, and the reasons of those that are missing."""
+    family = family_of(name)
+    try:
+        computed = family.features(measured, settings)
+    except NotMeasuredError as error:
+        result.reasons |= {f"{image_name}_{name}": str(error)} if plan.chosen else {}
+        return
+    for feature in plan.features[name]:
+        column, value = f"{image_name}_{name}_{feature}", computed[feature]
+        result.values[column] = value
+        if value != value:
+            result.reasons[column] = family.why_missing(feature)
 
 
 def _no_value(values: np.ndarray, image_name: str, settings: Settings) -> str:
@@ -295,8 +242,3 @@ def _no_value(values: np.ndarray, image_name: str, settings: Settings) -> str:
     if image_name in ("square", "logarithm", "exponential") and not np.isfinite(values).any():
         return f"{found}the filter divides by the image's largest value, which is 0 or no number; mend the image"
     return f"{found}the filter spread NaN or infinite voxels of the image into the region; mend the image"
-
-
-def _cause(feature: str) -> str:
-    _, name, short = feature.rsplit("_", 2)
-    return _NEGATIVE if short in ("Imc2", "MCC") else _CAUSES.get(name, "not a number")

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from radfuse.radiomics.fast_engine import extract_regions
-from radfuse.radiomics.settings import Plan, make_plan
+from radfuse.radiomics.pyradiomics_params import make_plan
+from radfuse.radiomics.settings import Plan
 from radfuse.volume import Grid
 from radfuse.volume.region import Region
 

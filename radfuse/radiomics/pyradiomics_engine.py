@@ -11,7 +11,7 @@ import numpy as np
 from radfuse.errors import CaseError, InputError
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.fast_engine import RegionResult
-from radfuse.radiomics.settings import read_params
+from radfuse.radiomics.pyradiomics_params import read_params
 from radfuse.volume import LabelMap, Volume, to_sitk
 from radfuse.volume.region import Region
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from radfuse.radiomics import kernels, laplacian
-from radfuse.radiomics.settings import make_plan
+from radfuse.radiomics.pyradiomics_params import make_plan
 
 LOG = make_plan({"imageType": {"LoG": {"sigma": [2.0]}}}, "test")
 

@@ -6,24 +6,15 @@ import itertools
 
 import numpy as np
 import pytest
+from measured import measured
 
-from radfuse.radiomics.discretise import Levels, discretise
-from radfuse.radiomics.firstorder import firstorder_features
-from radfuse.radiomics.glcm import glcm_features
-from radfuse.radiomics.gldm import gldm_features
-from radfuse.radiomics.glrlm import glrlm_features
-from radfuse.radiomics.glszm import glszm_features
-from radfuse.radiomics.lattice import Lattice, make_lattice, offsets_of
-from radfuse.radiomics.ngtdm import ngtdm_features
+from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.radiomics.engine import plan_of
+from radfuse.radiomics.families import firstorder, glcm, gldm, glrlm, glszm, ngtdm
+from radfuse.radiomics.lattice import make_lattice, offsets_of
 
 ROW = np.array([[[1.0, 1, 2, 3]]])
-
-
-def prepared(
-    values: np.ndarray, mask: np.ndarray | None = None, flat_axis: int | None = None
-) -> tuple[Lattice, Levels]:
-    mask = np.ones(values.shape, dtype=bool) if mask is None else mask
-    return make_lattice(mask, (1,), flat_axis), discretise(values[mask], 1)
+PLAIN = plan_of(RadiomicsConfig()).settings
 
 
 def test_thirteen_directions_and_fewer_where_the_box_is_flat() -> None:
@@ -37,8 +28,8 @@ def test_thirteen_directions_and_fewer_where_the_box_is_flat() -> None:
 
 
 def test_first_order_by_hand() -> None:
-    values = np.array([1.0, 2, 3, 6])
-    found = firstorder_features(values, discretise(values, 1), 2.0)
+    values = np.array([[[1.0, 2, 3, 6]]])
+    found = firstorder.features(measured(values > 0, values, (2.0, 1.0, 1.0)), PLAIN)
     assert found["Mean"] == 3
     assert found["Variance"] == pytest.approx(3.5)  # (4 + 1 + 0 + 9) / 4
     assert found["Skewness"] == pytest.approx(4.5 / 3.5**1.5)  # (-8 - 1 + 0 + 27) / 4
@@ -49,29 +40,28 @@ def test_first_order_by_hand() -> None:
 
 
 def test_pairs_of_a_row_by_hand() -> None:
-    lattice, levels = prepared(ROW)
-    found = glcm_features(lattice, levels, (1, 1, 1))  # pairs 11 12 23, both ways: 2 11, 1 12 21 23 32
+    row = measured(ROW > 0, ROW)
+    found = glcm.features(row, PLAIN)  # pairs 11 12 23, both ways: 2 11, 1 12 21 23 32
     assert found["Contrast"] == pytest.approx(4 / 6)
     assert found["MaximumProbability"] == pytest.approx(2 / 6)
     assert found["JointAverage"] == pytest.approx((2 * 1 + 3 + 5) / 6)
-    one_way = glcm_features(lattice, levels, (1, 1, 1), symmetric=False)
+    one_way = glcm.features(row, plan_of(RadiomicsConfig(symmetric_glcm=False)).settings)
     assert one_way["Autocorrelation"] == pytest.approx((1 + 2 + 6) / 3)
 
 
 def test_runs_of_a_row_by_hand() -> None:
-    lattice, levels = prepared(ROW)
-    found = glrlm_features(lattice, levels, (1, 1, 1))  # one run of two 1s, then 2, then 3
+    found = glrlm.features(measured(ROW > 0, ROW), PLAIN)  # one run of two 1s, then 2, then 3
     assert found["RunPercentage"] == pytest.approx(3 / 4)
     assert found["LongRunEmphasis"] == pytest.approx((4 + 1 + 1) / 3)
     assert found["GrayLevelNonUniformity"] == pytest.approx(1)
 
 
 def test_dependence_and_neighbourhoods_of_a_row_by_hand() -> None:
-    lattice, levels = prepared(ROW)
-    found = gldm_features(lattice, levels)  # dependence 2 2 1 1
+    row = measured(ROW > 0, ROW)
+    found = gldm.features(row, PLAIN)  # dependence 2 2 1 1
     assert found["LargeDependenceEmphasis"] == pytest.approx((4 + 4 + 1 + 1) / 4)
     # |1 - 1| + |1 - 1.5| for level 1, |2 - 2| for 2, |3 - 2| for 3
-    assert ngtdm_features(lattice, levels)["Coarseness"] == pytest.approx(1 / (0.5 * 0.5 + 0.25 * 0 + 0.25 * 1))
+    assert ngtdm.features(row, PLAIN)["Coarseness"] == pytest.approx(1 / (0.5 * 0.5 + 0.25 * 0 + 0.25 * 1))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -79,14 +69,14 @@ def test_zones_and_runs_against_the_plainest_loops(seed: int) -> None:
     generator = np.random.default_rng(seed)
     values = generator.integers(1, 4, (4, 5, 6)).astype(float)
     mask = generator.random(values.shape) < 0.8
-    lattice, levels = prepared(values, mask)
+    seen = measured(mask, values)
     sizes = zones(values, mask)
-    found = glszm_features(lattice, levels)
+    found = glszm.features(seen, PLAIN)
     assert found["ZonePercentage"] == pytest.approx(len(sizes) / mask.sum())
     assert found["LargeAreaEmphasis"] == pytest.approx(np.mean(np.square(sizes)))
-    lengths = [run_lengths(values, mask, offset) for offset in lattice.near.offsets]
+    lengths = [run_lengths(values, mask, offset) for offset in seen.lattice.near.offsets]
     emphasis = np.mean([np.mean(np.square(run)) for run in lengths])
-    assert glrlm_features(lattice, levels, (1, 1, 1))["LongRunEmphasis"] == pytest.approx(emphasis)
+    assert glrlm.features(seen, PLAIN)["LongRunEmphasis"] == pytest.approx(emphasis)
 
 
 def zones(values: np.ndarray, mask: np.ndarray) -> list[int]:
@@ -114,7 +104,8 @@ def test_pairs_dependence_and_neighbourhoods_against_the_plainest_loops(
     generator = np.random.default_rng(seed)
     values = generator.integers(1, 4, (4, 5, 6)).astype(float)
     mask = generator.random(values.shape) < 0.8
-    lattice, levels = make_lattice(mask, distances), discretise(values[mask], 1)
+    seen, settings = measured(mask, values, distances=distances), plan_of(RadiomicsConfig(gldm_alpha=alpha)).settings
+    lattice, levels = seen.lattice, seen.levels
     level_of = dict(zip(map(tuple, np.argwhere(mask).tolist()), levels.level[:-1].tolist(), strict=True))
     near = {voxel: [level_of[other] for other in around(voxel, distances) if other in level_of] for voxel in level_of}
 
@@ -122,17 +113,16 @@ def test_pairs_dependence_and_neighbourhoods_against_the_plainest_loops(
     for step in lattice.far.offsets:
         pairs = [(level_of[v], level_of[w]) for v in level_of if (w := shifted(v, step)) in level_of]
         contrasts += [np.mean([(i - j) ** 2 for i, j in pairs])] if pairs else []
-    found = glcm_features(lattice, levels, (1, 1, 1))
-    assert found["Contrast"] == pytest.approx(np.mean(contrasts))
+    assert glcm.features(seen, settings)["Contrast"] == pytest.approx(np.mean(contrasts))
 
     alike = [1 + sum(abs(other - level_of[voxel]) <= alpha for other in near[voxel]) for voxel in level_of]
-    dependence = gldm_features(lattice, levels, alpha)
+    dependence = gldm.features(seen, settings)
     assert dependence["LargeDependenceEmphasis"] == pytest.approx(np.mean(np.square(alike)))
     assert dependence["DependenceVariance"] == pytest.approx(np.var(alike))
 
     share = {i: count / len(level_of) for i, count in zip(levels.present.tolist(), levels.counts, strict=True)}
     s = {i: sum(abs(i - np.mean(near[v])) for v in level_of if level_of[v] == i and near[v]) for i in share}
-    tone = ngtdm_features(lattice, levels)
+    tone = ngtdm.features(seen, settings)
     assert tone["Coarseness"] == pytest.approx(1 / sum(share[i] * s[i] for i in share))
     complexity = sum(
         abs(i - j) * (share[i] * s[i] + share[j] * s[j]) / (share[i] + share[j])

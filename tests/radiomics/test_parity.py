@@ -15,7 +15,9 @@ from realdata import real_file
 from radfuse.errors import CaseError
 from radfuse.phantom.knee import KneePhantom, draw_case, knee_tables
 from radfuse.radiomics.discretise import discretise
-from radfuse.radiomics.settings import CLASSES, FILTERS, Settings
+from radfuse.radiomics.families import FAMILIES
+from radfuse.radiomics.families.family import family_of
+from radfuse.radiomics.settings import FILTERS, Settings
 from radfuse.volume import read_labels
 
 pytest.importorskip("radiomics", reason="needs PyRadiomics")
@@ -308,7 +310,7 @@ def test_a_slice_has_two_dimensional_shape() -> None:
     image, labels = (sitk.GetImageFromArray(array) for array in (generator.normal(100, 20, mask.shape), mask))
     for item in (image, labels):
         item.SetSpacing((0.7, 1.3, 3.0))
-    classes = {"shape2D": [*CLASSES["shape2D"].NAMES, "SphericalDisproportion"], "firstorder": None}
+    classes = {"shape2D": [*family_of("shape2D").names, "SphericalDisproportion"], "firstorder": None}
     params = {"setting": {"force2D": True}, "featureClass": classes}
     reference = theirs(image, labels, params)
     assert sum("shape2D" in name for name in reference) == 10
@@ -350,7 +352,9 @@ def oracles() -> list[dict[str, str]]:
 def test_every_feature_and_filter_has_an_oracle() -> None:
     rows = oracles()
     features = {
-        f"{name}_{feature}" for name, module in CLASSES.items() for feature in (*module.NAMES, *module.DEPRECATED)
+        f"{name}_{feature}"
+        for name, family in ((name, family_of(name)) for name in FAMILIES)
+        for feature in (*family.names, *family.deprecated)
     }
     assert {row["feature"] for row in rows} == features | {f"filter {name}" for name in FILTERS}
     assert all(value for row in rows for value in row.values())

@@ -11,7 +11,8 @@ import pytest
 from radfuse.errors import InputError
 from radfuse.radiomics.config import FilterSettings, RadiomicsConfig
 from radfuse.radiomics.engine import plan_of
-from radfuse.radiomics.settings import CLASSES, make_plan, read_params
+from radfuse.radiomics.families.family import family_of
+from radfuse.radiomics.pyradiomics_params import make_plan, read_params
 
 PARAMS = {
     "setting": {"binWidth": 5, "resampledPixelSpacing": [2, 2, 2], "interpolator": "sitkLinear"},
@@ -28,7 +29,7 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
     assert plan.filters["LoG"].bin_width == 3
     assert plan.filters["LoG"].log_sigma_mm == (1, 2.5)
     assert plan.filters["Original"].bin_width == 5
-    assert plan.features == {"firstorder": ("Mean", "Energy"), "glcm": CLASSES["glcm"].NAMES}
+    assert plan.features == {"firstorder": ("Mean", "Energy"), "glcm": family_of("glcm").names}
 
 
 @pytest.mark.parametrize(

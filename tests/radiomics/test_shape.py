@@ -7,16 +7,21 @@ import itertools
 import numpy as np
 import pytest
 from boxes import box
+from measured import measured
 
 from radfuse.radiomics.config import RadiomicsConfig
-from radfuse.radiomics.engine import extract
+from radfuse.radiomics.engine import extract, plan_of
+from radfuse.radiomics.families import shape
+from radfuse.radiomics.families.shape2d import polygon_features
 from radfuse.radiomics.marching import EDGES, TRIANGLES
-from radfuse.radiomics.shape import shape_features
-from radfuse.radiomics.shape2d import shape2d_features
+
+
+def features(mask: np.ndarray, spacing_zyx_mm: tuple[float, ...]) -> dict[str, float]:
+    return shape.features(measured(mask, spacing_zyx_mm=spacing_zyx_mm), plan_of(RadiomicsConfig()).settings)
 
 
 def test_a_cube_has_the_shape_of_a_cube() -> None:
-    found = shape_features(box((6, 6, 6), (0, 0, 0), (6, 6, 6)), (2.0, 1.0, 1.0))
+    found = features(box((6, 6, 6), (0, 0, 0), (6, 6, 6)), (2.0, 1.0, 1.0))
     assert found["VoxelVolume"] == 432
     assert 0.9 * 432 < found["MeshVolume"] < 432  # corners are cut
     # the mesh's faces lie half a voxel out, its edges and corners are bevelled
@@ -26,7 +31,7 @@ def test_a_cube_has_the_shape_of_a_cube() -> None:
 
 
 def test_one_voxel_is_an_octahedron() -> None:
-    found = shape_features(np.ones((1, 1, 1), dtype=bool), (1.0, 1.0, 1.0))
+    found = features(np.ones((1, 1, 1), dtype=bool), (1.0, 1.0, 1.0))
     assert found["MeshVolume"] == pytest.approx(1 / 6)
     assert found["SurfaceArea"] == pytest.approx(np.sqrt(3))
     assert found["Maximum3DDiameter"] == pytest.approx(1)
@@ -34,7 +39,7 @@ def test_one_voxel_is_an_octahedron() -> None:
 
 def test_a_long_box_has_a_mesh_of_bevelled_edges() -> None:
     """Faces lie half a voxel out; each of the 12 edges loses a prism with legs of half a voxel, corners a bit more."""
-    found = shape_features(np.ones((1, 1, 100), dtype=bool), (1.0, 1.0, 1.0))
+    found = features(np.ones((1, 1, 100), dtype=bool), (1.0, 1.0, 1.0))
     assert found["MeshVolume"] == pytest.approx(
         99 * 0.5 + 1 / 6
     )  # a square on its corner, and half an octahedron twice
@@ -48,7 +53,7 @@ def test_voxels_that_touch_at_edges_may_enclose_nothing() -> None:
     """Where voxels touch at an edge PyRadiomics' mesh turns inside out; what divides by a volume of 0 is missing."""
     mask = np.zeros((3, 3, 2), dtype=bool)
     mask[[0, 1, 2, 2], [2, 2, 0, 1], [1, 0, 1, 0]] = True
-    found = shape_features(mask, (1.0, 1.0, 1.0))
+    found = features(mask, (1.0, 1.0, 1.0))
     assert found["MeshVolume"] == 0
     missing = {name for name, value in found.items() if np.isnan(value)}
     assert missing == {"SurfaceVolumeRatio", "SphericalDisproportion"}
@@ -82,7 +87,7 @@ def test_diameters_are_the_longest_of_all_pairs(seed: int) -> None:
     corners = corners_of_mesh(mask)
     apart = (corners[:, None] - corners[None]) * spacing
     length = np.sqrt((apart**2).sum(axis=2))
-    found = shape_features(mask, tuple(spacing))
+    found = features(mask, tuple(spacing))
     assert found["Maximum3DDiameter"] == pytest.approx(length.max(), rel=1e-12)
     for axis, name in enumerate(("Slice", "Column", "Row")):
         same = apart[..., axis] == 0
@@ -90,7 +95,7 @@ def test_diameters_are_the_longest_of_all_pairs(seed: int) -> None:
 
 
 def test_a_square_of_pixels_by_hand() -> None:
-    found = shape2d_features(np.ones((3, 3), dtype=bool), (1.0, 1.0))
+    found = polygon_features(np.ones((3, 3), dtype=bool), (1.0, 1.0))
     assert found["PixelSurface"] == 9
     assert found["MeshSurface"] == pytest.approx(9 - 4 / 8)  # four corners are cut
     assert found["Perimeter"] == pytest.approx(4 * 2 + 4 * np.sqrt(0.5))
@@ -100,6 +105,6 @@ def test_a_square_of_pixels_by_hand() -> None:
 
 
 def test_one_pixel_is_a_square_on_its_corner() -> None:
-    found = shape2d_features(np.ones((1, 1), dtype=bool), (2.0, 1.0))
+    found = polygon_features(np.ones((1, 1), dtype=bool), (2.0, 1.0))
     assert found["MeshSurface"] == pytest.approx(2 * 1 / 2)
     assert found["Perimeter"] == pytest.approx(4 * np.hypot(1, 0.5))

@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from scipy import ndimage, special
 
 from radfuse.radiomics.fast_engine import RegionResult, extract_regions
-from radfuse.radiomics.settings import make_plan
+from radfuse.radiomics.pyradiomics_params import make_plan
 from radfuse.volume import Grid
 from radfuse.volume.region import Region
 

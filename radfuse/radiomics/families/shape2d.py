@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from radfuse.radiomics.shape import principal_variances
+from radfuse.radiomics.families.family import Family, Measured, NotMeasuredError
+from radfuse.radiomics.families.shape import NO_VOLUME, principal_variances
+from radfuse.radiomics.settings import Settings
 
 NAMES = (
     "Elongation",
@@ -30,7 +32,26 @@ _EDGES = np.array([[0, 1], [1, 2], [2, 1], [1, 0]])
 _LINES = ("", "30", "01", "31", "12", "1230", "02", "32", "23", "20", "0123", "21", "13", "10", "03", "")
 
 
-def shape2d_features(mask: np.ndarray, spacing_mm: Sequence[float]) -> dict[str, float]:
+def features(measured: Measured, settings: Settings) -> dict[str, float]:
+    """Return the shape features of a region of one slice across `flat_axis`; see `polygon_features`.
+
+    Raises:
+        NotMeasuredError: the extraction is not slice-wise, or the region is not of one slice.
+    """
+    mask, axis = measured.region.shape_mask, settings.flat_axis
+    if axis is None:
+        raise NotMeasuredError("shape2D needs a slice-wise extraction (`slice_axis`, force2D)")
+    if mask.shape[axis] > 1:
+        raise NotMeasuredError(f"shape2D needs a region of one slice along {'zyx'[axis]}, found {mask.shape[axis]}")
+    if mask.shape[::-1][axis] <= 1:
+        # PyRadiomics compares with the extent along the axis of that number counted x, y, z
+        raise NotMeasuredError(
+            f"PyRadiomics computes no shape2D along {'zyx'[axis]} for a region one voxel wide along {'xyz'[axis]}"
+        )
+    return polygon_features(mask.squeeze(axis), np.delete(measured.region.spacing_zyx_mm, axis))
+
+
+def polygon_features(mask: np.ndarray, spacing_mm: Sequence[float] | np.ndarray) -> dict[str, float]:
     """Return the shape features of a slice.
 
     Args:
@@ -84,3 +105,13 @@ def _diameter(points: np.ndarray) -> float:
     ends = points[np.unique(np.concatenate([[0], new - 1, new, [len(points) - 1]]))]
     apart = ends[:, None, :] - ends[None, :, :]
     return float(np.sqrt((apart**2).sum(axis=2).max()))
+
+
+FAMILY = Family(
+    NAMES,
+    features,
+    sees="mask",
+    deprecated=DEPRECATED,
+    missing="the region is a line, and rounding makes its smaller principal variance negative",
+    missing_of={"SphericalDisproportion": NO_VOLUME},
+)

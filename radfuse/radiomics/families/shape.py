@@ -5,12 +5,12 @@ Source: Lorensen and Cline 1987 (marching cubes), doi:10.1145/37401.37422; formu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numba import njit
 
+from radfuse.radiomics.families.family import Family, Measured
 from radfuse.radiomics.marching import EDGES, TRIANGLES
+from radfuse.radiomics.settings import Settings
 
 NAMES = (
     "Elongation",
@@ -30,14 +30,14 @@ NAMES = (
 )
 DEPRECATED = ("Compactness1", "Compactness2", "SphericalDisproportion")
 """Computed when asked for by name."""
+NO_VOLUME = "the mesh around the region encloses no volume: its voxels touch at corners and edges only"
 
 
-def shape_features(mask: np.ndarray, spacing_zyx_mm: Sequence[float]) -> dict[str, float]:
+def features(measured: Measured, _: Settings) -> dict[str, float]:
     """Return the shape features.
 
     Args:
-        mask: bool, shape (z, y, x).
-        spacing_zyx_mm: voxel size.
+        measured: a region, as shape sees it.
 
     Returns:
         Name -> value in mm, mm2 and mm3. With V and A the mesh's volume and area, l1 >= l2 >= l3 the principal
@@ -54,8 +54,9 @@ def shape_features(mask: np.ndarray, spacing_zyx_mm: Sequence[float]) -> dict[st
 
         NaN for what divides by V where that is 0: diagonal neighbours can turn the mesh inside out.
     """
+    mask = measured.region.shape_mask
     padded = np.pad(mask, 1)
-    spacing = np.array(spacing_zyx_mm, dtype=np.float64)
+    spacing = np.array(measured.region.spacing_zyx_mm, dtype=np.float64)
     area, volume, ends = _mesh(padded, spacing)
     slices, columns, rows, corners = _diameters(*ends, spacing)
     radius = np.linalg.norm(corners - corners.mean(axis=0), axis=1)
@@ -282,3 +283,13 @@ def _farthest(points: np.ndarray, radius: np.ndarray) -> float:
             u, v, w = points[p, 0] - points[q, 0], points[p, 1] - points[q, 1], points[p, 2] - points[q, 2]
             longest = max(longest, u * u + v * v + w * w)
     return longest
+
+
+FAMILY = Family(
+    NAMES,
+    features,
+    sees="mask",
+    deprecated=DEPRECATED,
+    missing="the region is flat, and rounding makes its smallest principal variance negative",
+    missing_of={"SurfaceVolumeRatio": NO_VOLUME, "SphericalDisproportion": NO_VOLUME},
+)

@@ -12,7 +12,9 @@ import numpy as np
 from numba import njit
 
 from radfuse.radiomics.discretise import Levels
+from radfuse.radiomics.families.family import Family, Measured
 from radfuse.radiomics.lattice import Lattice
+from radfuse.radiomics.settings import Settings
 
 _EPS = float(np.spacing(1))
 _NEARLY_ZERO = 1e-8
@@ -48,27 +50,17 @@ NAMES = (
     "SumEntropy",
     "SumSquares",
 )
-DEPRECATED: tuple[str, ...] = ()
 _CORRELATION, _IMC2, _MCC = (NAMES.index(name) for name in ("Correlation", "Imc2", "MCC"))
 
 
-def glcm_features(
-    lattice: Lattice,
-    levels: Levels,
-    spacing_zyx_mm: Sequence[float],
-    *,
-    symmetric: bool = True,
-    weighting: str | None = None,
-) -> dict[str, float]:
+def features(measured: Measured, settings: Settings) -> dict[str, float]:
     """Return the GLCM features, averaged over directions.
 
     Args:
-        lattice: the region's voxels; pairs are those of its `far` directions.
-        levels: of the voxels.
-        spacing_zyx_mm: voxel size, for the weights.
-        symmetric: count each pair both ways.
-        weighting: None averages features over directions; a norm sums up the matrices, each weighted by
-            exp(-|offset|^2): "infinity", "euclidean", "manhattan", or "no_weighting".
+        measured: levels, and a lattice; pairs are those of its `far` directions.
+        settings: `symmetric_glcm` counts each pair both ways; `weighting` None averages features over directions, a
+            norm sums up the matrices, each weighted by exp(-|offset|^2): "infinity", "euclidean", "manhattan", or
+            "no_weighting".
 
     Returns:
         Name -> value; NaN where no two voxels are neighbours. With P the matrix over the levels that occur,
@@ -85,8 +77,10 @@ def glcm_features(
         - Imc2: sqrt(1 - exp(-2 (HXY2 - HXY))) with HXY2 = -sum p_x p_y log2(p_x p_y)
         - MCC: root of the second largest eigenvalue of Q(i, j) = sum_k P(i, k) P(j, k) / (p_x(i) p_y(k))
     """
+    levels, symmetric = measured.levels, settings.symmetric_glcm
     gray = levels.present.astype(np.float64)
-    matrices = _matrices(lattice, levels, spacing_zyx_mm, symmetric=symmetric, weighting=weighting)
+    spacing = measured.region.spacing_zyx_mm
+    matrices = _matrices(measured.lattice, levels, spacing, symmetric=symmetric, weighting=settings.weighting)
     rows, chosen = [], []
     for matrix in matrices:
         total = matrix.sum()
@@ -99,11 +93,7 @@ def glcm_features(
         rows.append(row)
         chosen.append((matrix, bool(doubtful), noisy))
     if not rows:
-        found = dict.fromkeys(NAMES, float("nan"))
-        if len(gray) < 2:
-            # PyRadiomics drops directions only where there are several; of one without pairs a part is defined
-            found |= {"InverseVariance": 0.0} if len(matrices) == 1 else {"MCC": 1.0}
-        return found
+        return _without_pairs(len(gray), len(matrices))
     table = np.array(rows)
     _follow_pyradiomics(table, chosen, gray, levels.highest - len(gray), len(matrices) - len(chosen))
     with np.errstate(all="ignore"):
@@ -113,6 +103,15 @@ def glcm_features(
     found = dict(zip(NAMES, means, strict=True))
     if len(gray) < 2:
         found["MCC"] = 1.0
+    return found
+
+
+def _without_pairs(levels: int, matrices: int) -> dict[str, float]:
+    """Return what is left where no two voxels are neighbours."""
+    found = dict.fromkeys(NAMES, float("nan"))
+    if levels < 2:
+        # PyRadiomics drops directions only where there are several; of one without pairs a part is defined
+        found |= {"InverseVariance": 0.0} if matrices == 1 else {"MCC": 1.0}
     return found
 
 
@@ -259,7 +258,7 @@ def _count_pairs(rank: np.ndarray, before: np.ndarray, counts: np.ndarray) -> No
 
 
 @njit(nogil=True, cache=True)
-def _features(p: np.ndarray, gray: np.ndarray, highest: int, row: np.ndarray) -> bool:  # noqa: C901  one pass, many sums
+def _features(p: np.ndarray, gray: np.ndarray, highest: int, row: np.ndarray) -> bool:
     """Fill in all features but MCC; return whether Imc2 or Correlation is rounding noise."""
     k = gray.size
     px, py = np.zeros(k), np.zeros(k)
@@ -274,6 +273,22 @@ def _features(p: np.ndarray, gray: np.ndarray, highest: int, row: np.ndarray) ->
             mean_y += gray[b] * value
             sums[int(gray[a] + gray[b])] += value
             differences[int(abs(gray[a] - gray[b]))] += value
+    apart = _of_pairs(p, gray, px, py, mean_x, mean_y, row)
+    _of_differences(differences, row)
+    average = sum_entropy = 0.0
+    for s in range(2, 2 * highest + 1):
+        average += s * sums[s]
+        sum_entropy -= sums[s] * np.log2(sums[s] + _EPS)
+    row[16], row[21], row[22] = mean_x, average, sum_entropy
+    return k > 1 and apart < _NEARLY_ZERO
+
+
+@njit(nogil=True, cache=True)
+def _of_pairs(
+    p: np.ndarray, gray: np.ndarray, px: np.ndarray, py: np.ndarray, mean_x: float, mean_y: float, row: np.ndarray
+) -> float:
+    """Fill in what sums over pairs of levels; return the least of what Imc2 and Correlation are roots of."""
+    k = gray.size
     product = prominence = shade = tendency = contrast = 0.0
     var_x = var_y = covariance = energy = largest = hxy = hxy1 = hxy2 = 0.0
     for a in range(k):
@@ -304,6 +319,21 @@ def _features(p: np.ndarray, gray: np.ndarray, highest: int, row: np.ndarray) ->
     for a in range(k):
         hx -= px[a] * np.log2(px[a] + _EPS)
         hy -= py[a] * np.log2(py[a] + _EPS)
+    deviation = np.sqrt(var_x) * np.sqrt(var_y)
+    row[0], row[1], row[2], row[3], row[4] = product, prominence, shade, tendency, contrast
+    row[5] = covariance / (deviation + _EPS) if deviation != 0 else 1.0
+    div = max(hx, hy)
+    row[13] = (hxy - hxy1) / div if div != 0 else 0.0
+    apart = hxy2 - hxy
+    row[14] = np.sqrt(max(1 - np.exp(-2 * apart), 0.0))
+    row[17], row[18], row[20], row[23] = energy, hxy, largest, var_x
+    return min(apart, var_x, var_y)
+
+
+@njit(nogil=True, cache=True)
+def _of_differences(differences: np.ndarray, row: np.ndarray) -> None:
+    """Fill in what sums over the differences of levels."""
+    highest = differences.size
     difference = difference_entropy = i_d = idm = idmn = idn = inverse = 0.0
     for d in range(highest):
         value = differences[d]
@@ -320,19 +350,14 @@ def _features(p: np.ndarray, gray: np.ndarray, highest: int, row: np.ndarray) ->
     variance = 0.0
     for d in range(highest):
         variance += differences[d] * (d - difference) ** 2
-    average = sum_entropy = 0.0
-    for s in range(2, 2 * highest + 1):
-        average += s * sums[s]
-        sum_entropy -= sums[s] * np.log2(sums[s] + _EPS)
-    deviation = np.sqrt(var_x) * np.sqrt(var_y)
-    row[0], row[1], row[2], row[3], row[4] = product, prominence, shade, tendency, contrast
-    row[5] = covariance / (deviation + _EPS) if deviation != 0 else 1.0
     row[6], row[7], row[8] = difference, difference_entropy, variance
-    row[9], row[10], row[11], row[12] = i_d, idm, idmn, idn
-    div = max(hx, hy)
-    row[13] = (hxy - hxy1) / div if div != 0 else 0.0
-    apart = hxy2 - hxy
-    row[14] = np.sqrt(max(1 - np.exp(-2 * apart), 0.0))
-    row[15], row[16], row[17], row[18] = inverse, mean_x, energy, hxy
-    row[20], row[21], row[22], row[23] = largest, average, sum_entropy, var_x
-    return k > 1 and min(apart, var_x, var_y) < _NEARLY_ZERO
+    row[9], row[10], row[11], row[12], row[15] = i_d, idm, idmn, idn, inverse
+
+
+_NEGATIVE = "rounding makes the value under its square root negative in every direction"
+FAMILY = Family(
+    NAMES,
+    features,
+    missing="no two voxels of the region lie at the distances asked for",
+    missing_of={"Imc2": _NEGATIVE, "MCC": _NEGATIVE},
+)

@@ -11,7 +11,9 @@ import numpy as np
 from numba import njit
 
 from radfuse.radiomics.discretise import Levels
+from radfuse.radiomics.families.family import Family, Measured
 from radfuse.radiomics.lattice import Lattice
+from radfuse.radiomics.settings import Settings
 
 _EPS = np.spacing(1)
 _TOGETHER = 7
@@ -35,20 +37,15 @@ NAMES = (
     "ShortRunHighGrayLevelEmphasis",
     "ShortRunLowGrayLevelEmphasis",
 )
-DEPRECATED: tuple[str, ...] = ()
 
 
-def glrlm_features(
-    lattice: Lattice, levels: Levels, spacing_zyx_mm: Sequence[float], *, weighting: str | None = None
-) -> dict[str, float]:
+def features(measured: Measured, settings: Settings) -> dict[str, float]:
     """Return the GLRLM features, averaged over directions; a direction without two voxels in one line is left out.
 
     Args:
-        lattice: the region's voxels; runs follow its `near` directions.
-        levels: of the voxels.
-        spacing_zyx_mm: voxel size, for the weights.
-        weighting: None averages features over directions; a norm sums up the matrices, each weighted by the offset's
-            length in mm: "infinity", "euclidean", "manhattan", or "no_weighting".
+        measured: levels, and a lattice; runs follow its `near` directions.
+        settings: `weighting` None averages features over directions; a norm sums up the matrices, each weighted by the
+            offset's length in mm: "infinity", "euclidean", "manhattan", or "no_weighting".
 
     Returns:
         Name -> value; NaN where no direction is left. With P(i, j) the runs of level i and length j, N their number:
@@ -60,6 +57,7 @@ def glrlm_features(
         - RunPercentage: N / number of voxels; GrayLevelVariance, RunVariance: variances of i and j
         - RunEntropy: -sum p log2(p + eps) with p = P / N
     """
+    lattice, levels, weighting = measured.lattice, measured.levels, settings.weighting
     gray = levels.present.astype(np.float64)
     rows = []
     total = np.zeros((len(gray), max(lattice.shape)))
@@ -69,7 +67,7 @@ def glrlm_features(
         if weighting is None:
             rows.append(_features(matrix, gray))
         else:
-            total += matrix * _weight(offset, spacing_zyx_mm, weighting)
+            total += matrix * _weight(offset, measured.region.spacing_zyx_mm, weighting)
     if weighting is not None and total.any():
         rows.append(_features(total, gray))
     if not rows:
@@ -180,3 +178,6 @@ def _features(matrix: np.ndarray, gray: np.ndarray) -> tuple[float, ...]:
         short_high / count,
         short_low / count,
     )
+
+
+FAMILY = Family(NAMES, features, missing="no line along any direction holds two voxels of the region")

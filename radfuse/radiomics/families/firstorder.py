@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from radfuse.radiomics.discretise import Levels
+from radfuse.radiomics.families.family import Family, Measured
+from radfuse.radiomics.settings import Settings
 
 _EPS = np.spacing(1)
 
@@ -37,14 +38,12 @@ DEPRECATED = ("StandardDeviation",)
 """Computed when asked for by name."""
 
 
-def firstorder_features(values: np.ndarray, levels: Levels, voxel_mm3: float, shift: float = 0) -> dict[str, float]:
+def features(measured: Measured, settings: Settings) -> dict[str, float]:
     """Return the first-order features.
 
     Args:
-        values: (n,) grey values X.
-        levels: of the same voxels.
-        voxel_mm3: volume of a voxel.
-        shift: c, added to each value before squaring (`voxelArrayShift`).
+        measured: grey values X and their levels.
+        settings: `shift` is c, added to each value before squaring.
 
     Returns:
         Name -> value. With p(i) the share of grey level i, m_k the k-th central moment, and X_10-90 the values
@@ -57,14 +56,14 @@ def firstorder_features(values: np.ndarray, levels: Levels, voxel_mm3: float, sh
         - Variance: m_2; Skewness: m_3 / m_2^1.5; Kurtosis: m_4 / m_2^2 (0 where m_2 is 0)
         - StandardDeviation (deprecated): sqrt(Variance)
     """
-    x = values.astype(np.float64)
+    x = measured.values.astype(np.float64)
     mean = float(x.mean())  # in the voxels' order: on flat regions the moments are rounding noise
     x.sort()
     n = len(x)
-    absolute, m2, m3, m4, energy = _moments(x, mean, float(shift))
+    absolute, m2, m3, m4, energy = _moments(x, mean, float(settings.shift))
     low, high = _percentile(x, 10), _percentile(x, 90)
     inner = x[np.searchsorted(x, low, "left") : np.searchsorted(x, high, "right")]
-    p = levels.counts / n
+    p = measured.levels.counts / n
     flat = m2 == 0
     return {
         "10Percentile": low,
@@ -83,7 +82,7 @@ def firstorder_features(values: np.ndarray, levels: Levels, voxel_mm3: float, sh
         "RootMeanSquared": float(np.sqrt(energy / n)),
         "Skewness": 0.0 if flat else m3 / m2**1.5,
         "StandardDeviation": float(np.sqrt(m2)),
-        "TotalEnergy": energy * voxel_mm3,
+        "TotalEnergy": energy * float(np.prod(measured.region.spacing_zyx_mm)),
         "Uniformity": float(np.sum(p**2)),
         "Variance": m2,
     }
@@ -121,3 +120,12 @@ def _moments(x: np.ndarray, mean: float, shift: float) -> tuple[float, float, fl
         m4 += b4
         energy += e
     return absolute / n, m2 / n, m3 / n, m4 / n, energy
+
+
+FAMILY = Family(
+    NAMES,
+    features,
+    sees="values",
+    deprecated=DEPRECATED,
+    missing="no grey value lies between the 10th and the 90th percentile",
+)

@@ -9,19 +9,17 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from radfuse.radiomics.discretise import Levels
-from radfuse.radiomics.lattice import Lattice
+from radfuse.radiomics.families.family import Family, Measured
+from radfuse.radiomics.settings import Settings
 
 NAMES = ("Busyness", "Coarseness", "Complexity", "Contrast", "Strength")
-DEPRECATED: tuple[str, ...] = ()
 
 
-def ngtdm_features(lattice: Lattice, levels: Levels) -> dict[str, float]:
+def features(measured: Measured, _: Settings) -> dict[str, float]:
     """Return the NGTDM features.
 
     Args:
-        lattice: the region's voxels; neighbours are those of its `far` directions.
-        levels: of the voxels.
+        measured: levels, and a lattice; neighbours are those of its `far` directions.
 
     Returns:
         Name -> value. With p_i the share of level i, s_i the sum over its voxels of |i - mean of the neighbours|,
@@ -33,6 +31,7 @@ def ngtdm_features(lattice: Lattice, levels: Levels) -> dict[str, float]:
         - Complexity: sum_ij |i - j| (p_i s_i + p_j s_j) / (p_i + p_j) / N
         - Strength: sum_ij (p_i + p_j) (i - j)^2 / sum s, 0 where that sum is 0
     """
+    lattice, levels = measured.lattice, measured.levels
     total = np.zeros(lattice.count + 1, dtype=np.int64)
     level = levels.level.copy()
     level[-1] = 0  # who is not there adds nothing
@@ -83,3 +82,6 @@ def _over_pairs(p: np.ndarray, s: np.ndarray, i: np.ndarray) -> tuple[float, flo
             complexity += abs(d) * (p[a] * s[a] + p[b] * s[b]) / (p[a] + p[b])
             strength += (p[a] + p[b]) * d * d
     return squares, differences, complexity, strength
+
+
+FAMILY = Family(NAMES, features)

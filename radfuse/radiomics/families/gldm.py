@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from radfuse.radiomics.discretise import Levels
-from radfuse.radiomics.lattice import Lattice
+from radfuse.radiomics.families.family import Family, Measured
+from radfuse.radiomics.settings import Settings
 
 _EPS = np.spacing(1)
 
@@ -29,16 +29,14 @@ NAMES = (
     "SmallDependenceHighGrayLevelEmphasis",
     "SmallDependenceLowGrayLevelEmphasis",
 )
-DEPRECATED: tuple[str, ...] = ()
 
 
-def gldm_features(lattice: Lattice, levels: Levels, alpha: int = 0) -> dict[str, float]:
+def features(measured: Measured, settings: Settings) -> dict[str, float]:
     """Return the GLDM features.
 
     Args:
-        lattice: the region's voxels; neighbours are those of its `far` directions.
-        levels: of the voxels.
-        alpha: a neighbour whose level differs by at most this is alike.
+        measured: levels, and a lattice; neighbours are those of its `far` directions.
+        settings: a neighbour whose level differs by at most `gldm_alpha` is alike.
 
     Returns:
         Name -> value. With P(i, j) the voxels of level i that have j - 1 neighbours alike, N the number of voxels:
@@ -49,8 +47,9 @@ def gldm_features(lattice: Lattice, levels: Levels, alpha: int = 0) -> dict[str,
           Normalized: / N^2
         - GrayLevelVariance, DependenceVariance: variances of i and j; DependenceEntropy: -sum p log2(p + eps)
     """
+    lattice, levels = measured.lattice, measured.levels
     alike = np.ones(lattice.count + 1, dtype=np.int32)
-    _count_alike(levels.level, lattice.far.before, alpha, alike)
+    _count_alike(levels.level, lattice.far.before, settings.gldm_alpha, alike)
     matrix = np.zeros((len(levels.present), 2 * len(lattice.far.offsets) + 1))
     _tabulate(levels.rank, alike, matrix)
     i = levels.present.astype(np.float64)
@@ -95,3 +94,6 @@ def _count_alike(level: np.ndarray, before: np.ndarray, alpha: int, alike: np.nd
 def _tabulate(rank: np.ndarray, alike: np.ndarray, matrix: np.ndarray) -> None:
     for v in range(alike.size - 1):
         matrix[rank[v], alike[v] - 1] += 1
+
+
+FAMILY = Family(NAMES, features)

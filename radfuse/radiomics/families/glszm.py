@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from radfuse.radiomics.discretise import Levels
-from radfuse.radiomics.lattice import Lattice
+from radfuse.radiomics.families.family import Family, Measured
+from radfuse.radiomics.settings import Settings
 
 _EPS = np.spacing(1)
 
@@ -31,15 +31,13 @@ NAMES = (
     "ZonePercentage",
     "ZoneVariance",
 )
-DEPRECATED: tuple[str, ...] = ()
 
 
-def glszm_features(lattice: Lattice, levels: Levels) -> dict[str, float]:
+def features(measured: Measured, _: Settings) -> dict[str, float]:
     """Return the GLSZM features.
 
     Args:
-        lattice: the region's voxels; zones are connected along its `near` directions.
-        levels: of the voxels.
+        measured: levels, and a lattice; zones are connected along its `near` directions.
 
     Returns:
         Name -> value. With P(i, j) the zones of level i and size j (voxels), N their number:
@@ -51,6 +49,7 @@ def glszm_features(lattice: Lattice, levels: Levels) -> dict[str, float]:
         - ZonePercentage: N / number of voxels; GrayLevelVariance, ZoneVariance: variances of i and j
         - ZoneEntropy: -sum p log2(p + eps) with p = P / N
     """
+    lattice, levels = measured.lattice, measured.levels
     parent = np.empty(lattice.count, dtype=np.uint32)
     _join(levels.rank, lattice.near.before, *_spared(lattice.near.offsets), parent)
     zone_rank, zone_size = _zones(levels.rank, parent)
@@ -140,3 +139,6 @@ def _zones(rank: np.ndarray, parent: np.ndarray) -> tuple[np.ndarray, np.ndarray
             zone_rank[count], zone_size[count] = rank[v], size[v]
             count += 1
     return zone_rank, zone_size
+
+
+FAMILY = Family(NAMES, features)
