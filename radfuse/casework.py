@@ -190,7 +190,7 @@ def stable_case(job: CaseJob) -> StableCase:
     Raises:
         CaseError: a file cannot be used, or a region cannot be made; says which and why.
     """
-    from radfuse.radiomics.engine import region_features
+    from radfuse.radiomics.measure import region_features
     from radfuse.radiomics.stability import perturbed_features
     from radfuse.regions.make import make_regions
     from radfuse.regions.scene import Scene
@@ -645,8 +645,8 @@ class Casework:
     def _compile_kernels(self) -> None:
         """Have the radiomics kernels compiled once, before several workers would each do it."""
         if self.study.radiomics.engine == "fast":
-            from radfuse.radiomics.engine import plan_of
             from radfuse.radiomics.kernels import warm_up
+            from radfuse.radiomics.plan import plan_of
 
             warm_up(plan_of(self.study.radiomics), lambda what: self.progress(what, 0, 1))
 

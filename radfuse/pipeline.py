@@ -108,13 +108,10 @@ def read_inputs(study: Study) -> Inputs:
         except InputError as error:
             problems += error.problems or [Problem(f"features.{block}", str(error))]
     if study.radiomics.params is not None and study.regions:
-        from radfuse.radiomics.pyradiomics_params import (
-            make_plan,
-            read_params,
-        )  # with numba: only where there is a file
+        from radfuse.radiomics.plan import plan_of  # with numba: only where there is a file
 
         try:
-            make_plan(read_params(study.radiomics.params), str(study.radiomics.params))
+            plan_of(study.radiomics)
         except InputError as error:
             problems.append(Problem("radiomics.params", str(error)))
     if cohort is None or any(problem.severity == "error" for problem in problems):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from radfuse.config import Section
 from radfuse.errors import CaseError, InputError
 from radfuse.radiomics.config import RadiomicsConfig
-from radfuse.radiomics.engine import measured_regions
+from radfuse.radiomics.measure import measured_regions
 from radfuse.regions.config import RegionConfig
 from radfuse.regions.make import make_regions
 from radfuse.regions.scene import Scene

@@ -12,7 +12,7 @@ from realdata import real_file
 
 from radfuse.errors import CaseError, InputError
 from radfuse.radiomics.config import RadiomicsConfig
-from radfuse.radiomics.engine import extract
+from radfuse.radiomics.extract import extract
 from radfuse.volume import LabelMap, Volume, read_labels, read_volume
 
 pytest.importorskip("radiomics", reason="PyRadiomics is not installed")

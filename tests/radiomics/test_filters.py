@@ -7,8 +7,8 @@ import pytest
 import pywt
 import SimpleITK as sitk
 
-from radfuse.radiomics.laplacian import laplacian_of_gaussian
-from radfuse.radiomics.wavelet import wavelet_images, wavelet_names
+from radfuse.radiomics.filters.log import laplacian_of_gaussian
+from radfuse.radiomics.filters.wavelet import wavelet_images, wavelet_names
 
 SHAPES = [(8, 9, 10), (4, 5, 30), (40, 33, 17)]
 

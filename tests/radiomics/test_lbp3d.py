@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from parity import old_scipy
 from scipy import ndimage
 
-from radfuse.radiomics.lbp3d import _kurtosis, icosphere, local_binary_patterns_3d
+from radfuse.radiomics.filters.lbp_3d import _kurtosis, icosphere, local_binary_patterns_3d
 
 
 @pytest.mark.filterwarnings("ignore")

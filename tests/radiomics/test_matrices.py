@@ -9,9 +9,9 @@ import pytest
 from measured import measured
 
 from radfuse.radiomics.config import RadiomicsConfig
-from radfuse.radiomics.engine import plan_of
 from radfuse.radiomics.families import firstorder, glcm, gldm, glrlm, glszm, ngtdm
 from radfuse.radiomics.lattice import make_lattice, offsets_of
+from radfuse.radiomics.plan import plan_of
 
 ROW = np.array([[[1.0, 1, 2, 3]]])
 PLAIN = plan_of(RadiomicsConfig()).settings

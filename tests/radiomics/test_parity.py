@@ -17,7 +17,7 @@ from radfuse.phantom.knee import KneePhantom, draw_case, knee_tables
 from radfuse.radiomics.discretise import discretise
 from radfuse.radiomics.families import FAMILIES
 from radfuse.radiomics.families.family import family_of
-from radfuse.radiomics.settings import FILTERS, Settings
+from radfuse.radiomics.pyradiomics_params import FILTER_NAMES, Theirs
 from radfuse.volume import read_labels
 
 pytest.importorskip("radiomics", reason="needs PyRadiomics")
@@ -298,9 +298,9 @@ def test_the_jobs_touch_every_setting_and_filter() -> None:
         for name, custom in params.get("imageType", {}).items():
             filters.add(name)
             used |= set(custom)
-    known = {field.alias for field in Settings.model_fields.values() if field.alias}
+    known = {field.alias for field in Theirs.model_fields.values() if field.alias}
     assert known - used - ELSEWHERE == set()
-    assert filters == set(FILTERS)
+    assert filters == set(FILTER_NAMES.values())
 
 
 def test_a_slice_has_two_dimensional_shape() -> None:
@@ -356,7 +356,7 @@ def test_every_feature_and_filter_has_an_oracle() -> None:
         for name, family in ((name, family_of(name)) for name in FAMILIES)
         for feature in (*family.names, *family.deprecated)
     }
-    assert {row["feature"] for row in rows} == features | {f"filter {name}" for name in FILTERS}
+    assert {row["feature"] for row in rows} == features | {f"filter {name}" for name in FILTER_NAMES.values()}
     assert all(value for row in rows for value in row.values())
     assert {row["status"] for row in rows} == {"equal"}
 

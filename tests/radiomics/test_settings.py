@@ -10,9 +10,9 @@ import pytest
 
 from radfuse.errors import InputError
 from radfuse.radiomics.config import FilterSettings, RadiomicsConfig
-from radfuse.radiomics.engine import plan_of
 from radfuse.radiomics.families.family import family_of
-from radfuse.radiomics.pyradiomics_params import make_plan, read_params
+from radfuse.radiomics.plan import plan_of
+from radfuse.radiomics.pyradiomics_params import params_of, plan_of_params, read_params
 
 PARAMS = {
     "setting": {"binWidth": 5, "resampledPixelSpacing": [2, 2, 2], "interpolator": "sitkLinear"},
@@ -24,11 +24,11 @@ PARAMS = {
 def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text(json.dumps(PARAMS))
     (tmp_path / "p.yaml").write_text(json.dumps(PARAMS))  # JSON is YAML
-    plan = make_plan(read_params(tmp_path / "p.yaml"), "p")
-    assert plan == make_plan(read_params(tmp_path / "p.json"), "p")
-    assert plan.filters["LoG"].bin_width == 3
-    assert plan.filters["LoG"].log_sigma_mm == (1, 2.5)
-    assert plan.filters["Original"].bin_width == 5
+    plan = plan_of_params(read_params(tmp_path / "p.yaml"), "p")
+    assert plan == plan_of_params(read_params(tmp_path / "p.json"), "p")
+    assert plan.filters["log"].bin_width == 3
+    assert plan.filters["log"].log_sigma_mm == (1, 2.5)
+    assert plan.filters["original"].bin_width == 5
     assert plan.features == {"firstorder": ("Mean", "Energy"), "glcm": family_of("glcm").names}
 
 
@@ -56,16 +56,16 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
 )
 def test_faults_are_named(params: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
-        make_plan(params, "p")
+        plan_of_params(params, "p")
     assert message in str(caught.value)
 
 
 def test_a_setting_of_null_is_the_default() -> None:
-    assert make_plan({"setting": {"weightingNorm": None, "binCount": None}}, "p").settings.weighting is None
+    assert plan_of_params({"setting": {"weightingNorm": None, "binCount": None}}, "p").settings.weighting is None
 
 
 def test_removed_features_are_accepted_and_left_out() -> None:
-    plan = make_plan({"featureClass": {"glcm": ["SumVariance", "Contrast"]}}, "p")
+    plan = plan_of_params({"featureClass": {"glcm": ["SumVariance", "Contrast"]}}, "p")
     assert plan.features == {"glcm": ("Contrast",)}
 
 
@@ -138,7 +138,7 @@ def test_no_setting_is_ignored(name: str) -> None:
 def test_pyradiomics_accepts_our_settings(name: str) -> None:
     featureextractor = pytest.importorskip("radiomics.featureextractor", reason="needs PyRadiomics")
     config = RadiomicsConfig(**{**BESIDE.get(name, {}), name: OTHER[name]})
-    assert featureextractor.RadiomicsFeatureExtractor(config.pyradiomics_params()).enabledImagetypes
+    assert featureextractor.RadiomicsFeatureExtractor(params_of(config)).enabledImagetypes
 
 
 def test_what_pyradiomics_lacks_is_refused_with_its_engine() -> None:
@@ -166,5 +166,5 @@ def test_settings_without_an_effect_or_a_sense_are_refused(settings: dict[str, A
 def test_a_width_of_one_filter_goes_before_the_common_count() -> None:
     own = {"log": FilterSettings(bin_width=5)}
     plan = plan_of(RadiomicsConfig(bin_count=32, filters=("original", "log"), per_filter=own))
-    assert (plan.filters["LoG"].bin_count, plan.filters["LoG"].bin_width) == (None, 5)
-    assert plan.filters["Original"].bin_count == 32
+    assert (plan.filters["log"].bin_count, plan.filters["log"].bin_width) == (None, 5)
+    assert plan.filters["original"].bin_count == 32

@@ -10,10 +10,11 @@ from boxes import box
 from measured import measured
 
 from radfuse.radiomics.config import RadiomicsConfig
-from radfuse.radiomics.engine import extract, plan_of
+from radfuse.radiomics.extract import extract
 from radfuse.radiomics.families import shape
 from radfuse.radiomics.families.shape2d import polygon_features
 from radfuse.radiomics.marching import EDGES, TRIANGLES
+from radfuse.radiomics.plan import plan_of
 
 
 def features(mask: np.ndarray, spacing_zyx_mm: tuple[float, ...]) -> dict[str, float]:

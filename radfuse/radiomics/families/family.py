@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from radfuse.config import nearest
+from radfuse.errors import InputError
 from radfuse.radiomics.discretise import NO_LEVELS, Levels
 from radfuse.radiomics.families import FAMILIES
 from radfuse.radiomics.lattice import NOBODY, Lattice
@@ -47,6 +49,7 @@ class Family:
         sees: "mask": the region alone, once; "values": its values and levels on each filtered image; "neighbours": the
             lattice too.
         deprecated: features that are computed where they are asked for by name.
+        removed: names that PyRadiomics still accepts and computes nothing for, being equal to other features.
         missing: why a value is NaN.
         missing_of: the same of single features.
     """
@@ -55,6 +58,7 @@ class Family:
     features: Callable[[Measured, Settings], dict[str, float]]
     sees: Literal["mask", "values", "neighbours"] = "neighbours"
     deprecated: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     missing: str = "not a number"
     missing_of: Mapping[str, str] = field(default_factory=dict)
 
@@ -67,3 +71,23 @@ def family_of(name: str) -> Family:
     """Return a family by its name."""
     found: Family = import_module(FAMILIES[name]).FAMILY
     return found
+
+
+def features_asked(name: str, names: Any, where: str) -> tuple[str, ...]:
+    """Return the features of a family that a list asks for, all where it is empty.
+
+    Raises:
+        InputError: no list, or an unknown feature, with the nearest known.
+    """
+    family = family_of(name)
+    if not names:
+        return family.names
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise InputError(
+            f"{where}: class {name} has {names!r}; write a list of features, for example [{family.names[0]}]"
+        )
+    known = (*family.names, *family.deprecated, *family.removed)
+    for feature in names:
+        if feature not in known:
+            raise InputError(f"{where}: class {name} has no feature {feature!r}{nearest(str(feature), known)}")
+    return tuple(feature for feature in dict.fromkeys(names) if feature not in family.removed)

@@ -358,6 +358,7 @@ _NEGATIVE = "rounding makes the value under its square root negative in every di
 FAMILY = Family(
     NAMES,
     features,
+    removed=("Dissimilarity", "Homogeneity1", "Homogeneity2", "SumVariance"),
     missing="no two voxels of the region lie at the distances asked for",
     missing_of={"Imc2": _NEGATIVE, "MCC": _NEGATIVE},
 )

@@ -96,4 +96,4 @@ def _tabulate(rank: np.ndarray, alike: np.ndarray, matrix: np.ndarray) -> None:
         matrix[rank[v], alike[v] - 1] += 1
 
 
-FAMILY = Family(NAMES, features)
+FAMILY = Family(NAMES, features, removed=("DependencePercentage", "GrayLevelNonUniformityNormalized"))

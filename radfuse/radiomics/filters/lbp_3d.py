@@ -6,10 +6,15 @@ so that values stay comparable: it hands the polar angle to SciPy as the azimuth
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
 from scipy import ndimage
+
+from radfuse.radiomics.filters.filter import Filter, Filtered
+from radfuse.radiomics.preprocess import Prepared
+from radfuse.radiomics.settings import Settings
 
 _CHUNK = 20_000
 """Voxels looked at together."""
@@ -43,8 +48,8 @@ def local_binary_patterns_3d(
     harmonics = [
         np.stack([special.sph_harm_y(n, m, azimuth, polar) for m in range(-n, n + 1)], axis=1) for n in range(levels)
     ]
-    names = [f"lbp-3D-m{n + 1}" for n in range(levels)]
-    found = {name: np.empty(len(voxels)) for name in [*names, "lbp-3D-k"]}
+    names = _names(levels)
+    found = {name: np.empty(len(voxels)) for name in names}
     smooth = ndimage.spline_filter(image, order=3, output=np.float64)
     for low in range(0, len(voxels), _CHUNK):
         part = voxels[low : low + _CHUNK]
@@ -52,7 +57,7 @@ def local_binary_patterns_3d(
         samples = ndimage.map_coordinates(smooth, places, output=image.dtype, order=3, prefilter=False)
         found["lbp-3D-k"][low : low + _CHUNK] = _kurtosis(samples)
         signs = (samples >= image[tuple(part.T)][:, None]).astype(np.float64)
-        for name, y in zip(names, harmonics, strict=True):
+        for name, y in zip(names[:-1], harmonics, strict=True):
             c = signs @ y
             # the squared norm of sum_m c_m Y_m over the samples, as a quadratic form
             found[name][low : low + _CHUNK] = np.sqrt(((c @ (y.T @ y)) * c).sum(axis=1)).real
@@ -96,3 +101,23 @@ def icosphere(subdivision: int) -> np.ndarray:
 def _middle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     middle = (a + b) / 2
     return np.asarray(middle / np.linalg.norm(middle))
+
+
+def _names(levels: int) -> list[str]:
+    return [*(f"lbp-3D-m{n + 1}" for n in range(levels)), "lbp-3D-k"]
+
+
+def _make(regions: Sequence[Prepared], settings: Settings) -> Iterator[Filtered]:
+    per_region = []
+    for region in regions:
+        voxels = np.argwhere(region.mask) + [part.start for part in region.box]
+        per_region.append(
+            local_binary_patterns_3d(
+                region.image, voxels, settings.lbp_3d_levels, settings.lbp_3d_radius, settings.lbp_3d_subdivision
+            )
+        )
+    for name in per_region[0]:
+        yield Filtered(name, tuple(found[name] for found in per_region))
+
+
+FILTER = Filter(lambda settings: _names(settings.lbp_3d_levels), _make, effort=2)

@@ -1,4 +1,4 @@
-"""Features of regions: one call for one image, whoever computes."""
+"""Features of every label of a segmentation in one call, with their provenance."""
 
 from __future__ import annotations
 
@@ -18,75 +18,14 @@ from radfuse.config import nearest
 from radfuse.errors import CaseError, InputError, listed
 from radfuse.features import FeatureTable
 from radfuse.radiomics.config import RadiomicsConfig
-from radfuse.radiomics.fast_engine import RegionResult, extract_regions
-from radfuse.radiomics.pyradiomics_params import make_plan, read_params
+from radfuse.radiomics.engines import ENGINES
+from radfuse.radiomics.engines.result import RegionResult
+from radfuse.radiomics.measure import measured_regions
+from radfuse.radiomics.plan import plan_of
+from radfuse.radiomics.pyradiomics_params import said_by
 from radfuse.radiomics.settings import Plan
 from radfuse.volume import Grid, LabelMap, Volume
 from radfuse.volume.region import Region
-
-ENGINES = ("fast", "pyradiomics")
-
-
-def region_features(
-    volume: Volume, regions: Sequence[Region], config: RadiomicsConfig, threads: int = 1
-) -> dict[str, dict[str, float]]:
-    """Return region -> feature -> value; a feature that cannot be computed is NaN.
-
-    Args:
-        volume: the image.
-        regions: on the image's grid.
-        config: how to compute.
-        threads: at work within the image; engine fast only.
-
-    Raises:
-        CaseError: a region cannot be used; names it and the reason.
-    """
-    return {name: result.values for name, result in measured_regions(volume, regions, config, threads).items()}
-
-
-def measured_regions(
-    volume: Volume, regions: Sequence[Region], config: RadiomicsConfig, threads: int = 1, plan: Plan | None = None
-) -> dict[str, RegionResult]:
-    """Return region -> features with the reasons of those that are missing.
-
-    Arguments are those of `region_features`, and the plan where it is known already.
-    """
-    if config.engine == "pyradiomics":
-        from radfuse.radiomics.pyradiomics_engine import Extractor
-
-        extractor = Extractor(config)
-        return {region.name: extractor.measured(volume, region) for region in regions}
-    reference = None
-    if config.normalize_region is not None:
-        by_name = {region.name: region for region in regions}
-        if config.normalize_region not in by_name:
-            raise InputError(
-                f"radiomics.normalize_region: no region {config.normalize_region!r}"
-                f"{nearest(config.normalize_region, by_name)}"
-            )
-        region = by_name[config.normalize_region]
-        if not region.grid.same_as(volume.grid):
-            raise InputError(
-                f"radiomics.normalize_region: region {region.name!r} lies on another grid than {volume.name}; resample "
-                "the mask first"
-            )
-        reference = region.mask
-    return extract_regions(
-        volume.voxels,
-        volume.grid,
-        regions,
-        plan or plan_of(config),
-        reference=reference,
-        threads=threads,
-        where=volume.name,
-    )
-
-
-def plan_of(config: RadiomicsConfig) -> Plan:
-    """Return what a config or its parameter file asks for, checked."""
-    if config.params is not None:
-        return make_plan(read_params(config.params), str(config.params), {"": {"max_bins": config.max_bins}})
-    return make_plan(config.pyradiomics_params(), "radiomics", config.extra_settings())
 
 
 def extract(
@@ -127,9 +66,9 @@ def extract(
     labels = labels if isinstance(labels, LabelMap) else _as_labels(labels, volume.grid)
     plan = plan_of(config)
     settings = plan.settings
-    if config.params is not None and "label" in settings.model_fields_set and not only:
-        only = (settings.label,)
-    if not (settings.correct_mask or settings.spacing_xyz_mm or settings.grid_tolerance):
+    if plan.label is not None and not only:
+        only = (plan.label,)
+    if not (settings.correct_mask or settings.spacing_zyx_mm or settings.grid_tolerance):
         _require_same_grid(volume, labels)
     regions = [_label_region(labels, label, config) for label in _chosen(labels, only)]
     with ThreadPoolExecutor(1) as aside:
@@ -211,7 +150,7 @@ def _provenance(config: RadiomicsConfig, plan: Plan, results: dict[str, RegionRe
     return {
         "engine": config.engine,
         "settings": config.model_dump(mode="json", exclude_unset=config.params is not None),  # the file says the rest
-        "pyradiomics_settings": plan.model_dump(mode="json", by_alias=True),
+        "pyradiomics_settings": plan.said or said_by(config),
         "versions": {name: _version(name) for name in packages},
         "voxels": {name: list(result.voxels) for name, result in results.items()},
         "missing": {name: result.reasons for name, result in results.items() if result.reasons},

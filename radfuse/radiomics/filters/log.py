@@ -8,10 +8,14 @@ bits: the image passed in has to be the one PyRadiomics would filter.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numba import njit
+
+from radfuse.radiomics.filters.filter import Filter, Filtered, common_box, gathered
+from radfuse.radiomics.preprocess import Prepared
+from radfuse.radiomics.settings import Settings
 
 SHORTEST = 4
 """Voxels the recursion needs along each axis."""
@@ -286,3 +290,29 @@ def _add(total: np.ndarray, part: np.ndarray, scale: float) -> None:
     for i in range(part.shape[0]):
         for k in range(part.shape[1]):
             total[i, k] = np.float32(total[i, k] + part[i, k] * scale)
+
+
+def _name(sigma_mm: float) -> str:
+    return f"log-sigma-{str(sigma_mm).replace('.', '-')}-mm-3D"
+
+
+def _make(regions: Sequence[Prepared], settings: Settings) -> Iterator[Filtered]:
+    image, spacing = regions[0].image, regions[0].spacing_zyx_mm
+    box = common_box(regions)
+    for sigma in settings.log_sigma_mm:
+        needed = np.maximum(np.ceil(sigma / np.array(spacing)) + 1, SHORTEST)
+        if (np.array(image.shape) < needed).any():
+            shape, least = (" x ".join(str(int(value)) for value in size) for size in (image.shape, needed))
+            yield Filtered(_name(sigma), skipped=f"the image around the region is {shape} voxels, needs {least}")
+            continue
+        found = laplacian_of_gaussian(image, spacing, sigma, box)
+        yield Filtered(_name(sigma), gathered(found, box, regions))
+
+
+FILTER = Filter(
+    lambda settings: [_name(sigma) for sigma in settings.log_sigma_mm],
+    _make,
+    effort=1,
+    compiled=True,
+    parts=lambda settings: [settings.model_copy(update={"log_sigma_mm": (sigma,)}) for sigma in settings.log_sigma_mm],
+)

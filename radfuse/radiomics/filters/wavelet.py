@@ -13,6 +13,11 @@ import numpy as np
 import pywt
 from numba import njit
 
+from radfuse.config import nearest
+from radfuse.radiomics.filters.filter import Filter, Filtered, common_box, gathered
+from radfuse.radiomics.preprocess import Prepared
+from radfuse.radiomics.settings import Settings
+
 
 def wavelet_images(
     image: np.ndarray, wavelet: str, level: int, start_level: int, axes: Sequence[int], box: tuple[slice, slice, slice]
@@ -165,3 +170,33 @@ def _along_rows(source: np.ndarray, taps: np.ndarray, start: int, result: np.nda
             for i in range(inner_high, kept):
                 tap, voxel = _source(start + i + count // 2, n, t)
                 row[i] += taps[tap] * line[voxel]
+
+
+def known_wavelet(name: str) -> str:
+    """Return the name of a wavelet.
+
+    Raises:
+        ValueError: PyWavelets has no such discrete wavelet; names the nearest.
+    """
+    known = pywt.wavelist(kind="discrete")
+    if name not in known:
+        raise ValueError(f"unknown wavelet {name!r}{nearest(name, known)}")
+    return name
+
+
+def _make(regions: Sequence[Prepared], settings: Settings) -> Iterator[Filtered]:
+    box = common_box(regions)
+    axes = [axis for axis in (2, 1, 0) if axis != settings.flat_axis]
+    found = wavelet_images(
+        regions[0].image, settings.wavelet, settings.wavelet_levels, settings.wavelet_start_level, axes, box
+    )
+    for name, image in found:
+        yield Filtered(name, gathered(image, box, regions))
+
+
+FILTER = Filter(
+    lambda settings: wavelet_names(settings.wavelet_levels, 3 if settings.flat_axis is None else 2),
+    _make,
+    effort=3,
+    compiled=True,
+)

@@ -5,39 +5,56 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from radfuse.config import nearest
 from radfuse.errors import CaseError, InputError
-from radfuse.radiomics import filters
+from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.discretise import discretise
+from radfuse.radiomics.engines.result import RegionResult
 from radfuse.radiomics.families import FAMILIES
 from radfuse.radiomics.families.family import Measured, NotMeasuredError, family_of
+from radfuse.radiomics.filters.filter import Filter, filter_of
 from radfuse.radiomics.lattice import NOBODY, Lattice, make_lattice
+from radfuse.radiomics.plan import plan_of
 from radfuse.radiomics.preprocess import Prepared, normalised, prepare
 from radfuse.radiomics.settings import Plan, Settings
-from radfuse.radiomics.wavelet import wavelet_names
-from radfuse.volume import Grid
+from radfuse.volume import Grid, Volume
 from radfuse.volume.region import Region
 
 
-@dataclass
-class RegionResult:
-    """What an extraction gives for one region.
-
-    Attributes:
-        values: feature -> value, columns in PyRadiomics' order; NaN where there is none.
-        reasons: feature, or filtered image -> why it is NaN, or was not made.
-        voxels: number of voxels of the region as it came in, and after resampling and resegmentation.
-    """
-
-    values: dict[str, float] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
-    voxels: tuple[int, int] = (0, 0)
+def measure(
+    volume: Volume, regions: Sequence[Region], config: RadiomicsConfig, threads: int = 1, plan: Plan | None = None
+) -> dict[str, RegionResult]:
+    """Return region -> features; see `radfuse.radiomics.measure`."""
+    reference = None
+    if config.normalize_region is not None:
+        by_name = {region.name: region for region in regions}
+        if config.normalize_region not in by_name:
+            raise InputError(
+                f"radiomics.normalize_region: no region {config.normalize_region!r}"
+                f"{nearest(config.normalize_region, by_name)}"
+            )
+        region = by_name[config.normalize_region]
+        if not region.grid.same_as(volume.grid):
+            raise InputError(
+                f"radiomics.normalize_region: region {region.name!r} lies on another grid than {volume.name}; resample "
+                "the mask first"
+            )
+        reference = region.mask
+    return extract_regions(
+        volume.voxels,
+        volume.grid,
+        regions,
+        plan or plan_of(config),
+        reference=reference,
+        threads=threads,
+        where=volume.name,
+    )
 
 
 def extract_regions(
@@ -93,9 +110,9 @@ def _add_images(prepared: Sequence[Prepared], plan: Plan, results: dict[str, Reg
     alone = len(prepared) * len(_image_names(plan)) == 1
     with _one_thread_each(), _Inline() if alone else ThreadPoolExecutor(threads) as pool:
         makers = [
-            pool.submit(_make, group, name, settings, plan, lattices, pool)
+            pool.submit(_make, group, chosen, settings, plan, lattices, pool)
             for group in _groups(prepared)
-            for name, settings in _by_effort(plan)
+            for chosen, settings in _by_effort(plan)
         ]
         for image_name, part, made in (item for maker in makers for item in maker.result()):
             if isinstance(made, str):
@@ -111,7 +128,7 @@ def _add_images(prepared: Sequence[Prepared], plan: Plan, results: dict[str, Reg
 
 def _make(
     group: Sequence[Prepared],
-    name: str,
+    chosen: Filter,
     settings: Settings,
     plan: Plan,
     lattices: Lattices,
@@ -120,14 +137,14 @@ def _make(
     """Filter the image of a group, and hand each region's values on to be measured."""
     made: Made = []
     with np.errstate(divide="ignore", invalid="ignore"):  # where a filter has no value is an error later, with a cause
-        for filtered in filters.BY_NAME[name](group, settings):
+        for filtered in chosen.make(group, settings):
             for place, part in enumerate(group):
                 if filtered.skipped:
                     made.append((filtered.name, part, filtered.skipped))
                     continue
                 lattice = lattices.get((part.name, settings.distances, settings.flat_axis), NOBODY)
-                job = pool.submit(_measure, part, lattice, filtered.values[place], filtered.name, settings, plan)
-                made.append((filtered.name, part, job))
+                seen = part, lattice, filtered.values[place], filtered.name
+                made.append((filtered.name, part, pool.submit(_measure, *seen, chosen, settings, plan)))
     return made
 
 
@@ -161,30 +178,17 @@ def _groups(prepared: Sequence[Prepared]) -> list[list[Prepared]]:
     return list(groups.values())
 
 
-def _by_effort(plan: Plan) -> Iterator[tuple[str, Settings]]:
-    """Yield filters with their settings, each sigma on its own, the slowest first."""
-    order = {"Wavelet": 0, "LBP3D": 1, "LoG": 2}
-    for name, settings in sorted(plan.filters.items(), key=lambda item: order.get(item[0], 3)):
-        if name == "LoG":
-            for sigma in settings.log_sigma_mm:
-                yield name, settings.model_copy(update={"log_sigma_mm": (sigma,)})
-        else:
-            yield name, settings
+def _by_effort(plan: Plan) -> Iterator[tuple[Filter, Settings]]:
+    """Yield filters with their settings, each part on its own, the slowest first."""
+    chosen = [(filter_of(name), settings) for name, settings in plan.filters.items()]
+    for item, settings in sorted(chosen, key=lambda pair: -pair[0].effort):
+        for part in item.parts(settings):
+            yield item, part
 
 
 def _image_names(plan: Plan) -> list[str]:
     """Return the names of filtered images in the order of the columns."""
-    names: list[str] = []
-    for name, settings in plan.filters.items():
-        if name == "Wavelet":
-            names += wavelet_names(settings.wavelet_levels, 2 if settings.force_2d else 3)
-        elif name == "LoG":
-            names += [filters.log_name(sigma) for sigma in settings.log_sigma_mm]
-        elif name == "LBP3D":
-            names += [*(f"lbp-3D-m{n + 1}" for n in range(settings.lbp_3d_levels)), "lbp-3D-k"]
-        else:
-            names.append({"LBP2D": "lbp-2D"}.get(name, name.lower()))
-    return names
+    return [image for name, settings in plan.filters.items() for image in filter_of(name).images(settings)]
 
 
 def _lattices(prepared: Sequence[Prepared], plan: Plan) -> Lattices:
@@ -200,12 +204,20 @@ def _lattices(prepared: Sequence[Prepared], plan: Plan) -> Lattices:
 
 
 def _measure(
-    part: Prepared, lattice: Lattice, values: np.ndarray, image_name: str, settings: Settings, plan: Plan
+    part: Prepared,
+    lattice: Lattice,
+    values: np.ndarray,
+    image_name: str,
+    chosen: Filter,
+    settings: Settings,
+    plan: Plan,
 ) -> RegionResult:
     """Return the features of one region on one filtered image."""
     where = f"region {part.name}, {image_name}"
     if not np.isfinite(values).all():
-        raise CaseError(where, _no_value(values, image_name, settings))
+        lacking = np.count_nonzero(~np.isfinite(values))
+        cause = chosen.no_value(values, settings)
+        raise CaseError(where, f"{lacking} voxels of the region have no value: {cause}")
     try:
         levels = discretise(values, settings.bin_width, settings.bin_count, settings.bin_range, settings.max_bins)
     except InputError as error:
@@ -232,13 +244,3 @@ def _add_family(
         result.values[column] = value
         if value != value:
             result.reasons[column] = family.why_missing(feature)
-
-
-def _no_value(values: np.ndarray, image_name: str, settings: Settings) -> str:
-    """Return why a filter has no value somewhere in a region."""
-    found = f"{np.count_nonzero(~np.isfinite(values))} voxels of the region have no value: "
-    if image_name == "lbp-2D" and settings.lbp_2d_method == "var":
-        return f"{found}their neighbours are all alike, so that method var is undefined; take another `lbp_2d_method`"
-    if image_name in ("square", "logarithm", "exponential") and not np.isfinite(values).any():
-        return f"{found}the filter divides by the image's largest value, which is 0 or no number; mend the image"
-    return f"{found}the filter spread NaN or infinite voxels of the image into the region; mend the image"

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from radfuse.errors import CaseError, InputError
 from radfuse.radiomics.config import RadiomicsConfig
-from radfuse.radiomics.fast_engine import RegionResult
-from radfuse.radiomics.pyradiomics_params import read_params
+from radfuse.radiomics.engines.result import RegionResult
+from radfuse.radiomics.pyradiomics_params import params_of, read_params
+from radfuse.radiomics.settings import Plan
 from radfuse.volume import LabelMap, Volume, to_sitk
 from radfuse.volume.region import Region
 
 _LABEL = 1
+
+
+def measure(
+    volume: Volume, regions: Sequence[Region], config: RadiomicsConfig, _threads: int = 1, _plan: Plan | None = None
+) -> dict[str, RegionResult]:
+    """Return region -> features; see `radfuse.radiomics.measure`. PyRadiomics goes by its own plan, in one thread."""
+    extractor = Extractor(config)
+    return {region.name: extractor.measured(volume, region) for region in regions}
 
 
 class Extractor:
@@ -28,7 +38,7 @@ class Extractor:
             InputError: PyRadiomics is not installed, or the parameter file is not one.
         """
         featureextractor = _import()
-        params = read_params(config.params) if config.params is not None else config.pyradiomics_params()
+        params = read_params(config.params) if config.params is not None else params_of(config)
         self._wants_lbp3d = "LBP3D" in (params.get("imageType") or {})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
