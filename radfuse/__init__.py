@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from radfuse.pipeline import Run as Run
     from radfuse.pipeline import run_study as run_study
     from radfuse.radiomics.config import RadiomicsConfig as RadiomicsConfig
-    from radfuse.radiomics.engine import extract as extract
+    from radfuse.radiomics.extract import extract as extract
     from radfuse.study import Study as Study
     from radfuse.study import load_study as load_study
     from radfuse.volume.files import read_labels as read_labels
@@ -45,7 +45,7 @@ _HOMES = {
     "Volume": "volume.image",
     "check_study": "check.study",
     "evaluate": "bundle.evaluate",
-    "extract": "radiomics.engine",
+    "extract": "radiomics.extract",
     "load_bundle": "bundle.load",
     "load_study": "study",
     "predict": "bundle.predict",

@@ -87,6 +87,9 @@ def load_part(use: str, protocol: type, what: str, base: type[Section] = Section
             raise ValueError(
                 f"use {use!r} has {has} method {name}({', '.join(_parameters(wanted))}); {what} needs: {needs}"
             )
+    for name in inspect.get_annotations(protocol):
+        if name not in found.model_fields and not hasattr(found, name):
+            raise ValueError(f"use {use!r} has no setting `{name}`; {what} needs one: {name}: str, for example")
     return found
 
 

@@ -13,12 +13,15 @@ import numpy as np
 
 from radfuse.config import Section
 from radfuse.errors import InputError
-from radfuse.radiomics.config import RadiomicsConfig, RegionConfig
-from radfuse.radiomics.engine import measured_regions
-from radfuse.radiomics.regions import make_regions
+from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.radiomics.measure import measured_regions
+from radfuse.regions.cells import cells_on
+from radfuse.regions.config import RegionConfig
+from radfuse.regions.make import make_regions
+from radfuse.regions.scene import Scene
 from radfuse.results import CaseFeatures
 from radfuse.seg.config import DeepConfig
-from radfuse.seg.encode import encode, region_cells
+from radfuse.seg.encode import encode
 from radfuse.seg.predict import OnnxSegmenter
 from radfuse.seg.preprocess import network_input
 from radfuse.volume.files import read_labels
@@ -81,7 +84,7 @@ def read_mask(path: Path | None, labels: Mapping[str, int], source: str) -> Labe
     return mask
 
 
-def regions_on(image: Volume, mask: LabelMap, recipe: RegionRecipe, about: About) -> list[Region]:
+def regions_on(sequence: str, image: Volume, mask: LabelMap, recipe: RegionRecipe, about: About) -> list[Region]:
     """Return a case's regions on the grid of one of its images.
 
     Raises:
@@ -93,7 +96,8 @@ def regions_on(image: Volume, mask: LabelMap, recipe: RegionRecipe, about: About
         if not recipe.resample_masks:
             require_same_grid(image, mask)
         here = resample_labels(mask, image.grid)
-    return make_regions(here, recipe.regions, recipe.labels, recipe.min_voxels, about.case)
+    scene = Scene(here, recipe.labels, about.side, about.visit, {sequence: image}, about.case)
+    return make_regions(scene, recipe.regions, recipe.min_voxels)
 
 
 def radiomic_features(
@@ -122,7 +126,7 @@ def radiomic_features(
     voxels: dict[str, int] = {}
     missing: dict[str, str] = {}
     for sequence, image in images.items():
-        regions = regions_on(image, mask, recipe, about)
+        regions = regions_on(sequence, image, mask, recipe, about)
         voxels |= {f"{sequence}/{region.name}": region.voxels for region in regions}
         for region, result in measured_regions(image, regions, config).items():
             at = f"{sequence}/{region}"
@@ -152,13 +156,9 @@ def deep_features(
         about: the case.
         mirrored: True for the side that shall be read as the mirror image of the other.
     """
-    regions = regions_on(image, mask, recipe, about)
+    regions = regions_on(sequence, image, mask, recipe, about)
     array, grid = network_input(image, segmenter.plan)
-    cells = {}
-    for region in regions:
-        there = resample_labels(LabelMap(region.mask.astype(np.uint8), image.grid), grid).array > 0
-        cells[region.name] = region_cells(there, grid, mirrored=mirrored)
-    found = encode(array, cells, segmenter)
+    found = encode(array, cells_on(regions, image.grid, grid, mirrored=mirrored), segmenter)
     return {f"{sequence}/{name}": None if np.isnan(value) else value for name, value in found.items()}
 
 

@@ -15,8 +15,9 @@ from radfuse.errors import InputError, listed
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
 from radfuse.fusion.config import FusionConfig, blocks_of
-from radfuse.radiomics.config import RadiomicsConfig, RegionConfig
+from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
+from radfuse.regions.config import RegionConfig
 from radfuse.seg.config import DeepConfig, Segmentation
 
 
@@ -127,12 +128,14 @@ class Study(Section):
 
 def _check_labels(region: RegionConfig, labels: Mapping[str, int]) -> None:
     """Refuse a region that names a label which `segmentation.labels` does not declare."""
-    values = region.model_dump(include={"label", "labels", "bone", "cartilage", "around", "exclude"})
-    for key, value in values.items():
-        for label in value if isinstance(value, (tuple, list)) else (value,):
-            if label not in labels and label not in labels.values():
-                hint = nearest(label, labels) if isinstance(label, str) else f"; declared: {listed(labels.values())}"
-                raise ValueError(f"regions: {region.name!r} has {key} {label!r}, no segmentation label{hint}")
+    for label in region.labels_named():
+        if label not in labels and label not in labels.values():
+            settings = [(key, value) for key, value in region if key not in ("kind", "name")]
+            told = (key for key, value in settings if label == value or (isinstance(value, tuple) and label in value))
+            hint = nearest(label, labels) if isinstance(label, str) else f"; declared: {listed(labels.values())}"
+            raise ValueError(
+                f"regions: {region.name!r} has {next(told, 'label')} {label!r}, no segmentation label{hint}"
+            )
 
 
 def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:

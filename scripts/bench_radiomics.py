@@ -70,8 +70,9 @@ def write_knee(folder: Path) -> tuple[Path, Path]:
 def run_fast(image: Path, mask: Path, labels: list[int], settings: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """Return a call that extracts with our engine, all labels at once."""
     from radfuse.radiomics.config import RadiomicsConfig
-    from radfuse.radiomics.engine import extract, plan_of
+    from radfuse.radiomics.extract import extract
     from radfuse.radiomics.kernels import warm_up
+    from radfuse.radiomics.plan import plan_of
     from radfuse.volume.files import read_labels, read_volume
 
     with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:

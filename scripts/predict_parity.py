@@ -3,8 +3,9 @@
     uv run python scripts/predict_parity.py RUN STUDY.yaml --cases 2
 
 Predicts the first cases of the study's table with `radfuse predict` in a process of its own, and computes the same from
-the run folder: the final network, the region, radiomics and deep stages, and the fitted models as stored. Prints the
-Dice between the two masks and the largest difference in probability; fails above 1e-4, or below a Dice of 0.999.
+the run folder: the work of the stages segment, extract and deep with the final network, and the fitted models as
+stored. Prints the Dice between the two masks and the largest difference in probability; fails above 1e-4, or below a
+Dice of 0.999.
 """
 
 from __future__ import annotations
@@ -13,21 +14,24 @@ import argparse
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from radfuse.radiomics.case import case_features
 
-from radfuse.pipeline import read_inputs
-from radfuse.radiomics.regions import make_regions
-from radfuse.results import FittedFamily
-from radfuse.seg.encode import deep_features
+from radfuse.cohort.case import Case
+from radfuse.recipe import deep_recipe, is_mirrored
+from radfuse.run.folder import RunFolder
 from radfuse.seg.metrics import dice
-from radfuse.seg.predict import OnnxSegmenter
-from radfuse.statistics.scores import expit
+from radfuse.stages import deep, extract, fuse, segment
+from radfuse.stages.context import ALL, Context
+from radfuse.stages.deep import DeepJob
+from radfuse.stages.extract import ExtractJob
+from radfuse.stages.segment import SegmentJob
+from radfuse.stages.train import network_of
 from radfuse.study import load_study
-from radfuse.volume.files import read_labels, read_volume
+from radfuse.volume.files import read_labels
 
 
 def main() -> None:
@@ -38,45 +42,23 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=2)
     arguments = parser.parse_args()
     study = load_study(arguments.study)
-    cases = list(read_inputs(study).cohort)[: arguments.cases]
+    context = Context(study, RunFolder.open(arguments.run, study.name), lambda *_: None)
+    cases = context.cases()[: arguments.cases]
     table = pd.read_csv(study.cohort.table, dtype=str).set_index(study.cohort.case, drop=False)
-    segmenter = OnnxSegmenter(arguments.run / "models" / "segmentation" / "all.onnx")
-    assert study.segmentation is not None
     with tempfile.TemporaryDirectory(dir=study.cohort.table.parent) as folder:
-        chosen = table.loc[[case.case_id for case in cases]].drop(columns=[study.cohort.mask], errors="ignore")
-        for column in study.cohort.images.values():
-            chosen[column] = [str((study.cohort.table.parent / path).resolve()) for path in chosen[column]]
-        chosen.to_csv(Path(folder) / "new.csv", index=False)
-        out = Path(folder) / "out"
-        command = ["predict", str(arguments.run / "bundle"), str(Path(folder) / "new.csv"), "--out", str(out)]
-        subprocess.run([sys.executable, "-m", "radfuse.cli", *command], check=True)
+        out = predicted(context, table.loc[[case.case_id for case in cases]], Path(folder))
         said = pd.read_csv(out / "predictions.csv", dtype={study.cohort.patient: str}).set_index(study.cohort.patient)
+        families = [name.removesuffix("_probability") for name in said.columns if name.endswith("_probability")]
+        assert families
         worst = 0.0
         for case in cases:
-            values = dict(table.loc[case.case_id])
-            masks = list((out / "labels").glob(f"{case.case_id}*"))
-            sequence = getattr(study.segmentation, "sequence", None) or next(iter(study.cohort.images))
-            volume = read_volume(case.images[sequence])
-            labels = segmenter(volume)
-            overlap = dice(labels.array > 0, read_labels(masks[0]).array > 0)
-            images = {name: read_volume(path) for name, path in case.images.items()}
-            found = case_features(
-                case.case_id, images, labels, study.regions, study.segmentation.labels, study.radiomics
-            ).features
-            values |= {name: np.nan if value is None else value for name, value in found.items()}
-            if study.deep is not None:
-                regions = make_regions(labels, study.regions, study.segmentation.labels, study.radiomics.min_voxels)
-                wanted = {item.name: item.mask for item in regions if item.name in (study.deep.regions or (item.name,))}
-                deep = deep_features(volume, wanted, segmenter)
-                values |= {f"{sequence}/{name}": value for name, value in deep.items()}
-            families = [name.removesuffix("_probability") for name in said.columns if name.endswith("_probability")]
-            assert families
+            place = Path(folder) / f"{case.case_id}.mask"
+            values = dict(table.loc[case.case_id]) | computed(context, case, place)
+            theirs = read_labels(next((out / "labels").glob(f"{case.case_id}*")))
+            overlap = dice(read_labels(place / "labels.nrrd").array > 0, theirs.array > 0)
             for family in families:
-                fitted = FittedFamily.model_validate_json(
-                    (arguments.run / f"models/{family}/all/fitted.json").read_bytes()
-                )
-                row = np.array([[float(values[term.name]) for term in fitted.model.terms]])
-                mine = float(expit(fitted.model.score(row))[0])
+                fitted = fuse.read_fit(context.path(f"models/{family}/all/fitted.json"))
+                mine = probability(fitted, values)
                 worst = max(worst, abs(mine - float(said.loc[case.patient, f"{family}_probability"])))
             print(f"{case.case_id}: Dice of the two masks {overlap:.6f}")
             assert overlap >= 0.999
@@ -84,5 +66,32 @@ def main() -> None:
         assert worst <= 1e-4
 
 
-if __name__ == "__main__":
-    main()
+def predicted(context: Context, rows: pd.DataFrame, folder: Path) -> Path:
+    """Predict rows of the study's table by `radfuse predict`, and return the folder of what it wrote."""
+    config = context.study.cohort
+    chosen = rows.drop(columns=[config.mask], errors="ignore")
+    for column in config.images.values():
+        chosen[column] = [str((config.table.parent / path).resolve()) for path in chosen[column]]
+    chosen.to_csv(folder / "new.csv", index=False)
+    command = ["predict", str(context.path("bundle")), str(folder / "new.csv"), "--out", str(folder / "out")]
+    subprocess.run([sys.executable, "-m", "radfuse.cli", *command], check=True)
+    return folder / "out"
+
+
+def computed(context: Context, case: Case, place: Path) -> dict[str, float]:
+    """Return a case's features by the work of the stages, with the network that ships; its mask is left at a place."""
+    study, network = context.study, context.path(network_of(ALL))
+    about, image = context.about(case), context.image(case)
+    found = segment.work(SegmentJob(case.case_id, image, None, ALL, network, context.backend))
+    segment.write(found, place)
+    mask, source = place / "labels.nrrd", context.backend.source
+    settings = (context.recipe(), study.radiomics)
+    values = dict(extract.work(ExtractJob(about, case.images, mask, source, *settings)).features)
+    if study.deep is not None:
+        recipe, mirrored = (
+            deep_recipe(context.recipe(), study.deep),
+            is_mirrored(study.deep, study.cohort.unit_columns, case.unit),
+        )
+        sequence = context.network_sequence
+        values |= deep.work(DeepJob(about, sequence, image, mask, source, ALL, network, recipe, mirrored))
+    return {name: np.nan if value is None else value for name, value in values.items()}

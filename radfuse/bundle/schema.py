@@ -9,7 +9,8 @@ from typing import Literal, Self
 
 from radfuse.cohort.config import Categories, Outcome
 from radfuse.config import Section
-from radfuse.radiomics.config import RadiomicsConfig, RegionConfig
+from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.regions.config import RegionConfig
 from radfuse.results import Performance
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.study import Study

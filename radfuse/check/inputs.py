@@ -57,7 +57,7 @@ def read_inputs(study: Study) -> Inputs:
             Problem("study", "no inputs: name cohort.clinical columns, features: {radiomic: table.csv}, or regions")
         )
     if study.radiomics.params is not None and study.regions:
-        from radfuse.radiomics.engine import plan_of  # with numba: only where there is a file
+        from radfuse.radiomics.plan import plan_of  # with numba: only where there is a file
 
         try:
             plan_of(study.radiomics)

@@ -29,7 +29,8 @@ def radiomics(
 ) -> None:
     """Radiomic features of one image, a row per label."""
     from radfuse.radiomics.config import RadiomicsConfig
-    from radfuse.radiomics.engine import extract, plan_of
+    from radfuse.radiomics.extract import extract
+    from radfuse.radiomics.plan import plan_of
     from radfuse.run.disk import write_atomically
     from radfuse.volume.files import read_labels, read_volume
 

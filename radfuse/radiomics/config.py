@@ -1,7 +1,8 @@
-"""Settings of the radiomics wing: which regions, which features, how they are computed."""
+"""Settings of the radiomics wing: which features, how they are computed."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,81 +12,48 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     NonNegativeInt,
+    PlainValidator,
     PositiveFloat,
     PositiveInt,
     model_validator,
 )
+from pydantic_core import PydanticKnownError
 
 from radfuse.config import Section
-
-FilterName = Literal[
-    "original",
-    "wavelet",
-    "log",
-    "square",
-    "square_root",
-    "logarithm",
-    "exponential",
-    "gradient",
-    "lbp_2d",
-    "lbp_3d",
-]
-FeatureClass = Literal["shape", "shape2D", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm"]
+from radfuse.radiomics.engines import ENGINES
+from radfuse.radiomics.families import FAMILIES
+from radfuse.radiomics.filters import FILTERS
 
 
-class LabelRegion(Section):
-    """The voxels of one label."""
+def _one_of(known: Collection[str]) -> PlainValidator:
+    """Return what accepts the names of a list and no other, told as pydantic tells of literals."""
 
-    kind: Literal["label"] = "label"
-    name: str
-    label: str | PositiveInt
-    """Name as in `segmentation.labels`, or number."""
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and value in known:
+            return value
+        *most, last = map(repr, known)
+        raise PydanticKnownError("literal_error", {"expected": f"{', '.join(most)} or {last}"})
 
-
-class UnionRegion(Section):
-    """The voxels of several labels."""
-
-    kind: Literal["union"] = "union"
-    name: str
-    labels: tuple[str | PositiveInt, ...] = Field(min_length=1)
+    return PlainValidator(check)
 
 
-class SubchondralRegion(Section):
-    """The voxels of a bone within a depth of a cartilage."""
-
-    kind: Literal["subchondral"] = "subchondral"
-    name: str
-    bone: str | PositiveInt
-    cartilage: str | PositiveInt
-    depth_mm: PositiveFloat = 10.0
-
-
-class RingRegion(Section):
-    """The voxels around a label, inside the image, without the labels excluded."""
-
-    kind: Literal["ring"] = "ring"
-    name: str
-    around: str | PositiveInt
-    margin_mm: PositiveFloat = 10.0
-    exclude: tuple[str | PositiveInt, ...] = ()
-
-
-RegionConfig = Annotated[LabelRegion | UnionRegion | SubchondralRegion | RingRegion, Field(discriminator="kind")]
-
-
-EngineName = Literal["fast", "pyradiomics"]
-Interpolator = Literal[
-    "nearest",
-    "linear",
-    "bspline",
-    "gaussian",
-    "label_gaussian",
-    "hamming_sinc",
-    "cosine_sinc",
-    "welch_sinc",
-    "lanczos_sinc",
-    "blackman_sinc",
-]
+INTERPOLATORS = {
+    "nearest": "sitkNearestNeighbor",
+    "linear": "sitkLinear",
+    "bspline": "sitkBSpline",
+    "gaussian": "sitkGaussian",
+    "label_gaussian": "sitkLabelGaussian",
+    "hamming_sinc": "sitkHammingWindowedSinc",
+    "cosine_sinc": "sitkCosineWindowedSinc",
+    "welch_sinc": "sitkWelchWindowedSinc",
+    "lanczos_sinc": "sitkLanczosWindowedSinc",
+    "blackman_sinc": "sitkBlackmanWindowedSinc",
+}
+"""Name -> SimpleITK's, in the order of its numbers from 1."""
+EngineName = Annotated[str, _one_of(ENGINES)]
+FilterName = Annotated[str, _one_of(FILTERS)]
+FeatureClass = Annotated[str, _one_of(FAMILIES)]
+Interpolator = Annotated[str, _one_of(INTERPOLATORS)]
 
 
 def _rising(ends: tuple[float, float]) -> tuple[float, float]:
@@ -209,103 +177,3 @@ class RadiomicsConfig(Section):
         if idle:
             raise ValueError(f"features names the class {idle[0]!r}, which is not among `classes`; add it there")
         return self
-
-    def pyradiomics_params(self) -> dict[str, Any]:
-        """Return the same settings in PyRadiomics' words."""
-        setting: dict[str, Any] = {
-            theirs: value
-            for ours, theirs in THEIR_NAMES.items()
-            if (value := getattr(self, ours)) != RadiomicsConfig.model_fields[ours].default or ours in _SAID
-        }
-        if self.bin_count is not None:
-            setting.pop("binWidth", None)
-        if self.spacing_zyx_mm is not None:
-            setting["resampledPixelSpacing"] = [float(value) for value in self.spacing_zyx_mm[::-1]]
-            setting["interpolator"] = _SITK[self.interpolator]
-        if self.normalize:
-            setting |= {"normalize": True, "normalizeScale": self.normalize_scale}
-        if self.slice_axis is not None:
-            setting |= {"force2D": True, "force2Ddimension": "zyx".index(self.slice_axis)}
-        images: dict[str, dict[str, Any]] = {FILTER_NAMES[name]: {} for name in self.filters}
-        if "LoG" in images:
-            images["LoG"] = {"sigma": [float(value) for value in self.log_sigma_mm]}
-        for name, item in self.per_filter.items():
-            if item.bin_count is not None:
-                images[FILTER_NAMES[name]] |= {"binCount": item.bin_count}
-            elif item.bin_width is not None:
-                common = {"binCount": None} if self.bin_count is not None else {}  # which would take the width's place
-                images[FILTER_NAMES[name]] |= {"binWidth": item.bin_width, **common}
-        names = {name: list(self.features.get(name, ())) or None for name in self.classes}
-        return {"setting": _plain(setting), "imageType": images, "featureClass": names}
-
-    def extra_settings(self) -> dict[str, dict[str, Any]]:
-        """Return what PyRadiomics does not have: filter by its name, "" for all -> settings by our names."""
-        found: dict[str, dict[str, Any]] = {"": {"max_bins": self.max_bins}}
-        if self.bin_range is not None:
-            found["Original"] = {"bin_range": self.bin_range}
-        for name, item in self.per_filter.items():
-            if item.bin_range is not None:
-                found.setdefault(FILTER_NAMES[name], {})["bin_range"] = item.bin_range
-        return found
-
-
-THEIR_NAMES = {
-    "bin_width": "binWidth",
-    "bin_count": "binCount",
-    "crop_first": "preCrop",
-    "pad_voxels": "padDistance",
-    "remove_outliers": "removeOutliers",
-    "resegment_range": "resegmentRange",
-    "resegment_mode": "resegmentMode",
-    "resegment_shape": "resegmentShape",
-    "distances": "distances",
-    "weighting": "weightingNorm",
-    "symmetric_glcm": "symmetricalGLCM",
-    "gldm_alpha": "gldm_a",
-    "shift": "voxelArrayShift",
-    "wavelet": "wavelet",
-    "wavelet_levels": "level",
-    "wavelet_start_level": "start_level",
-    "gradient_per_mm": "gradientUseSpacing",
-    "lbp_2d_radius": "lbp2DRadius",
-    "lbp_2d_samples": "lbp2DSamples",
-    "lbp_2d_method": "lbp2DMethod",
-    "lbp_3d_levels": "lbp3DLevels",
-    "lbp_3d_radius": "lbp3DIcosphereRadius",
-    "lbp_3d_subdivision": "lbp3DIcosphereSubdivision",
-    "min_dimensions": "minimumROIDimensions",
-    "grid_tolerance": "geometryTolerance",
-    "correct_mask": "correctMask",
-    "mask_channel": "label_channel",
-}
-"""Our name -> PyRadiomics' name, of settings that differ in nothing else."""
-_SAID = ("bin_width", "crop_first", "pad_voxels")
-"""Always said, because PyRadiomics' defaults are others or may change."""
-FILTER_NAMES: dict[str, str] = {
-    "original": "Original",
-    "wavelet": "Wavelet",
-    "log": "LoG",
-    "square": "Square",
-    "square_root": "SquareRoot",
-    "logarithm": "Logarithm",
-    "exponential": "Exponential",
-    "gradient": "Gradient",
-    "lbp_2d": "LBP2D",
-    "lbp_3d": "LBP3D",
-}
-_SITK = {
-    "nearest": "sitkNearestNeighbor",
-    "linear": "sitkLinear",
-    "bspline": "sitkBSpline",
-    "gaussian": "sitkGaussian",
-    "label_gaussian": "sitkLabelGaussian",
-    "hamming_sinc": "sitkHammingWindowedSinc",
-    "cosine_sinc": "sitkCosineWindowedSinc",
-    "welch_sinc": "sitkWelchWindowedSinc",
-    "lanczos_sinc": "sitkLanczosWindowedSinc",
-    "blackman_sinc": "sitkBlackmanWindowedSinc",
-}
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

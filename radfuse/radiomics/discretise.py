@@ -34,6 +34,10 @@ class Levels:
         return int(self.present[-1])
 
 
+NO_LEVELS = Levels(*(np.empty(0, dtype=np.int32),) * 4)
+"""Of no voxels."""
+
+
 def discretise(
     values: np.ndarray,
     bin_width: float = 25,

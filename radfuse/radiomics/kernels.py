@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from radfuse.radiomics.fast_engine import extract_regions
-from radfuse.radiomics.settings import Plan, make_plan
+from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.radiomics.engines.fast import extract_regions
+from radfuse.radiomics.filters.filter import filter_of
+from radfuse.radiomics.plan import plan_of
+from radfuse.radiomics.settings import Plan
 from radfuse.volume.grid import Grid
 from radfuse.volume.region import Region
 
-_COMPILED = ("Wavelet", "LoG")
-"""Filters with kernels of their own; those of the features come with the original image."""
 _PATIENCE_S = 2.0
 """Kernels found in numba's cache are loaded sooner than this."""
 
@@ -30,8 +31,8 @@ def warm_up(plan: Plan, tell: Callable[[str], None] = lambda _: None, patience_s
     mask = np.zeros(grid.shape, dtype=bool)
     mask[1:5, 1:5, 1:5] = True
     image = 100 * np.random.default_rng(0).random(grid.shape)
-    needed = {"Original", *(name for name in plan.filters if name in _COMPILED)}
-    small = make_plan({"imageType": {name: {"sigma": [1.0]} if name == "LoG" else {} for name in needed}}, "warm-up")
+    needed = ("original", *(name for name in plan.filters if filter_of(name).compiled))  # features' come with original
+    small = plan_of(RadiomicsConfig(filters=needed, log_sigma_mm=(1.0,), crop_first=False))
     later = threading.Timer(patience_s, tell, ["compiling the radiomics kernels, once for this installation"])
     later.start()
     try:

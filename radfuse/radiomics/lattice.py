@@ -55,6 +55,11 @@ class Directions:
     neighbours: np.ndarray
 
 
+_NOWHERE = Directions(*(np.empty(0),) * 4)
+NOBODY = Lattice((0, 0, 0), np.empty((0, 3)), _NOWHERE, _NOWHERE)
+"""Of no voxels."""
+
+
 def make_lattice(mask: np.ndarray, distances: Sequence[int] = (1,), flat_axis: int | None = None) -> Lattice:
     """Return the lattice of a region.
 

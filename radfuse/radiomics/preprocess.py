@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from radfuse.errors import CaseError
+from radfuse.radiomics.config import INTERPOLATORS
 from radfuse.radiomics.settings import Settings
 from radfuse.volume.grid import Grid
 from radfuse.volume.region import Box, Region, box_of
@@ -77,7 +78,7 @@ def prepare(image: np.ndarray, grid: Grid, region: Region, settings: Settings, w
     """
     if region.voxels == 0:
         raise CaseError(where, "the region has no voxels")
-    if settings.spacing_xyz_mm is not None and settings.interpolator is not None:
+    if settings.spacing_zyx_mm is not None:
         image, mask, grid = _resampled(image, grid, region, settings, where)
     else:
         placed = _on_image(grid, region, settings, where)
@@ -151,9 +152,8 @@ def _resampled(
     image: np.ndarray, grid: Grid, region: Region, settings: Settings, where: str
 ) -> tuple[np.ndarray, np.ndarray, Grid]:
     """Return image and mask on a grid of the wanted spacing around the region, aligned to the mask's first corner."""
-    wanted = settings.spacing_xyz_mm
-    assert wanted is not None
-    assert settings.interpolator is not None
+    assert settings.spacing_zyx_mm is not None
+    wanted = settings.spacing_zyx_mm[::-1]
     box = region.box
     _inside_image(grid, region.grid, box, where)
     old = np.array(region.grid.spacing_zyx_mm[::-1])
@@ -183,12 +183,12 @@ def _resampled(
     mask = interpolated(region.mask.astype(np.uint8), region.grid, onto, "sitkNearestNeighbor") > 0
     if not mask.any():
         raise CaseError(where, f"nothing of the region is left at a spacing of {z:g} x {y:g} x {x:g} mm (z, y, x)")
-    return interpolated(image, grid, onto, settings.interpolator), mask, onto
+    return interpolated(image, grid, onto, INTERPOLATORS[settings.interpolator]), mask, onto
 
 
 def _beyond_bsplines(image: np.ndarray, settings: Settings, where: str) -> None:
     """Refuse what ITK's B-spline computes from memory beyond the image, so that every run may give other values."""
-    if settings.interpolator == "sitkBSpline" and 2 in image.shape:
+    if settings.interpolator == "bspline" and 2 in image.shape:
         raise CaseError(
             where,
             f"the image is {' x '.join(map(str, image.shape))} voxels (z, y, x); along an axis of 2 voxels ITK's "
@@ -231,10 +231,9 @@ def _check_size(mask: np.ndarray, settings: Settings, where: str) -> None:
             f"{settings.min_dimensions} are required (`min_dimensions`, minimumROIDimensions)",
         )
     found = int(np.count_nonzero(mask))
-    if settings.min_voxels is not None and found <= settings.min_voxels:
-        raise CaseError(
-            where, f"the region has {found} voxels, not more than {settings.min_voxels} (`min_voxels`, minimumROISize)"
-        )
+    least = settings.more_than_voxels
+    if least is not None and found <= least:
+        raise CaseError(where, f"the region has {found} voxels, not more than {least} (`min_voxels`, minimumROISize)")
 
 
 def _resegmented(image: np.ndarray, mask: np.ndarray, settings: Settings, where: str) -> np.ndarray:

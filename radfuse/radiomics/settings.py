@@ -1,250 +1,44 @@
-"""What the engine works by: PyRadiomics' settings, typed and checked, whether from its parameter files or from ours.
-
-Each field's alias is PyRadiomics' name for it.
-"""
+"""What the engine works by: a study's settings, and for each filter those that are its own."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-import pywt
-from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, field_validator
-
-from radfuse.config import Section, nearest, read_yaml
-from radfuse.errors import InputError
-from radfuse.radiomics import firstorder, glcm, gldm, glrlm, glszm, ngtdm, shape, shape2d
-
-CLASSES = {
-    "firstorder": firstorder,
-    "glcm": glcm,
-    "gldm": gldm,
-    "glrlm": glrlm,
-    "glszm": glszm,
-    "ngtdm": ngtdm,
-    "shape": shape,
-    "shape2D": shape2d,
-}
-"""Feature classes, in the order of their columns where none is chosen."""
-REMOVED = {
-    "glcm": ("Dissimilarity", "Homogeneity1", "Homogeneity2", "SumVariance"),
-    "gldm": ("DependencePercentage", "GrayLevelNonUniformityNormalized"),
-}
-"""Names PyRadiomics still accepts and then computes nothing for, being equal to other features."""
-FILTERS = (
-    "Original",
-    "Wavelet",
-    "LoG",
-    "Square",
-    "SquareRoot",
-    "Logarithm",
-    "Exponential",
-    "Gradient",
-    "LBP2D",
-    "LBP3D",
-)
-_INTERPOLATORS = (
-    "sitkNearestNeighbor",
-    "sitkLinear",
-    "sitkBSpline",
-    "sitkGaussian",
-    "sitkLabelGaussian",
-    "sitkHammingWindowedSinc",
-    "sitkCosineWindowedSinc",
-    "sitkWelchWindowedSinc",
-    "sitkLanczosWindowedSinc",
-    "sitkBlackmanWindowedSinc",
-)
+from radfuse.radiomics.config import RadiomicsConfig
 
 
-class Settings(Section):
-    """PyRadiomics' settings; for one filter they may be replaced."""
+class Settings(RadiomicsConfig):
+    """A study's settings, and what only a PyRadiomics parameter file can say beside them."""
 
-    model_config = ConfigDict(populate_by_name=True)
-
-    min_dimensions: int = Field(2, alias="minimumROIDimensions", ge=1, le=3)
-    min_voxels: PositiveInt | None = Field(None, alias="minimumROISize")
-    grid_tolerance: PositiveFloat | None = Field(None, alias="geometryTolerance")
-    correct_mask: bool = Field(False, alias="correctMask")
-    additional_info: bool = Field(True, alias="additionalInfo")
-    label: PositiveInt = Field(1, alias="label")
-    mask_channel: int = Field(0, alias="label_channel", ge=0)
-    bin_width: PositiveFloat = Field(25.0, alias="binWidth")
-    bin_count: PositiveInt | None = Field(None, alias="binCount")
-    normalize: bool = Field(False, alias="normalize")
-    normalize_scale: PositiveFloat = Field(1.0, alias="normalizeScale")
-    remove_outliers: PositiveFloat | None = Field(None, alias="removeOutliers")
-    spacing_xyz_mm: tuple[float, float, float] | None = Field(None, alias="resampledPixelSpacing")
-    interpolator: str | int | None = Field("sitkBSpline", alias="interpolator")
-    pad_voxels: int = Field(5, alias="padDistance", ge=0)
-    distances: tuple[PositiveInt, ...] = Field((1,), alias="distances", min_length=1)
-    force_2d: bool = Field(False, alias="force2D")
-    force_2d_axis: int = Field(0, alias="force2Ddimension", ge=0, le=2)
-    resegment_range: tuple[float, ...] | None = Field(None, alias="resegmentRange", min_length=1, max_length=2)
-    resegment_mode: Literal["absolute", "relative", "sigma"] = Field("absolute", alias="resegmentMode")
-    resegment_shape: bool = Field(False, alias="resegmentShape")
-    crop_first: bool = Field(False, alias="preCrop")
-    log_sigma_mm: tuple[PositiveInt | PositiveFloat, ...] = Field((), alias="sigma")  # 1 and 1.0 differ in names
-    wavelet: str = Field("coif1", alias="wavelet")
-    wavelet_levels: PositiveInt = Field(1, alias="level")
-    wavelet_start_level: int = Field(0, alias="start_level", ge=0)
-    gradient_per_mm: bool = Field(True, alias="gradientUseSpacing")
-    lbp_2d_radius: PositiveFloat = Field(1.0, alias="lbp2DRadius")
-    lbp_2d_samples: PositiveInt = Field(8, alias="lbp2DSamples")
-    lbp_2d_method: Literal["default", "ror", "uniform", "var"] = Field("uniform", alias="lbp2DMethod")
-    lbp_3d_levels: PositiveInt = Field(2, alias="lbp3DLevels")
-    lbp_3d_radius: PositiveFloat = Field(1.0, alias="lbp3DIcosphereRadius")
-    lbp_3d_subdivision: int = Field(1, alias="lbp3DIcosphereSubdivision", ge=0)
-    shift: float = Field(0, alias="voxelArrayShift")
-    symmetric_glcm: bool = Field(True, alias="symmetricalGLCM")
-    weighting: Literal["euclidean", "manhattan", "infinity", "no_weighting"] | None = Field(None, alias="weightingNorm")
-    gldm_alpha: int = Field(0, alias="gldm_a", ge=0)
-    # what PyRadiomics does not have
-    bin_range: tuple[float, float] | None = None
-    max_bins: PositiveInt = 10_000
-
-    @field_validator("spacing_xyz_mm", mode="after")
-    @classmethod
-    def _spacing_positive(cls, value: tuple[float, float, float] | None) -> tuple[float, float, float] | None:
-        if value is not None and min(value) < 0:
-            raise ValueError("spacings are positive, or 0 to keep the mask's own")
-        return value
-
-    @field_validator("interpolator", mode="after")
-    @classmethod
-    def _known_interpolator(cls, value: str | int | None) -> str | int | None:
-        if isinstance(value, str) and value not in _INTERPOLATORS:
-            raise ValueError(f"unknown interpolator {value!r}{nearest(value, _INTERPOLATORS)}")
-        if isinstance(value, int) and not 1 <= value <= 10:
-            raise ValueError("an interpolator given by number is 1 to 10")
-        if value == 3:
-            raise ValueError("SimpleITK 2 has no interpolator 3; where it meant B-splines, write sitkBSpline")
-        return value
-
-    @field_validator("wavelet", mode="after")
-    @classmethod
-    def _known_wavelet(cls, value: str) -> str:
-        known = pywt.wavelist(kind="discrete")
-        if value not in known:
-            raise ValueError(f"unknown wavelet {value!r}{nearest(value, known)}")
-        return value
+    more_than_voxels: int | None = None
+    """Regions of so many voxels or fewer are refused after resampling too."""
+    pattern_axis: int = 0
+    """Axis across which lbp_2d goes slice by slice: that of `slice_axis`, or z."""
 
     @property
     def flat_axis(self) -> int | None:
         """Axis across which nothing is looked at: 0 is z; None: three-dimensional."""
-        return self.force_2d_axis if self.force_2d else None
+        return None if self.slice_axis is None else "zyx".index(self.slice_axis)
 
 
-class Plan(Section):
+@dataclass(frozen=True)
+class Plan:
     """All an extraction is asked for.
 
     Attributes:
         settings: for everything.
-        filters: PyRadiomics' filter name -> settings for it, all merged.
-        features: class -> names, in the order of the columns.
-        chosen: whether the classes were asked for by name; otherwise all are tried.
+        filters: filter -> settings for it, all merged.
+        features: family -> names, in the order of the columns.
+        chosen: whether families were asked for by name; otherwise all are tried.
+        label: the one label that a parameter file asks for; None: all.
+        said: what a parameter file says, in its own words; None without one.
     """
 
     settings: Settings
-    filters: dict[str, Settings]
-    features: dict[str, tuple[str, ...]]
+    filters: Mapping[str, Settings]
+    features: Mapping[str, tuple[str, ...]]
     chosen: bool = True
-
-
-def make_plan(params: Mapping[str, Any], where: str, extra: Mapping[str, Mapping[str, Any]] | None = None) -> Plan:
-    """Return the plan of a PyRadiomics parameter dictionary.
-
-    Args:
-        params: sections setting, imageType, featureClass, as in PyRadiomics' files.
-        where: for messages.
-        extra: filter ("" for all) -> settings by our own names that PyRadiomics does not have.
-
-    Raises:
-        InputError: an unknown section, setting, filter, class or feature, with the nearest known; a value out of range.
-    """
-    sections = {
-        name: _mapping(params.get(name), f"{where}, {name}") for name in ("setting", "imageType", "featureClass")
-    }
-    extra = extra or {}
-    filters = sections["imageType"] or {"Original": {}}
-    classes = sections["featureClass"] or dict.fromkeys(CLASSES)
-    for name in filters:
-        if name not in FILTERS:
-            raise InputError(f"{where}: unknown filter (imageType) {name!r}{nearest(str(name), FILTERS)}")
-    common = sections["setting"]
-    merged = {
-        name: _settings(
-            {**common, **_mapping(custom, f"{where}, {name}"), **extra.get("", {}), **extra.get(name, {})},
-            f"{where}, {name}",
-        )
-        for name, custom in filters.items()
-    }
-    features = {name: _chosen(str(name), names, where) for name, names in classes.items()}
-    return Plan(
-        settings=_settings({**common, **extra.get("", {})}, where),
-        filters=merged,
-        features=features,
-        chosen=bool(sections["featureClass"]),
-    )
-
-
-def read_params(path: Path) -> dict[str, Any]:
-    """Read a PyRadiomics parameter file (YAML or JSON).
-
-    Raises:
-        InputError: not a mapping, or a section nobody knows; names the nearest.
-    """
-    params = _read_json(path) if path.suffix.lower() == ".json" else read_yaml(path)
-    known = ("setting", "imageType", "featureClass", "voxelSetting")
-    for section in params:
-        if section not in known:
-            raise InputError(f"{path}: unknown section {section!r}{nearest(str(section), known)}")
-    return params
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        params = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return read_yaml(path)  # which says what is wrong
-    return params if isinstance(params, dict) else read_yaml(path)
-
-
-def _mapping(section: Any, where: str) -> dict[str, Any]:
-    if section is not None and not isinstance(section, Mapping):
-        raise InputError(f"{where}: found {section!r}; write a name and a colon for each entry, for example `glcm:`")
-    return dict(section or {})
-
-
-def _settings(values: Mapping[str, Any], where: str) -> Settings:
-    known = [field.alias or name for name, field in Settings.model_fields.items()]
-    for name in values:
-        if name not in known and name not in Settings.model_fields:
-            raise InputError(f"{where}: unknown setting {name!r}{nearest(str(name), known)}")
-    try:
-        # null is PyRadiomics' word for "not set", and for the interpolator "do not resample"
-        said = {name: value for name, value in values.items() if value is not None or name == "interpolator"}
-        return Settings.model_validate(said)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        message = fault["msg"].removeprefix("Value error, ")
-        raise InputError(f"{where}: {'.'.join(map(str, fault['loc']))} = {fault['input']!r}: {message}") from error
-
-
-def _chosen(name: str, names: Any, where: str) -> tuple[str, ...]:
-    if name not in CLASSES:
-        raise InputError(f"{where}: unknown feature class {name!r}{nearest(name, CLASSES)}")
-    module = CLASSES[name]
-    if not names:
-        return tuple(module.NAMES)
-    if isinstance(names, str) or not isinstance(names, Sequence):
-        raise InputError(
-            f"{where}: class {name} has {names!r}; write a list of features, for example [{module.NAMES[0]}]"
-        )
-    known = (*module.NAMES, *module.DEPRECATED, *REMOVED.get(name, ()))
-    for feature in names:
-        if feature not in known:
-            raise InputError(f"{where}: class {name} has no feature {feature!r}{nearest(str(feature), known)}")
-    return tuple(feature for feature in dict.fromkeys(names) if feature not in REMOVED.get(name, ()))
+    label: int | None = None
+    said: Mapping[str, Any] | None = None

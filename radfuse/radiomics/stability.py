@@ -22,7 +22,8 @@ from scipy import ndimage
 
 from radfuse.errors import InputError
 from radfuse.radiomics.config import RadiomicsConfig
-from radfuse.radiomics.engine import plan_of, region_features
+from radfuse.radiomics.measure import region_features
+from radfuse.radiomics.plan import plan_of
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.statistics.icc import icc_table
 from radfuse.volume.grid import Grid
@@ -65,11 +66,10 @@ def perturbed_features(
 def _margin(grid: Grid, radiomics: RadiomicsConfig) -> tuple[int, int, int] | None:
     """Return how many voxels around the regions an extraction looks at, (z, y, x); None: at the whole image."""
     settings = plan_of(radiomics).settings
-    resampled = settings.spacing_xyz_mm is not None and settings.interpolator is not None
-    if (settings.normalize and radiomics.normalize_region is None) or not (settings.crop_first or resampled):
+    wanted = settings.spacing_zyx_mm
+    if (settings.normalize and radiomics.normalize_region is None) or not (settings.crop_first or wanted):
         return None
-    wanted = settings.spacing_xyz_mm[::-1] if resampled and settings.spacing_xyz_mm else (0.0, 0.0, 0.0)
-    coarser = [max(new / old, 1.0) for new, old in zip(wanted, grid.spacing_zyx_mm, strict=True)]
+    coarser = [max(new / old, 1.0) for new, old in zip(wanted or (0.0, 0.0, 0.0), grid.spacing_zyx_mm, strict=True)]
     z, y, x = (int(np.ceil((settings.pad_voxels + 2) * factor)) + _SPARE for factor in coarser)
     return z, y, x
 

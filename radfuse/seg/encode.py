@@ -1,9 +1,4 @@
-"""Deep features: what a segmentation network's encoder sees at fixed places of each region; outcome-free.
-
-Each region gets a grid along and across its two longest principal axes. The grid's cells are anatomical coordinates:
-the same cell is the same place in every case, so that where something sits is kept. Encoder features are averaged
-over each cell.
-"""
+"""Deep features: what a segmentation network's encoder sees in the cells of each region; outcome-free."""
 
 from __future__ import annotations
 
@@ -14,18 +9,15 @@ import numpy as np
 
 from radfuse.seg.predict import OnnxSegmenter
 from radfuse.seg.window import gaussian_weight, padding_of, positioned, window_starts
-from radfuse.volume.grid import Grid
-
-CELLS = (4, 5)
-"""Cells along the longest and the second longest axis of a region."""
+from radfuse.volume.region import CELLS
 
 
 def encode(image: np.ndarray, cells: Mapping[str, np.ndarray], segmenter: OnnxSegmenter) -> dict[str, float]:
-    """Return "region/deep_ROW-COLUMN_CHANNEL" -> mean encoder feature; NaN for a cell without voxels.
+    """Return "region/deep_ROW-COLUMN_CHANNEL" -> mean encoder feature over a cell; NaN for a cell without voxels.
 
     Args:
-        image: float32, shape (z, y, x): what the network reads.
-        cells: region -> number of the cell of each voxel, counted from 1, 0 outside; shape as the image.
+        image: what the network reads, float32 of shape (z, y, x).
+        cells: region -> cell of each voxel of that image, counted row by row from 1; 0 outside.
         segmenter: whose encoder is used.
     """
     features = {}
@@ -35,51 +27,6 @@ def encode(image: np.ndarray, cells: Mapping[str, np.ndarray], segmenter: OnnxSe
             for channel, value in enumerate(channels):
                 features[f"{name}/deep_{row}-{column}_{channel:03d}"] = float(value)
     return features
-
-
-def region_cells(mask: np.ndarray, grid: Grid, *, mirrored: bool = False) -> np.ndarray:
-    """Return the cell of each voxel of a region, counted from 1; 0 outside.
-
-    Axes are the principal ones of the voxels' positions in mm, each pointing so that its largest component is
-    positive in patient space (left, posterior, superior; left turned to right where `mirrored`). Cell borders are
-    quantiles of the position along the longest axis, and within each row along the second.
-
-    Args:
-        mask: bool, shape (z, y, x).
-        grid: where its voxels lie.
-        mirrored: True for the other side.
-    """
-    cells = np.zeros(mask.shape, dtype=np.int16)
-    index = np.argwhere(mask)
-    if len(index) < CELLS[0] * CELLS[1]:
-        return cells
-    axes = np.array(grid.direction).reshape(3, 3) * np.array(grid.spacing_zyx_mm[::-1])
-    position = index[:, ::-1] @ axes.T
-    if mirrored:
-        position[:, 0] *= -1
-    position -= position.mean(axis=0)
-    _, vectors = np.linalg.eigh(np.cov(position.T))
-    along, across = (_pointing(vectors[:, place]) for place in (2, 1))
-    rows = _parts(position @ along, CELLS[0])
-    second = position @ across
-    columns = np.zeros(len(index), dtype=int)
-    for row in range(CELLS[0]):
-        columns[rows == row] = _parts(second[rows == row], CELLS[1])
-    cells[tuple(index.T)] = 1 + rows * CELLS[1] + columns
-    return cells
-
-
-def _pointing(axis: np.ndarray) -> np.ndarray:
-    return axis * np.sign(axis[np.abs(axis).argmax()])
-
-
-def _parts(values: np.ndarray, count: int) -> np.ndarray:
-    """Return which of `count` parts of equal range each value lies in, the outer 2 % of values set aside."""
-    if not len(values):  # a row in a gap of the region
-        return np.zeros(0, dtype=int)
-    low, high = np.percentile(values, (2, 98))
-    scaled = (values - low) / max(float(high - low), 1e-9)
-    return np.clip((scaled * count).astype(int), 0, count - 1)
 
 
 def _pooled(image: np.ndarray, cells: Mapping[str, np.ndarray], segmenter: OnnxSegmenter) -> dict[str, np.ndarray]:

@@ -82,7 +82,7 @@ def work(job: DisturbJob) -> StableCase:
         InputError: a file cannot be used, or lies on another grid.
         CaseError: a region cannot be made or measured.
     """
-    from radfuse.radiomics.engine import region_features
+    from radfuse.radiomics.measure import region_features
     from radfuse.radiomics.stability import perturbed_features
     from radfuse.recipe import read_mask, regions_on
     from radfuse.volume.files import read_volume
@@ -94,7 +94,7 @@ def work(job: DisturbJob) -> StableCase:
     readers: list[dict[str, float | None]] = [{} for _ in masks]
     for number, (sequence, path) in enumerate(job.images.items()):
         volume = read_volume(path)
-        first, *others = (regions_on(volume, mask, job.recipe, job.about) for mask in masks)
+        first, *others = (regions_on(sequence, volume, mask, job.recipe, job.about) for mask in masks)
         seed = (job.seed, zlib.crc32(job.about.case.encode()), number)
         _collect(copies, perturbed_features(volume, first, job.radiomics, job.stability, seed), sequence)
         readers[0] |= {name: value for name, value in copies[0].items() if name.startswith(f"{sequence}/")}

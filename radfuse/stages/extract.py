@@ -83,8 +83,8 @@ class Extracts(Protocol):
 def compile_kernels(job: Extracts, tell: Callable[[str], None]) -> None:
     """Have the radiomics kernels compiled once, before several workers would each do it."""
     if job.radiomics.engine == "fast":
-        from radfuse.radiomics.engine import plan_of
         from radfuse.radiomics.kernels import warm_up
+        from radfuse.radiomics.plan import plan_of
 
         warm_up(plan_of(job.radiomics), tell)
 

@@ -11,6 +11,8 @@ from scipy import ndimage
 from radfuse.volume.grid import Grid
 
 Box = tuple[slice, slice, slice]
+CELLS = (4, 5)
+"""Cells of a region along its longest and its second longest axis."""
 
 
 def box_of(mask: np.ndarray) -> Box:

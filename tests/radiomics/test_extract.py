@@ -12,7 +12,8 @@ from boxes import grid
 
 from radfuse.errors import CaseError, InputError, RadfuseError
 from radfuse.radiomics.config import FilterName, FilterSettings, RadiomicsConfig
-from radfuse.radiomics.engine import extract, region_features
+from radfuse.radiomics.extract import extract
+from radfuse.radiomics.measure import region_features
 from radfuse.volume.files import read_labels, read_volume
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume

@@ -13,7 +13,7 @@ import numpy as np
 from realdata import real_file
 
 from radfuse.radiomics.config import RadiomicsConfig
-from radfuse.radiomics.engine import extract
+from radfuse.radiomics.extract import extract
 from radfuse.volume.files import read_labels, read_volume
 
 ORACLES = Path(__file__).parents[1] / "reference" / "radiomics_oracles.csv"

@@ -6,12 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from boxes import box, grid
 
-from radfuse.errors import InputError
+from radfuse.errors import InputError, RadfuseError
 from radfuse.radiomics.config import FilterSettings, RadiomicsConfig
-from radfuse.radiomics.engine import plan_of
-from radfuse.radiomics.settings import CLASSES, make_plan, read_params
+from radfuse.radiomics.families.family import family_of
+from radfuse.radiomics.measure import region_features
+from radfuse.radiomics.plan import plan_of
+from radfuse.radiomics.pyradiomics_params import Theirs, params_of, plan_of_params, read_params, said_by
+from radfuse.radiomics.settings import Settings
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import Volume
+from radfuse.volume.region import Region
 
 PARAMS = {
     "setting": {"binWidth": 5, "resampledPixelSpacing": [2, 2, 2], "interpolator": "sitkLinear"},
@@ -23,12 +31,12 @@ PARAMS = {
 def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text(json.dumps(PARAMS))
     (tmp_path / "p.yaml").write_text(json.dumps(PARAMS))  # JSON is YAML
-    plan = make_plan(read_params(tmp_path / "p.yaml"), "p")
-    assert plan == make_plan(read_params(tmp_path / "p.json"), "p")
-    assert plan.filters["LoG"].bin_width == 3
-    assert plan.filters["LoG"].log_sigma_mm == (1, 2.5)
-    assert plan.filters["Original"].bin_width == 5
-    assert plan.features == {"firstorder": ("Mean", "Energy"), "glcm": CLASSES["glcm"].NAMES}
+    plan = plan_of_params(read_params(tmp_path / "p.yaml"), "p")
+    assert plan == plan_of_params(read_params(tmp_path / "p.json"), "p")
+    assert plan.filters["log"].bin_width == 3
+    assert plan.filters["log"].log_sigma_mm == (1, 2.5)
+    assert plan.filters["original"].bin_width == 5
+    assert plan.features == {"firstorder": ("Mean", "Energy"), "glcm": family_of("glcm").names}
 
 
 @pytest.mark.parametrize(
@@ -55,16 +63,16 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
 )
 def test_faults_are_named(params: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
-        make_plan(params, "p")
+        plan_of_params(params, "p")
     assert message in str(caught.value)
 
 
 def test_a_setting_of_null_is_the_default() -> None:
-    assert make_plan({"setting": {"weightingNorm": None, "binCount": None}}, "p").settings.weighting is None
+    assert plan_of_params({"setting": {"weightingNorm": None, "binCount": None}}, "p").settings.weighting is None
 
 
 def test_removed_features_are_accepted_and_left_out() -> None:
-    plan = make_plan({"featureClass": {"glcm": ["SumVariance", "Contrast"]}}, "p")
+    plan = plan_of_params({"featureClass": {"glcm": ["SumVariance", "Contrast"]}}, "p")
     assert plan.features == {"glcm": ("Contrast",)}
 
 
@@ -80,7 +88,7 @@ OTHER: dict[str, Any] = {
     "normalize": True,
     "normalize_scale": 3.0,
     "normalize_region": "muscle",
-    "remove_outliers": 3.0,
+    "remove_outliers": 1.5,
     "resegment_range": (1.0, 9.0),
     "resegment_mode": "sigma",
     "resegment_shape": True,
@@ -112,24 +120,89 @@ OTHER: dict[str, Any] = {
 }
 """A value of each setting that is not its default."""
 BESIDE: dict[str, dict[str, Any]] = {
-    "interpolator": {"spacing_zyx_mm": (1.0, 1.0, 1.0)},
+    "interpolator": {"spacing_zyx_mm": (1.0, 0.7, 1.3)},
+    "crop_first": {"filters": ("wavelet",), "pad_voxels": 2},
+    "pad_voxels": {"filters": ("wavelet",)},
     "normalize_scale": {"normalize": True},
+    "normalize_region": {"normalize": True},
+    "remove_outliers": {"normalize": True},
+    "resegment_mode": {"resegment_range": (-1.0, 150.0)},
+    "resegment_shape": {"resegment_range": (0.0, 100.0)},
     "log_sigma_mm": {"filters": ("log",)},
+    "wavelet": {"filters": ("wavelet",)},
+    "wavelet_levels": {"filters": ("wavelet",)},
+    "wavelet_start_level": {"filters": ("wavelet",)},
+    "gradient_per_mm": {"filters": ("gradient",)},
+    **{name: {"filters": ("lbp_2d",), "bin_width": 1.0} for name in OTHER if name.startswith("lbp_2d")},
+    **{name: {"filters": ("lbp_3d",), "bin_width": 0.5} for name in OTHER if name.startswith("lbp_3d")},
+    "max_bins": {"bin_width": 0.1},
+    "grid_tolerance": {"filters": ("square",)},
+    "correct_mask": {"filters": ("square",)},
 }
 """What has to be set for a setting to matter."""
-NOT_IN_THE_PLAN = {"engine", "convention", "params", "normalize_region", "min_voxels"}
-"""Looked at elsewhere: who computes, which region is the reference, what is an error of a case."""
+ELSEWHERE = {"engine", "convention", "params", "min_voxels", "mask_channel"}
+"""Looked at elsewhere: who computes, what is an error of a case, how a mask is read."""
 
 
 def test_every_setting_has_another_value_here() -> None:
-    assert set(RadiomicsConfig.model_fields) - NOT_IN_THE_PLAN == set(OTHER) - {"normalize_region"}
+    assert set(RadiomicsConfig.model_fields) - ELSEWHERE == set(OTHER) - {"mask_channel"}
 
 
-@pytest.mark.parametrize("name", [name for name in OTHER if name != "normalize_region"])
+def outcome(**settings: Any) -> Any:
+    """Return what two regions of a small image give, one of them flat and on another grid: columns, values, errors."""
+    generator = np.random.default_rng(0)
+    shape = (12, 14, 16)
+    volume = Volume(generator.normal(60, 30, shape).astype(np.float32), grid(shape, (1.0, 1.5, 1.0)), "image")
+    ball = sum((axis - 6) ** 2 for axis in np.indices(shape)) < 16
+    apart = Grid(shape, (1.0, 1.5, 1.0), (0.05, 0.0, 0.0))
+    muscle = box(shape, (1, 1, 10), (2, 8, 15))
+    regions = [Region.of("ball", ball, volume.grid), Region.of("muscle", muscle, volume.grid)]
+    found: list[Any] = []
+    for some in (regions, [Region.of("apart", ball, apart)], [Region.of("flat", muscle, volume.grid)]):
+        try:
+            found.append(region_features(volume, some, RadiomicsConfig(**settings)))
+        except RadfuseError as error:
+            found.append(str(error))
+    return repr(found)
+
+
+@pytest.mark.parametrize("name", [name for name in OTHER if name != "mask_channel"])
 def test_no_setting_is_ignored(name: str) -> None:
     beside = BESIDE.get(name, {})
-    changed = RadiomicsConfig(**{**beside, name: OTHER[name]})
-    assert plan_of(changed) != plan_of(RadiomicsConfig(**beside))
+    assert outcome(**{**beside, name: OTHER[name]}) != outcome(**beside)
+
+
+def test_a_mask_channel_reaches_who_reads_the_mask() -> None:
+    assert plan_of(RadiomicsConfig(mask_channel=1)).settings.mask_channel == 1
+
+
+def test_no_setting_of_a_parameter_file_is_lost() -> None:
+    """By name all but those that are translated one by one, and what only the record and `extract` look at."""
+    translated = {"spacing_xyz_mm", "force_2d", "force_2d_axis", "label", "additional_info"}
+    assert set(Theirs.model_fields) - set(Settings.model_fields) == translated
+    setting = {"resampledPixelSpacing": [1, 2, 3], "force2D": True, "force2Ddimension": 2, "label": 4, "padDistance": 3}
+    plan = plan_of_params({"setting": {**setting, "interpolator": 2, "minimumROISize": 9}}, "p")
+    found = plan.settings
+    assert (found.spacing_zyx_mm, found.interpolator, found.slice_axis, found.pad_voxels) == (
+        (3, 2, 1),
+        "linear",
+        "x",
+        3,
+    )
+    assert (found.more_than_voxels, plan.label, found.pattern_axis) == (9, 4, 2)
+    assert plan_of_params({"setting": {**setting, "interpolator": None}}, "p").settings.spacing_zyx_mm is None
+
+
+@pytest.mark.parametrize("name", [name for name in OTHER if name not in {"normalize_region"}])
+def test_the_record_of_a_config_is_that_of_the_parameter_file_it_is(name: str) -> None:
+    config = RadiomicsConfig(**{**BESIDE.get(name, {}), name: OTHER[name]})
+    lacking = {"bin_range", "max_bins"}
+    found, expected = said_by(config), plan_of_params(params_of(config), "p").said
+    assert expected is not None
+    for words in (found["settings"], expected["settings"], *found["filters"].values(), *expected["filters"].values()):
+        for each in lacking:
+            words.pop(each)
+    assert found == expected
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -137,7 +210,7 @@ def test_no_setting_is_ignored(name: str) -> None:
 def test_pyradiomics_accepts_our_settings(name: str) -> None:
     featureextractor = pytest.importorskip("radiomics.featureextractor", reason="needs PyRadiomics")
     config = RadiomicsConfig(**{**BESIDE.get(name, {}), name: OTHER[name]})
-    assert featureextractor.RadiomicsFeatureExtractor(config.pyradiomics_params()).enabledImagetypes
+    assert featureextractor.RadiomicsFeatureExtractor(params_of(config)).enabledImagetypes
 
 
 def test_what_pyradiomics_lacks_is_refused_with_its_engine() -> None:
@@ -165,5 +238,5 @@ def test_settings_without_an_effect_or_a_sense_are_refused(settings: dict[str, A
 def test_a_width_of_one_filter_goes_before_the_common_count() -> None:
     own = {"log": FilterSettings(bin_width=5)}
     plan = plan_of(RadiomicsConfig(bin_count=32, filters=("original", "log"), per_filter=own))
-    assert (plan.filters["LoG"].bin_count, plan.filters["LoG"].bin_width) == (None, 5)
-    assert plan.filters["Original"].bin_count == 32
+    assert (plan.filters["log"].bin_count, plan.filters["log"].bin_width) == (None, 5)
+    assert plan.filters["original"].bin_count == 32

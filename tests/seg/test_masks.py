@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from boxes import box, grid
 
-from radfuse.seg.encode import CELLS, region_cells
 from radfuse.seg.metrics import dice, dice_per_label
 from radfuse.seg.preprocess import label_map, largest_parts, network_input, network_target, usual_parts
 from radfuse.seg.unet.backend import UnetSegmentation
@@ -96,28 +95,6 @@ def test_the_usual_number_of_parts_is_learned_from_masks() -> None:
     second[2, 2] = 0
     assert usual_parts([first, first, second], 4) == (1, 2, 1)  # the speck of class 1 does not count; no class 3
     assert usual_parts([first, second, second], 4) == (1, 1, 1)
-
-
-def test_cells_run_along_the_region_and_turn_with_it() -> None:
-    mask = box((6, 40, 12), (1, 2, 2), (5, 38, 10))
-    cells = region_cells(mask, grid(mask.shape))
-    rows = (cells[mask] - 1) // CELLS[1]
-    along = np.argwhere(mask)[:, 1]
-    assert rows.min() == 0
-    assert rows.max() == CELLS[0] - 1
-    assert (np.diff([along[rows == row].mean() for row in range(CELLS[0])]) > 5).all()
-    turned = Grid(mask.shape, (1.0, 1.0, 1.0), (0, 0, 0), (1, 0, 0, 0, -1, 0, 0, 0, 1))
-    assert np.array_equal(region_cells(mask[:, ::-1], turned), cells[:, ::-1])
-
-
-def test_the_other_side_is_read_as_a_mirror_image() -> None:
-    mask = box((6, 12, 40), (1, 2, 2), (5, 10, 38))
-    right = region_cells(mask, grid(mask.shape))
-    assert np.array_equal(region_cells(mask[:, :, ::-1], grid(mask.shape), mirrored=True), right[:, :, ::-1])
-
-
-def test_a_region_of_fewer_voxels_than_cells_has_none() -> None:
-    assert not region_cells(box((5, 5, 5), (0, 0, 0), (1, 1, 3)), grid((5, 5, 5))).any()
 
 
 @pytest.mark.parametrize("orientation", ["RAS", "PIR", "SAL"])

@@ -12,8 +12,9 @@ import pytest
 import SimpleITK as sitk
 from scipy import ndimage, special
 
-from radfuse.radiomics.fast_engine import RegionResult, extract_regions
-from radfuse.radiomics.settings import make_plan
+from radfuse.radiomics.engines.fast import extract_regions
+from radfuse.radiomics.engines.result import RegionResult
+from radfuse.radiomics.pyradiomics_params import plan_of_params
 from radfuse.volume.grid import Grid
 from radfuse.volume.region import Region
 
@@ -63,7 +64,7 @@ def theirs(image: sitk.Image, mask: sitk.Image, params: dict[str, Any], label: i
 
 def ours(image: sitk.Image, mask: sitk.Image, params: dict[str, Any], label: int = 1, threads: int = 1) -> RegionResult:
     region = Region.of("region", sitk.GetArrayFromImage(mask) == label, grid_of(mask))
-    plan = make_plan(params, "test")
+    plan = plan_of_params(params, "test")
     return extract_regions(sitk.GetArrayFromImage(image), grid_of(image), [region], plan, threads=threads)["region"]
 
 

@@ -12,7 +12,8 @@ pytest.importorskip("torch", reason="training needs radfuse[train]")
 import torch
 
 from radfuse.errors import InputError
-from radfuse.seg.encode import CELLS, deep_features
+from radfuse.regions.cells import cells_on
+from radfuse.seg.encode import encode
 from radfuse.seg.metrics import dice
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.predict import OnnxSegmenter
@@ -23,6 +24,7 @@ from radfuse.seg.unet.patches import Patches
 from radfuse.seg.unet.plan import make_plan
 from radfuse.seg.unet.train import train
 from radfuse.volume.image import Volume
+from radfuse.volume.region import CELLS, Region
 
 CONFIG = UnetSegmentation(labels={"box": 1}, channels=(8, 16, 16), steps=40, patch_voxels=4096, learning_rate=1e-2)
 SHAPE = (16, 18, 20)
@@ -115,17 +117,22 @@ def test_patches_are_a_function_of_seed_and_number(trained: tuple[Path, list[Pat
 def test_deep_features_are_named_by_cell_and_tell_places_apart(
     trained: tuple[Path, list[Path]], plan: SegPlan, tmp_path: Path
 ) -> None:
+    segmenter = OnnxSegmenter(trained[0])
     volume, _ = make_case(tmp_path / "new", 5, plan)
-    region = box(SHAPE, (2, 2, 2), (14, 16, 18))
-    found = deep_features(volume, {"r": region}, OnnxSegmenter(trained[0]))
+    image, inner = network_input(volume, segmenter.plan)
+
+    def encoded(mask: np.ndarray) -> dict[str, float]:
+        cells = cells_on([Region.of("r", mask, volume.grid)], volume.grid, inner)
+        return encode(image, cells, segmenter)
+
+    found = encoded(box(SHAPE, (2, 2, 2), (14, 16, 18)))
     assert len(found) == CELLS[0] * CELLS[1] * CONFIG.channels[0]
     assert set(found) >= {"r/deep_0-0_000", "r/deep_3-4_007"}
     values = np.array(list(found.values())).reshape(CELLS[0] * CELLS[1], CONFIG.channels[0])
     assert np.isfinite(values).all()
     assert values.std(axis=0).max() > 0.01
     sheet = box(SHAPE, (5, 2, 2), (6, 16, 18))  # one voxel thick, as cartilage is
-    thin = deep_features(volume, {"r": sheet}, OnnxSegmenter(trained[0]))
-    assert np.isfinite(list(thin.values())).all()
+    assert np.isfinite(list(encoded(sheet).values())).all()
 
 
 def test_another_onnx_file_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,167 @@
+"""Features of every label of a segmentation in one call, with their provenance."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import lru_cache
+from importlib.metadata import version
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from radfuse.config import nearest
+from radfuse.errors import CaseError, InputError, listed
+from radfuse.features import FeatureTable
+from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.radiomics.engines import ENGINES
+from radfuse.radiomics.engines.result import RegionResult
+from radfuse.radiomics.measure import measured_regions
+from radfuse.radiomics.plan import plan_of
+from radfuse.radiomics.pyradiomics_params import said_by
+from radfuse.radiomics.settings import Plan
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.region import Region
+
+
+def extract(
+    volume: Volume | ArrayLike,
+    labels: LabelMap | ArrayLike,
+    config: RadiomicsConfig | None = None,
+    engine: str | None = None,
+    only: Sequence[int] = (),
+    *,
+    spacing_zyx_mm: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    threads: int = 0,
+) -> FeatureTable:
+    """Return the features of every label of a segmentation.
+
+    Args:
+        volume: the image, or an array of shape (z, y, x).
+        labels: on the same grid; integers.
+        config: how to compute; defaults when None.
+        engine: "fast" or "pyradiomics", in the place of the config's.
+        only: labels to compute; empty: all that are present.
+        spacing_zyx_mm: voxel size, where arrays are given.
+        threads: of engine fast; 0 takes all cores.
+
+    Returns:
+        A row per label, index `label`. The provenance holds engine, settings, versions, digests, voxel counts, and
+        under `missing` the reason of each NaN.
+
+    Raises:
+        InputError: another grid, an unknown engine, or a label that is not present.
+        CaseError: a label has too few voxels.
+    """
+    config = config or RadiomicsConfig()
+    if engine is not None and engine not in ENGINES:
+        raise InputError(f"unknown engine {engine!r}{nearest(engine, ENGINES)}")
+    if engine is not None and engine != config.engine:
+        config = RadiomicsConfig.model_validate({**config.model_dump(exclude_unset=True), "engine": engine})
+    volume = volume if isinstance(volume, Volume) else _as_volume(volume, spacing_zyx_mm)
+    labels = labels if isinstance(labels, LabelMap) else _as_labels(labels, volume.grid)
+    plan = plan_of(config)
+    settings = plan.settings
+    if plan.label is not None and not only:
+        only = (plan.label,)
+    if not (settings.correct_mask or settings.spacing_zyx_mm or settings.grid_tolerance):
+        _require_same_grid(volume, labels)
+    regions = [_label_region(labels, label, config) for label in _chosen(labels, only)]
+    with ThreadPoolExecutor(1) as aside:
+        digests = aside.submit(lambda: {"image_sha256": _digest(volume.voxels), "mask_sha256": _digest(labels.array)})
+        results = measured_regions(volume, regions, config, threads or os.cpu_count() or 1, plan)
+    rows = {name: result.values for name, result in results.items()}
+    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
+    cells = np.array([[row.get(name, np.nan) for name in columns] for row in rows.values()])
+    values = pd.DataFrame(cells, columns=columns, dtype=np.float64)
+    names = {region.name: labels.names.get(int(region.name), region.name) for region in regions}
+    values.index = pd.Index([names[name] for name in results], name="label")
+    provenance = _provenance(config, plan, {names[name]: result for name, result in results.items()}) | digests.result()
+    return FeatureTable(values, {}, provenance)
+
+
+def _require_same_grid(volume: Volume, labels: LabelMap) -> None:
+    if not volume.grid.same_as(labels.grid):
+        raise InputError(
+            f"mask {labels.name} lies on another grid than image {volume.name}:\n  image {volume.grid}\n  mask  "
+            f"{labels.grid}\nAllow more with `grid_tolerance` (geometryTolerance), resample the mask with "
+            "`correct_mask` (correctMask), or resample both with `spacing_zyx_mm` (resampledPixelSpacing)"
+        )
+
+
+def _chosen(labels: LabelMap, only: Sequence[int]) -> Sequence[int]:
+    present = labels.present()
+    if not present:
+        raise InputError(f"{labels.name}: the mask is empty")
+    absent = [label for label in only if label not in present]
+    if absent:
+        raise InputError(f"{labels.name}: labels {listed(absent)} are not present; present: {listed(present)}")
+    return only or present
+
+
+def _label_region(labels: LabelMap, label: int, config: RadiomicsConfig) -> Region:
+    box = labels.boxes[label]
+    region = Region(str(label), labels.array[box] == label, box, labels.grid)
+    found = region.voxels
+    least = config.min_voxels if config.params is None else 1
+    if found < least:
+        raise CaseError(
+            labels.name,
+            f"label {label} has {found} voxels, needs {least}; labels present: {listed(labels.present())}. "
+            "Lower `min_voxels`, or leave the label out",
+        )
+    return region
+
+
+def _as_volume(array: ArrayLike, spacing_zyx_mm: tuple[float, float, float]) -> Volume:
+    voxels = np.asarray(array)
+    if voxels.ndim != 3:
+        raise InputError(f"image: an array of shape {voxels.shape} is not three-dimensional (z, y, x)")
+    if voxels.dtype.kind not in "iufb":
+        raise InputError(f"image: voxels of type {voxels.dtype} are no real numbers")
+    z, y, x = voxels.shape
+    if voxels.dtype.kind == "b":
+        voxels = voxels.astype(np.uint8)
+    elif voxels.dtype.kind == "f" and voxels.dtype.itemsize not in (4, 8):
+        voxels = voxels.astype(np.float32 if voxels.dtype.itemsize < 4 else np.float64)
+    voxels = voxels.astype(voxels.dtype.newbyteorder("="), copy=False)
+    volume = Volume(voxels.astype(np.float32, copy=False), Grid((z, y, x), spacing_zyx_mm), "image")
+    return volume if voxels.dtype == np.float32 else replace(volume, stored=voxels)
+
+
+def _as_labels(array: ArrayLike, grid: Grid) -> LabelMap:
+    labels = np.asarray(array)
+    if labels.dtype == bool:
+        labels = labels.astype(np.uint8)
+    if not np.issubdtype(labels.dtype, np.integer):
+        if not np.array_equal(labels, np.rint(labels)):
+            raise InputError("labels: a mask holds whole numbers")
+        labels = labels.astype(np.int32)
+    return LabelMap(labels, grid)
+
+
+def _provenance(config: RadiomicsConfig, plan: Plan, results: dict[str, RegionResult]) -> dict[str, object]:
+    packages = ["radfuse", "numpy", "SimpleITK", "PyWavelets"]
+    packages += ["pyradiomics"] if config.engine == "pyradiomics" else ["numba"]
+    return {
+        "engine": config.engine,
+        "settings": config.model_dump(mode="json", exclude_unset=config.params is not None),  # the file says the rest
+        "pyradiomics_settings": plan.said or said_by(config),
+        "versions": {name: _version(name) for name in packages},
+        "voxels": {name: list(result.voxels) for name, result in results.items()},
+        "missing": {name: result.reasons for name, result in results.items() if result.reasons},
+    }
+
+
+@lru_cache
+def _version(package: str) -> str:
+    return version(package)
+
+
+def _digest(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()

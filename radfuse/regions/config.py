@@ -1,0 +1,39 @@
+"""The kinds of regions that a study may name, and users' own. A new kind is a file of this folder and a word here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+from pydantic import Field
+
+from radfuse.extend import own_parts
+from radfuse.regions.label import LabelRegion
+from radfuse.regions.ring import RingRegion
+from radfuse.regions.subchondral import SubchondralRegion
+from radfuse.regions.union import UnionRegion
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from radfuse.regions.scene import Scene
+
+
+class RegionKind(Protocol):
+    """What a kind of region is: a Section of its settings, its name among them."""
+
+    name: str
+
+    def labels_named(self) -> tuple[str | int, ...]:
+        """Return every label it refers to, so that a label nobody declared is found before any compute."""
+        ...
+
+    def mask(self, scene: Scene) -> np.ndarray:
+        """Return its voxels, bool of shape (z, y, x) on the grid of the scene's labels; all False where it has none."""
+        ...
+
+
+RegionConfig = Annotated[
+    LabelRegion | UnionRegion | SubchondralRegion | RingRegion,
+    Field(discriminator="kind"),
+    *own_parts(RegionKind, "a region"),
+]

@@ -1,0 +1,45 @@
+"""Make the regions of a case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from radfuse.errors import CaseError, InputError, listed
+from radfuse.regions.config import RegionConfig
+from radfuse.regions.scene import Scene
+from radfuse.volume.region import Region
+
+
+def make_regions(scene: Scene, configs: Sequence[RegionConfig], min_voxels: int = 10) -> list[Region]:
+    """Return the regions of one case, on the grid of its labels.
+
+    Args:
+        scene: the case.
+        configs: which regions.
+        min_voxels: fewer are an error.
+
+    Raises:
+        InputError: a region names a label nobody declared, or a user's own kind gives no mask of the labels' shape.
+        CaseError: a region is empty or tiny; says how many voxels were found and which labels are present.
+    """
+    regions = []
+    for config in configs:
+        mask = config.mask(scene)
+        if not isinstance(mask, np.ndarray) or mask.dtype != bool or mask.shape != scene.labels.grid.shape:
+            found = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
+            raise InputError(
+                f"region {config.name!r}: {type(config).__name__}.mask gave {found}, needs a bool array of shape "
+                f"{scene.labels.grid.shape}"
+            )
+        voxels = int(mask.sum())
+        if voxels < min_voxels:
+            raise CaseError(
+                scene.case or scene.labels.name,
+                f"region {config.name!r} has {voxels} voxels, needs {min_voxels}; labels present: "
+                f"{listed(scene.labels.present())}. Correct the mask, lower `radiomics.min_voxels`, or leave the case "
+                "out of the cohort table",
+            )
+        regions.append(Region.of(config.name, mask, scene.labels.grid))
+    return regions

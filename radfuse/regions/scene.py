@@ -1,0 +1,77 @@
+"""Scene: all that a region may be made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import ndimage
+
+from radfuse.config import nearest
+from radfuse.errors import InputError
+from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.region import box_of
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One case as regions see it.
+
+    Attributes:
+        labels: the segmentation.
+        numbers: label name -> number.
+        side: left or right, as the cohort table has it; None where it says nothing.
+        visit: as the cohort table has it.
+        images: sequence -> image, each on its own grid.
+        case: for messages.
+    """
+
+    labels: LabelMap
+    numbers: Mapping[str, int]
+    side: str | None = None
+    visit: str | None = None
+    images: Mapping[str, Volume] = field(default_factory=dict)
+    case: str = ""
+
+    def number(self, label: str | int) -> int:
+        """Return the number of a label given by name or number.
+
+        Raises:
+            InputError: a name nobody declared; names the nearest.
+        """
+        if isinstance(label, int):
+            return label
+        if label not in self.numbers:
+            raise InputError(f"regions name the label {label!r}, which is not declared{nearest(label, self.numbers)}")
+        return self.numbers[label]
+
+    def of(self, *labels: str | int) -> np.ndarray:
+        """Return the voxels of some labels, bool of shape (z, y, x).
+
+        Raises:
+            InputError: a name nobody declared.
+        """
+        return np.isin(self.labels.array, [self.number(label) for label in labels])
+
+    def within(self, mask: np.ndarray, distance_mm: float) -> np.ndarray:
+        """Return the voxels whose centre lies within a distance of a voxel centre of a mask, the mask's among them.
+
+        Args:
+            mask: bool, shape (z, y, x), on the grid of the labels.
+            distance_mm: between centres.
+
+        Returns:
+            bool of the mask's shape.
+        """
+        near = np.zeros(mask.shape, dtype=bool)
+        spacing = self.labels.spacing_zyx_mm
+        reach = [int(np.ceil(distance_mm / step)) for step in spacing]
+        wide = tuple(
+            slice(max(part.start - more, 0), min(part.stop + more, size))
+            for part, more, size in zip(box_of(mask), reach, mask.shape, strict=True)
+        )
+        if mask.any():
+            distance = ndimage.distance_transform_edt(~mask[wide], sampling=spacing)
+            near[wide] = distance <= distance_mm * (1 + 1e-9)
+        return near
