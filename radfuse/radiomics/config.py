@@ -158,6 +158,7 @@ class RadiomicsConfig(Section):
 
     @model_validator(mode="after")
     def _params_stand_alone(self) -> RadiomicsConfig:
+        """Refuse settings that contradict each other, or would have no effect."""
         free = {"params", "engine", "min_voxels", "max_bins"}
         beside = sorted(self.model_fields_set - free)
         if self.params is not None and beside:

@@ -136,6 +136,7 @@ def _march(
     edges: np.ndarray,
     triangles: np.ndarray,
 ) -> tuple[float, float]:
+    """Return area and volume of the mesh around a mask, and fill in where it ends on each line."""
     nz, ny, nx = mask.shape
     area = volume = 0.0
     a, b, c = np.empty(3), np.empty(3), np.empty(3)
