@@ -47,13 +47,17 @@ def sweep(path: Path) -> None:
 
 
 def _alive(process: int) -> bool:
+    """Return whether a process may still write; a killed one whose parent died too may wait forever to be buried."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
     except OSError:
         return True
-    return True
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (OSError, IndexError):  # no such file on this system
+        return True
 
 
 def take_place(temporary: Path, place: Path) -> None:
