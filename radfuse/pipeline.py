@@ -165,7 +165,7 @@ def make_design(study: Study, inputs: Inputs, deep: Mapping[str, FeatureTable] |
     config = study.cohort
     allowed = frozenset(block for block, source in study.features.items() if source.allow_missing)
     try:
-        design = join(inputs.cohort, inputs.tables, allowed)
+        design = join(inputs.cohort, {b: inputs.tables[b] for b in study.blocks if b in inputs.tables}, allowed)
     except InputError as error:
         raise InputError(_once([*inputs.warnings, *error.problems])) from error
     by_fold = {fold: join(inputs.cohort, {"deep": table}).blocks["deep"] for fold, table in (deep or {}).items()}
@@ -180,7 +180,7 @@ def make_design(study: Study, inputs: Inputs, deep: Mapping[str, FeatureTable] |
 def read_block(study: Study, block: str) -> tuple[FeatureTable, list[Problem]]:
     """Read the feature table of one block of a study, and its warnings."""
     config = study.cohort
-    source = study.features[block]  # type: ignore[index]
+    source = study.features[block]
     reserved = {config.patient, config.visit, *config.clinical_columns, *config.split.columns, *config.images.values()}
     reserved |= {name for name in (config.site, config.mask) if name}
     if config.outcome is not None:

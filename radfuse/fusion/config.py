@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from radfuse.config import Section
 
-Block = Literal["clinical", "radiomic", "deep"]
-Family = Literal[
-    "clinical", "radiomic", "deep", "clinical-radiomic", "clinical-deep", "radiomic-deep", "clinical-radiomic-deep"
-]
+FIRST_BLOCKS = ("clinical", "radiomic", "deep")
+"""Blocks stand in this order, and a study's others behind them in its own."""
 
 
 class CorrelationConfig(Section):
@@ -69,8 +69,8 @@ class LogisticConfig(Section):
 class FusionConfig(Section):
     """Which models are compared, and how each is built inside a fold."""
 
-    families: tuple[Family, ...] = ()
-    """Empty: every combination of the blocks that exist."""
+    families: tuple[str, ...] = ()
+    """Blocks joined by "-"; empty: every run of neighbouring blocks, in their order."""
     selection: tuple[Selection, ...] = (CorrelationConfig(), MrmrConfig(), LassoConfig())
     classifier: LogisticConfig = LogisticConfig()
     inner_folds: int = Field(default=5, ge=2)
@@ -80,7 +80,7 @@ class FusionConfig(Section):
 
     @field_validator("families")
     @classmethod
-    def _once_each(cls, families: tuple[Family, ...]) -> tuple[Family, ...]:
+    def _once_each(cls, families: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(families)) < len(families):
             raise ValueError("a family stands twice")
         return families
@@ -96,23 +96,37 @@ class FusionConfig(Section):
         return selection
 
 
-ALL_FAMILIES: tuple[Family, ...] = (
-    "clinical",
-    "radiomic",
-    "deep",
-    "clinical-radiomic",
-    "clinical-deep",
-    "radiomic-deep",
-    "clinical-radiomic-deep",
-)
-
-
 def blocks_of(family: str) -> tuple[str, ...]:
     """Return the blocks a family joins: "clinical-deep" joins clinical and deep."""
     return tuple(family.split("-"))
 
 
-def default_families(blocks: set[str]) -> tuple[str, ...]:
-    """Return the six families of the literature that the blocks allow, and clinical-deep where it is all there is."""
-    wanted = tuple(family for family in ALL_FAMILIES if set(blocks_of(family)) <= blocks and family != "clinical-deep")
-    return (*wanted, "clinical-deep") if blocks == {"clinical", "deep"} else wanted
+def default_families(blocks: Sequence[str]) -> tuple[str, ...]:
+    """Return every run of neighbouring blocks, the short ones first.
+
+    Of clinical, radiomic and deep these are the six families of the literature.
+    """
+    sizes = range(1, len(blocks) + 1)
+    return tuple("-".join(blocks[i : i + size]) for size in sizes for i in range(len(blocks) - size + 1))
+
+
+def check_families(families: Sequence[str], blocks: Sequence[str]) -> None:
+    """Check that each family joins blocks of the study, in their order.
+
+    Raises:
+        ValueError: the first that does not, with its right spelling where there is one.
+    """
+    for family in families:
+        parts = blocks_of(family)
+        lacking = [part for part in parts if part not in blocks]
+        if lacking:
+            near = (difflib.get_close_matches(part, blocks, n=1, cutoff=0.6) or [part] for part in parts)
+            meant = "-".join(part for (part,) in near)
+            hint = "" if meant == family else f"; did you mean {meant!r}?"
+            have = ", ".join(blocks) or "none"
+            raise ValueError(f"fusion.families: {family!r} needs the block {lacking[0]!r}; the study has: {have}{hint}")
+        right = "-".join(block for block in blocks if block in parts)
+        if family != right:
+            raise ValueError(
+                f"fusion.families: write {right!r} for {family!r}: each block once, in the order {', '.join(blocks)}"
+            )

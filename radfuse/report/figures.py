@@ -1,7 +1,4 @@
-"""Figures of the report as SVG text: Okabe-Ito colours, and a dash for each family, so that print and any eye can tell.
-
-Source of the palette: Okabe and Ito 2008, https://jfly.uni-koeln.de/color/.
-"""
+"""Figures of the report as SVG text."""
 
 from __future__ import annotations
 
@@ -16,21 +13,11 @@ import pandas as pd
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from radfuse.report.palette import Look, looks
 from radfuse.report.tables import interval
 from radfuse.results import ChosenFeature, Interval, Performance
 from radfuse.statistics import clustered_mean
 
-_FAMILIES = {
-    "clinical": ("#E69F00", (0, (5, 2))),
-    "radiomic": ("#0072B2", (0, (1, 1.2))),
-    "deep": ("#009E73", (0, (6, 1.5, 1, 1.5))),
-    "clinical-radiomic": ("#CC79A7", (0, (3, 1))),
-    "clinical-deep": ("#8C6D1F", (0, (2, 1, 4, 1))),
-    "radiomic-deep": ("#56B4E9", (0, (4, 1, 1, 1, 1, 1))),
-    "clinical-radiomic-deep": ("#D55E00", "solid"),
-}
-_BLOCKS = {"clinical": "#E69F00", "radiomic": "#0072B2", "deep": "#009E73"}
-_GREY = "#6b7280"
 STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica Neue", "Helvetica", "Arial", "DejaVu Sans"],
@@ -58,14 +45,14 @@ _RESAMPLES = 200
 _PIXELS_PER_INCH = 107  # the page's width over that of the widest figure
 
 
-def roc_overlay(predictions: pd.DataFrame, performance: Sequence[Performance]) -> str:
+def roc_overlay(predictions: pd.DataFrame, performance: Sequence[Performance], drawn: Mapping[str, Look]) -> str:
     """Return the ROC curves of all families, averaged over test folds, with their AUCs."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.0, 4.4), layout="constrained")
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
         for item in performance:
-            colour, dash = _FAMILIES[item.family]
+            colour, dash = drawn[item.family]
             rows = predictions[predictions["family"] == item.family]
             label = f"{item.family}  {interval(item.auc, 2)}"
             axes.plot(_GRID, _mean_roc(rows), color=colour, linestyle=dash, label=label)
@@ -74,12 +61,14 @@ def roc_overlay(predictions: pd.DataFrame, performance: Sequence[Performance]) -
         return to_svg(figure)
 
 
-def roc_panels(predictions: pd.DataFrame, performance: Sequence[Performance], seed: int) -> str:
+def roc_panels(
+    predictions: pd.DataFrame, performance: Sequence[Performance], drawn: Mapping[str, Look], seed: int
+) -> str:
     """Return a panel per family: the curve of each test fold, their mean, and a 95 % band from resampled patients."""
     with mpl.rc_context(STYLE):
         figure, panels = _panels(len(performance))
         for axes, item in zip(panels, performance, strict=False):
-            colour, _ = _FAMILIES[item.family]
+            colour = drawn[item.family].colour
             rows = predictions[predictions["family"] == item.family]
             low, high = _roc_band(rows, seed)
             axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
@@ -94,14 +83,14 @@ def roc_panels(predictions: pd.DataFrame, performance: Sequence[Performance], se
         return to_svg(figure)
 
 
-def auc_forest(performance: Sequence[Performance]) -> str:
+def auc_forest(performance: Sequence[Performance], drawn: Mapping[str, Look]) -> str:
     """Return AUCs with intervals, and the AUC of each test fold as a dot."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.0, 0.9 + 0.55 * len(performance)), layout="constrained")
         axes = figure.subplots()
         axes.axvline(0.5, color="#d1d5db", linewidth=1)
         for row, item in enumerate(performance):
-            colour, _ = _FAMILIES[item.family]
+            colour = drawn[item.family].colour
             folds = [value for value in item.fold_aucs.values() if value is not None]
             axes.plot(
                 folds if len(folds) > 1 else [],
@@ -133,12 +122,14 @@ def auc_forest(performance: Sequence[Performance]) -> str:
         return to_svg(figure)
 
 
-def calibration_panels(predictions: pd.DataFrame, performance: Sequence[Performance], bins: int = 8) -> str:
+def calibration_panels(
+    predictions: pd.DataFrame, performance: Sequence[Performance], drawn: Mapping[str, Look], bins: int = 8
+) -> str:
     """Return a panel per family: observed share of events against predicted in groups of equal size, and the fit."""
     with mpl.rc_context(STYLE):
         figure, panels = _panels(len(performance), extra=0.35)
         for axes, item in zip(panels, performance, strict=False):
-            colour, _ = _FAMILIES[item.family]
+            colour = drawn[item.family].colour
             rows = predictions[predictions["family"] == item.family]
             p = rows["probability"].to_numpy()
             axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
@@ -196,8 +187,11 @@ def stability_curves(table: pd.DataFrame) -> str:
         return to_svg(figure)
 
 
-def coefficient_plot(features: Sequence[ChosenFeature], folds: int, most: int = 20) -> tuple[str, int]:
+def coefficient_plot(
+    features: Sequence[ChosenFeature], folds: int, blocks: Sequence[str], most: int = 20
+) -> tuple[str, int]:
     """Return coefficients per standard deviation beside how many folds chose each column, and how many are shown."""
+    drawn = looks(blocks)
     kept = sum(item.coefficient is not None for item in features)
     shown = list(features)[: max(12, min(most, kept))]
     with mpl.rc_context(STYLE):
@@ -207,7 +201,7 @@ def coefficient_plot(features: Sequence[ChosenFeature], folds: int, most: int = 
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
         rows = np.arange(len(shown))
         for row, item in zip(rows, shown, strict=True):
-            colour = _BLOCKS[item.block]
+            colour = drawn[item.block].colour
             if item.coefficient is not None:
                 left.plot([0, item.coefficient], [row, row], color=colour, linewidth=1.2)
                 left.plot(item.coefficient, row, "o", color=colour, markersize=5)
@@ -226,11 +220,11 @@ def coefficient_plot(features: Sequence[ChosenFeature], folds: int, most: int = 
         for axes in (left, right):
             axes.tick_params(axis="y", length=0)
             axes.spines["left"].set_visible(False)
-        blocks = [name for name in _BLOCKS if name in {item.block for item in shown}]
-        if len(blocks) > 1:
-            for name in blocks:
-                right.plot([], [], "s", color=_BLOCKS[name], label=name)
-            figure.legend(loc="outside upper right", ncols=len(blocks), handletextpad=0.3)
+        here = [name for name in blocks if name in {item.block for item in shown}]
+        if len(here) > 1:
+            for name in here:
+                right.plot([], [], "s", color=drawn[name].colour, label=name)
+            figure.legend(loc="outside upper right", ncols=len(here), handletextpad=0.3)
         return to_svg(figure), len(shown)
 
 
@@ -340,8 +334,3 @@ def to_svg(figure: Figure) -> str:
     text = stream.getvalue()
     text = re.sub(r' (width|height)="[\d.]+pt"', "", text[text.index("<svg") :], count=2)
     return text.replace("<svg ", f'<svg style="max-width:{figure.get_figwidth() * _PIXELS_PER_INCH:.0f}px" ', 1)
-
-
-def family_colours(families: Sequence[str]) -> Mapping[str, str]:
-    """Return the colour of each family, for tables."""
-    return {family: _FAMILIES[family][0] for family in families}

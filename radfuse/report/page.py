@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from radfuse.errors import Problem
 from radfuse.report import figures, slices, tables
+from radfuse.report.palette import looks
 from radfuse.results import FittedFamily, SegmentationReport, StudyResults
 
 if TYPE_CHECKING:
@@ -69,18 +70,21 @@ class StudyReport:
 def write_study_report(folder: Path, study: StudyReport) -> None:
     """Write index.html, tables/*.csv and figures/*.svg into an existing folder."""
     performance = study.results.performance
+    drawn_as = looks(item.family for item in performance)
     drawn = {
-        "roc": figures.roc_overlay(study.predictions, performance),
-        "auc": figures.auc_forest(performance),
-        "roc_by_family": figures.roc_panels(study.predictions, performance, study.seed),
-        "calibration": figures.calibration_panels(study.predictions, performance),
+        "roc": figures.roc_overlay(study.predictions, performance, drawn_as),
+        "auc": figures.auc_forest(performance, drawn_as),
+        "roc_by_family": figures.roc_panels(study.predictions, performance, drawn_as, study.seed),
+        "calibration": figures.calibration_panels(study.predictions, performance, drawn_as),
     }
     chosen = {
         family: tables.chosen_features(family, study.folds[family], study.final.get(family)) for family in study.folds
     }
     shown = {}
     for family, features in chosen.items():
-        drawn[f"features_{family}"], shown[family] = figures.coefficient_plot(features, study.results.outer_folds)
+        drawn[f"features_{family}"], shown[family] = figures.coefficient_plot(
+            features, study.results.outer_folds, list(study.blocks)
+        )
     made = {
         "table_one": tables.table_one(study.units, study.clinical, study.outcome, study.patient, study.site),
         "performance": tables.performance_table(performance),
@@ -103,7 +107,7 @@ def write_study_report(folder: Path, study: StudyReport) -> None:
         tables=made,
         chosen=chosen,
         shown=shown,
-        colours=figures.family_colours([item.family for item in performance]),
+        colours={family: look.colour for family, look in drawn_as.items()},
         patients=study.units[study.patient].nunique(),
         events=int(study.units[study.outcome].sum()),
         formulas={family: final.model.formula(f"{family} score") for family, final in study.final.items()},
@@ -116,10 +120,11 @@ def write_evaluation_report(
 ) -> None:
     """Write index.html, tables and figures of a frozen bundle on other patients."""
     performance = evaluation.performance
+    drawn_as = looks(schema.families)
     drawn = {
-        "roc": figures.roc_overlay(predictions, performance),
-        "auc": figures.auc_forest(performance),
-        "calibration": figures.calibration_panels(predictions, performance),
+        "roc": figures.roc_overlay(predictions, performance, drawn_as),
+        "auc": figures.auc_forest(performance, drawn_as),
+        "calibration": figures.calibration_panels(predictions, performance, drawn_as),
     }
     before = {name: family.performance for name, family in schema.families.items()}
     made = {
@@ -144,7 +149,7 @@ def write_evaluation_report(
         evaluation=evaluation,
         figures=drawn,
         tables=made,
-        colours=figures.family_colours([item.family for item in performance]),
+        colours={family: look.colour for family, look in drawn_as.items()},
     )
     _write(folder, page, drawn, made)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from matplotlib.image import imread
 
 from radfuse.report import figures, tables
 from radfuse.report.figures import _mean_roc
+from radfuse.report.palette import looks
 from radfuse.results import ChosenFeature, FittedFamily, Interval, LinearModel, StudyResults, Term
 from radfuse.statistics import auc
 
@@ -95,8 +97,9 @@ def test_a_browser_draws_the_page_with_all_family_colours(phantom_run: tuple[Pat
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     pixels = (imread(tmp_path / "page.png")[:, :, :3] * 255).round().astype(int)
     colours = {tuple(colour) for colour in np.unique(pixels.reshape(-1, 3), axis=0).tolist()}
-    families = [item.name.removesuffix(".onnx") for item in (phantom_run[1] / "bundle").glob("*.onnx")]
-    for name, colour in figures.family_colours(families).items():
+    families = list(json.loads((phantom_run[1] / "bundle/bundle.json").read_text())["families"])
+    assert len(families) == 6
+    for name, (colour, _) in looks(families).items():
         assert tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) in colours, f"no pixel in the colour of {name}"
 
 
@@ -166,7 +169,13 @@ def test_a_long_list_of_features_is_cut_and_says_how_many() -> None:
         ChosenFeature(family="deep", name=f"dess/region/deep_{i}", block="deep", coefficient=1 / (i + 1), folds=1)
         for i in range(30)
     ]
-    text, shown = figures.coefficient_plot(many, 5)
+    text, shown = figures.coefficient_plot(many, 5, ["deep"])
     assert shown == 20
     assert "deep_19<" in text
     assert "deep_20<" not in text
+
+
+def test_looks_go_by_place_and_keep_apart() -> None:
+    found = looks(f"family {i}" for i in range(70))
+    assert len(set(found.values())) == 70
+    assert [look.colour for look in found.values()][:3] == ["#E69F00", "#0072B2", "#009E73"]
