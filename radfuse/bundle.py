@@ -17,14 +17,14 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from radfuse.cohort import Categories, Cohort, CohortConfig, Outcome, read_cohort
+from radfuse.cohort import Categories, Cohort, CohortConfig, read_cohort
 from radfuse.config import Section, nearest
 from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureSource, FeatureTable, at_visit, read_features
-from radfuse.fusion.compare import compare, measure
 from radfuse.fusion.config import blocks_of
-from radfuse.fusion.join import Design, join
+from radfuse.fusion.design import Design, join
 from radfuse.imaging import NETWORK, ImageRecipe, features_from_images
+from radfuse.outcomes.kinds import Outcome
 from radfuse.results import Comparison, Failure, FittedFamily, Performance, StudyResults
 from radfuse.runs import Progress, read_json
 from radfuse.seg.config import UnetSegmentation
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 PARITY = 1e-5
 """Largest difference in probability between an ONNX file and its pipeline."""
+_OUTPUTS = {"score": "float64, (unit,): the linear score", "probability": "float64, (unit,): of the event"}
 _SUMS = "SHA256SUMS"
 _SCHEMA = "bundle.json"
 _PARAMS = "pyradiomics.yaml"
@@ -61,7 +62,8 @@ class BundleFamily(Section):
     file: str
     inputs: tuple[BundleInput, ...]
     threshold: float
-    formula: str
+    formula: str | None
+    """The score in the columns' own units, where the model has one."""
     largest_difference: float
     """Between the ONNX file and the pipeline it was made from, in probability."""
     performance: Performance
@@ -80,10 +82,7 @@ class BundleSchema(Section):
     visit: str
     clinical: tuple[str | Categories, ...]
     outcome: Outcome
-    outputs: Mapping[str, str] = {
-        "score": "float64, (unit,): the linear score",
-        "probability": "float64, (unit,): of the event",
-    }
+    outputs: Mapping[str, str]
     trained_on: Mapping[str, int]
     families: Mapping[str, BundleFamily]
     versions: Mapping[str, str]
@@ -160,7 +159,7 @@ def write_bundle(
             file=f"{family}.onnx",
             inputs=_inputs(design, final),
             threshold=final.threshold,
-            formula=final.model.formula(f"{family} score"),
+            formula=final.explanation.formula,
             largest_difference=read_json(folder / "parity.json")["largest_difference"],
             performance=measured[family],
         )
@@ -179,10 +178,15 @@ def write_bundle(
         visit=config.visit,
         clinical=config.clinical,
         outcome=config.outcome,
+        outputs={
+            name: text
+            for name, text in _OUTPUTS.items()
+            if name != "score" or all(family.formula for family in families.values())
+        },
         trained_on={
             "units": len(design.units),
             "patients": int(design.units[config.patient].nunique()),
-            "events": int(design.units[config.outcome.column].sum()),
+            "events": int(config.outcome.labels(design.units).sum()),
         },
         families=families,
         versions=versions(),
@@ -323,15 +327,15 @@ def evaluate(
     bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     schema = bundle.schema
     prediction = predict(bundle, table, features, families, labelled=True, progress=progress)
-    outcome = prediction.units[schema.outcome.column].to_numpy().astype(int)
+    observed = schema.outcome.observed(prediction.units)
     parts = [
         pd.DataFrame(
             {
-                "position": np.arange(len(outcome)),
+                "position": np.arange(len(prediction.units)),
                 "family": family,
                 "fold": "external",
                 "patient": prediction.units[schema.patient].to_numpy(),
-                "outcome": outcome,
+                **observed,
                 "probability": prediction.probabilities[family].to_numpy(),
                 "threshold": schema.families[str(family)].threshold,
             }
@@ -340,7 +344,7 @@ def evaluate(
     ]
     long = pd.concat(parts, ignore_index=True)
     names = [str(family) for family in prediction.probabilities]
-    performance = tuple(measure(part) for part in parts)
+    performance = tuple(schema.outcome.measure(part) for part in parts)
     recalibration = {
         item.family: Recalibration(intercept=item.recalibration_intercept, slope=item.calibration_slope.value)
         for item in performance
@@ -350,7 +354,7 @@ def evaluate(
         study=schema.study,
         table=Path(table).name,
         performance=performance,
-        comparisons=compare(long, names),
+        comparisons=schema.outcome.compare(long, names),
         recalibration=recalibration,
     )
     return evaluation, prediction, long
@@ -393,7 +397,7 @@ def _recipe(study: Study) -> ImageRecipe | None:
 
 
 def _inputs(design: Design, final: FittedFamily) -> tuple[BundleInput, ...]:
-    used = {term.name for term in final.model.terms}
+    used = {column.name for column in final.explanation.columns}
     inputs: list[BundleInput] = []
     for block in blocks_of(final.family):
         values = design.blocks[block]
@@ -581,7 +585,7 @@ def _model_card(schema: BundleSchema) -> str:
     lines = [
         f"# Model card: {schema.title}",
         "",
-        f"Predicts `{schema.outcome.column}` for each {' + '.join(schema.unit)}. Trained on {trained['units']} units "
+        f"Predicts `{schema.outcome.name()}` for each {' + '.join(schema.unit)}. Trained on {trained['units']} units "
         f"of {trained['patients']} patients, {trained['events']} of them with the event.",
         "",
         "## Performance",
@@ -609,22 +613,27 @@ def _model_card(schema: BundleSchema) -> str:
         "evaluate` measures it elsewhere. Sensitivity and specificity are at thresholds chosen inside the training "
         "folds.",
         "",
+        *_formulas(schema),
+    ]
+    lines += ["## Versions", "", *(f"- {name} {number}" for name, number in schema.versions.items()), ""]
+    return "\n".join(lines)
+
+
+def _formulas(schema: BundleSchema) -> list[str]:
+    """Return the lines on thresholds, and on formulas where the models have some."""
+    if not all(family.formula for family in schema.families.values()):
+        shown = (f"- {name}: threshold {family.threshold:.4f}" for name, family in schema.families.items())
+        return ["## Thresholds", "", "On the probability; the models stand in their ONNX files alone.", "", *shown, ""]
+    lines = [
         "## Formulas",
         "",
         "Missing values take the training median; probability = 1 / (1 + exp(-score)).",
         "",
     ]
     for name, family in schema.families.items():
-        lines += [
-            f"### {name} (threshold on the probability {family.threshold:.4f})",
-            "",
-            "```",
-            family.formula,
-            "```",
-            "",
-        ]
-    lines += ["## Versions", "", *(f"- {name} {number}" for name, number in schema.versions.items()), ""]
-    return "\n".join(lines)
+        heading = f"### {name} (threshold on the probability {family.threshold:.4f})"
+        lines += [heading, "", "```", str(family.formula), "```", ""]
+    return lines
 
 
 def _shown(value: float | None, low: float | None, high: float | None) -> str:

@@ -18,21 +18,12 @@ from pydantic import Field, model_validator
 
 from radfuse.config import Section, nearest
 from radfuse.errors import InputError, Problem
+from radfuse.outcomes.kinds import Outcome
 from radfuse.splits import Grouped, Split
 from radfuse.tables import ROW, Table, numbered, read_table, to_numbers
 
 _SAMPLE = 1 << 14
 """Bytes of a file that are compared before all of it."""
-
-
-class Outcome(Section):
-    """What is predicted."""
-
-    column: str
-    """Column of the cohort table."""
-    kind: Literal["binary"] = "binary"
-    positive: str | None = None
-    """Text of the event; None where the column holds 0 and 1."""
 
 
 class Categories(Section):
@@ -71,12 +62,19 @@ class CohortConfig(Section):
 
     @model_validator(mode="after")
     def _outcome_is_no_input(self) -> CohortConfig:
-        outcome = self.outcome.column if self.outcome else None
-        if outcome is not None and outcome in self.clinical_columns:
-            raise ValueError(f"column {outcome!r} is both the outcome and a clinical column; remove it from `clinical`")
-        if outcome is not None and outcome in self.unit:
-            raise ValueError(f"column {outcome!r} is both the outcome and part of the unit")
+        for outcome in self.outcome_columns:
+            if outcome in self.clinical_columns:
+                raise ValueError(
+                    f"column {outcome!r} is both the outcome and a clinical column; remove it from `clinical`"
+                )
+            if outcome in self.unit:
+                raise ValueError(f"column {outcome!r} is both the outcome and part of the unit")
         return self
+
+    @property
+    def outcome_columns(self) -> tuple[str, ...]:
+        """Columns the outcome is read from; empty without one."""
+        return tuple(self.outcome.columns().values()) if self.outcome else ()
 
     @property
     def clinical_columns(self) -> tuple[str, ...]:
@@ -231,8 +229,7 @@ class _Reader:
         self._files()
         self._units()
         if not self.new and self.config.patient in self.columns:
-            outcome = self.config.outcome.column if self.config.outcome else None
-            for finding in self.config.split.check(self._frame(), self.config.patient, outcome):
+            for finding in self.config.split.check(self._frame(), self.config.patient, self.config.outcome):
                 self.problem(finding.message, finding.label, finding.column)
         if any(problem.severity == "error" for problem in self.problems):
             raise InputError(self.problems)
@@ -277,7 +274,7 @@ class _Reader:
                 self._numeric(name)
             else:
                 self._levels(item)
-        if self.labelled and config.outcome is not None and self._has(config.outcome.column, "cohort.outcome.column"):
+        if self.labelled and config.outcome is not None:
             self._outcome(config.outcome)
 
     def _frame(self) -> pd.DataFrame:
@@ -356,41 +353,12 @@ class _Reader:
             self.columns[f"{item.column}={level}"] = (text == level).astype("float64").where(text.notna())
 
     def _outcome(self, outcome: Outcome) -> None:
-        text = self._text(outcome.column)
-        for index in text.index[text.isna()]:
-            self.problem(
-                "the outcome is missing; fill it, or list the case under cohort.exclude", index, outcome.column
-            )
-        found = sorted(set(text.dropna()))
-        if outcome.positive is not None:
-            values = (text == outcome.positive).astype("float64").where(text.notna())
-            if outcome.positive not in found and found and not self.new:
-                hint = nearest(outcome.positive, found)
-                self.problem(
-                    f"no row holds the event {outcome.positive!r} (cohort.outcome.positive){hint}",
-                    None,
-                    outcome.column,
-                )
-                return
-            if len(found) > 2:
-                listed = ", ".join(map(repr, found[:8]))
-                self.problem(f"a binary outcome has two values; found {len(found)}: {listed}", None, outcome.column)
-        else:
-            values, wrong = to_numbers(self.cells[outcome.column])
-            if wrong.any() and len(found) == 2:
-                mend = f"say which is the event: cohort.outcome.positive: {found[1]}"
-                self.problem(f"holds the words {found[0]!r} and {found[1]!r}; {mend}", None, outcome.column)
-                return
-            odd = wrong | (values.notna() & ~values.isin([0.0, 1.0]))
-            for index in values.index[odd]:
-                self.problem(f"a binary outcome is 0 or 1; found {text[index]!r}", index, outcome.column)
-            if odd.any():
-                return
-        if len(found) == 1 and len(text) > 1 and not self.new:
-            self.problem(
-                f"every case has the outcome {found[0]!r}; there is nothing to tell apart", None, outcome.column
-            )
-        self.columns[outcome.column] = values
+        there = [self._has(column, f"cohort.outcome.{setting}") for setting, column in outcome.columns().items()]
+        if all(there):
+            values, findings = outcome.read(replace(self.table, cells=self.cells), self.new)
+            self.columns |= values
+            for finding in findings:
+                self.problem(finding.message, finding.label, finding.column)
 
     def _files(self) -> None:
         used: dict[Path, list[tuple[int, str]]] = defaultdict(list)
@@ -468,8 +436,7 @@ class _Reader:
                 self.problem(
                     f"unit {name} has two cases at visit {rows.loc[index, config.visit]!r}", index, config.visit
                 )
-        outcome = config.outcome.column if config.outcome else None
-        if outcome in rows:
+        for outcome in (column for column in config.outcome_columns if column in rows):
             told = rows[rows[outcome].notna()]
             first = told.index[0] if len(told) else rows.index[0]
             for index in told.index[told[outcome] != rows.loc[first, outcome]]:

@@ -21,10 +21,10 @@ from radfuse.casework import ALL, CASE_STAGES, Casework, FoldPatients, Inputs, M
 from radfuse.cohort import Cohort, read_cohort
 from radfuse.errors import CaseError, InputError, Problem, RadfuseError
 from radfuse.features import FeatureTable, read_features
-from radfuse.fusion.compare import compare, measure
 from radfuse.fusion.config import blocks_of, default_families
-from radfuse.fusion.join import Design, join
+from radfuse.fusion.design import Design, join
 from radfuse.imagecheck import check_images
+from radfuse.outcomes.kinds import Outcome
 from radfuse.results import Failure, FittedFamily, SegmentationReport, StudyResults
 from radfuse.runs import Progress, RunFolder, content_key, read_json, safe_name
 from radfuse.seg.config import UnetSegmentation
@@ -34,7 +34,7 @@ from radfuse.study import Study, load_study
 
 Stage = Literal["train", "segment", "regions", "extract", "deep", "stability", "prepare", "fuse", "export", "report"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
-_VERSIONS = {"prepare": 1, "fuse": 1, "compare": 1, "fit": 1, "bundle": 1, "report": 2}
+_VERSIONS = {"prepare": 1, "fuse": 2, "compare": 1, "fit": 2, "bundle": 1, "report": 2}
 """Raise one to have every study recompute that stage."""
 
 
@@ -118,7 +118,7 @@ def read_inputs(study: Study) -> Inputs:
         raise InputError(_once(problems))
     bare = join(cohort, {})
     assert config.outcome is not None
-    folds = make_folds(config.split, bare.units, config.patient, config.outcome.column, study.seed)
+    folds = make_folds(config.split, bare.units, config.patient, config.outcome, study.seed)
     patients = bare.units[config.patient]
     parts = tuple(FoldPatients(fold.name, frozenset(patients.iloc[fold.test])) for fold in folds)
     return Inputs(cohort, tables, tuple(_once(problems)), parts)
@@ -182,9 +182,7 @@ def read_block(study: Study, block: str) -> tuple[FeatureTable, list[Problem]]:
     config = study.cohort
     source = study.features[block]
     reserved = {config.patient, config.visit, *config.clinical_columns, *config.split.columns, *config.images.values()}
-    reserved |= {name for name in (config.site, config.mask) if name}
-    if config.outcome is not None:
-        reserved.add(config.outcome.column)
+    reserved |= {name for name in (config.site, config.mask) if name} | set(config.outcome_columns)
     return read_features(
         source.table or config.table, ((config.case,), config.unit_columns), source, reserved, config.exclude
     )
@@ -252,10 +250,10 @@ class _Stages:
         self.failures: list[Failure] = []
 
     @property
-    def outcome(self) -> str:
-        """Column of the outcome; `prepare` made sure that there is one."""
+    def outcome(self) -> Outcome:
+        """What is predicted; `prepare` made sure that there is one."""
         assert self.study.cohort.outcome is not None
-        return self.study.cohort.outcome.column
+        return self.study.cohort.outcome
 
     def run(self, until: Stage, shard: Shard | None = None) -> Run:
         run, last = self.folder, STAGES.index(until)
@@ -333,7 +331,9 @@ class _Stages:
             predictions = self._predictions(prepared, folds)
             predictions.drop(columns="position").to_parquet(path / "predictions.parquet")
             predictions.drop(columns="position").to_csv(path / "predictions.csv", index=False)
-            results = _measure_all(predictions, [f for f in prepared.families if f in folds], len(prepared.folds))
+            results = _measure_all(
+                self.outcome, predictions, [f for f in prepared.families if f in folds], len(prepared.folds)
+            )
             (path / "results.json").write_text(results.model_dump_json(indent=1))
 
         run.produce("models/comparison", "compare", key, write)
@@ -413,7 +413,7 @@ class _Stages:
                 rows = units.iloc[list(fold.test)]
                 part = rows[list(config.unit_columns)].copy()
                 part["patient"] = rows[config.patient].to_numpy()
-                part["outcome"] = rows[self.outcome].to_numpy().astype(int)
+                part = part.assign(**self.outcome.observed(rows))
                 part["family"], part["fold"] = family, fold.fold
                 part["probability"], part["threshold"] = list(fold.probability), fold.threshold
                 part["position"] = list(fold.test)
@@ -465,20 +465,20 @@ class _Stages:
         }
 
     def _write_final(self, prepared: Prepared, family: str, path: Path) -> None:
-        from radfuse.fusion.export import largest_difference, to_onnx
-        from radfuse.fusion.models import stack
+        from radfuse.fusion.design import stack
+        from radfuse.fusion.export import largest_difference
         from radfuse.fusion.validate import fit_fold
 
         study = self.study
         fitted, fit = fit_fold(
             prepared.design, family, None, study.cohort.patient, self.outcome, study.fusion, study.seed
         )
-        x, _, columns = stack(prepared.design.blocks, blocks_of(family))
-        content = to_onnx(fitted.model, columns, family, fitted.threshold)
-        difference = largest_difference(content, fit.pipeline, x, study.seed)
+        x, _, _ = stack(prepared.design.blocks, blocks_of(family))
+        content = fit.fitted.to_onnx(family, fitted.threshold)
+        difference = largest_difference(content, fit.fitted.predict, x, study.seed)
         if not difference <= bundle.PARITY:
             raise CaseError(
-                family, f"the ONNX file differs from the pipeline by {difference:.2g}, allowed {bundle.PARITY:.0e}"
+                family, f"the ONNX file differs from the fitted model by {difference:.2g}, allowed {bundle.PARITY:.0e}"
             )
         path.mkdir()
         (path / "model.onnx").write_bytes(content)
@@ -514,8 +514,9 @@ class _Stages:
                 path,
                 StudyReport(
                     title=study.title or study.name,
-                    outcome=self.outcome,
-                    event=(study.cohort.outcome and study.cohort.outcome.positive) or "1",
+                    outcome=self.outcome.name(),
+                    event=self.outcome.event(),
+                    events=self.outcome.labels(prepared.design.units),
                     unit=study.cohort.unit_columns,
                     patient=study.cohort.patient,
                     site=study.cohort.site,
@@ -540,12 +541,12 @@ class _Stages:
         self.progress("writing the report", 1, 1)
 
 
-def _measure_all(predictions: pd.DataFrame, families: list[str], outer_folds: int) -> StudyResults:
+def _measure_all(outcome: Outcome, predictions: pd.DataFrame, families: list[str], outer_folds: int) -> StudyResults:
     groups = dict(iter(predictions.groupby("family")))
     return StudyResults(
         outer_folds=outer_folds,
-        performance=tuple(measure(groups[family]) for family in families),
-        comparisons=compare(predictions, families),
+        performance=tuple(outcome.measure(groups[family]) for family in families),
+        comparisons=outcome.compare(predictions, families),
     )
 
 

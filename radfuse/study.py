@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from radfuse.cohort import CohortConfig
 from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
 from radfuse.errors import InputError, listed
+from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
 from radfuse.fusion.config import FIRST_BLOCKS, FusionConfig, check_families
 from radfuse.radiomics.config import RadiomicsConfig, RegionConfig
@@ -164,9 +165,10 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
         InputError: every unknown key and wrong value at once, each with its dotted path.
     """
     path = Path(path)
-    defaults = {"fusion": FusionConfig().model_dump(mode="json")}
-    study = build(Study, apply_overrides(read_yaml(path), overrides, defaults), str(path))
     folder = path.resolve().parent
+    defaults = {"fusion": FusionConfig().model_dump(mode="json")}
+    with parts_beside(folder):
+        study = build(Study, apply_overrides(read_yaml(path), overrides, defaults), str(path))
     features = {
         block: source.model_copy(update={"table": folder / source.table if source.table else None})
         for block, source in study.features.items()

@@ -10,22 +10,22 @@ Dice between the two masks and the largest difference in probability; fails abov
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 
 from radfuse.pipeline import read_inputs
 from radfuse.radiomics.case import case_features
 from radfuse.radiomics.regions import make_regions
-from radfuse.results import FittedFamily
 from radfuse.seg.encode import deep_features
 from radfuse.seg.metrics import dice
 from radfuse.seg.predict import OnnxSegmenter
-from radfuse.statistics import expit
 from radfuse.study import load_study
 from radfuse.volume import read_labels, read_volume
 
@@ -72,11 +72,10 @@ def main() -> None:
             families = [name.removesuffix("_probability") for name in said.columns if name.endswith("_probability")]
             assert families
             for family in families:
-                fitted = FittedFamily.model_validate_json(
-                    (arguments.run / f"models/{family}/all/fitted.json").read_bytes()
-                )
-                row = np.array([[float(values[term.name]) for term in fitted.model.terms]])
-                mine = float(expit(fitted.model.score(row))[0])
+                model = onnxruntime.InferenceSession(arguments.run / f"models/{family}/all/model.onnx")
+                columns = json.loads(model.get_modelmeta().custom_metadata_map["columns"])
+                row = np.array([[float(values.get(name, np.nan)) for name in columns]])
+                mine = float(model.run(["probability"], {"features": row})[0][0])
                 worst = max(worst, abs(mine - float(said.loc[case.patient, f"{family}_probability"])))
             print(f"{case.case_id}: Dice of the two masks {overlap:.6f}")
             assert overlap >= 0.999

@@ -42,7 +42,7 @@ def test_imports_keep_the_rules_of_the_house(path: Path) -> None:
 
 
 def test_the_rule_test_sees_an_import() -> None:
-    assert "radfuse.fusion.join" in imported_modules(ast.parse("from radfuse.fusion.join import join"))
+    assert "radfuse.fusion.design" in imported_modules(ast.parse("from radfuse.fusion.design import join"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -3,67 +3,27 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from radfuse.config import Section
+from radfuse.extend import own_parts
+from radfuse.fusion import parts
+from radfuse.fusion.models.logistic import Logistic
+from radfuse.fusion.selectors.correlation import Correlation
+from radfuse.fusion.selectors.lasso import Lasso
+from radfuse.fusion.selectors.mrmr import Mrmr
+from radfuse.fusion.strategies.early import Early
 
 FIRST_BLOCKS = ("clinical", "radiomic", "deep")
 """Blocks stand in this order, and a study's others behind them in its own."""
 
 
-class CorrelationConfig(Section):
-    """Of two columns that say nearly the same, keep the one nearer to the outcome."""
-
-    kind: Literal["correlation"] = "correlation"
-    threshold: float = Field(default=0.9, gt=0, le=1)
-    """Largest absolute Spearman correlation allowed."""
-
-
-class MrmrConfig(Section):
-    """Minimum redundancy, maximum relevance: F statistic over mean absolute correlation."""
-
-    kind: Literal["mrmr"] = "mrmr"
-    k: int = Field(default=30, ge=1)
-    """Columns kept of each block."""
-
-
-class LassoConfig(Section):
-    """L1-penalised logistic regression over all blocks together; its strength is tuned in the inner folds."""
-
-    kind: Literal["lasso"] = "lasso"
-    strengths: tuple[float, ...] = (0.7, 0.5, 0.35, 0.25, 0.15, 0.08)
-    """Penalties tried, as fractions of the smallest penalty that keeps nothing; each in (0, 1)."""
-
-    @field_validator("strengths")
-    @classmethod
-    def _in_range(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
-        if not strengths or not all(0 < strength < 1 for strength in strengths):
-            raise ValueError("strengths must be one or more numbers between 0 and 1")
-        return tuple(sorted(strengths, reverse=True))
-
-
-Selection = Annotated[CorrelationConfig | MrmrConfig | LassoConfig, Field(discriminator="kind")]
-
-
-class LogisticConfig(Section):
-    """L2-penalised logistic regression on what was selected."""
-
-    kind: Literal["logistic"] = "logistic"
-    c: tuple[float, ...] = (0.01, 0.1, 1.0)
-    """Inverse penalties tried in the inner folds."""
-    class_weight: Literal["balanced"] | None = None
-    """"balanced" weights the classes equally, at the price of calibration."""
-
-    @field_validator("c")
-    @classmethod
-    def _positive(cls, values: tuple[float, ...]) -> tuple[float, ...]:
-        if not values or not all(0 < value < math.inf for value in values):
-            raise ValueError("c must be one or more positive, finite numbers")
-        return tuple(sorted(values))
+Selection = Annotated[Correlation | Mrmr | Lasso, Field(discriminator="kind"), *own_parts(parts.Selector, "a selector")]
+Classifier = Annotated[Logistic, *own_parts(parts.Model, "a model")]
+Strategy = Annotated[Early, *own_parts(parts.Strategy, "a strategy")]
 
 
 class FusionConfig(Section):
@@ -71,8 +31,9 @@ class FusionConfig(Section):
 
     families: tuple[str, ...] = ()
     """Blocks joined by "-"; empty: every run of neighbouring blocks, in their order."""
-    selection: tuple[Selection, ...] = (CorrelationConfig(), MrmrConfig(), LassoConfig())
-    classifier: LogisticConfig = LogisticConfig()
+    selection: tuple[Selection, ...] = (Correlation(), Mrmr(), Lasso())
+    classifier: Classifier = Logistic()
+    strategy: Strategy = Early()
     inner_folds: int = Field(default=5, ge=2)
     """Folds inside each training set, for tuning and for the threshold."""
     threshold: Literal["youden", "half"] = "youden"
@@ -87,13 +48,23 @@ class FusionConfig(Section):
 
     @field_validator("selection")
     @classmethod
-    def _lasso_last(cls, selection: tuple[Selection, ...]) -> tuple[Selection, ...]:
-        kinds = [step.kind for step in selection]
-        if len(set(kinds)) < len(kinds):
+    def _joint_last(cls, selection: tuple[Selection, ...]) -> tuple[Selection, ...]:
+        names = [getattr(step, "kind", type(step).__name__) for step in selection]
+        if len(set(names)) < len(names):
             raise ValueError("each kind of selection may stand once")
-        if "lasso" in kinds[:-1]:
-            raise ValueError("lasso must be the last selection: the others work on each block, lasso on all together")
+        for i, (name, step) in enumerate(zip(names, selection, strict=True)):
+            if step.jointly() and not all(later.jointly() for later in selection[i:]):
+                raise ValueError(
+                    f"{name} must be the last selection: the others work on each block, {name} on all together"
+                )
         return selection
+
+    @model_validator(mode="after")
+    def _settings_have_names_of_their_own(self) -> FusionConfig:
+        tuned = [name for part in (*self.selection, self.classifier) for name in part.candidates()[0]]
+        if len(set(tuned)) < len(tuned):
+            raise ValueError(f"two parts tune a setting of one name: {', '.join(sorted(tuned))}; rename one")
+        return self
 
 
 def blocks_of(family: str) -> tuple[str, ...]:

@@ -188,11 +188,11 @@ def stability_curves(table: pd.DataFrame) -> str:
 
 
 def coefficient_plot(
-    features: Sequence[ChosenFeature], folds: int, blocks: Sequence[str], most: int = 20
+    features: Sequence[ChosenFeature], folds: int, blocks: Sequence[str], unit: str, most: int = 20
 ) -> tuple[str, int]:
-    """Return coefficients per standard deviation beside how many folds chose each column, and how many are shown."""
+    """Return importances, in a unit, beside how many folds chose each column, and how many are shown."""
     drawn = looks(blocks)
-    kept = sum(item.coefficient is not None for item in features)
+    kept = sum(item.importance is not None for item in features)
     shown = list(features)[: max(12, min(most, kept))]
     with mpl.rc_context(STYLE):
         labels = [_broken(item.name) for item in shown]
@@ -202,9 +202,9 @@ def coefficient_plot(
         rows = np.arange(len(shown))
         for row, item in zip(rows, shown, strict=True):
             colour = drawn[item.block].colour
-            if item.coefficient is not None:
-                left.plot([0, item.coefficient], [row, row], color=colour, linewidth=1.2)
-                left.plot(item.coefficient, row, "o", color=colour, markersize=5)
+            if item.importance is not None:
+                left.plot([0, item.importance], [row, row], color=colour, linewidth=1.2)
+                left.plot(item.importance, row, "o", color=colour, markersize=5)
             else:
                 left.plot(0, row, "o", markersize=4, markerfacecolor="white", markeredgecolor=colour)
             right.barh(row, item.folds, color=colour, height=0.55, alpha=0.85)
@@ -213,7 +213,7 @@ def coefficient_plot(
         for row, label in zip(rows, labels, strict=True):
             _right_aligned(left, float(row), label)
         left.set_ylim(len(shown) - 0.4, -0.6)
-        left.set_xlabel("log odds per standard deviation, refitted on all units")
+        left.set_xlabel(f"{unit}, refitted on all units")
         right.set_xlabel("test folds that chose it")
         right.set_xlim(0, folds)
         right.set_xticks(range(0, folds + 1, max(1, folds // 5)))

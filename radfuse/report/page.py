@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -26,8 +27,9 @@ class StudyReport:
 
     Attributes:
         title: of the page.
-        outcome: column of the outcome in `units`.
+        outcome: what is predicted.
         event: what counts as the event, in words of the table.
+        events: 1 for each unit that has it, else 0.
         unit: columns that name a unit.
         patient: column of the person.
         site: column of the site, or None.
@@ -49,6 +51,7 @@ class StudyReport:
     title: str
     outcome: str
     event: str
+    events: np.ndarray
     unit: Sequence[str]
     patient: str
     site: str | None
@@ -83,10 +86,10 @@ def write_study_report(folder: Path, study: StudyReport) -> None:
     shown = {}
     for family, features in chosen.items():
         drawn[f"features_{family}"], shown[family] = figures.coefficient_plot(
-            features, study.results.outer_folds, list(study.blocks)
+            features, study.results.outer_folds, list(study.blocks), study.folds[family][0].explanation.unit
         )
     made = {
-        "table_one": tables.table_one(study.units, study.clinical, study.outcome, study.patient, study.site),
+        "table_one": tables.table_one(study.units, study.clinical, study.events, study.patient, study.site),
         "performance": tables.performance_table(performance),
         "classification": tables.classification_table(performance),
         "calibration": tables.calibration_table(performance),
@@ -99,6 +102,8 @@ def write_study_report(folder: Path, study: StudyReport) -> None:
         made["dice"] = tables.dice_table(study.segmentation.dice)
         made["agreement"] = tables.agreement_table(study.segmentation.agreement)
     features_csv = pd.DataFrame([item.model_dump() for features in chosen.values() for item in features])
+    measure = next(iter(study.folds.values()))[0].explanation.measure
+    features_csv = features_csv.rename(columns={"importance": measure})
     page = _render(
         "study.html",
         report=study,
@@ -109,8 +114,11 @@ def write_study_report(folder: Path, study: StudyReport) -> None:
         shown=shown,
         colours={family: look.colour for family, look in drawn_as.items()},
         patients=study.units[study.patient].nunique(),
-        events=int(study.units[study.outcome].sum()),
-        formulas={family: final.model.formula(f"{family} score") for family, final in study.final.items()},
+        events=int(study.events.sum()),
+        measure=measure,
+        formulas={
+            family: final.explanation.formula for family, final in study.final.items() if final.explanation.formula
+        },
     )
     _write(folder, page, drawn, {**made, "features": features_csv})
 

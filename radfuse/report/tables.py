@@ -37,7 +37,7 @@ def p_value(p: float | None) -> str:
 
 
 def table_one(
-    units: pd.DataFrame, clinical: pd.DataFrame, outcome: str, patient: str, site: str | None
+    units: pd.DataFrame, clinical: pd.DataFrame, events: np.ndarray, patient: str, site: str | None
 ) -> pd.DataFrame:
     """Return the cohort by outcome.
 
@@ -47,14 +47,14 @@ def table_one(
     Args:
         units: a row per unit.
         clinical: encoded clinical columns, same rows.
-        outcome: column of `units`, 0 or 1.
+        events: 1 for a unit with the event, else 0.
         patient: column of `units`.
         site: column of `units`, or None.
 
     Returns:
         Text columns: characteristic, all, without event, with event, missing, SMD, p.
     """
-    y = units[outcome].to_numpy() == 1
+    y = events == 1
     groups = {"all": np.ones(len(y), dtype=bool), "without": ~y, "with": y}
     rows = [
         {"characteristic": "Units", **{name: str(int(group.sum())) for name, group in groups.items()}},
@@ -177,23 +177,24 @@ def comparison_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
 
 
 def chosen_features(family: str, folds: Sequence[FittedFamily], final: FittedFamily | None) -> list[ChosenFeature]:
-    """Return every column a family used, the refitted model's first, by size of coefficient and frequency."""
+    """Return every column a family used, the refitted model's first, by size of importance and frequency."""
     counts: dict[str, int] = {}
     blocks: dict[str, str] = {}
     for fitted in folds:
-        for term in fitted.model.terms:
-            counts[term.name] = counts.get(term.name, 0) + 1
-            blocks[term.name] = term.block
-    coefficients = {term.name: term.coefficient for term in final.model.terms} if final else {}
-    blocks |= {term.name: term.block for term in final.model.terms} if final else {}
+        for column in fitted.explanation.columns:
+            counts[column.name] = counts.get(column.name, 0) + 1
+            blocks[column.name] = column.block
+    last = final.explanation.columns if final else ()
+    importances = {column.name: column.importance for column in last}
+    blocks |= {column.name: column.block for column in last}
     chosen = [
         ChosenFeature(
-            family=family, name=name, block=blocks[name], coefficient=coefficients.get(name), folds=counts.get(name, 0)
+            family=family, name=name, block=blocks[name], importance=importances.get(name), folds=counts.get(name, 0)
         )
         for name in blocks
     ]
     return sorted(
-        chosen, key=lambda item: (item.coefficient is None, -abs(item.coefficient or 0.0), -item.folds, item.name)
+        chosen, key=lambda item: (item.importance is None, -abs(item.importance or 0.0), -item.folds, item.name)
     )
 
 

@@ -17,7 +17,7 @@ from matplotlib.image import imread
 from radfuse.report import figures, tables
 from radfuse.report.figures import _mean_roc
 from radfuse.report.palette import looks
-from radfuse.results import ChosenFeature, FittedFamily, Interval, LinearModel, StudyResults, Term
+from radfuse.results import ChosenFeature, Explanation, FittedFamily, Interval, StudyResults, UsedColumn
 from radfuse.statistics import auc
 
 CHROMIUM = next(
@@ -106,7 +106,7 @@ def test_a_browser_draws_the_page_with_all_family_colours(phantom_run: tuple[Pat
 def test_table_one_of_four_units_by_hand() -> None:
     units = pd.DataFrame({"patient": ["a", "a", "b", "c"], "y": [1.0, 0.0, 0.0, 1.0], "site": ["n", "n", "s", "s"]})
     clinical = pd.DataFrame({"age": [50.0, 60.0, np.nan, 70.0], "sex=male": [1.0, 1.0, 0.0, 0.0]})
-    table = tables.table_one(units, clinical, "y", "patient", "site").set_index("characteristic")
+    table = tables.table_one(units, clinical, units["y"].to_numpy(), "patient", "site").set_index("characteristic")
     assert table.loc["Units", ["all", "without", "with"]].tolist() == ["4", "2", "2"]
     assert table.loc["Patients", ["all", "without", "with"]].tolist() == ["3", "2", "2"]
     assert table.loc["age, mean (SD)", ["all", "with", "missing"]].tolist() == [
@@ -120,16 +120,15 @@ def test_table_one_of_four_units_by_hand() -> None:
 
 def test_chosen_features_count_folds_and_put_the_refitted_model_first() -> None:
     def fitted(fold: str, **coefficients: float) -> FittedFamily:
-        terms = tuple(
-            Term(name=name, block="deep", median=0, mean=0, scale=1, coefficient=value)
-            for name, value in coefficients.items()
+        columns = tuple(UsedColumn(name=name, block="deep", importance=value) for name, value in coefficients.items())
+        said = Explanation(measure="coefficient", unit="log odds", columns=columns)
+        return FittedFamily(
+            family="deep", fold=fold, explanation=said, threshold=0.5, tuned={}, inner_auc=0.5, columns_in=9
         )
-        model = LinearModel(intercept=0, terms=terms)
-        return FittedFamily(family="deep", fold=fold, model=model, threshold=0.5, tuned={}, inner_auc=0.5, columns_in=9)
 
     folds = [fitted("1", a=1.0, b=0.1), fitted("2", b=0.2, c=-3.0)]
     chosen = tables.chosen_features("deep", folds, fitted("all", b=-0.5, d=0.1))
-    assert [(item.name, item.coefficient, item.folds) for item in chosen] == [
+    assert [(item.name, item.importance, item.folds) for item in chosen] == [
         ("b", -0.5, 2),
         ("d", 0.1, 0),
         ("a", None, 1),
@@ -166,10 +165,10 @@ def test_the_drawn_curve_has_the_area_of_the_auc() -> None:
 
 def test_a_long_list_of_features_is_cut_and_says_how_many() -> None:
     many = [
-        ChosenFeature(family="deep", name=f"dess/region/deep_{i}", block="deep", coefficient=1 / (i + 1), folds=1)
+        ChosenFeature(family="deep", name=f"dess/region/deep_{i}", block="deep", importance=1 / (i + 1), folds=1)
         for i in range(30)
     ]
-    text, shown = figures.coefficient_plot(many, 5, ["deep"])
+    text, shown = figures.coefficient_plot(many, 5, ["deep"], "log odds")
     assert shown == 20
     assert "deep_19<" in text
     assert "deep_20<" not in text

@@ -14,7 +14,7 @@ from tabular import errors_of, write_table
 from radfuse.cohort import Cohort, CohortConfig, read_cohort
 from radfuse.errors import InputError
 from radfuse.features import FeatureTable
-from radfuse.fusion.join import Design, join
+from radfuse.fusion.design import Design, join
 from radfuse.splits import Grouped, LeaveSiteOut
 
 PEOPLE = """\
