@@ -622,7 +622,7 @@ class Casework:
 
         def write(path: Path) -> None:
             from radfuse.radiomics.stability import stability
-            from radfuse.report.page import write_stability_report
+            from radfuse.report.stability import stability_report
 
             found = {
                 case.case_id: StableCase.model_validate_json((run.path / _stable_of(case)).read_bytes())
@@ -633,8 +633,10 @@ class Casework:
             twice = {case: _numbers(item.readers) for case, item in found.items() if item.readers}
             if len(twice) > 1:
                 parts.append(stability(twice, "readers"))
-            path.mkdir()
-            write_stability_report(path, study.title or study.name, pd.concat(parts, ignore_index=True))
+            files = stability_report(study.title or study.name, pd.concat(parts, ignore_index=True))
+            for name, text in files.items():
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                (path / name).write_text(text, encoding="utf-8")
 
         run.produce("stability", "stability", key, write)
 

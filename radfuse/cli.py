@@ -189,7 +189,8 @@ def evaluate(
     """Measure a frozen bundle on labelled patients; nothing is refitted."""
     from radfuse.bundle import evaluate as evaluate_units
     from radfuse.bundle import load_bundle, prediction_table, recalibrated
-    from radfuse.report.page import write_evaluation_report
+    from radfuse.report.evaluation import EvaluationReport
+    from radfuse.report.page import evaluation_report
     from radfuse.runs import write_atomically
 
     opened = load_bundle(bundle)
@@ -206,7 +207,22 @@ def evaluate(
         out_.mkdir(parents=True, exist_ok=True)
         write_atomically(out_ / "predictions.csv", rows.to_csv(index=False).encode())
         write_atomically(out_ / "evaluation.json", evaluation.model_dump_json(indent=1).encode())
-        write_evaluation_report(out_, opened.schema, evaluation, long)
+        schema = opened.schema
+        report = EvaluationReport(
+            title=schema.title,
+            table=evaluation.table,
+            performance=evaluation.performance,
+            comparisons=evaluation.comparisons,
+            before={family: item.performance for family, item in schema.families.items()},
+            trained_units=schema.trained_on["units"],
+            predictions=long,
+            versions=schema.versions,
+            sections=schema.outcome.evaluation_sections(),
+            recalibration={family: (by.intercept, by.slope) for family, by in evaluation.recalibration.items()},
+        )
+        for name, text in evaluation_report(report).items():
+            (out_ / name).parent.mkdir(parents=True, exist_ok=True)
+            (out_ / name).write_text(text, encoding="utf-8")
     _show_performance(evaluation.performance, folds=1)
     out.print(f"Report: {escape(str(out_ / 'index.html'))}")
     if prediction.failures:

@@ -501,7 +501,8 @@ class _Stages:
         key = content_key("report", _VERSIONS["report"], study.model_dump(mode="json"), inputs)
 
         def write(path: Path) -> None:
-            from radfuse.report.page import StudyReport, write_study_report
+            from radfuse.report.page import study_report
+            from radfuse.report.study import StudyReport
 
             folds = self._fitted(prepared)
             final = {
@@ -509,9 +510,7 @@ class _Stages:
                 for family in folds
                 if (run.path / f"models/{family}/all/fitted.json").is_file()
             }
-            path.mkdir()
-            write_study_report(
-                path,
+            files = study_report(
                 StudyReport(
                     title=study.title or study.name,
                     outcome=self.outcome.name(),
@@ -531,10 +530,14 @@ class _Stages:
                     warnings=prepared.warnings,
                     versions=bundle.versions(),
                     seed=study.seed,
+                    sections=self.outcome.sections(),
                     segmentation=segmentation(),
                     masks=masks(),
-                ),
+                )
             )
+            for name, text in files.items():
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                (path / name).write_text(text, encoding="utf-8")
 
         self.progress("writing the report", 0, 1)
         run.produce("report", "report", key, write)

@@ -156,6 +156,7 @@ def _spread(
 def _check_rows(
     block: str, table: FeatureTable, cohort: Cohort, cases: pd.DataFrame, units: pd.DataFrame, allow_missing: bool
 ) -> list[Problem]:
+    """Find rows that the table lacks, and rows that no case of the cohort has."""
     where = f"features.{block}"
     wanted = _keys(cases if table.ids == (cohort.config.case,) else units, table.ids)
     lacking = wanted[~wanted.isin(table.values.index)]
@@ -190,6 +191,7 @@ def _check_rows(
 
 
 def _names_twice(blocks: Mapping[str, pd.DataFrame]) -> list[Problem]:
+    """Find columns of one name in two blocks."""
     seen: dict[str, str] = {}
     problems: list[Problem] = []
     for block, values in blocks.items():

@@ -170,4 +170,4 @@ class BinaryOutcome(Section):
 
     def evaluation_sections(self) -> tuple[str, ...]:
         """Return the sections of a classification on other patients."""
-        return ("transport", "comparison_here", "calibration_here", "recalibration")
+        return ("discrimination", "comparison", "calibration", "settings")
