@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from radfuse.bundle import evaluate as evaluate
     from radfuse.bundle import load_bundle as load_bundle
     from radfuse.bundle import predict as predict
-    from radfuse.cohort import Case as Case
-    from radfuse.cohort import Cohort as Cohort
-    from radfuse.cohort import CohortConfig as CohortConfig
-    from radfuse.cohort import read_cohort as read_cohort
+    from radfuse.cohort.case import Case as Case
+    from radfuse.cohort.case import Cohort as Cohort
+    from radfuse.cohort.config import CohortConfig as CohortConfig
+    from radfuse.cohort.read import read_cohort as read_cohort
     from radfuse.errors import CaseError as CaseError
     from radfuse.errors import InputError as InputError
     from radfuse.errors import RadfuseError as RadfuseError
@@ -25,34 +25,34 @@ if TYPE_CHECKING:
     from radfuse.radiomics.engine import extract as extract
     from radfuse.study import Study as Study
     from radfuse.study import load_study as load_study
-    from radfuse.volume import LabelMap as LabelMap
-    from radfuse.volume import Volume as Volume
-    from radfuse.volume import read_labels as read_labels
-    from radfuse.volume import read_volume as read_volume
+    from radfuse.volume.files import read_labels as read_labels
+    from radfuse.volume.files import read_volume as read_volume
+    from radfuse.volume.image import LabelMap as LabelMap
+    from radfuse.volume.image import Volume as Volume
 
 _HOMES = {
-    "Case": "cohort",
+    "Case": "cohort.case",
     "CaseError": "errors",
-    "Cohort": "cohort",
-    "CohortConfig": "cohort",
+    "Cohort": "cohort.case",
+    "CohortConfig": "cohort.config",
     "FeatureTable": "features",
-    "LabelMap": "volume",
+    "LabelMap": "volume.image",
     "InputError": "errors",
     "RadfuseError": "errors",
     "RadiomicsConfig": "radiomics.config",
     "Run": "pipeline",
     "Study": "study",
-    "Volume": "volume",
+    "Volume": "volume.image",
     "check_study": "pipeline",
     "evaluate": "bundle",
     "extract": "radiomics.engine",
     "load_bundle": "bundle",
     "load_study": "study",
     "predict": "bundle",
-    "read_cohort": "cohort",
+    "read_cohort": "cohort.read",
     "read_features": "features",
-    "read_labels": "volume",
-    "read_volume": "volume",
+    "read_labels": "volume.files",
+    "read_volume": "volume.files",
     "run_study": "pipeline",
 }
 

@@ -17,7 +17,10 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from radfuse.cohort import Categories, Cohort, CohortConfig, read_cohort
+from radfuse.cohort.case import Cohort
+from radfuse.cohort.config import Categories, CohortConfig
+from radfuse.cohort.read import read_cohort
+from radfuse.cohort.spreadsheet import ROW, Table, read_table
 from radfuse.config import Section, nearest
 from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureSource, FeatureTable, at_visit, read_features
@@ -28,8 +31,7 @@ from radfuse.outcomes.kinds import Outcome
 from radfuse.results import Comparison, Failure, FittedFamily, Performance, StudyResults
 from radfuse.runs import Progress, read_json
 from radfuse.seg.config import UnetSegmentation
-from radfuse.statistics import expit, to_logit
-from radfuse.tables import ROW, Table, read_table
+from radfuse.statistics.scores import expit, to_logit
 
 if TYPE_CHECKING:
     from radfuse.study import Study

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 import pandas as pd
 
-from radfuse.cohort import Case, Cohort
+from radfuse.cohort.case import Case, Cohort
 from radfuse.config import Section
 from radfuse.errors import CASE_FAILS, CaseError, InputError, Problem, RadfuseError
 from radfuse.features import FeatureTable
@@ -28,7 +28,7 @@ from radfuse.results import Failure, SegmentationReport, SegmentedExample
 from radfuse.runs import Progress, RunFolder, content_key, read_json, safe_name
 from radfuse.seg.config import UnetSegmentation
 from radfuse.shard import Shard
-from radfuse.statistics import icc
+from radfuse.statistics.icc import icc
 from radfuse.study import Study
 from radfuse.workers import each
 
@@ -147,7 +147,7 @@ def extract_case(job: CaseJob) -> CaseFeatures:
         CaseError: a file cannot be used, or a region cannot be made; says which and why.
     """
     from radfuse.radiomics.case import case_features
-    from radfuse.volume import read_labels, read_volume
+    from radfuse.volume.files import read_labels, read_volume
 
     case, study = job.case, job.study
     assert study.segmentation is not None
@@ -193,7 +193,9 @@ def stable_case(job: CaseJob) -> StableCase:
     from radfuse.radiomics.engine import region_features
     from radfuse.radiomics.regions import make_regions
     from radfuse.radiomics.stability import perturbed_features
-    from radfuse.volume import read_labels, read_volume, require_same_grid, resample_labels
+    from radfuse.volume.files import read_labels, read_volume
+    from radfuse.volume.image import require_same_grid
+    from radfuse.volume.resample import resample_labels
 
     case, study = job.case, job.study
     assert study.segmentation is not None
@@ -241,7 +243,9 @@ def region_files(job: CaseJob) -> dict[str, bytes]:
         CaseError: a file cannot be used, or a region cannot be made; says which and why.
     """
     from radfuse.radiomics.regions import make_regions
-    from radfuse.volume import LabelMap, read_grid, read_labels, require_grid, resample_labels, write_image
+    from radfuse.volume.files import read_grid, read_labels, write_image
+    from radfuse.volume.image import LabelMap, require_grid
+    from radfuse.volume.resample import resample_labels
 
     case, study = job.case, job.study
     assert study.segmentation is not None
@@ -404,7 +408,8 @@ class Casework:
     def _preprocess(self, cases: list[Case], config: UnetSegmentation) -> tuple[list[Case], SegPlan]:
         """Store what networks train on; cases whose image or mask cannot be used are dropped."""
         from radfuse.seg.plan import make_plan
-        from radfuse.volume import Grid, read_grid
+        from radfuse.volume.files import read_grid
+        from radfuse.volume.grid import Grid
 
         grids: dict[str, Grid] = {}
         for case in cases:
@@ -430,7 +435,8 @@ class Casework:
 
     def _store_training_case(self, case: Case, plan: SegPlan, config: UnetSegmentation) -> bool:
         from radfuse.seg.preprocess import network_input, network_target
-        from radfuse.volume import read_labels, read_volume, require_same_grid
+        from radfuse.volume.files import read_labels, read_volume
+        from radfuse.volume.image import require_same_grid
 
         mask = case.mask
         assert mask is not None
@@ -510,7 +516,8 @@ class Casework:
         """Segment every case by the network of the fold that tests it; returns case -> mask in the run folder."""
         from radfuse.seg.metrics import dice_per_label
         from radfuse.seg.predict import OnnxSegmenter
-        from radfuse.volume import read_labels, read_volume, resample_labels, write_image
+        from radfuse.volume.files import read_labels, read_volume, write_image
+        from radfuse.volume.resample import resample_labels
 
         masks: dict[str, Path | None] = {}
         opened: dict[str, OnnxSegmenter] = {}
@@ -705,7 +712,8 @@ class Casework:
         Args:
             inputs: with all cases, those too that failed later: what a network missed belongs in its Dice.
         """
-        from radfuse.volume import read_labels, read_volume, resample_labels
+        from radfuse.volume.files import read_labels, read_volume
+        from radfuse.volume.resample import resample_labels
 
         config = self.study.segmentation
         if not isinstance(config, UnetSegmentation):
@@ -788,7 +796,7 @@ class Casework:
         from radfuse.radiomics.regions import make_regions
         from radfuse.seg.encode import deep_features
         from radfuse.seg.predict import OnnxSegmenter
-        from radfuse.volume import read_labels, read_volume
+        from radfuse.volume.files import read_labels, read_volume
 
         study = self.study
         config, deep = study.segmentation, study.deep

@@ -248,7 +248,7 @@ def radiomics(
     from radfuse.radiomics.config import RadiomicsConfig
     from radfuse.radiomics.engine import extract, plan_of
     from radfuse.runs import write_atomically
-    from radfuse.volume import read_labels, read_volume
+    from radfuse.volume.files import read_labels, read_volume
 
     config = RadiomicsConfig(params=params) if params is not None else RadiomicsConfig()
     plan = plan_of(config)

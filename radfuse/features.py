@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radfuse.cohort.spreadsheet import ROW, Table, numbered, read_table, to_numbers
 from radfuse.config import Section, nearest
 from radfuse.errors import InputError, Problem, listed
-from radfuse.tables import ROW, Table, numbered, read_table, to_numbers
 
 _METADATA = b"radfuse"
 
@@ -146,22 +146,11 @@ def read_features(
     values = _numbers(table, names, problems)
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)
-    row = table.rows
     texts = [table.text(name) for name in key]
     values.index = (
         pd.Index(texts[0], name=key[0], dtype=object) if len(key) == 1 else pd.MultiIndex.from_arrays(texts, names=key)
     )
-    twins = equal_rows(values) if unique else ()
-    same = [
-        Problem(
-            where,
-            f"{_show(second)!r} has the very values of {_show(first)!r} in all {values.shape[1]} features: one scan "
-            "under two ids leaks between folds. Leave one out: "
-            f"cohort.exclude: {{{_show(second)}: same scan as {_show(first)}}}",
-            row[values.index.get_loc(second)],
-        )
-        for first, second in twins
-    ]
+    same = _twins(table, values) if unique else []
     if same:
         raise InputError([*problems, *same])
     return FeatureTable(values, {}, {"source": where}), problems
@@ -178,6 +167,21 @@ def equal_rows(values: pd.DataFrame, min_columns: int = 10) -> Iterator[tuple[An
         seen = first.setdefault(key, position)
         if seen != position and filled.iloc[seen].equals(filled.iloc[position]):
             yield filled.index[seen], filled.index[position]
+
+
+def _twins(table: Table, values: pd.DataFrame) -> list[Problem]:
+    """Return a problem for each row whose values another row has; `values` are those of the table's rows."""
+    rows = table.rows
+    return [
+        Problem(
+            table.path.name,
+            f"{_show(second)!r} has the very values of {_show(first)!r} in all {values.shape[1]} features: one scan "
+            "under two ids leaks between folds. Leave one out: "
+            f"cohort.exclude: {{{_show(second)}: same scan as {_show(first)}}}",
+            rows[values.index.get_loc(second)],
+        )
+        for first, second in equal_rows(values)
+    ]
 
 
 def _show(name: Any) -> str:
@@ -224,6 +228,7 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _numbers(table: Table, names: list[str], problems: list[Problem]) -> pd.DataFrame:
+    """Return the features as float64; columns without any value are left out, other faults are added to `problems`."""
     where = table.path.name
     columns: dict[str, pd.Series] = {}
     empty = []

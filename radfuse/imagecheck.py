@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from radfuse.cohort import Case, named_files
+from radfuse.cohort.case import Case
+from radfuse.cohort.read import named_files
 from radfuse.errors import CaseError, InputError, Problem
 from radfuse.study import Study
-from radfuse.volume import Grid, read_grid, read_labels, require_grid
+from radfuse.volume.files import read_grid, read_labels
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import require_grid
 from radfuse.workers import each
 
 _FEW = 16

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from radfuse.cohort import Case, Cohort
+from radfuse.cohort.case import Case, Cohort
 from radfuse.config import Section
 from radfuse.errors import CASE_FAILS, CaseError, InputError
 from radfuse.features import FeatureTable
@@ -123,7 +123,7 @@ def _case(
     from radfuse.radiomics.case import case_features
     from radfuse.radiomics.regions import make_regions
     from radfuse.seg.encode import deep_features
-    from radfuse.volume import read_labels, read_volume, write_image
+    from radfuse.volume.files import read_labels, read_volume, write_image
 
     images = {sequence: read_volume(path) for sequence, path in case.images.items()}
     if segmenter is not None and recipe.sequence is not None:

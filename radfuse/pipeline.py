@@ -18,7 +18,9 @@ import pandas as pd
 
 from radfuse import bundle
 from radfuse.casework import ALL, CASE_STAGES, Casework, FoldPatients, Inputs, Made, network_of
-from radfuse.cohort import Cohort, read_cohort
+from radfuse.cohort.case import Cohort
+from radfuse.cohort.read import read_cohort
+from radfuse.cohort.splits import Fold, make_folds, positions_of
 from radfuse.errors import CaseError, InputError, Problem, RadfuseError
 from radfuse.features import FeatureTable, read_features
 from radfuse.fusion.config import blocks_of, default_families
@@ -29,7 +31,6 @@ from radfuse.results import Failure, FittedFamily, SegmentationReport, StudyResu
 from radfuse.runs import Progress, RunFolder, content_key, read_json, safe_name
 from radfuse.seg.config import UnetSegmentation
 from radfuse.shard import Shard
-from radfuse.splits import Fold, make_folds, positions_of
 from radfuse.study import Study, load_study
 
 Stage = Literal["train", "segment", "regions", "extract", "deep", "stability", "prepare", "fuse", "export", "report"]

@@ -14,10 +14,10 @@ import pandas as pd
 from pydantic import BeforeValidator
 
 from radfuse.config import Section
-from radfuse.statistics import Estimate
+from radfuse.statistics.estimate import Estimate
 
 if TYPE_CHECKING:
-    from radfuse.volume import LabelMap, Volume
+    from radfuse.volume.image import LabelMap, Volume
 
 
 def _no_nan(value: Any) -> Any:

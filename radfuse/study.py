@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from radfuse.cohort import CohortConfig
+from radfuse.cohort.config import CohortConfig
 from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
 from radfuse.errors import InputError, listed
 from radfuse.extend import parts_beside

@@ -72,7 +72,7 @@ def run_fast(image: Path, mask: Path, labels: list[int], settings: dict[str, Any
     from radfuse.radiomics.config import RadiomicsConfig
     from radfuse.radiomics.engine import extract, plan_of
     from radfuse.radiomics.kernels import warm_up
-    from radfuse.volume import read_labels, read_volume
+    from radfuse.volume.files import read_labels, read_volume
 
     with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
         json.dump(settings, file)

@@ -27,7 +27,7 @@ from radfuse.seg.encode import deep_features
 from radfuse.seg.metrics import dice
 from radfuse.seg.predict import OnnxSegmenter
 from radfuse.study import load_study
-from radfuse.volume import read_labels, read_volume
+from radfuse.volume.files import read_labels, read_volume
 
 
 def main() -> None:

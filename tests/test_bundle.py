@@ -30,7 +30,8 @@ from radfuse.fusion.config import blocks_of
 from radfuse.fusion.design import stack
 from radfuse.fusion.validate import fit_fold
 from radfuse.pipeline import Prepared, check_study, run_study
-from radfuse.statistics import auc, calibration
+from radfuse.statistics.auc import auc
+from radfuse.statistics.calibration import calibration
 from radfuse.study import load_study
 
 FAMILIES = ("clinical", "radiomic", "deep", "clinical-radiomic", "radiomic-deep", "clinical-radiomic-deep")

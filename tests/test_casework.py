@@ -17,7 +17,9 @@ from radfuse.casework import SegmentedCase
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
 from radfuse.study import load_study
-from radfuse.volume import LabelMap, Volume, read_labels, read_volume, resample_labels, write_image
+from radfuse.volume.files import read_labels, read_volume, write_image
+from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.resample import resample_labels
 
 pytest.importorskip("radiomics", reason="PyRadiomics is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")

@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from radfuse.phantom.table import TablePhantom, write_table_phantom
-from radfuse.volume import Grid, LabelMap, Volume, write_image
+from radfuse.volume.files import write_image
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap, Volume
 
 FAST = ["--set", "fusion.inner_folds=2", "--set", "cohort.split.folds=2", "--set", "fusion.classifier.c=[0.1]"]
 FAST += ["--set", "fusion.selection=[{kind: mrmr, k: 5}, {kind: lasso, strengths: [0.5]}]"]

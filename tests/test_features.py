@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from realdata import real_file
 from tabular import assert_one, errors_of, write_table
 
+from radfuse.cohort.spreadsheet import read_table
 from radfuse.errors import InputError
 from radfuse.features import FeatureSource, FeatureTable, at_visit, equal_rows, read_features
-from radfuse.tables import read_table
 
 BY_CASE = """\
 case_id,T1_Mean,T1_Energy,T2_Mean

@@ -12,7 +12,8 @@ from boxes import grid, tumour_cohort
 from radfuse.errors import InputError, Problem
 from radfuse.pipeline import check_study
 from radfuse.study import load_study
-from radfuse.volume import LabelMap, Volume, read_labels, read_volume, write_image
+from radfuse.volume.files import read_labels, read_volume, write_image
+from radfuse.volume.image import LabelMap, Volume
 
 STUDY = """
 name: boxes

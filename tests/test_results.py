@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from radfuse.results import Explanation, FittedFamily, Interval, UsedColumn
-from radfuse.statistics import Estimate
+from radfuse.statistics.estimate import Estimate
 
 
 def test_an_estimate_without_variance_has_no_ends():

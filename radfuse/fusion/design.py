@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from radfuse.cohort import Cohort
+from radfuse.cohort.case import Cohort
 from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureTable, at_visit
 

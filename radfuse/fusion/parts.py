@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    from radfuse.cohort.splits import InnerSplit
     from radfuse.results import Explanation
-    from radfuse.splits import InnerSplit
 
 Array = np.ndarray
 Settings = Mapping[str, float]

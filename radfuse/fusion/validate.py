@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from radfuse.cohort.splits import Fold, inner_folds
 from radfuse.errors import CaseError
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.fusion.design import Design, stack
 from radfuse.fusion.parts import FittedFamilyModel, Outcome, Settings, Training
 from radfuse.results import FittedFamily
-from radfuse.splits import Fold, inner_folds
 
 ALL = "all"
 """Name of the fit on all units."""

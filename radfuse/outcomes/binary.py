@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from radfuse.cohort.spreadsheet import Table, to_numbers
 from radfuse.config import Section, nearest
 from radfuse.errors import Finding
-from radfuse.tables import Table, to_numbers
 
 if TYPE_CHECKING:
     from radfuse.results import Comparison, Performance
@@ -139,13 +139,13 @@ class BinaryOutcome(Section):
 
     def discrimination(self, y: np.ndarray, probability: np.ndarray) -> float:
         """Return the area under the ROC curve; NaN where a class is absent."""
-        from radfuse.statistics import auc
+        from radfuse.statistics.auc import auc
 
         return auc(y, probability)
 
     def threshold(self, y: np.ndarray, probability: np.ndarray, rule: str) -> float:
         """Return 0.5 by the rule "half", else that of the largest Youden index."""
-        from radfuse.statistics import youden_threshold
+        from radfuse.statistics.auc import youden_threshold
 
         return 0.5 if rule == "half" else youden_threshold(y, probability)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import numpy as np
 import pandas as pd
 
+from radfuse.cohort.spreadsheet import Table
 from radfuse.errors import Finding
 from radfuse.extend import own_parts
 from radfuse.outcomes.binary import BinaryOutcome
-from radfuse.tables import Table
 
 if TYPE_CHECKING:
     from radfuse.results import Comparison, Performance

@@ -8,16 +8,10 @@ import numpy as np
 import pandas as pd
 
 from radfuse.results import Comparison, Interval, Performance
-from radfuse.statistics import (
-    AucSet,
-    auc_covariance,
-    auc_difference,
-    auc_interval,
-    calibration,
-    clustered_mean,
-    fold_averaged,
-    holm,
-)
+from radfuse.statistics.auc import AucSet, auc_covariance, auc_difference, auc_interval, fold_averaged
+from radfuse.statistics.calibration import calibration
+from radfuse.statistics.estimate import clustered_mean
+from radfuse.statistics.multiple import holm
 
 
 def measure(predictions: pd.DataFrame) -> Performance:

@@ -31,7 +31,9 @@ from radfuse.phantom.knee_shapes import (
 from radfuse.phantom.knee_signal import Site, draw_knee
 from radfuse.phantom.table import BLOCKS, intercept_for, standardised
 from radfuse.runs import write_atomically
-from radfuse.volume import Grid, LabelMap, Volume, write_image
+from radfuse.volume.files import write_image
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap, Volume
 from radfuse.workers import each
 
 SITES = (
@@ -235,6 +237,7 @@ def _visits(
     truth: pd.DataFrame,
     shapes: list[KneeShape],
 ) -> dict[str, pd.DataFrame]:
+    """Return the rows of "cohort" and "truth": each knee at each visit, its cartilage thinner after the first."""
     cohort_rows, truth_rows = [], []
     for knee, (about, parts) in enumerate(zip(knees.to_dict("records"), truth.to_dict("records"), strict=True)):
         thinner, move = generator.uniform(0.02, 0.06), generator.normal(0, 0.5, 6)
@@ -279,6 +282,7 @@ def _grid(config: KneePhantom, site: Site, side: str) -> Grid:
 
 
 def _study(config: KneePhantom, cohort: pd.DataFrame) -> dict[str, object]:
+    """Return the study file that fits the phantom: small enough to train in minutes on two cores."""
     patients = cohort.groupby("progressed")["patient_id"].nunique()
     folds = min(3, max(2, int(patients.min())))  # a few knees may hold two patients with the outcome
     return {

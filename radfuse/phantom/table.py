@@ -193,6 +193,7 @@ def _deep(generator: np.random.Generator, people: np.ndarray) -> tuple[pd.DataFr
 
 
 def _study(config: TablePhantom) -> dict[str, object]:
+    """Return the study file that fits the phantom."""
     return {
         "name": "table_phantom",
         "title": "Table phantom: knee osteoarthritis progression",

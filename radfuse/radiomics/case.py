@@ -9,7 +9,8 @@ from radfuse.errors import CaseError, InputError
 from radfuse.radiomics.config import RadiomicsConfig, RegionConfig
 from radfuse.radiomics.engine import measured_regions
 from radfuse.radiomics.regions import make_regions
-from radfuse.volume import LabelMap, Volume, require_same_grid, resample_labels
+from radfuse.volume.image import LabelMap, Volume, require_same_grid
+from radfuse.volume.resample import resample_labels
 
 
 class CaseFeatures(Section):

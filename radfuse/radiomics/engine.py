@@ -20,7 +20,8 @@ from radfuse.features import FeatureTable
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.fast_engine import RegionResult, extract_regions
 from radfuse.radiomics.settings import Plan, make_plan, read_params
-from radfuse.volume import Grid, LabelMap, Volume
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.region import Region
 
 ENGINES = ("fast", "pyradiomics")

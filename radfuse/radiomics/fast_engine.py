@@ -27,7 +27,7 @@ from radfuse.radiomics.settings import Plan, Settings
 from radfuse.radiomics.shape import shape_features
 from radfuse.radiomics.shape2d import shape2d_features
 from radfuse.radiomics.wavelet import wavelet_names
-from radfuse.volume import Grid
+from radfuse.volume.grid import Grid
 from radfuse.volume.region import Region
 
 _TEXTURE = ("glcm", "glrlm", "glszm", "gldm", "ngtdm")

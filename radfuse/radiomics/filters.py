@@ -18,8 +18,8 @@ from radfuse.radiomics.lbp3d import local_binary_patterns_3d
 from radfuse.radiomics.preprocess import Prepared
 from radfuse.radiomics.settings import Settings
 from radfuse.radiomics.wavelet import wavelet_images
-from radfuse.volume import gradient_magnitude
 from radfuse.volume.region import Box
+from radfuse.volume.sitk import gradient_magnitude
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from radfuse.radiomics.fast_engine import extract_regions
 from radfuse.radiomics.settings import Plan, make_plan
-from radfuse.volume import Grid
+from radfuse.volume.grid import Grid
 from radfuse.volume.region import Region
 
 _COMPILED = ("Wavelet", "LoG")

@@ -13,8 +13,10 @@ import numpy as np
 
 from radfuse.errors import CaseError
 from radfuse.radiomics.settings import Settings
-from radfuse.volume import Grid, index_of, interpolated, point_of, standardised
+from radfuse.volume.grid import Grid
 from radfuse.volume.region import Box, Region, box_of
+from radfuse.volume.resample import interpolated
+from radfuse.volume.sitk import index_of, point_of, standardised
 
 
 @dataclass(frozen=True)

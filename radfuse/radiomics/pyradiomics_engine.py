@@ -12,8 +12,9 @@ from radfuse.errors import CaseError, InputError
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.fast_engine import RegionResult
 from radfuse.radiomics.settings import read_params
-from radfuse.volume import LabelMap, Volume, to_sitk
+from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.region import Region
+from radfuse.volume.sitk import to_sitk
 
 _LABEL = 1
 

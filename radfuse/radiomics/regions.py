@@ -11,7 +11,7 @@ from scipy import ndimage
 from radfuse.config import nearest
 from radfuse.errors import CaseError, InputError, listed
 from radfuse.radiomics.config import LabelRegion, RegionConfig, RingRegion, SubchondralRegion, UnionRegion
-from radfuse.volume import LabelMap
+from radfuse.volume.image import LabelMap
 from radfuse.volume.region import Region
 
 

@@ -24,9 +24,11 @@ from radfuse.errors import InputError
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.engine import plan_of, region_features
 from radfuse.radiomics.stability_config import StabilityConfig
-from radfuse.statistics import icc_table
-from radfuse.volume import Grid, Volume, interpolated
+from radfuse.statistics.icc import icc_table
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import Volume
 from radfuse.volume.region import Region
+from radfuse.volume.resample import interpolated
 
 FORMS = ("1,1", "2,1", "3,1")
 _NEAR = (12, 12, 12)

@@ -15,7 +15,9 @@ import numpy as np
 from radfuse.seg.predict import OnnxSegmenter
 from radfuse.seg.preprocess import network_input
 from radfuse.seg.window import gaussian_weight, padding_of, positioned, window_starts
-from radfuse.volume import Grid, LabelMap, Volume, resample_labels
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.resample import resample_labels
 
 CELLS = (4, 5)
 """Cells along the longest and the second longest axis of a region."""

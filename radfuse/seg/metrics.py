@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from radfuse.volume import LabelMap
+from radfuse.volume.image import LabelMap
 
 
 def dice(truth: np.ndarray, predicted: np.ndarray) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from radfuse.config import Section
 from radfuse.seg.config import UnetSegmentation
-from radfuse.volume import Grid, orientation_of, oriented
+from radfuse.volume.grid import Grid, orientation_of, oriented
 
 
 class SegPlan(Section):

@@ -13,7 +13,7 @@ from radfuse.errors import InputError
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.preprocess import label_map, network_input
 from radfuse.seg.window import sliding_window
-from radfuse.volume import LabelMap, Volume
+from radfuse.volume.image import LabelMap, Volume
 
 
 class OnnxSegmenter:

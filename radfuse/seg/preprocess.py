@@ -8,7 +8,9 @@ import numpy as np
 from scipy import ndimage
 
 from radfuse.seg.plan import SegPlan
-from radfuse.volume import Grid, LabelMap, Volume, oriented, resample, resample_labels, with_spacing
+from radfuse.volume.grid import Grid, oriented, with_spacing
+from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.resample import resample, resample_labels
 
 _SPECK = 0.1
 """Parts of a label below this fraction of its largest one are specks."""

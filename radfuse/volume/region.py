@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from scipy import ndimage
 
-from radfuse.volume import Grid
+from radfuse.volume.grid import Grid
 
 Box = tuple[slice, slice, slice]
 

@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 from tabular import errors_of, write_table
 
-from radfuse.cohort import Cohort, CohortConfig, read_cohort
+from radfuse.cohort.case import Cohort
+from radfuse.cohort.config import CohortConfig
+from radfuse.cohort.read import read_cohort
+from radfuse.cohort.splits import Grouped, LeaveSiteOut
 from radfuse.errors import InputError
 from radfuse.features import FeatureTable
 from radfuse.fusion.design import Design, join
-from radfuse.splits import Grouped, LeaveSiteOut
 
 PEOPLE = """\
 case_id,patient_id,age,site,event

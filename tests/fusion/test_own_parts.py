@@ -139,7 +139,7 @@ OUTCOME = '''
 import pandas as pd
 from radfuse.errors import Finding
 from radfuse.outcomes.binary import BinaryOutcome
-from radfuse.tables import to_numbers
+from radfuse.cohort.spreadsheet import to_numbers
 
 class AtLeast(BinaryOutcome):
     """A grade of some height is the event; tuned by the Brier score."""

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from radfuse.cohort.splits import Fold, inner_folds
 from radfuse.errors import CaseError
 from radfuse.fusion import validate
 from radfuse.fusion.chain import Chain
@@ -24,8 +25,7 @@ from radfuse.fusion.selectors.mrmr import Mrmr
 from radfuse.fusion.validate import Fit, fit_family, fit_fold
 from radfuse.outcomes.binary import BinaryOutcome
 from radfuse.results import UsedColumn
-from radfuse.splits import Fold, inner_folds
-from radfuse.statistics import auc, youden_threshold
+from radfuse.statistics.auc import auc, youden_threshold
 
 EVENT = BinaryOutcome(column="event")
 QUICK = FusionConfig(

@@ -8,8 +8,8 @@ from columns import tables
 from hypothesis import given
 from sklearn.feature_selection import f_classif
 
+from radfuse.cohort.splits import inner_folds
 from radfuse.outcomes.binary import BinaryOutcome
-from radfuse.splits import inner_folds
 
 EVENT = BinaryOutcome(column="event")
 

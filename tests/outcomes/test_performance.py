@@ -9,7 +9,8 @@ from realdata import real_file
 from scipy import stats
 
 from radfuse.outcomes.performance import compare, measure
-from radfuse.statistics import auc, auc_covariance, auc_interval, holm
+from radfuse.statistics.auc import auc, auc_covariance, auc_interval
+from radfuse.statistics.multiple import holm
 
 
 def predictions(
@@ -117,7 +118,7 @@ def several(families: dict[str, list[float] | np.ndarray], outcome: np.ndarray |
 class TestCompare:
     @pytest.mark.parametrize(("marker", "p"), [("s100b", 0.0271757822291882), ("ndka", 0.00514557970691098)])
     def test_one_fold_and_one_unit_a_patient_is_delong(self, marker: str, p: float):
-        """pROC's aSAH: see tests/test_statistics.py."""
+        """pROC's aSAH: see tests/statistics/test_auc.py."""
         table = pd.read_csv(real_file("tables/asah.csv"))
         rows = several({"wfns": table["wfns"], marker: table[marker]}, (table["outcome"] == "Poor").astype(int))
         (found,) = compare(rows, ["wfns", marker])

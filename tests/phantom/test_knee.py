@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from radfuse.cohort import read_cohort
+from radfuse.cohort.read import read_cohort
 from radfuse.config import build
 from radfuse.errors import InputError
 from radfuse.phantom.knee import SITES, KneePhantom, draw_case, knee_tables, write_knee_phantom
@@ -18,7 +18,8 @@ from radfuse.phantom.knee_shapes import LABELS, SPREAD, KneeShape, shape_from_sc
 from radfuse.phantom.knee_signal import draw_knee
 from radfuse.phantom.table import reachable_auc
 from radfuse.study import load_study
-from radfuse.volume import LabelMap, Volume, read_labels, read_volume, require_same_grid
+from radfuse.volume.files import read_labels, read_volume
+from radfuse.volume.image import LabelMap, Volume, require_same_grid
 
 CONFIG = KneePhantom(cases=8, seed=3)
 SPACING = (2.2, 1.25, 1.25)

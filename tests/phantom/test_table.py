@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radfuse.cohort import read_cohort
+from radfuse.cohort.read import read_cohort
 from radfuse.errors import InputError
 from radfuse.features import read_features
 from radfuse.fusion.design import join

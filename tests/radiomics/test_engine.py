@@ -13,7 +13,8 @@ from realdata import real_file
 from radfuse.errors import CaseError, InputError
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.engine import extract
-from radfuse.volume import LabelMap, Volume, read_labels, read_volume
+from radfuse.volume.files import read_labels, read_volume
+from radfuse.volume.image import LabelMap, Volume
 
 pytest.importorskip("radiomics", reason="PyRadiomics is not installed")
 CLASSES = ("shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")

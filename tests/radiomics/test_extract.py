@@ -13,7 +13,9 @@ from boxes import grid
 from radfuse.errors import CaseError, InputError, RadfuseError
 from radfuse.radiomics.config import FilterName, FilterSettings, RadiomicsConfig
 from radfuse.radiomics.engine import extract, region_features
-from radfuse.volume import Grid, LabelMap, Volume, read_labels, read_volume
+from radfuse.volume.files import read_labels, read_volume
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.region import Region
 
 SHAPE = (12, 14, 16)

@@ -14,7 +14,7 @@ from realdata import real_file
 
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.engine import extract
-from radfuse.volume import read_labels, read_volume
+from radfuse.volume.files import read_labels, read_volume
 
 ORACLES = Path(__file__).parents[1] / "reference" / "radiomics_oracles.csv"
 FAMILIES = {

@@ -16,7 +16,7 @@ from radfuse.errors import CaseError
 from radfuse.phantom.knee import KneePhantom, draw_case, knee_tables
 from radfuse.radiomics.discretise import discretise
 from radfuse.radiomics.settings import CLASSES, FILTERS, Settings
-from radfuse.volume import read_labels
+from radfuse.volume.files import read_labels
 
 pytest.importorskip("radiomics", reason="needs PyRadiomics")
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -9,7 +9,7 @@ from boxes import box, grid
 from radfuse.errors import CaseError, InputError
 from radfuse.radiomics.config import LabelRegion, RingRegion, SubchondralRegion, UnionRegion
 from radfuse.radiomics.regions import make_regions
-from radfuse.volume import LabelMap
+from radfuse.volume.image import LabelMap
 
 SPACING = (3.0, 1.0, 2.0)
 NAMES = {"bone": 1, "cartilage": 2}

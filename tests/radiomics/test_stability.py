@@ -15,7 +15,8 @@ from radfuse.errors import InputError
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability import contoured, grown, noise_level, perturbed, perturbed_features, stability
 from radfuse.radiomics.stability_config import StabilityConfig
-from radfuse.volume import LabelMap, Volume, write_image
+from radfuse.volume.files import write_image
+from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.region import Region
 
 SHAPE = (20, 26, 28)

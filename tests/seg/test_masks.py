@@ -11,7 +11,9 @@ from radfuse.seg.encode import CELLS, region_cells
 from radfuse.seg.metrics import dice, dice_per_label
 from radfuse.seg.plan import make_plan
 from radfuse.seg.preprocess import label_map, largest_parts, network_input, network_target, usual_parts
-from radfuse.volume import Grid, LabelMap, Volume, oriented, resample, resample_labels
+from radfuse.volume.grid import Grid, oriented
+from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.resample import resample, resample_labels
 
 
 def test_dice_of_boxes_sharing_half() -> None:

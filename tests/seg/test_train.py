@@ -21,7 +21,7 @@ from radfuse.seg.plan import SegPlan, make_plan
 from radfuse.seg.predict import OnnxSegmenter
 from radfuse.seg.preprocess import network_input
 from radfuse.seg.train import train
-from radfuse.volume import Volume
+from radfuse.volume.image import Volume
 
 CONFIG = UnetSegmentation(labels={"box": 1}, channels=(8, 16, 16), steps=40, patch_voxels=4096, learning_rate=1e-2)
 SHAPE = (16, 18, 20)

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from radfuse.volume import Grid, LabelMap, Volume, write_image
+from radfuse.volume.files import write_image
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap, Volume
+
+TURN = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
+OBLIQUE = Grid((3, 4, 5), (3.27, 0.9766, 0.7), (-12.5, 30.25, -609.4), TURN)
+"""A grid whose axes are turned, of odd spacings."""
 
 
 def box(shape: tuple[int, int, int], start: tuple[int, int, int], stop: tuple[int, int, int]) -> np.ndarray:
@@ -19,6 +25,11 @@ def box(shape: tuple[int, int, int], start: tuple[int, int, int], stop: tuple[in
 def grid(shape: tuple[int, int, int], spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Grid:
     """Return a grid at the origin."""
     return Grid(shape, spacing)
+
+
+def ramp(where: Grid) -> Volume:
+    """Return an image whose voxels count from 0."""
+    return Volume(np.arange(np.prod(where.shape), dtype=np.float32).reshape(where.shape), where)
 
 
 def tumour_cohort(folder: Path, cases: int, seed: int = 0, masks: bool = True) -> None:

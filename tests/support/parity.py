@@ -14,7 +14,7 @@ from scipy import ndimage, special
 
 from radfuse.radiomics.fast_engine import RegionResult, extract_regions
 from radfuse.radiomics.settings import make_plan
-from radfuse.volume import Grid
+from radfuse.volume.grid import Grid
 from radfuse.volume.region import Region
 
 TOLERANCE = 1e-6

@@ -15,7 +15,7 @@ from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import STYLE, panels, to_svg
 from radfuse.results import Performance
-from radfuse.statistics import clustered_mean
+from radfuse.statistics.estimate import clustered_mean
 
 
 def study(report: StudyReport) -> Part:

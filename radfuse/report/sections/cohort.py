@@ -10,7 +10,7 @@ import pandas as pd
 from radfuse.report.printed import DASH, number, p_value
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
-from radfuse.statistics import auc_covariance, auc_difference
+from radfuse.statistics.auc import auc_covariance, auc_difference
 
 MASK_SOURCES = {
     "manual": "drawn by hand, as the cohort table names them",

@@ -14,7 +14,7 @@ from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import STYLE, to_svg
 from radfuse.results import SegmentedExample
-from radfuse.volume import LabelMap, Volume
+from radfuse.volume.image import LabelMap, Volume
 
 _COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2", "#999999")
 _PLANES = (("axis 1", 0, (1, 2)), ("axis 2", 1, (0, 2)), ("axis 3", 2, (0, 1)))

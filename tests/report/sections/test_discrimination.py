@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from radfuse.report.sections.discrimination import _mean_roc
-from radfuse.statistics import auc
+from radfuse.statistics.auc import auc
 
 
 def test_the_drawn_curve_has_the_area_of_the_auc() -> None:

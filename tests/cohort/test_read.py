@@ -8,62 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
+from cohorts import KNEES, PEOPLE, config, knees, people
 from tabular import assert_one, errors_of, with_rows, write_table
 
-from radfuse import cohort
-from radfuse.cohort import Case, Cohort, CohortConfig, file_digest, read_cohort
+from radfuse.cohort.case import Case, Cohort
+from radfuse.cohort.read import read_cohort
+from radfuse.cohort.splits import ByColumn, Grouped, Holdout, LeaveSiteOut, Temporal
 from radfuse.errors import InputError
-from radfuse.splits import ByColumn, Grouped, Holdout, LeaveSiteOut, Temporal
-
-PEOPLE = """\
-case_id,patient_id,age,sex,event
-c1,p1,61,f,0
-c2,p2,58,m,1
-c3,p3,70,f,0
-c4,p4,66,m,1
-"""
-
-KNEES = """\
-case_id,patient_id,side,visit,age,event
-a,p1,right,V00,61,0
-b,p1,right,V01,62,0
-c,p2,left,V00,58,1
-d,p2,left,V01,59,1
-e,p3,left,V00,70,0
-f,p4,left,V00,66,1
-"""
-
-
-def test_files_of_one_size_are_told_apart_reading_whole_only_what_samples_cannot(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sample = 1 << 14
-    contents = {"a": b"\1" * 6 * sample, "b": b"\2" + b"\1" * (6 * sample - 1), "e": b"short"}
-    contents["c"] = contents["a"]
-    contents["d"] = b"\1" * (sample + 5) + b"\2" + b"\1" * (5 * sample - 6)  # differs where no sample is taken
-    for name, content in contents.items():
-        (tmp_path / name).write_bytes(content)
-    read = []
-    monkeypatch.setattr("radfuse.cohort.file_digest", lambda path: read.append(path.name) or file_digest(path))
-    found = {path.name: value for path, value in cohort._contents(sorted(tmp_path.iterdir())).items()}
-    assert found["a"] == found["c"]
-    assert len(set(found.values())) == 4
-    assert read == ["a", "c", "d"]
-
-
-def config(**changes: Any) -> CohortConfig:
-    """Settings of PEOPLE, with changes."""
-    settings = {"table": "cohort.csv", "outcome": {"column": "event"}, "clinical": ["age"], "split": Grouped(folds=2)}
-    return CohortConfig.model_validate({**settings, **changes})
-
-
-def knees(**changes: Any) -> CohortConfig:
-    return config(**{"unit": ["patient_id", "side"], **changes})
-
-
-def people(folder: Path, edits: dict[int, str] | None = None, text: str = PEOPLE) -> Path:
-    return write_table(folder, with_rows(text, edits or {}))
 
 
 def messages(cohort: Cohort) -> list[str]:
@@ -444,130 +395,6 @@ def test_leading_zeros_tell_cases_apart_beside_a_blank_line(tmp_path: Path) -> N
     assert list(cohort.cases.index) == ["7", "007", "07", "70"]
 
 
-# units and visits
-
-
-UNIT_FAULTS: dict[str, tuple[dict[int, str], dict[str, Any], int | None, str | None, tuple[str, ...]]] = {
-    "two cases at one visit": (
-        {3: "b,p1,right,V00,62,0"}, {}, 3, "visit", ("unit p1/right has two cases at visit 'V00'",)
-    ),
-    "visit missing": (
-        {3: "b,p1,right,,62,0"}, {}, 3, "visit", ("unit p1/right has 2 cases, so each needs its visit",)
-    ),
-    "another outcome": (
-        {5: "d,p2,left,V01,59,0"}, {}, 5, "event", ("unit p2/left has another outcome in row 4",)
-    ),
-    "side missing": (
-        {6: "e,p3,,V00,70,0"}, {}, 6, "side", ("the id is missing",)
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("fault", UNIT_FAULTS)
-def test_a_fault_of_a_unit_is_the_only_one_named(tmp_path: Path, fault: str) -> None:
-    edits, changes, row, column, words = UNIT_FAULTS[fault]
-    found = errors_of(read_cohort, write_table(tmp_path, with_rows(KNEES, edits)), knees(**changes))
-    assert_one(found, row, column, *words)
-
-
-def test_a_unit_of_two_patients_is_named_with_both_and_the_mend(tmp_path: Path) -> None:
-    text = "case_id,patient_id,knee,visit,event\na,p1,k1,V0,0\nb,p9,k1,V1,0\nc,p2,k2,V0,1\nd,p3,k3,V0,0\ne,p4,k4,V0,1\n"
-    found = errors_of(read_cohort, write_table(tmp_path, text), config(unit=["knee"], clinical=[]))
-    assert_one(found, 3, "patient_id", "unit k1 belongs to 'p1' (row 2) and to 'p9'", "add 'patient_id' to cohort.unit")
-
-
-def test_a_missing_patient_of_a_unit_is_named_once_only(tmp_path: Path) -> None:
-    text = "case_id,patient_id,knee,visit,event\na,,k1,V0,0\nb,p1,k1,V1,0\nc,p2,k2,V0,1\nd,p3,k3,V0,0\ne,p4,k4,V0,1\n"
-    found = errors_of(read_cohort, write_table(tmp_path, text), config(unit=["knee"], clinical=[]))
-    assert_one(found, 2, "patient_id", "the id is missing")
-
-
-def test_a_missing_outcome_of_a_first_visit_is_named_once_only(tmp_path: Path) -> None:
-    found = errors_of(read_cohort, write_table(tmp_path, with_rows(KNEES, {2: "a,p1,right,V00,61,"})), knees())
-    assert_one(found, 2, "event", "the outcome is missing")
-
-
-def test_two_cases_of_a_unit_without_a_visit_column_are_refused(tmp_path: Path) -> None:
-    text = KNEES.replace(",visit,", ",timepoint,")
-    found = errors_of(read_cohort, write_table(tmp_path, text), knees())
-    assert [problem.row for problem in found] == [3, 5]
-    assert found[0].message == "unit p1/right has 2 cases but the table has no visit column 'visit' (cohort.visit)"
-
-
-# files
-
-
-IMAGES = """\
-case_id,patient_id,t1,event
-c1,p1,a.nii,0
-c2,p2,b.nii,1
-c3,p3,c.nii,0
-c4,p4,d.nii,1
-"""
-
-
-def images(folder: Path, edits: dict[int, str] | None = None) -> tuple[Path, CohortConfig]:
-    """A cohort with four images that differ."""
-    for name in "abcd":
-        (folder / f"{name}.nii").write_text(f"image {name}")
-    return people(folder, edits, IMAGES), config(clinical=[], images={"T1": "t1"})
-
-
-def test_a_missing_file_is_named_with_the_folder_searched(tmp_path: Path) -> None:
-    found = errors_of(read_cohort, *images(tmp_path, {4: "c3,p3,sub/e.nii,0"}))
-    assert_one(found, 4, "t1", "no file sub/e.nii", f"looked in {tmp_path.resolve()}")
-
-
-def test_a_missing_image_path_is_an_error(tmp_path: Path) -> None:
-    assert_one(errors_of(read_cohort, *images(tmp_path, {4: "c3,p3,,0"})), 4, "t1", "the image path is missing")
-
-
-def test_a_missing_mask_file_is_an_error_and_an_empty_mask_is_none(tmp_path: Path) -> None:
-    text = "case_id,patient_id,mask\na,p1,\nb,p2,absent.nii\nc,p3,\n"
-    settings = config(clinical=[], outcome=None, mask="mask")
-    assert_one(errors_of(read_cohort, write_table(tmp_path, text), settings), 3, "mask", "no file absent.nii")
-
-
-def test_one_path_under_two_ids_is_one_image(tmp_path: Path) -> None:
-    found = errors_of(read_cohort, *images(tmp_path, {5: "c4,p4,./a.nii,1"}))
-    assert_one(found, 5, "t1", "the image of 'c4' is that of 'c1' (row 2)", "list one under cohort.exclude")
-
-
-def test_a_copied_image_under_two_ids_is_one_image_by_content(tmp_path: Path) -> None:
-    table, settings = images(tmp_path)
-    shutil.copy(tmp_path / "b.nii", tmp_path / "d.nii")
-    found = errors_of(read_cohort, table, settings)
-    assert_one(found, 5, "t1", "the image of 'c4' is that of 'c2' (row 3) by content", "leaks between folds")
-
-
-def test_an_image_in_three_cases_is_named_twice(tmp_path: Path) -> None:
-    found = errors_of(read_cohort, *images(tmp_path, {3: "c2,p2,a.nii,1", 5: "c4,p4,a.nii,1"}))
-    assert [problem.row for problem in found] == [3, 5]
-
-
-def test_files_of_one_size_and_different_content_are_fine(tmp_path: Path) -> None:
-    assert len(read_cohort(*images(tmp_path))) == 4
-
-
-def test_a_copy_is_fine_once_its_case_is_excluded(tmp_path: Path) -> None:
-    text = IMAGES + "c5,p5,e.nii,1\n"
-    _, settings = images(tmp_path)
-    shutil.copy(tmp_path / "b.nii", tmp_path / "e.nii")
-    settings = settings.model_copy(update={"exclude": {"c5": "same image as c2"}})
-    assert len(read_cohort(write_table(tmp_path, text), settings)) == 4
-
-
-def test_one_file_as_two_sequences_of_a_case_is_no_leak(tmp_path: Path) -> None:
-    table, settings = images(tmp_path)
-    settings = settings.model_copy(update={"images": {"T1": "t1", "T1_again": "t1"}})
-    assert len(read_cohort(table, settings)) == 4
-
-
-def test_the_digest_is_sha_256(tmp_path: Path) -> None:
-    (tmp_path / "abc").write_bytes(b"abc")
-    assert file_digest(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-
-
 # many at once
 
 
@@ -610,32 +437,3 @@ c10,p2,j.nii,f,57,25.5,,1,south
     assert len(found) == 10
     for problem in found:
         assert expected[problem.row, problem.column] in problem.message
-
-
-# settings that contradict each other
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (
-            {"clinical": ["age", "event"]},
-            "'event' is both the outcome and a clinical column; remove it from `clinical`",
-        ),
-        (
-            {"clinical": [{"column": "event", "levels": ["0", "1"]}]},
-            "'event' is both the outcome and a clinical column",
-        ),
-        ({"unit": ["patient_id", "event"]}, "'event' is both the outcome and part of the unit"),
-        ({"clinical": [{"column": "sex", "levels": ["f"]}]}, "at least 2"),
-        ({"unit": list("abcdefghi")}, "at most 8"),
-    ],
-)
-def test_contradicting_settings_are_refused(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
-        config(**changes)
-
-
-def test_the_unit_is_the_case_where_none_is_named() -> None:
-    assert config(case="ID").unit_columns == ("ID",)
-    assert config(unit=["patient_id", "side"]).unit_columns == ("patient_id", "side")

@@ -109,6 +109,7 @@ def to_numbers(column: pd.Series) -> tuple[pd.Series, pd.Series]:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
+    """Return numbers as numbers and the rest as text; an index with a name is a column."""
     import pyarrow.parquet as pq
 
     try:
@@ -144,6 +145,7 @@ def _refuse_repeated(path: Path, names: Iterable[object]) -> None:
 
 
 def _read_excel(path: Path, notes: list[Problem]) -> pd.DataFrame:
+    """Return the first sheet that is not empty, as text."""
     try:
         sheets = pd.read_excel(
             path, sheet_name=None, dtype=object, keep_default_na=False, engine="openpyxl", header=None
@@ -184,6 +186,7 @@ def _text_column(values: pd.Series) -> pd.Series:
 
 
 def _read_text(path: Path, notes: list[Problem], as_text: Collection[str] | None) -> pd.DataFrame:
+    """Return a text table, packed or not, whatever separates its columns; rows are numbered as in the file."""
     raw = path.read_bytes()
     if raw[:2] == b"\x1f\x8b":
         try:
@@ -259,6 +262,7 @@ def _parse_short(text: str, separator: str, header: list[str]) -> pd.DataFrame:
 
 
 def _decode(path: Path, raw: bytes, notes: list[Problem]) -> str:
+    """Return a file's text: UTF-8, UTF-16 where marked, else Windows-1252 with a note; what is binary is refused."""
     marked = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
     if marked or not _BINARY.search(raw[:4096]):
         try:

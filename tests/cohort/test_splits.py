@@ -11,9 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from radfuse.errors import InputError
-from radfuse.outcomes.binary import BinaryOutcome
-from radfuse.splits import (
+from radfuse.cohort.splits import (
     ByColumn,
     Fold,
     Grouped,
@@ -25,6 +23,8 @@ from radfuse.splits import (
     make_folds,
     positions_of,
 )
+from radfuse.errors import InputError
+from radfuse.outcomes.binary import BinaryOutcome
 
 EVENT = BinaryOutcome(column="event")
 

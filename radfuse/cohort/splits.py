@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from pydantic import BeforeValidator, Field
 
+from radfuse.cohort.spreadsheet import to_numbers
 from radfuse.config import Section
 from radfuse.errors import Finding, InputError
 from radfuse.outcomes.kinds import Outcome
-from radfuse.tables import to_numbers
 
 
 def _as_text(value: object) -> object:

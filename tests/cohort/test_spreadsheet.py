@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 from tabular import assert_one, errors_of
 
+from radfuse.cohort.spreadsheet import numbered, read_table, to_numbers
 from radfuse.errors import InputError
-from radfuse.tables import numbered, read_table, to_numbers
 
 
 def as_file(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:

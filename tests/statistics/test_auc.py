@@ -1,4 +1,4 @@
-"""AUC, proportions and calibration: published numbers, hand counts, and intervals that hold what they promise."""
+"""AUC and its intervals: published numbers, hand counts, and intervals that hold what they promise."""
 
 from __future__ import annotations
 
@@ -9,25 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from realdata import real_file
 from scipy import stats
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from radfuse.statistics import (
+from radfuse.statistics.auc import (
     AucSet,
-    Estimate,
     auc,
     auc_covariance,
     auc_difference,
     auc_interval,
-    calibration,
-    clustered_mean,
     fold_averaged,
-    holm,
-    icc,
-    icc_table,
-    to_logit,
     youden_threshold,
 )
+from radfuse.statistics.estimate import Estimate
 
 
 @st.composite
@@ -281,169 +274,6 @@ class TestFoldAveraged:
         assert fold_averaged([whole]).covariance == pytest.approx(whole.covariance)
 
 
-class TestHolm:
-    def test_by_hand(self):
-        """Sorted 0.005 * 4, 0.01 * 3, 0.03 * 2, and 0.04 * 1 pulled up to 0.06."""
-        assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-
-    def test_as_p_adjust_of_R(self):
-        """p.adjust(c(0.01, 0.02, 0.03, 0.04, 0.05), "holm") of R 4."""
-        assert holm([0.01, 0.02, 0.03, 0.04, 0.05]) == pytest.approx([0.05, 0.08, 0.09, 0.09, 0.09])
-
-    def test_nan_stays_and_does_not_count(self):
-        assert holm([0.02, np.nan, 0.01]) == pytest.approx([0.02, np.nan, 0.02], nan_ok=True)
-
-    def test_of_nothing_is_nothing(self):
-        assert holm([]).shape == (0,)
-
-    @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-    def test_lies_between_p_and_bonferroni_and_keeps_the_order(self, p: list[float]):
-        found = holm(p)
-        assert (found >= np.array(p)).all()
-        assert (found <= np.minimum(1, np.array(p) * len(p)) + 1e-15).all()
-        assert (np.diff(found[np.argsort(p)]) >= 0).all()
-
-
-class TestClusteredMean:
-    def test_wilson_of_eight_in_ten(self):
-        """0.4902 to 0.9433: Wilson's interval of 8/10 independent units."""
-        found = clustered_mean([1] * 8 + [0] * 2, range(10), share=True)
-        assert (found.low, found.high) == (pytest.approx(0.4901625, abs=1e-6), pytest.approx(0.9433178, abs=1e-6))
-
-    def test_wilson_of_ten_in_ten(self):
-        found = clustered_mean([1] * 10, range(10), share=True)
-        assert (found.low, found.high) == (pytest.approx(10 / (10 + 1.959963984540054**2)), pytest.approx(1))
-
-    def test_two_patients_by_hand(self):
-        """Sums about the mean 2.5 are -2 and 2: variance 2/1 * 8 / 16 = 1, t of one degree 12.7062."""
-        found = clustered_mean([1, 2, 3, 4], ["a", "a", "b", "b"])
-        assert (found.low, found.high) == (pytest.approx(2.5 - 12.706205), pytest.approx(2.5 + 12.706205))
-
-    @given(st.lists(st.floats(-100, 100), min_size=2, max_size=20))
-    def test_one_unit_a_patient_is_students_interval(self, values: list[float]):
-        found = clustered_mean(values, range(len(values)))
-        half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
-        assert found.high - found.value == pytest.approx(half, abs=1e-9)
-
-    @pytest.mark.parametrize("share", [False, True])
-    def test_seeing_every_unit_twice_adds_nothing(self, share: bool):
-        values = np.array([1, 0, 1, 1, 0, 1, 1])
-        once = clustered_mean(values, range(7), share=share)
-        twice = clustered_mean(np.tile(values, 2), np.tile(np.arange(7), 2), share=share)
-        assert (twice.low, twice.high) == (pytest.approx(once.low), pytest.approx(once.high))
-
-    def test_no_unit_and_one_patient(self):
-        assert np.isnan(clustered_mean([], []).value)
-        one = clustered_mean([1, 0], ["a", "a"])
-        assert one.value == 0.5
-        assert np.isnan([one.low, one.high]).all()
-
-    @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 6)), min_size=2, max_size=30))
-    def test_a_share_stays_in_range(self, rows: list[tuple[int, int]]):
-        values, patients = zip(*rows, strict=True)
-        found = clustered_mean(values, patients, share=True)
-        if len(set(patients)) > 1:
-            assert 0 <= found.low <= found.value + 1e-12
-            assert found.value - 1e-12 <= found.high <= 1
-
-
-def drawn_calibration(slope: float, intercept: float, seed: int = 4) -> tuple[np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(seed)
-    logit = generator.normal(-0.5, 1.5, 400)
-    outcome = (generator.random(400) < 1 / (1 + np.exp(-(intercept + slope * logit)))).astype(int)
-    return outcome, 1 / (1 + np.exp(-logit))
-
-
-class TestCalibration:
-    def test_shares_that_equal_the_probability_are_perfect(self):
-        probability = np.repeat([0.2, 0.5, 0.8], 10)
-        outcome = np.r_[[1] * 2, [0] * 8, [1] * 5, [0] * 5, [1] * 8, [0] * 2]
-        found = calibration(outcome, probability, range(30))
-        assert found.intercept.value == pytest.approx(0, abs=1e-9)
-        assert found.slope.value == pytest.approx(1, abs=1e-9)
-        assert found.slope_intercept == pytest.approx(0, abs=1e-9)
-        assert (found.observed, found.expected) == (0.5, pytest.approx(0.5))
-
-    @pytest.mark.parametrize(("slope", "intercept"), [(1, 0), (0.4, 0.7), (2, -1)])
-    def test_slope_is_that_of_unpenalised_logistic_regression(self, slope: float, intercept: float):
-        outcome, probability = drawn_calibration(slope, intercept)
-        found = calibration(outcome, probability, range(400))
-        logit = np.log(probability / (1 - probability))
-        oracle = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(logit[:, None], outcome)
-        assert found.slope.value == pytest.approx(oracle.coef_[0, 0], abs=1e-5)
-        assert found.slope_intercept == pytest.approx(oracle.intercept_[0], abs=1e-5)
-        assert found.slope.low < slope < found.slope.high
-        shifted = 1 / (1 + np.exp(-(logit + found.intercept.value)))
-        assert shifted.mean() == pytest.approx(outcome.mean(), abs=1e-9)
-
-    def test_errors_are_the_sandwich(self):
-        outcome, probability = drawn_calibration(1, 0)
-        found = calibration(outcome, probability, range(400))
-        logit = np.log(probability / (1 - probability))
-        x = np.column_stack([np.ones(400), logit])
-        fitted = 1 / (1 + np.exp(-(x @ [found.slope_intercept, found.slope.value])))
-        bread = np.linalg.inv((x.T * (fitted * (1 - fitted))) @ x)
-        scores = x * (outcome - fitted)[:, None]
-        error = np.sqrt((bread @ (scores.T @ scores) @ bread)[1, 1] * 400 / 399)
-        assert found.slope.high - found.slope.value == pytest.approx(1.959963984540054 * error, rel=1e-6)
-
-    def test_seeing_every_unit_twice_adds_nothing(self):
-        outcome, probability = drawn_calibration(0.7, 0.2)
-        once = calibration(outcome, probability, range(400))
-        twice = calibration(np.tile(outcome, 2), np.tile(probability, 2), np.tile(np.arange(400), 2))
-        for a, b in ((once.slope, twice.slope), (once.intercept, twice.intercept)):
-            assert (b.value, b.low, b.high) == (pytest.approx(a.value), pytest.approx(a.low), pytest.approx(a.high))
-
-    @pytest.mark.parametrize("scale", [0.1, 1.0, 3.0])
-    @pytest.mark.parametrize("right", [True, False])
-    def test_separated_outcomes_have_no_slope(self, scale: float, right: bool):
-        logit = np.random.default_rng(0).normal(size=40) * scale
-        outcome = ((logit > 0) == right).astype(int)
-        found = calibration(outcome, 1 / (1 + np.exp(-logit)), range(40))
-        assert np.isnan([found.slope.value, found.slope.low, found.slope.high, found.slope_intercept]).all()
-        assert np.isfinite(found.intercept.value)
-
-    @given(st.lists(st.sampled_from([0.001, 0.02, 0.1, 0.5, 0.9, 0.99]), min_size=4, max_size=20), st.data())
-    def test_the_intercept_makes_the_mean_right_however_wrong_it_was(self, levels: list[float], data: st.DataObject):
-        outcome = [0, 1, *data.draw(st.lists(st.integers(0, 1), min_size=len(levels) - 2, max_size=len(levels) - 2))]
-        found = calibration(outcome, levels, range(len(levels)))
-        shifted = 1 / (1 + np.exp(-(np.log(levels) - np.log1p(-np.array(levels)) + found.intercept.value)))
-        assert shifted.mean() == pytest.approx(np.mean(outcome), abs=1e-6)
-
-    @pytest.mark.parametrize("level", [0.1, 0.25, 0.5, 0.75])
-    def test_the_intercept_of_equal_probabilities_by_hand(self, level: float):
-        """Half have the event, so the shift is minus the logit."""
-        found = calibration([0, 1] * 5, np.full(10, level), range(10))
-        assert found.intercept.value == pytest.approx(-np.log(level / (1 - level)), abs=1e-9)
-
-    @pytest.mark.parametrize("level", [0.1, 0.3, 0.5])
-    def test_equal_probabilities_have_no_slope(self, level: float):
-        found = calibration([0, 1] * 5, np.full(10, level), range(10))
-        assert np.isnan([found.slope.value, found.slope.low, found.slope.high, found.slope_intercept]).all()
-
-    def test_one_outcome_only_has_nothing(self):
-        found = calibration(np.ones(8), np.linspace(0.1, 0.9, 8), range(8))
-        assert np.isnan([found.intercept.value, found.slope.value]).all()
-        assert found.observed == 1
-
-    def test_probabilities_of_nought_and_one_are_borne(self):
-        found = calibration([0, 0, 1, 1, 0, 1], [0, 0.3, 1, 0.6, 0.7, 0.2], range(6))
-        assert np.isfinite(found.slope.value)
-
-    def test_a_probability_beyond_one_is_an_error(self):
-        with pytest.raises(ValueError, match=r"\[0, 1\]"):
-            calibration([0, 1], [0.5, 1.2], range(2))
-
-
-class TestLogit:
-    def test_is_bounded(self):
-        assert to_logit([0, 0.5, 1]).tolist() == [-30, 0, 30]
-
-    @given(st.floats(1e-12, 1 - 1e-12))
-    def test_is_undone_by_the_logistic_function(self, p: float):
-        assert 1 / (1 + np.exp(-to_logit([p])[0])) == pytest.approx(p, rel=1e-6)
-
-
 class TestYouden:
     def test_lies_midway(self):
         assert youden_threshold([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9]) == pytest.approx(0.4)
@@ -467,21 +297,3 @@ class TestYouden:
         found = youden_threshold(outcome, probability)
         assert np.isclose(midpoints, found).any()
         assert index(found) == pytest.approx(max(map(index, midpoints)))
-
-
-def test_intraclass_correlations_with_their_limits_are_the_published_ones() -> None:
-    """Shrout and Fleiss 1979; limits as in R's psych::ICC on the same ratings."""
-    ratings = np.array(
-        [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]], dtype=float
-    )
-    agreed = np.repeat(np.arange(6.0)[:, None], 4, axis=1)
-    found = icc_table(np.stack([ratings, agreed, np.zeros((6, 4))], axis=2))
-    assert found["1,1"][0] == pytest.approx([0.166, -0.133, 0.723], abs=5e-4)
-    assert found["2,1"][0] == pytest.approx([0.290, 0.019, 0.761], abs=5e-4)
-    assert found["3,1"][0] == pytest.approx([0.715, 0.342, 0.946], abs=5e-4)
-    for form, table in found.items():
-        assert table[0, 0] == pytest.approx(icc(ratings, form))
-        assert table[1].tolist() == [1, 1, 1]
-        assert np.isnan(table[2]).all()
-    with pytest.raises(ValueError, match="2 and more"):
-        icc_table(ratings[:1, :, None])

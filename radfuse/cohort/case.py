@@ -1,0 +1,76 @@
+"""Case and Cohort: image sets at visits, with unique ids and existing files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from radfuse.cohort.config import CohortConfig, encoded_names
+from radfuse.errors import Problem
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image set at one visit."""
+
+    case_id: str
+    patient: str
+    unit: tuple[str, ...]
+    visit: str | None
+    images: dict[str, Path]
+    mask: Path | None
+    second_mask: Path | None = None
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Cases with unique ids and existing files.
+
+    Attributes:
+        config: what the columns mean.
+        cases: a row per case, index `case_id`; text columns patient, unit, visit, site and split as in the table,
+            clinical columns as float64 (levels one-hot as "column=level"), outcome as 0.0 or 1.0.
+        folder: what image paths are relative to.
+        warnings: findings that did not stop the reading.
+    """
+
+    config: CohortConfig
+    cases: pd.DataFrame
+    folder: Path
+    warnings: tuple[Problem, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __iter__(self) -> Iterator[Case]:
+        """Yield the cases with the full paths of their files."""
+        config = self.config
+        for row in self.cases.reset_index().to_dict("records"):
+            images = {
+                sequence: self.folder / row[column]
+                for sequence, column in config.images.items()
+                if not pd.isna(row[column])
+            }
+            mask = row[config.mask] if config.mask else None
+            second = row[config.second_mask] if config.second_mask else None
+            yield Case(
+                row[config.case],
+                row[config.patient],
+                tuple(row[name] for name in config.unit_columns),
+                row.get(config.visit),
+                images,
+                self.folder / mask if isinstance(mask, str) else None,
+                self.folder / second if isinstance(second, str) else None,
+            )
+
+    def without(self, cases: Collection[str]) -> Cohort:
+        """Return the cohort without some cases."""
+        return replace(self, cases=self.cases[~self.cases.index.isin(list(cases))])
+
+    @property
+    def clinical_features(self) -> tuple[str, ...]:
+        """Names of the encoded clinical columns."""
+        return encoded_names(self.config)

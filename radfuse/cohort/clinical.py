@@ -1,0 +1,53 @@
+"""Clinical columns of a cohort table: numbers, and words of declared levels."""
+
+from __future__ import annotations
+
+from radfuse.cohort.config import Categories
+from radfuse.cohort.draft import Draft
+from radfuse.cohort.spreadsheet import to_numbers
+
+
+def read_clinical(draft: Draft) -> None:
+    """Read the clinical columns as float64, words one-hot as "column=level"."""
+    for item in draft.config.clinical:
+        name = item if isinstance(item, str) else item.column
+        if not draft.has(name, "cohort.clinical"):
+            continue
+        if isinstance(item, str):
+            _numeric(draft, name)
+        else:
+            _levels(draft, item)
+
+
+def _numeric(draft: Draft, name: str) -> None:
+    """Read a column of numbers; one that holds mostly words is one problem, not one a cell."""
+    numbers, wrong = to_numbers(draft.cells[name])
+    text = draft.text(name)
+    levels = sorted(set(text[wrong]))
+    if wrong.sum() > 3 and wrong.sum() > 0.5 * text.notna().sum():
+        listed = ", ".join(map(repr, levels[:6])) + (", ..." if len(levels) > 6 else "")
+        mend = f"declare it as {{column: {name}, levels: [{', '.join(levels[:6])}]}} under cohort.clinical"
+        draft.problem(f"holds words ({listed}), not numbers; {mend}", None, name)
+    else:
+        for index in text.index[wrong]:
+            draft.problem(f"{text[index]!r} is not a number; correct it, or leave the cell empty", index, name)
+    infinite = numbers.isin([float("inf"), float("-inf")])
+    for index in numbers.index[infinite]:
+        draft.problem(f"the value is infinite ({text[index]}); correct it, or leave the cell empty", index, name)
+    if not draft.new:
+        if text.isna().all():
+            draft.problem("the column holds no value; fill it, or remove it from cohort.clinical", None, name)
+        elif not wrong.any() and numbers.nunique() == 1 and len(numbers) > 1:
+            draft.problem("every value is the same; it cannot inform a model", None, name, "warning")
+    draft.columns[name] = numbers
+
+
+def _levels(draft: Draft, item: Categories) -> None:
+    text = draft.text(item.column)
+    for index in text.index[text.notna() & ~text.isin(item.levels)]:
+        known = ", ".join(map(repr, item.levels))
+        draft.problem(f"{text[index]!r} is none of the declared levels ({known})", index, item.column)
+    if not draft.new and text.isna().all():
+        draft.problem("the column holds no value; fill it, or remove it from cohort.clinical", None, item.column)
+    for level in item.levels[1:]:
+        draft.columns[f"{item.column}={level}"] = (text == level).astype("float64").where(text.notna())

@@ -1,0 +1,80 @@
+"""What a study says of its cohort: which columns name the cases, what is known of them and what is predicted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from radfuse.cohort.splits import Grouped, Split
+from radfuse.config import Section
+from radfuse.outcomes.kinds import Outcome
+
+
+class Categories(Section):
+    """A clinical column that holds words; its levels are declared, so that nothing is learned from the data."""
+
+    column: str
+    levels: tuple[str, ...] = Field(min_length=2)
+    """All allowed texts; the first is the reference."""
+
+
+class CohortConfig(Section):
+    """Where the cohort is and what its columns mean."""
+
+    table: Path
+    """CSV, TSV, Excel or parquet, a row per case; relative to the study file."""
+    case: str = "case_id"
+    """Column of the case's own id; "row_number" for a table without ids that holds its features too."""
+    patient: str = "patient_id"
+    """Column of the person: everything of one person stays in one fold."""
+    unit: tuple[str, ...] = Field(default=(), max_length=8)
+    """Columns that name what is predicted; empty: each case. Visits of a unit are joined."""
+    visit: str = "visit"
+    """Column of the visit; needed where a unit has several cases."""
+    site: str | None = None
+    images: dict[str, str] = {}
+    """Sequence name -> column of image paths, relative to the table."""
+    mask: str | None = None
+    """Column of manual segmentations; may be empty for some rows."""
+    second_mask: str | None = None
+    """Column of a second reader's segmentations, for `radfuse stability`; may be empty for some rows."""
+    clinical: tuple[str | Categories, ...] = ()
+    outcome: Outcome | None = None
+    exclude: dict[str, str] = {}
+    """Case id -> why it is left out."""
+    split: Split = Grouped()
+
+    @model_validator(mode="after")
+    def _outcome_is_no_input(self) -> CohortConfig:
+        for outcome in self.outcome_columns:
+            if outcome in self.clinical_columns:
+                raise ValueError(
+                    f"column {outcome!r} is both the outcome and a clinical column; remove it from `clinical`"
+                )
+            if outcome in self.unit:
+                raise ValueError(f"column {outcome!r} is both the outcome and part of the unit")
+        return self
+
+    @property
+    def outcome_columns(self) -> tuple[str, ...]:
+        """Columns the outcome is read from; empty without one."""
+        return tuple(self.outcome.columns().values()) if self.outcome else ()
+
+    @property
+    def clinical_columns(self) -> tuple[str, ...]:
+        """Names of the clinical columns, with or without levels."""
+        return tuple(item if isinstance(item, str) else item.column for item in self.clinical)
+
+    @property
+    def unit_columns(self) -> tuple[str, ...]:
+        """Columns that name a unit of prediction."""
+        return self.unit or (self.case,)
+
+
+def encoded_names(config: CohortConfig) -> tuple[str, ...]:
+    """Return the names clinical columns have after encoding: "age", "gender=Male"."""
+    names: list[str] = []
+    for item in config.clinical:
+        names += [item] if isinstance(item, str) else [f"{item.column}={level}" for level in item.levels[1:]]
+    return tuple(names)

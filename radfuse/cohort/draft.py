@@ -1,0 +1,61 @@
+"""Draft: a cohort table while it is read; what is read of it stands beside this file, a part a file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pandas as pd
+
+from radfuse.cohort.config import CohortConfig
+from radfuse.cohort.spreadsheet import ROW, Table, numbered
+from radfuse.config import nearest
+from radfuse.errors import Problem
+
+
+class Draft:
+    """A cohort in the making; it collects every problem of its table before anyone gives up.
+
+    Attributes:
+        table: as the file holds it, numbered where its rows have no ids.
+        cells: of the cases that are not excluded.
+        config: what the columns mean.
+        new: True for patients that nothing will be trained on.
+        folder: what paths are relative to.
+        columns: those read so far, in the rows of `cells`.
+        problems: those found so far.
+    """
+
+    def __init__(self, table: Table, config: CohortConfig, new: bool) -> None:
+        self.table = table = numbered(table) if ROW in (config.case, config.patient) else table
+        self.cells = table.cells
+        self.config = config
+        self.new = new
+        self.folder = table.path.parent
+        self.columns: dict[str, pd.Series] = {}
+        self.problems: list[Problem] = list(table.notes)
+
+    def problem(
+        self,
+        message: str,
+        index: int | None = None,
+        column: str | None = None,
+        severity: Literal["error", "warning"] = "error",
+    ) -> None:
+        """Note a problem; `index` is that of the row in `cells`."""
+        row = int(index) + 2 if index is not None else None
+        self.problems.append(Problem(self.table.path.name, message, row, column, severity))
+
+    def has(self, name: str, setting: str) -> bool:
+        """Return whether the table has a column; note a problem that names the setting where it has not."""
+        if name in self.cells:
+            return True
+        self.problem(f"there is no column {name!r} ({setting}){nearest(name, map(str, self.cells.columns))}")
+        return False
+
+    def text(self, name: str) -> pd.Series:
+        """Return a column of the table as text, missing cells None."""
+        return self.table.text(name).loc[self.cells.index]
+
+    def frame(self) -> pd.DataFrame:
+        """Return the columns read so far."""
+        return pd.DataFrame(self.columns, index=self.cells.index)

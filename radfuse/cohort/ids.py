@@ -1,0 +1,58 @@
+"""Ids of a cohort table: case, patient and unit, and the text columns that go with them."""
+
+from __future__ import annotations
+
+from radfuse.cohort.draft import Draft
+from radfuse.config import nearest
+
+
+def read_ids(draft: Draft) -> None:
+    """Read ids and the other text columns; cases that the config excludes are gone afterwards."""
+    config = draft.config
+    if draft.has(config.case, "cohort.case"):
+        _exclude(draft)
+        _ids(draft, config.case, unique=True)
+    for name, setting in ((config.patient, "cohort.patient"), *((name, "cohort.unit") for name in config.unit)):
+        if name not in draft.columns and draft.has(name, setting):
+            _ids(draft, name)
+    for name, setting in _optional_columns(draft):
+        if draft.has(name, setting):
+            draft.columns[name] = draft.text(name)
+    if config.visit in draft.cells and config.visit not in draft.columns:
+        draft.columns[config.visit] = draft.text(config.visit)
+
+
+def _exclude(draft: Draft) -> None:
+    ids = draft.text(draft.config.case)
+    for case_id in draft.config.exclude:
+        if case_id not in set(ids):
+            draft.problem(
+                f"cohort.exclude names {case_id!r}, which is no {draft.config.case}{nearest(case_id, ids.dropna())}"
+            )
+    draft.cells = draft.cells[~ids.isin(list(draft.config.exclude))]
+
+
+def _ids(draft: Draft, name: str, unique: bool = False) -> None:
+    values = draft.columns[name] = draft.text(name)
+    for index in values.index[values.isna()]:
+        draft.problem("the id is missing", index, name)
+    if unique:
+        for value, group in values.dropna().groupby(values.dropna(), sort=False):
+            if len(group) > 1:
+                rows = ", ".join(str(int(index) + 2) for index in group.index)
+                draft.problem(f"id {value!r} stands in rows {rows}; ids must be unique", group.index[1], name)
+
+
+def _optional_columns(draft: Draft) -> list[tuple[str, str]]:
+    """Return the text columns that the config names, each with its setting."""
+    config = draft.config
+    wanted = [(column, f"cohort.images.{sequence}") for sequence, column in config.images.items()]
+    if config.mask:
+        wanted.append((config.mask, "cohort.mask"))
+    if config.second_mask and not draft.new:
+        wanted.append((config.second_mask, "cohort.second_mask"))
+    if config.site:
+        wanted.append((config.site, "cohort.site"))
+    if not draft.new:
+        wanted += [(column, "cohort.split.column") for column in config.split.columns]
+    return wanted

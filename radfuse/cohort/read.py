@@ -1,0 +1,82 @@
+"""Reading a cohort table: every check before compute, all faults at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from radfuse.cohort.case import Case, Cohort
+from radfuse.cohort.clinical import read_clinical
+from radfuse.cohort.config import CohortConfig
+from radfuse.cohort.draft import Draft
+from radfuse.cohort.files import check_files
+from radfuse.cohort.ids import read_ids
+from radfuse.cohort.outcome import read_outcome
+from radfuse.cohort.spreadsheet import Table, read_table
+from radfuse.cohort.units import check_units
+from radfuse.errors import InputError
+
+
+def read_cohort(
+    table: str | Path | Table | None = None,
+    config: CohortConfig | None = None,
+    *,
+    labelled: bool = True,
+    new: bool = False,
+) -> Cohort:
+    """Read and check a cohort table.
+
+    Args:
+        table: the table or its path; may be left out when `config` names it.
+        config: what the columns mean; None reads ids only.
+        labelled: False leaves the outcome out.
+        new: True for patients that nothing will be trained on: no split, one class and constant columns are fine.
+
+    Returns:
+        A cohort whose ids are unique and whose files exist.
+
+    Raises:
+        InputError: all faults at once, with their row numbers.
+    """
+    if config is None:
+        if table is None:
+            raise InputError("read_cohort needs a table or a config that names one")
+        config = CohortConfig(table=table.path if isinstance(table, Table) else Path(table))
+    source = config.table if table is None else table
+    draft = Draft(source if isinstance(source, Table) else read_table(source), config, new)
+    read_ids(draft)
+    read_clinical(draft)
+    if labelled:
+        read_outcome(draft)
+    check_files(draft)
+    check_units(draft)
+    if not new and config.patient in draft.columns:
+        for finding in config.split.check(draft.frame(), config.patient, config.outcome):
+            draft.problem(finding.message, finding.label, finding.column)
+    if any(problem.severity == "error" for problem in draft.problems):
+        raise InputError(draft.problems)
+    cases = draft.frame().set_index(config.case, drop=True)
+    return Cohort(config, cases, draft.folder, tuple(draft.problems))
+
+
+def named_files(config: CohortConfig) -> dict[int, Case]:
+    """Return row -> case with the files it names, there or not, whatever else is wrong with the table.
+
+    For checks of files beside those of `read_cohort`; rows are numbered as a spreadsheet does, the header is row 1.
+    Rows without an id are left out, and everything where the table cannot be read.
+    """
+    try:
+        draft = Draft(read_table(config.table), config, new=False)
+    except InputError:
+        return {}
+    read_ids(draft)
+    found = {}
+    for index, row in zip(draft.cells.index, draft.frame().to_dict("records"), strict=True):
+        if not isinstance(row.get(config.case), str):
+            continue
+        names = {column: row.get(column) for column in (*config.images.values(), config.mask or "")}
+        places = {column: draft.folder / name for column, name in names.items() if isinstance(name, str)}
+        images = {sequence: places[column] for sequence, column in config.images.items() if column in places}
+        mask = places.get(config.mask or "")
+        case = Case(row[config.case], str(row.get(config.patient)), (), row.get(config.visit), images, mask)
+        found[int(index) + 2] = case
+    return found

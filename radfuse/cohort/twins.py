@@ -1,0 +1,75 @@
+"""One scan under two ids: found by path or by content, since it would leak between folds."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from radfuse.cohort.draft import Draft
+
+_SAMPLE = 1 << 14
+"""Bytes of a file that are compared before all of it."""
+
+
+def check_twins(draft: Draft, used: dict[Path, list[tuple[int, str]]]) -> None:
+    """Find images that stand under two cases, by path or by content.
+
+    Args:
+        draft: whose ids are read.
+        used: image -> its places in the table, each the row's index and the column.
+    """
+    if draft.config.case not in draft.columns:
+        return
+    by_content: dict[object, list[Path]] = defaultdict(list)
+    for path, content in _contents(used).items():
+        by_content[content].append(path)
+    ids = draft.columns[draft.config.case]
+    for paths in by_content.values():
+        places = [place for path in paths for place in used[path]]
+        first, _ = places[0]
+        for index, other in places[1:]:
+            if index != first:
+                draft.problem(
+                    f"the image of {ids[index]!r} is that of {ids[first]!r} (row {int(first) + 2}) by content; "
+                    "one image under two ids leaks between folds: list one under cohort.exclude",
+                    index,
+                    other,
+                )
+
+
+def _contents(paths: Iterable[Path]) -> dict[Path, object]:
+    """Return a value per path, equal for files of equal content.
+
+    Files are compared by size, then by samples, and only then as a whole: uncompressed images of one scanner all have
+    one size, and reading each of them would cost as much as the study.
+    """
+    known: dict[Path, tuple[object, ...]] = {
+        path: (path.stat().st_size,) if path.is_file() else (path,) for path in paths
+    }
+    for look in (_sample, file_digest):
+        count = Counter(known.values())
+        known = {path: (*value, look(path)) if count[value] > 1 else value for path, value in known.items()}
+    return dict(known)
+
+
+def _sample(path: Path) -> str:
+    """Return a checksum of a file's start, middle and end."""
+    size = path.stat().st_size
+    total = 0
+    with path.open("rb") as stream:
+        for place in (0, size // 2, size - _SAMPLE):
+            stream.seek(max(place, 0))
+            total = zlib.crc32(stream.read(_SAMPLE), total)
+    return f"{total:08x}"
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hex digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,50 @@
+"""Units of prediction: each of one patient, its visits told apart, with one outcome."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from radfuse.cohort.draft import Draft
+
+
+def check_units(draft: Draft) -> None:
+    """Find units of two patients, of visits that cannot be told apart, or of two outcomes."""
+    config = draft.config
+    needed = {*config.unit_columns, config.patient}
+    if not needed <= set(draft.columns) or config.case in config.unit_columns:
+        return
+    frame = draft.frame()
+    for unit, rows in frame.groupby(list(config.unit_columns), sort=False):
+        name = "/".join(map(str, unit))
+        _one_unit(draft, name, rows)
+
+
+def _one_unit(draft: Draft, name: str, rows: pd.DataFrame) -> None:
+    """Find what is wrong with the rows of one unit."""
+    config = draft.config
+    known = rows[rows[config.patient].notna()]
+    first = known.index[0] if len(known) else rows.index[0]
+    for index in known.index[known[config.patient] != rows.loc[first, config.patient]]:
+        draft.problem(
+            f"unit {name} belongs to {rows.loc[first, config.patient]!r} (row {int(first) + 2}) and to "
+            f"{rows.loc[index, config.patient]!r}; add {config.patient!r} to cohort.unit",
+            index,
+            config.patient,
+        )
+    if len(rows) == 1:
+        return
+    if config.visit not in rows:
+        draft.problem(
+            f"unit {name} has {len(rows)} cases but the table has no visit column {config.visit!r} (cohort.visit)",
+            rows.index[1],
+        )
+    else:
+        for index in rows.index[rows[config.visit].isna()]:
+            draft.problem(f"unit {name} has {len(rows)} cases, so each needs its visit", index, config.visit)
+        for index in rows.index[rows[config.visit].duplicated() & rows[config.visit].notna()]:
+            draft.problem(f"unit {name} has two cases at visit {rows.loc[index, config.visit]!r}", index, config.visit)
+    for outcome in (column for column in config.outcome_columns if column in rows):
+        told = rows[rows[outcome].notna()]
+        first = told.index[0] if len(told) else rows.index[0]
+        for index in told.index[told[outcome] != rows.loc[first, outcome]]:
+            draft.problem(f"unit {name} has another outcome in row {int(first) + 2}", index, outcome)

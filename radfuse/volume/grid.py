@@ -1,0 +1,114 @@
+"""Grid: where voxels lie, in mm of patient space, and grids made of it.
+
+Arrays are (z, y, x), points (x, y, z). What lies on a grid stands in `image.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from radfuse.errors import InputError
+
+GRID_TOLERANCE = 1e-3
+"""Largest distance in voxels between corresponding corners of two grids that count as the same."""
+
+_OPPOSITE = {letter: pair for pair in ("LR", "PA", "SI") for letter in pair}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where voxels lie.
+
+    Attributes:
+        shape: voxels along (z, y, x).
+        spacing_zyx_mm: between voxel centres.
+        origin: of the first voxel's centre, (x, y, z) in mm, patient space (left, posterior, superior).
+        direction: row-major 3 x 3 matrix whose columns are the directions of the x, y and z axis.
+    """
+
+    shape: tuple[int, int, int]
+    spacing_zyx_mm: tuple[float, float, float]
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+
+    def corners_mm(self) -> np.ndarray:
+        """Return the centres of the eight corner voxels, shape (8, 3), (x, y, z) in mm."""
+        ends = np.array(self.shape[::-1]) - 1
+        indices = np.array([[i, j, k] for i in (0, ends[0]) for j in (0, ends[1]) for k in (0, ends[2])])
+        axes = np.array(self.direction).reshape(3, 3) * np.array(self.spacing_zyx_mm[::-1])
+        return np.asarray(indices @ axes.T + np.array(self.origin))
+
+    def same_as(self, other: Grid) -> bool:
+        """Return whether all voxel centres agree within a thousandth of a voxel."""
+        if self.shape != other.shape:
+            return False
+        apart = np.abs(self.corners_mm() - other.corners_mm()).max()
+        return bool(apart <= GRID_TOLERANCE * min(self.spacing_zyx_mm))
+
+    def __str__(self) -> str:
+        z, y, x = self.shape
+        spacing = " x ".join(f"{value:.4g}" for value in self.spacing_zyx_mm[::-1])
+        origin = ", ".join(f"{value:.4g}" for value in self.origin)
+        direction = " ".join(f"{value:.4g}" for value in self.direction)
+        return f"{x} x {y} x {z} voxels of {spacing} mm (x y z), origin ({origin}) mm, direction [{direction}]"
+
+
+def with_spacing(grid: Grid, spacing_zyx_mm: tuple[float, float, float]) -> Grid:
+    """Return a grid of another spacing that covers the same box: outer voxel edges agree to within a voxel."""
+    old, new = np.array(grid.spacing_zyx_mm), np.array(spacing_zyx_mm, dtype=float)
+    if (new <= 0).any():
+        raise InputError(f"spacing must be positive, found {spacing_zyx_mm} mm (z, y, x)")
+    shape = np.maximum(np.rint(np.array(grid.shape) * old / new), 1).astype(int)
+    shift = ((np.array(grid.shape) * old - shape * new) / 2 + (new - old) / 2)[::-1]
+    origin = np.array(grid.origin) + np.array(grid.direction).reshape(3, 3) @ shift
+    return Grid(triple(shape, int), triple(new, float), triple(origin, float), grid.direction)
+
+
+def orientation_of(grid: Grid) -> str:
+    """Return where the x, y and z axis point, one letter each, for example "LPS": left, posterior, superior.
+
+    An oblique axis points where it points most, the straightest axis first, as ITK has it.
+    """
+    axes = np.array(grid.direction).reshape(3, 3)
+    letters, rows, columns = ["", "", ""], {0, 1, 2}, {0, 1, 2}
+    while columns:
+        _, row, column = max((abs(axes[row, column]), row, column) for row in rows for column in columns)
+        letters[column] = ("LPS" if axes[row, column] > 0 else "RAI")[row]
+        rows.remove(row)
+        columns.remove(column)
+    return "".join(letters)
+
+
+def oriented(grid: Grid, orientation: str) -> Grid:
+    """Return the grid of the same voxels, its axes swapped and turned round until they point as asked.
+
+    Args:
+        grid: to turn; returned as it is where it points so already.
+        orientation: as `orientation_of` gives it.
+    """
+    found = orientation_of(grid)
+    if found == orientation:
+        return grid
+    sizes, spacing = grid.shape[::-1], grid.spacing_zyx_mm[::-1]
+    axes, origin = np.array(grid.direction).reshape(3, 3), np.array(grid.origin)
+    columns, order = [], []
+    for letter in orientation:
+        axis = next(i for i, here in enumerate(found) if here in _OPPOSITE[letter])
+        order.append(axis)
+        if found[axis] == letter:
+            columns.append(axes[:, axis])
+        else:
+            origin = origin + axes[:, axis] * spacing[axis] * (sizes[axis] - 1)
+            columns.append(-axes[:, axis])
+    shape = triple([sizes[axis] for axis in order[::-1]], int)
+    steps = triple([spacing[axis] for axis in order[::-1]], float)
+    return Grid(shape, steps, triple(origin, float), tuple(float(v) for v in np.stack(columns, axis=1).ravel()))
+
+
+def triple(values: Any, kind: type) -> Any:
+    """Return three values as a tuple of three of a kind."""
+    first, second, third = (kind(value) for value in values)
+    return first, second, third

@@ -1,0 +1,131 @@
+"""Volume and LabelMap: voxels with their geometry. How they are read stands in `files.py`.
+
+Geometry is that of the source file, also where it is oblique, and is written back unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from scipy import ndimage
+
+from radfuse.errors import InputError
+from radfuse.volume.grid import Grid
+
+_FEW_LABELS = 2**16
+"""Up to this label the boxes of all labels are found in one pass."""
+
+
+class _Placed:
+    """What an image and a segmentation say of their grid."""
+
+    grid: Grid
+
+    @property
+    def spacing_zyx_mm(self) -> tuple[float, float, float]:
+        """Distance between voxel centres along (z, y, x)."""
+        return self.grid.spacing_zyx_mm
+
+    @property
+    def origin(self) -> tuple[float, float, float]:
+        """Centre of the first voxel, (x, y, z) in mm."""
+        return self.grid.origin
+
+    @property
+    def direction(self) -> tuple[float, ...]:
+        """Row-major 3 x 3 matrix of axis directions."""
+        return self.grid.direction
+
+
+@dataclass(frozen=True)
+class Volume(_Placed):
+    """An image.
+
+    Attributes:
+        array: float32, shape (z, y, x), finite.
+        grid: where its voxels lie.
+        name: for messages; never a patient's.
+        stored: the voxels in the type they were stored in, where that is not float32: radiomics depends on it.
+    """
+
+    array: np.ndarray
+    grid: Grid
+    name: str = "volume"
+    stored: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        _check_shape(self.array, self.grid, self.name)
+        if self.stored is not None:
+            _check_shape(self.stored, self.grid, self.name)
+
+    @property
+    def voxels(self) -> np.ndarray:
+        """The voxels in the type they were stored in."""
+        return self.array if self.stored is None else self.stored
+
+
+@dataclass(frozen=True)
+class LabelMap(_Placed):
+    """A segmentation.
+
+    Attributes:
+        array: integer, shape (z, y, x); 0 is background.
+        grid: where its voxels lie.
+        names: label -> name, where declared.
+        name: for messages.
+    """
+
+    array: np.ndarray
+    grid: Grid
+    names: Mapping[int, str] = field(default_factory=dict)
+    name: str = "labels"
+
+    def __post_init__(self) -> None:
+        _check_shape(self.array, self.grid, self.name)
+        if not np.issubdtype(self.array.dtype, np.integer):
+            raise InputError(f"{self.name}: labels must be integers, found {self.array.dtype}")
+
+    def present(self) -> tuple[int, ...]:
+        """Return the labels that occur, background left out."""
+        return tuple(self.boxes)
+
+    @cached_property
+    def boxes(self) -> dict[int, tuple[slice, slice, slice]]:
+        """The smallest box (z, y, x) of each label that occurs."""
+        lowest, highest = (int(self.array.min()), int(self.array.max())) if self.array.size else (0, 0)
+        if lowest >= 0 and highest <= _FEW_LABELS:
+            found = dict(enumerate(ndimage.find_objects(self.array), start=1))
+        else:
+            labels = [int(label) for label in np.unique(self.array) if label != 0]
+            found = {label: ndimage.find_objects((self.array == label).view(np.uint8))[0] for label in labels}
+        return {label: box for label, box in found.items() if box is not None}
+
+
+def require_same_grid(image: Volume, labels: LabelMap) -> None:
+    """Check that a mask lies on its image's grid.
+
+    Raises:
+        InputError: it does not; prints both grids.
+    """
+    require_grid(image.grid, image.name, labels)
+
+
+def require_grid(grid: Grid, image: str, labels: LabelMap) -> None:
+    """Check that a mask lies on a grid, that of the image of this name.
+
+    Raises:
+        InputError: as `require_same_grid`.
+    """
+    if not grid.same_as(labels.grid):
+        raise InputError(
+            f"mask {labels.name} lies on another grid than image {image}:\n  image {grid}\n  mask  "
+            f"{labels.grid}\nResample the mask, or let the study do it with `resample_masks: true`"
+        )
+
+
+def _check_shape(array: np.ndarray, grid: Grid, name: str) -> None:
+    if array.ndim != 3 or array.shape != grid.shape:
+        raise InputError(f"{name}: the array's shape {array.shape} is not that of its grid {grid.shape} (z, y, x)")

@@ -1,0 +1,56 @@
+"""Images and segmentations on another grid."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from radfuse.errors import InputError
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.sitk import placed, resampled, to_sitk
+
+Interpolation = Literal["nearest", "linear", "bspline"]
+_INTERPOLATORS = {"nearest": "sitkNearestNeighbor", "linear": "sitkLinear", "bspline": "sitkBSpline"}
+_VOXEL_LIMIT = 2**31
+
+
+def resample(image: Volume, grid: Grid, interpolation: Interpolation = "linear", *, edge: bool = False) -> Volume:
+    """Return an image on another grid; outside the source its smallest value, or with `edge` its nearest voxel's.
+
+    Raises:
+        InputError: the grid is too large.
+    """
+    _check_size(grid)
+    outside = float(image.array.min())
+    method = _INTERPOLATORS[interpolation]
+    return Volume(resampled(to_sitk(image), grid, method, outside, real=True, edge=edge), grid, image.name)
+
+
+def resample_labels(labels: LabelMap, grid: Grid) -> LabelMap:
+    """Return a segmentation on another grid by nearest neighbour; outside the source background.
+
+    Raises:
+        InputError: the grid is too large.
+    """
+    _check_size(grid)
+    found = resampled(to_sitk(labels), grid, "sitkNearestNeighbor")
+    return LabelMap(found.astype(labels.array.dtype), grid, labels.names, labels.name)
+
+
+def interpolated(array: np.ndarray, grid: Grid, onto: Grid, interpolator: str | int) -> np.ndarray:
+    """Return voxels on another grid in their own type, by any of SimpleITK's interpolators; outside the source 0.
+
+    Args:
+        array: shape (z, y, x).
+        grid: where its voxels lie.
+        onto: where they are wanted.
+        interpolator: name or number, for example "sitkBSpline".
+    """
+    return resampled(placed(array, grid), onto, interpolator)
+
+
+def _check_size(grid: Grid) -> None:
+    if np.prod(grid.shape, dtype=float) > _VOXEL_LIMIT:
+        raise InputError(f"a grid of {' x '.join(map(str, grid.shape))} voxels is too large; choose a wider spacing")

@@ -1,0 +1,160 @@
+"""SimpleITK and its (x, y, z): no other file of the package imports it.
+
+Its filters are taken as they are, since radiomics agrees with PyRadiomics to the bit. What it cannot read raises its
+RuntimeError; `reason_of` finds the sentence in it, and who knows the file says how to mend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import ArrayLike
+
+from radfuse.volume.grid import Grid, triple
+from radfuse.volume.image import LabelMap, Volume
+
+Image: TypeAlias = sitk.Image
+Header: TypeAlias = sitk.ImageFileReader
+"""A reader that read the header."""
+
+
+def to_sitk(image: Volume | LabelMap) -> Image:
+    """Return the SimpleITK twin, for code that wants one."""
+    array = image.voxels if isinstance(image, Volume) else image.array
+    if isinstance(image, LabelMap) and array.min() >= 0:
+        array = array.astype(np.uint8 if array.max() < 256 else np.uint16 if array.max() < 65536 else np.uint32)
+    return placed(array, image.grid)
+
+
+def from_sitk(image: Image) -> tuple[np.ndarray, Grid]:
+    """Return the voxels, shape (z, y, x) in the type they are stored in, and where they lie."""
+    return sitk.GetArrayFromImage(image), grid_of(image)
+
+
+def placed(array: np.ndarray, grid: Grid) -> Image:
+    """Return voxels, shape (z, y, x), as an image on their grid."""
+    image = sitk.GetImageFromArray(array)
+    _place(image, grid)
+    return image
+
+
+def grid_of(image: Image | Header) -> Grid:
+    """Return where the voxels of a three-dimensional image lie."""
+    return Grid(
+        triple(image.GetSize()[::-1], int),
+        triple(image.GetSpacing()[::-1], float),
+        triple(image.GetOrigin(), float),
+        tuple(float(value) for value in image.GetDirection()),
+    )
+
+
+def read_header(path: Path) -> Header:
+    """Read what a file says of its image; raises SimpleITK's RuntimeError."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    return reader
+
+
+def read_image(path: Path) -> Image:
+    """Read a file; raises SimpleITK's RuntimeError."""
+    return sitk.ReadImage(str(path))
+
+
+def read_slices(paths: Sequence[Path]) -> Image:
+    """Read DICOM slices in their order; raises SimpleITK's RuntimeError."""
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames([str(path) for path in paths])
+    return reader.Execute()
+
+
+def write_file(image: Image, path: Path) -> None:
+    """Write a compressed file of the format that its suffix names."""
+    sitk.WriteImage(image, str(path), useCompression=True)
+
+
+def one_channel(image: Image, channel: int) -> Image:
+    """Return one of the values that each voxel holds, numbered from 0."""
+    return sitk.VectorIndexSelectionCast(image, channel)
+
+
+def first_time_point(image: Image) -> Image:
+    """Return the first three-dimensional image of a four-dimensional one."""
+    return sitk.Extract(image, [*image.GetSize()[:3], 0], [0, 0, 0, 0])
+
+
+def reason_of(error: RuntimeError) -> str:
+    """Return the one line of an ITK message that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(("Exception thrown", "/"))]
+    return (telling or lines or ["unknown reason"])[-1].split("): ")[-1][:200]
+
+
+def resampled(
+    image: Image, onto: Grid, interpolator: str | int, outside: float = 0.0, *, real: bool = False, edge: bool = False
+) -> np.ndarray:
+    """Return an image's voxels on another grid.
+
+    Args:
+        image: what is resampled.
+        onto: where voxels are wanted.
+        interpolator: SimpleITK's name or number, for example "sitkBSpline".
+        outside: value where the image does not reach.
+        real: float32 instead of the image's own type.
+        edge: the nearest voxel's value instead of `outside`.
+    """
+    found = sitk.Resample(
+        image,
+        [int(size) for size in onto.shape[::-1]],
+        sitk.Transform(),
+        getattr(sitk, interpolator) if isinstance(interpolator, str) else interpolator,
+        [float(value) for value in onto.origin],
+        [float(value) for value in onto.spacing_zyx_mm[::-1]],
+        [float(value) for value in onto.direction],
+        outside,
+        sitk.sitkFloat32 if real else image.GetPixelID(),
+        edge,
+    )
+    return sitk.GetArrayFromImage(found)
+
+
+def point_of(grid: Grid, index_xyz: ArrayLike) -> tuple[float, float, float]:
+    """Return the position in mm (x, y, z) of a continuous voxel index (x, y, z)."""
+    place = [float(value) for value in np.asarray(index_xyz)]
+    return triple(_frame(grid).TransformContinuousIndexToPhysicalPoint(place), float)
+
+
+def index_of(grid: Grid, point_xyz: ArrayLike) -> tuple[float, float, float]:
+    """Return the continuous voxel index (x, y, z) of a position in mm (x, y, z)."""
+    place = [float(value) for value in np.asarray(point_xyz)]
+    return triple(_frame(grid).TransformPhysicalPointToContinuousIndex(place), float)
+
+
+def standardised(array: np.ndarray) -> np.ndarray:
+    """Return voxels less their mean, divided by their standard deviation, over the whole image; real."""
+    return sitk.GetArrayFromImage(sitk.Normalize(sitk.GetImageFromArray(array)))
+
+
+def gradient_magnitude(array: np.ndarray, spacing_zyx_mm: tuple[float, float, float] | None) -> np.ndarray:
+    """Return the length of the gradient by central differences, per mm, or per voxel where no spacing is given."""
+    image = sitk.GetImageFromArray(array)
+    if spacing_zyx_mm is not None:
+        image.SetSpacing([float(value) for value in spacing_zyx_mm[::-1]])
+    return sitk.GetArrayFromImage(sitk.GradientMagnitude(image, spacing_zyx_mm is not None))
+
+
+def _frame(grid: Grid) -> Image:
+    """Return an image of one voxel that knows where all the voxels of a grid lie."""
+    frame = sitk.Image([1, 1, 1], sitk.sitkUInt8)
+    _place(frame, grid)
+    return frame
+
+
+def _place(image: Image, grid: Grid) -> None:
+    image.SetSpacing([float(value) for value in grid.spacing_zyx_mm[::-1]])
+    image.SetOrigin([float(value) for value in grid.origin])
+    image.SetDirection([float(value) for value in grid.direction])
