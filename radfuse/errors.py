@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
 class RadfuseError(Exception):
@@ -39,6 +39,14 @@ class Problem:
         row = f", row {self.row}" if self.row is not None else ""
         column = f", column {self.column!r}" if self.column is not None else ""
         return f"{self.where}{row}{column}: {self.message}"
+
+
+class Finding(NamedTuple):
+    """What is wrong with a cohort table, before its file is known; `label` is that of the row in the table's index."""
+
+    message: str
+    label: int | None
+    column: str | None
 
 
 class InputError(RadfuseError):

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import pandas as pd
 from pydantic import BeforeValidator
 
@@ -42,56 +41,25 @@ class Interval(Section):
         return cls(value=estimate.value, low=estimate.low, high=estimate.high)
 
 
-class Term(Section):
-    """One column of a fitted linear model.
-
-    Attributes:
-        name: the column.
-        block: clinical, radiomic or deep.
-        median: what a missing value becomes.
-        mean: subtracted after imputation.
-        scale: divided by after that.
-        coefficient: per standard deviation.
-    """
+class UsedColumn(Section):
+    """One column that a fitted model uses."""
 
     name: str
     block: str
-    median: float
-    mean: float
-    scale: float
-    coefficient: float
+    importance: float
+    """In the unit of the explanation; signed where the model has a direction."""
 
 
-class LinearModel(Section):
-    """Imputation, scaling and a logistic regression on the columns that selection kept.
+class Explanation(Section):
+    """What a fitted model says of itself."""
 
-    probability = 1 / (1 + exp(-score)), score = intercept + sum of coefficient * (value - mean) / scale.
-    """
-
-    intercept: float
-    terms: tuple[Term, ...]
-
-    def score(self, values: np.ndarray) -> np.ndarray:
-        """Return the linear score.
-
-        Args:
-            values: float64, shape (unit, term), columns in the order of `terms`; NaN is imputed.
-        """
-        median, mean, scale, coefficient = (
-            np.array([getattr(term, part) for term in self.terms])
-            for part in ("median", "mean", "scale", "coefficient")
-        )
-        filled = np.where(np.isnan(values), median, values)
-        return ((filled - mean) / scale) @ coefficient + self.intercept
-
-    def formula(self, name: str = "radscore") -> str:
-        """Return the score as a formula in the columns' own units."""
-        constant = self.intercept - sum(term.coefficient * term.mean / term.scale for term in self.terms)
-        lines = [f"{name} = {constant:.12g}"]
-        for term in sorted(self.terms, key=lambda term: -abs(term.coefficient)):
-            raw = term.coefficient / term.scale
-            lines.append(f"    {'-' if raw < 0 else '+'} {abs(raw):.12g} * {term.name}")
-        return "\n".join(lines)
+    measure: str
+    """Name of an importance, one word: coefficient."""
+    unit: str
+    """What it is of: log odds per standard deviation."""
+    columns: tuple[UsedColumn, ...]
+    formula: str | None = None
+    """The score in the columns' own units, where there is one; probability = 1 / (1 + exp(-score))."""
 
 
 class FittedFamily(Section):
@@ -100,7 +68,7 @@ class FittedFamily(Section):
     Attributes:
         family: which blocks.
         fold: name of the outer fold, or "all".
-        model: what was fitted.
+        explanation: the columns in use, and a formula where there is one.
         threshold: chosen inside the training units.
         tuned: the settings chosen inside the training units.
         inner_auc: mean AUC over the inner folds at those settings.
@@ -111,7 +79,7 @@ class FittedFamily(Section):
 
     family: str
     fold: str
-    model: LinearModel
+    explanation: Explanation
     threshold: float
     tuned: Mapping[str, float]
     inner_auc: Number
@@ -163,8 +131,8 @@ class ChosenFeature(Section):
     family: str
     name: str
     block: str
-    coefficient: Number
-    """Per standard deviation in the model refitted on all units; None where that model left it out."""
+    importance: Number
+    """In the model refitted on all units; None where that model left it out."""
     folds: int
     """In how many outer folds it was chosen."""
 

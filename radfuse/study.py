@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from radfuse.cohort.config import CohortConfig
 from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
 from radfuse.errors import InputError, listed
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
-from radfuse.fusion.config import FusionConfig, blocks_of
+from radfuse.fusion.config import FIRST_BLOCKS, FusionConfig, check_families
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.regions.config import RegionConfig
@@ -26,6 +27,14 @@ def _table_or_source(value: Any) -> Any:
 
 
 Source = Annotated[FeatureSource, BeforeValidator(_table_or_source)]
+_BLOCK = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_TAKEN = {
+    "clinical": "the columns of cohort.clinical are",
+    "comparison": "a folder of the run folder is",
+    "segmentation": "a file of the bundle is",
+    "units": "a file of the run folder is",
+}
+"""What no block of tables may be called, because something else is."""
 
 
 class Study(Section):
@@ -37,8 +46,8 @@ class Study(Section):
     title: str = ""
     """Of the report; the name when empty."""
     cohort: CohortConfig
-    features: dict[Literal["radiomic", "deep"], Source] = {}
-    """Finished feature tables by block."""
+    features: dict[str, Source] = {}
+    """Finished feature tables by block: radiomic, deep, or any other name, for example laboratory."""
     segmentation: Segmentation | None = None
     """Where masks come from and what their labels mean."""
     regions: tuple[RegionConfig, ...] = ()
@@ -51,6 +60,20 @@ class Study(Section):
     resample_masks: bool = False
     """Bring masks onto the grid of each image by nearest neighbour; False makes another grid an error of its case."""
     fusion: FusionConfig = FusionConfig()
+
+    @field_validator("features")
+    @classmethod
+    def _names_of_blocks(cls, features: dict[str, Source]) -> dict[str, Source]:
+        seen: set[str] = set()
+        for name in features:
+            if not _BLOCK.fullmatch(name):
+                raise ValueError(f"{name!r} is no name of a block: letters, digits and '_', a letter first")
+            if name.lower() in _TAKEN:
+                raise ValueError(f"a block may not be called {name!r}, as {_TAKEN[name.lower()]}; choose another name")
+            if name.lower() in seen:
+                raise ValueError(f"two blocks are called {name!r} but for capitals; their files would be one")
+            seen.add(name.lower())
+        return features
 
     @model_validator(mode="after")
     def _images_are_complete(self) -> Study:
@@ -104,22 +127,15 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _families_have_blocks(self) -> Study:
-        for family in self.fusion.families:
-            lacking = set(blocks_of(family)) - self.blocks
-            if lacking:
-                have = ", ".join(sorted(self.blocks)) or "none"
-                raise ValueError(f"fusion.families: {family!r} needs the block {min(lacking)!r}; the study has: {have}")
+        check_families(self.fusion.families, self.blocks)
         return self
 
     @property
-    def blocks(self) -> set[str]:
-        """Names of the blocks the study has."""
-        made = [
-            ("clinical", bool(self.cohort.clinical)),
-            ("radiomic", bool(self.regions)),
-            ("deep", self.deep is not None),
-        ]
-        return {*self.features, *(name for name, here in made if here)}
+    def blocks(self) -> tuple[str, ...]:
+        """Names of the blocks the study has, in the order that families are spelled in."""
+        made = {"clinical": bool(self.cohort.clinical), "radiomic": bool(self.regions), "deep": self.deep is not None}
+        first = tuple(name for name in FIRST_BLOCKS if made[name] or name in self.features)
+        return (*first, *(name for name in self.features if name not in FIRST_BLOCKS))
 
     def to_yaml(self) -> str:
         """Return the study as YAML, defaults written out."""
@@ -152,8 +168,8 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
         InputError: every unknown key and wrong value at once, each with its dotted path.
     """
     path = Path(path)
-    defaults = {"fusion": FusionConfig().model_dump(mode="json")}
     folder = path.resolve().parent
+    defaults = {"fusion": FusionConfig().model_dump(mode="json")}
     with parts_beside(folder):
         study = build(Study, apply_overrides(read_yaml(path), overrides, defaults), str(path))
     features = {

@@ -11,6 +11,7 @@ Dice of 0.999.
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -20,11 +21,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from radfuse import machine
 from radfuse.cohort.case import Case
 from radfuse.recipe import deep_recipe, is_mirrored
 from radfuse.run.folder import RunFolder
 from radfuse.seg.metrics import dice
-from radfuse.stages import deep, extract, fuse, segment
+from radfuse.stages import deep, extract, segment
 from radfuse.stages.context import ALL, Context
 from radfuse.stages.deep import DeepJob
 from radfuse.stages.extract import ExtractJob
@@ -57,8 +59,7 @@ def main() -> None:
             theirs = read_labels(next((out / "labels").glob(f"{case.case_id}*")))
             overlap = dice(read_labels(place / "labels.nrrd").array > 0, theirs.array > 0)
             for family in families:
-                fitted = fuse.read_fit(context.path(f"models/{family}/all/fitted.json"))
-                mine = probability(fitted, values)
+                mine = probability(context.path(f"models/{family}/all/model.onnx"), values)
                 worst = max(worst, abs(mine - float(said.loc[case.patient, f"{family}_probability"])))
             print(f"{case.case_id}: Dice of the two masks {overlap:.6f}")
             assert overlap >= 0.999
@@ -88,10 +89,19 @@ def computed(context: Context, case: Case, place: Path) -> dict[str, float]:
     settings = (context.recipe(), study.radiomics)
     values = dict(extract.work(ExtractJob(about, case.images, mask, source, *settings)).features)
     if study.deep is not None:
-        recipe, mirrored = (
-            deep_recipe(context.recipe(), study.deep),
-            is_mirrored(study.deep, study.cohort.unit_columns, case.unit),
-        )
-        sequence = context.network_sequence
+        recipe, sequence = deep_recipe(context.recipe(), study.deep), context.network_sequence
+        mirrored = is_mirrored(study.deep, study.cohort.unit_columns, case.unit)
         values |= deep.work(DeepJob(about, sequence, image, mask, source, ALL, network, recipe, mirrored))
     return {name: np.nan if value is None else value for name, value in values.items()}
+
+
+def probability(model: Path, values: Mapping[str, object]) -> float:
+    """Return what a family's fit on all units, as it was stored, says of one unit."""
+    session = machine.open_network(model, small=True)
+    columns = json.loads(session.get_modelmeta().custom_metadata_map["columns"])
+    row = np.array([[float(str(values.get(name, np.nan))) for name in columns]])
+    return float(session.run(["probability"], {"features": row})[0][0])
+
+
+if __name__ == "__main__":
+    main()

@@ -88,13 +88,19 @@ def test_features_without_a_table_stand_in_the_cohort_table(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("changes", "blocks"),
     [
-        ({}, {"clinical"}),
-        ({"features": {"radiomic": "r.csv"}}, {"clinical", "radiomic"}),
-        ({"cohort": {"table": "c.csv"}, "features": {"deep": "d.csv"}}, {"deep"}),
-        ({"cohort": {"table": "c.csv"}}, set()),
+        ({}, ("clinical",)),
+        ({"features": {"radiomic": "r.csv"}}, ("clinical", "radiomic")),
+        ({"cohort": {"table": "c.csv"}, "features": {"deep": "d.csv"}}, ("deep",)),
+        ({"cohort": {"table": "c.csv"}}, ()),
+        (
+            {"features": {"zinc": "z.csv", "deep": "d.csv", "laboratory": "l.csv", "radiomic": "r.csv"}},
+            ("clinical", "radiomic", "deep", "zinc", "laboratory"),
+        ),
     ],
 )
-def test_blocks_are_what_the_study_has(tmp_path: Path, changes: dict[str, Any], blocks: set[str]) -> None:
+def test_blocks_are_what_the_study_has_in_one_order(
+    tmp_path: Path, changes: dict[str, Any], blocks: tuple[str, ...]
+) -> None:
     assert load_study(study_file(tmp_path, **changes)).blocks == blocks
 
 
@@ -155,8 +161,21 @@ def test_a_date_of_yaml_is_a_date_of_the_split(tmp_path: Path) -> None:
             "features.radiomic.colums: unknown setting; did you mean 'columns'?",
         ),
         (
-            {"features": {"radiomics": "r.csv"}},
-            "features.radiomics: 'radiomics' is not one of radiomic, deep; did you mean 'radiomic'?",
+            {"features": {"blood count": "b.csv"}},
+            "features: 'blood count' is no name of a block: letters, digits and '_', a letter first",
+        ),
+        (
+            {"features": {"clinical": "c.csv"}},
+            "features: a block may not be called 'clinical', as the columns of cohort.clinical are; choose another "
+            "name",
+        ),
+        (
+            {"features": {"Units": "u.csv"}},
+            "features: a block may not be called 'Units', as a file of the run folder is; choose another name",
+        ),
+        (
+            {"features": {"blood": "b.csv", "Blood": "c.csv"}},
+            "features: two blocks are called 'Blood' but for capitals; their files would be one",
         ),
         (
             {"fusion": {"selection": [{"kind": "mrmr"}, {"kind": "lasso", "strength": 1}]}},
@@ -167,9 +186,14 @@ def test_a_date_of_yaml_is_a_date_of_the_split(tmp_path: Path) -> None:
             "fusion.selection.0: unknown kind 'mrmrr'; did you mean 'mrmr'?",
         ),
         (
-            {"fusion": {"families": ["clinical-radiomics"]}},
-            "fusion.families.0: 'clinical-radiomics' is not one of clinical, radiomic, deep, clinical-radiomic, "
-            "clinical-deep, radiomic-deep, clinical-radiomic-deep; did you mean 'clinical-radiomic'?",
+            {"features": {"radiomic": "r.csv"}, "fusion": {"families": ["clinical-radiomics"]}},
+            "fusion.families: 'clinical-radiomics' needs the block 'radiomics'; the study has: clinical, radiomic; "
+            "did you mean 'clinical-radiomic'?",
+        ),
+        (
+            {"features": {"radiomic": "r.csv"}, "fusion": {"families": ["radiomic-clinical"]}},
+            "fusion.families: write 'clinical-radiomic' for 'radiomic-clinical': each block once, in the order "
+            "clinical, radiomic",
         ),
         ({"fusion": {"inner_folds": 1}}, "fusion.inner_folds: Input should be greater than or equal to 2; found 1"),
         (
@@ -231,8 +255,8 @@ IMAGES: dict[str, Any] = {
 
 
 def test_images_with_regions_and_a_network_make_the_radiomic_and_the_deep_block(tmp_path: Path) -> None:
-    assert load_study(study_file(tmp_path, **IMAGES)).blocks == {"clinical", "radiomic"}
-    assert load_study(study_file(tmp_path, **IMAGES, deep={})).blocks == {"clinical", "radiomic", "deep"}
+    assert load_study(study_file(tmp_path, **IMAGES)).blocks == ("clinical", "radiomic")
+    assert load_study(study_file(tmp_path, **IMAGES, deep={})).blocks == ("clinical", "radiomic", "deep")
 
 
 @pytest.mark.parametrize(

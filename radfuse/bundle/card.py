@@ -11,7 +11,7 @@ def model_card(schema: BundleSchema) -> str:
     lines = [
         f"# Model card: {schema.title}",
         "",
-        f"Predicts `{schema.outcome.column}` for each {' + '.join(schema.unit)}. Trained on {trained['units']} units "
+        f"Predicts `{schema.outcome.name()}` for each {' + '.join(schema.unit)}. Trained on {trained['units']} units "
         f"of {trained['patients']} patients, {trained['events']} of them with the event.",
         "",
         "## Performance",
@@ -39,22 +39,27 @@ def model_card(schema: BundleSchema) -> str:
         "evaluate` measures it elsewhere. Sensitivity and specificity are at thresholds chosen inside the training "
         "folds.",
         "",
+        *_formulas(schema),
+    ]
+    lines += ["## Versions", "", *(f"- {name} {number}" for name, number in schema.versions.items()), ""]
+    return "\n".join(lines)
+
+
+def _formulas(schema: BundleSchema) -> list[str]:
+    """Return the lines on thresholds, and on formulas where the models have some."""
+    if not all(family.formula for family in schema.families.values()):
+        shown = (f"- {name}: threshold {family.threshold:.4f}" for name, family in schema.families.items())
+        return ["## Thresholds", "", "On the probability; the models stand in their ONNX files alone.", "", *shown, ""]
+    lines = [
         "## Formulas",
         "",
         "Missing values take the training median; probability = 1 / (1 + exp(-score)).",
         "",
     ]
     for name, family in schema.families.items():
-        lines += [
-            f"### {name} (threshold on the probability {family.threshold:.4f})",
-            "",
-            "```",
-            family.formula,
-            "```",
-            "",
-        ]
-    lines += ["## Versions", "", *(f"- {name} {number}" for name, number in schema.versions.items()), ""]
-    return "\n".join(lines)
+        heading = f"### {name} (threshold on the probability {family.threshold:.4f})"
+        lines += [heading, "", "```", str(family.formula), "```", ""]
+    return lines
 
 
 def _shown(value: float | None, low: float | None, high: float | None) -> str:

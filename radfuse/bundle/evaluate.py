@@ -11,7 +11,6 @@ import pandas as pd
 from radfuse.bundle.load import Bundle, load_bundle
 from radfuse.bundle.predict import Prediction, predict
 from radfuse.config import Section
-from radfuse.fusion.compare import compare, measure
 from radfuse.results import Comparison, Performance
 from radfuse.run.folder import Progress
 from radfuse.statistics.scores import expit, to_logit
@@ -59,15 +58,15 @@ def evaluate(
     bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     schema = bundle.schema
     prediction = predict(bundle, table, features, families, labelled=True, progress=progress)
-    outcome = prediction.units[schema.outcome.column].to_numpy().astype(int)
+    observed = schema.outcome.observed(prediction.units)
     parts = [
         pd.DataFrame(
             {
-                "position": np.arange(len(outcome)),
+                "position": np.arange(len(prediction.units)),
                 "family": family,
                 "fold": "external",
                 "patient": prediction.units[schema.patient].to_numpy(),
-                "outcome": outcome,
+                **observed,
                 "probability": prediction.probabilities[family].to_numpy(),
                 "threshold": schema.families[str(family)].threshold,
             }
@@ -76,7 +75,7 @@ def evaluate(
     ]
     long = pd.concat(parts, ignore_index=True)
     names = [str(family) for family in prediction.probabilities]
-    performance = tuple(measure(part) for part in parts)
+    performance = tuple(schema.outcome.measure(part) for part in parts)
     recalibration = {
         item.family: Recalibration(intercept=item.recalibration_intercept, slope=item.calibration_slope.value)
         for item in performance
@@ -86,7 +85,7 @@ def evaluate(
         study=schema.study,
         table=Path(table).name,
         performance=performance,
-        comparisons=compare(long, names),
+        comparisons=schema.outcome.compare(long, names),
         recalibration=recalibration,
     )
     return evaluation, prediction, long

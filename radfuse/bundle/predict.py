@@ -20,7 +20,7 @@ from radfuse.cohort.spreadsheet import ROW, Table, read_table
 from radfuse.config import nearest
 from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureSource, FeatureTable, at_visit, read_features
-from radfuse.fusion.join import Design, join
+from radfuse.fusion.design import Design, join
 from radfuse.results import Failure
 from radfuse.run.folder import Progress
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, Self
 
-from radfuse.cohort.config import Categories, Outcome
+from radfuse.cohort.config import Categories
 from radfuse.config import Section
+from radfuse.outcomes.kinds import Outcome
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
 from radfuse.results import Performance
@@ -39,7 +40,8 @@ class BundleFamily(Section):
     file: str
     inputs: tuple[BundleInput, ...]
     threshold: float
-    formula: str
+    formula: str | None
+    """The score in the columns' own units, where the model has one."""
     largest_difference: float
     """Between the ONNX file and the pipeline it was made from, in probability."""
     performance: Performance
@@ -133,10 +135,7 @@ class BundleSchema(StudyFacts):
     """bundle.json."""
 
     format: Literal[1] = 1
-    outputs: Mapping[str, str] = {
-        "score": "float64, (unit,): the linear score",
-        "probability": "float64, (unit,): of the event",
-    }
+    outputs: Mapping[str, str]
     trained_on: Mapping[str, int]
     families: Mapping[str, BundleFamily]
     versions: Mapping[str, str]

@@ -19,8 +19,10 @@ from radfuse.bundle.schema import (
     StudyFacts,
 )
 from radfuse.fusion.config import blocks_of
-from radfuse.fusion.join import Design
+from radfuse.fusion.design import Design
 from radfuse.results import FittedFamily, Performance
+
+_OUTPUTS = {"score": "float64, (unit,): the linear score", "probability": "float64, (unit,): of the event"}
 
 
 @dataclass(frozen=True)
@@ -66,19 +68,21 @@ def bundle_files(
         files[NETWORK] = network
     if params is not None:
         files[PARAMS] = params
+    scored = all(item.fitted.explanation.formula for item in families.values())
     schema = BundleSchema(
         **{name: getattr(facts, name) for name in StudyFacts.model_fields},
+        outputs={name: text for name, text in _OUTPUTS.items() if name != "score" or scored},
         trained_on={
             "units": len(design.units),
             "patients": int(design.units[facts.patient].nunique()),
-            "events": int(design.units[facts.outcome.column].sum()),
+            "events": int(facts.outcome.labels(design.units).sum()),
         },
         families={
             family: BundleFamily(
                 file=f"{family}.onnx",
                 inputs=_inputs(design, item.fitted),
                 threshold=item.fitted.threshold,
-                formula=item.fitted.model.formula(f"{family} score"),
+                formula=item.fitted.explanation.formula,
                 largest_difference=item.largest_difference,
                 performance=item.performance,
             )
@@ -94,7 +98,7 @@ def bundle_files(
 
 
 def _inputs(design: Design, final: FittedFamily) -> tuple[BundleInput, ...]:
-    used = {term.name for term in final.model.terms}
+    used = {column.name for column in final.explanation.columns}
     inputs: list[BundleInput] = []
     for block in blocks_of(final.family):
         values = design.blocks[block]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import CohortConfig
@@ -12,7 +11,7 @@ from radfuse.cohort.read import read_cohort
 from radfuse.cohort.splits import make_folds
 from radfuse.errors import InputError, Problem
 from radfuse.features import FeatureSource, FeatureTable, read_features
-from radfuse.fusion.join import join
+from radfuse.fusion.design import join
 from radfuse.study import Study
 
 
@@ -68,7 +67,7 @@ def read_inputs(study: Study) -> Inputs:
 
 def read_tables(
     config: CohortConfig,
-    features: Mapping[Any, FeatureSource],
+    features: Mapping[str, FeatureSource],
     seed: int,
     problems: Iterable[Problem] = (),
     reserved: Iterable[str] = (),
@@ -103,7 +102,7 @@ def read_tables(
         raise InputError(once(found))
     bare = join(cohort, {})
     assert config.outcome is not None
-    folds = make_folds(config.split, bare.units, config.patient, config.outcome.column, seed)
+    folds = make_folds(config.split, bare.units, config.patient, config.outcome, seed)
     patients = bare.units[config.patient]
     parts = tuple(FoldPatients(fold.name, frozenset(patients.iloc[fold.test])) for fold in folds)
     return Inputs(cohort, tables, tuple(once(found)), parts)
@@ -114,9 +113,7 @@ def read_block(
 ) -> tuple[FeatureTable, list[Problem]]:
     """Read the feature table of one block of a study, and its warnings."""
     used = {config.patient, config.visit, *config.clinical_columns, *config.split.columns, *config.images.values()}
-    used |= {name for name in (config.site, config.mask) if name} | set(reserved)
-    if config.outcome is not None:
-        used.add(config.outcome.column)
+    used |= {name for name in (config.site, config.mask) if name} | {*config.outcome_columns, *reserved}
     ids = ((config.case,), config.unit_columns)
     return read_features(source.table or config.table, ids, source, used, config.exclude)
 

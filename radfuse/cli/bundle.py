@@ -61,7 +61,8 @@ def evaluate(
     from radfuse.bundle.evaluate import recalibrated
     from radfuse.bundle.load import load_bundle
     from radfuse.bundle.predict import prediction_table
-    from radfuse.report.page import write_evaluation_report
+    from radfuse.report.evaluation import EvaluationReport
+    from radfuse.report.page import evaluation_report
     from radfuse.run.disk import write_atomically
 
     opened = load_bundle(bundle)
@@ -71,6 +72,19 @@ def evaluate(
         )
     show_problems(prediction.warnings)
     show_failures(prediction.failures)
+    schema = opened.schema
+    report = EvaluationReport(
+        title=schema.title,
+        table=evaluation.table,
+        performance=evaluation.performance,
+        comparisons=evaluation.comparisons,
+        before={name: item.performance for name, item in schema.families.items()},
+        trained_units=schema.trained_on["units"],
+        predictions=long,
+        versions=schema.versions,
+        sections=schema.outcome.evaluation_sections(),
+        recalibration={name: (by.intercept, by.slope) for name, by in evaluation.recalibration.items()},
+    )
     rows = prediction_table(opened, prediction)
     for name, by in evaluation.recalibration.items():
         rows[f"{name}_recalibrated"] = recalibrated(prediction.probabilities[name].to_numpy(), by)
@@ -78,7 +92,9 @@ def evaluate(
         out_.mkdir(parents=True, exist_ok=True)
         write_atomically(out_ / "predictions.csv", rows.to_csv(index=False).encode())
         write_atomically(out_ / "evaluation.json", evaluation.model_dump_json(indent=1).encode())
-        write_evaluation_report(out_, opened.schema, evaluation, long)
+        for name, text in evaluation_report(report).items():
+            (out_ / name).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(out_ / name, text.encode())
     show_performance(evaluation.performance, folds=1)
     out.print(f"Report: {escape(str(out_ / 'index.html'))}")
     if prediction.failures:

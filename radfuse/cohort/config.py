@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, model_validator
 
 from radfuse.cohort.splits import Grouped, Split
 from radfuse.config import Section
-
-
-class Outcome(Section):
-    """What is predicted."""
-
-    column: str
-    """Column of the cohort table."""
-    kind: Literal["binary"] = "binary"
-    positive: str | None = None
-    """Text of the event; None where the column holds 0 and 1."""
+from radfuse.outcomes.kinds import Outcome
 
 
 class Categories(Section):
@@ -57,12 +47,19 @@ class CohortConfig(Section):
 
     @model_validator(mode="after")
     def _outcome_is_no_input(self) -> CohortConfig:
-        outcome = self.outcome.column if self.outcome else None
-        if outcome is not None and outcome in self.clinical_columns:
-            raise ValueError(f"column {outcome!r} is both the outcome and a clinical column; remove it from `clinical`")
-        if outcome is not None and outcome in self.unit:
-            raise ValueError(f"column {outcome!r} is both the outcome and part of the unit")
+        for outcome in self.outcome_columns:
+            if outcome in self.clinical_columns:
+                raise ValueError(
+                    f"column {outcome!r} is both the outcome and a clinical column; remove it from `clinical`"
+                )
+            if outcome in self.unit:
+                raise ValueError(f"column {outcome!r} is both the outcome and part of the unit")
         return self
+
+    @property
+    def outcome_columns(self) -> tuple[str, ...]:
+        """Columns the outcome is read from; empty without one."""
+        return tuple(self.outcome.columns().values()) if self.outcome else ()
 
     @property
     def clinical_columns(self) -> tuple[str, ...]:

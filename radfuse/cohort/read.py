@@ -45,13 +45,12 @@ def read_cohort(
     draft = Draft(source if isinstance(source, Table) else read_table(source), config, new)
     read_ids(draft)
     read_clinical(draft)
-    if labelled and config.outcome is not None and draft.has(config.outcome.column, "cohort.outcome.column"):
-        read_outcome(draft, config.outcome)
+    if labelled:
+        read_outcome(draft)
     check_files(draft)
     check_units(draft)
     if not new and config.patient in draft.columns:
-        outcome = config.outcome.column if config.outcome else None
-        for finding in config.split.check(draft.frame(), config.patient, outcome):
+        for finding in config.split.check(draft.frame(), config.patient, config.outcome):
             draft.problem(finding.message, finding.label, finding.column)
     if any(problem.severity == "error" for problem in draft.problems):
         raise InputError(draft.problems)

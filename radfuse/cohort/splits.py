@@ -12,7 +12,8 @@ from pydantic import BeforeValidator, Field
 
 from radfuse.cohort.spreadsheet import to_numbers
 from radfuse.config import Section
-from radfuse.errors import InputError
+from radfuse.errors import Finding, InputError
+from radfuse.outcomes.kinds import Outcome
 
 
 def _as_text(value: object) -> object:
@@ -27,14 +28,6 @@ class Fold(NamedTuple):
     test: np.ndarray
 
 
-class Finding(NamedTuple):
-    """What a split finds wrong with a cohort table; `label` is that of the row in the table's index."""
-
-    message: str
-    label: int | None
-    column: str | None
-
-
 class Grouped(Section):
     """K folds of patients, with like shares of the outcome."""
 
@@ -47,32 +40,24 @@ class Grouped(Section):
         """Table columns the split reads."""
         return ()
 
-    def check(self, frame: pd.DataFrame, patient: str, outcome: str | None) -> Iterator[Finding]:
+    def check(self, frame: pd.DataFrame, patient: str, outcome: Outcome | None) -> Iterator[Finding]:
         """Yield what makes the split impossible: fewer patients, or fewer events, than folds."""
         if frame[patient].nunique() < self.folds:
             yield Finding(
                 f"{frame[patient].nunique()} patients cannot fill {self.folds} folds (cohort.split.folds)", None, None
             )
-        elif outcome in frame:
-            counts = frame.dropna(subset=[outcome]).groupby(outcome)[patient].nunique()
-            if len(counts) == 2 and counts.min() < self.folds:
-                rarer = "an event" if counts.idxmin() == 1 else "no event"
-                mend = "; lower cohort.split.folds" if counts.min() >= 2 else ""
-                yield Finding(
-                    f"{counts.min()} patients have {rarer}, fewer than the {self.folds} folds, so some fold would "
-                    f"hold one class only{mend}",
-                    None,
-                    outcome,
-                )
+        elif outcome is not None:
+            yield from outcome.check_folds(frame, patient, self.folds)
 
-    def folds_of(self, units: pd.DataFrame, patient: str, outcome: str | None, seed: int) -> list[Fold]:
+    def folds_of(self, units: pd.DataFrame, patient: str, outcome: Outcome | None, seed: int) -> list[Fold]:
         """Return K folds; `units` has a row per unit and a default index."""
         from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
         groups = units[patient].to_numpy()
-        if self.stratified and outcome is not None:
+        labels = outcome.labels(units) if self.stratified and outcome is not None else None
+        if labels is not None:
             splitter = StratifiedGroupKFold(self.folds, shuffle=True, random_state=seed)
-            parts = splitter.split(units, units[outcome].to_numpy(), groups)
+            parts = splitter.split(units, labels, groups)
         else:
             parts = GroupKFold(self.folds, shuffle=True, random_state=seed).split(units, groups=groups)
         return [Fold(str(number), train, test) for number, (train, test) in enumerate(parts, start=1)]
@@ -89,14 +74,16 @@ class Holdout(Section):
         """Table columns the split reads."""
         return ()
 
-    def check(self, frame: pd.DataFrame, patient: str, outcome: str | None) -> Iterator[Finding]:
+    def check(self, frame: pd.DataFrame, patient: str, outcome: Outcome | None) -> Iterator[Finding]:
         """Yield what makes the split impossible: fewer than two patients of a class."""
         yield from Grouped(folds=2).check(frame, patient, outcome)
 
-    def folds_of(self, units: pd.DataFrame, patient: str, outcome: str | None, seed: int) -> list[Fold]:
+    def folds_of(self, units: pd.DataFrame, patient: str, outcome: Outcome | None, seed: int) -> list[Fold]:
         """Return one fold whose test patients are about `test_fraction` of each class."""
         generator = np.random.default_rng(seed)
-        labels = units.groupby(patient, sort=True)[outcome].max() if outcome else units.groupby(patient).size() * 0
+        known = outcome.labels(units) if outcome is not None else None
+        classes = pd.Series(0 if known is None else known, index=units.index)
+        labels = classes.groupby(units[patient], sort=True).max()
         chosen: list[str] = []
         for _, members in labels.groupby(labels):
             count = min(max(round(self.test_fraction * len(members)), 1), max(len(members) - 1, 1))
@@ -119,7 +106,7 @@ class Temporal(Section):
         """Table columns the split reads."""
         return (self.column,)
 
-    def check(self, frame: pd.DataFrame, patient: str, outcome: str | None) -> Iterator[Finding]:
+    def check(self, frame: pd.DataFrame, patient: str, outcome: Outcome | None) -> Iterator[Finding]:
         """Yield dates that cannot be read, and a date that leaves one side empty."""
         if self.column not in frame:
             return
@@ -146,7 +133,7 @@ class Temporal(Section):
             return float(to_numbers(text)[0].iloc[0])
         return float(_days(text).iloc[0])
 
-    def folds_of(self, units: pd.DataFrame, patient: str, outcome: str | None, seed: int) -> list[Fold]:
+    def folds_of(self, units: pd.DataFrame, patient: str, outcome: Outcome | None, seed: int) -> list[Fold]:
         """Return one fold: earlier patients train, later ones test."""
         first = _times(units[self.column]).groupby(units[patient]).min()
         if self.test_from is not None:
@@ -167,13 +154,13 @@ class LeaveSiteOut(Section):
         """Table columns the split reads."""
         return (self.column,)
 
-    def check(self, frame: pd.DataFrame, patient: str, outcome: str | None) -> Iterator[Finding]:
+    def check(self, frame: pd.DataFrame, patient: str, outcome: Outcome | None) -> Iterator[Finding]:
         """Yield patients seen at two sites, missing sites, and a single site."""
         yield from _one_value_each(frame, patient, self.column)
         if self.column in frame and frame[self.column].nunique() == 1:
             yield Finding("all cases are of one site; none can be left out", None, self.column)
 
-    def folds_of(self, units: pd.DataFrame, patient: str, outcome: str | None, seed: int) -> list[Fold]:
+    def folds_of(self, units: pd.DataFrame, patient: str, outcome: Outcome | None, seed: int) -> list[Fold]:
         """Return a fold per site, in the order of their names."""
         return [_fold(site, (units[self.column] == site).to_numpy()) for site in sorted(units[self.column].unique())]
 
@@ -189,13 +176,13 @@ class ByColumn(Section):
         """Table columns the split reads."""
         return (self.column,)
 
-    def check(self, frame: pd.DataFrame, patient: str, outcome: str | None) -> Iterator[Finding]:
+    def check(self, frame: pd.DataFrame, patient: str, outcome: Outcome | None) -> Iterator[Finding]:
         """Yield patients in two splits, missing values, and a single value."""
         yield from _one_value_each(frame, patient, self.column)
         if self.column in frame and frame[self.column].nunique() == 1:
             yield Finding("all cases are in one split; two or more are needed", None, self.column)
 
-    def folds_of(self, units: pd.DataFrame, patient: str, outcome: str | None, seed: int) -> list[Fold]:
+    def folds_of(self, units: pd.DataFrame, patient: str, outcome: Outcome | None, seed: int) -> list[Fold]:
         """Return a fold per value, or the one of train and test."""
         values = units[self.column]
         names = ["test"] if set(values) == {"train", "test"} else sorted(values.unique())
@@ -205,22 +192,23 @@ class ByColumn(Section):
 Split = Annotated[Grouped | Holdout | Temporal | LeaveSiteOut | ByColumn, Field(discriminator="kind")]
 
 
-def make_folds(split: Split, units: pd.DataFrame, patient: str, outcome: str, seed: int) -> list[Fold]:
+def make_folds(split: Split, units: pd.DataFrame, patient: str, outcome: Outcome, seed: int) -> list[Fold]:
     """Return the folds of a study and check that each can be trained.
 
     Args:
         split: how to split.
-        units: a row per unit, default index, columns `patient`, `outcome` and what the split reads.
+        units: a row per unit, default index, columns `patient`, those of the outcome and what the split reads.
         patient: column of the person.
-        outcome: column of the outcome, 0 or 1.
+        outcome: what is predicted.
         seed: of the shuffling.
 
     Raises:
         InputError: a training side would hold one class only.
     """
     folds = split.folds_of(units, patient, outcome, seed)
+    labels = outcome.labels(units)
     for fold in folds:
-        if units[outcome].iloc[fold.train].nunique() < 2:
+        if labels is not None and len(set(labels[fold.train])) < 2:
             raise InputError(
                 f"without fold {fold.name!r} the training set holds one outcome only "
                 f"({len(fold.train)} units); choose another cohort.split"
@@ -276,19 +264,10 @@ class InnerSplit(NamedTuple):
     test: np.ndarray
 
 
-def inner_folds(patients: np.ndarray, outcome: np.ndarray, folds: int, seed: int) -> list[InnerSplit]:
-    """Return stratified folds by patient inside a training set, fewer where events are few.
+def inner_folds(patients: np.ndarray, labels: np.ndarray | None, folds: int, seed: int) -> list[InnerSplit]:
+    """Return folds by patient inside a training set, stratified where there are labels, shape (unit,)."""
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-    Raises:
-        ValueError: fewer than two patients have the rarer outcome.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    per_class = [len(set(patients[outcome == value])) for value in (0, 1)]
-    count = min(folds, *per_class)
-    if count < 2:
-        raise ValueError(
-            f"{per_class[1]} patients with an event and {per_class[0]} without are too few for inner folds"
-        )
-    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    return [InnerSplit(train, test) for train, test in splitter.split(outcome, outcome, patients)]
+    kind = GroupKFold if labels is None else StratifiedGroupKFold
+    parts = kind(folds, shuffle=True, random_state=seed).split(patients, labels, patients)
+    return [InnerSplit(train, test) for train, test in parts]

@@ -43,8 +43,7 @@ def _one_unit(draft: Draft, name: str, rows: pd.DataFrame) -> None:
             draft.problem(f"unit {name} has {len(rows)} cases, so each needs its visit", index, config.visit)
         for index in rows.index[rows[config.visit].duplicated() & rows[config.visit].notna()]:
             draft.problem(f"unit {name} has two cases at visit {rows.loc[index, config.visit]!r}", index, config.visit)
-    outcome = config.outcome.column if config.outcome else None
-    if outcome in rows:
+    for outcome in (column for column in config.outcome_columns if column in rows):
         told = rows[rows[outcome].notna()]
         first = told.index[0] if len(told) else rows.index[0]
         for index in told.index[told[outcome] != rows.loc[first, outcome]]:

@@ -2,77 +2,38 @@
 
 from __future__ import annotations
 
-import math
+import difflib
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from radfuse.config import Section
+from radfuse.extend import own_parts
+from radfuse.fusion import parts
+from radfuse.fusion.models.logistic import Logistic
+from radfuse.fusion.selectors.correlation import Correlation
+from radfuse.fusion.selectors.lasso import Lasso
+from radfuse.fusion.selectors.mrmr import Mrmr
+from radfuse.fusion.strategies.early import Early
 
-Block = Literal["clinical", "radiomic", "deep"]
-Family = Literal[
-    "clinical", "radiomic", "deep", "clinical-radiomic", "clinical-deep", "radiomic-deep", "clinical-radiomic-deep"
-]
-
-
-class CorrelationConfig(Section):
-    """Of two columns that say nearly the same, keep the one nearer to the outcome."""
-
-    kind: Literal["correlation"] = "correlation"
-    threshold: float = Field(default=0.9, gt=0, le=1)
-    """Largest absolute Spearman correlation allowed."""
+FIRST_BLOCKS = ("clinical", "radiomic", "deep")
+"""Blocks stand in this order, and a study's others behind them in its own."""
 
 
-class MrmrConfig(Section):
-    """Minimum redundancy, maximum relevance: F statistic over mean absolute correlation."""
-
-    kind: Literal["mrmr"] = "mrmr"
-    k: int = Field(default=30, ge=1)
-    """Columns kept of each block."""
-
-
-class LassoConfig(Section):
-    """L1-penalised logistic regression over all blocks together; its strength is tuned in the inner folds."""
-
-    kind: Literal["lasso"] = "lasso"
-    strengths: tuple[float, ...] = (0.7, 0.5, 0.35, 0.25, 0.15, 0.08)
-    """Penalties tried, as fractions of the smallest penalty that keeps nothing; each in (0, 1)."""
-
-    @field_validator("strengths")
-    @classmethod
-    def _in_range(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
-        if not strengths or not all(0 < strength < 1 for strength in strengths):
-            raise ValueError("strengths must be one or more numbers between 0 and 1")
-        return tuple(sorted(strengths, reverse=True))
-
-
-Selection = Annotated[CorrelationConfig | MrmrConfig | LassoConfig, Field(discriminator="kind")]
-
-
-class LogisticConfig(Section):
-    """L2-penalised logistic regression on what was selected."""
-
-    kind: Literal["logistic"] = "logistic"
-    c: tuple[float, ...] = (0.01, 0.1, 1.0)
-    """Inverse penalties tried in the inner folds."""
-    class_weight: Literal["balanced"] | None = None
-    """"balanced" weights the classes equally, at the price of calibration."""
-
-    @field_validator("c")
-    @classmethod
-    def _positive(cls, values: tuple[float, ...]) -> tuple[float, ...]:
-        if not values or not all(0 < value < math.inf for value in values):
-            raise ValueError("c must be one or more positive, finite numbers")
-        return tuple(sorted(values))
+Selection = Annotated[Correlation | Mrmr | Lasso, Field(discriminator="kind"), *own_parts(parts.Selector, "a selector")]
+Classifier = Annotated[Logistic, *own_parts(parts.Model, "a model")]
+Strategy = Annotated[Early, *own_parts(parts.Strategy, "a strategy")]
 
 
 class FusionConfig(Section):
     """Which models are compared, and how each is built inside a fold."""
 
-    families: tuple[Family, ...] = ()
-    """Empty: every combination of the blocks that exist."""
-    selection: tuple[Selection, ...] = (CorrelationConfig(), MrmrConfig(), LassoConfig())
-    classifier: LogisticConfig = LogisticConfig()
+    families: tuple[str, ...] = ()
+    """Blocks joined by "-"; empty: every run of neighbouring blocks, in their order."""
+    selection: tuple[Selection, ...] = (Correlation(), Mrmr(), Lasso())
+    classifier: Classifier = Logistic()
+    strategy: Strategy = Early()
     inner_folds: int = Field(default=5, ge=2)
     """Folds inside each training set, for tuning and for the threshold."""
     threshold: Literal["youden", "half"] = "youden"
@@ -80,31 +41,30 @@ class FusionConfig(Section):
 
     @field_validator("families")
     @classmethod
-    def _once_each(cls, families: tuple[Family, ...]) -> tuple[Family, ...]:
+    def _once_each(cls, families: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(families)) < len(families):
             raise ValueError("a family stands twice")
         return families
 
     @field_validator("selection")
     @classmethod
-    def _lasso_last(cls, selection: tuple[Selection, ...]) -> tuple[Selection, ...]:
-        kinds = [step.kind for step in selection]
-        if len(set(kinds)) < len(kinds):
+    def _joint_last(cls, selection: tuple[Selection, ...]) -> tuple[Selection, ...]:
+        names = [getattr(step, "kind", type(step).__name__) for step in selection]
+        if len(set(names)) < len(names):
             raise ValueError("each kind of selection may stand once")
-        if "lasso" in kinds[:-1]:
-            raise ValueError("lasso must be the last selection: the others work on each block, lasso on all together")
+        for i, (name, step) in enumerate(zip(names, selection, strict=True)):
+            if step.jointly() and not all(later.jointly() for later in selection[i:]):
+                raise ValueError(
+                    f"{name} must be the last selection: the others work on each block, {name} on all together"
+                )
         return selection
 
-
-ALL_FAMILIES: tuple[Family, ...] = (
-    "clinical",
-    "radiomic",
-    "deep",
-    "clinical-radiomic",
-    "clinical-deep",
-    "radiomic-deep",
-    "clinical-radiomic-deep",
-)
+    @model_validator(mode="after")
+    def _settings_have_names_of_their_own(self) -> FusionConfig:
+        tuned = [name for part in (*self.selection, self.classifier) for name in part.candidates()[0]]
+        if len(set(tuned)) < len(tuned):
+            raise ValueError(f"two parts tune a setting of one name: {', '.join(sorted(tuned))}; rename one")
+        return self
 
 
 def blocks_of(family: str) -> tuple[str, ...]:
@@ -112,7 +72,32 @@ def blocks_of(family: str) -> tuple[str, ...]:
     return tuple(family.split("-"))
 
 
-def default_families(blocks: set[str]) -> tuple[str, ...]:
-    """Return the six families of the literature that the blocks allow, and clinical-deep where it is all there is."""
-    wanted = tuple(family for family in ALL_FAMILIES if set(blocks_of(family)) <= blocks and family != "clinical-deep")
-    return (*wanted, "clinical-deep") if blocks == {"clinical", "deep"} else wanted
+def default_families(blocks: Sequence[str]) -> tuple[str, ...]:
+    """Return every run of neighbouring blocks, the short ones first.
+
+    Of clinical, radiomic and deep these are the six families of the literature.
+    """
+    sizes = range(1, len(blocks) + 1)
+    return tuple("-".join(blocks[i : i + size]) for size in sizes for i in range(len(blocks) - size + 1))
+
+
+def check_families(families: Sequence[str], blocks: Sequence[str]) -> None:
+    """Check that each family joins blocks of the study, in their order.
+
+    Raises:
+        ValueError: the first that does not, with its right spelling where there is one.
+    """
+    for family in families:
+        parts = blocks_of(family)
+        lacking = [part for part in parts if part not in blocks]
+        if lacking:
+            near = (difflib.get_close_matches(part, blocks, n=1, cutoff=0.6) or [part] for part in parts)
+            meant = "-".join(part for (part,) in near)
+            hint = "" if meant == family else f"; did you mean {meant!r}?"
+            have = ", ".join(blocks) or "none"
+            raise ValueError(f"fusion.families: {family!r} needs the block {lacking[0]!r}; the study has: {have}{hint}")
+        right = "-".join(block for block in blocks if block in parts)
+        if family != right:
+            raise ValueError(
+                f"fusion.families: write {right!r} for {family!r}: each block once, in the order {', '.join(blocks)}"
+            )

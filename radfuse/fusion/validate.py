@@ -2,21 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
-from radfuse.cohort.splits import Fold
+from radfuse.cohort.splits import Fold, inner_folds
 from radfuse.errors import CaseError
 from radfuse.fusion.config import FusionConfig, blocks_of
-from radfuse.fusion.join import Design
-from radfuse.fusion.models import Fit, fit_family, stack
+from radfuse.fusion.design import Design, stack
+from radfuse.fusion.parts import FittedFamilyModel, Outcome, Settings, Training
 from radfuse.results import FittedFamily
 
 ALL = "all"
 """Name of the fit on all units."""
 
 
+@dataclass(frozen=True)
+class Fit:
+    """A fitted family with what was chosen inside its training set.
+
+    Attributes:
+        fitted: predicts, writes ONNX, explains.
+        threshold: on the probability.
+        settings: that were tuned.
+        inner_auc: mean discrimination over the inner folds; NaN where none could be computed.
+    """
+
+    fitted: FittedFamilyModel
+    threshold: float
+    settings: Settings
+    inner_auc: float
+
+
+def fit_family(
+    x: np.ndarray,
+    y: np.ndarray,
+    labels: np.ndarray | None,
+    patients: np.ndarray,
+    blocks: Mapping[str, Sequence[int]],
+    names: Sequence[str],
+    outcome: Outcome,
+    config: FusionConfig,
+    seed: int,
+) -> Fit:
+    """Tune and fit one family on its training units.
+
+    Args:
+        x: float64, shape (unit, column); NaN is imputed.
+        y: targets of the outcome, a row per unit.
+        labels: classes that inner folds are stratified by, shape (unit,); None without.
+        patients: shape (unit,); inner folds keep a patient together.
+        blocks: block -> its columns in `x`.
+        names: of the columns.
+        outcome: what is predicted.
+        config: of the fusion wing.
+        seed: of the inner folds and of whatever a model draws.
+
+    Raises:
+        ValueError: too few patients of one class, or no column varies.
+    """
+    folds = inner_folds(patients, labels, outcome.folds_possible(y, patients, config.inner_folds), seed)
+    tuned = config.strategy.fit(
+        Training(x, y, blocks, names, folds, config.selection, config.classifier, outcome, seed)
+    )
+    threshold = outcome.threshold(y, tuned.inner, config.threshold)
+    scores = np.array([outcome.discrimination(y[fold.test], tuned.inner[fold.test]) for fold in folds])
+    inner_auc = float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")
+    return Fit(tuned.fitted, threshold, tuned.settings, inner_auc)
+
+
 def fit_fold(
-    design: Design, family: str, fold: Fold | None, patient: str, outcome: str, config: FusionConfig, seed: int
+    design: Design, family: str, fold: Fold | None, patient: str, outcome: Outcome, config: FusionConfig, seed: int
 ) -> tuple[FittedFamily, Fit]:
     """Fit a family on a fold's training units and predict its test units.
 
@@ -25,36 +82,34 @@ def fit_fold(
         family: which blocks.
         fold: None fits on all units and predicts none.
         patient: column of the person in `design.units`.
-        outcome: column of the outcome, 0 or 1.
+        outcome: what is predicted.
         config: of the fusion wing.
         seed: of the inner folds, the same for all families.
 
     Returns:
-        The result to store, and the fitted pipeline.
+        The result to store, and the fitted family.
 
     Raises:
         CaseError: the training units do not allow a fit.
     """
-    y = design.units[outcome].to_numpy().astype(int)
+    y, labels = outcome.targets(design.units), outcome.labels(design.units)
     patients = design.units[patient].to_numpy()
     train = np.arange(len(y)) if fold is None else fold.train
     name = ALL if fold is None else fold.name
-    x, positions, names = stack(design.blocks_of(name), blocks_of(family))
+    x, blocks, names = stack(design.blocks_of(name), blocks_of(family))
+    here = labels[train] if labels is not None else None
     try:
-        fit = fit_family(x[train], y[train], patients[train], positions, names, config, seed)
+        fit = fit_family(x[train], y[train], here, patients[train], blocks, names, outcome, config, seed)
     except ValueError as error:
         raise CaseError(f"{family}, fold {name}", str(error)) from error
     test = np.array([], dtype=int) if fold is None else fold.test
-    probability = fit.pipeline.predict_proba(x[test])[:, 1] if len(test) else np.array([])
-    tuned = {"c": fit.candidate.c}
-    if fit.candidate.strength is not None:
-        tuned["lasso_strength"] = fit.candidate.strength
+    probability = fit.fitted.predict(x[test]) if len(test) else np.array([])
     result = FittedFamily(
         family=family,
         fold=name,
-        model=fit.model,
+        explanation=fit.fitted.explain(f"{family} score"),
         threshold=fit.threshold,
-        tuned=tuned,
+        tuned=fit.settings,
         inner_auc=fit.inner_auc,
         columns_in=x.shape[1],
         test=tuple(map(int, test)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radfuse.fusion.config import FusionConfig
+from radfuse.outcomes.kinds import Outcome
 from radfuse.results import FittedFamily
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
@@ -25,7 +26,7 @@ class FitJob:
         fold: name of the fold; None: all units.
         fusion: how models are built.
         patient: column of the person.
-        outcome: column of the outcome.
+        outcome: what is predicted.
         seed: of the inner folds.
     """
 
@@ -34,7 +35,7 @@ class FitJob:
     fold: str | None
     fusion: FusionConfig
     patient: str
-    outcome: str
+    outcome: Outcome
     seed: int
 
     def __str__(self) -> str:
@@ -51,8 +52,8 @@ def job_of(context: Context, family: str, fold: str | None) -> FitJob:
     study = context.study
     assert study.cohort.outcome is not None
     config = study.fusion.model_copy(update={"families": ()})
-    patient, outcome = study.cohort.patient, study.cohort.outcome.column
-    return FitJob(context.path(prepare.PLACE), family, fold, config, patient, outcome, study.seed)
+    where, about = context.path(prepare.PLACE), study.cohort
+    return FitJob(where, family, fold, config, about.patient, study.cohort.outcome, study.seed)
 
 
 def jobs(context: Context) -> Iterator[FitJob]:

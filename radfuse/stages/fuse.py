@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from radfuse.errors import StudyError
+from radfuse.outcomes.kinds import Outcome
 from radfuse.results import FittedFamily, StudyResults
 from radfuse.run.stage import Stage
 from radfuse.stages import fit, prepare
@@ -26,14 +27,14 @@ class FuseJob:
         fits: family -> its outer folds.
         unit: columns that name a unit.
         patient: column of the person.
-        outcome: column of the outcome.
+        outcome: what is predicted.
     """
 
     design: Path
     fits: Mapping[str, tuple[Path, ...]]
     unit: tuple[str, ...]
     patient: str
-    outcome: str
+    outcome: Outcome
 
     def __str__(self) -> str:
         return "the comparison"
@@ -59,21 +60,19 @@ def jobs(context: Context) -> Iterator[FuseJob]:
         raise StudyError(f"no family could be fitted:\n{reasons}")
     config = context.study.cohort
     assert config.outcome is not None
-    yield FuseJob(context.path(prepare.PLACE), fits, config.unit_columns, config.patient, config.outcome.column)
+    yield FuseJob(context.path(prepare.PLACE), fits, config.unit_columns, config.patient, config.outcome)
 
 
 def work(job: FuseJob) -> tuple[pd.DataFrame, StudyResults]:
     """Return out-of-fold probabilities, a row per family and unit, and what they are worth."""
-    from radfuse.fusion.compare import compare, measure
-
     prepared = prepare.read_design(job.design)
     fits = {family: [read_fit(path) for path in paths] for family, paths in job.fits.items()}
     predictions = _predictions(job, prepared.design.units, fits)
     groups = dict(iter(predictions.groupby("family")))
     results = StudyResults(
         outer_folds=len(prepared.folds),
-        performance=tuple(measure(groups[family]) for family in fits),
-        comparisons=compare(predictions, list(fits)),
+        performance=tuple(job.outcome.measure(groups[family]) for family in fits),
+        comparisons=job.outcome.compare(predictions, list(fits)),
     )
     return predictions.drop(columns="position"), results
 
@@ -91,7 +90,7 @@ def _predictions(job: FuseJob, units: pd.DataFrame, fits: Mapping[str, list[Fitt
             rows = units.iloc[list(fold.test)]
             part = rows[list(job.unit)].copy()
             part["patient"] = rows[job.patient].to_numpy()
-            part["outcome"] = rows[job.outcome].to_numpy().astype(int)
+            part = part.assign(**job.outcome.observed(rows))
             part["family"], part["fold"] = family, fold.fold
             part["probability"], part["threshold"] = list(fold.probability), fold.threshold
             part["position"] = list(fold.test)

@@ -17,7 +17,7 @@ from radfuse.cohort.splits import Fold, positions_of
 from radfuse.errors import InputError, Problem, StudyError
 from radfuse.features import FeatureSource, FeatureTable
 from radfuse.fusion.config import default_families
-from radfuse.fusion.join import Design, join
+from radfuse.fusion.design import Design, join
 from radfuse.run.folder import read_json, safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages import deep, extract
@@ -35,6 +35,7 @@ class PrepareJob:
         cohort: what the columns of the table mean, without images.
         features: block -> finished table.
         reserved: columns of images and masks, which are no features.
+        blocks: of the study, in its order.
         families: to be compared.
         seed: of the folds.
         cases: that are left where the study starts from images; None: all of the table.
@@ -45,6 +46,7 @@ class PrepareJob:
     cohort: CohortConfig
     features: Mapping[str, FeatureSource]
     reserved: tuple[str, ...]
+    blocks: tuple[str, ...]
     families: tuple[str, ...]
     seed: int
     cases: tuple[str, ...] | None = None
@@ -71,9 +73,7 @@ def job_of(study: Study) -> PrepareJob:
     images = (*config.images.values(), *(name for name in (config.mask,) if name))
     families = study.fusion.families or default_families(study.blocks)
     bare = config.model_copy(update={"images": {}, "mask": None, "second_mask": None})
-    return PrepareJob(
-        bare, {str(block): source for block, source in study.features.items()}, images, tuple(families), study.seed
-    )
+    return PrepareJob(bare, study.features, images, study.blocks, tuple(families), study.seed)
 
 
 def jobs(context: Context) -> Iterator[PrepareJob]:
@@ -119,7 +119,7 @@ def work(job: PrepareJob) -> Prepared:
         tables["deep"] = FeatureTable(_gathered(job.deep[ALL], name))
     allowed = frozenset(block for block, source in job.features.items() if source.allow_missing)
     try:
-        design = join(cohort, tables, allowed)
+        design = join(cohort, {block: tables[block] for block in job.blocks if block in tables}, allowed)
     except InputError as error:
         raise InputError(once([*inputs.warnings, *error.problems])) from error
     folds = [fold for fold in job.deep if fold != ALL]

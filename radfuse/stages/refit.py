@@ -15,7 +15,7 @@ from radfuse.stages.context import Context
 from radfuse.stages.fit import FitJob
 
 PARITY = 1e-5
-"""Largest difference in probability between an ONNX file and its pipeline."""
+"""Largest difference in probability between an ONNX file and its fitted model."""
 
 
 @dataclass(frozen=True)
@@ -42,22 +42,22 @@ def work(job: FitJob) -> Refitted:
     """Return the fit and its ONNX file.
 
     Raises:
-        CaseError: it cannot be fitted, or the file differs from the pipeline by more than `PARITY`.
+        CaseError: it cannot be fitted, or the file differs from the fitted model by more than `PARITY`.
     """
     from radfuse.fusion.config import blocks_of
-    from radfuse.fusion.export import largest_difference, to_onnx
-    from radfuse.fusion.models import stack
+    from radfuse.fusion.design import stack
+    from radfuse.fusion.export import largest_difference
     from radfuse.fusion.validate import fit_fold
 
     design = prepare.read_design(job.design).design
-    fitted, fitting = fit_fold(design, job.family, None, job.patient, job.outcome, job.fusion, job.seed)
-    x, _, columns = stack(design.blocks, blocks_of(job.family))
-    model = to_onnx(fitted.model, columns, job.family, fitted.threshold)
-    difference = largest_difference(model, fitting.pipeline, x, job.seed)
+    stored, fit = fit_fold(design, job.family, None, job.patient, job.outcome, job.fusion, job.seed)
+    x, _, _ = stack(design.blocks, blocks_of(job.family))
+    model = fit.fitted.to_onnx(job.family, stored.threshold)
+    difference = largest_difference(model, fit.fitted.predict, x, job.seed)
     if not difference <= PARITY:
-        message = f"the ONNX file differs from the pipeline by {difference:.2g}, allowed {PARITY:.0e}"
+        message = f"the ONNX file differs from the fitted model by {difference:.2g}, allowed {PARITY:.0e}"
         raise CaseError(job.family, message)
-    return Refitted(model, fitted, difference)
+    return Refitted(model, stored, difference)
 
 
 def write(found: Refitted, path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.bundle.schema import versions
+from radfuse.outcomes.kinds import Outcome
 from radfuse.results import Failure, SegmentationReport, SegmentedCase, SegmentedExample
 from radfuse.run.folder import read_json
 from radfuse.run.stage import Stage
@@ -47,8 +48,7 @@ class ReportJob:
         unit: columns that name a unit.
         patient: column of the person.
         site: column of the site, or None.
-        outcome: column of the outcome.
-        event: what counts as the event, in words of the table.
+        outcome: what is predicted.
         seed: of resampling.
         design: where it is stored.
         comparison: of the families.
@@ -68,8 +68,7 @@ class ReportJob:
     unit: tuple[str, ...]
     patient: str
     site: str | None
-    outcome: str
-    event: str
+    outcome: Outcome
     seed: int
     design: Path
     comparison: Path
@@ -98,8 +97,7 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         unit=config.unit_columns,
         patient=config.patient,
         site=config.site,
-        outcome=config.outcome.column,
-        event=config.outcome.positive or "1",
+        outcome=config.outcome,
         seed=study.seed,
         design=context.path(prepare.PLACE),
         comparison=context.path(fuse.PLACE),
@@ -128,14 +126,16 @@ def _segmented(context: Context) -> dict[str, SegmentedFiles]:
 
 def work(job: ReportJob) -> dict[str, str]:
     """Return the report's files."""
-    from radfuse.report.page import StudyReport, study_report
+    from radfuse.report.page import study_report
+    from radfuse.report.study import StudyReport
 
     prepared = prepare.read_design(job.design)
     design, results = prepared.design, fuse.read_results(job.comparison)
     report = StudyReport(
         title=job.title,
-        outcome=job.outcome,
-        event=job.event,
+        outcome=job.outcome.name(),
+        event=job.outcome.event(),
+        events=job.outcome.labels(design.units),
         unit=job.unit,
         patient=job.patient,
         site=job.site,
@@ -150,6 +150,7 @@ def work(job: ReportJob) -> dict[str, str]:
         warnings=prepared.warnings,
         versions=job.versions,
         seed=job.seed,
+        sections=job.outcome.sections(),
         segmentation=_segmentation_report(job),
         masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.cases.values())),
     )

@@ -51,7 +51,7 @@ def work(job: StabilityJob) -> dict[str, str]:
     import pandas as pd
 
     from radfuse.radiomics.stability import stability
-    from radfuse.report.page import stability_report
+    from radfuse.report.stability import stability_report
 
     found = {case: StableCase.model_validate_json(path.read_bytes()) for case, path in job.cases.items()}
     parts = [stability({case: _numbers(item.copies) for case, item in found.items()})]

@@ -21,7 +21,7 @@ from radfuse.bundle.predict import Prediction, predict, prediction_table
 from radfuse.check.study import check_study
 from radfuse.errors import InputError, Problem
 from radfuse.fusion.config import blocks_of
-from radfuse.fusion.models import stack
+from radfuse.fusion.design import stack
 from radfuse.fusion.validate import fit_fold
 from radfuse.pipeline import run_study
 from radfuse.stages.prepare import Prepared
@@ -134,11 +134,12 @@ class TestPredict:
             whole.units[["patient_id", "side"]], prepared.design.units[["patient_id", "side"]]
         )
         for family in FAMILIES:
-            _, fit = fit_fold(prepared.design, family, None, "patient_id", "progressed", study.fusion, study.seed)
+            outcome = study.cohort.outcome
+            _, fit = fit_fold(prepared.design, family, None, "patient_id", outcome, study.fusion, study.seed)
             x, _, _ = stack(prepared.design.blocks, blocks_of(family))
             assert np.isnan(x).any()
             found = whole.probabilities[family].to_numpy()
-            assert np.abs(found - fit.pipeline.predict_proba(x)[:, 1]).max() <= 1e-5, family
+            assert np.abs(found - fit.fitted.predict(x)).max() <= 1e-5, family
 
     def test_nothing_is_remarkable_about_the_training_rows(self, whole: Prediction):
         assert whole.warnings == ()

@@ -24,6 +24,9 @@ from radfuse.cohort.splits import (
     positions_of,
 )
 from radfuse.errors import InputError
+from radfuse.outcomes.binary import BinaryOutcome
+
+EVENT = BinaryOutcome(column="event")
 
 
 def table(text: str) -> pd.DataFrame:
@@ -36,7 +39,7 @@ def table(text: str) -> pd.DataFrame:
 
 
 def folds(split: Split, units: pd.DataFrame, seed: int = 7) -> list[Fold]:
-    return make_folds(split, units, "patient", "event", seed)
+    return make_folds(split, units, "patient", EVENT, seed)
 
 
 def held_out(found: Sequence[Fold]) -> dict[str, list[int]]:
@@ -82,7 +85,7 @@ def test_later_patients_are_tested_from_a_date_on() -> None:
 def test_a_start_may_be_a_year_or_a_month_of_dates(start: str) -> None:
     units = table("p1 0 2018-12-31\np2 1 2018-06-01\np3 0 2019-01-01\np4 1 2020-02-29")
     split = Temporal(column="where", test_from=start)
-    assert list(split.check(units, "patient", "event")) == []
+    assert list(split.check(units, "patient", EVENT)) == []
     assert positions_of(folds(split, units)[0].test) == [2, 3]
 
 
@@ -181,7 +184,7 @@ def test_the_kind_chooses_the_split(kind: str, expected: type) -> None:
 
 def test_events_fewer_than_folds_are_found_with_their_mend() -> None:
     units = table("\n".join(f"p{i} {int(i < 3)}" for i in range(20)))
-    (found,) = Grouped(folds=5).check(units, "patient", "event")
+    (found,) = Grouped(folds=5).check(units, "patient", EVENT)
     assert found.message == (
         "3 patients have an event, fewer than the 5 folds, so some fold would hold one class only; "
         "lower cohort.split.folds"
@@ -191,8 +194,8 @@ def test_events_fewer_than_folds_are_found_with_their_mend() -> None:
 
 def test_two_events_of_one_patient_count_once() -> None:
     units = table("p1 1\np1 1\np2 1\np3 0\np4 0\np5 0")
-    assert next(Grouped(folds=3).check(units, "patient", "event")).message.startswith("2 patients have an event")
-    assert list(Grouped(folds=2).check(units, "patient", "event")) == []
+    assert next(Grouped(folds=3).check(units, "patient", EVENT)).message.startswith("2 patients have an event")
+    assert list(Grouped(folds=2).check(units, "patient", EVENT)) == []
 
 
 def test_no_outcome_leaves_only_the_patients_to_count() -> None:
@@ -228,19 +231,6 @@ def test_inner_folds_hold_both_outcomes_and_no_patient_twice() -> None:
     for fold in found:
         assert set(outcome[fold.test]) == set(outcome[fold.train]) == {0, 1}
         assert not set(patients[fold.train]) & set(patients[fold.test])
-
-
-def test_few_events_lower_the_number_of_inner_folds() -> None:
-    patients = np.array([f"p{i}" for i in range(12)])
-    outcome = np.array([1, 1, 1] + [0] * 9)
-    assert len(inner_folds(patients, outcome, 5, seed=1)) == 3
-
-
-def test_one_event_is_too_few_for_inner_folds() -> None:
-    patients = np.array(["p1", "p1", "p2", "p3", "p4"])
-    outcome = np.array([1, 1, 0, 0, 0])
-    with pytest.raises(ValueError, match="1 patients with an event and 3 without are too few for inner folds"):
-        inner_folds(patients, outcome, 5, seed=1)
 
 
 # properties
@@ -284,7 +274,7 @@ def assert_apart(found: Sequence[Fold], units: pd.DataFrame) -> None:
 @given(units=people(), seed=st.integers(0, 5))
 @settings(max_examples=25, deadline=None)
 def test_folds_test_each_unit_exactly_once_and_share_no_patient(split: Split, units: pd.DataFrame, seed: int) -> None:
-    found = split.folds_of(units, "patient", "event", seed)
+    found = split.folds_of(units, "patient", EVENT, seed)
     assert_apart(found, units)
     assert sorted(np.concatenate([fold.test for fold in found])) == list(range(len(units)))
 
@@ -293,7 +283,7 @@ def test_folds_test_each_unit_exactly_once_and_share_no_patient(split: Split, un
 @given(units=people(), seed=st.integers(0, 5))
 @settings(max_examples=25, deadline=None)
 def test_a_single_split_divides_all_units_and_shares_no_patient(split: Split, units: pd.DataFrame, seed: int) -> None:
-    found = split.folds_of(units, "patient", "event", seed)
+    found = split.folds_of(units, "patient", EVENT, seed)
     assert len(found) == 1
     assert_apart(found, units)
 
@@ -304,7 +294,7 @@ def test_stratified_folds_of_what_the_check_accepts_hold_both_outcomes(
     units: pd.DataFrame, folds: int, seed: int
 ) -> None:
     split = Grouped(folds=folds)
-    assert list(split.check(units, "patient", "event")) == []
-    for fold in split.folds_of(units, "patient", "event", seed):
+    assert list(split.check(units, "patient", EVENT)) == []
+    for fold in split.folds_of(units, "patient", EVENT, seed):
         assert set(units["event"].iloc[fold.train]) == {0.0, 1.0}
         assert set(units["event"].iloc[fold.test]) == {0.0, 1.0}

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 
-from radfuse.fusion.config import FusionConfig, LassoConfig, LogisticConfig, MrmrConfig
-from radfuse.fusion.export import OPSET, largest_difference, to_onnx
-from radfuse.fusion.models import Fit, fit_family
-from radfuse.results import LinearModel, Term
+from radfuse.fusion.chain import Chain
+from radfuse.fusion.config import FusionConfig
+from radfuse.fusion.export import OPSET, largest_difference
+from radfuse.fusion.models.logistic import FittedLogistic, Logistic
+from radfuse.fusion.parts import Column
+from radfuse.fusion.selectors.lasso import Lasso
+from radfuse.fusion.selectors.mrmr import Mrmr
+from radfuse.fusion.validate import Fit, fit_family
+from radfuse.outcomes.binary import BinaryOutcome
 
-CONFIG = FusionConfig(
-    selection=(MrmrConfig(k=6), LassoConfig(strengths=(0.4,))), classifier=LogisticConfig(c=(1.0,)), inner_folds=2
-)
+CONFIG = FusionConfig(selection=(Mrmr(k=6), Lasso(strengths=(0.4,))), classifier=Logistic(c=(1.0,)), inner_folds=2)
 UNITS = {"ordinary": 1.0, "huge": 1e9, "tiny": 1e-9}
 
 
@@ -27,6 +30,15 @@ class Exported:
     x: np.ndarray
     names: list[str]
     content: bytes
+
+    @property
+    def chain(self) -> Chain:
+        assert isinstance(self.fit.fitted, Chain)
+        return self.fit.fitted
+
+    def score(self, x: np.ndarray) -> np.ndarray:
+        assert isinstance(self.chain.model, FittedLogistic)
+        return self.chain.model.score(self.chain.prepare(x))
 
     def run(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return run(self.content, x)
@@ -47,8 +59,10 @@ def exported(request: pytest.FixtureRequest) -> Exported:
     x = (z + 10) * UNITS[request.param]
     x[generator.random(x.shape) < 0.05] = np.nan
     names = [f"column {i}" for i in range(12)]
-    fit = fit_family(x, y, np.arange(150), {"clinical": [0, 1, 2], "deep": list(range(3, 12))}, names, CONFIG, seed=1)
-    return Exported(fit, x, names, to_onnx(fit.model, names, "clinical-deep", fit.threshold))
+    blocks = {"clinical": [0, 1, 2], "deep": list(range(3, 12))}
+    event = BinaryOutcome(column="event")
+    fit = fit_family(x, y, y, np.arange(150), blocks, names, event, CONFIG, seed=1)
+    return Exported(fit, x, names, fit.fitted.to_onnx("clinical-deep", fit.threshold))
 
 
 def random_rows(x: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -59,16 +73,16 @@ def random_rows(x: np.ndarray, seed: int = 0) -> np.ndarray:
     return rows
 
 
-def test_equals_the_pipeline(exported: Exported):
+def test_equals_what_was_fitted(exported: Exported):
     rows = random_rows(exported.x)
     score, probability = exported.run(rows)
-    np.testing.assert_allclose(probability, exported.fit.pipeline.predict_proba(rows)[:, 1], atol=1e-5)
-    np.testing.assert_allclose(score, exported.fit.pipeline.decision_function(rows), rtol=1e-9, atol=1e-9)
-    assert largest_difference(exported.content, exported.fit.pipeline, exported.x, seed=5) <= 1e-9
+    np.testing.assert_allclose(probability, exported.fit.fitted.predict(rows), atol=1e-5)
+    np.testing.assert_allclose(score, exported.score(rows), rtol=1e-9, atol=1e-9)
+    assert largest_difference(exported.content, exported.fit.fitted.predict, exported.x, seed=5) <= 1e-9
 
 
 def test_columns_that_selection_dropped_do_not_matter(exported: Exported):
-    used = [exported.names.index(term.name) for term in exported.fit.model.terms]
+    used = [exported.names.index(column.name) for column in exported.chain.columns]
     unused = [i for i in range(12) if i not in used]
     assert unused
     rows = random_rows(exported.x)
@@ -80,7 +94,7 @@ def test_columns_that_selection_dropped_do_not_matter(exported: Exported):
 def test_one_row_and_a_row_without_values(exported: Exported):
     assert exported.run(exported.x[:1])[1].shape == (1,)
     empty = np.full((1, 12), np.nan)
-    assert exported.run(empty)[0] == pytest.approx(exported.fit.pipeline.decision_function(empty))
+    assert exported.run(empty)[0] == pytest.approx(exported.score(empty))
 
 
 def test_a_row_is_predicted_the_same_alone_and_among_others(exported: Exported):
@@ -101,7 +115,7 @@ def test_metadata_hold_columns_family_and_threshold(exported: Exported):
 
 
 def test_the_same_model_gives_the_same_bytes(exported: Exported):
-    assert to_onnx(exported.fit.model, exported.names, "clinical-deep", exported.fit.threshold) == exported.content
+    assert exported.fit.fitted.to_onnx("clinical-deep", exported.fit.threshold) == exported.content
 
 
 def test_a_wrong_number_of_columns_is_refused(exported: Exported):
@@ -109,29 +123,40 @@ def test_a_wrong_number_of_columns_is_refused(exported: Exported):
         exported.run(exported.x[:, :11])
 
 
-def test_columns_may_come_in_another_order(exported: Exported):
-    names = exported.names[::-1]
-    content = to_onnx(exported.fit.model, names, "clinical-deep", 0.5)
-    np.testing.assert_array_equal(run(content, exported.x[:, ::-1].copy())[1], exported.run(exported.x)[1])
+def one_column(names: tuple[str, ...], kept: int, column: Column, model: FittedLogistic) -> Chain:
+    return Chain(names, np.array([kept]), (column,), model)
 
 
 def test_a_model_by_hand():
     """(7 - 5) / 2 * 3 + 0.5; missing is 9."""
-    model = LinearModel(intercept=0.5, terms=(Term(name="b", block="deep", median=9, mean=5, scale=2, coefficient=3),))
-    score, probability = run(to_onnx(model, ["a", "b"], "deep", 0.5), np.array([[0, 7.0], [0, np.nan]]))
+    chain = one_column(("a", "b"), 1, Column("b", "deep", 9, 5, 2), FittedLogistic(0.5, np.array([3.0])))
+    values = np.array([[0, 7.0], [0, np.nan]])
+    score, probability = run(chain.to_onnx("deep", 0.5), values)
     assert score.tolist() == [3.5, 6.5]
     assert probability == pytest.approx(1 / (1 + np.exp(-np.array([3.5, 6.5]))))
+    assert chain.predict(values) == pytest.approx(probability)
 
 
 def test_extreme_scores_are_probabilities_of_nought_and_one():
-    model = LinearModel(intercept=0, terms=(Term(name="a", block="deep", median=0, mean=0, scale=1, coefficient=1),))
-    _, probability = run(to_onnx(model, ["a"], "deep", 0.5), np.array([[1e6], [-1e6]]))
+    chain = one_column(("a",), 0, Column("a", "deep", 0, 0, 1), FittedLogistic(0.0, np.array([1.0])))
+    _, probability = run(chain.to_onnx("deep", 0.5), np.array([[1e6], [-1e6]]))
     assert probability.tolist() == [1, 0]
 
 
 def test_a_file_of_another_model_is_found_out(exported: Exported):
-    terms = exported.fit.model.terms
-    moved = terms[0].model_copy(update={"coefficient": terms[0].coefficient + 0.01})
-    other = exported.fit.model.model_copy(update={"terms": (moved, *terms[1:])})
-    content = to_onnx(other, exported.names, "clinical-deep", 0.5)
-    assert largest_difference(content, exported.fit.pipeline, exported.x, seed=5) > 1e-4
+    model = exported.chain.model
+    assert isinstance(model, FittedLogistic)
+    moved = replace(model, coefficients=model.coefficients + np.eye(len(model.coefficients))[0] * 0.01)
+    content = replace(exported.chain, model=moved).to_onnx("clinical-deep", 0.5)
+    assert largest_difference(content, exported.fit.fitted.predict, exported.x, seed=5) > 1e-4
+
+
+def test_a_model_may_not_take_the_names_before_it():
+    class Clashing(FittedLogistic):
+        def to_onnx(self, columns: str) -> tuple[list, dict]:
+            nodes, constants = super().to_onnx(columns)
+            return nodes, {**constants, "mean": np.array(0.0)}
+
+    chain = one_column(("a",), 0, Column("a", "deep", 0, 0, 1), Clashing(0.0, np.array([1.0])))
+    with pytest.raises(ValueError, match="the name 'mean', which stands before it already"):
+        chain.to_onnx("deep", 0.5)

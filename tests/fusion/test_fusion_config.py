@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 
 from radfuse.config import build
 from radfuse.errors import InputError
-from radfuse.fusion.config import ALL_FAMILIES, FusionConfig, blocks_of, default_families
+from radfuse.fusion.config import FusionConfig, blocks_of, check_families, default_families
 
 
 def fusion(**settings: object) -> FusionConfig:
@@ -44,7 +42,6 @@ WRONG = {
     "a penalty of nought": ({"classifier": {"c": [0, 1]}}, "one or more positive"),
     "an infinite c": ({"classifier": {"c": [float("inf")]}}, "classifier.c"),
     "one inner fold": ({"inner_folds": 1}, "inner_folds"),
-    "an unknown family": ({"families": ["clinical-radiomics"]}, "did you mean 'clinical-radiomic'?"),
     "an unknown threshold": ({"threshold": "youdn"}, "did you mean 'youden'?"),
     "a family twice": ({"families": ["clinical", "deep", "clinical"]}, "families"),
 }
@@ -69,23 +66,40 @@ def test_blocks_of_a_family():
 
 
 DEFAULTS = [
-    ({"clinical"}, ("clinical",)),
-    ({"clinical", "radiomic"}, ("clinical", "radiomic", "clinical-radiomic")),
-    ({"clinical", "deep"}, ("clinical", "deep", "clinical-deep")),
-    ({"radiomic", "deep"}, ("radiomic", "deep", "radiomic-deep")),
+    ("", ()),
+    ("clinical", ("clinical",)),
+    ("clinical radiomic", ("clinical", "radiomic", "clinical-radiomic")),
+    ("clinical deep", ("clinical", "deep", "clinical-deep")),
+    ("radiomic deep", ("radiomic", "deep", "radiomic-deep")),
     (
-        {"clinical", "radiomic", "deep"},
+        "clinical radiomic deep",
         ("clinical", "radiomic", "deep", "clinical-radiomic", "radiomic-deep", "clinical-radiomic-deep"),
     ),
+    ("a b c d", ("a", "b", "c", "d", "a-b", "b-c", "c-d", "a-b-c", "b-c-d", "a-b-c-d")),
 ]
 
 
 @pytest.mark.parametrize(("blocks", "families"), DEFAULTS)
-def test_default_families(blocks: set[str], families: tuple[str, ...]):
-    assert default_families(blocks) == families
+def test_default_families_are_all_runs_of_neighbouring_blocks(blocks: str, families: tuple[str, ...]):
+    assert default_families(blocks.split()) == families
+    check_families(families, blocks.split())
 
 
-def test_every_combination_of_blocks_has_a_family():
-    parts = ("clinical", "radiomic", "deep")
-    combinations = {"-".join(c) for size in (1, 2, 3) for c in itertools.combinations(parts, size)}
-    assert set(ALL_FAMILIES) == combinations
+MISSPELLED = {
+    "clinical-radiomics": "needs the block 'radiomics'; the study has: clinical, radiomic, deep; did you mean "
+    "'clinical-radiomic'?",
+    "clinical-thickness": "needs the block 'thickness'; the study has: clinical, radiomic, deep",
+    "clinical+deep": "needs the block 'clinical+deep'; the study has: clinical, radiomic, deep",
+    "deep-clinical": "write 'clinical-deep' for 'deep-clinical': each block once, in the order clinical, radiomic",
+    "deep-deep": "write 'deep' for 'deep-deep': each block once",
+    "": "needs the block ''; the study has",
+}
+
+
+@pytest.mark.parametrize("family", MISSPELLED)
+def test_a_family_is_spelled_as_its_blocks_stand(family: str):
+    blocks = ("clinical", "radiomic", "deep")
+    check_families(["clinical-deep", "radiomic"], blocks)
+    with pytest.raises(ValueError, match=r"fusion\.families") as caught:
+        check_families(["clinical", family], blocks)
+    assert MISSPELLED[family] in str(caught.value)

@@ -11,7 +11,7 @@ import pytest
 from radfuse.cohort.read import read_cohort
 from radfuse.errors import InputError
 from radfuse.features import read_features
-from radfuse.fusion.join import join
+from radfuse.fusion.design import join
 from radfuse.phantom.table import BLOCKS, TablePhantom, reachable_auc, table_phantom, write_table_phantom
 from radfuse.study import load_study
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -9,14 +10,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from radfuse.report import figures, tables
-from radfuse.report.figures import _mean_roc
-from radfuse.results import ChosenFeature, FittedFamily, Interval, LinearModel, StudyResults, Term
-from radfuse.statistics.auc import auc
+from radfuse.report.palette import looks
+from radfuse.report.printed import interval
+from radfuse.results import StudyResults
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -60,10 +59,10 @@ def test_the_page_stands_alone(page: str) -> None:
 def test_the_page_shows_what_was_measured(page: str, phantom_run: tuple[Path, Path]) -> None:
     results = StudyResults.model_validate_json((phantom_run[1] / "models/comparison/results.json").read_text())
     for item in results.performance:
-        assert tables.interval(item.auc) in page
-        assert tables.interval(item.calibration_slope, 2) in page
+        assert interval(item.auc) in page
+        assert interval(item.calibration_slope, 2) in page
     for pair in results.comparisons:
-        assert tables.interval(pair.difference) in page
+        assert interval(pair.difference) in page
     for heading in ("Cohort at a glance", "Discrimination", "Calibration", "Chosen features", "Settings and versions"):
         assert f">{heading}</h2>" in page
     assert "clinical score = " in page
@@ -95,78 +94,7 @@ def test_a_browser_draws_the_page_with_all_family_colours(phantom_run: tuple[Pat
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     pixels = (imread(tmp_path / "page.png")[:, :, :3] * 255).round().astype(int)
     colours = {tuple(colour) for colour in np.unique(pixels.reshape(-1, 3), axis=0).tolist()}
-    families = [item.name.removesuffix(".onnx") for item in (phantom_run[1] / "bundle").glob("*.onnx")]
-    for name, colour in figures.family_colours(families).items():
+    families = list(json.loads((phantom_run[1] / "bundle/bundle.json").read_text())["families"])
+    assert len(families) == 6
+    for name, (colour, _) in looks(families).items():
         assert tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) in colours, f"no pixel in the colour of {name}"
-
-
-def test_table_one_of_four_units_by_hand() -> None:
-    units = pd.DataFrame({"patient": ["a", "a", "b", "c"], "y": [1.0, 0.0, 0.0, 1.0], "site": ["n", "n", "s", "s"]})
-    clinical = pd.DataFrame({"age": [50.0, 60.0, np.nan, 70.0], "sex=male": [1.0, 1.0, 0.0, 0.0]})
-    table = tables.table_one(units, clinical, "y", "patient", "site").set_index("characteristic")
-    assert table.loc["Units", ["all", "without", "with"]].tolist() == ["4", "2", "2"]
-    assert table.loc["Patients", ["all", "without", "with"]].tolist() == ["3", "2", "2"]
-    assert table.loc["age, mean (SD)", ["all", "with", "missing"]].tolist() == [
-        "60.0 (10.0)",
-        "60.0 (14.1)",
-        "1 (25.0%)",
-    ]
-    assert table.loc["sex: male, n (%)", ["all", "with", "smd"]].tolist() == ["2 (50.0%)", "1 (50.0%)", "0.00"]
-    assert table.loc["site: s, n (%)", "all"] == "2 (50.0%)"
-
-
-def test_chosen_features_count_folds_and_put_the_refitted_model_first() -> None:
-    def fitted(fold: str, **coefficients: float) -> FittedFamily:
-        terms = tuple(
-            Term(name=name, block="deep", median=0, mean=0, scale=1, coefficient=value)
-            for name, value in coefficients.items()
-        )
-        model = LinearModel(intercept=0, terms=terms)
-        return FittedFamily(family="deep", fold=fold, model=model, threshold=0.5, tuned={}, inner_auc=0.5, columns_in=9)
-
-    folds = [fitted("1", a=1.0, b=0.1), fitted("2", b=0.2, c=-3.0)]
-    chosen = tables.chosen_features("deep", folds, fitted("all", b=-0.5, d=0.1))
-    assert [(item.name, item.coefficient, item.folds) for item in chosen] == [
-        ("b", -0.5, 2),
-        ("d", 0.1, 0),
-        ("a", None, 1),
-        ("c", None, 1),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.12345, "0.123"), (-0.0001, "0.000"), (-1.5, "−1.500"), (None, "–"), (float("nan"), "–")]
-)
-def test_numbers_read_as_in_print(value: float | None, text: str) -> None:
-    assert tables.number(value) == text
-
-
-def test_intervals_use_a_dash_only_between_positive_ends() -> None:
-    assert tables.interval(Interval(value=0.8, low=0.7, high=0.9), 2) == "0.80 (0.70–0.90)"
-    assert tables.interval(Interval(value=0.1, low=-0.2, high=0.4), 2) == "0.10 (−0.20 to 0.40)"
-    assert tables.interval(Interval(value=0.1), 2) == "0.10"
-
-
-def test_masks_are_counted_by_source_in_one_order() -> None:
-    table = tables.mask_table({"external": 1, "manual": 3})
-    assert table[["masks", "cases", "share"]].to_numpy().tolist() == [["manual", "3", "75%"], ["external", "1", "25%"]]
-    assert table["how"][0] == "drawn by hand, as the cohort table names them"
-
-
-def test_the_drawn_curve_has_the_area_of_the_auc() -> None:
-    generator = np.random.default_rng(1)
-    y = generator.integers(0, 2, 400)
-    p = generator.random(400) * 0.6 + 0.4 * y * generator.random(400)
-    rows = pd.DataFrame({"fold": "1", "outcome": y, "probability": p})
-    assert np.trapezoid(_mean_roc(rows), dx=0.01) == pytest.approx(auc(y, p), abs=0.01)
-
-
-def test_a_long_list_of_features_is_cut_and_says_how_many() -> None:
-    many = [
-        ChosenFeature(family="deep", name=f"dess/region/deep_{i}", block="deep", coefficient=1 / (i + 1), folds=1)
-        for i in range(30)
-    ]
-    text, shown = figures.coefficient_plot(many, 5)
-    assert shown == 20
-    assert "deep_19<" in text
-    assert "deep_20<" not in text

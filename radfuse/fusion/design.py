@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from radfuse.cohort.case import Cohort
@@ -77,6 +78,21 @@ def join(
     return Design(units, blocks, tuple(problems))
 
 
+def stack(
+    blocks: Mapping[str, pd.DataFrame], names: Sequence[str]
+) -> tuple[np.ndarray, dict[str, list[int]], list[str]]:
+    """Put blocks side by side.
+
+    Returns:
+        Values float64 of shape (unit, column), the positions of each block's columns, and all column names.
+    """
+    values = np.hstack([blocks[name].to_numpy(dtype="float64") for name in names])
+    columns = [str(column) for name in names for column in blocks[name].columns]
+    edges = np.cumsum([0, *(blocks[name].shape[1] for name in names)])
+    positions = {name: list(range(edges[i], edges[i + 1])) for i, name in enumerate(names)}
+    return values, positions, columns
+
+
 def _keys(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.Index:
     if len(names) == 1:
         return pd.Index(frame[names[0]], name=names[0])
@@ -87,8 +103,7 @@ def _units(cohort: Cohort, cases: pd.DataFrame) -> pd.DataFrame:
     config = cohort.config
     wanted = [*config.unit_columns, config.patient]
     wanted += [name for name in (config.site, *config.split.columns) if name]
-    if config.outcome is not None:
-        wanted.append(config.outcome.column)
+    wanted += config.outcome_columns
     columns = [name for name in dict.fromkeys(wanted) if name in cases]
     ordered = _by_visit(cohort, cases)
     units = ordered.drop_duplicates(list(config.unit_columns))[columns]
@@ -141,6 +156,7 @@ def _spread(
 def _check_rows(
     block: str, table: FeatureTable, cohort: Cohort, cases: pd.DataFrame, units: pd.DataFrame, allow_missing: bool
 ) -> list[Problem]:
+    """Find rows that the table lacks, and rows that no case of the cohort has."""
     where = f"features.{block}"
     wanted = _keys(cases if table.ids == (cohort.config.case,) else units, table.ids)
     lacking = wanted[~wanted.isin(table.values.index)]
@@ -175,6 +191,7 @@ def _check_rows(
 
 
 def _names_twice(blocks: Mapping[str, pd.DataFrame]) -> list[Problem]:
+    """Find columns of one name in two blocks."""
     seen: dict[str, str] = {}
     problems: list[Problem] = []
     for block, values in blocks.items():

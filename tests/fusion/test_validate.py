@@ -7,20 +7,30 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from radfuse.cohort.splits import Fold
+from radfuse.cohort.splits import Fold, inner_folds
 from radfuse.errors import CaseError
-from radfuse.fusion import models
-from radfuse.fusion.config import CorrelationConfig, FusionConfig, LassoConfig, LogisticConfig, MrmrConfig
-from radfuse.fusion.join import Design
-from radfuse.fusion.models import Fit, fit_family, stack
-from radfuse.fusion.validate import fit_fold
-from radfuse.results import LinearModel
+from radfuse.fusion import validate
+from radfuse.fusion.chain import Chain
+from radfuse.fusion.config import FusionConfig
+from radfuse.fusion.design import Design, stack
+from radfuse.fusion.models.logistic import FittedLogistic, Logistic
+from radfuse.fusion.selectors.correlation import Correlation
+from radfuse.fusion.selectors.lasso import Lasso
+from radfuse.fusion.selectors.mrmr import Mrmr
+from radfuse.fusion.validate import Fit, fit_family, fit_fold
+from radfuse.outcomes.binary import BinaryOutcome
+from radfuse.results import UsedColumn
 from radfuse.statistics.auc import auc, youden_threshold
 
+EVENT = BinaryOutcome(column="event")
 QUICK = FusionConfig(
-    selection=(CorrelationConfig(), MrmrConfig(k=10), LassoConfig(strengths=(0.6, 0.3))),
-    classifier=LogisticConfig(c=(0.1, 1.0)),
+    selection=(Correlation(), Mrmr(k=10), Lasso(strengths=(0.6, 0.3))),
+    classifier=Logistic(c=(0.1, 1.0)),
     inner_folds=3,
 )
 POSITIONS = {"clinical": [0, 1, 2], "radiomic": list(range(3, 23))}
@@ -39,29 +49,48 @@ def knees(seed: int = 0, people: int = 120, missing: float = 0.05) -> tuple[np.n
     return x, y, np.array([f"P{who:03d}" for who in patients])
 
 
+def fit_on(x, y, patients, config=QUICK, seed=7, blocks=POSITIONS, names=NAMES) -> Fit:
+    return fit_family(x, y, y, patients, blocks, names, EVENT, config, seed)
+
+
 def fitted(config: FusionConfig = QUICK, seed: int = 0, **options) -> tuple[Fit, np.ndarray, np.ndarray]:
     x, y, patients = knees(seed, **options)
-    return fit_family(x, y, patients, POSITIONS, NAMES, config, seed=7), x, y
+    return fit_on(x, y, patients, config), x, y
 
 
-def score(model: LinearModel, x: np.ndarray) -> np.ndarray:
-    return model.score(x[:, [NAMES.index(term.name) for term in model.terms]])
+def used(fit: Fit) -> tuple[UsedColumn, ...]:
+    return fit.fitted.explain("score").columns
+
+
+def score(fit: Fit, x: np.ndarray) -> np.ndarray:
+    assert isinstance(fit.fitted, Chain)
+    assert isinstance(fit.fitted.model, FittedLogistic)
+    return fit.fitted.model.score(fit.fitted.prepare(x))
+
+
+def pipeline(fit: Fit, config: FusionConfig, x: np.ndarray, y: np.ndarray) -> tuple[Pipeline, list[int]]:
+    """scikit-learn's own pipeline on the columns in use, fitted anew; and which these are."""
+    kept = [NAMES.index(column.name) for column in used(fit)]
+    model = LogisticRegression(
+        C=fit.settings["c"], solver="newton-cholesky", class_weight=config.classifier.class_weight, max_iter=200
+    )
+    return make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), model).fit(x[:, kept], y), kept
 
 
 CONFIGS = {
     "all steps": QUICK,
     "no selection": QUICK.model_copy(update={"selection": ()}),
-    "lasso alone": QUICK.model_copy(update={"selection": (LassoConfig(strengths=(0.3,)),)}),
-    "mrmr alone": QUICK.model_copy(update={"selection": (MrmrConfig(k=4),)}),
-    "correlation after mrmr": QUICK.model_copy(update={"selection": (MrmrConfig(k=8), CorrelationConfig())}),
-    "balanced": QUICK.model_copy(update={"classifier": LogisticConfig(c=(1.0,), class_weight="balanced")}),
+    "lasso alone": QUICK.model_copy(update={"selection": (Lasso(strengths=(0.3,)),)}),
+    "mrmr alone": QUICK.model_copy(update={"selection": (Mrmr(k=4),)}),
+    "correlation after mrmr": QUICK.model_copy(update={"selection": (Mrmr(k=8), Correlation())}),
+    "balanced": QUICK.model_copy(update={"classifier": Logistic(c=(1.0,), class_weight="balanced")}),
 }
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_planted_signal_is_found(name: str):
     fit, _, _ = fitted(CONFIGS[name])
-    found = {term.name: term.coefficient for term in fit.model.terms}
+    found = {column.name: column.importance for column in used(fit)}
     assert found["c0"] > 0
     assert found["r2"] < 0
     assert fit.inner_auc > 0.75
@@ -70,26 +99,30 @@ def test_planted_signal_is_found(name: str):
 def test_new_units_are_ranked():
     x, y, patients = knees(2, people=400)
     train = np.arange(len(y)) < 400
-    fit = fit_family(x[train], y[train], patients[train], POSITIONS, NAMES, QUICK, seed=7)
-    assert auc(y[~train], fit.pipeline.predict_proba(x[~train])[:, 1]) > 0.8
+    fit = fit_on(x[train], y[train], patients[train])
+    assert auc(y[~train], fit.fitted.predict(x[~train])) > 0.8
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_the_numbers_are_the_pipeline(name: str):
-    fit, x, _ = fitted(CONFIGS[name])
-    np.testing.assert_allclose(score(fit.model, x), fit.pipeline.decision_function(x), rtol=1e-9, atol=1e-9)
+def test_the_numbers_are_those_of_a_pipeline_on_the_same_columns(name: str):
+    fit, x, y = fitted(CONFIGS[name])
+    oracle, kept = pipeline(fit, CONFIGS[name], x, y)
     empty = np.full((1, 23), np.nan)
-    np.testing.assert_allclose(score(fit.model, empty), fit.pipeline.decision_function(empty), rtol=1e-9, atol=1e-9)
-    blocks = {term.name: term.block for term in fit.model.terms}
+    for rows in (x, empty):
+        np.testing.assert_allclose(score(fit, rows), oracle.decision_function(rows[:, kept]), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(fit.fitted.predict(rows), oracle.predict_proba(rows[:, kept])[:, 1], atol=1e-12)
+    blocks = {column.name: column.block for column in used(fit)}
     assert all(block == ("clinical" if name.startswith("c") else "radiomic") for name, block in blocks.items())
 
 
 def test_medians_means_and_scales_are_those_of_the_training_set():
     fit, x, _ = fitted()
-    for term in fit.model.terms:
-        column = x[:, NAMES.index(term.name)]
+    assert isinstance(fit.fitted, Chain)
+    assert [column.name for column in fit.fitted.columns] == [column.name for column in used(fit)]
+    for kept in fit.fitted.columns:
+        column = x[:, NAMES.index(kept.name)]
         filled = np.where(np.isnan(column), np.nanmedian(column), column)
-        assert (term.median, term.mean, term.scale) == (
+        assert (kept.median, kept.mean, kept.scale) == (
             pytest.approx(np.nanmedian(column)),
             pytest.approx(filled.mean()),
             pytest.approx(filled.std()),
@@ -98,24 +131,24 @@ def test_medians_means_and_scales_are_those_of_the_training_set():
 
 def test_the_same_seed_gives_the_same_fit():
     first, second = fitted()[0], fitted()[0]
-    assert first.model == second.model
-    assert (first.threshold, first.candidate, first.inner_auc) == (
+    assert first.fitted.explain("score") == second.fitted.explain("score")
+    assert (first.threshold, first.settings, first.inner_auc) == (
         second.threshold,
-        second.candidate,
+        second.settings,
         second.inner_auc,
     )
 
 
 def test_patients_stay_together_and_both_outcomes_train(monkeypatch: pytest.MonkeyPatch):
     seen = []
-    real = models.inner_folds
+    real = validate.inner_folds
 
     def spy(patients, *rest):
         splits = real(patients, *rest)
         seen.append((patients, splits))
         return splits
 
-    monkeypatch.setattr(models, "inner_folds", spy)
+    monkeypatch.setattr(validate, "inner_folds", spy)
     fitted()
     ((patients, splits),) = seen
     assert len(splits) == 3
@@ -127,37 +160,33 @@ def test_patients_stay_together_and_both_outcomes_train(monkeypatch: pytest.Monk
 
 def test_the_threshold_is_youdens_on_inner_predictions():
     """With one candidate the inner predictions can be made again, fold by fold."""
-    config = FusionConfig(
-        selection=(MrmrConfig(k=5),), classifier=LogisticConfig(c=(0.5,)), inner_folds=4, threshold="youden"
-    )
+    config = FusionConfig(selection=(Mrmr(k=5),), classifier=Logistic(c=(0.5,)), inner_folds=4, threshold="youden")
     x, y, patients = knees(3)
-    fit = fit_family(x, y, patients, POSITIONS, NAMES, config, seed=7)
+    fit = fit_on(x, y, patients, config)
     inner, aucs = np.empty(len(y)), []
-    for split in models.inner_folds(patients, y, 4, 7):
-        part = fit_family(
-            x[split.train], y[split.train], patients[split.train], POSITIONS, NAMES, config, seed=0
-        ).pipeline
-        inner[split.test] = part.predict_proba(x[split.test])[:, 1]
+    for split in inner_folds(patients, y, 4, 7):
+        part = fit_on(x[split.train], y[split.train], patients[split.train], config, seed=0)
+        inner[split.test] = part.fitted.predict(x[split.test])
         aucs.append(auc(y[split.test], inner[split.test]))
     assert fit.threshold == pytest.approx(youden_threshold(y, inner))
     assert fit.inner_auc == pytest.approx(np.mean(aucs))
-    half = fit_family(x, y, patients, POSITIONS, NAMES, config.model_copy(update={"threshold": "half"}), seed=7)
+    half = fit_on(x, y, patients, config.model_copy(update={"threshold": "half"}))
     assert half.threshold == 0.5
 
 
 def test_the_candidate_has_the_smallest_inner_log_loss(monkeypatch: pytest.MonkeyPatch):
     losses = []
-    real = models._log_loss
+    real = BinaryOutcome.loss
 
-    def spy(y, row):
-        losses.append(real(y, row))
+    def spy(self, y, row):
+        losses.append(real(self, y, row))
         return losses[-1]
 
-    monkeypatch.setattr(models, "_log_loss", spy)
+    monkeypatch.setattr(BinaryOutcome, "loss", spy)
     fit, _, _ = fitted()
     tried = [(strength, c) for strength in (0.6, 0.3) for c in (0.1, 1.0)]
     assert len(losses) == 4
-    assert (fit.candidate.strength, fit.candidate.c) == tried[int(np.argmin(losses))]
+    assert (fit.settings["lasso_strength"], fit.settings["c"]) == tried[int(np.argmin(losses))]
 
 
 def test_noise_is_not_rated():
@@ -167,7 +196,7 @@ def test_noise_is_not_rated():
         generator = np.random.default_rng(seed)
         x, y = generator.standard_normal((80, 200)), generator.permutation(np.repeat([0, 1], 40))
         names = [f"r{i}" for i in range(200)]
-        fit = fit_family(x, y, np.arange(80), {"radiomic": list(range(200))}, names, QUICK, seed)
+        fit = fit_on(x, y, np.arange(80), QUICK, seed, {"radiomic": list(range(200))}, names)
         found.append(fit.inner_auc)
     assert 0.3 < np.mean(found) < 0.62
 
@@ -177,25 +206,27 @@ def test_columns_empty_or_constant_in_training_are_dropped():
     x[:, 1] = np.nan
     x[:, 4] = 3.0
     x[:, 9] = np.where(np.arange(len(y)) < 5, np.nan, 1e7)
-    fit = fit_family(x, y, patients, POSITIONS, NAMES, QUICK.model_copy(update={"selection": ()}), seed=7)
-    assert {"c1", "r1", "r6"}.isdisjoint(term.name for term in fit.model.terms)
-    assert len(fit.model.terms) == 20
+    config = QUICK.model_copy(update={"selection": ()})
+    fit = fit_on(x, y, patients, config)
+    assert {"c1", "r1", "r6"}.isdisjoint(column.name for column in used(fit))
+    assert len(used(fit)) == 20
     new = knees(5)[0]
-    np.testing.assert_allclose(score(fit.model, new), fit.pipeline.decision_function(new), rtol=1e-9, atol=1e-9)
+    oracle, kept = pipeline(fit, config, x, y)
+    np.testing.assert_allclose(score(fit, new), oracle.decision_function(new[:, kept]), rtol=1e-9, atol=1e-9)
 
 
 def test_nothing_that_varies_is_an_error():
     x, y, patients = knees()
     x[:, :3] = np.nan
     with pytest.raises(ValueError, match="none of the 3 columns varies"):
-        fit_family(x, y, patients, POSITIONS, NAMES, QUICK, seed=7)
+        fit_on(x, y, patients)
 
 
 def test_a_column_that_tells_nothing_does_not_stop_the_fit():
     """Half of the men and half of the women have the event: exactly no gradient."""
     sex, y = np.tile([0.0, 1, 0, 1], 15)[:, None], np.tile([0, 0, 1, 1], 15)
-    fit = fit_family(sex, y, np.arange(60), {"clinical": [0]}, ["sex"], QUICK, seed=7)
-    assert abs(fit.model.terms[0].coefficient) < 1e-6
+    fit = fit_on(sex, y, np.arange(60), blocks={"clinical": [0]}, names=["sex"])
+    assert abs(used(fit)[0].importance) < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -204,13 +235,13 @@ def test_a_column_that_tells_nothing_does_not_stop_the_fit():
 def test_too_few_events_is_an_error_with_counts(events: int, message: str):
     x, _, _ = knees(people=30)
     with pytest.raises(ValueError, match=message):
-        fit_family(x, (np.arange(60) < events).astype(int), np.arange(60), POSITIONS, NAMES, QUICK, seed=7)
+        fit_on(x, (np.arange(60) < events).astype(int), np.arange(60))
 
 
 def test_both_knees_of_one_patient_are_one_patient_with_events():
     x, _, patients = knees(people=30)
     with pytest.raises(ValueError, match="1 patients with an event and 29 without"):
-        fit_family(x, (np.arange(60) < 2).astype(int), patients, POSITIONS, NAMES, QUICK, seed=7)
+        fit_on(x, (np.arange(60) < 2).astype(int), patients)
 
 
 def test_few_events_have_fewer_inner_folds():
@@ -218,7 +249,7 @@ def test_few_events_have_fewer_inner_folds():
     events = np.flatnonzero(y)
     y[:] = 0
     y[events[[0, -1]]] = 1
-    fit = fit_family(x, y, patients, POSITIONS, NAMES, QUICK, seed=7)
+    fit = fit_on(x, y, patients)
     assert 0 <= fit.inner_auc <= 1
 
 
@@ -233,31 +264,31 @@ class TestFold:
     def test_what_stands_in_the_test_rows_does_not_matter_to_the_fit(self):
         """Leakage of any kind (imputation, scaling, selection, tuning, threshold) would move the numbers."""
         design, fold = self.design()
-        first, _ = fit_fold(design, "clinical-radiomic", fold, "patient", "event", QUICK, 7)
+        first, _ = fit_fold(design, "clinical-radiomic", fold, "patient", EVENT, QUICK, 7)
         generator = np.random.default_rng(9)
         blocks = {name: values.copy() for name, values in design.blocks.items()}
         for values in blocks.values():
             values.iloc[80:] = generator.normal(1e6, 1e6, (40, values.shape[1]))
         units = design.units.copy()
         units.loc[80:, "event"] = 1 - units.loc[80:, "event"]
-        second, _ = fit_fold(Design(units, blocks), "clinical-radiomic", fold, "patient", "event", QUICK, 7)
-        assert second.model == first.model
+        second, _ = fit_fold(Design(units, blocks), "clinical-radiomic", fold, "patient", EVENT, QUICK, 7)
+        assert second.explanation == first.explanation
         assert (second.threshold, second.tuned, second.inner_auc) == (first.threshold, first.tuned, first.inner_auc)
         assert second.probability != first.probability
 
     def test_predicts_its_test_units(self):
         design, fold = self.design()
-        found, fit = fit_fold(design, "radiomic-clinical", fold, "patient", "event", QUICK, 7)
+        found, fit = fit_fold(design, "radiomic-clinical", fold, "patient", EVENT, QUICK, 7)
         x, _, names = stack(design.blocks, ("radiomic", "clinical"))
         assert names[0] == "r0"
         assert found.test == tuple(range(80, 120))
-        assert found.probability == pytest.approx(fit.pipeline.predict_proba(x[80:])[:, 1])
+        assert found.probability == pytest.approx(fit.fitted.predict(x[80:]))
         assert found.columns_in == 23
         assert set(found.tuned) == {"c", "lasso_strength"}
 
     def test_the_fit_on_all_predicts_none(self):
         design, _ = self.design()
-        found, _ = fit_fold(design, "clinical", None, "patient", "event", CONFIGS["no selection"], 7)
+        found, _ = fit_fold(design, "clinical", None, "patient", EVENT, CONFIGS["no selection"], 7)
         assert (found.fold, found.test, found.probability) == ("all", (), ())
         assert set(found.tuned) == {"c"}
 
@@ -266,7 +297,7 @@ class TestFold:
         units = design.units.assign(event=0.0)
         units.loc[[0, 80, 90], "event"] = 1
         with pytest.raises(CaseError, match="clinical, fold 1: 1 patients with an event and 40 without"):
-            fit_fold(replace(design, units=units), "clinical", fold, "patient", "event", QUICK, 7)
+            fit_fold(replace(design, units=units), "clinical", fold, "patient", EVENT, QUICK, 7)
 
 
 def test_stack_keeps_block_and_column_order():

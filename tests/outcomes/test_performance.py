@@ -8,7 +8,7 @@ import pytest
 from realdata import real_file
 from scipy import stats
 
-from radfuse.fusion.compare import compare, measure
+from radfuse.outcomes.performance import compare, measure
 from radfuse.statistics.auc import auc, auc_covariance, auc_interval
 from radfuse.statistics.multiple import holm
 

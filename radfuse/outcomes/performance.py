@@ -1,4 +1,4 @@
-"""Performance and comparisons from out-of-fold or external predictions; needs no scikit-learn."""
+"""Performance and comparisons of probabilities of an event, out-of-fold or external; needs no scikit-learn."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from radfuse.cohort.read import read_cohort
 from radfuse.cohort.splits import Grouped, LeaveSiteOut
 from radfuse.errors import InputError
 from radfuse.features import FeatureTable
-from radfuse.fusion.join import Design, join
+from radfuse.fusion.design import Design, join
 
 PEOPLE = """\
 case_id,patient_id,age,site,event

@@ -1,4 +1,4 @@
-"""Pictures of segmentations: slices in three planes with contours, and Dice over cases."""
+"""The segmentation: slices in three planes with contours, Dice over cases, agreement of features."""
 
 from __future__ import annotations
 
@@ -9,18 +9,29 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from radfuse.report.figures import STYLE, to_svg
-from radfuse.results import SegmentationReport, SegmentedExample
+from radfuse.report.printed import DASH, number
+from radfuse.report.render import Part, render
+from radfuse.report.study import StudyReport
+from radfuse.report.svg import STYLE, to_svg
+from radfuse.results import SegmentedExample
 from radfuse.volume.image import LabelMap, Volume
 
 _COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2", "#999999")
 _PLANES = (("axis 1", 0, (1, 2)), ("axis 2", 1, (0, 2)), ("axis 3", 2, (0, 1)))
 
 
-def segmentation_figures(report: SegmentationReport) -> dict[str, str]:
-    """Return the figures of the segmentation section by name."""
-    examples = {f"example_{example.which}": example_slices(example) for example in report.examples}
-    return {"dice": dice_plot(report.dice), **examples}
+def study(report: StudyReport) -> Part:
+    """Return the agreement of predicted with manual masks; nothing where nothing was segmented."""
+    if report.segmentation is None:
+        return Part("Segmentation", render("sections/segmentation.html", report=report))
+    figures = {"dice": dice_plot(report.segmentation.dice)}
+    figures |= {f"example_{example.which}": example_slices(example) for example in report.segmentation.examples}
+    tables = {
+        "dice": dice_table(report.segmentation.dice),
+        "agreement": agreement_table(report.segmentation.agreement),
+    }
+    html = render("sections/segmentation.html", report=report, figures=figures, tables=tables)
+    return Part("Segmentation", html, figures, tables)
 
 
 def dice_plot(dice: pd.DataFrame) -> str:
@@ -80,3 +91,41 @@ def _slice(image: Volume | LabelMap, plane: int, centre: tuple[int, ...]) -> np.
 def _contour(axes: Any, mask: np.ndarray, colour: str, dash: Any) -> None:
     if mask.any() and not mask.all():
         axes.contour(mask.astype(float), levels=[0.5], colors=[colour], linestyles=[dash], linewidths=1.1)
+
+
+def dice_table(dice: pd.DataFrame) -> pd.DataFrame:
+    """Return the Dice coefficient of each label over cases: median, quartiles, range."""
+    rows = []
+    for label in dice.columns:
+        values = dice[label].dropna()
+        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]) if len(values) else (np.nan,) * 3
+        rows.append(
+            {
+                "label": label,
+                "cases": str(len(values)),
+                "median": number(middle),
+                "quartiles": f"{number(low)}–{number(high)}",
+                "range": f"{number(values.min())}–{number(values.max())}" if len(values) else DASH,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def agreement_table(agreement: pd.Series) -> pd.DataFrame:
+    """Return, by region and feature class, how many features agree between predicted and manual masks."""
+    known = agreement.dropna()
+    parts = pd.DataFrame({"icc": known, "name": known.index})
+    split = parts["name"].str.extract(r"^(?P<region>.*)/[^/_]*_(?P<group>[^_/]+)_[^_/]+$")
+    parts = parts.join(split)
+    rows = [
+        {
+            "region": region,
+            "class": group,
+            "features": str(len(values)),
+            "median ICC(2,1)": number(float(values.median()), 2),
+            "at least 0.75": f"{int((values >= 0.75).sum())} ({100 * (values >= 0.75).mean():.0f}%)",
+            "at least 0.9": f"{int((values >= 0.9).sum())} ({100 * (values >= 0.9).mean():.0f}%)",
+        }
+        for (region, group), values in parts.groupby(["region", "group"])["icc"]
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,64 @@
+"""What early fusion fits: imputation and scaling of the columns that selection kept, then a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from radfuse.fusion.export import INPUT, TAKEN, onnx_file
+from radfuse.fusion.parts import Column, FittedModel
+from radfuse.results import Explanation
+
+
+@dataclass(frozen=True)
+class Chain:
+    """From all columns of a family to a probability.
+
+    Attributes:
+        names: of all columns.
+        kept: positions of those in use, shape (kept,).
+        columns: the same with what imputes and scales them.
+        model: fitted to them.
+    """
+
+    names: tuple[str, ...]
+    kept: np.ndarray
+    columns: tuple[Column, ...]
+    model: FittedModel
+
+    def prepare(self, values: np.ndarray) -> np.ndarray:
+        """Return the kept columns, imputed and standardised, float64, shape (unit, kept)."""
+        x = values[:, self.kept]
+        x = np.where(np.isnan(x), self._each("median"), x)
+        return (x - self._each("mean")) / self._each("scale")
+
+    def predict(self, values: np.ndarray) -> np.ndarray:
+        """Return probabilities, shape (unit,); values float64, shape (unit, column), NaN where missing."""
+        return self.model.predict(self.prepare(values))
+
+    def to_onnx(self, family: str, threshold: float) -> bytes:
+        """Return an ONNX file of all columns, those that selection dropped left aside by a Gather."""
+        from onnx import helper
+
+        constants = {"kept": np.asarray(self.kept, dtype=np.int64)}
+        constants |= {name: self._each(name) for name in ("median", "mean", "scale")}
+        nodes = [
+            helper.make_node("Gather", [INPUT, "kept"], ["selected"], axis=1),
+            helper.make_node("IsNaN", ["selected"], ["missing"]),
+            helper.make_node("Where", ["missing", "median", "selected"], ["imputed"]),
+            helper.make_node("Sub", ["imputed", "mean"], ["centred"]),
+            helper.make_node("Div", ["centred", "scale"], ["scaled"]),
+        ]
+        own_nodes, own_constants = self.model.to_onnx("scaled")
+        twice = {*own_constants, *(name for node in own_nodes for name in node.output)} & set(TAKEN)
+        if twice:
+            raise ValueError(f"to_onnx of the model gives the name {min(twice)!r}, which stands before it already")
+        return onnx_file([*nodes, *own_nodes], {**constants, **own_constants}, self.names, family, threshold)
+
+    def explain(self, score: str) -> Explanation:
+        """Return what the model makes of the kept columns."""
+        return self.model.explain(self.columns, score)
+
+    def _each(self, name: str) -> np.ndarray:
+        return np.array([getattr(column, name) for column in self.columns], dtype=float)

@@ -1,0 +1,174 @@
+"""What a selector, a model, a strategy and an outcome offer each other; a user's own part offers the same.
+
+Throughout, x is float64 of shape (unit, column), y what the outcome made of the units, a row each, and a probability
+float64 of shape (unit,). Settings are numbers by name, and no two parts of a study use one name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from radfuse.cohort.splits import InnerSplit
+    from radfuse.results import Explanation
+
+Array = np.ndarray
+Settings = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that selection kept; models see (value - mean) / scale.
+
+    Attributes:
+        name: in the table.
+        block: it belongs to.
+        median: what a missing value becomes.
+        mean: subtracted after imputation.
+        scale: divided by after that.
+    """
+
+    name: str
+    block: str
+    median: float
+    mean: float
+    scale: float
+
+
+class Outcome(Protocol):
+    """What fusion asks of an outcome; see `radfuse.outcomes.kinds`."""
+
+    def labels(self, units: pd.DataFrame) -> Array | None:
+        """Return the class of each unit that folds are stratified by."""
+
+    def targets(self, units: pd.DataFrame) -> Array:
+        """Return y."""
+
+    def folds_possible(self, y: Array, patients: Array, wanted: int) -> int:
+        """Return how many inner folds a training set allows; raises ValueError."""
+
+    def relevance(self, x: Array, y: Array) -> Array:
+        """Return how much each column says about the outcome."""
+
+    def loss(self, y: Array, probability: Array) -> float:
+        """Return what tuning makes small."""
+
+    def discrimination(self, y: Array, probability: Array) -> float:
+        """Return how well the units are ranked."""
+
+    def threshold(self, y: Array, probability: Array, rule: str) -> float:
+        """Return the probability from which a unit is called."""
+
+
+class Selector(Protocol):
+    """Chooses columns of a training set; a `Section` of its own settings."""
+
+    def candidates(self) -> Sequence[Settings]:
+        """Return the settings to try in the inner folds, simplest first; `({},)` where nothing is tuned."""
+
+    def jointly(self) -> bool:
+        """Return whether it sees the columns of all blocks together, and not block by block."""
+
+    def choose(self, x: Array, y: Array, settings: Settings, outcome: Outcome) -> Array:
+        """Return which columns to keep, bool of shape (column,), at least one; x is finite and standardised."""
+
+
+class FittedModel(Protocol):
+    """A model that knows its training set."""
+
+    def predict(self, x: Array) -> Array:
+        """Return probabilities; columns as it was fitted to."""
+
+    def to_onnx(self, columns: str) -> tuple[list[Any], dict[str, Array]]:
+        """Return ONNX nodes and their constants by name.
+
+        The nodes make `probability` of shape (unit,), and `score` where there is one, from the tensor `columns`:
+        float64 of shape (unit, column). `radfuse.fusion.export.TAKEN` are names they may not use for anything else.
+        """
+
+    def explain(self, columns: Sequence[Column], score: str) -> Explanation:
+        """Return what it makes of each column; `score` names the result of a formula."""
+
+
+class Model(Protocol):
+    """Is fitted to the columns that selection kept; a `Section` of its own settings."""
+
+    def candidates(self) -> Sequence[Settings]:
+        """Return the settings to try in the inner folds, simplest first."""
+
+    def fit(self, x: Array, y: Array, settings: Settings, seed: int) -> FittedModel:
+        """Return the model of a training set at some settings; x is finite and standardised."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One family's training set, and with what it is fitted.
+
+    Attributes:
+        x: NaN where missing.
+        y: from the outcome.
+        blocks: block -> positions of its columns in `x`.
+        names: of all columns of `x`.
+        folds: for tuning; a patient is never on both sides.
+        selection: what chooses columns, in order.
+        model: what is fitted to them.
+        outcome: what is predicted.
+        seed: of whatever is drawn.
+    """
+
+    x: Array
+    y: Array
+    blocks: Mapping[str, Sequence[int]]
+    names: Sequence[str]
+    folds: Sequence[InnerSplit]
+    selection: Sequence[Selector]
+    model: Model
+    outcome: Outcome
+    seed: int
+
+
+class FittedFamilyModel(Protocol):
+    """What a strategy made of a family's training set."""
+
+    def predict(self, values: Array) -> Array:
+        """Return probabilities; columns as `Training.x`, NaN where missing."""
+
+    def to_onnx(self, family: str, threshold: float) -> bytes:
+        """Return an ONNX file: float64 `features` of shape (unit, column) -> `probability` of shape (unit,).
+
+        Columns as `Training.x`; a `score` may stand beside the probability. Family and threshold are metadata.
+        """
+
+    def explain(self, score: str) -> Explanation:
+        """Return what it makes of each column it uses; `score` names the result of a formula."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A family fitted at its best settings.
+
+    Attributes:
+        fitted: on the whole training set.
+        settings: with the smallest loss.
+        inner: out-of-fold probabilities at these settings.
+    """
+
+    fitted: FittedFamilyModel
+    settings: Settings
+    inner: Array
+
+
+class Strategy(Protocol):
+    """Joins the blocks of a family into one prediction; a `Section` of its own settings."""
+
+    def fit(self, training: Training) -> Tuned:
+        """Tune in the inner folds, and fit on the whole training set.
+
+        Raises:
+            ValueError: the training set does not allow it, and why.
+        """

@@ -1,0 +1,1 @@
+"""Ways to choose columns inside a training set, one a file."""

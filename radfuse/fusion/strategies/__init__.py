@@ -1,0 +1,1 @@
+"""Ways to join the blocks of a family into one prediction, one a file."""

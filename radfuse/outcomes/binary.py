@@ -1,0 +1,173 @@
+"""A binary outcome: an event that a unit has or has not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from radfuse.cohort.spreadsheet import Table, to_numbers
+from radfuse.config import Section, nearest
+from radfuse.errors import Finding
+
+if TYPE_CHECKING:
+    from radfuse.results import Comparison, Performance
+
+
+class BinaryOutcome(Section):
+    """An event, or none; what each method is for says `radfuse.outcomes.kinds.OutcomeKind`."""
+
+    column: str
+    """Column of the cohort table."""
+    kind: Literal["binary"] = "binary"
+    positive: str | None = None
+    """Text of the event; None where the column holds 0 and 1."""
+
+    def columns(self) -> Mapping[str, str]:
+        """Return the one column."""
+        return {"column": self.column}
+
+    def read(self, table: Table, new: bool) -> tuple[dict[str, pd.Series], list[Finding]]:
+        """Return the column as 0.0 and 1.0, and what is wrong with it; no column where words cannot be told apart."""
+        text = table.text(self.column)
+        missing = "the outcome is missing; fill it, or list the case under cohort.exclude"
+        findings = [Finding(missing, index, self.column) for index in text.index[text.isna()]]
+        found = sorted(set(text.dropna()))
+        values, wrong = self._words(text, found, new) if self.positive is not None else self._numbers(table, found)
+        findings += wrong
+        if values is None:
+            return {}, findings
+        if len(found) == 1 and len(text) > 1 and not new:
+            alike = f"every case has the outcome {found[0]!r}; there is nothing to tell apart"
+            findings.append(Finding(alike, None, self.column))
+        return {self.column: values}, findings
+
+    def _words(self, text: pd.Series, found: list[str], new: bool) -> tuple[pd.Series | None, list[Finding]]:
+        """Return 1.0 where the column holds the event's word."""
+        if self.positive not in found and found and not new:
+            hint = nearest(str(self.positive), found)
+            message = f"no row holds the event {self.positive!r} (cohort.outcome.positive){hint}"
+            return None, [Finding(message, None, self.column)]
+        values = (text == self.positive).astype("float64").where(text.notna())
+        if len(found) <= 2:
+            return values, []
+        listed = ", ".join(map(repr, found[:8]))
+        return values, [Finding(f"a binary outcome has two values; found {len(found)}: {listed}", None, self.column)]
+
+    def _numbers(self, table: Table, found: list[str]) -> tuple[pd.Series | None, list[Finding]]:
+        """Return the column's own 0 and 1."""
+        values, wrong = to_numbers(table.cells[self.column])
+        if wrong.any() and len(found) == 2:
+            mend = f"say which is the event: cohort.outcome.positive: {found[1]}"
+            message = f"holds the words {found[0]!r} and {found[1]!r}; {mend}"
+            return None, [Finding(message, None, self.column)]
+        odd = values.index[wrong | (values.notna() & ~values.isin([0.0, 1.0]))]
+        text = table.text(self.column)
+        findings = [Finding(f"a binary outcome is 0 or 1; found {text[index]!r}", index, self.column) for index in odd]
+        return (None if findings else values), findings
+
+    def name(self) -> str:
+        """Return the column's name."""
+        return self.column
+
+    def event(self) -> str:
+        """Return the event's word, "1" where there is none."""
+        return self.positive or "1"
+
+    def check_folds(self, frame: pd.DataFrame, patient: str, folds: int) -> Iterator[Finding]:
+        """Yield that fewer patients have the rarer outcome than there are folds."""
+        if self.column not in frame:
+            return
+        counts = frame.dropna(subset=[self.column]).groupby(self.column)[patient].nunique()
+        if len(counts) == 2 and counts.min() < folds:
+            rarer = "an event" if counts.idxmin() == 1 else "no event"
+            mend = "; lower cohort.split.folds" if counts.min() >= 2 else ""
+            yield Finding(
+                f"{counts.min()} patients have {rarer}, fewer than the {folds} folds, so some fold would hold one "
+                f"class only{mend}",
+                None,
+                self.column,
+            )
+
+    def labels(self, units: pd.DataFrame) -> np.ndarray:
+        """Return 0 or 1, shape (unit,)."""
+        return units[self.column].to_numpy().astype(int)
+
+    def folds_possible(self, y: np.ndarray, patients: np.ndarray, wanted: int) -> int:
+        """Return at most as many folds as patients have the rarer outcome.
+
+        Raises:
+            ValueError: fewer than two patients have it.
+        """
+        per_class = [len(set(patients[y == value])) for value in (0, 1)]
+        if min(per_class) < 2:
+            raise ValueError(
+                f"{per_class[1]} patients with an event and {per_class[0]} without are too few for inner folds"
+            )
+        return min(wanted, *per_class)
+
+    def targets(self, units: pd.DataFrame) -> np.ndarray:
+        """Return 0 or 1, shape (unit,)."""
+        return self.labels(units)
+
+    def observed(self, units: pd.DataFrame) -> Mapping[str, np.ndarray]:
+        """Return the column `outcome` of 0 and 1."""
+        return {"outcome": self.labels(units)}
+
+    def relevance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the one-way ANOVA F statistic of each column between the two classes; 0 for a constant column.
+
+        Args:
+            x: float64, shape (unit, column).
+            y: 0 or 1, shape (unit,).
+        """
+        first, second = x[y == 1], x[y == 0]
+        n1, n2 = len(first), len(second)
+        within = first.var(axis=0) * n1 + second.var(axis=0) * n2
+        between = n1 * n2 / (n1 + n2) * (first.mean(axis=0) - second.mean(axis=0)) ** 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            f = between / (within / max(n1 + n2 - 2, 1))
+        constant = np.ptp(x, axis=0) == 0
+        return np.where(constant, 0.0, np.nan_to_num(f, nan=0.0, posinf=1e300))
+
+    def loss(self, y: np.ndarray, probability: np.ndarray) -> float:
+        """Return the mean negative log likelihood."""
+        p = np.clip(probability, 1e-12, 1 - 1e-12)
+        return float(-np.mean(np.where(y == 1, np.log(p), np.log1p(-p))))
+
+    def discrimination(self, y: np.ndarray, probability: np.ndarray) -> float:
+        """Return the area under the ROC curve; NaN where a class is absent."""
+        from radfuse.statistics.auc import auc
+
+        return auc(y, probability)
+
+    def threshold(self, y: np.ndarray, probability: np.ndarray, rule: str) -> float:
+        """Return 0.5 by the rule "half", else that of the largest Youden index."""
+        from radfuse.statistics.auc import youden_threshold
+
+        return 0.5 if rule == "half" else youden_threshold(y, probability)
+
+    def measure(self, predictions: pd.DataFrame) -> Performance:
+        """Return discrimination, calibration and shares at the threshold; see `performance.measure`."""
+        from radfuse.outcomes.performance import measure
+
+        return measure(predictions)
+
+    def compare(self, predictions: pd.DataFrame, families: Sequence[str]) -> tuple[Comparison, ...]:
+        """Return differences in AUC, adjusted by Holm; see `performance.compare`."""
+        from radfuse.outcomes.performance import compare
+
+        return compare(predictions, families)
+
+    def sections(self) -> tuple[str, ...]:
+        """Return the sections of a classification study."""
+        return (
+            *("cohort", "segmentation", "discrimination", "comparison", "calibration"),
+            *("features", "findings", "settings"),
+        )
+
+    def evaluation_sections(self) -> tuple[str, ...]:
+        """Return the sections of a classification on other patients."""
+        return ("discrimination", "comparison", "calibration", "settings")

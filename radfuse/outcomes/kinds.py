@@ -1,0 +1,87 @@
+"""The kinds of outcome a study may name, and what each has to offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+import numpy as np
+import pandas as pd
+
+from radfuse.cohort.spreadsheet import Table
+from radfuse.errors import Finding
+from radfuse.extend import own_parts
+from radfuse.outcomes.binary import BinaryOutcome
+
+if TYPE_CHECKING:
+    from radfuse.results import Comparison, Performance
+
+
+class OutcomeKind(Protocol):
+    """What a kind of outcome offers to cohorts, folds, models and reports.
+
+    `units` is a frame of a row per unit that holds the columns `read` made; `y` is what `targets` made of them;
+    `probability` is what a model predicted, shape (unit,). Whoever changes little derives from `BinaryOutcome`.
+    """
+
+    def columns(self) -> Mapping[str, str]:
+        """Return the columns of the cohort table it reads: setting -> column."""
+
+    def read(self, table: Table, new: bool) -> tuple[dict[str, pd.Series], list[Finding]]:
+        """Return its columns as numbers, index as `table.cells`, and what is wrong with them.
+
+        `new`: patients that nothing will be trained on, so that one class alone is fine.
+        """
+
+    def name(self) -> str:
+        """Return what is predicted, in a word."""
+
+    def event(self) -> str:
+        """Return what counts as the event, in the table's words."""
+
+    def check_folds(self, frame: pd.DataFrame, patient: str, folds: int) -> Iterator[Finding]:
+        """Yield why so many folds cannot be filled; `frame` has a row per case, and may lack the outcome."""
+
+    def labels(self, units: pd.DataFrame) -> np.ndarray | None:
+        """Return the class of each unit that folds are stratified by; None where there are none."""
+
+    def folds_possible(self, y: np.ndarray, patients: np.ndarray, wanted: int) -> int:
+        """Return how many inner folds a training set allows, at most `wanted`.
+
+        Raises:
+            ValueError: it allows none, and why.
+        """
+
+    def targets(self, units: pd.DataFrame) -> np.ndarray:
+        """Return what models are fitted to, a row per unit."""
+
+    def observed(self, units: pd.DataFrame) -> Mapping[str, np.ndarray]:
+        """Return the columns that stand beside predictions for `measure`."""
+
+    def relevance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return how much each column of `x`, shape (unit, column), says about the outcome; 0 for a constant."""
+
+    def loss(self, y: np.ndarray, probability: np.ndarray) -> float:
+        """Return what tuning makes small."""
+
+    def discrimination(self, y: np.ndarray, probability: np.ndarray) -> float:
+        """Return how well the units are ranked, 0.5 by chance; NaN where it cannot be told."""
+
+    def threshold(self, y: np.ndarray, probability: np.ndarray, rule: str) -> float:
+        """Return the probability from which a unit is called; `rule` is `fusion.threshold`."""
+
+    def measure(self, predictions: pd.DataFrame) -> Performance:
+        """Return the performance of one family; columns as `radfuse.outcomes.performance.measure` names them."""
+
+    def compare(self, predictions: pd.DataFrame, families: Sequence[str]) -> tuple[Comparison, ...]:
+        """Return every pair of families, compared on the units that both predict."""
+
+    def sections(self) -> tuple[str, ...]:
+        """Return the sections of the study's report, in order."""
+
+    def evaluation_sections(self) -> tuple[str, ...]:
+        """Return the sections of an evaluation's report, in order."""
+
+
+Outcome = Annotated[BinaryOutcome, *own_parts(OutcomeKind, "an outcome")]
+"""What is predicted."""

@@ -1,0 +1,50 @@
+"""What the report of a frozen bundle on other patients shows, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from radfuse.report.palette import Look, looks
+from radfuse.results import Comparison, Performance
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """Everything the report shows.
+
+    Attributes:
+        title: of the study.
+        table: name of the patients' table.
+        performance: here, of each family measured.
+        comparisons: here.
+        before: family -> performance in the study, all families in their order.
+        trained_units: units at training.
+        predictions: a row per family and unit.
+        versions: of Python and packages, at training.
+        sections: names of what is shown, in order.
+        recalibration: family -> intercept and slope that these patients call for; empty where not asked for.
+    """
+
+    title: str
+    table: str
+    performance: Sequence[Performance]
+    comparisons: Sequence[Comparison]
+    before: Mapping[str, Performance]
+    trained_units: int
+    predictions: pd.DataFrame
+    versions: Mapping[str, str]
+    sections: Sequence[str]
+    recalibration: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+
+    @property
+    def looks(self) -> Mapping[str, Look]:
+        """How each family is drawn: as in the study's report."""
+        return looks(self.before)
+
+    @property
+    def colours(self) -> Mapping[str, str]:
+        """Colour of each family, for tables."""
+        return {family: look.colour for family, look in self.looks.items()}

@@ -1,0 +1,39 @@
+"""Colours and dashes by order: Okabe-Ito colours first, and a dash beside each, so that print and any eye can tell.
+
+Source of the palette: Okabe and Ito 2008, https://jfly.uni-koeln.de/color/; the last three by Paul Tol,
+https://sronpersonalpages.nl/~pault/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+_COLOURS = (
+    *("#E69F00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D1F"),
+    *("#332288", "#882255", "#44AA99"),
+)
+_DASHES: tuple[Any, ...] = (
+    (0, (5, 2)),
+    (0, (1, 1.2)),
+    (0, (6, 1.5, 1, 1.5)),
+    (0, (3, 1)),
+    (0, (4, 1, 1, 1, 1, 1)),
+    "solid",
+    (0, (2, 1, 4, 1)),
+)
+
+
+class Look(NamedTuple):
+    """How one of several families or blocks is drawn."""
+
+    colour: str
+    dash: Any
+    """As matplotlib takes it."""
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """Return a look for each name, by its place; 70 of them differ."""
+    return {
+        name: Look(_COLOURS[place % len(_COLOURS)], _DASHES[place % len(_DASHES)]) for place, name in enumerate(names)
+    }

@@ -1,0 +1,32 @@
+"""Numbers as journals print them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from radfuse.results import Interval
+
+DASH = "–"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number with fixed digits; a dash where there is none."""
+    if value is None or np.isnan(value):
+        return DASH
+    text = f"{value:.{digits}f}"
+    return text[1:] if float(text) == 0 and text.startswith("-") else text.replace("-", "−")
+
+
+def interval(value: Interval, digits: int = 3) -> str:
+    """Return "0.812 (0.740–0.867)"."""
+    if value.low is None or value.high is None:
+        return number(value.value, digits)
+    between = "–" if value.low >= 0 else " to "
+    return f"{number(value.value, digits)} ({number(value.low, digits)}{between}{number(value.high, digits)})"
+
+
+def p_value(p: float | None) -> str:
+    """Return a p value as journals print it."""
+    if p is None or np.isnan(p):
+        return DASH
+    return "<0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,0 +1,64 @@
+"""Templates filled in, and figures put into a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from radfuse.report.printed import interval, number
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a section adds to a page.
+
+    Attributes:
+        title: in the navigation.
+        html: empty where there is nothing to show.
+        figures: name -> SVG, for a folder beside the page.
+        tables: name -> table, for a folder beside the page.
+        facts: what it is of -> number, for the head of the page.
+    """
+
+    title: str
+    html: Markup
+    figures: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def render(template: str, **content: Any) -> Markup:
+    """Return a template of `templates/` filled in."""
+    environment = Environment(
+        loader=PackageLoader("radfuse.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["number"] = number
+    environment.filters["interval"] = interval
+    environment.globals["svg"] = _figure
+    return Markup(environment.get_template(template).render(**content))  # noqa: S704  our own templates, escaped
+
+
+def page_files(page: str, parts: Mapping[str, Part]) -> dict[str, str]:
+    """Return the files of a report, name -> text: the page, and its figures and tables beside it."""
+    files = {"index.html": page.rstrip("\n")}
+    for part in parts.values():
+        files |= {f"figures/{name}.svg": text for name, text in part.figures.items()}
+        files |= {f"tables/{name}.csv": str(table.to_csv(index=False)) for name, table in part.tables.items()}
+    return files
+
+
+def _figure(text: str, name: str, label: str) -> Markup:
+    """Return a figure for the page; its ids carry the name, so that several figures share one document."""
+    for mark in ('id="', "url(#", 'href="#'):
+        text = text.replace(mark, f"{mark}{name}-")
+    return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1))  # noqa: S704  drawn by us

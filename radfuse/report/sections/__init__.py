@@ -1,0 +1,29 @@
+"""Sections of the reports, one a file; an outcome names those it is shown in."""
+
+from radfuse.report.sections import (
+    calibration,
+    cohort,
+    comparison,
+    discrimination,
+    features,
+    findings,
+    segmentation,
+    settings,
+)
+
+STUDY = {
+    "cohort": cohort.study,
+    "segmentation": segmentation.study,
+    "discrimination": discrimination.study,
+    "comparison": comparison.study,
+    "calibration": calibration.study,
+    "features": features.study,
+    "findings": findings.study,
+    "settings": settings.study,
+}
+EVALUATION = {
+    "discrimination": discrimination.evaluation,
+    "comparison": comparison.evaluation,
+    "calibration": calibration.evaluation,
+    "settings": settings.evaluation,
+}

@@ -1,0 +1,100 @@
+"""Whether probabilities mean what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+
+from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.palette import Look
+from radfuse.report.printed import interval, number
+from radfuse.report.render import Part, render
+from radfuse.report.study import StudyReport
+from radfuse.report.svg import STYLE, panels, to_svg
+from radfuse.results import Performance
+from radfuse.statistics.estimate import clustered_mean
+
+
+def study(report: StudyReport) -> Part:
+    """Return the calibration on the test folds of a study."""
+    return _part(report, "sections/calibration.html")
+
+
+def evaluation(report: EvaluationReport) -> Part:
+    """Return the calibration on other patients, and the recalibration they call for."""
+    return _part(report, "sections/calibration_elsewhere.html")
+
+
+def _part(report: StudyReport | EvaluationReport, template: str) -> Part:
+    figures = {"calibration": calibration_panels(report.predictions, report.performance, report.looks)}
+    tables = {"calibration": calibration_table(report.performance)}
+    html = render(template, report=report, figures=figures, tables=tables)
+    return Part("Calibration", html, figures, tables)
+
+
+def calibration_panels(
+    predictions: pd.DataFrame, performance: Sequence[Performance], drawn: Mapping[str, Look], bins: int = 8
+) -> str:
+    """Return a panel per family: observed share of events against predicted in groups of equal size, and the fit."""
+    with mpl.rc_context(STYLE):
+        figure, every = panels(len(performance), extra=0.35)
+        for axes, item in zip(every, performance, strict=False):
+            colour = drawn[item.family].colour
+            rows = predictions[predictions["family"] == item.family]
+            p = rows["probability"].to_numpy()
+            axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
+            slope, shift = item.calibration_slope.value, item.recalibration_intercept
+            if slope is not None and shift is not None:
+                inside = np.linspace(max(p.min(), 1e-4), min(p.max(), 1 - 1e-4), 100)
+                fit = 1 / (1 + np.exp(-(shift + slope * np.log(inside / (1 - inside)))))
+                axes.plot(inside, fit, color=colour, linewidth=1.4, alpha=0.75)
+            count = max(3, min(bins, len(p) // 12))
+            for group in np.array_split(np.argsort(p, kind="stable"), count):
+                observed = clustered_mean(
+                    rows["outcome"].to_numpy()[group], rows["patient"].to_numpy()[group], share=True
+                )
+                axes.plot([p[group].mean()] * 2, [observed.low, observed.high], color=colour, linewidth=1)
+                axes.plot(
+                    p[group].mean(),
+                    observed.value,
+                    "o",
+                    color=colour,
+                    markersize=4.5,
+                    markeredgecolor="white",
+                    markeredgewidth=0.6,
+                )
+            axes.hist(
+                p, bins=np.linspace(0, 1, 41), bottom=-0.16, weights=np.full(len(p), 0.10 / _peak(p)), color="#cbd5e1"
+            )
+            axes.set_title(item.family, loc="left", fontweight="bold")
+            text = f"slope {interval(item.calibration_slope, 2)}\nintercept {interval(item.calibration_intercept, 2)}"
+            axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8)
+            axes.set_xlim(0, 1)
+            axes.set_ylim(-0.17, 1.02)
+            axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+            axes.set_xlabel("predicted probability")
+            axes.set_ylabel("observed share")
+        return to_svg(figure)
+
+
+def calibration_table(performance: Sequence[Performance]) -> pd.DataFrame:
+    """Return calibration in the large and slope of each family."""
+    return pd.DataFrame(
+        [
+            {
+                "family": item.family,
+                "observed": number(item.observed),
+                "expected": number(item.expected),
+                "intercept": interval(item.calibration_intercept, 2),
+                "slope": interval(item.calibration_slope, 2),
+            }
+            for item in performance
+        ]
+    )
+
+
+def _peak(p: np.ndarray) -> int:
+    return max(1, int(np.histogram(p, bins=np.linspace(0, 1, 41))[0].max()))

@@ -1,0 +1,126 @@
+"""The cohort at a glance, and where its masks come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from radfuse.report.printed import DASH, number, p_value
+from radfuse.report.render import Part, render
+from radfuse.report.study import StudyReport
+from radfuse.statistics.auc import auc_covariance, auc_difference
+
+MASK_SOURCES = {
+    "manual": "drawn by hand, as the cohort table names them",
+    "cross_fitted": "predicted by a network that never saw the patient",
+    "external": "predicted by a network trained elsewhere",
+}
+
+
+def study(report: StudyReport) -> Part:
+    """Return the cohort by event."""
+    tables = {"table_one": table_one(report.units, report.clinical, report.events, report.patient, report.site)}
+    if report.masks:
+        tables["masks"] = mask_table(report.masks)
+    events = int(report.events.sum())
+    facts = {
+        "units of prediction": str(len(report.units)),
+        "patients": str(report.units[report.patient].nunique()),
+        f"events ({100 * events / len(report.units):.0f}%)": str(events),
+        f"{' + '.join(report.blocks)} columns": " + ".join(map(str, report.blocks.values())),
+    }
+    html = render("sections/cohort.html", report=report, tables=tables)
+    return Part("Cohort", html, tables=tables, facts=facts)
+
+
+def table_one(
+    units: pd.DataFrame, clinical: pd.DataFrame, events: np.ndarray, patient: str, site: str | None
+) -> pd.DataFrame:
+    """Return the cohort by outcome.
+
+    Continuous columns: mean (SD), or median [IQR] where skewness exceeds 1. Columns of 0 and 1, and sites: n (%).
+    SMD: difference over the pooled standard deviation. p: rank-sum test whose variance sums over patients.
+
+    Args:
+        units: a row per unit.
+        clinical: encoded clinical columns, same rows.
+        events: 1 for a unit with the event, else 0.
+        patient: column of `units`.
+        site: column of `units`, or None.
+
+    Returns:
+        Text columns: characteristic, all, without event, with event, missing, SMD, p.
+    """
+    y = events == 1
+    groups = {"all": np.ones(len(y), dtype=bool), "without": ~y, "with": y}
+    rows = [
+        {"characteristic": "Units", **{name: str(int(group.sum())) for name, group in groups.items()}},
+        {
+            "characteristic": "Patients",
+            **{name: str(units.loc[group, patient].nunique()) for name, group in groups.items()},
+        },
+    ]
+    people = units[patient].to_numpy()
+    rows += [_characteristic(str(name), clinical[name].to_numpy(dtype=float), groups, people) for name in clinical]
+    if site is not None and site in units:
+        for value in sorted(units[site].dropna().unique()):
+            here = (units[site] == value).to_numpy(dtype=float)
+            rows.append(_characteristic(f"{site}={value}", here, groups, people))
+    columns = ["characteristic", "all", "without", "with", "missing", "smd", "p"]
+    return pd.DataFrame([{column: row.get(column, "") for column in columns} for row in rows])
+
+
+def _characteristic(
+    name: str, values: np.ndarray, groups: Mapping[str, np.ndarray], patients: np.ndarray
+) -> dict[str, str]:
+    """Return the row of one column: a summary of each group, the missing, how far the groups differ."""
+    known = ~np.isnan(values)
+    binary = set(np.unique(values[known])) <= {0.0, 1.0}
+    skewed = not binary and abs(pd.Series(values[known]).skew()) > 1
+    column, equals, level = name.partition("=")
+    label = f"{column}: {level}" if equals else name
+    row = {"characteristic": f"{label}, {'n (%)' if binary else 'median [IQR]' if skewed else 'mean (SD)'}"}
+    for group, members in groups.items():
+        row[group] = _summary(values[members & known], binary, skewed)
+    lacking = int((~known).sum())
+    row["missing"] = f"{lacking} ({100 * lacking / len(values):.1f}%)" if lacking else "0"
+    first, second = values[groups["with"] & known], values[groups["without"] & known]
+    if len(first) > 1 and len(second) > 1:
+        spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
+        row["smd"] = number((first.mean() - second.mean()) / spread if spread > 0 else None, 2)
+        ranked = auc_covariance(
+            groups["with"][known].astype(int),
+            np.column_stack([values[known], np.zeros(int(known.sum()))]),
+            patients[known],
+        )
+        row["p"] = p_value(auc_difference(ranked, 0, 1)[2])
+    return row
+
+
+def _summary(values: np.ndarray, binary: bool, skewed: bool) -> str:
+    if len(values) == 0:
+        return DASH
+    if binary:
+        return f"{int(values.sum())} ({100 * values.mean():.1f}%)"
+    if skewed:
+        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+        return f"{middle:.3g} [{low:.3g}–{high:.3g}]"
+    return f"{values.mean():.1f} ({values.std(ddof=1) if len(values) > 1 else 0:.1f})"
+
+
+def mask_table(sources: Mapping[str, int]) -> pd.DataFrame:
+    """Return where the masks come from that features were computed from, a row per source with any case."""
+    total = sum(sources.values())
+    order = sorted(sources, key=[*MASK_SOURCES, *sources].index)
+    rows = [
+        {
+            "masks": source.replace("_", "-"),
+            "how": MASK_SOURCES.get(source, ""),
+            "cases": str(sources[source]),
+            "share": f"{100 * sources[source] / total:.0f}%",
+        }
+        for source in order
+    ]
+    return pd.DataFrame(rows)

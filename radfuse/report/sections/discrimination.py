@@ -1,0 +1,233 @@
+"""How well families tell events from others: ROC curves, AUC, shares at the threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.palette import Look
+from radfuse.report.printed import interval, number
+from radfuse.report.render import Part, render
+from radfuse.report.study import StudyReport
+from radfuse.report.svg import STYLE, panels, to_svg
+from radfuse.results import Interval, Performance
+
+_GRID = np.linspace(0, 1, 101)
+_RESAMPLES = 200
+
+
+def study(report: StudyReport) -> Part:
+    """Return the families on the test folds of a study."""
+    figures = {
+        "roc": roc_overlay(report.predictions, report.performance, report.looks),
+        "auc": auc_forest(report.performance, report.looks),
+        "roc_by_family": roc_panels(report.predictions, report.performance, report.looks, report.seed),
+    }
+    tables = _tables(report.performance)
+    best = max(report.performance, key=lambda item: item.auc.value or 0.0)
+    html = render("sections/discrimination.html", report=report, figures=figures, tables=tables)
+    return Part("Discrimination", html, figures, tables, {f"best AUC: {best.family}": number(best.auc.value, 3)})
+
+
+def evaluation(report: EvaluationReport) -> Part:
+    """Return the families on other patients, beside what they did in the study."""
+    figures = {
+        "roc": roc_overlay(report.predictions, report.performance, report.looks),
+        "auc": auc_forest(report.performance, report.looks),
+    }
+    transport = [
+        {
+            "family": item.family,
+            "AUC at training (nested)": interval(report.before[item.family].auc),
+            "AUC here": interval(item.auc),
+        }
+        for item in report.performance
+    ]
+    tables = {**_tables(report.performance), "transport": pd.DataFrame(transport)}
+    html = render("sections/discrimination_elsewhere.html", report=report, figures=figures, tables=tables)
+    return Part("Discrimination", html, figures, tables)
+
+
+def _tables(performance: Sequence[Performance]) -> dict[str, pd.DataFrame]:
+    return {"performance": performance_table(performance), "classification": classification_table(performance)}
+
+
+def roc_overlay(predictions: pd.DataFrame, performance: Sequence[Performance], drawn: Mapping[str, Look]) -> str:
+    """Return the ROC curves of all families, averaged over test folds, with their AUCs."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5.0, 4.4), layout="constrained")
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
+        for item in performance:
+            colour, dash = drawn[item.family]
+            rows = predictions[predictions["family"] == item.family]
+            label = f"{item.family}  {interval(item.auc, 2)}"
+            axes.plot(_GRID, _mean_roc(rows), color=colour, linestyle=dash, label=label)
+        _roc_axes(axes)
+        axes.legend(loc="lower right", title="AUC (95% CI)", title_fontsize=8.5, alignment="left", handlelength=2.6)
+        return to_svg(figure)
+
+
+def roc_panels(
+    predictions: pd.DataFrame, performance: Sequence[Performance], drawn: Mapping[str, Look], seed: int
+) -> str:
+    """Return a panel per family: the curve of each test fold, their mean, and a 95 % band from resampled patients."""
+    with mpl.rc_context(STYLE):
+        figure, every = panels(len(performance))
+        for axes, item in zip(every, performance, strict=False):
+            colour = drawn[item.family].colour
+            rows = predictions[predictions["family"] == item.family]
+            low, high = _roc_band(rows, seed)
+            axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
+            axes.fill_between(_GRID, low, high, color=colour, alpha=0.18, linewidth=0)
+            folds = [curve for _, fold in rows.groupby("fold") if (curve := _roc(fold)) is not None]
+            for curve in folds if len(folds) > 1 else []:
+                axes.plot(_GRID, curve, color=colour, alpha=0.35, linewidth=0.7)
+            axes.plot(_GRID, _mean_roc(rows), color=colour)
+            axes.set_title(item.family, loc="left", fontweight="bold")
+            axes.text(0.97, 0.06, f"AUC {interval(item.auc, 2)}", ha="right", transform=axes.transAxes, fontsize=8.5)
+            _roc_axes(axes)
+        return to_svg(figure)
+
+
+def auc_forest(performance: Sequence[Performance], drawn: Mapping[str, Look]) -> str:
+    """Return AUCs with intervals, and the AUC of each test fold as a dot."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5.0, 0.9 + 0.55 * len(performance)), layout="constrained")
+        axes = figure.subplots()
+        axes.axvline(0.5, color="#d1d5db", linewidth=1)
+        for row, item in enumerate(performance):
+            colour = drawn[item.family].colour
+            folds = [value for value in item.fold_aucs.values() if value is not None]
+            axes.plot(
+                folds if len(folds) > 1 else [],
+                [row] * len(folds) if len(folds) > 1 else [],
+                "o",
+                color=colour,
+                alpha=0.3,
+                markersize=4,
+                markeredgewidth=0,
+            )
+            _whisker(axes, item.auc, row, colour)
+        axes.set_yticks(range(len(performance)), [item.family for item in performance])
+        axes.set_ylim(len(performance) - 0.5, -0.5)
+        lowest = min(
+            [
+                0.45,
+                *(
+                    value - 0.02
+                    for item in performance
+                    for value in (*item.fold_aucs.values(), item.auc.low)
+                    if value is not None
+                ),
+            ]
+        )
+        axes.set_xlim(lowest, 1.0)
+        axes.set_xlabel("AUC, 95% CI (small dots: test folds)" if len(performance[0].fold_aucs) > 1 else "AUC, 95% CI")
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        return to_svg(figure)
+
+
+def performance_table(performance: Sequence[Performance]) -> pd.DataFrame:
+    """Return discrimination and overall error, one row per family; the pooled AUC where there are several folds."""
+    table = pd.DataFrame(
+        [
+            {
+                "family": item.family,
+                "AUC": interval(item.auc),
+                "pooled AUC": interval(item.auc_pooled),
+                "Brier": interval(item.brier),
+                "scaled Brier": number(item.brier_scaled),
+            }
+            for item in performance
+        ]
+    )
+    several = any(len(item.fold_aucs) > 1 for item in performance)
+    return table if several else table.drop(columns="pooled AUC")
+
+
+def classification_table(performance: Sequence[Performance]) -> pd.DataFrame:
+    """Return shares at the thresholds chosen inside the training folds, one row per family."""
+    return pd.DataFrame(
+        [
+            {
+                "family": item.family,
+                "sensitivity": interval(item.sensitivity, 2),
+                "specificity": interval(item.specificity, 2),
+                "PPV": interval(item.ppv, 2),
+                "NPV": interval(item.npv, 2),
+            }
+            for item in performance
+        ]
+    )
+
+
+def _whisker(axes: Any, value: Interval, row: float, colour: str) -> None:
+    if value.low is not None and value.high is not None:
+        axes.plot([value.low, value.high], [row, row], color=colour, linewidth=2)
+    axes.plot(value.value, row, "D", color=colour, markersize=6, markeredgecolor="white", markeredgewidth=0.8)
+
+
+def _roc_axes(axes: Any) -> None:
+    axes.set_xlim(-0.01, 1.0)
+    axes.set_ylim(0, 1.01)
+    axes.set_aspect("equal")
+    axes.set_xlabel("1 − specificity")
+    axes.set_ylabel("sensitivity")
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    axes.set_xticks(ticks, ["0", "0.25", "0.5", "0.75", "1"])
+    axes.set_yticks(ticks, ["0", "0.25", "0.5", "0.75", "1"])
+
+
+def _roc(rows: pd.DataFrame, weights: np.ndarray | None = None) -> np.ndarray | None:
+    """Return sensitivity on the grid of 1 - specificity; None where a class is absent."""
+    p, y = rows["probability"].to_numpy(), rows["outcome"].to_numpy()
+    return _roc_on_grid(p, y, np.ones(len(p)) if weights is None else weights)
+
+
+def _roc_on_grid(p: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray | None:
+    order = np.argsort(-p, kind="stable")
+    events, others = (weights * (y == 1))[order], (weights * (y == 0))[order]
+    if events.sum() == 0 or others.sum() == 0:
+        return None
+    last = np.r_[np.flatnonzero(np.diff(p[order])), len(p) - 1]
+    true = np.r_[0, np.cumsum(events)[last]] / events.sum()
+    false = np.r_[0, np.cumsum(others)[last]] / others.sum()
+    curve = np.interp(_GRID, false, true)
+    curve[0] = true[false == 0].max()
+    return curve
+
+
+def _mean_roc(rows: pd.DataFrame) -> np.ndarray:
+    curves = [curve for _, fold in rows.groupby("fold") if (curve := _roc(fold)) is not None]
+    return np.mean(curves, axis=0) if curves else np.full(len(_GRID), np.nan)
+
+
+def _roc_band(rows: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the 2.5th and 97.5th percentile of the mean curve over resamples of patients within folds."""
+    generator = np.random.default_rng(seed)
+    folds = []
+    for _, fold in rows.groupby("fold"):
+        codes, people = pd.factorize(fold["patient"])
+        folds.append((fold["probability"].to_numpy(), fold["outcome"].to_numpy(), codes, len(people)))
+    curves = []
+    for _ in range(_RESAMPLES):
+        parts = []
+        for p, y, codes, people in folds:
+            times = np.bincount(generator.integers(0, people, people), minlength=people)
+            curve = _roc_on_grid(p, y, times[codes].astype(float))
+            if curve is not None:
+                parts.append(curve)
+        if parts:
+            curves.append(np.mean(parts, axis=0))
+    if not curves:
+        return np.full(len(_GRID), np.nan), np.full(len(_GRID), np.nan)
+    low, high = np.quantile(curves, [0.025, 0.975], axis=0)
+    return low, high

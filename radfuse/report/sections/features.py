@@ -1,0 +1,127 @@
+"""The columns that families chose, and their formulas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from radfuse.report.palette import looks
+from radfuse.report.render import Part, render
+from radfuse.report.study import StudyReport
+from radfuse.report.svg import STYLE, to_svg
+from radfuse.results import ChosenFeature, FittedFamily
+
+
+def study(report: StudyReport) -> Part:
+    """Return importances and frequencies of each family's columns."""
+    chosen = {
+        family: chosen_features(family, folds, report.final.get(family)) for family, folds in report.folds.items()
+    }
+    figures, shown = {}, {}
+    for family, features in chosen.items():
+        unit = report.folds[family][0].explanation.unit
+        figures[f"features_{family}"], shown[family] = coefficient_plot(
+            features, report.results.outer_folds, list(report.blocks), unit
+        )
+    measure = next(iter(report.folds.values()))[0].explanation.measure
+    every = pd.DataFrame([item.model_dump() for features in chosen.values() for item in features])
+    formulas = {family: final.explanation.formula for family, final in report.final.items()}
+    html = render(
+        "sections/features.html",
+        report=report,
+        chosen=chosen,
+        figures=figures,
+        shown=shown,
+        measure=measure,
+        formulas={family: formula for family, formula in formulas.items() if formula},
+    )
+    return Part("Features", html, figures, {"features": every.rename(columns={"importance": measure})})
+
+
+def chosen_features(family: str, folds: Sequence[FittedFamily], final: FittedFamily | None) -> list[ChosenFeature]:
+    """Return every column a family used, the refitted model's first, by size of importance and frequency."""
+    counts: dict[str, int] = {}
+    blocks: dict[str, str] = {}
+    for fitted in folds:
+        for column in fitted.explanation.columns:
+            counts[column.name] = counts.get(column.name, 0) + 1
+            blocks[column.name] = column.block
+    last = final.explanation.columns if final else ()
+    importances = {column.name: column.importance for column in last}
+    blocks |= {column.name: column.block for column in last}
+    chosen = [
+        ChosenFeature(
+            family=family, name=name, block=blocks[name], importance=importances.get(name), folds=counts.get(name, 0)
+        )
+        for name in blocks
+    ]
+    return sorted(
+        chosen, key=lambda item: (item.importance is None, -abs(item.importance or 0.0), -item.folds, item.name)
+    )
+
+
+def coefficient_plot(
+    features: Sequence[ChosenFeature], folds: int, blocks: Sequence[str], unit: str, most: int = 20
+) -> tuple[str, int]:
+    """Return importances, in a unit, beside how many folds chose each column, and how many are shown."""
+    drawn = looks(blocks)
+    kept = sum(item.importance is not None for item in features)
+    shown = list(features)[: max(12, min(most, kept))]
+    with mpl.rc_context(STYLE):
+        labels = [_broken(item.name) for item in shown]
+        height = 0.36 if any("\n" in label for label in labels) else 0.27
+        figure = Figure(figsize=(8.6, 0.9 + height * len(shown)), layout="constrained")
+        left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
+        rows = np.arange(len(shown))
+        for row, item in zip(rows, shown, strict=True):
+            colour = drawn[item.block].colour
+            if item.importance is not None:
+                left.plot([0, item.importance], [row, row], color=colour, linewidth=1.2)
+                left.plot(item.importance, row, "o", color=colour, markersize=5)
+            else:
+                left.plot(0, row, "o", markersize=4, markerfacecolor="white", markeredgecolor=colour)
+            right.barh(row, item.folds, color=colour, height=0.55, alpha=0.85)
+        left.axvline(0, color="#9ca3af", linewidth=0.8)
+        left.set_yticks(rows, [])
+        for row, label in zip(rows, labels, strict=True):
+            _right_aligned(left, float(row), label)
+        left.set_ylim(len(shown) - 0.4, -0.6)
+        left.set_xlabel(f"{unit}, refitted on all units")
+        right.set_xlabel("test folds that chose it")
+        right.set_xlim(0, folds)
+        right.set_xticks(range(0, folds + 1, max(1, folds // 5)))
+        for axes in (left, right):
+            axes.tick_params(axis="y", length=0)
+            axes.spines["left"].set_visible(False)
+        here = [name for name in blocks if name in {item.block for item in shown}]
+        if len(here) > 1:
+            for name in here:
+                right.plot([], [], "s", color=drawn[name].colour, label=name)
+            figure.legend(loc="outside upper right", ncols=len(here), handletextpad=0.3)
+        return to_svg(figure), len(shown)
+
+
+def _broken(name: str, width: int = 48) -> str:
+    """Break a long feature name where its parts join."""
+    if len(name) <= width:
+        return name
+    lines = [""]
+    for part in re.split(r"(?<=[/_@])", name):
+        if len(lines[-1]) + len(part) > width and lines[-1]:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
+def _right_aligned(axes: Any, row: float, label: str) -> None:
+    """Write a label left of the axes, line by line, so that its end stays put in any viewer's font."""
+    lines = label.split("\n")
+    for number, line in enumerate(lines):
+        height = row + 0.42 * (number - (len(lines) - 1) / 2)
+        axes.text(-0.015, height, line, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=8.5)

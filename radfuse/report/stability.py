@@ -1,0 +1,79 @@
+"""The report of how far features hold when image and mask are disturbed, and between readers."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from radfuse.report.render import Part, page_files, render
+from radfuse.report.svg import STYLE, to_svg
+
+
+def stability_report(title: str, table: pd.DataFrame) -> dict[str, str]:
+    """Return stability.csv, index.html, tables/*.csv and figures/*.svg, name -> text.
+
+    Args:
+        title: of the page.
+        table: a row per source and feature, with icc11, icc21, icc31 and their limits.
+    """
+    figures = {"curves": stability_curves(table)}
+    tables = {"classes": stability_table(table)}
+    page = render(
+        "stability.html",
+        title=title,
+        cases=int(table["cases"].max()),
+        copies=int(table.loc[table["source"] == "perturbation", "copies"].max()) - 1,
+        readers=bool((table["source"] == "readers").any()),
+        features=int((table["source"] == "perturbation").sum()),
+        missing=table.loc[table["reason"] != "", "reason"].value_counts().to_dict(),
+        figures=figures,
+        tables=tables,
+    )
+    files = page_files(page, {"": Part("", page, figures, tables)})
+    return {"stability.csv": str(table.to_csv(index=False)), **files}
+
+
+def stability_curves(table: pd.DataFrame) -> str:
+    """Return the ICC(2,1) of all features, sorted, with their confidence limits; a panel for each source."""
+    sources = [name for name in ("perturbation", "readers") if (table["source"] == name).any()]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.6 * len(sources), 3.4), layout="constrained")
+        for axes, source in zip(np.ravel(figure.subplots(1, len(sources), sharey=True)), sources, strict=True):
+            known = table[(table["source"] == source) & (table["reason"] == "")].sort_values("icc21", ascending=False)
+            share = 100 * (np.arange(len(known)) + 1) / max(len(known), 1)
+            for limit in (0.75, 0.9):
+                axes.axhline(limit, color="#d1d5db", linewidth=1)
+            axes.fill_between(share, known["icc21_low"], known["icc21_high"], color="#0072B2", alpha=0.2, linewidth=0)
+            axes.plot(share, known["icc21"], color="#0072B2")
+            axes.set_ylim(-0.05, 1.02)
+            axes.set_xlim(0, 100)
+            axes.set_xlabel("features, %")
+            axes.set_title({"perturbation": "Disturbed copies", "readers": "Two readers"}[source], loc="left")
+        figure.axes[0].set_ylabel("ICC(2,1), 95% CI")
+        return to_svg(figure)
+
+
+def stability_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return, for each source and feature class, the shares of features whose ICC(2,1) is good and excellent.
+
+    Good and excellent are judged by the lower confidence limit: at least 0.75 and 0.90 (Koo and Li 2016,
+    doi:10.1016/j.jcm.2016.02.012).
+    """
+    known = table[table["reason"] == ""]
+    kind = known["feature"].str.rsplit("_", n=2).str[-2]
+    rows = []
+    for (source, name), part in known.groupby([known["source"], kind]):
+        low = part["icc21_low"]
+        rows.append(
+            {
+                "feature class": name,
+                "source": source,
+                "features": len(part),
+                "median ICC(2,1)": f"{part['icc21'].median():.3f}",
+                "good (lower limit >= 0.75)": f"{(low >= 0.75).mean():.0%}",
+                "excellent (>= 0.90)": f"{(low >= 0.9).mean():.0%}",
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,79 @@
+"""What a study's report shows, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from radfuse.errors import Problem
+from radfuse.report.palette import Look, looks
+from radfuse.results import FittedFamily, Performance, SegmentationReport, StudyResults
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """Everything a study's report shows.
+
+    Attributes:
+        title: of the page.
+        outcome: what is predicted.
+        event: what counts as the event, in words of the table.
+        events: 1 for each unit that has it, else 0.
+        unit: columns that name a unit.
+        patient: column of the person.
+        site: column of the site, or None.
+        units: a row per unit.
+        blocks: block -> number of columns.
+        clinical: encoded clinical columns, rows as `units`.
+        predictions: out-of-fold, a row per family and unit.
+        results: performance, comparisons, failures.
+        folds: family -> its outer folds.
+        final: family -> refitted on all units.
+        study_yaml: the resolved study.
+        warnings: findings about the input.
+        versions: of Python and packages.
+        seed: of resampling.
+        segmentation: agreement of predicted with manual masks; None where nothing was segmented.
+        masks: where masks come from -> number of cases; empty where nothing starts from images.
+        sections: names of what is shown, in order.
+    """
+
+    title: str
+    outcome: str
+    event: str
+    events: np.ndarray
+    unit: Sequence[str]
+    patient: str
+    site: str | None
+    units: pd.DataFrame
+    blocks: Mapping[str, int]
+    clinical: pd.DataFrame
+    predictions: pd.DataFrame
+    results: StudyResults
+    folds: Mapping[str, Sequence[FittedFamily]]
+    final: Mapping[str, FittedFamily]
+    study_yaml: str
+    warnings: Sequence[Problem]
+    versions: Mapping[str, str]
+    seed: int
+    sections: Sequence[str]
+    segmentation: SegmentationReport | None = None
+    masks: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def performance(self) -> Sequence[Performance]:
+        """Of each family."""
+        return self.results.performance
+
+    @property
+    def looks(self) -> Mapping[str, Look]:
+        """How each family is drawn."""
+        return looks(item.family for item in self.performance)
+
+    @property
+    def colours(self) -> Mapping[str, str]:
+        """Colour of each family, for tables."""
+        return {family: look.colour for family, look in self.looks.items()}

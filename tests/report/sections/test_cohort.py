@@ -1,0 +1,29 @@
+"""The cohort table of four units, and the sources of masks, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from radfuse.report.sections.cohort import mask_table, table_one
+
+
+def test_table_one_of_four_units_by_hand() -> None:
+    units = pd.DataFrame({"patient": ["a", "a", "b", "c"], "y": [1.0, 0.0, 0.0, 1.0], "site": ["n", "n", "s", "s"]})
+    clinical = pd.DataFrame({"age": [50.0, 60.0, np.nan, 70.0], "sex=male": [1.0, 1.0, 0.0, 0.0]})
+    table = table_one(units, clinical, units["y"].to_numpy(), "patient", "site").set_index("characteristic")
+    assert table.loc["Units", ["all", "without", "with"]].tolist() == ["4", "2", "2"]
+    assert table.loc["Patients", ["all", "without", "with"]].tolist() == ["3", "2", "2"]
+    assert table.loc["age, mean (SD)", ["all", "with", "missing"]].tolist() == [
+        "60.0 (10.0)",
+        "60.0 (14.1)",
+        "1 (25.0%)",
+    ]
+    assert table.loc["sex: male, n (%)", ["all", "with", "smd"]].tolist() == ["2 (50.0%)", "1 (50.0%)", "0.00"]
+    assert table.loc["site: s, n (%)", "all"] == "2 (50.0%)"
+
+
+def test_masks_are_counted_by_source_in_one_order() -> None:
+    table = mask_table({"external": 1, "manual": 3})
+    assert table[["masks", "cases", "share"]].to_numpy().tolist() == [["manual", "3", "75%"], ["external", "1", "25%"]]
+    assert table["how"][0] == "drawn by hand, as the cohort table names them"

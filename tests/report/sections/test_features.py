@@ -1,0 +1,35 @@
+"""Which columns families chose, and how many are drawn."""
+
+from __future__ import annotations
+
+from radfuse.report.sections.features import chosen_features, coefficient_plot
+from radfuse.results import ChosenFeature, Explanation, FittedFamily, UsedColumn
+
+
+def test_chosen_features_count_folds_and_put_the_refitted_model_first() -> None:
+    def fitted(fold: str, **coefficients: float) -> FittedFamily:
+        columns = tuple(UsedColumn(name=name, block="deep", importance=value) for name, value in coefficients.items())
+        said = Explanation(measure="coefficient", unit="log odds", columns=columns)
+        return FittedFamily(
+            family="deep", fold=fold, explanation=said, threshold=0.5, tuned={}, inner_auc=0.5, columns_in=9
+        )
+
+    folds = [fitted("1", a=1.0, b=0.1), fitted("2", b=0.2, c=-3.0)]
+    chosen = chosen_features("deep", folds, fitted("all", b=-0.5, d=0.1))
+    assert [(item.name, item.importance, item.folds) for item in chosen] == [
+        ("b", -0.5, 2),
+        ("d", 0.1, 0),
+        ("a", None, 1),
+        ("c", None, 1),
+    ]
+
+
+def test_a_long_list_of_features_is_cut_and_says_how_many() -> None:
+    many = [
+        ChosenFeature(family="deep", name=f"dess/region/deep_{i}", block="deep", importance=1 / (i + 1), folds=1)
+        for i in range(30)
+    ]
+    text, shown = coefficient_plot(many, 5, ["deep"], "log odds")
+    assert shown == 20
+    assert "deep_19<" in text
+    assert "deep_20<" not in text
