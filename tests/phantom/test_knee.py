@@ -21,6 +21,8 @@ from radfuse.study import load_study
 from radfuse.volume.files import read_labels, read_volume
 from radfuse.volume.image import LabelMap, Volume, require_same_grid
 
+pytestmark = pytest.mark.slow
+
 CONFIG = KneePhantom(cases=8, seed=3)
 SPACING = (2.2, 1.25, 1.25)
 PARTS = ["clinical_part", "radiomic_part", "deep_part"]

@@ -21,7 +21,7 @@ from radfuse.pipeline import run_study
 
 pytest.importorskip("radiomics", reason="PyRadiomics is not installed")
 pytest.importorskip("torch", reason="training needs radfuse[train]")
-pytestmark = pytest.mark.filterwarnings("ignore")  # lightning and torch warn of their own ways
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]  # lightning and torch warn of their own ways
 
 TINY = [
     "cohort.split.folds=2",

@@ -22,7 +22,10 @@ from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.resample import resample_labels
 
 pytest.importorskip("radiomics", reason="PyRadiomics is not installed")
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"),
+    pytest.mark.slow,
+]
 
 STUDY = """
 name: boxes

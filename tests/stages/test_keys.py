@@ -16,6 +16,8 @@ from radfuse.stages import STAGES, stage_of
 from radfuse.stages.context import Context
 from radfuse.study import Study
 
+pytestmark = pytest.mark.slow
+
 
 def first_job(name: str, context: Context) -> Any:
     return next(iter(stage_of(name).jobs(context)))

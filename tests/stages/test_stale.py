@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from radfuse.pipeline import run_study
 from radfuse.study import load_study
 from radfuse.volume.files import read_labels, write_image
 from radfuse.volume.image import LabelMap
+
+pytestmark = pytest.mark.slow
 
 
 def deep_features(folder: Path, case: str) -> dict[str, float]:

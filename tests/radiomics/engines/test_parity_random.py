@@ -16,7 +16,7 @@ from scipy import ndimage
 from radfuse.errors import CaseError, RadfuseError
 
 pytest.importorskip("radiomics", reason="needs PyRadiomics")
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 CLASSES = ("firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm", "shape")
 EXAMPLES = 90
 Outcome = Literal["compared", "ours refuses", "theirs refuses", "both refuse"]

@@ -28,7 +28,7 @@ from radfuse.volume.region import CELLS, Region
 
 CONFIG = UnetSegmentation(labels={"box": 1}, channels=(8, 16, 16), steps=40, patch_voxels=4096, learning_rate=1e-2)
 SHAPE = (16, 18, 20)
-pytestmark = pytest.mark.filterwarnings("ignore")  # lightning and torch warn of their own ways
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]  # lightning and torch warn of their own ways
 
 
 def make_case(folder: Path, seed: int, plan: SegPlan) -> tuple[Volume, np.ndarray]:
@@ -136,10 +136,14 @@ def test_deep_features_are_named_by_cell_and_tell_places_apart(
 
 
 def test_another_onnx_file_is_refused(tmp_path: Path) -> None:
-    from radfuse.fusion.export import to_onnx
-    from radfuse.results import LinearModel, Term
+    from onnx import helper
 
-    term = Term(name="a", block="deep", median=0, mean=0, scale=1, coefficient=1)
-    (tmp_path / "other.onnx").write_bytes(to_onnx(LinearModel(intercept=0, terms=(term,)), ["a"], "deep", 0.5))
+    from radfuse.fusion.export import onnx_file
+
+    nodes = [
+        helper.make_node("Gather", ["features", "first"], ["score"], axis=1),
+        helper.make_node("Sigmoid", ["score"], ["probability"]),
+    ]
+    (tmp_path / "other.onnx").write_bytes(onnx_file(nodes, {"first": np.array(0)}, ["a"], "deep", 0.5))
     with pytest.raises(InputError, match="holds no plan"):
         OnnxSegmenter(tmp_path / "other.onnx")
