@@ -62,13 +62,13 @@ def processor(lines: Iterable[str]) -> str:
 
 
 def machine() -> str:
-    """Return where and when, in a line."""
+    """Return where and when, and how busy it was, in a line."""
     info = Path("/proc/cpuinfo")
     name = processor(info.read_text().splitlines() if info.is_file() else ())
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     version = tomllib.loads((SCRIPTS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    today = datetime.now(tz=UTC).date()
-    return f"{name}, {cores} cores, Python {platform.python_version()}, radfuse {version}, {today}"
+    now = f"{datetime.now(tz=UTC):%Y-%m-%d}, load before {os.getloadavg()[0]:.1f}"
+    return f"{name}, {cores} cores, Python {platform.python_version()}, radfuse {version}, {now}"
 
 
 def words_of(command: str, places: Mapping[str, object]) -> Iterator[str]:
@@ -114,13 +114,14 @@ def main() -> None:
         if arguments.list:
             continue
         print(f"measuring {part}", file=sys.stderr, flush=True)
+        where = machine()
         try:
             found = [measured(command, places) for command in PARTS[part]]
         except (subprocess.CalledProcessError, ValueError) as error:
             print(f"{part}: {error}; its part of {PAGE.name} stays as it was", file=sys.stderr)
             failed.append(part)
         else:
-            fill(PAGE, part, "\n\n".join([f"Measured on {machine()}.", *found]))
+            fill(PAGE, part, "\n\n".join([f"Measured on {where}.", *found]))
     if failed:
         sys.exit(1)
 
