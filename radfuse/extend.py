@@ -152,10 +152,8 @@ def _import(name: str, use: str) -> Any:
     except Exception as error:  # the user's own code, whatever it raises
         raise ValueError(f"use {use!r}: importing it failed: {type(error).__name__}: {error}") from error
     loaded = getattr(sys.modules.get(top), "__file__", None)
-    if beside is not None and loaded is not None and Path(loaded).resolve() != beside.resolve():
-        raise ValueError(
-            f"use {use!r}: {beside} lies beside the study, and {loaded} of that name is loaded; rename one"
-        )
+    if beside is not None and loaded is not None and Path(loaded).read_bytes() != beside.read_bytes():
+        raise ValueError(f"use {use!r}: {beside} is not the {loaded} of that name that is loaded; rename one")
     return found
 
 
