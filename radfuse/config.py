@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -25,6 +25,18 @@ class Section(BaseModel):
 class Where:
     """Marks a setting that says where work is done and not what comes out: it is no part of a content key."""
 
+
+def _word(value: object) -> object:
+    """Return a boolean or a number as YAML spells it: what stands in a table is compared as text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, (int, float)) else value
+
+
+Word = Annotated[str, BeforeValidator(_word)]
+"""A text of a table in a study file, where YAML may have read a boolean (`positive: True`) or a number."""
 
 SectionType = TypeVar("SectionType", bound=Section)
 
@@ -176,7 +188,8 @@ def _problem(section: type[Section], fault: Any, where: str) -> Problem:
         if fault["type"] == "union_tag_invalid":
             message = f"unknown {name} {context['tag']!r}{nearest(context['tag'], tags)}"
         else:
-            message = f"needs a '{name}', for example {{{name}: ...}}"
+            kinds = _tags_at(section, fault["loc"])
+            message = f"needs a '{name}': one of {', '.join(kinds)}" if kinds else f"needs a '{name}'"
     elif fault["type"] == "literal_error":
         choices = [choice.strip(" '") for choice in fault["ctx"]["expected"].replace(" or ", ", ").split(",")]
         message = f"{fault['input']!r} is not one of {', '.join(choices)}{_only_close(fault['input'], choices)}"
@@ -192,8 +205,18 @@ def _only_close(value: object, choices: list[str]) -> str:
     return hint if "did you mean" in hint else ""
 
 
+def _tags_at(section: type[Section], location: Sequence[int | str]) -> list[str]:
+    """Return the kinds that may stand at a place."""
+    return [str(tag) for model in _models(_place(section, location)[2]) if (tag := _tag(model)) is not None]
+
+
 def _locate(section: type[Section], location: Sequence[int | str]) -> tuple[str, list[str]]:
     """Return the dotted path as the user wrote it (without union tags) and the valid names beside its last key."""
+    return _place(section, location)[:2]
+
+
+def _place(section: type[Section], location: Sequence[int | str]) -> tuple[str, list[str], Any]:
+    """Return what `_locate` does, and the annotation at the place."""
     shown: list[str] = []
     siblings: list[str] = []
     current: Any = section
@@ -216,7 +239,7 @@ def _locate(section: type[Section], location: Sequence[int | str]) -> tuple[str,
             current = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
         else:
             current = _element(current)
-    return ".".join(shown), siblings
+    return ".".join(shown), siblings, current
 
 
 def _members(annotation: Any) -> list[Any]:

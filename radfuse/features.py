@@ -133,7 +133,7 @@ def read_features(
     where = table.path.name
     key = next((tuple(names) for names in ids if all(name in table.cells for name in names)), None)
     if key is None:
-        wanted = " or ".join(" + ".join(map(repr, names)) for names in ids)
+        wanted = " or ".join(dict.fromkeys(" + ".join(map(repr, names)) for names in ids))
         raise InputError(
             [*problems, Problem(where, f"needs the column {wanted}{nearest(ids[0][0], map(str, table.cells.columns))}")]
         )
