@@ -22,6 +22,8 @@ MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", ".", "#
 """Cell texts read as missing."""
 ROW = "row_number"
 """Id column of a table that has none: rows are named by the number a spreadsheet shows."""
+_TRUTHS = ({"false": 0.0, "true": 1.0}, {"no": 0.0, "yes": 1.0})
+"""Pairs of words, in small letters, that are numbers where a column holds nothing else."""
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*")
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
@@ -101,11 +103,30 @@ def numbered(table: Table) -> Table:
 
 
 def to_numbers(column: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Return a text column as float64 (missing: NaN) and a bool mask of the cells that are no number."""
+    """Return a text column as float64 (missing: NaN) and a bool mask of the cells that are no number.
+
+    A column of true and false, or of yes and no, alone is 1 and 0.
+    """
     if column.dtype != object:
         return column.astype("float64"), pd.Series(False, index=column.index)
     numbers = pd.to_numeric(column, errors="coerce").astype("float64")
-    return numbers, numbers.isna() & column.notna()
+    wrong = numbers.isna() & column.notna()
+    if wrong.any():
+        words = column.str.lower()
+        for pair in _TRUTHS:
+            if words.dropna().isin(pair).all():
+                return words.map(pair).astype("float64"), pd.Series(False, index=column.index)
+    return numbers, wrong
+
+
+def spellings(word: str) -> set[str]:
+    """Return the texts of a table that say the same as a word: a truth in any capitals, and as parquet stores it."""
+    same = {word}
+    for pair in _TRUTHS:
+        if word.lower() in pair:
+            same |= {word.lower(), word.upper(), word.capitalize()}
+            same |= {str(int(pair[word.lower()]))} if "true" in pair else set()
+    return same
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
