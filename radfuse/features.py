@@ -92,12 +92,13 @@ class FeatureTable:
 
         try:
             table = pq.read_table(path)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path} is not a readable parquet file ({error})") from error
-        meta = json.loads((table.schema.metadata or {}).get(_METADATA, b"null"))
-        if meta is None:
+            meta = json.loads((table.schema.metadata or {}).get(_METADATA, b"null"))
+            values = table.to_pandas().set_index(list(meta["ids"])) if meta is not None else None
+        except Exception as error:  # a damaged file makes pyarrow raise whatever it meets
+            raise InputError(f"{path} is not a readable parquet file ({error}); write it again") from error
+        if values is None:
             raise InputError(f"{path} is not a radfuse feature table; read it with read_features")
-        return cls(table.to_pandas().set_index(list(meta["ids"])), meta["units"], meta["provenance"])
+        return cls(values, meta["units"], meta["provenance"])
 
 
 def read_features(

@@ -268,7 +268,7 @@ def test_an_override_goes_through_an_empty_setting() -> None:
         ("pets.2=x", "pets.2 must be a number from 0 to 1"),
         ("pets.cat.lives=3", "pets.cat must be a number from 0 to 1"),
         ("pets.-1.lives=3", "pets.-1 must be a number from 0 to 1"),
-        ("name=[1", "--set 'name=[1': the value is not valid YAML"),
+        ("name=[1", "--set 'name=[1', line 1: not valid YAML"),
     ],
 )
 def test_an_override_that_leads_nowhere_is_refused(override: str, message: str) -> None:

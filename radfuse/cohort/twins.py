@@ -6,7 +6,7 @@ import hashlib
 import os
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from radfuse.cohort.draft import Draft
@@ -54,8 +54,16 @@ def _contents(paths: Iterable[Path]) -> dict[Path, object]:
     known: dict[Path, tuple[object, ...]] = {path: _size(path) for path in paths}
     for look in (_sample, _digest):
         count = Counter(known.values())
-        known = {path: (*value, look(path)) if count[value] > 1 else value for path, value in known.items()}
+        known = {path: (*value, _seen(look, path)) if count[value] > 1 else value for path, value in known.items()}
     return dict(known)
+
+
+def _seen(look: Callable[[Path], str], path: Path) -> str:
+    """Return what a look at an image finds; one that cannot be read is nobody's twin, and named where it is read."""
+    try:
+        return look(path)
+    except OSError:
+        return str(path)
 
 
 def _files(path: Path) -> list[Path]:

@@ -43,7 +43,9 @@ class FusionConfig(Section):
     @classmethod
     def _once_each(cls, families: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(families)) < len(families):
-            raise ValueError("a family stands twice")
+            raise ValueError("a family stands twice; remove one")
+        if any(len(family) > 200 for family in families):
+            raise ValueError("the name of a family has more than 200 letters; give its blocks shorter names")
         return families
 
     @field_validator("selection")

@@ -15,6 +15,7 @@ from radfuse.check.inputs import once, read_tables
 from radfuse.check.remarks import telling_columns
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.splits import Fold, positions_of
+from radfuse.config import kind_of
 from radfuse.errors import InputError, Problem, StudyError
 from radfuse.features import FeatureSource, FeatureTable
 from radfuse.fusion.config import default_families
@@ -102,7 +103,7 @@ def jobs(context: Context) -> Iterator[PrepareJob]:
     study = context.study
     job = job_of(study)
     tables = [study.cohort.table, *(source.table for source in study.features.values() if source.table)]
-    if study.cohort.outcome is None or not study.blocks or not all(table.is_file() for table in tables):
+    if study.cohort.outcome is None or not study.blocks or any(kind_of(table) != "file" for table in tables):
         assert context.inputs  # says everything that is wrong
     if not study.regions:
         yield job
