@@ -49,6 +49,7 @@ class Study(Section):
     title: str = ""
     """Of the report; the name when empty."""
     cohort: CohortConfig
+    """The cohort table, and what its columns mean."""
     features: dict[str, Source] = {}
     """Finished feature tables by block: radiomic, deep, or any other name, for example laboratory."""
     segmentation: Segmentation | None = None
@@ -56,6 +57,7 @@ class Study(Section):
     regions: tuple[RegionConfig, ...] = ()
     """Regions of interest; naming some makes the radiomic block from images."""
     radiomics: RadiomicsConfig = RadiomicsConfig()
+    """How radiomic features are computed from images."""
     deep: DeepConfig | None = None
     """Naming it, even empty, makes the deep block from the segmentation network."""
     stability: StabilityConfig = StabilityConfig()
@@ -63,6 +65,7 @@ class Study(Section):
     resample_masks: bool = False
     """Bring masks onto the grid of each image by nearest neighbour; False makes another grid an error of its case."""
     fusion: FusionConfig = FusionConfig()
+    """Which models are compared, and how they are built."""
 
     @field_validator("features")
     @classmethod

@@ -165,7 +165,7 @@ def test_a_date_of_yaml_is_a_date_of_the_split(tmp_path: Path) -> None:
         ),
         (
             {"features": {"blood count": "b.csv"}},
-            "features: 'blood count' is no name of a block: letters, digits and '_', a letter first",
+            "features: 'blood count' is no name of a block: letters, digits and '_', a letter first, 40 at most",
         ),
         (
             {"features": {"clinical": "c.csv"}},

@@ -16,6 +16,7 @@ class Categories(Section):
     """A clinical column that holds words; its levels are declared, so that nothing is learned from the data."""
 
     column: str
+    """Of the cohort table."""
     levels: tuple[Word, ...] = Field(min_length=2)
     """All allowed texts; the first is the reference."""
 
@@ -41,6 +42,7 @@ class CohortConfig(Section):
     visit: str = "visit"
     """Column of the visit; needed where a unit has several cases."""
     site: str | None = None
+    """Column of the hospital or scanner, for the report and for leaving sites out."""
     images: dict[str, str] = {}
     """Sequence name -> column of image paths, relative to the table."""
     mask: str | None = None
@@ -48,10 +50,13 @@ class CohortConfig(Section):
     second_mask: str | None = None
     """Column of a second reader's segmentations, for `radfuse stability`; may be empty for some rows."""
     clinical: tuple[str | Categories, ...] = ()
+    """Columns of numbers, or of words with their levels; they make the clinical block."""
     outcome: Outcome | None = None
+    """What is predicted; needed to compare models."""
     exclude: dict[Word, str] = {}
     """Case id -> why it is left out."""
     split: Split = Grouped()
+    """How outer folds are made; grouped where no kind is said."""
 
     @model_validator(mode="after")
     def _each_column_once(self) -> CohortConfig:

@@ -33,7 +33,9 @@ class Grouped(Section):
 
     kind: Literal["grouped"] = "grouped"
     folds: int = Field(default=5, ge=2)
+    """How many; each patient is tested once."""
     stratified: bool = True
+    """Give each fold a like share of the outcome."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -68,6 +70,7 @@ class Holdout(Section):
 
     kind: Literal["holdout"] = "holdout"
     test_fraction: float = Field(default=0.25, gt=0, lt=1)
+    """Share of the patients of each outcome that are tested."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -100,6 +103,7 @@ class Temporal(Section):
     test_from: Annotated[str, BeforeValidator(_as_text)] | None = None
     """First date of the test set; None takes the latest `test_fraction` of patients."""
     test_fraction: float = Field(default=0.3, gt=0, lt=1)
+    """Share of the patients, the latest, that are tested where no date is given."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -148,6 +152,7 @@ class LeaveSiteOut(Section):
 
     kind: Literal["leave_site_out"] = "leave_site_out"
     column: str = "site"
+    """Of the cohort table; each value is a fold."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -170,6 +175,7 @@ class ByColumn(Section):
 
     kind: Literal["column"] = "column"
     column: str = "fold"
+    """Of the cohort table, for example fold."""
 
     @property
     def columns(self) -> tuple[str, ...]:
