@@ -201,12 +201,17 @@ def _check_ids(table: Table, key: tuple[str, ...]) -> list[Problem]:
     problems = []
     for name in key:
         problems += [
-            Problem(where, "the id is missing", int(index) + 2, name) for index in frame.index[frame[name].isna()]
+            Problem(where, "the id is missing; fill it, or remove the row", int(index) + 2, name)
+            for index in frame.index[frame[name].isna()]
         ]
     for index in frame.index[frame.duplicated() & frame.notna().all(axis=1)]:
         same = frame.index[(frame == frame.loc[index]).all(axis=1)][0]
         shown = "/".join(frame.loc[index])
-        problems.append(Problem(where, f"id {shown!r} stands in row {int(same) + 2} too", int(index) + 2, key[0]))
+        problems.append(
+            Problem(
+                where, f"id {shown!r} stands in row {int(same) + 2} too; rename or remove one", int(index) + 2, key[0]
+            )
+        )
     return problems
 
 

@@ -25,7 +25,9 @@ def check_files(draft: Draft) -> None:
         for index, value in draft.columns[column].items():
             if value is None:
                 if kind == "image":
-                    draft.problem("the image path is missing", index, column)
+                    draft.problem(
+                        "the image path is missing; fill it, or list the case under cohort.exclude", index, column
+                    )
                 continue
             if (fault := _fault(draft.folder, value)) is not None:
                 draft.problem(fault, index, column)

@@ -34,9 +34,10 @@ def odd_values(numbers: pd.Series) -> Iterator[Finding]:
             continue
         cells = finite.index[finite == code]
         odd[cells] = True
+        many = f"{len(cells)} cells hold" if len(cells) > 1 else "1 cell holds"
         message = (
-            f'{len(cells)} cells hold {code:g}, which looks like a code for "missing" and is read as a number; empty '
-            f"them to have them imputed ({_rows(cells)})"
+            f'{many} {code:g}, which looks like a code for "missing" and is read as a number; empty them to have them '
+            f"imputed ({_rows(cells)})"
         )
         yield Finding(message, cells[0], name)
     rest = finite[~odd]

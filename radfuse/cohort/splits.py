@@ -121,13 +121,17 @@ class Temporal(Section):
         if self.test_from is not None:
             start = self._start(frame[self.column])
             if np.isnan(start):
-                yield Finding(f"cohort.split.test_from {self.test_from!r} is no date", None, None)
+                yield Finding(
+                    f"cohort.split.test_from {self.test_from!r} is no date; write 2019-05-31, or a number", None, None
+                )
             elif not times.isna().any():
                 share = (times.groupby(frame[patient]).min() >= start).mean()
                 if share in (0.0, 1.0):
                     side = "training" if share == 1.0 else "test"
                     yield Finding(
-                        f"cohort.split.test_from {self.test_from!r} leaves the {side} set empty", None, self.column
+                        f"cohort.split.test_from {self.test_from!r} leaves the {side} set empty; take another",
+                        None,
+                        self.column,
                     )
 
     def _start(self, values: pd.Series) -> float:
@@ -163,7 +167,9 @@ class LeaveSiteOut(Section):
         """Yield patients seen at two sites, missing sites, and a single site."""
         yield from _one_value_each(frame, patient, self.column)
         if self.column in frame and frame[self.column].nunique() == 1:
-            yield Finding("all cases are of one site; none can be left out", None, self.column)
+            yield Finding(
+                "all cases are of one site; none can be left out; take another cohort.split", None, self.column
+            )
 
     def folds_of(self, units: pd.DataFrame, patient: str, outcome: Outcome | None, seed: int) -> list[Fold]:
         """Return a fold per site, in the order of their names."""
@@ -186,7 +192,11 @@ class ByColumn(Section):
         """Yield patients in two splits, missing values, and a single value."""
         yield from _one_value_each(frame, patient, self.column)
         if self.column in frame and frame[self.column].nunique() == 1:
-            yield Finding("all cases are in one split; two or more are needed", None, self.column)
+            yield Finding(
+                "all cases are in one split; two or more are needed: correct the column, or take another",
+                None,
+                self.column,
+            )
 
     def folds_of(self, units: pd.DataFrame, patient: str, outcome: Outcome | None, seed: int) -> list[Fold]:
         """Return a fold per value, or the one of train and test."""
@@ -241,7 +251,9 @@ def make_folds(
             )
         shared = set(units[patient].iloc[fold.train]) & set(units[patient].iloc[fold.test])
         if shared:
-            raise InputError(f"fold {fold.name!r} would hold patient {min(shared)!r} on both sides")
+            raise InputError(
+                f"fold {fold.name!r} would hold patient {min(shared)!r} on both sides; take another cohort.split"
+            )
     return folds
 
 
@@ -277,7 +289,7 @@ def _one_value_each(frame: pd.DataFrame, patient: str, column: str) -> Iterator[
     if column not in frame:
         return
     for index in frame.index[frame[column].isna()]:
-        yield Finding("the value is missing; the split needs one for each case", index, column)
+        yield Finding("the value is missing; fill it: the split needs one for each case", index, column)
     for person, values in frame.dropna(subset=[column]).groupby(patient, sort=False)[column]:
         for index in values.index[values != values.iloc[0]]:
             yield Finding(

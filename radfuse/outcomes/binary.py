@@ -40,7 +40,7 @@ class BinaryOutcome(Section):
         if values is None:
             return {}, findings
         if len(found) == 1 and len(text) > 1 and not new:
-            alike = f"every case has the outcome {found[0]!r}; there is nothing to tell apart"
+            alike = f"every case has the outcome {found[0]!r}; there is nothing to tell apart; add cases of the other"
             findings.append(Finding(alike, None, self.column))
         return {self.column: values}, findings
 
@@ -55,7 +55,13 @@ class BinaryOutcome(Section):
         if len(found) <= 2:
             return values, []
         listed = ", ".join(map(repr, found[:8]))
-        return values, [Finding(f"a binary outcome has two values; found {len(found)}: {listed}", None, self.column)]
+        return values, [
+            Finding(
+                f"a binary outcome has two values; found {len(found)}: {listed}; make it two, or exclude cases",
+                None,
+                self.column,
+            )
+        ]
 
     def _numbers(self, table: Table, found: list[str]) -> tuple[pd.Series | None, list[Finding]]:
         """Return the column's own 0 and 1, or what its words of truth stand for."""
@@ -66,7 +72,10 @@ class BinaryOutcome(Section):
             return None, [Finding(message, None, self.column)]
         odd = values.index[wrong | (values.notna() & ~values.isin([0.0, 1.0]))]
         text = table.text(self.column)
-        findings = [Finding(f"a binary outcome is 0 or 1; found {text[index]!r}", index, self.column) for index in odd]
+        findings = [
+            Finding(f"a binary outcome is 0 or 1; found {text[index]!r}; correct it", index, self.column)
+            for index in odd
+        ]
         return (None if findings else values), findings
 
     def name(self) -> str:

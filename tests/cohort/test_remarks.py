@@ -33,8 +33,8 @@ def test_a_code_for_missing_is_named_with_its_rows(code: float) -> None:
 
 def test_two_codes_are_two_findings() -> None:
     assert [finding.message.split(",")[0] for finding in found(-999, 9999)] == [
-        "1 cells hold -999",
-        "1 cells hold 9999",
+        "1 cell holds -999",
+        "1 cell holds 9999",
     ]
 
 
