@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import io
+import math
+import re
+import stat
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 
-from radfuse.errors import InputError, Problem
+from radfuse.errors import InputError, Problem, short
+
+_MOST_BYTES, _MOST_NODES, _DEEPEST = 1_000_000, 100_000, 50
+"""Of a file of settings: its bytes, its values once aliases are written out, how deep they are nested."""
 
 
 class Section(BaseModel):
@@ -25,6 +33,18 @@ class Section(BaseModel):
 class Where:
     """Marks a setting that says where work is done and not what comes out: it is no part of a content key."""
 
+
+def _word(value: object) -> object:
+    """Return a boolean or a number as YAML spells it: what stands in a table is compared as text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, (int, float)) else value
+
+
+Word = Annotated[str, BeforeValidator(_word)]
+"""A text of a table in a study file, where YAML may have read a boolean (`positive: True`) or a number."""
 
 SectionType = TypeVar("SectionType", bound=Section)
 
@@ -42,29 +62,92 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; known: {shown}{', ...' if len(names) > 12 else ''}"
 
 
+def kind_of(path: Path) -> Literal["file", "folder"] | None:
+    """Return what lies at a path that a user named; None for nothing, and for what is neither.
+
+    Raises:
+        InputError: the system does not let us look; says why.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        mend = "shorten it" if error.errno == errno.ENAMETOOLONG else "check permissions and links on the way"
+        raise InputError(f"the path {short(path, 120)} cannot be followed ({error.strerror}); {mend}") from error
+    except ValueError as error:
+        raise InputError(f"the path {str(path)!r:.120} cannot be followed ({error}); correct it") from error
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else None
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping.
 
     Raises:
-        InputError: the file is missing, is not UTF-8, is not YAML, or is not a mapping.
+        InputError: the file is missing or cannot be read, is not UTF-8, is not YAML, is too large or too deep, or is
+            not a mapping.
     """
-    if path.is_dir():
+    kind = kind_of(path)
+    if kind == "folder":
         raise InputError(f"{path} is a folder, not a study file; did you mean {path / 'study.yaml'}?")
-    if not path.is_file():
+    if kind is None:
         siblings = [item.name for item in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
         raise InputError(f"no file {path}{nearest(path.name, siblings)}")
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        size = path.stat().st_size
+        if size > _MOST_BYTES:
+            raise InputError(f"{path} holds {size:,} bytes, a file of settings at most {_MOST_BYTES:,}; is it a table?")
+        content = parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions and the disk") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds {type(content).__name__}, not a mapping of settings such as 'name: my_study'")
+    return content
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Return what YAML says, nothing of it longer or deeper than settings are.
+
+    Raises:
+        InputError: not YAML, or more than `_MOST_NODES` values once its aliases are written out, or deeper than
+            `_DEEPEST`, or holding itself; begins with `where` and names the line.
+    """
+    try:
+        _refuse_bombs(text)
+        return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         reason = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise InputError(f"{path}{line}: not valid YAML ({reason})") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} holds {type(content).__name__}, not a mapping of settings such as 'name: my_study'")
-    return content
+        raise InputError(f"{where}{line}: not valid YAML ({reason}); correct it") from error
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        # tags such as !!timestamp on other texts, and numbers of thousands of digits
+        raise InputError(f"{where}: a value is not what it is marked as ({short(error, 100)}); correct it") from error
+
+
+def _refuse_bombs(text: str) -> None:
+    """Walk the events of YAML, which takes neither recursion nor memory, and refuse what would."""
+    sizes: dict[str, int] = {}
+    open_nodes: list[list[Any]] = [[None, 0]]  # anchor, values so far
+    for event in YAML(typ="safe", pure=True).parse(text):
+        mark = event.start_mark
+        if isinstance(event, CollectionStartEvent):
+            open_nodes.append([event.anchor, 1])
+            if len(open_nodes) > _DEEPEST + 1:
+                raise MarkedYAMLError(problem=f"nested deeper than {_DEEPEST} levels", problem_mark=mark)
+        elif isinstance(event, (CollectionEndEvent, ScalarEvent)):
+            anchor, size = open_nodes.pop() if isinstance(event, CollectionEndEvent) else (event.anchor, 1)
+            if anchor is not None:
+                sizes[anchor] = size
+            open_nodes[-1][1] += size
+        elif isinstance(event, AliasEvent):
+            if any(event.anchor == anchor for anchor, _ in open_nodes):
+                raise MarkedYAMLError(problem=f"{event.anchor!r} holds itself", problem_mark=mark)
+            open_nodes[-1][1] += sizes.get(event.anchor, 1)
+        if sum(size for _, size in open_nodes) > _MOST_NODES:
+            raise MarkedYAMLError(problem=f"more than {_MOST_NODES:,} values, aliases written out", problem_mark=mark)
 
 
 def to_yaml(content: Mapping[str, Any]) -> str:
@@ -94,12 +177,11 @@ def apply_overrides(
     for override in overrides:
         dotted, equals, text = override.partition("=")
         if not equals or not dotted.strip():
-            raise InputError(f"--set {override!r} is not KEY=VALUE, for example --set fusion.inner_folds=3")
+            raise InputError(f"--set {short(override)!r} is not KEY=VALUE, for example --set fusion.inner_folds=3")
         keys = dotted.strip().split(".")
-        try:
-            value = YAML(typ="safe", pure=True).load(text)
-        except YAMLError as error:
-            raise InputError(f"--set {override!r}: the value is not valid YAML") from error
+        if len(keys) > _DEEPEST:
+            raise InputError(f"--set {short(override)!r} reaches deeper than {_DEEPEST} levels; correct it")
+        value = parse_yaml(text, f"--set {short(override)!r}")
         place, default = result, defaults
         for depth, key in enumerate(keys[:-1]):
             default = default.get(key) if isinstance(default, Mapping) else None
@@ -114,12 +196,22 @@ def apply_overrides(
     return dict(result)
 
 
-def _copy(value: Any) -> Any:
+def _copy(value: Any, depth: int = 0) -> Any:
+    if depth > _DEEPEST:
+        raise InputError(f"settings are nested deeper than {_DEEPEST} levels, or hold themselves; correct them")
     if isinstance(value, Mapping):
-        return {key: _copy(item) for key, item in value.items()}
+        return {key: _copy(item, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_copy(item) for item in value]
+        return [_copy(item, depth + 1) for item in value]
     return value
+
+
+def _odd_numbers(value: Any, path: tuple[object, ...] = ()) -> Iterator[str]:
+    """Yield the dotted path of each number that is none, or infinite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield ".".join(map(str, path))
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from _odd_numbers(item, (*path, key))
 
 
 def _step(place: Any, key: str, path: list[str], override: str) -> Any:
@@ -129,15 +221,19 @@ def _step(place: Any, key: str, path: list[str], override: str) -> Any:
     if found is None:
         found = place[key] = {}
     if not isinstance(found, (dict, list)):
-        raise InputError(f"--set {override!r}: {'.'.join(path)} is {found!r}, which has no settings inside")
+        raise InputError(
+            f"--set {short(override)!r}: {short('.'.join(path))} is {short(repr(found))}, which has no settings inside"
+        )
     return found
 
 
 def _index(place: list[Any], key: str, path: list[str], override: str) -> int:
     if not place:
-        raise InputError(f"--set {override!r}: {'.'.join(path[:-1])} is empty; give the whole list")
-    if not key.isdigit() or int(key) >= len(place):
-        raise InputError(f"--set {override!r}: {'.'.join(path)} must be a number from 0 to {len(place) - 1}")
+        raise InputError(f"--set {short(override)!r}: {short('.'.join(path[:-1]))} is empty; give the whole list")
+    if not re.fullmatch(r"[0-9]{1,9}", key) or int(key) >= len(place):
+        raise InputError(
+            f"--set {short(override)!r}: {short('.'.join(path))} must be a number from 0 to {len(place) - 1}"
+        )
     return int(key)
 
 
@@ -147,8 +243,12 @@ def build(section: type[SectionType], content: Mapping[str, Any], where: str) ->
     Raises:
         InputError: one problem per fault, each with its dotted path; an unknown key names the nearest valid one.
     """
+    settings = _copy(content)
+    odd = [Problem(where, f"{short(path)}: a number must be finite; correct it") for path in _odd_numbers(settings)]
+    if odd:
+        raise InputError(odd)
     try:
-        return section.model_validate(_copy(content))
+        return section.model_validate(settings)
     except ValidationError as error:
         faults = [fault for fault in error.errors() if not _is_echo(fault, error.errors())]
         raise InputError([_problem(section, fault, where) for fault in faults or error.errors()]) from error
@@ -174,17 +274,26 @@ def _problem(section: type[Section], fault: Any, where: str) -> Problem:
         tags = [tag.strip(" '") for tag in context.get("expected_tags", "").split(",") if tag.strip()]
         name = str(context.get("discriminator", "kind")).strip("'")
         if fault["type"] == "union_tag_invalid":
-            message = f"unknown {name} {context['tag']!r}{nearest(context['tag'], tags)}"
+            message = f"unknown {name} {short(repr(context['tag']))}{nearest(context['tag'], tags)}"
         else:
-            message = f"needs a '{name}', for example {{{name}: ...}}"
+            kinds = _tags_at(section, fault["loc"])
+            message = f"needs a '{name}': one of {', '.join(kinds)}" if kinds else f"needs a '{name}'"
     elif fault["type"] == "literal_error":
         choices = [choice.strip(" '") for choice in fault["ctx"]["expected"].replace(" or ", ", ").split(",")]
-        message = f"{fault['input']!r} is not one of {', '.join(choices)}{_only_close(fault['input'], choices)}"
+        message = f"{_shown(fault['input'])} is not one of {', '.join(choices)}{_only_close(fault['input'], choices)}"
     else:
         message = fault["msg"].removeprefix("Value error, ")
         if not isinstance(fault["input"], (Mapping, BaseModel)):
-            message += f"; found {fault['input']!r}"
-    return Problem(where, f"{dotted}: {message}" if dotted else message)
+            message += f"; found {_shown(fault['input'])}"
+    return Problem(where, f"{short(dotted, 120)}: {message}" if dotted else message)
+
+
+def _shown(value: object) -> str:
+    """Return a value as a message can hold it."""
+    try:
+        return short(repr(value))
+    except ValueError:  # a number of thousands of digits
+        return "a number of thousands of digits"
 
 
 def _only_close(value: object, choices: list[str]) -> str:
@@ -192,8 +301,18 @@ def _only_close(value: object, choices: list[str]) -> str:
     return hint if "did you mean" in hint else ""
 
 
+def _tags_at(section: type[Section], location: Sequence[int | str]) -> list[str]:
+    """Return the kinds that may stand at a place."""
+    return [str(tag) for model in _models(_place(section, location)[2]) if (tag := _tag(model)) is not None]
+
+
 def _locate(section: type[Section], location: Sequence[int | str]) -> tuple[str, list[str]]:
     """Return the dotted path as the user wrote it (without union tags) and the valid names beside its last key."""
+    return _place(section, location)[:2]
+
+
+def _place(section: type[Section], location: Sequence[int | str]) -> tuple[str, list[str], Any]:
+    """Return what `_locate` does, and the annotation at the place."""
     shown: list[str] = []
     siblings: list[str] = []
     current: Any = section
@@ -216,7 +335,7 @@ def _locate(section: type[Section], location: Sequence[int | str]) -> tuple[str,
             current = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
         else:
             current = _element(current)
-    return ".".join(shown), siblings
+    return ".".join(shown), siblings, current
 
 
 def _members(annotation: Any) -> list[Any]:

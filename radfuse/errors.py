@@ -11,6 +11,12 @@ class RadfuseError(Exception):
     """Anything radfuse raises on purpose."""
 
 
+def short(text: object, most: int = 60) -> str:
+    """Return a text that a message can hold: of a long one the start, and how long it is."""
+    shown = str(text)
+    return shown if len(shown) <= most else f"{shown[:most]}... ({len(shown):,} characters)"
+
+
 def listed(items: Iterable[object], most: int = 8) -> str:
     """Return the first few items joined by commas, with an ellipsis where there are more; "none" without any."""
     texts = ["/".join(map(str, item)) if isinstance(item, tuple) else str(item) for item in items]

@@ -92,12 +92,13 @@ class FeatureTable:
 
         try:
             table = pq.read_table(path)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path} is not a readable parquet file ({error})") from error
-        meta = json.loads((table.schema.metadata or {}).get(_METADATA, b"null"))
-        if meta is None:
+            meta = json.loads((table.schema.metadata or {}).get(_METADATA, b"null"))
+            values = table.to_pandas().set_index(list(meta["ids"])) if meta is not None else None
+        except Exception as error:  # a damaged file makes pyarrow raise whatever it meets
+            raise InputError(f"{path} is not a readable parquet file ({error}); write it again") from error
+        if values is None:
             raise InputError(f"{path} is not a radfuse feature table; read it with read_features")
-        return cls(table.to_pandas().set_index(list(meta["ids"])), meta["units"], meta["provenance"])
+        return cls(values, meta["units"], meta["provenance"])
 
 
 def read_features(
@@ -133,7 +134,7 @@ def read_features(
     where = table.path.name
     key = next((tuple(names) for names in ids if all(name in table.cells for name in names)), None)
     if key is None:
-        wanted = " or ".join(" + ".join(map(repr, names)) for names in ids)
+        wanted = " or ".join(dict.fromkeys(" + ".join(map(repr, names)) for names in ids))
         raise InputError(
             [*problems, Problem(where, f"needs the column {wanted}{nearest(ids[0][0], map(str, table.cells.columns))}")]
         )
@@ -200,12 +201,17 @@ def _check_ids(table: Table, key: tuple[str, ...]) -> list[Problem]:
     problems = []
     for name in key:
         problems += [
-            Problem(where, "the id is missing", int(index) + 2, name) for index in frame.index[frame[name].isna()]
+            Problem(where, "the id is missing; fill it, or remove the row", int(index) + 2, name)
+            for index in frame.index[frame[name].isna()]
         ]
     for index in frame.index[frame.duplicated() & frame.notna().all(axis=1)]:
         same = frame.index[(frame == frame.loc[index]).all(axis=1)][0]
         shown = "/".join(frame.loc[index])
-        problems.append(Problem(where, f"id {shown!r} stands in row {int(same) + 2} too", int(index) + 2, key[0]))
+        problems.append(
+            Problem(
+                where, f"id {shown!r} stands in row {int(same) + 2} too; rename or remove one", int(index) + 2, key[0]
+            )
+        )
     return problems
 
 

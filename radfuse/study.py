@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from radfuse.cohort.config import CohortConfig
 from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
-from radfuse.errors import InputError, listed
+from radfuse.errors import InputError, listed, short
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
 from radfuse.fusion.config import FIRST_BLOCKS, FusionConfig, check_families
@@ -27,7 +27,9 @@ def _table_or_source(value: Any) -> Any:
 
 
 Source = Annotated[FeatureSource, BeforeValidator(_table_or_source)]
-_BLOCK = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_BLOCK = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
+_LONGEST_FAMILY = 200
+"""Letters of a family's name, which names a folder."""
 _TAKEN = {
     "clinical": "the columns of cohort.clinical are",
     "comparison": "a folder of the run folder is",
@@ -40,12 +42,14 @@ _TAKEN = {
 class Study(Section):
     """Everything that decides a result."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     """Letters, digits, dot, dash and underscore; names the run folder."""
-    seed: int = 7
+    seed: int = Field(default=7, ge=0, le=2**31 - 1)
+    """Of folds, weights and whatever else is drawn."""
     title: str = ""
     """Of the report; the name when empty."""
     cohort: CohortConfig
+    """The cohort table, and what its columns mean."""
     features: dict[str, Source] = {}
     """Finished feature tables by block: radiomic, deep, or any other name, for example laboratory."""
     segmentation: Segmentation | None = None
@@ -53,6 +57,7 @@ class Study(Section):
     regions: tuple[RegionConfig, ...] = ()
     """Regions of interest; naming some makes the radiomic block from images."""
     radiomics: RadiomicsConfig = RadiomicsConfig()
+    """How radiomic features are computed from images."""
     deep: DeepConfig | None = None
     """Naming it, even empty, makes the deep block from the segmentation network."""
     stability: StabilityConfig = StabilityConfig()
@@ -60,6 +65,7 @@ class Study(Section):
     resample_masks: bool = False
     """Bring masks onto the grid of each image by nearest neighbour; False makes another grid an error of its case."""
     fusion: FusionConfig = FusionConfig()
+    """Which models are compared, and how they are built."""
 
     @field_validator("features")
     @classmethod
@@ -67,7 +73,9 @@ class Study(Section):
         seen: set[str] = set()
         for name in features:
             if not _BLOCK.fullmatch(name):
-                raise ValueError(f"{name!r} is no name of a block: letters, digits and '_', a letter first")
+                raise ValueError(
+                    f"{short(name)!r} is no name of a block: letters, digits and '_', a letter first, 40 at most"
+                )
             if name.lower() in _TAKEN:
                 raise ValueError(f"a block may not be called {name!r}, as {_TAKEN[name.lower()]}; choose another name")
             if name.lower() in seen:
@@ -128,6 +136,8 @@ class Study(Section):
     @model_validator(mode="after")
     def _families_have_blocks(self) -> Study:
         check_families(self.fusion.families, self.blocks)
+        if not self.fusion.families and len("-".join(self.blocks)) > _LONGEST_FAMILY:
+            raise ValueError(f"{len(self.blocks)} blocks make too many families; name those wanted in fusion.families")
         return self
 
     @property

@@ -151,7 +151,10 @@ def test_a_date_of_yaml_is_a_date_of_the_split(tmp_path: Path) -> None:
             "cohort.split.folds: unknown setting; known: 'kind', 'test_fraction'",
         ),
         ({"cohort": cohort(split={"kind": "groupd"})}, "cohort.split: unknown kind 'groupd'; did you mean 'grouped'?"),
-        ({"cohort": cohort(split={"folds": 3})}, "cohort.split: needs a 'kind', for example {kind: ...}"),
+        (
+            {"cohort": cohort(split={"column": "site"})},
+            "cohort.split: needs a 'kind': one of grouped, holdout, temporal, leave_site_out, column",
+        ),
         (
             {"cohort": cohort(clinical=["age", {"column": "sex", "levels": ["f", "m"], "level": 1}])},
             "cohort.clinical.1.level: unknown setting; did you mean 'levels'?",
@@ -162,7 +165,7 @@ def test_a_date_of_yaml_is_a_date_of_the_split(tmp_path: Path) -> None:
         ),
         (
             {"features": {"blood count": "b.csv"}},
-            "features: 'blood count' is no name of a block: letters, digits and '_', a letter first",
+            "features: 'blood count' is no name of a block: letters, digits and '_', a letter first, 40 at most",
         ),
         (
             {"features": {"clinical": "c.csv"}},
@@ -200,7 +203,7 @@ def test_a_date_of_yaml_is_a_date_of_the_split(tmp_path: Path) -> None:
             {"segmentation": {"backend": "unett", "labels": {"bone": 1}}},
             "segmentation: unknown backend 'unett'; did you mean 'unet'?",
         ),
-        ({"segmentation": {"labels": {"bone": 1}}}, "segmentation: needs a 'backend', for example {backend: ...}"),
+        ({"segmentation": {"labels": {"bone": 1}}}, "segmentation: needs a 'backend': one of manual, unet"),
         (
             {"segmentation": {"backend": "unet", "labels": {"bone": 1}, "stepz": 3}},
             "segmentation.stepz: unknown setting; did you mean 'steps'?",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from radfuse.cohort.case import Case
 from radfuse.cohort.read import named_files
+from radfuse.config import kind_of
 from radfuse.errors import CaseError, InputError, Problem
 from radfuse.run.workers import Crew
 from radfuse.seg.config import Segmentation
@@ -74,7 +75,7 @@ def check_case(job: CheckJob) -> list[Problem]:
     problems: list[Problem] = []
     grids: dict[str, tuple[Path, Grid]] = {}
     for sequence, path in job.case.images.items():
-        if not path.exists():
+        if not _is_there(path):
             continue
         try:
             grids[sequence] = (path, read_grid(path))
@@ -89,7 +90,7 @@ def check_case(job: CheckJob) -> list[Problem]:
 
 def _check_mask(job: CheckJob, mask: Path, grids: Mapping[str, tuple[Path, Grid]]) -> list[Problem]:
     """Return what is wrong with a mask: by itself, and beside the grids of its images."""
-    if not mask.exists():
+    if not _is_there(mask):
         return []
     try:
         labels = read_labels(mask, job.segmentation.names)
@@ -123,6 +124,14 @@ def _check_without_mask(job: CheckJob, grids: Mapping[str, tuple[Path, Grid]]) -
         for sequence, (other, grid) in grids.items()
         if not grid.same_as(first)
     ]
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether there is something to read; why not is `read_cohort`'s to tell."""
+    try:
+        return kind_of(path) is not None
+    except InputError:
+        return False
 
 
 def _problem(job: CheckJob, message: str, column: str | None = None) -> Problem:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from radfuse.check.remarks import inner_folds_possible, near_usual_names, telling_columns
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.read import read_cohort
 from radfuse.cohort.splits import make_folds
 from radfuse.errors import InputError, Problem
 from radfuse.features import FeatureSource, FeatureTable, read_features
-from radfuse.fusion.design import join
+from radfuse.fusion.design import join, order_of
 from radfuse.study import Study
 
 
@@ -62,13 +63,14 @@ def read_inputs(study: Study) -> Inputs:
             plan_of(study.radiomics)
         except InputError as error:
             problems.append(Problem("radiomics.params", str(error)))
-    return read_tables(study.cohort, study.features, study.seed, problems)
+    return read_tables(study.cohort, study.features, study.seed, study.fusion.inner_folds, problems)
 
 
 def read_tables(
     config: CohortConfig,
     features: Mapping[str, FeatureSource],
     seed: int,
+    inner_folds: int,
     problems: Iterable[Problem] = (),
     reserved: Iterable[str] = (),
 ) -> Inputs:
@@ -78,13 +80,14 @@ def read_tables(
         config: of the cohort.
         features: block -> where its table is.
         seed: of the folds.
+        inner_folds: that each training set is to be cut into.
         problems: found before; they come first.
         reserved: columns that are no features, beside those that the cohort uses.
 
     Raises:
         InputError: all faults that can be seen at once, the problems given among them.
     """
-    found = list(problems)
+    found = [*problems, *near_usual_names(features)]
     cohort: Cohort | None = None
     try:
         cohort = read_cohort(config=config)
@@ -100,10 +103,16 @@ def read_tables(
             found += error.problems or [Problem(f"features.{block}", str(error))]
     if cohort is None or any(problem.severity == "error" for problem in found):
         raise InputError(once(found))
-    bare = join(cohort, {})
+    try:
+        design = join(cohort, tables, frozenset(block for block, source in features.items() if source.allow_missing))
+    except InputError as error:
+        raise InputError(once([*found, *error.problems])) from error
     assert config.outcome is not None
-    folds = make_folds(config.split, bare.units, config.patient, config.outcome, seed)
-    patients = bare.units[config.patient]
+    found += [*design.warnings, *telling_columns(design, config.outcome)]
+    order = order_of(cohort, design)
+    folds = make_folds(config.split, design.units, config.patient, config.outcome, seed, order)
+    found += inner_folds_possible(config, design, folds, order, seed, inner_folds)
+    patients = design.units[config.patient]
     parts = tuple(FoldPatients(fold.name, frozenset(patients.iloc[fold.test])) for fold in folds)
     return Inputs(cohort, tables, tuple(once(found)), parts)
 
@@ -114,7 +123,7 @@ def read_block(
     """Read the feature table of one block of a study, and its warnings."""
     used = {config.patient, config.visit, *config.clinical_columns, *config.split.columns, *config.images.values()}
     used |= {name for name in (config.site, config.mask) if name} | {*config.outcome_columns, *reserved}
-    ids = ((config.case,), config.unit_columns)
+    ids = tuple(dict.fromkeys(((config.case,), config.unit_columns)))
     return read_features(source.table or config.table, ids, source, used, config.exclude)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -35,12 +35,14 @@ class Cohort:
             clinical columns as float64 (levels one-hot as "column=level"), outcome as 0.0 or 1.0.
         folder: what image paths are relative to.
         warnings: findings that did not stop the reading.
+        scans: case -> what its images hold, as a text that is equal for equal images only; empty without images.
     """
 
     config: CohortConfig
     cases: pd.DataFrame
     folder: Path
     warnings: tuple[Problem, ...] = ()
+    scans: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.cases)

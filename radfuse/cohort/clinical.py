@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from radfuse.cohort.config import Categories
 from radfuse.cohort.draft import Draft
-from radfuse.cohort.spreadsheet import to_numbers
+from radfuse.cohort.remarks import odd_values
+from radfuse.cohort.spreadsheet import spellings, to_numbers
 
 
 def read_clinical(draft: Draft) -> None:
@@ -39,15 +40,21 @@ def _numeric(draft: Draft, name: str) -> None:
             draft.problem("the column holds no value; fill it, or remove it from cohort.clinical", None, name)
         elif not wrong.any() and numbers.nunique() == 1 and len(numbers) > 1:
             draft.problem("every value is the same; it cannot inform a model", None, name, "warning")
+        for finding in odd_values(numbers):
+            draft.problem(finding.message, finding.label, finding.column, "warning")
     draft.columns[name] = numbers
 
 
 def _levels(draft: Draft, item: Categories) -> None:
+    levels = {spelled: level for level in item.levels[::-1] for spelled in spellings(level)}
+    levels |= {level: level for level in item.levels}
     text = draft.text(item.column)
-    for index in text.index[text.notna() & ~text.isin(item.levels)]:
+    read = text.map(levels)
+    for index in text.index[text.notna() & read.isna()]:
         known = ", ".join(map(repr, item.levels))
-        draft.problem(f"{text[index]!r} is none of the declared levels ({known})", index, item.column)
+        mend = "correct it, empty it, or declare the level too"
+        draft.problem(f"{text[index]!r} is none of the declared levels ({known}); {mend}", index, item.column)
     if not draft.new and text.isna().all():
         draft.problem("the column holds no value; fill it, or remove it from cohort.clinical", None, item.column)
     for level in item.levels[1:]:
-        draft.columns[f"{item.column}={level}"] = (text == level).astype("float64").where(text.notna())
+        draft.columns[f"{item.column}={level}"] = (read == level).astype("float64").where(read.notna())

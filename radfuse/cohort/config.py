@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from radfuse.cohort.splits import Grouped, Split
-from radfuse.config import Section
+from radfuse.config import Section, Word
 from radfuse.outcomes.kinds import Outcome
 
 
@@ -15,8 +16,16 @@ class Categories(Section):
     """A clinical column that holds words; its levels are declared, so that nothing is learned from the data."""
 
     column: str
-    levels: tuple[str, ...] = Field(min_length=2)
+    """Of the cohort table."""
+    levels: tuple[Word, ...] = Field(min_length=2)
     """All allowed texts; the first is the reference."""
+
+    @field_validator("levels")
+    @classmethod
+    def _differ(cls, levels: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(levels)) < len(levels):
+            raise ValueError("a level stands twice; remove one")
+        return levels
 
 
 class CohortConfig(Section):
@@ -33,6 +42,7 @@ class CohortConfig(Section):
     visit: str = "visit"
     """Column of the visit; needed where a unit has several cases."""
     site: str | None = None
+    """Column of the hospital or scanner, for the report and for leaving sites out."""
     images: dict[str, str] = {}
     """Sequence name -> column of image paths, relative to the table."""
     mask: str | None = None
@@ -40,10 +50,21 @@ class CohortConfig(Section):
     second_mask: str | None = None
     """Column of a second reader's segmentations, for `radfuse stability`; may be empty for some rows."""
     clinical: tuple[str | Categories, ...] = ()
+    """Columns of numbers, or of words with their levels; they make the clinical block."""
     outcome: Outcome | None = None
-    exclude: dict[str, str] = {}
+    """What is predicted; needed to compare models."""
+    exclude: dict[Word, str] = {}
     """Case id -> why it is left out."""
     split: Split = Grouped()
+    """How outer folds are made; grouped where no kind is said."""
+
+    @model_validator(mode="after")
+    def _each_column_once(self) -> CohortConfig:
+        for setting, names in (("clinical", self.clinical_columns), ("unit", self.unit)):
+            twice = [name for name, count in Counter(names).items() if count > 1]
+            if twice:
+                raise ValueError(f"column {twice[0]!r} stands twice in `{setting}`; remove one")
+        return self
 
     @model_validator(mode="after")
     def _outcome_is_no_input(self) -> CohortConfig:

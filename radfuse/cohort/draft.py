@@ -23,6 +23,7 @@ class Draft:
         folder: what paths are relative to.
         columns: those read so far, in the rows of `cells`.
         problems: those found so far.
+        scans: row's index -> what its images hold, as a text that is equal for equal images only.
     """
 
     def __init__(self, table: Table, config: CohortConfig, new: bool) -> None:
@@ -33,6 +34,7 @@ class Draft:
         self.folder = table.path.parent
         self.columns: dict[str, pd.Series] = {}
         self.problems: list[Problem] = list(table.notes)
+        self.scans: dict[int, str] = {}
 
     def problem(
         self,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from pathlib import Path
 
 from radfuse.cohort.draft import Draft
 from radfuse.cohort.twins import check_twins
+from radfuse.config import kind_of
+from radfuse.errors import InputError
 
 
 def check_files(draft: Draft) -> None:
@@ -22,11 +25,25 @@ def check_files(draft: Draft) -> None:
         for index, value in draft.columns[column].items():
             if value is None:
                 if kind == "image":
-                    draft.problem("the image path is missing", index, column)
+                    draft.problem(
+                        "the image path is missing; fill it, or list the case under cohort.exclude", index, column
+                    )
                 continue
-            path = draft.folder / value
-            if not path.exists():
-                draft.problem(f"no file {value} (looked in {draft.folder.resolve()})", index, column)
+            if (fault := _fault(draft.folder, value)) is not None:
+                draft.problem(fault, index, column)
             elif kind == "image":
-                used[path.resolve()].append((index, column))
+                used[(draft.folder / value).resolve()].append((index, column))
     check_twins(draft, used)
+
+
+def _fault(folder: Path, value: str) -> str | None:
+    """Return why a file that a table names cannot be used; None where it can be read."""
+    path = folder / value
+    try:
+        if kind_of(path) is None:
+            return (
+                f"no file {value} (looked in {folder.resolve()}); correct the path, or list the case in cohort.exclude"
+            )
+    except InputError as error:
+        return str(error)
+    return None if os.access(path, os.R_OK) else f"{value} may not be read; check its permissions"

@@ -35,12 +35,16 @@ def _exclude(draft: Draft) -> None:
 def _ids(draft: Draft, name: str, unique: bool = False) -> None:
     values = draft.columns[name] = draft.text(name)
     for index in values.index[values.isna()]:
-        draft.problem("the id is missing", index, name)
+        draft.problem("the id is missing; fill it, or remove the row", index, name)
     if unique:
         for value, group in values.dropna().groupby(values.dropna(), sort=False):
             if len(group) > 1:
                 rows = ", ".join(str(int(index) + 2) for index in group.index)
-                draft.problem(f"id {value!r} stands in rows {rows}; ids must be unique", group.index[1], name)
+                draft.problem(
+                    f"id {value!r} stands in rows {rows}; ids must be unique: rename or remove one",
+                    group.index[1],
+                    name,
+                )
 
 
 def _optional_columns(draft: Draft) -> list[tuple[str, str]]:

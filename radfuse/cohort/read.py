@@ -54,8 +54,9 @@ def read_cohort(
             draft.problem(finding.message, finding.label, finding.column)
     if any(problem.severity == "error" for problem in draft.problems):
         raise InputError(draft.problems)
+    scans = {str(draft.columns[config.case][index]): scan for index, scan in draft.scans.items()}
     cases = draft.frame().set_index(config.case, drop=True)
-    return Cohort(config, cases, draft.folder, tuple(draft.problems))
+    return Cohort(config, cases, draft.folder, tuple(draft.problems), scans)
 
 
 def named_files(config: CohortConfig) -> dict[int, Case]:

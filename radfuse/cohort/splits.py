@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Annotated, Literal, NamedTuple
 
@@ -33,7 +33,9 @@ class Grouped(Section):
 
     kind: Literal["grouped"] = "grouped"
     folds: int = Field(default=5, ge=2)
+    """How many; each patient is tested once."""
     stratified: bool = True
+    """Give each fold a like share of the outcome."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -43,17 +45,17 @@ class Grouped(Section):
     def check(self, frame: pd.DataFrame, patient: str, outcome: Outcome | None) -> Iterator[Finding]:
         """Yield what makes the split impossible: fewer patients, or fewer events, than folds."""
         if frame[patient].nunique() < self.folds:
-            yield Finding(
-                f"{frame[patient].nunique()} patients cannot fill {self.folds} folds (cohort.split.folds)", None, None
-            )
+            found = frame[patient].nunique()
+            mend = f"set it to {found} or less" if found >= 2 else "add patients"
+            yield Finding(f"{found} patients cannot fill {self.folds} folds (cohort.split.folds); {mend}", None, None)
         elif outcome is not None:
             yield from outcome.check_folds(frame, patient, self.folds)
 
     def folds_of(self, units: pd.DataFrame, patient: str, outcome: Outcome | None, seed: int) -> list[Fold]:
-        """Return K folds; `units` has a row per unit and a default index."""
+        """Return K folds; `units` has a row per unit and a default index, and its order is dealt from."""
         from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-        groups = units[patient].to_numpy()
+        groups = _numbers_of(units[patient])
         labels = outcome.labels(units) if self.stratified and outcome is not None else None
         if labels is not None:
             splitter = StratifiedGroupKFold(self.folds, shuffle=True, random_state=seed)
@@ -68,6 +70,7 @@ class Holdout(Section):
 
     kind: Literal["holdout"] = "holdout"
     test_fraction: float = Field(default=0.25, gt=0, lt=1)
+    """Share of the patients of each outcome that are tested."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -83,12 +86,12 @@ class Holdout(Section):
         generator = np.random.default_rng(seed)
         known = outcome.labels(units) if outcome is not None else None
         classes = pd.Series(0 if known is None else known, index=units.index)
-        labels = classes.groupby(units[patient], sort=True).max()
-        chosen: list[str] = []
+        labels = classes.groupby(_numbers_of(units[patient])).max()
+        chosen: list[int] = []
         for _, members in labels.groupby(labels):
             count = min(max(round(self.test_fraction * len(members)), 1), max(len(members) - 1, 1))
             chosen += list(generator.choice(members.index.to_numpy(), size=count, replace=False))
-        return [_fold("holdout", units[patient].isin(chosen).to_numpy())]
+        return [_fold("holdout", np.isin(_numbers_of(units[patient]), chosen))]
 
 
 class Temporal(Section):
@@ -100,6 +103,7 @@ class Temporal(Section):
     test_from: Annotated[str, BeforeValidator(_as_text)] | None = None
     """First date of the test set; None takes the latest `test_fraction` of patients."""
     test_fraction: float = Field(default=0.3, gt=0, lt=1)
+    """Share of the patients, the latest, that are tested where no date is given."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -117,13 +121,17 @@ class Temporal(Section):
         if self.test_from is not None:
             start = self._start(frame[self.column])
             if np.isnan(start):
-                yield Finding(f"cohort.split.test_from {self.test_from!r} is no date", None, None)
+                yield Finding(
+                    f"cohort.split.test_from {self.test_from!r} is no date; write 2019-05-31, or a number", None, None
+                )
             elif not times.isna().any():
                 share = (times.groupby(frame[patient]).min() >= start).mean()
                 if share in (0.0, 1.0):
                     side = "training" if share == 1.0 else "test"
                     yield Finding(
-                        f"cohort.split.test_from {self.test_from!r} leaves the {side} set empty", None, self.column
+                        f"cohort.split.test_from {self.test_from!r} leaves the {side} set empty; take another",
+                        None,
+                        self.column,
                     )
 
     def _start(self, values: pd.Series) -> float:
@@ -148,6 +156,7 @@ class LeaveSiteOut(Section):
 
     kind: Literal["leave_site_out"] = "leave_site_out"
     column: str = "site"
+    """Of the cohort table; each value is a fold."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -158,7 +167,9 @@ class LeaveSiteOut(Section):
         """Yield patients seen at two sites, missing sites, and a single site."""
         yield from _one_value_each(frame, patient, self.column)
         if self.column in frame and frame[self.column].nunique() == 1:
-            yield Finding("all cases are of one site; none can be left out", None, self.column)
+            yield Finding(
+                "all cases are of one site; none can be left out; take another cohort.split", None, self.column
+            )
 
     def folds_of(self, units: pd.DataFrame, patient: str, outcome: Outcome | None, seed: int) -> list[Fold]:
         """Return a fold per site, in the order of their names."""
@@ -170,6 +181,7 @@ class ByColumn(Section):
 
     kind: Literal["column"] = "column"
     column: str = "fold"
+    """Of the cohort table, for example fold."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -180,7 +192,11 @@ class ByColumn(Section):
         """Yield patients in two splits, missing values, and a single value."""
         yield from _one_value_each(frame, patient, self.column)
         if self.column in frame and frame[self.column].nunique() == 1:
-            yield Finding("all cases are in one split; two or more are needed", None, self.column)
+            yield Finding(
+                "all cases are in one split; two or more are needed: correct the column, or take another",
+                None,
+                self.column,
+            )
 
     def folds_of(self, units: pd.DataFrame, patient: str, outcome: Outcome | None, seed: int) -> list[Fold]:
         """Return a fold per value, or the one of train and test."""
@@ -189,10 +205,25 @@ class ByColumn(Section):
         return [_fold(name, (values == name).to_numpy()) for name in names]
 
 
-Split = Annotated[Grouped | Holdout | Temporal | LeaveSiteOut | ByColumn, Field(discriminator="kind")]
+def _grouped_unless_said(value: object) -> object:
+    """Take settings that only grouped folds have for those of grouped folds."""
+    settings = Grouped.model_fields
+    if isinstance(value, Mapping) and "kind" not in value and all(name in settings for name in value):
+        return {"kind": "grouped", **value}
+    return value
 
 
-def make_folds(split: Split, units: pd.DataFrame, patient: str, outcome: Outcome, seed: int) -> list[Fold]:
+Split = Annotated[
+    Grouped | Holdout | Temporal | LeaveSiteOut | ByColumn,
+    Field(discriminator="kind"),
+    BeforeValidator(_grouped_unless_said),
+]
+"""How outer folds are made; grouped where no kind is said."""
+
+
+def make_folds(
+    split: Split, units: pd.DataFrame, patient: str, outcome: Outcome, seed: int, order: np.ndarray
+) -> list[Fold]:
     """Return the folds of a study and check that each can be trained.
 
     Args:
@@ -201,11 +232,16 @@ def make_folds(split: Split, units: pd.DataFrame, patient: str, outcome: Outcome
         patient: column of the person.
         outcome: what is predicted.
         seed: of the shuffling.
+        order: the positions of the units in the order that they are dealt in, from `content_order`.
+
+    Returns:
+        Folds whose positions stand in that order.
 
     Raises:
         InputError: a training side would hold one class only.
     """
-    folds = split.folds_of(units, patient, outcome, seed)
+    dealt = split.folds_of(units.iloc[order].reset_index(drop=True), patient, outcome, seed)
+    folds = [Fold(fold.name, order[fold.train], order[fold.test]) for fold in dealt]
     labels = outcome.labels(units)
     for fold in folds:
         if labels is not None and len(set(labels[fold.train])) < 2:
@@ -215,13 +251,20 @@ def make_folds(split: Split, units: pd.DataFrame, patient: str, outcome: Outcome
             )
         shared = set(units[patient].iloc[fold.train]) & set(units[patient].iloc[fold.test])
         if shared:
-            raise InputError(f"fold {fold.name!r} would hold patient {min(shared)!r} on both sides")
+            raise InputError(
+                f"fold {fold.name!r} would hold patient {min(shared)!r} on both sides; take another cohort.split"
+            )
     return folds
 
 
 def positions_of(positions: np.ndarray) -> list[int]:
     """Return positions as plain integers, for JSON."""
     return [int(position) for position in positions]
+
+
+def _numbers_of(patients: pd.Series | np.ndarray) -> np.ndarray:
+    """Return each person's number by first appearance: what is shuffled are places in an order, never names."""
+    return pd.factorize(np.asarray(patients, dtype=object))[0]
 
 
 def _fold(name: str, test: np.ndarray) -> Fold:
@@ -246,7 +289,7 @@ def _one_value_each(frame: pd.DataFrame, patient: str, column: str) -> Iterator[
     if column not in frame:
         return
     for index in frame.index[frame[column].isna()]:
-        yield Finding("the value is missing; the split needs one for each case", index, column)
+        yield Finding("the value is missing; fill it: the split needs one for each case", index, column)
     for person, values in frame.dropna(subset=[column]).groupby(patient, sort=False)[column]:
         for index in values.index[values != values.iloc[0]]:
             yield Finding(
@@ -265,9 +308,13 @@ class InnerSplit(NamedTuple):
 
 
 def inner_folds(patients: np.ndarray, labels: np.ndarray | None, folds: int, seed: int) -> list[InnerSplit]:
-    """Return folds by patient inside a training set, stratified where there are labels, shape (unit,)."""
+    """Return folds by patient inside a training set, stratified where there are labels, shape (unit,).
+
+    The seed and the order of the rows decide them, not the patients' names.
+    """
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
     kind = GroupKFold if labels is None else StratifiedGroupKFold
-    parts = kind(folds, shuffle=True, random_state=seed).split(patients, labels, patients)
+    groups = _numbers_of(patients)
+    parts = kind(folds, shuffle=True, random_state=seed).split(groups, labels, groups)
     return [InnerSplit(train, test) for train, test in parts]

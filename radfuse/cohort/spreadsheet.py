@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
-import zipfile
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from radfuse.errors import InputError, Problem
+from radfuse.cohort.cells import MISSING, text_column
+from radfuse.cohort.excel import read_excel
+from radfuse.cohort.packed import refuse_size, unpacked, unreadable
+from radfuse.config import kind_of
+from radfuse.errors import InputError, Problem, listed, short
 
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", ".", "#N/A")
-"""Cell texts read as missing."""
 ROW = "row_number"
 """Id column of a table that has none: rows are named by the number a spreadsheet shows."""
+_TRUTHS = ({"false": 0.0, "true": 1.0}, {"no": 0.0, "yes": 1.0})
+"""Pairs of words, in small letters, that are numbers where a column holds nothing else."""
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _SPREADSHEETS = {".xlsx", ".xlsm"}
 
@@ -50,7 +54,7 @@ class Table:
     def text(self, column: str) -> pd.Series:
         """Return a column as text, also where the file holds numbers (1.0 reads "1")."""
         values = self.cells[column]
-        return values if values.dtype == object else _text_column(values)
+        return values if values.dtype == object else text_column(values)
 
 
 def read_table(path: str | Path, as_text: Collection[str] | None = None) -> Table:
@@ -65,16 +69,17 @@ def read_table(path: str | Path, as_text: Collection[str] | None = None) -> Tabl
         InputError: no such file, unreadable content, no rows, or columns of the same name.
     """
     path = Path(path)
-    if path.is_dir():
+    kind = kind_of(path)
+    if kind == "folder":
         raise InputError(f"{path} is a folder; give the table itself")
-    if not path.is_file():
+    if kind is None:
         raise InputError(f"no table at {path}; paths in a study are relative to the study file")
     suffix = path.suffix.lower()
     notes: list[Problem] = []
     if suffix in {".parquet", ".pq"}:
         cells = _read_parquet(path)
     elif suffix in _SPREADSHEETS:
-        cells = _read_excel(path, notes)
+        cells = read_excel(path, notes)
     elif suffix in {".xls", ".ods"}:
         raise InputError(f"{path}: {suffix} files are not read; save the sheet as .xlsx or as CSV UTF-8")
     else:
@@ -101,11 +106,30 @@ def numbered(table: Table) -> Table:
 
 
 def to_numbers(column: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Return a text column as float64 (missing: NaN) and a bool mask of the cells that are no number."""
+    """Return a text column as float64 (missing: NaN) and a bool mask of the cells that are no number.
+
+    A column of true and false, or of yes and no, alone is 1 and 0.
+    """
     if column.dtype != object:
         return column.astype("float64"), pd.Series(False, index=column.index)
     numbers = pd.to_numeric(column, errors="coerce").astype("float64")
-    return numbers, numbers.isna() & column.notna()
+    wrong = numbers.isna() & column.notna()
+    if wrong.any():
+        words = column.str.lower()
+        for pair in _TRUTHS:
+            if words.dropna().isin(pair).all():
+                return words.map(pair).astype("float64"), pd.Series(False, index=column.index)
+    return numbers, wrong
+
+
+def spellings(word: str) -> set[str]:
+    """Return the texts of a table that say the same as a word: a truth in any capitals, and as parquet stores it."""
+    same = {word}
+    for pair in _TRUTHS:
+        if word.lower() in pair:
+            same |= {word.lower(), word.upper(), word.capitalize()}
+            same |= {str(int(pair[word.lower()]))} if "true" in pair else set()
+    return same
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -113,11 +137,18 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(path).read()
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is not a readable parquet file ({error}); write it again") from error
-    _refuse_repeated(path, table.column_names)
-    frame = table.to_pandas()
+        with pq.ParquetFile(path) as file:
+            refuse_size(path, file.metadata.num_rows, file.metadata.num_columns)
+            table = file.read()
+        _refuse_repeated(path, table.column_names)
+        frame = table.to_pandas()
+    except InputError:
+        raise
+    except PermissionError as error:
+        raise unreadable(path, error) from error
+    except Exception as error:  # damaged files make pyarrow raise whatever it meets
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path} is not a readable parquet file ({reason}); write it again") from error
     if not isinstance(frame.index, pd.RangeIndex):
         frame = frame.reset_index(drop=frame.index.name is None and frame.index.nlevels == 1)
     frame = frame.reset_index(drop=True)
@@ -129,82 +160,41 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 def _plain_numbers(values: pd.Series) -> pd.Series:
     """Return numbers as numpy holds them (a gap in a nullable column: text), everything else as text."""
     if not pd.api.types.is_numeric_dtype(values):
-        return _text_column(values)
+        return text_column(values)
     if isinstance(values.dtype, np.dtype) and values.dtype != bool:
         return values
-    return _text_column(values) if values.isna().any() or values.dtype == bool else values.astype("float64")
+    return text_column(values) if values.isna().any() or values.dtype == bool else values.astype("float64")
 
 
 def _refuse_repeated(path: Path, names: Iterable[object]) -> None:
-    stripped = [str(name).strip() for name in names]
-    twice = sorted({name for name in stripped if name and stripped.count(name) > 1})
+    count = Counter(str(name).strip() for name in names)
+    twice = sorted(name for name, times in count.items() if name and times > 1)
     if twice:
-        raise InputError(
-            f"{path}: several columns are named {', '.join(map(repr, twice))}; rename or remove the extra ones"
-        )
-
-
-def _read_excel(path: Path, notes: list[Problem]) -> pd.DataFrame:
-    """Return the first sheet that is not empty, as text."""
-    try:
-        sheets = pd.read_excel(
-            path, sheet_name=None, dtype=object, keep_default_na=False, engine="openpyxl", header=None
-        )
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not a readable Excel file ({error}); save it again, or as CSV UTF-8") from error
-    filled = [name for name, sheet in sheets.items() if not sheet.empty]
-    if not filled:
-        raise InputError(f"{path}: every sheet is empty")
-    if len(filled) > 1:
-        others = ", ".join(map(repr, filled[1:]))
-        notes.append(Problem(path.name, f"read sheet {filled[0]!r}; sheets {others} were not read", severity="warning"))
-    sheet = sheets[filled[0]]
-    header = ["" if name is None or name != name else str(name) for name in sheet.iloc[0]]
-    body = sheet.iloc[1:].reset_index(drop=True)
-    frame = pd.DataFrame({position: _text_column(body.iloc[:, position]) for position in range(body.shape[1])})
-    frame.columns = pd.Index(header)
-    return frame
-
-
-def _text_column(values: pd.Series) -> pd.Series:
-    """Turn a typed column into text that reads back as the same number."""
-
-    def text(value: object) -> str | None:
-        if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
-            return None
-        if isinstance(value, bool):
-            return str(int(value))
-        if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-            return str(int(value))
-        if isinstance(value, datetime):
-            midnight = (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
-            return value.date().isoformat() if midnight else value.isoformat()
-        stripped = str(value).strip()
-        return None if stripped in MISSING else stripped
-
-    return pd.Series([text(value) for value in values.astype(object)], index=values.index, dtype=object)
+        shown = listed(repr(short(name)) for name in twice)
+        raise InputError(f"{path}: several columns are named {shown}; rename or remove the extra ones")
 
 
 def _read_text(path: Path, notes: list[Problem], as_text: Collection[str] | None) -> pd.DataFrame:
     """Return a text table, packed or not, whatever separates its columns; rows are numbered as in the file."""
-    raw = path.read_bytes()
-    if raw[:2] == b"\x1f\x8b":
-        try:
-            raw = gzip.decompress(raw)
-        except (OSError, EOFError) as error:
-            raise InputError(f"{path} is a damaged gzip file ({error}); copy it again") from error
+    raw = unpacked(path)
     if raw[:4] == b"PK\x03\x04":
         raise InputError(
             f"{path} is an Excel or zip file with a text name; rename it to .xlsx, or save it as CSV UTF-8"
         )
     text = _decode(path, raw, notes).replace("\r\n", "\n").replace("\r", "\n")
     _refuse_empty(path, text)
+    if "\0" in text:
+        raise InputError(f"{path} holds the character NUL, as no text does; save it as CSV UTF-8")
     separator = _separator(text)
     if separator != "," and path.suffixes[:1] != [".tsv"]:
         notes.append(Problem(path.name, f"columns are separated by {_SEPARATORS[separator]}", severity="warning"))
-    widths = _check_widths(path, text, separator)
+    rows = text.count("\n")
+    refuse_size(path, rows, text.partition("\n")[0].count(separator) + 1)
     try:
+        widths = _check_widths(path, text, separator)
         frame = _parse(text, separator, widths, as_text)
+    except csv.Error as error:
+        raise InputError(f"{path}: not a table of cells ({error}); save it as CSV UTF-8") from error
     except pd.errors.ParserError as error:
         if "Too many columns" in str(error):
             return _parse_short(text, separator, widths)
@@ -326,3 +316,25 @@ def _decimal_commas(path: Path, frame: pd.DataFrame, notes: list[Problem]) -> No
                 changed = True
     if changed:
         notes.append(Problem(path.name, "decimal commas were read as decimal points", severity="warning"))
+
+
+def safe_cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table that a spreadsheet takes for texts and numbers, never for formulas.
+
+    A text, or a column's name, that begins with = + - @, a tab or a carriage return, and is no number, gets an
+    apostrophe before it, as OWASP advises against CSV injection. The index stays as it is.
+    """
+
+    def safe(cell: object) -> object:
+        if not isinstance(cell, str) or not cell.lstrip(" ").startswith(_FORMULA):
+            return cell
+        return cell if _NUMBER.fullmatch(cell) else f"'{cell}"
+
+    texts = [place for place, kind in enumerate(frame.dtypes) if not pd.api.types.is_numeric_dtype(kind)]
+    columns: dict[int, pd.Series] = {place: frame.iloc[:, place] for place in range(frame.shape[1])}
+    for place in texts:
+        cells = [safe(cell) for cell in columns[place].astype(object)]
+        columns[place] = pd.Series(cells, index=frame.index, dtype=object)
+    made = pd.DataFrame(columns, index=frame.index)
+    made.columns = pd.Index([safe(name) for name in frame.columns])
+    return made

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from radfuse.cohort.draft import Draft
@@ -15,7 +16,7 @@ _SAMPLE = 1 << 14
 
 
 def check_twins(draft: Draft, used: dict[Path, list[tuple[int, str]]]) -> None:
-    """Find images that stand under two cases, by path or by content.
+    """Find images that stand under two cases, by path or by content; note in `draft.scans` what each case has.
 
     Args:
         draft: whose ids are read.
@@ -24,8 +25,12 @@ def check_twins(draft: Draft, used: dict[Path, list[tuple[int, str]]]) -> None:
     if draft.config.case not in draft.columns:
         return
     by_content: dict[object, list[Path]] = defaultdict(list)
+    scans: dict[int, list[str]] = defaultdict(list)
     for path, content in _contents(used).items():
         by_content[content].append(path)
+        for index, column in used[path]:
+            scans[index].append(f"{column} {content}")
+    draft.scans = {index: "; ".join(sorted(found)) for index, found in scans.items()}
     ids = draft.columns[draft.config.case]
     for paths in by_content.values():
         places = [place for path in paths for place in used[path]]
@@ -41,29 +46,59 @@ def check_twins(draft: Draft, used: dict[Path, list[tuple[int, str]]]) -> None:
 
 
 def _contents(paths: Iterable[Path]) -> dict[Path, object]:
-    """Return a value per path, equal for files of equal content.
+    """Return a value per path, equal for files, or folders of slices, of equal content.
 
     Files are compared by size, then by samples, and only then as a whole: uncompressed images of one scanner all have
     one size, and reading each of them would cost as much as the study.
     """
-    known: dict[Path, tuple[object, ...]] = {
-        path: (path.stat().st_size,) if path.is_file() else (path,) for path in paths
-    }
-    for look in (_sample, file_digest):
+    known: dict[Path, tuple[object, ...]] = {path: _size(path) for path in paths}
+    for look in (_sample, _digest):
         count = Counter(known.values())
-        known = {path: (*value, look(path)) if count[value] > 1 else value for path, value in known.items()}
+        known = {path: (*value, _seen(look, path)) if count[value] > 1 else value for path, value in known.items()}
     return dict(known)
 
 
+def _seen(look: Callable[[Path], str], path: Path) -> str:
+    """Return what a look at an image finds; one that cannot be read is nobody's twin, and named where it is read."""
+    try:
+        return look(path)
+    except OSError:
+        return str(path)
+
+
+def _files(path: Path) -> list[Path]:
+    """Return the file, or those of a folder in the order of their names."""
+    if not path.is_dir():
+        return [path]
+    return sorted(Path(place) / name for place, _, names in os.walk(path) for name in names)
+
+
+def _size(path: Path) -> tuple[object, ...]:
+    """Return a file's size; of a folder how many files it holds, of an empty one its path, as it is nobody's twin."""
+    if not path.is_dir():
+        return (path.stat().st_size,)
+    count = len(_files(path))
+    return ("folder", count if count else str(path))
+
+
 def _sample(path: Path) -> str:
-    """Return a checksum of a file's start, middle and end."""
-    size = path.stat().st_size
+    """Return a checksum of the start, middle and end of a file, or of a folder's first."""
+    first = next(iter(_files(path)), None)
+    if first is None:
+        return ""
+    size = first.stat().st_size
     total = 0
-    with path.open("rb") as stream:
+    with first.open("rb") as stream:
         for place in (0, size // 2, size - _SAMPLE):
             stream.seek(max(place, 0))
             total = zlib.crc32(stream.read(_SAMPLE), total)
     return f"{total:08x}"
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file, or of those of a folder's files."""
+    digests = [file_digest(file) for file in _files(path)]
+    return digests[0] if len(digests) == 1 else hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 
 def file_digest(path: Path) -> str:

@@ -35,16 +35,22 @@ def _one_unit(draft: Draft, name: str, rows: pd.DataFrame) -> None:
         return
     if config.visit not in rows:
         draft.problem(
-            f"unit {name} has {len(rows)} cases but the table has no visit column {config.visit!r} (cohort.visit)",
+            f"unit {name} has {len(rows)} cases, but there is no visit column {config.visit!r} (cohort.visit); add it",
             rows.index[1],
         )
     else:
         for index in rows.index[rows[config.visit].isna()]:
-            draft.problem(f"unit {name} has {len(rows)} cases, so each needs its visit", index, config.visit)
+            draft.problem(f"unit {name} has {len(rows)} cases, so each needs its visit; fill it", index, config.visit)
         for index in rows.index[rows[config.visit].duplicated() & rows[config.visit].notna()]:
-            draft.problem(f"unit {name} has two cases at visit {rows.loc[index, config.visit]!r}", index, config.visit)
+            draft.problem(
+                f"unit {name} has two cases at visit {rows.loc[index, config.visit]!r}; correct one",
+                index,
+                config.visit,
+            )
     for outcome in (column for column in config.outcome_columns if column in rows):
         told = rows[rows[outcome].notna()]
         first = told.index[0] if len(told) else rows.index[0]
         for index in told.index[told[outcome] != rows.loc[first, outcome]]:
-            draft.problem(f"unit {name} has another outcome in row {int(first) + 2}", index, outcome)
+            draft.problem(
+                f"unit {name} has another outcome in row {int(first) + 2}; correct one of them", index, outcome
+            )

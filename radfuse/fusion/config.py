@@ -32,8 +32,11 @@ class FusionConfig(Section):
     families: tuple[str, ...] = ()
     """Blocks joined by "-"; empty: every run of neighbouring blocks, in their order."""
     selection: tuple[Selection, ...] = (Correlation(), Mrmr(), Lasso())
+    """Steps that choose columns, in their order."""
     classifier: Classifier = Logistic()
+    """The model on the columns that are left."""
     strategy: Strategy = Early()
+    """How blocks are brought together."""
     inner_folds: int = Field(default=5, ge=2)
     """Folds inside each training set, for tuning and for the threshold."""
     threshold: Literal["youden", "half"] = "youden"
@@ -43,7 +46,9 @@ class FusionConfig(Section):
     @classmethod
     def _once_each(cls, families: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(families)) < len(families):
-            raise ValueError("a family stands twice")
+            raise ValueError("a family stands twice; remove one")
+        if any(len(family) > 200 for family in families):
+            raise ValueError("the name of a family has more than 200 letters; give its blocks shorter names")
         return families
 
     @field_validator("selection")

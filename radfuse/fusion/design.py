@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.cohort.case import Cohort
+from radfuse.cohort.order import content_order
 from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureTable, at_visit
 
@@ -72,10 +73,36 @@ def join(
             blocks[block] = _spread(cohort, cases, values, units, layout, same_stays=False)
         else:
             blocks[block] = table.values.reindex(_keys(units, table.ids)).reset_index(drop=True)
+        blocks[block] = blocks[block].sort_index(axis=1)  # where columns stand in a file says nothing
     problems += _names_twice(blocks)
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)
     return Design(units, blocks, tuple(problems))
+
+
+def order_of(cohort: Cohort, design: Design) -> np.ndarray:
+    """Return the positions of the units in the order that folds are dealt and models fitted in.
+
+    Images come first, then clinical columns as the study lists them, then the other blocks, the outcome last: a column
+    or block that is added behind the others moves only patients whom nothing had told apart.
+
+    Args:
+        cohort: the design's.
+        design: units and blocks.
+    """
+    config, units = cohort.config, design.units
+    levels = []
+    names = list(units[list(config.unit_columns)].itertuples(index=False, name=None))
+    if cohort.scans:
+        scans: dict[tuple[str, ...], list[str]] = {}
+        for case in cohort:
+            scans.setdefault(case.unit, []).append(cohort.scans.get(case.case_id, ""))
+        levels.append(np.array(["; ".join(sorted(scans[name])) for name in names], dtype=object))
+    clinical = design.blocks.get("clinical", pd.DataFrame())
+    levels += [clinical[[name]].to_numpy(dtype="float64") for name in clinical.columns]
+    levels += [values.to_numpy(dtype="float64") for name, values in design.blocks.items() if name != "clinical"]
+    levels += [units[name].to_numpy() for name in config.outcome_columns if name in units]
+    return content_order(list(units[config.patient]), ["/".join(map(str, name)) for name in names], levels)
 
 
 def stack(

@@ -35,6 +35,11 @@ class Fit:
     inner_auc: float
 
 
+def everyone(order: np.ndarray) -> Fold:
+    """Return the fold that trains on all units, in the order given, and tests none."""
+    return Fold(ALL, order, np.array([], dtype=int))
+
+
 def fit_family(
     x: np.ndarray,
     y: np.ndarray,
@@ -73,14 +78,14 @@ def fit_family(
 
 
 def fit_fold(
-    design: Design, family: str, fold: Fold | None, patient: str, outcome: Outcome, config: FusionConfig, seed: int
+    design: Design, family: str, fold: Fold, patient: str, outcome: Outcome, config: FusionConfig, seed: int
 ) -> tuple[FittedFamily, Fit]:
     """Fit a family on a fold's training units and predict its test units.
 
     Args:
         design: units and blocks.
         family: which blocks.
-        fold: None fits on all units and predicts none.
+        fold: its training units in the order that models see them; `everyone` trains on all units and tests none.
         patient: column of the person in `design.units`.
         outcome: what is predicted.
         config: of the fusion wing.
@@ -94,19 +99,17 @@ def fit_fold(
     """
     y, labels = outcome.targets(design.units), outcome.labels(design.units)
     patients = design.units[patient].to_numpy()
-    train = np.arange(len(y)) if fold is None else fold.train
-    name = ALL if fold is None else fold.name
-    x, blocks, names = stack(design.blocks_of(name), blocks_of(family))
+    train, test = fold.train, fold.test
+    x, blocks, names = stack(design.blocks_of(fold.name), blocks_of(family))
     here = labels[train] if labels is not None else None
     try:
         fit = fit_family(x[train], y[train], here, patients[train], blocks, names, outcome, config, seed)
     except ValueError as error:
-        raise CaseError(f"{family}, fold {name}", str(error)) from error
-    test = np.array([], dtype=int) if fold is None else fold.test
+        raise CaseError(f"{family}, fold {fold.name}", str(error)) from error
     probability = fit.fitted.predict(x[test]) if len(test) else np.array([])
     result = FittedFamily(
         family=family,
-        fold=name,
+        fold=fold.name,
         explanation=fit.fitted.explain(f"{family} score"),
         threshold=fit.threshold,
         tuned=fit.settings,

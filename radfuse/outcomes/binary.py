@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from radfuse.cohort.spreadsheet import Table, to_numbers
-from radfuse.config import Section, nearest
+from radfuse.cohort.spreadsheet import Table, spellings, to_numbers
+from radfuse.config import Section, Word, nearest
 from radfuse.errors import Finding
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ class BinaryOutcome(Section):
     column: str
     """Column of the cohort table."""
     kind: Literal["binary"] = "binary"
-    positive: str | None = None
-    """Text of the event; None where the column holds 0 and 1."""
+    positive: Word | None = None
+    """Text of the event; None where the column holds 0 and 1, true and false, or yes and no."""
 
     def columns(self) -> Mapping[str, str]:
         """Return the one column."""
@@ -40,24 +40,31 @@ class BinaryOutcome(Section):
         if values is None:
             return {}, findings
         if len(found) == 1 and len(text) > 1 and not new:
-            alike = f"every case has the outcome {found[0]!r}; there is nothing to tell apart"
+            alike = f"every case has the outcome {found[0]!r}; there is nothing to tell apart; add cases of the other"
             findings.append(Finding(alike, None, self.column))
         return {self.column: values}, findings
 
     def _words(self, text: pd.Series, found: list[str], new: bool) -> tuple[pd.Series | None, list[Finding]]:
-        """Return 1.0 where the column holds the event's word."""
-        if self.positive not in found and found and not new:
+        """Return 1.0 where the column holds the event's word, in any capitals where it is true, false, yes or no."""
+        event = spellings(str(self.positive))
+        if not event & set(found) and found and not new:
             hint = nearest(str(self.positive), found)
             message = f"no row holds the event {self.positive!r} (cohort.outcome.positive){hint}"
             return None, [Finding(message, None, self.column)]
-        values = (text == self.positive).astype("float64").where(text.notna())
+        values = text.isin(event).astype("float64").where(text.notna())
         if len(found) <= 2:
             return values, []
         listed = ", ".join(map(repr, found[:8]))
-        return values, [Finding(f"a binary outcome has two values; found {len(found)}: {listed}", None, self.column)]
+        return values, [
+            Finding(
+                f"a binary outcome has two values; found {len(found)}: {listed}; make it two, or exclude cases",
+                None,
+                self.column,
+            )
+        ]
 
     def _numbers(self, table: Table, found: list[str]) -> tuple[pd.Series | None, list[Finding]]:
-        """Return the column's own 0 and 1."""
+        """Return the column's own 0 and 1, or what its words of truth stand for."""
         values, wrong = to_numbers(table.cells[self.column])
         if wrong.any() and len(found) == 2:
             mend = f"say which is the event: cohort.outcome.positive: {found[1]}"
@@ -65,7 +72,10 @@ class BinaryOutcome(Section):
             return None, [Finding(message, None, self.column)]
         odd = values.index[wrong | (values.notna() & ~values.isin([0.0, 1.0]))]
         text = table.text(self.column)
-        findings = [Finding(f"a binary outcome is 0 or 1; found {text[index]!r}", index, self.column) for index in odd]
+        findings = [
+            Finding(f"a binary outcome is 0 or 1; found {text[index]!r}; correct it", index, self.column)
+            for index in odd
+        ]
         return (None if findings else values), findings
 
     def name(self) -> str:
@@ -83,10 +93,10 @@ class BinaryOutcome(Section):
         counts = frame.dropna(subset=[self.column]).groupby(self.column)[patient].nunique()
         if len(counts) == 2 and counts.min() < folds:
             rarer = "an event" if counts.idxmin() == 1 else "no event"
-            mend = "; lower cohort.split.folds" if counts.min() >= 2 else ""
+            mend = f"set cohort.split.folds: {counts.min()}" if counts.min() >= 3 else "add such patients"
             yield Finding(
                 f"{counts.min()} patients have {rarer}, fewer than the {folds} folds, so some fold would hold one "
-                f"class only{mend}",
+                f"class only; {mend}",
                 None,
                 self.column,
             )

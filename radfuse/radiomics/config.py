@@ -121,11 +121,13 @@ class RadiomicsConfig(Section):
     weighting: Literal["euclidean", "manhattan", "infinity", "no_weighting"] | None = None
     """Sum up directions weighted by distance in this norm, instead of averaging features over them."""
     symmetric_glcm: bool = True
+    """Count each pair of voxels both ways."""
     gldm_alpha: NonNegativeInt = 0
     """Grey levels that differ by at most this depend on each other."""
     shift: int = 0
     """Added to grey values before squaring, for Energy, TotalEnergy and RootMeanSquared."""
     filters: tuple[FilterName, ...] = Field(default=("original",), min_length=1)
+    """Images that features are computed on; original is the image itself."""
     log_sigma_mm: tuple[PositiveFloat, ...] = (1.0, 2.0, 3.0, 4.0, 5.0)
     """Of the Laplacian of Gaussian."""
     wavelet: str = "coif1"
@@ -137,12 +139,14 @@ class RadiomicsConfig(Section):
     lbp_2d_radius: PositiveFloat = 1.0
     lbp_2d_samples: PositiveInt = 8
     lbp_2d_method: Literal["default", "ror", "uniform", "var"] = "uniform"
+    """As scikit-image calls it."""
     lbp_3d_levels: PositiveInt = 2
     lbp_3d_radius: PositiveFloat = 1.0
     lbp_3d_subdivision: NonNegativeInt = 1
     per_filter: dict[FilterName, FilterSettings] = {}
     """Bins of single filters."""
     classes: tuple[FeatureClass, ...] = ("shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
+    """Classes of features that are computed."""
     features: dict[FeatureClass, tuple[str, ...]] = {}
     """Class -> names, where not all are wanted."""
     min_voxels: PositiveInt = 10

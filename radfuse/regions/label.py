@@ -19,6 +19,7 @@ class LabelRegion(Section):
 
     kind: Literal["label"] = "label"
     name: str
+    """Of the region, in the names of its features."""
     label: str | PositiveInt
     """Name as in `segmentation.labels`, or number."""
 

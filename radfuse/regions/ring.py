@@ -19,9 +19,13 @@ class RingRegion(Section):
 
     kind: Literal["ring"] = "ring"
     name: str
+    """Of the region, in the names of its features."""
     around: str | PositiveInt
+    """Label, by name or number."""
     margin_mm: PositiveFloat = 10.0
+    """How far it reaches."""
     exclude: tuple[str | PositiveInt, ...] = ()
+    """Labels that are left out of it, by name or number."""
 
     def labels_named(self) -> tuple[str | int, ...]:
         """Return the labels it refers to."""

@@ -19,9 +19,13 @@ class SubchondralRegion(Section):
 
     kind: Literal["subchondral"] = "subchondral"
     name: str
+    """Of the region, in the names of its features."""
     bone: str | PositiveInt
+    """Label, by name or number."""
     cartilage: str | PositiveInt
+    """Label, by name or number."""
     depth_mm: PositiveFloat = 10.0
+    """How far below the cartilage it reaches."""
 
     def labels_named(self) -> tuple[str | int, ...]:
         """Return the labels it refers to."""

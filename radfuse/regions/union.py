@@ -19,7 +19,9 @@ class UnionRegion(Section):
 
     kind: Literal["union"] = "union"
     name: str
+    """Of the region, in the names of its features."""
     labels: tuple[str | PositiveInt, ...] = Field(min_length=1)
+    """By name or number."""
 
     def labels_named(self) -> tuple[str | int, ...]:
         """Return the labels it refers to."""

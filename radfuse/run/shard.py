@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from radfuse.errors import InputError
+from radfuse.errors import InputError, short
 
 Item = TypeVar("Item")
 
@@ -31,9 +31,9 @@ class Shard:
         Raises:
             InputError: not two whole numbers, or not 1 <= I <= N.
         """
-        found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+        found = re.fullmatch(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*", text)
         if found is None:
-            raise InputError(f"--shard {text!r} is not I/N, for example --shard 2/4 for the second of four jobs")
+            raise InputError(f"--shard {short(text)!r} is not I/N, for example --shard 2/4 for the second of four jobs")
         shard = cls(*map(int, found.groups()))
         if not 1 <= shard.number <= shard.count:
             raise InputError(

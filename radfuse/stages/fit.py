@@ -79,7 +79,7 @@ def work(job: FitJob) -> FittedFamily:
 
 STAGE = Stage(
     "fit",
-    2,
+    3,
     jobs,
     work,
     write_section,

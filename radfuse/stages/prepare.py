@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 
 from radfuse.check.inputs import once, read_tables
+from radfuse.check.remarks import telling_columns
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.splits import Fold, positions_of
+from radfuse.config import kind_of
 from radfuse.errors import InputError, Problem, StudyError
 from radfuse.features import FeatureSource, FeatureTable
 from radfuse.fusion.config import default_families
-from radfuse.fusion.design import Design, join
+from radfuse.fusion.design import Design, join, order_of
 from radfuse.run.folder import read_json, safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages import deep, extract
@@ -38,9 +40,12 @@ class PrepareJob:
         blocks: of the study, in its order.
         families: to be compared.
         seed: of the folds.
+        inner_folds: that each training set is to be cut into.
         cases: that are left where the study starts from images; None: all of the table.
         radiomic: case -> its features from images.
         deep: encoder -> case -> its deep features.
+        folds: outer fold -> the patients it tests, where the study starts from images, which tell patients apart;
+            empty: dealt from the tables.
     """
 
     cohort: CohortConfig
@@ -49,9 +54,11 @@ class PrepareJob:
     blocks: tuple[str, ...]
     families: tuple[str, ...]
     seed: int
+    inner_folds: int
     cases: tuple[str, ...] | None = None
     radiomic: Mapping[str, Path] = field(default_factory=dict)
     deep: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
+    folds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return "the design"
@@ -59,10 +66,19 @@ class PrepareJob:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A checked study: the design, its folds, and what was remarkable."""
+    """A checked study.
+
+    Attributes:
+        design: units and blocks.
+        folds: the outer folds; their positions stand in the order of `everyone`.
+        everyone: the positions of all units, in the order that models see them.
+        families: to be compared.
+        warnings: what was remarkable.
+    """
 
     design: Design
     folds: tuple[Fold, ...]
+    everyone: np.ndarray
     families: tuple[str, ...]
     warnings: tuple[Problem, ...]
 
@@ -73,7 +89,8 @@ def job_of(study: Study) -> PrepareJob:
     images = (*config.images.values(), *(name for name in (config.mask,) if name))
     families = study.fusion.families or default_families(study.blocks)
     bare = config.model_copy(update={"images": {}, "mask": None, "second_mask": None})
-    return PrepareJob(bare, study.features, images, study.blocks, tuple(families), study.seed)
+    settings = (study.seed, study.fusion.inner_folds)
+    return PrepareJob(bare, study.features, images, study.blocks, tuple(families), *settings)
 
 
 def jobs(context: Context) -> Iterator[PrepareJob]:
@@ -86,7 +103,7 @@ def jobs(context: Context) -> Iterator[PrepareJob]:
     study = context.study
     job = job_of(study)
     tables = [study.cohort.table, *(source.table for source in study.features.values() if source.table)]
-    if study.cohort.outcome is None or not study.blocks or not all(table.is_file() for table in tables):
+    if study.cohort.outcome is None or not study.blocks or any(kind_of(table) != "file" for table in tables):
         assert context.inputs  # says everything that is wrong
     if not study.regions:
         yield job
@@ -97,7 +114,8 @@ def jobs(context: Context) -> Iterator[PrepareJob]:
     radiomic = {case: context.path(extract.place_of(case)) for case in cases}
     encoders = () if study.deep is None else (*(fold.name for fold in context.folds), ALL)
     encoded = {name: {case: context.path(deep.place_of(name, case)) for case in cases} for name in encoders}
-    yield replace(job, cases=tuple(cases), radiomic=radiomic, deep=encoded)
+    folds = {fold.name: tuple(sorted(fold.test)) for fold in context.folds}
+    yield replace(job, cases=tuple(cases), radiomic=radiomic, deep=encoded, folds=folds)
 
 
 def work(job: PrepareJob) -> Prepared:
@@ -106,7 +124,7 @@ def work(job: PrepareJob) -> Prepared:
     Raises:
         InputError: faults of the tables, mismatches between them, or folds that cannot be trained.
     """
-    inputs = read_tables(job.cohort, job.features, job.seed, reserved=job.reserved)
+    inputs = read_tables(job.cohort, job.features, job.seed, job.inner_folds, reserved=job.reserved)
     cohort = inputs.cohort
     if job.cases is not None:
         cohort = cohort.without(set(cohort.cases.index) - set(job.cases))
@@ -127,9 +145,13 @@ def work(job: PrepareJob) -> Prepared:
     if by_fold:
         design = replace(design, by_fold={"deep": {fold: part.blocks["deep"] for fold, part in by_fold.items()}})
     patients = design.units[job.cohort.patient]
-    tests = [(part.name, patients.isin(list(part.test)).to_numpy()) for part in inputs.folds]
-    parts = tuple(Fold(name, np.flatnonzero(~test), np.flatnonzero(test)) for name, test in tests)
-    return Prepared(design, parts, job.families, tuple(once([*inputs.warnings, *design.warnings])))
+    tested = job.folds or {part.name: tuple(part.test) for part in inputs.folds}
+    everyone = order_of(cohort, design)
+    tests = [(name, patients.iloc[everyone].isin(test).to_numpy()) for name, test in tested.items()]
+    parts = tuple(Fold(name, everyone[~test], everyone[test]) for name, test in tests)
+    assert job.cohort.outcome is not None
+    warnings = once([*inputs.warnings, *design.warnings, *telling_columns(design, job.cohort.outcome)])
+    return Prepared(design, parts, everyone, job.families, tuple(warnings))
 
 
 def _gathered(places: Mapping[str, Path], name: str) -> pd.DataFrame:
@@ -154,6 +176,7 @@ def write(prepared: Prepared, path: Path) -> None:
         "blocks": list(design.blocks),
         "by_fold": list(design.by_fold),
         "families": prepared.families,
+        "everyone": positions_of(prepared.everyone),
         "folds": [
             {"name": fold.name, "train": positions_of(fold.train), "test": positions_of(fold.test)}
             for fold in prepared.folds
@@ -184,7 +207,8 @@ def _read(path: Path, _: int) -> Prepared:
     design = Design(
         pd.read_parquet(path / "units.parquet"), {name: block_of(name) for name in facts["blocks"]}, (), by_fold
     )
-    return Prepared(design, folds, tuple(facts["families"]), tuple(Problem(**fact) for fact in facts["warnings"]))
+    warnings = tuple(Problem(**fact) for fact in facts["warnings"])
+    return Prepared(design, folds, np.array(facts["everyone"], int), tuple(facts["families"]), warnings)
 
 
-STAGE = Stage("prepare", 2, jobs, work, write, lambda _: PLACE, what="joining tables", needs=("extract", "deep"))
+STAGE = Stage("prepare", 3, jobs, work, write, lambda _: PLACE, what="joining tables", needs=("extract", "deep"))

@@ -47,10 +47,11 @@ def work(job: FitJob) -> Refitted:
     from radfuse.fusion.config import blocks_of
     from radfuse.fusion.design import stack
     from radfuse.fusion.export import largest_difference
-    from radfuse.fusion.validate import fit_fold
+    from radfuse.fusion.validate import everyone, fit_fold
 
-    design = prepare.read_design(job.design).design
-    stored, fit = fit_fold(design, job.family, None, job.patient, job.outcome, job.fusion, job.seed)
+    prepared = prepare.read_design(job.design)
+    design, fold = prepared.design, everyone(prepared.everyone)
+    stored, fit = fit_fold(design, job.family, fold, job.patient, job.outcome, job.fusion, job.seed)
     x, _, _ = stack(design.blocks, blocks_of(job.family))
     model = fit.fitted.to_onnx(job.family, stored.threshold)
     difference = largest_difference(model, fit.fitted.predict, x, job.seed)
@@ -70,7 +71,7 @@ def write(found: Refitted, path: Path) -> None:
 
 STAGE = Stage(
     "refit",
-    2,
+    3,
     jobs,
     work,
     write,

@@ -57,6 +57,8 @@ def jobs(context: Context) -> Iterator[TrainJob]:
     drawn = [case for case in context.all_cases if context.has(preprocess.place_of(case.case_id))]
     if not drawn:
         raise StudyError(f"no case can be trained on{context.first_failure()}")
+    scans = context.inputs.cohort.scans
+    drawn.sort(key=lambda case: scans[case.case_id])  # the order of the table says nothing, nor do names
     for number, fold in enumerate((*context.folds, FoldPatients(ALL, frozenset()))):
         seen = [context.path(preprocess.place_of(case.case_id)) for case in drawn if case.patient not in fold.test]
         if not seen:
@@ -79,7 +81,7 @@ def write(network: bytes, path: Path) -> None:
 
 STAGE = Stage(
     "train",
-    6,
+    7,
     jobs,
     work,
     write,

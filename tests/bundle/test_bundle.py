@@ -22,7 +22,7 @@ from radfuse.check.study import check_study
 from radfuse.errors import InputError, Problem
 from radfuse.fusion.config import blocks_of
 from radfuse.fusion.design import stack
-from radfuse.fusion.validate import fit_fold
+from radfuse.fusion.validate import everyone, fit_fold
 from radfuse.pipeline import run_study
 from radfuse.stages.prepare import Prepared
 from radfuse.statistics.auc import auc
@@ -135,7 +135,8 @@ class TestPredict:
         )
         for family in FAMILIES:
             outcome = study.cohort.outcome
-            _, fit = fit_fold(prepared.design, family, None, "patient_id", outcome, study.fusion, study.seed)
+            fold = everyone(prepared.everyone)
+            _, fit = fit_fold(prepared.design, family, fold, "patient_id", outcome, study.fusion, study.seed)
             x, _, _ = stack(prepared.design.blocks, blocks_of(family))
             assert np.isnan(x).any()
             found = whole.probabilities[family].to_numpy()

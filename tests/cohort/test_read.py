@@ -380,7 +380,7 @@ def test_each_of_three_words_without_positive_is_named(tmp_path: Path) -> None:
     edits = {2: "c1,p1,61,f,Good", 3: "c2,p2,58,m,Poor", 4: "c3,p3,70,f,Fair", 5: "c4,p4,66,m,Poor"}
     found = errors_of(read_cohort, people(tmp_path, edits), config())
     assert [(problem.row, problem.column) for problem in found] == [(row, "event") for row in (2, 3, 4, 5)]
-    assert found[2].message == "a binary outcome is 0 or 1; found 'Fair'"
+    assert found[2].message == "a binary outcome is 0 or 1; found 'Fair'; correct it"
 
 
 def test_each_id_that_repeats_is_named_once(tmp_path: Path) -> None:

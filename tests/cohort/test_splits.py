@@ -39,7 +39,7 @@ def table(text: str) -> pd.DataFrame:
 
 
 def folds(split: Split, units: pd.DataFrame, seed: int = 7) -> list[Fold]:
-    return make_folds(split, units, "patient", EVENT, seed)
+    return make_folds(split, units, "patient", EVENT, seed, np.arange(len(units)))
 
 
 def held_out(found: Sequence[Fold]) -> dict[str, list[int]]:
@@ -187,7 +187,7 @@ def test_events_fewer_than_folds_are_found_with_their_mend() -> None:
     (found,) = Grouped(folds=5).check(units, "patient", EVENT)
     assert found.message == (
         "3 patients have an event, fewer than the 5 folds, so some fold would hold one class only; "
-        "lower cohort.split.folds"
+        "set cohort.split.folds: 3"
     )
     assert (found.label, found.column) == (None, "event")
 
@@ -202,7 +202,7 @@ def test_no_outcome_leaves_only_the_patients_to_count() -> None:
     units = table("p1 0\np2 0\np3 0")
     assert list(Grouped(folds=3).check(units, "patient", None)) == []
     assert [found.message for found in Grouped(folds=4).check(units, "patient", None)] == [
-        "3 patients cannot fill 4 folds (cohort.split.folds)"
+        "3 patients cannot fill 4 folds (cohort.split.folds); set it to 3 or less"
     ]
 
 

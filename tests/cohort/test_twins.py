@@ -43,6 +43,24 @@ def test_a_copied_image_under_two_ids_is_one_image_by_content(tmp_path: Path) ->
     assert_one(found, 5, "t1", "the image of 'c4' is that of 'c2' (row 3) by content", "leaks between folds")
 
 
+def test_folders_of_the_same_slices_are_one_image_and_others_are_not(tmp_path: Path) -> None:
+    table, settings = images(tmp_path)
+    for name, slices in zip("abcd", (("1", "2"), ("1", "3"), ("1", "2", "4"), ("1", "2")), strict=True):
+        (tmp_path / f"{name}.nii").unlink()
+        (tmp_path / f"{name}.nii").mkdir()
+        for number, slice_ in enumerate(slices):
+            (tmp_path / f"{name}.nii" / f"{number}.dcm").write_text(slice_)
+    assert_one(errors_of(read_cohort, table, settings), 5, "t1", "the image of 'c4' is that of 'c1' (row 2) by content")
+
+
+def test_empty_folders_are_nobodys_twins(tmp_path: Path) -> None:
+    table, settings = images(tmp_path)
+    for name in "abcd":
+        (tmp_path / f"{name}.nii").unlink()
+        (tmp_path / f"{name}.nii").mkdir()
+    assert len(read_cohort(table, settings)) == 4
+
+
 def test_an_image_in_three_cases_is_named_twice(tmp_path: Path) -> None:
     found = errors_of(read_cohort, *images(tmp_path, {3: "c2,p2,a.nii,1", 5: "c4,p4,a.nii,1"}))
     assert [problem.row for problem in found] == [3, 5]

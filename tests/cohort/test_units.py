@@ -55,4 +55,4 @@ def test_two_cases_of_a_unit_without_a_visit_column_are_refused(tmp_path: Path) 
     text = KNEES.replace(",visit,", ",timepoint,")
     found = errors_of(read_cohort, write_table(tmp_path, text), knees())
     assert [problem.row for problem in found] == [3, 5]
-    assert found[0].message == "unit p1/right has 2 cases but the table has no visit column 'visit' (cohort.visit)"
+    assert found[0].message == "unit p1/right has 2 cases, but there is no visit column 'visit' (cohort.visit); add it"

@@ -37,7 +37,7 @@ WRONG = {
     "a threshold above one": ({"selection": [{"kind": "correlation", "threshold": 1.1}]}, "selection.0.threshold"),
     "a strength of one": ({"selection": [{"kind": "lasso", "strengths": [0.5, 1]}]}, "between 0 and 1"),
     "no strength": ({"selection": [{"kind": "lasso", "strengths": []}]}, "one or more numbers"),
-    "a strength that is no number": ({"selection": [{"kind": "lasso", "strengths": [float("nan")]}]}, "between 0 and"),
+    "a strength that is no number": ({"selection": [{"kind": "lasso", "strengths": [float("nan")]}]}, "must be finite"),
     "no penalty": ({"classifier": {"c": []}}, "one or more positive"),
     "a penalty of nought": ({"classifier": {"c": [0, 1]}}, "one or more positive"),
     "an infinite c": ({"classifier": {"c": [float("inf")]}}, "classifier.c"),

@@ -22,7 +22,7 @@ from radfuse.fusion.models.logistic import FittedLogistic, Logistic
 from radfuse.fusion.selectors.correlation import Correlation
 from radfuse.fusion.selectors.lasso import Lasso
 from radfuse.fusion.selectors.mrmr import Mrmr
-from radfuse.fusion.validate import Fit, fit_family, fit_fold
+from radfuse.fusion.validate import Fit, everyone, fit_family, fit_fold
 from radfuse.outcomes.binary import BinaryOutcome
 from radfuse.results import UsedColumn
 from radfuse.statistics.auc import auc, youden_threshold
@@ -288,7 +288,7 @@ class TestFold:
 
     def test_the_fit_on_all_predicts_none(self):
         design, _ = self.design()
-        found, _ = fit_fold(design, "clinical", None, "patient", EVENT, CONFIGS["no selection"], 7)
+        found, _ = fit_fold(design, "clinical", everyone(np.arange(120)), "patient", EVENT, CONFIGS["no selection"], 7)
         assert (found.fold, found.test, found.probability) == ("all", (), ())
         assert set(found.tuned) == {"c"}
 

@@ -45,8 +45,11 @@ class UnetSegmentation(Labelled):
     channels: tuple[PositiveInt, ...] = Field(default=(16, 32, 64, 128), min_length=3, max_length=6)
     """Of each resolution level."""
     steps: PositiveInt = 300
+    """Of training."""
     batch: PositiveInt = 2
+    """Patches a step."""
     learning_rate: PositiveFloat = 3e-3
+    """The largest of the schedule."""
     mirror_axes: tuple[Literal["z", "y", "x"], ...] = ()
     """Axes along which training images are mirrored; leave out the axis of the side where labels have one."""
     overlap: float = Field(default=0.5, ge=0, lt=1)
@@ -54,6 +57,7 @@ class UnetSegmentation(Labelled):
     largest_parts: bool = True
     """Keep of each label as many of its largest connected parts as the training masks have: one tibia, two menisci."""
     device: Annotated[Literal["auto", "cpu", "cuda"], Where()] = "auto"
+    """Where it trains; auto takes a GPU where there is one."""
 
     def plan(self, grids: Sequence[Grid]) -> str:
         """Return the plan of all the study's networks as JSON."""

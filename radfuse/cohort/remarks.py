@@ -1,0 +1,68 @@
+"""What a reader of a clinical table would ask about: codes for "missing", and values that no patient has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from radfuse.errors import Finding, listed
+
+_CODES = {sign * float("9" * digits) for sign in (1, -1) for digits in (2, 3, 4, 5, 6)} | {-9.0, -1.0}
+"""What spreadsheets hold where a value is missing."""
+_FEWEST = 8
+"""Values below which quartiles say nothing."""
+_FAR, _APART = 10.0, 3.0
+"""Interquartile ranges beyond the quartiles: of a value that cannot be, of a code that is no measurement."""
+
+
+def odd_values(numbers: pd.Series) -> Iterator[Finding]:
+    """Yield a finding for each code that seems to mean "missing", and one for all values that cannot be.
+
+    Args:
+        numbers: a clinical column, float64, NaN where missing; its index is the table's.
+    """
+    name = str(numbers.name)
+    known = numbers.dropna()
+    finite = known[np.isfinite(known)]
+    odd = pd.Series(False, index=finite.index)
+    for code in sorted(set(finite) & _CODES):
+        others = finite[~finite.isin(_CODES)]
+        apart = _beyond(pd.Series([code]), others, _APART).any() or (code < 0 <= others.min())
+        if len(others) < _FEWEST or not apart:
+            continue
+        cells = finite.index[finite == code]
+        odd[cells] = True
+        many = f"{len(cells)} cells hold" if len(cells) > 1 else "1 cell holds"
+        message = (
+            f'{many} {code:g}, which looks like a code for "missing" and is read as a number; empty them to have them '
+            f"imputed ({_rows(cells)})"
+        )
+        yield Finding(message, cells[0], name)
+    rest = finite[~odd]
+    far = rest[_beyond(rest, rest, _FAR)] if len(rest) >= _FEWEST else rest[:0]
+    if len(far):
+        low, high = rest.quantile([0.25, 0.75])
+        message = (
+            f"{far.iloc[0]:g} is implausible: half of all values lie between {low:g} and {high:g}; correct it, or "
+            f"leave the cell empty ({_rows(far.index)})"
+        )
+        yield Finding(message, far.index[0], name)
+
+
+def _beyond(values: pd.Series, others: pd.Series, ranges: float) -> pd.Series:
+    """Return which values lie so many interquartile ranges beyond the quartiles of others.
+
+    Where more than half of the others are equal, their whole range stands for that between quartiles.
+    """
+    low, high = others.quantile([0.25, 0.75])
+    width = high - low
+    if width == 0:
+        low, high = others.min(), others.max()
+        width = high - low
+    return (values < low - ranges * width) | (values > high + ranges * width)
+
+
+def _rows(labels: pd.Index) -> str:
+    return f"row{'s' if len(labels) > 1 else ''} {listed(int(label) + 2 for label in labels)}"

@@ -1,0 +1,140 @@
+"""What a check says of a design: columns that tell the outcome, folds too small to tune, names nearly usual."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radfuse.check.inputs import read_inputs
+from radfuse.check.remarks import near_usual_names, telling_columns
+from radfuse.check.study import check_study
+from radfuse.errors import InputError, Problem
+from radfuse.fusion.design import Design
+from radfuse.outcomes.binary import BinaryOutcome
+from radfuse.study import Study
+
+EVENT = BinaryOutcome(column="event")
+
+
+def design(columns: Mapping[str, Any], events: int = 20, others: int = 20, block: str = "clinical") -> Design:
+    """The first units have the event."""
+    units = pd.DataFrame({"event": [1.0] * events + [0.0] * others})
+    return Design(units, {block: pd.DataFrame(columns, dtype=float)})
+
+
+def remark(found: list[Problem]) -> Problem:
+    (problem,) = found
+    assert problem.severity == "warning"
+    return problem
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [1] * 20 + [0] * 20,
+        [0] * 20 + [1] * 20,
+        list(range(40)),
+        list(range(40, 0, -1)),
+        [float("nan"), *range(1, 40)],
+        [5] * 20 + list(range(6, 26)),
+    ],
+)
+def test_a_column_that_tells_the_outcome_is_named(column: list[float]) -> None:
+    noise = np.random.default_rng(0).standard_normal(40)
+    found = remark(telling_columns(design({"age": noise, "copy": column}), EVENT))
+    assert (found.where, found.column) == ("cohort.clinical", "copy")
+    assert found.message == (
+        "tells the outcome by itself: copy (AUC 1.000). If it copies the outcome, or is known only after it, remove it "
+        "from cohort.clinical"
+    )
+
+
+def test_a_column_of_a_table_is_left_out_by_exclude() -> None:
+    found = remark(telling_columns(design({"f": range(40)}, block="radiomic"), EVENT))
+    assert found.message.endswith("leave it out with features.radiomic.exclude")
+
+
+@pytest.mark.parametrize("column", [[1] * 19 + [0] * 21, [float("nan")] * 30 + [1] * 10, [float("nan")] * 40, [3] * 40])
+def test_a_column_that_does_not_tell_it_is_not_named(column: list[float]) -> None:
+    assert telling_columns(design({"x": column}), EVENT) == []
+
+
+def test_chance_makes_no_remark_among_thousands_of_columns_and_few_patients() -> None:
+    generator = np.random.default_rng(1)
+    few = design({f"f{i}": generator.standard_normal(10) for i in range(3000)}, 5, 5, "radiomic")
+    assert telling_columns(few, EVENT) == []
+    few.blocks["radiomic"]["copy"] = few.units["event"]
+    assert remark(telling_columns(few, EVENT)).column == "copy"
+
+
+def study(folder: Path, events: str, clinical: str = "", **changes: Any) -> Study:
+    """A patient a letter: e has the event, n has not."""
+    generator = np.random.default_rng(2)
+    rows = [f"c{i},p{i},{generator.integers(40, 80)},{int(event == 'e')}" for i, event in enumerate(events)]
+    (folder / "cohort.csv").write_text("\n".join(["case_id,patient_id,age,event", *rows]) + "\n")
+    cohort = {"table": folder / "cohort.csv", "clinical": ["age"], "outcome": {"column": "event"}}
+    return Study.model_validate({"name": "s", "cohort": {**cohort, **changes.pop("cohort", {})}, **changes})
+
+
+@pytest.mark.parametrize(
+    ("events", "folds", "mend"),
+    [
+        ("eeennn", 2, "set cohort.split: {kind: grouped, folds: 3}"),
+        ("eeennnnnnn", 2, "set cohort.split: {kind: grouped, folds: 3}"),
+        ("eennnnnn", 2, "add patients of the rarer outcome: each training set needs two of them"),
+    ],
+)
+def test_a_study_that_cannot_be_tuned_is_refused_with_a_mend_that_works(
+    events: str, folds: int, mend: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="cannot be tuned") as caught:
+        check_study(study(tmp_path, events, cohort={"split": {"folds": folds}}))
+    assert mend in str(caught.value)
+    if "folds: 3" in mend:
+        check_study(study(tmp_path, events, cohort={"split": {"folds": 3}}))
+
+
+def test_the_mend_for_too_many_folds_works(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"set cohort\.split\.folds: 3"):
+        check_study(study(tmp_path, "eeennn"))
+    check_study(study(tmp_path, "eeennn", cohort={"split": {"folds": 3}}))
+
+
+def test_inner_folds_that_no_training_set_allows_are_remarked(tmp_path: Path) -> None:
+    found = check_study(study(tmp_path, "en" * 30, fusion={"inner_folds": 500})).warnings
+    (problem,) = [problem for problem in found if problem.where == "fusion.inner_folds"]
+    assert problem.message == (
+        "500 are wanted, but the training sets have patients of the rarer outcome for 24 only; so many are used. Set "
+        "fusion.inner_folds: 24 to say so"
+    )
+    assert not check_study(study(tmp_path, "en" * 30, fusion={"inner_folds": 24})).warnings
+
+
+def test_the_inputs_of_a_run_say_the_same_as_a_check(tmp_path: Path) -> None:
+    few = study(tmp_path, "en" * 6, cohort={"split": {"folds": 3}})
+    assert read_inputs(few).warnings == check_study(few).warnings != ()
+
+
+@pytest.mark.parametrize(
+    ("block", "usual"),
+    [
+        ("radiomics", "radiomic"),
+        ("Radiomic", "radiomic"),
+        ("radiomcs", "radiomic"),
+        ("Deep", "deep"),
+        ("deeep", "deep"),
+    ],
+)
+def test_a_block_named_nearly_as_usual_is_remarked(block: str, usual: str) -> None:
+    found = remark(near_usual_names([block]))
+    assert found.where == f"features.{block}"
+    assert found.message == f"{block!r} is a block of its own; if you mean the usual one, write {usual!r}"
+
+
+def test_other_blocks_are_not() -> None:
+    assert near_usual_names(["radiomic", "deep", "laboratory", "genes", "pathology", "dose"]) == []
