@@ -76,7 +76,8 @@ def run_study(
     folder = RunFolder.open(place, study.name, shared=part is not None)
     try:
         with Crew() as crew:
-            return _run(Context(study, folder, progress, part), until, crew)
+            tunes = any(stage.name == "fit" for stage in needed_for(until))
+            return _run(Context(study, folder, progress, part, tunes=tunes), until, crew)
     except InputError as error:
         if folder.made:
             raise StudyError(f"{error}\nWhat was finished before is kept in {folder.path}") from error

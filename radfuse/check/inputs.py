@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from radfuse.check.remarks import inner_folds_possible, near_usual_names, telling_columns
 from radfuse.cohort.case import Cohort
@@ -41,8 +41,12 @@ class Inputs:
     folds: tuple[FoldPatients, ...]
 
 
-def read_inputs(study: Study) -> Inputs:
+def read_inputs(study: Study, tunes: bool = True) -> Inputs:
     """Read and check everything a study names, before any compute.
+
+    Args:
+        study: whose inputs they are.
+        tunes: models will be tuned, so that training sets too small for inner folds are an error; else a warning.
 
     Raises:
         InputError: all faults that can be seen at once.
@@ -63,7 +67,7 @@ def read_inputs(study: Study) -> Inputs:
             plan_of(study.radiomics)
         except InputError as error:
             problems.append(Problem("radiomics.params", str(error)))
-    return read_tables(study.cohort, study.features, study.seed, study.fusion.inner_folds, problems)
+    return read_tables(study.cohort, study.features, study.seed, study.fusion.inner_folds, problems, tunes=tunes)
 
 
 def read_tables(
@@ -73,6 +77,8 @@ def read_tables(
     inner_folds: int,
     problems: Iterable[Problem] = (),
     reserved: Iterable[str] = (),
+    *,
+    tunes: bool = True,
 ) -> Inputs:
     """Read cohort and feature tables, and split the patients into outer folds.
 
@@ -83,6 +89,7 @@ def read_tables(
         inner_folds: that each training set is to be cut into.
         problems: found before; they come first.
         reserved: columns that are no features, beside those that the cohort uses.
+        tunes: models will be tuned: training sets too small for inner folds are an error; else a warning.
 
     Raises:
         InputError: all faults that can be seen at once, the problems given among them.
@@ -111,7 +118,10 @@ def read_tables(
     found += [*design.warnings, *telling_columns(design, config.outcome)]
     order = order_of(cohort, design)
     folds = make_folds(config.split, design.units, config.patient, config.outcome, seed, order)
-    found += inner_folds_possible(config, design, folds, order, seed, inner_folds)
+    too_few = inner_folds_possible(config, design, folds, order, seed, inner_folds)
+    found += too_few if tunes else [replace(problem, severity="warning") for problem in too_few]
+    if any(problem.severity == "error" for problem in found):
+        raise InputError(once(found))
     patients = design.units[config.patient]
     parts = tuple(FoldPatients(fold.name, frozenset(patients.iloc[fold.test])) for fold in folds)
     return Inputs(cohort, tables, tuple(once(found)), parts)

@@ -66,7 +66,7 @@ def _area(labels: np.ndarray, values: np.ndarray) -> float:
 def inner_folds_possible(
     config: CohortConfig, design: Design, folds: Sequence[Fold], order: np.ndarray, seed: int, wanted: int
 ) -> list[Problem]:
-    """Return a remark where training sets allow fewer inner folds than the study asks for.
+    """Return what is wrong where training sets allow fewer inner folds than the study asks for: an error if none.
 
     Args:
         config: of the cohort, with an outcome.
@@ -76,8 +76,9 @@ def inner_folds_possible(
         seed: of the folds.
         wanted: `fusion.inner_folds`.
 
-    Raises:
-        InputError: a training set allows none; names the fold, and other outer folds that would do.
+    Returns:
+        An error where a training set allows none, with the fold and other outer folds that would do; a warning where
+        one allows fewer; else nothing.
     """
     fewest = wanted
     for fold in folds:
@@ -86,7 +87,7 @@ def inner_folds_possible(
         except ValueError as error:
             mend = _mend(config, design, order, seed)
             message = f"the training set without fold {fold.name!r} cannot be tuned: {error}; {mend}"
-            raise InputError([Problem("cohort.split", message)]) from error
+            return [Problem("cohort.split", message)]
         fewest = min(fewest, possible)
     if fewest == wanted:
         return []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from radfuse.cohort.draft import Draft
 
-_SAMPLE = 1 << 14
+_SAMPLE = 1 << 12
 """Bytes of a file that are compared before all of it."""
 
 
@@ -48,14 +48,12 @@ def check_twins(draft: Draft, used: dict[Path, list[tuple[int, str]]]) -> None:
 def _contents(paths: Iterable[Path]) -> dict[Path, object]:
     """Return a value per path, equal for files, or folders of slices, of equal content.
 
-    Files are compared by size, then by samples, and only then as a whole: uncompressed images of one scanner all have
-    one size, and reading each of them would cost as much as the study.
+    Files are compared by size and samples, and only where these are equal as a whole: reading each of them would cost
+    as much as the study. What other files hold changes no value, twins apart.
     """
-    known: dict[Path, tuple[object, ...]] = {path: _size(path) for path in paths}
-    for look in (_sample, _digest):
-        count = Counter(known.values())
-        known = {path: (*value, _seen(look, path)) if count[value] > 1 else value for path, value in known.items()}
-    return dict(known)
+    known: dict[Path, tuple[object, ...]] = {path: (*_size(path), _seen(_sample, path)) for path in paths}
+    count = Counter(known.values())
+    return {path: (*value, _seen(_digest, path)) if count[value] > 1 else value for path, value in known.items()}
 
 
 def _seen(look: Callable[[Path], str], path: Path) -> str:

@@ -28,16 +28,20 @@ class Context:
         folder: where results lie.
         progress: told of what is done.
         shard: work on these cases alone; None: all.
+        tunes: the pass comes to tuning models; one that stops before needs no patients for it.
         keys: place -> content key of each result that is there in this pass.
         failures: what could not be computed, and why.
         dropped: cases that failed, and take no part in what follows.
     """
 
-    def __init__(self, study: Study, folder: RunFolder, progress: Progress, shard: Shard | None = None) -> None:
+    def __init__(
+        self, study: Study, folder: RunFolder, progress: Progress, shard: Shard | None = None, *, tunes: bool = True
+    ) -> None:
         self.study = study
         self.folder = folder
         self.progress = progress
         self.shard = shard
+        self.tunes = tunes
         self.keys: dict[str, str] = {}
         self.failures: list[Failure] = []
         self.dropped: set[str] = set()
@@ -46,7 +50,7 @@ class Context:
     def inputs(self) -> Inputs:
         """What the study names, read and checked when first asked for; the resolved study is stored then."""
         self.progress("reading tables", 0, 1)
-        inputs = read_inputs(self.study)
+        inputs = read_inputs(self.study, self.tunes)
         self.progress("reading tables", 1, 1)
         return inputs
 

@@ -85,7 +85,9 @@ def test_a_network_per_fold_segments_who_it_never_saw(study: Path) -> None:
     assert sorted(item.stem for item in (trained.path / "models/segmentation").glob("*.onnx")) == ["1", "2", "3", "all"]
     assert not (trained.path / "labels").exists()
     image = (study.parent / "c1.nrrd").read_bytes()
-    (study.parent / "c1.nrrd").write_text("the other shard's business")
+    damaged = bytearray(image)  # the other shard's business; beyond the samples that tell images apart
+    damaged[len(image) // 4 + 3000 : len(image) // 4 + 4000] = bytes(1000)
+    (study.parent / "c1.nrrd").write_bytes(damaged)
     first = run_study(load_study(study, UNET), trained.path, until="segment", shard="1/2")
     assert (first.computed, first.failures) == (6, ())
     (study.parent / "c1.nrrd").write_bytes(image)

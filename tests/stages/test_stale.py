@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from radfuse.pipeline import run_study
+from radfuse.run.digests import combined_digest, file_digests
+from radfuse.run.disk import size_of
 from radfuse.study import load_study
 from radfuse.volume.files import read_labels, write_image
 from radfuse.volume.image import LabelMap
@@ -75,7 +77,8 @@ def test_an_empty_predicted_mask_has_one_mend_wherever_it_is_met(copied: Path) -
     write_image(LabelMap(np.zeros_like(labels.array), labels.grid), place)
     record = copied / "run/labels/c4.record.json"
     facts = json.loads(record.read_text())
-    facts["size"] = sum(path.stat().st_size for path in place.parent.iterdir())
+    digests, facts["size"] = file_digests(place.parent), size_of(place.parent)
+    facts["digest"] = combined_digest(digests)
     record.write_text(json.dumps(facts))
     messages = set()
     for until in ("extract", "regions", "stability", "deep"):
