@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,11 +17,15 @@ from radfuse.volume.sitk import from_sitk, read_slices, reason_of
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_NEEDED = ("SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Columns")
+_NEEDED = ("SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns")
 _STORED = ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
 _SUFFIXES = {".dcm", ".dicom", ".ima"}
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 """Transfer syntax whose whole file is packed; pydicom would unpack it at once, of whatever size."""
+_PACKED = 0xFFFFFFFF
+"""Length of pixels that are compressed: unknown; GDCM finds out."""
+_LARGE = 4096
+"""Fields of more bytes, such as pixels, are left on the disk."""
 _DAMAGE = (OSError, EOFError, ValueError, NotImplementedError, LookupError, AttributeError, TypeError, struct.error)
 """What pydicom raises at damaged files."""
 _UNIT = 1e-2
@@ -86,9 +90,9 @@ def _slices(folder: Path) -> list[_Slice]:
     slices, lacking = [], []
     for path in sorted(item for item in folder.iterdir() if item.is_file() and not item.name.startswith(".")):
         header = _header(path)
-        if header is None or "Rows" not in header:
+        if header is None or not _is_image(header):
             continue
-        found = [name for name in _NEEDED if not _text(header, name)]
+        found = [name for name in _NEEDED if not _text(header, name)] + ["PixelData"] * ("PixelData" not in header)
         if found:
             lacking.append((_text(header, "SeriesInstanceUID"), path, found, _text(header, "NumberOfFrames")))
         else:
@@ -99,7 +103,7 @@ def _slices(folder: Path) -> list[_Slice]:
             raise InputError(
                 f"{path} holds {frames} frames in one file; convert it to NIfTI, for example with dcm2niix"
             )
-        if not known or series in known or not series:
+        if not known or series in known or not series or "PixelData" in names:
             raise InputError(
                 f"{path} lacks {', '.join(names)}, without which no one knows where its pixels lie; "
                 "export the series again, or take the file away if it is no slice"
@@ -108,21 +112,30 @@ def _slices(folder: Path) -> list[_Slice]:
 
 
 def _header(path: Path) -> Dataset | None:
-    """Return what a file says before its pixels; None where it is no DICOM file."""
+    """Return what a file says, its pixels left on the disk; None where it is no DICOM file."""
     import pydicom
-    from pydicom.errors import InvalidDicomError
+    from pydicom.errors import BytesLengthException, InvalidDicomError
 
     try:
         with path.open("rb") as stream:
             if _DEFLATED in stream.read(4096):
                 raise InputError(f"{path} is a deflated DICOM file; save it uncompressed, for example with dcmconv +te")
-        return pydicom.dcmread(path, stop_before_pixels=True)
+        return pydicom.dcmread(path, defer_size=_LARGE)
     except InvalidDicomError as error:
         if path.suffix.lower() in _SUFFIXES:
             raise InputError(f"{path} is no DICOM file, whatever its name; copy it again, or take it away") from error
         return None
-    except _DAMAGE as error:
+    except (BytesLengthException, *_DAMAGE) as error:
         raise InputError(f"{path} is damaged ({type(error).__name__}); copy it again") from error
+
+
+def _is_image(header: Dataset) -> bool:
+    """Return whether a file is an image by its class or its fields; one cut too short to tell is taken for one."""
+    from pydicom import config, uid
+
+    kind = _text(header.file_meta, "MediaStorageSOPClassUID") or _text(header, "SOPClassUID")
+    name = uid.UID(kind, config.IGNORE).name
+    return "Rows" in header or name == kind or "Image" in name
 
 
 def _slice_of(path: Path, header: Dataset) -> _Slice:
@@ -147,13 +160,33 @@ def _slice_of(path: Path, header: Dataset) -> _Slice:
             f"{path}: ImagePositionPatient {origin.tolist()}, RescaleSlope {slope:g} and RescaleIntercept {inter:g} "
             "must be finite, the slope not 0; export the series again"
         )
-    if _short(header, "SamplesPerPixel") > 1:
-        raise InputError(
-            f"{path}: each pixel holds {_short(header, 'SamplesPerPixel')} values, a colour; a slice has one"
-        )
+    _check_pixels(path, header)
+    normal = np.cross(*turn)
+    normal /= np.linalg.norm(normal)
     look = (_short(header, "Rows"), _short(header, "Columns"), *spacing, *np.round(turn.ravel(), 4))
     values = (*(_short(header, name) for name in _STORED), slope, inter)
-    return _Slice(path, _text(header, "SeriesInstanceUID"), look, origin, float(np.cross(*turn) @ origin), values)
+    return _Slice(path, _text(header, "SeriesInstanceUID"), look, origin, float(normal @ origin), values)
+
+
+def _check_pixels(path: Path, header: Dataset) -> None:
+    """Refuse pixels that are no single whole number, too few or too many, which GDCM takes as it comes."""
+    kind, samples = _text(header, "PhotometricInterpretation"), _short(header, "SamplesPerPixel")
+    if kind not in {"MONOCHROME1", "MONOCHROME2"} or samples > 1:
+        raise InputError(
+            f"{path}: pixels are {kind or 'of no kind'} with {samples} values each; a slice has one grey value"
+        )
+    allocated, stored, highest, _ = (_short(header, name) for name in _STORED)
+    if allocated not in {8, 16, 32} or not 0 < stored <= highest + 1 <= allocated:
+        raise InputError(f"{path}: {stored} bits stored of {allocated}, the highest {highest}; export the series again")
+    rows, columns = _short(header, "Rows"), _short(header, "Columns")
+    pixels: Any = header.get_item("PixelData", keep_deferred=True)
+    row = columns * allocated // 8
+    here = min(pixels.length, path.stat().st_size - pixels.value_tell)
+    if pixels.length != _PACKED and not rows * row <= here <= pixels.length < rows * row + max(row, 2):
+        raise InputError(
+            f"{path} is truncated, or its header lies: {here} bytes of {rows * row} ({columns} x {rows} pixels of "
+            f"{allocated} bits); copy it again"
+        )
 
 
 def _text(header: Dataset, name: str) -> str:
@@ -179,7 +212,7 @@ def _numbers(path: Path, header: Dataset, name: str, count: int) -> np.ndarray:
         found = [float(part) for part in text.split("\\")]
     except ValueError:
         found = []
-    if len(found) != count:
+    if len(found) != count or "_" in text:
         raise InputError(f"{path}: {name} is {text[:80]!r}, not {count} numbers; export the series again")
     return np.array(found)
 

@@ -33,10 +33,13 @@ _FORMATS: dict[str, Callable[[Path], Layout]] = {
 SUFFIXES = tuple(_FORMATS)
 _SPACING_MM = (1e-6, 1e4)
 """Voxels smaller or larger are no part of a patient."""
+_FARTHEST_MM = 1e6
+"""No patient lies farther from where the scanner counts from."""
 _SHEAR = 1e-2
 """Cosine between two axes, or what a direction is longer or shorter than 1, beyond which axes are not at right angles;
 rounded directions of three decimals are."""
-_LARGEST_LABEL = 2**31 - 1
+_LABELS = 2**31
+"""Labels lie below; a power of 2, which float32 can hold, too."""
 
 
 def read_volume(path: str | Path) -> Volume:
@@ -191,36 +194,33 @@ def _grid_of(path: Path, layout: Layout, channel: int | None = None) -> Grid:
     if not all(_SPACING_MM[0] <= length <= _SPACING_MM[1] for length in grid.spacing_zyx_mm):
         spacing = " x ".join(f"{length:g}" for length in grid.spacing_zyx_mm[::-1])
         raise InputError(f"{path}: the voxel spacing is {spacing} mm; correct the header, its units are mm")
+    if not all(abs(place) <= _FARTHEST_MM for place in grid.origin):
+        raise InputError(f"{path}: the first voxel lies at {grid.origin} mm; correct the header, its units are mm")
     axes = np.reshape(grid.direction, (3, 3))
-    if not np.isfinite(grid.origin).all() or not (np.abs(axes.T @ axes - np.eye(3)) < _SHEAR).all():
+    if not (np.abs(axes.T @ axes - np.eye(3)) < _SHEAR).all():
         raise InputError(
-            f"{path}: its axes {axes.T.round(4).tolist()} from {grid.origin} mm are not at right angles or not there; "
-            "correct the header, or resample it to a rectangular grid"
+            f"{path}: its axes point along {axes.T.round(4).tolist()}, not at right angles to each other; correct the "
+            "header, or resample it to a rectangular grid"
         )
     return grid
 
 
 def _as_labels(path: Path, array: np.ndarray) -> np.ndarray:
     """Return integers; refuse what is no label."""
-    if np.issubdtype(array.dtype, np.integer):
-        bad = (array < 0) | (array > _LARGEST_LABEL) if _out_of_range(array) else None
-    else:
-        whole = np.rint(array) == array
-        bad = ~whole if not whole.all() else (array < 0) | (array > _LARGEST_LABEL) if _out_of_range(array) else None
-    if bad is not None:
+    whole = np.issubdtype(array.dtype, np.integer)
+    lowest, highest = array.min(), array.max()
+    if not (lowest >= 0 and highest < _LABELS and (whole or np.array_equal(np.rint(array), array))):
+        bad = ~((array >= 0) & (array < _LABELS) & (np.rint(array) == array))
         where = _first(bad)
+        found = array[where] if whole else f"{array[where]:.10g}"
         raise InputError(
-            f"{path}: a mask holds whole numbers from 0 to {_LARGEST_LABEL}; found {array[where]:.10g} at voxel "
-            f"(z, y, x) = {where}, {np.count_nonzero(bad)} such voxels in all. Resample masks with nearest neighbour, "
-            "and save background as 0"
+            f"{path}: a mask holds whole numbers from 0 to {_LABELS - 1}; found {found} at voxel (z, y, x) = "
+            f"{where}, {np.count_nonzero(bad)} such voxels in all. Resample masks with nearest neighbour, and save "
+            "background as 0"
         )
-    if not np.issubdtype(array.dtype, np.integer):
+    if not whole:
         return array.astype(np.int32)
     return array.astype(np.int64) if array.dtype.itemsize > 4 else array
-
-
-def _out_of_range(array: np.ndarray) -> bool:
-    return bool(array.min() < 0 or array.max() > _LARGEST_LABEL)
 
 
 def _first(bad: np.ndarray) -> tuple[int, int, int]:

@@ -92,7 +92,7 @@ def numbers_in(path: Path, name: str, text: str, *, whole: bool = False) -> list
         InputError: none, or what is no number, or no whole one; names the field.
     """
     try:
-        found = [float(word) for word in text.split()]
+        found = [float(word) for word in text.split() if "_" not in text]  # Python takes 1_0 for 10
     except ValueError:
         found = []
     if not found or (whole and not all(value == np.rint(value) and abs(value) < 2**53 for value in found)):

@@ -24,8 +24,8 @@ _TYPES = {
     "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }
-_LINES, _LINE = 10_000, 1 << 16
-"""How many lines a header may have, and how many bytes a line."""
+_LONGEST = 1 << 24
+"""Bytes of a header; most have some hundreds."""
 
 
 def meta_layout(path: Path) -> Layout:
@@ -69,8 +69,8 @@ def _read_fields(path: Path) -> tuple[dict[str, str], int]:
     """Return the fields, of which ElementDataFile is the last, and the byte after the header."""
     fields: dict[str, str] = {}
     with path.open("rb") as stream:
-        for _ in range(_LINES):
-            line = stream.readline(_LINE).decode("latin-1")
+        while stream.tell() < _LONGEST:
+            line = stream.readline(_LONGEST).decode("latin-1")
             name, sign, value = line.partition("=")
             if not sign:
                 break

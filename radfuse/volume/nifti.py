@@ -1,12 +1,11 @@
 """What the header of a NIfTI file says, held against the standard. Where voxels lie is ITK's to say.
 
-Source: the NIfTI-1 and NIfTI-2 data formats, nifti1.h and nifti2.h, https://nifti.nimh.nih.gov.
+Source: the NIfTI-1 data format, nifti1.h, https://nifti.nimh.nih.gov.
 """
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,57 +14,28 @@ import numpy as np
 from radfuse.errors import InputError
 from radfuse.volume.layout import Layout, Packing
 
-_ONE = [
-    ("dim", "8i2", 40),
-    ("datatype", "i2", 70),
-    ("bitpix", "i2", 72),
-    ("pixdim", "8f4", 76),
-    ("vox_offset", "f4", 108),
-    ("scl_slope", "f4", 112),
-    ("scl_inter", "f4", 116),
-    ("qform_code", "i2", 252),
-    ("sform_code", "i2", 254),
-    ("quatern", "3f4", 256),
-    ("qoffset", "3f4", 268),
-    ("srow", "(3,4)f4", 280),
-    ("magic", "S4", 344),
-]
-_TWO = [
-    ("magic", "S8", 4),
-    ("datatype", "i2", 12),
-    ("bitpix", "i2", 14),
-    ("dim", "8i8", 16),
-    ("pixdim", "8f8", 104),
-    ("vox_offset", "i8", 168),
-    ("scl_slope", "f8", 176),
-    ("scl_inter", "f8", 184),
-    ("qform_code", "i4", 344),
-    ("sform_code", "i4", 348),
-    ("quatern", "3f8", 352),
-    ("qoffset", "3f8", 376),
-    ("srow", "(3,4)f8", 400),
-]
+_FIELDS: Any = {
+    "dim": ("8i2", 40),
+    "datatype": ("i2", 70),
+    "bitpix": ("i2", 72),
+    "pixdim": ("8f4", 76),
+    "vox_offset": ("f4", 108),
+    "scl_slope": ("f4", 112),
+    "scl_inter": ("f4", 116),
+    "qform_code": ("i2", 252),
+    "sform_code": ("i2", 254),
+    "quatern": ("3f4", 256),
+    "qoffset": ("3f4", 268),
+    "srow": ("(3,4)f4", 280),
+    "magic": ("S4", 344),
+}
+_SIZE, _EARLIEST = 348, 352
+"""Bytes of the header, and the first byte that may hold voxels."""
+_SECOND = 540
+"""Bytes of a NIfTI-2 header."""
 _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
 _COLOURS = {128: 3, 2304: 4}
 """Data types of several bytes a voxel: RGB and RGBA."""
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """NIfTI-1 or NIfTI-2: the size of its header, its fields, its magic, and the earliest place of voxels."""
-
-    size: int
-    fields: list[tuple[str, str, int]]
-    magic: bytes
-    earliest: int
-
-    def header(self, raw: bytes, order: str) -> np.void:
-        names, formats, offsets = ([field[i] for field in self.fields] for i in range(3))
-        kind: Any = {"names": names, "formats": formats, "offsets": offsets, "itemsize": self.size}
-        return np.frombuffer(raw, np.dtype(kind).newbyteorder(order), 1)[0]
-
-
-_KINDS = (_Kind(348, _ONE, b"n+1", 352), _Kind(540, _TWO, b"n+2\0\r\n\x1a\n", 544))
 
 
 def nifti_layout(path: Path) -> Layout:
@@ -75,11 +45,11 @@ def nifti_layout(path: Path) -> Layout:
         InputError: no NIfTI file, or a header field that cannot be; names the field and the mend.
     """
     packed = path.name.lower().endswith(".gz")
-    header, kind, order = _read_header(path, packed)
+    header, order = _read_header(path, packed)
     offset = float(header["vox_offset"])
-    if not (offset >= kind.earliest and offset == int(offset)):
+    if not (offset >= _EARLIEST and np.isfinite(offset) and offset == np.rint(offset)):
         raise InputError(
-            f"{path}: header field vox_offset is {offset:g}; voxels begin at byte {kind.earliest} or later. "
+            f"{path}: header field vox_offset is {offset:g}; voxels begin at byte {_EARLIEST} or later. "
             "Correct the header, or write the file again from its source"
         )
     code = int(header["datatype"])
@@ -106,8 +76,8 @@ def nifti_layout(path: Path) -> Layout:
     return Layout(path, path, shape, dtype, start, skip, packing, None, channel_axis, slope, inter)
 
 
-def _read_header(path: Path, packed: bool) -> tuple[np.void, _Kind, str]:
-    """Return the header's fields, the kind it is of, and its byte order."""
+def _read_header(path: Path, packed: bool) -> tuple[np.void, str]:
+    """Return the header's fields, and its byte order."""
     with path.open("rb") as stream:
         raw = stream.read(1 << 16)
     if packed:
@@ -117,19 +87,24 @@ def _read_header(path: Path, packed: bool) -> tuple[np.void, _Kind, str]:
             raw = zlib.decompressobj(31).decompress(raw, 1 << 10)
         except zlib.error as error:
             raise InputError(f"{path} is damaged in its first bytes ({error}); copy it again") from error
-    for kind in _KINDS:
-        for order in "<>":
-            if len(raw) >= 4 and int(np.frombuffer(raw[:4], f"{order}i4")[0]) == kind.size:
-                if len(raw) < kind.size:
-                    raise InputError(f"{path} is truncated: it ends within the header; copy it again")
-                header = kind.header(raw, order)
-                if header["magic"] != kind.magic:
-                    raise InputError(
-                        f"{path} is no whole NIfTI file: its magic is {bytes(header['magic'])!r}, not {kind.magic!r}. "
-                        "Analyze images and .hdr/.img pairs say too little of where voxels lie; convert it to .nii.gz"
-                    )
-                return header, kind, order
-    raise InputError(f"{path} is no image that can be read: it begins with {raw[:8]!r}, no NIfTI header; copy it again")
+    order = next((order for order in "<>" if raw[:4] == np.array(_SIZE, f"{order}i4").tobytes()), None)
+    if order is None:
+        if raw[:4] in {np.array(_SECOND, f"{order}i4").tobytes() for order in "<>"}:
+            raise InputError(f"{path} is a NIfTI-2 file, which ITK does not read; save it as NIfTI-1 or NRRD")
+        raise InputError(
+            f"{path} is no image that can be read: it begins with {raw[:8]!r}, no NIfTI header; copy it again"
+        )
+    if len(raw) < _SIZE:
+        raise InputError(f"{path} is truncated: it ends within the header; copy it again")
+    formats, offsets = zip(*_FIELDS.values(), strict=True)
+    kind: Any = {"names": list(_FIELDS), "formats": formats, "offsets": offsets, "itemsize": _SIZE}
+    header = np.frombuffer(raw, np.dtype(kind).newbyteorder(order), 1)[0]
+    if header["magic"] != b"n+1":
+        raise InputError(
+            f"{path} is no whole NIfTI file: its magic is {bytes(header['magic'])!r}, not b'n+1'. Analyze images and "
+            ".hdr/.img pairs say too little of where voxels lie; convert it to .nii.gz"
+        )
+    return header, order
 
 
 def _shape_of(path: Path, header: np.void) -> tuple[int, ...]:
@@ -180,7 +155,9 @@ def _check_geometry(path: Path, header: np.void) -> None:
         lengths = np.sqrt((rows[:, :3] ** 2).sum(axis=0))
         if not np.isfinite(rows).all() or not lengths.all():
             raise InputError(f"{path}: the sform's rows {rows.tolist()} cannot be; correct the header")
-        if (np.abs(lengths - spacing) > 1e-3 * spacing).any():
+        cosines = (rows[:, :3] / lengths).T @ (rows[:, :3] / lengths) - np.eye(3)
+        used = header["qform_code"] <= 0 or np.abs(cosines).max() < 1e-3  # ITK passes over a sheared one
+        if used and (np.abs(lengths - spacing) > 1e-3 * spacing).any():
             told = [" x ".join(f"{value:g}" for value in values) for values in (spacing, lengths)]
             raise InputError(
                 f"{path}: the header contradicts itself: voxels of {told[0]} mm (pixdim), and of {told[1]} mm (sform); "

@@ -40,10 +40,10 @@ def nrrd_layout(path: Path) -> Layout:
         InputError: no NRRD file, or a header field that cannot be; names the field and the mend.
     """
     fields, end = _read_fields(path)
-    needed = {"type", "sizes", "encoding"} | (
-        {"endian"} if _CODES.get(fields.get("type", ""), "1")[1] != "1" else set()
-    )
-    if lacking := sorted(needed - set(fields)):
+    needed = ["type", "sizes", "encoding"]
+    if not _CODES.get(fields.get("type", ""), "u1").endswith("1"):
+        needed.append("endian")
+    if lacking := [name for name in needed if name not in fields]:
         raise InputError(f"{path}: the header lacks {', '.join(lacking)}; write the file again from its source")
     if fields["type"] not in _CODES:
         known = ", ".join(names[0] for names in _TYPES.values())
