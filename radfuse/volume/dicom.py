@@ -2,62 +2,231 @@
 
 from __future__ import annotations
 
+import struct
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from radfuse.errors import InputError
-from radfuse.volume.sitk import Image, read_slices, reason_of
+from radfuse.volume.grid import Grid
+from radfuse.volume.layout import MOST_VOXELS
+from radfuse.volume.sitk import from_sitk, read_slices, reason_of
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+_NEEDED = ("SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns")
+_STORED = ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
+_SUFFIXES = {".dcm", ".dicom", ".ima"}
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+"""Transfer syntax whose whole file is packed; pydicom would unpack it at once, of whatever size."""
+_PACKED = 0xFFFFFFFF
+"""Length of pixels that are compressed: unknown; GDCM finds out."""
+_LARGE = 4096
+"""Fields of more bytes, such as pixels, are left on the disk."""
+_DAMAGE = (OSError, EOFError, ValueError, NotImplementedError, LookupError, AttributeError, TypeError, struct.error)
+"""What pydicom raises at damaged files."""
+_UNIT = 1e-2
+"""How far from 1 the length of a direction may be, and from 0 the cosine of two that are at right angles."""
+_ASIDE, _ASIDE_PER_MM = 0.1, 1e-3
+"""A slice lies beside the others by more than so much of a pixel, and of its distance from the first: the stack leans.
+Rounded directions of three decimals stay below; the least gantry tilt that scanners have, half a degree, does not."""
 
 
-def read_dicom(folder: Path) -> Image:
-    """Read the one series of a folder; slices sorted by position. Names no identifier.
+@dataclass(frozen=True)
+class _Slice:
+    """One slice.
+
+    Attributes:
+        path: of its file.
+        series: its series.
+        look: rows, columns, pixel spacing and directions; the same for all slices of a stack.
+        origin: centre of its first pixel, (x, y, z) in mm.
+        along: of its origin along the normal, in mm.
+        values: how its pixels are stored and rescaled.
+    """
+
+    path: Path
+    series: str
+    look: tuple[float, ...]
+    origin: np.ndarray
+    along: float
+    values: tuple[float, ...]
+
+
+def read_dicom(folder: Path) -> tuple[np.ndarray, Grid]:
+    """Read the one series of a folder, shape (z, y, x), slices sorted by position. Names no identifier.
+
+    Voxels have the type that ITK gives them where all slices are stored and rescaled alike, otherwise float64.
 
     Raises:
-        InputError: no slices, several series, a slice that is missing or damaged.
+        InputError: no slices, several series, a slice that is missing, damaged or lacks what places it, pixels without
+            a size, slices that are not one above the other.
     """
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
-    slices: dict[str, list[tuple[float, Path, tuple[float, ...]]]] = {}
-    for path in sorted(item for item in folder.iterdir() if item.is_file() and not item.name.startswith(".")):
-        try:
-            header = pydicom.dcmread(path, stop_before_pixels=True)
-        except InvalidDicomError:
-            continue
-        except (OSError, EOFError, ValueError) as error:
-            raise InputError(f"{path} is damaged ({type(error).__name__}); copy it again") from error
-        if "ImagePositionPatient" not in header or "ImageOrientationPatient" not in header or "Rows" not in header:
-            continue
-        rows = np.array([float(value) for value in header.ImageOrientationPatient])
-        normal = np.cross(rows[:3], rows[3:])
-        position = float(np.dot(normal, [float(value) for value in header.ImagePositionPatient]))
-        look = (int(header.Rows), int(header.Columns), *np.round(rows, 4), *map(float, header.PixelSpacing))
-        slices.setdefault(str(header.SeriesInstanceUID), []).append((position, path, tuple(look)))
+    slices = _slices(folder)
     if not slices:
         raise InputError(f"{folder} holds no DICOM image slices")
-    if len(slices) > 1:
-        counts = ", ".join(str(len(part)) for part in slices.values())
+    names = [part.series for part in slices]
+    if len(set(names)) > 1:
+        counts = ", ".join(str(names.count(name)) for name in dict.fromkeys(names))
         raise InputError(
-            f"{folder} mixes {len(slices)} series (slices: {counts}); put each series into a folder of its own"
+            f"{folder} mixes {len(set(names))} series (slices: {counts}); put each series into a folder of its own"
         )
-    series = sorted(next(iter(slices.values())))
-    _check_series(folder, series)
+    slices.sort(key=lambda part: part.along)
+    _check_series(folder, slices)
+    alike = len({part.values for part in slices}) == 1
     try:
-        return read_slices([path for _, path, _ in series])
+        return from_sitk(read_slices([part.path for part in slices], real=not alike))
     except RuntimeError as error:
         raise InputError(
             f"{folder} cannot be read ({reason_of(error)}); a slice may be truncated: copy it again"
         ) from error
 
 
-def _check_series(folder: Path, series: list[tuple[float, Path, tuple[float, ...]]]) -> None:
-    """Refuse slices that do not look alike, and positions that are doubled or left out."""
-    if len({look for _, _, look in series}) > 1:
+def _slices(folder: Path) -> list[_Slice]:
+    """Return the slices of a folder; images that no one can place are refused where they belong to its series."""
+    slices, lacking = [], []
+    for path in sorted(item for item in folder.iterdir() if item.is_file() and not item.name.startswith(".")):
+        header = _header(path)
+        if header is None or not _is_image(header):
+            continue
+        found = [name for name in _NEEDED if not _text(header, name)] + ["PixelData"] * ("PixelData" not in header)
+        if found:
+            lacking.append((_text(header, "SeriesInstanceUID"), path, found, _text(header, "NumberOfFrames")))
+        else:
+            slices.append(_slice_of(path, header))
+    known = {part.series for part in slices}
+    for series, path, names, frames in lacking:
+        if frames not in {"", "1"}:
+            raise InputError(
+                f"{path} holds {frames} frames in one file; convert it to NIfTI, for example with dcm2niix"
+            )
+        if not known or series in known or not series or "PixelData" in names:
+            raise InputError(
+                f"{path} lacks {', '.join(names)}, without which no one knows where its pixels lie; "
+                "export the series again, or take the file away if it is no slice"
+            )
+    return slices
+
+
+def _header(path: Path) -> Dataset | None:
+    """Return what a file says, its pixels left on the disk; None where it is no DICOM file."""
+    import pydicom
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    try:
+        with path.open("rb") as stream:
+            if _DEFLATED in stream.read(4096):
+                raise InputError(f"{path} is a deflated DICOM file; save it uncompressed, for example with dcmconv +te")
+        return pydicom.dcmread(path, defer_size=_LARGE)
+    except InvalidDicomError as error:
+        if path.suffix.lower() in _SUFFIXES:
+            raise InputError(f"{path} is no DICOM file, whatever its name; copy it again, or take it away") from error
+        return None
+    except (BytesLengthException, *_DAMAGE) as error:
+        raise InputError(f"{path} is damaged ({type(error).__name__}); copy it again") from error
+
+
+def _is_image(header: Dataset) -> bool:
+    """Return whether a file is an image by its class or its fields; one cut too short to tell is taken for one."""
+    from pydicom import config, uid
+
+    kind = _text(header.file_meta, "MediaStorageSOPClassUID") or _text(header, "SOPClassUID")
+    name = uid.UID(kind, config.IGNORE).name
+    return "Rows" in header or name == kind or "Image" in name
+
+
+def _slice_of(path: Path, header: Dataset) -> _Slice:
+    """Return one slice; its numbers are read as they stand in the file: pydicom warns of some and mends others."""
+    spacing = _numbers(path, header, "PixelSpacing", 2)
+    if not (np.isfinite(spacing) & (spacing > 0)).all():
+        said = " x ".join(f"{value:g}" for value in spacing)
+        raise InputError(f"{path}: PixelSpacing is {said} mm; correct the header, or export the series again")
+    turn = _numbers(path, header, "ImageOrientationPatient", 6).reshape(2, 3)
+    if not (np.abs(turn @ turn.T - np.eye(2)) < _UNIT).all():
+        raise InputError(
+            f"{path}: ImageOrientationPatient is {turn.tolist()}, no two directions at right angles; "
+            "export the series again"
+        )
+    origin = _numbers(path, header, "ImagePositionPatient", 3)
+    slope, inter = (
+        _numbers(path, header, name, 1)[0] if _text(header, name) else otherwise
+        for name, otherwise in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
+    )
+    if not (np.isfinite([*origin, slope, inter]).all() and slope != 0):
+        raise InputError(
+            f"{path}: ImagePositionPatient {origin.tolist()}, RescaleSlope {slope:g} and RescaleIntercept {inter:g} "
+            "must be finite, the slope not 0; export the series again"
+        )
+    _check_pixels(path, header)
+    normal = np.cross(*turn)
+    normal /= np.linalg.norm(normal)
+    look = (_short(header, "Rows"), _short(header, "Columns"), *spacing, *np.round(turn.ravel(), 4))
+    values = (*(_short(header, name) for name in _STORED), slope, inter)
+    return _Slice(path, _text(header, "SeriesInstanceUID"), look, origin, float(normal @ origin), values)
+
+
+def _check_pixels(path: Path, header: Dataset) -> None:
+    """Refuse pixels that are no single whole number, too few or too many, which GDCM takes as it comes."""
+    kind, samples = _text(header, "PhotometricInterpretation"), _short(header, "SamplesPerPixel")
+    if kind not in {"MONOCHROME1", "MONOCHROME2"} or samples > 1:
+        raise InputError(
+            f"{path}: pixels are {kind or 'of no kind'} with {samples} values each; a slice has one grey value"
+        )
+    allocated, stored, highest, _ = (_short(header, name) for name in _STORED)
+    if allocated not in {8, 16, 32} or not 0 < stored <= highest + 1 <= allocated:
+        raise InputError(f"{path}: {stored} bits stored of {allocated}, the highest {highest}; export the series again")
+    rows, columns = _short(header, "Rows"), _short(header, "Columns")
+    pixels: Any = header.get_item("PixelData", keep_deferred=True)
+    row = columns * allocated // 8
+    here = min(pixels.length, path.stat().st_size - pixels.value_tell)
+    if pixels.length != _PACKED and not rows * row <= here <= pixels.length < rows * row + max(row, 2):
+        raise InputError(
+            f"{path} is truncated, or its header lies: {here} bytes of {rows * row} ({columns} x {rows} pixels of "
+            f"{allocated} bits); copy it again"
+        )
+
+
+def _text(header: Dataset, name: str) -> str:
+    """Return what a field holds as text; empty where it is not there."""
+    raw = header.get_item(name) if name in header else None
+    value = getattr(raw, "value", None)
+    return value.decode("latin-1").strip("\0 ") if isinstance(value, bytes) else str(value or "")
+
+
+def _short(header: Dataset, name: str) -> int:
+    """Return a field of 16 bits; 0 where it is not there."""
+    raw = header.get_item(name) if name in header else None
+    value = getattr(raw, "value", None)
+    if isinstance(value, bytes):
+        return int.from_bytes(value[:2], "little" if getattr(raw, "is_little_endian", True) else "big")
+    return int(value or 0)
+
+
+def _numbers(path: Path, header: Dataset, name: str, count: int) -> np.ndarray:
+    """Return so many numbers of a field, shape (count,)."""
+    text = _text(header, name)
+    try:
+        found = [float(part) for part in text.split("\\")]
+    except ValueError:
+        found = []
+    if len(found) != count or "_" in text:
+        raise InputError(f"{path}: {name} is {text[:80]!r}, not {count} numbers; export the series again")
+    return np.array(found)
+
+
+def _check_series(folder: Path, series: list[_Slice]) -> None:
+    """Refuse slices that do not look alike, and positions that are doubled, left out, or not above one another."""
+    if len({part.look for part in series}) > 1:
         raise InputError(f"{folder}: slices differ in size, spacing or orientation; keep those of one stack")
     if len(series) < 2:
         raise InputError(f"{folder} holds one slice; a volume needs two or more")
-    gaps = np.diff([position for position, _, _ in series])
+    rows, columns, row_mm, column_mm, *_ = series[0].look
+    if rows * columns * len(series) > MOST_VOXELS:
+        raise InputError(f"{folder} has more than {MOST_VOXELS} voxels; crop or resample it")
+    gaps = np.diff([part.along for part in series])
     usual = float(np.median(gaps))
     if usual <= 1e-4:
         raise InputError(f"{folder}: several slices lie at one position; keep one time point or echo")
@@ -67,6 +236,16 @@ def _check_series(folder: Path, series: list[tuple[float, Path, tuple[float, ...
         missing = round(float(gaps[first]) / usual) - 1
         what = f"{missing} slices are missing" if missing > 0 else "the distance changes"
         raise InputError(
-            f"{folder}: {what} between {series[first][1].name} and {series[first + 1][1].name} "
+            f"{folder}: {what} between {series[first].path.name} and {series[first + 1].path.name} "
             f"({gaps[first]:.3f} mm apart, usually {usual:.3f} mm); copy the series again"
+        )
+    apart = np.array([part.origin for part in series]) - series[0].origin
+    depth = np.array([part.along for part in series]) - series[0].along
+    aside = np.sqrt(np.maximum((apart**2).sum(axis=1) - depth**2, 0))
+    leaning = np.flatnonzero(aside > _ASIDE * min(row_mm, column_mm) + _ASIDE_PER_MM * depth)
+    if len(leaning):
+        at = int(leaning[0])
+        raise InputError(
+            f"{folder}: {series[at].path.name} lies {aside[at]:.3f} mm beside {series[0].path.name}, not straight "
+            "above it (a tilted gantry?); resample the series to a rectangular grid, for example with dcm2niix"
         )

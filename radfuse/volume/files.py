@@ -1,14 +1,13 @@
 """Image files: what is read from them, what is wrong with them, and writing them.
 
-Hand over NRRD or MHA between steps, since NIfTI keeps its affine in float32. A folder of DICOM slices is read in
-`dicom.py`.
+Hand over NRRD or MHA between steps, since NIfTI keeps its affine in float32. How each format holds its voxels stands in
+`nifti.py`, `nrrd.py` and `meta.py`, a folder of DICOM slices in `dicom.py`.
 """
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,40 +16,52 @@ from radfuse.errors import InputError, listed
 from radfuse.volume.dicom import read_dicom
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
-from radfuse.volume.sitk import (
-    Header,
-    Image,
-    first_time_point,
-    from_sitk,
-    grid_of,
-    one_channel,
-    read_header,
-    read_image,
-    reason_of,
-    to_sitk,
-    write_file,
-)
+from radfuse.volume.layout import Layout, check_promise, check_whole, read_voxels
+from radfuse.volume.meta import meta_layout
+from radfuse.volume.nifti import nifti_layout
+from radfuse.volume.nrrd import nrrd_layout
+from radfuse.volume.sitk import from_sitk, grid_of, read_header, read_image, reason_of, to_sitk, write_file
 
-SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+_FORMATS: dict[str, Callable[[Path], Layout]] = {
+    ".nii": nifti_layout,
+    ".nii.gz": nifti_layout,
+    ".nrrd": nrrd_layout,
+    ".nhdr": nrrd_layout,
+    ".mha": meta_layout,
+    ".mhd": meta_layout,
+}
+SUFFIXES = tuple(_FORMATS)
+_SPACING_MM = (1e-6, 1e4)
+"""Voxels smaller or larger are no part of a patient."""
+_FARTHEST_MM = 1e6
+"""No patient lies farther from where the scanner counts from."""
+_SHEAR = 1e-2
+"""Cosine between two axes, or what a direction is longer or shorter than 1, beyond which axes are not at right angles;
+rounded directions of three decimals are."""
+_LABELS = 2**31
+"""Labels lie below; a power of 2, which float32 can hold, too."""
 
 
 def read_volume(path: str | Path) -> Volume:
     """Read an image: NIfTI, NRRD, MHA, or a folder that holds one DICOM series.
 
     Raises:
-        InputError: unreadable or truncated, not three-dimensional, vectors, NaN or infinite voxels, no extent, or a
-            DICOM folder with several series or a missing slice; names the file and the mend.
+        InputError: unreadable, truncated or damaged, larger than `layout.MOST_VOXELS` or `layout.MOST_BYTES`, not
+            three-dimensional, vectors, NaN or infinite voxels, no extent, a header that cannot be, or a DICOM folder
+            with several series or a missing slice; names the file and the mend.
     """
     path = Path(path)
-    stored, grid = from_sitk(_read(path))
-    array = stored.astype(np.float32, copy=False)
-    lowest, highest = (array.min(), array.max()) if array.size else (0.0, 0.0)
+    stored, grid = _read(path)
+    with np.errstate(over="ignore"):
+        array = stored.astype(np.float32, copy=False)
+    lowest, highest = array.min(), array.max()
     if not (np.isfinite(lowest) and np.isfinite(highest)):
-        bad = int(array.size - np.isfinite(array).sum())
+        bad = ~np.isfinite(array)
         raise InputError(
-            f"{path}: {bad} voxels are NaN or infinite; replace them (by background, say) and save it again"
+            f"{path}: {np.count_nonzero(bad)} voxels are NaN or infinite, the first at voxel (z, y, x) = {_first(bad)}"
+            "; replace them (by background, say) and save it again"
         )
-    if array.size and lowest == highest:
+    if lowest == highest:
         raise InputError(f"{path}: every voxel holds {array.flat[0]:g}; the image is empty")
     return Volume(array, grid, path.name, None if stored is array else stored)
 
@@ -63,15 +74,14 @@ def read_grid(path: str | Path) -> Grid:
     """
     path = Path(path)
     if path.is_dir():
-        return grid_of(_three_dimensional(path, read_dicom(path)))
-    if not path.is_file():
-        raise InputError(f"no image at {path}")
-    reader = _check_header(path)
-    _check_dimension(path, reader.GetNumberOfComponents(), reader.GetSize())
-    if reader.GetDimension() != 3:
-        return grid_of(_read(path))
-    _check_whole(path, reader, thorough=False)
-    return grid_of(reader)
+        return read_dicom(path)[1]
+    with _readable(path):
+        layout = _layout_of(path)
+        grid = _grid_of(path, layout)
+        if layout.packing == "other":
+            return _read(path)[1]
+        check_whole(layout)
+        return grid
 
 
 def read_labels(
@@ -90,22 +100,12 @@ def read_labels(
         empty: take a mask of background alone, as a network may make it.
 
     Raises:
-        InputError: as `read_volume`, and voxels that are no whole number, an empty mask, undeclared labels.
+        InputError: as `read_volume`, and voxels that are no whole number from 0 to 2^31 - 1, an empty mask, undeclared
+            labels.
     """
     path = Path(path)
-    array, grid = from_sitk(_read(path, channel))
-    if not np.issubdtype(array.dtype, np.integer):
-        rounded = np.rint(array)
-        if not np.array_equal(rounded, array):
-            where = np.argwhere(rounded != array)[0]
-            raise InputError(
-                f"{path}: a mask holds whole numbers; found {array[tuple(where)]:g} at voxel (z, y, x) = "
-                f"{tuple(map(int, where))}. Resample masks with nearest neighbour"
-            )
-        array = rounded.astype(np.int32)
-    elif array.dtype == np.uint64 or array.dtype.itemsize > 4:
-        array = array.astype(np.int64)
-    labels = LabelMap(array, grid, dict(names or {}), path.name)
+    array, grid = _read(path, channel)
+    labels = LabelMap(_as_labels(path, array), grid, dict(names or {}), path.name)
     found = labels.present()
     if not found and not empty:
         raise InputError(f"{path}: the mask is empty; draw it, or leave the mask of this case out")
@@ -128,124 +128,102 @@ def write_image(image: Volume | LabelMap, path: str | Path) -> None:
     write_file(to_sitk(image), path)
 
 
-def _read(path: Path, channel: int | None = None) -> Image:
-    """Read a file or a DICOM folder as one three-dimensional image of one value a voxel."""
+def _read(path: Path, channel: int | None = None) -> tuple[np.ndarray, Grid]:
+    """Read the voxels of a file or a DICOM folder as they are stored, shape (z, y, x), and where they lie."""
     if path.is_dir():
-        image = read_dicom(path)
-    elif not path.is_file():
+        return read_dicom(path)
+    with _readable(path):
+        layout = _layout_of(path)
+        grid = _grid_of(path, layout, channel)
+        if layout.packing != "other":
+            return read_voxels(layout, channel), grid
+        array, _ = from_sitk(read_image(path))
+        if layout.channels > 1:
+            array = array[..., channel]
+        return array.reshape(grid.shape), grid
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what ITK, the disk or the memory says while a file is read into an error that names it."""
+    if not path.is_file():
         raise InputError(f"no image at {path}")
-    elif path.suffix.lower() == ".dcm":
-        raise InputError(f"{path} is one DICOM slice; give the folder of its series")
-    else:
-        _check_whole(path, _check_header(path))
-        try:
-            image = read_image(path)
-        except RuntimeError as error:
-            raise InputError(
-                f"{path} cannot be read ({reason_of(error)}); the file may be truncated: copy it again"
-            ) from error
-    if channel is not None and image.GetNumberOfComponentsPerPixel() > 1:
-        if channel >= image.GetNumberOfComponentsPerPixel():
-            count = image.GetNumberOfComponentsPerPixel()
-            raise InputError(f"{path} has {count} channels, numbered from 0; there is no channel {channel}")
-        image = one_channel(image, channel)
-    return _three_dimensional(path, image)
-
-
-def _check_header(path: Path) -> Header:
-    """Return a reader that read the header; zero spacing is refused before the library mends it without a word."""
     try:
-        reader = read_header(path)
+        yield
     except RuntimeError as error:
         mend = "copy it again"
-        if not path.name.endswith(SUFFIXES):
-            mend = f"known formats: {', '.join(SUFFIXES)} or a DICOM folder"
-        elif "orthonormal" in str(error):
+        if "orthonormal" in str(error):
             mend = "its axes are sheared: resample it to a rectangular grid"
         raise InputError(f"{path} is no image that can be read ({reason_of(error)}); {mend}") from error
-    spacing = _nifti_spacing(path) or list(reader.GetSpacing())
-    if any(not value > 0 for value in spacing):
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); look at its permissions and the disk") from error
+    except MemoryError as error:
+        raise InputError(f"{path} does not fit into memory; crop or resample it, or take a larger machine") from error
+
+
+def _layout_of(path: Path) -> Layout:
+    """Return how a file holds its voxels, after looking at whether it can hold what its header says."""
+    name = path.name.lower()
+    if name.endswith(".dcm"):
+        raise InputError(f"{path} is one DICOM slice; give the folder of its series")
+    read = next((read for suffix, read in _FORMATS.items() if name.endswith(suffix)), None)
+    if read is None:
         raise InputError(
-            f"{path}: the voxel spacing is {' x '.join(f'{value:g}' for value in spacing)} mm; correct the header"
+            f"{path} is no image that can be read by its name; known formats: {', '.join(SUFFIXES)} or a DICOM folder"
         )
-    return reader
+    layout = read(path)
+    check_promise(layout)
+    return layout
 
 
-def _nifti_spacing(path: Path) -> list[float]:
-    """Return the voxel size as the header says it; ITK puts 1 in the place of 0. Empty for other formats."""
-    if not path.name.endswith((".nii", ".nii.gz")):
-        return []
-    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115  closed below
-    try:
-        with opened as stream:
-            header = stream.read(352)
-    except gzip.BadGzipFile as error:
-        raise InputError(f"{path} is named .gz but is not compressed; rename it to {path.stem}") from error
-    for size, kind, place in ((348, "f4", 76), (540, "f8", 104)):  # NIfTI-1 and NIfTI-2: pixdim
-        for order in "<>":
-            if int(np.frombuffer(header[:4], f"{order}i4")[0]) == size:
-                pixdim = np.frombuffer(header[place:], f"{order}{kind}", 4)
-                return [abs(float(value)) for value in pixdim[1:]]
-    return []
-
-
-def _check_whole(path: Path, reader: Header, *, thorough: bool = True) -> None:
-    """Refuse a truncated NIfTI file, of which ITK reads what is there and takes the rest as it comes.
-
-    Args:
-        path: of the file.
-        reader: has read its header.
-        thorough: False unpacks a .gz file only where its last four bytes, the size of what it holds, do not fit.
-    """
-    if not reader.HasMetaDataKey("vox_offset") or not reader.HasMetaDataKey("bitpix"):
-        return
-    voxels = int(np.prod(reader.GetSize(), dtype=np.int64)) * reader.GetNumberOfComponents()
-    needed = float(reader.GetMetaData("vox_offset")) + voxels * int(reader.GetMetaData("bitpix")) / 8
-    packed = path.suffix.lower() == ".gz"
-    if packed and not thorough and _promised_size(path) == needed % 2**32:
-        return
-    found = _unpacked_size(path) if packed else path.stat().st_size
-    if found < needed:
-        raise InputError(f"{path} is truncated: {found} bytes of {needed:.0f}; copy it again")
-
-
-def _promised_size(path: Path) -> int:
-    """Return the size of what a .gz file holds, as its last four bytes say: modulo 2^32."""
-    with path.open("rb") as stream:
-        stream.seek(-4, 2)
-        return int.from_bytes(stream.read(4), "little")
-
-
-def _unpacked_size(path: Path) -> int:
-    """Return how many bytes a .gz file holds, checking its sums; 0 where it ends too early."""
-    size = 0
-    unpacker = zlib.decompressobj(wbits=31)
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            while block:
-                if unpacker.eof:
-                    unpacker = zlib.decompressobj(wbits=31)
-                try:
-                    size += len(unpacker.decompress(block))
-                except zlib.error as error:
-                    raise InputError(f"{path} is a damaged gzip file ({error}); copy it again") from error
-                block = unpacker.unused_data
-    return size if unpacker.eof else 0
-
-
-def _three_dimensional(path: Path, image: Image) -> Image:
-    _check_dimension(path, image.GetNumberOfComponentsPerPixel(), image.GetSize())
-    if image.GetDimension() == 4:
-        image = first_time_point(image)
-    if any(not np.isfinite(value) or value <= 0 for value in image.GetSpacing()):
-        raise InputError(f"{path}: the voxel spacing is {image.GetSpacing()} mm; correct the header")
-    return image
-
-
-def _check_dimension(path: Path, channels: int, size: tuple[int, ...]) -> None:
-    """Refuse vectors, and what is not three-dimensional; a fourth axis of one voxel is fine."""
-    if channels > 1:
-        raise InputError(f"{path}: each voxel holds {channels} values; save one channel as its own image")
-    if len(size) != 3 and not (len(size) == 4 and size[3] == 1):
+def _grid_of(path: Path, layout: Layout, channel: int | None = None) -> Grid:
+    """Return where the voxels lie; refuse what is not three-dimensional, a channel that is not there, sheared axes."""
+    size = layout.size
+    if channel is None and layout.channels > 1:
+        raise InputError(f"{path}: each voxel holds {layout.channels} values; save one channel as its own image")
+    if channel is not None and layout.channels > 1 and not 0 <= channel < layout.channels:
+        raise InputError(f"{path} has {layout.channels} channels, numbered from 0; there is no channel {channel}")
+    if len(size) != 3:
         shape = " x ".join(map(str, size))
         raise InputError(f"{path}: the image is {len(size)}-D ({shape}), not 3-D; save one time point as its own image")
+    reader = read_header(path)
+    if reader.GetSize()[:3] != size:
+        found = " x ".join(map(str, reader.GetSize()))
+        raise InputError(f"{path}: {layout} are read as {found}; save it as NIfTI with three axes")
+    grid = grid_of(reader)
+    if not all(_SPACING_MM[0] <= length <= _SPACING_MM[1] for length in grid.spacing_zyx_mm):
+        spacing = " x ".join(f"{length:g}" for length in grid.spacing_zyx_mm[::-1])
+        raise InputError(f"{path}: the voxel spacing is {spacing} mm; correct the header, its units are mm")
+    if not all(abs(place) <= _FARTHEST_MM for place in grid.origin):
+        raise InputError(f"{path}: the first voxel lies at {grid.origin} mm; correct the header, its units are mm")
+    axes = np.reshape(grid.direction, (3, 3))
+    if not (np.abs(axes.T @ axes - np.eye(3)) < _SHEAR).all():
+        raise InputError(
+            f"{path}: its axes point along {axes.T.round(4).tolist()}, not at right angles to each other; correct the "
+            "header, or resample it to a rectangular grid"
+        )
+    return grid
+
+
+def _as_labels(path: Path, array: np.ndarray) -> np.ndarray:
+    """Return integers; refuse what is no label."""
+    whole = np.issubdtype(array.dtype, np.integer)
+    lowest, highest = array.min(), array.max()
+    if not (lowest >= 0 and highest < _LABELS and (whole or np.array_equal(np.rint(array), array))):
+        bad = ~((array >= 0) & (array < _LABELS) & (np.rint(array) == array))
+        where = _first(bad)
+        found = array[where] if whole else f"{array[where]:.10g}"
+        raise InputError(
+            f"{path}: a mask holds whole numbers from 0 to {_LABELS - 1}; found {found} at voxel (z, y, x) = "
+            f"{where}, {np.count_nonzero(bad)} such voxels in all. Resample masks with nearest neighbour, and save "
+            "background as 0"
+        )
+    if not whole:
+        return array.astype(np.int32)
+    return array.astype(np.int64) if array.dtype.itemsize > 4 else array
+
+
+def _first(bad: np.ndarray) -> tuple[int, int, int]:
+    """Return the first place (z, y, x) that is True."""
+    z, y, x = np.unravel_index(int(bad.argmax()), bad.shape)
+    return int(z), int(y), int(x)

@@ -43,12 +43,14 @@ def placed(array: np.ndarray, grid: Grid) -> Image:
 
 
 def grid_of(image: Image | Header) -> Grid:
-    """Return where the voxels of a three-dimensional image lie."""
+    """Return where the voxels of an image of three axes or more lie, along its first three."""
+    axes = len(image.GetSize())
+    direction = np.reshape(image.GetDirection(), (axes, axes))[:3, :3]
     return Grid(
-        triple(image.GetSize()[::-1], int),
-        triple(image.GetSpacing()[::-1], float),
-        triple(image.GetOrigin(), float),
-        tuple(float(value) for value in image.GetDirection()),
+        triple(image.GetSize()[2::-1], int),
+        triple(image.GetSpacing()[2::-1], float),
+        triple(image.GetOrigin()[:3], float),
+        tuple(float(value) + 0.0 for value in direction.ravel()),  # headers read alone say -0.0 where images say 0.0
     )
 
 
@@ -65,26 +67,23 @@ def read_image(path: Path) -> Image:
     return sitk.ReadImage(str(path))
 
 
-def read_slices(paths: Sequence[Path]) -> Image:
-    """Read DICOM slices in their order; raises SimpleITK's RuntimeError."""
+def read_slices(paths: Sequence[Path], *, real: bool = False) -> Image:
+    """Read DICOM slices in their order; raises SimpleITK's RuntimeError.
+
+    Args:
+        paths: of the slices.
+        real: as float64, instead of the type that suits the first slice.
+    """
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames([str(path) for path in paths])
+    if real:
+        reader.SetOutputPixelType(sitk.sitkFloat64)
     return reader.Execute()
 
 
 def write_file(image: Image, path: Path) -> None:
     """Write a compressed file of the format that its suffix names."""
     sitk.WriteImage(image, str(path), useCompression=True)
-
-
-def one_channel(image: Image, channel: int) -> Image:
-    """Return one of the values that each voxel holds, numbered from 0."""
-    return sitk.VectorIndexSelectionCast(image, channel)
-
-
-def first_time_point(image: Image) -> Image:
-    """Return the first three-dimensional image of a four-dimensional one."""
-    return sitk.Extract(image, [*image.GetSize()[:3], 0], [0, 0, 0, 0])
 
 
 def reason_of(error: RuntimeError) -> str:

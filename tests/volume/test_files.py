@@ -94,7 +94,7 @@ def test_the_header_alone_tells_what_it_can(tmp_path: Path, monkeypatch: pytest.
     def unpacked(*_: object) -> None:
         raise AssertionError("the file was read")
 
-    monkeypatch.setattr("radfuse.volume.files._unpacked_size", unpacked)
+    monkeypatch.setattr("radfuse.volume.layout._unpacked", unpacked)
     monkeypatch.setattr("radfuse.volume.files._read", unpacked)
     assert read_grid(whole).shape == read_grid(plain).shape == (6, 7, 8)
     with pytest.raises(InputError, match="4-D"):
