@@ -128,7 +128,7 @@ def radiomic_features(
     for sequence, image in images.items():
         regions = regions_on(sequence, image, mask, recipe, about)
         voxels |= {f"{sequence}/{region.name}": region.voxels for region in regions}
-        for region, result in measured_regions(image, regions, config).items():
+        for region, result in measured_regions(image, regions, config, all_or_none=True).items():
             at = f"{sequence}/{region}"
             features |= {f"{at}/{name}": None if value != value else value for name, value in result.values.items()}
             missing |= {f"{at}/{name}": cause for name, cause in result.reasons.items()}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from radfuse.errors import InputError
+from radfuse.radiomics.compiled import kernel
 
 _NOBODY = -(2**30)
 
@@ -113,7 +113,7 @@ def bin_edges(
     return edges.astype(np.float64)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _digitize(values: np.ndarray, edges: np.ndarray, level: np.ndarray) -> None:
     """Return how many edges lie at or below each value; edges are nearly evenly spaced."""
     last = edges.size - 1

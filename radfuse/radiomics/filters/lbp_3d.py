@@ -21,6 +21,7 @@ _TOGETHER = 2**22
 """Harmonics of samples held at a time."""
 _FLAT = -3.0
 """Kurtosis of samples that are all alike: what SciPy gave up to 1.8; later ones give NaN, and PyRadiomics fails."""
+_KURTOSIS = "lbp-3D-k"
 _ACUTE, _OBTUSE = 0.5257311121191336, 0.85065080835204
 _FACES = "0b5 051 017 07a 0ab 159 5b4 ba2 a76 718 394 342 326 368 389 495 24b 62a 867 981"
 """Corners of the icosahedron's triangles, a hexadecimal digit each, in the order of trimesh, whom PyRadiomics asks."""
@@ -115,7 +116,7 @@ def _onto_sphere(points: np.ndarray, radius: float) -> np.ndarray:
 
 
 def _names(levels: int) -> list[str]:
-    return [*(f"lbp-3D-m{n + 1}" for n in range(levels)), "lbp-3D-k"]
+    return [*(f"lbp-3D-m{n + 1}" for n in range(levels)), _KURTOSIS]
 
 
 def _make(regions: Sequence[Prepared], settings: Settings) -> Iterator[Filtered]:
@@ -128,7 +129,16 @@ def _make(regions: Sequence[Prepared], settings: Settings) -> Iterator[Filtered]
             )
         )
     for name in per_region[0]:
-        yield Filtered(name, tuple(found[name] for found in per_region))
+        values = tuple(found[name] for found in per_region)
+        yield Filtered(name, values, remarks=tuple(map(_remark, values)) if name == _KURTOSIS else ())
+
+
+def _remark(kurtosis: np.ndarray) -> str:
+    """Return where PyRadiomics' numbers hang on its SciPy."""
+    flat = int(np.count_nonzero(kurtosis == _FLAT))
+    if not flat:
+        return ""
+    return f"{flat} voxels lie amid samples all alike, kurtosis {_FLAT:g}; PyRadiomics has NaN there from SciPy 1.9 on"
 
 
 FILTER = Filter(lambda settings: _names(settings.lbp_3d_levels), _make, effort=2)
