@@ -125,6 +125,7 @@ def radiomic_features(
     features: dict[str, float | None] = {}
     voxels: dict[str, int] = {}
     missing: dict[str, str] = {}
+    remarks: dict[str, str] = {}
     for sequence, image in images.items():
         regions = regions_on(sequence, image, mask, recipe, about)
         voxels |= {f"{sequence}/{region.name}": region.voxels for region in regions}
@@ -132,7 +133,8 @@ def radiomic_features(
             at = f"{sequence}/{region}"
             features |= {f"{at}/{name}": None if value != value else value for name, value in result.values.items()}
             missing |= {f"{at}/{name}": cause for name, cause in result.reasons.items()}
-    return CaseFeatures(features=features, voxels=voxels, mask_source=source, missing=missing)
+            remarks |= {f"{at}/{name}": remark for name, remark in result.remarks.items()}
+    return CaseFeatures(features=features, voxels=voxels, mask_source=source, missing=missing, remarks=remarks)
 
 
 def deep_features(

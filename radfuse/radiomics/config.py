@@ -62,8 +62,8 @@ SigmaMm = Annotated[float, Field(gt=0, le=1000)]
 WholeSigmaMm = Annotated[int, Field(gt=0, le=1000)]
 Distance = Annotated[int, Field(ge=1, le=50)]
 """In voxels: the directions grow with its square, 30,001 at the most."""
-Samples = Annotated[int, Field(ge=1, le=52)]
-"""Of a circle: a pattern is a number of so many bits."""
+Samples = Annotated[int, Field(ge=1, le=31)]
+"""Of a circle: scikit-image holds a pattern in 32 bits."""
 Subdivision = Annotated[int, Field(ge=0, le=5)]
 """Of an icosahedron: 12, 42, 162, 642, 2,562 and 10,242 samples a voxel."""
 Harmonics = Annotated[int, Field(ge=1, le=20)]

@@ -50,8 +50,6 @@ def read_volume(path: str | Path) -> Volume:
         raise InputError(
             f"{path}: {bad} voxels are NaN or infinite; replace them (by background, say) and save it again"
         )
-    if array.size and lowest == highest:
-        raise InputError(f"{path}: every voxel holds {array.flat[0]:g}; the image is empty")
     return Volume(array, grid, path.name, None if stored is array else stored)
 
 

@@ -43,8 +43,6 @@ DEPRECATED = {
     "gldm": ["DependencePercentage", "DependenceEntropy"],
     "ngtdm": None,
 }
-STEADY = {"firstorder": ["Mean", "Energy", "Variance", "Entropy"], "glcm": ["Contrast", "JointEntropy"], "gldm": None}
-"""Features of LBP3D that do not hang on the last bit: patterns take few values, which percentiles tell apart by it."""
 JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "defaults": ("brain1", {}),
     "width": ("brain2", {"setting": {"binWidth": 25}, "imageType": {**MANY, **POINTWISE}}),
@@ -135,7 +133,7 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "patterns in space": (
         "breast1",
-        {"imageType": {"LBP3D": {"binWidth": 0.237}}, "featureClass": STEADY},
+        {"imageType": {"LBP3D": {"binWidth": 0.237}}},
     ),
     "more patterns in space": (
         "phantom",
@@ -148,7 +146,6 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
                     "binWidth": 0.237,
                 }
             },
-            "featureClass": STEADY,
         },
     ),
     "uptake": ("pet", {"setting": {"binWidth": 0.25}, "imageType": {"Original": {}, "Gradient": {}}}),
