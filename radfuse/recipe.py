@@ -125,14 +125,16 @@ def radiomic_features(
     features: dict[str, float | None] = {}
     voxels: dict[str, int] = {}
     missing: dict[str, str] = {}
+    remarks: dict[str, str] = {}
     for sequence, image in images.items():
         regions = regions_on(sequence, image, mask, recipe, about)
         voxels |= {f"{sequence}/{region.name}": region.voxels for region in regions}
-        for region, result in measured_regions(image, regions, config).items():
+        for region, result in measured_regions(image, regions, config, all_or_none=True).items():
             at = f"{sequence}/{region}"
             features |= {f"{at}/{name}": None if value != value else value for name, value in result.values.items()}
             missing |= {f"{at}/{name}": cause for name, cause in result.reasons.items()}
-    return CaseFeatures(features=features, voxels=voxels, mask_source=source, missing=missing)
+            remarks |= {f"{at}/{name}": remark for name, remark in result.remarks.items()}
+    return CaseFeatures(features=features, voxels=voxels, mask_source=source, missing=missing, remarks=remarks)
 
 
 def deep_features(

@@ -190,12 +190,14 @@ class CaseFeatures(Section):
         voxels: "sequence/region" -> number of voxels of the region on that image's grid.
         mask_source: manual, external or cross_fitted.
         missing: "sequence/region/feature or filtered image" -> why there is no value.
+        remarks: "sequence/region/filtered image" -> what to know of its values, as that all are alike.
     """
 
     features: Mapping[str, float | None]
     voxels: Mapping[str, int]
     mask_source: str
     missing: Mapping[str, str] = {}
+    remarks: Mapping[str, str] = {}
 
 
 class SegmentedCase(Section):

@@ -6,6 +6,10 @@
 
 Peers: PyRadiomics, and nyxus and MIRP where they are installed. Each extraction runs in a process of its own, that
 reports its own peak memory; images are read, kernels compiled, and a small extraction done before the clock starts.
+
+Seconds are the fewest of as many repeats for every engine; nothing that an engine finds out about an image is kept
+between them. Ours runs with a thread a core and again with one thread of everything. PyRadiomics has one thread, but
+for its SimpleITK filters, which take all cores, in both comparisons.
 """
 
 from __future__ import annotations
@@ -67,13 +71,16 @@ def write_knee(folder: Path) -> tuple[Path, Path]:
 # one engine, in a process of its own
 
 
-def run_fast(image: Path, mask: Path, labels: list[int], settings: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """Return a call that extracts with our engine, all labels at once."""
+def run_fast(
+    image: Path, mask: Path, labels: list[int], settings: dict[str, Any], threads: int = 0
+) -> Callable[[], dict[str, Any]]:
+    """Return a call that extracts with our engine, all labels at once; 0 threads: a thread a core."""
     from radfuse.radiomics.config import RadiomicsConfig
     from radfuse.radiomics.extract import extract
     from radfuse.radiomics.kernels import warm_up
     from radfuse.radiomics.plan import plan_of
     from radfuse.volume.files import read_labels, read_volume
+    from radfuse.volume.image import LabelMap
 
     with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
         json.dump(settings, file)
@@ -82,7 +89,8 @@ def run_fast(image: Path, mask: Path, labels: list[int], settings: dict[str, Any
     warm_up(plan_of(config))
 
     def call() -> dict[str, Any]:
-        table = extract(volume, segmentation, config, engine="fast", only=labels)
+        fresh = LabelMap(segmentation.array, segmentation.grid)  # which keeps the boxes of its labels
+        table = extract(volume, fresh, config, engine="fast", only=labels, threads=threads)
         return {str(name): row.to_dict() for name, row in table.values.iterrows()}
 
     return call
@@ -158,20 +166,38 @@ def run_mirp(image: Path, mask: Path, labels: list[int], _: dict[str, Any]) -> C
     return call
 
 
-ENGINES = {"fast": run_fast, "pyradiomics": run_pyradiomics, "nyxus": run_nyxus, "mirp": run_mirp}
+def run_fast_alone(
+    image: Path, mask: Path, labels: list[int], settings: dict[str, Any]
+) -> Callable[[], dict[str, Any]]:
+    """Return a call that extracts with our engine in one thread, SimpleITK's filters too."""
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    return run_fast(image, mask, labels, settings, threads=1)
+
+
+CORES = len(os.sched_getaffinity(0))
+ENGINES = {
+    "fast": run_fast,
+    "fast alone": run_fast_alone,
+    "pyradiomics": run_pyradiomics,
+    "nyxus": run_nyxus,
+    "mirp": run_mirp,
+}
+THREADS = {"fast": f"{CORES}", "fast alone": "1", "pyradiomics": f"1, SimpleITK {CORES}", "nyxus": f"{CORES}"}
 
 
 def child(argument: str) -> None:
-    """Extract, several times where that is quick; print the fewest seconds, the first's peak memory, values as JSON."""
+    """Extract as often as told; print the fewest seconds, the first's peak memory, values as JSON."""
     job = json.loads(argument)
     call = ENGINES[job["engine"]](Path(job["image"]), Path(job["mask"]), job["labels"], job["params"])
     seconds: list[float] = []
     peak = 0.0
-    while not seconds or (len(seconds) < 2 and sum(seconds) < 15) or (sum(seconds) < 1 and len(seconds) < 20):
+    for _ in range(job["repeats"]):
         start = time.perf_counter()
         values = call()
         seconds.append(time.perf_counter() - start)
-        peak = peak or peak_memory()  # of one extraction: the quicker engine is called more often
+        peak = peak or peak_memory()
     print(json.dumps({"seconds": min(seconds), "peak": peak, "values": values}))
 
 
@@ -181,9 +207,12 @@ def peak_memory() -> float:
     return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-def measure(engine: str, image: Path, mask: Path, labels: list[int], settings: dict[str, Any]) -> dict[str, Any]:
+def measure(
+    engine: str, image: Path, mask: Path, labels: list[int], settings: dict[str, Any], repeats: int
+) -> dict[str, Any]:
     """Return what an engine's process says; empty where the engine is not installed."""
     job = {"engine": engine, "image": str(image), "mask": str(mask), "labels": labels, "params": settings}
+    job["repeats"] = repeats
     done = subprocess.run([sys.executable, __file__, "--child", json.dumps(job)], capture_output=True, text=True)
     if done.returncode:
         print(f"  {engine}: {(done.stderr.strip().splitlines() or ['failed'])[-1]}", file=sys.stderr)
@@ -215,21 +244,23 @@ def differing(ours: dict[str, dict[str, float]], theirs: dict[str, dict[str, flo
     return found
 
 
-def compare(what: str, image: Path, mask: Path, labels: list[int], filters: dict[str, Any], peers: list[str]) -> None:
+def compare(
+    what: str, image: Path, mask: Path, labels: list[int], settings: dict[str, Any], peers: list[str], repeats: int
+) -> None:
     """Print the table's rows for one job."""
-    ours = measure("fast", image, mask, labels, params(filters))
-    count = sum(len(row) for row in ours["values"].values())
-    print(f"| {what} | fast | {ours['seconds']:.3f} | 1 | {ours['peak']:.0f} | {count} | |", flush=True)
-    for peer in peers:
-        theirs = measure(peer, image, mask, labels, params(filters))
-        if not theirs:
+    job = image, mask, labels, settings, repeats
+    ours, alone = (measure(engine, *job) for engine in ("fast", "fast alone"))
+    for engine in ("fast", "fast alone", *peers):
+        found = {"fast": ours, "fast alone": alone}.get(engine) or measure(engine, *job)
+        if not found:
             continue
-        count = sum(len(row) for row in theirs["values"].values())
-        bad = differing(ours["values"], theirs["values"]) if peer == "pyradiomics" else []
-        equal = "" if peer != "pyradiomics" else "no: " + ", ".join(bad[:3]) if bad else "yes"
-        ratio = theirs["seconds"] / ours["seconds"]
-        row = f"| {what} | {peer} | {theirs['seconds']:.3f} | {ratio:.1f} | {theirs['peak']:.0f} | {count} | {equal} |"
-        print(row, flush=True)
+        count = sum(len(row) for row in found["values"].values())
+        bad = differing(ours["values"], found["values"]) if engine in ("fast alone", "pyradiomics") else []
+        equal = {"fast alone": "yes", "pyradiomics": "yes"}.get(engine, "")
+        equal = "no: " + ", ".join(bad[:3]) if bad else equal
+        ratios = [f"{found['seconds'] / mine['seconds']:.1f}" for mine in (ours, alone)]
+        cells = [what, engine, THREADS.get(engine, "its own"), f"{found['seconds']:.3f}", *ratios]
+        print("|", " | ".join([*cells, f"{found['peak']:.0f}", str(count), equal]), "|", flush=True)
 
 
 def main() -> None:
@@ -239,6 +270,9 @@ def main() -> None:
     parser.add_argument("--sarcoma", type=Path, help="folder of the tumours")
     parser.add_argument("--small", type=Path, nargs=2, metavar=("IMAGE", "MASK"))
     parser.add_argument("--peers", nargs="*", default=["pyradiomics"], choices=list(ENGINES))
+    parser.add_argument("--repeats", type=int, help="of every engine; 2, of a small region 20")
+    parser.add_argument("--spacing", type=float, nargs=3, metavar="MM", help="resample to this spacing (x y z) first")
+    parser.add_argument("--interpolator", default="sitkBSpline", help="of that resampling")
     parser.add_argument("--labels", type=int, default=6, help="regions of the knee's last job")
     arguments = parser.parse_args()
     if arguments.child:
@@ -246,22 +280,28 @@ def main() -> None:
         return
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.split(":")[1].strip() for line in lines if "model name" in line), "")
-    print(f"{model or platform.processor()}, {len(os.sched_getaffinity(0))} cores\n")
-    print("| job | engine | seconds | times fast | peak MiB | features | equal |")
-    print("|---|---|---|---|---|---|---|")
+    print(f"{model or platform.processor()}, {CORES} cores\n")
+    print("| job | engine | threads | seconds | times fast | times fast in one thread | peak MiB | features | equal |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    original, everything = (params(filters) for filters in ({"Original": {}}, ALL))
+    resampled = {"resampledPixelSpacing": arguments.spacing, "interpolator": arguments.interpolator}
+    for settings in (original, everything) if arguments.spacing else ():
+        settings["setting"] |= resampled
+    repeats = arguments.repeats or (20 if arguments.small else 2)
+    peers = arguments.peers
     if arguments.sarcoma:
         for case in sorted(arguments.sarcoma.iterdir()):
-            compare(case.name, case / "t1.nii.gz", case / "t1_mask.nii.gz", [1], ALL, arguments.peers)
+            compare(case.name, case / "t1.nii.gz", case / "t1_mask.nii.gz", [1], everything, peers, repeats)
     elif arguments.small:
-        compare("small region, original", *arguments.small, [1], {"Original": {}}, arguments.peers)
+        compare("small region, original", *arguments.small, [1], original, peers, repeats)
     else:
         with tempfile.TemporaryDirectory() as folder:
             image, mask = write_knee(Path(folder))
-            compare("knee, original", image, mask, [1], {"Original": {}}, arguments.peers)
-            compare("knee, original + wavelet + LoG 1-5", image, mask, [1], ALL, arguments.peers)
-            peers = [peer for peer in arguments.peers if peer == "pyradiomics"]
+            compare("knee, original", image, mask, [1], original, peers, repeats)
+            compare("knee, original + wavelet + LoG 1-5", image, mask, [1], everything, peers, repeats)
             labels = list(range(1, arguments.labels + 1))
-            compare(f"the same, {arguments.labels} regions", image, mask, labels, ALL, peers)
+            only = [peer for peer in peers if peer == "pyradiomics"]
+            compare(f"the same, {arguments.labels} regions", image, mask, labels, everything, only, repeats)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Command `radiomics`: features of one image."""
+"""Command `radiomics`: features of one image, a table and beside it a JSON file of how they were made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from radfuse.cli.show import err, out, writing
+from radfuse.cli.show import SOME_FAILED, err, out, writing
+from radfuse.errors import InputError
 
 
 def radiomics(
@@ -24,7 +25,10 @@ def radiomics(
     engine: Annotated[str, typer.Option(help="Who computes: fast, or pyradiomics.")] = "fast",
     label: Annotated[list[int] | None, typer.Option(help="Only this label; may be repeated. All by default.")] = None,
     out_: Annotated[
-        Path | None, typer.Option("--out", "-o", help="CSV to write; printed by default.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="CSV to write, with NAME.json beside it; printed by default.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Radiomic features of one image, a row per label."""
@@ -34,6 +38,9 @@ def radiomics(
     from radfuse.run.disk import write_atomically
     from radfuse.volume.files import read_labels, read_volume
 
+    if out_ is not None:
+        with writing(out_):
+            _check_target(out_)
     config = RadiomicsConfig(params=params) if params is not None else RadiomicsConfig()
     plan = plan_of(config)
     volume, labels = read_volume(image), read_labels(mask, channel=plan.settings.mask_channel)
@@ -43,16 +50,42 @@ def radiomics(
 
             warm_up(plan, status.update)
         table = extract(volume, labels, config, engine=engine, only=label or ())
-    for row, causes in table.provenance["missing"].items():
-        for feature, cause in causes.items():
-            err.print(
-                f"[yellow]no value[/yellow] label {escape(row)}, {escape(feature)}: {escape(cause)}", soft_wrap=True
-            )
+    found = table.provenance
+    for what, kind in (("missing", "no value"), ("remarks", "remark")):
+        for row, causes in found[what].items():
+            for name, cause in causes.items():
+                _tell("yellow", kind, f"label {row}, {name}: {cause}")
+    for row, cause in found["failed"].items():
+        _tell("red", "failed", f"label {row}: {cause}")
     if out_ is None:
         sys.stdout.write(table.values.to_csv())
+    else:
+        with writing(out_):
+            out_.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(out_, table.values.to_csv().encode())
+            write_atomically(out_.with_suffix(".json"), json.dumps(found, indent=1, default=str).encode())
+        out.print(f"{len(table.values)} labels, {len(table.names)} features -> {escape(str(out_))}", soft_wrap=True)
+    if found["failed"]:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _tell(style: str, kind: str, text: str) -> None:
+    err.print(f"[{style}]{kind}[/{style}] {escape(text)}", soft_wrap=True)
+
+
+def _check_target(table: Path) -> None:
+    """Refuse, before anything is computed, a table that would overwrite what is not ours, or itself."""
+    if table.suffix.lower() != ".csv":
+        raise InputError(f"--out {table}: give a name that ends in .csv; NAME.json beside it says how it was made")
+    record = table.with_suffix(".json")
+    if not record.exists():
         return
-    with writing(out_):
-        out_.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(out_, table.values.to_csv().encode())
-        write_atomically(out_.with_suffix(".json"), json.dumps(table.provenance, indent=1, default=str).encode())
-    out.print(f"{len(table.values)} labels, {len(table.names)} features -> {escape(str(out_))}", soft_wrap=True)
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        content = None
+    if not (isinstance(content, dict) and {"engine", "versions", "image_sha256"} <= set(content)):
+        raise InputError(
+            f"{record} is there and is no record of an extraction, which --out {table} would write over it; give "
+            "another name, or move the file"
+        )

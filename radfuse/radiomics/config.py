@@ -10,10 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     Field,
-    NonNegativeFloat,
     NonNegativeInt,
     PlainValidator,
-    PositiveFloat,
     PositiveInt,
     model_validator,
 )
@@ -55,6 +53,23 @@ FilterName = Annotated[str, _one_of(FILTERS)]
 FeatureClass = Annotated[str, _one_of(FAMILIES)]
 Interpolator = Annotated[str, _one_of(INTERPOLATORS)]
 
+# what a setting may be, here and in PyRadiomics' files: what lies beyond makes no numbers, or does not end
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+SigmaMm = Annotated[float, Field(gt=0, le=1000)]
+"""No image is as large as to hold a wider Gaussian."""
+WholeSigmaMm = Annotated[int, Field(gt=0, le=1000)]
+Distance = Annotated[int, Field(ge=1, le=50)]
+"""In voxels: the directions grow with its square, 30,001 at the most."""
+Samples = Annotated[int, Field(ge=1, le=31)]
+"""Of a circle: scikit-image holds a pattern in 32 bits."""
+Subdivision = Annotated[int, Field(ge=0, le=5)]
+"""Of an icosahedron: 12, 42, 162, 642, 2,562 and 10,242 samples a voxel."""
+Harmonics = Annotated[int, Field(ge=1, le=20)]
+WaveletLevels = Annotated[int, Field(ge=1, le=20)]
+WaveletStart = Annotated[int, Field(ge=0, le=20)]
+
 
 def _rising(ends: tuple[float, float]) -> tuple[float, float]:
     if not (isfinite(ends[0]) and isfinite(ends[1]) and ends[0] < ends[1]):
@@ -65,10 +80,19 @@ def _rising(ends: tuple[float, float]) -> tuple[float, float]:
 BinRange = Annotated[tuple[float, float], AfterValidator(_rising)]
 
 
+def _not_falling(ends: tuple[float, ...]) -> tuple[float, ...]:
+    if not ends[0] <= ends[-1]:  # neither are they where one is NaN
+        raise ValueError("a range goes from a lower value to an upper one, and has no NaN; swap them, or give numbers")
+    return ends
+
+
+ResegmentRange = Annotated[tuple[float, ...], Field(min_length=1, max_length=2), AfterValidator(_not_falling)]
+
+
 class FilterSettings(Section):
     """Settings of one filter in the place of the common ones."""
 
-    bin_width: PositiveFloat | None = None
+    bin_width: Positive | None = None
     bin_count: PositiveInt | None = None
     bin_range: BinRange | None = None
 
@@ -85,7 +109,7 @@ class RadiomicsConfig(Section):
     """Whose definitions."""
     params: Path | None = None
     """PyRadiomics parameter file (YAML or JSON); all settings below then stay at their defaults."""
-    bin_width: PositiveFloat = 25.0
+    bin_width: Positive = 25.0
     """Grey-level bin, in image units."""
     bin_count: PositiveInt | None = None
     """Number of bins; takes the place of the width."""
@@ -93,7 +117,7 @@ class RadiomicsConfig(Section):
     """Fixed ends of the bins of the original image; values beyond are moved to them. None: the region's own."""
     max_bins: PositiveInt = 10_000
     """More bins than this are an error: they ask for memory and time, and say that the width is wrong."""
-    spacing_zyx_mm: tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat] | None = None
+    spacing_zyx_mm: tuple[NotNegative, NotNegative, NotNegative] | None = None
     """Resampled voxel size, 0 keeps an axis; None keeps the image's own."""
     interpolator: Interpolator = "bspline"
     """Of the image; masks take the nearest voxel."""
@@ -103,12 +127,12 @@ class RadiomicsConfig(Section):
     """Margin of that cut, and of resampling."""
     normalize: bool = False
     """Centre the whole image at 0 with a standard deviation of `normalize_scale`."""
-    normalize_scale: PositiveFloat = 100.0
+    normalize_scale: Positive = 100.0
     normalize_region: str | None = None
     """Normalise by this region's mean and standard deviation instead of the whole image's."""
-    remove_outliers: PositiveFloat | None = None
+    remove_outliers: Positive | None = None
     """After normalising, move values beyond so many standard deviations to them."""
-    resegment_range: tuple[float, ...] | None = Field(default=None, min_length=1, max_length=2)
+    resegment_range: ResegmentRange | None = None
     """Keep voxels from the first value (to the second)."""
     resegment_mode: Literal["absolute", "relative", "sigma"] = "absolute"
     """In image units, in shares of the largest value, or in standard deviations from the mean."""
@@ -116,7 +140,7 @@ class RadiomicsConfig(Section):
     """Shape sees the resegmented region too."""
     slice_axis: Literal["z", "y", "x"] | None = None
     """Compute texture slice by slice, across this axis nothing is a neighbour; None: three-dimensional."""
-    distances: tuple[PositiveInt, ...] = Field(default=(1,), min_length=1)
+    distances: tuple[Distance, ...] = Field(default=(1,), min_length=1)
     """Between neighbours in voxels, for GLCM, GLDM and NGTDM."""
     weighting: Literal["euclidean", "manhattan", "infinity", "no_weighting"] | None = None
     """Sum up directions weighted by distance in this norm, instead of averaging features over them."""
@@ -128,21 +152,21 @@ class RadiomicsConfig(Section):
     """Added to grey values before squaring, for Energy, TotalEnergy and RootMeanSquared."""
     filters: tuple[FilterName, ...] = Field(default=("original",), min_length=1)
     """Images that features are computed on; original is the image itself."""
-    log_sigma_mm: tuple[PositiveFloat, ...] = (1.0, 2.0, 3.0, 4.0, 5.0)
+    log_sigma_mm: tuple[SigmaMm, ...] = (1.0, 2.0, 3.0, 4.0, 5.0)
     """Of the Laplacian of Gaussian."""
     wavelet: str = "coif1"
     """Any discrete wavelet of PyWavelets."""
-    wavelet_levels: PositiveInt = 1
-    wavelet_start_level: NonNegativeInt = 0
+    wavelet_levels: WaveletLevels = 1
+    wavelet_start_level: WaveletStart = 0
     gradient_per_mm: bool = True
     """False: per voxel."""
-    lbp_2d_radius: PositiveFloat = 1.0
-    lbp_2d_samples: PositiveInt = 8
+    lbp_2d_radius: Positive = 1.0
+    lbp_2d_samples: Samples = 8
     lbp_2d_method: Literal["default", "ror", "uniform", "var"] = "uniform"
     """As scikit-image calls it."""
-    lbp_3d_levels: PositiveInt = 2
-    lbp_3d_radius: PositiveFloat = 1.0
-    lbp_3d_subdivision: NonNegativeInt = 1
+    lbp_3d_levels: Harmonics = 2
+    lbp_3d_radius: Positive = 1.0
+    lbp_3d_subdivision: Subdivision = 1
     per_filter: dict[FilterName, FilterSettings] = {}
     """Bins of single filters."""
     classes: tuple[FeatureClass, ...] = ("shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
@@ -153,7 +177,7 @@ class RadiomicsConfig(Section):
     """Smaller regions are an error of their case."""
     min_dimensions: int = Field(default=2, ge=1, le=3)
     """Axes along which a region has to extend over more than one voxel."""
-    grid_tolerance: PositiveFloat | None = None
+    grid_tolerance: Positive | None = None
     """How far mask and image may lie apart, in voxels; None: a thousandth."""
     correct_mask: bool = False
     """Resample a mask that lies on another grid than its image."""
@@ -181,4 +205,18 @@ class RadiomicsConfig(Section):
         idle = [name for name in self.features if name not in self.classes]
         if idle:
             raise ValueError(f"features names the class {idle[0]!r}, which is not among `classes`; add it there")
+        if "log" in self.filters and not self.log_sigma_mm:
+            raise ValueError("filter 'log' has no width; give `log_sigma_mm`, for example [1.0, 3.0], or leave it out")
+        for count in (self.bin_count, *(item.bin_count for item in self.per_filter.values())):
+            bounded(count, self.max_bins, "bin_count")
         return self
+
+
+def bounded(bin_count: int | None, most: int, name: str) -> None:
+    """Refuse a number of bins, called by a name, beyond the most that is allowed.
+
+    Raises:
+        ValueError: says both.
+    """
+    if bin_count is not None and bin_count > most:
+        raise ValueError(f"{name} asks for {bin_count:,} bins, allowed are {most:,}; take fewer, or raise `max_bins`")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from radfuse.errors import InputError
+from radfuse.radiomics.compiled import kernel
 
 _NOBODY = -(2**30)
 
@@ -87,6 +87,8 @@ def bin_edges(
 ) -> np.ndarray:
     """Return the lower edges of the bins, float64, the last one above every value; see `discretise`."""
     if bin_count is not None:
+        if bin_count > most:
+            raise InputError(f"{bin_count:,} bins are asked for, allowed are {most:,}; take fewer, or raise `max_bins`")
         try:
             edges = np.histogram(values, bin_count, range=bin_range)[1]
         except ValueError as error:  # numpy cannot tell the edges apart
@@ -106,6 +108,8 @@ def bin_edges(
             f"values from {smallest:g} to {largest:g} make {needed:,.0f} bins of width {bin_width:g}, allowed are "
             f"{most:,}; a width of {fits:.2g} makes {min(most, 64)}, or raise `max_bins`"
         )
+    if not np.isfinite(float(largest) + 2 * bin_width):
+        raise InputError(f"bins of width {bin_width:g} end beyond the largest number; take a smaller `bin_width`")
     low = smallest - (smallest % bin_width) if bin_range is None else bin_range[0]
     edges = np.arange(low, largest + 2 * bin_width, bin_width)
     if len(edges) == 1:
@@ -113,7 +117,7 @@ def bin_edges(
     return edges.astype(np.float64)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _digitize(values: np.ndarray, edges: np.ndarray, level: np.ndarray) -> None:
     """Return how many edges lie at or below each value; edges are nearly evenly spaced."""
     last = edges.size - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
@@ -51,12 +51,13 @@ def extract(
         threads: of engine fast; 0 takes all cores.
 
     Returns:
-        A row per label, index `label`. The provenance holds engine, settings, versions, digests, voxel counts, and
-        under `missing` the reason of each NaN.
+        A row per label that could be used, index `label`. The provenance holds engine, settings, versions, digests,
+        voxel counts; by label, under `failed` why a label has no row, under `missing` the reason of each NaN, and
+        under `remarks` what to know of the others.
 
     Raises:
         InputError: another grid, an unknown engine, or a label that is not present.
-        CaseError: a label has too few voxels.
+        CaseError: no label can be used; says why not the first.
     """
     config = config or RadiomicsConfig()
     if engine is not None and engine not in ENGINES:
@@ -71,18 +72,31 @@ def extract(
         only = (plan.label,)
     if not (settings.correct_mask or settings.spacing_zyx_mm or settings.grid_tolerance):
         _require_same_grid(volume, labels)
-    regions = [_label_region(labels, label, config) for label in _chosen(labels, only)]
+    failed: dict[int, CaseError] = {}
+    regions = [region for label in _chosen(labels, only) if (region := _label_region(labels, label, config, failed))]
+    if not regions:
+        raise failed[min(failed)]
     with ThreadPoolExecutor(1) as aside:
         digests = aside.submit(lambda: {"image_sha256": _digest(volume.voxels), "mask_sha256": _digest(labels.array)})
         results = measured_regions(volume, regions, config, threads or os.cpu_count() or 1, plan)
-    rows = {name: result.values for name, result in results.items()}
-    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
-    cells = np.array([[row.get(name, np.nan) for name in columns] for row in rows.values()])
-    values = pd.DataFrame(cells, columns=columns, dtype=np.float64)
-    names = {region.name: labels.names.get(int(region.name), region.name) for region in regions}
-    values.index = pd.Index([names[name] for name in results], name="label")
-    provenance = _provenance(config, plan, {names[name]: result for name, result in results.items()}) | digests.result()
-    return FeatureTable(values, {}, provenance)
+    failed |= {int(name): result.failed for name, result in results.items() if result.failed}
+    measured = {int(name): result for name, result in results.items() if not result.failed}
+    if not measured:
+        raise failed[min(failed)]
+    provenance = _provenance(config, plan, {_name(labels, label): result for label, result in measured.items()})
+    provenance["failed"] = {_name(labels, label): str(failed[label]) for label in sorted(failed)}
+    values = _table([result.values for result in measured.values()], [_name(labels, label) for label in measured])
+    return FeatureTable(values, {}, provenance | digests.result())
+
+
+def _table(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> pd.DataFrame:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    cells = np.array([[row.get(name, np.nan) for name in columns] for row in rows])
+    return pd.DataFrame(cells, pd.Index(names, name="label"), columns, dtype=np.float64)
+
+
+def _name(labels: LabelMap, label: int) -> str:
+    return labels.names.get(label, str(label))
 
 
 def _require_same_grid(volume: Volume, labels: LabelMap) -> None:
@@ -104,18 +118,20 @@ def _chosen(labels: LabelMap, only: Sequence[int]) -> Sequence[int]:
     return only or present
 
 
-def _label_region(labels: LabelMap, label: int, config: RadiomicsConfig) -> Region:
+def _label_region(labels: LabelMap, label: int, config: RadiomicsConfig, failed: dict[int, CaseError]) -> Region | None:
+    """Return a label's region; None where it is too small, which is noted."""
     box = labels.boxes[label]
     region = Region(str(label), labels.array[box] == label, box, labels.grid)
     found = region.voxels
     least = config.min_voxels if config.params is None else 1
-    if found < least:
-        raise CaseError(
-            labels.name,
-            f"label {label} has {found} voxels, needs {least}; labels present: {listed(labels.present())}. "
-            "Lower `min_voxels`, or leave the label out",
-        )
-    return region
+    if found >= least:
+        return region
+    failed[label] = CaseError(
+        labels.name,
+        f"label {label} has {found} voxels, needs {least}; labels present: {listed(labels.present())}. "
+        "Lower `min_voxels`, or leave the label out",
+    )
+    return None
 
 
 def _as_volume(array: ArrayLike, spacing_zyx_mm: tuple[float, float, float]) -> Volume:
@@ -155,6 +171,7 @@ def _provenance(config: RadiomicsConfig, plan: Plan, results: dict[str, RegionRe
         "versions": {name: _version(name) for name in packages},
         "voxels": {name: list(result.voxels) for name, result in results.items()},
         "missing": {name: result.reasons for name, result in results.items() if result.reasons},
+        "remarks": {name: result.remarks for name, result in results.items() if result.remarks},
     }
 
 

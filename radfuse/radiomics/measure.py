@@ -27,17 +27,27 @@ def region_features(
     Raises:
         CaseError: a region cannot be used; names it and the reason.
     """
-    return {name: result.values for name, result in measured_regions(volume, regions, config, threads).items()}
+    found = measured_regions(volume, regions, config, threads, all_or_none=True)
+    return {name: result.values for name, result in found.items()}
 
 
 def measured_regions(
-    volume: Volume, regions: Sequence[Region], config: RadiomicsConfig, threads: int = 1, plan: Plan | None = None
+    volume: Volume,
+    regions: Sequence[Region],
+    config: RadiomicsConfig,
+    threads: int = 1,
+    plan: Plan | None = None,
+    *,
+    all_or_none: bool = False,
 ) -> dict[str, RegionResult]:
-    """Return region -> features with the reasons of those that are missing.
+    """Return region -> features with the reasons of those that are missing, and of a region that failed.
 
-    Arguments are those of `region_features`, and the plan where it is known already.
+    Arguments are those of `region_features`, the plan where it is known already, and `all_or_none`: whether the first
+    region that fails ends the work.
+
+    Raises:
+        CaseError: with `all_or_none`, a region cannot be used; names it and the reason.
     """
-    found: dict[str, RegionResult] = import_module(ENGINES[config.engine]).measure(
-        volume, regions, config, threads, plan
-    )
+    engine = import_module(ENGINES[config.engine])
+    found: dict[str, RegionResult] = engine.measure(volume, regions, config, threads, plan, all_or_none=all_or_none)
     return found

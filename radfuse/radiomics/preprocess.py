@@ -19,6 +19,9 @@ from radfuse.volume.region import Box, Region, box_of
 from radfuse.volume.resample import interpolated
 from radfuse.volume.sitk import index_of, point_of, standardised
 
+MOST_VOXELS = 200_000_000
+"""Of a resampled image: some 4 GB with its mask and the copies that making it takes."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -52,6 +55,8 @@ def normalised(image: np.ndarray, settings: Settings, reference: np.ndarray | No
         reference: bool, whose mean becomes 0 and whose standard deviation the scale.
     """
     if reference is None:
+        if image.size and image.min() == image.max():
+            raise CaseError("normalize", "the image's voxels are all alike, and scale nothing; leave `normalize` out")
         found = standardised(image)
     else:
         inside = image[reference].astype(np.float64)
@@ -171,7 +176,8 @@ def _resampled(
     largest = np.ceil(np.array(region.grid.shape[::-1]) * ratio) - 1
     first = np.where(first < 0, 0, first)
     last = np.where(last > largest, largest, last)
-    shape = np.array(last - first + 1, dtype=int)
+    shape = last - first + 1
+    _not_too_large(shape, spacing, where)
     corner = np.array(0.5 * (spacing - old) / old) + first / ratio
     z, y, x = (float(value) for value in spacing[::-1])
     onto = Grid(
@@ -184,6 +190,18 @@ def _resampled(
     if not mask.any():
         raise CaseError(where, f"nothing of the region is left at a spacing of {z:g} x {y:g} x {x:g} mm (z, y, x)")
     return interpolated(image, grid, onto, INTERPOLATORS[settings.interpolator]), mask, onto
+
+
+def _not_too_large(shape: np.ndarray, spacing: np.ndarray, where: str) -> None:
+    """Refuse a resampling before it is tried; shape and spacing in mm are (x, y, z)."""
+    voxels = float(np.prod(shape))
+    if not voxels <= MOST_VOXELS:
+        steps = " x ".join(f"{step:g}" for step in spacing[::-1])
+        raise CaseError(
+            where,
+            f"a spacing of {steps} mm (z, y, x) makes {voxels:,.0f} voxels around the region, allowed are "
+            f"{MOST_VOXELS:,}; take a wider `spacing_zyx_mm` (resampledPixelSpacing)",
+        )
 
 
 def _beyond_bsplines(image: np.ndarray, settings: Settings, where: str) -> None:

@@ -7,11 +7,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic import ConfigDict, Field, PositiveInt, ValidationError, field_validator, model_validator
 
 from radfuse.config import Section, nearest, read_yaml
 from radfuse.errors import InputError
-from radfuse.radiomics.config import INTERPOLATORS, RadiomicsConfig
+from radfuse.radiomics.config import (
+    INTERPOLATORS,
+    Distance,
+    Finite,
+    Harmonics,
+    Positive,
+    RadiomicsConfig,
+    ResegmentRange,
+    Samples,
+    SigmaMm,
+    Subdivision,
+    WaveletLevels,
+    WaveletStart,
+    WholeSigmaMm,
+    bounded,
+)
 from radfuse.radiomics.families.family import features_asked
 from radfuse.radiomics.filters.wavelet import known_wavelet
 from radfuse.radiomics.settings import Plan, Settings
@@ -45,38 +60,38 @@ class Theirs(Section):
 
     min_dimensions: int = Field(2, alias="minimumROIDimensions", ge=1, le=3)
     more_than_voxels: PositiveInt | None = Field(None, alias="minimumROISize")
-    grid_tolerance: PositiveFloat | None = Field(None, alias="geometryTolerance")
+    grid_tolerance: Positive | None = Field(None, alias="geometryTolerance")
     correct_mask: bool = Field(False, alias="correctMask")
     additional_info: bool = Field(True, alias="additionalInfo")
     label: PositiveInt = Field(1, alias="label")
     mask_channel: int = Field(0, alias="label_channel", ge=0)
-    bin_width: PositiveFloat = Field(25.0, alias="binWidth")
+    bin_width: Positive = Field(25.0, alias="binWidth")
     bin_count: PositiveInt | None = Field(None, alias="binCount")
     normalize: bool = Field(False, alias="normalize")
-    normalize_scale: PositiveFloat = Field(1.0, alias="normalizeScale")
-    remove_outliers: PositiveFloat | None = Field(None, alias="removeOutliers")
-    spacing_xyz_mm: tuple[float, float, float] | None = Field(None, alias="resampledPixelSpacing")
+    normalize_scale: Positive = Field(1.0, alias="normalizeScale")
+    remove_outliers: Positive | None = Field(None, alias="removeOutliers")
+    spacing_xyz_mm: tuple[Finite, Finite, Finite] | None = Field(None, alias="resampledPixelSpacing")
     interpolator: str | int | None = Field("sitkBSpline", alias="interpolator")
     pad_voxels: int = Field(5, alias="padDistance", ge=0)
-    distances: tuple[PositiveInt, ...] = Field((1,), alias="distances", min_length=1)
+    distances: tuple[Distance, ...] = Field((1,), alias="distances", min_length=1)
     force_2d: bool = Field(False, alias="force2D")
     force_2d_axis: int = Field(0, alias="force2Ddimension", ge=0, le=2)
-    resegment_range: tuple[float, ...] | None = Field(None, alias="resegmentRange", min_length=1, max_length=2)
+    resegment_range: ResegmentRange | None = Field(None, alias="resegmentRange")
     resegment_mode: Literal["absolute", "relative", "sigma"] = Field("absolute", alias="resegmentMode")
     resegment_shape: bool = Field(False, alias="resegmentShape")
     crop_first: bool = Field(False, alias="preCrop")
-    log_sigma_mm: tuple[PositiveInt | PositiveFloat, ...] = Field((), alias="sigma")  # 1 and 1.0 differ in names
+    log_sigma_mm: tuple[WholeSigmaMm | SigmaMm, ...] = Field((), alias="sigma")  # 1 and 1.0 differ in names
     wavelet: str = Field("coif1", alias="wavelet")
-    wavelet_levels: PositiveInt = Field(1, alias="level")
-    wavelet_start_level: int = Field(0, alias="start_level", ge=0)
+    wavelet_levels: WaveletLevels = Field(1, alias="level")
+    wavelet_start_level: WaveletStart = Field(0, alias="start_level")
     gradient_per_mm: bool = Field(True, alias="gradientUseSpacing")
-    lbp_2d_radius: PositiveFloat = Field(1.0, alias="lbp2DRadius")
-    lbp_2d_samples: PositiveInt = Field(8, alias="lbp2DSamples")
+    lbp_2d_radius: Positive = Field(1.0, alias="lbp2DRadius")
+    lbp_2d_samples: Samples = Field(8, alias="lbp2DSamples")
     lbp_2d_method: Literal["default", "ror", "uniform", "var"] = Field("uniform", alias="lbp2DMethod")
-    lbp_3d_levels: PositiveInt = Field(2, alias="lbp3DLevels")
-    lbp_3d_radius: PositiveFloat = Field(1.0, alias="lbp3DIcosphereRadius")
-    lbp_3d_subdivision: int = Field(1, alias="lbp3DIcosphereSubdivision", ge=0)
-    shift: float = Field(0, alias="voxelArrayShift")
+    lbp_3d_levels: Harmonics = Field(2, alias="lbp3DLevels")
+    lbp_3d_radius: Positive = Field(1.0, alias="lbp3DIcosphereRadius")
+    lbp_3d_subdivision: Subdivision = Field(1, alias="lbp3DIcosphereSubdivision")
+    shift: Finite = Field(0, alias="voxelArrayShift")
     symmetric_glcm: bool = Field(True, alias="symmetricalGLCM")
     weighting: Literal["euclidean", "manhattan", "infinity", "no_weighting"] | None = Field(None, alias="weightingNorm")
     gldm_alpha: int = Field(0, alias="gldm_a", ge=0)
@@ -106,6 +121,11 @@ class Theirs(Section):
     @classmethod
     def _known_wavelet(cls, value: str) -> str:
         return known_wavelet(value)
+
+    @model_validator(mode="after")
+    def _not_too_many_bins(self) -> Theirs:
+        bounded(self.bin_count, self.max_bins, "binCount")
+        return self
 
     def ours(self) -> Settings:
         """Return the same in our words."""
@@ -263,6 +283,10 @@ def _checked(
         )
         for name, custom in filters.items()
     }
+    if "LoG" in merged and not merged["LoG"].log_sigma_mm:
+        raise InputError(
+            f"{where}, LoG: `sigma` is missing; write widths in mm, for example `LoG: {{sigma: [1.0, 3.0]}}`"
+        )
     for name in classes:
         if name not in CLASSES and not own:
             raise InputError(f"{where}: unknown feature class {str(name)!r}{nearest(str(name), CLASSES)}")
@@ -300,4 +324,6 @@ def _settings(values: Mapping[str, Any], where: str) -> Theirs:
     except ValidationError as error:
         fault = error.errors()[0]
         message = fault["msg"].removeprefix("Value error, ")
-        raise InputError(f"{where}: {'.'.join(map(str, fault['loc']))} = {fault['input']!r}: {message}") from error
+        place = [str(part) for part in fault["loc"] if isinstance(part, int) or part in known]
+        found = f"{'.'.join(place)} = {fault['input']!r}: " if place else ""
+        raise InputError(f"{where}: {found}{message}") from error

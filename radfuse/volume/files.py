@@ -61,8 +61,6 @@ def read_volume(path: str | Path) -> Volume:
             f"{path}: {np.count_nonzero(bad)} voxels are NaN or infinite, the first at voxel (z, y, x) = {_first(bad)}"
             "; replace them (by background, say) and save it again"
         )
-    if lowest == highest:
-        raise InputError(f"{path}: every voxel holds {array.flat[0]:g}; the image is empty")
     return Volume(array, grid, path.name, None if stored is array else stored)
 
 

@@ -220,3 +220,48 @@ def test_a_study_may_be_given_as_settings_from_python(tmp_path: Path, monkeypatc
     run = run_study(settings, tmp_path / "run", until="fuse")
     assert run.results is not None
     assert [item.family for item in run.results.performance] == ["clinical"]
+
+
+@pytest.fixture
+def two_regions(tmp_path: Path) -> list[object]:
+    """Return the arguments of an extraction of one region that has features and one of a single voxel."""
+    where = Grid((8, 9, 10), (1.0, 1.0, 1.0))
+    labels = np.zeros(where.shape, dtype=np.uint8)
+    labels[2:6, 2:6, 2:6], labels[7, 7, 7] = 1, 2
+    image = np.random.default_rng(0).normal(100, 30, where.shape).astype(np.float32)
+    write_image(Volume(image, where), tmp_path / "i.nrrd")
+    write_image(LabelMap(labels, where), tmp_path / "m.nrrd")
+    return ["radiomics", tmp_path / "i.nrrd", tmp_path / "m.nrrd"]
+
+
+def test_radiomics_gives_the_regions_that_can_be_measured_and_names_the_others(
+    two_regions: list[object], tmp_path: Path
+) -> None:
+    ran = radfuse(*two_regions, "--out", tmp_path / "new" / "f.csv")
+    assert ran.returncode == 1
+    assert "failed label 2: " in ran.stderr
+    assert list(pd.read_csv(tmp_path / "new" / "f.csv")["label"]) == [1]
+    record = json.loads((tmp_path / "new" / "f.json").read_text())
+    assert "has 1 voxels, needs 10" in record["failed"]["2"]
+    assert radfuse(*two_regions, "--label", 1, "--out", tmp_path / "new" / "f.csv").returncode == 0  # over its own
+
+
+@pytest.mark.parametrize("content", ["{}", "[1]", "not JSON", '{"engine": "theirs"}'])
+def test_radiomics_overwrites_no_file_that_is_not_its_own(
+    two_regions: list[object], tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "features.json").write_text(content)
+    ran = radfuse(*two_regions, "--out", tmp_path / "features.csv")
+    assert ran.returncode == 2
+    assert "features.json is there and is no record of an extraction" in ran.stderr
+    assert (tmp_path / "features.json").read_text() == content
+    assert not (tmp_path / "features.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["o.json", "i.nrrd", "o"])
+def test_radiomics_writes_tables_that_are_named_so(two_regions: list[object], tmp_path: Path, name: str) -> None:
+    before = (tmp_path / "i.nrrd").read_bytes()
+    ran = radfuse(*two_regions, "--out", tmp_path / name)
+    assert ran.returncode == 2
+    assert "give a name that ends in .csv" in ran.stderr
+    assert (tmp_path / "i.nrrd").read_bytes() == before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +11,13 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 from boxes import grid
+from threadpoolctl import threadpool_info
 
 from radfuse.errors import CaseError, InputError, RadfuseError
 from radfuse.radiomics.config import FilterName, FilterSettings, RadiomicsConfig
+from radfuse.radiomics.engines import fast
 from radfuse.radiomics.extract import extract
-from radfuse.radiomics.measure import region_features
+from radfuse.radiomics.measure import measured_regions, region_features
 from radfuse.volume.files import read_labels, read_volume
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
@@ -128,10 +132,18 @@ def spoiled(value: float) -> np.ndarray:
         (values().astype(complex), labels(), {}, "no real numbers"),
         (values(), labels() + 0.5, {}, "whole numbers"),
         (values(), labels()[:-1], {}, "is not that of its grid"),
-        (spoiled(np.nan), labels(), {}, "1 voxels in the region are NaN or infinite"),
-        (spoiled(np.inf), labels(), {}, "1 voxels in the region are NaN or infinite"),
+        (spoiled(np.nan), labels() % 4, {}, "1 voxels in the region are NaN or infinite"),
+        (spoiled(np.inf), labels() % 4, {}, "1 voxels in the region are NaN or infinite"),
         (values(), labels(), {"bin_width": 1e-4}, "allowed are 10,000; a width of"),
         (values(), labels(), {"max_bins": 5}, "allowed are 5"),
+        (values(), labels(), {"bin_width": 1e308}, "bins of width 1e+308 end beyond the largest number"),
+        (
+            values(),
+            labels(),
+            {"spacing_zyx_mm": (1e-5, 1.0, 1e-5)},
+            "voxels around the region, allowed are 200,000,000",
+        ),
+        (7 + 0 * values(), labels(), {"normalize": True}, "all alike, and scale nothing; leave `normalize` out"),
         (values(), labels(), {"normalize": True, "normalize_region": "muscle"}, "no region 'muscle'"),
         (values(), labels(), {"spacing_zyx_mm": (60.0, 60.0, 60.0)}, "region 1"),
         (values(), labels(), {"resegment_range": (1e4, 2e4)}, "0 of 252 voxels lie in the range 1e+04, 2e+04"),
@@ -163,7 +175,7 @@ def test_patterns_by_variance_are_undefined_where_all_are_alike() -> None:
     flat = values()
     flat[4, 3:8, 3:8] = 7
     with pytest.raises(CaseError, match=r"9 voxels of the region .* method var is undefined; take another"):
-        extract(flat, labels(), config)
+        extract(flat, labels(), config, only=[1])
     assert np.isfinite(extract(values(), labels(), config).values.to_numpy()).all()
 
 
@@ -193,6 +205,89 @@ def test_a_flat_region_and_a_single_voxel() -> None:
     single[3, 3, 3] = True
     with pytest.raises(CaseError, match="single voxel"):
         region_features(Volume(values(), grid(SHAPE)), [Region.of("dot", single, grid(SHAPE))], RadiomicsConfig())
+
+
+def test_a_region_that_fails_is_named_and_the_others_are_given() -> None:
+    image, config = spoiled(np.nan), RadiomicsConfig(bin_width=20)
+    found = extract(image, labels(), config)
+    assert list(found.values.index) == ["4"]
+    assert list(found.provenance["failed"]) == ["1"]
+    assert "region 1: 1 voxels in the region are NaN" in found.provenance["failed"]["1"]
+    alone = extract(image, labels(), config, only=[4])
+    assert alone.provenance["failed"] == {}
+    pd.testing.assert_frame_equal(alone.values, found.values, check_exact=True)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_nothing_is_computed_of_a_region_after_it_failed(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values of label 1 lie too far apart for 64 bins, those of label 4 do not."""
+    wide = np.where(labels() == 1, 1000 * values(), values())
+    config = RadiomicsConfig(filters=("original", "lbp_2d", "gradient"), max_bins=64, classes=("firstorder",))
+    measured: list[str] = []
+    add = fast._add_family
+    monkeypatch.setattr(fast, "_add_family", lambda *seen: (measured.append(seen[2].region.name), add(*seen)))
+    found = extract(wide, labels(), config, threads=threads)
+    assert list(found.provenance["failed"]) == ["1"]
+    assert measured.count("4") == 3
+    assert measured.count("1") <= (0 if threads == 1 else 1)  # patterns fit, and may come before the others fail
+
+
+def test_in_a_study_one_region_that_fails_is_its_cases_failure() -> None:
+    where = grid(SHAPE)
+    regions = [Region.of(name, labels() == label, where) for name, label in (("good", 4), ("bad", 1))]
+    with pytest.raises(CaseError, match="region bad: 1 voxels"):
+        region_features(Volume(spoiled(np.nan), where), regions, RadiomicsConfig())
+    assert measured_regions(Volume(spoiled(np.nan), where), regions, RadiomicsConfig())["good"].values
+
+
+def test_values_all_alike_are_computed_with_a_remark() -> None:
+    found = extract(np.full(SHAPE, 7.0), labels(), RadiomicsConfig(filters=("original", "lbp_3d"))).provenance
+    assert found["remarks"]["1"]["original"] == "every voxel of the region holds 7"
+    assert found["remarks"]["1"]["lbp-3D-k"].endswith("PyRadiomics has NaN there from SciPy 1.9 on")
+    assert extract(values(), labels(), RadiomicsConfig()).provenance["remarks"] == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "feature"),
+    [
+        ("shape", "Elongation"),
+        ("shape", "Sphericity"),
+        ("shape", "Maximum3DDiameter"),
+        ("shape", "VoxelVolume"),
+        ("firstorder", "Mean"),
+        ("firstorder", "Median"),
+        ("firstorder", "Kurtosis"),
+        ("firstorder", "Entropy"),
+        ("glcm", "Contrast"),
+        ("glcm", "MCC"),
+    ],
+)
+def test_one_feature_alone_is_the_same_as_among_its_class(name: str, feature: str) -> None:
+    whole = extract(values(), labels(), RadiomicsConfig(classes=(name,)))
+    one = extract(values(), labels(), RadiomicsConfig(classes=(name,), features={name: (feature,)}))
+    assert one.names == (f"original_{name}_{feature}",)
+    pd.testing.assert_frame_equal(one.values, whole.values[list(one.names)], check_exact=True)
+
+
+def test_bins_that_nobody_looks_at_are_not_made() -> None:
+    config = RadiomicsConfig(classes=("firstorder",), features={"firstorder": ("Mean",)}, bin_width=1e-9)
+    assert extract(values(), labels(), config).values.loc["1"].item() == pytest.approx(values()[labels() == 1].mean())
+
+
+def test_overlapping_extractions_leave_threads_and_warnings_as_they_were() -> None:
+    before = warnings.filters[:]
+    threads = [item["num_threads"] for item in threadpool_info()]
+    config = RadiomicsConfig(filters=("original", "lbp_2d"), bin_width=5)
+    with ThreadPoolExecutor(4) as pool:
+        tables = list(pool.map(lambda _: extract(values(), labels(), config, threads=2).values, range(8)))
+    assert all(table.equals(tables[0]) for table in tables)
+    with fast._ONE_THREAD_EACH:  # the first to come is the first to go
+        inner = fast._ONE_THREAD_EACH
+        inner.__enter__()
+    assert {item["num_threads"] for item in threadpool_info() if item["user_api"] == "blas"} == {1}
+    inner.__exit__()
+    assert [item["num_threads"] for item in threadpool_info()] == threads
+    assert warnings.filters == before
 
 
 def test_a_channel_of_a_mask_file(tmp_path: Path) -> None:

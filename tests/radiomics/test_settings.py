@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from boxes import box, grid
 
+from radfuse.config import build
 from radfuse.errors import InputError, RadfuseError
 from radfuse.radiomics.config import FilterSettings, RadiomicsConfig
 from radfuse.radiomics.families.family import family_of
@@ -240,3 +241,41 @@ def test_a_width_of_one_filter_goes_before_the_common_count() -> None:
     plan = plan_of(RadiomicsConfig(bin_count=32, filters=("original", "log"), per_filter=own))
     assert (plan.filters["log"].bin_count, plan.filters["log"].bin_width) == (None, 5)
     assert plan.filters["original"].bin_count == 32
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"bin_width": float("inf")}, "bin_width: a number must be finite"),
+        ({"spacing_zyx_mm": (float("nan"), 1, 1)}, "spacing_zyx_mm.0: a number must be finite"),
+        ({"log_sigma_mm": (1e9,)}, "log_sigma_mm.0: Input should be less than or equal to 1000"),
+        ({"filters": ["log"], "log_sigma_mm": ()}, "filter 'log' has no width; give `log_sigma_mm`"),
+        ({"resegment_range": (5, 1)}, "resegment_range: a range goes from a lower value to an upper one"),
+        ({"bin_count": 20_000}, "bin_count asks for 20,000 bins, allowed are 10,000"),
+        ({"per_filter": {"original": {"bin_count": 20_000}}}, "bin_count asks for 20,000 bins"),
+        ({"lbp_3d_subdivision": 20}, "lbp_3d_subdivision: Input should be less than or equal to 5"),
+        ({"distances": [1000]}, "distances.0: Input should be less than or equal to 50"),
+    ],
+)
+def test_settings_that_make_no_numbers_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        build(RadiomicsConfig, settings, "study.yaml")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"setting": {"binWidth": float("inf")}}, "binWidth = inf: Input should be a finite number"),
+        ({"setting": {"resampledPixelSpacing": [1, float("nan"), 1]}}, "resampledPixelSpacing.1 = nan"),
+        ({"imageType": {"LoG": {}}}, "p, LoG: `sigma` is missing"),
+        ({"imageType": {"LoG": {"sigma": [1e9]}}}, "p, LoG: sigma.0 = 1000000000.0"),
+        ({"setting": {"resegmentRange": [5, 1]}}, "a range goes from a lower value to an upper one"),
+        ({"setting": {"binCount": 20_000}}, "binCount asks for 20,000 bins, allowed are 10,000"),
+        ({"imageType": {"LBP3D": {"lbp3DIcosphereSubdivision": 20}}}, "lbp3DIcosphereSubdivision = 20"),
+    ],
+)
+def test_parameter_files_that_make_no_numbers_are_refused(params: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        plan_of_params(params, "p")
+    assert message in str(caught.value)

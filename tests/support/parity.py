@@ -65,7 +65,8 @@ def theirs(image: sitk.Image, mask: sitk.Image, params: dict[str, Any], label: i
 def ours(image: sitk.Image, mask: sitk.Image, params: dict[str, Any], label: int = 1, threads: int = 1) -> RegionResult:
     region = Region.of("region", sitk.GetArrayFromImage(mask) == label, grid_of(mask))
     plan = plan_of_params(params, "test")
-    return extract_regions(sitk.GetArrayFromImage(image), grid_of(image), [region], plan, threads=threads)["region"]
+    voxels = sitk.GetArrayFromImage(image)
+    return extract_regions(voxels, grid_of(image), [region], plan, threads=threads, all_or_none=True)["region"]
 
 
 def differing(reference: dict[str, float], found: dict[str, float]) -> dict[str, tuple[float, float]]:

@@ -12,6 +12,7 @@ import numpy as np
 from radfuse.errors import CaseError, InputError
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.engines.result import RegionResult
+from radfuse.radiomics.plan import plan_of
 from radfuse.radiomics.pyradiomics_params import params_of, read_params
 from radfuse.radiomics.settings import Plan
 from radfuse.volume.image import LabelMap, Volume
@@ -22,11 +23,27 @@ _LABEL = 1
 
 
 def measure(
-    volume: Volume, regions: Sequence[Region], config: RadiomicsConfig, _threads: int = 1, _plan: Plan | None = None
+    volume: Volume,
+    regions: Sequence[Region],
+    config: RadiomicsConfig,
+    _threads: int = 1,
+    plan: Plan | None = None,
+    *,
+    all_or_none: bool = False,
 ) -> dict[str, RegionResult]:
     """Return region -> features; see `radfuse.radiomics.measure`. PyRadiomics goes by its own plan, in one thread."""
+    if plan is None:
+        plan_of(config)  # which refuses what PyRadiomics would take in silence
     extractor = Extractor(config)
-    return {region.name: extractor.measured(volume, region) for region in regions}
+    found = {}
+    for region in regions:
+        try:
+            found[region.name] = extractor.measured(volume, region)
+        except CaseError as error:
+            if all_or_none:
+                raise
+            found[region.name] = RegionResult(failed=error)
+    return found
 
 
 class Extractor:

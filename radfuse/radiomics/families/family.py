@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
@@ -27,12 +27,18 @@ class Measured:
         values: (n,) grey values of its voxels on one filtered image, in that image's own type.
         levels: of the values.
         lattice: who neighbours whom.
+        asked: the features that are wanted; None: all.
     """
 
     region: Prepared
     values: np.ndarray = field(default_factory=lambda: np.empty(0))
     levels: Levels = NO_LEVELS
     lattice: Lattice = NOBODY
+    asked: Collection[str] | None = None
+
+    def asks(self, *features: str) -> bool:
+        """Return whether one of some features is wanted; a family may leave out what is not, and cost less."""
+        return self.asked is None or not set(features).isdisjoint(self.asked)
 
 
 class NotMeasuredError(Exception):
@@ -45,10 +51,12 @@ class Family:
 
     Attributes:
         names: of its features, in the order of their columns.
-        features: (what it looks at, settings) -> feature -> value, deprecated ones too; NaN where there is none.
+        features: (what it looks at, settings) -> feature -> value, deprecated ones too; NaN where there is none. Those
+            that are not asked for may be left out.
         sees: "mask": the region alone, once; "values": its values and levels on each filtered image; "neighbours": the
             lattice too.
         deprecated: features that are computed where they are asked for by name.
+        without_levels: features that need no grey levels, so that where they are all nobody makes any.
         removed: names that PyRadiomics still accepts and computes nothing for, being equal to other features.
         missing: why a value is NaN.
         missing_of: the same of single features.
@@ -58,6 +66,7 @@ class Family:
     features: Callable[[Measured, Settings], dict[str, float]]
     sees: Literal["mask", "values", "neighbours"] = "neighbours"
     deprecated: tuple[str, ...] = ()
+    without_levels: Collection[str] = ()
     removed: tuple[str, ...] = ()
     missing: str = "not a number"
     missing_of: Mapping[str, str] = field(default_factory=dict)

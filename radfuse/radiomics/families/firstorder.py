@@ -7,8 +7,8 @@ without subtracting 3, entropy and uniformity over grey levels, the rest over gr
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from radfuse.radiomics.compiled import kernel
 from radfuse.radiomics.families.family import Family, Measured
 from radfuse.radiomics.settings import Settings
 
@@ -36,6 +36,18 @@ NAMES = (
 )
 DEPRECATED = ("StandardDeviation",)
 """Computed when asked for by name."""
+_OF_LEVELS = ("Entropy", "Uniformity")
+_OF_MOMENTS = (
+    "Energy",
+    "Kurtosis",
+    "MeanAbsoluteDeviation",
+    "RootMeanSquared",
+    "Skewness",
+    "StandardDeviation",
+    "TotalEnergy",
+    "Variance",
+)
+_OF_ORDER = tuple(name for name in NAMES if name not in ("Mean", *_OF_LEVELS, *_OF_MOMENTS))
 
 
 def features(measured: Measured, settings: Settings) -> dict[str, float]:
@@ -58,32 +70,47 @@ def features(measured: Measured, settings: Settings) -> dict[str, float]:
     """
     x = measured.values.astype(np.float64)
     mean = float(x.mean())  # in the voxels' order: on flat regions the moments are rounding noise
-    x.sort()
-    n = len(x)
-    absolute, m2, m3, m4, energy = _moments(x, mean, float(settings.shift))
+    found = {"Mean": mean}
+    if measured.asks(*_OF_LEVELS):
+        p = measured.levels.counts / len(x)
+        found |= {"Entropy": float(-np.sum(p * np.log2(p + _EPS))), "Uniformity": float(np.sum(p**2))}
+    if measured.asks(*_OF_ORDER, *_OF_MOMENTS):
+        x.sort()
+    if measured.asks(*_OF_ORDER):
+        found |= _of_order(x)
+    if measured.asks(*_OF_MOMENTS):
+        found |= _of_moments(x, mean, settings.shift, float(np.prod(measured.region.spacing_zyx_mm)))
+    return found
+
+
+def _of_order(x: np.ndarray) -> dict[str, float]:
+    """Return what follows from sorted values."""
     low, high = _percentile(x, 10), _percentile(x, 90)
     inner = x[np.searchsorted(x, low, "left") : np.searchsorted(x, high, "right")]
-    p = measured.levels.counts / n
-    flat = m2 == 0
     return {
         "10Percentile": low,
         "90Percentile": high,
-        "Energy": energy,
-        "Entropy": float(-np.sum(p * np.log2(p + _EPS))),
         "InterquartileRange": _percentile(x, 75) - _percentile(x, 25),
-        "Kurtosis": 0.0 if flat else m4 / m2**2,
         "Maximum": float(x[-1]),
-        "MeanAbsoluteDeviation": absolute,
-        "Mean": mean,
         "Median": _percentile(x, 50),
         "Minimum": float(x[0]),
         "Range": float(x[-1] - x[0]),
         "RobustMeanAbsoluteDeviation": float(np.abs(inner - inner.mean()).mean()) if len(inner) else float("nan"),
-        "RootMeanSquared": float(np.sqrt(energy / n)),
+    }
+
+
+def _of_moments(x: np.ndarray, mean: float, shift: float, voxel_mm3: float) -> dict[str, float]:
+    """Return what follows from sums over sorted values."""
+    absolute, m2, m3, m4, energy = _moments(x, mean, float(shift))
+    flat = m2 == 0
+    return {
+        "Energy": energy,
+        "Kurtosis": 0.0 if flat else m4 / m2**2,
+        "MeanAbsoluteDeviation": absolute,
+        "RootMeanSquared": float(np.sqrt(energy / len(x))),
         "Skewness": 0.0 if flat else m3 / m2**1.5,
         "StandardDeviation": float(np.sqrt(m2)),
-        "TotalEnergy": energy * float(np.prod(measured.region.spacing_zyx_mm)),
-        "Uniformity": float(np.sum(p**2)),
+        "TotalEnergy": energy * voxel_mm3,
         "Variance": m2,
     }
 
@@ -98,7 +125,7 @@ def _percentile(x: np.ndarray, percent: float) -> float:
     return float(x[upper] - step * (1 - share) if share >= 0.5 else x[lower] + step * share)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _moments(x: np.ndarray, mean: float, shift: float) -> tuple[float, float, float, float, float]:
     """Return mean |X - mean|, the 2nd to 4th central moments, and sum (X + c)^2, summed up in blocks."""
     n = x.size
@@ -127,5 +154,6 @@ FAMILY = Family(
     features,
     sees="values",
     deprecated=DEPRECATED,
+    without_levels=frozenset((*NAMES, *DEPRECATED)) - set(_OF_LEVELS),
     missing="no grey value lies between the 10th and the 90th percentile",
 )

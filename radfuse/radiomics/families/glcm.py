@@ -6,14 +6,12 @@ Source: Haralick et al. 1973, doi:10.1109/TSMC.1973.4309314; formulas as in PyRa
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numba import njit
 
-from radfuse.radiomics.discretise import Levels
+from radfuse.radiomics.compiled import kernel
 from radfuse.radiomics.families.family import Family, Measured
-from radfuse.radiomics.lattice import Lattice
 from radfuse.radiomics.settings import Settings
 
 _EPS = float(np.spacing(1))
@@ -79,23 +77,27 @@ def features(measured: Measured, settings: Settings) -> dict[str, float]:
     """
     levels, symmetric = measured.levels, settings.symmetric_glcm
     gray = levels.present.astype(np.float64)
-    spacing = measured.region.spacing_zyx_mm
-    matrices = _matrices(measured.lattice, levels, spacing, symmetric=symmetric, weighting=settings.weighting)
-    rows, chosen = [], []
-    for matrix in matrices:
+    rows: list[np.ndarray] = []
+    doubtful = noisy = False
+    empty = 0
+    for matrix in _matrices(measured, settings):  # one at a time: many levels are large
         total = matrix.sum()
         if total == 0:
+            empty += 1
             continue
         matrix /= total
-        row = np.empty(len(NAMES))
-        doubtful = _features(matrix, gray, levels.highest, row)
-        row[_MCC], noisy = _maximal_correlation(matrix, symmetric=symmetric)
+        row = np.full(len(NAMES), np.nan)
+        doubtful |= bool(_features(matrix, gray, levels.highest, row))
+        if measured.asks("MCC"):
+            row[_MCC], root_of_noise = _maximal_correlation(matrix, symmetric=symmetric)
+            noisy |= root_of_noise
         rows.append(row)
-        chosen.append((matrix, bool(doubtful), noisy))
     if not rows:
-        return _without_pairs(len(gray), len(matrices))
+        return _without_pairs(len(gray), empty)
     table = np.array(rows)
-    _follow_pyradiomics(table, chosen, gray, levels.highest - len(gray), len(matrices) - len(chosen))
+    if doubtful or noisy:
+        again = [matrix / matrix.sum() for matrix in _matrices(measured, settings) if matrix.any()]
+        _follow_pyradiomics(table, again, gray, (levels.highest - len(gray), empty), doubtful=doubtful, noisy=noisy)
     with np.errstate(all="ignore"):
         means = [
             float(np.mean(column[~np.isnan(column)])) if not np.isnan(column).all() else np.nan for column in table.T
@@ -115,27 +117,30 @@ def _without_pairs(levels: int, matrices: int) -> dict[str, float]:
     return found
 
 
-def _matrices(
-    lattice: Lattice, levels: Levels, spacing_zyx_mm: Sequence[float], *, symmetric: bool, weighting: str | None
-) -> list[np.ndarray]:
-    """Return the matrix of each direction, or the weighted sum of all."""
-    count = len(levels.present)
-    made = []
-    for before in lattice.far.before:
-        counts = np.zeros((count + 1, count + 1), dtype=np.int64)
-        _count_pairs(levels.rank, before, counts)
-        matrix = counts[:count, :count].astype(np.float64)
-        if symmetric:
-            matrix = matrix + matrix.T
-        made.append(matrix)
-    if weighting is None:
-        return made
-    weights = np.array([_weight(offset, spacing_zyx_mm, weighting) for offset in lattice.far.offsets])
-    total = np.zeros((count, count))
-    if made:
+def _matrices(measured: Measured, settings: Settings) -> Iterator[np.ndarray]:
+    """Yield the matrix of each direction, or the weighted sum of all."""
+    made = _of_directions(measured, symmetric=settings.symmetric_glcm)
+    if settings.weighting is None:
+        yield from made
+        return
+    spacing = measured.region.spacing_zyx_mm
+    weights = np.array([_weight(offset, spacing, settings.weighting) for offset in measured.lattice.far.offsets])
+    count = len(measured.levels.present)
+    total, all_of_them = np.zeros((count, count)), list(made)
+    if all_of_them:
         for level in range(count):  # numpy adds up in pairs: PyRadiomics' last bit
-            total[level] = np.sum(np.stack([matrix[level] for matrix in made], axis=-1) * weights, axis=-1)
-    return [total]
+            total[level] = np.sum(np.stack([matrix[level] for matrix in all_of_them], axis=-1) * weights, axis=-1)
+    yield total
+
+
+def _of_directions(measured: Measured, *, symmetric: bool) -> Iterator[np.ndarray]:
+    count = len(measured.levels.present)
+    for few in measured.lattice.far.groups():
+        for before in few:
+            counts = np.zeros((count + 1, count + 1), dtype=np.int64)
+            _count_pairs(measured.levels.rank, before, counts)
+            matrix = counts[:count, :count].astype(np.float64)
+            yield matrix + matrix.T if symmetric else matrix
 
 
 def _weight(offset: np.ndarray, spacing_zyx_mm: Sequence[float], norm: str) -> float:
@@ -201,20 +206,28 @@ def _correlation_matrix(p: np.ndarray, px: np.ndarray, py: np.ndarray) -> np.nda
 
 def _follow_pyradiomics(
     table: np.ndarray,
-    chosen: list[tuple[np.ndarray, bool, bool]],
+    chosen: Sequence[np.ndarray],
     gray: np.ndarray,
-    absent_levels: int,
-    empty: int,
+    absent: tuple[int, int],
+    *,
+    doubtful: bool,
+    noisy: bool,
 ) -> None:
     """Where Correlation, Imc2 or MCC is noise, compute it by PyRadiomics' own numpy expressions.
 
     Which directions are NaN, or flat and so 1, depends on the last bit there.
+
+    Args:
+        table: (direction, feature), changed.
+        chosen: the matrices of its rows.
+        gray: levels that occur.
+        absent: how many levels up to the highest do not occur, and how many directions are empty.
+        doubtful: whether Correlation or Imc2 is noise in some direction.
+        noisy: whether MCC is.
     """
-    if not any(doubtful or noisy for _, doubtful, noisy in chosen):
-        return
-    stack = _laid_out([matrix for matrix, _, _ in chosen], absent_levels, empty)
+    stack = _laid_out(chosen, *absent)
     px, py = stack.sum(2, keepdims=True), stack.sum(1, keepdims=True)
-    if any(doubtful for _, doubtful, _ in chosen):
+    if doubtful:
         hxy = -1 * np.sum(stack * np.log2(stack + _EPS), (1, 2))
         hxy2 = -1 * np.sum(px * py * np.log2(px * py + _EPS), (1, 2))
         with np.errstate(invalid="ignore"):
@@ -229,8 +242,8 @@ def _follow_pyradiomics(
         corr = np.sum(stack * (i - ux) * (j - uy), (1, 2), keepdims=True) / (sigx * sigy + _EPS)
         corr[sigx * sigy == 0] = 1
         table[:, _CORRELATION] = corr[0, 0, 0]
-    if any(noisy for _, _, noisy in chosen):
-        q = [_correlation_matrix(p, px[0, :, 0, a], py[0, 0, :, a]) for a, (p, _, _) in enumerate(chosen)]
+    if noisy:
+        q = [_correlation_matrix(p, px[0, :, 0, a], py[0, 0, :, a]) for a, p in enumerate(chosen)]
         # all directions at once: a complex eigenvalue of one makes all complex, and a root of -1e-18 is then 0, not NaN
         values = np.sort(np.linalg.eigvals(np.stack(q)), axis=-1)
         with np.errstate(invalid="ignore"):
@@ -250,14 +263,14 @@ def _laid_out(matrices: Sequence[np.ndarray], absent_levels: int, empty: int) ->
     return np.delete(kept, np.arange(count, full.shape[3]), 3) if empty else kept
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _count_pairs(rank: np.ndarray, before: np.ndarray, counts: np.ndarray) -> None:
     """Count (level before, level); who has nobody before counts in the last row, which nobody reads."""
     for v in range(before.size):
         counts[rank[before[v]], rank[v]] += 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _features(p: np.ndarray, gray: np.ndarray, highest: int, row: np.ndarray) -> bool:
     """Fill in all features but MCC; return whether Imc2 or Correlation is rounding noise."""
     k = gray.size
@@ -283,7 +296,7 @@ def _features(p: np.ndarray, gray: np.ndarray, highest: int, row: np.ndarray) ->
     return k > 1 and apart < _NEARLY_ZERO
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _of_pairs(
     p: np.ndarray, gray: np.ndarray, px: np.ndarray, py: np.ndarray, mean_x: float, mean_y: float, row: np.ndarray
 ) -> float:
@@ -330,7 +343,7 @@ def _of_pairs(
     return min(apart, var_x, var_y)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _of_differences(differences: np.ndarray, row: np.ndarray) -> None:
     """Fill in what sums over the differences of levels."""
     highest = differences.size

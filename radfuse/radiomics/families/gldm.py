@@ -6,8 +6,8 @@ Source: Sun and Wee 1983, doi:10.1016/0734-189X(83)90032-4; formulas as in PyRad
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from radfuse.radiomics.compiled import kernel
 from radfuse.radiomics.families.family import Family, Measured
 from radfuse.radiomics.settings import Settings
 
@@ -49,7 +49,8 @@ def features(measured: Measured, settings: Settings) -> dict[str, float]:
     """
     lattice, levels = measured.lattice, measured.levels
     alike = np.ones(lattice.count + 1, dtype=np.int32)
-    _count_alike(levels.level, lattice.far.before, settings.gldm_alpha, alike)
+    for before in lattice.far.groups():
+        _count_alike(levels.level, before, settings.gldm_alpha, alike)
     matrix = np.zeros((len(levels.present), 2 * len(lattice.far.offsets) + 1))
     _tabulate(levels.rank, alike, matrix)
     i = levels.present.astype(np.float64)
@@ -78,7 +79,7 @@ def features(measured: Measured, settings: Settings) -> dict[str, float]:
     }
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _count_alike(level: np.ndarray, before: np.ndarray, alpha: int, alike: np.ndarray) -> None:
     """Add to each voxel's count the neighbours alike; both ends of a pair count each other."""
     directions, n = before.shape
@@ -90,7 +91,7 @@ def _count_alike(level: np.ndarray, before: np.ndarray, alpha: int, alike: np.nd
             alike[v] += same
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _tabulate(rank: np.ndarray, alike: np.ndarray, matrix: np.ndarray) -> None:
     for v in range(alike.size - 1):
         matrix[rank[v], alike[v] - 1] += 1

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numba import njit
 
+from radfuse.radiomics.compiled import kernel
 from radfuse.radiomics.discretise import Levels
 from radfuse.radiomics.families.family import Family, Measured
 from radfuse.radiomics.lattice import Lattice
@@ -107,7 +107,7 @@ def _matrices(lattice: Lattice, levels: Levels) -> Iterator[np.ndarray]:
             yield (counts[:, 1:-1] - counts[:, 2:]).astype(np.float64)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _count_reached(rank: np.ndarray, before: np.ndarray, run: np.ndarray, reached: np.ndarray) -> None:
     """Count (direction, level, length) how many runs reach a length; those that end there are that less the next."""
     directions, n = before.shape
@@ -120,7 +120,7 @@ def _count_reached(rank: np.ndarray, before: np.ndarray, run: np.ndarray, reache
             reached[a, level, length] += 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _features(matrix: np.ndarray, gray: np.ndarray) -> tuple[float, ...]:
     """Return the features of a matrix (level, length), in the order of NAMES."""
     levels, longest = matrix.shape

@@ -6,8 +6,8 @@ Source: Thibault et al. 2014, doi:10.1109/TBME.2013.2284600; formulas as in PyRa
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from radfuse.radiomics.compiled import kernel
 from radfuse.radiomics.families.family import Family, Measured
 from radfuse.radiomics.settings import Settings
 
@@ -95,7 +95,7 @@ def _spared(offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return order.astype(np.uint32), (touching[np.ix_(order, order)] * bits).sum(axis=1, dtype=np.uint64)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _join(rank: np.ndarray, before: np.ndarray, order: np.ndarray, spared: np.ndarray, parent: np.ndarray) -> None:
     """Let each voxel point to an earlier voxel of its zone, the first to itself (union-find)."""
     n = before.shape[1]
@@ -122,7 +122,7 @@ def _join(rank: np.ndarray, before: np.ndarray, order: np.ndarray, spared: np.nd
         parent[v] = root
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _zones(rank: np.ndarray, parent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return rank of level and number of voxels of each zone."""
     n = parent.size

@@ -7,8 +7,8 @@ without a neighbour.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from radfuse.radiomics.compiled import kernel
 from radfuse.radiomics.families.family import Family, Measured
 from radfuse.radiomics.settings import Settings
 
@@ -35,7 +35,8 @@ def features(measured: Measured, _: Settings) -> dict[str, float]:
     total = np.zeros(lattice.count + 1, dtype=np.int64)
     level = levels.level.copy()
     level[-1] = 0  # who is not there adds nothing
-    _sum_neighbours(level, lattice.far.before, total)
+    for before in lattice.far.groups():
+        _sum_neighbours(level, before, total)
     s = np.zeros(len(levels.present))
     _sum_differences(levels.rank, level, total, lattice.far.neighbours, s)
     p = levels.counts / lattice.count
@@ -51,7 +52,7 @@ def features(measured: Measured, _: Settings) -> dict[str, float]:
     }
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _sum_neighbours(level: np.ndarray, before: np.ndarray, total: np.ndarray) -> None:
     directions, n = before.shape
     for a in range(directions):
@@ -61,7 +62,7 @@ def _sum_neighbours(level: np.ndarray, before: np.ndarray, total: np.ndarray) ->
             total[v] += level[u]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _sum_differences(
     rank: np.ndarray, level: np.ndarray, total: np.ndarray, neighbours: np.ndarray, s: np.ndarray
 ) -> None:
@@ -70,7 +71,7 @@ def _sum_differences(
             s[rank[v]] += abs(level[v] - total[v] / neighbours[v])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _over_pairs(p: np.ndarray, s: np.ndarray, i: np.ndarray) -> tuple[float, float, float, float]:
     """Return the sums over pairs of levels of contrast, busyness, complexity and strength."""
     squares = differences = complexity = strength = 0.0

@@ -6,8 +6,8 @@ Source: Lorensen and Cline 1987 (marching cubes), doi:10.1145/37401.37422; formu
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from radfuse.radiomics.compiled import kernel
 from radfuse.radiomics.families.family import Family, Measured
 from radfuse.radiomics.marching import EDGES, TRIANGLES
 from radfuse.radiomics.settings import Settings
@@ -30,6 +30,9 @@ NAMES = (
 )
 DEPRECATED = ("Compactness1", "Compactness2", "SphericalDisproportion")
 """Computed when asked for by name."""
+_OF_SPREAD = ("Elongation", "Flatness", "LeastAxisLength", "MajorAxisLength", "MinorAxisLength")
+_OF_MESH = ("MeshVolume", "Sphericity", "SurfaceArea", "SurfaceVolumeRatio", *DEPRECATED)
+_DIAMETERS = ("Maximum2DDiameterColumn", "Maximum2DDiameterRow", "Maximum2DDiameterSlice", "Maximum3DDiameter")
 NO_VOLUME = "the mesh around the region encloses no volume: its voxels touch at corners and edges only"
 
 
@@ -57,35 +60,47 @@ def features(measured: Measured, _: Settings) -> dict[str, float]:
     mask = measured.region.shape_mask
     padded = np.pad(mask, 1)
     spacing = np.array(measured.region.spacing_zyx_mm, dtype=np.float64)
-    area, volume, ends = _mesh(padded, spacing)
-    slices, columns, rows, corners = _diameters(*ends, spacing)
-    radius = np.linalg.norm(corners - corners.mean(axis=0), axis=1)
-    outside_in = np.argsort(-radius)
-    overall = np.sqrt(_farthest(corners[outside_in], radius[outside_in]))
+    found: dict[str, float] = {"VoxelVolume": float(np.count_nonzero(mask) * np.prod(spacing))}
+    if measured.asks(*_OF_SPREAD):
+        found |= _of_spread(padded, spacing)
+    if measured.asks(*_OF_MESH, *_DIAMETERS):
+        area, volume, ends = _mesh(padded, spacing)
+        found |= _of_mesh(area, volume)
+    if measured.asks(*_DIAMETERS):
+        slices, columns, rows, corners = _diameters(*ends, spacing)
+        radius = np.linalg.norm(corners - corners.mean(axis=0), axis=1)
+        outside_in = np.argsort(-radius)
+        overall = np.sqrt(_farthest(corners[outside_in], radius[outside_in]))
+        found |= dict(zip(_DIAMETERS, (columns, rows, slices, overall), strict=True))
+    return {name: float(np.real(value)) for name, value in found.items()}  # eigvals may round to complex numbers
+
+
+def _of_spread(padded: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
+    """Return what follows from the principal axes."""
     least, minor, major = principal_variances(padded, spacing)
-    sphericity = (36 * np.pi * volume**2) ** (1.0 / 3.0) / area
-    enclosed = volume if volume != 0 else np.nan
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = {
-            "Compactness1": volume / (area ** (3.0 / 2.0) * np.sqrt(np.pi)),
-            "Compactness2": 36.0 * np.pi * volume**2 / area**3,
+        return {
             "Elongation": np.sqrt(minor / major),
             "Flatness": np.sqrt(least / major),
             "LeastAxisLength": np.sqrt(least) * 4,
             "MajorAxisLength": np.sqrt(major) * 4,
-            "Maximum2DDiameterColumn": columns,
-            "Maximum2DDiameterRow": rows,
-            "Maximum2DDiameterSlice": slices,
-            "Maximum3DDiameter": overall,
-            "MeshVolume": volume,
             "MinorAxisLength": np.sqrt(minor) * 4,
+        }
+
+
+def _of_mesh(area: float, volume: float) -> dict[str, float]:
+    """Return what follows from the mesh's area and volume."""
+    enclosed = volume if volume != 0 else np.nan
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "Compactness1": volume / (area ** (3.0 / 2.0) * np.sqrt(np.pi)),
+            "Compactness2": 36.0 * np.pi * volume**2 / area**3,
+            "MeshVolume": volume,
             "SphericalDisproportion": area / (36 * np.pi * enclosed**2) ** (1.0 / 3.0),
-            "Sphericity": sphericity,
+            "Sphericity": (36 * np.pi * volume**2) ** (1.0 / 3.0) / area,
             "SurfaceArea": area,
             "SurfaceVolumeRatio": area / enclosed,
-            "VoxelVolume": np.count_nonzero(mask) * np.prod(spacing),
         }
-    return {name: float(np.real(value)) for name, value in found.items()}  # eigvals may round to complex numbers
 
 
 def principal_variances(mask: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
@@ -118,14 +133,14 @@ def _mesh(
     return area, volume, (x_low, x_high, y_low, y_high)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _corners(mask: np.ndarray, z: int, y: int, x: int) -> int:
     """Return the bits of corners 0, 3, 4 and 7 of the cube at a voxel."""
     found = np.int64(mask[z, y, x]) | np.int64(mask[z, y + 1, x]) << 3
     return int(found | np.int64(mask[z + 1, y, x]) << 4 | np.int64(mask[z + 1, y + 1, x]) << 7)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _march(
     mask: np.ndarray,
     spacing: np.ndarray,
@@ -183,12 +198,12 @@ def _march(
     return area, volume / 6
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _turn(p: tuple[int, int], q: tuple[int, int], r: tuple[int, int]) -> int:
     return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _hull(low: np.ndarray, high: np.ndarray, points: np.ndarray) -> int:
     """Fill in the corners of the convex hull of a slice that ends at low and high on each line; return their number."""
     count = 0
@@ -215,7 +230,7 @@ def _hull(low: np.ndarray, high: np.ndarray, points: np.ndarray) -> int:
     return count
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _widest(points: np.ndarray, count: int, first_mm: float, second_mm: float) -> float:
     """Return the largest squared distance between points in a plane."""
     widest = 0.0
@@ -227,7 +242,7 @@ def _widest(points: np.ndarray, count: int, first_mm: float, second_mm: float) -
     return widest
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _diameters(
     x_low: np.ndarray, x_high: np.ndarray, y_low: np.ndarray, y_high: np.ndarray, spacing: np.ndarray
 ) -> tuple[float, float, float, np.ndarray]:
@@ -266,7 +281,7 @@ def _diameters(
     return np.sqrt(slices), np.sqrt(columns), np.sqrt(rows), corner[:found]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _farthest(points: np.ndarray, radius: np.ndarray) -> float:
     """Return the largest squared distance between points (n, 3), given by falling radius from some centre.
 

@@ -25,11 +25,13 @@ class Filtered:
         name: as in feature names.
         values: (n,) values of each region's voxels.
         skipped: why there is none; empty otherwise.
+        remarks: what to know of each region's values; empty texts, or none at all, where there is nothing.
     """
 
     name: str
     values: tuple[np.ndarray, ...] = ()
     skipped: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 def _as_they_are(settings: Settings) -> Sequence[Settings]:

@@ -6,7 +6,6 @@ Source: Ojala et al. 1996, doi:10.1016/0031-3203(95)00067-4.
 from __future__ import annotations
 
 import importlib
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,12 +22,15 @@ def _make(regions: Sequence[Prepared], settings: Settings) -> Iterator[Filtered]
     image = regions[0].image.swapaxes(0, axis)
     part = box[axis]
     found = np.empty((part.stop - part.start, *image.shape[1:]), dtype=image.dtype)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scikit-image's advice on real images
-        for place in range(part.start, part.stop):
-            found[place - part.start] = feature.local_binary_pattern(
-                image[place], P=settings.lbp_2d_samples, R=settings.lbp_2d_radius, method=settings.lbp_2d_method
-            )
+    for place in range(part.start, part.stop):
+        # as objects, which scikit-image turns into float64 without its advice on real images: to silence a warning
+        # changes the filters of all threads
+        found[place - part.start] = feature.local_binary_pattern(
+            image[place].astype(object),
+            P=settings.lbp_2d_samples,
+            R=settings.lbp_2d_radius,
+            method=settings.lbp_2d_method,
+        )
     cut = [slice(0, part.stop - part.start) if place == axis else box[place] for place in range(3)]
     yield Filtered("lbp-2D", gathered(found.swapaxes(0, axis)[tuple(cut)], box, regions))
 

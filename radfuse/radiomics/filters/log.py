@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numba import njit
 
+from radfuse.radiomics.compiled import kernel
 from radfuse.radiomics.filters.filter import Filter, Filtered, common_box, gathered
 from radfuse.radiomics.preprocess import Prepared
 from radfuse.radiomics.settings import Settings
@@ -126,7 +126,7 @@ def _denominator(sigma: float) -> list[float]:
     return [-2 * (exp2 * cos2 + exp1 * cos1), d2, d3, d4]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _recursion(data: np.ndarray, turned: np.ndarray, forward: np.ndarray, backward: np.ndarray, c: np.ndarray) -> None:
     """Filter lines that lie side by side, all (n x lane) float64 -> forward, the sum of both directions.
 
@@ -183,7 +183,7 @@ def _recursion(data: np.ndarray, turned: np.ndarray, forward: np.ndarray, backwa
             forward[first + k] += backward[mirrored + k]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _rows(source: np.ndarray, c: np.ndarray, start: int, result: np.ndarray) -> None:
     """Filter (line, n) along its last axis; keep what the result (line, part of n) holds."""
     lines, n = source.shape
@@ -203,7 +203,7 @@ def _rows(source: np.ndarray, c: np.ndarray, start: int, result: np.ndarray) -> 
                 kept_line[i] = np.float32(forward[(start + i) * _LANES + k])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _columns(source: np.ndarray, c: np.ndarray, start: int, result: np.ndarray) -> None:
     """Filter (n, line) along its first axis; keep what the result (part of n, line) holds."""
     n, lines = source.shape
@@ -216,7 +216,7 @@ def _columns(source: np.ndarray, c: np.ndarray, start: int, result: np.ndarray) 
         _copy_back(forward[start * _LANES :], result[:, first : first + _LANES])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _copy(columns: np.ndarray, data: np.ndarray) -> None:
     for i in range(len(columns)):
         line, lane = columns[i], data[i * _LANES : (i + 1) * _LANES]
@@ -228,7 +228,7 @@ def _copy(columns: np.ndarray, data: np.ndarray) -> None:
                 lane[k] = line[k]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _copy_back(data: np.ndarray, columns: np.ndarray) -> None:
     for i in range(len(columns)):
         line, lane = columns[i], data[i * _LANES : (i + 1) * _LANES]
@@ -240,7 +240,7 @@ def _copy_back(data: np.ndarray, columns: np.ndarray) -> None:
                 line[k] = np.float32(lane[k])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _along_x_y(source: np.ndarray, cx: np.ndarray, x0: int, cy: np.ndarray, y0: int, result: np.ndarray) -> None:
     """Filter (z, y, x) along x, then y; keep what the result (z, part of y, part of x) holds."""
     part = np.empty((source.shape[1], result.shape[2]), np.float32)
@@ -249,7 +249,7 @@ def _along_x_y(source: np.ndarray, cx: np.ndarray, x0: int, cy: np.ndarray, y0: 
         _columns(part, cy, y0, result[z])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _along_y_x(source: np.ndarray, cy: np.ndarray, y0: int, cx: np.ndarray, x0: int, result: np.ndarray) -> None:
     """Filter (z, y, x) along y, then x; keep what the result (z, part of y, part of x) holds."""
     part = np.empty((result.shape[1], source.shape[2]), np.float32)
@@ -258,7 +258,7 @@ def _along_y_x(source: np.ndarray, cy: np.ndarray, y0: int, cx: np.ndarray, x0: 
         _rows(part, cx, x0, result[z])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _along_z_x(source: np.ndarray, cz: np.ndarray, z0: int, cx: np.ndarray, x0: int, result: np.ndarray) -> None:
     """Filter (z, y, x) along z, then x; keep what the result (part of z, y, part of x) holds."""
     part = np.empty((result.shape[0], source.shape[2]), np.float32)
@@ -267,7 +267,7 @@ def _along_z_x(source: np.ndarray, cz: np.ndarray, z0: int, cx: np.ndarray, x0: 
         _rows(part, cx, x0, result[:, y])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _add_along_y(source: np.ndarray, c: np.ndarray, y0: int, scale: float, total: np.ndarray) -> None:
     """Filter (z, y, x) along y and add to the total (z, part of y, x), scaled."""
     part = np.empty(total.shape[1:], np.float32)
@@ -276,7 +276,7 @@ def _add_along_y(source: np.ndarray, c: np.ndarray, y0: int, scale: float, total
         _add(total[z], part, scale)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _add_along_z(source: np.ndarray, c: np.ndarray, z0: int, scale: float, total: np.ndarray) -> None:
     """Filter (z, y, x) along z and add to the total (part of z, y, x), scaled."""
     part = np.empty((total.shape[0], total.shape[2]), np.float32)
@@ -285,7 +285,7 @@ def _add_along_z(source: np.ndarray, c: np.ndarray, z0: int, scale: float, total
         _add(total[:, y], part, scale)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _add(total: np.ndarray, part: np.ndarray, scale: float) -> None:
     for i in range(part.shape[0]):
         for k in range(part.shape[1]):

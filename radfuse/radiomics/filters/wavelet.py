@@ -11,9 +11,9 @@ from functools import lru_cache
 
 import numpy as np
 import pywt
-from numba import njit
 
 from radfuse.config import nearest
+from radfuse.radiomics.compiled import kernel
 from radfuse.radiomics.filters.filter import Filter, Filtered, common_box, gathered
 from radfuse.radiomics.preprocess import Prepared
 from radfuse.radiomics.settings import Settings
@@ -119,7 +119,7 @@ def _filtered(values: np.ndarray, taps: np.ndarray, axis: int, part: slice) -> n
     return result
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _source(centre: int, n: int, place: int) -> tuple[int, int]:
     """Return (tap, voxel) of the summand at a place, in the order PyWavelets adds them up."""
     over = max(centre - n + 1, 0)
@@ -128,7 +128,7 @@ def _source(centre: int, n: int, place: int) -> tuple[int, int]:
     return place, (centre - place) % n
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _across_rows(source: np.ndarray, taps: np.ndarray, start: int, result: np.ndarray) -> None:
     """Convolve (before, n, after) along its middle axis."""
     before, kept, after = result.shape
@@ -148,7 +148,7 @@ def _across_rows(source: np.ndarray, taps: np.ndarray, start: int, result: np.nd
                         row[k] += weight * line[k]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _along_rows(source: np.ndarray, taps: np.ndarray, start: int, result: np.ndarray) -> None:
     """Convolve (before, n) along its last axis."""
     before, kept = result.shape

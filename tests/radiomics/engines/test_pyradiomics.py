@@ -118,6 +118,14 @@ def test_pyradiomics_cannot_compute_lbp3d(blob: tuple[Volume, LabelMap], tmp_pat
     assert any(name.startswith("lbp-3D-m1_") for name in extract(*blob, config, engine="fast").names)
 
 
+def test_a_region_pyradiomics_refuses_leaves_the_others(blob: tuple[Volume, LabelMap], tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("setting: {minimumROISize: 100}\nfeatureClass: {firstorder: [Mean]}")
+    for engine in ("fast", "pyradiomics"):
+        table = extract(*blob, RadiomicsConfig(params=tmp_path / "p.yaml"), engine=engine)
+        assert list(table.values.index) == ["core"]
+        assert list(table.provenance["failed"]) == ["3"]
+
+
 def test_other_refusals(blob: tuple[Volume, LabelMap]) -> None:
     volume, labels = blob
     with pytest.raises(InputError, match="labels 7 are not present; present: 1, 3"):
@@ -125,7 +133,10 @@ def test_other_refusals(blob: tuple[Volume, LabelMap]) -> None:
     with pytest.raises(InputError, match=r"unknown engine 'pyradiomic'; did you mean 'pyradiomics'\?"):
         extract(volume, labels, engine="pyradiomic")
     with pytest.raises(CaseError, match="label 3 has 50 voxels, needs 51"):
-        extract(volume, labels, RadiomicsConfig(min_voxels=51))
+        extract(volume, labels, RadiomicsConfig(min_voxels=51), only=[3])
+    table = extract(volume, labels, RadiomicsConfig(min_voxels=51))
+    assert list(table.values.index) == ["core"]
+    assert "label 3 has 50 voxels, needs 51" in table.provenance["failed"]["3"]
     with pytest.raises(ValueError, match="remove bin_width"):
         RadiomicsConfig(params=Path("p.yaml"), bin_width=5)
 
