@@ -58,7 +58,8 @@ def evaluate(
     bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     schema = bundle.schema
     prediction = predict(bundle, table, features, families, labelled=True, progress=progress)
-    observed = schema.outcome.observed(prediction.units)
+    outcome = schema.opened_outcome()
+    observed = outcome.observed(prediction.units)
     parts = [
         pd.DataFrame(
             {
@@ -75,7 +76,7 @@ def evaluate(
     ]
     long = pd.concat(parts, ignore_index=True)
     names = [str(family) for family in prediction.probabilities]
-    performance = tuple(schema.outcome.measure(part) for part in parts)
+    performance = tuple(outcome.measure(part) for part in parts)
     recalibration = {
         item.family: Recalibration(intercept=item.recalibration_intercept, slope=item.calibration_slope.value)
         for item in performance
@@ -85,7 +86,7 @@ def evaluate(
         study=schema.study,
         table=Path(table).name,
         performance=performance,
-        comparisons=schema.outcome.compare(long, names),
+        comparisons=outcome.compare(long, names),
         recalibration=recalibration,
     )
     return evaluation, prediction, long

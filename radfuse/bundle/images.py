@@ -13,6 +13,7 @@ from typing import cast
 
 import pandas as pd
 
+from radfuse.bundle.models import check_network
 from radfuse.bundle.schema import NETWORK, ImageRecipe
 from radfuse.cohort.case import Case, Cohort
 from radfuse.errors import CASE_FAILS, CaseError, InputError
@@ -68,16 +69,23 @@ def features_from_images(
         progress: told of every case.
 
     Raises:
-        InputError: no case could be used.
+        InputError: no case could be used, a user's own part is not here, or the network is none.
         RunError: a segmentation cannot be written.
     """
+    regions = RegionRecipe(
+        labels=recipe.labels,
+        regions=recipe.opened_regions(),
+        min_voxels=recipe.radiomics.min_voxels,
+        resample_masks=recipe.resample_masks,
+    )
+    check_network(recipe, folder / NETWORK)
     rows: dict[str, dict[str, Mapping[str, float | None]]] = {block: {} for block in recipe.blocks}
     failures: list[Failure] = []
     missing: dict[str, str] = {}
     for done, case in enumerate(cohort):
         progress("reading images", done, len(cohort))
         try:
-            found = _case(recipe, case, cohort, folder, labels_out, missing)
+            found = _case(recipe, regions, case, cohort, folder, labels_out, missing)
         except CASE_FAILS as error:
             message = error.message if isinstance(error, CaseError) else str(error)
             failures.append(Failure(item=case.case_id, error=message))
@@ -96,7 +104,13 @@ def features_from_images(
 
 
 def _case(
-    recipe: ImageRecipe, case: Case, cohort: Cohort, folder: Path, labels_out: Path | None, missing: dict[str, str]
+    recipe: ImageRecipe,
+    regions: RegionRecipe,
+    case: Case,
+    cohort: Cohort,
+    folder: Path,
+    labels_out: Path | None,
+    missing: dict[str, str],
 ) -> dict[str, Mapping[str, float | None]]:
     """Return block -> features of one case, by the recipe that the study's own stages follow."""
     columns = cohort.config.unit_columns
@@ -104,19 +118,13 @@ def _case(
     config = recipe.radiomics
     if recipe.params is not None:
         config = config.model_copy(update={"params": folder / recipe.params})
-    regions = RegionRecipe(
-        labels=recipe.labels,
-        regions=recipe.regions,
-        min_voxels=config.min_voxels,
-        resample_masks=recipe.resample_masks,
-    )
     images = {sequence: read_volume(path) for sequence, path in case.images.items()}
     network = folder / NETWORK
     if recipe.sequence is None:
         labels, source = read_mask(case.mask, recipe.labels, "manual"), "manual"
     else:
         image = images[recipe.sequence]
-        backend = cast("Backend | None", recipe.backend)
+        backend = cast("Backend | None", recipe.opened_backend())
         labels = backend.segment(network, image) if backend else segmenter(network)(image)
         source = "predicted"
         if labels_out is not None:

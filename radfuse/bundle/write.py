@@ -75,7 +75,7 @@ def bundle_files(
         trained_on={
             "units": len(design.units),
             "patients": int(design.units[facts.patient].nunique()),
-            "events": int(facts.outcome.labels(design.units).sum()),
+            "events": int(facts.opened_outcome().labels(design.units).sum()),
         },
         families={
             family: BundleFamily(

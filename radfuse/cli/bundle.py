@@ -82,7 +82,7 @@ def evaluate(
         trained_units=schema.trained_on["units"],
         predictions=long,
         versions=schema.versions,
-        sections=schema.outcome.evaluation_sections(),
+        sections=schema.opened_outcome().evaluation_sections(),
         recalibration={name: (by.intercept, by.slope) for name, by in evaluation.recalibration.items()},
     )
     rows = prediction_table(opened, prediction)
