@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import cast
 
 import pandas as pd
@@ -29,7 +28,7 @@ from radfuse.recipe import (
     read_mask,
 )
 from radfuse.results import Failure
-from radfuse.run.disk import writing
+from radfuse.run.disk import remove, sweep, sync, temporary_of, writing
 from radfuse.run.folder import Progress, safe_name
 from radfuse.seg.backend import Backend
 from radfuse.seg.predict import segmenter
@@ -82,6 +81,8 @@ def features_from_images(
     rows: dict[str, dict[str, Mapping[str, float | None]]] = {block: {} for block in recipe.blocks}
     failures: list[Failure] = []
     missing: dict[str, str] = {}
+    if labels_out is not None and labels_out.is_dir():
+        sweep(labels_out)
     for done, case in enumerate(cohort):
         progress("reading images", done, len(cohort))
         try:
@@ -142,9 +143,14 @@ def _case(
 
 
 def _write_labels(labels: LabelMap, folder: Path, name: str) -> None:
-    """Write a segmentation so that a kill leaves it whole or not there."""
+    """Write a segmentation so that a kill leaves it whole or not there; the next run sweeps what is left aside."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder, prefix=".") as aside:
-            write_image(labels, Path(aside) / name)
-            (Path(aside) / name).replace(folder / name)
+        aside = temporary_of(folder / name)
+        aside.mkdir()
+        try:
+            write_image(labels, aside / name)
+            sync(aside)
+            (aside / name).replace(folder / name)
+        finally:
+            remove(aside)

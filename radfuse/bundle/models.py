@@ -76,7 +76,9 @@ def check_network(recipe: ImageRecipe, path: Path) -> None:
     try:
         plan = SegPlan.model_validate_json(text)
     except ValueError as error:
-        raise InputError(f"{path}: its plan is of a format this radfuse does not read ({error}); {_MEND}") from error
+        raise InputError(
+            f"{path}: its plan is of a format this radfuse does not read ({_first_line(error)}); {_MEND}"
+        ) from error
     if plan.labels != recipe.labels:
         raise InputError(f"{path} segments {plan.labels}, and the bundle's regions need {recipe.labels}; {_MEND}")
     _check_tensor(path, "input", session.get_inputs(), "image", [None, plan.inputs, *plan.patch_zyx], only=True)

@@ -33,7 +33,7 @@ class Prediction:
         units: a row per unit: unit columns, patient, outcome where labelled.
         probabilities: same rows, a column per family, in [0, 1].
         warnings: what the reader of these numbers should know.
-        failures: cases that could not be predicted, and why.
+        failures: families that lack columns and cases that could not be predicted, and why.
     """
 
     units: pd.DataFrame
@@ -77,7 +77,8 @@ def predict(
     for block in sources:
         if block not in known:
             raise InputError(f"the bundle has no block {block!r}{nearest(block, known)}")
-    chosen, warnings = possible_families(schema, families, cells, sources)
+    chosen, left_out = possible_families(schema, families, cells, sources)
+    warnings: list[Problem] = []
     models = {family: Model(bundle, family) for family in chosen}
     read = _read_new(bundle, chosen, cells, sources, labelled, labels_out, progress)
     design = read.design
@@ -88,7 +89,8 @@ def predict(
         warnings += _out_of_range(part, values)
         probabilities[family] = models[family].predict(values)
     frame = pd.DataFrame(probabilities, index=design.units.index)
-    return Prediction(design.units, frame, tuple(dict.fromkeys([*design.warnings, *warnings])), read.failures)
+    found = tuple(dict.fromkeys([*design.warnings, *warnings]))
+    return Prediction(design.units, frame, found, (*left_out, *read.failures))
 
 
 def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:

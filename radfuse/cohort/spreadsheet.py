@@ -25,6 +25,7 @@ ROW = "row_number"
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*")
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SPREADSHEETS = {".xlsx", ".xlsm"}
 
 
@@ -106,6 +107,33 @@ def to_numbers(column: pd.Series) -> tuple[pd.Series, pd.Series]:
         return column.astype("float64"), pd.Series(False, index=column.index)
     numbers = pd.to_numeric(column, errors="coerce").astype("float64")
     return numbers, numbers.isna() & column.notna()
+
+
+def safe_cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose texts no spreadsheet takes for a formula: a leading apostrophe where one would.
+
+    Texts that begin with = + - @, a tab or a carriage return and are no number, in cells and column names.
+
+    Source:
+        OWASP, https://owasp.org/www-community/attacks/CSV_Injection.
+    """
+
+    def safe(value: Any) -> Any:
+        if not (isinstance(value, str) and value.startswith(_FORMULA)):
+            return value
+        try:
+            float(value)
+        except ValueError:
+            return f"'{value}"
+        return value
+
+    cells = {
+        place: frame.iloc[:, place] if frame.dtypes.iloc[place].kind in "biuf" else frame.iloc[:, place].map(safe)
+        for place in range(frame.shape[1])
+    }
+    made = pd.DataFrame(cells, index=frame.index)
+    made.columns = pd.Index([safe(name) for name in frame.columns])
+    return made
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -26,6 +26,7 @@ class EvaluationReport:
         versions: of Python and packages, at training.
         sections: names of what is shown, in order.
         recalibration: family -> intercept and slope that these patients call for; empty where not asked for.
+        remarks: what a reader should know, in sentences.
     """
 
     title: str
@@ -38,6 +39,7 @@ class EvaluationReport:
     versions: Mapping[str, str]
     sections: Sequence[str]
     recalibration: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    remarks: Sequence[str] = ()
 
     @property
     def looks(self) -> Mapping[str, Look]:

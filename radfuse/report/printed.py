@@ -30,3 +30,8 @@ def p_value(p: float | None) -> str:
     if p is None or np.isnan(p):
         return DASH
     return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def sentence(text: str) -> str:
+    """Return a text with a capital first and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")

@@ -10,7 +10,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from radfuse.report.printed import interval, number
+from radfuse.report.printed import interval, number, sentence
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ def render(template: str, **content: Any) -> Markup:
     )
     environment.filters["number"] = number
     environment.filters["interval"] = interval
+    environment.filters["sentence"] = sentence
     environment.globals["svg"] = _figure
     return Markup(environment.get_template(template).render(**content))  # noqa: S704  our own templates, escaped
 

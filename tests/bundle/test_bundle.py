@@ -188,9 +188,11 @@ class TestWhatIsThere:
         found = predict(bundle, tables / "cohort.csv")
         assert list(found.probabilities) == ["clinical"]
         assert found.probabilities["clinical"].tolist() == whole.probabilities["clinical"].tolist()
-        assert {problem.severity for problem in found.warnings} == {"warning"}
-        for family in FAMILIES[1:]:
-            assert any(f"{family!r} is not predicted" in problem.message for problem in found.warnings)
+        assert [failure.item for failure in found.failures] == [f"family {family!r}" for family in FAMILIES[1:]]
+        for family, failure in zip(FAMILIES[1:], found.failures, strict=True):
+            first = next(name for name in used(bundle, family) if "/" in name)
+            assert failure.error.startswith("not predicted: ")
+            assert f"missing from cohort.csv: {first}, " in failure.error
 
     def test_a_family_without_its_columns_is_an_error_where_asked_for(self, bundle: Bundle, tables: Path):
         found = problems_of(bundle, tables / "cohort.csv", families=["clinical", "deep"])

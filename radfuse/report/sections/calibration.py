@@ -17,6 +17,9 @@ from radfuse.report.svg import STYLE, panels, to_svg
 from radfuse.results import Performance
 from radfuse.statistics.estimate import clustered_mean
 
+_FEWEST = 12
+"""Units that groups of them can be drawn of."""
+
 
 def study(report: StudyReport) -> Part:
     """Return the calibration on the test folds of a study."""
@@ -29,7 +32,9 @@ def evaluation(report: EvaluationReport) -> Part:
 
 
 def _part(report: StudyReport | EvaluationReport, template: str) -> Part:
-    figures = {"calibration": calibration_panels(report.predictions, report.performance, report.looks)}
+    figures = {}
+    if report.performance[0].units >= _FEWEST:
+        figures["calibration"] = calibration_panels(report.predictions, report.performance, report.looks)
     tables = {"calibration": calibration_table(report.performance)}
     html = render(template, report=report, figures=figures, tables=tables)
     return Part("Calibration", html, figures, tables)

@@ -37,10 +37,12 @@ def study(report: StudyReport) -> Part:
 
 def evaluation(report: EvaluationReport) -> Part:
     """Return the families on other patients, beside what they did in the study."""
-    figures = {
-        "roc": roc_overlay(report.predictions, report.performance, report.looks),
-        "auc": auc_forest(report.performance, report.looks),
-    }
+    figures = {}
+    if any(item.auc.value is not None for item in report.performance):
+        figures = {
+            "roc": roc_overlay(report.predictions, report.performance, report.looks),
+            "auc": auc_forest(report.performance, report.looks),
+        }
     transport = [
         {
             "family": item.family,
@@ -170,6 +172,8 @@ def classification_table(performance: Sequence[Performance]) -> pd.DataFrame:
 
 
 def _whisker(axes: Any, value: Interval, row: float, colour: str) -> None:
+    if value.value is None:
+        return
     if value.low is not None and value.high is not None:
         axes.plot([value.low, value.high], [row, row], color=colour, linewidth=2)
     axes.plot(value.value, row, "D", color=colour, markersize=6, markeredgecolor="white", markeredgewidth=0.8)
