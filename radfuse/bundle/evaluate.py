@@ -32,7 +32,7 @@ class Evaluation(Section):
     comparisons: tuple[Comparison, ...]
     recalibration: Mapping[str, Recalibration] = {}
     remarks: tuple[str, ...] = ()
-    """What these units cannot tell, in sentences."""
+    """What these units cannot tell, and whether their patients took part in the training, in sentences."""
 
 
 def evaluate(
@@ -84,13 +84,14 @@ def evaluate(
         for item in performance
         if recalibrate
     }
+    known = schema.patients.remark(prediction.units[schema.patient]) if schema.patients is not None else None
     evaluation = Evaluation(
         study=schema.study,
         table=Path(table).name,
         performance=performance,
         comparisons=outcome.compare(long, names),
         recalibration=recalibration,
-        remarks=tuple(_gaps(performance)),
+        remarks=(*_gaps(performance), *([known] if known else [])),
     )
     return evaluation, prediction, long
 

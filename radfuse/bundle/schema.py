@@ -21,6 +21,7 @@ from pydantic import (
     field_validator,
 )
 
+from radfuse.bundle.patients import PatientFilter
 from radfuse.cohort.config import Categories
 from radfuse.config import Section
 from radfuse.errors import InputError
@@ -233,6 +234,8 @@ class BundleSchema(StudyFacts):
     versions: Mapping[str, str]
     imaging: ImageRecipe | None = None
     """How images became features; None where features came as tables."""
+    patients: PatientFilter | None = None
+    """Tells the patients of the training from others, as a crowd."""
 
 
 def versions() -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from radfuse.bundle.card import model_card
+from radfuse.bundle.patients import PatientFilter
 from radfuse.bundle.schema import (
     NETWORK,
     PARAMS,
@@ -90,6 +91,9 @@ def bundle_files(
         },
         versions=versions,
         imaging=imaging,
+        patients=PatientFilter.of(
+            design.units[facts.patient], hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()
+        ),
     )
     files[SCHEMA] = schema.model_dump_json(indent=1).encode()
     files["MODEL_CARD.md"] = model_card(schema).encode()

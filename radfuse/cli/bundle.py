@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,8 +75,10 @@ def evaluate(
     from radfuse.bundle.evaluate import recalibrated
     from radfuse.bundle.load import load_bundle
     from radfuse.bundle.predict import prediction_table
+    from radfuse.bundle.schema import versions
     from radfuse.report.evaluation import EvaluationReport
     from radfuse.report.page import evaluation_report
+    from radfuse.report.study import Made
 
     _check_place(out_, bundle)
     opened = load_bundle(bundle)
@@ -94,6 +97,11 @@ def evaluate(
         predictions=long,
         versions=schema.versions,
         sections=schema.opened_outcome().evaluation_sections(),
+        made=Made(
+            datetime.now().astimezone().date().isoformat(),
+            versions()["radfuse"],
+            " ".join(["radfuse evaluate", bundle.name, table.name, *(["--recalibrate"] if recalibrate else [])]),
+        ),
         recalibration={name: (by.intercept, by.slope) for name, by in evaluation.recalibration.items()},
         remarks=evaluation.remarks,
     )

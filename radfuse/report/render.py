@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import pandas as pd
@@ -51,11 +53,17 @@ def render(template: str, **content: Any) -> Markup:
 
 def page_files(page: str, parts: Mapping[str, Part]) -> dict[str, str]:
     """Return the files of a report, name -> text: the page, and its figures and tables beside it."""
-    files = {"index.html": page.rstrip("\n")}
+    files = {"index.html": _numbered(page.rstrip("\n"))}
     for part in parts.values():
         files |= {f"figures/{name}.svg": text for name, text in part.figures.items()}
         files |= {f"tables/{name}.csv": str(table.to_csv(index=False)) for name, table in part.tables.items()}
     return files
+
+
+def _numbered(page: str) -> str:
+    """Return a page whose captions begin with the number of their figure."""
+    numbers = count(1)
+    return re.sub("<figcaption>", lambda _: f"<figcaption><b>Figure {next(numbers)}.</b> ", page)
 
 
 def _figure(text: str, name: str, label: str) -> Markup:
