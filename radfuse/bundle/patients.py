@@ -25,7 +25,7 @@ class PatientFilter(Section):
     """Bits of salted hashes of patient ids.
 
     Attributes:
-        salt: of this bundle, so that two bundles cannot be compared.
+        salt: of the study and its cohort, so that the bundles of two studies cannot be compared.
         bits: of each hash that are kept.
         marks: the different ones, sorted.
     """
