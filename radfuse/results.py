@@ -146,14 +146,23 @@ class Failure(Section):
 
 @dataclass(frozen=True)
 class SegmentedExample:
-    """One case to look at: the image, its predicted and its manual mask on one grid."""
+    """One case to look at: the image, its manual and its predicted mask on one grid.
+
+    Attributes:
+        which: of the cases it is: the worst, the largest.
+        case: its id.
+        image: what is drawn.
+        manual: mask that a person drew.
+        predicted: mask; None where nothing was segmented.
+        dice: mean agreement of the two; None without a predicted mask.
+    """
 
     which: str
     case: str
     image: Volume
-    predicted: LabelMap
     manual: LabelMap
-    dice: float
+    predicted: LabelMap | None = None
+    dice: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ def model_card(schema: BundleSchema) -> str:
     lines = [
         f"# Model card: {schema.title}",
         "",
-        f"Predicts `{schema.outcome.name()}` for each {' + '.join(schema.unit)}. Trained on {trained['units']} units "
-        f"of {trained['patients']} patients, {trained['events']} of them with the event.",
+        f"Predicts `{schema.opened_outcome().name()}` for each {' + '.join(schema.unit)}. Trained on "
+        f"{trained['units']} units of {trained['patients']} patients, {trained['events']} of them with the event.",
         "",
         "## Performance",
         "",

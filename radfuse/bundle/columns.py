@@ -8,52 +8,68 @@ from radfuse.bundle.schema import BundleSchema
 from radfuse.cohort.config import Categories
 from radfuse.cohort.spreadsheet import Table
 from radfuse.config import nearest
-from radfuse.errors import InputError, Problem
+from radfuse.errors import InputError, Problem, listed
 from radfuse.features import at_visit
+from radfuse.results import Failure
 
 _MANY = 8
+_NAMED = 4
 
 
 def possible_families(
     schema: BundleSchema, families: Sequence[str], cells: Table, sources: Mapping[str, Table]
-) -> tuple[list[str], list[Problem]]:
-    """Return the families whose used columns are there; those asked for must be."""
+) -> tuple[list[str], list[Failure]]:
+    """Return the families whose used columns are there, and what the others lack; those asked for must be there."""
     encoded = {
         f"{item.column}={level}": item.column
         for item in schema.clinical
         if isinstance(item, Categories)
         for level in item.levels
     }
-    problems: dict[str, list[Problem]] = {}
+    from_images = image_blocks(schema, cells, sources)
+    lacking: dict[str, dict[str, Table]] = {}
     for family in families or schema.families:
         for item in schema.families[family].inputs:
             source = sources.get(item.block, cells)
-            if item.block in image_blocks(schema, cells, sources):
-                continue
-            available = _available(source, schema.visit, cells)
             name = encoded.get(item.name, item.name)
-            if item.used and name not in available:
-                problems.setdefault(family, []).append(
-                    Problem(
-                        source.path.name,
-                        f"family {family!r} needs the column {name!r}{nearest(name, map(str, source.cells.columns))}",
-                    )
-                )
-    chosen = [family for family in families or schema.families if family not in problems]
-    if families and problems:
-        raise InputError([problem for found in problems.values() for problem in found])
+            if item.used and item.block not in from_images and name not in _available(source, schema.visit, cells):
+                lacking.setdefault(family, {})[name] = source
+    chosen = [family for family in families or schema.families if family not in lacking]
+    if families and lacking:
+        raise InputError([problem for family, names in lacking.items() for problem in _needs(family, names)])
     if not chosen:
-        fewest = min(problems.values(), key=len)
-        raise InputError(
-            [*fewest[:_MANY], Problem(cells.path.name, "no family of the bundle has all its columns here")]
-        )
-    skipped = [
+        fewest = min(lacking, key=lambda family: len(lacking[family]))
+        nothing = Problem(cells.path.name, f"no family of the bundle has all its columns here{_or_images(schema)}")
+        raise InputError([*_needs(fewest, lacking[fewest])[:_MANY], nothing])
+    return chosen, [_left_out(schema, family, names) for family, names in lacking.items()]
+
+
+def _needs(family: str, names: Mapping[str, Table]) -> list[Problem]:
+    return [
         Problem(
-            found[0].where, f"family {family!r} is not predicted: {len(found)} columns are missing", severity="warning"
+            source.path.name,
+            f"family {family!r} needs the column {name!r}{nearest(name, map(str, source.cells.columns))}",
         )
-        for family, found in problems.items()
+        for name, source in names.items()
     ]
-    return chosen, skipped
+
+
+def _left_out(schema: BundleSchema, family: str, names: Mapping[str, Table]) -> Failure:
+    """Return which columns a family lacks, the first few by name, and what to do about it."""
+    tables = listed(dict.fromkeys(source.path.name for source in names.values()))
+    count = f"{len(names)} columns are" if len(names) > 1 else "1 column is"
+    return Failure(
+        item=f"family {family!r}",
+        error=f"not predicted: {count} missing from {tables}: {listed(names, _NAMED)}. Add what is missing, give its "
+        f"table with --features BLOCK=FILE{_or_images(schema)}, or say with --family which families you want",
+    )
+
+
+def _or_images(schema: BundleSchema) -> str:
+    """Return the other way to features, where there is one."""
+    if schema.imaging is None:
+        return ""
+    return f", or the images in the columns {listed(schema.imaging.images.values())}"
 
 
 def image_blocks(schema: BundleSchema, cells: Table, sources: Mapping[str, Table]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,8 @@ class Evaluation(Section):
     performance: tuple[Performance, ...]
     comparisons: tuple[Comparison, ...]
     recalibration: Mapping[str, Recalibration] = {}
+    remarks: tuple[str, ...] = ()
+    """What these units cannot tell, and whether their patients took part in the training, in sentences."""
 
 
 def evaluate(
@@ -58,7 +60,8 @@ def evaluate(
     bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     schema = bundle.schema
     prediction = predict(bundle, table, features, families, labelled=True, progress=progress)
-    observed = schema.outcome.observed(prediction.units)
+    outcome = schema.opened_outcome()
+    observed = outcome.observed(prediction.units)
     parts = [
         pd.DataFrame(
             {
@@ -75,20 +78,59 @@ def evaluate(
     ]
     long = pd.concat(parts, ignore_index=True)
     names = [str(family) for family in prediction.probabilities]
-    performance = tuple(schema.outcome.measure(part) for part in parts)
+    performance = tuple(outcome.measure(part) for part in parts)
     recalibration = {
         item.family: Recalibration(intercept=item.recalibration_intercept, slope=item.calibration_slope.value)
         for item in performance
         if recalibrate
     }
+    known = schema.patients.remark(prediction.units[schema.patient]) if schema.patients is not None else None
     evaluation = Evaluation(
         study=schema.study,
         table=Path(table).name,
         performance=performance,
-        comparisons=schema.outcome.compare(long, names),
+        comparisons=outcome.compare(long, names),
         recalibration=recalibration,
+        remarks=(*_gaps(performance), *([known] if known else [])),
     )
     return evaluation, prediction, long
+
+
+_MEASURES = {
+    "auc": "AUC",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "calibration_intercept": "calibration intercept",
+    "calibration_slope": "calibration slope",
+}
+
+
+def _gaps(performance: Sequence[Performance]) -> Iterator[str]:
+    """Yield, in sentences, what could not be computed, and why where it is plain."""
+    first = performance[0]
+    who = "the one unit" if first.units == 1 else f"all {first.units} units"
+    one_class = {0: "no unit has the event", first.units: f"{who} {'has' if first.units == 1 else 'have'} the event"}
+    values: dict[tuple[str, ...], list[str]] = {}
+    intervals: dict[tuple[str, ...], list[str]] = {}
+    for measure, name in _MEASURES.items():
+        found = {item.family: getattr(item, measure) for item in performance}
+        for gaps, lacking in (
+            (values, [family for family, item in found.items() if item.value is None]),
+            (intervals, [family for family, item in found.items() if item.value is not None and item.low is None]),
+        ):
+            if lacking:
+                gaps.setdefault(tuple(lacking), []).append(name)
+    for families, names in values.items():
+        too_few = ": too few units, or probabilities that separate events from others without overlap"
+        why = f", as {one_class[first.events]}" if first.events in one_class else too_few
+        yield f"{_of(families, performance)} {', '.join(names)} cannot be computed{why}"
+    for families, names in intervals.items():
+        why = ", as there is one patient" if first.patients == 1 else ": too few patients with each outcome"
+        yield f"{_of(families, performance)} no interval can be given for {', '.join(names)}{why}"
+
+
+def _of(families: Sequence[str], performance: Sequence[Performance]) -> str:
+    return "for every family" if len(families) == len(performance) else f"for {', '.join(families)}"
 
 
 def recalibrated(probability: np.ndarray, by: Recalibration) -> np.ndarray:

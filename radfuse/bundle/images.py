@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import cast
 
 import pandas as pd
 
+from radfuse.bundle.models import check_network
 from radfuse.bundle.schema import NETWORK, ImageRecipe
 from radfuse.cohort.case import Case, Cohort
 from radfuse.errors import CASE_FAILS, CaseError, InputError
@@ -28,7 +28,7 @@ from radfuse.recipe import (
     read_mask,
 )
 from radfuse.results import Failure
-from radfuse.run.disk import writing
+from radfuse.run.disk import remove, sweep, sync, temporary_of, writing
 from radfuse.run.folder import Progress, safe_name
 from radfuse.seg.backend import Backend
 from radfuse.seg.predict import segmenter
@@ -68,16 +68,25 @@ def features_from_images(
         progress: told of every case.
 
     Raises:
-        InputError: no case could be used.
+        InputError: no case could be used, a user's own part is not here, or the network is none.
         RunError: a segmentation cannot be written.
     """
+    regions = RegionRecipe(
+        labels=recipe.labels,
+        regions=recipe.opened_regions(),
+        min_voxels=recipe.radiomics.min_voxels,
+        resample_masks=recipe.resample_masks,
+    )
+    check_network(recipe, folder / NETWORK)
     rows: dict[str, dict[str, Mapping[str, float | None]]] = {block: {} for block in recipe.blocks}
     failures: list[Failure] = []
     missing: dict[str, str] = {}
+    if labels_out is not None and labels_out.is_dir():
+        sweep(labels_out)
     for done, case in enumerate(cohort):
         progress("reading images", done, len(cohort))
         try:
-            found = _case(recipe, case, cohort, folder, labels_out, missing)
+            found = _case(recipe, regions, case, cohort, folder, labels_out, missing)
         except CASE_FAILS as error:
             message = error.message if isinstance(error, CaseError) else str(error)
             failures.append(Failure(item=case.case_id, error=message))
@@ -96,7 +105,13 @@ def features_from_images(
 
 
 def _case(
-    recipe: ImageRecipe, case: Case, cohort: Cohort, folder: Path, labels_out: Path | None, missing: dict[str, str]
+    recipe: ImageRecipe,
+    regions: RegionRecipe,
+    case: Case,
+    cohort: Cohort,
+    folder: Path,
+    labels_out: Path | None,
+    missing: dict[str, str],
 ) -> dict[str, Mapping[str, float | None]]:
     """Return block -> features of one case, by the recipe that the study's own stages follow."""
     columns = cohort.config.unit_columns
@@ -104,19 +119,13 @@ def _case(
     config = recipe.radiomics
     if recipe.params is not None:
         config = config.model_copy(update={"params": folder / recipe.params})
-    regions = RegionRecipe(
-        labels=recipe.labels,
-        regions=recipe.regions,
-        min_voxels=config.min_voxels,
-        resample_masks=recipe.resample_masks,
-    )
     images = {sequence: read_volume(path) for sequence, path in case.images.items()}
     network = folder / NETWORK
     if recipe.sequence is None:
         labels, source = read_mask(case.mask, recipe.labels, "manual"), "manual"
     else:
         image = images[recipe.sequence]
-        backend = cast("Backend | None", recipe.backend)
+        backend = cast("Backend | None", recipe.opened_backend())
         labels = backend.segment(network, image) if backend else segmenter(network)(image)
         source = "predicted"
         if labels_out is not None:
@@ -134,9 +143,14 @@ def _case(
 
 
 def _write_labels(labels: LabelMap, folder: Path, name: str) -> None:
-    """Write a segmentation so that a kill leaves it whole or not there."""
+    """Write a segmentation so that a kill leaves it whole or not there; the next run sweeps what is left aside."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder, prefix=".") as aside:
-            write_image(labels, Path(aside) / name)
-            (Path(aside) / name).replace(folder / name)
+        aside = temporary_of(folder / name)
+        aside.mkdir()
+        try:
+            write_image(labels, aside / name)
+            sync(aside)
+            (aside / name).replace(folder / name)
+        finally:
+            remove(aside)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from radfuse import machine
 from radfuse.bundle.columns import image_blocks, possible_families
 from radfuse.bundle.load import Bundle, load_bundle
+from radfuse.bundle.models import Model
 from radfuse.bundle.schema import BundleFamily, BundleSchema
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import Categories, CohortConfig
@@ -33,7 +33,7 @@ class Prediction:
         units: a row per unit: unit columns, patient, outcome where labelled.
         probabilities: same rows, a column per family, in [0, 1].
         warnings: what the reader of these numbers should know.
-        failures: cases that could not be predicted, and why.
+        failures: families that lack columns and cases that could not be predicted, and why.
     """
 
     units: pd.DataFrame
@@ -77,7 +77,9 @@ def predict(
     for block in sources:
         if block not in known:
             raise InputError(f"the bundle has no block {block!r}{nearest(block, known)}")
-    chosen, warnings = possible_families(schema, families, cells, sources)
+    chosen, left_out = possible_families(schema, families, cells, sources)
+    warnings: list[Problem] = []
+    models = {family: Model(bundle, family) for family in chosen}
     read = _read_new(bundle, chosen, cells, sources, labelled, labels_out, progress)
     design = read.design
     probabilities = {}
@@ -85,10 +87,10 @@ def predict(
         part = schema.families[family]
         values = _matrix(family, part, read)
         warnings += _out_of_range(part, values)
-        session = machine.open_network(bundle.path / part.file, small=True)
-        probabilities[family] = session.run(["probability"], {"features": values})[0]
+        probabilities[family] = models[family].predict(values)
     frame = pd.DataFrame(probabilities, index=design.units.index)
-    return Prediction(design.units, frame, tuple(dict.fromkeys([*design.warnings, *warnings])), read.failures)
+    found = tuple(dict.fromkeys([*design.warnings, *warnings]))
+    return Prediction(design.units, frame, found, (*left_out, *read.failures))
 
 
 def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:
@@ -140,7 +142,7 @@ def _read_new(
         unit=schema.unit,
         visit=schema.visit,
         clinical=tuple(item for item in schema.clinical if _is_used(item, {name for _, name in needed})),
-        outcome=schema.outcome if labelled else None,
+        outcome=schema.opened_outcome() if labelled else None,
         images=imaging.images if imaging else {},
         mask=imaging.mask if imaging else None,
     )

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal, Self
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Annotated, Any, Literal, Self
 
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    FiniteFloat,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
+
+from radfuse.bundle.patients import PatientFilter
 from radfuse.cohort.config import Categories
 from radfuse.config import Section
+from radfuse.errors import InputError
 from radfuse.outcomes.kinds import Outcome
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
@@ -22,6 +38,57 @@ SCHEMA = "bundle.json"
 SUMS = "SHA256SUMS"
 
 
+def _inside(name: str) -> str:
+    """Return the name of a file of the bundle; one that leads anywhere else is refused."""
+    if not name or name in (".", "..") or PurePosixPath(name).name != name or PureWindowsPath(name).name != name:
+        raise ValueError(f"{name[:80]!r} is not the plain name of a file inside the bundle")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_inside)]
+
+
+class OwnPart(Section):
+    """A user's own part as bundle.json names it; its module is imported where the part is needed, not before."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    use: str
+
+
+def opened(part: Any, kind: Any, what: str) -> Any:
+    """Return a part, a user's own one imported and checked.
+
+    Args:
+        part: of a bundle.
+        kind: the union of the wing it belongs to.
+        what: is it, for the message: "region".
+
+    Raises:
+        InputError: its module is not here, or holds another class than the bundle was made with.
+    """
+    if not isinstance(part, OwnPart):
+        return part
+    try:
+        return TypeAdapter(kind).validate_python(part.model_dump())
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise InputError(
+            f"the bundle's {what} is a user's own part, and the code of it does not travel: {reason}. Put that module "
+            "where Python looks (install it, or name its folder in PYTHONPATH), if you trust who wrote it"
+        ) from error
+
+
+def _which(value: Any) -> str:
+    return "own" if isinstance(value, OwnPart) or (isinstance(value, Mapping) and "use" in value) else "known"
+
+
+_own = Annotated[OwnPart, Tag("own")]
+_Region = Annotated[_own | Annotated[RegionConfig, Tag("known")], Discriminator(_which)]
+_Backend = Annotated[_own | Annotated[Segmentation, Tag("known")], Discriminator(_which)]
+_Outcome = Annotated[_own | Annotated[Outcome, Tag("known")], Discriminator(_which)]
+
+
 class BundleInput(Section):
     """One column of a family's ONNX input, in order."""
 
@@ -29,23 +96,30 @@ class BundleInput(Section):
     block: str
     used: bool
     """False: selection dropped it; any value will do."""
-    low: float | None = None
-    high: float | None = None
+    low: FiniteFloat | None = None
+    high: FiniteFloat | None = None
     """Smallest and largest value at training."""
 
 
 class BundleFamily(Section):
     """One family's model."""
 
-    file: str
+    file: FileName
     inputs: tuple[BundleInput, ...]
-    threshold: float
+    threshold: FiniteFloat = Field(ge=0, le=1)
+    """Probability from which a unit is called."""
     formula: str | None
     """The score in the columns' own units, where the model has one."""
-    largest_difference: float
+    largest_difference: FiniteFloat
     """Between the ONNX file and the pipeline it was made from, in probability."""
     performance: Performance
     """On the outer test folds, not of the refitted model."""
+
+    @field_validator("performance")
+    @classmethod
+    def _is_finite(cls, performance: Performance) -> Performance:
+        json.dumps(performance.model_dump(), allow_nan=False)
+        return performance
 
 
 class ImageRecipe(Section):
@@ -68,17 +142,32 @@ class ImageRecipe(Section):
     mask: str | None
     sequence: str | None
     labels: dict[str, int]
-    regions: tuple[RegionConfig, ...]
+    regions: tuple[_Region, ...]
     radiomics: RadiomicsConfig
-    params: str | None = None
+    params: FileName | None = None
     deep: DeepConfig | None = None
     resample_masks: bool = False
-    backend: Segmentation | None = None
+    backend: _Backend | None = None
+
+    @field_validator("radiomics")
+    @classmethod
+    def _names_no_file(cls, radiomics: RadiomicsConfig) -> RadiomicsConfig:
+        if radiomics.params is not None:
+            raise ValueError(f"names the file {str(radiomics.params)[:80]!r}; a bundle's parameter file is `params`")
+        return radiomics
 
     @property
     def blocks(self) -> tuple[str, ...]:
         """Blocks that come from images."""
         return ("radiomic", "deep") if self.deep is not None else ("radiomic",)
+
+    def opened_regions(self) -> tuple[RegionConfig, ...]:
+        """Return the regions, users' own imported; raises `InputError` where one is not here."""
+        return tuple(opened(region, RegionConfig, "region") for region in self.regions)
+
+    def opened_backend(self) -> Segmentation | None:
+        """Return the backend, a user's own imported; raises `InputError` where it is not here."""
+        return None if self.backend is None else opened(self.backend, Segmentation, "segmentation backend")
 
     @classmethod
     def of(cls, study: Study) -> Self | None:
@@ -112,7 +201,11 @@ class StudyFacts(Section):
     unit: tuple[str, ...]
     visit: str
     clinical: tuple[str | Categories, ...]
-    outcome: Outcome
+    outcome: _Outcome
+
+    def opened_outcome(self) -> Outcome:
+        """Return the outcome, a user's own imported; raises `InputError` where it is not here."""
+        return opened(self.outcome, Outcome, "outcome")
 
     @classmethod
     def of(cls, study: Study) -> StudyFacts:
@@ -141,6 +234,8 @@ class BundleSchema(StudyFacts):
     versions: Mapping[str, str]
     imaging: ImageRecipe | None = None
     """How images became features; None where features came as tables."""
+    patients: PatientFilter | None = None
+    """Tells the patients of the training from others, as a crowd."""
 
 
 def versions() -> dict[str, str]:

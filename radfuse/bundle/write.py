@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from radfuse.bundle.card import model_card
+from radfuse.bundle.patients import PatientFilter
 from radfuse.bundle.schema import (
     NETWORK,
     PARAMS,
@@ -69,14 +70,15 @@ def bundle_files(
     if params is not None:
         files[PARAMS] = params
     scored = all(item.fitted.explanation.formula for item in families.values())
+    trained_on = {
+        "units": len(design.units),
+        "patients": int(design.units[facts.patient].nunique()),
+        "events": int(facts.opened_outcome().labels(design.units).sum()),
+    }
     schema = BundleSchema(
         **{name: getattr(facts, name) for name in StudyFacts.model_fields},
         outputs={name: text for name, text in _OUTPUTS.items() if name != "score" or scored},
-        trained_on={
-            "units": len(design.units),
-            "patients": int(design.units[facts.patient].nunique()),
-            "events": int(facts.outcome.labels(design.units).sum()),
-        },
+        trained_on=trained_on,
         families={
             family: BundleFamily(
                 file=f"{family}.onnx",
@@ -90,11 +92,17 @@ def bundle_files(
         },
         versions=versions,
         imaging=imaging,
+        patients=PatientFilter.of(design.units[facts.patient], _salt(facts, trained_on)),
     )
     files[SCHEMA] = schema.model_dump_json(indent=1).encode()
     files["MODEL_CARD.md"] = model_card(schema).encode()
     sums = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
     return {**files, SUMS: sums.encode()}
+
+
+def _salt(facts: StudyFacts, trained_on: Mapping[str, int]) -> str:
+    """Return a text of this study and cohort, the same on every machine, so that a bundle can be made again."""
+    return hashlib.sha256(f"{facts.model_dump_json()} {sorted(trained_on.items())}".encode()).hexdigest()
 
 
 def _inputs(design: Design, final: FittedFamily) -> tuple[BundleInput, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -19,29 +20,41 @@ from radfuse.cli.show import (
     show_problems,
     writing,
 )
-from radfuse.errors import InputError
+from radfuse.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+SafeCsv = Annotated[
+    bool, typer.Option("--safe-csv", help="Keep spreadsheets from running cells that begin with = + - or @.")
+]
+_LONGEST_NAME, _LONGEST_PATH = 255, 4000
 
 
 def predict(
-    bundle: BundleFolder, table: NewTable, out_: ResultFolder, features: NewFeatures = None, family: Families = None
+    bundle: BundleFolder,
+    table: NewTable,
+    out_: ResultFolder,
+    features: NewFeatures = None,
+    family: Families = None,
+    safe_csv: SafeCsv = False,
 ) -> None:
     """Predict new patients with a bundle; needs onnxruntime only."""
     from radfuse.bundle.load import load_bundle
     from radfuse.bundle.predict import predict as predict_units
     from radfuse.bundle.predict import prediction_table
-    from radfuse.run.disk import write_atomically
 
+    _check_place(out_, bundle)
     opened = load_bundle(bundle)
     with progress() as tell:
         prediction = predict_units(
             opened, table, _pairs(features), family or (), labels_out=out_ / "labels", progress=tell
         )
+    files = {"predictions.csv": _csv(prediction_table(opened, prediction), safe_csv)}
+    _write(out_, files)
     show_problems(prediction.warnings)
     show_failures(prediction.failures)
-    with writing(out_):
-        out_.mkdir(parents=True, exist_ok=True)
-        content = prediction_table(opened, prediction).to_csv(index=False)
-        write_atomically(out_ / "predictions.csv", content.encode())
     names = ", ".join(map(str, prediction.probabilities))
     out.print(f"{len(prediction.units)} units, families: {names} -> {escape(str(out_ / 'predictions.csv'))}")
     if prediction.failures:
@@ -55,23 +68,24 @@ def evaluate(
     features: NewFeatures = None,
     family: Families = None,
     recalibrate: Annotated[bool, typer.Option(help="Also give the recalibration these patients call for.")] = False,
+    safe_csv: SafeCsv = False,
 ) -> None:
     """Measure a frozen bundle on labelled patients; nothing is refitted."""
     from radfuse.bundle.evaluate import evaluate as evaluate_units
     from radfuse.bundle.evaluate import recalibrated
     from radfuse.bundle.load import load_bundle
     from radfuse.bundle.predict import prediction_table
+    from radfuse.bundle.schema import versions
     from radfuse.report.evaluation import EvaluationReport
     from radfuse.report.page import evaluation_report
-    from radfuse.run.disk import write_atomically
+    from radfuse.report.study import Made
 
+    _check_place(out_, bundle)
     opened = load_bundle(bundle)
     with progress() as tell:
         evaluation, prediction, long = evaluate_units(
             opened, table, _pairs(features), family or (), recalibrate=recalibrate, progress=tell
         )
-    show_problems(prediction.warnings)
-    show_failures(prediction.failures)
     schema = opened.schema
     report = EvaluationReport(
         title=schema.title,
@@ -82,23 +96,63 @@ def evaluate(
         trained_units=schema.trained_on["units"],
         predictions=long,
         versions=schema.versions,
-        sections=schema.outcome.evaluation_sections(),
+        sections=schema.opened_outcome().evaluation_sections(),
+        made=Made(
+            datetime.now().astimezone().date().isoformat(),
+            versions()["radfuse"],
+            " ".join(["radfuse evaluate", bundle.name, table.name, *(["--recalibrate"] if recalibrate else [])]),
+        ),
         recalibration={name: (by.intercept, by.slope) for name, by in evaluation.recalibration.items()},
+        remarks=evaluation.remarks,
     )
     rows = prediction_table(opened, prediction)
     for name, by in evaluation.recalibration.items():
         rows[f"{name}_recalibrated"] = recalibrated(prediction.probabilities[name].to_numpy(), by)
-    with writing(out_):
-        out_.mkdir(parents=True, exist_ok=True)
-        write_atomically(out_ / "predictions.csv", rows.to_csv(index=False).encode())
-        write_atomically(out_ / "evaluation.json", evaluation.model_dump_json(indent=1).encode())
-        for name, text in evaluation_report(report).items():
-            (out_ / name).parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(out_ / name, text.encode())
+    files = {
+        "predictions.csv": _csv(rows, safe_csv),
+        "evaluation.json": evaluation.model_dump_json(indent=1).encode(),
+        **{name: text.encode() for name, text in evaluation_report(report).items()},
+    }
+    _write(out_, files)
+    remarks = [Problem(evaluation.table, remark, severity="warning") for remark in evaluation.remarks]
+    show_problems([*prediction.warnings, *remarks])
+    show_failures(prediction.failures)
     show_performance(evaluation.performance, folds=1)
     out.print(f"Report: {escape(str(out_ / 'index.html'))}")
     if prediction.failures:
         raise typer.Exit(SOME_FAILED)
+
+
+def _check_place(place: Path, bundle: Path) -> None:
+    """Refuse a folder that results cannot lie in, before anything is computed."""
+    too_long = [part for part in place.parts if len(part.encode()) > _LONGEST_NAME]
+    if too_long or len(str(place).encode()) > _LONGEST_PATH:
+        name = too_long[0] if too_long else str(place)
+        raise InputError(f"--out: the name {name[:60]!r}... has {len(name)} letters; choose a shorter one")
+    above = next((item for item in (place, *place.absolute().parents) if item.exists()), None)
+    if above is not None and not above.is_dir():
+        lies = "is" if above == place else f"lies under {above}, which is"
+        raise InputError(f"--out {place} {lies} a file, not a folder; choose another folder")
+    if (bundle / "SHA256SUMS").is_file() and place.resolve().is_relative_to(bundle.resolve()):
+        raise InputError(f"--out {place} lies in the bundle, which would be damaged by it; choose another folder")
+
+
+def _csv(table: pd.DataFrame, safe: bool) -> bytes:
+    from radfuse.cohort.spreadsheet import safe_cells
+
+    return str((safe_cells(table) if safe else table).to_csv(index=False)).encode()
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files, each whole or not at all; the page comes last, so that it never shows what is not there."""
+    from radfuse.run.disk import sweep, write_atomically
+
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
+        for name, content in sorted(files.items(), key=lambda item: item[0] == "index.html"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / name, content)
 
 
 def _pairs(features: Sequence[str] | None) -> dict[str, Path]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from radfuse.report.palette import Look, looks
+from radfuse.report.printed import number
+from radfuse.report.study import Made
 from radfuse.results import Comparison, Performance
 
 
@@ -25,7 +27,9 @@ class EvaluationReport:
         predictions: a row per family and unit.
         versions: of Python and packages, at training.
         sections: names of what is shown, in order.
+        made: when, by what, and how to do it again.
         recalibration: family -> intercept and slope that these patients call for; empty where not asked for.
+        remarks: what a reader should know, in sentences.
     """
 
     title: str
@@ -37,7 +41,14 @@ class EvaluationReport:
     predictions: pd.DataFrame
     versions: Mapping[str, str]
     sections: Sequence[str]
+    made: Made
     recalibration: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    remarks: Sequence[str] = ()
+
+    @property
+    def thresholds(self) -> Mapping[str, str]:
+        """Of each family, the bundle's."""
+        return {str(name): number(rows["threshold"].iloc[0], 2) for name, rows in self.predictions.groupby("family")}
 
     @property
     def looks(self) -> Mapping[str, Look]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.remarks import performance_remarks
 from radfuse.report.render import page_files, render
 from radfuse.report.sections import EVALUATION, STUDY
 from radfuse.report.study import StudyReport
@@ -17,4 +18,5 @@ def study_report(report: StudyReport) -> dict[str, str]:
 def evaluation_report(report: EvaluationReport) -> dict[str, str]:
     """Return index.html, tables/*.csv and figures/*.svg of a frozen bundle on other patients."""
     parts = {name: EVALUATION[name](report) for name in report.sections}
-    return page_files(render("evaluation.html", report=report, parts=parts), parts)
+    remarks = [*report.remarks, *performance_remarks(report.performance)]
+    return page_files(render("evaluation.html", report=report, parts=parts, remarks=remarks), parts)

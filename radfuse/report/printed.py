@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from radfuse.results import Interval
 
 DASH = "–"
+_POSIX = re.compile(r"(?<![\w.:/~<-])(?:/[^\s/:'\",;()\[\]<>]+){2,}/?")
+_WINDOWS = re.compile(r"(?<!\w)[A-Za-z]:\\[^\s:'\",;()\[\]<>]+")
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -30,3 +34,15 @@ def p_value(p: float | None) -> str:
     if p is None or np.isnan(p):
         return DASH
     return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def sentence(text: str) -> str:
+    """Return a text with a capital first and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def without_folders(text: str, base: str) -> str:
+    """Return a text whose absolute paths are relative to a folder, or names alone where they lie elsewhere."""
+    text = text.replace(f"{base.rstrip('/')}/", "")
+    text = _POSIX.sub(lambda found: found[0].rstrip("/").rpartition("/")[2], text)
+    return _WINDOWS.sub(lambda found: found[0].rpartition("\\")[2], text)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from radfuse.report.printed import interval, number
+from radfuse.report.printed import interval, number, sentence
 
 
 @dataclass(frozen=True)
@@ -44,17 +46,24 @@ def render(template: str, **content: Any) -> Markup:
     )
     environment.filters["number"] = number
     environment.filters["interval"] = interval
+    environment.filters["sentence"] = sentence
     environment.globals["svg"] = _figure
     return Markup(environment.get_template(template).render(**content))  # noqa: S704  our own templates, escaped
 
 
 def page_files(page: str, parts: Mapping[str, Part]) -> dict[str, str]:
     """Return the files of a report, name -> text: the page, and its figures and tables beside it."""
-    files = {"index.html": page.rstrip("\n")}
+    files = {"index.html": _numbered(page.rstrip("\n"))}
     for part in parts.values():
         files |= {f"figures/{name}.svg": text for name, text in part.figures.items()}
         files |= {f"tables/{name}.csv": str(table.to_csv(index=False)) for name, table in part.tables.items()}
     return files
+
+
+def _numbered(page: str) -> str:
+    """Return a page whose captions begin with the number of their figure."""
+    numbers = count(1)
+    return re.sub("<figcaption>", lambda _: f"<figcaption><b>Figure {next(numbers)}.</b> ", page)
 
 
 def _figure(text: str, name: str, label: str) -> Markup:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from radfuse.report.render import Part, page_files, render
-from radfuse.report.svg import STYLE, to_svg
+from radfuse.report.svg import multiples
+
+SOURCES = {"perturbation": "Disturbed copies", "readers": "Two readers"}
 
 
 def stability_report(title: str, table: pd.DataFrame) -> dict[str, str]:
@@ -18,7 +20,8 @@ def stability_report(title: str, table: pd.DataFrame) -> dict[str, str]:
         title: of the page.
         table: a row per source and feature, with icc11, icc21, icc31 and their limits.
     """
-    figures = {"curves": stability_curves(table)}
+    whole, panels = stability_curves(table)
+    figures = {"curves": whole}
     tables = {"classes": stability_table(table)}
     page = render(
         "stability.html",
@@ -28,31 +31,39 @@ def stability_report(title: str, table: pd.DataFrame) -> dict[str, str]:
         readers=bool((table["source"] == "readers").any()),
         features=int((table["source"] == "perturbation").sum()),
         missing=table.loc[table["reason"] != "", "reason"].value_counts().to_dict(),
-        figures=figures,
+        panels=panels,
+        sources=[SOURCES[name] for name in _sources(table)],
         tables=tables,
     )
     files = page_files(page, {"": Part("", page, figures, tables)})
     return {"stability.csv": str(table.to_csv(index=False)), **files}
 
 
-def stability_curves(table: pd.DataFrame) -> str:
-    """Return the ICC(2,1) of all features, sorted, with their confidence limits; a panel for each source."""
-    sources = [name for name in ("perturbation", "readers") if (table["source"] == name).any()]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(4.6 * len(sources), 3.4), layout="constrained")
-        for axes, source in zip(np.ravel(figure.subplots(1, len(sources), sharey=True)), sources, strict=True):
-            known = table[(table["source"] == source) & (table["reason"] == "")].sort_values("icc21", ascending=False)
-            share = 100 * (np.arange(len(known)) + 1) / max(len(known), 1)
-            for limit in (0.75, 0.9):
-                axes.axhline(limit, color="#d1d5db", linewidth=1)
-            axes.fill_between(share, known["icc21_low"], known["icc21_high"], color="#0072B2", alpha=0.2, linewidth=0)
-            axes.plot(share, known["icc21"], color="#0072B2")
-            axes.set_ylim(-0.05, 1.02)
-            axes.set_xlim(0, 100)
-            axes.set_xlabel("features, %")
-            axes.set_title({"perturbation": "Disturbed copies", "readers": "Two readers"}[source], loc="left")
-        figure.axes[0].set_ylabel("ICC(2,1), 95% CI")
-        return to_svg(figure)
+def stability_curves(table: pd.DataFrame) -> tuple[str, list[str]]:
+    """Return the ICC(2,1) of all features, sorted, with their confidence limits; a panel for each source.
+
+    Returns:
+        All panels as one figure, and each alone.
+    """
+
+    def draw(axes: Any, source: str) -> None:
+        known = table[(table["source"] == source) & (table["reason"] == "")].sort_values("icc21", ascending=False)
+        share = 100 * (np.arange(len(known)) + 1) / max(len(known), 1)
+        for limit in (0.75, 0.9):
+            axes.axhline(limit, color="#d1d5db", linewidth=1)
+        axes.fill_between(share, known["icc21_low"], known["icc21_high"], color="#0072B2", alpha=0.2, linewidth=0)
+        axes.plot(share, known["icc21"], color="#0072B2")
+        axes.set_ylim(-0.05, 1.02)
+        axes.set_xlim(0, 100)
+        axes.set_xlabel("features, %")
+        axes.set_ylabel("ICC(2,1), 95% CI")
+        axes.set_title(SOURCES[source], loc="left")
+
+    return multiples(_sources(table), draw, width=4.6, height=3.4)
+
+
+def _sources(table: pd.DataFrame) -> list[str]:
+    return [name for name in SOURCES if (table["source"] == name).any()]
 
 
 def stability_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,23 @@ import pandas as pd
 
 from radfuse.errors import Problem
 from radfuse.report.palette import Look, looks
-from radfuse.results import FittedFamily, Performance, SegmentationReport, StudyResults
+from radfuse.report.printed import number
+from radfuse.results import FittedFamily, Performance, SegmentationReport, SegmentedExample, StudyResults
+
+
+@dataclass(frozen=True)
+class Made:
+    """When and how a page was made.
+
+    Attributes:
+        date: as 2026-11-25.
+        version: of radfuse.
+        command: that makes it again.
+    """
+
+    date: str
+    version: str
+    command: str
 
 
 @dataclass(frozen=True)
@@ -37,8 +53,10 @@ class StudyReport:
         versions: of Python and packages.
         seed: of resampling.
         segmentation: agreement of predicted with manual masks; None where nothing was segmented.
+        drawn: cases with masks drawn by hand to look at, where nothing was segmented.
         masks: where masks come from -> number of cases; empty where nothing starts from images.
         sections: names of what is shown, in order.
+        made: when, by what, and how to do it again.
     """
 
     title: str
@@ -60,8 +78,21 @@ class StudyReport:
     versions: Mapping[str, str]
     seed: int
     sections: Sequence[str]
+    made: Made
+    drawn: Sequence[SegmentedExample] = ()
     segmentation: SegmentationReport | None = None
     masks: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def thresholds(self) -> Mapping[str, str]:
+        """Of each family: that of the refitted model, and the range over test folds."""
+        shown = {}
+        for family, folds in self.folds.items():
+            values = [fold.threshold for fold in folds]
+            final = self.final.get(family)
+            ends = f"{number(min(values), 2)}–{number(max(values), 2)}"
+            shown[family] = f"{number(final.threshold if final else None, 2)} ({ends})"
+        return shown
 
     @property
     def performance(self) -> Sequence[Performance]:

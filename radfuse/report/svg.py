@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
+import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+Item = TypeVar("Item")
 STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica Neue", "Helvetica", "Arial", "DejaVu Sans"],
@@ -44,12 +47,28 @@ def to_svg(figure: Figure) -> str:
     return text.replace("<svg ", f'<svg style="max-width:{figure.get_figwidth() * _PIXELS_PER_INCH:.0f}px" ', 1)
 
 
-def panels(count: int, extra: float = 0.0) -> tuple[Figure, list[Any]]:
-    """Return a figure and its axes, three a line; `extra` inches of height each."""
-    columns = min(3, count)
-    lines = -(-count // columns)
-    figure = Figure(figsize=(2.95 * columns, (2.75 + extra) * lines), layout="constrained")
-    drawn = list(figure.subplots(lines, columns, squeeze=False).flat)
-    for unused in drawn[count:]:
-        unused.remove()
-    return figure, drawn[:count]
+def multiples(
+    items: Sequence[Item], draw: Callable[[Any, Item], None], *, width: float = 2.95, height: float = 2.75
+) -> tuple[str, list[str]]:
+    """Return small multiples twice: as one figure, three a line, and each alone, for a page that is narrow too.
+
+    Args:
+        items: one a panel.
+        draw: draws an item on matplotlib axes.
+        width: of a panel, inches.
+        height: of a panel, inches.
+    """
+    with mpl.rc_context(STYLE):
+        columns = min(3, len(items))
+        lines = -(-len(items) // columns)
+        whole = Figure(figsize=(width * columns, height * lines), layout="constrained")
+        drawn = list(whole.subplots(lines, columns, squeeze=False).flat)
+        singles = []
+        for axes, item in zip(drawn, items, strict=False):
+            draw(axes, item)
+            single = Figure(figsize=(width, height), layout="constrained")
+            draw(single.subplots(), item)
+            singles.append(to_svg(single))
+        for unused in drawn[len(items) :]:
+            unused.remove()
+        return to_svg(whole), singles

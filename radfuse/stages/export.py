@@ -103,4 +103,4 @@ def write_files(files: Mapping[str, bytes | str], path: Path) -> None:
         place.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-STAGE = Stage("export", 2, jobs, work, write_files, lambda _: PLACE, what="writing the bundle", needs=("refit",))
+STAGE = Stage("export", 3, jobs, work, write_files, lambda _: PLACE, what="writing the bundle", needs=("refit",))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
 
 from radfuse.bundle.schema import versions
+from radfuse.config import Section, Where, to_yaml
 from radfuse.outcomes.kinds import Outcome
+from radfuse.report.printed import without_folders
 from radfuse.results import Failure, SegmentationReport, SegmentedCase, SegmentedExample
 from radfuse.run.folder import read_json
 from radfuse.run.stage import Stage
@@ -19,6 +23,9 @@ from radfuse.stages import extract, fuse, manual, prepare, refit, segment
 from radfuse.stages.context import Context
 from radfuse.stages.export import write_files
 from radfuse.statistics.icc import icc
+
+if TYPE_CHECKING:
+    from radfuse.volume.image import LabelMap, Volume
 
 
 @dataclass(frozen=True)
@@ -38,13 +45,21 @@ class SegmentedFiles:
     features: tuple[Path, Path] | None
 
 
+class Occasion(Section):
+    """When and where a page is made; another day or place is no reason to make it again."""
+
+    date: Annotated[str, Where()]
+    folder: Annotated[str, Where()]
+    """Of the cohort table; paths are shown relative to it."""
+
+
 @dataclass(frozen=True)
 class ReportJob:
     """The one report.
 
     Attributes:
         title: of the page.
-        study_yaml: the resolved study.
+        study_yaml: the resolved study, its paths relative to the cohort table.
         unit: columns that name a unit.
         patient: column of the person.
         site: column of the site, or None.
@@ -59,8 +74,10 @@ class ReportJob:
         cases: case -> its features, where the study starts from images.
         segmented: case -> its files, of cases with both masks; those too that failed later: what a network missed
             belongs in its Dice.
+        drawn: case -> its image and the mask it brought, where no network was trained.
         names: label -> name.
         all_cases: number of cases that the study started with.
+        occasion: today, and here.
     """
 
     title: str
@@ -78,8 +95,10 @@ class ReportJob:
     versions: Mapping[str, str]
     cases: Mapping[str, Path]
     segmented: Mapping[str, SegmentedFiles]
+    drawn: Mapping[str, tuple[Path, Path]]
     names: Mapping[int, str]
     all_cases: int
+    occasion: Occasion
 
     def __str__(self) -> str:
         return "the report"
@@ -89,11 +108,12 @@ def jobs(context: Context) -> Iterator[ReportJob]:
     """Yield the one report."""
     study, config = context.study, context.study.cohort
     assert config.outcome is not None
+    base = str(config.table.parent)
     fits = fuse.whole_families(context)
     final = {family: refit.place_of(family) for family in fits}
     yield ReportJob(
         title=study.title or study.name,
-        study_yaml=study.to_yaml(),
+        study_yaml=to_yaml(_shown(study.model_dump(mode="json"), base)),
         unit=config.unit_columns,
         patient=config.patient,
         site=config.site,
@@ -103,13 +123,33 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         comparison=context.path(fuse.PLACE),
         fits=fits,
         final={name: context.path(place) / "fitted.json" for name, place in final.items() if context.has(place)},
-        failures=tuple(context.failures),
+        failures=tuple(
+            Failure(item=failure.item, error=without_folders(failure.error, base)) for failure in context.failures
+        ),
         versions=versions(),
         cases={case.case_id: context.path(extract.place_of(case.case_id)) for case in context.cases()},
         segmented=_segmented(context),
-        names=context.segmentation.names if context.trains else {},
+        drawn=_masks_brought(context),
+        names=context.segmentation.names if study.regions else {},
         all_cases=len(context.all_cases),
+        occasion=Occasion(date=datetime.now().astimezone().date().isoformat(), folder=base),
     )
+
+
+def _masks_brought(context: Context) -> dict[str, tuple[Path, Path]]:
+    """Return the image and the mask of every case of a study that trains no network."""
+    if context.trains:
+        return {}
+    return {case.case_id: (context.image(case), case.mask) for case in context.cases() if case.mask is not None}
+
+
+def _shown(value: Any, base: str) -> Any:
+    """Return settings as a page may show them: no folder of this machine."""
+    if isinstance(value, Mapping):
+        return {key: _shown(item, base) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_shown(item, base) for item in value]
+    return without_folders(value, base) if isinstance(value, str) else value
 
 
 def _segmented(context: Context) -> dict[str, SegmentedFiles]:
@@ -127,9 +167,9 @@ def _segmented(context: Context) -> dict[str, SegmentedFiles]:
 def work(job: ReportJob) -> dict[str, str]:
     """Return the report's files."""
     from radfuse.report.page import study_report
-    from radfuse.report.study import StudyReport
+    from radfuse.report.study import Made, StudyReport
 
-    prepared = prepare.read_design(job.design)
+    prepared, base = prepare.read_design(job.design), job.occasion.folder
     design, results = prepared.design, fuse.read_results(job.comparison)
     report = StudyReport(
         title=job.title,
@@ -147,10 +187,15 @@ def work(job: ReportJob) -> dict[str, str]:
         folds={family: [fuse.read_fit(path) for path in paths] for family, paths in job.fits.items()},
         final={family: fuse.read_fit(path) for family, path in job.final.items()},
         study_yaml=job.study_yaml,
-        warnings=prepared.warnings,
+        warnings=[
+            replace(item, where=without_folders(item.where, base), message=without_folders(item.message, base))
+            for item in prepared.warnings
+        ],
         versions=job.versions,
         seed=job.seed,
         sections=job.outcome.sections(),
+        made=Made(job.occasion.date, job.versions["radfuse"], "radfuse run study.yaml"),
+        drawn=_drawn(job),
         segmentation=_segmentation_report(job),
         masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.cases.values())),
     )
@@ -159,8 +204,7 @@ def work(job: ReportJob) -> dict[str, str]:
 
 def _segmentation_report(job: ReportJob) -> SegmentationReport | None:
     """Return how predicted masks agree with manual ones, with three examples; None where nothing was segmented."""
-    from radfuse.volume.files import read_labels, read_volume
-    from radfuse.volume.resample import resample_labels
+    from radfuse.volume.files import read_labels
 
     if not job.segmented:
         return None
@@ -175,12 +219,34 @@ def _segmentation_report(job: ReportJob) -> SegmentationReport | None:
     examples = []
     for which, case in chosen.items():
         files = job.segmented[case]
-        image, truth = read_volume(files.image), read_labels(files.manual, job.names)
-        truth = truth if truth.grid.same_as(image.grid) else resample_labels(truth, image.grid)
+        image, truth = _read_pair(files.image, files.manual, job.names)
         predicted = read_labels(files.found / "labels.nrrd", job.names, empty=True)
-        examples.append(SegmentedExample(which, case, image, predicted, truth, float(dice.loc[case].mean())))
+        examples.append(SegmentedExample(which, case, image, truth, predicted, float(dice.loc[case].mean())))
     pairs = {case: files.features for case, files in job.segmented.items() if files.features is not None}
     return SegmentationReport(dice, tuple(examples), _agreement(pairs), job.all_cases)
+
+
+def _drawn(job: ReportJob) -> tuple[SegmentedExample, ...]:
+    """Return the cases with the smallest, the median and the largest mask, where masks were brought."""
+    sizes = {case: sum(read_json(path)["voxels"].values()) for case, path in job.cases.items() if case in job.drawn}
+    order = sorted(sizes, key=lambda case: sizes[case])
+    if not order:
+        return ()
+    chosen = {order[0]: "smallest", order[-1]: "largest", order[len(order) // 2]: "median"}
+    examples = []
+    for case in dict.fromkeys((order[0], order[len(order) // 2], order[-1])):
+        image, mask = _read_pair(*job.drawn[case], job.names)
+        examples.append(SegmentedExample(chosen[case], case, image, mask))
+    return tuple(examples)
+
+
+def _read_pair(image: Path, mask: Path, names: Mapping[int, str]) -> tuple[Volume, LabelMap]:
+    """Return an image and a mask on its grid."""
+    from radfuse.volume.files import read_labels, read_volume
+    from radfuse.volume.resample import resample_labels
+
+    volume, labels = read_volume(image), read_labels(mask, names)
+    return volume, labels if labels.grid.same_as(volume.grid) else resample_labels(labels, volume.grid)
 
 
 def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
@@ -195,5 +261,5 @@ def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
 
 
 STAGE = Stage(
-    "report", 3, jobs, work, write_files, lambda _: "report", what="writing the report", needs=("export", "manual")
+    "report", 4, jobs, work, write_files, lambda _: "report", what="writing the report", needs=("export", "manual")
 )

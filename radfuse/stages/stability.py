@@ -67,7 +67,7 @@ def _numbers(rows: Sequence[Mapping[str, float | None]]) -> list[dict[str, float
 
 STAGE = Stage(
     "stability",
-    2,
+    3,
     jobs,
     work,
     write_files,

@@ -134,7 +134,10 @@ def auc_interval(part: AucSet, position: int = 0, level: float = 0.95) -> Estima
 
 
 def auc_difference(part: AucSet, first: int, second: int, level: float = 0.95) -> tuple[Estimate, float, float]:
-    """Return first minus second with its interval, z and the two-sided p; NaN where no variance can be had."""
+    """Return first minus second with its interval, z and the two-sided p; NaN where no variance can be had.
+
+    The interval is Wald's, cut where a difference of two shares ends, at -1 and 1.
+    """
     difference = float(part.values[first] - part.values[second])
     contrast = np.zeros(len(part.values))
     contrast[first], contrast[second] = 1, -1
@@ -148,7 +151,11 @@ def auc_difference(part: AucSet, first: int, second: int, level: float = 0.95) -
     error = float(np.sqrt(variance))
     z = difference / error
     half = normal_quantile(level) * error
-    return Estimate(difference, difference - half, difference + half), z, float(2 * stats.norm.sf(abs(z)))
+    return (
+        Estimate(difference, max(-1.0, difference - half), min(1.0, difference + half)),
+        z,
+        float(2 * stats.norm.sf(abs(z))),
+    )
 
 
 def youden_threshold(outcome: ArrayLike, probability: ArrayLike) -> float:

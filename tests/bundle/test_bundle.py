@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 import subprocess
 import sys
 import warnings
@@ -30,23 +28,6 @@ from radfuse.statistics.calibration import calibration
 from radfuse.study import load_study
 
 FAMILIES = ("clinical", "radiomic", "deep", "clinical-radiomic", "radiomic-deep", "clinical-radiomic-deep")
-
-
-@pytest.fixture(scope="module")
-def tables(phantom_run: tuple[Path, Path]) -> Path:
-    """Folder of cohort.csv, radiomic.csv and deep.csv."""
-    return phantom_run[0].parent
-
-
-@pytest.fixture(scope="module")
-def bundle(phantom_run: tuple[Path, Path]) -> Bundle:
-    return load_bundle(phantom_run[1] / "bundle")
-
-
-@pytest.fixture
-def copied(bundle: Bundle, tmp_path: Path) -> Path:
-    """A bundle that a test may damage."""
-    return Path(shutil.copytree(bundle.path, tmp_path / "copied"))
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +96,6 @@ def problems_of(*arguments: object, **options: object) -> tuple[Problem, ...]:
 def used(bundle: Bundle, family: str, block: str | None = None) -> list[str]:
     inputs = bundle.schema.families[family].inputs
     return [item.name for item in inputs if item.used and block in (None, item.block)]
-
-
-def resealed(folder: Path) -> None:
-    """Write the hashes anew, as one who changes a bundle on purpose would."""
-    names = sorted(item.name for item in folder.iterdir() if item.name != "SHA256SUMS")
-    lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
-    (folder / "SHA256SUMS").write_text("".join(lines))
 
 
 class TestPredict:
@@ -215,9 +189,11 @@ class TestWhatIsThere:
         found = predict(bundle, tables / "cohort.csv")
         assert list(found.probabilities) == ["clinical"]
         assert found.probabilities["clinical"].tolist() == whole.probabilities["clinical"].tolist()
-        assert {problem.severity for problem in found.warnings} == {"warning"}
-        for family in FAMILIES[1:]:
-            assert any(f"{family!r} is not predicted" in problem.message for problem in found.warnings)
+        assert [failure.item for failure in found.failures] == [f"family {family!r}" for family in FAMILIES[1:]]
+        for family, failure in zip(FAMILIES[1:], found.failures, strict=True):
+            first = next(name for name in used(bundle, family) if "/" in name)
+            assert failure.error.startswith("not predicted: ")
+            assert f"missing from cohort.csv: {first}, " in failure.error
 
     def test_a_family_without_its_columns_is_an_error_where_asked_for(self, bundle: Bundle, tables: Path):
         found = problems_of(bundle, tables / "cohort.csv", families=["clinical", "deep"])
@@ -440,22 +416,6 @@ class TestTampering:
         (copied / "deep.onnx").write_bytes(b"")
         with pytest.raises(InputError, match=r"deep\.onnx"):
             predict(copied, tables / "cohort.csv", families=["clinical"])
-
-    def test_another_format_is_refused(self, copied: Path):
-        schema = json.loads((copied / "bundle.json").read_text())
-        (copied / "bundle.json").write_text(json.dumps(schema | {"format": 2}))
-        resealed(copied)
-        with pytest.raises(InputError, match="of a format this radfuse does not read"):
-            load_bundle(copied)
-
-    def test_a_model_outside_the_bundle_is_refused(self, copied: Path):
-        schema = json.loads((copied / "bundle.json").read_text())
-        (copied / "deep.onnx").rename(copied.parent / "deep.onnx")
-        schema["families"]["deep"]["file"] = "../deep.onnx"
-        (copied / "bundle.json").write_text(json.dumps(schema))
-        resealed(copied)
-        with pytest.raises(InputError, match=r"\.\./deep\.onnx not listed"):
-            load_bundle(copied)
 
     def test_a_run_folder_hints_at_its_bundle(self, phantom_run: tuple[Path, Path]):
         with pytest.raises(InputError, match=r"is no bundle.*did you mean .*bundle\?"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from radfuse.report.printed import interval, number
+from radfuse.report.printed import interval, number, sentence, without_folders
 from radfuse.results import Interval
 
 
@@ -19,3 +19,25 @@ def test_intervals_use_a_dash_only_between_positive_ends() -> None:
     assert interval(Interval(value=0.8, low=0.7, high=0.9), 2) == "0.80 (0.70–0.90)"
     assert interval(Interval(value=0.1, low=-0.2, high=0.4), 2) == "0.10 (−0.20 to 0.40)"
     assert interval(Interval(value=0.1), 2) == "0.10"
+
+
+def test_sentences_begin_large_and_end() -> None:
+    assert sentence("no unit has it") == "No unit has it."
+    assert sentence("Done!") == "Done!"
+    assert sentence("") == "."
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/home/ann/study 1/cohort.csv, row 3", "cohort.csv, row 3"),
+        ("/home/ann/study 1/images/c1.nii.gz: cut", "images/c1.nii.gz: cut"),
+        ("cannot read /data/site_b/c7.nii.gz: no such file", "cannot read c7.nii.gz: no such file"),
+        ("table: '/srv/radiomic.csv'", "table: 'radiomic.csv'"),
+        ("C:\\Users\\ann\\cohort.csv", "cohort.csv"),
+        ("t1/tumour/original_glcm_Contrast and 3/4", "t1/tumour/original_glcm_Contrast and 3/4"),
+        ("see https://example.org/a/b.html", "see https://example.org/a/b.html"),
+    ],
+)
+def test_paths_are_shown_without_this_machines_folders(text: str, shown: str) -> None:
+    assert without_folders(text, "/home/ann/study 1") == shown

@@ -297,3 +297,12 @@ class TestYouden:
         found = youden_threshold(outcome, probability)
         assert np.isclose(midpoints, found).any()
         assert index(found) == pytest.approx(max(map(index, midpoints)))
+
+
+def test_the_interval_of_a_difference_ends_where_differences_end() -> None:
+    """Three events and three others: an AUC of 1 against one of 1/9, and Wald's interval would reach beyond 1."""
+    part = auc_covariance([1, 1, 1, 0, 0, 0], [[4, 1], [5, 2], [6, 4], [1, 5], [2, 6], [3, 3]])
+    difference, _, _ = auc_difference(part, 0, 1)
+    assert difference.value == pytest.approx(8 / 9)
+    assert difference.high == 1.0
+    assert auc_difference(part, 1, 0)[0].low == -1.0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
@@ -13,9 +13,12 @@ from radfuse.report.palette import Look
 from radfuse.report.printed import interval, number
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
-from radfuse.report.svg import STYLE, panels, to_svg
+from radfuse.report.svg import multiples
 from radfuse.results import Performance
 from radfuse.statistics.estimate import clustered_mean
+
+_FEWEST = 12
+"""Units that groups of them can be drawn of."""
 
 
 def study(report: StudyReport) -> Part:
@@ -29,55 +32,59 @@ def evaluation(report: EvaluationReport) -> Part:
 
 
 def _part(report: StudyReport | EvaluationReport, template: str) -> Part:
-    figures = {"calibration": calibration_panels(report.predictions, report.performance, report.looks)}
+    figures: dict[str, str] = {}
+    panels: list[str] = []
+    if report.performance[0].units >= _FEWEST:
+        figures["calibration"], panels = calibration_panels(report.predictions, report.performance, report.looks)
     tables = {"calibration": calibration_table(report.performance)}
-    html = render(template, report=report, figures=figures, tables=tables)
+    html = render(template, report=report, panels=panels, tables=tables)
     return Part("Calibration", html, figures, tables)
 
 
 def calibration_panels(
     predictions: pd.DataFrame, performance: Sequence[Performance], drawn: Mapping[str, Look], bins: int = 8
-) -> str:
-    """Return a panel per family: observed share of events against predicted in groups of equal size, and the fit."""
-    with mpl.rc_context(STYLE):
-        figure, every = panels(len(performance), extra=0.35)
-        for axes, item in zip(every, performance, strict=False):
-            colour = drawn[item.family].colour
-            rows = predictions[predictions["family"] == item.family]
-            p = rows["probability"].to_numpy()
-            axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
-            slope, shift = item.calibration_slope.value, item.recalibration_intercept
-            if slope is not None and shift is not None:
-                inside = np.linspace(max(p.min(), 1e-4), min(p.max(), 1 - 1e-4), 100)
-                fit = 1 / (1 + np.exp(-(shift + slope * np.log(inside / (1 - inside)))))
-                axes.plot(inside, fit, color=colour, linewidth=1.4, alpha=0.75)
-            count = max(3, min(bins, len(p) // 12))
-            for group in np.array_split(np.argsort(p, kind="stable"), count):
-                observed = clustered_mean(
-                    rows["outcome"].to_numpy()[group], rows["patient"].to_numpy()[group], share=True
-                )
-                axes.plot([p[group].mean()] * 2, [observed.low, observed.high], color=colour, linewidth=1)
-                axes.plot(
-                    p[group].mean(),
-                    observed.value,
-                    "o",
-                    color=colour,
-                    markersize=4.5,
-                    markeredgecolor="white",
-                    markeredgewidth=0.6,
-                )
-            axes.hist(
-                p, bins=np.linspace(0, 1, 41), bottom=-0.16, weights=np.full(len(p), 0.10 / _peak(p)), color="#cbd5e1"
-            )
-            axes.set_title(item.family, loc="left", fontweight="bold")
-            text = f"slope {interval(item.calibration_slope, 2)}\nintercept {interval(item.calibration_intercept, 2)}"
-            axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8)
-            axes.set_xlim(0, 1)
-            axes.set_ylim(-0.17, 1.02)
-            axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
-            axes.set_xlabel("predicted probability")
-            axes.set_ylabel("observed share")
-        return to_svg(figure)
+) -> tuple[str, list[str]]:
+    """Return a panel per family: observed share of events against predicted in groups of equal size, and the fit.
+
+    Returns:
+        All panels as one figure, and each alone.
+    """
+
+    def draw(axes: Any, item: Performance) -> None:
+        colour = drawn[item.family].colour
+        rows = predictions[predictions["family"] == item.family]
+        p = rows["probability"].to_numpy()
+        axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
+        slope, shift = item.calibration_slope.value, item.recalibration_intercept
+        if slope is not None and shift is not None:
+            inside = np.linspace(max(p.min(), 1e-4), min(p.max(), 1 - 1e-4), 100)
+            fit = 1 / (1 + np.exp(-(shift + slope * np.log(inside / (1 - inside)))))
+            axes.plot(inside, fit, color=colour, linewidth=1.4, alpha=0.75)
+        count = max(3, min(bins, len(p) // 12))
+        for group in np.array_split(np.argsort(p, kind="stable"), count):
+            _group(axes, p[group].mean(), rows.iloc[group], colour)
+        axes.hist(
+            p, bins=np.linspace(0, 1, 41), bottom=-0.16, weights=np.full(len(p), 0.10 / _peak(p)), color="#cbd5e1"
+        )
+        axes.set_title(item.family, loc="left", fontweight="bold")
+        text = f"slope {interval(item.calibration_slope, 2)}\nintercept {interval(item.calibration_intercept, 2)}"
+        axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(-0.17, 1.02)
+        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+        axes.set_xlabel("predicted probability")
+        axes.set_ylabel("observed share")
+
+    return multiples(performance, draw, height=3.1)
+
+
+def _group(axes: Any, predicted: float, rows: pd.DataFrame, colour: str) -> None:
+    """Draw one group of units: its share of events with an interval, over its mean prediction."""
+    observed = clustered_mean(rows["outcome"].to_numpy(), rows["patient"].to_numpy(), share=True)
+    axes.plot([predicted] * 2, [observed.low, observed.high], color=colour, linewidth=1)
+    axes.plot(
+        predicted, observed.value, "o", color=colour, markersize=4.5, markeredgecolor="white", markeredgewidth=0.6
+    )
 
 
 def calibration_table(performance: Sequence[Performance]) -> pd.DataFrame:

@@ -31,7 +31,9 @@ def study(report: StudyReport) -> Part:
         f"events ({100 * events / len(report.units):.0f}%)": str(events),
         f"{' + '.join(report.blocks)} columns": " + ".join(map(str, report.blocks.values())),
     }
-    html = render("sections/cohort.html", report=report, tables=tables)
+    people = report.units[report.patient]
+    both = len(set(people[report.events == 1]) & set(people[report.events == 0]))
+    html = render("sections/cohort.html", report=report, tables=tables, both=both)
     return Part("Cohort", html, tables=tables, facts=facts)
 
 

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 
 from radfuse.report.evaluation import EvaluationReport
 from radfuse.report.palette import Look
-from radfuse.report.printed import interval, number
+from radfuse.report.printed import DASH, interval, number
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
-from radfuse.report.svg import STYLE, panels, to_svg
+from radfuse.report.svg import STYLE, multiples, to_svg
 from radfuse.results import Interval, Performance
 
 _GRID = np.linspace(0, 1, 101)
@@ -24,23 +24,28 @@ _RESAMPLES = 200
 
 def study(report: StudyReport) -> Part:
     """Return the families on the test folds of a study."""
+    curves, panels = roc_panels(report.predictions, report.performance, report.looks, report.seed)
     figures = {
         "roc": roc_overlay(report.predictions, report.performance, report.looks),
         "auc": auc_forest(report.performance, report.looks),
-        "roc_by_family": roc_panels(report.predictions, report.performance, report.looks, report.seed),
+        "roc_by_family": curves,
     }
-    tables = _tables(report.performance)
+    tables = _tables(report.performance, report.thresholds)
+    html = render("sections/discrimination.html", report=report, figures=figures, tables=tables, panels=panels)
     best = max(report.performance, key=lambda item: item.auc.value or 0.0)
-    html = render("sections/discrimination.html", report=report, figures=figures, tables=tables)
-    return Part("Discrimination", html, figures, tables, {f"best AUC: {best.family}": number(best.auc.value, 3)})
+    several = len(report.performance) > 1
+    what = f"best AUC of {len(report.performance)} families, picked after the fact" if several else "AUC"
+    return Part("Discrimination", html, figures, tables, {f"{what}: {best.family}": interval(best.auc, 2)})
 
 
 def evaluation(report: EvaluationReport) -> Part:
     """Return the families on other patients, beside what they did in the study."""
-    figures = {
-        "roc": roc_overlay(report.predictions, report.performance, report.looks),
-        "auc": auc_forest(report.performance, report.looks),
-    }
+    figures = {}
+    if any(item.auc.value is not None for item in report.performance):
+        figures = {
+            "roc": roc_overlay(report.predictions, report.performance, report.looks),
+            "auc": auc_forest(report.performance, report.looks),
+        }
     transport = [
         {
             "family": item.family,
@@ -49,19 +54,22 @@ def evaluation(report: EvaluationReport) -> Part:
         }
         for item in report.performance
     ]
-    tables = {**_tables(report.performance), "transport": pd.DataFrame(transport)}
+    tables = {**_tables(report.performance, report.thresholds), "transport": pd.DataFrame(transport)}
     html = render("sections/discrimination_elsewhere.html", report=report, figures=figures, tables=tables)
     return Part("Discrimination", html, figures, tables)
 
 
-def _tables(performance: Sequence[Performance]) -> dict[str, pd.DataFrame]:
-    return {"performance": performance_table(performance), "classification": classification_table(performance)}
+def _tables(performance: Sequence[Performance], thresholds: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+    return {
+        "performance": performance_table(performance),
+        "classification": classification_table(performance, thresholds),
+    }
 
 
 def roc_overlay(predictions: pd.DataFrame, performance: Sequence[Performance], drawn: Mapping[str, Look]) -> str:
     """Return the ROC curves of all families, averaged over test folds, with their AUCs."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.0, 4.4), layout="constrained")
+        figure = Figure(figsize=(5.0, 4.3 + 0.19 * len(performance)), layout="constrained")
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
         for item in performance:
@@ -70,30 +78,36 @@ def roc_overlay(predictions: pd.DataFrame, performance: Sequence[Performance], d
             label = f"{item.family}  {interval(item.auc, 2)}"
             axes.plot(_GRID, _mean_roc(rows), color=colour, linestyle=dash, label=label)
         _roc_axes(axes)
-        axes.legend(loc="lower right", title="AUC (95% CI)", title_fontsize=8.5, alignment="left", handlelength=2.6)
+        figure.legend(
+            loc="outside lower center", title="AUC (95% CI)", title_fontsize=8.5, alignment="left", handlelength=2.6
+        )
         return to_svg(figure)
 
 
 def roc_panels(
     predictions: pd.DataFrame, performance: Sequence[Performance], drawn: Mapping[str, Look], seed: int
-) -> str:
-    """Return a panel per family: the curve of each test fold, their mean, and a 95 % band from resampled patients."""
-    with mpl.rc_context(STYLE):
-        figure, every = panels(len(performance))
-        for axes, item in zip(every, performance, strict=False):
-            colour = drawn[item.family].colour
-            rows = predictions[predictions["family"] == item.family]
-            low, high = _roc_band(rows, seed)
-            axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
-            axes.fill_between(_GRID, low, high, color=colour, alpha=0.18, linewidth=0)
-            folds = [curve for _, fold in rows.groupby("fold") if (curve := _roc(fold)) is not None]
-            for curve in folds if len(folds) > 1 else []:
-                axes.plot(_GRID, curve, color=colour, alpha=0.35, linewidth=0.7)
-            axes.plot(_GRID, _mean_roc(rows), color=colour)
-            axes.set_title(item.family, loc="left", fontweight="bold")
-            axes.text(0.97, 0.06, f"AUC {interval(item.auc, 2)}", ha="right", transform=axes.transAxes, fontsize=8.5)
-            _roc_axes(axes)
-        return to_svg(figure)
+) -> tuple[str, list[str]]:
+    """Return the curve of each test fold, their mean, and a 95 % band from resampled patients: a panel per family.
+
+    Returns:
+        All panels as one figure, and each alone.
+    """
+    groups = dict(iter(predictions.groupby("family")))
+    bands = {item.family: _roc_band(groups[item.family], seed) for item in performance}
+
+    def draw(axes: Any, item: Performance) -> None:
+        colour, rows = drawn[item.family].colour, groups[item.family]
+        axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
+        axes.fill_between(_GRID, *bands[item.family], color=colour, alpha=0.18, linewidth=0)
+        folds = [curve for _, fold in rows.groupby("fold") if (curve := _roc(fold)) is not None]
+        for curve in folds if len(folds) > 1 else []:
+            axes.plot(_GRID, curve, color=colour, alpha=0.35, linewidth=0.7)
+        axes.plot(_GRID, _mean_roc(rows), color=colour)
+        axes.set_title(item.family, loc="left", fontweight="bold")
+        axes.text(0.97, 0.06, f"AUC {interval(item.auc, 2)}", ha="right", transform=axes.transAxes, fontsize=8.5)
+        _roc_axes(axes)
+
+    return multiples(performance, draw)
 
 
 def auc_forest(performance: Sequence[Performance], drawn: Mapping[str, Look]) -> str:
@@ -153,12 +167,13 @@ def performance_table(performance: Sequence[Performance]) -> pd.DataFrame:
     return table if several else table.drop(columns="pooled AUC")
 
 
-def classification_table(performance: Sequence[Performance]) -> pd.DataFrame:
-    """Return shares at the thresholds chosen inside the training folds, one row per family."""
+def classification_table(performance: Sequence[Performance], thresholds: Mapping[str, str]) -> pd.DataFrame:
+    """Return shares at the thresholds, and these as text, one row per family."""
     return pd.DataFrame(
         [
             {
                 "family": item.family,
+                "threshold": thresholds.get(item.family, DASH),
                 "sensitivity": interval(item.sensitivity, 2),
                 "specificity": interval(item.specificity, 2),
                 "PPV": interval(item.ppv, 2),
@@ -170,6 +185,8 @@ def classification_table(performance: Sequence[Performance]) -> pd.DataFrame:
 
 
 def _whisker(axes: Any, value: Interval, row: float, colour: str) -> None:
+    if value.value is None:
+        return
     if value.low is not None and value.high is not None:
         axes.plot([value.low, value.high], [row, row], color=colour, linewidth=2)
     axes.plot(value.value, row, "D", color=colour, markersize=6, markeredgecolor="white", markeredgewidth=0.8)

@@ -17,18 +17,22 @@ from radfuse.report.study import StudyReport
 from radfuse.report.svg import STYLE, to_svg
 from radfuse.results import ChosenFeature, FittedFamily
 
+_DEEP = re.compile(r"deep_\d+-\d+_\d+$")
+"""As `radfuse.seg.encode` names what it sees."""
+
 
 def study(report: StudyReport) -> Part:
     """Return importances and frequencies of each family's columns."""
     chosen = {
         family: chosen_features(family, folds, report.final.get(family)) for family, folds in report.folds.items()
     }
-    figures, shown = {}, {}
+    figures, narrow, shown = {}, {}, {}
     for family, features in chosen.items():
         unit = report.folds[family][0].explanation.unit
         figures[f"features_{family}"], shown[family] = coefficient_plot(
             features, report.results.outer_folds, list(report.blocks), unit
         )
+        narrow[family] = narrow_plot(features[: shown[family]], report.results.outer_folds, list(report.blocks), unit)
     measure = next(iter(report.folds.values()))[0].explanation.measure
     every = pd.DataFrame([item.model_dump() for features in chosen.values() for item in features])
     formulas = {family: final.explanation.formula for family, final in report.final.items()}
@@ -37,7 +41,9 @@ def study(report: StudyReport) -> Part:
         report=report,
         chosen=chosen,
         figures=figures,
+        narrow=narrow,
         shown=shown,
+        deep=next((item.name for features in chosen.values() for item in features if _DEEP.search(item.name)), None),
         measure=measure,
         formulas={family: formula for family, formula in formulas.items() if formula},
     )
@@ -105,6 +111,35 @@ def coefficient_plot(
                 right.plot([], [], "s", color=drawn[name].colour, label=name)
             figure.legend(loc="outside upper right", ncols=len(here), handletextpad=0.3)
         return to_svg(figure), len(shown)
+
+
+def narrow_plot(features: Sequence[ChosenFeature], folds: int, blocks: Sequence[str], unit: str) -> str:
+    """Return the same for a narrow page: each name stands above its line, the folds at its end."""
+    drawn = looks(blocks)
+    labels = [_broken(item.name, 44) for item in features]
+    heights = [0.32 + 0.16 * (label.count("\n") + 1) for label in labels]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(3.7, 0.7 + sum(heights)), layout="constrained")
+        axes = figure.subplots()
+        top = 0.0
+        for item, label, height in zip(features, labels, heights, strict=True):
+            row, colour = top + height - 0.2, drawn[item.block].colour
+            across = axes.get_yaxis_transform()
+            for number, line in enumerate(label.split("\n")):
+                axes.text(0, top + 0.1 + 0.16 * number, line, transform=across, va="center", fontsize=8.5)
+            axes.text(1.01, row, f"{item.folds}/{folds}", transform=across, va="center", fontsize=8.5)
+            value = item.importance
+            axes.plot([0, 0], [row - 0.08, row + 0.08], color="#9ca3af", linewidth=0.8)
+            axes.plot([0, value or 0], [row, row], color=colour, linewidth=1.4)
+            face = colour if value is not None else "white"
+            axes.plot(value or 0, row, "o", color=colour, markersize=4.5, markerfacecolor=face)
+            top += height
+        axes.set_ylim(top + 0.05, -0.05)
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.margins(x=0.08)
+        axes.set_xlabel(f"{unit}; right: test folds")
+        return to_svg(figure)
 
 
 def _broken(name: str, width: int = 48) -> str:

@@ -1,11 +1,14 @@
-"""What was remarkable about the input, and what failed."""
+"""What failed, what a reviewer would object to, and what was remarkable about the input."""
 
 from __future__ import annotations
 
+from radfuse.report.remarks import study_remarks
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 
 
 def study(report: StudyReport) -> Part:
-    """Return failures and warnings."""
-    return Part("Findings", render("sections/findings.html", report=report))
+    """Return failures, remarks and warnings."""
+    agreement = report.segmentation.agreement if report.segmentation is not None else None
+    remarks = study_remarks(report.performance, report.folds, report.final, agreement)
+    return Part("Findings", render("sections/findings.html", report=report, remarks=remarks))

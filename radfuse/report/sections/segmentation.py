@@ -12,39 +12,52 @@ from matplotlib.figure import Figure
 from radfuse.report.printed import DASH, number
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
-from radfuse.report.svg import STYLE, to_svg
+from radfuse.report.svg import STYLE, multiples, to_svg
 from radfuse.results import SegmentedExample
 from radfuse.volume.image import LabelMap, Volume
 
-_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2", "#999999")
-_PLANES = (("axis 1", 0, (1, 2)), ("axis 2", 1, (0, 2)), ("axis 3", 2, (0, 1)))
+_COLOURS = ("#FFA51F", "#4FC3FF", "#2BD98C", "#FF7BC8", "#FF6A3D", "#A08CFF", "#B6E33A", "#FFFFFF")
+"""Bright, to stand on grey images; each has a dark outline there."""
+_OUTLINE = "#111827"
+_PLANES = ((0, (1, 2)), (1, (0, 2)), (2, (0, 1)))
+_MARGIN_MM = 12.0
+_DOTS = "#0072B2"
 
 
 def study(report: StudyReport) -> Part:
-    """Return the agreement of predicted with manual masks; nothing where nothing was segmented."""
-    if report.segmentation is None:
-        return Part("Segmentation", render("sections/segmentation.html", report=report))
-    figures = {"dice": dice_plot(report.segmentation.dice)}
-    figures |= {f"example_{example.which}": example_slices(example) for example in report.segmentation.examples}
-    tables = {
-        "dice": dice_table(report.segmentation.dice),
-        "agreement": agreement_table(report.segmentation.agreement),
-    }
-    html = render("sections/segmentation.html", report=report, figures=figures, tables=tables)
-    return Part("Segmentation", html, figures, tables)
+    """Return the agreement of predicted with manual masks, or three manual ones; nothing where there are no masks."""
+    found = report.segmentation
+    examples = found.examples if found is not None else report.drawn
+    figures, planes = {}, {}
+    for example in examples:
+        figures[f"example_{example.which}"], planes[example.which] = example_slices(example)
+    tables = {}
+    if found is not None:
+        figures["dice"] = dice_plot(found.dice)
+        tables = {"dice": dice_table(found.dice), "agreement": agreement_table(found.agreement)}
+    legend = {example.which: _legend(example) for example in examples}
+    html = render(
+        "sections/segmentation.html",
+        report=report,
+        examples=examples,
+        figures=figures,
+        planes=planes,
+        tables=tables,
+        legend=legend,
+    )
+    return Part("Segmentation" if found is not None else "Masks", html, figures, tables)
 
 
 def dice_plot(dice: pd.DataFrame) -> str:
     """Return the Dice coefficient of every case as a dot, the median as a line, by label."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8.6, 0.9 + 0.42 * len(dice.columns)), layout="constrained")
+        figure = Figure(figsize=(5.0, 0.9 + 0.42 * len(dice.columns)), layout="constrained")
         axes = figure.subplots()
         generator = np.random.default_rng(0)
         for row, label in enumerate(dice.columns):
             values = dice[label].dropna().to_numpy()
-            colour = _COLOURS[row % len(_COLOURS)]
             axes.plot(
-                values, row + generator.uniform(-0.16, 0.16, len(values)), "o", color=colour, alpha=0.6, markersize=4
+                values, row + generator.uniform(-0.16, 0.16, len(values)), "o", color=_DOTS, alpha=0.6, markersize=4
             )
             if len(values):
                 axes.plot([np.median(values)] * 2, [row - 0.3, row + 0.3], color="#1f2937", linewidth=2)
@@ -56,26 +69,67 @@ def dice_plot(dice: pd.DataFrame) -> str:
         return to_svg(figure)
 
 
-def example_slices(example: SegmentedExample) -> str:
-    """Return three planes through the middle of the manual mask: manual contours solid, predicted dashed."""
+def example_slices(example: SegmentedExample) -> tuple[str, list[str]]:
+    """Return three planes through the middle of the manual mask: manual contours solid, predicted dashed.
+
+    Returns:
+        The planes as one figure, and each alone.
+    """
     image, predicted, manual = example.image, example.predicted, example.manual
     centre = _middle(manual)
     low, high = np.percentile(image.array, (1, 99.5))
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8.6, 3.2), layout="constrained")
-        for axes, (_, plane, (down, right)) in zip(figure.subplots(1, 3), _PLANES, strict=True):
-            spacing = image.spacing_zyx_mm
-            aspect = spacing[down] / spacing[right]
-            axes.imshow(
-                _slice(image, plane, centre), cmap="gray", vmin=low, vmax=high, aspect=aspect, interpolation="bilinear"
-            )
-            labels = sorted({*manual.present(), *predicted.present()})
-            for number, label in enumerate(labels):
-                colour = _COLOURS[number % len(_COLOURS)]
-                _contour(axes, _slice(manual, plane, centre) == label, colour, "solid")
-                _contour(axes, _slice(predicted, plane, centre) == label, colour, (0, (2, 1.5)))
-            axes.set_axis_off()
-        return to_svg(figure)
+    labels = _labels(example)
+    box = _box(example)
+
+    def draw(axes: Any, plane: tuple[int, tuple[int, int]]) -> None:
+        across, (down, right) = plane
+        spacing = image.spacing_zyx_mm
+        axes.imshow(
+            _slice(image, across, centre),
+            cmap="gray",
+            vmin=low,
+            vmax=high,
+            aspect=spacing[down] / spacing[right],
+            interpolation="bilinear",
+        )
+        for label in labels:
+            colour = _COLOURS[labels.index(label) % len(_COLOURS)]
+            _contour(axes, _slice(manual, across, centre) == label, colour, "solid")
+            if predicted is not None:
+                _contour(axes, _slice(predicted, across, centre) == label, colour, (0, (2.5, 1.5)))
+        axes.set_xlim(box[right].start - 0.5, box[right].stop - 0.5)
+        axes.set_ylim(box[down].stop - 0.5, box[down].start - 0.5)
+        axes.set_axis_off()
+
+    return multiples(_PLANES, draw, height=2.95)
+
+
+def _labels(example: SegmentedExample) -> list[int]:
+    """Return the labels that either mask holds."""
+    masks = [mask for mask in (example.manual, example.predicted) if mask is not None]
+    return sorted({label for mask in masks for label in mask.present()})
+
+
+def _legend(example: SegmentedExample) -> dict[str, str]:
+    """Return name -> colour of the contours."""
+    names = example.manual.names
+    return {
+        str(names.get(label, label)): _COLOURS[number % len(_COLOURS)] for number, label in enumerate(_labels(example))
+    }
+
+
+def _box(example: SegmentedExample) -> list[slice]:
+    """Return what is drawn of each axis: the masks and a margin, at least 12 mm or a third of their size."""
+    inside = example.manual.array > 0
+    if example.predicted is not None:
+        inside = inside | (example.predicted.array > 0)
+    box = []
+    for axis, size in enumerate(inside.shape):
+        found = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
+        first, last = (int(found[0]), int(found[-1])) if len(found) else (0, size - 1)
+        margin = max(_MARGIN_MM / example.image.spacing_zyx_mm[axis], (last - first + 1) / 3)
+        box.append(slice(max(0, int(first - margin)), min(size, int(np.ceil(last + margin)) + 1)))
+    return box
 
 
 def _middle(labels: LabelMap) -> tuple[int, ...]:
@@ -89,8 +143,11 @@ def _slice(image: Volume | LabelMap, plane: int, centre: tuple[int, ...]) -> np.
 
 
 def _contour(axes: Any, mask: np.ndarray, colour: str, dash: Any) -> None:
-    if mask.any() and not mask.all():
-        axes.contour(mask.astype(float), levels=[0.5], colors=[colour], linestyles=[dash], linewidths=1.1)
+    """Draw the edge of a mask, bright on dark so that it shows on any grey."""
+    if not mask.any() or mask.all():
+        return
+    axes.contour(mask.astype(float), levels=[0.5], colors=[_OUTLINE], linewidths=2.8, alpha=0.75)
+    axes.contour(mask.astype(float), levels=[0.5], colors=[colour], linestyles=[dash], linewidths=1.4)
 
 
 def dice_table(dice: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radfuse.report.sections.features import chosen_features, coefficient_plot
+from radfuse.report.sections.features import chosen_features, coefficient_plot, narrow_plot
 from radfuse.results import ChosenFeature, Explanation, FittedFamily, UsedColumn
 
 
@@ -33,3 +33,13 @@ def test_a_long_list_of_features_is_cut_and_says_how_many() -> None:
     assert shown == 20
     assert "deep_19<" in text
     assert "deep_20<" not in text
+
+
+def test_the_narrow_plot_names_every_column_and_its_folds() -> None:
+    features = [
+        ChosenFeature(family="deep", name="t1/tumour/deep_2-4_001", block="deep", importance=-0.5, folds=3),
+        ChosenFeature(family="deep", name="t1/tumour/deep_0-1_007", block="deep", importance=None, folds=1),
+    ]
+    text = narrow_plot(features, 5, ["deep"], "log odds")
+    for part in ("t1/tumour/deep_2-4_001<", "t1/tumour/deep_0-1_007<", ">3/5<", ">1/5<"):
+        assert part in text

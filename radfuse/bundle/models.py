@@ -1,0 +1,116 @@
+"""A bundle's ONNX files, each opened and looked at before anything is computed: is it what the schema says?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radfuse import machine
+from radfuse.bundle.load import Bundle
+from radfuse.bundle.schema import ImageRecipe
+from radfuse.errors import InputError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+_MEND = "nothing was computed; run `radfuse export` again, or ask whoever made the bundle"
+_FEATURES, _PROBABILITY = "features", "probability"
+
+
+class Model:
+    """One family's model, whose inputs and outputs are those that the schema tells of.
+
+    Args:
+        bundle: it is of.
+        family: name.
+
+    Raises:
+        InputError: the file is no ONNX model, or another one than the schema tells of.
+    """
+
+    def __init__(self, bundle: Bundle, family: str) -> None:
+        part = bundle.schema.families[family]
+        self._path = bundle.path / part.file
+        self._session = _session(self._path, small=True)
+        said = self._session.get_modelmeta().custom_metadata_map.get("family", family)
+        if said != family:
+            raise InputError(f"{self._path} holds the model of family {said!r}, not of {family!r}; {_MEND}")
+        _check_tensor(self._path, "input", self._session.get_inputs(), _FEATURES, [None, len(part.inputs)], only=True)
+        _check_tensor(self._path, "output", self._session.get_outputs(), _PROBABILITY, [None])
+
+    def predict(self, values: np.ndarray) -> np.ndarray:
+        """Return probabilities, float64 of shape (unit,), of features, float64 of shape (unit, column).
+
+        Raises:
+            InputError: what the model gives are no probabilities.
+        """
+        try:
+            found = np.asarray(self._session.run([_PROBABILITY], {_FEATURES: values})[0])
+        except Exception as error:  # whatever onnxruntime finds in the file when it comes to it
+            raise InputError(f"{self._path} does not run ({_first_line(error)}); {_MEND}") from error
+        if found.shape != (len(values),) or not ((found >= 0) & (found <= 1)).all():
+            raise InputError(
+                f"{self._path} gives numbers that are no probabilities, one a unit between 0 and 1, first "
+                f"{found.ravel()[:3].tolist()}; {_MEND}"
+            )
+        return found
+
+
+def check_network(recipe: ImageRecipe, path: Path) -> None:
+    """Look at a bundle's segmentation network, where it is one of radfuse's own kind.
+
+    Raises:
+        InputError: no ONNX model, no plan, or labels, inputs or outputs that are not those of its plan.
+    """
+    if recipe.sequence is None or recipe.backend is not None:
+        return
+    from radfuse.seg.plan import SegPlan
+
+    session = _session(path)
+    text = session.get_modelmeta().custom_metadata_map.get("plan")
+    if text is None:
+        raise InputError(f"{path} holds no plan, so it is no segmentation network of radfuse; {_MEND}")
+    try:
+        plan = SegPlan.model_validate_json(text)
+    except ValueError as error:
+        raise InputError(
+            f"{path}: its plan is of a format this radfuse does not read ({_first_line(error)}); {_MEND}"
+        ) from error
+    if plan.labels != recipe.labels:
+        raise InputError(f"{path} segments {plan.labels}, and the bundle's regions need {recipe.labels}; {_MEND}")
+    _check_tensor(path, "input", session.get_inputs(), "image", [None, plan.inputs, *plan.patch_zyx], only=True)
+    _check_tensor(path, "output", session.get_outputs(), "logits", [None, plan.classes, *plan.patch_zyx])
+    if recipe.deep is not None:
+        _check_tensor(path, "output", session.get_outputs(), "features", [None] * 5)
+
+
+def _session(path: Path, *, small: bool = False) -> InferenceSession:
+    try:
+        return machine.open_network(path, small=small)
+    except Exception as error:  # onnxruntime has a class for each of its moods
+        raise InputError(f"{path} is no ONNX model that can be opened ({_first_line(error)}); {_MEND}") from error
+
+
+def _check_tensor(
+    path: Path, what: str, found: Sequence[Any], name: str, shape: Sequence[int | None], *, only: bool = False
+) -> None:
+    """Refuse a model whose tensor has another name or shape; None: any size. `only`: it has no other."""
+    match = next((item for item in found if item.name == name), None)
+    fits = match is not None and len(match.shape) == len(shape) and (len(found) == 1 or not only)
+    if not fits or any(
+        want is not None and isinstance(size, int) and size != want
+        for want, size in zip(shape, match.shape if match is not None else (), strict=False)
+    ):
+        has = ", ".join(f"{item.name} {_sizes(item.shape)}" for item in found[:4]) or "none"
+        raise InputError(f"{path} should have the {what} {name} {_sizes(shape)}, it has: {has}; {_MEND}")
+
+
+def _sizes(shape: Sequence[Any]) -> str:
+    return f"({', '.join('any' if not isinstance(size, int) else str(size) for size in shape)})"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200] or type(error).__name__

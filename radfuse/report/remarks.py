@@ -1,0 +1,133 @@
+"""What a reviewer would object to, in sentences, from the numbers of a study."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import pandas as pd
+
+from radfuse.errors import listed
+from radfuse.report.printed import interval, number
+from radfuse.results import FittedFamily, Interval, Performance
+
+_FEW_EVENTS = 10
+"""Events per column below which coefficients and AUC are held to be unsteady (Peduzzi et al. 1996,
+doi:10.1016/S0895-4356(96)00236-3)."""
+_FAR_SLOPES = (0.5, 2.0)
+_POOR_ICC = 0.5
+"""Poor agreement (Koo and Li 2016, doi:10.1016/j.jcm.2016.02.012)."""
+_NAMED = 4
+_VISIT = re.compile(r"@[^/]+(?=/)")
+
+
+def study_remarks(
+    performance: Sequence[Performance],
+    folds: Mapping[str, Sequence[FittedFamily]],
+    final: Mapping[str, FittedFamily],
+    agreement: pd.Series | None,
+) -> list[str]:
+    """Return sentences on a study.
+
+    Args:
+        performance: of each family.
+        folds: family -> its outer folds.
+        final: family -> refitted on all units.
+        agreement: radiomic feature -> ICC(2,1) between predicted and manual masks, where there are both.
+    """
+    found = [*_events_per_column(performance, folds, final), *performance_remarks(performance)]
+    for family, fitted in final.items():
+        if agreement is not None:
+            found += _disagreeing(family, fitted, agreement)
+        found += _never_tested(family, folds[family], fitted)
+    return found
+
+
+def performance_remarks(performance: Sequence[Performance]) -> list[str]:
+    """Return sentences on calibration and on families that call all units alike."""
+    found = []
+    for item in performance:
+        slope = item.calibration_slope
+        if slope.value is not None and slope.value < 0:
+            found.append(
+                f"The calibration slope of {item.family} is {interval(slope, 2)}, below 0: where it predicted more, "
+                "fewer events came. It has not learned anything that holds on new units"
+            )
+        elif slope.value is not None and not _FAR_SLOPES[0] <= slope.value <= _FAR_SLOPES[1]:
+            far = "extreme" if slope.value < 1 else "timid"
+            found.append(
+                f"The calibration slope of {item.family} is {interval(slope, 2)}, far from 1: its probabilities are "
+                f"too {far} and must not be read as risks{_unsure(slope)}"
+            )
+        shares = {"positive": (item.sensitivity, item.specificity), "negative": (item.specificity, item.sensitivity)}
+        for call, (all_right, all_wrong) in shares.items():
+            if (number(all_right.value, 2), number(all_wrong.value, 2)) == ("1.00", "0.00"):
+                found.append(
+                    f"At its thresholds {item.family} calls every unit {call} (sensitivity "
+                    f"{number(item.sensitivity.value, 2)}, specificity {number(item.specificity.value, 2)}): it tells "
+                    "nobody apart"
+                )
+    return found
+
+
+def _unsure(slope: Interval) -> str:
+    if slope.low is None or slope.high is None or not slope.low <= 1 <= slope.high:
+        return ""
+    return ", though so few units do not rule out a slope of 1"
+
+
+def _events_per_column(
+    performance: Sequence[Performance],
+    folds: Mapping[str, Sequence[FittedFamily]],
+    final: Mapping[str, FittedFamily],
+) -> Iterator[str]:
+    """Yield one sentence on all families that have few events for their columns."""
+    rarer = {item.family: min(item.events, item.units - item.events) for item in performance}
+    told = []
+    for family, fits in folds.items():
+        events, candidates = rarer.get(family, 0), fits[0].columns_in
+        kept = len(final[family].explanation.columns) if family in final else 0
+        if events < _FEW_EVENTS * max(candidates, kept):
+            selected = f", {events / kept:.1f} for each of {kept} selected" if kept else ""
+            told.append(f"{family} {_ratio(events, candidates)} for each of {candidates} candidates{selected}")
+    if told:
+        least = min(rarer.values())
+        yield (
+            f"Events per column ({least} units have the rarer outcome) lie below {_FEW_EVENTS}: {'; '.join(told)}. "
+            "Which columns are selected, and the AUC, would differ much in another sample"
+        )
+
+
+def _ratio(events: int, columns: int) -> str:
+    ratio = events / columns
+    return f"{ratio:.1f}" if ratio >= 0.1 else f"{ratio:.2g}"
+
+
+def _disagreeing(family: str, fitted: FittedFamily, agreement: pd.Series) -> Iterator[str]:
+    known = agreement.dropna().to_dict()
+    poor = {}
+    for column in fitted.explanation.columns:
+        value = known.get(_VISIT.sub("", column.name))
+        if value is not None and value < _POOR_ICC:
+            poor[column.name] = value
+    if poor:
+        shown = listed([f"{name} ({number(value, 2)})" for name, value in sorted(poor.items(), key=lambda i: i[1])], 4)
+        yield (
+            f"{family} uses {_count(len(poor), 'column')} on which predicted and manual masks disagree, ICC(2,1) below "
+            f"{_POOR_ICC}: {shown}. What they say depends on the segmentation more than on the tissue"
+        )
+
+
+def _never_tested(family: str, folds: Sequence[FittedFamily], fitted: FittedFamily) -> Iterator[str]:
+    """Yield that a refitted model uses columns that no test fold's model did."""
+    tested = {column.name for fold in folds for column in fold.explanation.columns}
+    names = [column.name for column in fitted.explanation.columns if column.name not in tested]
+    if names:
+        yield (
+            f"The refitted model of {family} uses {_count(len(names), 'column')} that no test fold chose: "
+            f"{listed(names, _NAMED)}. The performance shown says nothing of them"
+        )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"

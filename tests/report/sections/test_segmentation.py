@@ -1,0 +1,44 @@
+"""Masks on images: what is cut out, which colours, and that contours show on any grey."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from radfuse.report.sections.segmentation import _COLOURS, _OUTLINE, _box, _legend, example_slices
+from radfuse.results import SegmentedExample
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap, Volume
+
+
+def example(predicted: bool = True) -> SegmentedExample:
+    """A box of 4 x 4 x 4 mm in an image of 40 mm, two labels; the predicted one lies 2 mm further along x."""
+    grid = Grid((40, 40, 40), (1, 1, 1))
+    image = np.zeros(grid.shape, dtype=np.float32)
+    truth, found = np.zeros(grid.shape, dtype=np.uint8), np.zeros(grid.shape, dtype=np.uint8)
+    truth[18:22, 18:22, 18:22] = 1
+    truth[18:22, 18:22, 20:22] = 3
+    found[18:22, 18:22, 20:24] = 3
+    image[truth > 0] = 1
+    names = {1: "core", 3: "rim"}
+    made = LabelMap(found, grid, names) if predicted else None
+    return SegmentedExample("worst", "c1", Volume(image, grid), LabelMap(truth, grid, names), made, 0.5)
+
+
+def test_what_is_drawn_holds_both_masks_and_12_mm_around() -> None:
+    assert _box(example()) == [slice(6, 34), slice(6, 34), slice(6, 36)]
+    assert _box(example(predicted=False)) == [slice(6, 34), slice(6, 34), slice(6, 34)]
+
+
+def test_labels_have_a_colour_each_that_the_legend_tells() -> None:
+    assert _legend(example()) == {"core": _COLOURS[0], "rim": _COLOURS[1]}
+
+
+def test_contours_are_bright_on_a_dark_outline_in_every_plane() -> None:
+    whole, planes = example_slices(example(predicted=False))
+    assert len(planes) == 3
+    for text in planes:
+        assert f"stroke: {_OUTLINE}" in text
+        assert f"stroke: {_COLOURS[0].lower()}" in text
+    assert f"stroke: {_COLOURS[1].lower()}" in whole
+    assert "stroke-dasharray" not in whole
+    assert "stroke-dasharray" in example_slices(example())[0]
