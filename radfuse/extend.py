@@ -34,7 +34,9 @@ def parts_beside(folder: Path) -> Iterator[None]:
         _beside.reset(token)
 
 
-def own_parts(protocol: type, what: str, base: type[Section] = Section) -> tuple[WrapValidator, WrapSerializer]:
+def own_parts(
+    protocol: type, what: str, base: type[Section] = Section, usual: str = ""
+) -> tuple[WrapValidator, WrapSerializer]:
     """Return what opens a union of kinds to users' classes.
 
     It stands last in the annotation: `Annotated[A | B, Field(discriminator="kind"), *own_parts(...)]`.
@@ -43,13 +45,16 @@ def own_parts(protocol: type, what: str, base: type[Section] = Section) -> tuple
         protocol: a class whose public methods the user's class must have, with the same parameters.
         what: one of its kind, for messages: "a region".
         base: what the user's class derives from.
+        usual: the `kind` of settings that name none; empty where they must.
     """
 
     def parse(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         if isinstance(value, Section) and not type(value).__module__.startswith(f"{_PACKAGE}."):
             return value
-        if not isinstance(value, Mapping) or "use" not in value:
+        if not isinstance(value, Mapping):
             return handler(value)
+        if "use" not in value:
+            return handler({"kind": usual, **value} if usual else value)
         part = load_part(str(value["use"]), protocol, what, base)
         return part.model_validate({name: item for name, item in value.items() if name != "use"})
 

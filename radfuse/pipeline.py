@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ class Run:
 
 
 def run_study(
-    study: Study | str | Path,
+    study: Study | Mapping[str, Any] | str | Path,
     out: str | Path | None = None,
     *,
     until: str = "report",
@@ -56,7 +57,7 @@ def run_study(
     """Run a study up to a stage, resuming what is finished: that stage and what it needs, nothing beside it.
 
     Args:
-        study: a study, or its file.
+        study: a study, its file, or its settings as a mapping, paths in it relative to the working folder.
         out: the run folder; "runs/NAME" when None.
         until: the last stage.
         shard: "I/N" works on cases I, I + N, ... alone, for job arrays; with segment, regions, extract and deep, once
@@ -71,7 +72,8 @@ def run_study(
     study = study if isinstance(study, Study) else load_study(study)
     part = Shard.parse(shard) if shard is not None else None
     _check_stage(study, until, part)
-    folder = RunFolder.open(Path(out) if out is not None else Path("runs") / study.name, study.name)
+    place = Path(out) if out is not None else Path("runs") / study.name
+    folder = RunFolder.open(place, study.name, shared=part is not None)
     try:
         with Crew() as crew:
             return _run(Context(study, folder, progress, part), until, crew)

@@ -154,11 +154,11 @@ def _check_labels(region: RegionConfig, labels: Mapping[str, int]) -> None:
             )
 
 
-def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
-    """Read a study file.
+def load_study(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) -> Study:
+    """Read a study file, or take its settings as they are.
 
     Args:
-        path: YAML; paths inside it are relative to it.
+        path: YAML, paths inside it are relative to it; or a mapping, paths relative to the working folder.
         overrides: "dotted.key=value" each.
 
     Returns:
@@ -167,11 +167,13 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     Raises:
         InputError: every unknown key and wrong value at once, each with its dotted path.
     """
-    path = Path(path)
-    folder = path.resolve().parent
+    if isinstance(path, Mapping):
+        where, folder, content = "study", Path.cwd(), path
+    else:
+        where, folder, content = str(path), Path(path).resolve().parent, read_yaml(Path(path))
     defaults = {"fusion": FusionConfig().model_dump(mode="json")}
     with parts_beside(folder):
-        study = build(Study, apply_overrides(read_yaml(path), overrides, defaults), str(path))
+        study = build(Study, apply_overrides(content, overrides, defaults), where)
     features = {
         block: source.model_copy(update={"table": folder / source.table if source.table else None})
         for block, source in study.features.items()

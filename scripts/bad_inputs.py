@@ -1,6 +1,6 @@
 """Meets every bad input of tests/badinput, each in a process of its own, and tells what came of it.
 
-    python scripts/bad_inputs.py                      all of them, in forks of one process that has imported everything
+    python scripts/bad_inputs.py                      all of them, by two processes that start anew after a crash
     python scripts/bad_inputs.py --only DICOM         groups or names that hold a text
     python scripts/bad_inputs.py --from-scratch       each as a user would start it: 2 s an input
 """
@@ -11,10 +11,10 @@ import argparse
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import tempfile
 import time
-import traceback
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -34,8 +34,11 @@ def main() -> int:
     parser.add_argument("--from-scratch", action="store_true", help="start Python anew for each")
     parser.add_argument("--jobs", type=int, default=2, help="at once")
     parser.add_argument("--failures", type=Path, help="write what failed, with the output, to this file")
+    parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")
+    if chosen.worker:
+        return _work_off(chosen.worker, chosen.from_scratch)
     inputs = [item for item in all_inputs() if chosen.only.lower() in str(item).lower()]
     with tempfile.TemporaryDirectory(prefix="bad_inputs_") as work:
         met = []
@@ -54,82 +57,89 @@ def main() -> int:
 
 
 def _all(inputs: list[BadInput], work: Path, jobs: int, from_scratch: bool) -> Iterator[tuple[BadInput, str, Told]]:
-    """Yield what each input meets, in a fork of this process, which therefore computes nothing itself."""
+    """Yield what each input meets, in the order they end."""
     templates = Templates(work / "good")
     for name in dict.fromkeys(item.template for item in inputs):
-        _wait(_fork(lambda name=name: templates[name]))
-    _import_all()
-    going: dict[int, tuple[BadInput, Path, float]] = {}
-    left = list(enumerate(inputs))
-    while left or going:
-        while left and len(going) < jobs:
-            number, item = left.pop(0)
-            place = work / f"{number:05d}"
-            own = item.slow or from_scratch
-            run = in_own_process if own else in_process
-            going[_fork(lambda item=item, place=place, run=run: _meet(item, templates, place, run))] = (
-                item,
-                place,
-                time.monotonic(),
-            )
-        time.sleep(0.005)
-        for pid, (item, place, start) in list(going.items()):
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            seconds = time.monotonic() - start
-            if not ended and seconds > SECONDS + 30:
-                os.kill(pid, signal.SIGKILL)
-                status = _wait(pid)
-            elif not ended:
-                continue
-            del going[pid]
-            answer = place.with_suffix(".pickle")
-            if answer.is_file():
-                yield (item, *pickle.loads(answer.read_bytes()))
-            elif seconds > SECONDS + 30:
-                yield item, f"hung: after {seconds:.0f} s", Told(None, "", seconds, hung=True)
-            else:
-                code = os.waitstatus_to_exitcode(status)
-                yield item, f"traceback: ended with {code}", Told(code, "", seconds)
-
-
-def _meet(item: BadInput, templates: Templates, place: Path, run: object) -> None:
-    answer = pickle.dumps(meet(item, templates[item.template], place, run))  # type: ignore[arg-type]
-    place.with_suffix(".partial").write_bytes(answer)
-    place.with_suffix(".partial").rename(place.with_suffix(".pickle"))
-
-
-def _fork(work: object) -> int:
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 0
+        _ = templates[name]
+    left = list(enumerate(inputs))[::-1]
+    crew = [_Worker(work, from_scratch) for _ in range(jobs)]
     try:
-        work()  # type: ignore[operator]
-    except BaseException:
-        traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    os._exit(code)
+        while left or any(worker.item for worker in crew):
+            for worker in crew:
+                if worker.item is None and left:
+                    worker.begin(*left.pop())
+                found = worker.ended()
+                if found is not None:
+                    yield found
+            time.sleep(0.005)
+    finally:
+        for worker in crew:
+            worker.dismiss()
 
 
-def _wait(pid: int) -> int:
-    return os.waitpid(pid, 0)[1]
+class _Worker:
+    """A process that meets one input after the other; a new one where it crashed or hung."""
+
+    def __init__(self, work: Path, from_scratch: bool) -> None:
+        self._work, self._from_scratch = work, from_scratch
+        self._process: subprocess.Popen[str] | None = None
+        self.item: BadInput | None = None
+
+    def begin(self, number: int, item: BadInput) -> None:
+        """Hand it an input."""
+        if self._process is None or self._process.poll() is not None:
+            line = [sys.executable, "-W", "ignore", __file__, "--worker", str(self._work)]
+            self._process = subprocess.Popen(
+                [*line, *["--from-scratch"] * self._from_scratch],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,
+            )
+        self.item, self._answer, self._start = item, self._work / f"{number:05d}.pickle", time.monotonic()
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{number:05d} {item}\n")
+        self._process.stdin.flush()
+
+    def ended(self) -> tuple[BadInput, str, Told] | None:
+        """Return what it found; None while it works."""
+        if self.item is None or self._process is None:
+            return None
+        item, seconds = self.item, time.monotonic() - self._start
+        code = self._process.poll()
+        if self._answer.is_file():
+            self.item = None
+            return item, *pickle.loads(self._answer.read_bytes())
+        if code is not None:
+            self.item = None
+            return item, f"traceback: the process ended with {code}", Told(code, "", seconds)
+        if seconds > SECONDS + 30:
+            self.dismiss()
+            self.item = None
+            return item, f"hung: after {seconds:.0f} s", Told(None, "", seconds, hung=True)
+        return None
+
+    def dismiss(self) -> None:
+        """End it."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
 
-def _import_all() -> None:
-    """Import what commands need, so that forks have it; nothing here may start a thread."""
-    import onnxruntime  # noqa: F401
-    import openpyxl  # noqa: F401
-    import pyarrow.parquet  # noqa: F401
-    import pydicom  # noqa: F401
-    import sklearn.model_selection  # noqa: F401
-
-    import radfuse.bundle.evaluate
-    import radfuse.bundle.images
-    import radfuse.check.study
-    import radfuse.cli.app
-    import radfuse.radiomics.extract
-    import radfuse.report.page  # noqa: F401
+def _work_off(work: Path, from_scratch: bool) -> int:
+    """Meet the inputs that are named on the standard input: their number in this pass, and their name."""
+    known = {str(item): item for item in all_inputs()}
+    templates = Templates(work / "good")
+    for line in sys.stdin:
+        number, _, name = line.rstrip("\n").partition(" ")
+        item = known[name]
+        run = in_own_process if item.slow or from_scratch else in_process
+        found = meet(item, templates[item.template], work / number, run)
+        partial = work / f"{number}.partial"
+        partial.write_bytes(pickle.dumps(found))
+        partial.rename(work / f"{number}.pickle")
+    return 0
 
 
 def _told(item: BadInput, verdict: str, told: Told) -> str:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+import traceback
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -10,7 +14,7 @@ from rich.markup import escape
 from radfuse.cli.bundle import evaluate, predict
 from radfuse.cli.phantom import configs, demo, phantom_knee, phantom_table
 from radfuse.cli.radiomics import radiomics
-from radfuse.cli.show import BAD_INPUT, SOME_FAILED, STOPPED, err, show_problems
+from radfuse.cli.show import BAD_INPUT, SOME_FAILED, STOPPED, UNFORESEEN, err, out, show_problems
 from radfuse.cli.study import check, run, stage_command
 from radfuse.errors import CaseError, InputError, RadfuseError, StudyError
 from radfuse.stages import STAGES
@@ -61,6 +65,43 @@ def main() -> None:
     except RadfuseError as error:
         err.print(f"[red]Error:[/red] {escape(str(error))}", soft_wrap=True)
         sys.exit(STOPPED)
+    except MemoryError:
+        err.print(
+            "[red]Error:[/red] the memory is full; close other programs, or take a larger machine. What was "
+            "finished is kept; run again to go on."
+        )
+        sys.exit(STOPPED)
+    except Exception as error:  # noqa: BLE001  the last net: one sentence for the user, all the rest into a file
+        err.print(f"[red]Error:[/red] {escape(_unforeseen(error))}", soft_wrap=True)
+        sys.exit(UNFORESEEN)
     except KeyboardInterrupt:
         err.print("\nStopped. What was finished is kept; run again to go on.")
         sys.exit(130)
+
+
+def _unforeseen(error: Exception) -> str:
+    """Write down an error no one foresaw, and return what to say of it."""
+    handle, place = tempfile.mkstemp(prefix="radfuse-error-", suffix=".log", text=True)
+    with open(handle, "w", encoding="utf-8") as log:  # noqa: PTH123  an open file by its number
+        log.write(f"radfuse {version('radfuse')}, Python {sys.version}\n{' '.join(sys.argv)}\n\n")
+        log.write("".join(traceback.format_exception(error)))
+    first = str(error).splitlines()[0][:200] if str(error) else ""
+    return (
+        f"something unforeseen went wrong ({type(error).__name__}: {first}). It is not your input's fault alone; the "
+        f"whole story is in {place}. Please report it with that file, after a look that no patient is named in it"
+    )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"radfuse {version('radfuse')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from radfuse.pipeline import Run
     from radfuse.results import Failure
 
-OK, SOME_FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 3
+OK, SOME_FAILED, BAD_INPUT, STOPPED, UNFORESEEN = 0, 1, 2, 3, 4
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -33,9 +33,10 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
 
     columns = (
-        TextColumn("{task.description:<32}"),
+        TextColumn("{task.description}", table_column=Column(width=30, no_wrap=True, overflow="ellipsis")),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -48,7 +49,7 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         def tell(what: str, done: int, total: int) -> None:
             stage = what.split(" ")[0]
             if stage not in tasks:
-                tasks[stage] = bar.add_task(what, total=total)
+                tasks[stage] = bar.add_task(what, total=total, completed=done)  # what was there took no time
             bar.update(tasks[stage], description=what, completed=done, total=total)
 
         yield tell

@@ -22,8 +22,8 @@ FIRST_BLOCKS = ("clinical", "radiomic", "deep")
 
 
 Selection = Annotated[Correlation | Mrmr | Lasso, Field(discriminator="kind"), *own_parts(parts.Selector, "a selector")]
-Classifier = Annotated[Logistic, *own_parts(parts.Model, "a model")]
-Strategy = Annotated[Early, *own_parts(parts.Strategy, "a strategy")]
+Classifier = Annotated[Logistic, *own_parts(parts.Model, "a model", usual="logistic")]
+Strategy = Annotated[Early, *own_parts(parts.Strategy, "a strategy", usual="early")]
 
 
 class FusionConfig(Section):

@@ -83,5 +83,5 @@ class OutcomeKind(Protocol):
         """Return the sections of an evaluation's report, in order."""
 
 
-Outcome = Annotated[BinaryOutcome, *own_parts(OutcomeKind, "an outcome")]
+Outcome = Annotated[BinaryOutcome, *own_parts(OutcomeKind, "an outcome", usual="binary")]
 """What is predicted."""

@@ -66,9 +66,21 @@ def tree_digest(path: Path, digest: Callable[[Path], str] | None = None) -> str:
     if path.is_file():
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
-    of = digest or tree_digest
-    parts = {str(item.relative_to(path)): of(item) for item in sorted(path.rglob("*")) if item.is_file()}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return combined_digest(file_digests(path, digest or tree_digest))
+
+
+def file_digests(path: Path, digest: Callable[[Path], str] = tree_digest) -> dict[str, str]:
+    """Return the digest of each file in a folder by its name; of a single file by the name ""."""
+    if path.is_file():
+        return {"": digest(path)}
+    return {str(item.relative_to(path)): digest(item) for item in sorted(path.rglob("*")) if item.is_file()}
+
+
+def combined_digest(digests: Mapping[str, str]) -> str:
+    """Return the digest of a folder from those of its files, or that of a single file."""
+    if list(digests) == [""]:
+        return digests[""]
+    return hashlib.sha256(json.dumps(dict(digests), sort_keys=True).encode()).hexdigest()
 
 
 class DigestCache:

@@ -7,6 +7,7 @@ folder (job arrays): results and records are files of their own, and the index i
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from pydantic import ValidationError
 
 from radfuse.config import Section
 from radfuse.errors import InputError
-from radfuse.run.digests import DigestCache, tree_digest
+from radfuse.run.digests import DigestCache, combined_digest, file_digests
 from radfuse.run.disk import (
     remove,
     size_of,
@@ -30,6 +31,7 @@ from radfuse.run.disk import (
     write_atomically,
     writing,
 )
+from radfuse.run.lock import Lock, take_lock
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many items are done, and how many there are."""
@@ -37,6 +39,9 @@ Progress = Callable[[str, int, int], None]
 _RECORD = ".record.json"
 _STUDY = "study.yaml"
 _MARK = "run.json"
+_LOCK = "run.lock"
+_LONGEST, _KEPT = 150, 100
+"""Bytes of a result's name, with room for the endings of records and temporary files; and what a longer one keeps."""
 
 
 class Record(Section):
@@ -65,7 +70,8 @@ class Written(Section):
     """A result under its temporary name, synced, waiting to take its place."""
 
     temporary: Path
-    digest: str
+    digests: Mapping[str, str]
+    """Of each file by its name; of a single file by ""."""
     size: int
     seconds: float
 
@@ -79,26 +85,31 @@ class RunFolder:
         reused: names of results found finished.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lock: Lock | None = None) -> None:
         self.path = path
+        self._lock = lock
         self.made: list[str] = []
         self.reused: list[str] = []
         self._digests = DigestCache(path / "index.sqlite")
 
     @classmethod
-    def open(cls, path: Path, study: str) -> RunFolder:
-        """Open a study's run folder, or make it.
+    def open(cls, path: Path, study: str, *, shared: bool = False) -> RunFolder:
+        """Open a study's run folder, or make it; until `close` nobody else works in it, apart from who shares it.
+
+        Args:
+            path: of the folder.
+            study: name of the study.
+            shared: with others who share it, as jobs of an array do.
 
         Raises:
-            InputError: the folder belongs to another study, or holds something else.
+            InputError: the folder belongs to another study, holds something else, or another process works in it.
             RunError: the folder cannot be written.
         """
         mark = path / _MARK
         if path.exists() and not path.is_dir():
             raise InputError(f"{path} is a file; choose another folder with --out")
-        occupied = path.is_dir() and any(
-            item.name != _STUDY for item in path.iterdir() if not item.name.startswith(".")
-        )  # looked at before the mark, which another process of the study may be writing just now
+        # looked at before the mark, which another process of the study may be writing just now
+        occupied = path.is_dir() and any(not item.name.startswith(".") for item in path.iterdir())
         if mark.is_file():
             try:
                 owner = json.loads(mark.read_text())["study"]
@@ -113,10 +124,11 @@ class RunFolder:
             raise InputError(f"{path} is not empty and is no run folder; choose another folder with --out")
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
-            sweep(path)
             if not mark.is_file():
                 write_atomically(mark, json.dumps({"study": study}).encode())
-        return cls(path)
+            lock = take_lock(path / _LOCK, shared=shared)
+            sweep(path)
+        return cls(path, lock)
 
     def digest(self, path: Path) -> str:
         """Return the SHA-256 of a file or folder; files' are remembered by path, size and time of change."""
@@ -135,9 +147,7 @@ class RunFolder:
         place = self.path / name
         if record is None or record.status != "done" or record.key != key or not place.exists():
             return None
-        if size_of(place) != record.size or (place.is_file() and self.digest(place) != record.digest):
-            return None
-        return record
+        return record if size_of(place) == record.size and self.digest(place) == record.digest else None
 
     def produce(self, name: str, stage: str, key: str, write: Callable[[Path], None]) -> Record:
         """Return the finished record of a result, computing it if its key changed.
@@ -172,11 +182,11 @@ class RunFolder:
                 sync_folder(place.parent)
             finally:
                 remove(written.temporary)
-            digest, size, seconds = written.digest, written.size, written.seconds
+            digest, size, seconds = combined_digest(written.digests), written.size, written.seconds
             record = Record(key=key, stage=stage, status="done", digest=digest, size=size, seconds=seconds)
             self._write_record(name, record)
-        if place.is_file():
-            self._digests.remember(place, digest)
+        for item, known in written.digests.items():
+            self._digests.remember(place / item if item else place, known)
         self.made.append(name)
         self.log("done", item=name, stage=stage, seconds=round(seconds, 3))
         return record
@@ -203,8 +213,10 @@ class RunFolder:
             stream.write(line + "\n")
 
     def close(self) -> None:
-        """Store what was learned of input digests."""
+        """Store what was learned of input digests, and let others work here."""
         self._digests.close()
+        if self._lock is not None:
+            self._lock.release()
 
     def _write_record(self, name: str, record: Record) -> None:
         write_atomically(self.path / (name + _RECORD), record.model_dump_json(indent=1).encode())
@@ -230,8 +242,8 @@ def put_aside(place: Path, write: Callable[[Path], None], start: float) -> Writt
         except BaseException:
             remove(temporary)
             raise
-        digest, size = tree_digest(temporary), size_of(temporary)
-    return Written(temporary=temporary, digest=digest, size=size, seconds=time.perf_counter() - start)
+        digests, size = file_digests(temporary), size_of(temporary)
+    return Written(temporary=temporary, digests=digests, size=size, seconds=time.perf_counter() - start)
 
 
 def read_json(path: Path) -> Mapping[str, Any]:
@@ -242,5 +254,8 @@ def read_json(path: Path) -> Mapping[str, Any]:
 
 
 def safe_name(name: str) -> str:
-    """Return a name fit for a file, different names staying different."""
-    return "".join(letter if letter.isalnum() or letter in "-_" else f"%{ord(letter):x}" for letter in name)
+    """Return a name fit for a file, different names staying different; a long one keeps its start and a digest."""
+    safe = "".join(letter if letter.isalnum() or letter in "-_" else f"%{ord(letter):x}" for letter in name)
+    if len(safe.encode()) <= _LONGEST:
+        return safe
+    return f"{safe.encode()[:_KEPT].decode(errors='ignore')}~{hashlib.sha256(name.encode()).hexdigest()[:24]}"

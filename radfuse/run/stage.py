@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-from radfuse.errors import CaseError, RadfuseError, RunError
+from radfuse.errors import CaseError, InputError, RadfuseError, RunError
 from radfuse.run.digests import job_key
 from radfuse.run.disk import FULL, remove
 from radfuse.run.folder import Progress, RunFolder, Written, put_aside
@@ -107,22 +107,12 @@ def carry_out(
     done: Done[Job] = Done()
     if not jobs:
         return done
-    left: list[_Task[Job]] = []
-    for number, job in enumerate(jobs):
-        if len(jobs) > 1:
-            progress("checking results", number, len(jobs))
-        task = _Task(job, stage.place(job), job_key(stage.name, stage.version, job, folder.digest))
-        if folder.finished(task.place, task.key):
-            folder.reused.append(task.place)
-            done.keys[task.place] = task.key
-        else:
-            left.append(task)
-    if len(jobs) > 1:
-        progress("checking results", len(jobs), len(jobs))
+    left = _not_finished(stage, jobs, folder, progress, done)
     if left and stage.ready is not None:
-        stage.ready(left[0].job, lambda what: progress(what, 0, 1))
+        _make_ready(stage.ready, left[0].job, progress)
     already = len(jobs) - len(left)
-    for number, (task, result) in enumerate(_results(stage, left, folder, crew, progress), start=already):
+    progress(stage.what or stage.name, already, len(jobs))
+    for number, (task, result) in enumerate(_results(stage, left, folder, crew, progress), start=already + 1):
         progress(stage.what or stage.name, number, len(jobs))
         if isinstance(result, CaseError):
             folder.fail(task.place, stage.name, task.key, result.message)
@@ -137,6 +127,47 @@ def carry_out(
     done.keys = dict(sorted(done.keys.items(), key=lambda item: order[item[0]]))
     done.failed.sort(key=lambda item: order[stage.place(item[0])])
     return done
+
+
+def _not_finished(
+    stage: Stage[Job, Result], jobs: Sequence[Job], folder: RunFolder, progress: Progress, done: Done[Job]
+) -> list[_Task[Job]]:
+    """Return what is left to do; what is finished, or cannot even be looked at, goes into `done`."""
+    left: list[_Task[Job]] = []
+    for number, job in enumerate(jobs):
+        if len(jobs) > 1:
+            progress("checking results", number, len(jobs))
+        place = stage.place(job)
+        try:
+            key = job_key(stage.name, stage.version, job, folder.digest)
+        except OSError as error:
+            unread = f"cannot read {error.filename or 'a file'}: {error.strerror or error}"
+            if stage.fails == "stops":
+                raise InputError(unread) from error
+            folder.fail(place, stage.name, "", unread)
+            done.failed.append((job, unread))
+            continue
+        if folder.finished(place, key):
+            folder.reused.append(place)
+            done.keys[place] = key
+        else:
+            left.append(_Task(job, place, key))
+    if len(jobs) > 1:
+        progress("checking results", len(jobs), len(jobs))
+    return left
+
+
+def _make_ready(ready: Callable[[Job, Callable[[str], None]], None], job: Job, progress: Progress) -> None:
+    """Do what comes before the first job; what it told of is over when it returns."""
+    told: list[str] = []
+
+    def tell(what: str) -> None:
+        told.append(what)
+        progress(what, 0, 1)
+
+    ready(job, tell)
+    for what in told:
+        progress(what, 1, 1)
 
 
 def _results(

@@ -244,6 +244,8 @@ def judge(item: BadInput, told: Told, before: dict[str, str], now: dict[str, str
     lacking = [word for word in item.says if not any(part.lower() in text.lower() for part in word.split("|"))]
     if lacking:
         return f"{'silent' if told.code == 0 else 'unclear'}: does not say {lacking}"
+    if "another grid" in text and not any("grid" in word for word in item.says):
+        return "unclear: tells of the grid, not of the fault"
     if told.code and not _MEND.search(text):
         return "unclear: no mend"
     seen = item.after(folder, told.text) if item.after else ""
@@ -263,6 +265,11 @@ def _left_behind(item: BadInput, told: Told, before: dict[str, str], now: dict[s
             return f"wrong: wrote {more[:3]} though nothing was computed"
     hollow = [name for name in new if not _OWN.search(name) and (folder / name).stat().st_size == 0]
     return f"wrong: wrote files of 0 bytes: {hollow[:3]}" if hollow else ""
+
+
+def good_input(template: str, line: str) -> BadInput:
+    """Return a command on a folder that nobody spoiled: it has to go well."""
+    return BadInput("good", line, template, (), tuple(line.split()), (0,), ())
 
 
 def all_inputs() -> list[BadInput]:

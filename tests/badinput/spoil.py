@@ -263,7 +263,7 @@ _KINDS = {"uint8": 2, "int16": 4, "int32": 8, "float32": 16, "float64": 64, "int
 
 
 def nifti_bytes(array: np.ndarray, **fields: Any) -> bytes:
-    """Return a NIfTI-1 file of an array (z, y, x), 1 mm; header fields as given."""
+    """Return a NIfTI-1 file of an array (z, y, x), 1 mm, on the grid of `nrrd_bytes`; header fields as given."""
     header = bytearray(352)
     shape = array.shape[::-1]
     usual: dict[str, Any] = {
@@ -276,8 +276,9 @@ def nifti_bytes(array: np.ndarray, **fields: Any) -> bytes:
         "scl_slope": 1.0,
         "qform_code": 1,
         "sform_code": 1,
-        "srow_x": (1.0, 0, 0, 0),
-        "srow_y": (0, 1.0, 0, 0),
+        "quatern": (0.0, 0, 1.0),  # x and y run the other way than in NRRD and MHA
+        "srow_x": (-1.0, 0, 0, 0),
+        "srow_y": (0, -1.0, 0, 0),
         "srow_z": (0, 0, 1.0, 0),
         "magic": b"n+1\0",
     }

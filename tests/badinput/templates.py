@@ -190,3 +190,24 @@ class Templates:
             _only_bundle(self["image_run"], folder, ("cohort.csv", "*.nrrd"))
         else:
             simple[name](folder)
+
+
+GOOD = {
+    "tables": ("check study.yaml",),
+    "images": ("check study.yaml", "extract study.yaml --out run"),
+    "pair": (
+        *(f"radiomics image.{one} mask.{two} --params params.yaml" for one, two in (
+            ("nii", "nii"), ("nii", "nrrd"), ("nii.gz", "nrrd"), ("nrrd", "nrrd"), ("mha", "nrrd"), ("nrrd", "nii.gz"),
+        )),
+        "radiomics dicom mask.nrrd --params params.yaml",
+        "radiomics image.nrrd mask.mha",
+    ),
+    "bundle": (
+        "predict bundle cohort.csv --features radiomic=radiomic.csv --out out",
+        "evaluate bundle cohort.csv --features radiomic=radiomic.csv --out out",
+    ),
+    "image_bundle": ("predict bundle cohort.csv --out out", "evaluate bundle cohort.csv --out out"),
+    "table_run": ("run study.yaml --out run",),
+    "image_run": ("run study.yaml --out run",),
+}  # fmt: skip
+"""Commands that go well before anything is spoiled: otherwise a bad input would be told of for another reason."""

@@ -6,8 +6,8 @@ import warnings
 from pathlib import Path
 
 import pytest
-from badinput import BadInput, all_inputs, in_process, meet
-from templates import Templates
+from badinput import BadInput, all_inputs, good_input, in_process, meet
+from templates import GOOD, Templates
 
 INPUTS = all_inputs()
 
@@ -26,5 +26,14 @@ def test_a_bad_input_is_told_of(item: BadInput, templates: Templates, tmp_path: 
     assert not verdict, f"{verdict}\n$ radfuse {' '.join(item.command)[:500]}\nexit code {told.code}\n{told.text[:3000]}"
 
 
+@pytest.mark.parametrize(("template", "line"), [(name, line) for name, lines in GOOD.items() for line in lines])
+def test_what_is_spoiled_was_good(template: str, line: str, templates: Templates, tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        verdict, told = meet(good_input(template, line), templates[template], tmp_path / "here", in_process)
+    assert not verdict, f"{verdict}\n{told.text[:3000]}"
+
+
 def test_there_are_many_and_they_differ() -> None:
     assert len(INPUTS) >= 300
+    assert len({(item.template, item.command, item.steps) for item in INPUTS}) == len(INPUTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ FAST += ["--set", "fusion.selection=[{kind: mrmr, k: 5}, {kind: lasso, strengths
 def radfuse(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
     command = [sys.executable, "-m", "radfuse.cli", *map(str, arguments)]
-    environment = {"COLUMNS": "200", "PATH": "", "NO_COLOR": "1"}
+    environment = {"COLUMNS": "200", "PATH": "", "NO_COLOR": "1", "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, **options)  # type: ignore[call-overload]
 
 
@@ -180,3 +181,42 @@ def test_radiomics_writes_the_same_columns_and_values_by_either_engine(tmp_path:
     assert list(fast.index) == [2]
     assert list(fast.columns) == list(original.columns)
     assert np.allclose(fast, original, rtol=1e-6, atol=1e-9, equal_nan=True)
+
+
+def test_an_error_no_one_foresaw_is_one_sentence_and_a_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    import tempfile
+
+    from radfuse.cli import app as commands
+
+    def fails() -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(commands, "app", fails)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(SystemExit) as caught:
+        commands.main()
+    assert caught.value.code == 4
+    told = capsys.readouterr().err
+    assert "ZeroDivisionError: division by zero" in told
+    assert "Traceback" not in told
+    (log,) = tmp_path.glob("radfuse-error-*.log")
+    assert log.name in told.replace("\n", "")
+    assert "Traceback" in log.read_text()
+
+
+def test_the_version_is_shown() -> None:
+    assert radfuse("--version").stdout.split()[0] == "radfuse"
+
+
+def test_a_study_may_be_given_as_settings_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from radfuse.config import read_yaml
+    from radfuse.pipeline import run_study
+
+    study = write_table_phantom(tmp_path / "T", TablePhantom(patients=40))
+    settings = read_yaml(study) | {"fusion": {"families": ["clinical"], "inner_folds": 2}}
+    monkeypatch.chdir(tmp_path / "T")
+    run = run_study(settings, tmp_path / "run", until="fuse")
+    assert run.results is not None
+    assert [item.family for item in run.results.performance] == ["clinical"]

@@ -174,6 +174,7 @@ def test_content_keys_see_every_part_and_no_order() -> None:
 def test_a_killed_writer_leaves_the_old_file_and_its_litter_is_swept(tmp_path: Path) -> None:
     run = RunFolder.open(tmp_path / "run", "study")
     run.produce("a.txt", "s", "1", write_text("old"))
+    run.close()
     script = (
         "import sys, time, pathlib; from radfuse.run.folder import RunFolder\n"
         "run = RunFolder.open(pathlib.Path(sys.argv[1]), 'study')\n"
@@ -221,7 +222,7 @@ def test_processes_that_end_together_all_store_what_they_learned(tmp_path: Path)
             (tmp_path / f"i{number}/{item}").write_text(f"{number} {item}")
     script = (
         "import sys, pathlib; from radfuse.run.folder import RunFolder\n"
-        "run = RunFolder.open(pathlib.Path(sys.argv[1]), 'study')\n"
+        "run = RunFolder.open(pathlib.Path(sys.argv[1]), 'study', shared=True)\n"
         "for item in pathlib.Path(sys.argv[2]).iterdir(): run.digest(item)\n"
         "print('ready', flush=True); sys.stdin.readline(); run.close()\n"
     )
@@ -268,7 +269,7 @@ def test_an_index_that_stays_locked_costs_nothing_but_what_was_learned(
 
 def test_two_processes_that_make_one_folder_leave_one_whole(tmp_path: Path) -> None:
     """While the first writes, the second puts its own there; the last to finish wins, and nothing is mixed."""
-    first, second = (RunFolder.open(tmp_path / "run", "study") for _ in range(2))
+    first, second = (RunFolder.open(tmp_path / "run", "study", shared=True) for _ in range(2))
 
     def write(path: Path, text: str) -> None:
         path.mkdir()
@@ -283,3 +284,64 @@ def test_two_processes_that_make_one_folder_leave_one_whole(tmp_path: Path) -> N
     second.produce("labels", "s", "1", late)
     assert [item.name for item in (tmp_path / "run/labels").iterdir()] == ["late"]
     assert first.finished("labels", "1") is not None
+
+
+def test_damage_inside_a_folder_result_is_found_though_its_size_is_the_same(tmp_path: Path) -> None:
+    run = RunFolder.open(tmp_path / "run", "study")
+
+    def write(path: Path) -> None:
+        path.mkdir()
+        (path / "a").write_text("0.731")
+
+    run.produce("models/comparison", "fuse", "key", write)
+    assert run.finished("models/comparison", "key") is not None
+    (run.path / "models/comparison/a").write_text("0.931")
+    assert run.finished("models/comparison", "key") is None
+
+
+def test_one_process_at_a_time_works_in_a_folder_unless_they_share_it(tmp_path: Path) -> None:
+    first = RunFolder.open(tmp_path / "run", "study")
+    with pytest.raises(InputError, match=rf"in use: process {os.getpid()} on .* since .* --shard I/N"):
+        RunFolder.open(tmp_path / "run", "study")
+    with pytest.raises(InputError, match="is in use"):
+        RunFolder.open(tmp_path / "run", "study", shared=True)
+    first.close()
+    one = RunFolder.open(tmp_path / "run", "study", shared=True)
+    two = RunFolder.open(tmp_path / "run", "study", shared=True)
+    with pytest.raises(InputError, match="is in use"):
+        RunFolder.open(tmp_path / "run", "study")
+    one.close()
+    two.close()
+    RunFolder.open(tmp_path / "run", "study").close()
+
+
+def test_a_killed_process_holds_no_lock(tmp_path: Path) -> None:
+    script = (
+        "import sys, time, pathlib; from radfuse.run.folder import RunFolder\n"
+        "run = RunFolder.open(pathlib.Path(sys.argv[1]), 'study'); print('held', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    with pytest.raises(InputError, match=f"process {process.pid}"):
+        RunFolder.open(tmp_path / "run", "study")
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    RunFolder.open(tmp_path / "run", "study").close()
+
+
+def test_a_folder_with_a_users_own_study_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text("name: mine\n")
+    with pytest.raises(InputError, match="is not empty and is no run folder"):
+        RunFolder.open(tmp_path, "study")
+    assert (tmp_path / "study.yaml").read_text() == "name: mine\n"
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "膝", "/", "."])
+def test_names_of_any_length_fit_a_file_and_stay_different(letter: str, tmp_path: Path) -> None:
+    from radfuse.run.folder import safe_name
+
+    names = [safe_name(letter * length) for length in (1, 60, 300, 301, 5000)]
+    assert len(set(names)) == 5
+    for name in names:
+        (tmp_path / f".{name}.json.a-machine-of-a-long-name.1234567.tmp").write_text("")

@@ -121,11 +121,40 @@ def test_whoever_waits_is_told_before_the_first_job_and_of_each(run: RunFolder) 
         carry_out(stage(ready=ready, what="squaring"), jobs, run, crew, lambda *now: told.append(now))
     assert [now for now in told if now[0] != "checking results"] == [
         ("warming up for a", 0, 1),
+        ("warming up for a", 1, 1),
         ("squaring", 0, 2),
         ("squaring", 1, 2),
+        ("squaring", 2, 2),
         ("squaring", 2, 2),
     ]
     told.clear()
     with Crew(1) as crew:
         carry_out(stage(ready=ready, what="squaring"), jobs, run, crew, lambda *now: told.append(now))
     assert "warming up for a" not in {what for what, *_ in told}
+
+
+@dataclass(frozen=True)
+class FileJob:
+    """A file to be measured."""
+
+    name: str
+    file: Path
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def length(job: FileJob) -> int:
+    return len(job.file.read_bytes())
+
+
+def test_a_file_that_cannot_be_read_fails_its_own_job_alone(run: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("four")
+    jobs = [FileJob("gone", tmp_path / "gone"), FileJob("a", tmp_path / "a")]
+    measuring = Stage("length", 1, lambda _: (), length, store, lambda job: f"lengths/{job.name}", fails="drops")
+    with Crew(1) as crew:
+        done = carry_out(measuring, jobs, run, crew, lambda *_: None)
+    assert list(done.keys) == ["lengths/a"]
+    assert [(str(job), error) for job, error in done.failed] == [
+        ("gone", f"cannot read {tmp_path / 'gone'}: No such file or directory")
+    ]

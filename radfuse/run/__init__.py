@@ -1,0 +1,1 @@
+"""The engine: a job is its key; results in a run folder, each with a record; workers, shards."""

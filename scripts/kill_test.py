@@ -1,0 +1,254 @@
+"""Kill radfuse at random moments, again and again, and show that nothing is lost, made twice, or left half-written.
+
+    uv run python scripts/kill_test.py --kills 100 --work /tmp/kills
+
+Every scenario is a few commands in a row: a study from tables, one from images with networks, the same by jobs of an
+array, stability, prediction, evaluation. Each runs once undisturbed; then its commands are started and the whole
+process group is killed (SIGKILL) after a random part of the time they took, until the kills are spent; then they run to
+the end. Checked after each kill: every result that was finished has the record it had; no file of 0 bytes. At the end:
+the same files as the undisturbed run's, byte by byte. Fails where anything differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from radfuse.config import apply_overrides, read_yaml, to_yaml
+from radfuse.phantom.table import TablePhantom, write_table_phantom
+from radfuse.volume.files import write_image
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap, Volume
+
+IMAGES = """
+name: boxes
+cohort:
+  table: cohort.csv
+  images: {t1: t1}
+  mask: mask
+  clinical: [age]
+  outcome: {column: event}
+  split: {kind: grouped, folds: 2}
+segmentation: {backend: unet, labels: {tumour: 1}, steps: 60, channels: [8, 16, 16], learning_rate: 0.01,
+  patch_voxels: 5000}
+regions: [{kind: label, name: tumour, label: tumour}]
+radiomics: {classes: [shape, firstorder, glcm], min_voxels: 1}
+deep: {}
+stability: {copies: 2, contour: false}
+fusion: {inner_folds: 2, selection: [{kind: mrmr, k: 4}], classifier: {kind: logistic, c: [0.1]}}
+"""
+FAST = ["fusion.inner_folds=2", "cohort.split.folds=2", "fusion.classifier.c=[0.1]"]
+OWN = ("index.sqlite", "log.jsonl", "run.lock")
+"""Files of a run folder that are no results."""
+
+
+@dataclass
+class Scenario:
+    """Commands in a row that write into one folder.
+
+    Attributes:
+        name: for the table.
+        commands: arguments, `OUT` stands for the folder.
+        start: what the folder holds before.
+        kills: so many hit it.
+        twice: finished results that were made again.
+        empty: files of 0 bytes that were seen.
+        unequal: files that differ from the undisturbed run's at the end.
+    """
+
+    name: str
+    commands: list[list[str]]
+    start: Callable[[Path], None] = lambda _: None
+    kills: int = 0
+    twice: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    unequal: list[str] = field(default_factory=list)
+
+
+def main() -> None:
+    """Run all scenarios and print what became of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--work", type=Path, help="folder to work in and keep; a temporary one by default")
+    arguments = parser.parse_args()
+    chance = random.Random(arguments.seed)
+    with contextlib.ExitStack() as stack:
+        work = arguments.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        work.mkdir(parents=True, exist_ok=True)
+        scenarios = make_scenarios(work)
+        share = -(-arguments.kills // len(scenarios))
+        print("| scenario | kills | finished results made again | files of 0 bytes | files unequal at the end |")
+        print("|---|---|---|---|---|", flush=True)
+        for scenario in scenarios:
+            spend(scenario, share, work, chance)
+            counts = (len(scenario.twice), len(scenario.empty), len(scenario.unequal))
+            print(f"| {scenario.name} | {scenario.kills} | {' | '.join(map(str, counts))} |", flush=True)
+    lost = [f"{s.name}: {what}" for s in scenarios for what in (*s.twice, *s.empty, *s.unequal)]
+    print("\n".join(lost))
+    total = sum(scenario.kills for scenario in scenarios)
+    twice, empty, unequal = (sum(len(getattr(s, name)) for s in scenarios) for name in ("twice", "empty", "unequal"))
+    print(f"{total} kills: {twice} finished results made again, {empty} files of 0 bytes, {unequal} files unequal")
+    assert total >= arguments.kills
+    assert not lost
+
+
+def make_scenarios(work: Path) -> list[Scenario]:
+    """Write the inputs, and return what is to be killed."""
+    table = work / "table" / "study.yaml"
+    if not table.is_file():
+        write_table_phantom(table.parent, TablePhantom(patients=60, seed=3))
+        table.write_text(to_yaml(apply_overrides(read_yaml(table), FAST)))
+    images = work / "images" / "study.yaml"
+    if not images.is_file():
+        write_boxes(images.parent)
+        images.write_text(IMAGES)
+    finished = work / "finished"
+    for name, study in (("table", table), ("images", images)):
+        if not (finished / name / "report").is_dir():
+            run(["run", str(study), "--out", str(finished / name)])
+
+    def half(out: Path) -> None:
+        shutil.copytree(finished / "images", out)
+
+    cohort = [str(table.parent / "cohort.csv")]
+    cohort += [part for name in ("radiomic", "deep") for part in ("--features", f"{name}={table.parent / name}.csv")]
+    drawn = [str(images.parent / "cohort.csv")]
+    array = [
+        ["train"],
+        ["segment", "--shard", "1/2"],
+        ["extract", "--shard", "2/2"],
+        ["deep", "--shard", "1/2"],
+        ["run"],
+    ]
+    return [
+        Scenario("tables: run", [["run", str(table), "--out", "OUT"]]),
+        Scenario("images: run", [["run", str(images), "--out", "OUT"]]),
+        Scenario("images: jobs of an array", [[step[0], str(images), "--out", "OUT", *step[1:]] for step in array]),
+        Scenario("images: stability", [["stability", str(images), "--out", "OUT"]], half),
+        Scenario("images: report", [["report", str(images), "--out", "OUT", "--set", "title=Another"]], half),
+        Scenario("tables: predict", [["predict", str(finished / "table/bundle"), *cohort, "--out", "OUT"]]),
+        Scenario("images: predict", [["predict", str(finished / "images/bundle"), *drawn, "--out", "OUT"]]),
+        Scenario("tables: evaluate", [["evaluate", str(finished / "table/bundle"), *cohort, "--out", "OUT"]]),
+    ]
+
+
+def write_boxes(folder: Path) -> None:
+    """Write ten images of a bright box in noise, seven of them with masks; the event is a large box."""
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    rows = ["case_id,patient_id,t1,mask,age,event"]
+    for number in range(10):
+        size = 8 + 3 * (number % 2)
+        mask = np.zeros((20, 24, 24), dtype=bool)
+        mask[tuple(slice(at, at + size) for at in generator.integers(4, 20 - size, 3))] = True
+        array = (generator.normal(100, 10, mask.shape) + 80 * mask).astype(np.float32)
+        grid = Grid(mask.shape, (2.0, 1.5, 1.5))
+        write_image(Volume(array, grid), folder / f"c{number}.nrrd")
+        write_image(LabelMap(mask.astype(np.uint8), grid), folder / f"m{number}.nrrd")
+        drawn = f"m{number}.nrrd" if number % 3 else ""
+        rows.append(f"c{number},p{number},c{number}.nrrd,{drawn},{50 + number},{number % 2}")
+    (folder / "cohort.csv").write_text("\n".join(rows) + "\n")
+
+
+def spend(scenario: Scenario, kills: int, work: Path, chance: random.Random) -> None:
+    """Kill a scenario so many times, let it end, and compare."""
+    whole, killed = (
+        work / f"{scenario.name.replace(': ', '-').replace(' ', '-')}-{kind}" for kind in ("whole", "killed")
+    )
+    for folder in (whole, killed):
+        shutil.rmtree(folder, ignore_errors=True)
+        scenario.start(folder)
+    durations = []
+    for command in scenario.commands:
+        began = time.monotonic()
+        run([part.replace("OUT", str(whole)) for part in command])
+        durations.append(time.monotonic() - began)
+    commands = [[part.replace("OUT", str(killed)) for part in command] for command in scenario.commands]
+    while scenario.kills < kills:
+        for command, duration in zip(commands, durations, strict=True):
+            share = max(round(kills * duration / sum(durations)), 1)
+            for _ in range(share):
+                before = records(killed)
+                if scenario.kills >= kills or not kill(command, chance.uniform(0.1, 1.0) * duration):
+                    break
+                scenario.kills += 1
+                scenario.twice += made_again(before, records(killed), scenario)
+                scenario.empty += [str(path) for path in files_of(killed) if not path.stat().st_size]
+            before = records(killed)
+            run(command)
+            scenario.twice += made_again(before, records(killed), scenario)
+        scenario.unequal += differences(whole, killed)
+        if scenario.kills < kills:
+            shutil.rmtree(killed)
+            scenario.start(killed)
+
+
+def run(arguments: list[str]) -> None:
+    """Run a command to its end."""
+    done = subprocess.run(
+        [sys.executable, "-m", "radfuse.cli", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+
+
+def kill(arguments: list[str], after: float) -> bool:
+    """Start a command, kill its process group after some seconds, and return whether it was still at work."""
+    command = [sys.executable, "-m", "radfuse.cli", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        process.wait(after)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    assert process.returncode == 0, f"{' '.join(arguments)} ended with {process.returncode}"
+    return False
+
+
+def records(folder: Path) -> dict[str, bytes]:
+    """Return the records of finished results."""
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.record.json")}
+    return {name: content for name, content in found.items() if b'"status": "done"' in content}
+
+
+def made_again(before: dict[str, bytes], after: dict[str, bytes], scenario: Scenario) -> list[str]:
+    """Return the finished results that have another record now; a report with another title is made anew."""
+    changed = [name for name, content in before.items() if after.get(name) != content]
+    return [name for name in changed if scenario.name != "images: report" or "report" not in name + "bundle"]
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Return the files that people see: no temporary ones, no index, no lock."""
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return [
+        path
+        for path in found
+        if path.name not in OWN and not any(part[0] == "." for part in path.relative_to(folder).parts)
+    ]
+
+
+def differences(whole: Path, killed: Path) -> list[str]:
+    """Return files that only one has, or that differ; records hold seconds, pages and settings nothing of the place."""
+    left, right = ({str(path.relative_to(folder)): path for path in files_of(folder)} for folder in (whole, killed))
+    left, right = ({n: p for n, p in side.items() if not n.endswith(".record.json")} for side in (left, right))
+    apart = [f"only once: {name}" for name in left.keys() ^ right.keys()]
+    return apart + [name for name in left.keys() & right.keys() if left[name].read_bytes() != right[name].read_bytes()]
+
+
+if __name__ == "__main__":
+    main()
