@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
@@ -45,6 +46,9 @@ def main() -> int:
         for item, verdict, told in _all(inputs, Path(work), chosen.jobs, chosen.from_scratch):
             print(f"{'ok' if not verdict else 'FAILED':<7}{told.seconds:6.1f} s  {item}  {verdict}"[:300], flush=True)
             met.append((item, verdict, told))
+            if verdict and chosen.failures:
+                with chosen.failures.open("a", encoding="utf-8") as stream:
+                    stream.write(_told(item, verdict, told) + "\n")
     failed = sorted((each for each in met if each[1]), key=lambda each: inputs.index(each[0]))
     if chosen.failures:
         chosen.failures.write_text("\n".join(_told(*each) for each in failed), encoding="utf-8")
@@ -129,6 +133,7 @@ class _Worker:
 
 def _work_off(work: Path, from_scratch: bool) -> int:
     """Meet the inputs that are named on the standard input: their number in this pass, and their name."""
+    resource.setrlimit(resource.RLIMIT_AS, (10 << 30, 10 << 30))  # a bomb takes the process and not the machine
     known = {str(item): item for item in all_inputs()}
     templates = Templates(work / "good")
     for line in sys.stdin:

@@ -26,13 +26,13 @@ SECONDS = 90
 """What takes longer hangs."""
 GIVEN_BACK = (0, 1, 2, 3)
 _MEND = re.compile(
-    r"add|allow|another|ask|between|call|check|choose|copy|correct|declare|delete|did you mean|draw|empty|fill|"
+    r"add|allow|requires|is 0 or 1|another|ask|between|call|check|choose|copy|correct|declare|delete|did you mean|draw|empty|fill|"
     r"for example|free|from \d|give|greater|install|is not one of|keep|known|leave|less|list|look|lower|make|must|"
     r"need|only|one of|paths in a study|pass|present|raise|read|remove|rename|replace|required|resample|run|save|say|"
     r"set|should|start|take|train|try|use|usage|valid|write",
     re.IGNORECASE,
 )
-_OWN = re.compile(r"(^|/)(run\.json|log\.jsonl|index\.sqlite.*|study\.yaml|\..*|.*\.log|__pycache__/.*)$")
+_OWN = re.compile(r"(^|/)(run\.json|run\.lock|log\.jsonl|index\.sqlite.*|study\.yaml|\..*|.*\.log|__pycache__/.*)$")
 """What a run folder may hold although nothing was computed."""
 
 
@@ -187,9 +187,9 @@ def in_own_process(item: BadInput, folder: Path, seconds: int = SECONDS) -> Told
     environment["PYTHONPATH"] = os.pathsep.join([package, *environment.get("PYTHONPATH", "").split(os.pathsep)])
     start = time.monotonic()
     prefix = environment.pop("BEFORE", "")
-    line = f"{prefix} exec {shlex.join([sys.executable, '-m', 'radfuse.cli', *item.command])}"
+    line = f"{prefix} exec timeout -k 1 {seconds} {shlex.join([sys.executable, '-m', 'radfuse.cli', *item.command])}"
     process = subprocess.Popen(
-        ["bash", "-c", f"ulimit -v 16000000; {line}"],
+        ["bash", "-c", f"ulimit -v 8000000 -t 300; {line}"],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -197,12 +197,14 @@ def in_own_process(item: BadInput, folder: Path, seconds: int = SECONDS) -> Told
         start_new_session=True,
     )
     try:
-        output, _ = process.communicate(timeout=seconds)
+        output, _ = process.communicate(timeout=seconds + 10)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         output, _ = process.communicate()
         return Told(None, output.decode(errors="replace"), time.monotonic() - start, hung=True)
     code = process.returncode
+    if code in (124, 137) and time.monotonic() - start >= seconds:
+        return Told(None, output.decode(errors="replace"), time.monotonic() - start, hung=True)
     return Told(code, output.decode(errors="replace"), time.monotonic() - start)
 
 
