@@ -203,7 +203,7 @@ def in_own_process(item: BadInput, folder: Path, seconds: int = SECONDS) -> Told
         output, _ = process.communicate()
         return Told(None, output.decode(errors="replace"), time.monotonic() - start, hung=True)
     code = process.returncode
-    if code in (124, 137) and time.monotonic() - start >= seconds:
+    if code in (124, 137, -9) and time.monotonic() - start >= seconds:
         return Told(None, output.decode(errors="replace"), time.monotonic() - start, hung=True)
     return Told(code, output.decode(errors="replace"), time.monotonic() - start)
 
