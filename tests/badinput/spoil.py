@@ -336,5 +336,7 @@ def mha_bytes(array: np.ndarray, **fields: str | None) -> bytes:
         "ElementType": names[str(array.dtype)],
         "ElementDataFile": "LOCAL",
     }
-    lines = [f"{name} = {value}" for name, value in {**usual, **fields}.items() if value is not None]
+    merged = {**usual, **fields}
+    merged["ElementDataFile"] = merged.pop("ElementDataFile")  # ends the header
+    lines = [f"{name} = {value}" for name, value in merged.items() if value is not None]
     return ("\n".join(lines) + "\n").encode() + array.tobytes()

@@ -39,7 +39,7 @@ bad("is .html", write("t.html", "<table><tr><td>case_id</td></tr></table>"), cal
 for place in (0.3, 0.9, 12, 19):
     bad(f"gzip cut at {place}", packed(C, "t.csv.gz"), cut("t.csv.gz", place), called("t.csv.gz"), says=("t.csv.gz", "damaged", "copy"))
 bad("gzip without its sum", packed(C, "t.csv.gz"), change("t.csv.gz", lambda content: content[:-4]), called("t.csv.gz"), says=("t.csv.gz", "damaged"))
-for place in (0.02, 0.2, 0.5, 0.8, 0.99):
+for place in (0.05, 0.2, 0.5, 0.8, 0.99):
     bad(f"gzip with a byte flipped at {place}", packed(C, "t.csv.gz"), flip("t.csv.gz", place), called("t.csv.gz"), says=("t.csv.gz", "damaged"))
 bad("gzip of nothing", write("t.csv.gz", gzip.compress(b"")), called("t.csv.gz"), says=("t.csv.gz", "empty"))
 bad("gzip of gzip", packed(C, "u.gz"), packed("u.gz", "t.csv.gz"), called("t.csv.gz"), says=("t.csv.gz",))
