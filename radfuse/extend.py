@@ -11,9 +11,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pydantic import SerializerFunctionWrapHandler, ValidatorFunctionWrapHandler, WrapSerializer, WrapValidator
@@ -95,37 +97,66 @@ def load_part(use: str, protocol: type, what: str, base: type[Section] = Section
     for name in inspect.get_annotations(protocol):
         if name not in found.model_fields and not hasattr(found, name):
             raise ValueError(f"use {use!r} has no setting `{name}`; {what} needs one: {name}: str, for example")
+    source_digest(found)  # now, of what was imported: the file may change while the study runs
     return found
 
 
 def source_digest(part: type) -> str | None:
-    """Return the SHA-256 of the module that defines a user's class; None for radfuse's own and for Python's."""
+    """Return the SHA-256 of the source that defines a user's class: its module, and those of its folder that it uses.
+
+    None for radfuse's own and for Python's.
+    """
     module = part.__module__
     if module.startswith((f"{_PACKAGE}.", "pydantic.")) or module in sys.stdlib_module_names:
         return None
-    return _module_digest(module)
-
-
-def _module_digest(module: str) -> str | None:
-    """Return the digest of the source that was imported."""
     found = sys.modules.get(module)
-    try:
-        return sha256(inspect.getsource(found).encode()).hexdigest() if found is not None else None
-    except (OSError, TypeError):  # no source, as in an interpreter's session
-        return None
+    return _source_digest(found) if found is not None else None
+
+
+@lru_cache
+def _source_digest(module: ModuleType) -> str | None:
+    """Return the digest of what was imported: asked for when it is, since files may change while a study runs."""
+    sources: dict[str, str] = {}
+    left = [module]
+    while left:
+        each = left.pop()
+        try:
+            sources[each.__name__] = inspect.getsource(each)
+        except (OSError, TypeError):  # no source, as in an interpreter's session
+            continue
+        left += [other for other in _neighbours(each) if other.__name__ not in sources]
+    text = "".join(f"{name}\n{sources[name]}\n" for name in sorted(sources))
+    return sha256(text.encode()).hexdigest() if sources else None
+
+
+def _neighbours(module: ModuleType) -> list[ModuleType]:
+    """Return the modules of the same folder, or below it, that a module's globals come from."""
+    folder = Path(module.__file__ or "").parent
+    values = vars(module).values()
+    names = {value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None) for value in values}
+    found = [sys.modules[name] for name in names if isinstance(name, str) and name in sys.modules]
+    return [other for other in found if folder in Path(getattr(other, "__file__", None) or "/").parents]
 
 
 def _import(name: str, use: str) -> Any:
-    folder = _beside.get()
-    if folder is not None and (folder / f"{name.partition('.')[0]}.py").is_file() and str(folder) not in sys.path:
+    folder, top = _beside.get(), name.partition(".")[0]
+    here = [folder / f"{top}.py", folder / top / "__init__.py"] if folder is not None else []
+    beside = next((path for path in here if path.is_file()), None)
+    if beside is not None and str(folder) not in sys.path:
         sys.path.append(str(folder))  # workers inherit it
     try:
-        return import_module(name)
+        found = import_module(name)
     except ModuleNotFoundError as error:
         where = f", nor beside the study in {folder}" if folder is not None else ""
         raise ValueError(f"use {use!r}: no module {error.name!r} where Python looks{where}") from error
     except Exception as error:  # the user's own code, whatever it raises
         raise ValueError(f"use {use!r}: importing it failed: {type(error).__name__}: {error}") from error
+    loaded = getattr(sys.modules.get(top), "__file__", None)
+    if beside is not None and loaded is not None and Path(loaded).resolve() != beside.resolve():
+        raise ValueError(
+            f"use {use!r}: {beside} lies beside the study, and {loaded} of that name is loaded; rename one"
+        )
+    return found
 
 
 def _methods(protocol: type) -> dict[str, Any]:

@@ -34,10 +34,26 @@ def take_one_thread() -> None:
 
 @lru_cache
 def has_gpu() -> bool:
-    """Return whether onnxruntime has a GPU to run on."""
+    """Return whether onnxruntime has a GPU to run on: a build for GPUs alone is none."""
     import onnxruntime
 
-    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        return False
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # it says loudly that there is none
+    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    session = onnxruntime.InferenceSession(_smallest_model(), options, providers=providers)
+    return "CUDAExecutionProvider" in session.get_providers()
+
+
+def _smallest_model() -> bytes:
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "smallest", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+    model.ir_version = 9
+    return bytes(model.SerializeToString())
 
 
 def open_network(model: bytes | Path, *, small: bool = False) -> InferenceSession:

@@ -86,7 +86,7 @@ def run_study(
 
 
 def _run(context: Context, until: str, crew: Crew) -> Run:
-    folder = context.folder
+    folder, stored = context.folder, False
     if context.study.regions:
         assert context.inputs  # before anything is computed
     for stage in needed_for(until):
@@ -95,8 +95,9 @@ def _run(context: Context, until: str, crew: Crew) -> Run:
             _trust(stage, jobs, context)
             continue
         done = carry_out(stage, jobs, folder, crew, context.progress)
-        if done.keys and not context.keys:
+        if done.keys and not stored:
             folder.write_study(context.study.to_yaml())
+            stored = True
         context.keys |= done.keys
         for job, error in done.failed:
             context.fail(str(job), error, drops=stage.fails == "drops")

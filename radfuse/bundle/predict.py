@@ -109,11 +109,13 @@ class _Read:
         design: units and blocks.
         failures: cases that could not be read from their images.
         missing: columns of blocks from images that have no value here, or start of their names -> why.
+        visits: that the cases have, where blocks come from images; None: nothing does.
     """
 
     design: Design
     failures: tuple[Failure, ...]
     missing: Mapping[str, str]
+    visits: frozenset[str] | None = None
 
 
 def _read_new(
@@ -161,7 +163,9 @@ def _read_new(
         _check_lacking(block, tables[block], cohort)
     design = join(cohort, tables, layout={name for _, name in needed})
     found_warnings = tuple(dict.fromkeys([*cohort.warnings, *warnings, *design.warnings]))
-    return _Read(Design(design.units, design.blocks, found_warnings), failures, missing)
+    visits = frozenset(cohort.cases[config.visit].dropna()) if config.visit in cohort.cases else frozenset()
+    ready = Design(design.units, design.blocks, found_warnings)
+    return _Read(ready, failures, missing, visits if imaging is not None else None)
 
 
 def _read_block(source: Table, names: set[str], cohort: Cohort) -> tuple[FeatureTable, list[Problem]]:
@@ -220,7 +224,7 @@ def _matrix(family: str, part: BundleFamily, read: _Read) -> np.ndarray:
         block = design.blocks.get(item.block)
         if block is not None and item.name in block:
             values[:, position] = block[item.name].to_numpy()
-        elif not any(item.name.startswith(missing) for missing in read.missing):
+        elif not _excused(item.name, read):
             lacking.setdefault(item.block, []).append(item.name)
     if lacking:
         raise InputError(
@@ -234,6 +238,15 @@ def _matrix(family: str, part: BundleFamily, read: _Read) -> np.ndarray:
             ]
         )
     return values
+
+
+def _excused(name: str, read: _Read) -> bool:
+    """Return whether a column from images has no value here for a reason: not computable, or of a visit nobody had."""
+    sequence, _, rest = name.partition("/")
+    plain, _, visit = sequence.partition("@")
+    if visit and read.visits is not None and visit not in read.visits:
+        return True
+    return any(f"{plain}/{rest}".startswith(missing) for missing in read.missing)
 
 
 def _out_of_range(part: BundleFamily, values: np.ndarray) -> list[Problem]:

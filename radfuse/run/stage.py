@@ -113,7 +113,8 @@ def carry_out(
     already = len(jobs) - len(left)
     progress(stage.what or stage.name, already, len(jobs))
     for number, (task, result) in enumerate(_results(stage, left, folder, crew, progress), start=already + 1):
-        progress(stage.what or stage.name, number, len(jobs))
+        if not stage.desk:  # which tells of each job by itself
+            progress(stage.what or stage.name, number, len(jobs))
         if isinstance(result, CaseError):
             folder.fail(task.place, stage.name, task.key, result.message)
             done.failed.append((task.job, result.message))
@@ -223,5 +224,5 @@ def _make(
         return put_aside(folder / task.place, partial(write, result), start)
     except RadfuseError:
         raise
-    except OSError as error:
-        raise RunError(f"cannot write {folder / task.place}: {error.strerror or error}") from error
+    except (OSError, RuntimeError) as error:  # the latter is how SimpleITK says that a disk is full
+        raise RunError(f"cannot write {folder / task.place}: {error}") from error

@@ -55,23 +55,32 @@ class Crew:
                 yield job, _attempt(work, job)
             return
         left = list(jobs)
-        try:
-            for job, result in self._through(work, left):
-                left.remove(job)
-                yield job, result
-        except BrokenProcessPool:  # one of them died: find it by giving each a process of its own
-            self._dismiss()
-            for job in list(left):
-                try:
-                    yield from self._through(work, [job])
-                except BrokenProcessPool:
-                    self._dismiss()
-                    yield job, CaseError(str(job), "its process died; the machine may be out of memory")
+        while left:
+            try:
+                for job, result in self._through(work, left):
+                    left.remove(job)
+                    yield job, result
+            except BrokenProcessPool:  # one of those at work died, the first that are left: each alone, then on
+                self._dismiss()
+                for job in left[: self._count]:
+                    left.remove(job)
+                    try:
+                        yield from self._through(work, [job])
+                    except BrokenProcessPool:
+                        self._dismiss()
+                        yield job, CaseError(str(job), "its process died; the machine may be out of memory")
 
     def _through(self, work: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[tuple[Job, Result | CaseError]]:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=machine.take_one_thread)
+            try:
+                self._pool.submit(machine.cores).result()
+            except BrokenProcessPool as error:
+                raise RunError(
+                    "no worker process can be started; a script that runs a study calls it below "
+                    '`if __name__ == "__main__":`'
+                ) from error
         futures: dict[Future[Result | CaseError], Job] = {self._pool.submit(_attempt, work, job): job for job in jobs}
         try:
             for future in as_completed(futures):
@@ -96,5 +105,5 @@ def _attempt(work: Callable[[Job], Result], job: Job) -> Result | CaseError:
         return error
     except RadfuseError as error:
         return CaseError(str(job), str(error))
-    except Exception as error:  # noqa: BLE001  whatever a library raises at one case's data
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a library, or a user's part, raises at one case
         return CaseError(str(job), f"{type(error).__name__}: {error}")

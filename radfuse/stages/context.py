@@ -130,4 +130,5 @@ class Context:
 
     def first_failure(self) -> str:
         """Return the first thing that went wrong, for an error that says why nothing is left."""
-        return f"; the first: {self.failures[0].item}: {self.failures[0].error}" if self.failures else ""
+        told = [failure for failure in self.failures if failure.item in self.dropped] or self.failures
+        return f"; the first: {told[0].item}: {told[0].error}" if told else ""

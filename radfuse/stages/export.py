@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radfuse.bundle.schema import ImageRecipe, StudyFacts, versions
+from radfuse.errors import StudyError
 from radfuse.run.folder import read_json
 from radfuse.run.stage import Stage
 from radfuse.stages import fuse, prepare, refit
@@ -45,10 +46,16 @@ class ExportJob:
 
 
 def jobs(context: Context) -> Iterator[ExportJob]:
-    """Yield the one bundle."""
+    """Yield the one bundle.
+
+    Raises:
+        StudyError: no family could be fitted on all units.
+    """
     study = context.study
     places = {family: refit.place_of(family) for family in fuse.whole_families(context)}
     fits = {family: context.path(place) for family, place in places.items() if context.has(place)}
+    if not fits:
+        raise StudyError(f"no family could be fitted on all units{context.first_failure()}")
     yield ExportJob(
         StudyFacts.of(study),
         context.path(prepare.PLACE),

@@ -9,7 +9,7 @@ from pathlib import Path
 from radfuse.errors import InputError
 from radfuse.run.stage import Stage
 from radfuse.seg.backend import Backend
-from radfuse.stages.context import Context
+from radfuse.stages.context import ALL, Context
 
 PLACE = "work/plan.json"
 
@@ -31,6 +31,8 @@ def home_folds(context: Context) -> dict[str, str]:
     Raises:
         InputError: the split does not test every patient.
     """
+    if any(fold.name == ALL for fold in context.folds):
+        raise InputError(f"a fold may not be called {ALL!r}, as is the network of all masks; rename it in cohort.split")
     home = {patient: fold.name for fold in context.folds for patient in fold.test}
     lost = [case.case_id for case in context.all_cases if case.patient not in home]
     if lost:

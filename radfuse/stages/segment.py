@@ -55,7 +55,7 @@ def jobs(context: Context) -> Iterator[SegmentJob]:
     if not context.trains:
         return
     home = home_folds(context)
-    for case in context.cases():
+    for case in sorted(context.cases(), key=lambda case: home[case.patient]):  # a worker keeps few networks open
         fold = home[case.patient]
         network = context.path(network_of(fold))
         yield SegmentJob(case.case_id, context.image(case), case.mask, fold, network, context.backend)
