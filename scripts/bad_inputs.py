@@ -1,8 +1,8 @@
 """Meets every bad input of tests/badinput, each in a process of its own, and tells what came of it.
 
-    python scripts/bad_inputs.py                      all of them, by two processes that start anew after a crash
-    python scripts/bad_inputs.py --only DICOM         groups or names that hold a text
-    python scripts/bad_inputs.py --from-scratch       each as a user would start it: 2 s an input
+python scripts/bad_inputs.py                      all of them, by two processes that start anew after a crash
+python scripts/bad_inputs.py --only DICOM         groups or names that hold a text
+python scripts/bad_inputs.py --from-scratch       each as a user would start it: 2 s an input
 """
 
 from __future__ import annotations
@@ -140,7 +140,10 @@ def _work_off(work: Path, from_scratch: bool) -> int:
         number, _, name = line.rstrip("\n").partition(" ")
         item = known[name]
         run = in_own_process if item.slow or from_scratch else in_process
-        found = meet(item, templates[item.template], work / number, run)
+        try:
+            found = meet(item, templates[item.template], work / number, run)
+        except Exception as error:  # noqa: BLE001  the steps' own fault
+            found = f"wrong: it cannot be made: {type(error).__name__}: {error}", Told(None, "", 0.0)
         partial = work / f"{number}.partial"
         partial.write_bytes(pickle.dumps(found))
         partial.rename(work / f"{number}.pickle")
@@ -151,7 +154,9 @@ def _told(item: BadInput, verdict: str, told: Told) -> str:
     text = told.text.strip()
     shown = text if len(text) < 2500 else f"{text[:1200]}\n[...]\n{text[-1200:]}"
     line = " ".join(item.command)
-    return f"=== {item}\n{verdict}\n$ radfuse {line[:400]}   (template {item.template}, exit code {told.code})\n{shown}\n"
+    return (
+        f"=== {item}\n{verdict}\n$ radfuse {line[:400]}   (template {item.template}, exit code {told.code})\n{shown}\n"
+    )
 
 
 def _table(met: list[tuple[BadInput, str, Told]]) -> None:

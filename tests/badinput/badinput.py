@@ -26,7 +26,7 @@ SECONDS = 90
 """What takes longer hangs."""
 GIVEN_BACK = (0, 1, 2, 3)
 _MEND = re.compile(
-    r"add|allow|requires|is 0 or 1|are required|letters, digits|no file|no image at|nothing to tell apart|once|put|quote|another|ask|between|call|check|choose|copy|correct|declare|delete|did you mean|draw|empty|fill|"
+    r"add|allow|requires|is 0 or 1|are required|letters, digits|no file|no image at|nothing to tell apart|once|put|quote|another|ask|between|call|check|choose|copy|correct|declare|delete|did you mean|draw|empty|export|fill|"
     r"for example|free|from \d|give|greater|install|is not one of|keep|known|leave|less|list|name cohort|look|lower|make|must|"
     r"need|only|one of|paths in a study|pass|present|raise|read|remove|rename|replace|required|resample|run|save|say|"
     r"set|should|start|take|train|try|use|usage|valid|write",

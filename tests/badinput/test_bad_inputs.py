@@ -23,7 +23,9 @@ def test_a_bad_input_is_told_of(item: BadInput, templates: Templates, tmp_path: 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         verdict, told = meet(item, templates[item.template], tmp_path / "here", in_process)
-    assert not verdict, f"{verdict}\n$ radfuse {' '.join(item.command)[:500]}\nexit code {told.code}\n{told.text[:3000]}"
+    assert not verdict, (
+        f"{verdict}\n$ radfuse {' '.join(item.command)[:500]}\nexit code {told.code}\n{told.text[:3000]}"
+    )
 
 
 @pytest.mark.parametrize(("template", "line"), [(name, line) for name, lines in GOOD.items() for line in lines])

@@ -38,7 +38,12 @@ for option, text in {"patients": "5", "prevalence": "0.99", "seed": "-1"}.items(
 bad("phantom --prevalence nan", command="phantom table --out x --prevalence nan", says=("prevalence",))
 bad("phantom --patients many", command="phantom table --out x --patients many", says=("patients",))
 bad("phantom --patients 2.5", command="phantom table --out x --patients 2.5", says=("patients",))
-bad("phantom --seed 10^30", command="phantom table --out x --seed 1000000000000000000000000000000", says=("seed|wrote",), code=(0, 2))
+bad(
+    "phantom --seed 10^30",
+    command="phantom table --out x --seed 1000000000000000000000000000000",
+    says=("seed|wrote",),
+    code=(0, 2),
+)
 bad("phantom knee --cases 3", command="phantom knee --out x --cases 3", says=("cases", "8"))
 bad("phantom knee --visits 3", command="phantom knee --out x --visits 3", says=("visits",))
 bad("phantom knee --seed -1", command="phantom knee --out x --cases 8 --seed -1", says=("seed",))
@@ -50,11 +55,53 @@ bad("predict without --out", command="predict bundle cohort.csv", says=("--out",
 bad("radiomics without a mask", command="radiomics image.nrrd", says=("MASK",))
 
 shards = Group("--shard", "images", "extract study.yaml")
-for text in ("0/4", "5/4", "1", "a/b", "1/0", "0/0", "-1/4", "1/-4", "1.5/2", "١/٢", "१/२", "²/3", "1/2/3", "", " ", "/", "1/", "/2", "99999999999999999999/1", "1:2", "1 of 2", "0x1/2", "+1/2", "1/2 3", "１/２"):
+for text in (
+    "0/4",
+    "5/4",
+    "1",
+    "a/b",
+    "1/0",
+    "0/0",
+    "-1/4",
+    "1/-4",
+    "1.5/2",
+    "١/٢",
+    "१/२",
+    "²/3",
+    "1/2/3",
+    "",
+    " ",
+    "/",
+    "1/",
+    "/2",
+    "99999999999999999999/1",
+    "1:2",
+    "1 of 2",
+    "0x1/2",
+    "+1/2",
+    "1/2 3",
+    "１/２",
+):
     shards.bad(repr(text), command=("extract", Y, "--out", "run", f"--shard={text}"), says=("--shard",), code=2)
-shards.bad("a number of 5,000 digits", command=("extract", Y, "--out", "run", "--shard", "1/" + "9" * 5000), says=("--shard",))
+shards.bad(
+    "a number of 5,000 digits", command=("extract", Y, "--out", "run", "--shard", "1/" + "9" * 5000), says=("--shard",)
+)
 shards.bad("more shards than cases", command="extract study.yaml --out run --shard 50/60", code=0, says=("0 results",))
-shards.bad("before a network is trained", command=("extract", Y, "--out", "run", "--shard", "1/2", "--set", "segmentation={backend: unet, labels: {tumour: 1}}"), code=(1, 2), says=("train",))
+shards.bad(
+    "before a network is trained",
+    command=(
+        "extract",
+        Y,
+        "--out",
+        "run",
+        "--shard",
+        "1/2",
+        "--set",
+        "segmentation={backend: unet, labels: {tumour: 1}}",
+    ),
+    code=(1, 2),
+    says=("train",),
+)
 
 places = Group("--out", "tables", "run study.yaml")
 
@@ -75,20 +122,65 @@ out("is in /dev/null", "/dev/null/run", "/dev/null")
 out("is /dev/null", "/dev/null", "/dev/null")
 out("holds a zero byte's picture", "a\tb\n", "", code=(0, 2, 3))
 places.bad("is the study's own folder", command="run study.yaml --out .", says=("another folder|own",))
-places.bad("is a folder with the study alone", mkdir("mine"), copy(Y, "mine/study.yaml"), copy("cohort.csv", "cohort2.csv"), command="run study.yaml --out mine", says=("mine", "another folder"))
-places.bad("is a folder with other files", write("mine/thesis.docx", "months of work"), command="run study.yaml --out mine", says=("mine", "another folder"))
-places.bad("is a folder with hidden files", write("mine/.git/config", "x"), command="fuse study.yaml --out mine", code=(0, 2), says=("",))
-places.bad("is a link that leads nowhere", lambda folder: (folder / "l").symlink_to("nowhere"), command="run study.yaml --out l", says=("l",), code=(0, 2, 3))
-places.bad("is a link to itself", lambda folder: (folder / "l").symlink_to("l"), command="run study.yaml --out l", says=("l",), code=(2, 3))
-places.bad("is a link to a file", lambda folder: (folder / "l").symlink_to("cohort.csv"), command="run study.yaml --out l", says=("l",), code=2)
+places.bad(
+    "is a folder with the study alone",
+    mkdir("mine"),
+    copy(Y, "mine/study.yaml"),
+    copy("cohort.csv", "cohort2.csv"),
+    command="run study.yaml --out mine",
+    says=("mine", "another folder"),
+)
+places.bad(
+    "is a folder with other files",
+    write("mine/thesis.docx", "months of work"),
+    command="run study.yaml --out mine",
+    says=("mine", "another folder"),
+)
+places.bad(
+    "is a folder with hidden files",
+    write("mine/.git/config", "x"),
+    command="fuse study.yaml --out mine",
+    code=(0, 2),
+    says=("",),
+)
+places.bad(
+    "is a link that leads nowhere",
+    lambda folder: (folder / "l").symlink_to("nowhere"),
+    command="run study.yaml --out l",
+    says=("l",),
+    code=(0, 2, 3),
+)
+places.bad(
+    "is a link to itself",
+    lambda folder: (folder / "l").symlink_to("l"),
+    command="run study.yaml --out l",
+    says=("l",),
+    code=(2, 3),
+)
+places.bad(
+    "is a link to a file",
+    lambda folder: (folder / "l").symlink_to("cohort.csv"),
+    command="run study.yaml --out l",
+    says=("l",),
+    code=2,
+)
 places.bad("runs is a file", write("runs", "x"), command="run study.yaml", says=("runs",), code=(2, 3))
 
 single = Group("radiomics --out", "pair", "radiomics image.nrrd mask.nrrd --params params.yaml")
 
 
-def features_out(name: str, place: str, *says: str, steps: tuple = (), code: int | tuple[int, ...] = (2, 3), after=None) -> None:  # noqa: ANN001
+def features_out(
+    name: str, place: str, *says: str, steps: tuple = (), code: int | tuple[int, ...] = (2, 3), after=None
+) -> None:  # noqa: ANN001
     """A place where no table can be written."""
-    single.bad(name, *steps, command=("radiomics", "image.nrrd", "mask.nrrd", "--params", "params.yaml", "--out", place), says=says, code=code, after=after)
+    single.bad(
+        name,
+        *steps,
+        command=("radiomics", "image.nrrd", "mask.nrrd", "--params", "params.yaml", "--out", place),
+        says=says,
+        code=code,
+        after=after,
+    )
 
 
 features_out("is a folder", "dicom", "dicom")
@@ -104,10 +196,19 @@ features_out("is the parameter file", "params.yaml", "params.yaml")
 def both_there(folder: Path, text: str) -> str:
     """Table and provenance are two files."""
     told = [path for path in folder.iterdir() if path.name.startswith("o.")]
-    return "" if any("firstorder_Mean" in path.read_text().splitlines()[0] for path in told) else "wrong: the table is lost"
+    return (
+        ""
+        if any("firstorder_Mean" in path.read_text().splitlines()[0] for path in told)
+        else "wrong: the table is lost"
+    )
 
 
-features_out("ends in .json keeps its table", "o.json", code=(0, 2), after=lambda folder, text: "" if not (folder / "o.json").exists() else both_there(folder, text))
+features_out(
+    "ends in .json keeps its table",
+    "o.json",
+    code=(0, 2),
+    after=lambda folder, text: "" if not (folder / "o.json").exists() else both_there(folder, text),
+)
 
 
 def kept(folder: Path, text: str) -> str:
@@ -115,26 +216,65 @@ def kept(folder: Path, text: str) -> str:
     return "" if json.loads((folder / "f.json").read_text()) == {"mine": 1} else "wrong: replaced the user's f.json"
 
 
-features_out("beside a JSON file of the same name", "f.csv", "f.json", steps=(write("f.json", '{"mine": 1}'),), code=(0, 2), after=kept)
-features_out("is an existing table", "f.csv", "f.csv", steps=(write("f.csv", "mine\n1\n"),), code=(0, 2), after=lambda folder, text: "")
+features_out(
+    "beside a JSON file of the same name",
+    "f.csv",
+    "f.json",
+    steps=(write("f.json", '{"mine": 1}'),),
+    code=(0, 2),
+    after=kept,
+)
+features_out(
+    "is an existing table",
+    "f.csv",
+    "f.csv",
+    steps=(write("f.csv", "mine\n1\n"),),
+    code=(0, 2),
+    after=lambda folder, text: "",
+)
 
 machine = Group("machine", "tables", "run study.yaml --out run")
 bad = machine.bad
 bad("no home", code=0, environment={"HOME": "/nonexistent"}, says=("report",))
 bad("home is a file", code=0, environment={"HOME": "/etc/passwd"}, says=("report",))
-bad("radiomics without home or cache", template="pair", command="radiomics image.nrrd mask.nrrd", code=0, environment={"HOME": "/nonexistent", "NUMBA_CACHE_DIR": "/proc/none", "XDG_CACHE_HOME": "/proc/none"}, says=("Mean",))
+bad(
+    "radiomics without home or cache",
+    template="pair",
+    command="radiomics image.nrrd mask.nrrd",
+    code=0,
+    environment={"HOME": "/nonexistent", "NUMBA_CACHE_DIR": "/proc/none", "XDG_CACHE_HOME": "/proc/none"},
+    says=("Mean",),
+)
 bad("no temporary folder", code=0, environment={"TMPDIR": "/nonexistent"}, says=("report",))
 bad("threads are a word", code=0, environment={"OMP_NUM_THREADS": "many"}, says=("report",))
 bad("threads are 0", code=0, environment={"OMP_NUM_THREADS": "0"}, says=("report",))
 bad("columns are a word", code=0, environment={"COLUMNS": "wide"}, says=("report",))
-bad("ASCII terminal", sub(Y, "seed: 7", "seed: 7\ntitle: Müller’s ≥ 3 µm"), code=0, environment={"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}, says=("report",))
-bad("ASCII terminal and a bad setting", sub(Y, "seed: 7", "sëed: 7"), environment={"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}, says=("unknown setting",))
+bad(
+    "ASCII terminal",
+    sub(Y, "seed: 7", "seed: 7\ntitle: Müller’s ≥ 3 µm"),
+    code=0,
+    environment={"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+    says=("report",),
+)
+bad(
+    "ASCII terminal and a bad setting",
+    sub(Y, "seed: 7", "sëed: 7"),
+    environment={"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+    says=("unknown setting",),
+)
 bad("files may not grow", code=3, environment={"BEFORE": "ulimit -f 2;"}, says=("cannot write|large|full",))
 bad("few files may be open", code=(0, 3), environment={"BEFORE": "ulimit -n 24;"}, says=("report|open files",))
 bad("little memory", code=(0, 1, 3), environment={"BEFORE": "ulimit -v 1800000;"}, says=("report|memory",))
 bad("matplotlib's folder is a file", code=0, environment={"MPLCONFIGDIR": "/etc/passwd"}, says=("report",))
 bad("output is closed", code=(0, 2, 3), environment={"BEFORE": "exec 2>/dev/full;"}, says=())
-bad("full disk at standard output", template="pair", command="radiomics image.nrrd mask.nrrd --params params.yaml", code=3, environment={"BEFORE": "exec >/dev/full;"}, says=("write|space|full",))
+bad(
+    "full disk at standard output",
+    template="pair",
+    command="radiomics image.nrrd mask.nrrd --params params.yaml",
+    code=3,
+    environment={"BEFORE": "exec >/dev/full;"},
+    says=("write|space|full",),
+)
 bad("full disk of check", command="check study.yaml", code=(0, 3), environment={"BEFORE": "exec >/dev/full;"}, says=())
 
 INPUTS = [*words.inputs, *shards.inputs, *places.inputs, *single.inputs, *machine.inputs]

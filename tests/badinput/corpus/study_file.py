@@ -33,10 +33,14 @@ bad("opens a quote", sub(Y, "name: tiny", 'name: "tiny'), says=(Y, "line"))
 bad("says a key twice", setting("seed: 8"), says=(Y, "line", "seed"))
 bad("has two documents", setting("---\nname: other"), says=(Y, "document|line"))
 bad("names an anchor nobody set", sub(Y, "seed: 7", "seed: *x"), says=(Y, "line"))
-bad("a mapping holds itself", write(Y, "name: tiny\ncohort: &a {table: cohort.csv, exclude: *a}\n"), says=(Y, "cohort"))
+bad("a mapping holds itself", write(Y, "name: tiny\ncohort: &a {table: cohort.csv, exclude: *a}\n"), says=(Y,))
 bad("a list holds itself", write(Y, "name: tiny\ncohort: {table: cohort.csv, clinical: &a [*a]}\n"), says=(Y,))
 bad("all of it holds itself", write(Y, "&a\nname: tiny\ncohort: *a\n"), says=(Y,))
-bad("a mapping merges itself", write(Y, "name: tiny\ncohort: &a {<<: *a, table: cohort.csv}\n"), says=(f"{Y}|cohort.outcome",))
+bad(
+    "a mapping merges itself",
+    write(Y, "name: tiny\ncohort: &a {<<: *a, table: cohort.csv}\n"),
+    says=(f"{Y}|cohort.outcome",),
+)
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
 )
@@ -74,7 +78,7 @@ def value(path: str, text: str, *says: str, code: int | tuple[int, ...] = 2, slo
     fields.bad(
         f"{path} = {text[:60]}",
         command=("check", Y, "--set", f"{path}={text}"),
-        says=(path, *says),
+        says=(f"{path}|{': '.join(path.rsplit('.', 1))}|`{path.rsplit('.', 1)[-1]}`", *says),
         code=code,
         slow=slow,
     )
@@ -125,7 +129,7 @@ value("cohort.outcome.kind", "survival")
 value("cohort.outcome.positive", "[1]")
 value("cohort.outcome.positive", "dead", "dead")
 value("cohort.split", "grouped")
-value("cohort.split", "{}", "kind|grouped", code=(0, 2))
+bad("split of nothing is five folds", command=("check", Y, "--set", "cohort.split={}"), code=0, says=("5 folds",))
 value("cohort.split", "{kind: groupd}", "did you mean 'grouped'")
 value("cohort.split", "{kind: [grouped]}")
 value("cohort.split.folds", "1")
@@ -153,9 +157,14 @@ value("features", "{radiomic: [radiomic.csv]}", "radiomic")
 value("features", "{radiomic: {tabel: radiomic.csv}}", "tabel", "did you mean 'table'")
 value("features", "{radiomic: {table: radiomic.csv, columns: f01}}", "columns")
 value("features", "{radiomic: {table: radiomic.csv, columns: [1]}}", "columns")
-bad("block of 300 letters", command=("check", Y, "--set", f"features={{{'b' * 300}: radiomic.csv}}"), says=("long|letters|at most|no name",))
-for text in ("1", "0", "2.5", "-1", "many", "500", ".nan", ".inf", "null"):
+bad(
+    "block of 300 letters",
+    command=("check", Y, "--set", f"features={{{'b' * 300}: radiomic.csv}}"),
+    says=("long|letters|at most|no name",),
+)
+for text in ("1", "0", "2.5", "-1", "many", ".nan", ".inf", "null"):
     value("fusion.inner_folds", text)
+value("fusion.inner_folds", "500", code=(0, 2))
 value("fusion.threshold", "yuden", "did you mean 'youden'")
 value("fusion.threshold", "0.5")
 value("fusion.families", "radiomic")
@@ -202,12 +211,42 @@ bad(
     command=("check", Y, "--set", "cohort.clinical=[age, event]"),
     says=("event", "outcome", "remove"),
 )
-bad("outcome is part of the unit", command=("check", Y, "--set", "cohort.unit=[patient_id, event]"), says=("event", "unit"))
-bad("no block", sub(Y, "  radiomic: radiomic.csv", "  {}"), command=("check", Y, "--set", "cohort.clinical=[]"), says=("input|block",))
-bad("three at once", command=("check", Y, "--set", "seed=x", "--set", "fusion.inner_folds=1", "--set", "zz=1"), says=("seed", "fusion.inner_folds", "zz", "3 problems"))
-bad("folds without a kind mean grouped", sub(Y, "{kind: grouped, folds: 2}", "{folds: 2}"), code=0, says=("ready", "2 folds"))
-bad("reads a byte-order mark", write(Y, ""), lambda folder: (folder / Y).write_bytes(b"\xef\xbb\xbf" + (folder / Y).read_bytes()) and None, lambda folder: (folder / Y).write_bytes(b"\xef\xbb\xbf" + __import__("templates").TABLES.encode()) and None, code=0, says=("ready",))
-bad("reads Windows line ends", lambda folder: (folder / Y).write_bytes((folder / Y).read_bytes().replace(b"\n", b"\r\n")) and None, code=0, says=("ready",))
+bad(
+    "outcome is part of the unit",
+    command=("check", Y, "--set", "cohort.unit=[patient_id, event]"),
+    says=("event", "unit"),
+)
+bad(
+    "no block",
+    sub(Y, "  radiomic: radiomic.csv", "  {}"),
+    command=("check", Y, "--set", "cohort.clinical=[]"),
+    says=("input|block",),
+)
+bad(
+    "three at once",
+    command=("check", Y, "--set", "seed=x", "--set", "fusion.inner_folds=1", "--set", "zz=1"),
+    says=("seed", "fusion.inner_folds", "zz", "3 problems"),
+)
+bad(
+    "folds without a kind mean grouped",
+    sub(Y, "{kind: grouped, folds: 2}", "{folds: 2}"),
+    code=0,
+    says=("ready", "2 folds"),
+)
+bad(
+    "reads a byte-order mark",
+    write(Y, ""),
+    lambda folder: (folder / Y).write_bytes(b"\xef\xbb\xbf" + (folder / Y).read_bytes()) and None,
+    lambda folder: (folder / Y).write_bytes(b"\xef\xbb\xbf" + __import__("templates").TABLES.encode()) and None,
+    code=0,
+    says=("ready",),
+)
+bad(
+    "reads Windows line ends",
+    lambda folder: (folder / Y).write_bytes((folder / Y).read_bytes().replace(b"\n", b"\r\n")) and None,
+    code=0,
+    says=("ready",),
+)
 
 parts = Group("own parts", "tables", "check study.yaml")
 bad = parts.bad
@@ -232,22 +271,81 @@ bad("colon alone", command=use(MODEL, "{use: ':'}"), says=(MODEL, "package.modul
 bad("no module", command=use(MODEL, "{use: 'no_such_part:Thing'}"), says=(MODEL, "no_such_part"))
 bad("dots alone", command=use(MODEL, "{use: '..:Thing'}"), says=(MODEL, "use"))
 bad("a path", command=use(MODEL, "{use: './part.py:Thing'}"), says=(MODEL, "use"))
-bad("no class", write("part_a.py", PART), command=use(MODEL, "{use: 'part_a:Thong'}"), says=(MODEL, "did you mean 'Thing'"))
-bad("a function", write("part_b.py", "def Thing(): pass\n"), command=use(MODEL, "{use: 'part_b:Thing'}"), says=(MODEL, "class"))
-bad("no Section", write("part_c.py", "class Thing: pass\n"), command=use(MODEL, "{use: 'part_c:Thing'}"), says=(MODEL, "Section"))
+bad(
+    "no class",
+    write("part_a.py", PART),
+    command=use(MODEL, "{use: 'part_a:Thong'}"),
+    says=(MODEL, "did you mean 'Thing'"),
+)
+bad(
+    "a function",
+    write("part_b.py", "def Thing(): pass\n"),
+    command=use(MODEL, "{use: 'part_b:Thing'}"),
+    says=(MODEL, "class"),
+)
+bad(
+    "no Section",
+    write("part_c.py", "class Thing: pass\n"),
+    command=use(MODEL, "{use: 'part_c:Thing'}"),
+    says=(MODEL, "Section"),
+)
 bad("lacks a method", write("part_d.py", PART), command=use(MODEL, "{use: 'part_d:Thing'}"), says=(MODEL, "method"))
-bad("does not compile", write("part_e.py", "class Thing(\n"), command=use(MODEL, "{use: 'part_e:Thing'}"), says=(MODEL, "SyntaxError"))
-bad("raises when imported", write("part_f.py", "1 / 0\n"), command=use(MODEL, "{use: 'part_f:Thing'}"), says=(MODEL, "ZeroDivisionError"))
-bad("ends the process when imported", write("part_g.py", "import sys\nsys.exit(0)\n"), command=use(MODEL, "{use: 'part_g:Thing'}"), says=(MODEL, "SystemExit|exit"))
-bad("imports what is not there", write("part_h.py", "import no_such_module\n"), command=use(MODEL, "{use: 'part_h:Thing'}"), says=(MODEL, "no_such_module"))
-bad("recurses when imported", write("part_i.py", "def f(): f()\nf()\n"), command=use(MODEL, "{use: 'part_i:Thing'}"), says=(MODEL, "RecursionError"))
-bad("is no text", write("part_j.py", b"\xff\xfe\0\0"), command=use(MODEL, "{use: 'part_j:Thing'}"), says=(MODEL, "part_j"))
-bad("selector of another wing", command=use("fusion.selection", "[{use: 'radfuse.regions.ring:RingRegion'}]"), says=("fusion.selection",))
+bad(
+    "does not compile",
+    write("part_e.py", "class Thing(\n"),
+    command=use(MODEL, "{use: 'part_e:Thing'}"),
+    says=(MODEL, "SyntaxError"),
+)
+bad(
+    "raises when imported",
+    write("part_f.py", "1 / 0\n"),
+    command=use(MODEL, "{use: 'part_f:Thing'}"),
+    says=(MODEL, "ZeroDivisionError"),
+)
+bad(
+    "ends the process when imported",
+    write("part_g.py", "import sys\nsys.exit(0)\n"),
+    command=use(MODEL, "{use: 'part_g:Thing'}"),
+    says=(MODEL, "SystemExit|exit"),
+)
+bad(
+    "imports what is not there",
+    write("part_h.py", "import no_such_module\n"),
+    command=use(MODEL, "{use: 'part_h:Thing'}"),
+    says=(MODEL, "no_such_module"),
+)
+bad(
+    "recurses when imported",
+    write("part_i.py", "def f(): f()\nf()\n"),
+    command=use(MODEL, "{use: 'part_i:Thing'}"),
+    says=(MODEL, "RecursionError"),
+)
+bad(
+    "is no text",
+    write("part_j.py", b"\xff\xfe\0\0"),
+    command=use(MODEL, "{use: 'part_j:Thing'}"),
+    says=(MODEL, "part_j"),
+)
+bad(
+    "selector of another wing",
+    command=use("fusion.selection", "[{use: 'radfuse.regions.ring:RingRegion'}]"),
+    says=("fusion.selection",),
+)
 bad("Python's own", command=use(MODEL, "{use: 'os:path'}"), says=(MODEL, "class"))
 bad("outcome", command=use("cohort.outcome", "{use: 'no_such_part:Thing'}"), says=("cohort.outcome", "no_such_part"))
 bad("region", command=use("regions", "[{use: 'no_such_part:Thing', name: r}]"), says=("regions.0", "no_such_part"))
-bad("backend", command=use("segmentation", "{use: 'no_such_part:Thing', labels: {a: 1}}"), says=("segmentation", "no_such_part"))
-bad("beside the folder", write("part_k.py", PART), remove("part_k.py"), command=use(MODEL, "{use: 'part_k:Thing'}"), says=(MODEL, "part_k"))
+bad(
+    "backend",
+    command=use("segmentation", "{use: 'no_such_part:Thing', labels: {a: 1}}"),
+    says=("segmentation", "no_such_part"),
+)
+bad(
+    "beside the folder",
+    write("part_k.py", PART),
+    remove("part_k.py"),
+    command=use(MODEL, "{use: 'part_k:Thing'}"),
+    says=(MODEL, "part_k"),
+)
 
 sets = Group("--set", "tables")
 for text, says in {
@@ -298,6 +396,18 @@ for text, says in {
 }.items():
     if says is not None:
         sets.bad(repr(text[:50]), command=("check", Y, "--set", text), says=says)
-sets.bad("a bomb", command=("check", Y, "--set", "title=[&a [x,x,x,x,x,x,x,x,x]" + "".join(f", &{n} [{', '.join(['*' + o] * 9)}]" for o, n in zip("abcdefgh", "bcdefghi", strict=True)) + "]"), says=("title",), slow=True)
+sets.bad(
+    "a bomb",
+    command=(
+        "check",
+        Y,
+        "--set",
+        "title=[&a [x,x,x,x,x,x,x,x,x]"
+        + "".join(f", &{n} [{', '.join(['*' + o] * 9)}]" for o, n in zip("abcdefgh", "bcdefghi", strict=True))
+        + "]",
+    ),
+    says=("title",),
+    slow=True,
+)
 
 INPUTS = [*files.inputs, *fields.inputs, *parts.inputs, *sets.inputs]
