@@ -26,10 +26,11 @@ SECONDS = 90
 """What takes longer hangs."""
 GIVEN_BACK = (0, 1, 2, 3)
 _MEND = re.compile(
-    r"add|allow|requires|is 0 or 1|are required|letters, digits|no file|no image at|nothing to tell apart|once|put|quote|another|ask|between|call|check|choose|copy|correct|declare|delete|did you mean|draw|empty|export|fill|"
-    r"for example|free|from \d|give|greater|install|is not one of|keep|known|leave|less|list|name cohort|look|lower|make|must|"
-    r"need|only|one of|paths in a study|pass|present|raise|read|remove|rename|replace|required|resample|run|save|say|"
-    r"set|should|start|take|train|try|use|usage|valid|write",
+    r"add|allow|another|are required|ask|between|call|check|choose|copy|correct|declare|delete|did you mean|draw|empty|"
+    r"export|fill|for example|free|from \d|give|greater|install|is 0 or 1|is not one of|keep|known|leave|less|letters, "
+    r"digits|list|look|lower|make|must|name cohort|need|no file|no image at|nothing to tell apart|once|one of|only|pass|"
+    r"paths in a study|present|put|quote|raise|read|remove|rename|replace|required|requires|resample|run|save|say|set|"
+    r"should|start|take|train|try|usage|use|valid|write",
     re.IGNORECASE,
 )
 _OWN = re.compile(r"(^|/)(run\.json|run\.lock|log\.jsonl|index\.sqlite.*|study\.yaml|\..*|.*\.log|__pycache__/.*)$")
@@ -164,7 +165,7 @@ def in_process(item: BadInput, folder: Path, seconds: int = SECONDS) -> Told:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except _TooLong:
         code, hung = None, True
-    except BaseException:  # what a process would end with
+    except BaseException:  # noqa: BLE001, what a process would end with
         code = None
         heard.write(traceback.format_exc())
     finally:

@@ -171,7 +171,7 @@ single = Group("radiomics --out", "pair", "radiomics image.nrrd mask.nrrd --para
 
 def features_out(
     name: str, place: str, *says: str, steps: tuple = (), code: int | tuple[int, ...] = (2, 3), after=None
-) -> None:  # noqa: ANN001
+) -> None:
     """A place where no table can be written."""
     single.bad(
         name,

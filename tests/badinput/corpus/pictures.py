@@ -122,7 +122,7 @@ bad("NaN throughout", write(I, nifti_bytes(np.full((10, 12, 14), np.nan, np.floa
 bad("beyond float32", write(I, nifti_bytes(holed(1e300, "float64"))), says=(I,))
 bad(
     "whole numbers beyond float32",
-    write(I, nifti_bytes((image().astype(np.int64) + 2**60))),
+    write(I, nifti_bytes(image().astype(np.int64) + 2**60)),
     says=(f"{I}|Mean",),
     code=(0, 1, 2),
 )

@@ -33,7 +33,7 @@ formats = Group("cohort file", "tables")
 bad = formats.bad
 
 
-def called(name: str):  # noqa: ANN201
+def called(name: str):
     """Let the study name another cohort table."""
     return sub(Y, "table: cohort.csv", f"table: {name}")
 
@@ -120,7 +120,7 @@ bad("workbook of 0 bytes", write("t.xlsx", ""), called("t.xlsx"), says=("t.xlsx"
 bad("workbook of zeros", write("t.xlsx", bytes(4000)), called("t.xlsx"), says=("t.xlsx", "excel"))
 
 
-def rezip(file: str, part: str, how):  # noqa: ANN001, ANN201
+def rezip(file: str, part: str, how):
     """Change one part of a workbook; None leaves it out."""
 
     def step(folder: Path) -> None:
@@ -422,7 +422,7 @@ bad("9999 is remarked", cells(C, "age", {9: "9999", 12: "9999"}), code=0, says=(
 bad("an age of 191,953 is remarked", cells(C, "age", {9: "191953"}), code=0, says=(C, "age", "191953|191,953", "9"))
 bad(
     "a column that tells the outcome is remarked",
-    column(C, "hint", lambda row: str((row - 1) % 3 == 0 and 70 + row or row)),
+    column(C, "hint", lambda row: str(((row - 1) % 3 == 0 and 70 + row) or row)),
     command=("check", Y, "--set", "cohort.clinical=[age, hint]"),
     code=0,
     says=("hint", "outcome"),
