@@ -37,8 +37,8 @@ class Evaluation(Section):
 
 def evaluate(
     bundle: Bundle | str | Path,
-    table: str | Path,
-    features: Mapping[str, str | Path] | None = None,
+    table: str | Path | pd.DataFrame,
+    features: Mapping[str, str | Path | pd.DataFrame] | None = None,
     families: Sequence[str] = (),
     *,
     recalibrate: bool = False,
@@ -48,7 +48,7 @@ def evaluate(
 
     Args:
         bundle: a bundle or its folder.
-        table: cohort table with the outcome; may hold the features too.
+        table: cohort table with the outcome; may hold the features too. A file, or the table itself.
         features: block -> table, where features lie elsewhere.
         families: which to measure; empty: all whose columns are there.
         recalibrate: also give the intercept and slope that would calibrate each family here.
@@ -87,7 +87,7 @@ def evaluate(
     known = schema.patients.remark(prediction.units[schema.patient]) if schema.patients is not None else None
     evaluation = Evaluation(
         study=schema.study,
-        table=Path(table).name,
+        table="DataFrame" if isinstance(table, pd.DataFrame) else Path(table).name,
         performance=performance,
         comparisons=outcome.compare(long, names),
         recalibration=recalibration,

@@ -44,8 +44,8 @@ class Prediction:
 
 def predict(
     bundle: Bundle | str | Path,
-    table: str | Path,
-    features: Mapping[str, str | Path] | None = None,
+    table: str | Path | pd.DataFrame,
+    features: Mapping[str, str | Path | pd.DataFrame] | None = None,
     families: Sequence[str] = (),
     *,
     labelled: bool = False,
@@ -56,7 +56,7 @@ def predict(
 
     Args:
         bundle: a bundle or its folder.
-        table: cohort table of the new cases; may hold the features too.
+        table: cohort table of the new cases; may hold the features too. A file, or the table itself.
         features: block -> table, where features lie elsewhere.
         families: which to predict; empty: all whose columns are there.
         labelled: read the outcome too.

@@ -57,33 +57,24 @@ class Table:
         return values if values.dtype == object else text_column(values)
 
 
-def read_table(path: str | Path, as_text: Collection[str] | None = None) -> Table:
+def read_table(path: str | Path | pd.DataFrame, as_text: Collection[str] | None = None) -> Table:
     """Read a table.
 
     Args:
-        path: .csv, .tsv, .txt (each also .gz), .xlsx or .parquet.
+        path: .csv, .tsv, .txt (each also .gz), .xlsx or .parquet; or the table itself, files named in it being relative
+            to the working folder.
         as_text: columns that stay text (ids: "007"); the others become numbers where they can, which is several times
             faster. None keeps all as text.
 
     Raises:
         InputError: no such file, unreadable content, no rows, or columns of the same name.
     """
-    path = Path(path)
-    kind = kind_of(path)
-    if kind == "folder":
-        raise InputError(f"{path} is a folder; give the table itself")
-    if kind is None:
-        raise InputError(f"no table at {path}; paths in a study are relative to the study file")
-    suffix = path.suffix.lower()
     notes: list[Problem] = []
-    if suffix in {".parquet", ".pq"}:
-        cells = _read_parquet(path)
-    elif suffix in _SPREADSHEETS:
-        cells = read_excel(path, notes)
-    elif suffix in {".xls", ".ods"}:
-        raise InputError(f"{path}: {suffix} files are not read; save the sheet as .xlsx or as CSV UTF-8")
+    if isinstance(path, pd.DataFrame):
+        path, cells = Path("DataFrame"), _plain_frame(path)
     else:
-        cells = _read_text(path, notes, as_text)
+        path = Path(path)
+        cells = _read_file(path, notes, as_text)
     cells.columns = pd.Index(
         [name if (name := str(column).strip()) else f"column_{i + 1}" for i, column in enumerate(cells.columns)]
     )
@@ -95,6 +86,23 @@ def read_table(path: str | Path, as_text: Collection[str] | None = None) -> Tabl
     if cells.empty:
         raise InputError(f"{path} has no rows below its header ({len(cells.columns)} columns)")
     return Table(path, cells, tuple(notes))
+
+
+def _read_file(path: Path, notes: list[Problem], as_text: Collection[str] | None) -> pd.DataFrame:
+    """Return the cells of a file by its suffix."""
+    kind = kind_of(path)
+    if kind == "folder":
+        raise InputError(f"{path} is a folder; give the table itself")
+    if kind is None:
+        raise InputError(f"no table at {path}; paths in a study are relative to the study file")
+    suffix = path.suffix.lower()
+    if suffix in {".parquet", ".pq"}:
+        return _read_parquet(path)
+    if suffix in _SPREADSHEETS:
+        return read_excel(path, notes)
+    if suffix in {".xls", ".ods"}:
+        raise InputError(f"{path}: {suffix} files are not read; save the sheet as .xlsx or as CSV UTF-8")
+    return _read_text(path, notes, as_text)
 
 
 def numbered(table: Table) -> Table:
@@ -149,8 +157,14 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     except Exception as error:  # damaged files make pyarrow raise whatever it meets
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path} is not a readable parquet file ({reason}); write it again") from error
+    return _plain_frame(frame)
+
+
+def _plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return numbers as numbers and the rest as text; an index with a name is a column."""
+    _refuse_repeated(Path("DataFrame"), frame.columns)
     if not isinstance(frame.index, pd.RangeIndex):
-        frame = frame.reset_index(drop=frame.index.name is None and frame.index.nlevels == 1)
+        frame = frame.copy().reset_index(drop=frame.index.name is None and frame.index.nlevels == 1)
     frame = frame.reset_index(drop=True)
     frame.columns = pd.Index([str(column) for column in frame.columns])
     typed = {name: _plain_numbers(frame[name]) for name in frame.columns}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,6 +16,7 @@ from numpy.typing import ArrayLike
 from radfuse.config import nearest
 from radfuse.errors import CaseError, InputError, listed
 from radfuse.features import FeatureTable
+from radfuse.machine import cores
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.engines import ENGINES
 from radfuse.radiomics.engines.result import RegionResult
@@ -78,7 +78,7 @@ def extract(
         raise failed[min(failed)]
     with ThreadPoolExecutor(1) as aside:
         digests = aside.submit(lambda: {"image_sha256": _digest(volume.voxels), "mask_sha256": _digest(labels.array)})
-        results = measured_regions(volume, regions, config, threads or os.cpu_count() or 1, plan)
+        results = measured_regions(volume, regions, config, threads or cores(), plan)
     failed |= {int(name): result.failed for name, result in results.items() if result.failed}
     measured = {int(name): result for name, result in results.items() if not result.failed}
     if not measured:

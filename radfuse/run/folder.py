@@ -149,25 +149,6 @@ class RunFolder:
             return None
         return record if size_of(place) == record.size and self.digest(place) == record.digest else None
 
-    def produce(self, name: str, stage: str, key: str, write: Callable[[Path], None]) -> Record:
-        """Return the finished record of a result, computing it if its key changed.
-
-        Args:
-            name: path of the result inside the run folder; a file, or a folder if `write` makes one.
-            stage: for the record.
-            key: from `content_key`.
-            write: writes the whole result to the path it is given.
-
-        Raises:
-            RunError: the disk is full or not writable; nothing half-written stays.
-        """
-        found = self.finished(name, key)
-        if found is not None:
-            self.reused.append(name)
-            return found
-        start = time.perf_counter()
-        return self.take(name, stage, key, put_aside(self.path / name, write, start))
-
     def take(self, name: str, stage: str, key: str, written: Written) -> Record:
         """Put a result that was written aside in its place, and record it.
 

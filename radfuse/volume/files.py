@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from radfuse.errors import InputError, listed
+from radfuse.errors import InputError, RunError, listed
 from radfuse.volume.dicom import read_dicom
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
@@ -119,11 +119,18 @@ def write_image(image: Volume | LabelMap, path: str | Path) -> None:
 
     Raises:
         InputError: another suffix.
+        RunError: the file is not whole afterwards; ITK says nothing of that for .nii.gz.
     """
     path = Path(path)
     if not path.name.endswith(SUFFIXES):
         raise InputError(f"{path}: give a name that ends in one of {', '.join(SUFFIXES)}")
-    write_file(to_sitk(image), path)
+    try:
+        write_file(to_sitk(image), path)
+        check_whole(_layout_of(path))
+    except (InputError, OSError, RuntimeError) as error:
+        raise RunError(
+            f"{path} could not be written whole; look at the space left on its disk, and at quotas"
+        ) from error
 
 
 def _read(path: Path, channel: int | None = None) -> tuple[np.ndarray, Grid]:

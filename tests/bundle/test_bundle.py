@@ -590,3 +590,15 @@ def test_neither_torch_nor_sklearn_is_imported(command: str, bundle: Bundle, tab
     assert {"onnxruntime", "pandas", "radfuse"} <= imported
     assert not imported & {"torch", "sklearn", "lightning", "monai", "nnunetv2"}
     assert len(pd.read_csv(tmp_path / "out/predictions.csv")) == len(pd.read_csv(tables / "cohort.csv"))
+
+
+def test_tables_may_be_given_as_frames(bundle: Bundle, tables: Path) -> None:
+    files = predict(bundle, tables / "cohort.csv", {"radiomic": tables / "radiomic.csv"})
+    cohort, radiomic = pd.read_csv(tables / "cohort.csv"), pd.read_csv(tables / "radiomic.csv").set_index("case_id")
+    frames = predict(bundle, cohort, {"radiomic": radiomic})
+    pd.testing.assert_frame_equal(prediction_table(bundle, frames), prediction_table(bundle, files))
+    assert evaluate(bundle, cohort, {"radiomic": radiomic})[0].table == "DataFrame"
+    with pytest.raises(InputError, match="DataFrame: several columns are named 'age'"):
+        predict(bundle, pd.concat([cohort, cohort[["age"]]], axis=1))
+    with pytest.raises(InputError, match="DataFrame has no rows"):
+        predict(bundle, cohort.iloc[:0])

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,20 @@ import pytest
 from radfuse.errors import InputError, RunError
 from radfuse.run.digests import content_key, tree_digest
 from radfuse.run.disk import write_atomically
-from radfuse.run.folder import RunFolder
+from radfuse.run.folder import Record, RunFolder, put_aside
 
 
 def write_text(text: str):
     return lambda path: path.write_text(text)
+
+
+def produce(run: RunFolder, name: str, stage: str, key: str, write: Callable[[Path], object]) -> Record:
+    """Compute a result unless it is finished, as a stage does."""
+    found = run.finished(name, key)
+    if found is not None:
+        run.reused.append(name)
+        return found
+    return run.take(name, stage, key, put_aside(run.path / name, write, time.perf_counter()))
 
 
 def test_a_finished_result_is_not_computed_twice(tmp_path: Path) -> None:
@@ -32,8 +42,8 @@ def test_a_finished_result_is_not_computed_twice(tmp_path: Path) -> None:
         calls.append(path)
         path.write_text("42")
 
-    first = run.produce("models/a.json", "fuse", "key", write)
-    second = run.produce("models/a.json", "fuse", "key", write)
+    first = produce(run, "models/a.json", "fuse", "key", write)
+    second = produce(run, "models/a.json", "fuse", "key", write)
     assert (len(calls), first.digest) == (1, second.digest)
     assert (run.made, run.reused) == (["models/a.json"], ["models/a.json"])
 
@@ -41,7 +51,7 @@ def test_a_finished_result_is_not_computed_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["changed", "shortened", "deleted", "record deleted", "record damaged"])
 def test_a_result_that_is_not_whole_is_computed_again(tmp_path: Path, damage: str) -> None:
     run = RunFolder.open(tmp_path / "run", "study")
-    run.produce("a.txt", "s", "key", write_text("whole"))
+    produce(run, "a.txt", "s", "key", write_text("whole"))
     place, record = run.path / "a.txt", run.path / "a.txt.record.json"
     match damage:
         case "changed":
@@ -55,14 +65,14 @@ def test_a_result_that_is_not_whole_is_computed_again(tmp_path: Path, damage: st
         case "record damaged":
             record.write_text('{"key": ')
     assert run.finished("a.txt", "key") is None
-    run.produce("a.txt", "s", "key", write_text("whole"))
+    produce(run, "a.txt", "s", "key", write_text("whole"))
     assert place.read_text() == "whole"
 
 
 def test_another_key_computes_again(tmp_path: Path) -> None:
     run = RunFolder.open(tmp_path / "run", "study")
-    run.produce("a.txt", "s", "key 1", write_text("old"))
-    run.produce("a.txt", "s", "key 2", write_text("new"))
+    produce(run, "a.txt", "s", "key 1", write_text("old"))
+    produce(run, "a.txt", "s", "key 2", write_text("new"))
     assert (run.path / "a.txt").read_text() == "new"
 
 
@@ -78,21 +88,21 @@ def test_a_folder_result_is_replaced_as_a_whole(tmp_path: Path) -> None:
         path.mkdir()
         (path / "a").write_text("3")
 
-    run.produce("bundle", "export", "1", two)
-    run.produce("bundle", "export", "2", one)
+    produce(run, "bundle", "export", "1", two)
+    produce(run, "bundle", "export", "2", one)
     assert [item.name for item in (run.path / "bundle").iterdir()] == ["a"]
 
 
 def test_a_failing_writer_leaves_the_old_result_and_no_litter(tmp_path: Path) -> None:
     run = RunFolder.open(tmp_path / "run", "study")
-    run.produce("a.txt", "s", "1", write_text("old"))
+    produce(run, "a.txt", "s", "1", write_text("old"))
 
     def fails(path: Path) -> None:
         path.write_text("half")
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        run.produce("a.txt", "s", "2", fails)
+        produce(run, "a.txt", "s", "2", fails)
     assert (run.path / "a.txt").read_text() == "old"
     assert run.finished("a.txt", "1") is not None
     assert not list(run.path.glob(".*.tmp"))
@@ -100,14 +110,14 @@ def test_a_failing_writer_leaves_the_old_result_and_no_litter(tmp_path: Path) ->
 
 def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = RunFolder.open(tmp_path / "run", "study")
-    run.produce("done.txt", "s", "1", write_text("kept"))
+    produce(run, "done.txt", "s", "1", write_text("kept"))
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(RunError, match=r"No space left on device; free some space.*What was finished is kept"):
-        run.produce("next.txt", "s", "1", write_text("lost"))
+        produce(run, "next.txt", "s", "1", write_text("lost"))
     monkeypatch.undo()
     assert not (run.path / "next.txt").exists()
     assert not list(run.path.glob(".*.tmp"))
@@ -154,7 +164,7 @@ def test_digests_are_remembered_until_the_file_changes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"not a database, but longer than a header would be" * 20])
 def test_a_damaged_index_costs_nothing(tmp_path: Path, content: bytes) -> None:
     run = RunFolder.open(tmp_path / "run", "study")
-    run.produce("a.txt", "s", "1", write_text("x"))
+    produce(run, "a.txt", "s", "1", write_text("x"))
     run.close()
     (run.path / "index.sqlite").write_bytes(content)
     again = RunFolder.open(tmp_path / "run", "study")
@@ -173,14 +183,14 @@ def test_content_keys_see_every_part_and_no_order() -> None:
 
 def test_a_killed_writer_leaves_the_old_file_and_its_litter_is_swept(tmp_path: Path) -> None:
     run = RunFolder.open(tmp_path / "run", "study")
-    run.produce("a.txt", "s", "1", write_text("old"))
+    produce(run, "a.txt", "s", "1", write_text("old"))
     run.close()
     script = (
-        "import sys, time, pathlib; from radfuse.run.folder import RunFolder\n"
+        "import sys, time, pathlib; from radfuse.run.folder import RunFolder, put_aside\n"
         "run = RunFolder.open(pathlib.Path(sys.argv[1]), 'study')\n"
         "def slow(path):\n"
         "    path.write_text('half'); print('writing', flush=True); time.sleep(60)\n"
-        "run.produce('a.txt', 's', '2', slow)\n"
+        "run.take('a.txt', 's', '2', put_aside(run.path / 'a.txt', slow, 0))\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(run.path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -210,7 +220,7 @@ def test_records_hold_the_seconds(tmp_path: Path) -> None:
         time.sleep(0.02)
         path.write_text("x")
 
-    assert run.produce("a.txt", "s", "1", slow).seconds >= 0.02
+    assert produce(run, "a.txt", "s", "1", slow).seconds >= 0.02
 
 
 def test_processes_that_end_together_all_store_what_they_learned(tmp_path: Path) -> None:
@@ -281,7 +291,7 @@ def test_two_processes_that_make_one_folder_leave_one_whole(tmp_path: Path) -> N
         write(path, "late")
 
     assert not (tmp_path / "run/labels").exists()
-    second.produce("labels", "s", "1", late)
+    produce(second, "labels", "s", "1", late)
     assert [item.name for item in (tmp_path / "run/labels").iterdir()] == ["late"]
     assert first.finished("labels", "1") is not None
 
@@ -293,7 +303,7 @@ def test_damage_inside_a_folder_result_is_found_though_its_size_is_the_same(tmp_
         path.mkdir()
         (path / "a").write_text("0.731")
 
-    run.produce("models/comparison", "fuse", "key", write)
+    produce(run, "models/comparison", "fuse", "key", write)
     assert run.finished("models/comparison", "key") is not None
     (run.path / "models/comparison/a").write_text("0.931")
     assert run.finished("models/comparison", "key") is None
@@ -317,7 +327,7 @@ def test_one_process_at_a_time_works_in_a_folder_unless_they_share_it(tmp_path: 
 
 def test_a_killed_process_holds_no_lock(tmp_path: Path) -> None:
     script = (
-        "import sys, time, pathlib; from radfuse.run.folder import RunFolder\n"
+        "import sys, time, pathlib; from radfuse.run.folder import Record, RunFolder, put_aside\n"
         "run = RunFolder.open(pathlib.Path(sys.argv[1]), 'study'); print('held', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True)

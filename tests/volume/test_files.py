@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +13,10 @@ import SimpleITK as sitk
 from boxes import OBLIQUE, grid, ramp
 from realdata import real_file
 
-from radfuse.errors import InputError
+from radfuse.errors import InputError, RunError
 from radfuse.volume.files import read_grid, read_labels, read_volume, write_image
 from radfuse.volume.grid import Grid
+from radfuse.volume.image import Volume
 from radfuse.volume.resample import resample
 
 
@@ -147,3 +151,21 @@ def test_an_image_of_one_value_is_read(tmp_path: Path) -> None:
 
 def test_a_mask_a_network_left_empty_can_be_read(tmp_path: Path) -> None:
     assert read_labels(write_sitk(np.zeros((4, 5, 6), np.uint8), tmp_path / "e.nrrd"), empty=True).present() == ()
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """Let no file grow beyond 20,000 bytes, as a full disk would."""
+    before, heard = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, heard)
+
+
+@pytest.mark.parametrize("name", ["i.nii.gz", "i.nii", "i.nrrd", "i.mha"])
+@pytest.mark.usefixtures("small_files")
+def test_a_full_disk_is_told_of(tmp_path: Path, name: str) -> None:
+    noise = np.random.default_rng(0).normal(size=(20, 40, 40)).astype(np.float32)
+    with pytest.raises(RunError, match=f"{name} could not be written whole; look at the space left"):
+        write_image(Volume(noise, grid(noise.shape)), tmp_path / name)
