@@ -90,7 +90,7 @@ def _run(context: Context, until: str, crew: Crew) -> Run:
     folder, stored = context.folder, False
     if context.study.regions:
         assert context.inputs  # before anything is computed
-    for stage in needed_for(until):
+    for stage in needed_for(until, context):
         jobs = list(stage.jobs(context))
         if context.shard is not None and not STAGES[stage.name].shards:
             _trust(stage, jobs, context)

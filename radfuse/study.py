@@ -15,7 +15,7 @@ from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, 
 from radfuse.errors import InputError, listed, short
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
-from radfuse.fusion.config import FIRST_BLOCKS, FusionConfig, check_families
+from radfuse.fusion.config import FIRST_BLOCKS, FusionConfig, check_families, default_families
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.regions.config import RegionConfig
@@ -146,6 +146,11 @@ class Study(Section):
         made = {"clinical": bool(self.cohort.clinical), "radiomic": bool(self.regions), "deep": self.deep is not None}
         first = tuple(name for name in FIRST_BLOCKS if made[name] or name in self.features)
         return (*first, *(name for name in self.features if name not in FIRST_BLOCKS))
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Names of the families that are compared: those asked for, or the usual ones of the blocks."""
+        return tuple(self.fusion.families or default_families(self.blocks))
 
     def to_yaml(self) -> str:
         """Return the study as YAML, defaults written out."""

@@ -36,7 +36,7 @@ def check(study: StudyFile, set_: Overrides = None) -> None:
         return
     units = checked.design.units
     blocks = ", ".join(f"{name} ({values.shape[1]} columns)" for name, values in checked.design.blocks.items())
-    families = ", ".join(checked.families)
+    families = ", ".join(loaded.families)
     out.print(f"[green]Ready.[/green] {len(units)} units, {len(checked.folds)} folds, families: {families}")
     out.print(f"Blocks: {blocks}")
 

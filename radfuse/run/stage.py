@@ -33,6 +33,7 @@ class Stage(Generic[Job, Result]):
         place: job -> name of the result in the run folder.
         what: it does, for the progress bar.
         needs: stages whose results it reads.
+        spares: `Context` -> those of `needs` that it can do without this time.
         fails: a job that cannot be done drops its case from all that follows, stays the only one that failed, or stops
             the study.
         crew: its jobs are done one after another here, or by a process a core; a stage that runs a network has one
@@ -49,6 +50,7 @@ class Stage(Generic[Job, Result]):
     place: Callable[[Job], str]
     what: str = ""
     needs: tuple[str, ...] = ()
+    spares: Callable[[Any], tuple[str, ...]] = lambda _: ()
     fails: Literal["drops", "stays", "stops"] = "stops"
     crew: Literal["one", "cores", "network"] = "one"
     desk: bool = False

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from radfuse.run.stage import Stage
+    from radfuse.stages.context import Context
 
 
 class Listed(NamedTuple):
@@ -52,13 +53,13 @@ def stage_of(name: str) -> Stage:
     return found
 
 
-def needed_for(name: str) -> list[Stage]:
-    """Return a stage and all that it needs, in the order of work."""
+def needed_for(name: str, context: Context | None = None) -> list[Stage]:
+    """Return a stage and all that it needs, in the order of work; with a context, less what is spared there."""
     wanted = {name}
     stages = []
     for each in reversed(list(STAGES)):
         if each in wanted:
             stage = stage_of(each)
-            wanted |= set(stage.needs)
+            wanted |= set(stage.needs) - set(stage.spares(context) if context else ())
             stages.append(stage)
     return stages[::-1]

@@ -119,6 +119,7 @@ STAGE = Stage(
     lambda job: place_of(str(job)),
     what="disturbing images",
     needs=("segment",),
+    spares=lambda context: ("segment",) if all(case.mask is not None for case in context.cases()) else (),
     fails="drops",
     crew="cores",
     ready=compile_kernels,

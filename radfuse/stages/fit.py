@@ -59,7 +59,7 @@ def job_of(context: Context, family: str, fold: str | None) -> FitJob:
 def jobs(context: Context) -> Iterator[FitJob]:
     """Yield every family with every fold."""
     prepared = prepare.read_design(context.path(prepare.PLACE))
-    for family in prepared.families:
+    for family in context.study.families:
         for fold in prepared.folds:
             yield job_of(context, family, fold.name)
 

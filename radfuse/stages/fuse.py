@@ -43,7 +43,7 @@ class FuseJob:
 def whole_families(context: Context) -> dict[str, tuple[Path, ...]]:
     """Return family -> its outer folds, of those families that every fold is there of."""
     prepared = prepare.read_design(context.path(prepare.PLACE))
-    places = {family: [fit.place_of(family, fold.name) for fold in prepared.folds] for family in prepared.families}
+    places = {family: [fit.place_of(family, fold.name) for fold in prepared.folds] for family in context.study.families}
     whole = {family: found for family, found in places.items() if all(map(context.has, found))}
     return {family: tuple(map(context.path, found)) for family, found in whole.items()}
 

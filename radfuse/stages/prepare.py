@@ -18,7 +18,6 @@ from radfuse.cohort.splits import Fold, positions_of
 from radfuse.config import kind_of
 from radfuse.errors import InputError, Problem, StudyError
 from radfuse.features import FeatureSource, FeatureTable
-from radfuse.fusion.config import default_families
 from radfuse.fusion.design import Design, join, order_of
 from radfuse.run.folder import read_json, safe_name
 from radfuse.run.stage import Stage
@@ -38,7 +37,6 @@ class PrepareJob:
         features: block -> finished table.
         reserved: columns of images and masks, which are no features.
         blocks: of the study, in its order.
-        families: to be compared.
         seed: of the folds.
         inner_folds: that each training set is to be cut into.
         cases: that are left where the study starts from images; None: all of the table.
@@ -52,7 +50,6 @@ class PrepareJob:
     features: Mapping[str, FeatureSource]
     reserved: tuple[str, ...]
     blocks: tuple[str, ...]
-    families: tuple[str, ...]
     seed: int
     inner_folds: int
     cases: tuple[str, ...] | None = None
@@ -72,25 +69,22 @@ class Prepared:
         design: units and blocks.
         folds: the outer folds; their positions stand in the order of `everyone`.
         everyone: the positions of all units, in the order that models see them.
-        families: to be compared.
         warnings: what was remarkable.
     """
 
     design: Design
     folds: tuple[Fold, ...]
     everyone: np.ndarray
-    families: tuple[str, ...]
     warnings: tuple[Problem, ...]
 
 
 def job_of(study: Study) -> PrepareJob:
     """Return the design of a study that starts from finished tables."""
     config = study.cohort
-    images = (*config.images.values(), *(name for name in (config.mask,) if name))
-    families = study.fusion.families or default_families(study.blocks)
+    images = (*config.images.values(), *(name for name in (config.mask, config.second_mask) if name))
     bare = config.model_copy(update={"images": {}, "mask": None, "second_mask": None})
     settings = (study.seed, study.fusion.inner_folds)
-    return PrepareJob(bare, study.features, images, study.blocks, tuple(families), *settings)
+    return PrepareJob(bare, study.features, images, study.blocks, *settings)
 
 
 def jobs(context: Context) -> Iterator[PrepareJob]:
@@ -151,7 +145,7 @@ def work(job: PrepareJob) -> Prepared:
     parts = tuple(Fold(name, everyone[~test], everyone[test]) for name, test in tests)
     assert job.cohort.outcome is not None
     warnings = once([*inputs.warnings, *design.warnings, *telling_columns(design, job.cohort.outcome)])
-    return Prepared(design, parts, everyone, job.families, tuple(warnings))
+    return Prepared(design, parts, everyone, tuple(warnings))
 
 
 def _gathered(places: Mapping[str, Path], name: str) -> pd.DataFrame:
@@ -175,7 +169,6 @@ def write(prepared: Prepared, path: Path) -> None:
     facts = {
         "blocks": list(design.blocks),
         "by_fold": list(design.by_fold),
-        "families": prepared.families,
         "everyone": positions_of(prepared.everyone),
         "folds": [
             {"name": fold.name, "train": positions_of(fold.train), "test": positions_of(fold.test)}
@@ -208,7 +201,7 @@ def _read(path: Path, _: int) -> Prepared:
         pd.read_parquet(path / "units.parquet"), {name: block_of(name) for name in facts["blocks"]}, (), by_fold
     )
     warnings = tuple(Problem(**fact) for fact in facts["warnings"])
-    return Prepared(design, folds, np.array(facts["everyone"], int), tuple(facts["families"]), warnings)
+    return Prepared(design, folds, np.array(facts["everyone"], int), warnings)
 
 
-STAGE = Stage("prepare", 3, jobs, work, write, lambda _: PLACE, what="joining tables", needs=("extract", "deep"))
+STAGE = Stage("prepare", 4, jobs, work, write, lambda _: PLACE, what="joining tables", needs=("extract", "deep"))

@@ -91,7 +91,7 @@ def outcome_of(study: Study) -> dict[tuple[float, ...], tuple[str, list[float]]]
     assert not values.duplicated().any()
     tests: dict[int, str] = {}
     found: dict[int, list[float]] = {row: [] for row in range(len(values))}
-    for family in prepared.families:
+    for family in study.families:
         settings = (study.cohort.patient, study.cohort.outcome, study.fusion, study.seed)
         for fold in prepared.folds:
             fitted, _ = fit_fold(prepared.design, family, fold, *settings)

@@ -304,3 +304,10 @@ def test_studies_that_contradict_themselves_are_refused(study: Path, setting: st
 def test_segmentation_needs_every_patient_in_a_test_fold(study: Path) -> None:
     with pytest.raises(InputError, match="segmentation needs a split that tests every patient once"):
         run_study(load_study(study, [*UNET, "cohort.split={kind: holdout}"]), study.parent / "run")
+
+
+def test_stability_needs_no_network_where_every_mask_is_drawn(study: Path) -> None:
+    tumour_cohort(study.parent, 8)
+    run = run_study(load_study(study, [*UNET, "stability.copies=1"]), study.parent / "run", until="stability")
+    assert (run.path / "stability").is_dir()
+    assert not (run.path / "models").exists()
