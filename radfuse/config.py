@@ -38,7 +38,7 @@ class Section(BaseModel):
         for name, field in cls.model_fields.items() if isinstance(said, Mapping) else ():
             key = name if name in said else field.alias
             if key in said and _counted(said[key], getattr(found, name)):
-                fault = PydanticCustomError("no_number", "true and false are no numbers; write a number")
+                fault = PydanticCustomError("no_number", "true and false are no numbers; write one")
                 raise ValidationError.from_exception_data(
                     cls.__name__, [InitErrorDetails(type=fault, loc=(str(key),), input=said[key])]
                 )

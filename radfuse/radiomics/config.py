@@ -87,7 +87,7 @@ def _size_of_voxels(length: float) -> float:
     return length
 
 
-ResampledMm = Annotated[float, AfterValidator(_size_of_voxels)]
+ResampledMm = Annotated[float, Field(ge=0), AfterValidator(_size_of_voxels)]
 
 
 def _not_falling(ends: tuple[float, ...]) -> tuple[float, ...]:

@@ -211,4 +211,4 @@ def _read(path: Path, _: int) -> Prepared:
     return Prepared(design, folds, np.array(facts["everyone"], int), tuple(facts["families"]), warnings)
 
 
-STAGE = Stage("prepare", 3, jobs, work, write, lambda _: PLACE, what="joining tables", needs=("extract", "deep"))
+STAGE = Stage("prepare", 4, jobs, work, write, lambda _: PLACE, what="joining tables", needs=("extract", "deep"))
