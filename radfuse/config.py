@@ -11,9 +11,10 @@ import stat
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
@@ -28,6 +29,28 @@ class Section(BaseModel):
     """A frozen group of settings that rejects unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _true_is_no_number(cls, said: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """Refuse true and false where a number stands, which pydantic takes for 1 and 0."""
+        found = validate(said)
+        for name, field in cls.model_fields.items() if isinstance(said, Mapping) else ():
+            key = name if name in said else field.alias
+            if key in said and _counted(said[key], getattr(found, name)):
+                fault = PydanticCustomError("no_number", "true and false are no numbers; write one")
+                raise ValidationError.from_exception_data(
+                    cls.__name__, [InitErrorDetails(type=fault, loc=(str(key),), input=said[key])]
+                )
+        return found
+
+
+def _counted(value: object, found: object) -> bool:
+    """Return whether a boolean, or one in a list, was read as a number."""
+    if isinstance(value, bool):
+        return isinstance(found, (int, float)) and not isinstance(found, bool)
+    both = isinstance(value, (list, tuple)) and isinstance(found, (list, tuple)) and len(value) == len(found)
+    return both and any(map(_counted, value, found))  # type: ignore[call-overload]
 
 
 class Where:
@@ -84,8 +107,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping.
 
     Raises:
-        InputError: the file is missing or cannot be read, is not UTF-8, is not YAML, is too large or too deep, or is
-            not a mapping.
+        InputError: as `read_text`; not YAML, too deep, or not a mapping.
+    """
+    content = parse_yaml(read_text(path), str(path))
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds {type(content).__name__}, not a mapping of settings such as 'name: my_study'")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """Read a file of settings.
+
+    Raises:
+        InputError: the file is missing or cannot be read, is not UTF-8, or is too large.
     """
     kind = kind_of(path)
     if kind == "folder":
@@ -97,14 +131,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         size = path.stat().st_size
         if size > _MOST_BYTES:
             raise InputError(f"{path} holds {size:,} bytes, a file of settings at most {_MOST_BYTES:,}; is it a table?")
-        content = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions and the disk") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} holds {type(content).__name__}, not a mapping of settings such as 'name: my_study'")
-    return content
 
 
 def parse_yaml(text: str, where: str) -> Any:
@@ -179,6 +210,11 @@ def apply_overrides(
         if not equals or not dotted.strip():
             raise InputError(f"--set {short(override)!r} is not KEY=VALUE, for example --set fusion.inner_folds=3")
         keys = dotted.strip().split(".")
+        if not all(keys):
+            raise InputError(
+                f"--set {short(override)!r}: {short(dotted)!r} names no setting between two dots; correct it, for "
+                "example --set fusion.inner_folds=3"
+            )
         if len(keys) > _DEEPEST:
             raise InputError(f"--set {short(override)!r} reaches deeper than {_DEEPEST} levels; correct it")
         value = parse_yaml(text, f"--set {short(override)!r}")
@@ -215,11 +251,10 @@ def _odd_numbers(value: Any, path: tuple[object, ...] = ()) -> Iterator[str]:
 
 
 def _step(place: Any, key: str, path: list[str], override: str) -> Any:
-    if isinstance(place, list):
-        return place[_index(place, key, path, override)]
-    found = place.setdefault(key, {})
+    name: str | int = _index(place, key, path, override) if isinstance(place, list) else key
+    found = place[name] if isinstance(name, int) else place.setdefault(name, {})
     if found is None:
-        found = place[key] = {}
+        found = place[name] = {}
     if not isinstance(found, (dict, list)):
         raise InputError(
             f"--set {short(override)!r}: {short('.'.join(path))} is {short(repr(found))}, which has no settings inside"

@@ -28,6 +28,8 @@ def _table_or_source(value: Any) -> Any:
 
 Source = Annotated[FeatureSource, BeforeValidator(_table_or_source)]
 _BLOCK = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
+_LONGEST_REGION = 100
+"""Letters of a region's name, which begins the names of its features."""
 _LONGEST_FAMILY = 200
 """Letters of a family's name, which names a folder."""
 _TAKEN = {
@@ -88,6 +90,8 @@ class Study(Section):
         if not self.regions:
             return self
         names = [region.name for region in self.regions]
+        if any(not 0 < len(name.strip()) <= _LONGEST_REGION for name in names):
+            raise ValueError(f"regions: a name has 1 to {_LONGEST_REGION} letters; rename the region")
         twice = {name for name in names if names.count(name) > 1 or "/" in name}
         if twice:
             raise ValueError(f"regions: names must differ and hold no '/': {', '.join(sorted(twice))}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from radfuse.check.remarks import inner_folds_possible, near_usual_names, telling_columns
+from radfuse.check.remarks import inner_folds_possible, near_usual_names, one_class_tests, telling_columns
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.read import read_cohort
@@ -60,13 +60,15 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
         problems.append(
             Problem("study", "no inputs: name cohort.clinical columns, features: {radiomic: table.csv}, or regions")
         )
-    if study.radiomics.params is not None and study.regions:
-        from radfuse.radiomics.plan import plan_of  # with numba: only where there is a file
+    radiomics = study.radiomics
+    if study.regions and (radiomics.params or radiomics.features or "wavelet" in radiomics.filters):
+        from radfuse.radiomics.plan import plan_of  # with numba: only where there is something to look up
 
         try:
             plan_of(study.radiomics)
         except InputError as error:
-            problems.append(Problem("radiomics.params", str(error)))
+            where = "radiomics.params" if radiomics.params else "radiomics"
+            problems += error.problems or [Problem(where, str(error))]
     return read_tables(study.cohort, study.features, study.seed, study.fusion.inner_folds, problems, tunes=tunes)
 
 
@@ -119,6 +121,7 @@ def read_tables(
     order = order_of(cohort, design)
     folds = make_folds(config.split, design.units, config.patient, config.outcome, seed, order)
     too_few = inner_folds_possible(config, design, folds, order, seed, inner_folds)
+    found += one_class_tests(folds, config.outcome.labels(design.units))
     found += too_few if tunes else [replace(problem, severity="warning") for problem in too_few]
     if any(problem.severity == "error" for problem in found):
         raise InputError(once(found))

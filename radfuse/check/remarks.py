@@ -123,6 +123,20 @@ def _mend(config: CohortConfig, design: Design, order: np.ndarray, seed: int) ->
     return "add patients of the rarer outcome: each training set needs two of them"
 
 
+def one_class_tests(folds: Sequence[Fold], labels: np.ndarray | None) -> list[Problem]:
+    """Return a remark where test sets hold one of two classes only; labels are None where there are no classes."""
+    if labels is None:
+        return []
+    found = [fold.name for fold in folds if len(set(labels[fold.test])) < 2]
+    if not found:
+        return []
+    message = (
+        f"the test set of fold {listed(map(repr, found))} holds one outcome only, so that nothing can be told apart "
+        "in it alone; take fewer folds, or another cohort.split"
+    )
+    return [Problem("cohort.split", message, severity="warning")]
+
+
 def near_usual_names(blocks: Iterable[str]) -> list[Problem]:
     """Return a remark for each block of tables whose name is nearly one that radfuse knows."""
     remarks = []

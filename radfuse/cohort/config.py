@@ -9,7 +9,11 @@ from pydantic import Field, field_validator, model_validator
 
 from radfuse.cohort.splits import Grouped, Split
 from radfuse.config import Section, Word
+from radfuse.errors import short
 from radfuse.outcomes.kinds import Outcome
+
+_LONGEST_NAME = 200
+"""Letters of a column that a study uses."""
 
 
 class Categories(Section):
@@ -63,7 +67,13 @@ class CohortConfig(Section):
         for setting, names in (("clinical", self.clinical_columns), ("unit", self.unit)):
             twice = [name for name, count in Counter(names).items() if count > 1]
             if twice:
-                raise ValueError(f"column {twice[0]!r} stands twice in `{setting}`; remove one")
+                raise ValueError(f"column {short(twice[0])!r} stands twice in `{setting}`; remove one")
+            long = [name for name in names if len(name) > _LONGEST_NAME]
+            if long:
+                raise ValueError(
+                    f"column {short(long[0])!r} in `{setting}` has a name too long for reports and files, "
+                    f"{_LONGEST_NAME} letters are the most; rename it"
+                )
         return self
 
     @model_validator(mode="after")

@@ -115,7 +115,7 @@ class Temporal(Section):
         if self.column not in frame:
             return
         times = _times(frame[self.column])
-        for index in frame.index[times.isna()]:
+        for index in frame.index[~np.isfinite(times)]:
             found = frame.loc[index, self.column]
             yield Finding(f"{found!r} is no date; write 2019-05-31, or a number", index, self.column)
         if self.test_from is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,6 +21,7 @@ from radfuse.config import Section
 from radfuse.radiomics.engines import ENGINES
 from radfuse.radiomics.families import FAMILIES
 from radfuse.radiomics.filters import FILTERS
+from radfuse.volume.grid import SPACING_MM
 
 
 def _one_of(known: Collection[str]) -> PlainValidator:
@@ -56,9 +57,8 @@ Interpolator = Annotated[str, _one_of(INTERPOLATORS)]
 # what a setting may be, here and in PyRadiomics' files: what lies beyond makes no numbers, or does not end
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-SigmaMm = Annotated[float, Field(gt=0, le=1000)]
-"""No image is as large as to hold a wider Gaussian."""
+SigmaMm = Annotated[float, Field(ge=SPACING_MM[0], le=1000)]
+"""No voxel is as small as to see a narrower Gaussian, no image as large as to hold a wider one."""
 WholeSigmaMm = Annotated[int, Field(gt=0, le=1000)]
 Distance = Annotated[int, Field(ge=1, le=50)]
 """In voxels: the directions grow with its square, 30,001 at the most."""
@@ -80,9 +80,21 @@ def _rising(ends: tuple[float, float]) -> tuple[float, float]:
 BinRange = Annotated[tuple[float, float], AfterValidator(_rising)]
 
 
+def _size_of_voxels(length: float) -> float:
+    least, most = SPACING_MM
+    if length != 0 and not least <= length <= most:
+        raise ValueError(f"a voxel measures {least:g} to {most:g} mm, or 0 to keep the axis as it is; correct it")
+    return length
+
+
+ResampledMm = Annotated[float, Field(ge=0), AfterValidator(_size_of_voxels)]
+
+
 def _not_falling(ends: tuple[float, ...]) -> tuple[float, ...]:
     if not ends[0] <= ends[-1]:  # neither are they where one is NaN
         raise ValueError("a range goes from a lower value to an upper one, and has no NaN; swap them, or give numbers")
+    if ends[0] == inf or ends[1:] == (-inf,):
+        raise ValueError("no voxel lies in this range; widen it")
     return ends
 
 
@@ -117,7 +129,7 @@ class RadiomicsConfig(Section):
     """Fixed ends of the bins of the original image; values beyond are moved to them. None: the region's own."""
     max_bins: PositiveInt = 10_000
     """More bins than this are an error: they ask for memory and time, and say that the width is wrong."""
-    spacing_zyx_mm: tuple[NotNegative, NotNegative, NotNegative] | None = None
+    spacing_zyx_mm: tuple[ResampledMm, ResampledMm, ResampledMm] | None = None
     """Resampled voxel size, 0 keeps an axis; None keeps the image's own."""
     interpolator: Interpolator = "bspline"
     """Of the image; masks take the nearest voxel."""
@@ -169,7 +181,9 @@ class RadiomicsConfig(Section):
     lbp_3d_subdivision: Subdivision = 1
     per_filter: dict[FilterName, FilterSettings] = {}
     """Bins of single filters."""
-    classes: tuple[FeatureClass, ...] = ("shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
+    classes: tuple[FeatureClass, ...] = Field(
+        default=("shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm"), min_length=1
+    )
     """Classes of features that are computed."""
     features: dict[FeatureClass, tuple[str, ...]] = {}
     """Class -> names, where not all are wanted."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radfuse.errors import InputError
+from radfuse.errors import InputError, Problem
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.families.family import features_asked
 from radfuse.radiomics.filters.wavelet import known_wavelet
@@ -21,13 +21,13 @@ def plan_of(config: RadiomicsConfig) -> Plan:
     try:
         known_wavelet(config.wavelet)
     except ValueError as error:
-        raise InputError(f"radiomics: wavelet = {config.wavelet!r}: {error}") from error
+        raise InputError(Problem("radiomics.wavelet", str(error))) from error
     settings = Settings.model_construct(**{**dict(config), "bin_range": None})
     settings = settings.model_copy(update={"pattern_axis": settings.flat_axis or 0})
     return Plan(
         settings,
         {name: _of_filter(name, settings, config) for name in config.filters},
-        {name: features_asked(name, config.features.get(name), "radiomics") for name in config.classes},
+        {name: features_asked(name, config.features.get(name), "radiomics.features") for name in config.classes},
     )
 
 

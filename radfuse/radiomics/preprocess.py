@@ -82,7 +82,7 @@ def prepare(image: np.ndarray, grid: Grid, region: Region, settings: Settings, w
         CaseError: the region is empty, too small, has too few dimensions, leaves the image, or another grid.
     """
     if region.voxels == 0:
-        raise CaseError(where, "the region has no voxels")
+        raise CaseError(where, "the region has no voxels; draw it, or leave it out")
     if settings.spacing_zyx_mm is not None:
         image, mask, grid = _resampled(image, grid, region, settings, where)
     else:
@@ -123,7 +123,9 @@ def _on_image(grid: Grid, region: Region, settings: Settings, where: str) -> Reg
     _inside_image(grid, region.grid, region.box, where)
     found = interpolated(region.mask.astype(np.uint8), region.grid, grid, "sitkNearestNeighbor") > 0
     if not found.any():
-        raise CaseError(where, "nothing of the region is left on the image's grid")
+        raise CaseError(
+            where, "nothing of the region is left on the image's grid; take the mask that was drawn on this image"
+        )
     return Region.of(region.name, found, grid)
 
 
@@ -188,7 +190,11 @@ def _resampled(
     )
     mask = interpolated(region.mask.astype(np.uint8), region.grid, onto, "sitkNearestNeighbor") > 0
     if not mask.any():
-        raise CaseError(where, f"nothing of the region is left at a spacing of {z:g} x {y:g} x {x:g} mm (z, y, x)")
+        raise CaseError(
+            where,
+            f"nothing of the region is left at a spacing of {z:g} x {y:g} x {x:g} mm (z, y, x); take a finer "
+            "`spacing_zyx_mm` (resampledPixelSpacing)",
+        )
     return interpolated(image, grid, onto, INTERPOLATORS[settings.interpolator]), mask, onto
 
 
@@ -231,7 +237,7 @@ def _cropped(image: np.ndarray, region: Region, pad: int) -> tuple[np.ndarray, n
 
 def _checked_box(mask: np.ndarray, settings: Settings, where: str) -> Box:
     if not mask.any():
-        raise CaseError(where, "the region has no voxels")
+        raise CaseError(where, "the region has no voxels; draw it, or leave it out")
     box = box_of(mask)
     _check_size(mask[box], settings, where)
     return box
@@ -241,7 +247,7 @@ def _check_size(mask: np.ndarray, settings: Settings, where: str) -> None:
     """Refuse a region, given within its box, that is smaller than the settings allow."""
     extended = sum(size > 1 for size in mask.shape)
     if extended == 0:
-        raise CaseError(where, "the region is a single voxel")
+        raise CaseError(where, "the region is a single voxel, which has no features; draw it anew, or leave it out")
     if extended < settings.min_dimensions:
         raise CaseError(
             where,
@@ -251,7 +257,11 @@ def _check_size(mask: np.ndarray, settings: Settings, where: str) -> None:
     found = int(np.count_nonzero(mask))
     least = settings.more_than_voxels
     if least is not None and found <= least:
-        raise CaseError(where, f"the region has {found} voxels, not more than {least} (`min_voxels`, minimumROISize)")
+        raise CaseError(
+            where,
+            f"the region has {found} voxels, not more than {least} (`min_voxels`, minimumROISize); lower that, or "
+            "leave the region out",
+        )
 
 
 def _resegmented(image: np.ndarray, mask: np.ndarray, settings: Settings, where: str) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, PositiveInt, ValidationError, field_validator, model_validator
 
-from radfuse.config import Section, nearest, read_yaml
+from radfuse.config import Section, nearest, read_text, read_yaml
 from radfuse.errors import InputError
 from radfuse.radiomics.config import (
     INTERPOLATORS,
@@ -18,6 +18,7 @@ from radfuse.radiomics.config import (
     Harmonics,
     Positive,
     RadiomicsConfig,
+    ResampledMm,
     ResegmentRange,
     Samples,
     SigmaMm,
@@ -70,7 +71,7 @@ class Theirs(Section):
     normalize: bool = Field(False, alias="normalize")
     normalize_scale: Positive = Field(1.0, alias="normalizeScale")
     remove_outliers: Positive | None = Field(None, alias="removeOutliers")
-    spacing_xyz_mm: tuple[Finite, Finite, Finite] | None = Field(None, alias="resampledPixelSpacing")
+    spacing_xyz_mm: tuple[ResampledMm, ResampledMm, ResampledMm] | None = Field(None, alias="resampledPixelSpacing")
     interpolator: str | int | None = Field("sitkBSpline", alias="interpolator")
     pad_voxels: int = Field(5, alias="padDistance", ge=0)
     distances: tuple[Distance, ...] = Field((1,), alias="distances", min_length=1)
@@ -98,13 +99,6 @@ class Theirs(Section):
     # what PyRadiomics does not have
     bin_range: tuple[float, float] | None = None
     max_bins: PositiveInt = 10_000
-
-    @field_validator("spacing_xyz_mm", mode="after")
-    @classmethod
-    def _spacing_positive(cls, value: tuple[float, float, float] | None) -> tuple[float, float, float] | None:
-        if value is not None and min(value) < 0:
-            raise ValueError("spacings are positive, or 0 to keep the mask's own")
-        return value
 
     @field_validator("interpolator", mode="after")
     @classmethod
@@ -300,8 +294,8 @@ def _checked(
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        params = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        params = json.loads(read_text(path))
+    except (ValueError, RecursionError):
         return read_yaml(path)  # which says what is wrong
     return params if isinstance(params, dict) else read_yaml(path)
 

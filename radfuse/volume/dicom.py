@@ -67,7 +67,9 @@ def read_dicom(folder: Path) -> tuple[np.ndarray, Grid]:
     """
     slices = _slices(folder)
     if not slices:
-        raise InputError(f"{folder} holds no DICOM image slices")
+        raise InputError(
+            f"{folder} holds no DICOM image slices; give the folder in which the slices of one series lie themselves"
+        )
     names = [part.series for part in slices]
     if len(set(names)) > 1:
         counts = ", ".join(str(names.count(name)) for name in dict.fromkeys(names))
@@ -173,7 +175,8 @@ def _check_pixels(path: Path, header: Dataset) -> None:
     kind, samples = _text(header, "PhotometricInterpretation"), _short(header, "SamplesPerPixel")
     if kind not in {"MONOCHROME1", "MONOCHROME2"} or samples > 1:
         raise InputError(
-            f"{path}: pixels are {kind or 'of no kind'} with {samples} values each; a slice has one grey value"
+            f"{path}: pixels are {kind or 'of no kind'} with {samples} values each; a slice has one grey value. "
+            "Take another series, or export this one in grey"
         )
     allocated, stored, highest, _ = (_short(header, name) for name in _STORED)
     if allocated not in {8, 16, 32} or not 0 < stored <= highest + 1 <= allocated:

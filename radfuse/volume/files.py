@@ -14,7 +14,7 @@ import numpy as np
 
 from radfuse.errors import InputError, RunError, listed
 from radfuse.volume.dicom import read_dicom
-from radfuse.volume.grid import Grid
+from radfuse.volume.grid import SPACING_MM, Grid
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.layout import Layout, check_promise, check_whole, read_voxels
 from radfuse.volume.meta import meta_layout
@@ -31,8 +31,6 @@ _FORMATS: dict[str, Callable[[Path], Layout]] = {
     ".mhd": meta_layout,
 }
 SUFFIXES = tuple(_FORMATS)
-_SPACING_MM = (1e-6, 1e4)
-"""Voxels smaller or larger are no part of a patient."""
 _FARTHEST_MM = 1e6
 """No patient lies farther from where the scanner counts from."""
 _SHEAR = 1e-2
@@ -196,7 +194,7 @@ def _grid_of(path: Path, layout: Layout, channel: int | None = None) -> Grid:
         found = " x ".join(map(str, reader.GetSize()))
         raise InputError(f"{path}: {layout} are read as {found}; save it as NIfTI with three axes")
     grid = grid_of(reader)
-    if not all(_SPACING_MM[0] <= length <= _SPACING_MM[1] for length in grid.spacing_zyx_mm):
+    if not all(SPACING_MM[0] <= length <= SPACING_MM[1] for length in grid.spacing_zyx_mm):
         spacing = " x ".join(f"{length:g}" for length in grid.spacing_zyx_mm[::-1])
         raise InputError(f"{path}: the voxel spacing is {spacing} mm; correct the header, its units are mm")
     if not all(abs(place) <= _FARTHEST_MM for place in grid.origin):

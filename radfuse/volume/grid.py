@@ -12,6 +12,8 @@ import numpy as np
 
 from radfuse.errors import InputError
 
+SPACING_MM = (1e-4, 1e4)
+"""Voxels smaller, a tenth of a micrometre, or larger are no part of a patient."""
 GRID_TOLERANCE = 1e-3
 """Largest distance in voxels between corresponding corners of two grids that count as the same."""
 

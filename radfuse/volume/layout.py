@@ -1,7 +1,8 @@
 """How a file holds the voxels of an image, and reading them as they are stored.
 
-ITK puts 0 in the place of NaN in NIfTI, takes a cut file for whole, and hands out what lay in memory where packed MHA
-is damaged. Therefore voxels are read here, with every sum checked, and ITK says where they lie.
+ITK puts 0 in the place of NaN in NIfTI, takes a cut file for whole, hands out what lay in memory where packed MHA is
+damaged, and crashes at text that is none. Therefore voxels are read here, with every sum checked, and ITK says where
+they lie.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ _DENSEST = 1032
 """So many bytes one packed byte can stand for: deflate's longest match, 258 bytes, in two bits."""
 _BLOCK = 1 << 20
 """Bytes of a packed file that are read at a time; four times as many are unpacked at a time."""
+_LONGEST_NUMBER = 32
+"""Characters of a voxel that is written as text, with what parts it from the next, on the average at most."""
 _WINDOWS = {"gzip": 31, "zlib": 15}
-Packing = Literal["raw", "gzip", "zlib", "other"]
+Packing = Literal["raw", "gzip", "zlib", "text", "other"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Layout:
         dtype: of a voxel, with its byte order.
         start: byte of `data` at which the voxels begin, or what they are packed in.
         skip: unpacked bytes before the first voxel.
-        packing: of the voxels; "other" (text, bzip2, many files) is left to ITK.
+        packing: of the voxels; "other" (bzip2, many files) is left to ITK.
         packed_size: bytes that are packed, where the header says it.
         channel_axis: axis of `shape` along which one voxel's values lie; None where it holds one.
         slope: stored values are multiplied by it.
@@ -120,6 +123,13 @@ def check_promise(layout: Layout) -> None:
     found = layout.data.stat().st_size - layout.start
     if layout.packing == "raw":
         _compare(layout, found)
+    elif layout.packing == "text":
+        least, most = 2 * layout.voxels - 1, _LONGEST_NUMBER * layout.voxels + _BLOCK
+        if not least <= found <= most:
+            raise InputError(
+                f"{layout.path} is truncated, or its header lies: it says {layout} written as text, which are no "
+                f"{found} characters; copy it again, or save it as raw or gzip"
+            )
     elif layout.packing != "other" and layout.promised > found * _DENSEST:
         raise InputError(
             f"{layout.path} is truncated, or its header lies: it says {layout}, {layout.promised} bytes, more than the "
@@ -142,6 +152,9 @@ def check_whole(layout: Layout) -> None:
         if layout.packed_size is not None:
             told = layout.start + layout.packed_size == layout.data.stat().st_size
     if not told:
+        if layout.packing == "text":
+            _parsed(layout)
+            return
         for _ in _unpacked(layout):
             pass
 
@@ -158,9 +171,11 @@ def read_voxels(layout: Layout, channel: int | None = None) -> np.ndarray:
     Raises:
         InputError: as `check_whole`.
     """
-    array = np.empty(layout.shape, layout.dtype)
+    array = _parsed(layout) if layout.packing == "text" else np.empty(layout.shape, layout.dtype)
     into = array.reshape(-1).view(np.uint8)
-    if layout.packing == "raw":
+    if layout.packing == "text":
+        pass
+    elif layout.packing == "raw":
         with layout.data.open("rb") as stream:
             stream.seek(layout.start)
             into[:] = np.fromfile(stream, np.uint8, into.size)
@@ -187,6 +202,35 @@ def _scaled(array: np.ndarray, slope: float, inter: float) -> np.ndarray:
             wide += inter
             part[...] = wide
     return scaled
+
+
+def _parsed(layout: Layout) -> np.ndarray:
+    """Return voxels that are written as text, numbers parted by blanks, in the type and shape of the layout."""
+    with layout.data.open("rb") as stream:
+        stream.seek(layout.start)
+        words = stream.read().split()
+    try:
+        longest = max(map(len, words), default=0)
+        found = np.array(words if longest <= _LONGEST_NUMBER else [b"no"]).astype(np.float64)
+    except ValueError:
+        found = None
+    whole = layout.dtype.kind in "iu"
+    if found is not None and whole:
+        ends = np.iinfo(layout.dtype)
+        if not ((found == np.rint(found)) & (found >= ends.min) & (found <= ends.max)).all():
+            found = None
+    if found is None:
+        raise InputError(
+            f"{layout.path}: its header says that voxels are written as text, but what follows are no "
+            f"{'whole ' * whole}numbers of {layout.dtype.name}; correct the header (encoding, BinaryData), or save it "
+            "as raw or gzip"
+        )
+    if found.size != layout.voxels:
+        raise InputError(
+            f"{layout.path} is truncated, or its header lies: {found.size} numbers of {layout.voxels} ({layout}); copy "
+            "it again"
+        )
+    return found.astype(layout.dtype).reshape(layout.shape)
 
 
 def _compare(layout: Layout, found: int) -> None:

@@ -47,7 +47,7 @@ def meta_layout(path: Path) -> Layout:
     order = ">" if _true(fields, "BinaryDataByteOrderMSB", "ElementByteOrderMSB") else "<"
     packing: Packing = "zlib" if _true(fields, "CompressedData") else "raw"
     if not _true(fields, "BinaryData", default=True):
-        packing = "other"
+        packing = "text"
     name = fields["ElementDataFile"]
     local = name.upper() == "LOCAL"
     if name.upper().startswith("LIST") or "%" in name:

@@ -26,7 +26,16 @@ _TYPES = {
     "f8": ("double",),
 }
 _CODES = {name: code for code, names in _TYPES.items() for name in names}
-_PACKINGS: dict[str, Packing] = {"raw": "raw", "gz": "gzip", "gzip": "gzip"}
+_PACKINGS: dict[str, Packing] = {
+    "raw": "raw",
+    "gz": "gzip",
+    "gzip": "gzip",
+    "txt": "text",
+    "text": "text",
+    "ascii": "text",
+    "bz2": "other",
+    "bzip2": "other",
+}
 _PLACES = {"domain", "space", "time", "???", "none"}
 """Kinds of an axis along which voxels lie; along any other lie the values of one voxel."""
 _LONGEST = 1 << 24
@@ -52,9 +61,16 @@ def nrrd_layout(path: Path) -> Layout:
     axis = _channel_axis(fields, len(sizes))
     _check_geometry(path, fields, axis)
     dtype = np.dtype((">" if fields.get("endian") == "big" else "<") + _CODES[fields["type"]])
-    packing = _PACKINGS.get(fields["encoding"].lower(), "other")
+    packing = _PACKINGS.get(fields["encoding"].lower())
     name = fields.get("data file", fields.get("datafile", ""))
-    if "line skip" in fields or name.upper().startswith("LIST") or "%" in name:
+    left_to_itk = "line skip" in fields or name.upper().startswith("LIST") or "%" in name
+    if packing is None or (packing == "text" and left_to_itk):  # ITK crashes at text that is none
+        beside = ", with a line skip or in several files" if packing else ""
+        raise InputError(
+            f"{path}: header field encoding is {fields['encoding']!r}{beside}, which cannot be read; save it as raw "
+            "or gzip"
+        )
+    if left_to_itk:
         packing, name = "other", ""
     data, start = (path.parent / name, 0) if name else (path, end)
     skip = int(numbers_in(path, "byte skip", fields.get("byte skip", "0"), whole=True)[0])

@@ -30,7 +30,7 @@ _MEND = re.compile(
     r"export|fill|for example|free|from \d|give|greater|install|is 0 or 1|is not one of|keep|known|leave|less|letters, "
     r"digits|list|look|lower|make|must|name cohort|need|no file|no image at|nothing to tell apart|once|one of|only|"
     r"pass|paths in a study|present|put|quote|raise|read|remove|rename|replace|require|resample|run|save|say|set|"
-    r"should|start|take|train|try|usage|use|valid|write",
+    r"shorten|should|start|take|train|try|usage|use|valid|widen|write",
     re.IGNORECASE,
 )
 _OWN = re.compile(r"(^|/)(run\.json|run\.lock|log\.jsonl|index\.sqlite.*|study\.yaml|\..*|.*\.log|__pycache__/.*)$")

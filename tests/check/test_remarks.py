@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from radfuse.check.inputs import read_inputs
-from radfuse.check.remarks import near_usual_names, telling_columns
+from radfuse.check.remarks import near_usual_names, one_class_tests, telling_columns
 from radfuse.check.study import check_study
+from radfuse.cohort.splits import Fold
 from radfuse.errors import InputError, Problem
 from radfuse.fusion.design import Design
 from radfuse.outcomes.binary import BinaryOutcome
@@ -70,6 +71,16 @@ def test_chance_makes_no_remark_among_thousands_of_columns_and_few_patients() ->
     assert telling_columns(few, EVENT) == []
     few.blocks["radiomic"]["copy"] = few.units["event"]
     assert remark(telling_columns(few, EVENT)).column == "copy"
+
+
+def test_test_sets_of_one_outcome_are_named() -> None:
+    labels = np.array([1, 0, 0, 0])
+    sides = {"a": [0, 1], "b": [2], "c": [3]}
+    folds = [Fold(name, np.delete(np.arange(4), test), np.array(test)) for name, test in sides.items()]
+    found = remark(one_class_tests(folds, labels))
+    assert found.where == "cohort.split"
+    assert found.message.startswith("the test set of fold 'b', 'c' holds one outcome only")
+    assert one_class_tests(folds[:1], labels) == one_class_tests(folds, None) == []
 
 
 def study(folder: Path, events: str, clinical: str = "", **changes: Any) -> Study:

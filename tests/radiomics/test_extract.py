@@ -93,6 +93,13 @@ def test_a_filter_that_was_not_made_is_named() -> None:
     assert "needs 41" in found.provenance["missing"]["1"]["log-sigma-40-0-mm-3D"]
 
 
+def test_a_gaussian_narrower_than_voxels_is_named() -> None:
+    config = RadiomicsConfig(filters=("original", "log"), log_sigma_mm=(0.001,))
+    found = extract(values(), labels(), config)
+    assert not any("log-sigma" in name for name in found.names)
+    assert "sees one voxel alone" in found.provenance["missing"]["1"]["log-sigma-0-001-mm-3D"]
+
+
 def test_normalising_by_a_region_and_bins_of_a_fixed_range() -> None:
     config = RadiomicsConfig(normalize=True, normalize_scale=10, normalize_region="4", classes=("firstorder",))
     found = extract(values(), labels(), config).values
@@ -140,7 +147,7 @@ def spoiled(value: float) -> np.ndarray:
         (
             values(),
             labels(),
-            {"spacing_zyx_mm": (1e-5, 1.0, 1e-5)},
+            {"spacing_zyx_mm": (1e-4, 1.0, 1e-4)},
             "voxels around the region, allowed are 200,000,000",
         ),
         (7 + 0 * values(), labels(), {"normalize": True}, "all alike, and scale nothing; leave `normalize` out"),

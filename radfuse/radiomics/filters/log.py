@@ -305,7 +305,13 @@ def _make(regions: Sequence[Prepared], settings: Settings) -> Iterator[Filtered]
             shape, least = (" x ".join(str(int(value)) for value in size) for size in (image.shape, needed))
             yield Filtered(_name(sigma), skipped=f"the image around the region is {shape} voxels, needs {least}")
             continue
-        found = laplacian_of_gaussian(image, spacing, sigma, box)
+        try:
+            found = laplacian_of_gaussian(image, spacing, sigma, box)
+        except ZeroDivisionError:  # the weights of the neighbours are 0 in float64
+            steps = " x ".join(f"{step:g}" for step in spacing)
+            skipped = f"a Gaussian of {sigma:g} mm sees one voxel alone of {steps} mm (z, y, x); take a wider one"
+            yield Filtered(_name(sigma), skipped=skipped)
+            continue
         yield Filtered(_name(sigma), gathered(found, box, regions))
 
 
