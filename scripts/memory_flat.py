@@ -40,7 +40,11 @@ regions:
 radiomics: {filters: [original, log, wavelet], min_voxels: 1}
 deep: {}
 """
-STAGES = {"segment": "labels/*/labels.nrrd", "extract": "features/cases/*[0-9].json", "deep": "features/deep/all/*[0-9].json"}
+STAGES = {
+    "segment": "labels/*/labels.nrrd",
+    "extract": "features/cases/*[0-9].json",
+    "deep": "features/deep/all/*[0-9].json",
+}
 """Stage -> its results, one a case."""
 FIRST, MOST_MIB = 20, 30
 
