@@ -19,6 +19,9 @@ from radfuse.stages import STAGES, fuse, needed_for, prepare
 from radfuse.stages.context import Context
 from radfuse.study import Study, load_study
 
+_FROM_IMAGES = list(STAGES)[: list(STAGES).index(prepare.STAGE.name)]
+"""Stages that make something of images, where the rest makes do with tables."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -161,10 +164,11 @@ def _check_stage(study: Study, until: str, shard: Shard | None) -> None:
     per_case = [name for name, listed in STAGES.items() if listed.shards and listed.command]
     if shard is not None and until not in per_case:
         raise InputError(f"{until} is no stage that goes case by case; those that take a shard: {', '.join(per_case)}")
-    if (until in ("regions", "stability") or shard is not None) and not study.regions:
+    if until in _FROM_IMAGES and not study.regions:
         raise InputError(
             f"study {study.name!r} names no regions, so there is nothing to make from images; add "
-            "regions: [{kind: label, name: tumour, label: tumour}] with segmentation, cohort.images and cohort.mask"
+            "regions: [{kind: label, name: tumour, label: tumour}] with segmentation, cohort.images and cohort.mask, "
+            "or take a later step, for example radfuse run, where it starts from finished tables"
         )
     if until == "deep" and study.deep is None:
         raise InputError(
