@@ -21,6 +21,7 @@ from radfuse.study import Study, load_study
 
 _FROM_IMAGES = list(STAGES)[: list(STAGES).index(prepare.STAGE.name)]
 """Stages that make something of images, where the rest makes do with tables."""
+_BY_NETWORKS = _FROM_IMAGES[: _FROM_IMAGES.index("segment") + 1]
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,11 @@ def _check_stage(study: Study, until: str, shard: Shard | None) -> None:
             f"study {study.name!r} names no regions, so there is nothing to make from images; add "
             "regions: [{kind: label, name: tumour, label: tumour}] with segmentation, cohort.images and cohort.mask, "
             "or take a later step, for example radfuse run, where it starts from finished tables"
+        )
+    if until in _BY_NETWORKS and study.segmentation is not None and study.segmentation.source != "cross_fitted":
+        raise InputError(
+            f"every case of study {study.name!r} brings its mask, so there is no network to train or to segment with; "
+            "go on with radfuse extract, or set segmentation: {backend: unet, ...}"
         )
     if until == "deep" and study.deep is None:
         raise InputError(
