@@ -149,7 +149,7 @@ def _import(name: str, use: str) -> Any:
     except ModuleNotFoundError as error:
         where = f", nor beside the study in {folder}" if folder is not None else ""
         raise ValueError(f"use {use!r}: no module {error.name!r} where Python looks{where}") from error
-    except Exception as error:  # the user's own code, whatever it raises
+    except (Exception, SystemExit) as error:  # the user's own code, whatever it raises
         raise ValueError(f"use {use!r}: importing it failed: {type(error).__name__}: {error}") from error
     loaded = getattr(sys.modules.get(top), "__file__", None)
     if beside is not None and loaded is not None and Path(loaded).read_bytes() != beside.read_bytes():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 _THREADS = {"own": 0}
 """Threads this process may take; 0: a thread a core. Set once, when a worker starts."""
+_LIMITS = ("OMP_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMEXPR_MAX_THREADS")
+"""Variables that libraries read without a look at what stands there."""
 _LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
 
 
@@ -30,6 +33,16 @@ def take_one_thread() -> None:
     _THREADS["own"] = 1
     for name in _LIBRARIES:
         os.environ[name] = "1"
+
+
+def mend_limits() -> None:
+    """Let the environment's limits of threads be numbers, as libraries read them: "4,2" is 4, "many" is none."""
+    for name in _LIMITS:
+        found = re.match(r"\s*0*([1-9][0-9]{0,4})\s*(,|$)", os.environ.get(name, ""))
+        if found is not None:
+            os.environ[name] = found[1]
+        else:
+            os.environ.pop(name, None)
 
 
 @lru_cache

@@ -19,6 +19,10 @@ from radfuse.stages import STAGES, fuse, needed_for, prepare
 from radfuse.stages.context import Context
 from radfuse.study import Study, load_study
 
+_FROM_IMAGES = list(STAGES)[: list(STAGES).index(prepare.STAGE.name)]
+"""Stages that make something of images, where the rest makes do with tables."""
+_BY_NETWORKS = _FROM_IMAGES[: _FROM_IMAGES.index("segment") + 1]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -161,13 +165,19 @@ def _check_stage(study: Study, until: str, shard: Shard | None) -> None:
     per_case = [name for name, listed in STAGES.items() if listed.shards and listed.command]
     if shard is not None and until not in per_case:
         raise InputError(f"{until} is no stage that goes case by case; those that take a shard: {', '.join(per_case)}")
-    if (until in ("regions", "stability") or shard is not None) and not study.regions:
-        raise InputError(
-            f"study {study.name!r} names no regions, so there is nothing to make from images; add "
-            "regions: [{kind: label, name: tumour, label: tumour}] with segmentation, cohort.images and cohort.mask"
-        )
     if until == "deep" and study.deep is None:
         raise InputError(
             f"study {study.name!r} has no deep section; add deep: {{}} to have encoder features of every region "
             "(needs segmentation: {backend: unet, ...} and regions), or use --set deep={}"
+        )
+    if until in _FROM_IMAGES and not study.regions:
+        raise InputError(
+            f"study {study.name!r} starts from finished tables: it names no regions, so there is nothing to make from "
+            "images. Go on with radfuse run, or add regions: [{kind: label, name: tumour, label: tumour}] with "
+            "segmentation, cohort.images and cohort.mask"
+        )
+    if until in _BY_NETWORKS and study.segmentation is not None and study.segmentation.source != "cross_fitted":
+        raise InputError(
+            f"every case of study {study.name!r} brings its mask, so there is no network to train or to segment with; "
+            "go on with radfuse extract, or set segmentation: {backend: unet, ...}"
         )

@@ -12,7 +12,7 @@ def model_card(schema: BundleSchema) -> str:
         f"# Model card: {schema.title}",
         "",
         f"Predicts `{schema.opened_outcome().name()}` for each {' + '.join(schema.unit)}. Trained on "
-        f"{trained['units']} units of {trained['patients']} patients, {trained['events']} of them with the event.",
+        f"{trained.units} units of {trained.patients} patients, {trained.events} of them with the event.",
         "",
         "## Performance",
         "",

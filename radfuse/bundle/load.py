@@ -36,7 +36,9 @@ def load_bundle(path: str | Path) -> Bundle:
     try:
         known = _checked_files(path)
     except OSError as error:
-        raise InputError(f"cannot read the bundle {_shown(path)}: {error.strerror or error}") from error
+        raise InputError(
+            f"cannot read the bundle {_shown(path)}: {error.strerror or error}; check its name and permissions"
+        ) from error
     try:
         schema = BundleSchema.model_validate_json((path / SCHEMA).read_bytes())
     except ValidationError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from radfuse import machine
 from radfuse.bundle.load import Bundle
-from radfuse.bundle.schema import ImageRecipe
+from radfuse.bundle.schema import SCHEMA, ImageRecipe
 from radfuse.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,9 +36,16 @@ class Model:
         part = bundle.schema.families[family]
         self._path = bundle.path / part.file
         self._session = _session(self._path, small=True)
-        said = self._session.get_modelmeta().custom_metadata_map.get("family", family)
+        facts = self._session.get_modelmeta().custom_metadata_map
+        said = facts.get("family", family)
         if said != family:
             raise InputError(f"{self._path} holds the model of family {said!r}, not of {family!r}; {_MEND}")
+        columns = json.dumps([item.name for item in part.inputs])
+        if facts.get("columns", columns) != columns:
+            raise InputError(
+                f"{self._path} was made for other columns than {SCHEMA} lists for family {family!r}, or for the same "
+                f"in another order; {_MEND}"
+            )
         _check_tensor(self._path, "input", self._session.get_inputs(), _FEATURES, [None, len(part.inputs)], only=True)
         _check_tensor(self._path, "output", self._session.get_outputs(), _PROBABILITY, [None])
 

@@ -15,16 +15,20 @@ from pydantic import (
     Discriminator,
     Field,
     FiniteFloat,
+    NonNegativeInt,
+    PositiveInt,
     Tag,
     TypeAdapter,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from radfuse.bundle.patients import PatientFilter
 from radfuse.cohort.config import Categories
 from radfuse.config import Section
 from radfuse.errors import InputError
+from radfuse.fusion.config import blocks_of
 from radfuse.outcomes.kinds import Outcome
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
@@ -45,6 +49,7 @@ def _inside(name: str) -> str:
     return name
 
 
+_Column = Annotated[str, Field(min_length=1)]
 FileName = Annotated[str, AfterValidator(_inside)]
 
 
@@ -100,12 +105,18 @@ class BundleInput(Section):
     high: FiniteFloat | None = None
     """Smallest and largest value at training."""
 
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"{self.name[:80]!r} has low {self.low:g} above high {self.high:g}")
+        return self
+
 
 class BundleFamily(Section):
     """One family's model."""
 
     file: FileName
-    inputs: tuple[BundleInput, ...]
+    inputs: tuple[BundleInput, ...] = Field(min_length=1)
     threshold: FiniteFloat = Field(ge=0, le=1)
     """Probability from which a unit is called."""
     formula: str | None
@@ -114,6 +125,16 @@ class BundleFamily(Section):
     """Between the ONNX file and the pipeline it was made from, in probability."""
     performance: Performance
     """On the outer test folds, not of the refitted model."""
+
+    @field_validator("inputs")
+    @classmethod
+    def _each_once(cls, inputs: tuple[BundleInput, ...]) -> tuple[BundleInput, ...]:
+        seen: set[tuple[str, str]] = set()
+        for item in inputs:
+            if (item.block, item.name) in seen:
+                raise ValueError(f"the column {item.name[:80]!r} of block {item.block!r} stands there twice")
+            seen.add((item.block, item.name))
+        return inputs
 
     @field_validator("performance")
     @classmethod
@@ -138,11 +159,11 @@ class ImageRecipe(Section):
         backend: whose network it is; None: one that `OnnxSegmenter` opens.
     """
 
-    images: dict[str, str]
+    images: dict[str, str] = Field(min_length=1)
     mask: str | None
     sequence: str | None
     labels: dict[str, int]
-    regions: tuple[_Region, ...]
+    regions: tuple[_Region, ...] = Field(min_length=1)
     radiomics: RadiomicsConfig
     params: FileName | None = None
     deep: DeepConfig | None = None
@@ -155,6 +176,16 @@ class ImageRecipe(Section):
         if radiomics.params is not None:
             raise ValueError(f"names the file {str(radiomics.params)[:80]!r}; a bundle's parameter file is `params`")
         return radiomics
+
+    @model_validator(mode="after")
+    def _has_what_it_reads(self) -> Self:
+        if self.sequence is None and self.deep is not None:
+            raise ValueError("deep features need a network, and `sequence` names no image that one reads")
+        if self.sequence is None and self.mask is None:
+            raise ValueError("neither `sequence` nor `mask` says where masks come from")
+        if self.sequence is not None and self.sequence not in self.images:
+            raise ValueError(f"the network reads the image {self.sequence[:80]!r}, which is not among `images`")
+        return self
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -191,15 +222,23 @@ class ImageRecipe(Section):
         )
 
 
+class TrainedOn(Section):
+    """How many the models were fitted on."""
+
+    units: PositiveInt
+    patients: PositiveInt
+    events: NonNegativeInt
+
+
 class StudyFacts(Section):
     """Which study it was, and what the columns of its table mean."""
 
     study: str
     title: str
-    case: str
-    patient: str
-    unit: tuple[str, ...]
-    visit: str
+    case: _Column
+    patient: _Column
+    unit: tuple[_Column, ...] = Field(min_length=1)
+    visit: _Column
     clinical: tuple[str | Categories, ...]
     outcome: _Outcome
 
@@ -229,13 +268,25 @@ class BundleSchema(StudyFacts):
 
     format: Literal[1] = 1
     outputs: Mapping[str, str]
-    trained_on: Mapping[str, int]
-    families: Mapping[str, BundleFamily]
+    trained_on: TrainedOn
+    families: Mapping[str, BundleFamily] = Field(min_length=1)
     versions: Mapping[str, str]
     imaging: ImageRecipe | None = None
     """How images became features; None where features came as tables."""
     patients: PatientFilter | None = None
     """Tells the patients of the training from others, as a crowd."""
+
+    @field_validator("families")
+    @classmethod
+    def _join_their_blocks(cls, families: Mapping[str, BundleFamily]) -> Mapping[str, BundleFamily]:
+        for name, family in families.items():
+            foreign = next((item for item in family.inputs if item.block not in blocks_of(name)), None)
+            if foreign is not None:
+                raise ValueError(
+                    f"family {name!r} has the column {foreign.name[:80]!r} of block {foreign.block[:80]!r}, which it "
+                    "does not join"
+                )
+        return families
 
 
 def versions() -> dict[str, str]:

@@ -18,6 +18,7 @@ from radfuse.bundle.schema import (
     BundleSchema,
     ImageRecipe,
     StudyFacts,
+    TrainedOn,
 )
 from radfuse.fusion.config import blocks_of
 from radfuse.fusion.design import Design
@@ -70,11 +71,11 @@ def bundle_files(
     if params is not None:
         files[PARAMS] = params
     scored = all(item.fitted.explanation.formula for item in families.values())
-    trained_on = {
-        "units": len(design.units),
-        "patients": int(design.units[facts.patient].nunique()),
-        "events": int(facts.opened_outcome().labels(design.units).sum()),
-    }
+    trained_on = TrainedOn(
+        units=len(design.units),
+        patients=int(design.units[facts.patient].nunique()),
+        events=int(facts.opened_outcome().labels(design.units).sum()),
+    )
     schema = BundleSchema(
         **{name: getattr(facts, name) for name in StudyFacts.model_fields},
         outputs={name: text for name, text in _OUTPUTS.items() if name != "score" or scored},
@@ -100,9 +101,9 @@ def bundle_files(
     return {**files, SUMS: sums.encode()}
 
 
-def _salt(facts: StudyFacts, trained_on: Mapping[str, int]) -> str:
+def _salt(facts: StudyFacts, trained_on: TrainedOn) -> str:
     """Return a text of this study and cohort, the same on every machine, so that a bundle can be made again."""
-    return hashlib.sha256(f"{facts.model_dump_json()} {sorted(trained_on.items())}".encode()).hexdigest()
+    return hashlib.sha256(f"{facts.model_dump_json()} {sorted(trained_on.model_dump().items())}".encode()).hexdigest()
 
 
 def _inputs(design: Design, final: FittedFamily) -> tuple[BundleInput, ...]:

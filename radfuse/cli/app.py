@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import tempfile
 import traceback
@@ -11,12 +13,14 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from radfuse import machine
 from radfuse.cli.bundle import evaluate, predict
 from radfuse.cli.phantom import configs, demo, phantom_knee, phantom_table
 from radfuse.cli.radiomics import radiomics
-from radfuse.cli.show import BAD_INPUT, SOME_FAILED, STOPPED, UNFORESEEN, err, out, show_problems
+from radfuse.cli.show import BAD_INPUT, OK, SOME_FAILED, STOPPED, UNFORESEEN, err, out, show_problems
 from radfuse.cli.study import check, run, stage_command
 from radfuse.errors import CaseError, InputError, RadfuseError, StudyError
+from radfuse.run.disk import FULL
 from radfuse.stages import STAGES
 
 app = typer.Typer(
@@ -49,8 +53,22 @@ app.add_typer(phantom_app, name="phantom")
 
 def main() -> None:
     """Entry point: turn radfuse's own errors into messages and exit codes."""
+    machine.mend_limits()
+    try:
+        code = _end_of_command()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    except OSError as error:  # nobody hears us: what was printed, or the message on it, cannot be written
+        code = _unheard(error)
+    sys.exit(code)
+
+
+def _end_of_command() -> int:
+    """Run the command and return its exit code, an error told."""
     try:
         app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except InputError as error:
         if error.problems:
             show_problems(error.problems)
@@ -58,25 +76,49 @@ def main() -> None:
             err.print(f"[red]{count} problem{'s' if count != 1 else ''}; nothing was computed.[/red]")
         else:
             err.print(f"[red]Error:[/red] {escape(str(error))}", soft_wrap=True)
-        sys.exit(BAD_INPUT)
+        return BAD_INPUT
     except (CaseError, StudyError) as error:
         err.print(f"[red]Failed:[/red] {escape(str(error))}", soft_wrap=True)
-        sys.exit(SOME_FAILED)
+        return SOME_FAILED
     except RadfuseError as error:
         err.print(f"[red]Error:[/red] {escape(str(error))}", soft_wrap=True)
-        sys.exit(STOPPED)
+        return STOPPED
     except MemoryError:
         err.print(
             "[red]Error:[/red] the memory is full; close other programs, or take a larger machine. What was "
             "finished is kept; run again to go on."
         )
-        sys.exit(STOPPED)
-    except Exception as error:  # noqa: BLE001  the last net: one sentence for the user, all the rest into a file
+        return STOPPED
+    except Exception as error:  # the last net: one sentence for the user, all the rest into a file
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
         err.print(f"[red]Error:[/red] {escape(_unforeseen(error))}", soft_wrap=True)
-        sys.exit(UNFORESEEN)
+        return UNFORESEEN
     except KeyboardInterrupt:
         err.print("\nStopped. What was finished is kept; run again to go on.")
-        sys.exit(130)
+        return 130
+    return OK
+
+
+def _unheard(error: OSError) -> int:
+    """Say that the disk is full, where somebody listens; what still waits to be written goes nowhere."""
+    text = (
+        f"[red]Error:[/red] cannot write {escape(str(error.filename or 'what is printed'))}: "
+        f"{error.strerror or error}; free some space, or let the output go elsewhere, and run again. What was "
+        "finished is kept"
+    )
+    for console in (err, out):
+        with contextlib.suppress(OSError):
+            console.print(text, soft_wrap=True)
+            console.file.flush()
+            break
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # or Python itself would fail at its end, with a code of its own
+            os.dup2(nowhere, stream.fileno())
+    return STOPPED
 
 
 def _unforeseen(error: Exception) -> str:

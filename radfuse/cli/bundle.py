@@ -18,9 +18,9 @@ from radfuse.cli.show import (
     show_failures,
     show_performance,
     show_problems,
-    writing,
 )
 from radfuse.errors import InputError, Problem
+from radfuse.run.disk import check_folder, sweep, write_atomically, writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 SafeCsv = Annotated[
     bool, typer.Option("--safe-csv", help="Keep spreadsheets from running cells that begin with = + - or @.")
 ]
-_LONGEST_NAME, _LONGEST_PATH = 255, 4000
 
 
 def predict(
@@ -45,8 +44,8 @@ def predict(
     from radfuse.bundle.predict import predict as predict_units
     from radfuse.bundle.predict import prediction_table
 
-    _check_place(out_, bundle)
     opened = load_bundle(bundle)
+    _check_place(out_, bundle)
     with progress() as tell:
         prediction = predict_units(
             opened, table, _pairs(features), family or (), labels_out=out_ / "labels", progress=tell
@@ -80,8 +79,8 @@ def evaluate(
     from radfuse.report.page import evaluation_report
     from radfuse.report.study import Made
 
-    _check_place(out_, bundle)
     opened = load_bundle(bundle)
+    _check_place(out_, bundle)
     with progress() as tell:
         evaluation, prediction, long = evaluate_units(
             opened, table, _pairs(features), family or (), recalibrate=recalibrate, progress=tell
@@ -93,7 +92,7 @@ def evaluate(
         performance=evaluation.performance,
         comparisons=evaluation.comparisons,
         before={name: item.performance for name, item in schema.families.items()},
-        trained_units=schema.trained_on["units"],
+        trained_units=schema.trained_on.units,
         predictions=long,
         versions=schema.versions,
         sections=schema.opened_outcome().evaluation_sections(),
@@ -125,15 +124,8 @@ def evaluate(
 
 def _check_place(place: Path, bundle: Path) -> None:
     """Refuse a folder that results cannot lie in, before anything is computed."""
-    too_long = [part for part in place.parts if len(part.encode()) > _LONGEST_NAME]
-    if too_long or len(str(place).encode()) > _LONGEST_PATH:
-        name = too_long[0] if too_long else str(place)
-        raise InputError(f"--out: the name {name[:60]!r}... has {len(name)} letters; choose a shorter one")
-    above = next((item for item in (place, *place.absolute().parents) if item.exists()), None)
-    if above is not None and not above.is_dir():
-        lies = "is" if above == place else f"lies under {above}, which is"
-        raise InputError(f"--out {place} {lies} a file, not a folder; choose another folder")
-    if (bundle / "SHA256SUMS").is_file() and place.resolve().is_relative_to(bundle.resolve()):
+    check_folder(place)
+    if place.resolve().is_relative_to(bundle.resolve()):
         raise InputError(f"--out {place} lies in the bundle, which would be damaged by it; choose another folder")
 
 
@@ -145,8 +137,6 @@ def _csv(table: pd.DataFrame, safe: bool) -> bytes:
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write files, each whole or not at all; the page comes last, so that it never shows what is not there."""
-    from radfuse.run.disk import sweep, write_atomically
-
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
@@ -161,5 +151,7 @@ def _pairs(features: Sequence[str] | None) -> dict[str, Path]:
         block, equals, file = text.partition("=")
         if not equals:
             raise InputError(f"--features {text!r} is not BLOCK=FILE, for example --features radiomic=radiomic.csv")
+        if block in pairs:
+            raise InputError(f"--features names the table of block {block!r} twice; give one table a block")
         pairs[block] = Path(file)
     return pairs

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from radfuse.cli.show import OK, SOME_FAILED, interval, out, progress, show_next, writing
+from radfuse.cli.show import OK, SOME_FAILED, interval, out, progress, show_next
 from radfuse.cli.study import run_to
 from radfuse.errors import InputError
+from radfuse.run.disk import writing
 
 
 def configs(
@@ -43,7 +44,7 @@ def configs(
 def phantom_table(
     out_: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)],
     patients: Annotated[int, typer.Option(min=20, help="Number of patients; four in five have two knees.")] = 300,
-    seed: Annotated[int, typer.Option(help="Of the draw.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 7,
     prevalence: Annotated[float, typer.Option(min=0.02, max=0.98, help="Share of knees with the event.")] = 0.35,
 ) -> None:
     """Clinical, radiomic and deep tables with planted contributions and a known reachable AUC."""
@@ -62,7 +63,7 @@ def phantom_table(
 def phantom_knee(
     out_: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)],
     cases: Annotated[int, typer.Option(min=8, help="Number of knees; four in five people have two.")] = 40,
-    seed: Annotated[int, typer.Option(help="Of the draw.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 7,
     visits: Annotated[int, typer.Option(min=1, max=2, help="Images of each knee.")] = 1,
 ) -> None:
     """DESS-like knees with masks and an outcome planted in clinic, texture and the place of a lesion."""

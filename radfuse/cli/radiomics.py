@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from radfuse.cli.show import SOME_FAILED, err, out, writing
+from radfuse.cli.show import SOME_FAILED, err, out
 from radfuse.errors import InputError
+from radfuse.run.disk import write_atomically, writing
 
 
 def radiomics(
@@ -35,7 +36,6 @@ def radiomics(
     from radfuse.radiomics.config import RadiomicsConfig
     from radfuse.radiomics.extract import extract
     from radfuse.radiomics.plan import plan_of
-    from radfuse.run.disk import write_atomically
     from radfuse.volume.files import read_labels, read_volume
 
     if out_ is not None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from radfuse.errors import Problem, RunError
+from radfuse.errors import Problem
 
 if TYPE_CHECKING:
     from radfuse.pipeline import Run
@@ -53,15 +52,6 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
             bar.update(tasks[stage], description=what, completed=done, total=total)
 
         yield tell
-
-
-@contextlib.contextmanager
-def writing(place: Path) -> Iterator[None]:
-    """Turn what the disk says of our own writing into one clear error."""
-    try:
-        yield
-    except OSError as error:
-        raise RunError(f"cannot write {place}: {error.strerror}; choose another folder with --out") from error
 
 
 def show_failures(failures: Sequence[Failure]) -> None:

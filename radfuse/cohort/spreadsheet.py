@@ -84,7 +84,7 @@ def read_table(path: str | Path | pd.DataFrame, as_text: Collection[str] | None 
         notes.append(Problem(path.name, f"{len(empty)} empty rows were left out", empty[0] + 2, None, "warning"))
         cells = cells.drop(index=empty)  # the index keeps the file's numbering
     if cells.empty:
-        raise InputError(f"{path} has no rows below its header ({len(cells.columns)} columns)")
+        raise InputError(f"{path} has no rows below its header ({len(cells.columns)} columns); add one a case")
     return Table(path, cells, tuple(notes))
 
 

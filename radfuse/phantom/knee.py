@@ -56,7 +56,7 @@ class KneePhantom(Section):
 
     cases: int = Field(default=40, ge=8)
     """Number of knees; four in five people have two."""
-    seed: int = 7
+    seed: int = Field(default=7, ge=0)
     visits: Literal[1, 2] = 1
     """At the second visit the cartilage is a little thinner."""
     sites: int = Field(default=3, ge=1, le=len(SITES))

@@ -38,7 +38,7 @@ class TablePhantom(Section):
     """How the phantom is drawn."""
 
     patients: int = Field(default=300, ge=20)
-    seed: int = 7
+    seed: int = Field(default=7, ge=0)
     prevalence: float = Field(default=0.35, gt=0.02, lt=0.98)
     """About the share of knees with the event."""
     strength: Mapping[Literal["clinical", "radiomic", "deep"], float] = {"clinical": 0.8, "radiomic": 1.1, "deep": 0.9}

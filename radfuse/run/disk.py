@@ -11,11 +11,36 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from radfuse.errors import RunError
+from radfuse.errors import InputError, RunError, short
 
 _ATTEMPTS = 20
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a full disk says; only writing can."""
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_LONGEST_NAME, _LONGEST_PATH = 255, 4000
+"""Bytes that file systems take, with room for what lies inside."""
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a place where no folder of results can be, before anything is computed; makes nothing.
+
+    Raises:
+        InputError: a name on the way is too long, or is that of a file, or of a link that leads nowhere.
+        RunError: the system does not let us look.
+    """
+    too_long = [part for part in path.parts if len(os.fsencode(part)) > _LONGEST_NAME]
+    if too_long or len(os.fsencode(path)) > _LONGEST_PATH:
+        found = f"the name {short(too_long[0])!r}" if too_long else f"the path {short(path)!r}"
+        raise InputError(f"{found} is longer than a disk takes; choose a shorter one with --out")
+    with writing(path):
+        for item in (path, *path.absolute().parents):
+            if item.is_dir():
+                return
+            lies = "is" if item == path else f"lies under {item}, which is"
+            if item.exists():
+                raise InputError(f"{path} {lies} a file, not a folder; choose another folder with --out")
+            if item.is_symlink():
+                raise InputError(f"{path} {lies} a link that leads nowhere; mend it, or choose another with --out")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -63,8 +88,10 @@ def _alive(process: int) -> bool:
 def take_place(temporary: Path, place: Path) -> None:
     """Rename over a file or folder, also where another process puts its own there at the same time."""
     for left in reversed(range(_ATTEMPTS)):
-        if place.is_dir():
+        if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place, ignore_errors=True)
+        elif temporary.is_dir():
+            place.unlink(missing_ok=True)  # a folder takes no file's place
         try:
             temporary.replace(place)
         except OSError as error:
@@ -75,8 +102,8 @@ def take_place(temporary: Path, place: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or folder, there or not."""
-    if path.is_dir():
+    """Remove a file, a link or a folder, there or not."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
@@ -108,16 +135,25 @@ def sync_folder(path: Path) -> None:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the disk's refusals into one clear error."""
+    """Turn whatever the system says of our own writing into one clear error.
+
+    Raises:
+        RunError: in the place of an OSError; says how to mend it.
+    """
     try:
         yield
     except OSError as error:
         if error.errno in FULL:
             mend = "free some space, or choose another folder with --out"
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        elif error.errno in _FORBIDDEN:
             mend = "choose a folder you may write to with --out"
+        elif error.errno == errno.ENAMETOOLONG:
+            mend = "choose a shorter name with --out"
+        elif error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.ELOOP):
+            mend = "look at what lies there and move it, or choose another folder with --out"
         else:
-            raise
+            mend = "look after the disk, or choose another folder with --out"
         raise RunError(
-            f"cannot write {path}: {os.strerror(error.errno)}; {mend}, and run again. What was finished is kept"
+            f"cannot write {short(path, 160)}: {error.strerror or error}; {mend}, and run again. What was finished is "
+            "kept"
         ) from error

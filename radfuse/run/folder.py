@@ -21,6 +21,7 @@ from radfuse.config import Section
 from radfuse.errors import InputError
 from radfuse.run.digests import DigestCache, combined_digest, file_digests
 from radfuse.run.disk import (
+    check_folder,
     remove,
     size_of,
     sweep,
@@ -106,8 +107,7 @@ class RunFolder:
             RunError: the folder cannot be written.
         """
         mark = path / _MARK
-        if path.exists() and not path.is_dir():
-            raise InputError(f"{path} is a file; choose another folder with --out")
+        check_folder(path)
         # looked at before the mark, which another process of the study may be writing just now
         occupied = path.is_dir() and any(not item.name.startswith(".") for item in path.iterdir())
         if mark.is_file():

@@ -431,7 +431,11 @@ class TestSchema:
     def test_says_what_the_models_were_made_from(self, bundle: Bundle, tables: Path):
         cohort = pd.read_csv(tables / "cohort.csv")
         schema = bundle.schema
-        assert schema.trained_on == {"units": len(cohort), "patients": 60, "events": cohort["progressed"].sum()}
+        assert schema.trained_on.model_dump() == {
+            "units": len(cohort),
+            "patients": 60,
+            "events": cohort["progressed"].sum(),
+        }
         assert schema.unit == ("patient_id", "side")
         assert {"python", "radfuse", "numpy", "scikit-learn"} <= set(schema.versions)
         assert tuple(schema.families) == FAMILIES

@@ -45,7 +45,7 @@ LONG = "x" * 300
 PLACES = {
     "a file": ("cohort.csv", "is a file, not a folder"),
     "under a file": ("cohort.csv/P/Q", "cohort.csv, which is a file, not a folder"),
-    "too long": (LONG, "has 300 letters; choose a shorter one"),
+    "too long": (LONG, "(300 characters)' is longer than a disk takes; choose a shorter one"),
     "too long a way": ("/".join(["y" * 200] * 25), "choose a shorter one"),
     "the bundle": ("bundle", "lies in the bundle, which would be damaged by it"),
     "inside the bundle": ("bundle/P", "lies in the bundle, which would be damaged by it"),

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -204,6 +205,19 @@ def test_an_error_no_one_foresaw_is_one_sentence_and_a_log(
     (log,) = tmp_path.glob("radfuse-error-*.log")
     assert log.name in told.replace("\n", "")
     assert "Traceback" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("closed", "heard"),
+    [("stdout", "stderr"), ("stderr", "stdout")],
+)
+def test_what_is_printed_meets_a_full_disk(closed: str, heard: str) -> None:
+    command = ["configs"] if closed == "stdout" else ["configs", "no_such_study"]
+    with Path("/dev/full").open("w") as full:
+        streams: dict[str, Any] = {closed: full, heard: subprocess.PIPE}
+        ended = subprocess.run([sys.executable, "-m", "radfuse.cli", *command], **streams, text=True, check=False)
+    assert ended.returncode == 3
+    assert "cannot write what is printed: No space left on device; free some space" in getattr(ended, heard)
 
 
 def test_the_version_is_shown() -> None:

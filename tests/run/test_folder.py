@@ -17,7 +17,7 @@ import pytest
 
 from radfuse.errors import InputError, RunError
 from radfuse.run.digests import content_key, tree_digest
-from radfuse.run.disk import write_atomically
+from radfuse.run.disk import take_place, write_atomically
 from radfuse.run.folder import Record, RunFolder, put_aside
 
 
@@ -355,3 +355,45 @@ def test_names_of_any_length_fit_a_file_and_stay_different(letter: str, tmp_path
     assert len(set(names)) == 5
     for name in names:
         (tmp_path / f".{name}.json.a-machine-of-a-long-name.1234567.tmp").write_text("")
+
+
+def test_a_place_is_refused_before_anything_is_made_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "around").symlink_to("around")
+    for place, said in {
+        "file": "is a file, not a folder; choose another folder",
+        "file/a/b": "file, which is a file, not a folder",
+        "link": "is a link that leads nowhere",
+        "around/a": "around, which is a link that leads nowhere",
+        "n" * 300: "n... (300 characters)' is longer than a disk takes; choose a shorter one",
+        "/".join(["n" * 100] * 50): "characters)' is longer than a disk takes",
+    }.items():
+        with pytest.raises(InputError) as caught:
+            RunFolder.open(tmp_path / place, "knees")
+        assert said in str(caught.value)
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "link", "around"}
+
+
+@pytest.mark.parametrize("there", ["file", "folder", "link"])
+def test_a_result_takes_the_place_of_whatever_lies_there(there: str, tmp_path: Path) -> None:
+    place, temporary = tmp_path / "report", tmp_path / "aside"
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "notes.txt").write_text("mine")
+    if there == "file":
+        place.write_text("x")
+    elif there == "folder":
+        (place / "old").mkdir(parents=True)
+    else:
+        place.symlink_to("elsewhere")
+    temporary.mkdir()
+    (temporary / "index.html").write_text("new")
+    take_place(temporary, place)
+    assert [path.name for path in place.iterdir()] == ["index.html"]
+    assert (tmp_path / "elsewhere" / "notes.txt").read_text() == "mine"
+
+
+def test_what_the_system_says_of_our_writing_is_one_error_with_a_mend(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").mkdir()
+    with pytest.raises(RunError, match=r"cannot write .*study\.yaml: Is a directory; look at what lies there"):
+        RunFolder(tmp_path).write_study("name: knees")

@@ -298,14 +298,15 @@ recipe("label 0", lambda item: item.update(labels={"tumour": 0}), "labels")
 recipe("no regions", lambda item: item.update(regions=[]), "regions")
 recipe("region of an unknown label", lambda item: item["regions"][0].update(label="bone"), "bone")
 for place, wicked in {
-    "regions": [{"use": "evil:Outcome", "name": "x"}],
-    "backend": {"use": "evil:Outcome", "labels": {"a": 1}},
+    "regions": {"regions": [{"use": "evil:Outcome", "name": "x"}]},
+    "backend": {"backend": {"use": "evil:Outcome", "labels": {"a": 1}}, "sequence": "t1"},
 }.items():
     imaging.bad(
         f"recipe: {place} that run code",
-        schema(lambda content, place=place, wicked=wicked: content["imaging"].update({place: wicked})),
+        schema(lambda content, wicked=wicked: content["imaging"].update(wicked)),
         write("evil.py", EVIL),
         write("bundle/evil.py", EVIL),
+        write("bundle/segmentation.onnx", "x"),
         resign,
         says=("evil|units",),
         code=(0, 2),

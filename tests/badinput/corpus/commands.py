@@ -24,6 +24,8 @@ bad("stability of tables", command="stability study.yaml --out run", says=("regi
 bad("train of tables", command="train study.yaml --out run", says=("segmentation|train|network|unet",))
 bad("segment of tables", command="segment study.yaml --out run", says=("segmentation|regions|image",))
 bad("extract of tables", command="extract study.yaml --out run", says=("regions|image",))
+for name in ("train", "segment"):
+    bad(f"{name} of masks that are brought", command=f"{name} study.yaml --out run", template="images", says=("mask",))
 bad("deep of tables", command="deep study.yaml --out run", says=("deep|regions|image",))
 bad("no shipped study", command="configs tabels", says=("tabels", "did you mean 'tables'"))
 bad("configs with two names", command="configs a b", says=("argument|unexpected",))
