@@ -17,3 +17,14 @@ def test_a_limit_of_threads_is_a_number_or_none(stated: str, read: str | None, m
     monkeypatch.setenv("OMP_NUM_THREADS", stated)
     mend_limits()
     assert os.environ.get("OMP_NUM_THREADS") == read
+
+
+@pytest.mark.parametrize(("stated", "read"), [(None, "20000"), ("5", "5")])
+def test_idle_threads_sleep_soon_unless_told_otherwise(
+    stated: str | None, read: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    if stated:
+        monkeypatch.setenv("GOMP_SPINCOUNT", stated)
+    mend_limits()
+    assert os.environ["GOMP_SPINCOUNT"] == read

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import pickle
+import signal
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -54,8 +56,15 @@ class Segmenter(lightning.LightningModule):
 
 
 class _Tell(Callback):
+    """Tells how far a training is, and lets SIGTERM end it, as clusters end jobs: Lightning would exit with code 0."""
+
     def __init__(self, progress: Callable[[int, int], None]) -> None:
         self.progress = progress
+        self.on_term = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, *_: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self.on_term)
 
     def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
         self.progress(trainer.global_step, trainer.max_steps)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +150,26 @@ def test_another_onnx_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.onnx").write_bytes(onnx_file(nodes, {"first": np.array(0)}, ["a"], "deep", 0.5))
     with pytest.raises(InputError, match="holds no plan"):
         OnnxSegmenter(tmp_path / "other.onnx")
+
+
+def test_a_cluster_ends_it_by_sigterm(plan: SegPlan, tmp_path: Path) -> None:
+    make_case(tmp_path / "case", 0, plan)
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from radfuse.seg.plan import SegPlan; from radfuse.seg.unet.backend import UnetSegmentation\n"
+        "from radfuse.seg.unet.train import train\n"
+        "plan = SegPlan.model_validate_json(sys.argv[1]); config = UnetSegmentation.model_validate_json(sys.argv[2])\n"
+        "train([Path(sys.argv[3])], plan, config, Path(sys.argv[4]), 0, lambda *_: print('step', flush=True))\n"
+    )
+    settings = [plan.model_dump_json(), CONFIG.model_copy(update={"steps": 10_000}).model_dump_json()]
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *settings, str(tmp_path / "case"), str(tmp_path / "work")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "step\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == -signal.SIGTERM
+    process.stdout.close()
