@@ -116,6 +116,7 @@ SIGNS = {
 """What is there when a run has come so far."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("during", SIGNS)
 def test_killed_anywhere_it_completes_and_nothing_finished_is_done_twice(
     phantom: Path, tmp_path: Path, during: str
@@ -201,6 +202,7 @@ def test_faults_of_cohort_and_tables_are_reported_together(phantom: Path, tmp_pa
     assert any("no table at" in problem.message for problem in caught.value.problems)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("split", "folds"),
     [
@@ -227,6 +229,7 @@ def test_other_splits_run_whole(phantom: Path, tmp_path: Path, split: str, folds
 PUBLISHED = {"desmoid": ("WORC-Desmoid.csv.gz", 0.72, 0.88), "lipo": ("WORC-Lipo.csv.gz", 0.74, 0.92)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_real_radiomics_reach_what_others_published(name: str, tmp_path: Path) -> None:
     """WORC reports AUC 0.82 and 0.83 (arXiv:2108.08618); the bounds are about its confidence intervals."""
@@ -239,6 +242,7 @@ def test_real_radiomics_reach_what_others_published(name: str, tmp_path: Path) -
     assert low < value < high
 
 
+@pytest.mark.slow
 def test_the_prostate_study_needs_the_twin_left_out(tmp_path: Path) -> None:
     table = real_file("tables/prostate_fae.csv")
     with pytest.raises(InputError, match=r"'N27' has the very values of 'N26' in all \d+ features"):
@@ -247,6 +251,7 @@ def test_the_prostate_study_needs_the_twin_left_out(tmp_path: Path) -> None:
     assert len(prepared.design.units) == 259
 
 
+@pytest.mark.slow
 def test_the_asah_study_runs_without_ids_in_its_table(tmp_path: Path) -> None:
     table = real_file("tables/asah.csv")
     run = run_study(load_study(CONFIGS / "asah.yaml", [f"cohort.table={table}"]), tmp_path / "run")

@@ -17,6 +17,8 @@ from radfuse.volume.files import read_labels
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap
 
+pytestmark = pytest.mark.slow
+
 
 def radfuse(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", "-m", "radfuse.cli", *map(str, arguments)]

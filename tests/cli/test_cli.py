@@ -51,6 +51,7 @@ def test_help_names_every_command() -> None:
         assert f" {command} " in shown
 
 
+@pytest.mark.slow
 def test_running_again_computes_nothing(finished: tuple[Path, Path]) -> None:
     table, run = finished
     again = radfuse("run", table / "study.yaml", "--out", run, *FAST)
@@ -65,6 +66,7 @@ def test_check_says_what_will_run(finished: tuple[Path, Path]) -> None:
     assert "radiomic (144 columns)" in shown.stdout
 
 
+@pytest.mark.slow
 def test_predict_and_evaluate_write_their_files(finished: tuple[Path, Path], tmp_path: Path) -> None:
     table, run = finished
     features = ["--features", f"radiomic={table / 'radiomic.csv'}", "--features", f"deep={table / 'deep.csv'}"]
@@ -112,6 +114,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_exit_code_2_with_the_mend(finished: tuple[Path, Path], name: str) -> None:
     arguments, message = BAD[name]
@@ -158,6 +161,7 @@ def test_configs_are_listed_and_written(tmp_path: Path) -> None:
     assert radfuse("configs", "tables", "--out", tmp_path / "study.yaml").returncode == 2
 
 
+@pytest.mark.slow
 def test_radiomics_writes_the_same_columns_and_values_by_either_engine(tmp_path: Path) -> None:
     pytest.importorskip("radiomics", reason="needs PyRadiomics")
     generator = np.random.default_rng(0)
@@ -260,6 +264,7 @@ def test_radiomics_gives_the_regions_that_can_be_measured_and_names_the_others(
     assert radfuse(*two_regions, "--label", 1, "--out", tmp_path / "new" / "f.csv").returncode == 0  # over its own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["{}", "[1]", "not JSON", '{"engine": "theirs"}'])
 def test_radiomics_overwrites_no_file_that_is_not_its_own(
     two_regions: list[object], tmp_path: Path, content: str
@@ -272,6 +277,7 @@ def test_radiomics_overwrites_no_file_that_is_not_its_own(
     assert not (tmp_path / "features.csv").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["o.json", "i.nrrd", "o"])
 def test_radiomics_writes_tables_that_are_named_so(two_regions: list[object], tmp_path: Path, name: str) -> None:
     before = (tmp_path / "i.nrrd").read_bytes()

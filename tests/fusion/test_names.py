@@ -14,6 +14,8 @@ from radfuse.fusion.validate import everyone, fit_fold
 from radfuse.stages import prepare
 from radfuse.study import Study, load_study
 
+pytestmark = pytest.mark.slow
+
 STUDY = """
 name: names
 cohort:

@@ -21,6 +21,8 @@ from radfuse.pipeline import Run, run_study
 from radfuse.results import FittedFamily
 from radfuse.study import load_study
 
+pytestmark = pytest.mark.slow
+
 FAST = ["fusion.inner_folds=2", "cohort.split.folds=2", "fusion.families=[clinical, clinical-radiomic]"]
 
 SELECTOR = '''

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from radfuse.run.digests import job_key
 from radfuse.stages import report
 from radfuse.stages.context import Context
+
+pytestmark = pytest.mark.slow
 
 
 def test_deep_features_are_explained_and_cases_are_shown(finished: Path) -> None:

@@ -46,9 +46,8 @@ def test_a_renamed_sequence_renames_the_deep_features(copied: Path) -> None:
 
 
 def test_the_same_study_elsewhere_is_finished(copied: Path) -> None:
-    for until, made in (("export", 0), ("regions", 0), ("stability", 0), ("report", 1)):
-        run = run_study(copied / "study.yaml", copied / "run", until=until)
-        assert run.computed == made, until  # the report shows where the tables lie
+    for until in ("export", "regions", "stability", "report"):
+        assert run_study(copied / "study.yaml", copied / "run", until=until).computed == 0, until
 
 
 def test_a_corrected_mask_makes_again_what_depends_on_it_alone(copied: Path) -> None:
