@@ -577,6 +577,7 @@ class TestVisits:
             self.predicted(bundle, cohort[cohort["visit"] == "V00"], tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["predict", "evaluate"])
 def test_neither_torch_nor_sklearn_is_imported(command: str, bundle: Bundle, tables: Path, tmp_path: Path):
     arguments = [command, bundle.path, tables / "cohort.csv", "--out", tmp_path / "out"]

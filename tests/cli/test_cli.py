@@ -59,6 +59,7 @@ def test_running_again_computes_nothing(finished: tuple[Path, Path]) -> None:
     assert "0 results computed" in again.stdout
 
 
+@pytest.mark.slow
 def test_check_says_what_will_run(finished: tuple[Path, Path]) -> None:
     shown = radfuse("check", finished[0] / "study.yaml")
     assert shown.returncode == 0
@@ -138,6 +139,7 @@ def test_a_changed_byte_in_the_bundle_is_exit_code_2(finished: tuple[Path, Path]
     assert not (tmp_path / "P").exists()
 
 
+@pytest.mark.slow
 def test_some_failed_is_exit_code_1(tmp_path: Path) -> None:
     """A block that is empty for every training patient of a site fails; the other family is complete."""
     study = write_table_phantom(tmp_path / "T", TablePhantom(patients=40))
@@ -252,6 +254,7 @@ def two_regions(tmp_path: Path) -> list[object]:
     return ["radiomics", tmp_path / "i.nrrd", tmp_path / "m.nrrd"]
 
 
+@pytest.mark.slow
 def test_radiomics_gives_the_regions_that_can_be_measured_and_names_the_others(
     two_regions: list[object], tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.phantom.table import TablePhantom, write_table_phantom
@@ -25,6 +26,7 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.slow
 def test_a_laboratory_block_is_fused_exported_reported_and_predicted(tmp_path: Path) -> None:
     study = write_table_phantom(tmp_path / "T", TablePhantom(patients=60, seed=3))
     cohort = pd.read_csv(tmp_path / "T/cohort.csv")

@@ -100,6 +100,7 @@ def study_of(folder: Path, region: str) -> Path:
     return folder / "study.yaml"
 
 
+@pytest.mark.slow
 def test_an_own_kind_is_extracted_beside_ours(folder: Path) -> None:
     study = load_study(study_of(folder, WHOLE))
     run = run_study(study, folder / "run", until="extract")

@@ -168,6 +168,7 @@ def read(name: str) -> tuple[sitk.Image, sitk.Image, int]:
     return sitk.ReadImage(str(real_file(image))), sitk.ReadImage(str(real_file(mask))), label
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", JOBS)
 def test_real_images_give_equal_numbers(job: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, params = JOBS[job]
@@ -213,6 +214,7 @@ IN_TURN = [
 """Settings that the real images take in turn: each image under one, each setting on two images or more."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "kind"), REAL)
 def test_every_real_image_gives_pyradiomics_numbers(case: str, kind: str) -> None:
     image, mask = (sitk.ReadImage(str(real_file(f"sarcoma/{case}/{kind}{end}.nii.gz"))) for end in ("", "_mask"))
