@@ -67,19 +67,22 @@ def show_problems(problems: Sequence[Problem]) -> None:
     from rich import box
     from rich.table import Table
 
-    table = Table("", "where", "row", "column", "what, and how to mend it", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.columns[3].overflow = table.columns[1].overflow = "fold"
-    table.columns[4].ratio = 1
-    for problem in sorted(problems, key=lambda problem: problem.severity):
-        style = "red" if problem.severity == "error" else "yellow"
-        row = str(problem.row) if problem.row is not None else ""
-        table.add_row(
-            f"[{style}]{problem.severity}[/{style}]",
-            escape(problem.where),
-            row,
-            escape(problem.column or ""),
-            escape(problem.message),
-        )
+    found = sorted(problems, key=lambda problem: problem.severity)
+    style = {"error": "[red]error[/red]", "warning": "[yellow]warning[/yellow]"}
+    columns = {
+        "": [style[problem.severity] for problem in found],
+        "where": [escape(problem.where) for problem in found],
+        "row": ["" if problem.row is None else str(problem.row) for problem in found],
+        "column": [escape(problem.column or "") for problem in found],
+        "what, and how to mend it": [escape(problem.message) for problem in found],
+    }
+    columns = {name: cells for name, cells in columns.items() if any(cells)}  # the message needs the space
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"
+    table.columns[-1].ratio = 1
+    for cells in zip(*columns.values(), strict=True):
+        table.add_row(*cells)
     err.print(table)
 
 

@@ -16,7 +16,7 @@ from radfuse.errors import InputError, RunError, listed
 from radfuse.volume.dicom import read_dicom
 from radfuse.volume.grid import SPACING_MM, Grid
 from radfuse.volume.image import LabelMap, Volume
-from radfuse.volume.layout import Layout, check_promise, check_whole, read_voxels
+from radfuse.volume.layout import Layout, check_content, check_promise, check_whole, read_voxels
 from radfuse.volume.meta import meta_layout
 from radfuse.volume.nifti import nifti_layout
 from radfuse.volume.nrrd import nrrd_layout
@@ -189,7 +189,11 @@ def _grid_of(path: Path, layout: Layout, channel: int | None = None) -> Grid:
     if len(size) != 3:
         shape = " x ".join(map(str, size))
         raise InputError(f"{path}: the image is {len(size)}-D ({shape}), not 3-D; save one time point as its own image")
-    reader = read_header(path)
+    try:
+        reader = read_header(path)
+    except RuntimeError:
+        check_content(layout)  # says better than ITK where a file is damaged
+        raise
     if reader.GetSize()[:3] != size:
         found = " x ".join(map(str, reader.GetSize()))
         raise InputError(f"{path}: {layout} are read as {found}; save it as NIfTI with three axes")

@@ -152,9 +152,18 @@ def check_whole(layout: Layout) -> None:
         if layout.packed_size is not None:
             told = layout.start + layout.packed_size == layout.data.stat().st_size
     if not told:
-        if layout.packing == "text":
-            _parsed(layout)
-            return
+        check_content(layout)
+
+
+def check_content(layout: Layout) -> None:
+    """Read all that a packed file or a text holds, for its sums and words alone.
+
+    Raises:
+        InputError: as `check_whole`.
+    """
+    if layout.packing == "text":
+        _parsed(layout)
+    elif layout.packing in _WINDOWS:
         for _ in _unpacked(layout):
             pass
 
