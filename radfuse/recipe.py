@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from radfuse.cohort.case import Case
 from radfuse.config import Section
 from radfuse.errors import InputError
 from radfuse.radiomics.config import RadiomicsConfig
@@ -62,6 +63,17 @@ class About:
     case: str
     side: str | None = None
     visit: str | None = None
+
+
+def about(case: Case, unit_columns: Sequence[str]) -> About:
+    """Return who a case is.
+
+    Args:
+        case: of a cohort.
+        unit_columns: of the cohort, one of which may be the side.
+    """
+    side = dict(zip(unit_columns, case.unit, strict=True)).get("side")
+    return About(case.case_id, side, case.visit if isinstance(case.visit, str) else None)
 
 
 def read_mask(path: Path | None, labels: Mapping[str, int], source: str) -> LabelMap:

@@ -19,8 +19,8 @@ from radfuse.errors import CASE_FAILS, CaseError, InputError
 from radfuse.features import FeatureTable
 from radfuse.recipe import (
     NOTHING_FOUND,
-    About,
     RegionRecipe,
+    about,
     deep_features,
     deep_recipe,
     is_mirrored,
@@ -114,8 +114,7 @@ def _case(
     missing: dict[str, str],
 ) -> dict[str, Mapping[str, float | None]]:
     """Return block -> features of one case, by the recipe that the study's own stages follow."""
-    columns = cohort.config.unit_columns
-    about = About(case.case_id, dict(zip(columns, case.unit, strict=True)).get("side"), case.visit)
+    who = about(case, cohort.config.unit_columns)
     config = recipe.radiomics
     if recipe.params is not None:
         config = config.model_copy(update={"params": folder / recipe.params})
@@ -132,13 +131,16 @@ def _case(
             _write_labels(labels, labels_out, f"{safe_name(case.case_id)}.nii.gz")
         if not labels.present():
             raise InputError(NOTHING_FOUND)
-    radiomic = radiomic_features(images, labels, source, regions, config, about)
+    radiomic = radiomic_features(images, labels, source, regions, config, who)
     missing |= radiomic.missing
     found: dict[str, Mapping[str, float | None]] = {"radiomic": radiomic.features}
     if recipe.deep is not None and recipe.sequence is not None:
-        wanted, mirrored = deep_recipe(regions, recipe.deep), is_mirrored(recipe.deep, columns, case.unit)
+        wanted, mirrored = (
+            deep_recipe(regions, recipe.deep),
+            is_mirrored(recipe.deep, cohort.config.unit_columns, case.unit),
+        )
         image, opened = images[recipe.sequence], segmenter(network)
-        found["deep"] = deep_features(recipe.sequence, image, labels, opened, wanted, about, mirrored=mirrored)
+        found["deep"] = deep_features(recipe.sequence, image, labels, opened, wanted, who, mirrored=mirrored)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import cast
 
 from radfuse.check.inputs import FoldPatients, Inputs, read_inputs
 from radfuse.cohort.case import Case
-from radfuse.recipe import About, RegionRecipe
+from radfuse.recipe import About, RegionRecipe, about
 from radfuse.results import Failure
 from radfuse.run.folder import Progress, RunFolder, safe_name
 from radfuse.run.shard import Shard
@@ -121,8 +121,7 @@ class Context:
 
     def about(self, case: Case) -> About:
         """Return who a case is."""
-        unit = dict(zip(self.study.cohort.unit_columns, case.unit, strict=True))
-        return About(case.case_id, unit.get("side"), case.visit if isinstance(case.visit, str) else None)
+        return about(case, self.study.cohort.unit_columns)
 
     def fail(self, item: str, error: str, *, drops: bool) -> None:
         """Take down what could not be computed, each case's reason once."""
