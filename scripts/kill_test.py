@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -83,13 +84,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="scenarios whose name holds this text")
     parser.add_argument("--work", type=Path, help="folder to work in and keep; a temporary one by default")
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)
     with contextlib.ExitStack() as stack:
         work = arguments.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         work.mkdir(parents=True, exist_ok=True)
-        scenarios = make_scenarios(work)
+        scenarios = [scenario for scenario in make_scenarios(work) if arguments.only in scenario.name]
         share = -(-arguments.kills // len(scenarios))
         print("| scenario | kills | finished results made again | files of 0 bytes | files unequal at the end |")
         print("|---|---|---|---|---|", flush=True)
@@ -178,6 +180,7 @@ def spend(scenario: Scenario, kills: int, work: Path, chance: random.Random) -> 
         run([part.replace("OUT", str(whole)) for part in command])
         durations.append(time.monotonic() - began)
     commands = [[part.replace("OUT", str(killed)) for part in command] for command in scenario.commands]
+    wanted = {name: key_of(content) for name, content in records(whole).items()}
     while scenario.kills < kills:
         for command, duration in zip(commands, durations, strict=True):
             share = max(round(kills * duration / sum(durations)), 1)
@@ -186,11 +189,11 @@ def spend(scenario: Scenario, kills: int, work: Path, chance: random.Random) -> 
                 if scenario.kills >= kills or not kill(command, chance.uniform(0.1, 1.0) * duration):
                     break
                 scenario.kills += 1
-                scenario.twice += made_again(before, records(killed), scenario)
+                scenario.twice += made_again(before, records(killed), wanted)
                 scenario.empty += [str(path) for path in files_of(killed) if not path.stat().st_size]
             before = records(killed)
             run(command)
-            scenario.twice += made_again(before, records(killed), scenario)
+            scenario.twice += made_again(before, records(killed), wanted)
         scenario.unequal += differences(whole, killed)
         if scenario.kills < kills:
             shutil.rmtree(killed)
@@ -226,10 +229,21 @@ def records(folder: Path) -> dict[str, bytes]:
     return {name: content for name, content in found.items() if b'"status": "done"' in content}
 
 
-def made_again(before: dict[str, bytes], after: dict[str, bytes], scenario: Scenario) -> list[str]:
-    """Return the finished results that have another record now; a report with another title is made anew."""
-    changed = [name for name, content in before.items() if after.get(name) != content]
-    return [name for name in changed if scenario.name != "images: report" or "report" not in name + "bundle"]
+def made_again(before: dict[str, bytes], after: dict[str, bytes], wanted: dict[str, str]) -> list[str]:
+    """Return the results that were finished as wanted, and have another record now, or none.
+
+    Args:
+        before: place -> record, before a kill.
+        after: and after it.
+        wanted: place -> key of the undisturbed run's; one with another key was made with other settings.
+    """
+    finished = [name for name, content in before.items() if key_of(content) == wanted.get(name)]
+    return [name for name in finished if after.get(name) != before[name]]
+
+
+def key_of(record: bytes) -> str:
+    """Return the key of everything that a result depends on."""
+    return str(json.loads(record)["key"])
 
 
 def files_of(folder: Path) -> list[Path]:
