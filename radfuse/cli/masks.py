@@ -69,6 +69,7 @@ def compare_masks(
     from radfuse.report.study import Made
 
     rows = _rows(found, numbers, tolerances, people)
+    summary = summary_of(rows)
     problems += _remarks(found, numbers)
     options = {"--labels": labels, "--tolerance-mm": tolerance_mm, "--patients": patients and patients.name}
     given = [f"{name} {value}" for name, value in options.items() if value and value != "1.0"]
@@ -79,11 +80,11 @@ def compare_masks(
         " ".join(["radfuse compare-masks", *names, *given]),
     )
     told = [f"{Path(problem.where).name}: {problem.message}" for problem in problems]
-    report = MasksReport(*names, rows, bool(people), told, failures, made)
+    report = MasksReport(*names, rows, summary, bool(people), told, failures, made)
     write_folder(out_, {name: text.encode() for name, text in masks_report(report).items()})
     show_problems(problems)
     show_failures(failures)
-    _show(summary_of(rows))
+    _show(summary)
     out.print(f"{len(found)} of {len(files)} cases compared -> {escape(str(out_ / 'index.html'))}", soft_wrap=True)
     if failures or any(problem.severity == "error" for problem in problems):
         raise typer.Exit(SOME_FAILED)

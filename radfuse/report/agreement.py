@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from radfuse.report.printed import DASH, number
 from radfuse.report.svg import STYLE, multiples, to_svg
-from radfuse.statistics.bootstrap import bootstrap_mean
+from radfuse.statistics.bootstrap import bootstrap_means
 
 MOST_PANELS = 24
 """Labels with a figure of their own; a page of more is not looked at."""
@@ -56,17 +56,16 @@ def summary_of(rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """
     found = []
     for label, part in rows.groupby("label", sort=False):
-        for name in METRICS:
-            values = part[name].to_numpy(dtype=float)
-            finite = np.isfinite(values)
+        columns = part[list(METRICS)].to_numpy(dtype=float)
+        means = bootstrap_means(columns, part["patient"].to_numpy(), seed=seed)
+        for name, values, mean in zip(METRICS, columns.T, means, strict=True):
             q1, median, q3 = quartiles(values)
-            mean = bootstrap_mean(values[finite], part["patient"].to_numpy()[finite], seed=seed)
             found.append(
                 {
                     "label": label,
                     "metric": name,
                     "cases": len(values),
-                    "infinite": int((~finite).sum()),
+                    "infinite": int(np.isinf(values).sum()),
                     "median": median,
                     "q1": q1,
                     "q3": q3,
@@ -86,14 +85,11 @@ def quartiles(values: np.ndarray) -> tuple[float, float, float]:
 
 
 def summary_table(rows: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the summary as printed: a row per label, median and quartiles of each metric, parts found."""
+    """Return the summary as printed: a row per label, median and quartiles of each metric."""
     found = []
     for label, part in rows.groupby("label", sort=False):
         known = summary[summary["label"] == label].set_index("metric")
         cells = {METRICS[name].title: median_and_quartiles(known.loc[name], name) for name in SHOWN}
-        parts = part[["components_found", "components_missed", "components_false"]].sum()
-        whole = f"{parts['components_found']} of {parts['components_found'] + parts['components_missed']}"
-        cells["parts found, false"] = f"{whole}, {parts['components_false']}"
         found.append({"label": label, "cases": str(len(part)), **cells})
     return pd.DataFrame(found)
 
@@ -104,7 +100,29 @@ def means_table(summary: pd.DataFrame) -> pd.DataFrame:
     for label, part in summary.groupby("label", sort=False):
         known = part.set_index("metric")
         cells = {METRICS[name].title: _mean(known.loc[name], name) for name in SHOWN}
-        found.append({"label": label, **cells, "without distance": str(known.loc["hd95_mm", "infinite"])})
+        found.append({"label": label, **cells})
+    return pd.DataFrame(found)
+
+
+def parts_table(rows: pd.DataFrame, what: tuple[str, str]) -> pd.DataFrame:
+    """Return, by label, masks that one side alone has, and the connected parts found, missed and false.
+
+    Args:
+        rows: as of `summary_of`.
+        what: names of the mask that is measured and of the reference.
+    """
+    found = []
+    for label, part in rows.groupby("label", sort=False):
+        here, there = part["other_mm3"] > 0, part["reference_mm3"] > 0
+        counts = {
+            f"{what[1]} alone": (there & ~here).sum(),
+            f"{what[0]} alone": (here & ~there).sum(),
+            "neither": (~here & ~there).sum(),
+            "parts found": part["components_found"].sum(),
+            "missed": part["components_missed"].sum(),
+            "false": part["components_false"].sum(),
+        }
+        found.append({"label": label, **{name: str(count) for name, count in counts.items()}})
     return pd.DataFrame(found)
 
 

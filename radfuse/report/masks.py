@@ -11,7 +11,7 @@ from radfuse.report.agreement import (
     bland_altman,
     dice_strips,
     means_table,
-    summary_of,
+    parts_table,
     summary_table,
     worst_table,
 )
@@ -28,6 +28,7 @@ class MasksReport:
         reference: name of what the others are measured against.
         other: name of what is measured.
         rows: a row per case and label, as of `agreement.summary_of`.
+        summary: of them, as `agreement.summary_of` gives it.
         patients: whether patients are known; else a case counts as one.
         remarks: what a reader should know, in sentences.
         failures: cases that could not be compared, and why.
@@ -37,6 +38,7 @@ class MasksReport:
     reference: str
     other: str
     rows: pd.DataFrame
+    summary: pd.DataFrame
     patients: bool
     remarks: Sequence[str]
     failures: Sequence[Failure]
@@ -45,11 +47,15 @@ class MasksReport:
 
 def masks_report(report: MasksReport) -> dict[str, str]:
     """Return metrics.csv, summary.csv, index.html and figures/*.svg, name -> text."""
-    rows = report.rows
-    summary = summary_of(rows)
+    rows, summary = report.rows, report.summary
     volumes, panels, labels = bland_altman(rows, (report.other, report.reference))
     figures = {"dice": dice_strips(rows), "volumes": volumes}
-    tables = {"summary": summary_table(rows, summary), "means": means_table(summary), "worst": worst_table(rows)}
+    tables = {
+        "summary": summary_table(rows, summary),
+        "means": means_table(summary),
+        "parts": parts_table(rows, (report.other, report.reference)),
+        "worst": worst_table(rows),
+    }
     tolerances = sorted(set(rows["tolerance_mm"]))
     page = render(
         "masks.html",

@@ -12,39 +12,45 @@ _CELLS = 10**7
 """Counts drawn at once."""
 
 
-def bootstrap_mean(
-    values: ArrayLike, patients: ArrayLike, *, seed: int = 0, draws: int = 2000, level: float = 0.95
-) -> Estimate:
-    """Return a mean with the percentile interval over draws of patients, each with all of its values.
+def bootstrap_means(
+    values: np.ndarray, patients: ArrayLike, *, seed: int = 0, draws: int = 2000, level: float = 0.95
+) -> list[Estimate]:
+    """Return the mean of each column with its percentile interval over draws of patients, each with all of its rows.
 
     Args:
-        values: shape (unit,), finite.
+        values: shape (unit, column); what is not finite is left out of its column.
         patients: shape (unit,).
-        seed: of the draws.
+        seed: of the draws; all columns share them.
         draws: how many.
         level: of the interval.
 
     Returns:
-        NaN without units; no interval with one patient.
+        An estimate a column: NaN without values; no interval where one patient has them all.
 
     Source:
         Efron 1979, doi:10.1214/aos/1176344552; clusters drawn whole: Davison and Hinkley 1997, section 3.8.
     """
-    v = np.asarray(values, dtype=float)
-    if len(v) == 0:
-        return Estimate(float("nan"), float("nan"), float("nan"))
-    who = pd.factorize(np.asarray(patients))[0]
-    sums, sizes = np.bincount(who, v), np.bincount(who)
-    mean, people = float(v.mean()), len(sizes)
-    if people < 2:
-        return Estimate(mean, float("nan"), float("nan"))
+    known = np.isfinite(values)
+    who, names = pd.factorize(np.asarray(patients))
+    people = len(names)
+    sums, sizes = np.zeros((people, values.shape[1])), np.zeros((people, values.shape[1]))
+    np.add.at(sums, who, np.where(known, values, 0.0))
+    np.add.at(sizes, who, known)
     generator = np.random.default_rng(seed)
-    means = []
-    left = draws
-    while left:
-        now = min(left, max(1, _CELLS // people))
-        drawn = generator.multinomial(people, np.full(people, 1 / people), size=now)
-        means.append(drawn @ sums / (drawn @ sizes))
-        left -= now
-    low, high = np.quantile(np.concatenate(means), [0.5 - level / 2, 0.5 + level / 2])
-    return Estimate(mean, float(low), float(high))
+    means, left = [], draws if people > 1 else 0
+    with np.errstate(invalid="ignore"):
+        while left:
+            now = min(left, max(1, _CELLS // people))
+            drawn = generator.multinomial(people, np.full(people, 1 / people), size=now)
+            means.append(drawn @ sums / (drawn @ sizes))
+            left -= now
+    estimates = []
+    for column in range(values.shape[1]):
+        own = sizes[:, column] > 0
+        mean = float(sums[:, column].sum() / sizes[:, column].sum()) if own.any() else float("nan")
+        low = high = float("nan")
+        if own.sum() > 1:  # a draw of patients without values has no mean, and is left out
+            ends = [0.5 - level / 2, 0.5 + level / 2]
+            low, high = np.nanquantile(np.concatenate([part[:, column] for part in means]), ends)
+        estimates.append(Estimate(mean, float(low), float(high)))
+    return estimates

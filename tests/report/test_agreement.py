@@ -14,6 +14,7 @@ from radfuse.report.agreement import (
     bland_altman,
     dice_strips,
     means_table,
+    parts_table,
     quartiles,
     summary_of,
     summary_table,
@@ -65,10 +66,19 @@ def test_the_summary_counts_what_has_no_distance_and_averages_the_rest() -> None
 def test_tables_as_printed() -> None:
     summary = summary_of(rows())
     table = summary_table(rows(), summary)
-    assert table.loc[0, ["label", "cases", "Dice", "HD95, mm", "parts found, false"]].tolist() == [
-        *("bone", "5", "0.600 (0.500–0.700)", "3.00 (2.00–4.00)", "4 of 5, 1")
+    assert table.loc[0, ["label", "cases", "Dice", "HD95, mm"]].tolist() == [
+        *("bone", "5", "0.600 (0.500–0.700)", "3.00 (2.00–4.00)")
     ]
-    assert means_table(summary).loc[0, ["HD95, mm", "without distance"]].tolist() == ["2.50 (1.50–3.50)", "1"]
+    assert means_table(summary).loc[0, "HD95, mm"] == "2.50 (1.50–3.50)"
+    assert parts_table(rows(), ("B", "A")).loc[0].to_dict() == {
+        "label": "bone",
+        "A alone": "1",
+        "B alone": "0",
+        "neither": "0",
+        "parts found": "4",
+        "missed": "1",
+        "false": "1",
+    }
     assert worst_table(rows()).loc[0, ["case", "HD95, mm", "volume, %"]].tolist() == ["c4", "∞", "−100.0"]
 
 
@@ -90,7 +100,9 @@ def test_one_case_has_a_page_too() -> None:
 def page_of(table: pd.DataFrame) -> dict[str, str]:
     made = Made("2026-11-25", "0.2.0", "radfuse compare-masks A B")
     return masks_report(
-        MasksReport("A", "B & co", table, True, ["one of them"], [Failure(item="x", error="bad")], made)
+        MasksReport(
+            "A", "B & co", table, summary_of(table), True, ["one of them"], [Failure(item="x", error="bad")], made
+        )
     )
 
 

@@ -119,6 +119,7 @@ def test_a_network_per_fold_segments_who_it_never_saw(study: Path) -> None:
     assert sources[["masks", "cases"]].to_numpy().tolist() == [["cross-fitted", 12]]
     assert "ICC(2,1)" in page
     assert "The worst case" in page
+    assert "Bland-Altman of volumes: tumour" in page
     assert run_study(load_study(study, UNET), run.path).computed == 0
 
     table = study.parent / "cohort.csv"

@@ -1,12 +1,18 @@
-"""Bootstrap of a mean: against the normal interval, and patients drawn whole."""
+"""Bootstrap of means: against the normal interval, patients drawn whole, columns with gaps."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import pytest
 
-from radfuse.statistics.bootstrap import bootstrap_mean
-from radfuse.statistics.estimate import clustered_mean
+from radfuse.statistics.bootstrap import bootstrap_means
+from radfuse.statistics.estimate import Estimate, clustered_mean
+
+
+def bootstrap_mean(values: object, patients: object, **options: int) -> Estimate:
+    return bootstrap_means(np.asarray(values, dtype=float)[:, None], np.asarray(patients), **options)[0]
 
 
 def test_independent_values_have_about_the_normal_interval() -> None:
@@ -29,6 +35,16 @@ def test_draws_in_parts_are_as_many_and_the_seed_decides() -> None:
     assert found == bootstrap_mean(values, who, draws=700)
     assert found.low < found.value < found.high
     assert found != bootstrap_mean(values, who, draws=700, seed=1)
+
+
+def test_what_is_not_finite_is_left_out_of_its_column() -> None:
+    values = np.array([[1, 5.0], [2, math.inf], [3, math.nan], [4, math.inf]])
+    whole, gaps = bootstrap_means(values, ["a", "b", "c", "d"])
+    assert (whole.value, gaps.value) == (2.5, 5)
+    assert whole.low < 2.5 < whole.high
+    assert np.isnan([gaps.low, gaps.high]).all()  # one patient has them all
+    of_two = bootstrap_means(np.array([[1.0], [3.0], [math.inf]]), ["a", "b", "c"])[0]
+    assert (of_two.value, of_two.low, of_two.high) == (2, 1, 3)
 
 
 def test_one_patient_has_no_interval_and_none_no_mean() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radfuse.report.agreement import bland_altman, dice_strips, means_table, summary_of, summary_table
+from radfuse.report.agreement import bland_altman, dice_strips, means_table, parts_table, summary_of, summary_table
 from radfuse.report.printed import number
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
@@ -32,11 +32,15 @@ def study(report: StudyReport) -> Part:
     tables, shown = {}, {}
     volumes: list[list[str]] = []
     if found is not None:
-        rows = found.agreement
+        rows, what = found.agreement, ("predicted", "manual")
         summary = summary_of(rows, report.seed)
         figures["dice"] = dice_strips(rows)
-        figures["volumes"], *volumes = bland_altman(rows, ("predicted", "manual"))
-        shown = {"summary": summary_table(rows, summary), "means": means_table(summary)}
+        figures["volumes"], *volumes = bland_altman(rows, what)
+        shown = {
+            "summary": summary_table(rows, summary),
+            "means": means_table(summary),
+            "parts": parts_table(rows, what),
+        }
         features = agreement_table(found.features)
         tables = {"segmentation": summary, "segmentation_cases": rows, "agreement": features}
     legend = {example.which: _legend(example) for example in examples}
