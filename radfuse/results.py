@@ -28,6 +28,14 @@ Number = Annotated[float | None, BeforeValidator(_no_nan)]
 """A float; None where it could not be computed."""
 
 
+def _or_infinite(value: Any) -> Any:
+    return math.inf if value is None else value
+
+
+Distance = Annotated[float, BeforeValidator(_or_infinite)]
+"""A distance in mm, or a ratio; infinite where there is none, null in JSON."""
+
+
 class Interval(Section):
     """A value with its 95 % confidence interval."""
 
@@ -144,6 +152,47 @@ class Failure(Section):
     error: str
 
 
+class MaskAgreement(Section):
+    """How well a mask of one label agrees with a reference; how it is measured stands in `seg/metrics.py`.
+
+    Where both are empty they agree: Dice, IoU and surface Dice are 1, distances and errors 0. Where one is, Dice, IoU
+    and surface Dice are 0 and distances infinite; the volume error's share is infinite without a reference.
+
+    Attributes:
+        dice: 2 |A and B| / (|A| + |B|).
+        iou: |A and B| / |A or B|.
+        hd95_mm: the larger of the two directed 95th percentiles of distances between the surfaces.
+        assd_mm: average distance over the voxels of both surfaces.
+        surface_dice: share of both surfaces that lies within the tolerance of the other.
+        tolerance_mm: of the surface Dice.
+        reference_mm3: volume of the reference.
+        other_mm3: volume of the mask that is measured.
+        components_found: connected parts of the reference that the other mask touches.
+        components_missed: those it does not.
+        components_false: connected parts of the other mask that do not touch the reference.
+    """
+
+    dice: float
+    iou: float
+    hd95_mm: Distance
+    assd_mm: Distance
+    surface_dice: float
+    tolerance_mm: float
+    reference_mm3: float
+    other_mm3: float
+    components_found: int
+    components_missed: int
+    components_false: int
+
+    def row(self) -> dict[str, float]:
+        """Return all values for a table, the volume error in mm3 and as a share of the reference among them."""
+        values = self.model_dump()
+        error = self.other_mm3 - self.reference_mm3
+        share = error / self.reference_mm3 if self.reference_mm3 else math.inf if error else 0.0
+        parts = {name: values.pop(name) for name in list(values) if name.startswith("components_")}
+        return {**values, "volume_error_mm3": error, "volume_error_share": share, **parts}
+
+
 @dataclass(frozen=True)
 class SegmentedExample:
     """One case to look at: the image, its manual and its predicted mask on one grid.
@@ -170,15 +219,15 @@ class SegmentationReport:
     """How well cases were segmented by networks that never saw their patient.
 
     Attributes:
-        dice: a row per case with a manual mask, a column per label; NaN where neither mask has it.
+        agreement: a row per case with a manual mask and label: case, patient, label, and those of MaskAgreement.
         examples: the worst, the median and the best case.
-        agreement: radiomic feature -> ICC(2,1) between predicted and manual masks.
+        features: radiomic feature -> ICC(2,1) between predicted and manual masks.
         cases: number of all cases.
     """
 
-    dice: pd.DataFrame
+    agreement: pd.DataFrame
     examples: tuple[SegmentedExample, ...]
-    agreement: pd.Series
+    features: pd.Series
     cases: int
 
 
@@ -215,9 +264,9 @@ class SegmentedCase(Section):
     Attributes:
         source: where the mask comes from.
         network: name of the network's fold.
-        dice: label -> agreement with the manual mask; None where neither has the label; empty without a manual mask.
+        agreement: label -> how the mask agrees with the manual one; empty without a manual mask.
     """
 
     source: str
     network: str
-    dice: Mapping[str, float | None] = {}
+    agreement: Mapping[str, MaskAgreement] = {}

@@ -68,8 +68,10 @@ def main() -> None:
         print("| study | seconds | again | peak MiB |\n|---|---|---|---|")
         print(f"| {name} | {first:.0f} | {seconds(*command):.1f} | {peak:.0f} |\n")
         print("| label | cases | Dice, median | quartiles | range |\n|---|---|---|---|---|")
-        for row in pd.read_csv(run / "report/tables/dice.csv", dtype=str).itertuples(index=False):
-            print(f"| {' | '.join(row)} |")
+        cases = pd.read_csv(run / "report/tables/segmentation_cases.csv")
+        for label, dice in cases.groupby("label", sort=False)["dice"]:
+            low, q1, middle, q3, high = dice.quantile([0, 0.25, 0.5, 0.75, 1])
+            print(f"| {label} | {len(dice)} | {middle:.3f} | {q1:.3f}–{q3:.3f} | {low:.3f}–{high:.3f} |")
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def test_the_backend_the_region_and_the_stage_run(
     run = run_study(tmp_path / "study.yaml", tmp_path / "run", until="extract")
     assert run.failures == ()
     segmented = [json.loads((run.path / f"labels/c{number}/segmented.json").read_text()) for number in (1, 2, 4)]
-    assert min(case["dice"]["tumour"] for case in segmented) > 0.9
+    assert min(case["agreement"]["tumour"]["dice"] for case in segmented) > 0.9
     monkeypatch.setitem(sys.modules, "radfuse.stages.count", parts)
     monkeypatch.setitem(stages.STAGES, "count", stages.Listed("Count bright voxels.", shards=True))
     run = run_study(tmp_path / "study.yaml", run.path, until="count")

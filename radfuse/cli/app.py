@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from radfuse import machine
 from radfuse.cli.bundle import evaluate, predict
+from radfuse.cli.masks import compare_masks
 from radfuse.cli.phantom import configs, demo, phantom_knee, phantom_table
 from radfuse.cli.radiomics import radiomics
 from radfuse.cli.show import BAD_INPUT, OK, SOME_FAILED, STOPPED, UNFORESEEN, err, out, show_problems
@@ -44,6 +45,7 @@ for name, listed in STAGES.items():
 app.command()(predict)
 app.command()(evaluate)
 app.command()(radiomics)
+app.command("compare-masks")(compare_masks)
 app.command()(configs)
 app.command()(demo)
 phantom_app.command("table")(phantom_table)

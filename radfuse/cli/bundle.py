@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +20,7 @@ from radfuse.cli.show import (
     show_problems,
 )
 from radfuse.errors import InputError, Problem
-from radfuse.run.disk import check_folder, sweep, write_atomically, writing
+from radfuse.run.disk import check_folder, write_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,7 @@ def predict(
             opened, table, _pairs(features), family or (), labels_out=out_ / "labels", progress=tell
         )
     files = {"predictions.csv": _csv(prediction_table(opened, prediction), safe_csv)}
-    _write(out_, files)
+    write_folder(out_, files)
     show_problems(prediction.warnings)
     show_failures(prediction.failures)
     names = ", ".join(map(str, prediction.probabilities))
@@ -112,7 +112,7 @@ def evaluate(
         "evaluation.json": evaluation.model_dump_json(indent=1).encode(),
         **{name: text.encode() for name, text in evaluation_report(report).items()},
     }
-    _write(out_, files)
+    write_folder(out_, files)
     remarks = [Problem(evaluation.table, remark, severity="warning") for remark in evaluation.remarks]
     show_problems([*prediction.warnings, *remarks])
     show_failures(prediction.failures)
@@ -133,16 +133,6 @@ def _csv(table: pd.DataFrame, safe: bool) -> bytes:
     from radfuse.cohort.spreadsheet import safe_cells
 
     return str((safe_cells(table) if safe else table).to_csv(index=False)).encode()
-
-
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files, each whole or not at all; the page comes last, so that it never shows what is not there."""
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        sweep(folder)
-        for name, content in sorted(files.items(), key=lambda item: item[0] == "index.html"):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / name, content)
 
 
 def _pairs(features: Sequence[str] | None) -> dict[str, Path]:

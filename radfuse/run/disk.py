@@ -8,7 +8,7 @@ import fnmatch
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from radfuse.errors import InputError, RunError, short
@@ -53,6 +53,20 @@ def write_atomically(path: Path, content: bytes) -> None:
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files, each whole or not at all; the page comes last, so that it never shows what is not there.
+
+    Raises:
+        RunError: the disk is full, or the place may not be written to.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
+        for name, content in sorted(files.items(), key=lambda item: item[0] == "index.html"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / name, content)
 
 
 def temporary_of(path: Path) -> Path:

@@ -33,12 +33,14 @@ class SegmentedFiles:
     """What there is of one case that was segmented and has a manual mask too.
 
     Attributes:
+        patient: whose it is.
         image: that the network read.
         manual: mask.
         found: folder of the segmentation.
         features: from the found mask and from the manual one, where there are both.
     """
 
+    patient: str
     image: Path
     manual: Path
     found: Path
@@ -160,7 +162,9 @@ def _segmented(context: Context) -> dict[str, SegmentedFiles]:
         if case.mask is not None and context.has(place):
             pair = (extract.place_of(case.case_id), manual.place_of(case.case_id))
             both = (context.path(pair[0]), context.path(pair[1])) if all(map(context.has, pair)) else None
-            found[case.case_id] = SegmentedFiles(context.image(case), case.mask, context.path(place), both)
+            found[case.case_id] = SegmentedFiles(
+                case.patient, context.image(case), case.mask, context.path(place), both
+            )
     return found
 
 
@@ -211,19 +215,20 @@ def _segmentation_report(job: ReportJob) -> SegmentationReport | None:
     rows = []
     for case, files in job.segmented.items():
         facts = SegmentedCase.model_validate_json((files.found / "segmented.json").read_bytes())
-        values = {label: np.nan if value is None else value for label, value in facts.dice.items()}
-        rows.append({"case": case, **values})
-    dice = pd.DataFrame(rows).set_index("case")
-    order = dice.mean(axis=1).sort_values().index
+        known = {"case": case, "patient": files.patient}
+        rows += [{**known, "label": label, **found.row()} for label, found in facts.agreement.items()]
+    agreement = pd.DataFrame(rows)
+    dice = agreement.groupby("case", sort=False)["dice"].mean()
+    order = dice.sort_values(kind="stable").index
     chosen = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
     examples = []
     for which, case in chosen.items():
         files = job.segmented[case]
         image, truth = _read_pair(files.image, files.manual, job.names)
         predicted = read_labels(files.found / "labels.nrrd", job.names, empty=True)
-        examples.append(SegmentedExample(which, case, image, truth, predicted, float(dice.loc[case].mean())))
+        examples.append(SegmentedExample(which, case, image, truth, predicted, float(dice[case])))
     pairs = {case: files.features for case, files in job.segmented.items() if files.features is not None}
-    return SegmentationReport(dice, tuple(examples), _agreement(pairs), job.all_cases)
+    return SegmentationReport(agreement, tuple(examples), _agreement(pairs), job.all_cases)
 
 
 def _drawn(job: ReportJob) -> tuple[SegmentedExample, ...]:
@@ -261,5 +266,5 @@ def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
 
 
 STAGE = Stage(
-    "report", 4, jobs, work, write_files, lambda _: "report", what="writing the report", needs=("export", "manual")
+    "report", 5, jobs, work, write_files, lambda _: "report", what="writing the report", needs=("export", "manual")
 )

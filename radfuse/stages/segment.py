@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from radfuse.results import SegmentedCase
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
@@ -67,18 +65,17 @@ def work(job: SegmentJob) -> tuple[LabelMap, SegmentedCase]:
     Raises:
         InputError: image or manual mask cannot be used.
     """
-    from radfuse.seg.metrics import dice_per_label
+    from radfuse.seg.metrics import agreement_per_label
     from radfuse.volume.files import read_labels, read_volume
     from radfuse.volume.resample import resample_labels
 
     found = job.backend.segment(job.network, read_volume(job.image))
-    agreement: dict[str, float | None] = {}
+    agreement = {}
     if job.mask is not None:
         truth = read_labels(job.mask, job.backend.names)
         truth = truth if truth.grid.same_as(found.grid) else resample_labels(truth, found.grid)
-        measured = dice_per_label(truth, found, job.backend.labels)
-        agreement = {label: None if np.isnan(value) else value for label, value in measured.items()}
-    return found, SegmentedCase(source=job.backend.source, network=job.fold, dice=agreement)
+        agreement = agreement_per_label(truth, found, job.backend.labels)
+    return found, SegmentedCase(source=job.backend.source, network=job.fold, agreement=agreement)
 
 
 def write(segmented: tuple[LabelMap, SegmentedCase], path: Path) -> None:
@@ -93,7 +90,7 @@ def write(segmented: tuple[LabelMap, SegmentedCase], path: Path) -> None:
 
 STAGE = Stage(
     "segment",
-    5,
+    6,
     jobs,
     work,
     write,

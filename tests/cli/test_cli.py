@@ -46,7 +46,7 @@ def test_help_names_every_command() -> None:
     shown = radfuse("--help").stdout
     for command in (
         *("run", "check", "train", "segment", "regions", "extract", "deep", "fuse", "export", "report"),
-        *("predict", "evaluate", "configs", "phantom", "demo"),
+        *("predict", "evaluate", "compare-masks", "configs", "phantom", "demo"),
     ):
         assert f" {command} " in shown
 

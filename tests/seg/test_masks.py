@@ -1,41 +1,17 @@
-"""Dice, plan, preprocessing and anatomical cells, by hand."""
+"""Plan, preprocessing and anatomical cells, by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from boxes import box, grid
+from boxes import grid
 
-from radfuse.seg.metrics import dice, dice_per_label
 from radfuse.seg.preprocess import label_map, largest_parts, network_input, network_target, usual_parts
 from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.seg.unet.plan import make_plan
 from radfuse.volume.grid import Grid, oriented
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.resample import resample, resample_labels
-
-
-def test_dice_of_boxes_sharing_half() -> None:
-    truth = box((4, 4, 4), start=(0, 0, 0), stop=(2, 4, 4))
-    predicted = box((4, 4, 4), start=(1, 0, 0), stop=(3, 4, 4))
-    assert dice(truth, predicted) == pytest.approx(0.5)
-
-
-def test_dice_of_empty_masks_and_of_other_shapes() -> None:
-    empty = np.zeros((2, 2, 2), bool)
-    assert np.isnan(dice(empty, empty))
-    assert dice(~empty, empty) == 0
-    with pytest.raises(ValueError, match=r"found \(2, 2, 2\) and \(2, 2, 3\)"):
-        dice(empty, np.zeros((2, 2, 3), bool))
-
-
-def test_dice_by_label() -> None:
-    a = LabelMap(np.array([[[1, 1, 2, 0]]]), grid((1, 1, 4)))
-    b = LabelMap(np.array([[[1, 0, 2, 0]]]), grid((1, 1, 4)))
-    found = dice_per_label(a, b, {"one": 1, "two": 2, "three": 3})
-    assert found["one"] == pytest.approx(2 / 3)
-    assert found["two"] == 1
-    assert np.isnan(found["three"])
 
 
 def test_the_plan_takes_the_median_spacing_and_a_patch_that_fits() -> None:

@@ -110,7 +110,7 @@ def test_a_network_per_fold_segments_who_it_never_saw(study: Path) -> None:
     for case, fold in fold_of.items():
         facts = SegmentedCase.model_validate_json((run.path / f"labels/{case}/segmented.json").read_text())
         assert (facts.source, facts.network) == ("cross_fitted", fold)
-        dice += [value for value in facts.dice.values() if value is not None]
+        dice += [found.dice for found in facts.agreement.values()]
         assert read_labels(run.path / f"labels/{case}/labels.nrrd").grid.same_as(grid((20, 24, 24), (2.0, 1.5, 1.5)))
     assert np.median(dice) > 0.7
     page = run.report.read_text()
@@ -119,6 +119,7 @@ def test_a_network_per_fold_segments_who_it_never_saw(study: Path) -> None:
     assert sources[["masks", "cases"]].to_numpy().tolist() == [["cross-fitted", 12]]
     assert "ICC(2,1)" in page
     assert "The worst case" in page
+    assert "Bland-Altman of volumes: tumour" in page
     assert run_study(load_study(study, UNET), run.path).computed == 0
 
     table = study.parent / "cohort.csv"
@@ -156,8 +157,9 @@ def test_a_missed_tumour_counts_and_masks_may_lie_on_other_grids(study: Path) ->
     run = run_study(load_study(study, [*UNET, "resample_masks=true"]), folder / "run")
     failures = {failure.item: failure.error for failure in run.failures}
     assert "manual mask, for its agreement with the predicted one only" in failures["c4"]
-    dice = pd.read_csv(run.path / "report/tables/dice.csv")
-    assert dice["cases"].tolist() == [12]
+    cases = pd.read_csv(run.path / "report/tables/segmentation_cases.csv")
+    assert (len(cases), set(cases["label"])) == (12, {"tumour"})
+    assert set(pd.read_csv(run.path / "report/tables/segmentation.csv")["cases"]) == {12}
     prepared = pd.read_parquet(run.path / "models/comparison/predictions.parquet")
     assert {"c2", "c4"} <= set(prepared["case_id"])
     assert any(

@@ -1,18 +1,17 @@
-"""The segmentation: slices in three planes with contours, Dice over cases, agreement of features."""
+"""The segmentation: slices in three planes with contours, agreement with manual masks, and that of features."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from radfuse.report.printed import DASH, number
+from radfuse.report.agreement import bland_altman, dice_strips, means_table, parts_table, summary_of, summary_table
+from radfuse.report.printed import number
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
-from radfuse.report.svg import STYLE, multiples, to_svg
+from radfuse.report.svg import multiples
 from radfuse.results import SegmentedExample
 from radfuse.volume.image import LabelMap, Volume
 
@@ -21,7 +20,6 @@ _COLOURS = ("#FFA51F", "#4FC3FF", "#2BD98C", "#FF7BC8", "#FF6A3D", "#A08CFF", "#
 _OUTLINE = "#111827"
 _PLANES = ((0, (1, 2)), (1, (0, 2)), (2, (0, 1)))
 _MARGIN_MM = 12.0
-_DOTS = "#0072B2"
 
 
 def study(report: StudyReport) -> Part:
@@ -31,10 +29,20 @@ def study(report: StudyReport) -> Part:
     figures, planes = {}, {}
     for example in examples:
         figures[f"example_{example.which}"], planes[example.which] = example_slices(example)
-    tables = {}
+    tables, shown = {}, {}
+    volumes: list[list[str]] = []
     if found is not None:
-        figures["dice"] = dice_plot(found.dice)
-        tables = {"dice": dice_table(found.dice), "agreement": agreement_table(found.agreement)}
+        rows, what = found.agreement, ("predicted", "manual")
+        summary = summary_of(rows, report.seed)
+        figures["dice"] = dice_strips(rows)
+        figures["volumes"], *volumes = bland_altman(rows, what)
+        shown = {
+            "summary": summary_table(rows, summary),
+            "means": means_table(summary),
+            "parts": parts_table(rows, what),
+        }
+        features = agreement_table(found.features)
+        tables = {"segmentation": summary, "segmentation_cases": rows, "agreement": features}
     legend = {example.which: _legend(example) for example in examples}
     html = render(
         "sections/segmentation.html",
@@ -42,31 +50,12 @@ def study(report: StudyReport) -> Part:
         examples=examples,
         figures=figures,
         planes=planes,
+        shown=shown,
+        volumes=volumes,
         tables=tables,
         legend=legend,
     )
     return Part("Segmentation" if found is not None else "Masks", html, figures, tables)
-
-
-def dice_plot(dice: pd.DataFrame) -> str:
-    """Return the Dice coefficient of every case as a dot, the median as a line, by label."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.0, 0.9 + 0.42 * len(dice.columns)), layout="constrained")
-        axes = figure.subplots()
-        generator = np.random.default_rng(0)
-        for row, label in enumerate(dice.columns):
-            values = dice[label].dropna().to_numpy()
-            axes.plot(
-                values, row + generator.uniform(-0.16, 0.16, len(values)), "o", color=_DOTS, alpha=0.6, markersize=4
-            )
-            if len(values):
-                axes.plot([np.median(values)] * 2, [row - 0.3, row + 0.3], color="#1f2937", linewidth=2)
-        axes.set_yticks(range(len(dice.columns)), dice.columns)
-        axes.set_ylim(len(dice.columns) - 0.5, -0.5)
-        axes.set_xlim(min(0.5, float(np.nanmin(dice.to_numpy())) - 0.02), 1.0)
-        axes.set_xlabel("Dice coefficient, a dot per case (line: median)")
-        axes.tick_params(axis="y", length=0)
-        return to_svg(figure)
 
 
 def example_slices(example: SegmentedExample) -> tuple[str, list[str]]:
@@ -148,24 +137,6 @@ def _contour(axes: Any, mask: np.ndarray, colour: str, dash: Any) -> None:
         return
     axes.contour(mask.astype(float), levels=[0.5], colors=[_OUTLINE], linewidths=2.8, alpha=0.75)
     axes.contour(mask.astype(float), levels=[0.5], colors=[colour], linestyles=[dash], linewidths=1.4)
-
-
-def dice_table(dice: pd.DataFrame) -> pd.DataFrame:
-    """Return the Dice coefficient of each label over cases: median, quartiles, range."""
-    rows = []
-    for label in dice.columns:
-        values = dice[label].dropna()
-        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]) if len(values) else (np.nan,) * 3
-        rows.append(
-            {
-                "label": label,
-                "cases": str(len(values)),
-                "median": number(middle),
-                "quartiles": f"{number(low)}–{number(high)}",
-                "range": f"{number(values.min())}–{number(values.max())}" if len(values) else DASH,
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def agreement_table(agreement: pd.Series) -> pd.DataFrame:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-from badinput import Group
-from spoil import copy, mkdir, sub, write
+import numpy as np
+from badinput import Group, Step
+from spoil import copy, mkdir, nrrd_bytes, sub, write
+from templates import mask as drawn
 
 Y = "study.yaml"
 words = Group("commands", "tables", "check study.yaml")
@@ -235,6 +238,81 @@ features_out(
     after=lambda folder, text: "",
 )
 
+masks = Group("compare-masks", "pair", "compare-masks A B --out O")
+
+
+def sides(folder: Path) -> None:
+    """Two folders of one mask each."""
+    for side in "AB":
+        mkdir(side)(folder)
+        copy("mask.nrrd", f"{side}/c1.nrrd")(folder)
+
+
+def compared(name: str, *steps: Step, options: str = "", **more: Any) -> None:
+    """A bad input of compare-masks."""
+    command = f"compare-masks A B --out O {options}"
+    masks.bad(name, sides, *steps, **{"command": command, **more})
+
+
+def put(file: str, array: np.ndarray, **fields: str | None) -> Step:
+    """Write a mask."""
+    return write(file, nrrd_bytes(array, **fields))
+
+
+BOX = drawn()
+compared("no folder B", command="compare-masks A C --out O", says=("C", "no file or folder"))
+compared("a file and a folder", command="compare-masks A mask.nrrd --out O", says=("mask.nrrd", "two"))
+compared("an empty folder", mkdir("C"), command="compare-masks A C --out O", says=("C", "no masks"))
+compared("a folder of texts", write("C/a.txt", "x"), command="compare-masks A C --out O", says=("C", "no masks"))
+compared("no common name", copy("mask.nrrd", "C/c2.nrrd"), command="compare-masks A C --out O", says=("c1", "c2"))
+compared("two masks of one name", copy("mask.nii", "B/c1.nii"), says=("c1", "two"))
+compared("a mask without a partner", copy("mask.nrrd", "A/c2.nrrd"), says=("c2", "partner"), code=1)
+compared("a mask of B without a partner", copy("mask.nrrd", "B/c2.nrrd"), says=("c2", "partner"), code=0)
+compared("no image", write("B/c1.nrrd", "x"), says=("c1.nrrd", "no image"))
+compared("no image among images", write("B/c2.nrrd", "x"), copy("mask.nrrd", "A/c2.nrrd"), says=("failed c2",), code=1)
+compared("probabilities", put("B/c1.nrrd", BOX.astype(np.float32) * 0.7), says=("c1.nrrd", "whole numbers"))
+compared("whole numbers as float", put("B/c1.nrrd", BOX.astype(np.float32)), code=0, says=("1 of 1",))
+compared("an image in the place of a mask", copy("image.nrrd", "B/c1.nrrd"), says=("c1.nrrd|labels",), code=(0, 2))
+compared("negative labels", put("B/c1.nrrd", -BOX.astype(np.int16)), says=("c1.nrrd", "whole numbers"))
+compared("another grid", put("B/c1.nrrd", BOX, space_origin="(1,0,0)"), code=0, says=("grids", "resampled"))
+compared("another grid elsewhere", put("B/c1.nrrd", BOX, space_origin="(999,0,0)"), says=("no labelled voxel", "grid"))
+compared("another size", put("B/c1.nrrd", BOX[1:]), code=0, says=("grids", "resampled"))
+compared("all masks empty", put("A/c1.nrrd", 0 * BOX), put("B/c1.nrrd", 0 * BOX), says=("empty",))
+compared("one mask empty", put("B/c1.nrrd", 0 * BOX), code=0, says=("0.000", "inf"))
+compared(
+    "a missed mask on an ASCII terminal",
+    put("B/c1.nrrd", 0 * BOX),
+    code=0,
+    environment={"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+    says=("inf",),
+)
+compared("a label that no mask holds", options="--labels a=1,b=7", code=0, says=("b=7", "no mask"))
+for text in ("a", "a=", "=1", "a=x", "a=0", "a=-1", "a=1.5", "a=1,a=2", "a=1,b=1", "a=1,", "a=²", "a=" + "9" * 5000):
+    compared(
+        f"--labels {text[:20]}", command=("compare-masks", "A", "B", "--out", "O", "--labels", text), says=("--labels",)
+    )
+for text in ("x", "-1", "nan", "inf", "1,2", "a=", "=1", "1,a=x", ""):
+    compared(
+        f"--tolerance-mm {text!r}",
+        command=("compare-masks", "A", "B", "--out", "O", "--tolerance-mm", text),
+        says=("tolerance",),
+    )
+compared("a tolerance of no label", options="--labels a=1 --tolerance-mm b=2", says=("'b'", "--labels"))
+compared("a table without patients", write("t.csv", "case_id\nc1\n"), options="--patients t.csv", says=("patient_id",))
+compared(
+    "a table without the case", write("t.csv", "case_id,patient_id\nx,1\n"), options="--patients t.csv", says=("c1",)
+)
+compared(
+    "a case of two patients",
+    write("t.csv", "case_id,patient_id\nc1,1\nc1,2\n"),
+    options="--patients t.csv",
+    says=("c1", "two patients"),
+)
+compared("no table", options="--patients t.csv", says=("t.csv",))
+compared("--out among the masks", command="compare-masks A B --out B", says=("another folder",))
+compared("--out under a file", command="compare-masks A B --out mask.nrrd/x", says=("mask.nrrd",), code=(2, 3))
+compared("without --out", command="compare-masks A B", says=("--out",))
+
 machine = Group("machine", "tables", "run study.yaml --out run")
 bad = machine.bad
 bad("no home", code=0, environment={"HOME": "/nonexistent"}, says=("report",))
@@ -279,4 +357,4 @@ bad(
 )
 bad("full disk of check", command="check study.yaml", code=(0, 3), environment={"BEFORE": "exec >/dev/full;"}, says=())
 
-INPUTS = [*words.inputs, *shards.inputs, *places.inputs, *single.inputs, *machine.inputs]
+INPUTS = [*words.inputs, *shards.inputs, *places.inputs, *single.inputs, *masks.inputs, *machine.inputs]

@@ -1,0 +1,239 @@
+"""Command `compare-masks`: two folders of masks against each other; a table, a summary and a page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from radfuse.cli.arguments import ResultFolder
+from radfuse.cli.show import SOME_FAILED, out, progress, show_failures, show_problems
+from radfuse.errors import CaseError, InputError, Problem, listed, short
+from radfuse.run.disk import check_folder, write_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from radfuse.results import Failure
+    from radfuse.seg.compare import ComparedPair, MaskPair
+
+_MOST_ROWS = 30
+_PLAIN = str.maketrans({"–": "-", "−": "-", "∞": "inf"})
+"""Of what is printed on a page what a terminal of any encoding shows."""
+
+
+def compare_masks(
+    reference: Annotated[
+        Path, typer.Argument(metavar="A", help="The reference: a folder of masks, or one file.", show_default=False)
+    ],
+    other: Annotated[
+        Path, typer.Argument(metavar="B", help="What is measured: masks of the same names.", show_default=False)
+    ],
+    out_: ResultFolder,
+    labels: Annotated[
+        str | None,
+        typer.Option(metavar="NAME=1,...", help="Only these labels; all that occur by default.", show_default=False),
+    ] = None,
+    tolerance_mm: Annotated[
+        str, typer.Option(metavar="MM", help="Of the surface Dice; as 1.0,NAME=0.5 other for some labels.")
+    ] = "1.0",
+    patients: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE", help="With case_id and patient_id, for intervals by patient.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Dice, HD95, surface Dice, volumes and more of two folders of masks."""
+    numbers = _labels(labels) if labels is not None else None
+    tolerances = _tolerances(tolerance_mm, numbers)
+    check_folder(out_)
+    for place in (reference, other):
+        if place.is_dir() and out_.resolve().is_relative_to(place.resolve()):
+            raise InputError(f"--out {out_} lies in {place}, among the masks; choose another folder")
+    from radfuse.seg.compare import MaskPair, matched
+
+    files, problems = matched(reference, other)
+    people = _patients(patients, files) if patients is not None else {}
+    found, failures = _compare([MaskPair(case, *paths, numbers, tolerances) for case, paths in files.items()])
+    if not found:
+        raise InputError([Problem(failure.item, failure.error) for failure in failures])
+    from radfuse.report.agreement import summary_of
+    from radfuse.report.masks import MasksReport, masks_report
+    from radfuse.report.study import Made
+
+    rows = _rows(found, numbers, tolerances, people)
+    summary = summary_of(rows)
+    problems += _remarks(found, numbers)
+    options = {"--labels": labels, "--tolerance-mm": tolerance_mm, "--patients": patients and patients.name}
+    given = [f"{name} {value}" for name, value in options.items() if value and value != "1.0"]
+    names = _names(reference, other)
+    made = Made(
+        datetime.now().astimezone().date().isoformat(),
+        version("radfuse"),
+        " ".join(["radfuse compare-masks", *names, *given]),
+    )
+    told = [f"{Path(problem.where).name}: {problem.message}" for problem in problems]
+    report = MasksReport(*names, rows, summary, bool(people), told, failures, made)
+    write_folder(out_, {name: text.encode() for name, text in masks_report(report).items()})
+    show_problems(problems)
+    show_failures(failures)
+    _show(summary)
+    out.print(f"{len(found)} of {len(files)} cases compared -> {escape(str(out_ / 'index.html'))}", soft_wrap=True)
+    if failures or any(problem.severity == "error" for problem in problems):
+        raise typer.Exit(SOME_FAILED)
+
+
+def _compare(pairs: Sequence[MaskPair]) -> tuple[dict[str, ComparedPair], list[Failure]]:
+    """Return each case's agreement, in order of their names, and what could not be compared."""
+    from radfuse.results import Failure
+    from radfuse.run.workers import Crew
+    from radfuse.seg.compare import compare
+
+    found: dict[str, ComparedPair] = {}
+    failures = []
+    with progress() as tell, Crew() as crew:
+        tell("comparing", 0, len(pairs))
+        for done, (pair, result) in enumerate(crew.each(compare, pairs), start=1):
+            if isinstance(result, CaseError):
+                failures.append(Failure(item=pair.case, error=result.message))
+            else:
+                found[pair.case] = result
+            tell("comparing", done, len(pairs))
+    return dict(sorted(found.items())), sorted(failures, key=lambda failure: failure.item)
+
+
+def _rows(
+    found: Mapping[str, ComparedPair],
+    labels: Mapping[str, int] | None,
+    tolerances: Mapping[str, float],
+    people: Mapping[str, str],
+) -> pd.DataFrame:
+    """Return a row per case and label; a label that a case lacks on both sides agrees there."""
+    import pandas as pd
+
+    from radfuse.seg.compare import nowhere
+
+    names = list(labels or map(str, sorted({label for pair in found.values() for label in pair.present})))
+    if not names:
+        raise InputError("all masks of both sides are empty; there is nothing to compare. Give masks with labels")
+    rows = []
+    for case, pair in found.items():
+        for name in names:
+            agreement = pair.agreement.get(name) or nowhere(tolerances.get(name, tolerances[""]))
+            known = {"case": case, "patient": people.get(case, case), "label": name}
+            rows.append({**known, **agreement.row(), "remark": pair.remark})
+    return pd.DataFrame(rows)
+
+
+def _remarks(found: Mapping[str, ComparedPair], labels: Mapping[str, int] | None) -> list[Problem]:
+    """Return, as warnings, which cases were resampled, and named labels that occur nowhere."""
+    problems = []
+    resampled = [case for case, pair in found.items() if pair.remark]
+    if resampled:
+        problems.append(
+            Problem(
+                "grids",
+                f"{len(resampled)} of {len(found)} cases lie on two grids; those of B were resampled by nearest "
+                f"neighbour, as metrics.csv says: {listed(resampled)}. Look whether that is meant",
+                severity="warning",
+            )
+        )
+    present = {label for pair in found.values() for label in pair.present}
+    absent = [f"{name}={number}" for name, number in (labels or {}).items() if number not in present]
+    if absent:
+        problems.append(Problem("--labels", f"no mask holds {listed(absent)}; check the numbers", severity="warning"))
+    return problems
+
+
+def _labels(text: str) -> dict[str, int]:
+    """Read "NAME=NUMBER,..."."""
+    found: dict[str, int] = {}
+    for part in text.split(","):
+        name, _, number = (piece.strip() for piece in part.partition("="))
+        if not name or not number.isascii() or not number.isdigit() or not 0 < int(number[:12]) < 2**31:
+            raise InputError(f"--labels {short(part)!r} is not NAME=NUMBER, for example --labels femur=1,tibia=3")
+        if name in found or int(number) in found.values():
+            raise InputError(f"--labels {short(text)!r} names {name} or {number} twice; give each label one number")
+        found[name] = int(number)
+    return found
+
+
+def _tolerances(text: str, labels: Mapping[str, int] | None) -> dict[str, float]:
+    """Read "1.0,NAME=0.5,..."; the one without a name stands under ""."""
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, equals, number = part.rpartition("=")
+        name = name.strip()
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not 0 <= value < math.inf or bool(equals) != bool(name) or name in found:
+            raise InputError(
+                f"--tolerance-mm {short(text)!r}: {short(part)!r} is no distance in mm from 0; give one for all labels "
+                "and some for single ones, for example --tolerance-mm 1.0,cartilage=0.5"
+            )
+        if name and labels is not None and name not in labels:
+            raise InputError(f"--tolerance-mm names {short(name)!r}, which is none of --labels: {listed(labels)}")
+        found[name] = value
+    return {"": 1.0, **found}
+
+
+def _patients(table: Path, cases: Mapping[str, object]) -> dict[str, str]:
+    """Return case -> patient from a table.
+
+    Raises:
+        InputError: it cannot be read, lacks a column, or a case is missing or has two patients.
+    """
+    from radfuse.cohort.spreadsheet import read_table
+
+    cells = read_table(table).cells
+    if lacking := {"case_id", "patient_id"} - set(cells.columns):
+        raise InputError(f"{table} has no column {listed(sorted(lacking))}; found: {listed(cells.columns)}. Add it")
+    known = cells[["case_id", "patient_id"]].dropna().drop_duplicates()
+    if (twice := known["case_id"][known["case_id"].duplicated()]).size:
+        raise InputError(f"{table} gives two patients to case {listed(twice)}; keep one")
+    people = dict(zip(known["case_id"], known["patient_id"], strict=True))
+    if missing := [case for case in cases if case not in people]:
+        raise InputError(f"{table} has no patient_id for {len(missing)} masks: {listed(missing)}; add a row for each")
+    return people
+
+
+def _names(reference: Path, other: Path) -> tuple[str, str]:
+    """Return what two folders or files are called: their names, with the folder above where these are alike."""
+    first, second = reference.resolve(), other.resolve()
+    if first.name != second.name:
+        return first.name, second.name
+    return f"{first.parent.name}/{first.name}", f"{second.parent.name}/{second.name}"
+
+
+def _show(summary: pd.DataFrame) -> None:
+    """Show medians, and quartiles of Dice, as a table."""
+    from rich import box
+    from rich.table import Table
+
+    from radfuse.report.agreement import METRICS, SHOWN, median_and_quartiles, shown
+
+    labels = list(summary["label"].unique())
+    table = Table(title="Medians over cases", title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    table.add_column("label", overflow="fold", min_width=min(max(map(len, labels)), 22))
+    table.add_column("cases", justify="right")
+    table.add_column("Dice (quartiles)", no_wrap=True)
+    for name in SHOWN[1:]:
+        table.add_column(METRICS[name].title.replace(", ", " ").replace(" ", "\n"), justify="right", no_wrap=True)
+    for label in labels[:_MOST_ROWS]:
+        known = summary[summary["label"] == label].set_index("metric")
+        rest = [shown(known.loc[name, "median"], name) for name in SHOWN[1:]]
+        cases = str(known.loc["dice", "cases"])
+        cells = [median_and_quartiles(known.loc["dice"], "dice"), *rest]
+        table.add_row(escape(label), cases, *(cell.translate(_PLAIN) for cell in cells))
+    out.print(table)
+    if len(labels) > _MOST_ROWS:
+        out.print(f"and {len(labels) - _MOST_ROWS} more labels, in summary.csv")

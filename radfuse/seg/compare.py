@@ -1,0 +1,177 @@
+"""Two folders of masks, or two files, against each other: which belong together, and how each pair agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from radfuse.errors import InputError, Problem, listed
+from radfuse.results import MaskAgreement
+from radfuse.seg.metrics import agreement, agreement_per_label
+from radfuse.volume.files import SUFFIXES, read_labels
+from radfuse.volume.resample import resample_labels
+
+_MOST_LABELS = 256
+"""A file with more is an image rather than a mask, unless labels are named."""
+
+
+@dataclass(frozen=True)
+class MaskPair:
+    """Two masks of one case.
+
+    Attributes:
+        case: its name.
+        reference: file that the other is measured against.
+        other: file.
+        labels: name -> number, what is compared; None: every label that occurs, named by its number.
+        tolerances_mm: label name -> tolerance of the surface Dice; "" for all others.
+    """
+
+    case: str
+    reference: Path
+    other: Path
+    labels: Mapping[str, int] | None
+    tolerances_mm: Mapping[str, float]
+
+    def __str__(self) -> str:
+        return self.case
+
+
+@dataclass(frozen=True)
+class ComparedPair:
+    """How two masks agree.
+
+    Attributes:
+        agreement: label name -> how it agrees.
+        present: labels that occur in either mask.
+        remark: what was done to compare them; empty where nothing was.
+    """
+
+    agreement: Mapping[str, MaskAgreement]
+    present: frozenset[int]
+    remark: str = ""
+
+
+def matched(reference: Path, other: Path) -> tuple[dict[str, tuple[Path, Path]], list[Problem]]:
+    """Return case -> its two files, and which files have no partner: an error of the reference, else a warning.
+
+    Two files are one case. In folders, masks of one name are; a folder in a folder that holds one mask, as
+    `labels/CASE/labels.nrrd` of a run, is a mask of its own name.
+
+    Raises:
+        InputError: nothing there, a file and a folder, a folder without masks, two masks of one name, none in common.
+    """
+    for path in (reference, other):
+        if not path.exists():
+            raise InputError(f"no file or folder {path}; correct the path")
+    if reference.is_file() and other.is_file():
+        return {_stem(reference): (reference, other)}, []
+    if reference.is_file() or other.is_file():
+        file = reference if reference.is_file() else other
+        raise InputError(f"{file} is a file and the other a folder; give two files or two folders of masks")
+    first, second = dict(_masks_in(reference)), dict(_masks_in(other))
+    common = {name: (first[name], second[name]) for name in sorted(first.keys() & second.keys())}
+    if not common:
+        raise InputError(
+            f"no mask of {reference} has the name of one of {other}; found {listed(sorted(first), 3)} there and "
+            f"{listed(sorted(second), 3)} here. Rename one side: names are compared without {', '.join(SUFFIXES)}"
+        )
+    return common, [
+        *_alone(reference, first, second, other, "error"),
+        *_alone(other, second, first, reference, "warning"),
+    ]
+
+
+def _alone(
+    folder: Path,
+    own: Iterable[str],
+    others: Iterable[str],
+    elsewhere: Path,
+    severity: Literal["error", "warning"],
+) -> Iterator[Problem]:
+    missing = sorted(set(own) - set(others))
+    if missing:
+        yield Problem(
+            str(folder),
+            f"masks without a partner of their name in {elsewhere}, {len(missing)} in all, are left out: "
+            f"{listed(missing)}. Rename or add what should be there",
+            severity=severity,
+        )
+
+
+def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the name and the file of every mask of a folder.
+
+    Raises:
+        InputError: none, two of one name, or the folder cannot be read.
+    """
+    found: dict[str, Path] = {}
+    try:
+        for item in sorted(folder.iterdir()):
+            inside = _images(item.iterdir()) if item.is_dir() and not item.name.startswith(".") else []
+            if len(inside) != 1 and not _images([item]):
+                continue
+            name, path = (item.name, inside[0]) if inside else (_stem(item), item)
+            if name in found:
+                raise InputError(f"{folder} holds two masks named {name}: {found[name].name} and {path.name}; keep one")
+            found[name] = path
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read ({error.strerror}); look at its permissions") from error
+    if not found:
+        raise InputError(f"{folder} holds no masks; known formats: {', '.join(SUFFIXES)}. Give the folder they lie in")
+    yield from found.items()
+
+
+def _images(paths: Iterable[Path]) -> list[Path]:
+    return [
+        path
+        for path in paths
+        if path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".") and not path.is_dir()
+    ]
+
+
+def _stem(path: Path) -> str:
+    """Return a file's name without the suffix of its format."""
+    suffix = max((end for end in SUFFIXES if path.name.lower().endswith(end)), key=len, default="")
+    return path.name[: len(path.name) - len(suffix)] if suffix else path.name
+
+
+def compare(pair: MaskPair) -> ComparedPair:
+    """Return how two masks agree, on the grid of the reference.
+
+    Raises:
+        InputError: a file is no mask, the masks lie apart, or there are too many labels.
+    """
+    reference, other = read_labels(pair.reference, empty=True), read_labels(pair.other, empty=True)
+    remark = ""
+    if not other.grid.same_as(reference.grid):
+        remark = f"resampled onto {reference.grid} from {other.grid}"
+        onto = resample_labels(other, reference.grid)
+        if other.present() and not onto.present():
+            raise InputError(
+                f"{pair.other}: no labelled voxel lies on the grid of {pair.reference}:\n  {reference.grid}\n  "
+                f"{other.grid}\nCorrect the geometry of one of them, or take the masks of one image"
+            )
+        other = onto
+    present = frozenset(reference.present()) | frozenset(other.present())
+    labels = pair.labels
+    if labels is None:
+        if len(present) > _MOST_LABELS:
+            raise InputError(
+                f"{pair.reference} and {pair.other} hold {len(present)} labels, as an image does; give masks, or name "
+                "what to compare with --labels NAME=NUMBER,..."
+            )
+        labels = {str(number): number for number in sorted(present)}
+    usual = pair.tolerances_mm[""]
+    tolerances = {name: pair.tolerances_mm.get(name, usual) for name in labels}
+    return ComparedPair(agreement_per_label(reference, other, labels, tolerances), present, remark)
+
+
+def nowhere(tolerance_mm: float) -> MaskAgreement:
+    """Return how two masks agree that both lack a label."""
+    empty = np.zeros((1, 1, 1), dtype=bool)
+    return agreement(empty, empty, (1.0, 1.0, 1.0), tolerance_mm)

@@ -1,0 +1,110 @@
+"""Which masks belong together, and one pair: resampled where the grids differ, refused where they lie apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from boxes import box, grid
+
+from radfuse.errors import InputError
+from radfuse.seg.compare import MaskPair, compare, matched, nowhere
+from radfuse.volume.files import write_image
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap
+from radfuse.volume.resample import resample_labels
+
+
+def labels(where: Grid, start: int = 2, number: int = 1) -> LabelMap:
+    """A box of 4 x 4 x 4 voxels from `start` along x."""
+    inside = box(where.shape, (2, 2, start), (6, 6, start + 4))
+    return LabelMap((inside * number).astype(np.uint8), where)
+
+
+def pair(folder: Path, first: LabelMap, second: LabelMap, named: dict[str, int] | None = None) -> MaskPair:
+    write_image(first, folder / "a.nrrd")
+    write_image(second, folder / "b.mha")
+    return MaskPair("a", folder / "a.nrrd", folder / "b.mha", named, {"": 1.0})
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def test_masks_are_matched_by_name_whatever_their_format(tmp_path: Path) -> None:
+    first = touch(tmp_path / "A", "c1.nii.gz", "c.2.nrrd", "only.mha", "notes.txt", ".hidden.nrrd")
+    second = touch(
+        tmp_path / "B", "c1.mha", "c.2/labels.nrrd", "c.2/segmented.json", "more.nrrd", "many/x.nii", "many/y.nii"
+    )
+    files, problems = matched(first, second)
+    assert files == {
+        "c.2": (first / "c.2.nrrd", second / "c.2/labels.nrrd"),
+        "c1": (first / "c1.nii.gz", second / "c1.mha"),
+    }
+    assert [(problem.severity, problem.message.split(": ")[1][:5]) for problem in problems] == [
+        ("error", "only."),
+        ("warning", "more."),
+    ]
+
+
+def test_two_files_are_one_case(tmp_path: Path) -> None:
+    touch(tmp_path, "a.nii.gz", "b.nrrd")
+    assert list(matched(tmp_path / "a.nii.gz", tmp_path / "b.nrrd")[0]) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "says"),
+    [
+        ("A", "nowhere", "no file or folder"),
+        ("A", "A/c.nrrd", "is a file and the other a folder"),
+        ("A", "empty", "holds no masks"),
+        ("A", "twice", "two masks named c"),
+        ("A", "B", "found c there and d here"),
+    ],
+)
+def test_what_cannot_be_matched(tmp_path: Path, first: str, second: str, says: str) -> None:
+    touch(tmp_path, "A/c.nrrd", "B/d.nrrd", "empty/readme.txt", "twice/c.nrrd", "twice/c.nii.gz")
+    with pytest.raises(InputError, match=says):
+        matched(tmp_path / first, tmp_path / second)
+
+
+def test_labels_are_named_by_their_numbers_unless_named(tmp_path: Path) -> None:
+    where = grid((8, 8, 12))
+    same = pair(tmp_path, labels(where, number=7), labels(where, start=4, number=7))
+    found = compare(same)
+    assert found.agreement["7"].dice == pytest.approx(0.5)
+    assert (found.present, found.remark) == ({7}, "")
+    named = compare(MaskPair("a", same.reference, same.other, {"bone": 7, "none": 8}, {"": 1.0, "bone": 2.0}))
+    assert [item.tolerance_mm for item in named.agreement.values()] == [2.0, 1.0]
+    assert named.agreement["none"] == nowhere(1.0)
+
+
+def test_a_mask_on_a_finer_grid_is_resampled_with_a_remark(tmp_path: Path) -> None:
+    coarse = labels(grid((8, 8, 8)))
+    fine = resample_labels(coarse, Grid((16, 16, 16), (0.5, 0.5, 0.5), (-0.25, -0.25, -0.25)))
+    found = compare(pair(tmp_path, coarse, fine))
+    assert found.agreement["1"].dice == 1
+    assert found.remark.startswith("resampled onto 8 x 8 x 8 voxels of 1 x 1 x 1 mm")
+
+
+def test_masks_that_lie_apart_are_refused(tmp_path: Path) -> None:
+    here, there = grid((8, 8, 8)), Grid((8, 8, 8), (1, 1, 1), (500.0, 0, 0))
+    with pytest.raises(InputError, match="no labelled voxel lies on the grid"):
+        compare(pair(tmp_path, labels(here), labels(there)))
+
+
+def test_an_image_is_not_taken_for_a_mask(tmp_path: Path) -> None:
+    many = LabelMap(np.arange(512, dtype=np.int16).reshape(8, 8, 8), grid((8, 8, 8)))
+    with pytest.raises(InputError, match="hold 511 labels, as an image does"):
+        compare(pair(tmp_path, many, many))
+    assert compare(pair(tmp_path, many, many, {"a": 5})).agreement["a"].dice == 1
+
+
+def test_an_empty_mask_is_a_mask(tmp_path: Path) -> None:
+    where = grid((8, 8, 8))
+    found = compare(pair(tmp_path, labels(where), LabelMap(np.zeros(where.shape, np.uint8), where)))
+    assert (found.agreement["1"].dice, found.agreement["1"].components_missed) == (0, 1)
