@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
 import traceback
+from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,9 +23,11 @@ from radfuse.cli.radiomics import radiomics
 from radfuse.cli.show import BAD_INPUT, OK, SOME_FAILED, STOPPED, UNFORESEEN, err, out, show_problems
 from radfuse.cli.study import check, run, stage_command
 from radfuse.errors import CaseError, InputError, RadfuseError, StudyError
+from radfuse.given import utf8_name
 from radfuse.run.disk import FULL
 from radfuse.stages import STAGES
 
+_OPTION_ALONE = re.compile(r"--[a-z-]+=")
 app = typer.Typer(
     name="radfuse",
     help="From images and tables to compared clinical, radiomic and deep models, exported to ONNX.",
@@ -57,15 +62,26 @@ def main() -> None:
     try:
         code = _end_of_command()
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            if stream is not None:  # closed from outside, as some schedulers do
+                stream.flush()
     except OSError as error:  # nobody hears us: what was printed, or the message on it, cannot be written
         code = _unheard(error)
     sys.exit(code)
 
 
+def _check_words(words: Sequence[str]) -> None:
+    """Refuse words that mean something else than was meant: the path "" is the working folder."""
+    for place, word in enumerate(words):
+        if not word or _OPTION_ALONE.fullmatch(word):
+            before = word.rstrip("=") or (words[place - 1] if place else "the first word")
+            raise InputError(f"what follows {before} is empty; is a variable of the shell not set? Give it, or '.'")
+        utf8_name(Path(word))
+
+
 def _end_of_command() -> int:
     """Run the command and return its exit code, an error told."""
     try:
+        _check_words(sys.argv[1:])
         app()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)

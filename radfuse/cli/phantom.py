@@ -92,6 +92,8 @@ def demo(
 
     study = out_ / "cohort" / "study.yaml"
     if not study.is_file():  # written last; a killed demo draws again
+        if out_.is_dir() and {item.name for item in out_.iterdir()} - {"cohort"}:
+            raise InputError(f"{out_} is not empty and holds no demo; choose another folder with --out")
         with writing(out_), progress() as tell:
             write_knee_phantom(out_ / "cohort", KneePhantom(), tell)
     finished = run_to(study, out_ / "run", (), "report")
