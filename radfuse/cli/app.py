@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 import tempfile
 import traceback
@@ -27,7 +26,8 @@ from radfuse.given import utf8_name
 from radfuse.run.disk import FULL
 from radfuse.stages import STAGES
 
-_OPTION_ALONE = re.compile(r"--[a-z-]+=")
+_PATHS = ("--out", "-o", "--params")
+_PATHS_EMPTY = ("--out=", "--params=")
 app = typer.Typer(
     name="radfuse",
     help="From images and tables to compared clinical, radiomic and deep models, exported to ONNX.",
@@ -70,12 +70,14 @@ def main() -> None:
 
 
 def _check_words(words: Sequence[str]) -> None:
-    """Refuse words that mean something else than was meant: the path "" is the working folder."""
+    """Refuse an empty path, which means the working folder to Python, and names that are not UTF-8."""
     for place, word in enumerate(words):
-        if not word or _OPTION_ALONE.fullmatch(word):
-            before = word.rstrip("=") or (words[place - 1] if place else "the first word")
-            raise InputError(f"what follows {before} is empty; is a variable of the shell not set? Give it, or '.'")
         utf8_name(Path(word))
+        before = word[:-1] if word in _PATHS_EMPTY else words[place - 1] if place else ""
+        if word in _PATHS_EMPTY or (not word and (before in _PATHS or not before.startswith("-"))):
+            raise InputError(
+                f"the path after {before or 'radfuse'} is empty (is a variable of the shell not set?); give it, or '.'"
+            )
 
 
 def _end_of_command() -> int:

@@ -12,7 +12,7 @@ from rich.markup import escape
 from radfuse.cli.show import OK, SOME_FAILED, interval, out, progress, show_next
 from radfuse.cli.study import run_to
 from radfuse.errors import InputError
-from radfuse.run.disk import writing
+from radfuse.run.disk import write_atomically, writing
 
 
 def configs(
@@ -37,7 +37,7 @@ def configs(
         raise InputError(f"{out_} exists; choose another file with --out")
     with writing(out_):
         out_.parent.mkdir(parents=True, exist_ok=True)
-        out_.write_text(text, encoding="utf-8")
+        write_atomically(out_, text.encode())
     out.print(f"Wrote {escape(str(out_))}")
 
 

@@ -190,6 +190,11 @@ def _check_pixels(path: Path, header: Dataset) -> None:
             f"{path}: pixels are MONOCHROME1, where small values are bright; ITK turns the values themselves over. "
             "Convert the series to MONOCHROME2 or NIfTI, for example with dcm2niix"
         )
+    if "ModalityLUTSequence" in header:
+        raise InputError(
+            f"{path}: a table (ModalityLUTSequence) says what its pixels mean, which is not applied; export the series "
+            "with RescaleSlope and RescaleIntercept"
+        )
     allocated, stored, highest, _ = (_short(header, name) for name in _STORED)
     if allocated not in {8, 16, 32} or not 0 < stored <= highest + 1 <= allocated:
         raise InputError(f"{path}: {stored} bits stored of {allocated}, the highest {highest}; export the series again")

@@ -119,13 +119,15 @@ def _check_geometry(path: Path, fields: dict[str, str]) -> list[int]:
 
 
 def _check_values(path: Path, fields: dict[str, str]) -> None:
-    """Refuse values that mean others than those stored, which ITK passes over, and two fields that say the same."""
+    """Refuse what ITK passes over: values that mean others than those stored, other units, fields said twice."""
     for name, plain in (("ElementToIntensityFunctionSlope", 1.0), ("ElementToIntensityFunctionOffset", 0.0)):
         if name in fields and numbers_in(path, name, fields[name]) != [plain]:
             raise InputError(
                 f"{path}: header field {name} is {fields[name]}, which ITK does not apply; save the image with its "
                 f"values as they are meant, and the field at {plain:g}"
             )
+    if (unit := fields.get("DistanceUnits", "mm")).lower() not in {"mm", "?", "other"}:
+        raise InputError(f"{path}: header field DistanceUnits is {unit}; write the file again in mm")
     for names in _SYNONYMS:
         if len(said := [name for name in names if name in fields]) > 1:
             raise InputError(f"{path}: header fields {' and '.join(said)} say the same; keep the one that is right")

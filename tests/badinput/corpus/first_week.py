@@ -141,6 +141,7 @@ for name, file, content in (
     ("MHA pattern of files", "bad.mha", mha_bytes(IMAGE, ElementDataFile="slice%03d.raw 1 10 1")),
     ("MHA slope 2", "bad.mha", mha_bytes(IMAGE, ElementToIntensityFunctionSlope="2")),
     ("MHA offset -1024", "bad.mha", mha_bytes(IMAGE, ElementToIntensityFunctionOffset="-1024")),
+    ("MHA in metres", "bad.mha", mha_bytes(IMAGE, DistanceUnits="m")),
     ("MHA two directions", "bad.mha", mha_bytes(IMAGE, Orientation="-1 0 0 0 -1 0 0 0 1")),
     ("MHA two origins", "bad.mha", mha_bytes(IMAGE, Origin="5 5 5")),
     ("NRRD axis without direction", "bad.nrrd", nrrd_bytes(IMAGE, space_directions="none (0,1,0) (0,0,1)")),
@@ -167,6 +168,7 @@ bad(
     slices(lambda item, _: setattr(item, "PhotometricInterpretation", "MONOCHROME1")),
     says=("01.dcm", "MONOCHROME1"),
 )
+bad("modality table", slices(lambda item, _: setattr(item, "ModalityLUTSequence", [])), says=("01.dcm", "ModalityLUT"))
 bad(
     "slices of two patients",
     slices(lambda item, number: setattr(item, "PatientID", f"p{number > 5}")),
@@ -181,6 +183,7 @@ bad(
 commands = Group("first week, commands", "bundle")
 bad = commands.bad
 bad("demo over other files", command="demo --out bundle", says=("bundle", "empty"))
+bad("configs on a full disk", command="configs tables --out x.yaml", environment={"BEFORE": "ulimit -f 0;"}, code=3)
 bad(
     "demo over one other file",
     mkdir("work"),
@@ -197,7 +200,7 @@ bad(
 bad(
     "predict with --features empty",
     command=("predict", "bundle", C, "--features", "", "--out", "out"),
-    says=("--features", "empty"),
+    says=("--features", "BLOCK=FILE"),
 )
 
 INPUTS: list[BadInput] = [item for group in (tables, boxes, pictures, commands) for item in group.inputs]
