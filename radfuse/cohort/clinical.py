@@ -35,7 +35,7 @@ def _numeric(draft: Draft, name: str) -> None:
     infinite = numbers.abs() > LARGEST
     for index in numbers.index[infinite]:
         draft.problem(
-            f"the value is infinite, or as good as that ({text[index]}); correct it, or leave the cell empty",
+            f"the value is infinite ({text[index]}), or too large to compute with; correct it, or leave the cell empty",
             index,
             name,
         )

@@ -74,16 +74,16 @@ def _sheets(path: Path, formulas: bool) -> dict[str, list[Sequence[Any]]]:
 
     found: dict[str, list[Sequence[Any]]] = {}
     for computed in (False, True) if formulas else (True,):
-        book = load_workbook(path, read_only=True, data_only=computed, keep_links=False)
-        for sheet in book.worksheets:
-            sheet.reset_dimensions()  # what the file says of its size may be a million rows of nothing
-            rows = [_filled(row) for row in sheet.iter_rows(values_only=True)]
-            if written := found.get(sheet.title):
-                rows = [_merged(values, texts) for values, texts in zip_longest(rows, written, fillvalue=())]
-            while rows and not rows[-1]:
-                rows.pop()
-            found[sheet.title] = rows
-        book.close()
+        with path.open("rb") as stream:  # openpyxl leaves a damaged file open
+            book = load_workbook(stream, read_only=True, data_only=computed, keep_links=False)
+            for sheet in book.worksheets:
+                sheet.reset_dimensions()  # what the file says of its size may be a million rows of nothing
+                rows = [_filled(row) for row in sheet.iter_rows(values_only=True)]
+                if written := found.get(sheet.title):
+                    rows = [_merged(values, texts) for values, texts in zip_longest(rows, written, fillvalue=())]
+                while rows and not rows[-1]:
+                    rows.pop()
+                found[sheet.title] = rows
     return found
 
 
