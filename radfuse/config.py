@@ -154,8 +154,24 @@ def parse_yaml(text: str, where: str) -> Any:
         reason = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise InputError(f"{where}{line}: not valid YAML ({reason}); correct it") from error
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-        # tags such as !!timestamp on other texts, and numbers of thousands of digits
-        raise InputError(f"{where}: a value is not what it is marked as ({short(error, 100)}); correct it") from error
+        # tags such as !!timestamp on other texts, days that no month has, and numbers of thousands of digits
+        raise InputError(
+            f"{where}{_line_of_fault(text)}: a value is not what it is marked as ({short(error, 100)}); correct it"
+        ) from error
+
+
+def _line_of_fault(text: str) -> str:
+    """Return ", line N" of the first value that cannot be built."""
+    for event in YAML(typ="safe", pure=True).parse(text):
+        if isinstance(event, ScalarEvent) and event.style is None:
+            tag = f"!<{event.tag}> " if event.tag else ""
+            try:
+                YAML(typ="safe", pure=True).load(f"{tag}{event.value}")
+            except YAMLError:
+                continue
+            except Exception:  # noqa: BLE001  what building a value raises is what is looked for
+                return f", line {event.start_mark.line + 1}"
+    return ""
 
 
 def _refuse_bombs(text: str) -> None:

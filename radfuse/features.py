@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radfuse.cohort.spreadsheet import ROW, Table, numbered, read_table, to_numbers
+from radfuse.cohort.spreadsheet import LARGEST, ROW, Table, numbered, read_table, to_numbers
 from radfuse.config import Section, nearest
 from radfuse.errors import InputError, Problem, listed
+from radfuse.given import as_kind
 
 _METADATA = b"radfuse"
 
@@ -102,7 +103,7 @@ class FeatureTable:
 
 
 def read_features(
-    path: str | Path | Table,
+    path: str | Path | pd.DataFrame | Table,
     ids: Sequence[Sequence[str]] = (("case_id",),),
     source: FeatureSource | None = None,
     reserved: Collection[str] = (),
@@ -126,6 +127,8 @@ def read_features(
         InputError: all faults at once: no id column, ids missing or twice, cells that are no finite number, two ids
             with the very same values.
     """
+    if not ids or isinstance(ids, str) or any(isinstance(names, str) for names in ids):
+        raise InputError("ids: give sets of columns that name a row, such as [['case_id']]")
     names_of_ids = {name for group in ids for name in group}
     table = path if isinstance(path, Table) else read_table(path, as_text=names_of_ids)
     if any(ROW in names for names in ids):
@@ -142,7 +145,10 @@ def read_features(
         table = replace(table, cells=table.cells[~table.text(key[0]).isin(list(excluded))])
     problems += _check_ids(table, key)
     names = _choose(
-        table, source or FeatureSource(), {*key, *(name for group in ids for name in group), *reserved}, problems
+        table,
+        FeatureSource() if source is None else as_kind(source, FeatureSource, "source"),
+        {*key, *(name for group in ids for name in group), *reserved},
+        problems,
     )
     values = _numbers(table, names, problems)
     if any(problem.severity == "error" for problem in problems):
@@ -222,11 +228,25 @@ def _choose(table: Table, source: FeatureSource, taken: Collection[str], problem
         if not fnmatch.filter(available, pattern) and pattern not in available:
             role = "is an id or cohort column, not a feature" if pattern in taken else "matches no column"
             problems.append(Problem(where, f"{pattern!r} {role}{nearest(pattern, available)}"))
+    if not source.columns and (counter := _row_counter(table, available)):
+        available.remove(counter)
+        message = "the column without a name counts the rows and is left out; name it to have it as a feature"
+        problems.append(Problem(where, message, None, counter, "warning"))
     names = [name for name in available if not source.columns or _matches(name, source.columns)]
     names = [name for name in names if not _matches(name, source.exclude)]
     if not names:
         problems.append(Problem(where, f"no feature columns are left beside the ids; columns: {listed(available)}"))
     return names
+
+
+def _row_counter(table: Table, available: Sequence[str]) -> str | None:
+    """Return the nameless column that counts the rows, as pandas and R write one; None without it."""
+    name = str(table.cells.columns[0])
+    if name not in available or name not in {"column_1", "Unnamed: 0"}:
+        return None
+    numbers, wrong = to_numbers(table.cells[name])
+    steps = np.diff(numbers.to_numpy())
+    return name if not wrong.any() and numbers.iloc[0] in (0, 1) and (steps == 1).all() else None
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
@@ -252,13 +272,14 @@ def _numbers(table: Table, names: list[str], problems: list[Problem]) -> pd.Data
                     name,
                 )
             )
-        infinite = np.isinf(numbers.to_numpy())
+        infinite = np.abs(numbers.to_numpy()) > LARGEST
         if infinite.any():
             index = numbers.index[infinite][0]
             problems.append(
                 Problem(
                     where,
-                    f"{int(infinite.sum())} cells are infinite; empty them to have them imputed, or exclude the column",
+                    f"{int(infinite.sum())} cells are infinite, or beyond {LARGEST:g}; empty them to have them imputed,"
+                    " or exclude the column",
                     int(index) + 2,
                     name,
                 )

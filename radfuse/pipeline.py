@@ -9,6 +9,7 @@ from typing import Any
 
 from radfuse.config import nearest
 from radfuse.errors import InputError, Problem, StudyError
+from radfuse.given import as_kind, as_path
 from radfuse.results import Failure, StudyResults
 from radfuse.run.digests import job_key
 from radfuse.run.folder import Progress, RunFolder
@@ -74,9 +75,10 @@ def run_study(
         RunError: the disk is full or not writable.
     """
     study = study if isinstance(study, Study) else load_study(study)
-    part = Shard.parse(shard) if shard is not None else None
+    until = as_kind(until, str, "until")
+    part = Shard.parse(as_kind(shard, str, "shard")) if shard is not None else None
     _check_stage(study, until, part)
-    place = Path(out) if out is not None else Path("runs") / study.name
+    place = as_path(out, "out") if out is not None else Path("runs") / study.name
     folder = RunFolder.open(place, study.name, shared=part is not None)
     try:
         with Crew() as crew:

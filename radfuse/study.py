@@ -16,6 +16,7 @@ from radfuse.errors import InputError, listed, short
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
 from radfuse.fusion.config import FIRST_BLOCKS, FusionConfig, check_families, default_families
+from radfuse.given import as_names, as_path
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.regions.config import RegionConfig
@@ -189,7 +190,10 @@ def load_study(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = 
     if isinstance(path, Mapping):
         where, folder, content = "study", Path.cwd(), path
     else:
-        where, folder, content = str(path), Path(path).resolve().parent, read_yaml(Path(path))
+        path = as_path(path, "study")
+        where, content = str(path), read_yaml(path)  # before it is resolved: a link may lead to itself
+        folder = path.resolve().parent
+    overrides = as_names(overrides, "overrides")
     defaults = {"fusion": FusionConfig().model_dump(mode="json")}
     with parts_beside(folder):
         study = build(Study, apply_overrides(content, overrides, defaults), where)

@@ -25,6 +25,7 @@ ROOT = {
     "errors",
     "extend",
     "features",
+    "given",
     "machine",
     "pipeline",
     "recipe",

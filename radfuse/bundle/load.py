@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from radfuse.bundle.schema import NETWORK, SCHEMA, SUMS, BundleSchema
 from radfuse.errors import InputError, Problem, listed
+from radfuse.given import as_path
 
 _LONGEST_NAME = 255
 _LARGEST = {SUMS: 1 << 20, SCHEMA: 1 << 28}
@@ -32,7 +33,7 @@ def load_bundle(path: str | Path) -> Bundle:
     Raises:
         InputError: no bundle, a file that is missing, changed or not listed, or a schema of another format.
     """
-    path = Path(path)
+    path = as_path(path, "bundle")
     try:
         known = _checked_files(path)
     except OSError as error:

@@ -21,6 +21,7 @@ from radfuse.config import nearest
 from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureSource, FeatureTable, at_visit, read_features
 from radfuse.fusion.design import Design, join
+from radfuse.given import as_mapping, as_names
 from radfuse.results import Failure
 from radfuse.run.folder import Progress
 
@@ -67,12 +68,13 @@ def predict(
         InputError: a changed bundle, a column that is missing or unusable; nothing was computed.
     """
     bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+    features, families = as_mapping(features, "features"), as_names(families, "families")
     schema = bundle.schema
     for family in families:
         if family not in schema.families:
             raise InputError(f"the bundle has no family {family!r}{nearest(family, schema.families)}")
     cells = read_table(table)
-    sources = {block: read_table(path) for block, path in (features or {}).items()}
+    sources = {block: read_table(path) for block, path in features.items()}
     known = {item.block for family in schema.families.values() for item in family.inputs} - {"clinical"}
     for block in sources:
         if block not in known:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from radfuse.check.images import check_images
 from radfuse.check.inputs import Inputs, once, read_inputs
 from radfuse.errors import InputError, Problem
 from radfuse.run.folder import Progress
 from radfuse.stages import prepare
 from radfuse.stages.prepare import Prepared
-from radfuse.study import Study
+from radfuse.study import Study, load_study
 
 
-def check_study(study: Study, progress: Progress = lambda *_: None) -> Prepared | Inputs:
+def check_study(
+    study: Study | Mapping[str, Any] | str | Path, progress: Progress = lambda *_: None
+) -> Prepared | Inputs:
     """Check a study before any compute.
 
     Args:
-        study: to check.
+        study: to check, its file, or its settings as a mapping.
         progress: told of every case.
 
     Returns:
@@ -24,6 +30,7 @@ def check_study(study: Study, progress: Progress = lambda *_: None) -> Prepared 
     Raises:
         InputError: all faults that can be seen at once.
     """
+    study = study if isinstance(study, Study) else load_study(study)
     if not study.regions:
         read_inputs(study)
         return prepare.work(prepare.job_of(study))

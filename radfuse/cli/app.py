@@ -7,7 +7,9 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,9 +23,12 @@ from radfuse.cli.radiomics import radiomics
 from radfuse.cli.show import BAD_INPUT, OK, SOME_FAILED, STOPPED, UNFORESEEN, err, out, show_problems
 from radfuse.cli.study import check, run, stage_command
 from radfuse.errors import CaseError, InputError, RadfuseError, StudyError
+from radfuse.given import utf8_name
 from radfuse.run.disk import FULL
 from radfuse.stages import STAGES
 
+_PATHS = ("--out", "-o", "--params")
+_PATHS_EMPTY = ("--out=", "--params=")
 app = typer.Typer(
     name="radfuse",
     help="From images and tables to compared clinical, radiomic and deep models, exported to ONNX.",
@@ -59,15 +64,28 @@ def main() -> None:
     try:
         code = _end_of_command()
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            if stream is not None:  # closed from outside, as some schedulers do
+                stream.flush()
     except OSError as error:  # nobody hears us: what was printed, or the message on it, cannot be written
         code = _unheard(error)
     sys.exit(code)
 
 
+def _check_words(words: Sequence[str]) -> None:
+    """Refuse an empty path, which means the working folder to Python, and names that are not UTF-8."""
+    for place, word in enumerate(words):
+        utf8_name(Path(word))
+        before = word[:-1] if word in _PATHS_EMPTY else words[place - 1] if place else ""
+        if word in _PATHS_EMPTY or (not word and (before in _PATHS or not before.startswith("-"))):
+            raise InputError(
+                f"the path after {before or 'radfuse'} is empty (is a variable of the shell not set?); give it, or '.'"
+            )
+
+
 def _end_of_command() -> int:
     """Run the command and return its exit code, an error told."""
     try:
+        _check_words(sys.argv[1:])
         app()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)

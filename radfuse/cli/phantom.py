@@ -12,7 +12,7 @@ from rich.markup import escape
 from radfuse.cli.show import OK, SOME_FAILED, interval, out, progress, show_next
 from radfuse.cli.study import run_to
 from radfuse.errors import InputError
-from radfuse.run.disk import writing
+from radfuse.run.disk import write_atomically, writing
 
 
 def configs(
@@ -37,7 +37,7 @@ def configs(
         raise InputError(f"{out_} exists; choose another file with --out")
     with writing(out_):
         out_.parent.mkdir(parents=True, exist_ok=True)
-        out_.write_text(text, encoding="utf-8")
+        write_atomically(out_, text.encode())
     out.print(f"Wrote {escape(str(out_))}")
 
 
@@ -92,6 +92,8 @@ def demo(
 
     study = out_ / "cohort" / "study.yaml"
     if not study.is_file():  # written last; a killed demo draws again
+        if out_.is_dir() and {item.name for item in out_.iterdir()} - {"cohort"}:
+            raise InputError(f"{out_} is not empty and holds no demo; choose another folder with --out")
         with writing(out_), progress() as tell:
             write_knee_phantom(out_ / "cohort", KneePhantom(), tell)
     finished = run_to(study, out_ / "run", (), "report")

@@ -36,14 +36,17 @@ def radiomics(
     from radfuse.radiomics.config import RadiomicsConfig
     from radfuse.radiomics.extract import extract
     from radfuse.radiomics.plan import plan_of
-    from radfuse.volume.files import read_labels, read_volume
+    from radfuse.volume.files import channels_of, read_labels, read_volume
 
     if out_ is not None:
         with writing(out_):
             _check_target(out_)
     config = RadiomicsConfig(params=params) if params is not None else RadiomicsConfig()
     plan = plan_of(config)
-    volume, labels = read_volume(image), read_labels(mask, channel=plan.settings.mask_channel)
+    channel = plan.settings.mask_channel
+    volume, labels = read_volume(image), read_labels(mask, channel=channel)
+    if (channels := channels_of(mask)) > 1:
+        _tell("yellow", "remark", f"{mask}: of {channels} channels number {channel} is read (label_channel)")
     with err.status("extracting features") as status:
         if engine == "fast":
             from radfuse.radiomics.kernels import warm_up

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 
 import pandas as pd
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", ".", "#N/A")
 """Cell texts read as missing."""
+
+
+def unseen(text: str) -> str:
+    """Return the name of a character of a text that nobody sees, such as a zero-width space; "" without any.
+
+    Two ids that differ by one look the same and are two people.
+    """
+    found = next((letter for letter in text if unicodedata.category(letter) in {"Cc", "Cf", "Zl", "Zp"}), "")
+    return found and unicodedata.name(found, f"U+{ord(found):04X}")
 
 
 def text_column(values: pd.Series) -> pd.Series:

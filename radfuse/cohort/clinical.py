@@ -5,7 +5,7 @@ from __future__ import annotations
 from radfuse.cohort.config import Categories
 from radfuse.cohort.draft import Draft
 from radfuse.cohort.remarks import odd_values
-from radfuse.cohort.spreadsheet import spellings, to_numbers
+from radfuse.cohort.spreadsheet import LARGEST, spellings, to_numbers
 
 
 def read_clinical(draft: Draft) -> None:
@@ -32,9 +32,13 @@ def _numeric(draft: Draft, name: str) -> None:
     else:
         for index in text.index[wrong]:
             draft.problem(f"{text[index]!r} is not a number; correct it, or leave the cell empty", index, name)
-    infinite = numbers.isin([float("inf"), float("-inf")])
+    infinite = numbers.abs() > LARGEST
     for index in numbers.index[infinite]:
-        draft.problem(f"the value is infinite ({text[index]}); correct it, or leave the cell empty", index, name)
+        draft.problem(
+            f"the value is infinite ({text[index]}), or too large to compute with; correct it, or leave the cell empty",
+            index,
+            name,
+        )
     if not draft.new:
         if text.isna().all():
             draft.problem("the column holds no value; fill it, or remove it from cohort.clinical", None, name)

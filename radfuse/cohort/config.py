@@ -64,7 +64,9 @@ class CohortConfig(Section):
 
     @model_validator(mode="after")
     def _each_column_once(self) -> CohortConfig:
-        for setting, names in (("clinical", self.clinical_columns), ("unit", self.unit)):
+        files = (*self.images.values(), *(mask for mask in (self.mask, self.second_mask) if mask))
+        named = {"clinical": self.clinical_columns, "unit": self.unit, "images, mask and second_mask": files}
+        for setting, names in named.items():
             twice = [name for name, count in Counter(names).items() if count > 1]
             if twice:
                 raise ValueError(f"column {short(twice[0])!r} stands twice in `{setting}`; remove one")

@@ -33,7 +33,19 @@ def check_files(draft: Draft) -> None:
                 draft.problem(fault, index, column)
             elif kind == "image":
                 used[(draft.folder / value).resolve()].append((index, column))
+    _refuse_one_file_twice(draft)
     check_twins(draft, used)
+
+
+def _refuse_one_file_twice(draft: Draft) -> None:
+    """Find rows that name one file as image and mask, or as the masks of both readers: they agree with themselves."""
+    config = draft.config
+    pairs = [(image, mask) for image in config.images.values() for mask in (config.mask, config.second_mask)]
+    for one, other in (*pairs, (config.mask, config.second_mask)):
+        if one in draft.columns and other in draft.columns:
+            for index, name in draft.columns[one].dropna().items():
+                if name == draft.columns[other][index]:
+                    draft.problem(f"{name} stands under {one!r} and under {other!r}; correct one", index, other)
 
 
 def _fault(folder: Path, value: str) -> str | None:

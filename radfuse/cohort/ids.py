@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+from radfuse.cohort.cells import unseen
 from radfuse.cohort.draft import Draft
 from radfuse.config import nearest
 
@@ -36,6 +39,19 @@ def _ids(draft: Draft, name: str, unique: bool = False) -> None:
     values = draft.columns[name] = draft.text(name)
     for index in values.index[values.isna()]:
         draft.problem("the id is missing; fill it, or remove the row", index, name)
+    alike: dict[str, int] = {}
+    for index, value in values.dropna().items():
+        if name_of := unseen(value):
+            draft.problem(f"the id {value!r} holds a {name_of}, which nobody sees; type it anew", index, name)
+        first = alike.setdefault(unicodedata.normalize("NFKC", value).casefold(), index)
+        if values[first] != value and not (unseen(value) or unseen(values[first])):
+            draft.problem(
+                f"{value!r} and {values[first]!r} (row {int(first) + 2}) differ by capitals or accents alone and are "
+                "taken for two; write one id one way",
+                index,
+                name,
+                "warning",
+            )
     if unique:
         for value, group in values.dropna().groupby(values.dropna(), sort=False):
             if len(group) > 1:

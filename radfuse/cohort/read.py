@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from radfuse.cohort.case import Case, Cohort
 from radfuse.cohort.clinical import read_clinical
 from radfuse.cohort.config import CohortConfig
@@ -14,10 +16,11 @@ from radfuse.cohort.outcome import read_outcome
 from radfuse.cohort.spreadsheet import Table, read_table
 from radfuse.cohort.units import check_units
 from radfuse.errors import InputError
+from radfuse.given import as_kind
 
 
 def read_cohort(
-    table: str | Path | Table | None = None,
+    table: str | Path | pd.DataFrame | Table | None = None,
     config: CohortConfig | None = None,
     *,
     labelled: bool = True,
@@ -26,7 +29,7 @@ def read_cohort(
     """Read and check a cohort table.
 
     Args:
-        table: the table or its path; may be left out when `config` names it.
+        table: the table or its file; may be left out when `config` names it.
         config: what the columns mean; None reads ids only.
         labelled: False leaves the outcome out.
         new: True for patients that nothing will be trained on: no split, one class and constant columns are fine.
@@ -40,7 +43,9 @@ def read_cohort(
     if config is None:
         if table is None:
             raise InputError("read_cohort needs a table or a config that names one")
-        config = CohortConfig(table=table.path if isinstance(table, Table) else Path(table))
+        table = table if isinstance(table, Table) else read_table(table)
+        config = CohortConfig(table=table.path)
+    as_kind(config, CohortConfig, "config")
     source = config.table if table is None else table
     draft = Draft(source if isinstance(source, Table) else read_table(source), config, new)
     read_ids(draft)

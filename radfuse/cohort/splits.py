@@ -12,12 +12,16 @@ from pydantic import BeforeValidator, Field
 
 from radfuse.cohort.spreadsheet import to_numbers
 from radfuse.config import Section
-from radfuse.errors import Finding, InputError
+from radfuse.errors import Finding, InputError, listed
 from radfuse.outcomes.kinds import Outcome
 
 
 def _as_text(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value  # YAML reads 2019-05-31 as a date
+
+
+_FIRST_YEAR = 1800
+"""Nobody was scanned before; 0000-01-01 stands for a date that is not known."""
 
 
 class Fold(NamedTuple):
@@ -198,6 +202,15 @@ class ByColumn(Section):
                 self.column,
             )
 
+        values = {str(value) for value in frame.get(self.column, pd.Series(dtype=object)).dropna()}
+        if values != {"train", "test"} and {value.lower() for value in values} & {"train", "test"}:
+            yield Finding(
+                f"the values are {listed(map(repr, sorted(values)))}: write train and test alone, or number the folds, "
+                "of which each is tested in turn; list cases of neither under cohort.exclude",
+                None,
+                self.column,
+            )
+
     def folds_of(self, units: pd.DataFrame, patient: str, outcome: Outcome | None, seed: int) -> list[Fold]:
         """Return a fold per value, or the one of train and test."""
         values = units[self.column]
@@ -282,6 +295,7 @@ def _times(values: pd.Series) -> pd.Series:
 
 def _days(values: pd.Series) -> pd.Series:
     dates = pd.to_datetime(values.astype(object), errors="coerce", format="ISO8601")
+    dates = dates.where(dates.dt.year >= _FIRST_YEAR)
     return (dates - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
 
 

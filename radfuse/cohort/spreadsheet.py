@@ -19,9 +19,12 @@ from radfuse.cohort.excel import read_excel
 from radfuse.cohort.packed import refuse_size, unpacked, unreadable
 from radfuse.config import kind_of
 from radfuse.errors import InputError, Problem, listed, short
+from radfuse.given import as_path
 
 ROW = "row_number"
 """Id column of a table that has none: rows are named by the number a spreadsheet shows."""
+LARGEST = 1e100
+"""No measurement is larger; the square of such numbers is infinite soon, and with it every mean and deviation."""
 _TRUTHS = ({"false": 0.0, "true": 1.0}, {"no": 0.0, "yes": 1.0})
 """Pairs of words, in small letters, that are numbers where a column holds nothing else."""
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
@@ -73,7 +76,7 @@ def read_table(path: str | Path | pd.DataFrame, as_text: Collection[str] | None 
     if isinstance(path, pd.DataFrame):
         path, cells = Path("DataFrame"), _plain_frame(path)
     else:
-        path = Path(path)
+        path = as_path(path, "table")
         cells = _read_file(path, notes, as_text)
     cells.columns = pd.Index(
         [name if (name := str(column).strip()) else f"column_{i + 1}" for i, column in enumerate(cells.columns)]
@@ -175,6 +178,8 @@ def _plain_numbers(values: pd.Series) -> pd.Series:
     """Return numbers as numpy holds them (a gap in a nullable column: text), everything else as text."""
     if not pd.api.types.is_numeric_dtype(values):
         return text_column(values)
+    if values.dtype.kind == "c":  # its text is no number; a cast would drop the imaginary part
+        return values.astype(str).astype(object)
     if isinstance(values.dtype, np.dtype) and values.dtype != bool:
         return values
     return text_column(values) if values.isna().any() or values.dtype == bool else values.astype("float64")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike
 from radfuse.config import nearest
 from radfuse.errors import CaseError, InputError, listed
 from radfuse.features import FeatureTable
+from radfuse.given import as_kind
 from radfuse.machine import cores
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.engines import ENGINES
@@ -24,7 +26,7 @@ from radfuse.radiomics.measure import measured_regions
 from radfuse.radiomics.plan import plan_of
 from radfuse.radiomics.pyradiomics_params import said_by
 from radfuse.radiomics.settings import Plan
-from radfuse.volume.grid import Grid
+from radfuse.volume.grid import SPACING_MM, Grid
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.region import Region
 
@@ -59,13 +61,14 @@ def extract(
         InputError: another grid, an unknown engine, or a label that is not present.
         CaseError: no label can be used; says why not the first.
     """
-    config = config or RadiomicsConfig()
-    if engine is not None and engine not in ENGINES:
+    config = RadiomicsConfig() if config is None else as_kind(config, RadiomicsConfig, "config")
+    if engine is not None and as_kind(engine, str, "engine") not in ENGINES:
         raise InputError(f"unknown engine {engine!r}{nearest(engine, ENGINES)}")
     if engine is not None and engine != config.engine:
         config = RadiomicsConfig.model_validate({**config.model_dump(exclude_unset=True), "engine": engine})
     volume = volume if isinstance(volume, Volume) else _as_volume(volume, spacing_zyx_mm)
     labels = labels if isinstance(labels, LabelMap) else _as_labels(labels, volume.grid)
+    only = _whole((only,) if isinstance(only, int) else only or ())
     plan = plan_of(config)
     settings = plan.settings
     if plan.label is not None and not only:
@@ -78,7 +81,7 @@ def extract(
         raise failed[min(failed)]
     with ThreadPoolExecutor(1) as aside:
         digests = aside.submit(lambda: {"image_sha256": _digest(volume.voxels), "mask_sha256": _digest(labels.array)})
-        results = measured_regions(volume, regions, config, threads or cores(), plan)
+        results = measured_regions(volume, regions, config, as_kind(threads, int, "threads") or cores(), plan)
     failed |= {int(name): result.failed for name, result in results.items() if result.failed}
     measured = {int(name): result for name, result in results.items() if not result.failed}
     if not measured:
@@ -135,11 +138,17 @@ def _label_region(labels: LabelMap, label: int, config: RadiomicsConfig, failed:
 
 
 def _as_volume(array: ArrayLike, spacing_zyx_mm: tuple[float, float, float]) -> Volume:
-    voxels = np.asarray(array)
+    voxels = _array("image", array)
     if voxels.ndim != 3:
         raise InputError(f"image: an array of shape {voxels.shape} is not three-dimensional (z, y, x)")
     if voxels.dtype.kind not in "iufb":
         raise InputError(f"image: voxels of type {voxels.dtype} are no real numbers")
+    if np.shape(spacing_zyx_mm) != (3,) or not all(isinstance(side, (int, float)) for side in spacing_zyx_mm):
+        raise InputError(f"spacing_zyx_mm: give three numbers in mm, z first; found {spacing_zyx_mm!r}")
+    if not all(SPACING_MM[0] <= side <= SPACING_MM[1] for side in spacing_zyx_mm):
+        raise InputError(
+            f"spacing_zyx_mm: {spacing_zyx_mm!r} cannot be; give from {SPACING_MM[0]:g} to {SPACING_MM[1]:g} mm"
+        )
     z, y, x = voxels.shape
     if voxels.dtype.kind == "b":
         voxels = voxels.astype(np.uint8)
@@ -151,14 +160,36 @@ def _as_volume(array: ArrayLike, spacing_zyx_mm: tuple[float, float, float]) -> 
 
 
 def _as_labels(array: ArrayLike, grid: Grid) -> LabelMap:
-    labels = np.asarray(array)
+    labels = _array("labels", array)
+    if labels.dtype.kind not in "iufb":
+        raise InputError(f"labels: voxels of type {labels.dtype} are no labels; give whole numbers, 0 for background")
     if labels.dtype == bool:
         labels = labels.astype(np.uint8)
-    if not np.issubdtype(labels.dtype, np.integer):
+    if labels.dtype.kind == "f":
         if not np.array_equal(labels, np.rint(labels)):
-            raise InputError("labels: a mask holds whole numbers")
-        labels = labels.astype(np.int32)
+            raise InputError("labels: a mask holds whole numbers; round them, background 0")
+        labels = labels.astype(np.int64)
     return LabelMap(labels, grid)
+
+
+def _array(what: str, given: ArrayLike) -> np.ndarray:
+    """Return what was given as an array; refuse what is none, and cells that numpy marks as not there."""
+    if isinstance(given, (str, os.PathLike)):
+        raise InputError(f"{what}: give an array, or what read_volume or read_labels made of {str(given)!r}")
+    if isinstance(given, (Volume, LabelMap)):
+        raise InputError(f"{what}: found a {type(given).__name__}; give the image first, then the labels")
+    if np.ma.is_masked(given):
+        raise InputError(f"{what}: numpy marks voxels as not there (a masked array); fill them")
+    try:
+        return np.asarray(given)
+    except ValueError as error:
+        raise InputError(f"{what}: no array of one shape ({error}); give (z, y, x)") from error
+
+
+def _whole(only: Sequence[int]) -> tuple[int, ...]:
+    if isinstance(only, str) or not all(isinstance(label, (int, np.integer)) for label in only):
+        raise InputError(f"only: give labels, whole numbers; found {only!r}")
+    return tuple(int(label) for label in only)
 
 
 def _provenance(config: RadiomicsConfig, plan: Plan, results: dict[str, RegionResult]) -> dict[str, object]:

@@ -10,7 +10,7 @@ from radfuse.config import Section
 class StabilityConfig(Section):
     """How copies are made; each setting at 0 or false leaves its disturbance out."""
 
-    copies: int = Field(10, ge=1)
+    copies: int = Field(10, ge=1, le=1000)
     """Disturbed copies of each case, beside the case itself."""
     translation_voxels: NonNegativeFloat = 0.5
     """Largest shift along each axis."""

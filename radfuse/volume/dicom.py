@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radfuse.errors import InputError
+from radfuse.given import utf8_name
 from radfuse.volume.grid import Grid
 from radfuse.volume.layout import MOST_VOXELS
 from radfuse.volume.sitk import from_sitk, read_slices, reason_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 _NEEDED = ("SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns")
+_SUBJECT = ("PatientID", "FrameOfReferenceUID")
 _STORED = ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
 _SUFFIXES = {".dcm", ".dicom", ".ima"}
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
@@ -46,6 +48,7 @@ class _Slice:
         origin: centre of its first pixel, (x, y, z) in mm.
         along: of its origin along the normal, in mm.
         values: how its pixels are stored and rescaled.
+        subject: whose it is, and what its positions are counted from; the same for all slices of a series.
     """
 
     path: Path
@@ -54,6 +57,7 @@ class _Slice:
     origin: np.ndarray
     along: float
     values: tuple[float, ...]
+    subject: tuple[str, ...]
 
 
 def read_dicom(folder: Path) -> tuple[np.ndarray, Grid]:
@@ -76,6 +80,8 @@ def read_dicom(folder: Path) -> tuple[np.ndarray, Grid]:
         raise InputError(
             f"{folder} mixes {len(set(names))} series (slices: {counts}); put each series into a folder of its own"
         )
+    for part in slices:
+        utf8_name(part.path)
     slices.sort(key=lambda part: part.along)
     _check_series(folder, slices)
     alike = len({part.values for part in slices}) == 1
@@ -167,7 +173,8 @@ def _slice_of(path: Path, header: Dataset) -> _Slice:
     normal /= np.linalg.norm(normal)
     look = (_short(header, "Rows"), _short(header, "Columns"), *spacing, *np.round(turn.ravel(), 4))
     values = (*(_short(header, name) for name in _STORED), slope, inter)
-    return _Slice(path, _text(header, "SeriesInstanceUID"), look, origin, float(normal @ origin), values)
+    subject = tuple(_text(header, name) for name in _SUBJECT)
+    return _Slice(path, _text(header, "SeriesInstanceUID"), look, origin, float(normal @ origin), values, subject)
 
 
 def _check_pixels(path: Path, header: Dataset) -> None:
@@ -177,6 +184,16 @@ def _check_pixels(path: Path, header: Dataset) -> None:
         raise InputError(
             f"{path}: pixels are {kind or 'of no kind'} with {samples} values each; a slice has one grey value. "
             "Take another series, or export this one in grey"
+        )
+    if kind == "MONOCHROME1":
+        raise InputError(
+            f"{path}: pixels are MONOCHROME1, where small values are bright; ITK turns the values themselves over. "
+            "Convert the series to MONOCHROME2 or NIfTI, for example with dcm2niix"
+        )
+    if "ModalityLUTSequence" in header:
+        raise InputError(
+            f"{path}: a table (ModalityLUTSequence) says what its pixels mean, which is not applied; export the series "
+            "with RescaleSlope and RescaleIntercept"
         )
     allocated, stored, highest, _ = (_short(header, name) for name in _STORED)
     if allocated not in {8, 16, 32} or not 0 < stored <= highest + 1 <= allocated:
@@ -224,6 +241,9 @@ def _check_series(folder: Path, series: list[_Slice]) -> None:
     """Refuse slices that do not look alike, and positions that are doubled, left out, or not above one another."""
     if len({part.look for part in series}) > 1:
         raise InputError(f"{folder}: slices differ in size, spacing or orientation; keep those of one stack")
+    for place, name in enumerate(_SUBJECT):
+        if len({part.subject[place] for part in series}) > 1:
+            raise InputError(f"{folder}: {name} differs between slices of one series; keep those of one stack")
     if len(series) < 2:
         raise InputError(f"{folder} holds one slice; a volume needs two or more")
     rows, columns, row_mm, column_mm, *_ = series[0].look

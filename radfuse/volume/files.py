@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from radfuse.config import kind_of
 from radfuse.errors import InputError, RunError, listed
+from radfuse.given import as_path
 from radfuse.volume.dicom import read_dicom
 from radfuse.volume.grid import SPACING_MM, Grid
-from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.image import MOST_LABELS, LabelMap, Volume
 from radfuse.volume.layout import Layout, check_content, check_promise, check_whole, read_voxels
 from radfuse.volume.meta import meta_layout
 from radfuse.volume.nifti import nifti_layout
@@ -36,8 +38,6 @@ _FARTHEST_MM = 1e6
 _SHEAR = 1e-2
 """Cosine between two axes, or what a direction is longer or shorter than 1, beyond which axes are not at right angles;
 rounded directions of three decimals are."""
-_LABELS = 2**31
-"""Labels lie below; a power of 2, which float32 can hold, too."""
 
 
 def read_volume(path: str | Path) -> Volume:
@@ -48,7 +48,7 @@ def read_volume(path: str | Path) -> Volume:
             three-dimensional, vectors, NaN or infinite voxels, no extent, a header that cannot be, or a DICOM folder
             with several series or a missing slice; names the file and the mend.
     """
-    path = Path(path)
+    path = as_path(path, "image")
     stored, grid = _read(path)
     with np.errstate(over="ignore"):
         array = stored.astype(np.float32, copy=False)
@@ -68,8 +68,8 @@ def read_grid(path: str | Path) -> Grid:
     Raises:
         InputError: as `read_volume`, as far as the header and the file's size tell.
     """
-    path = Path(path)
-    if path.is_dir():
+    path = as_path(path, "image")
+    if kind_of(path) == "folder":
         return read_dicom(path)[1]
     with _readable(path):
         layout = _layout_of(path)
@@ -78,6 +78,15 @@ def read_grid(path: str | Path) -> Grid:
             return _read(path)[1]
         check_whole(layout)
         return grid
+
+
+def channels_of(path: str | Path) -> int:
+    """Return how many values each voxel of a file holds, as `read_grid` reads it."""
+    path = as_path(path, "mask")
+    if kind_of(path) == "folder":
+        return 1
+    with _readable(path):
+        return _layout_of(path).channels
 
 
 def read_labels(
@@ -99,7 +108,9 @@ def read_labels(
         InputError: as `read_volume`, and voxels that are no whole number from 0 to 2^31 - 1, an empty mask, undeclared
             labels.
     """
-    path = Path(path)
+    path = as_path(path, "mask")
+    if not isinstance(names or {}, Mapping):
+        raise InputError(f"names: give a mapping of labels to names, such as {{1: 'tumour'}}; found {names!r}")
     array, grid = _read(path, channel)
     labels = LabelMap(_as_labels(path, array), grid, dict(names or {}), path.name)
     found = labels.present()
@@ -133,7 +144,7 @@ def write_image(image: Volume | LabelMap, path: str | Path) -> None:
 
 def _read(path: Path, channel: int | None = None) -> tuple[np.ndarray, Grid]:
     """Read the voxels of a file or a DICOM folder as they are stored, shape (z, y, x), and where they lie."""
-    if path.is_dir():
+    if kind_of(path) == "folder":
         return read_dicom(path)
     with _readable(path):
         layout = _layout_of(path)
@@ -149,7 +160,7 @@ def _read(path: Path, channel: int | None = None) -> tuple[np.ndarray, Grid]:
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """Turn what ITK, the disk or the memory says while a file is read into an error that names it."""
-    if not path.is_file():
+    if kind_of(path) != "file":
         raise InputError(f"no image at {path}")
     try:
         yield
@@ -216,12 +227,12 @@ def _as_labels(path: Path, array: np.ndarray) -> np.ndarray:
     """Return integers; refuse what is no label."""
     whole = np.issubdtype(array.dtype, np.integer)
     lowest, highest = array.min(), array.max()
-    if not (lowest >= 0 and highest < _LABELS and (whole or np.array_equal(np.rint(array), array))):
-        bad = ~((array >= 0) & (array < _LABELS) & (np.rint(array) == array))
+    if not (lowest >= 0 and highest < MOST_LABELS and (whole or np.array_equal(np.rint(array), array))):
+        bad = ~((array >= 0) & (array < MOST_LABELS) & (np.rint(array) == array))
         where = _first(bad)
         found = array[where] if whole else f"{array[where]:.10g}"
         raise InputError(
-            f"{path}: a mask holds whole numbers from 0 to {_LABELS - 1}; found {found} at voxel (z, y, x) = "
+            f"{path}: a mask holds whole numbers from 0 to {MOST_LABELS - 1}; found {found} at voxel (z, y, x) = "
             f"{where}, {np.count_nonzero(bad)} such voxels in all. Resample masks with nearest neighbour, and save "
             "background as 0"
         )

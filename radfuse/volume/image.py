@@ -15,6 +15,8 @@ from scipy import ndimage
 from radfuse.errors import InputError
 from radfuse.volume.grid import Grid
 
+MOST_LABELS = 2**31
+"""Labels lie below; a power of 2, which float32 can hold, too."""
 _FEW_LABELS = 2**16
 """Up to this label the boxes of all labels are found in one pass."""
 
@@ -87,6 +89,12 @@ class LabelMap(_Placed):
         _check_shape(self.array, self.grid, self.name)
         if not np.issubdtype(self.array.dtype, np.integer):
             raise InputError(f"{self.name}: labels must be integers, found {self.array.dtype}")
+        lowest, highest = (int(self.array.min()), int(self.array.max())) if self.array.size else (0, 0)
+        if lowest < 0 or highest >= MOST_LABELS:
+            raise InputError(
+                f"{self.name}: labels are from 0 to {MOST_LABELS - 1}, found {lowest if lowest < 0 else highest}; "
+                "number them anew, background 0"
+            )
 
     def present(self) -> tuple[int, ...]:
         """Return the labels that occur, background left out."""
@@ -127,5 +135,7 @@ def require_grid(grid: Grid, image: str, labels: LabelMap) -> None:
 
 
 def _check_shape(array: np.ndarray, grid: Grid, name: str) -> None:
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"{name}: voxels are an array of shape (z, y, x); found {type(array).__name__}")
     if array.ndim != 3 or array.shape != grid.shape:
         raise InputError(f"{name}: the array's shape {array.shape} is not that of its grid {grid.shape} (z, y, x)")

@@ -24,6 +24,7 @@ _TYPES = {
     "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }
+_SYNONYMS = (("TransformMatrix", "Rotation", "Orientation"), ("Offset", "Origin", "Position"))
 _LONGEST = 1 << 24
 """Bytes of a header; most have some hundreds."""
 
@@ -51,7 +52,11 @@ def meta_layout(path: Path) -> Layout:
     name = fields["ElementDataFile"]
     local = name.upper() == "LOCAL"
     if name.upper().startswith("LIST") or "%" in name:
-        packing, local = "other", True
+        raise InputError(
+            f"{path}: its voxels lie in several files (ElementDataFile = {name}), and ITK does not say when one "
+            "is wrong; save it as one file"
+        )
+    _check_values(path, fields)
     data, start = (path, end) if local else (path.parent / name, 0)
     shape = tuple(sizes[::-1]) if channels == 1 else (*sizes[::-1], channels)
     axis = None if channels == 1 else len(sizes)
@@ -111,6 +116,21 @@ def _check_geometry(path: Path, fields: dict[str, str]) -> list[int]:
         if count != wanted:
             raise InputError(f"{path}: header field {name} has {count} numbers, not {wanted}; correct the header")
     return [int(size) for size in sizes]
+
+
+def _check_values(path: Path, fields: dict[str, str]) -> None:
+    """Refuse what ITK passes over: values that mean others than those stored, other units, fields said twice."""
+    for name, plain in (("ElementToIntensityFunctionSlope", 1.0), ("ElementToIntensityFunctionOffset", 0.0)):
+        if name in fields and numbers_in(path, name, fields[name]) != [plain]:
+            raise InputError(
+                f"{path}: header field {name} is {fields[name]}, which ITK does not apply; save the image with its "
+                f"values as they are meant, and the field at {plain:g}"
+            )
+    if (unit := fields.get("DistanceUnits", "mm")).lower() not in {"mm", "?", "other"}:
+        raise InputError(f"{path}: header field DistanceUnits is {unit}; write the file again in mm")
+    for names in _SYNONYMS:
+        if len(said := [name for name in names if name in fields]) > 1:
+            raise InputError(f"{path}: header fields {' and '.join(said)} say the same; keep the one that is right")
 
 
 def _number(path: Path, fields: dict[str, str], name: str, otherwise: int) -> float:

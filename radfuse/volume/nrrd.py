@@ -59,7 +59,7 @@ def nrrd_layout(path: Path) -> Layout:
         raise InputError(f"{path}: header field type is {fields['type']!r}, no type of one number; known: {known}")
     sizes = numbers_in(path, "sizes", fields["sizes"], whole=True)
     axis = _channel_axis(fields, len(sizes))
-    _check_geometry(path, fields, axis)
+    _check_geometry(path, fields, len(sizes), axis)
     dtype = np.dtype((">" if fields.get("endian") == "big" else "<") + _CODES[fields["type"]])
     packing = _PACKINGS.get(fields["encoding"].lower())
     name = fields.get("data file", fields.get("datafile", ""))
@@ -118,9 +118,14 @@ def _channel_axis(fields: dict[str, str], axes: int) -> int | None:
     return next((axis for axis in range(axes) if any(part[axis : axis + 1] == [False] for part in both)), None)
 
 
-def _check_geometry(path: Path, fields: dict[str, str], channel_axis: int | None) -> None:
+def _check_geometry(path: Path, fields: dict[str, str], axes: int, channel_axis: int | None) -> None:
     """Refuse a spacing that is left out or cannot be, and other units than mm."""
     if "space directions" in fields:
+        if axes == 3 and "none" in fields["space directions"]:
+            raise InputError(
+                f"{path}: space directions are {fields['space directions']}, so that no one knows how voxels lie along "
+                "each of three axes; correct the header"
+            )
         lengths = [
             float(np.linalg.norm(vector)) for vector in _vectors(path, fields, "space directions") if vector is not None
         ]

@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from monai.losses import DiceCELoss
 
 from radfuse import machine
+from radfuse.errors import InputError
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.unet.network import make_network
 from radfuse.seg.unet.patches import Patches
@@ -93,6 +94,10 @@ def train(
     """
     _quiet()
     lightning.seed_everything(seed, verbose=False)
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            "segmentation.device is cuda, and torch finds no GPU it can use here; set it to auto, or look at the driver"
+        )
     device = config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     torch.set_num_threads(machine.threads())
     model = Segmenter(plan, config.learning_rate, config.steps)
