@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from boxes import tumour_cohort
+from boxes import second_reader, tumour_cohort
 
 from radfuse.pipeline import run_study
 from radfuse.run.folder import RunFolder
@@ -20,7 +20,7 @@ cohort:
   table: cohort.csv
   images: {t1: t1}
   mask: mask
-  second_mask: mask
+  second_mask: second
   unit: [patient_id, side]
   clinical: [age]
   outcome: {column: event}
@@ -45,6 +45,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a study with ten tumours, run to its report, its regions and its stability; change nothing in it."""
     folder = tmp_path_factory.mktemp("finished")
     tumour_cohort(folder, 10, spacing=(1.5, 1.5, 2.0))  # longest from side to side, so that a mirror image shows
+    second_reader(folder)
     table = pd.read_csv(folder / "cohort.csv")
     table["side"] = ["left", "right"] * 5
     table.to_csv(folder / "cohort.csv", index=False)

@@ -21,7 +21,7 @@ if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parents[1] / "support"), str(Path(__file__).parents[2])]
 
 import pandas as pd
-from boxes import tumour_cohort
+from boxes import second_reader, tumour_cohort
 
 from radfuse.pipeline import run_study
 from radfuse.run.folder import RunFolder
@@ -36,7 +36,7 @@ cohort:
   table: cohort.csv
   images: {t1: t1}
   mask: mask
-  second_mask: mask
+  second_mask: second
   clinical: [age]
   outcome: {column: event}
   split: {kind: grouped, folds: 2}
@@ -56,6 +56,7 @@ TOLERANCE = 2e-3
 def finish(folder: Path) -> Context:
     """Run the fixed study to all its stages, and return a pass in which every result counts as there."""
     tumour_cohort(folder, 8)
+    second_reader(folder)
     (folder / "study.yaml").write_text(STUDY)
     for until in ("report", "regions", "stability"):
         run_study(folder / "study.yaml", folder / "run", until=until)

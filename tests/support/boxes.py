@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from radfuse.volume.files import write_image
+from radfuse.volume.files import read_labels, write_image
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
 
@@ -54,3 +55,15 @@ def tumour_cohort(
         drawn = f"m{number}.nrrd" if masks or number % 3 else ""
         rows.append(f"c{number},p{number},c{number}.nrrd,{drawn},{50 + number},{large}")
     (folder / "cohort.csv").write_text("\n".join(rows) + "\n")
+
+
+def second_reader(folder: Path) -> None:
+    """Give the cases of `tumour_cohort` a second mask, column `second`: the first one, one slice shorter."""
+    table = pd.read_csv(folder / "cohort.csv")
+    table["second"] = [name.replace("m", "s") if isinstance(name, str) else "" for name in table["mask"]]
+    for first, second in zip(table["mask"], table["second"], strict=True):
+        if second:
+            mask = read_labels(folder / first)
+            mask.array[np.flatnonzero(mask.array.any(axis=(1, 2)))[0]] = 0
+            write_image(mask, folder / second)
+    table.to_csv(folder / "cohort.csv", index=False)
