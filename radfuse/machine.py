@@ -1,4 +1,4 @@
-"""The machine: its cores, threads and GPU, and networks opened on it; the one place that decides who runs where."""
+"""The machine: its cores, threads and GPU, and networks opened on it by onnxruntime; it decides who runs where."""
 
 from __future__ import annotations
 
@@ -64,6 +64,13 @@ def has_gpu() -> bool:
     return "CUDAExecutionProvider" in session.get_providers()
 
 
+def has_tensorrt() -> bool:
+    """Return whether onnxruntime was built with TensorRT; its libraries may lack all the same."""
+    import onnxruntime
+
+    return "TensorrtExecutionProvider" in onnxruntime.get_available_providers()
+
+
 def _smallest_model() -> bytes:
     from onnx import TensorProto, helper
 
@@ -74,12 +81,13 @@ def _smallest_model() -> bytes:
     return bytes(model.SerializeToString())
 
 
-def open_network(model: bytes | Path, *, small: bool = False) -> InferenceSession:
+def open_network(model: bytes | Path, *, small: bool = False, tensorrt: bool = False) -> InferenceSession:
     """Open an ONNX model.
 
     Args:
         model: the file or its content.
         small: a tabular model: one thread, on the CPU; larger ones take this process's threads, and a GPU.
+        tensorrt: let TensorRT run what it can.
 
     Raises:
         Exception: whatever onnxruntime says of a file that is no model.
@@ -90,6 +98,6 @@ def open_network(model: bytes | Path, *, small: bool = False) -> InferenceSessio
     options.intra_op_num_threads = 1 if small else threads()
     providers = ["CPUExecutionProvider"]
     if has_gpu() and not small:
-        providers.insert(0, "CUDAExecutionProvider")
+        providers[:0] = [*(["TensorrtExecutionProvider"] if tensorrt else []), "CUDAExecutionProvider"]
     content = model if isinstance(model, bytes) else model.read_bytes()
     return onnxruntime.InferenceSession(content, options, providers=providers)

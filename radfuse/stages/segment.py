@@ -13,6 +13,8 @@ from radfuse.results import SegmentedCase
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.seg.backend import Backend
+from radfuse.seg.runtimes.runtime import chosen
+from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.stages.context import Context
 from radfuse.stages.plan import home_folds
 from radfuse.stages.train import network_of
@@ -32,6 +34,7 @@ class SegmentJob:
         fold: that tests the case.
         network: of that fold.
         backend: that made it.
+        runtime: that runs it here, where the backend has several; results differ in single voxels.
     """
 
     case: str
@@ -40,6 +43,7 @@ class SegmentJob:
     fold: str
     network: Path
     backend: Backend
+    runtime: str
 
     def __str__(self) -> str:
         return self.case
@@ -54,11 +58,12 @@ def jobs(context: Context) -> Iterator[SegmentJob]:
     """Yield every case of a study that trains networks."""
     if not context.trains:
         return
-    home = home_folds(context)
+    home, backend = home_folds(context), context.backend
+    runtime = chosen(backend.runtime) if isinstance(backend, UnetSegmentation) else ""
     for case in sorted(context.cases(), key=lambda case: home[case.patient]):  # a worker keeps few networks open
         fold = home[case.patient]
         network = context.path(network_of(fold))
-        yield SegmentJob(case.case_id, context.image(case), case.mask, fold, network, context.backend)
+        yield SegmentJob(case.case_id, context.image(case), case.mask, fold, network, backend, runtime)
 
 
 def work(job: SegmentJob) -> tuple[LabelMap, SegmentedCase]:
@@ -93,7 +98,7 @@ def write(segmented: tuple[LabelMap, SegmentedCase], path: Path) -> None:
 
 STAGE = Stage(
     "segment",
-    5,
+    6,
     jobs,
     work,
     write,
