@@ -10,7 +10,7 @@ import numpy as np
 
 from radfuse.errors import InputError
 from radfuse.seg.plan import SegPlan
-from radfuse.seg.preprocess import label_map, network_input
+from radfuse.seg.preprocess import label_map, label_map_here, network_input
 from radfuse.seg.runtimes.runtime import USUAL, Runtime, chosen, runtime
 from radfuse.seg.window import sliding_window
 from radfuse.volume.image import LabelMap, Volume
@@ -44,10 +44,15 @@ class OnnxSegmenter:
     def __call__(self, volume: Volume) -> LabelMap:
         """Return the labels of a volume, on its own grid."""
         image, inner = network_input(volume, self.plan)
-        plan = self.plan
-        probability = sliding_window(
-            image, plan.patch_zyx, plan.classes, plan.overlap, self._network, position=plan.position
+        plan, run = self.plan, self._network
+        slabs = sliding_window(
+            image, plan.patch_zyx, plan.classes, plan.overlap, run, position=plan.position, batch=run.batch
         )
+        if inner.same_as(volume.grid):
+            return label_map_here(slabs, volume, plan)
+        probability = np.empty((plan.classes, *inner.shape), dtype=np.float16)  # float32 takes twice the memory
+        for slices, found in slabs:
+            probability[:, slices] = found
         return label_map(lambda number: probability[number], inner, volume, plan)
 
     def encode(self, patch: np.ndarray) -> np.ndarray:
