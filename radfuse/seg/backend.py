@@ -81,4 +81,7 @@ class Backend(Protocol):
         """
 
     def segment(self, network: Path, image: Volume) -> LabelMap:
-        """Return the labels of an image, on its own grid, by a network that `train` gave."""
+        """Return the labels of an image, on its own grid, by a network that `train` gave.
+
+        Several threads may call it, never two at once.
+        """

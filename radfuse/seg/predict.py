@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from radfuse import machine
 from radfuse.errors import InputError
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.preprocess import label_map, label_map_here, network_input
@@ -44,20 +45,23 @@ class OnnxSegmenter:
     def __call__(self, volume: Volume) -> LabelMap:
         """Return the labels of a volume, on its own grid."""
         image, inner = network_input(volume, self.plan)
-        plan, run = self.plan, self._network
-        slabs = sliding_window(
-            image, plan.patch_zyx, plan.classes, plan.overlap, run, position=plan.position, batch=run.batch
-        )
-        if inner.same_as(volume.grid):
-            return label_map_here(slabs, volume, plan)
-        probability = np.empty((plan.classes, *inner.shape), dtype=np.float16)  # float32 takes twice the memory
-        for slices, found in slabs:
-            probability[:, slices] = found
+        plan = self.plan
+        with machine.NETWORK_TURN:
+            run = self._network
+            slabs = sliding_window(
+                image, plan.patch_zyx, plan.classes, plan.overlap, run, position=plan.position, batch=run.batch
+            )
+            if inner.same_as(volume.grid):
+                return label_map_here(slabs, volume, plan)
+            probability = np.empty((plan.classes, *inner.shape), dtype=np.float16)  # float32 takes twice the memory
+            for slices, found in slabs:
+                probability[:, slices] = found
         return label_map(lambda number: probability[number], inner, volume, plan)
 
     def encode(self, patch: np.ndarray) -> np.ndarray:
         """Return encoder features of a patch: float32 (1, input, z, y, x) -> (1, channel, z, y, x)."""
-        return self._encoder(patch)
+        with machine.NETWORK_TURN:
+            return self._encoder(patch)
 
     @cached_property
     def _encoder(self) -> Runtime:
@@ -79,7 +83,8 @@ class OnnxSegmenter:
 
 def segmenter(path: Path, runtime: str = USUAL) -> OnnxSegmenter:
     """Return a network for a runtime or "auto"; the last few stay open for the cases that follow in this process."""
-    return _opened(path, path.stat().st_mtime_ns, chosen(runtime))
+    with machine.NETWORK_TURN:
+        return _opened(path, path.stat().st_mtime_ns, chosen(runtime))
 
 
 @lru_cache(maxsize=2)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from radfuse import machine
 from radfuse.results import SegmentedCase
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
@@ -76,7 +78,10 @@ def work(job: SegmentJob) -> tuple[LabelMap, SegmentedCase]:
     from radfuse.volume.files import read_labels, read_volume
     from radfuse.volume.resample import resample_labels
 
-    found = job.backend.segment(job.network, read_volume(job.image))
+    image = read_volume(job.image)
+    # our own takes its turn by itself, and prepares one case while the network runs for another
+    with nullcontext() if isinstance(job.backend, UnetSegmentation) else machine.NETWORK_TURN:
+        found = job.backend.segment(job.network, image)
     agreement: dict[str, float | None] = {}
     if job.mask is not None:
         truth = read_labels(job.mask, job.backend.names)
