@@ -9,12 +9,20 @@ import math
 import re
 import stat
 import types
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticKnownError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
@@ -70,6 +78,18 @@ Word = Annotated[str, BeforeValidator(_word)]
 """A text of a table in a study file, where YAML may have read a boolean (`positive: True`) or a number."""
 
 SectionType = TypeVar("SectionType", bound=Section)
+
+
+def one_of(known: Collection[str]) -> PlainValidator:
+    """Return what accepts the names of a list and no other, told as pydantic tells of literals."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and value in known:
+            return value
+        *most, last = map(repr, known)
+        raise PydanticKnownError("literal_error", {"expected": f"{', '.join(most)} or {last}"})
+
+    return PlainValidator(check)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -1,9 +1,10 @@
-"""The machine: its cores, threads and GPU, and networks opened on it; the one place that decides who runs where."""
+"""The machine: its cores, threads and GPU, and networks opened on it by onnxruntime; it decides who runs where."""
 
 from __future__ import annotations
 
 import os
 import re
+import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ _THREADS = {"own": 0}
 _LIMITS = ("OMP_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMEXPR_MAX_THREADS")
 """Variables that libraries read without a look at what stands there."""
 _LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+NETWORK_TURN = threading.RLock()
+"""Held while a network runs: threads read and write cases beside it, and GPU and memory are one case's at a time."""
 
 
 def cores() -> int:
@@ -64,6 +67,13 @@ def has_gpu() -> bool:
     return "CUDAExecutionProvider" in session.get_providers()
 
 
+def has_tensorrt() -> bool:
+    """Return whether onnxruntime was built with TensorRT; its libraries may lack all the same."""
+    import onnxruntime
+
+    return "TensorrtExecutionProvider" in onnxruntime.get_available_providers()
+
+
 def _smallest_model() -> bytes:
     from onnx import TensorProto, helper
 
@@ -74,12 +84,13 @@ def _smallest_model() -> bytes:
     return bytes(model.SerializeToString())
 
 
-def open_network(model: bytes | Path, *, small: bool = False) -> InferenceSession:
+def open_network(model: bytes | Path, *, small: bool = False, tensorrt: bool = False) -> InferenceSession:
     """Open an ONNX model.
 
     Args:
         model: the file or its content.
         small: a tabular model: one thread, on the CPU; larger ones take this process's threads, and a GPU.
+        tensorrt: let TensorRT run what it can.
 
     Raises:
         Exception: whatever onnxruntime says of a file that is no model.
@@ -90,6 +101,6 @@ def open_network(model: bytes | Path, *, small: bool = False) -> InferenceSessio
     options.intra_op_num_threads = 1 if small else threads()
     providers = ["CPUExecutionProvider"]
     if has_gpu() and not small:
-        providers.insert(0, "CUDAExecutionProvider")
+        providers[:0] = [*(["TensorrtExecutionProvider"] if tensorrt else []), "CUDAExecutionProvider"]
     content = model if isinstance(model, bytes) else model.read_bytes()
     return onnxruntime.InferenceSession(content, options, providers=providers)

@@ -32,6 +32,10 @@ PARTS = {
     "reachable": ["reachable_auc.py"],
     "shuffled": ["shuffled_outcomes.py"],
     "images": ["bench_images.py", "bench_images.py --sarcoma {data}/sarcoma"],
+    "segmentation": [
+        "bench_segmentation.py --sarcoma {data}/sarcoma",
+        "bench_segmentation.py --large --rounds 1 --only onnxruntime openvino",
+    ],
     "knees": ["reachable_knees.py --work {work}/knees"],
     "radiomics": [
         "bench_radiomics.py",

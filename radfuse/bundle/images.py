@@ -1,4 +1,4 @@
-"""From the images of new cases to their features, with what a bundle ships; onnxruntime only.
+"""From the images of new cases to their features, with what a bundle ships; no torch.
 
 A case that fails is reported and left out; the others go on.
 """
@@ -32,6 +32,7 @@ from radfuse.run.disk import remove, sweep, sync, temporary_of, writing
 from radfuse.run.folder import Progress, safe_name
 from radfuse.seg.backend import Backend
 from radfuse.seg.predict import segmenter
+from radfuse.seg.runtimes.runtime import USUAL, chosen
 from radfuse.volume.files import read_volume, write_image
 from radfuse.volume.image import LabelMap
 
@@ -57,6 +58,7 @@ def features_from_images(
     folder: Path,
     labels_out: Path | None = None,
     progress: Progress = lambda *_: None,
+    runtime: str = USUAL,
 ) -> FromImages:
     """Segment and extract every case of a cohort.
 
@@ -66,9 +68,10 @@ def features_from_images(
         folder: the bundle's, where the network lies.
         labels_out: write each segmentation there as NIfTI.
         progress: told of every case.
+        runtime: who runs the network, where it is one of radfuse's own kind.
 
     Raises:
-        InputError: no case could be used, a user's own part is not here, or the network is none.
+        InputError: no case could be used, the runtime or a user's own part is not here, or the network is none.
         RunError: a segmentation cannot be written.
     """
     regions = RegionRecipe(
@@ -78,6 +81,7 @@ def features_from_images(
         resample_masks=recipe.resample_masks,
     )
     check_network(recipe, folder / NETWORK)
+    runtime = chosen(runtime)
     rows: dict[str, dict[str, Mapping[str, float | None]]] = {block: {} for block in recipe.blocks}
     failures: list[Failure] = []
     missing: dict[str, str] = {}
@@ -86,7 +90,7 @@ def features_from_images(
     for done, case in enumerate(cohort):
         progress("reading images", done, len(cohort))
         try:
-            found = _case(recipe, regions, case, cohort, folder, labels_out, missing)
+            found = _case(recipe, regions, case, cohort, folder, labels_out, missing, runtime)
         except CASE_FAILS as error:
             message = error.message if isinstance(error, CaseError) else str(error)
             failures.append(Failure(item=case.case_id, error=message))
@@ -112,6 +116,7 @@ def _case(
     folder: Path,
     labels_out: Path | None,
     missing: dict[str, str],
+    runtime: str,
 ) -> dict[str, Mapping[str, float | None]]:
     """Return block -> features of one case, by the recipe that the study's own stages follow."""
     who = about(case, cohort.config.unit_columns)
@@ -125,7 +130,7 @@ def _case(
     else:
         image = images[recipe.sequence]
         backend = cast("Backend | None", recipe.opened_backend())
-        labels = backend.segment(network, image) if backend else segmenter(network)(image)
+        labels = backend.segment(network, image) if backend else segmenter(network, runtime)(image)
         source = "predicted"
         if labels_out is not None:
             _write_labels(labels, labels_out, f"{safe_name(case.case_id)}.nii.gz")

@@ -24,6 +24,7 @@ from radfuse.fusion.design import Design, join
 from radfuse.given import as_mapping, as_names
 from radfuse.results import Failure
 from radfuse.run.folder import Progress
+from radfuse.seg.runtimes.runtime import USUAL
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def predict(
     labelled: bool = False,
     labels_out: Path | None = None,
     progress: Progress = lambda *_: None,
+    runtime: str = USUAL,
 ) -> Prediction:
     """Predict new units.
 
@@ -63,6 +65,7 @@ def predict(
         labelled: read the outcome too.
         labels_out: folder for the segmentations of cases that are read from images.
         progress: told of every image.
+        runtime: who segments images: onnxruntime, openvino, tensorrt, or "auto".
 
     Raises:
         InputError: a changed bundle, a column that is missing or unusable; nothing was computed.
@@ -82,7 +85,7 @@ def predict(
     chosen, left_out = possible_families(schema, families, cells, sources)
     warnings: list[Problem] = []
     models = {family: Model(bundle, family) for family in chosen}
-    read = _read_new(bundle, chosen, cells, sources, labelled, labels_out, progress)
+    read = _read_new(bundle, chosen, cells, sources, labelled, labels_out, progress, runtime)
     design = read.design
     probabilities = {}
     for family in chosen:
@@ -130,6 +133,7 @@ def _read_new(
     labelled: bool,
     labels_out: Path | None,
     progress: Progress,
+    runtime: str,
 ) -> _Read:
     """Read the cohort, and each block that the chosen families use from its table or from images."""
     schema = bundle.schema
@@ -156,7 +160,7 @@ def _read_new(
     if imaging is not None:
         from radfuse.bundle.images import features_from_images  # with kernels and networks
 
-        made = features_from_images(imaging, cohort, bundle.path, labels_out, progress)
+        made = features_from_images(imaging, cohort, bundle.path, labels_out, progress, runtime)
         failures, missing = made.failures, made.missing
         cohort = cohort.without({failure.item for failure in failures})
         tables |= {block: table for block, table in made.tables.items() if block in from_images}

@@ -13,6 +13,8 @@ from radfuse.cohort.splits import make_folds
 from radfuse.errors import InputError, Problem
 from radfuse.features import FeatureSource, FeatureTable, read_features
 from radfuse.fusion.design import join, order_of
+from radfuse.seg.runtimes.runtime import chosen
+from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.study import Study
 
 
@@ -69,6 +71,11 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
         except InputError as error:
             where = "radiomics.params" if radiomics.params else "radiomics"
             problems += error.problems or [Problem(where, str(error))]
+    if study.regions and isinstance(study.segmentation, UnetSegmentation):
+        try:
+            chosen(study.segmentation.runtime)
+        except InputError as error:
+            problems.append(Problem("segmentation.runtime", str(error)))
     return read_tables(study.cohort, study.features, study.seed, study.fusion.inner_folds, problems, tunes=tunes)
 
 

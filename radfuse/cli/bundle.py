@@ -38,8 +38,11 @@ def predict(
     features: NewFeatures = None,
     family: Families = None,
     safe_csv: SafeCsv = False,
+    runtime: Annotated[
+        str, typer.Option(help="Who segments images: onnxruntime, openvino (fast on CPUs), tensorrt, or auto.")
+    ] = "onnxruntime",
 ) -> None:
-    """Predict new patients with a bundle; needs onnxruntime only."""
+    """Predict new patients with a bundle; needs no torch."""
     from radfuse.bundle.load import load_bundle
     from radfuse.bundle.predict import predict as predict_units
     from radfuse.bundle.predict import prediction_table
@@ -48,7 +51,7 @@ def predict(
     _check_place(out_, bundle)
     with progress() as tell:
         prediction = predict_units(
-            opened, table, _pairs(features), family or (), labels_out=out_ / "labels", progress=tell
+            opened, table, _pairs(features), family or (), labels_out=out_ / "labels", progress=tell, runtime=runtime
         )
     files = {"predictions.csv": _csv(prediction_table(opened, prediction), safe_csv)}
     write_folder(out_, files)

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from math import inf, isfinite
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
     Field,
     NonNegativeInt,
-    PlainValidator,
     PositiveInt,
     model_validator,
 )
-from pydantic_core import PydanticKnownError
 
-from radfuse.config import Section
+from radfuse.config import Section, one_of
 from radfuse.radiomics.engines import ENGINES
 from radfuse.radiomics.families import FAMILIES
 from radfuse.radiomics.filters import FILTERS
 from radfuse.volume.grid import SPACING_MM
-
-
-def _one_of(known: Collection[str]) -> PlainValidator:
-    """Return what accepts the names of a list and no other, told as pydantic tells of literals."""
-
-    def check(value: Any) -> Any:
-        if isinstance(value, str) and value in known:
-            return value
-        *most, last = map(repr, known)
-        raise PydanticKnownError("literal_error", {"expected": f"{', '.join(most)} or {last}"})
-
-    return PlainValidator(check)
-
 
 INTERPOLATORS = {
     "nearest": "sitkNearestNeighbor",
@@ -49,10 +33,10 @@ INTERPOLATORS = {
     "blackman_sinc": "sitkBlackmanWindowedSinc",
 }
 """Name -> SimpleITK's, in the order of its numbers from 1."""
-EngineName = Annotated[str, _one_of(ENGINES)]
-FilterName = Annotated[str, _one_of(FILTERS)]
-FeatureClass = Annotated[str, _one_of(FAMILIES)]
-Interpolator = Annotated[str, _one_of(INTERPOLATORS)]
+EngineName = Annotated[str, one_of(ENGINES)]
+FilterName = Annotated[str, one_of(FILTERS)]
+FeatureClass = Annotated[str, one_of(FAMILIES)]
+Interpolator = Annotated[str, one_of(INTERPOLATORS)]
 
 # what a setting may be, here and in PyRadiomics' files: what lies beyond makes no numbers, or does not end
 Finite = Annotated[float, Field(allow_inf_nan=False)]

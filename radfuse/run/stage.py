@@ -37,7 +37,7 @@ class Stage(Generic[Job, Result]):
         fails: a job that cannot be done drops its case from all that follows, stays the only one that failed, or stops
             the study.
         crew: its jobs are done one after another here, or by a process a core; a stage that runs a network has one
-            process where there is a GPU.
+            process where there is a GPU, and a few threads there that read ahead and write behind.
         desk: its work is given a private folder that outlives a kill, and tells how far it is.
         ready: called with the first job before any is done, and with somebody to tell.
     """

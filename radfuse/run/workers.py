@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Literal, Self, TypeVar
 
@@ -13,6 +13,8 @@ from radfuse.errors import CaseError, RadfuseError, RunError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+_HANDS = 3
+"""Threads of a process that runs a network: while it runs for one case, the next is read and the last is written."""
 
 
 class Crew:
@@ -43,14 +45,18 @@ class Crew:
         Args:
             work: a function of a module; runs in another process.
             jobs: what it is called with; must pickle.
-            crew: a process a core, or "one": all runs here, as with one core or one job. "network" is "one" where
-                there is a GPU.
+            crew: a process a core, or "one": all runs here, as with one core or one job. "network" is this process
+                where there is a GPU, on a few threads that take turns with the network (`machine.NETWORK_TURN`).
 
         Raises:
             RunError: the machine stopped the work.
         """
         alone = crew == "one" or (crew == "network" and machine.has_gpu())
         if alone or min(self._count, len(jobs)) <= 1:
+            if crew == "network" and len(jobs) > 1:
+                with ThreadPoolExecutor(_HANDS) as hands:
+                    yield from _as_they_come({hands.submit(_attempt, work, job): job for job in jobs})
+                return
             for job in jobs:
                 yield job, _attempt(work, job)
             return
@@ -81,18 +87,22 @@ class Crew:
                     "no worker process can be started; a script that runs a study calls it below "
                     '`if __name__ == "__main__":`'
                 ) from error
-        futures: dict[Future[Result | CaseError], Job] = {self._pool.submit(_attempt, work, job): job for job in jobs}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        finally:
-            for future in futures:
-                future.cancel()
+        yield from _as_they_come({self._pool.submit(_attempt, work, job): job for job in jobs})
 
     def _dismiss(self) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
+
+
+def _as_they_come(futures: dict[Future[Result | CaseError], Job]) -> Iterator[tuple[Job, Result | CaseError]]:
+    """Yield each job with its result; those not begun never are where nobody asks any more."""
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def _attempt(work: Callable[[Job], Result], job: Job) -> Result | CaseError:

@@ -25,6 +25,9 @@ class Labelled(Section):
     encodes: ClassVar[bool] = False
     """Whether its networks give deep features too: ONNX files that `seg.predict.OnnxSegmenter` opens."""
 
+    takes_turns: ClassVar[bool] = False
+    """Whether `segment` takes `machine.NETWORK_TURN` itself, for the network alone; if not, it holds it throughout."""
+
     labels: dict[str, PositiveInt] = Field(min_length=1)
     """Label name -> number in the masks; other numbers are an error."""
     sequence: str | None = None
@@ -81,4 +84,7 @@ class Backend(Protocol):
         """
 
     def segment(self, network: Path, image: Volume) -> LabelMap:
-        """Return the labels of an image, on its own grid, by a network that `train` gave."""
+        """Return the labels of an image, on its own grid, by a network that `train` gave.
+
+        Several threads may call it, never two at once.
+        """

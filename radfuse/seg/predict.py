@@ -1,18 +1,18 @@
-"""Segment a volume with an exported network; onnxruntime only."""
+"""Segment a volume with an exported network, by any runtime; no torch."""
 
 from __future__ import annotations
 
 import json
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from radfuse import machine
 from radfuse.errors import InputError
 from radfuse.seg.plan import SegPlan
-from radfuse.seg.preprocess import label_map, network_input
+from radfuse.seg.preprocess import label_map, label_map_here, network_input
+from radfuse.seg.runtimes.runtime import USUAL, Runtime, chosen, runtime
 from radfuse.seg.window import sliding_window
 from radfuse.volume.image import LabelMap, Volume
 
@@ -22,15 +22,22 @@ class OnnxSegmenter:
 
     Args:
         path: ONNX file that `export_network` wrote.
+        runtime: name of who segments with it; deep features always come from onnxruntime, in float32.
 
     Raises:
         InputError: the file holds no plan.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._content = path.read_bytes()
-        self._session = machine.open_network(self._content)
-        plan = self._session.get_modelmeta().custom_metadata_map.get("plan")
+    def __init__(self, path: Path, runtime: str = USUAL) -> None:
+        import onnx
+        from google.protobuf.message import DecodeError
+
+        self._content, self._runtime = path.read_bytes(), runtime
+        try:
+            metadata = onnx.load_model_from_string(self._content).metadata_props
+        except DecodeError as error:
+            raise InputError(f"{path} is no ONNX file; export the network with radfuse") from error
+        plan = next((item.value for item in metadata if item.key == "plan"), None)
         if plan is None:
             raise InputError(f"{path} holds no plan; export the network with radfuse")
         self.plan = SegPlan.model_validate(json.loads(plan))
@@ -39,35 +46,47 @@ class OnnxSegmenter:
         """Return the labels of a volume, on its own grid."""
         image, inner = network_input(volume, self.plan)
         plan = self.plan
-        probability = sliding_window(
-            image, plan.patch_zyx, plan.classes, plan.overlap, self._run, position=plan.position
-        )
+        with machine.NETWORK_TURN:
+            run = self._network
+            slabs = sliding_window(
+                image, plan.patch_zyx, plan.classes, plan.overlap, run, position=plan.position, batch=run.batch
+            )
+            if inner.same_as(volume.grid):
+                return label_map_here(slabs, volume, plan)
+            probability = np.empty((plan.classes, *inner.shape), dtype=np.float16)  # float32 takes twice the memory
+            for slices, found in slabs:
+                probability[:, slices] = found
         return label_map(lambda number: probability[number], inner, volume, plan)
 
     def encode(self, patch: np.ndarray) -> np.ndarray:
         """Return encoder features of a patch: float32 (1, input, z, y, x) -> (1, channel, z, y, x)."""
-        return np.asarray(self._encoder.run(["features"], {"image": patch})[0])
+        with machine.NETWORK_TURN:
+            return self._encoder(patch)
 
     @cached_property
-    def _encoder(self) -> Any:
-        """The network up to its features; asked for them alone, onnxruntime would run the rest too."""
+    def _encoder(self) -> Runtime:
+        return self._open("features", USUAL)
+
+    @cached_property
+    def _network(self) -> Runtime:
+        return self._open("logits", self._runtime)
+
+    def _open(self, output: str, name: str) -> Runtime:
+        """Open the part of the network that one output needs; runtimes would run the rest too."""
         import onnx
         import onnx.utils
 
         whole = onnx.load_model_from_string(self._content)
-        return machine.open_network(
-            onnx.utils.Extractor(whole).extract_model(["image"], ["features"]).SerializeToString()
-        )
-
-    def _run(self, patch: np.ndarray) -> np.ndarray:
-        return np.asarray(self._session.run(["logits"], {"image": patch})[0])
+        part = onnx.utils.Extractor(whole).extract_model(["image"], [output])
+        return runtime(name)(part.SerializeToString())
 
 
-def segmenter(path: Path) -> OnnxSegmenter:
-    """Return an opened network; the last few stay open for the cases that follow in this process."""
-    return _opened(path, path.stat().st_mtime_ns)
+def segmenter(path: Path, runtime: str = USUAL) -> OnnxSegmenter:
+    """Return a network for a runtime or "auto"; the last few stay open for the cases that follow in this process."""
+    with machine.NETWORK_TURN:
+        return _opened(path, path.stat().st_mtime_ns, chosen(runtime))
 
 
 @lru_cache(maxsize=2)
-def _opened(path: Path, _: int) -> OnnxSegmenter:
-    return OnnxSegmenter(path)
+def _opened(path: Path, _: int, runtime: str) -> OnnxSegmenter:
+    return OnnxSegmenter(path, runtime)

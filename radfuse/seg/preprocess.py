@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from scipy import ndimage
 
 from radfuse.seg.plan import NetworkInput, SegPlan
-from radfuse.volume.grid import Grid, oriented, with_spacing
+from radfuse.volume.grid import Grid, box_around, oriented, part_of, with_spacing
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.resample import resample, resample_labels
 
 _SPECK = 0.1
 """Parts of a label below this fraction of its largest one are specks."""
+_SLAB = 2**22
+"""Voxels resampled at once: some tens of MiB a class."""
+_LEAST = 0.95
+"""Of a class's fair share: float16 rounds, and what is resampled no longer sums to 1."""
 
 
 def network_input(volume: Volume, plan: NetworkInput) -> tuple[np.ndarray, Grid]:
@@ -46,20 +50,62 @@ def network_target(labels: LabelMap, grid: Grid, plan: NetworkInput) -> np.ndarr
 
 
 def label_map(probability: Callable[[int], np.ndarray], inner: Grid, volume: Volume, plan: SegPlan) -> LabelMap:
-    """Return the most probable label of each voxel on the volume's own grid.
+    """Return the most probable label of each voxel on the volume's own grid, resampled slab by slab.
 
     Args:
-        probability: class -> float32 of the shape of `inner`; asked for one class at a time.
+        probability: class -> floats of the shape of `inner`, summing to 1 over classes; rather a view than a copy.
         inner: the network's grid.
         volume: where the labels shall lie.
         plan: the network's plan.
     """
-    best = np.full(volume.grid.shape, -np.inf, dtype=np.float32)
-    array = np.zeros(volume.grid.shape, dtype=np.uint8 if max(plan.labels.values()) < 256 else np.int32)
-    for position, number in enumerate([0, *plan.labels.values()]):
-        here = resample(Volume(probability(position), inner), volume.grid, edge=True).array
-        array[here > best] = number
+    array = np.zeros(volume.grid.shape, dtype=_type_of(plan))
+    depth = max(_SLAB // max(int(np.prod(volume.grid.shape[1:])), 1), 1)
+    for first in range(0, len(array), depth):
+        slices = slice(first, min(first + depth, len(array)))
+        onto = part_of(volume.grid, (slices, slice(0, array.shape[1]), slice(0, array.shape[2])))
+        box = box_around(onto, inner)
+        source, least = part_of(inner, box), _LEAST / plan.classes
+        parts = (probability(number)[box] for number in range(plan.classes))
+        # the most probable of n classes has at least 1 / n: one that nowhere has it need not be resampled
+        there = ((number, part) for number, part in enumerate(parts) if part.max() >= least)
+        here = (
+            (number, resample(Volume(part.astype(np.float32), source), onto, edge=True).array) for number, part in there
+        )
+        array[slices] = _most_probable(here, onto.shape, plan)
+    return _finished(array, volume, plan)
+
+
+def label_map_here(slabs: Iterable[tuple[slice, np.ndarray]], volume: Volume, plan: SegPlan) -> LabelMap:
+    """Return the most probable label of each voxel where the network's grid is the volume's own.
+
+    Args:
+        slabs: as `sliding_window` yields them.
+        volume: where the labels lie.
+        plan: the network's plan.
+    """
+    array = np.zeros(volume.grid.shape, dtype=_type_of(plan))
+    for slices, probability in slabs:
+        array[slices] = _most_probable(enumerate(probability), probability.shape[1:], plan)
+    return _finished(array, volume, plan)
+
+
+def _most_probable(probabilities: Iterable[tuple[int, np.ndarray]], shape: Sequence[int], plan: SegPlan) -> np.ndarray:
+    """Return the label of the most probable class of each voxel; the first of equals."""
+    numbers = [0, *plan.labels.values()]
+    best = np.full(shape, -np.inf, dtype=np.float32)
+    array = np.zeros(shape, dtype=_type_of(plan))
+    for number, here in probabilities:
+        array[here > best] = numbers[number]
         np.maximum(best, here, out=best)
+    return array
+
+
+def _type_of(plan: SegPlan) -> type[np.integer]:
+    return np.uint8 if max(plan.labels.values()) < 256 else np.int32
+
+
+def _finished(array: np.ndarray, volume: Volume, plan: SegPlan) -> LabelMap:
+    """Return labels without specks, where the plan says so."""
     if plan.parts:
         array = largest_parts(array, dict(zip(plan.labels.values(), plan.parts, strict=True)))
     return LabelMap(array, volume.grid, {number: name for name, number in plan.labels.items()}, volume.name)

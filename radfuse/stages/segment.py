@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from radfuse import machine
 from radfuse.results import SegmentedCase
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.seg.backend import Backend
+from radfuse.seg.runtimes.runtime import chosen
 from radfuse.stages.context import Context
 from radfuse.stages.plan import home_folds
 from radfuse.stages.train import network_of
@@ -30,6 +33,7 @@ class SegmentJob:
         fold: that tests the case.
         network: of that fold.
         backend: that made it.
+        runtime: that runs it here, where the backend has several; results differ in single voxels.
     """
 
     case: str
@@ -38,6 +42,7 @@ class SegmentJob:
     fold: str
     network: Path
     backend: Backend
+    runtime: str
 
     def __str__(self) -> str:
         return self.case
@@ -52,11 +57,13 @@ def jobs(context: Context) -> Iterator[SegmentJob]:
     """Yield every case of a study that trains networks."""
     if not context.trains:
         return
-    home = home_folds(context)
+    home, backend = home_folds(context), context.backend
+    asked = getattr(backend, "runtime", None)  # only backends whose networks run on one of ours have it
+    runtime = chosen(asked) if asked is not None else ""
     for case in sorted(context.cases(), key=lambda case: home[case.patient]):  # a worker keeps few networks open
         fold = home[case.patient]
         network = context.path(network_of(fold))
-        yield SegmentJob(case.case_id, context.image(case), case.mask, fold, network, context.backend)
+        yield SegmentJob(case.case_id, context.image(case), case.mask, fold, network, backend, runtime)
 
 
 def work(job: SegmentJob) -> tuple[LabelMap, SegmentedCase]:
@@ -69,7 +76,9 @@ def work(job: SegmentJob) -> tuple[LabelMap, SegmentedCase]:
     from radfuse.volume.files import read_labels, read_volume
     from radfuse.volume.resample import resample_labels
 
-    found = job.backend.segment(job.network, read_volume(job.image))
+    image = read_volume(job.image)
+    with nullcontext() if getattr(job.backend, "takes_turns", False) else machine.NETWORK_TURN:
+        found = job.backend.segment(job.network, image)
     agreement = {}
     if job.mask is not None:
         truth = read_labels(job.mask, job.backend.names)

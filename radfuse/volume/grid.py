@@ -69,6 +69,30 @@ def with_spacing(grid: Grid, spacing_zyx_mm: tuple[float, float, float]) -> Grid
     return Grid(triple(shape, int), triple(new, float), triple(origin, float), grid.direction)
 
 
+def part_of(grid: Grid, box: tuple[slice, slice, slice]) -> Grid:
+    """Return the grid of a box of voxels, (z, y, x)."""
+    first = np.array([side.start for side in box])[::-1] * np.array(grid.spacing_zyx_mm[::-1])
+    origin = np.array(grid.origin) + np.array(grid.direction).reshape(3, 3) @ first
+    shape = triple([side.stop - side.start for side in box], int)
+    return Grid(shape, grid.spacing_zyx_mm, triple(origin, float), grid.direction)
+
+
+def box_around(part: Grid, grid: Grid) -> tuple[slice, slice, slice]:
+    """Return the box of voxels of a grid, (z, y, x), that linear interpolation on another grid reads; never empty.
+
+    Args:
+        part: where values are wanted; beyond `grid` its outermost voxels are read.
+        grid: where values lie.
+    """
+    axes = np.array(grid.direction).reshape(3, 3) * np.array(grid.spacing_zyx_mm[::-1])
+    index = np.linalg.solve(axes, (part.corners_mm() - np.array(grid.origin)).T)[::-1]
+    last = np.array(grid.shape) - 1
+    low = np.clip(np.floor(index.min(axis=1)) - 1, 0, last).astype(int)
+    high = np.clip(np.ceil(index.max(axis=1)) + 1, 0, last).astype(int)
+    z, y, x = (slice(int(first), int(end) + 1) for first, end in zip(low, high, strict=True))
+    return z, y, x
+
+
 def orientation_of(grid: Grid) -> str:
     """Return where the x, y and z axis point, one letter each, for example "LPS": left, posterior, superior.
 

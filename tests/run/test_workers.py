@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 
+from radfuse import machine
 from radfuse.errors import CaseError, InputError
 from radfuse.run.workers import Crew
 
@@ -58,3 +60,42 @@ def test_a_job_with_one_core_of_its_machine_starts_no_processes(monkeypatch: pyt
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5}, raising=False)
     assert {result for _, result in Crew().each(process, [1, 2, 3])} == {os.getpid()}
+
+
+_READ = {number: threading.Event() for number in (1, 2)}
+_AT_WORK = [0]
+
+
+def segmented(number: int) -> int:
+    """Read, wait for the network until the next case is read too, and write."""
+    _READ[number].set()
+    with machine.NETWORK_TURN:
+        _AT_WORK[0] += 1
+        others = _AT_WORK[0]
+        assert _READ[3 - number].wait(20), "nobody read ahead"
+        _AT_WORK[0] -= 1
+    return others
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_one_process_reads_the_next_case_while_the_network_runs(gpu: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "has_gpu", lambda: gpu)
+    for event in _READ.values():
+        event.clear()
+    with Crew(2 if gpu else 1) as crew:
+        assert dict(crew.each(segmented, [1, 2], "network")) == {1: 1, 2: 1}
+
+
+def test_nothing_more_is_begun_when_nobody_asks_any_more() -> None:
+    begun = []
+
+    def slow(number: int) -> int:
+        begun.append(number)
+        threading.Event().wait(0.2 if number else 0)
+        return number
+
+    with Crew(1) as crew:
+        results = crew.each(slow, list(range(200)), "network")
+        assert next(results) == (0, 0)
+        results.close()
+    assert len(begun) < 10

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from boxes import grid
 
-from radfuse.seg.preprocess import label_map, largest_parts, network_input, network_target, usual_parts
+from radfuse.seg.preprocess import label_map, label_map_here, largest_parts, network_input, network_target, usual_parts
 from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.seg.unet.plan import make_plan
-from radfuse.volume.grid import Grid, oriented
+from radfuse.volume.grid import Grid, oriented, with_spacing
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.resample import resample, resample_labels
 
@@ -100,3 +100,27 @@ def test_voxels_beyond_the_networks_grid_take_its_edge() -> None:
     found = label_map(lambda number: background if number == 0 else 1 - background, inner, volume, plan).array
     assert not found[0].any()
     assert not found[:, -1].any()
+
+
+@pytest.mark.parametrize("turned", ["LPS", "RAI", "SLP"])
+def test_slabs_of_labels_are_those_of_whole_images(turned: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    volume = Volume(np.zeros((9, 10, 11), np.float32), grid((9, 10, 11), (1.0, 1.3, 0.8)))
+    inner = with_spacing(oriented(volume.grid, turned), (1.1, 0.9, 1.2))
+    logits = generator.normal(size=(3, *inner.shape)) * 3
+    found = (np.exp(logits) / np.exp(logits).sum(axis=0)).astype(np.float32)
+    whole = np.stack([resample(Volume(each, inner), volume.grid, edge=True).array for each in found]).argmax(axis=0)
+    plan = PLAN.model_copy(update={"parts": ()})
+    for voxels in (1, 250, 2**22):
+        monkeypatch.setattr("radfuse.seg.preprocess._SLAB", voxels)
+        labels = label_map(lambda number: found[number], inner, volume, plan)
+        assert np.array_equal(labels.array, np.array([0, 3, 7])[whole])
+
+
+def test_on_its_own_grid_a_label_is_the_most_probable_class() -> None:
+    volume = Volume(np.zeros((2, 1, 2), np.float32), grid((2, 1, 2)))
+    first = np.array([[[[0.5, 0.1]]], [[[0.2, 0.6]]], [[[0.3, 0.3]]]])
+    second = np.array([[[[0.2, 0.4]]], [[[0.2, 0.4]]], [[[0.6, 0.2]]]])
+    plan = PLAN.model_copy(update={"parts": ()})
+    labels = label_map_here([(slice(0, 1), first), (slice(1, 2), second)], volume, plan)
+    assert labels.array.tolist() == [[[0, 3]], [[7, 0]]]  # of equals the first

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -39,7 +41,7 @@ def test_a_network_that_looks_at_single_voxels_is_seamless(
         seen.append(part.shape)
         return np.concatenate([part, -part, 0 * part], axis=1)
 
-    found = sliding_window(image, patch, 3, 0.5, run)
+    found = np.concatenate([slab for _, slab in sliding_window(image, patch, 3, 0.5, run)], axis=1)
     expected = softmax(np.stack([image, -image, 0 * image]))
     assert np.allclose(found, expected, atol=1e-5)
     assert set(seen) == {(1, 1, *patch)}
@@ -62,7 +64,7 @@ def test_the_window_says_where_its_patches_lie() -> None:
         return np.concatenate([part[:, :1], part[:, :1]], axis=1)
 
     image = np.arange(6, dtype=np.float32).reshape(1, 1, 6)
-    sliding_window(image, (1, 1, 2), 2, 0, run, position=True)
+    list(sliding_window(image, (1, 1, 2), 2, 0, run, position=True))
     assert seen == {0: [0, 0, pytest.approx(-5 / 6)], 2: [0, 0, pytest.approx(-1 / 6)], 4: [0, 0, pytest.approx(0.5)]}
 
 
@@ -79,3 +81,50 @@ def test_weights_peak_in_the_middle_and_never_vanish() -> None:
     assert weight[2, 3, 4] == 1
     assert weight.min() == pytest.approx(1e-3)
     assert np.array_equal(weight, weight[::-1, ::-1, ::-1])
+
+
+@settings(max_examples=20)
+@given(shape=st.tuples(*[st.integers(1, 14)] * 3), batch=st.integers(1, 5), position=st.booleans())
+def test_slabs_and_batches_give_what_whole_images_give(shape: tuple[int, int, int], batch: int, position: bool) -> None:
+    patch = (4, 5, 6)
+    image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    factors = np.random.default_rng(1).normal(size=patch).astype(np.float32)  # says another thing at every place
+    largest = []
+
+    def run(parts: np.ndarray) -> np.ndarray:
+        largest.append(len(parts))
+        return np.concatenate([parts[:, -1:] * factors, parts[:, :1]], axis=1)
+
+    slabs = list(sliding_window(image, patch, 2, 0.5, run, position=position, batch=batch))
+    assert [voxel for part, _ in slabs for voxel in range(part.start, part.stop)] == list(range(shape[0]))
+    assert max(largest) <= batch
+    padding = padding_of(shape, patch)
+    padded = np.pad(image, padding, constant_values=image.min())
+    total, weights = np.zeros((2, *padded.shape)), np.zeros(padded.shape)
+    for corner in itertools.product(
+        *(window_starts(n, size, 0.5) for n, size in zip(padded.shape, patch, strict=True))
+    ):
+        part = tuple(slice(start, start + size) for start, size in zip(corner, patch, strict=True))
+        cut = padded[part][None, None]
+        if position:
+            cut = positioned(cut, np.subtract(corner, [before for before, _ in padding]), shape)
+        total[(slice(None), *part)] += softmax(run(cut)[0]) * gaussian_weight(patch)
+        weights[part] += gaussian_weight(patch)
+    inner = tuple(slice(before, before + size) for (before, _), size in zip(padding, shape, strict=True))
+    expected = (total / weights)[(slice(None), *inner)]
+    assert np.allclose(np.concatenate([found for _, found in slabs], axis=1), expected, atol=1e-6)
+
+
+def test_air_of_one_value_goes_through_the_network_once() -> None:
+    image = np.zeros((8, 8, 8), dtype=np.float32)
+    image[7, 7, 7] = 1
+    asked = []
+
+    def run(parts: np.ndarray) -> np.ndarray:
+        asked.append(parts.max())
+        return np.concatenate([parts, 1 - parts], axis=1)
+
+    slabs = list(sliding_window(image, (4, 4, 4), 2, 0, run))
+    assert asked == [0, 1]
+    found = np.concatenate([probability for _, probability in slabs], axis=1)
+    assert np.allclose(found, softmax(np.stack([image, 1 - image])))

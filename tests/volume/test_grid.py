@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from radfuse.volume.grid import Grid, orientation_of, oriented, with_spacing
+from radfuse.volume.grid import Grid, box_around, orientation_of, oriented, part_of, with_spacing
+from radfuse.volume.image import Volume
 from radfuse.volume.resample import resample
 
 
@@ -80,3 +81,28 @@ def test_axes_point_where_itk_says(turns: tuple[int, int, int]) -> None:
 
 def test_a_grid_that_points_as_asked_is_left_alone() -> None:
     assert oriented(OBLIQUE, orientation_of(OBLIQUE)) is OBLIQUE
+
+
+def test_a_part_of_a_grid_keeps_its_voxels_where_they_are() -> None:
+    part = part_of(OBLIQUE, (slice(1, 3), slice(0, 2), slice(2, 5)))
+    assert part.shape == (2, 2, 3)
+    whole = ramp(OBLIQUE)
+    assert np.allclose(resample(whole, part).array, whole.array[1:3, 0:2, 2:5], atol=1e-3)
+
+
+@pytest.mark.parametrize("orientation", ["LPS", "RAI", "SLP"])
+def test_the_box_around_a_part_holds_all_that_interpolation_reads(orientation: str) -> None:
+    grid = Grid((9, 10, 11), (1.0, 1.3, 0.8), direction=OBLIQUE.direction)
+    inner = with_spacing(oriented(grid, orientation), (1.1, 0.9, 1.2))
+    source = Volume(np.random.default_rng(0).normal(size=inner.shape).astype(np.float32), inner)
+    part = part_of(grid, (slice(2, 4), slice(0, 10), slice(0, 11)))
+    box = box_around(part, inner)
+    cut = Volume(source.array[box], part_of(inner, box))
+    assert cut.array.size < source.array.size
+    found, expected = (resample(image, part, edge=True).array for image in (cut, source))
+    assert np.allclose(found, expected, atol=1e-5)
+
+
+def test_the_box_around_what_lies_elsewhere_is_the_nearest_voxel() -> None:
+    grid = Grid((4, 4, 4), (1, 1, 1))
+    assert box_around(Grid((1, 1, 1), (1, 1, 1), (9, 9, -9)), grid) == (slice(0, 1), slice(3, 4), slice(3, 4))

@@ -11,6 +11,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from radfuse.config import Where
 from radfuse.seg.backend import Labelled
 from radfuse.seg.plan import NetworkInput, SegPlan
+from radfuse.seg.runtimes.runtime import USUAL, RuntimeName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,7 @@ class UnetSegmentation(Labelled):
     """A 3D U-Net trained on the manual masks; each case is segmented by a network that never saw its patient."""
 
     encodes: ClassVar[bool] = True
+    takes_turns: ClassVar[bool] = True
 
     backend: Literal["unet"] = "unet"
     spacing_zyx_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
@@ -58,6 +60,10 @@ class UnetSegmentation(Labelled):
     """Keep of each label as many of its largest connected parts as the training masks have: one tibia, two menisci."""
     device: Annotated[Literal["auto", "cpu", "cuda"], Where()] = "auto"
     """Where it trains; auto takes a GPU where there is one."""
+    runtime: Annotated[RuntimeName, Where()] = USUAL
+    """Who runs the network on each case: `openvino`, an extra, is the fastest on CPUs; `auto` takes it where it is
+    installed and there is no GPU. Masks may differ in single voxels, so that cases are segmented again where it
+    changes; networks are not trained again. Deep features are onnxruntime's whatever stands here."""
 
     def plan(self, grids: Sequence[Grid]) -> str:
         """Return the plan of all the study's networks as JSON."""
@@ -91,4 +97,4 @@ class UnetSegmentation(Labelled):
         """Return the labels of an image, on its own grid."""
         from radfuse.seg.predict import segmenter
 
-        return segmenter(network)(image)
+        return segmenter(network, self.runtime)(image)

@@ -1,0 +1,216 @@
+"""Time segmentation from file to file: MONAI's sliding window in torch, and ours with every runtime that is here.
+
+    uv run python scripts/bench_segmentation.py                       phantom knees
+    uv run python scripts/bench_segmentation.py --sarcoma FOLDER      real tumours: FOLDER/*/t1.nii.gz, t1_mask.nii.gz
+    uv run python scripts/bench_segmentation.py --large               one image of 160 x 384 x 384 voxels, six labels
+
+The same weights, trained for some steps, see the same cases; each way is a process of its own, and they take turns. The
+network is open before the first case. Prints seconds a case and, of each way, the largest memory and the Dice of its
+masks with those of the first, MONAI in float32. With --large the network is untrained: what counts is memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radfuse.config import read_yaml
+from radfuse.errors import InputError
+from radfuse.phantom.knee import KneePhantom, write_knee_phantom
+from radfuse.seg.metrics import dice_per_label
+from radfuse.seg.plan import SegPlan
+from radfuse.seg.predict import OnnxSegmenter
+from radfuse.seg.preprocess import label_map, network_input
+from radfuse.seg.runtimes import RUNTIMES
+from radfuse.seg.runtimes.runtime import runtime
+from radfuse.seg.unet.backend import UnetSegmentation
+from radfuse.seg.unet.plan import make_plan
+from radfuse.seg.window import padding_of
+from radfuse.volume.files import read_labels, read_volume, write_image
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap, Volume
+
+MONAI = ("monai-float32", "monai-bfloat16")
+"""MONAI's sliding window in torch."""
+
+
+def make_large(folder: Path) -> tuple[UnetSegmentation, list[Path], list[Path]]:
+    """Write one image of the size of a knee of the Osteoarthritis Initiative; the network's grid is a little finer."""
+    shape = (160, 384, 384)
+    array = np.random.default_rng(0).normal(300, 60, shape).astype(np.float32)
+    write_image(Volume(array, Grid(shape, (0.7, 0.365, 0.365))), folder / "large.nrrd")
+    labels = {f"label {number}": number for number in range(1, 7)}
+    config = UnetSegmentation(labels=labels, channels=(8, 16, 16), overlap=0, spacing_zyx_mm=(0.7, 0.36, 0.36))
+    return config, [folder / "large.nrrd"], []
+
+
+def make_network(config: UnetSegmentation, images: Sequence[Path], masks: Sequence[Path], folder: Path) -> None:
+    """Train a network on all cases, and write it for torch and as ONNX."""
+    import torch
+
+    from radfuse.seg.unet.export import export_network
+    from radfuse.seg.unet.network import make_network as untrained
+    from radfuse.seg.unet.train import train
+
+    plan = make_plan(config, [read_volume(path).grid for path in images])
+    cases = []
+    for image, mask in zip(images, masks, strict=False):
+        cases.append(folder / "cases" / str(len(cases)))
+        cases[-1].mkdir(parents=True)
+        preparation = config.preparation(plan.model_dump_json())
+        for name, array in preparation.prepare(read_volume(image), read_labels(mask)).items():
+            np.save(cases[-1] / f"{name}.npy", array)
+    torch.manual_seed(0)
+    network = train(cases, plan, config, folder / "training", 0) if cases else untrained(plan).eval()
+    export_network(network, plan, folder / "network.onnx")
+    torch.save(network.state_dict(), folder / "network.pt")
+
+
+def with_monai(folder: Path, half: bool) -> Callable[[Volume], LabelMap]:
+    """Return MONAI's sliding window, with our ways to the network's grid and back."""
+    import torch
+    from monai.inferers import sliding_window_inference
+
+    from radfuse.seg.unet.network import make_network as untrained
+
+    plan: SegPlan = OnnxSegmenter(folder / "network.onnx").plan
+    network = untrained(plan).eval()
+    network.load_state_dict(torch.load(folder / "network.pt", weights_only=True))
+
+    def segment(volume: Volume) -> LabelMap:
+        image, inner = network_input(volume, plan)
+        padding = padding_of(image.shape, plan.patch_zyx)
+        padded = np.pad(image, padding, constant_values=float(image.min()))  # MONAI's own zeros are the body's mean
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+            logits: Any = sliding_window_inference(
+                torch.from_numpy(padded)[None, None], plan.patch_zyx, 1, network, plan.overlap, mode="gaussian"
+            )
+            probability = torch.softmax(logits[0].float(), dim=0).numpy()
+        inside = tuple(slice(before, before + size) for (before, _), size in zip(padding, image.shape, strict=True))
+        probability = probability[(slice(None), *inside)]
+        return label_map(lambda number: probability[number], inner, volume, plan)
+
+    return segment
+
+
+def segment_all(way: str, images: Sequence[Path], folder: Path) -> None:
+    """Segment every case in this process, and print seconds of each and the largest memory."""
+    if way in MONAI:
+        segment = with_monai(folder, half=way == MONAI[1])
+    else:
+        segment = OnnxSegmenter(folder / "network.onnx", way)
+        _ = segment._network
+    out = folder / way
+    out.mkdir(exist_ok=True)
+    seconds = []
+    for number, path in enumerate(images):
+        start = time.perf_counter()
+        write_image(segment(read_volume(path)), out / f"{number}.nrrd")
+        seconds.append(time.perf_counter() - start)
+    print(json.dumps({"seconds": seconds, "peak_mib": peak_mib()}))
+
+
+def peak_mib() -> float:
+    """Return the largest memory of this process; what `resource` says begins with that of who started it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def measured(way: str, images: Sequence[Path], folder: Path) -> dict[str, Any]:
+    """Return what `segment_all` prints in a process of its own."""
+    print(f"segmenting: {way}", file=sys.stderr, flush=True)
+    command = [sys.executable, __file__, "--folder", folder, "--way", way, "--images", *images]
+    done = subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def here(names: Sequence[str]) -> Iterator[str]:
+    """Yield the ways that can be gone on this machine."""
+    for name in names:
+        try:
+            if name not in MONAI:
+                runtime(name)
+        except InputError as error:
+            print(f"without {name}: {error}", file=sys.stderr)
+        else:
+            yield name
+
+
+def agreement(way: str, first: str, labels: dict[str, int], count: int, folder: Path) -> list[float]:
+    """Return the Dice of each label that either way finds, case by case."""
+    found: list[float] = []
+    for number in range(count):
+        one, other = (read_labels(folder / name / f"{number}.nrrd") for name in (first, way))
+        found += dice_per_label(one, other, labels).values()
+    return [value for value in found if not np.isnan(value)]
+
+
+def inputs(arguments: argparse.Namespace, folder: Path) -> tuple[UnetSegmentation, list[Path], list[Path]]:
+    """Return settings, images and masks of what is asked for."""
+    if arguments.large:
+        return make_large(folder)
+    if arguments.sarcoma:
+        masks = sorted(arguments.sarcoma.resolve().glob("*/t1_mask.nii.gz"))[: arguments.cases]
+        config = UnetSegmentation(
+            labels={"tumour": 1},
+            spacing_zyx_mm=(5.0, 3.5, 3.5),  # as in configs/sarcoma.yaml
+            steps=arguments.steps,
+            patch_voxels=arguments.patch_voxels,
+        )
+        return config, [mask.with_name("t1.nii.gz") for mask in masks], masks
+    study = write_knee_phantom(folder / "knees", KneePhantom(cases=max(arguments.cases, 8)))
+    masks = sorted(study.parent.glob("images/*_labels.nii.gz"))[: arguments.cases]
+    images = [mask.with_name(mask.name.replace("_labels", "_dess")) for mask in masks]
+    labels = read_yaml(study)["segmentation"]["labels"]
+    return UnetSegmentation(labels=labels, steps=arguments.steps, patch_voxels=arguments.patch_voxels), images, masks
+
+
+def main() -> None:
+    """Measure, and print a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sarcoma", type=Path, help="folder of the tumours")
+    parser.add_argument("--large", action="store_true", help="one large image instead")
+    parser.add_argument("--cases", type=int, default=3, help="how many")
+    parser.add_argument("--steps", type=int, default=60, help="of the training")
+    parser.add_argument("--patch-voxels", type=int, default=150_000, help="of the network")
+    parser.add_argument("--rounds", type=int, default=2, help="turns that each way has")
+    parser.add_argument("--only", nargs="+", default=[*MONAI, *RUNTIMES], help="these ways; Dice is with the first")
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--way", help=argparse.SUPPRESS)
+    parser.add_argument("--images", type=Path, nargs="+", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.way:
+        segment_all(arguments.way, arguments.images, arguments.folder)
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        config, images, masks = inputs(arguments, folder)
+        make_network(config, images, masks, folder)
+        ways = list(here(arguments.only))
+        runs = [{way: measured(way, images, folder) for way in ways} for _ in range(arguments.rounds)]
+        print("| who | seconds a case | range | times as fast as the first | peak MiB | Dice with the first | lowest |")
+        print("|---|---|---|---|---|---|---|")
+        for way in ways:
+            seconds = [value for run in runs for value in run[way]["seconds"]]
+            faster = statistics.median(sum(run[ways[0]]["seconds"]) / sum(run[way]["seconds"]) for run in runs)
+            dice = agreement(way, ways[0], config.labels, len(images), folder)
+            peak = max(run[way]["peak_mib"] for run in runs)
+            print(
+                f"| {way} | {statistics.median(seconds):.2f} | {min(seconds):.2f} to {max(seconds):.2f} | {faster:.2f} "
+                f"| {peak:.0f} | {statistics.median(dice):.4f} | {min(dice):.4f} |"
+            )
+
+
+if __name__ == "__main__":
+    main()

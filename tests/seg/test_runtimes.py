@@ -1,0 +1,120 @@
+"""Runtimes say the same of the same network, and say so when they are not here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from boxes import grid
+from onnx import TensorProto, helper, numpy_helper
+
+from radfuse import machine
+from radfuse.errors import InputError
+from radfuse.seg.plan import SegPlan
+from radfuse.seg.predict import OnnxSegmenter, segmenter
+from radfuse.seg.runtimes import RUNTIMES
+from radfuse.seg.runtimes.runtime import chosen, runtime
+from radfuse.volume.image import Volume
+
+PLAN = SegPlan(labels={"bright": 7}, spacing_zyx_mm=(1, 1, 1), patch_zyx=(4, 6, 8), channels=(2, 2, 2), overlap=0.5)
+
+
+def write_network(path: Path, plan: SegPlan = PLAN) -> Path:
+    """Write a network that calls bright what its smoothed image has above zero; its features are image and double."""
+    smooth = np.full((1, 1, 3, 3, 3), 1 / 27, dtype=np.float32)
+    signs = np.array([-1, 1], dtype=np.float32).reshape(2, 1, 1, 1, 1)
+    weights = [numpy_helper.from_array(array, name) for name, array in (("smooth", smooth), ("signs", signs))]
+    weights.append(numpy_helper.from_array(signs + 1.5, "factors"))
+    nodes = [
+        helper.make_node("Conv", ["image", "smooth"], ["seen"], pads=[1] * 6),
+        helper.make_node("Conv", ["seen", "signs"], ["logits"]),
+        helper.make_node("Conv", ["image", "factors"], ["features"]),
+    ]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", channels, *plan.patch_zyx])
+        for name, channels in (("image", 1), ("logits", 2), ("features", 2))
+    ]
+    model = helper.make_model(
+        helper.make_graph(nodes, "bright", ends[:1], ends[1:], weights), opset_imports=[helper.make_opsetid("", 17)]
+    )
+    model.ir_version = 9
+    helper.set_model_props(model, {"plan": plan.model_dump_json()})
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.fixture(params=RUNTIMES)
+def here(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of each runtime that can run here."""
+    try:
+        runtime(request.param)
+    except InputError as error:
+        pytest.skip(str(error))
+    return request.param
+
+
+def volume() -> Volume:
+    array = np.random.default_rng(0).normal(100, 20, (9, 10, 11)).astype(np.float32)
+    array[2:6, 3:8, 4:9] += 100
+    return Volume(array, grid((9, 10, 11), (1, 1, 1)))
+
+
+def test_every_runtime_segments_as_onnxruntime_does(here: str, tmp_path: Path) -> None:
+    path = write_network(tmp_path / "network.onnx")
+    found = OnnxSegmenter(path, here)(volume())
+    assert found.array.dtype == np.uint8
+    assert set(np.unique(found.array)) == {0, 7}
+    assert (found.array[3:5, 4:7, 5:8] == 7).all()
+    usual = OnnxSegmenter(path)(volume())
+    assert (found.array != usual.array).mean() < 0.002
+
+
+def test_deep_features_are_the_same_whoever_segments(here: str, tmp_path: Path) -> None:
+    path = write_network(tmp_path / "network.onnx")
+    patch = np.random.default_rng(0).normal(size=(1, 1, 4, 6, 8)).astype(np.float32)
+    found = OnnxSegmenter(path, here).encode(patch)
+    assert np.allclose(found, np.concatenate([0.5 * patch, 2.5 * patch], axis=1))
+
+
+def test_patches_go_through_together(here: str, tmp_path: Path) -> None:
+    opened = OnnxSegmenter(write_network(tmp_path / "network.onnx"), here)._network
+    patches = np.random.default_rng(0).normal(size=(3, 1, 4, 6, 8)).astype(np.float32)
+    one_by_one = [np.array(opened(patch[None])[0]) for patch in patches]
+    assert np.allclose(opened(patches), one_by_one, atol=1e-2)
+    assert opened.batch >= 1
+
+
+def test_auto_is_openvino_on_cpus_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    openvino = __import__("radfuse.seg.runtimes.openvino", fromlist=["OpenVino"]).OpenVino
+    for gpu, installed, name in [
+        (False, True, "openvino"),
+        (False, False, "onnxruntime"),
+        (True, True, "onnxruntime"),
+    ]:
+        monkeypatch.setattr(machine, "has_gpu", lambda gpu=gpu: gpu)
+        monkeypatch.setattr(openvino, "is_here", classmethod(lambda _, installed=installed: installed))
+        assert chosen("auto") == name
+
+
+def test_what_is_not_here_says_how_to_mend_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("radfuse.seg.runtimes.openvino.find_spec", lambda _: None)
+    with pytest.raises(
+        InputError, match=r"'openvino' cannot run here: install it .*radfuse\[openvino\].*'onnxruntime'"
+    ):
+        chosen("openvino")
+    with pytest.raises(InputError, match="did you mean 'openvino'"):
+        chosen("openvin")
+
+
+def test_a_network_stays_open_for_each_runtime(here: str, tmp_path: Path) -> None:
+    path = write_network(tmp_path / "network.onnx")
+    assert segmenter(path, here) is segmenter(path, here)
+    assert segmenter(path, here) is not OnnxSegmenter(path, here)
+
+
+def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.onnx").write_text("not a network")
+    with pytest.raises(InputError, match=r"text\.onnx is no ONNX file"):
+        OnnxSegmenter(tmp_path / "text.onnx")
