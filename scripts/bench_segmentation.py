@@ -27,7 +27,7 @@ import numpy as np
 from radfuse.config import read_yaml
 from radfuse.errors import InputError
 from radfuse.phantom.knee import KneePhantom, write_knee_phantom
-from radfuse.seg.metrics import dice_per_label
+from radfuse.seg.metrics import dice
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.predict import OnnxSegmenter
 from radfuse.seg.preprocess import label_map, network_input
@@ -152,7 +152,7 @@ def agreement(way: str, first: str, labels: dict[str, int], count: int, folder: 
     found: list[float] = []
     for number in range(count):
         one, other = (read_labels(folder / name / f"{number}.nrrd") for name in (first, way))
-        found += dice_per_label(one, other, labels).values()
+        found += [dice(one.array == number, other.array == number) for number in labels.values()]
     return [value for value in found if not np.isnan(value)]
 
 

@@ -14,7 +14,6 @@ from radfuse.errors import InputError, Problem
 from radfuse.features import FeatureSource, FeatureTable, read_features
 from radfuse.fusion.design import join, order_of
 from radfuse.seg.runtimes.runtime import chosen
-from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.study import Study
 
 
@@ -71,9 +70,10 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
         except InputError as error:
             where = "radiomics.params" if radiomics.params else "radiomics"
             problems += error.problems or [Problem(where, str(error))]
-    if study.regions and isinstance(study.segmentation, UnetSegmentation):
+    runtime = getattr(study.segmentation, "runtime", None)
+    if study.regions and runtime is not None:
         try:
-            chosen(study.segmentation.runtime)
+            chosen(runtime)
         except InputError as error:
             problems.append(Problem("segmentation.runtime", str(error)))
     return read_tables(study.cohort, study.features, study.seed, study.fusion.inner_folds, problems, tunes=tunes)
