@@ -152,8 +152,9 @@ def agreement(way: str, first: str, labels: dict[str, int], count: int, folder: 
     found: list[float] = []
     for number in range(count):
         one, other = (read_labels(folder / name / f"{number}.nrrd") for name in (first, way))
-        found += [dice(one.array == number, other.array == number) for number in labels.values()]
-    return [value for value in found if not np.isnan(value)]
+        there = [number for number in labels.values() if number in {*one.present(), *other.present()}]
+        found += [dice(one.array == number, other.array == number) for number in there]
+    return found
 
 
 def inputs(arguments: argparse.Namespace, folder: Path) -> tuple[UnetSegmentation, list[Path], list[Path]]:

@@ -135,7 +135,8 @@ def test_images_tell_patients_apart_where_tables_do_not(folder: bool, tmp_path: 
             if folder:
                 image.mkdir(exist_ok=True)
             (image / "slice" if folder else image).write_text(f"image {number:02d}{'.' * (number % 3)}")
-            rows.append(f"{name},{name},{image.name},{image.name},{number % 2}")
+            (tmp_path / f"m{number}").write_text(f"mask {number}")
+            rows.append(f"{name},{name},{image.name},m{number},{number % 2}")
         (tmp_path / "cohort.csv").write_text("\n".join([rows[0], *sorted(rows[1:])]) + "\n")
         study = Study.model_validate(
             {

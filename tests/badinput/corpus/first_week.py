@@ -92,7 +92,6 @@ bad = tables.bad
 bad("study that links to itself", link_to_itself(S), says=(S,))
 bad("study's name not UTF-8", command=("check", "st\udcffudy.yaml"), says=("UTF-8",))
 bad("study's name empty", command=("check", ""), says=("empty",))
-bad("--out empty", command=("run", S, "--out", ""), says=("--out", "empty"))
 bad("--out= empty", command=("run", S, "--out="), says=("--out", "empty"))
 bad("day that no month has", sub(S, "seed: 7", "seed: 7\ntitle: 2016-02-31"), says=("line 3", "day"))
 for name, words in (
@@ -196,11 +195,6 @@ bad(
     column(R, "f01", lambda _: "1e200"),
     command="predict bundle cohort.csv --features radiomic=radiomic.csv --out out",
     says=(R, "f01"),
-)
-bad(
-    "predict with --features empty",
-    command=("predict", "bundle", C, "--features", "", "--out", "out"),
-    says=("--features", "BLOCK=FILE"),
 )
 
 INPUTS: list[BadInput] = [item for group in (tables, boxes, pictures, commands) for item in group.inputs]
