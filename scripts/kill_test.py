@@ -26,13 +26,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.phantom.table import TablePhantom, write_table_phantom
-from radfuse.volume.files import write_image
-from radfuse.volume.grid import Grid
-from radfuse.volume.image import LabelMap, Volume
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+
+from boxes import tumour_cohort
 
 IMAGES = """
 name: boxes
@@ -116,7 +115,8 @@ def make_scenarios(work: Path) -> list[Scenario]:
         table.write_text(to_yaml(apply_overrides(read_yaml(table), FAST)))
     images = work / "images" / "study.yaml"
     if not images.is_file():
-        write_boxes(images.parent)
+        images.parent.mkdir(parents=True)
+        tumour_cohort(images.parent, 10, masks=False)
         images.write_text(IMAGES)
     finished = work / "finished"
     for name, study in (("table", table), ("images", images)):
@@ -146,24 +146,6 @@ def make_scenarios(work: Path) -> list[Scenario]:
         Scenario("images: predict", [["predict", str(finished / "images/bundle"), *drawn, "--out", "OUT"]]),
         Scenario("tables: evaluate", [["evaluate", str(finished / "table/bundle"), *cohort, "--out", "OUT"]]),
     ]
-
-
-def write_boxes(folder: Path) -> None:
-    """Write ten images of a bright box in noise, seven of them with masks; the event is a large box."""
-    folder.mkdir(parents=True)
-    generator = np.random.default_rng(0)
-    rows = ["case_id,patient_id,t1,mask,age,event"]
-    for number in range(10):
-        size = 8 + 3 * (number % 2)
-        mask = np.zeros((20, 24, 24), dtype=bool)
-        mask[tuple(slice(at, at + size) for at in generator.integers(4, 20 - size, 3))] = True
-        array = (generator.normal(100, 10, mask.shape) + 80 * mask).astype(np.float32)
-        grid = Grid(mask.shape, (2.0, 1.5, 1.5))
-        write_image(Volume(array, grid), folder / f"c{number}.nrrd")
-        write_image(LabelMap(mask.astype(np.uint8), grid), folder / f"m{number}.nrrd")
-        drawn = f"m{number}.nrrd" if number % 3 else ""
-        rows.append(f"c{number},p{number},c{number}.nrrd,{drawn},{50 + number},{number % 2}")
-    (folder / "cohort.csv").write_text("\n".join(rows) + "\n")
 
 
 def spend(scenario: Scenario, kills: int, work: Path, chance: random.Random) -> None:

@@ -17,11 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
-from radfuse.volume.files import write_image
-from radfuse.volume.grid import Grid
-from radfuse.volume.image import LabelMap, Volume
+from boxes import tumour_cohort
 
 STUDY = """
 name: flat
@@ -57,7 +55,9 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = arguments.work or Path(temporary)
-        write_cohort(work, arguments.cases)
+        work.mkdir(parents=True, exist_ok=True)
+        tumour_cohort(work, arguments.cases, masks=False, differ=16)
+        (work / "study.yaml").write_text(STUDY)
         subprocess.run(command("train", work), check=True, stdout=subprocess.DEVNULL)
         print("| stage | cases | MiB after 20 cases | after all | growth |")
         print("|---|---|---|---|---|", flush=True)
@@ -71,28 +71,6 @@ def main() -> None:
             grown[stage] = last - first
             print(f"| {stage} | {done} | {first:.0f} | {last:.0f} | {grown[stage]:.1f} |", flush=True)
     assert max(grown.values()) < MOST_MIB, grown
-
-
-def write_cohort(folder: Path, cases: int) -> None:
-    """Write images of a bright box in noise, of several sizes; the first twelve have masks."""
-    folder.mkdir(parents=True, exist_ok=True)
-    generator = np.random.default_rng(0)
-    rows = ["case_id,patient_id,t1,mask,age,event"]
-    for number in range(cases):
-        shape = tuple(int(size) for size in generator.integers(20, 36, 3))
-        size = 8 + 3 * (number % 2)
-        mask = np.zeros(shape, dtype=bool)
-        mask[tuple(slice(at, at + size) for at in generator.integers(2, np.array(shape) - size - 2))] = True
-        array = (generator.normal(100, 10, shape) + 80 * mask).astype(np.float32)
-        grid = Grid((shape[0], shape[1], shape[2]), (2.0, 1.5, 1.5))
-        write_image(Volume(array, grid), folder / f"c{number}.nrrd")
-        drawn = ""
-        if number < 12:
-            drawn = f"m{number}.nrrd"
-            write_image(LabelMap(mask.astype(np.uint8), grid), folder / drawn)
-        rows.append(f"c{number},p{number},c{number}.nrrd,{drawn},{50 + number % 40},{number % 2}")
-    (folder / "cohort.csv").write_text("\n".join(rows) + "\n")
-    (folder / "study.yaml").write_text(STUDY)
 
 
 def command(stage: str, work: Path) -> list[str]:

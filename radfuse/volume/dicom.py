@@ -29,7 +29,7 @@ _PACKED = 0xFFFFFFFF
 _LARGE = 4096
 """Fields of more bytes, such as pixels, are left on the disk."""
 _DAMAGE = (OSError, EOFError, ValueError, NotImplementedError, LookupError, AttributeError, TypeError, struct.error)
-"""What pydicom raises at damaged files."""
+"""What pydicom raises at damaged files: whatever its parsing meets first. Each becomes an error that names the file."""
 _UNIT = 1e-2
 """How far from 1 the length of a direction may be, and from 0 the cosine of two that are at right angles."""
 _ASIDE, _ASIDE_PER_MM = 0.1, 1e-3
@@ -133,6 +133,8 @@ def _header(path: Path) -> Dataset | None:
         if path.suffix.lower() in _SUFFIXES:
             raise InputError(f"{path} is no DICOM file, whatever its name; copy it again, or take it away") from error
         return None
+    except PermissionError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); look at its permissions") from error
     except (BytesLengthException, *_DAMAGE) as error:
         raise InputError(f"{path} is damaged ({type(error).__name__}); copy it again") from error
 

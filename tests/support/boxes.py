@@ -39,15 +39,26 @@ def tumour_cohort(
     seed: int = 0,
     masks: bool = True,
     spacing: tuple[float, float, float] = (2.0, 1.5, 1.5),
+    differ: int = 0,
 ) -> None:
-    """Write images of a bright box in noise, their masks, and cohort.csv; the event is a large box."""
+    """Write images of a bright box in noise, their masks, and cohort.csv; the event is a large box.
+
+    Args:
+        folder: is there.
+        cases: how many.
+        seed: of noise and places.
+        masks: all are drawn; False: two of three.
+        spacing: of voxels, (z, y, x) in mm.
+        differ: images are up to so many voxels larger along each axis.
+    """
     generator = np.random.default_rng(seed)
     rows = ["case_id,patient_id,t1,mask,age,event"]
     for number in range(cases):
         large = number % 2
         size = 8 + 3 * large
         start = generator.integers(4, 20 - size, 3)
-        mask = box((20, 24, 24), tuple(start), tuple(start + size))
+        shape = (20, 24, 24) if not differ else tuple(np.add((20, 24, 24), generator.integers(0, differ, 3)))
+        mask = box(shape, tuple(start), tuple(start + size))
         array = (generator.normal(100, 10, mask.shape) + 80 * mask + 20 * generator.random()).astype(np.float32)
         where = grid(mask.shape, spacing)
         write_image(Volume(array, where), folder / f"c{number}.nrrd")

@@ -190,3 +190,12 @@ def test_a_deflated_file_is_refused_before_it_is_unpacked(tmp_path: Path) -> Non
     header.save_as(path)
     with pytest.raises(InputError, match=r"3\.dcm is a deflated DICOM file"):
         read_volume(tmp_path / "s")
+
+
+def test_a_slice_one_may_not_read_is_no_damaged_one(series: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(pydicom, "dcmread", forbidden)
+    with pytest.raises(InputError, match="cannot be read .Permission denied.; look at its permissions"):
+        read_volume(series)
