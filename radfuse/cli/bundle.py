@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,7 +76,6 @@ def evaluate(
     from radfuse.bundle.evaluate import recalibrated
     from radfuse.bundle.load import load_bundle
     from radfuse.bundle.predict import prediction_table
-    from radfuse.bundle.schema import versions
     from radfuse.report.evaluation import EvaluationReport
     from radfuse.report.page import evaluation_report
     from radfuse.report.study import Made
@@ -89,6 +87,9 @@ def evaluate(
             opened, table, _pairs(features), family or (), recalibrate=recalibrate, progress=tell
         )
     schema = opened.schema
+    words = ["evaluate", bundle.name, table.name]
+    words += [f"--features {block}={path.name}" for block, path in _pairs(features).items()]
+    words += [*(f"--family {name}" for name in family or ()), *(["--recalibrate"] if recalibrate else [])]
     report = EvaluationReport(
         title=schema.title,
         table=evaluation.table,
@@ -99,11 +100,7 @@ def evaluate(
         predictions=long,
         versions=schema.versions,
         sections=schema.opened_outcome().evaluation_sections(),
-        made=Made(
-            datetime.now().astimezone().date().isoformat(),
-            versions()["radfuse"],
-            " ".join(["radfuse evaluate", bundle.name, table.name, *(["--recalibrate"] if recalibrate else [])]),
-        ),
+        made=Made.today(words),
         recalibration={name: (by.intercept, by.slope) for name, by in evaluation.recalibration.items()},
         remarks=evaluation.remarks,
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,11 +49,13 @@ def compare_masks(
     ] = None,
 ) -> None:
     """Dice, HD95, surface Dice, volumes and more of two folders of masks."""
+    from radfuse.config import kind_of
+
     numbers = _labels(labels) if labels is not None else None
     tolerances = _tolerances(tolerance_mm, numbers)
     check_folder(out_)
     for place in (reference, other):
-        if place.is_dir() and out_.resolve().is_relative_to(place.resolve()):
+        if kind_of(place) == "folder" and out_.resolve().is_relative_to(place.resolve()):
             raise InputError(f"--out {out_} lies in {place}, among the masks; choose another folder")
     from radfuse.seg.compare import MaskPair, matched
 
@@ -66,7 +66,9 @@ def compare_masks(
         raise InputError([Problem(failure.item, failure.error) for failure in failures])
     from radfuse.report.agreement import summary_of
     from radfuse.report.masks import MasksReport, masks_report
+    from radfuse.report.printed import without_folders
     from radfuse.report.study import Made
+    from radfuse.results import Failure
 
     rows = _rows(found, numbers, tolerances, people)
     summary = summary_of(rows)
@@ -74,13 +76,10 @@ def compare_masks(
     options = {"--labels": labels, "--tolerance-mm": tolerance_mm, "--patients": patients and patients.name}
     given = [f"{name} {value}" for name, value in options.items() if value and value != "1.0"]
     names = _names(reference, other)
-    made = Made(
-        datetime.now().astimezone().date().isoformat(),
-        version("radfuse"),
-        " ".join(["radfuse compare-masks", *names, *given]),
-    )
-    told = [f"{Path(problem.where).name}: {problem.message}" for problem in problems]
-    report = MasksReport(*names, rows, summary, bool(people), told, failures, made)
+    made, here = Made.today(["compare-masks", *names, *given]), str(Path.cwd())
+    told = [without_folders(f"{Path(problem.where).name}: {problem.message}", here) for problem in problems]
+    named = [Failure(item=failure.item, error=without_folders(failure.error, here)) for failure in failures]
+    report = MasksReport(*names, rows, summary, bool(people), told, named, made)
     write_folder(out_, {name: text.encode() for name, text in masks_report(report).items()})
     show_problems(problems)
     show_failures(failures)

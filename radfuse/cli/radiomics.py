@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from radfuse.cli.show import SOME_FAILED, err, out
 from radfuse.errors import InputError
-from radfuse.run.disk import write_atomically, writing
+from radfuse.run.disk import check_folder, write_atomically, writing
 
 
 def radiomics(
@@ -80,6 +80,9 @@ def _check_target(table: Path) -> None:
     """Refuse, before anything is computed, a table that would overwrite what is not ours, or itself."""
     if table.suffix.lower() != ".csv":
         raise InputError(f"--out {table}: give a name that ends in .csv; NAME.json beside it says how it was made")
+    check_folder(table.parent)
+    if table.is_dir():
+        raise InputError(f"--out {table} is a folder; give another name")
     record = table.with_suffix(".json")
     if not record.exists():
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 import numpy as np
 
@@ -39,6 +40,11 @@ def p_value(p: float | None) -> str:
 def sentence(text: str) -> str:
     """Return a text with a capital first and a full stop."""
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def this_day() -> str:
+    """Return the date here, as 2026-11-25."""
+    return datetime.now().astimezone().date().isoformat()
 
 
 def without_folders(text: str, base: str) -> str:

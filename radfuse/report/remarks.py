@@ -25,7 +25,7 @@ def study_remarks(
     performance: Sequence[Performance],
     folds: Mapping[str, Sequence[FittedFamily]],
     final: Mapping[str, FittedFamily],
-    agreement: pd.Series | None,
+    icc: pd.Series | None,
 ) -> list[str]:
     """Return sentences on a study.
 
@@ -33,12 +33,12 @@ def study_remarks(
         performance: of each family.
         folds: family -> its outer folds.
         final: family -> refitted on all units.
-        agreement: radiomic feature -> ICC(2,1) between predicted and manual masks, where there are both.
+        icc: radiomic feature -> ICC(2,1) between predicted and manual masks, where there are both.
     """
     found = [*_events_per_column(performance, folds, final), *performance_remarks(performance)]
     for family, fitted in final.items():
-        if agreement is not None:
-            found += _disagreeing(family, fitted, agreement)
+        if icc is not None:
+            found += _disagreeing(family, fitted, icc)
         found += _never_tested(family, folds[family], fitted)
     return found
 
@@ -103,8 +103,8 @@ def _ratio(events: int, columns: int) -> str:
     return f"{ratio:.1f}" if ratio >= 0.1 else f"{ratio:.2g}"
 
 
-def _disagreeing(family: str, fitted: FittedFamily, agreement: pd.Series) -> Iterator[str]:
-    known = agreement.dropna().to_dict()
+def _disagreeing(family: str, fitted: FittedFamily, icc: pd.Series) -> Iterator[str]:
+    known = icc.dropna().to_dict()
     poor = {}
     for column in fitted.explanation.columns:
         value = known.get(_VISIT.sub("", column.name))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from radfuse.errors import Problem
 from radfuse.report.palette import Look, looks
-from radfuse.report.printed import number
+from radfuse.report.printed import number, this_day
 from radfuse.results import FittedFamily, Performance, SegmentationReport, SegmentedExample, StudyResults
 
 
@@ -27,6 +27,13 @@ class Made:
     date: str
     version: str
     command: str
+
+    @classmethod
+    def today(cls, words: Sequence[str]) -> Made:
+        """Return that a page is made now, by the command of these words behind `radfuse`."""
+        from importlib.metadata import version
+
+        return cls(this_day(), version("radfuse"), " ".join(["radfuse", *words]))
 
 
 @dataclass(frozen=True)

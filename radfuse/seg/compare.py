@@ -9,7 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from radfuse.errors import InputError, Problem, listed
+from radfuse.config import kind_of
+from radfuse.errors import InputError, Problem, listed, short
 from radfuse.results import MaskAgreement
 from radfuse.seg.metrics import agreement, agreement_per_label
 from radfuse.volume.files import SUFFIXES, read_labels
@@ -65,13 +66,14 @@ def matched(reference: Path, other: Path) -> tuple[dict[str, tuple[Path, Path]],
     Raises:
         InputError: nothing there, a file and a folder, a folder without masks, two masks of one name, none in common.
     """
-    for path in (reference, other):
-        if not path.exists():
-            raise InputError(f"no file or folder {path}; correct the path")
-    if reference.is_file() and other.is_file():
+    kinds = {path: kind_of(path) for path in (reference, other)}
+    for path, kind in kinds.items():
+        if kind is None:
+            raise InputError(f"no file or folder {short(path)}; correct the path")
+    if set(kinds.values()) == {"file"}:
         return {_stem(reference): (reference, other)}, []
-    if reference.is_file() or other.is_file():
-        file = reference if reference.is_file() else other
+    if "file" in kinds.values():
+        file = next(path for path, kind in kinds.items() if kind == "file")
         raise InputError(f"{file} is a file and the other a folder; give two files or two folders of masks")
     first, second = dict(_masks_in(reference)), dict(_masks_in(other))
     common = {name: (first[name], second[name]) for name in sorted(first.keys() & second.keys())}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,7 @@ import pandas as pd
 from radfuse.bundle.schema import versions
 from radfuse.config import Section, Where, to_yaml
 from radfuse.outcomes.kinds import Outcome
-from radfuse.report.printed import without_folders
+from radfuse.report.printed import this_day, without_folders
 from radfuse.results import Failure, SegmentationReport, SegmentedCase, SegmentedExample
 from radfuse.run.folder import read_json
 from radfuse.run.stage import Stage
@@ -134,7 +133,7 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         drawn=_masks_brought(context),
         names=context.segmentation.names if study.regions else {},
         all_cases=len(context.all_cases),
-        occasion=Occasion(date=datetime.now().astimezone().date().isoformat(), folder=base),
+        occasion=Occasion(date=this_day(), folder=base),
     )
 
 

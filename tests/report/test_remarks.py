@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pandas as pd
 
 from radfuse.report.remarks import performance_remarks, study_remarks
-from radfuse.results import Explanation, FittedFamily, Interval, Performance, UsedColumn
+from radfuse.report.sections import findings
+from radfuse.results import Explanation, FittedFamily, Interval, Performance, SegmentationReport, UsedColumn
 
 NONE = Interval(value=None)
 GOOD = Interval(value=1.0, low=0.6, high=1.4)
@@ -101,3 +105,16 @@ def test_selected_columns_that_masks_disagree_about_are_named_with_their_icc() -
 def test_columns_of_the_refitted_model_that_no_fold_chose_are_named() -> None:
     (said,) = remarks(measured(), [fitted("1", "a"), fitted("2", "b")], fitted("all", "a", "c"))
     assert said.startswith("The refitted model of deep uses 1 column that no test fold chose: c.")
+
+
+def test_the_page_holds_the_agreement_of_features_against_the_models() -> None:
+    masks = pd.DataFrame([{"case": "c1", "patient": "p1", "label": "tumour", "dice": 0.9}])
+    report: Any = SimpleNamespace(
+        performance=[measured()],
+        folds={"deep": [fitted("1", "t1/tumour/original_shape_Elongation")]},
+        final={"deep": fitted("all", "t1/tumour/original_shape_Elongation")},
+        segmentation=SegmentationReport(masks, (), pd.Series({"t1/tumour/original_shape_Elongation": 0.1}), 1),
+        results=SimpleNamespace(failures=()),
+        warnings=(),
+    )
+    assert "on which predicted and manual masks disagree, ICC(2,1) below 0.5" in findings.study(report).html

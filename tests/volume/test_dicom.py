@@ -197,5 +197,5 @@ def test_a_slice_one_may_not_read_is_no_damaged_one(series: Path, monkeypatch: p
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(pydicom, "dcmread", forbidden)
-    with pytest.raises(InputError, match="cannot be read .Permission denied.; look at its permissions"):
+    with pytest.raises(InputError, match=r"cannot be read \(Permission denied\); look at its permissions"):
         read_volume(series)

@@ -9,6 +9,6 @@ from radfuse.report.study import StudyReport
 
 def study(report: StudyReport) -> Part:
     """Return failures, remarks and warnings."""
-    agreement = report.segmentation.agreement if report.segmentation is not None else None
-    remarks = study_remarks(report.performance, report.folds, report.final, agreement)
+    icc = report.segmentation.features if report.segmentation is not None else None
+    remarks = study_remarks(report.performance, report.folds, report.final, icc)
     return Part("Findings", render("sections/findings.html", report=report, remarks=remarks))

@@ -261,6 +261,7 @@ def put(file: str, array: np.ndarray, **fields: str | None) -> Step:
 
 BOX = drawn()
 compared("no folder B", command="compare-masks A C --out O", says=("C", "no file or folder"))
+compared("a name of 300 letters", command=f"compare-masks A {'b' * 300} --out O", says=("bbb", "too long"))
 compared("a file and a folder", command="compare-masks A mask.nrrd --out O", says=("mask.nrrd", "two"))
 compared("an empty folder", mkdir("C"), command="compare-masks A C --out O", says=("C", "no masks"))
 compared("a folder of texts", write("C/a.txt", "x"), command="compare-masks A C --out O", says=("C", "no masks"))
