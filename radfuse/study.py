@@ -15,7 +15,7 @@ from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, 
 from radfuse.errors import InputError, listed, short
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
-from radfuse.fusion.config import FIRST_BLOCKS, FusionConfig, check_families, default_families
+from radfuse.fusion.config import FusionConfig, check_families, default_families, in_order
 from radfuse.given import as_names, as_path
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
@@ -149,8 +149,7 @@ class Study(Section):
     def blocks(self) -> tuple[str, ...]:
         """Names of the blocks the study has, in the order that families are spelled in."""
         made = {"clinical": bool(self.cohort.clinical), "radiomic": bool(self.regions), "deep": self.deep is not None}
-        first = tuple(name for name in FIRST_BLOCKS if made[name] or name in self.features)
-        return (*first, *(name for name in self.features if name not in FIRST_BLOCKS))
+        return in_order(dict.fromkeys([*(name for name in made if made[name]), *self.features]))
 
     @property
     def families(self) -> tuple[str, ...]:

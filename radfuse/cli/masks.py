@@ -66,9 +66,7 @@ def compare_masks(
         raise InputError([Problem(failure.item, failure.error) for failure in failures])
     from radfuse.report.agreement import summary_of
     from radfuse.report.masks import MasksReport, masks_report
-    from radfuse.report.printed import without_folders
     from radfuse.report.study import Made
-    from radfuse.results import Failure
 
     rows = _rows(found, numbers, tolerances, people)
     summary = summary_of(rows)
@@ -76,9 +74,8 @@ def compare_masks(
     options = {"--labels": labels, "--tolerance-mm": tolerance_mm, "--patients": patients and patients.name}
     given = [f"{name} {value}" for name, value in options.items() if value and value != "1.0"]
     names = _names(reference, other)
-    made, here = Made.today(["compare-masks", *names, *given]), str(Path.cwd())
-    told = [without_folders(f"{Path(problem.where).name}: {problem.message}", here) for problem in problems]
-    named = [Failure(item=failure.item, error=without_folders(failure.error, here)) for failure in failures]
+    made = Made.today(["compare-masks", *names, *given])
+    told, named = _without_folders(problems, failures)
     report = MasksReport(*names, rows, summary, bool(people), told, named, made)
     write_folder(out_, {name: text.encode() for name, text in masks_report(report).items()})
     show_problems(problems)
@@ -106,6 +103,16 @@ def _compare(pairs: Sequence[MaskPair]) -> tuple[dict[str, ComparedPair], list[F
                 found[pair.case] = result
             tell("comparing", done, len(pairs))
     return dict(sorted(found.items())), sorted(failures, key=lambda failure: failure.item)
+
+
+def _without_folders(problems: Sequence[Problem], failures: Sequence[Failure]) -> tuple[list[str], list[Failure]]:
+    """Return what was remarkable and what failed as a page says it, that may be sent to others."""
+    from radfuse.report.printed import without_folders
+    from radfuse.results import Failure
+
+    here = str(Path.cwd())
+    told = [without_folders(f"{Path(problem.where).name}: {problem.message}", here) for problem in problems]
+    return told, [Failure(item=item.item, error=without_folders(item.error, here)) for item in failures]
 
 
 def _rows(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -70,6 +70,12 @@ class FusionConfig(Section):
         if len(set(tuned)) < len(tuned):
             raise ValueError(f"two parts tune a setting of one name: {', '.join(sorted(tuned))}; rename one")
         return self
+
+
+def in_order(blocks: Iterable[str]) -> tuple[str, ...]:
+    """Return blocks in the order that families are spelled in: the usual ones first, the others as they come."""
+    names = tuple(blocks)
+    return (*(name for name in FIRST_BLOCKS if name in names), *(name for name in names if name not in FIRST_BLOCKS))
 
 
 def blocks_of(family: str) -> tuple[str, ...]:

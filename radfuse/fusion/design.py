@@ -12,6 +12,7 @@ from radfuse.cohort.case import Cohort
 from radfuse.cohort.order import content_order
 from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureTable, at_visit
+from radfuse.fusion.config import in_order
 
 _MANY = 8
 
@@ -83,7 +84,8 @@ def join(
 def order_of(cohort: Cohort, design: Design) -> np.ndarray:
     """Return the positions of the units in the order that folds are dealt and models fitted in.
 
-    Images come first, then clinical columns as the study lists them, then the other blocks, the outcome last: a column
+    Images come first, then clinical columns as the study lists them, then the other blocks, however `features` lists
+    radiomic and deep, the outcome last: a column
     or block that is added behind the others moves only patients whom nothing had told apart.
 
     Args:
@@ -100,7 +102,7 @@ def order_of(cohort: Cohort, design: Design) -> np.ndarray:
         levels.append(np.array(["; ".join(sorted(scans[name])) for name in names], dtype=object))
     clinical = design.blocks.get("clinical", pd.DataFrame())
     levels += [clinical[[name]].to_numpy(dtype="float64") for name in clinical.columns]
-    levels += [values.to_numpy(dtype="float64") for name, values in design.blocks.items() if name != "clinical"]
+    levels += [design.blocks[name].to_numpy(dtype="float64") for name in in_order(design.blocks) if name != "clinical"]
     levels += [units[name].to_numpy() for name in config.outcome_columns if name in units]
     return content_order(list(units[config.patient]), ["/".join(map(str, name)) for name in names], levels)
 

@@ -204,4 +204,4 @@ def _read(path: Path, _: int) -> Prepared:
     return Prepared(design, folds, np.array(facts["everyone"], int), warnings)
 
 
-STAGE = Stage("prepare", 5, jobs, work, write, lambda _: PLACE, what="joining tables", needs=("extract", "deep"))
+STAGE = Stage("prepare", 6, jobs, work, write, lambda _: PLACE, what="joining tables", needs=("extract", "deep"))

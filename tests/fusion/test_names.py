@@ -124,6 +124,22 @@ def test_another_seed_gives_other_folds(tmp_path: Path) -> None:
     assert folds[0] != folds[1]
 
 
+@pytest.mark.parametrize("clinical", [True, False])
+def test_the_order_of_tables_in_the_study_changes_no_fold(clinical: bool, tmp_path: Path) -> None:
+    study = study_of(tmp_path / "study", tables(), SPLITS["grouped"])
+    source = study.features["radiomic"]
+    both = {
+        "radiomic": source.model_copy(update={"columns": ("f0", "f1")}),
+        "deep": source.model_copy(update={"columns": ("f3", "f4")}),
+    }
+    cohort = study.cohort if clinical else study.cohort.model_copy(update={"clinical": ()})
+    folds = [
+        read_inputs(study.model_copy(update={"cohort": cohort, "features": features})).folds
+        for features in (both, dict(reversed(both.items())))
+    ]
+    assert folds[0] == folds[1]
+
+
 @pytest.mark.parametrize("folder", [False, True])
 def test_images_tell_patients_apart_where_tables_do_not(folder: bool, tmp_path: Path) -> None:
     """Files, or folders of slices, each of another content and some of one size."""
