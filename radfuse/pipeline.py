@@ -82,7 +82,7 @@ def run_study(
     folder = RunFolder.open(place, study.name, shared=part is not None)
     try:
         with Crew() as crew:
-            tunes = any(stage.name == "fit" for stage in needed_for(until))
+            tunes = until not in _FROM_IMAGES
             return _run(Context(study, folder, progress, part, tunes=tunes), until, crew)
     except InputError as error:
         if folder.made:
@@ -178,7 +178,7 @@ def _check_stage(study: Study, until: str, shard: Shard | None) -> None:
             "images. Go on with radfuse run, or add regions: [{kind: label, name: tumour, label: tumour}] with "
             "segmentation, cohort.images and cohort.mask"
         )
-    if until in _BY_NETWORKS and study.segmentation is not None and study.segmentation.source != "cross_fitted":
+    if until in _BY_NETWORKS and study.regions and not study.trains:
         raise InputError(
             f"every case of study {study.name!r} brings its mask, so there is no network to train or to segment with; "
             "go on with radfuse extract, or set segmentation: {backend: unet, ...}"

@@ -152,6 +152,11 @@ class Study(Section):
         return in_order(dict.fromkeys([*(name for name in made if made[name]), *self.features]))
 
     @property
+    def trains(self) -> bool:
+        """Whether the study has networks of its own."""
+        return bool(self.regions) and self.segmentation is not None and self.segmentation.source == "cross_fitted"
+
+    @property
     def families(self) -> tuple[str, ...]:
         """Names of the families that are compared: those asked for, or the usual ones of the blocks."""
         return tuple(self.fusion.families or default_families(self.blocks))

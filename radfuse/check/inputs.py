@@ -13,7 +13,6 @@ from radfuse.cohort.splits import make_folds
 from radfuse.errors import InputError, Problem
 from radfuse.features import FeatureSource, FeatureTable, read_features
 from radfuse.fusion.design import join, order_of
-from radfuse.seg.runtimes.runtime import chosen
 from radfuse.study import Study
 
 
@@ -70,10 +69,9 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
         except InputError as error:
             where = "radiomics.params" if radiomics.params else "radiomics"
             problems += error.problems or [Problem(where, str(error))]
-    runtime = getattr(study.segmentation, "runtime", None)
-    if study.regions and runtime is not None:
+    if study.regions and study.segmentation is not None:
         try:
-            chosen(runtime)
+            study.segmentation.runtime_here()
         except InputError as error:
             problems.append(Problem("segmentation.runtime", str(error)))
     return read_tables(study.cohort, study.features, study.seed, study.fusion.inner_folds, problems, tunes=tunes)

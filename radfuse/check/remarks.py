@@ -15,6 +15,7 @@ from radfuse.errors import InputError, Problem, listed
 from radfuse.fusion.config import FIRST_BLOCKS
 from radfuse.fusion.design import Design
 from radfuse.outcomes.kinds import Outcome
+from radfuse.statistics.auc import auc
 
 _TELLING = 0.99
 """Area under the ROC curve of one column from which on it is taken for the outcome itself."""
@@ -53,14 +54,10 @@ def telling_columns(design: Design, outcome: Outcome) -> list[Problem]:
 def _area(labels: np.ndarray, values: np.ndarray) -> float:
     """Return the area under the ROC curve of one column, whichever way it points; 0.5 where a class has no value."""
     known = ~np.isnan(values)
-    y, x = labels[known], values[known]
-    events, others = int(y.sum()), int(len(y) - y.sum())
-    if not events or not others or known.sum() < 0.5 * len(labels):
+    if known.sum() < 0.5 * len(labels) or len(set(labels[known])) < 2:
         return 0.5
-    _, place, count = np.unique(x, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
-    area = (ranks[y == 1].sum() - events * (events + 1) / 2) / (events * others)
-    return float(max(area, 1 - area))
+    area = auc(labels[known], values[known])
+    return max(area, 1 - area)
 
 
 def inner_folds_possible(

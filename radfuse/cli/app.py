@@ -8,7 +8,6 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -143,6 +142,8 @@ def _unheard(error: OSError) -> int:
 
 def _unforeseen(error: Exception) -> str:
     """Write down an error no one foresaw, and return what to say of it."""
+    from importlib.metadata import version
+
     handle, place = tempfile.mkstemp(prefix="radfuse-error-", suffix=".log", text=True)
     with open(handle, "w", encoding="utf-8") as log:  # noqa: PTH123  an open file by its number
         log.write(f"radfuse {version('radfuse')}, Python {sys.version}\n{' '.join(sys.argv)}\n\n")
@@ -156,6 +157,8 @@ def _unforeseen(error: Exception) -> str:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         out.print(f"radfuse {version('radfuse')}")
         raise typer.Exit
 

@@ -44,6 +44,14 @@ class Labelled(Section):
         """Number -> name."""
         return {number: name for name, number in self.labels.items()}
 
+    def runtime_here(self) -> str:
+        """Return the name of the runtime of `seg/runtimes/` that its networks run on; "" where they need none.
+
+        Raises:
+            InputError: it is not on this machine.
+        """
+        return ""
+
 
 class Preparation(Protocol):
     """Settings that decide what networks train on; a Section, since prepared cases are kept by its content."""
@@ -57,12 +65,16 @@ class Backend(Protocol):
 
     source: ClassVar[str]
     encodes: ClassVar[bool]
+    takes_turns: ClassVar[bool]
     labels: dict[str, int]
     sequence: str | None
 
     @property
     def names(self) -> dict[int, str]:
         """Number -> name, as `Labelled` has it."""
+
+    def runtime_here(self) -> str:
+        """Return the runtime of its networks, as `Labelled` has it."""
 
     def plan(self, grids: Sequence[Grid]) -> str:
         """Return what all networks of the study share, as JSON, from where the training images' voxels lie."""

@@ -69,7 +69,7 @@ class Context:
     @property
     def trains(self) -> bool:
         """Whether the study has networks of its own."""
-        return bool(self.study.regions) and self.segmentation.source == "cross_fitted"
+        return self.study.trains
 
     @property
     def folds(self) -> tuple[FoldPatients, ...]:

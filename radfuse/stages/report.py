@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -218,10 +218,8 @@ def _segmentation_report(job: ReportJob) -> SegmentationReport | None:
         rows += [{**known, "label": label, **found.row()} for label, found in facts.agreement.items()]
     agreement = pd.DataFrame(rows)
     dice = agreement.groupby("case", sort=False)["dice"].mean()
-    order = dice.sort_values(kind="stable").index
-    chosen = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
     examples = []
-    for which, case in chosen.items():
+    for case, which in _three(list(dice.sort_values(kind="stable").index), "worst", "median", "best").items():
         files = job.segmented[case]
         image, truth = _read_pair(files.image, files.manual, job.names)
         predicted = read_labels(files.found / "labels.nrrd", job.names, empty=True)
@@ -233,15 +231,19 @@ def _segmentation_report(job: ReportJob) -> SegmentationReport | None:
 def _drawn(job: ReportJob) -> tuple[SegmentedExample, ...]:
     """Return the cases with the smallest, the median and the largest mask, where masks were brought."""
     sizes = {case: sum(read_json(path)["voxels"].values()) for case, path in job.cases.items() if case in job.drawn}
-    order = sorted(sizes, key=lambda case: sizes[case])
-    if not order:
-        return ()
-    chosen = {order[0]: "smallest", order[-1]: "largest", order[len(order) // 2]: "median"}
     examples = []
-    for case in dict.fromkeys((order[0], order[len(order) // 2], order[-1])):
+    for case, which in _three(sorted(sizes, key=lambda case: sizes[case]), "smallest", "median", "largest").items():
         image, mask = _read_pair(*job.drawn[case], job.names)
-        examples.append(SegmentedExample(chosen[case], case, image, mask))
+        examples.append(SegmentedExample(which, case, image, mask))
     return tuple(examples)
+
+
+def _three(order: Sequence[str], first: str, middle: str, last: str) -> dict[str, str]:
+    """Return the first, the middle and the last of cases in order, each once, and what it is called."""
+    if not order:
+        return {}
+    names = {order[0]: first, order[-1]: last, order[len(order) // 2]: middle}
+    return {case: names[case] for case in dict.fromkeys((order[0], order[len(order) // 2], order[-1]))}
 
 
 def _read_pair(image: Path, mask: Path, names: Mapping[int, str]) -> tuple[Volume, LabelMap]:
@@ -250,7 +252,7 @@ def _read_pair(image: Path, mask: Path, names: Mapping[int, str]) -> tuple[Volum
     from radfuse.volume.resample import resample_labels
 
     volume, labels = read_volume(image), read_labels(mask, names)
-    return volume, labels if labels.grid.same_as(volume.grid) else resample_labels(labels, volume.grid)
+    return volume, resample_labels(labels, volume.grid)
 
 
 def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:

@@ -13,7 +13,6 @@ from radfuse.results import SegmentedCase
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.seg.backend import Backend
-from radfuse.seg.runtimes.runtime import chosen
 from radfuse.stages.context import Context
 from radfuse.stages.plan import home_folds
 from radfuse.stages.train import network_of
@@ -58,8 +57,7 @@ def jobs(context: Context) -> Iterator[SegmentJob]:
     if not context.trains:
         return
     home, backend = home_folds(context), context.backend
-    asked = getattr(backend, "runtime", None)  # only backends whose networks run on one of ours have it
-    runtime = chosen(asked) if asked is not None else ""
+    runtime = backend.runtime_here()
     for case in sorted(context.cases(), key=lambda case: home[case.patient]):  # a worker keeps few networks open
         fold = home[case.patient]
         network = context.path(network_of(fold))
@@ -77,12 +75,11 @@ def work(job: SegmentJob) -> tuple[LabelMap, SegmentedCase]:
     from radfuse.volume.resample import resample_labels
 
     image = read_volume(job.image)
-    with nullcontext() if getattr(job.backend, "takes_turns", False) else machine.NETWORK_TURN:
+    with nullcontext() if job.backend.takes_turns else machine.NETWORK_TURN:
         found = job.backend.segment(job.network, image)
     agreement = {}
     if job.mask is not None:
-        truth = read_labels(job.mask, job.backend.names)
-        truth = truth if truth.grid.same_as(found.grid) else resample_labels(truth, found.grid)
+        truth = resample_labels(read_labels(job.mask, job.backend.names), found.grid)
         agreement = agreement_per_label(truth, found, job.backend.labels)
     return found, SegmentedCase(source=job.backend.source, network=job.fold, agreement=agreement)
 

@@ -29,11 +29,13 @@ def resample(image: Volume, grid: Grid, interpolation: Interpolation = "linear",
 
 
 def resample_labels(labels: LabelMap, grid: Grid) -> LabelMap:
-    """Return a segmentation on another grid by nearest neighbour; outside the source background.
+    """Return a segmentation on a grid, itself where it lies there: by nearest neighbour, outside the source background.
 
     Raises:
         InputError: the grid is too large.
     """
+    if labels.grid.same_as(grid):
+        return labels
     _check_size(grid)
     found = resampled(to_sitk(labels), grid, "sitkNearestNeighbor")
     return LabelMap(found.astype(labels.array.dtype), grid, labels.names, labels.name)

@@ -65,6 +65,12 @@ class UnetSegmentation(Labelled):
     installed and there is no GPU. Masks may differ in single voxels, so that cases are segmented again where it
     changes; networks are not trained again. Deep features are onnxruntime's whatever stands here."""
 
+    def runtime_here(self) -> str:
+        """Return the runtime that its setting means here."""
+        from radfuse.seg.runtimes.runtime import chosen
+
+        return chosen(self.runtime)
+
     def plan(self, grids: Sequence[Grid]) -> str:
         """Return the plan of all the study's networks as JSON."""
         from radfuse.seg.unet.plan import make_plan
