@@ -24,7 +24,6 @@ from radfuse.results import CaseFeatures
 from radfuse.seg.config import DeepConfig
 from radfuse.seg.encode import encode
 from radfuse.seg.predict import OnnxSegmenter
-from radfuse.seg.preprocess import network_input
 from radfuse.volume.files import read_labels
 from radfuse.volume.image import LabelMap, Volume, require_same_grid
 from radfuse.volume.region import Region
@@ -171,8 +170,8 @@ def deep_features(
         mirrored: True for the side that shall be read as the mirror image of the other.
     """
     regions = regions_on(sequence, image, mask, recipe, about)
-    array, grid = network_input(image, segmenter.plan)
-    found = encode(array, cells_on(regions, image.grid, grid, mirrored=mirrored), segmenter)
+    frame = segmenter.plan.frame(image)
+    found = encode(frame.array, cells_on(regions, image.grid, frame.grid, mirrored=mirrored), segmenter)
     return {f"{sequence}/{name}": None if np.isnan(value) else value for name, value in found.items()}
 
 

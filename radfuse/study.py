@@ -115,11 +115,22 @@ class Study(Section):
         wanted = self.radiomics.normalize_region
         if wanted is not None and wanted not in names:
             raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")
-        sequence = self.segmentation.sequence
-        if sequence is not None and sequence not in self.cohort.images:
-            raise ValueError(f"segmentation.sequence {sequence!r} is not one of cohort.images")
-        if self.segmentation.source != "manual" and sequence is None and len(self.cohort.images) > 1:
-            raise ValueError(f"say which image the network reads: segmentation.sequence: {min(self.cohort.images)}")
+        return self
+
+    @model_validator(mode="after")
+    def _network_has_its_images(self) -> Study:
+        if not self.regions or self.segmentation is None:
+            return self
+        sequences = self.segmentation.sequences
+        for sequence in sequences:
+            if sequence not in self.cohort.images:
+                raise ValueError(f"segmentation.sequence {sequence!r} is not one of cohort.images")
+        if self.segmentation.source != "manual" and not sequences and len(self.cohort.images) > 1:
+            one, *more = sorted(self.cohort.images)
+            raise ValueError(
+                f"say which image the network reads: segmentation.sequence: {one}, or several as channels: "
+                f"[{', '.join([one, *more])}], the one that masks lie on first"
+            )
         return self
 
     @model_validator(mode="after")

@@ -89,14 +89,14 @@ def with_monai(folder: Path, half: bool) -> Callable[[Volume], LabelMap]:
 
     def segment(volume: Volume) -> LabelMap:
         image, inner = network_input(volume, plan)
-        padding = padding_of(image.shape, plan.patch_zyx)
-        padded = np.pad(image, padding, constant_values=float(image.min()))  # MONAI's own zeros are the body's mean
+        padding = padding_of(image.shape[1:], plan.patch_zyx)
+        padded = plan.window.padded(image)  # MONAI's own zeros are the body's mean
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
             logits: Any = sliding_window_inference(
-                torch.from_numpy(padded)[None, None], plan.patch_zyx, 1, network, plan.overlap, mode="gaussian"
+                torch.from_numpy(padded)[None], plan.patch_zyx, 1, network, plan.overlap, mode="gaussian"
             )
             probability = torch.softmax(logits[0].float(), dim=0).numpy()
-        inside = tuple(slice(before, before + size) for (before, _), size in zip(padding, image.shape, strict=True))
+        inside = tuple(slice(before, before + size) for (before, _), size in zip(padding, image.shape[1:], strict=True))
         probability = probability[(slice(None), *inside)]
         return label_map(lambda number: probability[number], inner, volume, plan)
 

@@ -82,16 +82,16 @@ def predicted(context: Context, rows: pd.DataFrame, folder: Path) -> Path:
 def computed(context: Context, case: Case, place: Path) -> dict[str, float]:
     """Return a case's features by the work of the stages, with the network that ships; its mask is left at a place."""
     study, network = context.study, context.path(network_of(ALL))
-    about, image = context.about(case), context.image(case)
-    found = segment.work(SegmentJob(case.case_id, image, None, ALL, network, context.backend))
+    about, images = context.about(case), context.images(case)
+    found = segment.work(SegmentJob(case.case_id, images, None, ALL, network, context.backend))
     segment.write(found, place)
     mask, source = place / "labels.nrrd", context.backend.source
     settings = (context.recipe(), study.radiomics)
     values = dict(extract.work(ExtractJob(about, case.images, mask, source, *settings)).features)
     if study.deep is not None:
-        recipe, sequence = deep_recipe(context.recipe(), study.deep), context.network_sequence
+        recipe, sequence = deep_recipe(context.recipe(), study.deep), context.network_sequences[0]
         mirrored = is_mirrored(study.deep, study.cohort.unit_columns, case.unit)
-        values |= deep.work(DeepJob(about, sequence, image, mask, source, ALL, network, recipe, mirrored))
+        values |= deep.work(DeepJob(about, sequence, images, mask, source, ALL, network, recipe, mirrored))
     return {name: np.nan if value is None else value for name, value in values.items()}
 
 

@@ -35,6 +35,7 @@ from radfuse.seg.predict import segmenter
 from radfuse.seg.runtimes.runtime import USUAL, chosen
 from radfuse.volume.files import read_volume, write_image
 from radfuse.volume.image import LabelMap
+from radfuse.volume.stack import stacked
 
 
 @dataclass(frozen=True)
@@ -125,10 +126,11 @@ def _case(
         config = config.model_copy(update={"params": folder / recipe.params})
     images = {sequence: read_volume(path) for sequence, path in case.images.items()}
     network = folder / NETWORK
+    image = None
     if recipe.sequence is None:
         labels, source = read_mask(case.mask, recipe.labels, "manual"), "manual"
     else:
-        image = images[recipe.sequence]
+        image = stacked([images[sequence] for sequence in recipe.sequences])
         backend = cast("Backend | None", recipe.opened_backend())
         labels = backend.segment(network, image) if backend else segmenter(network, runtime)(image)
         source = "predicted"
@@ -139,13 +141,13 @@ def _case(
     radiomic = radiomic_features(images, labels, source, regions, config, who)
     missing |= radiomic.missing
     found: dict[str, Mapping[str, float | None]] = {"radiomic": radiomic.features}
-    if recipe.deep is not None and recipe.sequence is not None:
+    if recipe.deep is not None and image is not None:
         wanted, mirrored = (
             deep_recipe(regions, recipe.deep),
             is_mirrored(recipe.deep, cohort.config.unit_columns, case.unit),
         )
-        image, opened = images[recipe.sequence], segmenter(network)
-        found["deep"] = deep_features(recipe.sequence, image, labels, opened, wanted, who, mirrored=mirrored)
+        opened, first = segmenter(network), recipe.sequences[0]
+        found["deep"] = deep_features(first, image, labels, opened, wanted, who, mirrored=mirrored)
     return found
 
 

@@ -33,6 +33,7 @@ from radfuse.outcomes.kinds import Outcome
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
 from radfuse.results import Performance
+from radfuse.seg.backend import sequences_of
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.study import Study
 
@@ -149,7 +150,7 @@ class ImageRecipe(Section):
     Attributes:
         images: sequence -> column of the cohort table.
         mask: column of masks where nothing is segmented.
-        sequence: which image the network reads; None where masks are brought.
+        sequence: which image the network reads, or which as channels; None where masks are brought.
         labels: label name -> number.
         regions: the regions of interest.
         radiomics: how features are computed; a parameter file's content travels in `params`.
@@ -161,7 +162,7 @@ class ImageRecipe(Section):
 
     images: dict[str, str] = Field(min_length=1)
     mask: str | None
-    sequence: str | None
+    sequence: str | tuple[str, ...] | None
     labels: dict[str, int]
     regions: tuple[_Region, ...] = Field(min_length=1)
     radiomics: RadiomicsConfig
@@ -183,9 +184,15 @@ class ImageRecipe(Section):
             raise ValueError("deep features need a network, and `sequence` names no image that one reads")
         if self.sequence is None and self.mask is None:
             raise ValueError("neither `sequence` nor `mask` says where masks come from")
-        if self.sequence is not None and self.sequence not in self.images:
-            raise ValueError(f"the network reads the image {self.sequence[:80]!r}, which is not among `images`")
+        for sequence in self.sequences:
+            if sequence not in self.images:
+                raise ValueError(f"the network reads the image {sequence[:80]!r}, which is not among `images`")
         return self
+
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """The images that the network reads, the one that its masks lie on first."""
+        return sequences_of(self.sequence)
 
     @property
     def blocks(self) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ def _check_without_mask(job: CheckJob, grids: Mapping[str, tuple[Path, Grid]]) -
     if job.segmentation.source == "manual":
         mend = "draw one, train a network on the others (segmentation.backend: unet), or list it under cohort.exclude"
         return [_problem(job, f"there is no mask; {mend}", job.mask_column)]
-    segmented = job.segmentation.sequence or next(iter(job.columns))
+    segmented = (job.segmentation.sequences or tuple(job.columns))[0]
     if job.resample_masks or segmented not in grids:
         return []
     path, first = grids[segmented]

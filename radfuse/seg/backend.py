@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from radfuse.config import Section
 
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
     from radfuse.volume.grid import Grid
     from radfuse.volume.image import LabelMap, Volume
+
+
+def sequences_of(sequence: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return the images that a setting names: none, one, or several."""
+    if sequence is None:
+        return ()
+    return (sequence,) if isinstance(sequence, str) else sequence
 
 
 class Labelled(Section):
@@ -30,14 +37,29 @@ class Labelled(Section):
 
     labels: dict[str, PositiveInt] = Field(min_length=1)
     """Label name -> number in the masks; other numbers are an error."""
-    sequence: str | None = None
-    """Which image it reads; None: the only one."""
+    sequence: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Which image it reads; None: the only one. Several, [t2, adc], say, are channels of one image, brought onto the
+    grid of the first, on which masks lie."""
 
     @model_validator(mode="after")
     def _numbers_differ(self) -> Labelled:
         if len(set(self.labels.values())) < len(self.labels):
             raise ValueError("two labels share one number")
         return self
+
+    @field_validator("sequence")
+    @classmethod
+    def _sequences_differ(cls, sequence: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        if isinstance(sequence, tuple):
+            if len(set(sequence)) < len(sequence):
+                raise ValueError("names one image twice")
+            return sequence if len(sequence) > 1 else sequence[0]
+        return sequence
+
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """The images that it reads, where that is said; the first is that which masks lie on."""
+        return sequences_of(self.sequence)
 
     @property
     def names(self) -> dict[int, str]:
@@ -67,7 +89,7 @@ class Backend(Protocol):
     encodes: ClassVar[bool]
     takes_turns: ClassVar[bool]
     labels: dict[str, int]
-    sequence: str | None
+    sequence: str | tuple[str, ...] | None
 
     @property
     def names(self) -> dict[int, str]:
@@ -98,5 +120,6 @@ class Backend(Protocol):
     def segment(self, network: Path, image: Volume) -> LabelMap:
         """Return the labels of an image, on its own grid, by a network that `train` gave.
 
+        Where it reads several sequences, `image.channels` are those, here and in `Preparation.prepare`.
         Several threads may call it, never two at once.
         """

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from radfuse.seg.predict import OnnxSegmenter
-from radfuse.seg.window import gaussian_weight, padding_of, positioned, window_starts
+from radfuse.seg.window import positioned, window_starts
 from radfuse.volume.region import CELLS
 
 
@@ -16,8 +16,8 @@ def encode(image: np.ndarray, cells: Mapping[str, np.ndarray], segmenter: OnnxSe
     """Return "region/deep_ROW-COLUMN_CHANNEL" -> mean encoder feature over a cell; NaN for a cell without voxels.
 
     Args:
-        image: what the network reads, float32 of shape (z, y, x).
-        cells: region -> cell of each voxel of that image, counted row by row from 1; 0 outside.
+        image: what the network reads, float32 of shape (channel, z, y, x).
+        cells: region -> cell of each voxel of it (z, y, x), counted row by row from 1; 0 outside.
         segmenter: whose encoder is used.
     """
     features = {}
@@ -31,23 +31,22 @@ def encode(image: np.ndarray, cells: Mapping[str, np.ndarray], segmenter: OnnxSe
 
 def _pooled(image: np.ndarray, cells: Mapping[str, np.ndarray], segmenter: OnnxSegmenter) -> dict[str, np.ndarray]:
     """Return region -> (cell, channel) means of encoder features over all patches, weighted like logits."""
-    plan = segmenter.plan
-    padding = padding_of(image.shape, plan.patch_zyx)
-    padded = np.pad(image, padding, constant_values=float(image.min()))
+    window = segmenter.plan.window
+    patch_zyx, shape = window.patch_zyx, image.shape[1:]
+    padding, padded = window.padding(shape), window.padded(image)
     maps = {name: np.pad(cell, padding) for name, cell in cells.items()}
-    starts = [window_starts(n, patch, plan.overlap) for n, patch in zip(padded.shape, plan.patch_zyx, strict=True)]
+    starts = [window_starts(n, patch, window.overlap) for n, patch in zip(padded.shape[1:], patch_zyx, strict=True)]
     count = CELLS[0] * CELLS[1]
     sums: dict[str, np.ndarray] = {}
     weights = {name: np.zeros(count + 1) for name in cells}
     for corner in itertools.product(*starts):
-        part = tuple(slice(start, start + patch) for start, patch in zip(corner, plan.patch_zyx, strict=True))
+        part = tuple(slice(start, start + patch) for start, patch in zip(corner, patch_zyx, strict=True))
         if not any(cell[part].any() for cell in maps.values()):
             continue
-        patch = np.ascontiguousarray(padded[part][None, None])
-        if plan.position:
-            patch = positioned(patch, np.subtract(corner, [before for before, _ in padding]), image.shape)
-        found = segmenter.encode(patch)[0]
-        weight = gaussian_weight(plan.patch_zyx)
+        patch = np.ascontiguousarray(padded[(slice(None), *part)][None])
+        if window.position:
+            patch = positioned(patch, np.subtract(corner, [before for before, _ in padding]), shape)
+        found, weight = segmenter.encode(patch)[0], window.weight
         for name, cell in maps.items():
             inside = np.nonzero(cell[part])
             here, by = cell[part][inside], weight[inside].astype(np.float64)

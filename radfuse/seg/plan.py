@@ -2,11 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
+from pydantic import PositiveInt
 
 from radfuse.config import Section
+from radfuse.seg.window import Window
+
+if TYPE_CHECKING:
+    from radfuse.volume.grid import Grid
+    from radfuse.volume.image import LabelMap, Volume
+
+
+class Frame(Protocol):
+    """An image as a network reads it, and the way back to the image's own grid.
+
+    Attributes:
+        array: float32, shape (channel, z, y, x).
+        grid: where its voxels lie.
+    """
+
+    @property
+    def array(self) -> np.ndarray:
+        """What the network reads."""
+
+    @property
+    def grid(self) -> Grid:
+        """Where it lies."""
+
+    def labels(self, slabs: Iterator[tuple[slice, np.ndarray]]) -> LabelMap:
+        """Return the labels on the image's own grid from what `sliding_window` yields."""
+
+
+class NetworkPlan(Protocol):
+    """What prediction needs beside a network, whoever trained it; it travels in the ONNX file's metadata."""
+
+    labels: dict[str, int]
+    images: int
+    slices: bool
+
+    @property
+    def inputs(self) -> int:
+        """Number of channels the network reads."""
+
+    @property
+    def classes(self) -> int:
+        """Number of channels it answers with."""
+
+    @property
+    def window(self) -> Window:
+        """How patches cover an image."""
+
+    def frame(self, volume: Volume) -> Frame:
+        """Return an image as the network reads it."""
 
 
 class NetworkInput(Section):
@@ -16,11 +66,13 @@ class NetworkInput(Section):
         labels: label name -> number in the masks; class 0 is background, class i the i-th label.
         spacing_zyx_mm: voxel size.
         orientation: where x, y, z point ("LPS", say); empty: as the image is stored.
+        images: sequences it reads, as channels.
     """
 
     labels: dict[str, int]
     spacing_zyx_mm: tuple[float, float, float]
     orientation: str = ""
+    images: PositiveInt = 1
 
 
 class SegPlan(NetworkInput):
@@ -32,18 +84,35 @@ class SegPlan(NetworkInput):
         overlap: of neighbouring patches.
         position: the network also reads where in the image each voxel lies.
         parts: number of connected parts kept of each label; empty: all.
+        mirror_axes: axes along which prediction sees each patch mirrored, too.
+        slices: the network reads single slices.
     """
 
+    kind: Literal["unet"] = "unet"
     patch_zyx: tuple[int, int, int]
     channels: tuple[int, ...]
     overlap: float
     position: bool = False
     parts: tuple[int, ...] = ()
+    mirror_axes: tuple[Literal["z", "y", "x"], ...] = ()
+    slices: bool = False
 
     @property
     def inputs(self) -> int:
         """Number of channels the network reads."""
-        return 4 if self.position else 1
+        return self.images + 3 if self.position else self.images
+
+    @property
+    def window(self) -> Window:
+        """How patches cover an image."""
+        axes = tuple("zyx".index(axis) for axis in self.mirror_axes)
+        return Window(self.patch_zyx, self.overlap, self.position, mirror_axes=axes)
+
+    def frame(self, volume: Volume) -> Frame:
+        """Return an image in the network's orientation and spacing, standardised."""
+        from radfuse.seg.preprocess import OwnFrame
+
+        return OwnFrame(volume, self)
 
     @property
     def strides(self) -> tuple[tuple[int, int, int], ...]:

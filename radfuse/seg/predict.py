@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from radfuse import machine
 from radfuse.errors import InputError
 from radfuse.seg.plan import SegPlan
-from radfuse.seg.preprocess import label_map, label_map_here, network_input
 from radfuse.seg.runtimes.runtime import USUAL, Runtime, chosen, runtime
 from radfuse.seg.window import sliding_window
 from radfuse.volume.image import LabelMap, Volume
@@ -44,19 +45,14 @@ class OnnxSegmenter:
 
     def __call__(self, volume: Volume) -> LabelMap:
         """Return the labels of a volume, on its own grid."""
-        image, inner = network_input(volume, self.plan)
-        plan = self.plan
+        frame = self.plan.frame(volume)
+        return frame.labels(self._said(frame.array))
+
+    def _said(self, image: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield what the network says, slab by slab, nobody else running one from the first to the last."""
         with machine.NETWORK_TURN:
             run = self._network
-            slabs = sliding_window(
-                image, plan.patch_zyx, plan.classes, plan.overlap, run, position=plan.position, batch=run.batch
-            )
-            if inner.same_as(volume.grid):
-                return label_map_here(slabs, volume, plan)
-            probability = np.empty((plan.classes, *inner.shape), dtype=np.float16)  # float32 takes twice the memory
-            for slices, found in slabs:
-                probability[:, slices] = found
-        return label_map(lambda number: probability[number], inner, volume, plan)
+            yield from sliding_window(image, self.plan.window, self.plan.classes, run, run.batch)
 
     def encode(self, patch: np.ndarray) -> np.ndarray:
         """Return encoder features of a patch: float32 (1, input, z, y, x) -> (1, channel, z, y, x)."""
@@ -78,7 +74,14 @@ class OnnxSegmenter:
 
         whole = onnx.load_model_from_string(self._content)
         part = onnx.utils.Extractor(whole).extract_model(["image"], [output])
+        self._fix_patch(part.graph.input[0].type.tensor_type.shape.dim)
         return runtime(name)(part.SerializeToString())
+
+    def _fix_patch(self, sizes: Any) -> None:
+        """Say which patch it is, though the network takes any: runtimes are quicker for it."""
+        patch = self.plan.window.patch_zyx[1:] if self.plan.slices else self.plan.window.patch_zyx
+        for size, voxels in zip(sizes[2:], patch, strict=True):
+            size.dim_value = voxels
 
 
 def segmenter(path: Path, runtime: str = USUAL) -> OnnxSegmenter:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from scipy import ndimage
 
+from radfuse.errors import InputError
 from radfuse.seg.plan import NetworkInput, SegPlan
 from radfuse.volume.grid import Grid, box_around, oriented, part_of, with_spacing
 from radfuse.volume.image import LabelMap, Volume
@@ -20,24 +21,58 @@ _LEAST = 0.95
 """Of a class's fair share: float16 rounds, and what is resampled no longer sums to 1."""
 
 
+class OwnFrame:
+    """An image as our U-Net reads it.
+
+    Args:
+        volume: the image.
+        plan: the network's plan.
+    """
+
+    def __init__(self, volume: Volume, plan: SegPlan) -> None:
+        self._volume, self._plan = volume, plan
+        self.array, self.grid = network_input(volume, plan)
+
+    def labels(self, slabs: Iterator[tuple[slice, np.ndarray]]) -> LabelMap:
+        """Return the most probable labels on the image's grid."""
+        if self.grid.same_as(self._volume.grid):
+            return label_map_here(slabs, self._volume, self._plan)
+        probability = np.empty((self._plan.classes, *self.grid.shape), dtype=np.float16)  # float32 takes twice as much
+        for slices, found in slabs:
+            probability[:, slices] = found
+        return label_map(lambda number: probability[number], self.grid, self._volume, self._plan)
+
+
 def network_input(volume: Volume, plan: NetworkInput) -> tuple[np.ndarray, Grid]:
     """Return the image in the plan's orientation and spacing, clipped and standardised by the voxels of the body.
 
-    The body is what exceeds a tenth of the 99.5th percentile: air and padding, of which images have different shares,
-    do not count.
-
     Returns:
-        float32 of shape (z, y, x), mean 0 and standard deviation 1 over the body, and its grid.
+        float32 of shape (channel, z, y, x), each mean 0 and standard deviation 1 over the body, and the grid.
+
+    Raises:
+        InputError: the image has other channels than the network reads.
     """
+    if len(volume.channels) != plan.images:
+        raise InputError(
+            f"{volume.name}: the network reads {plan.images} sequences as channels, and is given {len(volume.channels)}"
+        )
     turned = oriented(volume.grid, plan.orientation) if plan.orientation else volume.grid
     grid = with_spacing(turned, plan.spacing_zyx_mm)
-    array = resample(volume, grid).array
+    return np.stack([_standardised(resample(channel, grid).array) for channel in volume.channels]), grid
+
+
+def _standardised(array: np.ndarray) -> np.ndarray:
+    """Return an image of mean 0 and standard deviation 1 over the body, its extremes clipped.
+
+    The body is what exceeds a tenth of the 99.5th percentile: air and padding, of which images have different shares,
+    do not count.
+    """
     body = array[array > 0.1 * np.percentile(array, 99.5)]
     body = body if body.size > 0.01 * array.size else array.ravel()
     low, high = np.percentile(body, (0.5, 99.5))
     body = np.clip(body, low, high)
     array = np.clip(array, min(low, float(array.min())), high)
-    return ((array - body.mean()) / max(float(body.std()), 1e-6)).astype(np.float32), grid
+    return np.asarray((array - body.mean()) / max(float(body.std()), 1e-6), dtype=np.float32)
 
 
 def network_target(labels: LabelMap, grid: Grid, plan: NetworkInput) -> np.ndarray:

@@ -4,84 +4,147 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import ndimage
 
 Runner = Callable[[np.ndarray], np.ndarray]
 """float32 (batch, input, z, y, x) -> float32 (batch, class, z, y, x): logits of patches."""
 
 
-def sliding_window(
-    image: np.ndarray,
-    patch_zyx: tuple[int, int, int],
-    classes: int,
-    overlap: float,
-    run: Runner,
-    *,
-    position: bool = False,
-    batch: int = 1,
-) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield class probabilities of an image, slab by slab; no more than the depth of a patch is held.
+@dataclass(frozen=True)
+class Window:
+    """How patches cover an image, and how what the network says of them becomes one answer.
 
-    Patches overlap and are weighted by a Gaussian, so that their borders count little. An image smaller than a patch
-    is padded with its smallest value, in its middle as in training. Patches of one value, air that was set to zero,
+    Attributes:
+        patch_zyx: the network's patch; one slice deep for networks of slices.
+        overlap: share of a patch that its neighbour sees too, in [0, 1).
+        position: the network reads where each voxel lies too, in channels behind those of the image.
+        averages: what is averaged where patches overlap.
+        pads: what stands around an image smaller than a patch; "lowest" is each channel's smallest value.
+        impulse: weigh patches by the answer of a Gaussian filter to an impulse, as nnU-Net does.
+        mirror_axes: 0, 1, 2 for z, y, x: the network sees each patch mirrored along these too, and its answers are
+            averaged.
+    """
+
+    patch_zyx: tuple[int, int, int]
+    overlap: float
+    position: bool = False
+    averages: Literal["probabilities", "logits"] = "probabilities"
+    pads: Literal["lowest", "zero"] = "lowest"
+    impulse: bool = False
+    mirror_axes: tuple[int, ...] = ()
+
+    @property
+    def weight(self) -> np.ndarray:
+        """Of each voxel of a patch."""
+        return impulse_weight(self.patch_zyx) if self.impulse else gaussian_weight(self.patch_zyx)
+
+    def padding(self, shape: Sequence[int]) -> list[tuple[int, int]]:
+        """Return voxels to add before and after each axis, (z, y, x); nnU-Net adds an odd one behind."""
+        padding = padding_of(shape, self.patch_zyx)
+        return [(after, before) for before, after in padding] if self.pads == "zero" else padding
+
+    def padded(self, image: np.ndarray) -> np.ndarray:
+        """Return an image (channel, z, y, x) that is at least a patch."""
+        padding = self.padding(image.shape[1:])
+        if not np.any(padding):
+            return image
+        around = [0.0 if self.pads == "zero" else float(channel.min()) for channel in image]
+        return np.stack([np.pad(part, padding, constant_values=v) for part, v in zip(image, around, strict=True)])
+
+
+def sliding_window(
+    image: np.ndarray, window: Window, classes: int, run: Runner, batch: int = 1
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield what a network says of an image, slab by slab; no more than the depth of a patch is held.
+
+    Patches overlap and are weighted so that their borders count little. Patches of one value, air that was set to zero,
     say, go through the network once.
 
     Args:
-        image: float32, shape (z, y, x).
-        patch_zyx: the network's patch.
+        image: float32, shape (channel, z, y, x).
+        window: how patches cover it.
         classes: number of classes.
-        overlap: share of a patch that its neighbour sees too, in [0, 1).
         run: the network.
-        position: give the network each voxel's position too.
         batch: patches that go through the network together.
 
     Yields:
-        Slices along z, in their order, and their probabilities: float32, shape (class, slices, y, x), summing to 1 over
-        classes.
+        Slices along z, in their order, and what is averaged, float32 of shape (class, slices, y, x): logits, or
+        probabilities, which sum to 1 over classes.
 
     Source:
         The weighting: Isensee et al. 2021, doi:10.1038/s41592-020-01008-z.
     """
-    padding = padding_of(image.shape, patch_zyx)
-    padded = np.pad(image, padding, constant_values=float(image.min())) if np.any(padding) else image
+    shape, patch_zyx = image.shape[1:], window.patch_zyx
+    padding, padded = window.padding(shape), window.padded(image)
+    depth = padded.shape[1]
     starts_z, *starts = (
-        window_starts(size, patch, overlap) for size, patch in zip(padded.shape, patch_zyx, strict=True)
+        window_starts(size, patch, window.overlap) for size, patch in zip(padded.shape[1:], patch_zyx, strict=True)
     )
-    middle = tuple(slice(before, before + size) for (before, _), size in zip(padding[1:], image.shape[1:], strict=True))
-    sums = _Sums(classes, patch_zyx, padded.shape[1:])
-    answered = _once_each_value(run)
-    for start, following in zip(starts_z, [*starts_z[1:], padded.shape[0]], strict=True):
+    middle = tuple(slice(before, before + size) for (before, _), size in zip(padding[1:], shape[1:], strict=True))
+    sums = _Sums(classes, window, padded.shape[2:])
+    answered = _once_each_value(mirrored(run, window, len(image)))
+    for start, following in zip(starts_z, [*starts_z[1:], depth], strict=True):
         for group in _groups(list(itertools.product([start], *starts)), batch):
-            patches = [_cut(padded, corner, patch_zyx, padding, image.shape if position else None) for corner in group]
+            patches = [_cut(padded, corner, patch_zyx, padding, shape if window.position else None) for corner in group]
             for corner, logits in zip(group, answered(np.concatenate(patches)), strict=True):
                 sums.add(corner[1:], logits)
         found = sums.take(following - start)
-        first, last = (min(max(at - padding[0][0], 0), image.shape[0]) for at in (start, following))
+        first, last = (min(max(at - padding[0][0], 0), shape[0]) for at in (start, following))
         skipped = max(padding[0][0] - start, 0)
         yield slice(first, last), found[(slice(None), slice(skipped, skipped + last - first), *middle)]
 
 
-class _Sums:
-    """Weighted probabilities of the slices that the patches at work reach, as deep as a patch."""
+def mirrored(run: Runner, window: Window, channels: int) -> Runner:
+    """Return a network whose answer is the mean of its answers to a patch and to all its mirror images.
 
-    def __init__(self, classes: int, patch_zyx: tuple[int, int, int], sizes_yx: Sequence[int]) -> None:
-        self._weight = gaussian_weight(patch_zyx)
-        self._total = np.zeros((classes, patch_zyx[0], *sizes_yx), dtype=np.float32)
+    Args:
+        run: the network.
+        window: along which axes, and whether behind the image's channels stand positions, which turn with the axis.
+        channels: of the image.
+    """
+    turns = [axes for count in range(len(window.mirror_axes) + 1) for axes in combinations(window.mirror_axes, count)]
+    if len(turns) == 1:
+        return run
+
+    def answer(patches: np.ndarray) -> np.ndarray:
+        total: np.ndarray | None = None
+        for axes in turns:
+            behind = tuple(axis + 2 for axis in axes)
+            turned = np.ascontiguousarray(np.flip(patches, behind))
+            if window.position:
+                turned[:, [channels + axis for axis in axes]] *= -1
+            found = np.flip(run(turned), behind)
+            total = found.copy() if total is None else np.add(total, found, out=total)
+        assert total is not None
+        return np.divide(total, len(turns), out=total)
+
+    return answer
+
+
+class _Sums:
+    """What is averaged, of the slices that the patches at work reach, as deep as a patch."""
+
+    def __init__(self, classes: int, window: Window, sizes_yx: Sequence[int]) -> None:
+        self._weight, self._of_logits = window.weight, window.averages == "logits"
+        self._total = np.zeros((classes, window.patch_zyx[0], *sizes_yx), dtype=np.float32)
         self._weights = np.zeros(self._total.shape[1:], dtype=np.float32)
 
     def add(self, corner_yx: tuple[int, ...], logits: np.ndarray) -> None:
         """Add what the network says of a patch, (class, z, y, x)."""
         part = tuple(slice(at, at + size) for at, size in zip(corner_yx, self._weight.shape[1:], strict=True))
-        probability = softmax(logits)
-        probability *= self._weight
-        self._total[(slice(None), slice(None), *part)] += probability
+        said = logits if self._of_logits else softmax(logits)
+        self._total[(slice(None), slice(None), *part)] += said * self._weight
         self._weights[(slice(None), *part)] += self._weight
 
     def take(self, count: int) -> np.ndarray:
-        """Return the probabilities of the first slices, which no patch reaches any more, and go on behind them."""
+        """Return the means of the first slices, which no patch reaches any more, and go on behind them."""
         found = self._total[:, :count] / self._weights[:count]
         for kept in (self._total, self._weights):
             left = kept.shape[-3] - count
@@ -104,7 +167,7 @@ def _cut(
 ) -> np.ndarray:
     """Return a patch, shape (1, input, z, y, x); with the shape of the whole image it has positions too."""
     part = tuple(slice(start, start + size) for start, size in zip(corner, patch_zyx, strict=True))
-    patch = np.ascontiguousarray(padded[part][None, None], dtype=np.float32)
+    patch = np.ascontiguousarray(padded[(slice(None), *part)][None], dtype=np.float32)
     if shape is None:
         return patch
     return positioned(patch, np.subtract(corner, [before for before, _ in padding]), shape)
@@ -112,10 +175,10 @@ def _cut(
 
 def _once_each_value(run: Runner) -> Callable[[np.ndarray], list[np.ndarray]]:
     """Return a network that remembers what it said of patches of a single value; two such are kept."""
-    known: dict[float | None, np.ndarray] = {}
+    known: dict[bytes | None, np.ndarray] = {}
 
     def answered(patches: np.ndarray) -> list[np.ndarray]:
-        values = [float(patch.flat[0]) if (patch == patch.flat[0]).all() else None for patch in patches]
+        values = [patch[:, 0, 0, 0].tobytes() if _is_flat(patch) else None for patch in patches]
         new = [value not in known for value in values]
         logits = iter(run(patches if all(new) else patches[new]) if any(new) else ())
         found = [next(logits) if asked else known[value] for asked, value in zip(new, values, strict=True)]
@@ -125,6 +188,11 @@ def _once_each_value(run: Runner) -> Callable[[np.ndarray], list[np.ndarray]]:
         return found
 
     return answered
+
+
+def _is_flat(patch: np.ndarray) -> bool:
+    """Return whether each channel has one value."""
+    return bool((patch == patch[:, :1, :1, :1]).all())
 
 
 def padding_of(shape: Sequence[int], patch_zyx: Sequence[int]) -> list[tuple[int, int]]:
@@ -137,7 +205,7 @@ def padding_of(shape: Sequence[int], patch_zyx: Sequence[int]) -> list[tuple[int
 
 
 def positioned(patch: np.ndarray, corner: ArrayLike, shape: Sequence[int]) -> np.ndarray:
-    """Return a patch (1, 1, z, y, x) with three more channels: how far along z, y, x of the image each voxel lies.
+    """Return a patch (1, channel, z, y, x) with three more channels: how far along the image's z, y, x each voxel is.
 
     Args:
         patch: cut from the image, or reaching beyond it.
@@ -145,7 +213,7 @@ def positioned(patch: np.ndarray, corner: ArrayLike, shape: Sequence[int]) -> np
         shape: of the image.
 
     Returns:
-        float32 (1, 4, z, y, x); positions are -1 and 1 at the image's faces.
+        float32 (1, channel + 3, z, y, x); positions are -1 and 1 at the image's faces.
     """
     sizes = patch.shape[2:]
     axes = [
@@ -170,6 +238,19 @@ def gaussian_weight(patch_zyx: tuple[int, int, int], sigma: float = 0.125) -> np
     axes = [np.exp(-0.5 * ((np.arange(n) - (n - 1) / 2) / (sigma * n)) ** 2) for n in patch_zyx]
     weight = axes[0][:, None, None] * axes[1][None, :, None] * axes[2][None, None, :]
     return np.asarray(np.maximum(weight / weight.max(), 1e-3), dtype=np.float32)
+
+
+@lru_cache(maxsize=4)
+def impulse_weight(patch_zyx: tuple[int, int, int]) -> np.ndarray:
+    """Return nnU-Net's weights of a patch: a Gaussian filter's answer to an impulse in the middle, nowhere zero."""
+    axes = []
+    for size in patch_zyx:
+        impulse = np.zeros(size)
+        impulse[size // 2] = 1
+        axes.append(ndimage.gaussian_filter1d(impulse, size / 8, mode="constant") if size > 1 else impulse)
+    weight = axes[0][:, None, None] * axes[1][None, :, None] * axes[2][None, None, :]
+    weight = (weight / weight.max() * 10).astype(np.float16).astype(np.float32)  # it keeps them so
+    return np.where(weight == 0, weight[weight > 0].min(), weight).astype(np.float32)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -94,14 +94,18 @@ class Context:
         """Return whether a result is there in this pass."""
         return place in self.keys
 
+    def images(self, case: Case) -> tuple[Path, ...]:
+        """Return the images that the network reads, the one that its masks lie on first."""
+        return tuple(case.images[sequence] for sequence in self.network_sequences)
+
     def image(self, case: Case) -> Path:
-        """Return the image that the network reads."""
-        return case.images[self.network_sequence]
+        """Return the image that masks lie on."""
+        return self.images(case)[0]
 
     @property
-    def network_sequence(self) -> str:
-        """Sequence of the image that the network reads."""
-        return self.segmentation.sequence or next(iter(self.study.cohort.images))
+    def network_sequences(self) -> tuple[str, ...]:
+        """Sequences that the network reads."""
+        return self.segmentation.sequences or (next(iter(self.study.cohort.images)),)
 
     def mask(self, case: Case) -> tuple[Path | None, str]:
         """Return the mask that a case is measured with, and where it comes from."""

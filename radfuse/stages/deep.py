@@ -32,7 +32,7 @@ class DeepJob:
 
     about: About
     sequence: str
-    image: Path
+    images: tuple[Path, ...]
     mask: Path | None
     source: str
     fold: str
@@ -59,8 +59,8 @@ def jobs(context: Context) -> Iterator[DeepJob]:
         for case in context.cases():
             mask, source = context.mask(case)
             mirrored = is_mirrored(deep, columns, case.unit)
-            about, sequence, network = context.about(case), context.network_sequence, context.path(network_of(fold))
-            yield DeepJob(about, sequence, context.image(case), mask, source, fold, network, recipe, mirrored)
+            about, sequence, network = context.about(case), context.network_sequences[0], context.path(network_of(fold))
+            yield DeepJob(about, sequence, context.images(case), mask, source, fold, network, recipe, mirrored)
 
 
 def work(job: DeepJob) -> dict[str, float | None]:
@@ -72,10 +72,10 @@ def work(job: DeepJob) -> dict[str, float | None]:
     """
     from radfuse.recipe import deep_features, read_mask
     from radfuse.seg.predict import segmenter
-    from radfuse.volume.files import read_volume
+    from radfuse.volume.stack import read_stacked
 
     mask = read_mask(job.mask, job.recipe.labels, job.source)
-    image, network = read_volume(job.image), segmenter(job.network)
+    image, network = read_stacked(job.images), segmenter(job.network)
     return deep_features(job.sequence, image, mask, network, job.recipe, job.about, mirrored=job.mirrored)
 
 
@@ -86,7 +86,7 @@ def write(features: Mapping[str, float | None], path: Path) -> None:
 
 STAGE = Stage(
     "deep",
-    5,
+    6,
     jobs,
     work,
     write,

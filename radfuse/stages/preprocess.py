@@ -21,7 +21,7 @@ class PreprocessJob:
 
     Attributes:
         case: its id.
-        image: that the network reads.
+        images: that the network reads; the mask lies on the first.
         mask: drawn by hand.
         labels: label name -> number.
         preparation: of the network's input.
@@ -29,7 +29,7 @@ class PreprocessJob:
     """
 
     case: str
-    image: Path
+    images: tuple[Path, ...]
     mask: Path
     labels: Mapping[str, int]
     preparation: Preparation
@@ -52,7 +52,7 @@ def jobs(context: Context) -> Iterator[PreprocessJob]:
     for case in context.all_cases:
         if case.mask is not None and case.case_id not in context.dropped:
             labels, resample = context.backend.labels, context.study.resample_masks
-            yield PreprocessJob(case.case_id, context.image(case), case.mask, labels, preparation, resample)
+            yield PreprocessJob(case.case_id, context.images(case), case.mask, labels, preparation, resample)
 
 
 def work(job: PreprocessJob) -> Mapping[str, np.ndarray]:
@@ -61,10 +61,11 @@ def work(job: PreprocessJob) -> Mapping[str, np.ndarray]:
     Raises:
         InputError: image or mask cannot be used.
     """
-    from radfuse.volume.files import read_labels, read_volume
+    from radfuse.volume.files import read_labels
     from radfuse.volume.image import require_same_grid
+    from radfuse.volume.stack import read_stacked
 
-    volume = read_volume(job.image)
+    volume = read_stacked(job.images)
     labels = read_labels(job.mask, {number: name for name, number in job.labels.items()})
     if not job.resample_masks:
         require_same_grid(volume, labels)
@@ -80,7 +81,7 @@ def write(arrays: Mapping[str, np.ndarray], path: Path) -> None:
 
 STAGE = Stage(
     "preprocess",
-    3,
+    4,
     jobs,
     work,
     write,

@@ -27,7 +27,7 @@ class SegmentJob:
 
     Attributes:
         case: its id.
-        image: that the network reads.
+        images: that the network reads; the labels lie on the first.
         mask: drawn by hand, where there is one, for the agreement.
         fold: that tests the case.
         network: of that fold.
@@ -36,7 +36,7 @@ class SegmentJob:
     """
 
     case: str
-    image: Path
+    images: tuple[Path, ...]
     mask: Path | None
     fold: str
     network: Path
@@ -61,7 +61,7 @@ def jobs(context: Context) -> Iterator[SegmentJob]:
     for case in sorted(context.cases(), key=lambda case: home[case.patient]):  # a worker keeps few networks open
         fold = home[case.patient]
         network = context.path(network_of(fold))
-        yield SegmentJob(case.case_id, context.image(case), case.mask, fold, network, backend, runtime)
+        yield SegmentJob(case.case_id, context.images(case), case.mask, fold, network, backend, runtime)
 
 
 def work(job: SegmentJob) -> tuple[LabelMap, SegmentedCase]:
@@ -71,10 +71,11 @@ def work(job: SegmentJob) -> tuple[LabelMap, SegmentedCase]:
         InputError: image or manual mask cannot be used.
     """
     from radfuse.seg.metrics import agreement_per_label
-    from radfuse.volume.files import read_labels, read_volume
+    from radfuse.volume.files import read_labels
     from radfuse.volume.resample import resample_labels
+    from radfuse.volume.stack import read_stacked
 
-    image = read_volume(job.image)
+    image = read_stacked(job.images)
     with nullcontext() if job.backend.takes_turns else machine.NETWORK_TURN:
         found = job.backend.segment(job.network, image)
     agreement = {}
@@ -96,7 +97,7 @@ def write(segmented: tuple[LabelMap, SegmentedCase], path: Path) -> None:
 
 STAGE = Stage(
     "segment",
-    6,
+    7,
     jobs,
     work,
     write,

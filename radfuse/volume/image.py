@@ -68,6 +68,11 @@ class Volume(_Placed):
         """The voxels in the type they were stored in."""
         return self.array if self.stored is None else self.stored
 
+    @property
+    def channels(self) -> tuple[Volume, ...]:
+        """The image, and other sequences of its case where it brings them along: a `Stack` does."""
+        return (self,)
+
 
 @dataclass(frozen=True)
 class LabelMap(_Placed):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radfuse.seg.window import gaussian_weight, padding_of, positioned, sliding_window, softmax, window_starts
+from radfuse.seg.window import Window, gaussian_weight, padding_of, positioned, sliding_window, softmax, window_starts
 
 
 @given(size=st.integers(1, 60), patch=st.integers(1, 30), overlap=st.floats(0, 0.95))
@@ -41,7 +41,7 @@ def test_a_network_that_looks_at_single_voxels_is_seamless(
         seen.append(part.shape)
         return np.concatenate([part, -part, 0 * part], axis=1)
 
-    found = np.concatenate([slab for _, slab in sliding_window(image, patch, 3, 0.5, run)], axis=1)
+    found = np.concatenate([slab for _, slab in sliding_window(image[None], Window(patch, 0.5), 3, run)], axis=1)
     expected = softmax(np.stack([image, -image, 0 * image]))
     assert np.allclose(found, expected, atol=1e-5)
     assert set(seen) == {(1, 1, *patch)}
@@ -64,7 +64,7 @@ def test_the_window_says_where_its_patches_lie() -> None:
         return np.concatenate([part[:, :1], part[:, :1]], axis=1)
 
     image = np.arange(6, dtype=np.float32).reshape(1, 1, 6)
-    list(sliding_window(image, (1, 1, 2), 2, 0, run, position=True))
+    list(sliding_window(image[None], Window((1, 1, 2), 0, position=True), 2, run))
     assert seen == {0: [0, 0, pytest.approx(-5 / 6)], 2: [0, 0, pytest.approx(-1 / 6)], 4: [0, 0, pytest.approx(0.5)]}
 
 
@@ -95,7 +95,7 @@ def test_slabs_and_batches_give_what_whole_images_give(shape: tuple[int, int, in
         largest.append(len(parts))
         return np.concatenate([parts[:, -1:] * factors, parts[:, :1]], axis=1)
 
-    slabs = list(sliding_window(image, patch, 2, 0.5, run, position=position, batch=batch))
+    slabs = list(sliding_window(image[None], Window(patch, 0.5, position), 2, run, batch))
     assert [voxel for part, _ in slabs for voxel in range(part.start, part.stop)] == list(range(shape[0]))
     assert max(largest) <= batch
     padding = padding_of(shape, patch)
@@ -124,7 +124,7 @@ def test_air_of_one_value_goes_through_the_network_once() -> None:
         asked.append(parts.max())
         return np.concatenate([parts, 1 - parts], axis=1)
 
-    slabs = list(sliding_window(image, (4, 4, 4), 2, 0, run))
+    slabs = list(sliding_window(image[None], Window((4, 4, 4), 0), 2, run))
     assert asked == [0, 1]
     found = np.concatenate([probability for _, probability in slabs], axis=1)
     assert np.allclose(found, softmax(np.stack([image, 1 - image])))

@@ -24,7 +24,7 @@ class UnetPreparation(NetworkInput):
     """How a case is prepared for training."""
 
     def prepare(self, image: Volume, labels: LabelMap) -> dict[str, np.ndarray]:
-        """Return image (float32) and target (uint8 class numbers) on the network's grid, shape (z, y, x)."""
+        """Return image, float32 (channel, z, y, x), and target, uint8 class numbers (z, y, x), on one grid."""
         from radfuse.seg.preprocess import network_input, network_target
 
         array, grid = network_input(image, self)

@@ -62,7 +62,7 @@ def export_network(network: torch.nn.Module, plan: SegPlan, path: Path) -> float
             str(path),
             input_names=["image"],
             output_names=["logits", "features"],
-            dynamic_axes={name: {0: "batch"} for name in ("image", "logits", "features")},
+            dynamic_axes={name: {0: "batch", 2: "z", 3: "y", 4: "x"} for name in ("image", "logits", "features")},
             opset_version=_OPSET,
             dynamo=False,
         )

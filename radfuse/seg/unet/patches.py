@@ -19,7 +19,7 @@ class Patches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """Patch number i is a pure function of the seed and i, so that training resumes where it stopped.
 
     Args:
-        cases: folders with image.npy (float32) and target.npy (uint8), shape (z, y, x).
+        cases: folders with image.npy, float32 (channel, z, y, x), and target.npy, uint8 (z, y, x).
         plan: the network's plan.
         count: how many patches.
         seed: of the draws.
@@ -45,14 +45,14 @@ class Patches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
             if generator.random() < 0.5:
                 image, target = image.flip(_AXES[axis]), target.flip(_AXES[axis])
                 if self.plan.position:
-                    image[:, _AXES[axis] - 1] *= -1  # z, y, x are channels 1, 2, 3
-        intensities = _intensities(image[:, :1], generator)
-        return torch.cat([intensities, image[:, 1:]], dim=1)[0], target[0]
+                    image[:, self.plan.images + _AXES[axis] - 2] *= -1  # behind the image's channels stand z, y, x
+        varied = [_intensities(image[:, channel : channel + 1], generator) for channel in range(self.plan.images)]
+        return torch.cat([*varied, image[:, self.plan.images :]], dim=1)[0], target[0]
 
     def _cut(self, case: int, generator: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         image, target, places = self.images[case], self.targets[case], self.places[case]
-        sizes = np.array(self.plan.patch_zyx)
-        room = np.array(image.shape) - sizes
+        sizes, shape = np.array(self.plan.patch_zyx), target.shape
+        room = np.array(shape) - sizes
         if generator.random() < 0.67 and len(places):
             label = places[int(generator.integers(len(places)))]
             corner = label[int(generator.integers(len(label)))] - sizes // 2
@@ -61,13 +61,13 @@ class Patches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
             corner = generator.integers(np.minimum(room, 0), np.maximum(room, 0) + 1)
         corner = np.where(room > 0, np.clip(corner, 0, np.maximum(room, 0)), room // 2)
         low = np.maximum(corner, 0)
-        high = np.minimum(corner + sizes, image.shape)
+        high = np.minimum(corner + sizes, shape)
         part = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
         padding = [(int(a), int(b)) for a, b in zip(low - corner, corner + sizes - high, strict=True)]
-        cut = np.pad(image[part], padding, constant_values=float(image[part].min()))
-        patch = np.ascontiguousarray(cut, dtype=np.float32)[None, None]
+        cuts = (channel[part] for channel in image)
+        patch = np.stack([np.pad(cut, padding, constant_values=float(cut.min())) for cut in cuts])[None]
         if self.plan.position:
-            patch = positioned(patch, corner.tolist(), image.shape)
+            patch = positioned(patch, corner.tolist(), shape)
         return (
             torch.from_numpy(patch),
             torch.from_numpy(np.pad(target[part], padding).astype(np.float32))[None, None],

@@ -44,5 +44,6 @@ def make_plan(config: UnetSegmentation, grids: Sequence[Grid]) -> SegPlan:
         channels=config.channels,
         overlap=config.overlap,
         position=config.position,
+        images=max(len(config.sequences), 1),
         orientation=orientation,
     )

@@ -48,7 +48,7 @@ def make_case(folder: Path, seed: int, plan: SegPlan) -> tuple[Volume, np.ndarra
 def test_positions_point_the_same_way_in_turned_and_mirrored_patches(tmp_path: Path) -> None:
     plan = make_plan(CONFIG.model_copy(update={"position": True}), [grid(SHAPE)])
     assert plan.inputs == 4
-    np.save(tmp_path / "image.npy", np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE))
+    np.save(tmp_path / "image.npy", np.arange(np.prod(SHAPE), dtype=np.float32).reshape(1, *SHAPE))
     np.save(tmp_path / "target.npy", np.ones(SHAPE, dtype=np.uint8))
     patches = Patches([tmp_path], plan, 12, 3, ("z", "y", "x"))
     mirrored = 0

@@ -1,0 +1,74 @@
+"""Several sequences of one case as channels of one image: T2 and ADC, PET and CT."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from radfuse.errors import InputError
+from radfuse.volume.files import read_volume
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import Volume
+from radfuse.volume.resample import resample
+
+
+@dataclass(frozen=True)
+class Stack(Volume):
+    """An image that brings other sequences of its case along; whoever reads one channel takes it for the first.
+
+    Attributes:
+        others: on the grid of the first.
+    """
+
+    others: tuple[Volume, ...] = ()
+
+    @property
+    def channels(self) -> tuple[Volume, ...]:
+        """All its sequences."""
+        return (Volume(self.array, self.grid, self.name, self.stored), *self.others)
+
+
+def stacked(images: Sequence[Volume]) -> Volume:
+    """Return images of one case as one, on the grid of the first; linear, outside a source its smallest value.
+
+    Raises:
+        InputError: one lies wholly beside the first.
+    """
+    first, *others = images
+    if not others:
+        return first
+    here = []
+    for other in others:
+        if _apart(first.grid, other.grid):
+            raise InputError(
+                f"image {other.name} lies wholly beside image {first.name}, and the network reads both as channels:\n  "
+                f"{first.name} {first.grid}\n  {other.name} {other.grid}\nRegister them to each other, or mend the "
+                "header that is wrong"
+            )
+        same = other.grid.same_as(first.grid)
+        here.append(replace(other, grid=first.grid) if same else resample(other, first.grid))
+    return Stack(first.array, first.grid, first.name, first.stored, tuple(here))
+
+
+def read_stacked(paths: Sequence[Path]) -> Volume:
+    """Read a case's images as one, as `stacked` has it.
+
+    Raises:
+        InputError: as `read_volume` and `stacked`.
+    """
+    return stacked([read_volume(path) for path in paths])
+
+
+def _apart(first: Grid, other: Grid) -> bool:
+    """Return whether along an axis of either grid the other lies wholly beyond its end."""
+    return _beyond(first, other) or _beyond(other, first)
+
+
+def _beyond(grid: Grid, other: Grid) -> bool:
+    axes = np.array(grid.direction).reshape(3, 3) * np.array(grid.spacing_zyx_mm[::-1])
+    index = np.linalg.solve(axes, (other.corners_mm() - np.array(grid.origin)).T)
+    ends = np.array(grid.shape[::-1]) - 0.5
+    return bool(((index.max(axis=1) < -0.5) | (index.min(axis=1) > ends)).any())
