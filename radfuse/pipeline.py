@@ -82,7 +82,7 @@ def run_study(
     folder = RunFolder.open(place, study.name, shared=part is not None)
     try:
         with Crew() as crew:
-            tunes = until not in _FROM_IMAGES
+            tunes = any(stage.name == "fit" for stage in needed_for(until))
             return _run(Context(study, folder, progress, part, tunes=tunes), until, crew)
     except InputError as error:
         if folder.made:

@@ -95,9 +95,6 @@ class Backend(Protocol):
     def names(self) -> dict[int, str]:
         """Number -> name, as `Labelled` has it."""
 
-    def runtime_here(self) -> str:
-        """Return the runtime of its networks, as `Labelled` has it."""
-
     def plan(self, grids: Sequence[Grid]) -> str:
         """Return what all networks of the study share, as JSON, from where the training images' voxels lie."""
 

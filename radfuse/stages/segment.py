@@ -57,7 +57,7 @@ def jobs(context: Context) -> Iterator[SegmentJob]:
     if not context.trains:
         return
     home, backend = home_folds(context), context.backend
-    runtime = backend.runtime_here()
+    runtime = context.segmentation.runtime_here()
     for case in sorted(context.cases(), key=lambda case: home[case.patient]):  # a worker keeps few networks open
         fold = home[case.patient]
         network = context.path(network_of(fold))
