@@ -14,7 +14,7 @@ from radfuse import machine
 from radfuse.errors import InputError
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.runtimes.runtime import USUAL, Runtime, chosen, runtime
-from radfuse.seg.window import sliding_window
+from radfuse.seg.window import Runner, sliding_window
 from radfuse.volume.image import LabelMap, Volume
 
 
@@ -52,12 +52,16 @@ class OnnxSegmenter:
         """Yield what the network says, slab by slab, nobody else running one from the first to the last."""
         with machine.NETWORK_TURN:
             run = self._network
-            yield from sliding_window(image, self.plan.window, self.plan.classes, run, run.batch)
+            yield from sliding_window(image, self.plan.window, self.plan.classes, self._deep(run), run.batch)
 
     def encode(self, patch: np.ndarray) -> np.ndarray:
         """Return encoder features of a patch: float32 (1, input, z, y, x) -> (1, channel, z, y, x)."""
         with machine.NETWORK_TURN:
-            return self._encoder(patch)
+            return self._deep(self._encoder)(patch)
+
+    def _deep(self, run: Runner) -> Runner:
+        """Return a network that takes patches (batch, input, z, y, x), though it may be one of slices."""
+        return (lambda patches: run(patches[:, :, 0])[:, :, None]) if self.plan.slices else run
 
     @cached_property
     def _encoder(self) -> Runtime:

@@ -6,6 +6,8 @@ is tested in. So no mask that reaches the models comes from a network that knew 
 
 from __future__ import annotations
 
+import inspect
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from radfuse.check.inputs import FoldPatients
 from radfuse.errors import StudyError
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Desk, Stage
-from radfuse.seg.backend import Backend
+from radfuse.seg.backend import Backend, Watch
 from radfuse.stages import plan, preprocess
 from radfuse.stages.context import ALL, Context
 
@@ -29,6 +31,7 @@ class TrainJob:
         plan: what it shares with the others.
         cases: prepared, to learn from.
         seed: of weights and patches.
+        patients: of each case.
     """
 
     fold: str
@@ -36,9 +39,14 @@ class TrainJob:
     plan: Path
     cases: tuple[Path, ...]
     seed: int
+    patients: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"the network of fold {self.fold}"
+
+
+LOG = "training.csv"
+"""How a training went, where its backend wrote that: kept beside the network, as FOLD.training.csv."""
 
 
 def network_of(fold: str) -> str:
@@ -60,17 +68,25 @@ def jobs(context: Context) -> Iterator[TrainJob]:
     scans = context.inputs.cohort.scans
     drawn.sort(key=lambda case: scans[case.case_id])  # the order of the table says nothing, nor do names
     for number, fold in enumerate((*context.folds, FoldPatients(ALL, frozenset()))):
-        seen = [context.path(preprocess.place_of(case.case_id)) for case in drawn if case.patient not in fold.test]
+        seen = [case for case in drawn if case.patient not in fold.test]
         if not seen:
             raise StudyError(f"no manual mask is left to train on without fold {fold.name!r}; add masks")
+        cases = tuple(context.path(preprocess.place_of(case.case_id)) for case in seen)
+        patients = tuple(case.patient for case in seen)
         seed = context.study.seed + number
-        yield TrainJob(fold.name, context.backend, context.path(plan.PLACE), tuple(seen), seed)
+        yield TrainJob(fold.name, context.backend, context.path(plan.PLACE), cases, seed, patients)
 
 
 def work(job: TrainJob, desk: Desk) -> bytes:
     """Return a trained network, going on from what a killed training left on its desk."""
-    shared = job.plan.read_text(encoding="utf-8")
-    network: bytes = job.backend.train(job.cases, shared, job.seed, desk.folder, desk.tell)
+    shared, train = job.plan.read_text(encoding="utf-8"), job.backend.train
+    more = {}
+    if "watch" in inspect.signature(train).parameters:  # a backend of the user's own may do without
+        more["watch"] = Watch(job.patients, desk.say)
+    network: bytes = train(job.cases, shared, job.seed, desk.folder, desk.tell, **more)
+    if (desk.folder / LOG).is_file():
+        desk.result.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(desk.folder / LOG, desk.result.with_suffix(f".{LOG}"))
     return network
 
 

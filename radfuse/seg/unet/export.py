@@ -52,17 +52,19 @@ def export_network(network: torch.nn.Module, plan: SegPlan, path: Path) -> float
     import onnx
 
     generator = torch.Generator().manual_seed(0)
-    patch = torch.randn((1, plan.inputs, *plan.patch_zyx), generator=generator)
+    sizes = plan.patch_zyx[1:] if plan.slices else plan.patch_zyx
+    patch = torch.randn((1, plan.inputs, *sizes), generator=generator)
+    axes = {0: "batch"} | {place + 2: axis for place, axis in enumerate("yx" if plan.slices else "zyx")}
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         torch.onnx.export(
-            _WithFeatures(network),
+            _WithFeatures(network).eval(),  # or the exporter puts the network back into training
             (patch,),
             str(path),
             input_names=["image"],
             output_names=["logits", "features"],
-            dynamic_axes={name: {0: "batch", 2: "z", 3: "y", 4: "x"} for name in ("image", "logits", "features")},
+            dynamic_axes=dict.fromkeys(("image", "logits", "features"), axes),
             opset_version=_OPSET,
             dynamo=False,
         )
