@@ -68,6 +68,9 @@ class UnetSegmentation(Labelled):
     """A plan to use in place of that made from the images: `work/plan.json` of a run folder, edited."""
     start_from: Path | None = None
     """A network of radfuse to go on from, ONNX or checkpoint: its weights where names and shapes agree."""
+    networks: PositiveInt = 1
+    """Of each fold, from different seeds, in one file; their probabilities are averaged, which takes as many times as
+    long to train and to predict."""
     steps: PositiveInt = 300
     """Of training."""
     batch: PositiveInt = 2
@@ -168,12 +171,12 @@ class UnetSegmentation(Labelled):
         watch: Watch | None = None,
     ) -> bytes:
         """Return a trained network as ONNX, its plan in the metadata; goes on from the last checkpoint in `folder`."""
+        from radfuse.seg.unet.ensemble import train_networks
         from radfuse.seg.unet.export import export_network
         from radfuse.seg.unet.plan import fitted_plan
-        from radfuse.seg.unet.train import train
 
         fitted = fitted_plan(SegPlan.model_validate_json(plan), self, cases)
-        network = train(cases, fitted, self, folder, seed, tell, watch)
+        network = train_networks(cases, fitted, self, folder, seed, tell, watch)
         export_network(network, fitted, folder / "network.onnx")
         return (folder / "network.onnx").read_bytes()
 

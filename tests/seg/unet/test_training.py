@@ -22,6 +22,7 @@ from radfuse.seg.predict import OnnxSegmenter
 from radfuse.seg.unet import train as training
 from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.seg.unet.checks import Checks
+from radfuse.seg.unet.ensemble import train_networks
 from radfuse.seg.unet.export import export_network
 from radfuse.seg.unet.learner import Learner
 from radfuse.seg.unet.network import make_network
@@ -68,6 +69,7 @@ WAYS: dict[str, dict[str, object]] = {
     "slices": {"dimensions": "2d", "batch": 16, "steps": 40, "augmentation": "full", "position": True},
     "neighbours": {"dimensions": "2.5d", "batch": 16, "steps": 100},
     "residual": {"encoder": "residual", "deep_supervision": True, "ema": 0.8, "schedule": "poly", "steps": 40},
+    "ensemble": {"networks": 2, "steps": 25, "augmentation": "none"},
     "ct": {"intensities": {"ct": "ct"}, "schedule": "cosine", "loss": "tversky", "steps": 40, "augmentation": "none"},
 }
 
@@ -246,3 +248,19 @@ def test_a_check_that_was_not_due_is_none() -> None:
     checks = Checks(make_plan(config_of(), [grid(SHAPE)]), (), 5, None, Path())
     checks.load_state_dict({"dice": 0.5, "best": 0.7, "without": 1, "last": 5})
     assert checks.state_dict() == {"dice": 0.5, "best": 0.7, "without": 1, "last": 5}
+
+
+def test_an_ensemble_answers_with_the_mean_probability(tmp_path: Path) -> None:
+    config = config_of(networks=2, steps=5)
+    cases, plan = prepared(tmp_path, config)
+    told: list[tuple[int, int]] = []
+    ensemble: Any = train_networks(
+        cases, plan, config, tmp_path / "work", 1, lambda done, total: told.append((done, total))
+    )
+    assert told == [(step, 10) for step in range(1, 11)]
+    assert [row["step"] for row in rows_of(tmp_path / "work")] == [str(step) for step in range(1, 11)]
+    image = torch.randn(1, 1, *plan.patch_zyx)
+    with torch.no_grad():
+        each = [network(image).softmax(1) for network in ensemble.networks]
+        assert torch.allclose(ensemble(image).softmax(1), (each[0] + each[1]) / 2, atol=1e-5)
+    assert (each[0] - each[1]).abs().max() > 1e-3
