@@ -131,7 +131,7 @@ class Backend(Protocol):
     ) -> bytes:
         """Return a trained network as a file's content.
 
-        A file training.csv that it leaves in `folder` is kept beside the network.
+        A file training.csv and a folder tensorboard that it leaves in `folder` are kept beside the network.
 
         Args:
             cases: folders with a NAME.npy for each array of `Preparation.prepare`.

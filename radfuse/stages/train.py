@@ -45,7 +45,7 @@ class TrainJob:
         return f"the network of fold {self.fold}"
 
 
-LOG = "training.csv"
+KEPT = ("training.csv", "tensorboard")
 """How a training went, where its backend wrote that: kept beside the network, as FOLD.training.csv."""
 
 
@@ -84,10 +84,19 @@ def work(job: TrainJob, desk: Desk) -> bytes:
     if "watch" in inspect.signature(train).parameters:  # a backend of the user's own may do without
         more["watch"] = Watch(job.patients, desk.say)
     network: bytes = train(job.cases, shared, job.seed, desk.folder, desk.tell, **more)
-    if (desk.folder / LOG).is_file():
-        desk.result.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(desk.folder / LOG, desk.result.with_suffix(f".{LOG}"))
+    _keep(desk)
     return network
+
+
+def _keep(desk: Desk) -> None:
+    """Put what tells how a training went beside its network."""
+    desk.result.parent.mkdir(parents=True, exist_ok=True)
+    for name in KEPT:
+        source, beside = desk.folder / name, desk.result.with_suffix(f".{name}")
+        if source.is_dir():
+            shutil.copytree(source, beside, dirs_exist_ok=True)
+        elif source.is_file():
+            shutil.copyfile(source, beside)
 
 
 def write(network: bytes, path: Path) -> None:

@@ -65,7 +65,7 @@ class UnetSegmentation(Labelled):
     encoder: Literal["plain", "residual"] = "plain"
     """What each level is made of; residual blocks train deeper networks, and take a quarter longer."""
     plan_file: Path | None = None
-    """A plan to use in place of that made from the images: `work/plan.json` of a run folder, edited."""
+    """A plan to use in place of that made from the images: `work/plan.json` of a run folder, edited, or a network's."""
     start_from: Path | None = None
     """A network of radfuse to go on from, ONNX or checkpoint: its weights where names and shapes agree."""
     networks: PositiveInt = 1

@@ -207,22 +207,38 @@ class Log(Callback):
         self.say(f"loss {loss:.2f}{best}, {left / 60:.0f} min left" if left >= 60 else f"loss {loss:.2f}{best}")
 
 
+def require_logger(config: UnetSegmentation) -> None:
+    """Look whether who else is told is here.
+
+    Raises:
+        InputError: it is not.
+    """
+    packages = {"csv": (), "tensorboard": ("tensorboard", "tensorboardX"), "mlflow": ("mlflow",)}[config.logger]
+    if packages and not any(find_spec(name) for name in packages):
+        raise InputError(
+            f"segmentation.logger is {config.logger}, which is not installed: pip install {packages[0]}, or set csv"
+        )
+    if config.logger == "mlflow" and not os.environ.get("MLFLOW_TRACKING_URI"):
+        raise InputError("segmentation.logger is mlflow: set MLFLOW_TRACKING_URI to the server or database of its runs")
+
+
 def logger(config: UnetSegmentation, work: Path) -> Any:
     """Return who else is told; False: nobody.
 
     Raises:
-        InputError: it is not installed.
+        InputError: it does not answer.
     """
-    if config.logger == "csv":
-        return False
-    packages = {"tensorboard": ("tensorboard", "tensorboardX"), "mlflow": ("mlflow", "mlflow_skinny")}[config.logger]
-    if not any(find_spec(name) for name in packages):
-        raise InputError(
-            f"segmentation.logger is {config.logger}, which is not installed: pip install {packages[0]}, or set csv"
-        )
     from lightning.pytorch import loggers
 
     if config.logger == "tensorboard":
         return loggers.TensorBoardLogger(work, name=config.logger, version="")
-    where = os.environ.get("MLFLOW_TRACKING_URI")
-    return loggers.MLFlowLogger("radfuse", run_name=work.name, tracking_uri=where, save_dir=str(work / "mlflow"))
+    if config.logger == "csv":
+        return False
+    from mlflow.exceptions import MlflowException
+
+    found = loggers.MLFlowLogger("radfuse", run_name=work.name, tracking_uri=os.environ["MLFLOW_TRACKING_URI"])
+    try:
+        assert found.experiment
+    except MlflowException as error:
+        raise InputError(f"segmentation.logger is mlflow, which says: {error}") from error
+    return found

@@ -7,10 +7,11 @@ import numpy as np
 from radfuse.errors import InputError
 from radfuse.seg.plan import SegPlan
 
-_BASE = 0.9 * 2**30
-"""Bytes that torch, the images and the optimizer take whatever the patch."""
-_TENSORS = 14
-"""Tensors kept for the backward pass, and made in it, of each voxel and channel of a level: measured."""
+_BASE = 1.0 * 2**30
+"""Bytes that torch and what else is imported take, whatever the patch: measured."""
+_TENSORS = 22
+"""Tensors kept for the backward pass, and made in it, of each voxel and channel of a level: measured in float32;
+bfloat16 takes 14."""
 _BYTES = 4
 _LARGEST_BATCH = 16
 

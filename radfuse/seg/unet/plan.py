@@ -12,6 +12,7 @@ import numpy as np
 from radfuse.config import build, read_yaml
 from radfuse.errors import InputError
 from radfuse.seg.plan import Axis, Foreground, Intensities, SegPlan, levels
+from radfuse.seg.predict import OnnxSegmenter
 from radfuse.seg.preprocess import usual_parts
 from radfuse.seg.unet.memory import patch_and_batch, shrunk
 from radfuse.volume.grid import Grid, orientation_of, oriented
@@ -67,12 +68,16 @@ def make_plan(config: UnetSegmentation, grids: Sequence[Grid]) -> SegPlan:
 
 
 def given_plan(config: UnetSegmentation, path: Path) -> SegPlan:
-    """Return a plan that a person edited.
+    """Return a plan that a person edited, or that of an exported network.
 
     Raises:
         InputError: it is none, or not one of these labels and images; says what to correct.
     """
-    plan = build(SegPlan, read_yaml(path), str(path))  # JSON is YAML
+    if path.suffix == ".onnx":
+        learned = {"foreground": (), "parts": ()}  # from the cases of that network
+        plan = OnnxSegmenter(path).plan.model_copy(update=learned)
+    else:
+        plan = build(SegPlan, read_yaml(path), str(path))  # JSON is YAML
     images = max(len(config.sequences), 1)
     if plan.labels != config.labels:
         raise InputError(f"{path}: its labels are {plan.labels}, those of the study {config.labels}; make them one")

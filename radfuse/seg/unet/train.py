@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import Callback
 
 from radfuse.errors import InputError
 from radfuse.seg.plan import SegPlan
-from radfuse.seg.unet.checks import hold_back, logger
+from radfuse.seg.unet.checks import hold_back, require_logger
 from radfuse.seg.unet.fit import Training, device_of, fit, precision_of
 from radfuse.seg.unet.together import train_together
 
@@ -58,7 +58,7 @@ def train(
     work.mkdir(parents=True, exist_ok=True)
     device = device_of(config)
     precision_of(config, device)
-    logger(config, work)
+    require_logger(config)
     patients = watch.patients if watch is not None else [str(case) for case in cases]
     learned, held = hold_back(cases, patients, config.validation, seed)
     say = watch.say if watch is not None else lambda _: None

@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="training needs radfuse[train]")
 
 from radfuse.errors import InputError
 from radfuse.seg.unet.backend import UnetSegmentation
-from radfuse.seg.unet.checks import hold_back, logger, mean_dice
+from radfuse.seg.unet.checks import hold_back, mean_dice, require_logger
 from radfuse.seg.unet.plan import make_plan
 
 SHAPE = (12, 16, 16)
@@ -49,8 +49,8 @@ def test_whole_cases_are_segmented_and_compared(tmp_path: Path, dimensions: str)
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
-def test_a_logger_that_is_not_installed_is_told(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_logger_that_is_not_installed_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("radfuse.seg.unet.checks.find_spec", lambda _: None)
     config = UnetSegmentation.model_validate({"labels": {"box": 1}, "logger": name})
     with pytest.raises(InputError, match=f"logger is {name}, which is not installed: pip install {name}, or set csv"):
-        logger(config, tmp_path)
+        require_logger(config)

@@ -47,7 +47,7 @@ def test_slices_have_no_depth_and_are_not_mirrored_in_their_order() -> None:
 def test_memory_chooses_patch_and_batch() -> None:
     whole = make_plan(config(budget={"memory_gib": 64}), [grid(SHAPE)])
     assert (whole.patch_zyx, whole.batch) == (SHAPE, 16)
-    room = 0.9 + 0.03
+    room = 1.0 + 0.03
     small = make_plan(config(budget={"memory_gib": room}), [grid(SHAPE)])
     voxels = int(np.prod(small.patch_zyx))
     assert voxels < np.prod(SHAPE)

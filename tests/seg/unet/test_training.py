@@ -205,6 +205,8 @@ def test_it_goes_on_from_a_network_or_a_checkpoint(tmp_path: Path) -> None:
         assert start_from(network, path) == len(list(network.parameters()))
         for one, other in zip(network.parameters(), first.parameters(), strict=True):
             assert torch.allclose(one, other, atol=1e-6)
+    own = SegPlan.model_validate_json(config_of(plan_file=tmp_path / "first.onnx").plan([grid((9, 9, 9))]))
+    assert own == plan.model_copy(update={"parts": ()})
     still = config_of(steps=1, learning_rate=1e-9, start_from=tmp_path / "first.onnx")
     tuned = train(cases, plan, still, tmp_path / "tuned", 2)
     for one, other in zip(tuned.parameters(), first.parameters(), strict=True):
