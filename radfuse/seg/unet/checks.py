@@ -236,8 +236,8 @@ def logger(config: UnetSegmentation, work: Path) -> Any:
         return False
     from mlflow.exceptions import MlflowException
 
-    found = loggers.MLFlowLogger("radfuse", run_name=work.name, tracking_uri=os.environ["MLFLOW_TRACKING_URI"])
     try:
+        found = loggers.MLFlowLogger("radfuse", run_name=work.name, tracking_uri=os.environ["MLFLOW_TRACKING_URI"])
         assert found.experiment
     except MlflowException as error:
         raise InputError(f"segmentation.logger is mlflow, which says: {error}") from error

@@ -122,10 +122,9 @@ def _places(target: np.ndarray, seed: int, most: int = 2000) -> list[np.ndarray]
 
 def _annotated(target: np.ndarray, classes: int) -> torch.Tensor:
     """Return whether each class is in a mask; the background always is."""
-    present = torch.zeros(classes, dtype=torch.bool)
-    present[torch.from_numpy(np.unique(target).astype(np.int64))] = True
+    present = np.bincount(target.ravel(), minlength=classes) > 0
     present[0] = True
-    return present
+    return torch.from_numpy(present)
 
 
 def _turned(

@@ -107,7 +107,7 @@ def fitted_plan(plan: SegPlan, config: UnetSegmentation, cases: Sequence[Path]) 
     targets = [np.load(case / "target.npy", mmap_mode="r") for case in cases]
     present = np.zeros(256, dtype=bool)
     for target in targets:
-        present[np.unique(target)] = True
+        present |= np.bincount(target.ravel(), minlength=256) > 0
     missing = [name for place, name in enumerate(plan.labels, start=1) if not present[place]]
     if len(missing) == len(plan.labels):
         raise InputError(
