@@ -14,35 +14,49 @@ _WIDE = 1.5
 _TURN = float(np.deg2rad(30))
 _SCALE = (-0.25, 0.3)
 """Of the grid that samples: objects become up to 1.3 times smaller, and as much larger."""
-_ELASTIC, _SHAPED = 0.2, 0.5
-"""Shares of patches that are bent, and that are turned and scaled at all."""
+_BENT, _SHAPED = 0.15, 0.5
+"""Shares of patches that are bent, and that are bent or turned and scaled."""
+_BENDING = 0.12
+"""Of half a patch's side: how far its voxels move at most."""
+_KNOTS = 4
+"""Along each axis, between which bending is interpolated; a power of 2, or MONAI's sizes round to others."""
 
 
 class Augmentation:
-    """Turns, scales and bends a patch, and varies its intensities.
+    """Turns, scales or bends a patch, and varies its intensities.
 
     Args:
+        patch_zyx: its size.
         spacing_zyx_mm: voxel size.
         images: channels whose intensities are varied, each for itself; those behind them are positions.
         slices: patches are slices, perhaps with their neighbours.
     """
 
-    def __init__(self, spacing_zyx_mm: tuple[float, float, float], images: int, slices: bool) -> None:
+    def __init__(
+        self,
+        patch_zyx: tuple[int, int, int],
+        spacing_zyx_mm: tuple[float, float, float],
+        images: int,
+        slices: bool,
+    ) -> None:
         self.images = images
         self.flat = slices or spacing_zyx_mm[0] > _WIDE * min(spacing_zyx_mm[1:])
         self.changes = _intensities(self.flat)
-        axes = 2 if self.flat else 3
-        shape: dict[str, Any] = {
-            "prob": 1.0,
-            "rotate_range": (_TURN,) * (1 if self.flat else 3),
-            "scale_range": (_SCALE,) * axes,
-            "padding_mode": "border",
-        }
-        self.affine: Any = transforms.RandAffine(**shape)
-        self.elastic: Any = (
-            transforms.Rand2DElastic((16, 16), (0.5, 2.5), **shape)
-            if self.flat
-            else transforms.Rand3DElastic((5, 8), (100, 500), **shape)
+        sizes = patch_zyx[1:] if self.flat else patch_zyx
+        self.affine: Any = transforms.RandAffine(
+            prob=1.0,
+            rotate_range=(_TURN,) * (1 if self.flat else 3),
+            scale_range=(_SCALE,) * len(sizes),
+            padding_mode="border",
+        )
+        self.bending: Any = transforms.RandSmoothDeform(
+            sizes,
+            (_KNOTS,) * len(sizes),
+            field_mode="bilinear" if self.flat else "trilinear",
+            align_corners=True,
+            prob=1.0,
+            def_range=_BENDING,
+            grid_align_corners=True,
         )
 
     def __call__(
@@ -52,14 +66,21 @@ class Augmentation:
         sizes, last = image.shape[-3:], 1 if self.flat else 0  # slices are channels to it where they stay what they are
         draw = generator.random()
         if draw < _SHAPED:
-            transform = self.elastic if draw < _ELASTIC else self.affine
-            transform.set_random_state(seed=_seed(generator))
-            image = _plain(transform(image.flatten(0, last))).reshape(-1, *sizes)
-            nearest = transform(target.flatten(0, last), mode="nearest", randomize=False)
-            target = _plain(nearest).reshape(-1, *sizes)
+            seed, shape = _seed(generator), self._bent if draw < _BENT else self._turned
+            image = _plain(shape(image.flatten(0, last), "bilinear", seed)).reshape(-1, *sizes)
+            target = _plain(shape(target.flatten(0, last), "nearest", seed)).reshape(-1, *sizes)
         channels = (image[channel : channel + 1].flatten(0, last) for channel in range(self.images))
         varied = [_varied(channel, self.changes, generator).reshape(-1, *sizes) for channel in channels]
         return torch.cat([*varied, image[self.images :]]), target
+
+    def _turned(self, array: torch.Tensor, mode: str, seed: int) -> Any:
+        self.affine.set_random_state(seed=seed)
+        return self.affine(array, mode=mode)
+
+    def _bent(self, array: torch.Tensor, mode: str, seed: int) -> Any:
+        self.bending.set_random_state(seed=seed)
+        self.bending.set_grid_mode(mode)
+        return self.bending(array)
 
 
 def _intensities(flat: bool) -> list[Any]:

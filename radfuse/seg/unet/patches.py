@@ -52,7 +52,7 @@ class Patches(torch.utils.data.Dataset[tuple[torch.Tensor, ...]]):
         if augmentation == "full":
             from radfuse.seg.unet.augment import Augmentation
 
-            self.full = Augmentation(plan.spacing_zyx_mm, plan.images, plan.slices)
+            self.full = Augmentation(plan.patch_zyx, plan.spacing_zyx_mm, plan.images, plan.slices)
 
     def __len__(self) -> int:
         return self.count
