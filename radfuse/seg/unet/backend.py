@@ -63,7 +63,7 @@ class UnetSegmentation(Labelled):
     channels: tuple[PositiveInt, ...] = Field(default=(16, 32, 64, 128), min_length=3, max_length=6)
     """Of each resolution level."""
     encoder: Literal["plain", "residual"] = "plain"
-    """What each level is made of; residual blocks train deeper networks, and take a quarter longer."""
+    """What each level is made of; residual blocks train deeper networks, and take a tenth longer."""
     plan_file: Path | None = None
     """A plan to use in place of that made from the images: `work/plan.json` of a run folder, edited, or a network's."""
     start_from: Path | None = None
