@@ -86,6 +86,9 @@ class UnetSegmentation(Labelled):
     loss: Literal["dice_ce", "focal", "tversky"] = "dice_ce"
     """Dice and cross-entropy; Dice and focal, for small labels that are missed; Tversky, which forgives voxels too many
     sooner than voxels too few."""
+    overlap_of: Literal["batch", "patch"] = "batch"
+    """What the loss measures overlap in: all patches of a batch together, which is steadier, or each by itself, so that
+    a small object counts as much as a large one."""
     deep_supervision: bool = False
     """Learn from the coarser levels' answers too."""
     ema: float = Field(default=0, ge=0, lt=1)

@@ -33,7 +33,7 @@ class Learner(lightning.LightningModule):
         super().__init__()
         self.network = make_network(plan, config.deep_supervision)
         self.deep = config.deep_supervision
-        self.loss = LOSSES[config.loss]()
+        self.loss = LOSSES[config.loss](config.overlap_of == "batch")
         self.learning_rate, self.schedule, self.steps = config.learning_rate, config.schedule, steps
         self.averaged: AveragedModel | None = None
         if config.ema:

@@ -9,13 +9,14 @@ from monai.losses import DiceCELoss, DiceFocalLoss, TverskyLoss
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
-LOSSES: dict[str, Callable[[], Loss]] = {
-    "dice_ce": lambda: DiceCELoss(softmax=True, to_onehot_y=True, include_background=False, batch=True),
-    "focal": lambda: DiceFocalLoss(softmax=True, to_onehot_y=True, include_background=False, batch=True),
-    "tversky": lambda: TverskyLoss(  # a voxel missed weighs more: Salehi et al. 2017, arXiv:1706.05721
-        softmax=True, to_onehot_y=True, include_background=False, batch=True, alpha=0.3, beta=0.7
+LOSSES: dict[str, Callable[[bool], Loss]] = {
+    "dice_ce": lambda batch: DiceCELoss(softmax=True, to_onehot_y=True, include_background=False, batch=batch),
+    "focal": lambda batch: DiceFocalLoss(softmax=True, to_onehot_y=True, include_background=False, batch=batch),
+    "tversky": lambda batch: TverskyLoss(  # a voxel missed weighs more: Salehi et al. 2017, arXiv:1706.05721
+        softmax=True, to_onehot_y=True, include_background=False, batch=batch, alpha=0.3, beta=0.7
     ),
 }
+"""Name -> whether overlaps are those of a whole batch -> loss."""
 _NEVER = -1e4
 """Logit of a class that cannot be."""
 

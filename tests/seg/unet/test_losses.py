@@ -31,7 +31,7 @@ def test_where_nobody_annotated_no_answer_is_wrong() -> None:
     target[..., :2] = 1
     logits = torch.zeros(1, 3, 4, 4)
     logits[:, 1, :, :2], logits[:, 0, :, 2:] = 20, 20
-    loss, unsure = LOSSES["dice_ce"](), logits.clone()
+    loss, unsure = LOSSES["dice_ce"](True), logits.clone()
     unsure[:, 2, :, 2:] = 40  # says class 2 where the mask has none
     annotated = torch.tensor([[True, True, False]])
     assert float(loss(unsure, target)) > 5
@@ -44,5 +44,15 @@ def test_right_answers_cost_less_than_wrong_ones(name: str) -> None:
     target = torch.zeros(2, 1, 4, 4, 4)
     target[:, :, :2] = 1
     right = torch.cat([1 - target, target], dim=1) * 12 - 6
-    loss = LOSSES[name]()
+    loss = LOSSES[name](True)
     assert float(loss(right, target)) < 0.05 < float(loss(-right, target))
+
+
+def test_of_each_patch_a_small_object_counts_as_much_as_a_large_one() -> None:
+    target = torch.zeros(2, 1, 10, 10)
+    target[0], target[1, :, 0, 0] = 1, 1
+    answer = torch.cat([1 - target, target], dim=1) * 40 - 20
+    answer[1, 0], answer[1, 1] = 20, -20
+    together, each = (LOSSES["tversky"](batch)(answer, target) for batch in (True, False))
+    assert float(together) < 0.01  # one voxel of 101 is missed
+    assert float(each) == pytest.approx(0.5, abs=0.01)  # one object of two
