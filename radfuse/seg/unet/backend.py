@@ -96,6 +96,9 @@ class UnetSegmentation(Labelled):
     augmentation: Literal["none", "light", "full"] = "light"
     """How training images are varied: light turns, scales, and varies brightness, contrast, gamma and noise; full does
     more of it, and elastic deformation, blur, low resolution, inverted gamma and bias fields."""
+    inverted: float = Field(default=0, ge=0, lt=1)
+    """Share of training patches in which dark is bright, 0.15 say: where few patients show what is sought, dark in most
+    and bright in some. Never for CT."""
     mirror_axes: tuple[Axis, ...] = ()
     """Axes along which training images are mirrored; leave out the axis of the side where labels have one."""
     mirror_prediction: bool = False

@@ -175,6 +175,7 @@ class _Resumed:
             config.mirror_axes,
             config.augmentation,
             config.foreground,
+            config.inverted,
             config.unlabelled,
         )
         beside_gpu = max(min(machine.cores() - 1, 8), 0) if device == "cuda" else 0

@@ -29,6 +29,7 @@ class Patches(torch.utils.data.Dataset[tuple[torch.Tensor, ...]]):
         mirror: axes to mirror along.
         augmentation: how much patches are varied.
         foreground: share of patches drawn around a label.
+        inverted: share of patches in which dark is bright.
         unlabelled: say of each patch which classes its case's mask holds, too.
     """
 
@@ -41,13 +42,14 @@ class Patches(torch.utils.data.Dataset[tuple[torch.Tensor, ...]]):
         mirror: Sequence[str] = (),
         augmentation: Strength = "light",
         foreground: float = 0.67,
+        inverted: float = 0,
         unlabelled: bool = False,
     ) -> None:
         self.images = [np.load(case / "image.npy", mmap_mode="r") for case in cases]
         self.targets = [np.load(case / "target.npy", mmap_mode="r") for case in cases]
         self.places = [_places(target, seed) for target in self.targets]
         self.plan, self.count, self.seed, self.mirror = plan, count, seed, tuple(mirror)
-        self.augmentation, self.foreground = augmentation, foreground
+        self.augmentation, self.foreground, self.inverted = augmentation, foreground, inverted
         self.annotated = [_annotated(target, plan.classes) for target in self.targets] if unlabelled else None
         if augmentation == "full":
             from radfuse.seg.unet.augment import Augmentation
@@ -65,6 +67,8 @@ class Patches(torch.utils.data.Dataset[tuple[torch.Tensor, ...]]):
         generator = np.random.default_rng((self.seed, index))
         case = int(generator.integers(len(self.images)))
         image, target = self._cut(case, generator)
+        if self.inverted and generator.random() < self.inverted:
+            image[:, : self.plan.images] *= -1  # mean 0, as standardised
         if self.augmentation == "light":
             image, target = _turned(image, target, generator, self.plan.slices)
         for axis in self.mirror:

@@ -122,3 +122,13 @@ def test_only_the_share_of_foreground_that_is_asked_for_is_drawn_around_labels(t
     ]
     assert shares[1] > 0.95  # a jitter of a sixth of the patch is none along z
     assert 0.3 < shares[0] < 0.7  # half of the slices hold it
+
+
+def test_inverted_patches_are_dark_where_others_are_bright(tmp_path: Path) -> None:
+    plan = plan_of(position=True)
+    bright = np.where(box(SHAPE, (3, 4, 5), (9, 12, 13)), 2.0, -1.0)
+    patches = Patches([case(tmp_path, bright)], plan, 60, 0, (), "none", 1, 0.25)
+    inside = [float(image[0][target[0] == 1].mean()) for image, target in (patches[number] for number in range(60))]
+    assert set(inside) == {-2.0, 2.0}
+    assert 5 < inside.count(-2.0) < 25
+    assert all(np.diff(patches[number][0][1].numpy(), axis=0).mean() > 0 for number in range(60))
