@@ -58,7 +58,7 @@ def make_network(config: UnetSegmentation, images: Sequence[Path], masks: Sequen
     """Train a network on all cases, and write it for torch and as ONNX."""
     import torch
 
-    from radfuse.seg.unet.export import export_network
+    from radfuse.seg.export import export_network
     from radfuse.seg.unet.network import make_network as untrained
     from radfuse.seg.unet.train import train
 

@@ -39,9 +39,17 @@ class Frame(Protocol):
 class NetworkPlan(Protocol):
     """What prediction needs beside a network, whoever trained it; it travels in the ONNX file's metadata."""
 
-    labels: dict[str, int]
-    images: int
-    slices: bool
+    @property
+    def labels(self) -> dict[str, int]:
+        """Label name -> number in the masks."""
+
+    @property
+    def images(self) -> int:
+        """Number of sequences it reads, as channels."""
+
+    @property
+    def slices(self) -> bool:
+        """Whether it reads single slices."""
 
     @property
     def inputs(self) -> int:

@@ -88,8 +88,8 @@ class UnetSegmentation(Labelled):
         """Return a trained network as ONNX, its plan in the metadata; goes on from the last checkpoint in `folder`."""
         import numpy as np
 
+        from radfuse.seg.export import export_network
         from radfuse.seg.preprocess import usual_parts
-        from radfuse.seg.unet.export import export_network
         from radfuse.seg.unet.train import train
 
         read = SegPlan.model_validate_json(plan)
