@@ -18,6 +18,8 @@ from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.resample import resample, resample_labels
 
 _EPSILON = 1e-8
+_KEPT = np.float16
+"""Of logits that wait to be resampled; nnU-Net keeps them so, too."""
 
 
 class NnunetFrame:
@@ -81,7 +83,7 @@ class NnunetFrame:
             for slices, logits in slabs:
                 found[slices] = self._decided(iter(logits), logits.shape[1:])
         else:
-            kept = np.empty((self._plan.classes, *self.array.shape[1:]), dtype=np.float16)  # as nnU-Net keeps them
+            kept = np.empty((self._plan.classes, *self.array.shape[1:]), dtype=_KEPT)
             for slices, logits in slabs:
                 kept[:, slices] = logits
             alone = axis_by_itself(self._plan.of_logits.separate_z, self._onto, self._spacing)

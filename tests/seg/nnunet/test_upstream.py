@@ -49,7 +49,9 @@ def theirs(results: Path, images: list[Path], out: Path, mirror: bool, folds: tu
 
     predictor = nnUNetPredictor(use_mirroring=mirror, device=torch.device("cpu"), allow_tqdm=False)
     predictor.initialize_from_trained_model_folder(str(results), folds, "checkpoint_final.pth")
-    predictor.predict_from_files_sequential([[str(path) for path in images]], [str(out)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "half", torch.float32)  # it sums in half precision, which would hide small mistakes
+        predictor.predict_from_files_sequential([[str(path) for path in images]], [str(out)])
     return np.asarray(read_labels(out.with_name(f"{out.name}.nii.gz"), empty=True).array)
 
 
@@ -73,7 +75,8 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_one_file_gives_nnunets_own_masks(name: str, tmp_path: Path) -> None:
+def test_one_file_gives_nnunets_own_masks(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("radfuse.seg.nnunet.frame._KEPT", np.float32)
     settings = dict(CASES[name])
     mirrored, folds = settings.pop("mirrored", False), settings.get("folds", ("0",))
     results = write_results(tmp_path / "results", **settings)
@@ -93,7 +96,7 @@ def test_one_file_gives_nnunets_own_masks(name: str, tmp_path: Path) -> None:
         assert (
             dice(found.array == number, expected == number) > 0.98
         )  # it sums in half precision, which untrained networks feel
-    assert (found.array == expected).mean() > 0.9995
+    assert (found.array != expected).sum() <= 3  # of 19,240
 
 
 def test_the_grid_of_what_it_reads_lies_where_the_image_does(tmp_path: Path) -> None:
