@@ -164,8 +164,17 @@ class Study(Section):
 
     @property
     def trains(self) -> bool:
-        """Whether the study has networks of its own."""
-        return bool(self.regions) and self.segmentation is not None and self.segmentation.source == "cross_fitted"
+        """Whether the study trains networks of its own."""
+        return self._masks_from == "cross_fitted"
+
+    @property
+    def segments(self) -> bool:
+        """Whether networks make its masks, trained here or elsewhere."""
+        return self._masks_from in ("cross_fitted", "external")
+
+    @property
+    def _masks_from(self) -> str:
+        return self.segmentation.source if self.regions and self.segmentation is not None else ""
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -219,7 +228,11 @@ def load_study(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = 
     cohort = study.cohort.model_copy(update={"table": folder / study.cohort.table})
     params = study.radiomics.params
     radiomics = study.radiomics.model_copy(update={"params": folder / params if params else None})
-    return study.model_copy(update={"cohort": cohort, "features": features, "radiomics": radiomics})
+    found = {"cohort": cohort, "features": features, "radiomics": radiomics}
+    model = getattr(study.segmentation, "model", None)
+    if study.segmentation is not None and isinstance(model, Path):
+        found["segmentation"] = study.segmentation.model_copy(update={"model": folder / model})
+    return study.model_copy(update=found)
 
 
 def shipped_studies() -> dict[str, str]:

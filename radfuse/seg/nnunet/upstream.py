@@ -1,179 +1,58 @@
-"""The one file that imports nnunetv2: what stands in its results folders becomes our plan and torch networks."""
+"""The one file that imports nnunetv2: its plans and networks become ours; run as a module, it trains."""
 
 from __future__ import annotations
 
+import copy
 import json
-import pickle
-from collections.abc import Sequence
+import multiprocessing
+import os
+import shutil
+import sys
+import threading
+import time
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
+from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
+from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
+from nnunetv2.experiment_planning.experiment_planners.residual_unets import (
+    residual_encoder_unet_planners as residual,
+)
+from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from radfuse.config import nearest
 from radfuse.errors import InputError, listed
 from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling
+from radfuse.seg.nnunet.training import DATASET, PREPARED, RAW, TOLD
 from radfuse.volume.grid import triple
 
 _READERS = {"SimpleITKIO": "", "NibabelIO": "", "NibabelIOWithReorient": "RAS", "SimpleITKIOWithReorient": "RAS"}
 """nnU-Net's readers of medical images -> where axes point after reading."""
-_CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth")
+_PLANNERS = {
+    "standard": ExperimentPlanner,
+    "residual_m": residual.nnUNetPlannerResEncM,
+    "residual_l": residual.nnUNetPlannerResEncL,
+    "residual_xl": residual.nnUNetPlannerResEncXL,
+}
+_FEW = 24
+"""Up to so many cases are prepared in threads."""
+_MEASURED = 4
+"""Steps that are timed where a training takes so many minutes."""
 _RESAMPLES = "resample_data_or_seg_to_shape"
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What nnU-Net left.
-
-    Attributes:
-        plan: what prediction needs.
-        networks: one a fold, in evaluation mode, on the CPU.
-        checkpoints: their files.
-    """
-
-    plan: NnunetPlan
-    networks: tuple[torch.nn.Module, ...]
-    checkpoints: tuple[Path, ...]
-
-
-def open_results(
-    path: Path,
-    configuration: str | None = None,
-    folds: Sequence[str] = (),
-    checkpoint: str | None = None,
-    *,
-    mirror: bool = True,
-    trust: bool = False,
-) -> Trained:
-    """Open a folder of nnU-Net's results.
-
-    Args:
-        path: TRAINER__PLANS__CONFIGURATION, or the folder of a data set that holds such.
-        configuration: 2d, 3d_fullres, ...; needed where a data set has several.
-        folds: whose networks answer together; none: all that were trained, as nnU-Net does.
-        checkpoint: name of the file; None: the final one, or where training has not ended the best.
-        mirror: prediction sees patches mirrored too where the training did, as nnU-Net does.
-        trust: let checkpoints run code, where they are no plain tensors.
-
-    Raises:
-        InputError: no such folder, several configurations, a file that is missing or cannot be used, a network that
-            reads what is no medical image, or a cascade.
-    """
-    folder = _model_folder(path, configuration)
-    plans, dataset = _read(folder / "plans.json"), _read(folder / "dataset.json")
-    files = _checkpoints(folder, folds, checkpoint)
-    loaded = [_loaded(file, trust=trust) for file in files]
-    try:
-        name = loaded[0]["init_args"]["configuration"]
-        weights = [each["network_weights"] for each in loaded]
-        axes = loaded[0].get("inference_allowed_mirroring_axes") or ()
-        trainer = loaded[0]["trainer_name"]
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{files[0]} is no checkpoint of nnU-Net's: it holds no {error}") from error
-    plan = _plan_of(plans, dataset, name, tuple(int(axis) for axis in axes) if mirror else (), folder)
-    networks = tuple(
-        _network(plans, dataset, name, trainer, state, file) for state, file in zip(weights, files, strict=True)
-    )
-    return Trained(plan, networks, files)
-
-
-def _model_folder(path: Path, configuration: str | None) -> Path:
-    """Return the folder of one configuration."""
-    if not path.is_dir():
-        raise InputError(f"{path} is no folder; give nnU-Net's results, a folder TRAINER__PLANS__CONFIGURATION")
-    if (path / "plans.json").is_file():
-        if configuration is not None and not path.name.endswith(f"__{configuration}"):
-            raise InputError(f"{path} holds {path.name.rpartition('__')[2]}, not configuration {configuration!r}")
-        return path
-    found = sorted(each for each in path.iterdir() if (each / "plans.json").is_file())
-    if not found:
-        raise InputError(
-            f"{path} holds no results of nnU-Net: neither plans.json nor folders TRAINER__PLANS__CONFIGURATION with one"
-        )
-    names = [each.name.rpartition("__")[2] for each in found]
-    if configuration is not None:
-        found = [each for each, name in zip(found, names, strict=True) if name == configuration]
-        if not found:
-            raise InputError(
-                f"{path} holds no {configuration!r}{nearest(configuration, names)}; it holds {listed(names)}"
-            )
-    if len(found) > 1:
-        raise InputError(f"{path} holds several results: {listed([each.name for each in found])}; give one of them")
-    return found[0]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Return a JSON file of nnU-Net's."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path} is missing; copy the whole folder of results, not the checkpoints alone") from error
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read as JSON ({error}); copy it again from where the network was trained"
-        ) from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path} holds no settings; copy it again from where the network was trained")
-    return found
-
-
-def _checkpoints(folder: Path, folds: Sequence[str], name: str | None) -> tuple[Path, ...]:
-    """Return a checkpoint of each fold."""
-    there = sorted(each.name.removeprefix("fold_") for each in folder.glob("fold_*") if each.is_dir())
-    names = (name,) if name is not None else _CHECKPOINTS
-    wanted = list(folds) or [fold for fold in there if fold != "all" and _first(folder, fold, names)] or ["all"]
-    found = [_first(folder, fold, names) for fold in wanted]
-    lacking = [fold for fold, file in zip(wanted, found, strict=True) if file is None]
-    if lacking:
-        raise InputError(
-            f"{folder}: fold {listed(lacking)} has no {' nor '.join(names)}; folds there: {listed(there) or 'none'}"
-        )
-    return tuple(file for file in found if file is not None)
-
-
-def _first(folder: Path, fold: str, names: Sequence[str]) -> Path | None:
-    return next((file for name in names if (file := folder / f"fold_{fold}" / name).is_file()), None)
-
-
-def _loaded(path: Path, *, trust: bool) -> dict[str, Any]:
-    """Return a checkpoint, by tensors and plain values alone unless it is trusted."""
-    plain: list[Any] = [
-        np.dtype,
-        *(type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i4", "i8", "bool")),
-        torch.device,
-    ]
-    plain.append(np.float64(0).__reduce__()[0])  # the function that makes numpy's scalars
-    try:
-        with torch.serialization.safe_globals(plain):
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if not trust:
-            raise InputError(
-                f"{path} is more than tensors and plain values, or damaged: opening it could run code that whoever "
-                "made it put inside. Where you trained it yourself or trust who did, say so: --trust, or "
-                "segmentation.trust: true"
-            ) from error
-        try:
-            found = torch.load(path, map_location="cpu", weights_only=False)
-        except Exception as why:  # whatever a pickle may raise
-            raise InputError(f"{path} cannot be opened ({why}); copy it again") from why
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise InputError(f"{path} is no checkpoint that torch opens, or is damaged; copy it again") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path} is no checkpoint of nnU-Net's")
-    return found
-
-
-def _plan_of(
+def plan_of(
     plans: dict[str, Any], dataset: dict[str, Any], name: str, mirror: tuple[int, ...], folder: Path
 ) -> NnunetPlan:
     """Return what prediction needs of nnU-Net's plans."""
-    from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-
     try:
         manager = PlansManager(plans)
         configuration = manager.get_configuration(name)
@@ -249,15 +128,10 @@ def _resampling(settings: dict[str, Any]) -> Resampling:
     )
 
 
-def _network(
+def network_of(
     plans: dict[str, Any], dataset: dict[str, Any], configuration: str, trainer: str, state: dict[str, Any], path: Path
 ) -> torch.nn.Module:
     """Return the network of a checkpoint."""
-    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-    from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
-    from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
-    from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-
     manager = PlansManager(plans)
     settings = manager.get_configuration(configuration)
     inputs = determine_num_input_channels(manager, settings, dataset)
@@ -281,7 +155,167 @@ def _network(
     return found
 
 
-def first_layer(network: torch.nn.Module) -> torch.nn.Module | None:
-    """Return the layer that sees an image first, at full resolution; None where the network is none of nnU-Net's."""
-    stages = getattr(getattr(network, "encoder", None), "stages", None)
-    return None if stages is None else stages[0]
+def main(folder: Path) -> None:
+    """Plan, preprocess and train in a folder where `training.py` wrote job.json; what is finished is not done again."""
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    torch.set_num_threads(job["threads"])
+    _die_with_parent()
+    _pools_of_threads(len(job["cases"]))
+    raw = Path(os.environ[RAW]) / DATASET
+    prepared = Path(os.environ[PREPARED]) / DATASET
+    planned = prepared / "ready"
+    if not planned.is_file():
+        for place in (raw, prepared):
+            shutil.rmtree(place, ignore_errors=True)
+        _write_dataset(job, raw)
+        plans = _plan(job)
+        planned.write_text(plans, encoding="utf-8")
+        shutil.rmtree(raw)  # everything that training needs is in the prepared cases
+    plans = json.loads((prepared / f"{planned.read_text(encoding='utf-8')}.json").read_text(encoding="utf-8"))
+    _train(job, plans, json.loads((prepared / "dataset.json").read_text(encoding="utf-8")))
+
+
+def _die_with_parent() -> None:
+    """End this process when whoever started it is gone, even by kill -9: our standard input is then closed."""
+
+    def wait() -> None:
+        sys.stdin.read()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _pools_of_threads(cases: int) -> None:
+    """Let nnU-Net prepare few cases in threads: each process that it would start takes longer to import torch."""
+    if cases > _FEW:
+        return
+    from multiprocessing.pool import ThreadPool
+
+    multiprocessing.get_context = lambda *_: SimpleNamespace(Pool=ThreadPool)  # type: ignore[assignment]
+
+
+def _write_dataset(job: dict[str, Any], raw: Path) -> None:
+    """Write the cases as nnU-Net wants them."""
+    import SimpleITK as sitk
+
+    names = dict(enumerate(job["channels"]))
+    dataset = {
+        "channel_names": {str(number): name for number, name in names.items()},
+        "labels": {"background": 0, **{name: number for number, name in enumerate(job["labels"], start=1)}},
+        "numTraining": len(job["cases"]),
+        "file_ending": ".nrrd",
+    }
+    for part in ("imagesTr", "labelsTr"):
+        (raw / part).mkdir(parents=True)
+    (raw / "dataset.json").write_text(json.dumps(dataset), encoding="utf-8")
+    for number, place in enumerate(map(Path, job["cases"])):
+        spacing = np.load(place / "spacing.npy")[::-1].tolist()
+        image = np.load(place / "image.npy", mmap_mode="r")
+        parts = {f"imagesTr/case{number:05d}_{channel:04d}": array for channel, array in enumerate(image)}
+        parts[f"labelsTr/case{number:05d}"] = np.load(place / "target.npy", mmap_mode="r")
+        for name, array in parts.items():
+            written = sitk.GetImageFromArray(np.ascontiguousarray(array))
+            written.SetSpacing(spacing)
+            sitk.WriteImage(written, str(raw / f"{name}.nrrd"))
+
+
+def _plan(job: dict[str, Any]) -> str:
+    """Take the fingerprint, plan, and prepare the cases; returns the name of the plans."""
+    DatasetFingerprintExtractor(DATASET, job["threads"]).run()
+    memory = {"gpu_memory_target_in_gb": job["memory_gib"]} if job["memory_gib"] else {}
+    planner = _PLANNERS[job["planner"]](DATASET, **memory)
+    planner.plan_experiment()
+    file = Path(os.environ[PREPARED]) / DATASET / f"{planner.plans_identifier}.json"
+    plans = json.loads(file.read_text(encoding="utf-8"))
+    if job["configuration"] not in plans["configurations"]:
+        raise SystemExit(
+            f"nnU-Net plans no {job['configuration']} for these images, only {listed(plans['configurations'])}; choose "
+            "one of these as segmentation.configuration"
+        )
+    if job["batch"]:
+        plans["configurations"][job["configuration"]]["batch_size"] = job["batch"]
+        file.write_text(json.dumps(plans), encoding="utf-8")
+    raw = Path(os.environ[RAW]) / DATASET
+    shutil.copyfile(raw / "dataset.json", file.with_name("dataset.json"))
+    DefaultPreprocessor().run(DATASET, job["configuration"], planner.plans_identifier, job["threads"])
+    return str(planner.plans_identifier)
+
+
+def _train(job: dict[str, Any], plans: dict[str, Any], dataset: dict[str, Any]) -> None:
+    """Train on all cases, going on from the last epoch."""
+    torch.manual_seed(job["seed"])
+    np.random.seed(job["seed"])  # noqa: NPY002  batchgenerators draw from it
+    device = torch.device(job["device"])
+    trainer = _Trainer({**plans, "continue_training": False}, job["configuration"], "all", dataset, device)
+    trainer.take(job["epochs"], job["iterations"], job["minutes"])
+    trainer.initialize()
+    last = Path(trainer.output_folder) / "checkpoint_latest.pth"
+    if last.is_file():
+        trainer.load_checkpoint(str(last))
+    trainer.run_training()
+
+
+class _Trainer(nnUNetTrainer):
+    """nnU-Net's trainer of the length asked for: it saves every epoch, tells its steps, uses bfloat16 on CPUs."""
+
+    def take(self, epochs: int, iterations: int, minutes: float | None) -> None:
+        """Set how long it trains."""
+        self.num_epochs, self.num_iterations_per_epoch, self.minutes = epochs, iterations, minutes
+        self.num_val_iterations_per_epoch = max(iterations // 50, 1)
+        self.save_every, self.steps = 1, 0
+        self.length = Path(self.output_folder) / "epochs"
+        if minutes and self.length.is_file():
+            self.num_epochs = int(self.length.read_text())
+
+    def on_train_start(self) -> None:
+        """Find out how many epochs fit, where a training takes so many minutes."""
+        super().on_train_start()
+        if self.minutes and not self.length.is_file():
+            self.num_epochs = self._epochs_that_fit(self.minutes * 60)
+            self.length.write_text(str(self.num_epochs))
+            self.optimizer, self.lr_scheduler = self.configure_optimizers()
+        self.steps = self.current_epoch * self.num_iterations_per_epoch
+
+    def _epochs_that_fit(self, seconds: float) -> int:
+        kept = copy.deepcopy(self.network.state_dict())
+        self.network.train()
+        self.train_step(next(self.dataloader_train))
+        start = time.perf_counter()
+        for _ in range(_MEASURED):
+            self.train_step(next(self.dataloader_train))
+        a_step = (time.perf_counter() - start) / _MEASURED
+        self.network.load_state_dict(kept)
+        steps = self.num_iterations_per_epoch + 0.4 * self.num_val_iterations_per_epoch
+        return max(int(seconds / (a_step * steps)), 1)
+
+    def train_step(self, batch: dict[str, Any]) -> Any:
+        """Make a step, and tell of it."""
+        with self._halves():
+            found = super().train_step(batch)
+        self.steps += 1
+        sys.stdout.write(f"{TOLD}{self.steps} of {self.num_epochs * self.num_iterations_per_epoch}\n")
+        sys.stdout.flush()
+        return found
+
+    def validation_step(self, batch: dict[str, Any]) -> Any:
+        """Look at a batch."""
+        with self._halves():
+            return super().validation_step(batch)
+
+    def _halves(self) -> Any:
+        here = self.device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return torch.autocast("cpu", torch.bfloat16, enabled=here)
+
+    def save_checkpoint(self, filename: str) -> None:
+        """Save so that a kill leaves the last one whole."""
+        super().save_checkpoint(f"{filename}.part")
+        Path(f"{filename}.part").replace(filename)
+
+    def plot_network_architecture(self) -> None:
+        """Draw nothing: it needs a package that no longer works."""
+
+
+_Trainer.__name__ = _Trainer.__qualname__ = nnUNetTrainer.__name__  # so that nnU-Net opens what it leaves
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -17,7 +17,7 @@ from radfuse.errors import InputError
 from radfuse.seg.export import export_network
 from radfuse.seg.metrics import dice
 from radfuse.seg.nnunet.plan import NnunetPlan
-from radfuse.seg.nnunet.upstream import first_layer, open_results
+from radfuse.seg.nnunet.results import first_layer, open_results
 from radfuse.seg.predict import OnnxSegmenter
 from radfuse.volume.files import read_labels
 from radfuse.volume.stack import read_stacked
