@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DATASET = "Dataset001_radfuse"
 RAW, PREPARED = "nnUNet_raw", "nnUNet_preprocessed"
 """Variables that say where nnU-Net keeps images and what it makes of them."""
+LOADERS = "nnUNet_n_proc_DA"
+"""How many processes read and augment; the planner uses so many threads."""
 LOG = "nnunet.log"
 TOLD = "radfuse step "
 """Begins each line in which the training tells how far it is."""
@@ -44,12 +46,13 @@ def trained(
         StudyError: nnU-Net failed otherwise; names its log.
     """
     _check_targets(config, cases)
+    folder = folder.resolve()
     results = folder / "results" / DATASET
     if any(results.glob("*/fold_all/checkpoint_final.pth")):
         return results
     device = _device(config)
     job = {
-        "cases": [str(case) for case in cases],
+        "cases": [str(case.resolve()) for case in cases],
         "labels": list(config.labels),
         "channels": list(config.sequences) or ["image"],
         "configuration": config.configuration or "3d_fullres",
@@ -62,15 +65,16 @@ def trained(
         "device": device,
         "seed": seed,
         "threads": machine.threads(),
+        "loaders": config.loaders or min(max(machine.threads() - 2, 0), 12),
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    loaders = config.loaders if config.loaders is not None else min(max(machine.threads() - 2, 0), 12)
     environment = {
         **os.environ,
         RAW: str(folder / "raw"),
         PREPARED: str(folder / "preprocessed"),
         "nnUNet_results": str(folder / "results"),
-        "nnUNet_n_proc_DA": str(loaders),
+        LOADERS: str(machine.threads()),
+        "nnUNet_def_n_proc": str(machine.threads()),
         "nnUNet_compile": "false",
         "PYTHONPATH": os.pathsep.join(place for place in sys.path if place),
         "PYTHONWARNINGS": "ignore",

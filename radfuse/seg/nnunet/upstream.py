@@ -25,13 +25,14 @@ from nnunetv2.experiment_planning.experiment_planners.residual_unets import (
 )
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities import utils
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from radfuse.errors import InputError, listed
 from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling
-from radfuse.seg.nnunet.training import DATASET, PREPARED, RAW, TOLD
+from radfuse.seg.nnunet.training import DATASET, LOADERS, PREPARED, RAW, TOLD
 from radfuse.volume.grid import triple
 
 _READERS = {"SimpleITKIO": "", "NibabelIO": "", "NibabelIOWithReorient": "RAS", "SimpleITKIOWithReorient": "RAS"}
@@ -179,7 +180,7 @@ def _die_with_parent() -> None:
     """End this process when whoever started it is gone, even by kill -9: our standard input is then closed."""
 
     def wait() -> None:
-        sys.stdin.read()
+        os.read(0, 1)  # not sys.stdin, whose lock processes that nnU-Net forks would wait for
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
@@ -191,6 +192,7 @@ def _pools_of_threads(cases: int) -> None:
         return
     from multiprocessing.pool import ThreadPool
 
+    utils.Pool = ThreadPool
     multiprocessing.get_context = lambda *_: SimpleNamespace(Pool=ThreadPool)  # type: ignore[assignment]
 
 
@@ -243,6 +245,7 @@ def _plan(job: dict[str, Any]) -> str:
 
 def _train(job: dict[str, Any], plans: dict[str, Any], dataset: dict[str, Any]) -> None:
     """Train on all cases, going on from the last epoch."""
+    os.environ[LOADERS] = str(job["loaders"])
     torch.manual_seed(job["seed"])
     np.random.seed(job["seed"])  # noqa: NPY002  batchgenerators draw from it
     device = torch.device(job["device"])
