@@ -13,7 +13,7 @@ from radfuse.seg.window import Window
 
 if TYPE_CHECKING:
     from radfuse.volume.grid import Grid
-    from radfuse.volume.image import LabelMap, Volume
+    from radfuse.volume.image import LabelMap
 
 
 class Frame(Protocol):
@@ -62,9 +62,6 @@ class NetworkPlan(Protocol):
     @property
     def window(self) -> Window:
         """How patches cover an image."""
-
-    def frame(self, volume: Volume) -> Frame:
-        """Return an image as the network reads it."""
 
 
 class NetworkInput(Section):
@@ -115,12 +112,6 @@ class SegPlan(NetworkInput):
         """How patches cover an image."""
         axes = tuple("zyx".index(axis) for axis in self.mirror_axes)
         return Window(self.patch_zyx, self.overlap, self.position, mirror_axes=axes)
-
-    def frame(self, volume: Volume) -> Frame:
-        """Return an image in the network's orientation and spacing, standardised."""
-        from radfuse.seg.preprocess import OwnFrame
-
-        return OwnFrame(volume, self)
 
     @property
     def strides(self) -> tuple[tuple[int, int, int], ...]:

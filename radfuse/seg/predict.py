@@ -12,8 +12,10 @@ import numpy as np
 
 from radfuse import machine
 from radfuse.errors import InputError
+from radfuse.seg.nnunet.frame import NnunetFrame
 from radfuse.seg.nnunet.plan import NnunetPlan
-from radfuse.seg.plan import SegPlan
+from radfuse.seg.plan import Frame, SegPlan
+from radfuse.seg.preprocess import OwnFrame
 from radfuse.seg.runtimes.runtime import USUAL, Runtime, chosen, runtime
 from radfuse.seg.window import sliding_window
 from radfuse.volume.image import LabelMap, Volume
@@ -57,8 +59,12 @@ class OnnxSegmenter:
 
     def __call__(self, volume: Volume) -> LabelMap:
         """Return the labels of a volume, on its own grid."""
-        frame = self.plan.frame(volume)
+        frame = self.frame(volume)
         return frame.labels(self._said(frame.array))
+
+    def frame(self, volume: Volume) -> Frame:
+        """Return an image as the network reads it."""
+        return NnunetFrame(volume, self.plan) if isinstance(self.plan, NnunetPlan) else OwnFrame(volume, self.plan)
 
     def _said(self, image: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield what the network says, slab by slab, nobody else running one from the first to the last."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section
 from radfuse.seg.window import Window
-
-if TYPE_CHECKING:
-    from radfuse.seg.plan import Frame
-    from radfuse.volume.image import Volume
 
 Scheme = Literal[
     "ZScoreNormalization",
@@ -130,9 +126,3 @@ class NnunetPlan(Section):
         z, y, x = (1, *self.patch) if self.slices else self.patch
         axes = tuple(axis + 1 for axis in self.mirror) if self.slices else self.mirror
         return Window((z, y, x), self.overlap, averages="logits", pads="zero", impulse=True, mirror_axes=axes)
-
-    def frame(self, volume: Volume) -> Frame:
-        """Return an image as nnU-Net's preprocessing makes it."""
-        from radfuse.seg.nnunet.frame import NnunetFrame
-
-        return NnunetFrame(volume, self)

@@ -16,10 +16,12 @@ from nnunet_results import write_results
 from radfuse.errors import InputError
 from radfuse.seg.export import export_network
 from radfuse.seg.metrics import dice
+from radfuse.seg.nnunet.frame import NnunetFrame
 from radfuse.seg.nnunet.plan import NnunetPlan
 from radfuse.seg.nnunet.results import first_layer, open_results
 from radfuse.seg.predict import OnnxSegmenter
 from radfuse.volume.files import read_labels
+from radfuse.volume.image import Volume
 from radfuse.volume.stack import read_stacked
 
 
@@ -109,7 +111,7 @@ def test_the_grid_of_what_it_reads_lies_where_the_image_does(tmp_path: Path) -> 
     stored = open_results(results).plan.model_dump()
     plan = NnunetPlan.model_validate({**stored, "normalisation": [{"scheme": "NoNormalization"}]})
     for axis, ramp in enumerate(ramps):  # voxel (z, y, x) holds its own place along an axis
-        frame = plan.frame(type(volume)(ramp, volume.grid))
+        frame = NnunetFrame(Volume(ramp, volume.grid), plan)
         inner = frame.array[0]
         place = np.array(inner.shape) // 3
         mm = frame.grid.origin + np.array(frame.grid.direction).reshape(3, 3) @ (
