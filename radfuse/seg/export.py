@@ -41,7 +41,7 @@ class _Exported(torch.nn.Module):
         logits = self.networks[0](image)
         for network in self.networks[1:]:
             logits = logits + network(image)
-        return logits / len(self.networks), self.seen[0]
+        return logits / len(self.networks) if len(self.networks) > 1 else logits, self.seen[0]
 
 
 def export_network(

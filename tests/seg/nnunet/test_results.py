@@ -190,3 +190,13 @@ def test_checkpoints_run_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     torch.save({**checkpoint, "network_weights": {"odd": torch.zeros(1)}}, file)
     with pytest.raises(InputError, match=r"does not fit the network of its plans.json"):
         open_results(results)
+
+
+@pytest.mark.parametrize("settings", [{}, {"residual": True}, {"patch": (16, 16), "spacing": (1, 1)}, {"folds": "01"}])
+def test_torch_runs_the_graph_as_onnxruntime_does(settings: dict[str, Any], tmp_path: Path) -> None:
+    trained = open_results(write_results(tmp_path / "results", **settings), mirror=False)
+    export_network(trained.networks, trained.plan, tmp_path / "one.onnx", first_layer(trained.networks[0]))
+    patches = np.random.default_rng(0).normal(size=(2, 1, *trained.plan.window.patch_zyx)).astype(np.float32)
+    usual, found = (OnnxSegmenter(tmp_path / "one.onnx", name)._network(patches) for name in ("onnxruntime", "torch"))
+    assert found.shape == usual.shape
+    assert np.abs(found - usual).max() < 0.03 * np.abs(usual).max()  # bfloat16 has eight bits
