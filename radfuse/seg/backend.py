@@ -69,6 +69,14 @@ class Labelled(Section):
         """Where its masks come from, as recorded with every case: manual, external or cross_fitted."""
         return "cross_fitted"
 
+    def check_here(self) -> None:
+        """Look whether what it needs is on this machine, before any compute.
+
+        Raises:
+            InputError: a runtime, or a network that it brings, is not.
+        """
+        self.runtime_here()
+
     def brought(self, folder: Path) -> bytes:
         """Return the network of a backend whose source is "external", as a file's content.
 

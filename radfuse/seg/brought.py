@@ -38,13 +38,17 @@ class OnnxSegmentation(Labelled):
 
         return chosen(self.runtime)
 
-    def brought(self, folder: Path) -> bytes:
-        """Return the file's content; raises `InputError` where it does not have these labels and images."""
+    def check_here(self) -> None:
+        """Look whether the file is there and makes these labels from these images."""
         from radfuse.seg.predict import OnnxSegmenter
 
+        self.runtime_here()
         if not self.model.is_file():
-            raise InputError(f"segmentation.model {self.model}: there is no such file")
+            raise InputError(f"model {self.model}: there is no such file")
         check_fits(self, OnnxSegmenter(self.model).plan, self.model)
+
+    def brought(self, folder: Path) -> bytes:
+        """Return the file's content."""
         return self.model.read_bytes()
 
     def segment(self, network: Path, image: Volume) -> LabelMap:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section, Where
+from radfuse.errors import InputError
 from radfuse.seg.backend import Labelled
 from radfuse.seg.brought import check_fits
 from radfuse.seg.runtimes.runtime import USUAL, RuntimeName
@@ -125,13 +126,19 @@ class NnunetSegmentation(Labelled):
         results = trained(self, cases, seed, folder, tell)
         return self._exported(results, folder, json.loads(plan)["orientation"])
 
+    def check_here(self) -> None:
+        """Look whether nnU-Net is installed, and a model that is brought is there."""
+        from importlib.util import find_spec
+
+        self.runtime_here()
+        if find_spec("nnunetv2") is None:
+            raise InputError('backend nnunet needs nnU-Net; install it with: pip install "radfuse[train]"')
+        if self.model is not None and not self.model.is_dir():
+            raise InputError(f"model {self.model}: there is no such folder")
+
     def brought(self, folder: Path) -> bytes:
         """Return the networks of `model` as ONNX."""
-        from radfuse.errors import InputError
-
         assert self.model is not None
-        if not self.model.exists():
-            raise InputError(f"segmentation.model {self.model}: there is no such folder")
         return self._exported(self.model, folder)
 
     def segment(self, network: Path, image: Volume) -> LabelMap:
