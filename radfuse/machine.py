@@ -67,6 +67,15 @@ def has_gpu() -> bool:
     return "CUDAExecutionProvider" in session.get_providers()
 
 
+def torch_has_gpu() -> bool:
+    """Return whether torch, which is installed, has a GPU to run on; imports it only where a driver is there."""
+    if not (Path("/proc/driver/nvidia").exists() or Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists()):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def has_tensorrt() -> bool:
     """Return whether onnxruntime was built with TensorRT; its libraries may lack all the same."""
     import onnxruntime

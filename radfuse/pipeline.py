@@ -178,7 +178,7 @@ def _check_stage(study: Study, until: str, shard: Shard | None) -> None:
             "images. Go on with radfuse run, or add regions: [{kind: label, name: tumour, label: tumour}] with "
             "segmentation, cohort.images and cohort.mask"
         )
-    if until in _BY_NETWORKS and study.regions and not study.trains:
+    if until in _BY_NETWORKS and study.regions and not study.segments:
         raise InputError(
             f"every case of study {study.name!r} brings its mask, so there is no network to train or to segment with; "
             "go on with radfuse extract, or set segmentation: {backend: unet, ...}"

@@ -170,7 +170,7 @@ def deep_features(
         mirrored: True for the side that shall be read as the mirror image of the other.
     """
     regions = regions_on(sequence, image, mask, recipe, about)
-    frame = segmenter.plan.frame(image)
+    frame = segmenter.frame(image)
     found = encode(frame.array, cells_on(regions, image.grid, frame.grid, mirrored=mirrored), segmenter)
     return {f"{sequence}/{name}": None if np.isnan(value) else value for name, value in found.items()}
 

@@ -164,8 +164,17 @@ class Study(Section):
 
     @property
     def trains(self) -> bool:
-        """Whether the study has networks of its own."""
-        return bool(self.regions) and self.segmentation is not None and self.segmentation.source == "cross_fitted"
+        """Whether the study trains networks of its own."""
+        return self._masks_from == "cross_fitted"
+
+    @property
+    def segments(self) -> bool:
+        """Whether networks make its masks, trained here or elsewhere."""
+        return self._masks_from in ("cross_fitted", "external")
+
+    @property
+    def _masks_from(self) -> str:
+        return self.segmentation.source if self.regions and self.segmentation is not None else ""
 
     @property
     def families(self) -> tuple[str, ...]:

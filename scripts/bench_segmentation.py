@@ -1,12 +1,14 @@
-"""Time segmentation from file to file: MONAI's sliding window in torch, and ours with every runtime that is here.
+"""Time segmentation from file to file: nnU-Net's predictor or MONAI's sliding window in torch, and our runtimes.
 
     uv run python scripts/bench_segmentation.py                       phantom knees
     uv run python scripts/bench_segmentation.py --sarcoma FOLDER      real tumours: FOLDER/*/t1.nii.gz, t1_mask.nii.gz
     uv run python scripts/bench_segmentation.py --large               one image of 160 x 384 x 384 voxels, six labels
+    uv run python scripts/bench_segmentation.py --nnunet --sarcoma FOLDER       nnU-Net's own plan and network, and its
+                                                                                predictor as the first way
 
 The same weights, trained for some steps, see the same cases; each way is a process of its own, and they take turns. The
 network is open before the first case. Prints seconds a case and, of each way, the largest memory and the Dice of its
-masks with those of the first, MONAI in float32. With --large the network is untrained: what counts is memory.
+masks with those of the first, in float32. Nobody mirrors. With --large the network is untrained: what counts is memory.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +46,8 @@ from radfuse.volume.image import LabelMap, Volume
 
 MONAI = ("monai-float32", "monai-bfloat16")
 """MONAI's sliding window in torch."""
+NNUNET = "nnunet"
+"""nnU-Net's predictor, in float32."""
 
 
 def make_large(folder: Path) -> tuple[UnetSegmentation, list[Path], list[Path]]:
@@ -58,7 +64,7 @@ def make_network(config: UnetSegmentation, images: Sequence[Path], masks: Sequen
     """Train a network on all cases, and write it for torch and as ONNX."""
     import torch
 
-    from radfuse.seg.unet.export import export_network
+    from radfuse.seg.export import export_network
     from radfuse.seg.unet.network import make_network as untrained
     from radfuse.seg.unet.train import train
 
@@ -74,6 +80,42 @@ def make_network(config: UnetSegmentation, images: Sequence[Path], masks: Sequen
     network = train(cases, plan, config, folder / "training", 0) if cases else untrained(plan).eval()
     export_network(network, plan, folder / "network.onnx")
     torch.save(network.state_dict(), folder / "network.pt")
+
+
+def make_nnunet(config: UnetSegmentation, images: Sequence[Path], masks: Sequence[Path], folder: Path) -> None:
+    """Have nnU-Net plan and train on all cases for some steps, and write its network as ONNX."""
+    from radfuse.seg.export import export_network
+    from radfuse.seg.nnunet.backend import NnunetSegmentation
+    from radfuse.seg.nnunet.results import first_layer, open_results
+    from radfuse.seg.nnunet.training import trained
+
+    backend = NnunetSegmentation(labels=config.labels, epochs=1, iterations=config.steps, mirror=False)
+    preparation = backend.preparation(backend.plan([read_volume(path).grid for path in images]))
+    cases = []
+    for image, mask in zip(images, masks, strict=True):
+        cases.append(folder / "cases" / str(len(cases)))
+        cases[-1].mkdir(parents=True)
+        for name, array in preparation.prepare(read_volume(image), read_labels(mask)).items():
+            np.save(cases[-1] / f"{name}.npy", array)
+    found = open_results(trained(backend, cases, 0, folder, lambda *_: None), mirror=False)
+    print(f"nnU-Net's {found.plan.configuration}, patch {found.plan.patch}, {found.plan.spacing_mm} mm", flush=True)
+    export_network(found.networks, found.plan, folder / "network.onnx", first_layer(found.networks[0]))
+
+
+def with_nnunet(folder: Path) -> Callable[[Path, Path], None]:
+    """Return nnU-Net's predictor, from file to file."""
+    import torch
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    predictor = nnUNetPredictor(use_mirroring=False, device=torch.device("cpu"), allow_tqdm=False)
+    results = next((folder / "results").glob("*/*/plans.json")).parent
+    predictor.initialize_from_trained_model_folder(str(results), ("all",), "checkpoint_final.pth")
+
+    def segment(image: Path, out: Path) -> None:
+        with redirect_stdout(StringIO()):
+            predictor.predict_from_files_sequential([[str(image)]], [str(out.with_suffix(""))])
+
+    return segment
 
 
 def with_monai(folder: Path, half: bool) -> Callable[[Volume], LabelMap]:
@@ -105,17 +147,24 @@ def with_monai(folder: Path, half: bool) -> Callable[[Volume], LabelMap]:
 
 def segment_all(way: str, images: Sequence[Path], folder: Path) -> None:
     """Segment every case in this process, and print seconds of each and the largest memory."""
-    if way in MONAI:
-        segment = with_monai(folder, half=way == MONAI[1])
+    if way == NNUNET:
+        whole = with_nnunet(folder)
     else:
-        segment = OnnxSegmenter(folder / "network.onnx", way)
-        _ = segment._network
+        if way in MONAI:
+            segment: Callable[[Volume], LabelMap] = with_monai(folder, half=way == MONAI[1])
+        else:
+            segment = opened = OnnxSegmenter(folder / "network.onnx", way)
+            _ = opened._network
+
+        def whole(image: Path, out: Path) -> None:
+            write_image(segment(read_volume(image)), out)
+
     out = folder / way
     out.mkdir(exist_ok=True)
     seconds = []
     for number, path in enumerate(images):
         start = time.perf_counter()
-        write_image(segment(read_volume(path)), out / f"{number}.nrrd")
+        whole(path, out / f"{number}.nrrd")
         seconds.append(time.perf_counter() - start)
     print(json.dumps({"seconds": seconds, "peak_mib": peak_mib()}))
 
@@ -139,7 +188,7 @@ def here(names: Sequence[str]) -> Iterator[str]:
     """Yield the ways that can be gone on this machine."""
     for name in names:
         try:
-            if name not in MONAI:
+            if name not in (*MONAI, NNUNET):
                 runtime(name)
         except InputError as error:
             print(f"without {name}: {error}", file=sys.stderr)
@@ -186,7 +235,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60, help="of the training")
     parser.add_argument("--patch-voxels", type=int, default=150_000, help="of the network")
     parser.add_argument("--rounds", type=int, default=2, help="turns that each way has")
-    parser.add_argument("--only", nargs="+", default=[*MONAI, *RUNTIMES], help="these ways; Dice is with the first")
+    parser.add_argument("--nnunet", action="store_true", help="nnU-Net's plan, network and predictor")
+    parser.add_argument("--only", nargs="+", help="these ways; Dice is with the first")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--way", help=argparse.SUPPRESS)
     parser.add_argument("--images", type=Path, nargs="+", help=argparse.SUPPRESS)
@@ -197,8 +247,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         config, images, masks = inputs(arguments, folder)
-        make_network(config, images, masks, folder)
-        ways = list(here(arguments.only))
+        make = make_nnunet if arguments.nnunet else make_network
+        make(config, images, masks, folder)
+        ways = list(here(arguments.only or [*([NNUNET] if arguments.nnunet else MONAI), *RUNTIMES]))
         runs = [{way: measured(way, images, folder) for way in ways} for _ in range(arguments.rounds)]
         print("| who | seconds a case | range | times as fast as the first | peak MiB | Dice with the first | lowest |")
         print("|---|---|---|---|---|---|---|")

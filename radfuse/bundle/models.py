@@ -75,24 +75,25 @@ def check_network(recipe: ImageRecipe, path: Path) -> None:
     """
     if recipe.sequence is None or recipe.backend is not None:
         return
-    from radfuse.seg.plan import SegPlan
+    from radfuse.seg.predict import read_plan
 
     session = _session(path)
     text = session.get_modelmeta().custom_metadata_map.get("plan")
     if text is None:
         raise InputError(f"{path} holds no plan, so it is no segmentation network of radfuse; {_MEND}")
     try:
-        plan = SegPlan.model_validate_json(text)
+        plan = read_plan(text)
     except ValueError as error:
         raise InputError(
             f"{path}: its plan is of a format this radfuse does not read ({_first_line(error)}); {_MEND}"
         ) from error
     if plan.labels != recipe.labels:
         raise InputError(f"{path} segments {plan.labels}, and the bundle's regions need {recipe.labels}; {_MEND}")
-    _check_tensor(path, "input", session.get_inputs(), "image", [None, plan.inputs, *plan.patch_zyx], only=True)
-    _check_tensor(path, "output", session.get_outputs(), "logits", [None, plan.classes, *plan.patch_zyx])
+    sizes = plan.window.patch_zyx[1:] if plan.slices else plan.window.patch_zyx
+    _check_tensor(path, "input", session.get_inputs(), "image", [None, plan.inputs, *sizes], only=True)
+    _check_tensor(path, "output", session.get_outputs(), "logits", [None, plan.classes, *sizes])
     if recipe.deep is not None:
-        _check_tensor(path, "output", session.get_outputs(), "features", [None] * 5)
+        _check_tensor(path, "output", session.get_outputs(), "features", [None] * (2 + len(sizes)))
 
 
 def _session(path: Path, *, small: bool = False) -> InferenceSession:

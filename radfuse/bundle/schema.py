@@ -213,7 +213,7 @@ class ImageRecipe(Section):
         if not study.regions or study.segmentation is None:
             return None
         backend = study.segmentation
-        trained = backend.source == "cross_fitted"
+        trained = study.segments
         first = next(iter(study.cohort.images))
         return cls(
             images=study.cohort.images,

@@ -71,9 +71,9 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
             problems += error.problems or [Problem(where, str(error))]
     if study.regions and study.segmentation is not None:
         try:
-            study.segmentation.runtime_here()
+            study.segmentation.check_here()
         except InputError as error:
-            problems.append(Problem("segmentation.runtime", str(error)))
+            problems.append(Problem("segmentation", str(error)))
     return read_tables(study.cohort, study.features, study.seed, study.fusion.inner_folds, problems, tunes=tunes)
 
 

@@ -17,6 +17,7 @@ from rich.markup import escape
 from radfuse import machine
 from radfuse.cli.bundle import evaluate, predict
 from radfuse.cli.masks import compare_masks
+from radfuse.cli.networks import apply, export_onnx
 from radfuse.cli.phantom import configs, demo, phantom_knee, phantom_table
 from radfuse.cli.radiomics import radiomics
 from radfuse.cli.show import BAD_INPUT, OK, SOME_FAILED, STOPPED, UNFORESEEN, err, out, show_problems
@@ -50,6 +51,8 @@ app.command()(predict)
 app.command()(evaluate)
 app.command()(radiomics)
 app.command("compare-masks")(compare_masks)
+app.command("export-onnx")(export_onnx)
+app.command()(apply)
 app.command()(configs)
 app.command()(demo)
 phantom_app.command("table")(phantom_table)

@@ -28,8 +28,6 @@ def sequences_of(sequence: str | tuple[str, ...] | None) -> tuple[str, ...]:
 class Labelled(Section):
     """What every backend has: the labels, and where its masks come from."""
 
-    source: ClassVar[str] = "cross_fitted"
-    """Where its masks come from, as recorded with every case: manual, external or cross_fitted."""
     encodes: ClassVar[bool] = False
     """Whether its networks give deep features too: ONNX files that `seg.predict.OnnxSegmenter` opens."""
 
@@ -72,6 +70,30 @@ class Labelled(Section):
         paths = {name: getattr(self, name) for name in type(self).model_fields}
         return self.model_copy(update={name: folder / path for name, path in paths.items() if isinstance(path, Path)})
 
+    @property
+    def source(self) -> str:
+        """Where its masks come from, as recorded with every case: manual, external or cross_fitted."""
+        return "cross_fitted"
+
+    def check_here(self) -> None:
+        """Look whether what it needs is on this machine, before any compute.
+
+        Raises:
+            InputError: a runtime, or a network that it brings, is not.
+        """
+        self.runtime_here()
+
+    def brought(self, folder: Path) -> bytes:
+        """Return the network of a backend whose source is "external", as a file's content.
+
+        Args:
+            folder: private, for what is made on the way.
+
+        Raises:
+            InputError: it cannot be used.
+        """
+        raise NotImplementedError(folder)
+
     def runtime_here(self) -> str:
         """Return the name of the runtime of `seg/runtimes/` that its networks run on; "" where they need none.
 
@@ -104,11 +126,14 @@ class Preparation(Protocol):
 class Backend(Protocol):
     """A backend that is trained: a network a fold, on the manual masks of the other folds."""
 
-    source: ClassVar[str]
     encodes: ClassVar[bool]
     takes_turns: ClassVar[bool]
     labels: dict[str, int]
     sequence: str | tuple[str, ...] | None
+
+    @property
+    def source(self) -> str:
+        """Where its masks come from, as `Labelled` has it."""
 
     @property
     def names(self) -> dict[int, str]:

@@ -13,7 +13,7 @@ from radfuse.config import kind_of
 from radfuse.errors import InputError, Problem, listed, short
 from radfuse.results import MaskAgreement
 from radfuse.seg.metrics import agreement, agreement_per_label
-from radfuse.volume.files import SUFFIXES, read_labels
+from radfuse.volume.files import SUFFIXES, read_labels, suffix_of
 from radfuse.volume.resample import resample_labels
 
 _MOST_LABELS = 256
@@ -129,17 +129,12 @@ def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _images(paths: Iterable[Path]) -> list[Path]:
-    return [
-        path
-        for path in paths
-        if path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".") and not path.is_dir()
-    ]
+    return [path for path in paths if suffix_of(path) and not path.name.startswith(".") and not path.is_dir()]
 
 
 def _stem(path: Path) -> str:
     """Return a file's name without the suffix of its format."""
-    suffix = max((end for end in SUFFIXES if path.name.lower().endswith(end)), key=len, default="")
-    return path.name[: len(path.name) - len(suffix)] if suffix else path.name
+    return path.name[: len(path.name) - len(suffix_of(path))]
 
 
 def compare(pair: MaskPair) -> ComparedPair:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from radfuse.config import Section
 from radfuse.extend import own_parts
 from radfuse.seg.backend import Backend, Labelled
+from radfuse.seg.brought import OnnxSegmentation
+from radfuse.seg.nnunet.backend import NnunetSegmentation
 from radfuse.seg.unet.backend import UnetSegmentation
 
 
 class ManualSegmentation(Labelled):
     """Every case brings its mask; nothing is trained."""
 
-    source: ClassVar[str] = "manual"
-
     backend: Literal["manual"] = "manual"
+
+    @property
+    def source(self) -> str:
+        """Masks are drawn by hand."""
+        return "manual"
 
 
 class DeepConfig(Section):
@@ -30,7 +35,7 @@ class DeepConfig(Section):
 
 
 Segmentation = Annotated[
-    ManualSegmentation | UnetSegmentation,
+    ManualSegmentation | UnetSegmentation | NnunetSegmentation | OnnxSegmentation,
     Field(discriminator="backend"),
     *own_parts(Backend, "a segmentation backend", Labelled),
 ]

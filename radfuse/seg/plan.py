@@ -13,7 +13,7 @@ from radfuse.seg.window import Window
 
 if TYPE_CHECKING:
     from radfuse.volume.grid import Grid
-    from radfuse.volume.image import LabelMap, Volume
+    from radfuse.volume.image import LabelMap
 
 
 class Frame(Protocol):
@@ -39,9 +39,17 @@ class Frame(Protocol):
 class NetworkPlan(Protocol):
     """What prediction needs beside a network, whoever trained it; it travels in the ONNX file's metadata."""
 
-    labels: dict[str, int]
-    images: int
-    slices: bool
+    @property
+    def labels(self) -> dict[str, int]:
+        """Label name -> number in the masks."""
+
+    @property
+    def images(self) -> int:
+        """Number of sequences it reads, as channels."""
+
+    @property
+    def slices(self) -> bool:
+        """Whether it reads single slices."""
 
     @property
     def inputs(self) -> int:
@@ -54,9 +62,6 @@ class NetworkPlan(Protocol):
     @property
     def window(self) -> Window:
         """How patches cover an image."""
-
-    def frame(self, volume: Volume) -> Frame:
-        """Return an image as the network reads it."""
 
 
 Intensities = Literal["body", "ct"]
@@ -135,12 +140,6 @@ class SegPlan(NetworkInput):
         """How patches cover an image."""
         axes = tuple("zyx".index(axis) for axis in self.mirror_axes)
         return Window(self.patch_zyx, self.overlap, self.position, mirror_axes=axes)
-
-    def frame(self, volume: Volume) -> Frame:
-        """Return an image in the network's orientation and spacing, standardised."""
-        from radfuse.seg.preprocess import OwnFrame
-
-        return OwnFrame(volume, self)
 
     @property
     def strides(self) -> tuple[tuple[int, int, int], ...]:

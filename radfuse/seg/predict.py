@@ -12,10 +12,19 @@ import numpy as np
 
 from radfuse import machine
 from radfuse.errors import InputError
-from radfuse.seg.plan import SegPlan
+from radfuse.seg.nnunet.frame import NnunetFrame
+from radfuse.seg.nnunet.plan import NnunetPlan
+from radfuse.seg.plan import Frame, SegPlan
+from radfuse.seg.preprocess import OwnFrame
 from radfuse.seg.runtimes.runtime import USUAL, Runtime, chosen, runtime
-from radfuse.seg.window import Runner, sliding_window
+from radfuse.seg.window import sliding_window
 from radfuse.volume.image import LabelMap, Volume
+
+
+def read_plan(text: str) -> SegPlan | NnunetPlan:
+    """Return the plan that stands in a network's metadata; raises `ValueError` where it is none."""
+    kind = json.loads(text).get("kind")
+    return NnunetPlan.model_validate_json(text) if kind == "nnunet" else SegPlan.model_validate_json(text)
 
 
 class OnnxSegmenter:
@@ -41,37 +50,42 @@ class OnnxSegmenter:
         plan = next((item.value for item in metadata if item.key == "plan"), None)
         if plan is None:
             raise InputError(f"{path} holds no plan; export the network with radfuse")
-        self.plan = SegPlan.model_validate(json.loads(plan))
+        try:
+            self.plan = read_plan(plan)
+        except ValueError as error:
+            raise InputError(
+                f"{path}: its plan is not one that this radfuse reads; export the network again"
+            ) from error
 
     def __call__(self, volume: Volume) -> LabelMap:
         """Return the labels of a volume, on its own grid."""
-        frame = self.plan.frame(volume)
+        frame = self.frame(volume)
         return frame.labels(self._said(frame.array))
+
+    def frame(self, volume: Volume) -> Frame:
+        """Return an image as the network reads it."""
+        return NnunetFrame(volume, self.plan) if isinstance(self.plan, NnunetPlan) else OwnFrame(volume, self.plan)
 
     def _said(self, image: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield what the network says, slab by slab, nobody else running one from the first to the last."""
         with machine.NETWORK_TURN:
             run = self._network
-            yield from sliding_window(image, self.plan.window, self.plan.classes, self._deep(run), run.batch)
+            yield from sliding_window(image, self.plan.window, self.plan.classes, run, run.batch)
 
     def encode(self, patch: np.ndarray) -> np.ndarray:
         """Return encoder features of a patch: float32 (1, input, z, y, x) -> (1, channel, z, y, x)."""
         with machine.NETWORK_TURN:
-            return self._deep(self._encoder)(patch)
-
-    def _deep(self, run: Runner) -> Runner:
-        """Return a network that takes patches (batch, input, z, y, x), though it may be one of slices."""
-        return (lambda patches: run(patches[:, :, 0])[:, :, None]) if self.plan.slices else run
+            return self._encoder(patch)
 
     @cached_property
-    def _encoder(self) -> Runtime:
+    def _encoder(self) -> Runtime | Slices:
         return self._open("features", USUAL)
 
     @cached_property
-    def _network(self) -> Runtime:
+    def _network(self) -> Runtime | Slices:
         return self._open("logits", self._runtime)
 
-    def _open(self, output: str, name: str) -> Runtime:
+    def _open(self, output: str, name: str) -> Runtime | Slices:
         """Open the part of the network that one output needs; runtimes would run the rest too."""
         import onnx
         import onnx.utils
@@ -79,13 +93,25 @@ class OnnxSegmenter:
         whole = onnx.load_model_from_string(self._content)
         part = onnx.utils.Extractor(whole).extract_model(["image"], [output])
         self._fix_patch(part.graph.input[0].type.tensor_type.shape.dim)
-        return runtime(name)(part.SerializeToString())
+        opened = runtime(name)(part.SerializeToString())
+        return Slices(opened) if self.plan.slices else opened
 
     def _fix_patch(self, sizes: Any) -> None:
         """Say which patch it is, though the network takes any: runtimes are quicker for it."""
         patch = self.plan.window.patch_zyx[1:] if self.plan.slices else self.plan.window.patch_zyx
         for size, voxels in zip(sizes[2:], patch, strict=True):
             size.dim_value = voxels
+
+
+class Slices:
+    """A network of single slices that takes patches one slice deep."""
+
+    def __init__(self, network: Runtime) -> None:
+        self._network, self.batch = network, network.batch
+
+    def __call__(self, patches: np.ndarray) -> np.ndarray:
+        """Return what the network says: float32 (batch, input, 1, y, x) -> (batch, output, 1, y, x)."""
+        return self._network(patches[:, :, 0])[:, :, None]
 
 
 def segmenter(path: Path, runtime: str = USUAL) -> OnnxSegmenter:

@@ -108,10 +108,14 @@ def _standardised(array: np.ndarray) -> np.ndarray:
 
 def network_target(labels: LabelMap, grid: Grid, plan: NetworkInput) -> np.ndarray:
     """Return class numbers on the network's grid, uint8 of shape (z, y, x)."""
-    here = resample_labels(labels, grid).array
-    target = np.zeros(here.shape, dtype=np.uint8)
-    for position, number in enumerate(plan.labels.values(), start=1):
-        target[here == number] = position
+    return class_numbers(resample_labels(labels, grid), plan.labels)
+
+
+def class_numbers(labels: LabelMap, known: Mapping[str, int]) -> np.ndarray:
+    """Return which of the known labels each voxel has, counted from 1, as uint8; 0 is background."""
+    target = np.zeros(labels.array.shape, dtype=np.uint8)
+    for position, number in enumerate(known.values(), start=1):
+        target[labels.array == number] = position
     return target
 
 

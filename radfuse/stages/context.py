@@ -62,14 +62,24 @@ class Context:
 
     @property
     def backend(self) -> Backend:
-        """The backend of a study that trains networks."""
-        assert self.trains
+        """The backend of a study whose masks networks make."""
+        assert self.study.segments
         return cast("Backend", self.segmentation)
 
     @property
     def trains(self) -> bool:
-        """Whether the study has networks of its own."""
+        """Whether the study trains networks of its own."""
         return self.study.trains
+
+    @property
+    def segments(self) -> bool:
+        """Whether networks make its masks, trained here or elsewhere."""
+        return self.study.segments
+
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """The networks whose encoders give deep features, by fold: one trained elsewhere saw no fold."""
+        return (*(fold.name for fold in self.folds), ALL) if self.trains else (ALL,)
 
     @property
     def folds(self) -> tuple[FoldPatients, ...]:
@@ -109,7 +119,7 @@ class Context:
 
     def mask(self, case: Case) -> tuple[Path | None, str]:
         """Return the mask that a case is measured with, and where it comes from."""
-        if not self.trains:
+        if not self.segments:
             return case.mask, self.segmentation.source
         return self.path(f"labels/{safe_name(case.case_id)}/labels.nrrd"), self.segmentation.source
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from radfuse.recipe import About, RegionRecipe, deep_recipe, is_mirrored
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
-from radfuse.stages.context import ALL, Context
+from radfuse.stages.context import Context
 from radfuse.stages.train import network_of
 
 
@@ -55,7 +55,7 @@ def jobs(context: Context) -> Iterator[DeepJob]:
     if deep is None:
         return
     recipe, columns = deep_recipe(context.recipe(), deep), context.study.cohort.unit_columns
-    for fold in (*(fold.name for fold in context.folds), ALL):
+    for fold in context.encoders:
         for case in context.cases():
             mask, source = context.mask(case)
             mirrored = is_mirrored(deep, columns, case.unit)

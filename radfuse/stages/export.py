@@ -63,7 +63,7 @@ def jobs(context: Context) -> Iterator[ExportJob]:
         fits,
         ImageRecipe.of(study),
         study.radiomics.params if study.regions else None,
-        context.path(network_of(ALL)) if context.trains else None,
+        context.path(network_of(ALL)) if context.segments else None,
         versions(),
     )
 

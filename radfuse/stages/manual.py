@@ -22,7 +22,7 @@ def place_of(case: str) -> str:
 
 def jobs(context: Context) -> Iterator[ExtractJob]:
     """Yield the cases that have a manual mask and a predicted one."""
-    for case in context.cases() if context.trains else ():
+    for case in context.cases() if context.segments else ():
         if case.mask is not None:
             yield ExtractJob(
                 context.about(case), case.images, case.mask, "manual", context.recipe(), context.study.radiomics

@@ -106,7 +106,7 @@ def jobs(context: Context) -> Iterator[PrepareJob]:
     if not cases:
         raise StudyError(f"no case could be used{context.first_failure()}")
     radiomic = {case: context.path(extract.place_of(case)) for case in cases}
-    encoders = () if study.deep is None else (*(fold.name for fold in context.folds), ALL)
+    encoders = () if study.deep is None else context.encoders
     encoded = {name: {case: context.path(deep.place_of(name, case)) for case in cases} for name in encoders}
     folds = {fold.name: tuple(sorted(fold.test)) for fold in context.folds}
     yield replace(job, cases=tuple(cases), radiomic=radiomic, deep=encoded, folds=folds)

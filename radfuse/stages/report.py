@@ -139,7 +139,7 @@ def jobs(context: Context) -> Iterator[ReportJob]:
 
 def _masks_brought(context: Context) -> dict[str, tuple[Path, Path]]:
     """Return the image and the mask of every case of a study that trains no network."""
-    if context.trains:
+    if context.segments:
         return {}
     return {case.case_id: (context.image(case), case.mask) for case in context.cases() if case.mask is not None}
 

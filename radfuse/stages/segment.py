@@ -13,7 +13,7 @@ from radfuse.results import SegmentedCase
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.seg.backend import Backend
-from radfuse.stages.context import Context
+from radfuse.stages.context import ALL, Context
 from radfuse.stages.plan import home_folds
 from radfuse.stages.train import network_of
 
@@ -29,7 +29,7 @@ class SegmentJob:
         case: its id.
         images: that the network reads; the labels lie on the first.
         mask: drawn by hand, where there is one, for the agreement.
-        fold: that tests the case.
+        fold: that tests the case; "all" where the network was trained elsewhere.
         network: of that fold.
         backend: that made it.
         runtime: that runs it here, where the backend has several; results differ in single voxels.
@@ -53,10 +53,12 @@ def place_of(case: str) -> str:
 
 
 def jobs(context: Context) -> Iterator[SegmentJob]:
-    """Yield every case of a study that trains networks."""
-    if not context.trains:
+    """Yield every case of a study whose masks networks make."""
+    if not context.segments:
         return
-    home, backend = home_folds(context), context.backend
+    backend = context.backend
+    everyone = {case.patient: ALL for case in context.all_cases}
+    home = home_folds(context) if context.trains else everyone
     runtime = context.segmentation.runtime_here()
     for case in sorted(context.cases(), key=lambda case: home[case.patient]):  # a worker keeps few networks open
         fold = home[case.patient]

@@ -1,7 +1,8 @@
 """Stage `train`: a network per outer fold on the manual masks of the others, and one on all, which ships.
 
 Each outer fold has a network that saw none of its test patients; every case is segmented by the network of the fold it
-is tested in. So no mask that reaches the models comes from a network that knew its patient.
+is tested in. So no mask that reaches the models comes from a network that knew its patient. Where a study brings a
+network, this makes one ONNX file of it, for all cases.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from radfuse.check.inputs import FoldPatients
 from radfuse.errors import StudyError
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Desk, Stage
-from radfuse.seg.backend import Backend, Watch
+from radfuse.seg.backend import Backend, Labelled, Watch
 from radfuse.stages import plan, preprocess
 from radfuse.stages.context import ALL, Context
 
@@ -28,15 +30,15 @@ class TrainJob:
     Attributes:
         fold: whose test patients it does not see.
         backend: how it is trained.
-        plan: what it shares with the others.
+        plan: what it shares with the others; None: it was trained elsewhere, and the backend brings it.
         cases: prepared, to learn from.
         seed: of weights and patches.
         patients: of each case.
     """
 
     fold: str
-    backend: Backend
-    plan: Path
+    backend: Backend | Labelled
+    plan: Path | None
     cases: tuple[Path, ...]
     seed: int
     patients: tuple[str, ...] = ()
@@ -60,6 +62,8 @@ def jobs(context: Context) -> Iterator[TrainJob]:
     Raises:
         StudyError: nothing is left to train on.
     """
+    if context.segments and not context.trains:
+        yield TrainJob(ALL, context.segmentation, None, (), 0)
     if not context.trains:
         return
     drawn = [case for case in context.all_cases if context.has(preprocess.place_of(case.case_id))]
@@ -79,7 +83,9 @@ def jobs(context: Context) -> Iterator[TrainJob]:
 
 def work(job: TrainJob, desk: Desk) -> bytes:
     """Return a trained network, going on from what a killed training left on its desk."""
-    shared, train = job.plan.read_text(encoding="utf-8"), job.backend.train
+    if job.plan is None:
+        return cast("Labelled", job.backend).brought(desk.folder)
+    shared, train = job.plan.read_text(encoding="utf-8"), cast("Backend", job.backend).train
     more = {}
     if "watch" in inspect.signature(train).parameters:  # a backend of the user's own may do without
         more["watch"] = Watch(job.patients, desk.say)

@@ -40,6 +40,11 @@ _SHEAR = 1e-2
 rounded directions of three decimals are."""
 
 
+def suffix_of(path: Path) -> str:
+    """Return the end of a file's name that says its format, as it is known here; "" where it is no image's."""
+    return max((end for end in SUFFIXES if path.name.lower().endswith(end)), key=len, default="")
+
+
 def read_volume(path: str | Path) -> Volume:
     """Read an image: NIfTI, NRRD, MHA, or a folder that holds one DICOM series.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from boxes import grid
 from onnx import TensorProto, helper, numpy_helper
@@ -68,7 +69,7 @@ def test_every_runtime_segments_as_onnxruntime_does(here: str, tmp_path: Path) -
     assert set(np.unique(found.array)) == {0, 7}
     assert (found.array[3:5, 4:7, 5:8] == 7).all()
     usual = OnnxSegmenter(path)(volume())
-    assert (found.array != usual.array).mean() < 0.002
+    assert (found.array != usual.array).mean() < 0.01  # halves, near where the two classes are alike
 
 
 def test_deep_features_are_the_same_whoever_segments(here: str, tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_patches_go_through_together(here: str, tmp_path: Path) -> None:
     opened = OnnxSegmenter(write_network(tmp_path / "network.onnx"), here)._network
     patches = np.random.default_rng(0).normal(size=(3, 1, 4, 6, 8)).astype(np.float32)
     one_by_one = [np.array(opened(patch[None])[0]) for patch in patches]
-    assert np.allclose(opened(patches), one_by_one, atol=1e-2)
+    assert np.allclose(opened(patches), one_by_one, atol=2e-2)  # bfloat16 has eight bits
     assert opened.batch >= 1
 
 
@@ -96,6 +97,9 @@ def test_auto_is_openvino_on_cpus_where_it_is_installed(monkeypatch: pytest.Monk
         monkeypatch.setattr(machine, "has_gpu", lambda gpu=gpu: gpu)
         monkeypatch.setattr(openvino, "is_here", classmethod(lambda _, installed=installed: installed))
         assert chosen("auto") == name
+    monkeypatch.setattr(machine, "has_gpu", lambda: False)
+    monkeypatch.setattr(machine, "torch_has_gpu", lambda: True)
+    assert chosen("auto") == "torch"
 
 
 def test_what_is_not_here_says_how_to_mend_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,3 +122,11 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("not a network")
     with pytest.raises(InputError, match=r"text\.onnx is no ONNX file"):
         OnnxSegmenter(tmp_path / "text.onnx")
+
+
+def test_torch_names_what_it_does_not_know(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "network.onnx")
+    model = onnx.load(path)
+    model.graph.node[1].op_type = "Mystery"
+    with pytest.raises(InputError, match=r"'torch' knows no Mystery.*choose onnxruntime"):
+        runtime("torch")(model.SerializeToString())

@@ -54,15 +54,25 @@ def runtime(name: str) -> type[Runtime]:
 
 
 def chosen(name: str) -> str:
-    """Return which runtime a setting means here: "auto" is openvino where it is installed and there is no GPU.
+    """Return which runtime a setting means here.
+
+    "auto" is onnxruntime on a GPU, torch where it alone has one, without any openvino, or onnxruntime where that lacks.
 
     Raises:
         InputError: as `runtime`.
     """
     if name == "auto":
-        name = "openvino" if _named("openvino").is_here() and not machine.has_gpu() else USUAL
+        name = _fastest()
     runtime(name)
     return name
+
+
+def _fastest() -> str:
+    if machine.has_gpu():
+        return USUAL
+    if _named("torch").is_here() and machine.torch_has_gpu():
+        return "torch"
+    return "openvino" if _named("openvino").is_here() else USUAL
 
 
 def _named(name: str) -> type[Runtime]:

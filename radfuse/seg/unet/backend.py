@@ -177,8 +177,8 @@ class UnetSegmentation(Labelled):
         watch: Watch | None = None,
     ) -> bytes:
         """Return a trained network as ONNX, its plan in the metadata; goes on from the last checkpoint in `folder`."""
+        from radfuse.seg.export import export_network
         from radfuse.seg.unet.ensemble import train_networks
-        from radfuse.seg.unet.export import export_network
         from radfuse.seg.unet.plan import fitted_plan
 
         fitted = fitted_plan(SegPlan.model_validate_json(plan), self, cases)

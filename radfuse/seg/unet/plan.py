@@ -74,8 +74,10 @@ def given_plan(config: UnetSegmentation, path: Path) -> SegPlan:
         InputError: it is none, or not one of these labels and images; says what to correct.
     """
     if path.suffix == ".onnx":
-        learned = {"foreground": (), "parts": ()}  # from the cases of that network
-        plan = OnnxSegmenter(path).plan.model_copy(update=learned)
+        found = OnnxSegmenter(path).plan
+        if not isinstance(found, SegPlan):
+            raise InputError(f"{path} is no U-Net of radfuse's own; its plan cannot be trained by backend unet")
+        plan = found.model_copy(update={"foreground": (), "parts": ()})  # learned from the cases of that network
     else:
         plan = build(SegPlan, read_yaml(path), str(path))  # JSON is YAML
     images = max(len(config.sequences), 1)

@@ -17,12 +17,12 @@ import torch
 from radfuse.errors import InputError
 from radfuse.regions.cells import cells_on
 from radfuse.seg.encode import encode
+from radfuse.seg.export import export_network
 from radfuse.seg.metrics import dice
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.predict import OnnxSegmenter
 from radfuse.seg.preprocess import network_input
 from radfuse.seg.unet.backend import UnetSegmentation
-from radfuse.seg.unet.export import export_network
 from radfuse.seg.unet.patches import Patches
 from radfuse.seg.unet.plan import make_plan
 from radfuse.seg.unet.train import train

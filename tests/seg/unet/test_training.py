@@ -16,6 +16,7 @@ import torch
 
 from radfuse.errors import InputError
 from radfuse.seg.backend import Watch
+from radfuse.seg.export import export_network
 from radfuse.seg.metrics import dice
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.predict import OnnxSegmenter
@@ -23,7 +24,6 @@ from radfuse.seg.unet import train as training
 from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.seg.unet.checks import Checks
 from radfuse.seg.unet.ensemble import train_networks
-from radfuse.seg.unet.export import export_network
 from radfuse.seg.unet.learner import Learner
 from radfuse.seg.unet.network import make_network
 from radfuse.seg.unet.plan import fitted_plan, make_plan

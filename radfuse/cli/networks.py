@@ -1,0 +1,127 @@
+"""Commands `export-onnx` and `apply`: networks trained elsewhere, and networks by themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from radfuse.cli.arguments import ResultFolder
+from radfuse.cli.show import SOME_FAILED, err, out, progress, show_failures
+from radfuse.errors import CaseError, InputError
+from radfuse.run.disk import check_folder, write_atomically, writing
+
+
+def export_onnx(
+    results: Annotated[
+        Path,
+        typer.Argument(
+            metavar="NNUNET_RESULTS",
+            help="nnU-Net's folder TRAINER__PLANS__CONFIGURATION, or that of its data set.",
+            show_default=False,
+        ),
+    ],
+    out_: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The ONNX file.", show_default=False)],
+    configuration: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="2d, 3d_fullres, ... of several.", show_default=False),
+    ] = None,
+    fold: Annotated[
+        list[str] | None, typer.Option(help="Only this fold's network; may be repeated. All by default.")
+    ] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(metavar="FILE", help="checkpoint_final.pth by default.", show_default=False)
+    ] = None,
+    mirror: Annotated[
+        bool, typer.Option(help="Prediction mirrors patches too, as nnU-Net does; without, 3D is eight times quicker.")
+    ] = True,
+    overlap: Annotated[float, typer.Option(min=0, max=0.95, help="Of neighbouring patches in prediction.")] = 0.5,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Open checkpoints that can run code: only of a known origin.")
+    ] = False,
+) -> None:
+    """A trained nnU-Net as one ONNX file that holds its plan and preprocessing too: `radfuse apply` needs no torch."""
+    with writing(out_):
+        out_.parent.mkdir(parents=True, exist_ok=True)
+    if out_.is_dir():
+        raise InputError(f"--out {out_} is a folder; name a file, for example {out_ / 'network.onnx'}")
+    with err.status("reading nnU-Net's results") as status:
+        from radfuse.seg.export import export_network
+        from radfuse.seg.nnunet.results import first_layer, open_results
+
+        found = open_results(results, configuration, fold or (), checkpoint, mirror=mirror, trust=trust)
+        plan = found.plan.model_copy(update={"overlap": overlap})
+        status.update("exporting, and comparing with torch")
+        aside = out_.with_name(f".{out_.name}.part")
+        try:
+            difference = export_network(found.networks, plan, aside, first_layer(found.networks[0]))
+            content = aside.read_bytes()
+        finally:
+            aside.unlink(missing_ok=True)
+        write_atomically(out_, content)
+    labels = ", ".join(f"{number} {name}" for name, number in plan.labels.items())
+    folds = ", ".join(file.parent.name.removeprefix("fold_") for file in found.checkpoints)
+    out.print(f"{plan.configuration}, fold {folds}, patch {' x '.join(map(str, plan.patch))}", soft_wrap=True)
+    out.print(f"reads:  {escape(', '.join(plan.channels))}", soft_wrap=True)
+    out.print(f"labels: {escape(labels)}", soft_wrap=True)
+    out.print(f"logits differ from torch by {difference:.1g} of the largest", soft_wrap=True)
+    written = escape(str(out_))
+    out.print(
+        f"{written}, {len(content) / 1e6:.1f} MB; now: radfuse apply {written} IMAGES --out MASKS", soft_wrap=True
+    )
+
+
+def apply(
+    network: Annotated[
+        Path, typer.Argument(metavar="NETWORK.onnx", help="As radfuse exported it.", show_default=False)
+    ],
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IMAGES...",
+            help="Files, or folders of them; several channels are CASE_0000, CASE_0001, ...",
+            show_default=False,
+        ),
+    ],
+    out_: ResultFolder,
+    runtime: Annotated[
+        str, typer.Option(metavar="NAME", help="onnxruntime, openvino, tensorrt, or auto: the fastest here.")
+    ] = "auto",
+    again: Annotated[bool, typer.Option("--again", help="Make masks anew that are there.")] = False,
+) -> None:
+    """Segment images by a network from an ONNX file; masks that are there are not made again."""
+    check_folder(out_)
+    from radfuse.results import Failure
+    from radfuse.run.workers import Crew
+    from radfuse.seg import apply as work
+    from radfuse.seg.predict import OnnxSegmenter
+    from radfuse.seg.runtimes.runtime import chosen
+
+    if not network.is_file():
+        raise InputError(f"{network}: there is no such file; radfuse export-onnx writes one")
+    plan = OnnxSegmenter(network).plan
+    here = chosen(runtime)
+    cases = work.cases_of(images, plan.images)
+    jobs = work.jobs_of(cases, network, here, out_, again=again)
+    failures: list[Failure] = []
+    empty: list[str] = []
+    with progress() as tell, Crew() as crew:
+        tell("segmenting", len(cases) - len(jobs), len(cases))
+        for done, (job, result) in enumerate(crew.each(work.apply, jobs, "network"), start=1):
+            if isinstance(result, CaseError):
+                failures.append(Failure(item=job.case, error=result.message))
+            elif not result:
+                empty.append(job.case)
+            tell("segmenting", len(cases) - len(jobs) + done, len(cases))
+    show_failures(failures)
+    for case in empty:
+        err.print(f"[yellow]nothing found[/yellow] {escape(case)}: the mask is empty", soft_wrap=True)
+    there = f", {len(cases) - len(jobs)} were there" if len(jobs) < len(cases) else ""
+    out.print(
+        f"{len(jobs) - len(failures)} of {len(cases)} cases segmented by {here}{there} -> {escape(str(out_))}",
+        soft_wrap=True,
+    )
+    if failures:
+        raise typer.Exit(SOME_FAILED)

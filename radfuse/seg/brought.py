@@ -1,0 +1,75 @@
+"""Backend `onnx`: a network that was trained elsewhere and exported by radfuse segments every case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from radfuse.config import Where
+from radfuse.errors import InputError, listed
+from radfuse.seg.backend import Labelled
+from radfuse.seg.runtimes.runtime import USUAL, RuntimeName
+
+if TYPE_CHECKING:
+    from radfuse.seg.plan import NetworkPlan
+    from radfuse.volume.image import LabelMap, Volume
+
+
+class OnnxSegmentation(Labelled):
+    """A network from an ONNX file with its plan, as `radfuse export-onnx` or a bundle holds one; nothing is trained."""
+
+    encodes: ClassVar[bool] = True
+    takes_turns: ClassVar[bool] = True
+
+    backend: Literal["onnx"] = "onnx"
+    model: Path
+    """The file."""
+    runtime: Annotated[RuntimeName, Where()] = USUAL
+    """Who runs the network on each case, as for `unet`."""
+
+    @property
+    def source(self) -> str:
+        """Masks come from elsewhere."""
+        return "external"
+
+    def runtime_here(self) -> str:
+        """Return the runtime that its setting means here."""
+        from radfuse.seg.runtimes.runtime import chosen
+
+        return chosen(self.runtime)
+
+    def check_here(self) -> None:
+        """Look whether the file is there and makes these labels from these images."""
+        from radfuse.seg.predict import OnnxSegmenter
+
+        self.runtime_here()
+        if not self.model.is_file():
+            raise InputError(f"model {self.model}: there is no such file")
+        check_fits(self, OnnxSegmenter(self.model).plan, self.model)
+
+    def brought(self, folder: Path) -> bytes:
+        """Return the file's content."""
+        return self.model.read_bytes()
+
+    def segment(self, network: Path, image: Volume) -> LabelMap:
+        """Return the labels of an image, on its own grid."""
+        from radfuse.seg.predict import segmenter
+
+        return segmenter(network, self.runtime)(image)
+
+
+def check_fits(backend: Labelled, plan: NetworkPlan, model: Path) -> None:
+    """Check that a network makes the labels that a study names, from as many images.
+
+    Raises:
+        InputError: it does not.
+    """
+    if dict(backend.labels) != dict(plan.labels):
+        said = listed([f"{name}: {number}" for name, number in plan.labels.items()])
+        raise InputError(f"{model} makes the labels {said}; give them as segmentation.labels: {{{said}}}")
+    reads = max(len(backend.sequences), 1)
+    if reads != plan.images:
+        raise InputError(
+            f"{model} reads {plan.images} images as channels, and segmentation.sequence names {reads}; name them in "
+            "the order that it was trained with"
+        )

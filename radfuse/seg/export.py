@@ -1,0 +1,105 @@
+"""A trained network as ONNX, and the proof that it says the same."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from radfuse import machine
+from radfuse.errors import CaseError, InputError
+from radfuse.seg.plan import NetworkPlan
+
+PARITY = 1e-3
+"""Largest difference in logits allowed, relative to the largest logit."""
+_OPSET = 17
+_MOST_BYTES = 1.9e9
+"""An ONNX file is one message of at most 2 GiB."""
+
+
+class _Exported(torch.nn.Module):
+    """Networks whose answers are averaged, and what the first of them sees first, at full resolution: deep features.
+
+    Deeper levels see more around a voxel, and lose where in a thin cartilage something lies.
+    """
+
+    def __init__(self, networks: Sequence[torch.nn.Module], first: torch.nn.Module) -> None:
+        super().__init__()
+        self.networks = torch.nn.ModuleList(networks)
+        self.seen: list[torch.Tensor] = []
+        first.register_forward_hook(lambda *call: self.seen.append(call[2]))
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return logits (batch, class, z, y, x) and features (batch, channel, z, y, x); without z for slices."""
+        self.seen.clear()
+        logits = self.networks[0](image)
+        for network in self.networks[1:]:
+            logits = logits + network(image)
+        return logits / len(self.networks) if len(self.networks) > 1 else logits, self.seen[0]
+
+
+def export_network(
+    networks: torch.nn.Module | Sequence[torch.nn.Module],
+    plan: NetworkPlan,
+    path: Path,
+    first: torch.nn.Module | None = None,
+) -> float:
+    """Write a network, or several that answer together, with their plan in the metadata.
+
+    Args:
+        networks: in evaluation mode, on the CPU.
+        plan: a Section.
+        path: of the file.
+        first: the layer of the first network whose output are deep features; None: that of our own U-Net.
+
+    Returns:
+        The largest difference between its logits and the networks' on a random patch, relative to the largest logit.
+
+    Raises:
+        CaseError: the difference exceeds `PARITY`.
+        InputError: the networks are larger than an ONNX file can be.
+    """
+    import onnx
+
+    networks = [networks] if isinstance(networks, torch.nn.Module) else list(networks)
+    size = sum(values.numel() * 4 for network in networks for values in network.parameters())
+    if size > _MOST_BYTES:
+        raise InputError(
+            f"{len(networks)} networks of together {size / 1e9:.1f} GB do not fit into an ONNX file, which holds 2 GB; "
+            "export fewer folds"
+        )
+    seen: Any = getattr(networks[0], "input_block", None) if first is None else first
+    whole = _Exported(networks, seen).eval()
+    generator = torch.Generator().manual_seed(0)
+    sizes = plan.window.patch_zyx[1:] if plan.slices else plan.window.patch_zyx
+    patch = torch.randn((1, plan.inputs, *sizes), generator=generator)
+    free = dict(enumerate(("y", "x") if plan.slices else ("z", "y", "x"), start=2))
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        torch.onnx.export(
+            whole,
+            (patch,),
+            str(path),
+            input_names=["image"],
+            output_names=["logits", "features"],
+            dynamic_axes={name: {0: "batch", **free} for name in ("image", "logits", "features")},
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+        expected = whole(patch)[0].numpy()
+    proto = onnx.load(path)
+    stored: Any = plan
+    onnx.helper.set_model_props(proto, {"plan": json.dumps(stored.model_dump(mode="json"))})
+    onnx.save(proto, path)
+    found = machine.open_network(path).run(["logits"], {"image": patch.numpy()})[0]
+    difference = float(np.abs(found - expected).max() / max(float(np.abs(expected).max()), 1e-6))
+    if not difference <= PARITY:
+        raise CaseError(path.name, f"the ONNX file differs from the network by {difference:.2g}, allowed {PARITY:.0e}")
+    return difference

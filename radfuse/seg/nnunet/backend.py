@@ -1,0 +1,164 @@
+"""Backend `nnunet`: nnU-Net plans and trains on each fold's masks, or brings its results; radfuse predicts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from radfuse.config import Section, Where
+from radfuse.errors import InputError
+from radfuse.seg.backend import Labelled
+from radfuse.seg.brought import check_fits
+from radfuse.seg.runtimes.runtime import USUAL, RuntimeName
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from radfuse.volume.grid import Grid
+    from radfuse.volume.image import LabelMap, Volume
+
+
+class NnunetPreparation(Section):
+    """How a case is handed to nnU-Net, which prepares it further for itself.
+
+    Attributes:
+        labels: label name -> number in the masks; nnU-Net numbers them from 1.
+        orientation: where x, y, z point in all cases.
+    """
+
+    labels: dict[str, int]
+    orientation: str
+
+    def prepare(self, image: Volume, labels: LabelMap) -> dict[str, np.ndarray]:
+        """Return image, float32 (channel, z, y, x), target, uint8 (z, y, x), and spacing in mm, (z, y, x)."""
+        import numpy as np
+
+        from radfuse.seg.preprocess import class_numbers
+        from radfuse.volume.grid import oriented
+        from radfuse.volume.resample import resample, resample_labels
+
+        grid = oriented(image.grid, self.orientation)
+        turned = grid is not image.grid
+        channels = [resample(part, grid, "nearest").array if turned else part.array for part in image.channels]
+        target = class_numbers(resample_labels(labels, grid), self.labels)
+        return {"image": np.stack(channels), "target": target, "spacing": np.array(grid.spacing_zyx_mm)}
+
+
+class NnunetSegmentation(Labelled):
+    """nnU-Net, trained on the manual masks of each fold, or brought with `model`; radfuse runs it as ONNX."""
+
+    encodes: ClassVar[bool] = True
+    takes_turns: ClassVar[bool] = True
+
+    backend: Literal["nnunet"] = "nnunet"
+    model: Path | None = None
+    """A folder of nnU-Net's results that segments every case; nothing is trained then."""
+    folds: tuple[str, ...] = ()
+    """Of `model`, whose networks answer together; empty: all that were trained."""
+    checkpoint: str | None = None
+    """Name of the checkpoints of `model`; None: the final ones."""
+    trust: bool = False
+    """Open checkpoints of `model` that can run code, as pickles can: only of networks you know the origin of."""
+    configuration: Literal["2d", "3d_fullres", "3d_lowres"] | None = None
+    """Which network nnU-Net trains, 3d_fullres where nothing is said, or which of several in `model`."""
+    planner: Literal["standard", "residual_m", "residual_l", "residual_xl"] = "standard"
+    """Who plans: nnU-Net's standard, or its residual encoders of three sizes."""
+    memory_gib: PositiveFloat | None = None
+    """GPU memory that the planner fills, with larger patches and batches; None: the planner's own."""
+    epochs: PositiveInt = 1000
+    """Of training."""
+    iterations: PositiveInt = 250
+    """Steps an epoch."""
+    minutes: PositiveFloat | None = None
+    """A training takes about so long: epochs are as many as fit, by the time of its first steps."""
+    batch: PositiveInt | None = None
+    """Patches a step; None: as planned."""
+    mirror: bool = True
+    """Prediction sees each patch mirrored along all axes too, as nnU-Net does: eight times the work in 3D."""
+    overlap: float = Field(default=0.5, ge=0, lt=1)
+    """Of neighbouring patches in prediction."""
+    device: Annotated[Literal["auto", "cpu", "cuda"], Where()] = "auto"
+    """Where it trains; auto takes a GPU where there is one."""
+    loaders: Annotated[PositiveInt | None, Where()] = None
+    """Processes that read and augment patches; None: by the number of cores."""
+    runtime: Annotated[RuntimeName, Where()] = USUAL
+    """Who runs the network on each case, as for `unet`."""
+
+    @model_validator(mode="after")
+    def _model_or_training(self) -> NnunetSegmentation:
+        unused = [name for name in ("folds", "checkpoint", "trust") if name in self.model_fields_set]
+        if self.model is None and unused:
+            raise ValueError(f"{unused[0]} says something of `model`; name one, or remove it")
+        return self
+
+    @property
+    def source(self) -> str:
+        """Where masks come from."""
+        return "cross_fitted" if self.model is None else "external"
+
+    def runtime_here(self) -> str:
+        """Return the runtime that its setting means here."""
+        from radfuse.seg.runtimes.runtime import chosen
+
+        return chosen(self.runtime)
+
+    def plan(self, grids: Sequence[Grid]) -> str:
+        """Return as JSON where axes point in most images; the rest nnU-Net plans from the cases of each fold."""
+        from radfuse.volume.grid import orientation_of
+
+        return json.dumps({"orientation": Counter(map(orientation_of, grids)).most_common(1)[0][0]})
+
+    def preparation(self, plan: str) -> NnunetPreparation:
+        """Return how cases are handed to nnU-Net."""
+        return NnunetPreparation(labels=self.labels, orientation=json.loads(plan)["orientation"])
+
+    def train(
+        self, cases: Sequence[Path], plan: str, seed: int, folder: Path, tell: Callable[[int, int], None]
+    ) -> bytes:
+        """Return a network that nnU-Net planned and trained, as ONNX; goes on from the last epoch in `folder`."""
+        from radfuse.seg.nnunet.training import trained
+
+        results = trained(self, cases, seed, folder, tell)
+        return self._exported(results, folder, json.loads(plan)["orientation"])
+
+    def check_here(self) -> None:
+        """Look whether nnU-Net is installed, and a model that is brought is there."""
+        from importlib.util import find_spec
+
+        self.runtime_here()
+        if find_spec("nnunetv2") is None:
+            raise InputError('backend nnunet needs nnU-Net; install it with: pip install "radfuse[train]"')
+        if self.model is not None and not self.model.is_dir():
+            raise InputError(f"model {self.model}: there is no such folder")
+
+    def brought(self, folder: Path) -> bytes:
+        """Return the networks of `model` as ONNX."""
+        assert self.model is not None
+        return self._exported(self.model, folder)
+
+    def segment(self, network: Path, image: Volume) -> LabelMap:
+        """Return the labels of an image, on its own grid."""
+        from radfuse.seg.predict import segmenter
+
+        return segmenter(network, self.runtime)(image)
+
+    def _exported(self, results: Path, folder: Path, orientation: str | None = None) -> bytes:
+        """Return a folder of results as ONNX; with an orientation it is one that was trained here."""
+        from radfuse.seg.export import export_network
+        from radfuse.seg.nnunet.results import first_layer, open_results
+
+        found = open_results(
+            results, self.configuration, self.folds, self.checkpoint, mirror=self.mirror, trust=self.trust
+        )
+        update: dict[str, object] = {"overlap": self.overlap}
+        if orientation is not None:
+            update |= {"orientation": orientation, "labels": dict(self.labels)}
+        plan = found.plan.model_copy(update=update)
+        check_fits(self, plan, results)
+        export_network(found.networks, plan, folder / "network.onnx", first_layer(found.networks[0]))
+        return (folder / "network.onnx").read_bytes()

@@ -1,0 +1,143 @@
+"""An image as nnU-Net's preprocessing makes it, and its answer back on the image's grid, as nnU-Net's export makes it.
+
+Source: Isensee et al. 2021, doi:10.1038/s41592-020-01008-z; nnunetv2 2.8, which the tests compare with voxel by voxel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy import ndimage
+
+from radfuse.errors import InputError
+from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling
+from radfuse.seg.nnunet.resize import axis_by_itself, resized, resized_slabs, shape_at
+from radfuse.volume.grid import Grid, oriented, part_of, triple
+from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.resample import resample, resample_labels
+
+_EPSILON = 1e-8
+_KEPT = np.float16
+"""Of logits that wait to be resampled; nnU-Net keeps them so, too."""
+
+
+class NnunetFrame:
+    """An image as an nnU-Net reads it: turned, cut to what is not zero, normalised, resampled.
+
+    Args:
+        volume: the image, with its channels.
+        plan: the network's plan.
+
+    Raises:
+        InputError: the image has other channels than the network reads, or intensities that its scheme refuses.
+    """
+
+    def __init__(self, volume: Volume, plan: NnunetPlan) -> None:
+        if len(volume.channels) != plan.images:
+            raise InputError(
+                f"{volume.name}: the network reads {plan.images} channels ({', '.join(plan.channels)}), and is given "
+                f"{len(volume.channels)}; name them in that order in segmentation.sequence"
+            )
+        self._volume, self._plan = volume, plan
+        self._read = oriented(volume.grid, plan.orientation) if plan.orientation else volume.grid
+        turned = self._read is not volume.grid
+        channels = [resample(part, self._read, "nearest") if turned else part for part in volume.channels]
+        whole = np.stack([channel.array for channel in channels]).transpose(0, *(axis + 1 for axis in plan.transpose))
+        self._whole_shape = triple(whole.shape[1:], int)
+        there = (whole != 0).any(axis=0)
+        self._box = _box_of(there)
+        cut, there = whole[(slice(None), *self._box)], there[self._box]
+        if any(part.masked for part in plan.normalisation):
+            there = ndimage.binary_fill_holes(there)
+        self._cut_shape = triple(there.shape, int)
+        self._spacing = [self._read.spacing_zyx_mm[axis] for axis in plan.transpose]
+        self._onto = [self._spacing[0], *plan.spacing_mm] if plan.slices else list(plan.spacing_mm)
+        shape = shape_at(self._cut_shape, self._spacing, self._onto)
+        alone = axis_by_itself(plan.of_images.separate_z, self._spacing, self._onto)
+        orders = _orders(plan.of_images, alone)
+        self.array = np.stack(
+            [
+                resized(_normalised(channel, there, how, volume.name), shape, orders, alone)
+                for channel, how in zip(cut, plan.normalisation, strict=True)
+            ]
+        )
+
+    @property
+    def grid(self) -> Grid:
+        """Where the voxels of the array lie."""
+        axes = np.array(self._read.direction).reshape(3, 3)[:, ::-1][:, list(self._plan.transpose)]
+        shape = [self._read.shape[axis] for axis in self._plan.transpose]
+        direction = tuple(float(value) for value in axes[:, ::-1].ravel())
+        turned = Grid(triple(shape, int), triple(self._spacing, float), self._read.origin, direction)
+        cut, new = part_of(turned, self._box), np.array(self.array.shape[1:])
+        old_mm = np.array(cut.spacing_zyx_mm)
+        new_mm = old_mm * cut.shape / new
+        shift = axes @ ((new_mm - old_mm) / 2)
+        return Grid(triple(new, int), triple(new_mm, float), triple(np.array(cut.origin) + shift, float), direction)
+
+    def labels(self, slabs: Iterator[tuple[slice, np.ndarray]]) -> LabelMap:
+        """Return the labels on the image's own grid, from logits slab by slab."""
+        found = np.zeros(self._cut_shape, dtype=np.uint8 if max(self._plan.labels.values()) < 256 else np.uint16)
+        if self.array.shape[1:] == self._cut_shape:
+            for slices, logits in slabs:
+                found[slices] = self._decided(iter(logits), logits.shape[1:])
+        else:
+            kept = np.empty((self._plan.classes, *self.array.shape[1:]), dtype=_KEPT)
+            for slices, logits in slabs:
+                kept[:, slices] = logits
+            alone = axis_by_itself(self._plan.of_logits.separate_z, self._onto, self._spacing)
+            for slices, parts in resized_slabs(list(kept), self._cut_shape, _orders(self._plan.of_logits, alone)):
+                found[slices] = self._decided(parts, found[slices].shape)
+        whole = np.zeros(self._whole_shape, dtype=found.dtype)
+        whole[self._box] = found
+        array = np.ascontiguousarray(whole.transpose(np.argsort(self._plan.transpose)))
+        names = {number: name for name, number in self._plan.labels.items()}
+        return resample_labels(LabelMap(array, self._read, names, self._volume.name), self._volume.grid)
+
+    def _decided(self, logits: Iterator[np.ndarray], shape: Sequence[int]) -> np.ndarray:
+        """Return the label of the largest logit; of regions, the last whose logit says more likely than not."""
+        labels = np.zeros(shape, dtype=np.int32)
+        best = np.zeros(shape, dtype=np.float32) if self._plan.regions else next(logits).astype(np.float32)
+        for number, here in zip(self._plan.labels.values(), logits, strict=True):
+            labels[here > best] = number
+            if not self._plan.regions:
+                np.maximum(best, here, out=best)
+        return labels
+
+
+def _orders(how: Resampling, alone: int | None) -> list[int]:
+    return [how.order_z if axis == alone else how.order for axis in range(3)]
+
+
+def _box_of(there: np.ndarray) -> tuple[slice, slice, slice]:
+    """Return the box of the voxels that are there; the whole image where none is."""
+    found = ndimage.find_objects(there.view(np.uint8))
+    if not found:
+        z, y, x = (slice(0, size) for size in there.shape)
+        return z, y, x
+    z, y, x = found[0]
+    return z, y, x
+
+
+def _normalised(image: np.ndarray, there: np.ndarray, how: Normalisation, name: str) -> np.ndarray:
+    """Return one channel, float32, by nnU-Net's scheme."""
+    image = image.astype(np.float32)
+    if how.scheme == "ZScoreNormalization":
+        if how.masked:
+            inside = image[there]
+            image[there] = (inside - inside.mean()) / max(inside.std(), _EPSILON)
+            return image
+        return (image - image.mean()) / max(image.std(), _EPSILON)
+    if how.scheme == "CTNormalization":
+        return np.asarray((np.clip(image, how.low, how.high) - how.mean) / max(how.std, _EPSILON), dtype=np.float32)
+    if how.scheme == "RescaleTo01Normalization":
+        image = image - image.min()
+        return np.asarray(image / max(image.max(), _EPSILON), dtype=np.float32)
+    if how.scheme == "RGBTo01Normalization":
+        if image.min() < 0 or image.max() > 255:
+            raise InputError(
+                f"{name}: the network reads RGB values from 0 to 255, found {image.min()} to {image.max()}"
+            )
+        return image / 255
+    return image

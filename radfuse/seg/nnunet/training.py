@@ -1,0 +1,147 @@
+"""nnU-Net trains in a process of its own: its environment variables, its threads and its prints stay there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from radfuse import machine
+from radfuse.errors import InputError, StudyError, listed
+
+if TYPE_CHECKING:
+    from radfuse.seg.nnunet.backend import NnunetSegmentation
+
+DATASET = "Dataset001_radfuse"
+RAW, PREPARED = "nnUNet_raw", "nnUNet_preprocessed"
+"""Variables that say where nnU-Net keeps images and what it makes of them."""
+LOADERS = "nnUNet_n_proc_DA"
+"""How many processes read and augment; the planner uses so many threads."""
+LOG = "nnunet.log"
+TOLD = "radfuse step "
+"""Begins each line in which the training tells how far it is."""
+_TOO_LARGE = ("out of memory", "MemoryError", "Cannot allocate memory", "DefaultCPUAllocator")
+
+
+def trained(
+    config: NnunetSegmentation, cases: Sequence[Path], seed: int, folder: Path, tell: Callable[[int, int], None]
+) -> Path:
+    """Return a folder of nnU-Net's results, trained on all cases given.
+
+    Args:
+        config: of the backend.
+        cases: folders with image.npy, target.npy and spacing.npy.
+        seed: of everything random that nnU-Net lets one seed.
+        folder: private; finished steps and epochs there are not done again.
+        tell: told of iterations done and of all.
+
+    Raises:
+        InputError: masks that nothing can be learned from, a device that is not there, or memory that does not do.
+        StudyError: nnU-Net failed otherwise; names its log.
+    """
+    _check_targets(config, cases)
+    folder = folder.resolve()
+    results = folder / "results" / DATASET
+    if any(results.glob("*/fold_all/checkpoint_final.pth")):
+        return results
+    device = _device(config)
+    job = {
+        "cases": [str(case.resolve()) for case in cases],
+        "labels": list(config.labels),
+        "channels": list(config.sequences) or ["image"],
+        "configuration": config.configuration or "3d_fullres",
+        "planner": config.planner,
+        "memory_gib": config.memory_gib,
+        "epochs": config.epochs,
+        "iterations": config.iterations,
+        "minutes": config.minutes,
+        "batch": config.batch,
+        "device": device,
+        "seed": seed,
+        "threads": machine.threads(),
+        "loaders": config.loaders or min(max(machine.threads() - 2, 0), 12),
+    }
+    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    environment = {
+        **os.environ,
+        RAW: str(folder / "raw"),
+        PREPARED: str(folder / "preprocessed"),
+        "nnUNet_results": str(folder / "results"),
+        LOADERS: str(machine.threads()),
+        "nnUNet_def_n_proc": str(machine.threads()),
+        "nnUNet_compile": "false",
+        "PYTHONPATH": os.pathsep.join(place for place in sys.path if place),
+        "PYTHONWARNINGS": "ignore",
+    }
+    command = [sys.executable, "-m", "radfuse.seg.nnunet.upstream", str(folder)]
+    code = _run(command, environment, folder / LOG, tell)
+    if code:
+        raise _told(folder / LOG, code)
+    return results
+
+
+def _run(command: list[str], environment: dict[str, str], log: Path, tell: Callable[[int, int], None]) -> int:
+    """Run a training, its steps told and all else it prints put into a log; return its exit code.
+
+    It ends with this process, however that ends: its standard input is then closed.
+    """
+    pipe = subprocess.PIPE
+    with (
+        log.open("a", encoding="utf-8") as kept,
+        subprocess.Popen(
+            command, env=environment, text=True, errors="replace", stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT
+        ) as child,
+    ):
+        assert child.stdout is not None
+        try:
+            for line in child.stdout:
+                done, of, total = line.removeprefix(TOLD).partition(" of ")
+                if line.startswith(TOLD) and of:
+                    tell(int(done), int(total))
+                else:
+                    kept.write(line)
+                    kept.flush()
+        except BaseException:
+            child.kill()
+            raise
+    return child.returncode
+
+
+def _told(log: Path, code: int) -> InputError | StudyError:
+    """Return the error of a training that failed, from the end of its log."""
+    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    last = lines[-1].strip() if lines else f"it ended with code {code}"
+    if code == -9 or any(sign in line for line in lines[-30:] for sign in _TOO_LARGE):
+        return InputError(
+            f"nnU-Net ran out of memory ({last[:200]}); lower segmentation.memory_gib (patches become smaller) or "
+            f"segmentation.batch; its log: {log}"
+        )
+    return StudyError(f"nnU-Net's training failed: {last[:300]}; its log: {log}")
+
+
+def _device(config: NnunetSegmentation) -> str:
+    import torch
+
+    gpu = torch.cuda.is_available()
+    if config.device == "cuda" and not gpu:
+        raise InputError("segmentation.device is cuda, and there is no GPU here; set it to auto, or look at the driver")
+    return config.device if config.device != "auto" else "cuda" if gpu else "cpu"
+
+
+def _check_targets(config: NnunetSegmentation, cases: Sequence[Path]) -> None:
+    """Refuse masks that a label never occurs in."""
+    there: set[int] = set()
+    for case in cases:
+        there |= set(np.unique(np.load(case / "target.npy", mmap_mode="r")).tolist())
+    lacking = [name for number, name in enumerate(config.labels, start=1) if number not in there]
+    if lacking:
+        raise InputError(
+            f"no mask among the {len(cases)} to train on has the label {listed(lacking)}; draw it in some cases "
+            "of every fold's training set, or remove it from segmentation.labels"
+        )

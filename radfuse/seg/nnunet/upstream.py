@@ -1,0 +1,324 @@
+"""The one file that imports nnunetv2: its plans and networks become ours; run as a module, it trains."""
+
+from __future__ import annotations
+
+import copy
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+import threading
+import time
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
+from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
+from nnunetv2.experiment_planning.experiment_planners.residual_unets import (
+    residual_encoder_unet_planners as residual,
+)
+from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities import utils
+from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+from radfuse.errors import InputError, listed
+from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling
+from radfuse.seg.nnunet.training import DATASET, LOADERS, PREPARED, RAW, TOLD
+from radfuse.volume.grid import triple
+
+_READERS = {"SimpleITKIO": "", "NibabelIO": "", "NibabelIOWithReorient": "RAS", "SimpleITKIOWithReorient": "RAS"}
+"""nnU-Net's readers of medical images -> where axes point after reading."""
+_PLANNERS = {
+    "standard": ExperimentPlanner,
+    "residual_m": residual.nnUNetPlannerResEncM,
+    "residual_l": residual.nnUNetPlannerResEncL,
+    "residual_xl": residual.nnUNetPlannerResEncXL,
+}
+_FEW = 24
+"""Up to so many cases are prepared in threads."""
+_MEASURED = 4
+"""Steps that are timed where a training takes so many minutes."""
+_RESAMPLES = "resample_data_or_seg_to_shape"
+
+
+def plan_of(
+    plans: dict[str, Any], dataset: dict[str, Any], name: str, mirror: tuple[int, ...], folder: Path
+) -> NnunetPlan:
+    """Return what prediction needs of nnU-Net's plans."""
+    try:
+        manager = PlansManager(plans)
+        configuration = manager.get_configuration(name)
+        settings = configuration.configuration
+        _check_supported(manager.plans, settings, folder)
+        labels = manager.get_label_manager(dataset)
+        numbered = {title: value for title, value in dataset["labels"].items() if title not in ("background", "ignore")}
+        if labels.has_regions:
+            named = dict(zip(numbered, (int(number) for number in labels.regions_class_order), strict=True))
+        else:
+            named = {title: int(value) for title, value in sorted(numbered.items(), key=lambda item: int(item[1]))}
+        channels = dataset["channel_names"] if "channel_names" in dataset else dataset["modality"]
+        intensities = manager.foreground_intensity_properties_per_channel
+        return NnunetPlan(
+            labels=named,
+            regions=labels.has_regions,
+            channels=tuple(str(channels[key]) for key in sorted(channels, key=int)),
+            configuration=name,
+            patch=tuple(int(size) for size in configuration.patch_size),
+            spacing_mm=tuple(float(size) for size in configuration.spacing),
+            transpose=triple(manager.transpose_forward, int),
+            orientation=_READERS[manager.plans["image_reader_writer"]],
+            normalisation=tuple(
+                _normalisation(scheme, masked, intensities.get(str(channel), {}))
+                for channel, (scheme, masked) in enumerate(
+                    zip(
+                        configuration.normalization_schemes,
+                        configuration.configuration["use_mask_for_norm"],
+                        strict=True,
+                    )
+                )
+            ),
+            of_images=_resampling(settings["resampling_fn_data_kwargs"]),
+            of_logits=_resampling(settings["resampling_fn_probabilities_kwargs"]),
+            mirror=mirror,
+        )
+    except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise InputError(f"{folder}: plans.json or dataset.json is not what nnU-Net writes ({error!r})") from error
+
+
+def _check_supported(plans: dict[str, Any], settings: dict[str, Any], folder: Path) -> None:
+    """Refuse what nnU-Net can do and this cannot."""
+    reader = plans["image_reader_writer"]
+    if reader not in _READERS:
+        raise InputError(f"{folder}: the network reads images by {reader}; radfuse knows {listed(_READERS)}")
+    if settings.get("previous_stage"):
+        raise InputError(
+            f"{folder}: a cascade reads the masks of {settings['previous_stage']} too, which one ONNX file does not "
+            "hold; export 3d_lowres or 3d_fullres"
+        )
+    if settings["preprocessor_name"] != "DefaultPreprocessor":
+        raise InputError(
+            f"{folder}: the network's images are made by {settings['preprocessor_name']}, not by nnU-Net's own"
+        )
+    for name in ("resampling_fn_data", "resampling_fn_probabilities"):
+        if settings[name] != _RESAMPLES:
+            raise InputError(f"{folder}: {name} is {settings[name]}; radfuse knows {_RESAMPLES}")
+
+
+def _normalisation(scheme: str, masked: bool, found: dict[str, float]) -> Normalisation:
+    ct = scheme == "CTNormalization"
+    keys = {"mean": "mean", "std": "std", "low": "percentile_00_5", "high": "percentile_99_5"}
+    return Normalisation.model_validate(
+        {"scheme": scheme, "masked": masked, **({name: float(found[key]) for name, key in keys.items()} if ct else {})}
+    )
+
+
+def _resampling(settings: dict[str, Any]) -> Resampling:
+    return Resampling(
+        order=settings.get("order", 3),
+        order_z=settings.get("order_z", 0),
+        separate_z=settings.get("force_separate_z", False),
+    )
+
+
+def network_of(
+    plans: dict[str, Any], dataset: dict[str, Any], configuration: str, trainer: str, state: dict[str, Any], path: Path
+) -> torch.nn.Module:
+    """Return the network of a checkpoint."""
+    manager = PlansManager(plans)
+    settings = manager.get_configuration(configuration)
+    inputs = determine_num_input_channels(manager, settings, dataset)
+    outputs = manager.get_label_manager(dataset).num_segmentation_heads
+    with redirect_stdout(StringIO()):
+        try:
+            builder = recursive_find_trainer_class_by_name(trainer)
+        except RuntimeError:  # somebody's own trainer, which need not change the network
+            builder = nnUNetTrainer
+        network = builder.build_network_architecture(manager, settings, inputs, outputs, enable_deep_supervision=False)
+    try:
+        network.load_state_dict(
+            {key.removeprefix("module.").removeprefix("_orig_mod."): value for key, value in state.items()}
+        )
+    except RuntimeError as error:
+        raise InputError(
+            f"{path} does not fit the network of its plans.json; was it trained by {trainer}, which is not installed "
+            "here (nnUNet_extTrainer), or with other plans?"
+        ) from error
+    found: torch.nn.Module = network.float().eval()
+    return found
+
+
+def main(folder: Path) -> None:
+    """Plan, preprocess and train in a folder where `training.py` wrote job.json; what is finished is not done again."""
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    torch.set_num_threads(job["threads"])
+    _die_with_parent()
+    _pools_of_threads(len(job["cases"]))
+    raw = Path(os.environ[RAW]) / DATASET
+    prepared = Path(os.environ[PREPARED]) / DATASET
+    planned = prepared / "ready"
+    if not planned.is_file():
+        for place in (raw, prepared):
+            shutil.rmtree(place, ignore_errors=True)
+        _write_dataset(job, raw)
+        plans = _plan(job)
+        planned.write_text(plans, encoding="utf-8")
+        shutil.rmtree(raw)  # everything that training needs is in the prepared cases
+    plans = json.loads((prepared / f"{planned.read_text(encoding='utf-8')}.json").read_text(encoding="utf-8"))
+    _train(job, plans, json.loads((prepared / "dataset.json").read_text(encoding="utf-8")))
+
+
+def _die_with_parent() -> None:
+    """End this process when whoever started it is gone, even by kill -9: our standard input is then closed."""
+
+    def wait() -> None:
+        os.read(0, 1)  # not sys.stdin, whose lock processes that nnU-Net forks would wait for
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _pools_of_threads(cases: int) -> None:
+    """Let nnU-Net prepare few cases in threads: each process that it would start takes longer to import torch."""
+    if cases > _FEW:
+        return
+    from multiprocessing.pool import ThreadPool
+
+    utils.Pool = ThreadPool
+    multiprocessing.get_context = lambda *_: SimpleNamespace(Pool=ThreadPool)  # type: ignore[assignment]
+
+
+def _write_dataset(job: dict[str, Any], raw: Path) -> None:
+    """Write the cases as nnU-Net wants them."""
+    import SimpleITK as sitk
+
+    names = dict(enumerate(job["channels"]))
+    dataset = {
+        "channel_names": {str(number): name for number, name in names.items()},
+        "labels": {"background": 0, **{name: number for number, name in enumerate(job["labels"], start=1)}},
+        "numTraining": len(job["cases"]),
+        "file_ending": ".nrrd",
+    }
+    for part in ("imagesTr", "labelsTr"):
+        (raw / part).mkdir(parents=True)
+    (raw / "dataset.json").write_text(json.dumps(dataset), encoding="utf-8")
+    for number, place in enumerate(map(Path, job["cases"])):
+        spacing = np.load(place / "spacing.npy")[::-1].tolist()
+        image = np.load(place / "image.npy", mmap_mode="r")
+        parts = {f"imagesTr/case{number:05d}_{channel:04d}": array for channel, array in enumerate(image)}
+        parts[f"labelsTr/case{number:05d}"] = np.load(place / "target.npy", mmap_mode="r")
+        for name, array in parts.items():
+            written = sitk.GetImageFromArray(np.ascontiguousarray(array))
+            written.SetSpacing(spacing)
+            sitk.WriteImage(written, str(raw / f"{name}.nrrd"))
+
+
+def _plan(job: dict[str, Any]) -> str:
+    """Take the fingerprint, plan, and prepare the cases; returns the name of the plans."""
+    DatasetFingerprintExtractor(DATASET, job["threads"]).run()
+    memory = {"gpu_memory_target_in_gb": job["memory_gib"]} if job["memory_gib"] else {}
+    planner = _PLANNERS[job["planner"]](DATASET, **memory)
+    planner.plan_experiment()
+    file = Path(os.environ[PREPARED]) / DATASET / f"{planner.plans_identifier}.json"
+    plans = json.loads(file.read_text(encoding="utf-8"))
+    if job["configuration"] not in plans["configurations"]:
+        raise SystemExit(
+            f"nnU-Net plans no {job['configuration']} for these images, only {listed(plans['configurations'])}; choose "
+            "one of these as segmentation.configuration"
+        )
+    if job["batch"]:
+        plans["configurations"][job["configuration"]]["batch_size"] = job["batch"]
+        file.write_text(json.dumps(plans), encoding="utf-8")
+    raw = Path(os.environ[RAW]) / DATASET
+    shutil.copyfile(raw / "dataset.json", file.with_name("dataset.json"))
+    DefaultPreprocessor().run(DATASET, job["configuration"], planner.plans_identifier, job["threads"])
+    return str(planner.plans_identifier)
+
+
+def _train(job: dict[str, Any], plans: dict[str, Any], dataset: dict[str, Any]) -> None:
+    """Train on all cases, going on from the last epoch."""
+    os.environ[LOADERS] = str(job["loaders"])
+    torch.manual_seed(job["seed"])
+    np.random.seed(job["seed"])  # noqa: NPY002  batchgenerators draw from it
+    device = torch.device(job["device"])
+    trainer = _Trainer({**plans, "continue_training": False}, job["configuration"], "all", dataset, device)
+    trainer.take(job["epochs"], job["iterations"], job["minutes"])
+    trainer.initialize()
+    last = Path(trainer.output_folder) / "checkpoint_latest.pth"
+    if last.is_file():
+        trainer.load_checkpoint(str(last))
+    trainer.run_training()
+
+
+class _Trainer(nnUNetTrainer):
+    """nnU-Net's trainer of the length asked for: it saves every epoch, tells its steps, uses bfloat16 on CPUs."""
+
+    def take(self, epochs: int, iterations: int, minutes: float | None) -> None:
+        """Set how long it trains."""
+        self.num_epochs, self.num_iterations_per_epoch, self.minutes = epochs, iterations, minutes
+        self.num_val_iterations_per_epoch = max(iterations // 50, 1)
+        self.save_every, self.steps = 1, 0
+        self.length = Path(self.output_folder) / "epochs"
+        if minutes and self.length.is_file():
+            self.num_epochs = int(self.length.read_text())
+
+    def on_train_start(self) -> None:
+        """Find out how many epochs fit, where a training takes so many minutes."""
+        super().on_train_start()
+        if self.minutes and not self.length.is_file():
+            self.num_epochs = self._epochs_that_fit(self.minutes * 60)
+            self.length.write_text(str(self.num_epochs))
+            self.optimizer, self.lr_scheduler = self.configure_optimizers()
+        self.steps = self.current_epoch * self.num_iterations_per_epoch
+
+    def _epochs_that_fit(self, seconds: float) -> int:
+        kept = copy.deepcopy(self.network.state_dict())
+        self.network.train()
+        self.train_step(next(self.dataloader_train))
+        start = time.perf_counter()
+        for _ in range(_MEASURED):
+            self.train_step(next(self.dataloader_train))
+        a_step = (time.perf_counter() - start) / _MEASURED
+        self.network.load_state_dict(kept)
+        steps = self.num_iterations_per_epoch + 0.4 * self.num_val_iterations_per_epoch
+        return max(int(seconds / (a_step * steps)), 1)
+
+    def train_step(self, batch: dict[str, Any]) -> Any:
+        """Make a step, and tell of it."""
+        with self._halves():
+            found = super().train_step(batch)
+        self.steps += 1
+        sys.stdout.write(f"{TOLD}{self.steps} of {self.num_epochs * self.num_iterations_per_epoch}\n")
+        sys.stdout.flush()
+        return found
+
+    def validation_step(self, batch: dict[str, Any]) -> Any:
+        """Look at a batch."""
+        with self._halves():
+            return super().validation_step(batch)
+
+    def _halves(self) -> Any:
+        here = self.device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return torch.autocast("cpu", torch.bfloat16, enabled=here)
+
+    def save_checkpoint(self, filename: str) -> None:
+        """Save so that a kill leaves the last one whole."""
+        super().save_checkpoint(f"{filename}.part")
+        Path(f"{filename}.part").replace(filename)
+
+    def plot_network_architecture(self) -> None:
+        """Draw nothing: it needs a package that no longer works."""
+
+
+_Trainer.__name__ = _Trainer.__qualname__ = nnUNetTrainer.__name__  # so that nnU-Net opens what it leaves
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

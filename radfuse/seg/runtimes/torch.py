@@ -1,0 +1,165 @@
+"""Runtime `torch`: the graph of an ONNX file by torch's own functions; half precision, on the GPU where torch has one.
+
+An installation that trains has torch with its GPU libraries, and an onnxruntime for CPUs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from radfuse import machine
+from radfuse.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+_BATCH = 4
+"""Patches at once on a GPU."""
+
+
+class Torch:
+    """A network as torch runs it: float16 on a GPU, bfloat16 on a CPU that computes in it, else float32."""
+
+    mend: ClassVar[str] = 'install it with: pip install "radfuse[train]"'
+
+    def __init__(self, model: bytes) -> None:
+        import torch
+
+        torch.set_num_threads(machine.threads())
+        gpu = torch.cuda.is_available()
+        half = torch.float16 if gpu else torch.bfloat16
+        self.batch = _BATCH if gpu else 1
+        self._device = torch.device("cuda" if gpu else "cpu")
+        self._halves = torch.autocast(
+            self._device.type, half, enabled=gpu or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        )
+        self._graph = _Graph(model, self._device)
+
+    @classmethod
+    def is_here(cls) -> bool:
+        """Return whether it is installed."""
+        return find_spec("torch") is not None
+
+    def __call__(self, patches: np.ndarray) -> np.ndarray:
+        """Return what the network says of patches."""
+        import torch
+
+        layout = torch.channels_last if patches.ndim == 4 else torch.channels_last_3d
+        with torch.inference_mode(), self._halves:
+            image = torch.from_numpy(np.ascontiguousarray(patches)).to(self._device, memory_format=layout)
+            return np.asarray(self._graph(image).float().contiguous().cpu().numpy())
+
+
+class _Graph:
+    """The nodes of an ONNX graph of one input and one output, in order, each value dropped after its last use."""
+
+    def __init__(self, model: bytes, device: torch.device) -> None:
+        import onnx
+        import torch
+        from onnx import helper, numpy_helper
+
+        graph = onnx.load_model_from_string(model).graph
+        self._known = {
+            item.name: torch.from_numpy(numpy_helper.to_array(item).copy()).to(device) for item in graph.initializer
+        }
+        self._input, self._output = graph.input[0].name, graph.output[0].name
+        self._nodes: list[tuple[Callable[..., Any], Mapping[str, Any], list[str], str]] = []
+        for node in graph.node:
+            settings = {item.name: helper.get_attribute_value(item) for item in node.attribute}
+            if node.op_type == "Constant":
+                self._known[node.output[0]] = torch.from_numpy(numpy_helper.to_array(settings["value"]).copy()).to(
+                    device
+                )
+            elif node.op_type in _FUNCTIONS:
+                self._nodes.append((_FUNCTIONS[node.op_type], settings, list(node.input), node.output[0]))
+            else:
+                raise InputError(
+                    f"runtime 'torch' knows no {node.op_type}, which the network needs; choose onnxruntime or openvino"
+                )
+        last = {name: number for number, (_, _, names, _) in enumerate(self._nodes) for name in names}
+        self._dropped: dict[int, list[str]] = {}
+        for name, number in last.items():
+            if name not in self._known:
+                self._dropped.setdefault(number, []).append(name)
+
+    def __call__(self, image: torch.Tensor) -> torch.Tensor:
+        values = {self._input: image}
+        for number, (function, settings, names, name) in enumerate(self._nodes):
+            given = [values[each] if each in values else self._known[each] for each in names]
+            values[name] = function(*given, **settings)
+            for each in self._dropped.get(number, ()):
+                del values[each]
+        return values[self._output]
+
+
+def _convolved(
+    image: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None, **settings: Any
+) -> torch.Tensor:
+    from torch.nn import functional
+
+    axes = image.ndim - 2
+    call: Any = functional.conv2d if axes == 2 else functional.conv3d
+    pads = settings.get("pads", [0] * 2 * axes)
+    strides, dilations = settings.get("strides", [1] * axes), settings.get("dilations", [1] * axes)
+    found: torch.Tensor = call(image, weight, bias, strides, pads[:axes], dilations, settings.get("group", 1))
+    return found
+
+
+def _widened(
+    image: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None, **settings: Any
+) -> torch.Tensor:
+    from torch.nn import functional
+
+    axes = image.ndim - 2
+    call: Any = functional.conv_transpose2d if axes == 2 else functional.conv_transpose3d
+    strides, pads = settings.get("strides", [1] * axes), settings.get("pads", [0] * 2 * axes)
+    more = settings.get("output_padding", [0] * axes)
+    found: torch.Tensor = call(image, weight, bias, strides, pads[:axes], more, settings.get("group", 1))
+    return found
+
+
+def _normalised(image: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, epsilon: float = 1e-5) -> torch.Tensor:
+    from torch.nn import functional
+
+    return functional.instance_norm(image, weight=scale, bias=shift, eps=epsilon)
+
+
+def _bent(image: torch.Tensor, alpha: float = 0.01) -> torch.Tensor:
+    from torch.nn import functional
+
+    return functional.leaky_relu(image, alpha)
+
+
+def _pooled(image: torch.Tensor, **settings: Any) -> torch.Tensor:
+    from torch.nn import functional
+
+    axes = image.ndim - 2
+    call: Any = functional.avg_pool2d if axes == 2 else functional.avg_pool3d
+    found: torch.Tensor = call(image, settings["kernel_shape"], settings["strides"], settings["pads"][:axes])
+    return found
+
+
+def _joined(*images: torch.Tensor, axis: int) -> torch.Tensor:
+    import torch
+
+    return torch.cat(images, dim=axis)
+
+
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "Add": lambda one, other: one + other,
+    "AveragePool": _pooled,
+    "Concat": _joined,
+    "Conv": _convolved,
+    "ConvTranspose": _widened,
+    "Div": lambda one, other: one / other,
+    "Identity": lambda one: one,
+    "InstanceNormalization": _normalised,
+    "LeakyRelu": _bent,
+}
+"""ONNX operator -> function of its inputs and attributes."""
+
+RUNTIME = Torch

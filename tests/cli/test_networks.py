@@ -1,0 +1,105 @@
+"""`radfuse export-onnx` and `radfuse apply`, as they are typed."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("nnunetv2", reason="needs radfuse[train]")
+from nnunet_results import write_results
+
+from radfuse.cli import app
+from radfuse.volume.files import read_labels, write_image
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import Volume
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """Run a command line; returns its exit code and all that it printed."""
+
+    def call(*words: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["radfuse", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            app.main()
+        told = capsys.readouterr()
+        return int(end.value.code or 0), " ".join((told.out + told.err).split())
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """nnU-Net's results for two channels."""
+    folder = tmp_path_factory.mktemp("results") / "Dataset001_Test"
+    return write_results(folder, schemes=("ZScoreNormalization", "NoNormalization"), folds=("0", "1"))
+
+
+def write_channels(folder: Path, *cases: str) -> None:
+    folder.mkdir(exist_ok=True)
+    generator = np.random.default_rng(0)
+    where = Grid((8, 16, 16), (2.0, 1.0, 1.0))
+    for case in cases:
+        for channel in range(2):
+            array = generator.normal(100, 30, where.shape).astype(np.float32)
+            write_image(Volume(array, where), folder / f"{case}_{channel:04d}.nii.gz")
+
+
+def test_an_nnunet_becomes_a_file_that_segments_a_folder(results: Path, tmp_path: Path, command) -> None:
+    code, told = command("export-onnx", results.parent, "--out", tmp_path / "new" / "net.onnx", "--no-mirror")
+    assert code == 0, told
+    assert "3d_fullres, fold 0, 1, patch 8 x 16 x 16 reads: channel 0, channel 1 labels: 1 bright, 2 brighter" in told
+    assert [item.name for item in (tmp_path / "new").iterdir()] == ["net.onnx"]
+    network, images, masks = tmp_path / "new" / "net.onnx", tmp_path / "images", tmp_path / "masks"
+    write_channels(images, "a", "b")
+    code, told = command("apply", network, images, "--out", masks)
+    assert code == 0, told
+    assert "2 of 2 cases segmented" in told
+    assert sorted(item.name for item in masks.iterdir()) == ["a.nii.gz", "b.nii.gz", "network.json"]
+    assert set(read_labels(masks / "a.nii.gz").present()) <= {1, 2}
+    before = (masks / "a.nii.gz").read_bytes()
+    (masks / "b.nii.gz").unlink()
+    write_channels(images, "c")
+    (images / "c_0001.nii.gz").write_bytes(b"no image")
+    code, told = command("apply", network, images, "--out", masks)
+    assert code == 1, told
+    assert "1 of 3 cases segmented" in told
+    assert "1 were there" in told
+    assert "failed c:" in told
+    assert (masks / "b.nii.gz").is_file()
+    assert (masks / "a.nii.gz").read_bytes() == before
+    assert not (masks / "c.nii.gz").exists()
+
+
+def test_what_cannot_be_applied_is_told(results: Path, tmp_path: Path, command) -> None:
+    network, images = tmp_path / "net.onnx", tmp_path / "images"
+    code, told = command("apply", network, tmp_path, "--out", tmp_path / "masks")
+    assert (code, "radfuse export-onnx writes one" in told) == (2, True)
+    network.write_bytes(b"no network")
+    code, told = command("apply", network, tmp_path, "--out", tmp_path / "masks")
+    assert (code, "is no ONNX file" in told) == (2, True)
+    command("export-onnx", results, "--out", network, "--fold", "1", "--no-mirror")
+    code, told = command("apply", network, tmp_path / "nowhere", "--out", tmp_path / "masks")
+    assert (code, "there is no such file or folder" in told) == (2, True)
+    images.mkdir()
+    code, told = command("apply", network, images, "--out", tmp_path / "masks")
+    assert code == 2
+    assert "reads 2 channels" in told
+    write_channels(images, "a")
+    (images / "a_0001.nii.gz").rename(images / "a_0002.nii.gz")
+    code, told = command("apply", network, images, "--out", tmp_path / "masks")
+    assert (code, "it wants a_0000, a_0001" in told) == (2, True)
+    shutil.copy(images / "a_0002.nii.gz", images / "a_0001.nii.gz")
+    (images / "a_0002.nii.gz").unlink()
+    assert command("apply", network, images, "--out", tmp_path / "masks")[0] == 0
+    code, told = command("export-onnx", results, "--out", network, "--fold", "0", "--no-mirror")
+    code, told = command("apply", network, images, "--out", tmp_path / "masks")
+    assert (code, "holds masks of another network" in told) == (2, True)
+    code, told = command("export-onnx", results, "--out", tmp_path)
+    assert (code, "is a folder; name a file" in told) == (2, True)
+    code, told = command("export-onnx", tmp_path / "nowhere", "--out", network)
+    assert (code, "is no folder" in told) == (2, True)

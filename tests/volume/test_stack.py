@@ -1,0 +1,57 @@
+"""Sequences of one case as channels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from boxes import grid
+
+from radfuse.errors import InputError
+from radfuse.volume.files import write_image
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import Volume
+from radfuse.volume.stack import read_stacked, stacked
+
+
+def ramp(where: Grid, name: str) -> Volume:
+    """An image whose voxels hold their x in mm."""
+    x = where.origin[0] + np.arange(where.shape[2]) * where.spacing_zyx_mm[2]
+    return Volume(np.broadcast_to(x, where.shape).astype(np.float32), where, name)
+
+
+def test_an_image_alone_is_its_only_channel() -> None:
+    volume = ramp(grid((2, 3, 4)), "t1")
+    assert stacked([volume]) is volume
+    assert volume.channels == (volume,)
+
+
+def test_others_come_onto_the_grid_of_the_first() -> None:
+    first = ramp(grid((4, 6, 8), (2.0, 1.0, 1.0)), "pet")
+    finer = ramp(Grid((8, 12, 20), (1.0, 0.5, 0.5), (-1.0, 0.0, 0.0)), "ct")
+    both = stacked([first, finer])
+    assert both.grid is first.grid
+    assert [channel.name for channel in both.channels] == ["pet", "ct"]
+    assert all(channel.array.shape == (4, 6, 8) for channel in both.channels)
+    assert np.array_equal(both.array, first.array)
+    assert both.channels[1].array[1, 2].tolist() == pytest.approx(list(range(8)))  # the same mm, finer or not
+
+
+def test_what_lies_beside_is_refused() -> None:
+    first = ramp(grid((4, 6, 8)), "t2")
+    for origin in ((9.0, 0, 0), (0, -7.0, 0), (0, 0, 300.0)):
+        other = Volume(np.zeros((4, 6, 8), np.float32), Grid((4, 6, 8), (1.0, 1.0, 1.0), origin), "adc")
+        with pytest.raises(InputError, match="image adc lies wholly beside image t2"):
+            stacked([first, other])
+    touching = Volume(np.ones((4, 6, 8), np.float32), Grid((4, 6, 8), (1.0, 1.0, 1.0), (7.0, 0, 0)), "adc")
+    assert stacked([first, touching]).channels[1].array.sum() > 0
+
+
+def test_files_are_read_in_their_order(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_image(ramp(grid((2, 3, 4)), name), tmp_path / f"{name}.nrrd")
+    assert [each.name for each in read_stacked([tmp_path / "b.nrrd", tmp_path / "a.nrrd"]).channels] == [
+        "b.nrrd",
+        "a.nrrd",
+    ]
