@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 
 import torch
 
 from radfuse.errors import InputError
 
+_FIRST = re.compile(r"(networks?\.(0\.)?)+")
+"""Before the names of a file's only network, or its first."""
 _LEAST = 0.5
 """Share of the network's weights that must be found, or it is not the same kind of network."""
 
@@ -48,7 +51,7 @@ def _from_onnx(path: Path) -> dict[str, torch.Tensor]:
     except DecodeError as error:
         raise InputError(f"segmentation.start_from: {path} is no ONNX file") from error
     arrays = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
-    return {name.removeprefix("network."): torch.tensor(array) for name, array in arrays.items()}
+    return {_FIRST.sub("", name): torch.tensor(array) for name, array in arrays.items()}
 
 
 def _from_checkpoint(path: Path) -> dict[str, torch.Tensor]:

@@ -14,6 +14,7 @@ from boxes import box, grid
 pytest.importorskip("torch", reason="training needs radfuse[train]")
 import torch
 
+from radfuse import machine
 from radfuse.errors import InputError
 from radfuse.seg.backend import Watch
 from radfuse.seg.export import export_network
@@ -23,7 +24,7 @@ from radfuse.seg.predict import OnnxSegmenter
 from radfuse.seg.unet import train as training
 from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.seg.unet.checks import Checks
-from radfuse.seg.unet.ensemble import train_networks
+from radfuse.seg.unet.ensemble import Ensemble, train_networks
 from radfuse.seg.unet.learner import Learner
 from radfuse.seg.unet.network import make_network
 from radfuse.seg.unet.plan import fitted_plan, make_plan
@@ -211,6 +212,10 @@ def test_it_goes_on_from_a_network_or_a_checkpoint(tmp_path: Path) -> None:
     tuned = train(cases, plan, still, tmp_path / "tuned", 2)
     for one, other in zip(tuned.parameters(), first.parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-5)
+    export_network(Ensemble([first, make_network(plan)]).eval(), plan, tmp_path / "two.onnx")
+    network = make_network(plan)
+    assert start_from(network, tmp_path / "two.onnx") == len(list(network.parameters()))
+    assert torch.allclose(next(network.parameters()), next(first.parameters()))
     wider = make_network(make_plan(config_of(channels=(16, 32, 32)), [grid(SHAPE)]))
     with pytest.raises(InputError, match=r"first\.onnx fits \d of the \d+ arrays; .* Set channels, encoder"):
         start_from(wider, tmp_path / "first.onnx")
@@ -220,6 +225,7 @@ def test_it_goes_on_from_a_network_or_a_checkpoint(tmp_path: Path) -> None:
             start_from(wider, tmp_path / name)
 
 
+@pytest.mark.skipif(machine.cores() < 2, reason="needs two cores")
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
     config = config_of(devices=2, steps=30, device="cpu", validation=0.25)
     cases, plan = prepared(tmp_path, config)
