@@ -147,9 +147,7 @@ def time_inference(folder: Path, quick: bool) -> list[dict[str, Any]]:
         mask = read_labels(out, empty=True).array
         reference = mask if reference is None else reference
         numbers = sorted({*np.unique(reference), *np.unique(mask)} - {0})
-        agreement = (
-            float(np.mean([dice(reference == number, mask == number) for number in numbers])) if numbers else 1.0
-        )
+        each = [dice(reference == number, mask == number) for number in numbers] or [1.0]
         gib = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else 0.0
         agreement = round(float(np.mean(each)), 4)
         rows.append({"who": name, "seconds": round(seconds[1], 2), "Dice with the first": agreement})
