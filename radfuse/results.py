@@ -359,11 +359,13 @@ class MasksToLookAt:
         masks: number of all predicted masks.
         suspicious: number of those with a flag.
         shown: the most suspicious ones.
+        labels: names, in the order of their numbers.
     """
 
     masks: int
     suspicious: int
     shown: tuple[MaskToLookAt, ...]
+    labels: tuple[str, ...]
 
 
 class SegmentedCase(Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -24,8 +25,8 @@ _LEAST_MM = 60.0
 def preview(image: Volume, labels: LabelMap) -> bytes:
     """Return a PNG of at most 256 x 256 pixels and 60 KB: the slice where the largest label is largest, and contours.
 
-    The slice lies across the axis of the widest spacing, as it was acquired; contours of all labels in it, in the
-    colours of the report. Without any label it is the middle slice. It holds no text.
+    The slice lies across the axis of the widest spacing, as it was acquired; contours of all labels in it, in
+    `LABEL_COLOURS` by the order of their numbers. Without any label it is the middle slice. It holds no text.
 
     Args:
         image: shape (z, y, x).
@@ -42,7 +43,7 @@ def preview(image: Volume, labels: LabelMap) -> bytes:
     rows, columns = (max(round(_PIXELS * length / max(lengths)), 1) for length in lengths)  # square in mm
     at_pixels = [(np.arange(n) + 0.5) * size / n for n, size in zip((rows, columns), shown.shape, strict=True)]
     here = shown[np.ix_(*(places.astype(int) for places in at_pixels))]
-    return _png(_drawn(_greys(grey[part], (columns, rows)), here, labels.present()))
+    return _png(_drawn(_greys(grey[part], (columns, rows)), here, sorted(labels.names or labels.present())))
 
 
 def _slice_of(labels: LabelMap, across: int) -> int:
@@ -78,7 +79,7 @@ def _greys(grey: np.ndarray, size_xy: tuple[int, int]) -> np.ndarray:
     return np.asarray(picture).round().astype(np.uint8)
 
 
-def _drawn(grey: np.ndarray, found: np.ndarray, numbers: tuple[int, ...]) -> np.ndarray:
+def _drawn(grey: np.ndarray, found: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
     """Return places in the palette: greys, and the border of each label, two pixels wide, in its colour."""
     for place, number in enumerate(numbers):
         inside = found == number

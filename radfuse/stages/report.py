@@ -33,7 +33,7 @@ from radfuse.statistics.icc import icc
 if TYPE_CHECKING:
     from radfuse.volume.image import LabelMap, Volume
 
-_SHOWN = 8
+_SHOWN = 6
 """Suspicious masks pictured, at most."""
 
 
@@ -261,7 +261,8 @@ def _to_look_at(job: ReportJob) -> MasksToLookAt | None:
         MaskToLookAt(str(case), str(flags), float(points), job.previews[str(case)].read_bytes())
         for case, flags, points in found[["case", "flags", "suspicion"]].head(_SHOWN).itertuples(index=False)
     )
-    return MasksToLookAt(len(listed), len(found), shown)
+    names = tuple(job.names[number] for number in sorted(job.names))
+    return MasksToLookAt(len(listed), len(found), shown, names)
 
 
 def _drawn(job: ReportJob) -> tuple[SegmentedExample, ...]:

@@ -39,12 +39,22 @@ def test_the_slice_is_where_the_largest_label_is_largest_and_has_contours_of_all
     image[5] = np.linspace(0, 100, 32)
     pixels = drawn(image, labels)
     assert pixels.shape == (256, 128, 3)  # all of it: 60 mm around 48 mm are more than there is
-    outer, inner = is_colour(pixels, 1), is_colour(pixels, 0)
+    outer, inner = is_colour(pixels, 1), is_colour(pixels, 0)  # by the order of their numbers
     assert np.argwhere(outer).min(axis=0).tolist() == [80, 16]  # 4 pixels a voxel
     assert np.argwhere(outer).max(axis=0).tolist() == [175, 111]
     assert inner.sum() == 4 * 2 * 14  # a frame of 16 x 16 pixels, two wide
     assert not outer[90:110, 30:50].any()  # a contour, not an area
     assert pixels[10, 4, 0] < pixels[10, 120, 0]  # the image
+
+
+def test_a_label_keeps_its_colour_where_others_are_missing() -> None:
+    where = grid(SHAPE)
+    labels = LabelMap(
+        box(SHAPE, (3, 20, 10), (5, 30, 20)).astype(np.uint8) * 7, where, {2: "femur", 5: "tibia", 7: "x"}
+    )
+    with Image.open(io.BytesIO(preview(Volume(np.zeros(SHAPE, dtype=np.float32), where), labels))) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    assert [place for place in range(3) if is_colour(pixels, place).any()] == [2]
 
 
 def test_voxels_are_square_in_mm_and_small_labels_have_60_mm_around() -> None:
