@@ -7,8 +7,9 @@ What surprises:
   range, and by more where masks are few: of n, by (high / low) ** (1/4 + 1/n), and at least by the factor 5/4 + 1/n;
 - more connected parts than the 95th percentile of the training masks;
 - the image's border is touched, as fewer than one in ten training masks do;
-- a mean entropy above that of other masks of the study, predicted by networks that had not seen the patient: their
-  95th percentile, widened alike, between 0.1 and 0.5; 0.5 where none are known.
+- a mean entropy above the 95th percentile of other masks of the study, predicted by networks that had not seen the
+  patient, its odds widened by 5/4 + 1/n; that limit lies between 0.1 and 0.8, and at 0.8 where none are known. How sure
+  networks are depends on how long they were trained, so that no fixed one would do.
 
 Suspicion is a sum of points: 10 where nothing was found, 3 for a missing label, for a volume 1 and as many as it is
 times twofold outside (at most 5 in all), 1 for each other flag. The mean entropy of the labels, below 1, is added, so
@@ -29,7 +30,7 @@ from radfuse.results import LabelFigures, LabelRange, MaskFigures, ReviewedMask,
 NOTHING = "nothing found"
 _PERCENTILES = (5, 95)
 _USUAL, _RARE = 0.9, 0.1
-_LEAST_DOUBT, _MOST_DOUBT = 0.1, 0.5
+_LEAST_DOUBT, _MOST_DOUBT = 0.1, 0.8
 _NOTHING, _MISSING, _MOST_VOLUME = 10.0, 3.0, 5.0
 
 
@@ -54,15 +55,14 @@ def _range(name: str, drawn: Sequence[MaskFigures], predicted: Sequence[MaskFigu
     if not there:
         return LabelRange(share=0.0)
     low, high = _widened([label.ml for label in there])
-    doubts = [mask.labels[name].entropy for mask in predicted]
-    known = [max(doubt, 1e-3) for doubt in doubts if doubt is not None]
+    doubts = [doubt for doubt in (mask.labels[name].entropy for mask in predicted) if doubt is not None]
     return LabelRange(
         share=len(there) / len(drawn),
         low_ml=low,
         high_ml=high,
         parts=math.ceil(np.percentile([label.parts for label in there], _PERCENTILES[1])),
         border=sum(label.border for label in there) / len(there),
-        entropy=min(max(_widened(known)[1], _LEAST_DOUBT), _MOST_DOUBT) if known else None,
+        entropy=_most_doubt(doubts) if doubts else None,
     )
 
 
@@ -71,6 +71,13 @@ def _widened(values: Sequence[float]) -> tuple[float, float]:
     low, high = (float(value) for value in np.percentile(values, _PERCENTILES))
     by = max((high / low) ** (1 / 4 + 1 / len(values)), 5 / 4 + 1 / len(values))
     return low / by, high * by
+
+
+def _most_doubt(entropies: Sequence[float]) -> float:
+    """Return the largest mean entropy that does not surprise."""
+    high = min(float(np.percentile(entropies, _PERCENTILES[1])), _MOST_DOUBT)
+    odds = high / (1 - high) * (5 / 4 + 1 / len(entropies))
+    return min(max(odds / (1 + odds), _LEAST_DOUBT), _MOST_DOUBT)
 
 
 def reviewed(figures: MaskFigures, usual: TrainingRange | None) -> ReviewedMask:

@@ -26,14 +26,19 @@ def test_a_range_is_percentiles_widened_by_a_quarter_and_more_of_few_masks() -> 
     by = (high / low) ** (1 / 4 + 1 / 21)
     assert (USUAL.masks, label.share, label.parts, label.border) == (21, 1.0, 1, 0.0)
     assert (label.low_ml, label.high_ml) == (pytest.approx(low / by), pytest.approx(high * by))
-    assert label.entropy == pytest.approx(0.2 * (5 / 4 + 1 / 21))
+    odds = 0.25 * (5 / 4 + 1 / 21)
+    assert label.entropy == pytest.approx(odds / (1 + odds))
 
 
 def test_masks_all_alike_leave_room_and_doubt_has_bounds() -> None:
     alike = training_range([figures(10.0)] * 4, [figures(10.0, entropy=0.01)] * 4).labels["tumour"]
     assert (alike.low_ml, alike.high_ml) == (pytest.approx(10 / 1.5), pytest.approx(15))
     assert alike.entropy == 0.1
-    assert training_range(DRAWN, [figures(1.0, entropy=0.9)] * 4).labels["tumour"].entropy == 0.5
+    assert training_range(DRAWN, [figures(1.0, entropy=0.9)] * 4).labels["tumour"].entropy == 0.8
+    spread = [figures(1.0, entropy=number / 100) for number in range(20, 61)]
+    assert training_range(DRAWN, spread).labels["tumour"].entropy == pytest.approx(
+        1 / (1 + 42 / 58 / (5 / 4 + 1 / 41))
+    )  # 0.58 is the 39th of 41
     assert training_range(DRAWN, DRAWN).labels["tumour"].entropy is None
 
 
@@ -84,8 +89,8 @@ def test_nothing_found_is_the_most_suspicious_and_a_rare_label_may_be_missing() 
 
 def test_without_a_range_what_a_mask_says_itself_is_looked_at() -> None:
     assert reviewed(NOTHING, None).flags == ("nothing found",)
-    assert reviewed(figures(1e9, parts=9, border=True, entropy=0.4), None).flags == ()
-    assert reviewed(figures(1.0, entropy=0.6), None).flags == ("tumour: uncertain: mean entropy 0.60",)
+    assert reviewed(figures(1e9, parts=9, border=True, entropy=0.7), None).flags == ()
+    assert reviewed(figures(1.0, entropy=0.9), None).flags == ("tumour: uncertain: mean entropy 0.90",)
 
 
 def test_a_range_goes_through_json_and_names_nobody() -> None:
