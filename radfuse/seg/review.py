@@ -1,12 +1,14 @@
-"""Which predicted masks to look at first: what is unusual about them beside the masks that the network learned from.
+"""Which predicted masks to look at first: what is unusual about them beside manual masks.
+
+Those are the masks that the network learned from, or the study's own where it was trained elsewhere.
 
 What surprises:
 
-- a label that at least nine in ten training masks have is missing, or nothing was found at all;
-- a volume outside the 5th to 95th percentile of the training masks, widened on a logarithmic scale by a quarter of that
+- a label that at least nine in ten manual masks have is missing, or nothing was found at all;
+- a volume outside the 5th to 95th percentile of the manual masks, widened on a logarithmic scale by a quarter of that
   range, and by more where masks are few: of n, by (high / low) ** (1/4 + 1/n), and at least by the factor 5/4 + 1/n;
-- more connected parts than the 95th percentile of the training masks;
-- the image's border is touched, as fewer than one in ten training masks do;
+- more connected parts than the 95th percentile of the manual masks;
+- the image's border is touched, as fewer than one in ten manual masks do;
 - a mean entropy above the 95th percentile of other masks of the study, predicted by networks that had not seen the
   patient, its odds widened by 5/4 + 1/n; that limit lies between 0.1 and 0.8, and at 0.8 where none are known. How sure
   networks are depends on how long they were trained, so that no fixed one would do.
@@ -43,7 +45,7 @@ def training_range(drawn: Sequence[MaskFigures], predicted: Sequence[MaskFigures
     """Return what does not surprise.
 
     Args:
-        drawn: figures of the manual masks that a network learned from.
+        drawn: figures of manual masks, those that a network learned from.
         predicted: figures of masks of the same study, by networks that had not seen the patient: for their entropy.
     """
     names = dict.fromkeys(name for mask in drawn for name in mask.labels)
@@ -111,11 +113,11 @@ def _of_label(label: LabelFigures, usual: LabelRange | None) -> Iterator[_Flag]:
         low, high = usual.low_ml, usual.high_ml
         if low is not None and high is not None and not low <= label.ml <= high:
             times = low / label.ml if label.ml < low else label.ml / high
-            text = f"volume {_shown(label.ml)} ml outside {_shown(low)} to {_shown(high)} ml of the training masks"
+            text = f"volume {_shown(label.ml)} ml outside {_shown(low)} to {_shown(high)} ml of the manual masks"
             yield _Flag(text, min(1 + math.log2(times), _MOST_VOLUME))
         if usual.share and label.parts > usual.parts:
             most = "1" if usual.parts == 1 else f"at most {usual.parts}"
-            yield _Flag(f"{label.parts} parts where training masks have {most}")
+            yield _Flag(f"{label.parts} parts where manual masks have {most}")
         if label.border and usual.border < _RARE:
             yield _Flag("touches the border")
     limit = usual.entropy if usual is not None and usual.entropy is not None else _MOST_DOUBT

@@ -1,4 +1,7 @@
-"""Stage `ranges`: beside each network, what the manual masks it learned from look like: numbers of a crowd."""
+"""Stage `ranges`: beside each network, what manual masks look like: numbers of a crowd.
+
+They are those that it learned from; of a network trained elsewhere, which does not tell, those of the study.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,14 @@ class RangesJob:
 
     Attributes:
         fold: whose test patients it did not see.
-        cases: what is known of those it learned from, their manual masks and the masks that others predicted of them.
+        cases: what is known of those it learned from: their manual masks, and the ones that networks predicted.
     """
 
     fold: str
     cases: tuple[Path, ...]
 
     def __str__(self) -> str:
-        return f"the training masks of fold {self.fold}"
+        return f"the manual masks beside the network of fold {self.fold}"
 
 
 def place_of(fold: str) -> str:
@@ -37,13 +40,13 @@ def place_of(fold: str) -> str:
 
 
 def jobs(context: Context) -> Iterator[RangesJob]:
-    """Yield each network of a study that trains some."""
-    if not context.trains:
+    """Yield each network of a study whose masks networks make, and that has manual ones."""
+    if not context.segments:
         return
     drawn = [case for case in context.cases() if case.mask is not None]
     scans = context.inputs.cohort.scans
     drawn.sort(key=lambda case: scans[case.case_id])  # as in `train`: the order of the table says nothing
-    for fold in (*context.folds, FoldPatients(ALL, frozenset())):
+    for fold in (*(context.folds if context.trains else ()), FoldPatients(ALL, frozenset())):
         seen = [case.case_id for case in drawn if case.patient not in fold.test]
         if seen:
             places = tuple(context.path(segment.place_of(case)) / segment.FACTS for case in seen)
@@ -65,6 +68,6 @@ STAGE = Stage(
     work,
     write_section,
     lambda job: place_of(job.fold),
-    what="gathering training masks",
+    what="gathering manual masks",
     needs=("segment",),
 )

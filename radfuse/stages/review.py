@@ -13,7 +13,6 @@ from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages import ranges, segment
 from radfuse.stages.context import Context
-from radfuse.stages.plan import home_folds
 
 PLACE = "labels/review.csv"
 
@@ -37,11 +36,11 @@ class ReviewJob:
 
 
 def jobs(context: Context) -> Iterator[ReviewJob]:
-    """Yield the one list of a study that trains networks."""
-    cases = sorted(case.case_id for case in context.cases()) if context.trains else []
+    """Yield the one list of a study whose masks networks make."""
+    cases = sorted(case.case_id for case in context.cases()) if context.segments else []
     if not cases:
         return
-    home = home_folds(context)
+    home = segment.home_of(context)
     places = {case: context.path(segment.place_of(case)) / segment.FACTS for case in cases}
     folds = {case.case_id: home[case.patient] for case in context.cases()}
     usual = {fold: ranges.place_of(fold) for fold in sorted(set(folds.values()))}

@@ -70,13 +70,16 @@ def place_of(case: str) -> str:
     return f"labels/{safe_name(case)}"
 
 
+def home_of(context: Context) -> dict[str, str]:
+    """Return patient -> the fold whose network segments its cases; a network trained elsewhere does all."""
+    return home_folds(context) if context.trains else {case.patient: ALL for case in context.all_cases}
+
+
 def jobs(context: Context) -> Iterator[SegmentJob]:
     """Yield every case of a study whose masks networks make."""
     if not context.segments:
         return
-    backend = context.backend
-    everyone = {case.patient: ALL for case in context.all_cases}
-    home = home_folds(context) if context.trains else everyone
+    backend, home = context.backend, home_of(context)
     runtime = context.segmentation.runtime_here()
     for case in sorted(context.cases(), key=lambda case: home[case.patient]):  # a worker keeps few networks open
         fold = home[case.patient]

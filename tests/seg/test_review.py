@@ -53,8 +53,8 @@ def test_flags_in_plain_words() -> None:
     assert label.high_ml is not None
     large = reviewed(figures(4 * label.high_ml, parts=3, border=True, entropy=0.41), USUAL)
     assert large.flags == (
-        "tumour: volume 1170 ml outside 5.47 to 293 ml of the training masks",
-        "tumour: 3 parts where training masks have 1",
+        "tumour: volume 1170 ml outside 5.47 to 293 ml of the manual masks",
+        "tumour: 3 parts where manual masks have 1",
         "tumour: touches the border",
         "tumour: uncertain: mean entropy 0.41",
     )
@@ -68,7 +68,7 @@ def test_what_training_masks_do_too_is_no_surprise() -> None:
     usual = training_range([figures(40.0, parts=2, border=number < 3) for number in range(20)], [])
     assert usual.labels["tumour"].border == pytest.approx(0.15)
     assert reviewed(figures(40.0, parts=2, border=True), usual).flags == ()
-    assert reviewed(figures(40.0, parts=3), usual).flags == ("tumour: 3 parts where training masks have at most 2",)
+    assert reviewed(figures(40.0, parts=3), usual).flags == ("tumour: 3 parts where manual masks have at most 2",)
 
 
 def test_nothing_found_is_the_most_suspicious_and_a_rare_label_may_be_missing() -> None:

@@ -110,7 +110,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
 FLAGS = {
     "c3": "nothing found",
-    "c1": "tumour: 2 parts where training masks have 1; tumour: touches the border",
+    "c1": "tumour: 2 parts where manual masks have 1; tumour: touches the border",
 }
 
 
