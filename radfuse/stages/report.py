@@ -236,7 +236,7 @@ def _segmentation_report(job: ReportJob) -> SegmentationReport | None:
         return None
     rows = []
     for case, files in job.segmented.items():
-        facts = SegmentedCase.model_validate_json((files.found / "segmented.json").read_bytes())
+        facts = SegmentedCase.model_validate_json((files.found / segment.FACTS).read_bytes())
         known = {"case": case, "patient": files.patient}
         rows += [{**known, "label": label, **found.row()} for label, found in facts.agreement.items()]
     agreement = pd.DataFrame(rows)
@@ -245,7 +245,7 @@ def _segmentation_report(job: ReportJob) -> SegmentationReport | None:
     for case, which in _three(list(dice.sort_values(kind="stable").index), "worst", "median", "best").items():
         files = job.segmented[case]
         image, truth = _read_pair(files.image, files.manual, job.names)
-        predicted = read_labels(files.found / "labels.nrrd", job.names, empty=True)
+        predicted = read_labels(files.found / segment.MASK, job.names, empty=True)
         examples.append(SegmentedExample(which, case, image, truth, predicted, float(dice[case])))
     pairs = {case: files.features for case, files in job.segmented.items() if files.features is not None}
     return SegmentationReport(agreement, tuple(examples), _agreement(pairs), job.all_cases)
