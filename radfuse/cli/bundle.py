@@ -17,6 +17,7 @@ from radfuse.cli.show import (
     show_failures,
     show_performance,
     show_problems,
+    show_suspicious,
 )
 from radfuse.errors import InputError, Problem
 from radfuse.run.disk import check_folder, write_folder
@@ -53,11 +54,16 @@ def predict(
             opened, table, _pairs(features), family or (), labels_out=out_ / "labels", progress=tell, runtime=runtime
         )
     files = {"predictions.csv": _csv(prediction_table(opened, prediction), safe_csv)}
+    if prediction.review is not None and safe_csv:
+        files["labels/review.csv"] = _csv(prediction.review, safe_csv)
     write_folder(out_, files)
     show_problems(prediction.warnings)
     show_failures(prediction.failures)
     names = ", ".join(map(str, prediction.probabilities))
     out.print(f"{len(prediction.units)} units, families: {names} -> {escape(str(out_ / 'predictions.csv'))}")
+    if prediction.review is not None:
+        suspicious = int((prediction.review["flags"] != "").sum())
+        show_suspicious(suspicious, len(prediction.review), out_ / "labels" / "review.csv")
     if prediction.failures:
         raise typer.Exit(SOME_FAILED)
 

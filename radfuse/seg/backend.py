@@ -143,5 +143,6 @@ class Backend(Protocol):
         """Return the labels of an image, on its own grid, by a network that `train` gave.
 
         Where it reads several sequences, `image.channels` are those, here and in `Preparation.prepare`.
-        Several threads may call it, never two at once.
+        Several threads may call it, never two at once. A backend that knows how sure it is returns
+        `seg.quality.ScoredLabels`: their figures go into the review list.
         """
