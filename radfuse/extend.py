@@ -88,12 +88,11 @@ def load_part(use: str, protocol: type, what: str, base: type[Section] = Section
     for name, wanted in _methods(protocol).items():
         method = getattr(found, name, None)
         here = _parameters(method) if callable(method) else None
-        if here != _parameters(wanted):
+        if here is None or not _fits(method, wanted):
             has = "no" if here is None else f"{name}({', '.join(here)}) in the place of the"
-            needs = ", ".join(f"{each}({', '.join(_parameters(item))})" for each, item in _methods(protocol).items())
-            raise ValueError(
-                f"use {use!r} has {has} method {name}({', '.join(_parameters(wanted))}); {what} needs: {needs}"
-            )
+            needs = [f"{each}({', '.join(_parameters(item, True))})" for each, item in _methods(protocol).items()]
+            lacks = f"method {name}({', '.join(_parameters(wanted, True))})"
+            raise ValueError(f"use {use!r} has {has} {lacks}; {what} needs: {', '.join(needs)}")
     for name in inspect.get_annotations(protocol):
         if name not in found.model_fields and not hasattr(found, name):
             raise ValueError(f"use {use!r} has no setting `{name}`; {what} needs one: {name}: str, for example")
@@ -163,5 +162,15 @@ def _methods(protocol: type) -> dict[str, Any]:
     }
 
 
-def _parameters(method: Any) -> tuple[str, ...]:
-    return tuple(name for name in inspect.signature(method).parameters if name != "self")
+def _fits(method: Any, wanted: Any) -> bool:
+    """Return whether a method has the parameters wanted in their order; those with a default may lack, or be more."""
+    needed, known, here = _parameters(wanted, True), _parameters(wanted), _parameters(method)
+    more = set(here[len(needed) :]) & set(_parameters(method, True)) - set(known)
+    return here[: len(needed)] == needed and not more
+
+
+def _parameters(method: Any, needed: bool = False) -> tuple[str, ...]:
+    parameters = inspect.signature(method).parameters
+    return tuple(
+        name for name, item in parameters.items() if name != "self" and not (needed and item.default is not item.empty)
+    )

@@ -228,11 +228,10 @@ def load_study(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = 
     cohort = study.cohort.model_copy(update={"table": folder / study.cohort.table})
     params = study.radiomics.params
     radiomics = study.radiomics.model_copy(update={"params": folder / params if params else None})
-    found = {"cohort": cohort, "features": features, "radiomics": radiomics}
-    model = getattr(study.segmentation, "model", None)
-    if study.segmentation is not None and isinstance(model, Path):
-        found["segmentation"] = study.segmentation.model_copy(update={"model": folder / model})
-    return study.model_copy(update=found)
+    own = study.segmentation.beside(folder) if study.segmentation is not None else None
+    return study.model_copy(
+        update={"cohort": cohort, "features": features, "radiomics": radiomics, "segmentation": own}
+    )
 
 
 def shipped_studies() -> dict[str, str]:

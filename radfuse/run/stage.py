@@ -59,10 +59,19 @@ class Stage(Generic[Job, Result]):
 
 @dataclass(frozen=True)
 class Desk:
-    """Where one job works: a folder of its own, from which it goes on after a kill, and somebody to tell."""
+    """Where one job works.
+
+    Attributes:
+        folder: of its own, from which it goes on after a kill.
+        tell: called with steps done and all steps.
+        say: called with a few words on how it goes, shown beside the steps.
+        result: where its result will lie.
+    """
 
     folder: Path
     tell: Callable[[int, int], None]
+    say: Callable[[str], None]
+    result: Path
 
 
 @dataclass
@@ -196,7 +205,12 @@ def _desk(
     place = _desk_of(stage, task, folder)
     place.mkdir(parents=True, exist_ok=True)
     what = f"{stage.what} {number} of {count}"
-    return Desk(place, lambda done, total: progress(what, done, total))
+    said: list[str] = []
+
+    def tell(done: int, total: int) -> None:
+        progress(": ".join((what, *said[-1:])), done, total)
+
+    return Desk(place, tell, said.append, folder.path / task.place)
 
 
 def _desk_of(stage: Stage[Job, Result], task: _Task[Job], folder: RunFolder) -> Path:

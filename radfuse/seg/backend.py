@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
@@ -88,6 +89,11 @@ class Labelled(Section):
         """
         raise NotImplementedError(folder)
 
+    def beside(self, folder: Path) -> Self:
+        """Return these settings, their paths taken from the folder of the study file."""
+        paths = {name: getattr(self, name) for name in type(self).model_fields}
+        return self.model_copy(update={name: folder / path for name, path in paths.items() if isinstance(path, Path)})
+
     def runtime_here(self) -> str:
         """Return the name of the runtime of `seg/runtimes/` that its networks run on; "" where they need none.
 
@@ -95,6 +101,19 @@ class Labelled(Section):
             InputError: it is not on this machine.
         """
         return ""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a training may know of its cases, and whom it may tell more than how far it is.
+
+    Attributes:
+        patients: of each case, in their order.
+        say: called with a few words on how it goes: "loss 0.21, Dice 0.80".
+    """
+
+    patients: tuple[str, ...]
+    say: Callable[[str], None]
 
 
 class Preparation(Protocol):
@@ -127,9 +146,17 @@ class Backend(Protocol):
         """Return how cases are prepared for training, from what `plan` gave; a Section."""
 
     def train(
-        self, cases: Sequence[Path], plan: str, seed: int, folder: Path, tell: Callable[[int, int], None]
+        self,
+        cases: Sequence[Path],
+        plan: str,
+        seed: int,
+        folder: Path,
+        tell: Callable[[int, int], None],
+        watch: Watch | None = None,
     ) -> bytes:
         """Return a trained network as a file's content.
+
+        A file training.csv and a folder tensorboard that it leaves in `folder` are kept beside the network.
 
         Args:
             cases: folders with a NAME.npy for each array of `Preparation.prepare`.
@@ -137,6 +164,7 @@ class Backend(Protocol):
             seed: of everything random.
             folder: private, outlives a kill; training goes on from it.
             tell: called with steps done and all steps.
+            watch: whose the cases are, and somebody to tell how it goes; a backend may do without this parameter.
         """
 
     def segment(self, network: Path, image: Volume) -> LabelMap:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from radfuse.config import Section
 from radfuse.seg.window import Window
@@ -64,6 +64,19 @@ class NetworkPlan(Protocol):
         """How patches cover an image."""
 
 
+Intensities = Literal["body", "ct"]
+Axis = Literal["z", "y", "x"]
+
+
+class Foreground(Section):
+    """What is inside the training masks of one image, in its units: percentiles 0.5 and 99.5, mean and deviation."""
+
+    low: float
+    high: float
+    mean: float
+    deviation: PositiveFloat
+
+
 class NetworkInput(Section):
     """What a network sees of an image, and is told of its mask.
 
@@ -72,12 +85,19 @@ class NetworkInput(Section):
         spacing_zyx_mm: voxel size.
         orientation: where x, y, z point ("LPS", say); empty: as the image is stored.
         images: sequences it reads, as channels.
+        intensities: of each image: "body" standardises it by the voxels of its body, "ct" by what `SegPlan.foreground`
+            says; empty: all by their body.
     """
 
     labels: dict[str, int]
     spacing_zyx_mm: tuple[float, float, float]
     orientation: str = ""
     images: PositiveInt = 1
+    intensities: tuple[Intensities, ...] = ()
+
+    def intensities_of(self, image: int) -> Intensities:
+        """Return how an image is standardised."""
+        return self.intensities[image] if self.intensities else "body"
 
 
 class SegPlan(NetworkInput):
@@ -91,6 +111,10 @@ class SegPlan(NetworkInput):
         parts: number of connected parts kept of each label; empty: all.
         mirror_axes: axes along which prediction sees each patch mirrored, too.
         slices: the network reads single slices.
+        neighbours: slices on each side that it reads as channels beside them.
+        encoder: what its levels are made of.
+        foreground: of each image; None where the image is standardised by its body.
+        batch: patches a training step, where a budget or a person chose; None: as set.
     """
 
     kind: Literal["unet"] = "unet"
@@ -99,13 +123,17 @@ class SegPlan(NetworkInput):
     overlap: float
     position: bool = False
     parts: tuple[int, ...] = ()
-    mirror_axes: tuple[Literal["z", "y", "x"], ...] = ()
+    mirror_axes: tuple[Axis, ...] = ()
     slices: bool = False
+    neighbours: NonNegativeInt = 0
+    encoder: Literal["plain", "residual"] = "plain"
+    foreground: tuple[Foreground | None, ...] = ()
+    batch: PositiveInt | None = None
 
     @property
     def inputs(self) -> int:
         """Number of channels the network reads."""
-        return self.images + 3 if self.position else self.images
+        return self.images * (2 * self.neighbours + 1) + (3 if self.position else 0)
 
     @property
     def window(self) -> Window:
@@ -116,12 +144,12 @@ class SegPlan(NetworkInput):
     @property
     def strides(self) -> tuple[tuple[int, int, int], ...]:
         """Of each level, (z, y, x): axes of wide spacing wait until the others have caught up."""
-        return tuple(stride for stride, _ in levels(self.spacing_zyx_mm, len(self.channels)))
+        return tuple(stride for stride, _ in levels(self.spacing_zyx_mm, len(self.channels), self.slices))
 
     @property
     def kernels(self) -> tuple[tuple[int, int, int], ...]:
         """Size of each level's convolutions, (z, y, x): 1 along axes that wait."""
-        return tuple(kernel for _, kernel in levels(self.spacing_zyx_mm, len(self.channels)))
+        return tuple(kernel for _, kernel in levels(self.spacing_zyx_mm, len(self.channels), self.slices))
 
     @property
     def classes(self) -> int:
@@ -134,9 +162,11 @@ _ANISOTROPIC = 1.5
 """An axis whose spacing exceeds the smallest by this factor is neither pooled nor convolved along."""
 
 
-def levels(spacing_zyx_mm: Sequence[float], count: int) -> list[tuple[_Triple, _Triple]]:
-    """Return stride and kernel (z, y, x) of each of `count` resolution levels."""
+def levels(spacing_zyx_mm: Sequence[float], count: int, slices: bool = False) -> list[tuple[_Triple, _Triple]]:
+    """Return stride and kernel (z, y, x) of each of `count` resolution levels; of single slices 1 along z."""
     spacing = np.array(spacing_zyx_mm, dtype=float)
+    if slices:
+        spacing[0] = np.inf
     stride: _Triple = (1, 1, 1)
     found = []
     for _ in range(count):

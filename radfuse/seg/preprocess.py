@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
 from radfuse.errors import InputError
-from radfuse.seg.plan import NetworkInput, SegPlan
 from radfuse.volume.grid import Grid, box_around, oriented, part_of, with_spacing
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.resample import resample, resample_labels
+
+if TYPE_CHECKING:
+    from radfuse.seg.plan import NetworkInput, SegPlan
 
 _SPECK = 0.1
 """Parts of a label below this fraction of its largest one are specks."""
@@ -31,7 +34,8 @@ class OwnFrame:
 
     def __init__(self, volume: Volume, plan: SegPlan) -> None:
         self._volume, self._plan = volume, plan
-        self.array, self.grid = network_input(volume, plan)
+        array, self.grid = network_input(volume, plan)
+        self.array = with_neighbours(by_foreground(array, plan), plan.neighbours)
 
     def labels(self, slabs: Iterator[tuple[slice, np.ndarray]]) -> LabelMap:
         """Return the most probable labels on the image's grid."""
@@ -47,7 +51,8 @@ def network_input(volume: Volume, plan: NetworkInput) -> tuple[np.ndarray, Grid]
     """Return the image in the plan's orientation and spacing, clipped and standardised by the voxels of the body.
 
     Returns:
-        float32 of shape (channel, z, y, x), each mean 0 and standard deviation 1 over the body, and the grid.
+        float32 of shape (channel, z, y, x), each mean 0 and standard deviation 1 over the body, and the grid. What is
+        standardised by the foreground of training masks comes in its own units: each network has seen others.
 
     Raises:
         InputError: the image has other channels than the network reads.
@@ -58,7 +63,33 @@ def network_input(volume: Volume, plan: NetworkInput) -> tuple[np.ndarray, Grid]
         )
     turned = oriented(volume.grid, plan.orientation) if plan.orientation else volume.grid
     grid = with_spacing(turned, plan.spacing_zyx_mm)
-    return np.stack([_standardised(resample(channel, grid).array) for channel in volume.channels]), grid
+    channels = [resample(channel, grid).array for channel in volume.channels]
+    ready = [
+        _standardised(channel) if plan.intensities_of(image) == "body" else channel.astype(np.float32)
+        for image, channel in enumerate(channels)
+    ]
+    return np.stack(ready), grid
+
+
+def by_foreground(array: np.ndarray, plan: SegPlan) -> np.ndarray:
+    """Return images (image, z, y, x), those clipped and standardised that the plan has a foreground of."""
+    if not any(plan.foreground):
+        return array
+    ready = array.copy()
+    for image, inside in zip(ready, plan.foreground, strict=True):
+        if inside is not None:
+            image[...] = (np.clip(image, inside.low, inside.high) - inside.mean) / inside.deviation
+    return ready
+
+
+def with_neighbours(array: np.ndarray, neighbours: int) -> np.ndarray:
+    """Return images (image, z, y, x) with slices around each as channels, image by image; the edge's are repeated."""
+    if not neighbours:
+        return array
+    at = np.arange(array.shape[1])
+    shifts = range(-neighbours, neighbours + 1)
+    moved = [array[:, np.clip(at + shift, 0, len(at) - 1)] for shift in shifts]
+    return np.stack(moved, axis=1).reshape(-1, *array.shape[1:])
 
 
 def _standardised(array: np.ndarray) -> np.ndarray:

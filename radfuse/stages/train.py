@@ -7,6 +7,8 @@ network, this makes one ONNX file of it, for all cases.
 
 from __future__ import annotations
 
+import inspect
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from radfuse.check.inputs import FoldPatients
 from radfuse.errors import StudyError
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Desk, Stage
-from radfuse.seg.backend import Backend, Labelled
+from radfuse.seg.backend import Backend, Labelled, Watch
 from radfuse.stages import plan, preprocess
 from radfuse.stages.context import ALL, Context
 
@@ -31,6 +33,7 @@ class TrainJob:
         plan: what it shares with the others; None: it was trained elsewhere, and the backend brings it.
         cases: prepared, to learn from.
         seed: of weights and patches.
+        patients: of each case.
     """
 
     fold: str
@@ -38,9 +41,14 @@ class TrainJob:
     plan: Path | None
     cases: tuple[Path, ...]
     seed: int
+    patients: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"the network of fold {self.fold}"
+
+
+KEPT = ("training.csv", "tensorboard")
+"""How a training went, where its backend wrote that: kept beside the network, as FOLD.training.csv."""
 
 
 def network_of(fold: str) -> str:
@@ -64,19 +72,37 @@ def jobs(context: Context) -> Iterator[TrainJob]:
     scans = context.inputs.cohort.scans
     drawn.sort(key=lambda case: scans[case.case_id])  # the order of the table says nothing, nor do names
     for number, fold in enumerate((*context.folds, FoldPatients(ALL, frozenset()))):
-        seen = [context.path(preprocess.place_of(case.case_id)) for case in drawn if case.patient not in fold.test]
+        seen = [case for case in drawn if case.patient not in fold.test]
         if not seen:
             raise StudyError(f"no manual mask is left to train on without fold {fold.name!r}; add masks")
+        cases = tuple(context.path(preprocess.place_of(case.case_id)) for case in seen)
+        patients = tuple(case.patient for case in seen)
         seed = context.study.seed + number
-        yield TrainJob(fold.name, context.backend, context.path(plan.PLACE), tuple(seen), seed)
+        yield TrainJob(fold.name, context.backend, context.path(plan.PLACE), cases, seed, patients)
 
 
 def work(job: TrainJob, desk: Desk) -> bytes:
     """Return a trained network, going on from what a killed training left on its desk."""
     if job.plan is None:
         return cast("Labelled", job.backend).brought(desk.folder)
-    shared = job.plan.read_text(encoding="utf-8")
-    return cast("Backend", job.backend).train(job.cases, shared, job.seed, desk.folder, desk.tell)
+    shared, train = job.plan.read_text(encoding="utf-8"), cast("Backend", job.backend).train
+    more = {}
+    if "watch" in inspect.signature(train).parameters:  # a backend of the user's own may do without
+        more["watch"] = Watch(job.patients, desk.say)
+    network: bytes = train(job.cases, shared, job.seed, desk.folder, desk.tell, **more)
+    _keep(desk)
+    return network
+
+
+def _keep(desk: Desk) -> None:
+    """Put what tells how a training went beside its network."""
+    desk.result.parent.mkdir(parents=True, exist_ok=True)
+    for name in KEPT:
+        source, beside = desk.folder / name, desk.result.with_suffix(f".{name}")
+        if source.is_dir():
+            shutil.copytree(source, beside, dirs_exist_ok=True)
+        elif source.is_file():
+            shutil.copyfile(source, beside)
 
 
 def write(network: bytes, path: Path) -> None:

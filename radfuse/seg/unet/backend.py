@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from radfuse.config import Where
-from radfuse.seg.backend import Labelled
-from radfuse.seg.plan import NetworkInput, SegPlan
+from radfuse.config import Section, Where, nearest
+from radfuse.seg.backend import Labelled, Watch
+from radfuse.seg.plan import Axis, Intensities, NetworkInput, SegPlan
 from radfuse.seg.runtimes.runtime import USUAL, RuntimeName
 
 if TYPE_CHECKING:
@@ -31,39 +31,120 @@ class UnetPreparation(NetworkInput):
         return {"image": array, "target": network_target(labels, grid, self)}
 
 
+class Budget(Section):
+    """What one network's training may take; patch, batch and steps follow from it."""
+
+    minutes: PositiveFloat | None = None
+    """Of training, measured by the first steps; None: `steps` as set."""
+    memory_gib: PositiveFloat | None = None
+    """Of the machine or the GPU, from which patch and batch follow; None: `patch_voxels` and `batch` as set."""
+
+
 class UnetSegmentation(Labelled):
-    """A 3D U-Net trained on the manual masks; each case is segmented by a network that never saw its patient."""
+    """A U-Net trained on the manual masks; each case is segmented by a network that never saw its patient."""
 
     encodes: ClassVar[bool] = True
     takes_turns: ClassVar[bool] = True
 
     backend: Literal["unet"] = "unet"
+    dimensions: Literal["2d", "2.5d", "3d"] = "3d"
+    """What the network sees: slices, slices with their neighbours as channels, or volumes; 2d for few thick slices."""
+    neighbours: PositiveInt = 1
+    """Slices on each side that 2.5d sees beside its own."""
     spacing_zyx_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
     """Voxel size it works at; None: the median of the training images."""
+    intensities: dict[str, Intensities] = {}
+    """Sequence -> how it is standardised: `body` by the voxels of the body, which suits MR and is the default; `ct`
+    clips to the percentiles 0.5 and 99.5 inside the training masks and standardises by their mean and deviation."""
     patch_voxels: PositiveInt = 150_000
     """Largest patch; smaller is faster and sees less around a voxel."""
     position: bool = False
     """Tell the network where in the image a voxel lies: for images that are all positioned or cropped alike."""
     channels: tuple[PositiveInt, ...] = Field(default=(16, 32, 64, 128), min_length=3, max_length=6)
     """Of each resolution level."""
+    encoder: Literal["plain", "residual"] = "plain"
+    """What each level is made of; residual blocks train deeper networks, and take a tenth longer."""
+    plan_file: Path | None = None
+    """A plan to use in place of that made from the images: `work/plan.json` of a run folder, edited, or a network's."""
+    start_from: Path | None = None
+    """A network of radfuse to go on from, ONNX or checkpoint: its weights where names and shapes agree."""
+    networks: PositiveInt = 1
+    """Of each fold, from different seeds, in one file; their probabilities are averaged, which takes as many times as
+    long to train and to predict."""
     steps: PositiveInt = 300
     """Of training."""
     batch: PositiveInt = 2
-    """Patches a step."""
+    """Patches a step, on each device."""
+    accumulate: PositiveInt = 1
+    """Batches whose gradients make one step: a larger batch in the same memory."""
+    budget: Budget | None = None
+    """Let time and memory choose patch, batch and steps."""
     learning_rate: PositiveFloat = 3e-3
     """The largest of the schedule."""
-    mirror_axes: tuple[Literal["z", "y", "x"], ...] = ()
+    schedule: Literal["one_cycle", "poly", "cosine"] = "one_cycle"
+    """How the learning rate goes: up and down, or down from its largest, by a power of 0.9 or a cosine."""
+    loss: Literal["dice_ce", "focal", "tversky"] = "dice_ce"
+    """Dice and cross-entropy; Dice and focal, for small labels that are missed; Tversky, which forgives voxels too many
+    sooner than voxels too few."""
+    overlap_of: Literal["batch", "patch"] = "batch"
+    """What the loss measures overlap in: all patches of a batch together, which is steadier, or each by itself, so that
+    a small object counts as much as a large one."""
+    deep_supervision: bool = False
+    """Learn from the coarser levels' answers too."""
+    ema: float = Field(default=0, ge=0, lt=1)
+    """Decay of the running mean of weights that is kept in their place, 0.99 say; 0: the last weights."""
+    augmentation: Literal["none", "light", "full"] = "light"
+    """How training images are varied: light turns, scales, and varies brightness, contrast, gamma and noise; full does
+    more of it, and elastic deformation, blur, low resolution, inverted gamma and bias fields."""
+    mirror_axes: tuple[Axis, ...] = ()
     """Axes along which training images are mirrored; leave out the axis of the side where labels have one."""
+    mirror_prediction: bool = False
+    """Average over the mirror images along `mirror_axes` in prediction too: twice the time for each axis."""
+    foreground: float = Field(default=0.67, ge=0, le=1)
+    """Share of patches drawn around a label."""
+    unlabelled: bool = False
+    """A label that a mask holds no voxel of was not annotated there, rather than absent: the loss leaves it open."""
+    validation: float = Field(default=0, ge=0, le=0.5)
+    """Share of training patients held back to keep the best weights by; 0, the default, learns from all: of few
+    patients, those held back are missed more than they tell."""
+    patience: PositiveInt | None = None
+    """Checks without a better validation Dice after which training ends; there are ten in a training. None: never."""
     overlap: float = Field(default=0.5, ge=0, lt=1)
     """Of neighbouring patches in prediction."""
     largest_parts: bool = True
     """Keep of each label as many of its largest connected parts as the training masks have: one tibia, two menisci."""
     device: Annotated[Literal["auto", "cpu", "cuda"], Where()] = "auto"
     """Where it trains; auto takes a GPU where there is one."""
+    devices: PositiveInt = 1
+    """GPUs, or processes on a CPU, that train one network together; each takes `batch` patches a step."""
+    precision: Annotated[Literal["auto", "fp32", "bf16", "fp16"], Where()] = "auto"
+    """Of training; auto is bf16 on GPUs and on CPUs that compute in it, else fp32. fp16 needs a GPU."""
+    compiled: Annotated[bool, Where()] = False
+    """Let torch.compile make training faster, after a minute or more of compiling; needs a C++ compiler."""
+    workers: Annotated[NonNegativeInt | None, Where()] = None
+    """Processes that draw patches; None: none on a CPU, whose cores train, and up to 8 beside a GPU."""
+    logger: Annotated[Literal["csv", "tensorboard", "mlflow"], Where()] = "csv"
+    """Who else is told of loss and validation Dice, beside the table that is always written."""
     runtime: Annotated[RuntimeName, Where()] = USUAL
     """Who runs the network on each case: `openvino`, an extra, is the fastest on CPUs; `auto` takes it where it is
     installed and there is no GPU. Masks may differ in single voxels, so that cases are segmented again where it
     changes; networks are not trained again. Deep features are onnxruntime's whatever stands here."""
+
+    @model_validator(mode="after")
+    def _settings_agree(self) -> UnetSegmentation:
+        known = self.sequences
+        unknown = [name for name in self.intensities if known and name not in known]
+        if unknown:
+            raise ValueError(
+                f"intensities names {unknown[0]!r}, which is not in `sequence`{nearest(unknown[0], known)}"
+            )
+        if not known and len(self.intensities) > 1:
+            raise ValueError("intensities names several images; say which the network reads: `sequence`")
+        if self.patience and not self.validation:
+            raise ValueError("patience needs validation: 0.2, say, the share of patients held back to judge by")
+        if self.mirror_prediction and not self.mirror_axes:
+            raise ValueError("mirror_prediction needs mirror_axes, those that the labels allow")
+        return self
 
     def runtime_here(self) -> str:
         """Return the runtime that its setting means here."""
@@ -73,9 +154,10 @@ class UnetSegmentation(Labelled):
 
     def plan(self, grids: Sequence[Grid]) -> str:
         """Return the plan of all the study's networks as JSON."""
-        from radfuse.seg.unet.plan import make_plan
+        from radfuse.seg.unet.plan import given_plan, make_plan
 
-        return make_plan(self, grids).model_dump_json(indent=1)
+        plan = make_plan(self, grids) if self.plan_file is None else given_plan(self, self.plan_file)
+        return plan.model_dump_json(indent=1)
 
     def preparation(self, plan: str) -> UnetPreparation:
         """Return what prepared cases depend on: spacing, orientation, labels."""
@@ -83,19 +165,21 @@ class UnetSegmentation(Labelled):
         return UnetPreparation.model_validate(read.model_dump(include=set(NetworkInput.model_fields)))
 
     def train(
-        self, cases: Sequence[Path], plan: str, seed: int, folder: Path, tell: Callable[[int, int], None]
+        self,
+        cases: Sequence[Path],
+        plan: str,
+        seed: int,
+        folder: Path,
+        tell: Callable[[int, int], None],
+        watch: Watch | None = None,
     ) -> bytes:
         """Return a trained network as ONNX, its plan in the metadata; goes on from the last checkpoint in `folder`."""
-        import numpy as np
-
         from radfuse.seg.export import export_network
-        from radfuse.seg.preprocess import usual_parts
-        from radfuse.seg.unet.train import train
+        from radfuse.seg.unet.ensemble import train_networks
+        from radfuse.seg.unet.plan import fitted_plan
 
-        read = SegPlan.model_validate_json(plan)
-        parts = usual_parts((np.load(case / "target.npy") for case in cases), read.classes)
-        fitted = read.model_copy(update={"parts": parts if self.largest_parts else ()})
-        network = train(cases, fitted, self, folder, seed, tell)
+        fitted = fitted_plan(SegPlan.model_validate_json(plan), self, cases)
+        network = train_networks(cases, fitted, self, folder, seed, tell, watch)
         export_network(network, fitted, folder / "network.onnx")
         return (folder / "network.onnx").read_bytes()
 

@@ -2,73 +2,31 @@
 
 from __future__ import annotations
 
-import logging
-import pickle
-import signal
-import threading
-import warnings
+import json
+import shutil
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from monai.losses import DiceCELoss
+from lightning.pytorch.callbacks import Callback
 
-from radfuse import machine
 from radfuse.errors import InputError
 from radfuse.seg.plan import SegPlan
-from radfuse.seg.unet.network import make_network
-from radfuse.seg.unet.patches import Patches
+from radfuse.seg.unet.checks import hold_back, require_logger
+from radfuse.seg.unet.fit import Training, device_of, fit, precision_of
+from radfuse.seg.unet.together import train_together
 
 if TYPE_CHECKING:
+    from radfuse.seg.backend import Watch
     from radfuse.seg.unet.backend import UnetSegmentation
 
-
-_CHECKPOINTS = 10
-"""Checkpoints in a training; killed, it loses at most a tenth."""
-
-_BLOCK = 16
-"""Channels oneDNN works on at once: thinner layers are quicker with channels last, by 1.2 to 1.6 times on AVX-512."""
-
-
-class Segmenter(lightning.LightningModule):
-    """A U-Net with Dice and cross-entropy loss, AdamW and a one-cycle learning rate."""
-
-    def __init__(self, plan: SegPlan, learning_rate: float, steps: int) -> None:
-        super().__init__()
-        self.network = make_network(plan)
-        self.loss = DiceCELoss(softmax=True, to_onehot_y=True, include_background=False, batch=True)
-        self.learning_rate, self.steps = learning_rate, steps
-
-    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
-        """Return the loss of a batch of images (batch, 1, z, y, x) and targets of that shape."""
-        image, target = batch
-        loss: torch.Tensor = self.loss(self.network(image).float(), target)
-        self.log("loss", loss)
-        return loss
-
-    def configure_optimizers(self) -> Any:
-        """Return the optimizer and its schedule, advanced every step."""
-        optimizer = torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=1e-4)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.learning_rate, self.steps + 1, pct_start=0.15)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-class _Tell(Callback):
-    """Tells how far a training is, and lets SIGTERM end it, as clusters end jobs: Lightning would exit with code 0."""
-
-    def __init__(self, progress: Callable[[int, int], None]) -> None:
-        self.progress = progress
-        self.on_term = signal.getsignal(signal.SIGTERM)
-
-    def on_train_start(self, *_: Any) -> None:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self.on_term)
-
-    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
-        self.progress(trainer.global_step, trainer.max_steps)
+_MEASURED, _WARMING = 8, 3
+"""Steps that a time budget is measured by, and how many of them do not count."""
+_SETTLED = "settled.json"
+"""Batch and steps, where this training settled on others than were set."""
 
 
 def train(
@@ -78,6 +36,7 @@ def train(
     work: Path,
     seed: int,
     progress: Callable[[int, int], None] = lambda *_: None,
+    watch: Watch | None = None,
 ) -> torch.nn.Module:
     """Train a network, going on from the work folder's last checkpoint.
 
@@ -88,74 +47,110 @@ def train(
         work: a private folder; delete it to start over.
         seed: of weights and patches.
         progress: told of steps done and of all.
+        watch: whose the cases are, and somebody to tell how it goes; None: a patient each, and nobody.
 
     Returns:
         The trained network, on the CPU, in evaluation mode.
+
+    Raises:
+        InputError: a device, precision or logger is not here; memory does not suffice.
     """
-    _quiet()
-    lightning.seed_everything(seed, verbose=False)
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise InputError(
-            "segmentation.device is cuda, and torch finds no GPU it can use here; set it to auto, or look at the driver"
-        )
-    device = config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    torch.set_num_threads(machine.threads())
-    model = Segmenter(plan, config.learning_rate, config.steps)
-    if device == "cpu" and plan.channels[0] % _BLOCK:
-        model.to(memory_format=torch.channels_last_3d)  # layers hand the layout on
-    patches = Patches(cases, plan, config.steps * config.batch, seed, config.mirror_axes)
-    loader = torch.utils.data.DataLoader(patches, batch_size=config.batch, shuffle=False, num_workers=0)
-    every = max(config.steps // _CHECKPOINTS, 1)
-    keeper = ModelCheckpoint(dirpath=work, filename="last", every_n_train_steps=every, enable_version_counter=False)
-    last = work / "last.ckpt"
-    done = _steps_done(last)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # lightning's advice on workers and loggers
-        trainer = lightning.Trainer(
-            max_steps=config.steps,
-            max_epochs=-1,
-            accelerator="gpu" if device == "cuda" else "cpu",
-            devices=1,
-            precision="bf16-mixed" if device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported() else "32-true",
-            logger=False,
-            callbacks=[keeper, _Tell(progress)],
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            gradient_clip_val=12,
-            use_distributed_sampler=False,
-        )
-        trainer.fit(model, _Resumed(loader, done), ckpt_path=str(last) if done else None, weights_only=True)
-    model.to(memory_format=torch.contiguous_format)
-    return model.network.float().cpu().eval()
+    work.mkdir(parents=True, exist_ok=True)
+    device = device_of(config)
+    precision_of(config, device)
+    require_logger(config)
+    patients = watch.patients if watch is not None else [str(case) for case in cases]
+    learned, held = hold_back(cases, patients, config.validation, seed)
+    say = watch.say if watch is not None else lambda _: None
+    whole = Training(
+        learned, held, plan, config, work, seed, plan.batch or config.batch, config.accumulate, config.steps
+    )
+    whole = replace(whole, progress=progress, say=say)
+    settled = work / _SETTLED
+    if settled.is_file():
+        whole = replace(whole, **json.loads(settled.read_text()))
+    else:
+        minutes = config.budget.minutes if config.budget is not None else None
+        if minutes is not None:
+            whole = _with_room(whole, lambda training: replace(training, steps=_steps_in(training, minutes)))
+        _settle(whole)
+    return _with_room(whole, _trained)
 
 
-def _steps_done(checkpoint: Path) -> int:
-    """Return after how many steps a checkpoint was written; one that a kill left cut is removed and counts as 0."""
-    if not checkpoint.is_file():
-        return 0
+def _with_room(training: Training, do: Callable[[Training], Any]) -> Any:
+    """Do a training; where memory does not suffice, once again with half the batch, and the same patches a step.
+
+    Raises:
+        InputError: it does not suffice for that, either.
+    """
     try:
-        return int(torch.load(checkpoint, weights_only=True, map_location="cpu")["global_step"])
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError, pickle.UnpicklingError):
-        checkpoint.unlink()
-        return 0
+        return do(training)
+    except (RuntimeError, MemoryError) as error:
+        if not _out_of_memory(error):
+            raise
+        batch = training.batch // 2 if training.batch % 2 == 0 else 1
+        if training.batch == 1:
+            raise _too_large(training) from error
+    training.say("out of memory: half the batch")
+    half = replace(training, batch=batch, accumulate=training.accumulate * (training.batch // batch))
+    _settle(half)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    try:
+        return do(half)
+    except (RuntimeError, MemoryError) as error:
+        if not _out_of_memory(error):
+            raise
+        raise _too_large(half) from error
 
 
-class _Resumed:
-    """A loader that goes on after the batches a checkpoint has seen."""
-
-    def __init__(self, loader: Any, done: int) -> None:
-        self.loader, self.done = loader, done
-
-    def __len__(self) -> int:
-        return len(self.loader)  # batches are counted from the start of the training
-
-    def __iter__(self) -> Any:
-        dataset, size = self.loader.dataset, self.loader.batch_size
-        rest = torch.utils.data.Subset(dataset, range(self.done * size, len(dataset)))
-        return iter(torch.utils.data.DataLoader(rest, batch_size=size))
+def _settle(training: Training) -> None:
+    """Write down what a training that goes on must keep."""
+    content = {name: getattr(training, name) for name in ("batch", "accumulate", "steps")}
+    (training.work / f"{_SETTLED}.part").write_text(json.dumps(content))
+    (training.work / f"{_SETTLED}.part").replace(training.work / _SETTLED)
 
 
-def _quiet() -> None:
-    for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+def _too_large(training: Training) -> InputError:
+    z, y, x = training.plan.patch_zyx
+    return InputError(
+        f"training ran out of memory with {training.batch} patches of {z} x {y} x {x} a batch. Lower "
+        f"segmentation.patch_voxels (a patch has {z * y * x}), then segmentation.channels; or let it be chosen: "
+        "segmentation.budget: {memory_gib: 8}"
+    )
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    told = str(error).lower()
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(
+        words in told for words in ("out of memory", "can't allocate memory", "not enough memory")
+    )
+
+
+def _steps_in(training: Training, minutes: float) -> int:
+    """Return how many steps fit into a time, measured by a few; checks of held-back cases take a tenth of it."""
+    place = training.work / "measured"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    clock = _Clock()
+    _trained(replace(training, steps=_MEASURED, held=(), work=place, beside=(clock,), progress=lambda *_: None))
+    shutil.rmtree(place, ignore_errors=True)
+    a_step = (clock.times[-1] - clock.times[_WARMING - 1]) / (len(clock.times) - _WARMING)
+    return max(int(minutes * 60 * (0.9 if training.held else 1.0) / a_step), 20)
+
+
+class _Clock(Callback):
+    """Notes when each step ended."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def on_train_batch_end(self, trainer: Any, _: Any, outputs: Any, *__: Any) -> None:
+        float(outputs["loss"])  # a GPU answers when it is done
+        if trainer.global_step > len(self.times):
+            self.times.append(time.perf_counter())
+
+
+def _trained(training: Training) -> torch.nn.Module:
+    """Train here, or by several processes."""
+    return train_together(training) if training.config.devices > 1 else fit(training)

@@ -1,0 +1,244 @@
+"""What goes on beside a training: held-back cases segmented, the best weights kept, and written down how it goes."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from radfuse.errors import InputError
+from radfuse.seg.metrics import dice
+from radfuse.seg.plan import SegPlan
+from radfuse.seg.preprocess import by_foreground, with_neighbours
+from radfuse.seg.window import Runner, sliding_window
+
+if TYPE_CHECKING:
+    from radfuse.seg.unet.backend import UnetSegmentation
+
+LOG, BEST = "training.csv", "best.pt"
+_COLUMNS = ("step", "loss", "learning_rate", "validation_dice")
+_ROWS = 10
+"""Rows of the table between two checks."""
+
+
+def hold_back(cases: Sequence[Path], patients: Sequence[str], share: float, seed: int) -> tuple[list[Path], list[Path]]:
+    """Return the cases to learn from, and those of patients held back.
+
+    Args:
+        cases: prepared.
+        patients: of each case.
+        share: of patients to hold back; at least one where it is not 0.
+        seed: of the draw.
+
+    Raises:
+        InputError: nobody would be left to learn from.
+    """
+    if not share:
+        return list(cases), []
+    names = sorted(set(patients))
+    if len(names) < 2:
+        raise InputError(
+            f"segmentation.validation holds back patients, and a network learns from {len(names)}; set it to 0"
+        )
+    count = min(max(round(share * len(names)), 1), len(names) - 1)
+    held = {names[number] for number in np.random.default_rng(seed).permutation(len(names))[:count]}
+    pairs = list(zip(cases, patients, strict=True))
+    return [case for case, who in pairs if who not in held], [case for case, who in pairs if who in held]
+
+
+def mean_dice(run: Runner, plan: SegPlan, cases: Sequence[Path]) -> float:
+    """Return the mean Dice over cases and the labels in them; whole images, without test-time mirroring.
+
+    Args:
+        run: the network.
+        plan: its plan.
+        cases: folders with image.npy and target.npy.
+    """
+    window, found = replace(plan.window, mirror_axes=()), []
+    for case in cases:
+        image, target = np.load(case / "image.npy"), np.load(case / "target.npy")
+        image = with_neighbours(by_foreground(image, plan), plan.neighbours)
+        labels = np.empty(target.shape, dtype=np.uint8)
+        for slices, probabilities in sliding_window(image, window, plan.classes, run):
+            labels[slices] = probabilities.argmax(axis=0)
+        found += [dice(target == number, labels == number) for number in np.unique(target) if number]
+    return float(np.mean(found)) if found else 0.0
+
+
+def answers_of(network: torch.nn.Module, plan: SegPlan, device: torch.device) -> Runner:
+    """Return a torch network as `sliding_window` asks it."""
+
+    def run(patches: np.ndarray) -> np.ndarray:
+        image = torch.from_numpy(patches).to(device)
+        with torch.no_grad():
+            logits = (network(image[:, :, 0])[:, :, None] if plan.slices else network(image)).float()
+        return np.asarray(logits.cpu().numpy())
+
+    return run
+
+
+class Checks(Callback):
+    """Segments the held-back cases now and then, keeps the best weights, and ends a training that gains no more.
+
+    Args:
+        plan: of the network.
+        cases: held back.
+        every: steps between two checks.
+        patience: checks without a better Dice until training ends; None: it goes on.
+        work: where the best weights are kept.
+    """
+
+    def __init__(self, plan: SegPlan, cases: Sequence[Path], every: int, patience: int | None, work: Path) -> None:
+        self.plan, self.cases, self.every, self.patience, self.work = plan, cases, every, patience, work
+        self.dice, self.best, self.without, self.last = float("nan"), -1.0, 0, 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        return {name: getattr(self, name) for name in ("dice", "best", "without", "last")}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.__dict__.update(state)
+
+    def on_train_start(self, trainer: Any, _: Any) -> None:
+        """End at once what had ended."""
+        trainer.should_stop = self._enough
+
+    def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
+        """Check where it is time to."""
+        step = trainer.global_step
+        if step == self.last or not (step % self.every == 0 or step == trainer.max_steps):
+            return
+        self.last = step
+        if trainer.is_global_zero:
+            network = module.best_network
+            training = network.training
+            network.eval()
+            with trainer.precision_plugin.forward_context():
+                self.dice = mean_dice(answers_of(network, self.plan, module.device), self.plan, self.cases)
+            network.train(training)
+            if self.dice > self.best:
+                torch.save(network.state_dict(), self.work / f"{BEST}.part")
+                (self.work / f"{BEST}.part").replace(self.work / BEST)
+        self.dice = trainer.strategy.broadcast(self.dice)
+        self.without = 0 if self.dice > self.best else self.without + 1
+        self.best = max(self.best, self.dice)
+        trainer.should_stop = self._enough
+
+    @property
+    def _enough(self) -> bool:
+        return self.patience is not None and self.without >= self.patience
+
+
+class Log(Callback):
+    """Tells how far a training is and how it goes, and lets SIGTERM end it: Lightning would exit with code 0.
+
+    Args:
+        progress: told of steps done and of all.
+        say: told how it goes.
+        checks: whose Dice is told, too.
+        work: where the table is written.
+        every: steps between two checks.
+        accumulate: batches a step.
+    """
+
+    def __init__(
+        self,
+        progress: Callable[[int, int], None],
+        say: Callable[[str], None],
+        checks: Checks | None,
+        work: Path,
+        every: int,
+        accumulate: int,
+    ) -> None:
+        self.progress, self.say, self.checks, self.path = progress, say, checks, work / LOG
+        self.every, self.accumulate = every, accumulate
+        self.on_term = signal.getsignal(signal.SIGTERM)
+        self.total, self.count, self.last = torch.zeros(()), 0, 0
+
+    def on_train_start(self, trainer: Any, *_: Any) -> None:
+        """Open the table."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self.on_term)
+        self.first = self.last = trainer.global_step
+        self.start = time.perf_counter()
+        rows = []
+        if self.path.is_file():  # what a killed training wrote after its last checkpoint is made again
+            with self.path.open(encoding="utf-8", newline="") as stream:
+                rows = [row for row in csv.reader(stream) if row[0].isdigit() and int(row[0]) <= self.first]
+        with self.path.open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream).writerows([_COLUMNS, *rows])
+
+    def on_train_batch_end(self, trainer: Any, _: Any, outputs: Any, *__: Any) -> None:
+        """Write and tell, once a step."""
+        self.total = self.total.to(outputs["loss"].device) + outputs["loss"].detach() * self.accumulate
+        self.count += 1
+        step = trainer.global_step
+        if step == self.last:
+            return
+        self.last = step
+        into = step % self.every
+        if into % max(self.every // _ROWS, 1) == 0 or step == trainer.max_steps:
+            self._write(trainer, step, checked=into == 0 or step == trainer.max_steps)
+        self.progress(step, trainer.max_steps)
+
+    def _write(self, trainer: Any, step: int, *, checked: bool) -> None:
+        loss, rate = float(self.total) / self.count, float(trainer.optimizers[0].param_groups[0]["lr"])
+        self.total, self.count = torch.zeros(()), 0
+        found = self.checks.dice if checked and self.checks is not None else float("nan")
+        with self.path.open("a", encoding="utf-8", newline="") as stream:
+            csv.writer(stream).writerow([step, f"{loss:.5f}", f"{rate:.3e}", "" if np.isnan(found) else f"{found:.4f}"])
+        told = {"loss": loss, "learning_rate": rate} | ({} if np.isnan(found) else {"validation_dice": found})
+        if trainer.logger is not None:
+            trainer.logger.log_metrics(told, step=step)
+        left = (trainer.max_steps - step) * (time.perf_counter() - self.start) / max(step - self.first, 1)
+        best = "" if self.checks is None or self.checks.best < 0 else f", Dice {self.checks.dice:.2f}"
+        self.say(f"loss {loss:.2f}{best}, {left / 60:.0f} min left" if left >= 60 else f"loss {loss:.2f}{best}")
+
+
+def require_logger(config: UnetSegmentation) -> None:
+    """Look whether who else is told is here.
+
+    Raises:
+        InputError: it is not.
+    """
+    packages = {"csv": (), "tensorboard": ("tensorboard", "tensorboardX"), "mlflow": ("mlflow",)}[config.logger]
+    if packages and not any(find_spec(name) for name in packages):
+        raise InputError(
+            f"segmentation.logger is {config.logger}, which is not installed: pip install {packages[0]}, or set csv"
+        )
+    if config.logger == "mlflow" and not os.environ.get("MLFLOW_TRACKING_URI"):
+        raise InputError("segmentation.logger is mlflow: set MLFLOW_TRACKING_URI to the server or database of its runs")
+
+
+def logger(config: UnetSegmentation, work: Path) -> Any:
+    """Return who else is told; False: nobody.
+
+    Raises:
+        InputError: it does not answer.
+    """
+    from lightning.pytorch import loggers
+
+    if config.logger == "tensorboard":
+        return loggers.TensorBoardLogger(work, name=config.logger, version="")
+    if config.logger == "csv":
+        return False
+    from mlflow.exceptions import MlflowException
+
+    try:
+        found = loggers.MLFlowLogger("radfuse", run_name=work.name, tracking_uri=os.environ["MLFLOW_TRACKING_URI"])
+        assert found.experiment
+    except MlflowException as error:
+        raise InputError(f"segmentation.logger is mlflow, which says: {error}") from error
+    return found

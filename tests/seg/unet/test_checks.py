@@ -1,0 +1,56 @@
+"""Held-back cases, the table of a training, and whom it tells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from boxes import box, grid
+
+pytest.importorskip("torch", reason="training needs radfuse[train]")
+
+from radfuse.errors import InputError
+from radfuse.seg.unet.backend import UnetSegmentation
+from radfuse.seg.unet.checks import hold_back, mean_dice, require_logger
+from radfuse.seg.unet.plan import make_plan
+
+SHAPE = (12, 16, 16)
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def test_patients_are_held_back_whole() -> None:
+    cases = [Path(f"c{number}") for number in range(10)]
+    patients = [f"p{number // 2}" for number in range(10)]
+    learned, held = hold_back(cases, patients, 0.4, 3)
+    assert sorted([*learned, *held]) == cases
+    assert len(held) == 4
+    assert not {int(case.name[1:]) // 2 for case in learned} & {int(case.name[1:]) // 2 for case in held}
+    assert hold_back(cases[::-1], patients[::-1], 0.4, 3)[1] == held[::-1]  # the order says nothing
+    assert hold_back(cases, patients, 0, 3) == (cases, [])
+    assert len(hold_back(cases, patients, 0.01, 3)[1]) == 2  # one patient at least
+    with pytest.raises(InputError, match="a network learns from 1; set it to 0"):
+        hold_back(cases[:2], patients[:2], 0.5, 0)
+
+
+@pytest.mark.parametrize("dimensions", ["2.5d", "3d"])
+def test_whole_cases_are_segmented_and_compared(tmp_path: Path, dimensions: str) -> None:
+    settings = {"labels": {"box": 1}, "channels": (8, 16, 16), "dimensions": dimensions, "patch_voxels": 1000}
+    plan = make_plan(UnetSegmentation.model_validate(settings), [grid(SHAPE)])
+    mask = box(SHAPE, (2, 2, 2), (10, 8, 8))
+    np.save(tmp_path / "image.npy", mask.astype(np.float32)[None])
+    np.save(tmp_path / "target.npy", box(SHAPE, (2, 2, 2), (6, 8, 8)).astype(np.uint8))  # half of what is bright
+
+    def bright(patches: np.ndarray) -> np.ndarray:
+        own = patches[:, plan.neighbours]  # the slice itself
+        return np.stack([1 - own, own], axis=1) * 9
+
+    assert mean_dice(bright, plan, [tmp_path]) == pytest.approx(2 * 4 / (8 + 4))
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
+def test_a_logger_that_is_not_installed_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("radfuse.seg.unet.checks.find_spec", lambda _: None)
+    config = UnetSegmentation.model_validate({"labels": {"box": 1}, "logger": name})
+    with pytest.raises(InputError, match=f"logger is {name}, which is not installed: pip install {name}, or set csv"):
+        require_logger(config)
