@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+RuntimeOption = Annotated[
+    str, typer.Option("--runtime", help="Who segments: onnxruntime, openvino (fast on CPUs), torch, tensorrt, or auto.")
+]
 SafeCsv = Annotated[
     bool, typer.Option("--safe-csv", help="Keep spreadsheets from running cells that begin with = + - or @.")
 ]
@@ -38,9 +41,7 @@ def predict(
     features: NewFeatures = None,
     family: Families = None,
     safe_csv: SafeCsv = False,
-    runtime: Annotated[
-        str, typer.Option(help="Who segments images: onnxruntime, openvino (fast on CPUs), tensorrt, or auto.")
-    ] = "onnxruntime",
+    runtime: RuntimeOption = "onnxruntime",
 ) -> None:
     """Predict new patients with a bundle; needs no torch."""
     from radfuse.bundle.load import load_bundle
@@ -76,6 +77,7 @@ def evaluate(
     family: Families = None,
     recalibrate: Annotated[bool, typer.Option(help="Also give the recalibration these patients call for.")] = False,
     safe_csv: SafeCsv = False,
+    runtime: RuntimeOption = "onnxruntime",
 ) -> None:
     """Measure a frozen bundle on labelled patients; nothing is refitted."""
     from radfuse.bundle.evaluate import evaluate as evaluate_units
@@ -90,12 +92,19 @@ def evaluate(
     _check_place(out_, bundle)
     with progress() as tell:
         evaluation, prediction, long = evaluate_units(
-            opened, table, _pairs(features), family or (), recalibrate=recalibrate, progress=tell
+            opened,
+            table,
+            _pairs(features),
+            family or (),
+            recalibrate=recalibrate,
+            progress=tell,
+            runtime=runtime,
         )
     schema = opened.schema
     words = ["evaluate", bundle.name, table.name]
     words += [f"--features {block}={path.name}" for block, path in _pairs(features).items()]
     words += [*(f"--family {name}" for name in family or ()), *(["--recalibrate"] if recalibrate else [])]
+    words += [f"--runtime {runtime}"] if runtime != "onnxruntime" else []
     report = EvaluationReport(
         title=schema.title,
         table=evaluation.table,

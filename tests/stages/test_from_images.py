@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from boxes import grid, tumour_cohort
 
+from radfuse.bundle.evaluate import evaluate
 from radfuse.bundle.predict import predict
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
@@ -137,6 +138,8 @@ def test_a_network_per_fold_segments_who_it_never_saw(study: Path) -> None:
     assert np.allclose(by_auto, direct.probabilities, atol=0.02)  # openvino where it is here: single voxels differ
     with pytest.raises(InputError, match="there is no runtime 'openvin'; did you mean 'openvino'"):
         predict(run.path / "bundle", table, runtime="openvin")
+    with pytest.raises(InputError, match="there is no runtime 'openvin'"):
+        evaluate(run.path / "bundle", table, runtime="openvin")
 
     (study.parent / "c0.nrrd").write_text("not an image")
     command = [sys.executable, "-m", "radfuse.cli", "evaluate", str(run.path / "bundle"), str(table), "--out", str(out)]
