@@ -65,19 +65,17 @@ def evaluate(
     prediction = predict(bundle, table, features, families, labelled=True, progress=progress, runtime=runtime)
     outcome = schema.opened_outcome()
     observed = outcome.observed(prediction.units)
+    about = {
+        "position": np.arange(len(prediction.units)),
+        "fold": "external",
+        "patient": prediction.units[schema.patient].to_numpy(),
+        **observed,
+    }
     parts = [
-        pd.DataFrame(
-            {
-                "position": np.arange(len(prediction.units)),
-                "family": family,
-                "fold": "external",
-                "patient": prediction.units[schema.patient].to_numpy(),
-                **observed,
-                "probability": prediction.probabilities[family].to_numpy(),
-                "threshold": schema.families[str(family)].threshold,
-            }
+        pd.DataFrame({**about, "family": family, "probability": values.to_numpy()}).assign(
+            threshold=schema.families[str(family)].threshold
         )
-        for family in prediction.probabilities
+        for family, values in prediction.probabilities.items()
     ]
     long = pd.concat(parts, ignore_index=True)
     names = [str(family) for family in prediction.probabilities]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,20 +92,11 @@ def evaluate(
     opened = load_bundle(bundle)
     _check_place(out_, bundle)
     with progress() as tell:
-        evaluation, prediction, long = evaluate_units(
-            opened,
-            table,
-            _pairs(features),
-            family or (),
-            recalibrate=recalibrate,
-            progress=tell,
-            runtime=runtime,
-        )
+        measure = partial(evaluate_units, opened, table, _pairs(features), family or (), recalibrate=recalibrate)
+        evaluation, prediction, long = measure(progress=tell, runtime=runtime)
     schema = opened.schema
-    words = ["evaluate", bundle.name, table.name]
-    words += [f"--features {block}={path.name}" for block, path in _pairs(features).items()]
-    words += [*(f"--family {name}" for name in family or ()), *(["--recalibrate"] if recalibrate else [])]
-    words += [f"--runtime {runtime}"] if runtime != "onnxruntime" else []
+    words = ["evaluate", bundle.name, table.name, *_options(features, family, runtime)]
+    words += ["--recalibrate"] if recalibrate else []
     report = EvaluationReport(
         title=schema.title,
         table=evaluation.table,
@@ -135,6 +127,13 @@ def evaluate(
     out.print(f"Report: {escape(str(out_ / 'index.html'))}")
     if prediction.failures:
         raise typer.Exit(SOME_FAILED)
+
+
+def _options(features: Sequence[str] | None, family: Sequence[str] | None, runtime: str) -> list[str]:
+    """Return what was said on the command line, for whoever reads the page."""
+    words = [f"--features {block}={path.name}" for block, path in _pairs(features).items()]
+    words += [f"--family {name}" for name in family or ()]
+    return words + ([f"--runtime {runtime}"] if runtime != "onnxruntime" else [])
 
 
 def _check_place(place: Path, bundle: Path) -> None:
