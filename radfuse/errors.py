@@ -79,7 +79,7 @@ class CaseError(RadfuseError):
         return CaseError, (self.item, self.message)  # crosses process boundaries
 
 
-CASE_FAILS = (InputError, CaseError, RuntimeError, ValueError, ArithmeticError, LookupError)
+CASE_FAILS = (InputError, CaseError, RuntimeError, ValueError, ArithmeticError, LookupError, MemoryError)
 """What stops one case and not the others: ours, and what libraries raise at its data; not what the disk says."""
 
 

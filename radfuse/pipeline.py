@@ -16,13 +16,13 @@ from radfuse.run.folder import Progress, RunFolder
 from radfuse.run.shard import Shard
 from radfuse.run.stage import Stage, carry_out
 from radfuse.run.workers import Crew
-from radfuse.stages import STAGES, fuse, needed_for, prepare
+from radfuse.stages import STAGES, fuse, needed_for, prepare, review
 from radfuse.stages.context import Context
 from radfuse.study import Study, load_study
 
 _FROM_IMAGES = list(STAGES)[: list(STAGES).index(prepare.STAGE.name)]
 """Stages that make something of images, where the rest makes do with tables."""
-_BY_NETWORKS = _FROM_IMAGES[: _FROM_IMAGES.index("segment") + 1]
+_BY_NETWORKS = _FROM_IMAGES[: _FROM_IMAGES.index(review.STAGE.name) + 1]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Run:
         warnings: findings about the input.
         computed: number of results computed now.
         reused: number of results found finished.
+        masks: number of masks that networks made.
+        suspicious: the cases whose mask should be looked at, the most suspicious first.
     """
 
     path: Path
@@ -44,6 +46,8 @@ class Run:
     warnings: tuple[Problem, ...]
     computed: int
     reused: int
+    masks: int = 0
+    suspicious: tuple[str, ...] = ()
 
     @property
     def report(self) -> Path:
@@ -96,7 +100,8 @@ def _run(context: Context, until: str, crew: Crew) -> Run:
     folder, stored = context.folder, False
     if context.study.regions:
         assert context.inputs  # before anything is computed
-    for stage in needed_for(until, context):
+    last = until if context.shard is not None else STAGES[until].then or until
+    for stage in needed_for(last, context):
         jobs = list(stage.jobs(context))
         if context.shard is not None and not STAGES[stage.name].shards:
             _trust(stage, jobs, context)
@@ -120,7 +125,12 @@ def _finished(context: Context) -> Run:
         warnings = prepare.read_design(context.path(prepare.PLACE)).warnings
     else:
         warnings = context.inputs.warnings if context.study.regions else ()
-    return Run(folder.path, results, tuple(context.failures), warnings, len(folder.made), len(folder.reused))
+    masks, suspicious = 0, ()
+    if context.has(review.PLACE):
+        listed = review.read(context.path(review.PLACE))
+        masks, suspicious = len(listed), tuple(listed["case"][listed["flags"] != ""])
+    counts = (len(folder.made), len(folder.reused), masks)
+    return Run(folder.path, results, tuple(context.failures), warnings, *counts, suspicious)
 
 
 class _ForeignError(Exception):

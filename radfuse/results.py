@@ -258,15 +258,129 @@ class CaseFeatures(Section):
     remarks: Mapping[str, str] = {}
 
 
+class LabelFigures(Section):
+    """Figures of one label of a mask; how they are made stands in `seg/quality.py`.
+
+    Attributes:
+        ml: volume.
+        parts: connected parts, those that share a corner being one; specks are not counted.
+        border: it touches the image's border.
+        entropy: mean entropy of the class probabilities inside, over its largest value, in [0, 1]; None where whoever
+            made the mask does not tell.
+    """
+
+    ml: float
+    parts: int
+    border: bool
+    entropy: Number = None
+
+
+class MaskFigures(Section):
+    """Figures of one mask.
+
+    Attributes:
+        labels: name -> figures, of every label that the study declares.
+        disagreement: of an ensemble's networks; None where there is one network, or its maker does not tell.
+    """
+
+    labels: Mapping[str, LabelFigures]
+    disagreement: Number = None
+
+
+class LabelRange(Section):
+    """What the masks that a network learned from have of one label.
+
+    Attributes:
+        share: of the masks that have it.
+        low_ml: smallest volume that does not surprise; None where no mask has the label.
+        high_ml: largest one.
+        parts: most connected parts that do not surprise.
+        border: share of the masks that have it where it touches the image's border.
+        entropy: largest mean entropy that does not surprise, of masks predicted by networks that had not seen the
+            patient; None where nobody tells.
+    """
+
+    share: float
+    low_ml: Number = None
+    high_ml: Number = None
+    parts: int = 1
+    border: float = 0.0
+    entropy: Number = None
+
+
+class TrainingRange(Section):
+    """What the masks that a network learned from look like, as a crowd: no case of theirs can be told from it.
+
+    Attributes:
+        masks: how many.
+        labels: name -> range.
+    """
+
+    masks: int
+    labels: Mapping[str, LabelRange]
+
+
+class ReviewedMask(Section):
+    """What is suspicious about a predicted mask.
+
+    Attributes:
+        flags: in plain words; empty where nothing is.
+        suspicion: points that sort a review list; how they are given stands in `seg/review.py`.
+        figures: of the mask.
+    """
+
+    flags: tuple[str, ...]
+    suspicion: float
+    figures: MaskFigures
+
+
+@dataclass(frozen=True)
+class MaskToLookAt:
+    """One suspicious mask, to be shown.
+
+    Attributes:
+        case: its id.
+        flags: what is suspicious, in plain words.
+        suspicion: points.
+        preview: a picture, PNG.
+    """
+
+    case: str
+    flags: str
+    suspicion: float
+    preview: bytes
+
+
+@dataclass(frozen=True)
+class MasksToLookAt:
+    """The top of a review list.
+
+    Attributes:
+        masks: number of all predicted masks.
+        suspicious: number of those with a flag.
+        shown: the most suspicious ones.
+        labels: names, in the order of their numbers.
+    """
+
+    masks: int
+    suspicious: int
+    shown: tuple[MaskToLookAt, ...]
+    labels: tuple[str, ...]
+
+
 class SegmentedCase(Section):
     """How one case was segmented.
 
     Attributes:
         source: where the mask comes from.
         network: name of the network's fold.
+        figures: of the mask.
+        manual: figures of the manual mask; None without one.
         agreement: label -> how the mask agrees with the manual one; empty without a manual mask.
     """
 
     source: str
     network: str
+    figures: MaskFigures
+    manual: MaskFigures | None = None
     agreement: Mapping[str, MaskAgreement] = {}

@@ -203,7 +203,10 @@ def test_a_date_of_yaml_is_a_date_of_the_split(tmp_path: Path) -> None:
             {"segmentation": {"backend": "unett", "labels": {"bone": 1}}},
             "segmentation: unknown backend 'unett'; did you mean 'unet'?",
         ),
-        ({"segmentation": {"labels": {"bone": 1}}}, "segmentation: needs a 'backend': one of manual, unet"),
+        (
+            {"segmentation": {"labels": {"bone": 1}}},
+            "segmentation: needs a 'backend': one of manual, unet, nnunet, onnx",
+        ),
         (
             {"segmentation": {"backend": "unet", "labels": {"bone": 1}, "stepz": 3}},
             "segmentation.stepz: unknown setting; did you mean 'steps'?",

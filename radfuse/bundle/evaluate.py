@@ -13,6 +13,7 @@ from radfuse.bundle.predict import Prediction, predict
 from radfuse.config import Section
 from radfuse.results import Comparison, Performance
 from radfuse.run.folder import Progress
+from radfuse.seg.runtimes.runtime import USUAL
 from radfuse.statistics.scores import expit, to_logit
 
 
@@ -43,6 +44,7 @@ def evaluate(
     *,
     recalibrate: bool = False,
     progress: Progress = lambda *_: None,
+    runtime: str = USUAL,
 ) -> tuple[Evaluation, Prediction, pd.DataFrame]:
     """Measure a frozen bundle on labelled units; nothing is refitted.
 
@@ -53,28 +55,27 @@ def evaluate(
         families: which to measure; empty: all whose columns are there.
         recalibrate: also give the intercept and slope that would calibrate each family here.
         progress: told of every case that starts from images.
+        runtime: who segments images.
 
     Returns:
         The measurements, the predictions, and the long table they were measured on.
     """
     bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     schema = bundle.schema
-    prediction = predict(bundle, table, features, families, labelled=True, progress=progress)
+    prediction = predict(bundle, table, features, families, labelled=True, progress=progress, runtime=runtime)
     outcome = schema.opened_outcome()
     observed = outcome.observed(prediction.units)
+    about = {
+        "position": np.arange(len(prediction.units)),
+        "fold": "external",
+        "patient": prediction.units[schema.patient].to_numpy(),
+        **observed,
+    }
     parts = [
-        pd.DataFrame(
-            {
-                "position": np.arange(len(prediction.units)),
-                "family": family,
-                "fold": "external",
-                "patient": prediction.units[schema.patient].to_numpy(),
-                **observed,
-                "probability": prediction.probabilities[family].to_numpy(),
-                "threshold": schema.families[str(family)].threshold,
-            }
+        pd.DataFrame({**about, "family": family, "probability": values.to_numpy()}).assign(
+            threshold=schema.families[str(family)].threshold
         )
-        for family in prediction.probabilities
+        for family, values in prediction.probabilities.items()
     ]
     long = pd.concat(parts, ignore_index=True)
     names = [str(family) for family in prediction.probabilities]

@@ -27,15 +27,21 @@ from radfuse.recipe import (
     radiomic_features,
     read_mask,
 )
-from radfuse.results import Failure
-from radfuse.run.disk import remove, sweep, sync, temporary_of, writing
+from radfuse.report.preview import preview
+from radfuse.results import Failure, ReviewedMask
+from radfuse.run.disk import remove, sweep, sync, temporary_of, write_atomically, write_folder, writing
 from radfuse.run.folder import Progress, safe_name
 from radfuse.seg.backend import Backend
+from radfuse.seg.memory import memory_told
 from radfuse.seg.predict import segmenter
+from radfuse.seg.quality import figures_of
+from radfuse.seg.review import review_list, reviewed
 from radfuse.seg.runtimes.runtime import USUAL, chosen
 from radfuse.volume.files import read_volume, write_image
 from radfuse.volume.image import LabelMap
 from radfuse.volume.stack import stacked
+
+REVIEW = "review.csv"
 
 
 @dataclass(frozen=True)
@@ -46,11 +52,13 @@ class FromImages:
         tables: block -> features.
         failures: the cases left out, and why.
         missing: features that some case has no value of, or filtered images that were not made -> why.
+        masks: case -> what is suspicious about its predicted mask; cases that failed later are there too.
     """
 
     tables: dict[str, FeatureTable]
     failures: tuple[Failure, ...]
     missing: Mapping[str, str]
+    masks: Mapping[str, ReviewedMask]
 
 
 def features_from_images(
@@ -67,7 +75,7 @@ def features_from_images(
         recipe: how.
         cohort: new cases with their images.
         folder: the bundle's, where the network lies.
-        labels_out: write each segmentation there as NIfTI.
+        labels_out: write each segmentation there as NIfTI, a picture of it, and review.csv.
         progress: told of every case.
         runtime: who runs the network, where it is one of radfuse's own kind.
 
@@ -86,12 +94,13 @@ def features_from_images(
     rows: dict[str, dict[str, Mapping[str, float | None]]] = {block: {} for block in recipe.blocks}
     failures: list[Failure] = []
     missing: dict[str, str] = {}
+    masks: dict[str, ReviewedMask] = {}
     if labels_out is not None and labels_out.is_dir():
         sweep(labels_out)
     for done, case in enumerate(cohort):
         progress("reading images", done, len(cohort))
         try:
-            found = _case(recipe, regions, case, cohort, folder, labels_out, missing, runtime)
+            found = _case(recipe, regions, case, cohort, folder, labels_out, missing, masks, runtime)
         except CASE_FAILS as error:
             message = error.message if isinstance(error, CaseError) else str(error)
             failures.append(Failure(item=case.case_id, error=message))
@@ -99,6 +108,8 @@ def features_from_images(
         for block, values in found.items():
             rows[block][case.case_id] = values
     progress("reading images", len(cohort), len(cohort))
+    if labels_out is not None and masks:
+        write_folder(labels_out, {REVIEW: str(listed_masks(masks).to_csv(index=False)).encode()})
     if not rows["radiomic"]:
         raise InputError(f"no case could be used; the first: {failures[0].item}: {failures[0].error}")
     tables = {}
@@ -106,7 +117,7 @@ def features_from_images(
         values = pd.DataFrame.from_dict(found_rows, orient="index").astype("float64")
         values.index = pd.Index(list(found_rows), name=cohort.config.case, dtype=object)
         tables[block] = FeatureTable(values)
-    return FromImages(tables, tuple(failures), missing)
+    return FromImages(tables, tuple(failures), missing, masks)
 
 
 def _case(
@@ -117,6 +128,7 @@ def _case(
     folder: Path,
     labels_out: Path | None,
     missing: dict[str, str],
+    masks: dict[str, ReviewedMask],
     runtime: str,
 ) -> dict[str, Mapping[str, float | None]]:
     """Return block -> features of one case, by the recipe that the study's own stages follow."""
@@ -132,10 +144,14 @@ def _case(
     else:
         image = stacked([images[sequence] for sequence in recipe.sequences])
         backend = cast("Backend | None", recipe.opened_backend())
-        labels = backend.segment(network, image) if backend else segmenter(network, runtime)(image)
+        with memory_told(image.name):
+            labels = backend.segment(network, image) if backend else segmenter(network, runtime)(image)
         source = "predicted"
+        masks[case.case_id] = reviewed(figures_of(labels, recipe.labels), recipe.training_masks)
         if labels_out is not None:
-            _write_labels(labels, labels_out, f"{safe_name(case.case_id)}.nii.gz")
+            _write_labels(labels, labels_out, _labels_of(case.case_id))
+            with writing(labels_out):
+                write_atomically(labels_out / _preview_of(case.case_id), preview(image, labels))
         if not labels.present():
             raise InputError(NOTHING_FOUND)
     radiomic = radiomic_features(images, labels, source, regions, config, who)
@@ -149,6 +165,19 @@ def _case(
         opened, first = segmenter(network), recipe.sequences[0]
         found["deep"] = deep_features(first, image, labels, opened, wanted, who, mirrored=mirrored)
     return found
+
+
+def listed_masks(masks: Mapping[str, ReviewedMask]) -> pd.DataFrame:
+    """Return the list of predicted masks, the most suspicious first; its files are those that lie beside it."""
+    return review_list(masks, {case: (_labels_of(case), _preview_of(case)) for case in masks})
+
+
+def _labels_of(case: str) -> str:
+    return f"{safe_name(case)}.nii.gz"
+
+
+def _preview_of(case: str) -> str:
+    return f"{safe_name(case)}.png"
 
 
 def _write_labels(labels: LabelMap, folder: Path, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureSource, FeatureTable, at_visit, read_features
 from radfuse.fusion.design import Design, join
 from radfuse.given import as_mapping, as_names
-from radfuse.results import Failure
+from radfuse.results import Failure, ReviewedMask
 from radfuse.run.folder import Progress
 from radfuse.seg.runtimes.runtime import USUAL
 
@@ -36,12 +36,18 @@ class Prediction:
         probabilities: same rows, a column per family, in [0, 1].
         warnings: what the reader of these numbers should know.
         failures: families that lack columns and cases that could not be predicted, and why.
+        mask_flags: same rows, what is suspicious about the masks that the network made, in words; empty where nothing
+            is. None where it made none.
+        review: a row per mask, the most suspicious first: case, flags, suspicion, figures, and the names of its files
+            in `labels_out`. None where the network made none.
     """
 
     units: pd.DataFrame
     probabilities: pd.DataFrame
     warnings: tuple[Problem, ...]
     failures: tuple[Failure, ...] = ()
+    mask_flags: pd.Series | None = None
+    review: pd.DataFrame | None = None
 
 
 def predict(
@@ -63,7 +69,7 @@ def predict(
         features: block -> table, where features lie elsewhere.
         families: which to predict; empty: all whose columns are there.
         labelled: read the outcome too.
-        labels_out: folder for the segmentations of cases that are read from images.
+        labels_out: folder for the segmentations of cases that are read from images, pictures of them, and review.csv.
         progress: told of every image.
         runtime: who segments images: onnxruntime, openvino, tensorrt, or "auto".
 
@@ -95,16 +101,23 @@ def predict(
         probabilities[family] = models[family].predict(values)
     frame = pd.DataFrame(probabilities, index=design.units.index)
     found = tuple(dict.fromkeys([*design.warnings, *warnings]))
-    return Prediction(design.units, frame, found, (*left_out, *read.failures))
+    review = None
+    if read.masks:
+        from radfuse.bundle.images import listed_masks
+
+        review = listed_masks(read.masks)
+    return Prediction(design.units, frame, found, (*left_out, *read.failures), read.mask_flags, review)
 
 
 def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:
-    """Return unit columns, then each family's probability and whether it reaches the family's threshold."""
+    """Return unit columns, each family's probability and whether it reaches the family's threshold, and mask flags."""
     table = prediction.units[list(bundle.schema.unit)].copy()
     for family in prediction.probabilities:
         probability = prediction.probabilities[family]
         table[f"{family}_probability"] = probability
         table[f"{family}_positive"] = (probability >= bundle.schema.families[str(family)].threshold).astype(int)
+    if prediction.mask_flags is not None:
+        table["mask_flags"] = prediction.mask_flags
     return table
 
 
@@ -117,12 +130,16 @@ class _Read:
         failures: cases that could not be read from their images.
         missing: columns of blocks from images that have no value here, or start of their names -> why.
         visits: that the cases have, where blocks come from images; None: nothing does.
+        mask_flags: of each unit, as `Prediction` has them.
+        masks: case -> what is suspicious about the mask that the network made.
     """
 
     design: Design
     failures: tuple[Failure, ...]
     missing: Mapping[str, str]
     visits: frozenset[str] | None = None
+    mask_flags: pd.Series | None = None
+    masks: Mapping[str, ReviewedMask] = field(default_factory=dict)
 
 
 def _read_new(
@@ -157,11 +174,12 @@ def _read_new(
     warnings: list[Problem] = []
     failures: tuple[Failure, ...] = ()
     missing: Mapping[str, str] = {}
+    masks: Mapping[str, ReviewedMask] = {}
     if imaging is not None:
         from radfuse.bundle.images import features_from_images  # with kernels and networks
 
         made = features_from_images(imaging, cohort, bundle.path, labels_out, progress, runtime)
-        failures, missing = made.failures, made.missing
+        failures, missing, masks = made.failures, made.missing, made.masks
         cohort = cohort.without({failure.item for failure in failures})
         tables |= {block: table for block, table in made.tables.items() if block in from_images}
     for block in blocks - from_images:
@@ -173,7 +191,20 @@ def _read_new(
     found_warnings = tuple(dict.fromkeys([*cohort.warnings, *warnings, *design.warnings]))
     visits = frozenset(cohort.cases[config.visit].dropna()) if config.visit in cohort.cases else frozenset()
     ready = Design(design.units, design.blocks, found_warnings)
-    return _Read(ready, failures, missing, visits if imaging is not None else None)
+    flags = _mask_flags(masks, cohort, design.units) if masks else None
+    return _Read(ready, failures, missing, visits if imaging is not None else None, flags, masks)
+
+
+def _mask_flags(masks: Mapping[str, ReviewedMask], cohort: Cohort, units: pd.DataFrame) -> pd.Series:
+    """Return what is suspicious about the masks of each unit, with the names of its cases where it has several."""
+    cases: dict[tuple[str, ...], list[str]] = {}
+    for case in cohort:
+        cases.setdefault(case.unit, []).append(case.case_id)
+    texts = []
+    for unit in units[list(cohort.config.unit_columns)].itertuples(index=False, name=None):
+        flags = {case: "; ".join(masks[case].flags) for case in cases[unit] if masks[case].flags}
+        texts.append("; ".join(f"{case}: {text}" if len(cases[unit]) > 1 else text for case, text in flags.items()))
+    return pd.Series(texts, index=units.index, dtype=object)
 
 
 def _read_block(source: Table, names: set[str], cohort: Cohort) -> tuple[FeatureTable, list[Problem]]:

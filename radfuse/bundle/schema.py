@@ -32,7 +32,7 @@ from radfuse.fusion.config import blocks_of
 from radfuse.outcomes.kinds import Outcome
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
-from radfuse.results import Performance
+from radfuse.results import Performance, TrainingRange
 from radfuse.seg.backend import sequences_of
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.study import Study
@@ -158,6 +158,7 @@ class ImageRecipe(Section):
         deep: which deep features; None without.
         resample_masks: as in the study.
         backend: whose network it is; None: one that `OnnxSegmenter` opens.
+        training_masks: what the masks look like that the network learned from; None where that is not known.
     """
 
     images: dict[str, str] = Field(min_length=1)
@@ -170,6 +171,7 @@ class ImageRecipe(Section):
     deep: DeepConfig | None = None
     resample_masks: bool = False
     backend: _Backend | None = None
+    training_masks: TrainingRange | None = None
 
     @field_validator("radiomics")
     @classmethod

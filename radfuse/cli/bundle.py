@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ from radfuse.cli.show import (
     show_failures,
     show_performance,
     show_problems,
+    show_suspicious,
 )
 from radfuse.errors import InputError, Problem
 from radfuse.run.disk import check_folder, write_folder
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+RuntimeOption = Annotated[
+    str, typer.Option("--runtime", help="Who segments: onnxruntime, openvino (fast on CPUs), torch, tensorrt, or auto.")
+]
 SafeCsv = Annotated[
     bool, typer.Option("--safe-csv", help="Keep spreadsheets from running cells that begin with = + - or @.")
 ]
@@ -37,9 +42,7 @@ def predict(
     features: NewFeatures = None,
     family: Families = None,
     safe_csv: SafeCsv = False,
-    runtime: Annotated[
-        str, typer.Option(help="Who segments images: onnxruntime, openvino (fast on CPUs), tensorrt, or auto.")
-    ] = "onnxruntime",
+    runtime: RuntimeOption = "onnxruntime",
 ) -> None:
     """Predict new patients with a bundle; needs no torch."""
     from radfuse.bundle.load import load_bundle
@@ -53,11 +56,16 @@ def predict(
             opened, table, _pairs(features), family or (), labels_out=out_ / "labels", progress=tell, runtime=runtime
         )
     files = {"predictions.csv": _csv(prediction_table(opened, prediction), safe_csv)}
+    if prediction.review is not None and safe_csv:
+        files["labels/review.csv"] = _csv(prediction.review, safe_csv)
     write_folder(out_, files)
     show_problems(prediction.warnings)
     show_failures(prediction.failures)
     names = ", ".join(map(str, prediction.probabilities))
     out.print(f"{len(prediction.units)} units, families: {names} -> {escape(str(out_ / 'predictions.csv'))}")
+    if prediction.review is not None:
+        suspicious = int((prediction.review["flags"] != "").sum())
+        show_suspicious(suspicious, len(prediction.review), out_ / "labels" / "review.csv")
     if prediction.failures:
         raise typer.Exit(SOME_FAILED)
 
@@ -70,6 +78,7 @@ def evaluate(
     family: Families = None,
     recalibrate: Annotated[bool, typer.Option(help="Also give the recalibration these patients call for.")] = False,
     safe_csv: SafeCsv = False,
+    runtime: RuntimeOption = "onnxruntime",
 ) -> None:
     """Measure a frozen bundle on labelled patients; nothing is refitted."""
     from radfuse.bundle.evaluate import evaluate as evaluate_units
@@ -83,13 +92,11 @@ def evaluate(
     opened = load_bundle(bundle)
     _check_place(out_, bundle)
     with progress() as tell:
-        evaluation, prediction, long = evaluate_units(
-            opened, table, _pairs(features), family or (), recalibrate=recalibrate, progress=tell
-        )
+        measure = partial(evaluate_units, opened, table, _pairs(features), family or (), recalibrate=recalibrate)
+        evaluation, prediction, long = measure(progress=tell, runtime=runtime)
     schema = opened.schema
-    words = ["evaluate", bundle.name, table.name]
-    words += [f"--features {block}={path.name}" for block, path in _pairs(features).items()]
-    words += [*(f"--family {name}" for name in family or ()), *(["--recalibrate"] if recalibrate else [])]
+    words = ["evaluate", bundle.name, table.name, *_options(features, family, runtime)]
+    words += ["--recalibrate"] if recalibrate else []
     report = EvaluationReport(
         title=schema.title,
         table=evaluation.table,
@@ -120,6 +127,13 @@ def evaluate(
     out.print(f"Report: {escape(str(out_ / 'index.html'))}")
     if prediction.failures:
         raise typer.Exit(SOME_FAILED)
+
+
+def _options(features: Sequence[str] | None, family: Sequence[str] | None, runtime: str) -> list[str]:
+    """Return what was said on the command line, for whoever reads the page."""
+    words = [f"--features {block}={path.name}" for block, path in _pairs(features).items()]
+    words += [f"--family {name}" for name in family or ()]
+    return words + ([f"--runtime {runtime}"] if runtime != "onnxruntime" else [])
 
 
 def _check_place(place: Path, bundle: Path) -> None:

@@ -12,6 +12,8 @@ from rich.markup import escape
 from radfuse.errors import Problem
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from radfuse.pipeline import Run
     from radfuse.results import Failure
 
@@ -113,6 +115,13 @@ def number(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.3f}"
 
 
+def show_suspicious(count: int, masks: int, review: Path) -> None:
+    """Say how many masks should be looked at, and where they are listed; nothing where no network made any."""
+    if masks:
+        found = f"{count} of {masks} masks {'looks' if count == 1 else 'look'} suspicious"
+        out.print(f"{found}: see {escape(str(review))}", soft_wrap=True)
+
+
 def show_next(finished: Run, until: str = "report") -> None:
     """Say what was done, and where to look."""
     show_failures(finished.failures)
@@ -120,6 +129,7 @@ def show_next(finished: Run, until: str = "report") -> None:
         f"{finished.computed} results computed, {finished.reused} found finished in {escape(str(finished.path))}",
         soft_wrap=True,
     )
+    show_suspicious(len(finished.suspicious), finished.masks, finished.path / "labels" / "review.csv")
     if until in ("export", "report"):
         out.print(f"Bundle: {escape(str(finished.path / 'bundle'))}", soft_wrap=True)
     if until == "report":

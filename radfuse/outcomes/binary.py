@@ -174,7 +174,7 @@ class BinaryOutcome(Section):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a classification study."""
         return (
-            *("cohort", "segmentation", "discrimination", "comparison", "calibration"),
+            *("cohort", "segmentation", "review", "discrimination", "comparison", "calibration"),
             *("features", "findings", "settings"),
         )
 

@@ -13,6 +13,8 @@ _COLOURS = (
     *("#E69F00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D1F"),
     *("#332288", "#882255", "#44AA99"),
 )
+LABEL_COLOURS = ("#FFA51F", "#4FC3FF", "#2BD98C", "#FF7BC8", "#FF6A3D", "#A08CFF", "#B6E33A", "#FFFFFF")
+"""Of contours: bright, to stand on grey images."""
 _DASHES: tuple[Any, ...] = (
     (0, (5, 2)),
     (0, (1, 1.2)),

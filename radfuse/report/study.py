@@ -11,7 +11,14 @@ import pandas as pd
 from radfuse.errors import Problem
 from radfuse.report.palette import Look, looks
 from radfuse.report.printed import number, this_day
-from radfuse.results import FittedFamily, Performance, SegmentationReport, SegmentedExample, StudyResults
+from radfuse.results import (
+    FittedFamily,
+    MasksToLookAt,
+    Performance,
+    SegmentationReport,
+    SegmentedExample,
+    StudyResults,
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ class StudyReport:
         versions: of Python and packages.
         seed: of resampling.
         segmentation: agreement of predicted with manual masks; None where nothing was segmented.
+        review: the most suspicious predicted masks; None where nothing was segmented.
         drawn: cases with masks drawn by hand to look at, where nothing was segmented.
         masks: where masks come from -> number of cases; empty where nothing starts from images.
         sections: names of what is shown, in order.
@@ -88,6 +96,7 @@ class StudyReport:
     made: Made
     drawn: Sequence[SegmentedExample] = ()
     segmentation: SegmentationReport | None = None
+    review: MasksToLookAt | None = None
     masks: Mapping[str, int] = field(default_factory=dict)
 
     @property

@@ -65,11 +65,6 @@ class Labelled(Section):
         """Number -> name."""
         return {number: name for name, number in self.labels.items()}
 
-    def beside(self, folder: Path) -> Self:
-        """Return these settings, their paths taken from the folder of the study file."""
-        paths = {name: getattr(self, name) for name in type(self).model_fields}
-        return self.model_copy(update={name: folder / path for name, path in paths.items() if isinstance(path, Path)})
-
     @property
     def source(self) -> str:
         """Where its masks come from, as recorded with every case: manual, external or cross_fitted."""
@@ -93,6 +88,11 @@ class Labelled(Section):
             InputError: it cannot be used.
         """
         raise NotImplementedError(folder)
+
+    def beside(self, folder: Path) -> Self:
+        """Return these settings, their paths taken from the folder of the study file."""
+        paths = {name: getattr(self, name) for name in type(self).model_fields}
+        return self.model_copy(update={name: folder / path for name, path in paths.items() if isinstance(path, Path)})
 
     def runtime_here(self) -> str:
         """Return the name of the runtime of `seg/runtimes/` that its networks run on; "" where they need none.
@@ -171,5 +171,6 @@ class Backend(Protocol):
         """Return the labels of an image, on its own grid, by a network that `train` gave.
 
         Where it reads several sequences, `image.channels` are those, here and in `Preparation.prepare`.
-        Several threads may call it, never two at once.
+        Several threads may call it, never two at once. A backend that knows how sure it is returns
+        `seg.quality.ScoredLabels`: their figures go into the review list.
         """

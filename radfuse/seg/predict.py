@@ -12,13 +12,15 @@ import numpy as np
 
 from radfuse import machine
 from radfuse.errors import InputError
+from radfuse.seg.memory import memory_told, with_batch
 from radfuse.seg.nnunet.frame import NnunetFrame
 from radfuse.seg.nnunet.plan import NnunetPlan
 from radfuse.seg.plan import Frame, SegPlan
 from radfuse.seg.preprocess import OwnFrame
+from radfuse.seg.quality import Doubt, ScoredLabels
 from radfuse.seg.runtimes.runtime import USUAL, Runtime, chosen, runtime
 from radfuse.seg.window import sliding_window
-from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.image import Volume
 
 
 def read_plan(text: str) -> SegPlan | NnunetPlan:
@@ -57,20 +59,35 @@ class OnnxSegmenter:
                 f"{path}: its plan is not one that this radfuse reads; export the network again"
             ) from error
 
-    def __call__(self, volume: Volume) -> LabelMap:
-        """Return the labels of a volume, on its own grid."""
-        frame = self.frame(volume)
-        return frame.labels(self._said(frame.array))
+    def __call__(self, volume: Volume) -> ScoredLabels:
+        """Return the labels of a volume, on its own grid, and how sure the network is of them.
+
+        Raises:
+            InputError: there is not enough memory, not even for one patch at once.
+        """
+        with memory_told(volume.name):
+            frame, plan = self.frame(volume), self.plan
+            overlap = isinstance(plan, NnunetPlan) and plan.regions
+
+            def labels(batch: int) -> ScoredLabels:
+                said = self._said(frame.array, batch)
+                if overlap:  # classes that are no alternatives have no entropy
+                    return ScoredLabels.of(frame.labels(said))
+                doubt = Doubt(frame.grid, logits=plan.window.averages == "logits")
+                return doubt.scored(frame.labels(doubt.noted(said)))
+
+            with machine.NETWORK_TURN:
+                batch = self._network.batch
+            return with_batch(batch, labels)
 
     def frame(self, volume: Volume) -> Frame:
         """Return an image as the network reads it."""
         return NnunetFrame(volume, self.plan) if isinstance(self.plan, NnunetPlan) else OwnFrame(volume, self.plan)
 
-    def _said(self, image: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    def _said(self, image: np.ndarray, batch: int) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield what the network says, slab by slab, nobody else running one from the first to the last."""
         with machine.NETWORK_TURN:
-            run = self._network
-            yield from sliding_window(image, self.plan.window, self.plan.classes, run, run.batch)
+            yield from sliding_window(image, self.plan.window, self.plan.classes, self._network, batch)
 
     def encode(self, patch: np.ndarray) -> np.ndarray:
         """Return encoder features of a patch: float32 (1, input, z, y, x) -> (1, channel, z, y, x)."""

@@ -16,17 +16,23 @@ class Listed(NamedTuple):
     Attributes:
         command: help of the stage's command; empty where it is a part of the next one's work.
         shards: the command takes --shard.
+        then: stage that the command goes on to where it works on all cases, not on a shard.
     """
 
     command: str = ""
     shards: bool = False
+    then: str = ""
 
 
 STAGES = {
     "plan": Listed(),
     "preprocess": Listed(),
     "train": Listed("Train the segmentation networks: one per outer fold, and one on all manual masks."),
-    "segment": Listed("Segment every case by a network that never saw its patient.", shards=True),
+    "segment": Listed(
+        "Segment every case by a network that never saw its patient, and list the masks to look at.", True, "review"
+    ),
+    "ranges": Listed(),
+    "review": Listed(),
     "regions": Listed(
         "Write each case's regions as label maps, to look at in a viewer; `run` does not need them.", True
     ),

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from radfuse.bundle.schema import ImageRecipe, StudyFacts, versions
 from radfuse.errors import StudyError
+from radfuse.results import TrainingRange
 from radfuse.run.folder import read_json
 from radfuse.run.stage import Stage
-from radfuse.stages import fuse, prepare, refit
+from radfuse.stages import fuse, prepare, ranges, refit
 from radfuse.stages.context import ALL, Context
 from radfuse.stages.train import network_of
 
@@ -29,6 +30,7 @@ class ExportJob:
         imaging: how images become features; None where features come as tables.
         params: PyRadiomics' parameter file, where the study names one.
         network: trained on every manual mask, where there is one.
+        masks: what those masks look like.
         versions: of Python and packages.
     """
 
@@ -39,6 +41,7 @@ class ExportJob:
     imaging: ImageRecipe | None
     params: Path | None
     network: Path | None
+    masks: Path | None
     versions: Mapping[str, str]
 
     def __str__(self) -> str:
@@ -64,6 +67,7 @@ def jobs(context: Context) -> Iterator[ExportJob]:
         ImageRecipe.of(study),
         study.radiomics.params if study.regions else None,
         context.path(network_of(ALL)) if context.segments else None,
+        context.path(ranges.place_of(ALL)) if context.has(ranges.place_of(ALL)) else None,
         versions(),
     )
 
@@ -83,12 +87,16 @@ def work(job: ExportJob) -> dict[str, bytes]:
         )
         for family, path in job.fits.items()
     }
+    imaging = job.imaging
+    if imaging is not None and job.masks is not None:
+        usual = TrainingRange.model_validate_json(job.masks.read_bytes())
+        imaging = imaging.model_copy(update={"training_masks": usual})
     return bundle_files(
         job.facts,
         prepare.read_design(job.design).design,
         families,
         job.versions,
-        imaging=job.imaging,
+        imaging=imaging,
         params=job.params.read_bytes() if job.params else None,
         network=job.network.read_bytes() if job.network else None,
     )
@@ -103,4 +111,13 @@ def write_files(files: Mapping[str, bytes | str], path: Path) -> None:
         place.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-STAGE = Stage("export", 3, jobs, work, write_files, lambda _: PLACE, what="writing the bundle", needs=("refit",))
+STAGE = Stage(
+    "export",
+    4,
+    jobs,
+    work,
+    write_files,
+    lambda _: PLACE,
+    what="writing the bundle",
+    needs=("refit", "ranges"),
+)

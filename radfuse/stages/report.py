@@ -15,16 +15,26 @@ from radfuse.bundle.schema import versions
 from radfuse.config import Section, Where, to_yaml
 from radfuse.outcomes.kinds import Outcome
 from radfuse.report.printed import this_day, without_folders
-from radfuse.results import Failure, SegmentationReport, SegmentedCase, SegmentedExample
+from radfuse.results import (
+    Failure,
+    MasksToLookAt,
+    MaskToLookAt,
+    SegmentationReport,
+    SegmentedCase,
+    SegmentedExample,
+)
 from radfuse.run.folder import read_json
 from radfuse.run.stage import Stage
-from radfuse.stages import extract, fuse, manual, prepare, refit, segment
+from radfuse.stages import extract, fuse, manual, prepare, refit, review, segment
 from radfuse.stages.context import Context
 from radfuse.stages.export import write_files
 from radfuse.statistics.icc import icc
 
 if TYPE_CHECKING:
     from radfuse.volume.image import LabelMap, Volume
+
+_SHOWN = 6
+"""Suspicious masks pictured, at most."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,8 @@ class ReportJob:
         cases: case -> its features, where the study starts from images.
         segmented: case -> its files, of cases with both masks; those too that failed later: what a network missed
             belongs in its Dice.
+        review: list of all predicted masks; None where no network was trained.
+        previews: case -> picture of its predicted mask.
         drawn: case -> its image and the mask it brought, where no network was trained.
         names: label -> name.
         all_cases: number of cases that the study started with.
@@ -96,6 +108,8 @@ class ReportJob:
     versions: Mapping[str, str]
     cases: Mapping[str, Path]
     segmented: Mapping[str, SegmentedFiles]
+    review: Path | None
+    previews: Mapping[str, Path]
     drawn: Mapping[str, tuple[Path, Path]]
     names: Mapping[int, str]
     all_cases: int
@@ -130,11 +144,19 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         versions=versions(),
         cases={case.case_id: context.path(extract.place_of(case.case_id)) for case in context.cases()},
         segmented=_segmented(context),
+        review=context.path(review.PLACE) if context.has(review.PLACE) else None,
+        previews=_previews(context),
         drawn=_masks_brought(context),
         names=context.segmentation.names if study.regions else {},
         all_cases=len(context.all_cases),
         occasion=Occasion(date=this_day(), folder=base),
     )
+
+
+def _previews(context: Context) -> dict[str, Path]:
+    """Return the picture of every predicted mask."""
+    places = {case.case_id: segment.place_of(case.case_id) for case in context.all_cases}
+    return {case: context.path(place) / segment.PREVIEW for case, place in places.items() if context.has(place)}
 
 
 def _masks_brought(context: Context) -> dict[str, tuple[Path, Path]]:
@@ -199,6 +221,7 @@ def work(job: ReportJob) -> dict[str, str]:
         sections=job.outcome.sections(),
         made=Made(job.occasion.date, job.versions["radfuse"], "radfuse run study.yaml"),
         drawn=_drawn(job),
+        review=_to_look_at(job),
         segmentation=_segmentation_report(job),
         masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.cases.values())),
     )
@@ -213,7 +236,7 @@ def _segmentation_report(job: ReportJob) -> SegmentationReport | None:
         return None
     rows = []
     for case, files in job.segmented.items():
-        facts = SegmentedCase.model_validate_json((files.found / "segmented.json").read_bytes())
+        facts = SegmentedCase.model_validate_json((files.found / segment.FACTS).read_bytes())
         known = {"case": case, "patient": files.patient}
         rows += [{**known, "label": label, **found.row()} for label, found in facts.agreement.items()]
     agreement = pd.DataFrame(rows)
@@ -222,10 +245,24 @@ def _segmentation_report(job: ReportJob) -> SegmentationReport | None:
     for case, which in _three(list(dice.sort_values(kind="stable").index), "worst", "median", "best").items():
         files = job.segmented[case]
         image, truth = _read_pair(files.image, files.manual, job.names)
-        predicted = read_labels(files.found / "labels.nrrd", job.names, empty=True)
+        predicted = read_labels(files.found / segment.MASK, job.names, empty=True)
         examples.append(SegmentedExample(which, case, image, truth, predicted, float(dice[case])))
     pairs = {case: files.features for case, files in job.segmented.items() if files.features is not None}
     return SegmentationReport(agreement, tuple(examples), _agreement(pairs), job.all_cases)
+
+
+def _to_look_at(job: ReportJob) -> MasksToLookAt | None:
+    """Return the top of the review list; None where nothing was segmented."""
+    if job.review is None:
+        return None
+    listed = review.read(job.review)
+    found = listed[listed["flags"] != ""]
+    shown = tuple(
+        MaskToLookAt(str(case), str(flags), float(points), job.previews[str(case)].read_bytes())
+        for case, flags, points in found[["case", "flags", "suspicion"]].head(_SHOWN).itertuples(index=False)
+    )
+    names = tuple(job.names[number] for number in sorted(job.names))
+    return MasksToLookAt(len(listed), len(found), shown, names)
 
 
 def _drawn(job: ReportJob) -> tuple[SegmentedExample, ...]:
@@ -267,5 +304,12 @@ def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
 
 
 STAGE = Stage(
-    "report", 5, jobs, work, write_files, lambda _: "report", what="writing the report", needs=("export", "manual")
+    "report",
+    6,
+    jobs,
+    work,
+    write_files,
+    lambda _: "report",
+    what="writing the report",
+    needs=("export", "manual", "review"),
 )

@@ -1,4 +1,4 @@
-"""Stage `segment`: the mask of every case, by the network of the fold that tests it."""
+"""Stage `segment`: the mask of every case, by the network of the fold that tests it, its figures, and a picture."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from radfuse import machine
 from radfuse.results import SegmentedCase
@@ -47,18 +47,39 @@ class SegmentJob:
         return self.case
 
 
+class Segmented(NamedTuple):
+    """What there is of one case.
+
+    Attributes:
+        labels: on the grid of its image.
+        facts: what is known of them.
+        preview: a picture, PNG.
+    """
+
+    labels: LabelMap
+    facts: SegmentedCase
+    preview: bytes
+
+
+MASK, FACTS, PREVIEW = "labels.nrrd", "segmented.json", "preview.png"
+"""Files of a case's segmentation."""
+
+
 def place_of(case: str) -> str:
     """Return where a case's segmentation lies."""
     return f"labels/{safe_name(case)}"
+
+
+def home_of(context: Context) -> dict[str, str]:
+    """Return patient -> the fold whose network segments its cases; a network trained elsewhere does all."""
+    return home_folds(context) if context.trains else {case.patient: ALL for case in context.all_cases}
 
 
 def jobs(context: Context) -> Iterator[SegmentJob]:
     """Yield every case of a study whose masks networks make."""
     if not context.segments:
         return
-    backend = context.backend
-    everyone = {case.patient: ALL for case in context.all_cases}
-    home = home_folds(context) if context.trains else everyone
+    backend, home = context.backend, home_of(context)
     runtime = context.segmentation.runtime_here()
     for case in sorted(context.cases(), key=lambda case: home[case.patient]):  # a worker keeps few networks open
         fold = home[case.patient]
@@ -66,40 +87,52 @@ def jobs(context: Context) -> Iterator[SegmentJob]:
         yield SegmentJob(case.case_id, context.images(case), case.mask, fold, network, backend, runtime)
 
 
-def work(job: SegmentJob) -> tuple[LabelMap, SegmentedCase]:
-    """Return the labels of an image and how they agree with the manual mask.
+def work(job: SegmentJob) -> Segmented:
+    """Return the labels of an image, their figures, and how they agree with the manual mask.
 
     Raises:
-        InputError: image or manual mask cannot be used.
+        InputError: image or manual mask cannot be used, or there is not enough memory.
     """
+    from radfuse.report.preview import preview
+    from radfuse.seg.memory import memory_told
     from radfuse.seg.metrics import agreement_per_label
+    from radfuse.seg.quality import figures_of
     from radfuse.volume.files import read_labels
     from radfuse.volume.resample import resample_labels
     from radfuse.volume.stack import read_stacked
 
-    image = read_stacked(job.images)
-    with nullcontext() if job.backend.takes_turns else machine.NETWORK_TURN:
-        found = job.backend.segment(job.network, image)
-    agreement = {}
-    if job.mask is not None:
-        truth = resample_labels(read_labels(job.mask, job.backend.names), found.grid)
-        agreement = agreement_per_label(truth, found, job.backend.labels)
-    return found, SegmentedCase(source=job.backend.source, network=job.fold, agreement=agreement)
+    with memory_told(job.images[0].name):
+        image = read_stacked(job.images)
+        with nullcontext() if job.backend.takes_turns else machine.NETWORK_TURN:
+            found = job.backend.segment(job.network, image)
+        agreement, manual = {}, None
+        if job.mask is not None:
+            drawn = read_labels(job.mask, job.backend.names)
+            manual = figures_of(drawn, job.backend.labels)
+            agreement = agreement_per_label(resample_labels(drawn, found.grid), found, job.backend.labels)
+        facts = SegmentedCase(
+            source=job.backend.source,
+            network=job.fold,
+            figures=figures_of(found, job.backend.labels),
+            manual=manual,
+            agreement=agreement,
+        )
+        return Segmented(found, facts, preview(image, found))
 
 
-def write(segmented: tuple[LabelMap, SegmentedCase], path: Path) -> None:
-    """Store the labels as NRRD, which keeps the geometry, and what is known of them."""
+def write(segmented: Segmented, path: Path) -> None:
+    """Store the labels as NRRD, which keeps the geometry, what is known of them, and the picture."""
     from radfuse.volume.files import write_image
 
-    labels, facts = segmented
     path.mkdir()
-    write_image(labels, path / "labels.nrrd")
-    (path / "segmented.json").write_text(facts.model_dump_json(indent=1), encoding="utf-8")
+    write_image(segmented.labels, path / MASK)
+    (path / FACTS).write_text(segmented.facts.model_dump_json(indent=1), encoding="utf-8")
+    (path / PREVIEW).write_bytes(segmented.preview)
 
 
 STAGE = Stage(
     "segment",
-    7,
+    8,
     jobs,
     work,
     write,

@@ -11,7 +11,7 @@ from boxes import box, grid
 from scipy import ndimage
 
 from radfuse.errors import InputError
-from radfuse.results import MaskAgreement, SegmentedCase
+from radfuse.results import MaskAgreement, MaskFigures, SegmentedCase
 from radfuse.seg.metrics import agreement, agreement_per_label, border, dice, surface_distances_mm
 from radfuse.volume.image import LabelMap
 
@@ -101,7 +101,7 @@ def test_what_holds_for_empty_masks() -> None:
 
 def test_no_distance_is_null_in_json_and_comes_back() -> None:
     found = agreement(BOX, EMPTY, SPACING)
-    case = SegmentedCase(source="cross_fitted", network="1", agreement={"a": found})
+    case = SegmentedCase(source="cross_fitted", network="1", figures=MaskFigures(labels={}), agreement={"a": found})
     text = case.model_dump_json()
     assert '"hd95_mm":null' in text
     assert SegmentedCase.model_validate_json(text) == case

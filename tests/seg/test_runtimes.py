@@ -15,8 +15,9 @@ from radfuse import machine
 from radfuse.errors import InputError
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.predict import OnnxSegmenter, segmenter
+from radfuse.seg.quality import ScoredLabels
 from radfuse.seg.runtimes import RUNTIMES
-from radfuse.seg.runtimes.runtime import chosen, runtime
+from radfuse.seg.runtimes.runtime import Runtime, chosen, runtime
 from radfuse.volume.image import Volume
 
 PLAN = SegPlan(labels={"bright": 7}, spacing_zyx_mm=(1, 1, 1), patch_zyx=(4, 6, 8), channels=(2, 2, 2), overlap=0.5)
@@ -130,3 +131,60 @@ def test_torch_names_what_it_does_not_know(tmp_path: Path) -> None:
     model.graph.node[1].op_type = "Mystery"
     with pytest.raises(InputError, match=r"'torch' knows no Mystery.*choose onnxruntime"):
         runtime("torch")(model.SerializeToString())
+
+
+def test_a_network_tells_how_sure_it_is(here: str, tmp_path: Path) -> None:
+    found = OnnxSegmenter(write_network(tmp_path / "network.onnx"), here)(volume())
+    assert isinstance(found, ScoredLabels)
+    assert 0 < found.entropy[7] < 1
+
+
+class Small:
+    """A machine with memory for so many patches at once."""
+
+    def __init__(self, network: Runtime, most: int, error: Exception) -> None:
+        self._network, self._most, self._error = network, most, error
+        self.batch, self.asked = 4, []
+
+    def __call__(self, patches: np.ndarray) -> np.ndarray:
+        self.asked.append(len(patches))
+        if len(patches) > self._most:
+            raise self._error
+        return self._network(patches)
+
+
+FULL = {
+    "numpy": MemoryError("Unable to allocate 3.1 GiB for an array"),
+    "onnxruntime": RuntimeError("BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer of size"),
+    "CUDA": Exception("CUDA failure 2: out of memory ; GPU=0"),
+    "cuDNN": RuntimeError("CUDNN failure 4: CUDNN_STATUS_ALLOC_FAILED"),
+    "OpenVINO": RuntimeError("Exception from src/inference/src/cpp/infer_request.cpp:223: std::bad_alloc"),
+    "torch": RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried"),
+}
+
+
+@pytest.mark.parametrize("who", FULL)
+def test_where_memory_lacks_patches_go_through_one_by_one(who: str, tmp_path: Path) -> None:
+    path = write_network(tmp_path / "network.onnx")
+    usual = OnnxSegmenter(path)(volume())
+    small = OnnxSegmenter(path)
+    small.__dict__["_network"] = machine_ = Small(small._network, 1, FULL[who])
+    assert np.array_equal(small(volume()).array, usual.array)
+    assert machine_.asked[0] == 4
+    assert set(machine_.asked[1:]) == {1}
+
+
+def test_where_one_patch_is_too_much_the_case_says_what_to_lower(tmp_path: Path) -> None:
+    small = OnnxSegmenter(write_network(tmp_path / "network.onnx"))
+    small.__dict__["_network"] = machine_ = Small(small._network, 0, FULL["numpy"])
+    with pytest.raises(InputError, match=r"not enough memory to segment.*lower segmentation\.patch_voxels"):
+        small(volume())
+    assert machine_.asked == [4, 1]  # again, once
+
+
+def test_another_error_is_told_as_it_is(tmp_path: Path) -> None:
+    opened = OnnxSegmenter(write_network(tmp_path / "network.onnx"))
+    opened.__dict__["_network"] = machine_ = Small(opened._network, 0, RuntimeError("no such kernel"))
+    with pytest.raises(RuntimeError, match="no such kernel"):
+        opened(volume())
+    assert machine_.asked == [4]

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from boxes import grid, tumour_cohort
 
+from radfuse.bundle.evaluate import evaluate
 from radfuse.bundle.predict import predict
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
@@ -98,7 +99,7 @@ def test_a_network_per_fold_segments_who_it_never_saw(study: Path) -> None:
     with pytest.raises(InputError, match=r"train first: radfuse train STUDY\.yaml"):
         run_study(load_study(study, [*UNET, "seed=8"]), trained.path, until="segment", shard="2/2")
     segmented = run_study(load_study(study, UNET), study.parent / "run", until="segment")
-    assert segmented.computed == 4
+    assert segmented.computed == 4 + 4 + 1  # cases, what the masks of each network look like, the review list
     assert not (trained.path / "features/cases").exists()
     run = run_study(load_study(study, UNET), study.parent / "run")
     assert run.failures == ()
@@ -137,6 +138,8 @@ def test_a_network_per_fold_segments_who_it_never_saw(study: Path) -> None:
     assert np.allclose(by_auto, direct.probabilities, atol=0.02)  # openvino where it is here: single voxels differ
     with pytest.raises(InputError, match="there is no runtime 'openvin'; did you mean 'openvino'"):
         predict(run.path / "bundle", table, runtime="openvin")
+    with pytest.raises(InputError, match="there is no runtime 'openvin'"):
+        evaluate(run.path / "bundle", table, runtime="openvin")
 
     (study.parent / "c0.nrrd").write_text("not an image")
     command = [sys.executable, "-m", "radfuse.cli", "evaluate", str(run.path / "bundle"), str(table), "--out", str(out)]

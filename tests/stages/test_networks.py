@@ -72,7 +72,9 @@ def test_nnunet_trains_and_its_networks_come_back(folder: Path) -> None:
     found = predict(folder / "run" / "bundle", folder / "cohort.csv")
     assert found.probabilities.notna().all(axis=None)
     brought = study_of(folder, "{backend: onnx, labels: {tumour: 1}, model: run/models/segmentation/all.onnx}")
-    run_study(brought, folder / "brought", until="segment")
+    assert run_study(brought, folder / "brought", until="segment").masks == 10
+    assert "tumour_entropy" in (folder / "brought/labels/review.csv").read_text().splitlines()[0]
+    assert read_json(folder / "brought/models/segmentation/all.masks.json")["masks"] == 6
     facts = read_json(folder / "brought" / "labels" / "c1" / "segmented.json")
     assert (facts["source"], facts["network"]) == ("external", "all")
     assert np.median(dice_of(folder / "brought")) > 0.5

@@ -7,6 +7,7 @@ from radfuse.report.sections import (
     discrimination,
     features,
     findings,
+    review,
     segmentation,
     settings,
 )
@@ -14,6 +15,7 @@ from radfuse.report.sections import (
 STUDY = {
     "cohort": cohort.study,
     "segmentation": segmentation.study,
+    "review": review.study,
     "discrimination": discrimination.study,
     "comparison": comparison.study,
     "calibration": calibration.study,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.report.agreement import bland_altman, dice_strips, means_table, parts_table, summary_of, summary_table
+from radfuse.report.palette import LABEL_COLOURS
 from radfuse.report.printed import number
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
@@ -15,8 +16,6 @@ from radfuse.report.svg import multiples
 from radfuse.results import SegmentedExample
 from radfuse.volume.image import LabelMap, Volume
 
-_COLOURS = ("#FFA51F", "#4FC3FF", "#2BD98C", "#FF7BC8", "#FF6A3D", "#A08CFF", "#B6E33A", "#FFFFFF")
-"""Bright, to stand on grey images; each has a dark outline there."""
 _OUTLINE = "#111827"
 _PLANES = ((0, (1, 2)), (1, (0, 2)), (2, (0, 1)))
 _MARGIN_MM = 12.0
@@ -82,7 +81,7 @@ def example_slices(example: SegmentedExample) -> tuple[str, list[str]]:
             interpolation="bilinear",
         )
         for label in labels:
-            colour = _COLOURS[labels.index(label) % len(_COLOURS)]
+            colour = LABEL_COLOURS[labels.index(label) % len(LABEL_COLOURS)]
             _contour(axes, _slice(manual, across, centre) == label, colour, "solid")
             if predicted is not None:
                 _contour(axes, _slice(predicted, across, centre) == label, colour, (0, (2.5, 1.5)))
@@ -103,7 +102,8 @@ def _legend(example: SegmentedExample) -> dict[str, str]:
     """Return name -> colour of the contours."""
     names = example.manual.names
     return {
-        str(names.get(label, label)): _COLOURS[number % len(_COLOURS)] for number, label in enumerate(_labels(example))
+        str(names.get(label, label)): LABEL_COLOURS[place % len(LABEL_COLOURS)]
+        for place, label in enumerate(_labels(example))
     }
 
 

@@ -5,7 +5,7 @@ An installation that trains has torch with its GPU libraries, and an onnxruntime
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -143,6 +143,10 @@ def _pooled(image: torch.Tensor, **settings: Any) -> torch.Tensor:
     return found
 
 
+def _summed(image: torch.Tensor, axes: Sequence[int], keepdims: int = 1) -> torch.Tensor:
+    return image.logsumexp(tuple(axes), keepdim=bool(keepdims))
+
+
 def _joined(*images: torch.Tensor, axis: int) -> torch.Tensor:
     import torch
 
@@ -159,6 +163,10 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "Identity": lambda one: one,
     "InstanceNormalization": _normalised,
     "LeakyRelu": _bent,
+    "LogSoftmax": lambda one, axis=-1: one.log_softmax(axis),
+    "ReduceLogSumExp": _summed,
+    "Sub": lambda one, other: one - other,
+    "Unsqueeze": lambda one, axes: one.unsqueeze(int(axes)),
 }
 """ONNX operator -> function of its inputs and attributes."""
 

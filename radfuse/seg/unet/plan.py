@@ -74,10 +74,13 @@ def given_plan(config: UnetSegmentation, path: Path) -> SegPlan:
         InputError: it is none, or not one of these labels and images; says what to correct.
     """
     if path.suffix == ".onnx":
-        found = OnnxSegmenter(path).plan
-        if not isinstance(found, SegPlan):
-            raise InputError(f"{path} is no U-Net of radfuse's own; its plan cannot be trained by backend unet")
-        plan = found.model_copy(update={"foreground": (), "parts": ()})  # learned from the cases of that network
+        learned = {"foreground": (), "parts": ()}  # from the cases of that network
+        stored = OnnxSegmenter(path).plan
+        if not isinstance(stored, SegPlan):
+            raise InputError(
+                f"{path} is an nnU-Net, whose plan is not one of backend unet; give one of radfuse's U-Nets"
+            )
+        plan = stored.model_copy(update=learned)
     else:
         plan = build(SegPlan, read_yaml(path), str(path))  # JSON is YAML
     images = max(len(config.sequences), 1)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from radfuse.report.sections.segmentation import _COLOURS, _OUTLINE, _box, _legend, example_slices
+from radfuse.report.palette import LABEL_COLOURS
+from radfuse.report.sections.segmentation import _OUTLINE, _box, _legend, example_slices
 from radfuse.results import SegmentedExample
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
@@ -30,7 +31,7 @@ def test_what_is_drawn_holds_both_masks_and_12_mm_around() -> None:
 
 
 def test_labels_have_a_colour_each_that_the_legend_tells() -> None:
-    assert _legend(example()) == {"core": _COLOURS[0], "rim": _COLOURS[1]}
+    assert _legend(example()) == {"core": LABEL_COLOURS[0], "rim": LABEL_COLOURS[1]}
 
 
 def test_contours_are_bright_on_a_dark_outline_in_every_plane() -> None:
@@ -38,7 +39,7 @@ def test_contours_are_bright_on_a_dark_outline_in_every_plane() -> None:
     assert len(planes) == 3
     for text in planes:
         assert f"stroke: {_OUTLINE}" in text
-        assert f"stroke: {_COLOURS[0].lower()}" in text
-    assert f"stroke: {_COLOURS[1].lower()}" in whole
+        assert f"stroke: {LABEL_COLOURS[0].lower()}" in text
+    assert f"stroke: {LABEL_COLOURS[1].lower()}" in whole
     assert "stroke-dasharray" not in whole
     assert "stroke-dasharray" in example_slices(example())[0]

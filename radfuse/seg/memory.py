@@ -1,0 +1,59 @@
+"""Out of memory while a case is segmented: told from other errors, and answered with what to change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from radfuse.errors import InputError
+
+_SAID = (
+    *("out of memory", "out_of_memory", "not enough memory", "bad_alloc", "alloc_failed"),
+    *("failed to allocate", "unable to allocate", "cannot allocate", "can't allocate", "could not allocate"),
+)
+"""By onnxruntime, OpenVINO, CUDA, torch and SimpleITK, each in its own words and class of error."""
+_MEND = (
+    "lower segmentation.patch_voxels and train again, let fewer cases be segmented at once (on Linux, `taskset -c 0 "
+    "radfuse ...` leaves it one core, and so one case), or take a machine with more memory"
+)
+Result = TypeVar("Result")
+
+
+def ran_out(error: Exception) -> bool:
+    """Return whether an error says that there is not enough memory, of the machine or of its GPU."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(said in text for said in _SAID)
+
+
+@contextmanager
+def memory_told(image: str) -> Iterator[None]:
+    """Turn what libraries say of too little memory into one clear error.
+
+    Args:
+        image: its name.
+
+    Raises:
+        InputError: there is not enough memory; says which setting to lower.
+    """
+    try:
+        yield
+    except Exception as error:  # each library has a class of its own
+        if isinstance(error, InputError) or not ran_out(error):
+            raise
+        raise InputError(f"{image}: there is not enough memory to segment this image; {_MEND}") from error
+
+
+def with_batch(batch: int, work: Callable[[int], Result]) -> Result:
+    """Return what work gives with so many patches at once; with one, where there is no memory for more.
+
+    Args:
+        batch: patches at once.
+        work: is called with it.
+    """
+    try:
+        return work(batch)
+    except Exception as error:
+        if batch == 1 or not ran_out(error):
+            raise
+    return work(1)  # here, where what the first attempt held is gone

@@ -1,0 +1,236 @@
+"""Measure everything that needs a GPU, in under 8 minutes, and write docs/gpu.md: from a checkout, with no data.
+
+    uv run python scripts/gpu_check.py               needs a GPU that torch can use
+    uv run python scripts/gpu_check.py --cpu --quick  the same steps on a CPU, to see that they run; writes no page
+
+What is measured, on phantom knees and noise:
+    training    steps a second of the U-Net, of nnU-Net's trainer, and of the U-Net on all GPUs where there are several
+    inference   seconds a volume of 160 x 384 x 384 voxels, file to file: nnU-Net's predictor, and ours by each runtime
+                that has the GPU, the same weights, nobody mirroring, with the Dice between masks and the GPU's memory
+    study       a whole small study from images to report, twice
+Each part is a process of its own; one that fails or takes too long is named, and the others go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radfuse.phantom.knee import KneePhantom, write_knee_phantom
+from radfuse.pipeline import run_study
+from radfuse.seg.metrics import dice
+from radfuse.study import load_study
+from radfuse.volume.files import read_labels, read_volume, write_image
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import Volume
+
+PAGE = Path(__file__).parent.parent / "docs" / "gpu.md"
+LIMIT_S = 150
+"""A part that takes longer is stopped."""
+LABELS = {f"label {number}": number for number in range(1, 7)}
+
+
+def make_cases(folder: Path, count: int, shape: tuple[int, int, int]) -> list[Path]:
+    """Write prepared cases as both trainers read them: bright boxes in noise; returns their folders."""
+    generator = np.random.default_rng(0)
+    cases = []
+    for number in range(count):
+        target = np.zeros(shape, dtype=np.uint8)
+        for label in LABELS.values():
+            corner = [int(generator.integers(0, size - size // 4)) for size in shape]
+            target[tuple(slice(at, at + size // 4) for at, size in zip(corner, shape, strict=True))] = label
+        image = generator.normal(0, 1, shape) + target
+        cases.append(folder / f"case{number}")
+        cases[-1].mkdir(parents=True)
+        np.save(cases[-1] / "image.npy", image[None].astype(np.float32))
+        np.save(cases[-1] / "target.npy", target)
+        np.save(cases[-1] / "spacing.npy", np.array((0.7, 0.365, 0.365)))
+    return cases
+
+
+def time_unet(folder: Path, quick: bool) -> dict[str, Any]:
+    """Train our U-Net and return its steps a second."""
+    from radfuse.seg.unet.backend import UnetSegmentation
+    from radfuse.seg.unet.plan import make_plan
+    from radfuse.seg.unet.train import train
+
+    shape = (24, 48, 48) if quick else (80, 192, 192)
+    cases = make_cases(folder / "unet", 4, shape)
+    steps = 8 if quick else 200
+    config = UnetSegmentation(
+        labels=LABELS, channels=(32, 64, 128, 256), steps=steps, patch_voxels=20_000 if quick else 600_000
+    )
+    plan = make_plan(config, [Grid(shape, (0.7, 0.365, 0.365))])
+    stamps: list[float] = []
+    train(cases, plan, config, folder / "unet-work", 0, lambda *_: stamps.append(time.perf_counter()))
+    half = len(stamps) // 2
+    rate = (len(stamps) - 1 - half) / (stamps[-1] - stamps[half])
+    return {"what": f"U-Net, patch {plan.patch_zyx}, batch {config.batch}", "steps a second": round(rate, 2)}
+
+
+def time_nnunet(folder: Path, quick: bool) -> dict[str, Any]:
+    """Have nnU-Net train on the same cases; its results stay for the inference."""
+    from radfuse.seg.nnunet.backend import NnunetSegmentation
+    from radfuse.seg.nnunet.results import open_results
+    from radfuse.seg.nnunet.training import trained
+
+    shape = (16, 32, 32) if quick else (80, 192, 192)
+    cases = make_cases(folder / "nnunet-cases", 4, shape)
+    iterations = 4 if quick else 150
+    config = NnunetSegmentation(labels=LABELS, epochs=1, iterations=iterations, mirror=False)
+    stamps: list[float] = []
+    place = folder / "nnunet"
+    place.mkdir()
+    results = trained(config, cases, 0, place, lambda *_: stamps.append(time.perf_counter()))
+    half = len(stamps) // 2
+    rate = (len(stamps) - 1 - half) / (stamps[-1] - stamps[half])
+    plan = open_results(results).plan
+    return {"what": f"nnU-Net's trainer, patch {plan.patch}", "steps a second": round(rate, 2)}
+
+
+def time_inference(folder: Path, quick: bool) -> list[dict[str, Any]]:
+    """Segment one volume by nnU-Net's predictor and by each runtime; the second turn of each is timed."""
+    import torch
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    from radfuse.errors import InputError
+    from radfuse.seg.export import export_network
+    from radfuse.seg.nnunet.results import first_layer, open_results
+    from radfuse.seg.predict import OnnxSegmenter
+    from radfuse.seg.runtimes import RUNTIMES
+    from radfuse.seg.runtimes.runtime import runtime
+
+    shape = (20, 40, 40) if quick else (160, 384, 384)
+    array = np.random.default_rng(1).normal(0, 1, shape).astype(np.float32)
+    image, network = folder / "large.nrrd", folder / "network.onnx"
+    write_image(Volume(array, Grid(shape, (0.7, 0.365, 0.365))), image)
+    found = open_results(folder / "nnunet" / "results" / "Dataset001_radfuse", mirror=False)
+    export_network(found.networks, found.plan, network, first_layer(found.networks[0]))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    predictor = nnUNetPredictor(use_mirroring=False, device=device, allow_tqdm=False)
+    place = found.checkpoints[0].parent.parent
+    predictor.initialize_from_trained_model_folder(str(place), ("all",), "checkpoint_final.pth")
+
+    def theirs(out: Path) -> None:
+        predictor.predict_from_files_sequential([[str(image)]], [str(out.with_suffix(""))])
+
+    ways: dict[str, Callable[[Path], None]] = {"nnU-Net's predictor": theirs}
+    for name in RUNTIMES:
+        try:
+            runtime(name)
+        except InputError as error:
+            print(f"without {name}: {error}", file=sys.stderr)
+            continue
+        opened = OnnxSegmenter(network, name)
+        ways[name] = lambda out, opened=opened: write_image(opened(read_volume(image)), out)  # type: ignore[misc]
+    rows: list[dict[str, Any]] = []
+    reference: np.ndarray | None = None
+    for name, way in ways.items():
+        out = folder / f"{len(rows)}.nrrd"
+        seconds = []
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        for _ in range(2):
+            start = time.perf_counter()
+            way(out)
+            seconds.append(time.perf_counter() - start)
+        mask = read_labels(out, empty=True).array
+        reference = mask if reference is None else reference
+        numbers = sorted({*np.unique(reference), *np.unique(mask)} - {0})
+        each = [dice(reference == number, mask == number) for number in numbers] or [1.0]
+        gib = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else 0.0
+        agreement = round(float(np.mean(each)), 4)
+        rows.append({"who": name, "seconds": round(seconds[1], 2), "Dice with the first": agreement})
+        rows[-1]["GiB of torch"] = round(gib, 2)
+    return rows
+
+
+def time_study(folder: Path, quick: bool) -> dict[str, Any]:
+    """Run a small study from images to report, and again."""
+    path = write_knee_phantom(folder / "knees", KneePhantom(cases=8 if quick else 24))
+    steps = ["segmentation.steps=20"] if quick else []
+    study = load_study(path, [*steps, "segmentation.runtime=auto"])
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        run_study(study, folder / "run")
+        seconds.append(round(time.perf_counter() - start, 1))
+    return {"what": f"{8 if quick else 24} phantom knees", "seconds": seconds[0], "again": seconds[1]}
+
+
+PARTS: dict[str, Callable[[Path, bool], Any]] = {
+    "training, U-Net": time_unet,
+    "training, nnU-Net": time_nnunet,
+    "inference": time_inference,
+    "study": time_study,
+}
+
+
+def measured(part: str, folder: Path, quick: bool) -> list[dict[str, Any]]:
+    """Return what a part measures in a process of its own; what went wrong is a row too."""
+    print(f"measuring: {part}", file=sys.stderr, flush=True)
+    command = [sys.executable, __file__, "--folder", str(folder), "--part", part, *(["--quick"] if quick else [])]
+    out = folder / "found.json"
+    out.unlink(missing_ok=True)
+    try:
+        done = subprocess.run(command, timeout=LIMIT_S, capture_output=True, text=True, check=False)
+    except subprocess.TimeoutExpired:
+        return [{"failed": f"took more than {LIMIT_S} s"}]
+    if not out.is_file():
+        lines = done.stderr.strip().splitlines()
+        return [{"failed": lines[-1][:300] if lines else f"ended with code {done.returncode}"}]
+    found = json.loads(out.read_text())
+    return found if isinstance(found, list) else [found]
+
+
+def table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Return rows as Markdown."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [f"| {' | '.join(names)} |", "|" + "---|" * len(names)]
+    return lines + [f"| {' | '.join(str(row.get(name, '')) for name in names)} |" for row in rows]
+
+
+def main() -> int:
+    """Measure, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cpu", action="store_true", help="go on without a GPU, and write no page")
+    parser.add_argument("--quick", action="store_true", help="small images and few steps")
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--part", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.part:
+        found = PARTS[arguments.part](arguments.folder, arguments.quick)
+        (arguments.folder / "found.json").write_text(json.dumps(found))
+        return 0
+    import torch
+
+    if not torch.cuda.is_available() and not arguments.cpu:
+        print("torch finds no GPU here; --cpu --quick goes through the same steps without", file=sys.stderr)
+        return 2
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"no GPU, {platform.machine()}"
+    start = time.perf_counter()
+    lines = ["# On a GPU", "", f"`scripts/gpu_check.py` on {device}, torch {torch.__version__}, {time.strftime('%F')}."]
+    with tempfile.TemporaryDirectory() as temporary:
+        for part in PARTS:
+            rows = measured(part, Path(temporary), arguments.quick)
+            lines += ["", f"## {part.capitalize()}", "", *table(rows)]
+    lines += ["", f"Measured in {time.perf_counter() - start:.0f} s."]
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if torch.cuda.is_available() and not arguments.quick:
+        PAGE.write_text(text, encoding="utf-8")
+    return int("| failed |" in text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
