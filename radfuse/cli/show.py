@@ -24,6 +24,10 @@ err = Console(stderr=True, highlight=False)
 
 
 @contextlib.contextmanager
+_WIDE = 110
+"""Columns of a terminal from which on the loss of a training stands beside its bar."""
+
+
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar for each kind of work, with the time left, while work goes on."""
     from rich.progress import (
@@ -36,8 +40,9 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
     )
     from rich.table import Column
 
+    width = 30 if err.width < _WIDE else 60
     columns = (
-        TextColumn("{task.description}", table_column=Column(width=30, no_wrap=True, overflow="ellipsis")),
+        TextColumn("{task.description}", table_column=Column(width=width, no_wrap=True, overflow="ellipsis")),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
