@@ -23,11 +23,11 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
-@contextlib.contextmanager
 _WIDE = 110
 """Columns of a terminal from which on the loss of a training stands beside its bar."""
 
 
+@contextlib.contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar for each kind of work, with the time left, while work goes on."""
     from rich.progress import (
