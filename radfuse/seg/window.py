@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import ndimage
 
 Runner = Callable[[np.ndarray], np.ndarray]
 """float32 (batch, input, z, y, x) -> float32 (batch, class, z, y, x): logits of patches."""
@@ -243,6 +242,8 @@ def gaussian_weight(patch_zyx: tuple[int, int, int], sigma: float = 0.125) -> np
 @lru_cache(maxsize=4)
 def impulse_weight(patch_zyx: tuple[int, int, int]) -> np.ndarray:
     """Return nnU-Net's weights of a patch: a Gaussian filter's answer to an impulse in the middle, nowhere zero."""
+    from scipy import ndimage  # now: settings are read without it
+
     axes = []
     for size in patch_zyx:
         impulse = np.zeros(size)

@@ -19,7 +19,7 @@ def test_deep_features_are_explained_and_cases_are_shown(finished: Path) -> None
     assert "reads SEQUENCE/REGION/deep_ROW-COLUMN_CHANNEL, all counted from 0" in page
     for which in ("worst", "median", "best"):
         assert f"The {which} case (c" in page
-    assert page.count("<i style=") == 3  # a legend each
+    assert page.count("<i style=") == 4  # a legend each, and one of the masks to look at
     assert str(finished) not in page
 
 
