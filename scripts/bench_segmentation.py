@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -200,7 +201,7 @@ def agreement(way: str, first: str, labels: dict[str, int], count: int, folder: 
     """Return the Dice of each label that either way finds, case by case."""
     found: list[float] = []
     for number in range(count):
-        one, other = (read_labels(folder / name / f"{number}.nrrd") for name in (first, way))
+        one, other = (read_labels(folder / name / f"{number}.nrrd", empty=True) for name in (first, way))
         there = [number for number in labels.values() if number in {*one.present(), *other.present()}]
         found += [dice(one.array == number, other.array == number) for number in there]
     return found
@@ -256,7 +257,7 @@ def main() -> None:
         for way in ways:
             seconds = [value for run in runs for value in run[way]["seconds"]]
             faster = statistics.median(sum(run[ways[0]]["seconds"]) / sum(run[way]["seconds"]) for run in runs)
-            dice = agreement(way, ways[0], config.labels, len(images), folder)
+            dice = agreement(way, ways[0], config.labels, len(images), folder) or [math.nan]  # all empty
             peak = max(run[way]["peak_mib"] for run in runs)
             print(
                 f"| {way} | {statistics.median(seconds):.2f} | {min(seconds):.2f} to {max(seconds):.2f} | {faster:.2f} "

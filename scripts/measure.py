@@ -33,7 +33,7 @@ PARTS = {
     "shuffled": ["shuffled_outcomes.py"],
     "images": ["bench_images.py", "bench_images.py --sarcoma {data}/sarcoma"],
     "segmentation": [
-        "bench_segmentation.py --nnunet --sarcoma {data}/sarcoma --steps 30",
+        "bench_segmentation.py --nnunet --sarcoma {data}/sarcoma --steps 90",
         "bench_segmentation.py --sarcoma {data}/sarcoma",
         "bench_segmentation.py --large --rounds 1 --only onnxruntime openvino",
     ],
