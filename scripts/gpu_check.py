@@ -163,7 +163,7 @@ def time_study(folder: Path, quick: bool) -> dict[str, Any]:
     seconds = []
     for _ in range(2):
         start = time.perf_counter()
-        run_study(study, folder / "run")
+        run_study(study, folder / "run", until="segment" if quick else "report")
         seconds.append(round(time.perf_counter() - start, 1))
     return {"what": f"{8 if quick else 24} phantom knees", "seconds": seconds[0], "again": seconds[1]}
 
@@ -223,7 +223,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         for part in PARTS:
             rows = measured(part, Path(temporary), arguments.quick)
-            lines += ["", f"## {part.capitalize()}", "", *table(rows)]
+            lines += ["", f"## {part[0].upper()}{part[1:]}", "", *table(rows)]
     lines += ["", f"Measured in {time.perf_counter() - start:.0f} s."]
     text = "\n".join(lines) + "\n"
     print(text)
