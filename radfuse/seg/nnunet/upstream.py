@@ -10,8 +10,10 @@ import shutil
 import sys
 import threading
 import time
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -161,7 +163,6 @@ def main(folder: Path) -> None:
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     torch.set_num_threads(job["threads"])
     _die_with_parent()
-    _pools_of_threads(len(job["cases"]))
     raw = Path(os.environ[RAW]) / DATASET
     prepared = Path(os.environ[PREPARED]) / DATASET
     planned = prepared / "ready"
@@ -169,7 +170,8 @@ def main(folder: Path) -> None:
         for place in (raw, prepared):
             shutil.rmtree(place, ignore_errors=True)
         _write_dataset(job, raw)
-        plans = _plan(job)
+        with _pools_of_threads(len(job["cases"])):
+            plans = _plan(job)
         planned.write_text(plans, encoding="utf-8")
         shutil.rmtree(raw)  # everything that training needs is in the prepared cases
     plans = json.loads((prepared / f"{planned.read_text(encoding='utf-8')}.json").read_text(encoding="utf-8"))
@@ -186,14 +188,15 @@ def _die_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _pools_of_threads(cases: int) -> None:
+@contextmanager
+def _pools_of_threads(cases: int) -> Iterator[None]:
     """Let nnU-Net prepare few cases in threads: each process that it would start takes longer to import torch."""
-    if cases > _FEW:
-        return
-    from multiprocessing.pool import ThreadPool
-
-    utils.Pool = ThreadPool
-    multiprocessing.get_context = lambda *_: SimpleNamespace(Pool=ThreadPool)  # type: ignore[assignment]
+    before = utils.Pool, multiprocessing.get_context
+    if cases <= _FEW:
+        utils.Pool = ThreadPool
+        multiprocessing.get_context = lambda *_: SimpleNamespace(Pool=ThreadPool)  # type: ignore[assignment]
+    yield
+    utils.Pool, multiprocessing.get_context = before
 
 
 def _write_dataset(job: dict[str, Any], raw: Path) -> None:
