@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, Self
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from radfuse.config import Section
+from radfuse.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,7 +88,10 @@ class Labelled(Section):
         Raises:
             InputError: it cannot be used.
         """
-        raise NotImplementedError(folder)
+        raise InputError(
+            f"{type(self).__name__} says that its masks come from elsewhere (source: {self.source!r}), and brings no "
+            "network; give it a method brought(folder), which returns the content of the network's file"
+        )
 
     def beside(self, folder: Path) -> Self:
         """Return these settings, their paths taken from the folder of the study file."""

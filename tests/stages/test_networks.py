@@ -165,6 +165,22 @@ def test_a_network_of_other_labels_is_refused(folder: Path) -> None:
         run_study(study, folder / "other", until="segment")
 
 
+def test_an_own_backend_that_brings_nothing_is_told(folder: Path) -> None:
+    (folder / "elsewhere_backend.py").write_text(
+        "from radfuse.seg.backend import Labelled\n"
+        "class Elsewhere(Labelled):\n"
+        "    @property\n    def source(self): return 'external'\n"
+        "    def plan(self, grids): ...\n"
+        "    def preparation(self, plan): ...\n"
+        "    def train(self, cases, plan, seed, folder, tell): ...\n"
+        "    def segment(self, network, image): ...\n"
+    )
+    study = study_of(folder, "{use: 'elsewhere_backend:Elsewhere', labels: {tumour: 1}}")
+    with pytest.raises((InputError, StudyError), match=r"Elsewhere says .* give it a method brought\(folder\)"):
+        run_study(study, folder / "run", until="train")
+    sys.modules.pop("elsewhere_backend")
+
+
 def test_masks_that_lack_a_label_are_told(folder: Path) -> None:
     study = study_of(folder, NNUNET.replace("tumour: 1", "tumour: 1, cyst: 2"))
     with pytest.raises((InputError, StudyError), match="no mask among the 3 to train on has the label cyst"):

@@ -14,6 +14,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from radfuse.errors import InputError
+from radfuse.seg.memory import ran_out
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.unet.checks import hold_back, require_logger
 from radfuse.seg.unet.fit import Training, device_of, fit, precision_of
@@ -86,7 +87,7 @@ def _with_room(training: Training, do: Callable[[Training], Any]) -> Any:
     try:
         return do(training)
     except (RuntimeError, MemoryError) as error:
-        if not _out_of_memory(error):
+        if not ran_out(error):
             raise
         batch = training.batch // 2 if training.batch % 2 == 0 else 1
         if training.batch == 1:
@@ -99,7 +100,7 @@ def _with_room(training: Training, do: Callable[[Training], Any]) -> Any:
     try:
         return do(half)
     except (RuntimeError, MemoryError) as error:
-        if not _out_of_memory(error):
+        if not ran_out(error):
             raise
         raise _too_large(half) from error
 
@@ -117,13 +118,6 @@ def _too_large(training: Training) -> InputError:
         f"training ran out of memory with {training.batch} patches of {z} x {y} x {x} a batch. Lower "
         f"segmentation.patch_voxels (a patch has {z * y * x}), then segmentation.channels; or let it be chosen: "
         "segmentation.budget: {memory_gib: 8}"
-    )
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    told = str(error).lower()
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(
-        words in told for words in ("out of memory", "can't allocate memory", "not enough memory")
     )
 
 
