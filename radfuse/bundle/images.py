@@ -29,16 +29,16 @@ from radfuse.recipe import (
 )
 from radfuse.report.preview import preview
 from radfuse.results import Failure, ReviewedMask
-from radfuse.run.disk import remove, sweep, sync, temporary_of, write_atomically, write_folder, writing
+from radfuse.run.disk import sweep, write_atomically, write_folder, writing
 from radfuse.run.folder import Progress, safe_name
+from radfuse.seg.apply import write_labels
 from radfuse.seg.backend import Backend
 from radfuse.seg.memory import memory_told
 from radfuse.seg.predict import segmenter
 from radfuse.seg.quality import figures_of
 from radfuse.seg.review import review_list, reviewed
 from radfuse.seg.runtimes.runtime import USUAL, chosen
-from radfuse.volume.files import read_volume, write_image
-from radfuse.volume.image import LabelMap
+from radfuse.volume.files import read_volume
 from radfuse.volume.stack import stacked
 
 REVIEW = "review.csv"
@@ -149,7 +149,7 @@ def _case(
         source = "predicted"
         masks[case.case_id] = reviewed(figures_of(labels, recipe.labels), recipe.training_masks)
         if labels_out is not None:
-            _write_labels(labels, labels_out, _labels_of(case.case_id))
+            write_labels(labels, labels_out / _labels_of(case.case_id))
             with writing(labels_out):
                 write_atomically(labels_out / _preview_of(case.case_id), preview(image, labels))
         if not labels.present():
@@ -178,17 +178,3 @@ def _labels_of(case: str) -> str:
 
 def _preview_of(case: str) -> str:
     return f"{safe_name(case)}.png"
-
-
-def _write_labels(labels: LabelMap, folder: Path, name: str) -> None:
-    """Write a segmentation so that a kill leaves it whole or not there; the next run sweeps what is left aside."""
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        aside = temporary_of(folder / name)
-        aside.mkdir()
-        try:
-            write_image(labels, aside / name)
-            sync(aside)
-            (aside / name).replace(folder / name)
-        finally:
-            remove(aside)

@@ -13,6 +13,7 @@ from radfuse.config import kind_of
 from radfuse.errors import InputError, listed
 from radfuse.run.disk import remove, sweep, sync, temporary_of, write_atomically, writing
 from radfuse.volume.files import SUFFIXES, suffix_of, write_image
+from radfuse.volume.image import LabelMap
 from radfuse.volume.stack import read_stacked
 
 NOTE = "network.json"
@@ -125,13 +126,19 @@ def apply(job: ApplyJob) -> tuple[str, ...]:
     from radfuse.seg.predict import segmenter
 
     labels = segmenter(job.network, job.runtime)(read_stacked(job.images))
-    with writing(job.place):
-        aside = temporary_of(job.place)
+    write_labels(labels, job.place)
+    return tuple(labels.names[number] for number in labels.present())
+
+
+def write_labels(labels: LabelMap, place: Path) -> None:
+    """Write a segmentation so that a kill leaves it whole or not there; the next run sweeps what is left aside."""
+    with writing(place.parent):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        aside = temporary_of(place)
         aside.mkdir()
         try:
-            write_image(labels, aside / job.place.name)
+            write_image(labels, aside / place.name)
             sync(aside)
-            (aside / job.place.name).replace(job.place)
+            (aside / place.name).replace(place)
         finally:
             remove(aside)
-    return tuple(labels.names[number] for number in labels.present())

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from radfuse.config import Section
+from radfuse.config import Section, Where
 from radfuse.errors import InputError
+from radfuse.seg.runtimes.runtime import USUAL, RuntimeName, chosen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,6 +119,28 @@ class Watch:
 
     patients: tuple[str, ...]
     say: Callable[[str], None]
+
+
+class OnnxNetworks(Labelled):
+    """A backend whose networks are ONNX files with their plan: `seg.predict` runs them, and their encoders."""
+
+    encodes: ClassVar[bool] = True
+    takes_turns: ClassVar[bool] = True
+
+    runtime: Annotated[RuntimeName, Where()] = USUAL
+    """Who runs the network on each case: `openvino`, an extra, and `torch` are the fastest on CPUs; `auto` takes a GPU,
+    or openvino where it is installed. Masks may differ in single voxels, so that cases are segmented again where it
+    changes; networks are not trained again. Deep features are onnxruntime's whatever stands here."""
+
+    def runtime_here(self) -> str:
+        """Return the runtime that its setting means here."""
+        return chosen(self.runtime)
+
+    def segment(self, network: Path, image: Volume) -> LabelMap:
+        """Return the labels of an image, on its own grid."""
+        from radfuse.seg.predict import segmenter
+
+        return segmenter(network, self.runtime)(image)
 
 
 class Preparation(Protocol):

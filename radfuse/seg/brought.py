@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
-from radfuse.config import Where
 from radfuse.errors import InputError, listed
-from radfuse.seg.backend import Labelled
-from radfuse.seg.runtimes.runtime import USUAL, RuntimeName
+from radfuse.seg.backend import Labelled, OnnxNetworks
 
 if TYPE_CHECKING:
     from radfuse.seg.plan import NetworkPlan
-    from radfuse.volume.image import LabelMap, Volume
 
 
-class OnnxSegmentation(Labelled):
+class OnnxSegmentation(OnnxNetworks):
     """A network from an ONNX file with its plan, as `radfuse export-onnx` or a bundle holds one; nothing is trained."""
-
-    encodes: ClassVar[bool] = True
-    takes_turns: ClassVar[bool] = True
 
     backend: Literal["onnx"] = "onnx"
     model: Path
     """The file."""
-    runtime: Annotated[RuntimeName, Where()] = USUAL
-    """Who runs the network on each case, as for `unet`."""
 
     @property
     def source(self) -> str:
         """Masks come from elsewhere."""
         return "external"
-
-    def runtime_here(self) -> str:
-        """Return the runtime that its setting means here."""
-        from radfuse.seg.runtimes.runtime import chosen
-
-        return chosen(self.runtime)
 
     def check_here(self) -> None:
         """Look whether the file is there and makes these labels from these images."""
@@ -50,12 +36,6 @@ class OnnxSegmentation(Labelled):
     def brought(self, folder: Path) -> bytes:
         """Return the file's content."""
         return self.model.read_bytes()
-
-    def segment(self, network: Path, image: Volume) -> LabelMap:
-        """Return the labels of an image, on its own grid."""
-        from radfuse.seg.predict import segmenter
-
-        return segmenter(network, self.runtime)(image)
 
 
 def check_fits(backend: Labelled, plan: NetworkPlan, model: Path) -> None:

@@ -6,15 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section, Where
 from radfuse.errors import InputError
-from radfuse.seg.backend import Labelled
+from radfuse.seg.backend import OnnxNetworks
 from radfuse.seg.brought import check_fits
-from radfuse.seg.runtimes.runtime import USUAL, RuntimeName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,11 +48,8 @@ class NnunetPreparation(Section):
         return {"image": np.stack(channels), "target": target, "spacing": np.array(grid.spacing_zyx_mm)}
 
 
-class NnunetSegmentation(Labelled):
+class NnunetSegmentation(OnnxNetworks):
     """nnU-Net, trained on the manual masks of each fold, or brought with `model`; radfuse runs it as ONNX."""
-
-    encodes: ClassVar[bool] = True
-    takes_turns: ClassVar[bool] = True
 
     backend: Literal["nnunet"] = "nnunet"
     model: Path | None = None
@@ -86,8 +82,6 @@ class NnunetSegmentation(Labelled):
     """Where it trains; auto takes a GPU where there is one."""
     loaders: Annotated[PositiveInt | None, Where()] = None
     """Processes that read and augment patches; None: by the number of cores."""
-    runtime: Annotated[RuntimeName, Where()] = USUAL
-    """Who runs the network on each case, as for `unet`."""
 
     @model_validator(mode="after")
     def _model_or_training(self) -> NnunetSegmentation:
@@ -100,12 +94,6 @@ class NnunetSegmentation(Labelled):
     def source(self) -> str:
         """Where masks come from."""
         return "cross_fitted" if self.model is None else "external"
-
-    def runtime_here(self) -> str:
-        """Return the runtime that its setting means here."""
-        from radfuse.seg.runtimes.runtime import chosen
-
-        return chosen(self.runtime)
 
     def plan(self, grids: Sequence[Grid]) -> str:
         """Return as JSON where axes point in most images; the rest nnU-Net plans from the cases of each fold."""
@@ -140,12 +128,6 @@ class NnunetSegmentation(Labelled):
         """Return the networks of `model` as ONNX."""
         assert self.model is not None
         return self._exported(self.model, folder)
-
-    def segment(self, network: Path, image: Volume) -> LabelMap:
-        """Return the labels of an image, on its own grid."""
-        from radfuse.seg.predict import segmenter
-
-        return segmenter(network, self.runtime)(image)
 
     def _exported(self, results: Path, folder: Path, orientation: str | None = None) -> bytes:
         """Return a folder of results as ONNX; with an orientation it is one that was trained here."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section, Where, nearest
-from radfuse.seg.backend import Labelled, Watch
+from radfuse.seg.backend import OnnxNetworks, Watch
 from radfuse.seg.plan import Axis, Intensities, NetworkInput, SegPlan
-from radfuse.seg.runtimes.runtime import USUAL, RuntimeName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,11 +39,8 @@ class Budget(Section):
     """Of the machine or the GPU, from which patch and batch follow; None: `patch_voxels` and `batch` as set."""
 
 
-class UnetSegmentation(Labelled):
+class UnetSegmentation(OnnxNetworks):
     """A U-Net trained on the manual masks; each case is segmented by a network that never saw its patient."""
-
-    encodes: ClassVar[bool] = True
-    takes_turns: ClassVar[bool] = True
 
     backend: Literal["unet"] = "unet"
     dimensions: Literal["2d", "2.5d", "3d"] = "3d"
@@ -128,10 +124,6 @@ class UnetSegmentation(Labelled):
     """Processes that draw patches; None: none on a CPU, whose cores train, and up to 8 beside a GPU."""
     logger: Annotated[Literal["csv", "tensorboard", "mlflow"], Where()] = "csv"
     """Who else is told of loss and validation Dice, beside the table that is always written."""
-    runtime: Annotated[RuntimeName, Where()] = USUAL
-    """Who runs the network on each case: `openvino`, an extra, is the fastest on CPUs; `auto` takes it where it is
-    installed and there is no GPU. Masks may differ in single voxels, so that cases are segmented again where it
-    changes; networks are not trained again. Deep features are onnxruntime's whatever stands here."""
 
     @model_validator(mode="after")
     def _settings_agree(self) -> UnetSegmentation:
@@ -148,12 +140,6 @@ class UnetSegmentation(Labelled):
         if self.mirror_prediction and not self.mirror_axes:
             raise ValueError("mirror_prediction needs mirror_axes, those that the labels allow")
         return self
-
-    def runtime_here(self) -> str:
-        """Return the runtime that its setting means here."""
-        from radfuse.seg.runtimes.runtime import chosen
-
-        return chosen(self.runtime)
 
     def plan(self, grids: Sequence[Grid]) -> str:
         """Return the plan of all the study's networks as JSON."""
@@ -185,9 +171,3 @@ class UnetSegmentation(Labelled):
         network = train_networks(cases, fitted, self, folder, seed, tell, watch)
         export_network(network, fitted, folder / "network.onnx")
         return (folder / "network.onnx").read_bytes()
-
-    def segment(self, network: Path, image: Volume) -> LabelMap:
-        """Return the labels of an image, on its own grid."""
-        from radfuse.seg.predict import segmenter
-
-        return segmenter(network, self.runtime)(image)
