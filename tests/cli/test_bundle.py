@@ -7,15 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from radfuse.bundle.images import _write_labels
 from radfuse.cohort.spreadsheet import safe_cells
-from radfuse.volume.files import read_labels
-from radfuse.volume.grid import Grid
-from radfuse.volume.image import LabelMap
 
 pytestmark = pytest.mark.slow
 
@@ -130,25 +125,6 @@ def test_safe_cells_touch_texts_that_run_and_nothing_else() -> None:
     assert list(found) == ["'=id", "p"]
     assert found["'=id"].tolist()[:5] == ["'+x", "'\ty", "'\rz", "-1e3", "a=b"]
     assert found["p"].tolist() == table["p"].tolist()
-
-
-def test_labels_are_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A write that is cut half-way leaves the file that was there, and nothing of its own."""
-    grid = Grid((2, 3, 4), (1, 1, 1))
-    labels = LabelMap(np.ones(grid.shape, dtype=np.uint8), grid, {1: "tumour"})
-    _write_labels(labels, tmp_path / "labels", "c1.nii.gz")
-    whole = (tmp_path / "labels/c1.nii.gz").read_bytes()
-
-    def cut(_: LabelMap, path: Path) -> None:
-        path.write_bytes(whole[:10])
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("radfuse.bundle.images.write_image", cut)
-    with pytest.raises(KeyboardInterrupt):
-        _write_labels(labels, tmp_path / "labels", "c1.nii.gz")
-    assert [item.name for item in (tmp_path / "labels").iterdir()] == ["c1.nii.gz"]
-    assert (tmp_path / "labels/c1.nii.gz").read_bytes() == whole
-    assert read_labels(tmp_path / "labels/c1.nii.gz").array.sum() == 24
 
 
 def test_nothing_is_written_where_the_report_cannot_be_made(here: Path) -> None:
