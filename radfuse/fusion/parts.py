@@ -6,8 +6,8 @@ float64 of shape (unit,). Settings are numbers by name, and no two parts of a st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -105,6 +105,26 @@ class Model(Protocol):
         """Return the model of a training set at some settings; x is finite and standardised."""
 
 
+class Member(Protocol):
+    """One of several learners."""
+
+    @property
+    def model(self) -> Model:
+        """The model."""
+
+    @property
+    def selection(self) -> Sequence[Selector] | None:
+        """What chooses its columns; None: as all others."""
+
+
+class Ensemble(Protocol):
+    """Several learners, each tuned on its own, that answer together."""
+
+    @property
+    def members(self) -> Sequence[Member]:
+        """The learners."""
+
+
 @dataclass(frozen=True)
 class Training:
     """One family's training set, and with what it is fitted.
@@ -116,9 +136,11 @@ class Training:
         names: of all columns of `x`.
         folds: for tuning; a patient is never on both sides.
         selection: what chooses columns, in order.
-        model: what is fitted to them.
+        model: what is fitted to them, or several models.
         outcome: what is predicted.
         seed: of whatever is drawn.
+        offset: log odds known before, shape (unit,), that the model adds to; None: none. Only models whose
+            `takes_offset` is true can be given some.
     """
 
     x: Array
@@ -127,9 +149,15 @@ class Training:
     names: Sequence[str]
     folds: Sequence[InnerSplit]
     selection: Sequence[Selector]
-    model: Model
+    model: Model | Ensemble
     outcome: Outcome
     seed: int
+    offset: Array | None = None
+
+    def of(self, columns: Iterable[str]) -> Training:
+        """Return the same with some blocks only; columns keep their positions."""
+        wanted = set(columns)
+        return replace(self, blocks={name: where for name, where in self.blocks.items() if name in wanted})
 
 
 class FittedFamilyModel(Protocol):

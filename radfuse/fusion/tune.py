@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import StandardScaler
 
 from radfuse.fusion.chain import Chain
-from radfuse.fusion.parts import Column, Outcome, Selector, Settings, Training
+from radfuse.fusion.parts import Column, FittedModel, Outcome, Selector, Settings, Training
 from radfuse.fusion.selectors.varying import varying
 
 
@@ -48,7 +49,7 @@ def fit_chain(training: Training, settings: Settings) -> Chain:
     """Return imputation, scaling, selection and model, fitted at some settings on the whole training set."""
     scaling, groups = _standardised(training.x, training.blocks)
     _, group = next(_routes(groups, training.selection, training.y, training.outcome, settings))
-    model = training.model.fit(group.values, training.y, settings, training.seed)
+    model = _fitted(training, group, np.arange(len(training.y)), [settings])[0]
     block_of = {column: block for block, columns in training.blocks.items() for column in columns}
     kept = [
         Column(
@@ -65,7 +66,8 @@ def fit_chain(training: Training, settings: Settings) -> Chain:
 
 def inner_predictions(training: Training) -> tuple[list[Settings], np.ndarray]:
     """Return all candidates, and their inner out-of-fold probabilities, shape (candidate, unit)."""
-    x, y, model = training.x, training.y, training.model
+    x, y = training.x, training.y
+    model: Any = training.model
     tried: list[Settings] = []
     found: list[np.ndarray] = []
     for fold in training.folds:
@@ -73,14 +75,37 @@ def inner_predictions(training: Training) -> tuple[list[Settings], np.ndarray]:
         number = 0
         for shared, group in _routes(groups, training.selection, y[fold.train], training.outcome):
             test = scaling.apply(x[fold.test], group.columns)
-            for own in model.candidates():
+            candidates = model.candidates()
+            fits = _fitted(training, group, fold.train, candidates)
+            for own, fitted in zip(candidates, fits, strict=True):
                 if number == len(tried):
                     tried.append({**own, **shared})
                     found.append(np.full(len(x), np.nan))
-                fitted = model.fit(group.values, y[fold.train], own, training.seed)
-                found[number][fold.test] = fitted.predict(test)
+                found[number][fold.test] = _predicted(fitted, test, training.offset, fold.test)
                 number += 1
     return tried, np.array(found)
+
+
+def _fitted(training: Training, group: Group, rows: np.ndarray, candidates: Sequence[Settings]) -> list[FittedModel]:
+    """Return the model at some settings on some rows of the training set, all in one go where it can."""
+    model: Any = training.model
+    known: dict[str, Any] = {} if training.offset is None else {"offset": training.offset[rows]}
+    if getattr(model, "weighs_blocks", False):
+        block_of = {column: block for block, columns in training.blocks.items() for column in columns}
+        known["blocks"] = [block_of[int(column)] for column in group.columns]
+    values = group.values
+    if hasattr(model, "path"):
+        return list(model.path(values, training.y[rows], candidates, training.seed, **known))
+    return [model.fit(values, training.y[rows], own, training.seed, **known) for own in candidates]
+
+
+def _predicted(fitted: Any, values: np.ndarray, offset: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
+    """Return probabilities, of the score and the log odds known before where there are some."""
+    if offset is None:
+        return np.asarray(fitted.predict(values))
+    from scipy.special import expit
+
+    return np.asarray(expit(fitted.score(values) + offset[rows]))
 
 
 def _standardised(x: np.ndarray, blocks: Mapping[str, Sequence[int]]) -> tuple[Scaling, list[Group]]:
