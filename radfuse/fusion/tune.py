@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import StandardScaler
 
 from radfuse.fusion.chain import Chain
 from radfuse.fusion.parts import Column, FittedModel, Outcome, Selector, Settings, Training
@@ -110,6 +108,9 @@ def _predicted(fitted: Any, values: np.ndarray, offset: np.ndarray | None, rows:
 
 def _standardised(x: np.ndarray, blocks: Mapping[str, Sequence[int]]) -> tuple[Scaling, list[Group]]:
     """Learn medians, means and scales; return them with the columns of each block that vary."""
+    from sklearn.impute import SimpleImputer
+    from sklearn.preprocessing import StandardScaler
+
     scaling = Scaling(*(np.zeros(x.shape[1]) for _ in range(3)))
     groups = []
     for positions in blocks.values():
