@@ -11,8 +11,18 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from radfuse.config import Section
 from radfuse.extend import own_parts
 from radfuse.fusion import parts
+from radfuse.fusion.models.extra_trees import ExtraTrees
+from radfuse.fusion.models.gaussian_process import GaussianProcess
+from radfuse.fusion.models.knn import Knn
+from radfuse.fusion.models.lda import Lda
+from radfuse.fusion.models.lightgbm import LightGBM
 from radfuse.fusion.models.logistic import Logistic
+from radfuse.fusion.models.mlp import Mlp
+from radfuse.fusion.models.naive_bayes import NaiveBayes
+from radfuse.fusion.models.random_forest import RandomForest
 from radfuse.fusion.models.ridge import Ridge
+from radfuse.fusion.models.svm import Svm
+from radfuse.fusion.models.xgboost import XGBoost
 from radfuse.fusion.selectors.correlation import Correlation
 from radfuse.fusion.selectors.lasso import Lasso
 from radfuse.fusion.selectors.mrmr import Mrmr
@@ -29,7 +39,22 @@ FIRST_BLOCKS = ("clinical", "radiomic", "deep")
 
 
 Selection = Annotated[Correlation | Mrmr | Lasso, Field(discriminator="kind"), *own_parts(parts.Selector, "a selector")]
-Single = Annotated[Logistic | Ridge, Field(discriminator="kind"), *own_parts(parts.Model, "a model", usual="logistic")]
+Single = Annotated[
+    Logistic
+    | Ridge
+    | Lda
+    | NaiveBayes
+    | Knn
+    | Svm
+    | GaussianProcess
+    | RandomForest
+    | ExtraTrees
+    | LightGBM
+    | XGBoost
+    | Mlp,
+    Field(discriminator="kind"),
+    *own_parts(parts.Model, "a model", usual="logistic"),
+]
 
 
 class Member(Section):

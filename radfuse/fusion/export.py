@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 OPSET = 18
+TREE_OPSET = 3
+"""Of `ai.onnx.ml`, declared where a graph has trees; the first whose nodes take float64."""
 _IR_VERSION = 9  # read by onnxruntime 1.16 and later
 INPUT = "features"
 SCORE = "score"
@@ -44,7 +46,10 @@ def onnx_file(
         ],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="radfuse")
+    opsets = [helper.make_opsetid("", OPSET)]
+    if any(node.domain == "ai.onnx.ml" for node in nodes):
+        opsets.append(helper.make_opsetid("ai.onnx.ml", TREE_OPSET))
+    proto = helper.make_model(graph, opset_imports=opsets, producer_name="radfuse")
     proto.ir_version = _IR_VERSION
     helper.set_model_props(
         proto, {"family": family, "columns": json.dumps(list(columns)), "threshold": repr(float(threshold))}

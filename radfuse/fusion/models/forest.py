@@ -1,0 +1,28 @@
+"""What random forests and extremely random ones share: the fit, and their trees as plain arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from radfuse.fusion.models.canonical import canonical
+from radfuse.fusion.models.trees import FittedTrees, Tree
+
+
+def fit_forest(forest: Any, x: np.ndarray, y: np.ndarray) -> FittedTrees:
+    """Return scikit-learn's forest of classification trees, fitted: the mean of the shares of events in its leaves.
+
+    Raises:
+        ValueError: y lacks a class.
+    """
+    data = canonical(x, y)
+    forest.fit(data.x, data.y)
+    trees = []
+    for grown in forest.estimators_:
+        tree = grown.tree_
+        share = tree.value[:, 0, 1] / len(forest.estimators_)
+        feature = data.columns[np.maximum(tree.feature, 0)]
+        trees.append(Tree(feature, tree.threshold, tree.children_left, tree.children_right, share))
+    importance = data.back(np.asarray(forest.feature_importances_))
+    return FittedTrees(tuple(trees), importance, "share of the decrease in Gini impurity")

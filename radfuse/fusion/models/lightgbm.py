@@ -1,0 +1,111 @@
+"""Gradient boosting by LightGBM."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from radfuse.config import Section
+from radfuse.fusion.models.canonical import canonical
+from radfuse.fusion.models.trees import FittedTrees, Tree, shares
+from radfuse.fusion.models.tried import Counts, Positives
+from radfuse.fusion.parts import Settings
+
+
+class LightGBM(Section):
+    """Gradient-boosted trees of few leaves, for small samples.
+
+    Source:
+        Ke 2017, LightGBM: a highly efficient gradient boosting decision tree, NeurIPS 30.
+    """
+
+    kind: Literal["lightgbm"] = "lightgbm"
+    trees: Counts = (40, 120)
+    """Numbers of trees tried in the inner folds."""
+    leaves: Counts = (4,)
+    """Largest numbers of leaves tried, from 2."""
+    learning_rate: Positives = (0.05,)
+    """Shares of each tree that are added, tried; at most 1."""
+    min_data_in_leaf: int = Field(default=5, ge=1)
+    """Fewest training units in a leaf."""
+    column_share: float = Field(default=0.5, gt=0, le=1)
+    """Share of the columns, drawn for each tree."""
+    l2: float = Field(default=1.0, ge=0)
+    """Penalty on the squares of the leaves."""
+
+    @field_validator("leaves")
+    @classmethod
+    def _splits(cls, leaves: tuple[int, ...]) -> tuple[int, ...]:
+        if leaves[0] < 2 or leaves[-1] > 1024:
+            raise ValueError("leaves must be from 2 to 1024: a tree of one does not split")
+        return leaves
+
+    @field_validator("learning_rate")
+    @classmethod
+    def _at_most_all(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
+        if rates[-1] > 1:
+            raise ValueError("learning_rate must be at most 1: a share of each tree is added")
+        return rates
+
+    def candidates(self) -> tuple[Settings, ...]:
+        """Return all combinations, few leaves and few slow trees first."""
+        names = ("lightgbm_leaves", "lightgbm_trees", "lightgbm_rate")
+        return tuple(
+            dict(zip(names, each, strict=True)) for each in product(self.leaves, self.trees, self.learning_rate)
+        )
+
+    def fit(self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int) -> FittedTrees:
+        """Return the trees of a training set.
+
+        Raises:
+            ValueError: y lacks a class, or LightGBM cannot be loaded here.
+        """
+        try:
+            import lightgbm
+        except (ImportError, OSError) as error:  # OSError: its library found no OpenMP
+            raise ValueError(
+                f"classifier lightgbm: LightGBM cannot be loaded ({error}); it needs the system's OpenMP library: "
+                "install libgomp1 on Debian and Ubuntu, libgomp on Fedora, libomp on macOS, or take another classifier"
+            ) from error
+
+        data = canonical(x, y)
+        parameters = {
+            "objective": "binary",
+            "num_leaves": int(settings["lightgbm_leaves"]),
+            "learning_rate": settings["lightgbm_rate"],
+            "min_data_in_leaf": self.min_data_in_leaf,
+            "feature_fraction": self.column_share,
+            "lambda_l2": self.l2,
+            "feature_pre_filter": False,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": 1,
+            "seed": seed % 2**31,
+            "verbosity": -1,
+        }
+        # values as the trees compare them: see Tree
+        rows = lightgbm.Dataset(data.x.astype(np.float32), data.y, free_raw_data=True)
+        booster = lightgbm.train(parameters, rows, int(settings["lightgbm_trees"]))
+        trees = tuple(_tree(item["tree_structure"], data.columns) for item in booster.dump_model()["tree_info"])
+        gains = data.back(np.asarray(booster.feature_importance("gain"), dtype=float))
+        return FittedTrees(trees, shares(gains), "share of the gain in likelihood", log_odds=True)
+
+
+def _tree(root: dict[str, Any], columns: np.ndarray) -> Tree:
+    """Return a dumped tree; the first one's leaves hold the intercept already."""
+    nodes = [root]
+    sides: dict[str, list[int]] = {"left_child": [], "right_child": []}
+    for node in nodes:  # grows while it is walked
+        for side, found in sides.items():
+            found.append(len(nodes) if side in node else -1)
+            nodes += [node[side]] if side in node else []
+    return Tree(
+        feature=columns[[node.get("split_feature", 0) for node in nodes]],
+        threshold=np.array([node.get("threshold", 0.0) for node in nodes]),
+        left=np.array(sides["left_child"]),
+        right=np.array(sides["right_child"]),
+        value=np.array([node.get("leaf_value", 0.0) for node in nodes]),
+    )
