@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import field_validator
 
 from radfuse.config import Section
+from radfuse.fusion.models.canonical import two_classes
 from radfuse.fusion.models.penalised import FittedLogistic, ridge_path
+from radfuse.fusion.models.tried import Positives
 from radfuse.fusion.parts import Settings
-
-if TYPE_CHECKING:
-    pass
 
 
 class Logistic(Section):
     """L2-penalised logistic regression on what was selected."""
 
     kind: Literal["logistic"] = "logistic"
-    c: tuple[float, ...] = (0.01, 0.1, 1.0)
+    c: Positives = (0.01, 0.1, 1.0)
     """Inverse penalties tried in the inner folds."""
     class_weight: Literal["balanced"] | None = None
     """"balanced" weights the classes equally, at the price of calibration."""
-
-    @field_validator("c")
-    @classmethod
-    def _positive(cls, values: tuple[float, ...]) -> tuple[float, ...]:
-        if not values or not all(0 < value < math.inf for value in values):
-            raise ValueError("c must be one or more positive, finite numbers")
-        return tuple(sorted(values))
 
     def candidates(self) -> tuple[Settings, ...]:
         """Return the inverse penalties, the strongest penalty first."""
@@ -45,7 +35,11 @@ class Logistic(Section):
     def fit(
         self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int, offset: np.ndarray | None = None
     ) -> FittedLogistic:
-        """Return the regression at one penalty; nothing is drawn."""
+        """Return the regression at one penalty; nothing is drawn.
+
+        Raises:
+            ValueError: y lacks a class.
+        """
         if offset is not None:
             return ridge_path(x, y, [1 / settings["c"]], offset)[0]
         from sklearn.exceptions import ConvergenceWarning
@@ -57,5 +51,5 @@ class Logistic(Section):
         with warnings.catch_warnings():
             # where no column tells anything scikit-learn's Newton solver hands over to lbfgs, and says so
             warnings.filterwarnings("ignore", "Line search of Newton solver", ConvergenceWarning)
-            model.fit(x, y)
+            model.fit(x, two_classes(y))
         return FittedLogistic(float(model.intercept_[0]), model.coef_[0])

@@ -22,13 +22,13 @@ def platt(decisions: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
     events = int(y.sum())
     target = np.where(y == 1, (events + 1) / (events + 2), 1 / (len(y) - events + 2))
-    scale = float(decisions.std())
-    if scale > 0:
-        model = LogisticRegression(C=np.inf, solver="newton-cholesky", max_iter=200)
-        both = np.concatenate([decisions, decisions])[:, None] / scale
+    centre, scale = float(decisions.mean()), float(decisions.std())
+    if scale > 1e-9 * float(np.abs(decisions).max()):  # else they differ by rounding alone
+        model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-9, max_iter=200)
+        both = np.tile((decisions - centre) / scale, 2)[:, None]
         model.fit(both, np.repeat([1, 0], len(y)), sample_weight=np.concatenate([target, 1 - target]))
         slope = float(model.coef_[0, 0]) / scale
         if slope > 0:
-            return slope, float(model.intercept_[0])
+            return slope, float(model.intercept_[0]) - slope * centre
     share = float(target.mean())
     return 0.0, float(np.log(share / (1 - share)))

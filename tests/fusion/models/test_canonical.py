@@ -1,0 +1,56 @@
+"""A training set's own order: the same for every sorting of a table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from radfuse.fusion.models.canonical import canonical, two_classes
+
+
+def test_an_order_by_hand():
+    """The column with the larger values stands last, and by it the rows are sorted."""
+    data = canonical(np.array([[2.0, 0.0], [1.0, 1.0], [3.0, -1.0]]), np.array([1.0, 0.0, 0.0]))
+    assert data.columns.tolist() == [1, 0]
+    assert data.x.tolist() == [[1, 1], [0, 2], [-1, 3]]
+    assert data.y.tolist() == [0, 1, 0]
+    assert data.back(np.array([7, 8])).tolist() == [8, 7]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_sorting_gives_the_same(seed: int):
+    """Among the columns two of the same numbers of noughts and ones, which only the outcome tells apart."""
+    generator = np.random.default_rng(0)
+    x = generator.standard_normal((40, 5))
+    x[:, 1] = np.arange(40) % 2
+    x[:, 2] = np.arange(40) < 20
+    y = (np.arange(40) % 4 < 1).astype(float)
+    y[:3] = 1
+    expected = canonical(x, y)
+    moved = np.random.default_rng(seed)
+    rows, columns = moved.permutation(40), moved.permutation(5)
+    found = canonical(x[np.ix_(rows, columns)], y[rows])
+    np.testing.assert_array_equal(found.x, expected.x)
+    np.testing.assert_array_equal(found.y, expected.y)
+    np.testing.assert_array_equal(columns[found.columns], expected.columns)
+
+
+def test_the_last_bits_do_not_matter():
+    """A mean over rows in another order moves a standardised column by 1e-16."""
+    x = np.random.default_rng(0).standard_normal((30, 3))
+    y = np.arange(30) % 2
+    moved = canonical(x + 1e-16 * np.random.default_rng(1).standard_normal(x.shape), y)
+    np.testing.assert_allclose(moved.x, canonical(x, y).x, atol=1e-15)
+
+
+@pytest.mark.parametrize("kind", [bool, int, float])
+def test_two_classes_of_any_type(kind: type):
+    found = two_classes(np.array([0, 1, 1], dtype=kind))
+    assert (found.tolist(), found.dtype) == ([0, 1, 1], np.int64)
+
+
+def test_one_class_says_which_and_how_to_mend():
+    with pytest.raises(
+        ValueError, match=r"all 3 training units have the outcome 1; .* take fewer folds, or more units"
+    ):
+        two_classes(np.ones(3))
