@@ -27,7 +27,7 @@ class NaiveBayes(Section):
 
     kind: Literal["naive_bayes"] = "naive_bayes"
     smoothing: Positives = (0.01, 0.1, 1.0)
-    """Added to each variance, over the largest of a column; several are tried in the inner folds."""
+    """Added to each variance, as a share of the largest; several are tried in the inner folds."""
 
     def candidates(self) -> tuple[Settings, ...]:
         """Return the smoothings, the largest first."""

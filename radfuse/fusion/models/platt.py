@@ -24,7 +24,9 @@ def platt(decisions: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     target = np.where(y == 1, (events + 1) / (events + 2), 1 / (len(y) - events + 2))
     centre, scale = float(decisions.mean()), float(decisions.std())
     if scale > 1e-9 * float(np.abs(decisions).max()):  # else they differ by rounding alone
-        model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-9, max_iter=200)
+        model = LogisticRegression(
+            C=1e10, solver="newton-cholesky", tol=1e-9, max_iter=200
+        )  # no penalty: see the targets
         both = np.tile((decisions - centre) / scale, 2)[:, None]
         model.fit(both, np.repeat([1, 0], len(y)), sample_weight=np.concatenate([target, 1 - target]))
         slope = float(model.coef_[0, 0]) / scale

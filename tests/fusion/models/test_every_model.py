@@ -93,12 +93,12 @@ def test_the_onnx_file_equals_what_was_fitted(name: str):
 
 @every
 def test_predictions_are_probabilities_each_row_alone(name: str):
-    rows = np.vstack([random_rows(20), np.full((1, 6), 1e200), np.full((1, 6), -1e6)])[:21]
-    found = fitted(name).predict(rows[:20])
-    assert (found.shape, found.dtype) == ((20,), np.float64)
+    rows = np.vstack([random_rows(20), 1e6 * random_rows(5)])
+    found = fitted(name).predict(rows)
+    assert (found.shape, found.dtype) == ((25,), np.float64)
     assert ((found >= 0) & (found <= 1)).all()
     assert found.std() > 0.01
-    alone = [fitted(name).predict(row[None])[0] for row in rows[:20]]
+    alone = [fitted(name).predict(row[None])[0] for row in rows]
     np.testing.assert_allclose(found, alone, rtol=0, atol=1e-12)
 
 

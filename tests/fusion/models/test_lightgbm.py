@@ -1,13 +1,20 @@
-"""LightGBM where it cannot be loaded."""
+"""LightGBM from a study to its bundle and report, and where it cannot be loaded."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from radfuse.bundle.load import load_bundle
+from radfuse.bundle.predict import predict
 from radfuse.fusion.models.lightgbm import LightGBM
+from radfuse.phantom.table import TablePhantom, write_table_phantom
+from radfuse.pipeline import run_study
+from radfuse.results import FittedFamily
+from radfuse.study import load_study
 
 
 def test_a_machine_without_openmp_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch):
@@ -20,3 +27,25 @@ def test_a_machine_without_openmp_is_told_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
     with pytest.raises(ValueError, match=r"lightgbm: LightGBM cannot be loaded \(libgomp.*install libgomp1"):
         LightGBM().fit(np.eye(4), np.array([0, 1, 0, 1]), LightGBM().candidates()[0], 0)
+
+
+@pytest.mark.slow
+def test_trees_go_from_a_study_to_its_bundle_and_report(tmp_path: Path):
+    study = write_table_phantom(tmp_path / "T", TablePhantom(patients=60, seed=3))
+    settings = (
+        "fusion.inner_folds=2",
+        "cohort.split.folds=2",
+        "fusion.families=[clinical-radiomic]",
+        "fusion.selection=[{kind: mrmr, k: 4}]",
+        "fusion.classifier={kind: lightgbm, trees: [20, 40]}",
+    )
+    run = run_study(load_study(study, settings), tmp_path / "R")
+    assert run.failures == ()
+    found = FittedFamily.model_validate_json((run.path / "models/clinical-radiomic/all/fitted.json").read_bytes())
+    assert found.tuned["lightgbm_trees"] in (20, 40)
+    assert sum(column.importance for column in found.explanation.columns) == pytest.approx(1)
+    assert "share of the gain in likelihood, refitted on all units" in run.report.read_text(encoding="utf-8")
+    bundle = load_bundle(run.path / "bundle")
+    assert list(bundle.schema.outputs) == ["probability"]
+    said = predict(bundle, study.parent / "cohort.csv", {"radiomic": study.parent / "radiomic.csv"})
+    assert said.probabilities["clinical-radiomic"].nunique() > 20

@@ -106,29 +106,29 @@ def forest(kind: type) -> tuple[FittedTrees, Library]:
 
 
 def lightgbm() -> tuple[FittedTrees, Library]:
-    from lightgbm import LGBMClassifier
+    import lightgbm
 
     model = LightGBM(trees=(50,), column_share=0.6)
     x, y = table()
     data = canonical(x, y)
-    peer = LGBMClassifier(
-        n_estimators=50,
-        num_leaves=4,
-        learning_rate=0.05,
-        min_child_samples=5,
-        colsample_bytree=0.6,
-        reg_lambda=1.0,
-        feature_pre_filter=False,
-        random_state=SEED,
-        n_jobs=1,
-        deterministic=True,
-        force_row_wise=True,
-        verbosity=-1,
-    )
-    peer.fit(data.x.astype(np.float32), data.y)
+    settings = {
+        "objective": "binary",
+        "num_leaves": 4,
+        "learning_rate": 0.05,
+        "min_child_samples": 5,
+        "colsample_bytree": 0.6,
+        "reg_lambda": 1.0,
+        "feature_pre_filter": False,
+        "random_state": SEED,
+        "n_jobs": 1,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+    peer = lightgbm.train(settings, lightgbm.Dataset(data.x.astype(np.float32), data.y), 50)
 
     def predict(rows: np.ndarray) -> np.ndarray:
-        return peer.booster_.predict(rows[:, data.columns].astype(np.float32))
+        return peer.predict(rows[:, data.columns].astype(np.float32))
 
     return model.fit(x, y, model.candidates()[0], SEED), predict
 
