@@ -23,7 +23,7 @@ class LightGBM(Section):
     """
 
     kind: Literal["lightgbm"] = "lightgbm"
-    trees: Counts = (40, 120)
+    trees: Counts = (20, 60, 180)
     """Numbers of trees tried in the inner folds."""
     leaves: Counts = (4,)
     """Largest numbers of leaves tried, from 2."""

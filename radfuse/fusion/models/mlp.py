@@ -30,7 +30,7 @@ class Mlp(Section):
     kind: Literal["mlp"] = "mlp"
     hidden: int = Field(default=8, ge=1, le=256)
     """Units of the hidden layer."""
-    decay: Positives = (0.3, 3.0, 30.0)
+    decay: Positives = (3.0, 30.0, 100.0)
     """Penalties on half the squares of the weights, against the summed log loss; tried in the inner folds."""
     steps: int = Field(default=200, ge=1)
     """Most steps of the optimiser (L-BFGS); the weights reached by then are taken."""

@@ -26,7 +26,7 @@ class NaiveBayes(Section):
     """
 
     kind: Literal["naive_bayes"] = "naive_bayes"
-    smoothing: Positives = (0.01, 0.1, 1.0)
+    smoothing: Positives = (0.1, 1.0, 10.0)
     """Added to each variance, as a share of the largest; several are tried in the inner folds."""
 
     def candidates(self) -> tuple[Settings, ...]:

@@ -36,7 +36,7 @@ class Svm(Section):
     kind: Literal["svm"] = "svm"
     kernel: Literal["linear", "rbf"] = "rbf"
     """"rbf" is the radial one, which sees interactions and curves."""
-    c: Positives = (0.1, 1.0, 10.0)
+    c: Positives = (0.01, 0.1, 1.0, 10.0)
     """Inverse penalties tried in the inner folds."""
     gamma: Positives = (1.0,)
     """Inverse squared widths of the radial kernel tried, over the number of columns."""

@@ -27,11 +27,11 @@ class XGBoost(Section):
     kind: Literal["xgboost"] = "xgboost"
     booster: Literal["tree", "linear"] = "tree"
     """What is added up: trees, or steps of coefficients."""
-    trees: Counts = (40, 120)
+    trees: Counts = (20, 60, 180)
     """Numbers of rounds tried in the inner folds."""
     depth: Counts = (2,)
     """Largest depths of trees tried, at most 12."""
-    learning_rate: float = Field(default=0.1, gt=0, le=1)
+    learning_rate: float = Field(default=0.05, gt=0, le=1)
     """Share of each round that is added."""
     penalty: Positives = (1.0,)
     """Penalties on the squares of leaves or coefficients, tried."""

@@ -136,7 +136,7 @@ def lightgbm() -> tuple[FittedTrees, Library]:
 def xgboost() -> tuple[FittedTrees, Library]:
     from xgboost import XGBClassifier
 
-    model = XGBoost(trees=(50,), depth=(3,), column_share=0.6)
+    model = XGBoost(trees=(50,), depth=(3,), column_share=0.6, learning_rate=0.1)
     x, y = table()
     data = canonical(x, y)
     peer = XGBClassifier(

@@ -28,7 +28,7 @@ def test_the_linear_booster_equals_xgboost():
     from xgboost import XGBClassifier
 
     x, y = table()
-    model = XGBoost(booster="linear", trees=(30,), penalty=(0.1,))
+    model = XGBoost(booster="linear", trees=(30,), penalty=(0.1,), learning_rate=0.1)
     found = model.fit(x, y, model.candidates()[0], 1)
     data = canonical(x, y)
     peer = XGBClassifier(
