@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from radfuse.config import Section
 from radfuse.extend import own_parts
@@ -39,7 +39,7 @@ FIRST_BLOCKS = ("clinical", "radiomic", "deep")
 
 
 Selection = Annotated[Correlation | Mrmr | Lasso, Field(discriminator="kind"), *own_parts(parts.Selector, "a selector")]
-Single = Annotated[
+OneModel = (
     Logistic
     | Ridge
     | Lda
@@ -51,10 +51,10 @@ Single = Annotated[
     | ExtraTrees
     | LightGBM
     | XGBoost
-    | Mlp,
-    Field(discriminator="kind"),
-    *own_parts(parts.Model, "a model", usual="logistic"),
-]
+    | Mlp
+)
+_own_models = own_parts(parts.Model, "a model", usual="logistic")
+Single = Annotated[OneModel, Field(discriminator="kind"), *_own_models]
 
 
 class Member(Section):
@@ -84,12 +84,7 @@ class Mean(Section):
         return ({},)
 
 
-def _is_mean(value: object) -> str:
-    mean = isinstance(value, Mean) or (isinstance(value, Mapping) and value.get("kind") == "mean")
-    return "mean" if mean else "single"
-
-
-Classifier = Annotated[Annotated[Mean, Tag("mean")] | Annotated[Single, Tag("single")], Discriminator(_is_mean)]
+Classifier = Annotated[OneModel | Mean, Field(discriminator="kind"), *_own_models]
 Strategy = Annotated[
     Average | Early | MeanOfBlocks | Penalty | Priority | Score | Stack,
     Field(discriminator="kind"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radfuse.fusion.linear import Linear, explained
+from radfuse.fusion.models.canonical import two_classes
 from radfuse.fusion.parts import Column
 
 if TYPE_CHECKING:
@@ -73,16 +74,15 @@ def ridge_path(x: np.ndarray, y: np.ndarray, penalties: Sequence[float], offset:
         offset: added to the score, shape (unit,).
 
     Raises:
-        ValueError: all units are of one class.
+        ValueError: y lacks a class.
     """
-    if not 0 < y.sum() < len(y):
-        raise ValueError("all units of the training set are of one class; there is nothing to tell apart")
+    y = two_classes(y).astype(float)
     z, back = _coordinates(x)
     design = np.column_stack([np.ones(len(z)), z])
     weights = np.zeros(design.shape[1])
     found = []
     for penalty in penalties:
-        weights = _newton(design, y.astype(float), offset, penalty, weights)
+        weights = _newton(design, y, offset, penalty, weights)
         slopes = weights[1:] if back is None else back @ weights[1:]
         found.append(FittedLogistic(float(weights[0]), slopes))
     return found

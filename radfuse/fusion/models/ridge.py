@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from pydantic import field_validator
 
 from radfuse.config import Section
 from radfuse.fusion.models.penalised import FittedLogistic, ridge_path
+from radfuse.fusion.models.tried import Positives
 from radfuse.fusion.parts import Settings
 
 
@@ -25,15 +24,8 @@ class Ridge(Section):
     """
 
     kind: Literal["ridge"] = "ridge"
-    spreads: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+    spreads: Positives = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     """Variances of the score that the prior expects, tried in the inner folds."""
-
-    @field_validator("spreads")
-    @classmethod
-    def _positive(cls, values: tuple[float, ...]) -> tuple[float, ...]:
-        if not values or not all(0 < value < math.inf for value in values):
-            raise ValueError("spreads must be one or more positive, finite numbers")
-        return tuple(sorted(values))
 
     @property
     def takes_offset(self) -> bool:

@@ -19,6 +19,7 @@ from radfuse.statistics.auc import auc
 
 MODELS: dict[str, dict] = {
     "logistic": {"c": [1.0]},
+    "ridge": {"spreads": [1.0]},
     "lda": {},
     "naive_bayes": {"smoothing": [0.1]},
     "knn": {"k": [11]},
@@ -32,7 +33,7 @@ MODELS: dict[str, dict] = {
     "xgboost linear": {"booster": "linear", "trees": [60]},
     "mlp": {"decay": [3.0]},
 }
-LINEAR = ("logistic", "lda", "svm linear", "xgboost linear")
+LINEAR = ("logistic", "ridge", "lda", "svm linear", "xgboost linear")
 TREES = ("random_forest", "extra_trees", "lightgbm", "xgboost")
 DRAWN = ("random_forest", "extra_trees", "lightgbm", "mlp")
 SEE_INTERACTIONS = ("knn", "svm", "gaussian_process", "random_forest", "extra_trees", "xgboost", "mlp")

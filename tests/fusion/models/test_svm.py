@@ -10,7 +10,7 @@ from scipy.special import logit
 from sklearn.svm import SVC
 from tables import learnt, unseen
 
-from radfuse.fusion.models.logistic import FittedLogistic
+from radfuse.fusion.models.penalised import FittedLogistic
 from radfuse.fusion.models.svm import FittedSvm, Svm
 
 

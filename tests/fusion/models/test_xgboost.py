@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from radfuse.fusion.models.canonical import canonical
-from radfuse.fusion.models.logistic import FittedLogistic
+from radfuse.fusion.models.penalised import FittedLogistic
 from radfuse.fusion.models.xgboost import XGBoost
 
 
