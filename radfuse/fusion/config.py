@@ -8,20 +8,45 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from radfuse.config import Section
+from radfuse.config import Section, nearest
 from radfuse.extend import own_parts
 from radfuse.fusion import parts
 from radfuse.fusion.models.logistic import Logistic
+from radfuse.fusion.selectors.boruta import Boruta
+from radfuse.fusion.selectors.clusters import Clusters
 from radfuse.fusion.selectors.correlation import Correlation
+from radfuse.fusion.selectors.elastic_net import ElasticNet
 from radfuse.fusion.selectors.lasso import Lasso
 from radfuse.fusion.selectors.mrmr import Mrmr
+from radfuse.fusion.selectors.multivariable import Multivariable
+from radfuse.fusion.selectors.pca import Pca
+from radfuse.fusion.selectors.rfe import Rfe
+from radfuse.fusion.selectors.stability_selection import StabilitySelection
+from radfuse.fusion.selectors.step import Step
+from radfuse.fusion.selectors.univariate import Univariate
+from radfuse.fusion.selectors.variance import Variance
 from radfuse.fusion.strategies.early import Early
 
 FIRST_BLOCKS = ("clinical", "radiomic", "deep")
 """Blocks stand in this order, and a study's others behind them in its own."""
 
 
-Selection = Annotated[Correlation | Mrmr | Lasso, Field(discriminator="kind"), *own_parts(parts.Selector, "a selector")]
+Selection = Annotated[
+    Variance
+    | Univariate
+    | Correlation
+    | Clusters
+    | Mrmr
+    | Lasso
+    | ElasticNet
+    | StabilitySelection
+    | Rfe
+    | Boruta
+    | Multivariable
+    | Pca,
+    Field(discriminator="kind"),
+    *own_parts(parts.Selector, "a selector"),
+]
 Classifier = Annotated[Logistic, *own_parts(parts.Model, "a model", usual="logistic")]
 Strategy = Annotated[Early, *own_parts(parts.Strategy, "a strategy", usual="early")]
 
@@ -32,7 +57,7 @@ class FusionConfig(Section):
     families: tuple[str, ...] = ()
     """Blocks joined by "-"; empty: every run of neighbouring blocks, in their order."""
     selection: tuple[Selection, ...] = (Correlation(), Mrmr(), Lasso())
-    """Steps that choose columns, in their order."""
+    """Steps that choose columns or make components of them, in their order; empty: all columns go to the model."""
     classifier: Classifier = Logistic()
     """The model on the columns that are left."""
     strategy: Strategy = Early()
@@ -50,19 +75,6 @@ class FusionConfig(Section):
         if any(len(family) > 200 for family in families):
             raise ValueError("the name of a family has more than 200 letters; give its blocks shorter names")
         return families
-
-    @field_validator("selection")
-    @classmethod
-    def _joint_last(cls, selection: tuple[Selection, ...]) -> tuple[Selection, ...]:
-        names = [getattr(step, "kind", type(step).__name__) for step in selection]
-        if len(set(names)) < len(names):
-            raise ValueError("each kind of selection may stand once")
-        for i, (name, step) in enumerate(zip(names, selection, strict=True)):
-            if step.jointly() and not all(later.jointly() for later in selection[i:]):
-                raise ValueError(
-                    f"{name} must be the last selection: the others work on each block, {name} on all together"
-                )
-        return selection
 
     @model_validator(mode="after")
     def _settings_have_names_of_their_own(self) -> FusionConfig:
@@ -112,3 +124,16 @@ def check_families(families: Sequence[str], blocks: Sequence[str]) -> None:
             raise ValueError(
                 f"fusion.families: write {right!r} for {family!r}: each block once, in the order {', '.join(blocks)}"
             )
+
+
+def check_blocks(selection: Sequence[Selection], blocks: Sequence[str]) -> None:
+    """Check that the steps of a selection name blocks of the study.
+
+    Raises:
+        ValueError: the first that does not, with its right spelling where there is one.
+    """
+    for i, step in enumerate(selection):
+        for name in step.blocks if isinstance(step, Step) else ():
+            if name not in blocks:
+                hint = nearest(name, blocks)
+                raise ValueError(f"fusion.selection.{i}.blocks: the study has no block {name!r}{hint}")
