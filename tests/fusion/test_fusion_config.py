@@ -25,13 +25,18 @@ def test_strengths_are_sorted_from_strong_to_weak_and_c_from_strong_to_weak_too(
     assert config.classifier.c == (0.01, 0.1, 1.0)
 
 
+def test_a_kind_may_stand_twice_and_steps_in_any_order():
+    steps = [{"kind": "lasso"}, {"kind": "mrmr", "blocks": ["deep"]}, {"kind": "mrmr", "k": 3}]
+    assert [step.kind for step in fusion(selection=steps).selection] == ["lasso", "mrmr", "mrmr"]
+    assert fusion(selection=[]).selection == ()
+
+
 WRONG = {
     "an unknown key": ({"inner_fold": 3}, "inner_fold: unknown setting; did you mean 'inner_folds'?"),
     "an unknown kind": ({"selection": [{"kind": "lass"}]}, "did you mean 'lasso'?"),
     "a setting of another kind": ({"selection": [{"kind": "mrmr", "threshold": 0.9}]}, "selection.0.threshold"),
     "no kind": ({"selection": [{"k": 3}]}, "needs a 'kind'"),
-    "a kind twice": ({"selection": [{"kind": "mrmr"}, {"kind": "mrmr", "k": 3}]}, "may stand once"),
-    "lasso first": ({"selection": [{"kind": "lasso"}, {"kind": "mrmr"}]}, "lasso must be the last"),
+    "a setting tuned twice": ({"selection": [{"kind": "lasso"}, {"kind": "lasso"}]}, "tune a setting of one name"),
     "no column kept": ({"selection": [{"kind": "mrmr", "k": 0}]}, "selection.0.k"),
     "a threshold of nothing": ({"selection": [{"kind": "correlation", "threshold": 0}]}, "selection.0.threshold"),
     "a threshold above one": ({"selection": [{"kind": "correlation", "threshold": 1.1}]}, "selection.0.threshold"),

@@ -12,6 +12,8 @@ from radfuse.fusion.selectors.correlation import of_length_one
 from radfuse.fusion.selectors.step import Step
 
 _SLAB = 512
+_DECIMALS = 12
+"""Ranks have many equal correlations, which products of matrices tell apart by their rounding."""
 
 
 class Clusters(Step):
@@ -50,6 +52,6 @@ def _distances(x: np.ndarray) -> np.ndarray:
         products = np.abs(unit[:, start : start + _SLAB].T @ unit[:, start:])
         for i in range(len(products)):
             row = products[i, i + 1 :]
-            found[stop : stop + len(row)] = np.maximum(1 - row, 0)
+            found[stop : stop + len(row)] = np.round(np.maximum(1 - row, 0), _DECIMALS)
             stop += len(row)
     return found
