@@ -48,47 +48,70 @@ class Multivariable(Step):
         # a column is dropped where the deviance rises by less than this
         worth = 2.0 if self.rule == "aic" else float(stats.chi2.isf(self.alpha, 1))
         while left:
-            whole = deviance(x[:, left], y)
-            rises = [deviance(x[:, [j for j in left if j != i]], y) - whole for i in left]
-            weakest = int(np.argmin(rises))
-            if rises[weakest] >= worth:
+            whole, squares = regression(x[:, left], y)
+            # the smallest of Wald's squares is nearly always that of the column that adds least
+            for weakest in np.argsort(squares, kind="stable"):
+                without = np.delete(left, weakest)
+                if regression(x[:, without], y)[0] - whole < worth:
+                    del left[weakest]
+                    break
+            else:
                 break
-            del left[weakest]
         return left
 
 
 def _p_alone(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the p of each column in a regression of its own."""
+    """Return the p of each column in a regression of its own, all columns at once.
+
+    Newton's steps are kept short, where classes separate too: the deviance of those goes to 0, and p with it.
+    """
     from scipy import stats
+    from scipy.special import expit
 
-    none = deviance(x[:, :0], y)
-    return stats.chi2.sf([max(none - deviance(x[:, [i]], y), 0.0) for i in range(x.shape[1])], 1)
+    sign = (1 - 2 * y)[:, None]
+    intercept, slope = np.full(x.shape[1], np.log(y.mean() / (1 - y.mean()))), np.zeros(x.shape[1])
+    for _ in range(25):
+        p = expit(intercept + x * slope)
+        weight = p * (1 - p)
+        a, b, c = weight.sum(axis=0) + 1e-9, (weight * x).sum(axis=0), (weight * x * x).sum(axis=0) + 1e-9
+        first, second = (y[:, None] - p).sum(axis=0), ((y[:, None] - p) * x).sum(axis=0)
+        determinant = a * c - b * b
+        steps = np.stack([c * first - b * second, a * second - b * first]) / np.maximum(determinant, 1e-300)
+        steps = np.clip(steps, -2, 2)
+        intercept, slope = intercept + steps[0], slope + steps[1]
+        if np.abs(steps).max() < 1e-6:
+            break
+    left = 2 * np.logaddexp(0, sign * (intercept + x * slope)).sum(axis=0)
+    return stats.chi2.sf(np.maximum(regression(x[:, :0], y)[0] - left, 0), 1)
 
 
-def deviance(x: np.ndarray, y: np.ndarray) -> float:
-    """Return twice the negative log likelihood of the logistic regression of y on x, near 0 where classes separate.
+def regression(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the deviance of the logistic regression of y on x, near 0 where classes separate, and Wald's squares.
 
     Args:
         x: float64, shape (unit, column), standardised; may have no column.
         y: 0 or 1, shape (unit,).
+
+    Returns:
+        Twice the negative log likelihood; of each column the square of its coefficient over its standard error.
     """
     from scipy.special import expit
 
     design = np.column_stack([np.ones(len(y)), x])
     beta = np.zeros(design.shape[1])
     sign = 1 - 2 * y
-    found = float(2 * np.logaddexp(0, sign * (design @ beta)).sum())
-    for _ in range(50):
+    deviance, gain = 2 * len(y) * np.log(2), np.inf
+    while True:
         p = expit(design @ beta)
         information = (design * (p * (1 - p))[:, None]).T @ design + 1e-9 * np.eye(len(beta))
-        step = np.linalg.solve(information, design.T @ (y - p))
-        size = 1.0
-        while True:
-            after = float(2 * np.logaddexp(0, sign * (design @ (beta + size * step))).sum())
-            if after <= found or size < 1e-4:
-                break
-            size /= 2
-        beta, gain, found = beta + size * step, found - after, min(after, found)
         if gain < 1e-8:
-            break
-    return found
+            return float(deviance), beta[1:] ** 2 / np.diag(np.linalg.inv(information))[1:]
+        step = np.linalg.solve(information, design.T @ (y - p))
+        for _ in range(20):
+            after = 2 * np.logaddexp(0, sign * (design @ (beta + step))).sum()
+            if after <= deviance:
+                break
+            step /= 2
+        gain = deviance - after
+        if gain > 0:
+            beta, deviance = beta + step, after

@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from radfuse.fusion.selectors.multivariable import Multivariable, deviance
+from radfuse.fusion.selectors.multivariable import Multivariable, _p_alone, regression
 from radfuse.outcomes.binary import BinaryOutcome
 
 EVENT = BinaryOutcome(column="event")
@@ -25,13 +25,22 @@ def oracle(x: np.ndarray, y: np.ndarray) -> float:
 @pytest.mark.parametrize("columns", [1, 3, 8])
 def test_deviance_is_that_of_a_regression_without_penalty(columns: int):
     x, y = planted(3)
-    assert deviance(x[:, :columns], y) == pytest.approx(oracle(x[:, :columns], y), abs=1e-4)
+    assert regression(x[:, :columns], y)[0] == pytest.approx(oracle(x[:, :columns], y), abs=1e-4)
+
+
+def test_p_alone_is_that_of_a_likelihood_ratio_test_also_where_classes_are_apart():
+    x, y = planted(3)
+    x[:, 5] = 2 * y - 1 + 0.1 * x[:, 5]
+    none = oracle(x[:, :1] * 0, y)
+    expected = [stats.chi2.sf(none - regression(x[:, [i]], y)[0], 1) for i in range(40)]
+    assert expected[5] < 1e-40
+    np.testing.assert_allclose(_p_alone(x, y), expected, rtol=1e-4, atol=1e-12)
 
 
 def test_deviance_of_the_share_alone_and_of_classes_apart():
     y = np.repeat([0, 1], [30, 10])
-    assert deviance(np.empty((40, 0)), y) == pytest.approx(-2 * (30 * math.log(0.75) + 10 * math.log(0.25)))
-    assert deviance(y[:, None] * 2.0 - 1, y) == pytest.approx(0, abs=1e-4)
+    assert regression(np.empty((40, 0)), y)[0] == pytest.approx(-2 * (30 * math.log(0.75) + 10 * math.log(0.25)))
+    assert regression(y[:, None] * 2.0 - 1, y)[0] == pytest.approx(0, abs=1e-4)
 
 
 def test_a_copy_that_adds_nothing_is_dropped_last_of_all_noise():
