@@ -54,10 +54,10 @@ class Boruta(Step):
             seen = np.flatnonzero(open_ | confirmed)
             importance, best = self._importances(x[:, seen], y, generator)
             beats[number, seen] = importance - best
-            hits = (beats[: number + 1] > 0).sum(axis=0)
+            hits = (beats[: number + 1, seen] > 0).sum(axis=0)
             high, low = _beyond_chance(hits, number + 1, self.alpha)
-            confirmed |= open_ & high
-            open_ &= ~(high | low)
+            confirmed[seen[high]] |= open_[seen[high]]
+            open_[seen[high | low]] = False
             if not open_.any():
                 break
         tried = beats[: number + 1]
