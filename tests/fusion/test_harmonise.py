@@ -56,6 +56,21 @@ def test_equals_the_published_formulas(with_age: bool):
     np.testing.assert_allclose(found, written_out(x, sites, covariates), rtol=1e-8)
 
 
+NEUROCOMBAT = {
+    False: [[9.96785, 9.96557, 9.89303], [9.57932, 8.71965, 11.34656], [8.40335, 10.8466, 13.95504]],
+    True: [[10.12743, 9.95659, 9.39716], [9.03537, 8.66702, 13.25781], [9.10523, 11.07577, 11.46778]],
+}
+"""Of `scanned()`, by neuroCombat 0.2.12, without and with age: three columns of one unit a site."""
+
+
+@pytest.mark.parametrize("with_age", NEUROCOMBAT)
+def test_equals_neurocombat(with_age: bool):
+    x, sites, age = scanned()
+    covariates = age if with_age else None
+    found = Combat().fit(x, sites, covariates).apply(x, sites, covariates)
+    np.testing.assert_allclose(found[[0, 50, 89], :3], NEUROCOMBAT[with_age], atol=2e-5)
+
+
 def test_sites_are_alike_afterwards_and_the_covariate_is_left_in():
     x, sites, age = scanned(1, units=900)
     found = Combat().fit(x, sites, age).apply(x, sites, age)

@@ -21,7 +21,7 @@ class Boruta(Step):
     kind: Literal["boruta"] = "boruta"
     over: Literal["block", "all"] = "all"
     """Whether a forest sees each block alone, or all together."""
-    rounds: int = Field(default=30, ge=5)
+    rounds: int = Field(default=30, ge=10)
     """How often columns are shuffled, at most: it ends once each is kept or dropped."""
     trees: int = Field(default=100, ge=10)
     """Of each forest."""

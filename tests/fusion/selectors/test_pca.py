@@ -35,3 +35,9 @@ def test_two_columns_by_hand():
     """Equal columns: one direction, the diagonal; nothing is left for a second."""
     x = np.repeat(standardised(np.arange(8.0)[:, None]), 2, axis=1)
     np.testing.assert_allclose(matrix(x, 2), [[0.5**0.5], [0.5**0.5]])
+
+
+def test_the_order_of_columns_changes_nothing():
+    x, _ = planted(1)
+    order = np.random.default_rng(0).permutation(40)
+    np.testing.assert_allclose(matrix(x[:, order], 5), matrix(x, 5)[order], atol=1e-9)
