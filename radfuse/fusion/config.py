@@ -45,7 +45,7 @@ Selection = Annotated[
     | Multivariable
     | Pca,
     Field(discriminator="kind"),
-    *own_parts(parts.Selector, "a selector"),
+    *own_parts(parts.Selector, "a selector", other=parts.Reduction),
 ]
 Classifier = Annotated[Logistic, *own_parts(parts.Model, "a model", usual="logistic")]
 Strategy = Annotated[Early, *own_parts(parts.Strategy, "a strategy", usual="early")]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from radfuse.config import build
 from radfuse.errors import InputError
+from radfuse.extend import parts_beside
 from radfuse.fusion.config import FusionConfig, blocks_of, check_families, default_families
 
 
@@ -108,3 +112,27 @@ def test_a_family_is_spelled_as_its_blocks_stand(family: str):
     with pytest.raises(ValueError, match=r"fusion\.families") as caught:
         check_families(["clinical", family], blocks)
     assert MISSPELLED[family] in str(caught.value)
+
+
+OWN = """
+import numpy as np
+from radfuse.config import Section
+from radfuse.fusion.selectors.step import Step
+
+class Mean(Step):
+    def reduce(self, x, y, settings, outcome):
+        return np.ones((x.shape[1], 1))
+
+class Half(Section):
+    def reduce(self, x, y): ...
+"""
+
+
+def test_a_reduction_of_ones_own_stands_among_the_selectors(tmp_path: Path):
+    (tmp_path / "own_reduction.py").write_text(OWN)
+    with parts_beside(tmp_path):
+        (step,) = fusion(selection=[{"use": "own_reduction:Mean", "over": "all"}]).selection
+        with pytest.raises(InputError, match="Half' has no method candidates"):
+            fusion(selection=[{"use": "own_reduction:Half"}])
+    assert step.jointly()
+    assert step.reduce(np.zeros((2, 3)), None, {}, None).tolist() == [[1], [1], [1]]

@@ -26,7 +26,7 @@ class StabilitySelection(Step):
     """Share of the halves that must choose a column."""
     halves: int = Field(default=50, ge=2)
     """How many halves are drawn, each with half of either class."""
-    strengths: Strengths = (0.6, 0.4)
+    strengths: Strengths = (0.4, 0.25)
     """Penalties, as fractions of the smallest that keeps nothing of all units; each in (0, 1)."""
     seed: int = Field(default=0, ge=0)
     """Of the halves."""
