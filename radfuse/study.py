@@ -152,7 +152,7 @@ class Study(Section):
     @model_validator(mode="after")
     def _families_have_blocks(self) -> Study:
         check_families(self.fusion.families, self.blocks)
-        check_blocks(self.fusion.selection, self.blocks)
+        check_blocks(self.fusion, self.blocks)
         if not self.fusion.families and len("-".join(self.blocks)) > _LONGEST_FAMILY:
             raise ValueError(f"{len(self.blocks)} blocks make too many families; name those wanted in fusion.families")
         return self

@@ -53,9 +53,10 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
     """
     problems: list[Problem] = []
     if study.cohort.outcome is None:
-        problems.append(
-            Problem("study", "cohort.outcome is needed to compare models, for example {column: progressed}")
-        )
+        what = "cohort.outcome is needed to compare models, for example {column: progressed}"
+        if study.regions:
+            what += "; without one there are networks, masks and features (`radfuse train`, `segment`, `extract`)"
+        problems.append(Problem("study", what, severity="error" if tunes or not study.regions else "warning"))
     if not study.blocks:
         problems.append(
             Problem("study", "no inputs: name cohort.clinical columns, features: {radiomic: table.csv}, or regions")
@@ -121,13 +122,14 @@ def read_tables(
         design = join(cohort, tables, frozenset(block for block, source in features.items() if source.allow_missing))
     except InputError as error:
         raise InputError(once([*found, *error.problems])) from error
-    assert config.outcome is not None
-    found += [*design.warnings, *telling_columns(design, config.outcome)]
     order = order_of(cohort, design)
     folds = make_folds(config.split, design.units, config.patient, config.outcome, seed, order)
-    too_few = inner_folds_possible(config, design, folds, order, seed, inner_folds)
-    found += one_class_tests(folds, config.outcome.labels(design.units))
-    found += too_few if tunes else [replace(problem, severity="warning") for problem in too_few]
+    found += design.warnings
+    if config.outcome is not None:
+        found += telling_columns(design, config.outcome)
+        too_few = inner_folds_possible(config, design, folds, order, seed, inner_folds)
+        found += one_class_tests(folds, config.outcome.labels(design.units))
+        found += too_few if tunes else [replace(problem, severity="warning") for problem in too_few]
     if any(problem.severity == "error" for problem in found):
         raise InputError(once(found))
     patients = design.units[config.patient]

@@ -36,7 +36,7 @@ def check_study(
         return prepare.work(prepare.job_of(study))
     inputs = None
     try:
-        inputs = read_inputs(study)
+        inputs = read_inputs(study, tunes=study.cohort.outcome is not None)
         problems = list(inputs.warnings)
     except InputError as error:
         problems = list(error.problems) or [Problem("study", str(error))]

@@ -235,7 +235,7 @@ Split = Annotated[
 
 
 def make_folds(
-    split: Split, units: pd.DataFrame, patient: str, outcome: Outcome, seed: int, order: np.ndarray
+    split: Split, units: pd.DataFrame, patient: str, outcome: Outcome | None, seed: int, order: np.ndarray
 ) -> list[Fold]:
     """Return the folds of a study and check that each can be trained.
 
@@ -243,7 +243,7 @@ def make_folds(
         split: how to split.
         units: a row per unit, default index, columns `patient`, those of the outcome and what the split reads.
         patient: column of the person.
-        outcome: what is predicted.
+        outcome: what is predicted; None: nothing is.
         seed: of the shuffling.
         order: the positions of the units in the order that they are dealt in, from `content_order`.
 
@@ -255,7 +255,7 @@ def make_folds(
     """
     dealt = split.folds_of(units.iloc[order].reset_index(drop=True), patient, outcome, seed)
     folds = [Fold(fold.name, order[fold.train], order[fold.test]) for fold in dealt]
-    labels = outcome.labels(units)
+    labels = outcome.labels(units) if outcome is not None else None
     for fold in folds:
         if labels is not None and len(set(labels[fold.train])) < 2:
             raise InputError(

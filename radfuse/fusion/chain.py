@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from radfuse.fusion.export import INPUT, TAKEN, onnx_file
+from radfuse.fusion.export import INPUT, TAKEN
+from radfuse.fusion.graph import Graph, log_odds
+from radfuse.fusion.linear import Linear
 from radfuse.fusion.parts import Column, FittedModel
 from radfuse.results import Explanation
 
@@ -44,8 +47,19 @@ class Chain:
         """Return probabilities, shape (unit,); values float64, shape (unit, column), NaN where missing."""
         return self.model.predict(self.prepare(values))
 
+    def score(self, values: np.ndarray) -> np.ndarray:
+        """Return log odds, shape (unit,): the model's score, or those of its probability where it has none."""
+        model: Any = self.model
+        if hasattr(model, "score"):
+            return np.asarray(model.score(self.prepare(values)))
+        return log_odds(self.predict(values))
+
     def to_onnx(self, family: str, threshold: float) -> bytes:
-        """Return an ONNX file of all columns, those that selection dropped left aside by a Gather."""
+        """Return an ONNX file of all columns."""
+        return self.graph().file(self.names, family, threshold)
+
+    def graph(self) -> Graph:
+        """Return the graph of all columns, those that selection dropped left aside by a Gather."""
         from onnx import helper
 
         constants = {"kept": np.asarray(self.kept, dtype=np.int64)}
@@ -64,7 +78,12 @@ class Chain:
         twice = {*own_constants, *(name for node in own_nodes for name in node.output)} & set(TAKEN)
         if twice:
             raise ValueError(f"to_onnx of the model gives the name {min(twice)!r}, which stands before it already")
-        return onnx_file([*nodes, *own_nodes], {**constants, **own_constants}, self.names, family, threshold)
+        return Graph([*nodes, *own_nodes], {**constants, **own_constants})
+
+    def linear(self) -> Linear | None:
+        """Return the score as a sum over the kept columns; None where the model is none, or sees components."""
+        model: Any = self.model
+        return model.linear(self.columns) if hasattr(model, "linear") and self.projection is None else None
 
     def explain(self, score: str) -> Explanation:
         """Return what the model makes of the kept columns, or of their components, and of which columns those are."""

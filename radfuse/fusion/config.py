@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from radfuse.config import Section, nearest
 from radfuse.extend import own_parts
 from radfuse.fusion import parts
 from radfuse.fusion.models.logistic import Logistic
+from radfuse.fusion.models.ridge import Ridge
 from radfuse.fusion.selectors.boruta import Boruta
 from radfuse.fusion.selectors.clusters import Clusters
 from radfuse.fusion.selectors.correlation import Correlation
@@ -25,7 +26,13 @@ from radfuse.fusion.selectors.stability_selection import StabilitySelection
 from radfuse.fusion.selectors.step import Step
 from radfuse.fusion.selectors.univariate import Univariate
 from radfuse.fusion.selectors.variance import Variance
+from radfuse.fusion.strategies.average import Average
 from radfuse.fusion.strategies.early import Early
+from radfuse.fusion.strategies.mean import MeanOfBlocks
+from radfuse.fusion.strategies.penalty import Penalty
+from radfuse.fusion.strategies.priority import Priority
+from radfuse.fusion.strategies.score import Score
+from radfuse.fusion.strategies.stack import Stack
 
 FIRST_BLOCKS = ("clinical", "radiomic", "deep")
 """Blocks stand in this order, and a study's others behind them in its own."""
@@ -47,8 +54,47 @@ Selection = Annotated[
     Field(discriminator="kind"),
     *own_parts(parts.Selector, "a selector", other=parts.Reduction),
 ]
-Classifier = Annotated[Logistic, *own_parts(parts.Model, "a model", usual="logistic")]
-Strategy = Annotated[Early, *own_parts(parts.Strategy, "a strategy", usual="early")]
+Single = Annotated[Logistic | Ridge, Field(discriminator="kind"), *own_parts(parts.Model, "a model", usual="logistic")]
+
+
+class Member(Section):
+    """One of several learners that answer together."""
+
+    model: Single
+    """The model."""
+    selection: tuple[Selection, ...] | None = None
+    """What chooses its columns; None: as the study's."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _model_alone(cls, said: object) -> object:
+        alone = isinstance(said, Section) and not isinstance(said, Member)
+        return {"model": said} if alone or (isinstance(said, Mapping) and "model" not in said) else said
+
+
+class Mean(Section):
+    """Several learners, each tuned on its own; the mean of their log odds answers."""
+
+    kind: Literal["mean"] = "mean"
+    members: tuple[Member, ...] = Field(min_length=1)
+    """The learners: a model each, or `{model: ..., selection: [...]}`."""
+
+    def candidates(self) -> tuple[parts.Settings, ...]:
+        """Return nothing to tune: each member tunes itself."""
+        return ({},)
+
+
+def _is_mean(value: object) -> str:
+    mean = isinstance(value, Mean) or (isinstance(value, Mapping) and value.get("kind") == "mean")
+    return "mean" if mean else "single"
+
+
+Classifier = Annotated[Annotated[Mean, Tag("mean")] | Annotated[Single, Tag("single")], Discriminator(_is_mean)]
+Strategy = Annotated[
+    Average | Early | MeanOfBlocks | Penalty | Priority | Score | Stack,
+    Field(discriminator="kind"),
+    *own_parts(parts.Strategy, "a strategy", usual="early"),
+]
 
 
 class FusionConfig(Section):
@@ -78,9 +124,12 @@ class FusionConfig(Section):
 
     @model_validator(mode="after")
     def _settings_have_names_of_their_own(self) -> FusionConfig:
-        tuned = [name for part in (*self.selection, self.classifier) for name in part.candidates()[0]]
-        if len(set(tuned)) < len(tuned):
-            raise ValueError(f"two parts tune a setting of one name: {', '.join(sorted(tuned))}; rename one")
+        members = self.classifier.members if isinstance(self.classifier, Mean) else (Member(model=self.classifier),)
+        for member in members:
+            steps = self.selection if member.selection is None else member.selection
+            tuned = [name for part in (*steps, member.model) for name in part.candidates()[0]]
+            if len(set(tuned)) < len(tuned):
+                raise ValueError(f"two parts tune a setting of one name: {', '.join(sorted(tuned))}; rename one")
         return self
 
 
@@ -126,14 +175,18 @@ def check_families(families: Sequence[str], blocks: Sequence[str]) -> None:
             )
 
 
-def check_blocks(selection: Sequence[Selection], blocks: Sequence[str]) -> None:
-    """Check that the steps of a selection name blocks of the study.
+def check_blocks(config: FusionConfig, blocks: Sequence[str]) -> None:
+    """Check that the steps of the selections name blocks of the study.
 
     Raises:
         ValueError: the first that does not, with its right spelling where there is one.
     """
-    for i, step in enumerate(selection):
-        for name in step.blocks if isinstance(step, Step) else ():
-            if name not in blocks:
-                hint = nearest(name, blocks)
-                raise ValueError(f"fusion.selection.{i}.blocks: the study has no block {name!r}{hint}")
+    selections = {"fusion.selection": config.selection}
+    if isinstance(config.classifier, Mean):
+        for i, member in enumerate(config.classifier.members):
+            selections[f"fusion.classifier.members.{i}.selection"] = member.selection or ()
+    for where, steps in selections.items():
+        for i, step in enumerate(steps):
+            for name in step.blocks if isinstance(step, Step) else ():
+                if name not in blocks:
+                    raise ValueError(f"{where}.{i}.blocks: the study has no block {name!r}{nearest(name, blocks)}")

@@ -6,8 +6,8 @@ float64 of shape (unit,). Settings are numbers by name, and no two parts of a st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -131,6 +131,26 @@ class Model(Protocol):
         """Return the model of a training set at some settings; x is finite and standardised."""
 
 
+class Member(Protocol):
+    """One of several learners."""
+
+    @property
+    def model(self) -> Model:
+        """The model."""
+
+    @property
+    def selection(self) -> Sequence[Selector | Reduction] | None:
+        """What chooses its columns; None: as all others."""
+
+
+class Ensemble(Protocol):
+    """Several learners, each tuned on its own, that answer together."""
+
+    @property
+    def members(self) -> Sequence[Member]:
+        """The learners."""
+
+
 @dataclass(frozen=True)
 class Training:
     """One family's training set, and with what it is fitted.
@@ -142,9 +162,11 @@ class Training:
         names: of all columns of `x`.
         folds: for tuning; a patient is never on both sides.
         selection: what chooses columns, in order.
-        model: what is fitted to them.
+        model: what is fitted to them, or several models.
         outcome: what is predicted.
         seed: of whatever is drawn.
+        offset: log odds known before, shape (unit,), that the model adds to; None: none. Only models whose
+            `takes_offset` is true can be given some.
     """
 
     x: Array
@@ -153,9 +175,15 @@ class Training:
     names: Sequence[str]
     folds: Sequence[InnerSplit]
     selection: Sequence[Selector | Reduction]
-    model: Model
+    model: Model | Ensemble
     outcome: Outcome
     seed: int
+    offset: Array | None = None
+
+    def of(self, columns: Iterable[str]) -> Training:
+        """Return the same with some blocks only; columns keep their positions."""
+        wanted = set(columns)
+        return replace(self, blocks={name: where for name, where in self.blocks.items() if name in wanted})
 
 
 class FittedFamilyModel(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import is_dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ def fit_chain(training: Training, settings: Settings) -> Chain:
     for step in _steps(training):
         own = next(own for own in step.candidates() if own.items() <= settings.items())
         groups = _after(step, own, groups, scaling, training.y, training.outcome, remarks)
-    model = training.model.fit(side_by_side(groups), training.y, settings, training.seed)
+    model = _fitted(training, groups, np.arange(len(training.y)), [settings])[0]
     block_of = {column: block for block, columns in training.blocks.items() for column in columns}
     kept = np.concatenate([group.columns for group in groups])
     columns = tuple(
@@ -46,7 +47,8 @@ def fit_chain(training: Training, settings: Settings) -> Chain:
 
 def inner_predictions(training: Training) -> tuple[list[Settings], np.ndarray]:
     """Return all candidates, and their inner out-of-fold probabilities, shape (candidate, unit)."""
-    x, y, model = training.x, training.y, training.model
+    x, y = training.x, training.y
+    model: Any = training.model
     steps = _steps(training)
     tried: list[Settings] = []
     found: list[np.ndarray] = []
@@ -55,15 +57,48 @@ def inner_predictions(training: Training) -> tuple[list[Settings], np.ndarray]:
         left_out = x[fold.test]
         number = 0
         for shared, chosen in _routes(steps, groups, scaling, y[fold.train], training.outcome):
-            train, test = side_by_side(chosen), scaling.features(left_out, chosen)
-            for own in model.candidates():
+            test = scaling.features(left_out, chosen)
+            candidates = model.candidates()
+            fits = _fitted(training, chosen, fold.train, candidates)
+            for own, fitted in zip(candidates, fits, strict=True):
                 if number == len(tried):
                     tried.append({**own, **shared})
                     found.append(np.full(len(x), np.nan))
-                fitted = model.fit(train, y[fold.train], own, training.seed)
-                found[number][fold.test] = fitted.predict(test)
+                found[number][fold.test] = _predicted(fitted, test, training.offset, fold.test)
                 number += 1
     return tried, np.array(found)
+
+
+def _fitted(
+    training: Training, groups: Sequence[Group], rows: np.ndarray, candidates: Sequence[Settings]
+) -> list[FittedModel]:
+    """Return the model at some settings on some rows of the training set, all in one go where it can."""
+    model: Any = training.model
+    known: dict[str, Any] = {} if training.offset is None else {"offset": training.offset[rows]}
+    if getattr(model, "weighs_blocks", False):
+        known["blocks"] = [block for group in groups for block in [_only_block(group)] * group.values.shape[1]]
+    values = side_by_side(groups)
+    if hasattr(model, "path"):
+        return list(model.path(values, training.y[rows], candidates, training.seed, **known))
+    return [model.fit(values, training.y[rows], own, training.seed, **known) for own in candidates]
+
+
+def _only_block(group: Group) -> str:
+    if len(group.blocks) > 1:
+        raise ValueError(
+            f"components of {' and '.join(group.blocks)} together belong to no block, and the model weighs blocks; "
+            "reduce each block alone (over: block)"
+        )
+    return group.blocks[0]
+
+
+def _predicted(fitted: Any, values: np.ndarray, offset: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
+    """Return probabilities, of the score and the log odds known before where there are some."""
+    if offset is None:
+        return np.asarray(fitted.predict(values))
+    from scipy.special import expit
+
+    return np.asarray(expit(fitted.score(values) + offset[rows]))
 
 
 def _steps(training: Training) -> list[Selector | Reduction]:

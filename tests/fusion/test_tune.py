@@ -25,6 +25,8 @@ from radfuse.fusion.selectors.multivariable import Multivariable
 from radfuse.fusion.selectors.pca import Pca
 from radfuse.fusion.selectors.step import Step
 from radfuse.fusion.selectors.univariate import Univariate
+from radfuse.fusion.strategies.mean import MeanOfBlocks
+from radfuse.fusion.strategies.penalty import Penalty
 from radfuse.fusion.tune import fit_chain, inner_predictions
 from radfuse.outcomes.binary import BinaryOutcome
 from radfuse.results import Explanation, UsedColumn
@@ -179,7 +181,7 @@ class SquaresOf(Logistic):
         return Squares(super().fit(x * x, y, settings, seed))
 
 
-LISTS = {
+LISTS: dict[str, tuple[Step, ...]] = {
     "components of one block, then a choice among them": (Pca(components=9, blocks=("radiomic",)), ThirdFirst()),
     "components of all": (Mrmr(k=8), Pca(components=0.8, over="all"), ThirdFirst()),
     "components of components": (Pca(components=6), Pca(components=4, over="all")),
@@ -259,3 +261,25 @@ def test_slabs_standardise_as_the_whole(monkeypatch: pytest.MonkeyPatch):
     np.testing.assert_allclose(group.values, (filled - filled.mean(axis=0)) / filled.std(axis=0), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(scaling.apply(x, group.columns), group.values, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(scaling.undone(group), filled, rtol=1e-12)
+
+
+def test_components_of_several_blocks_cannot_be_weighed_by_block(training: Training):
+    steps = (Pca(components=4, over="all"),)
+    with pytest.raises(ValueError, match=r"components of radiomic and clinical together .* \(over: block\)"):
+        Penalty(spreads=(0.1,)).fit(replace(training, selection=steps))
+    alone = Penalty(spreads=(0.1,)).fit(replace(training, selection=(Pca(components=4),)))
+    assert alone.fitted.explain("s").formula is not None
+
+
+def test_a_blend_names_the_columns_behind_components(training: Training):
+    """One part sees components, the other columns."""
+    steps = (Pca(components=3, blocks=("radiomic",)), Mrmr(k=2, blocks=("clinical",)))
+    fused = MeanOfBlocks().fit(replace(training, selection=steps, model=SquaresOf(c=(1.0,)))).fitted
+    said = fused.explain("s")
+    assert [column.name for column in said.columns if column.block == "radiomic"] == [
+        f"pca {i} of radiomic" for i in (1, 2, 3)
+    ]
+    clinical = {column.name for column in said.columns if column.block == "clinical"}
+    assert set(said.made_of) == clinical | {f"column {i}" for i in range(10, 40)}
+    content = fused.to_onnx("clinical-radiomic", 0.5)
+    assert largest_difference(content, fused.predict, training.x, seed=1) < 1e-9

@@ -14,6 +14,7 @@ from boxes import grid, tumour_cohort
 
 from radfuse.bundle.evaluate import evaluate
 from radfuse.bundle.predict import predict
+from radfuse.check.study import check_study
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
 from radfuse.results import SegmentedCase
@@ -60,6 +61,17 @@ def study(tmp_path: Path) -> Path:
     tumour_cohort(tmp_path, 12)
     (tmp_path / "study.yaml").write_text(STUDY)
     return tmp_path / "study.yaml"
+
+
+def test_without_an_outcome_there_are_masks_and_features_and_no_models(study: Path) -> None:
+    silent = load_study(study, ["cohort.outcome=null"])
+    checked = check_study(silent)
+    assert [problem.severity for problem in checked.warnings] == ["warning"]
+    run = run_study(silent, study.parent / "run", until="extract")
+    assert run.failures == ()
+    assert len(list((study.parent / "run/features/cases").glob("*.record.json"))) == 12
+    with pytest.raises(InputError, match=r"cohort.outcome is needed to compare models"):
+        run_study(silent, study.parent / "run", until="fuse")
 
 
 def test_manual_masks_become_regions_features_models_and_predictions(study: Path) -> None:

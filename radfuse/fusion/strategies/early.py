@@ -1,24 +1,23 @@
-"""Early fusion: the columns of all blocks side by side, one model."""
+"""Early fusion: the columns of all blocks side by side, one learner."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
-
 from radfuse.config import Section
+from radfuse.fusion.learn import Learned, learned
 from radfuse.fusion.parts import Training, Tuned
 
 
 class Early(Section):
-    """All columns, one model."""
+    """All columns side by side, one learner."""
 
     kind: Literal["early"] = "early"
 
-    def fit(self, training: Training) -> Tuned:
-        """Fit the settings whose inner out-of-fold probabilities have the smallest loss, the simplest of equals."""
-        from radfuse.fusion.tune import fit_chain, inner_predictions
+    def learn(self, training: Training) -> Learned:
+        """Fit the study's learner on all columns."""
+        return learned(training)
 
-        tried, inner = inner_predictions(training)
-        best = int(np.argmin([training.outcome.loss(training.y, row) for row in inner]))
-        return Tuned(fit_chain(training, tried[best]), tried[best], inner[best])
+    def fit(self, training: Training) -> Tuned:
+        """Fit the study's learner on all columns."""
+        return self.learn(training).tuned()

@@ -8,7 +8,9 @@ from columns import planted
 
 from radfuse.config import build
 from radfuse.errors import InputError
-from radfuse.fusion.config import FusionConfig, check_blocks
+from radfuse.fusion.config import FusionConfig, Mean, Member, check_blocks
+from radfuse.fusion.models.logistic import Logistic
+from radfuse.fusion.models.ridge import Ridge
 from radfuse.fusion.selectors.boruta import Boruta
 from radfuse.fusion.selectors.clusters import Clusters
 from radfuse.fusion.selectors.correlation import Correlation
@@ -141,6 +143,11 @@ def test_components_are_a_count_or_a_share(components: object):
 
 
 def test_blocks_that_the_study_lacks_are_refused():
-    check_blocks((Mrmr(blocks=("clinical",)), Lasso()), ["clinical", "radiomic"])
+    steps = (Mrmr(blocks=("clinical",)), Lasso())
+    check_blocks(FusionConfig(selection=steps), ["clinical", "radiomic"])
+    wrong = (Mrmr(), Lasso(blocks=("clinical", "radiomics")))
     with pytest.raises(ValueError, match=r"selection\.1\.blocks: .* no block 'radiomics'; did you mean 'radiomic'\?"):
-        check_blocks((Mrmr(), Lasso(blocks=("clinical", "radiomics"))), ["clinical", "radiomic"])
+        check_blocks(FusionConfig(selection=wrong), ["clinical", "radiomic"])
+    several = Mean(members=(Member(model=Logistic()), Member(model=Ridge(), selection=wrong)))
+    with pytest.raises(ValueError, match=r"fusion\.classifier\.members\.1\.selection\.1\.blocks: .* 'radiomics'"):
+        check_blocks(FusionConfig(selection=steps, classifier=several), ["clinical", "radiomic"])

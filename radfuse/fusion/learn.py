@@ -1,0 +1,106 @@
+"""A learner on a training set: one model at its best settings, or several that answer together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from radfuse.fusion.blend import Blend, Part, Term
+from radfuse.fusion.graph import log_odds
+from radfuse.fusion.parts import Settings, Training, Tuned
+from radfuse.fusion.tune import fit_chain, inner_predictions
+
+_SMALLEST = 1e-12
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What was fitted on a training set, in log odds.
+
+    Attributes:
+        part: fitted on the whole of it.
+        settings: with the smallest loss.
+        odds: inner out-of-fold log odds at these settings, without what was known before; shape (unit,).
+    """
+
+    part: Part
+    settings: Settings
+    odds: np.ndarray
+
+    def tuned(self) -> Tuned:
+        """Return the same in probabilities, as a strategy gives it."""
+        from scipy.special import expit
+
+        fitted: Any = self.part
+        return Tuned(fitted, self.settings, np.asarray(expit(self.odds)))
+
+
+def learned(training: Training) -> Learned:
+    """Fit the study's learner: the settings whose inner out-of-fold probabilities have the smallest loss.
+
+    The simplest of equals wins. Several learners are each tuned on their own, and the mean of their log odds is taken.
+
+    Raises:
+        ValueError: the training set does not allow it, and why.
+    """
+    model: Any = training.model
+    if hasattr(model, "members"):
+        return averaged(training, {name: learned(own) for name, own in _members(training)})
+    tried, inner = inner_predictions(training)
+    best = int(np.argmin([training.outcome.loss(training.y, row) for row in inner]))
+    chain = fit_chain(training, tried[best])
+    if hasattr(chain.model, "score"):
+        p = np.clip(inner[best], _SMALLEST, 1 - _SMALLEST)
+        odds = np.log(p / (1 - p))
+    else:
+        odds = log_odds(inner[best])
+    return Learned(chain, tried[best], odds if training.offset is None else odds - training.offset)
+
+
+def averaged(training: Training, parts: Mapping[str, Learned]) -> Learned:
+    """Return the mean of several parts' log odds; one whose columns are all missing leaves its weight to the others."""
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    everything = positions(training, training.blocks)
+    terms = tuple(Term(part.part, 1 / len(parts), everything) for part in parts.values())
+    return Learned(
+        Blend(tuple(training.names), terms), settings_of(parts), np.mean([part.odds for part in parts.values()], axis=0)
+    )
+
+
+def adding(training: Training) -> Training:
+    """Return the same with a model that can add to log odds known before: the study's, or else ridge."""
+    from radfuse.fusion.models.ridge import Ridge
+
+    model: Any = training.model
+    choices = [(own.model, own.selection) for _, own in _members(training)] if hasattr(model, "members") else []
+    for each, selection in [*choices, (model, training.selection)]:
+        if getattr(each, "takes_offset", False):
+            return replace(training, model=each, selection=selection)
+    return replace(training, model=Ridge())
+
+
+def positions(training: Training, blocks: Sequence[str] | Mapping[str, Any]) -> np.ndarray:
+    """Return the positions of the columns of some blocks."""
+    return np.concatenate([np.asarray(training.blocks[name], dtype=int) for name in blocks])
+
+
+def settings_of(parts: Mapping[str, Learned]) -> dict[str, float]:
+    """Return the settings of named parts, each name before its settings."""
+    return {f"{name}.{key}": value for name, part in parts.items() for key, value in part.settings.items()}
+
+
+def _members(training: Training) -> list[tuple[str, Training]]:
+    """Return the training of each member by its kind, numbered where one stands twice."""
+    model: Any = training.model
+    found: list[tuple[str, Training]] = []
+    for member in model.members:
+        kind = getattr(member.model, "kind", type(member.model).__name__)
+        same = sum(name.partition(" ")[0] == kind for name, _ in found)
+        selection = training.selection if member.selection is None else member.selection
+        own = replace(training, model=member.model, selection=selection)
+        found.append((f"{kind} {same + 1}" if same else kind, own))
+    return found

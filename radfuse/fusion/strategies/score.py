@@ -1,0 +1,91 @@
+"""The nomogram's way: clinical columns beside one score of each other block, in one regression."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from radfuse.config import Section
+from radfuse.fusion.blend import Blend, Term
+from radfuse.fusion.learn import Learned, learned, positions, settings_of
+from radfuse.fusion.models.penalised import FittedLogistic, ridge_path
+from radfuse.fusion.parts import Settings, Training, Tuned
+from radfuse.fusion.strategies.mean import MeanOfBlocks
+from radfuse.fusion.tune import fit_chain
+
+_PENALTY = 1.0
+"""On standardised clinical columns and scores: that of a normal prior with a standard deviation of 1."""
+
+
+class Score(Section):
+    """Clinical columns and a score of each other block in one logistic regression, as radscore nomograms have it.
+
+    A block's score for the regression is its inner out-of-fold log odds: scores of a model's own training set would
+    look too good. Without the first block, the mean of blocks.
+
+    Source:
+        Huang et al. 2016, doi:10.1200/JCO.2015.65.9128, with cross-fitted scores.
+    """
+
+    kind: Literal["score"] = "score"
+    first: str = "clinical"
+    """The block whose columns stand by themselves."""
+
+    def learn(self, training: Training) -> Learned:
+        """Fit the other blocks, then the regression; inner folds regress without the fold they test."""
+        if self.first not in training.blocks or len(training.blocks) == 1:
+            return MeanOfBlocks().learn(training)
+        parts = {block: learned(training.of([block])) for block in training.blocks if block != self.first}
+        scores = np.column_stack([part.odds for part in parts.values()])
+        own = replace(training.of([self.first]), selection=())
+        whole = fit_chain(replace(own, model=_Beside(scores)), {})
+        odds = np.empty(len(training.y))
+        for fold in training.folds:
+            here = replace(own, x=own.x[fold.train], y=own.y[fold.train], model=_Beside(scores[fold.train]))
+            chain = fit_chain(here, {})
+            odds[fold.test] = chain.score(own.x[fold.test]) + scores[fold.test] @ _weights_of(chain.model)
+        share = training.y.mean()
+        terms = [Term(whole, 1.0, positions(training, [self.first]), float(np.log(share / (1 - share))))]
+        weights = _weights_of(whole.model)
+        terms += [
+            Term(part.part, float(weight), positions(training, [block]), float(part.odds.mean()))
+            for (block, part), weight in zip(parts.items(), weights, strict=True)
+        ]
+        settings = settings_of(parts) | {f"weight.{block}": float(w) for block, w in zip(parts, weights, strict=True)}
+        return Learned(Blend(tuple(training.names), tuple(terms)), settings, odds)
+
+    def fit(self, training: Training) -> Tuned:
+        """Fit the other blocks, then the regression."""
+        return self.learn(training).tuned()
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """Regresses the columns it is given together with scores that it knows, shape (unit, score)."""
+
+    scores: np.ndarray
+
+    def candidates(self) -> Sequence[Settings]:
+        return ({},)
+
+    def fit(self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int) -> FittedLogistic:
+        mean, scale = self.scores.mean(axis=0), self.scores.std(axis=0)
+        scale = np.where(scale > 0, scale, 1.0)
+        together = np.hstack([x, (self.scores - mean) / scale])
+        found = ridge_path(together, y, [_PENALTY], np.zeros(len(x)))[0]
+        weights = found.coefficients[x.shape[1] :] / scale
+        return _FittedBeside(found.intercept - float(weights @ mean), found.coefficients[: x.shape[1]], weights)
+
+
+@dataclass(frozen=True)
+class _FittedBeside(FittedLogistic):
+    """The part of the columns, and the weights of the scores."""
+
+    weights: np.ndarray
+
+
+def _weights_of(model: Any) -> np.ndarray:
+    return np.asarray(model.weights)

@@ -1,0 +1,63 @@
+"""Stacking: a learner of each block, and how much each is worth learned from what they say of unseen patients."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from radfuse.config import Section
+from radfuse.fusion.blend import Blend, Term
+from radfuse.fusion.learn import Learned, learned, positions, settings_of
+from radfuse.fusion.parts import Training, Tuned
+
+
+class Stack(Section):
+    """A learner of each block; their inner out-of-fold log odds are weighed by logistic regression, no weight below 0.
+
+    Source:
+        Breiman 1996, doi:10.1007/BF00117832.
+    """
+
+    kind: Literal["stack"] = "stack"
+
+    def learn(self, training: Training) -> Learned:
+        """Fit the study's learner on each block, then their weights; inner folds weigh without the fold they test."""
+        parts = {block: learned(training.of([block])) for block in training.blocks}
+        if len(parts) == 1:
+            return next(iter(parts.values()))
+        each = np.column_stack([part.odds for part in parts.values()])
+        intercept, weights = _weights(each, training.y)
+        odds = np.empty(len(training.y))
+        for fold in training.folds:
+            own, shares = _weights(each[fold.train], training.y[fold.train])
+            odds[fold.test] = own + each[fold.test] @ shares
+        terms = tuple(
+            Term(part.part, float(weight), positions(training, [block]), float(part.odds.mean()))
+            for (block, part), weight in zip(parts.items(), weights, strict=True)
+        )
+        settings = settings_of(parts) | {
+            f"weight.{block}": float(weight) for block, weight in zip(parts, weights, strict=True)
+        }
+        return Learned(Blend(tuple(training.names), terms, float(intercept)), settings, odds)
+
+    def fit(self, training: Training) -> Tuned:
+        """Fit the study's learner on each block, then their weights."""
+        return self.learn(training).tuned()
+
+
+def _weights(odds: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return intercept and weights >= 0, shape (block,), with the smallest log loss."""
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    design = np.column_stack([np.ones(len(odds)), odds])
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        score = design @ weights
+        return float((np.logaddexp(0, score) - y * score).mean()), design.T @ (expit(score) - y) / len(y)
+
+    start = np.r_[0.0, np.full(odds.shape[1], 1 / odds.shape[1])]
+    bounds = [(None, None)] + [(0.0, 5.0)] * odds.shape[1]
+    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
+    return float(found[0]), found[1:]
