@@ -37,7 +37,7 @@ def parts_beside(folder: Path) -> Iterator[None]:
 
 
 def own_parts(
-    protocol: type, what: str, base: type[Section] = Section, usual: str = ""
+    protocol: type, what: str, base: type[Section] = Section, usual: str = "", other: type | None = None
 ) -> tuple[WrapValidator, WrapSerializer]:
     """Return what opens a union of kinds to users' classes.
 
@@ -48,6 +48,7 @@ def own_parts(
         what: one of its kind, for messages: "a region".
         base: what the user's class derives from.
         usual: the `kind` of settings that name none; empty where they must.
+        other: a protocol that will do too.
     """
 
     def parse(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -57,7 +58,7 @@ def own_parts(
             return handler(value)
         if "use" not in value:
             return handler({"kind": usual, **value} if usual else value)
-        part = load_part(str(value["use"]), protocol, what, base)
+        part = load_part(str(value["use"]), protocol, what, base, other)
         return part.model_validate({name: item for name, item in value.items() if name != "use"})
 
     def dump(value: Any, handler: SerializerFunctionWrapHandler) -> Any:
@@ -68,7 +69,9 @@ def own_parts(
     return WrapValidator(parse), WrapSerializer(dump)
 
 
-def load_part(use: str, protocol: type, what: str, base: type[Section] = Section) -> type[Section]:
+def load_part(
+    use: str, protocol: type, what: str, base: type[Section] = Section, other: type | None = None
+) -> type[Section]:
     """Return the class that "package.module:Class" names.
 
     Raises:
@@ -85,6 +88,8 @@ def load_part(use: str, protocol: type, what: str, base: type[Section] = Section
     if not (isinstance(found, type) and issubclass(found, base)):
         parent = f"{base.__module__}.{base.__qualname__}"
         raise ValueError(f"use {use!r}: {what} is a class derived from {parent}, with its settings as fields")
+    if other is not None and all(hasattr(found, name) for name in _methods(other)):
+        protocol = other
     for name, wanted in _methods(protocol).items():
         method = getattr(found, name, None)
         here = _parameters(method) if callable(method) else None

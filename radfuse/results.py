@@ -68,6 +68,8 @@ class Explanation(Section):
     columns: tuple[UsedColumn, ...]
     formula: str | None = None
     """The score in the columns' own units, where there is one; probability = 1 / (1 + exp(-score))."""
+    made_of: tuple[str, ...] = ()
+    """All columns in use, where `columns` names components of them."""
 
 
 class FittedFamily(Section):

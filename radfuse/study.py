@@ -15,7 +15,7 @@ from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, 
 from radfuse.errors import InputError, listed, short
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
-from radfuse.fusion.config import FusionConfig, check_families, default_families, in_order
+from radfuse.fusion.config import FusionConfig, check_blocks, check_families, default_families, in_order
 from radfuse.given import as_names, as_path
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
@@ -152,6 +152,7 @@ class Study(Section):
     @model_validator(mode="after")
     def _families_have_blocks(self) -> Study:
         check_families(self.fusion.families, self.blocks)
+        check_blocks(self.fusion, self.blocks)
         if not self.fusion.families and len("-".join(self.blocks)) > _LONGEST_FAMILY:
             raise ValueError(f"{len(self.blocks)} blocks make too many families; name those wanted in fusion.families")
         return self

@@ -278,8 +278,8 @@ def test_images_with_regions_and_a_network_make_the_radiomic_and_the_deep_block(
             "cohort: column 'age' is both the outcome and a clinical column; remove it from `clinical`",
         ),
         (
-            {"fusion": {"selection": [{"kind": "lasso"}, {"kind": "mrmr"}]}},
-            "fusion.selection: lasso must be the last selection",
+            {"fusion": {"selection": [{"kind": "mrmr", "blocks": ["clinicl"]}]}},
+            "fusion.selection.0.blocks: the study has no block 'clinicl'; did you mean 'clinical'?",
         ),
         (
             {"regions": IMAGES["regions"]},

@@ -107,7 +107,7 @@ def _salt(facts: StudyFacts, trained_on: TrainedOn) -> str:
 
 
 def _inputs(design: Design, final: FittedFamily) -> tuple[BundleInput, ...]:
-    used = {column.name for column in final.explanation.columns}
+    used = {*final.explanation.made_of, *(column.name for column in final.explanation.columns)}
     inputs: list[BundleInput] = []
     for block in blocks_of(final.family):
         values = design.blocks[block]

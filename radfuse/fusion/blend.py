@@ -143,14 +143,20 @@ class Blend:
             return explained(whole, score)
         shares: dict[tuple[str, str], float] = {}
         total = sum(abs(term.weight) for term in self.terms) or 1.0
-        for term in self.terms:
-            columns = term.part.explain(score).columns
+        said = [term.part.explain(score) for term in self.terms]
+        for term, columns in zip(self.terms, (one.columns for one in said), strict=True):
             size = sum(abs(column.importance) for column in columns) or 1.0
             for column in columns:
                 share = abs(term.weight) / total * abs(column.importance) / size
                 shares[column.name, column.block] = shares.get((column.name, column.block), 0.0) + share
         used = tuple(UsedColumn(name=name, block=block, importance=value) for (name, block), value in shares.items())
-        return Explanation(measure="share", unit="share of the model's weight", columns=used)
+        made_of = [name for one in said for name in one.made_of or [column.name for column in one.columns]]
+        return Explanation(
+            measure="share",
+            unit="share of the model's weight",
+            columns=used,
+            made_of=tuple(dict.fromkeys(made_of)) if any(one.made_of for one in said) else (),
+        )
 
 
 def _weighted(number: int, term: Term) -> tuple[list[Any], dict[str, np.ndarray], str, str]:

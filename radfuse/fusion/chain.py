@@ -22,19 +22,26 @@ class Chain:
         names: of all columns.
         kept: positions of those in use, shape (kept,).
         columns: the same with what imputes and scales them.
-        model: fitted to them.
+        model: fitted to them, or to their components.
+        projection: what makes components of the columns, shape (kept, component); None without.
+        components: by name; columns that no reduction took stand among them as themselves.
+        remarks: what steps of the selection have to say, a sentence each.
     """
 
     names: tuple[str, ...]
     kept: np.ndarray
     columns: tuple[Column, ...]
     model: FittedModel
+    projection: np.ndarray | None = None
+    components: tuple[Column, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def prepare(self, values: np.ndarray) -> np.ndarray:
-        """Return the kept columns, imputed and standardised, float64, shape (unit, kept)."""
+        """Return the kept columns, imputed and standardised, or their components: float64, shape (unit, feature)."""
         x = values[:, self.kept]
         x = np.where(np.isnan(x), self._each("median"), x)
-        return (x - self._each("mean")) / self._each("scale")
+        x = (x - self._each("mean")) / self._each("scale")
+        return x if self.projection is None else x @ self.projection
 
     def predict(self, values: np.ndarray) -> np.ndarray:
         """Return probabilities, shape (unit,); values float64, shape (unit, column), NaN where missing."""
@@ -64,20 +71,27 @@ class Chain:
             helper.make_node("Sub", ["imputed", "mean"], ["centred"]),
             helper.make_node("Div", ["centred", "scale"], ["scaled"]),
         ]
-        own_nodes, own_constants = self.model.to_onnx("scaled")
+        if self.projection is not None:
+            constants["projection"] = self.projection
+            nodes.append(helper.make_node("MatMul", ["scaled", "projection"], ["projected"]))
+        own_nodes, own_constants = self.model.to_onnx("scaled" if self.projection is None else "projected")
         twice = {*own_constants, *(name for node in own_nodes for name in node.output)} & set(TAKEN)
         if twice:
             raise ValueError(f"to_onnx of the model gives the name {min(twice)!r}, which stands before it already")
         return Graph([*nodes, *own_nodes], {**constants, **own_constants})
 
     def linear(self) -> Linear | None:
-        """Return the score as a sum over the kept columns; None where the model is none."""
+        """Return the score as a sum over the kept columns; None where the model is none, or sees components."""
         model: Any = self.model
-        return model.linear(self.columns) if hasattr(model, "linear") else None
+        return model.linear(self.columns) if hasattr(model, "linear") and self.projection is None else None
 
     def explain(self, score: str) -> Explanation:
-        """Return what the model makes of the kept columns."""
-        return self.model.explain(self.columns, score)
+        """Return what the model makes of the kept columns, or of their components, and of which columns those are."""
+        if self.projection is None:
+            return self.model.explain(self.columns, score)
+        said = self.model.explain(self.components, score)
+        names = tuple(column.name for column in self.columns)
+        return said.model_copy(update={"made_of": names, "formula": None})
 
     def _each(self, name: str) -> np.ndarray:
         return np.array([getattr(column, name) for column in self.columns], dtype=float)

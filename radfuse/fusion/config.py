@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from radfuse.config import Section
+from radfuse.config import Section, nearest
 from radfuse.extend import own_parts
 from radfuse.fusion import parts
 from radfuse.fusion.models.extra_trees import ExtraTrees
@@ -23,9 +23,19 @@ from radfuse.fusion.models.random_forest import RandomForest
 from radfuse.fusion.models.ridge import Ridge
 from radfuse.fusion.models.svm import Svm
 from radfuse.fusion.models.xgboost import XGBoost
+from radfuse.fusion.selectors.boruta import Boruta
+from radfuse.fusion.selectors.clusters import Clusters
 from radfuse.fusion.selectors.correlation import Correlation
+from radfuse.fusion.selectors.elastic_net import ElasticNet
 from radfuse.fusion.selectors.lasso import Lasso
 from radfuse.fusion.selectors.mrmr import Mrmr
+from radfuse.fusion.selectors.multivariable import Multivariable
+from radfuse.fusion.selectors.pca import Pca
+from radfuse.fusion.selectors.rfe import Rfe
+from radfuse.fusion.selectors.stability_selection import StabilitySelection
+from radfuse.fusion.selectors.step import Step
+from radfuse.fusion.selectors.univariate import Univariate
+from radfuse.fusion.selectors.variance import Variance
 from radfuse.fusion.strategies.average import Average
 from radfuse.fusion.strategies.early import Early
 from radfuse.fusion.strategies.mean import MeanOfBlocks
@@ -38,7 +48,22 @@ FIRST_BLOCKS = ("clinical", "radiomic", "deep")
 """Blocks stand in this order, and a study's others behind them in its own."""
 
 
-Selection = Annotated[Correlation | Mrmr | Lasso, Field(discriminator="kind"), *own_parts(parts.Selector, "a selector")]
+Selection = Annotated[
+    Variance
+    | Univariate
+    | Correlation
+    | Clusters
+    | Mrmr
+    | Lasso
+    | ElasticNet
+    | StabilitySelection
+    | Rfe
+    | Boruta
+    | Multivariable
+    | Pca,
+    Field(discriminator="kind"),
+    *own_parts(parts.Selector, "a selector", other=parts.Reduction),
+]
 OneModel = (
     Logistic
     | Ridge
@@ -98,7 +123,7 @@ class FusionConfig(Section):
     families: tuple[str, ...] = ()
     """Blocks joined by "-"; empty: every run of neighbouring blocks, in their order."""
     selection: tuple[Selection, ...] = (Correlation(), Mrmr(), Lasso())
-    """Steps that choose columns, in their order."""
+    """Steps that choose columns or make components of them, in their order; empty: all columns go to the model."""
     classifier: Classifier = Logistic()
     """The model on the columns that are left."""
     strategy: Strategy = Early()
@@ -116,19 +141,6 @@ class FusionConfig(Section):
         if any(len(family) > 200 for family in families):
             raise ValueError("the name of a family has more than 200 letters; give its blocks shorter names")
         return families
-
-    @field_validator("selection")
-    @classmethod
-    def _joint_last(cls, selection: tuple[Selection, ...]) -> tuple[Selection, ...]:
-        names = [getattr(step, "kind", type(step).__name__) for step in selection]
-        if len(set(names)) < len(names):
-            raise ValueError("each kind of selection may stand once")
-        for i, (name, step) in enumerate(zip(names, selection, strict=True)):
-            if step.jointly() and not all(later.jointly() for later in selection[i:]):
-                raise ValueError(
-                    f"{name} must be the last selection: the others work on each block, {name} on all together"
-                )
-        return selection
 
     @model_validator(mode="after")
     def _settings_have_names_of_their_own(self) -> FusionConfig:
@@ -181,3 +193,20 @@ def check_families(families: Sequence[str], blocks: Sequence[str]) -> None:
             raise ValueError(
                 f"fusion.families: write {right!r} for {family!r}: each block once, in the order {', '.join(blocks)}"
             )
+
+
+def check_blocks(config: FusionConfig, blocks: Sequence[str]) -> None:
+    """Check that the steps of the selections name blocks of the study.
+
+    Raises:
+        ValueError: the first that does not, with its right spelling where there is one.
+    """
+    selections = {"fusion.selection": config.selection}
+    if isinstance(config.classifier, Mean):
+        for i, member in enumerate(config.classifier.members):
+            selections[f"fusion.classifier.members.{i}.selection"] = member.selection or ()
+    for where, steps in selections.items():
+        for i, step in enumerate(steps):
+            for name in step.blocks if isinstance(step, Step) else ():
+                if name not in blocks:
+                    raise ValueError(f"{where}.{i}.blocks: the study has no block {name!r}{nearest(name, blocks)}")

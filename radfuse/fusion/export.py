@@ -15,7 +15,10 @@ _IR_VERSION = 9  # read by onnxruntime 1.16 and later
 INPUT = "features"
 SCORE = "score"
 PROBABILITY = "probability"
-TAKEN = ("features", "kept", "median", "mean", "scale", "selected", "missing", "imputed", "centred", "scaled")
+TAKEN = (
+    *("features", "kept", "median", "mean", "scale", "selected", "missing", "imputed", "centred", "scaled"),
+    *("projection", "projected"),
+)
 """Names in the part of the graph that comes before a model."""
 
 

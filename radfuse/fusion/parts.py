@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -66,7 +66,12 @@ class Outcome(Protocol):
 
 
 class Selector(Protocol):
-    """Chooses columns of a training set; a `Section` of its own settings."""
+    """Chooses columns of a training set; a `Section` of its own settings.
+
+    It may have more: `own_units = True` (a class variable) for x imputed but not standardised, and
+    `remark(x, y, settings, outcome)`, a sentence or "", asked for where one column alone was kept. One that derives
+    from `radfuse.fusion.selectors.step.Step` has the settings `over` and `blocks`.
+    """
 
     def candidates(self) -> Sequence[Settings]:
         """Return the settings to try in the inner folds, simplest first; `({},)` where nothing is tuned."""
@@ -78,8 +83,29 @@ class Selector(Protocol):
         """Return which columns to keep, bool of shape (column,), at least one; x is finite and standardised."""
 
 
+@runtime_checkable
+class Reduction(Protocol):
+    """Makes components of the columns of a training set: stands among the selectors, `reduce` in place of `choose`."""
+
+    def candidates(self) -> Sequence[Settings]:
+        """Return the settings to try in the inner folds, simplest first; `({},)` where nothing is tuned."""
+
+    def jointly(self) -> bool:
+        """Return whether it sees the columns of all blocks together, and not block by block."""
+
+    def reduce(self, x: Array, y: Array, settings: Settings, outcome: Outcome) -> Array:
+        """Return a matrix, float64 of shape (column, component); x is finite and standardised.
+
+        Components are x times the matrix, brought to unit variance by whoever asks.
+        """
+
+
 class FittedModel(Protocol):
-    """A model that knows its training set."""
+    """A model that knows its training set.
+
+    A dataclass with `coefficients` of shape (column,) whose prediction depends on x @ coefficients alone is a linear
+    model: a reduction that stands before it is folded into them, and it never hears of components.
+    """
 
     def predict(self, x: Array) -> Array:
         """Return probabilities; columns as it was fitted to."""
@@ -113,7 +139,7 @@ class Member(Protocol):
         """The model."""
 
     @property
-    def selection(self) -> Sequence[Selector] | None:
+    def selection(self) -> Sequence[Selector | Reduction] | None:
         """What chooses its columns; None: as all others."""
 
 
@@ -148,7 +174,7 @@ class Training:
     blocks: Mapping[str, Sequence[int]]
     names: Sequence[str]
     folds: Sequence[InnerSplit]
-    selection: Sequence[Selector]
+    selection: Sequence[Selector | Reduction]
     model: Model | Ensemble
     outcome: Outcome
     seed: int

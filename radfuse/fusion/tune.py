@@ -2,54 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from radfuse.fusion.chain import Chain
-from radfuse.fusion.parts import Column, FittedModel, Outcome, Selector, Settings, Training
-from radfuse.fusion.selectors.varying import varying
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """Imputation and scaling of all columns, each shape (column,)."""
-
-    median: np.ndarray
-    mean: np.ndarray
-    scale: np.ndarray
-
-    def apply(self, x: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Return some columns, imputed and standardised."""
-        values = x[:, columns]
-        rows, places = np.nonzero(np.isnan(values))
-        values[rows, places] = self.median[columns[places]]
-        values -= self.mean[columns]
-        values /= self.scale[columns]
-        return values
-
-
-@dataclass(frozen=True)
-class Group:
-    """Columns that selectors see together: their positions, and their standardised training values."""
-
-    columns: np.ndarray
-    values: np.ndarray
-
-    def only(self, kept: np.ndarray) -> Group:
-        """Return the columns of a mask."""
-        return Group(self.columns[kept], self.values[:, kept])
+from radfuse.fusion.group import Group, projection_of, reduced, side_by_side
+from radfuse.fusion.parts import Array, Column, FittedModel, Outcome, Reduction, Selector, Settings, Training
+from radfuse.fusion.scaling import Scaling, standardised
+from radfuse.fusion.selectors.step import Step
 
 
 def fit_chain(training: Training, settings: Settings) -> Chain:
     """Return imputation, scaling, selection and model, fitted at some settings on the whole training set."""
-    scaling, groups = _standardised(training.x, training.blocks)
-    _, group = next(_routes(groups, training.selection, training.y, training.outcome, settings))
-    model = _fitted(training, group, np.arange(len(training.y)), [settings])[0]
+    scaling, groups = standardised(training.x, training.blocks)
+    remarks: list[str] = []
+    for step in _steps(training):
+        own = next(own for own in step.candidates() if own.items() <= settings.items())
+        groups = _after(step, own, groups, scaling, training.y, training.outcome, remarks)
+    model = _fitted(training, groups, np.arange(len(training.y)), [settings])[0]
     block_of = {column: block for block, columns in training.blocks.items() for column in columns}
-    kept = [
+    kept = np.concatenate([group.columns for group in groups])
+    columns = tuple(
         Column(
             training.names[i],
             block_of[int(i)],
@@ -57,24 +33,33 @@ def fit_chain(training: Training, settings: Settings) -> Chain:
             float(scaling.mean[i]),
             float(scaling.scale[i]),
         )
-        for i in group.columns
-    ]
-    return Chain(tuple(training.names), group.columns, tuple(kept), model)
+        for i in kept
+    )
+    names = tuple(training.names)
+    projection = projection_of(groups)
+    if projection is None:
+        return Chain(names, kept, columns, model, remarks=tuple(remarks))
+    linear = _folded(model, projection)
+    if linear is not None:
+        return Chain(names, kept, columns, linear, remarks=tuple(remarks))
+    return Chain(names, kept, columns, model, projection, _features(groups, columns), tuple(remarks))
 
 
 def inner_predictions(training: Training) -> tuple[list[Settings], np.ndarray]:
     """Return all candidates, and their inner out-of-fold probabilities, shape (candidate, unit)."""
     x, y = training.x, training.y
     model: Any = training.model
+    steps = _steps(training)
     tried: list[Settings] = []
     found: list[np.ndarray] = []
     for fold in training.folds:
-        scaling, groups = _standardised(x[fold.train], training.blocks)
+        scaling, groups = standardised(x[fold.train], training.blocks)
+        left_out = x[fold.test]
         number = 0
-        for shared, group in _routes(groups, training.selection, y[fold.train], training.outcome):
-            test = scaling.apply(x[fold.test], group.columns)
+        for shared, chosen in _routes(steps, groups, scaling, y[fold.train], training.outcome):
+            test = scaling.features(left_out, chosen)
             candidates = model.candidates()
-            fits = _fitted(training, group, fold.train, candidates)
+            fits = _fitted(training, chosen, fold.train, candidates)
             for own, fitted in zip(candidates, fits, strict=True):
                 if number == len(tried):
                     tried.append({**own, **shared})
@@ -84,17 +69,27 @@ def inner_predictions(training: Training) -> tuple[list[Settings], np.ndarray]:
     return tried, np.array(found)
 
 
-def _fitted(training: Training, group: Group, rows: np.ndarray, candidates: Sequence[Settings]) -> list[FittedModel]:
+def _fitted(
+    training: Training, groups: Sequence[Group], rows: np.ndarray, candidates: Sequence[Settings]
+) -> list[FittedModel]:
     """Return the model at some settings on some rows of the training set, all in one go where it can."""
     model: Any = training.model
     known: dict[str, Any] = {} if training.offset is None else {"offset": training.offset[rows]}
     if getattr(model, "weighs_blocks", False):
-        block_of = {column: block for block, columns in training.blocks.items() for column in columns}
-        known["blocks"] = [block_of[int(column)] for column in group.columns]
-    values = group.values
+        known["blocks"] = [block for group in groups for block in [_only_block(group)] * group.values.shape[1]]
+    values = side_by_side(groups)
     if hasattr(model, "path"):
         return list(model.path(values, training.y[rows], candidates, training.seed, **known))
     return [model.fit(values, training.y[rows], own, training.seed, **known) for own in candidates]
+
+
+def _only_block(group: Group) -> str:
+    if len(group.blocks) > 1:
+        raise ValueError(
+            f"components of {' and '.join(group.blocks)} together belong to no block, and the model weighs blocks; "
+            "reduce each block alone (over: block)"
+        )
+    return group.blocks[0]
 
 
 def _predicted(fitted: Any, values: np.ndarray, offset: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
@@ -106,45 +101,92 @@ def _predicted(fitted: Any, values: np.ndarray, offset: np.ndarray | None, rows:
     return np.asarray(expit(fitted.score(values) + offset[rows]))
 
 
-def _standardised(x: np.ndarray, blocks: Mapping[str, Sequence[int]]) -> tuple[Scaling, list[Group]]:
-    """Learn medians, means and scales; return them with the columns of each block that vary."""
-    from sklearn.impute import SimpleImputer
-    from sklearn.preprocessing import StandardScaler
+def _steps(training: Training) -> list[Selector | Reduction]:
+    """Return the steps that work on a block of the training set: others have nothing to tune here."""
+    return [step for step in training.selection if any(_meant(step, (block,)) for block in training.blocks)]
 
-    scaling = Scaling(*(np.zeros(x.shape[1]) for _ in range(3)))
-    groups = []
-    for positions in blocks.values():
-        columns = np.array(positions, dtype=int)
-        imputer, scaler = SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()
-        values = scaler.fit_transform(imputer.fit_transform(x[:, columns]))
-        scaling.median[columns] = imputer.statistics_
-        scaling.mean[columns], scaling.scale[columns] = scaler.mean_, scaler.scale_
-        groups.append(Group(columns, values).only(varying(values)))
-    return scaling, groups
+
+def _meant(step: Selector | Reduction, blocks: Sequence[str]) -> bool:
+    """Return whether a step works on columns of these blocks."""
+    wanted = step.blocks if isinstance(step, Step) else ()
+    return not wanted or set(blocks) <= set(wanted)
 
 
 def _routes(
-    groups: list[Group],
-    selection: Sequence[Selector],
-    y: np.ndarray,
-    outcome: Outcome,
-    only: Settings | None = None,
-) -> Iterator[tuple[Settings, Group]]:
-    """Yield every way through the selectors, or the one at the settings `only`; what ways share is done once."""
-    if not selection:
-        yield {}, _joined(groups)
+    steps: Sequence[Selector | Reduction], groups: list[Group], scaling: Scaling, y: Array, outcome: Outcome
+) -> Iterator[tuple[Settings, list[Group]]]:
+    """Yield every way through the steps; what ways share is done once."""
+    if not steps:
+        yield {}, groups
         return
-    selector, *rest = selection
-    seen = [_joined(groups)] if selector.jointly() else groups
-    for own in selector.candidates():
-        if only is not None and any(only[name] != value for name, value in own.items()):
-            continue
-        kept = [group.only(selector.choose(group.values, y, own, outcome)) for group in seen]
-        if not all(group.columns.size for group in kept):
-            raise ValueError(f"the selection {type(selector).__name__} keeps no column")
-        for further, group in _routes(kept, rest, y, outcome, only):
-            yield {**own, **further}, group
+    step, *rest = steps
+    for own in step.candidates():
+        after = _after(step, own, groups, scaling, y, outcome)
+        for further, chosen in _routes(rest, after, scaling, y, outcome):
+            yield {**own, **further}, chosen
 
 
-def _joined(groups: list[Group]) -> Group:
-    return Group(np.concatenate([group.columns for group in groups]), np.hstack([group.values for group in groups]))
+def _after(
+    step: Selector | Reduction,
+    own: Settings,
+    groups: list[Group],
+    scaling: Scaling,
+    y: Array,
+    outcome: Outcome,
+    remarks: list[str] | None = None,
+) -> list[Group]:
+    """Return what a step leaves of groups; groups stay apart also where it sees them together."""
+    touched = [group for group in groups if _meant(step, group.blocks)]
+    if not touched:  # an earlier step dropped all of them
+        return groups
+    made: dict[int, list[Group]] = {id(group): [] for group in touched}
+    for seen in [touched] if step.jointly() else [[group] for group in touched]:
+        made[id(seen[0])] = _made_of(step, own, seen, scaling, y, outcome, remarks)
+    return [after for group in groups for after in made.get(id(group), [group])]
+
+
+def _made_of(
+    step: Selector | Reduction,
+    own: Settings,
+    seen: list[Group],
+    scaling: Scaling,
+    y: Array,
+    outcome: Outcome,
+    remarks: list[str] | None,
+) -> list[Group]:
+    """Return what a step makes of the groups it sees together; those of which it keeps nothing are left out."""
+    if isinstance(step, Reduction):
+        matrix = step.reduce(side_by_side(seen), y, own, outcome)
+        return [reduced(seen, matrix, getattr(step, "kind", type(step).__name__))]
+    own_units = getattr(step, "own_units", False)
+    x = np.hstack([scaling.undone(group) for group in seen]) if own_units else side_by_side(seen)
+    mask = np.asarray(step.choose(x, y, own, outcome), dtype=bool)
+    if not mask.any():
+        raise ValueError(f"the selection {type(step).__name__} keeps no column")
+    if remarks is not None and mask.sum() == 1 and hasattr(step, "remark"):
+        where = ", ".join(block for group in seen for block in group.blocks)
+        remarks += [f"{where}: {remark}" for remark in [step.remark(x, y, own, outcome)] if remark]
+    masks = np.split(mask, np.cumsum([group.values.shape[1] for group in seen])[:-1])
+    return [group.only(kept) for group, kept in zip(seen, masks, strict=True) if kept.any()]
+
+
+def _folded(model: FittedModel, projection: Array) -> FittedModel | None:
+    """Return a linear model of components as one of the columns they are made of; None where it is not linear."""
+    coefficients = getattr(model, "coefficients", None)
+    if not is_dataclass(model) or np.shape(coefficients) != projection.shape[1:]:
+        return None
+    return replace(model, coefficients=projection @ coefficients)
+
+
+def _features(groups: Sequence[Group], columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Return what a model sees: columns, and components, which come with mean 0 and scale 1."""
+    features: list[Column] = []
+    start = 0
+    for group in groups:
+        stop = start + len(group.columns)
+        if group.projection is None:
+            features += columns[start:stop]
+        else:
+            features += [Column(name, "-".join(group.blocks), 0.0, 0.0, 1.0) for name in group.names]
+        start = stop
+    return tuple(features)

@@ -16,12 +16,14 @@ import pytest
 from radfuse.bundle.evaluate import Recalibration, evaluate, recalibrated
 from radfuse.bundle.load import Bundle, load_bundle
 from radfuse.bundle.predict import Prediction, predict, prediction_table
+from radfuse.bundle.write import _inputs
 from radfuse.check.study import check_study
 from radfuse.errors import InputError, Problem
 from radfuse.fusion.config import blocks_of
-from radfuse.fusion.design import stack
+from radfuse.fusion.design import Design, stack
 from radfuse.fusion.validate import everyone, fit_fold
 from radfuse.pipeline import run_study
+from radfuse.results import Explanation, FittedFamily, UsedColumn
 from radfuse.stages.prepare import Prepared
 from radfuse.statistics.auc import auc
 from radfuse.statistics.calibration import calibration
@@ -607,3 +609,17 @@ def test_tables_may_be_given_as_frames(bundle: Bundle, tables: Path) -> None:
         predict(bundle, pd.concat([cohort, cohort[["age"]]], axis=1))
     with pytest.raises(InputError, match="DataFrame has no rows"):
         predict(bundle, cohort.iloc[:0])
+
+
+def test_columns_that_components_are_made_of_are_asked_of_new_patients():
+    frame = pd.DataFrame({"age": [60.0, 70], "bmi": [20.0, 30], "height": [1.6, 1.8]})
+    component = UsedColumn(name="pca 1 of clinical", block="clinical", importance=1)
+    said = Explanation(measure="weight", unit="of it", columns=(component,), made_of=("age", "bmi"))
+    final = FittedFamily(
+        family="clinical", fold="all", explanation=said, threshold=0.5, tuned={}, inner_auc=0.7, columns_in=3, test=(),
+        probability=(),
+    )  # fmt: skip
+    found = _inputs(Design(pd.DataFrame(index=frame.index), {"clinical": frame}), final)
+    assert [(item.name, item.used, item.low) for item in found] == [
+        ("age", True, 60), ("bmi", True, 20), ("height", False, None),
+    ]  # fmt: skip

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from radfuse.config import build
 from radfuse.errors import InputError
+from radfuse.extend import parts_beside
 from radfuse.fusion.config import FusionConfig, blocks_of, check_families, default_families
 
 
@@ -25,13 +29,18 @@ def test_strengths_are_sorted_from_strong_to_weak_and_c_from_strong_to_weak_too(
     assert config.classifier.c == (0.01, 0.1, 1.0)
 
 
+def test_a_kind_may_stand_twice_and_steps_in_any_order():
+    steps = [{"kind": "lasso"}, {"kind": "mrmr", "blocks": ["deep"]}, {"kind": "mrmr", "k": 3}]
+    assert [step.kind for step in fusion(selection=steps).selection] == ["lasso", "mrmr", "mrmr"]
+    assert fusion(selection=[]).selection == ()
+
+
 WRONG = {
     "an unknown key": ({"inner_fold": 3}, "inner_fold: unknown setting; did you mean 'inner_folds'?"),
     "an unknown kind": ({"selection": [{"kind": "lass"}]}, "did you mean 'lasso'?"),
     "a setting of another kind": ({"selection": [{"kind": "mrmr", "threshold": 0.9}]}, "selection.0.threshold"),
     "no kind": ({"selection": [{"k": 3}]}, "needs a 'kind'"),
-    "a kind twice": ({"selection": [{"kind": "mrmr"}, {"kind": "mrmr", "k": 3}]}, "may stand once"),
-    "lasso first": ({"selection": [{"kind": "lasso"}, {"kind": "mrmr"}]}, "lasso must be the last"),
+    "a setting tuned twice": ({"selection": [{"kind": "lasso"}, {"kind": "lasso"}]}, "tune a setting of one name"),
     "no column kept": ({"selection": [{"kind": "mrmr", "k": 0}]}, "selection.0.k"),
     "a threshold of nothing": ({"selection": [{"kind": "correlation", "threshold": 0}]}, "selection.0.threshold"),
     "a threshold above one": ({"selection": [{"kind": "correlation", "threshold": 1.1}]}, "selection.0.threshold"),
@@ -103,3 +112,27 @@ def test_a_family_is_spelled_as_its_blocks_stand(family: str):
     with pytest.raises(ValueError, match=r"fusion\.families") as caught:
         check_families(["clinical", family], blocks)
     assert MISSPELLED[family] in str(caught.value)
+
+
+OWN = """
+import numpy as np
+from radfuse.config import Section
+from radfuse.fusion.selectors.step import Step
+
+class Mean(Step):
+    def reduce(self, x, y, settings, outcome):
+        return np.ones((x.shape[1], 1))
+
+class Half(Section):
+    def reduce(self, x, y): ...
+"""
+
+
+def test_a_reduction_of_ones_own_stands_among_the_selectors(tmp_path: Path):
+    (tmp_path / "own_reduction.py").write_text(OWN)
+    with parts_beside(tmp_path):
+        (step,) = fusion(selection=[{"use": "own_reduction:Mean", "over": "all"}]).selection
+        with pytest.raises(InputError, match="Half' has no method candidates"):
+            fusion(selection=[{"use": "own_reduction:Half"}])
+    assert step.jointly()
+    assert step.reduce(np.zeros((2, 3)), None, {}, None).tolist() == [[1], [1], [1]]

@@ -7,43 +7,62 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from radfuse.config import Section
 from radfuse.fusion.parts import Outcome, Settings
+from radfuse.fusion.selectors.step import Step
+
+_SLAB = 1024
+"""Columns whose correlations are computed at once, with as many others at a time."""
+_ROUNDING = 1e-12
+"""Of a correlation: the same two columns give the same answer in any order."""
 
 
-class Correlation(Section):
+class Correlation(Step):
     """Of two columns that say nearly the same, keep the one nearer to the outcome."""
 
     kind: Literal["correlation"] = "correlation"
     threshold: float = Field(default=0.9, gt=0, le=1)
-    """Largest absolute Spearman correlation allowed."""
-
-    def candidates(self) -> tuple[Settings, ...]:
-        """Return nothing to tune."""
-        return ({},)
-
-    def jointly(self) -> bool:
-        """Return False: it works block by block."""
-        return False
+    """Largest absolute correlation allowed."""
+    method: Literal["spearman", "pearson"] = "spearman"
+    """Of ranks, or of the values themselves."""
 
     def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
         """Walk the columns from the most to the least relevant; keep one if no kept one is nearly the same.
 
-        Memory grows with kept columns, not with the square of all.
+        Correlations are products of matrices: of a slab of columns with those kept before it, then among themselves.
         """
-        from scipy import stats
+        unit = of_length_one(x, self.method)
+        most = self.threshold + _ROUNDING
+        order = np.argsort(-outcome.relevance(x, y), kind="stable")
+        order = order[np.any(unit != 0, axis=0)[order]]
+        kept = np.zeros(0, dtype=int)
+        for start in range(0, len(order), _SLAB):
+            slab = order[start : start + _SLAB]
+            for other in range(0, len(kept), _SLAB):
+                alike = np.abs(unit[:, kept[other : other + _SLAB]].T @ unit[:, slab]) > most
+                slab = slab[~alike.any(axis=0)]
+            alike = np.abs(unit[:, slab].T @ unit[:, slab]) > most
+            free = np.ones(len(slab), dtype=bool)
+            for i in range(len(slab)):
+                if free[i]:
+                    free[i + 1 :] &= ~alike[i, i + 1 :]
+            kept = np.concatenate([kept, slab[free]])
+        return np.isin(np.arange(x.shape[1]), kept)
 
-        ranks = stats.rankdata(x, axis=0)
-        ranks -= ranks.mean(axis=0)
-        length = np.sqrt((ranks**2).sum(axis=0))
-        ranks /= np.where(length > 0, length, 1)
-        free = length > 0
-        kept = np.zeros(x.shape[1], dtype=bool)
-        for column in np.argsort(-outcome.relevance(x, y), kind="stable"):
-            if not free[column]:
-                continue
-            kept[column] = True
-            left = np.flatnonzero(free)
-            free[left[np.abs(ranks[:, column] @ ranks[:, left]) > self.threshold]] = False
-            free[column] = False
-        return kept
+
+def of_length_one(x: np.ndarray, method: Literal["spearman", "pearson"]) -> np.ndarray:
+    """Return columns whose products are their correlations; nought where a column is constant.
+
+    Args:
+        x: float64, shape (unit, column).
+        method: "spearman" takes ranks, ties at their mean.
+    """
+    from scipy import stats
+
+    unit = np.empty(x.shape)
+    for start in range(0, x.shape[1], _SLAB):
+        slab = x[:, start : start + _SLAB]
+        values = stats.rankdata(slab, axis=0) if method == "spearman" else slab
+        values = values - values.mean(axis=0)
+        length = np.sqrt((values**2).sum(axis=0))
+        unit[:, start : start + _SLAB] = values / np.where(length > 0, length, 1)
+    return unit

@@ -6,53 +6,121 @@ import warnings
 from typing import Literal
 
 import numpy as np
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
-from radfuse.config import Section
 from radfuse.fusion.parts import Outcome, Settings
+from radfuse.fusion.selectors.step import Step
+
+Strengths = tuple[float, ...]
 
 
-class Lasso(Section):
-    """L1-penalised logistic regression over all blocks together; its strength is tuned in the inner folds.
+class Lasso(Step):
+    """L1-penalised logistic regression over all blocks together; its strength is tuned.
 
     Source:
         Tibshirani 1996, doi:10.1111/j.2517-6161.1996.tb02080.x.
     """
 
     kind: Literal["lasso"] = "lasso"
-    strengths: tuple[float, ...] = (0.7, 0.5, 0.35, 0.25, 0.15, 0.08)
+    over: Literal["block", "all"] = "all"
+    """Whether a coefficient counts among those of its block, or of all blocks together."""
+    strengths: Strengths = (0.7, 0.5, 0.35, 0.25, 0.15, 0.08)
     """Penalties tried, as fractions of the smallest penalty that keeps nothing; each in (0, 1)."""
+    rule: Literal["loss", "one_se"] = "loss"
+    """Which penalty: "loss" tunes it with the model in the inner folds; "one_se" takes the strongest whose loss in the
+    LASSO's own folds is within a standard error of the smallest."""
+    own_folds: int = Field(default=10, ge=2)
+    """Folds of the rule "one_se", fewer where a class has fewer units."""
 
     @field_validator("strengths")
     @classmethod
-    def _in_range(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
-        if not strengths or not all(0 < strength < 1 for strength in strengths):
-            raise ValueError("strengths must be one or more numbers between 0 and 1")
-        return tuple(sorted(strengths, reverse=True))
+    def _in_range(cls, strengths: Strengths) -> Strengths:
+        return in_order(strengths)
 
     def candidates(self) -> tuple[Settings, ...]:
-        """Return the strengths, the strongest first."""
+        """Return the strengths, the strongest first; nothing where the rule needs no tuning."""
+        if self.rule == "one_se":
+            return ({},)
         return tuple({"lasso_strength": strength} for strength in self.strengths)
-
-    def jointly(self) -> bool:
-        """Return True: a coefficient counts among those of all blocks."""
-        return True
 
     def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
         """Fit the penalised regression and keep its columns; at least the most relevant one."""
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.linear_model import LogisticRegression
-
         gradient = np.abs((y - y.mean()) @ x)
-        if gradient.max() <= 1e-9 * len(y):  # nothing tells the classes apart: any penalty drops all
+        if nothing_tells(gradient, y):
             return np.arange(x.shape[1]) == 0
-        c = 1 / (settings["lasso_strength"] * gradient.max())
-        model = LogisticRegression(
-            C=c, l1_ratio=1.0, solver="liblinear", intercept_scaling=10.0, tol=1e-4, max_iter=200, random_state=0
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # the support settles long before the coefficients
-            model.fit(x, y)
-        kept = np.abs(model.coef_[0]) > 1e-8
-        kept[int(np.argmax(gradient))] |= not kept.any()
-        return kept
+        strength = self._within_one_error(x, y, outcome) if self.rule == "one_se" else settings["lasso_strength"]
+        coefficients, _ = fitted(x, y, strength * gradient.max())
+        return support(coefficients, gradient)
+
+    def _within_one_error(self, x: np.ndarray, y: np.ndarray, outcome: Outcome) -> float:
+        """Return the strongest penalty whose loss is within one standard error of the smallest."""
+        from scipy.special import expit
+
+        fold_of = own_folds(x, y, self.own_folds)
+        losses = np.empty((int(fold_of.max()) + 1, len(self.strengths)))
+        for fold, row in enumerate(losses):
+            train, test = fold_of != fold, fold_of == fold
+            most = np.abs((y[train] - y[train].mean()) @ x[train]).max()
+            for i, strength in enumerate(self.strengths):
+                coefficients, intercept = fitted(x[train], y[train], strength * max(most, 1e-9))
+                row[i] = outcome.loss(y[test], expit(x[test] @ coefficients + intercept))
+        mean, error = losses.mean(axis=0), losses.std(axis=0, ddof=1) / np.sqrt(len(losses))
+        best = int(np.argmin(mean))
+        return self.strengths[int(np.argmax(mean <= mean[best] + error[best]))]
+
+
+def in_order(strengths: Strengths) -> Strengths:
+    """Return penalties from the strongest to the weakest.
+
+    Raises:
+        ValueError: there is none, or one is no fraction.
+    """
+    if not strengths or not all(0 < strength < 1 for strength in strengths):
+        raise ValueError("strengths must be one or more numbers between 0 and 1")
+    return tuple(sorted(set(strengths), reverse=True))
+
+
+def nothing_tells(gradient: np.ndarray, y: np.ndarray) -> bool:
+    """Return whether no column tells the classes apart: any penalty drops all, and none is more relevant."""
+    return bool(gradient.max() <= 1e-9 * len(y))
+
+
+def support(coefficients: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """Return which columns have a coefficient; the one with the largest gradient where none has."""
+    kept = np.abs(coefficients) > 1e-8
+    kept[int(np.argmax(gradient))] |= not kept.any()
+    return kept
+
+
+def fitted(x: np.ndarray, y: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
+    """Return coefficients, shape (column,), and the intercept.
+
+    Args:
+        x: float64, shape (unit, column), standardised.
+        y: 0 or 1, shape (unit,).
+        penalty: on the sum of absolute coefficients, beside the sum of the units' log losses.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(
+        C=1 / penalty, l1_ratio=1.0, solver="liblinear", intercept_scaling=10.0, tol=1e-4, max_iter=200, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the support settles long before the coefficients
+        model.fit(x, y)
+    return model.coef_[0], float(model.intercept_[0])
+
+
+def own_folds(x: np.ndarray, y: np.ndarray, wanted: int) -> np.ndarray:
+    """Return the fold of each unit, shape (unit,): of each class every so-manieth, by the sum of its values.
+
+    Nothing is drawn, and the order of units and columns changes nothing.
+    """
+    count = max(2, min(wanted, *(int((y == value).sum()) for value in (0, 1))))
+    order = np.lexsort((np.round(x.sum(axis=1), 9), y))
+    fold_of = np.empty(len(y), dtype=int)
+    for value in (0, 1):
+        own = order[y[order] == value]
+        fold_of[own] = np.arange(len(own)) % count
+    return fold_of

@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from radfuse.config import Section
 from radfuse.fusion.parts import Outcome, Settings
+from radfuse.fusion.selectors.step import Step
 
 
-class Mrmr(Section):
+class Mrmr(Step):
     """Minimum redundancy, maximum relevance: F statistic over mean absolute correlation.
 
     Source:
@@ -20,15 +20,7 @@ class Mrmr(Section):
 
     kind: Literal["mrmr"] = "mrmr"
     k: int = Field(default=30, ge=1)
-    """Columns kept of each block."""
-
-    def candidates(self) -> tuple[Settings, ...]:
-        """Return nothing to tune."""
-        return ({},)
-
-    def jointly(self) -> bool:
-        """Return False: it works block by block."""
-        return False
+    """Columns kept: of each block, or of all together."""
 
     def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
         """Keep `k` columns."""

@@ -17,7 +17,8 @@ def varying(x: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: none does.
     """
-    kept = np.ptp(x, axis=0) > 1e-12 * np.maximum(np.abs(x).max(axis=0), 1e-300)
+    low, high = x.min(axis=0), x.max(axis=0)
+    kept = high - low > 1e-12 * np.maximum(np.maximum(high, -low), 1e-300)
     if not kept.any():
         raise ValueError(f"none of the {x.shape[1]} columns varies in the training set")
     return kept

@@ -26,13 +26,16 @@ def study(report: StudyReport) -> Part:
     chosen = {
         family: chosen_features(family, folds, report.final.get(family)) for family, folds in report.folds.items()
     }
+    # components of several blocks stand behind the blocks
+    every_block = (*report.blocks, *(item.block for features in chosen.values() for item in features))
+    blocks = list(dict.fromkeys(every_block))
     figures, narrow, shown = {}, {}, {}
     for family, features in chosen.items():
         unit = report.folds[family][0].explanation.unit
         figures[f"features_{family}"], shown[family] = coefficient_plot(
-            features, report.results.outer_folds, list(report.blocks), unit
+            features, report.results.outer_folds, blocks, unit
         )
-        narrow[family] = narrow_plot(features[: shown[family]], report.results.outer_folds, list(report.blocks), unit)
+        narrow[family] = narrow_plot(features[: shown[family]], report.results.outer_folds, blocks, unit)
     measure = next(iter(report.folds.values()))[0].explanation.measure
     every = pd.DataFrame([item.model_dump() for features in chosen.values() for item in features])
     formulas = {family: final.explanation.formula for family, final in report.final.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from columns import planted, standardised, tables
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,3 +60,30 @@ def test_spearman_is_what_the_filter_measures():
     x = np.column_stack([np.arange(20.0), np.exp(np.arange(20.0) / 4)])
     assert stats.pearsonr(x[:, 0], x[:, 1]).statistic < 0.9
     assert kept(0.9, standardised(x), np.repeat([0, 1], 10)).sum() == 1
+
+
+def walked(x: np.ndarray, y: np.ndarray, threshold: float, method: str) -> np.ndarray:
+    """The definition, a column at a time."""
+    alike = np.abs(pd.DataFrame(x).corr(method).to_numpy())
+    kept: list[int] = []
+    for column in np.argsort(-EVENT.relevance(x, y), kind="stable"):
+        if not (alike[column, kept] > threshold + 1e-12).any():
+            kept.append(int(column))
+    return np.isin(np.arange(x.shape[1]), kept)
+
+
+@pytest.mark.parametrize("method", ["spearman", "pearson"])
+@pytest.mark.parametrize("threshold", [0.2, 0.6, 0.95, 1.0])
+def test_slabs_keep_what_a_walk_keeps(method: str, threshold: float, monkeypatch: pytest.MonkeyPatch):
+    """Slabs of seven columns: pairs within a slab, and across them."""
+    monkeypatch.setattr("radfuse.fusion.selectors.correlation._SLAB", 7)
+    generator = np.random.default_rng(3)
+    x = standardised(generator.standard_normal((30, 8)) @ generator.standard_normal((8, 100)))
+    y = np.arange(30) % 2
+    found = Correlation(threshold=threshold, method=method).choose(x, y, {}, EVENT)
+    np.testing.assert_array_equal(found, walked(x, y, threshold, method))
+
+
+def test_at_a_threshold_of_one_copies_stay():
+    x, y = planted(1)
+    assert kept(1.0, np.column_stack([x, x]), y).all()

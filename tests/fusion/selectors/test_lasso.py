@@ -8,8 +8,9 @@ from columns import planted, standardised, tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 
-from radfuse.fusion.selectors.lasso import Lasso
+from radfuse.fusion.selectors.lasso import Lasso, fitted, own_folds
 from radfuse.outcomes.binary import BinaryOutcome
 
 
@@ -60,3 +61,36 @@ def test_keeps_one_where_no_column_tells_anything():
     """Half of the men and half of the women have the event."""
     sex, y = np.array([[-1.0], [1], [-1], [1]] * 10), np.array([0, 0, 1, 1] * 10)
     assert kept(0.3, sex, y).tolist() == [True]
+
+
+def test_one_standard_error_takes_the_strongest_penalty_that_is_as_good():
+    """By hand: the losses of its folds, their smallest mean, and that mean's standard error."""
+    x, y = planted(0)
+    step = Lasso(rule="one_se", own_folds=5, strengths=(0.9, 0.6, 0.4, 0.2, 0.1))
+    assert step.candidates() == ({},)
+    fold_of = own_folds(x, y, 5)
+    losses = np.empty((5, 5))
+    for fold in range(5):
+        train, test = fold_of != fold, fold_of == fold
+        most = np.abs((y[train] - y[train].mean()) @ x[train]).max()
+        for i, strength in enumerate(step.strengths):
+            coefficients, intercept = fitted(x[train], y[train], strength * most)
+            losses[fold, i] = log_loss(y[test], 1 / (1 + np.exp(-(x[test] @ coefficients + intercept))))
+    mean = losses.mean(axis=0)
+    best = int(mean.argmin())
+    good = mean <= mean[best] + losses[:, best].std(ddof=1) / 5**0.5
+    strength = step.strengths[int(good.argmax())]
+    assert strength > step.strengths[best]
+    found = step.choose(x, y, {}, BinaryOutcome(column="event"))
+    np.testing.assert_array_equal(found, kept(strength, x, y))
+
+
+def test_own_folds_hold_both_classes_and_do_not_hang_on_any_order():
+    x, y = planted(4)
+    fold_of = own_folds(x, y, 10)
+    for value in (0, 1):
+        counts = np.bincount(fold_of[y == value], minlength=10)
+        assert counts.max() - counts.min() <= 1
+    rows, columns = (np.random.default_rng(0).permutation(n) for n in x.shape)
+    np.testing.assert_array_equal(own_folds(x[rows][:, columns], y[rows], 10), fold_of[rows])
+    assert own_folds(x, np.arange(len(y)) < 3, 10).max() == 2, "three events make three folds"

@@ -1,0 +1,87 @@
+"""Imputation and scaling, learned on a training set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from radfuse.fusion.group import Group
+from radfuse.fusion.selectors.varying import varying
+
+_SLAB = 4_000_000
+"""Values worked on at once where a step takes copies."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Imputation and scaling of all columns, each shape (column,)."""
+
+    median: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+
+    def apply(self, x: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return some columns, imputed and standardised."""
+        values = x[:, columns]
+        rows, places = np.nonzero(np.isnan(values))
+        values[rows, places] = self.median[columns[places]]
+        values -= self.mean[columns]
+        values /= self.scale[columns]
+        return values
+
+    def features(self, x: np.ndarray, groups: Sequence[Group]) -> np.ndarray:
+        """Return what groups make of other units, side by side, shape (unit, feature)."""
+        return np.hstack([group.project(self.apply(x, group.columns)) for group in groups])
+
+    def undone(self, group: Group) -> np.ndarray:
+        """Return the values of a group in its columns' own units; what a reduction made has none but its own."""
+        if group.projection is not None:
+            return group.values
+        return group.values * self.scale[group.columns] + self.mean[group.columns]
+
+
+def standardised(x: np.ndarray, blocks: Mapping[str, Sequence[int]]) -> tuple[Scaling, list[Group]]:
+    """Learn medians, means and scales; return them with the columns of each block that vary.
+
+    Args:
+        x: float64, shape (unit, column), NaN where missing.
+        blocks: block -> positions of its columns.
+
+    Raises:
+        ValueError: no column of a block varies.
+    """
+    from sklearn.preprocessing import StandardScaler
+
+    scaling = Scaling(*(np.zeros(x.shape[1]) for _ in range(3)))
+    groups = []
+    for block, positions in blocks.items():
+        columns = np.array(positions, dtype=int)
+        values = x[:, columns]
+        for slab in slabs(values):
+            scaling.median[columns[slab]] = medians(values[:, slab])
+        rows, places = np.nonzero(np.isnan(values))
+        values[rows, places] = scaling.median[columns[places]]
+        for slab in slabs(values):
+            scaler = StandardScaler()
+            values[:, slab] = scaler.fit_transform(values[:, slab])
+            scaling.mean[columns[slab]], scaling.scale[columns[slab]] = scaler.mean_, scaler.scale_
+        groups.append(Group((block,), columns, values).only(varying(values)))
+    return scaling, groups
+
+
+def slabs(x: np.ndarray) -> Iterator[slice]:
+    """Yield runs of columns of a bounded size."""
+    width = max(_SLAB // max(len(x), 1), 1)
+    return (slice(start, min(start + width, x.shape[1])) for start in range(0, x.shape[1], width))
+
+
+def medians(x: np.ndarray) -> np.ndarray:
+    """Return the median of each column, shape (column,): without its NaN, and 0 where it holds nothing else."""
+    ordered = np.sort(x.T, axis=1)  # NaN come last
+    counts = len(x) - np.isnan(x).sum(axis=0)
+    each = np.arange(x.shape[1])
+    middle = np.maximum(counts, 1)
+    found = (ordered[each, (middle - 1) // 2] + ordered[each, middle // 2]) / 2
+    return np.where(counts > 0, found, 0.0)

@@ -1,0 +1,66 @@
+"""Stability selection: the columns that LASSO keeps in most halves of the units."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from radfuse.fusion.parts import Outcome, Settings
+from radfuse.fusion.selectors.lasso import Strengths, fitted, in_order, nothing_tells
+from radfuse.fusion.selectors.step import Step
+
+
+class StabilitySelection(Step):
+    """Fit LASSO on random halves of the units; keep the columns that enough of them choose at one penalty.
+
+    Source:
+        Meinshausen and Bühlmann 2010, doi:10.1111/j.1467-9868.2010.00740.x.
+    """
+
+    kind: Literal["stability_selection"] = "stability_selection"
+    over: Literal["block", "all"] = "all"
+    """Whether LASSO sees each block alone, or all together."""
+    threshold: float = Field(default=0.6, gt=0.5, le=1)
+    """Share of the halves that must choose a column."""
+    halves: int = Field(default=50, ge=2)
+    """How many halves are drawn, each with half of either class."""
+    strengths: Strengths = (0.4, 0.25)
+    """Penalties, as fractions of the smallest that keeps nothing of all units; each in (0, 1)."""
+    seed: int = Field(default=0, ge=0)
+    """Of the halves."""
+
+    @field_validator("strengths")
+    @classmethod
+    def _in_range(cls, strengths: Strengths) -> Strengths:
+        return in_order(strengths)
+
+    def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
+        """Keep the stable columns; where none is, the one chosen most often."""
+        share = self._shares(x, y)
+        kept = share >= self.threshold - 1e-12
+        kept[int(np.argmax(share))] |= not kept.any()
+        return kept
+
+    def remark(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> str:
+        """Return that no column is stable, if so."""
+        most = float(self._shares(x, y).max())
+        if most >= self.threshold - 1e-12:
+            return ""
+        return f"no column is in {self.threshold:g} of the halves; the one in most, {most:.2g}, stays"
+
+    def _shares(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return in what share of the halves each column is chosen, at the penalty where that is most."""
+        gradient = np.abs((y - y.mean()) @ x)
+        if nothing_tells(gradient, y):
+            return np.zeros(x.shape[1])
+        generator = np.random.default_rng(self.seed)
+        classes = [np.flatnonzero(y == value) for value in (0, 1)]
+        counts = np.zeros((len(self.strengths), x.shape[1]))
+        for _ in range(self.halves):
+            half = np.concatenate([generator.permutation(own)[: max(len(own) // 2, 1)] for own in classes])
+            for i, strength in enumerate(self.strengths):
+                penalty = strength * gradient.max() * len(half) / len(y)
+                counts[i] += np.abs(fitted(x[half], y[half], penalty)[0]) > 1e-8
+        return counts.max(axis=0) / self.halves

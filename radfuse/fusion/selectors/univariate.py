@@ -1,0 +1,55 @@
+"""One test a column: do the two classes differ in it?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from radfuse.fusion.parts import Outcome, Settings
+from radfuse.fusion.selectors.step import Step
+
+
+class Univariate(Step):
+    """Keep the columns in which the two classes differ, tested one by one."""
+
+    kind: Literal["univariate"] = "univariate"
+    test: Literal["auto", "t", "mann_whitney"] = "auto"
+    """Welch's t-test, Mann-Whitney, or by column: t where Shapiro-Wilk finds both classes normal (p above 0.05)."""
+    alpha: float = Field(default=0.05, gt=0, le=1)
+    """Largest p of a column that stays."""
+    fdr: bool = False
+    """Adjust p by Benjamini-Hochberg: `alpha` is the share of false discoveries."""
+
+    def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
+        """Keep the columns whose p is small enough; where there is none, the one with the smallest."""
+        p = self.p_values(x, y)
+        kept = p <= self.alpha
+        kept[int(np.argmin(p))] |= not kept.any()
+        return kept
+
+    def remark(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> str:
+        """Return that no column passes, if so."""
+        least = float(self.p_values(x, y).min())
+        return "" if least <= self.alpha else f"no column has p <= {self.alpha:g}; the smallest, {least:.2g}, stays"
+
+    def p_values(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return two-sided p of each column, adjusted where asked; 1 where a test cannot be done."""
+        from scipy import stats
+
+        from radfuse.statistics.normality import shapiro_wilk
+
+        first, second = x[y == 1], x[y == 0]
+        normal = np.full(x.shape[1], self.test == "t")
+        if self.test == "auto":
+            normal = (shapiro_wilk(first) > 0.05) & (shapiro_wilk(second) > 0.05)
+        p = np.ones(x.shape[1])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if normal.any() and min(len(first), len(second)) > 1:
+                p[normal] = stats.ttest_ind(first[:, normal], second[:, normal], equal_var=False).pvalue
+            ranked = ~normal
+            if ranked.any():
+                p[ranked] = stats.mannwhitneyu(first[:, ranked], second[:, ranked], method="asymptotic").pvalue
+        p = np.nan_to_num(p, nan=1.0)
+        return stats.false_discovery_control(p) if self.fdr else p
