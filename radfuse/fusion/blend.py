@@ -94,7 +94,7 @@ class Blend:
         from onnx import helper
 
         nodes: list[Any] = []
-        constants: dict[str, np.ndarray] = {"intercept": np.array(self.intercept), "nothing": np.array(0.0)}
+        constants: dict[str, np.ndarray] = {"intercept": np.array(self.intercept)}
         fixed, shared, here, imputed = [], [], [], []
         for number, term in enumerate(self.terms):
             own = term.part.graph().with_score().prefixed(f"part{number}_")
@@ -116,7 +116,7 @@ class Blend:
         if shared:
             whole = sum(term.weight for term in self.terms if term.absent is None)
             nodes += _shared_out(shared, here, imputed)
-            constants |= {"whole": np.array(whole), "one_weight": np.array(1.0)}
+            constants |= {"whole": np.array(whole), "one_weight": np.array(1.0), "nothing": np.array(0.0)}
             fixed.append("carried")
         nodes += [
             helper.make_node("Sum", fixed, ["sum"]),

@@ -133,6 +133,15 @@ class FusionConfig(Section):
     threshold: Literal["youden", "half"] = "youden"
     """Where sensitivity and specificity are read: the largest Youden index on inner out-of-fold predictions, or 0.5."""
 
+    @property
+    def joins(self) -> parts.Strategy:
+        """The strategy, the usual one where none is named."""
+        if self.strategy is not None:
+            return self.strategy
+        models = [each.model for each in self.classifier.members] if isinstance(self.classifier, Mean) else []
+        adds = any(getattr(model, "takes_offset", False) for model in [*models, self.classifier])
+        return Average() if adds else Average(of=(MeanOfBlocks(), Early()))
+
     @field_validator("families")
     @classmethod
     def _once_each(cls, families: tuple[str, ...]) -> tuple[str, ...]:

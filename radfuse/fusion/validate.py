@@ -68,9 +68,7 @@ def fit_family(
         ValueError: too few patients of one class, or no column varies.
     """
     folds = inner_folds(patients, labels, outcome.folds_possible(y, patients, config.inner_folds), seed)
-    tuned = config.strategy.fit(
-        Training(x, y, blocks, names, folds, config.selection, config.classifier, outcome, seed)
-    )
+    tuned = config.joins.fit(Training(x, y, blocks, names, folds, config.selection, config.classifier, outcome, seed))
     threshold = outcome.threshold(y, tuned.inner, config.threshold)
     scores = np.array([outcome.discrimination(y[fold.test], tuned.inner[fold.test]) for fold in folds])
     inner_auc = float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any, Literal
 
@@ -63,6 +64,14 @@ class LightGBM(Section):
         Raises:
             ValueError: y lacks a class, or LightGBM cannot be loaded here.
         """
+        return self.path(x, y, [settings], seed)[0]
+
+    def path(self, x: np.ndarray, y: np.ndarray, candidates: Sequence[Settings], seed: int) -> list[FittedTrees]:
+        """Return the trees at each setting: those of few trees are the first ones of many.
+
+        Raises:
+            ValueError: y lacks a class, or LightGBM cannot be loaded here.
+        """
         try:
             import lightgbm
         except (ImportError, OSError) as error:  # OSError: its library found no OpenMP
@@ -72,7 +81,26 @@ class LightGBM(Section):
             ) from error
 
         data = canonical(x, y)
-        parameters = {
+        # values as the trees compare them: see Tree
+        values = data.x.astype(np.float32)
+        grown: dict[tuple[float, float], Any] = {}
+        found = []
+        for settings in candidates:
+            alike = _alike(settings)
+            if alike not in grown:
+                most = max(int(each["lightgbm_trees"]) for each in candidates if _alike(each) == alike)
+                rows = lightgbm.Dataset(values, data.y, free_raw_data=True)
+                booster = lightgbm.train(self._parameters(settings, seed), rows, most)
+                trees = tuple(_tree(item["tree_structure"], data.columns) for item in booster.dump_model()["tree_info"])
+                grown[alike] = booster, trees
+            booster, trees = grown[alike]
+            count = int(settings["lightgbm_trees"])
+            gains = data.back(np.asarray(booster.feature_importance("gain", iteration=count), dtype=float))
+            found.append(FittedTrees(trees[:count], shares(gains), "share of the gain in likelihood", log_odds=True))
+        return found
+
+    def _parameters(self, settings: Settings, seed: int) -> dict[str, Any]:
+        return {
             "objective": "binary",
             "num_leaves": int(settings["lightgbm_leaves"]),
             "learning_rate": settings["lightgbm_rate"],
@@ -86,12 +114,11 @@ class LightGBM(Section):
             "seed": seed % 2**31,
             "verbosity": -1,
         }
-        # values as the trees compare them: see Tree
-        rows = lightgbm.Dataset(data.x.astype(np.float32), data.y, free_raw_data=True)
-        booster = lightgbm.train(parameters, rows, int(settings["lightgbm_trees"]))
-        trees = tuple(_tree(item["tree_structure"], data.columns) for item in booster.dump_model()["tree_info"])
-        gains = data.back(np.asarray(booster.feature_importance("gain"), dtype=float))
-        return FittedTrees(trees, shares(gains), "share of the gain in likelihood", log_odds=True)
+
+
+def _alike(settings: Settings) -> tuple[float, float]:
+    """Return what trees that can be shared have in common."""
+    return settings["lightgbm_leaves"], settings["lightgbm_rate"]
 
 
 def _tree(root: dict[str, Any], columns: np.ndarray) -> Tree:

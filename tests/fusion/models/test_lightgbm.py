@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from columns import planted
 
 from radfuse.bundle.load import load_bundle
 from radfuse.bundle.predict import predict
@@ -27,6 +28,16 @@ def test_a_machine_without_openmp_is_told_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
     with pytest.raises(ValueError, match=r"lightgbm: LightGBM cannot be loaded \(libgomp.*install libgomp1"):
         LightGBM().fit(np.eye(4), np.array([0, 1, 0, 1]), LightGBM().candidates()[0], 0)
+
+
+def test_few_trees_are_the_first_of_many():
+    x, y = planted(3)
+    model = LightGBM(trees=(3, 11), leaves=(3, 4))
+    path = model.path(x, y, model.candidates(), 5)
+    for fitted, settings in zip(path, model.candidates(), strict=True):
+        alone = model.fit(x, y, settings, 5)
+        np.testing.assert_array_equal(fitted.predict(x), alone.predict(x))
+        np.testing.assert_array_equal(fitted.importance, alone.importance)
 
 
 @pytest.mark.slow
