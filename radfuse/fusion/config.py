@@ -122,12 +122,15 @@ class FusionConfig(Section):
 
     families: tuple[str, ...] = ()
     """Blocks joined by "-"; empty: every run of neighbouring blocks, in their order."""
-    selection: tuple[Selection, ...] = (Correlation(), Mrmr(), Lasso())
+    selection: tuple[Selection, ...] = ()
     """Steps that choose columns or make components of them, in their order; empty: all columns go to the model."""
-    classifier: Classifier = Logistic()
-    """The model on the columns that are left."""
-    strategy: Strategy = Early()
-    """How blocks are brought together."""
+    classifier: Classifier = Mean(
+        members=(Member(model=Ridge()), Member(model=ExtraTrees(trees=100)), Member(model=LightGBM()))
+    )
+    """The learner, of a block alone and of blocks by strategies that fit each."""
+    strategy: Strategy | None = None
+    """How blocks are brought together; None: the mean of `priority` and `penalty` where the classifier is a linear
+    regression or has one among its members, else the mean of `mean` and `early`."""
     inner_folds: int = Field(default=5, ge=2)
     """Folds inside each training set, for tuning and for the threshold."""
     threshold: Literal["youden", "half"] = "youden"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.results import Comparison, Interval, Performance
-from radfuse.statistics.auc import AucSet, auc_covariance, auc_difference, auc_interval, fold_averaged
+from radfuse.statistics.auc import AucSet, auc_covariance, auc_difference, auc_interval, fold_averaged, training_overlap
 from radfuse.statistics.calibration import calibration
 from radfuse.statistics.estimate import clustered_mean
 from radfuse.statistics.multiple import holm
@@ -31,7 +31,8 @@ def measure(predictions: pd.DataFrame) -> Performance:
     patients = predictions["patient"].to_numpy()
     called = p >= predictions["threshold"].to_numpy(dtype=float)
     parts = _fold_sets(predictions[["probability"]], predictions)
-    agreement = calibration(y, p, patients)
+    overlap = _overlap(predictions)
+    agreement = calibration(y, p, patients, overlap=overlap)
     prevalence_brier = float(y.mean() * (1 - y.mean()))
 
     def share(correct: np.ndarray, of: np.ndarray) -> Interval:
@@ -43,7 +44,7 @@ def measure(predictions: pd.DataFrame) -> Performance:
         units=len(y),
         patients=len(set(patients)),
         events=int(y.sum()),
-        auc=Interval.of(auc_interval(fold_averaged(list(parts.values())))),
+        auc=Interval.of(auc_interval(fold_averaged(list(parts.values()), overlap))),
         auc_pooled=Interval.of(auc_interval(auc_covariance(y, p, patients))),
         fold_aucs={fold: float(part.values[0]) for fold, part in parts.items()},
         brier=Interval.of(brier),
@@ -73,7 +74,8 @@ def compare(predictions: pd.DataFrame, families: Sequence[str]) -> tuple[Compari
     for i, first in enumerate(families):
         for second in families[i + 1 :]:
             scores = wide[[first, second]].dropna()
-            part = fold_averaged(list(_fold_sets(scores, about.loc[scores.index]).values()))
+            here = about.loc[scores.index]
+            part = fold_averaged(list(_fold_sets(scores, here).values()), _overlap(here))
             difference, _, p = auc_difference(part, 0, 1)
             rows.append((first, second, Interval.of(difference), p))
     adjusted = holm([row[3] for row in rows])
@@ -81,6 +83,11 @@ def compare(predictions: pd.DataFrame, families: Sequence[str]) -> tuple[Compari
         Comparison(first=first, second=second, difference=difference, p=p, p_holm=float(q))
         for (first, second, difference, p), q in zip(rows, adjusted, strict=True)
     )
+
+
+def _overlap(about: pd.DataFrame) -> float:
+    """Return what the overlap of training sets adds to the variance over test folds."""
+    return training_overlap([int(count) for count in about.groupby("fold")["patient"].nunique()])
 
 
 def _fold_sets(scores: pd.DataFrame, about: pd.DataFrame) -> Mapping[str, AucSet]:

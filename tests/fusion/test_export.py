@@ -17,10 +17,13 @@ from radfuse.fusion.models.logistic import FittedLogistic, Logistic
 from radfuse.fusion.parts import Column
 from radfuse.fusion.selectors.lasso import Lasso
 from radfuse.fusion.selectors.mrmr import Mrmr
+from radfuse.fusion.strategies.early import Early
 from radfuse.fusion.validate import Fit, fit_family
 from radfuse.outcomes.binary import BinaryOutcome
 
-CONFIG = FusionConfig(selection=(Mrmr(k=6), Lasso(strengths=(0.4,))), classifier=Logistic(c=(1.0,)), inner_folds=2)
+CONFIG = FusionConfig(
+    selection=(Mrmr(k=6), Lasso(strengths=(0.4,))), classifier=Logistic(c=(1.0,)), strategy=Early(), inner_folds=2
+)
 UNITS = {"ordinary": 1.0, "huge": 1e9, "tiny": 1e-9}
 
 

@@ -17,9 +17,30 @@ def fusion(**settings: object) -> FusionConfig:
     return build(FusionConfig, settings, "study.yaml")
 
 
-def test_the_default_is_correlation_then_mrmr_then_lasso():
-    assert [step.kind for step in FusionConfig().selection] == ["correlation", "mrmr", "lasso"]
-    assert FusionConfig().threshold == "youden"
+def test_unasked_three_learners_answer_on_all_columns():
+    config = FusionConfig()
+    assert config.selection == ()
+    assert [member.model.kind for member in config.classifier.members] == ["ridge", "extra_trees", "lightgbm"]
+    assert config.threshold == "youden"
+
+
+JOINS = [
+    ({}, "priority penalty"),
+    ({"classifier": {"kind": "logistic"}}, "priority penalty"),
+    ({"classifier": {"kind": "mean", "members": [{"kind": "knn"}, {"kind": "ridge"}]}}, "priority penalty"),
+    ({"classifier": {"kind": "svm"}}, "mean early"),
+    ({"classifier": {"kind": "mean", "members": [{"kind": "knn"}, {"kind": "svm"}]}}, "mean early"),
+    ({"classifier": {"kind": "logistic", "class_weight": "balanced"}}, "mean early"),
+]
+
+
+@pytest.mark.parametrize(("settings", "kinds"), JOINS)
+def test_unasked_blocks_are_joined_by_what_the_learner_can_do(settings: dict, kinds: str):
+    assert " ".join(each.kind for each in fusion(**settings).joins.of) == kinds
+
+
+def test_a_strategy_that_is_named_is_taken():
+    assert fusion(classifier={"kind": "svm"}, strategy={"kind": "stack"}).joins.kind == "stack"
 
 
 def test_strengths_are_sorted_from_strong_to_weak_and_c_from_strong_to_weak_too():

@@ -22,6 +22,7 @@ from radfuse.fusion.models.logistic import FittedLogistic, Logistic
 from radfuse.fusion.selectors.correlation import Correlation
 from radfuse.fusion.selectors.lasso import Lasso
 from radfuse.fusion.selectors.mrmr import Mrmr
+from radfuse.fusion.strategies.early import Early
 from radfuse.fusion.validate import Fit, everyone, fit_family, fit_fold
 from radfuse.outcomes.binary import BinaryOutcome
 from radfuse.results import UsedColumn
@@ -29,6 +30,7 @@ from radfuse.statistics.auc import auc, youden_threshold
 
 EVENT = BinaryOutcome(column="event")
 QUICK = FusionConfig(
+    strategy=Early(),
     selection=(Correlation(), Mrmr(k=10), Lasso(strengths=(0.6, 0.3))),
     classifier=Logistic(c=(0.1, 1.0)),
     inner_folds=3,
@@ -160,7 +162,7 @@ def test_patients_stay_together_and_both_outcomes_train(monkeypatch: pytest.Monk
 
 def test_the_threshold_is_youdens_on_inner_predictions():
     """With one candidate the inner predictions can be made again, fold by fold."""
-    config = FusionConfig(selection=(Mrmr(k=5),), classifier=Logistic(c=(0.5,)), inner_folds=4, threshold="youden")
+    config = FusionConfig(selection=(Mrmr(k=5),), classifier=Logistic(c=(0.5,)), strategy=Early(), inner_folds=4)
     x, y, patients = knees(3)
     fit = fit_on(x, y, patients, config)
     inner, aucs = np.empty(len(y)), []

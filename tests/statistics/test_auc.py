@@ -18,6 +18,7 @@ from radfuse.statistics.auc import (
     auc_difference,
     auc_interval,
     fold_averaged,
+    training_overlap,
     youden_threshold,
 )
 from radfuse.statistics.estimate import Estimate
@@ -306,3 +307,15 @@ def test_the_interval_of_a_difference_ends_where_differences_end() -> None:
     assert difference.value == pytest.approx(8 / 9)
     assert difference.high == 1.0
     assert auc_difference(part, 1, 0)[0].low == -1.0
+
+
+def test_training_sets_that_overlap_widen_the_interval_of_a_mean_over_folds():
+    """Five folds of 20 of 100: 1 + 5 * 20 / 80; one test set shares no training with another."""
+    assert training_overlap([20] * 5) == pytest.approx(2.25)
+    assert training_overlap([30, 70]) == pytest.approx(1 + 30 / 70 + 70 / 30)
+    assert training_overlap([40]) == 1.0
+    generator = np.random.default_rng(1)
+    parts = [auc_covariance([0, 1] * 10, generator.random(20)) for _ in range(5)]
+    plain, wide = fold_averaged(parts), fold_averaged(parts, 2.25)
+    np.testing.assert_array_equal(plain.values, wide.values)
+    np.testing.assert_allclose(wide.covariance, 2.25 * plain.covariance)
