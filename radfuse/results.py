@@ -133,6 +133,26 @@ class Comparison(Section):
     difference: Interval
     p: Number
     p_holm: Number
+    loss: Interval = Interval(value=None)
+    """First minus second in log loss; below 0 where the first is better."""
+    patients_to_show: int | None = None
+    """About how many patients it takes that a difference of this size is significant in four of five studies."""
+
+
+class Addition(Section):
+    """What a block adds to a family that has the others; plus means better."""
+
+    family: str
+    block: str
+    without: str
+    auc: Interval
+    """Gain in fold-averaged AUC."""
+    loss: Interval
+    """Gain in log loss: by how much it falls."""
+    p: Number
+    patients_to_show: int | None
+    weight: Number
+    """Share of the block in the importance of the family's columns, refitted on all units."""
 
 
 class ChosenFeature(Section):

@@ -129,8 +129,8 @@ class FusionConfig(Section):
     )
     """The learner, of a block alone and of blocks by strategies that fit each."""
     strategy: Strategy | None = None
-    """How blocks are brought together; None: the mean of `priority` and `penalty` where the classifier is a linear
-    regression or has one among its members, else the mean of `mean` and `early`."""
+    """How blocks are brought together; None: the mean of `priority`, `penalty` and `stack` where the classifier is a
+    linear regression or has one among its members, else the mean of `early` and `stack`."""
     inner_folds: int = Field(default=5, ge=2)
     """Folds inside each training set, for tuning and for the threshold."""
     threshold: Literal["youden", "half"] = "youden"
@@ -143,7 +143,7 @@ class FusionConfig(Section):
             return self.strategy
         models = [each.model for each in self.classifier.members] if isinstance(self.classifier, Mean) else []
         adds = any(getattr(model, "takes_offset", False) for model in [*models, self.classifier])
-        return Average() if adds else Average(of=(MeanOfBlocks(), Early()))
+        return Average() if adds else Average(of=(Early(), Stack()))
 
     @field_validator("families")
     @classmethod

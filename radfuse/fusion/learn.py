@@ -10,6 +10,7 @@ import numpy as np
 
 from radfuse.fusion.blend import Blend, Part, Term
 from radfuse.fusion.graph import log_odds
+from radfuse.fusion.memory import remembered
 from radfuse.fusion.parts import Settings, Training, Tuned
 from radfuse.fusion.tune import fit_chain, inner_predictions
 
@@ -49,6 +50,21 @@ def learned(training: Training) -> Learned:
     model: Any = training.model
     if hasattr(model, "members"):
         return averaged(training, {name: learned(own) for name, own in _members(training)})
+    where = positions(training, training.blocks)
+    ends = np.cumsum([0, *(len(columns) for columns in training.blocks.values())])
+    alone = replace(
+        training,
+        x=training.x[:, where],
+        names=[training.names[i] for i in where],
+        blocks={block: range(ends[i], ends[i + 1]) for i, block in enumerate(training.blocks)},
+    )
+    found = remembered(alone, _learned)
+    chain = replace(found.part, names=tuple(training.names), kept=where[found.part.kept])
+    return Learned(chain, found.settings, found.odds)
+
+
+def _learned(training: Training) -> Learned:
+    """Fit one model at its best settings."""
     tried, inner = inner_predictions(training)
     best = int(np.argmin([training.outcome.loss(training.y, row) for row in inner]))
     chain = fit_chain(training, tried[best])

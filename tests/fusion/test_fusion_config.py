@@ -25,12 +25,12 @@ def test_unasked_three_learners_answer_on_all_columns():
 
 
 JOINS = [
-    ({}, "priority penalty"),
-    ({"classifier": {"kind": "logistic"}}, "priority penalty"),
-    ({"classifier": {"kind": "mean", "members": [{"kind": "knn"}, {"kind": "ridge"}]}}, "priority penalty"),
-    ({"classifier": {"kind": "svm"}}, "mean early"),
-    ({"classifier": {"kind": "mean", "members": [{"kind": "knn"}, {"kind": "svm"}]}}, "mean early"),
-    ({"classifier": {"kind": "logistic", "class_weight": "balanced"}}, "mean early"),
+    ({}, "priority penalty stack"),
+    ({"classifier": {"kind": "logistic"}}, "priority penalty stack"),
+    ({"classifier": {"kind": "mean", "members": [{"kind": "knn"}, {"kind": "ridge"}]}}, "priority penalty stack"),
+    ({"classifier": {"kind": "svm"}}, "early stack"),
+    ({"classifier": {"kind": "mean", "members": [{"kind": "knn"}, {"kind": "svm"}]}}, "early stack"),
+    ({"classifier": {"kind": "logistic", "class_weight": "balanced"}}, "early stack"),
 ]
 
 

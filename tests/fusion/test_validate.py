@@ -18,6 +18,7 @@ from radfuse.fusion import validate
 from radfuse.fusion.chain import Chain
 from radfuse.fusion.config import FusionConfig
 from radfuse.fusion.design import Design, stack
+from radfuse.fusion.memory import forget
 from radfuse.fusion.models.logistic import FittedLogistic, Logistic
 from radfuse.fusion.selectors.correlation import Correlation
 from radfuse.fusion.selectors.lasso import Lasso
@@ -177,6 +178,7 @@ def test_the_threshold_is_youdens_on_inner_predictions():
 
 
 def test_the_candidate_has_the_smallest_inner_log_loss(monkeypatch: pytest.MonkeyPatch):
+    forget()  # what other tests had it learn
     losses = []
     real = BinaryOutcome.loss
 

@@ -23,7 +23,7 @@ class Average(Section):
     """The mean of several strategies' log odds; a single block is fitted by the study's learner alone."""
 
     kind: Literal["average"] = "average"
-    of: tuple[_Single, ...] = Field(default=(Priority(), Penalty()), min_length=1)
+    of: tuple[_Single, ...] = Field(default=(Priority(), Penalty(), Stack()), min_length=1)
     """The strategies."""
 
     def learn(self, training: Training) -> Learned:

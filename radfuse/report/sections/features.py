@@ -36,8 +36,10 @@ def study(report: StudyReport) -> Part:
             features, report.results.outer_folds, blocks, unit
         )
         narrow[family] = narrow_plot(features[: shown[family]], report.results.outer_folds, blocks, unit)
-    measure = next(iter(report.folds.values()))[0].explanation.measure
-    every = pd.DataFrame([item.model_dump() for features in chosen.values() for item in features])
+    measures = {family: folds[0].explanation.measure for family, folds in report.folds.items()}
+    every = pd.DataFrame(
+        [{**item.model_dump(), "measure": measures[family]} for family, features in chosen.items() for item in features]
+    )
     formulas = {family: final.explanation.formula for family, final in report.final.items()}
     html = render(
         "sections/features.html",
@@ -47,10 +49,10 @@ def study(report: StudyReport) -> Part:
         narrow=narrow,
         shown=shown,
         deep=next((item.name for features in chosen.values() for item in features if _DEEP.search(item.name)), None),
-        measure=measure,
+        measures=measures,
         formulas={family: formula for family, formula in formulas.items() if formula},
     )
-    return Part("Features", html, figures, {"features": every.rename(columns={"importance": measure})})
+    return Part("Features", html, figures, {"features": every})
 
 
 def chosen_features(family: str, folds: Sequence[FittedFamily], final: FittedFamily | None) -> list[ChosenFeature]:

@@ -1,0 +1,74 @@
+"""What each block adds to a family, from the comparisons of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from radfuse.report.printed import sentence
+from radfuse.results import Addition, Comparison, FittedFamily, Interval
+
+
+def additions(comparisons: Sequence[Comparison], final: Mapping[str, FittedFamily]) -> list[Addition]:
+    """Return what each block adds to families that were compared with the same family without it.
+
+    Args:
+        comparisons: of a study's families, "-" between their blocks.
+        final: family -> refitted on all units.
+    """
+    found = []
+    for item in comparisons:
+        first, second = set(item.first.split("-")), set(item.second.split("-"))
+        if not (first < second or second < first):
+            continue
+        family, without = (item.second, item.first) if first < second else (item.first, item.second)
+        more = first ^ second
+        if len(more) != 1:
+            continue
+        sign = 1 if family == item.first else -1
+        (block,) = more
+        found.append(
+            Addition(
+                family=family,
+                block=block,
+                without=without,
+                auc=_times(item.difference, sign),
+                loss=_times(item.loss, -sign),
+                p=item.p,
+                patients_to_show=item.patients_to_show,
+                weight=_weight(final.get(family), block),
+            )
+        )
+    return found
+
+
+def verdict(found: Addition) -> str:
+    """Return in one sentence whether a block helped, and how many patients could show a difference of this size."""
+    gain = found.auc
+    what = f"{found.block} beside {found.without}"
+    if gain.value is None or gain.low is None or gain.high is None:
+        return f"What {what} adds cannot be told from these patients."
+    if gain.low > 0:
+        return sentence(f"{what} ranks patients better: AUC +{gain.value:.3f}")
+    if gain.high < 0:
+        return sentence(f"{what} ranks patients worse: AUC −{-gain.value:.3f}")
+    sign = "+" if gain.value >= 0 else "−"
+    size = f"a gap of {sign}{abs(gain.value):.3f}"
+    if found.patients_to_show is None:
+        return sentence(f"{what} shows no difference: {size}, which no study of a sensible size would tell from none")
+    people = f"about {found.patients_to_show:,} patients"
+    return sentence(f"{what} shows no difference here: {size} would take {people} to show")
+
+
+def _times(value: Interval, sign: int) -> Interval:
+    if value.value is None:
+        return value
+    ends = [None if end is None else sign * end for end in (value.low, value.high)]
+    return Interval(value=sign * value.value, low=ends[0 if sign > 0 else 1], high=ends[1 if sign > 0 else 0])
+
+
+def _weight(final: FittedFamily | None, block: str) -> float | None:
+    if final is None:
+        return None
+    sizes = [(column.block, abs(column.importance)) for column in final.explanation.columns]
+    total = sum(size for _, size in sizes)
+    return sum(size for name, size in sizes if name == block) / total if total > 0 else None
