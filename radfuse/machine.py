@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +38,24 @@ def take_one_thread() -> None:
     _THREADS["own"] = 1
     for name in _LIBRARIES:
         os.environ[name] = "1"
+
+
+@contextmanager
+def one_thread_for_children() -> Iterator[None]:
+    """Let processes that are started meanwhile find the limit of one thread before they import anything.
+
+    Libraries read it when they are loaded, which is before a worker's first call where its main module imports them.
+    """
+    before = {name: os.environ.get(name) for name in _LIBRARIES}
+    os.environ.update(dict.fromkeys(_LIBRARIES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def mend_limits() -> None:

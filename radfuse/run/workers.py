@@ -81,7 +81,9 @@ class Crew:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=machine.take_one_thread)
             try:
-                self._pool.submit(machine.cores).result()
+                with machine.one_thread_for_children():  # as many tasks as processes: each starts one
+                    for started in [self._pool.submit(machine.cores) for _ in range(self._count)]:
+                        started.result()
             except BrokenProcessPool as error:
                 raise RunError(
                     "no worker process can be started; a script that runs a study calls it below "

@@ -57,10 +57,10 @@ def job_of(context: Context, family: str, fold: str | None) -> FitJob:
 
 
 def jobs(context: Context) -> Iterator[FitJob]:
-    """Yield every family with every fold."""
+    """Yield every fold with every family: families of a fold share what they learn of a block."""
     prepared = prepare.read_design(context.path(prepare.PLACE))
-    for family in context.study.families:
-        for fold in prepared.folds:
+    for fold in prepared.folds:
+        for family in context.study.families:
             yield job_of(context, family, fold.name)
 
 

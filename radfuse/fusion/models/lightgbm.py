@@ -15,6 +15,9 @@ from radfuse.fusion.models.trees import FittedTrees, Tree, shares
 from radfuse.fusion.models.tried import Counts, Positives
 from radfuse.fusion.parts import Settings
 
+_MANY = 200
+"""Columns a tree draws from: more cost time and brought nothing on tables of 1,000."""
+
 
 class LightGBM(Section):
     """Gradient-boosted trees of few leaves, for small samples.
@@ -32,8 +35,8 @@ class LightGBM(Section):
     """Shares of each tree that are added, tried; at most 1."""
     min_data_in_leaf: int = Field(default=5, ge=1)
     """Fewest training units in a leaf."""
-    column_share: float = Field(default=0.5, gt=0, le=1)
-    """Share of the columns, drawn for each tree."""
+    column_share: float | None = Field(default=None, gt=0, le=1)
+    """Share of the columns, drawn for each tree; None: half of them, at most about 200."""
     l2: float = Field(default=1.0, ge=0)
     """Penalty on the squares of the leaves."""
 
@@ -90,7 +93,7 @@ class LightGBM(Section):
             if alike not in grown:
                 most = max(int(each["lightgbm_trees"]) for each in candidates if _alike(each) == alike)
                 rows = lightgbm.Dataset(values, data.y, free_raw_data=True)
-                booster = lightgbm.train(self._parameters(settings, seed), rows, most)
+                booster = lightgbm.train(self._parameters(settings, seed, values.shape[1]), rows, most)
                 trees = tuple(_tree(item["tree_structure"], data.columns) for item in booster.dump_model()["tree_info"])
                 grown[alike] = booster, trees
             booster, trees = grown[alike]
@@ -99,13 +102,13 @@ class LightGBM(Section):
             found.append(FittedTrees(trees[:count], shares(gains), "share of the gain in likelihood", log_odds=True))
         return found
 
-    def _parameters(self, settings: Settings, seed: int) -> dict[str, Any]:
+    def _parameters(self, settings: Settings, seed: int, columns: int) -> dict[str, Any]:
         return {
             "objective": "binary",
             "num_leaves": int(settings["lightgbm_leaves"]),
             "learning_rate": settings["lightgbm_rate"],
             "min_data_in_leaf": self.min_data_in_leaf,
-            "feature_fraction": self.column_share,
+            "feature_fraction": self.column_share or min(0.5, _MANY / columns),
             "lambda_l2": self.l2,
             "feature_pre_filter": False,
             "deterministic": True,

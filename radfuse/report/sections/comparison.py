@@ -55,7 +55,6 @@ def addition_table(added: Sequence[Addition]) -> pd.DataFrame:
             {
                 "family": item.family,
                 "block": item.block,
-                "beside": item.without,
                 "gain in AUC": interval(item.auc),
                 "gain in log loss": interval(item.loss),
                 "p": p_value(item.p),
