@@ -48,14 +48,14 @@ class Attention(Section):
     """Most steps of training, all patients in each."""
     seeds: int = Field(default=3, ge=1, le=50)
     """Networks trained from other weights; the mean of their log odds answers."""
-    learning_rate: float = Field(default=0.01, gt=0, le=1)
+    learning_rate: float = Field(default=0.01, gt=0, le=0.1)
     """Of the optimiser (Adam)."""
 
     def learn(self, training: Training) -> Learned:
         """Choose selection and epochs in the inner folds, then train on all of the training set.
 
         Raises:
-            ValueError: torch is not installed, or a class or a varying column lacks.
+            ValueError: torch is not installed, a class or a varying column lacks, or no loss is finite.
         """
         if len(training.blocks) == 1:
             return learned(training)
@@ -63,10 +63,10 @@ class Attention(Section):
             tried = self._tried(training)
             best = min(tried, key=lambda each: each.loss)
             scaling, groups, _ = selected(training, best.settings)
-            weights = self._networks(training, np.arange(len(training.y)), groups)
+            networks = self._networks(training, np.arange(len(training.y)), groups)
             for _ in range(best.epochs):
-                weights.epoch()
-        fitted = _fitted(training, scaling, groups, weights.weights())
+                networks.epoch()
+        fitted = _fitted(training, scaling, groups, networks.weights())
         return Learned(fitted, {**best.settings, "epochs": best.epochs}, best.odds)
 
     def fit(self, training: Training) -> Tuned:
@@ -103,6 +103,8 @@ class Attention(Section):
                 best = _Tried(settings, epoch, loss, odds.copy())
             elif epoch - best.epochs >= _PATIENCE:
                 break
+        if not best.epochs:
+            raise ValueError("attention comes to no finite loss; take a smaller fusion.strategy.learning_rate")
         return best
 
     def _networks(self, training: Training, rows: np.ndarray, groups: Sequence[Group]) -> Networks:

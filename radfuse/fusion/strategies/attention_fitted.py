@@ -42,11 +42,13 @@ class Weights:
             groups: finite, standardised, shape (unit, column) each.
             here: 1 where a unit has a group, else 0, float64 of shape (group, unit), at least one 1 a unit.
         """
+        from scipy.special import expit
+
         pooled: Any = 0.0
         total: Any = 0.0
         for x, (matrix, bias), present in zip(groups, self.encoders, here, strict=True):
             hidden = _gelu(x @ matrix + bias)
-            gated = np.tanh(hidden @ self.gate[0]) / (1 + np.exp(-(hidden @ self.gate[1])))
+            gated = np.tanh(hidden @ self.gate[0]) * expit(hidden @ self.gate[1])
             share = np.exp(gated @ self.gate[2]) * present[:, None]
             pooled, total = pooled + hidden * share, total + share
         first, bias, second, constant = self.head

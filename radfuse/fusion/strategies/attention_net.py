@@ -76,25 +76,24 @@ class Networks:
         constant = (self._zeros(1, 1).detach() + float(np.log(share / (1 - share)))).requires_grad_()
         self._head = (self._drawn(hidden, hidden), self._zeros(1, hidden), self._zeros(hidden, 1), constant)
         rate = settings.learning_rate
-        self._optimiser = torch.optim.Adam(
-            [
-                # a sum over many columns moves further a step, so that each of them moves less
-                *({"params": [matrix], "lr": rate / matrix.shape[1] ** 0.5} for matrix, _ in self._encoders),
-                {"params": [*(bias for _, bias in self._encoders), *self._gate, *self._head]},
-            ],
-            lr=rate,
-        )
+        # a sum over many columns moves further a step, so that each of them moves less
+        self._moved = [Moved(matrix, rate / matrix.shape[1] ** 0.5) for matrix, _ in self._encoders]
+        others = (*(bias for _, bias in self._encoders), *self._gate, *self._head)
+        self._moved += [Moved(parameter, rate) for parameter in others]
 
     def epoch(self) -> None:
         """Take one step on all units."""
+        import torch
         from torch.nn.functional import binary_cross_entropy_with_logits
 
-        self._optimiser.zero_grad()
         odds = self._odds()
-        loss: Any = binary_cross_entropy_with_logits(odds, self._y.expand_as(odds), reduction="none")
+        losses = binary_cross_entropy_with_logits(odds, self._y.expand_as(odds), reduction="none").mean(dim=1)
         decay = self._settings.weight_decay / (2 * len(self._y))
-        (loss.mean(dim=1).sum() + decay * self._squares()).backward()  # draws share nothing: each has its own mean
-        self._optimiser.step()
+        loss = losses.sum() + decay * self._squares()  # draws share nothing: each has its own mean
+        gradients = torch.autograd.grad(loss, [moved.parameter for moved in self._moved])
+        with torch.no_grad():
+            for moved, gradient in zip(self._moved, gradients, strict=True):
+                moved.step(gradient)
 
     def weights(self) -> Weights:
         """Return what they have learned by now, columns in the caller's order."""
@@ -158,6 +157,26 @@ class Networks:
         import torch
 
         return torch.zeros((self._settings.seeds, *shape), dtype=torch.float64, requires_grad=True)
+
+
+class Moved:
+    """A parameter under Adam (Kingma and Ba 2015, arXiv:1412.6980); torch.optim takes seconds to import a compiler."""
+
+    def __init__(self, parameter: Tensor, rate: float) -> None:
+        import torch
+
+        self.parameter = parameter
+        self._rate = rate
+        self._mean, self._square = torch.zeros_like(parameter), torch.zeros_like(parameter)
+        self._taken = 0
+
+    def step(self, gradient: Tensor) -> None:
+        """Move against a gradient, in place."""
+        self._taken += 1
+        self._mean.lerp_(gradient, 0.1)
+        self._square.lerp_(gradient.square(), 0.001)
+        size = (self._square / (1 - 0.999**self._taken)).sqrt_() + 1e-8
+        self.parameter -= self._rate / (1 - 0.9**self._taken) * self._mean / size
 
 
 def _array(tensor: Tensor) -> np.ndarray:

@@ -18,7 +18,7 @@ from radfuse.fusion.selectors.lasso import Lasso
 from radfuse.fusion.selectors.mrmr import Mrmr
 from radfuse.fusion.selectors.pca import Pca
 from radfuse.fusion.strategies.attention import Attention
-from radfuse.fusion.strategies.attention_net import Networks
+from radfuse.fusion.strategies.attention_net import Moved, Networks
 from radfuse.fusion.strategies.priority import Priority
 from radfuse.outcomes.binary import BinaryOutcome
 
@@ -130,6 +130,15 @@ def test_plain_arrays_say_what_torch_trained() -> None:
     np.testing.assert_allclose(np.sort(networks.weights().score(groups, here)), np.sort(trained), atol=1e-12)
 
 
+def test_adam_steps_as_by_hand() -> None:
+    """Gradients 1, then -1: means 0.1 / 0.1 and -0.01 / 0.19, squares 1 both times."""
+    moved = Moved(torch.zeros(1, dtype=torch.float64), 0.5)
+    moved.step(torch.ones(1, dtype=torch.float64))
+    assert moved.parameter.item() == pytest.approx(-0.5, abs=1e-7)
+    moved.step(-torch.ones(1, dtype=torch.float64))
+    assert moved.parameter.item() == pytest.approx(-0.5 + 0.5 * 0.01 / 0.19, abs=1e-7)
+
+
 @pytest.mark.parametrize("selection", [(Mrmr(k=2),), (Lasso(strengths=(0.5, 0.1)),), (Pca(components=2),)])
 def test_selection_stands_before_the_encoders(selection: tuple) -> None:
     training = replace(two_blocks(9), selection=selection)
@@ -156,6 +165,7 @@ def test_it_is_no_sum_over_columns() -> None:
         {"epochs": 0},
         {"seeds": 0},
         {"learning_rate": 0.0},
+        {"learning_rate": 0.5},
         {"layers": 2},
     ],
     ids=lambda setting: next(iter(setting)),
@@ -173,6 +183,15 @@ def test_without_torch_training_says_what_to_install_and_predicting_goes_on(monk
         SMALL.fit(training)
     assert np.isfinite(fitted.predict(training.x)).all()
     assert SMALL.fit(training.of(["deep"])).fitted.predict(training.x).shape == training.y.shape
+
+
+def test_a_loss_that_is_never_finite_is_an_error() -> None:
+    class Lost(BinaryOutcome):
+        def loss(self, y: np.ndarray, probability: np.ndarray) -> float:
+            return float("nan")
+
+    with pytest.raises(ValueError, match="smaller fusion.strategy.learning_rate"):
+        Attention(hidden=2, seeds=1, epochs=2).fit(replace(two_blocks(13), outcome=Lost(column="event")))
 
 
 def test_torch_gets_its_threads_back() -> None:
