@@ -190,7 +190,7 @@ def test_a_loss_that_is_never_finite_is_an_error() -> None:
         def loss(self, y: np.ndarray, probability: np.ndarray) -> float:
             return float("nan")
 
-    with pytest.raises(ValueError, match="smaller fusion.strategy.learning_rate"):
+    with pytest.raises(ValueError, match=r"smaller fusion\.strategy\.learning_rate"):
         Attention(hidden=2, seeds=1, epochs=2).fit(replace(two_blocks(13), outcome=Lost(column="event")))
 
 
