@@ -41,7 +41,7 @@ class Attention(Section):
     """Share of a layer's units left out in each step of training."""
     block_dropout: float = Field(default=0.2, ge=0, lt=1)
     """Share of blocks left out in each step of training; a patient keeps at least one."""
-    weight_decay: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    weight_decay: float = Field(default=0.3, ge=0, allow_inf_nan=False)
     """Penalty on half the squares of the weights, against the summed log loss; a column's counts as many times as its
     block has columns. Small values find what blocks say only together, large ones hold against noise."""
     epochs: int = Field(default=200, ge=1, le=10_000)

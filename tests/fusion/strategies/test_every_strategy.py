@@ -39,7 +39,7 @@ STRATEGIES = [
     Score(),
     Stack(),
     pytest.param(
-        Attention(hidden=8, seeds=1, epochs=60, learning_rate=0.02),
+        Attention(hidden=8, seeds=1, epochs=40, learning_rate=0.03, weight_decay=1.0),
         marks=pytest.mark.skipif(find_spec("torch") is None, reason="attention trains with radfuse[train]"),
     ),
 ]
