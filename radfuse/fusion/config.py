@@ -37,6 +37,7 @@ from radfuse.fusion.selectors.stability_selection import StabilitySelection
 from radfuse.fusion.selectors.step import Step
 from radfuse.fusion.selectors.univariate import Univariate
 from radfuse.fusion.selectors.variance import Variance
+from radfuse.fusion.strategies.attention import Attention
 from radfuse.fusion.strategies.average import Average
 from radfuse.fusion.strategies.early import Early
 from radfuse.fusion.strategies.mean import MeanOfBlocks
@@ -112,7 +113,7 @@ class Mean(Section):
 
 Classifier = Annotated[OneModel | Mean, Field(discriminator="kind"), *_own_models]
 Strategy = Annotated[
-    Average | Early | MeanOfBlocks | Penalty | Priority | Score | Stack,
+    Attention | Average | Early | MeanOfBlocks | Penalty | Priority | Score | Stack,
     Field(discriminator="kind"),
     *own_parts(parts.Strategy, "a strategy", usual="early"),
 ]

@@ -17,11 +17,7 @@ from radfuse.fusion.selectors.step import Step
 
 def fit_chain(training: Training, settings: Settings) -> Chain:
     """Return imputation, scaling, selection and model, fitted at some settings on the whole training set."""
-    scaling, groups = standardised(training.x, training.blocks)
-    remarks: list[str] = []
-    for step in _steps(training):
-        own = next(own for own in step.candidates() if own.items() <= settings.items())
-        groups = _after(step, own, groups, scaling, training.y, training.outcome, remarks)
+    scaling, groups, remarks = selected(training, settings)
     model = _fitted(training, groups, np.arange(len(training.y)), [settings])[0]
     block_of = {column: block for block, columns in training.blocks.items() for column in columns}
     kept = np.concatenate([group.columns for group in groups])
@@ -45,18 +41,33 @@ def fit_chain(training: Training, settings: Settings) -> Chain:
     return Chain(names, kept, columns, model, projection, _features(groups, columns), tuple(remarks))
 
 
+def selected(training: Training, settings: Settings) -> tuple[Scaling, list[Group], list[str]]:
+    """Return scaling, what the selection leaves of the columns at some settings, and what its steps have to say."""
+    scaling, groups = standardised(training.x, training.blocks)
+    remarks: list[str] = []
+    for step in _steps(training):
+        own = next(own for own in step.candidates() if own.items() <= settings.items())
+        groups = _after(step, own, groups, scaling, training.y, training.outcome, remarks)
+    return scaling, groups, remarks
+
+
+def routes(training: Training, rows: Array) -> tuple[Scaling, Iterator[tuple[Settings, list[Group]]]]:
+    """Return scaling of some rows of the training set, and every way through the selection there, one at a time."""
+    scaling, groups = standardised(training.x[rows], training.blocks)
+    return scaling, _routes(_steps(training), groups, scaling, training.y[rows], training.outcome)
+
+
 def inner_predictions(training: Training) -> tuple[list[Settings], np.ndarray]:
     """Return all candidates, and their inner out-of-fold probabilities, shape (candidate, unit)."""
-    x, y = training.x, training.y
+    x = training.x
     model: Any = training.model
-    steps = _steps(training)
     tried: list[Settings] = []
     found: list[np.ndarray] = []
     for fold in training.folds:
-        scaling, groups = standardised(x[fold.train], training.blocks)
+        scaling, ways = routes(training, fold.train)
         left_out = x[fold.test]
         number = 0
-        for shared, chosen in _routes(steps, groups, scaling, y[fold.train], training.outcome):
+        for shared, chosen in ways:
             test = scaling.features(left_out, chosen)
             candidates = model.candidates()
             fits = _fitted(training, chosen, fold.train, candidates)

@@ -9,6 +9,7 @@ from pydantic import Field
 from radfuse.config import Section
 from radfuse.fusion.learn import Learned, averaged, learned
 from radfuse.fusion.parts import Training, Tuned
+from radfuse.fusion.strategies.attention import Attention
 from radfuse.fusion.strategies.early import Early
 from radfuse.fusion.strategies.mean import MeanOfBlocks
 from radfuse.fusion.strategies.penalty import Penalty
@@ -16,7 +17,7 @@ from radfuse.fusion.strategies.priority import Priority
 from radfuse.fusion.strategies.score import Score
 from radfuse.fusion.strategies.stack import Stack
 
-_Single = Annotated[Early | MeanOfBlocks | Penalty | Priority | Score | Stack, Field(discriminator="kind")]
+_Single = Annotated[Attention | Early | MeanOfBlocks | Penalty | Priority | Score | Stack, Field(discriminator="kind")]
 
 
 class Average(Section):

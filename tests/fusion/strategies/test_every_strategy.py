@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import onnxruntime
@@ -17,6 +18,7 @@ from radfuse.fusion.models.logistic import Logistic
 from radfuse.fusion.models.ridge import Ridge
 from radfuse.fusion.parts import Training
 from radfuse.fusion.selectors.mrmr import Mrmr
+from radfuse.fusion.strategies.attention import Attention
 from radfuse.fusion.strategies.average import Average
 from radfuse.fusion.strategies.early import Early
 from radfuse.fusion.strategies.mean import MeanOfBlocks
@@ -27,7 +29,20 @@ from radfuse.fusion.strategies.stack import Stack
 from radfuse.outcomes.binary import BinaryOutcome
 
 BLOCKS = {"clinical": range(3), "radiomic": range(3, 43), "deep": range(43, 55)}
-STRATEGIES = [Average(), Early(), MeanOfBlocks(), Penalty(), Penalty(ratios=(0.3, 1.0)), Priority(), Score(), Stack()]
+STRATEGIES = [
+    Average(),
+    Early(),
+    MeanOfBlocks(),
+    Penalty(),
+    Penalty(ratios=(0.3, 1.0)),
+    Priority(),
+    Score(),
+    Stack(),
+    pytest.param(
+        Attention(hidden=8, seeds=1, epochs=40, learning_rate=0.03, weight_decay=1.0),
+        marks=pytest.mark.skipif(find_spec("torch") is None, reason="attention trains with radfuse[train]"),
+    ),
+]
 
 
 def blocks(seed: int, units: int = 120, signal: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Training:
