@@ -17,8 +17,9 @@ from radfuse.fusion.selectors.step import Step
 
 def fit_chain(training: Training, settings: Settings) -> Chain:
     """Return imputation, scaling, selection and model, fitted at some settings on the whole training set."""
-    scaling, groups = standardised(training.x, training.blocks)
-    remarks: list[str] = []
+    scaling, groups = standardised(training.x, training.blocks, training.sites)
+    harmonised = scaling.harmonised
+    remarks = list(harmonised.remarks) if harmonised is not None else []
     for step in _steps(training):
         own = next(own for own in step.candidates() if own.items() <= settings.items())
         groups = _after(step, own, groups, scaling, training.y, training.outcome, remarks)
@@ -35,14 +36,22 @@ def fit_chain(training: Training, settings: Settings) -> Chain:
         )
         for i in kept
     )
-    names = tuple(training.names)
+    taken = harmonised.only(kept) if harmonised is not None else None
+    chain = Chain(
+        tuple(training.names),
+        kept,
+        columns,
+        model,
+        remarks=tuple(remarks),
+        harmonised=None if taken is None or taken.idle else taken,
+    )
     projection = projection_of(groups)
     if projection is None:
-        return Chain(names, kept, columns, model, remarks=tuple(remarks))
+        return chain
     linear = _folded(model, projection)
     if linear is not None:
-        return Chain(names, kept, columns, linear, remarks=tuple(remarks))
-    return Chain(names, kept, columns, model, projection, _features(groups, columns), tuple(remarks))
+        return replace(chain, model=linear)
+    return replace(chain, projection=projection, components=_features(groups, columns))
 
 
 def inner_predictions(training: Training) -> tuple[list[Settings], np.ndarray]:
@@ -53,7 +62,7 @@ def inner_predictions(training: Training) -> tuple[list[Settings], np.ndarray]:
     tried: list[Settings] = []
     found: list[np.ndarray] = []
     for fold in training.folds:
-        scaling, groups = standardised(x[fold.train], training.blocks)
+        scaling, groups = standardised(x[fold.train], training.blocks, training.sites)
         left_out = x[fold.test]
         number = 0
         for shared, chosen in _routes(steps, groups, scaling, y[fold.train], training.outcome):

@@ -28,6 +28,7 @@ class FitJob:
         patient: column of the person.
         outcome: what is predicted.
         seed: of the inner folds.
+        site: column of the site, where values are harmonised by it.
     """
 
     design: Path
@@ -37,6 +38,7 @@ class FitJob:
     patient: str
     outcome: Outcome
     seed: int
+    site: str | None = None
 
     def __str__(self) -> str:
         return f"{self.family}, all units" if self.fold is None else f"{self.family}, fold {self.fold}"
@@ -53,7 +55,8 @@ def job_of(context: Context, family: str, fold: str | None) -> FitJob:
     assert study.cohort.outcome is not None
     config = study.fusion.model_copy(update={"families": ()})
     where, about = context.path(prepare.PLACE), study.cohort
-    return FitJob(where, family, fold, config, about.patient, study.cohort.outcome, study.seed)
+    site = about.site if config.harmonise is not None else None
+    return FitJob(where, family, fold, config, about.patient, study.cohort.outcome, study.seed, site)
 
 
 def jobs(context: Context) -> Iterator[FitJob]:
@@ -74,7 +77,8 @@ def work(job: FitJob) -> FittedFamily:
 
     prepared = prepare.read_design(job.design)
     fold = next(fold for fold in prepared.folds if fold.name == job.fold)
-    return fit_fold(prepared.design, job.family, fold, job.patient, job.outcome, job.fusion, job.seed)[0]
+    about = (job.patient, job.outcome, job.fusion, job.seed, job.site)
+    return fit_fold(prepared.design, job.family, fold, *about)[0]
 
 
 STAGE = Stage(
