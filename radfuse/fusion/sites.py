@@ -221,8 +221,8 @@ def told_of_unseen(found: Mapping[str, int], where: str) -> str:
     names = listed([repr(name) if name else "none" for name in found])
     return (
         f"{sum(found.values())} test units of {where} are of a site with less than two training units ({names}), so "
-        "that they cannot be harmonised; exclude them or join sites, or set fusion.harmonise.unseen: pass, which leaves "
-        "their values as they are"
+        "that they cannot be harmonised; exclude them or join sites, or leave their values as they are with "
+        "fusion.harmonise.unseen: pass"
     )
 
 
