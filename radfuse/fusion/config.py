@@ -24,6 +24,7 @@ from radfuse.fusion.models.random_forest import RandomForest
 from radfuse.fusion.models.ridge import Ridge
 from radfuse.fusion.models.svm import Svm
 from radfuse.fusion.models.xgboost import XGBoost
+from radfuse.fusion.recalibrate import Recalibration
 from radfuse.fusion.selectors.boruta import Boruta
 from radfuse.fusion.selectors.clusters import Clusters
 from radfuse.fusion.selectors.correlation import Correlation
@@ -134,6 +135,8 @@ class FusionConfig(Section):
     strategy: Strategy | None = None
     """How blocks are brought together; None: the mean of `priority`, `penalty` and `stack` where the classifier is a
     linear regression or has one among its members, else the mean of `early` and `stack`."""
+    recalibrate: Recalibration | None = None
+    """A curve that brings probabilities into line with inner out-of-fold outcomes; None: as the models give them."""
     inner_folds: int = Field(default=5, ge=2)
     """Folds inside each training set, for tuning and for the threshold."""
     threshold: Literal["youden", "half"] = "youden"

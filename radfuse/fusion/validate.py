@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from radfuse.cohort.splits import Fold, inner_folds
 from radfuse.errors import CaseError
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.fusion.design import Design, stack
-from radfuse.fusion.parts import FittedFamilyModel, Outcome, Settings, Training
+from radfuse.fusion.parts import FittedFamilyModel, Outcome, Settings, Training, Tuned
 from radfuse.fusion.sites import Sites, hidden_columns, told_of_unseen, unseen_sites
 from radfuse.results import FittedFamily, SiteInput
 
@@ -119,11 +120,22 @@ def fit_family(
     """
     folds = inner_folds(patients, labels, outcome.folds_possible(y, patients, config.inner_folds), seed)
     parts = (config.selection, config.classifier, outcome, seed)
-    tuned = config.joins.fit(Training(x, y, blocks, names, folds, *parts, sites=sites))
+    training = Training(x, y, blocks, names, folds, *parts, sites=sites)
+    tuned = _recalibrated(training, config) if config.recalibrate is not None else config.joins.fit(training)
     threshold = outcome.threshold(y, tuned.inner, config.threshold)
     scores = np.array([outcome.discrimination(y[fold.test], tuned.inner[fold.test]) for fold in folds])
     inner_auc = float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")
     return Fit(tuned.fitted, threshold, tuned.settings, inner_auc, tuned.remarks)
+
+
+def _recalibrated(training: Training, config: FusionConfig) -> Tuned:
+    """Return the family with its probabilities brought into line with the outcomes of the inner test folds."""
+    from radfuse.fusion.recalibrate import recalibrated
+
+    strategy: Any = config.joins
+    if not hasattr(strategy, "learn") or config.recalibrate is None:
+        raise ValueError("fusion.recalibrate works with radfuse's own strategies; leave it out, or calibrate in yours")
+    return recalibrated(strategy.learn(training), training, config.recalibrate)
 
 
 def fit_fold(

@@ -130,7 +130,7 @@ def training_overlap(test_sizes: Sequence[int]) -> float:
     """Return by how much the variance of a mean over test folds grows because their training sets overlap.
 
     1 + folds * (size of a test set) / (size of its training set), each training set being all but its test set; 1 for
-    one test set. Without it intervals of 95 % cover in 80 to 88 % at 100 patients (`scripts/coverage.py`).
+    one test set. Without it intervals of 95 % cover in 80 to 88 % at 100 patients (`scripts/interval_coverage.py`).
 
     Args:
         test_sizes: patients in each test fold.

@@ -8,8 +8,9 @@ import pytest
 from realdata import real_file
 from scipy import stats
 
-from radfuse.outcomes.performance import compare, measure
+from radfuse.outcomes.performance import compare, measure, patients_to_show
 from radfuse.statistics.auc import auc, auc_covariance, auc_interval
+from radfuse.statistics.estimate import Estimate
 from radfuse.statistics.multiple import holm
 
 
@@ -201,3 +202,22 @@ class TestCompare:
             z = (values[0] - values[1]) / np.sqrt(np.array([1, -1]) @ covariance @ np.array([1, -1]))
             calls += 2 * stats.norm.sf(abs(z)) < 0.05
         assert 15 <= calls <= 48
+
+
+def test_patients_to_show_a_difference_follow_from_its_interval():
+    """A standard error of 0.02 in 100 patients, a gap of 0.04: (1.96 + 0.84) / 2 squared times 100."""
+    half = 1.959964 * 0.02
+    assert patients_to_show(Estimate(0.04, 0.04 - half, 0.04 + half), 100) == 197  # 100 * 1.4008**2
+    assert patients_to_show(Estimate(-0.04, -0.04 - half, -0.04 + half), 100) == 197
+    assert patients_to_show(Estimate(0.0, -half, half), 100) is None
+    assert patients_to_show(Estimate(1e-6, -half, half), 100) is None
+    assert patients_to_show(Estimate(0.04, float("nan"), float("nan")), 100) is None
+
+
+def test_the_difference_in_log_loss_is_counted_by_hand():
+    first = predictions([1, 0, 1, 0], [0.8, 0.4, 0.6, 0.1], family="a")
+    second = predictions([1, 0, 1, 0], [0.5, 0.5, 0.5, 0.5], family="b")
+    (found,) = compare(pd.concat([first, second]), ["a", "b"])
+    expected = np.mean(-np.log([0.8, 0.6, 0.6, 0.9])) - np.log(2)
+    assert found.loss.value == pytest.approx(expected)
+    assert found.loss.low < expected < found.loss.high
