@@ -49,8 +49,8 @@ def _others(site: SiteInput, cohort: Cohort) -> list[Problem]:
             hint = nearest(name, site.levels) if name else ""
             hint = hint if "did you mean" in hint else ""
             message = (
-                f"{what} {known}{hint}; correct it, leave these cases out, or have the bundle made with "
-                "fusion.harmonise.unseen: pass"
+                f"{what} {known}; correct it, leave these cases out, or have the bundle made with "
+                f"fusion.harmonise.unseen: pass{hint}"
             )
         severity: Literal["error", "warning"] = "error" if site.unseen == "error" else "warning"
         problems.append(Problem(cohort.config.table.name, message, None, site.column, severity))
