@@ -24,7 +24,8 @@ class Combat(Section):
 
     kind: Literal["combat"] = "combat"
     unseen: Literal["error", "pass"] = "error"
-    """Test or new units of a site with less than two units in the training set: an error, or they keep their values."""
+    """Test or new units of a site with less than two units in the training set: an error, or they keep their values;
+    in inner folds they always do."""
     covariates: tuple[str, ...] = ()
     """Clinical columns whose effect is left in: what differs between sites by them is no effect of the site."""
     blocks: tuple[str, ...] = ()
@@ -130,10 +131,13 @@ def _least_squares(design: np.ndarray, x: np.ndarray, there: np.ndarray) -> np.n
     whole = there.all(axis=0)
     found = np.zeros((design.shape[1], x.shape[1]))
     found[:, whole] = np.linalg.lstsq(design, x[:, whole], rcond=None)[0]
-    for column in np.flatnonzero(~whole):
-        rows = there[:, column]
-        if rows.any():
-            found[:, column] = np.linalg.lstsq(design[rows], x[rows, column], rcond=None)[0]
+    if not whole.all():  # all at once, in coordinates where the normal equations lose no digits
+        q, r = np.linalg.qr(design)
+        squares = (q[:, :, None] * q[:, None, :]).reshape(len(q), -1)
+        grams = (there[:, ~whole].T @ squares).reshape(-1, *r.shape)
+        right = (np.where(there, x, 0)[:, ~whole].T @ q)[:, :, None]
+        inverse = np.linalg.pinv(grams, rcond=1e-10, hermitian=True)
+        found[:, ~whole] = np.linalg.solve(r, (inverse @ right)[:, :, 0].T)
     return found
 
 
