@@ -67,7 +67,8 @@ class Explanation(Section):
     """What it is of: log odds per standard deviation."""
     columns: tuple[UsedColumn, ...]
     formula: str | None = None
-    """The score in the columns' own units, where there is one; probability = 1 / (1 + exp(-score))."""
+    """The score in the columns' own units, where there is one; probability = 1 / (1 + exp(-score)). Of harmonised
+    values its first line says that it is of them."""
     made_of: tuple[str, ...] = ()
     """All columns in use, where `columns` names components of them."""
 
