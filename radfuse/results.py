@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import BeforeValidator
@@ -67,9 +67,30 @@ class Explanation(Section):
     """What it is of: log odds per standard deviation."""
     columns: tuple[UsedColumn, ...]
     formula: str | None = None
-    """The score in the columns' own units, where there is one; probability = 1 / (1 + exp(-score))."""
+    """The score in the columns' own units, where there is one; probability = 1 / (1 + exp(-score)). Of harmonised
+    values its first line says that it is of them."""
     made_of: tuple[str, ...] = ()
     """All columns in use, where `columns` names components of them."""
+
+
+SITE = "site"
+"""Block of the column that tells a unit's site where values are harmonised; no learner sees it, no study names it."""
+
+
+class SiteInput(Section):
+    """How a family's values are harmonised: its input has the site's number behind the columns of its blocks.
+
+    Attributes:
+        column: of the cohort table, which names the site.
+        levels: known sites; 0 is the first.
+        unseen: what becomes of units of other sites: an error, or their values stay as they are.
+        covariates: clinical columns whose effect is left in; they follow the site where the family has no others.
+    """
+
+    column: str
+    levels: tuple[str, ...]
+    unseen: Literal["error", "pass"]
+    covariates: tuple[str, ...] = ()
 
 
 class FittedFamily(Section):
@@ -85,6 +106,8 @@ class FittedFamily(Section):
         columns_in: number of columns before selection.
         test: positions of the test units; empty for "all".
         probability: of the test units.
+        site: how values are harmonised; None: they are not.
+        remarks: what fell back on something else, a sentence each.
     """
 
     family: str
@@ -96,6 +119,8 @@ class FittedFamily(Section):
     columns_in: int
     test: tuple[int, ...] = ()
     probability: tuple[float, ...] = ()
+    site: SiteInput | None = None
+    remarks: tuple[str, ...] = ()
 
 
 class Performance(Section):

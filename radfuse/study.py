@@ -37,6 +37,7 @@ _TAKEN = {
     "clinical": "the columns of cohort.clinical are",
     "comparison": "a folder of the run folder is",
     "segmentation": "a file of the bundle is",
+    "site": "the column that tells sites to harmonise is",
     "units": "a file of the run folder is",
 }
 """What no block of tables may be called, because something else is."""
@@ -155,6 +156,32 @@ class Study(Section):
         check_blocks(self.fusion, self.blocks)
         if not self.fusion.families and len("-".join(self.blocks)) > _LONGEST_FAMILY:
             raise ValueError(f"{len(self.blocks)} blocks make too many families; name those wanted in fusion.families")
+        return self
+
+    @model_validator(mode="after")
+    def _sites_can_be_harmonised(self) -> Study:
+        harmonise, split = self.fusion.harmonise, self.cohort.split
+        if harmonise is None:
+            return self
+        if self.cohort.site is None:
+            raise ValueError(
+                "fusion.harmonise needs cohort.site, the column of the table that names hospital or scanner"
+            )
+        for name in harmonise.covariates:
+            if name not in self.cohort.clinical_columns:
+                hint = nearest(name, self.cohort.clinical_columns)
+                raise ValueError(f"fusion.harmonise.covariates: {name!r} is no column of cohort.clinical{hint}")
+        if not any(map(harmonise.harmonises, self.blocks)):
+            raise ValueError("fusion.harmonise has no block to work on; name some in fusion.harmonise.blocks")
+        if harmonise.covariates and harmonise.harmonises("clinical"):
+            raise ValueError(
+                "fusion.harmonise.blocks names clinical, whose columns are its covariates too; remove one of the two"
+            )
+        if split.kind == "leave_site_out" and split.column == self.cohort.site and harmonise.unseen == "error":
+            raise ValueError(
+                "cohort.split leaves each site out of its training set, so that fusion.harmonise cannot learn it; set "
+                "fusion.harmonise.unseen: pass, or take another split"
+            )
         return self
 
     @property

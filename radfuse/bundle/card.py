@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from radfuse.bundle.schema import BundleSchema
+from radfuse.errors import listed
 
 
 def model_card(schema: BundleSchema) -> str:
@@ -39,10 +40,26 @@ def model_card(schema: BundleSchema) -> str:
         "evaluate` measures it elsewhere. Sensitivity and specificity are at thresholds chosen inside the training "
         "folds.",
         "",
+        *_harmonised(schema),
         *_formulas(schema),
     ]
     lines += ["## Versions", "", *(f"- {name} {number}" for name, number in schema.versions.items()), ""]
     return "\n".join(lines)
+
+
+def _harmonised(schema: BundleSchema) -> list[str]:
+    """Return the lines on harmonisation by site, where families are."""
+    sites = {name: family.site for name, family in schema.families.items() if family.site is not None}
+    if not sites:
+        return []
+    first = next(iter(sites.values()))
+    other = {"error": "are refused", "pass": "keep their values"}[first.unseen]
+    beside = f", the effect of {listed(first.covariates)} left in" if first.covariates else ""
+    text = (
+        f"Values of {listed(sites)} are harmonised by the column `{first.column}` (ComBat{beside}). Known sites: "
+        f"{listed(first.levels, 40)}. Units of other sites {other}."
+    )
+    return ["## Sites", "", text, ""]
 
 
 def _formulas(schema: BundleSchema) -> list[str]:

@@ -13,6 +13,7 @@ from radfuse.bundle.columns import image_blocks, possible_families
 from radfuse.bundle.load import Bundle, load_bundle
 from radfuse.bundle.models import Model
 from radfuse.bundle.schema import BundleFamily, BundleSchema
+from radfuse.bundle.sites import check_sites
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import Categories, CohortConfig
 from radfuse.cohort.read import read_cohort
@@ -22,7 +23,7 @@ from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureSource, FeatureTable, at_visit, read_features
 from radfuse.fusion.design import Design, join
 from radfuse.given import as_mapping, as_names
-from radfuse.results import Failure, ReviewedMask
+from radfuse.results import SITE, Failure, ReviewedMask
 from radfuse.run.folder import Progress
 from radfuse.seg.runtimes.runtime import USUAL
 
@@ -84,7 +85,7 @@ def predict(
             raise InputError(f"the bundle has no family {family!r}{nearest(family, schema.families)}")
     cells = read_table(table)
     sources = {block: read_table(path) for block, path in features.items()}
-    known = {item.block for family in schema.families.values() for item in family.inputs} - {"clinical"}
+    known = {item.block for family in schema.families.values() for item in family.inputs} - {"clinical", SITE}
     for block in sources:
         if block not in known:
             raise InputError(f"the bundle has no block {block!r}{nearest(block, known)}")
@@ -155,7 +156,8 @@ def _read_new(
     """Read the cohort, and each block that the chosen families use from its table or from images."""
     schema = bundle.schema
     needed = {(item.block, item.name) for family in chosen for item in schema.families[family].inputs if item.used}
-    blocks = {block for block, _ in needed} - {"clinical"}
+    blocks = {block for block, _ in needed} - {"clinical", SITE}
+    sites = {name for block, name in needed if block == SITE}
     from_images = blocks & set(image_blocks(schema, cells, sources))
     imaging = schema.imaging if from_images else None
     config = CohortConfig(
@@ -164,6 +166,7 @@ def _read_new(
         patient=schema.patient,
         unit=schema.unit,
         visit=schema.visit,
+        site=min(sites, default=None),
         clinical=tuple(item for item in schema.clinical if _is_used(item, {name for _, name in needed})),
         outcome=schema.opened_outcome() if labelled else None,
         images=imaging.images if imaging else {},
@@ -171,7 +174,7 @@ def _read_new(
     )
     cohort = read_cohort(config=config, table=_with_ids(cells, schema, labelled), labelled=labelled, new=True)
     tables: dict[str, FeatureTable] = {}
-    warnings: list[Problem] = []
+    warnings = check_sites([schema.families[family].site for family in chosen], cohort)
     failures: tuple[Failure, ...] = ()
     missing: Mapping[str, str] = {}
     masks: Mapping[str, ReviewedMask] = {}
@@ -259,6 +262,10 @@ def _matrix(family: str, part: BundleFamily, read: _Read) -> np.ndarray:
     lacking: dict[str, list[str]] = {}
     for position, item in enumerate(part.inputs):
         if not item.used:
+            continue
+        if item.block == SITE and part.site is not None:
+            places = {name: float(i) for i, name in enumerate(part.site.levels)}
+            values[:, position] = design.units[item.name].map(places).to_numpy(dtype="float64")
             continue
         block = design.blocks.get(item.block)
         if block is not None and item.name in block:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, Literal, Self
@@ -27,12 +27,12 @@ from pydantic import (
 from radfuse.bundle.patients import PatientFilter
 from radfuse.cohort.config import Categories
 from radfuse.config import Section
-from radfuse.errors import InputError
+from radfuse.errors import InputError, listed
 from radfuse.fusion.config import blocks_of
 from radfuse.outcomes.kinds import Outcome
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
-from radfuse.results import Performance, TrainingRange
+from radfuse.results import SITE, Performance, SiteInput, TrainingRange
 from radfuse.seg.backend import sequences_of
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.study import Study
@@ -126,6 +126,21 @@ class BundleFamily(Section):
     """Between the ONNX file and the pipeline it was made from, in probability."""
     performance: Performance
     """On the outer test folds, not of the refitted model."""
+    site: SiteInput | None = None
+    """How values are harmonised: the input of block `site` is the place of the unit's site among the levels, NaN for
+    any other. None: they are not."""
+
+    @model_validator(mode="after")
+    def _tells_the_site(self) -> Self:
+        told = [item.name for item in self.inputs if item.block == SITE]
+        if told != ([self.site.column] if self.site is not None else []):
+            raise ValueError(f"the inputs of block {SITE!r} are {listed(told)}, and `site` tells of another")
+        return self
+
+    def joins(self, blocks: Collection[str], item: BundleInput) -> bool:
+        """Return whether an input is of these blocks, or hidden behind them to harmonise."""
+        covariate = item.block == "clinical" and self.site is not None and item.name in self.site.covariates
+        return item.block in blocks or item.block == SITE or covariate
 
     @field_validator("inputs")
     @classmethod
@@ -289,7 +304,7 @@ class BundleSchema(StudyFacts):
     @classmethod
     def _join_their_blocks(cls, families: Mapping[str, BundleFamily]) -> Mapping[str, BundleFamily]:
         for name, family in families.items():
-            foreign = next((item for item in family.inputs if item.block not in blocks_of(name)), None)
+            foreign = next((item for item in family.inputs if not family.joins(blocks_of(name), item)), None)
             if foreign is not None:
                 raise ValueError(
                     f"family {name!r} has the column {foreign.name[:80]!r} of block {foreign.block[:80]!r}, which it "

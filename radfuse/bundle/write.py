@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+
+import pandas as pd
 
 from radfuse.bundle.card import model_card
 from radfuse.bundle.patients import PatientFilter
@@ -22,7 +24,7 @@ from radfuse.bundle.schema import (
 )
 from radfuse.fusion.config import blocks_of
 from radfuse.fusion.design import Design
-from radfuse.results import FittedFamily, Performance
+from radfuse.results import SITE, FittedFamily, Performance
 
 _OUTPUTS = {"score": "float64, (unit,): the linear score", "probability": "float64, (unit,): of the event"}
 
@@ -88,6 +90,7 @@ def bundle_files(
                 formula=item.fitted.explanation.formula,
                 largest_difference=item.largest_difference,
                 performance=item.performance,
+                site=item.fitted.site,
             )
             for family, item in families.items()
         },
@@ -107,19 +110,26 @@ def _salt(facts: StudyFacts, trained_on: TrainedOn) -> str:
 
 
 def _inputs(design: Design, final: FittedFamily) -> tuple[BundleInput, ...]:
+    site, blocks = final.site, blocks_of(final.family)
     used = {*final.explanation.made_of, *(column.name for column in final.explanation.columns)}
-    inputs: list[BundleInput] = []
-    for block in blocks_of(final.family):
-        values = design.blocks[block]
-        low, high = values.min(), values.max()
-        inputs += [
-            BundleInput(
-                name=str(name),
-                block=block,
-                used=name in used,
-                low=float(low[name]) if name in used else None,
-                high=float(high[name]) if name in used else None,
-            )
-            for name in values.columns
-        ]
+    used |= set(site.covariates) if site is not None else set()
+    inputs = [one for block in blocks for one in _of_block(block, design.blocks[block], used)]
+    if site is not None:
+        inputs.append(BundleInput(name=site.column, block=SITE, used=True))
+        if site.covariates and "clinical" not in blocks:
+            inputs += _of_block("clinical", design.blocks["clinical"][list(site.covariates)], used)
     return tuple(inputs)
+
+
+def _of_block(block: str, values: pd.DataFrame, used: Collection[str]) -> list[BundleInput]:
+    low, high = values.min(), values.max()
+    return [
+        BundleInput(
+            name=str(name),
+            block=block,
+            used=name in used,
+            low=float(low[name]) if name in used else None,
+            high=float(high[name]) if name in used else None,
+        )
+        for name in values.columns
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from radfuse.check.harmonise import sites_to_learn
 from radfuse.check.remarks import inner_folds_possible, near_usual_names, one_class_tests, telling_columns
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import CohortConfig
@@ -13,6 +14,7 @@ from radfuse.cohort.splits import make_folds
 from radfuse.errors import InputError, Problem
 from radfuse.features import FeatureSource, FeatureTable, read_features
 from radfuse.fusion.design import join, order_of
+from radfuse.fusion.harmonise import Combat
 from radfuse.study import Study
 
 
@@ -75,7 +77,9 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
             study.segmentation.check_here()
         except InputError as error:
             problems.append(Problem("segmentation", str(error)))
-    return read_tables(study.cohort, study.features, study.seed, study.fusion.inner_folds, problems, tunes=tunes)
+    settings = (study.seed, study.fusion.inner_folds)
+    harmonise = study.fusion.harmonise if tunes else None
+    return read_tables(study.cohort, study.features, *settings, problems, tunes=tunes, harmonise=harmonise)
 
 
 def read_tables(
@@ -87,6 +91,7 @@ def read_tables(
     reserved: Iterable[str] = (),
     *,
     tunes: bool = True,
+    harmonise: Combat | None = None,
 ) -> Inputs:
     """Read cohort and feature tables, and split the patients into outer folds.
 
@@ -98,6 +103,7 @@ def read_tables(
         problems: found before; they come first.
         reserved: columns that are no features, beside those that the cohort uses.
         tunes: models will be tuned: training sets too small for inner folds are an error; else a warning.
+        harmonise: how sites are taken out of values; None: not.
 
     Raises:
         InputError: all faults that can be seen at once, the problems given among them.
@@ -124,7 +130,7 @@ def read_tables(
         raise InputError(once([*found, *error.problems])) from error
     order = order_of(cohort, design)
     folds = make_folds(config.split, design.units, config.patient, config.outcome, seed, order)
-    found += design.warnings
+    found += [*design.warnings, *(sites_to_learn(harmonise, cohort, design, folds) if harmonise is not None else [])]
     if config.outcome is not None:
         found += telling_columns(design, config.outcome)
         too_few = inner_folds_possible(config, design, folds, order, seed, inner_folds)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from radfuse.cohort.case import Cohort
 from radfuse.cohort.draft import Draft
+from radfuse.errors import Problem, listed
 
 
 def check_units(draft: Draft) -> None:
@@ -17,6 +19,23 @@ def check_units(draft: Draft) -> None:
     for unit, rows in frame.groupby(list(config.unit_columns), sort=False):
         name = "/".join(map(str, unit))
         _one_unit(draft, name, rows)
+
+
+def units_of_two_sites(cohort: Cohort) -> list[Problem]:
+    """Return an error for each unit whose cases are not all of one site: such a unit cannot be harmonised."""
+    config = cohort.config
+    if config.site is None or config.case in config.unit_columns:
+        return []
+    problems = []
+    for unit, sites in cohort.cases.groupby(list(config.unit_columns), sort=False)[config.site]:
+        if sites.nunique(dropna=False) > 1:
+            name, several = "/".join(map(str, unit)), listed(sites.fillna("none").unique())
+            message = (
+                f"unit {name} has cases of several sites ({several}), and harmonisation needs one; correct them, or "
+                f"add {config.site!r} to cohort.unit"
+            )
+            problems.append(Problem(config.table.name, message, None, config.site))
+    return problems
 
 
 def _one_unit(draft: Draft, name: str, rows: pd.DataFrame) -> None:

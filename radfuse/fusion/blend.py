@@ -17,6 +17,10 @@ from radfuse.results import Explanation, UsedColumn
 class Part(Protocol):
     """What can stand in a sum: a chain, or another sum."""
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What fell back on something else, a sentence each."""
+
     def score(self, values: np.ndarray) -> np.ndarray:
         """Return log odds, shape (unit,); values float64, shape (unit, column), NaN where missing."""
 
@@ -63,6 +67,11 @@ class Blend:
     names: tuple[str, ...]
     terms: tuple[Term, ...]
     intercept: float = 0.0
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What fell back on something else in any part, each sentence once."""
+        return tuple(dict.fromkeys(remark for term in self.terms for remark in term.part.remarks))
 
     def score(self, values: np.ndarray) -> np.ndarray:
         """Return log odds, shape (unit,)."""

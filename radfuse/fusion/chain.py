@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from radfuse.fusion.export import INPUT, TAKEN
 from radfuse.fusion.graph import Graph, log_odds
-from radfuse.fusion.linear import Linear
+from radfuse.fusion.linear import Linear, noted
 from radfuse.fusion.parts import Column, FittedModel
 from radfuse.results import Explanation
+
+if TYPE_CHECKING:
+    from radfuse.fusion.sites import Harmonised
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class Chain:
         model: fitted to them, or to their components.
         projection: what makes components of the columns, shape (kept, component); None without.
         components: by name; columns that no reduction took stand among them as themselves.
-        remarks: what steps of the selection have to say, a sentence each.
+        remarks: what harmonisation and steps of the selection have to say, a sentence each.
+        harmonised: what makes the kept columns as if of one site, before all else; None: nothing.
     """
 
     names: tuple[str, ...]
@@ -35,10 +40,18 @@ class Chain:
     projection: np.ndarray | None = None
     components: tuple[Column, ...] = ()
     remarks: tuple[str, ...] = ()
+    harmonised: Harmonised | None = None
+
+    def among(self, names: Sequence[str], where: np.ndarray) -> Chain:
+        """Return the same for a table with more columns: what stood at i stands at where[i] there."""
+        moved = self.harmonised.moved(where) if self.harmonised is not None else None
+        return replace(self, names=tuple(names), kept=where[self.kept], harmonised=moved)
 
     def prepare(self, values: np.ndarray) -> np.ndarray:
         """Return the kept columns, imputed and standardised, or their components: float64, shape (unit, feature)."""
         x = values[:, self.kept]
+        if self.harmonised is not None:
+            x = self.harmonised.apply(values, x)
         x = np.where(np.isnan(x), self._each("median"), x)
         x = (x - self._each("mean")) / self._each("scale")
         return x if self.projection is None else x @ self.projection
@@ -64,8 +77,13 @@ class Chain:
 
         constants = {"kept": np.asarray(self.kept, dtype=np.int64)}
         constants |= {name: self._each(name) for name in ("median", "mean", "scale")}
+        before: list[Any] = []
+        if self.harmonised is not None:
+            before, more = self.harmonised.to_onnx("site_own", "selected")
+            constants |= more
         nodes = [
-            helper.make_node("Gather", [INPUT, "kept"], ["selected"], axis=1),
+            helper.make_node("Gather", [INPUT, "kept"], ["site_own" if before else "selected"], axis=1),
+            *before,
             helper.make_node("IsNaN", ["selected"], ["missing"]),
             helper.make_node("Where", ["missing", "median", "selected"], ["imputed"]),
             helper.make_node("Sub", ["imputed", "mean"], ["centred"]),
@@ -83,15 +101,24 @@ class Chain:
     def linear(self) -> Linear | None:
         """Return the score as a sum over the kept columns; None where the model is none, or sees components."""
         model: Any = self.model
-        return model.linear(self.columns) if hasattr(model, "linear") and self.projection is None else None
+        if not hasattr(model, "linear") or self.projection is not None:
+            return None
+        linear: Linear = model.linear(self.columns)
+        return replace(linear, harmonised=self._harmonised_blocks())
 
     def explain(self, score: str) -> Explanation:
         """Return what the model makes of the kept columns, or of their components, and of which columns those are."""
         if self.projection is None:
-            return self.model.explain(self.columns, score)
+            return noted(self.model.explain(self.columns, score), self._harmonised_blocks())
         said = self.model.explain(self.components, score)
         names = tuple(column.name for column in self.columns)
         return said.model_copy(update={"made_of": names, "formula": None})
+
+    def _harmonised_blocks(self) -> tuple[str, ...]:
+        if self.harmonised is None:
+            return ()
+        here = {column.block for column in self.columns}
+        return tuple(block for block in self.harmonised.blocks if block in here)
 
     def _each(self, name: str) -> np.ndarray:
         return np.array([getattr(column, name) for column in self.columns], dtype=float)

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from radfuse.config import Section, nearest
 from radfuse.extend import own_parts
 from radfuse.fusion import parts
+from radfuse.fusion.harmonise import Combat
 from radfuse.fusion.models.extra_trees import ExtraTrees
 from radfuse.fusion.models.gaussian_process import GaussianProcess
 from radfuse.fusion.models.knn import Knn
@@ -124,6 +125,8 @@ class FusionConfig(Section):
 
     families: tuple[str, ...] = ()
     """Blocks joined by "-"; empty: every run of neighbouring blocks, in their order."""
+    harmonise: Combat | None = None
+    """How what sites do to values is taken out, learned inside each training set; needs `cohort.site`. None: not."""
     selection: tuple[Selection, ...] = ()
     """Steps that choose columns or make components of them, in their order; empty: all columns go to the model."""
     classifier: Classifier = Mean(
@@ -212,7 +215,7 @@ def check_families(families: Sequence[str], blocks: Sequence[str]) -> None:
 
 
 def check_blocks(config: FusionConfig, blocks: Sequence[str]) -> None:
-    """Check that the steps of the selections name blocks of the study.
+    """Check that the steps of the selections, and harmonisation, name blocks of the study.
 
     Raises:
         ValueError: the first that does not, with its right spelling where there is one.
@@ -226,3 +229,6 @@ def check_blocks(config: FusionConfig, blocks: Sequence[str]) -> None:
             for name in step.blocks if isinstance(step, Step) else ():
                 if name not in blocks:
                     raise ValueError(f"{where}.{i}.blocks: the study has no block {name!r}{nearest(name, blocks)}")
+    for name in config.harmonise.blocks if config.harmonise is not None else ():
+        if name not in blocks:
+            raise ValueError(f"fusion.harmonise.blocks: the study has no block {name!r}{nearest(name, blocks)}")

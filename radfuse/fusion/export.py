@@ -18,6 +18,9 @@ PROBABILITY = "probability"
 TAKEN = (
     *("features", "kept", "median", "mean", "scale", "selected", "missing", "imputed", "centred", "scaled"),
     *("projection", "projected"),
+    *("site", "site_own", "site_column", "site_missing", "site_other", "site_told", "site_place", "site_factors"),
+    *("site_factor", "site_offsets", "site_offset", "site_scaled", "site_moved", "site_covariates", "site_beside"),
+    *("site_lacking", "site_fills", "site_filled", "site_slopes", "site_part", "site_one", "site_rest", "site_kept"),
 )
 """Names in the part of the graph that comes before a model."""
 

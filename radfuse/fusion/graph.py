@@ -52,14 +52,16 @@ class Graph:
             return self
         from onnx import helper
 
-        low, high = np.array(SUREST), np.array(1 - SUREST)
+        low, high = np.array(SUREST), np.array(1 - SUREST)  # names that no model of a user is likely to use
         more = [
-            helper.make_node("Clip", [PROBABILITY, "least", "most"], ["doubted"]),
-            helper.make_node("Sub", ["one", "doubted"], ["against"]),
-            helper.make_node("Div", ["doubted", "against"], ["odds"]),
-            helper.make_node("Log", ["odds"], [SCORE]),
+            helper.make_node("Clip", [PROBABILITY, "surest_low", "surest_high"], ["p_doubted"]),
+            helper.make_node("Sub", ["p_one", "p_doubted"], ["p_against"]),
+            helper.make_node("Div", ["p_doubted", "p_against"], ["p_odds"]),
+            helper.make_node("Log", ["p_odds"], [SCORE]),
         ]
-        return Graph([*self.nodes, *more], {**self.constants, "least": low, "most": high, "one": np.array(1.0)})
+        return Graph(
+            [*self.nodes, *more], {**self.constants, "surest_low": low, "surest_high": high, "p_one": np.array(1.0)}
+        )
 
 
 def log_odds(probability: np.ndarray) -> np.ndarray:

@@ -12,7 +12,10 @@ from radfuse.config import Section, nearest
 
 
 class Combat(Section):
-    """Location and scale of each site, shrunk towards those of all columns (empirical Bayes).
+    """Location and scale of each site, shrunk towards those of all columns of a block (empirical Bayes).
+
+    It is learned in every training set anew, of each block alone, from sites with two units or more there, and stands
+    before imputation. Training units of other sites keep their values, which the fit remarks.
 
     Source:
         Johnson, Li and Rabinovic 2007, doi:10.1093/biostatistics/kxj037; Fortin et al. 2017,
@@ -20,12 +23,17 @@ class Combat(Section):
     """
 
     kind: Literal["combat"] = "combat"
-    by: str = "site"
-    """Column of the cohort table that names the site, or the scanner."""
     unseen: Literal["error", "pass"] = "error"
-    """What becomes of units of a site that the training set lacks: an error, or their values stay as they are."""
+    """Test or new units of a site with less than two units in the training set: an error, or they keep their values;
+    in inner folds they always do."""
     covariates: tuple[str, ...] = ()
     """Clinical columns whose effect is left in: what differs between sites by them is no effect of the site."""
+    blocks: tuple[str, ...] = ()
+    """Blocks that are harmonised; empty: all but clinical."""
+
+    def harmonises(self, block: str) -> bool:
+        """Return whether it is asked to work on a block."""
+        return block in self.blocks if self.blocks else block != "clinical"
 
     def fit(self, x: np.ndarray, sites: Sequence[str], covariates: np.ndarray | None = None) -> Harmoniser:
         """Learn the effect of each site; it never sees an outcome.
@@ -110,8 +118,12 @@ class Harmoniser:
         known = found >= 0
         factor = np.where(known[:, None], self.factor[found], 1.0)
         part = 0.0 if covariates is None else covariates @ self.slopes
-        harmonised: np.ndarray = factor * (x - part) + np.where(known[:, None], self.offset[found], 0.0) + part
-        return np.where(known[:, None], harmonised, x)
+        return at_one_site(x, factor, np.where(known[:, None], self.offset[found], 0.0), part)
+
+
+def at_one_site(x: np.ndarray, factor: np.ndarray, offset: np.ndarray, part: np.ndarray | float) -> np.ndarray:
+    """Return factor (x - part) + offset + part, in an order that leaves x as it is where the factor is 1."""
+    return x * factor + offset + (1 - factor) * part
 
 
 def _least_squares(design: np.ndarray, x: np.ndarray, there: np.ndarray) -> np.ndarray:
@@ -119,10 +131,13 @@ def _least_squares(design: np.ndarray, x: np.ndarray, there: np.ndarray) -> np.n
     whole = there.all(axis=0)
     found = np.zeros((design.shape[1], x.shape[1]))
     found[:, whole] = np.linalg.lstsq(design, x[:, whole], rcond=None)[0]
-    for column in np.flatnonzero(~whole):
-        rows = there[:, column]
-        if rows.any():
-            found[:, column] = np.linalg.lstsq(design[rows], x[rows, column], rcond=None)[0]
+    if not whole.all():  # all at once, in coordinates where the normal equations lose no digits
+        q, r = np.linalg.qr(design)
+        squares = (q[:, :, None] * q[:, None, :]).reshape(len(q), -1)
+        grams = (there[:, ~whole].T @ squares).reshape(-1, *r.shape)
+        right = (np.where(there, x, 0)[:, ~whole].T @ q)[:, :, None]
+        inverse = np.linalg.pinv(grams, rcond=1e-10, hermitian=True)
+        found[:, ~whole] = np.linalg.solve(r, (inverse @ right)[:, :, 0].T)
     return found
 
 
@@ -134,6 +149,7 @@ def _shrunk(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     count = (~np.isnan(z)).sum(axis=0)
     mean, variance = np.nanmean(z, axis=0), np.nanvar(z, axis=0, ddof=1)
+    squares = (count - 1) * variance
     if z.shape[1] < 2 or np.ptp(variance) == 0 or np.ptp(mean) == 0:  # nothing to learn a prior from
         return mean, np.where(variance > 0, variance, 1.0)
     centre, width = mean.mean(), mean.var(ddof=1)
@@ -142,7 +158,7 @@ def _shrunk(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     shift, scale = mean, variance
     for _ in range(1000):
         new_shift = (count * width * mean + scale * centre) / (count * width + scale)
-        new_scale = (0.5 * np.nansum((z - new_shift) ** 2, axis=0) + b) / (count / 2 + a - 1)
+        new_scale = (0.5 * (squares + count * (mean - new_shift) ** 2) + b) / (count / 2 + a - 1)
         change = max(np.abs(new_shift - shift).max(), np.abs(new_scale - scale).max())
         shift, scale = new_shift, new_scale
         if change < 1e-10:

@@ -36,7 +36,7 @@ class Learned:
         from scipy.special import expit
 
         fitted: Any = self.part
-        return Tuned(fitted, self.settings, np.asarray(expit(self.odds)))
+        return Tuned(fitted, self.settings, np.asarray(expit(self.odds)), self.part.remarks)
 
 
 def learned(training: Training) -> Learned:
@@ -50,17 +50,23 @@ def learned(training: Training) -> Learned:
     model: Any = training.model
     if hasattr(model, "members"):
         return averaged(training, {name: learned(own) for name, own in _members(training)})
-    where = positions(training, training.blocks)
+    where, sites = positions(training, training.blocks), training.sites
+    if sites is not None and any(map(sites.settings.harmonises, training.blocks)):
+        hidden = [i for i in sites.positions if i not in where]
+        where = np.concatenate([where, np.array(hidden, dtype=int)])
+        sites = sites.moved({int(old): new for new, old in enumerate(where)})
+    else:
+        sites = None
     ends = np.cumsum([0, *(len(columns) for columns in training.blocks.values())])
     alone = replace(
         training,
         x=training.x[:, where],
         names=[training.names[i] for i in where],
         blocks={block: range(ends[i], ends[i + 1]) for i, block in enumerate(training.blocks)},
+        sites=sites,
     )
     found = remembered(alone, _learned)
-    chain = replace(found.part, names=tuple(training.names), kept=where[found.part.kept])
-    return Learned(chain, found.settings, found.odds)
+    return Learned(found.part.among(training.names, where), found.settings, found.odds)
 
 
 def _learned(training: Training) -> Learned:

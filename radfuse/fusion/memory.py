@@ -20,7 +20,7 @@ def remembered(training: Training, learn: Callable[[Training], Any]) -> Any:
     """Return what was learned of the same columns, outcomes, folds and settings before, or learn it now.
 
     Args:
-        training: with no column beside those of its blocks.
+        training: with no column beside those of its blocks and sites.
         learn: a pure function of it.
     """
     key = _key(training)
@@ -48,7 +48,7 @@ def _key(training: Training) -> str | None:
     for part in parts:
         name = f"{type(part).__module__}:{type(part).__qualname__}"
         digest.update(f"{name} {part.model_dump_json()};".encode())  # type: ignore[union-attr]
-    digest.update(f"{training.seed} {training.x.shape} {training.names};".encode())
+    digest.update(f"{training.seed} {training.x.shape} {training.names} {training.sites};".encode())
     for block, columns in training.blocks.items():
         digest.update(f"{block} {list(columns)};".encode())
     digest.update(np.ascontiguousarray(training.x).tobytes())

@@ -15,6 +15,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from radfuse.cohort.splits import InnerSplit
+    from radfuse.fusion.sites import Sites
     from radfuse.results import Explanation
 
 Array = np.ndarray
@@ -167,6 +168,7 @@ class Training:
         seed: of whatever is drawn.
         offset: log odds known before, shape (unit,), that the model adds to; None: none. Only models whose
             `takes_offset` is true can be given some.
+        sites: how values are harmonised, and where `x` tells the site; None: they are not.
     """
 
     x: Array
@@ -179,6 +181,7 @@ class Training:
     outcome: Outcome
     seed: int
     offset: Array | None = None
+    sites: Sites | None = None
 
     def of(self, columns: Iterable[str]) -> Training:
         """Return the same with some blocks only; columns keep their positions."""
@@ -210,11 +213,13 @@ class Tuned:
         fitted: on the whole training set.
         settings: with the smallest loss.
         inner: out-of-fold probabilities at these settings.
+        remarks: what fell back on something else, a sentence each.
     """
 
     fitted: FittedFamilyModel
     settings: Settings
     inner: Array
+    remarks: tuple[str, ...] = ()
 
 
 class Strategy(Protocol):

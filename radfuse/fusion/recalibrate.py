@@ -258,7 +258,8 @@ def recalibrated(found: Learned, training: Training, how: Platt | Beta | Isotoni
     inner = np.empty(len(y))
     for fold in training.folds:
         inner[fold.test] = how.fit(odds[fold.train], y[fold.train]).predict(odds[fold.test])
-    return Tuned(Recalibrated(tuple(training.names), found.part, how.fit(odds, y)), found.settings, inner)
+    family = Recalibrated(tuple(training.names), found.part, how.fit(odds, y))
+    return Tuned(family, found.settings, inner, found.part.remarks)
 
 
 def _smallest_loss(terms: np.ndarray, y: np.ndarray) -> np.ndarray:

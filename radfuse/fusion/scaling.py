@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from radfuse.fusion.group import Group
 from radfuse.fusion.selectors.varying import varying
+
+if TYPE_CHECKING:
+    from radfuse.fusion.sites import Harmonised, Sites
 
 _SLAB = 4_000_000
 """Values worked on at once where a step takes copies."""
@@ -16,15 +20,21 @@ _SLAB = 4_000_000
 
 @dataclass(frozen=True)
 class Scaling:
-    """Imputation and scaling of all columns, each shape (column,)."""
+    """Imputation and scaling of all columns, each shape (column,), of harmonised values where there are some."""
 
     median: np.ndarray
     mean: np.ndarray
     scale: np.ndarray
+    harmonised: Harmonised | None = None
+
+    def own(self, x: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return a copy of some columns, harmonised where that is asked for."""
+        values = x[:, columns]
+        return values if self.harmonised is None else self.harmonised.only(columns).apply(x, values)
 
     def apply(self, x: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Return some columns, imputed and standardised."""
-        values = x[:, columns]
+        values = self.own(x, columns)
         rows, places = np.nonzero(np.isnan(values))
         values[rows, places] = self.median[columns[places]]
         values -= self.mean[columns]
@@ -42,23 +52,28 @@ class Scaling:
         return group.values * self.scale[group.columns] + self.mean[group.columns]
 
 
-def standardised(x: np.ndarray, blocks: Mapping[str, Sequence[int]]) -> tuple[Scaling, list[Group]]:
+def standardised(
+    x: np.ndarray, blocks: Mapping[str, Sequence[int]], sites: Sites | None = None
+) -> tuple[Scaling, list[Group]]:
     """Learn medians, means and scales; return them with the columns of each block that vary.
 
     Args:
         x: float64, shape (unit, column), NaN where missing.
         blocks: block -> positions of its columns.
+        sites: how values are harmonised before all else; None: they are not.
 
     Raises:
-        ValueError: no column of a block varies.
+        ValueError: no column of a block varies, or harmonisation cannot be learned.
     """
     from sklearn.preprocessing import StandardScaler
 
-    scaling = Scaling(*(np.zeros(x.shape[1]) for _ in range(3)))
+    harmonised = sites.learn(x, blocks) if sites is not None else None
+    median, mean, scale = (np.zeros(x.shape[1]) for _ in range(3))
+    scaling = Scaling(median, mean, scale, harmonised)
     groups = []
     for block, positions in blocks.items():
         columns = np.array(positions, dtype=int)
-        values = x[:, columns]
+        values = scaling.own(x, columns)
         for slab in slabs(values):
             scaling.median[columns[slab]] = medians(values[:, slab])
         rows, places = np.nonzero(np.isnan(values))

@@ -18,6 +18,7 @@ from radfuse.fusion.selectors.step import Step
 def fit_chain(training: Training, settings: Settings) -> Chain:
     """Return imputation, scaling, selection and model, fitted at some settings on the whole training set."""
     scaling, groups, remarks = selected(training, settings)
+    harmonised = scaling.harmonised
     model = _fitted(training, groups, np.arange(len(training.y)), [settings])[0]
     block_of = {column: block for block, columns in training.blocks.items() for column in columns}
     kept = np.concatenate([group.columns for group in groups])
@@ -31,20 +32,28 @@ def fit_chain(training: Training, settings: Settings) -> Chain:
         )
         for i in kept
     )
-    names = tuple(training.names)
+    taken = harmonised.only(kept) if harmonised is not None else None
+    chain = Chain(
+        tuple(training.names),
+        kept,
+        columns,
+        model,
+        remarks=tuple(remarks),
+        harmonised=None if taken is None or taken.idle else taken,
+    )
     projection = projection_of(groups)
     if projection is None:
-        return Chain(names, kept, columns, model, remarks=tuple(remarks))
+        return chain
     linear = _folded(model, projection)
     if linear is not None:
-        return Chain(names, kept, columns, linear, remarks=tuple(remarks))
-    return Chain(names, kept, columns, model, projection, _features(groups, columns), tuple(remarks))
+        return replace(chain, model=linear)
+    return replace(chain, projection=projection, components=_features(groups, columns))
 
 
 def selected(training: Training, settings: Settings) -> tuple[Scaling, list[Group], list[str]]:
     """Return scaling, what the selection leaves of the columns at some settings, and what its steps have to say."""
-    scaling, groups = standardised(training.x, training.blocks)
-    remarks: list[str] = []
+    scaling, groups = standardised(training.x, training.blocks, training.sites)
+    remarks = list(scaling.harmonised.remarks) if scaling.harmonised is not None else []
     for step in _steps(training):
         own = next(own for own in step.candidates() if own.items() <= settings.items())
         groups = _after(step, own, groups, scaling, training.y, training.outcome, remarks)
@@ -53,7 +62,7 @@ def selected(training: Training, settings: Settings) -> tuple[Scaling, list[Grou
 
 def routes(training: Training, rows: Array) -> tuple[Scaling, Iterator[tuple[Settings, list[Group]]]]:
     """Return scaling of some rows of the training set, and every way through the selection there, one at a time."""
-    scaling, groups = standardised(training.x[rows], training.blocks)
+    scaling, groups = standardised(training.x[rows], training.blocks, training.sites)
     return scaling, _routes(_steps(training), groups, scaling, training.y[rows], training.outcome)
 
 

@@ -13,7 +13,8 @@ from radfuse.errors import CaseError
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.fusion.design import Design, stack
 from radfuse.fusion.parts import FittedFamilyModel, Outcome, Settings, Training, Tuned
-from radfuse.results import FittedFamily
+from radfuse.fusion.sites import Sites, hidden_columns, told_of_unseen, unseen_sites
+from radfuse.results import FittedFamily, SiteInput
 
 ALL = "all"
 """Name of the fit on all units."""
@@ -28,12 +29,59 @@ class Fit:
         threshold: on the probability.
         settings: that were tuned.
         inner_auc: mean discrimination over the inner folds; NaN where none could be computed.
+        remarks: what fell back on something else, a sentence each.
     """
 
     fitted: FittedFamilyModel
     threshold: float
     settings: Settings
     inner_auc: float
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FamilyTable:
+    """What one family is fitted on.
+
+    Attributes:
+        x: float64, shape (unit, column), NaN where missing; hidden columns come last.
+        blocks: block -> positions of its columns.
+        names: of all columns.
+        sites: where values are harmonised, which columns tell how.
+        site: the same for whoever reads new units.
+    """
+
+    x: np.ndarray
+    blocks: Mapping[str, Sequence[int]]
+    names: Sequence[str]
+    sites: Sites | None = None
+    site: SiteInput | None = None
+
+
+def family_table(design: Design, family: str, fold: str, config: FusionConfig, site: str | None = None) -> FamilyTable:
+    """Return a family's columns in the order of its ONNX input, in one outer fold.
+
+    Args:
+        design: units and blocks.
+        family: which blocks.
+        fold: its name.
+        config: of the fusion wing.
+        site: column of the site in `design.units`; needed to harmonise.
+
+    Raises:
+        ValueError: no column of the site is named, and values are to be harmonised.
+    """
+    blocks = design.blocks_of(fold)
+    x, positions, names = stack(blocks, blocks_of(family))
+    if config.harmonise is None or not any(map(config.harmonise.harmonises, positions)):
+        return FamilyTable(x, positions, names)
+    if site is None:
+        raise ValueError("to harmonise, name the column of the site")
+    clinical = blocks.get("clinical", design.units[[]])
+    beside = positions.get("clinical", ())
+    hidden, sites, told = hidden_columns(config.harmonise, design.units[site], site, clinical, names, beside)
+    values = np.hstack([x, hidden.to_numpy(dtype="float64")])
+    return FamilyTable(values, positions, [*names, *map(str, hidden.columns)], sites, told)
 
 
 def everyone(order: np.ndarray) -> Fold:
@@ -51,6 +99,7 @@ def fit_family(
     outcome: Outcome,
     config: FusionConfig,
     seed: int,
+    sites: Sites | None = None,
 ) -> Fit:
     """Tune and fit one family on its training units.
 
@@ -64,17 +113,19 @@ def fit_family(
         outcome: what is predicted.
         config: of the fusion wing.
         seed: of the inner folds and of whatever a model draws.
+        sites: how values are harmonised; None: they are not.
 
     Raises:
         ValueError: too few patients of one class, or no column varies.
     """
     folds = inner_folds(patients, labels, outcome.folds_possible(y, patients, config.inner_folds), seed)
-    training = Training(x, y, blocks, names, folds, config.selection, config.classifier, outcome, seed)
+    parts = (config.selection, config.classifier, outcome, seed)
+    training = Training(x, y, blocks, names, folds, *parts, sites=sites)
     tuned = _recalibrated(training, config) if config.recalibrate is not None else config.joins.fit(training)
     threshold = outcome.threshold(y, tuned.inner, config.threshold)
     scores = np.array([outcome.discrimination(y[fold.test], tuned.inner[fold.test]) for fold in folds])
     inner_auc = float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")
-    return Fit(tuned.fitted, threshold, tuned.settings, inner_auc)
+    return Fit(tuned.fitted, threshold, tuned.settings, inner_auc, tuned.remarks)
 
 
 def _recalibrated(training: Training, config: FusionConfig) -> Tuned:
@@ -88,7 +139,14 @@ def _recalibrated(training: Training, config: FusionConfig) -> Tuned:
 
 
 def fit_fold(
-    design: Design, family: str, fold: Fold, patient: str, outcome: Outcome, config: FusionConfig, seed: int
+    design: Design,
+    family: str,
+    fold: Fold,
+    patient: str,
+    outcome: Outcome,
+    config: FusionConfig,
+    seed: int,
+    site: str | None = None,
 ) -> tuple[FittedFamily, Fit]:
     """Fit a family on a fold's training units and predict its test units.
 
@@ -100,20 +158,24 @@ def fit_fold(
         outcome: what is predicted.
         config: of the fusion wing.
         seed: of the inner folds, the same for all families.
+        site: column of the site in `design.units`; needed to harmonise.
 
     Returns:
         The result to store, and the fitted family.
 
     Raises:
-        CaseError: the training units do not allow a fit.
+        CaseError: the training units do not allow a fit, or test units are of a site that they lack.
     """
     y, labels = outcome.targets(design.units), outcome.labels(design.units)
     patients = design.units[patient].to_numpy()
     train, test = fold.train, fold.test
-    x, blocks, names = stack(design.blocks_of(fold.name), blocks_of(family))
+    table = family_table(design, family, fold.name, config, site)
+    x, blocks = table.x, table.blocks
     here = labels[train] if labels is not None else None
     try:
-        fit = fit_family(x[train], y[train], here, patients[train], blocks, names, outcome, config, seed)
+        remarks = _unseen(design, fold, table.site)
+        about = (blocks, table.names, outcome, config, seed, table.sites)
+        fit = fit_family(x[train], y[train], here, patients[train], *about)
     except ValueError as error:
         raise CaseError(f"{family}, fold {fold.name}", str(error)) from error
     probability = fit.fitted.predict(x[test]) if len(test) else np.array([])
@@ -124,8 +186,20 @@ def fit_fold(
         threshold=fit.threshold,
         tuned=fit.settings,
         inner_auc=fit.inner_auc,
-        columns_in=x.shape[1],
+        columns_in=sum(map(len, blocks.values())),
         test=tuple(map(int, test)),
         probability=tuple(map(float, probability)),
+        site=table.site,
+        remarks=(*fit.remarks, *remarks),
     )
     return result, fit
+
+
+def _unseen(design: Design, fold: Fold, site: SiteInput | None) -> tuple[str, ...]:
+    """Return a remark where test units of unseen sites pass; raises ValueError where that is not asked for."""
+    found = unseen_sites(design.units[site.column], fold) if site is not None else {}
+    if not found:
+        return ()
+    if site is not None and site.unseen == "error":
+        raise ValueError(told_of_unseen(found, "the fold"))
+    return ("harmonisation left test units as they are whose site has less than two training units",)

@@ -18,6 +18,8 @@ _FAR_SLOPES = (0.5, 2.0)
 _POOR_ICC = 0.5
 """Poor agreement (Koo and Li 2016, doi:10.1016/j.jcm.2016.02.012)."""
 _NAMED = 4
+_FALLBACKS = 12
+"""Remarks on fits that are shown, at most."""
 _VISIT = re.compile(r"@[^/]+(?=/)")
 
 
@@ -40,7 +42,7 @@ def study_remarks(
         if icc is not None:
             found += _disagreeing(family, fitted, icc)
         found += _never_tested(family, folds[family], fitted)
-    return found
+    return [*found, *_fallbacks(folds, final)]
 
 
 def performance_remarks(performance: Sequence[Performance]) -> list[str]:
@@ -127,6 +129,28 @@ def _never_tested(family: str, folds: Sequence[FittedFamily], fitted: FittedFami
             f"The refitted model of {family} uses {_count(len(names), 'column')} that no test fold chose: "
             f"{listed(names, _NAMED)}. The performance shown says nothing of them"
         )
+
+
+def _fallbacks(folds: Mapping[str, Sequence[FittedFamily]], final: Mapping[str, FittedFamily]) -> Iterator[str]:
+    """Yield what steps fell back on, each sentence once, with the fits it is said of; the most frequent first."""
+    where: dict[str, dict[str, list[str]]] = {}
+    for family, fits in folds.items():
+        for fit in [*fits, *([final[family]] if family in final else [])]:
+            for remark in fit.remarks:
+                where.setdefault(remark, {}).setdefault(family, []).append(fit.fold)
+    order = sorted(where.items(), key=lambda item: -sum(map(len, item[1].values())))
+    for remark, families in order[:_FALLBACKS]:
+        told = [f"{family} in {_fits(names)}" for family, names in families.items()]
+        yield f"{remark} ({listed(told, _NAMED)})"
+    if len(order) > _FALLBACKS:
+        yield f"{len(order) - _FALLBACKS} more remarks on single fits stand in models/*/*.json of the run folder"
+
+
+def _fits(names: Sequence[str]) -> str:
+    """Return which fits these are: outer folds, and that on all units."""
+    folds = [name for name in names if name != "all"]
+    told = [f"fold{'s' if len(folds) > 1 else ''} {listed(folds)}"] if folds else []
+    return " and ".join([*told, *(["the fit on all units"] if "all" in names else [])])
 
 
 def _count(number: int, what: str) -> str:

@@ -37,7 +37,8 @@ class Stage(Generic[Job, Result]):
         fails: a job that cannot be done drops its case from all that follows, stays the only one that failed, or stops
             the study.
         crew: its jobs are done one after another here, or by a process a core; a stage that runs a network has one
-            process where there is a GPU, and a few threads there that read ahead and write behind.
+            process where there is a GPU, and a few threads there that read ahead and write behind. A function decides
+            by the jobs that are left.
         desk: its work is given a private folder that outlives a kill, and tells how far it is.
         ready: called with the first job before any is done, and with somebody to tell.
     """
@@ -52,7 +53,7 @@ class Stage(Generic[Job, Result]):
     needs: tuple[str, ...] = ()
     spares: Callable[[Any], tuple[str, ...]] = lambda _: ()
     fails: Literal["drops", "stays", "stops"] = "stops"
-    crew: Literal["one", "cores", "network"] = "one"
+    crew: Literal["one", "cores", "network"] | Callable[[Sequence[Any]], Literal["one", "cores"]] = "one"
     desk: bool = False
     ready: Callable[[Job, Callable[[str], None]], None] | None = None
 
@@ -195,7 +196,8 @@ def _results(
         )
     if stage.fails == "stops":
         return ((task, make(task)) for task in tasks)
-    return crew.each(make, tasks, stage.crew)
+    how = stage.crew if isinstance(stage.crew, str) else stage.crew([task.job for task in tasks])
+    return crew.each(make, tasks, how)
 
 
 def _desk(

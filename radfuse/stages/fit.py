@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from radfuse.fusion.config import FusionConfig
 from radfuse.outcomes.kinds import Outcome
@@ -14,6 +15,9 @@ from radfuse.run.stage import Stage
 from radfuse.stages import prepare
 from radfuse.stages.context import Context
 from radfuse.stages.extract import write_section
+
+_MUCH = 30_000_000
+"""Bytes of the tables times jobs from which on they are done by a process a core."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class FitJob:
         patient: column of the person.
         outcome: what is predicted.
         seed: of the inner folds.
+        site: column of the site, where values are harmonised by it.
     """
 
     design: Path
@@ -37,6 +42,7 @@ class FitJob:
     patient: str
     outcome: Outcome
     seed: int
+    site: str | None = None
 
     def __str__(self) -> str:
         return f"{self.family}, all units" if self.fold is None else f"{self.family}, fold {self.fold}"
@@ -53,7 +59,8 @@ def job_of(context: Context, family: str, fold: str | None) -> FitJob:
     assert study.cohort.outcome is not None
     config = study.fusion.model_copy(update={"families": ()})
     where, about = context.path(prepare.PLACE), study.cohort
-    return FitJob(where, family, fold, config, about.patient, study.cohort.outcome, study.seed)
+    site = about.site if config.harmonise is not None else None
+    return FitJob(where, family, fold, config, about.patient, study.cohort.outcome, study.seed, site)
 
 
 def jobs(context: Context) -> Iterator[FitJob]:
@@ -74,7 +81,14 @@ def work(job: FitJob) -> FittedFamily:
 
     prepared = prepare.read_design(job.design)
     fold = next(fold for fold in prepared.folds if fold.name == job.fold)
-    return fit_fold(prepared.design, job.family, fold, job.patient, job.outcome, job.fusion, job.seed)[0]
+    about = (job.patient, job.outcome, job.fusion, job.seed, job.site)
+    return fit_fold(prepared.design, job.family, fold, *about)[0]
+
+
+def crew(jobs: Sequence[FitJob]) -> Literal["one", "cores"]:
+    """Return "one" for small tables: families share what they learn, and processes take longer to start than that."""
+    size = sum(path.stat().st_size for path in jobs[0].design.glob("*.parquet")) if jobs else 0
+    return "cores" if size * len(jobs) > _MUCH else "one"
 
 
 STAGE = Stage(
@@ -87,4 +101,5 @@ STAGE = Stage(
     what="fitting",
     needs=("prepare",),
     fails="stays",
+    crew=crew,
 )

@@ -19,6 +19,7 @@ from radfuse.config import kind_of
 from radfuse.errors import InputError, Problem, StudyError
 from radfuse.features import FeatureSource, FeatureTable
 from radfuse.fusion.design import Design, join, order_of
+from radfuse.fusion.harmonise import Combat
 from radfuse.run.folder import read_json, safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages import deep, extract
@@ -44,6 +45,7 @@ class PrepareJob:
         deep: encoder -> case -> its deep features.
         folds: outer fold -> the patients it tests, where the study starts from images, which tell patients apart;
             empty: dealt from the tables.
+        harmonise: how sites are taken out of values, which needs enough units of each; None: not.
     """
 
     cohort: CohortConfig
@@ -56,6 +58,7 @@ class PrepareJob:
     radiomic: Mapping[str, Path] = field(default_factory=dict)
     deep: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     folds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    harmonise: Combat | None = None
 
     def __str__(self) -> str:
         return "the design"
@@ -84,7 +87,7 @@ def job_of(study: Study) -> PrepareJob:
     images = (*config.images.values(), *(name for name in (config.mask, config.second_mask) if name))
     bare = config.model_copy(update={"images": {}, "mask": None, "second_mask": None})
     settings = (study.seed, study.fusion.inner_folds)
-    return PrepareJob(bare, study.features, images, study.blocks, *settings)
+    return PrepareJob(bare, study.features, images, study.blocks, *settings, harmonise=study.fusion.harmonise)
 
 
 def jobs(context: Context) -> Iterator[PrepareJob]:
@@ -118,7 +121,8 @@ def work(job: PrepareJob) -> Prepared:
     Raises:
         InputError: faults of the tables, mismatches between them, or folds that cannot be trained.
     """
-    inputs = read_tables(job.cohort, job.features, job.seed, job.inner_folds, reserved=job.reserved)
+    about = (job.cohort, job.features, job.seed, job.inner_folds)
+    inputs = read_tables(*about, reserved=job.reserved, harmonise=job.harmonise)
     cohort = inputs.cohort
     if job.cases is not None:
         cohort = cohort.without(set(cohort.cases.index) - set(job.cases))

@@ -44,17 +44,19 @@ def work(job: FitJob) -> Refitted:
     Raises:
         CaseError: it cannot be fitted, or the file differs from the fitted model by more than `PARITY`.
     """
-    from radfuse.fusion.config import blocks_of
-    from radfuse.fusion.design import stack
+    from threadpoolctl import threadpool_limits
+
     from radfuse.fusion.export import largest_difference
-    from radfuse.fusion.validate import everyone, fit_fold
+    from radfuse.fusion.validate import everyone, family_table, fit_fold
 
     prepared = prepare.read_design(job.design)
     design, fold = prepared.design, everyone(prepared.everyone)
-    stored, fit = fit_fold(design, job.family, fold, job.patient, job.outcome, job.fusion, job.seed)
-    x, _, _ = stack(design.blocks, blocks_of(job.family))
-    model = fit.fitted.to_onnx(job.family, stored.threshold)
-    difference = largest_difference(model, fit.fitted.predict, x, job.seed)
+    about = (job.patient, job.outcome, job.fusion, job.seed, job.site)
+    with threadpool_limits(1):  # as in the folds
+        stored, refitted = fit_fold(design, job.family, fold, *about)
+    x = family_table(design, job.family, fold.name, job.fusion, job.site).x
+    model = refitted.fitted.to_onnx(job.family, stored.threshold)
+    difference = largest_difference(model, refitted.fitted.predict, x, job.seed)
     if not difference <= PARITY:
         message = f"the ONNX file differs from the fitted model by {difference:.2g}, allowed {PARITY:.0e}"
         raise CaseError(job.family, message)
@@ -79,4 +81,5 @@ STAGE = Stage(
     what="exporting",
     needs=("fuse",),
     fails="stays",
+    crew=fit.crew,
 )

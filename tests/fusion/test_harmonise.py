@@ -140,3 +140,15 @@ def test_a_lone_unit_and_a_covariate_that_the_site_tells_are_refused():
         Combat().fit(x, ["z", *sites[1:]])
     with pytest.raises(ValueError, match="sites tell scanner"):
         Combat(covariates=("scanner",)).fit(x, sites, (sites == "a")[:, None].astype(float))
+
+
+def test_columns_with_gaps_are_regressed_on_the_units_that_have_them():
+    """As a column alone, without the units that lack it, would be; values and covariate of any size."""
+    x, sites, age = scanned(8)
+    x, age = x * 1e6, 1e4 + 3e3 * age
+    rows = np.arange(90) % 7 > 0
+    x[~rows, 2] = np.nan
+    found = Combat().fit(x, sites, age).slopes[:, 2]
+    design = np.column_stack([*(sites == site for site in "abc"), age]).astype(float)
+    expected = np.linalg.lstsq(design[rows], x[rows, 2], rcond=None)[0][3]
+    assert found[0] == pytest.approx(expected, rel=1e-9)

@@ -9,11 +9,13 @@ import pytest
 from columns import planted
 
 from radfuse.cohort.splits import inner_folds
+from radfuse.fusion.harmonise import Combat
 from radfuse.fusion.learn import learned
 from radfuse.fusion.memory import forget, remembered
 from radfuse.fusion.models.logistic import Logistic
 from radfuse.fusion.parts import Training
 from radfuse.fusion.selectors.mrmr import Mrmr
+from radfuse.fusion.sites import Sites
 from radfuse.outcomes.binary import BinaryOutcome
 
 
@@ -56,8 +58,10 @@ def test_whatever_differs_is_learned_anew(training: Training):
         replace(training, selection=(Mrmr(),)),
         replace(training, offset=np.zeros(60)),
         training.of(["a"]),
+        replace(training, sites=Sites(Combat(), ("x", "y"), 39)),
+        replace(training, sites=Sites(Combat(unseen="pass"), ("x", "y"), 39)),
     ):
         remembered(changed, lambda it: made.append(it))
-    assert len(made) == 10
+    assert len(made) == 12
     remembered(training, lambda it: made.append(it))
-    assert len(made) == 10
+    assert len(made) == 12

@@ -118,3 +118,14 @@ def test_the_page_holds_the_agreement_of_features_against_the_models() -> None:
         warnings=(),
     )
     assert "on which predicted and manual masks disagree, ICC(2,1) below 0.5" in findings.study(report).html
+
+
+def test_what_fits_fell_back_on_is_said_once_with_the_fits() -> None:
+    one, two = "radiomic: nothing is stable", "radiomic: no column has p <= 0.05"
+    folds = [fitted(str(i), "a").model_copy(update={"remarks": (one, two) if i == 2 else (one,)}) for i in (1, 2, 3)]
+    final = fitted("all", "a").model_copy(update={"remarks": (one,)})
+    found = remarks(measured(), folds, final)
+    assert found == [f"{one} (deep in folds 1, 2, 3 and the fit on all units)", f"{two} (deep in fold 2)"]
+    many = fitted("1", "a").model_copy(update={"remarks": tuple(f"column {i} stays" for i in range(20))})
+    *_, last = remarks(measured(), [many], fitted("all", "a"))
+    assert last == "8 more remarks on single fits stand in models/*/*.json of the run folder"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -59,14 +59,19 @@ class Attention(Section):
         """
         if len(training.blocks) == 1:
             return learned(training)
+        if training.sites is not None:
+            raise ValueError(
+                "the strategy attention does not harmonise sites; leave fusion.harmonise out, or take another"
+            )
         with one_thread():
             tried = self._tried(training)
             best = min(tried, key=lambda each: each.loss)
-            scaling, groups, _ = selected(training, best.settings)
+            scaling, groups, remarks = selected(training, best.settings)
             networks = self._networks(training, np.arange(len(training.y)), groups)
             for _ in range(best.epochs):
                 networks.epoch()
         fitted = _fitted(training, scaling, groups, networks.weights())
+        fitted = replace(fitted, remarks=tuple(remarks))
         return Learned(fitted, {**best.settings, "epochs": best.epochs}, best.odds)
 
     def fit(self, training: Training) -> Tuned:

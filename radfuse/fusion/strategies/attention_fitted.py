@@ -138,12 +138,14 @@ class FittedAttention:
         sources: of each encoder.
         weights: of the networks.
         rows: standardised, all kept columns side by side, by which it is explained, shape (row, column).
+        remarks: what steps of the selection have to say, a sentence each.
     """
 
     names: tuple[str, ...]
     sources: tuple[Source, ...]
     weights: Weights
     rows: np.ndarray
+    remarks: tuple[str, ...] = ()
 
     def score(self, values: np.ndarray) -> np.ndarray:
         """Return log odds, shape (unit,); values float64, shape (unit, column), NaN where missing."""
