@@ -77,12 +77,15 @@ def work(job: FitJob) -> FittedFamily:
     Raises:
         CaseError: the family cannot be fitted there.
     """
+    from threadpoolctl import threadpool_limits
+
     from radfuse.fusion.validate import fit_fold
 
     prepared = prepare.read_design(job.design)
     fold = next(fold for fold in prepared.folds if fold.name == job.fold)
     about = (job.patient, job.outcome, job.fusion, job.seed, job.site)
-    return fit_fold(prepared.design, job.family, fold, *about)[0]
+    with threadpool_limits(1):  # the jobs are the parallelism, and small matrices are slower on two threads
+        return fit_fold(prepared.design, job.family, fold, *about)[0]
 
 
 def crew(jobs: Sequence[FitJob]) -> Literal["one", "cores"]:
