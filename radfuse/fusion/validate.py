@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from radfuse.cohort.splits import Fold, inner_folds
+from radfuse.cohort.splits import Fold, InnerSplit, inner_folds
 from radfuse.errors import CaseError
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.fusion.design import Design, stack
@@ -120,12 +120,33 @@ def fit_family(
     """
     folds = inner_folds(patients, labels, outcome.folds_possible(y, patients, config.inner_folds), seed)
     parts = (config.selection, config.classifier, outcome, seed)
-    training = Training(x, y, blocks, names, folds, *parts, sites=sites)
+    told, silent = _telling(x, blocks, folds)
+    training = Training(x, y, told, names, folds, *parts, sites=sites)
     tuned = _recalibrated(training, config) if config.recalibrate is not None else config.joins.fit(training)
     threshold = outcome.threshold(y, tuned.inner, config.threshold)
     scores = np.array([outcome.discrimination(y[fold.test], tuned.inner[fold.test]) for fold in folds])
     inner_auc = float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")
-    return Fit(tuned.fitted, threshold, tuned.settings, inner_auc, tuned.remarks)
+    remarks = [f"the block {name} holds no value that varies in a training set, and is left out" for name in silent]
+    return Fit(tuned.fitted, threshold, tuned.settings, inner_auc, (*tuned.remarks, *remarks))
+
+
+def _telling(
+    x: np.ndarray, blocks: Mapping[str, Sequence[int]], folds: Sequence[InnerSplit]
+) -> tuple[dict[str, Sequence[int]], list[str]]:
+    """Return the blocks in which a column varies in every training set, all where none does, and names of the rest."""
+    told = {}
+    for name, columns in blocks.items():
+        values = x[:, list(columns)]
+        if _varies(values) and all(_varies(values[fold.train]) for fold in folds):
+            told[name] = columns
+    if not told:
+        return dict(blocks), []
+    return told, [name for name in blocks if name not in told]
+
+
+def _varies(values: np.ndarray) -> bool:
+    low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+    return bool((high > low).any())  # NaN where a column is empty, which is not larger
 
 
 def _recalibrated(training: Training, config: FusionConfig) -> Tuned:

@@ -21,6 +21,9 @@ FAMILIES = ["clinical", "laboratory", "clinical-radiomic-deep-laboratory"]
 SETTINGS = [
     "features.laboratory=laboratory.csv",
     f"fusion.families=[{', '.join(FAMILIES)}]",
+    "fusion.selection=[{kind: mrmr, k: 30}, {kind: lasso}]",
+    "fusion.classifier={kind: logistic}",
+    "fusion.strategy={kind: early}",
     "fusion.inner_folds=2",
     "cohort.split.folds=2",
 ]

@@ -23,7 +23,14 @@ from radfuse.study import load_study
 
 pytestmark = pytest.mark.slow
 
-FAST = ["fusion.inner_folds=2", "cohort.split.folds=2", "fusion.families=[clinical, clinical-radiomic]"]
+FAST = [
+    "fusion.selection=[{kind: correlation}, {kind: mrmr, k: 30}, {kind: lasso}]",
+    "fusion.classifier={kind: logistic}",
+    "fusion.strategy={kind: early}",
+    "fusion.inner_folds=2",
+    "cohort.split.folds=2",
+    "fusion.families=[clinical, clinical-radiomic]",
+]
 
 SELECTOR = '''
 from typing import Literal
@@ -215,7 +222,8 @@ def test_a_model_of_ones_own(study: Path) -> None:
     page = run.report.read_text(encoding="utf-8")
     assert "distance of the class means, refitted on all units" in page
     assert "Formula" not in page
-    assert "distance" in pd.read_csv(run.path / "report/tables/features.csv").columns
+    table = pd.read_csv(run.path / "report/tables/features.csv")
+    assert set(table["measure"]) == {"distance"}
     card = (bundle.path / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "## Thresholds" in card
     assert "None" not in card

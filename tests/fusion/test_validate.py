@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 from sklearn.impute import SimpleImputer
@@ -20,6 +21,7 @@ from radfuse.fusion.config import FusionConfig
 from radfuse.fusion.design import Design, stack
 from radfuse.fusion.memory import forget
 from radfuse.fusion.models.logistic import FittedLogistic, Logistic
+from radfuse.fusion.models.ridge import Ridge
 from radfuse.fusion.selectors.correlation import Correlation
 from radfuse.fusion.selectors.lasso import Lasso
 from radfuse.fusion.selectors.mrmr import Mrmr
@@ -221,7 +223,7 @@ def test_columns_empty_or_constant_in_training_are_dropped():
 
 def test_nothing_that_varies_is_an_error():
     x, y, patients = knees()
-    x[:, :3] = np.nan
+    x[:] = np.nan
     with pytest.raises(ValueError, match="none of the 3 columns varies"):
         fit_on(x, y, patients)
 
@@ -313,3 +315,21 @@ def test_stack_keeps_block_and_column_order():
     np.testing.assert_array_equal(x, [[3, 5, 1], [4, np.nan, 2]])
     assert positions == {"deep": [0, 1], "clinical": [2]}
     assert names == ["d0", "d1", "age"]
+
+
+@pytest.mark.parametrize("value", [np.nan, 3.0])
+def test_a_block_that_says_nothing_is_left_out_with_a_remark(value: float):
+    """Missing for everybody, or the same: the family is that of its other blocks."""
+    generator = np.random.default_rng(4)
+    x = generator.standard_normal((60, 6))
+    y = (x[:, 0] + generator.standard_normal(60) > 0).astype(int)
+    x[:, 4:] = value
+    config = FusionConfig(classifier=Ridge(), inner_folds=3)
+    names, outcome = [f"r{i}" for i in range(6)], BinaryOutcome(column="event")
+    blocks = {"clinical": range(2), "radiomic": range(2, 4), "deep": range(4, 6)}
+    fit = fit_family(x, y, y, np.arange(60), blocks, names, outcome, config, 1)
+    assert fit.remarks == ("the block deep holds no value that varies in a training set, and is left out",)
+    del blocks["deep"]
+    without = fit_family(x, y, y, np.arange(60), blocks, names, outcome, config, 1)
+    np.testing.assert_array_equal(fit.fitted.predict(x), without.fitted.predict(x))
+    assert len(onnxruntime.InferenceSession(fit.fitted.to_onnx("f", 0.5)).get_inputs()[0].shape) == 2
