@@ -29,6 +29,12 @@ PAGE = SCRIPTS.parent / "docs" / "measured.md"
 PARTS = {
     "startup": ["bench_startup.py"],
     "tables": ["real_tables.py --data {data}/tables --out {fresh} --seeds {seeds}"],
+    "fusion": [
+        "bench_fusion.py --tables {data}/tables",
+        "small_samples.py",
+        "interval_coverage.py",
+        "interval_coverage.py --shuffled",
+    ],
     "reachable": ["reachable_auc.py"],
     "shuffled": ["shuffled_outcomes.py"],
     "images": ["bench_images.py", "bench_images.py --sarcoma {data}/sarcoma"],

@@ -14,7 +14,14 @@ from radfuse.pipeline import run_study
 settings.register_profile("repeatable", deadline=None, derandomize=True)  # the same examples on a busy machine
 settings.load_profile("repeatable")
 
-PHANTOM = ["fusion.inner_folds=3", "cohort.split.folds=3"]
+PHANTOM = [
+    "fusion.selection=[{kind: correlation}, {kind: mrmr, k: 30}, {kind: lasso}]",
+    "fusion.classifier={kind: logistic}",
+    "fusion.strategy={kind: early}",
+    "fusion.inner_folds=3",
+    "cohort.split.folds=3",
+]
+"""One recipe that drops columns and has a formula: bundles and pages show what becomes of both."""
 
 
 @pytest.fixture(scope="session")

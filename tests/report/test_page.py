@@ -68,7 +68,7 @@ def test_the_page_shows_what_was_measured(page: str, phantom_run: tuple[Path, Pa
         assert f">{heading}</h2>" in page
     assert "What a block adds" in page
     assert "radiomic beside clinical" in page
-    assert "share of the model&#39;s weight" in page or "share of the model's weight" in page
+    assert "clinical score = " in page
     assert "scikit-learn" in page
     assert "nan" not in re.sub(r"<svg.*?</svg>|<style.*?</style>", "", page, flags=re.S).lower().split()
 
