@@ -14,9 +14,9 @@ import pandas as pd
 from pydantic import BeforeValidator
 
 from radfuse.config import Section
-from radfuse.statistics.estimate import Estimate
 
 if TYPE_CHECKING:
+    from radfuse.statistics.estimate import Estimate
     from radfuse.volume.image import LabelMap, Volume
 
 

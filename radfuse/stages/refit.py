@@ -73,7 +73,7 @@ def write(found: Refitted, path: Path) -> None:
 
 STAGE = Stage(
     "refit",
-    3,
+    4,
     jobs,
     work,
     write,

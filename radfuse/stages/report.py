@@ -305,7 +305,7 @@ def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
 
 STAGE = Stage(
     "report",
-    6,
+    7,
     jobs,
     work,
     write_files,
