@@ -168,7 +168,10 @@ class FusionConfig(Section):
             steps = self.selection if member.selection is None else member.selection
             tuned = [name for part in (*steps, member.model) for name in part.candidates()[0]]
             if len(set(tuned)) < len(tuned):
-                raise ValueError(f"two parts tune a setting of one name: {', '.join(sorted(tuned))}; rename one")
+                twice = sorted({name for name in tuned if tuned.count(name) > 1})
+                raise ValueError(
+                    f"two parts tune a setting of one name: {', '.join(twice)}; leave one out of `selection`, or rename it"
+                )
         return self
 
 
