@@ -15,7 +15,7 @@ from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, 
 from radfuse.errors import InputError, listed, short
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
-from radfuse.fusion.config import FusionConfig, check_blocks, check_families, default_families, in_order
+from radfuse.fusion.config import FusionConfig, check_blocks, check_families, check_primary, default_families, in_order
 from radfuse.given import as_names, as_path
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
@@ -156,6 +156,7 @@ class Study(Section):
         check_blocks(self.fusion, self.blocks)
         if not self.fusion.families and len("-".join(self.blocks)) > _LONGEST_FAMILY:
             raise ValueError(f"{len(self.blocks)} blocks make too many families; name those wanted in fusion.families")
+        check_primary(self.fusion.primary, self.families)
         return self
 
     @model_validator(mode="after")

@@ -372,3 +372,10 @@ def test_normalisation_refers_to_a_region_of_the_study(tmp_path: Path) -> None:
     radiomics = {"normalize": True, "normalize_region": "tumor"}
     found = faults(tmp_path, **MASKED, regions=regions, radiomics=radiomics)
     assert any("no region 'tumor'; did you mean 'tumour'" in fault for fault in found)
+
+
+def test_the_family_a_study_is_about_must_be_compared(tmp_path: Path) -> None:
+    made = study_file(tmp_path, cohort=cohort(clinical=["age"]), features={"radiomic": "r.csv"})
+    assert load_study(made, ["fusion.primary=clinical-radiomic"]).fusion.primary == "clinical-radiomic"
+    with pytest.raises(InputError, match=r"no family 'clinical-radomic'; did you mean 'clinical-radiomic'\?"):
+        load_study(made, ["fusion.primary=clinical-radomic"])

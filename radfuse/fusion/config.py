@@ -125,6 +125,9 @@ class FusionConfig(Section):
 
     families: tuple[str, ...] = ()
     """Blocks joined by "-"; empty: every run of neighbouring blocks, in their order."""
+    primary: str | None = None
+    """The family that the study is about, named before anything is measured; None: the best is picked afterwards, and
+    the report corrects it for the picking."""
     harmonise: Combat | None = None
     """How what sites do to values is taken out, learned inside each training set; needs `cohort.site`. None: not."""
     selection: tuple[Selection, ...] = ()
@@ -170,7 +173,7 @@ class FusionConfig(Section):
             if len(set(tuned)) < len(tuned):
                 twice = sorted({name for name in tuned if tuned.count(name) > 1})
                 raise ValueError(
-                    f"two parts tune a setting of one name: {', '.join(twice)}; leave one out of `selection`, or rename it"
+                    f"two parts tune a setting of one name: {', '.join(twice)}; leave one out of `selection`"
                 )
         return self
 
@@ -179,6 +182,17 @@ def in_order(blocks: Iterable[str]) -> tuple[str, ...]:
     """Return blocks in the order that families are spelled in: the usual ones first, the others as they come."""
     names = tuple(blocks)
     return (*(name for name in FIRST_BLOCKS if name in names), *(name for name in names if name not in FIRST_BLOCKS))
+
+
+def check_primary(primary: str | None, families: Sequence[str]) -> None:
+    """Check that the family a study is about is among those compared.
+
+    Raises:
+        ValueError: it is not, with the nearest name.
+    """
+    if primary is not None and primary not in families:
+        have = ", ".join(families)
+        raise ValueError(f"fusion.primary: no family {primary!r}{nearest(primary, families)}; there are: {have}")
 
 
 def blocks_of(family: str) -> tuple[str, ...]:

@@ -69,6 +69,7 @@ class StudyReport:
         segmentation: agreement of predicted with manual masks; None where nothing was segmented.
         review: the most suspicious predicted masks; None where nothing was segmented.
         drawn: cases with masks drawn by hand to look at, where nothing was segmented.
+        primary: the family that the study is about; None: the best is picked afterwards.
         masks: where masks come from -> number of cases; empty where nothing starts from images.
         sections: names of what is shown, in order.
         made: when, by what, and how to do it again.
@@ -97,6 +98,7 @@ class StudyReport:
     drawn: Sequence[SegmentedExample] = ()
     segmentation: SegmentationReport | None = None
     review: MasksToLookAt | None = None
+    primary: str | None = None
     masks: Mapping[str, int] = field(default_factory=dict)
 
     @property

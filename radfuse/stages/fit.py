@@ -57,7 +57,7 @@ def job_of(context: Context, family: str, fold: str | None) -> FitJob:
     """Return the fit of a family on a fold, or on all units."""
     study = context.study
     assert study.cohort.outcome is not None
-    config = study.fusion.model_copy(update={"families": ()})
+    config = study.fusion.model_copy(update={"families": (), "primary": None})
     where, about = context.path(prepare.PLACE), study.cohort
     site = about.site if config.harmonise is not None else None
     return FitJob(where, family, fold, config, about.patient, study.cohort.outcome, study.seed, site)

@@ -90,6 +90,7 @@ class ReportJob:
         drawn: case -> its image and the mask it brought, where no network was trained.
         names: label -> name.
         all_cases: number of cases that the study started with.
+        primary: the family that the study is about, or None.
         occasion: today, and here.
     """
 
@@ -113,6 +114,7 @@ class ReportJob:
     drawn: Mapping[str, tuple[Path, Path]]
     names: Mapping[int, str]
     all_cases: int
+    primary: str | None
     occasion: Occasion
 
     def __str__(self) -> str:
@@ -149,6 +151,7 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         drawn=_masks_brought(context),
         names=context.segmentation.names if study.regions else {},
         all_cases=len(context.all_cases),
+        primary=study.fusion.primary,
         occasion=Occasion(date=this_day(), folder=base),
     )
 
@@ -218,6 +221,7 @@ def work(job: ReportJob) -> dict[str, str]:
         ],
         versions=job.versions,
         seed=job.seed,
+        primary=job.primary,
         sections=job.outcome.sections(),
         made=Made(job.occasion.date, job.versions["radfuse"], "radfuse run study.yaml"),
         drawn=_drawn(job),

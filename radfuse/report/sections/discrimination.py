@@ -17,6 +17,7 @@ from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import STYLE, multiples, to_svg
 from radfuse.results import Interval, Performance
+from radfuse.statistics.picking import picking_bias
 
 _GRID = np.linspace(0, 1, 101)
 _RESAMPLES = 200
@@ -32,10 +33,22 @@ def study(report: StudyReport) -> Part:
     }
     tables = _tables(report.performance, report.thresholds)
     html = render("sections/discrimination.html", report=report, figures=figures, tables=tables, panels=panels)
+    return Part("Discrimination", html, figures, tables, _headline(report))
+
+
+def _headline(report: StudyReport) -> dict[str, str]:
+    """Return the AUC of the family that the study is about, else of the best, and what is left of it after picking."""
+    named = next((item for item in report.performance if item.family == report.primary), None)
+    if named is not None:
+        return {f"AUC of the primary family: {named.family}": interval(named.auc, 2)}
     best = max(report.performance, key=lambda item: item.auc.value or 0.0)
-    several = len(report.performance) > 1
-    what = f"best AUC of {len(report.performance)} families, picked after the fact" if several else "AUC"
-    return Part("Discrimination", html, figures, tables, {f"{what}: {best.family}": interval(best.auc, 2)})
+    if len(report.performance) < 2:
+        return {f"AUC: {best.family}": interval(best.auc, 2)}
+    what = f"best AUC of {len(report.performance)} families, picked after the fact: {best.family}"
+    bias = picking_bias([item.fold_aucs for item in report.performance])
+    if bias is None or best.auc.value is None:
+        return {what: interval(best.auc, 2)}
+    return {f"{what}; about {number(best.auc.value - bias, 2)} without the luck of the pick": interval(best.auc, 2)}
 
 
 def evaluation(report: EvaluationReport) -> Part:

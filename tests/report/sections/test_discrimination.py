@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from radfuse.report.sections.discrimination import _mean_roc
+from radfuse.report.sections.discrimination import _headline, _mean_roc
+from radfuse.results import Interval
 from radfuse.statistics.auc import auc
 
 
@@ -16,3 +19,17 @@ def test_the_drawn_curve_has_the_area_of_the_auc() -> None:
     p = generator.random(400) * 0.6 + 0.4 * y * generator.random(400)
     rows = pd.DataFrame({"fold": "1", "outcome": y, "probability": p})
     assert np.trapezoid(_mean_roc(rows), dx=0.01) == pytest.approx(auc(y, p), abs=0.01)
+
+
+def test_the_head_of_the_page_is_the_primary_family_or_the_best_less_the_luck_of_the_pick() -> None:
+    def family(name: str, *aucs: float) -> SimpleNamespace:
+        mean = sum(aucs) / len(aucs)
+        return SimpleNamespace(family=name, auc=Interval(value=mean), fold_aucs=dict(enumerate(aucs)))
+
+    both = [family("clinical", 0.8, 0.6), family("deep", 0.5, 0.7)]
+    picked = _headline(SimpleNamespace(performance=both, primary=None))
+    what = "best AUC of 2 families, picked after the fact: clinical; about 0.65 without the luck of the pick"
+    assert picked == {what: "0.70"}
+    named = _headline(SimpleNamespace(performance=both, primary="deep"))
+    assert named == {"AUC of the primary family: deep": "0.60"}
+    assert _headline(SimpleNamespace(performance=both[:1], primary=None)) == {"AUC: clinical": "0.70"}
