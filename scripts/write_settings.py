@@ -13,6 +13,7 @@ import inspect
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -82,6 +83,7 @@ def kind_of(model: type[BaseModel]) -> str:
     return model.__name__
 
 
+@cache
 def said(model: type[BaseModel]) -> dict[str, str]:
     """Return setting -> what the docstring below it says, those of base classes first."""
     found: dict[str, str] = {}

@@ -26,6 +26,7 @@ FAST = [
     "fusion.inner_folds=2",
     "fusion.selection=[{kind: mrmr, k: 8}, {kind: lasso, strengths: [0.4]}]",
     "fusion.classifier.c=[0.1]",
+    "fusion.strategy={kind: early}",
 ]
 """Few folds and no tuning: whole studies in seconds."""
 

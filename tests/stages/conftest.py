@@ -37,6 +37,7 @@ fusion:
   inner_folds: 2
   selection: [{kind: mrmr, k: 4}, {kind: lasso, strengths: [0.4]}]
   classifier: {kind: logistic, c: [0.1]}
+  strategy: {kind: early}
 """
 
 

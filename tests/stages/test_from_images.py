@@ -47,6 +47,7 @@ fusion:
   inner_folds: 2
   selection: [{kind: mrmr, k: 4}, {kind: lasso, strengths: [0.4]}]
   classifier: {kind: logistic, c: [0.1]}
+  strategy: {kind: early}
 """
 UNET = [
     "segmentation={backend: unet, labels: {tumour: 1}, steps: 40, channels: [8, 16, 16], learning_rate: 0.01, "

@@ -99,7 +99,7 @@ def test_signal_of_all_blocks_is_found_and_inner_predictions_are_honest(strategy
 def test_noise_is_no_signal(strategy: Strategy) -> None:
     """Over draws the mean AUC on unseen units lies within three standard errors of a half."""
     found = []
-    for seed in range(12):
+    for seed in range(8):
         unseen = blocks(100 + seed, 300, (0.0, 0.0, 0.0))
         found.append(auc(unseen.y, strategy.fit(blocks(seed, 60, (0.0, 0.0, 0.0))).fitted.predict(unseen.x)))
     assert abs(np.mean(found) - 0.5) < 3 * np.std(found, ddof=1) / np.sqrt(len(found))
