@@ -46,7 +46,11 @@ regions: [{kind: union, name: all, labels: [tumour]}]
 radiomics: {classes: [shape, firstorder, glcm], bin_count: 8, min_voxels: 1}
 deep: {}
 stability: {copies: 1, contour: false, rotation_degrees: 0}
-fusion: {inner_folds: 2, selection: [{kind: mrmr, k: 3}], classifier: {kind: logistic, c: [0.1]}, strategy: {kind: early}}
+fusion:
+  inner_folds: 2
+  selection: [{kind: mrmr, k: 3}]
+  classifier: {kind: logistic, c: [0.1]}
+  strategy: {kind: early}
 """
 """A network of one step at hardly any rate: its initial weights, equal on every machine."""
 TOLERANCE = 2e-3
