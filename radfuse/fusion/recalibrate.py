@@ -13,6 +13,7 @@ from radfuse.fusion.export import PROBABILITY, SCORE
 from radfuse.fusion.graph import Graph
 from radfuse.fusion.learn import Learned
 from radfuse.fusion.linear import Linear, explained
+from radfuse.fusion.models.penalised import bounded_regression
 from radfuse.fusion.parts import Training, Tuned
 from radfuse.results import Explanation
 
@@ -268,16 +269,5 @@ def _smallest_loss(terms: np.ndarray, y: np.ndarray) -> np.ndarray:
     Outcomes are Platt's targets, a little off 0 and 1, so that classes which a line parts do not make it infinitely
     steep.
     """
-    from scipy.optimize import minimize
-    from scipy.special import expit
-
-    design = np.column_stack([np.ones(len(y)), terms])
     target = np.where(y == 1, (y.sum() + 1) / (y.sum() + 2), 1 / ((1 - y).sum() + 2))
-
-    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
-        score = design @ weights
-        return float((np.logaddexp(0, score) - target * score).mean()), design.T @ (expit(score) - target) / len(y)
-
-    start = np.r_[0.0, np.ones(terms.shape[1])]
-    bounds = [(None, None), *([(_SMALLEST, 20.0)] * terms.shape[1])]
-    return np.asarray(minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x)
+    return bounded_regression(terms, target, 1.0, _SMALLEST, 20.0)

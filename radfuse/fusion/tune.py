@@ -20,18 +20,8 @@ def fit_chain(training: Training, settings: Settings) -> Chain:
     scaling, groups, remarks = selected(training, settings)
     harmonised = scaling.harmonised
     model = _fitted(training, groups, np.arange(len(training.y)), [settings])[0]
-    block_of = {column: block for block, columns in training.blocks.items() for column in columns}
     kept = np.concatenate([group.columns for group in groups])
-    columns = tuple(
-        Column(
-            training.names[i],
-            block_of[int(i)],
-            float(scaling.median[i]),
-            float(scaling.mean[i]),
-            float(scaling.scale[i]),
-        )
-        for i in kept
-    )
+    columns = columns_of(training, scaling, kept)
     taken = harmonised.only(kept) if harmonised is not None else None
     chain = Chain(
         tuple(training.names),
@@ -48,6 +38,21 @@ def fit_chain(training: Training, settings: Settings) -> Chain:
     if linear is not None:
         return replace(chain, model=linear)
     return replace(chain, projection=projection, components=_features(groups, columns))
+
+
+def columns_of(training: Training, scaling: Scaling, where: np.ndarray) -> tuple[Column, ...]:
+    """Return what imputes and scales the columns at some positions."""
+    block_of = {column: block for block, columns in training.blocks.items() for column in columns}
+    return tuple(
+        Column(
+            training.names[i],
+            block_of[int(i)],
+            float(scaling.median[i]),
+            float(scaling.mean[i]),
+            float(scaling.scale[i]),
+        )
+        for i in where
+    )
 
 
 def selected(training: Training, settings: Settings) -> tuple[Scaling, list[Group], list[str]]:

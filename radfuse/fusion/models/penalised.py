@@ -88,6 +88,34 @@ def ridge_path(x: np.ndarray, y: np.ndarray, penalties: Sequence[float], offset:
     return found
 
 
+def bounded_regression(terms: np.ndarray, target: np.ndarray, start: float, low: float, high: float) -> np.ndarray:
+    """Return intercept and weights with the smallest mean log loss, the weights held between two bounds.
+
+    Args:
+        terms: float64, shape (unit, term).
+        target: from 0 to 1, shape (unit,).
+        start: of every weight.
+        low: least weight.
+        high: largest weight.
+
+    Returns:
+        Shape (1 + term,), the intercept first.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    design = np.column_stack([np.ones(len(terms)), terms])
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        score = design @ weights
+        return float((np.logaddexp(0, score) - target * score).mean()), design.T @ (expit(score) - target) / len(target)
+
+    count = terms.shape[1]
+    bounds = [(None, None), *([(low, high)] * count)]
+    found = minimize(loss, np.r_[0.0, np.full(count, start)], jac=True, bounds=bounds, method="L-BFGS-B")
+    return np.asarray(found.x)
+
+
 def _coordinates(x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Return x in an orthonormal basis of its rows' span, and the basis, shape (column, coordinate)."""
     if x.shape[1] <= len(x):

@@ -13,11 +13,11 @@ from radfuse.config import Section
 from radfuse.fusion.group import Group, projection_of
 from radfuse.fusion.learn import Learned, learned, positions
 from radfuse.fusion.models.effect import reference_rows
-from radfuse.fusion.parts import Column, Settings, Training, Tuned
+from radfuse.fusion.parts import Settings, Training, Tuned
 from radfuse.fusion.scaling import Scaling
 from radfuse.fusion.strategies.attention_fitted import FittedAttention, Source, Weights, presence
 from radfuse.fusion.strategies.attention_net import Networks, one_thread
-from radfuse.fusion.tune import routes, selected
+from radfuse.fusion.tune import columns_of, routes, selected
 
 _PATIENCE = 30
 """Epochs without a smaller loss after which training ends."""
@@ -144,22 +144,11 @@ def _blocks(training: Training, groups: Sequence[Group]) -> list[np.ndarray]:
 
 def _fitted(training: Training, scaling: Scaling, groups: Sequence[Group], weights: Weights) -> FittedAttention:
     """Return the networks as they see columns: what a reduction made of them is folded into the encoders."""
-    block_of = {column: block for block, columns in training.blocks.items() for column in columns}
     sources, encoders = [], []
     for group, block, (matrix, bias) in zip(groups, _blocks(training, groups), weights.encoders, strict=True):
         projection = projection_of([group])
         encoders.append((matrix if projection is None else projection @ matrix, bias))
-        columns = tuple(
-            Column(
-                training.names[i],
-                block_of[int(i)],
-                float(scaling.median[i]),
-                float(scaling.mean[i]),
-                float(scaling.scale[i]),
-            )
-            for i in group.columns
-        )
-        sources.append(Source(block, np.asarray(group.columns), columns))
+        sources.append(Source(block, np.asarray(group.columns), columns_of(training, scaling, group.columns)))
     rows = reference_rows(np.hstack([source.prepare(training.x) for source in sources]))
     own = Weights(tuple(encoders), weights.gate, weights.head)
     return FittedAttention(tuple(training.names), tuple(sources), own, rows)

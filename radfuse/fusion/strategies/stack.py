@@ -9,6 +9,7 @@ import numpy as np
 from radfuse.config import Section
 from radfuse.fusion.blend import Blend, Term
 from radfuse.fusion.learn import Learned, learned, positions, settings_of
+from radfuse.fusion.models.penalised import bounded_regression
 from radfuse.fusion.parts import Training, Tuned
 
 
@@ -48,16 +49,5 @@ class Stack(Section):
 
 def _weights(odds: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
     """Return intercept and weights >= 0, shape (block,), with the smallest log loss."""
-    from scipy.optimize import minimize
-    from scipy.special import expit
-
-    design = np.column_stack([np.ones(len(odds)), odds])
-
-    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
-        score = design @ weights
-        return float((np.logaddexp(0, score) - y * score).mean()), design.T @ (expit(score) - y) / len(y)
-
-    start = np.r_[0.0, np.full(odds.shape[1], 1 / odds.shape[1])]
-    bounds = [(None, None)] + [(0.0, 5.0)] * odds.shape[1]
-    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
+    found = bounded_regression(odds, y, 1 / odds.shape[1], 0.0, 5.0)
     return float(found[0]), found[1:]

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from scipy.stats import rankdata
 
 from radfuse.cohort.splits import InnerSplit, inner_folds
 from radfuse.fusion.export import largest_difference
@@ -21,6 +20,7 @@ from radfuse.fusion.strategies.attention import Attention
 from radfuse.fusion.strategies.attention_net import Moved, Networks
 from radfuse.fusion.strategies.priority import Priority
 from radfuse.outcomes.binary import BinaryOutcome
+from radfuse.statistics.auc import auc
 
 torch = pytest.importorskip("torch", reason="attention trains with radfuse[train]")
 
@@ -44,11 +44,6 @@ def two_blocks(seed: int, units: int = 80, together: bool = False) -> Training:
         outcome=BinaryOutcome(column="event"),
         seed=seed,
     )
-
-
-def auc(y: np.ndarray, score: np.ndarray) -> float:
-    ranks, events = rankdata(score), int(y.sum())
-    return float((ranks[y == 1].sum() - events * (events + 1) / 2) / (events * (len(y) - events)))
 
 
 def test_the_same_seed_gives_the_same_networks_and_another_seed_others() -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import onnxruntime
 import pytest
 from columns import standardised
-from scipy.stats import rankdata
 
 from radfuse.cohort.splits import inner_folds
 from radfuse.fusion.config import Mean, Member, Strategy
@@ -27,6 +26,7 @@ from radfuse.fusion.strategies.priority import Priority
 from radfuse.fusion.strategies.score import Score
 from radfuse.fusion.strategies.stack import Stack
 from radfuse.outcomes.binary import BinaryOutcome
+from radfuse.statistics.auc import auc
 
 BLOCKS = {"clinical": range(3), "radiomic": range(3, 43), "deep": range(43, 55)}
 STRATEGIES = [
@@ -63,11 +63,6 @@ def blocks(seed: int, units: int = 120, signal: tuple[float, float, float] = (1.
         outcome=BinaryOutcome(column="event"),
         seed=seed,
     )
-
-
-def auc(y: np.ndarray, score: np.ndarray) -> float:
-    ranks, events = rankdata(score), int(y.sum())
-    return float((ranks[y == 1].sum() - events * (events + 1) / 2) / (events * (len(y) - events)))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda strategy: strategy.kind)
