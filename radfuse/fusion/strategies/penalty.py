@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Literal
 
 import numpy as np
-from pydantic import field_validator
 
 from radfuse.config import Section
 from radfuse.fusion.learn import Learned, learned
 from radfuse.fusion.models.penalised import FittedLogistic, ridge_path
+from radfuse.fusion.models.tried import Positives
 from radfuse.fusion.parts import Settings, Training, Tuned
 
 
@@ -25,17 +24,10 @@ class Penalty(Section):
     """
 
     kind: Literal["penalty"] = "penalty"
-    spreads: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+    spreads: Positives = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     """Variances of each block's part of the score that the prior expects, tried in the inner folds."""
-    ratios: tuple[float, ...] = (1.0,)
+    ratios: Positives = (1.0,)
     """Variances of the other blocks' parts against the first block's, tried in every combination; 1: all alike."""
-
-    @field_validator("spreads", "ratios")
-    @classmethod
-    def _positive(cls, values: tuple[float, ...]) -> tuple[float, ...]:
-        if not values or not all(0 < value < math.inf for value in values):
-            raise ValueError("give one or more positive, finite numbers")
-        return tuple(sorted(values))
 
     def learn(self, training: Training) -> Learned:
         """Fit all columns that selection keeps, their penalties by block."""
