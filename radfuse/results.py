@@ -279,12 +279,21 @@ class SegmentationReport:
 
 
 class StudyResults(Section):
-    """The comparison of all families of a study."""
+    """The comparison of all families of a study.
+
+    Attributes:
+        outer_folds: of all repeats.
+        performance: of each family.
+        comparisons: of each pair.
+        failures: what could not be computed.
+        repeats: how many times patients were dealt into folds.
+    """
 
     outer_folds: int
     performance: tuple[Performance, ...]
     comparisons: tuple[Comparison, ...]
     failures: tuple[Failure, ...] = ()
+    repeats: int = 1
 
 
 class CaseFeatures(Section):

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from radfuse.cohort.config import CohortConfig
+from radfuse.cohort.splits import Drawn
 from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
 from radfuse.errors import InputError, listed, short
 from radfuse.extend import parts_beside
@@ -190,6 +191,17 @@ class Study(Section):
         """Names of the blocks the study has, in the order that families are spelled in."""
         made = {"clinical": bool(self.cohort.clinical), "radiomic": bool(self.regions), "deep": self.deep is not None}
         return in_order(dict.fromkeys([*(name for name in made if made[name]), *self.features]))
+
+    @model_validator(mode="after")
+    def _networks_of_one_deal(self) -> Study:
+        split = self.cohort.split
+        if isinstance(split, Drawn) and split.repeats > 1 and self.trains:
+            raise ValueError(
+                f"cohort.split.repeats: {split.repeats} deals the patients anew, and the masks of each deal would need "
+                "networks of their own; set it to 1, or give the masks that a study with 1 made (its labels folder) as "
+                "cohort.mask, or its features as tables"
+            )
+        return self
 
     @property
     def trains(self) -> bool:

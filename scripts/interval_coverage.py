@@ -2,6 +2,7 @@
 
     uv run python scripts/interval_coverage.py --samples 200
     uv run python scripts/interval_coverage.py --samples 200 --shuffled
+    uv run python scripts/interval_coverage.py --samples 200 --repeats 5
 
 Each sample has 100 patients and 64 columns. Its interval is that of the study's report, from five outer folds; it
 covers where it holds the mean AUC that the five folds' models reach on patients who took no part. With `--shuffled`
@@ -43,6 +44,7 @@ class Sample:
     patients: int
     shuffled: bool
     settings: tuple[str, ...]
+    repeats: int = 1
 
 
 def measured(sample: Sample) -> dict[str, float | bool]:
@@ -62,10 +64,12 @@ def measured(sample: Sample) -> dict[str, float | bool]:
     people = pd.factorize(units["patient_id"])[0]
     names = [f"column {i}" for i in range(x.shape[1])]
     rows, reached, beyond = [], [], []
-    for fold in Grouped(folds=5).folds_of(units, "patient_id", OUTCOME, sample.seed):
+    folds = Grouped(folds=5, repeats=sample.repeats).folds_of(units, "patient_id", OUTCOME, sample.seed)
+    for fold in folds:
         own, known = x[inside][fold.train], y[inside][fold.train]
         fit = fit_family(own, known, known, people[fold.train], {"all": range(len(names))}, names, OUTCOME, config, 7)
         part = units.iloc[fold.test][["patient_id", "progressed"]].set_axis(["patient", "outcome"], axis=1)
+        part["position"], part["repeat"] = fold.test, fold.repeat
         part["family"], part["fold"], part["threshold"] = "all", fold.name, fit.threshold
         part["probability"] = fit.fitted.predict(x[inside][fold.test])
         rows.append(part)
@@ -73,8 +77,8 @@ def measured(sample: Sample) -> dict[str, float | bool]:
         reached.append(auc(y[~inside], beyond[-1]))
     found: Performance = measure(pd.concat(rows))
     true = 0.5 if sample.shuffled else float(np.mean(reached))
-    who = np.tile(others["patient_id"].to_numpy(), 5)
-    slope = calibration(np.tile(y[~inside], 5), np.concatenate(beyond), who).slope.value
+    who = np.tile(others["patient_id"].to_numpy(), len(folds))
+    slope = calibration(np.tile(y[~inside], len(folds)), np.concatenate(beyond), who).slope.value
     return {
         "auc": found.auc.value or np.nan,
         "true": float(np.mean(reached)),
@@ -94,20 +98,27 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--samples", type=int, default=200)
     parser.add_argument("--patients", type=int, default=100)
     parser.add_argument("--first", type=int, default=20_000, help="seed of the first sample")
+    parser.add_argument("--repeats", type=int, default=1, help="of the five folds")
     parser.add_argument("--shuffled", action="store_true", help="outcomes that nothing tells")
     parser.add_argument("--jobs", type=int, default=machine.cores())
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of fusion, against defaults")
     arguments = parser.parse_args(words)
     samples = [
-        Sample(seed, arguments.patients, arguments.shuffled, tuple(arguments.set))
+        Sample(seed, arguments.patients, arguments.shuffled, tuple(arguments.set), arguments.repeats)
         for seed in range(arguments.first, arguments.first + arguments.samples)
     ]
     with ProcessPoolExecutor(arguments.jobs, initializer=machine.take_one_thread) as crew:
         found = pd.DataFrame(list(crew.map(measured, samples)))
     n = len(found)
-    print("| samples | patients | mean AUC found | truly reached | AUC interval covers | its width | slope covers |")
-    print("|---|---|---|---|---|---|---|")
-    cells = [f"{n}", f"{arguments.patients}", f"{found['auc'].mean():.3f}", f"{found['true'].mean():.3f}"]
+    print("| samples | repeats | patients | mean AUC found | truly reached | AUC covers | its width | slope covers |")
+    print("|---|---|---|---|---|---|---|---|")
+    cells = [
+        f"{n}",
+        f"{arguments.repeats}",
+        f"{arguments.patients}",
+        f"{found['auc'].mean():.3f}",
+        f"{found['true'].mean():.3f}",
+    ]
     cells += [f"{found['AUC'].mean():.1%}", f"{found['width'].mean():.2f}", f"{found['slope'].mean():.1%}"]
     print(f"| {' | '.join(cells)} |")
     error = found["auc"].sem()

@@ -148,7 +148,7 @@ def test_a_date_of_yaml_is_a_date_of_the_split(tmp_path: Path) -> None:
         ),
         (
             {"cohort": cohort(split={"kind": "holdout", "folds": 3})},
-            "cohort.split.folds: unknown setting; known: 'kind', 'test_fraction'",
+            "cohort.split.folds: unknown setting; known: 'repeats', 'kind', 'test_fraction'",
         ),
         ({"cohort": cohort(split={"kind": "groupd"})}, "cohort.split: unknown kind 'groupd'; did you mean 'grouped'?"),
         (
@@ -288,6 +288,10 @@ def test_images_with_regions_and_a_network_make_the_radiomic_and_the_deep_block(
         (
             {**IMAGES, "regions": IMAGES["regions"] * 2},
             "regions: names must differ and hold no '/': b",
+        ),
+        (
+            {**IMAGES, "cohort": {**IMAGES["cohort"], "split": {"repeats": 5}}},
+            "cohort.split.repeats: 5 deals the patients anew, and the masks of each deal would need networks",
         ),
         (
             {**IMAGES, "features": {"radiomic": "r.csv"}},

@@ -68,6 +68,7 @@ def evaluate(
     about = {
         "position": np.arange(len(prediction.units)),
         "fold": "external",
+        "repeat": 1,
         "patient": prediction.units[schema.patient].to_numpy(),
         **observed,
     }

@@ -20,10 +20,11 @@ from radfuse.study import Study
 
 @dataclass(frozen=True)
 class FoldPatients:
-    """The patients one outer fold tests."""
+    """The patients one outer fold tests; `repeat` counts the times that patients were dealt anew."""
 
     name: str
     test: frozenset[str]
+    repeat: int = 1
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def read_tables(
     if any(problem.severity == "error" for problem in found):
         raise InputError(once(found))
     patients = design.units[config.patient]
-    parts = tuple(FoldPatients(fold.name, frozenset(patients.iloc[fold.test])) for fold in folds)
+    parts = tuple(FoldPatients(fold.name, frozenset(patients.iloc[fold.test]), fold.repeat) for fold in folds)
     return Inputs(cohort, tables, tuple(once(found)), parts)
 
 

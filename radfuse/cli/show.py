@@ -93,12 +93,13 @@ def show_problems(problems: Sequence[Problem]) -> None:
     err.print(table)
 
 
-def show_performance(performance: Sequence[Any], folds: int) -> None:
+def show_performance(performance: Sequence[Any], folds: int, repeats: int = 1) -> None:
     """Show the families as a table."""
     from rich import box
     from rich.table import Table
 
-    title = f"Test folds: {folds}; AUC averaged over them" if folds > 1 else None
+    deals = f" in {repeats} repeats" if repeats > 1 else ""
+    title = f"Test folds: {folds}{deals}; AUC averaged over them" if folds > 1 else None
     table = Table("family", title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for name, width in (("AUC (95% CI)", 19), ("Brier", 5), ("sensitivity", 11), ("specificity", 11)):
         table.add_column(name, no_wrap=True, min_width=width)

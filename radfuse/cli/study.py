@@ -63,7 +63,8 @@ def _stage(
 ) -> None:
     finished = run_to(study, folder, overrides or (), until, shard)
     if finished.results is not None:
-        show_performance(finished.results.performance, finished.results.outer_folds)
+        results = finished.results
+        show_performance(results.performance, results.outer_folds, results.repeats)
     show_next(finished, until)
     if finished.failures:
         raise typer.Exit(SOME_FAILED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Annotated, Literal, NamedTuple
 
@@ -25,14 +25,35 @@ _FIRST_YEAR = 1800
 
 
 class Fold(NamedTuple):
-    """One split: positions of units, disjoint in patients."""
+    """One split: positions of units, disjoint in patients; `repeat` counts the times that patients were dealt anew."""
 
     name: str
     train: np.ndarray
     test: np.ndarray
+    repeat: int = 1
 
 
-class Grouped(Section):
+class Drawn(Section):
+    """Splits that are drawn at random, and may be drawn again: results then hang less on the luck of one deal."""
+
+    repeats: int = Field(default=1, ge=1)
+    """How many times patients are dealt anew; every family is fitted on every fold of every deal."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Table columns the split reads."""
+        return ()
+
+    def _deals(self, seed: int, deal: Callable[[int], list[Fold]]) -> list[Fold]:
+        """Return the folds of all deals, each from a seed of its own, named "fold.deal" where there are several."""
+        if self.repeats == 1:
+            return deal(seed)
+        seeds = [seed, *np.random.SeedSequence(seed).generate_state(self.repeats - 1)]
+        deals = [(number, deal(int(own))) for number, own in enumerate(seeds, start=1)]
+        return [Fold(f"{fold.name}.{number}", fold.train, fold.test, number) for number, part in deals for fold in part]
+
+
+class Grouped(Drawn):
     """K folds of patients, with like shares of the outcome."""
 
     kind: Literal["grouped"] = "grouped"
@@ -40,11 +61,6 @@ class Grouped(Section):
     """How many; each patient is tested once."""
     stratified: bool = True
     """Give each fold a like share of the outcome."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Table columns the split reads."""
-        return ()
 
     def check(self, frame: pd.DataFrame, patient: str, outcome: Outcome | None) -> Iterator[Finding]:
         """Yield what makes the split impossible: fewer patients, or fewer events, than folds."""
@@ -56,46 +72,47 @@ class Grouped(Section):
             yield from outcome.check_folds(frame, patient, self.folds)
 
     def folds_of(self, units: pd.DataFrame, patient: str, outcome: Outcome | None, seed: int) -> list[Fold]:
-        """Return K folds; `units` has a row per unit and a default index, and its order is dealt from."""
+        """Return K folds a deal; `units` has a row per unit and a default index, and its order is dealt from."""
         from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
         groups = _numbers_of(units[patient])
         labels = outcome.labels(units) if self.stratified and outcome is not None else None
-        if labels is not None:
-            splitter = StratifiedGroupKFold(self.folds, shuffle=True, random_state=seed)
-            parts = splitter.split(units, labels, groups)
-        else:
-            parts = GroupKFold(self.folds, shuffle=True, random_state=seed).split(units, groups=groups)
-        return [Fold(str(number), train, test) for number, (train, test) in enumerate(parts, start=1)]
+        kind = GroupKFold if labels is None else StratifiedGroupKFold
+
+        def deal(seed: int) -> list[Fold]:
+            parts = kind(self.folds, shuffle=True, random_state=seed).split(units, labels, groups)
+            return [Fold(str(number), train, test) for number, (train, test) in enumerate(parts, start=1)]
+
+        return self._deals(seed, deal)
 
 
-class Holdout(Section):
+class Holdout(Drawn):
     """One test set of patients drawn at random, with a like share of the outcome."""
 
     kind: Literal["holdout"] = "holdout"
     test_fraction: float = Field(default=0.25, gt=0, lt=1)
     """Share of the patients of each outcome that are tested."""
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Table columns the split reads."""
-        return ()
-
     def check(self, frame: pd.DataFrame, patient: str, outcome: Outcome | None) -> Iterator[Finding]:
         """Yield what makes the split impossible: fewer than two patients of a class."""
         yield from Grouped(folds=2).check(frame, patient, outcome)
 
     def folds_of(self, units: pd.DataFrame, patient: str, outcome: Outcome | None, seed: int) -> list[Fold]:
-        """Return one fold whose test patients are about `test_fraction` of each class."""
-        generator = np.random.default_rng(seed)
+        """Return one fold a deal whose test patients are about `test_fraction` of each class."""
         known = outcome.labels(units) if outcome is not None else None
         classes = pd.Series(0 if known is None else known, index=units.index)
-        labels = classes.groupby(_numbers_of(units[patient])).max()
-        chosen: list[int] = []
-        for _, members in labels.groupby(labels):
-            count = min(max(round(self.test_fraction * len(members)), 1), max(len(members) - 1, 1))
-            chosen += list(generator.choice(members.index.to_numpy(), size=count, replace=False))
-        return [_fold("holdout", np.isin(_numbers_of(units[patient]), chosen))]
+        people = _numbers_of(units[patient])
+        labels = classes.groupby(people).max()
+
+        def deal(seed: int) -> list[Fold]:
+            generator = np.random.default_rng(seed)
+            chosen: list[int] = []
+            for _, members in labels.groupby(labels):
+                count = min(max(round(self.test_fraction * len(members)), 1), max(len(members) - 1, 1))
+                chosen += list(generator.choice(members.index.to_numpy(), size=count, replace=False))
+            return [_fold("holdout", np.isin(people, chosen))]
+
+        return self._deals(seed, deal)
 
 
 class Temporal(Section):
@@ -254,7 +271,7 @@ def make_folds(
         InputError: a training side would hold one class only.
     """
     dealt = split.folds_of(units.iloc[order].reset_index(drop=True), patient, outcome, seed)
-    folds = [Fold(fold.name, order[fold.train], order[fold.test]) for fold in dealt]
+    folds = [fold._replace(train=order[fold.train], test=order[fold.test]) for fold in dealt]
     labels = outcome.labels(units) if outcome is not None else None
     for fold in folds:
         if labels is not None and len(set(labels[fold.train])) < 2:

@@ -18,8 +18,8 @@ def measure(predictions: pd.DataFrame) -> Performance:
     """Return the performance of one family.
 
     Args:
-        predictions: a row per unit; columns family (one value), fold, patient, outcome (0 or 1), probability and
-            threshold (that of the row's fold).
+        predictions: a row per unit and repeat; columns family (one value), fold, repeat, position (of the unit),
+            patient, outcome (0 or 1), probability and threshold (that of the row's fold).
 
     Raises:
         ValueError: no rows.
@@ -31,8 +31,8 @@ def measure(predictions: pd.DataFrame) -> Performance:
     patients = predictions["patient"].to_numpy()
     called = p >= predictions["threshold"].to_numpy(dtype=float)
     parts = _fold_sets(predictions[["probability"]], predictions)
-    overlap = _overlap(predictions)
-    agreement = calibration(y, p, patients, overlap=overlap)
+    overlap, units = _overlap(predictions), predictions.drop_duplicates("position")
+    agreement = calibration(y, p, patients, overlap=_overlap_of_one_deal(predictions))
     prevalence_brier = float(y.mean() * (1 - y.mean()))
 
     def share(correct: np.ndarray, of: np.ndarray) -> Interval:
@@ -41,9 +41,9 @@ def measure(predictions: pd.DataFrame) -> Performance:
     brier = clustered_mean((p - y) ** 2, patients)
     return Performance(
         family=str(predictions["family"].iloc[0]),
-        units=len(y),
+        units=len(units),
         patients=len(set(patients)),
-        events=int(y.sum()),
+        events=int(units["outcome"].sum()),
         auc=Interval.of(auc_interval(fold_averaged(list(parts.values()), overlap))),
         auc_pooled=Interval.of(auc_interval(auc_covariance(y, p, patients))),
         fold_aucs={fold: float(part.values[0]) for fold, part in parts.items()},
@@ -65,11 +65,12 @@ def compare(predictions: pd.DataFrame, families: Sequence[str]) -> tuple[Compari
     """Return every pair of families on the units both predict, p values adjusted by Holm over all pairs.
 
     Args:
-        predictions: as for `measure`, all families, plus the column `position` that names a unit.
+        predictions: as for `measure`, all families.
         families: in the order of the report.
     """
-    wide = predictions.pivot(index="position", columns="family", values="probability")
-    about = predictions.drop_duplicates("position").set_index("position")
+    row = ["position", "repeat"]
+    wide = predictions.pivot(index=row, columns="family", values="probability")
+    about = predictions.drop_duplicates(row).set_index(row, drop=False)
     rows = []
     for i, first in enumerate(families):
         for second in families[i + 1 :]:
@@ -122,7 +123,7 @@ def _loss_difference(probabilities: np.ndarray, about: pd.DataFrame) -> Estimate
     p = np.clip(probabilities, 1e-12, 1 - 1e-12)
     losses = -(y * np.log(p) + (1 - y) * np.log1p(-p))
     found = clustered_mean(losses[:, 0] - losses[:, 1], about["patient"].to_numpy())
-    wider = np.sqrt(_overlap(about))
+    wider = np.sqrt(_overlap_of_one_deal(about))
     return Estimate(
         found.value,
         found.value - wider * (found.value - found.low),
@@ -131,8 +132,14 @@ def _loss_difference(probabilities: np.ndarray, about: pd.DataFrame) -> Estimate
 
 
 def _overlap(about: pd.DataFrame) -> float:
-    """Return what the overlap of training sets adds to the variance over test folds."""
-    return training_overlap([int(count) for count in about.groupby("fold")["patient"].nunique()])
+    """Return what the overlap of training sets adds to the variance of a mean over test folds."""
+    sizes = [int(count) for count in about.groupby("fold")["patient"].nunique()]
+    return training_overlap(sizes, int(about["patient"].nunique()))
+
+
+def _overlap_of_one_deal(about: pd.DataFrame) -> float:
+    """Return the same for variances that sum over patients first: theirs does not fall with the number of repeats."""
+    return 1 + (_overlap(about) - 1) / int(about["repeat"].nunique())
 
 
 def _fold_sets(scores: pd.DataFrame, about: pd.DataFrame) -> Mapping[str, AucSet]:

@@ -53,6 +53,8 @@ def _content_of(value: object, digest: Callable[[Path], str]) -> object:
         return [[_content_of(key, digest), _content_of(item, digest)] for key, item in value.items()]
     if isinstance(value, (tuple, list)):
         return [_content_of(item, digest) for item in value]
+    if isinstance(value, frozenset):
+        return sorted(_content_of(item, digest) for item in value)
     raise TypeError(f"a job holds settings, paths, texts and numbers; found {type(value).__name__}")
 
 

@@ -14,6 +14,7 @@ from radfuse.results import FittedFamily, StudyResults
 from radfuse.run.stage import Stage
 from radfuse.stages import fit, prepare
 from radfuse.stages.context import Context
+from radfuse.stages.prepare import Prepared
 
 PLACE = "models/comparison"
 
@@ -64,13 +65,14 @@ def jobs(context: Context) -> Iterator[FuseJob]:
 
 
 def work(job: FuseJob) -> tuple[pd.DataFrame, StudyResults]:
-    """Return out-of-fold probabilities, a row per family and unit, and what they are worth."""
+    """Return out-of-fold probabilities, a row per family, unit and repeat, and what they are worth."""
     prepared = prepare.read_design(job.design)
     fits = {family: [read_fit(path) for path in paths] for family, paths in job.fits.items()}
-    predictions = _predictions(job, prepared.design.units, fits)
+    predictions = _predictions(job, prepared, fits)
     groups = dict(iter(predictions.groupby("family")))
     results = StudyResults(
         outer_folds=len(prepared.folds),
+        repeats=len({fold.repeat for fold in prepared.folds}),
         performance=tuple(job.outcome.measure(groups[family]) for family in fits),
         comparisons=job.outcome.compare(predictions, list(fits)),
     )
@@ -82,8 +84,9 @@ def read_fit(path: Path) -> FittedFamily:
     return FittedFamily.model_validate_json(path.read_bytes())
 
 
-def _predictions(job: FuseJob, units: pd.DataFrame, fits: Mapping[str, list[FittedFamily]]) -> pd.DataFrame:
+def _predictions(job: FuseJob, prepared: Prepared, fits: Mapping[str, list[FittedFamily]]) -> pd.DataFrame:
     """Return the long table that families are measured on."""
+    units, repeats = prepared.design.units, {fold.name: fold.repeat for fold in prepared.folds}
     parts = []
     for family, folds in fits.items():
         for fold in folds:
@@ -91,7 +94,7 @@ def _predictions(job: FuseJob, units: pd.DataFrame, fits: Mapping[str, list[Fitt
             part = rows[list(job.unit)].copy()
             part["patient"] = rows[job.patient].to_numpy()
             part = part.assign(**job.outcome.observed(rows))
-            part["family"], part["fold"] = family, fold.fold
+            part["family"], part["fold"], part["repeat"] = family, fold.fold, repeats[fold.fold]
             part["probability"], part["threshold"] = list(fold.probability), fold.threshold
             part["position"] = list(fold.test)
             parts.append(part)
@@ -112,4 +115,4 @@ def read_results(path: Path) -> StudyResults:
     return StudyResults.model_validate_json((path / "results.json").read_bytes())
 
 
-STAGE = Stage("fuse", 4, jobs, work, write, lambda _: PLACE, what="comparing families", needs=("fit",))
+STAGE = Stage("fuse", 5, jobs, work, write, lambda _: PLACE, what="comparing families", needs=("fit",))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from radfuse.check.inputs import once, read_tables
+from radfuse.check.inputs import FoldPatients, once, read_tables
 from radfuse.check.remarks import telling_columns
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.splits import Fold, positions_of
@@ -43,8 +43,8 @@ class PrepareJob:
         cases: that are left where the study starts from images; None: all of the table.
         radiomic: case -> its features from images.
         deep: encoder -> case -> its deep features.
-        folds: outer fold -> the patients it tests, where the study starts from images, which tell patients apart;
-            empty: dealt from the tables.
+        folds: the outer folds, where the study starts from images, which tell patients apart; empty: dealt from the
+            tables.
         harmonise: how sites are taken out of values, which needs enough units of each; None: not.
     """
 
@@ -57,7 +57,7 @@ class PrepareJob:
     cases: tuple[str, ...] | None = None
     radiomic: Mapping[str, Path] = field(default_factory=dict)
     deep: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
-    folds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    folds: tuple[FoldPatients, ...] = ()
     harmonise: Combat | None = None
 
     def __str__(self) -> str:
@@ -111,8 +111,7 @@ def jobs(context: Context) -> Iterator[PrepareJob]:
     radiomic = {case: context.path(extract.place_of(case)) for case in cases}
     encoders = () if study.deep is None else context.encoders
     encoded = {name: {case: context.path(deep.place_of(name, case)) for case in cases} for name in encoders}
-    folds = {fold.name: tuple(sorted(fold.test)) for fold in context.folds}
-    yield replace(job, cases=tuple(cases), radiomic=radiomic, deep=encoded, folds=folds)
+    yield replace(job, cases=tuple(cases), radiomic=radiomic, deep=encoded, folds=tuple(context.folds))
 
 
 def work(job: PrepareJob) -> Prepared:
@@ -143,10 +142,9 @@ def work(job: PrepareJob) -> Prepared:
     if by_fold:
         design = replace(design, by_fold={"deep": {fold: part.blocks["deep"] for fold, part in by_fold.items()}})
     patients = design.units[job.cohort.patient]
-    tested = job.folds or {part.name: tuple(part.test) for part in inputs.folds}
     everyone = order_of(cohort, design)
-    tests = [(name, patients.iloc[everyone].isin(test).to_numpy()) for name, test in tested.items()]
-    parts = tuple(Fold(name, everyone[~test], everyone[test]) for name, test in tests)
+    tests = [(fold, patients.iloc[everyone].isin(fold.test).to_numpy()) for fold in job.folds or inputs.folds]
+    parts = tuple(Fold(fold.name, everyone[~test], everyone[test], fold.repeat) for fold, test in tests)
     assert job.cohort.outcome is not None
     warnings = once([*inputs.warnings, *design.warnings, *telling_columns(design, job.cohort.outcome)])
     return Prepared(design, parts, everyone, tuple(warnings))
@@ -175,7 +173,12 @@ def write(prepared: Prepared, path: Path) -> None:
         "by_fold": list(design.by_fold),
         "everyone": positions_of(prepared.everyone),
         "folds": [
-            {"name": fold.name, "train": positions_of(fold.train), "test": positions_of(fold.test)}
+            {
+                "name": fold.name,
+                "repeat": fold.repeat,
+                "train": positions_of(fold.train),
+                "test": positions_of(fold.test),
+            }
             for fold in prepared.folds
         ],
         "warnings": [vars(problem) for problem in prepared.warnings],
@@ -196,7 +199,8 @@ def _read(path: Path, _: int) -> Prepared:
         return FeatureTable.from_parquet(path / f"{name}.parquet").values.reset_index(drop=True)
 
     folds = tuple(
-        Fold(fold["name"], np.array(fold["train"], int), np.array(fold["test"], int)) for fold in facts["folds"]
+        Fold(fold["name"], np.array(fold["train"], int), np.array(fold["test"], int), fold["repeat"])
+        for fold in facts["folds"]
     )
     by_fold = {
         block: {fold.name: block_of(f"{block}@{safe_name(fold.name)}") for fold in folds} for block in facts["by_fold"]
@@ -208,4 +212,4 @@ def _read(path: Path, _: int) -> Prepared:
     return Prepared(design, folds, np.array(facts["everyone"], int), warnings)
 
 
-STAGE = Stage("prepare", 6, jobs, work, write, lambda _: PLACE, what="joining tables", needs=("extract", "deep"))
+STAGE = Stage("prepare", 7, jobs, work, write, lambda _: PLACE, what="joining tables", needs=("extract", "deep"))

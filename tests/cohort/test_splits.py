@@ -279,6 +279,29 @@ def test_folds_test_each_unit_exactly_once_and_share_no_patient(split: Split, un
     assert sorted(np.concatenate([fold.test for fold in found])) == list(range(len(units)))
 
 
+@pytest.mark.parametrize(
+    ("once", "again"), [(Grouped(folds=3), Grouped(folds=3, repeats=4)), (Holdout(), Holdout(repeats=3))]
+)
+@given(units=people(), seed=st.integers(0, 5))
+@settings(max_examples=25, deadline=None)
+def test_repeats_deal_the_patients_anew_and_the_first_deal_is_that_of_none(
+    once: Grouped | Holdout, again: Grouped | Holdout, units: pd.DataFrame, seed: int
+) -> None:
+    first, found = once.folds_of(units, "patient", EVENT, seed), again.folds_of(units, "patient", EVENT, seed)
+    assert_apart(found, units)
+    assert len(found) == len(first) * again.repeats
+    assert len({fold.name for fold in found}) == len(found)
+    assert [fold.repeat for fold in found] == [deal for deal in range(1, again.repeats + 1) for _ in first]
+    assert [list(fold.test) for fold in found[: len(first)]] == [list(fold.test) for fold in first]
+
+
+def test_deals_differ() -> None:
+    units = pd.DataFrame({"patient": [f"p{i}" for i in range(40)], "event": [0.0, 1.0] * 20})
+    found = Grouped(folds=4, repeats=5).folds_of(units, "patient", EVENT, 7)
+    assert len({tuple(fold.test) for fold in found}) == 20
+    assert found[5].name == "2.2"
+
+
 @pytest.mark.parametrize("split", [Holdout(), Holdout(test_fraction=0.6), Temporal(column="date")])
 @given(units=people(), seed=st.integers(0, 5))
 @settings(max_examples=25, deadline=None)

@@ -21,13 +21,16 @@ def predictions(
     patient: list[str] | None = None,
     threshold: float | list[float] = 0.5,
     family: str = "clinical",
+    repeat: int | list[int] = 1,
+    position: list[int] | None = None,
 ) -> pd.DataFrame:
     count = len(outcome)
     return pd.DataFrame(
         {
-            "position": np.arange(count),
+            "position": np.arange(count) if position is None else position,
             "family": family,
             "fold": fold,
+            "repeat": repeat,
             "patient": patient if patient is not None else [f"P{i}" for i in range(count)],
             "outcome": outcome,
             "probability": probability,
@@ -53,6 +56,32 @@ class TestMeasure:
         assert found.brier_scaled == pytest.approx(1 - brier / (3 / 8 * 5 / 8))
         assert found.auc.value == pytest.approx((5 + 4 + 2.5) / 15)
         assert (found.observed, found.expected) == (3 / 8, pytest.approx(3.3 / 8))
+
+    def test_a_unit_of_several_deals_counts_once_and_shares_are_means_over_the_deals(self):
+        """The first deal calls p0 and not p1, p2; the second calls p0 and p2: 1 of 2 events, then both."""
+        people = ["p0", "p1", "p2", "p0", "p1", "p2"]
+        probability = [0.9, 0.2, 0.3, 0.9, 0.2, 0.7]
+        about = {"fold": list("aaabbb"), "repeat": [1, 1, 1, 2, 2, 2], "position": [0, 1, 2, 0, 1, 2]}
+        found = measure(predictions([1, 0, 1, 1, 0, 1], probability, patient=people, **about))
+        assert (found.units, found.patients, found.events) == (3, 3, 2)
+        assert found.sensitivity.value == pytest.approx((1 / 2 + 1) / 2)
+        assert found.specificity.value == 1
+        assert found.auc.value == 1
+
+    def test_copies_of_a_deal_change_no_estimate_and_no_interval_that_sums_over_patients(self):
+        """A second deal that says the same adds nothing; what sums over patients knows that they are the same."""
+        generator = np.random.default_rng(0)
+        y, p = generator.integers(0, 2, 60), generator.random(60)
+        folds, people = [f"{i % 3}" for i in range(60)], [f"P{i}" for i in range(60)]
+        once = predictions(y, p, folds, people)
+        copy = once.assign(fold=once["fold"] + ".2", repeat=2)
+        one, two = measure(once), measure(pd.concat([once, copy], ignore_index=True))
+        for name in ("brier", "calibration_slope", "calibration_intercept"):
+            first, second = getattr(one, name), getattr(two, name)
+            np.testing.assert_allclose(
+                [first.value, first.low, first.high], [second.value, second.low, second.high], rtol=1e-9, err_msg=name
+            )
+        assert two.auc.value == pytest.approx(one.auc.value)
 
     def test_a_probability_at_the_threshold_is_called(self):
         assert measure(predictions([1, 0], [0.5, 0.4])).sensitivity.value == 1
@@ -87,7 +116,7 @@ class TestMeasure:
             measure(HAND.iloc[:0])
 
     def test_a_patient_seen_twice_narrows_nothing(self):
-        twice = pd.concat([HAND, HAND], ignore_index=True)
+        twice = pd.concat([HAND, HAND.assign(position=HAND["position"] + 8)], ignore_index=True)
         once, again = measure(HAND), measure(twice)
         assert (again.units, again.patients) == (16, 8)
         for name in ("auc", "auc_pooled", "brier", "sensitivity", "specificity", "ppv", "npv", "calibration_slope"):

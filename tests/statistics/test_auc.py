@@ -309,11 +309,20 @@ def test_the_interval_of_a_difference_ends_where_differences_end() -> None:
     assert auc_difference(part, 1, 0)[0].low == -1.0
 
 
+def test_more_deals_of_the_same_patients_leave_what_the_overlap_adds():
+    """Five deals of five folds, variance v a fold: v (1/25 + 20/80) of the mean, where one deal has v (1/5 + 20/80)."""
+    part = auc_covariance([0, 1] * 10, np.random.default_rng(1).random(20))
+    one = fold_averaged([part] * 5, training_overlap([20] * 5, 100))
+    five = fold_averaged([part] * 25, training_overlap([20] * 25, 100))
+    np.testing.assert_allclose(one.covariance, part.covariance * (1 / 5 + 20 / 80))
+    np.testing.assert_allclose(five.covariance, part.covariance * (1 / 25 + 20 / 80))
+
+
 def test_training_sets_that_overlap_widen_the_interval_of_a_mean_over_folds():
     """Five folds of 20 of 100: 1 + 5 * 20 / 80; one test set shares no training with another."""
-    assert training_overlap([20] * 5) == pytest.approx(2.25)
-    assert training_overlap([30, 70]) == pytest.approx(1 + 30 / 70 + 70 / 30)
-    assert training_overlap([40]) == 1.0
+    assert training_overlap([20] * 5, 100) == pytest.approx(2.25)
+    assert training_overlap([30, 70], 100) == pytest.approx(1 + 30 / 70 + 70 / 30)
+    assert training_overlap([40], 40) == 1.0
     generator = np.random.default_rng(1)
     parts = [auc_covariance([0, 1] * 10, generator.random(20)) for _ in range(5)]
     plain, wide = fold_averaged(parts), fold_averaged(parts, 2.25)
