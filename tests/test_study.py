@@ -148,7 +148,7 @@ def test_a_date_of_yaml_is_a_date_of_the_split(tmp_path: Path) -> None:
         ),
         (
             {"cohort": cohort(split={"kind": "holdout", "folds": 3})},
-            "cohort.split.folds: unknown setting; known: 'repeats', 'kind', 'test_fraction'",
+            "cohort.split.folds: unknown setting; known: 'kind', 'repeats', 'test_fraction'",
         ),
         ({"cohort": cohort(split={"kind": "groupd"})}, "cohort.split: unknown kind 'groupd'; did you mean 'grouped'?"),
         (

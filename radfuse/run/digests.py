@@ -54,7 +54,7 @@ def _content_of(value: object, digest: Callable[[Path], str]) -> object:
     if isinstance(value, (tuple, list)):
         return [_content_of(item, digest) for item in value]
     if isinstance(value, frozenset):
-        return sorted(_content_of(item, digest) for item in value)
+        return [_content_of(item, digest) for item in sorted(value)]
     raise TypeError(f"a job holds settings, paths, texts and numbers; found {type(value).__name__}")
 
 
