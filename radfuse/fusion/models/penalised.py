@@ -15,8 +15,8 @@ from radfuse.fusion.parts import Column
 if TYPE_CHECKING:
     from radfuse.results import Explanation
 
-_MOST_STEPS, _FLAT = 50, 1e-8
-"""Of Newton's method: steps, and the largest slope per unit at which it ends."""
+_MOST_STEPS, _MOST_PRODUCTS, _FLAT = 50, 500, 1e-8
+"""Of Newton's method: steps, products a step, and the largest slope per unit at which it ends."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class FittedLogistic:
 def ridge_path(x: np.ndarray, y: np.ndarray, penalties: Sequence[float], offset: np.ndarray) -> list[FittedLogistic]:
     """Return the minimum of log loss + penalty / 2 * |coefficients|^2 for each penalty, the intercept free.
 
-    Where columns outnumber units the coefficients lie in the span of the units, so that the regression is done on as
-    many coordinates as there are units, exactly.
+    By Newton's method, whose steps conjugate gradients find from products with `x` alone: the curvature, columns x
+    columns, is never made.
 
     Args:
         x: float64, shape (unit, column).
@@ -77,14 +77,11 @@ def ridge_path(x: np.ndarray, y: np.ndarray, penalties: Sequence[float], offset:
         ValueError: y lacks a class.
     """
     y = two_classes(y).astype(float)
-    z, back = _coordinates(x)
-    design = np.column_stack([np.ones(len(z)), z])
-    weights = np.zeros(design.shape[1])
+    weights = np.zeros(1 + x.shape[1])
     found = []
     for penalty in penalties:
-        weights = _newton(design, y, offset, penalty, weights)
-        slopes = weights[1:] if back is None else back @ weights[1:]
-        found.append(FittedLogistic(float(weights[0]), slopes))
+        weights = _newton(x, y, offset, penalty, weights)
+        found.append(FittedLogistic(float(weights[0]), weights[1:]))
     return found
 
 
@@ -116,45 +113,65 @@ def bounded_regression(terms: np.ndarray, target: np.ndarray, start: float, low:
     return np.asarray(found.x)
 
 
-def _coordinates(x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return x in an orthonormal basis of its rows' span, and the basis, shape (column, coordinate)."""
-    if x.shape[1] <= len(x):
-        return x, None
-    squares, rows = np.linalg.eigh(x @ x.T)
-    kept = squares > squares[-1] * 1e-10
-    lengths = np.sqrt(squares[kept])
-    return rows[:, kept] * lengths, x.T @ (rows[:, kept] / lengths)
-
-
-def _newton(design: np.ndarray, y: np.ndarray, offset: np.ndarray, penalty: float, weights: np.ndarray) -> np.ndarray:
+def _newton(x: np.ndarray, y: np.ndarray, offset: np.ndarray, penalty: float, weights: np.ndarray) -> np.ndarray:
     """Return the minimum, from a start; a step that does not lessen the loss is halved."""
-    from scipy.linalg import solve
     from scipy.special import expit
 
     ridge = np.full(len(weights), penalty)
     ridge[0] = 0.0
+    squares = np.r_[1.0, np.einsum("ij,ij->j", x, x) / len(x)]
 
     def loss(score: np.ndarray, weights: np.ndarray) -> float:
         return float((np.logaddexp(0, score) - y * score).sum() + 0.5 * (ridge * weights**2).sum())
 
-    score = design @ weights + offset
+    score = weights[0] + x @ weights[1:] + offset
     now = loss(score, weights)
     for _ in range(_MOST_STEPS):
         p = expit(score)
-        slope = design.T @ (p - y) + ridge * weights
+        slope = np.r_[(p - y).sum(), (p - y) @ x] + ridge * weights
         if np.abs(slope).max() <= _FLAT * len(y):
             break
-        spread = p * (1 - p)
-        curve = (design * spread[:, None]).T @ design
-        curve.flat[:: len(weights) + 1] += ridge + 1e-10
-        step = solve(curve, slope, assume_a="pos")
+        step = _step(x, p * (1 - p), ridge, squares, slope)
+        change = step[0] + x @ step[1:]
         size = 1.0
         while True:
-            tried = weights - size * step
-            score = design @ tried + offset
-            then = loss(score, tried)
+            tried, then_score = weights - size * step, score - size * change
+            then = loss(then_score, tried)
             if then <= now or size < 1e-6:
                 break
             size /= 2
-        weights, now = tried, then
+        weights, score, now = tried, then_score, then
     return weights
+
+
+def _step(x: np.ndarray, spread: np.ndarray, ridge: np.ndarray, squares: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """Return about curvature^-1 @ slope, the nearer to it the flatter the slope, by preconditioned conjugate gradients.
+
+    Args:
+        x: shape (unit, column).
+        spread: p (1 - p) of each unit.
+        ridge: penalty of the intercept and of each column.
+        squares: mean square of the same.
+        slope: of the same.
+
+    Source:
+        Nocedal and Wright 2006, Numerical Optimization, algorithms 5.3 and 7.1.
+    """
+    diagonal = spread.sum() * squares + ridge + 1e-10
+    step, left = np.zeros_like(slope), slope.copy()
+    weighed = left / diagonal
+    way, size = weighed.copy(), float(left @ weighed)
+    start = float(np.linalg.norm(left))
+    enough = start * min(0.1, np.sqrt(start / len(x)))
+    for _ in range(_MOST_PRODUCTS):
+        pull = spread * (way[0] + x @ way[1:])
+        bent = np.r_[pull.sum(), pull @ x] + ridge * way
+        along = size / float(way @ bent)
+        step += along * way
+        left -= along * bent
+        if np.linalg.norm(left) <= enough:
+            break
+        weighed = left / diagonal
+        size, before = float(left @ weighed), size
+        way = weighed + size / before * way
+    return step

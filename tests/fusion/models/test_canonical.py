@@ -54,3 +54,15 @@ def test_one_class_says_which_and_how_to_mend():
         ValueError, match=r"all 3 training units have the outcome 1; .* take fewer folds, or more units"
     ):
         two_classes(np.ones(3))
+
+
+def test_ties_of_the_keys_that_mostly_decide_are_settled_by_the_others():
+    """Columns whose ten largest values agree differ in the eleventh alone."""
+    x = np.zeros((20, 3))
+    x[:10] = 1.0
+    x[10] = [0.3, 0.1, 0.2]
+    y = np.arange(20) % 2.0
+    found = canonical(x, y)
+    assert found.columns.tolist() == [1, 2, 0]
+    moved = np.random.default_rng(3).permutation(20)
+    np.testing.assert_array_equal(canonical(x[moved], y[moved]).x, found.x)
