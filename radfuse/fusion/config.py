@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
@@ -143,6 +144,8 @@ class FusionConfig(Section):
     """A curve that brings probabilities into line with inner out-of-fold outcomes; None: as the models give them."""
     inner_folds: int = Field(default=5, ge=2)
     """Folds inside each training set, for tuning and for the threshold."""
+    budget: int = Field(default=1000, ge=1)
+    """Most settings of selection and model together that are tried in the inner folds; more are an error."""
     threshold: Literal["youden", "half"] = "youden"
     """Where sensitivity and specificity are read: the largest Youden index on inner out-of-fold predictions, or 0.5."""
 
@@ -169,7 +172,19 @@ class FusionConfig(Section):
         members = self.classifier.members if isinstance(self.classifier, Mean) else (Member(model=self.classifier),)
         for member in members:
             steps = self.selection if member.selection is None else member.selection
-            tuned = [name for part in (*steps, member.model) for name in part.candidates()[0]]
+            tried = [part.candidates() for part in (*steps, member.model)]
+            count = math.prod(map(len, tried))
+            if count > self.budget:
+                sizes = ", ".join(
+                    f"{getattr(part, 'kind', type(part).__name__)} {len(each)}"
+                    for part, each in zip((*steps, member.model), tried, strict=True)
+                    if len(each) > 1
+                )
+                raise ValueError(
+                    f"{count:,} settings would be tried in every inner fold ({sizes}), more than fusion.budget "
+                    f"{self.budget:,}; list fewer values, or raise the budget"
+                )
+            tuned = [name for each in tried for name in each[0]]
             if len(set(tuned)) < len(tuned):
                 twice = sorted({name for name in tuned if tuned.count(name) > 1})
                 raise ValueError(

@@ -73,6 +73,10 @@ WRONG = {
     "an infinite c": ({"classifier": {"c": [float("inf")]}}, "classifier.c"),
     "one inner fold": ({"inner_folds": 1}, "inner_folds"),
     "an unknown threshold": ({"threshold": "youdn"}, "did you mean 'youden'?"),
+    "a search beyond its budget": (
+        {"budget": 20, "selection": [{"kind": "lasso"}], "classifier": {"kind": "ridge"}},
+        "36 settings would be tried in every inner fold (lasso 6, ridge 6), more than fusion.budget 20",
+    ),
     "a family twice": ({"families": ["clinical", "deep", "clinical"]}, "families"),
 }
 
