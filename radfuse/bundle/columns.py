@@ -32,7 +32,7 @@ def possible_families(
         for item in schema.families[family].inputs:
             source = sources.get(item.block, cells)
             name = encoded.get(item.name, item.name)
-            if item.used and item.block not in from_images and name not in _available(source, schema.visit, cells):
+            if item.used and item.block not in from_images and name not in _available(source, schema, cells):
                 lacking.setdefault(family, {})[name] = source
     chosen = [family for family in families or schema.families if family not in lacking]
     if families and lacking:
@@ -80,8 +80,10 @@ def image_blocks(schema: BundleSchema, cells: Table, sources: Mapping[str, Table
     return tuple(block for block in recipe.blocks if block not in sources)
 
 
-def _available(source: Table, visit: str, cells: Table) -> set[str]:
+def _available(source: Table, schema: BundleSchema, cells: Table) -> set[str]:
     names = {str(name) for name in source.cells.columns}
-    table = source if visit in source.cells else cells
-    visits = set(table.text(visit).dropna()) if visit in table.cells else set()
+    table = source if schema.visit in source.cells else cells
+    visits = set(table.text(schema.visit).dropna()) if schema.visit in table.cells else set()
+    if len(visits) > 1 and schema.changes is not None:
+        visits |= {*schema.changes.words}
     return names | {at_visit(name, value) for name in names for value in visits}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -166,6 +166,7 @@ def _read_new(
         patient=schema.patient,
         unit=schema.unit,
         visit=schema.visit,
+        changes=schema.changes if _asks_for_changes(schema, needed) else None,
         site=min(sites, default=None),
         clinical=tuple(item for item in schema.clinical if _is_used(item, {name for _, name in needed})),
         outcome=schema.opened_outcome() if labelled else None,
@@ -214,6 +215,7 @@ def _read_block(source: Table, names: set[str], cohort: Cohort) -> tuple[Feature
     """Read the columns of a block that models use; those that are empty in all rows stay, to be imputed."""
     config = cohort.config
     visits = sorted(cohort.cases[config.visit].dropna().unique()) if config.visit in cohort.cases else []
+    visits += config.changes.words if config.changes is not None else ()
     wanted = [
         str(name)
         for name in source.cells.columns
@@ -222,6 +224,12 @@ def _read_block(source: Table, names: set[str], cohort: Cohort) -> tuple[Feature
     ids = ((config.case,), config.unit_columns)
     table, found = read_features(source, ids, FeatureSource(columns=tuple(wanted)), unique=False)
     return replace(table, values=table.values.reindex(columns=wanted)), found
+
+
+def _asks_for_changes(schema: BundleSchema, needed: Collection[tuple[str, str]]) -> bool:
+    """Return whether a column is among those needed that says what changed between visits."""
+    words = schema.changes.words if schema.changes is not None else ()
+    return any(name.partition("/")[0].endswith(f"@{word}") for _, name in needed for word in words)
 
 
 def _is_used(item: str | Categories, needed: set[str]) -> bool:

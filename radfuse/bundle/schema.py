@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from radfuse.bundle.patients import PatientFilter
+from radfuse.cohort.changes import Changes
 from radfuse.cohort.config import Categories
 from radfuse.config import Section
 from radfuse.errors import InputError, listed
@@ -263,6 +264,7 @@ class StudyFacts(Section):
     patient: _Column
     unit: tuple[_Column, ...] = Field(min_length=1)
     visit: _Column
+    changes: Changes | None = None
     clinical: tuple[str | Categories, ...]
     outcome: _Outcome
 
@@ -282,6 +284,7 @@ class StudyFacts(Section):
             patient=config.patient,
             unit=config.unit_columns,
             visit=config.visit,
+            changes=config.changes,
             clinical=config.clinical,
             outcome=config.outcome,
         )

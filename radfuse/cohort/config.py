@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
 
+from radfuse.cohort.changes import Changes
 from radfuse.cohort.splits import Grouped, Split
 from radfuse.config import Section, Word
 from radfuse.errors import short
@@ -45,6 +46,8 @@ class CohortConfig(Section):
     """Columns that name what is predicted; empty: each case. Visits of a unit are joined."""
     visit: str = "visit"
     """Column of the visit; needed where a unit has several cases."""
+    changes: Changes | None = None
+    """What changed between visits, as columns of their own; None: the visits stand side by side alone."""
     site: str | None = None
     """Column of the hospital or scanner, for the report and for leaving sites out."""
     images: dict[str, str] = {}

@@ -9,6 +9,7 @@ import pandas as pd
 from radfuse.cohort.case import Case, Cohort
 from radfuse.cohort.clinical import read_clinical
 from radfuse.cohort.config import CohortConfig
+from radfuse.cohort.dates import read_dates
 from radfuse.cohort.draft import Draft
 from radfuse.cohort.files import check_files
 from radfuse.cohort.ids import read_ids
@@ -49,6 +50,7 @@ def read_cohort(
     source = config.table if table is None else table
     draft = Draft(source if isinstance(source, Table) else read_table(source), config, new)
     read_ids(draft)
+    read_dates(draft)
     read_clinical(draft)
     if labelled:
         read_outcome(draft)

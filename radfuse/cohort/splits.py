@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import BeforeValidator, Field
 
 from radfuse.cohort.spreadsheet import to_numbers
+from radfuse.cohort.times import days_of, times_of
 from radfuse.config import Section
 from radfuse.errors import Finding, InputError, listed
 from radfuse.outcomes.kinds import Outcome
@@ -18,10 +19,6 @@ from radfuse.outcomes.kinds import Outcome
 
 def _as_text(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value  # YAML reads 2019-05-31 as a date
-
-
-_FIRST_YEAR = 1800
-"""Nobody was scanned before; 0000-01-01 stands for a date that is not known."""
 
 
 class Fold(NamedTuple):
@@ -135,7 +132,7 @@ class Temporal(Section):
         """Yield dates that cannot be read, and a date that leaves one side empty."""
         if self.column not in frame:
             return
-        times = _times(frame[self.column])
+        times, _ = times_of(frame[self.column])
         for index in frame.index[~np.isfinite(times)]:
             found = frame.loc[index, self.column]
             yield Finding(f"{found!r} is no date; write 2019-05-31, or a number", index, self.column)
@@ -160,11 +157,11 @@ class Temporal(Section):
         text = pd.Series([self.test_from], dtype=object)
         if not to_numbers(values)[1].any():
             return float(to_numbers(text)[0].iloc[0])
-        return float(_days(text).iloc[0])
+        return float(days_of(text).iloc[0])
 
     def folds_of(self, units: pd.DataFrame, patient: str, outcome: Outcome | None, seed: int) -> list[Fold]:
         """Return one fold: earlier patients train, later ones test."""
-        first = _times(units[self.column]).groupby(units[patient]).min()
+        first = times_of(units[self.column])[0].groupby(units[patient]).min()
         if self.test_from is not None:
             start = self._start(units[self.column])
         else:
@@ -299,21 +296,6 @@ def _numbers_of(patients: pd.Series | np.ndarray) -> np.ndarray:
 
 def _fold(name: str, test: np.ndarray) -> Fold:
     return Fold(name, np.flatnonzero(~test), np.flatnonzero(test))
-
-
-def _times(values: pd.Series) -> pd.Series:
-    """Return numbers, or dates as days, whichever most cells are, as float64; NaN where a cell is not."""
-    numbers, wrong = to_numbers(values)
-    if not wrong.any():
-        return numbers
-    days = _days(values)
-    return numbers if numbers.notna().sum() >= days.notna().sum() else days
-
-
-def _days(values: pd.Series) -> pd.Series:
-    dates = pd.to_datetime(values.astype(object), errors="coerce", format="ISO8601")
-    dates = dates.where(dates.dt.year >= _FIRST_YEAR)
-    return (dates - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
 
 
 def _one_value_each(frame: pd.DataFrame, patient: str, column: str) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.cohort.case import Cohort
+from radfuse.cohort.changes import YEARS, changes_of
 from radfuse.cohort.order import content_order
 from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureTable, at_visit
@@ -173,12 +174,20 @@ def _spread(
         first = ordered.groupby([group.loc[order] for group in groups], sort=False).first()
         parts.append(first.reindex(_keys(units, tuple(keys))).reset_index(drop=True))
     moving = [name for name in values.columns if name not in steady]
+    each: dict[str, pd.DataFrame] = {}
+    years: dict[str, pd.Series] = {}
     for visit in sorted(cases[cohort.config.visit].dropna().unique()) if moving else []:
         here = (cases[cohort.config.visit] == visit).to_numpy()
-        part = values.loc[here, moving]
-        part.index = index[here]
-        part.columns = pd.Index([at_visit(str(name), visit) for name in moving])
-        parts.append(part.reindex(_keys(units, tuple(keys))).reset_index(drop=True))
+        wanted = _keys(units, tuple(keys))
+        each[visit] = values.loc[here, moving].set_axis(index[here]).reindex(wanted).reset_index(drop=True)
+        if YEARS in cases:
+            years[visit] = cases.loc[here, YEARS].set_axis(index[here]).reindex(wanted).reset_index(drop=True)
+    changes = cohort.config.changes
+    if changes is not None and each:
+        kept = [visit for visit in each if changes.keep == "all" or visit in changes.between[:1]]
+        each = {visit: each[visit] for visit in kept if changes.keep != "none"} | changes_of(each, years, changes)
+    for word, part in each.items():
+        parts.append(part.set_axis([at_visit(str(name), word) for name in moving], axis=1))
     return pd.concat(parts, axis=1)
 
 

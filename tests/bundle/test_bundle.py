@@ -66,6 +66,63 @@ def visits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame
     return run_study(folder / "study.yaml", folder / "R", until="export").path / "bundle", cohort
 
 
+@pytest.fixture(scope="module")
+def progress(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
+    """A bundle of what changed between V00 and V01, and its cohort: who progresses gains pain a year."""
+    folder = tmp_path_factory.mktemp("changes")
+    generator = np.random.default_rng(1)
+    progressed = (np.arange(60) % 3 == 0).astype(int)
+    rows = []
+    for i in range(60):
+        years, start = generator.uniform(1, 3), generator.uniform(0, 20)
+        gain = years * (progressed[i] + generator.normal(0, 0.6))
+        rows += [
+            {"case_id": f"C{i}a", "patient_id": f"P{i}", "visit": "V00", "day": "2010-01-01", "pain": start},
+            {
+                "case_id": f"C{i}b",
+                "patient_id": f"P{i}",
+                "visit": "V01",
+                "day": str((pd.Timestamp("2010-01-01") + pd.Timedelta(days=round(365.25 * years))).date()),
+                "pain": start + gain,
+            },
+        ]
+    cohort = pd.DataFrame(rows).assign(progressed=np.repeat(progressed, 2), age=np.repeat(50 + np.arange(60) % 7, 2))
+    cohort.to_csv(folder / "cohort.csv", index=False)
+    (folder / "study.yaml").write_text(
+        "name: progress\n"
+        "cohort: {table: cohort.csv, unit: [patient_id], clinical: [age, pain], outcome: {column: progressed},"
+        " split: {folds: 2}, changes: {between: [V00, V01], kinds: [difference, rate], date: day, keep: baseline}}\n"
+        "fusion: {selection: [], inner_folds: 2, classifier: {kind: ridge}}\n"
+    )
+    return run_study(folder / "study.yaml", folder / "R", until="export").path / "bundle", cohort
+
+
+def test_what_changed_between_visits_is_learned_and_predicted(
+    progress: tuple[Path, pd.DataFrame], tmp_path: Path
+) -> None:
+    """The rate alone tells who progresses; new patients are given theirs from their own two visits."""
+    place, cohort = progress
+    bundle = load_bundle(place)
+    (family,) = bundle.schema.families.values()
+    assert [item.name for item in family.inputs] == ["age", "pain@V00", "pain@change", "pain@rate"]
+    assert (family.performance.auc.value or 0) > 0.85
+    pair = cohort[cohort["patient_id"].isin(["P0", "P1"])]
+    pair.to_csv(tmp_path / "two.csv", index=False)
+    found = predict(bundle, tmp_path / "two.csv")
+    everyone_else = predict(bundle, place.parents[1] / "cohort.csv")
+    np.testing.assert_allclose(found.probabilities["clinical"], everyone_else.probabilities["clinical"][:2], atol=1e-12)
+    slow = pair.assign(day=["2010-01-01", "2050-01-01"] * 2)
+    assert (predict(bundle, slow).probabilities["clinical"] < found.probabilities["clinical"]).any()
+
+
+def test_a_new_patient_without_the_date_of_a_visit_is_named(progress: tuple[Path, pd.DataFrame]) -> None:
+    place, cohort = progress
+    with pytest.raises(InputError, match="there is no column 'day' .cohort.changes.date."):
+        predict(load_bundle(place), cohort.drop(columns="day"))
+    with pytest.raises(InputError, match="row 3, column 'day': the visit has no date"):
+        predict(load_bundle(place), cohort.assign(day=cohort["day"].where(cohort["case_id"] != "C0b")))
+
+
 def features(folder: Path) -> dict[str, Path]:
     return {"radiomic": folder / "radiomic.csv", "deep": folder / "deep.csv"}
 

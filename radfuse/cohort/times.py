@@ -1,0 +1,30 @@
+"""Cells that say when: dates, or numbers."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from radfuse.cohort.spreadsheet import to_numbers
+
+_FIRST_YEAR = 1800
+"""Nobody was scanned before; 0000-01-01 stands for a date that is not known."""
+
+
+def times_of(values: pd.Series) -> tuple[pd.Series, bool]:
+    """Return numbers, or dates as days, whichever most cells are, as float64, and whether they are dates.
+
+    NaN where a cell is not.
+    """
+    numbers, wrong = to_numbers(values)
+    if not wrong.any():
+        return numbers, False
+    days = days_of(values)
+    are_dates = bool(numbers.notna().sum() < days.notna().sum())
+    return (days, True) if are_dates else (numbers, False)
+
+
+def days_of(values: pd.Series) -> pd.Series:
+    """Return dates as days since 1970; NaN where a cell is none."""
+    dates = pd.to_datetime(values.astype(object), errors="coerce", format="ISO8601")
+    dates = dates.where(dates.dt.year >= _FIRST_YEAR)
+    return (dates - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)

@@ -1,0 +1,121 @@
+"""Change between visits, counted by hand, and what is wrong with visits and their dates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+from tabular import errors_of, write_table
+
+from radfuse.cohort.changes import Changes, changes_of, in_time
+from radfuse.cohort.config import CohortConfig
+from radfuse.cohort.read import read_cohort
+from radfuse.cohort.splits import Grouped
+
+TABLE = """\
+case_id,patient_id,visit,day,event
+a0,p1,00m,2010-01-01,0
+a1,p1,24m,2012-01-01,0
+b0,p2,00m,2010-06-01,1
+b1,p2,24m,2012-06-01,1
+"""
+
+
+def at(*values: float) -> pd.DataFrame:
+    return pd.DataFrame({"x": values})
+
+
+def changed(values: dict[str, pd.DataFrame], years: dict[str, list[float]] | None = None, **settings: Any) -> Any:
+    config = Changes(between=("00m", "24m"), **settings)
+    when = {visit: pd.Series(times) for visit, times in (years or {}).items()}
+    return {word: list(frame["x"]) for word, frame in changes_of(values, when, config).items()}
+
+
+def test_difference_and_per_cent_by_hand() -> None:
+    """From 2 to 3, from -4 to -2 (up by half its size), from 0, and from nothing."""
+    values = {"00m": at(2, -4, 0, np.nan), "24m": at(3, -2, 5, 1)}
+    found = changed(values, kinds=("difference", "percent"))
+    np.testing.assert_equal(found, {"change": [1, 2, 5, np.nan], "percent": [50, 50, np.nan, np.nan]})
+
+
+def test_rate_and_slope_by_hand() -> None:
+    """1, 4, 5 at 0, 2 and 4 years: 4 in 4 years; the line of least squares rises by 1 a year."""
+    values = {"00m": at(1, 1), "12m": at(4, np.nan), "24m": at(5, 5)}
+    years = {"00m": [0.0, 0.0], "12m": [2.0, 2.0], "24m": [4.0, 4.0]}
+    found = changed(values, years, kinds=("rate", "slope"), date="day")
+    np.testing.assert_allclose(found["rate"], [1, 1])
+    np.testing.assert_allclose(found["slope"], [1, np.nan])
+    bent = changed({**values, "12m": at(1, 1)}, years, kinds=("slope",), date="day")
+    line = np.polyfit([0, 2, 4], [1, 1, 5], 1)[0]
+    np.testing.assert_allclose(bent["slope"], [line, line])
+
+
+def test_a_unit_that_lacks_a_visit_has_no_change_or_that_between_its_own() -> None:
+    values = {"00m": at(np.nan, 1), "12m": at(4, 2), "24m": at(6, np.nan), "96m": at(np.nan, np.nan)}
+    np.testing.assert_equal(changed(values), {"change": [np.nan, np.nan]})
+    np.testing.assert_equal(changed(values, missing="nearest"), {"change": [2.0, 1.0]})
+
+
+def test_change_runs_from_baseline_to_follow_up_however_they_are_named() -> None:
+    config = Changes(between=("late", "early"))
+    found = changes_of({"early": at(1), "late": at(5)}, {}, config)
+    assert found["change"]["x"].tolist() == [-4]
+
+
+def test_new_patients_without_the_follow_up_have_no_change() -> None:
+    np.testing.assert_equal(changed({"00m": at(1, 2)}), {"change": [np.nan, np.nan]})
+
+
+def test_visits_stand_in_the_order_of_their_numbers() -> None:
+    assert in_time(["V10", "V2", "V01"]) == ["V01", "V2", "V10"]
+    assert in_time(["24m", "0m", "112m"]) == ["0m", "24m", "112m"]
+    assert in_time(["pre", "post"]) == ["post", "pre"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"between": ["00m", "00m"]}, "baseline and follow-up are both '00m'"),
+        ({"between": ["00m", "24m"], "kinds": ["rate"]}, "rate a year needs `date`"),
+        ({"between": ["00m", "24m"], "kinds": []}, "at least 1"),
+        ({"between": ["00m"]}, "between"),
+    ],
+)
+def test_settings_that_say_nothing_are_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Changes.model_validate(settings)
+
+
+def faults(folder: Path, text: str = TABLE, **settings: Any) -> list[str]:
+    config = CohortConfig.model_validate(
+        {
+            "table": "cohort.csv",
+            "unit": ["patient_id"],
+            "outcome": {"column": "event"},
+            "split": Grouped(folds=2),
+            "changes": {"between": ["00m", "24m"], **settings},
+        }
+    )
+    return errors_of(lambda: read_cohort(write_table(folder, text), config))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "settings", "words"),
+    [
+        ("2012-01-01", "", {"date": "day"}, "row 3, column 'day': the visit has no date"),
+        ("2012-01-01", "soon", {"date": "day"}, "row 3, column 'day': 'soon' is no date"),
+        ("", "", {"date": "dya"}, "there is no column 'dya' (cohort.changes.date); did you mean 'day'?"),
+        ("", "", {"between": ["00m", "36m"]}, "names the visit '36m'"),
+        ("24m", "change", {"between": ["00m", "change"]}, "a visit called 'change' cannot be told from a change"),
+        ("visit", "when", {}, "cohort.changes needs the column of the visit 'visit'"),
+    ],
+)
+def test_visits_and_dates_that_are_wrong_are_told_with_their_rows(
+    tmp_path: Path, old: str, new: str, settings: dict[str, Any], words: str
+) -> None:
+    found = faults(tmp_path, TABLE.replace(old, new) if old else TABLE, **settings)
+    assert any(words in fault for fault in map(str, found)), found
