@@ -24,8 +24,8 @@ def read_dates(draft: Draft) -> None:
         times, are_dates = times_of(cells)
         draft.columns[YEARS] = times / _DAYS_A_YEAR if are_dates else times
         for index in times.index[~np.isfinite(times)]:
-            found = "the visit has no date" if pd.isna(cells[index]) else f"{cells[index]!r} is no date"
-            draft.problem(f"{found}; write 2019-05-31, or a number of years", index, config.date)
+            wrong = "the visit has no date" if pd.isna(cells[index]) else f"{cells[index]!r} is no date"
+            draft.problem(f"{wrong}; write 2019-05-31, or a number of years", index, config.date)
     visits = draft.columns.get(draft.config.visit)
     if visits is None:
         draft.problem(f"cohort.changes needs the column of the visit {draft.config.visit!r} (cohort.visit); add it")

@@ -117,7 +117,7 @@ def test_what_changed_between_visits_is_learned_and_predicted(
 
 def test_a_new_patient_without_the_date_of_a_visit_is_named(progress: tuple[Path, pd.DataFrame]) -> None:
     place, cohort = progress
-    with pytest.raises(InputError, match="there is no column 'day' .cohort.changes.date."):
+    with pytest.raises(InputError, match=r"there is no column 'day' \(cohort.changes.date\)"):
         predict(load_bundle(place), cohort.drop(columns="day"))
     with pytest.raises(InputError, match="row 3, column 'day': the visit has no date"):
         predict(load_bundle(place), cohort.assign(day=cohort["day"].where(cohort["case_id"] != "C0b")))
