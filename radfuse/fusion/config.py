@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -35,6 +35,7 @@ from radfuse.fusion.selectors.mrmr import Mrmr
 from radfuse.fusion.selectors.multivariable import Multivariable
 from radfuse.fusion.selectors.pca import Pca
 from radfuse.fusion.selectors.rfe import Rfe
+from radfuse.fusion.selectors.stability import Stability
 from radfuse.fusion.selectors.stability_selection import StabilitySelection
 from radfuse.fusion.selectors.step import Step
 from radfuse.fusion.selectors.univariate import Univariate
@@ -54,6 +55,7 @@ FIRST_BLOCKS = ("clinical", "radiomic", "deep")
 
 Selection = Annotated[
     Variance
+    | Stability
     | Univariate
     | Correlation
     | Clusters
@@ -158,6 +160,19 @@ class FusionConfig(Section):
         adds = any(getattr(model, "takes_offset", False) for model in [*models, self.classifier])
         return Average() if adds else Average(of=(Early(), Stack()))
 
+    @property
+    def selections(self) -> dict[str, tuple[Selection, ...]]:
+        """Every selection, by where it stands."""
+        found = {"fusion.selection": self.selection}
+        for i, member in enumerate(self.classifier.members if isinstance(self.classifier, Mean) else ()):
+            found[f"fusion.classifier.members.{i}.selection"] = member.selection or ()
+        return found
+
+    @property
+    def repeated(self) -> bool:
+        """Whether a step asks for what was measured again."""
+        return any(getattr(step, "repeated", False) for steps in self.selections.values() for step in steps)
+
     @field_validator("families")
     @classmethod
     def _once_each(cls, families: tuple[str, ...]) -> tuple[str, ...]:
@@ -252,11 +267,7 @@ def check_blocks(config: FusionConfig, blocks: Sequence[str]) -> None:
     Raises:
         ValueError: the first that does not, with its right spelling where there is one.
     """
-    selections = {"fusion.selection": config.selection}
-    if isinstance(config.classifier, Mean):
-        for i, member in enumerate(config.classifier.members):
-            selections[f"fusion.classifier.members.{i}.selection"] = member.selection or ()
-    for where, steps in selections.items():
+    for where, steps in config.selections.items():
         for i, step in enumerate(steps):
             for name in step.blocks if isinstance(step, Step) else ():
                 if name not in blocks:
@@ -264,3 +275,36 @@ def check_blocks(config: FusionConfig, blocks: Sequence[str]) -> None:
     for name in config.harmonise.blocks if config.harmonise is not None else ():
         if name not in blocks:
             raise ValueError(f"fusion.harmonise.blocks: the study has no block {name!r}{nearest(name, blocks)}")
+
+
+def check_repeats(config: FusionConfig, again: Mapping[str, Collection[str]], images: bool) -> None:
+    """Check that steps which compare repeated measurements have some.
+
+    Args:
+        config: of the fusion wing.
+        again: block -> "copies", "readers" or both; blocks that are measured once are left out.
+        images: the study starts from images.
+
+    Raises:
+        ValueError: the first that has none, and how to measure again.
+    """
+    for where, steps in config.selections.items():
+        for i, step in enumerate(steps):
+            if not getattr(step, "repeated", False):
+                continue
+            source = getattr(step, "source", None)
+            found = [block for block, sources in again.items() if source is None or source in sources]
+            lacking = [block for block in getattr(step, "blocks", ()) if block not in found]
+            if lacking or not found:
+                what = f"the block {lacking[0]}" if lacking else "any block of the study"
+                readers = "name a second reader's masks in cohort.second_mask, or " if images else ""
+                mend = f"{readers}a second reader's table of a block in features.NAME.second_table"
+                if source != "readers" and not images:
+                    mend += ", or start from images (`regions`), whose disturbed copies `stability` makes"
+                if images and not lacking:
+                    mend += ", or leave out `source`, to compare disturbed copies"
+                raise ValueError(f"{where}.{i}: nothing was measured twice of {what}{_by(source)}; {mend}")
+
+
+def _by(source: str | None) -> str:
+    return f" by {source}" if source else ""

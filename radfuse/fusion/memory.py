@@ -56,5 +56,9 @@ def _key(training: Training) -> str | None:
         digest.update(np.asarray(fold.train, dtype=np.int64).tobytes())
         digest.update(np.asarray(fold.test, dtype=np.int64).tobytes())
     digest.update(np.ascontiguousarray(training.y).tobytes())
+    for block in training.blocks if any(getattr(step, "repeated", False) for step in training.selection) else ():
+        for source, values in training.repeats.get(block, {}).items():
+            digest.update(f"{block} {source} {values.shape};".encode())
+            digest.update(np.ascontiguousarray(values).tobytes())
     digest.update(b"none" if training.offset is None else np.ascontiguousarray(training.offset).tobytes())
     return digest.hexdigest()

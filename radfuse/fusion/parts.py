@@ -7,7 +7,7 @@ float64 of shape (unit,). Settings are numbers by name, and no two parts of a st
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 Settings = Mapping[str, float]
+Repeats = Mapping[str, Mapping[str, Array]]
+"""Block -> "copies" or "readers" -> its values as often as they were measured, float64, shape (repeat, unit, column).
+
+NaN where a unit was not measured again; a block that nothing was measured of again is left out.
+"""
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,10 @@ class Selector(Protocol):
     """Chooses columns of a training set; a `Section` of its own settings.
 
     It may have more: `own_units = True` (a class variable) for x imputed but not standardised, and
-    `remark(x, y, settings, outcome)`, a sentence or "", asked for where one column alone was kept. One that derives
-    from `radfuse.fusion.selectors.step.Step` has the settings `over` and `blocks`.
+    `remark(x, y, settings, outcome)`, a sentence or "", asked for where one column alone was kept. With
+    `repeated = True` both are given `repeats` too: of the columns and units of x, "copies" or "readers" -> values as
+    often as they were measured, shape (repeat, unit, column); such a step sees each block alone, and stands before
+    reductions. One that derives from `radfuse.fusion.selectors.step.Step` has the settings `over` and `blocks`.
     """
 
     def candidates(self) -> Sequence[Settings]:
@@ -169,6 +176,7 @@ class Training:
         offset: log odds known before, shape (unit,), that the model adds to; None: none. Only models whose
             `takes_offset` is true can be given some.
         sites: how values are harmonised, and where `x` tells the site; None: they are not.
+        repeats: of the columns of each block, what was measured again of the units.
     """
 
     x: Array
@@ -182,6 +190,7 @@ class Training:
     seed: int
     offset: Array | None = None
     sites: Sites | None = None
+    repeats: Repeats = field(default_factory=dict)
 
     def of(self, columns: Iterable[str]) -> Training:
         """Return the same with some blocks only; columns keep their positions."""
