@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from radfuse.config import Section, nearest
 from radfuse.extend import own_parts
@@ -53,6 +53,11 @@ FIRST_BLOCKS = ("clinical", "radiomic", "deep")
 """Blocks stand in this order, and a study's others behind them in its own."""
 
 
+_SHIFTED = (
+    ": probabilities are no longer of the cohort's prevalence and calibration suffers, while discrimination seldom "
+    "gains (van den Goorbergh 2022, doi:10.1093/jamia/ocac093); leave it out, or set fusion.recalibrate"
+)
+
 Selection = Annotated[
     Variance
     | Stability
@@ -84,7 +89,23 @@ OneModel = (
     | XGBoost
     | Mlp
 )
-_own_models = own_parts(parts.Model, "a model", usual="logistic")
+
+
+def _weighable(said: object) -> object:
+    """Say which learners weigh classes where one is asked to that cannot."""
+    kind = said.get("kind") if isinstance(said, Mapping) and "class_weight" in said else None
+    able = {
+        str(model.model_fields["kind"].default): "class_weight" in model.model_fields for model in get_args(OneModel)
+    }
+    names = ", ".join(name for name in able if able[name])
+    if kind == "mean":
+        raise ValueError(f"mean weighs no classes itself; give class_weight to its members: {names} take it")
+    if not able.get(str(kind), True):
+        raise ValueError(f"{kind} cannot weigh classes (class_weight); these can: {names}")
+    return said
+
+
+_own_models = (BeforeValidator(_weighable), *own_parts(parts.Model, "a model", usual="logistic"))
 Single = Annotated[OneModel, Field(discriminator="kind"), *_own_models]
 
 
@@ -144,6 +165,10 @@ class FusionConfig(Section):
     linear regression or has one among its members, else the mean of `early` and `stack`."""
     recalibrate: Recalibration | None = None
     """A curve that brings probabilities into line with inner out-of-fold outcomes; None: as the models give them."""
+    oversample: Literal["smote"] | None = None
+    """Makes up units of the rarer class in each training set until there are as many of either, between neighbours
+    after scaling and selection, at the price of calibration; whole numbers and 0/1 columns get values between. None:
+    only real units."""
     inner_folds: int = Field(default=5, ge=2)
     """Folds inside each training set, for tuning and for the threshold."""
     budget: int = Field(default=1000, ge=1)
@@ -156,9 +181,30 @@ class FusionConfig(Section):
         """The strategy, the usual one where none is named."""
         if self.strategy is not None:
             return self.strategy
-        models = [each.model for each in self.classifier.members] if isinstance(self.classifier, Mean) else []
-        adds = any(getattr(model, "takes_offset", False) for model in [*models, self.classifier])
+        adds = any(getattr(model, "takes_offset", False) for model in self.learners)
         return Average() if adds else Average(of=(Early(), Stack()))
+
+    @property
+    def learners(self) -> tuple[parts.Model, ...]:
+        """The models, one by one."""
+        if isinstance(self.classifier, Mean):
+            return tuple(member.model for member in self.classifier.members)
+        return (self.classifier,)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What a reader should know of the settings, a sentence each."""
+        if self.recalibrate is not None:
+            return ()
+        weighted = [
+            str(getattr(model, "kind", type(model).__name__))
+            for model in self.learners
+            if getattr(model, "class_weight", None) is not None and not getattr(model, "keeps_prevalence", False)
+        ]
+        found = [f"{', '.join(dict.fromkeys(weighted))} weighted the classes equally{_SHIFTED}"] if weighted else []
+        if self.oversample is not None:
+            found.append(f"units of the rarer class were made up (oversample: {self.oversample}){_SHIFTED}")
+        return tuple(found)
 
     @property
     def selections(self) -> dict[str, tuple[Selection, ...]]:
@@ -181,6 +227,15 @@ class FusionConfig(Section):
         if any(len(family) > 200 for family in families):
             raise ValueError("the name of a family has more than 200 letters; give its blocks shorter names")
         return families
+
+    @model_validator(mode="after")
+    def _folds_of_real_units(self) -> FusionConfig:
+        if self.oversample is not None and any(isinstance(model, Svm) for model in self.learners):
+            raise ValueError(
+                "svm makes its probabilities in folds of its own, between which units made up would leak; leave "
+                "fusion.oversample out, set class_weight: balanced of svm, or take another learner"
+            )
+        return self
 
     @model_validator(mode="after")
     def _settings_have_names_of_their_own(self) -> FusionConfig:

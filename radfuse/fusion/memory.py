@@ -48,7 +48,9 @@ def _key(training: Training) -> str | None:
     for part in parts:
         name = f"{type(part).__module__}:{type(part).__qualname__}"
         digest.update(f"{name} {part.model_dump_json()};".encode())  # type: ignore[union-attr]
-    digest.update(f"{training.seed} {training.x.shape} {training.names} {training.sites};".encode())
+    digest.update(
+        f"{training.seed} {training.x.shape} {training.names} {training.sites} {training.oversample};".encode()
+    )
     for block, columns in training.blocks.items():
         digest.update(f"{block} {list(columns)};".encode())
     digest.update(np.ascontiguousarray(training.x).tobytes())

@@ -177,6 +177,7 @@ class Training:
             `takes_offset` is true can be given some.
         sites: how values are harmonised, and where `x` tells the site; None: they are not.
         repeats: of the columns of each block, what was measured again of the units.
+        oversample: whether units of the rarer class are made up wherever a model is fitted.
     """
 
     x: Array
@@ -191,6 +192,7 @@ class Training:
     offset: Array | None = None
     sites: Sites | None = None
     repeats: Repeats = field(default_factory=dict)
+    oversample: bool = False
 
     def of(self, columns: Iterable[str]) -> Training:
         """Return the same with some blocks only; columns keep their positions."""

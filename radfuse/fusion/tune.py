@@ -10,6 +10,7 @@ import numpy as np
 
 from radfuse.fusion.chain import Chain
 from radfuse.fusion.group import Group, projection_of, reduced, side_by_side
+from radfuse.fusion.oversample import smote
 from radfuse.fusion.parts import Array, Column, FittedModel, Reduction, Selector, Settings, Training
 from radfuse.fusion.scaling import Scaling, standardised
 from radfuse.fusion.selectors.step import Step
@@ -100,13 +101,17 @@ def _fitted(
 ) -> list[FittedModel]:
     """Return the model at some settings on some rows of the training set, all in one go where it can."""
     model: Any = training.model
-    known: dict[str, Any] = {} if training.offset is None else {"offset": training.offset[rows]}
+    values, y = side_by_side(groups), training.y[rows]
+    offset = None if training.offset is None else training.offset[rows]
+    if training.oversample:
+        values, y, made = smote(values, y, offset, training.seed)
+        offset = None if offset is None else made
+    known: dict[str, Any] = {} if offset is None else {"offset": offset}
     if getattr(model, "weighs_blocks", False):
         known["blocks"] = [block for group in groups for block in [_only_block(group)] * group.values.shape[1]]
-    values = side_by_side(groups)
     if hasattr(model, "path"):
-        return list(model.path(values, training.y[rows], candidates, training.seed, **known))
-    return [model.fit(values, training.y[rows], own, training.seed, **known) for own in candidates]
+        return list(model.path(values, y, candidates, training.seed, **known))
+    return [model.fit(values, y, own, training.seed, **known) for own in candidates]
 
 
 def _only_block(group: Group) -> str:

@@ -126,13 +126,15 @@ def fit_family(
     folds = inner_folds(patients, labels, outcome.folds_possible(y, patients, config.inner_folds), seed)
     parts = (config.selection, config.classifier, outcome, seed)
     told, silent = _telling(x, blocks, folds)
-    training = Training(x, y, told, names, folds, *parts, sites=sites, repeats=repeats or {})
+    training = Training(
+        x, y, told, names, folds, *parts, sites=sites, repeats=repeats or {}, oversample=config.oversample is not None
+    )
     tuned = _recalibrated(training, config) if config.recalibrate is not None else config.joins.fit(training)
     threshold = outcome.threshold(y, tuned.inner, config.threshold)
     scores = np.array([outcome.discrimination(y[fold.test], tuned.inner[fold.test]) for fold in folds])
     inner_auc = float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")
     remarks = [f"the block {name} holds no value that varies in a training set, and is left out" for name in silent]
-    return Fit(tuned.fitted, threshold, tuned.settings, inner_auc, (*tuned.remarks, *remarks))
+    return Fit(tuned.fitted, threshold, tuned.settings, inner_auc, (*tuned.remarks, *remarks, *config.cautions))
 
 
 def _telling(

@@ -30,7 +30,7 @@ JOINS = [
     ({"classifier": {"kind": "mean", "members": [{"kind": "knn"}, {"kind": "ridge"}]}}, "priority penalty stack"),
     ({"classifier": {"kind": "svm"}}, "early stack"),
     ({"classifier": {"kind": "mean", "members": [{"kind": "knn"}, {"kind": "svm"}]}}, "early stack"),
-    ({"classifier": {"kind": "logistic", "class_weight": "balanced"}}, "early stack"),
+    ({"classifier": {"kind": "logistic", "class_weight": "balanced"}}, "priority penalty stack"),
 ]
 
 

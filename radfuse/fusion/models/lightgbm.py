@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from radfuse.config import Section
 from radfuse.fusion.models.canonical import canonical
+from radfuse.fusion.models.class_weight import ClassWeight, weights_of
 from radfuse.fusion.models.trees import FittedTrees, Tree, shares
 from radfuse.fusion.models.tried import Counts, Positives
 from radfuse.fusion.parts import Settings
@@ -39,6 +40,8 @@ class LightGBM(Section):
     """Share of the columns, drawn for each tree; None: half of them, at most about 200."""
     l2: float = Field(default=1.0, ge=0)
     """Penalty on the squares of the leaves."""
+    class_weight: ClassWeight = None
+    """"balanced" weights the classes equally, at the price of calibration."""
 
     @field_validator("leaves")
     @classmethod
@@ -92,7 +95,9 @@ class LightGBM(Section):
             alike = _alike(settings)
             if alike not in grown:
                 most = max(int(each["lightgbm_trees"]) for each in candidates if _alike(each) == alike)
-                rows = lightgbm.Dataset(values, data.y, free_raw_data=True)
+                rows = lightgbm.Dataset(
+                    values, data.y, weight=weights_of(data.y, self.class_weight), free_raw_data=True
+                )
                 booster = lightgbm.train(self._parameters(settings, seed, values.shape[1]), rows, most)
                 trees = tuple(_tree(item["tree_structure"], data.columns) for item in booster.dump_model()["tree_info"])
                 grown[alike] = booster, trees

@@ -6,12 +6,13 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from radfuse.config import Section
 from radfuse.fusion.models.canonical import canonical
+from radfuse.fusion.models.class_weight import ClassWeight
 from radfuse.fusion.models.distances import gaussian_kernel, kernel_nodes
 from radfuse.fusion.models.effect import effects, reference_rows
 from radfuse.fusion.models.penalised import FittedLogistic
@@ -40,8 +41,9 @@ class Svm(Section):
     """Inverse penalties tried in the inner folds."""
     gamma: Positives = (1.0,)
     """Inverse squared widths of the radial kernel tried, over the number of columns."""
-    class_weight: Literal["balanced"] | None = None
-    """"balanced" weights the classes equally where the border is drawn."""
+    class_weight: ClassWeight = None
+    """"balanced" weights the classes equally where the border is drawn; probabilities stay of the units' prevalence."""
+    keeps_prevalence: ClassVar[bool] = True
 
     def candidates(self) -> tuple[Settings, ...]:
         """Return all combinations, wide kernels and strong penalties first."""
