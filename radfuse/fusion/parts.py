@@ -130,7 +130,11 @@ class FittedModel(Protocol):
 
 
 class Model(Protocol):
-    """Is fitted to the columns that selection kept; a `Section` of its own settings."""
+    """Is fitted to the columns that selection kept; a `Section` of its own settings.
+
+    One with `takes_patients = True` (a class variable) is given `patients` too, the person of each unit, shape (unit,),
+    for folds of its own; one with `takes_offset = True` log odds known before as `offset`, where there are some.
+    """
 
     def candidates(self) -> Sequence[Settings]:
         """Return the settings to try in the inner folds, simplest first."""
@@ -178,6 +182,7 @@ class Training:
         sites: how values are harmonised, and where `x` tells the site; None: they are not.
         repeats: of the columns of each block, what was measured again of the units.
         oversample: whether units of the rarer class are made up wherever a model is fitted.
+        patients: of the units, shape (unit,); None: each unit is one.
     """
 
     x: Array
@@ -193,6 +198,7 @@ class Training:
     sites: Sites | None = None
     repeats: Repeats = field(default_factory=dict)
     oversample: bool = False
+    patients: Array | None = None
 
     def of(self, columns: Iterable[str]) -> Training:
         """Return the same with some blocks only; columns keep their positions."""

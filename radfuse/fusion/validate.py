@@ -127,7 +127,11 @@ def fit_family(
     parts = (config.selection, config.classifier, outcome, seed)
     told, silent = _telling(x, blocks, folds)
     training = Training(
-        x, y, told, names, folds, *parts, sites=sites, repeats=repeats or {}, oversample=config.oversample is not None
+        *(x, y, told, names, folds, *parts),
+        sites=sites,
+        repeats=repeats or {},
+        oversample=config.oversample is not None,
+        patients=patients,
     )
     tuned = _recalibrated(training, config) if config.recalibrate is not None else config.joins.fit(training)
     threshold = outcome.threshold(y, tuned.inner, config.threshold)
