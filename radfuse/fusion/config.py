@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Literal, get_args
 
@@ -277,7 +278,7 @@ def check_primary(primary: str | None, families: Sequence[str]) -> None:
     """
     if primary is not None and primary not in families:
         have = ", ".join(families)
-        raise ValueError(f"fusion.primary: no family {primary!r}{nearest(primary, families)}; there are: {have}")
+        raise ValueError(f"fusion.primary: no family {primary!r}{near_family(primary, families)}; there are: {have}")
 
 
 def blocks_of(family: str) -> tuple[str, ...]:
@@ -304,9 +305,8 @@ def check_families(families: Sequence[str], blocks: Sequence[str]) -> None:
         parts = blocks_of(family)
         lacking = [part for part in parts if part not in blocks]
         if lacking:
-            near = (difflib.get_close_matches(part, blocks, n=1, cutoff=0.6) or [part] for part in parts)
-            meant = "-".join(part for (part,) in near)
-            hint = "" if meant == family else f"; did you mean {meant!r}?"
+            meant = _meant(family, blocks)
+            hint = f"; did you mean {meant!r}?" if meant else ""
             have = ", ".join(blocks) or "none"
             raise ValueError(f"fusion.families: {family!r} needs the block {lacking[0]!r}; the study has: {have}{hint}")
         right = "-".join(block for block in blocks if block in parts)
@@ -314,6 +314,29 @@ def check_families(families: Sequence[str], blocks: Sequence[str]) -> None:
             raise ValueError(
                 f"fusion.families: write {right!r} for {family!r}: each block once, in the order {', '.join(blocks)}"
             )
+
+
+def near_family(name: str, families: Iterable[str]) -> str:
+    """Return a hint for a name that is no family: block by block, since as a whole a shorter family may look nearer.
+
+    Args:
+        name: as it was written.
+        families: that there are.
+    """
+    known = tuple(families)
+    meant = _meant(name, in_order(dict.fromkeys(block for family in known for block in blocks_of(family))))
+    if not meant:
+        return nearest(name, known)
+    return f"; did you mean {meant!r}?" if meant in known else f"; {meant!r} is not among those compared"
+
+
+def _meant(family: str, blocks: Sequence[str]) -> str:
+    """Return the family of the blocks that are nearest to those named; "" where one is near none."""
+    lowered = {block.lower(): block for block in blocks}
+    named = re.split(r"\W+", family.lower())
+    near = [difflib.get_close_matches(part, lowered, n=1, cutoff=0.6) for part in named]
+    found = {lowered[block] for close in near for block in close}
+    return "-".join(block for block in blocks if block in found) if all(near) else ""
 
 
 def check_blocks(config: FusionConfig, blocks: Sequence[str]) -> None:
