@@ -182,7 +182,8 @@ class FusionConfig(Section):
         """The strategy, the usual one where none is named."""
         if self.strategy is not None:
             return self.strategy
-        adds = any(getattr(model, "takes_offset", False) for model in self.learners)
+        able = [model for model in self.learners if getattr(model, "takes_offset", False)]
+        adds = not all(getattr(model, "adds_trees", False) for model in able)
         return Average() if adds else Average(of=(Early(), Stack()))
 
     @property

@@ -133,7 +133,8 @@ class Model(Protocol):
     """Is fitted to the columns that selection kept; a `Section` of its own settings.
 
     One with `takes_patients = True` (a class variable) is given `patients` too, the person of each unit, shape (unit,),
-    for folds of its own; one with `takes_offset = True` log odds known before as `offset`, where there are some.
+    for folds of its own; one with `takes_offset = True` log odds known before as `offset`, where there are some: what
+    it fits then has a `score`, the log odds to be added. `adds_trees = True` lets linear ones go before it there.
     """
 
     def candidates(self) -> Sequence[Settings]:

@@ -37,6 +37,7 @@ JOINS = [
     ({"classifier": {"kind": "logistic"}}, "priority penalty stack"),
     ({"classifier": {"kind": "mean", "members": [{"kind": "knn"}, {"kind": "ridge"}]}}, "priority penalty stack"),
     ({"classifier": {"kind": "svm"}}, "early stack"),
+    ({"classifier": {"kind": "lightgbm"}}, "early stack"),
     ({"classifier": {"kind": "mean", "members": [{"kind": "knn"}, {"kind": "svm"}]}}, "early stack"),
     ({"classifier": {"kind": "logistic", "class_weight": "balanced"}}, "priority penalty stack"),
 ]
