@@ -56,14 +56,17 @@ def iccs(ratings: np.ndarray, form: IccForm = "2,1") -> np.ndarray:
 
 
 def whole_targets(ratings: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield features that all judges gave of the same targets, as two masks: of the targets, and of the features.
+    """Yield features that all judges gave of the same targets: a mask of the targets, and positions of the features.
 
     Args:
         ratings: shape (target, judge, feature), NaN where there is none.
     """
     known = np.isfinite(ratings).all(axis=1)
-    for pattern in np.unique(known.T, axis=0):
-        yield pattern, (pattern == known.T).all(axis=1)
+    places: dict[bytes, list[int]] = {}
+    for feature, pattern in enumerate(known.T):
+        places.setdefault(pattern.tobytes(), []).append(feature)
+    for features in places.values():
+        yield known[:, features[0]], np.array(features)
 
 
 def icc_table(ratings: ArrayLike, level: float = 0.95) -> dict[str, np.ndarray]:

@@ -11,6 +11,9 @@ from pydantic import Field
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.step import Step
 
+_SLAB = 128
+"""Columns whose values are worked on at once."""
+
 
 class Stability(Step):
     """Keep the columns whose intraclass correlation over repeated measurements of the training units is high enough.
@@ -45,7 +48,7 @@ class Stability(Step):
         """Keep the stable columns; where none is, the most stable one.
 
         Args:
-            x: of the training units; not looked at.
+            x: of the training units.
             y: not looked at.
             settings: none.
             outcome: not looked at.
@@ -58,7 +61,7 @@ class Stability(Step):
         wanted = self._wanted(repeats)
         if not wanted:
             return np.ones(x.shape[1], dtype=bool)
-        lowest = self._lowest(wanted)
+        lowest = self._lowest(x, wanted)
         kept = lowest >= self.icc - 1e-12
         kept[int(np.argmax(lowest))] |= not kept.any()
         return kept
@@ -73,7 +76,7 @@ class Stability(Step):
     ) -> str:
         """Return that no column is stable, if so."""
         wanted = self._wanted(repeats)
-        most = float(self._lowest(wanted).max()) if wanted else 1.0
+        most = float(self._lowest(x, wanted).max()) if wanted else 1.0
         if most >= self.icc - 1e-12:
             return ""
         return f"no column has an ICC({self.form}) of {self.icc:g}; the most stable one, {most:.2g}, stays"
@@ -81,21 +84,23 @@ class Stability(Step):
     def _wanted(self, repeats: Mapping[str, np.ndarray] | None) -> dict[str, np.ndarray]:
         return {name: values for name, values in (repeats or {}).items() if self.source in (None, name)}
 
-    def _lowest(self, repeats: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _lowest(self, x: np.ndarray, repeats: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the lowest coefficient of each column; -infinity where one cannot be had."""
         from radfuse.statistics.icc import iccs, whole_targets
 
-        lowest = np.full(next(iter(repeats.values())).shape[2], np.inf)
+        lowest = np.full(x.shape[1], np.inf)
         for values in repeats.values():
-            ratings = values.transpose(1, 0, 2)
             found = np.full(len(lowest), np.nan)
-            for units, columns in whole_targets(ratings):
-                if units.sum() > 1:
-                    found[columns] = iccs(ratings[np.ix_(units, np.arange(len(values)), columns)], self.form)
+            for start in range(0, len(found), _SLAB):
+                ratings = values[:, :, start : start + _SLAB].transpose(1, 0, 2)
+                for units, columns in whole_targets(ratings):
+                    if units.sum() > 1:
+                        whole = ratings[np.ix_(units, np.arange(len(values)), columns)]
+                        found[start + columns] = iccs(whole, self.form)
             lowest = np.minimum(lowest, np.where(np.isnan(found), -np.inf, found))
         if np.isneginf(lowest).all():
             raise ValueError(
-                f"the selection stability finds no column that two of {ratings.shape[0]} training units have measured "
+                f"the selection stability finds no column that two of {len(x)} training units have measured "
                 "twice, and that varies; measure more of them again, take fewer folds, or leave the step out"
             )
         return lowest

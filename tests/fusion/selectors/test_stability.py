@@ -63,7 +63,7 @@ def test_where_none_is_stable_the_most_stable_stays_and_is_told_of():
     assert choose(step, **repeats) == [True, False]
     said = step.remark(np.zeros((4, 2)), np.zeros(4), {}, EVENT, repeats)
     assert said == "no column has an ICC(2,1) of 0.75; the most stable one, 0.45, stays"
-    assert step.remark(np.zeros((4, 1)), np.zeros(4), {}, EVENT, {"readers": np.stack([FIRST, FIRST])}) == ""
+    assert step.remark(np.zeros((4, 4)), np.zeros(4), {}, EVENT, {"readers": np.stack([FIRST, FIRST])}) == ""
 
 
 def test_one_unit_measured_twice_is_not_enough():
