@@ -128,7 +128,7 @@ def stack(
 
 def measured_again(
     cohort: Cohort, design: Design, block: str, tables: Sequence[FeatureTable]
-) -> tuple[tuple[pd.DataFrame, ...], list[Problem]]:
+) -> tuple[pd.DataFrame, ...]:
     """Return values of a block from other tables, rows and columns as the design has them, NaN where there is none.
 
     Args:
@@ -140,10 +140,8 @@ def measured_again(
     Raises:
         InputError: a table has no row of the cohort.
     """
-    parts = [join(cohort, {block: table}, frozenset({block})) for table in tables]
-    columns = design.blocks[block].columns
-    frames = tuple(part.blocks[block].reindex(columns=columns) for part in parts)
-    return frames, [warning for part in parts for warning in part.warnings]
+    parts = (join(cohort, {block: table}, frozenset({block})).blocks[block] for table in tables)
+    return tuple(part.reindex(columns=design.blocks[block].columns) for part in parts)
 
 
 def repeats_of(design: Design, names: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:

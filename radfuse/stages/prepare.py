@@ -175,17 +175,19 @@ def _with_repeats(
     repeats: dict[str, dict[str, tuple[pd.DataFrame, ...]]] = {}
     remarks: list[Problem] = []
     for block in job.again:
-        (found,), told = measured_again(cohort, design, block, [second[block]])
+        (found,) = measured_again(cohort, design, block, [second[block]])
         repeats[block] = {"readers": (design.blocks[block], found)}
-        remarks += [replace(problem, where=f"{problem.where}.second_table") for problem in told]
+        count = int(found.notna().any(axis=1).sum())
+        if count < len(found):
+            message = f"{count} of {len(found)} units were measured again; by these alone stability is judged"
+            remarks.append(Problem(f"features.{block}.second_table", message, severity="warning"))
     cases = {case: StableCase.model_validate_json(path.read_bytes()) for case, path in job.disturbed.items()}
     for source in ("copies", "readers") if cases else ():
         rows = {case: getattr(stable, source) for case, stable in cases.items() if getattr(stable, source)}
         count = len(next(iter(rows.values()), ()))
         tables = [_table({case: own[i] for case, own in rows.items()}, job.cohort.case) for i in range(count)]
         if tables:
-            frames, _ = measured_again(cohort, design, "radiomic", tables)
-            repeats.setdefault("radiomic", {})[source] = frames
+            repeats.setdefault("radiomic", {})[source] = measured_again(cohort, design, "radiomic", tables)
     return replace(design, repeats=repeats), remarks
 
 
