@@ -18,10 +18,10 @@ from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
 from radfuse.fusion.config import (
     FusionConfig,
+    check_again,
     check_blocks,
     check_families,
     check_primary,
-    check_repeats,
     default_families,
     in_order,
 )
@@ -163,7 +163,7 @@ class Study(Section):
     def _families_have_blocks(self) -> Study:
         check_families(self.fusion.families, self.blocks)
         check_blocks(self.fusion, self.blocks)
-        check_repeats(self.fusion, self.measured_again, bool(self.regions))
+        check_again(self.fusion, self.measured_again, bool(self.regions))
         if not self.fusion.families and len("-".join(self.blocks)) > _LONGEST_FAMILY:
             raise ValueError(f"{len(self.blocks)} blocks make too many families; name those wanted in fusion.families")
         check_primary(self.fusion.primary, self.families)

@@ -217,9 +217,9 @@ class FusionConfig(Section):
         return found
 
     @property
-    def repeated(self) -> bool:
+    def compares_again(self) -> bool:
         """Whether a step asks for what was measured again."""
-        return any(getattr(step, "repeated", False) for steps in self.selections.values() for step in steps)
+        return any(getattr(step, "compares_again", False) for steps in self.selections.values() for step in steps)
 
     @field_validator("families")
     @classmethod
@@ -356,8 +356,8 @@ def check_blocks(config: FusionConfig, blocks: Sequence[str]) -> None:
             raise ValueError(f"fusion.harmonise.blocks: the study has no block {name!r}{nearest(name, blocks)}")
 
 
-def check_repeats(config: FusionConfig, again: Mapping[str, Collection[str]], images: bool) -> None:
-    """Check that steps which compare repeated measurements have some.
+def check_again(config: FusionConfig, again: Mapping[str, Collection[str]], images: bool) -> None:
+    """Check that steps which compare what was measured again have something to compare.
 
     Args:
         config: of the fusion wing.
@@ -369,7 +369,7 @@ def check_repeats(config: FusionConfig, again: Mapping[str, Collection[str]], im
     """
     for where, steps in config.selections.items():
         for i, step in enumerate(steps):
-            if not getattr(step, "repeated", False):
+            if not getattr(step, "compares_again", False):
                 continue
             source = getattr(step, "source", None)
             found = [block for block, sources in again.items() if source is None or source in sources]

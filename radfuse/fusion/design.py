@@ -27,7 +27,7 @@ class Design:
         blocks: block name -> float64 frame, the same rows; no name stands in two blocks.
         by_fold: block name -> fold -> frame of the same shape, for blocks that are another in each outer fold (deep
             features come from the fold's own encoder); `blocks` holds the one of all units.
-        repeats: block name -> "copies" or "readers" -> frames of the same shape, as often as it was measured, NaN
+        again: block name -> "copies" or "readers" -> frames of the same shape, as often as it was measured, NaN
             where a unit was not; blocks that were measured once are left out.
         warnings: mismatches that did not stop the join.
     """
@@ -36,7 +36,7 @@ class Design:
     blocks: Mapping[str, pd.DataFrame]
     warnings: tuple[Problem, ...] = ()
     by_fold: Mapping[str, Mapping[str, pd.DataFrame]] = field(default_factory=dict)
-    repeats: Mapping[str, Mapping[str, Sequence[pd.DataFrame]]] = field(default_factory=dict)
+    again: Mapping[str, Mapping[str, Sequence[pd.DataFrame]]] = field(default_factory=dict)
 
     def blocks_of(self, fold: str) -> dict[str, pd.DataFrame]:
         """Return the blocks of one outer fold."""
@@ -144,15 +144,15 @@ def measured_again(
     return tuple(part.reindex(columns=design.blocks[block].columns) for part in parts)
 
 
-def repeats_of(design: Design, names: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
+def again_of(design: Design, names: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
     """Return block -> source -> values as often as they were measured, float64, shape (repeat, unit, column)."""
     return {
         name: {
             source: np.stack([frame.to_numpy(dtype="float64") for frame in frames])
-            for source, frames in design.repeats[name].items()
+            for source, frames in design.again[name].items()
         }
         for name in names
-        if name in design.repeats
+        if name in design.again
     }
 
 

@@ -60,8 +60,8 @@ def _key(training: Training) -> str | None:
     digest.update(np.ascontiguousarray(training.y).tobytes())
     if getattr(training.model, "takes_patients", False) and training.patients is not None:
         digest.update(np.unique(training.patients, return_inverse=True)[1].tobytes())
-    for block in training.blocks if any(getattr(step, "repeated", False) for step in training.selection) else ():
-        for source, values in training.repeats.get(block, {}).items():
+    for block in training.blocks if any(getattr(step, "compares_again", False) for step in training.selection) else ():
+        for source, values in training.again.get(block, {}).items():
             digest.update(f"{block} {source} {values.shape};".encode())
             digest.update(np.ascontiguousarray(values).tobytes())
     digest.update(b"none" if training.offset is None else np.ascontiguousarray(training.offset).tobytes())

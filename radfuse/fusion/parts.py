@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 Settings = Mapping[str, float]
-Repeats = Mapping[str, Mapping[str, Array]]
+Again = Mapping[str, Mapping[str, Array]]
 """Block -> "copies" or "readers" -> its values as often as they were measured, float64, shape (repeat, unit, column).
 
 NaN where a unit was not measured again; a block that nothing was measured of again is left out.
@@ -76,8 +76,8 @@ class Selector(Protocol):
 
     It may have more: `own_units = True` (a class variable) for x imputed but not standardised, and
     `remark(x, y, settings, outcome)`, a sentence or "", asked for where one column alone was kept. With
-    `repeated = True` both are given `repeats` too: of the columns and units of x, "copies" or "readers" -> values as
-    often as they were measured, shape (repeat, unit, column); such a step sees each block alone, and stands before
+    `compares_again = True` both are given `again` too: of the columns and units of x, "copies" or "readers" -> values
+    as often as they were measured, shape (repeat, unit, column); such a step sees each block alone, and stands before
     reductions. One that derives from `radfuse.fusion.selectors.step.Step` has the settings `over` and `blocks`.
     """
 
@@ -181,7 +181,7 @@ class Training:
         offset: log odds known before, shape (unit,), that the model adds to; None: none. Only models whose
             `takes_offset` is true can be given some.
         sites: how values are harmonised, and where `x` tells the site; None: they are not.
-        repeats: of the columns of each block, what was measured again of the units.
+        again: of the columns of each block, what was measured again of the units.
         oversample: whether units of the rarer class are made up wherever a model is fitted.
         patients: of the units, shape (unit,); None: each unit is one.
     """
@@ -197,7 +197,7 @@ class Training:
     seed: int
     offset: Array | None = None
     sites: Sites | None = None
-    repeats: Repeats = field(default_factory=dict)
+    again: Again = field(default_factory=dict)
     oversample: bool = False
     patients: Array | None = None
 

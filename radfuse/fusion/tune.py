@@ -146,13 +146,13 @@ class _Rows:
     def y(self) -> Array:
         return self.training.y[self.rows]
 
-    def repeats(self, group: Group) -> dict[str, Array]:
+    def again(self, group: Group) -> dict[str, Array]:
         """Return what was measured again of a group's columns."""
         if group.projection is not None:
             raise ValueError("components were not measured twice; put the selection stability before reductions")
         (block,) = group.blocks
         columns = np.searchsorted(np.asarray(self.training.blocks[block]), group.columns)
-        again = self.training.repeats.get(block, {})
+        again = self.training.again.get(block, {})
         return {name: values[np.ix_(np.arange(len(values)), self.rows, columns)] for name, values in again.items()}
 
 
@@ -204,7 +204,7 @@ def _made_of(
         return [reduced(seen, matrix, getattr(step, "kind", type(step).__name__))]
     own_units = getattr(step, "own_units", False)
     x = np.hstack([here.scaling.undone(group) for group in seen]) if own_units else side_by_side(seen)
-    known: dict[str, Any] = {"repeats": here.repeats(seen[0])} if getattr(step, "repeated", False) else {}
+    known: dict[str, Any] = {"again": here.again(seen[0])} if getattr(step, "compares_again", False) else {}
     mask = np.asarray(step.choose(x, y, own, outcome, **known), dtype=bool)
     if not mask.any():
         raise ValueError(f"the selection {type(step).__name__} keeps no column")

@@ -11,8 +11,8 @@ import numpy as np
 from radfuse.cohort.splits import Fold, InnerSplit, inner_folds
 from radfuse.errors import CaseError
 from radfuse.fusion.config import FusionConfig, blocks_of
-from radfuse.fusion.design import Design, repeats_of, stack
-from radfuse.fusion.parts import FittedFamilyModel, Outcome, Repeats, Settings, Training, Tuned
+from radfuse.fusion.design import Design, again_of, stack
+from radfuse.fusion.parts import Again, FittedFamilyModel, Outcome, Settings, Training, Tuned
 from radfuse.fusion.sites import Sites, hidden_columns, told_of_unseen, unseen_sites
 from radfuse.results import FittedFamily, SiteInput
 
@@ -49,7 +49,7 @@ class FamilyTable:
         names: of all columns.
         sites: where values are harmonised, which columns tell how.
         site: the same for whoever reads new units.
-        repeats: of its columns, what was measured again.
+        again: of its columns, what was measured again.
     """
 
     x: np.ndarray
@@ -57,7 +57,7 @@ class FamilyTable:
     names: Sequence[str]
     sites: Sites | None = None
     site: SiteInput | None = None
-    repeats: Repeats = field(default_factory=dict)
+    again: Again = field(default_factory=dict)
 
 
 def family_table(design: Design, family: str, fold: str, config: FusionConfig, site: str | None = None) -> FamilyTable:
@@ -75,16 +75,16 @@ def family_table(design: Design, family: str, fold: str, config: FusionConfig, s
     """
     blocks = design.blocks_of(fold)
     x, positions, names = stack(blocks, blocks_of(family))
-    repeats = repeats_of(design, blocks_of(family))
+    again = again_of(design, blocks_of(family))
     if config.harmonise is None or not any(map(config.harmonise.harmonises, positions)):
-        return FamilyTable(x, positions, names, repeats=repeats)
+        return FamilyTable(x, positions, names, again=again)
     if site is None:
         raise ValueError("to harmonise, name the column of the site")
     clinical = blocks.get("clinical", design.units[[]])
     beside = positions.get("clinical", ())
     hidden, sites, told = hidden_columns(config.harmonise, design.units[site], site, clinical, names, beside)
     values = np.hstack([x, hidden.to_numpy(dtype="float64")])
-    return FamilyTable(values, positions, [*names, *map(str, hidden.columns)], sites, told, repeats)
+    return FamilyTable(values, positions, [*names, *map(str, hidden.columns)], sites, told, again)
 
 
 def everyone(order: np.ndarray) -> Fold:
@@ -103,7 +103,7 @@ def fit_family(
     config: FusionConfig,
     seed: int,
     sites: Sites | None = None,
-    repeats: Repeats | None = None,
+    again: Again | None = None,
 ) -> Fit:
     """Tune and fit one family on its training units.
 
@@ -118,7 +118,7 @@ def fit_family(
         config: of the fusion wing.
         seed: of the inner folds and of whatever a model draws.
         sites: how values are harmonised; None: they are not.
-        repeats: of the columns of blocks, what was measured again of these units; None: nothing.
+        again: of the columns of blocks, what was measured again of these units; None: nothing.
 
     Raises:
         ValueError: too few patients of one class, or no column varies.
@@ -129,7 +129,7 @@ def fit_family(
     training = Training(
         *(x, y, told, names, folds, *parts),
         sites=sites,
-        repeats=repeats or {},
+        again=again or {},
         oversample=config.oversample is not None,
         patients=patients,
     )
@@ -206,7 +206,7 @@ def fit_fold(
     here = labels[train] if labels is not None else None
     try:
         remarks = _unseen(design, fold, table.site)
-        again = {name: {source: each[:, train] for source, each in own.items()} for name, own in table.repeats.items()}
+        again = {name: {source: each[:, train] for source, each in own.items()} for name, own in table.again.items()}
         about = (blocks, table.names, outcome, config, seed, table.sites, again)
         fit = fit_family(x[train], y[train], here, patients[train], *about)
     except ValueError as error:

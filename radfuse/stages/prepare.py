@@ -93,7 +93,9 @@ def job_of(study: Study) -> PrepareJob:
     images = (*config.images.values(), *(name for name in (config.mask, config.second_mask) if name))
     bare = config.model_copy(update={"images": {}, "mask": None, "second_mask": None})
     settings = (study.seed, study.fusion.inner_folds)
-    again = tuple(block for block, source in study.features.items() if source.second_table and study.fusion.repeated)
+    again = tuple(
+        block for block, source in study.features.items() if source.second_table and study.fusion.compares_again
+    )
     job = PrepareJob(bare, study.features, images, study.blocks, *settings, harmonise=study.fusion.harmonise)
     return replace(job, again=again)
 
@@ -128,7 +130,7 @@ def jobs(context: Context) -> Iterator[PrepareJob]:
 
 def _disturbs(context: Context) -> bool:
     """Return whether a selection asks for copies of the images, or for a second reader's masks."""
-    return bool(context.study.regions) and context.study.fusion.repeated
+    return bool(context.study.regions) and context.study.fusion.compares_again
 
 
 def work(job: PrepareJob) -> Prepared:
@@ -158,7 +160,7 @@ def work(job: PrepareJob) -> Prepared:
     by_fold = {fold: join(cohort, {"deep": FeatureTable(_gathered(job.deep[fold], name))}) for fold in folds}
     if by_fold:
         design = replace(design, by_fold={"deep": {fold: part.blocks["deep"] for fold, part in by_fold.items()}})
-    design, remarks = _with_repeats(job, cohort, design, inputs.second)
+    design, remarks = _with_again(job, cohort, design, inputs.second)
     patients = design.units[job.cohort.patient]
     everyone = order_of(cohort, design)
     tests = [(fold, patients.iloc[everyone].isin(fold.test).to_numpy()) for fold in job.folds or inputs.folds]
@@ -168,15 +170,15 @@ def work(job: PrepareJob) -> Prepared:
     return Prepared(design, parts, everyone, tuple(warnings))
 
 
-def _with_repeats(
+def _with_again(
     job: PrepareJob, cohort: Cohort, design: Design, second: Mapping[str, FeatureTable]
 ) -> tuple[Design, list[Problem]]:
     """Return the design with what was measured again, and remarks on second tables."""
-    repeats: dict[str, dict[str, tuple[pd.DataFrame, ...]]] = {}
+    again: dict[str, dict[str, tuple[pd.DataFrame, ...]]] = {}
     remarks: list[Problem] = []
     for block in job.again:
         (found,) = measured_again(cohort, design, block, [second[block]])
-        repeats[block] = {"readers": (design.blocks[block], found)}
+        again[block] = {"readers": (design.blocks[block], found)}
         count = int(found.notna().any(axis=1).sum())
         if count < len(found):
             message = f"{count} of {len(found)} units were measured again; by these alone stability is judged"
@@ -187,8 +189,8 @@ def _with_repeats(
         count = len(next(iter(rows.values()), ()))
         tables = [_table({case: own[i] for case, own in rows.items()}, job.cohort.case) for i in range(count)]
         if tables:
-            repeats.setdefault("radiomic", {})[source] = measured_again(cohort, design, "radiomic", tables)
-    return replace(design, repeats=repeats), remarks
+            again.setdefault("radiomic", {})[source] = measured_again(cohort, design, "radiomic", tables)
+    return replace(design, again=again), remarks
 
 
 def _gathered(places: Mapping[str, Path], name: str) -> pd.DataFrame:
@@ -212,16 +214,16 @@ def write(prepared: Prepared, path: Path) -> None:
     for block, frames in design.by_fold.items():
         for fold, values in frames.items():
             FeatureTable(values.rename_axis("unit")).to_parquet(path / f"{block}@{safe_name(fold)}.parquet")
-    for block, sources in design.repeats.items():
+    for block, sources in design.again.items():
         for source, copies in sources.items():
             for i, values in enumerate(copies):
                 FeatureTable(values.rename_axis("unit")).to_parquet(path / f"{block}@{source}{i}.parquet")
     facts = {
         "blocks": list(design.blocks),
         "by_fold": list(design.by_fold),
-        "repeats": {
+        "again": {
             block: {source: len(copies) for source, copies in sources.items()}
-            for block, sources in design.repeats.items()
+            for block, sources in design.again.items()
         },
         "everyone": positions_of(prepared.everyone),
         "folds": [
@@ -257,12 +259,12 @@ def _read(path: Path, _: int) -> Prepared:
     by_fold = {
         block: {fold.name: block_of(f"{block}@{safe_name(fold.name)}") for fold in folds} for block in facts["by_fold"]
     }
-    repeats = {
+    again = {
         block: {source: tuple(block_of(f"{block}@{source}{i}") for i in range(count)) for source, count in own.items()}
-        for block, own in facts["repeats"].items()
+        for block, own in facts["again"].items()
     }
     units, blocks = pd.read_parquet(path / "units.parquet"), {name: block_of(name) for name in facts["blocks"]}
-    design = Design(units, blocks, (), by_fold, repeats)
+    design = Design(units, blocks, (), by_fold, again)
     warnings = tuple(Problem(**fact) for fact in facts["warnings"])
     return Prepared(design, folds, np.array(facts["everyone"], int), warnings)
 

@@ -23,18 +23,18 @@ def test_columns_that_readers_disagree_on_are_left_out(copied: Path) -> None:
     run = run_study(load_study(copied / "study.yaml", settings), copied / "run", until="fuse")
     assert run.failures == ()
     prepared = prepare.read_design(run.path / prepare.PLACE)
-    repeats = prepared.design.repeats["radiomic"]
-    assert {source: len(frames) for source, frames in repeats.items()} == {"copies": 2, "readers": 2}
+    again = prepared.design.again["radiomic"]
+    assert {source: len(frames) for source, frames in again.items()} == {"copies": 2, "readers": 2}
     name = next(name for name in prepared.design.blocks["radiomic"] if name.endswith("tumour/original_firstorder_Mean"))
     stored = [json.loads(path.read_text()) for path in sorted((run.path / "features/stability").glob("*[0-9].json"))]
     assert len(stored) == 10
-    for source, frames in repeats.items():
+    for source, frames in again.items():
         for i, frame in enumerate(frames):
             np.testing.assert_allclose(sorted(frame[name]), sorted(case[source][i][name] for case in stored), rtol=0)
     for fold in prepared.folds:
         lowest = {
             column: np.nanmin(
-                [icc(np.column_stack([frame[column].to_numpy()[fold.train] for frame in f])) for f in repeats.values()]
+                [icc(np.column_stack([frame[column].to_numpy()[fold.train] for frame in f])) for f in again.values()]
             )
             for column in prepared.design.blocks["radiomic"]
         }

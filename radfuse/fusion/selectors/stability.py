@@ -16,7 +16,7 @@ _SLAB = 128
 
 
 class Stability(Step):
-    """Keep the columns whose intraclass correlation over repeated measurements of the training units is high enough.
+    """Keep the columns whose intraclass correlation of the training units, measured again, is high enough.
 
     Measured again are the disturbed copies of a study's images (`stability`), the second reader's masks
     (`cohort.second_mask`), or the rows of a second table (`features.NAME.second_table`). Values are compared as they
@@ -27,7 +27,7 @@ class Stability(Step):
     """
 
     kind: Literal["stability"] = "stability"
-    repeated: ClassVar[bool] = True
+    compares_again: ClassVar[bool] = True
     over: Literal["block"] = "block"
     """Each block alone: a column's stability does not hang on other columns."""
     icc: float = Field(default=0.75, gt=0, le=1)
@@ -43,7 +43,7 @@ class Stability(Step):
         y: np.ndarray,
         settings: Settings,
         outcome: Outcome,
-        repeats: Mapping[str, np.ndarray] | None = None,
+        again: Mapping[str, np.ndarray] | None = None,
     ) -> np.ndarray:
         """Keep the stable columns; where none is, the most stable one.
 
@@ -52,13 +52,13 @@ class Stability(Step):
             y: not looked at.
             settings: none.
             outcome: not looked at.
-            repeats: source -> values of the training units as often as they were measured, float64, shape
+            again: source -> values of the training units as often as they were measured, float64, shape
                 (repeat, unit, column), NaN where a unit was not; None: the block was measured once.
 
         Raises:
             ValueError: no column has two training units that were measured twice.
         """
-        wanted = self._wanted(repeats)
+        wanted = self._wanted(again)
         if not wanted:
             return np.ones(x.shape[1], dtype=bool)
         lowest = self._lowest(x, wanted)
@@ -72,24 +72,24 @@ class Stability(Step):
         y: np.ndarray,
         settings: Settings,
         outcome: Outcome,
-        repeats: Mapping[str, np.ndarray] | None = None,
+        again: Mapping[str, np.ndarray] | None = None,
     ) -> str:
         """Return that no column is stable, if so."""
-        wanted = self._wanted(repeats)
+        wanted = self._wanted(again)
         most = float(self._lowest(x, wanted).max()) if wanted else 1.0
         if most >= self.icc - 1e-12:
             return ""
         return f"no column has an ICC({self.form}) of {self.icc:g}; the most stable one, {most:.2g}, stays"
 
-    def _wanted(self, repeats: Mapping[str, np.ndarray] | None) -> dict[str, np.ndarray]:
-        return {name: values for name, values in (repeats or {}).items() if self.source in (None, name)}
+    def _wanted(self, again: Mapping[str, np.ndarray] | None) -> dict[str, np.ndarray]:
+        return {name: values for name, values in (again or {}).items() if self.source in (None, name)}
 
-    def _lowest(self, x: np.ndarray, repeats: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _lowest(self, x: np.ndarray, again: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the lowest coefficient of each column; -infinity where one cannot be had."""
         from radfuse.statistics.icc import iccs, whole_targets
 
         lowest = np.full(x.shape[1], np.inf)
-        for values in repeats.values():
+        for values in again.values():
             found = np.full(len(lowest), np.nan)
             for start in range(0, len(found), _SLAB):
                 ratings = values[:, :, start : start + _SLAB].transpose(1, 0, 2)

@@ -34,9 +34,9 @@ SECOND = np.array([[1.0, 3, 4, 2], [2, 4, 1, 3], [3, 5, 3, 4], [4, 6, 2, NAN]])
 """Of four units: the same again, two more throughout, shuffled, and one that the second reader left out."""
 
 
-def choose(step: Stability, **repeats: np.ndarray) -> list[bool]:
-    width = next(iter(repeats.values())).shape[2]
-    return [bool(kept) for kept in step.choose(np.zeros((4, width)), np.zeros(4), {}, EVENT, repeats)]
+def choose(step: Stability, **again: np.ndarray) -> list[bool]:
+    width = next(iter(again.values())).shape[2]
+    return [bool(kept) for kept in step.choose(np.zeros((4, width)), np.zeros(4), {}, EVENT, again)]
 
 
 def test_columns_of_four_units_by_hand():
@@ -59,9 +59,9 @@ def test_the_lowest_of_copies_and_readers_counts_unless_one_is_named():
 
 
 def test_where_none_is_stable_the_most_stable_stays_and_is_told_of():
-    step, repeats = Stability(), {"readers": np.stack([FIRST, SECOND])[:, :, 1:3]}
-    assert choose(step, **repeats) == [True, False]
-    said = step.remark(np.zeros((4, 2)), np.zeros(4), {}, EVENT, repeats)
+    step, again = Stability(), {"readers": np.stack([FIRST, SECOND])[:, :, 1:3]}
+    assert choose(step, **again) == [True, False]
+    said = step.remark(np.zeros((4, 2)), np.zeros(4), {}, EVENT, again)
     assert said == "no column has an ICC(2,1) of 0.75; the most stable one, 0.45, stays"
     assert step.remark(np.zeros((4, 4)), np.zeros(4), {}, EVENT, {"readers": np.stack([FIRST, FIRST])}) == ""
 
@@ -83,7 +83,7 @@ def design(held_out: float = 0.0) -> Design:
     clinical = pd.DataFrame({"age": generator.standard_normal(80)})
     units = pd.DataFrame({"patient": [f"p{i}" for i in range(80)], "event": y.astype(int)})
     frames = (block, pd.DataFrame(second, columns=block.columns))
-    return Design(units, {"clinical": clinical, "radiomic": block}, repeats={"radiomic": {"readers": frames}})
+    return Design(units, {"clinical": clinical, "radiomic": block}, again={"radiomic": {"readers": frames}})
 
 
 FOLD = Fold("0", np.arange(60), np.arange(60, 80))
@@ -100,7 +100,7 @@ def test_noise_between_readers_is_dropped_by_the_training_units_alone():
     found = fitted(design())
     names = [column.name for column in found.explanation.columns]
     assert names == ["age", "r0", "r2", "r4", "r6", "r8"]
-    both = design().repeats["radiomic"]["readers"]
+    both = design().again["radiomic"]["readers"]
     values = {name: icc(np.column_stack([frame[name][:60] for frame in both])) for name in both[0]}
     assert {name for name, value in values.items() if value >= 0.75} == set(names) - {"age"}
     assert fitted(design(held_out=1e6)) == found
@@ -116,8 +116,8 @@ def test_a_family_that_was_measured_once_passes():
 def test_what_was_measured_again_belongs_to_what_is_remembered():
     forget()
     before = fit_fold(design(), "radiomic", FOLD, "patient", EVENT, CONFIG, 7)[0]
-    first, second = design().repeats["radiomic"]["readers"]
-    other = replace(design(), repeats={"radiomic": {"readers": (first, second.iloc[::-1].reset_index(drop=True))}})
+    first, second = design().again["radiomic"]["readers"]
+    other = replace(design(), again={"radiomic": {"readers": (first, second.iloc[::-1].reset_index(drop=True))}})
     after = fit_fold(other, "radiomic", FOLD, "patient", EVENT, CONFIG, 7)[0]
     assert len(after.explanation.columns) == 1 < len(before.explanation.columns)
     assert after.remarks[0].startswith("radiomic: no column has an ICC(2,1) of 0.75")
@@ -154,7 +154,7 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_second_table_is_joined_to_the_units_and_stored(tables: Path):
     prepared = prepare.work(prepare.job_of(load_study(STUDY)))
     prepare.write(prepared, tables / "design")
-    first, second = prepare.read_design(tables / "design").design.repeats["radiomic"]["readers"]
+    first, second = prepare.read_design(tables / "design").design.again["radiomic"]["readers"]
     pd.testing.assert_frame_equal(first, prepared.design.blocks["radiomic"])
     measured = second.notna().all(axis=1)
     assert measured.tolist() == [False, True] * 20
@@ -164,7 +164,7 @@ def test_a_second_table_is_joined_to_the_units_and_stored(tables: Path):
         "features.radiomic.second_table: 20 of 40 units were measured again; by these alone stability is judged"
     )
     bare = load_study(STUDY, ["fusion.selection=[]"])
-    assert prepare.work(prepare.job_of(bare)).design.repeats == {}
+    assert prepare.work(prepare.job_of(bare)).design.again == {}
 
 
 def test_a_second_table_that_does_not_fit_says_how_to_mend_it(tables: Path):
