@@ -122,6 +122,8 @@ def test_tables_and_figures_lie_beside_the_page(phantom_run: tuple[Path, Path]) 
         "performance",
         "classification",
         "calibration",
+        "decision",
+        "reclassification",
         "comparisons",
         "additions",
         "features",
