@@ -27,7 +27,7 @@ from radfuse.radiomics.plan import plan_of
 from radfuse.radiomics.pyradiomics_params import said_by
 from radfuse.radiomics.settings import Plan
 from radfuse.volume.grid import SPACING_MM, Grid
-from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.image import LabelMap, Volume, one_slice
 from radfuse.volume.region import Region
 
 
@@ -108,6 +108,7 @@ def _require_same_grid(volume: Volume, labels: LabelMap) -> None:
             f"mask {labels.name} lies on another grid than image {volume.name}:\n  image {volume.grid}\n  mask  "
             f"{labels.grid}\nAllow more with `grid_tolerance` (geometryTolerance), resample the mask with "
             "`correct_mask` (correctMask), or resample both with `spacing_zyx_mm` (resampledPixelSpacing)"
+            f"{one_slice(volume.grid, volume.name, labels)}"
         )
 
 

@@ -136,7 +136,15 @@ def require_grid(grid: Grid, image: str, labels: LabelMap) -> None:
         raise InputError(
             f"mask {labels.name} lies on another grid than image {image}:\n  image {grid}\n  mask  "
             f"{labels.grid}\nResample the mask, or let the study do it with `resample_masks: true`"
+            f"{one_slice(grid, image, labels)}"
         )
+
+
+def one_slice(grid: Grid, image: str, labels: LabelMap) -> str:
+    """Return, of an image that may be one slice of a series by mistake, how to give all of them; else nothing."""
+    if image.lower().endswith(".dcm") and grid.shape[0] == 1 < labels.grid.shape[0]:
+        return f". {image} is one slice: give the folder of its series, if it is part of one"
+    return ""
 
 
 def _check_shape(array: np.ndarray, grid: Grid, name: str) -> None:
