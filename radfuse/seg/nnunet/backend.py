@@ -60,8 +60,9 @@ class NnunetSegmentation(OnnxNetworks):
     """Name of the checkpoints of `model`; None: the final ones."""
     trust: bool = False
     """Open checkpoints of `model` that can run code, as pickles can: only of networks you know the origin of."""
-    configuration: Literal["2d", "3d_fullres", "3d_lowres"] | None = None
-    """Which network nnU-Net trains, 3d_fullres where nothing is said, or which of several in `model`."""
+    configuration: Literal["2d", "3d_fullres", "3d_lowres", "3d_cascade_fullres"] | None = None
+    """Which network nnU-Net trains, 3d_fullres where nothing is said, or which of several in `model`. The cascade reads
+    the masks of 3d_lowres too, which is trained first and comes along."""
     planner: Literal["standard", "residual_m", "residual_l", "residual_xl"] = "standard"
     """Who plans: nnU-Net's standard, or its residual encoders of three sizes."""
     memory_gib: PositiveFloat | None = None
@@ -131,16 +132,15 @@ class NnunetSegmentation(OnnxNetworks):
 
     def _exported(self, results: Path, folder: Path, orientation: str | None = None) -> bytes:
         """Return a folder of results as ONNX; with an orientation it is one that was trained here."""
-        from radfuse.seg.export import export_network
-        from radfuse.seg.nnunet.results import first_layer, open_results
+        from radfuse.seg.nnunet.export import export_results
+        from radfuse.seg.nnunet.results import open_results
 
         found = open_results(
             results, self.configuration, self.folds, self.checkpoint, mirror=self.mirror, trust=self.trust
         )
-        update: dict[str, object] = {"overlap": self.overlap}
+        plan = found.plan.changed(overlap=self.overlap)
         if orientation is not None:
-            update |= {"orientation": orientation, "labels": dict(self.labels)}
-        plan = found.plan.model_copy(update=update)
+            plan = plan.changed(orientation=orientation).relabelled(dict(self.labels))
         check_fits(self, plan, results)
-        export_network(found.networks, plan, folder / "network.onnx", first_layer(found.networks[0]))
+        export_results(found, plan, folder / "network.onnx")
         return (folder / "network.onnx").read_bytes()

@@ -52,11 +52,32 @@ _MEASURED = 4
 _RESAMPLES = "resample_data_or_seg_to_shape"
 
 
-def plan_of(
-    plans: dict[str, Any], dataset: dict[str, Any], name: str, mirror: tuple[int, ...], folder: Path
-) -> NnunetPlan:
-    """Return what prediction needs of nnU-Net's plans."""
+@contextmanager
+def _misfits_told(folder: Path) -> Iterator[None]:
+    """Turn what nnU-Net says of its plans into one clear error."""
     try:
+        yield
+    except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise InputError(f"{folder}: plans.json or dataset.json is not what nnU-Net writes ({error!r})") from error
+
+
+def previous_stage(plans: dict[str, Any], name: str, folder: Path) -> str | None:
+    """Return the configuration whose masks another one reads too; None where it reads images alone."""
+    with _misfits_told(folder):
+        found: str | None = PlansManager(plans).get_configuration(name).previous_stage_name
+    return found
+
+
+def plan_of(
+    plans: dict[str, Any],
+    dataset: dict[str, Any],
+    name: str,
+    mirror: tuple[int, ...],
+    folder: Path,
+    previous: NnunetPlan | None = None,
+) -> NnunetPlan:
+    """Return what prediction needs of nnU-Net's plans; `previous` is that of a cascade's first stage."""
+    with _misfits_told(folder):
         manager = PlansManager(plans)
         configuration = manager.get_configuration(name)
         settings = configuration.configuration
@@ -91,9 +112,10 @@ def plan_of(
             of_images=_resampling(settings["resampling_fn_data_kwargs"]),
             of_logits=_resampling(settings["resampling_fn_probabilities_kwargs"]),
             mirror=mirror,
+            previous=previous,
+            masks=tuple(int(number) for number in labels.foreground_labels) if previous else (),
+            of_masks=_resampling(settings["resampling_fn_seg_kwargs"]) if previous else None,
         )
-    except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
-        raise InputError(f"{folder}: plans.json or dataset.json is not what nnU-Net writes ({error!r})") from error
 
 
 def _check_supported(plans: dict[str, Any], settings: dict[str, Any], folder: Path) -> None:
@@ -101,16 +123,12 @@ def _check_supported(plans: dict[str, Any], settings: dict[str, Any], folder: Pa
     reader = plans["image_reader_writer"]
     if reader not in _READERS:
         raise InputError(f"{folder}: the network reads images by {reader}; radfuse knows {listed(_READERS)}")
-    if settings.get("previous_stage"):
-        raise InputError(
-            f"{folder}: a cascade reads the masks of {settings['previous_stage']} too, which one ONNX file does not "
-            "hold; export 3d_lowres or 3d_fullres"
-        )
     if settings["preprocessor_name"] != "DefaultPreprocessor":
         raise InputError(
             f"{folder}: the network's images are made by {settings['preprocessor_name']}, not by nnU-Net's own"
         )
-    for name in ("resampling_fn_data", "resampling_fn_probabilities"):
+    of_masks = ["resampling_fn_seg"] if settings.get("previous_stage") else []
+    for name in ("resampling_fn_data", "resampling_fn_probabilities", *of_masks):
         if settings[name] != _RESAMPLES:
             raise InputError(f"{folder}: {name} is {settings[name]}; radfuse knows {_RESAMPLES}")
 

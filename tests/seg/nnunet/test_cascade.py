@@ -1,0 +1,142 @@
+"""nnU-Net's cascade: two networks in one file, the second of which reads the masks of the first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("nnunetv2", reason="needs radfuse[train]")
+import onnx
+from boxes import grid
+from nnunet_results import theirs, write_cascade, write_images
+
+from radfuse.bundle.models import check_network
+from radfuse.errors import InputError
+from radfuse.seg.metrics import dice
+from radfuse.seg.nnunet.export import export_results
+from radfuse.seg.nnunet.frame import NnunetFrame
+from radfuse.seg.nnunet.plan import NnunetPlan
+from radfuse.seg.nnunet.results import Trained, open_results
+from radfuse.seg.predict import OnnxSegmenter
+from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.stack import read_stacked
+
+CASES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "half as fine": {"spacing": (6.0, 2.0, 2.4), "coarse": (9.0, 3.0, 3.0), "patch": (4, 16, 16)},
+    "mirrored, folds": {"patch": (12, 24, 24), "mirrored": True, "folds": ("0", "1")},
+    "anisotropic": {"spacing": (4.0, 0.8, 0.8), "patch": (4, 24, 24)},
+    "masked, two channels": {"masked": True, "schemes": ("ZScoreNormalization", "CTNormalization")},
+    "regions": {"labels": {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "seed": [3]}},
+    "transposed": {"transpose": (1, 0, 2), "spacing": (1.0, 2.5, 1.0), "reader": "NibabelIOWithReorient"},
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_file_gives_the_masks_of_nnunets_cascade(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("radfuse.seg.nnunet.frame._KEPT", np.float32)
+    settings = dict(CASES[name])
+    mirrored, folds = settings.pop("mirrored", False), tuple(settings.get("folds", ("0",)))
+    results = write_cascade(tmp_path / "results", **settings)
+    images = write_images(tmp_path / "images", len(settings.get("schemes", "1")), (13, 28, 26), (3.0, 1.0, 1.2))
+    first, second = tmp_path / "first" / "case", tmp_path / "second" / "case"
+    lowres = theirs(results.with_name("nnUNetTrainer__nnUNetPlans__3d_lowres"), images, first, mirrored, folds)
+    expected = theirs(results, images, second, mirrored, folds, before=first.parent)
+    found = open_results(results, mirror=mirrored)
+    assert export_results(found, found.plan, tmp_path / "one.onnx") < 1e-4
+    segmenter, volume = OnnxSegmenter(tmp_path / "one.onnx"), read_stacked(images)
+    labels = segmenter(volume)
+    numbers = set(np.unique(expected)) - {0}
+    assert numbers
+    assert set(np.unique(lowres)) - {0}  # a first stage that finds nothing would show nothing
+    for number in numbers:
+        assert dice(labels.array == number, expected == number) > 0.999
+    assert (labels.array != expected).sum() <= 3  # of 9,464
+    # and the second stage looks at what the first found
+    other = NnunetFrame(volume, segmenter.plan, LabelMap(np.zeros_like(labels.array), volume.grid))
+    assert (segmenter._labels(other, segmenter.plan, first=False).array != labels.array).sum() > 100
+
+
+@pytest.fixture(scope="module")
+def cascade(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Two stages of labels 1 and 2; change nothing."""
+    return open_results(write_cascade(tmp_path_factory.mktemp("cascade")), mirror=False)
+
+
+def test_the_file_holds_both_networks_and_is_one_that_a_bundle_takes(cascade: Trained, tmp_path: Path) -> None:
+    file = tmp_path / "one.onnx"
+    export_results(cascade, cascade.plan, file)
+    assert [item.name for item in tmp_path.iterdir()] == ["one.onnx"]
+    graph = onnx.load(file).graph
+    assert [item.name for item in graph.input] == ["image", "previous_image"]
+    assert [item.name for item in graph.output] == ["logits", "features", "previous_logits"]
+    assert graph.input[1].type.tensor_type.shape.dim[0].dim_param == "previous_batch"
+    recipe: Any = SimpleNamespace(sequence="t1", backend=None, labels={"bright": 1, "brighter": 2}, deep=True)
+    check_network(recipe, file)
+    first = onnx.utils.Extractor(onnx.load(file)).extract_model(["image"], ["logits", "features"])
+    onnx.helper.set_model_props(first, {"plan": cascade.plan.model_dump_json()})
+    onnx.save(first, tmp_path / "half.onnx")
+    with pytest.raises(InputError, match=r"half\.onnx should have the input previous_image"):
+        check_network(recipe, tmp_path / "half.onnx")
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "torch", "openvino"])
+def test_every_runtime_opens_both_networks(runtime: str, cascade: Trained, tmp_path: Path) -> None:
+    pytest.importorskip(runtime)
+    export_results(cascade, cascade.plan, tmp_path / "one.onnx")
+    array = np.random.default_rng(0).normal(100, 20, (9, 18, 17)).astype(np.float32)
+    volume = Volume(array, grid(array.shape, (2.0, 1.0, 1.0)))
+    usual = OnnxSegmenter(tmp_path / "one.onnx")
+    frame = usual.frame(volume)
+    assert frame.array.shape == (3, 9, 18, 17)
+    assert set(np.unique(frame.array[1:])) == {0, 1}
+    found = OnnxSegmenter(tmp_path / "one.onnx", runtime)(volume)
+    assert (found.array != usual(volume).array).mean() < 0.1  # untrained networks waver at every voxel
+    patch = np.zeros((1, 3, 8, 16, 16), dtype=np.float32)
+    assert usual.encode(patch).shape[:2] == (1, 4)
+
+
+def test_a_study_numbers_the_labels_of_both_stages(cascade: Trained, tmp_path: Path) -> None:
+    plan = cascade.plan.changed(orientation="LPS").relabelled({"one": 5, "other": 3})
+    assert plan.previous
+    assert (plan.masks, plan.previous.labels, plan.previous.orientation) == ((5, 3), plan.labels, "LPS")
+    assert NnunetPlan.model_validate_json(plan.model_dump_json()) == plan
+    array = np.random.default_rng(0).normal(100, 20, (9, 18, 17)).astype(np.float32)
+    volume = Volume(array, grid(array.shape, (2.0, 1.0, 1.0)))
+    found = {}
+    for name, kept in (("as trained", cascade.plan), ("as numbered", plan.changed(orientation=""))):
+        export_results(cascade, kept, tmp_path / f"{name}.onnx")
+        found[name] = OnnxSegmenter(tmp_path / f"{name}.onnx")(volume).array
+    assert np.array_equal(np.array([0, 5, 3])[found["as trained"]], found["as numbered"])
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "a cascade has all": {"masks": ()},
+    "has two stages": {"previous": "itself"},
+    "read the same channels": {"channels": ("other",)},
+    "masks are resampled linearly": {"of_masks": {"order": 3}},
+}
+
+
+@pytest.mark.parametrize("says", WRONG)
+def test_stages_that_do_not_fit_together_are_refused(says: str, cascade: Trained) -> None:
+    stored, change = cascade.plan.model_dump(), WRONG[says]
+    if change.get("previous"):
+        change = {"previous": stored}
+    with pytest.raises(ValueError, match=says):
+        NnunetPlan.model_validate({**stored, **change})
+
+
+def test_networks_that_one_file_cannot_hold_are_refused(
+    cascade: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = sum(values.numel() * 4 for values in cascade.networks[0].parameters())
+    monkeypatch.setattr("radfuse.seg.export._MOST_BYTES", 1.5 * size)  # each by itself is smaller
+    with pytest.raises(InputError, match=r"2 networks of together .* do not fit into an ONNX file"):
+        export_results(cascade, cascade.plan, tmp_path / "one.onnx")
