@@ -92,13 +92,12 @@ def check_network(recipe: ImageRecipe, path: Path) -> None:
         ) from error
     if plan.labels != recipe.labels:
         raise InputError(f"{path} segments {plan.labels}, and the bundle's regions need {recipe.labels}; {_MEND}")
-    stages: dict[str, NetworkPlan] = {"": plan}
-    if isinstance(plan, NnunetPlan) and plan.previous:
-        stages[PREVIOUS] = plan.previous
+    first = plan.previous if isinstance(plan, NnunetPlan) else None
+    stages: dict[str, NetworkPlan] = {PREVIOUS: first, "": plan} if first else {"": plan}
     for before, stage in stages.items():
         sizes = stage.window.patch_zyx[1:] if stage.slices else stage.window.patch_zyx
         inputs, outputs = [None, stage.inputs, *sizes], [None, stage.classes, *sizes]
-        among = len(stages) if stage is not plan or len(stages) == 1 else None
+        among = None if before else len(stages)
         _check_tensor(path, "input", session.get_inputs(), f"{before}image", inputs, among=among)
         _check_tensor(path, "output", session.get_outputs(), f"{before}logits", outputs)
     if recipe.deep is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,20 +12,26 @@ import pytest
 
 pytest.importorskip("nnunetv2", reason="needs radfuse[train]")
 import onnx
-from boxes import grid
+from boxes import box, grid
 from nnunet_results import theirs, write_cascade, write_images
 
 from radfuse.bundle.models import check_network
 from radfuse.errors import InputError
+from radfuse.seg.backend import Watch
 from radfuse.seg.metrics import dice
+from radfuse.seg.nnunet.backend import NnunetSegmentation
 from radfuse.seg.nnunet.export import export_results
 from radfuse.seg.nnunet.frame import NnunetFrame
 from radfuse.seg.nnunet.plan import NnunetPlan
 from radfuse.seg.nnunet.results import Trained, open_results
+from radfuse.seg.nnunet.training import _held_out
 from radfuse.seg.predict import OnnxSegmenter
+from radfuse.volume.files import write_image
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.stack import read_stacked
 
+STEPS = 3
+"""An epoch of the training here."""
 CASES: dict[str, dict[str, Any]] = {
     "plain": {},
     "half as fine": {"spacing": (6.0, 2.0, 2.4), "coarse": (9.0, 3.0, 3.0), "patch": (4, 16, 16)},
@@ -140,3 +147,94 @@ def test_networks_that_one_file_cannot_hold_are_refused(
     monkeypatch.setattr("radfuse.seg.export._MOST_BYTES", 1.5 * size)  # each by itself is smaller
     with pytest.raises(InputError, match=r"2 networks of together .* do not fit into an ONNX file"):
         export_results(cascade, cascade.plan, tmp_path / "one.onnx")
+
+
+def test_a_patient_is_held_out_with_all_cases() -> None:
+    held = _held_out(("a", "b", "b", "c", "a"), 5, 1)
+    assert sorted(held) == [[0, 4], [1, 2], [3]]
+    held = _held_out(("a", "b", "b", "c", "a"), 2, 1)
+    assert sorted(case for fold in held for case in fold) == [0, 1, 2, 3, 4]
+    assert all((0 in fold) == (4 in fold) and (1 in fold) == (2 in fold) for fold in held)
+    with pytest.raises(InputError, match=r"there is only a to train on; add patients, or choose 3d_fullres"):
+        _held_out(("a", "a"), 5, 1)
+
+
+def test_folds_of_a_cascade_are_said_of_a_cascade_alone() -> None:
+    with pytest.raises(ValueError, match="lowres_folds says something of `configuration: 3d_cascade_fullres`"):
+        NnunetSegmentation(labels={"box": 1}, configuration="3d_lowres", lowres_folds=3)
+
+
+class KilledError(Exception):
+    pass
+
+
+SHAPE = (26, 32, 32)
+"""So large that nnU-Net plans a cascade for the smallest memory."""
+
+
+def tumour_image(seed: int) -> tuple[Volume, LabelMap]:
+    """A bright box in noise."""
+    generator = np.random.default_rng(seed)
+    start = generator.integers(2, 10, 3)
+    mask = box(SHAPE, tuple(start), tuple(start + 14))
+    array = (generator.normal(100, 8, SHAPE) + 60 * mask).astype(np.float32)
+    return Volume(array, grid(SHAPE)), LabelMap(3 * mask.astype(np.uint8), grid(SHAPE), {3: "box"})
+
+
+@pytest.mark.slow
+def test_a_cascade_is_trained_goes_on_when_killed_and_gives_nnunets_masks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = NnunetSegmentation(
+        labels={"box": 3},
+        configuration="3d_cascade_fullres",
+        lowres_folds=2,
+        memory_gib=0.01,
+        epochs=2,
+        iterations=STEPS,
+        mirror=False,
+        device="cpu",
+    )
+    monkeypatch.setattr("radfuse.machine.threads", lambda: 1)  # patches are so small that two wait for each other
+    plan = config.plan([grid(SHAPE)])
+    for seed in range(4):
+        arrays = config.preparation(plan).prepare(*tumour_image(seed))
+        (tmp_path / f"c{seed}").mkdir()
+        for name, array in arrays.items():
+            np.save(tmp_path / f"c{seed}" / f"{name}.npy", array)
+    work, cases = tmp_path / "work", [tmp_path / f"c{seed}" for seed in range(4)]
+    work.mkdir()
+    watch, told = Watch(("a", "b", "b", "c"), lambda _: None), []
+
+    def tell(done: int, total: int) -> None:
+        told.append((done, total))
+        if done == 3 * STEPS + 1 and len(told) == done:  # in the last epoch of the second network
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        config.train(cases, plan, 1, work, tell, watch)
+    results = work / "results" / "Dataset001_radfuse"
+    lowres, cascade = (results / f"nnUNetTrainer__nnUNetPlans__{name}" for name in ("3d_lowres", "3d_cascade_fullres"))
+    masks = lowres / "predicted_next_stage" / "3d_cascade_fullres"
+    before = {path: path.stat().st_mtime_ns for path in masks.iterdir()}
+    network = config.train(cases, plan, 1, work, tell, watch)
+    assert [done for done, _ in told[3 * STEPS + 1 :]] == [*range(3 * STEPS + 1, 6 * STEPS + 1)]
+    assert {total for _, total in told} == {6 * STEPS}
+    assert len(list(masks.iterdir())) == 4
+    assert 0 < len(before) < 4
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+    splits = json.loads((work / "preprocessed" / results.name / "splits_final.json").read_text())
+    assert sorted(case for split in splits for case in split["val"]) == [f"case{number:05d}" for number in range(4)]
+    for split in splits:
+        assert ("case00001" in split["val"]) == ("case00002" in split["val"])  # of one patient
+        assert not set(split["val"]) & set(split["train"])
+    (tmp_path / "network.onnx").write_bytes(network)
+    monkeypatch.setattr("radfuse.seg.nnunet.frame._KEPT", np.float32)
+    image, drawn = tumour_image(99)
+    write_image(image, tmp_path / "case_0000.nrrd")
+    files = [tmp_path / "case_0000.nrrd"]
+    theirs(lowres, files, tmp_path / "first" / "case", False, ("0", "1"))
+    expected = theirs(cascade, files, tmp_path / "second" / "case", False, ("all",), before=tmp_path / "first")
+    found = OnnxSegmenter(tmp_path / "network.onnx")(image)
+    assert dice(found.array == 3, expected == 1) > 0.999
+    assert dice(found.array == 3, drawn.array == 3) > 0.5
