@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -121,6 +122,29 @@ def test_a_study_numbers_the_labels_of_both_stages(cascade: Trained, tmp_path: P
         export_results(cascade, kept, tmp_path / f"{name}.onnx")
         found[name] = OnnxSegmenter(tmp_path / f"{name}.onnx")(volume).array
     assert np.array_equal(np.array([0, 5, 3])[found["as trained"]], found["as numbered"])
+
+
+def test_a_study_brings_a_cascade_from_the_folder_of_its_data_set(tmp_path: Path) -> None:
+    results = write_cascade(tmp_path / "Dataset001_Test", mirror=())
+    settings = {"labels": {"bright": 1, "brighter": 2}, "model": results.parent, "overlap": 0.25}
+    with pytest.raises(InputError, match="holds several results"):
+        NnunetSegmentation.model_validate(settings).brought(tmp_path)
+    content = NnunetSegmentation.model_validate({**settings, "configuration": "3d_cascade_fullres"}).brought(tmp_path)
+    (tmp_path / "brought.onnx").write_bytes(content)
+    plan = OnnxSegmenter(tmp_path / "brought.onnx").plan
+    assert isinstance(plan, NnunetPlan)
+    assert plan.previous
+    assert (plan.configuration, plan.previous.configuration) == ("3d_cascade_fullres", "3d_lowres")
+    assert (plan.overlap, plan.previous.overlap, plan.mirror) == (0.25, 0.25, ())
+    export_results(open_results(results), open_results(results).plan.changed(overlap=0.25), tmp_path / "one.onnx")
+    array = np.random.default_rng(0).normal(100, 20, (9, 18, 17)).astype(np.float32)
+    volume = Volume(array, grid(array.shape, (2.0, 1.0, 1.0)))
+    found, expected = (OnnxSegmenter(tmp_path / f"{name}.onnx")(volume) for name in ("brought", "one"))
+    assert np.array_equal(found.array, expected.array)
+    assert len(found.present()) == 2
+    shutil.rmtree(results.with_name("nnUNetTrainer__nnUNetPlans__3d_lowres"))
+    with pytest.raises(InputError, match=r"copy that folder of results beside it, as nnUNetTrainer__.*__3d_lowres"):
+        open_results(results)
 
 
 WRONG: dict[str, dict[str, Any]] = {
