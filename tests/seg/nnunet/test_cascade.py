@@ -219,7 +219,6 @@ def test_a_cascade_is_trained_goes_on_when_killed_and_gives_nnunets_masks(
         mirror=False,
         device="cpu",
     )
-    monkeypatch.setattr("radfuse.machine.threads", lambda: 1)  # patches are so small that two wait for each other
     plan = config.plan([grid(SHAPE)])
     for seed in range(4):
         arrays = config.preparation(plan).prepare(*tumour_image(seed))
