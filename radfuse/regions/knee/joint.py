@@ -144,27 +144,29 @@ class Joint:
         key = ("bone", self._numbers(bone), self._numbers(cartilage))
         return self._once(key, lambda: Bone(self, bone, cartilage))
 
-    def loaded(self, cartilage: Labels, at: np.ndarray, sign: int, share: float, *, bone: bool = False) -> np.ndarray:
-        """Return which positions lie where a half bears load.
+    def loaded(self, cartilage: Labels, at: np.ndarray, sign: int, share: float) -> np.ndarray:
+        """Return which positions of cartilage bear load in a half.
 
         Args:
-            cartilage: labels of the femoral cartilage, to ask for what lies between the cuts of the femur; others,
-                for what lies straight below the load-bearing femoral cartilage.
+            cartilage: labels of the femoral cartilage, which does between the cuts of the femur; or of the tibial one,
+                which does where it faces that.
             at: positions, shape (n, 3).
             sign: of the half.
             share: where the load-bearing cartilage ends, on the way from the notch to the posterior edge.
-            bone: the positions are those of bone.
         """
         if self.is_femoral(cartilage, ()):
-            along = self.cuts.along(at, cartilage=not bone)
+            along = self.cuts.along(at, cartilage=True)
             return self.cuts.side(at, sign) & (along > 0) & (along <= share)
+        return self.plate(sign).holds(at) & self.faces_load(at, sign, share)
+
+    def faces_load(self, at: np.ndarray, sign: int, share: float) -> np.ndarray:
+        """Return which positions, shape (n, 3), lie straight above or below a half's load-bearing femoral cartilage."""
 
         def make() -> Outline:
             femur = self.voxels(self._femoral_cartilage).at
-            here = self.loaded(self._femoral_cartilage, femur, sign, share)
-            return self.outline(femur[here])
+            return self.outline(femur[self.loaded(self._femoral_cartilage, femur, sign, share)])
 
-        return is_in(at[:, 0], sign) & self._once(("outline", sign, share), make).holds(at)
+        return self._once(("faces", sign, share), make).holds(at)
 
     def mask(self, *indices: np.ndarray) -> np.ndarray:
         """Return the voxels of indices into the flattened label array, bool of shape (z, y, x)."""

@@ -17,8 +17,7 @@ class LoadBearingRegion(KneeRegion):
     """Load-bearing cartilage, or the bone below it.
 
     On the femur it reaches from the notch `share` of the way to the posterior edge of each condyle; on the tibia it is
-    what lies straight below that. Bone belongs to it between the same planes, and as deep as `depth_mm` below such
-    cartilage, or below bare gaps in it.
+    what faces that. Bone belongs to it straight above or below such cartilage, bare gaps closed, as deep as `depth_mm`.
     """
 
     kind: Literal["load_bearing"] = "load_bearing"
@@ -43,12 +42,17 @@ class LoadBearingRegion(KneeRegion):
     def mask(self, scene: Scene) -> np.ndarray:
         """Return its voxels, bool of shape (z, y, x)."""
         joint = self.joint(scene)
-        cartilage = several(self.femoral_cartilage if self.tissue.startswith("fem") else self.tibial_cartilage)
+        femoral = self.tissue.startswith("fem")
+        cartilage = several(self.femoral_cartilage if femoral else self.tibial_cartilage)
         bone = self.tissue in ("femur", "tibia")
         if bone:
             index = joint.bone(several(getattr(self, self.tissue)), cartilage).loaded(self.depth_mm, self.share)
         else:
             index = joint.voxels(cartilage).index
-        at = joint.at(index)
-        halves = [joint.loaded(cartilage, at, sign, self.share, bone=bone) for sign in joint.signs(self.half)]
-        return joint.mask(index[np.any(halves, axis=0)])
+        at, inside = joint.at(index), np.zeros(len(index), dtype=bool)
+        for sign in joint.signs(self.half):
+            if bone and femoral:
+                inside |= joint.cuts.side(at, sign) & joint.faces_load(at, sign, self.share)
+            else:
+                inside |= joint.loaded(cartilage, at, sign, self.share)
+        return joint.mask(index[inside])

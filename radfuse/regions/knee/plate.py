@@ -33,6 +33,8 @@ class Outline:
             gap_mm: half the width of the widest gap at the rim; enclosed ones of any size are closed.
             half_mm: how far a voxel reaches from its centre.
         """
+        if not len(at):
+            return cls(np.zeros((1, 1), dtype=bool), np.zeros(2, dtype=int))
         reach = int(np.ceil((gap_mm + half_mm) / _PITCH_MM))
         place = _cell(at)
         first = place.min(axis=0) - reach - 1

@@ -18,6 +18,11 @@ _EQUAL = 1e-9
 """Relative difference below which distances are equal: on a lattice many are, but for rounding."""
 
 
+def _tree(points: np.ndarray) -> cKDTree:
+    """Return a tree of points, shape (n, 3), built fast: each is asked once."""
+    return cKDTree(points, balanced_tree=False, compact_nodes=False)
+
+
 @dataclass(frozen=True)
 class Surface:
     """The outermost voxels of a bone, those at the edge of the image set aside.
@@ -46,14 +51,14 @@ class Surface:
         inside, outside = self.points[self.once_covered], self.points[~self.once_covered]
         if not len(inside) or not len(outside):
             return found
-        apart, _ = cKDTree(outside).query(inside, distance_upper_bound=touching_mm)
+        apart, _ = _tree(outside).query(inside, distance_upper_bound=touching_mm)
         rim = inside[np.isfinite(apart)]
         if not len(rim):
             return found
-        away, _ = cKDTree(rim).query(points, distance_upper_bound=width_mm * (1 + _EQUAL))
+        away, _ = _tree(rim).query(points, distance_upper_bound=width_mm * (1 + _EQUAL))
         near = np.flatnonzero(np.isfinite(away))
-        covered, _ = cKDTree(inside).query(points[near])
-        bare, _ = cKDTree(outside).query(points[near], distance_upper_bound=2 * width_mm)  # no bare bone further counts
+        covered, _ = _tree(inside).query(points[near])
+        bare, _ = _tree(outside).query(points[near], distance_upper_bound=2 * width_mm)  # no bare bone further counts
         found[near] = bare < covered * (1 - _EQUAL)
         return found
 
@@ -104,12 +109,12 @@ def closed(surface: Surface, grid: Grid, halves: Sequence[np.ndarray], gap_mm: f
         seeds = surface.points[surface.covered & half]
         if not len(seeds):
             continue
-        away, _ = cKDTree(seeds).query(bare_points, distance_upper_bound=2.5 * gap_mm)
+        away, _ = _tree(seeds).query(bare_points, distance_upper_bound=2.5 * gap_mm)
         near = away <= gap_mm * (1 + _EQUAL)
         beyond = ~near & np.isfinite(away)
         left = np.full(int(near.sum()), np.inf)
         if beyond.any():
-            left, _ = cKDTree(bare_points[beyond]).query(bare_points[near], distance_upper_bound=1.5 * gap_mm)
+            left, _ = _tree(bare_points[beyond]).query(bare_points[near], distance_upper_bound=1.5 * gap_mm)
         once[bare_index[near][left > gap_mm * (1 + _EQUAL)]] = True
     bare = np.zeros(grid.shape, dtype=np.uint8)
     bare.reshape(-1)[surface.index[~once]] = 1
@@ -127,5 +132,5 @@ def closed(surface: Surface, grid: Grid, halves: Sequence[np.ndarray], gap_mm: f
 def _touching(surface: Surface, once: np.ndarray, piece: np.ndarray, grid: Grid) -> np.ndarray:
     """Return which voxels belong to a bare piece that touches what was covered; others are specks elsewhere."""
     touching_mm = 1.01 * float(np.linalg.norm(grid.spacing_zyx_mm))
-    near, _ = cKDTree(surface.points[once]).query(surface.points, distance_upper_bound=touching_mm)
+    near, _ = _tree(surface.points[once]).query(surface.points, distance_upper_bound=touching_mm)
     return np.isin(piece, np.unique(piece[np.isfinite(near)]))
