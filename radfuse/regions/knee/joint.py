@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+from weakref import ref
 
 import numpy as np
 
@@ -40,7 +41,9 @@ class Joint:
     """A knee in its own frame; halves are -1, on the patient's right of the gap between the tibial plates, and 1."""
 
     def __init__(self, scene: Scene, femoral_cartilage: Labels, tibial_cartilage: Labels) -> None:
-        self.scene = scene
+        self._scene = ref(
+            scene
+        )  # which holds this joint: a circle would keep a case's arrays until Python looks for it
         self.case = scene.case or scene.labels.name
         self._femoral_cartilage = femoral_cartilage
         self._tibial_cartilage = tibial_cartilage
@@ -50,6 +53,13 @@ class Joint:
         """Return the knee of a scene, cut by some labels; the same one for all regions that name the same labels."""
         key = ("joint", femoral_cartilage, tibial_cartilage)
         return scene.once(key, lambda: cls(scene, femoral_cartilage, tibial_cartilage))
+
+    @property
+    def scene(self) -> Scene:
+        """The scene that the knee lies in; it outlives the joint."""
+        scene = self._scene()
+        assert scene is not None
+        return scene
 
     @property
     def voxel_mm(self) -> float:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from knees import mirrored, phantom_knee, scene_of, stored_as, turned_array
@@ -100,3 +103,16 @@ def test_regions_of_one_scene_share_the_knee(right: LabelMap) -> None:
     make_regions(scene, KINDS)
     assert {key: id(value) for key, value in scene.memo.items()} == before
     assert before
+
+
+def test_a_finished_scene_leaves_nothing_behind(right: LabelMap) -> None:
+    """A worker that takes case after case must not wait for the search for circles."""
+    scene = scene_of(right)
+    make_regions(scene, KINDS)
+    left = weakref.ref(scene)
+    gc.disable()
+    try:
+        del scene
+        assert left() is None
+    finally:
+        gc.enable()
