@@ -115,9 +115,14 @@ def _notch(places: np.ndarray, edge: np.ndarray, central: np.ndarray) -> tuple[f
     roof, condyle = float(edge[deepest]), float(min(edge[:deepest].max(), edge[deepest + 1 :].max()))
     if condyle - roof < _SHALLOWEST_MM:
         return None
-    behind = np.flatnonzero(edge > (roof + condyle) / 2)
+    level = (roof + condyle) / 2
+    behind = np.flatnonzero(edge > level)
     low, high = behind[behind < deepest].max(), behind[behind > deepest].min()
-    return float(places[low] + places[high]) / 2, roof
+    walls = [
+        places[out] + (places[into] - places[out]) * (edge[out] - level) / (edge[out] - edge[into])
+        for out, into in ((low, low + 1), (high, high - 1))
+    ]
+    return float(walls[0] + walls[1]) / 2, roof
 
 
 def condyle_parts(cuts: Cuts, at: np.ndarray, sign: int, share: float, voxel_mm: float) -> np.ndarray:
