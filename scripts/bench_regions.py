@@ -24,6 +24,7 @@ from radfuse.regions.scene import Scene
 from radfuse.volume.files import read_labels
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap
+from radfuse.volume.resample import resample_labels
 
 HALVES = ("medial", "lateral")
 BONES = (("femur", "femoral_cartilage"), ("tibia", "tibial_cartilage"))
@@ -69,10 +70,13 @@ def knee_regions(meniscus: str | None) -> dict[str, tuple[RegionConfig, ...]]:
 
 
 def phantom() -> LabelMap:
-    """Return a right phantom knee of the size of an OAI DESS series."""
+    """Return a right phantom knee of the size of an OAI DESS series, drawn coarser: drawing takes much memory."""
     size, spacing = (160, 384, 384), (0.7, 0.365, 0.365)
-    array = labels_of(surfaces(KneeShape(), frame(KneeShape(), size, spacing)))
-    return LabelMap(array, Grid(size, spacing, (-146.0, -70.0, 70.0), (0, 0, 1, 1, 0, 0, 0, -1, 0)), name="phantom")
+    coarse, wide = (80, 192, 192), (1.4, 0.73, 0.73)
+    array = labels_of(surfaces(KneeShape(), frame(KneeShape(), coarse, wide)))
+    direction = (0, 0, 1, 1, 0, 0, 0, -1, 0)
+    drawn = LabelMap(array, Grid(coarse, wide, (-145.65, -69.8, 69.8), direction))
+    return resample_labels(drawn, Grid(size, spacing, (-146.0, -70.0, 70.0), direction))
 
 
 def timed(labels: LabelMap, numbers: dict[str, int], side: str, regions: Sequence[RegionConfig]) -> tuple[float, float]:

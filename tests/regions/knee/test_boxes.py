@@ -47,6 +47,7 @@ def test_halves_by_count(knee: Scene) -> None:
     assert half("meniscus", "lateral") == (2 * 40 * 20, ((24, 25), (10, 49), (5, 24)))
     assert half("tibia", "medial") == (15 * 50 * 25, ((5, 19), (5, 54), (30, 54)))
     assert half("femur", "a") == half("femur", "lateral") == (14 * 60 * 25, ((31, 44), (5, 64), (5, 29)))
+    assert half(1, "a") == half("femur", "a")  # a number is cut as its name is
     assert half(("tibia", "femur"), "b") == ((15 * 50 + 14 * 60) * 25, ((5, 44), (5, 64), (30, 54)))
 
 
