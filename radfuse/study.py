@@ -28,7 +28,7 @@ from radfuse.fusion.config import (
 from radfuse.given import as_names, as_path
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
-from radfuse.regions.config import RegionConfig
+from radfuse.regions.config import RegionConfig, Regions
 from radfuse.seg.config import DeepConfig, Segmentation
 
 
@@ -67,8 +67,8 @@ class Study(Section):
     """Finished feature tables by block: radiomic, deep, or any other name, for example laboratory."""
     segmentation: Segmentation | None = None
     """Where masks come from and what their labels mean."""
-    regions: tuple[RegionConfig, ...] = ()
-    """Regions of interest; naming some makes the radiomic block from images."""
+    regions: Regions = ()
+    """Regions of interest; naming some makes the radiomic block from images. `preset: NAME` stands for many."""
     radiomics: RadiomicsConfig = RadiomicsConfig()
     """How radiomic features are computed from images."""
     deep: DeepConfig | None = None

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Protocol
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from radfuse.extend import own_parts
+from radfuse.regions.knee.central_tibia import CentralTibiaRegion
+from radfuse.regions.knee.compartment import CompartmentRegion
+from radfuse.regions.knee.condyle import CondyleRegion
+from radfuse.regions.knee.load_bearing import LoadBearingRegion
+from radfuse.regions.knee.margin import MarginRegion
+from radfuse.regions.knee.presets import expanded
 from radfuse.regions.label import LabelRegion
 from radfuse.regions.ring import RingRegion
 from radfuse.regions.subchondral import SubchondralRegion
@@ -33,7 +39,18 @@ class RegionKind(Protocol):
 
 
 RegionConfig = Annotated[
-    LabelRegion | UnionRegion | SubchondralRegion | RingRegion,
+    LabelRegion
+    | UnionRegion
+    | SubchondralRegion
+    | RingRegion
+    | CompartmentRegion
+    | LoadBearingRegion
+    | CentralTibiaRegion
+    | CondyleRegion
+    | MarginRegion,
     Field(discriminator="kind"),
     *own_parts(RegionKind, "a region"),
 ]
+
+Regions = Annotated[tuple[RegionConfig, ...], BeforeValidator(expanded)]
+"""The regions of a study, where presets may stand for many."""

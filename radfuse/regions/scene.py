@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import ndimage
@@ -12,6 +13,8 @@ from radfuse.config import nearest
 from radfuse.errors import InputError
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.region import box_of
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Scene:
         visit: as the cohort table has it.
         images: sequence -> image, each on its own grid.
         case: for messages.
+        memo: what regions share, by `once`; never to be written to from elsewhere.
     """
 
     labels: LabelMap
@@ -33,6 +37,14 @@ class Scene:
     visit: str | None = None
     images: Mapping[str, Volume] = field(default_factory=dict)
     case: str = ""
+    memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, key: Hashable, make: Callable[[], Found]) -> Found:
+        """Return what `make` gives, computed for the first of the scene's regions that asks under a key."""
+        if key not in self.memo:
+            self.memo[key] = make()
+        found: Found = self.memo[key]
+        return found
 
     def number(self, label: str | int) -> int:
         """Return the number of a label given by name or number.
