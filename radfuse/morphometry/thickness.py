@@ -1,0 +1,113 @@
+"""Thickness of cartilage over the bone below it, at every vertex of the bone's surface.
+
+Bone, and bone together with cartilage, are two thick bodies, each made soft by itself, so that neither's surface moves
+however thin the layer between is. Thickness is the way from the one surface to the other along the bone's normal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from radfuse.morphometry.surface import (
+    LEVEL,
+    Surface,
+    box_near,
+    curvatures,
+    cut,
+    first_crossing,
+    sampled,
+    soft,
+    surface_of,
+)
+from radfuse.volume.grid import Grid
+from radfuse.volume.region import Box
+
+SMOOTHING_MM = 0.5
+"""Of both bodies; enough to level the stairs of voxels, too little to round the rim of a plate."""
+NORMALS_MM = 1.5
+"""Of the bone alone, for its normals and its curvature."""
+MOST_MM = 7.0
+"""Thicker is no cartilage: a ray that left the joint along a fold or another plate."""
+_COVERED = 0.25
+"""Share of cartilage in the soft neighbourhood of a vertex: one half under a thick layer, a quarter at its rim."""
+
+
+@dataclass(frozen=True)
+class Plate:
+    """The bone's surface about a cartilage.
+
+    Attributes:
+        box: of the label map that was looked at, (z, y, x).
+        surface: of the bone in that box; its positions count from the box's first voxel.
+        covered: cartilage lies on the vertex.
+        hole: no cartilage does, but all around does: bare bone inside the plate.
+        thickness_mm: of the cartilage; NaN where there is none, or it is more than 7 mm.
+        mean_curvature: of the bone, 1/mm, positive where it bulges outwards.
+        gaussian_curvature: of the bone, 1/mm2.
+    """
+
+    box: Box
+    surface: Surface
+    covered: np.ndarray
+    hole: np.ndarray
+    thickness_mm: np.ndarray
+    mean_curvature: np.ndarray
+    gaussian_curvature: np.ndarray
+
+
+def plate_of(bone: np.ndarray, cartilage: np.ndarray, grid: Grid) -> Plate:
+    """Return the surface of a bone about its cartilage, with the cartilage's thickness at every vertex.
+
+    Args:
+        bone: bool, shape (z, y, x).
+        cartilage: bool, same shape, with a voxel at least.
+        grid: where their voxels lie.
+
+    Returns:
+        The plate; none of its vertices is covered where the cartilage nowhere touches the bone.
+    """
+    box = box_near(cartilage, grid, 3 * NORMALS_MM)
+    (bone, cartilage), grid = cut((bone, cartilage), grid, box)
+    inner = soft(bone, grid, SMOOTHING_MM)
+    smooth = soft(inner, grid, float(np.sqrt(NORMALS_MM**2 - SMOOTHING_MM**2)))
+    surface = surface_of(inner, grid, smooth)
+    outer = soft(bone | cartilage, grid, SMOOTHING_MM)
+    covered = sampled(outer, surface.index) - LEVEL > _COVERED
+    thickness, mean, gaussian = np.full((3, len(covered)), np.nan)
+    thickness[covered] = first_crossing(
+        outer, surface.index[covered], surface.normals[covered], MOST_MM, grid, out=True
+    )
+    hole = _holes(surface, covered)
+    plate = covered | hole
+    mean[plate], gaussian[plate] = curvatures(smooth, surface.index[plate], grid)
+    return Plate(box, surface, covered, hole, thickness, mean, gaussian)
+
+
+def _holes(surface: Surface, covered: np.ndarray) -> np.ndarray:
+    """Return the bare vertices that covered ones enclose.
+
+    Bare vertices that hang together are a hole unless they reach the border of the box, hold more area than any other
+    such piece (what was never covered, of a bone that lies in the box as a whole), or touch no cartilage (the walls of
+    a cavity in the bone).
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    hole = np.zeros(len(covered), dtype=bool)
+    if not covered.any() or covered.all():
+        return hole
+    edges = surface.edges
+    inside = edges[~covered[edges].any(axis=1)]
+    joined = coo_array((np.ones(len(inside), dtype=bool), tuple(inside.T)), shape=(len(covered),) * 2)
+    count, piece = connected_components(joined, directed=False)
+    size = np.bincount(piece, surface.areas * ~covered, count)
+    last = np.array(surface.grid.shape) - 1
+    at_border = ((surface.index < 1) | (surface.index > last - 1)).any(axis=1)
+    rim = edges[covered[edges].sum(axis=1) == 1]
+    enclosed = np.zeros(count, dtype=bool)
+    enclosed[piece[rim]] = True
+    enclosed[piece[at_border & ~covered]] = False
+    enclosed[size.argmax()] = False
+    return enclosed[piece] & ~covered
