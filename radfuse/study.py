@@ -18,6 +18,7 @@ from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
 from radfuse.fusion.config import FusionConfig, check_blocks, check_families, check_primary, default_families, in_order
 from radfuse.given import as_names, as_path
+from radfuse.morphometry.config import MeasureConfig, check_measures
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.regions.config import RegionConfig
@@ -63,6 +64,8 @@ class Study(Section):
     """Regions of interest; naming some makes the radiomic block from images."""
     radiomics: RadiomicsConfig = RadiomicsConfig()
     """How radiomic features are computed from images."""
+    morphometry: tuple[MeasureConfig, ...] = ()
+    """What is measured of the shapes of regions and labels; its values join the radiomic block."""
     deep: DeepConfig | None = None
     """Naming it, even empty, makes the deep block from the segmentation network."""
     stability: StabilityConfig = StabilityConfig()
@@ -133,6 +136,15 @@ class Study(Section):
                 f"say which image the network reads: segmentation.sequence: {one}, or several as channels: "
                 f"[{', '.join([one, *more])}], the one that masks lie on first"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _measures_have_their_regions(self) -> Study:
+        if self.morphometry and (self.segmentation is None or not self.regions):
+            raise ValueError("morphometry needs regions, and what they need: name the regions to measure")
+        if self.segmentation is not None:
+            names = [region.name for region in self.regions]
+            check_measures(self.morphometry, names, self.segmentation.labels, self.cohort.images)
         return self
 
     @model_validator(mode="after")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -98,12 +100,11 @@ def surface_of(field: np.ndarray, grid: Grid, smooth: np.ndarray | None = None) 
         grid: where its voxels lie.
         smooth: a softer field, whose slope gives the normals; None: the field itself.
     """
-    from skimage.measure import marching_cubes
-
+    measure: Any = import_module("skimage.measure")  # heavy, and untyped
     if min(field.shape) < 2 or not field.min() < LEVEL < field.max():
         nothing = np.zeros((0, 3))
         return Surface(grid, nothing, nothing.astype(np.int64), nothing, np.zeros(0))
-    found, faces, _, _ = marching_cubes(np.ascontiguousarray(field), LEVEL, gradient_direction="descent")
+    found, faces, _, _ = measure.marching_cubes(np.ascontiguousarray(field), LEVEL, gradient_direction="descent")
     index, axis, crossing = _exact(field, found)
     slope = slope_of(field if smooth is None else smooth, index, grid)
     length = np.linalg.norm(slope, axis=1, keepdims=True)
@@ -204,19 +205,24 @@ def first_crossing(
     return distance
 
 
-def nearest_voxel(body: np.ndarray, index: np.ndarray, spacing_zyx_mm: Sequence[float]) -> np.ndarray:
-    """Return the voxel of a body nearest to each point, shape (n, 3), (z, y, x); points are in voxels too.
+def nearest_voxel(body: np.ndarray, index: np.ndarray, grid: Grid) -> np.ndarray:
+    """Return the voxel of a body that each point lies in or else is nearest, shape (n, 3), (z, y, x).
 
     Args:
         body: bool, shape (z, y, x), with a voxel at least.
-        index: the points.
-        spacing_zyx_mm: of the voxels.
+        index: the points, (z, y, x) in voxels.
+        grid: where the body's voxels lie.
     """
     from scipy.spatial import cKDTree
 
-    voxels = np.argwhere(body)
-    _, place = cKDTree(voxels * np.array(spacing_zyx_mm)).query(index * np.array(spacing_zyx_mm))
-    return np.asarray(voxels[place])
+    spacing = np.array(grid.spacing_zyx_mm)
+    found = np.clip(np.rint(index).astype(int), 0, np.array(body.shape) - 1)
+    beside = ~body[tuple(found.T)]
+    if beside.any():  # few: a tree of all voxels answers them, the others need none
+        voxels = np.argwhere(body)
+        _, place = cKDTree(voxels * spacing).query(index[beside] * spacing)
+        found[beside] = voxels[place]
+    return found
 
 
 def cut(masks: Sequence[np.ndarray], grid: Grid, box: Box) -> tuple[list[np.ndarray], Grid]:
