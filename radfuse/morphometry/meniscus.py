@@ -10,8 +10,8 @@ import numpy as np
 from scipy import ndimage
 
 from radfuse.morphometry.measure import Labels, Measure, Measured, Subject, many
-from radfuse.morphometry.surface import box_near, first_crossing, soft, world_mm
-from radfuse.morphometry.thickness import SMOOTHING_MM, Plate, plate_of
+from radfuse.morphometry.surface import SMOOTHING_MM, box_near, first_crossing, soft, world_mm
+from radfuse.morphometry.thickness import Plate, plate_of
 from radfuse.volume.grid import Grid, part_of
 from radfuse.volume.region import Box, Region
 

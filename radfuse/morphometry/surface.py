@@ -19,6 +19,10 @@ from radfuse.volume.grid import Grid, part_of
 from radfuse.volume.region import Box, box_of
 
 LEVEL = 0.5
+SMOOTHING_MM = 0.5
+"""Of a body, for its surface; enough to level the stairs of voxels, too little to round the rim of a plate."""
+NORMALS_MM = 1.5
+"""Of a body, for its normals and its curvature."""
 _FEWEST_VOXELS = 0.5
 """Standard deviation of the smoothing in voxels along each axis, at least: less leaves the voxels' stairs."""
 
@@ -86,6 +90,18 @@ def sampled(values: np.ndarray, index: np.ndarray, order: int = 1) -> np.ndarray
     flat = index.reshape(-1, 3).T
     found = ndimage.map_coordinates(values, flat, order=order, mode="nearest", output=np.float64, prefilter=False)
     return np.asarray(found.reshape(index.shape[:-1]))
+
+
+def body_surface(body: np.ndarray, grid: Grid) -> tuple[Surface, np.ndarray]:
+    """Return the surface of a thick body, and the softer field that its normals come from.
+
+    Args:
+        body: bool, shape (z, y, x).
+        grid: where its voxels lie.
+    """
+    field = soft(body, grid, SMOOTHING_MM)
+    smooth = soft(field, grid, float(np.sqrt(NORMALS_MM**2 - SMOOTHING_MM**2)))
+    return surface_of(field, grid, smooth), smooth
 
 
 def surface_of(field: np.ndarray, grid: Grid, smooth: np.ndarray | None = None) -> Surface:

@@ -12,22 +12,20 @@ import numpy as np
 
 from radfuse.morphometry.surface import (
     LEVEL,
+    NORMALS_MM,
+    SMOOTHING_MM,
     Surface,
+    body_surface,
     box_near,
     curvatures,
     cut,
     first_crossing,
     sampled,
     soft,
-    surface_of,
 )
 from radfuse.volume.grid import Grid
 from radfuse.volume.region import Box
 
-SMOOTHING_MM = 0.5
-"""Of both bodies; enough to level the stairs of voxels, too little to round the rim of a plate."""
-NORMALS_MM = 1.5
-"""Of the bone alone, for its normals and its curvature."""
 MOST_MM = 7.0
 """Thicker is no cartilage: a ray that left the joint along a fold or another plate."""
 _COVERED = 0.25
@@ -70,9 +68,7 @@ def plate_of(bone: np.ndarray, cartilage: np.ndarray, grid: Grid) -> Plate:
     """
     box = box_near(cartilage, grid, 3 * NORMALS_MM)
     (bone, cartilage), grid = cut((bone, cartilage), grid, box)
-    inner = soft(bone, grid, SMOOTHING_MM)
-    smooth = soft(inner, grid, float(np.sqrt(NORMALS_MM**2 - SMOOTHING_MM**2)))
-    surface = surface_of(inner, grid, smooth)
+    surface, smooth = body_surface(bone, grid)
     outer = soft(bone | cartilage, grid, SMOOTHING_MM)
     covered = sampled(outer, surface.index) - LEVEL > _COVERED
     thickness, mean, gaussian = np.full((3, len(covered)), np.nan)
