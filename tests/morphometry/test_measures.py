@@ -73,7 +73,7 @@ def test_cartilage_that_is_not_there_says_so(joint: Subject) -> None:
 def test_joint_space_between_cartilage_and_between_bones(joint: Subject) -> None:
     regions = ("medial", "tibial_cartilage")
     cartilage = JointSpaceMeasure(lower=("tibia", "tibial_cartilage"), upper="femur", regions=regions).measured(joint)
-    assert cartilage["medial"].values["JointSpaceMean"] == pytest.approx(4.0, abs=0.3)  # its walls face the femur, too
+    assert cartilage["medial"].values["JointSpaceMean"] == pytest.approx(4.0, abs=0.35)  # its walls face the femur, too
     assert cartilage["tibial_cartilage"].values["JointSpaceMin"] == pytest.approx(3.0, abs=0.01)
     bones = JointSpaceMeasure(lower="tibia", upper=("femur", 2), regions=("tibia", "medial")).measured(joint)
     assert bones["tibia"].values["JointSpaceMean"] == pytest.approx(6.0, abs=0.01)
