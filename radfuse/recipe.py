@@ -16,7 +16,8 @@ from radfuse.config import Section
 from radfuse.errors import InputError
 from radfuse.morphometry.config import MeasureConfig
 from radfuse.morphometry.measure import Subject
-from radfuse.morphometry.take import take
+from radfuse.morphometry.take import plates, take
+from radfuse.morphometry.thickness import Plate
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.measure import measured_regions
 from radfuse.regions.cells import cells_on
@@ -118,6 +119,27 @@ def _scene(sequence: str, image: Volume, mask: LabelMap, recipe: RegionRecipe, a
     return Scene(here, recipe.labels, about.side, about.visit, {sequence: image}, about.case)
 
 
+def mapped_plates(
+    images: Mapping[str, Volume], mask: LabelMap, recipe: RegionRecipe, about: About, measures: Sequence[MeasureConfig]
+) -> dict[str, Plate]:
+    """Return title -> plate of each cartilage that is measured, on the image that its measure names, or the first.
+
+    Raises:
+        InputError: the mask lies on another grid.
+    """
+    found: dict[str, Plate] = {}
+    for sequence, image in images.items():
+        here = _on(sequence, images, measures)
+        if here:
+            found |= plates(_scene(sequence, image, mask, recipe, about), here)
+    return found
+
+
+def _on(sequence: str, images: Mapping[str, Volume], measures: Sequence[MeasureConfig]) -> list[MeasureConfig]:
+    """Return the measures that are taken on an image."""
+    return [measure for measure in measures if (measure.sequence or next(iter(images))) == sequence]
+
+
 def radiomic_features(
     images: Mapping[str, Volume],
     mask: LabelMap,
@@ -155,8 +177,8 @@ def radiomic_features(
             features |= {f"{at}/{name}": None if value != value else value for name, value in result.values.items()}
             missing |= {f"{at}/{name}": cause for name, cause in result.reasons.items()}
             remarks |= {f"{at}/{name}": remark for name, remark in result.remarks.items()}
-        measures = [measure for measure in morphometry if (measure.sequence or next(iter(images))) == sequence]
-        shapes = take(Subject(scene, {region.name: region for region in regions}, image), measures)
+        here = Subject(scene, {region.name: region for region in regions}, image)
+        shapes = take(here, _on(sequence, images, morphometry))
         features |= {f"{sequence}/{name}": None if value != value else value for name, value in shapes.values.items()}
         missing |= {f"{sequence}/{name}": reason for name, reason in shapes.reasons.items()}
     return CaseFeatures(features=features, voxels=voxels, mask_source=source, missing=missing, remarks=remarks)

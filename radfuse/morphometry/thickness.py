@@ -33,6 +33,23 @@ _COVERED = 0.25
 
 
 @dataclass(frozen=True)
+class Mesh:
+    """A part of a plate in patient space.
+
+    Attributes:
+        vertices: which of the plate's they are.
+        points_mm: where, shape (n, 3), (x, y, z).
+        normals: outwards, shape (n, 3), (x, y, z).
+        faces: corners of each triangle, by place in the above, seen from outside against the clock.
+    """
+
+    vertices: np.ndarray
+    points_mm: np.ndarray
+    normals: np.ndarray
+    faces: np.ndarray
+
+
+@dataclass(frozen=True)
 class Plate:
     """The bone's surface about a cartilage.
 
@@ -53,6 +70,21 @@ class Plate:
     thickness_mm: np.ndarray
     mean_curvature: np.ndarray
     gaussian_curvature: np.ndarray
+
+    def mesh(self, *, whole: bool = False) -> Mesh:
+        """Return the triangles of the plate, or with `whole` those of the bone around it."""
+        surface = self.surface
+        inside = (self.covered | self.hole)[surface.faces].all(axis=1)
+        faces = surface.faces[~inside if whole else inside]
+        vertices, faces = np.unique(faces, return_inverse=True)
+        faces = faces.reshape(-1, 3)
+        points = surface.points_mm[vertices]
+        normals = surface.normals[vertices][:, ::-1] @ np.array(surface.grid.direction).reshape(3, 3).T
+        corners = points[faces]
+        turn = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        if (turn * normals[faces].mean(axis=1)).sum() < 0:
+            faces = faces[:, ::-1]
+        return Mesh(vertices, points, normals, faces)
 
 
 def plate_of(bone: np.ndarray, cartilage: np.ndarray, grid: Grid) -> Plate:

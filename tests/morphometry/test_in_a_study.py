@@ -105,6 +105,7 @@ def test_values_travel_with_radiomic_ones_and_the_bundles_recipe_gives_the_same(
             "morphometry.3={use: 'my_measures:Measured', regions: [ring]}",
             r"a measure is a class derived from .*Measure",
         ),
+        ("morphometry_maps=true", r"morphometry_maps needs a measure of kind cartilage in morphometry"),
         ("morphometry.0.kind=sise", r"morphometry\.0.*sise"),
     ],
 )
