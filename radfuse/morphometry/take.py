@@ -51,5 +51,5 @@ def plates(scene: Labelled, measures: Sequence[MeasureConfig]) -> Mapping[str, P
             bone, cartilage = scene.of(*many(measure.bone)), scene.of(*many(measure.cartilage))
             plate = plate_of(bone, cartilage, scene.labels.grid) if bone.any() and cartilage.any() else None
             if plate is not None and plate.covered.any():
-                found[" ".join([*map(str, many(measure.cartilage)), *filter(None, [measure.name])])] = plate
+                found["-".join([*map(str, many(measure.cartilage)), *filter(None, [measure.name])])] = plate
     return found

@@ -99,12 +99,12 @@ def test_the_regions_stage_writes_maps_beside_its_regions(tmp_path: Path) -> Non
     write_image(image, tmp_path / "image.nrrd")
     write_image(labels, tmp_path / "mask.nrrd")
     recipe = RegionRecipe(labels=LABELS, regions=(LabelRegion(name="plate", label="tibial_cartilage"),))
-    measure = CartilageMeasure(cartilage="tibial_cartilage", bone="tibia", regions=("plate",), name="x/y")
+    measure = CartilageMeasure(cartilage="tibial_cartilage", bone="tibia", regions=("plate",), name="Left")
     images = {"dess": tmp_path / "image.nrrd"}
     job = RegionsJob(About("knee"), images, tmp_path / "mask.nrrd", "manual", recipe, (measure,))
     write(work(job), tmp_path / "knee")
     assert (tmp_path / "knee/thickness.png").read_bytes().startswith(b"\x89PNG")
-    (surface,) = (tmp_path / "knee").glob("thickness.*.vtp")
+    surface = tmp_path / "knee/thickness.tibial_cartilage-Left.vtp"
     assert len(arrays(surface.read_text())["thickness_mm"]) > 300
     write(work(replace(job, mapped=())), tmp_path / "plain")
     assert {item.suffix for item in (tmp_path / "plain").iterdir()} == {".nrrd", ".json"}
