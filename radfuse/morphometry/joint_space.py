@@ -53,7 +53,7 @@ class JointSpaceMeasure(Measure):
             reason = f"nothing of the upper body lies within {self.most_mm:g} mm of any of the regions"
             return dict.fromkeys(self.regions, Measured.nothing(_FEATURES, reason))
         (lower, upper), part = cut((lower, upper), grid, box)
-        (surface, _), (facing, _) = (body_surface(body, part) for body in (lower, upper))
+        surface, facing = (body_surface(body, part) for body in (lower, upper))
         gap = _gaps_mm(surface, facing, self.most_mm)
         known = ~np.isnan(gap) & (surface.areas > 0)
         gap, areas, index = gap[known], surface.areas[known], surface.index[known]

@@ -22,7 +22,7 @@ LEVEL = 0.5
 SMOOTHING_MM = 0.5
 """Of a body, for its surface; enough to level the stairs of voxels, too little to round the rim of a plate."""
 NORMALS_MM = 1.5
-"""Of a body, for its normals and its curvature."""
+"""Of a body, for its normals."""
 _FEWEST_VOXELS = 0.5
 """Standard deviation of the smoothing in voxels along each axis, at least: less leaves the voxels' stairs."""
 
@@ -92,16 +92,15 @@ def sampled(values: np.ndarray, index: np.ndarray, order: int = 1) -> np.ndarray
     return np.asarray(found.reshape(index.shape[:-1]))
 
 
-def body_surface(body: np.ndarray, grid: Grid) -> tuple[Surface, np.ndarray]:
-    """Return the surface of a thick body, and the softer field that its normals come from.
+def body_surface(body: np.ndarray, grid: Grid) -> Surface:
+    """Return the surface of a thick body, its normals those of a softer one.
 
     Args:
         body: bool, shape (z, y, x).
         grid: where its voxels lie.
     """
     field = soft(body, grid, SMOOTHING_MM)
-    smooth = soft(field, grid, float(np.sqrt(NORMALS_MM**2 - SMOOTHING_MM**2)))
-    return surface_of(field, grid, smooth), smooth
+    return surface_of(field, grid, soft(body, grid, NORMALS_MM))
 
 
 def surface_of(field: np.ndarray, grid: Grid, smooth: np.ndarray | None = None) -> Surface:

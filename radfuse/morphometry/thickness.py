@@ -12,7 +12,6 @@ import numpy as np
 
 from radfuse.morphometry.surface import (
     LEVEL,
-    NORMALS_MM,
     SMOOTHING_MM,
     Surface,
     body_surface,
@@ -26,6 +25,8 @@ from radfuse.morphometry.surface import (
 from radfuse.volume.grid import Grid
 from radfuse.volume.region import Box
 
+CURVATURE_MM = 3.0
+"""Smoothing of the bone for its curvature, which roughness of a few voxels would drown."""
 MOST_MM = 7.0
 """Thicker is no cartilage: a ray that left the joint along a fold or another plate."""
 _COVERED = 0.25
@@ -98,9 +99,9 @@ def plate_of(bone: np.ndarray, cartilage: np.ndarray, grid: Grid) -> Plate:
     Returns:
         The plate; none of its vertices is covered where the cartilage nowhere touches the bone.
     """
-    box = box_near(cartilage, grid, 3 * NORMALS_MM)
+    box = box_near(cartilage, grid, 2.5 * CURVATURE_MM)
     (bone, cartilage), grid = cut((bone, cartilage), grid, box)
-    surface, smooth = body_surface(bone, grid)
+    surface = body_surface(bone, grid)
     outer = soft(bone | cartilage, grid, SMOOTHING_MM)
     covered = sampled(outer, surface.index) - LEVEL > _COVERED
     thickness, mean, gaussian = np.full((3, len(covered)), np.nan)
@@ -109,7 +110,7 @@ def plate_of(bone: np.ndarray, cartilage: np.ndarray, grid: Grid) -> Plate:
     )
     hole = _holes(surface, covered)
     plate = covered | hole
-    mean[plate], gaussian[plate] = curvatures(smooth, surface.index[plate], grid)
+    mean[plate], gaussian[plate] = curvatures(soft(bone, grid, CURVATURE_MM), surface.index[plate], grid)
     return Plate(box, surface, covered, hole, thickness, mean, gaussian)
 
 
