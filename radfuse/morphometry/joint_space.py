@@ -17,6 +17,9 @@ _FEATURES = ("JointSpaceMean", "JointSpaceMin")
 _FACING = float(np.sqrt(0.5))
 """Cosine of the largest angle between what faces each other."""
 
+_ASIDE_VOXELS = 0.75
+"""How far from a vertex the voxels below and above it are looked for."""
+
 
 class JointSpaceMeasure(Measure):
     """The gap between a lower and an upper body, each of one label or several."""
@@ -58,9 +61,10 @@ class JointSpaceMeasure(Measure):
         known = ~np.isnan(gap) & (surface.areas > 0)
         gap, areas, index = gap[known], surface.areas[known], surface.index[known]
         first = np.array([side.start for side in box])
-        own = (nearest_voxel(lower, index, part) if len(index) else index.astype(int)) + first
-        above = index + surface.normals[known] * max(part.spacing_zyx_mm) / np.array(part.spacing_zyx_mm)
-        above = np.rint(above).astype(int) + first
+        # A vertex may lie half way between two voxels, where rounding would tell left from right.
+        step = surface.normals[known] * _ASIDE_VOXELS * max(part.spacing_zyx_mm) / np.array(part.spacing_zyx_mm)
+        own = (nearest_voxel(lower, index - step, part) if len(index) else index.astype(int)) + first
+        above = np.rint(index + step).astype(int) + first
         regions = [subject.regions[name] for name in self.regions]
         inside = {region.name: holds(region, own) | holds(region, above) for region in regions}
         return {name: self._statistics(gap[here], areas[here]) for name, here in inside.items()}

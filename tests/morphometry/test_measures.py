@@ -8,12 +8,16 @@ from boxes import box, grid
 from solids import centred, coordinates, subject
 
 from radfuse.morphometry.cartilage import CartilageMeasure
+from radfuse.morphometry.config import MeasureConfig
 from radfuse.morphometry.distance import DistanceMeasure
 from radfuse.morphometry.joint_space import JointSpaceMeasure
 from radfuse.morphometry.measure import Subject, weighted_quantiles
 from radfuse.morphometry.meniscus import MeniscusMeasure
 from radfuse.morphometry.muscle import MuscleMeasure, otsu
 from radfuse.morphometry.size import SizeMeasure
+from radfuse.morphometry.take import take
+from radfuse.phantom.knee import KneePhantom, draw_case, knee_tables
+from radfuse.phantom.knee_shapes import LABELS
 from radfuse.volume.grid import Grid
 
 KNEE = {"femur": 1, "femoral_cartilage": 2, "tibia": 3, "tibial_cartilage": 4, "meniscus": 6}
@@ -210,3 +214,32 @@ def test_otsu_agrees_with_scikit_image() -> None:
 def test_quantiles_follow_weights() -> None:
     assert weighted_quantiles(np.array([3.0, 1.0, 2.0]), np.ones(3), (0.5,)) == [2.0]
     assert weighted_quantiles(np.array([1.0, 2.0]), np.array([1.0, 3.0]), (0.125, 0.625)) == [1.0, 2.0]
+
+
+def test_a_mirrored_knee_has_the_same_numbers() -> None:
+    config = KneePhantom(cases=8)
+    image, labels = draw_case(config, knee_tables(config), 0)
+    measures: list[MeasureConfig] = [
+        CartilageMeasure(cartilage="tibial_cartilage", bone="tibia", regions=("half", "tibia")),
+        CartilageMeasure(cartilage="femoral_cartilage", bone="femur", regions=("femoral_cartilage",)),
+        JointSpaceMeasure(lower=("tibia", "tibial_cartilage"), upper=("femur", 2), regions=("half",)),
+        MeniscusMeasure(tibia="tibia", cartilage="tibial_cartilage", regions=("menisci",)),
+        SizeMeasure(regions=("patella",)),
+        DistanceMeasure(to="femur", regions=("patella",)),
+        MuscleMeasure(regions=("patella",)),
+    ]
+    first, second = (
+        take(_half_named(labels.array[::step].copy(), image.array[::step].copy(), labels.grid, step), measures)
+        for step in (1, -1)
+    )
+    assert set(first.reasons) == {"tibia/morphometry_CartilageVolume"} == set(second.reasons)
+    assert second.values == pytest.approx(first.values, rel=1e-6, nan_ok=True)
+
+
+def _half_named(array: np.ndarray, image: np.ndarray, where: Grid, step: int) -> Subject:
+    """Return a knee with its medial half of tibial cartilage and of the menisci, whichever way it lies."""
+    near = np.zeros(array.shape, dtype=bool)
+    near[: len(array) // 2] = True
+    inner = near[::step]
+    regions = {"half": (array == LABELS["tibial_cartilage"]) & inner, "menisci": (array == LABELS["meniscus"]) & inner}
+    return subject(array, where, LABELS, regions, image)
