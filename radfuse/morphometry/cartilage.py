@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from radfuse.morphometry.measure import Labels, Measure, Measured, Subject, holds, many, weighted_quantiles
 from radfuse.morphometry.surface import nearest_voxel
 from radfuse.morphometry.thickness import MOST_MM, Plate, plate_of
-from radfuse.volume.region import Region
+
+if TYPE_CHECKING:
+    from radfuse.volume.region import Region
 
 _THICKNESS = ("ThicknessMean", "ThicknessMedian", "Thickness5Percentile", "ThicknessSD", "ThicknessMax")
 _SURFACE = ("InterfaceArea", "DenudedShare", "MeanCurvature", "GaussianCurvature")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import ndimage
 
 from radfuse.morphometry.measure import Labels, Measure, Measured, Subject, many
 from radfuse.volume.grid import Grid
-from radfuse.volume.region import Region, box_of
+
+if TYPE_CHECKING:
+    from radfuse.volume.region import Region
 
 _FEATURES = ("Distance", "ContactShare")
 
@@ -41,6 +42,8 @@ class DistanceMeasure(Measure):
 
 
 def _of_region(region: Region, body: np.ndarray, grid: Grid) -> Measured:
+    from scipy import ndimage
+
     outer = region.inside & ~ndimage.binary_erosion(region.inside)
     rim = np.argwhere(outer) + np.array([side.start for side in region.box])
     touching = body[tuple(rim.T)]
@@ -56,7 +59,10 @@ def _of_region(region: Region, body: np.ndarray, grid: Grid) -> Measured:
 
 def _gap_mm(rim: np.ndarray, body: np.ndarray, spacing: np.ndarray) -> float:
     """Return the shortest way between voxels, as boxes: their centres are a voxel further apart along each axis."""
+    from scipy import ndimage
     from scipy.spatial import cKDTree
+
+    from radfuse.volume.region import box_of
 
     box = box_of(body)
     inside = body[box]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import PositiveFloat
@@ -11,7 +11,9 @@ from pydantic import PositiveFloat
 from radfuse.morphometry.measure import Labels, Measure, Measured, Subject, holds, many
 from radfuse.morphometry.surface import Surface, body_surface, box_near, cut, nearest_voxel
 from radfuse.volume.grid import part_of
-from radfuse.volume.region import Box
+
+if TYPE_CHECKING:
+    from radfuse.volume.region import Box
 
 _FEATURES = ("JointSpaceMean", "JointSpaceMin")
 _FACING = float(np.sqrt(0.5))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from pydantic import Field, PositiveInt
 
 from radfuse.config import Section
-from radfuse.volume.image import LabelMap, Volume
-from radfuse.volume.region import Region
+
+if TYPE_CHECKING:
+    from radfuse.volume.image import LabelMap, Volume
+    from radfuse.volume.region import Region
 
 PREFIX = "morphometry_"
 """Of a feature's name, in the place of the filter and the class of a radiomic one."""

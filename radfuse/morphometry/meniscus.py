@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import ndimage
 
 from radfuse.morphometry.measure import Labels, Measure, Measured, Subject, many
 from radfuse.morphometry.surface import SMOOTHING_MM, box_near, first_crossing, soft, world_mm
 from radfuse.morphometry.thickness import Plate, plate_of
 from radfuse.volume.grid import Grid, part_of
-from radfuse.volume.region import Box, Region
+
+if TYPE_CHECKING:
+    from radfuse.volume.region import Box, Region
 
 _EXTRUSION = ("ExtrusionMean", "ExtrusionMax")
 _COVERAGE = ("Coverage",)
@@ -47,6 +48,8 @@ class MeniscusMeasure(Measure):
         below the meniscus, osteophytes included where the mask has them. Coverage is the share of the bone-cartilage
         interface, on the region's side of the tibia, that has the meniscus over it along the bone's normal.
         """
+        from scipy import ndimage
+
         tibia, cartilage = subject.of(self.tibia), subject.of(self.cartilage)
         grid = subject.scene.labels.grid
         if not tibia.any():

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from radfuse.morphometry.measure import Measure, Measured, Subject
 from radfuse.morphometry.size import axial_axis
-from radfuse.volume.region import Region
+
+if TYPE_CHECKING:
+    from radfuse.volume.region import Region
 
 _FAT = ("FatFraction", "LeanCrossSection", "FatThreshold")
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import ndimage
 
 from radfuse.morphometry.measure import Measure, Measured, Subject
 from radfuse.volume.grid import Grid
-from radfuse.volume.region import Region
+
+if TYPE_CHECKING:
+    from radfuse.volume.region import Region
 
 _FLAT = 1e-9
 
@@ -56,6 +57,8 @@ def axial_axis(grid: Grid) -> int:
 
 def axial_diameters(region: Region) -> tuple[float, float]:
     """Return the longest axial diameter of a region and the longest one perpendicular to it, in mm."""
+    from scipy import ndimage
+
     axis = axial_axis(region.grid)
     slices = np.moveaxis(region.inside, axis, 0)
     spacing = np.delete(np.array(region.grid.spacing_zyx_mm), axis)

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
 
 from radfuse.volume.grid import Grid, part_of
-from radfuse.volume.region import Box, box_of
+
+if TYPE_CHECKING:
+    from radfuse.volume.region import Box
 
 LEVEL = 0.5
 SMOOTHING_MM = 0.5
@@ -64,6 +65,8 @@ def world_mm(grid: Grid, index: np.ndarray) -> np.ndarray:
 
 def box_near(mask: np.ndarray, grid: Grid, margin_mm: float) -> Box:
     """Return the box (z, y, x) of a mask's voxels and what lies within a distance of it, cut at the grid's border."""
+    from radfuse.volume.region import box_of
+
     z, y, x = (
         slice(max(side.start - more, 0), min(side.stop + more, size))
         for side, size, more in zip(
@@ -81,12 +84,16 @@ def soft(mask: np.ndarray, grid: Grid, smoothing_mm: float) -> np.ndarray:
         grid: where its voxels lie.
         smoothing_mm: standard deviation of the Gaussian, at least half a voxel along each axis.
     """
+    from scipy import ndimage
+
     sigma = [max(smoothing_mm / step, _FEWEST_VOXELS) for step in grid.spacing_zyx_mm]
     return np.asarray(ndimage.gaussian_filter(mask.astype(np.float32, copy=False), sigma, mode="nearest", truncate=3.0))
 
 
 def sampled(values: np.ndarray, index: np.ndarray, order: int = 1) -> np.ndarray:
     """Return a field between voxels, at (z, y, x) in voxels, shape (..., 3); beyond the border as at the border."""
+    from scipy import ndimage
+
     flat = index.reshape(-1, 3).T
     found = ndimage.map_coordinates(values, flat, order=order, mode="nearest", output=np.float64, prefilter=False)
     return np.asarray(found.reshape(index.shape[:-1]))

@@ -7,6 +7,7 @@ however thin the layer between is. Thickness is the way from the one surface to 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,7 +24,9 @@ from radfuse.morphometry.surface import (
     soft,
 )
 from radfuse.volume.grid import Grid
-from radfuse.volume.region import Box
+
+if TYPE_CHECKING:
+    from radfuse.volume.region import Box
 
 CURVATURE_MM = 3.0
 """Smoothing of the bone for its curvature, which roughness of a few voxels would drown."""
