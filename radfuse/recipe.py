@@ -14,6 +14,10 @@ import numpy as np
 from radfuse.cohort.case import Case
 from radfuse.config import Section
 from radfuse.errors import InputError
+from radfuse.morphometry.config import MeasureConfig
+from radfuse.morphometry.measure import Subject
+from radfuse.morphometry.take import plates, take
+from radfuse.morphometry.thickness import Plate
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.measure import measured_regions
 from radfuse.regions.cells import cells_on
@@ -102,13 +106,38 @@ def regions_on(sequence: str, image: Volume, mask: LabelMap, recipe: RegionRecip
         InputError: the mask lies on another grid.
         CaseError: a region is empty or tiny.
     """
+    return make_regions(_scene(sequence, image, mask, recipe, about), recipe.regions, recipe.min_voxels)
+
+
+def _scene(sequence: str, image: Volume, mask: LabelMap, recipe: RegionRecipe, about: About) -> Scene:
+    """Return a case's labels on the grid of one of its images."""
     here = mask
     if not image.grid.same_as(mask.grid):
         if not recipe.resample_masks:
             require_same_grid(image, mask)
         here = resample_labels(mask, image.grid)
-    scene = Scene(here, recipe.labels, about.side, about.visit, {sequence: image}, about.case)
-    return make_regions(scene, recipe.regions, recipe.min_voxels)
+    return Scene(here, recipe.labels, about.side, about.visit, {sequence: image}, about.case)
+
+
+def mapped_plates(
+    images: Mapping[str, Volume], mask: LabelMap, recipe: RegionRecipe, about: About, measures: Sequence[MeasureConfig]
+) -> dict[str, Plate]:
+    """Return title -> plate of each cartilage that is measured, on the image that its measure names, or the first.
+
+    Raises:
+        InputError: the mask lies on another grid.
+    """
+    found: dict[str, Plate] = {}
+    for sequence, image in images.items():
+        here = _on(sequence, images, measures)
+        if here:
+            found |= plates(_scene(sequence, image, mask, recipe, about), here)
+    return found
+
+
+def _on(sequence: str, images: Mapping[str, Volume], measures: Sequence[MeasureConfig]) -> list[MeasureConfig]:
+    """Return the measures that are taken on an image."""
+    return [measure for measure in measures if (measure.sequence or next(iter(images))) == sequence]
 
 
 def radiomic_features(
@@ -118,8 +147,9 @@ def radiomic_features(
     recipe: RegionRecipe,
     config: RadiomicsConfig,
     about: About,
+    morphometry: Sequence[MeasureConfig] = (),
 ) -> CaseFeatures:
-    """Return the features of all regions on all images of a case.
+    """Return the features of all regions on all images of a case, and what is measured of their shapes.
 
     Args:
         images: sequence -> image, each on its own grid.
@@ -128,6 +158,7 @@ def radiomic_features(
         recipe: of the regions.
         config: how to compute.
         about: the case.
+        morphometry: measures; each is taken on the one image that it names, or on the first.
 
     Raises:
         InputError: another grid.
@@ -138,13 +169,18 @@ def radiomic_features(
     missing: dict[str, str] = {}
     remarks: dict[str, str] = {}
     for sequence, image in images.items():
-        regions = regions_on(sequence, image, mask, recipe, about)
+        scene = _scene(sequence, image, mask, recipe, about)
+        regions = make_regions(scene, recipe.regions, recipe.min_voxels)
         voxels |= {f"{sequence}/{region.name}": region.voxels for region in regions}
         for region, result in measured_regions(image, regions, config, all_or_none=True).items():
             at = f"{sequence}/{region}"
             features |= {f"{at}/{name}": None if value != value else value for name, value in result.values.items()}
             missing |= {f"{at}/{name}": cause for name, cause in result.reasons.items()}
             remarks |= {f"{at}/{name}": remark for name, remark in result.remarks.items()}
+        here = Subject(scene, {region.name: region for region in regions}, image)
+        shapes = take(here, _on(sequence, images, morphometry))
+        features |= {f"{sequence}/{name}": None if value != value else value for name, value in shapes.values.items()}
+        missing |= {f"{sequence}/{name}": reason for name, reason in shapes.reasons.items()}
     return CaseFeatures(features=features, voxels=voxels, mask_source=source, missing=missing, remarks=remarks)
 
 

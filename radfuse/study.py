@@ -26,6 +26,8 @@ from radfuse.fusion.config import (
     in_order,
 )
 from radfuse.given import as_names, as_path
+from radfuse.morphometry.cartilage import CartilageMeasure
+from radfuse.morphometry.config import MeasureConfig, check_measures
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.regions.config import RegionConfig, Regions
@@ -71,6 +73,10 @@ class Study(Section):
     """Regions of interest; naming some makes the radiomic block from images. `preset: NAME` stands for many."""
     radiomics: RadiomicsConfig = RadiomicsConfig()
     """How radiomic features are computed from images."""
+    morphometry: tuple[MeasureConfig, ...] = ()
+    """What is measured of the shapes of regions and labels; its values join the radiomic block."""
+    morphometry_maps: bool = False
+    """Draw the thickness of the cartilages that morphometry names: regions/CASE holds maps and surfaces."""
     deep: DeepConfig | None = None
     """Naming it, even empty, makes the deep block from the segmentation network."""
     stability: StabilityConfig = StabilityConfig()
@@ -141,6 +147,19 @@ class Study(Section):
                 f"say which image the network reads: segmentation.sequence: {one}, or several as channels: "
                 f"[{', '.join([one, *more])}], the one that masks lie on first"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _measures_have_their_regions(self) -> Study:
+        if self.morphometry and (self.segmentation is None or not self.regions):
+            raise ValueError("morphometry needs regions, and what they need: name the regions to measure")
+        if self.morphometry_maps and not any(isinstance(measure, CartilageMeasure) for measure in self.morphometry):
+            raise ValueError(
+                "morphometry_maps needs a measure of kind cartilage in morphometry; name one, or set it false"
+            )
+        if self.segmentation is not None:
+            names = [region.name for region in self.regions]
+            check_measures(self.morphometry, names, self.segmentation.labels, self.cohort.images)
         return self
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ import pytest
 import radfuse as rf
 
 PACKAGE = Path(rf.__file__).parent
-WINGS = {"seg", "radiomics", "regions", "fusion", "outcomes"}
+WINGS = {"seg", "radiomics", "regions", "morphometry", "fusion", "outcomes"}
 COMPOSERS = {"study", "recipe", "pipeline", "stages", "bundle", "check", "cli"}
 """They put wings together; everything else lies below the wings."""
 ABOVE = {"cohort": {"outcomes"}}

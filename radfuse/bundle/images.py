@@ -154,7 +154,7 @@ def _case(
                 write_atomically(labels_out / _preview_of(case.case_id), preview(image, labels))
         if not labels.present():
             raise InputError(NOTHING_FOUND)
-    radiomic = radiomic_features(images, labels, source, regions, config, who)
+    radiomic = radiomic_features(images, labels, source, regions, config, who, recipe.opened_measures())
     missing |= radiomic.missing
     found: dict[str, Mapping[str, float | None]] = {"radiomic": radiomic.features}
     if recipe.deep is not None and image is not None:

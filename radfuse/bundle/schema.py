@@ -30,6 +30,7 @@ from radfuse.cohort.config import Categories
 from radfuse.config import Section
 from radfuse.errors import InputError, listed
 from radfuse.fusion.config import blocks_of
+from radfuse.morphometry.config import MeasureConfig
 from radfuse.outcomes.kinds import Outcome
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
@@ -92,6 +93,7 @@ def _which(value: Any) -> str:
 
 _own = Annotated[OwnPart, Tag("own")]
 _Region = Annotated[_own | Annotated[RegionConfig, Tag("known")], Discriminator(_which)]
+_Measure = Annotated[_own | Annotated[MeasureConfig, Tag("known")], Discriminator(_which)]
 _Backend = Annotated[_own | Annotated[Segmentation, Tag("known")], Discriminator(_which)]
 _Outcome = Annotated[_own | Annotated[Outcome, Tag("known")], Discriminator(_which)]
 
@@ -171,6 +173,7 @@ class ImageRecipe(Section):
         regions: the regions of interest.
         radiomics: how features are computed; a parameter file's content travels in `params`.
         params: name of the PyRadiomics parameter file inside the bundle, where the study named one.
+        morphometry: what is measured of shapes.
         deep: which deep features; None without.
         resample_masks: as in the study.
         backend: whose network it is; None: one that `OnnxSegmenter` opens.
@@ -184,6 +187,7 @@ class ImageRecipe(Section):
     regions: tuple[_Region, ...] = Field(min_length=1)
     radiomics: RadiomicsConfig
     params: FileName | None = None
+    morphometry: tuple[_Measure, ...] = ()
     deep: DeepConfig | None = None
     resample_masks: bool = False
     backend: _Backend | None = None
@@ -221,6 +225,10 @@ class ImageRecipe(Section):
         """Return the regions, users' own imported; raises `InputError` where one is not here."""
         return tuple(opened(region, RegionConfig, "region") for region in self.regions)
 
+    def opened_measures(self) -> tuple[MeasureConfig, ...]:
+        """Return what is measured of shapes, users' own kinds imported; raises `InputError` where one is not here."""
+        return tuple(opened(measure, MeasureConfig, "measure") for measure in self.morphometry)
+
     def opened_backend(self) -> Segmentation | None:
         """Return the backend, a user's own imported; raises `InputError` where it is not here."""
         return None if self.backend is None else opened(self.backend, Segmentation, "segmentation backend")
@@ -241,6 +249,7 @@ class ImageRecipe(Section):
             regions=study.regions,
             radiomics=study.radiomics.model_copy(update={"params": None}),
             params=PARAMS if study.radiomics.params is not None else None,
+            morphometry=study.morphometry,
             deep=study.deep,
             resample_masks=study.resample_masks,
             backend=backend if trained and not backend.encodes else None,

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from radfuse.cohort.case import Case
 from radfuse.config import Section
+from radfuse.morphometry.config import MeasureConfig
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.recipe import About, RegionRecipe
 from radfuse.results import CaseFeatures
@@ -27,6 +29,7 @@ class ExtractJob:
         source: of the mask.
         recipe: of the regions.
         radiomics: how features are computed.
+        morphometry: what is measured of shapes.
     """
 
     about: About
@@ -35,6 +38,7 @@ class ExtractJob:
     source: str
     recipe: RegionRecipe
     radiomics: RadiomicsConfig
+    morphometry: tuple[MeasureConfig, ...]
 
     def __str__(self) -> str:
         return self.about.case
@@ -45,11 +49,18 @@ def place_of(case: str) -> str:
     return f"features/cases/{safe_name(case)}.json"
 
 
+def job_of(context: Context, case: Case, mask: Path | None, source: str) -> ExtractJob:
+    """Return a case to measure with a mask."""
+    study = context.study
+    about = context.about(case)
+    return ExtractJob(about, case.images, mask, source, context.recipe(), study.radiomics, study.morphometry)
+
+
 def jobs(context: Context) -> Iterator[ExtractJob]:
     """Yield every case, with the mask that reaches the models."""
     for case in context.cases():
         mask, source = context.mask(case)
-        yield ExtractJob(context.about(case), case.images, mask, source, context.recipe(), context.study.radiomics)
+        yield job_of(context, case, mask, source)
 
 
 def work(job: ExtractJob) -> CaseFeatures:
@@ -64,7 +75,7 @@ def work(job: ExtractJob) -> CaseFeatures:
 
     mask = read_mask(job.mask, job.recipe.labels, job.source)
     images = {sequence: read_volume(path) for sequence, path in job.images.items()}
-    return radiomic_features(images, mask, job.source, job.recipe, job.radiomics, job.about)
+    return radiomic_features(images, mask, job.source, job.recipe, job.radiomics, job.about, job.morphometry)
 
 
 def write_section(found: Section, path: Path) -> None:
