@@ -7,6 +7,8 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,9 +66,21 @@ def register(
         CaseError: the images do not overlap, or the registration diverged; names images and the mend.
     """
     try:
-        return _registered(fixed, moving, settings, case, mask)
+        with _one_thread():
+            return _registered(fixed, moving, settings, case, mask)
     except RuntimeError as error:
         raise _lost(case, fixed, moving, reason_of(error)) from error
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Have ITK sum in one order: several threads differ in the last digit, and a search may end elsewhere by it."""
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
 def _registered(fixed: Volume, moving: Volume, settings: Registration, case: str, mask: LabelMap | None) -> Registered:
@@ -185,7 +199,6 @@ def _at(image: Image, level_mm: float) -> Image:
 def _method(settings: Registration, shown: Image | None, voxels: int) -> sitk.ImageRegistrationMethod:
     """Return what compares two images, without an optimiser; of few voxels in fewer bins, which would be empty."""
     method = sitk.ImageRegistrationMethod()
-    method.SetNumberOfThreads(1)  # sums in one order: equal numbers on every machine
     method.SetMetricAsMattesMutualInformation(int(np.clip(np.cbrt(voxels), _FEWEST_BINS, settings.bins)))
     method.SetInterpolator(sitk.sitkLinear)
     if shown is not None:
