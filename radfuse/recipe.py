@@ -31,6 +31,7 @@ from radfuse.volume.normalise import normalised
 from radfuse.volume.region import Region
 from radfuse.volume.resample import resample_labels
 from radfuse.volume.sitk import Transform, read_transform
+from radfuse.volume.suv import read_suv
 
 NO_MASK = "the case has no mask; draw one, or leave the case out of the cohort table"
 NOTHING_FOUND = "the network found none of the labels in this image; look at the image, or train longer or on more"
@@ -130,10 +131,19 @@ def read_masked(files: CaseFiles, recipe: RegionRecipe) -> dict[str, MaskedImage
         InputError: a file cannot be used, or as `masked`.
     """
     mask = read_mask(files.mask, recipe.labels, files.source)
-    images = {sequence: read_volume(path) for sequence, path in files.images.items()}
+    images = {sequence: read_measured(path, recipe.sequences[sequence]) for sequence, path in files.images.items()}
     own = {sequence: read_mask(path, recipe.labels, "manual") for sequence, path in files.own.items()}
     transforms = {sequence: read_transform(path) for sequence, path in files.transforms.items()}
     return masked(images, mask, recipe, own, transforms)
+
+
+def read_measured(path: Path, recipe: SequenceRecipe) -> Volume:
+    """Read an image as it is measured: PET in SUV, where that is asked for.
+
+    Raises:
+        InputError: as `read_volume` and `read_suv`.
+    """
+    return read_suv(path) if recipe.suv else read_volume(path)
 
 
 def masked(

@@ -28,6 +28,8 @@ class SequenceConfig(Section):
     None: its own where `cohort.masks` names one, otherwise as `resample_masks` says."""
     registration: Registration = Registration()
     """How the segmented image is registered to this one, where `masks` is register."""
+    suv: bool = False
+    """Turn PET from a DICOM folder into SUV by body weight before all else; False where the image holds SUV already."""
     normalise: tuple[Step, ...] = ()
     """What is done to its values before regions and features see them, in this order; networks see the image itself."""
     radiomics: RadiomicsConfig | None = None
@@ -47,12 +49,14 @@ class SequenceRecipe(Section):
     Attributes:
         masks: how the mask reaches its grid.
         carried: how labels are interpolated by a registration.
+        suv: PET is turned into SUV by its DICOM headers.
         normalise: what is done to its values.
         min_voxels: smaller regions are an error.
     """
 
     masks: Reach = "same_grid"
     carried: Literal["nearest", "linear"] = "nearest"
+    suv: bool = False
     normalise: tuple[Step, ...] = ()
     min_voxels: PositiveInt = 10
 
@@ -117,6 +121,7 @@ def recipes_of(
         found[name] = SequenceRecipe(
             masks=reach_of(name, sequences, own, resample_masks=resample_masks),
             carried=section.registration.carried,
+            suv=section.suv,
             normalise=section.normalise,
             min_voxels=measured[name].min_voxels,
         )

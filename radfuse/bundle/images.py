@@ -27,6 +27,7 @@ from radfuse.recipe import (
     masked,
     radiomic_features,
     read_mask,
+    read_measured,
 )
 from radfuse.report.preview import preview
 from radfuse.results import Failure, ReviewedMask
@@ -162,7 +163,9 @@ def _case(
             raise InputError(NOTHING_FOUND)
     radiomics = radiomics_of(recipe.images, recipe.by_sequence, config)
     own = {name: read_mask(path, recipe.labels, "manual") for name, path in case.own_masks.items() if name in images}
-    ready = masked(images, labels, regions, own, _registered(recipe, images, labels, who.case))
+    in_suv = {name for name in images if regions.sequences[name].suv}  # the network saw the images as they are
+    measured = images | {name: read_measured(case.images[name], regions.sequences[name]) for name in in_suv}
+    ready = masked(measured, labels, regions, own, _registered(recipe, images, labels, who.case))
     radiomic = radiomic_features(ready, source, regions, radiomics, who)
     missing |= radiomic.missing
     found: dict[str, Mapping[str, float | None]] = {"radiomic": radiomic.features}

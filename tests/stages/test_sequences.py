@@ -69,7 +69,7 @@ def test_a_registered_mask_lies_where_the_tumour_is_and_predictions_carry_it_the
     for case in ("c0", "c1"):
         place = run.path / f"registration/{case}.t2"
         point = read_transform(place / "transform.tfm").TransformPoint((18.0, 18.0, 20.0))
-        assert np.subtract(point, (18, 18, 20)) == pytest.approx(SHIFT_MM, abs=0.4)
+        assert np.subtract(point, (18, 18, 20)) == pytest.approx(SHIFT_MM, abs=0.5)
         quality = json.loads((place / "quality.json").read_text())
         assert quality["dice_after"]["tumour"] > max(quality["dice_before"]["tumour"], 0.85)
         assert (quality["folded"], quality["flags"]) == (0, [])

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 from boxes import tumour_cohort
+from scipy import ndimage
 
 from radfuse.volume.files import read_labels, read_volume, write_image
 from radfuse.volume.grid import Grid
@@ -47,16 +48,20 @@ fusion:
 def two_sequences(folder: Path, cases: int = 8) -> Path:
     """Write the cohort of `tumour_cohort` with columns `t2` and `t2_mask`, and study.yaml; return the latter.
 
-    The second sequence shows the first inverted, displaced by `SHIFT_MM`.
+    The first shows a bright box in a cloudy tissue, the second the same inverted, displaced by `SHIFT_MM`.
     """
     tumour_cohort(folder, cases)
     table = pd.read_csv(folder / "cohort.csv")
     move = sitk.TranslationTransform(3, SHIFT_MM)
     for number in range(cases):
         first = read_volume(folder / f"c{number}.nrrd")
-        there = resample(first, OTHER, transform=move)
+        mask = read_labels(folder / f"m{number}.nrrd")
+        seen = ndimage.gaussian_filter(np.random.default_rng(number).normal(0, 300, first.array.shape), 1.5)
+        first = Volume(np.asarray(100 + seen + 80 * mask.array, np.float32), first.grid, first.name)
+        write_image(first, folder / first.name)
+        there = resample(first, OTHER, transform=move, edge=True)
         write_image(Volume(np.asarray(300 - there.array, np.float32), OTHER), folder / f"d{number}.nrrd")
-        own = resample_labels(read_labels(folder / f"m{number}.nrrd"), OTHER, move)
+        own = resample_labels(mask, OTHER, move)
         write_image(own, folder / f"n{number}.nrrd")
     table["t2"] = [f"d{number}.nrrd" for number in range(cases)]
     table["t2_mask"] = [f"n{number}.nrrd" for number in range(cases)]
