@@ -16,7 +16,7 @@ from radfuse.run.folder import Progress, RunFolder
 from radfuse.run.shard import Shard
 from radfuse.run.stage import Stage, carry_out
 from radfuse.run.workers import Crew
-from radfuse.stages import STAGES, fuse, needed_for, prepare, review
+from radfuse.stages import STAGES, fuse, needed_for, prepare, register, review
 from radfuse.stages.context import Context
 from radfuse.study import Study, load_study
 
@@ -125,6 +125,7 @@ def _finished(context: Context) -> Run:
         warnings = prepare.read_design(context.path(prepare.PLACE)).warnings
     else:
         warnings = context.inputs.warnings if context.study.regions else ()
+    warnings = (*warnings, *register.remarks(context))
     masks, suspicious = 0, ()
     if context.has(review.PLACE):
         listed = review.read(context.path(review.PLACE))

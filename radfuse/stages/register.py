@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from radfuse.errors import Problem
 from radfuse.run.stage import Stage
 from radfuse.stages.context import TRANSFORM, Context, registered
 from radfuse.volume.registration import Registration, RegistrationQuality
@@ -74,7 +75,7 @@ def jobs(context: Context) -> Iterator[RegisterJob]:
             settings = context.study.sequences[name].registration
             mask, source = context.mask(case)
             if source != "manual" and not _looks_at_mask(context):  # then there may be none yet
-                mask = case.mask
+                mask, source = case.mask, "manual"
             fixed = case.images.get(settings.by or name)
             if fixed is None:
                 context.fail(case.case_id, _LACKS.format(name, settings.by), drops=True)
@@ -133,6 +134,19 @@ def write(done: RegisteredCase, path: Path) -> None:
     write_transform(done.transform, path / TRANSFORM)
     (path / QUALITY).write_text(done.quality.model_dump_json(indent=1), encoding="utf-8")
     (path / CHECKERBOARD).write_bytes(done.picture)
+
+
+def remarks(context: Context) -> tuple[Problem, ...]:
+    """Return what is suspicious about registrations that are there in this pass, and where to look."""
+    found = []
+    for place in context.keys:
+        path = context.path(place) / QUALITY
+        if place.startswith("registration/") and path.is_file():
+            flags = RegistrationQuality.model_validate_json(path.read_bytes()).flags
+            if flags:
+                text = f"{'; '.join(flags)}; look at {place}/{CHECKERBOARD}"
+                found.append(Problem(place, text, severity="warning"))
+    return tuple(found)
 
 
 def _looks_at_mask(context: Context) -> bool:

@@ -86,20 +86,25 @@ def suv_factor(folder: Path) -> float:
 
 def _of_counts(folder: Path, headers: list[Dataset]) -> float:
     """Return the factor of a series in counts: Philips' own, or by its activity per count."""
-    factors = {_private(header, 0x7053, _PHILIPS, 0x00) for header in headers}
-    activities = {_private(header, 0x7053, _PHILIPS, 0x09) for header in headers}
-    for found, other in ((factors, lambda: 1.0), (activities, lambda: _of_activity(folder, headers))):
-        texts = found - {""}
-        if len(found) > 1:
-            raise InputError(f"{folder}: the Philips factor of counts differs between slices; keep those of one scan")
-        if texts:
-            value = _number(folder, "the Philips factor (7053,1000) or (7053,1009)", texts.pop())
-            if value > 0:
-                return value * other()
+    if (factor := _philips(folder, headers, 0x00)) > 0:
+        return factor
+    if (activity := _philips(folder, headers, 0x09)) > 0:
+        return activity * _of_activity(folder, headers)
     raise InputError(
         f"{folder}: Units are CNTS, and the Philips factors (7053,1000) and (7053,1009), which say what a count "
         f"is, are missing or 0; {_MEND}, or export it in Bq/ml"
     )
+
+
+def _philips(folder: Path, headers: list[Dataset], element: int) -> float:
+    """Return a Philips factor; 0 where it is not there."""
+    texts = {_private(header, 0x7053, _PHILIPS, element) for header in headers}
+    if len(texts) > 1:
+        raise InputError(f"{folder}: the Philips factor of counts differs between slices; keep those of one scan")
+    try:
+        return float(texts.pop() or 0)
+    except ValueError:
+        return 0.0
 
 
 def _of_activity(folder: Path, headers: list[Dataset]) -> float:

@@ -98,6 +98,14 @@ WAYS: dict[str, tuple[Change, float]] = {
         both(COUNTS, private(0x7053, "Philips PET Private Group", 0x09, "DS", "1.5")),
         1.5 * FACTOR,
     ),
+    "Philips SUV factor 0": (
+        both(
+            COUNTS,
+            private(0x7053, "Philips PET Private Group", 0x00, "DS", "0"),
+            private(0x7053, "Philips PET Private Group", 0x09, "DS", "1.5"),
+        ),
+        1.5 * FACTOR,
+    ),
     "date and time of the injection": (setting(RadiopharmaceuticalStartTime=None), FACTOR),
     "over midnight": (
         both(
