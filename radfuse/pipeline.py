@@ -183,6 +183,11 @@ def _check_stage(study: Study, until: str, shard: Shard | None) -> None:
             f"study {study.name!r} has no deep section; add deep: {{}} to have encoder features of every region "
             "(needs segmentation: {backend: unet, ...} and regions), or use --set deep={}"
         )
+    if until == "register" and not any(section.masks == "register" for section in study.sequences.values()):
+        raise InputError(
+            f"no sequence of study {study.name!r} gets its mask by registration; add sequences: {{ct: {{masks: "
+            "register}}, say, for an image that the mask was not drawn on"
+        )
     if until in _FROM_IMAGES and not study.regions:
         raise InputError(
             f"study {study.name!r} starts from finished tables: it names no regions, so there is nothing to make from "

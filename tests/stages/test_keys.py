@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Context:
     """A pass over a study of two sequences, one of them registered: the finished one has no such job."""
-    study = two_sequences(tmp_path_factory.mktemp("two"), 4)
+    study = two_sequences(tmp_path_factory.mktemp("two"), 8)
     chosen = load_study(study, ["sequences.t2.masks=register", "sequences.t2.registration.within_mm=20"])
     return Context(chosen, RunFolder.open(study.parent / "run", "two"), lambda *_: None)
 

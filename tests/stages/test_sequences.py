@@ -145,6 +145,11 @@ def test_a_sequence_that_some_cases_lack_is_missing_there(whole: Path) -> None:
     assert len(predict(run.path / "bundle", folder / "new.csv").probabilities) == 1
 
 
+def test_nothing_to_register_is_told(study: Path) -> None:
+    with pytest.raises(InputError, match="no sequence of study 'two' gets its mask by registration; add sequences: "):
+        run_study(study, study.parent / "run", until="register")
+
+
 def test_bad_masks_of_their_own_are_named_before_and_while(study: Path) -> None:
     folder = study.parent
     mask = read_labels(folder / "n1.nrrd")
