@@ -32,6 +32,7 @@ from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.regions.config import RegionConfig, Regions
 from radfuse.seg.config import DeepConfig, Segmentation
+from radfuse.sequences import SequenceConfig, check_reach, check_sequences, merged
 
 
 def _table_or_source(value: Any) -> Any:
@@ -83,8 +84,15 @@ class Study(Section):
     """How images and masks are disturbed for `radfuse stability`, and for the selection step of that name."""
     resample_masks: bool = False
     """Bring masks onto the grid of each image by nearest neighbour; False makes another grid an error of its case."""
+    sequences: dict[str, SequenceConfig] = {}
+    """Sequence name -> how masks reach it, how its values are normalised, and how it is measured."""
     fusion: FusionConfig = FusionConfig()
     """Which models are compared, and how they are built."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sequences_inherit(cls, said: Any) -> Any:
+        return merged(said) if isinstance(said, Mapping) else said
 
     @field_validator("features")
     @classmethod
@@ -160,6 +168,13 @@ class Study(Section):
         if self.segmentation is not None:
             names = [region.name for region in self.regions]
             check_measures(self.morphometry, names, self.segmentation.labels, self.cohort.images)
+        return self
+
+    @model_validator(mode="after")
+    def _sequences_fit(self) -> Study:
+        check_sequences(self.sequences, self.cohort.images, self.regions, self.segmentation)
+        if self.regions and self.segmentation is not None:
+            check_reach(self.sequences, self.cohort, self.segmentation, resample_masks=self.resample_masks)
         return self
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radfuse.morphometry.config import MeasureConfig
-from radfuse.recipe import About, RegionRecipe
+from radfuse.recipe import About, CaseFiles, RegionRecipe
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages.context import Context
@@ -27,17 +27,13 @@ class RegionsJob:
 
     Attributes:
         about: the case.
-        images: sequence -> image.
-        mask: of the case; without one it fails.
-        source: of the mask.
+        files: its images and masks.
         recipe: of the regions.
         mapped: measures whose plates are drawn.
     """
 
     about: About
-    images: Mapping[str, Path]
-    mask: Path | None
-    source: str
+    files: CaseFiles
     recipe: RegionRecipe
     mapped: tuple[MeasureConfig, ...] = ()
 
@@ -58,8 +54,7 @@ def jobs(context: Context) -> Iterator[RegionsJob]:
     """Yield every case."""
     mapped = context.study.morphometry if context.study.morphometry_maps else ()
     for case in context.cases():
-        mask, source = context.mask(case)
-        yield RegionsJob(context.about(case), case.images, mask, source, context.recipe(), mapped)
+        yield RegionsJob(context.about(case), context.files(case, *context.mask(case)), context.recipe(), mapped)
 
 
 def work(job: RegionsJob) -> MadeRegions:
@@ -69,13 +64,11 @@ def work(job: RegionsJob) -> MadeRegions:
         InputError: a file cannot be used, or lies on another grid.
         CaseError: a region cannot be made.
     """
-    from radfuse.recipe import mapped_plates, read_mask, regions_on
-    from radfuse.volume.files import read_volume
+    from radfuse.recipe import mapped_plates, read_masked, regions_on
 
-    mask = read_mask(job.mask, job.recipe.labels, job.source)
-    images = {sequence: read_volume(path) for sequence, path in job.images.items()}
-    made = {name: regions_on(name, image, mask, job.recipe, job.about) for name, image in images.items()}
-    return MadeRegions(job.source, made, mapped_plates(images, mask, job.recipe, job.about, job.mapped))
+    images = read_masked(job.files, job.recipe)
+    made = {name: regions_on(name, at, job.recipe, job.about) for name, at in images.items()}
+    return MadeRegions(job.files.source, made, mapped_plates(images, job.recipe, job.about, job.mapped))
 
 
 def write(made: MadeRegions, path: Path) -> None:
@@ -119,7 +112,7 @@ STAGE = Stage(
     write,
     lambda job: f"regions/{safe_name(str(job))}",
     what="making regions",
-    needs=("segment",),
+    needs=("segment", "register"),
     fails="drops",
     crew="cores",
 )
