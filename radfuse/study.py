@@ -111,122 +111,9 @@ class Study(Section):
         return features
 
     @model_validator(mode="after")
-    def _images_are_complete(self) -> Study:
-        if not self.regions:
-            return self
-        names = [region.name for region in self.regions]
-        if any(not 0 < len(name.strip()) <= _LONGEST_REGION for name in names):
-            raise ValueError(f"regions: a name has 1 to {_LONGEST_REGION} letters; rename the region")
-        twice = {name for name in names if names.count(name) > 1 or "/" in name}
-        if twice:
-            raise ValueError(f"regions: names must differ and hold no '/': {', '.join(sorted(twice))}")
-        if "radiomic" in self.features:
-            raise ValueError("regions make the radiomic block from images; remove features.radiomic, or regions")
-        lacking = [
-            name
-            for name, value in (
-                ("cohort.images", self.cohort.images),
-                ("cohort.mask", self.cohort.mask),
-                ("segmentation", self.segmentation),
-            )
-            if not value
-        ]
-        if lacking:
-            raise ValueError(f"regions need {' and '.join(lacking)}")
-        assert self.segmentation is not None
-        for region in self.regions:
-            _check_labels(region, self.segmentation.labels)
-        wanted = self.radiomics.normalize_region
-        if wanted is not None and wanted not in names:
-            raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")
-        return self
-
-    @model_validator(mode="after")
-    def _network_has_its_images(self) -> Study:
-        if not self.regions or self.segmentation is None:
-            return self
-        sequences = self.segmentation.sequences
-        for sequence in sequences:
-            if sequence not in self.cohort.images:
-                raise ValueError(f"segmentation.sequence {sequence!r} is not one of cohort.images")
-        if self.segmentation.source != "manual" and not sequences and len(self.cohort.images) > 1:
-            one, *more = sorted(self.cohort.images)
-            raise ValueError(
-                f"say which image the network reads: segmentation.sequence: {one}, or several as channels: "
-                f"[{', '.join([one, *more])}], the one that masks lie on first"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _measures_have_their_regions(self) -> Study:
-        if self.morphometry and (self.segmentation is None or not self.regions):
-            raise ValueError("morphometry needs regions, and what they need: name the regions to measure")
-        if self.morphometry_maps and not any(isinstance(measure, CartilageMeasure) for measure in self.morphometry):
-            raise ValueError(
-                "morphometry_maps needs a measure of kind cartilage in morphometry; name one, or set it false"
-            )
-        if self.segmentation is not None:
-            names = [region.name for region in self.regions]
-            check_measures(self.morphometry, names, self.segmentation.labels, self.cohort.images)
-        return self
-
-    @model_validator(mode="after")
-    def _sequences_fit(self) -> Study:
-        check_sequences(self.sequences, self.cohort.images, self.regions, self.segmentation)
-        if self.regions and self.segmentation is not None:
-            check_reach(self.sequences, self.cohort, self.segmentation, resample_masks=self.resample_masks)
-        return self
-
-    @model_validator(mode="after")
-    def _deep_has_a_network(self) -> Study:
-        if self.deep is None:
-            return self
-        if self.segmentation is None or not self.segmentation.encodes or not self.regions:
-            raise ValueError("deep needs segmentation: {backend: unet, ...} and regions")
-        if "deep" in self.features:
-            raise ValueError("deep features come from the network; remove features.deep, or deep")
-        unknown = set(self.deep.regions) - {region.name for region in self.regions}
-        if unknown:
-            raise ValueError(f"deep.regions names {min(unknown)!r}, which is not among regions")
-        outside = set(self.deep.mirrored) - set(self.cohort.unit)
-        if outside:
-            raise ValueError(f"deep.mirrored names the column {min(outside)!r}, which is not in cohort.unit")
-        return self
-
-    @model_validator(mode="after")
-    def _families_have_blocks(self) -> Study:
-        check_families(self.fusion.families, self.blocks)
-        check_blocks(self.fusion, self.blocks)
-        check_again(self.fusion, self.measured_again, bool(self.regions))
-        if not self.fusion.families and len("-".join(self.blocks)) > _LONGEST_FAMILY:
-            raise ValueError(f"{len(self.blocks)} blocks make too many families; name those wanted in fusion.families")
-        check_primary(self.fusion.primary, self.families)
-        return self
-
-    @model_validator(mode="after")
-    def _sites_can_be_harmonised(self) -> Study:
-        harmonise, split = self.fusion.harmonise, self.cohort.split
-        if harmonise is None:
-            return self
-        if self.cohort.site is None:
-            raise ValueError(
-                "fusion.harmonise needs cohort.site, the column of the table that names hospital or scanner"
-            )
-        for name in harmonise.covariates:
-            if name not in self.cohort.clinical_columns:
-                hint = nearest(name, self.cohort.clinical_columns)
-                raise ValueError(f"fusion.harmonise.covariates: {name!r} is no column of cohort.clinical{hint}")
-        if not any(map(harmonise.harmonises, self.blocks)):
-            raise ValueError("fusion.harmonise has no block to work on; name some in fusion.harmonise.blocks")
-        if harmonise.covariates and harmonise.harmonises("clinical"):
-            raise ValueError(
-                "fusion.harmonise.blocks names clinical, whose columns are its covariates too; remove one of the two"
-            )
-        if split.kind == "leave_site_out" and split.column == self.cohort.site and harmonise.unseen == "error":
-            raise ValueError(
-                "cohort.split leaves each site out of its training set, so that fusion.harmonise cannot learn it; set "
-                "fusion.harmonise.unseen: pass, or take another split"
-            )
+    def _fits_together(self) -> Study:
+        for check in _CHECKS:
+            check(self)
         return self
 
     @property
@@ -234,17 +121,6 @@ class Study(Section):
         """Names of the blocks the study has, in the order that families are spelled in."""
         made = {"clinical": bool(self.cohort.clinical), "radiomic": bool(self.regions), "deep": self.deep is not None}
         return in_order(dict.fromkeys([*(name for name in made if made[name]), *self.features]))
-
-    @model_validator(mode="after")
-    def _networks_of_one_deal(self) -> Study:
-        split = self.cohort.split
-        if isinstance(split, Drawn) and split.repeats > 1 and self.trains:
-            raise ValueError(
-                f"cohort.split.repeats: {split.repeats} deals the patients anew, and the masks of each deal would need "
-                "networks of their own; set it to 1, or give the masks that a study with 1 made (its labels folder) as "
-                "cohort.mask, or its features as tables"
-            )
-        return self
 
     @property
     def measured_again(self) -> dict[str, tuple[str, ...]]:
@@ -276,6 +152,137 @@ class Study(Section):
     def to_yaml(self) -> str:
         """Return the study as YAML, defaults written out."""
         return to_yaml(self.model_dump(mode="json"))
+
+
+def _images_are_complete(study: Study) -> None:
+    if not study.regions:
+        return
+    names = [region.name for region in study.regions]
+    if any(not 0 < len(name.strip()) <= _LONGEST_REGION for name in names):
+        raise ValueError(f"regions: a name has 1 to {_LONGEST_REGION} letters; rename the region")
+    twice = {name for name in names if names.count(name) > 1 or "/" in name}
+    if twice:
+        raise ValueError(f"regions: names must differ and hold no '/': {', '.join(sorted(twice))}")
+    if "radiomic" in study.features:
+        raise ValueError("regions make the radiomic block from images; remove features.radiomic, or regions")
+    lacking = [
+        name
+        for name, value in (
+            ("cohort.images", study.cohort.images),
+            ("cohort.mask", study.cohort.mask),
+            ("segmentation", study.segmentation),
+        )
+        if not value
+    ]
+    if lacking:
+        raise ValueError(f"regions need {' and '.join(lacking)}")
+    assert study.segmentation is not None
+    for region in study.regions:
+        _check_labels(region, study.segmentation.labels)
+    wanted = study.radiomics.normalize_region
+    if wanted is not None and wanted not in names:
+        raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")
+
+
+def _network_has_its_images(study: Study) -> None:
+    if not study.regions or study.segmentation is None:
+        return
+    sequences = study.segmentation.sequences
+    for sequence in sequences:
+        if sequence not in study.cohort.images:
+            raise ValueError(f"segmentation.sequence {sequence!r} is not one of cohort.images")
+    if study.segmentation.source != "manual" and not sequences and len(study.cohort.images) > 1:
+        one, *more = sorted(study.cohort.images)
+        raise ValueError(
+            f"say which image the network reads: segmentation.sequence: {one}, or several as channels: "
+            f"[{', '.join([one, *more])}], the one that masks lie on first"
+        )
+
+
+def _measures_have_their_regions(study: Study) -> None:
+    if study.morphometry and (study.segmentation is None or not study.regions):
+        raise ValueError("morphometry needs regions, and what they need: name the regions to measure")
+    if study.morphometry_maps and not any(isinstance(measure, CartilageMeasure) for measure in study.morphometry):
+        raise ValueError("morphometry_maps needs a measure of kind cartilage in morphometry; name one, or set it false")
+    if study.segmentation is not None:
+        names = [region.name for region in study.regions]
+        check_measures(study.morphometry, names, study.segmentation.labels, study.cohort.images)
+
+
+def _sequences_fit(study: Study) -> None:
+    check_sequences(study.sequences, study.cohort.images, study.regions, study.segmentation)
+    if study.regions and study.segmentation is not None:
+        check_reach(study.sequences, study.cohort, study.segmentation, resample_masks=study.resample_masks)
+
+
+def _deep_has_a_network(study: Study) -> None:
+    if study.deep is None:
+        return
+    if study.segmentation is None or not study.segmentation.encodes or not study.regions:
+        raise ValueError("deep needs segmentation: {backend: unet, ...} and regions")
+    if "deep" in study.features:
+        raise ValueError("deep features come from the network; remove features.deep, or deep")
+    unknown = set(study.deep.regions) - {region.name for region in study.regions}
+    if unknown:
+        raise ValueError(f"deep.regions names {min(unknown)!r}, which is not among regions")
+    outside = set(study.deep.mirrored) - set(study.cohort.unit)
+    if outside:
+        raise ValueError(f"deep.mirrored names the column {min(outside)!r}, which is not in cohort.unit")
+
+
+def _families_have_blocks(study: Study) -> None:
+    check_families(study.fusion.families, study.blocks)
+    check_blocks(study.fusion, study.blocks)
+    check_again(study.fusion, study.measured_again, bool(study.regions))
+    if not study.fusion.families and len("-".join(study.blocks)) > _LONGEST_FAMILY:
+        raise ValueError(f"{len(study.blocks)} blocks make too many families; name those wanted in fusion.families")
+    check_primary(study.fusion.primary, study.families)
+
+
+def _sites_can_be_harmonised(study: Study) -> None:
+    harmonise, split = study.fusion.harmonise, study.cohort.split
+    if harmonise is None:
+        return
+    if study.cohort.site is None:
+        raise ValueError("fusion.harmonise needs cohort.site, the column of the table that names hospital or scanner")
+    for name in harmonise.covariates:
+        if name not in study.cohort.clinical_columns:
+            hint = nearest(name, study.cohort.clinical_columns)
+            raise ValueError(f"fusion.harmonise.covariates: {name!r} is no column of cohort.clinical{hint}")
+    if not any(map(harmonise.harmonises, study.blocks)):
+        raise ValueError("fusion.harmonise has no block to work on; name some in fusion.harmonise.blocks")
+    if harmonise.covariates and harmonise.harmonises("clinical"):
+        raise ValueError(
+            "fusion.harmonise.blocks names clinical, whose columns are its covariates too; remove one of the two"
+        )
+    if split.kind == "leave_site_out" and split.column == study.cohort.site and harmonise.unseen == "error":
+        raise ValueError(
+            "cohort.split leaves each site out of its training set, so that fusion.harmonise cannot learn it; set "
+            "fusion.harmonise.unseen: pass, or take another split"
+        )
+
+
+def _networks_of_one_deal(study: Study) -> None:
+    split = study.cohort.split
+    if isinstance(split, Drawn) and split.repeats > 1 and study.trains:
+        raise ValueError(
+            f"cohort.split.repeats: {split.repeats} deals the patients anew, and the masks of each deal would need "
+            "networks of their own; set it to 1, or give the masks that a study with 1 made (its labels folder) as "
+            "cohort.mask, or its features as tables"
+        )
+
+
+_CHECKS = (
+    _images_are_complete,
+    _network_has_its_images,
+    _measures_have_their_regions,
+    _sequences_fit,
+    _deep_has_a_network,
+    _families_have_blocks,
+    _sites_can_be_harmonised,
+    _networks_of_one_deal,
+)
+"""What is held against each other of a study, in this order."""
 
 
 def _check_labels(region: RegionConfig, labels: Mapping[str, int]) -> None:
