@@ -95,19 +95,29 @@ def read_mask(path: Path | None, labels: Mapping[str, int], source: str) -> Labe
     return mask
 
 
-def regions_on(sequence: str, image: Volume, mask: LabelMap, recipe: RegionRecipe, about: About) -> list[Region]:
+def regions_on(
+    sequence: str, images: Mapping[str, Volume], mask: LabelMap, recipe: RegionRecipe, about: About
+) -> list[Region]:
     """Return a case's regions on the grid of one of its images.
+
+    Args:
+        sequence: of that image.
+        images: sequence -> image, each on its own grid, those of `images_named` among them.
+        mask: the segmentation.
+        recipe: of the regions.
+        about: the case.
 
     Raises:
         InputError: the mask lies on another grid.
-        CaseError: a region is empty or tiny.
+        CaseError: a region is empty or tiny, or needs an image that the case has not.
     """
+    image = images[sequence]
     here = mask
     if not image.grid.same_as(mask.grid):
         if not recipe.resample_masks:
             require_same_grid(image, mask)
         here = resample_labels(mask, image.grid)
-    scene = Scene(here, recipe.labels, about.side, about.visit, {sequence: image}, about.case)
+    scene = Scene(here, recipe.labels, about.side, about.visit, images, about.case, sequence)
     return make_regions(scene, recipe.regions, recipe.min_voxels)
 
 
@@ -138,7 +148,7 @@ def radiomic_features(
     missing: dict[str, str] = {}
     remarks: dict[str, str] = {}
     for sequence, image in images.items():
-        regions = regions_on(sequence, image, mask, recipe, about)
+        regions = regions_on(sequence, images, mask, recipe, about)
         voxels |= {f"{sequence}/{region.name}": region.voxels for region in regions}
         for region, result in measured_regions(image, regions, config, all_or_none=True).items():
             at = f"{sequence}/{region}"
@@ -157,6 +167,7 @@ def deep_features(
     about: About,
     *,
     mirrored: bool = False,
+    others: Mapping[str, Volume] | None = None,
 ) -> dict[str, float | None]:
     """Return "sequence/region/deep_ROW-COLUMN_CHANNEL" -> encoder feature; None for a cell without voxels.
 
@@ -168,8 +179,9 @@ def deep_features(
         recipe: of the regions.
         about: the case.
         mirrored: True for the side that shall be read as the mirror image of the other.
+        others: sequence -> image, those that the regions are made with.
     """
-    regions = regions_on(sequence, image, mask, recipe, about)
+    regions = regions_on(sequence, {**(others or {}), sequence: image}, mask, recipe, about)
     frame = segmenter.frame(image)
     found = encode(frame.array, cells_on(regions, image.grid, frame.grid, mirrored=mirrored), segmenter)
     return {f"{sequence}/{name}": None if np.isnan(value) else value for name, value in found.items()}

@@ -20,7 +20,7 @@ from radfuse.fusion.config import FusionConfig, check_blocks, check_families, ch
 from radfuse.given import as_names, as_path
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
-from radfuse.regions.config import RegionConfig
+from radfuse.regions.config import RegionConfig, images_named
 from radfuse.seg.config import DeepConfig, Segmentation
 
 
@@ -114,6 +114,11 @@ class Study(Section):
         assert self.segmentation is not None
         for region in self.regions:
             _check_labels(region, self.segmentation.labels)
+        for sequence in images_named(self.regions):
+            if sequence not in self.cohort.images:
+                raise ValueError(
+                    f"regions: sequence {sequence!r} is not one of cohort.images{nearest(sequence, self.cohort.images)}"
+                )
         wanted = self.radiomics.normalize_region
         if wanted is not None and wanted not in names:
             raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")

@@ -163,7 +163,7 @@ def _case(
             is_mirrored(recipe.deep, cohort.config.unit_columns, case.unit),
         )
         opened, first = segmenter(network), recipe.sequences[0]
-        found["deep"] = deep_features(first, image, labels, opened, wanted, who, mirrored=mirrored)
+        found["deep"] = deep_features(first, image, labels, opened, wanted, who, mirrored=mirrored, others=images)
     return found
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 from pydantic import Field
 
 from radfuse.extend import own_parts
+from radfuse.regions.interface import InterfaceRegion
 from radfuse.regions.label import LabelRegion
+from radfuse.regions.lesions import LesionsRegion
 from radfuse.regions.ring import RingRegion
 from radfuse.regions.subchondral import SubchondralRegion
+from radfuse.regions.threshold import ThresholdRegion
 from radfuse.regions.union import UnionRegion
 
 if TYPE_CHECKING:
@@ -32,8 +36,14 @@ class RegionKind(Protocol):
         ...
 
 
+def images_named(regions: Iterable[RegionConfig]) -> tuple[str, ...]:
+    """Return the sequences whose images regions are made with, beside the one that is measured: their `sequence`."""
+    named = (getattr(region, "sequence", None) for region in regions)
+    return tuple(dict.fromkeys(name for name in named if isinstance(name, str)))
+
+
 RegionConfig = Annotated[
-    LabelRegion | UnionRegion | SubchondralRegion | RingRegion,
+    LabelRegion | UnionRegion | SubchondralRegion | RingRegion | InterfaceRegion | LesionsRegion | ThresholdRegion,
     Field(discriminator="kind"),
     *own_parts(RegionKind, "a region"),
 ]

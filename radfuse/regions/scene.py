@@ -25,6 +25,7 @@ class Scene:
         visit: as the cohort table has it.
         images: sequence -> image, each on its own grid.
         case: for messages.
+        measured: sequence of the image that features are taken from, and that regions lie on.
     """
 
     labels: LabelMap
@@ -33,6 +34,7 @@ class Scene:
     visit: str | None = None
     images: Mapping[str, Volume] = field(default_factory=dict)
     case: str = ""
+    measured: str | None = None
 
     def number(self, label: str | int) -> int:
         """Return the number of a label given by name or number.

@@ -92,9 +92,9 @@ def work(job: DisturbJob) -> StableCase:
         masks.append(read_mask(job.second_mask, job.recipe.labels, "manual"))
     copies: list[dict[str, float | None]] = [{} for _ in range(job.stability.copies + 1)]
     readers: list[dict[str, float | None]] = [{} for _ in masks]
-    for number, (sequence, path) in enumerate(job.images.items()):
-        volume = read_volume(path)
-        first, *others = (regions_on(sequence, volume, mask, job.recipe, job.about) for mask in masks)
+    images = {sequence: read_volume(path) for sequence, path in job.images.items()}
+    for number, (sequence, volume) in enumerate(images.items()):
+        first, *others = (regions_on(sequence, images, mask, job.recipe, job.about) for mask in masks)
         seed = (job.seed, zlib.crc32(job.about.case.encode()), number)
         _collect(copies, perturbed_features(volume, first, job.radiomics, job.stability, seed), sequence)
         readers[0] |= {name: value for name, value in copies[0].items() if name.startswith(f"{sequence}/")}

@@ -68,7 +68,7 @@ def work(job: RegionsJob) -> MadeRegions:
 
     mask = read_mask(job.mask, job.recipe.labels, job.source)
     images = {sequence: read_volume(path) for sequence, path in job.images.items()}
-    made = {name: regions_on(name, image, mask, job.recipe, job.about) for name, image in images.items()}
+    made = {name: regions_on(name, images, mask, job.recipe, job.about) for name in images}
     return MadeRegions(job.source, made)
 
 

@@ -28,6 +28,16 @@ def resample(image: Volume, grid: Grid, interpolation: Interpolation = "linear",
     return Volume(resampled(to_sitk(image), grid, method, outside, real=True, edge=edge), grid, image.name)
 
 
+def values_on(image: Volume, grid: Grid) -> np.ndarray:
+    """Return an image's voxels on another grid: float32, shape (z, y, x), linear; NaN outside the source.
+
+    Raises:
+        InputError: the grid is too large.
+    """
+    _check_size(grid)
+    return resampled(to_sitk(image), grid, _INTERPOLATORS["linear"], float("nan"), real=True)
+
+
 def resample_labels(labels: LabelMap, grid: Grid) -> LabelMap:
     """Return a segmentation on a grid, itself where it lies there: by nearest neighbour, outside the source background.
 
