@@ -6,7 +6,7 @@ The study's stages, the bundle and the scripts call the functions here, so that 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -57,11 +57,15 @@ class About:
         case: its id, for messages.
         side: of the body, where the table says it.
         visit: where the table says it.
+        landmarks: name -> mm, where the table says them.
+        slices: name -> number of a slice of the mask, the first is 1, where the table says them.
     """
 
     case: str
     side: str | None = None
     visit: str | None = None
+    landmarks: Mapping[str, float] = field(default_factory=dict)
+    slices: Mapping[str, int] = field(default_factory=dict)
 
 
 def about(case: Case, unit_columns: Sequence[str]) -> About:
@@ -72,7 +76,8 @@ def about(case: Case, unit_columns: Sequence[str]) -> About:
         unit_columns: of the cohort, one of which may be the side.
     """
     side = dict(zip(unit_columns, case.unit, strict=True)).get("side")
-    return About(case.case_id, side, case.visit if isinstance(case.visit, str) else None)
+    visit = case.visit if isinstance(case.visit, str) else None
+    return About(case.case_id, side, visit, case.landmarks, case.slices)
 
 
 def read_mask(path: Path | None, labels: Mapping[str, int], source: str) -> LabelMap:
@@ -117,7 +122,18 @@ def regions_on(
         if not recipe.resample_masks:
             require_same_grid(image, mask)
         here = resample_labels(mask, image.grid)
-    scene = Scene(here, recipe.labels, about.side, about.visit, images, about.case, sequence)
+    scene = Scene(
+        here,
+        recipe.labels,
+        about.side,
+        about.visit,
+        images,
+        about.case,
+        sequence,
+        about.landmarks,
+        about.slices,
+        mask.grid,
+    )
     return make_regions(scene, recipe.regions, recipe.min_voxels)
 
 

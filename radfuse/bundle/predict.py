@@ -172,6 +172,8 @@ def _read_new(
         outcome=schema.opened_outcome() if labelled else None,
         images=imaging.images if imaging else {},
         mask=imaging.mask if imaging else None,
+        landmarks=imaging.landmarks if imaging else {},
+        slices=imaging.slices if imaging else {},
     )
     cohort = read_cohort(config=config, table=_with_ids(cells, schema, labelled), labelled=labelled, new=True)
     tables: dict[str, FeatureTable] = {}

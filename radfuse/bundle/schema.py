@@ -174,6 +174,8 @@ class ImageRecipe(Section):
         deep: which deep features; None without.
         resample_masks: as in the study.
         backend: whose network it is; None: one that `OnnxSegmenter` opens.
+        landmarks: name -> column of the cohort table, as in the study.
+        slices: the same of slices.
         training_masks: what the masks look like that the network learned from; None where that is not known.
     """
 
@@ -187,6 +189,8 @@ class ImageRecipe(Section):
     deep: DeepConfig | None = None
     resample_masks: bool = False
     backend: _Backend | None = None
+    landmarks: dict[str, str] = {}
+    slices: dict[str, str] = {}
     training_masks: TrainingRange | None = None
 
     @field_validator("radiomics")
@@ -244,6 +248,8 @@ class ImageRecipe(Section):
             deep=study.deep,
             resample_masks=study.resample_masks,
             backend=backend if trained and not backend.encodes else None,
+            landmarks=study.cohort.landmarks,
+            slices=study.cohort.slices,
         )
 
 

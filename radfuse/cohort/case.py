@@ -23,6 +23,8 @@ class Case:
     images: dict[str, Path]
     mask: Path | None
     second_mask: Path | None = None
+    landmarks: Mapping[str, float] = field(default_factory=dict)
+    slices: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Cohort:
                 images,
                 self.folder / mask if isinstance(mask, str) else None,
                 self.folder / second if isinstance(second, str) else None,
+                {name: row[column] for name, column in config.landmarks.items() if row[column] == row[column]},
+                {name: int(row[column]) for name, column in config.slices.items() if row[column] == row[column]},
             )
 
     def without(self, cases: Collection[str]) -> Cohort:

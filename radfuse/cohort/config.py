@@ -56,6 +56,10 @@ class CohortConfig(Section):
     """Column of manual segmentations; may be empty for some rows."""
     second_mask: str | None = None
     """Column of a second reader's segmentations, for `radfuse stability`; may be empty for some rows."""
+    landmarks: dict[str, str] = {}
+    """Name -> column of a place in mm of patient space (z, say, growing to the head), for regions: {L4/5: z_l45}."""
+    slices: dict[str, str] = {}
+    """Name -> column of the number of a slice of the mask that a reader named, in the file's order, the first is 1."""
     clinical: tuple[str | Categories, ...] = ()
     """Columns of numbers, or of words with their levels; they make the clinical block."""
     outcome: Outcome | None = None
@@ -68,7 +72,11 @@ class CohortConfig(Section):
     @model_validator(mode="after")
     def _each_column_once(self) -> CohortConfig:
         files = (*self.images.values(), *(mask for mask in (self.mask, self.second_mask) if mask))
-        named = {"clinical": self.clinical_columns, "unit": self.unit, "images, mask and second_mask": files}
+        named = {
+            "clinical": self.clinical_columns,
+            "unit": self.unit,
+            "images, mask, second_mask, landmarks and slices": (*files, *self.place_columns),
+        }
         for setting, names in named.items():
             twice = [name for name, count in Counter(names).items() if count > 1]
             if twice:
@@ -79,6 +87,13 @@ class CohortConfig(Section):
                     f"column {short(long[0])!r} in `{setting}` has a name too long for reports and files, "
                     f"{_LONGEST_NAME} letters are the most; rename it"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _each_place_once(self) -> CohortConfig:
+        both = sorted(set(self.landmarks) & set(self.slices))
+        if both:
+            raise ValueError(f"{both[0]!r} stands under `landmarks` and under `slices`; keep the one that is right")
         return self
 
     @model_validator(mode="after")
@@ -101,6 +116,11 @@ class CohortConfig(Section):
     def clinical_columns(self) -> tuple[str, ...]:
         """Names of the clinical columns, with or without levels."""
         return tuple(item if isinstance(item, str) else item.column for item in self.clinical)
+
+    @property
+    def place_columns(self) -> tuple[str, ...]:
+        """Columns that say where something is in the images."""
+        return *self.landmarks.values(), *self.slices.values()
 
     @property
     def unit_columns(self) -> tuple[str, ...]:

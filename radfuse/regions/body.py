@@ -14,9 +14,9 @@ def body_of(image: np.ndarray) -> np.ndarray:
     """Return the body: the largest part that is brighter than air, its holes in any slice filled.
 
     CT is cut at -500 HU. Elsewhere the threshold is a quarter of the mean of all that lies above it (found by
-    iteration, as AFNI's 3dClipLevel does with half the median), counted from 0, or from the lowest percent where that is
-    negative. Otsu's is none for this: it parts fat from all else in T1-weighted images, and a hot tumour from all else
-    in PET. Of a CT that is cut out without any air, fat is taken for air.
+    iteration, as AFNI's 3dClipLevel does with half the median), counted from 0, or from the lowest percent where that
+    is negative. Otsu's is none for this: it parts fat from all else in T1-weighted images, and a hot tumour from all
+    else in PET. Of a CT that is cut out without any air, fat is taken for air.
 
     Args:
         image: shape (z, y, x); NaN where there is none.

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 from pydantic import Field
 
 from radfuse.extend import own_parts
+from radfuse.regions.fat import FatRegion
 from radfuse.regions.interface import InterfaceRegion
 from radfuse.regions.label import LabelRegion
 from radfuse.regions.lesions import LesionsRegion
+from radfuse.regions.level import LevelRegion
 from radfuse.regions.ring import RingRegion
 from radfuse.regions.subchondral import SubchondralRegion
 from radfuse.regions.threshold import ThresholdRegion
@@ -38,12 +40,21 @@ class RegionKind(Protocol):
 
 def images_named(regions: Iterable[RegionConfig]) -> tuple[str, ...]:
     """Return the sequences whose images regions are made with, beside the one that is measured: their `sequence`."""
-    named = (getattr(region, "sequence", None) for region in regions)
+    parts = (part for region in regions for part in (region, getattr(region, "tissue", None)))
+    named = (getattr(part, "sequence", None) for part in parts)
     return tuple(dict.fromkeys(name for name in named if isinstance(name, str)))
 
 
 RegionConfig = Annotated[
-    LabelRegion | UnionRegion | SubchondralRegion | RingRegion | InterfaceRegion | LesionsRegion | ThresholdRegion,
+    LabelRegion
+    | UnionRegion
+    | SubchondralRegion
+    | RingRegion
+    | InterfaceRegion
+    | LesionsRegion
+    | ThresholdRegion
+    | LevelRegion
+    | FatRegion,
     Field(discriminator="kind"),
     *own_parts(RegionKind, "a region"),
 ]

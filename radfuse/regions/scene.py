@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from radfuse.config import nearest
 from radfuse.errors import InputError
+from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.region import box_of
 
@@ -26,6 +27,9 @@ class Scene:
         images: sequence -> image, each on its own grid.
         case: for messages.
         measured: sequence of the image that features are taken from, and that regions lie on.
+        landmarks: name -> mm, as the cohort table has them.
+        slices: name -> number of a slice of `stack`, the first is 1, as the cohort table has them.
+        stack: grid that the mask was drawn on, where the labels were brought onto another.
     """
 
     labels: LabelMap
@@ -35,6 +39,9 @@ class Scene:
     images: Mapping[str, Volume] = field(default_factory=dict)
     case: str = ""
     measured: str | None = None
+    landmarks: Mapping[str, float] = field(default_factory=dict)
+    slices: Mapping[str, int] = field(default_factory=dict)
+    stack: Grid | None = None
 
     def number(self, label: str | int) -> int:
         """Return the number of a label given by name or number.

@@ -84,8 +84,12 @@ class Prepared:
 def job_of(study: Study) -> PrepareJob:
     """Return the design of a study that starts from finished tables."""
     config = study.cohort
-    images = (*config.images.values(), *(name for name in (config.mask, config.second_mask) if name))
-    bare = config.model_copy(update={"images": {}, "mask": None, "second_mask": None})
+    images = (
+        *config.images.values(),
+        *(name for name in (config.mask, config.second_mask) if name),
+        *config.place_columns,
+    )
+    bare = config.model_copy(update={"images": {}, "mask": None, "second_mask": None, "landmarks": {}, "slices": {}})
     settings = (study.seed, study.fusion.inner_folds)
     return PrepareJob(bare, study.features, images, study.blocks, *settings, harmonise=study.fusion.harmonise)
 
