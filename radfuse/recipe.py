@@ -86,7 +86,7 @@ def read_mask(path: Path | None, labels: Mapping[str, int], source: str) -> Labe
     Args:
         path: of the mask; None where the case has none.
         labels: label name -> number.
-        source: manual, external or cross_fitted.
+        source: manual, external, cross_fitted or untrained.
 
     Raises:
         InputError: no mask, an unreadable one, or an empty one; the mend is to draw a manual mask, or to train.

@@ -22,6 +22,8 @@ from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.regions.config import RegionConfig, images_named
 from radfuse.seg.config import DeepConfig, Segmentation
+from radfuse.seg.grow import GrowSegmentation
+from radfuse.seg.vote import VoteSegmentation
 
 
 def _table_or_source(value: Any) -> Any:
@@ -104,7 +106,7 @@ class Study(Section):
             name
             for name, value in (
                 ("cohort.images", self.cohort.images),
-                ("cohort.mask", self.cohort.mask),
+                ("cohort.mask", self.cohort.mask or self._masks_from == "untrained"),
                 ("segmentation", self.segmentation),
             )
             if not value
@@ -138,6 +140,22 @@ class Study(Section):
                 f"say which image the network reads: segmentation.sequence: {one}, or several as channels: "
                 f"[{', '.join([one, *more])}], the one that masks lie on first"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _untrained_has_its_columns(self) -> Study:
+        backend, cohort = self.segmentation, self.cohort
+        if isinstance(backend, VoteSegmentation) and len(cohort.readers) < backend.min_readers:
+            raise ValueError(
+                f"segmentation.backend vote needs the masks of {backend.min_readers} readers, and cohort.readers names "
+                f"{len(cohort.readers)}; give each reader's column there"
+            )
+        if isinstance(backend, GrowSegmentation):
+            for name in backend.seed:
+                if name not in cohort.landmarks:
+                    raise ValueError(
+                        f"segmentation.seed: cohort.landmarks has no {name!r}{nearest(name, cohort.landmarks)}"
+                    )
         return self
 
     @model_validator(mode="after")
@@ -215,8 +233,8 @@ class Study(Section):
 
     @property
     def segments(self) -> bool:
-        """Whether networks make its masks, trained here or elsewhere."""
-        return self._masks_from in ("cross_fitted", "external")
+        """Whether masks are made, by networks trained here or elsewhere, or without training."""
+        return self._masks_from in ("cross_fitted", "external", "untrained")
 
     @property
     def _masks_from(self) -> str:

@@ -38,7 +38,9 @@ from radfuse.seg.predict import segmenter
 from radfuse.seg.quality import figures_of
 from radfuse.seg.review import review_list, reviewed
 from radfuse.seg.runtimes.runtime import USUAL, chosen
+from radfuse.seg.untrained import Given, Untrained
 from radfuse.volume.files import read_volume
+from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.stack import stacked
 
 REVIEW = "review.csv"
@@ -145,7 +147,7 @@ def _case(
         image = stacked([images[sequence] for sequence in recipe.sequences])
         backend = cast("Backend | None", recipe.opened_backend())
         with memory_told(image.name):
-            labels = backend.segment(network, image) if backend else segmenter(network, runtime)(image)
+            labels = _labels(backend, network, image, case, runtime)
         source = "predicted"
         masks[case.case_id] = reviewed(figures_of(labels, recipe.labels), recipe.training_masks)
         if labels_out is not None:
@@ -165,6 +167,12 @@ def _case(
         opened, first = segmenter(network), recipe.sequences[0]
         found["deep"] = deep_features(first, image, labels, opened, wanted, who, mirrored=mirrored, others=images)
     return found
+
+
+def _labels(backend: Backend | None, network: Path, image: Volume, case: Case, runtime: str) -> LabelMap:
+    if isinstance(backend, Untrained):
+        return backend.draw(image, Given(case.case_id, case.landmarks, case.readers))
+    return backend.segment(network, image) if backend else segmenter(network, runtime)(image)
 
 
 def listed_masks(masks: Mapping[str, ReviewedMask]) -> pd.DataFrame:

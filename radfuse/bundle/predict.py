@@ -174,6 +174,7 @@ def _read_new(
         mask=imaging.mask if imaging else None,
         landmarks=imaging.landmarks if imaging else {},
         slices=imaging.slices if imaging else {},
+        readers=imaging.readers if imaging else {},
     )
     cohort = read_cohort(config=config, table=_with_ids(cells, schema, labelled), labelled=labelled, new=True)
     tables: dict[str, FeatureTable] = {}

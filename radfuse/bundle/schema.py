@@ -176,6 +176,7 @@ class ImageRecipe(Section):
         backend: whose network it is; None: one that `OnnxSegmenter` opens.
         landmarks: name -> column of the cohort table, as in the study.
         slices: the same of slices.
+        readers: reader -> column of the cohort table, where masks are made of theirs.
         training_masks: what the masks look like that the network learned from; None where that is not known.
     """
 
@@ -191,6 +192,7 @@ class ImageRecipe(Section):
     backend: _Backend | None = None
     landmarks: dict[str, str] = {}
     slices: dict[str, str] = {}
+    readers: dict[str, str] = {}
     training_masks: TrainingRange | None = None
 
     @field_validator("radiomics")
@@ -250,6 +252,7 @@ class ImageRecipe(Section):
             backend=backend if trained and not backend.encodes else None,
             landmarks=study.cohort.landmarks,
             slices=study.cohort.slices,
+            readers=study.cohort.readers if trained else {},
         )
 
 

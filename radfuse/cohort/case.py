@@ -25,6 +25,7 @@ class Case:
     second_mask: Path | None = None
     landmarks: Mapping[str, float] = field(default_factory=dict)
     slices: Mapping[str, int] = field(default_factory=dict)
+    readers: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,11 @@ class Cohort:
                 self.folder / second if isinstance(second, str) else None,
                 {name: row[column] for name, column in config.landmarks.items() if row[column] == row[column]},
                 {name: int(row[column]) for name, column in config.slices.items() if row[column] == row[column]},
+                {
+                    reader: self.folder / row[column]
+                    for reader, column in config.readers.items()
+                    if isinstance(row[column], str)
+                },
             )
 
     def without(self, cases: Collection[str]) -> Cohort:

@@ -56,6 +56,8 @@ class CohortConfig(Section):
     """Column of manual segmentations; may be empty for some rows."""
     second_mask: str | None = None
     """Column of a second reader's segmentations, for `radfuse stability`; may be empty for some rows."""
+    readers: dict[str, str] = {}
+    """Reader -> column of the masks they drew, for `segmentation: {backend: vote}`; may be empty for some rows."""
     landmarks: dict[str, str] = {}
     """Name -> column of a place in mm of patient space (z, say, growing to the head), for regions: {L4/5: z_l45}."""
     slices: dict[str, str] = {}
@@ -76,6 +78,7 @@ class CohortConfig(Section):
             "clinical": self.clinical_columns,
             "unit": self.unit,
             "images, mask, second_mask, landmarks and slices": (*files, *self.place_columns),
+            "readers, images and landmarks": (*self.readers.values(), *self.images.values(), *self.place_columns),
         }
         for setting, names in named.items():
             twice = [name for name, count in Counter(names).items() if count > 1]

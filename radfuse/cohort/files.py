@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from itertools import combinations
 from pathlib import Path
 
 from radfuse.cohort.draft import Draft
@@ -16,7 +17,7 @@ def check_files(draft: Draft) -> None:
     """Find paths that are missing, files that are not there, and images of two cases."""
     used: dict[Path, list[tuple[int, str]]] = defaultdict(list)
     kinds = dict.fromkeys(draft.config.images.values(), "image")
-    for mask in (draft.config.mask, draft.config.second_mask):
+    for mask in (draft.config.mask, draft.config.second_mask, *draft.config.readers.values()):
         if mask:
             kinds[mask] = "mask"
     for column, kind in kinds.items():
@@ -40,8 +41,9 @@ def check_files(draft: Draft) -> None:
 def _refuse_one_file_twice(draft: Draft) -> None:
     """Find rows that name one file as image and mask, or as the masks of both readers: they agree with themselves."""
     config = draft.config
-    pairs = [(image, mask) for image in config.images.values() for mask in (config.mask, config.second_mask)]
-    for one, other in (*pairs, (config.mask, config.second_mask)):
+    readers = tuple(config.readers.values())
+    pairs = [(image, mask) for image in config.images.values() for mask in (config.mask, config.second_mask, *readers)]
+    for one, other in (*pairs, (config.mask, config.second_mask), *combinations(readers, 2)):
         if one in draft.columns and other in draft.columns:
             for index, name in draft.columns[one].dropna().items():
                 if name == draft.columns[other][index]:

@@ -87,9 +87,12 @@ def job_of(study: Study) -> PrepareJob:
     images = (
         *config.images.values(),
         *(name for name in (config.mask, config.second_mask) if name),
+        *config.readers.values(),
         *config.place_columns,
     )
-    bare = config.model_copy(update={"images": {}, "mask": None, "second_mask": None, "landmarks": {}, "slices": {}})
+    bare = config.model_copy(
+        update={"images": {}, "mask": None, "second_mask": None, "landmarks": {}, "slices": {}, "readers": {}}
+    )
     settings = (study.seed, study.fusion.inner_folds)
     return PrepareJob(bare, study.features, images, study.blocks, *settings, harmonise=study.fusion.harmonise)
 
