@@ -24,10 +24,14 @@ from radfuse.results import CaseFeatures
 from radfuse.seg.config import DeepConfig
 from radfuse.seg.encode import encode
 from radfuse.seg.predict import OnnxSegmenter
-from radfuse.volume.files import read_labels
+from radfuse.sequences import SequenceRecipe
+from radfuse.volume.files import read_labels, read_volume
+from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume, require_same_grid
+from radfuse.volume.normalise import normalised
 from radfuse.volume.region import Region
 from radfuse.volume.resample import resample_labels
+from radfuse.volume.sitk import Transform, read_transform
 
 NO_MASK = "the case has no mask; draw one, or leave the case out of the cohort table"
 NOTHING_FOUND = "the network found none of the labels in this image; look at the image, or train longer or on more"
@@ -39,14 +43,46 @@ class RegionRecipe(Section):
     Attributes:
         labels: label name -> number.
         regions: the regions of interest.
-        min_voxels: smaller regions are an error.
-        resample_masks: bring the mask onto each image's grid; otherwise grids must be equal.
+        sequences: sequence -> how the mask reaches it, and what is done to its values.
     """
 
     labels: dict[str, int]
     regions: tuple[RegionConfig, ...]
-    min_voxels: int = 10
-    resample_masks: bool = False
+    sequences: dict[str, SequenceRecipe]
+
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """Where a case's images and masks lie.
+
+    Attributes:
+        images: sequence -> image.
+        mask: of the segmented image; without one the case fails.
+        source: of the mask: manual, external or cross_fitted.
+        own: sequence -> mask drawn on that image, of those that are measured by it.
+        transforms: sequence -> transform by which masks are carried to it.
+    """
+
+    images: Mapping[str, Path]
+    mask: Path | None
+    source: str
+    own: Mapping[str, Path] = field(default_factory=dict)
+    transforms: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MaskedImage:
+    """One image of a case, its values normalised, and the mask on its grid.
+
+    Attributes:
+        image: the image.
+        mask: on its grid.
+        drawn: grid that the mask was drawn or made on.
+    """
+
+    image: Volume
+    mask: LabelMap
+    drawn: Grid
 
 
 @dataclass(frozen=True)
@@ -100,77 +136,138 @@ def read_mask(path: Path | None, labels: Mapping[str, int], source: str) -> Labe
     return mask
 
 
-def regions_on(
-    sequence: str, images: Mapping[str, Volume], mask: LabelMap, recipe: RegionRecipe, about: About
-) -> list[Region]:
+def read_masked(files: CaseFiles, recipe: RegionRecipe) -> dict[str, MaskedImage]:
+    """Read a case's images and masks, and bring them together, as `masked` has it.
+
+    Raises:
+        InputError: a file cannot be used, or as `masked`.
+    """
+    mask = read_mask(files.mask, recipe.labels, files.source)
+    images = {sequence: read_volume(path) for sequence, path in files.images.items()}
+    own = {sequence: read_mask(path, recipe.labels, "manual") for sequence, path in files.own.items()}
+    transforms = {sequence: read_transform(path) for sequence, path in files.transforms.items()}
+    return masked(images, mask, recipe, own, transforms)
+
+
+def masked(
+    images: Mapping[str, Volume],
+    mask: LabelMap,
+    recipe: RegionRecipe,
+    own: Mapping[str, LabelMap],
+    transforms: Mapping[str, Transform],
+) -> dict[str, MaskedImage]:
+    """Return sequence -> image, normalised, and the mask on its grid.
+
+    Args:
+        images: sequence -> image, each on its own grid.
+        mask: of the segmented image.
+        recipe: how the mask reaches each image, and what is done to its values.
+        own: sequence -> mask of its own.
+        transforms: sequence -> from its points to those of the segmented image.
+
+    Raises:
+        InputError: a mask lies on another grid, beside its image, or is not there; or values cannot be normalised.
+    """
+    found = {}
+    for sequence, image in images.items():
+        here = _mask_on(sequence, image, mask, recipe.sequences[sequence], own, transforms)
+        ready = normalised(image, recipe.sequences[sequence].normalise, here, recipe.labels)
+        drawn = own[sequence] if recipe.sequences[sequence].masks == "own" else mask
+        found[sequence] = MaskedImage(ready, here, drawn.grid)
+    return found
+
+
+def _mask_on(
+    sequence: str,
+    image: Volume,
+    mask: LabelMap,
+    recipe: SequenceRecipe,
+    own: Mapping[str, LabelMap],
+    transforms: Mapping[str, Transform],
+) -> LabelMap:
+    """Return a case's mask on the grid of one of its images."""
+    if recipe.masks == "own":
+        if sequence not in own:
+            raise InputError(
+                f"the case has no mask of its own on {sequence!r}; fill its cell in the column that cohort.masks."
+                f"{sequence} names, or set sequences.{sequence}.masks: register"
+            )
+        mask = own[sequence]
+    if recipe.masks in ("same_grid", "own"):
+        require_same_grid(image, mask)
+        return mask
+    if recipe.masks == "resample":
+        here = resample_labels(mask, image.grid)
+    else:
+        here = resample_labels(mask, image.grid, transforms[sequence], recipe.carried)
+    if mask.present() and not here.present():
+        raise InputError(
+            f"nothing of mask {mask.name} falls into image {image.name} ({sequence}):\n  image {image.grid}\n  mask  "
+            f"{mask.grid}\nCorrect the header that is wrong, take another image of the case, or set sequences."
+            f"{sequence}.masks: register, with registration: {{start: centres}} where headers count from elsewhere"
+        )
+    return here
+
+
+def regions_on(sequence: str, images: Mapping[str, MaskedImage], recipe: RegionRecipe, about: About) -> list[Region]:
     """Return a case's regions on the grid of one of its images.
 
     Args:
         sequence: of that image.
         images: sequence -> image, each on its own grid, those of `images_named` among them.
-        mask: the segmentation.
         recipe: of the regions.
         about: the case.
 
     Raises:
-        InputError: the mask lies on another grid.
         CaseError: a region is empty or tiny, or needs an image that the case has not.
     """
-    image = images[sequence]
-    here = mask
-    if not image.grid.same_as(mask.grid):
-        if not recipe.resample_masks:
-            require_same_grid(image, mask)
-        here = resample_labels(mask, image.grid)
+    at = images[sequence]
     scene = Scene(
-        here,
+        at.mask,
         recipe.labels,
         about.side,
         about.visit,
-        images,
+        {name: other.image for name, other in images.items()},
         about.case,
         sequence,
         about.landmarks,
         about.slices,
-        mask.grid,
+        at.drawn,
     )
-    return make_regions(scene, recipe.regions, recipe.min_voxels)
+    return make_regions(scene, recipe.regions, recipe.sequences[sequence].min_voxels)
 
 
 def radiomic_features(
-    images: Mapping[str, Volume],
-    mask: LabelMap,
+    images: Mapping[str, MaskedImage],
     source: str,
     recipe: RegionRecipe,
-    config: RadiomicsConfig,
+    radiomics: Mapping[str, RadiomicsConfig],
     about: About,
 ) -> CaseFeatures:
     """Return the features of all regions on all images of a case.
 
     Args:
-        images: sequence -> image, each on its own grid.
-        mask: the segmentation.
+        images: sequence -> image and mask, each on its own grid.
         source: of the mask; recorded with the values.
         recipe: of the regions.
-        config: how to compute.
+        radiomics: sequence -> how to compute.
         about: the case.
 
     Raises:
-        InputError: another grid.
         CaseError: a region that is empty or tiny, or features that cannot be computed.
     """
     features: dict[str, float | None] = {}
     voxels: dict[str, int] = {}
-    missing: dict[str, str] = {}
+    missing = {f"{sequence}/": "the case has no such image" for sequence in recipe.sequences if sequence not in images}
     remarks: dict[str, str] = {}
-    for sequence, image in images.items():
-        regions = regions_on(sequence, images, mask, recipe, about)
+    for sequence, at in images.items():
+        regions = regions_on(sequence, images, recipe, about)
         voxels |= {f"{sequence}/{region.name}": region.voxels for region in regions}
-        for region, result in measured_regions(image, regions, config, all_or_none=True).items():
-            at = f"{sequence}/{region}"
-            features |= {f"{at}/{name}": None if value != value else value for name, value in result.values.items()}
-            missing |= {f"{at}/{name}": cause for name, cause in result.reasons.items()}
-            remarks |= {f"{at}/{name}": remark for name, remark in result.remarks.items()}
+        for region, result in measured_regions(at.image, regions, radiomics[sequence], all_or_none=True).items():
+            place = f"{sequence}/{region}"
+            features |= {f"{place}/{name}": None if value != value else value for name, value in result.values.items()}
+            missing |= {f"{place}/{name}": cause for name, cause in result.reasons.items()}
+            remarks |= {f"{place}/{name}": remark for name, remark in result.remarks.items()}
     return CaseFeatures(features=features, voxels=voxels, mask_source=source, missing=missing, remarks=remarks)
 
 
@@ -197,7 +294,9 @@ def deep_features(
         mirrored: True for the side that shall be read as the mirror image of the other.
         others: sequence -> image, those that the regions are made with.
     """
-    regions = regions_on(sequence, {**(others or {}), sequence: image}, mask, recipe, about)
+    here = _mask_on(sequence, image, mask, recipe.sequences[sequence], {}, {})
+    seen = {name: MaskedImage(other, here, mask.grid) for name, other in (others or {}).items()}
+    regions = regions_on(sequence, {**seen, sequence: MaskedImage(image, here, mask.grid)}, recipe, about)
     frame = segmenter.frame(image)
     found = encode(frame.array, cells_on(regions, image.grid, frame.grid, mirrored=mirrored), segmenter)
     return {f"{sequence}/{name}": None if np.isnan(value) else value for name, value in found.items()}

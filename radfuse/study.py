@@ -24,6 +24,7 @@ from radfuse.regions.config import RegionConfig, images_named
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.seg.grow import GrowSegmentation
 from radfuse.seg.vote import VoteSegmentation
+from radfuse.sequences import SequenceConfig, check_reach, check_sequences, merged, reach_of
 
 
 def _table_or_source(value: Any) -> Any:
@@ -71,8 +72,15 @@ class Study(Section):
     """How `radfuse stability` disturbs images and masks."""
     resample_masks: bool = False
     """Bring masks onto the grid of each image by nearest neighbour; False makes another grid an error of its case."""
+    sequences: dict[str, SequenceConfig] = {}
+    """Sequence name -> how masks reach it, how its values are normalised, and how it is measured."""
     fusion: FusionConfig = FusionConfig()
     """Which models are compared, and how they are built."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sequences_inherit(cls, said: Any) -> Any:
+        return merged(said) if isinstance(said, Mapping) else said
 
     @field_validator("features")
     @classmethod
@@ -157,6 +165,25 @@ class Study(Section):
                         f"segmentation.seed: cohort.landmarks has no {name!r}{nearest(name, cohort.landmarks)}"
                     )
         return self
+
+    @model_validator(mode="after")
+    def _sequences_fit(self) -> Study:
+        check_sequences(self.sequences, self.cohort.images, self.regions, self.segmentation)
+        if self.regions and self.segmentation is not None:
+            check_reach(self.sequences, self.cohort, self.segmentation, resample_masks=self.resample_masks)
+            self._check_one_space()
+        return self
+
+    def _check_one_space(self) -> None:
+        """Refuse regions that read an image beside the measured one where images are registered to each other."""
+        settings = (self.sequences, self.cohort.masks)
+        ways = {name: reach_of(name, *settings, resample_masks=self.resample_masks) for name in self.cohort.images}
+        moved = [name for name, way in ways.items() if way == "register"]
+        for sequence in images_named(self.regions) if moved else ():
+            raise ValueError(
+                f"regions are made with the image {sequence!r} on the grids of all, and sequences.{moved[0]}.masks: "
+                "register says that images lie in different places; use resample, or register the files beforehand"
+            )
 
     @model_validator(mode="after")
     def _deep_has_a_network(self) -> Study:

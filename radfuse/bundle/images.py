@@ -24,6 +24,7 @@ from radfuse.recipe import (
     deep_features,
     deep_recipe,
     is_mirrored,
+    masked,
     radiomic_features,
     read_mask,
 )
@@ -39,8 +40,11 @@ from radfuse.seg.quality import figures_of
 from radfuse.seg.review import review_list, reviewed
 from radfuse.seg.runtimes.runtime import USUAL, chosen
 from radfuse.seg.untrained import Given, Untrained
+from radfuse.sequences import radiomics_of, recipes_of
 from radfuse.volume.files import read_volume
 from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.register import register
+from radfuse.volume.sitk import Transform
 from radfuse.volume.stack import stacked
 
 REVIEW = "review.csv"
@@ -88,8 +92,9 @@ def features_from_images(
     regions = RegionRecipe(
         labels=recipe.labels,
         regions=recipe.opened_regions(),
-        min_voxels=recipe.radiomics.min_voxels,
-        resample_masks=recipe.resample_masks,
+        sequences=recipes_of(
+            recipe.images, recipe.by_sequence, recipe.masks, recipe.radiomics, resample_masks=recipe.resample_masks
+        ),
     )
     check_network(recipe, folder / NETWORK)
     runtime = chosen(runtime)
@@ -156,7 +161,10 @@ def _case(
                 write_atomically(labels_out / _preview_of(case.case_id), preview(image, labels))
         if not labels.present():
             raise InputError(NOTHING_FOUND)
-    radiomic = radiomic_features(images, labels, source, regions, config, who)
+    radiomics = radiomics_of(recipe.images, recipe.by_sequence, config)
+    own = {name: read_mask(path, recipe.labels, "manual") for name, path in case.own_masks.items() if name in images}
+    ready = masked(images, labels, regions, own, _registered(recipe, images, labels, who.case))
+    radiomic = radiomic_features(ready, source, regions, radiomics, who)
     missing |= radiomic.missing
     found: dict[str, Mapping[str, float | None]] = {"radiomic": radiomic.features}
     if recipe.deep is not None and image is not None:
@@ -173,6 +181,16 @@ def _labels(backend: Backend | None, network: Path, image: Volume, case: Case, r
     if isinstance(backend, Untrained):
         return backend.draw(image, Given(case.case_id, case.landmarks, case.readers))
     return backend.segment(network, image) if backend else segmenter(network, runtime)(image)
+
+
+def _registered(recipe: ImageRecipe, images: Mapping[str, Volume], labels: LabelMap, case: str) -> dict[str, Transform]:
+    """Return sequence -> transform of those that masks are carried to, as the study's stage finds it."""
+    found = {}
+    for name, image in images.items():
+        if recipe.reach(name) == "register":
+            settings = recipe.by_sequence[name].registration
+            found[name] = register(image, images[recipe.home], settings, case, labels).transform
+    return found
 
 
 def listed_masks(masks: Mapping[str, ReviewedMask]) -> pd.DataFrame:

@@ -36,6 +36,7 @@ from radfuse.regions.config import RegionConfig
 from radfuse.results import SITE, Performance, SiteInput, TrainingRange
 from radfuse.seg.backend import sequences_of
 from radfuse.seg.config import DeepConfig, Segmentation
+from radfuse.sequences import Reach, SequenceConfig, reach_of
 from radfuse.study import Study
 
 NETWORK = "segmentation.onnx"
@@ -173,6 +174,10 @@ class ImageRecipe(Section):
         params: name of the PyRadiomics parameter file inside the bundle, where the study named one.
         deep: which deep features; None without.
         resample_masks: as in the study.
+        by_sequence: as `sequences` of the study.
+        segmented: the image that masks lie on; None: the first that the network reads, or the first of all.
+        optional_images: sequences that a case may lack.
+        masks: sequence -> column of masks of its own, where those are what it is measured by.
         backend: whose network it is; None: one that `OnnxSegmenter` opens.
         landmarks: name -> column of the cohort table, as in the study.
         slices: the same of slices.
@@ -189,6 +194,10 @@ class ImageRecipe(Section):
     params: FileName | None = None
     deep: DeepConfig | None = None
     resample_masks: bool = False
+    by_sequence: dict[str, SequenceConfig] = {}
+    segmented: str | None = None
+    optional_images: tuple[str, ...] = ()
+    masks: dict[str, str] = {}
     backend: _Backend | None = None
     landmarks: dict[str, str] = {}
     slices: dict[str, str] = {}
@@ -211,7 +220,22 @@ class ImageRecipe(Section):
         for sequence in self.sequences:
             if sequence not in self.images:
                 raise ValueError(f"the network reads the image {sequence[:80]!r}, which is not among `images`")
+        for name in (*self.by_sequence, self.home, *self.optional_images, *self.masks):
+            if name not in self.images:
+                raise ValueError(f"{name[:80]!r} is said more of, and is not among `images`")
+        for name in self.images:
+            if self.reach(name) == "own" and name not in self.masks:
+                raise ValueError(f"the image {name[:80]!r} has masks of its own, and `masks` names no column of them")
         return self
+
+    @property
+    def home(self) -> str:
+        """The image that masks lie on."""
+        return self.segmented or (self.sequences or tuple(self.images))[0]
+
+    def reach(self, sequence: str) -> Reach:
+        """Return how masks reach a sequence."""
+        return reach_of(sequence, self.by_sequence, self.masks, resample_masks=self.resample_masks)
 
     @property
     def sequences(self) -> tuple[str, ...]:
@@ -249,11 +273,20 @@ class ImageRecipe(Section):
             params=PARAMS if study.radiomics.params is not None else None,
             deep=study.deep,
             resample_masks=study.resample_masks,
+            by_sequence=study.sequences,
+            segmented=(backend.sequences or (first,))[0],
+            optional_images=study.cohort.optional_images,
+            masks={name: column for name, column in study.cohort.masks.items() if _is_own(study, name)},
             backend=backend if trained and not backend.encodes else None,
             landmarks=study.cohort.landmarks,
             slices=study.cohort.slices,
             readers=study.cohort.readers if trained else {},
         )
+
+
+def _is_own(study: Study, sequence: str) -> bool:
+    own = study.cohort.masks
+    return reach_of(sequence, study.sequences, own, resample_masks=study.resample_masks) == "own"
 
 
 class TrainedOn(Section):

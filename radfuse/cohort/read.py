@@ -83,10 +83,12 @@ def named_files(config: CohortConfig) -> dict[int, Case]:
     for index, row in zip(draft.cells.index, draft.frame().to_dict("records"), strict=True):
         if not isinstance(row.get(config.case), str):
             continue
-        names = {column: row.get(column) for column in (*config.images.values(), config.mask or "")}
+        names = {column: row.get(column) for column in config.file_columns}
         places = {column: draft.folder / name for column, name in names.items() if isinstance(name, str)}
         images = {sequence: places[column] for sequence, column in config.images.items() if column in places}
         mask = places.get(config.mask or "")
-        case = Case(row[config.case], str(row.get(config.patient)), (), row.get(config.visit), images, mask)
+        own = {sequence: places[column] for sequence, column in config.masks.items() if column in places}
+        who = (row[config.case], str(row.get(config.patient)), (), row.get(config.visit))
+        case = Case(*who, images, mask, own_masks=own)
         found[int(index) + 2] = case
     return found

@@ -84,14 +84,18 @@ class Prepared:
 def job_of(study: Study) -> PrepareJob:
     """Return the design of a study that starts from finished tables."""
     config = study.cohort
-    images = (
-        *config.images.values(),
-        *(name for name in (config.mask, config.second_mask) if name),
-        *config.readers.values(),
-        *config.place_columns,
-    )
+    images = (*config.file_columns, *config.place_columns)
     bare = config.model_copy(
-        update={"images": {}, "mask": None, "second_mask": None, "landmarks": {}, "slices": {}, "readers": {}}
+        update={
+            "images": {},
+            "optional_images": (),
+            "mask": None,
+            "second_mask": None,
+            "masks": {},
+            "readers": {},
+            "landmarks": {},
+            "slices": {},
+        }
     )
     settings = (study.seed, study.fusion.inner_folds)
     return PrepareJob(bare, study.features, images, study.blocks, *settings, harmonise=study.fusion.harmonise)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radfuse.recipe import About, RegionRecipe
+from radfuse.recipe import About, CaseFiles, RegionRecipe
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages.context import Context
@@ -25,16 +25,12 @@ class RegionsJob:
 
     Attributes:
         about: the case.
-        images: sequence -> image.
-        mask: of the case; without one it fails.
-        source: of the mask.
+        files: its images and masks.
         recipe: of the regions.
     """
 
     about: About
-    images: Mapping[str, Path]
-    mask: Path | None
-    source: str
+    files: CaseFiles
     recipe: RegionRecipe
 
     def __str__(self) -> str:
@@ -52,8 +48,7 @@ class MadeRegions:
 def jobs(context: Context) -> Iterator[RegionsJob]:
     """Yield every case."""
     for case in context.cases():
-        mask, source = context.mask(case)
-        yield RegionsJob(context.about(case), case.images, mask, source, context.recipe())
+        yield RegionsJob(context.about(case), context.files(case, *context.mask(case)), context.recipe())
 
 
 def work(job: RegionsJob) -> MadeRegions:
@@ -63,13 +58,11 @@ def work(job: RegionsJob) -> MadeRegions:
         InputError: a file cannot be used, or lies on another grid.
         CaseError: a region cannot be made.
     """
-    from radfuse.recipe import read_mask, regions_on
-    from radfuse.volume.files import read_volume
+    from radfuse.recipe import read_masked, regions_on
 
-    mask = read_mask(job.mask, job.recipe.labels, job.source)
-    images = {sequence: read_volume(path) for sequence, path in job.images.items()}
-    made = {name: regions_on(name, images, mask, job.recipe, job.about) for name in images}
-    return MadeRegions(job.source, made)
+    images = read_masked(job.files, job.recipe)
+    made = {name: regions_on(name, images, job.recipe, job.about) for name in images}
+    return MadeRegions(job.files.source, made)
 
 
 def write(made: MadeRegions, path: Path) -> None:
@@ -98,7 +91,7 @@ STAGE = Stage(
     write,
     lambda job: f"regions/{safe_name(str(job))}",
     what="making regions",
-    needs=("segment",),
+    needs=("segment", "register"),
     fails="drops",
     crew="cores",
 )

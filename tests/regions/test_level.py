@@ -14,11 +14,12 @@ from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.read import read_cohort
 from radfuse.cohort.splits import Grouped
 from radfuse.errors import CaseError, InputError
-from radfuse.recipe import RegionRecipe, about, regions_on
+from radfuse.recipe import RegionRecipe, about, masked, regions_on
 from radfuse.regions.fat import FatRegion, Tissue
 from radfuse.regions.level import LevelRegion
 from radfuse.regions.make import make_regions
 from radfuse.regions.scene import Scene
+from radfuse.sequences import SequenceRecipe
 from radfuse.volume.grid import Grid, oriented
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.plane import layer_axis, positions_of
@@ -224,14 +225,15 @@ def test_the_table_names_levels_by_z_or_by_slice(tmp_path: Path) -> None:
     labels = spine_on(STACK)
     image = Volume(np.zeros(STACK.shape, dtype=np.float32), STACK)
     configs = tuple(LevelRegion(name=name, of=(4,), level=name.replace("_", "/")) for name in ("L4_5", "L3_4"))
-    recipe = RegionRecipe(labels=NAMES, regions=configs)
-    found = regions_on("t2", {"t2": image}, labels, recipe, about(case, ("case_id",)))
+    recipe = RegionRecipe(labels=NAMES, regions=configs, sequences={"t2": SequenceRecipe()})
+    images = masked({"t2": image}, labels, recipe, {}, {})
+    found = regions_on("t2", images, recipe, about(case, ("case_id",)))
     assert [heights(region.mask, STACK) for region in found] == [[-9.0], [15.0]]
     empty = cohort_of(tmp_path, ",,,", landmarks={"L4/5": "z_l45"}, slices={"L3/4": "slice_l34"})
     case, _ = read_cohort(config=empty)
     assert (case.landmarks, case.slices) == ({}, {})
     with pytest.raises(CaseError, match="c0: level L4/5: nothing says where it is"):
-        regions_on("t2", {"t2": image}, labels, recipe, about(case, ("case_id",)))
+        regions_on("t2", images, recipe, about(case, ("case_id",)))
 
 
 def test_a_table_whose_places_are_none_is_told(tmp_path: Path) -> None:
