@@ -152,7 +152,7 @@ def _case(
         image = stacked([images[sequence] for sequence in recipe.sequences])
         backend = cast("Backend | None", recipe.opened_backend())
         with memory_told(image.name):
-            labels = _labels(backend, network, image, case, runtime)
+            labels = _labels(backend, network, image, case, who.side, runtime)
         source = "predicted"
         masks[case.case_id] = reviewed(figures_of(labels, recipe.labels), recipe.training_masks)
         if labels_out is not None:
@@ -177,9 +177,11 @@ def _case(
     return found
 
 
-def _labels(backend: Backend | None, network: Path, image: Volume, case: Case, runtime: str) -> LabelMap:
+def _labels(
+    backend: Backend | None, network: Path, image: Volume, case: Case, side: str | None, runtime: str
+) -> LabelMap:
     if isinstance(backend, Untrained):
-        return backend.draw(image, Given(case.case_id, case.landmarks, case.readers))
+        return backend.draw(image, Given(case.case_id, case.landmarks, case.readers, side, network))
     return backend.segment(network, image) if backend else segmenter(network, runtime)(image)
 
 

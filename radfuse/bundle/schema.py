@@ -6,7 +6,7 @@ import json
 import platform
 from collections.abc import Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -277,7 +277,7 @@ class ImageRecipe(Section):
             segmented=(backend.sequences or (first,))[0],
             optional_images=study.cohort.optional_images,
             masks={name: column for name, column in study.cohort.masks.items() if _is_own(study, name)},
-            backend=backend if trained and not backend.encodes else None,
+            backend=_without_folders(backend) if trained and not backend.encodes else None,
             landmarks=study.cohort.landmarks,
             slices=study.cohort.slices,
             readers=study.cohort.readers if trained else {},
@@ -287,6 +287,12 @@ class ImageRecipe(Section):
 def _is_own(study: Study, sequence: str) -> bool:
     own = study.cohort.masks
     return reach_of(sequence, study.sequences, own, resample_masks=study.resample_masks) == "own"
+
+
+def _without_folders(backend: Segmentation) -> Segmentation:
+    """Return a backend whose files are called by their names alone: what they hold travels, not where they lay."""
+    paths = {name: getattr(backend, name) for name in type(backend).model_fields}
+    return backend.model_copy(update={name: Path(path.name) for name, path in paths.items() if isinstance(path, Path)})
 
 
 class TrainedOn(Section):

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from radfuse.config import Section
 from radfuse.extend import own_parts
+from radfuse.seg.atlas import AtlasSegmentation
 from radfuse.seg.backend import Backend, Labelled
 from radfuse.seg.brought import OnnxSegmentation
 from radfuse.seg.grow import GrowSegmentation
@@ -37,7 +38,13 @@ class DeepConfig(Section):
 
 
 Segmentation = Annotated[
-    ManualSegmentation | UnetSegmentation | NnunetSegmentation | OnnxSegmentation | VoteSegmentation | GrowSegmentation,
+    ManualSegmentation
+    | UnetSegmentation
+    | NnunetSegmentation
+    | OnnxSegmentation
+    | VoteSegmentation
+    | GrowSegmentation
+    | AtlasSegmentation,
     Field(discriminator="backend"),
     *own_parts(Backend, "a segmentation backend", Labelled),
 ]

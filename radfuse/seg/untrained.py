@@ -21,11 +21,15 @@ class Given:
         case: its id, for messages.
         landmarks: name -> mm, those that have a value.
         readers: name -> mask, of those who drew one.
+        side: of the body.
+        brought: file of what the backend's `brought` gave.
     """
 
     case: str
     landmarks: Mapping[str, float] = field(default_factory=dict)
     readers: Mapping[str, Path] = field(default_factory=dict)
+    side: str | None = None
+    brought: Path | None = None
 
 
 class Untrained(Labelled):
@@ -39,7 +43,7 @@ class Untrained(Labelled):
         return "untrained"
 
     def brought(self, folder: Path) -> bytes:
-        """Return nothing, in the place of a network."""
+        """Return what travels with a bundle in the place of a network; nothing."""
         return b""
 
     def draw(self, image: Volume, given: Given) -> LabelMap:

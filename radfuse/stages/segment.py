@@ -98,7 +98,9 @@ def jobs(context: Context) -> Iterator[SegmentJob]:
         network = context.path(network_of(fold))
         settings = (case.case_id, context.images(case), case.mask, fold, network, backend, runtime)
         if isinstance(context.segmentation, Untrained):
-            yield DrawJob(*settings, Given(case.case_id, case.landmarks, case.readers))
+            yield DrawJob(
+                *settings, Given(case.case_id, case.landmarks, case.readers, context.about(case).side, network)
+            )
         else:
             yield SegmentJob(*settings)
 
