@@ -173,6 +173,12 @@ def check_reach(
                 f"sequences.{home}.masks: {reach}, but masks are drawn on {home!r} itself; use same_grid or resample, "
                 "or name another image as segmentation.sequence"
             )
+        by = sequences[name].registration.by if reach == "register" else None
+        if by is not None and (by not in cohort.images or by == home):
+            others = [other for other in cohort.images if other not in (name, home)]
+            raise ValueError(
+                f"sequences.{name}.registration.by: {short(by)!r} is no other sequence{nearest(by, others)}"
+            )
         if reach == "own" and name not in cohort.masks:
             raise ValueError(f"sequences.{name}.masks: own needs cohort.masks.{name}, the column of its masks")
         if reach == "own" and segmentation.source != "manual":

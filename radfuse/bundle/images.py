@@ -191,7 +191,10 @@ def _registered(recipe: ImageRecipe, images: Mapping[str, Volume], labels: Label
     for name, image in images.items():
         if recipe.reach(name) == "register":
             settings = recipe.by_sequence[name].registration
-            found[name] = register(image, images[recipe.home], settings, case, labels).transform
+            if settings.by is not None and settings.by not in images:
+                raise CaseError(case, f"{name!r} is registered by image {settings.by!r}, which the case lacks; add it")
+            fixed = image if settings.by is None else images[settings.by]
+            found[name] = register(fixed, images[recipe.home], settings, case, labels).transform
     return found
 
 

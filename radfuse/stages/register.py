@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 QUALITY, CHECKERBOARD = "quality.json", "checkerboard.png"
 """Files of a registration, beside its transform."""
 
+_LACKS = "sequence {0!r} is registered by image {1!r}, which the case lacks; name another as registration.by"
+
 
 @dataclass(frozen=True)
 class RegisterJob:
@@ -26,7 +28,7 @@ class RegisterJob:
     Attributes:
         case: its id.
         sequence: that masks are carried to.
-        fixed: its image.
+        fixed: its image, or that of `settings.by`.
         moving: the segmented image.
         mask: of that image; None where the case has none, and fails later.
         source: of the mask.
@@ -73,9 +75,13 @@ def jobs(context: Context) -> Iterator[RegisterJob]:
             mask, source = context.mask(case)
             if source != "manual" and not _looks_at_mask(context):  # then there may be none yet
                 mask = case.mask
-            images = (case.images[name], context.image(case))
+            fixed = case.images.get(settings.by or name)
+            if fixed is None:
+                context.fail(case.case_id, _LACKS.format(name, settings.by), drops=True)
+                break
             own = case.own_masks.get(name)
-            yield RegisterJob(case.case_id, name, *images, mask, source, own, context.segmentation.labels, settings)
+            labels = context.segmentation.labels
+            yield RegisterJob(case.case_id, name, fixed, context.image(case), mask, source, own, labels, settings)
 
 
 def work(job: RegisterJob) -> RegisteredCase:
@@ -97,12 +103,14 @@ def work(job: RegisterJob) -> RegisteredCase:
     quality, carried, own = found.quality, None, None
     if mask is not None:
         carried = resample_labels(mask, fixed.grid, found.transform, job.settings.carried)
-    if carried is not None and mask is not None and job.own is not None:
+    if mask is not None and job.own is not None:
         own = read_mask(job.own, job.labels, "manual")
+        ways = (found.start, found.transform)
+        before, after = (
+            _dice(own, resample_labels(mask, own.grid, way, job.settings.carried), job.labels) for way in ways
+        )
+        quality = with_agreement(quality, before, after, job.settings.least_dice)
         own = resample_labels(own, fixed.grid)
-        before = resample_labels(mask, fixed.grid, found.start, job.settings.carried)
-        both = (_dice(own, before, job.labels), _dice(own, carried, job.labels))
-        quality = with_agreement(quality, *both, job.settings.least_dice)
     moved = [resample(moving, fixed.grid, transform=transform) for transform in (found.start, found.transform)]
     return RegisteredCase(found.transform, quality, checkerboard(fixed, moved, carried, own))
 

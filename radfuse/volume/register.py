@@ -7,6 +7,8 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +26,9 @@ _MARGIN_MM = 20.0
 """Of the fixed image, around where the moving one begins."""
 _LEAST_SHARE = 0.1
 """Of the voxels that the smaller image could share with the larger: fewer that both show say nothing."""
+_FEWEST_BINS = 8
+_RADIUS_MM = 40.0
+"""A turn by one radian moves as far as so many mm, for steps of like size."""
 _GAIN = 0.01
 """Relative gain in similarity below which a registration found nothing, and the loss beyond which it diverged."""
 _FAR = 0.5
@@ -61,9 +66,21 @@ def register(
         CaseError: the images do not overlap, or the registration diverged; names images and the mend.
     """
     try:
-        return _registered(fixed, moving, settings, case, mask)
+        with _one_thread():
+            return _registered(fixed, moving, settings, case, mask)
     except RuntimeError as error:
         raise _lost(case, fixed, moving, reason_of(error)) from error
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Have ITK sum in one order: several threads differ in the last digit, and a search may end elsewhere by it."""
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
 def _registered(fixed: Volume, moving: Volume, settings: Registration, case: str, mask: LabelMap | None) -> Registered:
@@ -81,9 +98,9 @@ def _registered(fixed: Volume, moving: Volume, settings: Registration, case: str
     shown = placed(near.array.astype(np.uint8), near.grid) if near else None
     found = start
     for level_mm in settings.levels_mm:
-        found = _level(
-            one, other, shown, found, level_mm, settings, "affine" if settings.transform == "affine" else "rigid"
-        )
+        found = _level(one, other, shown, found, level_mm, settings)
+    if settings.transform == "affine":
+        found = _level(one, other, shown, _affine(found), settings.levels_mm[-1], settings)
     if settings.transform == "bspline":
         found = _bent(one, other, shown, found, settings)
     finest = settings.levels_mm[-1]
@@ -180,10 +197,9 @@ def _at(image: Image, level_mm: float) -> Image:
 
 
 def _method(settings: Registration, shown: Image | None, voxels: int) -> sitk.ImageRegistrationMethod:
-    """Return what compares two images, without an optimiser."""
+    """Return what compares two images, without an optimiser; of few voxels in fewer bins, which would be empty."""
     method = sitk.ImageRegistrationMethod()
-    method.SetNumberOfThreads(1)  # sums in one order: equal numbers on every machine
-    method.SetMetricAsMattesMutualInformation(settings.bins)
+    method.SetMetricAsMattesMutualInformation(int(np.clip(np.cbrt(voxels), _FEWEST_BINS, settings.bins)))
     method.SetInterpolator(sitk.sitkLinear)
     if shown is not None:
         method.SetMetricMovingMask(shown)
@@ -193,41 +209,37 @@ def _method(settings: Registration, shown: Image | None, voxels: int) -> sitk.Im
     return method
 
 
+def _affine(begin: Transform) -> Transform:
+    found = sitk.AffineTransform(3)
+    found.SetCenter(begin.GetCenter())
+    found.SetMatrix(begin.GetMatrix())
+    found.SetTranslation(begin.GetTranslation())
+    return found
+
+
 def _level(
-    fixed: Image,
-    moving: Image,
-    shown: Image | None,
-    begin: Transform,
-    level_mm: float,
-    settings: Registration,
-    kind: str,
+    fixed: Image, moving: Image, shown: Image | None, begin: Transform, level_mm: float, settings: Registration
 ) -> Transform:
-    """Return a rigid or affine transform that is better than the one before, on voxels of a level."""
+    """Return a transform of the same kind that is better than the one before, or that, on voxels of a level.
+
+    By Powell's method, one parameter after another: gradients of mutual information led astray on small images.
+    """
     one, other = _at(fixed, level_mm), _at(moving, level_mm)
     method = _method(settings, shown, one.GetNumberOfPixels())
-    method.SetOptimizerAsRegularStepGradientDescent(
-        learningRate=level_mm / 2,
-        minStep=level_mm / 400,
+    found = type(begin)(begin)
+    turns = len(found.GetParameters()) - 3
+    method.SetOptimizerScales([_RADIUS_MM] * turns + [1.0] * 3)
+    method.SetOptimizerAsPowell(
         numberOfIterations=settings.iterations,
-        relaxationFactor=0.6,
-        gradientMagnitudeTolerance=1e-8,
+        maximumLineIterations=30,
+        stepLength=level_mm / 4,
+        stepTolerance=level_mm / 100,
+        valueTolerance=1e-5,
     )
-    method.SetOptimizerScalesFromPhysicalShift()
-    method.SetInitialTransform(_copy(begin, kind), inPlace=True)
-    return sitk.Transform(method.Execute(one, other)).Downcast()
-
-
-def _copy(begin: Transform, kind: str) -> Transform:
-    begin = begin.Downcast()
-    if isinstance(begin, sitk.CompositeTransform):
-        begin = begin.GetBackTransform().Downcast()
-    if kind == "affine" and not isinstance(begin, sitk.AffineTransform):
-        found = sitk.AffineTransform(3)
-        found.SetCenter(begin.GetCenter())
-        found.SetMatrix(begin.GetMatrix())
-        found.SetTranslation(begin.GetTranslation())
-        return found
-    return type(begin)(begin)
+    method.SetInitialTransform(found, inPlace=True)
+    before = method.MetricEvaluate(one, other)
+    found = method.Execute(one, other).Downcast()
+    return found if method.GetMetricValue() < before else begin
 
 
 def _bent(fixed: Image, moving: Image, shown: Image | None, rigid: Transform, settings: Registration) -> Transform:

@@ -18,6 +18,9 @@ class Registration(Section):
     """Moved and turned; also sheared and scaled; or, after a rigid one, bent by B-splines."""
     start: Literal["header", "centres"] = "header"
     """Where it begins: as the headers place the images, or with one image's centre on the other's."""
+    by: str | None = None
+    """Another sequence of the same scan and table, whose image is registered in the place of this one: PET by its CT,
+    since PET alone shows too little. None: its own image."""
     levels_mm: tuple[_Mm, ...] = Field(default=(8.0, 4.0, 2.0), min_length=1, max_length=6)
     """Voxels that the images are compared on, coarse to fine; never smaller than the image's own."""
     grid_mm: _Mm = 40.0
@@ -25,7 +28,7 @@ class Registration(Section):
     within_mm: Annotated[float, Field(ge=0, le=500)] | None = None
     """Compare only what lies so near to the mask; None: all that both images show."""
     iterations: PositiveInt = 60
-    """At each level, at most; for B-splines, looks at the similarity."""
+    """At each level, at most: rounds over all parameters, or looks at the similarity of B-splines."""
     bins: Annotated[int, Field(ge=8, le=256)] = 32
     """Of the joint histogram."""
     samples: PositiveInt = 20_000

@@ -17,7 +17,6 @@ from radfuse.volume.resample import resample, resample_labels
 SHIFT_MM = (3.0, -2.0, 2.5)
 """What lies at x in `t2` lies at x + this in `t1`, (x, y, z)."""
 OTHER = Grid((16, 28, 28), (2.5, 1.5, 1.5), (-2.0, -1.0, -1.0))
-REGISTER = "registration: {levels_mm: [6, 3], iterations: 40}"
 STUDY = """
 name: two
 cohort:
@@ -34,7 +33,7 @@ radiomics: {classes: [shape, firstorder], bin_count: 16}
 sequences:
   t2:
     masks: own
-    registration: {levels_mm: [6, 3], iterations: 40, least_dice: 0.5}
+    registration: {levels_mm: [3], iterations: 20, least_dice: 0.5}
     normalise: [{kind: zscore, within: image}]
     radiomics: {bin_width: 3}
 fusion:
