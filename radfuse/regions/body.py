@@ -10,8 +10,10 @@ _SHARE = 0.25
 """Of the mean of the foreground: air and its noise lie below, the darkest tissue that fills space above."""
 
 
-def body_of(image: np.ndarray) -> np.ndarray:
-    """Return the body: the largest part that is brighter than air, its holes in any slice filled.
+def body_of(image: np.ndarray, holding: np.ndarray | None = None) -> np.ndarray:
+    """Return the body: what is brighter than air, its holes in any slice filled.
+
+    Of parts that air lies between, as two legs, it is those that hold some voxels asked for, or else the largest.
 
     CT is cut at -500 HU. Elsewhere the threshold is a quarter of the mean of all that lies above it (found by
     iteration, as AFNI's 3dClipLevel does with half the median), counted from 0, or from the lowest percent where that
@@ -20,6 +22,7 @@ def body_of(image: np.ndarray) -> np.ndarray:
 
     Args:
         image: shape (z, y, x); NaN where there is none.
+        holding: bool, same shape: voxels whose part is wanted.
 
     Returns:
         bool, same shape; all True where no voxel is dark enough for air.
@@ -35,7 +38,8 @@ def body_of(image: np.ndarray) -> np.ndarray:
     parts, count = ndimage.label(opened)
     if not count:
         return bright
-    body = parts == 1 + np.bincount(parts.ravel())[1:].argmax()
+    held = np.unique(parts[holding & (parts > 0)]) if holding is not None else np.zeros(0, dtype=int)
+    body = np.isin(parts, held if held.size else [1 + np.bincount(parts.ravel())[1:].argmax()])
     body = ndimage.binary_dilation(body) & bright  # what the opening took off its surface
     for axis in range(3):
         for plane in np.moveaxis(body, axis, 0):

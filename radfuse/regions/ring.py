@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from radfuse.regions.scene import Scene
 
 BODY = "body"
-"""Where no label is called so: all that is no air in the image that is measured."""
+"""Where no label is called so: the body in the image that is measured, as `body_of` finds it."""
 
 
 class RingRegion(Section):
@@ -36,8 +36,8 @@ class RingRegion(Section):
     inside: bool = False
     """It lies inside the label's border, not around it."""
     within: str | PositiveInt | tuple[str | PositiveInt, ...] | None = None
-    """Labels that it is clipped to, by name or number; `body`: all that is no air in the image, unless a label has that
-    name."""
+    """Labels that it is clipped to, by name or number; `body`: what is no air in the image and hangs together
+    with the label, unless a label has that name."""
     exclude: tuple[str | PositiveInt, ...] = ()
     """Labels that are left out of it, by name or number."""
 
@@ -77,7 +77,7 @@ class RingRegion(Section):
 
         found = scene.of(*(label for label in self._clipped_to if label != BODY or BODY in scene.numbers))
         if BODY in self._clipped_to and BODY not in scene.numbers:
-            found |= body_of(image_at(scene, None))
+            found |= body_of(image_at(scene, None), scene.of(self.around))
         return found
 
 

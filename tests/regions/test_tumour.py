@@ -94,6 +94,11 @@ def test_the_body_is_what_is_no_air_with_its_dark_holes_and_without_the_table() 
         image = np.where(body, fat, air) + generator.normal(0, 8, body.shape)
         image[muscle], image[marrow], image[table] = dark, air, fat
         np.testing.assert_array_equal(body_of(image), body)
+    legs = box(body.shape, (0, 0, 0), (12, 40, 24)) | box(body.shape, (0, 0, 28), (12, 40, 40))
+    image = np.where(legs, 300.0, 0.0) + generator.normal(0, 8, body.shape)
+    smaller = box(body.shape, (5, 20, 32), (7, 24, 36))
+    np.testing.assert_array_equal(body_of(image), box(body.shape, (0, 0, 0), (12, 40, 24)))
+    np.testing.assert_array_equal(body_of(image, smaller), box(body.shape, (0, 0, 28), (12, 40, 40)))
     assert body_of(np.full((4, 9, 9), 300.0) + generator.normal(0, 20, (4, 9, 9))).all()
 
 
