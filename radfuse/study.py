@@ -22,8 +22,7 @@ from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.regions.config import RegionConfig, images_named
 from radfuse.seg.config import DeepConfig, Segmentation
-from radfuse.seg.grow import GrowSegmentation
-from radfuse.seg.vote import VoteSegmentation
+from radfuse.seg.untrained import Untrained
 from radfuse.sequences import SequenceConfig, check_reach, check_sequences, merged, reach_of
 
 
@@ -124,11 +123,9 @@ class Study(Section):
         assert self.segmentation is not None
         for region in self.regions:
             _check_labels(region, self.segmentation.labels)
-        for sequence in images_named(self.regions):
-            if sequence not in self.cohort.images:
-                raise ValueError(
-                    f"regions: sequence {sequence!r} is not one of cohort.images{nearest(sequence, self.cohort.images)}"
-                )
+        _check_images(self.regions, self.cohort.images)
+        if isinstance(self.segmentation, Untrained):
+            self.segmentation.check_columns(self.cohort.readers, self.cohort.landmarks)
         wanted = self.radiomics.normalize_region
         if wanted is not None and wanted not in names:
             raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")
@@ -151,39 +148,12 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
-    def _untrained_has_its_columns(self) -> Study:
-        backend, cohort = self.segmentation, self.cohort
-        if isinstance(backend, VoteSegmentation) and len(cohort.readers) < backend.min_readers:
-            raise ValueError(
-                f"segmentation.backend vote needs the masks of {backend.min_readers} readers, and cohort.readers names "
-                f"{len(cohort.readers)}; give each reader's column there"
-            )
-        if isinstance(backend, GrowSegmentation):
-            for name in backend.seed:
-                if name not in cohort.landmarks:
-                    raise ValueError(
-                        f"segmentation.seed: cohort.landmarks has no {name!r}{nearest(name, cohort.landmarks)}"
-                    )
-        return self
-
-    @model_validator(mode="after")
     def _sequences_fit(self) -> Study:
         check_sequences(self.sequences, self.cohort.images, self.regions, self.segmentation)
         if self.regions and self.segmentation is not None:
             check_reach(self.sequences, self.cohort, self.segmentation, resample_masks=self.resample_masks)
-            self._check_one_space()
+            _check_one_space(self)
         return self
-
-    def _check_one_space(self) -> None:
-        """Refuse regions that read an image beside the measured one where images are registered to each other."""
-        settings = (self.sequences, self.cohort.masks)
-        ways = {name: reach_of(name, *settings, resample_masks=self.resample_masks) for name in self.cohort.images}
-        moved = [name for name, way in ways.items() if way == "register"]
-        for sequence in images_named(self.regions) if moved else ():
-            raise ValueError(
-                f"regions are made with the image {sequence!r} on the grids of all, and sequences.{moved[0]}.masks: "
-                "register says that images lie in different places; use resample, or register the files beforehand"
-            )
 
     @model_validator(mode="after")
     def _deep_has_a_network(self) -> Study:
@@ -275,6 +245,25 @@ class Study(Section):
     def to_yaml(self) -> str:
         """Return the study as YAML, defaults written out."""
         return to_yaml(self.model_dump(mode="json"))
+
+
+def _check_images(regions: Sequence[RegionConfig], images: Mapping[str, str]) -> None:
+    """Refuse a region that is made with an image which `cohort.images` does not name."""
+    for sequence in images_named(regions):
+        if sequence not in images:
+            raise ValueError(f"regions: sequence {sequence!r} is not one of cohort.images{nearest(sequence, images)}")
+
+
+def _check_one_space(study: Study) -> None:
+    """Refuse regions that read an image beside the measured one where images are registered to each other."""
+    settings = (study.sequences, study.cohort.masks)
+    ways = {name: reach_of(name, *settings, resample_masks=study.resample_masks) for name in study.cohort.images}
+    moved = [name for name, way in ways.items() if way == "register"]
+    for sequence in images_named(study.regions) if moved else ():
+        raise ValueError(
+            f"regions are made with the image {sequence!r} on the grids of all, and sequences.{moved[0]}.masks: "
+            "register says that images lie in different places; use resample, or register the files beforehand"
+        )
 
 
 def _check_labels(region: RegionConfig, labels: Mapping[str, int]) -> None:
