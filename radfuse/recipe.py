@@ -30,6 +30,7 @@ from radfuse.seg.encode import encode
 from radfuse.seg.predict import OnnxSegmenter
 from radfuse.sequences import SequenceRecipe
 from radfuse.volume.files import read_labels, read_volume
+from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume, require_same_grid
 from radfuse.volume.normalise import normalised
 from radfuse.volume.region import Region
@@ -76,10 +77,17 @@ class CaseFiles:
 
 @dataclass(frozen=True)
 class MaskedImage:
-    """One image of a case, its values normalised, and the mask on its grid."""
+    """One image of a case, its values normalised, and the mask on its grid.
+
+    Attributes:
+        image: the image.
+        mask: on its grid.
+        drawn: grid that the mask was drawn or made on.
+    """
 
     image: Volume
     mask: LabelMap
+    drawn: Grid
 
 
 @dataclass(frozen=True)
@@ -90,11 +98,15 @@ class About:
         case: its id, for messages.
         side: of the body, where the table says it.
         visit: where the table says it.
+        landmarks: name -> mm, where the table says them.
+        slices: name -> number of a slice of the mask, the first is 1, where the table says them.
     """
 
     case: str
     side: str | None = None
     visit: str | None = None
+    landmarks: Mapping[str, float] = field(default_factory=dict)
+    slices: Mapping[str, int] = field(default_factory=dict)
 
 
 def about(case: Case, unit_columns: Sequence[str]) -> About:
@@ -105,7 +117,8 @@ def about(case: Case, unit_columns: Sequence[str]) -> About:
         unit_columns: of the cohort, one of which may be the side.
     """
     side = dict(zip(unit_columns, case.unit, strict=True)).get("side")
-    return About(case.case_id, side, case.visit if isinstance(case.visit, str) else None)
+    visit = case.visit if isinstance(case.visit, str) else None
+    return About(case.case_id, side, visit, case.landmarks, case.slices)
 
 
 def read_mask(path: Path | None, labels: Mapping[str, int], source: str) -> LabelMap:
@@ -114,7 +127,7 @@ def read_mask(path: Path | None, labels: Mapping[str, int], source: str) -> Labe
     Args:
         path: of the mask; None where the case has none.
         labels: label name -> number.
-        source: manual, external or cross_fitted.
+        source: manual, external, cross_fitted or untrained.
 
     Raises:
         InputError: no mask, an unreadable one, or an empty one; the mend is to draw a manual mask, or to train.
@@ -173,7 +186,8 @@ def masked(
     for sequence, image in images.items():
         here = _mask_on(sequence, image, mask, recipe.sequences[sequence], own, transforms)
         ready = normalised(image, recipe.sequences[sequence].normalise, here, recipe.labels)
-        found[sequence] = MaskedImage(ready, here)
+        drawn = own[sequence] if recipe.sequences[sequence].masks == "own" else mask
+        found[sequence] = MaskedImage(ready, here, drawn.grid)
     return found
 
 
@@ -209,18 +223,37 @@ def _mask_on(
     return here
 
 
-def regions_on(sequence: str, at: MaskedImage, recipe: RegionRecipe, about: About) -> list[Region]:
+def regions_on(sequence: str, images: Mapping[str, MaskedImage], recipe: RegionRecipe, about: About) -> list[Region]:
     """Return a case's regions on the grid of one of its images.
 
+    Args:
+        sequence: of that image.
+        images: sequence -> image, each on its own grid, those of `images_named` among them.
+        recipe: of the regions.
+        about: the case.
+
     Raises:
-        CaseError: a region is empty or tiny.
+        CaseError: a region is empty or tiny, or needs an image that the case has not.
     """
-    return make_regions(_scene(sequence, at, recipe, about), recipe.regions, recipe.sequences[sequence].min_voxels)
+    scene = _scene(sequence, images, recipe, about)
+    return make_regions(scene, recipe.regions, recipe.sequences[sequence].min_voxels)
 
 
-def _scene(sequence: str, at: MaskedImage, recipe: RegionRecipe, about: About) -> Scene:
+def _scene(sequence: str, images: Mapping[str, MaskedImage], recipe: RegionRecipe, about: About) -> Scene:
     """Return a case's labels on the grid of one of its images."""
-    return Scene(at.mask, recipe.labels, about.side, about.visit, {sequence: at.image}, about.case)
+    at = images[sequence]
+    return Scene(
+        at.mask,
+        recipe.labels,
+        about.side,
+        about.visit,
+        {name: other.image for name, other in images.items()},
+        about.case,
+        sequence,
+        about.landmarks,
+        about.slices,
+        at.drawn,
+    )
 
 
 def mapped_plates(
@@ -228,10 +261,10 @@ def mapped_plates(
 ) -> dict[str, Plate]:
     """Return title -> plate of each cartilage that is measured, on the image that its measure names, or the first."""
     found: dict[str, Plate] = {}
-    for sequence, at in images.items():
+    for sequence in images:
         here = _on(sequence, recipe, measures)
         if here:
-            found |= plates(_scene(sequence, at, recipe, about), here)
+            found |= plates(_scene(sequence, images, recipe, about), here)
     return found
 
 
@@ -266,7 +299,7 @@ def radiomic_features(
     missing = {f"{sequence}/": "the case has no such image" for sequence in recipe.sequences if sequence not in images}
     remarks: dict[str, str] = {}
     for sequence, at in images.items():
-        scene = _scene(sequence, at, recipe, about)
+        scene = _scene(sequence, images, recipe, about)
         regions = make_regions(scene, recipe.regions, recipe.sequences[sequence].min_voxels)
         voxels |= {f"{sequence}/{region.name}": region.voxels for region in regions}
         for region, result in measured_regions(at.image, regions, radiomics[sequence], all_or_none=True).items():
@@ -290,6 +323,7 @@ def deep_features(
     about: About,
     *,
     mirrored: bool = False,
+    others: Mapping[str, Volume] | None = None,
 ) -> dict[str, float | None]:
     """Return "sequence/region/deep_ROW-COLUMN_CHANNEL" -> encoder feature; None for a cell without voxels.
 
@@ -301,9 +335,11 @@ def deep_features(
         recipe: of the regions.
         about: the case.
         mirrored: True for the side that shall be read as the mirror image of the other.
+        others: sequence -> image, those that the regions are made with.
     """
     here = _mask_on(sequence, image, mask, recipe.sequences[sequence], {}, {})
-    regions = regions_on(sequence, MaskedImage(image, here), recipe, about)
+    seen = {name: MaskedImage(other, here, mask.grid) for name, other in (others or {}).items()}
+    regions = regions_on(sequence, {**seen, sequence: MaskedImage(image, here, mask.grid)}, recipe, about)
     frame = segmenter.frame(image)
     found = encode(frame.array, cells_on(regions, image.grid, frame.grid, mirrored=mirrored), segmenter)
     return {f"{sequence}/{name}": None if np.isnan(value) else value for name, value in found.items()}

@@ -30,9 +30,10 @@ from radfuse.morphometry.cartilage import CartilageMeasure
 from radfuse.morphometry.config import MeasureConfig, check_measures
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
-from radfuse.regions.config import RegionConfig, Regions
+from radfuse.regions.config import RegionConfig, Regions, images_named
 from radfuse.seg.config import DeepConfig, Segmentation
-from radfuse.sequences import SequenceConfig, check_reach, check_sequences, merged
+from radfuse.seg.untrained import Untrained
+from radfuse.sequences import SequenceConfig, check_reach, check_sequences, merged, reach_of
 
 
 def _table_or_source(value: Any) -> Any:
@@ -137,8 +138,8 @@ class Study(Section):
 
     @property
     def segments(self) -> bool:
-        """Whether networks make its masks, trained here or elsewhere."""
-        return self._masks_from in ("cross_fitted", "external")
+        """Whether masks are made, by networks trained here or elsewhere, or without training."""
+        return self._masks_from in ("cross_fitted", "external", "untrained")
 
     @property
     def _masks_from(self) -> str:
@@ -169,7 +170,7 @@ def _images_are_complete(study: Study) -> None:
         name
         for name, value in (
             ("cohort.images", study.cohort.images),
-            ("cohort.mask", study.cohort.mask),
+            ("cohort.mask", study.cohort.mask or study._masks_from == "untrained"),
             ("segmentation", study.segmentation),
         )
         if not value
@@ -179,6 +180,9 @@ def _images_are_complete(study: Study) -> None:
     assert study.segmentation is not None
     for region in study.regions:
         _check_labels(region, study.segmentation.labels)
+    _check_images(study.regions, study.cohort.images)
+    if isinstance(study.segmentation, Untrained):
+        study.segmentation.check_columns(study.cohort.readers, study.cohort.landmarks)
     wanted = study.radiomics.normalize_region
     if wanted is not None and wanted not in names:
         raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")
@@ -213,6 +217,7 @@ def _sequences_fit(study: Study) -> None:
     check_sequences(study.sequences, study.cohort.images, study.regions, study.segmentation)
     if study.regions and study.segmentation is not None:
         check_reach(study.sequences, study.cohort, study.segmentation, resample_masks=study.resample_masks)
+        _check_one_space(study)
 
 
 def _deep_has_a_network(study: Study) -> None:
@@ -283,6 +288,25 @@ _CHECKS = (
     _networks_of_one_deal,
 )
 """What is held against each other of a study, in this order."""
+
+
+def _check_images(regions: Sequence[RegionConfig], images: Mapping[str, str]) -> None:
+    """Refuse a region that is made with an image which `cohort.images` does not name."""
+    for sequence in images_named(regions):
+        if sequence not in images:
+            raise ValueError(f"regions: sequence {sequence!r} is not one of cohort.images{nearest(sequence, images)}")
+
+
+def _check_one_space(study: Study) -> None:
+    """Refuse regions that read an image beside the measured one where images are registered to each other."""
+    settings = (study.sequences, study.cohort.masks)
+    ways = {name: reach_of(name, *settings, resample_masks=study.resample_masks) for name in study.cohort.images}
+    moved = [name for name, way in ways.items() if way == "register"]
+    for sequence in images_named(study.regions) if moved else ():
+        raise ValueError(
+            f"regions are made with the image {sequence!r} on the grids of all, and sequences.{moved[0]}.masks: "
+            "register says that images lie in different places; use resample, or register the files beforehand"
+        )
 
 
 def _check_labels(region: RegionConfig, labels: Mapping[str, int]) -> None:

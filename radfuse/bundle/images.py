@@ -40,6 +40,7 @@ from radfuse.seg.predict import segmenter
 from radfuse.seg.quality import figures_of
 from radfuse.seg.review import review_list, reviewed
 from radfuse.seg.runtimes.runtime import USUAL, chosen
+from radfuse.seg.untrained import Given, Untrained
 from radfuse.sequences import radiomics_of, recipes_of
 from radfuse.volume.files import read_volume
 from radfuse.volume.image import LabelMap, Volume
@@ -152,7 +153,7 @@ def _case(
         image = stacked([images[sequence] for sequence in recipe.sequences])
         backend = cast("Backend | None", recipe.opened_backend())
         with memory_told(image.name):
-            labels = backend.segment(network, image) if backend else segmenter(network, runtime)(image)
+            labels = _labels(backend, network, image, case, who.side, runtime)
         source = "predicted"
         masks[case.case_id] = reviewed(figures_of(labels, recipe.labels), recipe.training_masks)
         if labels_out is not None:
@@ -176,8 +177,16 @@ def _case(
             is_mirrored(recipe.deep, cohort.config.unit_columns, case.unit),
         )
         opened, first = segmenter(network), recipe.sequences[0]
-        found["deep"] = deep_features(first, image, labels, opened, wanted, who, mirrored=mirrored)
+        found["deep"] = deep_features(first, image, labels, opened, wanted, who, mirrored=mirrored, others=images)
     return found
+
+
+def _labels(
+    backend: Backend | None, network: Path, image: Volume, case: Case, side: str | None, runtime: str
+) -> LabelMap:
+    if isinstance(backend, Untrained):
+        return backend.draw(image, Given(case.case_id, case.landmarks, case.readers, side, network))
+    return backend.segment(network, image) if backend else segmenter(network, runtime)(image)
 
 
 def _registered(recipe: ImageRecipe, images: Mapping[str, Volume], labels: LabelMap, case: str) -> dict[str, Transform]:

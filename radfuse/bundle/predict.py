@@ -174,6 +174,9 @@ def _read_new(
         images=imaging.images if imaging else {},
         optional_images=imaging.optional_images if imaging else (),
         mask=imaging.mask if imaging else None,
+        landmarks=imaging.landmarks if imaging else {},
+        slices=imaging.slices if imaging else {},
+        readers=imaging.readers if imaging else {},
         masks=imaging.masks if imaging else {},
     )
     cohort = read_cohort(config=config, table=_with_ids(cells, schema, labelled), labelled=labelled, new=True)

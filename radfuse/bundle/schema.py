@@ -6,7 +6,7 @@ import json
 import platform
 from collections.abc import Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -182,6 +182,9 @@ class ImageRecipe(Section):
         optional_images: sequences that a case may lack.
         masks: sequence -> column of masks of its own, where those are what it is measured by.
         backend: whose network it is; None: one that `OnnxSegmenter` opens.
+        landmarks: name -> column of the cohort table, as in the study.
+        slices: the same of slices.
+        readers: reader -> column of the cohort table, where masks are made of theirs.
         training_masks: what the masks look like that the network learned from; None where that is not known.
     """
 
@@ -200,6 +203,9 @@ class ImageRecipe(Section):
     optional_images: tuple[str, ...] = ()
     masks: dict[str, str] = {}
     backend: _Backend | None = None
+    landmarks: dict[str, str] = {}
+    slices: dict[str, str] = {}
+    readers: dict[str, str] = {}
     training_masks: TrainingRange | None = None
 
     @field_validator("radiomics")
@@ -280,13 +286,22 @@ class ImageRecipe(Section):
             segmented=(backend.sequences or (first,))[0],
             optional_images=study.cohort.optional_images,
             masks={name: column for name, column in study.cohort.masks.items() if _is_own(study, name)},
-            backend=backend if trained and not backend.encodes else None,
+            backend=_without_folders(backend) if trained and not backend.encodes else None,
+            landmarks=study.cohort.landmarks,
+            slices=study.cohort.slices,
+            readers=study.cohort.readers if trained else {},
         )
 
 
 def _is_own(study: Study, sequence: str) -> bool:
     own = study.cohort.masks
     return reach_of(sequence, study.sequences, own, resample_masks=study.resample_masks) == "own"
+
+
+def _without_folders(backend: Segmentation) -> Segmentation:
+    """Return a backend whose files are called by their names alone: what they hold travels, not where they lay."""
+    paths = {name: getattr(backend, name) for name in type(backend).model_fields}
+    return backend.model_copy(update={name: Path(path.name) for name, path in paths.items() if isinstance(path, Path)})
 
 
 class TrainedOn(Section):

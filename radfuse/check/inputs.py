@@ -155,7 +155,7 @@ def read_block(
     """Read the feature table of one block of a study, and its warnings."""
     used = {config.patient, config.visit, *config.clinical_columns, *config.split.columns, *config.images.values()}
     used |= {name for name in (config.site, *config.mask_columns) if name}
-    used |= {*config.outcome_columns, *reserved}
+    used |= {*config.outcome_columns, *config.place_columns, *reserved}
     ids = tuple(dict.fromkeys(((config.case,), config.unit_columns)))
     return read_features(source.table or config.table, ids, source, used, config.exclude)
 

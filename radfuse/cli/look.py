@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from radfuse.recipe import MaskedImage, RegionRecipe
     from radfuse.study import Study
     from radfuse.volume.image import LabelMap
+    from radfuse.volume.region import Region
 
 
 def look(
@@ -94,15 +95,22 @@ def _page(study: Study, case: Case, mask: LabelMap, source: str, file: Path, run
 
     who = about(case, study.cohort.unit_columns)
     recipe = _recipe(study)
-    seen, failures = [], []
-    for sequence, path in case.images.items():
+    ready: dict[str, MaskedImage] = {}
+    told: dict[str, str] = {}
+    regions: dict[str, list[Region]] = {}
+    for sequence in case.images:
         try:
-            at = _masked(study, case, sequence, mask, run)
-            seen.append(SeenImage(sequence, at.image, regions_on(sequence, at, recipe, who)))
+            ready[sequence] = _masked(study, case, sequence, mask, run)
+        except InputError as error:
+            told[sequence] = str(error)
+    for sequence in ready:
+        try:
+            regions[sequence] = regions_on(sequence, ready, recipe, who)
         except (CaseError, InputError) as error:
-            message = error.message if isinstance(error, CaseError) else str(error)
-            failures.append(Failure(item=sequence, error=message))
-            seen.append(SeenImage(sequence, read_volume(path), []))
+            told[sequence] = error.message if isinstance(error, CaseError) else str(error)
+    images = {name: ready[name].image if name in ready else read_volume(path) for name, path in case.images.items()}
+    seen = [SeenImage(name, image, regions.get(name, [])) for name, image in images.items()]
+    failures = [Failure(item=name, error=message) for name, message in told.items()]
     known = {"mask": source, "side": who.side, "visit": who.visit, "images": str(len(seen))}
     facts = {name: value for name, value in known.items() if value}
     made = Made.today(["look", file.name, case.case_id])

@@ -35,6 +35,9 @@ class Case:
     mask: Path | None
     second_mask: Path | None = None
     own_masks: Mapping[str, Path] = field(default_factory=dict)
+    landmarks: Mapping[str, float] = field(default_factory=dict)
+    slices: Mapping[str, int] = field(default_factory=dict)
+    readers: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,13 @@ class Cohort:
                 self.folder / mask if isinstance(mask, str) else None,
                 self.folder / second if isinstance(second, str) else None,
                 {name: self.folder / row[column] for name, column in config.masks.items() if not pd.isna(row[column])},
+                {name: row[column] for name, column in config.landmarks.items() if row[column] == row[column]},
+                {name: int(row[column]) for name, column in config.slices.items() if row[column] == row[column]},
+                {
+                    name: self.folder / row[column]
+                    for name, column in config.readers.items()
+                    if not pd.isna(row[column])
+                },
             )
 
     def without(self, cases: Collection[str]) -> Cohort:

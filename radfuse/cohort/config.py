@@ -61,6 +61,12 @@ class CohortConfig(Section):
     second_mask: str | None = None
     """Column of a second reader's segmentations, for `radfuse stability` and the selection step `stability`; may be
     empty for some rows."""
+    readers: dict[str, str] = {}
+    """Reader -> column of the masks they drew, for `segmentation: {backend: vote}`; may be empty for some rows."""
+    landmarks: dict[str, str] = {}
+    """Name -> column of a place in mm of patient space (z, say, growing to the head), for regions: {L4/5: z_l45}."""
+    slices: dict[str, str] = {}
+    """Name -> column of the number of a slice of the mask that a reader named, in the file's order, the first is 1."""
     clinical: tuple[str | Categories, ...] = ()
     """Columns of numbers, or of words with their levels; they make the clinical block."""
     outcome: Outcome | None = None
@@ -72,10 +78,14 @@ class CohortConfig(Section):
 
     @model_validator(mode="after")
     def _each_column_once(self) -> CohortConfig:
+        masks = (*(mask for mask in (self.mask, self.second_mask) if mask), *self.masks.values())
+        drawn = (*self.images.values(), *masks)
         named = {
             "clinical": self.clinical_columns,
             "unit": self.unit,
-            "images, mask, second_mask and masks": self.file_columns,
+            "images, mask, second_mask and masks": drawn,
+            "images, masks, landmarks and slices": (*drawn, *self.place_columns),
+            "images and readers": (*self.images.values(), *self.readers.values()),
         }
         for setting, names in named.items():
             twice = [name for name, count in Counter(names).items() if count > 1]
@@ -87,6 +97,13 @@ class CohortConfig(Section):
                     f"column {short(long[0])!r} in `{setting}` has a name too long for reports and files, "
                     f"{_LONGEST_NAME} letters are the most; rename it"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _each_place_once(self) -> CohortConfig:
+        both = sorted(set(self.landmarks) & set(self.slices))
+        if both:
+            raise ValueError(f"{both[0]!r} stands under `landmarks` and under `slices`; keep the one that is right")
         return self
 
     @model_validator(mode="after")
@@ -115,7 +132,8 @@ class CohortConfig(Section):
     @property
     def mask_columns(self) -> tuple[str, ...]:
         """Columns of segmentations, whoever drew them on whichever image."""
-        return (*(mask for mask in (self.mask, self.second_mask) if mask), *self.masks.values())
+        columns = (self.mask, self.second_mask, *self.masks.values(), *self.readers.values())
+        return tuple(dict.fromkeys(column for column in columns if column))
 
     @property
     def file_columns(self) -> tuple[str, ...]:
@@ -131,6 +149,11 @@ class CohortConfig(Section):
     def clinical_columns(self) -> tuple[str, ...]:
         """Names of the clinical columns, with or without levels."""
         return tuple(item if isinstance(item, str) else item.column for item in self.clinical)
+
+    @property
+    def place_columns(self) -> tuple[str, ...]:
+        """Columns that say where something is in the images."""
+        return *self.landmarks.values(), *self.slices.values()
 
     @property
     def unit_columns(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from itertools import combinations
 from pathlib import Path
 
 from radfuse.cohort.draft import Draft
@@ -43,7 +44,8 @@ def _refuse_one_file_twice(draft: Draft) -> None:
     """Find rows that name one file as image and mask, or as the masks of both readers: they agree with themselves."""
     config = draft.config
     pairs = [(image, mask) for image in config.images.values() for mask in config.mask_columns]
-    for one, other in (*pairs, (config.mask, config.second_mask)):
+    readers = combinations(config.readers.values(), 2)
+    for one, other in (*pairs, (config.mask, config.second_mask), *readers):
         if one in draft.columns and other in draft.columns:
             for index, name in draft.columns[one].dropna().items():
                 if name == draft.columns[other][index]:

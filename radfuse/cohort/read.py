@@ -14,6 +14,7 @@ from radfuse.cohort.draft import Draft
 from radfuse.cohort.files import check_files
 from radfuse.cohort.ids import read_ids
 from radfuse.cohort.outcome import read_outcome
+from radfuse.cohort.places import read_places
 from radfuse.cohort.spreadsheet import Table, read_table
 from radfuse.cohort.units import check_units
 from radfuse.errors import InputError
@@ -52,6 +53,7 @@ def read_cohort(
     read_ids(draft)
     read_dates(draft)
     read_clinical(draft)
+    read_places(draft)
     if labelled:
         read_outcome(draft)
     check_files(draft)

@@ -41,5 +41,5 @@ def make_regions(scene: Scene, configs: Sequence[RegionConfig], min_voxels: int 
                 f"{listed(scene.labels.present())}. Correct the mask, lower `radiomics.min_voxels`, or leave the case "
                 "out of the cohort table",
             )
-        regions.append(Region.of(config.name, mask, scene.labels.grid))
+        regions.append(Region.of(config.name, mask, scene.labels.grid, getattr(config, "averaged", None)))
     return regions

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from radfuse.config import nearest
 from radfuse.errors import InputError
+from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.region import box_of
 
@@ -28,6 +29,10 @@ class Scene:
         visit: as the cohort table has it.
         images: sequence -> image, each on its own grid.
         case: for messages.
+        measured: sequence of the image that features are taken from, and that regions lie on.
+        landmarks: name -> mm, as the cohort table has them.
+        slices: name -> number of a slice of `stack`, the first is 1, as the cohort table has them.
+        stack: grid that the mask was drawn on, where the labels were brought onto another.
         memo: what regions share, by `once`; never to be written to from elsewhere.
     """
 
@@ -37,6 +42,10 @@ class Scene:
     visit: str | None = None
     images: Mapping[str, Volume] = field(default_factory=dict)
     case: str = ""
+    measured: str | None = None
+    landmarks: Mapping[str, float] = field(default_factory=dict)
+    slices: Mapping[str, int] = field(default_factory=dict)
+    stack: Grid | None = None
     memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def once(self, key: Hashable, make: Callable[[], Found]) -> Found:

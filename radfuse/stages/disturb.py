@@ -95,12 +95,14 @@ def work(job: DisturbJob) -> StableCase:
     copies: list[dict[str, float | None]] = [{} for _ in range(job.stability.copies + 1)]
     readers: list[dict[str, float | None]] = [{}, {}] if by_second else []
     for number, (sequence, at) in enumerate(by_first.items()):
-        radiomics, regions = job.radiomics[sequence], regions_on(sequence, at, job.recipe, job.about)
+        radiomics, regions = job.radiomics[sequence], regions_on(sequence, by_first, job.recipe, job.about)
         seed = (job.seed, zlib.crc32(job.about.case.encode()), number)
         _collect(copies, perturbed_features(at.image, regions, radiomics, job.stability, seed), sequence)
         if sequence in by_second:
             other = by_second[sequence]
-            found = region_features(other.image, regions_on(sequence, other, job.recipe, job.about), radiomics)
+            found = region_features(
+                other.image, regions_on(sequence, by_first | by_second, job.recipe, job.about), radiomics
+            )
             flat = {f"{region}/{name}": value for region, row in found.items() for name, value in row.items()}
             readers[0] |= {name: value for name, value in copies[0].items() if name.startswith(f"{sequence}/")}
             _collect(readers[1:], [flat], sequence)

@@ -90,9 +90,18 @@ class Prepared:
 def job_of(study: Study) -> PrepareJob:
     """Return the design of a study that starts from finished tables."""
     config = study.cohort
-    images = config.file_columns
+    images = (*config.file_columns, *config.place_columns)
     bare = config.model_copy(
-        update={"images": {}, "optional_images": (), "mask": None, "second_mask": None, "masks": {}}
+        update={
+            "images": {},
+            "optional_images": (),
+            "mask": None,
+            "second_mask": None,
+            "masks": {},
+            "readers": {},
+            "landmarks": {},
+            "slices": {},
+        }
     )
     settings = (study.seed, study.fusion.inner_folds)
     again = tuple(

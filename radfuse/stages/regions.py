@@ -67,7 +67,7 @@ def work(job: RegionsJob) -> MadeRegions:
     from radfuse.recipe import mapped_plates, read_masked, regions_on
 
     images = read_masked(job.files, job.recipe)
-    made = {name: regions_on(name, at, job.recipe, job.about) for name, at in images.items()}
+    made = {name: regions_on(name, images, job.recipe, job.about) for name in images}
     return MadeRegions(job.files.source, made, mapped_plates(images, job.recipe, job.about, job.mapped))
 
 

@@ -38,6 +38,16 @@ def resample(
     return Volume(found, grid, image.name)
 
 
+def values_on(image: Volume, grid: Grid) -> np.ndarray:
+    """Return an image's voxels on another grid: float32, shape (z, y, x), linear; NaN outside the source.
+
+    Raises:
+        InputError: the grid is too large.
+    """
+    _check_size(grid)
+    return resampled(to_sitk(image), grid, _INTERPOLATORS["linear"], float("nan"), real=True)
+
+
 def resample_labels(
     labels: LabelMap,
     grid: Grid,

@@ -208,3 +208,24 @@ def _place(image: Image, grid: Grid) -> None:
     image.SetSpacing([float(value) for value in grid.spacing_zyx_mm[::-1]])
     image.SetOrigin([float(value) for value in grid.origin])
     image.SetDirection([float(value) for value in grid.direction])
+
+
+def voices(masks: Sequence[np.ndarray], *, staple: bool = False) -> np.ndarray:
+    """Return the label with most voices of each voxel of several masks, 0 where several have; or that of STAPLE."""
+    images = [sitk.GetImageFromArray(mask) for mask in masks]
+    return sitk.GetArrayFromImage(sitk.MultiLabelSTAPLE(images, 0) if staple else sitk.LabelVoting(images, 0))
+
+
+def grown_between(array: np.ndarray, seed: tuple[int, int, int], limits: tuple[float, float]) -> np.ndarray:
+    """Return what is connected to a voxel (z, y, x) by voxels between two values, both included; bool."""
+    image = sitk.GetImageFromArray(array)
+    return sitk.GetArrayFromImage(sitk.ConnectedThreshold(image, [seed[::-1]], *limits)) > 0
+
+
+def grown_like(
+    array: np.ndarray, seed: tuple[int, int, int], deviations: float, iterations: int, radius_voxels: int
+) -> np.ndarray:
+    """Return what is connected to a voxel (z, y, x) by voxels like those that it has, begun around it; bool."""
+    image = sitk.GetImageFromArray(array)
+    found = sitk.ConfidenceConnected(image, [seed[::-1]], iterations, deviations, radius_voxels)
+    return sitk.GetArrayFromImage(found) > 0
