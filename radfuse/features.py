@@ -25,6 +25,9 @@ class FeatureSource(Section):
 
     table: Path | None = None
     """CSV, TSV, Excel or parquet, relative to the study file; None: the cohort table itself."""
+    second_table: Path | None = None
+    """The same columns measured again, by a second reader or in a second scan, for the selection step `stability`; it
+    may hold some of the rows only."""
     columns: tuple[str, ...] = ()
     """Names or patterns such as "MR_*"; empty: all that are neither ids nor used by the cohort."""
     exclude: tuple[str, ...] = ()

@@ -16,11 +16,19 @@ from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, 
 from radfuse.errors import InputError, listed, short
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
-from radfuse.fusion.config import FusionConfig, check_blocks, check_families, check_primary, default_families, in_order
+from radfuse.fusion.config import (
+    FusionConfig,
+    check_again,
+    check_blocks,
+    check_families,
+    check_primary,
+    default_families,
+    in_order,
+)
 from radfuse.given import as_names, as_path
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
-from radfuse.regions.config import RegionConfig, images_named
+from radfuse.regions.config import RegionConfig, Regions, images_named
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.seg.grow import GrowSegmentation
 from radfuse.seg.vote import VoteSegmentation
@@ -61,14 +69,14 @@ class Study(Section):
     """Finished feature tables by block: radiomic, deep, or any other name, for example laboratory."""
     segmentation: Segmentation | None = None
     """Where masks come from and what their labels mean."""
-    regions: tuple[RegionConfig, ...] = ()
-    """Regions of interest; naming some makes the radiomic block from images."""
+    regions: Regions = ()
+    """Regions of interest; naming some makes the radiomic block from images. `preset: NAME` stands for many."""
     radiomics: RadiomicsConfig = RadiomicsConfig()
     """How radiomic features are computed from images."""
     deep: DeepConfig | None = None
     """Naming it, even empty, makes the deep block from the segmentation network."""
     stability: StabilityConfig = StabilityConfig()
-    """How `radfuse stability` disturbs images and masks."""
+    """How images and masks are disturbed for `radfuse stability`, and for the selection step of that name."""
     resample_masks: bool = False
     """Bring masks onto the grid of each image by nearest neighbour; False makes another grid an error of its case."""
     fusion: FusionConfig = FusionConfig()
@@ -178,6 +186,7 @@ class Study(Section):
     def _families_have_blocks(self) -> Study:
         check_families(self.fusion.families, self.blocks)
         check_blocks(self.fusion, self.blocks)
+        check_again(self.fusion, self.measured_again, bool(self.regions))
         if not self.fusion.families and len("-".join(self.blocks)) > _LONGEST_FAMILY:
             raise ValueError(f"{len(self.blocks)} blocks make too many families; name those wanted in fusion.families")
         check_primary(self.fusion.primary, self.families)
@@ -225,6 +234,14 @@ class Study(Section):
                 "cohort.mask, or its features as tables"
             )
         return self
+
+    @property
+    def measured_again(self) -> dict[str, tuple[str, ...]]:
+        """Blocks that can be measured more than once, and by what: "copies", "readers" or both."""
+        again = {block: ("readers",) for block, source in self.features.items() if source.second_table is not None}
+        if not self.regions:
+            return dict(again)
+        return {"radiomic": ("copies", "readers") if self.cohort.second_mask else ("copies",), **again}
 
     @property
     def trains(self) -> bool:
@@ -286,7 +303,12 @@ def load_study(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = 
     with parts_beside(folder):
         study = build(Study, apply_overrides(content, overrides, defaults), where)
     features = {
-        block: source.model_copy(update={"table": folder / source.table if source.table else None})
+        block: source.model_copy(
+            update={
+                "table": folder / source.table if source.table else None,
+                "second_table": folder / source.second_table if source.second_table else None,
+            }
+        )
         for block, source in study.features.items()
     }
     cohort = study.cohort.model_copy(update={"table": folder / study.cohort.table})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ PHANTOM = [
     "cohort.split.folds=3",
 ]
 """One recipe that drops columns and has a formula: bundles and pages show what becomes of both."""
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Let networks take one thread: those of tests are so small that two wait for each other longer than they work."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("radfuse.machine.threads", lambda: 1)
+        yield
 
 
 @pytest.fixture(scope="session")

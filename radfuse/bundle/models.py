@@ -17,6 +17,8 @@ from radfuse.errors import InputError
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+    from radfuse.seg.plan import NetworkPlan
+
 _MEND = "nothing was computed; run `radfuse export` again, or ask whoever made the bundle"
 _FEATURES, _PROBABILITY = "features", "probability"
 
@@ -46,7 +48,7 @@ class Model:
                 f"{self._path} was made for other columns than {SCHEMA} lists for family {family!r}, or for the same "
                 f"in another order; {_MEND}"
             )
-        _check_tensor(self._path, "input", self._session.get_inputs(), _FEATURES, [None, len(part.inputs)], only=True)
+        _check_tensor(self._path, "input", self._session.get_inputs(), _FEATURES, [None, len(part.inputs)], among=1)
         _check_tensor(self._path, "output", self._session.get_outputs(), _PROBABILITY, [None])
 
     def predict(self, values: np.ndarray) -> np.ndarray:
@@ -75,6 +77,7 @@ def check_network(recipe: ImageRecipe, path: Path) -> None:
     """
     if recipe.sequence is None or recipe.backend is not None:
         return
+    from radfuse.seg.nnunet.plan import PREVIOUS, NnunetPlan
     from radfuse.seg.predict import read_plan
 
     session = _session(path)
@@ -89,11 +92,16 @@ def check_network(recipe: ImageRecipe, path: Path) -> None:
         ) from error
     if plan.labels != recipe.labels:
         raise InputError(f"{path} segments {plan.labels}, and the bundle's regions need {recipe.labels}; {_MEND}")
-    sizes = plan.window.patch_zyx[1:] if plan.slices else plan.window.patch_zyx
-    _check_tensor(path, "input", session.get_inputs(), "image", [None, plan.inputs, *sizes], only=True)
-    _check_tensor(path, "output", session.get_outputs(), "logits", [None, plan.classes, *sizes])
+    first = plan.previous if isinstance(plan, NnunetPlan) else None
+    stages: dict[str, NetworkPlan] = {PREVIOUS: first, "": plan} if first else {"": plan}
+    for before, stage in stages.items():
+        sizes = stage.window.patch_zyx[1:] if stage.slices else stage.window.patch_zyx
+        inputs, outputs = [None, stage.inputs, *sizes], [None, stage.classes, *sizes]
+        among = None if before else len(stages)
+        _check_tensor(path, "input", session.get_inputs(), f"{before}image", inputs, among=among)
+        _check_tensor(path, "output", session.get_outputs(), f"{before}logits", outputs)
     if recipe.deep is not None:
-        _check_tensor(path, "output", session.get_outputs(), "features", [None] * (2 + len(sizes)))
+        _check_tensor(path, "output", session.get_outputs(), "features", [None] * (4 if plan.slices else 5))
 
 
 def _session(path: Path, *, small: bool = False) -> InferenceSession:
@@ -104,11 +112,11 @@ def _session(path: Path, *, small: bool = False) -> InferenceSession:
 
 
 def _check_tensor(
-    path: Path, what: str, found: Sequence[Any], name: str, shape: Sequence[int | None], *, only: bool = False
+    path: Path, what: str, found: Sequence[Any], name: str, shape: Sequence[int | None], *, among: int | None = None
 ) -> None:
-    """Refuse a model whose tensor has another name or shape; None: any size. `only`: it has no other."""
+    """Refuse a model whose tensor has another name or shape; None: any size. `among`: how many it has."""
     match = next((item for item in found if item.name == name), None)
-    fits = match is not None and len(match.shape) == len(shape) and (len(found) == 1 or not only)
+    fits = match is not None and len(match.shape) == len(shape) and among in (None, len(found))
     if not fits or any(
         want is not None and isinstance(size, int) and size != want
         for want, size in zip(shape, match.shape if match is not None else (), strict=False)

@@ -21,6 +21,7 @@ from radfuse.cohort.spreadsheet import ROW, Table, read_table
 from radfuse.config import nearest
 from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureSource, FeatureTable, at_visit, read_features
+from radfuse.fusion.config import near_family
 from radfuse.fusion.design import Design, join
 from radfuse.given import as_mapping, as_names
 from radfuse.results import SITE, Failure, ReviewedMask
@@ -82,7 +83,7 @@ def predict(
     schema = bundle.schema
     for family in families:
         if family not in schema.families:
-            raise InputError(f"the bundle has no family {family!r}{nearest(family, schema.families)}")
+            raise InputError(f"the bundle has no family {family!r}{near_family(family, schema.families)}")
     cells = read_table(table)
     sources = {block: read_table(path) for block, path in features.items()}
     known = {item.block for family in schema.families.values() for item in family.inputs} - {"clinical", SITE}

@@ -11,7 +11,7 @@ from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.read import read_cohort
 from radfuse.cohort.splits import make_folds
-from radfuse.errors import InputError, Problem
+from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureSource, FeatureTable, read_features
 from radfuse.fusion.design import join, order_of
 from radfuse.fusion.harmonise import Combat
@@ -36,12 +36,14 @@ class Inputs:
         tables: block -> finished feature table.
         warnings: what was remarkable.
         folds: the outer folds, by patient; fixed before any case can fail.
+        second: block -> the table of what was measured again.
     """
 
     cohort: Cohort
     tables: dict[str, FeatureTable]
     warnings: tuple[Problem, ...]
     folds: tuple[FoldPatients, ...]
+    second: dict[str, FeatureTable]
 
 
 def read_inputs(study: Study, tunes: bool = True) -> Inputs:
@@ -116,13 +118,7 @@ def read_tables(
         found += cohort.warnings
     except InputError as error:
         found += error.problems or [Problem("cohort.table", str(error))]
-    tables: dict[str, FeatureTable] = {}
-    for block, source in features.items():
-        try:
-            tables[block], warnings = read_block(config, source, reserved)
-            found += warnings
-        except InputError as error:
-            found += error.problems or [Problem(f"features.{block}", str(error))]
+    tables, second = _read_blocks(config, features, reserved, found)
     if cohort is None or any(problem.severity == "error" for problem in found):
         raise InputError(once(found))
     try:
@@ -141,7 +137,7 @@ def read_tables(
         raise InputError(once(found))
     patients = design.units[config.patient]
     parts = tuple(FoldPatients(fold.name, frozenset(patients.iloc[fold.test]), fold.repeat) for fold in folds)
-    return Inputs(cohort, tables, tuple(once(found)), parts)
+    return Inputs(cohort, tables, tuple(once(found)), parts, second)
 
 
 def read_block(
@@ -153,6 +149,40 @@ def read_block(
     used |= {*config.outcome_columns, *config.readers.values(), *config.place_columns, *reserved}
     ids = tuple(dict.fromkeys(((config.case,), config.unit_columns)))
     return read_features(source.table or config.table, ids, source, used, config.exclude)
+
+
+def _read_blocks(
+    config: CohortConfig, features: Mapping[str, FeatureSource], reserved: Iterable[str], found: list[Problem]
+) -> tuple[dict[str, FeatureTable], dict[str, FeatureTable]]:
+    """Return the tables of blocks, and what was measured again of them; what is wrong goes to `found`."""
+    tables: dict[str, FeatureTable] = {}
+    second: dict[str, FeatureTable] = {}
+    for block, source in features.items():
+        try:
+            tables[block], warnings = read_block(config, source, reserved)
+            found += warnings
+            if source.second_table is not None:
+                second[block], warnings = _second_table(config, block, source, tables[block], reserved)
+                found += warnings
+        except InputError as error:
+            found += error.problems or [Problem(f"features.{block}", str(error))]
+    return tables, second
+
+
+def _second_table(
+    config: CohortConfig, block: str, source: FeatureSource, first: FeatureTable, reserved: Iterable[str]
+) -> tuple[FeatureTable, list[Problem]]:
+    """Read what was measured again of a block; raises InputError where it lacks columns, or holds none of the rows."""
+    again, warnings = read_block(config, source.model_copy(update={"table": source.second_table}), reserved)
+    where = f"features.{block}.second_table"
+    lacking = [name for name in first.names if name not in again.names]
+    if lacking:
+        message = f"lacks {len(lacking)} of the {len(first.names)} columns of the table: {listed(lacking)}; add them"
+        raise InputError([*warnings, Problem(where, f"{message}, or leave them out with features.{block}.exclude")])
+    if again.ids != first.ids or not again.values.index.isin(first.values.index).any():
+        message = f"no row of the table stands in it again; the table has {listed(first.values.index)}"
+        raise InputError([*warnings, Problem(where, f"{message}; it has {listed(again.values.index)}")])
+    return again, warnings
 
 
 def once(problems: Iterable[Problem]) -> list[Problem]:

@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from radfuse import machine
 from radfuse.cli.bundle import evaluate, predict
+from radfuse.cli.look import look
 from radfuse.cli.masks import compare_masks
 from radfuse.cli.networks import apply, export_onnx
 from radfuse.cli.phantom import configs, demo, phantom_knee, phantom_table
@@ -44,6 +45,7 @@ phantom_app = typer.Typer(
 
 app.command()(run)
 app.command()(check)
+app.command()(look)
 for name, listed in STAGES.items():
     if listed.command:
         app.command(name, help=listed.command)(stage_command(name, listed.shards))

@@ -48,22 +48,24 @@ def export_onnx(
     if out_.is_dir():
         raise InputError(f"--out {out_} is a folder; name a file, for example {out_ / 'network.onnx'}")
     with err.status("reading nnU-Net's results") as status:
-        from radfuse.seg.export import export_network
-        from radfuse.seg.nnunet.results import first_layer, open_results
+        from radfuse.seg.nnunet.export import export_results
+        from radfuse.seg.nnunet.results import open_results
 
         found = open_results(results, configuration, fold or (), checkpoint, mirror=mirror, trust=trust)
-        plan = found.plan.model_copy(update={"overlap": overlap})
+        plan = found.plan.changed(overlap=overlap)
         status.update("exporting, and comparing with torch")
         aside = out_.with_name(f".{out_.name}.part")
         try:
-            difference = export_network(found.networks, plan, aside, first_layer(found.networks[0]))
+            difference = export_results(found, plan, aside)
             content = aside.read_bytes()
         finally:
             aside.unlink(missing_ok=True)
         write_atomically(out_, content)
     labels = ", ".join(f"{number} {name}" for name, number in plan.labels.items())
-    folds = ", ".join(file.parent.name.removeprefix("fold_") for file in found.checkpoints)
-    out.print(f"{plan.configuration}, fold {folds}, patch {' x '.join(map(str, plan.patch))}", soft_wrap=True)
+    for stage in (found.previous, found) if found.previous else (found,):
+        folds = ", ".join(file.parent.name.removeprefix("fold_") for file in stage.checkpoints)
+        patch = " x ".join(map(str, stage.plan.patch))
+        out.print(f"{stage.plan.configuration}, fold {folds}, patch {patch}", soft_wrap=True)
     out.print(f"reads:  {escape(', '.join(plan.channels))}", soft_wrap=True)
     out.print(f"labels: {escape(labels)}", soft_wrap=True)
     out.print(f"logits differ from torch by {difference:.1g} of the largest", soft_wrap=True)

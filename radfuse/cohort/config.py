@@ -55,7 +55,8 @@ class CohortConfig(Section):
     mask: str | None = None
     """Column of manual segmentations; may be empty for some rows."""
     second_mask: str | None = None
-    """Column of a second reader's segmentations, for `radfuse stability`; may be empty for some rows."""
+    """Column of a second reader's segmentations, for `radfuse stability` and the selection step `stability`; may be
+    empty for some rows."""
     readers: dict[str, str] = {}
     """Reader -> column of the masks they drew, for `segmentation: {backend: vote}`; may be empty for some rows."""
     landmarks: dict[str, str] = {}

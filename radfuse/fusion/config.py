@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Literal
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from radfuse.config import Section, nearest
 from radfuse.extend import own_parts
@@ -35,6 +36,7 @@ from radfuse.fusion.selectors.mrmr import Mrmr
 from radfuse.fusion.selectors.multivariable import Multivariable
 from radfuse.fusion.selectors.pca import Pca
 from radfuse.fusion.selectors.rfe import Rfe
+from radfuse.fusion.selectors.stability import Stability
 from radfuse.fusion.selectors.stability_selection import StabilitySelection
 from radfuse.fusion.selectors.step import Step
 from radfuse.fusion.selectors.univariate import Univariate
@@ -52,8 +54,14 @@ FIRST_BLOCKS = ("clinical", "radiomic", "deep")
 """Blocks stand in this order, and a study's others behind them in its own."""
 
 
+_SHIFTED = (
+    ": probabilities are no longer of the cohort's prevalence and calibration suffers, while discrimination seldom "
+    "gains (van den Goorbergh 2022, doi:10.1093/jamia/ocac093); leave it out, or set fusion.recalibrate"
+)
+
 Selection = Annotated[
     Variance
+    | Stability
     | Univariate
     | Correlation
     | Clusters
@@ -82,7 +90,23 @@ OneModel = (
     | XGBoost
     | Mlp
 )
-_own_models = own_parts(parts.Model, "a model", usual="logistic")
+
+
+def _weighable(said: object) -> object:
+    """Say which learners weigh classes where one is asked to that cannot."""
+    kind = said.get("kind") if isinstance(said, Mapping) and "class_weight" in said else None
+    able = {
+        str(model.model_fields["kind"].default): "class_weight" in model.model_fields for model in get_args(OneModel)
+    }
+    names = ", ".join(name for name in able if able[name])
+    if kind == "mean":
+        raise ValueError(f"mean weighs no classes itself; give class_weight to its members: {names} take it")
+    if not able.get(str(kind), True):
+        raise ValueError(f"{kind} cannot weigh classes (class_weight); these can: {names}")
+    return said
+
+
+_own_models = (BeforeValidator(_weighable), *own_parts(parts.Model, "a model", usual="logistic"))
 Single = Annotated[OneModel, Field(discriminator="kind"), *_own_models]
 
 
@@ -142,6 +166,10 @@ class FusionConfig(Section):
     linear regression or has one among its members, else the mean of `early` and `stack`."""
     recalibrate: Recalibration | None = None
     """A curve that brings probabilities into line with inner out-of-fold outcomes; None: as the models give them."""
+    oversample: Literal["smote"] | None = None
+    """Makes up units of the rarer class in each training set until there are as many of either, between neighbours
+    after scaling and selection, at the price of calibration; whole numbers and 0/1 columns get values between. None:
+    only real units."""
     inner_folds: int = Field(default=5, ge=2)
     """Folds inside each training set, for tuning and for the threshold."""
     budget: int = Field(default=1000, ge=1)
@@ -154,9 +182,44 @@ class FusionConfig(Section):
         """The strategy, the usual one where none is named."""
         if self.strategy is not None:
             return self.strategy
-        models = [each.model for each in self.classifier.members] if isinstance(self.classifier, Mean) else []
-        adds = any(getattr(model, "takes_offset", False) for model in [*models, self.classifier])
+        able = [model for model in self.learners if getattr(model, "takes_offset", False)]
+        adds = not all(getattr(model, "adds_trees", False) for model in able)
         return Average() if adds else Average(of=(Early(), Stack()))
+
+    @property
+    def learners(self) -> tuple[parts.Model, ...]:
+        """The models, one by one."""
+        if isinstance(self.classifier, Mean):
+            return tuple(member.model for member in self.classifier.members)
+        return (self.classifier,)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What a reader should know of the settings, a sentence each."""
+        if self.recalibrate is not None:
+            return ()
+        weighted = [
+            str(getattr(model, "kind", type(model).__name__))
+            for model in self.learners
+            if getattr(model, "class_weight", None) is not None and not getattr(model, "keeps_prevalence", False)
+        ]
+        found = [f"{', '.join(dict.fromkeys(weighted))} weighted the classes equally{_SHIFTED}"] if weighted else []
+        if self.oversample is not None:
+            found.append(f"units of the rarer class were made up (oversample: {self.oversample}){_SHIFTED}")
+        return tuple(found)
+
+    @property
+    def selections(self) -> dict[str, tuple[Selection, ...]]:
+        """Every selection, by where it stands."""
+        found = {"fusion.selection": self.selection}
+        for i, member in enumerate(self.classifier.members if isinstance(self.classifier, Mean) else ()):
+            found[f"fusion.classifier.members.{i}.selection"] = member.selection or ()
+        return found
+
+    @property
+    def compares_again(self) -> bool:
+        """Whether a step asks for what was measured again."""
+        return any(getattr(step, "compares_again", False) for steps in self.selections.values() for step in steps)
 
     @field_validator("families")
     @classmethod
@@ -166,6 +229,15 @@ class FusionConfig(Section):
         if any(len(family) > 200 for family in families):
             raise ValueError("the name of a family has more than 200 letters; give its blocks shorter names")
         return families
+
+    @model_validator(mode="after")
+    def _folds_of_real_units(self) -> FusionConfig:
+        if self.oversample is not None and any(isinstance(model, Svm) for model in self.learners):
+            raise ValueError(
+                "svm makes its probabilities in folds of its own, between which units made up would leak; leave "
+                "fusion.oversample out, set class_weight: balanced of svm, or take another learner"
+            )
+        return self
 
     @model_validator(mode="after")
     def _settings_have_names_of_their_own(self) -> FusionConfig:
@@ -207,7 +279,7 @@ def check_primary(primary: str | None, families: Sequence[str]) -> None:
     """
     if primary is not None and primary not in families:
         have = ", ".join(families)
-        raise ValueError(f"fusion.primary: no family {primary!r}{nearest(primary, families)}; there are: {have}")
+        raise ValueError(f"fusion.primary: no family {primary!r}{near_family(primary, families)}; there are: {have}")
 
 
 def blocks_of(family: str) -> tuple[str, ...]:
@@ -234,9 +306,8 @@ def check_families(families: Sequence[str], blocks: Sequence[str]) -> None:
         parts = blocks_of(family)
         lacking = [part for part in parts if part not in blocks]
         if lacking:
-            near = (difflib.get_close_matches(part, blocks, n=1, cutoff=0.6) or [part] for part in parts)
-            meant = "-".join(part for (part,) in near)
-            hint = "" if meant == family else f"; did you mean {meant!r}?"
+            meant = _meant(family, blocks)
+            hint = f"; did you mean {meant!r}?" if meant else ""
             have = ", ".join(blocks) or "none"
             raise ValueError(f"fusion.families: {family!r} needs the block {lacking[0]!r}; the study has: {have}{hint}")
         right = "-".join(block for block in blocks if block in parts)
@@ -246,17 +317,36 @@ def check_families(families: Sequence[str], blocks: Sequence[str]) -> None:
             )
 
 
+def near_family(name: str, families: Iterable[str]) -> str:
+    """Return a hint for a name that is no family: block by block, since as a whole a shorter family may look nearer.
+
+    Args:
+        name: as it was written.
+        families: that there are.
+    """
+    known = tuple(families)
+    meant = _meant(name, in_order(dict.fromkeys(block for family in known for block in blocks_of(family))))
+    if not meant:
+        return nearest(name, known)
+    return f"; did you mean {meant!r}?" if meant in known else f"; {meant!r} is not among those compared"
+
+
+def _meant(family: str, blocks: Sequence[str]) -> str:
+    """Return the family of the blocks that are nearest to those named; "" where one is near none."""
+    lowered = {block.lower(): block for block in blocks}
+    named = re.split(r"\W+", family.lower())
+    near = [difflib.get_close_matches(part, lowered, n=1, cutoff=0.6) for part in named]
+    found = {lowered[block] for close in near for block in close}
+    return "-".join(block for block in blocks if block in found) if all(near) else ""
+
+
 def check_blocks(config: FusionConfig, blocks: Sequence[str]) -> None:
     """Check that the steps of the selections, and harmonisation, name blocks of the study.
 
     Raises:
         ValueError: the first that does not, with its right spelling where there is one.
     """
-    selections = {"fusion.selection": config.selection}
-    if isinstance(config.classifier, Mean):
-        for i, member in enumerate(config.classifier.members):
-            selections[f"fusion.classifier.members.{i}.selection"] = member.selection or ()
-    for where, steps in selections.items():
+    for where, steps in config.selections.items():
         for i, step in enumerate(steps):
             for name in step.blocks if isinstance(step, Step) else ():
                 if name not in blocks:
@@ -264,3 +354,36 @@ def check_blocks(config: FusionConfig, blocks: Sequence[str]) -> None:
     for name in config.harmonise.blocks if config.harmonise is not None else ():
         if name not in blocks:
             raise ValueError(f"fusion.harmonise.blocks: the study has no block {name!r}{nearest(name, blocks)}")
+
+
+def check_again(config: FusionConfig, again: Mapping[str, Collection[str]], images: bool) -> None:
+    """Check that steps which compare what was measured again have something to compare.
+
+    Args:
+        config: of the fusion wing.
+        again: block -> "copies", "readers" or both; blocks that are measured once are left out.
+        images: the study starts from images.
+
+    Raises:
+        ValueError: the first that has none, and how to measure again.
+    """
+    for where, steps in config.selections.items():
+        for i, step in enumerate(steps):
+            if not getattr(step, "compares_again", False):
+                continue
+            source = getattr(step, "source", None)
+            found = [block for block, sources in again.items() if source is None or source in sources]
+            lacking = [block for block in getattr(step, "blocks", ()) if block not in found]
+            if lacking or not found:
+                what = f"the block {lacking[0]}" if lacking else "any block of the study"
+                readers = "name a second reader's masks in cohort.second_mask, or " if images else ""
+                mend = f"{readers}a second reader's table of a block in features.NAME.second_table"
+                if source != "readers" and not images:
+                    mend += ", or start from images (`regions`), whose disturbed copies `stability` makes"
+                if images and not lacking:
+                    mend += ", or leave out `source`, to compare disturbed copies"
+                raise ValueError(f"{where}.{i}: nothing was measured twice of {what}{_by(source)}; {mend}")
+
+
+def _by(source: str | None) -> str:
+    return f" by {source}" if source else ""

@@ -27,6 +27,8 @@ class Design:
         blocks: block name -> float64 frame, the same rows; no name stands in two blocks.
         by_fold: block name -> fold -> frame of the same shape, for blocks that are another in each outer fold (deep
             features come from the fold's own encoder); `blocks` holds the one of all units.
+        again: block name -> "copies" or "readers" -> frames of the same shape, as often as it was measured, NaN
+            where a unit was not; blocks that were measured once are left out.
         warnings: mismatches that did not stop the join.
     """
 
@@ -34,6 +36,7 @@ class Design:
     blocks: Mapping[str, pd.DataFrame]
     warnings: tuple[Problem, ...] = ()
     by_fold: Mapping[str, Mapping[str, pd.DataFrame]] = field(default_factory=dict)
+    again: Mapping[str, Mapping[str, Sequence[pd.DataFrame]]] = field(default_factory=dict)
 
     def blocks_of(self, fold: str) -> dict[str, pd.DataFrame]:
         """Return the blocks of one outer fold."""
@@ -121,6 +124,36 @@ def stack(
     edges = np.cumsum([0, *(blocks[name].shape[1] for name in names)])
     positions = {name: list(range(edges[i], edges[i + 1])) for i, name in enumerate(names)}
     return values, positions, columns
+
+
+def measured_again(
+    cohort: Cohort, design: Design, block: str, tables: Sequence[FeatureTable]
+) -> tuple[pd.DataFrame, ...]:
+    """Return values of a block from other tables, rows and columns as the design has them, NaN where there is none.
+
+    Args:
+        cohort: the design's.
+        design: units and blocks.
+        block: that was measured again.
+        tables: of its columns.
+
+    Raises:
+        InputError: a table has no row of the cohort.
+    """
+    parts = (join(cohort, {block: table}, frozenset({block})).blocks[block] for table in tables)
+    return tuple(part.reindex(columns=design.blocks[block].columns) for part in parts)
+
+
+def again_of(design: Design, names: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
+    """Return block -> source -> values as often as they were measured, float64, shape (repeat, unit, column)."""
+    return {
+        name: {
+            source: np.stack([frame.to_numpy(dtype="float64") for frame in frames])
+            for source, frames in design.again[name].items()
+        }
+        for name in names
+        if name in design.again
+    }
 
 
 def _keys(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.Index:

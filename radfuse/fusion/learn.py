@@ -94,15 +94,17 @@ def averaged(training: Training, parts: Mapping[str, Learned]) -> Learned:
 
 
 def adding(training: Training) -> Training:
-    """Return the same with a model that can add to log odds known before: the study's, or else ridge."""
+    """Return the same with a model that can add to log odds known before: the study's, linear ones first, or ridge."""
     from radfuse.fusion.models.ridge import Ridge
 
     model: Any = training.model
     choices = [(own.model, own.selection) for _, own in _members(training)] if hasattr(model, "members") else []
-    for each, selection in [*choices, (model, training.selection)]:
-        if getattr(each, "takes_offset", False):
-            return replace(training, model=each, selection=selection)
-    return replace(training, model=Ridge())
+    choices.append((model, training.selection))
+    able = [choice for choice in choices if getattr(choice[0], "takes_offset", False)]
+    if not able:
+        return replace(training, model=Ridge())
+    best, selection = min(able, key=lambda choice: getattr(choice[0], "adds_trees", False))  # the first of equals
+    return replace(training, model=best, selection=selection)
 
 
 def positions(training: Training, blocks: Sequence[str] | Mapping[str, Any]) -> np.ndarray:

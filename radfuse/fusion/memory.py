@@ -48,7 +48,9 @@ def _key(training: Training) -> str | None:
     for part in parts:
         name = f"{type(part).__module__}:{type(part).__qualname__}"
         digest.update(f"{name} {part.model_dump_json()};".encode())  # type: ignore[union-attr]
-    digest.update(f"{training.seed} {training.x.shape} {training.names} {training.sites};".encode())
+    digest.update(
+        f"{training.seed} {training.x.shape} {training.names} {training.sites} {training.oversample};".encode()
+    )
     for block, columns in training.blocks.items():
         digest.update(f"{block} {list(columns)};".encode())
     digest.update(np.ascontiguousarray(training.x).tobytes())
@@ -56,5 +58,11 @@ def _key(training: Training) -> str | None:
         digest.update(np.asarray(fold.train, dtype=np.int64).tobytes())
         digest.update(np.asarray(fold.test, dtype=np.int64).tobytes())
     digest.update(np.ascontiguousarray(training.y).tobytes())
+    if getattr(training.model, "takes_patients", False) and training.patients is not None:
+        digest.update(np.unique(training.patients, return_inverse=True)[1].tobytes())
+    for block in training.blocks if any(getattr(step, "compares_again", False) for step in training.selection) else ():
+        for source, values in training.again.get(block, {}).items():
+            digest.update(f"{block} {source} {values.shape};".encode())
+            digest.update(np.ascontiguousarray(values).tobytes())
     digest.update(b"none" if training.offset is None else np.ascontiguousarray(training.offset).tobytes())
     return digest.hexdigest()

@@ -7,7 +7,7 @@ float64 of shape (unit,). Settings are numbers by name, and no two parts of a st
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 Settings = Mapping[str, float]
+Again = Mapping[str, Mapping[str, Array]]
+"""Block -> "copies" or "readers" -> its values as often as they were measured, float64, shape (repeat, unit, column).
+
+NaN where a unit was not measured again; a block that nothing was measured of again is left out.
+"""
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,10 @@ class Selector(Protocol):
     """Chooses columns of a training set; a `Section` of its own settings.
 
     It may have more: `own_units = True` (a class variable) for x imputed but not standardised, and
-    `remark(x, y, settings, outcome)`, a sentence or "", asked for where one column alone was kept. One that derives
-    from `radfuse.fusion.selectors.step.Step` has the settings `over` and `blocks`.
+    `remark(x, y, settings, outcome)`, a sentence or "", asked for where one column alone was kept. With
+    `compares_again = True` both are given `again` too: of the columns and units of x, "copies" or "readers" -> values
+    as often as they were measured, shape (repeat, unit, column); such a step sees each block alone, and stands before
+    reductions. One that derives from `radfuse.fusion.selectors.step.Step` has the settings `over` and `blocks`.
     """
 
     def candidates(self) -> Sequence[Settings]:
@@ -123,7 +130,12 @@ class FittedModel(Protocol):
 
 
 class Model(Protocol):
-    """Is fitted to the columns that selection kept; a `Section` of its own settings."""
+    """Is fitted to the columns that selection kept; a `Section` of its own settings.
+
+    One with `takes_patients = True` (a class variable) is given `patients` too, the person of each unit, shape (unit,),
+    for folds of its own; one with `takes_offset = True` log odds known before as `offset`, where there are some: what
+    it fits then has a `score`, the log odds to be added. `adds_trees = True` lets linear ones go before it there.
+    """
 
     def candidates(self) -> Sequence[Settings]:
         """Return the settings to try in the inner folds, simplest first."""
@@ -169,6 +181,9 @@ class Training:
         offset: log odds known before, shape (unit,), that the model adds to; None: none. Only models whose
             `takes_offset` is true can be given some.
         sites: how values are harmonised, and where `x` tells the site; None: they are not.
+        again: of the columns of each block, what was measured again of the units.
+        oversample: whether units of the rarer class are made up wherever a model is fitted.
+        patients: of the units, shape (unit,); None: each unit is one.
     """
 
     x: Array
@@ -182,6 +197,9 @@ class Training:
     seed: int
     offset: Array | None = None
     sites: Sites | None = None
+    again: Again = field(default_factory=dict)
+    oversample: bool = False
+    patients: Array | None = None
 
     def of(self, columns: Iterable[str]) -> Training:
         """Return the same with some blocks only; columns keep their positions."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import is_dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from radfuse.fusion.chain import Chain
 from radfuse.fusion.group import Group, projection_of, reduced, side_by_side
-from radfuse.fusion.parts import Array, Column, FittedModel, Outcome, Reduction, Selector, Settings, Training
+from radfuse.fusion.oversample import smote
+from radfuse.fusion.parts import Array, Column, FittedModel, Reduction, Selector, Settings, Training
 from radfuse.fusion.scaling import Scaling, standardised
 from radfuse.fusion.selectors.step import Step
 
@@ -59,16 +60,17 @@ def selected(training: Training, settings: Settings) -> tuple[Scaling, list[Grou
     """Return scaling, what the selection leaves of the columns at some settings, and what its steps have to say."""
     scaling, groups = standardised(training.x, training.blocks, training.sites)
     remarks = list(scaling.harmonised.remarks) if scaling.harmonised is not None else []
+    here = _Rows(training, np.arange(len(training.y)), scaling)
     for step in _steps(training):
         own = next(own for own in step.candidates() if own.items() <= settings.items())
-        groups = _after(step, own, groups, scaling, training.y, training.outcome, remarks)
+        groups = _after(step, own, groups, here, remarks)
     return scaling, groups, remarks
 
 
 def routes(training: Training, rows: Array) -> tuple[Scaling, Iterator[tuple[Settings, list[Group]]]]:
     """Return scaling of some rows of the training set, and every way through the selection there, one at a time."""
     scaling, groups = standardised(training.x[rows], training.blocks, training.sites)
-    return scaling, _routes(_steps(training), groups, scaling, training.y[rows], training.outcome)
+    return scaling, _routes(_steps(training), groups, _Rows(training, rows, scaling))
 
 
 def inner_predictions(training: Training) -> tuple[list[Settings], np.ndarray]:
@@ -99,13 +101,19 @@ def _fitted(
 ) -> list[FittedModel]:
     """Return the model at some settings on some rows of the training set, all in one go where it can."""
     model: Any = training.model
-    known: dict[str, Any] = {} if training.offset is None else {"offset": training.offset[rows]}
+    values, y = side_by_side(groups), training.y[rows]
+    offset = None if training.offset is None else training.offset[rows]
+    if training.oversample:
+        values, y, made = smote(values, y, offset, training.seed)
+        offset = None if offset is None else made
+    known: dict[str, Any] = {} if offset is None else {"offset": offset}
+    if getattr(model, "takes_patients", False) and training.patients is not None:
+        known["patients"] = training.patients[rows]
     if getattr(model, "weighs_blocks", False):
         known["blocks"] = [block for group in groups for block in [_only_block(group)] * group.values.shape[1]]
-    values = side_by_side(groups)
     if hasattr(model, "path"):
-        return list(model.path(values, training.y[rows], candidates, training.seed, **known))
-    return [model.fit(values, training.y[rows], own, training.seed, **known) for own in candidates]
+        return list(model.path(values, y, candidates, training.seed, **known))
+    return [model.fit(values, y, own, training.seed, **known) for own in candidates]
 
 
 def _only_block(group: Group) -> str:
@@ -126,6 +134,28 @@ def _predicted(fitted: Any, values: np.ndarray, offset: np.ndarray | None, rows:
     return np.asarray(expit(fitted.score(values) + offset[rows]))
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a training set that steps learn from, with their scaling."""
+
+    training: Training
+    rows: Array
+    scaling: Scaling
+
+    @property
+    def y(self) -> Array:
+        return self.training.y[self.rows]
+
+    def again(self, group: Group) -> dict[str, Array]:
+        """Return what was measured again of a group's columns."""
+        if group.projection is not None:
+            raise ValueError("components were not measured twice; put the selection stability before reductions")
+        (block,) = group.blocks
+        columns = np.searchsorted(np.asarray(self.training.blocks[block]), group.columns)
+        again = self.training.again.get(block, {})
+        return {name: values[np.ix_(np.arange(len(values)), self.rows, columns)] for name, values in again.items()}
+
+
 def _steps(training: Training) -> list[Selector | Reduction]:
     """Return the steps that work on a block of the training set: others have nothing to tune here."""
     return [step for step in training.selection if any(_meant(step, (block,)) for block in training.blocks)]
@@ -138,7 +168,7 @@ def _meant(step: Selector | Reduction, blocks: Sequence[str]) -> bool:
 
 
 def _routes(
-    steps: Sequence[Selector | Reduction], groups: list[Group], scaling: Scaling, y: Array, outcome: Outcome
+    steps: Sequence[Selector | Reduction], groups: list[Group], here: _Rows
 ) -> Iterator[tuple[Settings, list[Group]]]:
     """Yield every way through the steps; what ways share is done once."""
     if not steps:
@@ -146,19 +176,13 @@ def _routes(
         return
     step, *rest = steps
     for own in step.candidates():
-        after = _after(step, own, groups, scaling, y, outcome)
-        for further, chosen in _routes(rest, after, scaling, y, outcome):
+        after = _after(step, own, groups, here)
+        for further, chosen in _routes(rest, after, here):
             yield {**own, **further}, chosen
 
 
 def _after(
-    step: Selector | Reduction,
-    own: Settings,
-    groups: list[Group],
-    scaling: Scaling,
-    y: Array,
-    outcome: Outcome,
-    remarks: list[str] | None = None,
+    step: Selector | Reduction, own: Settings, groups: list[Group], here: _Rows, remarks: list[str] | None = None
 ) -> list[Group]:
     """Return what a step leaves of groups; groups stay apart also where it sees them together."""
     touched = [group for group in groups if _meant(step, group.blocks)]
@@ -166,31 +190,27 @@ def _after(
         return groups
     made: dict[int, list[Group]] = {id(group): [] for group in touched}
     for seen in [touched] if step.jointly() else [[group] for group in touched]:
-        made[id(seen[0])] = _made_of(step, own, seen, scaling, y, outcome, remarks)
+        made[id(seen[0])] = _made_of(step, own, seen, here, remarks)
     return [after for group in groups for after in made.get(id(group), [group])]
 
 
 def _made_of(
-    step: Selector | Reduction,
-    own: Settings,
-    seen: list[Group],
-    scaling: Scaling,
-    y: Array,
-    outcome: Outcome,
-    remarks: list[str] | None,
+    step: Selector | Reduction, own: Settings, seen: list[Group], here: _Rows, remarks: list[str] | None
 ) -> list[Group]:
     """Return what a step makes of the groups it sees together; those of which it keeps nothing are left out."""
+    y, outcome = here.y, here.training.outcome
     if isinstance(step, Reduction):
         matrix = step.reduce(side_by_side(seen), y, own, outcome)
         return [reduced(seen, matrix, getattr(step, "kind", type(step).__name__))]
     own_units = getattr(step, "own_units", False)
-    x = np.hstack([scaling.undone(group) for group in seen]) if own_units else side_by_side(seen)
-    mask = np.asarray(step.choose(x, y, own, outcome), dtype=bool)
+    x = np.hstack([here.scaling.undone(group) for group in seen]) if own_units else side_by_side(seen)
+    known: dict[str, Any] = {"again": here.again(seen[0])} if getattr(step, "compares_again", False) else {}
+    mask = np.asarray(step.choose(x, y, own, outcome, **known), dtype=bool)
     if not mask.any():
         raise ValueError(f"the selection {type(step).__name__} keeps no column")
     if remarks is not None and mask.sum() == 1 and hasattr(step, "remark"):
         where = ", ".join(block for group in seen for block in group.blocks)
-        remarks += [f"{where}: {remark}" for remark in [step.remark(x, y, own, outcome)] if remark]
+        remarks += [f"{where}: {remark}" for remark in [step.remark(x, y, own, outcome, **known)] if remark]
     masks = np.split(mask, np.cumsum([group.values.shape[1] for group in seen])[:-1])
     return [group.only(kept) for group, kept in zip(seen, masks, strict=True) if kept.any()]
 

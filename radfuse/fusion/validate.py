@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy as np
 from radfuse.cohort.splits import Fold, InnerSplit, inner_folds
 from radfuse.errors import CaseError
 from radfuse.fusion.config import FusionConfig, blocks_of
-from radfuse.fusion.design import Design, stack
-from radfuse.fusion.parts import FittedFamilyModel, Outcome, Settings, Training, Tuned
+from radfuse.fusion.design import Design, again_of, stack
+from radfuse.fusion.parts import Again, FittedFamilyModel, Outcome, Settings, Training, Tuned
 from radfuse.fusion.sites import Sites, hidden_columns, told_of_unseen, unseen_sites
 from radfuse.results import FittedFamily, SiteInput
 
@@ -49,6 +49,7 @@ class FamilyTable:
         names: of all columns.
         sites: where values are harmonised, which columns tell how.
         site: the same for whoever reads new units.
+        again: of its columns, what was measured again.
     """
 
     x: np.ndarray
@@ -56,6 +57,7 @@ class FamilyTable:
     names: Sequence[str]
     sites: Sites | None = None
     site: SiteInput | None = None
+    again: Again = field(default_factory=dict)
 
 
 def family_table(design: Design, family: str, fold: str, config: FusionConfig, site: str | None = None) -> FamilyTable:
@@ -73,15 +75,16 @@ def family_table(design: Design, family: str, fold: str, config: FusionConfig, s
     """
     blocks = design.blocks_of(fold)
     x, positions, names = stack(blocks, blocks_of(family))
+    again = again_of(design, blocks_of(family))
     if config.harmonise is None or not any(map(config.harmonise.harmonises, positions)):
-        return FamilyTable(x, positions, names)
+        return FamilyTable(x, positions, names, again=again)
     if site is None:
         raise ValueError("to harmonise, name the column of the site")
     clinical = blocks.get("clinical", design.units[[]])
     beside = positions.get("clinical", ())
     hidden, sites, told = hidden_columns(config.harmonise, design.units[site], site, clinical, names, beside)
     values = np.hstack([x, hidden.to_numpy(dtype="float64")])
-    return FamilyTable(values, positions, [*names, *map(str, hidden.columns)], sites, told)
+    return FamilyTable(values, positions, [*names, *map(str, hidden.columns)], sites, told, again)
 
 
 def everyone(order: np.ndarray) -> Fold:
@@ -100,6 +103,7 @@ def fit_family(
     config: FusionConfig,
     seed: int,
     sites: Sites | None = None,
+    again: Again | None = None,
 ) -> Fit:
     """Tune and fit one family on its training units.
 
@@ -114,6 +118,7 @@ def fit_family(
         config: of the fusion wing.
         seed: of the inner folds and of whatever a model draws.
         sites: how values are harmonised; None: they are not.
+        again: of the columns of blocks, what was measured again of these units; None: nothing.
 
     Raises:
         ValueError: too few patients of one class, or no column varies.
@@ -121,13 +126,19 @@ def fit_family(
     folds = inner_folds(patients, labels, outcome.folds_possible(y, patients, config.inner_folds), seed)
     parts = (config.selection, config.classifier, outcome, seed)
     told, silent = _telling(x, blocks, folds)
-    training = Training(x, y, told, names, folds, *parts, sites=sites)
+    training = Training(
+        *(x, y, told, names, folds, *parts),
+        sites=sites,
+        again=again or {},
+        oversample=config.oversample is not None,
+        patients=patients,
+    )
     tuned = _recalibrated(training, config) if config.recalibrate is not None else config.joins.fit(training)
     threshold = outcome.threshold(y, tuned.inner, config.threshold)
     scores = np.array([outcome.discrimination(y[fold.test], tuned.inner[fold.test]) for fold in folds])
     inner_auc = float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")
     remarks = [f"the block {name} holds no value that varies in a training set, and is left out" for name in silent]
-    return Fit(tuned.fitted, threshold, tuned.settings, inner_auc, (*tuned.remarks, *remarks))
+    return Fit(tuned.fitted, threshold, tuned.settings, inner_auc, (*tuned.remarks, *remarks, *config.cautions))
 
 
 def _telling(
@@ -195,7 +206,8 @@ def fit_fold(
     here = labels[train] if labels is not None else None
     try:
         remarks = _unseen(design, fold, table.site)
-        about = (blocks, table.names, outcome, config, seed, table.sites)
+        again = {name: {source: each[:, train] for source, each in own.items()} for name, own in table.again.items()}
+        about = (blocks, table.names, outcome, config, seed, table.sites, again)
         fit = fit_family(x[train], y[train], here, patients[train], *about)
     except ValueError as error:
         raise CaseError(f"{family}, fold {fold.name}", str(error)) from error

@@ -175,9 +175,9 @@ class BinaryOutcome(Section):
         """Return the sections of a classification study."""
         return (
             *("cohort", "segmentation", "review", "discrimination", "comparison", "calibration"),
-            *("features", "findings", "settings"),
+            *("decision", "features", "findings", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:
         """Return the sections of a classification on other patients."""
-        return ("discrimination", "comparison", "calibration", "settings")
+        return ("discrimination", "comparison", "calibration", "decision", "settings")

@@ -27,7 +27,7 @@ from radfuse.radiomics.plan import plan_of
 from radfuse.radiomics.pyradiomics_params import said_by
 from radfuse.radiomics.settings import Plan
 from radfuse.volume.grid import SPACING_MM, Grid
-from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.image import LabelMap, Volume, require_all_slices
 from radfuse.volume.region import Region
 
 
@@ -103,6 +103,7 @@ def _name(labels: LabelMap, label: int) -> str:
 
 
 def _require_same_grid(volume: Volume, labels: LabelMap) -> None:
+    require_all_slices(volume.grid, volume.name, labels)
     if not volume.grid.same_as(labels.grid):
         raise InputError(
             f"mask {labels.name} lies on another grid than image {volume.name}:\n  image {volume.grid}\n  mask  "

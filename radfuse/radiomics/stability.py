@@ -25,7 +25,7 @@ from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.measure import region_features
 from radfuse.radiomics.plan import plan_of
 from radfuse.radiomics.stability_config import StabilityConfig
-from radfuse.statistics.icc import icc_table
+from radfuse.statistics.icc import icc_table, whole_targets
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import Volume
 from radfuse.volume.region import Region
@@ -220,8 +220,7 @@ def stability(rows: Mapping[str, Sequence[Mapping[str, float]]], source: str = "
     table = pd.DataFrame({"source": source, "feature": names, "cases": known.sum(axis=0), "copies": cube.shape[1]})
     columns = [f"icc{form.replace(',', '')}{end}" for form in FORMS for end in ("", "_low", "_high")]
     table[columns] = np.nan
-    for pattern in np.unique(known.T, axis=0):  # features that the same cases have
-        here = (pattern == known.T).all(axis=1)
+    for pattern, here in whole_targets(cube):
         if pattern.sum() < 2 or cube.shape[1] < 2:
             continue
         found = icc_table(cube[pattern][:, :, here])

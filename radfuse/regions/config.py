@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Protocol
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from radfuse.extend import own_parts
 from radfuse.regions.fat import FatRegion
 from radfuse.regions.interface import InterfaceRegion
+from radfuse.regions.knee.central_tibia import CentralTibiaRegion
+from radfuse.regions.knee.compartment import CompartmentRegion
+from radfuse.regions.knee.condyle import CondyleRegion
+from radfuse.regions.knee.load_bearing import LoadBearingRegion
+from radfuse.regions.knee.margin import MarginRegion
+from radfuse.regions.knee.presets import expanded
 from radfuse.regions.label import LabelRegion
 from radfuse.regions.lesions import LesionsRegion
 from radfuse.regions.level import LevelRegion
@@ -54,7 +60,15 @@ RegionConfig = Annotated[
     | LesionsRegion
     | ThresholdRegion
     | LevelRegion
-    | FatRegion,
+    | FatRegion
+    | CompartmentRegion
+    | LoadBearingRegion
+    | CentralTibiaRegion
+    | CondyleRegion
+    | MarginRegion,
     Field(discriminator="kind"),
     *own_parts(RegionKind, "a region"),
 ]
+
+Regions = Annotated[tuple[RegionConfig, ...], BeforeValidator(expanded)]
+"""The regions of a study, where presets may stand for many."""

@@ -33,7 +33,7 @@ def make_regions(scene: Scene, configs: Sequence[RegionConfig], min_voxels: int 
                 f"region {config.name!r}: {type(config).__name__}.mask gave {found}, needs a bool array of shape "
                 f"{scene.labels.grid.shape}"
             )
-        voxels = int(mask.sum())
+        voxels = int(np.count_nonzero(mask))
         if voxels < min_voxels:
             raise CaseError(
                 scene.case or scene.labels.name,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import ndimage
@@ -13,6 +14,8 @@ from radfuse.errors import InputError
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.region import box_of
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Scene:
         landmarks: name -> mm, as the cohort table has them.
         slices: name -> number of a slice of `stack`, the first is 1, as the cohort table has them.
         stack: grid that the mask was drawn on, where the labels were brought onto another.
+        memo: what regions share, by `once`; never to be written to from elsewhere.
     """
 
     labels: LabelMap
@@ -42,6 +46,14 @@ class Scene:
     landmarks: Mapping[str, float] = field(default_factory=dict)
     slices: Mapping[str, int] = field(default_factory=dict)
     stack: Grid | None = None
+    memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, key: Hashable, make: Callable[[], Found]) -> Found:
+        """Return what `make` gives, computed for the first of the scene's regions that asks under a key."""
+        if key not in self.memo:
+            self.memo[key] = make()
+        found: Found = self.memo[key]
+        return found
 
     def number(self, label: str | int) -> int:
         """Return the number of a label given by name or number.

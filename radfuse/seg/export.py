@@ -44,6 +44,16 @@ class _Exported(torch.nn.Module):
         return logits / len(self.networks) if len(self.networks) > 1 else logits, self.seen[0]
 
 
+def check_size(networks: Sequence[torch.nn.Module]) -> None:
+    """Refuse networks that together are larger than an ONNX file can be; raises `InputError`."""
+    size = sum(values.numel() * 4 for network in networks for values in network.parameters())
+    if size > _MOST_BYTES:
+        raise InputError(
+            f"{len(networks)} networks of together {size / 1e9:.1f} GB do not fit into an ONNX file, which holds 2 GB; "
+            "export fewer folds"
+        )
+
+
 def export_network(
     networks: torch.nn.Module | Sequence[torch.nn.Module],
     plan: NetworkPlan,
@@ -68,12 +78,7 @@ def export_network(
     import onnx
 
     networks = [networks] if isinstance(networks, torch.nn.Module) else list(networks)
-    size = sum(values.numel() * 4 for network in networks for values in network.parameters())
-    if size > _MOST_BYTES:
-        raise InputError(
-            f"{len(networks)} networks of together {size / 1e9:.1f} GB do not fit into an ONNX file, which holds 2 GB; "
-            "export fewer folds"
-        )
+    check_size(networks)
     seen: Any = getattr(networks[0], "input_block", None) if first is None else first
     whole = _Exported(networks, seen).eval()
     generator = torch.Generator().manual_seed(0)

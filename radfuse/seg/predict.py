@@ -14,7 +14,7 @@ from radfuse import machine
 from radfuse.errors import InputError
 from radfuse.seg.memory import memory_told, with_batch
 from radfuse.seg.nnunet.frame import NnunetFrame
-from radfuse.seg.nnunet.plan import NnunetPlan
+from radfuse.seg.nnunet.plan import PREVIOUS, NnunetPlan
 from radfuse.seg.plan import Frame, SegPlan
 from radfuse.seg.preprocess import OwnFrame
 from radfuse.seg.quality import Doubt, ScoredLabels
@@ -66,28 +66,30 @@ class OnnxSegmenter:
             InputError: there is not enough memory, not even for one patch at once.
         """
         with memory_told(volume.name):
-            frame, plan = self.frame(volume), self.plan
-            overlap = isinstance(plan, NnunetPlan) and plan.regions
-
-            def labels(batch: int) -> ScoredLabels:
-                said = self._said(frame.array, batch)
-                if overlap:  # classes that are no alternatives have no entropy
-                    return ScoredLabels.of(frame.labels(said))
-                doubt = Doubt(frame.grid, logits=plan.window.averages == "logits")
-                return doubt.scored(frame.labels(doubt.noted(said)))
-
-            with machine.NETWORK_TURN:
-                batch = self._network.batch
-            return with_batch(batch, labels)
+            return self._labels(self.frame(volume), self.plan, first=False)
 
     def frame(self, volume: Volume) -> Frame:
-        """Return an image as the network reads it."""
-        return NnunetFrame(volume, self.plan) if isinstance(self.plan, NnunetPlan) else OwnFrame(volume, self.plan)
+        """Return an image as the network reads it; a cascade's first stage is asked then."""
+        if not isinstance(self.plan, NnunetPlan):
+            return OwnFrame(volume, self.plan)
+        first = self.plan.previous
+        before = self._labels(NnunetFrame(volume, first), first, first=True) if first else None
+        return NnunetFrame(volume, self.plan, before)
 
-    def _said(self, image: np.ndarray, batch: int) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield what the network says, slab by slab, nobody else running one from the first to the last."""
+    def _labels(self, frame: Frame, plan: SegPlan | NnunetPlan, *, first: bool) -> ScoredLabels:
+        """Return the labels of an image by one network of the file: that of a cascade's first stage, or the last."""
+        overlap = isinstance(plan, NnunetPlan) and plan.regions  # classes that are no alternatives have no entropy
+
+        def labels(batch: int) -> ScoredLabels:
+            said = _said(frame.array, plan, network, batch)
+            if overlap or first:
+                return ScoredLabels.of(frame.labels(said))
+            doubt = Doubt(frame.grid, logits=plan.window.averages == "logits")
+            return doubt.scored(frame.labels(doubt.noted(said)))
+
         with machine.NETWORK_TURN:
-            yield from sliding_window(image, self.plan.window, self.plan.classes, self._network, batch)
+            network = self._previous if first else self._network
+        return with_batch(network.batch, labels)
 
     def encode(self, patch: np.ndarray) -> np.ndarray:
         """Return encoder features of a patch: float32 (1, input, z, y, x) -> (1, channel, z, y, x)."""
@@ -96,28 +98,43 @@ class OnnxSegmenter:
 
     @cached_property
     def _encoder(self) -> Runtime | Slices:
-        return self._open("features", USUAL)
+        return self._open(self.plan, "image", "features", USUAL)
 
     @cached_property
     def _network(self) -> Runtime | Slices:
-        return self._open("logits", self._runtime)
+        return self._open(self.plan, "image", "logits", self._runtime)
 
-    def _open(self, output: str, name: str) -> Runtime | Slices:
+    @cached_property
+    def _previous(self) -> Runtime | Slices:
+        assert isinstance(self.plan, NnunetPlan)
+        assert self.plan.previous is not None
+        return self._open(self.plan.previous, f"{PREVIOUS}image", f"{PREVIOUS}logits", self._runtime)
+
+    def _open(self, plan: SegPlan | NnunetPlan, reads: str, output: str, name: str) -> Runtime | Slices:
         """Open the part of the network that one output needs; runtimes would run the rest too."""
         import onnx
         import onnx.utils
 
         whole = onnx.load_model_from_string(self._content)
-        part = onnx.utils.Extractor(whole).extract_model(["image"], [output])
-        self._fix_patch(part.graph.input[0].type.tensor_type.shape.dim)
+        part = onnx.utils.Extractor(whole).extract_model([reads], [output])
+        _fix_patch(plan, part.graph.input[0].type.tensor_type.shape.dim)
         opened = runtime(name)(part.SerializeToString())
-        return Slices(opened) if self.plan.slices else opened
+        return Slices(opened) if plan.slices else opened
 
-    def _fix_patch(self, sizes: Any) -> None:
-        """Say which patch it is, though the network takes any: runtimes are quicker for it."""
-        patch = self.plan.window.patch_zyx[1:] if self.plan.slices else self.plan.window.patch_zyx
-        for size, voxels in zip(sizes[2:], patch, strict=True):
-            size.dim_value = voxels
+
+def _fix_patch(plan: SegPlan | NnunetPlan, sizes: Any) -> None:
+    """Say which patch it is, though the network takes any: runtimes are quicker for it."""
+    patch = plan.window.patch_zyx[1:] if plan.slices else plan.window.patch_zyx
+    for size, voxels in zip(sizes[2:], patch, strict=True):
+        size.dim_value = voxels
+
+
+def _said(
+    image: np.ndarray, plan: SegPlan | NnunetPlan, network: Runtime | Slices, batch: int
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield what a network says, slab by slab, nobody else running one from the first to the last."""
+    with machine.NETWORK_TURN:
+        yield from sliding_window(image, plan.window, plan.classes, network, batch)
 
 
 class Slices:

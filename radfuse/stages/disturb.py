@@ -13,6 +13,7 @@ from radfuse.config import Section
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.recipe import About, RegionRecipe
+from radfuse.results import MaskAgreement
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages.context import Context
@@ -25,10 +26,12 @@ class StableCase(Section):
     Attributes:
         copies: "sequence/region/feature" -> value of the case as it is, then of each copy.
         readers: the same of the first and the second reader; empty where there is one mask.
+        agreement: label -> how the second reader's mask agrees with the first's; empty where there is one.
     """
 
     copies: tuple[Mapping[str, float | None], ...]
     readers: tuple[Mapping[str, float | None], ...] = ()
+    agreement: Mapping[str, MaskAgreement] = {}
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,9 @@ def work(job: DisturbJob) -> StableCase:
     from radfuse.radiomics.measure import region_features
     from radfuse.radiomics.stability import perturbed_features
     from radfuse.recipe import read_mask, regions_on
+    from radfuse.seg.metrics import agreement_per_label
     from radfuse.volume.files import read_volume
+    from radfuse.volume.resample import resample_labels
 
     masks = [read_mask(job.mask, job.recipe.labels, job.source)]
     if job.second_mask is not None:
@@ -102,7 +107,10 @@ def work(job: DisturbJob) -> StableCase:
             found = region_features(volume, regions, job.radiomics)
             flat = {f"{region}/{name}": value for region, row in found.items() for name, value in row.items()}
             _collect(readers[reader : reader + 1], [flat], sequence)
-    return StableCase(copies=tuple(copies), readers=tuple(readers) if len(readers) > 1 else ())
+    if len(masks) == 1:
+        return StableCase(copies=tuple(copies))
+    agreement = agreement_per_label(masks[0], resample_labels(masks[1], masks[0].grid), job.recipe.labels)
+    return StableCase(copies=tuple(copies), readers=tuple(readers), agreement=agreement)
 
 
 def _collect(into: list[dict[str, float | None]], rows: Iterable[Mapping[str, float]], sequence: str) -> None:
@@ -112,7 +120,7 @@ def _collect(into: list[dict[str, float | None]], rows: Iterable[Mapping[str, fl
 
 STAGE = Stage(
     "disturb",
-    2,
+    3,
     jobs,
     work,
     write_section,

@@ -13,17 +13,19 @@ import pandas as pd
 
 from radfuse.check.inputs import FoldPatients, once, read_tables
 from radfuse.check.remarks import telling_columns
+from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.splits import Fold, positions_of
 from radfuse.config import kind_of
 from radfuse.errors import InputError, Problem, StudyError
 from radfuse.features import FeatureSource, FeatureTable
-from radfuse.fusion.design import Design, join, order_of
+from radfuse.fusion.design import Design, join, measured_again, order_of
 from radfuse.fusion.harmonise import Combat
 from radfuse.run.folder import read_json, safe_name
 from radfuse.run.stage import Stage
-from radfuse.stages import deep, extract
+from radfuse.stages import deep, disturb, extract
 from radfuse.stages.context import ALL, Context
+from radfuse.stages.disturb import StableCase
 from radfuse.study import Study
 
 PLACE = "features/design"
@@ -46,6 +48,8 @@ class PrepareJob:
         folds: the outer folds, where the study starts from images, which tell patients apart; empty: dealt from the
             tables.
         harmonise: how sites are taken out of values, which needs enough units of each; None: not.
+        again: blocks with finished tables that were measured again, which a selection asks for.
+        disturbed: case -> its copies and readers, where a selection asks for them.
     """
 
     cohort: CohortConfig
@@ -59,6 +63,8 @@ class PrepareJob:
     deep: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     folds: tuple[FoldPatients, ...] = ()
     harmonise: Combat | None = None
+    again: tuple[str, ...] = ()
+    disturbed: Mapping[str, Path] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return "the design"
@@ -94,7 +100,11 @@ def job_of(study: Study) -> PrepareJob:
         update={"images": {}, "mask": None, "second_mask": None, "landmarks": {}, "slices": {}, "readers": {}}
     )
     settings = (study.seed, study.fusion.inner_folds)
-    return PrepareJob(bare, study.features, images, study.blocks, *settings, harmonise=study.fusion.harmonise)
+    again = tuple(
+        block for block, source in study.features.items() if source.second_table and study.fusion.compares_again
+    )
+    job = PrepareJob(bare, study.features, images, study.blocks, *settings, harmonise=study.fusion.harmonise)
+    return replace(job, again=again)
 
 
 def jobs(context: Context) -> Iterator[PrepareJob]:
@@ -106,7 +116,9 @@ def jobs(context: Context) -> Iterator[PrepareJob]:
     """
     study = context.study
     job = job_of(study)
-    tables = [study.cohort.table, *(source.table for source in study.features.values() if source.table)]
+    sources = study.features.values()
+    named = [table for source in sources for table in (source.table, source.second_table) if table]
+    tables = [study.cohort.table, *named]
     if study.cohort.outcome is None or not study.blocks or any(kind_of(table) != "file" for table in tables):
         assert context.inputs  # says everything that is wrong
     if not study.regions:
@@ -118,7 +130,14 @@ def jobs(context: Context) -> Iterator[PrepareJob]:
     radiomic = {case: context.path(extract.place_of(case)) for case in cases}
     encoders = () if study.deep is None else context.encoders
     encoded = {name: {case: context.path(deep.place_of(name, case)) for case in cases} for name in encoders}
-    yield replace(job, cases=tuple(cases), radiomic=radiomic, deep=encoded, folds=tuple(context.folds))
+    folds = tuple(context.folds)
+    disturbed = {case: context.path(disturb.place_of(case)) for case in cases if _disturbs(context)}
+    yield replace(job, cases=tuple(cases), radiomic=radiomic, deep=encoded, folds=folds, disturbed=disturbed)
+
+
+def _disturbs(context: Context) -> bool:
+    """Return whether a selection asks for copies of the images, or for a second reader's masks."""
+    return bool(context.study.regions) and context.study.fusion.compares_again
 
 
 def work(job: PrepareJob) -> Prepared:
@@ -148,21 +167,48 @@ def work(job: PrepareJob) -> Prepared:
     by_fold = {fold: join(cohort, {"deep": FeatureTable(_gathered(job.deep[fold], name))}) for fold in folds}
     if by_fold:
         design = replace(design, by_fold={"deep": {fold: part.blocks["deep"] for fold, part in by_fold.items()}})
+    design, remarks = _with_again(job, cohort, design, inputs.second)
     patients = design.units[job.cohort.patient]
     everyone = order_of(cohort, design)
     tests = [(fold, patients.iloc[everyone].isin(fold.test).to_numpy()) for fold in job.folds or inputs.folds]
     parts = tuple(Fold(fold.name, everyone[~test], everyone[test], fold.repeat) for fold, test in tests)
     assert job.cohort.outcome is not None
-    warnings = once([*inputs.warnings, *design.warnings, *telling_columns(design, job.cohort.outcome)])
+    warnings = once([*inputs.warnings, *design.warnings, *remarks, *telling_columns(design, job.cohort.outcome)])
     return Prepared(design, parts, everyone, tuple(warnings))
+
+
+def _with_again(
+    job: PrepareJob, cohort: Cohort, design: Design, second: Mapping[str, FeatureTable]
+) -> tuple[Design, list[Problem]]:
+    """Return the design with what was measured again, and remarks on second tables."""
+    again: dict[str, dict[str, tuple[pd.DataFrame, ...]]] = {}
+    remarks: list[Problem] = []
+    for block in job.again:
+        (found,) = measured_again(cohort, design, block, [second[block]])
+        again[block] = {"readers": (design.blocks[block], found)}
+        count = int(found.notna().any(axis=1).sum())
+        if count < len(found):
+            message = f"{count} of {len(found)} units were measured again; by these alone stability is judged"
+            remarks.append(Problem(f"features.{block}.second_table", message, severity="warning"))
+    cases = {case: StableCase.model_validate_json(path.read_bytes()) for case, path in job.disturbed.items()}
+    for source in ("copies", "readers") if cases else ():
+        rows = {case: getattr(stable, source) for case, stable in cases.items() if getattr(stable, source)}
+        count = len(next(iter(rows.values()), ()))
+        tables = [_table({case: own[i] for case, own in rows.items()}, job.cohort.case) for i in range(count)]
+        if tables:
+            again.setdefault("radiomic", {})[source] = measured_again(cohort, design, "radiomic", tables)
+    return replace(design, again=again), remarks
 
 
 def _gathered(places: Mapping[str, Path], name: str) -> pd.DataFrame:
     """Return features of cases as a table, rows in the order given, columns as they first occur."""
-    rows = {case: read_json(place)["features"] for case, place in places.items()}
+    return _table({case: read_json(place)["features"] for case, place in places.items()}, name).values
+
+
+def _table(rows: Mapping[str, Mapping[str, float | None]], name: str) -> FeatureTable:
     values = pd.DataFrame.from_dict(rows, orient="index").astype("float64")
     values.index = pd.Index(list(rows), name=name, dtype=object)
-    return values
+    return FeatureTable(values)
 
 
 def write(prepared: Prepared, path: Path) -> None:
@@ -175,9 +221,17 @@ def write(prepared: Prepared, path: Path) -> None:
     for block, frames in design.by_fold.items():
         for fold, values in frames.items():
             FeatureTable(values.rename_axis("unit")).to_parquet(path / f"{block}@{safe_name(fold)}.parquet")
+    for block, sources in design.again.items():
+        for source, copies in sources.items():
+            for i, values in enumerate(copies):
+                FeatureTable(values.rename_axis("unit")).to_parquet(path / f"{block}@{source}{i}.parquet")
     facts = {
         "blocks": list(design.blocks),
         "by_fold": list(design.by_fold),
+        "again": {
+            block: {source: len(copies) for source, copies in sources.items()}
+            for block, sources in design.again.items()
+        },
         "everyone": positions_of(prepared.everyone),
         "folds": [
             {
@@ -212,11 +266,24 @@ def _read(path: Path, _: int) -> Prepared:
     by_fold = {
         block: {fold.name: block_of(f"{block}@{safe_name(fold.name)}") for fold in folds} for block in facts["by_fold"]
     }
-    design = Design(
-        pd.read_parquet(path / "units.parquet"), {name: block_of(name) for name in facts["blocks"]}, (), by_fold
-    )
+    again = {
+        block: {source: tuple(block_of(f"{block}@{source}{i}") for i in range(count)) for source, count in own.items()}
+        for block, own in facts["again"].items()
+    }
+    units, blocks = pd.read_parquet(path / "units.parquet"), {name: block_of(name) for name in facts["blocks"]}
+    design = Design(units, blocks, (), by_fold, again)
     warnings = tuple(Problem(**fact) for fact in facts["warnings"])
     return Prepared(design, folds, np.array(facts["everyone"], int), warnings)
 
 
-STAGE = Stage("prepare", 7, jobs, work, write, lambda _: PLACE, what="joining tables", needs=("extract", "deep"))
+STAGE = Stage(
+    "prepare",
+    7,
+    jobs,
+    work,
+    write,
+    lambda _: PLACE,
+    what="joining tables",
+    needs=("extract", "deep", "disturb"),
+    spares=lambda context: () if _disturbs(context) else ("disturb",),
+)

@@ -309,7 +309,7 @@ def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
 
 STAGE = Stage(
     "report",
-    7,
+    8,
     jobs,
     work,
     write_files,

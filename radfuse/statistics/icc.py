@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -28,10 +29,20 @@ def icc(ratings: ArrayLike, form: IccForm = "2,1") -> float:
     x = np.asarray(ratings, dtype=float)
     if x.ndim != 2 or not np.isfinite(x).all():
         raise ValueError(f"ratings must be finite, shape (target, judge); found shape {x.shape}")
-    n, k = x.shape
-    if n < 2 or k < 2:
+    if min(x.shape) < 2:
         return float("nan")
-    between, within, judge, error = (float(part[0]) for part in _mean_squares(x[:, :, None]))
+    return float(iccs(x[:, :, None], form)[0])
+
+
+def iccs(ratings: np.ndarray, form: IccForm = "2,1") -> np.ndarray:
+    """Return the coefficient of many features at once, shape (feature,); NaN without any variation.
+
+    Args:
+        ratings: float64, shape (target, judge, feature), finite, at least two targets and judges.
+        form: as `icc` has it.
+    """
+    n, k, _ = ratings.shape
+    between, within, judge, error = _mean_squares(ratings)
     parts = {
         "1,1": (between - within, between + (k - 1) * within),
         "2,1": (between - error, between + (k - 1) * error + k * (judge - error) / n),
@@ -41,7 +52,21 @@ def icc(ratings: ArrayLike, form: IccForm = "2,1") -> float:
         "3,k": (between - error, between),
     }
     above, below = parts[form]
-    return above / below if below > 0 else float("nan")
+    return np.where(below > 0, above / np.where(below > 0, below, 1.0), np.nan)
+
+
+def whole_targets(ratings: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield features that all judges gave of the same targets: a mask of the targets, and positions of the features.
+
+    Args:
+        ratings: shape (target, judge, feature), NaN where there is none.
+    """
+    known = np.isfinite(ratings).all(axis=1)
+    places: dict[bytes, list[int]] = {}
+    for feature, pattern in enumerate(known.T):
+        places.setdefault(pattern.tobytes(), []).append(feature)
+    for features in places.values():
+        yield known[:, features[0]], np.array(features)
 
 
 def icc_table(ratings: ArrayLike, level: float = 0.95) -> dict[str, np.ndarray]:

@@ -28,7 +28,7 @@ _PACKED = 0xFFFFFFFF
 """Length of pixels that are compressed: unknown; GDCM finds out."""
 _LARGE = 4096
 """Fields of more bytes, such as pixels, are left on the disk."""
-_DAMAGE = (OSError, EOFError, ValueError, NotImplementedError, LookupError, AttributeError, TypeError, struct.error)
+DAMAGE = (OSError, EOFError, ValueError, NotImplementedError, LookupError, AttributeError, TypeError, struct.error)
 """What pydicom raises at damaged files: whatever its parsing meets first. Each becomes an error that names the file."""
 _UNIT = 1e-2
 """How far from 1 the length of a direction may be, and from 0 the cosine of two that are at right angles."""
@@ -97,7 +97,7 @@ def _slices(folder: Path) -> list[_Slice]:
     """Return the slices of a folder; images that no one can place are refused where they belong to its series."""
     slices, lacking = [], []
     for path in sorted(item for item in folder.iterdir() if item.is_file() and not item.name.startswith(".")):
-        header = _header(path)
+        header = header_of(path)
         if header is None or not _is_image(header):
             continue
         found = [name for name in _NEEDED if not _text(header, name)] + ["PixelData"] * ("PixelData" not in header)
@@ -119,7 +119,7 @@ def _slices(folder: Path) -> list[_Slice]:
     return slices
 
 
-def _header(path: Path) -> Dataset | None:
+def header_of(path: Path) -> Dataset | None:
     """Return what a file says, its pixels left on the disk; None where it is no DICOM file."""
     import pydicom
     from pydicom.errors import BytesLengthException, InvalidDicomError
@@ -135,7 +135,7 @@ def _header(path: Path) -> Dataset | None:
         return None
     except PermissionError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); look at its permissions") from error
-    except (BytesLengthException, *_DAMAGE) as error:
+    except (BytesLengthException, *DAMAGE) as error:
         raise InputError(f"{path} is damaged ({type(error).__name__}); copy it again") from error
 
 

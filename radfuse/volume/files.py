@@ -16,6 +16,7 @@ from radfuse.config import kind_of
 from radfuse.errors import InputError, RunError, listed
 from radfuse.given import as_path
 from radfuse.volume.dicom import read_dicom
+from radfuse.volume.flat import FLAT, Spacing, is_flat, read_flat
 from radfuse.volume.grid import SPACING_MM, Grid
 from radfuse.volume.image import MOST_LABELS, LabelMap, Volume
 from radfuse.volume.layout import Layout, check_content, check_promise, check_whole, read_voxels
@@ -42,11 +43,15 @@ rounded directions of three decimals are."""
 
 def suffix_of(path: Path) -> str:
     """Return the end of a file's name that says its format, as it is known here; "" where it is no image's."""
-    return max((end for end in SUFFIXES if path.name.lower().endswith(end)), key=len, default="")
+    return max((end for end in (*SUFFIXES, *FLAT) if path.name.lower().endswith(end)), key=len, default="")
 
 
-def read_volume(path: str | Path) -> Volume:
-    """Read an image: NIfTI, NRRD, MHA, or a folder that holds one DICOM series.
+def read_volume(path: str | Path, spacing_mm: Spacing | None = None) -> Volume:
+    """Read an image: NIfTI, NRRD, MHA, a folder that holds one DICOM series, or a flat one: PNG, JPEG, one DICOM frame.
+
+    Args:
+        path: of it.
+        spacing_mm: between rows and columns of a flat image that does not say it.
 
     Raises:
         InputError: unreadable, truncated or damaged, larger than `layout.MOST_VOXELS` or `layout.MOST_BYTES`, not
@@ -54,7 +59,7 @@ def read_volume(path: str | Path) -> Volume:
             with several series or a missing slice; names the file and the mend.
     """
     path = as_path(path, "image")
-    stored, grid = _read(path)
+    stored, grid = _read(path, spacing_mm=spacing_mm)
     with np.errstate(over="ignore"):
         array = stored.astype(np.float32, copy=False)
     lowest, highest = array.min(), array.max()
@@ -67,7 +72,7 @@ def read_volume(path: str | Path) -> Volume:
     return Volume(array, grid, path.name, None if stored is array else stored)
 
 
-def read_grid(path: str | Path) -> Grid:
+def read_grid(path: str | Path, spacing_mm: Spacing | None = None) -> Grid:
     """Read where an image's voxels lie, from the header alone where the format allows.
 
     Raises:
@@ -76,6 +81,8 @@ def read_grid(path: str | Path) -> Grid:
     path = as_path(path, "image")
     if kind_of(path) == "folder":
         return read_dicom(path)[1]
+    if is_flat(path):
+        return _read(path, spacing_mm=spacing_mm)[1]
     with _readable(path):
         layout = _layout_of(path)
         grid = _grid_of(path, layout)
@@ -88,7 +95,7 @@ def read_grid(path: str | Path) -> Grid:
 def channels_of(path: str | Path) -> int:
     """Return how many values each voxel of a file holds, as `read_grid` reads it."""
     path = as_path(path, "mask")
-    if kind_of(path) == "folder":
+    if kind_of(path) == "folder" or is_flat(path):
         return 1
     with _readable(path):
         return _layout_of(path).channels
@@ -100,14 +107,16 @@ def read_labels(
     *,
     channel: int | None = None,
     empty: bool = False,
+    spacing_mm: Spacing | None = None,
 ) -> LabelMap:
     """Read a segmentation.
 
     Args:
-        path: NIfTI, NRRD or MHA.
+        path: NIfTI, NRRD or MHA; PNG of labels, for a flat image.
         names: label -> name; labels that are not declared here are an error.
         channel: which one of a file whose voxels hold several values; None refuses such files.
         empty: take a mask of background alone, as a network may make it.
+        spacing_mm: between rows and columns of a flat mask that does not say it.
 
     Raises:
         InputError: as `read_volume`, and voxels that are no whole number from 0 to 2^31 - 1, an empty mask, undeclared
@@ -116,7 +125,7 @@ def read_labels(
     path = as_path(path, "mask")
     if not isinstance(names or {}, Mapping):
         raise InputError(f"names: give a mapping of labels to names, such as {{1: 'tumour'}}; found {names!r}")
-    array, grid = _read(path, channel)
+    array, grid = _read(path, channel, spacing_mm)
     labels = LabelMap(_as_labels(path, array), grid, dict(names or {}), path.name)
     found = labels.present()
     if not found and not empty:
@@ -147,11 +156,13 @@ def write_image(image: Volume | LabelMap, path: str | Path) -> None:
         ) from error
 
 
-def _read(path: Path, channel: int | None = None) -> tuple[np.ndarray, Grid]:
+def _read(path: Path, channel: int | None = None, spacing_mm: Spacing | None = None) -> tuple[np.ndarray, Grid]:
     """Read the voxels of a file or a DICOM folder as they are stored, shape (z, y, x), and where they lie."""
     if kind_of(path) == "folder":
         return read_dicom(path)
     with _readable(path):
+        if is_flat(path):
+            return read_flat(path, spacing_mm)
         layout = _layout_of(path)
         grid = _grid_of(path, layout, channel)
         if layout.packing != "other":
@@ -183,12 +194,11 @@ def _readable(path: Path) -> Iterator[None]:
 def _layout_of(path: Path) -> Layout:
     """Return how a file holds its voxels, after looking at whether it can hold what its header says."""
     name = path.name.lower()
-    if name.endswith(".dcm"):
-        raise InputError(f"{path} is one DICOM slice; give the folder of its series")
     read = next((read for suffix, read in _FORMATS.items() if name.endswith(suffix)), None)
     if read is None:
         raise InputError(
-            f"{path} is no image that can be read by its name; known formats: {', '.join(SUFFIXES)} or a DICOM folder"
+            f"{path} is no image that can be read by its name; known formats: "
+            f"{', '.join((*SUFFIXES, *FLAT))} or a DICOM folder"
         )
     layout = read(path)
     check_promise(layout)

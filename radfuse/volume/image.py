@@ -132,10 +132,24 @@ def require_grid(grid: Grid, image: str, labels: LabelMap) -> None:
     Raises:
         InputError: as `require_same_grid`.
     """
+    require_all_slices(grid, image, labels)
     if not grid.same_as(labels.grid):
         raise InputError(
             f"mask {labels.name} lies on another grid than image {image}:\n  image {grid}\n  mask  "
             f"{labels.grid}\nResample the mask, or let the study do it with `resample_masks: true`"
+        )
+
+
+def require_all_slices(grid: Grid, image: str, labels: LabelMap) -> None:
+    """Refuse one slice of a series with a mask of all of them.
+
+    Raises:
+        InputError: the image is a DICOM file, and the mask is deeper.
+    """
+    if image.lower().endswith(".dcm") and grid.shape[0] == 1 < labels.grid.shape[0]:
+        raise InputError(
+            f"{image} is one DICOM slice, and the mask {labels.name} has {labels.grid.shape[0]}; give the folder of "
+            "its series"
         )
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import ndimage
 
 from radfuse.volume.grid import Grid
 
@@ -17,9 +16,16 @@ CELLS = (4, 5)
 
 def box_of(mask: np.ndarray) -> Box:
     """Return the smallest box (z, y, x) that holds the voxels of a bool mask, an empty one where there are none."""
-    found = ndimage.find_objects(mask.view(np.uint8))
-    z, y, x = found[0] if found else (slice(0, 0),) * 3
-    return z, y, x
+    box: list[slice] = []
+    part = mask
+    for axis in range(3):
+        # What is left after the axes before is small, and rows of an array are looked through fast.
+        filled = np.flatnonzero(np.moveaxis(part, axis, 0).reshape(part.shape[axis], -1).any(axis=1))
+        if not len(filled):
+            return (slice(0, 0),) * 3
+        box.append(slice(int(filled[0]), int(filled[-1]) + 1))
+        part = part[(slice(None),) * axis + (box[-1],)]
+    return box[0], box[1], box[2]
 
 
 def parts_of(mask: np.ndarray, min_voxels: int = 1) -> list[tuple[Box, np.ndarray]]:
@@ -29,6 +35,8 @@ def parts_of(mask: np.ndarray, min_voxels: int = 1) -> list[tuple[Box, np.ndarra
         mask: bool, shape (z, y, x); voxels that share a corner are connected.
         min_voxels: smaller parts are left out.
     """
+    from scipy import ndimage
+
     marked, count = ndimage.label(mask, np.ones((3, 3, 3), dtype=bool))
     found = []
     for number, box in enumerate(ndimage.find_objects(marked, count), start=1):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("nnunetv2", reason="needs radfuse[train]")
-from nnunet_results import write_results
+from nnunet_results import write_cascade, write_results
 
 from radfuse.cli import app
 from radfuse.volume.files import read_labels, write_image
@@ -73,6 +73,20 @@ def test_an_nnunet_becomes_a_file_that_segments_a_folder(results: Path, tmp_path
     assert (masks / "b.nii.gz").is_file()
     assert (masks / "a.nii.gz").read_bytes() == before
     assert not (masks / "c.nii.gz").exists()
+
+
+def test_a_cascade_becomes_one_file_too(tmp_path: Path, command) -> None:
+    schemes = ("ZScoreNormalization", "NoNormalization")
+    results, network = write_cascade(tmp_path / "Dataset001_Test", schemes=schemes), tmp_path / "net.onnx"
+    code, told = command("export-onnx", results.parent, "--out", network, "--no-mirror")
+    assert (code, "several results" in told) == (2, True)
+    words = ("--configuration", "3d_cascade_fullres", "--no-mirror")
+    code, told = command("export-onnx", results.parent, "--out", network, *words)
+    assert code == 0, told
+    assert "3d_lowres, fold 0, patch 8 x 16 x 16 3d_cascade_fullres, fold 0, patch 8 x 16 x 16 reads:" in told
+    write_channels(tmp_path / "images", "a")
+    code, told = command("apply", network, tmp_path / "images", "--out", tmp_path / "masks")
+    assert (code, "1 of 1 cases segmented" in told) == (0, True)
 
 
 def test_what_cannot_be_applied_is_told(results: Path, tmp_path: Path, command) -> None:

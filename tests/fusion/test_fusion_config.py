@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,14 @@ import pytest
 from radfuse.config import build
 from radfuse.errors import InputError
 from radfuse.extend import parts_beside
-from radfuse.fusion.config import FusionConfig, blocks_of, check_families, default_families
+from radfuse.fusion.config import (
+    FusionConfig,
+    blocks_of,
+    check_families,
+    check_primary,
+    default_families,
+    near_family,
+)
 
 
 def fusion(**settings: object) -> FusionConfig:
@@ -29,8 +37,9 @@ JOINS = [
     ({"classifier": {"kind": "logistic"}}, "priority penalty stack"),
     ({"classifier": {"kind": "mean", "members": [{"kind": "knn"}, {"kind": "ridge"}]}}, "priority penalty stack"),
     ({"classifier": {"kind": "svm"}}, "early stack"),
+    ({"classifier": {"kind": "lightgbm"}}, "early stack"),
     ({"classifier": {"kind": "mean", "members": [{"kind": "knn"}, {"kind": "svm"}]}}, "early stack"),
-    ({"classifier": {"kind": "logistic", "class_weight": "balanced"}}, "early stack"),
+    ({"classifier": {"kind": "logistic", "class_weight": "balanced"}}, "priority penalty stack"),
 ]
 
 
@@ -123,7 +132,10 @@ MISSPELLED = {
     "clinical-radiomics": "needs the block 'radiomics'; the study has: clinical, radiomic, deep; did you mean "
     "'clinical-radiomic'?",
     "clinical-thickness": "needs the block 'thickness'; the study has: clinical, radiomic, deep",
-    "clinical+deep": "needs the block 'clinical+deep'; the study has: clinical, radiomic, deep",
+    "clinical+deep": "needs the block 'clinical+deep'; the study has: clinical, radiomic, deep; did you mean "
+    "'clinical-deep'?",
+    "Clinical-depp": "; did you mean 'clinical-deep'?",
+    "clincal-thickness": "needs the block 'clincal'; the study has: clinical, radiomic, deep",
     "deep-clinical": "write 'clinical-deep' for 'deep-clinical': each block once, in the order clinical, radiomic",
     "deep-deep": "write 'deep' for 'deep-deep': each block once",
     "": "needs the block ''; the study has",
@@ -137,6 +149,24 @@ def test_a_family_is_spelled_as_its_blocks_stand(family: str):
     with pytest.raises(ValueError, match=r"fusion\.families") as caught:
         check_families(["clinical", family], blocks)
     assert MISSPELLED[family] in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("clinical-radiomics", "; did you mean 'clinical-radiomic'?"),
+        ("clinical-radiomic-depp", "; did you mean 'clinical-radiomic-deep'?"),
+        ("clinical-depp", "; 'clinical-deep' is not among those compared"),
+        ("deep-clinical", "; 'clinical-deep' is not among those compared"),
+        ("thickness", "; known: 'clinical', 'clinical-radiomic', 'clinical-radiomic-deep', 'deep', 'radiomic', "),
+    ],
+)
+def test_a_family_that_is_not_there_is_not_taken_for_a_shorter_one(name: str, hint: str):
+    """As a whole clinical-depp is nearer to clinical than to any other family of these."""
+    families = default_families(("clinical", "radiomic", "deep"))
+    assert near_family(name, families).startswith(hint)
+    with pytest.raises(ValueError, match=re.escape(f"no family {name!r}{hint}")):
+        check_primary(name, families)
 
 
 OWN = """

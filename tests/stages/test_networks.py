@@ -41,6 +41,7 @@ fusion: {inner_folds: 2, families: [radiomic], selection: [{kind: mrmr, k: 2}],
   classifier: {kind: logistic, c: [1.0]}}
 """
 NNUNET = "{backend: nnunet, labels: {tumour: 1}, configuration: 2d, epochs: 1, iterations: 16, batch: 8, mirror: false}"
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

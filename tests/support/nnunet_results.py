@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+
+from radfuse.volume.files import read_labels
 
 RESAMPLING = {"is_seg": False, "order": 3, "order_z": 0, "force_separate_z": None}
 
@@ -25,6 +28,7 @@ def write_results(
     mirror: Sequence[int] | None = None,
     reader: str = "SimpleITKIO",
     residual: bool = False,
+    configuration: str | None = None,
     **settings: Any,
 ) -> Path:
     """Write plans, data set and checkpoints of one configuration; returns its folder.
@@ -41,10 +45,11 @@ def write_results(
         mirror: axes along which prediction may mirror; None: all.
         reader: of the images.
         residual: encoder.
+        configuration: its name; None: by the patch.
         **settings: more of the configuration.
     """
-    configuration = "2d" if len(patch) == 2 else "3d_fullres"
     dimension = len(patch)
+    configuration = configuration or ("2d" if dimension == 2 else "3d_fullres")
     out = folder / f"nnUNetTrainer__nnUNetPlans__{configuration}"
     out.mkdir(parents=True)
     dataset = {
@@ -93,6 +98,13 @@ def write_results(
     return out
 
 
+def write_cascade(folder: Path, coarse: Sequence[float] = (3.0, 2.0, 2.0), **settings: Any) -> Path:
+    """Write the results of a cascade, whose first stage sees voxels of size `coarse`; returns the second's folder."""
+    first = {**settings, "spacing": coarse, "next_stage": "3d_cascade_fullres"}
+    write_results(folder, configuration="3d_lowres", **first)
+    return write_results(folder, configuration="3d_cascade_fullres", previous_stage="3d_lowres", **settings)
+
+
 def _architecture(dimension: int, residual: bool) -> dict[str, Any]:
     blocks = {"n_blocks_per_stage": [1, 1, 1]} if residual else {"n_conv_per_stage": [1, 1, 1]}
     kind = "ResidualEncoderUNet" if residual else "PlainConvUNet"
@@ -123,6 +135,7 @@ def _write_checkpoint(
 ) -> None:
     import torch
     from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+    from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
     manager = PlansManager(plans)
@@ -130,7 +143,7 @@ def _write_checkpoint(
     network = nnUNetTrainer.build_network_architecture(
         manager,
         manager.get_configuration(configuration),
-        len(dataset["channel_names"]),
+        determine_num_input_channels(manager, configuration, dataset),
         manager.get_label_manager(dataset).num_segmentation_heads,
         enable_deep_supervision=True,
     )
@@ -144,3 +157,49 @@ def _write_checkpoint(
         "_best_ema": np.float64(0.5),
     }
     torch.save(checkpoint, folder / "checkpoint_final.pth")
+
+
+def write_images(folder: Path, channels: int, shape: tuple[int, int, int], spacing: tuple[float, ...]) -> list[Path]:
+    """Write an image a channel: smooth blobs, an empty margin, oblique axes."""
+    import SimpleITK as sitk
+
+    folder.mkdir()
+    generator = np.random.default_rng(3)
+    paths = []
+    for channel in range(channels):
+        coarse = generator.normal(100, 40, [max(size // 4, 1) for size in shape])
+        image = sitk.GetImageFromArray(coarse.astype(np.float32))
+        image = sitk.Resample(image, shape[::-1], sitk.Transform(), sitk.sitkBSpline, (0, 0, 0), (0.25, 0.25, 0.25))
+        array = np.abs(sitk.GetArrayFromImage(image)) + 1
+        array[:2], array[:, -3:], array[:, :, :4] = 0, 0, 0
+        image = sitk.GetImageFromArray(array.astype(np.float32))
+        image.SetSpacing(spacing[::-1])
+        image.SetOrigin((-10, 5, 3))
+        image.SetDirection((0, 0, 1, 1, 0, 0, 0, -1, 0))
+        paths.append(folder / f"case_{channel:04d}.nii.gz")
+        sitk.WriteImage(image, str(paths[-1]))
+    return paths
+
+
+def theirs(
+    results: Path, images: list[Path], out: Path, mirror: bool, folds: Sequence[str], before: Path | None = None
+) -> np.ndarray:
+    """Return the mask that nnU-Net's predictor writes; `before` is the folder of a cascade's first masks."""
+    import torch
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    predictor = nnUNetPredictor(use_mirroring=mirror, device=torch.device("cpu"), allow_tqdm=False)
+    predictor.initialize_from_trained_model_folder(str(results), tuple(folds), "checkpoint_final.pth")
+    out.parent.mkdir(exist_ok=True)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # patches are so small that threads wait for each other, the longer the busier the machine
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "half", torch.float32)  # it sums in half precision, which would hide small mistakes
+        predictor.predict_from_files_sequential(
+            [[str(path) for path in images]],
+            [str(out)],
+            folder_with_segs_from_prev_stage=None if before is None else str(before),
+        )
+    torch.set_num_threads(threads)
+    written = next(out.parent.glob(f"{out.name}.n*"))
+    return np.asarray(read_labels(written, empty=True).array)

@@ -63,7 +63,7 @@ def test_bad_images_are_named_with_the_mend(tmp_path: Path) -> None:
         "cut.mha": "truncated",
         "flipped.nii.gz": "copy it again",
         "text.nrrd": "can be read",
-        "one.dcm": "give the folder of its series",
+        "one.dcm": "is no DICOM file, whatever its name",
         "empty": "holds no DICOM image slices",
         "zero.nii": "spacing is 0 x 1 x 1 mm; correct the header",
         write_sitk(with_nan, tmp_path / "nan.nrrd").name: "1 voxels are NaN or infinite",

@@ -19,11 +19,13 @@ class Canonical:
         x: float64, shape (unit, column).
         y: 0 and 1, both present, int64, shape (unit,).
         columns: where each column of `x` stands in the caller's, shape (column,).
+        rows: where each row stands there, shape (unit,).
     """
 
     x: np.ndarray
     y: np.ndarray
     columns: np.ndarray
+    rows: np.ndarray
 
     def back(self, values: np.ndarray) -> np.ndarray:
         """Return values of the columns of `x`, a row each, in the caller's order."""
@@ -61,7 +63,7 @@ def canonical(x: np.ndarray, y: np.ndarray) -> Canonical:
     rough = x.astype(np.float32)
     columns = _ordered((rough[y == 1].astype(float).sum(axis=0).astype(np.float32), *np.sort(rough, axis=0)))
     rows = _ordered((y, *rough[:, columns].T))
-    return Canonical(np.ascontiguousarray(x[np.ix_(rows, columns)]), y[rows], columns)
+    return Canonical(np.ascontiguousarray(x[np.ix_(rows, columns)]), y[rows], columns, rows)
 
 
 def _ordered(keys: Sequence[np.ndarray]) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from radfuse.config import Section
+from radfuse.fusion.models.class_weight import ClassWeight
 from radfuse.fusion.models.forest import fit_forest
 from radfuse.fusion.models.trees import FittedTrees
 from radfuse.fusion.models.tried import Counts
@@ -28,7 +29,7 @@ class ExtraTrees(Section):
     """How many are grown."""
     min_samples_leaf: Counts = (3,)
     """Fewest training units in a leaf; several are tried in the inner folds."""
-    class_weight: Literal["balanced"] | None = None
+    class_weight: ClassWeight = None
     """"balanced" weights the classes equally, at the price of calibration."""
 
     def candidates(self) -> tuple[Settings, ...]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
 from radfuse.config import Section
 from radfuse.fusion.models.canonical import canonical
-from radfuse.fusion.models.trees import FittedTrees, Tree, shares
+from radfuse.fusion.models.class_weight import ClassWeight, weights_of
+from radfuse.fusion.models.trees import AddedTrees, FittedTrees, Tree, shares
 from radfuse.fusion.models.tried import Counts, Positives
 from radfuse.fusion.parts import Settings
 
@@ -27,6 +28,8 @@ class LightGBM(Section):
     """
 
     kind: Literal["lightgbm"] = "lightgbm"
+    takes_offset: ClassVar[bool] = True
+    adds_trees: ClassVar[bool] = True
     trees: Counts = (20, 60, 180)
     """Numbers of trees tried in the inner folds."""
     leaves: Counts = (4,)
@@ -39,6 +42,8 @@ class LightGBM(Section):
     """Share of the columns, drawn for each tree; None: half of them, at most about 200."""
     l2: float = Field(default=1.0, ge=0)
     """Penalty on the squares of the leaves."""
+    class_weight: ClassWeight = None
+    """"balanced" weights the classes equally, at the price of calibration."""
 
     @field_validator("leaves")
     @classmethod
@@ -61,16 +66,27 @@ class LightGBM(Section):
             dict(zip(names, each, strict=True)) for each in product(self.leaves, self.trees, self.learning_rate)
         )
 
-    def fit(self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int) -> FittedTrees:
+    def fit(
+        self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int, offset: np.ndarray | None = None
+    ) -> FittedTrees:
         """Return the trees of a training set.
 
         Raises:
             ValueError: y lacks a class, or LightGBM cannot be loaded here.
         """
-        return self.path(x, y, [settings], seed)[0]
+        return self.path(x, y, [settings], seed, offset)[0]
 
-    def path(self, x: np.ndarray, y: np.ndarray, candidates: Sequence[Settings], seed: int) -> list[FittedTrees]:
+    def path(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        candidates: Sequence[Settings],
+        seed: int,
+        offset: np.ndarray | None = None,
+    ) -> list[FittedTrees]:
         """Return the trees at each setting: those of few trees are the first ones of many.
+
+        With `offset`, log odds known before, shape (unit,), the trees say what is to be added, without an intercept.
 
         Raises:
             ValueError: y lacks a class, or LightGBM cannot be loaded here.
@@ -86,20 +102,23 @@ class LightGBM(Section):
         data = canonical(x, y)
         # values as the trees compare them: see Tree
         values = data.x.astype(np.float32)
+        weights = weights_of(data.y, self.class_weight)
+        known = None if offset is None else offset[data.rows]
+        made = FittedTrees if offset is None else AddedTrees
         grown: dict[tuple[float, float], Any] = {}
         found = []
         for settings in candidates:
             alike = _alike(settings)
             if alike not in grown:
                 most = max(int(each["lightgbm_trees"]) for each in candidates if _alike(each) == alike)
-                rows = lightgbm.Dataset(values, data.y, free_raw_data=True)
+                rows = lightgbm.Dataset(values, data.y, weight=weights, init_score=known, free_raw_data=True)
                 booster = lightgbm.train(self._parameters(settings, seed, values.shape[1]), rows, most)
                 trees = tuple(_tree(item["tree_structure"], data.columns) for item in booster.dump_model()["tree_info"])
                 grown[alike] = booster, trees
             booster, trees = grown[alike]
             count = int(settings["lightgbm_trees"])
             gains = data.back(np.asarray(booster.feature_importance("gain", iteration=count), dtype=float))
-            found.append(FittedTrees(trees[:count], shares(gains), "share of the gain in likelihood", log_odds=True))
+            found.append(made(trees[:count], shares(gains), "share of the gain in likelihood", log_odds=True))
         return found
 
     def _parameters(self, settings: Settings, seed: int, columns: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from radfuse.config import Section
 from radfuse.fusion.models.canonical import two_classes
+from radfuse.fusion.models.class_weight import ClassWeight, weights_of
 from radfuse.fusion.models.penalised import FittedLogistic, ridge_path
 from radfuse.fusion.models.tried import Positives
 from radfuse.fusion.parts import Settings
@@ -20,7 +21,7 @@ class Logistic(Section):
     kind: Literal["logistic"] = "logistic"
     c: Positives = (0.01, 0.1, 1.0)
     """Inverse penalties tried in the inner folds."""
-    class_weight: Literal["balanced"] | None = None
+    class_weight: ClassWeight = None
     """"balanced" weights the classes equally, at the price of calibration."""
 
     def candidates(self) -> tuple[Settings, ...]:
@@ -29,8 +30,8 @@ class Logistic(Section):
 
     @property
     def takes_offset(self) -> bool:
-        """Whether log odds known before can be added to."""
-        return self.class_weight is None
+        """Return True: log odds known before can be added to."""
+        return True
 
     def fit(
         self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int, offset: np.ndarray | None = None
@@ -41,7 +42,7 @@ class Logistic(Section):
             ValueError: y lacks a class.
         """
         if offset is not None:
-            return ridge_path(x, y, [1 / settings["c"]], offset)[0]
+            return ridge_path(x, y, [1 / settings["c"]], offset, weights_of(y, self.class_weight))[0]
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 

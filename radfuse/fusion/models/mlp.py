@@ -12,6 +12,7 @@ from pydantic import Field
 
 from radfuse.config import Section
 from radfuse.fusion.models.canonical import canonical
+from radfuse.fusion.models.class_weight import ClassWeight, weights_of
 from radfuse.fusion.models.effect import effects, reference_rows
 from radfuse.fusion.models.tried import Positives
 from radfuse.fusion.parts import Column, Settings
@@ -34,6 +35,8 @@ class Mlp(Section):
     """Penalties on half the squares of the weights, against the summed log loss; tried in the inner folds."""
     steps: int = Field(default=200, ge=1)
     """Most steps of the optimiser (L-BFGS); the weights reached by then are taken."""
+    class_weight: ClassWeight = None
+    """"balanced" weights the classes equally, at the price of calibration."""
 
     def candidates(self) -> tuple[Settings, ...]:
         """Return the weight decays, the strongest first."""
@@ -59,7 +62,7 @@ class Mlp(Section):
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # steps are a limit on purpose
-            network.fit(data.x, data.y)
+            network.fit(data.x, data.y, weights_of(data.y, self.class_weight))
         first, second = network.coefs_
         return FittedMlp(
             weights=(data.back(first), second[:, 0]),

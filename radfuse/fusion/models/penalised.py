@@ -61,7 +61,9 @@ class FittedLogistic:
         return explained(self.linear(columns), score)
 
 
-def ridge_path(x: np.ndarray, y: np.ndarray, penalties: Sequence[float], offset: np.ndarray) -> list[FittedLogistic]:
+def ridge_path(
+    x: np.ndarray, y: np.ndarray, penalties: Sequence[float], offset: np.ndarray, unit_weights: np.ndarray | None = None
+) -> list[FittedLogistic]:
     """Return the minimum of log loss + penalty / 2 * |coefficients|^2 for each penalty, the intercept free.
 
     By Newton's method, whose steps conjugate gradients find from products with `x` alone: the curvature, columns x
@@ -72,15 +74,17 @@ def ridge_path(x: np.ndarray, y: np.ndarray, penalties: Sequence[float], offset:
         y: 0 or 1, shape (unit,).
         penalties: positive; best the largest first, since each starts where the last ended.
         offset: added to the score, shape (unit,).
+        unit_weights: of each unit's log loss, shape (unit,); None: all 1.
 
     Raises:
         ValueError: y lacks a class.
     """
     y = two_classes(y).astype(float)
     weights = np.zeros(1 + x.shape[1])
+    counts = np.ones(len(y)) if unit_weights is None else unit_weights
     found = []
     for penalty in penalties:
-        weights = _newton(x, y, offset, penalty, weights)
+        weights = _newton(x, y, offset, counts, penalty, weights)
         found.append(FittedLogistic(float(weights[0]), weights[1:]))
     return found
 
@@ -113,7 +117,9 @@ def bounded_regression(terms: np.ndarray, target: np.ndarray, start: float, low:
     return np.asarray(found.x)
 
 
-def _newton(x: np.ndarray, y: np.ndarray, offset: np.ndarray, penalty: float, weights: np.ndarray) -> np.ndarray:
+def _newton(
+    x: np.ndarray, y: np.ndarray, offset: np.ndarray, counts: np.ndarray, penalty: float, weights: np.ndarray
+) -> np.ndarray:
     """Return the minimum, from a start; a step that does not lessen the loss is halved."""
     from scipy.special import expit
 
@@ -122,16 +128,17 @@ def _newton(x: np.ndarray, y: np.ndarray, offset: np.ndarray, penalty: float, we
     squares = np.r_[1.0, np.einsum("ij,ij->j", x, x) / len(x)]
 
     def loss(score: np.ndarray, weights: np.ndarray) -> float:
-        return float((np.logaddexp(0, score) - y * score).sum() + 0.5 * (ridge * weights**2).sum())
+        return float((counts * (np.logaddexp(0, score) - y * score)).sum() + 0.5 * (ridge * weights**2).sum())
 
     score = weights[0] + x @ weights[1:] + offset
     now = loss(score, weights)
     for _ in range(_MOST_STEPS):
         p = expit(score)
-        slope = np.r_[(p - y).sum(), (p - y) @ x] + ridge * weights
+        off = counts * (p - y)
+        slope = np.r_[off.sum(), off @ x] + ridge * weights
         if np.abs(slope).max() <= _FLAT * len(y):
             break
-        step = _step(x, p * (1 - p), ridge, squares, slope)
+        step = _step(x, counts * p * (1 - p), ridge, squares, slope)
         change = step[0] + x @ step[1:]
         size = 1.0
         while True:
@@ -149,7 +156,7 @@ def _step(x: np.ndarray, spread: np.ndarray, ridge: np.ndarray, squares: np.ndar
 
     Args:
         x: shape (unit, column).
-        spread: p (1 - p) of each unit.
+        spread: p (1 - p) of each unit, times its weight.
         ridge: penalty of the intercept and of each column.
         squares: mean square of the same.
         slope: of the same.

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from radfuse.config import Section
+from radfuse.fusion.models.class_weight import ClassWeight, weights_of
 from radfuse.fusion.models.penalised import FittedLogistic, ridge_path
 from radfuse.fusion.models.tried import Positives
 from radfuse.fusion.parts import Settings
@@ -26,6 +27,8 @@ class Ridge(Section):
     kind: Literal["ridge"] = "ridge"
     spreads: Positives = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     """Variances of the score that the prior expects, tried in the inner folds."""
+    class_weight: ClassWeight = None
+    """"balanced" weights the classes equally, at the price of calibration."""
 
     @property
     def takes_offset(self) -> bool:
@@ -52,4 +55,5 @@ class Ridge(Section):
     ) -> list[FittedLogistic]:
         """Return the regression at each penalty; `offset` stands in the log odds beside the score, shape (unit,)."""
         penalties = [x.shape[1] / settings["ridge_spread"] for settings in candidates]
-        return ridge_path(x, y, penalties, np.zeros(len(x)) if offset is None else offset)
+        known = np.zeros(len(x)) if offset is None else offset
+        return ridge_path(x, y, penalties, known, weights_of(y, self.class_weight))

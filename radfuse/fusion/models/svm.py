@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from radfuse.cohort.splits import inner_folds
 from radfuse.config import Section
-from radfuse.fusion.models.canonical import canonical
+from radfuse.fusion.models.canonical import canonical, two_classes
+from radfuse.fusion.models.class_weight import ClassWeight
 from radfuse.fusion.models.distances import gaussian_kernel, kernel_nodes
 from radfuse.fusion.models.effect import effects, reference_rows
 from radfuse.fusion.models.penalised import FittedLogistic
@@ -27,7 +29,7 @@ _ITERATIONS = 100_000  # a huge c would never end; the machine reached by then i
 
 
 class Svm(Section):
-    """A support vector machine; its probabilities are fitted to decision values of five folds of the training set.
+    """A support vector machine; its probabilities are fitted to decision values of five folds of the training patients.
 
     Source:
         Cortes 1995, doi:10.1007/BF00994018.
@@ -40,8 +42,10 @@ class Svm(Section):
     """Inverse penalties tried in the inner folds."""
     gamma: Positives = (1.0,)
     """Inverse squared widths of the radial kernel tried, over the number of columns."""
-    class_weight: Literal["balanced"] | None = None
-    """"balanced" weights the classes equally where the border is drawn."""
+    class_weight: ClassWeight = None
+    """"balanced" weights the classes equally where the border is drawn; probabilities stay of the units' prevalence."""
+    keeps_prevalence: ClassVar[bool] = True
+    takes_patients: ClassVar[bool] = True
 
     def candidates(self) -> tuple[Settings, ...]:
         """Return all combinations, wide kernels and strong penalties first."""
@@ -49,22 +53,31 @@ class Svm(Section):
             return tuple({"svm_c": c} for c in self.c)
         return tuple({"svm_gamma": gamma, "svm_c": c} for gamma, c in product(self.gamma, self.c))
 
-    def fit(self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int) -> FittedSvm | FittedLogistic:
+    def fit(
+        self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int, patients: np.ndarray | None = None
+    ) -> FittedSvm | FittedLogistic:
         """Return the machine of a training set.
 
+        Args:
+            x: float64, shape (unit, column).
+            y: 0 and 1, shape (unit,).
+            settings: of `candidates`.
+            seed: of the folds.
+            patients: of the units, which stay in one fold, shape (unit,); None: each unit is a patient.
+
         Raises:
-            ValueError: y has not two units of each class.
+            ValueError: y has not two patients of each class.
         """
         from sklearn.exceptions import ConvergenceWarning
-        from sklearn.model_selection import StratifiedKFold
         from sklearn.svm import SVC
 
         data = canonical(x, y)
-        fewest = int(np.bincount(data.y).min())
+        people = data.rows if patients is None else np.asarray(patients)[data.rows]
+        fewest = min(len(set(people[data.y == value])) for value in (0, 1))
         if fewest < 2:
             raise ValueError(
-                "one training unit alone is of its class; classifier svm needs two of each for its probabilities: "
-                "take fewer folds, or more units"
+                "one training patient alone is of its class; classifier svm needs two of each for its probabilities: "
+                "take fewer folds, or more patients"
             )
         gamma = settings.get("svm_gamma", 1.0) / x.shape[1]
         machine = SVC(
@@ -75,11 +88,12 @@ class Svm(Section):
             max_iter=_ITERATIONS,
         )
         decisions = np.empty(len(data.y))
-        folds = StratifiedKFold(min(_FOLDS, fewest), shuffle=True, random_state=seed % 2**32)
+        folds = inner_folds(people, data.y, min(_FOLDS, fewest), seed % 2**32)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            for train, test in folds.split(data.x, data.y):
-                decisions[test] = machine.fit(data.x[train], data.y[train]).decision_function(data.x[test])
+            for train, test in folds:
+                own = two_classes(data.y[train])
+                decisions[test] = machine.fit(data.x[train], own).decision_function(data.x[test])
             machine.fit(data.x, data.y)
         slope, offset = platt(decisions, data.y)
         intercept = slope * float(machine.intercept_[0]) + offset

@@ -91,6 +91,22 @@ class FittedTrees:
         )
 
 
+@dataclass(frozen=True)
+class AddedTrees(FittedTrees):
+    """Trees whose sum is added to log odds known before, so that they have a score of their own."""
+
+    def score(self, x: np.ndarray) -> np.ndarray:
+        """Return log odds without those known before, shape (unit,)."""
+        return self.base + leaf_sums(self.trees, x)
+
+    def to_onnx(self, columns: str) -> tuple[list[Any], dict[str, np.ndarray]]:
+        """Return the nodes of the trees, with a `score`."""
+        from onnx import helper
+
+        nodes, constants = super().to_onnx(columns)
+        return [*nodes, helper.make_node("Identity", ["tree_sum"], ["score"])], constants
+
+
 def shares(gains: np.ndarray) -> np.ndarray:
     """Return gains as shares of their sum; zeros where nothing was gained."""
     total = gains.sum()

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from radfuse.config import Section
 from radfuse.fusion.models.canonical import Canonical, canonical
+from radfuse.fusion.models.class_weight import ClassWeight, weights_of
 from radfuse.fusion.models.penalised import FittedLogistic
 from radfuse.fusion.models.trees import FittedTrees, Tree, shares
 from radfuse.fusion.models.tried import Counts, Positives
@@ -39,6 +40,8 @@ class XGBoost(Section):
     """Least sum of p (1 - p) over the training units of a leaf."""
     column_share: float = Field(default=0.5, gt=0, le=1)
     """Share of the columns, drawn for each tree."""
+    class_weight: ClassWeight = None
+    """"balanced" weights the classes equally, at the price of calibration."""
 
     @field_validator("depth")
     @classmethod
@@ -70,7 +73,8 @@ class XGBoost(Section):
             ) from error
 
         data = canonical(x, y)
-        event_share = float(data.y.mean())
+        weights = weights_of(data.y, self.class_weight)
+        event_share = float(np.average(data.y, weights=weights))
         parameters: dict[str, Any] = {
             "objective": "binary:logistic",
             "base_score": event_share,
@@ -88,7 +92,7 @@ class XGBoost(Section):
                 "min_child_weight": self.min_child_weight,
                 "colsample_bytree": self.column_share,
             }
-        rows = xgboost.DMatrix(data.x.astype(np.float32), data.y, nthread=1)
+        rows = xgboost.DMatrix(data.x.astype(np.float32), data.y, weight=weights, nthread=1)
         booster = xgboost.train(parameters, rows, int(settings["xgboost_rounds"]))
         model = json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]["model"]
         base = float(np.log(event_share / (1 - event_share)))

@@ -63,6 +63,8 @@ class Attention(Section):
             raise ValueError(
                 "the strategy attention does not harmonise sites; leave fusion.harmonise out, or take another"
             )
+        if training.oversample:
+            raise ValueError("the strategy attention makes up no units; leave fusion.oversample out, or take another")
         with one_thread():
             tried = self._tried(training)
             best = min(tried, key=lambda each: each.loss)

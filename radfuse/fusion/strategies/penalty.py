@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 
 from radfuse.config import Section
-from radfuse.fusion.learn import Learned, learned
+from radfuse.fusion.learn import Learned, adding, learned
+from radfuse.fusion.models.class_weight import ClassWeight, weights_of
 from radfuse.fusion.models.penalised import FittedLogistic, ridge_path
 from radfuse.fusion.models.tried import Positives
 from radfuse.fusion.parts import Settings, Training, Tuned
@@ -18,6 +19,8 @@ from radfuse.fusion.parts import Settings, Training, Tuned
 
 class Penalty(Section):
     """Ridge regression in which each block has a penalty of its own, by how much of the score the prior gives it.
+
+    It weights the classes as the study's linear learner does.
 
     Source:
         Boulesteix et al. 2017 (IPF-LASSO), doi:10.1155/2017/7691937, with ridge penalties.
@@ -31,7 +34,8 @@ class Penalty(Section):
 
     def learn(self, training: Training) -> Learned:
         """Fit all columns that selection keeps, their penalties by block."""
-        model = _BlockRidge(self.spreads, self.ratios, tuple(training.blocks))
+        weight = getattr(adding(training).model, "class_weight", None)
+        model = _BlockRidge(self.spreads, self.ratios, tuple(training.blocks), weight)
         return learned(replace(training, model=model))
 
     def fit(self, training: Training) -> Tuned:
@@ -45,8 +49,10 @@ class _BlockRidge:
     weighs_blocks = True
     takes_offset = True
 
-    def __init__(self, spreads: Sequence[float], ratios: Sequence[float], blocks: Sequence[str]) -> None:
-        self._spreads, self._ratios, self._blocks = spreads, ratios, blocks
+    def __init__(
+        self, spreads: Sequence[float], ratios: Sequence[float], blocks: Sequence[str], weight: ClassWeight
+    ) -> None:
+        self._spreads, self._ratios, self._blocks, self._weight = spreads, ratios, blocks, weight
 
     def candidates(self) -> tuple[Settings, ...]:
         """Return every combination, the strongest penalty first."""
@@ -73,6 +79,7 @@ class _BlockRidge:
     ) -> list[FittedLogistic]:
         """Return the regression at each setting: columns scaled by their block's share, one penalty for all."""
         known = np.zeros(len(x)) if offset is None else offset
+        weights = weights_of(y, self._weight)
         of = np.asarray(blocks, dtype=object)
         size = np.array([(of == block).sum() for block in of], dtype=float)
         found: dict[int, FittedLogistic] = {}
@@ -85,7 +92,7 @@ class _BlockRidge:
             factor = np.sqrt(np.array([ratio[block] for block in of]) / size)
             for i, fitted in zip(
                 places,
-                ridge_path(x * factor, y, [1 / candidates[i]["spread"] for i in places], known),
+                ridge_path(x * factor, y, [1 / candidates[i]["spread"] for i in places], known, weights),
                 strict=True,
             ):
                 found[i] = FittedLogistic(fitted.intercept, fitted.coefficients * factor)

@@ -40,7 +40,7 @@ class Score(Section):
             return MeanOfBlocks().learn(training)
         parts = {block: learned(training.of([block])) for block in training.blocks if block != self.first}
         scores = np.column_stack([part.odds for part in parts.values()])
-        own = replace(training.of([self.first]), selection=())
+        own = replace(training.of([self.first]), selection=(), again={}, oversample=False)
         whole = fit_chain(replace(own, model=_Beside(scores)), {})
         odds = np.empty(len(training.y))
         for fold in training.folds:

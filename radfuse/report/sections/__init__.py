@@ -4,6 +4,7 @@ from radfuse.report.sections import (
     calibration,
     cohort,
     comparison,
+    decision,
     discrimination,
     features,
     findings,
@@ -19,6 +20,7 @@ STUDY = {
     "discrimination": discrimination.study,
     "comparison": comparison.study,
     "calibration": calibration.study,
+    "decision": decision.study,
     "features": features.study,
     "findings": findings.study,
     "settings": settings.study,
@@ -27,5 +29,6 @@ EVALUATION = {
     "discrimination": discrimination.evaluation,
     "comparison": comparison.evaluation,
     "calibration": calibration.evaluation,
+    "decision": decision.evaluation,
     "settings": settings.evaluation,
 }

@@ -10,12 +10,13 @@ import pandas as pd
 
 from radfuse.report.evaluation import EvaluationReport
 from radfuse.report.palette import Look
-from radfuse.report.printed import interval, number
+from radfuse.report.printed import DASH, interval, number, p_value
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import Performance
 from radfuse.statistics.estimate import clustered_mean
+from radfuse.statistics.goodness import hosmer_lemeshow
 
 _FEWEST = 12
 """Units that groups of them can be drawn of."""
@@ -36,7 +37,7 @@ def _part(report: StudyReport | EvaluationReport, template: str) -> Part:
     panels: list[str] = []
     if report.performance[0].units >= _FEWEST:
         figures["calibration"], panels = calibration_panels(report.predictions, report.performance, report.looks)
-    tables = {"calibration": calibration_table(report.performance)}
+    tables = {"calibration": calibration_table(report.performance, report.predictions)}
     html = render(template, report=report, panels=panels, tables=tables)
     return Part("Calibration", html, figures, tables)
 
@@ -87,8 +88,9 @@ def _group(axes: Any, predicted: float, rows: pd.DataFrame, colour: str) -> None
     )
 
 
-def calibration_table(performance: Sequence[Performance]) -> pd.DataFrame:
-    """Return calibration in the large and slope of each family."""
+def calibration_table(performance: Sequence[Performance], predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return calibration in the large and slope of each family, and the Hosmer-Lemeshow test of the first deal."""
+    first = predictions[predictions["repeat"] == 1]
     return pd.DataFrame(
         [
             {
@@ -97,10 +99,16 @@ def calibration_table(performance: Sequence[Performance]) -> pd.DataFrame:
                 "expected": number(item.expected),
                 "intercept": interval(item.calibration_intercept, 2),
                 "slope": interval(item.calibration_slope, 2),
+                "Hosmer-Lemeshow": _fit(first[first["family"] == item.family]),
             }
             for item in performance
         ]
     )
+
+
+def _fit(rows: pd.DataFrame) -> str:
+    found = hosmer_lemeshow(rows["outcome"], rows["probability"], held_out=True)
+    return DASH if found is None else f"{found.statistic:.1f} / {found.degrees}, p {p_value(found.p)}"
 
 
 def _peak(p: np.ndarray) -> int:

@@ -12,7 +12,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section, Where
 from radfuse.errors import InputError
-from radfuse.seg.backend import OnnxNetworks
+from radfuse.seg.backend import OnnxNetworks, Watch
 from radfuse.seg.brought import check_fits
 
 if TYPE_CHECKING:
@@ -60,8 +60,13 @@ class NnunetSegmentation(OnnxNetworks):
     """Name of the checkpoints of `model`; None: the final ones."""
     trust: bool = False
     """Open checkpoints of `model` that can run code, as pickles can: only of networks you know the origin of."""
-    configuration: Literal["2d", "3d_fullres", "3d_lowres"] | None = None
-    """Which network nnU-Net trains, 3d_fullres where nothing is said, or which of several in `model`."""
+    configuration: Literal["2d", "3d_fullres", "3d_lowres", "3d_cascade_fullres"] | None = None
+    """Which network nnU-Net trains, 3d_fullres where nothing is said, or which of several in `model`. The cascade reads
+    the masks of 3d_lowres too, which is trained first and comes along."""
+    lowres_folds: int = Field(default=5, ge=2)
+    """Of 3d_cascade_fullres: networks of 3d_lowres, which predict together. Each is trained without some patients, so
+    that the cascade learns from masks of patients that their network has not seen; each takes as long as the cascade
+    itself."""
     planner: Literal["standard", "residual_m", "residual_l", "residual_xl"] = "standard"
     """Who plans: nnU-Net's standard, or its residual encoders of three sizes."""
     memory_gib: PositiveFloat | None = None
@@ -88,7 +93,14 @@ class NnunetSegmentation(OnnxNetworks):
         unused = [name for name in ("folds", "checkpoint", "trust") if name in self.model_fields_set]
         if self.model is None and unused:
             raise ValueError(f"{unused[0]} says something of `model`; name one, or remove it")
+        if "lowres_folds" in self.model_fields_set and not self.is_cascade:
+            raise ValueError("lowres_folds says something of `configuration: 3d_cascade_fullres`; remove it")
         return self
+
+    @property
+    def is_cascade(self) -> bool:
+        """Whether its network reads the masks of another one."""
+        return self.configuration == "3d_cascade_fullres"
 
     @property
     def source(self) -> str:
@@ -106,12 +118,19 @@ class NnunetSegmentation(OnnxNetworks):
         return NnunetPreparation(labels=self.labels, orientation=json.loads(plan)["orientation"])
 
     def train(
-        self, cases: Sequence[Path], plan: str, seed: int, folder: Path, tell: Callable[[int, int], None]
+        self,
+        cases: Sequence[Path],
+        plan: str,
+        seed: int,
+        folder: Path,
+        tell: Callable[[int, int], None],
+        watch: Watch | None = None,
     ) -> bytes:
         """Return a network that nnU-Net planned and trained, as ONNX; goes on from the last epoch in `folder`."""
         from radfuse.seg.nnunet.training import trained
 
-        results = trained(self, cases, seed, folder, tell)
+        patients = watch.patients if watch else [str(case) for case in cases]
+        results = trained(self, cases, seed, folder, tell, patients)
         return self._exported(results, folder, json.loads(plan)["orientation"])
 
     def check_here(self) -> None:
@@ -131,16 +150,15 @@ class NnunetSegmentation(OnnxNetworks):
 
     def _exported(self, results: Path, folder: Path, orientation: str | None = None) -> bytes:
         """Return a folder of results as ONNX; with an orientation it is one that was trained here."""
-        from radfuse.seg.export import export_network
-        from radfuse.seg.nnunet.results import first_layer, open_results
+        from radfuse.seg.nnunet.export import export_results
+        from radfuse.seg.nnunet.results import open_results
 
         found = open_results(
             results, self.configuration, self.folds, self.checkpoint, mirror=self.mirror, trust=self.trust
         )
-        update: dict[str, object] = {"overlap": self.overlap}
+        plan = found.plan.changed(overlap=self.overlap)
         if orientation is not None:
-            update |= {"orientation": orientation, "labels": dict(self.labels)}
-        plan = found.plan.model_copy(update=update)
+            plan = plan.changed(orientation=orientation).relabelled(dict(self.labels))
         check_fits(self, plan, results)
-        export_network(found.networks, plan, folder / "network.onnx", first_layer(found.networks[0]))
+        export_results(found, plan, folder / "network.onnx")
         return (folder / "network.onnx").read_bytes()

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from radfuse.errors import InputError
 from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling
-from radfuse.seg.nnunet.resize import axis_by_itself, resized, resized_slabs, shape_at
+from radfuse.seg.nnunet.resize import axis_by_itself, resized, resized_mask, resized_slabs, shape_at
 from radfuse.volume.grid import Grid, oriented, part_of, triple
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.resample import resample, resample_labels
@@ -28,12 +28,13 @@ class NnunetFrame:
     Args:
         volume: the image, with its channels.
         plan: the network's plan.
+        before: of a cascade, what its first stage made of the image, on the image's grid.
 
     Raises:
         InputError: the image has other channels than the network reads, or intensities that its scheme refuses.
     """
 
-    def __init__(self, volume: Volume, plan: NnunetPlan) -> None:
+    def __init__(self, volume: Volume, plan: NnunetPlan, before: LabelMap | None = None) -> None:
         if len(volume.channels) != plan.images:
             raise InputError(
                 f"{volume.name}: the network reads {plan.images} channels ({', '.join(plan.channels)}), and is given "
@@ -48,20 +49,32 @@ class NnunetFrame:
         there = (whole != 0).any(axis=0)
         self._box = _box_of(there)
         cut, there = whole[(slice(None), *self._box)], there[self._box]
-        if any(part.masked for part in plan.normalisation):
+        if before is not None or any(part.masked for part in plan.normalisation):
             there = ndimage.binary_fill_holes(there)
         self._cut_shape = triple(there.shape, int)
+        mask = None if before is None else self._cut(before, there)
+        if mask is not None:
+            there = mask >= 0
         self._spacing = [self._read.spacing_zyx_mm[axis] for axis in plan.transpose]
         self._onto = [self._spacing[0], *plan.spacing_mm] if plan.slices else list(plan.spacing_mm)
         shape = shape_at(self._cut_shape, self._spacing, self._onto)
         alone = axis_by_itself(plan.of_images.separate_z, self._spacing, self._onto)
         orders = _orders(plan.of_images, alone)
-        self.array = np.stack(
-            [
-                resized(_normalised(channel, there, how, volume.name), shape, orders, alone)
-                for channel, how in zip(cut, plan.normalisation, strict=True)
-            ]
-        )
+        parts = [
+            resized(_normalised(channel, there, how, volume.name), shape, orders, alone)
+            for channel, how in zip(cut, plan.normalisation, strict=True)
+        ]
+        if mask is not None and plan.of_masks is not None:
+            alone = axis_by_itself(plan.of_masks.separate_z, self._spacing, self._onto)
+            mask = resized_mask(mask, shape, plan.of_masks.order, alone)
+            parts += [(mask == number).astype(np.float32) for number in plan.masks]
+        self.array = np.stack(parts)
+
+    def _cut(self, before: LabelMap, there: np.ndarray) -> np.ndarray:
+        """Return a mask, float32, where the image is cut to; -1 where neither that nor the image has anything."""
+        mask = resample_labels(before, self._read).array.transpose(self._plan.transpose)[self._box].astype(np.float32)
+        mask[(mask == 0) & ~there] = -1
+        return mask
 
     @property
     def grid(self) -> Grid:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
@@ -16,6 +16,10 @@ Scheme = Literal[
     "RescaleTo01Normalization",
     "RGBTo01Normalization",
 ]
+
+
+PREVIOUS = "previous_"
+"""Before the names of a cascade's first network in its ONNX file: previous_image, previous_logits."""
 
 
 class Normalisation(Section):
@@ -69,6 +73,9 @@ class NnunetPlan(Section):
         of_logits: how its answers are.
         mirror: axes of the patch along which prediction sees it mirrored too.
         overlap: of neighbouring patches.
+        previous: of a cascade, the network whose masks it reads too; None: it reads images alone.
+        masks: of a cascade, the numbers in those masks, each a channel behind those of the image.
+        of_masks: of a cascade, how those masks are resampled.
     """
 
     kind: Literal["nnunet"] = "nnunet"
@@ -85,6 +92,9 @@ class NnunetPlan(Section):
     of_logits: Resampling
     mirror: tuple[int, ...] = ()
     overlap: float = Field(default=0.5, ge=0, lt=1)
+    previous: NnunetPlan | None = None
+    masks: tuple[PositiveInt, ...] = ()
+    of_masks: Resampling | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -100,6 +110,30 @@ class NnunetPlan(Section):
             raise ValueError("answers are resampled linearly or to the nearest voxel")
         return self
 
+    @model_validator(mode="after")
+    def _stages_fit_together(self) -> Self:
+        if not bool(self.previous) == bool(self.masks) == bool(self.of_masks):
+            raise ValueError("of previous, masks and of_masks a cascade has all, and others have none")
+        if self.previous is None or self.of_masks is None:
+            return self
+        if self.previous.previous is not None:
+            raise ValueError("a cascade has two stages")
+        if (self.previous.channels, self.previous.labels) != (self.channels, self.labels):
+            raise ValueError("the stages of a cascade read the same channels and make the same labels")
+        if self.of_masks.order > 1 or self.of_masks.order_z > 0:
+            raise ValueError("masks are resampled linearly or to the nearest voxel, along an axis by itself the latter")
+        return self
+
+    def changed(self, **settings: Any) -> Self:
+        """Return it with other settings, which a cascade's first stage then has too."""
+        previous = self.previous.changed(**settings) if self.previous else None
+        return self.model_copy(update={**settings, "previous": previous})
+
+    def relabelled(self, labels: dict[str, int]) -> Self:
+        """Return it with other numbers of the same labels, in their order; not of regions."""
+        found = self.changed(labels=labels)
+        return found.model_copy(update={"masks": tuple(labels.values()) if self.previous else ()})
+
     @property
     def images(self) -> int:
         """Number of image channels."""
@@ -113,7 +147,7 @@ class NnunetPlan(Section):
     @property
     def inputs(self) -> int:
         """Number of channels the network reads."""
-        return self.images
+        return self.images + len(self.masks)
 
     @property
     def classes(self) -> int:

@@ -12,6 +12,8 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
+from radfuse.volume.grid import triple
+
 _SLAB = 2**22
 """Voxels of one class made at once."""
 _ANISOTROPIC = 3.0
@@ -62,6 +64,35 @@ def resized(array: np.ndarray, shape: tuple[int, int, int], orders: Sequence[int
     if alone is not None:
         array = _applied(matrix(array.shape[alone], shape[alone], orders[alone]), array, alone)
     return array
+
+
+def resized_mask(mask: np.ndarray, shape: tuple[int, int, int], order: int, alone: int | None) -> np.ndarray:
+    """Return a mask of another shape: in each voxel the number that most of its surroundings have.
+
+    Of several that share it, the nearest voxel's where that is one of them, else the lowest. Rounding decides what is
+    shared, so that nothing here is quicker than nnU-Net, lest it be another mask.
+
+    Args:
+        mask: whole numbers of a float type, shape (z, y, x).
+        shape: wanted.
+        order: of the splines, 0 or 1.
+        alone: axis that is resampled last, to its nearest slices.
+    """
+    within = tuple(mask.shape[axis] if axis == alone else size for axis, size in enumerate(shape))
+    found = nearest = resized(mask, triple(within, int), (0, 0, 0), None)
+    if order and mask.shape != within:
+        factors = [size / before for size, before in zip(within, mask.shape, strict=True)]
+        found, best = np.zeros_like(nearest), np.full(within, -np.inf)
+        near = np.zeros(within, dtype=bool)
+        for number in np.unique(mask):
+            there = (mask == number).astype(np.float64)
+            share = ndimage.zoom(there, factors, order=1, mode="nearest", grid_mode=True)
+            ahead = share > best
+            found[ahead] = number
+            near = (near & ~ahead) | ((nearest == number) & (share >= best))
+            np.maximum(best, share, out=best)
+        found[near] = nearest[near]
+    return resized(found, shape, (0, 0, 0), None)
 
 
 def resized_slabs(

@@ -27,11 +27,13 @@ class Trained:
         plan: what prediction needs.
         networks: one a fold, in evaluation mode, on the CPU.
         checkpoints: their files.
+        previous: of a cascade, its first stage.
     """
 
     plan: NnunetPlan
     networks: tuple[torch.nn.Module, ...]
     checkpoints: tuple[Path, ...]
+    previous: Trained | None = None
 
 
 def open_results(
@@ -45,6 +47,8 @@ def open_results(
 ) -> Trained:
     """Open a folder of nnU-Net's results.
 
+    A cascade's first stage lies beside it; its networks are those of the same folds.
+
     Args:
         path: TRAINER__PLANS__CONFIGURATION, or the folder of a data set that holds such.
         configuration: 2d, 3d_fullres, ...; needed where a data set has several.
@@ -55,7 +59,7 @@ def open_results(
 
     Raises:
         InputError: no such folder, several configurations, a file that is missing or cannot be used, a network that
-            reads what is no medical image, or a cascade.
+            reads what is no medical image, or a cascade without its first stage.
     """
     folder = _model_folder(path, configuration)
     plans, dataset = _read(folder / "plans.json"), _read(folder / "dataset.json")
@@ -68,13 +72,18 @@ def open_results(
         trainer = loaded[0]["trainer_name"]
     except (KeyError, TypeError) as error:
         raise InputError(f"{files[0]} is no checkpoint of nnU-Net's: it holds no {error}") from error
-    from radfuse.seg.nnunet.upstream import network_of, plan_of  # now: it imports for seconds
+    from radfuse.seg.nnunet.upstream import network_of, plan_of, previous_stage  # now: it imports for seconds
 
-    plan = plan_of(plans, dataset, name, tuple(int(axis) for axis in axes) if mirror else (), folder)
+    stage, previous = previous_stage(plans, name, folder), None
+    if stage is not None:
+        beside = _beside(folder, stage)
+        previous = open_results(beside, None, folds, checkpoint, mirror=mirror, trust=trust)
+    axes = tuple(int(axis) for axis in axes) if mirror else ()
+    plan = plan_of(plans, dataset, name, axes, folder, previous.plan if previous else None)
     networks = tuple(
         network_of(plans, dataset, name, trainer, state, file) for state, file in zip(weights, files, strict=True)
     )
-    return Trained(plan, networks, files)
+    return Trained(plan, networks, files, previous)
 
 
 def _model_folder(path: Path, configuration: str | None) -> Path:
@@ -100,6 +109,17 @@ def _model_folder(path: Path, configuration: str | None) -> Path:
     if len(found) > 1:
         raise InputError(f"{path} holds several results: {listed([each.name for each in found])}; give one of them")
     return found[0]
+
+
+def _beside(folder: Path, stage: str) -> Path:
+    """Return the folder of a cascade's first stage."""
+    found = folder.with_name(f"{folder.name.rpartition('__')[0]}__{stage}")
+    if not (found / "plans.json").is_file():
+        raise InputError(
+            f"{folder} is a cascade, which reads the masks of {stage} too; copy that folder of results beside it, as "
+            f"{found.name}"
+        )
+    return found
 
 
 def _read(path: Path) -> dict[str, Any]:

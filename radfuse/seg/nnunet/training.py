@@ -30,7 +30,12 @@ _TOO_LARGE = ("out of memory", "MemoryError", "Cannot allocate memory", "Default
 
 
 def trained(
-    config: NnunetSegmentation, cases: Sequence[Path], seed: int, folder: Path, tell: Callable[[int, int], None]
+    config: NnunetSegmentation,
+    cases: Sequence[Path],
+    seed: int,
+    folder: Path,
+    tell: Callable[[int, int], None],
+    patients: Sequence[str],
 ) -> Path:
     """Return a folder of nnU-Net's results, trained on all cases given.
 
@@ -40,9 +45,10 @@ def trained(
         seed: of everything random that nnU-Net lets one seed.
         folder: private; finished steps and epochs there are not done again.
         tell: told of iterations done and of all.
+        patients: of each case; a cascade learns from masks of networks that have not seen them.
 
     Raises:
-        InputError: masks that nothing can be learned from, a device that is not there, or memory that does not do.
+        InputError: masks or patients that nothing can be learned from, no such device, or too little memory.
         StudyError: nnU-Net failed otherwise; names its log.
     """
     _check_targets(config, cases)
@@ -50,23 +56,7 @@ def trained(
     results = folder / "results" / DATASET
     if any(results.glob("*/fold_all/checkpoint_final.pth")):
         return results
-    device = _device(config)
-    job = {
-        "cases": [str(case.resolve()) for case in cases],
-        "labels": list(config.labels),
-        "channels": list(config.sequences) or ["image"],
-        "configuration": config.configuration or "3d_fullres",
-        "planner": config.planner,
-        "memory_gib": config.memory_gib,
-        "epochs": config.epochs,
-        "iterations": config.iterations,
-        "minutes": config.minutes,
-        "batch": config.batch,
-        "device": device,
-        "seed": seed,
-        "threads": machine.threads(),
-        "loaders": config.loaders or min(max(machine.threads() - 2, 0), 12),
-    }
+    job = _job_of(config, cases, seed, patients)
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     environment = {
         **os.environ,
@@ -84,6 +74,28 @@ def trained(
     if code:
         raise _told(folder / LOG, code)
     return results
+
+
+def _job_of(config: NnunetSegmentation, cases: Sequence[Path], seed: int, patients: Sequence[str]) -> dict[str, object]:
+    """Return what the process that trains is told."""
+    return {
+        "cases": [str(case.resolve()) for case in cases],
+        "labels": list(config.labels),
+        "channels": list(config.sequences) or ["image"],
+        "configuration": config.configuration or "3d_fullres",
+        "planner": config.planner,
+        "memory_gib": config.memory_gib,
+        "epochs": config.epochs,
+        "iterations": config.iterations,
+        "minutes": config.minutes,
+        "batch": config.batch,
+        "device": _device(config),
+        "seed": seed,
+        "threads": machine.threads(),
+        "mirror": config.mirror,
+        "held_out": _held_out(patients, config.lowres_folds, seed) if config.is_cascade else [],
+        "loaders": config.loaders or min(max(machine.threads() - 2, 0), 12),
+    }
 
 
 def _run(command: list[str], environment: dict[str, str], log: Path, tell: Callable[[int, int], None]) -> int:
@@ -132,6 +144,20 @@ def _device(config: NnunetSegmentation) -> str:
     if config.device == "cuda" and not gpu:
         raise InputError("segmentation.device is cuda, and there is no GPU here; set it to auto, or look at the driver")
     return config.device if config.device != "auto" else "cuda" if gpu else "cpu"
+
+
+def _held_out(patients: Sequence[str], folds: int, seed: int) -> list[list[int]]:
+    """Return which cases each network of a cascade's first stage does not see: all of some patients."""
+    each = sorted(set(patients))
+    if len(each) < 2:
+        raise InputError(
+            f"3d_cascade_fullres learns from masks of networks that have not seen the patient, and there is only "
+            f"{listed(each)} to train on; add patients, or choose 3d_fullres as segmentation.configuration"
+        )
+    np.random.default_rng(seed).shuffle(each)
+    folds = min(folds, len(each))
+    fold_of = {patient: number % folds for number, patient in enumerate(each)}
+    return [[case for case, patient in enumerate(patients) if fold_of[patient] == fold] for fold in range(folds)]
 
 
 def _check_targets(config: NnunetSegmentation, cases: Sequence[Path]) -> None:

@@ -10,7 +10,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from multiprocessing.pool import ThreadPool
@@ -25,7 +25,10 @@ from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner
 from nnunetv2.experiment_planning.experiment_planners.residual_unets import (
     residual_encoder_unet_planners as residual,
 )
+from nnunetv2.inference.export_prediction import resample_and_save
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities import utils
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
@@ -52,11 +55,32 @@ _MEASURED = 4
 _RESAMPLES = "resample_data_or_seg_to_shape"
 
 
-def plan_of(
-    plans: dict[str, Any], dataset: dict[str, Any], name: str, mirror: tuple[int, ...], folder: Path
-) -> NnunetPlan:
-    """Return what prediction needs of nnU-Net's plans."""
+@contextmanager
+def _misfits_told(folder: Path) -> Iterator[None]:
+    """Turn what nnU-Net says of its plans into one clear error."""
     try:
+        yield
+    except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise InputError(f"{folder}: plans.json or dataset.json is not what nnU-Net writes ({error!r})") from error
+
+
+def previous_stage(plans: dict[str, Any], name: str, folder: Path) -> str | None:
+    """Return the configuration whose masks another one reads too; None where it reads images alone."""
+    with _misfits_told(folder):
+        found: str | None = PlansManager(plans).get_configuration(name).previous_stage_name
+    return found
+
+
+def plan_of(
+    plans: dict[str, Any],
+    dataset: dict[str, Any],
+    name: str,
+    mirror: tuple[int, ...],
+    folder: Path,
+    previous: NnunetPlan | None = None,
+) -> NnunetPlan:
+    """Return what prediction needs of nnU-Net's plans; `previous` is that of a cascade's first stage."""
+    with _misfits_told(folder):
         manager = PlansManager(plans)
         configuration = manager.get_configuration(name)
         settings = configuration.configuration
@@ -91,9 +115,10 @@ def plan_of(
             of_images=_resampling(settings["resampling_fn_data_kwargs"]),
             of_logits=_resampling(settings["resampling_fn_probabilities_kwargs"]),
             mirror=mirror,
+            previous=previous,
+            masks=tuple(int(number) for number in labels.foreground_labels) if previous else (),
+            of_masks=_resampling(settings["resampling_fn_seg_kwargs"]) if previous else None,
         )
-    except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
-        raise InputError(f"{folder}: plans.json or dataset.json is not what nnU-Net writes ({error!r})") from error
 
 
 def _check_supported(plans: dict[str, Any], settings: dict[str, Any], folder: Path) -> None:
@@ -101,16 +126,12 @@ def _check_supported(plans: dict[str, Any], settings: dict[str, Any], folder: Pa
     reader = plans["image_reader_writer"]
     if reader not in _READERS:
         raise InputError(f"{folder}: the network reads images by {reader}; radfuse knows {listed(_READERS)}")
-    if settings.get("previous_stage"):
-        raise InputError(
-            f"{folder}: a cascade reads the masks of {settings['previous_stage']} too, which one ONNX file does not "
-            "hold; export 3d_lowres or 3d_fullres"
-        )
     if settings["preprocessor_name"] != "DefaultPreprocessor":
         raise InputError(
             f"{folder}: the network's images are made by {settings['preprocessor_name']}, not by nnU-Net's own"
         )
-    for name in ("resampling_fn_data", "resampling_fn_probabilities"):
+    of_masks = ["resampling_fn_seg"] if settings.get("previous_stage") else []
+    for name in ("resampling_fn_data", "resampling_fn_probabilities", *of_masks):
         if settings[name] != _RESAMPLES:
             raise InputError(f"{folder}: {name} is {settings[name]}; radfuse knows {_RESAMPLES}")
 
@@ -213,11 +234,11 @@ def _write_dataset(job: dict[str, Any], raw: Path) -> None:
     for part in ("imagesTr", "labelsTr"):
         (raw / part).mkdir(parents=True)
     (raw / "dataset.json").write_text(json.dumps(dataset), encoding="utf-8")
-    for number, place in enumerate(map(Path, job["cases"])):
+    for case, place in zip(_names(range(len(job["cases"]))), map(Path, job["cases"]), strict=True):
         spacing = np.load(place / "spacing.npy")[::-1].tolist()
         image = np.load(place / "image.npy", mmap_mode="r")
-        parts = {f"imagesTr/case{number:05d}_{channel:04d}": array for channel, array in enumerate(image)}
-        parts[f"labelsTr/case{number:05d}"] = np.load(place / "target.npy", mmap_mode="r")
+        parts = {f"imagesTr/{case}_{channel:04d}": array for channel, array in enumerate(image)}
+        parts[f"labelsTr/{case}"] = np.load(place / "target.npy", mmap_mode="r")
         for name, array in parts.items():
             written = sitk.GetImageFromArray(np.ascontiguousarray(array))
             written.SetSpacing(spacing)
@@ -235,38 +256,67 @@ def _plan(job: dict[str, Any]) -> str:
     if job["configuration"] not in plans["configurations"]:
         raise SystemExit(
             f"nnU-Net plans no {job['configuration']} for these images, only {listed(plans['configurations'])}; choose "
-            "one of these as segmentation.configuration"
+            "one of these as segmentation.configuration (3d_lowres and its cascade are planned where a patch is less "
+            "than a quarter of an image)"
         )
+    stage = plans["configurations"][job["configuration"]].get("previous_stage")
+    stages = [stage, job["configuration"]] if stage else [job["configuration"]]
     if job["batch"]:
-        plans["configurations"][job["configuration"]]["batch_size"] = job["batch"]
+        for each in stages:
+            plans["configurations"][each]["batch_size"] = job["batch"]
         file.write_text(json.dumps(plans), encoding="utf-8")
     raw = Path(os.environ[RAW]) / DATASET
     shutil.copyfile(raw / "dataset.json", file.with_name("dataset.json"))
-    DefaultPreprocessor().run(DATASET, job["configuration"], planner.plans_identifier, job["threads"])
+    for each in stages:
+        DefaultPreprocessor().run(DATASET, each, planner.plans_identifier, job["threads"])
     return str(planner.plans_identifier)
 
 
 def _train(job: dict[str, Any], plans: dict[str, Any], dataset: dict[str, Any]) -> None:
-    """Train on all cases, going on from the last epoch."""
+    """Train on all cases; before a cascade its first stage, whose folds make the masks that the cascade learns from."""
     os.environ[LOADERS] = str(job["loaders"])
-    torch.manual_seed(job["seed"])
-    np.random.seed(job["seed"])  # noqa: NPY002  batchgenerators draw from it
-    device = torch.device(job["device"])
-    trainer = _Trainer({**plans, "continue_training": False}, job["configuration"], "all", dataset, device)
-    trainer.take(job["epochs"], job["iterations"], job["minutes"])
+    folds, stage = len(job["held_out"]), plans["configurations"][job["configuration"]].get("previous_stage")
+    if folds:
+        everyone = set(range(len(job["cases"])))
+        splits = [{"train": _names(everyone - set(held)), "val": _names(held)} for held in job["held_out"]]
+        place = Path(os.environ[PREPARED]) / DATASET / "splits_final.json"
+        place.write_text(json.dumps(splits), encoding="utf-8")
+    for fold in range(folds):
+        _trained(job, plans, dataset, stage, fold, fold).predict_for(job["configuration"], mirror=job["mirror"])
+    _trained(job, plans, dataset, job["configuration"], "all", folds)
+
+
+def _names(cases: Iterable[int]) -> list[str]:
+    return [f"case{number:05d}" for number in sorted(cases)]
+
+
+def _trained(
+    job: dict[str, Any], plans: dict[str, Any], dataset: dict[str, Any], name: str, fold: int | str, before: int
+) -> _Trainer:
+    """Train one network, going on from the last epoch; `before` it so many others were trained."""
+    torch.manual_seed(job["seed"] + before)
+    np.random.seed(job["seed"] + before)  # noqa: NPY002  batchgenerators draw from it
+    trainer = _Trainer({**plans, "continue_training": False}, name, fold, dataset, torch.device(job["device"]))
+    trainer.take(job["epochs"], job["iterations"], job["minutes"], before, len(job["held_out"]) + 1)
     trainer.initialize()
-    last = Path(trainer.output_folder) / "checkpoint_latest.pth"
-    if last.is_file():
-        trainer.load_checkpoint(str(last))
+    final, latest = (Path(trainer.output_folder) / f"checkpoint_{which}.pth" for which in ("final", "latest"))
+    if final.is_file():
+        trainer.load_checkpoint(str(final))
+        return trainer
+    if latest.is_file():
+        trainer.load_checkpoint(str(latest))
     trainer.run_training()
+    return trainer
 
 
 class _Trainer(nnUNetTrainer):
     """nnU-Net's trainer of the length asked for: it saves every epoch, tells its steps, uses bfloat16 on CPUs."""
 
-    def take(self, epochs: int, iterations: int, minutes: float | None) -> None:
-        """Set how long it trains."""
-        self.num_epochs, self.num_iterations_per_epoch, self.minutes = epochs, iterations, minutes
+    def take(self, epochs: int, iterations: int, minutes: float | None, before: int, networks: int) -> None:
+        """Set how long it trains, and that so many networks of all were trained before; all share the minutes."""
+        self.num_epochs, self.num_iterations_per_epoch = epochs, iterations
+        self.minutes = minutes / networks if minutes else None
+        self.before, self.networks = before, networks
         self.num_val_iterations_per_epoch = max(iterations // 50, 1)
         self.save_every, self.steps = 1, 0
         self.length = Path(self.output_folder) / "epochs"
@@ -299,7 +349,8 @@ class _Trainer(nnUNetTrainer):
         with self._halves():
             found = super().train_step(batch)
         self.steps += 1
-        sys.stdout.write(f"{TOLD}{self.steps} of {self.num_epochs * self.num_iterations_per_epoch}\n")
+        total = self.num_epochs * self.num_iterations_per_epoch
+        sys.stdout.write(f"{TOLD}{self.before * total + self.steps} of {self.networks * total}\n")
         sys.stdout.flush()
         return found
 
@@ -311,6 +362,38 @@ class _Trainer(nnUNetTrainer):
     def _halves(self) -> Any:
         here = self.device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
         return torch.autocast("cpu", torch.bfloat16, enabled=here)
+
+    def predict_for(self, name: str, *, mirror: bool) -> None:
+        """Write the masks of the cases held out, which a cascade learns from; those that are there are not made again.
+
+        nnU-Net's own validation writes the same, in processes that take long to start.
+        """
+        place = Path(self.output_folder_base) / "predicted_next_stage" / name
+        place.mkdir(parents=True, exist_ok=True)
+        left = [case for case in self.do_split()[1] if not list(place.glob(f"{case}.*"))]
+        prepared = self.plans_manager.get_configuration(name).data_identifier
+        folder = str(Path(self.preprocessed_dataset_folder_base) / prepared)
+        kind = infer_dataset_class(folder)
+        self.set_deep_supervision_enabled(False)
+        self.network.eval()
+        predictor = nnUNetPredictor(use_mirroring=mirror, device=self.device, allow_tqdm=False)
+        managers = self.plans_manager, self.configuration_manager
+        axes = self.inference_allowed_mirroring_axes
+        predictor.manual_initialization(self.network, *managers, None, self.dataset_json, nnUNetTrainer.__name__, axes)
+        here, there = self.dataset_class(self.preprocessed_dataset_folder, left), kind(folder, left)
+        for case in left:
+            image, _, _, properties = here.load_case(case)
+            with self._halves():
+                logits = predictor.predict_sliding_window_return_logits(torch.from_numpy(image[:])).cpu()
+            shape = there.load_case(case)[0].shape[1:]
+            aside = place / "aside"
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir()
+            file, threads = str(aside / case), torch.get_num_threads()
+            resample_and_save(logits, shape, file, *managers, properties, self.dataset_json, threads, kind)
+            for written in aside.iterdir():  # whole, or not at all
+                written.replace(place / written.name)
+            aside.rmdir()
 
     def save_checkpoint(self, filename: str) -> None:
         """Save so that a kill leaves the last one whole."""

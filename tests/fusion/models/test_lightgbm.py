@@ -5,16 +5,20 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import lightgbm
 import numpy as np
 import pytest
 from columns import planted
+from exported import run_nodes
 
 from radfuse.bundle.load import load_bundle
 from radfuse.bundle.predict import predict
+from radfuse.fusion.models.canonical import canonical
 from radfuse.fusion.models.lightgbm import LightGBM
 from radfuse.phantom.table import TablePhantom, write_table_phantom
 from radfuse.pipeline import run_study
 from radfuse.results import FittedFamily
+from radfuse.statistics.auc import auc
 from radfuse.study import load_study
 
 
@@ -38,6 +42,26 @@ def test_few_trees_are_the_first_of_many():
         alone = model.fit(x, y, settings, 5)
         np.testing.assert_array_equal(fitted.predict(x), alone.predict(x))
         np.testing.assert_array_equal(fitted.importance, alone.importance)
+
+
+def test_trees_add_to_log_odds_known_before():
+    """As LightGBM adds to an init_score: what is known of an outcome leaves nothing to grow, what is not is found."""
+    x, y = planted(3, units=300)
+    settings = {"lightgbm_leaves": 4, "lightgbm_trees": 40, "lightgbm_rate": 0.1}
+    model = LightGBM(column_share=1.0)
+    known = np.where(y == 1, 9.0, -9.0)
+    assert np.abs(model.fit(x, y, settings, 0, offset=known).score(x)).max() < 0.05
+    wrong = np.full(300, 2.0)
+    added = model.fit(x, y, settings, 0, offset=wrong)
+    odds = added.score(x) + wrong
+    assert (1 / (1 + np.exp(-odds))).mean() == pytest.approx(y.mean(), abs=0.02)
+    assert auc(y, odds) > 0.85
+    np.testing.assert_allclose(run_nodes(added, x, "score"), added.score(x), atol=1e-9)
+    parameters = {**model._parameters(settings, 0, 40), "feature_fraction": 1.0}
+    data = canonical(x, y)
+    rows = lightgbm.Dataset(data.x.astype(np.float32), data.y, init_score=wrong)
+    peer = lightgbm.train(parameters, rows, 40)
+    np.testing.assert_allclose(added.score(x), peer.predict(x[:, data.columns], raw_score=True), atol=1e-9)
 
 
 @pytest.mark.slow

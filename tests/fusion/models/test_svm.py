@@ -10,8 +10,13 @@ from scipy.special import logit
 from sklearn.svm import SVC
 from tables import learnt, unseen
 
+from radfuse.fusion.config import FusionConfig
+from radfuse.fusion.memory import forget
 from radfuse.fusion.models.penalised import FittedLogistic
 from radfuse.fusion.models.svm import FittedSvm, Svm
+from radfuse.fusion.strategies.early import Early
+from radfuse.fusion.validate import fit_family
+from radfuse.outcomes.binary import BinaryOutcome
 
 
 @pytest.mark.parametrize("kernel", ["linear", "rbf"])
@@ -39,8 +44,49 @@ def test_a_class_of_one_unit_is_refused():
     x, y = learnt(20)
     y = np.zeros(20)
     y[3] = 1
-    with pytest.raises(ValueError, match="one training unit alone is of its class; classifier svm needs two of each"):
+    with pytest.raises(
+        ValueError, match="one training patient alone is of its class; classifier svm needs two of each"
+    ):
         Svm().fit(x, y, {"svm_gamma": 1.0, "svm_c": 1.0}, 0)
+
+
+def pairs(seed: int = 4) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two knees a person, all but the same, and outcomes by chance: who has seen one knee knows the other."""
+    generator = np.random.default_rng(seed)
+    people = np.repeat(np.arange(40), 2)
+    x = generator.standard_normal((40, 30))[people] + 0.01 * generator.standard_normal((80, 30))
+    return x, generator.permutation(np.arange(40) % 2)[people], people
+
+
+def test_two_knees_of_a_person_stay_in_one_fold():
+    """Across folds they would make the machine look right on noise, and its probabilities sure."""
+    settings = {"svm_gamma": 1.0, "svm_c": 10.0}
+    other = np.random.default_rng(9).standard_normal((200, 30))
+    spread = {"apart": 0.0, "together": 0.0}
+    for seed in range(6):
+        x, y, people = pairs(seed)
+        spread["apart"] += Svm().fit(x, y, settings, 0).predict(other).std()
+        together = Svm().fit(x, y, settings, 0, people).predict(other)
+        spread["together"] += together.std()
+    assert spread["apart"] > 2 * spread["together"]
+    renamed = np.array([f"P{(7 * who) % 40}" for who in people])
+    np.testing.assert_array_equal(Svm().fit(x, y, settings, 0, renamed).predict(other), together)
+    with pytest.raises(ValueError, match="one training patient alone is of its class"):
+        Svm().fit(x, (people == 3).astype(float), settings, 0, people)
+
+
+def test_a_family_hands_its_patients_over():
+    """What is remembered of other people in the same rows is not taken for it."""
+    x, y, people = pairs()
+    config = FusionConfig(classifier=Svm(c=(10.0,)), strategy=Early(), inner_folds=2)
+    about = ({"deep": range(30)}, [f"c{i}" for i in range(30)], BinaryOutcome(column="event"), config, 0)
+    forget()
+    fitted = fit_family(x, y, y, people, *about).fitted
+    scaled = (x - x.mean(axis=0)) / x.std(axis=0)
+    expected = Svm(c=(10.0,)).fit(scaled, y, {"svm_gamma": 1.0, "svm_c": 10.0}, 0, people).predict(scaled)
+    np.testing.assert_allclose(fitted.predict(x), expected, rtol=0, atol=1e-9)
+    alone = fit_family(x, y, y, np.arange(80), *about).fitted
+    assert np.abs(alone.predict(x) - expected).max() > 0.05
 
 
 def test_a_huge_c_ends():

@@ -13,6 +13,8 @@ from columns import standardised
 from radfuse.cohort.splits import inner_folds
 from radfuse.fusion.config import Mean, Member, Strategy
 from radfuse.fusion.export import largest_difference
+from radfuse.fusion.learn import adding
+from radfuse.fusion.models.lightgbm import LightGBM
 from radfuse.fusion.models.logistic import Logistic
 from radfuse.fusion.models.ridge import Ridge
 from radfuse.fusion.parts import Training
@@ -170,3 +172,18 @@ def test_penalties_by_block_are_a_ridge_of_scaled_columns() -> None:
     found = Penalty(spreads=(0.5,)).fit(training).fitted.predict(training.x)
     ridge = Early().fit(replace(training, model=Ridge(spreads=(1.5,)))).fitted.predict(training.x)
     np.testing.assert_allclose(found, ridge, atol=1e-7)
+
+
+def test_trees_take_priority_where_the_learner_is_trees() -> None:
+    """A linear member goes before them; by trees alone the other blocks add to the first, in the file too."""
+    trees = LightGBM(trees=(20, 60))
+    assert adding(replace(blocks(1), model=Mean(members=(Member(model=trees), Member(model=Ridge()))))).model == Ridge()
+    training, unseen = replace(blocks(2, 200), model=trees), blocks(3, 600)
+    fitted = Priority().fit(training).fitted
+    assert largest_difference(fitted.to_onnx("all", 0.5), fitted.predict, training.x, 3) < 1e-9
+    alone = Early().fit(training.of(["clinical"])).fitted
+    assert auc(unseen.y, fitted.predict(unseen.x)) > auc(unseen.y, alone.predict(unseen.x)) + 0.05
+    lacking = unseen.x.copy()
+    lacking[:, 3:] = np.nan
+    kept = (alone.predict(lacking) > 0.01) & (alone.predict(lacking) < 0.99)  # surer ones are doubted in a sum
+    np.testing.assert_allclose(fitted.predict(lacking)[kept], alone.predict(lacking)[kept], atol=1e-12)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.transform import resize
 
-from radfuse.seg.nnunet.resize import axis_by_itself, matrix, resized, resized_slabs, shape_at
+from radfuse.seg.nnunet.resize import axis_by_itself, matrix, resized, resized_mask, resized_slabs, shape_at
 
 SIZES = st.tuples(*[st.integers(1, 13)] * 3)
 
@@ -33,6 +33,28 @@ def test_an_axis_by_itself_is_that_of_nnunet(
     found = resized(image, wanted, orders, alone)
     expected = default_resampling.resample_data_or_seg(image[None], wanted, axis=alone, order=3, do_separate_z=True)
     assert np.allclose(found, expected[0], atol=2e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(shape=SIZES, wanted=SIZES, alone=st.sampled_from([None, 0, 1, 2]), order=st.sampled_from([0, 1]))
+def test_masks_are_those_of_nnunet(
+    shape: tuple[int, int, int], wanted: tuple[int, int, int], alone: int | None, order: int
+) -> None:
+    default_resampling = pytest.importorskip("nnunetv2.preprocessing.resampling.default_resampling")
+    mask = np.random.default_rng(0).integers(-1, 4, shape)
+    found = resized_mask(mask.astype(np.float32), wanted, order, alone)
+    expected = default_resampling.resample_data_or_seg(
+        mask[None], wanted, is_seg=True, axis=alone, order=order, do_separate_z=alone is not None
+    )
+    assert np.array_equal(found, expected[0])
+
+
+def test_a_mask_by_hand() -> None:
+    line = np.array([0, 0, 1, 1, 2, 2], dtype=np.float32)[None, None]
+    assert resized_mask(line, (1, 1, 12), 1, None).ravel().tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    assert resized_mask(line, (1, 1, 3), 1, None).ravel().tolist() == [0, 1, 2]
+    # halfway between two numbers both are as near: the nearest voxel's, which is the one behind
+    assert resized_mask(line[..., 1:5], (1, 1, 2), 1, None).ravel().tolist() == [1, 2]
 
 
 @settings(max_examples=20, deadline=None)

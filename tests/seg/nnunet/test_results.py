@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("nnunetv2", reason="needs radfuse[train]")
-import SimpleITK as sitk
 import torch
-from nnunet_results import write_results
+from nnunet_results import theirs, write_images, write_results
 
 from radfuse.errors import InputError
 from radfuse.seg.export import export_network
@@ -20,42 +19,8 @@ from radfuse.seg.nnunet.frame import NnunetFrame
 from radfuse.seg.nnunet.plan import NnunetPlan
 from radfuse.seg.nnunet.results import first_layer, open_results
 from radfuse.seg.predict import OnnxSegmenter
-from radfuse.volume.files import read_labels
 from radfuse.volume.image import Volume
 from radfuse.volume.stack import read_stacked
-
-
-def write_images(folder: Path, channels: int, shape: tuple[int, int, int], spacing: tuple[float, ...]) -> list[Path]:
-    """Write an image a channel: smooth blobs, an empty margin, oblique axes."""
-    folder.mkdir()
-    generator = np.random.default_rng(3)
-    paths = []
-    for channel in range(channels):
-        coarse = generator.normal(100, 40, [max(size // 4, 1) for size in shape])
-        image = sitk.GetImageFromArray(coarse.astype(np.float32))
-        image = sitk.Resample(image, shape[::-1], sitk.Transform(), sitk.sitkBSpline, (0, 0, 0), (0.25, 0.25, 0.25))
-        array = np.abs(sitk.GetArrayFromImage(image)) + 1
-        array[:2], array[:, -3:], array[:, :, :4] = 0, 0, 0
-        image = sitk.GetImageFromArray(array.astype(np.float32))
-        image.SetSpacing(spacing[::-1])
-        image.SetOrigin((-10, 5, 3))
-        image.SetDirection((0, 0, 1, 1, 0, 0, 0, -1, 0))
-        paths.append(folder / f"case_{channel:04d}.nii.gz")
-        sitk.WriteImage(image, str(paths[-1]))
-    return paths
-
-
-def theirs(results: Path, images: list[Path], out: Path, mirror: bool, folds: tuple[str, ...]) -> np.ndarray:
-    """Return the mask that nnU-Net's predictor writes."""
-    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
-
-    predictor = nnUNetPredictor(use_mirroring=mirror, device=torch.device("cpu"), allow_tqdm=False)
-    predictor.initialize_from_trained_model_folder(str(results), folds, "checkpoint_final.pth")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch, "half", torch.float32)  # it sums in half precision, which would hide small mistakes
-        predictor.predict_from_files_sequential([[str(path) for path in images]], [str(out)])
-    return np.asarray(read_labels(out.with_name(f"{out.name}.nii.gz"), empty=True).array)
-
 
 CASES: dict[str, dict[str, Any]] = {
     "anisotropic": {"spacing": (3.0, 0.8, 0.8)},
@@ -124,7 +89,7 @@ def test_the_grid_of_what_it_reads_lies_where_the_image_does(tmp_path: Path) -> 
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "cascade": ({"previous_stage": "3d_lowres"}, "a cascade reads the masks of 3d_lowres too"),
+    "half a cascade": ({"previous_stage": "3d_lowres"}, "copy that folder of results beside it"),
     "other preprocessor": ({"preprocessor_name": "MyPreprocessor"}, "are made by MyPreprocessor"),
     "other resampling": ({"resampling_fn_data": "resample_torch_fornnunet"}, "is resample_torch_fornnunet"),
     "photographs": ({"reader": "NaturalImage2DIO"}, "reads images by NaturalImage2DIO"),

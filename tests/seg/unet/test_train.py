@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -32,6 +33,14 @@ from radfuse.volume.region import CELLS, Region
 CONFIG = UnetSegmentation(labels={"box": 1}, channels=(8, 16, 16), steps=40, patch_voxels=4096, learning_rate=1e-2)
 SHAPE = (16, 18, 20)
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]  # lightning and torch warn of their own ways
+
+
+class Whole(NamedTuple):
+    """What a training that nobody stopped left."""
+
+    file: Path
+    cases: list[Path]
+    network: torch.nn.Module
 
 
 def make_case(folder: Path, seed: int, plan: SegPlan) -> tuple[Volume, np.ndarray]:
@@ -67,8 +76,8 @@ def plan() -> SegPlan:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, plan: SegPlan) -> tuple[Path, list[Path]]:
-    """An exported network and the cases it learned from."""
+def trained(tmp_path_factory: pytest.TempPathFactory, plan: SegPlan) -> Whole:
+    """A network, its file, and the cases it learned from."""
     folder = tmp_path_factory.mktemp("train")
     for seed in range(4):
         make_case(folder / f"c{seed}", seed, plan)
@@ -77,19 +86,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory, plan: SegPlan) -> tuple[Pa
     network = train(cases, plan, CONFIG, folder / "work", 1, lambda done, total: steps.append((done, total)))
     assert steps[-1] == (40, 40)
     assert export_network(network, plan, folder / "network.onnx") < 1e-4
-    return folder / "network.onnx", cases
+    return Whole(folder / "network.onnx", cases, network)
 
 
-def test_it_finds_a_box_it_has_not_seen(trained: tuple[Path, list[Path]], plan: SegPlan, tmp_path: Path) -> None:
+def test_it_finds_a_box_it_has_not_seen(trained: Whole, plan: SegPlan, tmp_path: Path) -> None:
     volume, mask = make_case(tmp_path / "new", 99, plan)
-    found = OnnxSegmenter(trained[0])(volume)
+    found = OnnxSegmenter(trained.file)(volume)
     assert found.grid == volume.grid
     assert dice(mask, found.array == 1) > 0.8
 
 
-def test_killed_it_goes_on_and_ends_where_it_would_have(
-    trained: tuple[Path, list[Path]], plan: SegPlan, tmp_path: Path
-) -> None:
+def test_killed_it_goes_on_and_ends_where_it_would_have(trained: Whole, plan: SegPlan, tmp_path: Path) -> None:
     class KilledError(Exception):
         pass
 
@@ -98,17 +105,16 @@ def test_killed_it_goes_on_and_ends_where_it_would_have(
             raise KilledError
 
     with pytest.raises(KilledError):
-        train(trained[1], plan, CONFIG, tmp_path / "work", 1, kill)
+        train(trained.cases, plan, CONFIG, tmp_path / "work", 1, kill)
     steps = []
-    resumed = train(trained[1], plan, CONFIG, tmp_path / "work", 1, lambda done, _: steps.append(done))
+    resumed = train(trained.cases, plan, CONFIG, tmp_path / "work", 1, lambda done, _: steps.append(done))
     assert steps == list(range(21, 41))
-    whole = train(trained[1], plan, CONFIG, tmp_path / "whole", 1)
-    for one, other in zip(resumed.parameters(), whole.parameters(), strict=True):
+    for one, other in zip(resumed.parameters(), trained.network.parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-3)
 
 
-def test_patches_are_a_function_of_seed_and_number(trained: tuple[Path, list[Path]], plan: SegPlan) -> None:
-    first, second = (Patches(trained[1], plan, 8, 3, ("x",)) for _ in range(2))
+def test_patches_are_a_function_of_seed_and_number(trained: Whole, plan: SegPlan) -> None:
+    first, second = (Patches(trained.cases, plan, 8, 3, ("x",)) for _ in range(2))
     for number in (0, 5):
         image, target = first[number]
         assert image.shape == target.shape == (1, *plan.patch_zyx)
@@ -117,10 +123,8 @@ def test_patches_are_a_function_of_seed_and_number(trained: tuple[Path, list[Pat
     assert not torch.equal(first[0][0], first[1][0])
 
 
-def test_deep_features_are_named_by_cell_and_tell_places_apart(
-    trained: tuple[Path, list[Path]], plan: SegPlan, tmp_path: Path
-) -> None:
-    segmenter = OnnxSegmenter(trained[0])
+def test_deep_features_are_named_by_cell_and_tell_places_apart(trained: Whole, plan: SegPlan, tmp_path: Path) -> None:
+    segmenter = OnnxSegmenter(trained.file)
     volume, _ = make_case(tmp_path / "new", 5, plan)
     image, inner = network_input(volume, segmenter.plan)
 

@@ -1,0 +1,137 @@
+"""Flat images: radiographs, DXA, ultrasound, one slice; PNG, JPEG, and DICOM files of a single frame.
+
+They are read as volumes one voxel deep: rows run to the back (down), columns to the left (right on the screen).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radfuse.errors import InputError
+from radfuse.volume.grid import SPACING_MM, Grid
+from radfuse.volume.layout import MOST_VOXELS
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from pydicom import Dataset
+
+PICTURES = (".png", ".jpg", ".jpeg")
+FLAT = (*PICTURES, ".dcm")
+_DISPLAY_DPI = (72, 96)
+"""What programs write where they know nothing of the size of a pixel."""
+_MM_PER_INCH = 25.4
+_GREY_APART = 8
+"""Levels of 255 by which the channels of a grey JPEG may differ after its compression."""
+_CENTIMETRES = 3
+"""Code of units of an ultrasound region."""
+
+Spacing = tuple[float, float]
+"""Of rows and of columns, mm."""
+
+
+def is_flat(path: Path) -> bool:
+    """Return whether a file holds a flat image, by its name."""
+    return path.name.lower().endswith(FLAT)
+
+
+def read_flat(path: Path, spacing_mm: Spacing | None = None) -> tuple[np.ndarray, Grid]:
+    """Return pixels as they are stored, shape (1, y, x), and where they lie; DICOM values are rescaled.
+
+    Args:
+        path: PNG, JPEG or a DICOM file of one frame.
+        spacing_mm: between rows and columns, where the file does not say it.
+
+    Raises:
+        InputError: unreadable, in colour, of several frames, or of an unknown pixel size; names the mend.
+    """
+    picture = path.name.lower().endswith(PICTURES)
+    array, own = _picture(path) if picture else _frame(path)
+    spacing = own or spacing_mm
+    if spacing is None:
+        raise InputError(
+            f"{path} does not say how large its pixels are; set cohort.spacing_mm, the mm between rows and between "
+            "columns, for example [0.14, 0.14]"
+        )
+    if not all(SPACING_MM[0] <= step <= SPACING_MM[1] for step in spacing):
+        raise InputError(f"{path}: its pixels are {spacing[0]:g} x {spacing[1]:g} mm; correct the header, or the study")
+    return array[None], Grid((1, *array.shape), (1.0, *spacing))
+
+
+def _picture(path: Path) -> tuple[np.ndarray, Spacing | None]:
+    """Return the grey values, or the labels, of a PNG or JPEG, and the pixel size that it was given on purpose."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MOST_VOXELS:
+                raise InputError(f"{path} has more than {MOST_VOXELS} pixels; crop or resample it")
+            return _grey(path, image), _density(image)
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path} is no picture that can be read, whatever its name; save it again") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path} cannot be read ({error}); copy it again") from error
+
+
+def _grey(path: Path, image: Image) -> np.ndarray:
+    """Return one value a pixel: a palette's places are labels, three channels are one where they agree."""
+    if image.mode in ("1", "L", "P", "I", "F") or image.mode.startswith("I;16"):
+        array = np.asarray(image)
+        return array.astype(np.uint8) if array.dtype == bool else array
+    channels = np.asarray(image.convert("RGB")).astype(np.int16)
+    if (channels.max(axis=2) - channels.min(axis=2)).max() > _GREY_APART:
+        raise InputError(f"{path} is in colour; save it in grey, one value a pixel")
+    return np.asarray(channels.mean(axis=2).round().astype(np.uint8))
+
+
+def _density(image: Image) -> Spacing | None:
+    """Return the pixel size in mm; None where the file has none, or that of a screen."""
+    dpi = image.info.get("dpi")
+    if not dpi or image.info.get("jfif_unit") == 0:
+        return None
+    across, down = (float(value) for value in dpi)
+    if min(across, down) <= 1 or {round(across), round(down)} & {*_DISPLAY_DPI}:
+        return None
+    return _MM_PER_INCH / down, _MM_PER_INCH / across
+
+
+def _frame(path: Path) -> tuple[np.ndarray, Spacing | None]:
+    """Return the rescaled values of a DICOM file of one frame, bright where there is much, and its pixel size."""
+    from radfuse.volume.dicom import DAMAGE, header_of
+
+    header = header_of(path)
+    if header is None or "PixelData" not in header:
+        raise InputError(f"{path} is no DICOM image; give an image of one frame, or the folder of a series")
+    try:
+        if int(header.get("NumberOfFrames") or 1) > 1:
+            raise InputError(f"{path} holds {header.NumberOfFrames} frames; save one of them, or convert it to NIfTI")
+        if int(header.get("SamplesPerPixel") or 1) > 1:
+            raise InputError(f"{path} is in colour; save it in grey, one value a pixel")
+        values = np.asarray(header.pixel_array, dtype=np.float32)
+        if header.get("PhotometricInterpretation") == "MONOCHROME1":
+            values = 2 ** int(header.BitsStored) - 1 - values
+        values = values * float(header.get("RescaleSlope") or 1) + float(header.get("RescaleIntercept") or 0)
+        return values, _pixel_size(header)
+    except DAMAGE as error:
+        raise InputError(f"{path} is damaged, or packed in a way that is not read ({error}); save it again") from error
+
+
+def _pixel_size(header: Dataset) -> Spacing | None:
+    """Return mm between rows and columns: in the patient, else at the detector less its magnification, else none."""
+    if header.get("PixelSpacing"):
+        return _two(header.PixelSpacing)
+    if header.get("ImagerPixelSpacing"):
+        larger = float(header.get("EstimatedRadiographicMagnificationFactor") or 1)
+        down, across = _two(header.ImagerPixelSpacing)
+        return down / larger, across / larger
+    regions: Any = header.get("SequenceOfUltrasoundRegions") or []
+    if len(regions) == 1 and regions[0].get("PhysicalUnitsXDirection") == _CENTIMETRES:
+        return abs(float(regions[0].PhysicalDeltaY)) * 10, abs(float(regions[0].PhysicalDeltaX)) * 10
+    return None
+
+
+def _two(values: Any) -> Spacing:
+    down, across = (float(value) for value in values)
+    return down, across

@@ -1,0 +1,61 @@
+"""`radfuse look`: a case by its id, its mask, and what is wrong with what was asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from radfuse.cli.app import app
+from radfuse.errors import InputError
+from radfuse.phantom.knee import KneePhantom, write_knee_phantom
+
+
+@pytest.fixture(scope="module")
+def knees(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_knee_phantom(tmp_path_factory.mktemp("look") / "K", KneePhantom(cases=8))
+
+
+def look(*words: object) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["look", *map(str, words)], catch_exceptions=True)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+def first_case(study: Path) -> str:
+    return (study.parent / "cohort.csv").read_text().splitlines()[1].split(",")[0]
+
+
+def test_a_case_has_its_page_before_anything_is_trained(knees: Path, tmp_path: Path) -> None:
+    case = first_case(knees)
+    code, told = look(knees, case, "--out", tmp_path / "L")
+    assert code == 0, told
+    page = (tmp_path / "L" / "index.html").read_text()
+    assert "drawn by hand" in page
+    for region in ("tibial_cartilage", "tibial_subchondral"):
+        assert f"<h3>{region}</h3>" in page
+    assert str(knees.parent) not in page
+
+
+def test_a_region_that_cannot_be_made_is_said_on_the_page_and_by_the_exit_code(knees: Path, tmp_path: Path) -> None:
+    code, _ = look(knees, first_case(knees), "--out", tmp_path / "L", "--set", "radiomics.min_voxels=1000000")
+    assert code == 1
+    page = (tmp_path / "L" / "index.html").read_text()
+    assert "needs 1000000" in page
+
+
+def test_an_unknown_case_is_told_with_the_nearest(knees: Path, tmp_path: Path) -> None:
+    case = first_case(knees)
+    with pytest.raises(InputError, match=f"no case '{case}X'; did you mean '{case}'"):
+        look(knees, f"{case}X", "--out", tmp_path / "L")
+    assert not (tmp_path / "L").exists()
+
+
+def test_a_study_without_regions_has_nothing_to_draw(tmp_path: Path) -> None:
+    (tmp_path / "cohort.csv").write_text("case_id,patient_id,age,event\na,p,1,0\nb,q,2,1\n")
+    study = tmp_path / "study.yaml"
+    study.write_text("name: s\ncohort: {table: cohort.csv, clinical: [age], outcome: {column: event}}\n")
+    with pytest.raises(InputError, match="no `regions`"):
+        look(study, "a")

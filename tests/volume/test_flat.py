@@ -1,0 +1,160 @@
+"""Flat images: pixels, sizes and labels as they were written, and what nobody can read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from radfuse.errors import InputError
+from radfuse.volume.files import read_grid, read_labels, read_volume
+
+PIXELS = np.arange(12 * 20, dtype=np.uint16).reshape(12, 20)
+
+
+def frame(path: Path, **fields: Any) -> Path:
+    """Write a radiograph of PIXELS; fields change or, being None, take away what its header says."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    image = Dataset()
+    image.file_meta = meta
+    said = {
+        "SOPClassUID": meta.MediaStorageSOPClassUID,
+        "SOPInstanceUID": meta.MediaStorageSOPInstanceUID,
+        "Modality": "DX",
+        "Rows": 12,
+        "Columns": 20,
+        "BitsAllocated": 16,
+        "BitsStored": 12,
+        "HighBit": 11,
+        "PixelRepresentation": 0,
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "PixelSpacing": [0.2, 0.1],
+        "PixelData": PIXELS.tobytes(),
+        **fields,
+    }
+    for name, value in said.items():
+        if value is not None:
+            setattr(image, name, value)
+    image.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_a_frame_is_a_volume_one_voxel_deep(tmp_path: Path) -> None:
+    volume = read_volume(frame(tmp_path / "a.dcm", RescaleSlope=2, RescaleIntercept=-5))
+    assert volume.grid.shape == (1, 12, 20)
+    assert volume.spacing_zyx_mm == (1.0, 0.2, 0.1)
+    np.testing.assert_array_equal(volume.array[0], 2.0 * PIXELS - 5)
+
+
+def test_bright_means_much_also_where_it_is_stored_the_other_way_round(tmp_path: Path) -> None:
+    volume = read_volume(frame(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1"))
+    np.testing.assert_array_equal(volume.array[0], 4095.0 - PIXELS)
+
+
+def test_pixels_at_the_detector_are_smaller_in_the_patient(tmp_path: Path) -> None:
+    near = {"PixelSpacing": None, "ImagerPixelSpacing": [0.15, 0.15]}
+    assert read_grid(frame(tmp_path / "a.dcm", **near)).spacing_zyx_mm[1:] == (0.15, 0.15)
+    larger = read_grid(frame(tmp_path / "b.dcm", **near, EstimatedRadiographicMagnificationFactor=1.5))
+    assert larger.spacing_zyx_mm[1:] == pytest.approx((0.1, 0.1))
+
+
+def test_an_ultrasound_says_its_size_in_centimetres(tmp_path: Path) -> None:
+    region = Dataset()
+    region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
+    region.PhysicalDeltaX, region.PhysicalDeltaY = 0.02, 0.03
+    path = frame(tmp_path / "a.dcm", PixelSpacing=None, SequenceOfUltrasoundRegions=[region])
+    assert read_grid(path).spacing_zyx_mm[1:] == pytest.approx((0.3, 0.2))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_png_keeps_its_values_and_the_size_it_was_given(tmp_path: Path, dtype: type) -> None:
+    Image.fromarray(PIXELS.astype(dtype)).save(tmp_path / "a.png", dpi=(254, 127))
+    volume = read_volume(tmp_path / "a.png")
+    np.testing.assert_array_equal(volume.array[0], PIXELS.astype(dtype))
+    assert volume.spacing_zyx_mm[1:] == pytest.approx((0.2, 0.1), rel=1e-3)
+
+
+@pytest.mark.parametrize("dpi", [None, (72, 72), (96, 96)])
+def test_the_size_of_a_screen_is_none_and_the_study_gives_it(tmp_path: Path, dpi: tuple[int, int] | None) -> None:
+    Image.fromarray(PIXELS.astype(np.uint8)).save(tmp_path / "a.png", **({"dpi": dpi} if dpi else {}))
+    with pytest.raises(InputError, match=r"does not say how large its pixels are; set cohort.spacing_mm"):
+        read_volume(tmp_path / "a.png")
+    assert read_volume(tmp_path / "a.png", (0.3, 0.4)).spacing_zyx_mm == (1.0, 0.3, 0.4)
+
+
+def test_a_grey_jpeg_of_three_channels_is_one(tmp_path: Path) -> None:
+    smooth = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (48, 1))
+    Image.fromarray(np.dstack([smooth] * 3)).save(tmp_path / "a.jpg", quality=95, dpi=(254, 254))
+    volume = read_volume(tmp_path / "a.jpg")
+    assert volume.grid.shape == (1, 48, 64)
+    assert np.abs(volume.array[0] - smooth).max() <= 4
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1"])
+def test_a_png_mask_holds_its_labels(tmp_path: Path, mode: str) -> None:
+    labels = np.zeros((12, 20), dtype=np.uint8)
+    labels[3:6, 4:9] = 1
+    if mode != "1":
+        labels[8:10, 2:5] = 2
+    picture = Image.fromarray(labels * 255).convert("1") if mode == "1" else Image.fromarray(labels)
+    if mode == "P":
+        picture = Image.frombytes("P", (20, 12), labels.tobytes())
+        picture.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    picture.save(tmp_path / "m.png")
+    found = read_labels(tmp_path / "m.png", spacing_mm=(0.5, 0.5))
+    np.testing.assert_array_equal(found.array[0], labels)
+
+
+def coloured(folder: Path) -> Path:
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (9, 9, 3), dtype=np.uint8)).save(folder / "c.png")
+    return folder / "c.png"
+
+
+def noise(folder: Path, name: str) -> Path:
+    (folder / name).write_bytes(b"no picture at all")
+    return folder / name
+
+
+def cut(folder: Path) -> Path:
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 90), dtype=np.uint8)).save(folder / "t.png")
+    whole = (folder / "t.png").read_bytes()
+    (folder / "t.png").write_bytes(whole[: len(whole) // 2])
+    return folder / "t.png"
+
+
+WRONG: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "a colour picture": (coloured, "is in colour"),
+    "no picture": (lambda folder: noise(folder, "n.png"), "no picture that can be read"),
+    "half a picture": (cut, "cannot be read"),
+    "no DICOM": (lambda folder: noise(folder, "n.dcm"), "is no DICOM file, whatever its name"),
+    "several frames": (lambda folder: frame(folder / "f.dcm", NumberOfFrames=3), "holds 3 frames"),
+    "half the pixels": (lambda folder: frame(folder / "h.dcm", PixelData=PIXELS.tobytes()[:100]), "is damaged"),
+    "no size": (lambda folder: frame(folder / "s.dcm", PixelSpacing=None), "does not say how large its pixels are"),
+    "a size of nought": (lambda folder: frame(folder / "z.dcm", PixelSpacing=[0, 0.1]), "pixels are 0 x 0.1 mm"),
+    "no pixels": (lambda folder: frame(folder / "p.dcm", PixelData=None), "is no DICOM image"),
+    "not there": (lambda folder: folder / "gone.png", "no image at"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_cannot_be_read_is_said_with_its_file(tmp_path: Path, name: str) -> None:
+    make, words = WRONG[name]
+    path = make(tmp_path)
+    with pytest.raises(InputError, match=words) as caught:
+        read_volume(path)
+    assert path.name in str(caught.value)
+
+
+def test_pydicom_reads_what_the_tests_write(tmp_path: Path) -> None:
+    np.testing.assert_array_equal(pydicom.dcmread(frame(tmp_path / "a.dcm")).pixel_array, PIXELS)
