@@ -30,8 +30,7 @@ from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.regions.config import RegionConfig, Regions, images_named
 from radfuse.seg.config import DeepConfig, Segmentation
-from radfuse.seg.grow import GrowSegmentation
-from radfuse.seg.vote import VoteSegmentation
+from radfuse.seg.untrained import Untrained
 
 
 def _table_or_source(value: Any) -> Any:
@@ -124,11 +123,9 @@ class Study(Section):
         assert self.segmentation is not None
         for region in self.regions:
             _check_labels(region, self.segmentation.labels)
-        for sequence in images_named(self.regions):
-            if sequence not in self.cohort.images:
-                raise ValueError(
-                    f"regions: sequence {sequence!r} is not one of cohort.images{nearest(sequence, self.cohort.images)}"
-                )
+        _check_images(self.regions, self.cohort.images)
+        if isinstance(self.segmentation, Untrained):
+            self.segmentation.check_columns(self.cohort.readers, self.cohort.landmarks)
         wanted = self.radiomics.normalize_region
         if wanted is not None and wanted not in names:
             raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")
@@ -148,22 +145,6 @@ class Study(Section):
                 f"say which image the network reads: segmentation.sequence: {one}, or several as channels: "
                 f"[{', '.join([one, *more])}], the one that masks lie on first"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _untrained_has_its_columns(self) -> Study:
-        backend, cohort = self.segmentation, self.cohort
-        if isinstance(backend, VoteSegmentation) and len(cohort.readers) < backend.min_readers:
-            raise ValueError(
-                f"segmentation.backend vote needs the masks of {backend.min_readers} readers, and cohort.readers names "
-                f"{len(cohort.readers)}; give each reader's column there"
-            )
-        if isinstance(backend, GrowSegmentation):
-            for name in backend.seed:
-                if name not in cohort.landmarks:
-                    raise ValueError(
-                        f"segmentation.seed: cohort.landmarks has no {name!r}{nearest(name, cohort.landmarks)}"
-                    )
         return self
 
     @model_validator(mode="after")
@@ -265,6 +246,13 @@ class Study(Section):
     def to_yaml(self) -> str:
         """Return the study as YAML, defaults written out."""
         return to_yaml(self.model_dump(mode="json"))
+
+
+def _check_images(regions: Sequence[RegionConfig], images: Mapping[str, str]) -> None:
+    """Refuse a region that is made with an image which `cohort.images` does not name."""
+    for sequence in images_named(regions):
+        if sequence not in images:
+            raise ValueError(f"regions: sequence {sequence!r} is not one of cohort.images{nearest(sequence, images)}")
 
 
 def _check_labels(region: RegionConfig, labels: Mapping[str, int]) -> None:

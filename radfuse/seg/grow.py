@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from pydantic import Field, FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from radfuse.config import nearest
 from radfuse.errors import CaseError, listed
 from radfuse.seg.untrained import Given, Untrained
 
@@ -46,6 +48,12 @@ class GrowSegmentation(Untrained):
         if self.between is not None and self.between[0] > self.between[1]:
             raise ValueError(f"between: {self.between[0]:g} is above {self.between[1]:g}")
         return self
+
+    def check_columns(self, readers: Mapping[str, str], landmarks: Mapping[str, str]) -> None:
+        """Look whether the table says where its seed is."""
+        for name in self.seed:
+            if name not in landmarks:
+                raise ValueError(f"segmentation.seed: cohort.landmarks has no {name!r}{nearest(name, landmarks)}")
 
     def draw(self, image: Volume, given: Given) -> LabelMap:
         """Return what grew.

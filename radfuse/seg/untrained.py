@@ -42,6 +42,17 @@ class Untrained(Labelled):
         """Return nothing, in the place of a network."""
         return b""
 
+    def check_columns(self, readers: Mapping[str, str], landmarks: Mapping[str, str]) -> None:
+        """Look whether the cohort names the columns that it needs.
+
+        Args:
+            readers: reader -> column of masks.
+            landmarks: name -> column of mm.
+
+        Raises:
+            ValueError: it does not; says which.
+        """
+
     def draw(self, image: Volume, given: Given) -> LabelMap:
         """Return the labels of an image, on its own grid.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -30,6 +31,14 @@ class VoteSegmentation(Untrained):
     """How voices are counted."""
     min_readers: int = Field(default=2, ge=1)
     """A case with masks of fewer readers fails."""
+
+    def check_columns(self, readers: Mapping[str, str], landmarks: Mapping[str, str]) -> None:
+        """Look whether there are enough readers."""
+        if len(readers) < self.min_readers:
+            raise ValueError(
+                f"segmentation.backend vote needs the masks of {self.min_readers} readers, and cohort.readers names "
+                f"{len(readers)}; give each reader's column there"
+            )
 
     def draw(self, image: Volume, given: Given) -> LabelMap:
         """Return what the readers agree on.
