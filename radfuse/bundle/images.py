@@ -162,13 +162,13 @@ def _case(
                 write_atomically(labels_out / _preview_of(case.case_id), preview(image, labels))
         if not labels.present():
             raise InputError(NOTHING_FOUND)
-        radiomics = radiomics_of(recipe.images, recipe.by_sequence, config)
-        drawn = {name: path for name, path in case.own_masks.items() if name in images}
-        own = {name: read_mask(path, recipe.labels, "manual") for name, path in drawn.items()}
-        in_suv = {name for name in images if regions.sequences[name].suv}  # the network saw the images as they are
-        measured = images | {name: read_measured(case.images[name], regions.sequences[name]) for name in in_suv}
-        ready = masked(measured, labels, regions, own, _registered(recipe, images, labels, who.case))
-        radiomic = radiomic_features(ready, source, regions, radiomics, who, recipe.opened_measures())
+    radiomics = radiomics_of(recipe.images, recipe.by_sequence, config)
+    drawn = {name: path for name, path in case.own_masks.items() if name in images}
+    own = {name: read_mask(path, recipe.labels, "manual") for name, path in drawn.items()}
+    in_suv = {name for name in images if regions.sequences[name].suv}  # the network saw the images as they are
+    measured = images | {name: read_measured(case.images[name], regions.sequences[name]) for name in in_suv}
+    ready = masked(measured, labels, regions, own, _registered(recipe, images, labels, who.case))
+    radiomic = radiomic_features(ready, source, regions, radiomics, who, recipe.opened_measures())
     missing |= radiomic.missing
     found: dict[str, Mapping[str, float | None]] = {"radiomic": radiomic.features}
     if recipe.deep is not None and image is not None:

@@ -34,6 +34,7 @@ class Registration(Section):
     samples: PositiveInt = 20_000
     """Voxels that are compared at a level, at most; where there are more, these many drawn by `seed`."""
     seed: PositiveInt = 1
+    """Of that draw."""
     carried: Literal["nearest", "linear"] = "linear"
     """How labels are interpolated: the nearest voxel's, or label by label, the largest share."""
     least_dice: Annotated[float, Field(ge=0, le=1)] = 0.7

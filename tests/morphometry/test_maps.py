@@ -19,8 +19,9 @@ from radfuse.morphometry.thickness import Plate, plate_of
 from radfuse.morphometry.vtp import plate_vtp
 from radfuse.phantom.knee import KneePhantom, draw_case, knee_tables
 from radfuse.phantom.knee_shapes import LABELS
-from radfuse.recipe import About, RegionRecipe
+from radfuse.recipe import About, CaseFiles, RegionRecipe
 from radfuse.regions.label import LabelRegion
+from radfuse.sequences import SequenceRecipe
 from radfuse.stages.regions import RegionsJob, work, write
 from radfuse.volume.files import write_image
 from radfuse.volume.grid import Grid
@@ -98,10 +99,11 @@ def test_the_regions_stage_writes_maps_beside_its_regions(tmp_path: Path) -> Non
     image, labels = draw_case(config, knee_tables(config), 0)
     write_image(image, tmp_path / "image.nrrd")
     write_image(labels, tmp_path / "mask.nrrd")
-    recipe = RegionRecipe(labels=LABELS, regions=(LabelRegion(name="plate", label="tibial_cartilage"),))
+    plate = LabelRegion(name="plate", label="tibial_cartilage")
+    recipe = RegionRecipe(labels=LABELS, regions=(plate,), sequences={"dess": SequenceRecipe()})
     measure = CartilageMeasure(cartilage="tibial_cartilage", bone="tibia", regions=("plate",), name="Left")
-    images = {"dess": tmp_path / "image.nrrd"}
-    job = RegionsJob(About("knee"), images, tmp_path / "mask.nrrd", "manual", recipe, (measure,))
+    files = CaseFiles({"dess": tmp_path / "image.nrrd"}, tmp_path / "mask.nrrd", "manual")
+    job = RegionsJob(About("knee"), files, recipe, (measure,))
     write(work(job), tmp_path / "knee")
     assert (tmp_path / "knee/thickness.png").read_bytes().startswith(b"\x89PNG")
     surface = tmp_path / "knee/thickness.tibial_cartilage-Left.vtp"
