@@ -120,7 +120,7 @@ def totals(numbers: list[float]) -> tuple[float, float]:
 
 def registered(folder: Path) -> Context:
     """Run a study of two sequences as far as their registration, which the fixed study has none of."""
-    study = load_study(two_sequences(folder, 4), ["sequences.t2.masks=register"])
+    study = load_study(two_sequences(folder, 8), ["sequences.t2.masks=register"])
     run_study(study, folder / "run", until="register")
     return Context(study, RunFolder.open(folder / "run", "two"), lambda *_: None)
 
