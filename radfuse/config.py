@@ -62,7 +62,10 @@ def _counted(value: object, found: object) -> bool:
 
 
 class Where:
-    """Marks a setting that says where work is done and not what comes out: it is no part of a content key."""
+    """Marks a setting that is no part of the content key of its section.
+
+    It says where work is done and not what comes out, or the one job that reads it names its value itself.
+    """
 
 
 def _word(value: object) -> object:
@@ -326,9 +329,11 @@ def build(section: type[SectionType], content: Mapping[str, Any], where: str) ->
 
 
 def _is_echo(fault: Any, faults: Sequence[Any]) -> bool:
-    """Return whether a fault only repeats another: a mapping that is no text in `str | Section`, a list whose item
-    failed and that is too short without it."""
-    if fault["type"] == "string_type":
+    """Return whether a fault only repeats another: a mapping that is no text in `str | Section`, a number that is no
+    mapping in `float | dict`, a list whose item failed and that is too short without it."""
+    if fault["type"] == "dict_type":
+        return any(other["type"] != "dict_type" and other["loc"][:-1] == fault["loc"][:-1] for other in faults)
+    if fault["type"] in ("string_type", "float_type"):
         return isinstance(fault["input"], Mapping)
     inside = [other for other in faults if other is not fault and other["loc"][: len(fault["loc"])] == fault["loc"]]
     return fault["type"] == "too_short" and bool(inside)
@@ -396,7 +401,8 @@ def _place(section: type[Section], location: Sequence[int | str]) -> tuple[str, 
         if isinstance(key, str) and key in {model.__name__ for model in models}:
             current = next(model for model in models if model.__name__ == key)
             continue
-        if isinstance(key, str) and ("[" in key or key in {"str", "int", "float", "bool", "function-before"}):
+        plain = {"str", "int", "float", "bool", "constrained-float", "function-before"}
+        if isinstance(key, str) and ("[" in key or key in plain):
             continue  # pydantic's name for a member of a plain union
         shown.append(str(key))
         fields = {name: field for model in models for name, field in model.model_fields.items()}

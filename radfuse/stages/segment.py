@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,6 +33,7 @@ class SegmentJob:
         network: of that fold.
         backend: that made it.
         runtime: that runs it here, where the backend has several; results differ in single voxels.
+        tolerances_mm: label -> tolerance of its surface Dice; empty where there is no mask to agree with.
     """
 
     case: str
@@ -42,6 +43,7 @@ class SegmentJob:
     network: Path
     backend: Backend
     runtime: str
+    tolerances_mm: Mapping[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.case
@@ -84,7 +86,8 @@ def jobs(context: Context) -> Iterator[SegmentJob]:
     for case in sorted(context.cases(), key=lambda case: home[case.patient]):  # a worker keeps few networks open
         fold = home[case.patient]
         network = context.path(network_of(fold))
-        yield SegmentJob(case.case_id, context.images(case), case.mask, fold, network, backend, runtime)
+        near = context.segmentation.tolerances_mm if case.mask is not None else {}
+        yield SegmentJob(case.case_id, context.images(case), case.mask, fold, network, backend, runtime, near)
 
 
 def work(job: SegmentJob) -> Segmented:
@@ -109,7 +112,8 @@ def work(job: SegmentJob) -> Segmented:
         if job.mask is not None:
             drawn = read_labels(job.mask, job.backend.names)
             manual = figures_of(drawn, job.backend.labels)
-            agreement = agreement_per_label(resample_labels(drawn, found.grid), found, job.backend.labels)
+            onto = resample_labels(drawn, found.grid)
+            agreement = agreement_per_label(onto, found, job.backend.labels, job.tolerances_mm)
         facts = SegmentedCase(
             source=job.backend.source,
             network=job.fold,
