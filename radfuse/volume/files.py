@@ -187,7 +187,7 @@ def _read(path: Path, channel: int | None = None, spacing_mm: Spacing | None = N
 def _readable(path: Path) -> Iterator[None]:
     """Turn what ITK, the disk or the memory says while a file is read into an error that names it."""
     if kind_of(path) != "file":
-        raise InputError(f"no image at {path}")
+        raise InputError(f"no image at {path}; correct the path")
     try:
         yield
     except RuntimeError as error:
