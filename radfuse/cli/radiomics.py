@@ -68,8 +68,8 @@ def radiomics(
             write_atomically(out_, table.values.to_csv().encode())
             write_atomically(out_.with_suffix(".json"), json.dumps(found, indent=1, default=str).encode())
         rows = len(table.values)
-        labels = f"{rows} label{'' if rows == 1 else 's'}"
-        out.print(f"{labels}, {len(table.names)} features -> {escape(str(out_))}", soft_wrap=True)
+        measured = f"{rows} label{'' if rows == 1 else 's'}"
+        out.print(f"{measured}, {len(table.names)} features -> {escape(str(out_))}", soft_wrap=True)
     if found["failed"]:
         raise typer.Exit(SOME_FAILED)
 
