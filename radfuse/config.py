@@ -52,6 +52,11 @@ class Section(BaseModel):
                 )
         return found
 
+    def not_default(self) -> set[str]:
+        """Return the settings that differ from their defaults; a resolved study names all others too."""
+        fields = type(self).model_fields
+        return {name for name in self.model_fields_set if getattr(self, name) != fields[name].default}
+
 
 def _counted(value: object, found: object) -> bool:
     """Return whether a boolean, or one in a list, was read as a number."""
@@ -62,10 +67,7 @@ def _counted(value: object, found: object) -> bool:
 
 
 class Where:
-    """Marks a setting that is no part of the content key of its section.
-
-    It says where work is done and not what comes out, or the one job that reads it names its value itself.
-    """
+    """Marks a setting that is no part of content keys: where work is done, or what the one job that reads it names."""
 
 
 def _word(value: object) -> object:

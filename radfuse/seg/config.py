@@ -21,7 +21,7 @@ class ManualSegmentation(Labelled):
 
     @model_validator(mode="after")
     def _nothing_to_agree_with(self) -> ManualSegmentation:
-        if "tolerance_mm" in self.model_fields_set:
+        if "tolerance_mm" in self.not_default():
             raise ValueError("tolerance_mm is of the agreement of predicted masks, and here are none; remove it")
         return self
 

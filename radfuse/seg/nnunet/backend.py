@@ -90,10 +90,10 @@ class NnunetSegmentation(OnnxNetworks):
 
     @model_validator(mode="after")
     def _model_or_training(self) -> NnunetSegmentation:
-        unused = [name for name in ("folds", "checkpoint", "trust") if name in self.model_fields_set]
+        unused = [name for name in ("folds", "checkpoint", "trust") if name in self.not_default()]
         if self.model is None and unused:
             raise ValueError(f"{unused[0]} says something of `model`; name one, or remove it")
-        if "lowres_folds" in self.model_fields_set and not self.is_cascade:
+        if "lowres_folds" in self.not_default() and not self.is_cascade:
             raise ValueError("lowres_folds says something of `configuration: 3d_cascade_fullres`; remove it")
         return self
 
