@@ -16,7 +16,7 @@ from radfuse.run.folder import Progress, RunFolder
 from radfuse.run.shard import Shard
 from radfuse.run.stage import Stage, carry_out
 from radfuse.run.workers import Crew
-from radfuse.stages import STAGES, fuse, needed_for, prepare, review
+from radfuse.stages import STAGES, fuse, needed_for, prepare, register, review
 from radfuse.stages.context import Context
 from radfuse.study import Study, load_study
 
@@ -125,6 +125,7 @@ def _finished(context: Context) -> Run:
         warnings = prepare.read_design(context.path(prepare.PLACE)).warnings
     else:
         warnings = context.inputs.warnings if context.study.regions else ()
+    warnings = (*warnings, *register.remarks(context))
     masks, suspicious = 0, ()
     if context.has(review.PLACE):
         listed = review.read(context.path(review.PLACE))
@@ -181,6 +182,11 @@ def _check_stage(study: Study, until: str, shard: Shard | None) -> None:
         raise InputError(
             f"study {study.name!r} has no deep section; add deep: {{}} to have encoder features of every region "
             "(needs segmentation: {backend: unet, ...} and regions), or use --set deep={}"
+        )
+    if until == "register" and not any(section.masks == "register" for section in study.sequences.values()):
+        raise InputError(
+            f"no sequence of study {study.name!r} gets its mask by registration; add sequences: {{ct: {{masks: "
+            "register}}, say, for an image that the mask was not drawn on"
         )
     if until in _FROM_IMAGES and not study.regions:
         raise InputError(

@@ -6,7 +6,7 @@ The study's stages, the bundle and the scripts call the functions here, so that 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,10 @@ import numpy as np
 from radfuse.cohort.case import Case
 from radfuse.config import Section
 from radfuse.errors import InputError
+from radfuse.morphometry.config import MeasureConfig
+from radfuse.morphometry.measure import Subject
+from radfuse.morphometry.take import plates, take
+from radfuse.morphometry.thickness import Plate
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.measure import measured_regions
 from radfuse.regions.cells import cells_on
@@ -24,10 +28,15 @@ from radfuse.results import CaseFeatures
 from radfuse.seg.config import DeepConfig
 from radfuse.seg.encode import encode
 from radfuse.seg.predict import OnnxSegmenter
-from radfuse.volume.files import read_labels
+from radfuse.sequences import SequenceRecipe
+from radfuse.volume.files import read_labels, read_volume
+from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume, require_same_grid
+from radfuse.volume.normalise import normalised
 from radfuse.volume.region import Region
 from radfuse.volume.resample import resample_labels
+from radfuse.volume.sitk import Transform, read_transform
+from radfuse.volume.suv import read_suv
 
 NO_MASK = "the case has no mask; draw one, or leave the case out of the cohort table"
 NOTHING_FOUND = "the network found none of the labels in this image; look at the image, or train longer or on more"
@@ -39,14 +48,46 @@ class RegionRecipe(Section):
     Attributes:
         labels: label name -> number.
         regions: the regions of interest.
-        min_voxels: smaller regions are an error.
-        resample_masks: bring the mask onto each image's grid; otherwise grids must be equal.
+        sequences: sequence -> how the mask reaches it, and what is done to its values.
     """
 
     labels: dict[str, int]
     regions: tuple[RegionConfig, ...]
-    min_voxels: int = 10
-    resample_masks: bool = False
+    sequences: dict[str, SequenceRecipe]
+
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """Where a case's images and masks lie.
+
+    Attributes:
+        images: sequence -> image.
+        mask: of the segmented image; without one the case fails.
+        source: of the mask: manual, external or cross_fitted.
+        own: sequence -> mask drawn on that image, of those that are measured by it.
+        transforms: sequence -> transform by which masks are carried to it.
+    """
+
+    images: Mapping[str, Path]
+    mask: Path | None
+    source: str
+    own: Mapping[str, Path] = field(default_factory=dict)
+    transforms: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MaskedImage:
+    """One image of a case, its values normalised, and the mask on its grid.
+
+    Attributes:
+        image: the image.
+        mask: on its grid.
+        drawn: grid that the mask was drawn or made on.
+    """
+
+    image: Volume
+    mask: LabelMap
+    drawn: Grid
 
 
 @dataclass(frozen=True)
@@ -57,11 +98,15 @@ class About:
         case: its id, for messages.
         side: of the body, where the table says it.
         visit: where the table says it.
+        landmarks: name -> mm, where the table says them.
+        slices: name -> number of a slice of the mask, the first is 1, where the table says them.
     """
 
     case: str
     side: str | None = None
     visit: str | None = None
+    landmarks: Mapping[str, float] = field(default_factory=dict)
+    slices: Mapping[str, int] = field(default_factory=dict)
 
 
 def about(case: Case, unit_columns: Sequence[str]) -> About:
@@ -72,7 +117,8 @@ def about(case: Case, unit_columns: Sequence[str]) -> About:
         unit_columns: of the cohort, one of which may be the side.
     """
     side = dict(zip(unit_columns, case.unit, strict=True)).get("side")
-    return About(case.case_id, side, case.visit if isinstance(case.visit, str) else None)
+    visit = case.visit if isinstance(case.visit, str) else None
+    return About(case.case_id, side, visit, case.landmarks, case.slices)
 
 
 def read_mask(path: Path | None, labels: Mapping[str, int], source: str) -> LabelMap:
@@ -81,7 +127,7 @@ def read_mask(path: Path | None, labels: Mapping[str, int], source: str) -> Labe
     Args:
         path: of the mask; None where the case has none.
         labels: label name -> number.
-        source: manual, external or cross_fitted.
+        source: manual, external, cross_fitted or untrained.
 
     Raises:
         InputError: no mask, an unreadable one, or an empty one; the mend is to draw a manual mask, or to train.
@@ -95,56 +141,176 @@ def read_mask(path: Path | None, labels: Mapping[str, int], source: str) -> Labe
     return mask
 
 
-def regions_on(sequence: str, image: Volume, mask: LabelMap, recipe: RegionRecipe, about: About) -> list[Region]:
-    """Return a case's regions on the grid of one of its images.
+def read_masked(files: CaseFiles, recipe: RegionRecipe) -> dict[str, MaskedImage]:
+    """Read a case's images and masks, and bring them together, as `masked` has it.
 
     Raises:
-        InputError: the mask lies on another grid.
-        CaseError: a region is empty or tiny.
+        InputError: a file cannot be used, or as `masked`.
     """
-    here = mask
-    if not image.grid.same_as(mask.grid):
-        if not recipe.resample_masks:
-            require_same_grid(image, mask)
-        here = resample_labels(mask, image.grid)
-    scene = Scene(here, recipe.labels, about.side, about.visit, {sequence: image}, about.case)
-    return make_regions(scene, recipe.regions, recipe.min_voxels)
+    mask = read_mask(files.mask, recipe.labels, files.source)
+    images = {sequence: read_measured(path, recipe.sequences[sequence]) for sequence, path in files.images.items()}
+    own = {sequence: read_mask(path, recipe.labels, "manual") for sequence, path in files.own.items()}
+    transforms = {sequence: read_transform(path) for sequence, path in files.transforms.items()}
+    return masked(images, mask, recipe, own, transforms)
 
 
-def radiomic_features(
+def read_measured(path: Path, recipe: SequenceRecipe) -> Volume:
+    """Read an image as it is measured: PET in SUV, where that is asked for.
+
+    Raises:
+        InputError: as `read_volume` and `read_suv`.
+    """
+    return read_suv(path) if recipe.suv else read_volume(path)
+
+
+def masked(
     images: Mapping[str, Volume],
     mask: LabelMap,
-    source: str,
     recipe: RegionRecipe,
-    config: RadiomicsConfig,
-    about: About,
-) -> CaseFeatures:
-    """Return the features of all regions on all images of a case.
+    own: Mapping[str, LabelMap],
+    transforms: Mapping[str, Transform],
+) -> dict[str, MaskedImage]:
+    """Return sequence -> image, normalised, and the mask on its grid.
 
     Args:
         images: sequence -> image, each on its own grid.
-        mask: the segmentation.
-        source: of the mask; recorded with the values.
+        mask: of the segmented image.
+        recipe: how the mask reaches each image, and what is done to its values.
+        own: sequence -> mask of its own.
+        transforms: sequence -> from its points to those of the segmented image.
+
+    Raises:
+        InputError: a mask lies on another grid, beside its image, or is not there; or values cannot be normalised.
+    """
+    found = {}
+    for sequence, image in images.items():
+        here = _mask_on(sequence, image, mask, recipe.sequences[sequence], own, transforms)
+        ready = normalised(image, recipe.sequences[sequence].normalise, here, recipe.labels)
+        drawn = own[sequence] if recipe.sequences[sequence].masks == "own" else mask
+        found[sequence] = MaskedImage(ready, here, drawn.grid)
+    return found
+
+
+def _mask_on(
+    sequence: str,
+    image: Volume,
+    mask: LabelMap,
+    recipe: SequenceRecipe,
+    own: Mapping[str, LabelMap],
+    transforms: Mapping[str, Transform],
+) -> LabelMap:
+    """Return a case's mask on the grid of one of its images."""
+    if recipe.masks == "own":
+        if sequence not in own:
+            raise InputError(
+                f"the case has no mask of its own on {sequence!r}; fill its cell in the column that cohort.masks."
+                f"{sequence} names, or set sequences.{sequence}.masks: register"
+            )
+        mask = own[sequence]
+    if recipe.masks in ("same_grid", "own"):
+        require_same_grid(image, mask)
+        return mask
+    if recipe.masks == "resample":
+        here = resample_labels(mask, image.grid)
+    else:
+        here = resample_labels(mask, image.grid, transforms[sequence], recipe.carried)
+    if mask.present() and not here.present():
+        raise InputError(
+            f"nothing of mask {mask.name} falls into image {image.name} ({sequence}):\n  image {image.grid}\n  mask  "
+            f"{mask.grid}\nCorrect the header that is wrong, take another image of the case, or set sequences."
+            f"{sequence}.masks: register, with registration: {{start: centres}} where headers count from elsewhere"
+        )
+    return here
+
+
+def regions_on(sequence: str, images: Mapping[str, MaskedImage], recipe: RegionRecipe, about: About) -> list[Region]:
+    """Return a case's regions on the grid of one of its images.
+
+    Args:
+        sequence: of that image.
+        images: sequence -> image, each on its own grid, those of `images_named` among them.
         recipe: of the regions.
-        config: how to compute.
         about: the case.
 
     Raises:
-        InputError: another grid.
+        CaseError: a region is empty or tiny, or needs an image that the case has not.
+    """
+    scene = _scene(sequence, images, recipe, about)
+    return make_regions(scene, recipe.regions, recipe.sequences[sequence].min_voxels)
+
+
+def _scene(sequence: str, images: Mapping[str, MaskedImage], recipe: RegionRecipe, about: About) -> Scene:
+    """Return a case's labels on the grid of one of its images."""
+    at = images[sequence]
+    return Scene(
+        at.mask,
+        recipe.labels,
+        about.side,
+        about.visit,
+        {name: other.image for name, other in images.items()},
+        about.case,
+        sequence,
+        about.landmarks,
+        about.slices,
+        at.drawn,
+    )
+
+
+def mapped_plates(
+    images: Mapping[str, MaskedImage], recipe: RegionRecipe, about: About, measures: Sequence[MeasureConfig]
+) -> dict[str, Plate]:
+    """Return title -> plate of each cartilage that is measured, on the image that its measure names, or the first."""
+    found: dict[str, Plate] = {}
+    for sequence in images:
+        here = _on(sequence, recipe, measures)
+        if here:
+            found |= plates(_scene(sequence, images, recipe, about), here)
+    return found
+
+
+def _on(sequence: str, recipe: RegionRecipe, measures: Sequence[MeasureConfig]) -> list[MeasureConfig]:
+    """Return the measures that are taken on an image."""
+    return [measure for measure in measures if (measure.sequence or next(iter(recipe.sequences))) == sequence]
+
+
+def radiomic_features(
+    images: Mapping[str, MaskedImage],
+    source: str,
+    recipe: RegionRecipe,
+    radiomics: Mapping[str, RadiomicsConfig],
+    about: About,
+    morphometry: Sequence[MeasureConfig] = (),
+) -> CaseFeatures:
+    """Return the features of all regions on all images of a case, and what is measured of their shapes.
+
+    Args:
+        images: sequence -> image and mask, each on its own grid.
+        source: of the mask; recorded with the values.
+        recipe: of the regions.
+        radiomics: sequence -> how to compute.
+        about: the case.
+        morphometry: measures; each is taken on the one image that it names, or on the first.
+
+    Raises:
         CaseError: a region that is empty or tiny, or features that cannot be computed.
     """
     features: dict[str, float | None] = {}
     voxels: dict[str, int] = {}
-    missing: dict[str, str] = {}
+    missing = {f"{sequence}/": "the case has no such image" for sequence in recipe.sequences if sequence not in images}
     remarks: dict[str, str] = {}
-    for sequence, image in images.items():
-        regions = regions_on(sequence, image, mask, recipe, about)
+    for sequence, at in images.items():
+        scene = _scene(sequence, images, recipe, about)
+        regions = make_regions(scene, recipe.regions, recipe.sequences[sequence].min_voxels)
         voxels |= {f"{sequence}/{region.name}": region.voxels for region in regions}
-        for region, result in measured_regions(image, regions, config, all_or_none=True).items():
-            at = f"{sequence}/{region}"
-            features |= {f"{at}/{name}": None if value != value else value for name, value in result.values.items()}
-            missing |= {f"{at}/{name}": cause for name, cause in result.reasons.items()}
-            remarks |= {f"{at}/{name}": remark for name, remark in result.remarks.items()}
+        for region, result in measured_regions(at.image, regions, radiomics[sequence], all_or_none=True).items():
+            place = f"{sequence}/{region}"
+            features |= {f"{place}/{name}": None if value != value else value for name, value in result.values.items()}
+            missing |= {f"{place}/{name}": cause for name, cause in result.reasons.items()}
+            remarks |= {f"{place}/{name}": remark for name, remark in result.remarks.items()}
+        here = Subject(scene, {region.name: region for region in regions}, at.image)
+        shapes = take(here, _on(sequence, recipe, morphometry))
+        features |= {f"{sequence}/{name}": None if value != value else value for name, value in shapes.values.items()}
+        missing |= {f"{sequence}/{name}": reason for name, reason in shapes.reasons.items()}
     return CaseFeatures(features=features, voxels=voxels, mask_source=source, missing=missing, remarks=remarks)
 
 
@@ -157,6 +323,7 @@ def deep_features(
     about: About,
     *,
     mirrored: bool = False,
+    others: Mapping[str, Volume] | None = None,
 ) -> dict[str, float | None]:
     """Return "sequence/region/deep_ROW-COLUMN_CHANNEL" -> encoder feature; None for a cell without voxels.
 
@@ -168,8 +335,11 @@ def deep_features(
         recipe: of the regions.
         about: the case.
         mirrored: True for the side that shall be read as the mirror image of the other.
+        others: sequence -> image, those that the regions are made with.
     """
-    regions = regions_on(sequence, image, mask, recipe, about)
+    here = _mask_on(sequence, image, mask, recipe.sequences[sequence], {}, {})
+    seen = {name: MaskedImage(other, here, mask.grid) for name, other in (others or {}).items()}
+    regions = regions_on(sequence, {**seen, sequence: MaskedImage(image, here, mask.grid)}, recipe, about)
     frame = segmenter.frame(image)
     found = encode(frame.array, cells_on(regions, image.grid, frame.grid, mirrored=mirrored), segmenter)
     return {f"{sequence}/{name}": None if np.isnan(value) else value for name, value in found.items()}

@@ -302,7 +302,7 @@ class CaseFeatures(Section):
     Attributes:
         features: "sequence/region/filter_class_Feature" -> value; None where it could not be computed.
         voxels: "sequence/region" -> number of voxels of the region on that image's grid.
-        mask_source: manual, external or cross_fitted.
+        mask_source: manual, external, cross_fitted or untrained.
         missing: "sequence/region/feature or filtered image" -> why there is no value.
         remarks: "sequence/region/filtered image" -> what to know of its values, as that all are alike.
     """

@@ -26,10 +26,14 @@ from radfuse.fusion.config import (
     in_order,
 )
 from radfuse.given import as_names, as_path
+from radfuse.morphometry.cartilage import CartilageMeasure
+from radfuse.morphometry.config import MeasureConfig, check_measures
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
-from radfuse.regions.config import RegionConfig
+from radfuse.regions.config import RegionConfig, Regions, images_named
 from radfuse.seg.config import DeepConfig, Segmentation
+from radfuse.seg.untrained import Untrained
+from radfuse.sequences import SequenceConfig, check_reach, check_sequences, merged, reach_of
 
 
 def _table_or_source(value: Any) -> Any:
@@ -67,18 +71,29 @@ class Study(Section):
     """Finished feature tables by block: radiomic, deep, or any other name, for example laboratory."""
     segmentation: Segmentation | None = None
     """Where masks come from and what their labels mean."""
-    regions: tuple[RegionConfig, ...] = ()
-    """Regions of interest; naming some makes the radiomic block from images."""
+    regions: Regions = ()
+    """Regions of interest; naming some makes the radiomic block from images. `preset: NAME` stands for many."""
     radiomics: RadiomicsConfig = RadiomicsConfig()
     """How radiomic features are computed from images."""
+    morphometry: tuple[MeasureConfig, ...] = ()
+    """What is measured of the shapes of regions and labels; its values join the radiomic block."""
+    morphometry_maps: bool = False
+    """Draw the thickness of the cartilages that morphometry names: regions/CASE holds maps and surfaces."""
     deep: DeepConfig | None = None
     """Naming it, even empty, makes the deep block from the segmentation network."""
     stability: StabilityConfig = StabilityConfig()
     """How images and masks are disturbed for `radfuse stability`, and for the selection step of that name."""
     resample_masks: bool = False
     """Bring masks onto the grid of each image by nearest neighbour; False makes another grid an error of its case."""
+    sequences: dict[str, SequenceConfig] = {}
+    """Sequence name -> how masks reach it, how its values are normalised, and how it is measured."""
     fusion: FusionConfig = FusionConfig()
     """Which models are compared, and how they are built."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sequences_inherit(cls, said: Any) -> Any:
+        return merged(said) if isinstance(said, Mapping) else said
 
     @field_validator("features")
     @classmethod
@@ -97,102 +112,9 @@ class Study(Section):
         return features
 
     @model_validator(mode="after")
-    def _images_are_complete(self) -> Study:
-        if not self.regions:
-            return self
-        names = [region.name for region in self.regions]
-        if any(not 0 < len(name.strip()) <= _LONGEST_REGION for name in names):
-            raise ValueError(f"regions: a name has 1 to {_LONGEST_REGION} letters; rename the region")
-        twice = {name for name in names if names.count(name) > 1 or "/" in name}
-        if twice:
-            raise ValueError(f"regions: names must differ and hold no '/': {', '.join(sorted(twice))}")
-        if "radiomic" in self.features:
-            raise ValueError("regions make the radiomic block from images; remove features.radiomic, or regions")
-        lacking = [
-            name
-            for name, value in (
-                ("cohort.images", self.cohort.images),
-                ("cohort.mask", self.cohort.mask),
-                ("segmentation", self.segmentation),
-            )
-            if not value
-        ]
-        if lacking:
-            raise ValueError(f"regions need {' and '.join(lacking)}")
-        assert self.segmentation is not None
-        for region in self.regions:
-            _check_labels(region, self.segmentation.labels)
-        wanted = self.radiomics.normalize_region
-        if wanted is not None and wanted not in names:
-            raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")
-        return self
-
-    @model_validator(mode="after")
-    def _network_has_its_images(self) -> Study:
-        if not self.regions or self.segmentation is None:
-            return self
-        sequences = self.segmentation.sequences
-        for sequence in sequences:
-            if sequence not in self.cohort.images:
-                raise ValueError(f"segmentation.sequence {sequence!r} is not one of cohort.images")
-        if self.segmentation.source != "manual" and not sequences and len(self.cohort.images) > 1:
-            one, *more = sorted(self.cohort.images)
-            raise ValueError(
-                f"say which image the network reads: segmentation.sequence: {one}, or several as channels: "
-                f"[{', '.join([one, *more])}], the one that masks lie on first"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _deep_has_a_network(self) -> Study:
-        if self.deep is None:
-            return self
-        if self.segmentation is None or not self.segmentation.encodes or not self.regions:
-            raise ValueError("deep needs segmentation: {backend: unet, ...} and regions")
-        if "deep" in self.features:
-            raise ValueError("deep features come from the network; remove features.deep, or deep")
-        unknown = set(self.deep.regions) - {region.name for region in self.regions}
-        if unknown:
-            raise ValueError(f"deep.regions names {min(unknown)!r}, which is not among regions")
-        outside = set(self.deep.mirrored) - set(self.cohort.unit)
-        if outside:
-            raise ValueError(f"deep.mirrored names the column {min(outside)!r}, which is not in cohort.unit")
-        return self
-
-    @model_validator(mode="after")
-    def _families_have_blocks(self) -> Study:
-        check_families(self.fusion.families, self.blocks)
-        check_blocks(self.fusion, self.blocks)
-        check_again(self.fusion, self.measured_again, bool(self.regions))
-        if not self.fusion.families and len("-".join(self.blocks)) > _LONGEST_FAMILY:
-            raise ValueError(f"{len(self.blocks)} blocks make too many families; name those wanted in fusion.families")
-        check_primary(self.fusion.primary, self.families)
-        return self
-
-    @model_validator(mode="after")
-    def _sites_can_be_harmonised(self) -> Study:
-        harmonise, split = self.fusion.harmonise, self.cohort.split
-        if harmonise is None:
-            return self
-        if self.cohort.site is None:
-            raise ValueError(
-                "fusion.harmonise needs cohort.site, the column of the table that names hospital or scanner"
-            )
-        for name in harmonise.covariates:
-            if name not in self.cohort.clinical_columns:
-                hint = nearest(name, self.cohort.clinical_columns)
-                raise ValueError(f"fusion.harmonise.covariates: {name!r} is no column of cohort.clinical{hint}")
-        if not any(map(harmonise.harmonises, self.blocks)):
-            raise ValueError("fusion.harmonise has no block to work on; name some in fusion.harmonise.blocks")
-        if harmonise.covariates and harmonise.harmonises("clinical"):
-            raise ValueError(
-                "fusion.harmonise.blocks names clinical, whose columns are its covariates too; remove one of the two"
-            )
-        if split.kind == "leave_site_out" and split.column == self.cohort.site and harmonise.unseen == "error":
-            raise ValueError(
-                "cohort.split leaves each site out of its training set, so that fusion.harmonise cannot learn it; set "
-                "fusion.harmonise.unseen: pass, or take another split"
-            )
+    def _fits_together(self) -> Study:
+        for check in _CHECKS:
+            check(self)
         return self
 
     @property
@@ -200,17 +122,6 @@ class Study(Section):
         """Names of the blocks the study has, in the order that families are spelled in."""
         made = {"clinical": bool(self.cohort.clinical), "radiomic": bool(self.regions), "deep": self.deep is not None}
         return in_order(dict.fromkeys([*(name for name in made if made[name]), *self.features]))
-
-    @model_validator(mode="after")
-    def _networks_of_one_deal(self) -> Study:
-        split = self.cohort.split
-        if isinstance(split, Drawn) and split.repeats > 1 and self.trains:
-            raise ValueError(
-                f"cohort.split.repeats: {split.repeats} deals the patients anew, and the masks of each deal would need "
-                "networks of their own; set it to 1, or give the masks that a study with 1 made (its labels folder) as "
-                "cohort.mask, or its features as tables"
-            )
-        return self
 
     @property
     def measured_again(self) -> dict[str, tuple[str, ...]]:
@@ -227,8 +138,8 @@ class Study(Section):
 
     @property
     def segments(self) -> bool:
-        """Whether networks make its masks, trained here or elsewhere."""
-        return self._masks_from in ("cross_fitted", "external")
+        """Whether masks are made, by networks trained here or elsewhere, or without training."""
+        return self._masks_from in ("cross_fitted", "external", "untrained")
 
     @property
     def _masks_from(self) -> str:
@@ -242,6 +153,160 @@ class Study(Section):
     def to_yaml(self) -> str:
         """Return the study as YAML, defaults written out."""
         return to_yaml(self.model_dump(mode="json"))
+
+
+def _images_are_complete(study: Study) -> None:
+    if not study.regions:
+        return
+    names = [region.name for region in study.regions]
+    if any(not 0 < len(name.strip()) <= _LONGEST_REGION for name in names):
+        raise ValueError(f"regions: a name has 1 to {_LONGEST_REGION} letters; rename the region")
+    twice = {name for name in names if names.count(name) > 1 or "/" in name}
+    if twice:
+        raise ValueError(f"regions: names must differ and hold no '/': {', '.join(sorted(twice))}")
+    if "radiomic" in study.features:
+        raise ValueError("regions make the radiomic block from images; remove features.radiomic, or regions")
+    lacking = [
+        name
+        for name, value in (
+            ("cohort.images", study.cohort.images),
+            ("cohort.mask", study.cohort.mask or study._masks_from == "untrained"),
+            ("segmentation", study.segmentation),
+        )
+        if not value
+    ]
+    if lacking:
+        raise ValueError(f"regions need {' and '.join(lacking)}")
+    assert study.segmentation is not None
+    for region in study.regions:
+        _check_labels(region, study.segmentation.labels)
+    _check_images(study.regions, study.cohort.images)
+    if isinstance(study.segmentation, Untrained):
+        study.segmentation.check_columns(study.cohort.readers, study.cohort.landmarks)
+    wanted = study.radiomics.normalize_region
+    if wanted is not None and wanted not in names:
+        raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")
+
+
+def _network_has_its_images(study: Study) -> None:
+    if not study.regions or study.segmentation is None:
+        return
+    sequences = study.segmentation.sequences
+    for sequence in sequences:
+        if sequence not in study.cohort.images:
+            raise ValueError(f"segmentation.sequence {sequence!r} is not one of cohort.images")
+    if study.segmentation.source != "manual" and not sequences and len(study.cohort.images) > 1:
+        one, *more = sorted(study.cohort.images)
+        raise ValueError(
+            f"say which image the network reads: segmentation.sequence: {one}, or several as channels: "
+            f"[{', '.join([one, *more])}], the one that masks lie on first"
+        )
+
+
+def _measures_have_their_regions(study: Study) -> None:
+    if study.morphometry and (study.segmentation is None or not study.regions):
+        raise ValueError("morphometry needs regions, and what they need: name the regions to measure")
+    if study.morphometry_maps and not any(isinstance(measure, CartilageMeasure) for measure in study.morphometry):
+        raise ValueError("morphometry_maps needs a measure of kind cartilage in morphometry; name one, or set it false")
+    if study.segmentation is not None:
+        names = [region.name for region in study.regions]
+        check_measures(study.morphometry, names, study.segmentation.labels, study.cohort.images)
+
+
+def _sequences_fit(study: Study) -> None:
+    check_sequences(study.sequences, study.cohort.images, study.regions, study.segmentation)
+    if study.regions and study.segmentation is not None:
+        check_reach(study.sequences, study.cohort, study.segmentation, resample_masks=study.resample_masks)
+        _check_one_space(study)
+
+
+def _deep_has_a_network(study: Study) -> None:
+    if study.deep is None:
+        return
+    if study.segmentation is None or not study.segmentation.encodes or not study.regions:
+        raise ValueError("deep needs segmentation: {backend: unet, ...} and regions")
+    if "deep" in study.features:
+        raise ValueError("deep features come from the network; remove features.deep, or deep")
+    unknown = set(study.deep.regions) - {region.name for region in study.regions}
+    if unknown:
+        raise ValueError(f"deep.regions names {min(unknown)!r}, which is not among regions")
+    outside = set(study.deep.mirrored) - set(study.cohort.unit)
+    if outside:
+        raise ValueError(f"deep.mirrored names the column {min(outside)!r}, which is not in cohort.unit")
+
+
+def _families_have_blocks(study: Study) -> None:
+    check_families(study.fusion.families, study.blocks)
+    check_blocks(study.fusion, study.blocks)
+    check_again(study.fusion, study.measured_again, bool(study.regions))
+    if not study.fusion.families and len("-".join(study.blocks)) > _LONGEST_FAMILY:
+        raise ValueError(f"{len(study.blocks)} blocks make too many families; name those wanted in fusion.families")
+    check_primary(study.fusion.primary, study.families)
+
+
+def _sites_can_be_harmonised(study: Study) -> None:
+    harmonise, split = study.fusion.harmonise, study.cohort.split
+    if harmonise is None:
+        return
+    if study.cohort.site is None:
+        raise ValueError("fusion.harmonise needs cohort.site, the column of the table that names hospital or scanner")
+    for name in harmonise.covariates:
+        if name not in study.cohort.clinical_columns:
+            hint = nearest(name, study.cohort.clinical_columns)
+            raise ValueError(f"fusion.harmonise.covariates: {name!r} is no column of cohort.clinical{hint}")
+    if not any(map(harmonise.harmonises, study.blocks)):
+        raise ValueError("fusion.harmonise has no block to work on; name some in fusion.harmonise.blocks")
+    if harmonise.covariates and harmonise.harmonises("clinical"):
+        raise ValueError(
+            "fusion.harmonise.blocks names clinical, whose columns are its covariates too; remove one of the two"
+        )
+    if split.kind == "leave_site_out" and split.column == study.cohort.site and harmonise.unseen == "error":
+        raise ValueError(
+            "cohort.split leaves each site out of its training set, so that fusion.harmonise cannot learn it; set "
+            "fusion.harmonise.unseen: pass, or take another split"
+        )
+
+
+def _networks_of_one_deal(study: Study) -> None:
+    split = study.cohort.split
+    if isinstance(split, Drawn) and split.repeats > 1 and study.trains:
+        raise ValueError(
+            f"cohort.split.repeats: {split.repeats} deals the patients anew, and the masks of each deal would need "
+            "networks of their own; set it to 1, or give the masks that a study with 1 made (its labels folder) as "
+            "cohort.mask, or its features as tables"
+        )
+
+
+_CHECKS = (
+    _images_are_complete,
+    _network_has_its_images,
+    _measures_have_their_regions,
+    _sequences_fit,
+    _deep_has_a_network,
+    _families_have_blocks,
+    _sites_can_be_harmonised,
+    _networks_of_one_deal,
+)
+"""What is held against each other of a study, in this order."""
+
+
+def _check_images(regions: Sequence[RegionConfig], images: Mapping[str, str]) -> None:
+    """Refuse a region that is made with an image which `cohort.images` does not name."""
+    for sequence in images_named(regions):
+        if sequence not in images:
+            raise ValueError(f"regions: sequence {sequence!r} is not one of cohort.images{nearest(sequence, images)}")
+
+
+def _check_one_space(study: Study) -> None:
+    """Refuse regions that read an image beside the measured one where images are registered to each other."""
+    settings = (study.sequences, study.cohort.masks)
+    ways = {name: reach_of(name, *settings, resample_masks=study.resample_masks) for name in study.cohort.images}
+    moved = [name for name, way in ways.items() if way == "register"]
+    for sequence in images_named(study.regions) if moved else ():
+        raise ValueError(
+            f"regions are made with the image {sequence!r} on the grids of all, and sequences.{moved[0]}.masks: "
+            "register says that images lie in different places; use resample, or register the files beforehand"
+        )
 
 
 def _check_labels(region: RegionConfig, labels: Mapping[str, int]) -> None:

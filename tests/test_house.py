@@ -13,8 +13,8 @@ import pytest
 import radfuse as rf
 
 PACKAGE = Path(rf.__file__).parent
-WINGS = {"seg", "radiomics", "regions", "fusion", "outcomes"}
-COMPOSERS = {"study", "recipe", "pipeline", "stages", "bundle", "check", "cli"}
+WINGS = {"seg", "radiomics", "regions", "morphometry", "fusion", "outcomes"}
+COMPOSERS = {"study", "recipe", "sequences", "pipeline", "stages", "bundle", "check", "cli"}
 """They put wings together; everything else lies below the wings."""
 ABOVE = {"cohort": {"outcomes"}}
 """Whoever else may look at a wing: a cohort's table holds the outcome, read by its kind."""
@@ -30,6 +30,7 @@ ROOT = {
     "pipeline",
     "recipe",
     "results",
+    "sequences",
     "study",
 }
 ROOMS = {"bundle", "check", "cli", "cohort", "phantom", "report", "run", "stages", "statistics", "volume"} | WINGS

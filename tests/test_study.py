@@ -205,7 +205,7 @@ def test_a_date_of_yaml_is_a_date_of_the_split(tmp_path: Path) -> None:
         ),
         (
             {"segmentation": {"labels": {"bone": 1}}},
-            "segmentation: needs a 'backend': one of manual, unet, nnunet, onnx",
+            "segmentation: needs a 'backend': one of manual, unet, nnunet, onnx, vote, grow, atlas",
         ),
         (
             {"segmentation": {"backend": "unet", "labels": {"bone": 1}, "stepz": 3}},

@@ -75,7 +75,7 @@ def _or_images(schema: BundleSchema) -> str:
 def image_blocks(schema: BundleSchema, cells: Table, sources: Mapping[str, Table]) -> tuple[str, ...]:
     """Return the blocks that will be made from images: those of the recipe whose tables are not given."""
     recipe = schema.imaging
-    if recipe is None or not all(column in cells.cells for column in recipe.images.values()):
+    if recipe is None or not all(column in cells.cells for column in (*recipe.images.values(), *recipe.masks.values())):
         return ()
     return tuple(block for block in recipe.blocks if block not in sources)
 

@@ -24,8 +24,10 @@ from radfuse.recipe import (
     deep_features,
     deep_recipe,
     is_mirrored,
+    masked,
     radiomic_features,
     read_mask,
+    read_measured,
 )
 from radfuse.report.preview import preview
 from radfuse.results import Failure, ReviewedMask
@@ -38,7 +40,12 @@ from radfuse.seg.predict import segmenter
 from radfuse.seg.quality import figures_of
 from radfuse.seg.review import review_list, reviewed
 from radfuse.seg.runtimes.runtime import USUAL, chosen
+from radfuse.seg.untrained import Given, Untrained
+from radfuse.sequences import radiomics_of, recipes_of
 from radfuse.volume.files import read_volume
+from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.register import register
+from radfuse.volume.sitk import Transform
 from radfuse.volume.stack import stacked
 
 REVIEW = "review.csv"
@@ -86,8 +93,9 @@ def features_from_images(
     regions = RegionRecipe(
         labels=recipe.labels,
         regions=recipe.opened_regions(),
-        min_voxels=recipe.radiomics.min_voxels,
-        resample_masks=recipe.resample_masks,
+        sequences=recipes_of(
+            recipe.images, recipe.by_sequence, recipe.masks, recipe.radiomics, resample_masks=recipe.resample_masks
+        ),
     )
     check_network(recipe, folder / NETWORK)
     runtime = chosen(runtime)
@@ -145,7 +153,7 @@ def _case(
         image = stacked([images[sequence] for sequence in recipe.sequences])
         backend = cast("Backend | None", recipe.opened_backend())
         with memory_told(image.name):
-            labels = backend.segment(network, image) if backend else segmenter(network, runtime)(image)
+            labels = _labels(backend, network, image, case, who.side, runtime)
         source = "predicted"
         masks[case.case_id] = reviewed(figures_of(labels, recipe.labels), recipe.training_masks)
         if labels_out is not None:
@@ -154,7 +162,13 @@ def _case(
                 write_atomically(labels_out / _preview_of(case.case_id), preview(image, labels))
         if not labels.present():
             raise InputError(NOTHING_FOUND)
-    radiomic = radiomic_features(images, labels, source, regions, config, who)
+    radiomics = radiomics_of(recipe.images, recipe.by_sequence, config)
+    drawn = {name: path for name, path in case.own_masks.items() if name in images}
+    own = {name: read_mask(path, recipe.labels, "manual") for name, path in drawn.items()}
+    in_suv = {name for name in images if regions.sequences[name].suv}  # the network saw the images as they are
+    measured = images | {name: read_measured(case.images[name], regions.sequences[name]) for name in in_suv}
+    ready = masked(measured, labels, regions, own, _registered(recipe, images, labels, who.case))
+    radiomic = radiomic_features(ready, source, regions, radiomics, who, recipe.opened_measures())
     missing |= radiomic.missing
     found: dict[str, Mapping[str, float | None]] = {"radiomic": radiomic.features}
     if recipe.deep is not None and image is not None:
@@ -163,7 +177,28 @@ def _case(
             is_mirrored(recipe.deep, cohort.config.unit_columns, case.unit),
         )
         opened, first = segmenter(network), recipe.sequences[0]
-        found["deep"] = deep_features(first, image, labels, opened, wanted, who, mirrored=mirrored)
+        found["deep"] = deep_features(first, image, labels, opened, wanted, who, mirrored=mirrored, others=images)
+    return found
+
+
+def _labels(
+    backend: Backend | None, network: Path, image: Volume, case: Case, side: str | None, runtime: str
+) -> LabelMap:
+    if isinstance(backend, Untrained):
+        return backend.draw(image, Given(case.case_id, case.landmarks, case.readers, side, network))
+    return backend.segment(network, image) if backend else segmenter(network, runtime)(image)
+
+
+def _registered(recipe: ImageRecipe, images: Mapping[str, Volume], labels: LabelMap, case: str) -> dict[str, Transform]:
+    """Return sequence -> transform of those that masks are carried to, as the study's stage finds it."""
+    found = {}
+    for name, image in images.items():
+        if recipe.reach(name) == "register":
+            settings = recipe.by_sequence[name].registration
+            if settings.by is not None and settings.by not in images:
+                raise CaseError(case, f"{name!r} is registered by image {settings.by!r}, which the case lacks; add it")
+            fixed = image if settings.by is None else images[settings.by]
+            found[name] = register(fixed, images[recipe.home], settings, case, labels).transform
     return found
 
 

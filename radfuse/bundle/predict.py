@@ -172,7 +172,12 @@ def _read_new(
         clinical=tuple(item for item in schema.clinical if _is_used(item, {name for _, name in needed})),
         outcome=schema.opened_outcome() if labelled else None,
         images=imaging.images if imaging else {},
+        optional_images=imaging.optional_images if imaging else (),
         mask=imaging.mask if imaging else None,
+        landmarks=imaging.landmarks if imaging else {},
+        slices=imaging.slices if imaging else {},
+        readers=imaging.readers if imaging else {},
+        masks=imaging.masks if imaging else {},
     )
     cohort = read_cohort(config=config, table=_with_ids(cells, schema, labelled), labelled=labelled, new=True)
     tables: dict[str, FeatureTable] = {}

@@ -6,7 +6,7 @@ import json
 import platform
 from collections.abc import Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -30,12 +30,14 @@ from radfuse.cohort.config import Categories
 from radfuse.config import Section
 from radfuse.errors import InputError, listed
 from radfuse.fusion.config import blocks_of
+from radfuse.morphometry.config import MeasureConfig
 from radfuse.outcomes.kinds import Outcome
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
 from radfuse.results import SITE, Performance, SiteInput, TrainingRange
 from radfuse.seg.backend import sequences_of
 from radfuse.seg.config import DeepConfig, Segmentation
+from radfuse.sequences import Reach, SequenceConfig, reach_of
 from radfuse.study import Study
 
 NETWORK = "segmentation.onnx"
@@ -92,6 +94,7 @@ def _which(value: Any) -> str:
 
 _own = Annotated[OwnPart, Tag("own")]
 _Region = Annotated[_own | Annotated[RegionConfig, Tag("known")], Discriminator(_which)]
+_Measure = Annotated[_own | Annotated[MeasureConfig, Tag("known")], Discriminator(_which)]
 _Backend = Annotated[_own | Annotated[Segmentation, Tag("known")], Discriminator(_which)]
 _Outcome = Annotated[_own | Annotated[Outcome, Tag("known")], Discriminator(_which)]
 
@@ -171,9 +174,17 @@ class ImageRecipe(Section):
         regions: the regions of interest.
         radiomics: how features are computed; a parameter file's content travels in `params`.
         params: name of the PyRadiomics parameter file inside the bundle, where the study named one.
+        morphometry: what is measured of shapes.
         deep: which deep features; None without.
         resample_masks: as in the study.
+        by_sequence: as `sequences` of the study.
+        segmented: the image that masks lie on; None: the first that the network reads, or the first of all.
+        optional_images: sequences that a case may lack.
+        masks: sequence -> column of masks of its own, where those are what it is measured by.
         backend: whose network it is; None: one that `OnnxSegmenter` opens.
+        landmarks: name -> column of the cohort table, as in the study.
+        slices: the same of slices.
+        readers: reader -> column of the cohort table, where masks are made of theirs.
         training_masks: what the masks look like that the network learned from; None where that is not known.
     """
 
@@ -184,9 +195,17 @@ class ImageRecipe(Section):
     regions: tuple[_Region, ...] = Field(min_length=1)
     radiomics: RadiomicsConfig
     params: FileName | None = None
+    morphometry: tuple[_Measure, ...] = ()
     deep: DeepConfig | None = None
     resample_masks: bool = False
+    by_sequence: dict[str, SequenceConfig] = {}
+    segmented: str | None = None
+    optional_images: tuple[str, ...] = ()
+    masks: dict[str, str] = {}
     backend: _Backend | None = None
+    landmarks: dict[str, str] = {}
+    slices: dict[str, str] = {}
+    readers: dict[str, str] = {}
     training_masks: TrainingRange | None = None
 
     @field_validator("radiomics")
@@ -205,7 +224,22 @@ class ImageRecipe(Section):
         for sequence in self.sequences:
             if sequence not in self.images:
                 raise ValueError(f"the network reads the image {sequence[:80]!r}, which is not among `images`")
+        for name in (*self.by_sequence, self.home, *self.optional_images, *self.masks):
+            if name not in self.images:
+                raise ValueError(f"{name[:80]!r} is said more of, and is not among `images`")
+        for name in self.images:
+            if self.reach(name) == "own" and name not in self.masks:
+                raise ValueError(f"the image {name[:80]!r} has masks of its own, and `masks` names no column of them")
         return self
+
+    @property
+    def home(self) -> str:
+        """The image that masks lie on."""
+        return self.segmented or (self.sequences or tuple(self.images))[0]
+
+    def reach(self, sequence: str) -> Reach:
+        """Return how masks reach a sequence."""
+        return reach_of(sequence, self.by_sequence, self.masks, resample_masks=self.resample_masks)
 
     @property
     def sequences(self) -> tuple[str, ...]:
@@ -220,6 +254,10 @@ class ImageRecipe(Section):
     def opened_regions(self) -> tuple[RegionConfig, ...]:
         """Return the regions, users' own imported; raises `InputError` where one is not here."""
         return tuple(opened(region, RegionConfig, "region") for region in self.regions)
+
+    def opened_measures(self) -> tuple[MeasureConfig, ...]:
+        """Return what is measured of shapes, users' own kinds imported; raises `InputError` where one is not here."""
+        return tuple(opened(measure, MeasureConfig, "measure") for measure in self.morphometry)
 
     def opened_backend(self) -> Segmentation | None:
         """Return the backend, a user's own imported; raises `InputError` where it is not here."""
@@ -241,10 +279,29 @@ class ImageRecipe(Section):
             regions=study.regions,
             radiomics=study.radiomics.model_copy(update={"params": None}),
             params=PARAMS if study.radiomics.params is not None else None,
+            morphometry=study.morphometry,
             deep=study.deep,
             resample_masks=study.resample_masks,
-            backend=backend if trained and not backend.encodes else None,
+            by_sequence=study.sequences,
+            segmented=(backend.sequences or (first,))[0],
+            optional_images=study.cohort.optional_images,
+            masks={name: column for name, column in study.cohort.masks.items() if _is_own(study, name)},
+            backend=_without_folders(backend) if trained and not backend.encodes else None,
+            landmarks=study.cohort.landmarks,
+            slices=study.cohort.slices,
+            readers=study.cohort.readers if trained else {},
         )
+
+
+def _is_own(study: Study, sequence: str) -> bool:
+    own = study.cohort.masks
+    return reach_of(sequence, study.sequences, own, resample_masks=study.resample_masks) == "own"
+
+
+def _without_folders(backend: Segmentation) -> Segmentation:
+    """Return a backend whose files are called by their names alone: what they hold travels, not where they lay."""
+    paths = {name: getattr(backend, name) for name in type(backend).model_fields}
+    return backend.model_copy(update={name: Path(path.name) for name, path in paths.items() if isinstance(path, Path)})
 
 
 class TrainedOn(Section):

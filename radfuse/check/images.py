@@ -12,6 +12,7 @@ from radfuse.config import kind_of
 from radfuse.errors import CaseError, InputError, Problem
 from radfuse.run.workers import Crew
 from radfuse.seg.config import Segmentation
+from radfuse.sequences import Reach, reach_of
 from radfuse.study import Study
 from radfuse.volume.files import read_grid, read_labels
 from radfuse.volume.grid import Grid
@@ -31,8 +32,9 @@ class CheckJob:
         table: name of the cohort table.
         columns: sequence -> column of the table.
         mask_column: of the masks.
+        own_columns: sequence -> column of masks of its own.
         segmentation: what labels there are, and who makes masks.
-        resample_masks: grids may differ.
+        reach: sequence -> how masks reach it.
     """
 
     row: int
@@ -40,8 +42,9 @@ class CheckJob:
     table: str
     columns: Mapping[str, str]
     mask_column: str | None
+    own_columns: Mapping[str, str]
     segmentation: Segmentation
-    resample_masks: bool
+    reach: Mapping[str, Reach]
 
     def __str__(self) -> str:
         return self.case.case_id
@@ -56,7 +59,11 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
     """
     config, backend = study.cohort, study.segmentation
     assert backend is not None
-    settings = (config.table.name, config.images, config.mask, backend, study.resample_masks)
+    reach = {
+        name: reach_of(name, study.sequences, config.masks, resample_masks=study.resample_masks)
+        for name in config.images
+    }
+    settings = (config.table.name, config.images, config.mask, config.masks, backend, reach)
     jobs = [CheckJob(row, case, *settings) for row, case in named_files(config).items()]
     found: list[Problem] = []
     progress("checking images", 0, len(jobs))
@@ -85,7 +92,27 @@ def check_case(job: CheckJob) -> list[Problem]:
         problems += _check_mask(job, job.case.mask, grids)
     else:
         problems += _check_without_mask(job, grids)
+    for sequence, column in job.own_columns.items():
+        problems += _check_own_mask(job, sequence, column, grids)
     return problems
+
+
+def _check_own_mask(job: CheckJob, sequence: str, column: str, grids: Mapping[str, tuple[Path, Grid]]) -> list[Problem]:
+    """Return what is wrong with the mask that was drawn on one of the images."""
+    mask, needed = job.case.own_masks.get(sequence), job.reach[sequence] == "own" and sequence in job.case.images
+    if mask is None:
+        mend = f"draw it, or set sequences.{sequence}.masks: register"
+        return [_problem(job, f"there is no mask on {sequence!r}; {mend}", column)] if needed else []
+    if not _is_there(mask):
+        return []
+    try:
+        labels = read_labels(mask, job.segmentation.names)
+        if sequence in grids:
+            path, grid = grids[sequence]
+            require_grid(grid, path.name, labels)
+    except InputError as error:
+        return [_problem(job, str(error), column)]
+    return []
 
 
 def _check_mask(job: CheckJob, mask: Path, grids: Mapping[str, tuple[Path, Grid]]) -> list[Problem]:
@@ -97,7 +124,7 @@ def _check_mask(job: CheckJob, mask: Path, grids: Mapping[str, tuple[Path, Grid]
     except InputError as error:
         return [_problem(job, str(error), job.mask_column)]
     problems = []
-    for path, grid in () if job.resample_masks else grids.values():
+    for path, grid in (found for sequence, found in grids.items() if job.reach[sequence] == "same_grid"):
         try:
             require_grid(grid, path.name, labels)
         except InputError as error:
@@ -111,7 +138,7 @@ def _check_without_mask(job: CheckJob, grids: Mapping[str, tuple[Path, Grid]]) -
         mend = "draw one, train a network on the others (segmentation.backend: unet), or list it under cohort.exclude"
         return [_problem(job, f"there is no mask; {mend}", job.mask_column)]
     segmented = (job.segmentation.sequences or tuple(job.columns))[0]
-    if job.resample_masks or segmented not in grids:
+    if segmented not in grids:
         return []
     path, first = grids[segmented]
     return [
@@ -122,7 +149,7 @@ def _check_without_mask(job: CheckJob, grids: Mapping[str, tuple[Path, Grid]]) -
             job.columns[sequence],
         )
         for sequence, (other, grid) in grids.items()
-        if not grid.same_as(first)
+        if job.reach[sequence] == "same_grid" and not grid.same_as(first)
     ]
 
 

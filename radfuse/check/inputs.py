@@ -66,15 +66,7 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
         problems.append(
             Problem("study", "no inputs: name cohort.clinical columns, features: {radiomic: table.csv}, or regions")
         )
-    radiomics = study.radiomics
-    if study.regions and (radiomics.params or radiomics.features or "wavelet" in radiomics.filters):
-        from radfuse.radiomics.plan import plan_of  # with numba: only where there is something to look up
-
-        try:
-            plan_of(study.radiomics)
-        except InputError as error:
-            where = "radiomics.params" if radiomics.params else "radiomics"
-            problems += error.problems or [Problem(where, str(error))]
+    problems += _of_radiomics(study)
     if study.regions and study.segmentation is not None:
         try:
             study.segmentation.check_here()
@@ -83,6 +75,23 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
     settings = (study.seed, study.fusion.inner_folds)
     harmonise = study.fusion.harmonise if tunes else None
     return read_tables(study.cohort, study.features, *settings, problems, tunes=tunes, harmonise=harmonise)
+
+
+def _of_radiomics(study: Study) -> list[Problem]:
+    """Return what settings of features name that is not there, the study's and those of single sequences."""
+    problems: list[Problem] = []
+    own = {f"sequences.{name}.radiomics": section.radiomics for name, section in study.sequences.items()}
+    for where, radiomics in {"radiomics": study.radiomics, **own}.items() if study.regions else ():
+        if radiomics and (radiomics.params or radiomics.features or "wavelet" in radiomics.filters):
+            from radfuse.radiomics.plan import plan_of  # with numba: only where there is something to look up
+
+            try:
+                plan_of(radiomics)
+            except InputError as error:
+                place = "radiomics.params" if radiomics.params else where
+                found = [Problem(where, item.message) if where in own else item for item in error.problems]
+                problems += found or [Problem(place, str(error))]
+    return problems
 
 
 def read_tables(
@@ -145,8 +154,8 @@ def read_block(
 ) -> tuple[FeatureTable, list[Problem]]:
     """Read the feature table of one block of a study, and its warnings."""
     used = {config.patient, config.visit, *config.clinical_columns, *config.split.columns, *config.images.values()}
-    used |= {name for name in (config.site, config.mask, config.second_mask) if name}
-    used |= {*config.outcome_columns, *reserved}
+    used |= {name for name in (config.site, *config.mask_columns) if name}
+    used |= {*config.outcome_columns, *config.place_columns, *reserved}
     ids = tuple(dict.fromkeys(((config.case,), config.unit_columns)))
     return read_features(source.table or config.table, ids, source, used, config.exclude)
 

@@ -16,8 +16,10 @@ from radfuse.run.disk import check_folder, write_folder
 
 if TYPE_CHECKING:
     from radfuse.cohort.case import Case
+    from radfuse.recipe import MaskedImage, RegionRecipe
     from radfuse.study import Study
     from radfuse.volume.image import LabelMap
+    from radfuse.volume.region import Region
 
 
 def look(
@@ -41,7 +43,7 @@ def look(
     check_folder(place)
     found = _case(loaded, case)
     mask, source = _mask(loaded, found, run)
-    page, failed = _page(loaded, found, mask, source, study)
+    page, failed = _page(loaded, found, mask, source, study, run)
     write_folder(place, {"index.html": page.encode()})
     out.print(f"{escape(case)} -> {escape(str(place / 'index.html'))}", soft_wrap=True)
     if failed:
@@ -83,33 +85,63 @@ def _mask(study: Study, case: Case, run: Path) -> tuple[LabelMap, str]:
     return read_mask(case.mask, labels, "manual"), "drawn by hand"
 
 
-def _page(study: Study, case: Case, mask: LabelMap, source: str, file: Path) -> tuple[str, bool]:
+def _page(study: Study, case: Case, mask: LabelMap, source: str, file: Path, run: Path) -> tuple[str, bool]:
     """Return the page, and whether some image's regions could not be made."""
-    from radfuse.recipe import RegionRecipe, about, regions_on
+    from radfuse.recipe import about, regions_on
     from radfuse.report.look import CaseReport, SeenImage, case_page
     from radfuse.report.study import Made
     from radfuse.results import Failure
     from radfuse.volume.files import read_volume
 
-    assert study.segmentation is not None
-    recipe = RegionRecipe(
-        labels=study.segmentation.labels,
-        regions=study.regions,
-        min_voxels=study.radiomics.min_voxels,
-        resample_masks=study.resample_masks,
-    )
     who = about(case, study.cohort.unit_columns)
-    seen, failures = [], []
-    for sequence, path in case.images.items():
-        image = read_volume(path)
+    recipe = _recipe(study)
+    ready: dict[str, MaskedImage] = {}
+    told: dict[str, str] = {}
+    regions: dict[str, list[Region]] = {}
+    for sequence in case.images:
         try:
-            seen.append(SeenImage(sequence, image, regions_on(sequence, image, mask, recipe, who)))
+            ready[sequence] = _masked(study, case, sequence, mask, run)
+        except InputError as error:
+            told[sequence] = str(error)
+    for sequence in ready:
+        try:
+            regions[sequence] = regions_on(sequence, ready, recipe, who)
         except (CaseError, InputError) as error:
-            message = error.message if isinstance(error, CaseError) else str(error)
-            failures.append(Failure(item=sequence, error=message))
-            seen.append(SeenImage(sequence, image, []))
+            told[sequence] = error.message if isinstance(error, CaseError) else str(error)
+    images = {name: ready[name].image if name in ready else read_volume(path) for name, path in case.images.items()}
+    seen = [SeenImage(name, image, regions.get(name, [])) for name, image in images.items()]
+    failures = [Failure(item=name, error=message) for name, message in told.items()]
     known = {"mask": source, "side": who.side, "visit": who.visit, "images": str(len(seen))}
     facts = {name: value for name, value in known.items() if value}
     made = Made.today(["look", file.name, case.case_id])
     show_failures(failures)
     return case_page(CaseReport(case.case_id, facts, seen, failures, made)), bool(failures)
+
+
+def _recipe(study: Study) -> RegionRecipe:
+    """Return what decides the study's regions."""
+    from radfuse.recipe import RegionRecipe
+    from radfuse.sequences import recipes_of
+
+    assert study.segmentation is not None
+    about = (study.cohort.images, study.sequences, study.cohort.masks, study.radiomics)
+    sequences = recipes_of(*about, resample_masks=study.resample_masks)
+    return RegionRecipe(labels=study.segmentation.labels, regions=study.regions, sequences=sequences)
+
+
+def _masked(study: Study, case: Case, sequence: str, mask: LabelMap, run: Path) -> MaskedImage:
+    """Return one image of a case with the mask on its grid, by the run's registration where it takes one."""
+    from radfuse.recipe import masked, read_mask, read_measured
+    from radfuse.stages.context import TRANSFORM, registered
+    from radfuse.volume.sitk import read_transform
+
+    recipe = _recipe(study)
+    image = read_measured(case.images[sequence], recipe.sequences[sequence])
+    own = {name: read_mask(path, recipe.labels, "manual") for name, path in case.own_masks.items() if name == sequence}
+    transforms = {}
+    if recipe.sequences[sequence].masks == "register":
+        place = run / registered(case.case_id, sequence) / TRANSFORM
+        if not place.is_file():
+            raise InputError(f"masks reach {sequence!r} by registration; run `radfuse register` first")
+        transforms[sequence] = read_transform(place)
+    return masked({sequence: image}, mask, recipe, own, transforms)[sequence]

@@ -14,7 +14,18 @@ from radfuse.errors import Problem
 
 @dataclass(frozen=True)
 class Case:
-    """One image set at one visit."""
+    """One image set at one visit.
+
+    Attributes:
+        case_id: of the case.
+        patient: whose it is.
+        unit: what is predicted for it.
+        visit: where the table says it.
+        images: sequence -> image.
+        mask: of the segmented image.
+        second_mask: the same by a second reader.
+        own_masks: sequence -> mask drawn on that image.
+    """
 
     case_id: str
     patient: str
@@ -23,6 +34,10 @@ class Case:
     images: dict[str, Path]
     mask: Path | None
     second_mask: Path | None = None
+    own_masks: Mapping[str, Path] = field(default_factory=dict)
+    landmarks: Mapping[str, float] = field(default_factory=dict)
+    slices: Mapping[str, int] = field(default_factory=dict)
+    readers: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,14 @@ class Cohort:
                 images,
                 self.folder / mask if isinstance(mask, str) else None,
                 self.folder / second if isinstance(second, str) else None,
+                {name: self.folder / row[column] for name, column in config.masks.items() if not pd.isna(row[column])},
+                {name: row[column] for name, column in config.landmarks.items() if row[column] == row[column]},
+                {name: int(row[column]) for name, column in config.slices.items() if row[column] == row[column]},
+                {
+                    name: self.folder / row[column]
+                    for name, column in config.readers.items()
+                    if not pd.isna(row[column])
+                },
             )
 
     def without(self, cases: Collection[str]) -> Cohort:

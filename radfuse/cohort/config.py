@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from radfuse.cohort.changes import Changes
 from radfuse.cohort.splits import Grouped, Split
-from radfuse.config import Section, Word
+from radfuse.config import Section, Word, nearest
 from radfuse.errors import short
 from radfuse.outcomes.kinds import Outcome
 
@@ -52,11 +52,21 @@ class CohortConfig(Section):
     """Column of the hospital or scanner, for the report and for leaving sites out."""
     images: dict[str, str] = {}
     """Sequence name -> column of image paths, relative to the table."""
+    optional_images: tuple[str, ...] = ()
+    """Sequences that a case may lack, its cell left empty: its features are then missing, to be imputed."""
     mask: str | None = None
     """Column of manual segmentations; may be empty for some rows."""
+    masks: dict[str, str] = {}
+    """Sequence name -> column of manual segmentations of its own, drawn on its image; may be empty for some rows."""
     second_mask: str | None = None
     """Column of a second reader's segmentations, for `radfuse stability` and the selection step `stability`; may be
     empty for some rows."""
+    readers: dict[str, str] = {}
+    """Reader -> column of the masks they drew, for `segmentation: {backend: vote}`; may be empty for some rows."""
+    landmarks: dict[str, str] = {}
+    """Name -> column of a place in mm of patient space (z, say, growing to the head), for regions: {L4/5: z_l45}."""
+    slices: dict[str, str] = {}
+    """Name -> column of the number of a slice of the mask that a reader named, in the file's order, the first is 1."""
     clinical: tuple[str | Categories, ...] = ()
     """Columns of numbers, or of words with their levels; they make the clinical block."""
     outcome: Outcome | None = None
@@ -68,8 +78,15 @@ class CohortConfig(Section):
 
     @model_validator(mode="after")
     def _each_column_once(self) -> CohortConfig:
-        files = (*self.images.values(), *(mask for mask in (self.mask, self.second_mask) if mask))
-        named = {"clinical": self.clinical_columns, "unit": self.unit, "images, mask and second_mask": files}
+        masks = (*(mask for mask in (self.mask, self.second_mask) if mask), *self.masks.values())
+        drawn = (*self.images.values(), *masks)
+        named = {
+            "clinical": self.clinical_columns,
+            "unit": self.unit,
+            "images, mask, second_mask and masks": drawn,
+            "images, masks, landmarks and slices": (*drawn, *self.place_columns),
+            "images and readers": (*self.images.values(), *self.readers.values()),
+        }
         for setting, names in named.items():
             twice = [name for name, count in Counter(names).items() if count > 1]
             if twice:
@@ -83,6 +100,13 @@ class CohortConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _each_place_once(self) -> CohortConfig:
+        both = sorted(set(self.landmarks) & set(self.slices))
+        if both:
+            raise ValueError(f"{both[0]!r} stands under `landmarks` and under `slices`; keep the one that is right")
+        return self
+
+    @model_validator(mode="after")
     def _outcome_is_no_input(self) -> CohortConfig:
         for outcome in self.outcome_columns:
             if outcome in self.clinical_columns:
@@ -93,6 +117,29 @@ class CohortConfig(Section):
                 raise ValueError(f"column {outcome!r} is both the outcome and part of the unit")
         return self
 
+    @model_validator(mode="after")
+    def _sequences_are_images(self) -> CohortConfig:
+        for setting, names in (("masks", tuple(self.masks)), ("optional_images", self.optional_images)):
+            for name in names:
+                if name not in self.images:
+                    raise ValueError(
+                        f"`{setting}` names {short(name)!r}, which is not in `images`{nearest(name, self.images)}"
+                    )
+        if self.images and set(self.images) <= set(self.optional_images):
+            raise ValueError("`optional_images` holds all of `images`; leave out the one that every case has")
+        return self
+
+    @property
+    def mask_columns(self) -> tuple[str, ...]:
+        """Columns of segmentations, whoever drew them on whichever image."""
+        columns = (self.mask, self.second_mask, *self.masks.values(), *self.readers.values())
+        return tuple(dict.fromkeys(column for column in columns if column))
+
+    @property
+    def file_columns(self) -> tuple[str, ...]:
+        """Columns that name files."""
+        return (*self.images.values(), *self.mask_columns)
+
     @property
     def outcome_columns(self) -> tuple[str, ...]:
         """Columns the outcome is read from; empty without one."""
@@ -102,6 +149,11 @@ class CohortConfig(Section):
     def clinical_columns(self) -> tuple[str, ...]:
         """Names of the clinical columns, with or without levels."""
         return tuple(item if isinstance(item, str) else item.column for item in self.clinical)
+
+    @property
+    def place_columns(self) -> tuple[str, ...]:
+        """Columns that say where something is in the images."""
+        return *self.landmarks.values(), *self.slices.values()
 
     @property
     def unit_columns(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from itertools import combinations
 from pathlib import Path
 
 from radfuse.cohort.draft import Draft
@@ -16,17 +17,19 @@ def check_files(draft: Draft) -> None:
     """Find paths that are missing, files that are not there, and images of two cases."""
     used: dict[Path, list[tuple[int, str]]] = defaultdict(list)
     kinds = dict.fromkeys(draft.config.images.values(), "image")
-    for mask in (draft.config.mask, draft.config.second_mask):
-        if mask:
-            kinds[mask] = "mask"
+    kinds |= dict.fromkeys(draft.config.mask_columns, "mask")
+    optional = {draft.config.images[sequence] for sequence in draft.config.optional_images}
     for column, kind in kinds.items():
         if column not in draft.columns:
             continue
         for index, value in draft.columns[column].items():
             if value is None:
-                if kind == "image":
+                if kind == "image" and column not in optional:
                     draft.problem(
-                        "the image path is missing; fill it, or list the case under cohort.exclude", index, column
+                        "the image path is missing; fill it, list the case under cohort.exclude, or the sequence under "
+                        "cohort.optional_images",
+                        index,
+                        column,
                     )
                 continue
             if (fault := _fault(draft.folder, value)) is not None:
@@ -40,8 +43,9 @@ def check_files(draft: Draft) -> None:
 def _refuse_one_file_twice(draft: Draft) -> None:
     """Find rows that name one file as image and mask, or as the masks of both readers: they agree with themselves."""
     config = draft.config
-    pairs = [(image, mask) for image in config.images.values() for mask in (config.mask, config.second_mask)]
-    for one, other in (*pairs, (config.mask, config.second_mask)):
+    pairs = [(image, mask) for image in config.images.values() for mask in config.mask_columns]
+    readers = combinations(config.readers.values(), 2)
+    for one, other in (*pairs, (config.mask, config.second_mask), *readers):
         if one in draft.columns and other in draft.columns:
             for index, name in draft.columns[one].dropna().items():
                 if name == draft.columns[other][index]:

@@ -71,6 +71,8 @@ def _optional_columns(draft: Draft) -> list[tuple[str, str]]:
         wanted.append((config.mask, "cohort.mask"))
     if config.second_mask and not draft.new:
         wanted.append((config.second_mask, "cohort.second_mask"))
+    wanted += [(column, f"cohort.readers.{reader}") for reader, column in config.readers.items()]
+    wanted += [(column, f"cohort.masks.{sequence}") for sequence, column in config.masks.items()]
     if config.site:
         wanted.append((config.site, "cohort.site"))
     if not draft.new:

@@ -14,6 +14,7 @@ from radfuse.cohort.draft import Draft
 from radfuse.cohort.files import check_files
 from radfuse.cohort.ids import read_ids
 from radfuse.cohort.outcome import read_outcome
+from radfuse.cohort.places import read_places
 from radfuse.cohort.spreadsheet import Table, read_table
 from radfuse.cohort.units import check_units
 from radfuse.errors import InputError
@@ -52,6 +53,7 @@ def read_cohort(
     read_ids(draft)
     read_dates(draft)
     read_clinical(draft)
+    read_places(draft)
     if labelled:
         read_outcome(draft)
     check_files(draft)
@@ -81,10 +83,12 @@ def named_files(config: CohortConfig) -> dict[int, Case]:
     for index, row in zip(draft.cells.index, draft.frame().to_dict("records"), strict=True):
         if not isinstance(row.get(config.case), str):
             continue
-        names = {column: row.get(column) for column in (*config.images.values(), config.mask or "")}
+        names = {column: row.get(column) for column in config.file_columns}
         places = {column: draft.folder / name for column, name in names.items() if isinstance(name, str)}
         images = {sequence: places[column] for sequence, column in config.images.items() if column in places}
         mask = places.get(config.mask or "")
-        case = Case(row[config.case], str(row.get(config.patient)), (), row.get(config.visit), images, mask)
+        own = {sequence: places[column] for sequence, column in config.masks.items() if column in places}
+        who = (row[config.case], str(row.get(config.patient)), (), row.get(config.visit))
+        case = Case(*who, images, mask, own_masks=own)
         found[int(index) + 2] = case
     return found

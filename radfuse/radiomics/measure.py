@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from importlib import import_module
 
+import numpy as np
+
+from radfuse.errors import CaseError
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.engines import ENGINES
 from radfuse.radiomics.engines.result import RegionResult
@@ -20,7 +24,7 @@ def region_features(
 
     Args:
         volume: the image.
-        regions: on the image's grid.
+        regions: on the image's grid; of one that is averaged, values are means over its parts.
         config: how to compute.
         threads: at work within the image; engine fast only.
 
@@ -49,5 +53,41 @@ def measured_regions(
         CaseError: with `all_or_none`, a region cannot be used; names it and the reason.
     """
     engine = import_module(ENGINES[config.engine])
-    found: dict[str, RegionResult] = engine.measure(volume, regions, config, threads, plan, all_or_none=all_or_none)
-    return found
+    parts = {region.name: region.parts for region in regions}
+    wanted = [part for region in regions for part in parts[region.name]]
+    # normalisation may refer to a region as a whole
+    wanted += [region for region in regions if region.averaged and region.name == config.normalize_region]
+    found: dict[str, RegionResult] = engine.measure(volume, wanted, config, threads, plan, all_or_none=all_or_none)
+    return {
+        region.name: found[region.name]
+        if region.averaged is None
+        else averaged([found[part.name] for part in parts[region.name]], parts[region.name], region)
+        for region in regions
+    }
+
+
+def averaged(results: Sequence[RegionResult], parts: Sequence[Region], region: Region) -> RegionResult:
+    """Return the features of a region as means over those of its connected parts.
+
+    A feature that one part has no value of has none; a part that failed fails the region.
+
+    Args:
+        results: of each part.
+        parts: of the region.
+        region: says how they are averaged.
+    """
+    failed = next((result.failed for result in results if result.failed is not None), None)
+    if failed is not None:
+        return RegionResult(failed=CaseError(region.name, str(failed)))
+    by_volume = region.averaged is not None and region.averaged.by_volume
+    weights = np.array([part.voxels if by_volume else 1 for part in parts], dtype=float)
+    joined = RegionResult()
+    for result, part in zip(results, parts, strict=True):
+        joined.reasons |= {name: f"{part.name}: {reason}" for name, reason in result.reasons.items()}
+        joined.remarks |= {name: f"{part.name}: {remark}" for name, remark in result.remarks.items()}
+        joined.values |= dict.fromkeys(result.values, math.nan)
+        joined.voxels = (joined.voxels[0] + result.voxels[0], joined.voxels[1] + result.voxels[1])
+    for name in joined.values:
+        values = [result.values.get(name, math.nan) for result in results]
+        joined.values[name] = float(np.average(values, weights=weights))
+    return joined

@@ -105,7 +105,9 @@ def perturbed(
         masks = [new if new.any() else old for new, old in zip(turned, masks, strict=True)]
     masks = [_redrawn(mask, voxels, grid.spacing_zyx_mm, config, generator) for mask in masks]
     copy = Volume(voxels.astype(np.float32), onto, volume.name)
-    return copy, [Region.of(region.name, mask, onto) for region, mask in zip(regions, masks, strict=True)]
+    return copy, [
+        Region.of(region.name, mask, onto, region.averaged) for region, mask in zip(regions, masks, strict=True)
+    ]
 
 
 def _redrawn(

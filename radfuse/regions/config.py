@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Protocol
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from radfuse.extend import own_parts
+from radfuse.regions.fat import FatRegion
+from radfuse.regions.interface import InterfaceRegion
+from radfuse.regions.knee.central_tibia import CentralTibiaRegion
+from radfuse.regions.knee.compartment import CompartmentRegion
+from radfuse.regions.knee.condyle import CondyleRegion
+from radfuse.regions.knee.load_bearing import LoadBearingRegion
+from radfuse.regions.knee.margin import MarginRegion
+from radfuse.regions.knee.presets import expanded
 from radfuse.regions.label import LabelRegion
+from radfuse.regions.lesions import LesionsRegion
+from radfuse.regions.level import LevelRegion
 from radfuse.regions.ring import RingRegion
 from radfuse.regions.subchondral import SubchondralRegion
+from radfuse.regions.threshold import ThresholdRegion
 from radfuse.regions.union import UnionRegion
 
 if TYPE_CHECKING:
@@ -32,8 +44,31 @@ class RegionKind(Protocol):
         ...
 
 
+def images_named(regions: Iterable[RegionConfig]) -> tuple[str, ...]:
+    """Return the sequences whose images regions are made with, beside the one that is measured: their `sequence`."""
+    parts = (part for region in regions for part in (region, getattr(region, "tissue", None)))
+    named = (getattr(part, "sequence", None) for part in parts)
+    return tuple(dict.fromkeys(name for name in named if isinstance(name, str)))
+
+
 RegionConfig = Annotated[
-    LabelRegion | UnionRegion | SubchondralRegion | RingRegion,
+    LabelRegion
+    | UnionRegion
+    | SubchondralRegion
+    | RingRegion
+    | CompartmentRegion
+    | LoadBearingRegion
+    | CentralTibiaRegion
+    | CondyleRegion
+    | MarginRegion
+    | InterfaceRegion
+    | LesionsRegion
+    | ThresholdRegion
+    | LevelRegion
+    | FatRegion,
     Field(discriminator="kind"),
     *own_parts(RegionKind, "a region"),
 ]
+
+Regions = Annotated[tuple[RegionConfig, ...], BeforeValidator(expanded)]
+"""The regions of a study, where presets may stand for many."""

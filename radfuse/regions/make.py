@@ -33,7 +33,7 @@ def make_regions(scene: Scene, configs: Sequence[RegionConfig], min_voxels: int 
                 f"region {config.name!r}: {type(config).__name__}.mask gave {found}, needs a bool array of shape "
                 f"{scene.labels.grid.shape}"
             )
-        voxels = int(mask.sum())
+        voxels = int(np.count_nonzero(mask))
         if voxels < min_voxels:
             raise CaseError(
                 scene.case or scene.labels.name,
@@ -41,5 +41,5 @@ def make_regions(scene: Scene, configs: Sequence[RegionConfig], min_voxels: int 
                 f"{listed(scene.labels.present())}. Correct the mask, lower `radiomics.min_voxels`, or leave the case "
                 "out of the cohort table",
             )
-        regions.append(Region.of(config.name, mask, scene.labels.grid))
+        regions.append(Region.of(config.name, mask, scene.labels.grid, getattr(config, "averaged", None)))
     return regions

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import ndimage
 
 from radfuse.config import nearest
 from radfuse.errors import InputError
+from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.region import box_of
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,11 @@ class Scene:
         visit: as the cohort table has it.
         images: sequence -> image, each on its own grid.
         case: for messages.
+        measured: sequence of the image that features are taken from, and that regions lie on.
+        landmarks: name -> mm, as the cohort table has them.
+        slices: name -> number of a slice of `stack`, the first is 1, as the cohort table has them.
+        stack: grid that the mask was drawn on, where the labels were brought onto another.
+        memo: what regions share, by `once`; never to be written to from elsewhere.
     """
 
     labels: LabelMap
@@ -33,6 +42,18 @@ class Scene:
     visit: str | None = None
     images: Mapping[str, Volume] = field(default_factory=dict)
     case: str = ""
+    measured: str | None = None
+    landmarks: Mapping[str, float] = field(default_factory=dict)
+    slices: Mapping[str, int] = field(default_factory=dict)
+    stack: Grid | None = None
+    memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, key: Hashable, make: Callable[[], Found]) -> Found:
+        """Return what `make` gives, computed for the first of the scene's regions that asks under a key."""
+        if key not in self.memo:
+            self.memo[key] = make()
+        found: Found = self.memo[key]
+        return found
 
     def number(self, label: str | int) -> int:
         """Return the number of a label given by name or number.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, model_validator
 
-from radfuse.config import Section
+from radfuse.regions.knee.anatomy import Half, KneeRegion, Labels, several
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,23 +14,48 @@ if TYPE_CHECKING:
     from radfuse.regions.scene import Scene
 
 
-class SubchondralRegion(Section):
-    """The voxels of a bone within a depth of a cartilage."""
+class SubchondralRegion(KneeRegion):
+    """The voxels of a bone at some depth below a cartilage; of a knee also one half of them."""
 
     kind: Literal["subchondral"] = "subchondral"
-    name: str
-    """Of the region, in the names of its features."""
-    bone: str | PositiveInt
-    """Label, by name or number."""
-    cartilage: str | PositiveInt
-    """Label, by name or number."""
+    bone: Labels
+    """Label, or several, by name or number."""
+    cartilage: Labels
+    """Label of the bone's cartilage, or several, by name or number."""
     depth_mm: PositiveFloat = 10.0
     """How far below the cartilage it reaches."""
+    from_mm: NonNegativeFloat = 0.0
+    """How far below the cartilage it begins, for bands: 0 to 3, 3 to 6, 6 to 10 mm."""
+    half: Half | None = None
+    """Of a knee: `medial`, `lateral`, `a` or `b`; both where it is left out."""
+    below: Literal["cartilage", "once_covered"] = "cartilage"
+    """`once_covered`, of a knee: below bare gaps in the cartilage too."""
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> SubchondralRegion:
+        if self.from_mm >= self.depth_mm:
+            raise ValueError(f"from_mm {self.from_mm:g} is not below depth_mm {self.depth_mm:g}, where the band ends")
+        return self
 
     def labels_named(self) -> tuple[str | int, ...]:
         """Return the labels it refers to."""
-        return self.bone, self.cartilage
+        bone, cartilage = several(self.bone), several(self.cartilage)
+        if self.half is None and self.below == "cartilage":
+            return (*bone, *cartilage)
+        cut_by = several(self.femoral_cartilage) if set(cartilage) & set(several(self.femoral_cartilage)) else ()
+        return (*bone, *cartilage, *several(self.tibial_cartilage), *cut_by)
 
     def mask(self, scene: Scene) -> np.ndarray:
         """Return its voxels, bool of shape (z, y, x)."""
-        return scene.of(self.bone) & scene.within(scene.of(self.cartilage), self.depth_mm)
+        bone, cartilage = several(self.bone), several(self.cartilage)
+        if self.half is None and self.below == "cartilage":
+            source = scene.of(*cartilage)
+            band = scene.of(*bone) & scene.within(source, self.depth_mm)
+            return band & ~scene.within(source, self.from_mm) if self.from_mm else band
+        joint = self.joint(scene)
+        depths = joint.bone(bone, cartilage).depths(self.depth_mm, once_covered=self.below == "once_covered")
+        index = depths.index[depths.band(self.from_mm, self.depth_mm)]
+        if self.half is not None:
+            (sign,) = joint.signs(self.half)
+            index = index[joint.halved(cartilage, joint.at(index), sign)]
+        return joint.mask(index)

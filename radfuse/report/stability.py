@@ -7,22 +7,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radfuse.report.agreement import bland_altman, means_table, summary_of, summary_table, worst_table
 from radfuse.report.render import Part, page_files, render
 from radfuse.report.svg import multiples
 
 SOURCES = {"perturbation": "Disturbed copies", "readers": "Two readers"}
 
 
-def stability_report(title: str, table: pd.DataFrame) -> dict[str, str]:
-    """Return stability.csv, index.html, tables/*.csv and figures/*.svg, name -> text.
+def stability_report(title: str, table: pd.DataFrame, masks: pd.DataFrame | None = None) -> dict[str, str]:
+    """Return stability.csv, readers.csv, index.html, tables/*.csv and figures/*.svg, name -> text.
 
     Args:
         title: of the page.
         table: a row per source and feature, with icc11, icc21, icc31 and their limits.
+        masks: of two readers, a row per case and label, as `agreement.summary_of` takes them; empty or None without.
     """
     whole, panels = stability_curves(table)
     figures = {"curves": whole}
     tables = {"classes": stability_table(table)}
+    volumes: list[str] = []
+    labels: list[str] = []
+    if masks is not None and len(masks):
+        summary = summary_of(masks)
+        tables |= {"masks": summary_table(masks, summary), "means": means_table(summary), "worst": worst_table(masks)}
+        figures["volumes"], volumes, labels = bland_altman(masks, ("second reader", "first reader"))
     page = render(
         "stability.html",
         title=title,
@@ -32,10 +40,14 @@ def stability_report(title: str, table: pd.DataFrame) -> dict[str, str]:
         features=int((table["source"] == "perturbation").sum()),
         missing=table.loc[table["reason"] != "", "reason"].value_counts().to_dict(),
         panels=panels,
+        volumes=volumes,
+        labels=labels,
         sources=[SOURCES[name] for name in _sources(table)],
         tables=tables,
     )
     files = page_files(page, {"": Part("", page, figures, tables)})
+    if masks is not None and len(masks):
+        files["readers.csv"] = str(masks.to_csv(index=False))
     return {"stability.csv": str(table.to_csv(index=False)), **files}
 
 

@@ -85,7 +85,7 @@ class Labelled(Section):
 
     @property
     def source(self) -> str:
-        """Where its masks come from, as recorded with every case: manual, external or cross_fitted."""
+        """Where its masks come from, as recorded: manual, external, cross_fitted or untrained."""
         return "cross_fitted"
 
     def check_here(self) -> None:

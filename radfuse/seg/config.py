@@ -8,10 +8,13 @@ from pydantic import Field, model_validator
 
 from radfuse.config import Section
 from radfuse.extend import own_parts
+from radfuse.seg.atlas import AtlasSegmentation
 from radfuse.seg.backend import Backend, Labelled
 from radfuse.seg.brought import OnnxSegmentation
+from radfuse.seg.grow import GrowSegmentation
 from radfuse.seg.nnunet.backend import NnunetSegmentation
 from radfuse.seg.unet.backend import UnetSegmentation
+from radfuse.seg.vote import VoteSegmentation
 
 
 class ManualSegmentation(Labelled):
@@ -41,7 +44,13 @@ class DeepConfig(Section):
 
 
 Segmentation = Annotated[
-    ManualSegmentation | UnetSegmentation | NnunetSegmentation | OnnxSegmentation,
+    ManualSegmentation
+    | UnetSegmentation
+    | NnunetSegmentation
+    | OnnxSegmentation
+    | VoteSegmentation
+    | GrowSegmentation
+    | AtlasSegmentation,
     Field(discriminator="backend"),
     *own_parts(Backend, "a segmentation backend", Labelled),
 ]

@@ -33,6 +33,10 @@ STAGES = {
     ),
     "ranges": Listed(),
     "review": Listed(),
+    "register": Listed(
+        "Register the segmented image of each case to those that its mask is carried to, with figures and pictures.",
+        True,
+    ),
     "regions": Listed(
         "Write each case's regions as label maps, to look at in a viewer; `run` does not need them.", True
     ),

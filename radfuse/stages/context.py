@@ -8,16 +8,27 @@ from typing import cast
 
 from radfuse.check.inputs import FoldPatients, Inputs, read_inputs
 from radfuse.cohort.case import Case
-from radfuse.recipe import About, RegionRecipe, about
+from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.recipe import About, CaseFiles, RegionRecipe, about
 from radfuse.results import Failure
 from radfuse.run.folder import Progress, RunFolder, safe_name
 from radfuse.run.shard import Shard
 from radfuse.seg.backend import Backend
 from radfuse.seg.config import Segmentation
+from radfuse.sequences import Reach, radiomics_of, reach_of, recipes_of
 from radfuse.study import Study
 
 ALL = "all"
 """Name of the network trained on every manual mask; it ships, and segments no case of the study."""
+
+
+TRANSFORM = "transform.tfm"
+"""Of a registration's folder."""
+
+
+def registered(case: str, sequence: str) -> str:
+    """Return where the registration of a case's segmented image to another lies."""
+    return f"registration/{safe_name(case)}.{safe_name(sequence)}"
 
 
 class Context:
@@ -123,15 +134,29 @@ class Context:
             return case.mask, self.segmentation.source
         return self.path(f"labels/{safe_name(case.case_id)}/labels.nrrd"), self.segmentation.source
 
+    def reach(self, sequence: str) -> Reach:
+        """Return how masks reach a sequence."""
+        study = self.study
+        return reach_of(sequence, study.sequences, study.cohort.masks, resample_masks=study.resample_masks)
+
+    def files(self, case: Case, mask: Path | None, source: str) -> CaseFiles:
+        """Return where what a case is measured by lies, with a mask of its segmented image and where that is from."""
+        own = {name: path for name, path in case.own_masks.items() if name in case.images and self.reach(name) == "own"}
+        carried = [name for name in case.images if self.reach(name) == "register"]
+        transforms = {name: self.path(f"{registered(case.case_id, name)}/{TRANSFORM}") for name in carried}
+        return CaseFiles(case.images, mask, source, own, transforms)
+
     def recipe(self) -> RegionRecipe:
         """Return what decides the study's regions."""
-        study = self.study
-        return RegionRecipe(
-            labels=self.segmentation.labels,
-            regions=study.regions,
-            min_voxels=study.radiomics.min_voxels,
-            resample_masks=study.resample_masks,
+        study, images = self.study, self.study.cohort.images
+        sequences = recipes_of(
+            images, study.sequences, study.cohort.masks, study.radiomics, resample_masks=study.resample_masks
         )
+        return RegionRecipe(labels=self.segmentation.labels, regions=study.regions, sequences=sequences)
+
+    def radiomics(self) -> dict[str, RadiomicsConfig]:
+        """Return sequence -> how it is measured."""
+        return radiomics_of(self.study.cohort.images, self.study.sequences, self.study.radiomics)
 
     def about(self, case: Case) -> About:
         """Return who a case is."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radfuse.recipe import About, RegionRecipe, deep_recipe, is_mirrored
+from radfuse.regions.config import images_named
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages.context import Context
@@ -28,6 +29,7 @@ class DeepJob:
         network: whose encoder it is.
         recipe: of the regions that have deep features.
         mirrored: the case is read as the mirror image of the others.
+        others: sequence -> image, those that its regions are made with.
     """
 
     about: About
@@ -39,6 +41,7 @@ class DeepJob:
     network: Path
     recipe: RegionRecipe
     mirrored: bool
+    others: Mapping[str, Path]
 
     def __str__(self) -> str:
         return self.about.case
@@ -60,7 +63,8 @@ def jobs(context: Context) -> Iterator[DeepJob]:
             mask, source = context.mask(case)
             mirrored = is_mirrored(deep, columns, case.unit)
             about, sequence, network = context.about(case), context.network_sequences[0], context.path(network_of(fold))
-            yield DeepJob(about, sequence, context.images(case), mask, source, fold, network, recipe, mirrored)
+            others = {name: case.images[name] for name in images_named(recipe.regions) if name in case.images}
+            yield DeepJob(about, sequence, context.images(case), mask, source, fold, network, recipe, mirrored, others)
 
 
 def work(job: DeepJob) -> dict[str, float | None]:
@@ -72,11 +76,15 @@ def work(job: DeepJob) -> dict[str, float | None]:
     """
     from radfuse.recipe import deep_features, read_mask
     from radfuse.seg.predict import segmenter
+    from radfuse.volume.files import read_volume
     from radfuse.volume.stack import read_stacked
 
     mask = read_mask(job.mask, job.recipe.labels, job.source)
     image, network = read_stacked(job.images), segmenter(job.network)
-    return deep_features(job.sequence, image, mask, network, job.recipe, job.about, mirrored=job.mirrored)
+    others = {sequence: read_volume(path) for sequence, path in job.others.items()}
+    return deep_features(
+        job.sequence, image, mask, network, job.recipe, job.about, mirrored=job.mirrored, others=others
+    )
 
 
 def write(features: Mapping[str, float | None], path: Path) -> None:

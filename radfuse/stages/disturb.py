@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ import numpy as np
 from radfuse.config import Section
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
-from radfuse.recipe import About, RegionRecipe
+from radfuse.recipe import About, CaseFiles, RegionRecipe
+from radfuse.results import MaskAgreement
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages.context import Context
@@ -25,10 +26,12 @@ class StableCase(Section):
     Attributes:
         copies: "sequence/region/feature" -> value of the case as it is, then of each copy.
         readers: the same of the first and the second reader; empty where there is one mask.
+        agreement: label -> how the second reader's mask agrees with the first's; empty where there is one.
     """
 
     copies: tuple[Mapping[str, float | None], ...]
     readers: tuple[Mapping[str, float | None], ...] = ()
+    agreement: Mapping[str, MaskAgreement] = {}
 
 
 @dataclass(frozen=True)
@@ -37,23 +40,19 @@ class DisturbJob:
 
     Attributes:
         about: the case.
-        images: sequence -> image.
-        mask: of the case; without one it fails.
+        files: its images and masks.
         second_mask: the second reader's, where there is one.
-        source: of the mask.
         recipe: of the regions.
-        radiomics: how features are computed.
+        radiomics: sequence -> how features are computed.
         stability: how copies are made.
         seed: of the study.
     """
 
     about: About
-    images: Mapping[str, Path]
-    mask: Path | None
+    files: CaseFiles
     second_mask: Path | None
-    source: str
     recipe: RegionRecipe
-    radiomics: RadiomicsConfig
+    radiomics: Mapping[str, RadiomicsConfig]
     stability: StabilityConfig
     seed: int
 
@@ -71,8 +70,8 @@ def jobs(context: Context) -> Iterator[DisturbJob]:
     study = context.study
     for case in context.cases():
         mask, source = (case.mask, "manual") if case.mask is not None else context.mask(case)
-        settings = (context.recipe(), study.radiomics, study.stability, study.seed)
-        yield DisturbJob(context.about(case), case.images, mask, case.second_mask, source, *settings)
+        settings = (context.recipe(), context.radiomics(), study.stability, study.seed)
+        yield DisturbJob(context.about(case), context.files(case, mask, source), case.second_mask, *settings)
 
 
 def work(job: DisturbJob) -> StableCase:
@@ -84,25 +83,35 @@ def work(job: DisturbJob) -> StableCase:
     """
     from radfuse.radiomics.measure import region_features
     from radfuse.radiomics.stability import perturbed_features
-    from radfuse.recipe import read_mask, regions_on
-    from radfuse.volume.files import read_volume
+    from radfuse.recipe import read_mask, read_masked, regions_on
+    from radfuse.seg.metrics import agreement_per_label
+    from radfuse.volume.resample import resample_labels
 
-    masks = [read_mask(job.mask, job.recipe.labels, job.source)]
-    if job.second_mask is not None:
-        masks.append(read_mask(job.second_mask, job.recipe.labels, "manual"))
+    by_first, by_second = read_masked(job.files, job.recipe), {}
+    if job.second_mask is not None:  # which says nothing of an image that has a mask of its own
+        seen = {name: path for name, path in job.files.images.items() if name not in job.files.own}
+        theirs = replace(job.files, images=seen, mask=job.second_mask, source="manual", own={})
+        by_second = read_masked(theirs, job.recipe)
     copies: list[dict[str, float | None]] = [{} for _ in range(job.stability.copies + 1)]
-    readers: list[dict[str, float | None]] = [{} for _ in masks]
-    for number, (sequence, path) in enumerate(job.images.items()):
-        volume = read_volume(path)
-        first, *others = (regions_on(sequence, volume, mask, job.recipe, job.about) for mask in masks)
+    readers: list[dict[str, float | None]] = [{}, {}] if by_second else []
+    for number, (sequence, at) in enumerate(by_first.items()):
+        radiomics, regions = job.radiomics[sequence], regions_on(sequence, by_first, job.recipe, job.about)
         seed = (job.seed, zlib.crc32(job.about.case.encode()), number)
-        _collect(copies, perturbed_features(volume, first, job.radiomics, job.stability, seed), sequence)
-        readers[0] |= {name: value for name, value in copies[0].items() if name.startswith(f"{sequence}/")}
-        for reader, regions in enumerate(others, start=1):
-            found = region_features(volume, regions, job.radiomics)
+        _collect(copies, perturbed_features(at.image, regions, radiomics, job.stability, seed), sequence)
+        if sequence in by_second:
+            other = by_second[sequence]
+            found = region_features(
+                other.image, regions_on(sequence, by_first | by_second, job.recipe, job.about), radiomics
+            )
             flat = {f"{region}/{name}": value for region, row in found.items() for name, value in row.items()}
-            _collect(readers[reader : reader + 1], [flat], sequence)
-    return StableCase(copies=tuple(copies), readers=tuple(readers) if len(readers) > 1 else ())
+            readers[0] |= {name: value for name, value in copies[0].items() if name.startswith(f"{sequence}/")}
+            _collect(readers[1:], [flat], sequence)
+    if job.second_mask is None:
+        return StableCase(copies=tuple(copies))
+    first = read_mask(job.files.mask, job.recipe.labels, job.files.source)
+    second = resample_labels(read_mask(job.second_mask, job.recipe.labels, "manual"), first.grid)
+    agreement = agreement_per_label(first, second, job.recipe.labels)
+    return StableCase(copies=tuple(copies), readers=tuple(readers), agreement=agreement)
 
 
 def _collect(into: list[dict[str, float | None]], rows: Iterable[Mapping[str, float]], sequence: str) -> None:
@@ -112,13 +121,13 @@ def _collect(into: list[dict[str, float | None]], rows: Iterable[Mapping[str, fl
 
 STAGE = Stage(
     "disturb",
-    2,
+    3,
     jobs,
     work,
     write_section,
     lambda job: place_of(str(job)),
     what="disturbing images",
-    needs=("segment",),
+    needs=("segment", "register"),
     spares=lambda context: ("segment",) if all(case.mask is not None for case in context.cases()) else (),
     fails="drops",
     crew="cores",

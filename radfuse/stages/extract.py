@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from radfuse.cohort.case import Case
 from radfuse.config import Section
+from radfuse.morphometry.config import MeasureConfig
 from radfuse.radiomics.config import RadiomicsConfig
-from radfuse.recipe import About, RegionRecipe
+from radfuse.recipe import About, CaseFiles, RegionRecipe
 from radfuse.results import CaseFeatures
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
@@ -22,19 +24,17 @@ class ExtractJob:
 
     Attributes:
         about: the case.
-        images: sequence -> image.
-        mask: of the case; without one it fails.
-        source: of the mask.
+        files: its images and masks.
         recipe: of the regions.
-        radiomics: how features are computed.
+        radiomics: sequence -> how features are computed.
+        morphometry: what is measured of shapes.
     """
 
     about: About
-    images: Mapping[str, Path]
-    mask: Path | None
-    source: str
+    files: CaseFiles
     recipe: RegionRecipe
-    radiomics: RadiomicsConfig
+    radiomics: Mapping[str, RadiomicsConfig]
+    morphometry: tuple[MeasureConfig, ...]
 
     def __str__(self) -> str:
         return self.about.case
@@ -45,11 +45,17 @@ def place_of(case: str) -> str:
     return f"features/cases/{safe_name(case)}.json"
 
 
+def job_of(context: Context, case: Case, mask: Path | None, source: str) -> ExtractJob:
+    """Return a case to measure with a mask."""
+    files = context.files(case, mask, source)
+    about, radiomics = context.about(case), context.radiomics()
+    return ExtractJob(about, files, context.recipe(), radiomics, context.study.morphometry)
+
+
 def jobs(context: Context) -> Iterator[ExtractJob]:
     """Yield every case, with the mask that reaches the models."""
     for case in context.cases():
-        mask, source = context.mask(case)
-        yield ExtractJob(context.about(case), case.images, mask, source, context.recipe(), context.study.radiomics)
+        yield job_of(context, case, *context.mask(case))
 
 
 def work(job: ExtractJob) -> CaseFeatures:
@@ -59,12 +65,10 @@ def work(job: ExtractJob) -> CaseFeatures:
         InputError: a file cannot be used, or lies on another grid.
         CaseError: a region cannot be made or measured.
     """
-    from radfuse.recipe import radiomic_features, read_mask
-    from radfuse.volume.files import read_volume
+    from radfuse.recipe import radiomic_features, read_masked
 
-    mask = read_mask(job.mask, job.recipe.labels, job.source)
-    images = {sequence: read_volume(path) for sequence, path in job.images.items()}
-    return radiomic_features(images, mask, job.source, job.recipe, job.radiomics, job.about)
+    images = read_masked(job.files, job.recipe)
+    return radiomic_features(images, job.files.source, job.recipe, job.radiomics, job.about, job.morphometry)
 
 
 def write_section(found: Section, path: Path) -> None:
@@ -76,17 +80,18 @@ class Extracts(Protocol):
     """A job that extracts features."""
 
     @property
-    def radiomics(self) -> RadiomicsConfig:
-        """How features are computed."""
+    def radiomics(self) -> Mapping[str, RadiomicsConfig]:
+        """Sequence -> how features are computed."""
 
 
 def compile_kernels(job: Extracts, tell: Callable[[str], None]) -> None:
     """Have the radiomics kernels compiled once, before several workers would each do it."""
-    if job.radiomics.engine == "fast":
-        from radfuse.radiomics.kernels import warm_up
-        from radfuse.radiomics.plan import plan_of
+    for number, config in enumerate(configs := list(job.radiomics.values())):
+        if config.engine == "fast" and config not in configs[:number]:
+            from radfuse.radiomics.kernels import warm_up
+            from radfuse.radiomics.plan import plan_of
 
-        warm_up(plan_of(job.radiomics), tell)
+            warm_up(plan_of(config), tell)
 
 
 STAGE = Stage(
@@ -97,7 +102,11 @@ STAGE = Stage(
     write_section,
     lambda job: place_of(str(job)),
     what="extracting features",
-    needs=("segment", "manual"),  # the latter's are not read here, but made by whoever extracts: a job of an array
+    needs=(
+        "segment",
+        "register",
+        "manual",
+    ),  # the latter's are not read here, but made by whoever extracts: a job of an array
     fails="drops",
     crew="cores",
     ready=compile_kernels,

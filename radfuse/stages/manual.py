@@ -24,9 +24,7 @@ def jobs(context: Context) -> Iterator[ExtractJob]:
     """Yield the cases that have a manual mask and a predicted one."""
     for case in context.cases() if context.segments else ():
         if case.mask is not None:
-            yield ExtractJob(
-                context.about(case), case.images, case.mask, "manual", context.recipe(), context.study.radiomics
-            )
+            yield extract.job_of(context, case, case.mask, "manual")
 
 
 def work(job: ExtractJob) -> CaseFeatures:
@@ -50,7 +48,7 @@ STAGE = Stage(
     extract.write_section,
     lambda job: place_of(str(job)),
     what="extracting features",
-    needs=("segment",),
+    needs=("segment", "register"),
     fails="stays",
     crew="cores",
     ready=extract.compile_kernels,

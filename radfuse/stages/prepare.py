@@ -90,8 +90,19 @@ class Prepared:
 def job_of(study: Study) -> PrepareJob:
     """Return the design of a study that starts from finished tables."""
     config = study.cohort
-    images = (*config.images.values(), *(name for name in (config.mask, config.second_mask) if name))
-    bare = config.model_copy(update={"images": {}, "mask": None, "second_mask": None})
+    images = (*config.file_columns, *config.place_columns)
+    bare = config.model_copy(
+        update={
+            "images": {},
+            "optional_images": (),
+            "mask": None,
+            "second_mask": None,
+            "masks": {},
+            "readers": {},
+            "landmarks": {},
+            "slices": {},
+        }
+    )
     settings = (study.seed, study.fusion.inner_folds)
     again = tuple(
         block for block, source in study.features.items() if source.second_table and study.fusion.compares_again

@@ -51,7 +51,7 @@ def jobs(context: Context) -> Iterator[PreprocessJob]:
     preparation = context.backend.preparation(context.path(plan.PLACE).read_text(encoding="utf-8"))
     for case in context.all_cases:
         if case.mask is not None and case.case_id not in context.dropped:
-            labels, resample = context.backend.labels, context.study.resample_masks
+            labels, resample = context.backend.labels, context.reach(context.network_sequences[0]) == "resample"
             yield PreprocessJob(case.case_id, context.images(case), case.mask, labels, preparation, resample)
 
 

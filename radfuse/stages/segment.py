@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from radfuse import machine
 from radfuse.results import SegmentedCase
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.seg.backend import Backend
+from radfuse.seg.untrained import Given, Untrained
 from radfuse.stages.context import ALL, Context
 from radfuse.stages.plan import home_folds
 from radfuse.stages.train import network_of
 
 if TYPE_CHECKING:
-    from radfuse.volume.image import LabelMap
+    from radfuse.volume.image import LabelMap, Volume
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,21 @@ class SegmentJob:
     network: Path
     backend: Backend
     runtime: str
-    tolerances_mm: Mapping[str, float] = field(default_factory=dict)
+    tolerances_mm: Mapping[str, float]
 
     def __str__(self) -> str:
         return self.case
+
+
+@dataclass(frozen=True)
+class DrawJob(SegmentJob):
+    """One image that is segmented without a network.
+
+    Attributes:
+        given: what the table says of the case.
+    """
+
+    given: Given
 
 
 class Segmented(NamedTuple):
@@ -87,7 +99,13 @@ def jobs(context: Context) -> Iterator[SegmentJob]:
         fold = home[case.patient]
         network = context.path(network_of(fold))
         near = context.segmentation.tolerances_mm if case.mask is not None else {}
-        yield SegmentJob(case.case_id, context.images(case), case.mask, fold, network, backend, runtime, near)
+        settings = (case.case_id, context.images(case), case.mask, fold, network, backend, runtime, near)
+        if isinstance(context.segmentation, Untrained):
+            yield DrawJob(
+                *settings, Given(case.case_id, case.landmarks, case.readers, context.about(case).side, network)
+            )
+        else:
+            yield SegmentJob(*settings)
 
 
 def work(job: SegmentJob) -> Segmented:
@@ -107,7 +125,7 @@ def work(job: SegmentJob) -> Segmented:
     with memory_told(job.images[0].name):
         image = read_stacked(job.images)
         with nullcontext() if job.backend.takes_turns else machine.NETWORK_TURN:
-            found = job.backend.segment(job.network, image)
+            found = _labels(job, image)
         agreement, manual = {}, None
         if job.mask is not None:
             drawn = read_labels(job.mask, job.backend.names)
@@ -122,6 +140,12 @@ def work(job: SegmentJob) -> Segmented:
             agreement=agreement,
         )
         return Segmented(found, facts, preview(image, found))
+
+
+def _labels(job: SegmentJob, image: Volume) -> LabelMap:
+    if isinstance(job, DrawJob):
+        return cast("Untrained", job.backend).draw(image, job.given)
+    return job.backend.segment(job.network, image)
 
 
 def write(segmented: Segmented, path: Path) -> None:

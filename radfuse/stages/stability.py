@@ -20,10 +20,12 @@ class StabilityJob:
     Attributes:
         title: of the page.
         cases: case -> its copies and readers.
+        patients: case -> whose it is.
     """
 
     title: str
     cases: Mapping[str, Path]
+    patients: Mapping[str, str]
 
     def __str__(self) -> str:
         return "stability"
@@ -39,7 +41,8 @@ def jobs(context: Context) -> Iterator[StabilityJob]:
     cases = {case: context.path(place) for case, place in places.items() if context.has(place)}
     if not cases:
         raise StudyError(f"no case could be used{context.first_failure()}")
-    yield StabilityJob(context.study.title or context.study.name, cases)
+    patients = {case.case_id: case.patient for case in context.cases()}
+    yield StabilityJob(context.study.title or context.study.name, cases, patients)
 
 
 def work(job: StabilityJob) -> dict[str, str]:
@@ -58,7 +61,12 @@ def work(job: StabilityJob) -> dict[str, str]:
     twice = {case: _numbers(item.readers) for case, item in found.items() if item.readers}
     if len(twice) > 1:
         parts.append(stability(twice, "readers"))
-    return stability_report(job.title, pd.concat(parts, ignore_index=True))
+    masks = [
+        {"case": case, "patient": job.patients[case], "label": label, **agreement.row()}
+        for case, item in found.items()
+        for label, agreement in item.agreement.items()
+    ]
+    return stability_report(job.title, pd.concat(parts, ignore_index=True), pd.DataFrame(masks))
 
 
 def _numbers(rows: Sequence[Mapping[str, float | None]]) -> list[dict[str, float]]:
@@ -67,7 +75,7 @@ def _numbers(rows: Sequence[Mapping[str, float | None]]) -> list[dict[str, float
 
 STAGE = Stage(
     "stability",
-    3,
+    4,
     jobs,
     work,
     write_files,

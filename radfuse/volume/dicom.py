@@ -93,6 +93,19 @@ def read_dicom(folder: Path) -> tuple[np.ndarray, Grid]:
         ) from error
 
 
+def headers_of(folder: Path) -> list[Dataset]:
+    """Return what the slices of a folder say, in the order of their names; one or more.
+
+    Raises:
+        InputError: as `read_dicom`.
+    """
+    paths = sorted(item for item in folder.iterdir() if item.is_file() and not item.name.startswith("."))
+    found = [header for path in paths if (header := header_of(path)) is not None and _is_image(header)]
+    if not found:
+        raise InputError(f"{folder} holds no DICOM image slices; give the folder in which those of one series lie")
+    return found
+
+
 def _slices(folder: Path) -> list[_Slice]:
     """Return the slices of a folder; images that no one can place are refused where they belong to its series."""
     slices, lacking = [], []
@@ -100,9 +113,9 @@ def _slices(folder: Path) -> list[_Slice]:
         header = header_of(path)
         if header is None or not _is_image(header):
             continue
-        found = [name for name in _NEEDED if not _text(header, name)] + ["PixelData"] * ("PixelData" not in header)
+        found = [name for name in _NEEDED if not text_of(header, name)] + ["PixelData"] * ("PixelData" not in header)
         if found:
-            lacking.append((_text(header, "SeriesInstanceUID"), path, found, _text(header, "NumberOfFrames")))
+            lacking.append((text_of(header, "SeriesInstanceUID"), path, found, text_of(header, "NumberOfFrames")))
         else:
             slices.append(_slice_of(path, header))
     known = {part.series for part in slices}
@@ -143,7 +156,7 @@ def _is_image(header: Dataset) -> bool:
     """Return whether a file is an image by its class or its fields; one cut too short to tell is taken for one."""
     from pydicom import config, uid
 
-    kind = _text(header.file_meta, "MediaStorageSOPClassUID") or _text(header, "SOPClassUID")
+    kind = text_of(header.file_meta, "MediaStorageSOPClassUID") or text_of(header, "SOPClassUID")
     name = uid.UID(kind, config.IGNORE).name
     return "Rows" in header or name == kind or "Image" in name
 
@@ -162,7 +175,7 @@ def _slice_of(path: Path, header: Dataset) -> _Slice:
         )
     origin = _numbers(path, header, "ImagePositionPatient", 3)
     slope, inter = (
-        _numbers(path, header, name, 1)[0] if _text(header, name) else otherwise
+        _numbers(path, header, name, 1)[0] if text_of(header, name) else otherwise
         for name, otherwise in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
     )
     if not (np.isfinite([*origin, slope, inter]).all() and slope != 0):
@@ -175,13 +188,13 @@ def _slice_of(path: Path, header: Dataset) -> _Slice:
     normal /= np.linalg.norm(normal)
     look = (_short(header, "Rows"), _short(header, "Columns"), *spacing, *np.round(turn.ravel(), 4))
     values = (*(_short(header, name) for name in _STORED), slope, inter)
-    subject = tuple(_text(header, name) for name in _SUBJECT)
-    return _Slice(path, _text(header, "SeriesInstanceUID"), look, origin, float(normal @ origin), values, subject)
+    subject = tuple(text_of(header, name) for name in _SUBJECT)
+    return _Slice(path, text_of(header, "SeriesInstanceUID"), look, origin, float(normal @ origin), values, subject)
 
 
 def _check_pixels(path: Path, header: Dataset) -> None:
     """Refuse pixels that are no single whole number, too few or too many, which GDCM takes as it comes."""
-    kind, samples = _text(header, "PhotometricInterpretation"), _short(header, "SamplesPerPixel")
+    kind, samples = text_of(header, "PhotometricInterpretation"), _short(header, "SamplesPerPixel")
     if kind not in {"MONOCHROME1", "MONOCHROME2"} or samples > 1:
         raise InputError(
             f"{path}: pixels are {kind or 'of no kind'} with {samples} values each; a slice has one grey value. "
@@ -211,7 +224,7 @@ def _check_pixels(path: Path, header: Dataset) -> None:
         )
 
 
-def _text(header: Dataset, name: str) -> str:
+def text_of(header: Dataset, name: str) -> str:
     """Return what a field holds as text; empty where it is not there."""
     raw = header.get_item(name) if name in header else None
     value = getattr(raw, "value", None)
@@ -229,7 +242,7 @@ def _short(header: Dataset, name: str) -> int:
 
 def _numbers(path: Path, header: Dataset, name: str, count: int) -> np.ndarray:
     """Return so many numbers of a field, shape (count,)."""
-    text = _text(header, name)
+    text = text_of(header, name)
     try:
         found = [float(part) for part in text.split("\\")]
     except ValueError:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import ndimage
 
 from radfuse.volume.grid import Grid
 
@@ -17,9 +16,47 @@ CELLS = (4, 5)
 
 def box_of(mask: np.ndarray) -> Box:
     """Return the smallest box (z, y, x) that holds the voxels of a bool mask, an empty one where there are none."""
-    found = ndimage.find_objects(mask.view(np.uint8))
-    z, y, x = found[0] if found else (slice(0, 0),) * 3
-    return z, y, x
+    box: list[slice] = []
+    part = mask
+    for axis in range(3):
+        # What is left after the axes before is small, and rows of an array are looked through fast.
+        filled = np.flatnonzero(np.moveaxis(part, axis, 0).reshape(part.shape[axis], -1).any(axis=1))
+        if not len(filled):
+            return (slice(0, 0),) * 3
+        box.append(slice(int(filled[0]), int(filled[-1]) + 1))
+        part = part[(slice(None),) * axis + (box[-1],)]
+    return box[0], box[1], box[2]
+
+
+def parts_of(mask: np.ndarray, min_voxels: int = 1) -> list[tuple[Box, np.ndarray]]:
+    """Return the connected parts of a mask, the largest first, each as its box and what it holds of it.
+
+    Args:
+        mask: bool, shape (z, y, x); voxels that share a corner are connected.
+        min_voxels: smaller parts are left out.
+    """
+    from scipy import ndimage
+
+    marked, count = ndimage.label(mask, np.ones((3, 3, 3), dtype=bool))
+    found = []
+    for number, box in enumerate(ndimage.find_objects(marked, count), start=1):
+        inside = marked[box] == number
+        if np.count_nonzero(inside) >= min_voxels:
+            found.append((box, inside))
+    return sorted(found, key=lambda part: -np.count_nonzero(part[1]))  # stable: the first in the image goes first
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """How a region's features are made of those of its connected parts.
+
+    Attributes:
+        by_volume: larger parts count more, by their volume; False: all alike.
+        min_voxels: smaller parts are left out, as long as there is a larger one.
+    """
+
+    by_volume: bool
+    min_voxels: int = 1
 
 
 @dataclass(frozen=True)
@@ -31,24 +68,41 @@ class Region:
         inside: bool, the region within its box.
         box: the smallest box (z, y, x) that holds the region.
         grid: of the image or mask that the region lies in.
+        averaged: its radiomic features are means over its connected parts; None: they are those of all its voxels.
     """
 
     name: str
     inside: np.ndarray
     box: Box
     grid: Grid
+    averaged: Averaged | None = None
 
     @classmethod
-    def of(cls, name: str, mask: np.ndarray, grid: Grid) -> Region:
+    def of(cls, name: str, mask: np.ndarray, grid: Grid, averaged: Averaged | None = None) -> Region:
         """Return the region that a mask holds.
 
         Args:
             name: as in feature columns.
             mask: bool, shape (z, y, x) of the grid.
             grid: where its voxels lie.
+            averaged: how its features are made of its parts', where they are.
         """
         box = box_of(mask)
-        return cls(name, mask[box].copy(), box, grid)
+        return cls(name, mask[box].copy(), box, grid, averaged)
+
+    @property
+    def parts(self) -> list[Region]:
+        """Its connected parts, the largest first, that `averaged` says to measure; itself where that says nothing."""
+        if self.averaged is None:
+            return [self]
+        found = parts_of(self.inside, self.averaged.min_voxels) or parts_of(self.inside)
+        parts = []
+        for number, (box, inside) in enumerate(found, start=1):
+            z, y, x = (
+                slice(own.start + part.start, own.start + part.stop) for own, part in zip(self.box, box, strict=True)
+            )
+            parts.append(Region(f"{self.name} (part {number} of {len(found)})", inside, (z, y, x), self.grid))
+        return parts
 
     @property
     def mask(self) -> np.ndarray:

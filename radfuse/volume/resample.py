@@ -9,15 +9,24 @@ import numpy as np
 from radfuse.errors import InputError
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
-from radfuse.volume.sitk import placed, resampled, to_sitk
+from radfuse.volume.sitk import Transform, placed, resampled, to_sitk
 
 Interpolation = Literal["nearest", "linear", "bspline"]
 _INTERPOLATORS = {"nearest": "sitkNearestNeighbor", "linear": "sitkLinear", "bspline": "sitkBSpline"}
 _VOXEL_LIMIT = 2**31
 
 
-def resample(image: Volume, grid: Grid, interpolation: Interpolation = "linear", *, edge: bool = False) -> Volume:
+def resample(
+    image: Volume,
+    grid: Grid,
+    interpolation: Interpolation = "linear",
+    *,
+    edge: bool = False,
+    transform: Transform | None = None,
+) -> Volume:
     """Return an image on another grid; outside the source its smallest value, or with `edge` its nearest voxel's.
+
+    A transform leads from points of that grid to those of the image; without one they are the same.
 
     Raises:
         InputError: the grid is too large.
@@ -25,20 +34,54 @@ def resample(image: Volume, grid: Grid, interpolation: Interpolation = "linear",
     _check_size(grid)
     outside = float(image.array.min())
     method = _INTERPOLATORS[interpolation]
-    return Volume(resampled(to_sitk(image), grid, method, outside, real=True, edge=edge), grid, image.name)
+    found = resampled(to_sitk(image), grid, method, outside, real=True, edge=edge, transform=transform)
+    return Volume(found, grid, image.name)
 
 
-def resample_labels(labels: LabelMap, grid: Grid) -> LabelMap:
-    """Return a segmentation on a grid, itself where it lies there: by nearest neighbour, outside the source background.
+def values_on(image: Volume, grid: Grid) -> np.ndarray:
+    """Return an image's voxels on another grid: float32, shape (z, y, x), linear; NaN outside the source.
 
     Raises:
         InputError: the grid is too large.
     """
-    if labels.grid.same_as(grid):
+    _check_size(grid)
+    return resampled(to_sitk(image), grid, _INTERPOLATORS["linear"], float("nan"), real=True)
+
+
+def resample_labels(
+    labels: LabelMap,
+    grid: Grid,
+    transform: Transform | None = None,
+    interpolation: Literal["nearest", "linear"] = "nearest",
+) -> LabelMap:
+    """Return a segmentation on a grid, itself where it lies there already; outside the source background.
+
+    Args:
+        labels: to bring over.
+        grid: where they are wanted.
+        transform: from points of that grid to those of the segmentation; None: they are the same.
+        interpolation: the nearest voxel's label; or linear, label by label: the one that has the largest share there,
+            background among them, which gives smoother borders between grids of unlike spacing.
+
+    Raises:
+        InputError: the grid is too large.
+    """
+    if transform is None and labels.grid.same_as(grid):
         return labels
     _check_size(grid)
-    found = resampled(to_sitk(labels), grid, "sitkNearestNeighbor")
-    return LabelMap(found.astype(labels.array.dtype), grid, labels.names, labels.name)
+    if interpolation == "nearest":
+        found = resampled(to_sitk(labels), grid, "sitkNearestNeighbor", transform=transform)
+        return LabelMap(found.astype(labels.array.dtype), grid, labels.names, labels.name)
+    most = np.zeros(grid.shape, dtype=np.float32)
+    rest = np.ones(grid.shape, dtype=np.float32)
+    found = np.zeros(grid.shape, dtype=labels.array.dtype)
+    for number in labels.present():
+        alone = placed((labels.array == number).astype(np.float32), labels.grid)
+        share = resampled(alone, grid, "sitkLinear", transform=transform)
+        found[share > most] = number
+        most, rest = np.maximum(most, share), rest - share
+    found[rest > most] = 0
+    return LabelMap(found, grid, labels.names, labels.name)
 
 
 def interpolated(array: np.ndarray, grid: Grid, onto: Grid, interpolator: str | int) -> np.ndarray:

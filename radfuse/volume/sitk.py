@@ -18,6 +18,8 @@ from radfuse.volume.grid import Grid, triple
 from radfuse.volume.image import LabelMap, Volume
 
 Image: TypeAlias = sitk.Image
+Transform: TypeAlias = sitk.Transform
+"""From points of the grid that is wanted to points of the image that is read, in mm (x, y, z)."""
 Header: TypeAlias = sitk.ImageFileReader
 """A reader that read the header."""
 
@@ -86,6 +88,16 @@ def write_file(image: Image, path: Path) -> None:
     sitk.WriteImage(image, str(path), useCompression=True)
 
 
+def read_transform(path: Path) -> Transform:
+    """Read a transform that `write_transform` stored, exactly as it was."""
+    return sitk.ReadTransform(str(path))
+
+
+def write_transform(transform: Transform, path: Path) -> None:
+    """Store a transform as ITK's text, by its suffix .tfm: every digit of it, and the same bytes each time."""
+    sitk.WriteTransform(transform, str(path))
+
+
 def reason_of(error: RuntimeError) -> str:
     """Return the one line of an ITK message that says something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -94,7 +106,14 @@ def reason_of(error: RuntimeError) -> str:
 
 
 def resampled(
-    image: Image, onto: Grid, interpolator: str | int, outside: float = 0.0, *, real: bool = False, edge: bool = False
+    image: Image,
+    onto: Grid,
+    interpolator: str | int,
+    outside: float = 0.0,
+    *,
+    real: bool = False,
+    edge: bool = False,
+    transform: Transform | None = None,
 ) -> np.ndarray:
     """Return an image's voxels on another grid.
 
@@ -105,11 +124,12 @@ def resampled(
         outside: value where the image does not reach.
         real: float32 instead of the image's own type.
         edge: the nearest voxel's value instead of `outside`.
+        transform: from points of the new grid to those of the image; None: they are the same.
     """
     found = sitk.Resample(
         image,
         [int(size) for size in onto.shape[::-1]],
-        sitk.Transform(),
+        sitk.Transform() if transform is None else transform,
         getattr(sitk, interpolator) if isinstance(interpolator, str) else interpolator,
         [float(value) for value in onto.origin],
         [float(value) for value in onto.spacing_zyx_mm[::-1]],
@@ -119,6 +139,37 @@ def resampled(
         edge,
     )
     return sitk.GetArrayFromImage(found)
+
+
+def otsu_threshold(values: np.ndarray) -> float:
+    """Return the value that parts voxels into a darker and a brighter class, by Otsu."""
+    flat = np.ascontiguousarray(values, dtype=np.float64).reshape(1, -1)
+    method = sitk.OtsuThresholdImageFilter()
+    method.SetNumberOfHistogramBins(256)
+    method.Execute(sitk.GetImageFromArray(flat))
+    return float(method.GetThreshold())
+
+
+def without_bias(
+    values: np.ndarray, part: np.ndarray, grid: Grid, shrink: int, iterations: Sequence[int]
+) -> np.ndarray:
+    """Return voxels divided by the smooth field that N4 finds.
+
+    Args:
+        values: shape (z, y, x), from 0 up.
+        part: bool, where the field is looked for.
+        grid: where the voxels lie.
+        shrink: by how much the image is made smaller for that, along axes of four such steps and more.
+        iterations: a level each.
+    """
+    image, mask = placed(values, grid), placed(part.astype(np.uint8), grid)
+    steps = [shrink if size >= 4 * shrink else 1 for size in image.GetSize()]
+    method = sitk.N4BiasFieldCorrectionImageFilter()
+    method.SetMaximumNumberOfIterations([int(count) for count in iterations])
+    method.SetNumberOfThreads(1)  # sums in one order: equal numbers on every machine
+    method.Execute(sitk.Shrink(image, steps), sitk.Shrink(mask, steps))
+    field = sitk.GetArrayFromImage(method.GetLogBiasFieldAsImage(image))
+    return np.asarray(values / np.exp(field))
 
 
 def point_of(grid: Grid, index_xyz: ArrayLike) -> tuple[float, float, float]:
@@ -157,3 +208,24 @@ def _place(image: Image, grid: Grid) -> None:
     image.SetSpacing([float(value) for value in grid.spacing_zyx_mm[::-1]])
     image.SetOrigin([float(value) for value in grid.origin])
     image.SetDirection([float(value) for value in grid.direction])
+
+
+def voices(masks: Sequence[np.ndarray], *, staple: bool = False) -> np.ndarray:
+    """Return the label with most voices of each voxel of several masks, 0 where several have; or that of STAPLE."""
+    images = [sitk.GetImageFromArray(mask) for mask in masks]
+    return sitk.GetArrayFromImage(sitk.MultiLabelSTAPLE(images, 0) if staple else sitk.LabelVoting(images, 0))
+
+
+def grown_between(array: np.ndarray, seed: tuple[int, int, int], limits: tuple[float, float]) -> np.ndarray:
+    """Return what is connected to a voxel (z, y, x) by voxels between two values, both included; bool."""
+    image = sitk.GetImageFromArray(array)
+    return sitk.GetArrayFromImage(sitk.ConnectedThreshold(image, [seed[::-1]], *limits)) > 0
+
+
+def grown_like(
+    array: np.ndarray, seed: tuple[int, int, int], deviations: float, iterations: int, radius_voxels: int
+) -> np.ndarray:
+    """Return what is connected to a voxel (z, y, x) by voxels like those that it has, begun around it; bool."""
+    image = sitk.GetImageFromArray(array)
+    found = sitk.ConfidenceConnected(image, [seed[::-1]], iterations, deviations, radius_voxels)
+    return sitk.GetArrayFromImage(found) > 0

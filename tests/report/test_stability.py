@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pandas as pd
 
 from radfuse.report.stability import stability_report
+from radfuse.seg.metrics import agreement
 
 
 def test_the_report_is_a_page_a_figure_and_tables() -> None:
@@ -22,3 +24,24 @@ def test_the_report_is_a_page_a_figure_and_tables() -> None:
     assert "Knees &amp; more: stability of features" in files["index.html"]
     assert "1 features: constant" in files["index.html"]
     assert "<b>4</b><span>copies a case</span>" in files["index.html"]
+
+
+def test_two_readers_masks_are_compared() -> None:
+    values = {f"icc{kind}{end}": 0.8 for kind in ("11", "21", "31") for end in ("", "_low", "_high")}
+    row = {"feature": "t1/r/original_glcm_A", "cases": 3, "copies": 2, "reason": "", **values}
+    table = pd.DataFrame([{"source": source, **row} for source in ("perturbation", "readers")])
+    mask = np.zeros((6, 12, 12), dtype=bool)
+    mask[2:4, 3:9, 3:9] = True
+    found = [
+        {
+            "case": f"c{i}",
+            "patient": f"p{i}",
+            "label": "tumour",
+            **agreement(mask, np.roll(mask, i, 1), (1, 1, 1)).row(),
+        }
+        for i in range(3)
+    ]
+    files = stability_report("t", table, pd.DataFrame(found))
+    assert pd.read_csv(io.StringIO(files["readers.csv"]))["dice"].tolist() == [1, 5 / 6, 4 / 6]
+    assert "Masks of two readers" in files["index.html"]
+    assert "figures/volumes.svg" in files

@@ -9,14 +9,24 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from sequences import two_sequences
 
 from radfuse.config import Section, Where
 from radfuse.run.digests import job_key
+from radfuse.run.folder import RunFolder
 from radfuse.stages import STAGES, stage_of
 from radfuse.stages.context import Context
-from radfuse.study import Study
+from radfuse.study import Study, load_study
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """A pass over a study of two sequences, one of them registered: the finished one has no such job."""
+    study = two_sequences(tmp_path_factory.mktemp("two"), 8)
+    chosen = load_study(study, ["sequences.t2.masks=register", "sequences.t2.registration.within_mm=20"])
+    return Context(chosen, RunFolder.open(study.parent / "run", "two"), lambda *_: None)
 
 
 def first_job(name: str, context: Context) -> Any:
@@ -28,7 +38,7 @@ def values_in(value: object) -> Iterator[object]:
     yield value
     if isinstance(value, Mapping):
         inner: Any = [*value.keys(), *value.values()]
-    elif isinstance(value, (tuple, list)):
+    elif isinstance(value, (tuple, list, frozenset)):
         inner = value
     elif isinstance(value, Section):
         inner = [getattr(value, field) for field in type(value).model_fields]
@@ -64,6 +74,8 @@ def changed(value: Any, path: str, other: Path) -> Iterator[tuple[str, Any]]:  #
         for key, inner in list(value.items())[:2]:
             for where, item in changed(inner, f"{path}[{key}]", other):
                 yield where, {**value, key: item}
+    elif isinstance(value, frozenset):
+        yield f"{path} with one more", value | {"one more"}
     elif isinstance(value, (tuple, list)):
         yield f"{path} with one more", (*value, "one more")
         for number, inner in enumerate(value[:2]):
@@ -78,7 +90,10 @@ def is_constant(annotation: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_no_job_holds_a_study_and_every_field_changes_its_key(name: str, context: Context, tmp_path: Path) -> None:
+def test_no_job_holds_a_study_and_every_field_changes_its_key(
+    name: str, context: Context, two: Context, tmp_path: Path
+) -> None:
+    context = two if name == "register" else context
     stage, job = stage_of(name), first_job(name, context)
     assert not [value for value in values_in(job) if isinstance(value, (Study, Context))]
     other = tmp_path / "other.bin"

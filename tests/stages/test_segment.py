@@ -26,7 +26,7 @@ def test_another_runtime_segments_again_and_trains_nothing_again() -> None:
 
     training = TrainJob("1", usual, here, (here,), 0)
     assert key(training) == key(dataclasses.replace(training, backend=fast))
-    segmenting = SegmentJob("c1", here, None, "1", here, usual, "onnxruntime")
+    segmenting = SegmentJob("c1", here, None, "1", here, usual, "onnxruntime", {})
     assert key(segmenting) != key(dataclasses.replace(segmenting, backend=fast, runtime="openvino"))
     # what "auto" is on this machine counts, and not that it was said
     auto = usual.model_copy(update={"runtime": "auto"})

@@ -22,6 +22,7 @@ if __name__ == "__main__":
 
 import pandas as pd
 from boxes import second_reader, tumour_cohort
+from sequences import two_sequences
 
 from radfuse.pipeline import run_study
 from radfuse.run.folder import RunFolder
@@ -117,10 +118,17 @@ def totals(numbers: list[float]) -> tuple[float, float]:
     return float(len(numbers)), math.fsum(math.log1p(abs(number)) for number in numbers)
 
 
-def summaries(context: Context) -> dict[str, dict[str, Any]]:
+def registered(folder: Path) -> Context:
+    """Run a study of two sequences as far as their registration, which the fixed study has none of."""
+    study = load_study(two_sequences(folder, 8), ["sequences.t2.masks=register"])
+    run_study(study, folder / "run", until="register")
+    return Context(study, RunFolder.open(folder / "run", "two"), lambda *_: None)
+
+
+def summaries(fixed: Context, two: Context) -> dict[str, dict[str, Any]]:
     found = {}
     for name in STAGES:
-        stage = stage_of(name)
+        stage, context = stage_of(name), two if name == "register" else fixed
         job = next(iter(stage.jobs(context)))
         found[name] = {"version": stage.version, "files": summary_of(context.path(stage.place(job)))}
     return found
@@ -128,7 +136,7 @@ def summaries(context: Context) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    return summaries(finish(tmp_path_factory.mktemp("fixed")))
+    return summaries(finish(tmp_path_factory.mktemp("fixed")), registered(tmp_path_factory.mktemp("two")))
 
 
 @pytest.mark.slow
@@ -158,6 +166,6 @@ def test_the_comparison_sees_a_lost_file_and_a_changed_number() -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as place:
-        text = json.dumps(summaries(finish(Path(place))), indent=1)
+    with tempfile.TemporaryDirectory() as place, tempfile.TemporaryDirectory() as other:
+        text = json.dumps(summaries(finish(Path(place)), registered(Path(other))), indent=1)
         REFERENCE.write_text(re.sub(r"\[\s+([^\[\]]*?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text) + "\n")

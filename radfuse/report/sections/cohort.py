@@ -15,6 +15,7 @@ from radfuse.statistics.auc import auc_covariance, auc_difference
 MASK_SOURCES = {
     "manual": "drawn by hand, as the cohort table names them",
     "cross_fitted": "predicted by a network that never saw the patient",
+    "untrained": "made without training: by readers' vote, grown from a seed, or carried from an atlas",
     "external": "predicted by a network trained elsewhere",
 }
 

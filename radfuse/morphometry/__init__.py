@@ -1,0 +1,1 @@
+"""Morphometry: shapes and distances of a case's labels and regions in mm, one measure a file."""

@@ -1,0 +1,67 @@
+"""The connected parts of a label: the largest, or all, whose features are averaged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import PositiveInt, model_validator
+
+from radfuse.config import Section
+from radfuse.volume.region import Averaged, parts_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from radfuse.regions.scene import Scene
+
+
+class LesionsRegion(Section):
+    """The connected parts of a label, voxels that share a corner being connected: lesions of one patient.
+
+    With `aggregate` each lesion's radiomic features are computed alone and averaged, so that they do not grow with the
+    number of lesions; deep features and the files of stage `regions` are of all lesions at once.
+    """
+
+    kind: Literal["lesions"] = "lesions"
+    name: str
+    """Of the region, in the names of its features."""
+    of: str | PositiveInt
+    """Label, by name or number."""
+    components: Literal["all", "largest"] = "all"
+    """Which lesions."""
+    min_voxels: PositiveInt = 10
+    """Smaller parts are specks, and left out."""
+    aggregate: Literal["together", "mean", "volume_weighted"] = "together"
+    """Radiomic features are those of all voxels together, the mean over lesions, or their mean weighted by volume."""
+
+    @model_validator(mode="after")
+    def _one_is_no_average(self) -> LesionsRegion:
+        if self.components == "largest" and self.aggregate != "together":
+            raise ValueError(f"the largest lesion is one, and aggregate: {self.aggregate} needs several; remove one")
+        return self
+
+    @property
+    def averaged(self) -> Averaged | None:
+        """How its features are made of those of its lesions; None: they are those of the whole."""
+        return None if self.aggregate == "together" else Averaged(self.aggregate == "volume_weighted", self.min_voxels)
+
+    def labels_named(self) -> tuple[str | int, ...]:
+        """Return the labels it refers to."""
+        return (self.of,)
+
+    def mask(self, scene: Scene) -> np.ndarray:
+        """Return its voxels, bool of shape (z, y, x)."""
+        whole = scene.of(self.of)
+        parts = parts_of(whole, self.min_voxels)
+        kept = whole & False
+        for box, inside in parts[:1] if self.components == "largest" else parts:
+            kept[box] |= inside
+        return kept
+
+
+def largest_of(mask: np.ndarray) -> np.ndarray:
+    """Return the largest connected part of a mask, bool of shape (z, y, x); itself where it is empty."""
+    kept = mask & False
+    for box, inside in parts_of(mask)[:1]:
+        kept[box] = inside
+    return kept

@@ -1,0 +1,62 @@
+"""The part of a label that is as bright as asked: PET thresholds, CT windows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import FiniteFloat, PositiveInt, model_validator
+
+from radfuse.config import Section
+
+if TYPE_CHECKING:
+    from radfuse.regions.scene import Scene
+
+
+class ThresholdRegion(Section):
+    """The voxels of some labels whose value in an image lies above a threshold, or in a window.
+
+    `{of: tumour, sequence: pet, at_least: 0.41, relative: true}` is the part of 41 % of SUVmax and more,
+    `{of: psoas, sequence: ct, between: [-190, -30]}` its fat. Values are those on the grid that the region lies on, by
+    linear interpolation; voxels that the image does not reach are left out.
+    """
+
+    kind: Literal["threshold"] = "threshold"
+    name: str
+    """Of the region, in the names of its features."""
+    of: str | PositiveInt | tuple[str | PositiveInt, ...]
+    """Label or labels, by name or number."""
+    sequence: str | None = None
+    """Image whose values count; None: the one that is measured."""
+    at_least: FiniteFloat | None = None
+    """Smallest value of a voxel."""
+    between: tuple[FiniteFloat, FiniteFloat] | None = None
+    """Smallest and largest value, instead of `at_least`."""
+    relative: bool = False
+    """Thresholds are shares of the largest value inside the labels."""
+    components: Literal["all", "largest"] = "all"
+    """Which connected parts of it; voxels that share a corner are connected."""
+
+    @model_validator(mode="after")
+    def _says_one(self) -> ThresholdRegion:
+        if (self.at_least is None) == (self.between is None):
+            raise ValueError("give `at_least`, or `between` with the smallest and the largest value")
+        if self.between is not None and self.between[0] >= self.between[1]:
+            raise ValueError(f"between: {self.between[0]:g} is not below {self.between[1]:g}")
+        return self
+
+    def labels_named(self) -> tuple[str | int, ...]:
+        """Return the labels it refers to."""
+        return self.of if isinstance(self.of, tuple) else (self.of,)
+
+    def mask(self, scene: Scene) -> np.ndarray:
+        """Return its voxels, bool of shape (z, y, x)."""
+        from radfuse.regions.intensity import values_in
+        from radfuse.regions.lesions import largest_of
+
+        found = scene.of(*self.labels_named())
+        values = values_in(scene, self.sequence, found)
+        low, high = self.between or (self.at_least, np.inf)
+        scale = float(np.nanmax(values)) if self.relative and values.size else 1.0
+        found[found] = (values >= scale * float(low or 0.0)) & (values <= (scale * high if high < np.inf else high))
+        return largest_of(found) if self.components == "largest" else found

@@ -1,0 +1,193 @@
+"""What a study says of each of its sequences: how masks reach it, what is done to its values, how it is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import PositiveInt, field_validator
+
+from radfuse.cohort.config import CohortConfig
+from radfuse.config import Section, nearest
+from radfuse.errors import short
+from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.regions.config import RegionConfig
+from radfuse.seg.config import Segmentation
+from radfuse.volume.normalise import Step
+from radfuse.volume.registration import Registration
+
+Reach = Literal["same_grid", "resample", "register", "own"]
+
+
+class SequenceConfig(Section):
+    """One sequence of `cohort.images`."""
+
+    masks: Reach | None = None
+    """How the mask reaches this image: it lies on its grid, is brought there by nearest neighbour, is carried by a
+    registration of the segmented image to this one, or is one of its own, drawn on it and named in `cohort.masks`.
+    None: its own where `cohort.masks` names one, otherwise as `resample_masks` says."""
+    registration: Registration = Registration()
+    """How the segmented image is registered to this one, where `masks` is register."""
+    suv: bool = False
+    """Turn PET from a DICOM folder into SUV by body weight before all else; False where the image holds SUV already."""
+    normalise: tuple[Step, ...] = ()
+    """What is done to its values before regions and features see them, in this order; networks see the image itself."""
+    radiomics: RadiomicsConfig | None = None
+    """Settings that differ from the study's `radiomics`, merged over those."""
+
+    @field_validator("radiomics")
+    @classmethod
+    def _has_no_file(cls, radiomics: RadiomicsConfig | None) -> RadiomicsConfig | None:
+        if radiomics is not None and radiomics.params is not None:
+            raise ValueError("a parameter file of PyRadiomics is for all sequences; write what differs as settings")
+        return radiomics
+
+
+class SequenceRecipe(Section):
+    """What decides the regions of a case on one of its images, beside the mask.
+
+    Attributes:
+        masks: how the mask reaches its grid.
+        carried: how labels are interpolated by a registration.
+        suv: PET is turned into SUV by its DICOM headers.
+        normalise: what is done to its values.
+        min_voxels: smaller regions are an error.
+    """
+
+    masks: Reach = "same_grid"
+    carried: Literal["nearest", "linear"] = "nearest"
+    suv: bool = False
+    normalise: tuple[Step, ...] = ()
+    min_voxels: PositiveInt = 10
+
+
+def merged(study: Any) -> Any:
+    """Return the raw content of a study with its `radiomics` under those of each sequence that has some.
+
+    A width said for a sequence goes before a count said for the study, which would otherwise take its place.
+    """
+    common, sequences = study.get("radiomics") or {}, study.get("sequences")
+    if not isinstance(sequences, Mapping) or not isinstance(common, Mapping):
+        return study
+    found = dict(sequences)
+    for name, section in sequences.items():
+        own = section.get("radiomics") if isinstance(section, Mapping) else None
+        if isinstance(own, Mapping):
+            below = {key: value for key, value in common.items() if key != "bin_count" or "bin_width" not in own}
+            found[name] = {**section, "radiomics": {**below, **own}}
+    return {**study, "sequences": found}
+
+
+def reach_of(
+    sequence: str, sequences: Mapping[str, SequenceConfig], own: Collection[str], *, resample_masks: bool
+) -> Reach:
+    """Return how masks reach a sequence.
+
+    Args:
+        sequence: name.
+        sequences: the study's section.
+        own: sequences that have masks of their own.
+        resample_masks: the study's setting.
+    """
+    said = sequences[sequence].masks if sequence in sequences else None
+    if said is not None:
+        return said
+    if sequence in own:
+        return "own"
+    return "resample" if resample_masks else "same_grid"
+
+
+def radiomics_of(
+    images: Collection[str], sequences: Mapping[str, SequenceConfig], common: RadiomicsConfig
+) -> dict[str, RadiomicsConfig]:
+    """Return sequence -> how it is measured."""
+    own = {name: section.radiomics for name, section in sequences.items()}
+    return {name: own.get(name) or common for name in images}
+
+
+def recipes_of(
+    images: Collection[str],
+    sequences: Mapping[str, SequenceConfig],
+    own: Collection[str],
+    common: RadiomicsConfig,
+    *,
+    resample_masks: bool,
+) -> dict[str, SequenceRecipe]:
+    """Return sequence -> what decides its regions; arguments are those of `reach_of` and `radiomics_of`."""
+    measured = radiomics_of(images, sequences, common)
+    found = {}
+    for name in images:
+        section = sequences.get(name, SequenceConfig())
+        found[name] = SequenceRecipe(
+            masks=reach_of(name, sequences, own, resample_masks=resample_masks),
+            carried=section.registration.carried,
+            suv=section.suv,
+            normalise=section.normalise,
+            min_voxels=measured[name].min_voxels,
+        )
+    return found
+
+
+def check_sequences(
+    sequences: Mapping[str, SequenceConfig],
+    images: Collection[str],
+    regions: Sequence[RegionConfig],
+    segmentation: Segmentation | None,
+) -> None:
+    """Refuse names in the section that nobody declared.
+
+    Raises:
+        ValueError: a sequence, a region or a label; says the nearest.
+    """
+    names = [region.name for region in regions]
+    parts = {"body", "image", *(segmentation.labels if segmentation else ())}
+    for name, section in sequences.items():
+        if name not in images:
+            raise ValueError(f"sequences: {short(name)!r} is not one of cohort.images{nearest(name, images)}")
+        wanted = section.radiomics.normalize_region if section.radiomics else None
+        if names and wanted is not None and wanted not in names:
+            raise ValueError(
+                f"sequences.{name}.radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}"
+            )
+        for within in (getattr(step, "within", "image") for step in section.normalise):
+            if within not in parts:
+                raise ValueError(f"sequences.{name}.normalise: no label {short(within)!r}{nearest(within, parts)}")
+
+
+def check_reach(
+    sequences: Mapping[str, SequenceConfig], cohort: CohortConfig, segmentation: Segmentation, *, resample_masks: bool
+) -> None:
+    """Refuse ways for masks to the sequences that are none.
+
+    Raises:
+        ValueError: says which way would do.
+    """
+    segmented = segmentation.sequences or tuple(cohort.images)[:1]
+    home = segmented[0]
+    for name in segmented:
+        if name in cohort.optional_images:
+            raise ValueError(
+                f"cohort.optional_images: masks are drawn or made on {name!r}, so that every case needs it; remove it"
+            )
+    if home in cohort.masks:
+        raise ValueError(f"cohort.masks.{home}: cohort.mask holds the masks of {home!r}, which is segmented; remove it")
+    for name in cohort.images:
+        reach = reach_of(name, sequences, cohort.masks, resample_masks=resample_masks)
+        if name == home and reach in ("register", "own"):
+            raise ValueError(
+                f"sequences.{home}.masks: {reach}, but masks are drawn on {home!r} itself; use same_grid or resample, "
+                "or name another image as segmentation.sequence"
+            )
+        by = sequences[name].registration.by if reach == "register" else None
+        if by is not None and (by not in cohort.images or by == home):
+            others = [other for other in cohort.images if other not in (name, home)]
+            raise ValueError(
+                f"sequences.{name}.registration.by: {short(by)!r} is no other sequence{nearest(by, others)}"
+            )
+        if reach == "own" and name not in cohort.masks:
+            raise ValueError(f"sequences.{name}.masks: own needs cohort.masks.{name}, the column of its masks")
+        if reach == "own" and segmentation.source != "manual":
+            raise ValueError(
+                f"cohort.masks.{name} are drawn by hand and those of {home!r} made by a network: models would learn "
+                f"from both; set sequences.{name}.masks: register, or resample"
+            )

@@ -1,0 +1,173 @@
+"""Stage `register`: the segmented image of each case registered to those that its mask is carried to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from radfuse.errors import Problem
+from radfuse.run.stage import Stage
+from radfuse.stages.context import TRANSFORM, Context, registered
+from radfuse.volume.registration import Registration, RegistrationQuality
+
+if TYPE_CHECKING:
+    from radfuse.volume.image import LabelMap
+    from radfuse.volume.sitk import Transform
+
+QUALITY, CHECKERBOARD = "quality.json", "checkerboard.png"
+"""Files of a registration, beside its transform."""
+
+_LACKS = "sequence {0!r} is registered by image {1!r}, which the case lacks; name another as registration.by"
+
+
+@dataclass(frozen=True)
+class RegisterJob:
+    """Two images of one case.
+
+    Attributes:
+        case: its id.
+        sequence: that masks are carried to.
+        fixed: its image, or that of `settings.by`.
+        moving: the segmented image.
+        mask: of that image; None where the case has none, and fails later.
+        source: of the mask.
+        own: mask drawn on the fixed image, for the agreement, where there is one.
+        labels: label name -> number.
+        settings: how.
+    """
+
+    case: str
+    sequence: str
+    fixed: Path
+    moving: Path
+    mask: Path | None
+    source: str
+    own: Path | None
+    labels: Mapping[str, int]
+    settings: Registration
+
+    def __str__(self) -> str:
+        return self.case
+
+
+class RegisteredCase(NamedTuple):
+    """What there is of a registration.
+
+    Attributes:
+        transform: from points of the fixed image to those of the segmented one.
+        quality: how it went.
+        picture: a checkerboard of both images, PNG.
+    """
+
+    transform: Transform
+    quality: RegistrationQuality
+    picture: bytes
+
+
+def jobs(context: Context) -> Iterator[RegisterJob]:
+    """Yield every case with each sequence that masks reach by registration."""
+    for case in context.cases():
+        for name in case.images:
+            if context.reach(name) != "register":
+                continue
+            settings = context.study.sequences[name].registration
+            mask, source = context.mask(case)
+            if source != "manual" and not _looks_at_mask(context):  # then there may be none yet
+                mask, source = case.mask, "manual"
+            fixed = case.images.get(settings.by or name)
+            if fixed is None:
+                context.fail(case.case_id, _LACKS.format(name, settings.by), drops=True)
+                break
+            own = case.own_masks.get(name)
+            labels = context.segmentation.labels
+            yield RegisterJob(case.case_id, name, fixed, context.image(case), mask, source, own, labels, settings)
+
+
+def work(job: RegisterJob) -> RegisteredCase:
+    """Return the transform of one registration, how it went, and a picture.
+
+    Raises:
+        InputError: a file cannot be used.
+        CaseError: the images do not overlap, or the registration diverged.
+    """
+    from radfuse.recipe import read_mask
+    from radfuse.report.checkerboard import checkerboard
+    from radfuse.volume.files import read_volume
+    from radfuse.volume.register import register, with_agreement
+    from radfuse.volume.resample import resample, resample_labels
+
+    fixed, moving = read_volume(job.fixed), read_volume(job.moving)
+    mask = read_mask(job.mask, job.labels, job.source) if job.mask is not None else None
+    found = register(fixed, moving, job.settings, job.case, mask)
+    quality, carried, own = found.quality, None, None
+    if mask is not None:
+        carried = resample_labels(mask, fixed.grid, found.transform, job.settings.carried)
+    if mask is not None and job.own is not None:
+        own = read_mask(job.own, job.labels, "manual")
+        ways = (found.start, found.transform)
+        before, after = (
+            _dice(own, resample_labels(mask, own.grid, way, job.settings.carried), job.labels) for way in ways
+        )
+        quality = with_agreement(quality, before, after, job.settings.least_dice)
+        own = resample_labels(own, fixed.grid)
+    moved = [resample(moving, fixed.grid, transform=transform) for transform in (found.start, found.transform)]
+    return RegisteredCase(found.transform, quality, checkerboard(fixed, moved, carried, own))
+
+
+def _dice(own: LabelMap, carried: LabelMap, labels: Mapping[str, int]) -> dict[str, float | None]:
+    from radfuse.seg.metrics import dice
+
+    found = {}
+    for name, number in labels.items():
+        one, other = own.array == number, carried.array == number
+        found[name] = float(dice(one, other)) if one.any() or other.any() else None
+    return found
+
+
+def write(done: RegisteredCase, path: Path) -> None:
+    """Store the transform as ITK's text, how it went as JSON, and the picture."""
+    from radfuse.volume.sitk import write_transform
+
+    path.mkdir()
+    write_transform(done.transform, path / TRANSFORM)
+    (path / QUALITY).write_text(done.quality.model_dump_json(indent=1), encoding="utf-8")
+    (path / CHECKERBOARD).write_bytes(done.picture)
+
+
+def remarks(context: Context) -> tuple[Problem, ...]:
+    """Return what is suspicious about registrations that are there in this pass, and where to look."""
+    found = []
+    for place in context.keys:
+        path = context.path(place) / QUALITY
+        if place.startswith("registration/") and path.is_file():
+            flags = RegistrationQuality.model_validate_json(path.read_bytes()).flags
+            if flags:
+                text = f"{'; '.join(flags)}; look at {place}/{CHECKERBOARD}"
+                found.append(Problem(place, text, severity="warning"))
+    return tuple(found)
+
+
+def _looks_at_mask(context: Context) -> bool:
+    """Return whether a registration of the study compares only what lies near the mask."""
+    return any(
+        section.registration.within_mm is not None
+        for name, section in context.study.sequences.items()
+        if context.reach(name) == "register"
+    )
+
+
+STAGE = Stage(
+    "register",
+    1,
+    jobs,
+    work,
+    write,
+    lambda job: registered(job.case, job.sequence),
+    what="registering",
+    needs=("segment",),
+    spares=lambda context: () if _looks_at_mask(context) else ("segment",),
+    fails="drops",
+    crew="cores",
+)

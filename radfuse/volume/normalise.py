@@ -1,0 +1,176 @@
+"""Image values made comparable, step by step: clipped, scaled by a reference, freed of a bias field.
+
+Every step looks at its one image alone, so that nothing is learned from other patients. What would be (Nyul's landmarks
+of a training set) is no step of this file: it had to be fitted inside each training fold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, PositiveInt, model_validator
+
+from radfuse.config import Section
+from radfuse.errors import InputError, listed
+from radfuse.volume.image import LabelMap, Volume
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+_FEWEST = 10
+"""Voxels that a mean and a standard deviation are taken of, at least."""
+
+
+class _Within(Section):
+    """A step that looks at a part of the image."""
+
+    within: str = "body"
+    """Whose voxels count: a label of the mask (muscle, say), otherwise `body`, or `image` for all of them."""
+
+
+class ZScore(_Within):
+    """Centre the image at the mean of a part, in units of its standard deviation."""
+
+    kind: Literal["zscore"] = "zscore"
+    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 100.0
+    """What a standard deviation becomes: bins of 3 or 5 suit 100, as with `radiomics.normalize_scale`."""
+
+    def values(self, image: np.ndarray, part: np.ndarray) -> np.ndarray:
+        """Return the image, float64, with mean 0 and standard deviation `scale` over the voxels of a bool part."""
+        inside = image[part]
+        spread = float(inside.std())
+        if not spread > 0:
+            raise InputError(
+                f"zscore: the {inside.size} voxels of {self.within!r} are all alike; take another `within`"
+            )
+        return np.asarray((image - inside.mean()) * (self.scale / spread))
+
+
+class Percentiles(_Within):
+    """Move values beyond two percentiles of a part to them."""
+
+    kind: Literal["percentiles"] = "percentiles"
+    low: Annotated[float, Field(ge=0, le=100)] = 1.0
+    """Percentile that smaller values are moved to."""
+    high: Annotated[float, Field(ge=0, le=100)] = 99.0
+    """Percentile that larger values are moved to."""
+
+    @model_validator(mode="after")
+    def _rises(self) -> Percentiles:
+        if not self.low < self.high:
+            raise ValueError(f"percentiles go from a lower to an upper one, found {self.low:g} to {self.high:g}")
+        return self
+
+    def values(self, image: np.ndarray, part: np.ndarray) -> np.ndarray:
+        """Return the image clipped to the percentiles of the voxels of a bool part."""
+        return np.clip(image, *np.percentile(image[part], (self.low, self.high)))
+
+
+class Window(Section):
+    """Move values outside a window to its ends, such as Hounsfield units of soft tissue."""
+
+    kind: Literal["window"] = "window"
+    low: Finite
+    """In image units, HU for CT."""
+    high: Finite
+    """In image units."""
+
+    @model_validator(mode="after")
+    def _rises(self) -> Window:
+        if not self.low < self.high:
+            raise ValueError(f"a window goes from a lower to an upper value, found {self.low:g} to {self.high:g}")
+        return self
+
+    def values(self, image: np.ndarray, _: np.ndarray) -> np.ndarray:
+        """Return the image clipped to the window."""
+        return np.clip(image, self.low, self.high)
+
+
+class N4(_Within):
+    """Divide by the bias field that N4 finds (Tustison et al. 2010, doi:10.1109/TMI.2010.2046908)."""
+
+    kind: Literal["n4"] = "n4"
+    shrink: PositiveInt = 4
+    """The field is looked for on an image of so much fewer voxels along each axis that has enough of them."""
+    iterations: tuple[PositiveInt, ...] = Field(default=(50, 50, 50), min_length=1, max_length=6)
+    """At each level, coarse to fine."""
+
+
+Step = Annotated[ZScore | Percentiles | Window | N4, Field(discriminator="kind")]
+
+
+def normalised(image: Volume, steps: tuple[Step, ...], mask: LabelMap, numbers: dict[str, int]) -> Volume:
+    """Return an image after some steps, float32; itself where there are none.
+
+    Args:
+        image: shape (z, y, x).
+        steps: in their order.
+        mask: on the image's grid, for steps that look at a label.
+        numbers: label name -> number.
+
+    Raises:
+        InputError: a part has no voxels, or voxels that are all alike; names image and step.
+    """
+    if not steps:
+        return image
+    values = image.voxels.astype(np.float64)
+    for step in steps:
+        part = _part(step, values, image, mask, numbers)
+        try:
+            values = _without_bias(values, part, step, image) if isinstance(step, N4) else step.values(values, part)
+        except InputError as error:
+            raise InputError(f"image {image.name}, normalise: {error}") from error
+    return replace(image, array=values.astype(np.float32), stored=None)
+
+
+def body(values: np.ndarray) -> np.ndarray:
+    """Return the patient in an image, bool (z, y, x): what is brighter than air, its largest part, holes filled.
+
+    Air is told from tissue by Otsu's threshold of the values below the first one: muscle beside bright fat, or soft
+    tissue beside bone, are then on the side of the patient. An image without air is all patient.
+
+    Args:
+        values: shape (z, y, x).
+    """
+    from scipy import ndimage
+
+    from radfuse.volume.sitk import otsu_threshold
+
+    first = otsu_threshold(values)
+    darker = values[values <= first]
+    threshold = otsu_threshold(darker) if darker.size and darker.min() < darker.max() else first
+    found, count = ndimage.label(values > threshold)
+    if not count:
+        return np.ones(values.shape, dtype=bool)
+    sizes = np.bincount(found.ravel())
+    sizes[0] = 0
+    largest = found == int(sizes.argmax())
+    return np.stack([ndimage.binary_fill_holes(layer) for layer in largest])
+
+
+def _part(step: Step, values: np.ndarray, image: Volume, mask: LabelMap, numbers: dict[str, int]) -> np.ndarray:
+    """Return the voxels that a step looks at, bool (z, y, x)."""
+    within = getattr(step, "within", "image")
+    if within in numbers:
+        part = mask.array == numbers[within]
+    else:
+        part = body(values) if within == "body" else np.ones(values.shape, dtype=bool)
+    found = int(np.count_nonzero(part))
+    if found < _FEWEST:
+        names = [name for name, number in numbers.items() if number in mask.present()]
+        raise InputError(
+            f"image {image.name}, normalise: {step.kind} looks at {within!r}, which has {found} voxels, needs "
+            f"{_FEWEST}; labels present: {listed(names)}. Draw it, or take another `within`"
+        )
+    return part
+
+
+def _without_bias(values: np.ndarray, part: np.ndarray, step: N4, image: Volume) -> np.ndarray:
+    from radfuse.volume.sitk import without_bias
+
+    lowest = float(values.min())
+    if lowest < 0:
+        raise InputError(
+            f"n4 needs values from 0 up, as MR has, found {lowest:g}; leave it out for CT, or put it before other steps"
+        )
+    return without_bias(values, part, image.grid, step.shrink, step.iterations)

@@ -1,0 +1,118 @@
+"""Knee regions on phantom knees: left and right, stored in any way, at other spacings."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+from knees import mirrored, phantom_knee, scene_of, stored_as, turned_array
+from pydantic import TypeAdapter
+from scipy import ndimage
+
+from radfuse.regions.config import RegionConfig, Regions
+from radfuse.regions.make import make_regions
+from radfuse.regions.scene import Scene
+from radfuse.volume.image import LabelMap
+from radfuse.volume.region import Region
+from radfuse.volume.resample import resample_labels
+
+_BAND = {"kind": "subchondral", "bone": "tibia", "cartilage": "tibial_cartilage", "from_mm": 3, "depth_mm": 6}
+_RIM = {"kind": "margin", "bone": "femur", "cartilage": "femoral_cartilage"}
+KINDS: tuple[RegionConfig, ...] = TypeAdapter(Regions).validate_python(
+    [
+        {"preset": "cartimorph20"},
+        {"preset": "load_bearing", "meniscus": "meniscus"},
+        {**_BAND, "name": "band", "half": "medial", "below": "once_covered"},
+        {**_RIM, "name": "rim", "half": "lateral"},
+        {"kind": "compartment", "name": "front", "of": ["tibia", "femur"], "half": "medial", "part": "anterior"},
+    ]
+)
+
+
+def made(labels: LabelMap, side: str | None = None) -> dict[str, Region]:
+    return {region.name: region for region in make_regions(scene_of(labels, side), KINDS)}
+
+
+@pytest.fixture(scope="module")
+def right() -> LabelMap:
+    return phantom_knee()
+
+
+@pytest.fixture(scope="module")
+def regions(right: LabelMap) -> dict[str, Region]:
+    return made(right)
+
+
+def test_all_regions_are_there_and_the_20_fill_the_cartilage(right: LabelMap, regions: dict[str, Region]) -> None:
+    assert len(regions) == 20 + 10 + 3
+    parts = [region.mask for name, region in regions.items() if name.endswith(("FC", "TC"))]
+    assert len(parts) == 20
+    assert np.array_equal(np.sum(parts, axis=0), np.isin(right.array, (2, 4)).astype(int))
+
+
+def test_medial_lies_towards_the_middle_of_the_body(right: LabelMap, regions: dict[str, Region]) -> None:
+    slices = {name: np.argwhere(region.mask)[:, 0].mean() for name, region in regions.items()}  # axis 0 runs medially
+    for name in regions:
+        if "medial" in name:
+            assert slices[name] > slices[name.replace("medial", "lateral")] + 10
+    assert slices["iMTC"] < slices["cMTC"] < slices["eMTC"]
+    assert slices["icLFC"] > slices["ccLFC"] > slices["ecLFC"]
+
+
+@pytest.mark.parametrize("side", [None, "left", "L"])
+def test_a_mirrored_knee_has_the_same_regions(right: LabelMap, regions: dict[str, Region], side: str | None) -> None:
+    for name, region in made(mirrored(right), side).items():
+        assert region.voxels == regions[name].voxels, name
+        assert np.array_equal(region.mask, regions[name].mask), name
+
+
+@pytest.mark.parametrize(
+    ("order", "flipped"),
+    [((0, 1, 2), (True, False, True)), ((2, 0, 1), (False, True, False)), ((1, 0, 2), (True, True, True))],
+)
+def test_storage_does_not_matter(
+    right: LabelMap,
+    regions: dict[str, Region],
+    order: tuple[int, int, int],
+    flipped: tuple[bool, bool, bool],
+) -> None:
+    for name, region in made(stored_as(right, order, flipped)).items():
+        assert np.array_equal(region.mask, turned_array(regions[name].mask, order, flipped)), name
+
+
+def test_spacing_moves_no_border_by_more_than_a_voxel(right: LabelMap, regions: dict[str, Region]) -> None:
+    """Where the same knee on finer voxels has the same tissue, a voxel changes its region only beside a border."""
+    fine = phantom_knee((1.4, 1.0, 1.0))
+    tissue = resample_labels(fine, right.grid).array == right.array
+    voxel = float(np.linalg.norm(right.spacing_zyx_mm))
+    for name, region in made(fine).items():
+        there = resample_labels(LabelMap(region.mask.astype(np.uint8), fine.grid), right.grid).array > 0
+        here = regions[name].mask
+        inner, outer = (ndimage.distance_transform_edt(each, sampling=right.spacing_zyx_mm) for each in (here, ~here))
+        away = np.maximum(inner, outer)[(here != there) & tissue]
+        assert not len(away) or np.quantile(away, 0.95) <= voxel, name
+        assert region.volume_mm3 == pytest.approx(regions[name].volume_mm3, rel=0.2), name
+
+
+def test_regions_of_one_scene_share_the_knee(right: LabelMap) -> None:
+    scene: Scene = scene_of(right)
+    make_regions(scene, KINDS)
+    before = {key: id(value) for key, value in scene.memo.items()}
+    make_regions(scene, KINDS)
+    assert {key: id(value) for key, value in scene.memo.items()} == before
+    assert before
+
+
+def test_a_finished_scene_leaves_nothing_behind(right: LabelMap) -> None:
+    """A worker that takes case after case must not wait for the search for circles."""
+    scene = scene_of(right)
+    make_regions(scene, KINDS)
+    left = weakref.ref(scene)
+    gc.disable()
+    try:
+        del scene
+        assert left() is None
+    finally:
+        gc.enable()

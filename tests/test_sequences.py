@@ -1,0 +1,90 @@
+"""The section `sequences` of a study: merged settings, ways for masks that fit each other, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sequences import STUDY
+
+from radfuse.config import parse_yaml
+from radfuse.errors import InputError
+from radfuse.sequences import SequenceConfig, recipes_of
+from radfuse.study import Study, load_study
+
+
+def study(**section: Any) -> dict[str, Any]:
+    return {**parse_yaml(STUDY, "study"), **section}
+
+
+def loaded(*settings: str, **section: Any) -> Study:
+    return load_study(study(**section), settings)
+
+
+def test_settings_of_a_sequence_are_merged_over_the_studys() -> None:
+    found = loaded("radiomics.classes=[firstorder]", "sequences.t2.radiomics.min_voxels=4").sequences["t2"].radiomics
+    assert found is not None
+    assert (found.bin_width, found.bin_count, found.min_voxels, found.classes) == (3, None, 4, ("firstorder",))
+    counted = loaded("sequences.t2.radiomics={classes: [shape]}").sequences["t2"].radiomics
+    assert counted is not None
+    assert (counted.bin_count, counted.classes) == (16, ("shape",))
+
+
+def test_a_resolved_study_is_the_same_study(tmp_path: Path) -> None:
+    first = loaded("sequences.t1={normalise: [{kind: window, low: 0, high: 90}]}")
+    (tmp_path / "study.yaml").write_text(first.to_yaml())
+    again = load_study(tmp_path / "study.yaml")
+    assert again.sequences == first.sequences
+    assert again.radiomics == first.radiomics
+
+
+def test_masks_reach_sequences_as_said_and_otherwise_as_they_did_before() -> None:
+    images = ("t1", "t2", "pet", "ct")
+    said = {"pet": SequenceConfig(masks="register"), "ct": SequenceConfig(masks="same_grid")}
+    common = loaded().radiomics
+    for resample, rest in ((False, "same_grid"), (True, "resample")):
+        found = recipes_of(images, said, ("t2", "pet"), common, resample_masks=resample)
+        assert {name: item.masks for name, item in found.items()} == {
+            "t1": rest,
+            "t2": "own",
+            "pet": "register",
+            "ct": "same_grid",
+        }
+
+
+BAD = {
+    "sequences.t3={}": "sequences: 't3' is not one of cohort.images; known: 't1', 't2'",
+    "sequences.t2.mask=own": "sequences.t2.mask: unknown setting; did you mean 'masks'?",
+    "sequences.t2.masks=registered": "'registered' is not one of same_grid, resample, register, own",
+    "sequences.t2.radiomics.bin_widht=3": "t2.radiomics.bin_widht: unknown setting; did you mean 'bin_width'?",
+    "sequences.t2={masks: register, registration: {by: t3}}": "sequences.t2.registration.by: 't3' is no other sequence",
+    "sequences.t2.radiomics.bin_width=0": "sequences.t2.radiomics.bin_width: Input should be greater than 0",
+    "sequences.t2.radiomics={params: x.yaml, bin_width: 2}": "remove bin_width, classes, or `params`",
+    "sequences.t2.normalise=[{kind: zscore, within: muscl}]": "sequences.t2.normalise: no label 'muscl'",
+    "sequences.t2.normalise=[{kind: window, low: 5, high: 5}]": "a window goes from a lower to an upper value",
+    "sequences.t2.normalise=[{kind: nyul}]": "sequences.t2.normalise.0: unknown kind 'nyul'; known: ",
+    "sequences.t2.registration.transform=ridgid": "did you mean 'rigid'?",
+    "sequences.t1={masks: register}": "sequences.t1.masks: register, but masks are drawn on 't1' itself",
+    "cohort.masks={t1: first}": "cohort.masks.t1: cohort.mask holds the masks of 't1', which is segmented",
+    "cohort.masks={}": "sequences.t2.masks: own needs cohort.masks.t2, the column of its masks",
+    "cohort.masks={t3: m}": "`masks` names 't3', which is not in `images`",
+    "cohort.masks={t2: mask}": "column 'mask' stands twice in `images, mask, second_mask and masks`",
+    "cohort.optional_images=[t1]": "masks are drawn or made on 't1', so that every case needs it",
+    "cohort.optional_images=[t1, t2]": "`optional_images` holds all of `images`",
+    "segmentation={backend: unet, labels: {tumour: 1}, sequence: t1}": "set sequences.t2.masks: register, or resample",
+}
+
+
+@pytest.mark.parametrize("setting", BAD)
+def test_what_contradicts_itself_is_refused_with_its_mend(setting: str) -> None:
+    with pytest.raises(InputError) as caught:
+        loaded(setting)
+    assert BAD[setting] in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+def test_one_parameter_file_is_for_all_sequences() -> None:
+    bare = study(radiomics={}, sequences={"t2": {"radiomics": {"params": "x.yaml"}}})
+    with pytest.raises(InputError, match="a parameter file of PyRadiomics is for all sequences"):
+        load_study(bare)
