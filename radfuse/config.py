@@ -52,6 +52,11 @@ class Section(BaseModel):
                 )
         return found
 
+    def not_default(self) -> set[str]:
+        """Return the settings that differ from their defaults; a resolved study names all others too."""
+        fields = type(self).model_fields
+        return {name for name in self.model_fields_set if getattr(self, name) != fields[name].default}
+
 
 def _counted(value: object, found: object) -> bool:
     """Return whether a boolean, or one in a list, was read as a number."""
@@ -62,7 +67,7 @@ def _counted(value: object, found: object) -> bool:
 
 
 class Where:
-    """Marks a setting that says where work is done and not what comes out: it is no part of a content key."""
+    """Marks a setting that is no part of content keys: where work is done, or what the one job that reads it names."""
 
 
 def _word(value: object) -> object:
@@ -326,9 +331,11 @@ def build(section: type[SectionType], content: Mapping[str, Any], where: str) ->
 
 
 def _is_echo(fault: Any, faults: Sequence[Any]) -> bool:
-    """Return whether a fault only repeats another: a mapping that is no text in `str | Section`, a list whose item
-    failed and that is too short without it."""
-    if fault["type"] == "string_type":
+    """Return whether a fault only repeats another: a mapping that is no text in `str | Section`, a number that is no
+    mapping in `float | dict`, a list whose item failed and that is too short without it."""
+    if fault["type"] == "dict_type":
+        return any(other["type"] != "dict_type" and other["loc"][:-1] == fault["loc"][:-1] for other in faults)
+    if fault["type"] in ("string_type", "float_type"):
         return isinstance(fault["input"], Mapping)
     inside = [other for other in faults if other is not fault and other["loc"][: len(fault["loc"])] == fault["loc"]]
     return fault["type"] == "too_short" and bool(inside)
@@ -396,7 +403,8 @@ def _place(section: type[Section], location: Sequence[int | str]) -> tuple[str, 
         if isinstance(key, str) and key in {model.__name__ for model in models}:
             current = next(model for model in models if model.__name__ == key)
             continue
-        if isinstance(key, str) and ("[" in key or key in {"str", "int", "float", "bool", "function-before"}):
+        plain = {"str", "int", "float", "bool", "constrained-float", "function-before"}
+        if isinstance(key, str) and ("[" in key or key in plain):
             continue  # pydantic's name for a member of a plain union
         shown.append(str(key))
         fields = {name: field for model in models for name, field in model.model_fields.items()}

@@ -83,7 +83,8 @@ def load_part(
     module = _import(module_name, use)
     found = getattr(module, class_name, None)
     if found is None:
-        known = [name for name, item in vars(module).items() if isinstance(item, type)]
+        classes = {name: item.__module__ for name, item in vars(module).items() if isinstance(item, type)}
+        known = [name for name, home in classes.items() if home == module.__name__] or list(classes)
         raise ValueError(f"use {use!r}: {module_name} has no class {class_name!r}{nearest(class_name, known)}")
     if not (isinstance(found, type) and issubclass(found, base)):
         parent = f"{base.__module__}.{base.__qualname__}"

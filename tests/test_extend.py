@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
 import pytest
@@ -28,6 +29,15 @@ class Cube(Section):
 
 class Body(Section):
     shape: Annotated[Ball | Cube, Field(discriminator="kind"), *own_parts(Kind, "a shape", usual="ball")]
+
+
+def test_a_class_that_is_not_there_is_told_with_those_of_the_module_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_shapes.py").write_text("from radfuse.config import Section\n\nclass Cone(Section):\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=r"has no class 'Sphere'; known: 'Cone'$"):
+        build(Body, {"shape": {"use": "own_shapes:Sphere"}}, "s.yaml")
 
 
 def test_the_usual_kind_need_not_be_named() -> None:

@@ -46,6 +46,12 @@ def wide(rows: dict[str, list[float | None]]) -> str:
 # what is read
 
 
+def test_a_table_prints_its_values_and_not_all_that_is_known_of_them() -> None:
+    table = FeatureTable(pd.DataFrame({"mean": [1.0]}, index=pd.Index(["c1"], name="case")), provenance={"engine": "x"})
+    assert "mean" in str(table)
+    assert "engine" not in str(table)
+
+
 def test_a_table_by_case_is_indexed_by_the_case(tmp_path: Path) -> None:
     table, problems = read_features(features(tmp_path, BY_CASE))
     assert (table.ids, table.names) == (("case_id",), ("T1_Mean", "T1_Energy", "T2_Mean"))

@@ -352,6 +352,24 @@ def test_the_resolved_study_is_frozen_and_has_its_defaults_written_out(tmp_path:
     assert "folds: 5" in study.to_yaml()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"segmentation": {"backend": "nnunet", "labels": {"tumour": 1}, "epochs": 3}},
+        {"segmentation": {"backend": "nnunet", "labels": {"tumour": 1}, "model": "results", "folds": ["0"]}},
+        {"segmentation": {"backend": "unet", "labels": {"tumour": 1}, "tolerance_mm": {"tumour": 0.5}}},
+        {"segmentation": {"backend": "manual", "labels": {"tumour": 1}}},
+        {"radiomics": {"params": "params.yaml", "min_voxels": 5}},
+        {"radiomics": {"engine": "pyradiomics"}},
+    ],
+)
+def test_a_resolved_study_reads_back_the_same(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """Settings that say nothing beside others may be named there with their defaults."""
+    study = load_study(study_file(tmp_path, **changes))
+    (tmp_path / "resolved.yaml").write_text(study.to_yaml(), encoding="utf-8")
+    assert load_study(tmp_path / "resolved.yaml") == study
+
+
 MASKED: dict[str, Any] = {
     "cohort": {"table": "cohort.csv", "images": {"t1": "t1"}, "mask": "mask", "outcome": {"column": "event"}},
     "segmentation": {"backend": "manual", "labels": {"tumour": 1, "edge": 2}},

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from radfuse.cli.arguments import ResultFolder
-from radfuse.cli.show import SOME_FAILED, err, out, progress, show_failures
+from radfuse.cli.show import SOME_FAILED, err, out, progress, show_failures, show_suspicious
 from radfuse.errors import CaseError, InputError
 from radfuse.run.disk import check_folder, write_atomically, writing
+
+if TYPE_CHECKING:
+    from radfuse.results import TrainingRange
 
 
 def export_onnx(
@@ -93,8 +96,9 @@ def apply(
     ] = "auto",
     again: Annotated[bool, typer.Option("--again", help="Make masks anew that are there.")] = False,
 ) -> None:
-    """Segment images by a network from an ONNX file; masks that are there are not made again."""
+    """Segment images by a network from an ONNX file, and list the masks to look at; what is there is not made again."""
     check_folder(out_)
+    from radfuse.report.preview import preview
     from radfuse.results import Failure
     from radfuse.run.workers import Crew
     from radfuse.seg import apply as work
@@ -103,10 +107,10 @@ def apply(
 
     if not network.is_file():
         raise InputError(f"{network}: there is no such file; radfuse export-onnx writes one")
-    plan = OnnxSegmenter(network).plan
+    plan, usual = OnnxSegmenter(network).plan, _usual(network)
     here = chosen(runtime)
     cases = work.cases_of(images, plan.images)
-    jobs = work.jobs_of(cases, network, here, out_, again=again)
+    jobs = work.jobs_of(cases, network, here, out_, preview, again=again)
     failures: list[Failure] = []
     empty: list[str] = []
     with progress() as tell, Crew() as crew:
@@ -125,5 +129,26 @@ def apply(
         f"{len(jobs) - len(failures)} of {len(cases)} cases segmented by {here}{there} -> {escape(str(out_))}",
         soft_wrap=True,
     )
+    suspicious, listed = work.write_review(out_, usual)
+    show_suspicious(suspicious, listed, out_ / work.REVIEW)
     if failures:
         raise typer.Exit(SOME_FAILED)
+
+
+def _usual(network: Path) -> TrainingRange | None:
+    """Return what the masks look like that a network learned from, where a run or a bundle has it beside its file."""
+    from radfuse.bundle.schema import NETWORK, SCHEMA, BundleSchema
+    from radfuse.results import TrainingRange
+
+    ranges, bundle = network.with_name(f"{network.stem}.masks.json"), network.with_name(SCHEMA)
+    try:
+        if ranges.is_file():
+            return TrainingRange.model_validate_json(ranges.read_bytes())
+        if network.name == NETWORK and bundle.is_file():
+            imaging = BundleSchema.model_validate_json(bundle.read_bytes()).imaging
+            return imaging.training_masks if imaging is not None else None
+    except ValueError as error:
+        raise InputError(
+            f"{ranges.name} or {bundle.name} beside {network} is not what radfuse writes; move the network elsewhere"
+        ) from error
+    return None

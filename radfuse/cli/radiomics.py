@@ -67,7 +67,9 @@ def radiomics(
             out_.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(out_, table.values.to_csv().encode())
             write_atomically(out_.with_suffix(".json"), json.dumps(found, indent=1, default=str).encode())
-        out.print(f"{len(table.values)} labels, {len(table.names)} features -> {escape(str(out_))}", soft_wrap=True)
+        rows = len(table.values)
+        measured = f"{rows} label{'' if rows == 1 else 's'}"
+        out.print(f"{measured}, {len(table.names)} features -> {escape(str(out_))}", soft_wrap=True)
     if found["failed"]:
         raise typer.Exit(SOME_FAILED)
 

@@ -186,10 +186,10 @@ class RadiomicsConfig(Section):
     def _params_stand_alone(self) -> RadiomicsConfig:
         """Refuse settings that contradict each other, or would have no effect."""
         free = {"params", "engine", "min_voxels", "max_bins"}
-        beside = sorted(self.model_fields_set - free)
+        beside = sorted(self.not_default() - free)
         if self.params is not None and beside:
             raise ValueError(f"`params` names a PyRadiomics file; remove {', '.join(beside)}, or `params`")
-        own = sorted(self.model_fields_set & {"bin_range", "normalize_region"})
+        own = sorted(self.not_default() & {"bin_range", "normalize_region"})
         own += [f"per_filter.{name}.bin_range" for name, item in self.per_filter.items() if item.bin_range]
         if self.engine == "pyradiomics" and own:
             raise ValueError(f"PyRadiomics has no {', '.join(own)}; use engine fast")

@@ -168,6 +168,20 @@ def dice_strips(rows: pd.DataFrame) -> str:
         return to_svg(figure)
 
 
+def tolerances(rows: pd.DataFrame) -> str:
+    """Return the tolerances of the surface Dice in mm as printed: "1", or "1 (cartilage: 0.5)".
+
+    The one of most labels stands first, then those whose own is another.
+
+    Args:
+        rows: as of `summary_of`.
+    """
+    of_labels = rows.drop_duplicates("label").set_index("label")["tolerance_mm"]
+    usual = of_labels.value_counts().index[0]
+    others = [f"{label}: {value:g}" for label, value in of_labels.items() if value != usual]
+    return f"{usual:g} ({', '.join(others)})" if others else f"{usual:g}"
+
+
 def bland_altman(rows: pd.DataFrame, what: tuple[str, str]) -> tuple[str, list[str], list[str]]:
     """Return the difference of two volumes over their mean, with mean difference and limits of agreement; by label.
 

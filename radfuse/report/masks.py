@@ -13,6 +13,7 @@ from radfuse.report.agreement import (
     means_table,
     parts_table,
     summary_table,
+    tolerances,
     worst_table,
 )
 from radfuse.report.render import Part, page_files, render
@@ -56,7 +57,6 @@ def masks_report(report: MasksReport) -> dict[str, str]:
         "parts": parts_table(rows, (report.other, report.reference)),
         "worst": worst_table(rows),
     }
-    tolerances = sorted(set(rows["tolerance_mm"]))
     page = render(
         "masks.html",
         report=report,
@@ -67,7 +67,7 @@ def masks_report(report: MasksReport) -> dict[str, str]:
         figures=figures,
         panels=panels,
         tables=tables,
-        tolerance=" or ".join(f"{value:g}" for value in tolerances),
+        tolerance=tolerances(rows),
     )
     files = page_files(page, {"": Part("", page, figures)})
     return {"metrics.csv": str(rows.to_csv(index=False)), "summary.csv": str(summary.to_csv(index=False)), **files}

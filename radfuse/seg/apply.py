@@ -1,26 +1,48 @@
-"""A network from an ONNX file on images that belong to no study: masks beside each other in a folder."""
+"""A network from an ONNX file on images that belong to no study: masks beside each other in a folder.
+
+What the masks look like, and a picture of each, lies in `review/CASE/` there, and in `review.csv` the list of all.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from radfuse.config import kind_of
+from radfuse.config import Section, kind_of
 from radfuse.errors import InputError, listed
-from radfuse.run.disk import remove, sweep, sync, temporary_of, write_atomically, writing
-from radfuse.volume.files import SUFFIXES, suffix_of, write_image
-from radfuse.volume.image import LabelMap
+from radfuse.results import MaskFigures, TrainingRange
+from radfuse.run.disk import remove, sweep, sync, temporary_of, write_atomically, write_folder, writing
+from radfuse.run.folder import safe_name
+from radfuse.volume.files import SUFFIXES, images_among, suffix_of, write_image
+from radfuse.volume.flat import FLAT
+from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.stack import read_stacked
 
 NOTE = "network.json"
 """Beside the masks: which network made them."""
-_WRITTEN = {"": ".nrrd", ".nhdr": ".nrrd", ".mhd": ".mha"}
+REVIEW, LOOKS = "review.csv", "review"
+_FIGURES, _PREVIEW = "figures.json", "preview.png"
+_WRITTEN = {"": ".nrrd", ".nhdr": ".nrrd", ".mhd": ".mha", **dict.fromkeys(FLAT, ".nrrd")}
 """Format of an image -> that of its mask, where it is another: one file each."""
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
+
+
+class AppliedMask(Section):
+    """What is known of one mask.
+
+    Attributes:
+        case: its name.
+        mask: its file's name.
+        figures: of it.
+    """
+
+    case: str
+    mask: str
+    figures: MaskFigures
 
 
 @dataclass(frozen=True)
@@ -33,6 +55,7 @@ class ApplyJob:
         network: ONNX file with its plan.
         runtime: that runs it.
         place: of the mask.
+        picture: that draws a preview of a mask on its image, PNG.
     """
 
     case: str
@@ -40,6 +63,7 @@ class ApplyJob:
     network: Path
     runtime: str
     place: Path
+    picture: Callable[[Volume, LabelMap], bytes]
 
     def __str__(self) -> str:
         return self.case
@@ -84,13 +108,18 @@ def _images(paths: Sequence[Path]) -> list[Path]:
         if kind_of(path) is None:
             raise InputError(f"{path}: there is no such file or folder")
         here = [each for each in sorted(path.iterdir()) if not each.name.startswith(".")] if path.is_dir() else []
-        files = [each for each in here if suffix_of(each) and not each.is_dir()]
-        found += files or [each for each in here if each.is_dir()] or [path]
+        found += images_among(here) or [each for each in here if each.is_dir()] or [path]
     return found
 
 
 def jobs_of(
-    cases: dict[str, tuple[Path, ...]], network: Path, runtime: str, out: Path, *, again: bool = False
+    cases: dict[str, tuple[Path, ...]],
+    network: Path,
+    runtime: str,
+    out: Path,
+    picture: Callable[[Volume, LabelMap], bytes],
+    *,
+    again: bool = False,
 ) -> list[ApplyJob]:
     """Return the cases whose mask is not there yet, and note beside the masks which network makes them.
 
@@ -99,6 +128,7 @@ def jobs_of(
         network: ONNX file.
         runtime: that runs it.
         out: folder of the masks.
+        picture: that draws previews.
         again: make masks that are there anew.
 
     Raises:
@@ -117,17 +147,51 @@ def jobs_of(
         suffix = suffix_of(images[0])
         place = out / f"{case}{_WRITTEN.get(suffix, suffix)}"
         if again or not place.is_file():
-            jobs.append(ApplyJob(case, images, network, runtime, place))
+            jobs.append(ApplyJob(case, images, network, runtime, place, picture))
     return jobs
 
 
 def apply(job: ApplyJob) -> tuple[str, ...]:
-    """Write the mask of one case, whole or not at all; returns the labels that were found."""
+    """Write what one case's mask looks like, then the mask, whole or not at all; returns the labels that were found."""
     from radfuse.seg.predict import segmenter
+    from radfuse.seg.quality import figures_of
 
-    labels = segmenter(job.network, job.runtime)(read_stacked(job.images))
+    image = read_stacked(job.images)
+    opened = segmenter(job.network, job.runtime)
+    labels = opened(image)
+    look = AppliedMask(case=job.case, mask=job.place.name, figures=figures_of(labels, opened.plan.labels))
+    folder = job.place.parent / LOOKS / safe_name(job.case)
+    write_folder(folder, {_FIGURES: look.model_dump_json(indent=1).encode(), _PREVIEW: job.picture(image, labels)})
     write_labels(labels, job.place)
     return tuple(labels.names[number] for number in labels.present())
+
+
+def write_review(out: Path, usual: TrainingRange | None) -> tuple[int, int]:
+    """Write the list of all masks of a folder that `apply` made, the most suspicious first.
+
+    Args:
+        out: folder of the masks.
+        usual: what the masks look like that the network learned from; None: masks are seen beside each other.
+
+    Returns:
+        How many are suspicious, and how many are listed; a mask that was there before nobody looked at.
+    """
+    from radfuse.seg.review import beside_each_other, review_list, reviewed
+
+    looks = {}
+    for file in sorted((out / LOOKS).glob(f"*/{_FIGURES}")):
+        look = AppliedMask.model_validate_json(file.read_bytes())
+        if (out / look.mask).is_file():
+            looks[look.case] = look
+    figures = {case: look.figures for case, look in looks.items()}
+    if usual is None:
+        masks = beside_each_other(figures)
+    else:
+        masks = {case: reviewed(found, usual) for case, found in figures.items()}
+    files = {case: (look.mask, f"{LOOKS}/{safe_name(case)}/{_PREVIEW}") for case, look in looks.items()}
+    if looks:
+        write_folder(out, {REVIEW: str(review_list(masks, files).to_csv(index=False)).encode()})
+    return sum(bool(mask.flags) for mask in masks.values()), len(masks)
 
 
 def write_labels(labels: LabelMap, place: Path) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt, field_validator, model_validator
 
 from radfuse.config import Section, Where
-from radfuse.errors import InputError
+from radfuse.errors import InputError, listed
 from radfuse.seg.runtimes.runtime import USUAL, RuntimeName, chosen
 
 if TYPE_CHECKING:
@@ -41,11 +41,21 @@ class Labelled(Section):
     sequence: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """Which image it reads; None: the only one. Several, [t2, adc], say, are channels of one image, brought onto the
     grid of the first, on which masks lie."""
+    tolerance_mm: Annotated[NonNegativeFloat | dict[str, NonNegativeFloat], Where()] = 1.0
+    """Of the surface Dice between predicted and manual masks: one for all labels, or {cartilage: 0.5}, and 1.0 for
+    labels that are not named. Cases with a manual mask are segmented again where it changes; nothing trains again."""
 
     @model_validator(mode="after")
     def _numbers_differ(self) -> Labelled:
         if len(set(self.labels.values())) < len(self.labels):
             raise ValueError("two labels share one number")
+        return self
+
+    @model_validator(mode="after")
+    def _tolerances_of_labels(self) -> Labelled:
+        of_some = self.tolerance_mm if isinstance(self.tolerance_mm, dict) else {}
+        if unknown := sorted(set(of_some) - set(self.labels)):
+            raise ValueError(f"tolerance_mm names {unknown[0]!r}, which is none of the labels: {listed(self.labels)}")
         return self
 
     @field_validator("sequence")
@@ -66,6 +76,12 @@ class Labelled(Section):
     def names(self) -> dict[int, str]:
         """Number -> name."""
         return {number: name for name, number in self.labels.items()}
+
+    @property
+    def tolerances_mm(self) -> dict[str, float]:
+        """Label name -> tolerance of its surface Dice."""
+        said = self.tolerance_mm
+        return {name: said.get(name, 1.0) if isinstance(said, dict) else said for name in self.labels}
 
     @property
     def source(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -44,12 +45,21 @@ def check_fits(backend: Labelled, plan: NetworkPlan, model: Path) -> None:
     Raises:
         InputError: it does not.
     """
-    if dict(backend.labels) != dict(plan.labels):
-        said = listed([f"{name}: {number}" for name, number in plan.labels.items()])
-        raise InputError(f"{model} makes the labels {said}; give them as segmentation.labels: {{{said}}}")
+    check_labels(backend, plan.labels, model)
     reads = max(len(backend.sequences), 1)
     if reads != plan.images:
         raise InputError(
             f"{model} reads {plan.images} images as channels, and segmentation.sequence names {reads}; name them in "
             "the order that it was trained with"
         )
+
+
+def check_labels(backend: Labelled, makes: Mapping[str, int], model: Path) -> None:
+    """Check that a network makes the labels that a study names.
+
+    Raises:
+        InputError: it does not.
+    """
+    if dict(backend.labels) != dict(makes):
+        said = listed([f"{name}: {number}" for name, number in makes.items()])
+        raise InputError(f"{model} makes the labels {said}; give them as segmentation.labels: {{{said}}}")

@@ -13,7 +13,7 @@ from radfuse.config import kind_of
 from radfuse.errors import InputError, Problem, listed, short
 from radfuse.results import MaskAgreement
 from radfuse.seg.metrics import agreement, agreement_per_label
-from radfuse.volume.files import SUFFIXES, read_labels, suffix_of
+from radfuse.volume.files import SUFFIXES, images_among, read_labels, suffix_of
 from radfuse.volume.resample import resample_labels
 
 _MOST_LABELS = 256
@@ -113,9 +113,11 @@ def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
     """
     found: dict[str, Path] = {}
     try:
-        for item in sorted(folder.iterdir()):
-            inside = _images(item.iterdir()) if item.is_dir() and not item.name.startswith(".") else []
-            if len(inside) != 1 and not _images([item]):
+        items = sorted(folder.iterdir())
+        files = set(images_among(items))
+        for item in items:
+            inside = images_among(item.iterdir()) if item.is_dir() and not item.name.startswith(".") else []
+            if len(inside) != 1 and item not in files:
                 continue
             name, path = (item.name, inside[0]) if inside else (_stem(item), item)
             if name in found:
@@ -126,10 +128,6 @@ def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
     if not found:
         raise InputError(f"{folder} holds no masks; known formats: {', '.join(SUFFIXES)}. Give the folder they lie in")
     yield from found.items()
-
-
-def _images(paths: Iterable[Path]) -> list[Path]:
-    return [path for path in paths if suffix_of(path) and not path.name.startswith(".") and not path.is_dir()]
 
 
 def _stem(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Which predicted masks to look at first: what is unusual about them beside manual masks.
 
-Those are the masks that the network learned from, or the study's own where it was trained elsewhere.
+Those are the masks that the network learned from, or the study's own where it was trained elsewhere. Where there are
+none, predicted masks are seen beside each other.
 
 What surprises:
 
@@ -32,6 +33,8 @@ from radfuse.results import LabelFigures, LabelRange, MaskFigures, ReviewedMask,
 NOTHING = "nothing found"
 _PERCENTILES = (5, 95)
 _USUAL, _RARE = 0.9, 0.1
+_FEW, _MANY = 5, 100
+"""So few masks say nothing of each other; among more than many, one more or less changes nothing."""
 _LEAST_DOUBT, _MOST_DOUBT = 0.1, 0.8
 _NOTHING, _MISSING, _MOST_VOLUME = 10.0, 3.0, 5.0
 
@@ -82,42 +85,60 @@ def _most_doubt(entropies: Sequence[float]) -> float:
     return min(max(odds / (1 + odds), _LEAST_DOUBT), _MOST_DOUBT)
 
 
-def reviewed(figures: MaskFigures, usual: TrainingRange | None) -> ReviewedMask:
+def reviewed(figures: MaskFigures, usual: TrainingRange | None, others: str = "manual masks") -> ReviewedMask:
     """Return what is suspicious about a predicted mask.
 
     Args:
         figures: of it.
         usual: what the masks that its network learned from look like; None where that is not known.
+        others: what flags call those.
     """
-    flags = list(_flags(figures, usual))
+    flags = list(_flags(figures, usual, others))
     doubts = [label.entropy for label in figures.labels.values() if label.entropy is not None]
     points = sum(flag.points for flag in flags) + (float(np.mean(doubts)) if doubts else 0.0)
     return ReviewedMask(flags=tuple(flag.text for flag in flags), suspicion=points, figures=figures)
 
 
-def _flags(figures: MaskFigures, usual: TrainingRange | None) -> Iterator[_Flag]:
+def beside_each_other(masks: Mapping[str, MaskFigures]) -> dict[str, ReviewedMask]:
+    """Return what is suspicious about masks by one network whose training masks nobody knows: each beside the others.
+
+    Args:
+        masks: case -> figures; of fewer than six only missing labels and a network in doubt surprise.
+    """
+    found = {}
+    crowd = training_range(list(masks.values()), list(masks.values())) if len(masks) > _MANY else None
+    for case, figures in masks.items():
+        usual = crowd
+        if _FEW < len(masks) <= _MANY:
+            others = [other for name, other in masks.items() if name != case]
+            usual = training_range(others, others)
+        found[case] = reviewed(figures, usual, "other masks")
+    return found
+
+
+def _flags(figures: MaskFigures, usual: TrainingRange | None, others: str) -> Iterator[_Flag]:
     if not any(label.parts for label in figures.labels.values()):
         yield _Flag(NOTHING, _NOTHING)
         return
     for name, label in figures.labels.items():
         known = usual.labels.get(name) if usual is not None else None
         if label.parts:
-            yield from (_Flag(f"{name}: {text}", points) for text, points in _of_label(label, known))
+            yield from (_Flag(f"{name}: {text}", points) for text, points in _of_label(label, known, others))
         elif known is None or known.share >= _USUAL:
             yield _Flag(f"{name}: missing", _MISSING)
 
 
-def _of_label(label: LabelFigures, usual: LabelRange | None) -> Iterator[_Flag]:
+def _of_label(label: LabelFigures, usual: LabelRange | None, others: str) -> Iterator[_Flag]:
     """Yield what is suspicious about a label that is there."""
     if usual is not None:
         low, high = usual.low_ml, usual.high_ml
         if low is not None and high is not None and not low <= label.ml <= high:
             times = low / label.ml if label.ml < low else label.ml / high
-            text = f"volume {_shown(label.ml)} ml outside {_shown(low)} to {_shown(high)} ml of the manual masks"
+            text = f"volume {_shown(label.ml)} ml outside {_shown(low)} to {_shown(high)} ml of the {others}"
             yield _Flag(text, min(1 + math.log2(times), _MOST_VOLUME))
         if usual.share and label.parts > usual.parts:
             most = "1" if usual.parts == 1 else f"at most {usual.parts}"
-            yield _Flag(f"{label.parts} parts where manual masks have {most}")
+            yield _Flag(f"{label.parts} parts where {others} have {most}")
         if label.border and usual.border < _RARE:
             yield _Flag("touches the border")
     limit = usual.entropy if usual is not None and usual.entropy is not None else _MOST_DOUBT

@@ -309,7 +309,7 @@ def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
 
 STAGE = Stage(
     "report",
-    8,
+    9,
     jobs,
     work,
     write_files,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ class SegmentJob:
         network: of that fold.
         backend: that made it.
         runtime: that runs it here, where the backend has several; results differ in single voxels.
+        tolerances_mm: label -> tolerance of its surface Dice; empty where there is no mask to agree with.
     """
 
     case: str
@@ -43,6 +44,7 @@ class SegmentJob:
     network: Path
     backend: Backend
     runtime: str
+    tolerances_mm: Mapping[str, float]
 
     def __str__(self) -> str:
         return self.case
@@ -96,7 +98,8 @@ def jobs(context: Context) -> Iterator[SegmentJob]:
     for case in sorted(context.cases(), key=lambda case: home[case.patient]):  # a worker keeps few networks open
         fold = home[case.patient]
         network = context.path(network_of(fold))
-        settings = (case.case_id, context.images(case), case.mask, fold, network, backend, runtime)
+        near = context.segmentation.tolerances_mm if case.mask is not None else {}
+        settings = (case.case_id, context.images(case), case.mask, fold, network, backend, runtime, near)
         if isinstance(context.segmentation, Untrained):
             yield DrawJob(
                 *settings, Given(case.case_id, case.landmarks, case.readers, context.about(case).side, network)
@@ -127,7 +130,8 @@ def work(job: SegmentJob) -> Segmented:
         if job.mask is not None:
             drawn = read_labels(job.mask, job.backend.names)
             manual = figures_of(drawn, job.backend.labels)
-            agreement = agreement_per_label(resample_labels(drawn, found.grid), found, job.backend.labels)
+            onto = resample_labels(drawn, found.grid)
+            agreement = agreement_per_label(onto, found, job.backend.labels, job.tolerances_mm)
         facts = SegmentedCase(
             source=job.backend.source,
             network=job.fold,

@@ -6,7 +6,7 @@ Hand over NRRD or MHA between steps, since NIfTI keeps its affine in float32. Ho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from radfuse.config import kind_of
 from radfuse.errors import InputError, RunError, listed
 from radfuse.given import as_path
 from radfuse.volume.dicom import read_dicom
-from radfuse.volume.flat import FLAT, Spacing, is_flat, read_flat
+from radfuse.volume.flat import FLAT, PICTURES, Spacing, is_flat, read_flat
 from radfuse.volume.grid import SPACING_MM, Grid
 from radfuse.volume.image import MOST_LABELS, LabelMap, Volume
 from radfuse.volume.layout import Layout, check_content, check_promise, check_whole, read_voxels
@@ -44,6 +44,16 @@ rounded directions of three decimals are."""
 def suffix_of(path: Path) -> str:
     """Return the end of a file's name that says its format, as it is known here; "" where it is no image's."""
     return max((end for end in (*SUFFIXES, *FLAT) if path.name.lower().endswith(end)), key=len, default="")
+
+
+def images_among(paths: Iterable[Path]) -> list[Path]:
+    """Return the images among what lies in one folder: volumes, or PNG and JPEG files where there are none.
+
+    Pictures beside volumes are of them, as the previews beside masks; a DICOM file in a folder is a slice of a series.
+    """
+    files = [path for path in paths if not path.name.startswith(".") and not path.is_dir()]
+    volumes = [path for path in files if path.name.lower().endswith(SUFFIXES)]
+    return volumes or [path for path in files if path.name.lower().endswith(PICTURES)]
 
 
 def read_volume(path: str | Path, spacing_mm: Spacing | None = None) -> Volume:
@@ -177,7 +187,7 @@ def _read(path: Path, channel: int | None = None, spacing_mm: Spacing | None = N
 def _readable(path: Path) -> Iterator[None]:
     """Turn what ITK, the disk or the memory says while a file is read into an error that names it."""
     if kind_of(path) != "file":
-        raise InputError(f"no image at {path}")
+        raise InputError(f"no image at {path}; correct the path")
     try:
         yield
     except RuntimeError as error:

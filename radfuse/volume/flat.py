@@ -51,9 +51,10 @@ def read_flat(path: Path, spacing_mm: Spacing | None = None) -> tuple[np.ndarray
     array, own = _picture(path) if picture else _frame(path)
     spacing = own or spacing_mm
     if spacing is None:
+        elsewhere = "; or save the file with its dpi, which are 25.4 / mm" if picture else ""
         raise InputError(
-            f"{path} does not say how large its pixels are; set cohort.spacing_mm, the mm between rows and between "
-            "columns, for example [0.14, 0.14]"
+            f"{path} does not say how large its pixels are; in a study set cohort.spacing_mm, the mm between rows and "
+            f"between columns, for example [0.14, 0.14]{elsewhere}"
         )
     if not all(SPACING_MM[0] <= step <= SPACING_MM[1] for step in spacing):
         raise InputError(f"{path}: its pixels are {spacing[0]:g} x {spacing[1]:g} mm; correct the header, or the study")

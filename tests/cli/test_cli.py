@@ -262,6 +262,7 @@ def test_radiomics_gives_the_regions_that_can_be_measured_and_names_the_others(
     ran = radfuse(*two_regions, "--out", tmp_path / "new" / "f.csv")
     assert ran.returncode == 1
     assert "failed label 2: " in ran.stderr
+    assert ran.stdout.startswith("1 label, ")
     assert list(pd.read_csv(tmp_path / "new" / "f.csv")["label"]) == [1]
     record = json.loads((tmp_path / "new" / "f.json").read_text())
     assert "has 1 voxels, needs 10" in record["failed"]["2"]

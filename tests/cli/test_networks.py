@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 pytest.importorskip("nnunetv2", reason="needs radfuse[train]")
 from nnunet_results import write_cascade, write_results
 
 from radfuse.cli import app
+from radfuse.results import LabelRange, TrainingRange
 from radfuse.volume.files import read_labels, write_image
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import Volume
@@ -59,7 +61,13 @@ def test_an_nnunet_becomes_a_file_that_segments_a_folder(results: Path, tmp_path
     code, told = command("apply", network, images, "--out", masks)
     assert code == 0, told
     assert "2 of 2 cases segmented" in told
-    assert sorted(item.name for item in masks.iterdir()) == ["a.nii.gz", "b.nii.gz", "network.json"]
+    beside = ["a.nii.gz", "b.nii.gz", "network.json", "review", "review.csv"]
+    assert sorted(item.name for item in masks.iterdir()) == beside
+    listed = pd.read_csv(masks / "review.csv")
+    assert sorted(zip(listed["case"], listed["mask"], strict=True)) == [("a", "a.nii.gz"), ("b", "b.nii.gz")]
+    assert f"of 2 masks look suspicious: see {masks / 'review.csv'}" in told
+    for preview in listed["preview"]:
+        assert (masks / preview).read_bytes().startswith(b"\x89PNG")
     assert set(read_labels(masks / "a.nii.gz").present()) <= {1, 2}
     before = (masks / "a.nii.gz").read_bytes()
     (masks / "b.nii.gz").unlink()
@@ -73,6 +81,18 @@ def test_an_nnunet_becomes_a_file_that_segments_a_folder(results: Path, tmp_path
     assert (masks / "b.nii.gz").is_file()
     assert (masks / "a.nii.gz").read_bytes() == before
     assert not (masks / "c.nii.gz").exists()
+    (masks / "a.nii.gz").replace(masks / "mine.nii.gz")  # no longer what was looked at
+    usual = TrainingRange(masks=20, labels={"bright": LabelRange(share=1.0, low_ml=1e3, high_ml=1e4)})
+    network.with_name("net.masks.json").write_text(usual.model_dump_json())
+    code, told = command("apply", network, images / "b_0000.nii.gz", images / "b_0001.nii.gz", "--out", masks)
+    assert code == 0, told
+    again = pd.read_csv(masks / "review.csv")
+    assert again["case"].tolist() == ["b"]
+    assert "of the manual masks" in again["flags"][0] or "bright: missing" in again["flags"][0]
+    network.with_name("net.masks.json").write_text("{}")
+    code, told = command("apply", network, images, "--out", masks)
+    assert code == 2
+    assert "net.masks.json or bundle.json" in told
 
 
 def test_a_cascade_becomes_one_file_too(tmp_path: Path, command) -> None:

@@ -18,6 +18,7 @@ from radfuse.report.agreement import (
     quartiles,
     summary_of,
     summary_table,
+    tolerances,
     worst_table,
 )
 from radfuse.report.masks import MasksReport, masks_report
@@ -46,6 +47,13 @@ def rows(labels: tuple[str, ...] = ("bone",)) -> pd.DataFrame:
             )
             found.append({"case": f"c{number}", "patient": f"p{number // 2}", "label": label, **values.row()})
     return pd.DataFrame(found)
+
+
+def test_tolerances_are_told_once_and_by_label_where_they_differ() -> None:
+    known = rows(("bone", "cartilage", "meniscus"))
+    assert tolerances(known) == "1"
+    known.loc[known["label"] == "cartilage", "tolerance_mm"] = 0.5
+    assert tolerances(known) == "1 (cartilage: 0.5)"
 
 
 def test_missed_cases_are_the_worst_of_distances() -> None:

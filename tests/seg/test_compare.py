@@ -38,7 +38,14 @@ def touch(folder: Path, *names: str) -> Path:
 def test_masks_are_matched_by_name_whatever_their_format(tmp_path: Path) -> None:
     first = touch(tmp_path / "A", "c1.nii.gz", "c.2.nrrd", "only.mha", "notes.txt", ".hidden.nrrd")
     second = touch(
-        tmp_path / "B", "c1.mha", "c.2/labels.nrrd", "c.2/segmented.json", "more.nrrd", "many/x.nii", "many/y.nii"
+        tmp_path / "B",
+        "c1.mha",
+        "c.2/labels.nrrd",
+        "c.2/preview.png",
+        "c1.png",
+        "more.nrrd",
+        "many/x.nii",
+        "many/y.nii",
     )
     files, problems = matched(first, second)
     assert files == {

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from radfuse.results import LabelFigures, MaskFigures, TrainingRange
-from radfuse.seg.review import review_list, reviewed, training_range
+from radfuse.seg.review import beside_each_other, review_list, reviewed, training_range
 
 
 def figures(ml: float, parts: int = 1, border: bool = False, entropy: float | None = None) -> MaskFigures:
@@ -109,3 +109,19 @@ def test_the_list_begins_with_the_most_suspicious() -> None:
     ]  # nobody tells of entropy or disagreement
     assert listed["mask"].tolist() == ["b.nrrd", "a.nrrd", "c.nrrd"]
     assert math.isclose(listed["tumour_ml"][1], 40)
+
+
+@pytest.mark.parametrize("alike", [5, 120])
+def test_masks_of_an_unknown_network_are_seen_beside_each_other(alike: int) -> None:
+    masks = {f"c{number}": figures(40.0, entropy=0.05) for number in range(alike)}
+    odd = {"odd": figures(400.0, parts=3, border=True, entropy=0.05)}
+    found = beside_each_other(masks | odd)
+    assert all(not found[case].flags for case in masks)
+    volume, *others = found["odd"].flags
+    assert volume.startswith("tumour: volume 400 ml outside ")
+    assert volume.endswith(" ml of the other masks")
+    assert others == ["tumour: 3 parts where other masks have 1", "tumour: touches the border"]
+    few = dict(list(masks.items())[:4])
+    assert not beside_each_other(few | odd)["odd"].flags
+    assert beside_each_other(few | {"none": NOTHING})["none"].flags == ("nothing found",)
+    assert beside_each_other({}) == {}

@@ -34,7 +34,7 @@ cohort:
   clinical: [age]
   outcome: {column: event}
   split: {kind: grouped, folds: 2}
-segmentation: {use: "bright_backend:Bright", labels: {tumour: 1}}
+segmentation: {use: "bright_backend:Bright", labels: {tumour: 1}, tolerance_mm: {tumour: 0.5}}
 regions: [{kind: label, name: tumour, label: tumour}]
 radiomics: {classes: [shape]}
 fusion: {inner_folds: 2, selection: [{kind: mrmr, k: 2}], classifier: {kind: logistic, c: [1.0]}}
@@ -132,7 +132,9 @@ def test_suspicious_masks_are_listed_pictured_reported(run: Run) -> None:
     assert (facts.figures.labels["tumour"].parts, facts.figures.labels["tumour"].border) == (2, True)
     assert facts.manual is not None
     assert facts.manual.labels["tumour"].ml == pytest.approx(11**3 * 4.5 / 1000)
+    assert facts.agreement["tumour"].tolerance_mm == 0.5
     page = run.report.read_text()
+    assert "surface Dice within 0.5 mm" in page
     assert "Masks to look at</h2>" in page
     assert page.count('<img src="data:image/png;base64,') == 2
     assert all(words in page for words in FLAGS.values())

@@ -88,7 +88,9 @@ def test_a_png_keeps_its_values_and_the_size_it_was_given(tmp_path: Path, dtype:
 @pytest.mark.parametrize("dpi", [None, (72, 72), (96, 96)])
 def test_the_size_of_a_screen_is_none_and_the_study_gives_it(tmp_path: Path, dpi: tuple[int, int] | None) -> None:
     Image.fromarray(PIXELS.astype(np.uint8)).save(tmp_path / "a.png", **({"dpi": dpi} if dpi else {}))
-    with pytest.raises(InputError, match=r"does not say how large its pixels are; set cohort.spacing_mm"):
+    with pytest.raises(
+        InputError, match=r"how large its pixels are; in a study set cohort.spacing_mm.*; or save the file with its dpi"
+    ):
         read_volume(tmp_path / "a.png")
     assert read_volume(tmp_path / "a.png", (0.3, 0.4)).spacing_zyx_mm == (1.0, 0.3, 0.4)
 

@@ -155,7 +155,7 @@ def auc_forest(performance: Sequence[Performance], drawn: Mapping[str, Look]) ->
                 ),
             ]
         )
-        axes.set_xlim(lowest, 1.0)
+        axes.set_xlim(lowest, 1.02)  # so that a mark at 1 is whole
         axes.set_xlabel("AUC, 95% CI (small dots: test folds)" if len(performance[0].fold_aucs) > 1 else "AUC, 95% CI")
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radfuse.report.agreement import bland_altman, dice_strips, means_table, parts_table, summary_of, summary_table
+from radfuse.report.agreement import (
+    bland_altman,
+    dice_strips,
+    means_table,
+    parts_table,
+    summary_of,
+    summary_table,
+    tolerances,
+)
 from radfuse.report.palette import LABEL_COLOURS
 from radfuse.report.printed import number
 from radfuse.report.render import Part, render
@@ -30,8 +38,10 @@ def study(report: StudyReport) -> Part:
         figures[f"example_{example.which}"], planes[example.which] = example_slices(example)
     tables, shown = {}, {}
     volumes: list[list[str]] = []
+    tolerance = ""
     if found is not None:
         rows, what = found.agreement, ("predicted", "manual")
+        tolerance = tolerances(rows)
         summary = summary_of(rows, report.seed)
         figures["dice"] = dice_strips(rows)
         figures["volumes"], *volumes = bland_altman(rows, what)
@@ -53,6 +63,7 @@ def study(report: StudyReport) -> Part:
         volumes=volumes,
         tables=tables,
         legend=legend,
+        tolerance=tolerance,
     )
     return Part("Segmentation" if found is not None else "Masks", html, figures, tables)
 

@@ -13,7 +13,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from radfuse.config import Section, Where
 from radfuse.errors import InputError
 from radfuse.seg.backend import OnnxNetworks, Watch
-from radfuse.seg.brought import check_fits
+from radfuse.seg.brought import check_fits, check_labels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,10 +90,10 @@ class NnunetSegmentation(OnnxNetworks):
 
     @model_validator(mode="after")
     def _model_or_training(self) -> NnunetSegmentation:
-        unused = [name for name in ("folds", "checkpoint", "trust") if name in self.model_fields_set]
+        unused = [name for name in ("folds", "checkpoint", "trust") if name in self.not_default()]
         if self.model is None and unused:
             raise ValueError(f"{unused[0]} says something of `model`; name one, or remove it")
-        if "lowres_folds" in self.model_fields_set and not self.is_cascade:
+        if "lowres_folds" in self.not_default() and not self.is_cascade:
             raise ValueError("lowres_folds says something of `configuration: 3d_cascade_fullres`; remove it")
         return self
 
@@ -142,6 +142,18 @@ class NnunetSegmentation(OnnxNetworks):
             raise InputError('backend nnunet needs nnU-Net; install it with: pip install "radfuse[train]"')
         if self.model is not None and not self.model.is_dir():
             raise InputError(f"model {self.model}: there is no such folder")
+        if self.model is not None:
+            self._check_labels(self.model)
+
+    def _check_labels(self, model: Path) -> None:
+        """Look whether a model makes these labels, as far as its dataset.json tells; `brought` looks at all of it."""
+        files = sorted(model.glob("dataset.json")) or sorted(model.glob("*/dataset.json"))
+        try:
+            said = json.loads(files[0].read_text(encoding="utf-8"))["labels"]
+            makes = {name: int(number) for name, number in said.items() if name not in ("background", "ignore")}
+        except (IndexError, OSError, ValueError, KeyError, TypeError, AttributeError):
+            return  # regions, or no results of nnU-Net; told where they are opened
+        check_labels(self, dict(sorted(makes.items(), key=lambda item: item[1])), model)
 
     def brought(self, folder: Path) -> bytes:
         """Return the networks of `model` as ONNX."""

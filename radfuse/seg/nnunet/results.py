@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from radfuse.config import nearest
 from radfuse.errors import InputError, listed
 from radfuse.seg.nnunet.plan import NnunetPlan
 
@@ -96,16 +95,17 @@ def _model_folder(path: Path, configuration: str | None) -> Path:
         return path
     found = sorted(each for each in path.iterdir() if (each / "plans.json").is_file())
     if not found:
+        inside = sorted(each.parent.parent.name for each in path.glob("*/*/plans.json"))
+        hint = f"; give one of its data sets: {listed(inside)}" if inside else ""
         raise InputError(
             f"{path} holds no results of nnU-Net: neither plans.json nor folders TRAINER__PLANS__CONFIGURATION with one"
+            f"{hint}"
         )
     names = [each.name.rpartition("__")[2] for each in found]
     if configuration is not None:
         found = [each for each, name in zip(found, names, strict=True) if name == configuration]
         if not found:
-            raise InputError(
-                f"{path} holds no {configuration!r}{nearest(configuration, names)}; it holds {listed(names)}"
-            )
+            raise InputError(f"{path} holds no {configuration!r}, only {listed(names)}; give one of these, or train it")
     if len(found) > 1:
         raise InputError(f"{path} holds several results: {listed([each.name for each in found])}; give one of them")
     return found[0]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from radfuse.report.sections.discrimination import _headline, _mean_roc
+from radfuse.report.sections.discrimination import _headline, _mean_roc, auc_forest
 from radfuse.results import Interval
 from radfuse.statistics.auc import auc
 
@@ -19,6 +20,17 @@ def test_the_drawn_curve_has_the_area_of_the_auc() -> None:
     p = generator.random(400) * 0.6 + 0.4 * y * generator.random(400)
     rows = pd.DataFrame({"fold": "1", "outcome": y, "probability": p})
     assert np.trapezoid(_mean_roc(rows), dx=0.01) == pytest.approx(auc(y, p), abs=0.01)
+
+
+def test_a_mark_at_an_auc_of_one_is_whole() -> None:
+    performance = [
+        SimpleNamespace(family="a", auc=Interval(value=1.0, low=0.6, high=1.0), fold_aucs={"1": 1.0, "2": 1.0})
+    ]
+    drawn = auc_forest(performance, {"a": SimpleNamespace(colour="#d55e00")})
+    clip = re.search(r'<rect x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', drawn)
+    assert clip is not None
+    marks = [float(x) for x in re.findall(r'<use xlink:href="#\w+" x="([\d.]+)"[^>]*fill: #d55e00', drawn)]
+    assert max(marks) + 3 < float(clip[1]) + float(clip[2])
 
 
 def test_the_head_of_the_page_is_the_primary_family_or_the_best_less_the_luck_of_the_pick() -> None:

@@ -15,6 +15,7 @@ from nnunet_results import theirs, write_images, write_results
 from radfuse.errors import InputError
 from radfuse.seg.export import export_network
 from radfuse.seg.metrics import dice
+from radfuse.seg.nnunet.backend import NnunetSegmentation
 from radfuse.seg.nnunet.frame import NnunetFrame
 from radfuse.seg.nnunet.plan import NnunetPlan
 from radfuse.seg.nnunet.results import first_layer, open_results
@@ -105,14 +106,25 @@ def test_what_cannot_be_exported_is_told(name: str, tmp_path: Path) -> None:
         open_results(results)
 
 
+def test_labels_of_a_brought_model_are_checked_before_it_is_opened(tmp_path: Path) -> None:
+    folder = tmp_path / "Dataset001_Test"
+    results = write_results(folder)
+    for model in (folder, results):
+        NnunetSegmentation(labels={"bright": 1, "brighter": 2}, model=model).check_here()
+        with pytest.raises(InputError, match=r"give them as segmentation\.labels: \{bright: 1, brighter: 2\}"):
+            NnunetSegmentation(labels={"tumour": 1}, model=model).check_here()
+    (results / "dataset.json").unlink()
+    NnunetSegmentation(labels={"tumour": 1}, model=results).check_here()  # told when it is opened
+
+
 def test_bad_folders_are_told(tmp_path: Path) -> None:
     results = write_results(tmp_path / "Dataset001_Test")
     with pytest.raises(InputError, match="is no folder"):
         open_results(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="holds no results of nnU-Net"):
+    with pytest.raises(InputError, match=r"holds no results of nnU-Net.*give one of its data sets: Dataset001_Test"):
         open_results(tmp_path)
     assert open_results(tmp_path / "Dataset001_Test").plan.configuration == "3d_fullres"
-    with pytest.raises(InputError, match="holds no '3d_fulres'; did you mean '3d_fullres'"):
+    with pytest.raises(InputError, match="holds no '3d_fulres', only 3d_fullres; give one"):
         open_results(tmp_path / "Dataset001_Test", "3d_fulres")
     with pytest.raises(InputError, match=r"fold 4 has no checkpoint_final.pth nor checkpoint_best.pth; folds there: 0"):
         open_results(results, folds=["4"])
