@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from scipy import ndimage
 
 from radfuse.errors import InputError
 from radfuse.volume.grid import Grid
@@ -108,6 +107,8 @@ class LabelMap(_Placed):
     @cached_property
     def boxes(self) -> dict[int, tuple[slice, slice, slice]]:
         """The smallest box (z, y, x) of each label that occurs."""
+        from scipy import ndimage  # here: settings name images, and are read without what computes
+
         lowest, highest = (int(self.array.min()), int(self.array.max())) if self.array.size else (0, 0)
         if lowest >= 0 and highest <= _FEW_LABELS:
             found = dict(enumerate(ndimage.find_objects(self.array), start=1))

@@ -285,7 +285,7 @@ def test_jobs_of_an_array_share_a_run_folder_and_name_their_own_failures(study: 
 @pytest.mark.parametrize(
     ("stage", "shard", "message"),
     [
-        ("train", "1/2", "train is no stage that goes case by case; those that take a shard: segment, regions"),
+        ("train", "1/2", "train is no stage that goes case by case; those that take a shard: segment, register"),
         ("report", "1/2", "report is no stage that goes case by case"),
         ("extract", "0/2", "jobs are numbered from 1 to 2"),
         ("deep", None, "has no deep section; add deep: {}"),

@@ -93,7 +93,7 @@ def _ends(axes: Any, curve: DecisionCurve) -> None:
 
 def _axes(axes: Any, curves: Sequence[DecisionCurve]) -> None:
     """Show what lies between nothing and all that can be won, up to where acting pays for no family any more."""
-    highest = max(float(curves[0].treat_all.max()), *(float(curve.net_benefit.max()) for curve in curves))
+    highest = max(0.02, float(curves[0].treat_all.max()), *(float(curve.net_benefit.max()) for curve in curves))
     pays = [curve.thresholds[curve.net_benefit > 0.005 * highest] for curve in curves]
     last = max((float(part.max()) for part in pays if len(part)), default=0.5)
     axes.set_xlim(0, min(1.0, last + 0.05))
