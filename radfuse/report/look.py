@@ -114,7 +114,7 @@ def planes(
 ) -> str:
     """Return a PNG, base64: the axial, coronal and sagittal slice where the regions are largest, with contours.
 
-    The patient's right is on the left of axial and coronal slices, as radiologists hang them.
+    The patient's right is on the left of axial and coronal slices, as radiologists hang them. A flat image has one.
 
     Args:
         image: shape (z, y, x), on any axes.
@@ -134,12 +134,13 @@ def planes(
     box = _shown(together, spacing) if close and together.any() else tuple(slice(0, size) for size in array.shape)
     low, high = np.percentile(array[box], (0.5, 99.5))
     lengths = [(part.stop - part.start) * step for part, step in zip(box, spacing, strict=True)]
-    widths = [lengths[2], lengths[2], lengths[1]]
-    heights = [lengths[1], lengths[0], lengths[0]]
+    shown = [plane for plane in _PLANES if min(size for axis, size in enumerate(array.shape) if axis != plane[1]) > 1]
+    widths = [(lengths[2], lengths[2], lengths[1])[axis] for _, axis, _ in shown]
+    heights = [(lengths[1], lengths[0], lengths[0])[axis] for _, axis, _ in shown]
     scale = _INCHES / max(heights)
     figure = Figure(figsize=(sum(widths) * scale + 0.2, _INCHES), facecolor="black")
     left = 0.0
-    for (name, axis, letters), width, height in zip(_PLANES, widths, heights, strict=True):
+    for (name, axis, letters), width, height in zip(shown, widths, heights, strict=True):
         at = int(np.argmax(together.sum(axis=tuple({0, 1, 2} - {axis})))) if together.any() else array.shape[axis] // 2
         share = width * scale / figure.get_figwidth()
         axes = figure.add_axes((left, 0, share, height / max(heights)))

@@ -24,6 +24,10 @@ def content_key(stage: str, version: int, settings: object, inputs: object) -> s
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
+_BESIDE = dict.fromkeys((".png", ".jpg", ".jpeg", ".dcm"), ("spacing.json",))
+"""End of a file's name -> files of its folder that say something of it: how large the pixels of a picture are."""
+
+
 def job_key(stage: str, version: int, job: object, digest: Callable[[Path], str]) -> str:
     """Return the key of a stage's job: of all its fields, and of the content of every file it names.
 
@@ -41,7 +45,8 @@ def _content_of(value: object, digest: Callable[[Path], str]) -> object:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Path):
-        return {"content": digest(value)}
+        beside = [value.parent / name for name in _BESIDE.get(value.suffix.lower(), ())]
+        return {"content": digest(value), **{item.name: digest(item) for item in beside if item.is_file()}}
     if isinstance(value, Section):
         said = [name for name, field in type(value).model_fields.items() if Where not in map(type, field.metadata)]
         settings = {name: _content_of(getattr(value, name), digest) for name in said}

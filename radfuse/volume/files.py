@@ -16,7 +16,7 @@ from radfuse.config import kind_of
 from radfuse.errors import InputError, RunError, listed
 from radfuse.given import as_path
 from radfuse.volume.dicom import read_dicom
-from radfuse.volume.flat import FLAT, PICTURES, Spacing, is_flat, read_flat
+from radfuse.volume.flat import FLAT, PICTURES, is_flat, read_flat
 from radfuse.volume.grid import SPACING_MM, Grid
 from radfuse.volume.image import MOST_LABELS, LabelMap, Volume
 from radfuse.volume.layout import Layout, check_content, check_promise, check_whole, read_voxels
@@ -56,12 +56,8 @@ def images_among(paths: Iterable[Path]) -> list[Path]:
     return volumes or [path for path in files if path.name.lower().endswith(PICTURES)]
 
 
-def read_volume(path: str | Path, spacing_mm: Spacing | None = None) -> Volume:
+def read_volume(path: str | Path) -> Volume:
     """Read an image: NIfTI, NRRD, MHA, a folder that holds one DICOM series, or a flat one: PNG, JPEG, one DICOM frame.
-
-    Args:
-        path: of it.
-        spacing_mm: between rows and columns of a flat image that does not say it.
 
     Raises:
         InputError: unreadable, truncated or damaged, larger than `layout.MOST_VOXELS` or `layout.MOST_BYTES`, not
@@ -69,7 +65,7 @@ def read_volume(path: str | Path, spacing_mm: Spacing | None = None) -> Volume:
             with several series or a missing slice; names the file and the mend.
     """
     path = as_path(path, "image")
-    stored, grid = _read(path, spacing_mm=spacing_mm)
+    stored, grid = _read(path)
     with np.errstate(over="ignore"):
         array = stored.astype(np.float32, copy=False)
     lowest, highest = array.min(), array.max()
@@ -82,7 +78,7 @@ def read_volume(path: str | Path, spacing_mm: Spacing | None = None) -> Volume:
     return Volume(array, grid, path.name, None if stored is array else stored)
 
 
-def read_grid(path: str | Path, spacing_mm: Spacing | None = None) -> Grid:
+def read_grid(path: str | Path) -> Grid:
     """Read where an image's voxels lie, from the header alone where the format allows.
 
     Raises:
@@ -92,7 +88,7 @@ def read_grid(path: str | Path, spacing_mm: Spacing | None = None) -> Grid:
     if kind_of(path) == "folder":
         return read_dicom(path)[1]
     if is_flat(path):
-        return _read(path, spacing_mm=spacing_mm)[1]
+        return _read(path)[1]
     with _readable(path):
         layout = _layout_of(path)
         grid = _grid_of(path, layout)
@@ -117,7 +113,6 @@ def read_labels(
     *,
     channel: int | None = None,
     empty: bool = False,
-    spacing_mm: Spacing | None = None,
 ) -> LabelMap:
     """Read a segmentation.
 
@@ -126,7 +121,6 @@ def read_labels(
         names: label -> name; labels that are not declared here are an error.
         channel: which one of a file whose voxels hold several values; None refuses such files.
         empty: take a mask of background alone, as a network may make it.
-        spacing_mm: between rows and columns of a flat mask that does not say it.
 
     Raises:
         InputError: as `read_volume`, and voxels that are no whole number from 0 to 2^31 - 1, an empty mask, undeclared
@@ -135,7 +129,7 @@ def read_labels(
     path = as_path(path, "mask")
     if not isinstance(names or {}, Mapping):
         raise InputError(f"names: give a mapping of labels to names, such as {{1: 'tumour'}}; found {names!r}")
-    array, grid = _read(path, channel, spacing_mm)
+    array, grid = _read(path, channel)
     labels = LabelMap(_as_labels(path, array), grid, dict(names or {}), path.name)
     found = labels.present()
     if not found and not empty:
@@ -166,13 +160,13 @@ def write_image(image: Volume | LabelMap, path: str | Path) -> None:
         ) from error
 
 
-def _read(path: Path, channel: int | None = None, spacing_mm: Spacing | None = None) -> tuple[np.ndarray, Grid]:
+def _read(path: Path, channel: int | None = None) -> tuple[np.ndarray, Grid]:
     """Read the voxels of a file or a DICOM folder as they are stored, shape (z, y, x), and where they lie."""
     if kind_of(path) == "folder":
         return read_dicom(path)
     with _readable(path):
         if is_flat(path):
-            return read_flat(path, spacing_mm)
+            return read_flat(path)
         layout = _layout_of(path)
         grid = _grid_of(path, layout, channel)
         if layout.packing != "other":

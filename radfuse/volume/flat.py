@@ -1,10 +1,12 @@
 """Flat images: radiographs, DXA, ultrasound, one slice; PNG, JPEG, and DICOM files of a single frame.
 
-They are read as volumes one voxel deep: rows run to the back (down), columns to the left (right on the screen).
+They are read as volumes one voxel deep: rows run to the back (down), columns to the left (right on the screen). How
+large the pixels are says their header, or a file `spacing.json` in their folder, for all of it that do not say it.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 PICTURES = (".png", ".jpg", ".jpeg")
+BESIDE = "spacing.json"
+"""File of a folder that says how large the pixels of its pictures are."""
 FLAT = (*PICTURES, ".dcm")
 _DISPLAY_DPI = (72, 96)
 """What programs write where they know nothing of the size of a pixel."""
@@ -37,28 +41,40 @@ def is_flat(path: Path) -> bool:
     return path.name.lower().endswith(FLAT)
 
 
-def read_flat(path: Path, spacing_mm: Spacing | None = None) -> tuple[np.ndarray, Grid]:
+def read_flat(path: Path) -> tuple[np.ndarray, Grid]:
     """Return pixels as they are stored, shape (1, y, x), and where they lie; DICOM values are rescaled.
 
     Args:
         path: PNG, JPEG or a DICOM file of one frame.
-        spacing_mm: between rows and columns, where the file does not say it.
 
     Raises:
         InputError: unreadable, in colour, of several frames, or of an unknown pixel size; names the mend.
     """
     picture = path.name.lower().endswith(PICTURES)
     array, own = _picture(path) if picture else _frame(path)
-    spacing = own or spacing_mm
+    spacing = own or _beside(path)
     if spacing is None:
-        elsewhere = "; or save the file with its dpi, which are 25.4 / mm" if picture else ""
         raise InputError(
-            f"{path} does not say how large its pixels are; in a study set cohort.spacing_mm, the mm between rows and "
-            f"between columns, for example [0.14, 0.14]{elsewhere}"
+            f"{path} does not say how large its pixels are; put the mm between rows and between columns into a file "
+            f'{BESIDE} beside it, {{"spacing_mm": [0.14, 0.14]}}, or save it with its dpi'
         )
     if not all(SPACING_MM[0] <= step <= SPACING_MM[1] for step in spacing):
         raise InputError(f"{path}: its pixels are {spacing[0]:g} x {spacing[1]:g} mm; correct the header, or the study")
     return array[None], Grid((1, *array.shape), (1.0, *spacing))
+
+
+def _beside(path: Path) -> Spacing | None:
+    """Return what the file `BESIDE` of a flat image's folder says; None without one."""
+    place = path.parent / BESIDE
+    if not place.is_file():
+        return None
+    try:
+        return _two(json.loads(place.read_text(encoding="utf-8"))["spacing_mm"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f'{place} does not hold the mm between rows and between columns, as {{"spacing_mm": [0.14, 0.14]}}; '
+            "correct it"
+        ) from error
 
 
 def _picture(path: Path) -> tuple[np.ndarray, Spacing | None]:

@@ -84,3 +84,11 @@ def test_the_page_shows_what_is_there_and_says_what_could_not_be_made() -> None:
     assert page.count("data:image/png") == 3
     assert "c&amp;1" in page
     assert "&lt;t2&gt;</b>: on another grid" in page
+
+
+def test_a_flat_image_has_one_plane() -> None:
+    grid = Grid((1, 30, 40), (1.0, 0.5, 0.5))
+    mask = np.zeros(grid.shape, dtype=bool)
+    mask[0, 10:20, 10:25] = True
+    picture = pixels(planes(Volume(mask.astype(np.float32), grid), [Region.of("r", mask, grid)]))
+    assert picture.shape[1] / picture.shape[0] == pytest.approx(40 / 30, abs=0.1)

@@ -86,13 +86,24 @@ def test_a_png_keeps_its_values_and_the_size_it_was_given(tmp_path: Path, dtype:
 
 
 @pytest.mark.parametrize("dpi", [None, (72, 72), (96, 96)])
-def test_the_size_of_a_screen_is_none_and_the_study_gives_it(tmp_path: Path, dpi: tuple[int, int] | None) -> None:
+def test_the_size_of_a_screen_is_none_and_the_folder_gives_it(tmp_path: Path, dpi: tuple[int, int] | None) -> None:
     Image.fromarray(PIXELS.astype(np.uint8)).save(tmp_path / "a.png", **({"dpi": dpi} if dpi else {}))
-    with pytest.raises(
-        InputError, match=r"how large its pixels are; in a study set cohort.spacing_mm.*; or save the file with its dpi"
-    ):
+    with pytest.raises(InputError, match=r"how large its pixels are; put .* into a file spacing.json beside it"):
         read_volume(tmp_path / "a.png")
-    assert read_volume(tmp_path / "a.png", (0.3, 0.4)).spacing_zyx_mm == (1.0, 0.3, 0.4)
+    (tmp_path / "spacing.json").write_text('{"spacing_mm": [0.3, 0.4]}')
+    assert read_volume(tmp_path / "a.png").spacing_zyx_mm == (1.0, 0.3, 0.4)
+    own = frame(tmp_path / "b.dcm")
+    assert read_volume(own).spacing_zyx_mm == (1.0, 0.2, 0.1)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"spacing_mm": 0.1}', '{"spacing_mm": ["a", 1]}', '{"spacing_mm": [1]}']
+)
+def test_a_folder_that_says_nothing_of_use_is_told(tmp_path: Path, text: str) -> None:
+    Image.fromarray(PIXELS.astype(np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "spacing.json").write_text(text)
+    with pytest.raises(InputError, match=r"spacing.json does not hold the mm"):
+        read_volume(tmp_path / "a.png")
 
 
 def test_a_grey_jpeg_of_three_channels_is_one(tmp_path: Path) -> None:
@@ -114,7 +125,8 @@ def test_a_png_mask_holds_its_labels(tmp_path: Path, mode: str) -> None:
         picture = Image.frombytes("P", (20, 12), labels.tobytes())
         picture.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
     picture.save(tmp_path / "m.png")
-    found = read_labels(tmp_path / "m.png", spacing_mm=(0.5, 0.5))
+    (tmp_path / "spacing.json").write_text('{"spacing_mm": [0.5, 0.5]}')
+    found = read_labels(tmp_path / "m.png")
     np.testing.assert_array_equal(found.array[0], labels)
 
 

@@ -100,7 +100,8 @@ def example_slices(example: SegmentedExample) -> tuple[str, list[str]]:
         axes.set_ylim(box[down].stop - 0.5, box[down].start - 0.5)
         axes.set_axis_off()
 
-    return multiples(_PLANES, draw, height=2.95)
+    deep = [plane for plane in _PLANES if min(image.grid.shape[axis] for axis in plane[1]) > 1]
+    return multiples(deep, draw, height=2.95)  # of a flat image the one plane that there is
 
 
 def _labels(example: SegmentedExample) -> list[int]:

@@ -1,0 +1,52 @@
+"""Radiographs through a whole study: PNG images and masks, two-dimensional features, models and report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from radfuse.pipeline import run_study
+
+STUDY = """
+name: flat
+cohort: {table: cohort.csv, images: {xray: xray}, mask: mask, clinical: [age], outcome: {column: event},
+  split: {folds: 2}}
+segmentation: {backend: manual, labels: {bone: 1}}
+regions: [{kind: label, name: bone, label: bone}, {kind: ring, name: ring, around: bone, margin_mm: 3}]
+radiomics: {slice_axis: z, classes: [shape2D, firstorder]}
+fusion: {inner_folds: 2, selection: [{kind: mrmr, k: 3}], classifier: {kind: ridge}, strategy: {kind: early}}
+"""
+
+
+def radiographs(folder: Path) -> Path:
+    """Noise with a bright rectangle of 16 or 20 rows by 25 columns, pixels of 0.5 mm."""
+    rows = []
+    for number in range(12):
+        mask = np.zeros((60, 80), dtype=np.uint8)
+        mask[20 : 36 + 4 * (number % 2), 25:50] = 1
+        array = np.random.default_rng(number).normal(120, 12, mask.shape) + 40 * mask
+        Image.fromarray(array.clip(0, 255).astype(np.uint8)).save(folder / f"x{number}.png")
+        Image.fromarray(mask).save(folder / f"m{number}.png")
+        rows.append((f"c{number}", f"c{number}", f"x{number}.png", f"m{number}.png", 50 + number, number % 2))
+    names = ["case_id", "patient_id", "xray", "mask", "age", "event"]
+    pd.DataFrame(rows, columns=names).to_csv(folder / "cohort.csv", index=False)
+    (folder / "spacing.json").write_text('{"spacing_mm": [0.5, 0.5]}')
+    (folder / "study.yaml").write_text(STUDY)
+    return folder / "study.yaml"
+
+
+def test_a_study_of_radiographs_runs_to_its_report(tmp_path: Path) -> None:
+    study = radiographs(tmp_path)
+    run = run_study(study, tmp_path / "run")
+    assert run.failures == ()
+    design = pd.read_parquet(tmp_path / "run/features/design/radiomic.parquet")
+    surface = design["xray/bone/original_shape2D_PixelSurface"].to_numpy()
+    assert sorted(set(surface)) == pytest.approx([16 * 25 * 0.25, 20 * 25 * 0.25])
+    assert (tmp_path / "run/report/index.html").is_file()
+    (tmp_path / "spacing.json").write_text('{"spacing_mm": [1.0, 1.0]}')
+    again = run_study(study, tmp_path / "run", until="extract")
+    assert again.computed == 12
