@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -36,7 +36,7 @@ class Changes(Section):
     """Column of the cohort table that says when each visit was: dates (2019-05-31), or numbers of years."""
     missing: Literal["empty", "nearest"] = "empty"
     """A unit that lacks one of the two visits has no change, which is imputed as any other value, or is given that
-    between its own first and last visits, in the order of their numbers."""
+    between its own first and last visits, in the order of the numbers in their names."""
     keep: Literal["all", "baseline", "none"] = "all"
     """Which of the visits' own columns stay."""
 
@@ -75,28 +75,46 @@ def changes_of(
         years: visit -> when it was, the same rows; empty where no date is asked for.
         config: what is worked out.
     """
-    order = [visit for visit in in_time(values) if config.missing == "nearest" or visit in config.between]
-    if config.missing == "empty":
-        order = [visit for visit in config.between if visit in values]
-    if len(order) < 2:
-        empty = next(iter(values.values())) * np.nan
-        return dict.fromkeys(config.words, empty)
-    table = np.stack([values[visit].to_numpy(dtype="float64") for visit in order])
-    when = np.stack([years[visit].to_numpy(dtype="float64") for visit in order])[:, :, None] if years else None
-    there = ~np.isnan(table)
-    first, last = there.argmax(axis=0), len(order) - 1 - there[::-1].argmax(axis=0)
-    enough = there.sum(axis=0) >= 2
-    start, end = (np.take_along_axis(table, place[None], axis=0)[0] for place in (first, last))
-    found: dict[str, np.ndarray] = {"difference": np.where(enough, end - start, np.nan)}
+    like = next(iter(values.values()))
+    start, end, began, ended = _between(values, years, list(config.between))
+    if config.missing == "nearest":
+        own = _between(values, years, _in_order(values, config))
+        lacks = np.isnan(start) | np.isnan(end)
+        start, end, began, ended = (
+            np.where(lacks, other, asked) for other, asked in zip(own, (start, end, began, ended), strict=True)
+        )
+    found = {"difference": end - start}
     with np.errstate(divide="ignore", invalid="ignore"):
         found["percent"] = np.where(start != 0, 100 * found["difference"] / np.abs(start), np.nan)
-        if when is not None:
-            each = np.broadcast_to(when, table.shape)
-            began, ended = (np.take_along_axis(each, place[None], axis=0)[0] for place in (first, last))
-            found["rate"] = np.where(ended > began, found["difference"] / (ended - began), np.nan)
-            found["slope"] = _slope(values, years)
-    frame = values[order[0]]
-    return {WORDS[kind]: pd.DataFrame(found[kind], frame.index, frame.columns) for kind in config.kinds}
+        found["rate"] = np.where(ended != began, found["difference"] / (ended - began), np.nan)
+        found["slope"] = _slope(values, years) if years else np.full(like.shape, np.nan)
+    return {WORDS[kind]: pd.DataFrame(found[kind], like.index, like.columns) for kind in config.kinds}
+
+
+def _in_order(values: Mapping[str, pd.DataFrame], config: Changes) -> list[str]:
+    """Return visits in time; those of `between` alone, as they stand there, where their names hold no number."""
+    if any(re.search(r"\d", visit) is None for visit in values):
+        return list(config.between)
+    return in_time(values)
+
+
+def _between(
+    values: Mapping[str, pd.DataFrame], years: Mapping[str, pd.Series], order: Sequence[str]
+) -> tuple[np.ndarray, ...]:
+    """Return values and times of each unit's first and last visit of some, shape (unit, column), NaN without two."""
+    here = [visit for visit in order if visit in values]
+    like = next(iter(values.values()))
+    if len(here) < 2:
+        return (np.full(like.shape, np.nan),) * 4
+    table = np.stack([values[visit].to_numpy(dtype="float64") for visit in here])
+    missing = np.full(len(like), np.nan)
+    when = np.stack([years[visit].to_numpy(dtype="float64") if visit in years else missing for visit in here])
+    there = ~np.isnan(table)
+    first, last = there.argmax(axis=0), len(here) - 1 - there[::-1].argmax(axis=0)
+    each = np.broadcast_to(when[:, :, None], table.shape)
+    found = [np.take_along_axis(part, place[None], axis=0)[0] for part in (table, each) for place in (first, last)]
+    enough = there.sum(axis=0) >= 2
+    return tuple(np.where(enough, part, np.nan) for part in found)
 
 
 def _slope(values: Mapping[str, pd.DataFrame], years: Mapping[str, pd.Series]) -> np.ndarray:

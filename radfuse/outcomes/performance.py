@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 
 from radfuse.results import Comparison, Interval, Performance
-from radfuse.statistics.auc import AucSet, auc_covariance, auc_difference, auc_interval, fold_averaged, training_overlap
+from radfuse.statistics.auc import (
+    AucSet,
+    auc_covariance,
+    auc_difference,
+    auc_interval,
+    fold_averaged,
+    overlap_of,
+    overlap_of_one_deal,
+)
 from radfuse.statistics.calibration import calibration
 from radfuse.statistics.estimate import Estimate, clustered_mean, normal_quantile
 from radfuse.statistics.multiple import holm
@@ -31,8 +39,8 @@ def measure(predictions: pd.DataFrame) -> Performance:
     patients = predictions["patient"].to_numpy()
     called = p >= predictions["threshold"].to_numpy(dtype=float)
     parts = _fold_sets(predictions[["probability"]], predictions)
-    overlap, units = _overlap(predictions), predictions.drop_duplicates("position")
-    agreement = calibration(y, p, patients, overlap=_overlap_of_one_deal(predictions))
+    overlap, units = overlap_of(predictions), predictions.drop_duplicates("position")
+    agreement = calibration(y, p, patients, overlap=overlap_of_one_deal(predictions))
     prevalence_brier = float(y.mean() * (1 - y.mean()))
 
     def share(correct: np.ndarray, of: np.ndarray) -> Interval:
@@ -76,7 +84,7 @@ def compare(predictions: pd.DataFrame, families: Sequence[str]) -> tuple[Compari
         for second in families[i + 1 :]:
             scores = wide[[first, second]].dropna()
             here = about.loc[scores.index]
-            part = fold_averaged(list(_fold_sets(scores, here).values()), _overlap(here))
+            part = fold_averaged(list(_fold_sets(scores, here).values()), overlap_of(here))
             difference, _, p = auc_difference(part, 0, 1)
             loss = _loss_difference(scores.to_numpy(dtype=float), here)
             people = patients_to_show(difference, int(here["patient"].nunique()))
@@ -123,23 +131,12 @@ def _loss_difference(probabilities: np.ndarray, about: pd.DataFrame) -> Estimate
     p = np.clip(probabilities, 1e-12, 1 - 1e-12)
     losses = -(y * np.log(p) + (1 - y) * np.log1p(-p))
     found = clustered_mean(losses[:, 0] - losses[:, 1], about["patient"].to_numpy())
-    wider = np.sqrt(_overlap_of_one_deal(about))
+    wider = np.sqrt(overlap_of_one_deal(about))
     return Estimate(
         found.value,
         found.value - wider * (found.value - found.low),
         found.value + wider * (found.high - found.value),
     )
-
-
-def _overlap(about: pd.DataFrame) -> float:
-    """Return what the overlap of training sets adds to the variance of a mean over test folds."""
-    sizes = [int(count) for count in about.groupby("fold")["patient"].nunique()]
-    return training_overlap(sizes, int(about["patient"].nunique()))
-
-
-def _overlap_of_one_deal(about: pd.DataFrame) -> float:
-    """Return the same for variances that sum over patients first: theirs does not fall with the number of repeats."""
-    return 1 + (_overlap(about) - 1) / int(about["repeat"].nunique())
 
 
 def _fold_sets(scores: pd.DataFrame, about: pd.DataFrame) -> Mapping[str, AucSet]:

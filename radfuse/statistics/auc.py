@@ -145,6 +145,25 @@ def training_overlap(test_sizes: Sequence[int], patients: int) -> float:
     return 1.0 + float(sum(size / max(patients - size, 1) for size in test_sizes))
 
 
+def overlap_of(predictions: pd.DataFrame) -> float:
+    """Return what the overlap of training sets adds to the variance of a mean over test folds.
+
+    Args:
+        predictions: out of fold, columns fold and patient.
+    """
+    sizes = [int(count) for count in predictions.groupby("fold")["patient"].nunique()]
+    return training_overlap(sizes, int(predictions["patient"].nunique()))
+
+
+def overlap_of_one_deal(predictions: pd.DataFrame) -> float:
+    """Return the same for variances that sum over patients first: theirs does not fall with the number of repeats.
+
+    Args:
+        predictions: out of fold, columns fold, repeat and patient.
+    """
+    return 1 + (overlap_of(predictions) - 1) / int(predictions["repeat"].nunique())
+
+
 def auc_interval(part: AucSet, position: int = 0, level: float = 0.95) -> Estimate:
     """Return one AUC with an interval on the logit scale; Wilson's on the rarer class where the AUC is 0 or 1."""
     value, variance = float(part.values[position]), float(part.covariance[position, position])

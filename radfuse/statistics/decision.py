@@ -34,7 +34,12 @@ class DecisionCurve:
 
 
 def decision_curve(
-    outcome: ArrayLike, probability: ArrayLike, thresholds: ArrayLike, patients: ArrayLike, level: float = 0.95
+    outcome: ArrayLike,
+    probability: ArrayLike,
+    thresholds: ArrayLike,
+    patients: ArrayLike,
+    level: float = 0.95,
+    overlap: float = 1.0,
 ) -> DecisionCurve:
     """Return the net benefit of acting where the probability reaches a threshold, with an interval by patient.
 
@@ -44,6 +49,7 @@ def decision_curve(
         thresholds: in (0, 1), shape (threshold,).
         patients: whose unit it is, shape (unit,).
         level: of the intervals.
+        overlap: of the training sets of out-of-fold probabilities, by which variances grow; see `training_overlap`.
 
     Raises:
         ValueError: shapes differ, or a threshold lies outside (0, 1).
@@ -67,6 +73,6 @@ def decision_curve(
     if people > 1:
         sums = np.zeros((people, len(at)))
         np.add.at(sums, who, gains - net)
-        variance = people / (people - 1) * (sums**2).sum(axis=0) / len(y) ** 2
+        variance = overlap * people / (people - 1) * (sums**2).sum(axis=0) / len(y) ** 2
         half = stats.t.ppf(0.5 + level / 2, people - 1) * np.sqrt(variance)
     return DecisionCurve(at, net, net - half, net + half, everyone, 100 * (net - everyone) / odds)

@@ -54,5 +54,7 @@ def hosmer_lemeshow(
         apart = (seen - expected) ** 2 / (expected * (1 - expected / sizes))
     statistic = float(np.where(seen == expected, 0.0, apart)[sizes > 0].sum())
     count = int((sizes > 0).sum())
+    if count < 3:
+        return None
     degrees = count if held_out else count - 2
     return HosmerLemeshow(statistic, degrees, float(stats.chi2.sf(statistic, degrees)), count)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from radfuse.statistics.estimate import Estimate, clustered_mean
+from radfuse.statistics.estimate import Estimate, normal_quantile
 from radfuse.statistics.scores import Array, checked
 
 
@@ -33,7 +34,12 @@ class Reclassification:
 
 
 def reclassification(
-    outcome: ArrayLike, old: ArrayLike, new: ArrayLike, patients: ArrayLike, cuts: Sequence[float] = ()
+    outcome: ArrayLike,
+    old: ArrayLike,
+    new: ArrayLike,
+    patients: ArrayLike,
+    cuts: Sequence[float] = (),
+    overlap: float = 1.0,
 ) -> Reclassification:
     """Return the net reclassification improvement, by risk categories or, without cuts, by any change at all.
 
@@ -43,6 +49,7 @@ def reclassification(
         new: of the new one, shape (unit,).
         patients: whose unit it is, shape (unit,); intervals sum over patients first.
         cuts: borders between categories, rising; a probability at a border is above it.
+        overlap: of the training sets of out-of-fold probabilities, by which variances grow; see `training_overlap`.
 
     Returns:
         NaN where a class is absent. `z` and `p` are those of the source, units taken as independent.
@@ -57,19 +64,16 @@ def reclassification(
     if len(cuts):
         before, after = (np.searchsorted(cuts, values, side="right").astype(float) for values in (before, after))
     moved = np.sign(after - before)
-    who = np.asarray(patients)
-    events, others = clustered_mean(moved[y], who[y]), clustered_mean(-moved[~y], who[~y])
-    value = events.value + others.value
+    nri, events, others = _of_both(y, moved, patients, overlap)
     spread = sum(_moved_variance(moved[part]) for part in (y, ~y))
-    z = value / np.sqrt(spread) if spread > 0 else float("nan")
-    nri = _sum(events, others)
+    z = nri.value / np.sqrt(spread) if spread > 0 else float("nan")
     return Reclassification(nri, events, others, float(z), float(2 * stats.norm.sf(abs(z))))
 
 
 def discrimination_improvement(
-    outcome: ArrayLike, old: ArrayLike, new: ArrayLike, patients: ArrayLike
+    outcome: ArrayLike, old: ArrayLike, new: ArrayLike, patients: ArrayLike, overlap: float = 1.0
 ) -> tuple[Estimate, float]:
-    """Return the integrated discrimination improvement with its interval by patient, and the two-sided p of the source.
+    """Return the integrated discrimination improvement with its interval and two-sided p, variances by patient.
 
     The gap between the mean probabilities of events and of others, of the new model less that of the old.
 
@@ -78,11 +82,10 @@ def discrimination_improvement(
     """
     y, before = checked(outcome, old)
     _, after = checked(outcome, new)
-    change, who = after - before, np.asarray(patients)
-    events, others = clustered_mean(change[y], who[y]), clustered_mean(-change[~y], who[~y])
-    spread = sum(float(np.var(change[part], ddof=1)) / part.sum() for part in (y, ~y) if part.sum() > 1)
-    z = (events.value + others.value) / np.sqrt(spread) if spread > 0 else float("nan")
-    return _sum(events, others), float(2 * stats.norm.sf(abs(z)))
+    found, _, _ = _of_both(y, after - before, patients, overlap)
+    error = (found.high - found.value) / normal_quantile(0.95)
+    z = found.value / error if error > 0 else float("nan")
+    return found, float(2 * stats.norm.sf(abs(z)))
 
 
 def _moved_variance(moved: NDArray[np.float64]) -> float:
@@ -90,8 +93,28 @@ def _moved_variance(moved: NDArray[np.float64]) -> float:
     return float((moved != 0).mean() / len(moved)) if len(moved) else float("nan")
 
 
-def _sum(first: Estimate, second: Estimate) -> Estimate:
-    """Return the sum of two estimates of other patients, their half widths added in squares."""
-    value = first.value + second.value
-    half: Array = np.hypot(first.high - first.value, second.high - second.value)
-    return Estimate(value, float(value - half), float(value + half))
+def _of_both(
+    y: NDArray[np.bool_], change: Array, patients: ArrayLike, overlap: float
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Return the mean change of events less that of others, and the two parts, with variances that sum over patients.
+
+    A patient may have units of both.
+    """
+    who = pd.factorize(np.asarray(patients))[0]
+    people = int(who.max()) + 1
+    signs = np.where(y, 1.0, -1.0)
+    parts = []
+    shares = np.zeros((people, 2))
+    for column, part in enumerate((y, ~y)):
+        mean = float((signs * change)[part].mean()) if part.any() else float("nan")
+        np.add.at(shares[:, column], who[part], ((signs * change)[part] - mean) / max(int(part.sum()), 1))
+        parts.append(mean)
+    grown = overlap * people / (people - 1) if people > 1 else float("nan")
+    half = normal_quantile(0.95) * np.sqrt(grown)
+
+    def estimate(value: float, each: Array) -> Estimate:
+        reach = half * float(np.sqrt((each**2).sum()))
+        return Estimate(value, value - reach, value + reach)
+
+    both = estimate(parts[0] + parts[1], shares.sum(axis=1))
+    return both, estimate(parts[0], shares[:, 0]), estimate(parts[1], shares[:, 1])

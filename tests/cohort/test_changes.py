@@ -60,6 +60,31 @@ def test_a_unit_that_lacks_a_visit_has_no_change_or_that_between_its_own() -> No
     np.testing.assert_equal(changed(values, missing="nearest"), {"change": [2.0, 1.0]})
 
 
+def test_the_visits_asked_for_go_before_nearer_ones() -> None:
+    """1 at baseline, 2 at the follow-up asked for, 9 later: the change is 1; who lacks the follow-up has that to 9."""
+    values = {"00m": at(1, 1), "24m": at(2, np.nan), "96m": at(9, 9)}
+    np.testing.assert_equal(changed(values, missing="nearest"), {"change": [1.0, 8.0]})
+
+
+def test_visits_without_a_number_stand_as_they_were_named() -> None:
+    config = Changes(between=("pre", "post"), missing="nearest")
+    found = changes_of({"post": at(5), "pre": at(1)}, {}, config)
+    assert found["change"]["x"].tolist() == [4]
+
+
+def test_a_slope_hangs_on_a_units_own_visits_alone() -> None:
+    """Nobody here has the follow-up asked for; three visits are enough all the same."""
+    values = {"00m": at(1), "12m": at(2), "36m": at(4)}
+    years = {"00m": [0.0], "12m": [1.0], "36m": [3.0]}
+    np.testing.assert_allclose(changed(values, years, kinds=("slope",), date="day")["slope"], [1.0])
+
+
+def test_a_rate_backwards_in_time_is_the_same_rate() -> None:
+    config = Changes(between=("24m", "00m"), kinds=("rate",), date="day")
+    years = {"00m": pd.Series([0.0]), "24m": pd.Series([2.0])}
+    assert changes_of({"00m": at(1), "24m": at(5)}, years, config)["rate"]["x"].tolist() == [2.0]
+
+
 def test_change_runs_from_baseline_to_follow_up_however_they_are_named() -> None:
     config = Changes(between=("late", "early"))
     found = changes_of({"early": at(1), "late": at(5)}, {}, config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from radfuse.statistics.reclassification import discrimination_improvement, reclassification
 
@@ -47,10 +48,30 @@ def test_a_probability_at_a_border_is_above_it() -> None:
 
 
 def test_discrimination_improvement_by_hand() -> None:
-    """Events gain 0.1 and 0.3, others lose 0.1 and 0.1: 0.2 + 0.1."""
+    """Events gain 0.1 and 0.3, others lose 0.1 and 0.1: 0.2 + 0.1; events' mean varies by 2 * 0.1^2 / 4 * 4 / 3."""
     found, p = discrimination_improvement([1, 1, 0, 0], [0.5, 0.5, 0.5, 0.5], [0.6, 0.8, 0.4, 0.4], range(4))
     assert found.value == pytest.approx(0.3)
-    assert p == pytest.approx(2 * 0.00135, rel=0.01)  # z = 0.3 / sqrt(0.02 / 2) = 3
+    error = np.sqrt(2 * 0.05**2 * 4 / 3)
+    assert found.high - found.value == pytest.approx(1.959964 * error)
+    assert p == pytest.approx(2 * stats.norm.sf(0.3 / error))
+
+
+def test_units_of_one_patient_on_both_sides_cancel_where_they_move_together() -> None:
+    """Both knees of everyone rise alike, one with and one without the event: nothing is gained, and that is certain."""
+    rise = np.repeat([0.1, 0.2, 0.3], 2)
+    found, _ = discrimination_improvement([1, 0] * 3, [0.2] * 6, 0.2 + rise, np.repeat([0, 1, 2], 2))
+    assert found.value == pytest.approx(0)
+    assert found.high == pytest.approx(0, abs=1e-12)
+
+
+def test_deals_of_the_same_patients_are_no_new_ones() -> None:
+    generator = np.random.default_rng(0)
+    y, old, new = generator.integers(0, 2, 60), generator.random(60), generator.random(60)
+    once, p = discrimination_improvement(y, old, new, range(60))
+    many, q = discrimination_improvement(*(np.tile(values, 10) for values in (y, old, new, np.arange(60))))
+    assert (many.low, q) == (pytest.approx(once.low), pytest.approx(p))
+    wide, _ = discrimination_improvement(y, old, new, range(60), overlap=2.25)
+    assert wide.high - wide.value == pytest.approx(1.5 * (once.high - once.value))
 
 
 def test_nothing_moved_has_no_p() -> None:

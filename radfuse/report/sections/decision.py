@@ -18,6 +18,7 @@ from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import STYLE, multiples, to_svg
 from radfuse.results import Interval, Performance
+from radfuse.statistics.auc import overlap_of_one_deal
 from radfuse.statistics.decision import DecisionCurve, decision_curve
 from radfuse.statistics.reclassification import discrimination_improvement, reclassification
 
@@ -54,7 +55,8 @@ def curves_of(predictions: pd.DataFrame, performance: Sequence[Performance]) -> 
 
 
 def _curve(rows: pd.DataFrame, thresholds: Sequence[float] | np.ndarray = _THRESHOLDS) -> DecisionCurve:
-    return decision_curve(rows["outcome"], rows["probability"], thresholds, rows["patient"])
+    known = (rows["outcome"], rows["probability"], thresholds, rows["patient"])
+    return decision_curve(*known, overlap=overlap_of_one_deal(rows))
 
 
 def decision_overlay(curves: Mapping[str, DecisionCurve], drawn: Mapping[str, Look]) -> str:
@@ -120,14 +122,15 @@ def reclassification_table(
     """Return what a family reclassifies beside the one without a block: a row per pair (without, with)."""
     row = [*unit, "repeat"]
     wide = predictions.pivot(index=row, columns="family", values="probability")
-    about = predictions.drop_duplicates(row).set_index(row)
+    about = predictions.drop_duplicates(row).set_index(row, drop=False)
     rows = []
     for without, family in pairs:
         both = wide[[without, family]].dropna()
         here = about.loc[both.index]
         known = (here["outcome"], both[without], both[family], here["patient"])
-        moved = reclassification(*known)
-        gain, p = discrimination_improvement(*known)
+        grown = overlap_of_one_deal(here)
+        moved = reclassification(*known, overlap=grown)
+        gain, p = discrimination_improvement(*known, overlap=grown)
         rows.append(
             {
                 "family": family,
