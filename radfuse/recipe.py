@@ -335,11 +335,16 @@ def deep_features(
         recipe: of the regions.
         about: the case.
         mirrored: True for the side that shall be read as the mirror image of the other.
-        others: sequence -> image, those that the regions are made with.
+        others: sequence -> image as it is measured, those that the regions are made with; that which the network reads
+            may be among them.
     """
     here = _mask_on(sequence, image, mask, recipe.sequences[sequence], {}, {})
-    seen = {name: MaskedImage(other, here, mask.grid) for name, other in (others or {}).items()}
-    regions = regions_on(sequence, {**seen, sequence: MaskedImage(image, here, mask.grid)}, recipe, about)
+    seen = {}
+    for name, other in {sequence: image, **(others or {})}.items():
+        on = here if name == sequence else resample_labels(mask, other.grid)
+        ready = normalised(other, recipe.sequences[name].normalise, on, recipe.labels)
+        seen[name] = MaskedImage(ready, here, mask.grid)
+    regions = regions_on(sequence, seen, recipe, about)
     frame = segmenter.frame(image)
     found = encode(frame.array, cells_on(regions, image.grid, frame.grid, mirrored=mirrored), segmenter)
     return {f"{sequence}/{name}": None if np.isnan(value) else value for name, value in found.items()}

@@ -70,6 +70,7 @@ def merged(study: Any) -> Any:
     if not isinstance(sequences, Mapping) or not isinstance(common, Mapping):
         return study
     found = dict(sequences)
+    common = {key: value for key, value in common.items() if key != "params"}
     for name, section in sequences.items():
         own = section.get("radiomics") if isinstance(section, Mapping) else None
         if isinstance(own, Mapping):

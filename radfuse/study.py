@@ -31,6 +31,7 @@ from radfuse.morphometry.config import MeasureConfig, check_measures
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.regions.config import RegionConfig, Regions, images_named
+from radfuse.regions.level import LevelRegion
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.seg.untrained import Untrained
 from radfuse.sequences import SequenceConfig, check_reach, check_sequences, merged, reach_of
@@ -215,6 +216,12 @@ def _measures_have_their_regions(study: Study) -> None:
 
 def _sequences_fit(study: Study) -> None:
     check_sequences(study.sequences, study.cohort.images, study.regions, study.segmentation)
+    own = [name for name, section in study.sequences.items() if section.radiomics is not None]
+    if own and study.radiomics.params is not None:
+        raise ValueError(
+            f"radiomics.params is one file for all sequences, and sequences.{own[0]}.radiomics differs from it; write "
+            "the file's settings under radiomics, as docs/radiomics.md translates them"
+        )
     if study.regions and study.segmentation is not None:
         check_reach(study.sequences, study.cohort, study.segmentation, resample_masks=study.resample_masks)
         _check_one_space(study)
@@ -302,6 +309,13 @@ def _check_one_space(study: Study) -> None:
     settings = (study.sequences, study.cohort.masks)
     ways = {name: reach_of(name, *settings, resample_masks=study.resample_masks) for name in study.cohort.images}
     moved = [name for name, way in ways.items() if way == "register"]
+    by_table = [region for region in study.regions if isinstance(region, LevelRegion) and not region.by]
+    if by_table and (moved or "own" in ways.values()):
+        other = next(name for name, way in ways.items() if way in ("register", "own"))
+        raise ValueError(
+            f"region {by_table[0].name!r}: the table tells its level in the segmented image, and {other!r} lies "
+            "elsewhere; find the level by labels (`by`), or use resample"
+        )
     for sequence in images_named(study.regions) if moved else ():
         raise ValueError(
             f"regions are made with the image {sequence!r} on the grids of all, and sequences.{moved[0]}.masks: "

@@ -31,7 +31,7 @@ def possible_families(
     for family in families or schema.families:
         for item in schema.families[family].inputs:
             source = sources.get(item.block, cells)
-            name = encoded.get(item.name, item.name)
+            name = _as_in_the_table(item.name, encoded)
             if item.used and item.block not in from_images and name not in _available(source, schema, cells):
                 lacking.setdefault(family, {})[name] = source
     chosen = [family for family in families or schema.families if family not in lacking]
@@ -42,6 +42,19 @@ def possible_families(
         nothing = Problem(cells.path.name, f"no family of the bundle has all its columns here{_or_images(schema)}")
         raise InputError([*_needs(fewest, lacking[fewest])[:_MANY], nothing])
     return chosen, [_left_out(schema, family, names) for family, names in lacking.items()]
+
+
+def _as_in_the_table(name: str, encoded: Mapping[str, str]) -> str:
+    """Return the column of the table that a model's column is made from, "stage@V0" for "stage=II@V0".
+
+    Args:
+        name: of the model's column.
+        encoded: "column=level" -> column, of the levels of words.
+    """
+    for level, column in encoded.items():
+        if name == level or name.startswith(f"{level}@"):
+            return column + name.removeprefix(level)
+    return name
 
 
 def _needs(family: str, names: Mapping[str, Table]) -> list[Problem]:

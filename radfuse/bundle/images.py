@@ -29,6 +29,7 @@ from radfuse.recipe import (
     read_mask,
     read_measured,
 )
+from radfuse.regions.config import images_named
 from radfuse.report.preview import preview
 from radfuse.results import Failure, ReviewedMask
 from radfuse.run.disk import sweep, write_atomically, write_folder, writing
@@ -177,7 +178,9 @@ def _case(
             is_mirrored(recipe.deep, cohort.config.unit_columns, case.unit),
         )
         opened, first = segmenter(network), recipe.sequences[0]
-        found["deep"] = deep_features(first, image, labels, opened, wanted, who, mirrored=mirrored, others=images)
+        named = {first, *images_named(wanted.regions)}
+        made_with = {name: values for name, values in measured.items() if name in named}
+        found["deep"] = deep_features(first, image, labels, opened, wanted, who, mirrored=mirrored, others=made_with)
     return found
 
 

@@ -15,6 +15,7 @@ from radfuse.bundle.models import Model
 from radfuse.bundle.schema import BundleFamily, BundleSchema
 from radfuse.bundle.sites import check_sites
 from radfuse.cohort.case import Cohort
+from radfuse.cohort.changes import DATED, Changes
 from radfuse.cohort.config import Categories, CohortConfig
 from radfuse.cohort.read import read_cohort
 from radfuse.cohort.spreadsheet import ROW, Table, read_table
@@ -167,7 +168,7 @@ def _read_new(
         patient=schema.patient,
         unit=schema.unit,
         visit=schema.visit,
-        changes=schema.changes if _asks_for_changes(schema, needed) else None,
+        changes=_changes_asked_for(schema, {name for _, name in needed}),
         site=min(sites, default=None),
         clinical=tuple(item for item in schema.clinical if _is_used(item, {name for _, name in needed})),
         outcome=schema.opened_outcome() if labelled else None,
@@ -200,6 +201,7 @@ def _read_new(
     design = join(cohort, tables, layout={name for _, name in needed})
     found_warnings = tuple(dict.fromkeys([*cohort.warnings, *warnings, *design.warnings]))
     visits = frozenset(cohort.cases[config.visit].dropna()) if config.visit in cohort.cases else frozenset()
+    visits |= frozenset(config.changes.words if config.changes is not None else ())
     ready = Design(design.units, design.blocks, found_warnings)
     flags = _mask_flags(masks, cohort, design.units) if masks else None
     return _Read(ready, failures, missing, visits if imaging is not None else None, flags, masks)
@@ -232,16 +234,30 @@ def _read_block(source: Table, names: set[str], cohort: Cohort) -> tuple[Feature
     return replace(table, values=table.values.reindex(columns=wanted)), found
 
 
-def _asks_for_changes(schema: BundleSchema, needed: Collection[tuple[str, str]]) -> bool:
-    """Return whether a column is among those needed that says what changed between visits."""
-    words = schema.changes.words if schema.changes is not None else ()
-    return any(name.partition("/")[0].endswith(f"@{word}") for _, name in needed for word in words)
+def _changes_asked_for(schema: BundleSchema, needed: Collection[str]) -> Changes | None:
+    """Return the changes between visits that columns needed say, with their date where one counts; None without any."""
+    if schema.changes is None:
+        return None
+    ends = {name.partition("/")[0].rpartition("@")[2] for name in needed}
+    kinds = tuple(kind for kind, word in zip(schema.changes.kinds, schema.changes.words, strict=True) if word in ends)
+    dated = any(kind in DATED for kind in kinds)
+    return (
+        schema.changes.model_copy(update={"kinds": kinds, "date": schema.changes.date if dated else None})
+        if kinds
+        else None
+    )
 
 
 def _is_used(item: str | Categories, needed: set[str]) -> bool:
     """Return whether a clinical column, at any visit, is among the columns needed."""
     names = [item] if isinstance(item, str) else [f"{item.column}={level}" for level in item.levels]
-    return any(name == known or known.startswith(f"{name}@") for name in names for known in needed)
+    return any(name == known or _at_some_visit(name, known) for name in names for known in needed)
+
+
+def _at_some_visit(name: str, known: str) -> bool:
+    """Return whether a column is another one at a visit, as `at_visit` names it."""
+    first, slash, rest = name.partition("/")
+    return known.startswith(f"{first}@") and known.endswith(f"{slash}{rest}")
 
 
 def _with_ids(cells: Table, schema: BundleSchema, labelled: bool) -> Table:

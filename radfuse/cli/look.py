@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -108,8 +109,11 @@ def _page(study: Study, case: Case, mask: LabelMap, source: str, file: Path, run
             regions[sequence] = regions_on(sequence, ready, recipe, who)
         except (CaseError, InputError) as error:
             told[sequence] = error.message if isinstance(error, CaseError) else str(error)
-    images = {name: ready[name].image if name in ready else read_volume(path) for name, path in case.images.items()}
-    seen = [SeenImage(name, image, regions.get(name, [])) for name, image in images.items()]
+    images = {name: at.image for name, at in ready.items()}
+    for name in set(case.images) - set(ready):
+        with contextlib.suppress(InputError):  # told already
+            images[name] = read_volume(case.images[name])
+    seen = [SeenImage(name, images[name], regions.get(name, [])) for name in case.images if name in images]
     failures = [Failure(item=name, error=message) for name, message in told.items()]
     known = {"mask": source, "side": who.side, "visit": who.visit, "images": str(len(seen))}
     facts = {name: value for name, value in known.items() if value}
@@ -137,7 +141,8 @@ def _masked(study: Study, case: Case, sequence: str, mask: LabelMap, run: Path) 
 
     recipe = _recipe(study)
     image = read_measured(case.images[sequence], recipe.sequences[sequence])
-    own = {name: read_mask(path, recipe.labels, "manual") for name, path in case.own_masks.items() if name == sequence}
+    drawn = case.own_masks if recipe.sequences[sequence].masks == "own" else {}
+    own = {name: read_mask(path, recipe.labels, "manual") for name, path in drawn.items() if name == sequence}
     transforms = {}
     if recipe.sequences[sequence].masks == "register":
         place = run / registered(case.case_id, sequence) / TRANSFORM

@@ -17,7 +17,8 @@ YEARS = "@years"
 
 WORDS = {"difference": "change", "percent": "percent", "rate": "rate", "slope": "slope"}
 """Kind -> what stands in a column's name where the visit would."""
-_DATED = ("rate", "slope")
+DATED = ("rate", "slope")
+"""Kinds that need the date of each visit."""
 
 
 class Changes(Section):
@@ -49,7 +50,7 @@ class Changes(Section):
 
     @model_validator(mode="after")
     def _dated(self) -> Changes:
-        wanted = [kind for kind in self.kinds if kind in _DATED]
+        wanted = [kind for kind in self.kinds if kind in DATED]
         if wanted and self.date is None:
             raise ValueError(f"{' and '.join(wanted)} a year needs `date`, the column that says when each visit was")
         return self

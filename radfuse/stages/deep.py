@@ -22,7 +22,7 @@ class DeepJob:
     Attributes:
         about: the case.
         sequence: of the image, in the names of the features.
-        image: that the network reads.
+        images: that the network reads.
         mask: of the case.
         source: of the mask.
         fold: of the encoder.
@@ -63,7 +63,8 @@ def jobs(context: Context) -> Iterator[DeepJob]:
             mask, source = context.mask(case)
             mirrored = is_mirrored(deep, columns, case.unit)
             about, sequence, network = context.about(case), context.network_sequences[0], context.path(network_of(fold))
-            others = {name: case.images[name] for name in images_named(recipe.regions) if name in case.images}
+            named = {sequence, *images_named(recipe.regions)}
+            others = {name: path for name, path in case.images.items() if name in named}
             yield DeepJob(about, sequence, context.images(case), mask, source, fold, network, recipe, mirrored, others)
 
 
@@ -74,14 +75,13 @@ def work(job: DeepJob) -> dict[str, float | None]:
         InputError: a file cannot be used.
         CaseError: a region cannot be made.
     """
-    from radfuse.recipe import deep_features, read_mask
+    from radfuse.recipe import deep_features, read_mask, read_measured
     from radfuse.seg.predict import segmenter
-    from radfuse.volume.files import read_volume
     from radfuse.volume.stack import read_stacked
 
     mask = read_mask(job.mask, job.recipe.labels, job.source)
     image, network = read_stacked(job.images), segmenter(job.network)
-    others = {sequence: read_volume(path) for sequence, path in job.others.items()}
+    others = {sequence: read_measured(path, job.recipe.sequences[sequence]) for sequence, path in job.others.items()}
     return deep_features(
         job.sequence, image, mask, network, job.recipe, job.about, mirrored=job.mirrored, others=others
     )
@@ -94,7 +94,7 @@ def write(features: Mapping[str, float | None], path: Path) -> None:
 
 STAGE = Stage(
     "deep",
-    6,
+    7,
     jobs,
     work,
     write,

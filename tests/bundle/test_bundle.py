@@ -123,6 +123,35 @@ def test_a_new_patient_without_the_date_of_a_visit_is_named(progress: tuple[Path
         predict(load_bundle(place), cohort.assign(day=cohort["day"].where(cohort["case_id"] != "C0b")))
 
 
+def test_words_and_names_with_a_slash_that_change_between_visits_are_found_in_a_new_table(tmp_path: Path) -> None:
+    generator = np.random.default_rng(2)
+    rows = [
+        {
+            "case_id": f"C{i}{visit}",
+            "patient_id": f"P{i}",
+            "visit": visit,
+            "stage": ["I", "II"][int(generator.integers(2))],
+            "wbc/rbc": float(generator.normal(i % 2, 1)),
+            "event": i % 2,
+        }
+        for i in range(24)
+        for visit in ("V00", "V01")
+    ]
+    cohort = pd.DataFrame(rows)
+    cohort.to_csv(tmp_path / "cohort.csv", index=False)
+    (tmp_path / "study.yaml").write_text(
+        "name: words\n"
+        "cohort: {table: cohort.csv, unit: [patient_id], outcome: {column: event}, split: {folds: 2},"
+        " clinical: [{column: stage, levels: [I, II]}, wbc/rbc]}\n"
+        "fusion: {selection: [], inner_folds: 2, classifier: {kind: ridge}}\n"
+    )
+    bundle = load_bundle(run_study(tmp_path / "study.yaml", tmp_path / "R", until="export").path / "bundle")
+    (family,) = bundle.schema.families.values()
+    names = ["stage=II@V00", "wbc@V00/rbc", "stage=II@V01", "wbc@V01/rbc"]
+    assert [item.name for item in family.inputs] == names
+    assert predict(bundle, cohort.drop(columns="event")).probabilities["clinical"].between(0, 1).all()
+
+
 def features(folder: Path) -> dict[str, Path]:
     return {"radiomic": folder / "radiomic.csv", "deep": folder / "deep.csv"}
 

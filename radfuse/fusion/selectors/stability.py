@@ -85,7 +85,8 @@ class Stability(Step):
         return {name: values for name, values in (again or {}).items() if self.source in (None, name)}
 
     def _lowest(self, x: np.ndarray, again: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the lowest coefficient of each column; -infinity where one cannot be had."""
+        """Return the lowest coefficient of each column; -infinity where one cannot be had, infinity of columns that
+        nobody measured again: what stands beside those of a block passes, as a block that was measured once does."""
         from radfuse.statistics.icc import iccs, whole_targets
 
         lowest = np.full(x.shape[1], np.inf)
@@ -97,7 +98,9 @@ class Stability(Step):
                     if units.sum() > 1:
                         whole = ratings[np.ix_(units, np.arange(len(values)), columns)]
                         found[start + columns] = iccs(whole, self.form)
-            lowest = np.minimum(lowest, np.where(np.isnan(found), -np.inf, found))
+            found[np.isnan(found)] = -np.inf
+            found[np.isnan(values).all(axis=(0, 1))] = np.inf
+            lowest = np.minimum(lowest, found)
         if np.isneginf(lowest).all():
             raise ValueError(
                 f"the selection stability finds no column that two of {len(x)} training units have measured "
