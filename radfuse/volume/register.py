@@ -279,8 +279,9 @@ def _quality(
     """Return what is known of a registration without masks."""
     grid = grid_of(_at(fixed, max(level_mm, 2.0)))
     field = _field(found, grid)
-    moved = sitk.GetArrayViewFromImage(field) - sitk.GetArrayViewFromImage(_field(start, grid))
-    folds = sitk.GetArrayViewFromImage(sitk.DisplacementFieldJacobianDeterminant(field)) <= 0
+    # copies: a view does not keep its image, and of an image without a name nothing is left
+    moved = sitk.GetArrayFromImage(field) - sitk.GetArrayFromImage(_field(start, grid))
+    folds = sitk.GetArrayFromImage(sitk.DisplacementFieldJacobianDeterminant(field)) <= 0
     flags = []
     if after < before * (1 + _GAIN):
         flags.append(f"no gain: mutual information {before:.3f} before, {after:.3f} after")
