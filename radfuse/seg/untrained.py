@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,7 @@ class Untrained(Labelled):
             ValueError: it does not; says which.
         """
 
+    @abstractmethod
     def draw(self, image: Volume, given: Given) -> LabelMap:
         """Return the labels of an image, on its own grid.
 
@@ -67,4 +69,3 @@ class Untrained(Labelled):
         Raises:
             CaseError: the table says too little of it, or nothing comes of it.
         """
-        raise NotImplementedError
