@@ -65,12 +65,17 @@ def phantom_knee(
     cases: Annotated[int, typer.Option(min=8, help="Number of knees; four in five people have two.")] = 40,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 7,
     visits: Annotated[int, typer.Option(min=1, max=2, help="Images of each knee.")] = 1,
+    manual_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of knees whose mask is drawn by hand.")
+    ] = 0.6,
 ) -> None:
     """DESS-like knees with masks and an outcome planted in clinic, texture and the place of a lesion."""
     from radfuse.config import build
     from radfuse.phantom.knee import KneePhantom, write_knee_phantom
 
-    config = build(KneePhantom, {"cases": cases, "seed": seed, "visits": visits}, "phantom knee")
+    config = build(
+        KneePhantom, {"cases": cases, "seed": seed, "visits": visits, "manual_share": manual_share}, "phantom knee"
+    )
     with writing(out_), progress() as tell:
         study = write_knee_phantom(out_, config, tell)
     out.print(
