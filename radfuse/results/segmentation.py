@@ -1,202 +1,19 @@
-"""What a study measured, as values that the fusion wing writes and the bundle and the report read.
-
-Everything here is JSON on disk; a value that could not be computed is null.
-"""
+"""What was measured of masks, and of the images under them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from pydantic import BeforeValidator
 
 from radfuse.config import Section
+from radfuse.results.numbers import Distance, Number
 
 if TYPE_CHECKING:
-    from radfuse.statistics.estimate import Estimate
     from radfuse.volume.image import LabelMap, Volume
-
-
-def _no_nan(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-Number = Annotated[float | None, BeforeValidator(_no_nan)]
-"""A float; None where it could not be computed."""
-
-
-def _or_infinite(value: Any) -> Any:
-    return math.inf if value is None else value
-
-
-Distance = Annotated[float, BeforeValidator(_or_infinite)]
-"""A distance in mm, or a ratio; infinite where there is none, null in JSON."""
-
-
-class Interval(Section):
-    """A value with its 95 % confidence interval."""
-
-    value: Number
-    low: Number = None
-    high: Number = None
-
-    @classmethod
-    def of(cls, estimate: Estimate) -> Interval:
-        """Take over a computed estimate."""
-        return cls(value=estimate.value, low=estimate.low, high=estimate.high)
-
-
-class UsedColumn(Section):
-    """One column that a fitted model uses."""
-
-    name: str
-    block: str
-    importance: float
-    """In the unit of the explanation; signed where the model has a direction."""
-
-
-class Explanation(Section):
-    """What a fitted model says of itself."""
-
-    measure: str
-    """Name of an importance, one word: coefficient."""
-    unit: str
-    """What it is of: log odds per standard deviation."""
-    columns: tuple[UsedColumn, ...]
-    formula: str | None = None
-    """The score in the columns' own units, where there is one; probability = 1 / (1 + exp(-score)). Of harmonised
-    values its first line says that it is of them."""
-    made_of: tuple[str, ...] = ()
-    """All columns in use, where `columns` names components of them."""
-
-
-SITE = "site"
-"""Block of the column that tells a unit's site where values are harmonised; no learner sees it, no study names it."""
-
-
-class SiteInput(Section):
-    """How a family's values are harmonised: its input has the site's number behind the columns of its blocks.
-
-    Attributes:
-        column: of the cohort table, which names the site.
-        levels: known sites; 0 is the first.
-        unseen: what becomes of units of other sites: an error, or their values stay as they are.
-        covariates: clinical columns whose effect is left in; they follow the site where the family has no others.
-    """
-
-    column: str
-    levels: tuple[str, ...]
-    unseen: Literal["error", "pass"]
-    covariates: tuple[str, ...] = ()
-
-
-class FittedFamily(Section):
-    """One family fitted on one set of units.
-
-    Attributes:
-        family: which blocks.
-        fold: name of the outer fold, or "all".
-        explanation: the columns in use, and a formula where there is one.
-        threshold: chosen inside the training units.
-        tuned: the settings chosen inside the training units.
-        inner_auc: mean AUC over the inner folds at those settings.
-        columns_in: number of columns before selection.
-        test: positions of the test units; empty for "all".
-        probability: of the test units.
-        site: how values are harmonised; None: they are not.
-        remarks: what fell back on something else, a sentence each.
-    """
-
-    family: str
-    fold: str
-    explanation: Explanation
-    threshold: float
-    tuned: Mapping[str, float]
-    inner_auc: Number
-    columns_in: int
-    test: tuple[int, ...] = ()
-    probability: tuple[float, ...] = ()
-    site: SiteInput | None = None
-    remarks: tuple[str, ...] = ()
-
-
-class Performance(Section):
-    """How well probabilities match outcomes on units that took no part in the fitting."""
-
-    family: str
-    units: int
-    patients: int
-    events: int
-    auc: Interval
-    """Averaged over the test folds; the headline."""
-    auc_pooled: Interval
-    """Over all predictions at once; biased downwards on small folds."""
-    fold_aucs: Mapping[str, Number]
-    brier: Interval
-    brier_scaled: Number
-    """1 - Brier / Brier of the prevalence; 0 is no better than the prevalence."""
-    sensitivity: Interval
-    specificity: Interval
-    ppv: Interval
-    npv: Interval
-    calibration_intercept: Interval
-    calibration_slope: Interval
-    recalibration_intercept: Number = None
-    """Intercept that belongs to the slope."""
-    observed: Number
-    expected: Number
-
-
-class Comparison(Section):
-    """Two families on the same test units; the difference is first minus second in fold-averaged AUC."""
-
-    first: str
-    second: str
-    difference: Interval
-    p: Number
-    p_holm: Number
-    loss: Interval = Interval(value=None)
-    """First minus second in log loss; below 0 where the first is better."""
-    patients_to_show: int | None = None
-    """About how many patients it takes that a difference of this size is significant in four of five studies."""
-
-
-class Addition(Section):
-    """What a block adds to a family that has the others; plus means better."""
-
-    family: str
-    block: str
-    without: str
-    auc: Interval
-    """Gain in fold-averaged AUC."""
-    loss: Interval
-    """Gain in log loss: by how much it falls."""
-    p: Number
-    patients_to_show: int | None
-    weight: Number
-    """Share of the block in the importance of the family's columns, refitted on all units."""
-
-
-class ChosenFeature(Section):
-    """A column that a family used somewhere."""
-
-    family: str
-    name: str
-    block: str
-    importance: Number
-    """In the model refitted on all units; None where that model left it out."""
-    folds: int
-    """In how many outer folds it was chosen."""
-
-
-class Failure(Section):
-    """What could not be computed, and why."""
-
-    item: str
-    error: str
 
 
 class MaskAgreement(Section):
@@ -276,24 +93,6 @@ class SegmentationReport:
     examples: tuple[SegmentedExample, ...]
     features: pd.Series
     cases: int
-
-
-class StudyResults(Section):
-    """The comparison of all families of a study.
-
-    Attributes:
-        outer_folds: of all repeats.
-        performance: of each family.
-        comparisons: of each pair.
-        failures: what could not be computed.
-        repeats: how many times patients were dealt into folds.
-    """
-
-    outer_folds: int
-    performance: tuple[Performance, ...]
-    comparisons: tuple[Comparison, ...]
-    failures: tuple[Failure, ...] = ()
-    repeats: int = 1
 
 
 class CaseFeatures(Section):

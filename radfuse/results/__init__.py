@@ -1,0 +1,63 @@
+"""What a study measured, as values that the wings write and the bundle and the report read."""
+
+from radfuse.results.families import (
+    SITE,
+    Addition,
+    ChosenFeature,
+    Comparison,
+    Explanation,
+    Failure,
+    FittedFamily,
+    Performance,
+    SiteInput,
+    StudyResults,
+    UsedColumn,
+)
+from radfuse.results.numbers import (
+    Distance,
+    Interval,
+    Number,
+)
+from radfuse.results.segmentation import (
+    CaseFeatures,
+    LabelFigures,
+    LabelRange,
+    MaskAgreement,
+    MaskFigures,
+    MasksToLookAt,
+    MaskToLookAt,
+    ReviewedMask,
+    SegmentationReport,
+    SegmentedCase,
+    SegmentedExample,
+    TrainingRange,
+)
+
+__all__ = [
+    "SITE",
+    "Addition",
+    "CaseFeatures",
+    "ChosenFeature",
+    "Comparison",
+    "Distance",
+    "Explanation",
+    "Failure",
+    "FittedFamily",
+    "Interval",
+    "LabelFigures",
+    "LabelRange",
+    "MaskAgreement",
+    "MaskFigures",
+    "MaskToLookAt",
+    "MasksToLookAt",
+    "Number",
+    "Performance",
+    "ReviewedMask",
+    "SegmentationReport",
+    "SegmentedCase",
+    "SegmentedExample",
+    "SiteInput",
+    "StudyResults",
+    "TrainingRange",
+    "UsedColumn",
+]
