@@ -29,11 +29,22 @@ ROOT = {
     "machine",
     "pipeline",
     "recipe",
-    "results",
     "sequences",
     "study",
 }
-ROOMS = {"bundle", "check", "cli", "cohort", "phantom", "report", "run", "stages", "statistics", "volume"} | WINGS
+ROOMS = {
+    "bundle",
+    "check",
+    "cli",
+    "cohort",
+    "phantom",
+    "report",
+    "results",
+    "run",
+    "stages",
+    "statistics",
+    "volume",
+} | WINGS
 HEAVY = {"torch", "lightning", "monai", "nnunetv2", "sklearn", "matplotlib"}
 LONGEST_FILE, LONGEST_CLASS, LONGEST_FUNCTION = 450, 200, 60
 FILES = sorted(PACKAGE.rglob("*.py"))
