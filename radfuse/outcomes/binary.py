@@ -177,10 +177,10 @@ class BinaryOutcome(Section):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a classification study."""
         return (
-            *("cohort", "segmentation", "review", "discrimination", "comparison", "calibration"),
-            *("decision", "features", "findings", "settings"),
+            *("cohort", "segmentation", "review", "discrimination", "calls", "comparison", "readers"),
+            *("subgroups", "internal", "calibration", "decision", "features", "findings", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:
         """Return the sections of a classification on other patients."""
-        return ("discrimination", "comparison", "calibration", "decision", "settings")
+        return ("discrimination", "calls", "comparison", "calibration", "decision", "settings")
