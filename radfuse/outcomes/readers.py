@@ -67,7 +67,7 @@ def compare_readers(
     return ReaderResults(
         scores=tuple(measured),
         beside=tuple(beside),
-        agreement=tuple(_agreements(scores[list(readers)], units)),
+        agreement=tuple(_agreements(_one_way(scores, readers), units)),
         remarks=tuple(remarks),
     )
 
@@ -124,12 +124,15 @@ def _beside(name: str, family: str, rows: pd.DataFrame, cut: float | None) -> Re
 
 
 def _averaged(rows: pd.DataFrame, columns: Sequence[str]) -> AucSet:
-    """Return AUCs averaged over test folds, as families are compared by."""
+    """Return AUCs averaged over test folds, as families are compared by; variances of readers do not grow."""
     parts = [
         auc_covariance(fold["outcome"], fold[list(columns)], fold["patient"])
         for _, fold in rows.groupby("fold", sort=False)
     ]
-    return fold_averaged(parts, overlap_of(rows))
+    found = fold_averaged(parts)
+    trained = np.array([name != "score" for name in columns], dtype=float)
+    grown = 1 + (overlap_of(rows) - 1) * np.outer(trained, trained)  # a reader was trained on none of these folds
+    return AucSet(found.values, found.covariance * grown, found.smaller_class)
 
 
 def _rights(rows: pd.DataFrame, cut: float | None) -> dict[str, float | None]:
@@ -160,8 +163,27 @@ def _together(rows: pd.DataFrame) -> pd.Series:
     return found
 
 
+def _one_way(scores: pd.DataFrame, readers: Mapping[str, Reader]) -> pd.DataFrame:
+    """Return scores that all rise with likelihood: grades that fall are mirrored within the range of all like them."""
+    found = scores[list(readers)].copy()
+    falling = [name for name, reader in readers.items() if reader.reverse]
+    if 0 < len(falling) < len(readers):
+        for name in falling:
+            like = [other for other in readers if _graded(scores[other]) == _graded(scores[name])]
+            found[name] = scores[like].min().min() + scores[like].max().max() - scores[name]
+    return found
+
+
+def _graded(scores: pd.Series) -> bool:
+    """Return whether scores are grades, and not probabilities."""
+    return bool((scores.dropna() > 1).any())
+
+
 def _agreements(scores: pd.DataFrame, units: pd.DataFrame) -> list[ReaderAgreement]:
-    """Return kappa and ICC of each pair, and the ICC of all readers where there are more than two."""
+    """Return kappa and ICC of each pair, and the ICC of all readers where there are more than two.
+
+    Nothing is said of grades beside probabilities: they are on other scales.
+    """
     patients = pd.Series(units["patient"].to_numpy(), index=units["position"].to_numpy())
     groups = list(combinations(scores.columns, 2))
     found = []
@@ -169,10 +191,11 @@ def _agreements(scores: pd.DataFrame, units: pd.DataFrame) -> list[ReaderAgreeme
         both = scores.loc[patients.index, list(group)].dropna()
         values = both.to_numpy(dtype=float)
         said = ReaderAgreement(readers=group, units=len(both))
-        if len(both) > 1:
+        alike = len({_graded(scores[name]) for name in group}) == 1
+        if len(both) > 1 and alike:
             value, low, high = icc_table(values[:, :, None])["2,1"][0]
             said = said.model_copy(update={"icc": Interval(value=float(value), low=float(low), high=float(high))})
-        if len(group) == 2 and len(both) > 1 and len(np.unique(values)) <= _GRADES:
+        if len(group) == 2 and len(both) > 1 and alike and len(np.unique(values)) <= _GRADES:
             weighed = kappa(values[:, 0], values[:, 1], patients[both.index].to_numpy())
             said = said.model_copy(update={"kappa": Interval.of(weighed)})
         found.append(said)

@@ -61,8 +61,8 @@ def work(job: OptimismJob) -> OptimismDraw:
     return OptimismDraw(
         family=job.family,
         draw=job.draw,
-        sample=_measures(job.outcome, y[fold.train], p[fold.train], units[job.patient].to_numpy()[fold.train]),
-        everyone=_measures(job.outcome, y, p, units[job.patient].to_numpy()),
+        sample=_measures(job.outcome, y[fold.train], p[fold.train]),
+        everyone=_measures(job.outcome, y, p),
     )
 
 
@@ -79,14 +79,14 @@ def drawn(patients: np.ndarray, seed: int, draw: int) -> np.ndarray:
     return np.concatenate([places[names[i]] for i in picked])
 
 
-def _measures(outcome: Outcome, y: np.ndarray, p: np.ndarray, patients: np.ndarray) -> dict[str, float]:
-    """Return discrimination, mean loss, and of an event the Brier score and the calibration slope."""
-    from radfuse.statistics.calibration import calibration
+def _measures(outcome: Outcome, y: np.ndarray, p: np.ndarray) -> dict[str, float]:
+    """Return discrimination, mean loss, and of an event the Brier score.
 
+    No calibration slope: that of shrunken models is far above 1 on their own units, and its mean is one sample's.
+    """
     found = {"AUC": outcome.discrimination(y, p), "log loss": outcome.loss(y, p)}
     if y.ndim == 1 and set(np.unique(y)) <= {0, 1}:
         found["Brier"] = float(np.mean((p - y) ** 2))
-        found["calibration slope"] = calibration(y, p, patients).slope.value
     return found
 
 

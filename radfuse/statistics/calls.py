@@ -76,11 +76,11 @@ _OF_CELLS: Mapping[str, tuple[Callable[[float, float, float, float], float], tup
     "MCC": (_mcc, _FISHER),
     "LR+": (_lr_plus, _LOG),
     "LR-": (_lr_minus, _LOG),
-    "diagnostic odds ratio": (_odds_ratio, _LOG),
+    "DOR": (_odds_ratio, _LOG),
 }
 SHARES = ("sensitivity", "specificity", "PPV", "NPV", "accuracy")
 MEASURES = (*SHARES, *_OF_CELLS)
-"""Names of all measures."""
+"""Names of all measures; LR: likelihood ratio, DOR: diagnostic odds ratio, MCC: Matthews' correlation coefficient."""
 
 
 def calls(outcome: ArrayLike, called: ArrayLike, patients: ArrayLike, level: float = 0.95) -> Calls:

@@ -13,7 +13,10 @@ from radfuse.statistics.scores import Array, checked, expit, to_logit
 
 _PLACES = {3: (0.1, 0.5, 0.9), 4: (0.05, 0.35, 0.65, 0.95), 5: (0.05, 0.275, 0.5, 0.725, 0.95)}
 """Quantiles that knots stand at, by their number."""
-_UNITS_A_KNOT = 30
+_RARER_A_KNOT = 25
+"""Units of the rarer class: with fewer the ends of a curve turn on a few of them."""
+_SHOWN = (0.01, 0.99)
+"""Quantiles of the probabilities that a curve is drawn between."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class CalibrationCurve:
     """A smooth curve with its band, and how far it lies from the diagonal.
 
     Attributes:
-        predicted: probabilities, rising from the smallest to the largest, shape (point,).
+        predicted: probabilities, rising from their first to their 99th percentile, shape (point,).
         observed: share of events there.
         low: of its band, by patient.
         high: of the same.
@@ -55,7 +58,7 @@ def calibration_curve(
 ) -> CalibrationCurve | None:
     """Return a logistic regression of the outcome on a restricted cubic spline of the log odds.
 
-    Fewer knots are taken where there are fewer than 30 units a knot, or where the fit does not exist.
+    Fewer knots are taken where the rarer class has fewer than 25 units a knot, or where the fit does not exist.
 
     Args:
         outcome: 0 or 1, shape (unit,).
@@ -81,7 +84,7 @@ def calibration_curve(
         return None
     logit = to_logit(p)
     for count in sorted({count for count in (knots, 4, 3, 2) if count <= knots}, reverse=True):
-        if count > 2 and len(y) < _UNITS_A_KNOT * count:
+        if count > 2 and min(y.sum(), (~y).sum()) < _RARER_A_KNOT * count:
             continue
         at = np.unique(np.quantile(logit, _PLACES[count])) if count > 2 else np.array([])
         if count > 2 and len(at) < count:
@@ -91,7 +94,7 @@ def calibration_curve(
             break
     else:
         return None
-    grid = np.linspace(p.min(), p.max(), points)
+    grid = np.linspace(*np.quantile(p, _SHOWN), points)
     x = _columns(to_logit(grid), at)
     centre = x @ fit.coefficients
     half = normal_quantile(level) * np.sqrt(overlap * np.einsum("ij,jk,ik->i", x, fit.covariance, x))

@@ -11,7 +11,7 @@ from scipy import stats
 def mcnemar(first: ArrayLike, second: ArrayLike, patients: ArrayLike | None = None) -> tuple[float, float]:
     """Return the statistic, chi-squared of one degree of freedom without continuity correction, and p.
 
-    The discordant units of a patient are summed first: with one unit a patient it is McNemar's own.
+    With several units a patient it is Obuchowski's, which sums the discordant units of a patient first.
 
     Args:
         first: right or not, bool, shape (unit,).
@@ -25,9 +25,8 @@ def mcnemar(first: ArrayLike, second: ArrayLike, patients: ArrayLike | None = No
         ValueError: shapes differ.
 
     Source:
-        McNemar 1947, doi:10.1007/BF02295996; Obuchowski 1998,
-        doi:10.1002/(SICI)1097-0258(19980715)17:13<1495::AID-SIM863>3.0.CO;2-I, as Yang et al. 2010,
-        doi:10.1002/bimj.201000035, write it under the null.
+        McNemar 1947, doi:10.1007/BF02295996; Obuchowski 1998, as simplified by Yang et al. 2010,
+        doi:10.1002/bimj.201000035.
     """
     a, b = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
     if a.shape != b.shape or a.ndim != 1:
@@ -37,5 +36,7 @@ def mcnemar(first: ArrayLike, second: ArrayLike, patients: ArrayLike | None = No
     below = float((apart**2).sum())
     if below == 0:
         return 0.0, 1.0
-    statistic = float(apart.sum() ** 2 / below)
+    people = len(apart)
+    share = (people - 1) / people if people < len(a) else 1.0
+    statistic = share * float(apart.sum() ** 2 / below)
     return statistic, float(stats.chi2.sf(statistic, 1))

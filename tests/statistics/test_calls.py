@@ -33,7 +33,7 @@ def test_every_measure_by_hand() -> None:
         "MCC": (90 * 160 - 40 * 10) / math.sqrt(130 * 100 * 200 * 170),
         "LR+": 4.5,
         "LR-": 0.125,
-        "diagnostic odds ratio": 36.0,
+        "DOR": 36.0,
     }
     assert tuple(found.measures) == MEASURES
     assert {name: item.value for name, item in found.measures.items()} == pytest.approx(by_hand)
@@ -47,7 +47,7 @@ def test_the_log_intervals_are_the_published_ones() -> None:
     plus = math.sqrt(grown * (1 / 90 - 1 / 100 + 1 / 40 - 1 / 200))
     minus = math.sqrt(grown * (1 / 10 - 1 / 100 + 1 / 160 - 1 / 200))
     odds = math.sqrt(grown * (1 / 90 + 1 / 10 + 1 / 40 + 1 / 160))
-    for name, value, error in (("LR+", 4.5, plus), ("LR-", 0.125, minus), ("diagnostic odds ratio", 36, odds)):
+    for name, value, error in (("LR+", 4.5, plus), ("LR-", 0.125, minus), ("DOR", 36, odds)):
         assert found[name].low == pytest.approx(value * math.exp(-1.959964 * error), rel=1e-5)
         assert found[name].high == pytest.approx(value * math.exp(1.959964 * error), rel=1e-5)
 

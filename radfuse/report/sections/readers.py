@@ -30,8 +30,13 @@ def study(report: StudyReport) -> Part:
         figures["readers"] = difference_plot(found.beside, report.looks)
     if found.agreement:
         tables["readers_agreement"] = agreement_table(found.agreement)
-    html = render("sections/readers.html", report=report, found=found, tables=tables, figures=figures)
+    html = render("sections/readers.html", report=report, found=found, tables=tables, figures=figures, without=_without)
     return Part("Readers", html, figures, tables)
+
+
+def _without(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return a table without what stands on the page already."""
+    return table.drop(columns=column)
 
 
 def score_table(scores: Sequence[ReaderScore]) -> pd.DataFrame:
@@ -64,9 +69,9 @@ def beside_table(beside: Sequence[ReaderBeside]) -> pd.DataFrame:
                 "AUC of reader": interval(item.reader_auc),
                 "family less reader": interval(item.difference),
                 "p": p_value(item.p),
-                "p, calls right": p_value(item.p_right),
-                "p, sensitivity": p_value(item.p_sensitivity),
-                "p, specificity": p_value(item.p_specificity),
+                "p right": p_value(item.p_right),
+                "p sens.": p_value(item.p_sensitivity),
+                "p spec.": p_value(item.p_specificity),
             }
             for item in beside
         ]

@@ -147,30 +147,28 @@ def forest(groups: Sequence[Group], p_values: dict[str, float], whole: Interval,
         if whole.value is not None:
             axes.axvline(whole.value, color=colour, linewidth=0.9, linestyle=(0, (3, 2)))
         axes.axvline(0.5, color="#d1d5db", linewidth=1)
-        labels, row = ["all units"], 0
+        labels, heads, row = ["all units"], [], 0
         _mark(axes, whole, 0, colour, interval(whole, 2))
         for column in columns:
             row += 1
             p = p_values.get(column, float("nan"))
-            labels.append(f"$\\bf{{{_bold(column)}}}$" + ("" if np.isnan(p) else f"   p {p_value(p)}"))
+            heads.append(row)
+            labels.append(column if np.isnan(p) else f"{column}, p {p_value(p)}")
             for group in (group for group in drawn if group.column == column):
                 row += 1
                 assert group.auc is not None
-                labels.append(f"{group.name}   {group.events}/{group.units}")
-                _mark(axes, group.auc, row, colour, interval(group.auc, 2))
+                labels.append(group.name)
+                _mark(axes, group.auc, row, colour, f"{interval(group.auc, 2)}, {group.events}/{group.units}")
         axes.set_yticks(range(lines), labels)
+        for place in heads:
+            axes.get_yticklabels()[place].set_fontweight("bold")
         axes.set_ylim(lines - 0.5, -0.6)
         lows = [group.auc.low for group in drawn if group.auc is not None and group.auc.low is not None]
         axes.set_xlim(max(0.0, min([0.45, *(low - 0.02 for low in lows)])), 1.0)
-        axes.set_xlabel("AUC, 95% CI; behind the name: events/units; dashed: all units")
+        axes.set_xlabel("AUC, 95% CI (right: and events/units; dashed: all units)")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
         return to_svg(figure)
-
-
-def _bold(text: str) -> str:
-    """Return a text for bold mathtext, whose own signs stand for themselves."""
-    return "".join(f"\\{sign}" if sign in "_^{}$#%&~\\" else "\\ " if sign == " " else sign for sign in text)
 
 
 def _mark(axes: mpl.axes.Axes, value: Interval, row: int, colour: str, text: str) -> None:
