@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -128,16 +129,22 @@ def _values(draft: Draft, item: Subgroup) -> pd.Series:
 def _groups(values: pd.Series, item: Subgroup) -> pd.Series:
     """Return the group of each unit in words."""
     if not pd.api.types.is_numeric_dtype(values):
-        return values.astype(object).where(values.notna(), None)
+        return _named([str(value) for value in values], values)
     known = values.dropna()
     if not item.cuts and known.nunique() <= _FEW:
-        return values.map(lambda value: None if np.isnan(value) else f"{value:g}").astype(object)
+        return _named([f"{value:g}" for value in values], values)
     cuts = item.cuts or (float(known.median()),)
     if not item.cuts and cuts[0] == known.min():  # a median at the end leaves nothing below it
         cuts = (float(known[known > cuts[0]].min()),)
     names = [f"< {cuts[0]:g}", *(f"{a:g} to < {b:g}" for a, b in pairwise(cuts)), f"≥ {cuts[-1]:g}"]
     places = np.searchsorted(cuts, values.fillna(0), side="right")
-    return pd.Series([names[place] for place in places], index=values.index, dtype=object).where(values.notna(), None)
+    return _named([names[place] for place in places], values)
+
+
+def _named(names: Sequence[str], values: pd.Series) -> pd.Series:
+    """Return names where there is a value, else None."""
+    known = [name if there else None for name, there in zip(names, values.notna(), strict=True)]
+    return pd.Series(known, index=values.index, dtype=object)
 
 
 def _of_groups(draft: Draft, column: str, groups: pd.Series) -> list[Problem]:

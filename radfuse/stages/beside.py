@@ -16,6 +16,7 @@ from radfuse.stages import prepare
 from radfuse.stages.context import Context
 
 PLACE = "features/beside"
+SCORES, GROUPS = "scores.parquet", "groups.parquet"
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,10 @@ def work(job: BesideJob) -> Beside:
 
 
 def write(found: Beside, path: Path) -> None:
-    """Store scores.parquet and groups.parquet."""
+    """Store scores and groups, a file each: who reads one is not made anew where the other changes."""
     path.mkdir()
-    found.scores.to_parquet(path / "scores.parquet")
-    found.groups.to_parquet(path / "groups.parquet")
-
-
-def read(path: Path) -> Beside:
-    """Return scores and groups as `write` stored them."""
-    return Beside(pd.read_parquet(path / "scores.parquet"), pd.read_parquet(path / "groups.parquet"))
+    found.scores.to_parquet(path / SCORES)
+    found.groups.to_parquet(path / GROUPS)
 
 
 STAGE = Stage("beside", 1, jobs, work, write, lambda _: PLACE, what="reading readers", needs=("prepare",))

@@ -25,7 +25,7 @@ class ReadersJob:
 
     Attributes:
         design: where the units are stored.
-        beside: where their scores are.
+        scores: where they are stored.
         comparison: where predictions are.
         readers: how scores are meant.
         families: in the order of the report.
@@ -33,7 +33,7 @@ class ReadersJob:
     """
 
     design: Path
-    beside: Path
+    scores: Path
     comparison: Path
     readers: Mapping[str, Reader]
     families: tuple[str, ...]
@@ -49,7 +49,7 @@ def jobs(context: Context) -> Iterator[ReadersJob]:
     if study.evaluation.readers:
         yield ReadersJob(
             design=context.path(prepare.PLACE),
-            beside=context.path(beside.PLACE),
+            scores=context.path(beside.PLACE) / beside.SCORES,
             comparison=context.path(fuse.PLACE),
             readers=study.evaluation.readers,
             families=tuple(fuse.whole_families(context)),
@@ -64,7 +64,7 @@ def work(job: ReadersJob) -> ReaderResults:
     predictions = pd.read_parquet(job.comparison / "predictions.parquet")
     units = prepare.read_design(job.design).design.units
     positions = positions_in(units, predictions, job.unit)
-    scores = beside.read(job.beside).scores
+    scores = pd.read_parquet(job.scores)
     return compare_readers(predictions.assign(position=positions), scores, job.readers, job.families)
 
 

@@ -96,7 +96,7 @@ class ReportJob:
         all_cases: number of cases that the study started with.
         primary: the family that the study is about, or None.
         readers: what they gave, or None.
-        beside: subgroups of units, or None.
+        groups: subgroups of units, or None.
         optimism: family -> bootstrap samples.
         shuffled: family -> shuffles of the outcomes.
         occasion: today, and here.
@@ -124,7 +124,7 @@ class ReportJob:
     all_cases: int
     primary: str | None
     readers: Path | None
-    beside: Path | None
+    groups: Path | None
     optimism: Mapping[str, tuple[Path, ...]]
     shuffled: Mapping[str, tuple[Path, ...]]
     occasion: Occasion
@@ -165,7 +165,7 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         all_cases=len(context.all_cases),
         primary=study.fusion.primary,
         readers=_there(context, readers.PLACE),
-        beside=_there(context, beside.PLACE) if study.evaluation.subgroups else None,
+        groups=context.path(beside.PLACE) / beside.GROUPS if study.evaluation.subgroups else None,
         optimism=_each(context, fits, optimism.place_of, range(study.evaluation.optimism + 1)),
         shuffled=_each(context, fits, permute.place_of, range(1, study.evaluation.permutations + 1)),
         occasion=Occasion(date=this_day(), folder=base),
@@ -258,7 +258,7 @@ def work(job: ReportJob) -> dict[str, str]:
         segmentation=_segmentation_report(job),
         masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.cases.values())),
         readers=ReaderResults.model_validate_json(job.readers.read_bytes()) if job.readers else None,
-        groups=beside.read(job.beside).groups if job.beside else None,
+        groups=pd.read_parquet(job.groups) if job.groups else None,
         optimism=_read(job.optimism, OptimismDraw),
         shuffled=_read(job.shuffled, Shuffled),
     )

@@ -94,7 +94,8 @@ def calibration_curve(
             break
     else:
         return None
-    grid = np.linspace(*np.quantile(p, _SHOWN), points)
+    first, last = np.quantile(p, _SHOWN)
+    grid = np.linspace(first, last, points)
     x = _columns(to_logit(grid), at)
     centre = x @ fit.coefficients
     half = normal_quantile(level) * np.sqrt(overlap * np.einsum("ij,jk,ik->i", x, fit.covariance, x))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from radfuse.statistics.auc import AucSet
@@ -52,22 +52,11 @@ def grouped_auc(
     values, sums = np.full(len(wanted), np.nan), np.zeros((people, len(wanted)))
     for place, name in enumerate(wanted):
         here = np.flatnonzero(of == name)
-        pairs, won, shares = 0, 0.0, []
-        for each in pd.unique(fold[here]):
-            rows = here[fold[here] == each]
-            events, others = rows[y[rows]], rows[~y[rows]]
-            if len(events) and len(others):
-                both = stats.rankdata(s[np.concatenate([events, others])])
-                wins = both[: len(events)] - stats.rankdata(s[events])
-                spared = len(events) - (both[len(events) :] - stats.rankdata(s[others]))
-                pairs += len(events) * len(others)
-                won += float(wins.sum())
-                shares.append((events, wins, len(others)))
-                shares.append((others, spared, len(events)))
-        if not pairs:
-            continue
-        values[place] = won / pairs
-        for rows, gained, against in shares:
+        parts = [part for each in pd.unique(fold[here]) for part in _shares(y, s, here[fold[here] == each])]
+        pairs = sum(len(rows) * against for rows, _, against in parts) / 2
+        if pairs:
+            values[place] = sum(float(gained.sum()) for _, gained, _ in parts) / 2 / pairs
+        for rows, gained, against in parts:
             np.add.at(sums[:, place], who[rows], (gained - values[place] * against) / pairs)
     covariance = overlap * people / max(people - 1, 1) * sums.T @ sums
     covariance[np.isnan(values)] = np.nan
@@ -75,6 +64,17 @@ def grouped_auc(
     first = of == wanted[0] if len(wanted) else np.zeros(len(y), dtype=bool)
     smaller = min(len(set(who[first & y])), len(set(who[first & ~y])))
     return AucSet(values, covariance, smaller)
+
+
+def _shares(y: NDArray[np.bool_], score: Array, rows: NDArray[np.intp]) -> list[tuple[NDArray[np.intp], Array, int]]:
+    """Return for events and for others of one fold: which they are, the pairs each wins, and how many it is in."""
+    events, others = rows[y[rows]], rows[~y[rows]]
+    if not len(events) or not len(others):
+        return []
+    both = stats.rankdata(score[np.concatenate([events, others])])
+    wins = both[: len(events)] - stats.rankdata(score[events])
+    spared = len(events) - (both[len(events) :] - stats.rankdata(score[others]))
+    return [(events, wins, len(others)), (others, spared, len(events))]
 
 
 def alike(part: AucSet) -> tuple[float, int, float]:
