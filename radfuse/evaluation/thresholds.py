@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import BeforeValidator, Field
 
-from radfuse.config import Section
+from radfuse.config import Section, nearest
 from radfuse.errors import short
 
 
@@ -53,7 +53,8 @@ def _one_rule(said: Any) -> Any:
             return said
     elif isinstance(said, float) and 0 < said < 1:
         return said
-    raise ValueError(f"found {short(said)!r}; {_MEND}")
+    hint = nearest(short(said), ("youden", "half")) if isinstance(said, str) else ""
+    raise ValueError(f"{_MEND}{hint}")
 
 
 Rule = Annotated[Literal["youden", "half"] | float | AtSensitivity | AtSpecificity | AtCost, BeforeValidator(_one_rule)]
