@@ -97,13 +97,15 @@ def _beside(name: str, family: str, rows: pd.DataFrame, cut: float | None) -> Re
     columns = ["probability", "score"]
     together = _together(rows)
     known = together.notna()
-    part = _averaged(rows, columns)
+    overlap = overlap_of(rows)
+    part = _averaged(rows, columns, overlap)
+    alone = _averaged(rows, ["score"])  # which no training set made, so that none overlap
     difference, _, p = auc_difference(part, 0, 1)
     found = ReaderBeside(
         reader=name,
         family=family,
         units=int(rows["position"].nunique()),
-        reader_auc=Interval.of(auc_interval(part, 1)),
+        reader_auc=Interval.of(auc_interval(alone)),
         family_auc=Interval.of(auc_interval(part, 0)),
         difference=Interval.of(difference),
         p=p,
@@ -111,7 +113,7 @@ def _beside(name: str, family: str, rows: pd.DataFrame, cut: float | None) -> Re
     )
     if not known.any():
         return found
-    both = _averaged(rows[known].assign(together=together[known]), [*columns, "together"])
+    both = _averaged(rows[known].assign(together=together[known]), [*columns, "together"], overlap)
     gain, _, p_gain = auc_difference(both, 2, 1)
     return found.model_copy(
         update={
@@ -123,16 +125,13 @@ def _beside(name: str, family: str, rows: pd.DataFrame, cut: float | None) -> Re
     )
 
 
-def _averaged(rows: pd.DataFrame, columns: Sequence[str]) -> AucSet:
-    """Return AUCs averaged over test folds, as families are compared by; variances of readers do not grow."""
+def _averaged(rows: pd.DataFrame, columns: Sequence[str], overlap: float = 1.0) -> AucSet:
+    """Return AUCs averaged over test folds, as families are compared by."""
     parts = [
         auc_covariance(fold["outcome"], fold[list(columns)], fold["patient"])
         for _, fold in rows.groupby("fold", sort=False)
     ]
-    found = fold_averaged(parts)
-    trained = np.array([name != "score" for name in columns], dtype=float)
-    grown = 1 + (overlap_of(rows) - 1) * np.outer(trained, trained)  # a reader was trained on none of these folds
-    return AucSet(found.values, found.covariance * grown, found.smaller_class)
+    return fold_averaged(parts, overlap)
 
 
 def _rights(rows: pd.DataFrame, cut: float | None) -> dict[str, float | None]:
