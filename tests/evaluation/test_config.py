@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from radfuse.check.study import check_study
 from radfuse.config import build
 from radfuse.errors import InputError
 from radfuse.evaluation.config import EvaluationConfig
+from radfuse.stages.prepare import Prepared
 from radfuse.study import load_study
 
 
@@ -53,6 +55,17 @@ def study(tmp_path: Path, **evaluation: Any) -> Any:
 def test_a_reader_is_no_part_of_the_models(tmp_path: Path, readers: dict[str, str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         study(tmp_path, readers=readers)
+
+
+def test_a_reader_in_the_table_of_features_is_no_feature(tmp_path: Path) -> None:
+    rows = "\n".join(f"c{i},p{i},{i % 2},{i * 7 % 11},{i % 3 + 1}" for i in range(40))
+    (tmp_path / "c.csv").write_text(f"case_id,patient_id,event,size,grade\n{rows}\n")
+    cohort = {"table": str(tmp_path / "c.csv"), "outcome": {"column": "event"}}
+    said = {"name": "s", "cohort": cohort, "features": {"radiomic": {}}}
+    for evaluation, columns in ({}, {"size", "grade"}), ({"readers": {"r": "grade"}}, {"size"}):
+        prepared = check_study({**said, "evaluation": evaluation})
+        assert isinstance(prepared, Prepared)
+        assert set(prepared.design.blocks["radiomic"].columns) == columns
 
 
 def test_a_clinical_column_may_tell_subgroups(tmp_path: Path) -> None:

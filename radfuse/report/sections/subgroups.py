@@ -142,7 +142,7 @@ def forest(groups: Sequence[Group], p_values: dict[str, float], whole: Interval,
     columns = list(dict.fromkeys(group.column for group in drawn))
     lines = len(drawn) + len(columns) + 1
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.6, 0.9 + 0.27 * lines), layout="constrained")
+        figure = Figure(figsize=(6.4, 0.9 + 0.27 * lines), layout="constrained")
         axes = figure.subplots()
         if whole.value is not None:
             axes.axvline(whole.value, color=colour, linewidth=0.9, linestyle=(0, (3, 2)))
