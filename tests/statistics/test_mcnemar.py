@@ -36,9 +36,9 @@ def test_units_of_a_patient_count_together() -> None:
 
 
 def test_the_published_glands() -> None:
-    """Obuchowski 1998, PET and SPECT of thyroid glands: 2.86, and 4.5 where glands are taken as independent, as
-    Durkalski 2003 reports them. Which gland is whose is what these two numbers and 21 patients leave open to no choice:
-    eight discordant ones, two patients with two.
+    """Obuchowski 1998, PET and SPECT of thyroid glands: 2.86, and 4.5 where glands are taken as independent, both as
+    Durkalski 2003 reports them. The discordant glands are rebuilt from these two numbers, not copied from the paper:
+    of 21 patients two have two that SPECT alone found, three have one, and one has one that PET alone found.
     """
     first, second, patients = glands()
     assert mcnemar(first, second, patients)[0] == pytest.approx(2.86, abs=5e-3)
