@@ -14,6 +14,7 @@ from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.splits import Drawn
 from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
 from radfuse.errors import InputError, listed, short
+from radfuse.evaluation.config import EvaluationConfig, check_readers
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
 from radfuse.fusion.config import (
@@ -90,6 +91,8 @@ class Study(Section):
     """Sequence name -> how masks reach it, how its values are normalised, and how it is measured."""
     fusion: FusionConfig = FusionConfig()
     """Which models are compared, and how they are built."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """What is measured beside: readers, subgroups, optimism, shuffled outcomes."""
 
     @model_validator(mode="before")
     @classmethod
@@ -284,6 +287,22 @@ def _networks_of_one_deal(study: Study) -> None:
         )
 
 
+def _readers_are_no_inputs(study: Study) -> None:
+    config = study.cohort
+    columns = {
+        "cohort.clinical": config.clinical_columns,
+        "cohort.outcome": config.outcome_columns,
+        "cohort.unit": config.unit_columns,
+        "cohort.patient": (config.patient,),
+        "cohort.images and masks": config.file_columns,
+        "cohort.landmarks and slices": config.place_columns,
+    }
+    taken = {column: setting for setting, names in columns.items() for column in names}
+    if study.evaluation.readers and config.outcome is not None and "readers" not in config.outcome.sections():
+        raise ValueError("evaluation.readers: readers are compared on a binary outcome alone; remove them")
+    check_readers(study.evaluation, taken, study.families)
+
+
 _CHECKS = (
     _images_are_complete,
     _network_has_its_images,
@@ -293,6 +312,7 @@ _CHECKS = (
     _families_have_blocks,
     _sites_can_be_harmonised,
     _networks_of_one_deal,
+    _readers_are_no_inputs,
 )
 """What is held against each other of a study, in this order."""
 

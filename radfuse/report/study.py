@@ -14,9 +14,12 @@ from radfuse.report.printed import number, this_day
 from radfuse.results import (
     FittedFamily,
     MasksToLookAt,
+    OptimismDraw,
     Performance,
+    ReaderResults,
     SegmentationReport,
     SegmentedExample,
+    Shuffled,
     StudyResults,
 )
 
@@ -71,6 +74,10 @@ class StudyReport:
         drawn: cases with masks drawn by hand to look at, where nothing was segmented.
         primary: the family that the study is about; None: the best is picked afterwards.
         masks: where masks come from -> number of cases; empty where nothing starts from images.
+        readers: beside the models; None without.
+        groups: column -> group of each unit, rows as `units`; None without.
+        optimism: family -> bootstrap samples, the first of all units; empty without.
+        shuffled: family -> shuffles of the outcomes; empty without.
         sections: names of what is shown, in order.
         made: when, by what, and how to do it again.
     """
@@ -100,6 +107,10 @@ class StudyReport:
     review: MasksToLookAt | None = None
     primary: str | None = None
     masks: Mapping[str, int] = field(default_factory=dict)
+    readers: ReaderResults | None = None
+    groups: pd.DataFrame | None = None
+    optimism: Mapping[str, Sequence[OptimismDraw]] = field(default_factory=dict)
+    shuffled: Mapping[str, Sequence[Shuffled]] = field(default_factory=dict)
 
     @property
     def thresholds(self) -> Mapping[str, str]:

@@ -68,6 +68,7 @@ class FittedFamily(Section):
         probability: of the test units.
         site: how values are harmonised; None: they are not.
         remarks: what fell back on something else, a sentence each.
+        thresholds: the same by other rules, by their names.
     """
 
     family: str
@@ -81,6 +82,7 @@ class FittedFamily(Section):
     probability: tuple[float, ...] = ()
     site: SiteInput | None = None
     remarks: tuple[str, ...] = ()
+    thresholds: Mapping[str, float] = {}
 
 
 class Performance(Section):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,13 +19,16 @@ from radfuse.results import (
     Failure,
     MasksToLookAt,
     MaskToLookAt,
+    OptimismDraw,
+    ReaderResults,
     SegmentationReport,
     SegmentedCase,
     SegmentedExample,
+    Shuffled,
 )
 from radfuse.run.folder import read_json
 from radfuse.run.stage import Stage
-from radfuse.stages import extract, fuse, manual, prepare, refit, review, segment
+from radfuse.stages import beside, extract, fuse, manual, optimism, permute, prepare, readers, refit, review, segment
 from radfuse.stages.context import Context
 from radfuse.stages.export import write_files
 from radfuse.statistics.icc import icc
@@ -33,6 +36,7 @@ from radfuse.statistics.icc import icc
 if TYPE_CHECKING:
     from radfuse.volume.image import LabelMap, Volume
 
+Kept = TypeVar("Kept", bound=Section)
 _SHOWN = 6
 """Suspicious masks pictured, at most."""
 
@@ -91,6 +95,10 @@ class ReportJob:
         names: label -> name.
         all_cases: number of cases that the study started with.
         primary: the family that the study is about, or None.
+        readers: what they gave, or None.
+        groups: subgroups of units, or None.
+        optimism: family -> bootstrap samples.
+        shuffled: family -> shuffles of the outcomes.
         occasion: today, and here.
     """
 
@@ -115,6 +123,10 @@ class ReportJob:
     names: Mapping[int, str]
     all_cases: int
     primary: str | None
+    readers: Path | None
+    groups: Path | None
+    optimism: Mapping[str, tuple[Path, ...]]
+    shuffled: Mapping[str, tuple[Path, ...]]
     occasion: Occasion
 
     def __str__(self) -> str:
@@ -152,8 +164,25 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         names=context.segmentation.names if study.regions else {},
         all_cases=len(context.all_cases),
         primary=study.fusion.primary,
+        readers=_there(context, readers.PLACE),
+        groups=context.path(beside.PLACE) / beside.GROUPS if study.evaluation.subgroups else None,
+        optimism=_each(context, fits, optimism.place_of, range(study.evaluation.optimism + 1)),
+        shuffled=_each(context, fits, permute.place_of, range(1, study.evaluation.permutations + 1)),
         occasion=Occasion(date=this_day(), folder=base),
     )
+
+
+def _there(context: Context, place: str) -> Path | None:
+    return context.path(place) if context.has(place) else None
+
+
+def _each(
+    context: Context, families: Iterable[str], place_of: Callable[[str, int], str], draws: Iterable[int]
+) -> dict[str, tuple[Path, ...]]:
+    """Return family -> its draws that are there; families without any are left out."""
+    found = {family: [place_of(family, draw) for draw in draws] for family in families}
+    there = {family: tuple(context.path(place) for place in own if context.has(place)) for family, own in found.items()}
+    return {family: paths for family, paths in there.items() if paths}
 
 
 def _previews(context: Context) -> dict[str, Path]:
@@ -228,8 +257,17 @@ def work(job: ReportJob) -> dict[str, str]:
         review=_to_look_at(job),
         segmentation=_segmentation_report(job),
         masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.cases.values())),
+        readers=ReaderResults.model_validate_json(job.readers.read_bytes()) if job.readers else None,
+        groups=pd.read_parquet(job.groups) if job.groups else None,
+        optimism=_read(job.optimism, OptimismDraw),
+        shuffled=_read(job.shuffled, Shuffled),
     )
     return study_report(report)
+
+
+def _read(places: Mapping[str, tuple[Path, ...]], kind: type[Kept]) -> dict[str, list[Kept]]:
+    """Return family -> what was stored of each draw."""
+    return {family: [kind.model_validate_json(path.read_bytes()) for path in own] for family, own in places.items()}
 
 
 def _segmentation_report(job: ReportJob) -> SegmentationReport | None:
@@ -309,11 +347,11 @@ def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
 
 STAGE = Stage(
     "report",
-    9,
+    10,
     jobs,
     work,
     write_files,
     lambda _: "report",
     what="writing the report",
-    needs=("export", "manual", "review"),
+    needs=("export", "manual", "review", "beside", "readers", "optimism", "permute"),
 )

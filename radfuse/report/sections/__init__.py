@@ -2,15 +2,19 @@
 
 from radfuse.report.sections import (
     calibration,
+    calls,
     cohort,
     comparison,
     decision,
     discrimination,
     features,
     findings,
+    internal,
+    readers,
     review,
     segmentation,
     settings,
+    subgroups,
 )
 
 STUDY = {
@@ -18,7 +22,11 @@ STUDY = {
     "segmentation": segmentation.study,
     "review": review.study,
     "discrimination": discrimination.study,
+    "calls": calls.study,
     "comparison": comparison.study,
+    "readers": readers.study,
+    "subgroups": subgroups.study,
+    "internal": internal.study,
     "calibration": calibration.study,
     "decision": decision.study,
     "features": features.study,
@@ -27,6 +35,7 @@ STUDY = {
 }
 EVALUATION = {
     "discrimination": discrimination.evaluation,
+    "calls": calls.evaluation,
     "comparison": comparison.evaluation,
     "calibration": calibration.evaluation,
     "decision": decision.evaluation,
