@@ -16,14 +16,17 @@ from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, 
 from radfuse.errors import InputError, listed, short
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
+from radfuse.fusion.additive import why_no_terms
 from radfuse.fusion.config import (
     FusionConfig,
+    blocks_of,
     check_again,
     check_blocks,
     check_families,
     check_primary,
     default_families,
     in_order,
+    near_family,
 )
 from radfuse.given import as_names, as_path
 from radfuse.morphometry.cartilage import CartilageMeasure
@@ -90,6 +93,8 @@ class Study(Section):
     """Sequence name -> how masks reach it, how its values are normalised, and how it is measured."""
     fusion: FusionConfig = FusionConfig()
     """Which models are compared, and how they are built."""
+    nomogram: str | None = None
+    """Family that the report draws a nomogram of; its model must be a sum of terms. None: of every family whose is."""
 
     @model_validator(mode="before")
     @classmethod
@@ -251,6 +256,18 @@ def _families_have_blocks(study: Study) -> None:
     check_primary(study.fusion.primary, study.families)
 
 
+def _nomogram_has_terms(study: Study) -> None:
+    family = study.nomogram
+    if family is None:
+        return
+    if family not in study.families:
+        have = ", ".join(study.families)
+        raise ValueError(f"nomogram: no family {family!r}{near_family(family, study.families)}; there are: {have}")
+    reason = why_no_terms(study.fusion, blocks_of(family))
+    if reason:
+        raise ValueError(f"nomogram: {family}: {reason}; or leave `nomogram` out")
+
+
 def _sites_can_be_harmonised(study: Study) -> None:
     harmonise, split = study.fusion.harmonise, study.cohort.split
     if harmonise is None:
@@ -291,6 +308,7 @@ _CHECKS = (
     _sequences_fit,
     _deep_has_a_network,
     _families_have_blocks,
+    _nomogram_has_terms,
     _sites_can_be_harmonised,
     _networks_of_one_deal,
 )

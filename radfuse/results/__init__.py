@@ -18,6 +18,7 @@ from radfuse.results.numbers import (
     Interval,
     Number,
 )
+from radfuse.results.score import Score
 from radfuse.results.segmentation import (
     CaseFeatures,
     LabelFigures,
@@ -53,6 +54,7 @@ __all__ = [
     "Number",
     "Performance",
     "ReviewedMask",
+    "Score",
     "SegmentationReport",
     "SegmentedCase",
     "SegmentedExample",
