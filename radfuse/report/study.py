@@ -70,6 +70,8 @@ class StudyReport:
         review: the most suspicious predicted masks; None where nothing was segmented.
         drawn: cases with masks drawn by hand to look at, where nothing was segmented.
         primary: the family that the study is about; None: the best is picked afterwards.
+        levels: clinical column of words -> its levels, the reference first.
+        nomogram: the family whose nomogram is drawn; None: of every family that is a sum of terms.
         masks: where masks come from -> number of cases; empty where nothing starts from images.
         sections: names of what is shown, in order.
         made: when, by what, and how to do it again.
@@ -99,6 +101,8 @@ class StudyReport:
     segmentation: SegmentationReport | None = None
     review: MasksToLookAt | None = None
     primary: str | None = None
+    levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    nomogram: str | None = None
     masks: Mapping[str, int] = field(default_factory=dict)
 
     @property

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.bundle.schema import versions
+from radfuse.cohort.config import levels_of
 from radfuse.config import Section, Where, to_yaml
 from radfuse.outcomes.kinds import Outcome
 from radfuse.report.printed import this_day, without_folders
@@ -91,6 +92,8 @@ class ReportJob:
         names: label -> name.
         all_cases: number of cases that the study started with.
         primary: the family that the study is about, or None.
+        levels: clinical column of words -> its levels.
+        nomogram: the family whose nomogram is asked for, or None.
         occasion: today, and here.
     """
 
@@ -115,6 +118,8 @@ class ReportJob:
     names: Mapping[int, str]
     all_cases: int
     primary: str | None
+    levels: Mapping[str, tuple[str, ...]]
+    nomogram: str | None
     occasion: Occasion
 
     def __str__(self) -> str:
@@ -152,6 +157,8 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         names=context.segmentation.names if study.regions else {},
         all_cases=len(context.all_cases),
         primary=study.fusion.primary,
+        levels=levels_of(config.clinical),
+        nomogram=study.nomogram,
         occasion=Occasion(date=this_day(), folder=base),
     )
 
@@ -192,7 +199,7 @@ def _segmented(context: Context) -> dict[str, SegmentedFiles]:
     return found
 
 
-def work(job: ReportJob) -> dict[str, str]:
+def work(job: ReportJob) -> dict[str, str | bytes]:
     """Return the report's files."""
     from radfuse.report.page import study_report
     from radfuse.report.study import Made, StudyReport
@@ -222,6 +229,8 @@ def work(job: ReportJob) -> dict[str, str]:
         versions=job.versions,
         seed=job.seed,
         primary=job.primary,
+        levels=job.levels,
+        nomogram=job.nomogram,
         sections=job.outcome.sections(),
         made=Made(job.occasion.date, job.versions["radfuse"], "radfuse run study.yaml"),
         drawn=_drawn(job),
@@ -309,7 +318,7 @@ def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
 
 STAGE = Stage(
     "report",
-    9,
+    10,
     jobs,
     work,
     write_files,

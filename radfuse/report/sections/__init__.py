@@ -8,7 +8,9 @@ from radfuse.report.sections import (
     discrimination,
     features,
     findings,
+    nomogram,
     review,
+    scores,
     segmentation,
     settings,
 )
@@ -21,7 +23,9 @@ STUDY = {
     "comparison": comparison.study,
     "calibration": calibration.study,
     "decision": decision.study,
+    "scores": scores.study,
     "features": features.study,
+    "nomogram": nomogram.study,
     "findings": findings.study,
     "settings": settings.study,
 }
