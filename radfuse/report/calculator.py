@@ -18,17 +18,15 @@ def calculator(nomogram: Nomogram, score: Score, levels: Mapping[str, Sequence[s
     scored = blocks_as_scores(score)
     place = {column.name: i for i, column in enumerate(score.columns)}
     groups = word_groups([column for column in score.columns if column.block not in scored], levels)
-    of_words = {name for group in groups.values() for name in group.values() if name}
-    inputs: list[dict[str, Any]] = []
+    variable_of = {name: variable for variable, group in groups.items() for name in group.values() if name}
+    inputs: dict[str, dict[str, Any]] = {}
     for column in score.columns:
-        if column.block in scored or column.name in of_words:
-            continue
-        known = {"low": column.low, "high": column.high, "missing": column.missing}
-        inputs.append({"name": column.name, "column": place[column.name], **known})
-    for variable, group in groups.items():
-        columns = [place[name] for name in group.values() if name]
-        options = [{"label": level, "on": place[name] if name else -1} for level, name in group.items()]
-        inputs.append({"name": variable, "columns": columns, "options": options})
+        variable = variable_of.get(column.name)
+        if variable is not None:
+            inputs.setdefault(variable, _words(variable, groups[variable], place))
+        elif column.block not in scored:
+            known = {"low": column.low, "high": column.high, "missing": column.missing}
+            inputs[column.name] = {"name": column.name, "column": place[column.name], **known}
     model = {
         "columns": [
             {"name": one.name, "block": one.block, "missing": one.missing, "mean": one.mean, "scale": one.scale}
@@ -37,13 +35,19 @@ def calculator(nomogram: Nomogram, score: Score, levels: Mapping[str, Sequence[s
         "blocks": list(score.blocks),
         "sum": _node(score, score.sum, scored),
         "readings": [{"label": one.label, **one.link.model_dump()} for one in score.readings],
-        "inputs": inputs,
+        "inputs": list(inputs.values()),
         "scores": [_block(score, block) for block in scored],
         "threshold": threshold,
         "base": nomogram.base,
         "unit": nomogram.unit,
     }
     return Markup(json.dumps(model, allow_nan=False).replace("<", "\\u003c"))  # noqa: S704  no tag can begin in it
+
+
+def _words(variable: str, group: Mapping[str, str], place: Mapping[str, int]) -> dict[str, Any]:
+    """Return the input of a column of words: what each level sets to 1."""
+    options = [{"label": level, "on": place[name] if name else -1} for level, name in group.items()]
+    return {"name": variable, "columns": [place[name] for name in group.values() if name], "options": options}
 
 
 def _block(score: Score, block: str) -> dict[str, Any]:

@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Patch
 
-from radfuse.report.printed import interval, number, p_value
+from radfuse.report.printed import number, p_value
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
-from radfuse.results import Interval, Performance
+from radfuse.results import Performance
 from radfuse.statistics.auc import auc_covariance, auc_p, fold_averaged, overlap_of
-from radfuse.statistics.estimate import clustered_mean
 from radfuse.statistics.scores import to_logit
 
 _EVENT, _OTHER = "#D55E00", "#56B4E9"
@@ -136,11 +135,10 @@ def _p(predictions: pd.DataFrame, family: str) -> float | None:
 
 
 def _row(family: str, rows: pd.DataFrame, report: StudyReport) -> dict[str, str]:
-    """Return the medians and means of a family's scores, and how sure it is that they differ."""
+    """Return the medians of a family's scores in events and in others, and how sure it is that they differ."""
     cells = {"family": family}
     for name, value in (("events", 1), ("others", 0)):
-        own = rows[rows["outcome"] == value]
-        low, middle, high = own["score"].quantile([0.25, 0.5, 0.75]) if len(own) else (None, None, None)
+        own = rows.loc[rows["outcome"] == value, "score"]
+        low, middle, high = own.quantile([0.25, 0.5, 0.75]) if len(own) else (None, None, None)
         cells[f"median of {name} (quartiles)"] = f"{number(middle, 2)} ({number(low, 2)} to {number(high, 2)})"
-        cells[f"mean of {name} (95% CI)"] = interval(Interval.of(clustered_mean(own["score"], own["patient"])), 2)
     return {**cells, "p": p_value(_p(report.predictions, family))}

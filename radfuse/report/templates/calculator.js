@@ -59,7 +59,7 @@ function radfuseCalculator(root) {
       const lacking = model.blocks.filter((block) => !here[block]);
       if (lacking.length) return { problem: `with the ${item.block} score entered, values of ${lacking.join(", ")} are needed too` };
     }
-    for (const block of model.blocks) if (!here[block]) remarks.push(`no value of ${block}: the model answers without it`);
+    for (const block of model.blocks) if (!here[block]) remarks.push(`no value of ${block} is known`);
     const score = valued(model.sum, z, here) + beside;
     return { score, remarks, read: model.readings.map((by) => [by.label, links[by.kind](score, by)]) };
   }
