@@ -7,6 +7,7 @@ counts from 0, "points" and "total" stand for themselves, "read-N" for what is r
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,13 +46,14 @@ _NARROW = _Layout(width=3.7, left=0.2, letters=48, above=True)
 
 @dataclass(frozen=True)
 class _Row:
-    """One line to draw: id, name, ticks at shares of the length, its ends as shares, whether it is bold."""
+    """One line to draw: id, name, ticks at shares of the length, ends as shares; labels of named points all stay."""
 
     key: str
     name: str
     ticks: Sequence[tuple[str, float]]
     ends: tuple[float, float]
     bold: bool = False
+    named: bool = False
     colour: str = "#1f2937"
 
 
@@ -77,7 +79,8 @@ def _rows(nomogram: Nomogram) -> list[_Row]:
     rows = [_Row("points", "Points", ten, (0.0, 1.0), bold=True)]
     for number, line in enumerate(nomogram.lines):
         ends = (line.ends[0] / 100, line.ends[1] / 100)
-        rows.append(_Row(str(number), line.name, _shares(line.ticks, 100), ends))
+        named = any(math.isnan(tick.value) for tick in line.ticks) or len(line.ticks) == 2
+        rows.append(_Row(str(number), line.name, _shares(line.ticks, 100), ends, named=named))
     rows.append(_Row("total", "Total points", _shares(nomogram.total, nomogram.most), (0.0, 1.0), bold=True))
     for number, scale in enumerate(nomogram.scales):
         ticks = _shares(scale.ticks, nomogram.most)
@@ -94,7 +97,7 @@ def _shares(ticks: Sequence[Tick], most: float) -> list[tuple[str, float]]:
 def _figure(nomogram: Nomogram, layout: _Layout) -> Figure:
     rows = _rows(nomogram)
     names = [_broken(row.name, layout.letters) for row in rows]
-    lanes = [_lanes(row.ticks, layout.span) for row in rows]
+    lanes = [_lanes(row, layout.span) for row in rows]
     above = [0.12 + _LANE * max([lane for lane in own if lane > 0], default=0) for own in lanes]
     below = [0.12 - _LANE * min([lane for lane in own if lane < 0], default=0) for own in lanes]
     if layout.above:
@@ -166,19 +169,19 @@ def _together(ticks: Sequence[tuple[str, float]]) -> dict[int, str]:
     return found
 
 
-def _lanes(ticks: Sequence[tuple[str, float]], span: float) -> list[int]:
+def _lanes(row: _Row, span: float) -> list[int]:
     """Return the lane of each label, 1 and more above the line, -1 and less below it, 0 where it is left out.
 
-    Numbers that would touch their neighbour are left out; words never are: they go below, and further out.
+    Numbers that would touch their neighbour are left out; names never are: they go below, and further out.
     """
-    labels = _together(ticks)
-    numbers = all(re.fullmatch(r"[-+\d.e]+", label) for label, _ in ticks)
+    labels = _together(row.ticks)
     taken: dict[int, list[tuple[float, float]]] = {}
-    lanes = [0] * len(ticks)
-    for number in sorted(labels, key=lambda place: ticks[place][1]):
+    lanes = [0] * len(row.ticks)
+    for number in sorted(labels, key=lambda place: row.ticks[place][1]):
         half = _LETTER * (len(labels[number]) + 1) / 2
-        here = ticks[number][1] * span
-        for lane in (1,) if numbers and len(labels) > 2 else (1, -1, 2, -2, 3, -3, 4, -4):
+        here = row.ticks[number][1] * span
+        tried = [lane for step in range(1, len(labels) + 1) for lane in (step, -step)] if row.named else [1]
+        for lane in tried:
             if all(here - half >= high or here + half <= low for low, high in taken.get(lane, [])):
                 taken.setdefault(lane, []).append((here - half, here + half))
                 lanes[number] = lane
