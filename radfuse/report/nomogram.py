@@ -286,11 +286,12 @@ def points_table(nomogram: Nomogram, score: Score) -> pd.DataFrame:
 def block_table(score: Score) -> pd.DataFrame:
     """Return the formula of each block score: a row a column in its own unit, and one for the constant."""
     rows = []
+    added = score.coefficients()
     for block in blocks_as_scores(score):
         own = score.own_terms(block)
         places = score.of_block(block)
         given = dict(zip(own[1].columns, own[1].coefficients, strict=True)) if own is not None else {}
-        slopes = {i: given.get(i, 0.0) if own is not None else float(score.coefficients()[i]) for i in places}
+        slopes = {i: given.get(i, 0.0) if own is not None else float(added[i]) for i in places}
         raw = {i: slopes[i] / score.columns[i].scale for i in places}
         constant = (own[1].intercept if own is not None else 0.0) - sum(raw[i] * score.columns[i].mean for i in places)
         rows.append({"score": f"{block} score", "column": "(constant)", "coefficient": constant, "missing value": None})

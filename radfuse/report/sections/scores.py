@@ -20,6 +20,8 @@ from radfuse.statistics.scores import to_logit
 _EVENT, _OTHER = "#D55E00", "#56B4E9"
 _BARS = 160
 """Drawn, at most; of more units each bar is several."""
+_APART = 80
+"""Bars that have a gap between them, at most."""
 _DOTS = 150
 """Units of a class that are drawn as dots."""
 _SUREST = 0.001
@@ -71,11 +73,11 @@ def heights(rows: pd.DataFrame, most: int = _BARS) -> tuple[np.ndarray, np.ndarr
 def _waterfall(axes: Any, item: Performance, scores: Mapping[str, pd.DataFrame]) -> None:
     """Draw sorted bars from the threshold, coloured by outcome."""
     high, share = heights(scores[item.family])
-    places = np.arange(len(high)) * (len(scores[item.family]) / len(high))
-    width = places[1] if len(places) > 1 else 1.0
-    gap = 0.86 if len(high) <= 80 else 1.0
-    axes.bar(places, high * share, width * gap, color=_EVENT, linewidth=0, align="edge")
-    axes.bar(places, high * (1 - share), width * gap, bottom=high * share, color=_OTHER, linewidth=0, align="edge")
+    edges = np.linspace(0, len(scores[item.family]), len(high) + 1)
+    axes.stairs(high * share, edges, fill=True, color=_EVENT, linewidth=0)
+    axes.stairs(high, edges, baseline=high * share, fill=True, color=_OTHER, linewidth=0)
+    if len(high) <= _APART:
+        axes.vlines(edges[1:-1], np.minimum(high, 0)[1:], np.maximum(high, 0)[1:], color="white", linewidth=0.6)
     axes.axhline(0, color="#1f2937", linewidth=0.9)
     axes.set_title(item.family, loc="left", fontweight="bold")
     axes.set_xlim(0, len(scores[item.family]))
