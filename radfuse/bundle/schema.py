@@ -140,10 +140,8 @@ class BundleFamily(Section):
 
     @model_validator(mode="after")
     def _scores_its_inputs(self) -> Self:
-        known = {(item.block, item.name) for item in self.inputs}
-        foreign = [
-            item.name for item in (self.score.columns if self.score else ()) if (item.block, item.name) not in known
-        ]
+        known = {item.name for item in self.inputs}
+        foreign = [item.name for item in (self.score.columns if self.score else ()) if item.name not in known]
         if foreign:
             raise ValueError(f"the score is of the column {foreign[0][:80]!r}, which is no input")
         return self
