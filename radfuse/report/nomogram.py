@@ -21,6 +21,8 @@ MOST_FIRST = 30
 """The same of the block that stands by itself."""
 _SHARES = (0.001, 0.005, 0.01, 0.02, 0.05, *np.round(np.arange(0.1, 0.95, 0.1), 1), 0.95, 0.98, 0.99, 0.995, 0.999)
 _STEPS = 200
+_EACH = 10
+"""Whole numbers of a range up to this each have a tick: grades, counts, and 0 and 1."""
 _FLAT = "every coefficient is 0, so that all units have one probability; with more units, or a weaker penalty, " + (
     "columns may tell something"
 )
@@ -227,8 +229,8 @@ def _line(axis: _Axis, unit: float) -> Line:
         ticks = tuple(Tick(label, float("nan"), points(adds)) for label, adds in axis.named.items())
         missing = None if axis.missing is None else Tick("not known", float("nan"), points(axis.missing))
         return Line(axis.name, ticks, missing, (0.0, width))
-    if axis.whole and axis.high - axis.low == 1:
-        values = [axis.low, axis.high]
+    if axis.whole and axis.high - axis.low <= _EACH:
+        values = [float(value) for value in np.arange(axis.low, axis.high + 1)]
     else:
         values = _nice(axis.low, axis.high, max(2, round(width / 10)), whole=axis.whole)
     ticks = tuple(Tick(f"{value:.12g}", value, points(axis.adds(value))) for value in values)

@@ -18,8 +18,11 @@ import pytest
 from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.phantom.table import TablePhantom, write_table_phantom
 from radfuse.pipeline import run_study
+from radfuse.report.calculator import calculator
 from radfuse.report.nomogram import nomogram_of
+from radfuse.report.sections.nomogram import page
 from radfuse.results import Score
+from radfuse.results.score import Beta, Cloglog, Knots, Reading, ScoreColumn, Terms
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -44,10 +47,10 @@ document.body.append(JSON.stringify(told));
 """
 
 
-def computed(page: str, asked: dict[str, list[dict[str, str]]], folder: Path) -> dict[str, list[str]]:
+def computed(page_text: str, asked: dict[str, list[dict[str, str]]], folder: Path) -> dict[str, list[str]]:
     """Return what a page's calculators say where their fields are filled in, row by row."""
     filled = folder / "filled.html"
-    filled.write_text(page + FILL.replace("ASKED", json.dumps(asked).replace("<", "\\u003c")), encoding="utf-8")
+    filled.write_text(page_text + FILL.replace("ASKED", json.dumps(asked).replace("<", "\\u003c")), encoding="utf-8")
     flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     command = [str(CHROMIUM), *flags.split(), f"--user-data-dir={folder / 'profile'}", "--dump-dom", filled.as_uri()]
     found = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
@@ -115,15 +118,14 @@ def score_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @in_a_browser
 def test_calculators_say_what_the_files_say_after_lasso(phantom_run: tuple[Path, Path], tmp_path: Path) -> None:
     run = phantom_run[1]
-    page = (run / "report/index.html").read_text(encoding="utf-8")
-    names = [
-        name for name in ("clinical", "clinical-radiomic", "clinical-radiomic-deep") if f'data-family="{name}"' in page
-    ]
+    text = (run / "report/index.html").read_text(encoding="utf-8")
+    families = re.findall('data-family="([^"]+)"', text)
+    names = [name for name in families if name in ("clinical", "clinical-radiomic", "clinical-radiomic-deep")]
     assert len(names) == 3
     shipped = {name: Shipped(run, name, 1) for name in names}
     asked = {name: one.asked() for name, one in shipped.items()}
-    asked |= {name: [] for name in re.findall('data-family="([^"]+)"', page) if name not in names}
-    found = computed(page, asked, tmp_path)
+    asked |= {name: [] for name in families if name not in names}
+    found = computed(text, asked, tmp_path)
     for name, one in shipped.items():
         np.testing.assert_allclose(np.array(found[name], dtype=float), one.expected, rtol=0, atol=1e-9)
         np.testing.assert_allclose(one.score.predict(one.rows), one.expected, rtol=0, atol=1e-9)
@@ -133,7 +135,7 @@ def test_calculators_say_what_the_files_say_after_lasso(phantom_run: tuple[Path,
 def test_a_calculator_takes_a_block_as_its_columns_or_as_its_score(score_run: Path, tmp_path: Path) -> None:
     one = Shipped(score_run, "clinical-radiomic", 2)
     assert [line.block for line in one.nomogram.lines if line.block] == ["radiomic"]
-    page = (score_run / "report/calculators/clinical-radiomic.html").read_text(encoding="utf-8")
+    text = (score_run / "report/calculators/clinical-radiomic.html").read_text(encoding="utf-8")
     asked = one.asked()
     score = one.score.block_score("radiomic", one.score.standardised(one.rows))
     here = [i for i in range(ROWS) if not np.isnan(one.rows[i, one.score.of_block("radiomic")]).all()]
@@ -141,9 +143,32 @@ def test_a_calculator_takes_a_block_as_its_columns_or_as_its_score(score_run: Pa
     lines = [line.split(",") for line in asked[here[0]]["radiomic columns"].split("\n")]
     table = "\n".join(";".join(f'"{row[i]}"' for row in lines) for i in (0, 1))
     asked = [*asked, *by_score, {**asked[here[0]], "radiomic columns": table}]
-    found = computed(page, {"clinical-radiomic": asked}, tmp_path)["clinical-radiomic"]
+    found = computed(text, {"clinical-radiomic": asked}, tmp_path)["clinical-radiomic"]
     expected = [*one.expected, *one.expected[here], one.expected[here[0]]]
     np.testing.assert_allclose(np.array(found, dtype=float), expected, rtol=0, atol=1e-9)
+
+
+@in_a_browser
+def test_every_way_from_a_score_to_a_probability_is_computed_alike(tmp_path: Path) -> None:
+    links: dict[str, Beta | Cloglog | Knots] = {
+        "beta": Beta(intercept=0.2, a=0.7, b=1.4),
+        "cloglog": Cloglog(hazard=0.3),
+        "knots": Knots(scores=(-1.5, -0.5, -0.5 + 1e-9, 2.0), probabilities=(0.1, 0.3, 0.4, 0.8)),
+    }
+    age = ScoreColumn(name="age", block="clinical", missing=55, mean=50, scale=10, low=20, high=80, whole=False)
+    values = np.array([-400.0, 20.0, 44.9, 45.0, 50.0, 61.3, 80.0, 500.0, np.nan])
+    pages, expected = [], {}
+    for name, link in links.items():
+        sum_ = Terms(intercept=0.0, columns=(0,), coefficients=(1.0,))
+        score = Score(columns=(age,), sum=sum_, readings=(Reading(label="p", link=link),))
+        expected[name] = score.predict(values[:, None])
+        pages.append(page("t", "o", "1", name, calculator(nomogram_of(name, score, {}), score, {}, 0.5)))
+    forms = [re.search('<div class="calculator".*?</output>\\s*</div>', text, flags=re.S) for text in pages[1:]]
+    whole = pages[0].replace('<script>"use', "".join(form[0] for form in forms if form) + '<script>"use')
+    asked = [{"age": "" if np.isnan(value) else repr(float(value))} for value in values]
+    found = computed(whole, dict.fromkeys(links, asked), tmp_path)
+    for name in links:
+        np.testing.assert_allclose(np.array(found[name], dtype=float), expected[name], rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["clinical", "clinical-radiomic-deep"])
@@ -186,8 +211,6 @@ def check_points(one: Shipped) -> None:
 
 
 def test_no_tag_can_begin_in_the_model(phantom_run: tuple[Path, Path]) -> None:
-    from radfuse.report.calculator import calculator
-
     one = Shipped(phantom_run[1], "clinical", 4)
     column = one.score.columns[0].model_copy(update={"name": "</script><b>age"})
     score: Any = one.score.model_copy(update={"columns": (column, *one.score.columns[1:])})
