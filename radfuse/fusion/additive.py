@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radfuse.fusion.blend import Blend
+from radfuse.fusion.chain import Chain
 from radfuse.fusion.parts import Column
 from radfuse.fusion.recalibrate import BetaCurve, Knots, Line, Recalibrated
 from radfuse.results import score as said
@@ -81,7 +82,7 @@ def _node(part: Any, taken: dict[Column, int]) -> tuple[Any, ...] | said.Terms |
     if isinstance(part, Blend):
         nodes = [(term.weight, term.columns, term.absent, _node(term.part, taken)) for term in part.terms]
         return None if any(node is None for *_, node in nodes) else (part.intercept, nodes)
-    linear = part.linear() if hasattr(part, "linear") else None
+    linear = part.linear() if isinstance(part, Chain) else None
     if linear is None or linear.harmonised:
         return None
     places = tuple(taken.setdefault(column, len(taken)) for column in linear.coefficients)
