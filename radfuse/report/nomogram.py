@@ -23,9 +23,9 @@ _SHARES = (0.001, 0.005, 0.01, 0.02, 0.05, *np.round(np.arange(0.1, 0.95, 0.1), 
 _STEPS = 200
 _EACH = 10
 """Whole numbers of a range up to this each have a tick: grades, counts, and 0 and 1."""
-_FLAT = "every coefficient is 0, so that all units have one probability; with more units, or a weaker penalty, " + (
-    "columns may tell something"
-)
+_ALIKE = 1e-3
+"""Probabilities of the smallest and the largest total that differ by less are nothing to draw."""
+_MORE = "with more units, or a weaker penalty, columns may tell something"
 
 
 @dataclass(frozen=True)
@@ -142,15 +142,18 @@ def nomogram_of(family: str, score: Score, levels: Mapping[str, Sequence[str]]) 
         levels: clinical column of words -> its levels, the reference first.
 
     Raises:
-        ValueError: every coefficient is 0.
+        ValueError: all units have one probability, or nearly.
     """
     axes = [*_variables(score, levels), *(_of_block(score, block) for block in blocks_as_scores(score))]
     axes = [axis for axis in axes if axis.ends[1] > axis.ends[0]]
     if not axes:
-        raise ValueError(_FLAT)
+        raise ValueError(f"every coefficient is 0, so that all units have one probability; {_MORE}")
     unit = max(axis.ends[1] - axis.ends[0] for axis in axes) / 100
     reach = sum(axis.ends[1] - axis.ends[0] for axis in axes) / unit
     base = _constant(score) + sum(axis.ends[0] for axis in axes)
+    low, high = score.readings[0].link.of(np.array([base, base + unit * reach]))
+    if high - low < _ALIKE:
+        raise ValueError(f"it gives all units about one probability ({low:.4f} to {high:.4f}); {_MORE}")
     total = tuple(Tick(f"{points:g}", base + unit * points, points) for points in _nice(0, reach, 10))
     scales = tuple(_scale(reading, base, unit, reach) for reading in score.readings)
     lines = tuple(_line(axis, unit) for axis in axes)

@@ -174,6 +174,9 @@ def test_a_model_of_coefficients_0_says_so() -> None:
     flat = TWO.model_copy(update={"sum": Terms(intercept=-1.0, columns=(0, 1), coefficients=(0.0, 0.0))})
     with pytest.raises(ValueError, match="every coefficient is 0"):
         nomogram_of("clinical", flat, {})
+    nearly = TWO.model_copy(update={"sum": Terms(intercept=-1.0, columns=(0, 1), coefficients=(0.0001, 0.0002))})
+    with pytest.raises(ValueError, match=r"about one probability \(0.2689 to 0.2690\)"):
+        nomogram_of("clinical", nearly, {})
 
 
 # the drawing
