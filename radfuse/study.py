@@ -17,14 +17,17 @@ from radfuse.errors import InputError, listed, short
 from radfuse.evaluation.config import EvaluationConfig, check_readers
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
+from radfuse.fusion.additive import why_no_terms
 from radfuse.fusion.config import (
     FusionConfig,
+    blocks_of,
     check_again,
     check_blocks,
     check_families,
     check_primary,
     default_families,
     in_order,
+    near_family,
 )
 from radfuse.given import as_names, as_path
 from radfuse.morphometry.cartilage import CartilageMeasure
@@ -93,6 +96,8 @@ class Study(Section):
     """Which models are compared, and how they are built."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """What is measured beside: readers, subgroups, optimism, shuffled outcomes."""
+    nomogram: str | None = None
+    """Family that the report draws a nomogram of; its model must be a sum of terms. None: of every family whose is."""
 
     @model_validator(mode="before")
     @classmethod
@@ -254,6 +259,18 @@ def _families_have_blocks(study: Study) -> None:
     check_primary(study.fusion.primary, study.families)
 
 
+def _nomogram_has_terms(study: Study) -> None:
+    family = study.nomogram
+    if family is None:
+        return
+    if family not in study.families:
+        have = ", ".join(study.families)
+        raise ValueError(f"nomogram: no family {family!r}{near_family(family, study.families)}; there are: {have}")
+    reason = why_no_terms(study.fusion, blocks_of(family))
+    if reason:
+        raise ValueError(f"nomogram: {family}: {reason}; or leave `nomogram` out")
+
+
 def _sites_can_be_harmonised(study: Study) -> None:
     harmonise, split = study.fusion.harmonise, study.cohort.split
     if harmonise is None:
@@ -310,6 +327,7 @@ _CHECKS = (
     _sequences_fit,
     _deep_has_a_network,
     _families_have_blocks,
+    _nomogram_has_terms,
     _sites_can_be_harmonised,
     _networks_of_one_deal,
     _readers_are_no_inputs,

@@ -19,6 +19,7 @@ from radfuse.cli.bundle import evaluate, predict
 from radfuse.cli.look import look
 from radfuse.cli.masks import compare_masks
 from radfuse.cli.networks import apply, export_onnx
+from radfuse.cli.nomogram import nomogram
 from radfuse.cli.phantom import configs, demo, phantom_knee, phantom_table
 from radfuse.cli.radiomics import radiomics
 from radfuse.cli.show import BAD_INPUT, OK, SOME_FAILED, STOPPED, UNFORESEEN, err, out, show_problems
@@ -51,6 +52,7 @@ for name, listed in STAGES.items():
         app.command(name, help=listed.command)(stage_command(name, listed.shards))
 app.command()(predict)
 app.command()(evaluate)
+app.command()(nomogram)
 app.command()(radiomics)
 app.command("compare-masks")(compare_masks)
 app.command("export-onnx")(export_onnx)

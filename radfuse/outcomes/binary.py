@@ -178,7 +178,8 @@ class BinaryOutcome(Section):
         """Return the sections of a classification study."""
         return (
             *("cohort", "segmentation", "review", "discrimination", "calls", "comparison", "readers"),
-            *("subgroups", "internal", "calibration", "decision", "features", "findings", "settings"),
+            *("subgroups", "internal", "calibration", "decision", "scores", "features", "nomogram"),
+            *("findings", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:

@@ -9,13 +9,13 @@ from radfuse.report.sections import EVALUATION, STUDY
 from radfuse.report.study import StudyReport
 
 
-def study_report(report: StudyReport) -> dict[str, str]:
+def study_report(report: StudyReport) -> dict[str, str | bytes]:
     """Return index.html, tables/*.csv and figures/*.svg of a study."""
     parts = {name: STUDY[name](report) for name in report.sections}
     return page_files(render("study.html", report=report, parts=parts), parts)
 
 
-def evaluation_report(report: EvaluationReport) -> dict[str, str]:
+def evaluation_report(report: EvaluationReport) -> dict[str, str | bytes]:
     """Return index.html, tables/*.csv and figures/*.svg of a frozen bundle on other patients."""
     parts = {name: EVALUATION[name](report) for name in report.sections}
     remarks = [*report.remarks, *performance_remarks(report.performance)]

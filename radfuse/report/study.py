@@ -73,6 +73,8 @@ class StudyReport:
         review: the most suspicious predicted masks; None where nothing was segmented.
         drawn: cases with masks drawn by hand to look at, where nothing was segmented.
         primary: the family that the study is about; None: the best is picked afterwards.
+        levels: clinical column of words -> its levels, the reference first.
+        nomogram: the family whose nomogram is drawn; None: of every family that is a sum of terms.
         masks: where masks come from -> number of cases; empty where nothing starts from images.
         readers: beside the models; None without.
         groups: column -> group of each unit, rows as `units`; None without.
@@ -106,6 +108,8 @@ class StudyReport:
     segmentation: SegmentationReport | None = None
     review: MasksToLookAt | None = None
     primary: str | None = None
+    levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    nomogram: str | None = None
     masks: Mapping[str, int] = field(default_factory=dict)
     readers: ReaderResults | None = None
     groups: pd.DataFrame | None = None

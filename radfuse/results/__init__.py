@@ -20,6 +20,7 @@ from radfuse.results.numbers import (
     Number,
 )
 from radfuse.results.readers import ReaderAgreement, ReaderBeside, ReaderResults, ReaderScore
+from radfuse.results.score import Score
 from radfuse.results.segmentation import (
     CaseFeatures,
     LabelFigures,
@@ -60,6 +61,7 @@ __all__ = [
     "ReaderResults",
     "ReaderScore",
     "ReviewedMask",
+    "Score",
     "SegmentationReport",
     "SegmentedCase",
     "SegmentedExample",

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.bundle.schema import versions
+from radfuse.cohort.config import levels_of
 from radfuse.config import Section, Where, to_yaml
 from radfuse.outcomes.kinds import Outcome
 from radfuse.report.printed import this_day, without_folders
@@ -99,6 +100,8 @@ class ReportJob:
         groups: subgroups of units, or None.
         optimism: family -> bootstrap samples.
         shuffled: family -> shuffles of the outcomes.
+        levels: clinical column of words -> its levels.
+        nomogram: the family whose nomogram is asked for, or None.
         occasion: today, and here.
     """
 
@@ -127,6 +130,8 @@ class ReportJob:
     groups: Path | None
     optimism: Mapping[str, tuple[Path, ...]]
     shuffled: Mapping[str, tuple[Path, ...]]
+    levels: Mapping[str, tuple[str, ...]]
+    nomogram: str | None
     occasion: Occasion
 
     def __str__(self) -> str:
@@ -168,6 +173,8 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         groups=context.path(beside.PLACE) / beside.GROUPS if study.evaluation.subgroups else None,
         optimism=_each(context, fits, optimism.place_of, range(study.evaluation.optimism + 1)),
         shuffled=_each(context, fits, permute.place_of, range(1, study.evaluation.permutations + 1)),
+        levels=levels_of(config.clinical),
+        nomogram=study.nomogram,
         occasion=Occasion(date=this_day(), folder=base),
     )
 
@@ -221,7 +228,7 @@ def _segmented(context: Context) -> dict[str, SegmentedFiles]:
     return found
 
 
-def work(job: ReportJob) -> dict[str, str]:
+def work(job: ReportJob) -> dict[str, str | bytes]:
     """Return the report's files."""
     from radfuse.report.page import study_report
     from radfuse.report.study import Made, StudyReport
@@ -251,6 +258,8 @@ def work(job: ReportJob) -> dict[str, str]:
         versions=job.versions,
         seed=job.seed,
         primary=job.primary,
+        levels=job.levels,
+        nomogram=job.nomogram,
         sections=job.outcome.sections(),
         made=Made(job.occasion.date, job.versions["radfuse"], "radfuse run study.yaml"),
         drawn=_drawn(job),
