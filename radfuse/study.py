@@ -57,6 +57,13 @@ _TAKEN = {
 """What no block of tables may be called, because something else is."""
 
 
+class ReportSettings(Section):
+    """What only the report needs to know."""
+
+    answers: Path | None = None
+    """What the authors answer to items of METRICS, CLEAR and TRIPOD+AI, as YAML; None: what software can know alone."""
+
+
 class Study(Section):
     """Everything that decides a result."""
 
@@ -90,6 +97,8 @@ class Study(Section):
     """Sequence name -> how masks reach it, how its values are normalised, and how it is measured."""
     fusion: FusionConfig = FusionConfig()
     """Which models are compared, and how they are built."""
+    report: ReportSettings = ReportSettings()
+    """What only the report needs to know; it changes no number."""
 
     @model_validator(mode="before")
     @classmethod
@@ -371,9 +380,10 @@ def load_study(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = 
     params = study.radiomics.params
     radiomics = study.radiomics.model_copy(update={"params": folder / params if params else None})
     own = study.segmentation.beside(folder) if study.segmentation is not None else None
-    return study.model_copy(
-        update={"cohort": cohort, "features": features, "radiomics": radiomics, "segmentation": own}
-    )
+    answers = study.report.answers
+    report = study.report.model_copy(update={"answers": folder / answers if answers else None})
+    found = {"cohort": cohort, "features": features, "radiomics": radiomics, "segmentation": own, "report": report}
+    return study.model_copy(update=found)
 
 
 def shipped_studies() -> dict[str, str]:

@@ -117,7 +117,7 @@ def evaluate(
     files = {
         "predictions.csv": _csv(rows, safe_csv),
         "evaluation.json": evaluation.model_dump_json(indent=1).encode(),
-        **{name: text.encode() for name, text in evaluation_report(report).items()},
+        **evaluation_report(report),
     }
     write_folder(out_, files)
     remarks = [Problem(evaluation.table, remark, severity="warning") for remark in evaluation.remarks]

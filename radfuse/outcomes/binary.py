@@ -174,10 +174,10 @@ class BinaryOutcome(Section):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a classification study."""
         return (
-            *("cohort", "segmentation", "review", "discrimination", "comparison", "calibration"),
-            *("decision", "features", "findings", "settings"),
+            *("overview", "cohort", "segmentation", "review", "discrimination", "comparison", "calibration"),
+            *("decision", "features", "findings", "methods", "checklists", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:
         """Return the sections of a classification on other patients."""
-        return ("discrimination", "comparison", "calibration", "decision", "settings")
+        return ("overview", "discrimination", "comparison", "calibration", "decision", "settings")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from radfuse.errors import Problem
+from radfuse.report.checklists.checklist import Answer
 from radfuse.report.palette import Look, looks
 from radfuse.report.printed import number, this_day
 from radfuse.results import (
@@ -63,6 +65,8 @@ class StudyReport:
         folds: family -> its outer folds.
         final: family -> refitted on all units.
         study_yaml: the resolved study.
+        settings: the same, as a mapping.
+        strategy: how families of several blocks are joined, defaults resolved; its `kind` and settings.
         warnings: findings about the input.
         versions: of Python and packages.
         seed: of resampling.
@@ -71,6 +75,7 @@ class StudyReport:
         drawn: cases with masks drawn by hand to look at, where nothing was segmented.
         primary: the family that the study is about; None: the best is picked afterwards.
         masks: where masks come from -> number of cases; empty where nothing starts from images.
+        answers: checklist -> item -> verdict and evidence, as the authors of the study gave them.
         sections: names of what is shown, in order.
         made: when, by what, and how to do it again.
     """
@@ -90,6 +95,8 @@ class StudyReport:
     folds: Mapping[str, Sequence[FittedFamily]]
     final: Mapping[str, FittedFamily]
     study_yaml: str
+    settings: Mapping[str, Any]
+    strategy: Mapping[str, Any]
     warnings: Sequence[Problem]
     versions: Mapping[str, str]
     seed: int
@@ -100,6 +107,7 @@ class StudyReport:
     review: MasksToLookAt | None = None
     primary: str | None = None
     masks: Mapping[str, int] = field(default_factory=dict)
+    answers: Mapping[str, Mapping[str, Answer]] = field(default_factory=dict)
 
     @property
     def thresholds(self) -> Mapping[str, str]:

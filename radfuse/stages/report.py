@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.bundle.schema import versions
+from radfuse.check.answers import read_answers
 from radfuse.config import Section, Where, to_yaml
 from radfuse.outcomes.kinds import Outcome
 from radfuse.report.printed import this_day, without_folders
@@ -31,6 +32,7 @@ from radfuse.stages.export import write_files
 from radfuse.statistics.icc import icc
 
 if TYPE_CHECKING:
+    from radfuse.study import Study
     from radfuse.volume.image import LabelMap, Volume
 
 _SHOWN = 6
@@ -70,7 +72,8 @@ class ReportJob:
 
     Attributes:
         title: of the page.
-        study_yaml: the resolved study, its paths relative to the cohort table.
+        settings: the resolved study, its paths relative to the cohort table.
+        strategy: how families of several blocks are joined, defaults resolved.
         unit: columns that name a unit.
         patient: column of the person.
         site: column of the site, or None.
@@ -91,11 +94,13 @@ class ReportJob:
         names: label -> name.
         all_cases: number of cases that the study started with.
         primary: the family that the study is about, or None.
+        answers: of the study's authors to items of checklists; None: they gave none.
         occasion: today, and here.
     """
 
     title: str
-    study_yaml: str
+    settings: Mapping[str, Any]
+    strategy: Mapping[str, Any]
     unit: tuple[str, ...]
     patient: str
     site: str | None
@@ -115,6 +120,7 @@ class ReportJob:
     names: Mapping[int, str]
     all_cases: int
     primary: str | None
+    answers: Path | None
     occasion: Occasion
 
     def __str__(self) -> str:
@@ -130,7 +136,8 @@ def jobs(context: Context) -> Iterator[ReportJob]:
     final = {family: refit.place_of(family) for family in fits}
     yield ReportJob(
         title=study.title or study.name,
-        study_yaml=to_yaml(_shown(study.model_dump(mode="json"), base)),
+        settings=_shown(study.model_dump(mode="json"), base),
+        strategy=_strategy(study),
         unit=config.unit_columns,
         patient=config.patient,
         site=config.site,
@@ -152,8 +159,15 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         names=context.segmentation.names if study.regions else {},
         all_cases=len(context.all_cases),
         primary=study.fusion.primary,
+        answers=study.report.answers,
         occasion=Occasion(date=this_day(), folder=base),
     )
+
+
+def _strategy(study: Study) -> dict[str, Any]:
+    """Return how families of several blocks are joined, the usual way resolved."""
+    resolved = study.fusion.model_copy(update={"strategy": study.fusion.joins})
+    return dict(resolved.model_dump(mode="json")["strategy"])
 
 
 def _previews(context: Context) -> dict[str, Path]:
@@ -192,7 +206,7 @@ def _segmented(context: Context) -> dict[str, SegmentedFiles]:
     return found
 
 
-def work(job: ReportJob) -> dict[str, str]:
+def work(job: ReportJob) -> dict[str, str | bytes]:
     """Return the report's files."""
     from radfuse.report.page import study_report
     from radfuse.report.study import Made, StudyReport
@@ -214,7 +228,9 @@ def work(job: ReportJob) -> dict[str, str]:
         results=results.model_copy(update={"failures": job.failures}),
         folds={family: [fuse.read_fit(path) for path in paths] for family, paths in job.fits.items()},
         final={family: fuse.read_fit(path) for family, path in job.final.items()},
-        study_yaml=job.study_yaml,
+        study_yaml=to_yaml(job.settings),
+        settings=job.settings,
+        strategy=job.strategy,
         warnings=[
             replace(item, where=without_folders(item.where, base), message=without_folders(item.message, base))
             for item in prepared.warnings
@@ -227,6 +243,7 @@ def work(job: ReportJob) -> dict[str, str]:
         drawn=_drawn(job),
         review=_to_look_at(job),
         segmentation=_segmentation_report(job),
+        answers=read_answers(job.answers),
         masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.cases.values())),
     )
     return study_report(report)
@@ -309,7 +326,7 @@ def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
 
 STAGE = Stage(
     "report",
-    9,
+    10,
     jobs,
     work,
     write_files,

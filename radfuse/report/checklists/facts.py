@@ -72,8 +72,8 @@ def _masks(known: Known) -> dict[str, Answer]:
     """Segmentation: how, by whom, how well."""
     if not known.images:
         kinds = {"radiomic", "deep"} & set(known.report.blocks)
-        told = _open(_NO_IMAGES) if kinds else _away("no features of images")
-        return dict.fromkeys(("masks_described", "masks_evaluated", "masks_of_one", "readers", "reliability"), told)
+        unknown = _open(_NO_IMAGES) if kinds else _away("no features of images")
+        return dict.fromkeys(("masks_described", "masks_evaluated", "masks_of_one", "readers", "reliability"), unknown)
     backend = f"segmentation.backend: {name_of(known.segmentation)}"
     manual = known.source == "manual"
     compared = known.report.segmentation is not None
@@ -107,9 +107,9 @@ def _images(known: Known) -> dict[str, Answer]:
     more = ("software", "standard_software", "extraction_settings", "one_sequence", "feature_count")
     if not known.images:
         some = {"radiomic", "deep"} & set(known.report.blocks)
-        told = _open(_NO_IMAGES) if some else _away("no features of images")
-        counted = _yes(_counts(known)) if some else told
-        return {**dict.fromkeys((*names, *more), told), "feature_count": counted}
+        unknown = _open(_NO_IMAGES) if some else _away("no features of images")
+        counted = _yes(_counts(known)) if some else unknown
+        return {**dict.fromkeys((*names, *more), unknown), "feature_count": counted}
     if known.settings["radiomics"]["params"]:
         own = _yes(f"radiomics.params: {known.settings['radiomics']['params']}")
         told = dict.fromkeys((*names, *more), own)

@@ -2,18 +2,22 @@
 
 from radfuse.report.sections import (
     calibration,
+    checklists,
     cohort,
     comparison,
     decision,
     discrimination,
     features,
     findings,
+    methods,
+    overview,
     review,
     segmentation,
     settings,
 )
 
 STUDY = {
+    "overview": overview.study,
     "cohort": cohort.study,
     "segmentation": segmentation.study,
     "review": review.study,
@@ -23,9 +27,12 @@ STUDY = {
     "decision": decision.study,
     "features": features.study,
     "findings": findings.study,
+    "methods": methods.study,
+    "checklists": checklists.study,
     "settings": settings.study,
 }
 EVALUATION = {
+    "overview": overview.evaluation,
     "discrimination": discrimination.evaluation,
     "comparison": comparison.evaluation,
     "calibration": calibration.evaluation,
