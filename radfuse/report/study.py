@@ -75,6 +75,7 @@ class StudyReport:
         drawn: cases with masks drawn by hand to look at, where nothing was segmented.
         primary: the family that the study is about; None: the best is picked afterwards.
         masks: where masks come from -> number of cases; empty where nothing starts from images.
+        tuned: setting -> values that were tried in the inner folds, of settings with several.
         answers: checklist -> item -> verdict and evidence, as the authors of the study gave them.
         sections: names of what is shown, in order.
         made: when, by what, and how to do it again.
@@ -107,6 +108,7 @@ class StudyReport:
     review: MasksToLookAt | None = None
     primary: str | None = None
     masks: Mapping[str, int] = field(default_factory=dict)
+    tuned: Mapping[str, Sequence[float]] = field(default_factory=dict)
     answers: Mapping[str, Mapping[str, Answer]] = field(default_factory=dict)
 
     @property

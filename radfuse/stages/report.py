@@ -32,6 +32,7 @@ from radfuse.stages.export import write_files
 from radfuse.statistics.icc import icc
 
 if TYPE_CHECKING:
+    from radfuse.fusion.config import FusionConfig
     from radfuse.study import Study
     from radfuse.volume.image import LabelMap, Volume
 
@@ -94,6 +95,7 @@ class ReportJob:
         names: label -> name.
         all_cases: number of cases that the study started with.
         primary: the family that the study is about, or None.
+        tuned: setting -> values that inner folds choose of.
         answers: of the study's authors to items of checklists; None: they gave none.
         occasion: today, and here.
     """
@@ -120,6 +122,7 @@ class ReportJob:
     names: Mapping[int, str]
     all_cases: int
     primary: str | None
+    tuned: Mapping[str, tuple[float, ...]]
     answers: Path | None
     occasion: Occasion
 
@@ -159,6 +162,7 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         names=context.segmentation.names if study.regions else {},
         all_cases=len(context.all_cases),
         primary=study.fusion.primary,
+        tuned=tuned_settings(study.fusion),
         answers=study.report.answers,
         occasion=Occasion(date=this_day(), folder=base),
     )
@@ -168,6 +172,16 @@ def _strategy(study: Study) -> dict[str, Any]:
     """Return how families of several blocks are joined, the usual way resolved."""
     resolved = study.fusion.model_copy(update={"strategy": study.fusion.joins})
     return dict(resolved.model_dump(mode="json")["strategy"])
+
+
+def tuned_settings(fusion: FusionConfig) -> dict[str, tuple[float, ...]]:
+    """Return each setting of selections and learners that has several values to choose of, with these."""
+    tried: dict[str, dict[float, None]] = {}
+    for part in [*(step for steps in fusion.selections.values() for step in steps), *fusion.learners]:
+        for settings in part.candidates():
+            for name, value in settings.items():
+                tried.setdefault(name, {})[float(value)] = None
+    return {name: tuple(sorted(values)) for name, values in tried.items() if len(values) > 1}
 
 
 def _previews(context: Context) -> dict[str, Path]:
@@ -243,6 +257,7 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
         drawn=_drawn(job),
         review=_to_look_at(job),
         segmentation=_segmentation_report(job),
+        tuned=job.tuned,
         answers=read_answers(job.answers),
         masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.cases.values())),
     )

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from radfuse.report.additions import additions
 from radfuse.report.known import Known, name_of
-from radfuse.report.methods.models import tuned_settings
-from radfuse.report.methods.words import counted, series, spaced
+from radfuse.report.methods.words import counted, number, series, spaced
 
 _RULES = {
     "youden": "the largest Youden index of the inner out-of-fold predictions (Youden 1950)",
@@ -20,7 +19,7 @@ def validation(known: Known) -> Iterator[str]:
     yield _split(known)
     yield "All units of one patient stayed together, and every step above was fitted on training units alone."
     inner = f"in {counted(known.fusion['inner_folds'], 'inner fold')} of each training set"
-    tried = tuned_settings(known)
+    tried = "; ".join(f"{spaced(name)}: {series(map(number, values))}" for name, values in known.report.tuned.items())
     if tried:
         yield f"Settings ({tried}) were chosen {inner} by the smallest log loss."
     else:
@@ -40,7 +39,8 @@ def _split(known: Known) -> str:
         how = f"with {split['folds']} outer folds by patient{classes}{again}"
         return f"Performance was estimated by nested cross-validation {how}."
     if kind == "holdout":
-        return f"Models were tested on a random {100 * split['test_fraction']:g}% of the patients, drawn within classes{again}."
+        share = f"a random {100 * split['test_fraction']:g}% of the patients"
+        return f"Models were tested on {share}, drawn within classes{again}."
     if kind == "temporal":
         later = f"the last {100 * split['test_fraction']:g}%"
         later = later if split["test_from"] is None else f"those from {split['test_from']} on"

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from radfuse.report.known import Known
 from radfuse.report.methods.words import counted, series, spaced
 
+_KINDS = {"difference": "difference", "percent": "percentage", "rate": "rate per year"}
+
 
 def sentences(known: Known) -> Iterator[str]:
     """Yield counts, sites, exclusions, visits and clinical predictors."""
@@ -45,5 +47,5 @@ def _visits(known: Known) -> Iterator[str]:
     if changes is None:
         return
     between = series(changes["between"])
-    kinds = [spaced(kind) for kind in changes["kinds"]]
-    yield f"Between visits {between}, changes of features were computed as {series(kinds)}."
+    kinds = [_KINDS.get(kind, spaced(kind)) for kind in changes["kinds"]]
+    yield f"Between visits {between}, the change of each feature was computed as {series(kinds)}."

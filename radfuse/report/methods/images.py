@@ -77,7 +77,8 @@ def _masks(known: Known) -> Iterator[str]:
     if len(sources) == 1:
         yield f"All masks were {next(iter(sources))}."
     elif sources:
-        yield f"Of {sum(sources.values()):,} masks, {series(f'{count:,} were {how}' for how, count in sources.items())}."
+        told_of = series(f"{count:,} were {how}" for how, count in sources.items())
+        yield f"Of {sum(sources.values()):,} masks, {told_of}."
     found = known.report.segmentation
     if found is not None:
         dice = found.agreement.groupby("label", sort=False)["dice"].median()
@@ -169,7 +170,7 @@ def _features(known: Known) -> Iterator[str]:
         yield _engine(known)
     if known.settings["morphometry"]:
         kinds = dict.fromkeys(spaced(name_of(measure)) for measure in known.settings["morphometry"])
-        yield f"Measures of shape ({series(kinds)}) joined the radiomic features."
+        yield f"Morphometric measures ({series(kinds)}) are among them."
     if known.settings["deep"] is not None:
         yield (
             f"{counted(blocks.get('deep', 0), 'deep feature')} per unit were averages of the segmentation network's "

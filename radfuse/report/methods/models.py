@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from radfuse.report.known import Known, name_of
-from radfuse.report.methods.words import counted, number, series, spaced
+from radfuse.report.methods.words import counted, series, spaced
 
 Told = Callable[[Mapping[str, Any]], str]
 _RFE: Mapping[str, str] = {"logistic": "logistic regression", "svm": "a linear support vector machine"}
@@ -115,7 +115,7 @@ def _selected(known: Known) -> Iterator[str]:
     elif known.steps:
         yield "Columns were selected for single learners, as the study file says."
     else:
-        yield "No columns were selected beforehand; the penalties of the learners held the models small."
+        yield "No step of selection stood before the learners."
 
 
 def _step(step: Mapping[str, Any]) -> str:
@@ -165,13 +165,3 @@ def _balanced(known: Known) -> Iterator[str]:
     if curve is not None:
         how = _CURVES.get(name_of(curve), name_of(curve))
         yield f"Probabilities were recalibrated by {how} on inner out-of-fold predictions."
-
-
-def tuned_settings(known: Known) -> str:
-    """Return the settings that were tuned with the values tried, "c of logistic: 0.01, 0.1 and 1" say; empty without any."""
-    tried = []
-    for part in (*known.steps, *known.learners):
-        for name, value in part.items():
-            if isinstance(value, list) and len(value) > 1 and name not in ("blocks", "of"):
-                tried.append(f"{spaced(name)} of {spaced(name_of(part))}: {series(number(item) for item in value)}")
-    return "; ".join(dict.fromkeys(tried))

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 
 from radfuse.report.additions import additions
 from radfuse.report.evaluation import EvaluationReport
@@ -94,12 +96,11 @@ def main_families(performance: Sequence[Performance], head: Performance) -> list
 
 
 def _whole(panels: Mapping[str, Panel], shown: _Shown) -> str:
-    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout=ConstrainedLayoutEngine(h_pad=0.14, w_pad=0.1))
     for letter, axes, (name, draw) in zip("ABCD", figure.subplots(2, 2).flat, panels.items(), strict=True):
         draw(axes)
         axes.set_title(f"{letter}   {name}", loc="left", fontweight="bold", pad=10)
     _legend(figure, shown, 2)
-    figure.get_layout_engine().set(h_pad=0.14, w_pad=0.1)
     return to_svg(figure)
 
 
@@ -115,7 +116,7 @@ def _single(name: str, draw: Panel, shown: _Shown) -> str:
 
 def _legend(figure: Figure, shown: _Shown, columns: int) -> None:
     handles = [
-        mpl.lines.Line2D([], [], color=shown.looks[item.family].colour, linestyle=shown.looks[item.family].dash)
+        Line2D([], [], color=shown.looks[item.family].colour, linestyle=shown.looks[item.family].dash)
         for item in shown.main
     ]
     labels = [f"{item.family}, AUC {interval(item.auc, 2)}" for item in shown.main]
