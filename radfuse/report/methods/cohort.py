@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from radfuse.report.known import Known
 from radfuse.report.methods.words import counted, series, spaced
 
-_KINDS = {"difference": "difference", "percent": "percentage", "rate": "rate per year"}
+_KINDS = {"percent": "percentage", "rate": "rate per year", "slope": "slope over all visits"}
 
 
 def sentences(known: Known) -> Iterator[str]:

@@ -165,7 +165,7 @@ def _gains(axes: Any, added: Sequence[Addition], measured: Sequence[Performance]
     axes.axvline(0 if added else 0.5, color="#d1d5db", linewidth=1)
     for row, (name, value, family) in enumerate(rows):
         colour = shown.looks[family].colour
-        right_aligned(axes, row, name, apart=0.04 * max(len(rows), 4))
+        right_aligned(axes, row, name, apart=0.062 * max(len(rows), 3))
         if value.low is not None and value.high is not None:
             axes.plot([value.low, value.high], [row, row], color=colour, linewidth=1.8)
         if value.value is not None:
