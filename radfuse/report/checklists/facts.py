@@ -50,18 +50,20 @@ def _design(known: Known) -> dict[str, Answer]:
     left_out = len(cohort["exclude"])
     clinical = [item if isinstance(item, str) else item["column"] for item in cohort["clinical"]]
     size = known.size
-    needed = f"Riley's criteria ask for {size.needed.units:,} units, here are {len(report.units):,}" if size else ""
+    needed = f"Riley's criteria ask for {size.needed.units:,} units, there are {len(report.units):,}" if size else ""
     return {
         "guideline": _open("complete report/checklists/*.csv and attach them"),
         "sites": _yes(several) if count > 1 else sites,
         "sites_counted": _yes(several) if count else _open("number and location of centres"),
-        "excluded": _open(f"cohort.exclude leaves out {left_out} cases; say by which criteria"),
+        "excluded": _open(
+            f"cohort.exclude leaves out {left_out or 'no'} case{'s' * (left_out != 1)}; say the criteria"
+        ),
         "outcome_defined": _open(f"cohort.outcome: {report.outcome}, event {report.event}; say how it was assessed"),
         "clinical_defined": _open(f"cohort.clinical: {', '.join(clinical)}; say how they were measured")
         if clinical
         else _away("no clinical column"),
         "predictors_defined": _open("tables/features.csv names them; say how and when they were measured"),
-        "sample_size": _yes(f"report: Cohort. {needed}") if size else _open("one class only"),
+        "sample_size": _yes(f"report/methods.md; {needed}") if size else _open("one class only"),
         "flow": _yes("report: Cohort; Findings name every case that failed"),
         "counts": _yes(f"{len(report.units)} units of {known.patients} patients, {int(report.events.sum())} events"),
         "table_one": _yes("tables/table_one.csv"),
