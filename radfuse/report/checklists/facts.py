@@ -7,6 +7,7 @@ from typing import Any
 
 from radfuse.report.checklists.checklist import Answer
 from radfuse.report.known import CLASSICAL, Known, name_of
+from radfuse.report.methods.words import counted
 from radfuse.report.study import StudyReport
 
 _NO_IMAGES = "features came as finished tables; say how they were made"
@@ -55,9 +56,7 @@ def _design(known: Known) -> dict[str, Answer]:
         "guideline": _open("complete report/checklists/*.csv and attach them"),
         "sites": _yes(several) if count > 1 else sites,
         "sites_counted": _yes(several) if count else _open("number and location of centres"),
-        "excluded": _open(
-            f"cohort.exclude leaves out {left_out or 'no'} case{'s' * (left_out != 1)}; say the criteria"
-        ),
+        "excluded": _open(f"cohort.exclude leaves out {counted(left_out, 'case')}; say by which criteria"),
         "outcome_defined": _open(f"cohort.outcome: {report.outcome}, event {report.event}; say how it was assessed"),
         "clinical_defined": _open(f"cohort.clinical: {', '.join(clinical)}; say how they were measured")
         if clinical
@@ -217,7 +216,7 @@ def _imbalance(known: Known) -> Answer:
 def _fitting(known: Known) -> dict[str, Answer]:
     """Folds, confounders, learners."""
     report, split = known.report, known.cohort["split"]
-    dealt = f"cohort.split: {name_of(split)}, {report.results.outer_folds} test folds by patient"
+    dealt = f"cohort.split: {name_of(split)}, {counted(report.results.outer_folds, 'test fold')} by patient"
     learners = ", ".join(name_of(model) for model in known.learners)
     apart = name_of(split) == "leave_site_out"
     primary = f"fusion.primary: {report.primary}" if report.primary else "all families are reported"
@@ -272,8 +271,8 @@ def _measured(known: Known) -> dict[str, Answer]:
 def _testing(known: Known) -> dict[str, Answer]:
     """Internal and external tests."""
     split = name_of(known.cohort["split"])
-    folds = known.report.results.outer_folds
-    nested = f"cohort.split: {split}, {folds} test folds that took no part in fitting or tuning"
+    folds = counted(known.report.results.outer_folds, "test fold")
+    nested = f"cohort.split: {split}, {folds} with no part in fitting or tuning"
     return {
         "internal_test": _yes(nested)
         if split in ("holdout", "temporal")

@@ -79,7 +79,7 @@ class Score:
 def score(rows: Sequence[tuple[Item, Answer]]) -> Score:
     """Return the METRICS score of answered items: weights of those met over weights of those that apply."""
     applying = [(item, answer) for item, answer in rows if answer.verdict != "not applicable"]
-    total = sum(item.weight for item, _ in applying)
+    total = sum(item.weight for item, _ in applying) or 1.0  # none applies where its authors say so
     shares = {
         verdict: 100 * sum(item.weight for item, answer in applying if answer.verdict == verdict) / total
         for verdict in ("yes", "open")

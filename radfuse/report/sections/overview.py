@@ -76,7 +76,8 @@ def _part(report: StudyReport | EvaluationReport, added: Sequence[Addition], pri
     with mpl.rc_context(STYLE):
         whole = _whole(panels, shown)
         singles = [_single(name, draw, shown) for name, draw in panels.items()]
-    caption = {"shown": shown, "families": len(measured), "added": bool(added)}
+    averaged = report.predictions["fold"].nunique() > 1
+    caption = {"shown": shown, "families": len(measured), "added": bool(added), "averaged": averaged}
     html = render("sections/overview.html", figure=whole, singles=singles, names=list(panels), **caption)
     return Part("Overview", html, {"overview": whole})
 
