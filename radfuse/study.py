@@ -60,6 +60,8 @@ _TAKEN = {
 class ReportSettings(Section):
     """What only the report needs to know."""
 
+    journal_figures: bool = True
+    """Write figures at the widths that journals print, as SVG and PDF; False: SVG as on the page, seconds faster."""
     answers: Path | None = None
     """What the authors answer to items of METRICS, CLEAR and TRIPOD+AI, as YAML; None: what software can know alone."""
 

@@ -12,7 +12,7 @@ from radfuse.report.study import StudyReport
 def study_report(report: StudyReport) -> dict[str, str | bytes]:
     """Return index.html, and tables, figures, methods and checklists of a study as files beside it."""
     parts = {name: STUDY[name](report) for name in report.sections}
-    return page_files(render("study.html", report=report, parts=parts), parts)
+    return page_files(render("study.html", report=report, parts=parts), parts, report.journal_figures)
 
 
 def evaluation_report(report: EvaluationReport) -> dict[str, str | bytes]:

@@ -54,12 +54,18 @@ def render(template: str, **content: Any) -> Markup:
     return Markup(environment.get_template(template).render(**content))  # noqa: S704  our own templates, escaped
 
 
-def page_files(page: str, parts: Mapping[str, Part]) -> dict[str, str | bytes]:
-    """Return the files of a report, name -> content: the page, and its figures and tables beside it."""
+def page_files(page: str, parts: Mapping[str, Part], journal: bool = True) -> dict[str, str | bytes]:
+    """Return the files of a report, name -> content: the page, and its figures and tables beside it.
+
+    Args:
+        page: HTML.
+        parts: of the page.
+        journal: figures stand beside it at the widths of journals, as SVG and PDF; else SVG as on the page.
+    """
     files: dict[str, str | bytes] = {"index.html": _numbered(page.rstrip("\n"))}
     for part in parts.values():
         for name, picture in part.figures.items():
-            printed = picture.printed() if isinstance(picture, Picture) else {"svg": picture}
+            printed = picture.printed() if journal and isinstance(picture, Picture) else {"svg": picture}
             files |= {f"figures/{name}.{end}": content for end, content in printed.items()}
         files |= {f"tables/{name}.csv": str(table.to_csv(index=False)) for name, table in part.tables.items()}
         files |= part.files

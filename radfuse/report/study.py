@@ -76,6 +76,7 @@ class StudyReport:
         primary: the family that the study is about; None: the best is picked afterwards.
         masks: where masks come from -> number of cases; empty where nothing starts from images.
         tuned: setting -> values that were tried in the inner folds, of settings with several.
+        journal_figures: files of figures are as journals print them; else SVG as on the page.
         answers: checklist -> item -> verdict and evidence, as the authors of the study gave them.
         sections: names of what is shown, in order.
         made: when, by what, and how to do it again.
@@ -109,6 +110,7 @@ class StudyReport:
     primary: str | None = None
     masks: Mapping[str, int] = field(default_factory=dict)
     tuned: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    journal_figures: bool = True
     answers: Mapping[str, Mapping[str, Answer]] = field(default_factory=dict)
 
     @property

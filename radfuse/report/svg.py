@@ -60,6 +60,8 @@ class Picture(str):
         """
         with mpl.rc_context(STYLE):
             _to_column(self.figure)
+            self.figure.draw_without_rendering()
+            self.figure.set_layout_engine("none")  # laid out once, which takes longer than to print
             return {"svg": _svg(self.figure), "pdf": _pdf(self.figure)}
 
 

@@ -96,6 +96,7 @@ class ReportJob:
         all_cases: number of cases that the study started with.
         primary: the family that the study is about, or None.
         tuned: setting -> values that inner folds choose of.
+        journal_figures: files of figures are as journals print them.
         answers: of the study's authors to items of checklists; None: they gave none.
         occasion: today, and here.
     """
@@ -123,6 +124,7 @@ class ReportJob:
     all_cases: int
     primary: str | None
     tuned: Mapping[str, tuple[float, ...]]
+    journal_figures: bool
     answers: Path | None
     occasion: Occasion
 
@@ -163,6 +165,7 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         all_cases=len(context.all_cases),
         primary=study.fusion.primary,
         tuned=tuned_settings(study.fusion),
+        journal_figures=study.report.journal_figures,
         answers=study.report.answers,
         occasion=Occasion(date=this_day(), folder=base),
     )
@@ -258,6 +261,7 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
         review=_to_look_at(job),
         segmentation=_segmentation_report(job),
         tuned=job.tuned,
+        journal_figures=job.journal_figures,
         answers=read_answers(job.answers),
         masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.cases.values())),
     )

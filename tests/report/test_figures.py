@@ -6,8 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
+from matplotlib.figure import Figure
 
+from radfuse.report.render import Part, page_files
 from radfuse.report.sections.overview import main_families
+from radfuse.report.svg import to_svg
 from radfuse.results import Performance
 
 MM = 72 / 25.4
@@ -29,6 +33,16 @@ def test_figures_are_written_at_journal_widths_with_their_fonts(phantom_run: tup
         assert float(re.search(r'width="([\d.]+)pt"', svg)[1]) / MM == pytest.approx(width, abs=0.5)
         sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", svg)]
         assert min(sizes) >= 6.5
+
+
+def test_figures_as_on_the_page_are_quicker_where_that_is_asked_for() -> None:
+    figure = Figure(figsize=(5.0, 3.0))
+    figure.subplots().plot([0, 1])
+    part = Part("P", Markup(""), {"one": to_svg(figure)})
+    plain = page_files("<p>", {"p": part}, journal=False)
+    assert list(plain) == ["index.html", "figures/one.svg"]
+    assert "max-width:535px" in plain["figures/one.svg"]
+    assert list(page_files("<p>", {"p": part})) == ["index.html", "figures/one.svg", "figures/one.pdf"]
 
 
 def test_the_overview_stands_first_and_alone_on_narrow_pages(phantom_run: tuple[Path, Path]) -> None:
