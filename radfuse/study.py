@@ -61,6 +61,15 @@ _TAKEN = {
 """What no block of tables may be called, because something else is."""
 
 
+class ReportSettings(Section):
+    """What only the report needs to know."""
+
+    journal_figures: bool = True
+    """Write figures at the widths that journals print, as SVG and PDF; False: SVG as on the page, seconds faster."""
+    answers: Path | None = None
+    """What the authors answer to items of METRICS, CLEAR and TRIPOD+AI, as YAML; None: what software can know alone."""
+
+
 class Study(Section):
     """Everything that decides a result."""
 
@@ -98,6 +107,8 @@ class Study(Section):
     """What is measured beside: readers, subgroups, optimism, shuffled outcomes."""
     nomogram: str | None = None
     """Family that the report draws a nomogram of; its model must be a sum of terms. None: of every family whose is."""
+    report: ReportSettings = ReportSettings()
+    """What only the report needs to know; it changes no number."""
 
     @model_validator(mode="before")
     @classmethod
@@ -409,9 +420,10 @@ def load_study(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = 
     params = study.radiomics.params
     radiomics = study.radiomics.model_copy(update={"params": folder / params if params else None})
     own = study.segmentation.beside(folder) if study.segmentation is not None else None
-    return study.model_copy(
-        update={"cohort": cohort, "features": features, "radiomics": radiomics, "segmentation": own}
-    )
+    answers = study.report.answers
+    report = study.report.model_copy(update={"answers": folder / answers if answers else None})
+    found = {"cohort": cohort, "features": features, "radiomics": radiomics, "segmentation": own, "report": report}
+    return study.model_copy(update=found)
 
 
 def shipped_studies() -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from radfuse.check.answers import problems_of_answers
 from radfuse.check.harmonise import sites_to_learn
 from radfuse.check.remarks import inner_folds_possible, near_usual_names, one_class_tests, telling_columns
 from radfuse.cohort.beside import problems_beside
@@ -68,6 +69,7 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
             Problem("study", "no inputs: name cohort.clinical columns, features: {radiomic: table.csv}, or regions")
         )
     problems += _of_radiomics(study)
+    problems += problems_of_answers(study.report.answers)
     if study.regions and study.segmentation is not None:
         try:
             study.segmentation.check_here()

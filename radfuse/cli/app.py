@@ -22,6 +22,7 @@ from radfuse.cli.networks import apply, export_onnx
 from radfuse.cli.nomogram import nomogram
 from radfuse.cli.phantom import configs, demo, phantom_knee, phantom_table
 from radfuse.cli.radiomics import radiomics
+from radfuse.cli.samplesize import samplesize
 from radfuse.cli.show import BAD_INPUT, OK, SOME_FAILED, STOPPED, UNFORESEEN, err, out, show_problems
 from radfuse.cli.study import check, run, stage_command
 from radfuse.errors import CaseError, InputError, RadfuseError, StudyError
@@ -47,6 +48,7 @@ phantom_app = typer.Typer(
 app.command()(run)
 app.command()(check)
 app.command()(look)
+app.command()(samplesize)
 for name, listed in STAGES.items():
     if listed.command:
         app.command(name, help=listed.command)(stage_command(name, listed.shards))

@@ -177,11 +177,11 @@ class BinaryOutcome(Section):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a classification study."""
         return (
-            *("cohort", "segmentation", "review", "discrimination", "calls", "comparison", "readers"),
+            *("overview", "cohort", "segmentation", "review", "discrimination", "calls", "comparison", "readers"),
             *("subgroups", "internal", "calibration", "decision", "scores", "features", "nomogram"),
-            *("findings", "settings"),
+            *("findings", "methods", "checklists", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:
         """Return the sections of a classification on other patients."""
-        return ("discrimination", "calls", "comparison", "calibration", "decision", "settings")
+        return ("overview", "discrimination", "calls", "comparison", "calibration", "decision", "settings")

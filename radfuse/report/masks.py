@@ -47,7 +47,7 @@ class MasksReport:
 
 
 def masks_report(report: MasksReport) -> dict[str, str | bytes]:
-    """Return metrics.csv, summary.csv, index.html and figures/*.svg, name -> content."""
+    """Return metrics.csv, summary.csv, index.html and figures/*, name -> content."""
     rows, summary = report.rows, report.summary
     volumes, panels, labels = bland_altman(rows, (report.other, report.reference))
     figures = {"dice": dice_strips(rows), "volumes": volumes}

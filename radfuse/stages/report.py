@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.bundle.schema import versions
+from radfuse.check.answers import read_answers
 from radfuse.cohort.config import levels_of
 from radfuse.config import Section, Where, to_yaml
 from radfuse.outcomes.kinds import Outcome
@@ -35,6 +36,8 @@ from radfuse.stages.export import write_files
 from radfuse.statistics.icc import icc
 
 if TYPE_CHECKING:
+    from radfuse.fusion.config import FusionConfig
+    from radfuse.study import Study
     from radfuse.volume.image import LabelMap, Volume
 
 Kept = TypeVar("Kept", bound=Section)
@@ -75,7 +78,8 @@ class ReportJob:
 
     Attributes:
         title: of the page.
-        study_yaml: the resolved study, its paths relative to the cohort table.
+        settings: the resolved study, its paths relative to the cohort table.
+        strategy: how families of several blocks are joined, defaults resolved.
         unit: columns that name a unit.
         patient: column of the person.
         site: column of the site, or None.
@@ -102,11 +106,15 @@ class ReportJob:
         shuffled: family -> shuffles of the outcomes.
         levels: clinical column of words -> its levels.
         nomogram: the family whose nomogram is asked for, or None.
+        tuned: setting -> values that inner folds choose of.
+        journal_figures: files of figures are as journals print them.
+        answers: of the study's authors to items of checklists; None: they gave none.
         occasion: today, and here.
     """
 
     title: str
-    study_yaml: str
+    settings: Mapping[str, Any]
+    strategy: Mapping[str, Any]
     unit: tuple[str, ...]
     patient: str
     site: str | None
@@ -132,6 +140,9 @@ class ReportJob:
     shuffled: Mapping[str, tuple[Path, ...]]
     levels: Mapping[str, tuple[str, ...]]
     nomogram: str | None
+    tuned: Mapping[str, tuple[float, ...]]
+    journal_figures: bool
+    answers: Path | None
     occasion: Occasion
 
     def __str__(self) -> str:
@@ -147,7 +158,8 @@ def jobs(context: Context) -> Iterator[ReportJob]:
     final = {family: refit.place_of(family) for family in fits}
     yield ReportJob(
         title=study.title or study.name,
-        study_yaml=to_yaml(_shown(study.model_dump(mode="json"), base)),
+        settings=_shown(study.model_dump(mode="json"), base),
+        strategy=_strategy(study),
         unit=config.unit_columns,
         patient=config.patient,
         site=config.site,
@@ -175,6 +187,9 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         shuffled=_each(context, fits, permute.place_of, range(1, study.evaluation.permutations + 1)),
         levels=levels_of(config.clinical),
         nomogram=study.nomogram,
+        tuned=tuned_settings(study.fusion),
+        journal_figures=study.report.journal_figures,
+        answers=study.report.answers,
         occasion=Occasion(date=this_day(), folder=base),
     )
 
@@ -190,6 +205,22 @@ def _each(
     found = {family: [place_of(family, draw) for draw in draws] for family in families}
     there = {family: tuple(context.path(place) for place in own if context.has(place)) for family, own in found.items()}
     return {family: paths for family, paths in there.items() if paths}
+
+
+def _strategy(study: Study) -> dict[str, Any]:
+    """Return how families of several blocks are joined, the usual way resolved."""
+    resolved = study.fusion.model_copy(update={"strategy": study.fusion.joins})
+    return dict(resolved.model_dump(mode="json")["strategy"])
+
+
+def tuned_settings(fusion: FusionConfig) -> dict[str, tuple[float, ...]]:
+    """Return each setting of selections and learners that has several values to choose of, with these."""
+    tried: dict[str, dict[float, None]] = {}
+    for part in [*(step for steps in fusion.selections.values() for step in steps), *fusion.learners]:
+        for settings in part.candidates():
+            for name, value in settings.items():
+                tried.setdefault(name, {})[float(value)] = None
+    return {name: tuple(sorted(values)) for name, values in tried.items() if len(values) > 1}
 
 
 def _previews(context: Context) -> dict[str, Path]:
@@ -250,7 +281,9 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
         results=results.model_copy(update={"failures": job.failures}),
         folds={family: [fuse.read_fit(path) for path in paths] for family, paths in job.fits.items()},
         final={family: fuse.read_fit(path) for family, path in job.final.items()},
-        study_yaml=job.study_yaml,
+        study_yaml=to_yaml(job.settings),
+        settings=job.settings,
+        strategy=job.strategy,
         warnings=[
             replace(item, where=without_folders(item.where, base), message=without_folders(item.message, base))
             for item in prepared.warnings
@@ -265,6 +298,9 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
         drawn=_drawn(job),
         review=_to_look_at(job),
         segmentation=_segmentation_report(job),
+        tuned=job.tuned,
+        journal_figures=job.journal_figures,
+        answers=read_answers(job.answers),
         masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.cases.values())),
         readers=ReaderResults.model_validate_json(job.readers.read_bytes()) if job.readers else None,
         groups=pd.read_parquet(job.groups) if job.groups else None,

@@ -75,7 +75,7 @@ def _numbers(rows: Sequence[Mapping[str, float | None]]) -> list[dict[str, float
 
 STAGE = Stage(
     "stability",
-    4,
+    5,
     jobs,
     work,
     write_files,

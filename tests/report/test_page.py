@@ -81,8 +81,8 @@ def test_figures_are_numbered_from_1(page: str) -> None:
     numbers = re.findall(r"<figcaption><b>Figure (\d+)\.</b> ", page)
     assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
     assert (
-        len(numbers) == page.count("<figure>") == 21
-    )  # ROC, AUC, ROC by family, gains, calibration, two of decisions, two of scores, six families' columns, nomograms
+        len(numbers) == page.count("<figure>") == 22
+    )  # overview, ROC, AUC, ROC by family, gains, calibration, two of decisions, two of scores, six families' columns, nomograms
 
 
 def test_the_page_tells_no_folder_of_this_machine(page: str, phantom_run: tuple[Path, Path]) -> None:

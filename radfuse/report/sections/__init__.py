@@ -3,6 +3,7 @@
 from radfuse.report.sections import (
     calibration,
     calls,
+    checklists,
     cohort,
     comparison,
     decision,
@@ -10,7 +11,9 @@ from radfuse.report.sections import (
     features,
     findings,
     internal,
+    methods,
     nomogram,
+    overview,
     readers,
     review,
     scores,
@@ -20,6 +23,7 @@ from radfuse.report.sections import (
 )
 
 STUDY = {
+    "overview": overview.study,
     "cohort": cohort.study,
     "segmentation": segmentation.study,
     "review": review.study,
@@ -35,9 +39,12 @@ STUDY = {
     "features": features.study,
     "nomogram": nomogram.study,
     "findings": findings.study,
+    "methods": methods.study,
+    "checklists": checklists.study,
     "settings": settings.study,
 }
 EVALUATION = {
+    "overview": overview.evaluation,
     "discrimination": discrimination.evaluation,
     "calls": calls.evaluation,
     "comparison": comparison.evaluation,
