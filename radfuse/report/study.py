@@ -12,6 +12,7 @@ from radfuse.errors import Problem
 from radfuse.report.palette import Look, looks
 from radfuse.report.printed import number, this_day
 from radfuse.results import (
+    Audit,
     FittedFamily,
     MasksToLookAt,
     Performance,
@@ -68,6 +69,7 @@ class StudyReport:
         seed: of resampling.
         segmentation: agreement of predicted with manual masks; None where nothing was segmented.
         review: the most suspicious predicted masks; None where nothing was segmented.
+        audit: what looks for leaks came to.
         drawn: cases with masks drawn by hand to look at, where nothing was segmented.
         primary: the family that the study is about; None: the best is picked afterwards.
         masks: where masks come from -> number of cases; empty where nothing starts from images.
@@ -95,6 +97,7 @@ class StudyReport:
     seed: int
     sections: Sequence[str]
     made: Made
+    audit: Audit = field(default_factory=Audit)
     drawn: Sequence[SegmentedExample] = ()
     segmentation: SegmentationReport | None = None
     review: MasksToLookAt | None = None

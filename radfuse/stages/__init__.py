@@ -48,6 +48,7 @@ STAGES = {
         "How features hold when image and mask are disturbed, and between two readers: ICC with intervals."
     ),
     "prepare": Listed(),
+    "audit": Listed(),
     "fit": Listed(),
     "fuse": Listed("Fit and compare the families on the same folds."),
     "refit": Listed(),

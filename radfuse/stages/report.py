@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import pandas as pd
 
+from radfuse.audit.checks import problems_of
+from radfuse.audit.volume import NAME, volume_check, with_volumes
 from radfuse.bundle.schema import versions
 from radfuse.config import Section, Where, to_yaml
 from radfuse.outcomes.kinds import Outcome
 from radfuse.report.printed import this_day, without_folders
 from radfuse.results import (
+    Audit,
     Failure,
+    FittedFamily,
     MasksToLookAt,
     MaskToLookAt,
     SegmentationReport,
@@ -25,9 +29,10 @@ from radfuse.results import (
 )
 from radfuse.run.folder import read_json
 from radfuse.run.stage import Stage
-from radfuse.stages import extract, fuse, manual, prepare, refit, review, segment
+from radfuse.stages import audit, extract, fuse, manual, prepare, refit, review, segment
 from radfuse.stages.context import Context
 from radfuse.stages.export import write_files
+from radfuse.stages.prepare import Prepared
 from radfuse.statistics.icc import icc
 
 if TYPE_CHECKING:
@@ -77,6 +82,7 @@ class ReportJob:
         outcome: what is predicted.
         seed: of resampling.
         design: where it is stored.
+        audited: what an audit fitted.
         comparison: of the families.
         fits: family -> its outer folds.
         final: family -> its fit on all units.
@@ -102,6 +108,7 @@ class ReportJob:
     outcome: Outcome
     seed: int
     design: Path
+    audited: Path
     comparison: Path
     fits: Mapping[str, tuple[Path, ...]]
     final: Mapping[str, Path]
@@ -137,6 +144,7 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         outcome=config.outcome,
         seed=study.seed,
         design=context.path(prepare.PLACE),
+        audited=context.path(audit.PLACE),
         comparison=context.path(fuse.PLACE),
         fits=fits,
         final={name: context.path(place) / "fitted.json" for name, place in final.items() if context.has(place)},
@@ -199,6 +207,8 @@ def work(job: ReportJob) -> dict[str, str]:
 
     prepared, base = prepare.read_design(job.design), job.occasion.folder
     design, results = prepared.design, fuse.read_results(job.comparison)
+    fits = {family: [fuse.read_fit(path) for path in paths] for family, paths in job.fits.items()}
+    told = problems_of(prepared.audit.checks)  # in a section of their own
     report = StudyReport(
         title=job.title,
         outcome=job.outcome.name(),
@@ -212,15 +222,17 @@ def work(job: ReportJob) -> dict[str, str]:
         clinical=design.blocks.get("clinical", pd.DataFrame(index=design.units.index)),
         predictions=pd.read_parquet(job.comparison / "predictions.parquet"),
         results=results.model_copy(update={"failures": job.failures}),
-        folds={family: [fuse.read_fit(path) for path in paths] for family, paths in job.fits.items()},
+        folds=fits,
         final={family: fuse.read_fit(path) for family, path in job.final.items()},
         study_yaml=job.study_yaml,
         warnings=[
             replace(item, where=without_folders(item.where, base), message=without_folders(item.message, base))
             for item in prepared.warnings
+            if item not in told
         ],
         versions=job.versions,
         seed=job.seed,
+        audit=_audited(job, prepared, fits),
         primary=job.primary,
         sections=job.outcome.sections(),
         made=Made(job.occasion.date, job.versions["radfuse"], "radfuse run study.yaml"),
@@ -230,6 +242,22 @@ def work(job: ReportJob) -> dict[str, str]:
         masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.cases.values())),
     )
     return study_report(report)
+
+
+def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[FittedFamily]]) -> Audit:
+    """Return all checks of the study, volume alone beside the families that have it among them."""
+    fitted = audit.read_fits(job.audited)
+    volume, against = None, []
+    if fitted.volume:
+        beside = [family for family in with_volumes(prepared.design, list(fits)) if family in fits]
+        every = {NAME: fitted.volume, **{family: fits[family] for family in beside}}
+        predictions = fuse.predictions_of(prepared, every, job.unit, job.patient, job.outcome)
+        volume = job.outcome.measure(predictions[predictions["family"] == NAME])
+        for family in beside:
+            pair = predictions[predictions["family"].isin([family, NAME])]
+            against += job.outcome.compare(pair, [family, NAME])
+    checks = (*prepared.audit.checks, volume_check(volume, against), fitted.honesty)
+    return Audit(checks=checks, volume=volume, against=tuple(against))
 
 
 def _segmentation_report(job: ReportJob) -> SegmentationReport | None:
@@ -309,11 +337,11 @@ def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
 
 STAGE = Stage(
     "report",
-    9,
+    10,
     jobs,
     work,
     write_files,
     lambda _: "report",
     what="writing the report",
-    needs=("export", "manual", "review"),
+    needs=("export", "manual", "review", "audit"),
 )

@@ -1,6 +1,7 @@
 """Sections of the reports, one a file; an outcome names those it is shown in."""
 
 from radfuse.report.sections import (
+    audit,
     calibration,
     cohort,
     comparison,
@@ -22,6 +23,7 @@ STUDY = {
     "calibration": calibration.study,
     "decision": decision.study,
     "features": features.study,
+    "audit": audit.study,
     "findings": findings.study,
     "settings": settings.study,
 }
