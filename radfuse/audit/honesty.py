@@ -3,14 +3,18 @@
 A fold's held-out rows are replaced by noise a thousand times their spread, their outcomes turned, and the same family
 is fitted once more: every fitted number has to come out bit by bit the same. A part that looks at rows it is not given,
 by a global or by what it remembers of another fold, gives another model. Where a study brings parts of its own, each of
-the two fits has an interpreter of its own, and another fold is fitted before it.
+the two fits has an interpreter of its own, which takes down whether the study's tables are opened, and another fold is
+fitted before it. Of large tables a few hundred patients and columns do: it is the code that is tried.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -31,6 +35,9 @@ _LOOKS = (
 )
 _FAR = 1e3
 """Spreads of a column by which the noise is scaled."""
+_PATIENTS, _COLUMNS = 240, 200
+"""Trained on, and of each block, at most."""
+_opened: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ class Trial:
         fusion: how models are built.
         seed: of the inner folds.
         site: column of the site, where values are harmonised by it.
+        tables: files that nothing may open while models are fitted.
     """
 
     design: Design
@@ -58,6 +66,7 @@ class Trial:
     fusion: FusionConfig
     seed: int
     site: str | None
+    tables: tuple[Path, ...] = ()
 
 
 def look(
@@ -70,6 +79,7 @@ def look(
     seed: int,
     site: str | None = None,
     *,
+    tables: Sequence[Path] = (),
     every: bool = False,
 ) -> AuditCheck:
     """Return whether held-out rows of the first fold leave a trace.
@@ -83,6 +93,7 @@ def look(
         fusion: how models are built.
         seed: of the study.
         site: column of the site, where values are harmonised by it.
+        tables: of the study, which a part of its own may not open.
         every: try all families; else one, the cheapest, of a study with parts of its own the widest.
     """
     own = own_parts_of(fusion, outcome)
@@ -90,15 +101,18 @@ def look(
     before = folds[1] if len(folds) > 1 else everyone(np.sort(np.concatenate([folds[0].train, folds[0].test])))
     findings, done, failed = [], [], []
     for family in tried:
-        trial = Trial(design, family, folds[0], before if own else None, patient, outcome, fusion, seed, site)
+        about = (patient, outcome, fusion, seed, site, tuple(tables))
+        trial = smaller(Trial(design, family, folds[0], before if own else None, *about))
         try:
-            changed = differing(trial, apart=bool(own))
+            changed, read = differing(trial, apart=bool(own))
         except CaseError as error:
             failed.append(f"{error.item}: {error.message}")
             continue
         done.append(family)
         if changed:
             findings.append(_finding(family, folds[0].name, changed, own))
+        if read:
+            findings.append(_of_reading(read, own))
     if not done:
         return AuditCheck(name=NAME, looks=_LOOKS, skipped=f"it could not be fitted: {'; '.join(failed)}")
     told = f"{listed(done)} on fold {folds[0].name}: the same to the last bit"
@@ -113,6 +127,15 @@ def _finding(family: str, fold: str, changed: Sequence[str], own: Sequence[str])
         found=f"{family} on fold {fold} is another model when its held-out rows are noise ({listed(changed)} differ): "
         "something looks at rows that it is not given",
         mend=f"Its performance cannot be believed. The first to look at is {whose}",
+    )
+
+
+def _of_reading(read: Sequence[str], own: Sequence[str]) -> AuditFinding:
+    return AuditFinding(
+        severity="error",
+        where="fusion",
+        found=f"{listed(read)} is opened where models are fitted, and holds the rows that are held out",
+        mend=f"A part sees what it is given, and nothing else: mend {listed(own)}",
     )
 
 
@@ -132,8 +155,46 @@ def own_parts_of(fusion: FusionConfig, outcome: Outcome) -> list[str]:
     return list(dict.fromkeys(type(part).__qualname__ for part in parts if source_digest(type(part)) is not None))
 
 
-def differing(trial: Trial, *, apart: bool) -> list[str]:
-    """Return the names of what differs between the two fits.
+def smaller(trial: Trial) -> Trial:
+    """Return the same with some of the patients and columns, where there are many."""
+    design, fold = trial.design, trial.fold
+    patients = design.units[trial.patient]
+    generator = np.random.default_rng(0)
+    kept: set[object] = set()
+    for rows, most in ((fold.train, _PATIENTS), (fold.test, _PATIENTS // 4)):
+        people = patients.iloc[rows].unique()
+        kept |= set(people if len(people) <= most else generator.choice(people, most, replace=False))
+    keep = np.flatnonzero(patients.isin(kept))
+
+    def cut(frame: pd.DataFrame) -> pd.DataFrame:
+        wide = frame.shape[1] > _COLUMNS
+        columns = np.linspace(0, frame.shape[1] - 1, _COLUMNS).astype(int) if wide else np.arange(frame.shape[1])
+        return frame.iloc[keep, columns].reset_index(drop=True)
+
+    def moved(old: Fold) -> Fold:
+        train, test = (np.searchsorted(keep, rows[np.isin(rows, keep)]) for rows in (old.train, old.test))
+        return old._replace(train=train, test=test)
+
+    before = moved(trial.before) if trial.before is not None else None
+    units = design.units.iloc[keep].reset_index(drop=True)
+    return replace(trial, design=_each(replace(design, units=units), cut), fold=moved(fold), before=before)
+
+
+def _each(design: Design, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Design:
+    """Return a design whose frames of values are changed."""
+    return replace(
+        design,
+        blocks={name: change(frame) for name, frame in design.blocks.items()},
+        by_fold={name: {fold: change(each) for fold, each in own.items()} for name, own in design.by_fold.items()},
+        again={
+            name: {source: tuple(map(change, frames)) for source, frames in own.items()}
+            for name, own in design.again.items()
+        },
+    )
+
+
+def differing(trial: Trial, *, apart: bool) -> tuple[list[str], list[str]]:
+    """Return the names of what differs between the two fits, and of tables that were opened in an interpreter apart.
 
     Args:
         trial: what is fitted.
@@ -143,20 +204,36 @@ def differing(trial: Trial, *, apart: bool) -> list[str]:
         CaseError: the family cannot be fitted, or no interpreter be started.
     """
     both = [trial, replace(trial, design=poisoned(trial.design, trial.fold.test, trial.outcome))]
-    first, second = (_alone(each) if apart else fitted_numbers(each) for each in both)
-    return [name for name in first if first[name] != second.get(name)]
+    (first, read), (second, _) = map(_alone if apart else lambda each: (fitted_numbers(each), []), both)
+    return [name for name in first if first[name] != second.get(name)], read
 
 
-def _alone(trial: Trial) -> Mapping[str, str]:
+def _alone(trial: Trial) -> tuple[Mapping[str, str], list[str]]:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
     try:
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            return pool.submit(fitted_numbers, trial).result()
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _watch) as pool:
+            return pool.submit(_watched, trial).result()
     except BrokenProcessPool as error:
         raise CaseError(trial.family, "no process could be started for it") from error
+
+
+def _watch() -> None:
+    """Take down every file that is opened, from before the study's own parts are imported."""
+
+    def heard(event: str, known: tuple[object, ...]) -> None:
+        if event == "open" and isinstance(known[0], (str, os.PathLike)):
+            _opened.append(os.fspath(known[0]))
+
+    sys.addaudithook(heard)
+
+
+def _watched(trial: Trial) -> tuple[Mapping[str, str], list[str]]:
+    numbers = fitted_numbers(trial)
+    opened = {os.path.realpath(name) for name in list(_opened)}
+    return numbers, [table.name for table in trial.tables if os.path.realpath(table) in opened]
 
 
 def fitted_numbers(trial: Trial) -> Mapping[str, str]:
@@ -216,13 +293,4 @@ def poisoned(design: Design, rows: np.ndarray, outcome: Outcome) -> Design:
         values[rows] = _FAR * spread * generator.standard_normal((len(rows), values.shape[1]))
         return pd.DataFrame(values, index=frame.index, columns=frame.columns)
 
-    return replace(
-        design,
-        units=units,
-        blocks={name: noise(frame) for name, frame in design.blocks.items()},
-        by_fold={name: {fold: noise(each) for fold, each in own.items()} for name, own in design.by_fold.items()},
-        again={
-            name: {source: tuple(map(noise, frames)) for source, frames in own.items()}
-            for name, own in design.again.items()
-        },
-    )
+    return _each(replace(design, units=units), noise)

@@ -47,6 +47,7 @@ class AuditJob:
         outcome: what is predicted.
         seed: of the inner folds.
         site: column of the site, where values are harmonised by it.
+        tables: of the study, which a part of its own may not open.
         every: try all families with noise; else one.
     """
 
@@ -57,6 +58,7 @@ class AuditJob:
     outcome: Outcome
     seed: int
     site: str | None = None
+    tables: tuple[Path, ...] = ()
     every: bool = False
 
     def __str__(self) -> str:
@@ -69,7 +71,9 @@ def job_of(study: Study, design: Path, *, every: bool = False) -> AuditJob:
     assert about.outcome is not None
     fusion = study.fusion.model_copy(update={"families": (), "primary": None})
     site = about.site if fusion.harmonise is not None else None
-    return AuditJob(design, study.families, fusion, about.patient, about.outcome, study.seed, site, every)
+    named = [table for source in study.features.values() for table in (source.table, source.second_table) if table]
+    tables = tuple(dict.fromkeys([about.table, *named]))
+    return AuditJob(design, study.families, fusion, about.patient, about.outcome, study.seed, site, tables, every)
 
 
 def jobs(context: Context) -> Iterator[AuditJob]:
@@ -93,7 +97,7 @@ def work(job: AuditJob) -> AuditFits:
 def honesty_of(prepared: Prepared, job: AuditJob) -> AuditCheck:
     """Return whether held-out rows of a design leave a trace."""
     about = (job.patient, job.outcome, job.fusion, job.seed, job.site)
-    return look(prepared.design, prepared.folds, job.families, *about, every=job.every)
+    return look(prepared.design, prepared.folds, job.families, *about, tables=job.tables, every=job.every)
 
 
 def read_fits(path: Path) -> AuditFits:

@@ -52,7 +52,7 @@ def audit_table(found: Audit) -> pd.DataFrame:
     for check in found.checks:
         known = {"check": check.name, "looks at": check.looks}
         came = "not made" if check.skipped else "nothing"
-        what = [(item.severity, item.where, item.text) for item in check.findings]
+        what: list[tuple[str, str, str]] = [(item.severity, item.where, item.text) for item in check.findings]
         rows += [
             {**known, "came to": severity, "where": where, "what": text}
             for severity, where, text in what or [(came, "", check.skipped or check.told)]
