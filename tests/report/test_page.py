@@ -127,6 +127,7 @@ def test_tables_and_figures_lie_beside_the_page(phantom_run: tuple[Path, Path]) 
         "comparisons",
         "additions",
         "features",
+        "audit",
     }
     for item in (folder / "figures").iterdir():
         assert item.read_text(encoding="utf-8").startswith("<svg ")
