@@ -87,21 +87,21 @@ def alarms(values: pd.DataFrame, outcome: np.ndarray, draws: int) -> tuple[Count
 
 
 def planted(values: pd.DataFrame, outcome: np.ndarray, draws: int) -> dict[str, str]:
-    """Return leak -> how often it was caught by the check of its name."""
+    """Return leak -> how often it was caught by the check of its name, of how many times it could be planted."""
     generator = np.random.default_rng(1)
-    caught: Counter[str] = Counter()
+    caught, tried = Counter[str](), Counter(copy=draws, outcome=draws)
     for _ in range(draws):
         row = int(generator.integers(len(values)))
         twin = pd.concat([values, values.iloc[[row]].astype(float).round(6)], ignore_index=True)
         caught["copy"] += any("same values" in f.found for f in twins.look(_of(twin, [*outcome, 1.0])).findings)
         shuffled = generator.permutation(outcome)
         tells = _of(values, shuffled).ranks["radiomic"].p_means
-        best = np.argsort(np.nan_to_num(tells, nan=1.0))[: max(10, int((tells < 0.05).sum()))]
-        chosen = bool((tells[best] < 0.05).all())
-        caught["chosen"] += bool(preselected.look(_of(values.iloc[:, best], shuffled)).findings) or not chosen
+        best = np.flatnonzero(tells < 0.05)
+        tried["chosen"] += len(best) >= preselected.FEWEST
+        caught["chosen"] += bool(preselected.look(_of(values.iloc[:, best], shuffled)).findings)
         copy = values.iloc[:, :20].assign(copy=2 - outcome)
         caught["outcome"] += bool(telling.look(_of(copy, outcome)).findings)
-    return {name: f"{count}/{draws}" for name, count in caught.items()}
+    return {name: f"{caught[name]}/{tried[name]}" for name in ("copy", "chosen", "outcome")}
 
 
 def _of(values: pd.DataFrame, outcome: np.ndarray | list[float]) -> Subject:

@@ -71,7 +71,8 @@ class Subject:
     def columns_beside(self) -> Iterator[tuple[str, pd.Series]]:
         """Yield columns that tell site, scanner or date, a value a unit: those the study names, then the table's."""
         units, config = self.design.units, self.config
-        named = dict.fromkeys(name for name in (config.site, *config.split.columns) if name and name in units)
+        split = () if config.split.kind == "column" else config.split.columns  # folds by hand are neither
+        named = dict.fromkeys(name for name in (config.site, *split) if name and name in units)
         for name in named:
             yield name, units[name]
         keys = list(config.unit_columns)

@@ -83,13 +83,14 @@ def volume_check(volume: Performance | None, against: Sequence[Comparison]) -> A
     findings = []
     for pair in against:
         gain = pair.difference
-        if gain.value is None or gain.low is None or gain.low > 0:
+        if gain.value is None or gain.low is None or gain.high is None or gain.low > 0:
             continue
+        does = "ranks worse than" if gain.high < 0 else "is not shown to rank better than"
         findings.append(
             AuditFinding(
                 severity="remark",
                 where=f"family {pair.first}",
-                found=f"{pair.first} is not shown to rank better than volume alone: AUC {gain.value:+.3f} "
+                found=f"{pair.first} {does} volume alone: AUC {gain.value:+.3f} "
                 f"({gain.low:+.3f} to {gain.high:+.3f}) beside {volume.auc.value:.3f}",
                 mend="What it knows may be how large a region is",
             )
