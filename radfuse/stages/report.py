@@ -19,10 +19,12 @@ from radfuse.outcomes.kinds import Outcome
 from radfuse.report.printed import this_day, without_folders
 from radfuse.results import (
     Audit,
+    Comparison,
     Failure,
     FittedFamily,
     MasksToLookAt,
     MaskToLookAt,
+    Performance,
     SegmentationReport,
     SegmentedCase,
     SegmentedExample,
@@ -247,7 +249,8 @@ def work(job: ReportJob) -> dict[str, str]:
 def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[FittedFamily]]) -> Audit:
     """Return all checks of the study, volume alone beside the families that have it among them."""
     fitted = audit.read_fits(job.audited)
-    volume, against = None, []
+    volume: Performance | None = None
+    against: list[Comparison] = []
     if fitted.volume:
         beside = [family for family in with_volumes(prepared.design, list(fits)) if family in fits]
         every = {NAME: fitted.volume, **{family: fits[family] for family in beside}}
