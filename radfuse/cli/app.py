@@ -15,6 +15,7 @@ import typer
 from rich.markup import escape
 
 from radfuse import machine
+from radfuse.cli.audit import audit
 from radfuse.cli.bundle import evaluate, predict
 from radfuse.cli.look import look
 from radfuse.cli.masks import compare_masks
@@ -47,6 +48,7 @@ phantom_app = typer.Typer(
 
 app.command()(run)
 app.command()(check)
+app.command()(audit)
 app.command()(look)
 app.command()(samplesize)
 for name, listed in STAGES.items():

@@ -179,7 +179,7 @@ class BinaryOutcome(Section):
         return (
             *("overview", "cohort", "segmentation", "review", "discrimination", "calls", "comparison", "readers"),
             *("subgroups", "internal", "calibration", "decision", "scores", "features", "nomogram"),
-            *("findings", "methods", "checklists", "settings"),
+            *("audit", "findings", "methods", "checklists", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from radfuse.report.checklists.checklist import Answer
 from radfuse.report.palette import Look, looks
 from radfuse.report.printed import number, this_day
 from radfuse.results import (
+    Audit,
     FittedFamily,
     MasksToLookAt,
     OptimismDraw,
@@ -75,6 +76,7 @@ class StudyReport:
         seed: of resampling.
         segmentation: agreement of predicted with manual masks; None where nothing was segmented.
         review: the most suspicious predicted masks; None where nothing was segmented.
+        audit: what looks for leaks came to.
         drawn: cases with masks drawn by hand to look at, where nothing was segmented.
         primary: the family that the study is about; None: the best is picked afterwards.
         levels: clinical column of words -> its levels, the reference first.
@@ -113,6 +115,7 @@ class StudyReport:
     seed: int
     sections: Sequence[str]
     made: Made
+    audit: Audit = field(default_factory=Audit)
     drawn: Sequence[SegmentedExample] = ()
     segmentation: SegmentationReport | None = None
     review: MasksToLookAt | None = None

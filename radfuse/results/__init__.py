@@ -1,5 +1,10 @@
 """What a study measured, as values that the wings write and the bundle and the report read."""
 
+from radfuse.results.audit import (
+    Audit,
+    AuditCheck,
+    AuditFinding,
+)
 from radfuse.results.families import (
     SITE,
     Addition,
@@ -39,6 +44,9 @@ from radfuse.results.segmentation import (
 __all__ = [
     "SITE",
     "Addition",
+    "Audit",
+    "AuditCheck",
+    "AuditFinding",
     "CaseFeatures",
     "ChosenFeature",
     "Comparison",

@@ -1,6 +1,7 @@
 """Sections of the reports, one a file; an outcome names those it is shown in."""
 
 from radfuse.report.sections import (
+    audit,
     calibration,
     calls,
     checklists,
@@ -38,6 +39,7 @@ STUDY = {
     "scores": scores.study,
     "features": features.study,
     "nomogram": nomogram.study,
+    "audit": audit.study,
     "findings": findings.study,
     "methods": methods.study,
     "checklists": checklists.study,
