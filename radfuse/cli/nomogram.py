@@ -50,7 +50,7 @@ def _files(schema: BundleSchema, name: str) -> dict[str, str | bytes]:
     from radfuse.cohort.config import levels_of
     from radfuse.report.calculator import calculator
     from radfuse.report.nomogram import nomogram_of, points_table
-    from radfuse.report.nomogram_figure import drawn, printed
+    from radfuse.report.nomogram_figure import drawn
     from radfuse.report.sections.nomogram import page
 
     part = schema.families[name]
@@ -60,8 +60,7 @@ def _files(schema: BundleSchema, name: str) -> dict[str, str | bytes]:
     found = nomogram_of(name, part.score, levels)
     made = calculator(found, part.score, levels, part.threshold)
     files: dict[str, str | bytes] = {
-        "nomogram.svg": drawn(found),
-        "nomogram.pdf": printed(found),
+        **{f"nomogram.{end}": content for end, content in drawn(found).printed().items()},
         "points.csv": str(points_table(found, part.score).to_csv(index=False)),
         "calculator.html": page(schema.title, outcome.name(), outcome.event(), name, made),
     }

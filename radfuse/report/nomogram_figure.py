@@ -6,7 +6,6 @@ counts from 0, "points" and "total" stand for themselves, "read-N" for what is r
 
 from __future__ import annotations
 
-import io
 import math
 import re
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from radfuse.report.nomogram import Nomogram, Tick
-from radfuse.report.svg import STYLE, to_svg
+from radfuse.report.svg import STYLE, Picture, to_svg
 
 _LETTER = 0.068
 """Inches that a letter of a tick label takes, about."""
@@ -57,21 +56,10 @@ class _Row:
     colour: str = "#1f2937"
 
 
-def drawn(nomogram: Nomogram, *, narrow: bool = False) -> str:
-    """Return the nomogram as SVG."""
+def drawn(nomogram: Nomogram, *, narrow: bool = False) -> Picture:
+    """Return the nomogram as SVG, which prints itself for journals too."""
     with mpl.rc_context(STYLE):
         return to_svg(_figure(nomogram, _NARROW if narrow else _WIDE))
-
-
-def printed(nomogram: Nomogram) -> bytes:
-    """Return the nomogram as PDF, fonts inside."""
-    from matplotlib.backends.backend_pdf import FigureCanvasPdf
-
-    with mpl.rc_context({**STYLE, "pdf.fonttype": 42}):
-        stream = io.BytesIO()
-        canvas: Any = FigureCanvasPdf(_figure(nomogram, _WIDE))
-        canvas.print_pdf(stream, metadata={"CreationDate": None, "Creator": None, "Producer": None})
-        return stream.getvalue()
 
 
 def _rows(nomogram: Nomogram) -> list[_Row]:

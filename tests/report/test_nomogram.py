@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from radfuse.report.nomogram import Nomogram, nomogram_of, points_table, word_groups
-from radfuse.report.nomogram_figure import drawn, printed
+from radfuse.report.nomogram_figure import drawn
 from radfuse.results import Score
 from radfuse.results.score import Cloglog, Knots, Logistic, Reading, ScoreColumn, Terms, Total, Weighed
 
@@ -228,9 +228,9 @@ def test_every_level_is_written_and_long_names_are_broken() -> None:
 
 def test_the_pdf_has_its_fonts_and_no_date() -> None:
     found: Nomogram = nomogram_of("clinical", TWO, {})
-    content = printed(found)
+    content = drawn(found).printed()["pdf"]
     assert content.startswith(b"%PDF-")
-    assert content == printed(found)
+    assert content == drawn(found).printed()["pdf"]
     assert b"/FontFile2" in content
     assert b"CreationDate" not in content
     streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, flags=re.S)

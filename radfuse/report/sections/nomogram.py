@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from radfuse.report.calculator import calculator
 from radfuse.report.nomogram import Nomogram, nomogram_of, points_table
-from radfuse.report.nomogram_figure import drawn, printed
+from radfuse.report.nomogram_figure import drawn
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.results import FittedFamily
@@ -45,7 +45,6 @@ def study(report: StudyReport) -> Part:
             continue
         assert final.score is not None
         figures[f"nomogram_{family}"] = drawn(found)
-        files[f"figures/nomogram_{family}.pdf"] = printed(found)
         tables[f"nomogram_{family}"] = points_table(found, final.score)
         if len(found.table):
             tables[f"nomogram_{family}_scores"] = found.table

@@ -63,10 +63,7 @@ def test_the_family_asked_for_is_drawn_alone_and_the_primary_one_first() -> None
     assert set(section("b", a=SCORE, b=SCORE).figures) == {"nomogram_b"}
     part = section(None, "b", a=SCORE, b=SCORE)
     assert part.html.index("Nomogram of b") < part.html.index("Nomogram of a")
-    assert set(part.files) == {
-        *(f"figures/nomogram_{name}.pdf" for name in "ab"),
-        *(f"calculators/{name}.html" for name in "ab"),
-    }
+    assert set(part.files) == {f"calculators/{name}.html" for name in "ab"}
 
 
 def test_a_large_calculator_is_a_file_beside_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
