@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from radfuse.config import Section, nearest
 from radfuse.extend import own_parts
 from radfuse.fusion import parts
+from radfuse.fusion.explain.config import ExplainConfig
 from radfuse.fusion.harmonise import Combat
 from radfuse.fusion.models.extra_trees import ExtraTrees
 from radfuse.fusion.models.gaussian_process import GaussianProcess
@@ -177,6 +178,9 @@ class FusionConfig(Section):
     threshold: Literal["youden", "half"] = "youden"
     """Where sensitivity and specificity are read: the largest Youden index on inner out-of-fold predictions, or 0.5."""
 
+    explain: ExplainConfig = ExplainConfig()
+    """Which held-out units are explained in the report, of which families."""
+
     @property
     def joins(self) -> parts.Strategy:
         """The strategy, the usual one where none is named."""
@@ -271,15 +275,17 @@ def in_order(blocks: Iterable[str]) -> tuple[str, ...]:
     return (*(name for name in FIRST_BLOCKS if name in names), *(name for name in names if name not in FIRST_BLOCKS))
 
 
-def check_primary(primary: str | None, families: Sequence[str]) -> None:
-    """Check that the family a study is about is among those compared.
+def check_named(config: FusionConfig, families: Sequence[str]) -> None:
+    """Check that the family a study is about, and those to explain, are among those compared.
 
     Raises:
-        ValueError: it is not, with the nearest name.
+        ValueError: one is not, with the nearest name.
     """
-    if primary is not None and primary not in families:
-        have = ", ".join(families)
-        raise ValueError(f"fusion.primary: no family {primary!r}{near_family(primary, families)}; there are: {have}")
+    named = [("primary", config.primary), *(("explain.families", family) for family in config.explain.families)]
+    for where, family in named:
+        if family is not None and family not in families:
+            have = ", ".join(families)
+            raise ValueError(f"fusion.{where}: no family {family!r}{near_family(family, families)}; there are: {have}")
 
 
 def blocks_of(family: str) -> tuple[str, ...]:

@@ -175,7 +175,7 @@ class BinaryOutcome(Section):
         """Return the sections of a classification study."""
         return (
             *("cohort", "segmentation", "review", "discrimination", "comparison", "calibration"),
-            *("decision", "features", "findings", "settings"),
+            *("decision", "features", "explanation", "findings", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:

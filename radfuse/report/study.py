@@ -19,6 +19,7 @@ from radfuse.results import (
     SegmentedExample,
     StudyResults,
 )
+from radfuse.results.explained import ExplainedFamily
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class StudyReport:
         masks: where masks come from -> number of cases; empty where nothing starts from images.
         sections: names of what is shown, in order.
         made: when, by what, and how to do it again.
+        explained: families whose held-out units were taken apart.
     """
 
     title: str
@@ -100,6 +102,7 @@ class StudyReport:
     review: MasksToLookAt | None = None
     primary: str | None = None
     masks: Mapping[str, int] = field(default_factory=dict)
+    explained: Sequence[ExplainedFamily] = ()
 
     @property
     def thresholds(self) -> Mapping[str, str]:

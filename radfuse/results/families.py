@@ -68,6 +68,8 @@ class FittedFamily(Section):
         probability: of the test units.
         site: how values are harmonised; None: they are not.
         remarks: what fell back on something else, a sentence each.
+        explainer: the arrays that its score is made of, as `radfuse.fusion.explain.explainer` writes them, of the
+            first deal and of all units; "" without.
     """
 
     family: str
@@ -81,6 +83,7 @@ class FittedFamily(Section):
     probability: tuple[float, ...] = ()
     site: SiteInput | None = None
     remarks: tuple[str, ...] = ()
+    explainer: str = ""
 
 
 class Performance(Section):

@@ -50,6 +50,7 @@ STAGES = {
     "prepare": Listed(),
     "fit": Listed(),
     "fuse": Listed("Fit and compare the families on the same folds."),
+    "explain": Listed(),
     "refit": Listed(),
     "export": Listed("Refit each family on all units and write the ONNX bundle."),
     "report": Listed("Write the report, computing first what is not there yet."),

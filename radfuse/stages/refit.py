@@ -73,7 +73,7 @@ def write(found: Refitted, path: Path) -> None:
 
 STAGE = Stage(
     "refit",
-    4,
+    5,
     jobs,
     work,
     write,

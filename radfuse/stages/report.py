@@ -25,12 +25,14 @@ from radfuse.results import (
 )
 from radfuse.run.folder import read_json
 from radfuse.run.stage import Stage
-from radfuse.stages import extract, fuse, manual, prepare, refit, review, segment
+from radfuse.stages import explain, extract, fuse, manual, prepare, refit, review, segment
 from radfuse.stages.context import Context
 from radfuse.stages.export import write_files
 from radfuse.statistics.icc import icc
 
 if TYPE_CHECKING:
+    from radfuse.fusion.design import Design
+    from radfuse.results.explained import ExplainedFamily
     from radfuse.volume.image import LabelMap, Volume
 
 _SHOWN = 6
@@ -92,6 +94,7 @@ class ReportJob:
         all_cases: number of cases that the study started with.
         primary: the family that the study is about, or None.
         occasion: today, and here.
+        explained: family -> fold -> its explanation, of those that there are.
     """
 
     title: str
@@ -116,6 +119,7 @@ class ReportJob:
     all_cases: int
     primary: str | None
     occasion: Occasion
+    explained: Mapping[str, Mapping[str, Path]]
 
     def __str__(self) -> str:
         return "the report"
@@ -153,7 +157,19 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         all_cases=len(context.all_cases),
         primary=study.fusion.primary,
         occasion=Occasion(date=this_day(), folder=base),
+        explained=_explanations(context),
     )
+
+
+def _explanations(context: Context) -> dict[str, dict[str, Path]]:
+    """Return the explained folds of each family."""
+    found: dict[str, dict[str, Path]] = {}
+    for fold in prepare.read_design(context.path(prepare.PLACE)).folds:
+        for family in explain.explained_families(context):
+            place = explain.place_of(family, fold.name)
+            if context.has(place):
+                found.setdefault(family, {})[fold.name] = context.path(place)
+    return found
 
 
 def _previews(context: Context) -> dict[str, Path]:
@@ -227,9 +243,24 @@ def work(job: ReportJob) -> dict[str, str]:
         drawn=_drawn(job),
         review=_to_look_at(job),
         segmentation=_segmentation_report(job),
+        explained=_explained(job, design),
         masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.cases.values())),
     )
     return study_report(report)
+
+
+def _explained(job: ReportJob, design: Design) -> list[ExplainedFamily]:
+    """Return the explained families, their folds put together."""
+    if not job.explained:
+        return []
+    from radfuse.fusion.explain.summary import summarised
+
+    units = [" ".join(map(str, row)) for row in design.units[list(job.unit)].itertuples(index=False, name=None)]
+    about = (job.outcome, job.outcome.targets(design.units), design.units[job.patient].to_numpy(), units, job.seed)
+    return [
+        summarised(family, {fold: explain.read(path) for fold, path in folds.items()}, *about)
+        for family, folds in job.explained.items()
+    ]
 
 
 def _segmentation_report(job: ReportJob) -> SegmentationReport | None:
@@ -309,11 +340,11 @@ def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
 
 STAGE = Stage(
     "report",
-    9,
+    10,
     jobs,
     work,
     write_files,
     lambda _: "report",
     what="writing the report",
-    needs=("export", "manual", "review"),
+    needs=("export", "explain", "manual", "review"),
 )

@@ -6,6 +6,7 @@ from radfuse.report.sections import (
     comparison,
     decision,
     discrimination,
+    explanation,
     features,
     findings,
     review,
@@ -22,6 +23,7 @@ STUDY = {
     "calibration": calibration.study,
     "decision": decision.study,
     "features": features.study,
+    "explanation": explanation.study,
     "findings": findings.study,
     "settings": settings.study,
 }
