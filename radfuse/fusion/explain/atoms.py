@@ -201,6 +201,46 @@ class OnnxAtom:
 
 
 Atom = LinearAtom | TreeAtom | OnnxAtom
+
+
+def check_atom(atom: Atom, columns: int) -> None:
+    """Check that an atom reads nothing beside its arrays: compiled code would not notice.
+
+    Args:
+        atom: maybe of a file.
+        columns: of the table.
+
+    Raises:
+        ValueError: it does.
+    """
+    seen = atom.seen
+    kept = len(seen.kept)
+    usual = (seen.median, seen.mean, seen.scale)
+    sound = [seen.kept.ndim == 1 and kept > 0 and _within(seen.kept, columns), all(a.shape == (kept,) for a in usual)]
+    if isinstance(atom, LinearAtom):
+        sound.append(atom.coefficients.shape == (kept,))
+    elif isinstance(atom, OnnxAtom):
+        sound.append(0 < int(atom.width) <= max(columns, kept))
+        sound.append(atom.places.shape == (kept,) and _within(atom.places, int(atom.width)))
+    else:
+        nodes, here = len(atom.left), np.arange(len(atom.left))
+        inner = atom.left >= 0
+        each = (atom.feature, atom.threshold, atom.left, atom.right, atom.value)
+        sound.append(nodes > 0 and all(array.shape == (nodes,) for array in each) and atom.ends.shape == (2,))
+        sound.append(len(atom.roots) > 0 and atom.roots[0] == 0 and bool((np.diff(atom.roots) > 0).all()))
+        if all(sound):
+            last = np.append(atom.roots[1:], nodes)[np.searchsorted(atom.roots, here, side="right") - 1]
+            children = (atom.left[inner], atom.right[inner])
+            sound += [_within(atom.feature[inner], kept), _within(atom.roots, nodes)]
+            sound += [bool(((child > here[inner]) & (child < last[inner])).all()) for child in children]
+    if not all(sound):
+        raise ValueError(f"the arrays of a part ({atom.kind}) do not fit together")
+
+
+def _within(places: np.ndarray, size: int) -> bool:
+    return np.issubdtype(places.dtype, np.integer) and bool(((places >= 0) & (places < size)).all())
+
+
 ATOMS: Mapping[str, Any] = {atom.kind: atom for atom in (LinearAtom, TreeAtom, OnnxAtom)}
 SURE = (SUREST, 1 - SUREST)
 """Ends of a probability whose log odds are taken."""

@@ -12,12 +12,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from radfuse.fusion.blend import Blend
 from radfuse.fusion.chain import Chain
-from radfuse.fusion.explain.atoms import ATOMS, SURE, Atom, LinearAtom, OnnxAtom, Prepared, TreeAtom
+from radfuse.fusion.explain.atoms import ATOMS, SURE, Atom, LinearAtom, OnnxAtom, Prepared, TreeAtom, check_atom
 from radfuse.fusion.explain.kernels import CLIPPED, LOGIT, NO_LINK
 from radfuse.fusion.export import INPUT
 from radfuse.fusion.graph import Graph, log_odds
@@ -54,12 +55,14 @@ class Explainer:
         whole: the sum.
         atoms: that it is made of.
         background: rows to compare with where no training set is at hand, shape (row, column); None: none.
+        recalibrated: a curve makes the probability of the score; else it is the logistic function of it.
     """
 
     names: tuple[str, ...]
     whole: Sum | int
     atoms: tuple[Atom, ...]
     background: np.ndarray | None = None
+    recalibrated: bool = False
 
     @property
     def used(self) -> np.ndarray:
@@ -85,6 +88,7 @@ class Explainer:
         if self.background is not None:
             arrays |= {"used": self.used.astype(np.int32), "background": self.background[:, self.used]}
         facts = {"names": self.names, "atoms": [atom.kind for atom in self.atoms], "sum": _facts(self.whole)}
+        facts["recalibrated"] = self.recalibrated
         stream = io.BytesIO()
         np.savez_compressed(stream, facts=np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8), **arrays)  # type: ignore[arg-type]
         return stream.getvalue()
@@ -106,13 +110,17 @@ class Explainer:
                 made = ATOMS[kind]
                 told = {name: own[name] for name in made.__dataclass_fields__ if name in own}
                 atoms.append(made(seen=Prepared.of(own), **told))
-            names = tuple(facts["names"])
+            names = tuple(map(str, facts["names"]))
+            whole = _opened(facts["sum"])
+            _check_sum(whole, len(atoms), len(names))
+            for atom in atoms:
+                check_atom(atom, len(names))
             background = None
             if "background" in arrays:
                 background = np.full((len(arrays["background"]), len(names)), np.nan)
                 background[:, arrays["used"]] = arrays["background"]
-            return cls(names, _opened(facts["sum"]), tuple(atoms), background)
-        except (KeyError, ValueError, OSError, EOFError, IndexError, TypeError) as error:
+            return cls(names, whole, tuple(atoms), background, bool(facts["recalibrated"]))
+        except (KeyError, ValueError, OSError, EOFError, IndexError, TypeError, AttributeError, BadZipFile) as error:
             raise ValueError(f"no explanation that radfuse wrote ({error}); export the bundle again") from error
 
     def to_text(self) -> str:
@@ -133,25 +141,30 @@ def explainer_of(fitted: Any, x: np.ndarray, names: Sequence[str]) -> Explainer:
         x: rows of all columns, on which the atoms are held against the family.
         names: of all columns.
     """
-    score, part = score_of(fitted), getattr(fitted, "part", fitted)
-    rows = x[:: max(1, len(x) // 50)]
+    score, part = score_of(fitted), _uncurved(fitted)
+    rows, bent = x[:: max(1, len(x) // 50)], hasattr(fitted, "curve")
     atoms: list[Atom] = []
     try:
         whole = _taken_apart(part, atoms)
-        found = Explainer(tuple(names), whole, tuple(atoms))
+        found = Explainer(tuple(names), whole, tuple(atoms), recalibrated=bent)
         if np.abs(found.score(rows) - score(rows)).max() <= _SAME:
             return found
     except NotImplementedError:
         pass
-    return Explainer(tuple(names), 0, (_as_one(fitted, names),))
+    return Explainer(tuple(names), 0, (_as_one(fitted, names),), recalibrated=bent)
 
 
 def score_of(fitted: Any) -> Any:
     """Return the function from rows to the score: before recalibration, log odds of the probability where none is."""
-    part = getattr(fitted, "part", fitted)
+    part = _uncurved(fitted)
     if hasattr(part, "score"):
         return part.score
     return lambda values: log_odds(part.predict(values))
+
+
+def _uncurved(fitted: Any) -> Any:
+    """Return what a curve recalibrates; a family without one is that itself."""
+    return fitted.part if hasattr(fitted, "curve") else fitted
 
 
 def group_background(values: np.ndarray, rows: int, seed: int) -> np.ndarray:
@@ -222,7 +235,12 @@ def _tree_atom(seen: Prepared, model: FittedTrees) -> TreeAtom:
     if isinstance(model, AddedTrees):
         link, ends = NO_LINK, np.zeros(2)
     nodes = (each("feature"), each("threshold").astype(float), children("left"), children("right"), each("value"))
-    return TreeAtom(seen, *nodes, roots, np.array(float(model.base)), np.array(link), ends)
+    atom = TreeAtom(seen, *nodes, roots, np.array(float(model.base)), np.array(link), ends)
+    try:
+        check_atom(atom, int(seen.kept.max()) + 1)
+    except ValueError as error:
+        raise NotImplementedError from error
+    return atom
 
 
 def _with(model: FittedTrees, roots: np.ndarray) -> list[tuple[Any, int]]:
@@ -231,7 +249,7 @@ def _with(model: FittedTrees, roots: np.ndarray) -> list[tuple[Any, int]]:
 
 def _as_one(fitted: Any, names: Sequence[str]) -> OnnxAtom:
     """Return a whole family, read as a table holds it."""
-    part = getattr(fitted, "part", fitted)
+    part = _uncurved(fitted)
     said = fitted.explain("score")
     used = {*said.made_of, *(column.name for column in said.columns)}
     kept = np.array([i for i, name in enumerate(names) if name in used] or range(len(names)), dtype=int)
@@ -285,6 +303,18 @@ def _opened(facts: Any) -> Sum | int:
         Share(_opened(s["part"]), s["weight"], np.array(s["columns"], dtype=int), s["absent"]) for s in facts["shares"]
     )
     return Sum(facts["intercept"], tuple(shares))
+
+
+def _check_sum(part: Sum | int, atoms: int, columns: int) -> None:
+    """Raise ValueError where a sum names an atom or a column that is not there."""
+    if isinstance(part, int):
+        if not 0 <= part < atoms:
+            raise ValueError(f"there is no part {part}")
+        return
+    for share in part.shares:
+        if not ((share.columns >= 0) & (share.columns < columns)).all():
+            raise ValueError("a part stands for columns that are not there")
+        _check_sum(share.part, atoms, columns)
 
 
 def _small(values: np.ndarray) -> np.ndarray:
