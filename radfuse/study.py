@@ -20,8 +20,9 @@ from radfuse.fusion.config import (
     FusionConfig,
     check_again,
     check_blocks,
+    check_explained,
     check_families,
-    check_named,
+    check_primary,
     default_families,
     in_order,
 )
@@ -248,7 +249,8 @@ def _families_have_blocks(study: Study) -> None:
     check_again(study.fusion, study.measured_again, bool(study.regions))
     if not study.fusion.families and len("-".join(study.blocks)) > _LONGEST_FAMILY:
         raise ValueError(f"{len(study.blocks)} blocks make too many families; name those wanted in fusion.families")
-    check_named(study.fusion, study.families)
+    check_primary(study.fusion.primary, study.families)
+    check_explained(study.fusion.explain.families, study.families)
 
 
 def _sites_can_be_harmonised(study: Study) -> None:

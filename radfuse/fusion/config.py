@@ -275,17 +275,30 @@ def in_order(blocks: Iterable[str]) -> tuple[str, ...]:
     return (*(name for name in FIRST_BLOCKS if name in names), *(name for name in names if name not in FIRST_BLOCKS))
 
 
-def check_named(config: FusionConfig, families: Sequence[str]) -> None:
-    """Check that the family a study is about, and those to explain, are among those compared.
+def check_primary(primary: str | None, families: Sequence[str]) -> None:
+    """Check that the family a study is about is among those compared.
+
+    Raises:
+        ValueError: it is not, with the nearest name.
+    """
+    if primary is not None:
+        _check_known("primary", primary, families)
+
+
+def check_explained(wanted: Sequence[str], families: Sequence[str]) -> None:
+    """Check that the families to explain are among those compared.
 
     Raises:
         ValueError: one is not, with the nearest name.
     """
-    named = [("primary", config.primary), *(("explain.families", family) for family in config.explain.families)]
-    for where, family in named:
-        if family is not None and family not in families:
-            have = ", ".join(families)
-            raise ValueError(f"fusion.{where}: no family {family!r}{near_family(family, families)}; there are: {have}")
+    for family in wanted:
+        _check_known("explain.families", family, families)
+
+
+def _check_known(where: str, family: str, families: Sequence[str]) -> None:
+    if family not in families:
+        have = ", ".join(families)
+        raise ValueError(f"fusion.{where}: no family {family!r}{near_family(family, families)}; there are: {have}")
 
 
 def blocks_of(family: str) -> tuple[str, ...]:
