@@ -104,31 +104,21 @@ def beeswarm(found: ExplainedFamily, most: int, *, narrow: bool = False, unit: s
         figure = Figure(figsize=size, layout="constrained", dpi=_SHARP)
         axes = figure.subplots()
         axes.axvline(0, color=REST, linewidth=0.8)
-        spread = max(float(np.abs(found.contributions[:, :count]).max(initial=0)), 1e-12)
-        drawn: Any = None
-        for row in range(count):
-            moved = found.contributions[:, row]
-            height = row + _swarm(moved / spread) * (0.24 if narrow else 0.38)
-            place = _ranks(found.values[:, row])
-            known = np.isfinite(place)
-            axes.scatter(moved[~known], height[~known], s=5, color="#d1d5db", linewidths=0, rasterized=True)
-            drawn = axes.scatter(
-                *(moved[known], height[known]),
-                c=place[known],
-                cmap=_LOW_TO_HIGH,
-                vmin=0,
-                vmax=1,
-                s=5,
-                linewidths=0,
-                rasterized=True,
-            )
+        moved = found.contributions[:, :count].T
+        spread = max(float(np.abs(moved).max(initial=0)), 1e-12)
+        height = [row + _swarm(each / spread) * (0.24 if narrow else 0.38) for row, each in enumerate(moved)]
+        x, y = moved.ravel(), np.concatenate(height)
+        place = np.concatenate([_ranks(found.values[:, row]) for row in range(count)])
+        known = np.isfinite(place)
+        told: Any = {"s": 5, "linewidths": 0, "rasterized": True}
+        axes.scatter(x[~known], y[~known], color="#d1d5db", **told)
+        drawn = axes.scatter(x[known], y[known], c=place[known], cmap=_LOW_TO_HIGH, vmin=0, vmax=1, **told)
         _rows(axes, [column.name for column in found.columns[:count]], narrow)
         axes.set_xlabel(f"contribution to the {unit}")
-        if drawn is not None:
-            told = {"location": "top", "shrink": 0.6, "aspect": 50} if narrow else {"aspect": 50, "pad": 0.01}
-            bar = figure.colorbar(drawn, ax=axes, ticks=[0, 1], **told)
-            bar.set_ticklabels(["low", "high"])
-            bar.outline.set_visible(False)
+        beside: Any = {"location": "top", "shrink": 0.6, "aspect": 50} if narrow else {"aspect": 50, "pad": 0.01}
+        bar = figure.colorbar(drawn, ax=axes, ticks=[0, 1], **beside)
+        bar.set_ticklabels(["low", "high"])
+        bar.outline.set_visible(False)
         return to_svg(figure)
 
 
