@@ -67,6 +67,7 @@ def waterfall(way: Way, *, most: int = 10, narrow: bool = False, unit: str = "sc
     """
     steps = steps_of(way, most)
     ends = way.base + np.cumsum([0.0, *(size for _, size in steps)])
+    digits = 2 if max((abs(size) for _, size in steps), default=0.0) >= 0.2 else 3
     with mpl.rc_context(STYLE):
         figure = Figure(
             figsize=(3.7, 0.9 + 0.42 * len(steps)) if narrow else (8.6, 0.9 + 0.3 * len(steps)), layout="constrained"
@@ -76,7 +77,7 @@ def waterfall(way: Way, *, most: int = 10, narrow: bool = False, unit: str = "sc
             colour = RAISES if size > 0 else LOWERS
             axes.barh(row, size, left=ends[row], color=colour, height=0.45 if narrow else 0.6)
             axes.plot([ends[row + 1]] * 2, [row - 0.3, row + 1.3], color=REST, linewidth=0.7)
-            words = f"{'+' if size > 0 else '−'}{abs(size):.2f}"
+            words = f"{'+' if size > 0 else '−'}{abs(size):.{digits}f}"
             right = size > 0
             axes.annotate(
                 words,
@@ -90,9 +91,10 @@ def waterfall(way: Way, *, most: int = 10, narrow: bool = False, unit: str = "sc
             )
         axes.axvline(ends[0], color=REST, linewidth=0.8, linestyle=(0, (3, 2)))
         _rows(axes, [text for text, _ in steps], narrow)
+        axes.use_sticky_edges = False
         axes.margins(x=0.14)
         axes.set_xlabel(unit)
-        axes.set_title(f"{way.title}: from {number(way.base, 2)} to {number(float(ends[-1]), 2)}", loc="left")
+        axes.set_title(f"{way.title}: from {number(way.base, digits)} to {number(float(ends[-1]), digits)}", loc="left")
         return to_svg(figure)
 
 
@@ -159,7 +161,7 @@ def heat_map(cells: Mapping[tuple[str, str], float]) -> str:
 def wrapped(name: str, width: int) -> str:
     """Break a long name where its parts join."""
     lines = [""]
-    for part in re.split(r"(?<=[/_@ ])", name):
+    for part in re.split(r"(?<=[/_@])", name):
         if len(lines[-1]) + len(part) > width and lines[-1]:
             lines.append("")
         lines[-1] += part
@@ -172,7 +174,13 @@ def _rows(axes: Any, labels: Sequence[str], narrow: bool) -> None:
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     if not narrow:
-        axes.set_yticks(range(len(labels)), [wrapped(label, 52) for label in labels])
+        axes.set_yticks(range(len(labels)), [])
+        for row, label in enumerate(labels):  # line by line, so that its end stays put in any viewer's font
+            lines = wrapped(label, 52).split("\n")
+            for place, line in enumerate(lines):
+                at = row + 0.42 * (place - (len(lines) - 1) / 2)
+                told = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "center", "fontsize": 8.5}
+                axes.text(-0.015, at, line, **told)
         return
     axes.set_yticks([])
     for row, label in enumerate(labels):
