@@ -11,7 +11,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from radfuse.machine import kernel
 
 NO_LINK, LOGIT, CLIPPED = 0, 1, 2
 """What is made of the sum of trees: nothing; log odds of it, kept between two ends; itself, kept between two ends."""
@@ -19,7 +20,7 @@ _LONGEST = 64
 """Columns on the way to a leaf of which two rows differ; (64 choose 32) is still a float64."""
 
 
-@njit(cache=True)
+@kernel
 def _leaf_of(forest: Any, root: int, row: Any, column: int, value: float) -> int:
     """Return the leaf that a row falls into, one column of it replaced by a value; column -1: none."""
     feature, threshold, left, right, _ = forest
@@ -30,7 +31,7 @@ def _leaf_of(forest: Any, root: int, row: Any, column: int, value: float) -> int
     return node
 
 
-@njit(cache=True)
+@kernel
 def leaves_of(forest: Any, roots: Any, x: Any) -> Any:
     """Return what each tree says of each row, float64, shape (row, tree)."""
     found = np.empty((len(x), len(roots)))
@@ -40,7 +41,7 @@ def leaves_of(forest: Any, roots: Any, x: Any) -> Any:
     return found
 
 
-@njit(cache=True)
+@kernel
 def changes(forest: Any, roots: Any, x: Any, column: int, values: Any, before: Any) -> Any:
     """Return by how much the sum of trees changes where a column of each row is replaced, shape (row,).
 
@@ -59,7 +60,7 @@ def changes(forest: Any, roots: Any, x: Any, column: int, values: Any, before: A
     return found
 
 
-@njit(cache=True)
+@kernel
 def linked(total: float, link: int, low: float, high: float) -> float:
     """Return what is made of a sum of trees."""
     if link == NO_LINK:
@@ -68,7 +69,7 @@ def linked(total: float, link: int, low: float, high: float) -> float:
     return math.log(held / (1.0 - held)) if link == LOGIT else held
 
 
-@njit(cache=True)
+@kernel
 def _shares() -> Any:
     """Return (p - 1)! n! / (p + n)! at [p, n], and 0 where p is 0."""
     found = np.zeros((_LONGEST + 1, _LONGEST + 1))
@@ -79,7 +80,7 @@ def _shares() -> Any:
     return found
 
 
-@njit(cache=True)
+@kernel
 def _room(forest: Any, roots: Any) -> Any:
     """Return how many steps the ways to all leaves of each tree can have at most."""
     left, right = forest[2], forest[3]
@@ -96,7 +97,7 @@ def _room(forest: Any, roots: Any) -> Any:
     return found
 
 
-@njit(cache=True)
+@kernel
 def _sides(forest: Any, rows: Any) -> Any:
     """Return whether each row goes left at each node, 0 or 1, shape (row, node)."""
     feature, threshold, left, _, _ = forest
@@ -108,7 +109,7 @@ def _sides(forest: Any, rows: Any) -> Any:
     return found
 
 
-@njit(cache=True)
+@kernel
 def _reached(forest: Any, root: int, x: Any, b: Any, desk: Any, count: int, used: int) -> Any:
     """Write down the leaves of one tree that some mixture of two rows falls into, with what it takes to get there.
 
@@ -145,7 +146,7 @@ def _reached(forest: Any, root: int, x: Any, b: Any, desk: Any, count: int, used
     return count, used
 
 
-@njit(cache=True)
+@kernel
 def _walked(order: Any, place: Any, moved: Any, leaves: Any, start: float, link: Any, slope: float, rest: Any) -> None:
     """Add to `rest` by how much the bent sum moves beyond slope * sum, column by column in an order."""
     kind, low, high = link
@@ -175,7 +176,7 @@ def _walked(order: Any, place: Any, moved: Any, leaves: Any, start: float, link:
         before = after
 
 
-@njit(cache=True)
+@kernel
 def _shared_out(leaves: Any, shares: Any, own: Any, touched: Any, order: Any, size: int) -> Any:
     """Add each leaf of a tree to `own`, by Shapley's weights; return what the tree says of both rows, and its ends."""
     said, sizes, steps = leaves
@@ -197,7 +198,7 @@ def _shared_out(leaves: Any, shares: Any, own: Any, touched: Any, order: Any, si
     return at_x, at_b, least, most, size
 
 
-@njit(cache=True)
+@kernel
 def _shuffle(order: Any, state: Any) -> Any:
     """Shuffle in place; return the state of the generator (splitmix64)."""
     for k in range(len(order) - 1, 0, -1):
@@ -209,7 +210,7 @@ def _shuffle(order: Any, state: Any) -> Any:
     return state
 
 
-@njit(cache=True)
+@kernel
 def tree_contributions(
     forest: Any, roots: Any, base: float, link: Any, x: Any, background: Any, walks: int, seed: int
 ) -> Any:

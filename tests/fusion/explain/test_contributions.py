@@ -79,7 +79,7 @@ KINDS: dict[str, tuple[dict[str, Any], float]] = {
         },
         0.05,
     ),
-    "kernel": ({"classifier": {"kind": "svm"}, "strategy": {"kind": "early"}}, 0.05),
+    "kernel": ({"classifier": {"kind": "svm"}, "strategy": {"kind": "early"}}, 0.1),
 }
 """Family -> settings, and how far contributions may be from the definition, as a share of the largest."""
 
