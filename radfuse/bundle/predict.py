@@ -97,30 +97,24 @@ def predict(
         if block not in known:
             raise InputError(f"the bundle has no block {block!r}{nearest(block, known)}")
     chosen, left_out = possible_families(schema, families, cells, sources)
-    warnings: list[Problem] = []
     models = {family: Model(bundle, family) for family in chosen}
     explainers = {family: explainer_of(bundle, family) for family in chosen} if explain else {}
     read = _read_new(bundle, chosen, cells, sources, labelled, labels_out, progress, runtime)
     design = read.design
-    probabilities: dict[str, np.ndarray] = {}
-    explained: dict[str, ExplainedUnits] = {}
-    for family in chosen:
-        part = schema.families[family]
-        values = _matrix(family, part, read)
-        warnings += _out_of_range(part, values)
-        probabilities[family] = models[family].predict(values)
-        if family in explainers:
-            progress("explaining", len(explained), len(chosen))
-            explained[family] = explained_units(bundle, family, explainers[family], values, probabilities[family])
-            progress("explaining", len(explained), len(chosen))
+    values = {family: _matrix(family, schema.families[family], read) for family in chosen}
+    probabilities = {family: models[family].predict(values[family]) for family in chosen}
+    told = {
+        name: explained_units(bundle, name, by, values[name], probabilities[name]) for name, by in explainers.items()
+    }
+    outside = [found for family in chosen for found in _out_of_range(schema.families[family], values[family])]
     frame = pd.DataFrame(probabilities, index=design.units.index)
-    found = tuple(dict.fromkeys([*design.warnings, *warnings]))
+    found = tuple(dict.fromkeys([*design.warnings, *outside]))
     review = None
     if read.masks:
         from radfuse.bundle.images import listed_masks
 
         review = listed_masks(read.masks)
-    return Prediction(design.units, frame, found, (*left_out, *read.failures), read.mask_flags, review, explained)
+    return Prediction(design.units, frame, found, (*left_out, *read.failures), read.mask_flags, review, told)
 
 
 def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:

@@ -77,7 +77,7 @@ KINDS: dict[str, tuple[dict[str, Any], float]] = {
             "classifier": {"kind": "extra_trees", "trees": 10},
             "strategy": {"kind": "early"},
         },
-        0.05,
+        0.1,
     ),
     "kernel": ({"classifier": {"kind": "svm"}, "strategy": {"kind": "early"}}, 0.1),
 }
