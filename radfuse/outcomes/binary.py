@@ -178,7 +178,7 @@ class BinaryOutcome(Section):
         """Return the sections of a classification study."""
         return (
             *("overview", "cohort", "segmentation", "review", "discrimination", "calls", "comparison", "readers"),
-            *("subgroups", "internal", "calibration", "decision", "scores", "features", "nomogram"),
+            *("subgroups", "internal", "calibration", "decision", "scores", "features", "explanation", "nomogram"),
             *("audit", "findings", "methods", "checklists", "settings"),
         )
 

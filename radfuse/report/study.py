@@ -25,6 +25,7 @@ from radfuse.results import (
     Shuffled,
     StudyResults,
 )
+from radfuse.results.explained import ExplainedFamily
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class StudyReport:
         answers: checklist -> item -> verdict and evidence, as the authors of the study gave them.
         sections: names of what is shown, in order.
         made: when, by what, and how to do it again.
+        explained: families whose held-out units were taken apart.
     """
 
     title: str
@@ -130,6 +132,7 @@ class StudyReport:
     tuned: Mapping[str, Sequence[float]] = field(default_factory=dict)
     journal_figures: bool = True
     answers: Mapping[str, Mapping[str, Answer]] = field(default_factory=dict)
+    explained: Sequence[ExplainedFamily] = ()
 
     @property
     def thresholds(self) -> Mapping[str, str]:

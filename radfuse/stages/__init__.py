@@ -55,6 +55,7 @@ STAGES = {
     "readers": Listed(),
     "optimism": Listed(),
     "permute": Listed(),
+    "explain": Listed(),
     "refit": Listed(),
     "export": Listed("Refit each family on all units and write the ONNX bundle."),
     "report": Listed("Write the report, computing first what is not there yet."),
