@@ -37,6 +37,7 @@ ROOMS = {
     "check",
     "cli",
     "cohort",
+    "oai",
     "phantom",
     "report",
     "results",

@@ -186,15 +186,15 @@ def _slice_of(path: Path, header: Dataset) -> _Slice:
     _check_pixels(path, header)
     normal = np.cross(*turn)
     normal /= np.linalg.norm(normal)
-    look = (_short(header, "Rows"), _short(header, "Columns"), *spacing, *np.round(turn.ravel(), 4))
-    values = (*(_short(header, name) for name in _STORED), slope, inter)
+    look = (whole_of(header, "Rows"), whole_of(header, "Columns"), *spacing, *np.round(turn.ravel(), 4))
+    values = (*(whole_of(header, name) for name in _STORED), slope, inter)
     subject = tuple(text_of(header, name) for name in _SUBJECT)
     return _Slice(path, text_of(header, "SeriesInstanceUID"), look, origin, float(normal @ origin), values, subject)
 
 
 def _check_pixels(path: Path, header: Dataset) -> None:
     """Refuse pixels that are no single whole number, too few or too many, which GDCM takes as it comes."""
-    kind, samples = text_of(header, "PhotometricInterpretation"), _short(header, "SamplesPerPixel")
+    kind, samples = text_of(header, "PhotometricInterpretation"), whole_of(header, "SamplesPerPixel")
     if kind not in {"MONOCHROME1", "MONOCHROME2"} or samples > 1:
         raise InputError(
             f"{path}: pixels are {kind or 'of no kind'} with {samples} values each; a slice has one grey value. "
@@ -210,10 +210,10 @@ def _check_pixels(path: Path, header: Dataset) -> None:
             f"{path}: a table (ModalityLUTSequence) says what its pixels mean, which is not applied; export the series "
             "with RescaleSlope and RescaleIntercept"
         )
-    allocated, stored, highest, _ = (_short(header, name) for name in _STORED)
+    allocated, stored, highest, _ = (whole_of(header, name) for name in _STORED)
     if allocated not in {8, 16, 32} or not 0 < stored <= highest + 1 <= allocated:
         raise InputError(f"{path}: {stored} bits stored of {allocated}, the highest {highest}; export the series again")
-    rows, columns = _short(header, "Rows"), _short(header, "Columns")
+    rows, columns = whole_of(header, "Rows"), whole_of(header, "Columns")
     pixels: Any = header.get_item("PixelData", keep_deferred=True)
     row = columns * allocated // 8
     here = min(pixels.length, path.stat().st_size - pixels.value_tell)
@@ -231,7 +231,7 @@ def text_of(header: Dataset, name: str) -> str:
     return value.decode("latin-1").strip("\0 ") if isinstance(value, bytes) else str(value or "")
 
 
-def _short(header: Dataset, name: str) -> int:
+def whole_of(header: Dataset, name: str) -> int:
     """Return a field of 16 bits; 0 where it is not there."""
     raw = header.get_item(name) if name in header else None
     value = getattr(raw, "value", None)
