@@ -158,7 +158,7 @@ def _case(
         source = "predicted"
         masks[case.case_id] = reviewed(figures_of(labels, recipe.labels), recipe.training_masks)
         if labels_out is not None:
-            write_labels(labels, labels_out / _labels_of(case.case_id))
+            write_labels(labels, labels_out / labels_file(case.case_id))
             with writing(labels_out):
                 write_atomically(labels_out / _preview_of(case.case_id), preview(image, labels))
         if not labels.present():
@@ -207,10 +207,11 @@ def _registered(recipe: ImageRecipe, images: Mapping[str, Volume], labels: Label
 
 def listed_masks(masks: Mapping[str, ReviewedMask]) -> pd.DataFrame:
     """Return the list of predicted masks, the most suspicious first; its files are those that lie beside it."""
-    return review_list(masks, {case: (_labels_of(case), _preview_of(case)) for case in masks})
+    return review_list(masks, {case: (labels_file(case), _preview_of(case)) for case in masks})
 
 
-def _labels_of(case: str) -> str:
+def labels_file(case: str) -> str:
+    """Return the name of a case's mask in the folder of labels."""
     return f"{safe_name(case)}.nii.gz"
 
 

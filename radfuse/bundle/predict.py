@@ -43,6 +43,8 @@ class Prediction:
             is. None where it made none.
         review: a row per mask, the most suspicious first: case, flags, suspicion, figures, and the names of its files
             in `labels_out`. None where the network made none.
+        used: same rows, the columns that some family uses.
+        imaged: case that the network segmented -> its row's label, and the image that the mask lies on.
     """
 
     units: pd.DataFrame
@@ -51,6 +53,8 @@ class Prediction:
     failures: tuple[Failure, ...] = ()
     mask_flags: pd.Series | None = None
     review: pd.DataFrame | None = None
+    used: pd.DataFrame = field(default_factory=pd.DataFrame)
+    imaged: Mapping[str, tuple[object, Path]] = field(default_factory=dict)
 
 
 def predict(
@@ -109,7 +113,23 @@ def predict(
         from radfuse.bundle.images import listed_masks
 
         review = listed_masks(read.masks)
-    return Prediction(design.units, frame, found, (*left_out, *read.failures), read.mask_flags, review)
+    used = _used(schema, chosen, design)
+    return Prediction(
+        design.units, frame, found, (*left_out, *read.failures), read.mask_flags, review, used, read.imaged
+    )
+
+
+def _used(schema: BundleSchema, chosen: Sequence[str], design: Design) -> pd.DataFrame:
+    """Return the columns that some of the families use, each once."""
+    names = dict.fromkeys(
+        (item.block, item.name) for family in chosen for item in schema.families[family].inputs if item.used
+    )
+    found = {
+        name: design.blocks[block][name]
+        for block, name in names
+        if block in design.blocks and name in design.blocks[block]
+    }
+    return pd.DataFrame(found, index=design.units.index)
 
 
 def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:
@@ -135,6 +155,7 @@ class _Read:
         visits: that the cases have, where blocks come from images; None: nothing does.
         mask_flags: of each unit, as `Prediction` has them.
         masks: case -> what is suspicious about the mask that the network made.
+        imaged: as `Prediction` has it.
     """
 
     design: Design
@@ -143,6 +164,7 @@ class _Read:
     visits: frozenset[str] | None = None
     mask_flags: pd.Series | None = None
     masks: Mapping[str, ReviewedMask] = field(default_factory=dict)
+    imaged: Mapping[str, tuple[object, Path]] = field(default_factory=dict)
 
 
 def _read_new(
@@ -200,11 +222,30 @@ def _read_new(
         _check_lacking(block, tables[block], cohort)
     design = join(cohort, tables, layout={name for _, name in needed})
     found_warnings = tuple(dict.fromkeys([*cohort.warnings, *warnings, *design.warnings]))
-    visits = frozenset(cohort.cases[config.visit].dropna()) if config.visit in cohort.cases else frozenset()
-    visits |= frozenset(config.changes.words if config.changes is not None else ())
     ready = Design(design.units, design.blocks, found_warnings)
     flags = _mask_flags(masks, cohort, design.units) if masks else None
-    return _Read(ready, failures, missing, visits if imaging is not None else None, flags, masks)
+    if imaging is None:
+        return _Read(ready, failures, missing, None, flags, masks)
+    imaged = _imaged(cohort, design.units, imaging.home, masks)
+    return _Read(ready, failures, missing, _visits(cohort), flags, masks, imaged)
+
+
+def _visits(cohort: Cohort) -> frozenset[str]:
+    """Return the visits that columns of blocks from images may name, changes between them too."""
+    config = cohort.config
+    visits = frozenset(cohort.cases[config.visit].dropna()) if config.visit in cohort.cases else frozenset()
+    return visits | frozenset(config.changes.words if config.changes is not None else ())
+
+
+def _imaged(cohort: Cohort, units: pd.DataFrame, home: str, masks: Collection[str]) -> dict[str, tuple[object, Path]]:
+    """Return each case that was segmented, with the label of its unit's row and the image that its mask lies on."""
+    rows = units[list(cohort.config.unit_columns)].itertuples(name=None)
+    labels = {tuple(unit): label for label, *unit in rows}
+    return {
+        case.case_id: (labels[case.unit], case.images[home])
+        for case in cohort
+        if case.case_id in masks and case.unit in labels
+    }
 
 
 def _mask_flags(masks: Mapping[str, ReviewedMask], cohort: Cohort, units: pd.DataFrame) -> pd.Series:

@@ -106,6 +106,22 @@ def headers_of(folder: Path) -> list[Dataset]:
     return found
 
 
+def sorted_headers(folder: Path) -> list[Dataset]:
+    """Return what the slices of the one series of a folder say, in the order of `read_dicom`'s voxels.
+
+    Raises:
+        InputError: as `read_dicom`; no folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder.name} is no folder of DICOM slices, and so belongs to no study; give such a folder")
+    slices = _slices(folder)
+    read_order = sorted(slices, key=lambda part: part.along)
+    headers = [header_of(part.path) for part in read_order]
+    if not headers:
+        raise InputError(f"{folder} holds no DICOM image slices; give the folder in which those of one series lie")
+    return [header for header in headers if header is not None]
+
+
 def _slices(folder: Path) -> list[_Slice]:
     """Return the slices of a folder; images that no one can place are refused where they belong to its series."""
     slices, lacking = [], []
