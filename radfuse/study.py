@@ -367,7 +367,9 @@ def load_study(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = 
         )
         for block, source in study.features.items()
     }
-    cohort = study.cohort.model_copy(update={"table": folder / study.cohort.table})
+    index = study.cohort.series_index
+    paths = {"table": folder / study.cohort.table, "series_index": folder / index if index is not None else None}
+    cohort = study.cohort.model_copy(update=paths)
     params = study.radiomics.params
     radiomics = study.radiomics.model_copy(update={"params": folder / params if params else None})
     own = study.segmentation.beside(folder) if study.segmentation is not None else None

@@ -44,6 +44,7 @@ from radfuse.seg.runtimes.runtime import USUAL, chosen
 from radfuse.seg.untrained import Given, Untrained
 from radfuse.sequences import radiomics_of, recipes_of
 from radfuse.volume.files import read_volume
+from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.register import register
 from radfuse.volume.sitk import Transform
@@ -149,7 +150,7 @@ def _case(
     network = folder / NETWORK
     image = None
     if recipe.sequence is None:
-        labels, source = read_mask(case.mask, recipe.labels, "manual"), "manual"
+        labels, source = read_mask(case.mask, recipe.labels, "manual", _grid_of(images, recipe.home)), "manual"
     else:
         image = stacked([images[sequence] for sequence in recipe.sequences])
         backend = cast("Backend | None", recipe.opened_backend())
@@ -165,7 +166,7 @@ def _case(
             raise InputError(NOTHING_FOUND)
     radiomics = radiomics_of(recipe.images, recipe.by_sequence, config)
     drawn = {name: path for name, path in case.own_masks.items() if name in images}
-    own = {name: read_mask(path, recipe.labels, "manual") for name, path in drawn.items()}
+    own = {name: read_mask(path, recipe.labels, "manual", images[name].grid) for name, path in drawn.items()}
     in_suv = {name for name in images if regions.sequences[name].suv}  # the network saw the images as they are
     measured = images | {name: read_measured(case.images[name], regions.sequences[name]) for name in in_suv}
     ready = masked(measured, labels, regions, own, _registered(recipe, images, labels, who.case))
@@ -182,6 +183,10 @@ def _case(
         made_with = {name: values for name, values in measured.items() if name in named}
         found["deep"] = deep_features(first, image, labels, opened, wanted, who, mirrored=mirrored, others=made_with)
     return found
+
+
+def _grid_of(images: Mapping[str, Volume], name: str) -> Grid | None:
+    return images[name].grid if name in images else None
 
 
 def _labels(

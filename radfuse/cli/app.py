@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from radfuse import machine
 from radfuse.cli.bundle import evaluate, predict
+from radfuse.cli.dicom import dicom_index
 from radfuse.cli.look import look
 from radfuse.cli.masks import compare_masks
 from radfuse.cli.networks import apply, export_onnx
@@ -43,10 +44,12 @@ phantom_app = typer.Typer(
     help="Write a synthetic cohort with its truth, ready for [bold]radfuse run[/bold].", no_args_is_help=True
 )
 oai_app = typer.Typer(help="The Osteoarthritis Initiative as it is released.", no_args_is_help=True)
+dicom_app = typer.Typer(help="Heaps of DICOM files.", no_args_is_help=True)
 
 
 @oai_app.callback()
-def _oai() -> None:
+@dicom_app.callback()
+def _group() -> None:
     """Keep `index` a command of its own: a group of one command would lose its name."""
 
 
@@ -69,6 +72,8 @@ phantom_app.command("knee")(phantom_knee)
 phantom_app.command("oai")(phantom_oai)
 app.add_typer(phantom_app, name="phantom")
 oai_app.command("index")(oai_index)
+dicom_app.command("index")(dicom_index)
+app.add_typer(dicom_app, name="dicom")
 app.add_typer(oai_app, name="oai")
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
 from radfuse.cohort.changes import Changes
 from radfuse.cohort.splits import Grouped, Split
-from radfuse.config import Section, Word, nearest
+from radfuse.config import Section, Where, Word, nearest
 from radfuse.errors import short
 from radfuse.outcomes.kinds import Outcome
 
@@ -50,6 +51,9 @@ class CohortConfig(Section):
     """What changed between visits, as columns of their own; None: the visits stand side by side alone."""
     site: str | None = None
     """Column of the hospital or scanner, for the report and for leaving sites out."""
+    series_index: Annotated[Path | None, Where()] = None
+    """Index that `radfuse dicom index` wrote, relative to the study file: images and masks may then be named by the UID
+    of their series."""
     images: dict[str, str] = {}
     """Sequence name -> column of image paths, relative to the table."""
     optional_images: tuple[str, ...] = ()

@@ -24,12 +24,13 @@ from radfuse.volume.files import SUFFIXES, images_among, suffix_of, write_image
 from radfuse.volume.flat import FLAT
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.stack import read_stacked
+from radfuse.volume.zipped import ZIP
 
 NOTE = "network.json"
 """Beside the masks: which network made them."""
 REVIEW, LOOKS, DICOM = "review.csv", "review", "dicom"
 _FIGURES, _PREVIEW = "figures.json", "preview.png"
-_WRITTEN = {"": ".nrrd", ".nhdr": ".nrrd", ".mhd": ".mha", **dict.fromkeys(FLAT, ".nrrd")}
+_WRITTEN = {"": ".nrrd", ZIP: ".nrrd", ".nhdr": ".nrrd", ".mhd": ".mha", **dict.fromkeys(FLAT, ".nrrd")}
 """Format of an image -> that of its mask, where it is another: one file each."""
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
 

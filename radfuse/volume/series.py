@@ -61,6 +61,15 @@ def depth_of(first: Dataset, last: Dataset) -> float | None:
     return abs(sum(n * (b - a) for n, a, b in zip(_normal(turn), *places, strict=True)))
 
 
+def place_along(header: Dataset) -> float | None:
+    """Return where a slice lies along its normal, in mm; None where its header does not say it."""
+    turn = _numbers(text_of(header, "ImageOrientationPatient"), 6)
+    place = _numbers(text_of(header, "ImagePositionPatient"), 3)
+    if turn is None or place is None:
+        return None
+    return sum(n * value for n, value in zip(_normal(turn), place, strict=True))
+
+
 def _normal(turn: list[float]) -> tuple[float, float, float]:
     """Return what stands at right angles on two directions; plain numbers, since numpy is slow for so few."""
     a, b, c, d, e, f = turn
