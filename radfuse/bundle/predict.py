@@ -12,7 +12,7 @@ import pandas as pd
 from radfuse.bundle.columns import image_blocks, possible_families
 from radfuse.bundle.load import Bundle, load_bundle
 from radfuse.bundle.models import Model
-from radfuse.bundle.schema import BundleFamily, BundleSchema
+from radfuse.bundle.schema import BundleFamily, BundleSchema, ImageRecipe
 from radfuse.bundle.sites import check_sites
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.changes import DATED, Changes
@@ -181,27 +181,9 @@ def _read_new(
     schema = bundle.schema
     needed = {(item.block, item.name) for family in chosen for item in schema.families[family].inputs if item.used}
     blocks = {block for block, _ in needed} - {"clinical", SITE}
-    sites = {name for block, name in needed if block == SITE}
     from_images = blocks & set(image_blocks(schema, cells, sources))
     imaging = schema.imaging if from_images else None
-    config = CohortConfig(
-        table=cells.path,
-        case=schema.case,
-        patient=schema.patient,
-        unit=schema.unit,
-        visit=schema.visit,
-        changes=_changes_asked_for(schema, {name for _, name in needed}),
-        site=min(sites, default=None),
-        clinical=tuple(item for item in schema.clinical if _is_used(item, {name for _, name in needed})),
-        outcome=schema.opened_outcome() if labelled else None,
-        images=imaging.images if imaging else {},
-        optional_images=imaging.optional_images if imaging else (),
-        mask=imaging.mask if imaging else None,
-        landmarks=imaging.landmarks if imaging else {},
-        slices=imaging.slices if imaging else {},
-        readers=imaging.readers if imaging else {},
-        masks=imaging.masks if imaging else {},
-    )
+    config = _config_of(schema, imaging, cells.path, needed, labelled=labelled)
     cohort = read_cohort(config=config, table=_with_ids(cells, schema, labelled), labelled=labelled, new=True)
     tables: dict[str, FeatureTable] = {}
     warnings = check_sites([schema.families[family].site for family in chosen], cohort)
@@ -228,6 +210,36 @@ def _read_new(
         return _Read(ready, failures, missing, None, flags, masks)
     imaged = _imaged(cohort, design.units, imaging.home, masks)
     return _Read(ready, failures, missing, _visits(cohort), flags, masks, imaged)
+
+
+def _config_of(
+    schema: BundleSchema,
+    imaging: ImageRecipe | None,
+    table: Path,
+    needed: Collection[tuple[str, str]],
+    *,
+    labelled: bool,
+) -> CohortConfig:
+    """Return which columns of a table of new cases are read, for the columns (block, name) that models need."""
+    names, sites = {name for _, name in needed}, {name for block, name in needed if block == SITE}
+    return CohortConfig(
+        table=table,
+        case=schema.case,
+        patient=schema.patient,
+        unit=schema.unit,
+        visit=schema.visit,
+        changes=_changes_asked_for(schema, names),
+        site=min(sites, default=None),
+        clinical=tuple(item for item in schema.clinical if _is_used(item, names)),
+        outcome=schema.opened_outcome() if labelled else None,
+        images=imaging.images if imaging else {},
+        optional_images=imaging.optional_images if imaging else (),
+        mask=imaging.mask if imaging else None,
+        landmarks=imaging.landmarks if imaging else {},
+        slices=imaging.slices if imaging else {},
+        readers=imaging.readers if imaging else {},
+        masks=imaging.masks if imaging else {},
+    )
 
 
 def _visits(cohort: Cohort) -> frozenset[str]:

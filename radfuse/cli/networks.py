@@ -79,6 +79,14 @@ def export_onnx(
     )
 
 
+Codes = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LABEL=SCHEME:VALUE:MEANING", help="Code of a label in DICOM, in the place of radfuse's; repeatable."
+    ),
+]
+
+
 def apply(
     network: Annotated[
         Path, typer.Argument(metavar="NETWORK.onnx", help="As radfuse exported it.", show_default=False)
@@ -97,13 +105,7 @@ def apply(
     ] = "auto",
     again: Annotated[bool, typer.Option("--again", help="Make masks anew that are there.")] = False,
     dicom: Dicom = False,
-    code: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="LABEL=SCHEME:VALUE:MEANING",
-            help="Code of a label in DICOM, in the place of radfuse's; repeatable.",
-        ),
-    ] = None,
+    code: Codes = None,
 ) -> None:
     """Segment images by a network from an ONNX file, and list the masks to look at; what is there is not made again."""
     check_folder(out_)
@@ -113,14 +115,13 @@ def apply(
     from radfuse.seg import apply as work
     from radfuse.seg.predict import OnnxSegmenter
     from radfuse.seg.runtimes.runtime import chosen
+    from radfuse.volume.dicom_seg import highdicom
 
     if not network.is_file():
         raise InputError(f"{network}: there is no such file; radfuse export-onnx writes one")
     plan, usual = OnnxSegmenter(network).plan, _usual(network)
     here, codes = chosen(runtime), _codes(code or (), plan.labels)
     if dicom:
-        from radfuse.volume.dicom_seg import highdicom
-
         highdicom()
     cases = work.cases_of(images, plan.images)
     jobs = work.jobs_of(cases, network, here, out_, preview, again=again, dicom=dicom, codes=codes)

@@ -94,15 +94,22 @@ def _segments(path: Path, header: Dataset, names: Mapping[int, str] | None, like
     kind = str(header.SegmentationType)
     if kind == "FRACTIONAL":
         pixels = pixels >= _HALF * float(header.MaximumFractionalValue)
+    together = header.SharedFunctionalGroupsSequence[0]
     frames = list(header.PerFrameFunctionalGroupsSequence)
-    places = np.array([[float(v) for v in item.PlanePositionSequence[0].ImagePositionPatient] for item in frames])
+
+    def said_of(frame: Dataset, sequence: str) -> Dataset:
+        return (frame.get(sequence) or together.get(sequence))[0]
+
+    places = np.array(
+        [[float(v) for v in said_of(item, "PlanePositionSequence").ImagePositionPatient] for item in frames]
+    )
     grid, at = _grid_of_frames(path, header, places, pixels.shape[1:])
     array = np.zeros(grid.shape, dtype=np.uint32)
     for plane, item, slice_ in zip(pixels, frames, at, strict=True):
         if kind == "LABELMAP":
             values = np.vectorize(lambda number: labels.get(int(number), 0), otypes=[np.uint32])(plane)
         else:
-            number = int(item.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
+            number = int(said_of(item, "SegmentIdentificationSequence").ReferencedSegmentNumber)
             values = (plane > 0).astype(np.uint32) * np.uint32(labels[number])
         both = (values > 0) & (array[slice_] > 0) & (array[slice_] != values)
         if both.any():

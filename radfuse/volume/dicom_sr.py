@@ -96,6 +96,7 @@ def report(
 def _segments(numbers: Numbers, segmented: Dataset, maker: Maker, codes: Mapping[str, str] | None) -> list[Any]:
     """Return a group of measurements for each segment: its volume."""
     library = highdicom()
+    series = segmented.ReferencedSeriesSequence[0].SeriesInstanceUID
     groups = []
     for segment in segmented.SegmentSequence:
         name, number = str(segment.SegmentLabel), int(segment.SegmentNumber)
@@ -104,7 +105,12 @@ def _segments(numbers: Numbers, segmented: Dataset, maker: Maker, codes: Mapping
         groups.append(
             library.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
                 tracking_identifier=library.sr.TrackingIdentifier(segment.TrackingUID, segment.TrackingID),
-                referenced_segment=library.sr.ReferencedSegment.from_segmentation(segmented, number),
+                referenced_segment=library.sr.ReferencedSegment(
+                    sop_class_uid=segmented.SOPClassUID,
+                    sop_instance_uid=segmented.SOPInstanceUID,
+                    segment_number=number,
+                    source_series=library.sr.SourceSeriesForSegmentation(series),
+                ),
                 finding_type=concept(what.kind),
                 finding_sites=site,
                 algorithm_id=_identified(maker),
