@@ -6,6 +6,7 @@ python scripts/bench_oai.py --series 20000
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import tempfile
 import time
@@ -43,7 +44,8 @@ def main() -> None:
         for which in ("first", "second"):
             began = time.perf_counter()
             index, _ = index_series(root / "images", root / "series.parquet")
-            print(f"{which} index of {len(index)} series: {time.perf_counter() - began:.2f} s")
+            took, load = time.perf_counter() - began, os.getloadavg()[0]
+            print(f"{which} index of {len(index)} series: {took:.2f} s (load {load:.1f} on {os.cpu_count()} cores)")
             assert index["fault"].isna().all(), index["fault"].dropna().iloc[0]
 
 

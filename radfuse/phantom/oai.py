@@ -127,23 +127,18 @@ def write_series(
     axes = np.reshape(image.direction, (3, 3))
     pixels = np.clip(np.rint(image.array), 0, 65535).astype("<u2")
     shared = _shared(f"1.2.826.8.{folder.name}.{first}", image, side, protocol) | dict(about)
+    header, meta = Dataset(), FileMetaDataset()
+    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, MRImageStorage
+    header.file_meta = meta
+    for name, value in (shared | fields).items():
+        if value is not None:
+            setattr(header, name, value)
     for z in range(len(pixels)):
         place = np.array(image.origin) + axes[:, 2] * image.spacing_zyx_mm[0] * z
-        told = {
-            **shared,
-            "SOPInstanceUID": f"{shared['SeriesInstanceUID']}.{z + 1}",
-            "InstanceNumber": z + 1,
-            "ImagePositionPatient": [f"{value:.8g}" for value in place],
-            "PixelData": pixels[z].tobytes(),
-            **fields,
-        }
-        header, meta = Dataset(), FileMetaDataset()
-        meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, MRImageStorage
-        meta.MediaStorageSOPInstanceUID = told["SOPInstanceUID"]
-        header.file_meta = meta
-        for name, value in told.items():
-            if value is not None:
-                setattr(header, name, value)
+        header.SOPInstanceUID = meta.MediaStorageSOPInstanceUID = f"{shared['SeriesInstanceUID']}.{z + 1}"
+        header.InstanceNumber = z + 1
+        header.ImagePositionPatient = [f"{value:.8g}" for value in place]
+        header.PixelData = pixels[z].tobytes()
         header.save_as(folder / f"{first + z:03d}", enforce_file_format=True)
 
 
