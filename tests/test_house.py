@@ -37,6 +37,7 @@ ROOMS = {
     "check",
     "cli",
     "cohort",
+    "evaluation",
     "oai",
     "phantom",
     "report",

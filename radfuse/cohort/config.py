@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,11 @@ class Categories(Section):
         if len(set(levels)) < len(levels):
             raise ValueError("a level stands twice; remove one")
         return levels
+
+
+def levels_of(clinical: Iterable[str | Categories]) -> dict[str, tuple[str, ...]]:
+    """Return column -> levels of those clinical columns that hold words."""
+    return {item.column: item.levels for item in clinical if isinstance(item, Categories)}
 
 
 class CohortConfig(Section):
@@ -132,6 +138,12 @@ class CohortConfig(Section):
         if self.images and set(self.images) <= set(self.optional_images):
             raise ValueError("`optional_images` holds all of `images`; leave out the one that every case has")
         return self
+
+    def beside(self, folder: Path) -> CohortConfig:
+        """Return the same with its files taken from the folder of the study file."""
+        index = self.series_index
+        paths = {"table": folder / self.table, "series_index": folder / index if index is not None else None}
+        return self.model_copy(update=paths)
 
     @property
     def mask_columns(self) -> tuple[str, ...]:

@@ -121,7 +121,7 @@ def write_series(
         fields: keyword -> value; None takes the field away.
     """
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+    from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
 
     folder.mkdir(parents=True, exist_ok=True)
     axes = np.reshape(image.direction, (3, 3))
@@ -135,7 +135,7 @@ def write_series(
             setattr(header, name, value)
     for z in range(len(pixels)):
         place = np.array(image.origin) + axes[:, 2] * image.spacing_zyx_mm[0] * z
-        header.SOPInstanceUID = meta.MediaStorageSOPInstanceUID = f"{shared['SeriesInstanceUID']}.{z + 1}"
+        header.SOPInstanceUID = meta.MediaStorageSOPInstanceUID = UID(f"{shared['SeriesInstanceUID']}.{z + 1}")
         header.InstanceNumber = z + 1
         header.ImagePositionPatient = [f"{value:.8g}" for value in place]
         header.PixelData = pixels[z].tobytes()

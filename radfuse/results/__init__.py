@@ -13,11 +13,14 @@ from radfuse.results.families import (
     StudyResults,
     UsedColumn,
 )
+from radfuse.results.internal import OptimismDraw, Shuffled
 from radfuse.results.numbers import (
     Distance,
     Interval,
     Number,
 )
+from radfuse.results.readers import ReaderAgreement, ReaderBeside, ReaderResults, ReaderScore
+from radfuse.results.score import Score
 from radfuse.results.segmentation import (
     CaseFeatures,
     LabelFigures,
@@ -51,11 +54,18 @@ __all__ = [
     "MaskToLookAt",
     "MasksToLookAt",
     "Number",
+    "OptimismDraw",
     "Performance",
+    "ReaderAgreement",
+    "ReaderBeside",
+    "ReaderResults",
+    "ReaderScore",
     "ReviewedMask",
+    "Score",
     "SegmentationReport",
     "SegmentedCase",
     "SegmentedExample",
+    "Shuffled",
     "SiteInput",
     "StudyResults",
     "TrainingRange",

@@ -38,7 +38,7 @@ class PrepareJob:
     Attributes:
         cohort: what the columns of the table mean, without images.
         features: block -> finished table.
-        reserved: columns of images and masks, which are no features.
+        reserved: columns of images, masks and readers, which are no features.
         blocks: of the study, in its order.
         seed: of the folds.
         inner_folds: that each training set is to be cut into.
@@ -90,7 +90,7 @@ class Prepared:
 def job_of(study: Study) -> PrepareJob:
     """Return the design of a study that starts from finished tables."""
     config = study.cohort
-    images = (*config.file_columns, *config.place_columns)
+    images = (*config.file_columns, *config.place_columns, *study.evaluation.reader_columns)
     bare = config.model_copy(
         update={
             "images": {},

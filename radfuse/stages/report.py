@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from radfuse.bundle.schema import versions
+from radfuse.check.answers import read_answers
+from radfuse.cohort.config import levels_of
 from radfuse.config import Section, Where, to_yaml
 from radfuse.outcomes.kinds import Outcome
 from radfuse.report.printed import this_day, without_folders
@@ -19,20 +21,26 @@ from radfuse.results import (
     Failure,
     MasksToLookAt,
     MaskToLookAt,
+    OptimismDraw,
+    ReaderResults,
     SegmentationReport,
     SegmentedCase,
     SegmentedExample,
+    Shuffled,
 )
 from radfuse.run.folder import read_json
 from radfuse.run.stage import Stage
-from radfuse.stages import extract, fuse, manual, prepare, refit, review, segment
+from radfuse.stages import beside, extract, fuse, manual, optimism, permute, prepare, readers, refit, review, segment
 from radfuse.stages.context import Context
 from radfuse.stages.export import write_files
 from radfuse.statistics.icc import icc
 
 if TYPE_CHECKING:
+    from radfuse.fusion.config import FusionConfig
+    from radfuse.study import Study
     from radfuse.volume.image import LabelMap, Volume
 
+Kept = TypeVar("Kept", bound=Section)
 _SHOWN = 6
 """Suspicious masks pictured, at most."""
 
@@ -70,7 +78,8 @@ class ReportJob:
 
     Attributes:
         title: of the page.
-        study_yaml: the resolved study, its paths relative to the cohort table.
+        settings: the resolved study, its paths relative to the cohort table.
+        strategy: how families of several blocks are joined, defaults resolved.
         unit: columns that name a unit.
         patient: column of the person.
         site: column of the site, or None.
@@ -91,11 +100,21 @@ class ReportJob:
         names: label -> name.
         all_cases: number of cases that the study started with.
         primary: the family that the study is about, or None.
+        readers: what they gave, or None.
+        groups: subgroups of units, or None.
+        optimism: family -> bootstrap samples.
+        shuffled: family -> shuffles of the outcomes.
+        levels: clinical column of words -> its levels.
+        nomogram: the family whose nomogram is asked for, or None.
+        tuned: setting -> values that inner folds choose of.
+        journal_figures: files of figures are as journals print them.
+        answers: of the study's authors to items of checklists; None: they gave none.
         occasion: today, and here.
     """
 
     title: str
-    study_yaml: str
+    settings: Mapping[str, Any]
+    strategy: Mapping[str, Any]
     unit: tuple[str, ...]
     patient: str
     site: str | None
@@ -115,6 +134,15 @@ class ReportJob:
     names: Mapping[int, str]
     all_cases: int
     primary: str | None
+    readers: Path | None
+    groups: Path | None
+    optimism: Mapping[str, tuple[Path, ...]]
+    shuffled: Mapping[str, tuple[Path, ...]]
+    levels: Mapping[str, tuple[str, ...]]
+    nomogram: str | None
+    tuned: Mapping[str, tuple[float, ...]]
+    journal_figures: bool
+    answers: Path | None
     occasion: Occasion
 
     def __str__(self) -> str:
@@ -130,7 +158,8 @@ def jobs(context: Context) -> Iterator[ReportJob]:
     final = {family: refit.place_of(family) for family in fits}
     yield ReportJob(
         title=study.title or study.name,
-        study_yaml=to_yaml(_shown(study.model_dump(mode="json"), base)),
+        settings=_shown(study.model_dump(mode="json"), base),
+        strategy=_strategy(study),
         unit=config.unit_columns,
         patient=config.patient,
         site=config.site,
@@ -152,8 +181,46 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         names=context.segmentation.names if study.regions else {},
         all_cases=len(context.all_cases),
         primary=study.fusion.primary,
+        readers=_there(context, readers.PLACE),
+        groups=context.path(beside.PLACE) / beside.GROUPS if study.evaluation.subgroups else None,
+        optimism=_each(context, fits, optimism.place_of, range(study.evaluation.optimism + 1)),
+        shuffled=_each(context, fits, permute.place_of, range(1, study.evaluation.permutations + 1)),
+        levels=levels_of(config.clinical),
+        nomogram=study.nomogram,
+        tuned=tuned_settings(study.fusion),
+        journal_figures=study.report.journal_figures,
+        answers=study.report.answers,
         occasion=Occasion(date=this_day(), folder=base),
     )
+
+
+def _there(context: Context, place: str) -> Path | None:
+    return context.path(place) if context.has(place) else None
+
+
+def _each(
+    context: Context, families: Iterable[str], place_of: Callable[[str, int], str], draws: Iterable[int]
+) -> dict[str, tuple[Path, ...]]:
+    """Return family -> its draws that are there; families without any are left out."""
+    found = {family: [place_of(family, draw) for draw in draws] for family in families}
+    there = {family: tuple(context.path(place) for place in own if context.has(place)) for family, own in found.items()}
+    return {family: paths for family, paths in there.items() if paths}
+
+
+def _strategy(study: Study) -> dict[str, Any]:
+    """Return how families of several blocks are joined, the usual way resolved."""
+    resolved = study.fusion.model_copy(update={"strategy": study.fusion.joins})
+    return dict(resolved.model_dump(mode="json")["strategy"])
+
+
+def tuned_settings(fusion: FusionConfig) -> dict[str, tuple[float, ...]]:
+    """Return each setting of selections and learners that has several values to choose of, with these."""
+    tried: dict[str, dict[float, None]] = {}
+    for part in [*(step for steps in fusion.selections.values() for step in steps), *fusion.learners]:
+        for settings in part.candidates():
+            for name, value in settings.items():
+                tried.setdefault(name, {})[float(value)] = None
+    return {name: tuple(sorted(values)) for name, values in tried.items() if len(values) > 1}
 
 
 def _previews(context: Context) -> dict[str, Path]:
@@ -192,7 +259,7 @@ def _segmented(context: Context) -> dict[str, SegmentedFiles]:
     return found
 
 
-def work(job: ReportJob) -> dict[str, str]:
+def work(job: ReportJob) -> dict[str, str | bytes]:
     """Return the report's files."""
     from radfuse.report.page import study_report
     from radfuse.report.study import Made, StudyReport
@@ -214,7 +281,9 @@ def work(job: ReportJob) -> dict[str, str]:
         results=results.model_copy(update={"failures": job.failures}),
         folds={family: [fuse.read_fit(path) for path in paths] for family, paths in job.fits.items()},
         final={family: fuse.read_fit(path) for family, path in job.final.items()},
-        study_yaml=job.study_yaml,
+        study_yaml=to_yaml(job.settings),
+        settings=job.settings,
+        strategy=job.strategy,
         warnings=[
             replace(item, where=without_folders(item.where, base), message=without_folders(item.message, base))
             for item in prepared.warnings
@@ -222,14 +291,28 @@ def work(job: ReportJob) -> dict[str, str]:
         versions=job.versions,
         seed=job.seed,
         primary=job.primary,
+        levels=job.levels,
+        nomogram=job.nomogram,
         sections=job.outcome.sections(),
         made=Made(job.occasion.date, job.versions["radfuse"], "radfuse run study.yaml"),
         drawn=_drawn(job),
         review=_to_look_at(job),
         segmentation=_segmentation_report(job),
+        tuned=job.tuned,
+        journal_figures=job.journal_figures,
+        answers=read_answers(job.answers),
         masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.cases.values())),
+        readers=ReaderResults.model_validate_json(job.readers.read_bytes()) if job.readers else None,
+        groups=pd.read_parquet(job.groups) if job.groups else None,
+        optimism=_read(job.optimism, OptimismDraw),
+        shuffled=_read(job.shuffled, Shuffled),
     )
     return study_report(report)
+
+
+def _read(places: Mapping[str, tuple[Path, ...]], kind: type[Kept]) -> dict[str, list[Kept]]:
+    """Return family -> what was stored of each draw."""
+    return {family: [kind.model_validate_json(path.read_bytes()) for path in own] for family, own in places.items()}
 
 
 def _segmentation_report(job: ReportJob) -> SegmentationReport | None:
@@ -310,11 +393,11 @@ def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
 
 STAGE = Stage(
     "report",
-    9,
+    10,
     jobs,
     work,
     write_files,
     lambda _: "report",
     what="writing the report",
-    needs=("export", "manual", "review"),
+    needs=("export", "manual", "review", "beside", "readers", "optimism", "permute"),
 )
