@@ -418,7 +418,7 @@ def load_study(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = 
         )
         for block, source in study.features.items()
     }
-    cohort = study.cohort.model_copy(update={"table": folder / study.cohort.table})
+    cohort = study.cohort.beside(folder)
     params = study.radiomics.params
     radiomics = study.radiomics.model_copy(update={"params": folder / params if params else None})
     own = study.segmentation.beside(folder) if study.segmentation is not None else None

@@ -39,6 +39,7 @@ ROOMS = {
     "cli",
     "cohort",
     "evaluation",
+    "oai",
     "phantom",
     "report",
     "results",

@@ -39,6 +39,7 @@ from radfuse.seg.backend import sequences_of
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.sequences import Reach, SequenceConfig, reach_of
 from radfuse.study import Study
+from radfuse.volume.codes import CodeText
 
 NETWORK = "segmentation.onnx"
 PARAMS = "pyradiomics.yaml"
@@ -200,6 +201,7 @@ class ImageRecipe(Section):
         slices: the same of slices.
         readers: reader -> column of the cohort table, where masks are made of theirs.
         training_masks: what the masks look like that the network learned from; None where that is not known.
+        codes: label name -> code of its DICOM segment, as in the study.
     """
 
     images: dict[str, str] = Field(min_length=1)
@@ -221,6 +223,7 @@ class ImageRecipe(Section):
     slices: dict[str, str] = {}
     readers: dict[str, str] = {}
     training_masks: TrainingRange | None = None
+    codes: dict[str, CodeText] = {}
 
     @field_validator("radiomics")
     @classmethod
@@ -304,6 +307,7 @@ class ImageRecipe(Section):
             landmarks=study.cohort.landmarks,
             slices=study.cohort.slices,
             readers=study.cohort.readers if trained else {},
+            codes=backend.codes if trained else {},
         )
 
 

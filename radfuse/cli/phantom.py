@@ -85,6 +85,27 @@ def phantom_knee(
     )
 
 
+def phantom_oai(
+    out_: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)],
+    persons: Annotated[int, typer.Option(min=4, help="Number of persons, two knees each.")] = 12,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 7,
+    odd: Annotated[bool, typer.Option(help="Also the odd cases that a real release has.")] = True,
+) -> None:
+    """Small knees laid out as OAI releases them: folders of DICOM series, tables, masks, and odd cases."""
+    from radfuse.config import build
+    from radfuse.phantom.oai import OaiPhantom, write_oai_phantom
+
+    config = build(OaiPhantom, {"persons": persons, "seed": seed, "odd": odd}, "phantom oai")
+    with writing(out_), progress() as tell:
+        write_oai_phantom(out_, config, tell)
+    place = escape(str(out_))
+    out.print(
+        f"Wrote {persons} persons to {place}. Next: [bold]radfuse oai index {place}/images --tables {place}/tables "
+        f"--masks {place}/masks --outcome incident_oa:48 --out {place}/cohort.csv[/bold]",
+        soft_wrap=True,
+    )
+
+
 def demo(
     out_: Annotated[Path, typer.Option("--out", "-o", help="Folder for cohort and results.")] = Path("radfuse-demo"),
 ) -> None:
