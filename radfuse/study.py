@@ -25,6 +25,7 @@ from radfuse.fusion.config import (
     default_families,
     in_order,
 )
+from radfuse.fusion.serves import USUAL_LEARNER, check_outcome
 from radfuse.given import as_names, as_path
 from radfuse.morphometry.cartilage import CartilageMeasure
 from radfuse.morphometry.config import MeasureConfig, check_measures
@@ -96,6 +97,11 @@ class Study(Section):
     def _sequences_inherit(cls, said: Any) -> Any:
         return merged(said) if isinstance(said, Mapping) else said
 
+    @model_validator(mode="before")
+    @classmethod
+    def _learner_of_the_outcome(cls, said: Any) -> Any:
+        return _with_learner(said) if isinstance(said, Mapping) else said
+
     @field_validator("features")
     @classmethod
     def _names_of_blocks(cls, features: dict[str, Source]) -> dict[str, Source]:
@@ -154,6 +160,20 @@ class Study(Section):
     def to_yaml(self) -> str:
         """Return the study as YAML, defaults written out."""
         return to_yaml(self.model_dump(mode="json"))
+
+
+def _with_learner(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a study as it was written, with the usual learner of its outcome where it names none."""
+    cohort, fusion = said.get("cohort"), said.get("fusion", {})
+    outcome = cohort.get("outcome") if isinstance(cohort, Mapping) else getattr(cohort, "outcome", None)
+    kind = outcome.get("kind") if isinstance(outcome, Mapping) else getattr(outcome, "kind", None)
+    if kind not in USUAL_LEARNER:
+        return said
+    if isinstance(fusion, FusionConfig):
+        fusion = fusion.model_dump(exclude_unset=True)
+    if not isinstance(fusion, Mapping) or "classifier" in fusion:
+        return said
+    return {**said, "fusion": {**fusion, "classifier": USUAL_LEARNER[kind]}}
 
 
 def _images_are_complete(study: Study) -> None:
@@ -243,6 +263,8 @@ def _deep_has_a_network(study: Study) -> None:
 
 
 def _families_have_blocks(study: Study) -> None:
+    if study.cohort.outcome is not None and hasattr(study.cohort.outcome, "kind"):
+        check_outcome(study.fusion, study.cohort.outcome.kind)
     check_families(study.fusion.families, study.blocks)
     check_blocks(study.fusion, study.blocks)
     check_again(study.fusion, study.measured_again, bool(study.regions))

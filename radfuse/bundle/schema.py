@@ -34,7 +34,7 @@ from radfuse.morphometry.config import MeasureConfig
 from radfuse.outcomes.kinds import Outcome
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
-from radfuse.results import SITE, Performance, SiteInput, TrainingRange
+from radfuse.results import SITE, AnyPerformance, SiteInput, SurvivalFit, TrainingRange
 from radfuse.seg.backend import sequences_of
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.sequences import Reach, SequenceConfig, reach_of
@@ -128,11 +128,13 @@ class BundleFamily(Section):
     """The score in the columns' own units, where the model has one."""
     largest_difference: FiniteFloat
     """Between the ONNX file and the pipeline it was made from, in probability."""
-    performance: Performance
+    performance: AnyPerformance
     """On the outer test folds, not of the refitted model."""
     site: SiteInput | None = None
     """How values are harmonised: the input of block `site` is the place of the unit's site among the levels, NaN for
     any other. None: they are not."""
+    survival: SurvivalFit | None = None
+    """Of a survival outcome: survival(t) = (1 - probability) ** hazard(t)."""
 
     @model_validator(mode="after")
     def _tells_the_site(self) -> Self:
@@ -158,7 +160,7 @@ class BundleFamily(Section):
 
     @field_validator("performance")
     @classmethod
-    def _is_finite(cls, performance: Performance) -> Performance:
+    def _is_finite(cls, performance: AnyPerformance) -> AnyPerformance:
         json.dumps(performance.model_dump(), allow_nan=False)
         return performance
 

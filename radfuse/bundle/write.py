@@ -24,7 +24,8 @@ from radfuse.bundle.schema import (
 )
 from radfuse.fusion.config import blocks_of
 from radfuse.fusion.design import Design
-from radfuse.results import SITE, FittedFamily, Performance
+from radfuse.outcomes.kinds import happened
+from radfuse.results import SITE, AnyPerformance, FittedFamily
 
 _OUTPUTS = {"score": "float64, (unit,): the linear score", "probability": "float64, (unit,): of the event"}
 
@@ -43,7 +44,7 @@ class Shipped:
     fitted: FittedFamily
     model: bytes
     largest_difference: float
-    performance: Performance
+    performance: AnyPerformance
 
 
 def bundle_files(
@@ -76,7 +77,7 @@ def bundle_files(
     trained_on = TrainedOn(
         units=len(design.units),
         patients=int(design.units[facts.patient].nunique()),
-        events=int(facts.opened_outcome().labels(design.units).sum()),
+        events=int(happened(facts.opened_outcome(), design.units).sum()),
     )
     schema = BundleSchema(
         **{name: getattr(facts, name) for name in StudyFacts.model_fields},
@@ -91,6 +92,7 @@ def bundle_files(
                 largest_difference=item.largest_difference,
                 performance=item.performance,
                 site=item.fitted.site,
+                survival=item.fitted.survival,
             )
             for family, item in families.items()
         },

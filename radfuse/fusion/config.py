@@ -14,6 +14,8 @@ from radfuse.config import Section, nearest
 from radfuse.extend import own_parts
 from radfuse.fusion import parts
 from radfuse.fusion.harmonise import Combat
+from radfuse.fusion.models.cox import Cox
+from radfuse.fusion.models.cox_trees import CoxTrees
 from radfuse.fusion.models.extra_trees import ExtraTrees
 from radfuse.fusion.models.gaussian_process import GaussianProcess
 from radfuse.fusion.models.knn import Knn
@@ -89,6 +91,8 @@ OneModel = (
     | LightGBM
     | XGBoost
     | Mlp
+    | Cox
+    | CoxTrees
 )
 
 

@@ -90,6 +90,7 @@ def averaged(training: Training, parts: Mapping[str, Learned]) -> Learned:
 
 def adding(training: Training) -> Training:
     """Return the same with a model that can add to log odds known before: the study's, linear ones first, or ridge."""
+    from radfuse.fusion.models.cox import Cox
     from radfuse.fusion.models.ridge import Ridge
 
     model: Any = training.model
@@ -97,7 +98,7 @@ def adding(training: Training) -> Training:
     choices.append((model, training.selection))
     able = [choice for choice in choices if getattr(choice[0], "takes_offset", False)]
     if not able:
-        return replace(training, model=Ridge())
+        return replace(training, model=Ridge() if link_of(training.outcome) == "logit" else Cox())
     best, selection = min(able, key=lambda choice: getattr(choice[0], "adds_trees", False))  # the first of equals
     return replace(training, model=best, selection=selection)
 

@@ -112,6 +112,8 @@ def _fitted(
     known: dict[str, Any] = {} if offset is None else {"offset": offset}
     if getattr(model, "takes_patients", False) and training.patients is not None:
         known["patients"] = training.patients[rows]
+    if getattr(model, "takes_horizon", False):
+        known["horizon"] = getattr(training.outcome, "horizon", None)
     if getattr(model, "weighs_blocks", False):
         known["blocks"] = [block for group in groups for block in [_only_block(group)] * group.values.shape[1]]
     if hasattr(model, "path"):

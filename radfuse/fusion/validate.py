@@ -14,7 +14,7 @@ from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.fusion.design import Design, again_of, stack
 from radfuse.fusion.parts import Again, FittedFamilyModel, Outcome, Settings, Training, Tuned
 from radfuse.fusion.sites import Sites, hidden_columns, told_of_unseen, unseen_sites
-from radfuse.results import FittedFamily, SiteInput
+from radfuse.results import FittedFamily, SiteInput, SurvivalFit
 
 ALL = "all"
 """Name of the fit on all units."""
@@ -30,6 +30,7 @@ class Fit:
         settings: that were tuned.
         inner_auc: mean discrimination over the inner folds; NaN where none could be computed.
         remarks: what fell back on something else, a sentence each.
+        beside: what the outcome wants to stand beside the probabilities; None: nothing.
     """
 
     fitted: FittedFamilyModel
@@ -37,6 +38,7 @@ class Fit:
     settings: Settings
     inner_auc: float
     remarks: tuple[str, ...] = ()
+    beside: SurvivalFit | None = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,9 @@ def fit_family(
     scores = np.array([outcome.discrimination(y[fold.test], tuned.inner[fold.test]) for fold in folds])
     inner_auc = float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")
     remarks = [f"the block {name} holds no value that varies in a training set, and is left out" for name in silent]
-    return Fit(tuned.fitted, threshold, tuned.settings, inner_auc, (*tuned.remarks, *remarks, *config.cautions))
+    all_remarks = (*tuned.remarks, *remarks, *config.cautions)
+    beside = outcome.beside(y, tuned.inner) if hasattr(outcome, "beside") else None
+    return Fit(tuned.fitted, threshold, tuned.settings, inner_auc, all_remarks, beside)
 
 
 def _telling(
@@ -224,6 +228,7 @@ def fit_fold(
         probability=tuple(map(float, probability)),
         site=table.site,
         remarks=(*fit.remarks, *remarks),
+        survival=fit.beside,
     )
     return result, fit
 

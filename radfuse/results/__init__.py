@@ -1,5 +1,6 @@
 """What a study measured, as values that the wings write and the bundle and the report read."""
 
+from radfuse.results.binary import Performance
 from radfuse.results.families import (
     SITE,
     Addition,
@@ -8,11 +9,12 @@ from radfuse.results.families import (
     Explanation,
     Failure,
     FittedFamily,
-    Performance,
     SiteInput,
     StudyResults,
     UsedColumn,
 )
+from radfuse.results.kinds import AnyPerformance
+from radfuse.results.measured import Measured
 from radfuse.results.numbers import (
     Distance,
     Interval,
@@ -32,10 +34,13 @@ from radfuse.results.segmentation import (
     SegmentedExample,
     TrainingRange,
 )
+from radfuse.results.survival import AtTime, SurvivalFit, SurvivalPerformance
 
 __all__ = [
     "SITE",
     "Addition",
+    "AnyPerformance",
+    "AtTime",
     "CaseFeatures",
     "ChosenFeature",
     "Comparison",
@@ -50,6 +55,7 @@ __all__ = [
     "MaskFigures",
     "MaskToLookAt",
     "MasksToLookAt",
+    "Measured",
     "Number",
     "Performance",
     "ReviewedMask",
@@ -58,6 +64,8 @@ __all__ = [
     "SegmentedExample",
     "SiteInput",
     "StudyResults",
+    "SurvivalFit",
+    "SurvivalPerformance",
     "TrainingRange",
     "UsedColumn",
 ]

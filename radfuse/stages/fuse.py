@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from radfuse.errors import StudyError
@@ -86,6 +88,7 @@ def read_fit(path: Path) -> FittedFamily:
 
 def _predictions(job: FuseJob, prepared: Prepared, fits: Mapping[str, list[FittedFamily]]) -> pd.DataFrame:
     """Return the long table that families are measured on."""
+    outcome: Any = job.outcome
     units, repeats = prepared.design.units, {fold.name: fold.repeat for fold in prepared.folds}
     parts = []
     for family, folds in fits.items():
@@ -96,6 +99,8 @@ def _predictions(job: FuseJob, prepared: Prepared, fits: Mapping[str, list[Fitte
             part = part.assign(**job.outcome.observed(rows))
             part["family"], part["fold"], part["repeat"] = family, fold.fold, repeats[fold.fold]
             part["probability"], part["threshold"] = list(fold.probability), fold.threshold
+            if fold.survival is not None:
+                part = part.assign(**outcome.predicted(fold.survival, np.array(fold.probability)))
             part["position"] = list(fold.test)
             parts.append(part)
     return pd.concat(parts, ignore_index=True)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from radfuse.bundle.schema import versions
 from radfuse.config import Section, Where, to_yaml
-from radfuse.outcomes.kinds import Outcome
+from radfuse.outcomes.kinds import Outcome, happened
 from radfuse.report.printed import this_day, without_folders
 from radfuse.results import (
     Failure,
@@ -202,8 +202,8 @@ def work(job: ReportJob) -> dict[str, str]:
     report = StudyReport(
         title=job.title,
         outcome=job.outcome.name(),
-        event=job.outcome.event(),
-        events=job.outcome.labels(design.units),
+        event=job.outcome.event_name(),
+        events=happened(job.outcome, design.units),
         unit=job.unit,
         patient=job.patient,
         site=job.site,

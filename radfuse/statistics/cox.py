@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,6 +120,37 @@ def information(units: Ranked, score: np.ndarray, x: np.ndarray) -> np.ndarray:
     hazard = _until(units, np.bincount(units.ties, 1 / of_event, minlength=len(units.last)))
     hazard[units.events] -= np.bincount(units.ties, units.share / of_event, minlength=len(units.last))[units.ties]
     return np.asarray(z.T @ (z * (risk * hazard)[:, None]) - centre.T @ centre)
+
+
+def curving(units: Ranked, score: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what multiplies by the curvature of minus the log partial likelihood in the units' scores.
+
+    Args:
+        units: in order.
+        score: at which, shape (unit,).
+    """
+    risk = np.exp(score[units.order] - score.max())
+    count = len(units.last)
+
+    def of_events(values: np.ndarray) -> np.ndarray:
+        tied = np.bincount(units.ties, values[units.events], minlength=count)
+        return np.asarray(np.cumsum(values)[units.last - 1][units.ties] - units.share * tied[units.ties])
+
+    def of_units(values: np.ndarray) -> np.ndarray:
+        found = _until(units, np.bincount(units.ties, values, minlength=count))
+        found[units.events] -= np.bincount(units.ties, units.share * values, minlength=count)[units.ties]
+        return found
+
+    once = 1 / np.maximum(of_events(risk), 1e-300)
+    hazard = risk * of_units(once)
+
+    def times(change: np.ndarray) -> np.ndarray:
+        own = change[units.order]
+        back = np.empty_like(change)
+        back[units.order] = hazard * own - risk * of_units(of_events(risk * own) * once**2)
+        return back
+
+    return times
 
 
 @dataclass(frozen=True)

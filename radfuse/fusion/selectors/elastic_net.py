@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -20,6 +20,7 @@ class ElasticNet(Step):
         Zou and Hastie 2005, doi:10.1111/j.1467-9868.2005.00503.x.
     """
 
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
     kind: Literal["elastic_net"] = "elastic_net"
     over: Literal["block", "all"] = "all"
     """Whether a coefficient counts among those of its block, or of all blocks together."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -21,6 +21,7 @@ class Lasso(Step):
         Tibshirani 1996, doi:10.1111/j.2517-6161.1996.tb02080.x.
     """
 
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
     kind: Literal["lasso"] = "lasso"
     over: Literal["block", "all"] = "all"
     """Whether a coefficient counts among those of its block, or of all blocks together."""

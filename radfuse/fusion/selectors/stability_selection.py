@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -19,6 +19,7 @@ class StabilitySelection(Step):
         Meinshausen and Bühlmann 2010, doi:10.1111/j.1467-9868.2010.00740.x.
     """
 
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
     kind: Literal["stability_selection"] = "stability_selection"
     over: Literal["block", "all"] = "all"
     """Whether LASSO sees each block alone, or all together."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -14,6 +14,7 @@ from radfuse.fusion.selectors.step import Step
 class Univariate(Step):
     """Keep the columns in which the two classes differ, tested one by one."""
 
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
     kind: Literal["univariate"] = "univariate"
     test: Literal["auto", "t", "mann_whitney"] = "auto"
     """Welch's t-test, Mann-Whitney, or by column: t where Shapiro-Wilk finds both classes normal (p above 0.05)."""
