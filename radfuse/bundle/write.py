@@ -29,6 +29,11 @@ from radfuse.results import SITE, AnyPerformance, FittedFamily
 
 _OUTPUTS = {"score": "float64, (unit,): the linear score", "probability": "float64, (unit,): of the event"}
 
+_OF_SURVIVAL = {
+    "score": "float64, (unit,): log cumulative hazard at the horizon, on which hazard ratios add up",
+    "probability": "float64, (unit,): of the event by the horizon, 1 - exp(-exp(score))",
+}
+
 
 @dataclass(frozen=True)
 class Shipped:
@@ -73,7 +78,9 @@ def bundle_files(
         files[NETWORK] = network
     if params is not None:
         files[PARAMS] = params
-    scored = all(item.fitted.explanation.formula for item in families.values())
+    survive = all(item.fitted.survival is not None for item in families.values())
+    scored = survive or all(item.fitted.explanation.formula for item in families.values())
+    outputs = {**_OUTPUTS, **(_OF_SURVIVAL if survive else {})}
     trained_on = TrainedOn(
         units=len(design.units),
         patients=int(design.units[facts.patient].nunique()),
@@ -81,7 +88,7 @@ def bundle_files(
     )
     schema = BundleSchema(
         **{name: getattr(facts, name) for name in StudyFacts.model_fields},
-        outputs={name: text for name, text in _OUTPUTS.items() if name != "score" or scored},
+        outputs={name: text for name, text in outputs.items() if name != "score" or scored},
         trained_on=trained_on,
         families={
             family: BundleFamily(

@@ -29,7 +29,7 @@ class OutcomeKind(Protocol):
     a unit has the event, where that is another thing than `labels`; `average(y)`, the probability of a unit of which
     nothing is known, the mean of y where it says nothing; `beside(y, probability)`, what has to stand beside fitted
     probabilities to be told all that is predicted, made of out-of-fold probabilities of training units; with it
-    `predicted(fit, probability)`, columns that `measure` reads, and `told(fit, probability, score)`, columns for the
+    `predicted(fit, probability)`, columns that `measure` reads, and `told(fit, probability)`, columns for the
     reader of predictions.
     """
 

@@ -245,11 +245,11 @@ class SurvivalOutcome(Section):
     def _survival(self, fit: SurvivalFit, probability: np.ndarray) -> dict[str, np.ndarray]:
         return {named(time): survival_at(fit, probability, time) for time in sorted({*self.grid, *self.shown})}
 
-    def told(self, fit: SurvivalFit, probability: np.ndarray, score: np.ndarray | None) -> dict[str, np.ndarray]:
+    def told(self, fit: SurvivalFit, probability: np.ndarray) -> dict[str, np.ndarray]:
         """Return what a reader of predictions sees of each unit beside its probability: column -> values."""
         words = np.array(["low", "middle", "high"])
         return {
-            "linear_predictor": score_of(probability, self.link) if score is None else score,
+            "linear_predictor": score_of(probability, self.link),
             **{named(time): survival_at(fit, probability, time) for time in self.shown},
             "risk_group": words[np.searchsorted(fit.groups, probability, side="right")],
         }

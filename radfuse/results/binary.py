@@ -43,6 +43,23 @@ class Performance(Measured):
         return self.auc
 
     @property
+    def columns(self) -> Mapping[str, Interval]:
+        """Return discrimination, overall error, and shares at the threshold."""
+        named = {"AUC": self.auc, "pooled AUC": self.auc_pooled, "Brier": self.brier}
+        return {**named, "sensitivity": self.sensitivity, "specificity": self.specificity}
+
+    @property
+    def judged(self) -> Mapping[str, Interval]:
+        """Return discrimination, shares at the threshold, and calibration."""
+        return {
+            "AUC": self.auc,
+            "sensitivity": self.sensitivity,
+            "specificity": self.specificity,
+            "calibration intercept": self.calibration_intercept,
+            "calibration slope": self.calibration_slope,
+        }
+
+    @property
     def fold_values(self) -> Mapping[str, Number]:
         """Return the AUC of each test fold."""
         return self.fold_aucs

@@ -32,5 +32,15 @@ class Measured(Section):
 
     @property
     @abstractmethod
+    def columns(self) -> Mapping[str, Interval]:
+        """Its main measures by name, as a short table has them, the headline first."""
+
+    @property
+    @abstractmethod
+    def judged(self) -> Mapping[str, Interval]:
+        """Measures by name of which a reader is told where other patients do not allow them."""
+
+    @property
+    @abstractmethod
     def fold_values(self) -> Mapping[str, Number]:
         """The headline of each test fold."""

@@ -82,6 +82,18 @@ class SurvivalPerformance(Measured):
         return self.c
 
     @property
+    def columns(self) -> Mapping[str, Interval]:
+        """Return discrimination, overall error and calibration."""
+        named = {"C": self.c, "pooled C": self.c_pooled, f"AUC at {self.horizon:g}": self.auc_at_horizon}
+        return {**named, "Brier": self.brier, "slope": self.calibration_slope}
+
+    @property
+    def judged(self) -> Mapping[str, Interval]:
+        """Return discrimination and calibration."""
+        named = {"C": self.c, f"AUC at {self.horizon:g}": self.auc_at_horizon}
+        return {**named, "calibration slope": self.calibration_slope}
+
+    @property
     def fold_values(self) -> Mapping[str, Number]:
         """Return Harrell's C of each test fold."""
         return self.fold_cs
