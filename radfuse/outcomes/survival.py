@@ -258,7 +258,7 @@ class SurvivalOutcome(Section):
         """Return discrimination, calibration and Brier scores; see `survival_performance.measure`."""
         from radfuse.outcomes.survival_performance import measure
 
-        return measure(predictions, self.horizon, self.grid)
+        return measure(predictions, self.horizon, self.grid, self.unit)
 
     def compare(self, predictions: pd.DataFrame, families: Sequence[str]) -> tuple[Comparison, ...]:
         """Return differences in Harrell's C, adjusted by Holm; see `survival_performance.compare`."""

@@ -25,7 +25,7 @@ from radfuse.statistics.multiple import holm
 from radfuse.statistics.survival import Curve, brier_parts, censoring, kaplan_meier
 
 
-def measure(predictions: pd.DataFrame, horizon: float, grid: np.ndarray) -> SurvivalPerformance:
+def measure(predictions: pd.DataFrame, horizon: float, grid: np.ndarray, unit: str = "") -> SurvivalPerformance:
     """Return the performance of one family.
 
     Args:
@@ -33,6 +33,7 @@ def measure(predictions: pd.DataFrame, horizon: float, grid: np.ndarray) -> Surv
             patient, time, event (0 or 1), probability of the event by the horizon, and "survival@T" of each grid time.
         horizon: time by which the event is predicted.
         grid: times up to the horizon, rising, shape (time,).
+        unit: of times.
 
     Raises:
         ValueError: no rows.
@@ -68,6 +69,7 @@ def measure(predictions: pd.DataFrame, horizon: float, grid: np.ndarray) -> Surv
         patients=len(set(patients)),
         events=int(units["event"].sum()),
         horizon=horizon,
+        time_unit=unit,
         c=averaged(list(own.values())),
         c_pooled=interval(harrell(time, event, scores, patients)),
         fold_cs={name: float(part.values[0]) for name, part in own.items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,6 @@ from radfuse.report.printed import number, this_day
 from radfuse.results import (
     FittedFamily,
     MasksToLookAt,
-    Performance,
     SegmentationReport,
     SegmentedExample,
     StudyResults,
@@ -113,8 +113,8 @@ class StudyReport:
         return shown
 
     @property
-    def performance(self) -> Sequence[Performance]:
-        """Of each family."""
+    def performance(self) -> Sequence[Any]:
+        """Of each family, of the outcome's kind: `radfuse.results.Measured`."""
         return self.results.performance
 
     @property

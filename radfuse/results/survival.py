@@ -45,6 +45,8 @@ class SurvivalPerformance(Measured):
 
     kind: Literal["survival"] = "survival"
     horizon: float
+    time_unit: str = ""
+    """Of times: months."""
     c: Interval
     """Harrell's C averaged over the test folds; the headline."""
     c_pooled: Interval

@@ -9,8 +9,11 @@ from radfuse.report.sections import (
     features,
     findings,
     review,
+    risk_groups,
     segmentation,
     settings,
+    survival,
+    survival_calibration,
 )
 
 STUDY = {
@@ -21,6 +24,9 @@ STUDY = {
     "comparison": comparison.study,
     "calibration": calibration.study,
     "decision": decision.study,
+    "survival": survival.study,
+    "risk_groups": risk_groups.study,
+    "survival_calibration": survival_calibration.study,
     "features": features.study,
     "findings": findings.study,
     "settings": settings.study,
@@ -30,5 +36,8 @@ EVALUATION = {
     "comparison": comparison.evaluation,
     "calibration": calibration.evaluation,
     "decision": decision.evaluation,
+    "survival": survival.evaluation,
+    "risk_groups": risk_groups.evaluation,
+    "survival_calibration": survival_calibration.evaluation,
     "settings": settings.evaluation,
 }
