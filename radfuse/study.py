@@ -167,7 +167,7 @@ def _with_learner(said: Mapping[str, Any]) -> Mapping[str, Any]:
     cohort, fusion = said.get("cohort"), said.get("fusion", {})
     outcome = cohort.get("outcome") if isinstance(cohort, Mapping) else getattr(cohort, "outcome", None)
     kind = outcome.get("kind") if isinstance(outcome, Mapping) else getattr(outcome, "kind", None)
-    if kind not in USUAL_LEARNER:
+    if kind is None or kind not in USUAL_LEARNER:
         return said
     if isinstance(fusion, FusionConfig):
         fusion = fusion.model_dump(exclude_unset=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from radfuse.bundle.schema import BundleSchema
 from radfuse.errors import listed
 
-
 _TOLD = {
     False: "Sensitivity and specificity are at thresholds chosen inside the training folds.",
     True: "C is Harrell's; AUC and Brier score are of the event by the horizon, weighted for censoring; the slope is "

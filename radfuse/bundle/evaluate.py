@@ -66,8 +66,7 @@ def evaluate(
     bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     schema = bundle.schema
     outcome: Any = schema.opened_outcome()
-    if recalibrate and getattr(outcome, "link", "logit") != "logit":
-        raise InputError("recalibrate gives a logistic curve, which is none of a survival outcome; leave it out")
+    _check_curve(outcome, recalibrate)
     prediction = predict(bundle, table, features, families, labelled=True, progress=progress, runtime=runtime)
     observed = outcome.observed(prediction.units)
     about = {
@@ -78,10 +77,7 @@ def evaluate(
         **observed,
     }
     parts = [
-        pd.DataFrame({**about, "family": family, "probability": values.to_numpy()}).assign(
-            threshold=schema.families[str(family)].threshold,
-            **_beside(schema.families[str(family)], outcome, values.to_numpy()),
-        )
+        pd.DataFrame({**about, "family": family, **_rows(schema.families[str(family)], outcome, values.to_numpy())})
         for family, values in prediction.probabilities.items()
     ]
     long = pd.concat(parts, ignore_index=True)
@@ -104,10 +100,15 @@ def evaluate(
     return evaluation, prediction, long
 
 
-def _beside(part: BundleFamily, outcome: Any, probability: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what the outcome measures beside probabilities."""
-    found: dict[str, np.ndarray] = {} if part.survival is None else outcome.predicted(part.survival, probability)
-    return found
+def _check_curve(outcome: Any, recalibrate: bool) -> None:
+    if recalibrate and getattr(outcome, "link", "logit") != "logit":
+        raise InputError("recalibrate gives a logistic curve, which is none of a survival outcome; leave it out")
+
+
+def _rows(part: BundleFamily, outcome: Any, probability: np.ndarray) -> dict[str, Any]:
+    """Return a family's columns of the long table: probabilities, its threshold, what the outcome measures beside."""
+    beside = {} if part.survival is None else outcome.predicted(part.survival, probability)
+    return {"probability": probability, "threshold": part.threshold, **beside}
 
 
 def _gaps(performance: Sequence[AnyPerformance]) -> Iterator[str]:

@@ -108,7 +108,7 @@ def demo(
     table = Table("family", "measured AUC (95% CI)", "reachable AUC", title="How near the models come to the truth")
     assert finished.results is not None
     for item in finished.results.performance:
-        table.add_row(item.family, interval(item.auc), f"{reachable_auc(truth, item.family):.3f}")
+        table.add_row(item.family, interval(item.headline), f"{reachable_auc(truth, item.family):.3f}")
     out.print(table)
     out.print("40 knees are few: the intervals are wide. `radfuse phantom knee --cases N` draws more.")
     show_next(finished)

@@ -1,4 +1,4 @@
-"""A weighted sum of scores (log odds, where those are the link): what an average of learners, a fusion of blocks, and a nomogram come to."""
+"""A weighted sum of scores on one link: what an average of learners, a fusion of blocks, and a nomogram come to."""
 
 from __future__ import annotations
 
@@ -137,7 +137,11 @@ class Blend:
             constants |= {"whole": np.array(whole), "one_weight": np.array(1.0), "nothing": np.array(0.0)}
             fixed.append("carried")
         last, more = inverse_nodes(self.link, SCORE, PROBABILITY)
-        nodes += [helper.make_node("Sum", fixed, ["sum"]), helper.make_node("Add", ["sum", "intercept"], [SCORE]), *last]
+        nodes += [
+            helper.make_node("Sum", fixed, ["sum"]),
+            helper.make_node("Add", ["sum", "intercept"], [SCORE]),
+            *last,
+        ]
         return Graph(nodes, constants | more)
 
     def to_onnx(self, family: str, threshold: float) -> bytes:

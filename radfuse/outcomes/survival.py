@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from radfuse.cohort.spreadsheet import Table, to_numbers
+from radfuse.cohort.spreadsheet import Table
 from radfuse.config import Section, Word
 from radfuse.errors import Finding
 from radfuse.outcomes.binary import BinaryOutcome
+from radfuse.outcomes.survival_table import coded_otherwise, follow_up, times_of
 from radfuse.results import SurvivalFit
 from radfuse.statistics.links import LinkName, score_of
 
@@ -70,82 +71,17 @@ class SurvivalOutcome(Section):
 
     def read(self, table: Table, new: bool) -> tuple[dict[str, pd.Series], list[Finding]]:
         """Return times above 0 and events as 0.0 and 1.0, and what is wrong with them."""
-        time, findings = self._times(table)
-        coded = self._coded(table)
+        time, findings = times_of(table, self.time)
+        coded = coded_otherwise(table, self.event) if self.positive is None else None
         if coded is not None:
             return {}, [*findings, coded]
-        columns, wrong = self._events.read(table, new=True)
+        columns, wrong = BinaryOutcome(column=self.event, positive=self.positive).read(table, new=True)
         findings += wrong
         if not columns or findings:
             return {}, findings
-        event = columns[self.event]
         if not new:
-            findings += self._follow_up(time, event)
-        return {self.time: time, self.event: event}, findings
-
-    @property
-    def _events(self) -> BinaryOutcome:
-        return BinaryOutcome(column=self.event, positive=self.positive)
-
-    def _times(self, table: Table) -> tuple[pd.Series, list[Finding]]:
-        values, wrong = to_numbers(table.cells[self.time])
-        text = table.text(self.time)
-        mend = "correct it, or list the case under cohort.exclude"
-        found = [
-            Finding(f"the time is missing; fill it, {mend.partition(', ')[2]}", index, self.time)
-            for index in text.index[text.isna()]
-        ]
-        found += [
-            Finding(f"a time is a number; found {text[index]!r}; {mend}", index, self.time)
-            for index in values.index[wrong]
-        ]
-        early = values.notna() & ~wrong & ~((values > 0) & np.isfinite(values))
-        found += [
-            Finding(f"a time under observation is above 0; found {text[index]!r}; {mend}", index, self.time)
-            for index in values.index[early]
-        ]
-        return values, found
-
-    def _coded(self, table: Table) -> Finding | None:
-        """Return what is wrong where events are coded otherwise than 0 and 1, as two codes or as competing events."""
-        found = sorted(set(table.text(self.event).dropna()))
-        values, wrong = to_numbers(table.cells[self.event])
-        codes = sorted(set(values.dropna()))
-        if self.positive is not None or wrong.any() or set(codes) <= {0.0, 1.0}:
-            return None
-        listed, last = ", ".join(found[:8]), found[-1]
-        if len(codes) == 2:
-            text = f"events are coded {listed}; say which is the event: cohort.outcome.positive: {last}"
-        else:
-            text = (
-                f"events have {len(codes)} codes: {listed}. Where they compete, name the one that is predicted, "
-                f"cohort.outcome.positive: {found[1]}: units with another count as censored at its time, so that "
-                "probabilities are of a world without it, too high where it is frequent"
-            )
-        return Finding(text, None, self.event)
-
-    def _follow_up(self, time: pd.Series, event: pd.Series) -> Iterator[Finding]:
-        """Yield that nothing can be learned by the horizon."""
-        here = time[event == 1]
-        if here.empty:
-            text = f"all {len(time)} cases are censored; a survival model needs events; add cases with one"
-            yield Finding(text, None, self.event)
-        elif here.min() > self.horizon:
-            yield Finding(
-                f"all cases are censored before the horizon or have the event after it: the first event is at "
-                f"{here.min():g}, cohort.outcome.horizon is {self.horizon:g}; set a later horizon",
-                None,
-                self.time,
-            )
-        last = max((self.horizon, *self.times))
-        if last > time.max():
-            name = "horizon" if last == self.horizon else "times"
-            yield Finding(
-                f"cohort.outcome.{name} {last:g} lies beyond the longest time under observation, {time.max():g}; set "
-                "an earlier one",
-                None,
-                self.time,
-            )
+            findings += follow_up(time, columns[self.event], self.horizon, self.times)
+        return {self.time: time, **columns}, findings
 
     def name(self) -> str:
         """Return the column of events."""
@@ -239,7 +175,7 @@ class SurvivalOutcome(Section):
         )
 
     def predicted(self, fit: SurvivalFit, probability: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the columns that stand beside probabilities for `measure`: risk group 0 to 2, survival at each time."""
+        """Return the columns beside probabilities that `measure` reads: risk group 0 to 2, survival at each time."""
         return {"group": np.searchsorted(fit.groups, probability, side="right"), **self._survival(fit, probability)}
 
     def _survival(self, fit: SurvivalFit, probability: np.ndarray) -> dict[str, np.ndarray]:

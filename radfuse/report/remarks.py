@@ -100,8 +100,8 @@ def _events_per_column(
         least = min(rarer.values())
         yield (
             f"Events per column ({least} units have the {'rarer outcome' if binary else 'event'}) lie below "
-            f"{_FEW_EVENTS}: {'; '.join(told)}. Which columns count, and the {performance[0].measure}, would differ much "
-            "in another sample"
+            f"{_FEW_EVENTS}: {'; '.join(told)}. Which columns count, and the {performance[0].measure}, would differ "
+            "much in another sample"
         )
 
 

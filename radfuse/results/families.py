@@ -88,7 +88,7 @@ class FittedFamily(Section):
 
 
 class Comparison(Section):
-    """Two families on the same test units; the difference is first minus second in the fold-averaged headline: AUC, or C."""
+    """Two families on the same test units; the difference is first minus second in fold-averaged AUC, or C."""
 
     first: str
     second: str

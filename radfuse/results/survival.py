@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Literal, Self
 
 from pydantic import FiniteFloat, model_validator
@@ -27,7 +28,7 @@ class SurvivalFit(Section):
 
     @model_validator(mode="after")
     def _is_a_table(self) -> Self:
-        rising = all(a <= b for each in (self.times, self.hazard) for a, b in zip(each, each[1:], strict=False))
+        rising = all(a <= b for each in (self.times, self.hazard) for a, b in pairwise(each))
         if len(self.times) != len(self.hazard) or not rising or min(self.hazard, default=0.0) < 0:
             raise ValueError("times and cumulative hazards must be as many, and rise")
         return self

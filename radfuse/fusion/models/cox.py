@@ -58,7 +58,7 @@ class Cox(Section):
         seed: int,
         offset: np.ndarray | None = None,
         *,
-        horizon: float,
+        horizon: float = np.inf,
     ) -> FittedCox:
         """Return the regression at one penalty; nothing is drawn."""
         return self.path(x, y, [settings], seed, offset, horizon=horizon)[0]
@@ -71,7 +71,7 @@ class Cox(Section):
         seed: int,
         offset: np.ndarray | None = None,
         *,
-        horizon: float,
+        horizon: float = np.inf,
     ) -> list[FittedCox]:
         """Return the regression at each penalty.
 
@@ -81,7 +81,7 @@ class Cox(Section):
             candidates: settings, the strongest penalty first.
             seed: not used.
             offset: score known before, shape (unit,), which stands beside what is fitted.
-            horizon: time by which the event is predicted.
+            horizon: time by which the event is predicted; infinite: the last event.
 
         Raises:
             ValueError: there is no event.

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from radfuse.fusion.link import UNITS, inverse_nodes
 from radfuse.fusion.linear import explained
+from radfuse.fusion.link import UNITS, inverse_nodes
 from radfuse.fusion.models.penalised import FittedLogistic
 from radfuse.fusion.parts import Column
 from radfuse.results import Explanation
@@ -23,7 +23,7 @@ _MOST_STEPS, _MOST_PRODUCTS, _FLAT = 40, 300, 1e-7
 
 @dataclass(frozen=True)
 class FittedCox(FittedLogistic):
-    """probability of the event by the horizon = 1 - exp(-exp(score)), score = log baseline hazard + x @ coefficients."""
+    """Probability by the horizon: 1 - exp(-exp(score)), score = log baseline hazard + x @ coefficients."""
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return probabilities, shape (unit,)."""

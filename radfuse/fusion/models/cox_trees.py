@@ -41,7 +41,7 @@ class CoxTrees(Boosted):
         seed: int,
         offset: np.ndarray | None = None,
         *,
-        horizon: float,
+        horizon: float = np.inf,
     ) -> HazardTrees:
         """Return the trees of a training set.
 
@@ -58,7 +58,7 @@ class CoxTrees(Boosted):
         seed: int,
         offset: np.ndarray | None = None,
         *,
-        horizon: float,
+        horizon: float = np.inf,
     ) -> list[HazardTrees]:
         """Return the trees at each setting: those of few trees are the first ones of many.
 
@@ -68,7 +68,7 @@ class CoxTrees(Boosted):
             candidates: settings.
             seed: of what is drawn.
             offset: score known before, shape (unit,), which stands beside the trees.
-            horizon: time by which the event is predicted.
+            horizon: time by which the event is predicted; infinite: the last event.
 
         Raises:
             ValueError: there is no event, or LightGBM cannot be loaded here.

@@ -39,6 +39,7 @@ class Boosted(Section):
     """Share of the columns, drawn for each tree; None: half of them, at most about 200."""
     l2: float = Field(default=1.0, ge=0)
     """Penalty on the squares of the leaves."""
+
     @field_validator("leaves")
     @classmethod
     def _splits(cls, leaves: tuple[int, ...]) -> tuple[int, ...]:
@@ -129,7 +130,9 @@ class LightGBM(Boosted):
                 rows = lightgbm.Dataset(values, data.y, weight=weights, init_score=known, free_raw_data=True)
                 own = {"objective": "binary", **self.parameters(settings, seed, values.shape[1])}
                 booster = lightgbm.train(own, rows, most)
-                trees = tuple(tree_of(item["tree_structure"], data.columns) for item in booster.dump_model()["tree_info"])
+                trees = tuple(
+                    tree_of(item["tree_structure"], data.columns) for item in booster.dump_model()["tree_info"]
+                )
                 grown[same] = booster, trees
             booster, trees = grown[same]
             count = int(settings["lightgbm_trees"])

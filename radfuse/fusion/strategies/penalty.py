@@ -101,9 +101,7 @@ class _BlockRidge:
             factor = np.sqrt(np.array([ratio[block] for block in of]) / size)
             for i, fitted in zip(
                 places,
-                ridge_of(
-                    self._outcome, x * factor, y, [1 / candidates[i]["spread"] for i in places], known, weights
-                ),
+                ridge_of(self._outcome, x * factor, y, [1 / candidates[i]["spread"] for i in places], known, weights),
                 strict=True,
             ):
                 found[i] = replace(fitted, coefficients=fitted.coefficients * factor)

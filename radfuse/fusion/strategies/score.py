@@ -24,7 +24,7 @@ _PENALTY = 1.0
 
 
 class Score(Section):
-    """Clinical columns and a score of each other block in one regression (logistic, or Cox), as radscore nomograms have it.
+    """Clinical columns and a score of each other block in one regression, logistic or Cox, as radscore nomograms do.
 
     A block's score for the regression is its inner out-of-fold log odds: scores of a model's own training set would
     look too good. Without the first block, the mean of blocks.
@@ -49,7 +49,9 @@ class Score(Section):
         whole = fit_chain(replace(own, model=_Beside(scores, training.outcome)), {})
         odds = np.empty(len(training.y))
         for fold in training.folds:
-            here = replace(own, x=own.x[fold.train], y=own.y[fold.train], model=_Beside(scores[fold.train], training.outcome))
+            here = replace(
+                own, x=own.x[fold.train], y=own.y[fold.train], model=_Beside(scores[fold.train], training.outcome)
+            )
             chain = fit_chain(here, {})
             odds[fold.test] = chain.score(own.x[fold.test]) + scores[fold.test] @ _weights_of(chain.model)
         terms = [Term(whole, 1.0, positions(training, [self.first]), usual_score(training.outcome, training.y))]

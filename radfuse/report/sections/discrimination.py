@@ -37,7 +37,7 @@ def study(report: StudyReport) -> Part:
 
 
 def headline(report: StudyReport) -> dict[str, str]:
-    """Return the headline (AUC, or C) of the family that the study is about, else of the best, and what is left of it after picking."""
+    """Return the headline of the primary family, else of the best, and what is left of it after picking."""
     named = next((item for item in report.performance if item.family == report.primary), None)
     if named is not None:
         return {f"{named.measure} of the primary family: {named.family}": interval(named.headline, 2)}

@@ -58,12 +58,13 @@ def group_panels(rows: Mapping[str, pd.DataFrame], performance: Any) -> tuple[st
         for group, (name, colour) in _GROUPS.items():
             own = part[part["group"] == group]
             time, event = own["time"].to_numpy(dtype=float), own["event"].to_numpy(dtype=float)
-            label = [str(count) for count in at_risk(time, ticks)] if len(own) else ["0"] * len(ticks)
+            label = [str(count) for count in at_risk(time, ticks.tolist())] if len(own) else ["0"] * len(ticks)
             for tick, count in zip(ticks, label, strict=True):
-                axes.text(tick, -0.36 - 0.09 * group, count, ha="center", fontsize=7.5, color=colour)
+                _below(axes, tick, f"{count}", 1 + group, colour)
             if len(own):
                 _curve(axes, time, event, name, colour)
-        axes.text(0, -0.27, "at risk", fontsize=7.5, ha="left", color="#4b5563")
+        _below(axes, 0.0, "at risk", 0, "#4b5563")
+        axes.set_xlabel(f"time{in_unit(item)}" + 4 * "\n")  # room for the numbers at risk
         p = log_rank(part["time"].to_numpy(), part["event"].to_numpy(), part["group"].to_numpy())[1]
         axes.axvline(item.horizon, color="#d1d5db", linewidth=1, zorder=0)
         axes.set_title(item.family, loc="left", fontweight="bold")
@@ -75,7 +76,14 @@ def group_panels(rows: Mapping[str, pd.DataFrame], performance: Any) -> tuple[st
         axes.set_ylabel("without the event")
         axes.legend(loc="lower right", fontsize=7.5, handlelength=1.2, labelspacing=0.2)
 
-    return multiples(list(performance), draw, height=3.3)
+    return multiples(list(performance), draw, height=3.5)
+
+
+def _below(axes: Any, time: float, text: str, line: int, colour: str) -> None:
+    """Write a text below a time, so many lines under the label of the axis."""
+    place = {"xy": (time, 0), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+    found = axes.annotate(text, xytext=(0, -38 - 9 * line), ha="center", fontsize=7.5, color=colour, **place)
+    found.set_in_layout(False)
 
 
 def _round(last: float) -> float:
@@ -96,7 +104,13 @@ def _curve(axes: Any, time: np.ndarray, event: np.ndarray, name: str, colour: st
     if bands:
         low, high = (np.array([getattr(band, side) for band in bands]) for side in ("low", "high"))
         axes.fill_between(
-            np.r_[found.times, end], np.r_[low, low[-1]], np.r_[high, high[-1]], step="post", color=colour, alpha=0.13, lw=0
+            np.r_[found.times, end],
+            np.r_[low, low[-1]],
+            np.r_[high, high[-1]],
+            step="post",
+            color=colour,
+            alpha=0.13,
+            lw=0,
         )
     left = time[event == 0]
     axes.plot(left, found.at(left), "|", color=colour, markersize=4, markeredgewidth=0.6)

@@ -22,7 +22,7 @@ def study(report: StudyReport) -> Part:
     """Return the families on the test folds of a study."""
     first = report.performance[0]
     follow_up = {f"median follow-up{in_unit(first)}": number(first.follow_up, 1)}
-    tables = {"performance": performance_table(report.performance)}
+    tables = tables_of(report.performance)
     figures = _figures(report)
     html = render("sections/survival.html", report=report, figures=figures, tables=tables, elsewhere=False)
     return Part("Discrimination", html, figures, tables, {**follow_up, **headline(report)})
@@ -38,7 +38,7 @@ def evaluation(report: EvaluationReport) -> Part:
         }
         for item in report.performance
     ]
-    tables = {"transport": pd.DataFrame(transport), "performance": performance_table(report.performance)}
+    tables = {"transport": pd.DataFrame(transport), **tables_of(report.performance)}
     figures = _figures(report)
     html = render("sections/survival.html", report=report, figures=figures, tables=tables, elsewhere=True)
     return Part("Discrimination", html, figures, tables)
@@ -49,27 +49,33 @@ def in_unit(item: SurvivalPerformance) -> str:
     return f" ({item.time_unit})" if item.time_unit else ""
 
 
-def performance_table(performance: Sequence[SurvivalPerformance]) -> pd.DataFrame:
-    """Return discrimination and overall error, one row per family; the pooled C where there are several folds."""
+def tables_of(performance: Sequence[SurvivalPerformance]) -> dict[str, pd.DataFrame]:
+    """Return discrimination, and overall error, a row per family; the pooled C where there are several folds."""
     horizon = f"{performance[0].horizon:g}"
-    table = pd.DataFrame(
-        [
-            {
-                "family": item.family,
-                "Harrell's C": interval(item.c),
-                "pooled C": interval(item.c_pooled),
-                "Uno's C": interval(item.uno),
-                f"AUC at {horizon}": interval(item.auc_at_horizon),
-                f"Brier at {horizon}": interval(item.brier),
-                "scaled": number(item.brier_scaled),
-                "integrated Brier": interval(item.integrated_brier),
-                "scaled (integrated)": number(item.integrated_brier_scaled),
-            }
-            for item in performance
-        ]
-    )
+    ranks = [
+        {
+            "family": item.family,
+            "Harrell's C": interval(item.c),
+            "pooled C": interval(item.c_pooled),
+            "Uno's C": interval(item.uno),
+            f"AUC at {horizon}": interval(item.auc_at_horizon),
+        }
+        for item in performance
+    ]
+    errors = [
+        {
+            "family": item.family,
+            f"Brier at {horizon}": interval(item.brier),
+            f"scaled, at {horizon}": number(item.brier_scaled),
+            "integrated Brier": interval(item.integrated_brier),
+            "scaled, integrated": number(item.integrated_brier_scaled),
+        }
+        for item in performance
+    ]
+    table = pd.DataFrame(ranks)
     several = any(len(item.fold_cs) > 1 for item in performance)
-    return table if several else table.drop(columns="pooled C")
+    shown = table if several else table.drop(columns="pooled C")
+    return {"performance": shown, "errors": pd.DataFrame(errors)}
 
 
 def auc_over_time(performance: Sequence[SurvivalPerformance], drawn: Mapping[str, Look]) -> str:
@@ -81,14 +87,15 @@ def auc_over_time(performance: Sequence[SurvivalPerformance], drawn: Mapping[str
         lowest = [0.45]
         for item in performance:
             known = [point for point in item.auc_over_time if point.auc.value is not None]
-            times, values = [point.time for point in known], [point.auc.value for point in known]
+            times, values = [point.time for point in known], [float(point.auc.value or 0) for point in known]
             colour, dash = drawn[item.family]
             axes.plot(times, values, color=colour, linestyle=dash, marker="o", markersize=3, label=item.family)
-            lowest += [value - 0.02 for value in values if value is not None]
+            lowest += [value - 0.02 for value in values]
             if len(performance) == 1:
-                ends = [(p.time, p.auc.low, p.auc.high) for p in known if p.auc.low is not None]
-                axes.fill_between(*zip(*ends, strict=True), color=colour, alpha=0.18, linewidth=0)
-                lowest += [low for _, low, _ in ends if low is not None]
+                sure = [point for point in known if point.auc.low is not None]
+                low, high = [float(p.auc.low or 0) for p in sure], [float(p.auc.high or 0) for p in sure]
+                axes.fill_between([p.time for p in sure], low, high, color=colour, alpha=0.18, linewidth=0)
+                lowest += low
         axes.set_ylim(max(0.0, min(lowest)), 1.01)
         axes.set_xlim(left=0)
         axes.set_xlabel(f"time{in_unit(performance[0])}")

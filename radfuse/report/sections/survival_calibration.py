@@ -69,7 +69,9 @@ def calibration_panels(
         weights = np.full(len(p), 0.10 / max(1, int(counts.max())))
         axes.hist(p, bins=np.linspace(0, 1, 41), bottom=-0.16, weights=weights, color="#cbd5e1")
         axes.set_title(item.family, loc="left", fontweight="bold")
-        axes.text(0.03, 0.97, f"slope {interval(item.calibration_slope, 2)}", va="top", transform=axes.transAxes, fontsize=8)
+        axes.text(
+            0.03, 0.97, f"slope {interval(item.calibration_slope, 2)}", va="top", transform=axes.transAxes, fontsize=8
+        )
         axes.set_xlim(0, 1)
         axes.set_ylim(-0.17, 1.02)
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
