@@ -15,6 +15,7 @@ from radfuse.extend import own_parts
 from radfuse.fusion import parts
 from radfuse.fusion.harmonise import Combat
 from radfuse.fusion.models.cox import Cox
+from radfuse.fusion.models.cox_mlp import CoxMlp
 from radfuse.fusion.models.cox_trees import CoxTrees
 from radfuse.fusion.models.extra_trees import ExtraTrees
 from radfuse.fusion.models.gaussian_process import GaussianProcess
@@ -93,6 +94,7 @@ OneModel = (
     | Mlp
     | Cox
     | CoxTrees
+    | CoxMlp
 )
 
 

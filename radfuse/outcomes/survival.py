@@ -12,8 +12,7 @@ from pydantic import Field, model_validator
 from radfuse.cohort.spreadsheet import Table
 from radfuse.config import Section, Word
 from radfuse.errors import Finding
-from radfuse.outcomes.binary import BinaryOutcome
-from radfuse.outcomes.survival_table import coded_otherwise, follow_up, times_of
+from radfuse.outcomes.survival_table import coded_otherwise, events_of, follow_up, times_of
 from radfuse.results import SurvivalFit
 from radfuse.statistics.links import LinkName, score_of
 
@@ -75,7 +74,7 @@ class SurvivalOutcome(Section):
         coded = coded_otherwise(table, self.event) if self.positive is None else None
         if coded is not None:
             return {}, [*findings, coded]
-        columns, wrong = BinaryOutcome(column=self.event, positive=self.positive).read(table, new=True)
+        columns, wrong = events_of(table, self.event, self.positive, new)
         findings += wrong
         if not columns or findings:
             return {}, findings

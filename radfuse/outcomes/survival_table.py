@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from radfuse.cohort.spreadsheet import Table, to_numbers
+from radfuse.cohort.spreadsheet import Table, spellings, to_numbers
+from radfuse.config import nearest
 from radfuse.errors import Finding
+from radfuse.outcomes.binary import BinaryOutcome
 
 _MEND = "correct it, or list the case under cohort.exclude"
 
@@ -55,6 +57,30 @@ def coded_otherwise(table: Table, column: str) -> Finding | None:
     )
 
 
+def events_of(table: Table, column: str, positive: str | None, new: bool) -> tuple[dict[str, pd.Series], list[Finding]]:
+    """Return 1.0 where a column holds the event, else 0.0, and what is wrong; nothing where that cannot be told.
+
+    Args:
+        table: of the cases.
+        column: of it.
+        positive: text of the event; every other text is that of a censored time. None: 0 and 1, or words of truth.
+        new: patients that nothing will be trained on, of whom none need have the event.
+    """
+    if positive is None:
+        return BinaryOutcome(column=column).read(table, new=True)
+    text, event = table.text(column), spellings(positive)
+    found = sorted(set(text.dropna()))
+    missing = "the event is missing; fill it, or list the case under cohort.exclude"
+    findings = [Finding(missing, index, column) for index in text.index[text.isna()]]
+    if not event & set(found) and found and not new:
+        hint = nearest(positive, found)
+        return {}, [
+            *findings,
+            Finding(f"no row holds the event {positive!r} (cohort.outcome.positive){hint}", None, column),
+        ]
+    return {column: text.isin(event).astype("float64").where(text.notna())}, findings
+
+
 def follow_up(time: pd.Series, event: pd.Series, horizon: float, times: Sequence[float]) -> Iterator[Finding]:
     """Yield that nothing can be learned by the horizon, or nobody was observed so long.
 
@@ -70,8 +96,8 @@ def follow_up(time: pd.Series, event: pd.Series, horizon: float, times: Sequence
         yield Finding(text, None, str(event.name))
     elif here.min() > horizon:
         text = (
-            f"no case has the event by the horizon {horizon:g}, the first is at {here.min():g}: all are censored before "
-            "it, or have the event after it; set a later cohort.outcome.horizon"
+            f"no case has the event by the horizon {horizon:g}, the first is at {here.min():g}: all are censored "
+            "before it, or have the event after it; set a later cohort.outcome.horizon"
         )
         yield Finding(text, None, str(time.name))
     for name, last in {"horizon": horizon, "times": max(times, default=0.0)}.items():

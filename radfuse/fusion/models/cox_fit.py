@@ -170,5 +170,10 @@ def cox_net(x: np.ndarray, known: Survival, penalty: float, l1_share: float, sta
 
 def most_penalty(x: np.ndarray, known: Survival) -> float:
     """Return the smallest penalty on absolute coefficients, as `cox_net` takes it, that keeps no column."""
+    return float(slopes(x, known).max()) / len(x)
+
+
+def slopes(x: np.ndarray, known: Survival) -> np.ndarray:
+    """Return the size of the slope of the log partial likelihood in each coefficient at 0, shape (column,)."""
     slope = by_score(known.units, known.offset)[1]
-    return float(np.abs(slope @ (x - x.mean(axis=0))).max()) / len(x)
+    return np.asarray(np.abs(slope @ (x - x.mean(axis=0))))
