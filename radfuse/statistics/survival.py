@@ -72,8 +72,9 @@ def kaplan_meier(time: np.ndarray, event: np.ndarray) -> Curve:
 
 def censoring(time: np.ndarray, event: np.ndarray) -> Curve:
     """Return the curve of not being censored; at equal times events come before censoring."""
-    ends = np.where(event == 1, time, np.nextafter(time, np.inf))
-    return kaplan_meier(ends, 1 - event)
+    later = np.where(event == 1, time, np.nextafter(time, np.inf))
+    found = kaplan_meier(later, 1 - event)
+    return Curve(np.nextafter(found.times, -np.inf), found.survival, found.error)
 
 
 def log_rank(time: np.ndarray, event: np.ndarray, group: np.ndarray) -> tuple[float, float]:

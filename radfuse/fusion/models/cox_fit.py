@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from radfuse.fusion.linear import explained
+from radfuse.fusion.linear import Linear, explained
 from radfuse.fusion.link import UNITS, inverse_nodes
 from radfuse.fusion.models.penalised import FittedLogistic
 from radfuse.fusion.parts import Column
@@ -34,6 +34,14 @@ class FittedCox(FittedLogistic):
         nodes, constants = super().to_onnx(columns)
         last, more = inverse_nodes("cloglog", "score", "probability")
         return [*nodes[:-1], *last], constants | more
+
+    def linear(self, columns: Sequence[Column]) -> Linear:
+        """Return the score as a sum over the columns that have a coefficient; over all where none has."""
+        kept = self.coefficients != 0
+        if kept.all() or not kept.any():
+            return super().linear(columns)
+        own = [column for column, stays in zip(columns, kept, strict=True) if stays]
+        return Linear.of(self.intercept, own, self.coefficients[kept])
 
     def explain(self, columns: Sequence[Column], score: str) -> Explanation:
         """Return the coefficients, and the score as a formula in the columns' own units."""
