@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 from tabular import assert_one, errors_of, write_table
 
-from radfuse.cohort.read import read_cohort
 from radfuse.cohort.config import CohortConfig
+from radfuse.cohort.read import read_cohort
 from radfuse.outcomes.survival import SurvivalOutcome, named, survival_at
 from radfuse.results import SurvivalFit
 from radfuse.statistics.links import probability_of

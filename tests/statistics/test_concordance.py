@@ -57,7 +57,9 @@ def test_without_censoring_unos_c_is_harrells_and_the_auc_that_of_who_had_the_ev
     first = harrell(time, event, score[:, None], everyone).values
     np.testing.assert_allclose(uno(time, event, score[:, None], everyone, np.inf, known).values, first)
     when = float(np.median(time))
-    assert auc_at(time, event, score[:, None], everyone, when, None).values[0] == pytest.approx(auc(time <= when, score))
+    assert auc_at(time, event, score[:, None], everyone, when, None).values[0] == pytest.approx(
+        auc(time <= when, score)
+    )
 
 
 def test_unos_c_does_not_move_with_censoring_as_harrells_does() -> None:
