@@ -202,12 +202,12 @@ def fit_fold(
     Raises:
         CaseError: the training units do not allow a fit, or test units are of a site that they lack.
     """
-    y, labels = outcome.targets(design.units), outcome.labels(design.units)
+    y = outcome.targets(design.units)
     patients = design.units[patient].to_numpy()
     train, test = fold.train, fold.test
     table = family_table(design, family, fold.name, config, site)
     x, blocks = table.x, table.blocks
-    here = labels[train] if labels is not None else None
+    here = getattr(outcome, "strata", outcome.labels)(design.units.iloc[train])  # of these alone: nothing leaks
     try:
         remarks = _unseen(design, fold, table.site)
         again = {name: {source: each[:, train] for source, each in own.items()} for name, own in table.again.items()}

@@ -26,7 +26,8 @@ class OutcomeKind(Protocol):
     `probability` is what a model predicted, shape (unit,). Whoever changes little derives from `BinaryOutcome`.
 
     It may have more: `link`, "logit" where it names none, on which scores of models add up; `happened(units)`, 1 where
-    a unit has the event, where that is another thing than `labels`; `average(y)`, the probability of a unit of which
+    a unit has the event, where that is another thing than `labels`; `strata(units)`, finer classes that folds are
+    stratified by; `average(y)`, the probability of a unit of which
     nothing is known, the mean of y where it says nothing; `beside(y, probability)`, what has to stand beside fitted
     probabilities to be told all that is predicted, made of out-of-fold probabilities of training units; with it
     `predicted(fit, probability)`, columns that `measure` reads, and `told(fit, probability)`, columns for the
@@ -98,6 +99,12 @@ Outcome = Annotated[
     *own_parts(OutcomeKind, "an outcome", usual="binary"),
 ]
 """What is predicted."""
+
+
+def strata(outcome: Outcome, units: pd.DataFrame) -> np.ndarray | None:
+    """Return the class of each unit that folds are stratified by, shape (unit,); None where there are none."""
+    found: np.ndarray | None = getattr(outcome, "strata", outcome.labels)(units)
+    return found
 
 
 def happened(outcome: Outcome, units: pd.DataFrame) -> np.ndarray:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _GRID = 8
 """Times up to the horizon at which survival is measured."""
+_SMALLEST_STRATUM = 20
+"""Units of a third of the times, so that folds inside training sets still have some of each."""
 
 
 class SurvivalOutcome(Section):
@@ -107,6 +109,16 @@ class SurvivalOutcome(Section):
         """Return 1 where the event was seen, else 0; None where all units have it."""
         found = units[self.event].to_numpy().astype(int)
         return None if found.all() else found
+
+    def strata(self, units: pd.DataFrame) -> np.ndarray | None:
+        """Return the class that folds are stratified by: the event, and thirds of the time where they are not small."""
+        found = self.happened(units)
+        time, classes = units[self.time].to_numpy(dtype="float64"), 3 * found
+        for value in (0, 1):
+            own = found == value
+            if own.sum() >= 3 * _SMALLEST_STRATUM:
+                classes[own] += np.searchsorted(np.quantile(time[own], [1 / 3, 2 / 3]), time[own])
+        return None if found.all() and len(found) < 3 * _SMALLEST_STRATUM else classes
 
     def happened(self, units: pd.DataFrame) -> np.ndarray:
         """Return 1 where the event was seen, else 0, shape (unit,)."""
@@ -205,12 +217,12 @@ class SurvivalOutcome(Section):
         """Return the sections of a survival study."""
         return (
             *("cohort", "segmentation", "review", "survival", "risk_groups", "comparison", "survival_calibration"),
-            *("features", "findings", "settings"),
+            *("survival_decision", "features", "findings", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:
         """Return the sections of survival on other patients."""
-        return ("survival", "risk_groups", "comparison", "survival_calibration", "settings")
+        return ("survival", "risk_groups", "comparison", "survival_calibration", "survival_decision", "settings")
 
 
 def named(time: float) -> str:

@@ -117,6 +117,13 @@ def test_the_baseline_of_true_probabilities_is_the_true_one() -> None:
     assert list(told) == ["linear_predictor", "survival@6", "survival@12", "risk_group"]
 
 
+def test_folds_are_stratified_by_event_and_by_thirds_of_the_time_of_those_who_are_many() -> None:
+    months = np.arange(1.0, 101.0)
+    units = pd.DataFrame({"months": months, "died": (months <= 70).astype(int)})
+    assert np.bincount(OUTCOME.strata(units)).tolist() == [30, 0, 0, 24, 23, 23]
+    assert set(OUTCOME.strata(units)[:20]) == {3}
+
+
 def test_a_table_of_hazards_must_rise() -> None:
     with pytest.raises(ValidationError, match="rise"):
         SurvivalFit(times=(1, 2), hazard=(0.5, 0.4), groups=(0.1, 0.2))

@@ -52,18 +52,27 @@ def test_families_come_near_what_can_be_reached(survival_run) -> None:
     truth = pd.read_csv(study.parent / "truth.csv")
     found = {item["family"]: item for item in read_results(run)["performance"]}
     assert {item["kind"] for item in found.values()} == {"survival"}
-    assert found[FAMILY]["c"]["value"] > 0.65
+    assert found[FAMILY]["c"]["value"] > 0.6
     for family, item in found.items():
         assert item["c"]["value"] < reachable_c(truth, family) + 0.05
         assert item["expected"] == pytest.approx(item["observed"]["value"], abs=0.1)
-        assert item["calibration_slope"]["low"] > 0.3  # the mean of blocks is timid
+        assert item["calibration_slope"]["value"] > 0.5
 
 
 def test_the_report_has_what_belongs_to_survival_and_nothing_else(survival_run) -> None:
     page = (survival_run[1] / "report/index.html").read_text()
-    for part in ("survival", "risk_groups", "comparison", "survival_calibration", "features", "findings", "settings"):
+    for part in (
+        "survival",
+        "risk_groups",
+        "comparison",
+        "survival_calibration",
+        "survival_decision",
+        "features",
+        "findings",
+        "settings",
+    ):
         assert f'id="{part}"' in page
-    for binary in ("ROC", "sensitivity", "Hosmer", "net benefit", "log odds"):
+    for binary in ("ROC", "sensitivity", "Hosmer", "Reclassification", "log odds"):
         assert binary not in page
     for told in ("Harrell", "log-rank", "at risk", "median follow-up (months)", "1 by 60 months", "difference in C"):
         assert told in page

@@ -14,6 +14,7 @@ from radfuse.report.sections import (
     settings,
     survival,
     survival_calibration,
+    survival_decision,
 )
 
 STUDY = {
@@ -27,6 +28,7 @@ STUDY = {
     "survival": survival.study,
     "risk_groups": risk_groups.study,
     "survival_calibration": survival_calibration.study,
+    "survival_decision": survival_decision.study,
     "features": features.study,
     "findings": findings.study,
     "settings": settings.study,
@@ -39,5 +41,6 @@ EVALUATION = {
     "survival": survival.evaluation,
     "risk_groups": risk_groups.evaluation,
     "survival_calibration": survival_calibration.evaluation,
+    "survival_decision": survival_decision.evaluation,
     "settings": settings.evaluation,
 }

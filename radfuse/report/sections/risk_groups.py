@@ -60,9 +60,10 @@ def group_panels(rows: Mapping[str, pd.DataFrame], performance: Any) -> tuple[st
             time, event = own["time"].to_numpy(dtype=float), own["event"].to_numpy(dtype=float)
             label = [str(count) for count in at_risk(time, ticks.tolist())] if len(own) else ["0"] * len(ticks)
             for tick, count in zip(ticks, label, strict=True):
-                _below(axes, tick, f"{count}", 1 + group, colour)
+                _below(axes, tick, count, 1 + group, colour)
+            _below(axes, 0.0, name, 1 + group, colour, before=12)
             if len(own):
-                _curve(axes, time, event, name, colour)
+                _curve(axes, time, event, colour)
         _below(axes, 0.0, "at risk", 0, "#4b5563")
         axes.set_xlabel(f"time{in_unit(item)}" + 4 * "\n")  # room for the numbers at risk
         p = log_rank(part["time"].to_numpy(), part["event"].to_numpy(), part["group"].to_numpy())[1]
@@ -74,15 +75,15 @@ def group_panels(rows: Mapping[str, pd.DataFrame], performance: Any) -> tuple[st
         axes.set_xlim(0, max(last, ticks[-1]))
         axes.set_ylim(0, 1.02)
         axes.set_ylabel("without the event")
-        axes.legend(loc="lower right", fontsize=7.5, handlelength=1.2, labelspacing=0.2)
 
     return multiples(list(performance), draw, height=3.5)
 
 
-def _below(axes: Any, time: float, text: str, line: int, colour: str) -> None:
-    """Write a text below a time, so many lines under the label of the axis."""
+def _below(axes: Any, time: float, text: str, line: int, colour: str, before: int = 0) -> None:
+    """Write a text below a time, or so many points before it, so many lines under the label of the axis."""
     place = {"xy": (time, 0), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-    found = axes.annotate(text, xytext=(0, -38 - 9 * line), ha="center", fontsize=7.5, color=colour, **place)
+    side = "right" if before else "center"
+    found = axes.annotate(text, xytext=(-before, -38 - 9 * line), ha=side, fontsize=7.5, color=colour, **place)
     found.set_in_layout(False)
 
 
@@ -93,13 +94,13 @@ def _round(last: float) -> float:
     return 4 * float(steps[-1])
 
 
-def _curve(axes: Any, time: np.ndarray, event: np.ndarray, name: str, colour: str) -> None:
+def _curve(axes: Any, time: np.ndarray, event: np.ndarray, colour: str) -> None:
     """Draw a curve with its band and the times of censoring."""
     found = kaplan_meier(time, event)
     end = float(time.max())
     at = np.r_[0.0, found.times, end]
     survival = np.r_[1.0, found.survival, found.at(np.array(end))]
-    axes.step(at, survival, where="post", color=colour, linewidth=1.4, label=name)
+    axes.step(at, survival, where="post", color=colour, linewidth=1.4)
     bands = [found.estimate(float(when)) for when in found.times]
     if bands:
         low, high = (np.array([getattr(band, side) for band in bands]) for side in ("low", "high"))
