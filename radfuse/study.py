@@ -14,18 +14,22 @@ from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.splits import Drawn
 from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
 from radfuse.errors import InputError, listed, short
+from radfuse.evaluation.config import EvaluationConfig, check_readers
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
+from radfuse.fusion.additive import why_no_terms
 from radfuse.fusion.config import (
     FusionConfig,
+    blocks_of,
     check_again,
     check_blocks,
     check_families,
     check_primary,
     default_families,
     in_order,
+    near_family,
 )
-from radfuse.fusion.serves import USUAL_LEARNER, check_outcome
+from radfuse.fusion.serves import check_outcome, with_learner
 from radfuse.given import as_names, as_path
 from radfuse.morphometry.cartilage import CartilageMeasure
 from radfuse.morphometry.config import MeasureConfig, check_measures
@@ -56,6 +60,15 @@ _TAKEN = {
     "units": "a file of the run folder is",
 }
 """What no block of tables may be called, because something else is."""
+
+
+class ReportSettings(Section):
+    """What only the report needs to know."""
+
+    journal_figures: bool = True
+    """Write figures at the widths that journals print, as SVG and PDF; False: SVG as on the page, seconds faster."""
+    answers: Path | None = None
+    """What the authors answer to items of METRICS, CLEAR and TRIPOD+AI, as YAML; None: what software can know alone."""
 
 
 class Study(Section):
@@ -91,16 +104,17 @@ class Study(Section):
     """Sequence name -> how masks reach it, how its values are normalised, and how it is measured."""
     fusion: FusionConfig = FusionConfig()
     """Which models are compared, and how they are built."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """What is measured beside: readers, subgroups, optimism, shuffled outcomes."""
+    nomogram: str | None = None
+    """Family that the report draws a nomogram of; its model must be a sum of terms. None: of every family whose is."""
+    report: ReportSettings = ReportSettings()
+    """What only the report needs to know; it changes no number."""
 
     @model_validator(mode="before")
     @classmethod
     def _sequences_inherit(cls, said: Any) -> Any:
-        return merged(said) if isinstance(said, Mapping) else said
-
-    @model_validator(mode="before")
-    @classmethod
-    def _learner_of_the_outcome(cls, said: Any) -> Any:
-        return _with_learner(said) if isinstance(said, Mapping) else said
+        return merged(with_learner(said)) if isinstance(said, Mapping) else said
 
     @field_validator("features")
     @classmethod
@@ -160,20 +174,6 @@ class Study(Section):
     def to_yaml(self) -> str:
         """Return the study as YAML, defaults written out."""
         return to_yaml(self.model_dump(mode="json"))
-
-
-def _with_learner(said: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a study as it was written, with the usual learner of its outcome where it names none."""
-    cohort, fusion = said.get("cohort"), said.get("fusion", {})
-    outcome = cohort.get("outcome") if isinstance(cohort, Mapping) else getattr(cohort, "outcome", None)
-    kind = outcome.get("kind") if isinstance(outcome, Mapping) else getattr(outcome, "kind", None)
-    if kind is None or kind not in USUAL_LEARNER:
-        return said
-    if isinstance(fusion, FusionConfig):
-        fusion = fusion.model_dump(exclude_unset=True)
-    if not isinstance(fusion, Mapping) or "classifier" in fusion:
-        return said
-    return {**said, "fusion": {**fusion, "classifier": USUAL_LEARNER[kind]}}
 
 
 def _images_are_complete(study: Study) -> None:
@@ -263,14 +263,24 @@ def _deep_has_a_network(study: Study) -> None:
 
 
 def _families_have_blocks(study: Study) -> None:
-    if study.cohort.outcome is not None and hasattr(study.cohort.outcome, "kind"):
-        check_outcome(study.fusion, study.cohort.outcome.kind)
+    check_outcome(study.fusion, getattr(study.cohort.outcome, "kind", ""))
     check_families(study.fusion.families, study.blocks)
     check_blocks(study.fusion, study.blocks)
     check_again(study.fusion, study.measured_again, bool(study.regions))
     if not study.fusion.families and len("-".join(study.blocks)) > _LONGEST_FAMILY:
         raise ValueError(f"{len(study.blocks)} blocks make too many families; name those wanted in fusion.families")
     check_primary(study.fusion.primary, study.families)
+
+
+def _nomogram_has_terms(study: Study) -> None:
+    if (family := study.nomogram) is None:
+        return
+    if family not in study.families:
+        have = ", ".join(study.families)
+        raise ValueError(f"nomogram: no family {family!r}{near_family(family, study.families)}; there are: {have}")
+    reason = why_no_terms(study.fusion, blocks_of(family))
+    if reason:
+        raise ValueError(f"nomogram: {family}: {reason}; or leave `nomogram` out")
 
 
 def _sites_can_be_harmonised(study: Study) -> None:
@@ -306,6 +316,22 @@ def _networks_of_one_deal(study: Study) -> None:
         )
 
 
+def _readers_are_no_inputs(study: Study) -> None:
+    config = study.cohort
+    columns = {
+        "cohort.clinical": config.clinical_columns,
+        "cohort.outcome": config.outcome_columns,
+        "cohort.unit": config.unit_columns,
+        "cohort.patient": (config.patient,),
+        "cohort.images and masks": config.file_columns,
+        "cohort.landmarks and slices": config.place_columns,
+    }
+    taken = {column: setting for setting, names in columns.items() for column in names}
+    if study.evaluation.readers and config.outcome is not None and "readers" not in config.outcome.sections():
+        raise ValueError("evaluation.readers: readers are compared on a binary outcome alone; remove them")
+    check_readers(study.evaluation, taken, study.families)
+
+
 _CHECKS = (
     _images_are_complete,
     _network_has_its_images,
@@ -313,8 +339,10 @@ _CHECKS = (
     _sequences_fit,
     _deep_has_a_network,
     _families_have_blocks,
+    _nomogram_has_terms,
     _sites_can_be_harmonised,
     _networks_of_one_deal,
+    _readers_are_no_inputs,
 )
 """What is held against each other of a study, in this order."""
 
@@ -393,9 +421,10 @@ def load_study(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = 
     params = study.radiomics.params
     radiomics = study.radiomics.model_copy(update={"params": folder / params if params else None})
     own = study.segmentation.beside(folder) if study.segmentation is not None else None
-    return study.model_copy(
-        update={"cohort": cohort, "features": features, "radiomics": radiomics, "segmentation": own}
-    )
+    answers = study.report.answers
+    report = study.report.model_copy(update={"answers": folder / answers if answers else None})
+    found = {"cohort": cohort, "features": features, "radiomics": radiomics, "segmentation": own, "report": report}
+    return study.model_copy(update=found)
 
 
 def shipped_studies() -> dict[str, str]:

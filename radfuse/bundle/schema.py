@@ -34,7 +34,7 @@ from radfuse.morphometry.config import MeasureConfig
 from radfuse.outcomes.kinds import Outcome
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
-from radfuse.results import SITE, AnyPerformance, SiteInput, SurvivalFit, TrainingRange
+from radfuse.results import SITE, AnyPerformance, Score, SiteInput, SurvivalFit, TrainingRange
 from radfuse.seg.backend import sequences_of
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.sequences import Reach, SequenceConfig, reach_of
@@ -135,6 +135,18 @@ class BundleFamily(Section):
     any other. None: they are not."""
     survival: SurvivalFit | None = None
     """Of a survival outcome: survival(t) = (1 - probability) ** hazard(t)."""
+    score: Score | None = None
+    """The model as a sum of terms, where it is one; its columns are among the inputs."""
+    no_score: str = ""
+    """Why it is none, and what would make it one."""
+
+    @model_validator(mode="after")
+    def _scores_its_inputs(self) -> Self:
+        known = {item.name for item in self.inputs}
+        foreign = [item.name for item in (self.score.columns if self.score else ()) if item.name not in known]
+        if foreign:
+            raise ValueError(f"the score is of the column {foreign[0][:80]!r}, which is no input")
+        return self
 
     @model_validator(mode="after")
     def _tells_the_site(self) -> Self:

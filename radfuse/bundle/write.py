@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -78,9 +78,6 @@ def bundle_files(
         files[NETWORK] = network
     if params is not None:
         files[PARAMS] = params
-    survive = all(item.fitted.survival is not None for item in families.values())
-    scored = survive or all(item.fitted.explanation.formula for item in families.values())
-    outputs = {**_OUTPUTS, **(_OF_SURVIVAL if survive else {})}
     trained_on = TrainedOn(
         units=len(design.units),
         patients=int(design.units[facts.patient].nunique()),
@@ -88,7 +85,7 @@ def bundle_files(
     )
     schema = BundleSchema(
         **{name: getattr(facts, name) for name in StudyFacts.model_fields},
-        outputs={name: text for name, text in outputs.items() if name != "score" or scored},
+        outputs=_outputs([item.fitted for item in families.values()]),
         trained_on=trained_on,
         families={
             family: BundleFamily(
@@ -100,6 +97,8 @@ def bundle_files(
                 performance=item.performance,
                 site=item.fitted.site,
                 survival=item.fitted.survival,
+                score=item.fitted.score,
+                no_score=item.fitted.no_score,
             )
             for family, item in families.items()
         },
@@ -111,6 +110,14 @@ def bundle_files(
     files["MODEL_CARD.md"] = model_card(schema).encode()
     sums = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
     return {**files, SUMS: sums.encode()}
+
+
+def _outputs(fitted: Sequence[FittedFamily]) -> dict[str, str]:
+    """Return what the ONNX files give: a score where all of them have one."""
+    if all(item.survival is not None for item in fitted):
+        return _OF_SURVIVAL
+    scored = all(item.explanation.formula for item in fitted)
+    return {name: text for name, text in _OUTPUTS.items() if name != "score" or scored}
 
 
 def _salt(facts: StudyFacts, trained_on: TrainedOn) -> str:

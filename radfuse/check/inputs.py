@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from radfuse.audit import telling
+from radfuse.audit.checks import problems_of
+from radfuse.audit.subject import Subject
+from radfuse.check.answers import problems_of_answers
 from radfuse.check.harmonise import sites_to_learn
-from radfuse.check.remarks import inner_folds_possible, near_usual_names, one_class_tests, telling_columns
+from radfuse.check.remarks import inner_folds_possible, near_usual_names, one_class_tests
+from radfuse.cohort.beside import problems_beside
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.read import read_cohort
@@ -67,6 +72,7 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
             Problem("study", "no inputs: name cohort.clinical columns, features: {radiomic: table.csv}, or regions")
         )
     problems += _of_radiomics(study)
+    problems += problems_of_answers(study.report.answers)
     if study.regions and study.segmentation is not None:
         try:
             study.segmentation.check_here()
@@ -74,7 +80,9 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
             problems.append(Problem("segmentation", str(error)))
     settings = (study.seed, study.fusion.inner_folds)
     harmonise = study.fusion.harmonise if tunes else None
-    return read_tables(study.cohort, study.features, *settings, problems, tunes=tunes, harmonise=harmonise)
+    problems += problems_beside(study.cohort, study.evaluation)
+    readers = study.evaluation.reader_columns
+    return read_tables(study.cohort, study.features, *settings, problems, readers, tunes=tunes, harmonise=harmonise)
 
 
 def _of_radiomics(study: Study) -> list[Problem]:
@@ -138,7 +146,8 @@ def read_tables(
     folds = make_folds(config.split, design.units, config.patient, config.outcome, seed, order)
     found += [*design.warnings, *(sites_to_learn(harmonise, cohort, design, folds) if harmonise is not None else [])]
     if config.outcome is not None:
-        found += telling_columns(design, config.outcome)
+        known = replace(design, blocks={name: design.blocks[name] for name in design.blocks if name == "clinical"})
+        found += problems_of([telling.look(Subject(cohort, known, folds))])  # before images make the other blocks
         too_few = inner_folds_possible(config, design, folds, order, seed, inner_folds)
         found += one_class_tests(folds, config.outcome.labels(design.units))
         found += too_few if tunes else [replace(problem, severity="warning") for problem in too_few]

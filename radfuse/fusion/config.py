@@ -11,6 +11,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from radfuse.config import Section, nearest
+from radfuse.evaluation.thresholds import Rule
 from radfuse.extend import own_parts
 from radfuse.fusion import parts
 from radfuse.fusion.harmonise import Combat
@@ -180,8 +181,10 @@ class FusionConfig(Section):
     """Folds inside each training set, for tuning and for the threshold."""
     budget: int = Field(default=1000, ge=1)
     """Most settings of selection and model together that are tried in the inner folds; more are an error."""
-    threshold: Literal["youden", "half"] = "youden"
-    """Where sensitivity and specificity are read: the largest Youden index on inner out-of-fold predictions, or 0.5."""
+    threshold: Rule = "youden"
+    """Where sensitivity and specificity are read: "youden", the largest Youden index on inner out-of-fold predictions;
+    {sensitivity: 0.9} or {specificity: 0.9}, the best threshold there that has as much; {cost: 4}, the smallest cost
+    where a missed event weighs as much as four false alarms; "half" or a number, that probability."""
 
     @property
     def joins(self) -> parts.Strategy:

@@ -15,6 +15,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from radfuse.cohort.splits import InnerSplit
+    from radfuse.evaluation.thresholds import Rule
     from radfuse.fusion.sites import Sites
     from radfuse.results import Explanation
 
@@ -67,8 +68,11 @@ class Outcome(Protocol):
     def discrimination(self, y: Array, probability: Array) -> float:
         """Return how well the units are ranked."""
 
-    def threshold(self, y: Array, probability: Array, rule: str) -> float:
+    def threshold(self, y: Array, probability: Array, rule: Rule) -> float:
         """Return the probability from which a unit is called."""
+
+    def thresholds(self, y: Array, probability: Array) -> Mapping[str, float]:
+        """Return the same by every usual rule, by its name."""
 
 
 class Selector(Protocol):

@@ -13,16 +13,32 @@ USUAL_LEARNER: Mapping[str, Mapping[str, Any]] = {
 """Kind of outcome -> the classifier where a study names none; others have `FusionConfig`'s own."""
 
 
+def with_learner(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a study as it was written, with the usual learner of its outcome where it names none."""
+    cohort, fusion = said.get("cohort"), said.get("fusion", {})
+    outcome = cohort.get("outcome") if isinstance(cohort, Mapping) else getattr(cohort, "outcome", None)
+    kind = outcome.get("kind") if isinstance(outcome, Mapping) else getattr(outcome, "kind", None)
+    if kind is None or kind not in USUAL_LEARNER:
+        return said
+    if isinstance(fusion, FusionConfig):
+        fusion = fusion.model_dump(exclude_unset=True)
+    if not isinstance(fusion, Mapping) or "classifier" in fusion:
+        return said
+    return {**said, "fusion": {**fusion, "classifier": USUAL_LEARNER[kind]}}
+
+
 def check_outcome(config: FusionConfig, kind: str) -> None:
     """Check that every part of a study serves its outcome.
 
     Args:
         config: of the fusion wing.
-        kind: of the outcome: binary, survival.
+        kind: of the outcome: binary, survival; a user's own, or none, is not asked for.
 
     Raises:
         ValueError: the first that does not, and which do.
     """
+    if kind not in ("binary", *USUAL_LEARNER):
+        return
     for i, model in enumerate(config.learners):
         where = f"fusion.classifier.members.{i}" if isinstance(config.classifier, Mean) else "fusion.classifier"
         _check(where, "classifier", model, kind, get_args(OneModel))

@@ -10,6 +10,7 @@ import numpy as np
 
 from radfuse.cohort.splits import Fold, InnerSplit, inner_folds
 from radfuse.errors import CaseError
+from radfuse.evaluation.thresholds import AtSensitivity, AtSpecificity, Rule, name_of
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.fusion.design import Design, again_of, stack
 from radfuse.fusion.parts import Again, FittedFamilyModel, Outcome, Settings, Training, Tuned
@@ -30,6 +31,7 @@ class Fit:
         settings: that were tuned.
         inner_auc: mean discrimination over the inner folds; NaN where none could be computed.
         remarks: what fell back on something else, a sentence each.
+        thresholds: by other rules.
         beside: what the outcome wants to stand beside the probabilities; None: nothing.
     """
 
@@ -38,6 +40,7 @@ class Fit:
     settings: Settings
     inner_auc: float
     remarks: tuple[str, ...] = ()
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     beside: SurvivalFit | None = None
 
 
@@ -140,9 +143,19 @@ def fit_family(
     scores = np.array([outcome.discrimination(y[fold.test], tuned.inner[fold.test]) for fold in folds])
     inner_auc = float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")
     remarks = [f"the block {name} holds no value that varies in a training set, and is left out" for name in silent]
-    all_remarks = (*tuned.remarks, *remarks, *config.cautions)
+    remarks += _called_alike(tuned.inner >= threshold, config.threshold)
+    said = (*tuned.remarks, *remarks, *config.cautions)
     beside = outcome.beside(y, tuned.inner) if hasattr(outcome, "beside") else None
-    return Fit(tuned.fitted, threshold, tuned.settings, inner_auc, all_remarks, beside)
+    thresholds = outcome.thresholds(y, tuned.inner)
+    return Fit(tuned.fitted, threshold, tuned.settings, inner_auc, said, thresholds, beside)
+
+
+def _called_alike(called: np.ndarray, rule: Rule) -> list[str]:
+    """Return a remark where what the rule asks for is had only by calling all alike."""
+    if isinstance(rule, (AtSensitivity, AtSpecificity)) and called.all() == called.any():
+        who = "every" if called.all() else "no"
+        return [f"no threshold has a {name_of(rule)} in training but one by which {who} unit is called"]
+    return []
 
 
 def _telling(
@@ -228,6 +241,7 @@ def fit_fold(
         probability=tuple(map(float, probability)),
         site=table.site,
         remarks=(*fit.remarks, *remarks),
+        thresholds=fit.thresholds,
         survival=fit.beside,
     )
     return result, fit

@@ -11,6 +11,7 @@ import pandas as pd
 from radfuse.cohort.spreadsheet import Table, spellings, to_numbers
 from radfuse.config import Section, Word, nearest
 from radfuse.errors import Finding
+from radfuse.evaluation.thresholds import USUAL, Rule, name_of, threshold_of
 from radfuse.statistics.links import LinkName
 
 if TYPE_CHECKING:
@@ -156,11 +157,13 @@ class BinaryOutcome(Section):
 
         return auc(y, probability)
 
-    def threshold(self, y: np.ndarray, probability: np.ndarray, rule: str) -> float:
-        """Return 0.5 by the rule "half", else that of the largest Youden index."""
-        from radfuse.statistics.auc import youden_threshold
+    def threshold(self, y: np.ndarray, probability: np.ndarray, rule: Rule) -> float:
+        """Return the threshold that a rule chooses; see `evaluation.thresholds.threshold_of`."""
+        return threshold_of(y, probability, rule)
 
-        return 0.5 if rule == "half" else youden_threshold(y, probability)
+    def thresholds(self, y: np.ndarray, probability: np.ndarray) -> Mapping[str, float]:
+        """Return the threshold of every usual rule, by its name."""
+        return {name_of(rule): threshold_of(y, probability, rule) for rule in USUAL}
 
     def measure(self, predictions: pd.DataFrame) -> Performance:
         """Return discrimination, calibration and shares at the threshold; see `performance.measure`."""
@@ -177,10 +180,11 @@ class BinaryOutcome(Section):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a classification study."""
         return (
-            *("cohort", "segmentation", "review", "discrimination", "comparison", "calibration"),
-            *("decision", "features", "findings", "settings"),
+            *("overview", "cohort", "segmentation", "review", "discrimination", "calls", "comparison", "readers"),
+            *("subgroups", "internal", "calibration", "decision", "scores", "features", "nomogram"),
+            *("audit", "findings", "methods", "checklists", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:
         """Return the sections of a classification on other patients."""
-        return ("discrimination", "comparison", "calibration", "decision", "settings")
+        return ("overview", "discrimination", "calls", "comparison", "calibration", "decision", "settings")

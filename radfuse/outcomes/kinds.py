@@ -11,6 +11,7 @@ from pydantic import Field
 
 from radfuse.cohort.spreadsheet import Table
 from radfuse.errors import Finding
+from radfuse.evaluation.thresholds import Rule
 from radfuse.extend import own_parts
 from radfuse.outcomes.binary import BinaryOutcome
 from radfuse.outcomes.survival import SurvivalOutcome
@@ -77,8 +78,11 @@ class OutcomeKind(Protocol):
     def discrimination(self, y: np.ndarray, probability: np.ndarray) -> float:
         """Return how well the units are ranked, 0.5 by chance; NaN where it cannot be told."""
 
-    def threshold(self, y: np.ndarray, probability: np.ndarray, rule: str) -> float:
+    def threshold(self, y: np.ndarray, probability: np.ndarray, rule: Rule) -> float:
         """Return the probability from which a unit is called; `rule` is `fusion.threshold`."""
+
+    def thresholds(self, y: np.ndarray, probability: np.ndarray) -> Mapping[str, float]:
+        """Return name -> threshold of every usual rule; empty where nothing is called."""
 
     def measure(self, predictions: pd.DataFrame) -> AnyPerformance:
         """Return the performance of one family; columns as `radfuse.outcomes.performance.measure` names them."""

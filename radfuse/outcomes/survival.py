@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from radfuse.cohort.spreadsheet import Table
 from radfuse.config import Section, Word
 from radfuse.errors import Finding
+from radfuse.evaluation.thresholds import Rule
 from radfuse.outcomes.survival_table import coded_otherwise, events_of, follow_up, times_of
 from radfuse.results import SurvivalFit
 from radfuse.statistics.links import LinkName, score_of
@@ -164,9 +165,13 @@ class SurvivalOutcome(Section):
 
         return float(harrell(y[:, 0], y[:, 1], probability[:, None], np.arange(len(y))).values[0])
 
-    def threshold(self, y: np.ndarray, probability: np.ndarray, rule: str) -> float:
+    def threshold(self, y: np.ndarray, probability: np.ndarray, rule: Rule) -> float:
         """Return the probability above which a third of the training units lies: the highest risk group."""
         return float(np.quantile(probability, 2 / 3))
+
+    def thresholds(self, y: np.ndarray, probability: np.ndarray) -> Mapping[str, float]:
+        """Return nothing: no unit is called, but put into a risk group."""
+        return {}
 
     def average(self, y: np.ndarray) -> float:
         """Return the share of all units with the event by the horizon, by Kaplan-Meier."""
@@ -187,10 +192,8 @@ class SurvivalOutcome(Section):
 
     def predicted(self, fit: SurvivalFit, probability: np.ndarray) -> dict[str, np.ndarray]:
         """Return the columns beside probabilities that `measure` reads: risk group 0 to 2, survival at each time."""
-        return {"group": np.searchsorted(fit.groups, probability, side="right"), **self._survival(fit, probability)}
-
-    def _survival(self, fit: SurvivalFit, probability: np.ndarray) -> dict[str, np.ndarray]:
-        return {named(time): survival_at(fit, probability, time) for time in sorted({*self.grid, *self.shown})}
+        survival = {named(time): survival_at(fit, probability, time) for time in sorted({*self.grid, *self.shown})}
+        return {"group": np.searchsorted(fit.groups, probability, side="right"), **survival}
 
     def told(self, fit: SurvivalFit, probability: np.ndarray) -> dict[str, np.ndarray]:
         """Return what a reader of predictions sees of each unit beside its probability: column -> values."""
@@ -217,7 +220,7 @@ class SurvivalOutcome(Section):
         """Return the sections of a survival study."""
         return (
             *("cohort", "segmentation", "review", "survival", "risk_groups", "comparison", "survival_calibration"),
-            *("survival_decision", "features", "findings", "settings"),
+            *("survival_decision", "features", "audit", "findings", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:

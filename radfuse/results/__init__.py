@@ -1,5 +1,10 @@
 """What a study measured, as values that the wings write and the bundle and the report read."""
 
+from radfuse.results.audit import (
+    Audit,
+    AuditCheck,
+    AuditFinding,
+)
 from radfuse.results.binary import Performance
 from radfuse.results.families import (
     SITE,
@@ -13,6 +18,7 @@ from radfuse.results.families import (
     StudyResults,
     UsedColumn,
 )
+from radfuse.results.internal import OptimismDraw, Shuffled
 from radfuse.results.kinds import AnyPerformance
 from radfuse.results.measured import Measured
 from radfuse.results.numbers import (
@@ -20,6 +26,8 @@ from radfuse.results.numbers import (
     Interval,
     Number,
 )
+from radfuse.results.readers import ReaderAgreement, ReaderBeside, ReaderResults, ReaderScore
+from radfuse.results.score import Score
 from radfuse.results.segmentation import (
     CaseFeatures,
     LabelFigures,
@@ -41,6 +49,9 @@ __all__ = [
     "Addition",
     "AnyPerformance",
     "AtTime",
+    "Audit",
+    "AuditCheck",
+    "AuditFinding",
     "CaseFeatures",
     "ChosenFeature",
     "Comparison",
@@ -57,11 +68,18 @@ __all__ = [
     "MasksToLookAt",
     "Measured",
     "Number",
+    "OptimismDraw",
     "Performance",
+    "ReaderAgreement",
+    "ReaderBeside",
+    "ReaderResults",
+    "ReaderScore",
     "ReviewedMask",
+    "Score",
     "SegmentationReport",
     "SegmentedCase",
     "SegmentedExample",
+    "Shuffled",
     "SiteInput",
     "StudyResults",
     "SurvivalFit",

@@ -8,6 +8,7 @@ from typing import Literal
 from radfuse.config import Section
 from radfuse.results.kinds import AnyPerformance
 from radfuse.results.numbers import Interval, Number
+from radfuse.results.score import Score
 from radfuse.results.survival import SurvivalFit
 
 
@@ -70,6 +71,9 @@ class FittedFamily(Section):
         probability: of the test units.
         site: how values are harmonised; None: they are not.
         remarks: what fell back on something else, a sentence each.
+        thresholds: the same by other rules, by their names.
+        score: the refitted model as a sum of terms; None in outer folds, and where it is none.
+        no_score: why there is none, and what to choose; empty in outer folds.
         survival: of a survival outcome, what it needs to predict at other times.
     """
 
@@ -84,6 +88,9 @@ class FittedFamily(Section):
     probability: tuple[float, ...] = ()
     site: SiteInput | None = None
     remarks: tuple[str, ...] = ()
+    thresholds: Mapping[str, float] = {}
+    score: Score | None = None
+    no_score: str = ""
     survival: SurvivalFit | None = None
 
 

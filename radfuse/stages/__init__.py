@@ -48,8 +48,13 @@ STAGES = {
         "How features hold when image and mask are disturbed, and between two readers: ICC with intervals."
     ),
     "prepare": Listed(),
+    "beside": Listed(),
+    "audit": Listed(),
     "fit": Listed(),
     "fuse": Listed("Fit and compare the families on the same folds."),
+    "readers": Listed(),
+    "optimism": Listed(),
+    "permute": Listed(),
     "refit": Listed(),
     "export": Listed("Refit each family on all units and write the ONNX bundle."),
     "report": Listed("Write the report, computing first what is not there yet."),

@@ -96,7 +96,7 @@ def crew(jobs: Sequence[FitJob]) -> Literal["one", "cores"]:
 
 STAGE = Stage(
     "fit",
-    4,
+    5,
     jobs,
     work,
     write_section,

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from radfuse.cohort.splits import Fold, inner_folds
 from radfuse.errors import CaseError
+from radfuse.evaluation.thresholds import AtSensitivity
 from radfuse.fusion import validate
 from radfuse.fusion.chain import Chain
 from radfuse.fusion.config import FusionConfig
@@ -177,6 +178,25 @@ def test_the_threshold_is_youdens_on_inner_predictions():
     assert fit.inner_auc == pytest.approx(np.mean(aucs))
     half = fit_on(x, y, patients, config.model_copy(update={"threshold": "half"}))
     assert half.threshold == 0.5
+
+
+def test_a_rule_has_its_threshold_and_all_others_stand_beside():
+    x, y, patients = knees()
+    rule = AtSensitivity(sensitivity=0.95)
+    fit = fit_on(x, y, patients, QUICK.model_copy(update={"threshold": rule}))
+    assert fit.thresholds["Youden index"] == fit_on(x, y, patients).threshold
+    assert fit.thresholds["probability 0.5"] == 0.5
+    assert fit.threshold < fit.thresholds["sensitivity 0.9"] < fit.thresholds["specificity 0.9"]
+    assert fit.remarks == ()
+
+
+def test_a_sensitivity_that_only_calling_all_reaches_is_told(monkeypatch: pytest.MonkeyPatch):
+    x, y, patients = knees(people=40)
+    monkeypatch.setattr("radfuse.outcomes.binary.threshold_of", lambda *_: 0.0)
+    asked = QUICK.model_copy(update={"threshold": AtSensitivity(sensitivity=1.0)})
+    told = "no threshold has a sensitivity 1 in training but one by which every unit is called"
+    assert fit_on(x, y, patients, asked).remarks == (told,)
+    assert fit_on(x, y, patients).remarks == ()
 
 
 def test_the_candidate_has_the_smallest_inner_log_loss(monkeypatch: pytest.MonkeyPatch):

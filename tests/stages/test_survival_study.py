@@ -72,7 +72,7 @@ def test_the_report_has_what_belongs_to_survival_and_nothing_else(survival_run) 
         "settings",
     ):
         assert f'id="{part}"' in page
-    for binary in ("ROC", "sensitivity", "Hosmer", "Reclassification", "log odds"):
+    for binary in ("ROC curves", "sensitivity", "Hosmer", "Reclassification", "log odds"):
         assert binary not in page
     for told in ("Harrell", "log-rank", "at risk", "median follow-up (months)", "1 by 60 months", "difference in C"):
         assert told in page

@@ -15,10 +15,13 @@ from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import Performance
+from radfuse.statistics.auc import overlap_of_one_deal
+from radfuse.statistics.brier import brier
+from radfuse.statistics.curve import CalibrationCurve, calibration_curve
 from radfuse.statistics.estimate import clustered_mean
 from radfuse.statistics.goodness import hosmer_lemeshow
 
-_FEWEST = 12
+FEWEST = 12
 """Units that groups of them can be drawn of."""
 
 
@@ -35,17 +38,38 @@ def evaluation(report: EvaluationReport) -> Part:
 def _part(report: StudyReport | EvaluationReport, template: str) -> Part:
     figures: dict[str, str] = {}
     panels: list[str] = []
-    if report.performance[0].units >= _FEWEST:
-        figures["calibration"], panels = calibration_panels(report.predictions, report.performance, report.looks)
-    tables = {"calibration": calibration_table(report.performance, report.predictions)}
+    curves = curves_of(report.predictions, report.performance)
+    if report.performance[0].units >= FEWEST:
+        figures["calibration"], panels = calibration_panels(
+            report.predictions, report.performance, report.looks, curves
+        )
+    tables = {
+        "calibration": calibration_table(report.performance, report.predictions),
+        "calibration_curve": curve_table(report.performance, report.predictions, curves),
+    }
     html = render(template, report=report, panels=panels, tables=tables)
     return Part("Calibration", html, figures, tables)
 
 
+def curves_of(predictions: pd.DataFrame, performance: Sequence[Performance]) -> dict[str, CalibrationCurve | None]:
+    """Return the calibration curve of each family, of all its units (and deals) together."""
+    groups = dict(iter(predictions.groupby("family")))
+    return {item.family: _curve(groups[item.family]) for item in performance}
+
+
+def _curve(rows: pd.DataFrame) -> CalibrationCurve | None:
+    known = (rows["outcome"], rows["probability"], rows["patient"])
+    return calibration_curve(*known, overlap=overlap_of_one_deal(rows))
+
+
 def calibration_panels(
-    predictions: pd.DataFrame, performance: Sequence[Performance], drawn: Mapping[str, Look], bins: int = 8
+    predictions: pd.DataFrame,
+    performance: Sequence[Performance],
+    drawn: Mapping[str, Look],
+    curves: Mapping[str, CalibrationCurve | None],
+    bins: int = 8,
 ) -> tuple[str, list[str]]:
-    """Return a panel per family: observed share of events against predicted in groups of equal size, and the fit.
+    """Return a panel per family: the curve with its band, observed shares of groups of equal size, a histogram.
 
     Returns:
         All panels as one figure, and each alone.
@@ -56,14 +80,13 @@ def calibration_panels(
         rows = predictions[predictions["family"] == item.family]
         p = rows["probability"].to_numpy()
         axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
-        slope, shift = item.calibration_slope.value, item.recalibration_intercept
-        if slope is not None and shift is not None:
-            inside = np.linspace(max(p.min(), 1e-4), min(p.max(), 1 - 1e-4), 100)
-            fit = 1 / (1 + np.exp(-(shift + slope * np.log(inside / (1 - inside)))))
-            axes.plot(inside, fit, color=colour, linewidth=1.4, alpha=0.75)
-        count = max(3, min(bins, len(p) // 12))
-        for group in np.array_split(np.argsort(p, kind="stable"), count):
-            _group(axes, p[group].mean(), rows.iloc[group], colour)
+        curve = curves[item.family]
+        if curve is None:
+            logistic_fit(axes, item, p, color=colour, linewidth=1.4, alpha=0.75)
+        else:
+            axes.fill_between(curve.predicted, curve.low, curve.high, color=colour, alpha=0.18, linewidth=0)
+            axes.plot(curve.predicted, curve.observed, color=colour, linewidth=1.5)
+        draw_groups(axes, rows, colour, bins)
         axes.hist(
             p, bins=np.linspace(0, 1, 41), bottom=-0.16, weights=np.full(len(p), 0.10 / _peak(p)), color="#cbd5e1"
         )
@@ -77,6 +100,22 @@ def calibration_panels(
         axes.set_ylabel("observed share")
 
     return multiples(performance, draw, height=3.1)
+
+
+def logistic_fit(axes: Any, item: Performance, p: np.ndarray, **look: Any) -> None:
+    """Draw the logistic calibration curve of a family over the range of its predictions."""
+    slope, shift = item.calibration_slope.value, item.recalibration_intercept
+    if slope is not None and shift is not None:
+        inside = np.linspace(max(p.min(), 1e-4), min(p.max(), 1 - 1e-4), 100)
+        axes.plot(inside, 1 / (1 + np.exp(-(shift + slope * np.log(inside / (1 - inside))))), **look)
+
+
+def draw_groups(axes: Any, rows: pd.DataFrame, colour: str, bins: int = 8) -> None:
+    """Draw the observed share of events in groups of equal size, with intervals."""
+    p = rows["probability"].to_numpy()
+    count = max(3, min(bins, len(p) // 12))
+    for group in np.array_split(np.argsort(p, kind="stable"), count):
+        _group(axes, p[group].mean(), rows.iloc[group], colour)
 
 
 def _group(axes: Any, predicted: float, rows: pd.DataFrame, colour: str) -> None:
@@ -104,6 +143,31 @@ def calibration_table(performance: Sequence[Performance], predictions: pd.DataFr
             for item in performance
         ]
     )
+
+
+def curve_table(
+    performance: Sequence[Performance],
+    predictions: pd.DataFrame,
+    curves: Mapping[str, CalibrationCurve | None],
+) -> pd.DataFrame:
+    """Return how far each family's curve lies from the diagonal, and what its Brier score is made of."""
+    rows = []
+    for item in performance:
+        own, curve = predictions[predictions["family"] == item.family], curves[item.family]
+        parts = brier(own["outcome"], own["probability"])
+        off = {name.upper() if name == "ici" else name.capitalize(): name for name in ("ici", "e50", "e90", "emax")}
+        rows.append(
+            {
+                "family": item.family,
+                **{shown: number(getattr(curve, name, None)) for shown, name in off.items()},
+                "Brier": interval(item.brier),
+                "scaled": number(item.brier_scaled),
+                "reliability": number(parts.reliability),
+                "resolution": number(parts.resolution),
+                "uncertainty": number(parts.uncertainty),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def _fit(rows: pd.DataFrame) -> str:
