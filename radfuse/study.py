@@ -30,6 +30,7 @@ from radfuse.fusion.config import (
     in_order,
     near_family,
 )
+from radfuse.fusion.serves import check_outcome, with_learner
 from radfuse.given import as_names, as_path
 from radfuse.morphometry.cartilage import CartilageMeasure
 from radfuse.morphometry.config import MeasureConfig, check_measures
@@ -114,7 +115,7 @@ class Study(Section):
     @model_validator(mode="before")
     @classmethod
     def _sequences_inherit(cls, said: Any) -> Any:
-        return merged(said) if isinstance(said, Mapping) else said
+        return merged(with_learner(said)) if isinstance(said, Mapping) else said
 
     @field_validator("features")
     @classmethod
@@ -263,6 +264,7 @@ def _deep_has_a_network(study: Study) -> None:
 
 
 def _families_have_blocks(study: Study) -> None:
+    check_outcome(study.fusion, getattr(study.cohort.outcome, "kind", ""))
     check_families(study.fusion.families, study.blocks)
     check_blocks(study.fusion, study.blocks)
     check_again(study.fusion, study.measured_again, bool(study.regions))
@@ -273,8 +275,7 @@ def _families_have_blocks(study: Study) -> None:
 
 
 def _nomogram_has_terms(study: Study) -> None:
-    family = study.nomogram
-    if family is None:
+    if (family := study.nomogram) is None:
         return
     if family not in study.families:
         have = ", ".join(study.families)

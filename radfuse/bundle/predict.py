@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -138,12 +139,21 @@ def _used(schema: BundleSchema, chosen: Sequence[str], design: Design) -> pd.Dat
 
 
 def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:
-    """Return unit columns, each family's probability and whether it reaches the family's threshold, and mask flags."""
+    """Return unit columns, each family's probability and what it says, and mask flags.
+
+    Of a binary outcome that is whether the probability reaches the family's threshold; of survival the linear
+    predictor, survival at the outcome's times, and the risk group.
+    """
     table = prediction.units[list(bundle.schema.unit)].copy()
+    outcome: Any = bundle.schema.opened_outcome()
     for family in prediction.probabilities:
-        probability = prediction.probabilities[family]
+        probability, part = prediction.probabilities[family], bundle.schema.families[str(family)]
         table[f"{family}_probability"] = probability
-        table[f"{family}_positive"] = (probability >= bundle.schema.families[str(family)].threshold).astype(int)
+        if part.survival is not None:
+            told = outcome.told(part.survival, probability.to_numpy())
+            table = table.assign(**{f"{family}_{name}": values for name, values in told.items()})
+            continue
+        table[f"{family}_positive"] = (probability >= part.threshold).astype(int)
     if prediction.mask_flags is not None:
         table["mask_flags"] = prediction.mask_flags
     return table

@@ -46,12 +46,14 @@ def phantom_table(
     patients: Annotated[int, typer.Option(min=20, help="Number of patients; four in five have two knees.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 7,
     prevalence: Annotated[float, typer.Option(min=0.02, max=0.98, help="Share of knees with the event.")] = 0.35,
+    outcome: Annotated[str, typer.Option(help="binary, or survival.")] = "binary",
 ) -> None:
     """Clinical, radiomic and deep tables with planted contributions and a known reachable AUC."""
     from radfuse.config import build
     from radfuse.phantom.table import TablePhantom, write_table_phantom
 
-    config = build(TablePhantom, {"patients": patients, "seed": seed, "prevalence": prevalence}, "phantom table")
+    said = {"outcome": outcome, "patients": patients, "seed": seed, "prevalence": prevalence}
+    config = build(TablePhantom, said, "phantom table")
     with writing(out_):
         study = write_table_phantom(out_, config)
     out.print(
@@ -127,7 +129,7 @@ def demo(
     table = Table("family", "measured AUC (95% CI)", "reachable AUC", title="How near the models come to the truth")
     assert finished.results is not None
     for item in finished.results.performance:
-        table.add_row(item.family, interval(item.auc), f"{reachable_auc(truth, item.family):.3f}")
+        table.add_row(item.family, interval(item.headline), f"{reachable_auc(truth, item.family):.3f}")
     out.print(table)
     out.print("40 knees are few: the intervals are wide. `radfuse phantom knee --cases N` draws more.")
     show_next(finished)

@@ -16,6 +16,9 @@ from radfuse.extend import own_parts
 from radfuse.fusion import parts
 from radfuse.fusion.explain.config import ExplainConfig
 from radfuse.fusion.harmonise import Combat
+from radfuse.fusion.models.cox import Cox
+from radfuse.fusion.models.cox_mlp import CoxMlp
+from radfuse.fusion.models.cox_trees import CoxTrees
 from radfuse.fusion.models.extra_trees import ExtraTrees
 from radfuse.fusion.models.gaussian_process import GaussianProcess
 from radfuse.fusion.models.knn import Knn
@@ -91,6 +94,9 @@ OneModel = (
     | LightGBM
     | XGBoost
     | Mlp
+    | Cox
+    | CoxTrees
+    | CoxMlp
 )
 
 

@@ -9,22 +9,22 @@ from typing import Any
 import numpy as np
 
 from radfuse.fusion.blend import Blend, Part, Term
-from radfuse.fusion.graph import log_odds
+from radfuse.fusion.graph import SUREST
+from radfuse.fusion.link import link_of
 from radfuse.fusion.memory import remembered
 from radfuse.fusion.parts import Settings, Training, Tuned
 from radfuse.fusion.tune import fit_chain, inner_predictions
-
-_SMALLEST = 1e-12
+from radfuse.statistics.links import probability_of, score_of
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What was fitted on a training set, in log odds.
+    """What was fitted on a training set, in scores on the outcome's link: log odds of a binary one.
 
     Attributes:
         part: fitted on the whole of it.
         settings: with the smallest loss.
-        odds: inner out-of-fold log odds at these settings, without what was known before; shape (unit,).
+        odds: inner out-of-fold scores at these settings, without what was known before; shape (unit,).
     """
 
     part: Part
@@ -33,16 +33,14 @@ class Learned:
 
     def tuned(self) -> Tuned:
         """Return the same in probabilities, as a strategy gives it."""
-        from scipy.special import expit
-
         fitted: Any = self.part
-        return Tuned(fitted, self.settings, np.asarray(expit(self.odds)), self.part.remarks)
+        return Tuned(fitted, self.settings, probability_of(self.odds, self.part.link), self.part.remarks)
 
 
 def learned(training: Training) -> Learned:
     """Fit the study's learner: the settings whose inner out-of-fold probabilities have the smallest loss.
 
-    The simplest of equals wins. Several learners are each tuned on their own, and the mean of their log odds is taken.
+    The simplest of equals wins. Several learners are each tuned on their own, and the mean of their scores is taken.
 
     Raises:
         ValueError: the training set does not allow it, and why.
@@ -74,16 +72,13 @@ def _learned(training: Training) -> Learned:
     tried, inner = inner_predictions(training)
     best = int(np.argmin([training.outcome.loss(training.y, row) for row in inner]))
     chain = fit_chain(training, tried[best])
-    if hasattr(chain.model, "score"):
-        p = np.clip(inner[best], _SMALLEST, 1 - _SMALLEST)
-        odds = np.log(p / (1 - p))
-    else:
-        odds = log_odds(inner[best])
+    link = link_of(training.outcome)
+    odds = score_of(inner[best], link) if hasattr(chain.model, "score") else score_of(inner[best], link, SUREST)
     return Learned(chain, tried[best], odds if training.offset is None else odds - training.offset)
 
 
 def averaged(training: Training, parts: Mapping[str, Learned]) -> Learned:
-    """Return the mean of several parts' log odds; one whose columns are all missing leaves its weight to the others."""
+    """Return the mean of several parts' scores; one whose columns are all missing leaves its weight to the others."""
     if len(parts) == 1:
         return next(iter(parts.values()))
     everything = positions(training, training.blocks)
@@ -95,6 +90,7 @@ def averaged(training: Training, parts: Mapping[str, Learned]) -> Learned:
 
 def adding(training: Training) -> Training:
     """Return the same with a model that can add to log odds known before: the study's, linear ones first, or ridge."""
+    from radfuse.fusion.models.cox import Cox
     from radfuse.fusion.models.ridge import Ridge
 
     model: Any = training.model
@@ -102,7 +98,7 @@ def adding(training: Training) -> Training:
     choices.append((model, training.selection))
     able = [choice for choice in choices if getattr(choice[0], "takes_offset", False)]
     if not able:
-        return replace(training, model=Ridge())
+        return replace(training, model=Ridge() if link_of(training.outcome) == "logit" else Cox())
     best, selection = min(able, key=lambda choice: getattr(choice[0], "adds_trees", False))  # the first of equals
     return replace(training, model=best, selection=selection)
 

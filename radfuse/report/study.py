@@ -18,7 +18,6 @@ from radfuse.results import (
     FittedFamily,
     MasksToLookAt,
     OptimismDraw,
-    Performance,
     ReaderResults,
     SegmentationReport,
     SegmentedExample,
@@ -146,8 +145,8 @@ class StudyReport:
         return shown
 
     @property
-    def performance(self) -> Sequence[Performance]:
-        """Of each family."""
+    def performance(self) -> Sequence[Any]:
+        """Of each family, of the outcome's kind: `radfuse.results.Measured`."""
         return self.results.performance
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ _Single = Annotated[Attention | Early | MeanOfBlocks | Penalty | Priority | Scor
 
 class Average(Section):
     """The mean of several strategies' log odds; a single block is fitted by the study's learner alone."""
+
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
 
     kind: Literal["average"] = "average"
     of: tuple[_Single, ...] = Field(default=(Priority(), Penalty(), Stack()), min_length=1)

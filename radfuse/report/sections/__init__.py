@@ -18,10 +18,14 @@ from radfuse.report.sections import (
     overview,
     readers,
     review,
+    risk_groups,
     scores,
     segmentation,
     settings,
     subgroups,
+    survival,
+    survival_calibration,
+    survival_decision,
 )
 
 STUDY = {
@@ -37,6 +41,10 @@ STUDY = {
     "internal": internal.study,
     "calibration": calibration.study,
     "decision": decision.study,
+    "survival": survival.study,
+    "risk_groups": risk_groups.study,
+    "survival_calibration": survival_calibration.study,
+    "survival_decision": survival_decision.study,
     "scores": scores.study,
     "features": features.study,
     "nomogram": nomogram.study,
@@ -54,5 +62,9 @@ EVALUATION = {
     "comparison": comparison.evaluation,
     "calibration": calibration.evaluation,
     "decision": decision.evaluation,
+    "survival": survival.evaluation,
+    "risk_groups": risk_groups.evaluation,
+    "survival_calibration": survival_calibration.evaluation,
+    "survival_decision": survival_decision.evaluation,
     "settings": settings.evaluation,
 }
