@@ -96,11 +96,7 @@ def predict(
         if family not in schema.families:
             raise InputError(f"the bundle has no family {family!r}{near_family(family, schema.families)}")
     cells = read_table(table)
-    sources = {block: read_table(path) for block, path in features.items()}
-    known = {item.block for family in schema.families.values() for item in family.inputs} - {"clinical", SITE}
-    for block in sources:
-        if block not in known:
-            raise InputError(f"the bundle has no block {block!r}{nearest(block, known)}")
+    sources = _sources(schema, features)
     chosen, left_out = possible_families(schema, families, cells, sources)
     models = {family: Model(bundle, family) for family in chosen}
     explainers = {family: explainer_of(bundle, family) for family in chosen} if explain else {}
@@ -123,6 +119,15 @@ def predict(
     return Prediction(
         design.units, frame, found, (*left_out, *read.failures), read.mask_flags, review, told, used, read.imaged
     )
+
+
+def _sources(schema: BundleSchema, features: Mapping[str, Any]) -> dict[str, Table]:
+    """Return the tables of blocks that lie elsewhere; raises InputError for a block that the bundle does not have."""
+    known = {item.block for family in schema.families.values() for item in family.inputs} - {"clinical", SITE}
+    for block in features:
+        if block not in known:
+            raise InputError(f"the bundle has no block {block!r}{nearest(block, known)}")
+    return {block: read_table(path) for block, path in features.items()}
 
 
 def _used(schema: BundleSchema, chosen: Sequence[str], design: Design) -> pd.DataFrame:

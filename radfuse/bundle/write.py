@@ -94,22 +94,7 @@ def bundle_files(
         **{name: getattr(facts, name) for name in StudyFacts.model_fields},
         outputs=_outputs([item.fitted for item in families.values()]),
         trained_on=trained_on,
-        families={
-            family: BundleFamily(
-                file=f"{family}.onnx",
-                explainer=f"{family}{EXPLAINER}" if explainers[family] else None,
-                inputs=_inputs(design, item.fitted),
-                threshold=item.fitted.threshold,
-                formula=item.fitted.explanation.formula,
-                largest_difference=item.largest_difference,
-                performance=item.performance,
-                site=item.fitted.site,
-                survival=item.fitted.survival,
-                score=item.fitted.score,
-                no_score=item.fitted.no_score,
-            )
-            for family, item in families.items()
-        },
+        families={name: _family(design, item, bool(explainers[name])) for name, item in families.items()},
         versions=versions,
         imaging=imaging,
         patients=PatientFilter.of(design.units[facts.patient], _salt(facts, trained_on)),
@@ -118,6 +103,24 @@ def bundle_files(
     files["MODEL_CARD.md"] = model_card(schema).encode()
     sums = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
     return {**files, SUMS: sums.encode()}
+
+
+def _family(design: Design, item: Shipped, explained: bool) -> BundleFamily:
+    """Return what the schema says of a family."""
+    fitted = item.fitted
+    return BundleFamily(
+        file=f"{fitted.family}.onnx",
+        explainer=f"{fitted.family}{EXPLAINER}" if explained else None,
+        inputs=_inputs(design, fitted),
+        threshold=fitted.threshold,
+        formula=fitted.explanation.formula,
+        largest_difference=item.largest_difference,
+        performance=item.performance,
+        site=fitted.site,
+        survival=fitted.survival,
+        score=fitted.score,
+        no_score=fitted.no_score,
+    )
 
 
 def _explainer(design: Design, final: FittedFamily) -> bytes:

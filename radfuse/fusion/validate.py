@@ -13,6 +13,7 @@ from radfuse.errors import CaseError
 from radfuse.evaluation.thresholds import AtSensitivity, AtSpecificity, Rule, name_of
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.fusion.design import Design, again_of, stack
+from radfuse.fusion.link import link_of
 from radfuse.fusion.parts import Again, FittedFamilyModel, Outcome, Settings, Training, Tuned
 from radfuse.fusion.sites import Sites, hidden_columns, told_of_unseen, unseen_sites
 from radfuse.results import FittedFamily, SiteInput, SurvivalFit
@@ -229,6 +230,7 @@ def fit_fold(
     except ValueError as error:
         raise CaseError(f"{family}, fold {fold.name}", str(error)) from error
     probability = fit.fitted.predict(x[test]) if len(test) else np.array([])
+    logit = link_of(outcome) == "logit"
     result = FittedFamily(
         family=family,
         fold=fold.name,
@@ -242,7 +244,7 @@ def fit_fold(
         site=table.site,
         remarks=(*fit.remarks, *remarks),
         thresholds=fit.thresholds,
-        explainer=_explainer(fit.fitted, x[train], table.names) if fold.repeat == 1 else "",
+        explainer=_explainer(fit.fitted, x[train], table.names) if fold.repeat == 1 and logit else "",
         survival=fit.beside,
     )
     return result, fit
