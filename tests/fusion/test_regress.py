@@ -7,9 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radfuse.fusion.regress import shares_of
+from radfuse.fusion import regress
 from radfuse.outcomes.binary import BinaryOutcome
 from radfuse.outcomes.survival import SurvivalOutcome
+
+
+def shares_of(outcome, scores: np.ndarray, y: np.ndarray, **more: np.ndarray) -> np.ndarray:
+    """Return shares of scores that count alike beforehand."""
+    count = scores.shape[1]
+    return regress.shares_of(outcome, scores, y, np.full(count, 1 / count), **more)
+
 
 BINARY = BinaryOutcome(column="y")
 
@@ -45,6 +52,13 @@ def test_the_better_score_counts_more_the_more_units_there_are() -> None:
     assert np.abs(few - 1 / 3).max() < 0.15
     assert many[0] > 0.9
     assert many[2] == 0.0
+
+
+def test_a_score_that_counts_little_beforehand_does_so_with_few_units() -> None:
+    scores, y = drawn(40)
+    usual = np.array([0.1, 0.45, 0.45])
+    assert np.abs(regress.shares_of(BINARY, scores, y, usual) - usual).max() < 0.15
+    assert regress.shares_of(BINARY, *drawn(4000), usual)[0] > 0.9
 
 
 def test_scores_that_say_the_same_count_the_same() -> None:

@@ -135,8 +135,12 @@ def _learned(known: Known) -> Iterator[str]:
         yield f"The learner was {names[0]}."
     else:
         own = [_after(name, steps) for name, steps in _own(known, names)]
-        weighed = known.fusion["classifier"].get("shares") != "equal"
-        kind = "a mean, weighted by inner out-of-fold loss and held near equal shares," if weighed else "the mean"
+        weighed = known.fusion["classifier"].get("shares") != "fixed"
+        kind = (
+            "a mean, weighted by inner out-of-fold loss and held near the weights set beforehand,"
+            if weighed
+            else "the mean"
+        )
         yield f"Predictions were {kind} of the log odds of {series(own)}."
     weighted = [_LEARNERS.get(name_of(model), name_of(model)) for model in known.learners if model.get("class_weight")]
     if weighted:
