@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from radfuse.check.regions import check_images, check_labels, check_one_space
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.splits import Drawn
 from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
-from radfuse.errors import InputError, listed, short
+from radfuse.errors import InputError, Problem, short
 from radfuse.evaluation.config import EvaluationConfig, check_readers
+from radfuse.evaluation.variants import CLASSIFIERS, Variants, difference, varied
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
 from radfuse.fusion.config import (
@@ -31,11 +32,10 @@ from radfuse.morphometry.cartilage import CartilageMeasure
 from radfuse.morphometry.config import MeasureConfig, check_measures
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
-from radfuse.regions.config import RegionConfig, Regions, images_named
-from radfuse.regions.level import LevelRegion
+from radfuse.regions.config import Regions
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.seg.untrained import Untrained
-from radfuse.sequences import SequenceConfig, check_reach, check_sequences, merged, reach_of
+from radfuse.sequences import SequenceConfig, check_reach, check_sequences, merged
 
 
 def _table_or_source(value: Any) -> Any:
@@ -93,6 +93,9 @@ class Study(Section):
     """Which models are compared, and how they are built."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """What is measured beside: readers, subgroups, optimism, shuffled outcomes."""
+    variants: Variants = {}
+    """Sensitivity analyses, by name what each changes: {bin_10: {radiomics.bin_width: 10}}; `classifiers: [svm, knn]`
+    stands for one a kind."""
 
     @model_validator(mode="before")
     @classmethod
@@ -154,6 +157,17 @@ class Study(Section):
         """Names of the families that are compared: those asked for, or the usual ones of the blocks."""
         return tuple(self.fusion.families or default_families(self.blocks))
 
+    def variant(self, name: str) -> Study:
+        """Return one of the variants, whole.
+
+        Raises:
+            InputError: there is none of this name, or its settings are wrong.
+        """
+        if name not in self.variants:
+            raise InputError(f"study {self.name!r} has no variant {short(name)!r}{nearest(name, self.variants)}")
+        plain = self.model_dump(mode="json", exclude={"variants"})
+        return build(Study, varied(plain, self.variants[name], name), f"variant {name}")
+
     def to_yaml(self) -> str:
         """Return the study as YAML, defaults written out."""
         return to_yaml(self.model_dump(mode="json"))
@@ -183,8 +197,8 @@ def _images_are_complete(study: Study) -> None:
         raise ValueError(f"regions need {' and '.join(lacking)}")
     assert study.segmentation is not None
     for region in study.regions:
-        _check_labels(region, study.segmentation.labels)
-    _check_images(study.regions, study.cohort.images)
+        check_labels(region, study.segmentation.labels)
+    check_images(study.regions, study.cohort.images)
     if isinstance(study.segmentation, Untrained):
         study.segmentation.check_columns(study.cohort.readers, study.cohort.landmarks)
     wanted = study.radiomics.normalize_region
@@ -227,7 +241,7 @@ def _sequences_fit(study: Study) -> None:
         )
     if study.regions and study.segmentation is not None:
         check_reach(study.sequences, study.cohort, study.segmentation, resample_masks=study.resample_masks)
-        _check_one_space(study)
+        check_one_space(study)
 
 
 def _deep_has_a_network(study: Study) -> None:
@@ -317,42 +331,8 @@ _CHECKS = (
 """What is held against each other of a study, in this order."""
 
 
-def _check_images(regions: Sequence[RegionConfig], images: Mapping[str, str]) -> None:
-    """Refuse a region that is made with an image which `cohort.images` does not name."""
-    for sequence in images_named(regions):
-        if sequence not in images:
-            raise ValueError(f"regions: sequence {sequence!r} is not one of cohort.images{nearest(sequence, images)}")
-
-
-def _check_one_space(study: Study) -> None:
-    """Refuse regions that read an image beside the measured one where images are registered to each other."""
-    settings = (study.sequences, study.cohort.masks)
-    ways = {name: reach_of(name, *settings, resample_masks=study.resample_masks) for name in study.cohort.images}
-    moved = [name for name, way in ways.items() if way == "register"]
-    by_table = [region for region in study.regions if isinstance(region, LevelRegion) and not region.by]
-    if by_table and (moved or "own" in ways.values()):
-        other = next(name for name, way in ways.items() if way in ("register", "own"))
-        raise ValueError(
-            f"region {by_table[0].name!r}: the table tells its level in the segmented image, and {other!r} lies "
-            "elsewhere; find the level by labels (`by`), or use resample"
-        )
-    for sequence in images_named(study.regions) if moved else ():
-        raise ValueError(
-            f"regions are made with the image {sequence!r} on the grids of all, and sequences.{moved[0]}.masks: "
-            "register says that images lie in different places; use resample, or register the files beforehand"
-        )
-
-
-def _check_labels(region: RegionConfig, labels: Mapping[str, int]) -> None:
-    """Refuse a region that names a label which `segmentation.labels` does not declare."""
-    for label in region.labels_named():
-        if label not in labels and label not in labels.values():
-            settings = [(key, value) for key, value in region if key not in ("kind", "name")]
-            told = (key for key, value in settings if label == value or (isinstance(value, tuple) and label in value))
-            hint = nearest(label, labels) if isinstance(label, str) else f"; declared: {listed(labels.values())}"
-            raise ValueError(
-                f"regions: {region.name!r} has {next(told, 'label')} {label!r}, no segmentation label{hint}"
-            )
+_LISTS = {"fusion": FusionConfig().model_dump(mode="json")}
+"""Of settings left out, whose items an override may change."""
 
 
 def load_study(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) -> Study:
@@ -375,9 +355,42 @@ def load_study(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = 
         where, content = str(path), read_yaml(path)  # before it is resolved: a link may lead to itself
         folder = path.resolve().parent
     overrides = as_names(overrides, "overrides")
-    defaults = {"fusion": FusionConfig().model_dump(mode="json")}
+    content = apply_overrides(content, overrides, _LISTS)
     with parts_beside(folder):
-        study = build(Study, apply_overrides(content, overrides, defaults), where)
+        study = _placed(build(Study, content, where), folder)
+        return study.model_copy(update={"variants": _changes(study, content, where, folder)})
+
+
+def _changes(study: Study, content: Mapping[str, Any], where: str, folder: Path) -> dict[str, dict[str, Any]]:
+    """Return name -> what each variant has in another way, paths absolute; of what is written, so that what follows
+    from a setting follows from the variant's.
+
+    Raises:
+        InputError: the faults of all of them, each with its variant.
+    """
+    plain = {key: value for key, value in content.items() if key != "variants"}
+    ours = study.model_dump(mode="json", exclude={"variants"})
+    found: dict[str, dict[str, Any]] = {}
+    problems: list[Problem] = []
+    for name, settings in study.variants.items():
+        try:
+            whole = build(Study, varied(plain, settings, name, _LISTS), f"{where}, variant {name}")
+        except InputError as error:
+            problems += error.problems or [Problem(where, str(error))]
+            continue
+        theirs = _placed(whole, folder).model_dump(mode="json", exclude={"variants"})
+        found[name] = difference(ours, theirs)
+        if not found[name] and name in (content["variants"].get(CLASSIFIERS) or ()):
+            del found[name]  # the study's own classifier, listed among the others
+        elif not found[name]:
+            problems.append(Problem(where, f"variants.{name} changes nothing of the study; correct or remove it"))
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def _placed(study: Study, folder: Path) -> Study:
+    """Return a study with its paths absolute."""
     features = {
         block: source.model_copy(
             update={
@@ -394,26 +407,3 @@ def load_study(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = 
     return study.model_copy(
         update={"cohort": cohort, "features": features, "radiomics": radiomics, "segmentation": own}
     )
-
-
-def shipped_studies() -> dict[str, str]:
-    """Return the name and text of each study that comes with the package."""
-    installed = resources.files("radfuse") / "configs"
-    folder = installed if installed.is_dir() else Path(__file__).parent.parent / "configs"
-    return {
-        item.name.removesuffix(".yaml"): item.read_text(encoding="utf-8")
-        for item in sorted(folder.iterdir(), key=lambda item: item.name)
-        if item.name.endswith(".yaml")
-    }
-
-
-def shipped_study(name: str) -> str:
-    """Return the text of one shipped study.
-
-    Raises:
-        InputError: no such study; names the nearest.
-    """
-    studies = shipped_studies()
-    if name not in studies:
-        raise InputError(f"no shipped study {name!r}{nearest(name, studies)}")
-    return studies[name]

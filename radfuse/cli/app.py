@@ -23,6 +23,7 @@ from radfuse.cli.phantom import configs, demo, phantom_knee, phantom_table
 from radfuse.cli.radiomics import radiomics
 from radfuse.cli.show import BAD_INPUT, OK, SOME_FAILED, STOPPED, UNFORESEEN, err, out, show_problems
 from radfuse.cli.study import check, run, stage_command
+from radfuse.cli.variants import variants
 from radfuse.errors import CaseError, InputError, RadfuseError, StudyError
 from radfuse.given import utf8_name
 from radfuse.run.disk import FULL
@@ -49,6 +50,7 @@ app.command()(look)
 for name, listed in STAGES.items():
     if listed.command:
         app.command(name, help=listed.command)(stage_command(name, listed.shards))
+app.command()(variants)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(radiomics)

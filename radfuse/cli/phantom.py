@@ -22,7 +22,7 @@ def configs(
     ] = None,
 ) -> None:
     """List the shipped studies, or write one out."""
-    from radfuse.study import shipped_studies, shipped_study
+    from radfuse.cli.shipped import shipped_studies, shipped_study
 
     if name is None:
         for known, text in shipped_studies().items():

@@ -178,7 +178,7 @@ class BinaryOutcome(Section):
         """Return the sections of a classification study."""
         return (
             *("cohort", "segmentation", "review", "discrimination", "calls", "comparison", "readers"),
-            *("subgroups", "internal", "calibration", "decision", "features", "findings", "settings"),
+            *("subgroups", "variants", "internal", "calibration", "decision", "features", "findings", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from radfuse.results import (
     SegmentedExample,
     Shuffled,
     StudyResults,
+    VariantResults,
 )
 
 
@@ -76,6 +77,7 @@ class StudyReport:
         masks: where masks come from -> number of cases; empty where nothing starts from images.
         readers: beside the models; None without.
         groups: column -> group of each unit, rows as `units`; None without.
+        variants: beside the study; None without.
         optimism: family -> bootstrap samples, the first of all units; empty without.
         shuffled: family -> shuffles of the outcomes; empty without.
         sections: names of what is shown, in order.
@@ -109,6 +111,7 @@ class StudyReport:
     masks: Mapping[str, int] = field(default_factory=dict)
     readers: ReaderResults | None = None
     groups: pd.DataFrame | None = None
+    variants: VariantResults | None = None
     optimism: Mapping[str, Sequence[OptimismDraw]] = field(default_factory=dict)
     shuffled: Mapping[str, Sequence[Shuffled]] = field(default_factory=dict)
 

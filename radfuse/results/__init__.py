@@ -34,6 +34,7 @@ from radfuse.results.segmentation import (
     SegmentedExample,
     TrainingRange,
 )
+from radfuse.results.variants import VariantFamily, VariantResults
 
 __all__ = [
     "SITE",
@@ -68,4 +69,6 @@ __all__ = [
     "StudyResults",
     "TrainingRange",
     "UsedColumn",
+    "VariantFamily",
+    "VariantResults",
 ]

@@ -111,6 +111,21 @@ class Performance(Section):
     observed: Number
     expected: Number
 
+    @property
+    def measure(self) -> str:
+        """Name of the headline, as a table has it."""
+        return "AUC"
+
+    @property
+    def headline(self) -> Interval:
+        """How well units are ranked, averaged over the test folds; 0.5 by chance."""
+        return self.auc
+
+    @property
+    def fold_values(self) -> Mapping[str, Number]:
+        """The headline of each test fold."""
+        return self.fold_aucs
+
 
 class Comparison(Section):
     """Two families on the same test units; the difference is first minus second in fold-averaged AUC."""

@@ -52,6 +52,7 @@ STAGES = {
     "fit": Listed(),
     "fuse": Listed("Fit and compare the families on the same folds."),
     "readers": Listed(),
+    "variants": Listed(),
     "optimism": Listed(),
     "permute": Listed(),
     "refit": Listed(),

@@ -25,10 +25,24 @@ from radfuse.results import (
     SegmentedCase,
     SegmentedExample,
     Shuffled,
+    VariantResults,
 )
 from radfuse.run.folder import read_json
 from radfuse.run.stage import Stage
-from radfuse.stages import beside, extract, fuse, manual, optimism, permute, prepare, readers, refit, review, segment
+from radfuse.stages import (
+    beside,
+    extract,
+    fuse,
+    manual,
+    optimism,
+    permute,
+    prepare,
+    readers,
+    refit,
+    review,
+    segment,
+    variants,
+)
 from radfuse.stages.context import Context
 from radfuse.stages.export import write_files
 from radfuse.statistics.icc import icc
@@ -97,6 +111,7 @@ class ReportJob:
         primary: the family that the study is about, or None.
         readers: what they gave, or None.
         groups: subgroups of units, or None.
+        variants: compared with the study, or None.
         optimism: family -> bootstrap samples.
         shuffled: family -> shuffles of the outcomes.
         occasion: today, and here.
@@ -125,6 +140,7 @@ class ReportJob:
     primary: str | None
     readers: Path | None
     groups: Path | None
+    variants: Path | None
     optimism: Mapping[str, tuple[Path, ...]]
     shuffled: Mapping[str, tuple[Path, ...]]
     occasion: Occasion
@@ -166,6 +182,7 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         primary=study.fusion.primary,
         readers=_there(context, readers.PLACE),
         groups=context.path(beside.PLACE) / beside.GROUPS if study.evaluation.subgroups else None,
+        variants=_there(context, variants.PLACE),
         optimism=_each(context, fits, optimism.place_of, range(study.evaluation.optimism + 1)),
         shuffled=_each(context, fits, permute.place_of, range(1, study.evaluation.permutations + 1)),
         occasion=Occasion(date=this_day(), folder=base),
@@ -259,6 +276,7 @@ def work(job: ReportJob) -> dict[str, str]:
         masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.cases.values())),
         readers=ReaderResults.model_validate_json(job.readers.read_bytes()) if job.readers else None,
         groups=pd.read_parquet(job.groups) if job.groups else None,
+        variants=VariantResults.model_validate_json(job.variants.read_bytes()) if job.variants else None,
         optimism=_read(job.optimism, OptimismDraw),
         shuffled=_read(job.shuffled, Shuffled),
     )
@@ -347,11 +365,11 @@ def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
 
 STAGE = Stage(
     "report",
-    10,
+    11,
     jobs,
     work,
     write_files,
     lambda _: "report",
     what="writing the report",
-    needs=("export", "manual", "review", "beside", "readers", "optimism", "permute"),
+    needs=("export", "manual", "review", "beside", "readers", "variants", "optimism", "permute"),
 )

@@ -15,6 +15,7 @@ from radfuse.report.sections import (
     segmentation,
     settings,
     subgroups,
+    variants,
 )
 
 STUDY = {
@@ -26,6 +27,7 @@ STUDY = {
     "comparison": comparison.study,
     "readers": readers.study,
     "subgroups": subgroups.study,
+    "variants": variants.study,
     "internal": internal.study,
     "calibration": calibration.study,
     "decision": decision.study,

@@ -1,0 +1,128 @@
+"""Variants of a study: what each changes, as settings; put into a study, and read off two of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from radfuse.config import apply_overrides
+from radfuse.errors import InputError, short
+
+CLASSIFIERS = "classifiers"
+"""Name under which a list of classifiers stands for a variant each."""
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$"
+_FIXED = {
+    "name": "the folder of a variant has its name",
+    "title": "the report is one",
+    "variants": "a variant has none",
+    "evaluation": "readers, subgroups and refits are those of the study",
+}
+"""Sections that no variant changes, and why."""
+_TAGS = ("kind", "backend", "use")
+
+
+def _spelled_out(said: Any) -> Any:
+    """Return variants with a list of classifiers written out, a variant each, named as its kind."""
+    listed = said.get(CLASSIFIERS) if isinstance(said, Mapping) else None
+    if not isinstance(listed, (list, tuple)):
+        return said
+    found: dict[Any, Any] = {}
+    for kind in listed:
+        if not isinstance(kind, str) or kind in said or kind in found:
+            raise ValueError(
+                f"{CLASSIFIERS} lists kinds, each once and no other variant's name, for example [logistic, svm]; found "
+                f"{short(repr(kind))}; name a variant with settings by itself: svm_wide: {{fusion.classifier: ...}}"
+            )
+        found[kind] = {"fusion.classifier": {"kind": kind}}
+    return {**found, **{name: settings for name, settings in said.items() if name != CLASSIFIERS}}
+
+
+Variants = Annotated[
+    dict[Annotated[str, Field(pattern=_NAME)], Annotated[dict[str, Any], Field(min_length=1)]],
+    BeforeValidator(_spelled_out),
+]
+"""Name -> settings that differ from the study's."""
+
+
+def varied(
+    content: Mapping[str, Any], settings: Mapping[str, Any], name: str, defaults: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the settings of a study with those of a variant put in.
+
+    A dotted key takes the place of what stands there, as with --set. A mapping under a plain key is a part of the
+    study: what it does not name stays, but for a mapping that names a kind, which is whole.
+
+    Args:
+        content: of the study.
+        settings: of the variant.
+        name: of the variant, for messages.
+        defaults: lists that a setting may reach into where `content` leaves them out.
+
+    Raises:
+        InputError: a setting leads nowhere, or is no part of an analysis.
+    """
+    changes = list(_flat(settings))
+    for dotted, _ in changes:
+        why = _FIXED.get(dotted.split(".")[0])
+        if why is not None:
+            raise InputError(f"variants.{name}: {short(dotted)!r} cannot vary, as {why}; remove it")
+    texts = [f"{dotted}={json.dumps(value, default=str)}" for dotted, value in changes]
+    return apply_overrides(content, texts, defaults, f"variants.{name}")
+
+
+def _flat(settings: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Yield the dotted path and value of each setting."""
+    for key, value in settings.items():
+        part = isinstance(value, Mapping) and bool(value) and "." not in str(key) and not set(_TAGS) & set(value)
+        if part and all(_is_plain(inner) for inner in value):
+            yield from _flat(value, (*path, str(key)))
+        else:
+            yield ".".join((*path, str(key))), value
+
+
+def _is_plain(key: object) -> bool:
+    return re.fullmatch(r"[^=\s]+", str(key)) is not None
+
+
+def difference(study: Mapping[str, Any], other: Mapping[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return by dotted path what a study has in another way than the first, so that `varied` makes it of that one."""
+    found: dict[str, Any] = {}
+    for key, value in other.items():
+        here, place = study.get(key), (*path, str(key))
+        if value == here and key in study:
+            continue
+        if isinstance(here, Mapping) and isinstance(value, Mapping) and _alike(here, value):
+            found |= difference(here, value, place)
+        else:
+            found[".".join(place)] = value
+    return found
+
+
+def _alike(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Return whether two mappings are one section with other values in it, whose names a dotted path can hold."""
+    tags = [(item.get(tag) for tag in _TAGS) for item in (first, second)]
+    names = [*first, *second]
+    return (
+        bool(first)
+        and set(first) <= set(second)
+        and list(tags[0]) == list(tags[1])
+        and not any("." in str(name) or not _is_plain(name) for name in names)
+    )
+
+
+def told(settings: Mapping[str, Any]) -> str:
+    """Return what a variant changes, as a reader of the report may have it."""
+    return ", ".join(f"{dotted}: {_value(value)}" for dotted, value in settings.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        tag = next((str(value[tag]) for tag in _TAGS if tag in value), None)
+        return tag if tag is not None else short("{" + told(value) + "}")
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return short("[" + ", ".join(map(_value, value)) + "]")
+    return "none" if value is None else short(str(value))
