@@ -92,7 +92,7 @@ class Study(Section):
     fusion: FusionConfig = FusionConfig()
     """Which models are compared, and how they are built."""
     evaluation: EvaluationConfig = EvaluationConfig()
-    """What is measured beside: readers, subgroups, optimism, shuffled outcomes."""
+    """What is measured beside: readers, subgroups, optimism, shuffled outcomes, learning curves."""
     variants: Variants = {}
     """Sensitivity analyses, by name what each changes: {bin_10: {radiomics.bin_width: 10}}; `classifiers: [svm, knn]`
     stands for one a kind."""

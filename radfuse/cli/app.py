@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from radfuse import machine
 from radfuse.cli.bundle import evaluate, predict
+from radfuse.cli.learning import learning_curve
 from radfuse.cli.look import look
 from radfuse.cli.masks import compare_masks
 from radfuse.cli.networks import apply, export_onnx
@@ -51,6 +52,7 @@ for name, listed in STAGES.items():
     if listed.command:
         app.command(name, help=listed.command)(stage_command(name, listed.shards))
 app.command()(variants)
+app.command("learning-curve")(learning_curve)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(radiomics)

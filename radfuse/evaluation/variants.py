@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from radfuse.config import apply_overrides
 from radfuse.errors import InputError, short
 
 CLASSIFIERS = "classifiers"
 """Name under which a list of classifiers stands for a variant each."""
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _FIXED = {
     "name": "the folder of a variant has its name",
     "title": "the report is one",
@@ -26,7 +26,18 @@ _TAGS = ("kind", "backend", "use")
 
 
 def _spelled_out(said: Any) -> Any:
-    """Return variants with a list of classifiers written out, a variant each, named as its kind."""
+    """Return variants with a list of classifiers written out, a variant each, named as its kind.
+
+    Raises:
+        ValueError: a name that no folder can have, or a variant of nothing.
+    """
+    for name, settings in said.items() if isinstance(said, Mapping) else ():
+        if not _NAME.fullmatch(str(name)):
+            raise ValueError(f"{short(repr(name))} is no name of a variant: letters, digits, '_' and '-', 40 at most")
+        if settings is None or settings == {}:
+            raise ValueError(
+                f"{name} changes nothing; name its settings, for example {name}: {{radiomics.bin_width: 10}}"
+            )
     listed = said.get(CLASSIFIERS) if isinstance(said, Mapping) else None
     if not isinstance(listed, (list, tuple)):
         return said
@@ -41,10 +52,7 @@ def _spelled_out(said: Any) -> Any:
     return {**found, **{name: settings for name, settings in said.items() if name != CLASSIFIERS}}
 
 
-Variants = Annotated[
-    dict[Annotated[str, Field(pattern=_NAME)], Annotated[dict[str, Any], Field(min_length=1)]],
-    BeforeValidator(_spelled_out),
-]
+Variants = Annotated[dict[str, dict[str, Any]], BeforeValidator(_spelled_out)]
 """Name -> settings that differ from the study's."""
 
 
@@ -97,6 +105,9 @@ def difference(study: Mapping[str, Any], other: Mapping[str, Any], path: tuple[s
             continue
         if isinstance(here, Mapping) and isinstance(value, Mapping) and _alike(here, value):
             found |= difference(here, value, place)
+        elif isinstance(here, list) and isinstance(value, list) and _alike_lists(here, value):
+            for number, (first, second) in enumerate(zip(here, value, strict=True)):
+                found |= difference(first, second, (*place, str(number)))
         else:
             found[".".join(place)] = value
     return found
@@ -111,6 +122,13 @@ def _alike(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
         and set(first) <= set(second)
         and list(tags[0]) == list(tags[1])
         and not any("." in str(name) or not _is_plain(name) for name in names)
+    )
+
+
+def _alike_lists(first: list[Any], second: list[Any]) -> bool:
+    """Return whether two lists hold the same sections in the same order, with other values in them."""
+    return len(first) == len(second) and all(
+        isinstance(a, Mapping) and isinstance(b, Mapping) and _alike(a, b) for a, b in zip(first, second, strict=True)
     )
 
 

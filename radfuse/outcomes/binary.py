@@ -178,7 +178,17 @@ class BinaryOutcome(Section):
         """Return the sections of a classification study."""
         return (
             *("cohort", "segmentation", "review", "discrimination", "calls", "comparison", "readers"),
-            *("subgroups", "variants", "internal", "calibration", "decision", "features", "findings", "settings"),
+            *(
+                "subgroups",
+                "variants",
+                "internal",
+                "learning_curve",
+                "calibration",
+                "decision",
+                "features",
+                "findings",
+                "settings",
+            ),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from radfuse.report.palette import Look, looks
 from radfuse.report.printed import number, this_day
 from radfuse.results import (
     FittedFamily,
+    LearningPoint,
     MasksToLookAt,
     OptimismDraw,
     Performance,
@@ -80,6 +81,7 @@ class StudyReport:
         variants: beside the study; None without.
         optimism: family -> bootstrap samples, the first of all units; empty without.
         shuffled: family -> shuffles of the outcomes; empty without.
+        learning: family -> points of its learning curve; empty without.
         sections: names of what is shown, in order.
         made: when, by what, and how to do it again.
     """
@@ -114,6 +116,7 @@ class StudyReport:
     variants: VariantResults | None = None
     optimism: Mapping[str, Sequence[OptimismDraw]] = field(default_factory=dict)
     shuffled: Mapping[str, Sequence[Shuffled]] = field(default_factory=dict)
+    learning: Mapping[str, Sequence[LearningPoint]] = field(default_factory=dict)
 
     @property
     def thresholds(self) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from radfuse.results.families import (
     StudyResults,
     UsedColumn,
 )
-from radfuse.results.internal import OptimismDraw, Shuffled
+from radfuse.results.internal import LearningPoint, OptimismDraw, Shuffled
 from radfuse.results.numbers import (
     Distance,
     Interval,
@@ -49,6 +49,7 @@ __all__ = [
     "Interval",
     "LabelFigures",
     "LabelRange",
+    "LearningPoint",
     "MaskAgreement",
     "MaskFigures",
     "MaskToLookAt",

@@ -15,7 +15,7 @@ class VariantFamily(Section):
         variant: by name.
         family: by name.
         value: the headline of the family there.
-        same: its predictions are those of the study, as the variant changes nothing that it sees; not compared.
+        same: it ranks all units as the study does, as the variant changes nothing that it sees; nothing to test.
         units: compared: those that the variant and the study both predict.
         difference: variant less study, on the same units and test folds.
         p: that they do not differ.

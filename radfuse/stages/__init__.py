@@ -55,6 +55,7 @@ STAGES = {
     "variants": Listed(),
     "optimism": Listed(),
     "permute": Listed(),
+    "learning_curve": Listed(),
     "refit": Listed(),
     "export": Listed("Refit each family on all units and write the ONNX bundle."),
     "report": Listed("Write the report, computing first what is not there yet."),

@@ -17,6 +17,7 @@ from radfuse.outcomes.kinds import Outcome
 from radfuse.report.printed import this_day, without_folders
 from radfuse.results import (
     Failure,
+    LearningPoint,
     MasksToLookAt,
     MaskToLookAt,
     OptimismDraw,
@@ -33,6 +34,7 @@ from radfuse.stages import (
     beside,
     extract,
     fuse,
+    learning_curve,
     manual,
     optimism,
     permute,
@@ -50,6 +52,7 @@ from radfuse.statistics.icc import icc
 if TYPE_CHECKING:
     from radfuse.volume.image import LabelMap, Volume
 
+Draw = TypeVar("Draw")
 Kept = TypeVar("Kept", bound=Section)
 _SHOWN = 6
 """Suspicious masks pictured, at most."""
@@ -114,6 +117,7 @@ class ReportJob:
         variants: compared with the study, or None.
         optimism: family -> bootstrap samples.
         shuffled: family -> shuffles of the outcomes.
+        learning: family -> points of its learning curve.
         occasion: today, and here.
     """
 
@@ -143,6 +147,7 @@ class ReportJob:
     variants: Path | None
     optimism: Mapping[str, tuple[Path, ...]]
     shuffled: Mapping[str, tuple[Path, ...]]
+    learning: Mapping[str, tuple[Path, ...]]
     occasion: Occasion
 
     def __str__(self) -> str:
@@ -185,6 +190,12 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         variants=_there(context, variants.PLACE),
         optimism=_each(context, fits, optimism.place_of, range(study.evaluation.optimism + 1)),
         shuffled=_each(context, fits, permute.place_of, range(1, study.evaluation.permutations + 1)),
+        learning=_each(
+            context,
+            fits,
+            lambda family, point: learning_curve.place_of(family, *point),
+            learning_curve.points_of(context),
+        ),
         occasion=Occasion(date=this_day(), folder=base),
     )
 
@@ -194,7 +205,7 @@ def _there(context: Context, place: str) -> Path | None:
 
 
 def _each(
-    context: Context, families: Iterable[str], place_of: Callable[[str, int], str], draws: Iterable[int]
+    context: Context, families: Iterable[str], place_of: Callable[[str, Draw], str], draws: Sequence[Draw]
 ) -> dict[str, tuple[Path, ...]]:
     """Return family -> its draws that are there; families without any are left out."""
     found = {family: [place_of(family, draw) for draw in draws] for family in families}
@@ -279,6 +290,7 @@ def work(job: ReportJob) -> dict[str, str]:
         variants=VariantResults.model_validate_json(job.variants.read_bytes()) if job.variants else None,
         optimism=_read(job.optimism, OptimismDraw),
         shuffled=_read(job.shuffled, Shuffled),
+        learning=_read(job.learning, LearningPoint),
     )
     return study_report(report)
 
@@ -371,5 +383,5 @@ STAGE = Stage(
     write_files,
     lambda _: "report",
     what="writing the report",
-    needs=("export", "manual", "review", "beside", "readers", "variants", "optimism", "permute"),
+    needs=("export", "manual", "review", "beside", "readers", "variants", "optimism", "permute", "learning_curve"),
 )

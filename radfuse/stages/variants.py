@@ -124,20 +124,13 @@ def _families(
         here = main[main["family"] == item.family]
         if other is not None and not here.empty:
             there = other[other["family"] == item.family]
-            if _same(here, there):
-                yield found.model_copy(update={"same": True})
-                continue
             both = pd.concat([here.assign(family="study"), there.assign(family="variant")], ignore_index=True)
             (pair,) = job.outcome.compare(both, ["variant", "study"])
+            same = pair.difference.value == 0 and pair.difference.low == pair.difference.high
             units = len(set(here["position"]) & set(there["position"]))
-            found = found.model_copy(update={"units": units, "difference": pair.difference, "p": pair.p})
+            compared = {"same": same, "units": units, "difference": pair.difference, "p": None if same else pair.p}
+            found = found.model_copy(update=compared)
         yield found
-
-
-def _same(first: pd.DataFrame, second: pd.DataFrame) -> bool:
-    """Return whether a variant changes nothing of a family: there is no difference to test then."""
-    values = [rows.set_index(_ROW)["probability"].sort_index() for rows in (first, second)]
-    return values[0].equals(values[1])
 
 
 def _adjusted(rows: Sequence[VariantFamily]) -> tuple[VariantFamily, ...]:
