@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from radfuse.audit.checks import problems_of
 from radfuse.check.inputs import FoldPatients
 from radfuse.config import nearest
 from radfuse.errors import CaseError, InputError, Problem, StudyError
@@ -17,7 +18,7 @@ from radfuse.run.folder import Progress, RunFolder
 from radfuse.run.shard import Shard
 from radfuse.run.stage import Stage, carry_out
 from radfuse.run.workers import Crew
-from radfuse.stages import STAGES, fuse, needed_for, prepare, register, review, variants
+from radfuse.stages import STAGES, audit, fuse, needed_for, prepare, register, review, variants
 from radfuse.stages.context import Context
 from radfuse.study import Study, load_study
 
@@ -196,6 +197,8 @@ def _finished(context: Context) -> Run:
         warnings = prepare.read_design(context.path(prepare.PLACE)).warnings
     else:
         warnings = context.inputs.warnings if context.study.regions else ()
+    if context.has(audit.PLACE):
+        warnings = (*warnings, *problems_of([audit.read_fits(context.path(audit.PLACE)).honesty]))
     warnings = (*warnings, *register.remarks(context))
     masks, suspicious = 0, ()
     if context.has(review.PLACE):

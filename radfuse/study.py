@@ -9,23 +9,27 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from radfuse.check.harmonise import sites_can_be_harmonised
 from radfuse.check.regions import check_images, check_labels, check_one_space
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.splits import Drawn
 from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
 from radfuse.errors import InputError, Problem, short
 from radfuse.evaluation.config import EvaluationConfig, check_readers
-from radfuse.evaluation.variants import CLASSIFIERS, Variants, difference, varied
+from radfuse.evaluation.variants import ASIDE, CLASSIFIERS, Variants, difference, varied
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
+from radfuse.fusion.additive import why_no_terms
 from radfuse.fusion.config import (
     FusionConfig,
+    blocks_of,
     check_again,
     check_blocks,
     check_families,
     check_primary,
     default_families,
     in_order,
+    near_family,
 )
 from radfuse.given import as_names, as_path
 from radfuse.morphometry.cartilage import CartilageMeasure
@@ -56,6 +60,15 @@ _TAKEN = {
     "units": "a file of the run folder is",
 }
 """What no block of tables may be called, because something else is."""
+
+
+class ReportSettings(Section):
+    """What only the report needs to know."""
+
+    journal_figures: bool = True
+    """Write figures at the widths that journals print, as SVG and PDF; False: SVG as on the page, seconds faster."""
+    answers: Path | None = None
+    """What the authors answer to items of METRICS, CLEAR and TRIPOD+AI, as YAML; None: what software can know alone."""
 
 
 class Study(Section):
@@ -96,6 +109,10 @@ class Study(Section):
     variants: Variants = {}
     """Sensitivity analyses, by name what each changes: {bin_10: {radiomics.bin_width: 10}}; `classifiers: [svm, knn]`
     stands for one a kind."""
+    nomogram: str | None = None
+    """Family that the report draws a nomogram of; its model must be a sum of terms. None: of every family whose is."""
+    report: ReportSettings = ReportSettings()
+    """What only the report needs to know; it changes no number."""
 
     @model_validator(mode="before")
     @classmethod
@@ -165,7 +182,7 @@ class Study(Section):
         """
         if name not in self.variants:
             raise InputError(f"study {self.name!r} has no variant {short(name)!r}{nearest(name, self.variants)}")
-        plain = self.model_dump(mode="json", exclude={"variants"})
+        plain = self.model_dump(mode="json", exclude=set(ASIDE))
         return build(Study, varied(plain, self.variants[name], name), f"variant {name}")
 
     def to_yaml(self) -> str:
@@ -268,27 +285,16 @@ def _families_have_blocks(study: Study) -> None:
     check_primary(study.fusion.primary, study.families)
 
 
-def _sites_can_be_harmonised(study: Study) -> None:
-    harmonise, split = study.fusion.harmonise, study.cohort.split
-    if harmonise is None:
+def _nomogram_has_terms(study: Study) -> None:
+    family = study.nomogram
+    if family is None:
         return
-    if study.cohort.site is None:
-        raise ValueError("fusion.harmonise needs cohort.site, the column of the table that names hospital or scanner")
-    for name in harmonise.covariates:
-        if name not in study.cohort.clinical_columns:
-            hint = nearest(name, study.cohort.clinical_columns)
-            raise ValueError(f"fusion.harmonise.covariates: {name!r} is no column of cohort.clinical{hint}")
-    if not any(map(harmonise.harmonises, study.blocks)):
-        raise ValueError("fusion.harmonise has no block to work on; name some in fusion.harmonise.blocks")
-    if harmonise.covariates and harmonise.harmonises("clinical"):
-        raise ValueError(
-            "fusion.harmonise.blocks names clinical, whose columns are its covariates too; remove one of the two"
-        )
-    if split.kind == "leave_site_out" and split.column == study.cohort.site and harmonise.unseen == "error":
-        raise ValueError(
-            "cohort.split leaves each site out of its training set, so that fusion.harmonise cannot learn it; set "
-            "fusion.harmonise.unseen: pass, or take another split"
-        )
+    if family not in study.families:
+        have = ", ".join(study.families)
+        raise ValueError(f"nomogram: no family {family!r}{near_family(family, study.families)}; there are: {have}")
+    reason = why_no_terms(study.fusion, blocks_of(family))
+    if reason:
+        raise ValueError(f"nomogram: {family}: {reason}; or leave `nomogram` out")
 
 
 def _networks_of_one_deal(study: Study) -> None:
@@ -324,7 +330,8 @@ _CHECKS = (
     _sequences_fit,
     _deep_has_a_network,
     _families_have_blocks,
-    _sites_can_be_harmonised,
+    _nomogram_has_terms,
+    sites_can_be_harmonised,
     _networks_of_one_deal,
     _readers_are_no_inputs,
 )
@@ -368,8 +375,8 @@ def _changes(study: Study, content: Mapping[str, Any], where: str, folder: Path)
     Raises:
         InputError: the faults of all of them, each with its variant.
     """
-    plain = {key: value for key, value in content.items() if key != "variants"}
-    ours = study.model_dump(mode="json", exclude={"variants"})
+    plain = {key: value for key, value in content.items() if key not in ASIDE}
+    ours = study.model_dump(mode="json", exclude=set(ASIDE))
     found: dict[str, dict[str, Any]] = {}
     problems: list[Problem] = []
     for name, settings in study.variants.items():
@@ -378,7 +385,7 @@ def _changes(study: Study, content: Mapping[str, Any], where: str, folder: Path)
         except InputError as error:
             problems += error.problems or [Problem(where, str(error))]
             continue
-        theirs = _placed(whole, folder).model_dump(mode="json", exclude={"variants"})
+        theirs = _placed(whole, folder).model_dump(mode="json", exclude=set(ASIDE))
         found[name] = difference(ours, theirs)
         if not found[name] and name in (content["variants"].get(CLASSIFIERS) or ()):
             del found[name]  # the study's own classifier, listed among the others
@@ -404,6 +411,7 @@ def _placed(study: Study, folder: Path) -> Study:
     params = study.radiomics.params
     radiomics = study.radiomics.model_copy(update={"params": folder / params if params else None})
     own = study.segmentation.beside(folder) if study.segmentation is not None else None
-    return study.model_copy(
-        update={"cohort": cohort, "features": features, "radiomics": radiomics, "segmentation": own}
-    )
+    answers = study.report.answers
+    report = study.report.model_copy(update={"answers": folder / answers if answers else None})
+    found = {"cohort": cohort, "features": features, "radiomics": radiomics, "segmentation": own, "report": report}
+    return study.model_copy(update=found)

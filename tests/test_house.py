@@ -14,7 +14,7 @@ import radfuse as rf
 
 PACKAGE = Path(rf.__file__).parent
 WINGS = {"seg", "radiomics", "regions", "morphometry", "fusion", "outcomes"}
-COMPOSERS = {"study", "recipe", "sequences", "pipeline", "stages", "bundle", "check", "cli"}
+COMPOSERS = {"audit", "study", "recipe", "sequences", "pipeline", "stages", "bundle", "check", "cli"}
 """They put wings together; everything else lies below the wings."""
 ABOVE = {"cohort": {"outcomes"}}
 """Whoever else may look at a wing: a cohort's table holds the outcome, read by its kind."""
@@ -33,6 +33,7 @@ ROOT = {
     "study",
 }
 ROOMS = {
+    "audit",
     "bundle",
     "check",
     "cli",

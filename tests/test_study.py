@@ -402,3 +402,15 @@ def test_the_family_a_study_is_about_must_be_compared(tmp_path: Path) -> None:
     assert load_study(made, ["fusion.primary=clinical-radiomic"]).fusion.primary == "clinical-radiomic"
     with pytest.raises(InputError, match=r"no family 'clinical-radomic'; did you mean 'clinical-radiomic'\?"):
         load_study(made, ["fusion.primary=clinical-radomic"])
+
+
+def test_a_nomogram_is_refused_where_the_model_has_no_terms(tmp_path: Path) -> None:
+    """Penalties by block are a sum whatever the learner; trees alone are none."""
+    own = {"features": {"radiomic": "r.csv"}, "nomogram": "clinical-radiomic"}
+    (said,) = faults(tmp_path, **own)
+    assert "nomogram: clinical-radiomic: extra_trees and lightgbm are no sum of terms" in said
+    assert "set fusion.classifier to logistic, ridge, lda, or svm with kernel: linear" in said
+    assert load_study(study_file(tmp_path, **own, fusion={"strategy": {"kind": "penalty"}})).nomogram
+    assert load_study(study_file(tmp_path, **own), ["fusion.classifier={kind: ridge}"]).nomogram
+    (said,) = faults(tmp_path, **{**own, "nomogram": "clinical-radiomics"})
+    assert "nomogram: no family 'clinical-radiomics'; did you mean 'clinical-radiomic'?" in said

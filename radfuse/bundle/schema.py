@@ -34,7 +34,7 @@ from radfuse.morphometry.config import MeasureConfig
 from radfuse.outcomes.kinds import Outcome
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
-from radfuse.results import SITE, Performance, SiteInput, TrainingRange
+from radfuse.results import SITE, Performance, Score, SiteInput, TrainingRange
 from radfuse.seg.backend import sequences_of
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.sequences import Reach, SequenceConfig, reach_of
@@ -133,6 +133,18 @@ class BundleFamily(Section):
     site: SiteInput | None = None
     """How values are harmonised: the input of block `site` is the place of the unit's site among the levels, NaN for
     any other. None: they are not."""
+    score: Score | None = None
+    """The model as a sum of terms, where it is one; its columns are among the inputs."""
+    no_score: str = ""
+    """Why it is none, and what would make it one."""
+
+    @model_validator(mode="after")
+    def _scores_its_inputs(self) -> Self:
+        known = {item.name for item in self.inputs}
+        foreign = [item.name for item in (self.score.columns if self.score else ()) if item.name not in known]
+        if foreign:
+            raise ValueError(f"the score is of the column {foreign[0][:80]!r}, which is no input")
+        return self
 
     @model_validator(mode="after")
     def _tells_the_site(self) -> Self:

@@ -91,6 +91,8 @@ def bundle_files(
                 largest_difference=item.largest_difference,
                 performance=item.performance,
                 site=item.fitted.site,
+                score=item.fitted.score,
+                no_score=item.fitted.no_score,
             )
             for family, item in families.items()
         },

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from radfuse.audit import telling
+from radfuse.audit.checks import problems_of
+from radfuse.audit.subject import Subject
+from radfuse.check.answers import problems_of_answers
 from radfuse.check.harmonise import sites_to_learn
-from radfuse.check.remarks import inner_folds_possible, near_usual_names, one_class_tests, telling_columns
+from radfuse.check.remarks import inner_folds_possible, near_usual_names, one_class_tests
 from radfuse.cohort.beside import problems_beside
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import CohortConfig
@@ -68,6 +72,7 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
             Problem("study", "no inputs: name cohort.clinical columns, features: {radiomic: table.csv}, or regions")
         )
     problems += _of_radiomics(study)
+    problems += problems_of_answers(study.report.answers)
     if study.regions and study.segmentation is not None:
         try:
             study.segmentation.check_here()
@@ -141,7 +146,8 @@ def read_tables(
     folds = make_folds(config.split, design.units, config.patient, config.outcome, seed, order)
     found += [*design.warnings, *(sites_to_learn(harmonise, cohort, design, folds) if harmonise is not None else [])]
     if config.outcome is not None:
-        found += telling_columns(design, config.outcome)
+        known = replace(design, blocks={name: design.blocks[name] for name in design.blocks if name == "clinical"})
+        found += problems_of([telling.look(Subject(cohort, known, folds))])  # before images make the other blocks
         too_few = inner_folds_possible(config, design, folds, order, seed, inner_folds)
         found += one_class_tests(folds, config.outcome.labels(design.units))
         found += too_few if tunes else [replace(problem, severity="warning") for problem in too_few]

@@ -1,10 +1,9 @@
-"""What a reviewer would ask about a design: columns that tell the outcome, folds too small, names nearly usual."""
+"""What a reviewer would ask about a design: folds too small, names nearly usual."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from math import comb
 
 import numpy as np
 import pandas as pd
@@ -14,50 +13,6 @@ from radfuse.cohort.splits import Fold, Grouped, make_folds
 from radfuse.errors import InputError, Problem, listed
 from radfuse.fusion.config import FIRST_BLOCKS
 from radfuse.fusion.design import Design
-from radfuse.outcomes.kinds import Outcome
-from radfuse.statistics.auc import auc
-
-_TELLING = 0.99
-"""Area under the ROC curve of one column from which on it is taken for the outcome itself."""
-_CHANCE = 0.05
-"""Columns of such an area expected by chance in a block, from which on they are no news."""
-
-
-def telling_columns(design: Design, outcome: Outcome) -> list[Problem]:
-    """Return a remark for each block with columns that tell two classes apart by themselves.
-
-    A column of two values is named always, one of more values where chance would hardly make it: of few patients and
-    thousands of columns some tell them apart by chance.
-    """
-    labels = outcome.labels(design.units)
-    if labels is None or set(labels) != {0, 1}:
-        return []
-    remarks = []
-    for block, values in design.blocks.items():
-        by_chance = 2 * values.shape[1] / comb(len(labels), int(labels.sum()))
-        areas = {str(name): _area(labels, values[name].to_numpy(dtype=float)) for name in values}
-        found = {name: area for name, area in areas.items() if area > _TELLING}
-        if by_chance > _CHANCE:
-            found = {name: area for name, area in found.items() if values[name].nunique() == 2}
-        if found:
-            where = "cohort.clinical" if block == "clinical" else f"features.{block}"
-            mend = "remove it from cohort.clinical" if block == "clinical" else f"leave it out with {where}.exclude"
-            first = next(iter(found))
-            shown = listed(f"{name} (AUC {area:.3f})" for name, area in found.items())
-            message = (
-                f"tells the outcome by itself: {shown}. If it copies the outcome, or is known only after it, {mend}"
-            )
-            remarks.append(Problem(where, message, None, first, "warning"))
-    return remarks
-
-
-def _area(labels: np.ndarray, values: np.ndarray) -> float:
-    """Return the area under the ROC curve of one column, whichever way it points; 0.5 where a class has no value."""
-    known = ~np.isnan(values)
-    if known.sum() < 0.5 * len(labels) or len(set(labels[known])) < 2:
-        return 0.5
-    area = auc(labels[known], values[known])
-    return max(area, 1 - area)
 
 
 def inner_folds_possible(

@@ -15,13 +15,16 @@ import typer
 from rich.markup import escape
 
 from radfuse import machine
+from radfuse.cli.audit import audit
 from radfuse.cli.bundle import evaluate, predict
 from radfuse.cli.learning import learning_curve
 from radfuse.cli.look import look
 from radfuse.cli.masks import compare_masks
 from radfuse.cli.networks import apply, export_onnx
+from radfuse.cli.nomogram import nomogram
 from radfuse.cli.phantom import configs, demo, phantom_knee, phantom_table
 from radfuse.cli.radiomics import radiomics
+from radfuse.cli.samplesize import samplesize
 from radfuse.cli.show import BAD_INPUT, OK, SOME_FAILED, STOPPED, UNFORESEEN, err, out, show_problems
 from radfuse.cli.study import check, run, stage_command
 from radfuse.cli.variants import variants
@@ -47,7 +50,9 @@ phantom_app = typer.Typer(
 
 app.command()(run)
 app.command()(check)
+app.command()(audit)
 app.command()(look)
+app.command()(samplesize)
 for name, listed in STAGES.items():
     if listed.command:
         app.command(name, help=listed.command)(stage_command(name, listed.shards))
@@ -55,6 +60,7 @@ app.command()(variants)
 app.command("learning-curve")(learning_curve)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(nomogram)
 app.command()(radiomics)
 app.command("compare-masks")(compare_masks)
 app.command("export-onnx")(export_onnx)

@@ -55,7 +55,7 @@ def predict(
         prediction = predict_units(
             opened, table, _pairs(features), family or (), labels_out=out_ / "labels", progress=tell, runtime=runtime
         )
-    files = {"predictions.csv": _csv(prediction_table(opened, prediction), safe_csv)}
+    files: dict[str, str | bytes] = {"predictions.csv": _csv(prediction_table(opened, prediction), safe_csv)}
     if prediction.review is not None and safe_csv:
         files["labels/review.csv"] = _csv(prediction.review, safe_csv)
     write_folder(out_, files)
@@ -114,10 +114,10 @@ def evaluate(
     rows = prediction_table(opened, prediction)
     for name, by in evaluation.recalibration.items():
         rows[f"{name}_recalibrated"] = recalibrated(prediction.probabilities[name].to_numpy(), by)
-    files = {
+    files: dict[str, str | bytes] = {
         "predictions.csv": _csv(rows, safe_csv),
         "evaluation.json": evaluation.model_dump_json(indent=1).encode(),
-        **{name: text.encode() for name, text in evaluation_report(report).items()},
+        **evaluation_report(report),
     }
     write_folder(out_, files)
     remarks = [Problem(evaluation.table, remark, severity="warning") for remark in evaluation.remarks]

@@ -77,7 +77,7 @@ def compare_masks(
     made = Made.today(["compare-masks", *names, *given])
     told, named = _without_folders(problems, failures)
     report = MasksReport(*names, rows, summary, bool(people), told, named, made)
-    write_folder(out_, {name: text.encode() for name, text in masks_report(report).items()})
+    write_folder(out_, masks_report(report))
     show_problems(problems)
     show_failures(failures)
     _show(summary)

@@ -51,6 +51,8 @@ class Cohort:
         folder: what image paths are relative to.
         warnings: findings that did not stop the reading.
         scans: case -> what its images hold, as a text that is equal for equal images only; empty without images.
+        beside: columns of the table that no setting names and that tell a site, a scanner or a date by their name, as
+            text; index as `cases`, and maybe rows of cases that are left out.
     """
 
     config: CohortConfig
@@ -58,6 +60,7 @@ class Cohort:
     folder: Path
     warnings: tuple[Problem, ...] = ()
     scans: Mapping[str, str] = field(default_factory=dict)
+    beside: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __len__(self) -> int:
         return len(self.cases)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
@@ -31,6 +32,11 @@ class Categories(Section):
         if len(set(levels)) < len(levels):
             raise ValueError("a level stands twice; remove one")
         return levels
+
+
+def levels_of(clinical: Iterable[str | Categories]) -> dict[str, tuple[str, ...]]:
+    """Return column -> levels of those clinical columns that hold words."""
+    return {item.column: item.levels for item in clinical if isinstance(item, Categories)}
 
 
 class CohortConfig(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,13 @@ from radfuse.cohort.spreadsheet import Table, read_table
 from radfuse.cohort.units import check_units
 from radfuse.errors import InputError
 from radfuse.given import as_kind
+
+_WHERE_OR_WHEN = re.compile(
+    r"(?:^|[_\W])(?:site|cent(?:er|re)|hospital|institution|clinic|scanner|vendor|manufacturer|model_?name|device|coil|"
+    r"field_?strength|protocol|batch|(?:\w+_)?date|acquired|acquisition|year)(?:[_\W](?:id|name|no|nr|of_\w+))?$",
+    re.IGNORECASE,
+)
+"""Names of columns that tell where or when a case was scanned."""
 
 
 def read_cohort(
@@ -65,7 +73,15 @@ def read_cohort(
         raise InputError(draft.problems)
     scans = {str(draft.columns[config.case][index]): scan for index, scan in draft.scans.items()}
     cases = draft.frame().set_index(config.case, drop=True)
-    return Cohort(config, cases, draft.folder, tuple(draft.problems), scans)
+    return Cohort(config, cases, draft.folder, tuple(draft.problems), scans, _beside(draft))
+
+
+def _beside(draft: Draft) -> pd.DataFrame:
+    """Return the columns that nothing names and that tell a site, a scanner or a date: an audit asks what they tell."""
+    used = {*draft.columns, *draft.config.clinical_columns, *draft.config.outcome_columns}
+    names = [name for name in map(str, draft.cells.columns) if name not in used and _WHERE_OR_WHEN.search(name)]
+    found = pd.DataFrame({name: draft.text(name) for name in names}, index=draft.cells.index)
+    return found.set_axis(pd.Index(draft.columns[draft.config.case]), axis=0)
 
 
 def named_files(config: CohortConfig) -> dict[int, Case]:

@@ -15,11 +15,13 @@ from radfuse.errors import InputError, short
 CLASSIFIERS = "classifiers"
 """Name under which a list of classifiers stands for a variant each."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+ASIDE = ("variants", "nomogram", "report")
+"""Sections of a study that its variants do not have: they are not reported by themselves."""
 _FIXED = {
     "name": "the folder of a variant has its name",
     "title": "the report is one",
-    "variants": "a variant has none",
     "evaluation": "readers, subgroups and refits are those of the study",
+    **dict.fromkeys(ASIDE, "a variant has no report of its own"),
 }
 """Sections that no variant changes, and why."""
 _TAGS = ("kind", "backend", "use")

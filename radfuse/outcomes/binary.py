@@ -177,7 +177,7 @@ class BinaryOutcome(Section):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a classification study."""
         return (
-            *("cohort", "segmentation", "review", "discrimination", "calls", "comparison", "readers"),
+            *("overview", "cohort", "segmentation", "review", "discrimination", "calls", "comparison", "readers"),
             *(
                 "subgroups",
                 "variants",
@@ -185,12 +185,13 @@ class BinaryOutcome(Section):
                 "learning_curve",
                 "calibration",
                 "decision",
+                "scores",
                 "features",
-                "findings",
-                "settings",
+                "nomogram",
             ),
+            *("audit", "findings", "methods", "checklists", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:
         """Return the sections of a classification on other patients."""
-        return ("discrimination", "calls", "comparison", "calibration", "decision", "settings")
+        return ("overview", "discrimination", "calls", "comparison", "calibration", "decision", "settings")

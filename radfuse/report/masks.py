@@ -46,8 +46,8 @@ class MasksReport:
     made: Made
 
 
-def masks_report(report: MasksReport) -> dict[str, str]:
-    """Return metrics.csv, summary.csv, index.html and figures/*.svg, name -> text."""
+def masks_report(report: MasksReport) -> dict[str, str | bytes]:
+    """Return metrics.csv, summary.csv, index.html and figures/*, name -> content."""
     rows, summary = report.rows, report.summary
     volumes, panels, labels = bland_altman(rows, (report.other, report.reference))
     figures = {"dice": dice_strips(rows), "volumes": volumes}

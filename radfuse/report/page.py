@@ -9,14 +9,14 @@ from radfuse.report.sections import EVALUATION, STUDY
 from radfuse.report.study import StudyReport
 
 
-def study_report(report: StudyReport) -> dict[str, str]:
-    """Return index.html, tables/*.csv and figures/*.svg of a study."""
+def study_report(report: StudyReport) -> dict[str, str | bytes]:
+    """Return index.html, and tables, figures, methods and checklists of a study as files beside it."""
     parts = {name: STUDY[name](report) for name in report.sections}
-    return page_files(render("study.html", report=report, parts=parts), parts)
+    return page_files(render("study.html", report=report, parts=parts), parts, report.journal_figures)
 
 
-def evaluation_report(report: EvaluationReport) -> dict[str, str]:
-    """Return index.html, tables/*.csv and figures/*.svg of a frozen bundle on other patients."""
+def evaluation_report(report: EvaluationReport) -> dict[str, str | bytes]:
+    """Return index.html, and tables and figures as files beside it, of a frozen bundle on other patients."""
     parts = {name: EVALUATION[name](report) for name in report.sections}
     remarks = [*report.remarks, *performance_remarks(report.performance)]
     return page_files(render("evaluation.html", report=report, parts=parts, remarks=remarks), parts)

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from radfuse.report.printed import interval, number, sentence
+from radfuse.report.svg import Picture
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,10 @@ class Part:
     Attributes:
         title: in the navigation.
         html: empty where there is nothing to show.
-        figures: name -> SVG, for a folder beside the page.
+        figures: name -> SVG, as `to_svg` returns it, for a folder beside the page.
         tables: name -> table, for a folder beside the page.
         facts: what it is of -> number, for the head of the page.
+        files: name -> content, for the folder of the page.
     """
 
     title: str
@@ -32,6 +34,7 @@ class Part:
     figures: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str | bytes] = field(default_factory=dict)
 
 
 def render(template: str, **content: Any) -> Markup:
@@ -51,12 +54,21 @@ def render(template: str, **content: Any) -> Markup:
     return Markup(environment.get_template(template).render(**content))  # noqa: S704  our own templates, escaped
 
 
-def page_files(page: str, parts: Mapping[str, Part]) -> dict[str, str]:
-    """Return the files of a report, name -> text: the page, and its figures and tables beside it."""
-    files = {"index.html": _numbered(page.rstrip("\n"))}
+def page_files(page: str, parts: Mapping[str, Part], journal: bool = True) -> dict[str, str | bytes]:
+    """Return the files of a report, name -> content: the page, and its figures and tables beside it.
+
+    Args:
+        page: HTML.
+        parts: of the page.
+        journal: figures stand beside it at the widths of journals, as SVG and PDF; else SVG as on the page.
+    """
+    files: dict[str, str | bytes] = {"index.html": _numbered(page.rstrip("\n"))}
     for part in parts.values():
-        files |= {f"figures/{name}.svg": text for name, text in part.figures.items()}
+        for name, picture in part.figures.items():
+            printed = picture.printed() if journal and isinstance(picture, Picture) else {"svg": picture}
+            files |= {f"figures/{name}.{end}": content for end, content in printed.items()}
         files |= {f"tables/{name}.csv": str(table.to_csv(index=False)) for name, table in part.tables.items()}
+        files |= part.files
     return files
 
 

@@ -14,7 +14,7 @@ from radfuse.report.svg import multiples
 SOURCES = {"perturbation": "Disturbed copies", "readers": "Two readers"}
 
 
-def stability_report(title: str, table: pd.DataFrame, masks: pd.DataFrame | None = None) -> dict[str, str]:
+def stability_report(title: str, table: pd.DataFrame, masks: pd.DataFrame | None = None) -> dict[str, str | bytes]:
     """Return stability.csv, readers.csv, index.html, tables/*.csv and figures/*.svg, name -> text.
 
     Args:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from radfuse.errors import Problem
+from radfuse.report.checklists.checklist import Answer
 from radfuse.report.palette import Look, looks
 from radfuse.report.printed import number, this_day
 from radfuse.results import (
+    Audit,
     FittedFamily,
     LearningPoint,
     MasksToLookAt,
@@ -68,13 +71,18 @@ class StudyReport:
         folds: family -> its outer folds.
         final: family -> refitted on all units.
         study_yaml: the resolved study.
+        settings: the same, as a mapping.
+        strategy: how families of several blocks are joined, defaults resolved; its `kind` and settings.
         warnings: findings about the input.
         versions: of Python and packages.
         seed: of resampling.
         segmentation: agreement of predicted with manual masks; None where nothing was segmented.
         review: the most suspicious predicted masks; None where nothing was segmented.
+        audit: what looks for leaks came to.
         drawn: cases with masks drawn by hand to look at, where nothing was segmented.
         primary: the family that the study is about; None: the best is picked afterwards.
+        levels: clinical column of words -> its levels, the reference first.
+        nomogram: the family whose nomogram is drawn; None: of every family that is a sum of terms.
         masks: where masks come from -> number of cases; empty where nothing starts from images.
         readers: beside the models; None without.
         groups: column -> group of each unit, rows as `units`; None without.
@@ -82,6 +90,9 @@ class StudyReport:
         optimism: family -> bootstrap samples, the first of all units; empty without.
         shuffled: family -> shuffles of the outcomes; empty without.
         learning: family -> points of its learning curve; empty without.
+        tuned: setting -> values that were tried in the inner folds, of settings with several.
+        journal_figures: files of figures are as journals print them; else SVG as on the page.
+        answers: checklist -> item -> verdict and evidence, as the authors of the study gave them.
         sections: names of what is shown, in order.
         made: when, by what, and how to do it again.
     """
@@ -101,15 +112,20 @@ class StudyReport:
     folds: Mapping[str, Sequence[FittedFamily]]
     final: Mapping[str, FittedFamily]
     study_yaml: str
+    settings: Mapping[str, Any]
+    strategy: Mapping[str, Any]
     warnings: Sequence[Problem]
     versions: Mapping[str, str]
     seed: int
     sections: Sequence[str]
     made: Made
+    audit: Audit = field(default_factory=Audit)
     drawn: Sequence[SegmentedExample] = ()
     segmentation: SegmentationReport | None = None
     review: MasksToLookAt | None = None
     primary: str | None = None
+    levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    nomogram: str | None = None
     masks: Mapping[str, int] = field(default_factory=dict)
     readers: ReaderResults | None = None
     groups: pd.DataFrame | None = None
@@ -117,6 +133,9 @@ class StudyReport:
     optimism: Mapping[str, Sequence[OptimismDraw]] = field(default_factory=dict)
     shuffled: Mapping[str, Sequence[Shuffled]] = field(default_factory=dict)
     learning: Mapping[str, Sequence[LearningPoint]] = field(default_factory=dict)
+    tuned: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    journal_figures: bool = True
+    answers: Mapping[str, Mapping[str, Answer]] = field(default_factory=dict)
 
     @property
     def thresholds(self) -> Mapping[str, str]:

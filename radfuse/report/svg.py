@@ -8,8 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import matplotlib as mpl
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 Item = TypeVar("Item")
 STYLE: Any = {
@@ -33,18 +36,73 @@ STYLE: Any = {
     "lines.linewidth": 1.8,
     "svg.fonttype": "none",
     "svg.hashsalt": "radfuse",
+    "pdf.fonttype": 42,
 }
+_COLUMN_MM, _PAGE_MM, _WIDEST_OF_ONE = 88.0, 180.0, 5.2
+"""Widths that journals print, and the width in inches up to which a figure goes into one column."""
+_SMALLEST = 6.5
 _PIXELS_PER_INCH = 107  # the page's width over that of the widest figure
 
 
-def to_svg(figure: Figure) -> str:
-    """Return an SVG element without XML header or date, that shrinks with its page and never grows past its size."""
+class Picture(str):
+    """A figure as SVG text for a page, which shrinks with it and never grows past its size.
+
+    Attributes:
+        figure: what is drawn; for files at the size that journals print.
+    """
+
+    figure: Figure
+
+    def printed(self) -> dict[str, str | bytes]:
+        """Return the figure as journals take it, by the end of a file's name: SVG and PDF, fonts embedded in the PDF.
+
+        One column is 88 mm wide, two are 180 mm; no text is smaller than 6.5 points. The figure keeps that size.
+        """
+        with mpl.rc_context(STYLE):
+            _to_column(self.figure)
+            self.figure.draw_without_rendering()
+            self.figure.set_layout_engine("none")  # laid out once, which takes longer than to print
+            return {"svg": _svg(self.figure), "pdf": _pdf(self.figure)}
+
+
+def to_svg(figure: Figure) -> Picture:
+    """Return a figure for a page: an SVG element without XML header or date."""
+    text = re.sub(r' (width|height)="[\d.]+pt"', "", _svg(figure), count=2)
+    style = f'<svg style="max-width:{figure.get_figwidth() * _PIXELS_PER_INCH:.0f}px" '
+    picture = Picture(text.replace("<svg ", style, 1))
+    picture.figure = figure
+    return picture
+
+
+def _svg(figure: Figure) -> str:
     stream = io.StringIO()
     canvas: Any = FigureCanvasSVG(figure)
     canvas.print_svg(stream, metadata={"Date": None, "Creator": None})
     text = stream.getvalue()
-    text = re.sub(r' (width|height)="[\d.]+pt"', "", text[text.index("<svg") :], count=2)
-    return text.replace("<svg ", f'<svg style="max-width:{figure.get_figwidth() * _PIXELS_PER_INCH:.0f}px" ', 1)
+    return text[text.index("<svg") :]
+
+
+def _pdf(figure: Figure) -> bytes:
+    stream = io.BytesIO()
+    canvas: Any = FigureCanvasPdf(figure)
+    canvas.print_pdf(stream, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    return stream.getvalue()
+
+
+def _to_column(figure: Figure) -> None:
+    """Bring a figure to one or two columns of a journal, with what is written on it."""
+    width, height = figure.get_size_inches()
+    target = (_COLUMN_MM if width <= _WIDEST_OF_ONE else _PAGE_MM) / 25.4
+    scale = target / width
+    figure.set_size_inches(target, height * scale)
+    for text in figure.findobj(Text):
+        text.set_fontsize(max(_SMALLEST, text.get_fontsize() * scale))
+    for axes in figure.axes:  # ticks are made anew where their number changes
+        size = max(_SMALLEST, float(STYLE["xtick.labelsize"]) * scale)
+        axes.tick_params(labelsize=size)
+    for line in figure.findobj(Line2D):
+        line.set_linewidth(line.get_linewidth() * min(1.0, scale))
+        line.set_markersize(line.get_markersize() * min(1.0, scale))
 
 
 def multiples(
@@ -63,7 +121,7 @@ def multiples(
         lines = -(-len(items) // columns)
         whole = Figure(figsize=(width * columns, height * lines), layout="constrained")
         drawn = list(whole.subplots(lines, columns, squeeze=False).flat)
-        singles = []
+        singles: list[str] = []
         for axes, item in zip(drawn, items, strict=False):
             draw(axes, item)
             single = Figure(figsize=(width, height), layout="constrained")

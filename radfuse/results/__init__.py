@@ -1,5 +1,10 @@
 """What a study measured, as values that the wings write and the bundle and the report read."""
 
+from radfuse.results.audit import (
+    Audit,
+    AuditCheck,
+    AuditFinding,
+)
 from radfuse.results.families import (
     SITE,
     Addition,
@@ -20,6 +25,7 @@ from radfuse.results.numbers import (
     Number,
 )
 from radfuse.results.readers import ReaderAgreement, ReaderBeside, ReaderResults, ReaderScore
+from radfuse.results.score import Score
 from radfuse.results.segmentation import (
     CaseFeatures,
     LabelFigures,
@@ -39,6 +45,9 @@ from radfuse.results.variants import VariantFamily, VariantResults
 __all__ = [
     "SITE",
     "Addition",
+    "Audit",
+    "AuditCheck",
+    "AuditFinding",
     "CaseFeatures",
     "ChosenFeature",
     "Comparison",
@@ -62,6 +71,7 @@ __all__ = [
     "ReaderResults",
     "ReaderScore",
     "ReviewedMask",
+    "Score",
     "SegmentationReport",
     "SegmentedCase",
     "SegmentedExample",

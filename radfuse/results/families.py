@@ -7,6 +7,7 @@ from typing import Literal
 
 from radfuse.config import Section
 from radfuse.results.numbers import Interval, Number
+from radfuse.results.score import Score
 
 
 class UsedColumn(Section):
@@ -69,6 +70,8 @@ class FittedFamily(Section):
         site: how values are harmonised; None: they are not.
         remarks: what fell back on something else, a sentence each.
         thresholds: the same by other rules, by their names.
+        score: the refitted model as a sum of terms; None in outer folds, and where it is none.
+        no_score: why there is none, and what to choose; empty in outer folds.
     """
 
     family: str
@@ -83,6 +86,8 @@ class FittedFamily(Section):
     site: SiteInput | None = None
     remarks: tuple[str, ...] = ()
     thresholds: Mapping[str, float] = {}
+    score: Score | None = None
+    no_score: str = ""
 
 
 class Performance(Section):

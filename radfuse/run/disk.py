@@ -55,7 +55,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+def write_folder(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Write files, each whole or not at all; the page comes last, so that it never shows what is not there.
 
     Raises:
@@ -66,7 +66,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         sweep(folder)
         for name, content in sorted(files.items(), key=lambda item: item[0] == "index.html"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / name, content)
+            write_atomically(folder / name, content.encode() if isinstance(content, str) else content)
 
 
 def temporary_of(path: Path) -> Path:

@@ -49,6 +49,7 @@ STAGES = {
     ),
     "prepare": Listed(),
     "beside": Listed(),
+    "audit": Listed(),
     "fit": Listed(),
     "fuse": Listed("Fit and compare the families on the same folds."),
     "readers": Listed(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def work(job: FuseJob) -> tuple[pd.DataFrame, StudyResults]:
     """Return out-of-fold probabilities, a row per family, unit and repeat, and what they are worth."""
     prepared = prepare.read_design(job.design)
     fits = {family: [read_fit(path) for path in paths] for family, paths in job.fits.items()}
-    predictions = _predictions(job, prepared, fits)
+    predictions = predictions_of(prepared, fits, job.unit, job.patient, job.outcome)
     groups = dict(iter(predictions.groupby("family")))
     results = StudyResults(
         outer_folds=len(prepared.folds),
@@ -84,16 +84,26 @@ def read_fit(path: Path) -> FittedFamily:
     return FittedFamily.model_validate_json(path.read_bytes())
 
 
-def _predictions(job: FuseJob, prepared: Prepared, fits: Mapping[str, list[FittedFamily]]) -> pd.DataFrame:
-    """Return the long table that families are measured on."""
+def predictions_of(
+    prepared: Prepared, fits: Mapping[str, Sequence[FittedFamily]], unit: Sequence[str], patient: str, outcome: Outcome
+) -> pd.DataFrame:
+    """Return the long table that families are measured on.
+
+    Args:
+        prepared: the design and its folds.
+        fits: family -> its outer folds.
+        unit: columns that name a unit.
+        patient: column of the person.
+        outcome: what is predicted.
+    """
     units, repeats = prepared.design.units, {fold.name: fold.repeat for fold in prepared.folds}
     parts = []
     for family, folds in fits.items():
         for fold in folds:
             rows = units.iloc[list(fold.test)]
-            part = rows[list(job.unit)].copy()
-            part["patient"] = rows[job.patient].to_numpy()
-            part = part.assign(**job.outcome.observed(rows))
+            part = rows[list(unit)].copy()
+            part["patient"] = rows[patient].to_numpy()
+            part = part.assign(**outcome.observed(rows))
             part["family"], part["fold"], part["repeat"] = family, fold.fold, repeats[fold.fold]
             part["probability"], part["threshold"] = list(fold.probability), fold.threshold
             part["position"] = list(fold.test)

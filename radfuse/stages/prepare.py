@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from radfuse.audit.checks import audit, problems_of
+from radfuse.audit.subject import Subject
 from radfuse.check.inputs import FoldPatients, once, read_tables
-from radfuse.check.remarks import telling_columns
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.splits import Fold, positions_of
@@ -21,6 +22,7 @@ from radfuse.errors import InputError, Problem, StudyError
 from radfuse.features import FeatureSource, FeatureTable
 from radfuse.fusion.design import Design, join, measured_again, order_of
 from radfuse.fusion.harmonise import Combat
+from radfuse.results import Audit
 from radfuse.run.folder import read_json, safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages import deep, disturb, extract
@@ -79,12 +81,14 @@ class Prepared:
         folds: the outer folds; their positions stand in the order of `everyone`.
         everyone: the positions of all units, in the order that models see them.
         warnings: what was remarkable.
+        audit: what looks for leaks came to.
     """
 
     design: Design
     folds: tuple[Fold, ...]
     everyone: np.ndarray
     warnings: tuple[Problem, ...]
+    audit: Audit
 
 
 def job_of(study: Study) -> PrepareJob:
@@ -148,6 +152,19 @@ def work(job: PrepareJob) -> Prepared:
     """Return the design: features joined to units, and the outer folds as positions.
 
     Raises:
+        InputError: faults of the tables, mismatches between them, folds that cannot be trained, or a leak.
+    """
+    prepared = joined(job)
+    leaks = problems_of(prepared.audit.checks)
+    if any(problem.severity == "error" for problem in leaks):
+        raise InputError(once([*prepared.warnings, *leaks]))
+    return prepared
+
+
+def joined(job: PrepareJob) -> Prepared:
+    """Return the same, whatever an audit says of it.
+
+    Raises:
         InputError: faults of the tables, mismatches between them, or folds that cannot be trained.
     """
     about = (job.cohort, job.features, job.seed, job.inner_folds)
@@ -176,9 +193,10 @@ def work(job: PrepareJob) -> Prepared:
     everyone = order_of(cohort, design)
     tests = [(fold, patients.iloc[everyone].isin(fold.test).to_numpy()) for fold in job.folds or inputs.folds]
     parts = tuple(Fold(fold.name, everyone[~test], everyone[test], fold.repeat) for fold, test in tests)
-    assert job.cohort.outcome is not None
-    warnings = once([*inputs.warnings, *design.warnings, *remarks, *telling_columns(design, job.cohort.outcome)])
-    return Prepared(design, parts, everyone, tuple(warnings))
+    found = audit(Subject(cohort, design, parts))
+    leaks = [problem for problem in problems_of(found.checks) if problem.severity == "warning"]
+    warnings = once([*inputs.warnings, *design.warnings, *remarks, *leaks])
+    return Prepared(design, parts, everyone, tuple(warnings), found)
 
 
 def _with_again(
@@ -247,6 +265,7 @@ def write(prepared: Prepared, path: Path) -> None:
             for fold in prepared.folds
         ],
         "warnings": [vars(problem) for problem in prepared.warnings],
+        "audit": prepared.audit.model_dump(mode="json"),
     }
     (path / "design.json").write_text(json.dumps(facts))
 
@@ -277,12 +296,13 @@ def _read(path: Path, _: int) -> Prepared:
     units, blocks = pd.read_parquet(path / "units.parquet"), {name: block_of(name) for name in facts["blocks"]}
     design = Design(units, blocks, (), by_fold, again)
     warnings = tuple(Problem(**fact) for fact in facts["warnings"])
-    return Prepared(design, folds, np.array(facts["everyone"], int), warnings)
+    found = Audit.model_validate(facts["audit"])
+    return Prepared(design, folds, np.array(facts["everyone"], int), warnings, found)
 
 
 STAGE = Stage(
     "prepare",
-    7,
+    8,
     jobs,
     work,
     write,

@@ -46,6 +46,8 @@ def work(job: FitJob) -> Refitted:
     """
     from threadpoolctl import threadpool_limits
 
+    from radfuse.fusion.additive import score_of, why_no_terms
+    from radfuse.fusion.config import blocks_of
     from radfuse.fusion.export import largest_difference
     from radfuse.fusion.validate import everyone, family_table, fit_fold
 
@@ -54,7 +56,11 @@ def work(job: FitJob) -> Refitted:
     about = (job.patient, job.outcome, job.fusion, job.seed, job.site)
     with threadpool_limits(1):  # as in the folds
         stored, refitted = fit_fold(design, job.family, fold, *about)
-    x = family_table(design, job.family, fold.name, job.fusion, job.site).x
+    table = family_table(design, job.family, fold.name, job.fusion, job.site)
+    x, first = table.x, getattr(job.fusion.joins, "first", "clinical")
+    score = score_of(refitted.fitted, table.names, x, first)
+    without = why_no_terms(job.fusion, blocks_of(job.family)) or "the refitted model is no sum of terms"
+    stored = stored.model_copy(update={"score": score, "no_score": "" if score is not None else without})
     model = refitted.fitted.to_onnx(job.family, stored.threshold)
     difference = largest_difference(model, refitted.fitted.predict, x, job.seed)
     if not difference <= PARITY:

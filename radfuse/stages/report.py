@@ -8,73 +8,53 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import numpy as np
 import pandas as pd
 
+from radfuse.audit.checks import problems_of
+from radfuse.audit.volume import NAME, volume_check, with_volumes
 from radfuse.bundle.schema import versions
+from radfuse.check.answers import read_answers
+from radfuse.cohort.config import levels_of
 from radfuse.config import Section, Where, to_yaml
 from radfuse.outcomes.kinds import Outcome
 from radfuse.report.printed import this_day, without_folders
 from radfuse.results import (
+    Audit,
+    Comparison,
     Failure,
+    FittedFamily,
     LearningPoint,
-    MasksToLookAt,
-    MaskToLookAt,
     OptimismDraw,
+    Performance,
     ReaderResults,
-    SegmentationReport,
-    SegmentedCase,
-    SegmentedExample,
     Shuffled,
     VariantResults,
 )
 from radfuse.run.folder import read_json
 from radfuse.run.stage import Stage
 from radfuse.stages import (
+    audit,
     beside,
-    extract,
     fuse,
     learning_curve,
-    manual,
     optimism,
     permute,
     prepare,
     readers,
     refit,
-    review,
-    segment,
     variants,
 )
 from radfuse.stages.context import Context
 from radfuse.stages.export import write_files
-from radfuse.statistics.icc import icc
+from radfuse.stages.prepare import Prepared
+from radfuse.stages.shown_masks import MaskFiles, drawn_examples, masks_to_look_at, segmentation_report
 
 if TYPE_CHECKING:
-    from radfuse.volume.image import LabelMap, Volume
+    from radfuse.fusion.config import FusionConfig
+    from radfuse.study import Study
 
 Draw = TypeVar("Draw")
 Kept = TypeVar("Kept", bound=Section)
-_SHOWN = 6
-"""Suspicious masks pictured, at most."""
-
-
-@dataclass(frozen=True)
-class SegmentedFiles:
-    """What there is of one case that was segmented and has a manual mask too.
-
-    Attributes:
-        patient: whose it is.
-        image: that the network read.
-        manual: mask.
-        found: folder of the segmentation.
-        features: from the found mask and from the manual one, where there are both.
-    """
-
-    patient: str
-    image: Path
-    manual: Path
-    found: Path
-    features: tuple[Path, Path] | None
 
 
 class Occasion(Section):
@@ -91,26 +71,21 @@ class ReportJob:
 
     Attributes:
         title: of the page.
-        study_yaml: the resolved study, its paths relative to the cohort table.
+        settings: the resolved study, its paths relative to the cohort table.
+        strategy: how families of several blocks are joined, defaults resolved.
         unit: columns that name a unit.
         patient: column of the person.
         site: column of the site, or None.
         outcome: what is predicted.
         seed: of resampling.
         design: where it is stored.
+        audited: what an audit fitted.
         comparison: of the families.
         fits: family -> its outer folds.
         final: family -> its fit on all units.
         failures: what could not be computed.
         versions: of Python and packages.
-        cases: case -> its features, where the study starts from images.
-        segmented: case -> its files, of cases with both masks; those too that failed later: what a network missed
-            belongs in its Dice.
-        review: list of all predicted masks; None where no network was trained.
-        previews: case -> picture of its predicted mask.
-        drawn: case -> its image and the mask it brought, where no network was trained.
-        names: label -> name.
-        all_cases: number of cases that the study started with.
+        masks: where what is shown of masks is stored.
         primary: the family that the study is about, or None.
         readers: what they gave, or None.
         groups: subgroups of units, or None.
@@ -118,29 +93,30 @@ class ReportJob:
         optimism: family -> bootstrap samples.
         shuffled: family -> shuffles of the outcomes.
         learning: family -> points of its learning curve.
+        levels: clinical column of words -> its levels.
+        nomogram: the family whose nomogram is asked for, or None.
+        tuned: setting -> values that inner folds choose of.
+        journal_figures: files of figures are as journals print them.
+        answers: of the study's authors to items of checklists; None: they gave none.
         occasion: today, and here.
     """
 
     title: str
-    study_yaml: str
+    settings: Mapping[str, Any]
+    strategy: Mapping[str, Any]
     unit: tuple[str, ...]
     patient: str
     site: str | None
     outcome: Outcome
     seed: int
     design: Path
+    audited: Path
     comparison: Path
     fits: Mapping[str, tuple[Path, ...]]
     final: Mapping[str, Path]
     failures: tuple[Failure, ...]
     versions: Mapping[str, str]
-    cases: Mapping[str, Path]
-    segmented: Mapping[str, SegmentedFiles]
-    review: Path | None
-    previews: Mapping[str, Path]
-    drawn: Mapping[str, tuple[Path, Path]]
-    names: Mapping[int, str]
-    all_cases: int
+    masks: MaskFiles
     primary: str | None
     readers: Path | None
     groups: Path | None
@@ -148,6 +124,11 @@ class ReportJob:
     optimism: Mapping[str, tuple[Path, ...]]
     shuffled: Mapping[str, tuple[Path, ...]]
     learning: Mapping[str, tuple[Path, ...]]
+    levels: Mapping[str, tuple[str, ...]]
+    nomogram: str | None
+    tuned: Mapping[str, tuple[float, ...]]
+    journal_figures: bool
+    answers: Path | None
     occasion: Occasion
 
     def __str__(self) -> str:
@@ -163,13 +144,15 @@ def jobs(context: Context) -> Iterator[ReportJob]:
     final = {family: refit.place_of(family) for family in fits}
     yield ReportJob(
         title=study.title or study.name,
-        study_yaml=to_yaml(_shown(study.model_dump(mode="json"), base)),
+        settings=_shown(study.model_dump(mode="json"), base),
+        strategy=_strategy(study),
         unit=config.unit_columns,
         patient=config.patient,
         site=config.site,
         outcome=config.outcome,
         seed=study.seed,
         design=context.path(prepare.PLACE),
+        audited=context.path(audit.PLACE),
         comparison=context.path(fuse.PLACE),
         fits=fits,
         final={name: context.path(place) / "fitted.json" for name, place in final.items() if context.has(place)},
@@ -177,13 +160,7 @@ def jobs(context: Context) -> Iterator[ReportJob]:
             Failure(item=failure.item, error=without_folders(failure.error, base)) for failure in context.failures
         ),
         versions=versions(),
-        cases={case.case_id: context.path(extract.place_of(case.case_id)) for case in context.cases()},
-        segmented=_segmented(context),
-        review=context.path(review.PLACE) if context.has(review.PLACE) else None,
-        previews=_previews(context),
-        drawn=_masks_brought(context),
-        names=context.segmentation.names if study.regions else {},
-        all_cases=len(context.all_cases),
+        masks=MaskFiles.of(context),
         primary=study.fusion.primary,
         readers=_there(context, readers.PLACE),
         groups=context.path(beside.PLACE) / beside.GROUPS if study.evaluation.subgroups else None,
@@ -196,6 +173,11 @@ def jobs(context: Context) -> Iterator[ReportJob]:
             lambda family, point: learning_curve.place_of(family, *point),
             learning_curve.points_of(context),
         ),
+        levels=levels_of(config.clinical),
+        nomogram=study.nomogram,
+        tuned=tuned_settings(study.fusion),
+        journal_figures=study.report.journal_figures,
+        answers=study.report.answers,
         occasion=Occasion(date=this_day(), folder=base),
     )
 
@@ -213,17 +195,20 @@ def _each(
     return {family: paths for family, paths in there.items() if paths}
 
 
-def _previews(context: Context) -> dict[str, Path]:
-    """Return the picture of every predicted mask."""
-    places = {case.case_id: segment.place_of(case.case_id) for case in context.all_cases}
-    return {case: context.path(place) / segment.PREVIEW for case, place in places.items() if context.has(place)}
+def _strategy(study: Study) -> dict[str, Any]:
+    """Return how families of several blocks are joined, the usual way resolved."""
+    resolved = study.fusion.model_copy(update={"strategy": study.fusion.joins})
+    return dict(resolved.model_dump(mode="json")["strategy"])
 
 
-def _masks_brought(context: Context) -> dict[str, tuple[Path, Path]]:
-    """Return the image and the mask of every case of a study that trains no network."""
-    if context.segments:
-        return {}
-    return {case.case_id: (context.image(case), case.mask) for case in context.cases() if case.mask is not None}
+def tuned_settings(fusion: FusionConfig) -> dict[str, tuple[float, ...]]:
+    """Return each setting of selections and learners that has several values to choose of, with these."""
+    tried: dict[str, dict[float, None]] = {}
+    for part in [*(step for steps in fusion.selections.values() for step in steps), *fusion.learners]:
+        for settings in part.candidates():
+            for name, value in settings.items():
+                tried.setdefault(name, {})[float(value)] = None
+    return {name: tuple(sorted(values)) for name, values in tried.items() if len(values) > 1}
 
 
 def _shown(value: Any, base: str) -> Any:
@@ -235,27 +220,15 @@ def _shown(value: Any, base: str) -> Any:
     return without_folders(value, base) if isinstance(value, str) else value
 
 
-def _segmented(context: Context) -> dict[str, SegmentedFiles]:
-    """Return the files of every case that has a manual mask and a predicted one."""
-    found = {}
-    for case in context.all_cases:
-        place = segment.place_of(case.case_id)
-        if case.mask is not None and context.has(place):
-            pair = (extract.place_of(case.case_id), manual.place_of(case.case_id))
-            both = (context.path(pair[0]), context.path(pair[1])) if all(map(context.has, pair)) else None
-            found[case.case_id] = SegmentedFiles(
-                case.patient, context.image(case), case.mask, context.path(place), both
-            )
-    return found
-
-
-def work(job: ReportJob) -> dict[str, str]:
+def work(job: ReportJob) -> dict[str, str | bytes]:
     """Return the report's files."""
     from radfuse.report.page import study_report
     from radfuse.report.study import Made, StudyReport
 
     prepared, base = prepare.read_design(job.design), job.occasion.folder
     design, results = prepared.design, fuse.read_results(job.comparison)
+    fits = {family: [fuse.read_fit(path) for path in paths] for family, paths in job.fits.items()}
+    told = problems_of(prepared.audit.checks)  # in a section of their own
     report = StudyReport(
         title=job.title,
         outcome=job.outcome.name(),
@@ -269,22 +242,31 @@ def work(job: ReportJob) -> dict[str, str]:
         clinical=design.blocks.get("clinical", pd.DataFrame(index=design.units.index)),
         predictions=pd.read_parquet(job.comparison / "predictions.parquet"),
         results=results.model_copy(update={"failures": job.failures}),
-        folds={family: [fuse.read_fit(path) for path in paths] for family, paths in job.fits.items()},
+        folds=fits,
         final={family: fuse.read_fit(path) for family, path in job.final.items()},
-        study_yaml=job.study_yaml,
+        study_yaml=to_yaml(job.settings),
+        settings=job.settings,
+        strategy=job.strategy,
         warnings=[
             replace(item, where=without_folders(item.where, base), message=without_folders(item.message, base))
             for item in prepared.warnings
+            if item not in told
         ],
         versions=job.versions,
         seed=job.seed,
+        audit=_audited(job, prepared, fits),
         primary=job.primary,
+        levels=job.levels,
+        nomogram=job.nomogram,
         sections=job.outcome.sections(),
         made=Made(job.occasion.date, job.versions["radfuse"], "radfuse run study.yaml"),
-        drawn=_drawn(job),
-        review=_to_look_at(job),
-        segmentation=_segmentation_report(job),
-        masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.cases.values())),
+        drawn=drawn_examples(job.masks),
+        review=masks_to_look_at(job.masks),
+        segmentation=segmentation_report(job.masks),
+        tuned=job.tuned,
+        journal_figures=job.journal_figures,
+        answers=read_answers(job.answers),
+        masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.masks.cases.values())),
         readers=ReaderResults.model_validate_json(job.readers.read_bytes()) if job.readers else None,
         groups=pd.read_parquet(job.groups) if job.groups else None,
         variants=VariantResults.model_validate_json(job.variants.read_bytes()) if job.variants else None,
@@ -300,79 +282,21 @@ def _read(places: Mapping[str, tuple[Path, ...]], kind: type[Kept]) -> dict[str,
     return {family: [kind.model_validate_json(path.read_bytes()) for path in own] for family, own in places.items()}
 
 
-def _segmentation_report(job: ReportJob) -> SegmentationReport | None:
-    """Return how predicted masks agree with manual ones, with three examples; None where nothing was segmented."""
-    from radfuse.volume.files import read_labels
-
-    if not job.segmented:
-        return None
-    rows = []
-    for case, files in job.segmented.items():
-        facts = SegmentedCase.model_validate_json((files.found / segment.FACTS).read_bytes())
-        known = {"case": case, "patient": files.patient}
-        rows += [{**known, "label": label, **found.row()} for label, found in facts.agreement.items()]
-    agreement = pd.DataFrame(rows)
-    dice = agreement.groupby("case", sort=False)["dice"].mean()
-    examples = []
-    for case, which in _three(list(dice.sort_values(kind="stable").index), "worst", "median", "best").items():
-        files = job.segmented[case]
-        image, truth = _read_pair(files.image, files.manual, job.names)
-        predicted = read_labels(files.found / segment.MASK, job.names, empty=True)
-        examples.append(SegmentedExample(which, case, image, truth, predicted, float(dice[case])))
-    pairs = {case: files.features for case, files in job.segmented.items() if files.features is not None}
-    return SegmentationReport(agreement, tuple(examples), _agreement(pairs), job.all_cases)
-
-
-def _to_look_at(job: ReportJob) -> MasksToLookAt | None:
-    """Return the top of the review list; None where nothing was segmented."""
-    if job.review is None:
-        return None
-    listed = review.read(job.review)
-    found = listed[listed["flags"] != ""]
-    shown = tuple(
-        MaskToLookAt(str(case), str(flags), float(points), job.previews[str(case)].read_bytes())
-        for case, flags, points in found[["case", "flags", "suspicion"]].head(_SHOWN).itertuples(index=False)
-    )
-    names = tuple(job.names[number] for number in sorted(job.names))
-    return MasksToLookAt(len(listed), len(found), shown, names)
-
-
-def _drawn(job: ReportJob) -> tuple[SegmentedExample, ...]:
-    """Return the cases with the smallest, the median and the largest mask, where masks were brought."""
-    sizes = {case: sum(read_json(path)["voxels"].values()) for case, path in job.cases.items() if case in job.drawn}
-    examples = []
-    for case, which in _three(sorted(sizes, key=lambda case: sizes[case]), "smallest", "median", "largest").items():
-        image, mask = _read_pair(*job.drawn[case], job.names)
-        examples.append(SegmentedExample(which, case, image, mask))
-    return tuple(examples)
-
-
-def _three(order: Sequence[str], first: str, middle: str, last: str) -> dict[str, str]:
-    """Return the first, the middle and the last of cases in order, each once, and what it is called."""
-    if not order:
-        return {}
-    names = {order[0]: first, order[-1]: last, order[len(order) // 2]: middle}
-    return {case: names[case] for case in dict.fromkeys((order[0], order[len(order) // 2], order[-1]))}
-
-
-def _read_pair(image: Path, mask: Path, names: Mapping[int, str]) -> tuple[Volume, LabelMap]:
-    """Return an image and a mask on its grid."""
-    from radfuse.volume.files import read_labels, read_volume
-    from radfuse.volume.resample import resample_labels
-
-    volume, labels = read_volume(image), read_labels(mask, names)
-    return volume, resample_labels(labels, volume.grid)
-
-
-def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
-    """Return ICC(2,1) of each radiomic feature between predicted and manual masks."""
-    tables = []
-    for which in (0, 1):
-        rows = {case: read_json(paths[which])["features"] for case, paths in pairs.items()}
-        tables.append(pd.DataFrame.from_dict(rows, orient="index").astype("float64"))
-    predicted, drawn = tables
-    both = {name: np.column_stack([predicted[name], drawn[name]]) for name in predicted if name in drawn}
-    return pd.Series({name: icc(pair[np.isfinite(pair).all(axis=1)]) for name, pair in both.items()}, dtype=float)
+def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[FittedFamily]]) -> Audit:
+    """Return all checks of the study, volume alone beside the families that have it among them."""
+    fitted = audit.read_fits(job.audited)
+    volume: Performance | None = None
+    against: list[Comparison] = []
+    if fitted.volume:
+        beside = [family for family in with_volumes(prepared.design, list(fits)) if family in fits]
+        every = {NAME: fitted.volume, **{family: fits[family] for family in beside}}
+        predictions = fuse.predictions_of(prepared, every, job.unit, job.patient, job.outcome)
+        volume = job.outcome.measure(predictions[predictions["family"] == NAME])
+        for family in beside:
+            pair = predictions[predictions["family"].isin([family, NAME])]
+            against += job.outcome.compare(pair, [family, NAME])
+    checks = (*prepared.audit.checks, volume_check(volume, against), fitted.honesty)
+    return Audit(checks=checks, volume=volume, against=tuple(against))
 
 
 STAGE = Stage(
@@ -383,5 +307,16 @@ STAGE = Stage(
     write_files,
     lambda _: "report",
     what="writing the report",
-    needs=("export", "manual", "review", "beside", "readers", "variants", "optimism", "permute", "learning_curve"),
+    needs=(
+        "export",
+        "manual",
+        "review",
+        "audit",
+        "beside",
+        "readers",
+        "variants",
+        "optimism",
+        "permute",
+        "learning_curve",
+    ),
 )

@@ -45,7 +45,7 @@ def jobs(context: Context) -> Iterator[StabilityJob]:
     yield StabilityJob(context.study.title or context.study.name, cases, patients)
 
 
-def work(job: StabilityJob) -> dict[str, str]:
+def work(job: StabilityJob) -> dict[str, str | bytes]:
     """Return the files of the table and its page.
 
     Raises:
@@ -75,7 +75,7 @@ def _numbers(rows: Sequence[Mapping[str, float | None]]) -> list[dict[str, float
 
 STAGE = Stage(
     "stability",
-    4,
+    5,
     jobs,
     work,
     write_files,

@@ -201,6 +201,21 @@ def auc_difference(part: AucSet, first: int, second: int, level: float = 0.95) -
     )
 
 
+def auc_p(part: AucSet, position: int = 0) -> float:
+    """Return the two-sided p value of an AUC against 0.5 on the logit scale; NaN where no variance can be had.
+
+    An AUC of 0 or 1 has no such variance; it is held against that of a coin thrown once a patient of the rarer class.
+    """
+    value, variance = float(part.values[position]), float(part.covariance[position, position])
+    if np.isnan(value) or np.isnan(variance):
+        return float("nan")
+    if value in (0.0, 1.0) or variance <= 0:
+        z = (value - 0.5) * 2 * np.sqrt(max(part.smaller_class, 1))
+    else:
+        z = np.log(value / (1 - value)) * value * (1 - value) / np.sqrt(variance)
+    return float(2 * stats.norm.sf(abs(z)))
+
+
 def youden_threshold(outcome: ArrayLike, probability: ArrayLike) -> float:
     """Return the threshold of the largest sensitivity + specificity - 1, midway between two neighbouring values.
 

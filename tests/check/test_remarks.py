@@ -1,76 +1,25 @@
-"""What a check says of a design: columns that tell the outcome, folds too small to tune, names nearly usual."""
+"""What a check says of a design: folds too small to tune, names nearly usual."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from radfuse.check.inputs import read_inputs
-from radfuse.check.remarks import near_usual_names, one_class_tests, telling_columns
+from radfuse.check.remarks import near_usual_names, one_class_tests
 from radfuse.check.study import check_study
 from radfuse.cohort.splits import Fold
 from radfuse.errors import InputError, Problem
-from radfuse.fusion.design import Design
-from radfuse.outcomes.binary import BinaryOutcome
 from radfuse.study import Study
-
-EVENT = BinaryOutcome(column="event")
-
-
-def design(columns: Mapping[str, Any], events: int = 20, others: int = 20, block: str = "clinical") -> Design:
-    """The first units have the event."""
-    units = pd.DataFrame({"event": [1.0] * events + [0.0] * others})
-    return Design(units, {block: pd.DataFrame(columns, dtype=float)})
 
 
 def remark(found: list[Problem]) -> Problem:
     (problem,) = found
     assert problem.severity == "warning"
     return problem
-
-
-@pytest.mark.parametrize(
-    "column",
-    [
-        [1] * 20 + [0] * 20,
-        [0] * 20 + [1] * 20,
-        list(range(40)),
-        list(range(40, 0, -1)),
-        [float("nan"), *range(1, 40)],
-        [5] * 20 + list(range(6, 26)),
-    ],
-)
-def test_a_column_that_tells_the_outcome_is_named(column: list[float]) -> None:
-    noise = np.random.default_rng(0).standard_normal(40)
-    found = remark(telling_columns(design({"age": noise, "copy": column}), EVENT))
-    assert (found.where, found.column) == ("cohort.clinical", "copy")
-    assert found.message == (
-        "tells the outcome by itself: copy (AUC 1.000). If it copies the outcome, or is known only after it, remove it "
-        "from cohort.clinical"
-    )
-
-
-def test_a_column_of_a_table_is_left_out_by_exclude() -> None:
-    found = remark(telling_columns(design({"f": range(40)}, block="radiomic"), EVENT))
-    assert found.message.endswith("leave it out with features.radiomic.exclude")
-
-
-@pytest.mark.parametrize("column", [[1] * 19 + [0] * 21, [float("nan")] * 30 + [1] * 10, [float("nan")] * 40, [3] * 40])
-def test_a_column_that_does_not_tell_it_is_not_named(column: list[float]) -> None:
-    assert telling_columns(design({"x": column}), EVENT) == []
-
-
-def test_chance_makes_no_remark_among_thousands_of_columns_and_few_patients() -> None:
-    generator = np.random.default_rng(1)
-    few = design({f"f{i}": generator.standard_normal(10) for i in range(3000)}, 5, 5, "radiomic")
-    assert telling_columns(few, EVENT) == []
-    few.blocks["radiomic"]["copy"] = few.units["event"]
-    assert remark(telling_columns(few, EVENT)).column == "copy"
 
 
 def test_test_sets_of_one_outcome_are_named() -> None:

@@ -116,7 +116,8 @@ def page_of(table: pd.DataFrame) -> dict[str, str]:
 
 def test_the_page_is_whole() -> None:
     files = page_of(rows(("bone", "cartilage")))
-    assert list(files) == ["metrics.csv", "summary.csv", "index.html", "figures/dice.svg", "figures/volumes.svg"]
+    figures = [f"figures/{name}.{end}" for name in ("dice", "volumes") for end in ("svg", "pdf")]
+    assert list(files) == ["metrics.csv", "summary.csv", "index.html", *figures]
     page = files["index.html"]
     for part in ("B &amp; co against A", "<b>3</b><span>patients", "One of them.", "<b>x</b>: bad", "Metrics reloaded"):
         assert part in page

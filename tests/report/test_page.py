@@ -80,9 +80,8 @@ def test_the_page_says_when_by_what_and_how_it_was_made(page: str) -> None:
 def test_figures_are_numbered_from_1(page: str) -> None:
     numbers = re.findall(r"<figcaption><b>Figure (\d+)\.</b> ", page)
     assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
-    assert (
-        len(numbers) == page.count("<figure>") == 13
-    )  # ROC, AUC, ROC by family, gains, calibration, two of decisions, six families' columns
+    # overview, ROC, AUC, ROC by family, gains, calibration, two of decisions, two of scores, columns of six, nomograms
+    assert len(numbers) == page.count("<figure>") == 22
 
 
 def test_the_page_tells_no_folder_of_this_machine(page: str, phantom_run: tuple[Path, Path]) -> None:
@@ -117,7 +116,13 @@ def test_findings_say_what_a_reviewer_would(page: str) -> None:
 
 def test_tables_and_figures_lie_beside_the_page(phantom_run: tuple[Path, Path]) -> None:
     folder = phantom_run[1] / "report"
-    assert {item.stem for item in (folder / "tables").iterdir()} == {
+    tables = {item.stem for item in (folder / "tables").iterdir()}
+    nomograms = {name for name in tables if name.startswith("nomogram_")}
+    assert {name.removesuffix("_scores") for name in nomograms} == {
+        item.stem for item in (folder / "figures").glob("nomogram_*.pdf")
+    }
+    assert len({item.stem for item in (folder / "calculators").iterdir()}) == 6
+    assert tables - nomograms == {
         "table_one",
         "performance",
         "classification",
@@ -130,8 +135,10 @@ def test_tables_and_figures_lie_beside_the_page(phantom_run: tuple[Path, Path]) 
         "comparisons",
         "additions",
         "features",
+        "scores",
+        "audit",
     }
-    for item in (folder / "figures").iterdir():
+    for item in (folder / "figures").glob("*.svg"):
         assert item.read_text(encoding="utf-8").startswith("<svg ")
 
 

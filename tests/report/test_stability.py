@@ -19,7 +19,8 @@ def test_the_report_is_a_page_a_figure_and_tables() -> None:
     ]
     table = pd.DataFrame(rows).assign(reason=["", "constant"])
     files = stability_report("Knees & more", table)
-    assert list(files) == ["stability.csv", "index.html", "figures/curves.svg", "tables/classes.csv"]
+    figures = ["figures/curves.svg", "figures/curves.pdf"]
+    assert list(files) == ["stability.csv", "index.html", *figures, "tables/classes.csv"]
     pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(files["stability.csv"]), keep_default_na=False), table)
     assert "Knees &amp; more: stability of features" in files["index.html"]
     assert "1 features: constant" in files["index.html"]

@@ -17,6 +17,7 @@ from radfuse.statistics.auc import (
     auc_covariance,
     auc_difference,
     auc_interval,
+    auc_p,
     fold_averaged,
     training_overlap,
     youden_threshold,
@@ -328,3 +329,15 @@ def test_training_sets_that_overlap_widen_the_interval_of_a_mean_over_folds():
     plain, wide = fold_averaged(parts), fold_averaged(parts, 2.25)
     np.testing.assert_array_equal(plain.values, wide.values)
     np.testing.assert_allclose(wide.covariance, 2.25 * plain.covariance)
+
+
+def test_the_p_value_of_an_auc_agrees_with_its_interval() -> None:
+    """p is 0.05 where the interval ends at a half; without patients of a class there is none."""
+    steep = AucSet(np.array([0.6, 0.5, 1.0]), np.diag([0.0, 0.01, 0.0]), 9)
+    assert auc_p(steep, 1) == pytest.approx(1.0)
+    assert auc_p(steep, 2) == pytest.approx(2 * stats.norm.sf(3.0))  # nine coins that all fall on one side
+    for variance in (0.001, 0.004):
+        part = AucSet(np.array([0.7]), np.array([[variance]]), 9)
+        level = 1 - auc_p(part)
+        assert auc_interval(part, level=level).low == pytest.approx(0.5, abs=1e-9)
+    assert np.isnan(auc_p(AucSet(np.array([0.7]), np.array([[np.nan]]), 1)))

@@ -1,8 +1,10 @@
 """Sections of the reports, one a file; an outcome names those it is shown in."""
 
 from radfuse.report.sections import (
+    audit,
     calibration,
     calls,
+    checklists,
     cohort,
     comparison,
     decision,
@@ -11,8 +13,12 @@ from radfuse.report.sections import (
     findings,
     internal,
     learning_curve,
+    methods,
+    nomogram,
+    overview,
     readers,
     review,
+    scores,
     segmentation,
     settings,
     subgroups,
@@ -20,6 +26,7 @@ from radfuse.report.sections import (
 )
 
 STUDY = {
+    "overview": overview.study,
     "cohort": cohort.study,
     "segmentation": segmentation.study,
     "review": review.study,
@@ -33,11 +40,17 @@ STUDY = {
     "learning_curve": learning_curve.study,
     "calibration": calibration.study,
     "decision": decision.study,
+    "scores": scores.study,
     "features": features.study,
+    "nomogram": nomogram.study,
+    "audit": audit.study,
     "findings": findings.study,
+    "methods": methods.study,
+    "checklists": checklists.study,
     "settings": settings.study,
 }
 EVALUATION = {
+    "overview": overview.evaluation,
     "discrimination": discrimination.evaluation,
     "calls": calls.evaluation,
     "comparison": comparison.evaluation,

@@ -21,7 +21,7 @@ from radfuse.statistics.curve import CalibrationCurve, calibration_curve
 from radfuse.statistics.estimate import clustered_mean
 from radfuse.statistics.goodness import hosmer_lemeshow
 
-_FEWEST = 12
+FEWEST = 12
 """Units that groups of them can be drawn of."""
 
 
@@ -39,7 +39,7 @@ def _part(report: StudyReport | EvaluationReport, template: str) -> Part:
     figures: dict[str, str] = {}
     panels: list[str] = []
     curves = curves_of(report.predictions, report.performance)
-    if report.performance[0].units >= _FEWEST:
+    if report.performance[0].units >= FEWEST:
         figures["calibration"], panels = calibration_panels(
             report.predictions, report.performance, report.looks, curves
         )
@@ -81,12 +81,12 @@ def calibration_panels(
         p = rows["probability"].to_numpy()
         axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
         curve = curves[item.family]
-        if curve is not None:
+        if curve is None:
+            logistic_fit(axes, item, p, color=colour, linewidth=1.4, alpha=0.75)
+        else:
             axes.fill_between(curve.predicted, curve.low, curve.high, color=colour, alpha=0.18, linewidth=0)
             axes.plot(curve.predicted, curve.observed, color=colour, linewidth=1.5)
-        count = max(3, min(bins, len(p) // 12))
-        for group in np.array_split(np.argsort(p, kind="stable"), count):
-            _group(axes, p[group].mean(), rows.iloc[group], colour)
+        draw_groups(axes, rows, colour, bins)
         axes.hist(
             p, bins=np.linspace(0, 1, 41), bottom=-0.16, weights=np.full(len(p), 0.10 / _peak(p)), color="#cbd5e1"
         )
@@ -100,6 +100,22 @@ def calibration_panels(
         axes.set_ylabel("observed share")
 
     return multiples(performance, draw, height=3.1)
+
+
+def logistic_fit(axes: Any, item: Performance, p: np.ndarray, **look: Any) -> None:
+    """Draw the logistic calibration curve of a family over the range of its predictions."""
+    slope, shift = item.calibration_slope.value, item.recalibration_intercept
+    if slope is not None and shift is not None:
+        inside = np.linspace(max(p.min(), 1e-4), min(p.max(), 1 - 1e-4), 100)
+        axes.plot(inside, 1 / (1 + np.exp(-(shift + slope * np.log(inside / (1 - inside))))), **look)
+
+
+def draw_groups(axes: Any, rows: pd.DataFrame, colour: str, bins: int = 8) -> None:
+    """Draw the observed share of events in groups of equal size, with intervals."""
+    p = rows["probability"].to_numpy()
+    count = max(3, min(bins, len(p) // 12))
+    for group in np.array_split(np.argsort(p, kind="stable"), count):
+        _group(axes, p[group].mean(), rows.iloc[group], colour)
 
 
 def _group(axes: Any, predicted: float, rows: pd.DataFrame, colour: str) -> None:

@@ -23,16 +23,18 @@ def study(report: StudyReport) -> Part:
     table = comparison_table(report.results.comparisons)
     added = additions(report.results.comparisons, report.final)
     tables = {"comparisons": table}
-    figures = {}
+    figures, narrow = {}, ""
     if added:
         tables["additions"] = addition_table(added)
         figures["additions"] = addition_plot(added, report.looks)
+        narrow = addition_plot(added, report.looks, narrow=True)
     html = render(
         "sections/comparison.html",
         report=report,
         table=table,
         added=tables.get("additions"),
         figures=figures,
+        narrow=narrow,
         verdicts=[verdict(item) for item in added],
         unused=without_clinical(report),
     )
@@ -66,11 +68,12 @@ def addition_table(added: Sequence[Addition]) -> pd.DataFrame:
     )
 
 
-def addition_plot(added: Sequence[Addition], drawn: Mapping[str, Look]) -> str:
-    """Return what each block adds, in AUC and in log loss, with its intervals."""
+def addition_plot(added: Sequence[Addition], drawn: Mapping[str, Look], narrow: bool = False) -> str:
+    """Return what each block adds, in AUC and in log loss, with its intervals: side by side, or one over the other."""
+    height = 0.9 + 0.34 * len(added)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8.6, 0.9 + 0.34 * len(added)), layout="constrained")
-        axes = figure.subplots(1, 2, sharey=True)
+        figure = Figure(figsize=(3.9, 2 * height) if narrow else (8.6, height), layout="constrained")
+        axes = figure.subplots(*((2, 1) if narrow else (1, 2)), sharey=True)
         for side, name, label in ((axes[0], "auc", "gain in AUC"), (axes[1], "loss", "gain in log loss")):
             side.axvline(0, color="#9ca3af", linewidth=0.8)
             for row, item in enumerate(added):
@@ -80,7 +83,7 @@ def addition_plot(added: Sequence[Addition], drawn: Mapping[str, Look]) -> str:
                 if value.low is not None and value.high is not None:
                     side.plot([value.low, value.high], [row, row], color=colour, linewidth=1.4)
                 side.plot(value.value, row, "o", color=colour, markersize=5)
-            side.set_xlabel(f"{label}, 95 % interval; right of 0 is better")
+            side.set_xlabel(f"{label}, 95% CI; right of 0 is better")
             side.spines["left"].set_visible(False)
             side.tick_params(axis="y", length=0)
         axes[0].set_yticks(range(len(added)), [f"{item.block} beside {item.without}" for item in added])

@@ -44,7 +44,8 @@ def _part(report: StudyReport | EvaluationReport, tables: Mapping[str, pd.DataFr
     curves = curves_of(report.predictions, report.performance)
     panels_figure, panels = decision_panels(curves, report.looks)
     figures = {"decision": decision_overlay(curves, report.looks), "decision_by_family": panels_figure}
-    html = render("sections/decision.html", report=report, figures=figures, tables=tables, panels=panels)
+    shown = {"figures": figures, "panels": panels, "narrow": decision_overlay(curves, report.looks, narrow=True)}
+    html = render("sections/decision.html", report=report, tables=tables, **shown)
     return Part("Decisions", html, figures, tables)
 
 
@@ -59,17 +60,18 @@ def _curve(rows: pd.DataFrame, thresholds: Sequence[float] | np.ndarray = _THRES
     return decision_curve(*known, overlap=overlap_of_one_deal(rows))
 
 
-def decision_overlay(curves: Mapping[str, DecisionCurve], drawn: Mapping[str, Look]) -> str:
+def decision_overlay(curves: Mapping[str, DecisionCurve], drawn: Mapping[str, Look], narrow: bool = False) -> str:
     """Return the net benefit of all families over thresholds, beside acting on everyone and on nobody."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 3.9 + 0.1 * len(curves)), layout="constrained")
+        size = (3.9, 3.4 + 0.17 * len(curves)) if narrow else (6.4, 3.9 + 0.1 * len(curves))
+        figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
-        _ends(axes, next(iter(curves.values())))
+        ends(axes, next(iter(curves.values())))
         for family, curve in curves.items():
             colour, dash = drawn[family]
             axes.plot(curve.thresholds, curve.net_benefit, color=colour, linestyle=dash, label=family, linewidth=1.6)
-        _axes(axes, list(curves.values()))
-        figure.legend(loc="outside lower center", ncols=3, handlelength=2.6)
+        decision_axes(axes, list(curves.values()))
+        figure.legend(loc="outside lower center", ncols=1 if narrow else 3, handlelength=2.6)
         return to_svg(figure)
 
 
@@ -79,21 +81,22 @@ def decision_panels(curves: Mapping[str, DecisionCurve], drawn: Mapping[str, Loo
     def draw(axes: Any, item: tuple[str, DecisionCurve]) -> None:
         family, curve = item
         colour = drawn[family].colour
-        _ends(axes, curve)
+        ends(axes, curve)
         axes.fill_between(curve.thresholds, curve.low, curve.high, color=colour, alpha=0.18, linewidth=0)
         axes.plot(curve.thresholds, curve.net_benefit, color=colour)
         axes.set_title(family, loc="left", fontweight="bold")
-        _axes(axes, [curve])
+        decision_axes(axes, [curve])
 
     return multiples(list(curves.items()), draw)
 
 
-def _ends(axes: Any, curve: DecisionCurve) -> None:
+def ends(axes: Any, curve: DecisionCurve) -> None:
+    """Draw acting on nobody and, dashed, on everyone."""
     axes.axhline(0, color="#9ca3af", linewidth=1)
     axes.plot(curve.thresholds, curve.treat_all, color="#9ca3af", linewidth=1, linestyle=(0, (4, 2)))
 
 
-def _axes(axes: Any, curves: Sequence[DecisionCurve]) -> None:
+def decision_axes(axes: Any, curves: Sequence[DecisionCurve]) -> None:
     """Show what lies between nothing and all that can be won, up to where acting pays for no family any more."""
     highest = max(0.02, float(curves[0].treat_all.max()), *(float(curve.net_benefit.max()) for curve in curves))
     pays = [curve.thresholds[curve.net_benefit > 0.005 * highest] for curve in curves]

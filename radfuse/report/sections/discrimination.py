@@ -19,7 +19,7 @@ from radfuse.report.svg import STYLE, multiples, to_svg
 from radfuse.results import Interval, Performance
 from radfuse.statistics.picking import picking_bias
 
-_GRID = np.linspace(0, 1, 101)
+GRID = np.linspace(0, 1, 101)
 _RESAMPLES = 200
 
 
@@ -89,8 +89,8 @@ def roc_overlay(predictions: pd.DataFrame, performance: Sequence[Performance], d
             colour, dash = drawn[item.family]
             rows = predictions[predictions["family"] == item.family]
             label = f"{item.family}  {interval(item.auc, 2)}"
-            axes.plot(_GRID, _mean_roc(rows), color=colour, linestyle=dash, label=label)
-        _roc_axes(axes)
+            axes.plot(GRID, mean_roc(rows), color=colour, linestyle=dash, label=label)
+        roc_axes(axes)
         figure.legend(
             loc="outside lower center", title="AUC (95% CI)", title_fontsize=8.5, alignment="left", handlelength=2.6
         )
@@ -111,14 +111,14 @@ def roc_panels(
     def draw(axes: Any, item: Performance) -> None:
         colour, rows = drawn[item.family].colour, groups[item.family]
         axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
-        axes.fill_between(_GRID, *bands[item.family], color=colour, alpha=0.18, linewidth=0)
+        axes.fill_between(GRID, *bands[item.family], color=colour, alpha=0.18, linewidth=0)
         folds = [curve for _, fold in rows.groupby("fold") if (curve := _roc(fold)) is not None]
         for curve in folds if len(folds) > 1 else []:
-            axes.plot(_GRID, curve, color=colour, alpha=0.35, linewidth=0.7)
-        axes.plot(_GRID, _mean_roc(rows), color=colour)
+            axes.plot(GRID, curve, color=colour, alpha=0.35, linewidth=0.7)
+        axes.plot(GRID, mean_roc(rows), color=colour)
         axes.set_title(item.family, loc="left", fontweight="bold")
         axes.text(0.97, 0.06, f"AUC {interval(item.auc, 2)}", ha="right", transform=axes.transAxes, fontsize=8.5)
-        _roc_axes(axes)
+        roc_axes(axes)
 
     return multiples(performance, draw)
 
@@ -205,7 +205,8 @@ def _whisker(axes: Any, value: Interval, row: float, colour: str) -> None:
     axes.plot(value.value, row, "D", color=colour, markersize=6, markeredgecolor="white", markeredgewidth=0.8)
 
 
-def _roc_axes(axes: Any) -> None:
+def roc_axes(axes: Any) -> None:
+    """Frame a ROC curve."""
     axes.set_xlim(-0.01, 1.0)
     axes.set_ylim(0, 1.01)
     axes.set_aspect("equal")
@@ -230,14 +231,15 @@ def _roc_on_grid(p: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarra
     last = np.r_[np.flatnonzero(np.diff(p[order])), len(p) - 1]
     true = np.r_[0, np.cumsum(events)[last]] / events.sum()
     false = np.r_[0, np.cumsum(others)[last]] / others.sum()
-    curve = np.interp(_GRID, false, true)
+    curve = np.interp(GRID, false, true)
     curve[0] = true[false == 0].max()
     return curve
 
 
-def _mean_roc(rows: pd.DataFrame) -> np.ndarray:
+def mean_roc(rows: pd.DataFrame) -> np.ndarray:
+    """Return sensitivity on `GRID`, averaged over test folds; NaN where no fold has both classes."""
     curves = [curve for _, fold in rows.groupby("fold") if (curve := _roc(fold)) is not None]
-    return np.mean(curves, axis=0) if curves else np.full(len(_GRID), np.nan)
+    return np.mean(curves, axis=0) if curves else np.full(len(GRID), np.nan)
 
 
 def _roc_band(rows: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -258,6 +260,6 @@ def _roc_band(rows: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
         if parts:
             curves.append(np.mean(parts, axis=0))
     if not curves:
-        return np.full(len(_GRID), np.nan), np.full(len(_GRID), np.nan)
+        return np.full(len(GRID), np.nan), np.full(len(GRID), np.nan)
     low, high = np.quantile(curves, [0.025, 0.975], axis=0)
     return low, high

@@ -101,7 +101,7 @@ def coefficient_plot(
         left.axvline(0, color="#9ca3af", linewidth=0.8)
         left.set_yticks(rows, [])
         for row, label in zip(rows, labels, strict=True):
-            _right_aligned(left, float(row), label)
+            right_aligned(left, float(row), label)
         left.set_ylim(len(shown) - 0.4, -0.6)
         left.set_xlabel(f"{unit}, refitted on all units")
         right.set_xlabel("test folds that chose it")
@@ -159,9 +159,9 @@ def _broken(name: str, width: int = 48) -> str:
     return "\n".join(lines)
 
 
-def _right_aligned(axes: Any, row: float, label: str) -> None:
+def right_aligned(axes: Any, row: float, label: str, apart: float = 0.42) -> None:
     """Write a label left of the axes, line by line, so that its end stays put in any viewer's font."""
     lines = label.split("\n")
     for number, line in enumerate(lines):
-        height = row + 0.42 * (number - (len(lines) - 1) / 2)
+        height = row + apart * (number - (len(lines) - 1) / 2)
         axes.text(-0.015, height, line, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=8.5)

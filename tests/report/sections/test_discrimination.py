@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radfuse.report.sections.discrimination import _headline, _mean_roc, auc_forest
+from radfuse.report.sections.discrimination import _headline, auc_forest, mean_roc
 from radfuse.results import Interval
 from radfuse.statistics.auc import auc
 
@@ -19,7 +19,7 @@ def test_the_drawn_curve_has_the_area_of_the_auc() -> None:
     y = generator.integers(0, 2, 400)
     p = generator.random(400) * 0.6 + 0.4 * y * generator.random(400)
     rows = pd.DataFrame({"fold": "1", "outcome": y, "probability": p})
-    assert np.trapezoid(_mean_roc(rows), dx=0.01) == pytest.approx(auc(y, p), abs=0.01)
+    assert np.trapezoid(mean_roc(rows), dx=0.01) == pytest.approx(auc(y, p), abs=0.01)
 
 
 def test_a_mark_at_an_auc_of_one_is_whole() -> None:

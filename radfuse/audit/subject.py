@@ -1,0 +1,107 @@
+"""Subject: what the checks look at, and what several of them need to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from radfuse.audit.ranked import Ranked, ranked
+from radfuse.cohort.case import Cohort
+from radfuse.cohort.config import CohortConfig
+from radfuse.cohort.splits import Fold
+from radfuse.fusion.design import Design
+from radfuse.outcomes.kinds import Outcome
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A study before anything is fitted.
+
+    Attributes:
+        cohort: the cases.
+        design: units and blocks.
+        folds: the outer ones.
+    """
+
+    cohort: Cohort
+    design: Design
+    folds: Sequence[Fold]
+
+    @property
+    def config(self) -> CohortConfig:
+        """What the columns of the cohort's table mean."""
+        return self.cohort.config
+
+    @property
+    def outcome(self) -> Outcome:
+        """What is predicted."""
+        assert self.config.outcome is not None
+        return self.config.outcome
+
+    @cached_property
+    def targets(self) -> np.ndarray:
+        """What models are fitted to, a row per unit."""
+        return self.outcome.targets(self.design.units)
+
+    @cached_property
+    def events(self) -> np.ndarray | None:
+        """Which units have the event, bool; None where the outcome is not one of two classes that both occur."""
+        return events_of(self.outcome, self.design.units)
+
+    @property
+    def patients(self) -> np.ndarray:
+        """The person of each unit."""
+        return self.design.units[self.config.patient].to_numpy()
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Of the units, as the table spells them."""
+        rows = self.design.units[list(self.config.unit_columns)].itertuples(index=False, name=None)
+        return ["/".join(map(str, row)) for row in rows]
+
+    @cached_property
+    def ranks(self) -> dict[str, Ranked]:
+        """Block -> its columns in order of size."""
+        return {name: ranked(values, self.events) for name, values in self.design.blocks.items()}
+
+    def columns_beside(self) -> Iterator[tuple[str, pd.Series]]:
+        """Yield columns that tell site, scanner or date, a value a unit: those the study names, then the table's."""
+        units, config = self.design.units, self.config
+        split = () if config.split.kind == "column" else config.split.columns  # folds by hand are neither
+        named = dict.fromkeys(name for name in (config.site, *split) if name and name in units)
+        for name in named:
+            yield name, units[name]
+        keys = list(config.unit_columns)
+        cases = self.cohort.cases.reset_index()
+        beside = self.cohort.beside.reindex(self.cohort.cases.index).reset_index(drop=True)
+        index = pd.MultiIndex.from_frame(units[keys])
+        for name in beside.columns:
+            if name not in named and name not in config.clinical_columns:
+                first = beside[name].groupby([cases[key] for key in keys]).first()
+                first.index = pd.MultiIndex.from_tuples([i if isinstance(i, tuple) else (i,) for i in first.index])
+                yield str(name), first.reindex(index).reset_index(drop=True)
+
+    def where(self, block: str) -> str:
+        """Return where the study names a block."""
+        return "cohort.clinical" if block == "clinical" else f"features.{block}"
+
+    def leave_out(self, block: str) -> str:
+        """Return how a column of a block is left out."""
+        return (
+            "remove it from cohort.clinical"
+            if block == "clinical"
+            else f"leave it out with {self.where(block)}.exclude"
+        )
+
+
+def events_of(outcome: Outcome, units: pd.DataFrame) -> np.ndarray | None:
+    """Return which units have the event, bool; None where the outcome is not one of two classes that both occur."""
+    labels = outcome.labels(units)
+    targets = np.asarray(outcome.targets(units))
+    if labels is None or targets.ndim != 1 or targets.dtype.kind not in "iufb" or set(np.unique(targets)) != {0, 1}:
+        return None
+    return np.asarray(targets == 1)

@@ -1,0 +1,198 @@
+"""Check: rows of two patients that are one scan: the same values rounded, or measured once more with another mask.
+
+Equal rows are refused when a table is read; here are those that are nearly so. Two rows are near where they are much
+nearer to each other than to any third one. How much is improbable depends on the number of directions in which rows
+differ at all: for that reason a table of a few columns, or of columns that all say one thing, raises no alarm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from radfuse.audit.subject import Subject
+from radfuse.errors import listed
+from radfuse.results import AuditCheck, AuditFinding
+
+NAME = "near-duplicate rows"
+FEWEST = 10
+"""Columns of many values below which two rows may well be alike by chance; units below which none is far from all."""
+_NEIGHBOURS = 5
+_PROJECTED = 512
+"""Directions that stand for all columns while neighbours are looked for: distances keep to a few per cent."""
+_AT_ONCE = 512
+_FAR = 4.0
+"""Standard deviations where values are cut, lest one column outweighs all others."""
+_EQUAL, _MOST = 1e-3, 0.8
+"""Standard deviations by which a value may differ that was rounded, and share of columns where it is so."""
+_ALIKE = 0.98
+"""Correlation of two rows from which on they are called near."""
+_CONFIRMED = 30
+"""Pairs that are looked at once more, at most."""
+_CHANCE = 1e-3
+"""Pairs that chance makes in all of a table, below which they are no chance."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two rows of two patients.
+
+    Attributes:
+        first: position of the unit.
+        second: of the other.
+        correlation: of their standardised values.
+        equal: share of columns where they are equal but for rounding.
+        chance: expected number of such pairs in the table.
+    """
+
+    first: int
+    second: int
+    correlation: float
+    equal: float
+    chance: float
+
+    @property
+    def rounded(self) -> bool:
+        """Whether they hold the same values."""
+        return self.equal >= _MOST
+
+    @property
+    def near(self) -> bool:
+        """Whether they are too much alike for two people."""
+        return self.chance < _CHANCE and (self.rounded or self.correlation >= _ALIKE)
+
+
+def look(subject: Subject) -> AuditCheck:
+    """Return pairs of units of two patients that hold the same scan."""
+    about = "the correlation of standardised rows of different patients, beside that with their next neighbours"
+    findings: list[AuditFinding] = []
+    told = []
+    for block in subject.design.blocks:
+        if block == "clinical":
+            continue
+        pairs = nearest_pairs(subject, block)
+        if pairs:
+            one = max(pairs, key=lambda pair: pair.correlation)
+            told.append(f"the nearest two of {block} correlate by {one.correlation:.3f}")
+            findings += _of_block(subject, block, [pair for pair in pairs if pair.near])
+    if not told:
+        few = f"no table has {FEWEST} columns of many values and as many units"
+        return AuditCheck(name=NAME, looks=about, skipped=few)
+    return AuditCheck(name=NAME, looks=about, told="; ".join(told), findings=tuple(findings))
+
+
+def _of_block(subject: Subject, block: str, pairs: list[Pair]) -> Iterator[AuditFinding]:
+    names, patients = subject.names, subject.patients
+    for rounded in (True, False):
+        here = [pair for pair in pairs if pair.rounded == rounded]
+        if not here:
+            continue
+        first = here[0]
+        a, b = names[first.first], names[first.second]
+        shown = listed(
+            f"{names[pair.first]} and {names[pair.second]} (r {pair.correlation:.4f}, {pair.equal:.0%} equal)"
+            for pair in here
+        )
+        whose = f"patients {patients[first.first]!r} and {patients[first.second]!r}"
+        many = f"{len(here)} pairs of rows" if len(here) > 1 else "two rows"
+        what = "hold the same values but for rounding" if rounded else "are much nearer to each other than any others"
+        yield AuditFinding(
+            severity="error" if rounded else "warning",
+            where=subject.where(block),
+            found=f"{many} of different patients {what}: {shown}",
+            mend="One scan under two ids leaks between folds: leave one out (cohort.exclude: "
+            f"{{{b}: same scan as {a}}}), or give {whose} one id in cohort.patient",
+        )
+
+
+def nearest_pairs(subject: Subject, block: str) -> list[Pair]:
+    """Return each unit with its nearest neighbour among other patients, each pair once; empty for too few columns."""
+    found = subject.ranks[block]
+    many = (found.distinct > np.maximum(0.6 * found.known, FEWEST)) & (found.spread > 0)
+    many &= found.known >= 0.5 * len(subject.design.units)
+    if many.sum() < FEWEST or len(set(subject.patients)) < FEWEST:
+        return []
+    x = subject.design.blocks[block].to_numpy(dtype="float64")[:, many]
+    z = (x - found.median[many]) / found.spread[many]
+    z = np.clip(np.nan_to_num(z, nan=0.0), -_FAR, _FAR).astype(np.float32)
+    patients = np.unique(subject.patients, return_inverse=True)[1]
+    pairs = _pairs(z, *_neighbours(z, patients))
+    alike = [pair for pair in pairs if pair.near][:_CONFIRMED]
+    return [_confirmed(x, z, pair) if pair in alike else pair for pair in pairs if pair in alike or not pair.near]
+
+
+def _confirmed(x: np.ndarray, z: np.ndarray, pair: Pair) -> Pair:
+    """Return a pair measured on the cells that tell something: cut ones, and values that a third row has, do not.
+
+    Where a region is a few voxels, whole families of features are 0 or 1, and two such rows are alike in all of them.
+    """
+    i, j = pair.first, pair.second
+    shared = np.maximum((x == x[i]).sum(axis=0), (x == x[j]).sum(axis=0))
+    telling = (np.abs(z[i]) < _FAR) & (np.abs(z[j]) < _FAR) & (shared <= 2) & ~np.isnan(x[i]) & ~np.isnan(x[j])
+    if telling.sum() < max(FEWEST, 0.5 * len(telling)):
+        return replace(pair, chance=float("inf"))
+    a, b = z[i, telling].astype(float), z[j, telling].astype(float)
+    return replace(pair, correlation=_correlation(a, b), equal=float((np.abs(a - b) <= _EQUAL).mean()))
+
+
+def _neighbours(z: np.ndarray, patients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the nearest rows of other patients, positions and distances of shape (row, neighbour)."""
+    flat = z
+    if z.shape[1] > _PROJECTED:
+        signs = np.random.default_rng(0).integers(0, 2, (z.shape[1], _PROJECTED), dtype=np.int8)
+        flat = z @ ((2 * signs - 1).astype(np.float32) / np.float32(np.sqrt(_PROJECTED)))
+    squares = (flat**2).sum(axis=1)
+    count = min(_NEIGHBOURS, len(z) - 1)
+    near = np.empty((len(z), count), dtype=int)
+    away = np.empty((len(z), count))
+    for start in range(0, len(z), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        distance = squares[rows, None] + squares - 2 * flat[rows] @ flat.T
+        distance[patients[rows, None] == patients] = np.inf
+        part = np.argpartition(distance, count - 1, axis=1)[:, :count]
+        size = np.take_along_axis(distance, part, axis=1)
+        order = np.argsort(size, axis=1)
+        near[rows] = np.take_along_axis(part, order, axis=1)
+        away[rows] = np.sqrt(np.maximum(np.take_along_axis(size, order, axis=1), 0))
+    return near, away
+
+
+def _pairs(z: np.ndarray, near: np.ndarray, away: np.ndarray) -> list[Pair]:
+    """Return each row's nearest, measured on all columns; how improbable it is says the distance of the others."""
+    last = away[:, -1]
+    usual = np.flatnonzero(np.isfinite(last) & (last > 0))
+    directions = _directions(away[usual])
+    pairs: dict[tuple[int, int], Pair] = {}
+    for i in map(int, usual):
+        j = int(near[i, 0])
+        key = (min(i, j), max(i, j))
+        a, b = z[i].astype(float), z[j].astype(float)
+        apart = (a - b) ** 2
+        equal = float((apart <= _EQUAL**2).mean())
+        if equal >= _MOST:  # the rest are numbers so small that rounding wiped them out
+            apart = np.sort(apart)[: int(np.ceil(_MOST * len(apart)))]
+        gap = np.sqrt(apart.mean() * len(a)) / last[i]
+        chance = len(z) * (away.shape[1] - 1) * min(gap, 1.0) ** directions
+        pair = Pair(*key, _correlation(a, b), equal, float(chance))
+        if key not in pairs or pair.chance < pairs[key].chance:
+            pairs[key] = pair
+    return sorted(pairs.values(), key=lambda pair: pair.chance)
+
+
+def _directions(away: np.ndarray) -> float:
+    """Return in how many directions rows differ, by how fast distances grow from the second to the last neighbour.
+
+    The first may be a copy, and half of the rows too. Distances to the power of the number of directions are spread
+    evenly (Levina and Bickel 2004); 0.567 is the median of the mean of such logarithms.
+    """
+    last = away[:, -1:]
+    steps = np.log(last / np.maximum(away[:, 1:-1], 1e-6 * last)).mean(axis=1)
+    return float(0.567 / max(float(np.median(steps)), 1e-3)) if len(steps) else 0.0
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float((a == b).all())
+    return float(np.corrcoef(a, b)[0, 1])

@@ -1,0 +1,100 @@
+"""Volume alone: what the size of a region says by itself, on the same folds as all families."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from radfuse.cohort.splits import Fold
+from radfuse.errors import CaseError
+from radfuse.fusion.config import FusionConfig, blocks_of
+from radfuse.fusion.design import Design
+from radfuse.fusion.models.ridge import Ridge
+from radfuse.fusion.strategies.early import Early
+from radfuse.fusion.validate import fit_fold
+from radfuse.outcomes.kinds import Outcome
+from radfuse.results import AuditCheck, AuditFinding, Comparison, FittedFamily, Performance
+
+NAME = "volume alone"
+LOOKS = (
+    "a ridge regression on the volumes of the regions alone, in the folds of all families, beside each that has them"
+)
+_VOLUME = re.compile(r"(?:^|[_/])shape_(Mesh|Voxel)Volume(?:$|@)")
+
+
+def volume_columns(design: Design) -> dict[str, list[str]]:
+    """Return block -> its columns of volumes, those of the mesh where there are both; no block without any."""
+    found = {}
+    for block, values in design.blocks.items():
+        kinds: dict[str, list[str]] = {"Mesh": [], "Voxel": []}
+        for name in map(str, values.columns):
+            match = _VOLUME.search(name)
+            if match:
+                kinds[match[1]].append(name)
+        if kinds["Mesh"] or kinds["Voxel"]:
+            found[block] = kinds["Mesh"] or kinds["Voxel"]
+    return found
+
+
+def volume_fits(
+    design: Design, folds: Sequence[Fold], patient: str, outcome: Outcome, fusion: FusionConfig, seed: int
+) -> tuple[FittedFamily, ...]:
+    """Return the fit on each fold; empty where there is no column of a volume, or a fold does not allow it.
+
+    Args:
+        design: units and blocks.
+        folds: the outer ones.
+        patient: column of the person.
+        outcome: what is predicted.
+        fusion: of the study, whose inner folds and rule of the threshold are kept.
+        seed: of the inner folds.
+    """
+    columns = volume_columns(design)
+    if not columns:
+        return ()
+    (block, names), *_ = columns.items()
+    alone = Design(design.units, {NAME: design.blocks[block][names]})
+    plain = FusionConfig(
+        classifier=Ridge(), strategy=Early(), inner_folds=fusion.inner_folds, threshold=fusion.threshold
+    )
+    try:
+        return tuple(fit_fold(alone, NAME, fold, patient, outcome, plain, seed)[0] for fold in folds)
+    except CaseError:
+        return ()
+
+
+def with_volumes(design: Design, families: Sequence[str]) -> list[str]:
+    """Return the families that have the block of the volumes."""
+    block = next(iter(volume_columns(design)), None)
+    return [family for family in families if block in blocks_of(family)]
+
+
+def volume_check(volume: Performance | None, against: Sequence[Comparison]) -> AuditCheck:
+    """Return what the comparison comes to.
+
+    Args:
+        volume: how volume alone does; None where nothing was fitted.
+        against: each family that has its block, less volume alone.
+    """
+    if volume is None:
+        return AuditCheck(
+            name=NAME, looks=LOOKS, skipped="no column is a volume (shape_MeshVolume), or none could be fitted"
+        )
+    findings = []
+    for pair in against:
+        gain = pair.difference
+        if gain.value is None or gain.low is None or gain.high is None or gain.low > 0:
+            continue
+        does = "ranks worse than" if gain.high < 0 else "is not shown to rank better than"
+        findings.append(
+            AuditFinding(
+                severity="remark",
+                where=f"family {pair.first}",
+                found=f"{pair.first} {does} volume alone: AUC {gain.value:+.3f} "
+                f"({gain.low:+.3f} to {gain.high:+.3f}) beside {volume.auc.value:.3f}",
+                mend="What it knows may be how large a region is",
+            )
+        )
+    return AuditCheck(
+        name=NAME, looks=LOOKS, told=f"AUC {volume.auc.value:.3f} of volume alone", findings=tuple(findings)
+    )

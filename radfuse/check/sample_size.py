@@ -1,0 +1,55 @@
+"""What a study has of what the criteria of a sample size ask for: units, events, candidate predictors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from radfuse.check.study import check_study
+from radfuse.fusion.config import blocks_of
+from radfuse.fusion.design import Design, join
+from radfuse.stages import prepare
+from radfuse.stages.prepare import Prepared
+from radfuse.study import Study
+
+
+@dataclass(frozen=True)
+class Had:
+    """What there is.
+
+    Attributes:
+        units: of prediction.
+        patients: whose they are.
+        events: among the units.
+        predictors: columns of the largest family before selection; 0 where features have yet to be made from images.
+    """
+
+    units: int
+    patients: int
+    events: int
+    predictors: int
+
+
+def had(study: Study, run: Path) -> Had:
+    """Return what a study has: from its run folder where its features lie there already, else from its tables.
+
+    Raises:
+        InputError: its tables are not usable, or it names no outcome.
+    """
+    stored = run / prepare.PLACE
+    if study.regions and (stored / "design.json").is_file():
+        return _of(study, prepare.read_design(stored).design, made=True)
+    checked = check_study(study)
+    if isinstance(checked, Prepared):
+        return _of(study, checked.design, made=True)
+    return _of(study, join(checked.cohort, dict(checked.tables)), made=False)
+
+
+def _of(study: Study, design: Design, made: bool) -> Had:
+    assert study.cohort.outcome is not None
+    labels = study.cohort.outcome.labels(design.units)
+    events = int((labels == 1).sum()) if labels is not None else 0
+    sizes = {name: values.shape[1] for name, values in design.blocks.items()}
+    largest = max(sum(sizes.get(block, 0) for block in blocks_of(family)) for family in study.families)
+    patients = design.units[study.cohort.patient].nunique()
+    return Had(len(design.units), patients, events, largest if made else 0)

@@ -1,0 +1,121 @@
+"""What a resolved study says, asked in one place by whoever writes sentences about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from radfuse.report.study import StudyReport
+from radfuse.statistics import sample_size
+
+CLASSICAL = {"logistic", "ridge", "lda", "naive_bayes"}
+"""Learners that a statistician would not call machine learning."""
+
+
+def name_of(part: Mapping[str, Any]) -> str:
+    """Return the kind of a part of a study; of a user's own the name of its class."""
+    own = str(part.get("use", "")).rpartition(":")[2]
+    return own or str(part.get("kind", part.get("backend", "")))
+
+
+@dataclass(frozen=True)
+class Known:
+    """A study's report, read through its resolved settings.
+
+    Attributes:
+        report: of the study.
+    """
+
+    report: StudyReport
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The resolved study."""
+        return self.report.settings
+
+    @property
+    def cohort(self) -> Mapping[str, Any]:
+        """Its section `cohort`."""
+        return dict(self.settings["cohort"])
+
+    @property
+    def fusion(self) -> Mapping[str, Any]:
+        """Its section `fusion`."""
+        return dict(self.settings["fusion"])
+
+    @property
+    def images(self) -> bool:
+        """Whether features are measured here, from images; else they came as tables."""
+        return bool(self.settings["regions"])
+
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """Sequences that features are measured on."""
+        return tuple(self.cohort["images"]) if self.images else ()
+
+    @property
+    def segmentation(self) -> Mapping[str, Any]:
+        """Its section `segmentation`; empty without images."""
+        return dict(self.settings["segmentation"] or {}) if self.images else {}
+
+    @property
+    def source(self) -> str:
+        """Where most masks come from: manual, cross_fitted, external or untrained; empty without images."""
+        return max(self.report.masks, key=lambda name: self.report.masks[name], default="") if self.images else ""
+
+    @property
+    def handcrafted(self) -> bool:
+        """Whether radiomic features take part."""
+        return "radiomic" in self.report.blocks
+
+    @cached_property
+    def radiomics(self) -> Mapping[str, Mapping[str, Any]]:
+        """Sequence -> how it is measured."""
+        sections = self.settings["sequences"]
+        own = {name: section.get("radiomics") for name, section in sections.items()}
+        return {name: own.get(name) or self.settings["radiomics"] for name in self.sequences}
+
+    def each_sequence(self, setting: str) -> Iterator[tuple[str, Any]]:
+        """Yield the name and the value of a radiomics setting of every sequence."""
+        for name, section in self.radiomics.items():
+            yield name, section[setting]
+
+    @property
+    def steps(self) -> Sequence[Mapping[str, Any]]:
+        """All steps of selection, those of single learners too."""
+        members = self.fusion["classifier"].get("members", ())
+        return [*self.fusion["selection"], *(step for member in members for step in member.get("selection") or ())]
+
+    @property
+    def learners(self) -> Sequence[Mapping[str, Any]]:
+        """The models, one by one."""
+        classifier = self.fusion["classifier"]
+        if "members" in classifier:
+            return [member["model"] for member in classifier["members"]]
+        return [classifier]
+
+    @property
+    def joining(self) -> tuple[str, ...]:
+        """Families of several blocks."""
+        return tuple(item.family for item in self.report.performance if "-" in item.family)
+
+    @property
+    def patients(self) -> int:
+        """How many people there are."""
+        return int(self.report.units[self.report.patient].nunique())
+
+    @property
+    def candidates(self) -> int:
+        """Columns of the largest family before selection."""
+        return max(folds[0].columns_in for folds in self.report.folds.values())
+
+    @cached_property
+    def size(self) -> sample_size.SampleSize | None:
+        """What Riley's criteria ask for of the largest family, at the usual R2; None where one class is absent."""
+        prevalence = float(self.report.events.mean())
+        if not 0 < prevalence < 1:
+            return None
+        expected = sample_size.USUAL_SHARE * sample_size.most_r2(prevalence)
+        return sample_size.binary(prevalence, self.candidates, expected)

@@ -1,0 +1,51 @@
+"""Who was studied, and what was predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from radfuse.report.known import Known
+from radfuse.report.methods.words import counted, series, spaced
+
+_KINDS = {"percent": "percentage", "rate": "rate per year", "slope": "slope over all visits"}
+
+
+def sentences(known: Known) -> Iterator[str]:
+    """Yield counts, sites, exclusions, visits and clinical predictors."""
+    report, cohort = known.report, known.cohort
+    units, patients = len(report.units), known.patients
+    events = int(report.events.sum())
+    who = counted(patients, "patient")
+    if units != patients or list(report.unit) != [report.patient]:
+        joined = series(spaced(name) for name in report.unit)
+        who = f"{counted(units, 'unit')} (each named by {joined}) of {who}" if units != patients else who
+    yield (
+        f"We predicted {spaced(report.outcome)} (event: {report.event}) in {who}, of which "
+        f"{events:,} ({100 * events / units:.1f}%) had the event."
+    )
+    if report.site is not None and report.site in report.units:
+        sites = int(report.units[report.site].nunique())
+        yield f"Data came from {counted(sites, 'site')}."
+    excluded = len(cohort["exclude"])
+    if excluded:
+        yield f"{counted(excluded, 'case was', 'cases were')} excluded before the analysis."
+    yield from _visits(known)
+    clinical = [
+        spaced(item) if isinstance(item, str) else f"{spaced(item['column'])} ({series(item['levels'])})"
+        for item in cohort["clinical"]
+    ]
+    if clinical:
+        yield (
+            f"Clinical predictors were {series(clinical)}."
+            if len(clinical) > 1
+            else (f"The clinical predictor was {clinical[0]}.")
+        )
+
+
+def _visits(known: Known) -> Iterator[str]:
+    changes = known.cohort["changes"]
+    if changes is None:
+        return
+    between = series(changes["between"])
+    kinds = [_KINDS.get(kind, spaced(kind)) for kind in changes["kinds"]]
+    yield f"Between visits {between}, the change of each feature was computed as {series(kinds)}."

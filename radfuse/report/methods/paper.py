@@ -1,0 +1,28 @@
+"""All paragraphs of the methods, ready to paste."""
+
+from __future__ import annotations
+
+from radfuse.report.known import Known
+from radfuse.report.methods import analysis, cohort, images, models
+from radfuse.report.study import StudyReport
+
+_PARAGRAPHS = {
+    "Participants and outcome": cohort.sentences,
+    "Images and features": images.sentences,
+    "Models": models.sentences,
+    "Validation": analysis.validation,
+    "Statistics": analysis.statistics,
+    "Software": analysis.software,
+}
+
+
+def methods(report: StudyReport) -> dict[str, str]:
+    """Return heading -> paragraph; a paragraph with nothing to say is left out."""
+    known = Known(report)
+    found = {heading: " ".join(tell(known)) for heading, tell in _PARAGRAPHS.items()}
+    return {heading: text for heading, text in found.items() if text}
+
+
+def as_markdown(paragraphs: dict[str, str]) -> str:
+    """Return the paragraphs under their headings."""
+    return "\n\n".join(f"**{heading}.** {text}" for heading, text in paragraphs.items()) + "\n"

@@ -1,0 +1,37 @@
+"""Words that sentences are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def series(names: Iterable[object]) -> str:
+    """Return "a", "a and b", "a, b and c"."""
+    words = [str(name) for name in names]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def counted(number: int, what: str, plural: str = "") -> str:
+    """Return "1 fold" or "5 folds"."""
+    return f"{number:,} {what if number == 1 else plural or what + 's'}"
+
+
+def number(value: Any) -> str:
+    """Return a number without needless digits; anything else as text."""
+    return f"{value:g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+
+
+def each(values: Mapping[str, str], before: str = "for") -> str:
+    """Return one text where all sequences agree, else each with its sequences: "25 for t1 and ct and 0.25 for pet"."""
+    groups: dict[str, list[str]] = {}
+    for name, value in values.items():
+        groups.setdefault(value, []).append(name)
+    if len(groups) == 1:
+        return next(iter(groups))
+    return series(f"{value} {before} {series(names)}" for value, names in groups.items())
+
+
+def spaced(name: str) -> str:
+    """Return a name of a setting as words."""
+    return name.replace("_", " ").strip()

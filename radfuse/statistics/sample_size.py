@@ -1,0 +1,157 @@
+"""How many patients a prediction model takes to be developed: the criteria of Riley et al.
+
+Source:
+    Riley et al. 2020, doi:10.1136/bmj.m441; the formulas: Riley et al. 2019, doi:10.1002/sim.7992; R2 from an AUC:
+    Riley et al. 2021, doi:10.1002/sim.8806. Reference: the R package pmsampsize.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, exp, log, sqrt
+
+import numpy as np
+
+SHRINKAGE = 0.9
+"""Least shrinkage that a model may need."""
+MARGIN = 0.05
+"""Of the optimism in R2, as a share of the largest R2, and of the overall risk."""
+USUAL_SHARE = 0.15
+"""Of the largest R2 that is reached where nothing is known beforehand (Riley et al. 2020)."""
+_Z = 1.96  # as pmsampsize and the papers round it
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """What one criterion asks for.
+
+    Attributes:
+        name: what it guards.
+        units: to be had, rounded up.
+        events: among them.
+        per_predictor: events for each candidate predictor.
+    """
+
+    name: str
+    units: int
+    events: float
+    per_predictor: float
+
+
+@dataclass(frozen=True)
+class SampleSize:
+    """What all criteria ask for.
+
+    Attributes:
+        criteria: one each.
+        r2: Cox-Snell R2 that the model is expected to reach.
+        most_r2: that a perfect model would reach.
+        predictors: candidates.
+    """
+
+    criteria: tuple[Criterion, ...]
+    r2: float
+    most_r2: float
+    predictors: int
+
+    @property
+    def needed(self) -> Criterion:
+        """The criterion that asks for most."""
+        return max(self.criteria, key=lambda item: item.units)
+
+
+def most_r2(prevalence: float) -> float:
+    """Return the Cox-Snell R2 of a perfect model of a binary outcome."""
+    return 1 - exp(2 * (prevalence * log(prevalence) + (1 - prevalence) * log(1 - prevalence)))
+
+
+def r2_of_auc(auc: float, prevalence: float) -> float:
+    """Return the Cox-Snell R2 of a well calibrated model of this AUC.
+
+    The linear predictor is normal in events and in others, of equal variance; the likelihood is integrated over it.
+
+    Args:
+        auc: of the model, above 0.5 and below 1.
+        prevalence: share of events.
+    """
+    from scipy.special import log_expit
+    from scipy.stats import norm
+
+    shift = sqrt(2) * float(norm.ppf(auc))
+    x = np.linspace(-9, 9 + shift, 20_001)
+    logit = log(prevalence / (1 - prevalence)) + shift * x - shift**2 / 2
+    expected = prevalence * norm.pdf(x - shift) * log_expit(logit) + (1 - prevalence) * norm.pdf(x) * log_expit(-logit)
+    gained = float(np.trapezoid(expected, x)) - (prevalence * log(prevalence) + (1 - prevalence) * log(1 - prevalence))
+    return 1 - exp(-2 * gained)
+
+
+def binary(prevalence: float, predictors: int, r2: float) -> SampleSize:
+    """Return what a model of a binary outcome takes.
+
+    Args:
+        prevalence: share of events.
+        predictors: candidates, each category of a column but one counted.
+        r2: Cox-Snell R2 that is expected.
+
+    Raises:
+        ValueError: no model reaches this R2, or a value lies out of its range.
+    """
+    _check(predictors, r2)
+    if not 0 < prevalence < 1:
+        raise ValueError(f"the prevalence lies between 0 and 1, found {prevalence:g}")
+    most = most_r2(prevalence)
+    risk = ceil((_Z / MARGIN) ** 2 * prevalence * (1 - prevalence))
+    return _sizes(predictors, r2, most, prevalence, risk)
+
+
+def survival(rate: float, follow_up: float, horizon: float, predictors: int, r2: float) -> SampleSize:
+    """Return what a model of a time to an event takes.
+
+    Args:
+        rate: events per person and unit of time.
+        follow_up: mean, in the same unit.
+        horizon: time that is predicted for.
+        predictors: candidates.
+        r2: Cox-Snell R2 that is expected.
+
+    Raises:
+        ValueError: no model reaches this R2, or a value lies out of its range.
+    """
+    _check(predictors, r2)
+    if min(rate, follow_up, horizon) <= 0:
+        raise ValueError(f"rate, follow-up and time are above 0, found {rate:g}, {follow_up:g} and {horizon:g}")
+    events = rate * follow_up
+    most = 1 - exp(2 * (events * log(events) - events))
+    free = exp(-rate * horizon)
+    # the upper limit of the risk may lie 0.05 above it: the rate may be off by so much
+    off = -log(free - MARGIN) / horizon - rate if free > MARGIN else float("inf")
+    risk = max(1, ceil(rate / (follow_up * (off / _Z) ** 2)))
+    return _sizes(predictors, r2, most, events, risk)
+
+
+def _check(predictors: int, r2: float) -> None:
+    if predictors < 1:
+        raise ValueError(f"a model has one predictor at least, found {predictors}")
+    if not 0 < r2 < SHRINKAGE:
+        raise ValueError(f"R2 lies above 0 and below {SHRINKAGE:g}, found {r2:g}")
+
+
+def _sizes(predictors: int, r2: float, most: float, per_unit: float, risk: int) -> SampleSize:
+    """Return the three criteria; `per_unit`: events per unit, `risk`: units that the third asks for."""
+    if r2 > most:
+        raise ValueError(f"no model reaches an R2 of {r2:g}: the largest is {most:.3f}")
+    second = r2 / (r2 + MARGIN * most)
+    units = {
+        f"shrinkage of at most {100 * (1 - SHRINKAGE):.0f}%": _units(predictors, r2, SHRINKAGE),
+        f"optimism in R² of at most {MARGIN:g}": _units(predictors, r2, second),
+        f"overall risk within {MARGIN:g}": risk,
+    }
+    criteria = tuple(
+        Criterion(name, count, count * per_unit, count * per_unit / predictors) for name, count in units.items()
+    )
+    return SampleSize(criteria, r2, most, predictors)
+
+
+def _units(predictors: int, r2: float, shrinkage: float) -> int:
+    """Return how many units make the expected shrinkage this (van Houwelingen and le Cessie's heuristic)."""
+    return ceil(predictors / ((shrinkage - 1) * log(1 - r2 / shrinkage)))

@@ -1,0 +1,91 @@
+"""Columns that tell the outcome by themselves, and the order statistics that several checks share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from audited import coins, noise, subject, the_finding
+from scipy import stats
+
+from radfuse.audit import telling
+from radfuse.audit.ranked import ranked
+from radfuse.results import AuditFinding
+from radfuse.statistics.auc import auc
+
+FIRST = [1.0] * 20 + [0.0] * 20
+"""The first units have the event."""
+
+
+def found(columns: dict[str, list[float]], block: str = "clinical") -> AuditFinding:
+    finding = the_finding(telling.look(subject(pd.DataFrame(columns), FIRST, block=block)))
+    assert finding.severity == "warning"
+    return finding
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [1] * 20 + [0] * 20,
+        [0] * 20 + [1] * 20,
+        list(range(40)),
+        list(range(40, 0, -1)),
+        [float("nan"), *range(1, 40)],
+        [5] * 20 + list(range(6, 26)),
+    ],
+)
+def test_a_column_that_tells_the_outcome_is_named(column: list[float]) -> None:
+    finding = found({"age": list(noise(40, 1)[:, 0]), "copy": column})
+    assert (finding.where, finding.column) == ("cohort.clinical", "copy")
+    assert finding.text == (
+        "tells the outcome by itself: copy (AUC 1.000). If it copies the outcome, or is known only after it, remove it "
+        "from cohort.clinical"
+    )
+
+
+def test_a_column_of_a_table_is_left_out_by_exclude() -> None:
+    finding = found({"f": list(range(40))}, block="radiomic")
+    assert finding.text.endswith("leave it out with features.radiomic.exclude")
+
+
+@pytest.mark.parametrize("column", [[1] * 19 + [0] * 21, [float("nan")] * 30 + [1] * 10, [float("nan")] * 40, [3] * 40])
+def test_a_column_that_does_not_tell_it_is_no_warning(column: list[float]) -> None:
+    check = telling.look(subject(pd.DataFrame({"x": column}), FIRST))
+    assert [finding.severity for finding in check.findings if finding.severity != "remark"] == []
+
+
+def test_chance_makes_no_finding_among_thousands_of_columns_and_few_patients() -> None:
+    few = pd.DataFrame(noise(10, 3000, seed=1))
+    outcome = [1.0] * 5 + [0.0] * 5
+    assert telling.look(subject(few, outcome)).findings == ()
+    few["copy"] = outcome
+    assert the_finding(telling.look(subject(few, outcome))).column == "copy"
+
+
+def test_what_comes_near_is_a_remark_and_the_best_is_told() -> None:
+    values = pd.DataFrame(noise(200, 20))
+    outcome = coins(200)
+    values["near"] = outcome + 0.38 * noise(200, 1, seed=5)[:, 0]
+    finding = the_finding(telling.look(subject(values, outcome)))
+    assert (finding.severity, finding.column) == ("remark", "near")
+    clean = telling.look(subject(values.drop(columns="near"), outcome))
+    assert clean.findings == ()
+    assert clean.told.startswith("the most telling column is")
+
+
+def test_areas_and_tests_equal_the_usual_ones_with_ties_and_missing_values() -> None:
+    values = noise(60, 3)
+    values[:, 1] = values[:, 1].round(0)
+    values[::7, 2] = np.nan
+    events = coins(60).astype(bool)
+    here = ranked(pd.DataFrame(values), events)
+    for i in range(3):
+        known = ~np.isnan(values[:, i])
+        x, y = values[known, i], events[known]
+        assert here.area[i] == pytest.approx(auc(y, x), abs=1e-12)
+        usual = stats.mannwhitneyu(x[y], x[~y], use_continuity=False, method="asymptotic")
+        assert here.p_ranks[i] == pytest.approx(usual.pvalue, rel=1e-9)
+        assert here.p_means[i] == pytest.approx(stats.ttest_ind(x[y], x[~y]).pvalue, rel=1e-9)
+        assert here.distinct[i] == len(set(x))
+    assert here.known.tolist() == [60, 60, 51]
+    assert np.isnan(ranked(pd.DataFrame(values), None).area).all()

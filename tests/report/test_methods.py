@@ -1,0 +1,137 @@
+"""The methods paragraph says what the study says, in whole sentences, whatever the settings are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from papers import report_of, shipped
+
+from radfuse.report.methods.paper import as_markdown, methods
+from radfuse.report.methods.words import counted, each, series
+from radfuse.study import shipped_studies
+
+SELECTION = [
+    *("variance", "univariate", "correlation", "clusters", "mrmr", "lasso", "elastic_net", "stability_selection"),
+    *("rfe", "boruta", "multivariable", "pca"),
+]
+LEARNERS = [
+    *("logistic", "ridge", "lda", "naive_bayes", "knn", "svm", "gaussian_process", "random_forest", "extra_trees"),
+    *("lightgbm", "xgboost", "mlp"),
+]
+STRATEGIES = ["early", "mean", "stack", "score", "priority", "penalty", "attention", "average"]
+
+
+def sound(text: str) -> str:
+    """Return a text that is grammatical as far as a program can tell."""
+    assert "None" not in text
+    assert "nan" not in text.split()
+    assert not re.search(r"  | [,.;:)]|\(\)|\( |\.\.|,,|, \.|\{|\}|\[|\]|'_|_", text), re.search(
+        r".{30}(  | [,.;:)]|\(\)|\( |\.\.|,,|\{|\}|\[|\]|_).{0,30}", text
+    )
+    for sentence in re.split(r"(?<=[.])\s+(?=[A-Z0-9*])", text):
+        assert sentence[0].isupper() or sentence[0].isdigit() or sentence[0] == "*", sentence
+        assert sentence.rstrip().endswith("."), sentence
+    return text
+
+
+def told(name: str, folder: Path, *overrides: str, **changed: object) -> str:
+    return sound(as_markdown(methods(report_of(shipped(name, folder, overrides), **changed))))
+
+
+@pytest.mark.parametrize("name", sorted(shipped_studies()))
+def test_every_shipped_study_has_sound_sentences(name: str, tmp_path: Path) -> None:
+    text = told(name, tmp_path)
+    for heading in (
+        "Participants and outcome",
+        "Images and features",
+        "Models",
+        "Validation",
+        "Statistics",
+        "Software",
+    ):
+        assert f"**{heading}.**" in text
+    assert "in 40 patients, of which 16 (40.0%) had the event." in text
+
+
+@pytest.mark.parametrize("kind", SELECTION)
+def test_every_selection(kind: str, tmp_path: Path) -> None:
+    text = told("tables", tmp_path, f"fusion.selection=[{{kind: {kind}, blocks: [radiomic]}}]")
+    assert "Columns were selected by" in text
+    assert "(block radiomic)." in text
+    assert f"({kind})" not in text  # has words of its own
+
+
+@pytest.mark.parametrize("kind", LEARNERS)
+def test_every_learner(kind: str, tmp_path: Path) -> None:
+    text = told("tables", tmp_path, f"fusion.classifier={{kind: {kind}}}", "fusion.strategy={kind: mean}")
+    assert "The learner was" in text
+    assert f"({kind})" not in text
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_every_strategy(kind: str, tmp_path: Path) -> None:
+    text = told("tables", tmp_path, f"fusion.strategy={{kind: {kind}}}")
+    assert "In families of several blocks, these were joined by" in text
+    assert f"({kind})" not in text
+
+
+@pytest.mark.parametrize(
+    ("split", "sentence"),
+    [
+        ("{folds: 5, repeats: 3}", "with 5 outer folds by patient, stratified by the outcome, dealt 3 times anew."),
+        ("{folds: 4, stratified: false}", "with 4 outer folds by patient."),
+        ("{kind: holdout, test_fraction: 0.3}", "tested on a random 30% of the patients, drawn within classes."),
+        ("{kind: temporal, column: date}", "tested on the last 30%, by the column date."),
+        ("{kind: temporal, column: date, test_from: '2019'}", "tested on those from 2019 on, by the column date."),
+        ("{kind: leave_site_out, column: site}", "Each of 1 site was left out in turn"),
+        ("{kind: column, column: fold}", "tested on 1 test fold that the column fold names."),
+    ],
+)  # fmt: skip
+def test_every_split(split: str, sentence: str, tmp_path: Path) -> None:
+    assert sentence in told("tables", tmp_path, f"cohort.split={split}")
+
+
+def test_numbers_of_the_extraction_are_told(tmp_path: Path) -> None:
+    text = told("sarcoma_pet_ct", tmp_path)
+    assert "Features were measured on 3 image sequences (t1, ct and pet)." in text
+    assert "All masks were drawn manually." in text
+    assert "Grey levels of t1 were centred at the mean of the body and scaled to a standard deviation of 100." in text
+    assert "Grey levels of ct were clipped to the window from -200 to 300." in text
+    assert "discretised with a bin width of 25 for t1 and ct and a bin width of 0.25 for pet." in text
+    assert "107 radiomic features per unit were computed from the original images (shape, firstorder, glcm" in text
+    text = told("osteosarcoma_ring", tmp_path, "radiomics.spacing_zyx_mm=[1, 1, 1]", "radiomics.bin_count=32")
+    assert "resampled to 1 × 1 × 1 mm by B-spline interpolation (z, y, x), masks by the nearest neighbour." in text
+    assert "discretised with 32 bins." in text
+    assert "the original images and Laplacian of Gaussian (sigma 1 and 3 mm) images" in text
+    text = told("rectal_t2_adc", tmp_path)
+    assert "removal of features with an intraclass correlation ICC(2,1) below 0.75 (block radiomic), then by " in text
+    assert "Spearman correlations above 0.95" in text
+
+
+def test_what_is_done_against_imbalance_and_sites_is_told(tmp_path: Path) -> None:
+    text = told(
+        "tables",
+        tmp_path,
+        *("fusion.oversample=smote", "fusion.recalibrate={kind: platt}", "fusion.classifier={kind: logistic}"),
+        *("cohort.site=site", "fusion.harmonise={kind: combat}", "fusion.threshold=half"),
+    )
+    for part in ("by SMOTE", "recalibrated by Platt scaling", "by ComBat", "from 2 sites", "a probability of 0.5"):
+        assert part in text
+    assert "(c: 0.01, 0.1 and 1) were chosen in 5 inner folds of each training set" in text
+
+
+def test_where_masks_come_from_is_told(tmp_path: Path) -> None:
+    text = told("sarcoma", tmp_path, masks={"cross_fitted": 30, "manual": 10})
+    assert "Of 40 masks, 30 were predicted by a U-Net that was trained anew within each test fold" in text
+    assert "and 10 were drawn manually." in text
+    assert "40 deep features per unit were averages of the segmentation network's encoder" in text
+
+
+def test_words() -> None:
+    assert [series("ab"[:n]) for n in (0, 1, 2)] == ["", "a", "a and b"]
+    assert series(["a", "b, c", "d"]) == "a, b, c and d"
+    assert (counted(1, "fold"), counted(1200, "fold")) == ("1 fold", "1,200 folds")
+    assert each({"t1": "x", "t2": "x"}) == "x"
+    assert each({"t1": "x", "t2": "y", "t3": "x"}) == "x for t1 and t3 and y for t2"
