@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 _THREADS = {"own": 0}
 """Threads this process may take; 0: a thread a core. Set once, when a worker starts."""
 _LIMITS = ("OMP_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMEXPR_MAX_THREADS")
@@ -133,3 +135,31 @@ def open_network(model: bytes | Path, *, small: bool = False, tensorrt: bool = F
         providers[:0] = [*(["TensorrtExecutionProvider"] if tensorrt else []), "CUDAExecutionProvider"]
     content = model if isinstance(model, bytes) else model.read_bytes()
     return onnxruntime.InferenceSession(content, options, providers=providers)
+
+
+def kernel(function: Function) -> Function:
+    """Compile a function at its first call, to run beside other threads; its result is kept in numba's cache.
+
+    A read-only installation and no home to write to leave no place for that cache: each start compiles anew then.
+    """
+    from numba import njit
+
+    found: Any
+    try:
+        found = njit(nogil=True, cache=True)(function)
+    except RuntimeError as error:
+        if "cannot cache" not in str(error):
+            raise
+        _tell_once()
+        found = njit(nogil=True)(function)
+    return found
+
+
+@lru_cache
+def _tell_once() -> None:
+    warnings.warn(
+        "compiled kernels cannot be kept, as neither radfuse's folder nor the home is writable: each start compiles "
+        "them anew, about half a minute for radiomics; set NUMBA_CACHE_DIR to a folder of your own",
+        RuntimeWarning,
+        stacklevel=2,
+    )

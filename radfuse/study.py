@@ -25,6 +25,7 @@ from radfuse.fusion.config import (
     blocks_of,
     check_again,
     check_blocks,
+    check_explained,
     check_families,
     check_primary,
     default_families,
@@ -283,6 +284,7 @@ def _families_have_blocks(study: Study) -> None:
     if not study.fusion.families and len("-".join(study.blocks)) > _LONGEST_FAMILY:
         raise ValueError(f"{len(study.blocks)} blocks make too many families; name those wanted in fusion.families")
     check_primary(study.fusion.primary, study.families)
+    check_explained(study.fusion.explain.families, study.families)
 
 
 def _nomogram_has_terms(study: Study) -> None:

@@ -97,6 +97,7 @@ def _listed_files(path: Path) -> tuple[set[str], list[Problem]]:
 def _files_named(schema: BundleSchema) -> list[str]:
     """Return every file that prediction opens."""
     named = [family.file for family in schema.families.values()]
+    named += [family.explainer for family in schema.families.values() if family.explainer is not None]
     recipe = schema.imaging
     if recipe is not None and recipe.params is not None:
         named.append(recipe.params)

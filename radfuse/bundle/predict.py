@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.bundle.columns import image_blocks, possible_families
+from radfuse.bundle.explain import ExplainedUnits, explained_units, explainer_of
 from radfuse.bundle.load import Bundle, load_bundle
 from radfuse.bundle.models import Model
 from radfuse.bundle.schema import BundleFamily, BundleSchema
@@ -43,6 +44,7 @@ class Prediction:
             is. None where it made none.
         review: a row per mask, the most suspicious first: case, flags, suspicion, figures, and the names of its files
             in `labels_out`. None where the network made none.
+        explained: family -> what each column moves its score, rows as `units`; empty where that was not asked for.
     """
 
     units: pd.DataFrame
@@ -51,6 +53,7 @@ class Prediction:
     failures: tuple[Failure, ...] = ()
     mask_flags: pd.Series | None = None
     review: pd.DataFrame | None = None
+    explained: Mapping[str, ExplainedUnits] = field(default_factory=dict)
 
 
 def predict(
@@ -63,6 +66,7 @@ def predict(
     labels_out: Path | None = None,
     progress: Progress = lambda *_: None,
     runtime: str = USUAL,
+    explain: bool = False,
 ) -> Prediction:
     """Predict new units.
 
@@ -75,6 +79,7 @@ def predict(
         labels_out: folder for the segmentations of cases that are read from images, pictures of them, and review.csv.
         progress: told of every image.
         runtime: who segments images: onnxruntime, openvino, tensorrt, or "auto".
+        explain: say what each column moves the scores.
 
     Raises:
         InputError: a changed bundle, a column that is missing or unusable; nothing was computed.
@@ -92,24 +97,24 @@ def predict(
         if block not in known:
             raise InputError(f"the bundle has no block {block!r}{nearest(block, known)}")
     chosen, left_out = possible_families(schema, families, cells, sources)
-    warnings: list[Problem] = []
     models = {family: Model(bundle, family) for family in chosen}
+    explainers = {family: explainer_of(bundle, family) for family in chosen} if explain else {}
     read = _read_new(bundle, chosen, cells, sources, labelled, labels_out, progress, runtime)
     design = read.design
-    probabilities = {}
-    for family in chosen:
-        part = schema.families[family]
-        values = _matrix(family, part, read)
-        warnings += _out_of_range(part, values)
-        probabilities[family] = models[family].predict(values)
+    values = {family: _matrix(family, schema.families[family], read) for family in chosen}
+    probabilities = {family: models[family].predict(values[family]) for family in chosen}
+    told = {
+        name: explained_units(bundle, name, by, values[name], probabilities[name]) for name, by in explainers.items()
+    }
+    outside = [found for family in chosen for found in _out_of_range(schema.families[family], values[family])]
     frame = pd.DataFrame(probabilities, index=design.units.index)
-    found = tuple(dict.fromkeys([*design.warnings, *warnings]))
+    found = tuple(dict.fromkeys([*design.warnings, *outside]))
     review = None
     if read.masks:
         from radfuse.bundle.images import listed_masks
 
         review = listed_masks(read.masks)
-    return Prediction(design.units, frame, found, (*left_out, *read.failures), read.mask_flags, review)
+    return Prediction(design.units, frame, found, (*left_out, *read.failures), read.mask_flags, review, told)
 
 
 def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:

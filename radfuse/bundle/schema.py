@@ -130,6 +130,8 @@ class BundleFamily(Section):
     """Between the ONNX file and the pipeline it was made from, in probability."""
     performance: Performance
     """On the outer test folds, not of the refitted model."""
+    explainer: FileName | None = None
+    """What its score is made of, in arrays, for `radfuse predict --explain`. None: nothing explains it."""
     site: SiteInput | None = None
     """How values are harmonised: the input of block `site` is the place of the unit's site among the levels, NaN for
     any other. None: they are not."""

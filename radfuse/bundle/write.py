@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from radfuse.bundle.card import model_card
@@ -26,6 +27,10 @@ from radfuse.fusion.config import blocks_of
 from radfuse.fusion.design import Design
 from radfuse.results import SITE, FittedFamily, Performance
 
+EXPLAINER = ".explain.npz"
+"""End of the name of what explains a family."""
+_BACKGROUND = 100
+"""Rows that new units are compared with."""
 _OUTPUTS = {"score": "float64, (unit,): the linear score", "probability": "float64, (unit,): of the event"}
 
 
@@ -68,6 +73,8 @@ def bundle_files(
         network: the segmentation network trained on all manual masks, where there is one.
     """
     files = {f"{family}.onnx": item.model for family, item in families.items()}
+    explainers = {family: _explainer(design, item.fitted) for family, item in families.items()}
+    files |= {f"{family}{EXPLAINER}": content for family, content in explainers.items() if content}
     if network is not None:
         files[NETWORK] = network
     if params is not None:
@@ -85,6 +92,7 @@ def bundle_files(
         families={
             family: BundleFamily(
                 file=f"{family}.onnx",
+                explainer=f"{family}{EXPLAINER}" if explainers[family] else None,
                 inputs=_inputs(design, item.fitted),
                 threshold=item.fitted.threshold,
                 formula=item.fitted.explanation.formula,
@@ -104,6 +112,23 @@ def bundle_files(
     files["MODEL_CARD.md"] = model_card(schema).encode()
     sums = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
     return {**files, SUMS: sums.encode()}
+
+
+def _explainer(design: Design, final: FittedFamily) -> bytes:
+    """Return what explains a family, with rows to compare with that nobody is; empty where nothing does."""
+    if not final.explainer:
+        return b""
+    from radfuse.fusion.explain.explainer import Explainer, with_background
+
+    units, site = design.units, final.site
+    columns = []
+    for item in _inputs(design, final):
+        if item.block == SITE and site is not None:
+            columns.append(units[item.name].map({name: float(i) for i, name in enumerate(site.levels)}))
+        else:
+            columns.append(design.blocks[item.block][item.name])
+    values = np.column_stack([column.to_numpy(dtype=float) for column in columns])
+    return with_background(Explainer.from_text(final.explainer), values, _BACKGROUND, 0).to_bytes()
 
 
 def _salt(facts: StudyFacts, trained_on: TrainedOn) -> str:

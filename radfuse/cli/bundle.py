@@ -26,6 +26,8 @@ from radfuse.run.disk import check_folder, write_folder
 if TYPE_CHECKING:
     import pandas as pd
 
+    from radfuse.bundle.predict import Prediction
+
 
 RuntimeOption = Annotated[
     str, typer.Option("--runtime", help="Who segments: onnxruntime, openvino (fast on CPUs), torch, tensorrt, or auto.")
@@ -43,6 +45,10 @@ def predict(
     family: Families = None,
     safe_csv: SafeCsv = False,
     runtime: RuntimeOption = "onnxruntime",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also say which columns move each score: explanation.csv and waterfalls.")
+    ] = False,
+    waterfalls: Annotated[int, typer.Option(min=0, help="Waterfalls drawn, of the first units of each family.")] = 5,
 ) -> None:
     """Predict new patients with a bundle; needs no torch."""
     from radfuse.bundle.load import load_bundle
@@ -53,9 +59,14 @@ def predict(
     _check_place(out_, bundle)
     with progress() as tell:
         prediction = predict_units(
-            opened, table, _pairs(features), family or (), labels_out=out_ / "labels", progress=tell, runtime=runtime
+            *(opened, table, _pairs(features), family or ()),
+            labels_out=out_ / "labels",
+            progress=tell,
+            runtime=runtime,
+            explain=explain,
         )
     files: dict[str, str | bytes] = {"predictions.csv": _csv(prediction_table(opened, prediction), safe_csv)}
+    files |= _explanations(prediction, opened.schema.unit, waterfalls, safe_csv) if explain else {}
     if prediction.review is not None and safe_csv:
         files["labels/review.csv"] = _csv(prediction.review, safe_csv)
     write_folder(out_, files)
@@ -127,6 +138,26 @@ def evaluate(
     out.print(f"Report: {escape(str(out_ / 'index.html'))}")
     if prediction.failures:
         raise typer.Exit(SOME_FAILED)
+
+
+def _explanations(prediction: Prediction, unit: Sequence[str], drawn: int, safe_csv: bool) -> dict[str, bytes]:
+    """Return explanation.csv and the waterfalls of the first units of each family."""
+    import pandas as pd
+
+    from radfuse.bundle.explain import explanation_table
+    from radfuse.report.contributions import Way, waterfall
+    from radfuse.run.folder import safe_name
+
+    names = prediction.units[list(unit)]
+    tables = [explanation_table(names, family, found) for family, found in prediction.explained.items()]
+    files = {"explanation.csv": _csv(pd.concat(tables, ignore_index=True), safe_csv)}
+    for family, found in prediction.explained.items():
+        for i, name in enumerate(names.head(drawn).itertuples(index=False, name=None)):
+            text = " ".join(map(str, name))
+            about = (found.names, found.values[i], found.contributions[i], float(found.absence[i]))
+            svg = waterfall(Way(f"{text}, {family}", found.base, *about))
+            files[f"explanation/{family}/{i + 1:03d}_{safe_name(text)}.svg"] = svg.encode()
+    return files
 
 
 def _options(features: Sequence[str] | None, family: Sequence[str] | None, runtime: str) -> list[str]:

@@ -14,6 +14,7 @@ from radfuse.config import Section, nearest
 from radfuse.evaluation.thresholds import Rule
 from radfuse.extend import own_parts
 from radfuse.fusion import parts
+from radfuse.fusion.explain.config import ExplainConfig
 from radfuse.fusion.harmonise import Combat
 from radfuse.fusion.models.extra_trees import ExtraTrees
 from radfuse.fusion.models.gaussian_process import GaussianProcess
@@ -180,6 +181,9 @@ class FusionConfig(Section):
     {sensitivity: 0.9} or {specificity: 0.9}, the best threshold there that has as much; {cost: 4}, the smallest cost
     where a missed event weighs as much as four false alarms; "half" or a number, that probability."""
 
+    explain: ExplainConfig = ExplainConfig()
+    """Which held-out units are explained in the report, of which families."""
+
     @property
     def joins(self) -> parts.Strategy:
         """The strategy, the usual one where none is named."""
@@ -280,9 +284,24 @@ def check_primary(primary: str | None, families: Sequence[str]) -> None:
     Raises:
         ValueError: it is not, with the nearest name.
     """
-    if primary is not None and primary not in families:
+    if primary is not None:
+        _check_known("primary", primary, families)
+
+
+def check_explained(wanted: Sequence[str], families: Sequence[str]) -> None:
+    """Check that the families to explain are among those compared.
+
+    Raises:
+        ValueError: one is not, with the nearest name.
+    """
+    for family in wanted:
+        _check_known("explain.families", family, families)
+
+
+def _check_known(where: str, family: str, families: Sequence[str]) -> None:
+    if family not in families:
         have = ", ".join(families)
-        raise ValueError(f"fusion.primary: no family {primary!r}{near_family(primary, families)}; there are: {have}")
+        raise ValueError(f"fusion.{where}: no family {family!r}{near_family(family, families)}; there are: {have}")
 
 
 def blocks_of(family: str) -> tuple[str, ...]:

@@ -238,8 +238,19 @@ def fit_fold(
         site=table.site,
         remarks=(*fit.remarks, *remarks),
         thresholds=fit.thresholds,
+        explainer=_explainer(fit.fitted, x[train], table.names) if fold.repeat == 1 else "",
     )
     return result, fit
+
+
+def _explainer(fitted: FittedFamilyModel, x: np.ndarray, names: Sequence[str]) -> str:
+    """Return what explains a family; "" where a user's own part writes no ONNX."""
+    from radfuse.fusion.explain.explainer import explainer_of
+
+    try:
+        return explainer_of(fitted, x, names).to_text()
+    except (AttributeError, NotImplementedError, TypeError, ValueError):
+        return ""
 
 
 def _unseen(design: Design, fold: Fold, site: SiteInput | None) -> tuple[str, ...]:

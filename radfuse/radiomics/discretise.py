@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radfuse.errors import InputError
-from radfuse.radiomics.compiled import kernel
+from radfuse.machine import kernel
 
 _NOBODY = -(2**30)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radfuse.radiomics.compiled import kernel
+from radfuse.machine import kernel
 
 _HELD = 2**28
 """Bytes up to which directions are worked out once and kept for all filtered images, beside those of distance 1."""

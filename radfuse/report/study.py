@@ -27,6 +27,7 @@ from radfuse.results import (
     StudyResults,
     VariantResults,
 )
+from radfuse.results.explained import ExplainedFamily
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class StudyReport:
         answers: checklist -> item -> verdict and evidence, as the authors of the study gave them.
         sections: names of what is shown, in order.
         made: when, by what, and how to do it again.
+        explained: families whose held-out units were taken apart.
     """
 
     title: str
@@ -136,6 +138,7 @@ class StudyReport:
     tuned: Mapping[str, Sequence[float]] = field(default_factory=dict)
     journal_figures: bool = True
     answers: Mapping[str, Mapping[str, Answer]] = field(default_factory=dict)
+    explained: Sequence[ExplainedFamily] = ()
 
     @property
     def thresholds(self) -> Mapping[str, str]:

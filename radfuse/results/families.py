@@ -72,6 +72,8 @@ class FittedFamily(Section):
         thresholds: the same by other rules, by their names.
         score: the refitted model as a sum of terms; None in outer folds, and where it is none.
         no_score: why there is none, and what to choose; empty in outer folds.
+        explainer: the arrays that its score is made of, as `radfuse.fusion.explain.explainer` writes them, of the
+            first deal and of all units; "" without.
     """
 
     family: str
@@ -88,6 +90,7 @@ class FittedFamily(Section):
     thresholds: Mapping[str, float] = {}
     score: Score | None = None
     no_score: str = ""
+    explainer: str = ""
 
 
 class Performance(Section):

@@ -57,6 +57,7 @@ STAGES = {
     "optimism": Listed(),
     "permute": Listed(),
     "learning_curve": Listed(),
+    "explain": Listed(),
     "refit": Listed(),
     "export": Listed("Refit each family on all units and write the ONNX bundle."),
     "report": Listed("Write the report, computing first what is not there yet."),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from radfuse.fusion.config import FusionConfig
+from radfuse.fusion.explain.config import ExplainConfig
 from radfuse.outcomes.kinds import Outcome
 from radfuse.results import FittedFamily
 from radfuse.run.folder import safe_name
@@ -57,7 +58,7 @@ def job_of(context: Context, family: str, fold: str | None) -> FitJob:
     """Return the fit of a family on a fold, or on all units."""
     study = context.study
     assert study.cohort.outcome is not None
-    config = study.fusion.model_copy(update={"families": (), "primary": None})
+    config = study.fusion.model_copy(update={"families": (), "primary": None, "explain": ExplainConfig()})
     where, about = context.path(prepare.PLACE), study.cohort
     site = about.site if config.harmonise is not None else None
     return FitJob(where, family, fold, config, about.patient, study.cohort.outcome, study.seed, site)

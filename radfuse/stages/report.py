@@ -35,6 +35,7 @@ from radfuse.run.stage import Stage
 from radfuse.stages import (
     audit,
     beside,
+    explain,
     fuse,
     learning_curve,
     optimism,
@@ -51,6 +52,8 @@ from radfuse.stages.shown_masks import MaskFiles, drawn_examples, masks_to_look_
 
 if TYPE_CHECKING:
     from radfuse.fusion.config import FusionConfig
+    from radfuse.fusion.design import Design
+    from radfuse.results.explained import ExplainedFamily
     from radfuse.study import Study
 
 Draw = TypeVar("Draw")
@@ -99,6 +102,7 @@ class ReportJob:
         journal_figures: files of figures are as journals print them.
         answers: of the study's authors to items of checklists; None: they gave none.
         occasion: today, and here.
+        explained: family -> fold -> its explanation, of those that there are.
     """
 
     title: str
@@ -130,6 +134,7 @@ class ReportJob:
     journal_figures: bool
     answers: Path | None
     occasion: Occasion
+    explained: Mapping[str, Mapping[str, Path]]
 
     def __str__(self) -> str:
         return "the report"
@@ -179,7 +184,19 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         journal_figures=study.report.journal_figures,
         answers=study.report.answers,
         occasion=Occasion(date=this_day(), folder=base),
+        explained=_explanations(context),
     )
+
+
+def _explanations(context: Context) -> dict[str, dict[str, Path]]:
+    """Return the explained folds of each family."""
+    found: dict[str, dict[str, Path]] = {}
+    for fold in prepare.read_design(context.path(prepare.PLACE)).folds:
+        for family in explain.explained_families(context):
+            place = explain.place_of(family, fold.name)
+            if context.has(place):
+                found.setdefault(family, {})[fold.name] = context.path(place)
+    return found
 
 
 def _there(context: Context, place: str) -> Path | None:
@@ -273,6 +290,7 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
         optimism=_read(job.optimism, OptimismDraw),
         shuffled=_read(job.shuffled, Shuffled),
         learning=_read(job.learning, LearningPoint),
+        explained=_explained(job, design),
     )
     return study_report(report)
 
@@ -280,6 +298,20 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
 def _read(places: Mapping[str, tuple[Path, ...]], kind: type[Kept]) -> dict[str, list[Kept]]:
     """Return family -> what was stored of each draw."""
     return {family: [kind.model_validate_json(path.read_bytes()) for path in own] for family, own in places.items()}
+
+
+def _explained(job: ReportJob, design: Design) -> list[ExplainedFamily]:
+    """Return the explained families, their folds put together."""
+    if not job.explained:
+        return []
+    from radfuse.fusion.explain.summary import summarised
+
+    units = [" ".join(map(str, row)) for row in design.units[list(job.unit)].itertuples(index=False, name=None)]
+    about = (job.outcome, job.outcome.targets(design.units), design.units[job.patient].to_numpy(), units, job.seed)
+    return [
+        summarised(family, {fold: explain.read(path) for fold, path in folds.items()}, *about)
+        for family, folds in job.explained.items()
+    ]
 
 
 def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[FittedFamily]]) -> Audit:
@@ -308,15 +340,7 @@ STAGE = Stage(
     lambda _: "report",
     what="writing the report",
     needs=(
-        "export",
-        "manual",
-        "review",
-        "audit",
-        "beside",
-        "readers",
-        "variants",
-        "optimism",
-        "permute",
-        "learning_curve",
+        *("export", "explain", "manual", "review", "audit", "beside", "readers"),
+        *("variants", "optimism", "permute", "learning_curve"),
     ),
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from radfuse.radiomics.compiled import kernel
+from radfuse.machine import kernel
 from radfuse.radiomics.families.family import Family, Measured
 from radfuse.radiomics.settings import Settings
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from radfuse.radiomics.compiled import kernel
+from radfuse.machine import kernel
 from radfuse.radiomics.families.family import Family, Measured
 from radfuse.radiomics.settings import Settings
 

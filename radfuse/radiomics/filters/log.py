@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from radfuse.radiomics.compiled import kernel
+from radfuse.machine import kernel
 from radfuse.radiomics.filters.filter import Filter, Filtered, common_box, gathered
 from radfuse.radiomics.preprocess import Prepared
 from radfuse.radiomics.settings import Settings

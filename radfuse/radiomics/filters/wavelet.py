@@ -13,7 +13,7 @@ import numpy as np
 import pywt
 
 from radfuse.config import nearest
-from radfuse.radiomics.compiled import kernel
+from radfuse.machine import kernel
 from radfuse.radiomics.filters.filter import Filter, Filtered, common_box, gathered
 from radfuse.radiomics.preprocess import Prepared
 from radfuse.radiomics.settings import Settings

@@ -1,0 +1,129 @@
+"""Why a bundle's models predict what they predict: each new unit's score taken apart, without torch or scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from radfuse.bundle.load import Bundle
+from radfuse.bundle.schema import SCHEMA
+from radfuse.errors import InputError
+
+if TYPE_CHECKING:
+    from radfuse.fusion.explain.explainer import Explainer
+
+_SAME = 1e-5
+"""Largest difference between the probability of the model and that of the parts that explain it."""
+_ROWS = 1000
+"""Units explained at a time."""
+_MEND = "nothing was computed; leave --explain out, or run `radfuse export` again"
+
+
+@dataclass(frozen=True)
+class ExplainedUnits:
+    """base + absence + the sum of a row of contributions = score.
+
+    Attributes:
+        names: of the columns in use.
+        values: of the units, NaN where missing, shape (unit, column).
+        contributions: to the score, shape (unit, column).
+        absence: what it moves that blocks are missing, shape (unit,).
+        base: the usual score.
+        score: shape (unit,).
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    contributions: np.ndarray
+    absence: np.ndarray
+    base: float
+    score: np.ndarray
+
+
+def explainer_of(bundle: Bundle, family: str) -> Explainer:
+    """Return what explains a family.
+
+    Raises:
+        InputError: the bundle holds nothing that does, or it is of other columns.
+    """
+    part = bundle.schema.families[family]
+    if part.explainer is None:
+        raise InputError(f"{bundle.path / SCHEMA} names nothing that explains family {family!r}; {_MEND}")
+    from radfuse.fusion.explain.explainer import Explainer
+
+    path = bundle.path / part.explainer
+    try:
+        found = Explainer.from_bytes(path.read_bytes())
+    except ValueError as error:
+        raise InputError(f"{path} cannot be used: {error}; {_MEND}") from error
+    if found.names != tuple(item.name for item in part.inputs) or found.background is None:
+        raise InputError(f"{path} explains other columns than {SCHEMA} lists for family {family!r}; {_MEND}")
+    return found
+
+
+def explained_units(
+    bundle: Bundle, family: str, explainer: Explainer, values: np.ndarray, probability: np.ndarray
+) -> ExplainedUnits:
+    """Return what each column moves the score of new units, against rows that stand for the training units.
+
+    Args:
+        bundle: of the family.
+        family: its name.
+        explainer: of it.
+        values: of all its columns, shape (unit, column), NaN where missing.
+        probability: that its model gives, shape (unit,).
+
+    Raises:
+        InputError: the score is not that of the model.
+    """
+    from scipy.special import expit
+
+    from radfuse.fusion.explain.shapley import contributions
+
+    assert explainer.background is not None
+    parts = [
+        contributions(explainer, values[start : start + _ROWS], explainer.background)
+        for start in range(0, max(1, len(values)), _ROWS)
+    ]
+    score = np.concatenate([part.score for part in parts])
+    if not explainer.recalibrated and np.abs(expit(score) - probability).max(initial=0) > _SAME:
+        raise InputError(
+            f"{bundle.path}: what explains family {family!r} is not of the model that predicts it; {_MEND}"
+        )
+    return ExplainedUnits(
+        names=tuple(explainer.names[i] for i in parts[0].columns),
+        values=values[:, parts[0].columns],
+        contributions=np.concatenate([part.values for part in parts]),
+        absence=np.concatenate([part.absence for part in parts]),
+        base=parts[0].base,
+        score=score,
+    )
+
+
+def explanation_table(units: pd.DataFrame, family: str, found: ExplainedUnits, most: int = 10) -> pd.DataFrame:
+    """Return a row for each unit's largest contributions, one for the rest, and one for missing blocks where any count.
+
+    Args:
+        units: what names them, a row each.
+        family: written beside.
+        found: of the units.
+        most: contributions a unit, one by one.
+    """
+    rows = []
+    order = np.argsort(-np.abs(found.contributions), axis=1, kind="stable")
+    for i, name in enumerate(units.to_dict("records")):
+        known = {**name, "family": family, "score": found.score[i], "usual_score": found.base}
+        moved = found.contributions[i]
+        top = [int(k) for k in order[i, :most] if moved[k] != 0]
+        for rank, k in enumerate(top, start=1):
+            value = found.values[i, k]
+            rows.append({**known, "rank": rank, "column": found.names[k], "value": value, "contribution": moved[k]})
+        rest = float(moved.sum() - moved[top].sum())
+        rows.append({**known, "rank": len(top) + 1, "column": "all others", "value": np.nan, "contribution": rest})
+        if abs(found.absence[i]) > 1e-9:
+            told = {"column": "missing blocks", "value": np.nan, "contribution": found.absence[i]}
+            rows.append({**known, "rank": len(top) + 2, **told})
+    return pd.DataFrame(rows)

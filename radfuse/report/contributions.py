@@ -1,0 +1,216 @@
+"""Drawn contributions: a case's way from the usual score to its own, and columns over all cases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from radfuse.report.printed import number
+from radfuse.report.svg import STYLE, to_svg
+from radfuse.results.explained import ExplainedFamily
+
+RAISES, LOWERS, REST = "#D55E00", "#0072B2", "#9ca3af"
+_LOW_TO_HIGH = "viridis"
+_SHARP = 200
+"""Points of a beeswarm are a picture of so many dots an inch: thousands of circles would make the page heavy."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One case: base + what each column moves = score.
+
+    Attributes:
+        title: of the case.
+        base: where it starts.
+        names: of the columns.
+        values: of the case, NaN where missing.
+        contributions: of the columns.
+        absence: what other blocks than usual move.
+    """
+
+    title: str
+    base: float
+    names: Sequence[str]
+    values: Sequence[float] | np.ndarray
+    contributions: Sequence[float] | np.ndarray
+    absence: float = 0.0
+
+
+def steps_of(way: Way, most: int) -> list[tuple[str, float]]:
+    """Return what moves a case most, the largest first, and what is left last: text and how far."""
+    moved = np.asarray(way.contributions, dtype=float)
+    order = np.argsort(-np.abs(moved), kind="stable")
+    order = order[np.abs(moved[order]) > 0]
+    shown, rest = order[:most], order[most:]
+    steps = [(f"{way.names[i]} = {_value(way.values[i])}", float(moved[i])) for i in shown]
+    if abs(way.absence) > 1e-9:
+        steps.append(("blocks that are missing, or not", way.absence))
+    if len(rest):
+        steps.append((f"{len(rest)} other column{'s' if len(rest) > 1 else ''}", float(moved[rest].sum())))
+    return steps
+
+
+def waterfall(way: Way, *, most: int = 10, narrow: bool = False, unit: str = "score (log odds)") -> str:
+    """Return the way of one case from the usual score to its own as SVG.
+
+    Args:
+        way: of the case.
+        most: columns shown one by one.
+        narrow: each label above its bar.
+        unit: of the axis.
+    """
+    steps = steps_of(way, most)
+    ends = way.base + np.cumsum([0.0, *(size for _, size in steps)])
+    digits = 2 if max((abs(size) for _, size in steps), default=0.0) >= 0.2 else 3
+    with mpl.rc_context(STYLE):
+        figure = Figure(
+            figsize=(3.7, 0.9 + 0.42 * len(steps)) if narrow else (8.6, 0.9 + 0.3 * len(steps)), layout="constrained"
+        )
+        axes = figure.subplots()
+        for row, (_, size) in enumerate(steps):
+            colour = RAISES if size > 0 else LOWERS
+            axes.barh(row, size, left=ends[row], color=colour, height=0.45 if narrow else 0.6)
+            axes.plot([ends[row + 1]] * 2, [row - 0.3, row + 1.3], color=REST, linewidth=0.7)
+            words = f"{'+' if size > 0 else '−'}{abs(size):.{digits}f}"
+            right = size > 0
+            axes.annotate(
+                words,
+                (max(ends[row], ends[row + 1]) if right else min(ends[row], ends[row + 1]), row),
+                xytext=(4 if right else -4, 0),
+                textcoords="offset points",
+                va="center",
+                ha="left" if right else "right",
+                fontsize=8,
+                color="#4b5563",
+            )
+        axes.axvline(ends[0], color=REST, linewidth=0.8, linestyle=(0, (3, 2)))
+        _rows(axes, [text for text, _ in steps], narrow)
+        axes.use_sticky_edges = False
+        axes.margins(x=0.14)
+        axes.set_xlabel(unit)
+        axes.set_title(f"{way.title}: from {number(way.base, digits)} to {number(float(ends[-1]), digits)}", loc="left")
+        return to_svg(figure)
+
+
+def beeswarm(found: ExplainedFamily, most: int, *, narrow: bool = False, unit: str = "score (log odds)") -> str:
+    """Return the contributions of the most important columns in all explained cases as SVG."""
+    count = min(most, len(found.columns))
+    with mpl.rc_context(STYLE):
+        size = (3.7, 1.1 + 0.45 * count) if narrow else (8.6, 1.0 + 0.32 * count)
+        figure = Figure(figsize=size, layout="constrained", dpi=_SHARP)
+        axes = figure.subplots()
+        axes.axvline(0, color=REST, linewidth=0.8)
+        moved = found.contributions[:, :count].T
+        spread = max(float(np.abs(moved).max(initial=0)), 1e-12)
+        height = [row + _swarm(each / spread) * (0.24 if narrow else 0.38) for row, each in enumerate(moved)]
+        x, y = moved.ravel(), np.concatenate(height)
+        place = np.concatenate([_ranks(found.values[:, row]) for row in range(count)])
+        known = np.isfinite(place)
+        told: Any = {"s": 5, "linewidths": 0, "rasterized": True}
+        axes.scatter(x[~known], y[~known], color="#d1d5db", **told)
+        drawn = axes.scatter(x[known], y[known], c=place[known], cmap=_LOW_TO_HIGH, vmin=0, vmax=1, **told)
+        _rows(axes, [column.name for column in found.columns[:count]], narrow)
+        axes.set_xlabel(f"contribution to the {unit}")
+        beside: Any = {"location": "top", "shrink": 0.6, "aspect": 50} if narrow else {"aspect": 50, "pad": 0.01}
+        bar = figure.colorbar(drawn, ax=axes, ticks=[0, 1], **beside)
+        bar.set_ticklabels(["low", "high"])
+        bar.outline.set_visible(False)
+        return to_svg(figure)
+
+
+def dependence(axes: Any, found: ExplainedFamily, column: int, colour: str) -> None:
+    """Draw the contribution of a column over its values."""
+    values, moved = found.values[:, column], found.contributions[:, column]
+    known = np.isfinite(values)
+    axes.axhline(0, color=REST, linewidth=0.8)
+    axes.plot(values[known], moved[known], "o", color=colour, markersize=2.6, alpha=0.7, markeredgewidth=0)
+    axes.set_title(wrapped(found.columns[column].name, 30), loc="left", fontsize=8)
+    axes.set_ylabel("contribution")
+    axes.locator_params(axis="x", nbins=4)
+    axes.margins(x=0.06)
+
+
+def heat_map(cells: Mapping[tuple[str, str], float]) -> str:
+    """Return what columns of each region and sequence move together, as a small map."""
+    rows, columns = (list(dict.fromkeys(cell[which] for cell in cells)) for which in (0, 1))
+    grid = np.array([[cells.get((row, column), np.nan) for column in columns] for row in rows])
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(min(8.6, 2.6 + 1.1 * len(columns)), 0.8 + 0.34 * len(rows)), layout="constrained")
+        axes = figure.subplots()
+        top = max(float(np.nanmax(grid)), 1e-12)
+        axes.imshow(grid, cmap="Blues", vmin=0, vmax=1.2 * top, aspect="auto")
+        for (i, j), value in np.ndenumerate(grid):
+            words = number(float(value), 2)
+            axes.text(
+                j, i, words, ha="center", va="center", fontsize=8.5, color="white" if value > 0.7 * top else "#1f2937"
+            )
+        axes.set_xticks(range(len(columns)), columns)
+        axes.set_yticks(range(len(rows)), [wrapped(row, 34) for row in rows])
+        axes.tick_params(length=0)
+        for side in axes.spines.values():
+            side.set_visible(False)
+        return to_svg(figure)
+
+
+def wrapped(name: str, width: int) -> str:
+    """Break a long name where its parts join."""
+    lines = [""]
+    for part in re.split(r"(?<=[/_@])", name):
+        if len(lines[-1]) + len(part) > width and lines[-1]:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
+def _rows(axes: Any, labels: Sequence[str], narrow: bool) -> None:
+    """Label rows that are counted downwards: left of the axes, or above each row."""
+    axes.set_ylim(len(labels) - 0.4, -0.75 if narrow else -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    if not narrow:
+        axes.set_yticks(range(len(labels)), [])
+        for row, label in enumerate(labels):  # line by line, so that its end stays put in any viewer's font
+            lines = wrapped(label, 52).split("\n")
+            for place, line in enumerate(lines):
+                at = row + 0.42 * (place - (len(lines) - 1) / 2)
+                told = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "center", "fontsize": 8.5}
+                axes.text(-0.015, at, line, **told)
+        return
+    axes.set_yticks([])
+    for row, label in enumerate(labels):
+        short = label if len(label) <= 54 else f"{label[:26]}…{label[-27:]}"
+        axes.text(0, row - 0.42, short, transform=axes.get_yaxis_transform(), va="center", fontsize=7)
+
+
+def _swarm(values: np.ndarray) -> np.ndarray:
+    """Return heights from -1 to 1 that keep points of like values apart."""
+    place = np.round(values * 60).astype(int)
+    height = np.zeros(len(values))
+    most = 1
+    for one in np.unique(place):
+        where = np.flatnonzero(place == one)
+        most = max(most, len(where))
+        steps = np.arange(len(where))
+        height[where] = np.where(steps % 2, -1, 1) * ((steps + 1) // 2)
+    return np.asarray(height / max(6.0, most / 2))
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Return places from 0, the lowest value, to 1; NaN where missing."""
+    found = np.full(len(values), np.nan)
+    known = np.isfinite(values)
+    levels, place = np.unique(values[known], return_inverse=True)
+    counts = np.bincount(place, minlength=len(levels))
+    middle = np.cumsum(counts) - (counts + 1) / 2
+    found[known] = (middle / max(1.0, known.sum() - 1))[place]
+    return found
+
+
+def _value(value: float) -> str:
+    return "missing" if not np.isfinite(value) else f"{value:.4g}".replace("-", "−")
