@@ -16,7 +16,7 @@ from radfuse.cohort.splits import Drawn
 from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
 from radfuse.errors import InputError, Problem, short
 from radfuse.evaluation.config import EvaluationConfig, check_readers
-from radfuse.evaluation.variants import ASIDE, CLASSIFIERS, Variants, difference, varied
+from radfuse.evaluation.variants import ASIDE, CLASSIFIERS, Variants, difference, kept, varied
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
 from radfuse.fusion.additive import why_no_terms
@@ -184,7 +184,10 @@ class Study(Section):
         if name not in self.variants:
             raise InputError(f"study {self.name!r} has no variant {short(name)!r}{nearest(name, self.variants)}")
         plain = self.model_dump(mode="json", exclude=set(ASIDE))
-        return build(Study, varied(plain, self.variants[name], name), f"variant {name}")
+        whole = build(Study, varied(plain, self.variants[name], name), f"variant {name}")
+        aside = {"variants": {}, "nomogram": None, "report": ReportSettings()}
+        found: Study = kept(self.model_copy(update=aside), whole)
+        return found
 
     def to_yaml(self) -> str:
         """Return the study as YAML, defaults written out."""

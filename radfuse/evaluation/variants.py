@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from radfuse.config import apply_overrides
+from radfuse.config import Section, apply_overrides
 from radfuse.errors import InputError, short
 
 CLASSIFIERS = "classifiers"
@@ -95,7 +95,8 @@ def _flat(settings: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[t
 
 
 def _is_plain(key: object) -> bool:
-    return re.fullmatch(r"[^=\s]+", str(key)) is not None
+    """Return whether a dotted path can hold a name."""
+    return re.fullmatch(r"[^=.\s]+", str(key)) is not None
 
 
 def difference(study: Mapping[str, Any], other: Mapping[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -115,16 +116,27 @@ def difference(study: Mapping[str, Any], other: Mapping[str, Any], path: tuple[s
     return found
 
 
+def kept(study: Any, other: Any) -> Any:
+    """Return settings with all that equals a study's as the study has it.
+
+    What was written out and read again may be 0.0 where the study has 0: equal, and not to a content key.
+    """
+    if study == other and isinstance(study, bool) == isinstance(other, bool):
+        return study
+    if isinstance(other, Section) and type(study) is type(other):
+        names = type(other).model_fields
+        return other.model_copy(update={name: kept(getattr(study, name), getattr(other, name)) for name in names})
+    if isinstance(other, dict) and isinstance(study, dict):
+        return {name: kept(study.get(name), value) for name, value in other.items()}
+    if isinstance(other, tuple) and isinstance(study, tuple) and len(study) == len(other):
+        return tuple(kept(ours, theirs) for ours, theirs in zip(study, other, strict=True))
+    return other
+
+
 def _alike(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Return whether two mappings are one section with other values in it, whose names a dotted path can hold."""
-    tags = [(item.get(tag) for tag in _TAGS) for item in (first, second)]
-    names = [*first, *second]
-    return (
-        bool(first)
-        and set(first) <= set(second)
-        and list(tags[0]) == list(tags[1])
-        and not any("." in str(name) or not _is_plain(name) for name in names)
-    )
+    same = all(first.get(tag) == second.get(tag) for tag in _TAGS)
+    return same and bool(first) and set(first) <= set(second) and all(map(_is_plain, second))
 
 
 def _alike_lists(first: list[Any], second: list[Any]) -> bool:
