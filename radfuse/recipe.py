@@ -121,13 +121,14 @@ def about(case: Case, unit_columns: Sequence[str]) -> About:
     return About(case.case_id, side, visit, case.landmarks, case.slices)
 
 
-def read_mask(path: Path | None, labels: Mapping[str, int], source: str) -> LabelMap:
+def read_mask(path: Path | None, labels: Mapping[str, int], source: str, like: Grid | None = None) -> LabelMap:
     """Read the mask of a case.
 
     Args:
         path: of the mask; None where the case has none.
         labels: label name -> number.
         source: manual, external, cross_fitted or untrained.
+        like: where the voxels of its image lie, for masks that are DICOM objects.
 
     Raises:
         InputError: no mask, an unreadable one, or an empty one; the mend is to draw a manual mask, or to train.
@@ -135,7 +136,7 @@ def read_mask(path: Path | None, labels: Mapping[str, int], source: str) -> Labe
     if path is None:
         raise InputError(NO_MASK)
     predicted = source != "manual"
-    mask = read_labels(path, {number: name for name, number in labels.items()}, empty=predicted)
+    mask = read_labels(path, {number: name for name, number in labels.items()}, empty=predicted, like=like)
     if predicted and not mask.present():
         raise InputError(NOTHING_FOUND)
     return mask
@@ -147,11 +148,21 @@ def read_masked(files: CaseFiles, recipe: RegionRecipe) -> dict[str, MaskedImage
     Raises:
         InputError: a file cannot be used, or as `masked`.
     """
-    mask = read_mask(files.mask, recipe.labels, files.source)
+    if files.mask is None:
+        raise InputError(NO_MASK)
     images = {sequence: read_measured(path, recipe.sequences[sequence]) for sequence, path in files.images.items()}
-    own = {sequence: read_mask(path, recipe.labels, "manual") for sequence, path in files.own.items()}
+    mask = read_mask(files.mask, recipe.labels, files.source, _home(images, recipe))
+    own = {
+        sequence: read_mask(path, recipe.labels, "manual", images[sequence].grid)
+        for sequence, path in files.own.items()
+    }
     transforms = {sequence: read_transform(path) for sequence, path in files.transforms.items()}
     return masked(images, mask, recipe, own, transforms)
+
+
+def _home(images: Mapping[str, Volume], recipe: RegionRecipe) -> Grid | None:
+    """Return where the voxels of the image lie that the mask was made on; None where that is not among them."""
+    return next((image.grid for name, image in images.items() if recipe.sequences[name].masks == "same_grid"), None)
 
 
 def read_measured(path: Path, recipe: SequenceRecipe) -> Volume:

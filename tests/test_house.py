@@ -14,13 +14,14 @@ import radfuse as rf
 
 PACKAGE = Path(rf.__file__).parent
 WINGS = {"seg", "radiomics", "regions", "morphometry", "fusion", "outcomes"}
-COMPOSERS = {"audit", "study", "recipe", "sequences", "pipeline", "stages", "bundle", "check", "cli"}
+COMPOSERS = {"agreement", "audit", "study", "recipe", "sequences", "pipeline", "stages", "bundle", "check", "cli"}
 """They put wings together; everything else lies below the wings."""
 ABOVE = {"cohort": {"outcomes"}}
 """Whoever else may look at a wing: a cohort's table holds the outcome, read by its kind."""
 REPORT_READS = {"report", "results", "statistics", "errors", "volume"}
 ROOT = {
     "__init__",
+    "agreement",
     "config",
     "errors",
     "extend",
@@ -39,6 +40,7 @@ ROOMS = {
     "cli",
     "cohort",
     "evaluation",
+    "oai",
     "phantom",
     "report",
     "results",

@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 from protocols import COHORTS
 
-from radfuse.cli.shipped import shipped_study
 from radfuse.pipeline import Run, run_study
-from radfuse.study import load_study
+from radfuse.study import load_study, shipped_study
 
 QUICK = [
     *("radiomics.filters=[original]", "radiomics.classes=[firstorder]", "cohort.split.folds=2", "fusion.inner_folds=2"),

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from radfuse.cli.shipped import shipped_studies, shipped_study
 from radfuse.config import to_yaml
 from radfuse.errors import InputError
-from radfuse.study import Study, load_study
+from radfuse.study import Study, load_study, shipped_studies, shipped_study
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 

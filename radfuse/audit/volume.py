@@ -9,11 +9,13 @@ from radfuse.cohort.splits import Fold
 from radfuse.errors import CaseError
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.fusion.design import Design
+from radfuse.fusion.link import link_of
+from radfuse.fusion.models.cox import Cox
 from radfuse.fusion.models.ridge import Ridge
 from radfuse.fusion.strategies.early import Early
 from radfuse.fusion.validate import fit_fold
 from radfuse.outcomes.kinds import Outcome
-from radfuse.results import AuditCheck, AuditFinding, Comparison, FittedFamily, Performance
+from radfuse.results import AnyPerformance, AuditCheck, AuditFinding, Comparison, FittedFamily
 
 NAME = "volume alone"
 LOOKS = (
@@ -55,7 +57,10 @@ def volume_fits(
     (block, names), *_ = columns.items()
     alone = Design(design.units, {NAME: design.blocks[block][names]})
     plain = FusionConfig(
-        classifier=Ridge(), strategy=Early(), inner_folds=fusion.inner_folds, threshold=fusion.threshold
+        classifier=Ridge() if link_of(outcome) == "logit" else Cox(),
+        strategy=Early(),
+        inner_folds=fusion.inner_folds,
+        threshold=fusion.threshold,
     )
     try:
         return tuple(fit_fold(alone, NAME, fold, patient, outcome, plain, seed)[0] for fold in folds)
@@ -69,7 +74,7 @@ def with_volumes(design: Design, families: Sequence[str]) -> list[str]:
     return [family for family in families if block in blocks_of(family)]
 
 
-def volume_check(volume: Performance | None, against: Sequence[Comparison]) -> AuditCheck:
+def volume_check(volume: AnyPerformance | None, against: Sequence[Comparison]) -> AuditCheck:
     """Return what the comparison comes to.
 
     Args:
@@ -90,11 +95,14 @@ def volume_check(volume: Performance | None, against: Sequence[Comparison]) -> A
             AuditFinding(
                 severity="remark",
                 where=f"family {pair.first}",
-                found=f"{pair.first} {does} volume alone: AUC {gain.value:+.3f} "
-                f"({gain.low:+.3f} to {gain.high:+.3f}) beside {volume.auc.value:.3f}",
+                found=f"{pair.first} {does} volume alone: {volume.measure} {gain.value:+.3f} "
+                f"({gain.low:+.3f} to {gain.high:+.3f}) beside {volume.headline.value:.3f}",
                 mend="What it knows may be how large a region is",
             )
         )
     return AuditCheck(
-        name=NAME, looks=LOOKS, told=f"AUC {volume.auc.value:.3f} of volume alone", findings=tuple(findings)
+        name=NAME,
+        looks=LOOKS,
+        told=f"{volume.measure} {volume.headline.value:.3f} of volume alone",
+        findings=tuple(findings),
     )

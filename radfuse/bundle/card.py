@@ -5,31 +5,37 @@ from __future__ import annotations
 from radfuse.bundle.schema import BundleSchema
 from radfuse.errors import listed
 
+_TOLD = {
+    False: "Sensitivity and specificity are at thresholds chosen inside the training folds.",
+    True: "C is Harrell's; AUC and Brier score are of the event by the horizon, weighted for censoring; the slope is "
+    "that of Cox regression on the score. Survival at any time is (1 - probability) ** hazard, by the family's table "
+    "of the cumulative baseline hazard over that at the horizon (`survival` in bundle.json).",
+}
+
 
 def model_card(schema: BundleSchema) -> str:
     """Return MODEL_CARD.md."""
-    trained = schema.trained_on
+    trained, outcome = schema.trained_on, schema.opened_outcome()
+    survives = getattr(outcome, "link", "logit") == "cloglog"
+    by_when = f" ({outcome.event_name()})" if survives else ""
+    measures = list(next(iter(schema.families.values())).performance.columns)
     lines = [
         f"# Model card: {schema.title}",
         "",
-        f"Predicts `{schema.opened_outcome().name()}` for each {' + '.join(schema.unit)}. Trained on "
+        f"Predicts `{outcome.name()}`{by_when} for each {' + '.join(schema.unit)}. Trained on "
         f"{trained.units} units of {trained.patients} patients, {trained.events} of them with the event.",
         "",
         "## Performance",
         "",
         "From nested cross-validation by patient; the models in this folder were refitted on all units afterwards, "
-        "so these numbers are of the procedure. AUC is averaged over the outer test folds; intervals are 95 % and "
-        "respect patients with several units.",
+        f"so these numbers are of the procedure. {measures[0]} is averaged over the outer test folds; intervals are "
+        "95 % and respect patients with several units.",
         "",
-        "| family | AUC | pooled AUC | Brier | sensitivity | specificity | columns used |",
-        "|---|---|---|---|---|---|---|",
+        f"| family | {' | '.join(measures)} | columns used |",
+        f"|---|{'---|' * len(measures)}---|",
     ]
     for name, family in schema.families.items():
-        p = family.performance
-        cells = [
-            _shown(item.value, item.low, item.high)
-            for item in (p.auc, p.auc_pooled, p.brier, p.sensitivity, p.specificity)
-        ]
+        cells = [_shown(item.value, item.low, item.high) for item in family.performance.columns.values()]
         used = sum(item.used for item in family.inputs)
         lines.append(f"| {name} | {' | '.join(cells)} | {used} of {len(family.inputs)} |")
     lines += [
@@ -37,8 +43,7 @@ def model_card(schema: BundleSchema) -> str:
         "## Intended use and limits",
         "",
         "Research. Not a medical device. Valid for patients and images like those of the training cohort; `radfuse "
-        "evaluate` measures it elsewhere. Sensitivity and specificity are at thresholds chosen inside the training "
-        "folds.",
+        "evaluate` measures it elsewhere. " + _TOLD[survives],
         "",
         *_harmonised(schema),
         *_formulas(schema),
@@ -62,15 +67,19 @@ def _harmonised(schema: BundleSchema) -> list[str]:
     return ["## Sites", "", text, ""]
 
 
+_INVERSE = {"logit": "1 / (1 + exp(-score))", "cloglog": "1 - exp(-exp(score))"}
+
+
 def _formulas(schema: BundleSchema) -> list[str]:
     """Return the lines on thresholds, and on formulas where the models have some."""
+    outcome = schema.opened_outcome()
     if not all(family.formula for family in schema.families.values()):
         shown = (f"- {name}: threshold {family.threshold:.4f}" for name, family in schema.families.items())
         return ["## Thresholds", "", "On the probability; the models stand in their ONNX files alone.", "", *shown, ""]
     lines = [
         "## Formulas",
         "",
-        "Missing values take the training median; probability = 1 / (1 + exp(-score)).",
+        f"Missing values take the training median; probability = {_INVERSE[getattr(outcome, 'link', 'logit')]}.",
         "",
     ]
     for name, family in schema.families.items():

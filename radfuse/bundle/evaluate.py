@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from radfuse.bundle.load import Bundle, load_bundle
 from radfuse.bundle.predict import Prediction, predict
+from radfuse.bundle.schema import BundleFamily
 from radfuse.config import Section
-from radfuse.results import Comparison, Performance
+from radfuse.errors import InputError
+from radfuse.results import AnyPerformance, Comparison, Performance
 from radfuse.run.folder import Progress
 from radfuse.seg.runtimes.runtime import USUAL
 from radfuse.statistics.scores import expit, to_logit
@@ -29,7 +32,7 @@ class Evaluation(Section):
 
     study: str
     table: str
-    performance: tuple[Performance, ...]
+    performance: tuple[AnyPerformance, ...]
     comparisons: tuple[Comparison, ...]
     recalibration: Mapping[str, Recalibration] = {}
     remarks: tuple[str, ...] = ()
@@ -62,8 +65,9 @@ def evaluate(
     """
     bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     schema = bundle.schema
+    outcome: Any = schema.opened_outcome()
+    _check_curve(outcome, recalibrate)
     prediction = predict(bundle, table, features, families, labelled=True, progress=progress, runtime=runtime)
-    outcome = schema.opened_outcome()
     observed = outcome.observed(prediction.units)
     about = {
         "position": np.arange(len(prediction.units)),
@@ -73,9 +77,7 @@ def evaluate(
         **observed,
     }
     parts = [
-        pd.DataFrame({**about, "family": family, "probability": values.to_numpy()}).assign(
-            threshold=schema.families[str(family)].threshold
-        )
+        pd.DataFrame({**about, "family": family, **_rows(schema.families[str(family)], outcome, values.to_numpy())})
         for family, values in prediction.probabilities.items()
     ]
     long = pd.concat(parts, ignore_index=True)
@@ -84,7 +86,7 @@ def evaluate(
     recalibration = {
         item.family: Recalibration(intercept=item.recalibration_intercept, slope=item.calibration_slope.value)
         for item in performance
-        if recalibrate
+        if isinstance(item, Performance) and recalibrate
     }
     known = schema.patients.remark(prediction.units[schema.patient]) if schema.patients is not None else None
     evaluation = Evaluation(
@@ -98,24 +100,28 @@ def evaluate(
     return evaluation, prediction, long
 
 
-_MEASURES = {
-    "auc": "AUC",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "calibration_intercept": "calibration intercept",
-    "calibration_slope": "calibration slope",
-}
+def _check_curve(outcome: Any, recalibrate: bool) -> None:
+    if recalibrate and getattr(outcome, "link", "logit") != "logit":
+        raise InputError("recalibrate gives a logistic curve, which is none of a survival outcome; leave it out")
 
 
-def _gaps(performance: Sequence[Performance]) -> Iterator[str]:
+def _rows(part: BundleFamily, outcome: Any, probability: np.ndarray) -> dict[str, Any]:
+    """Return a family's columns of the long table: probabilities, its threshold, what the outcome measures beside."""
+    beside = {} if part.survival is None else outcome.predicted(part.survival, probability)
+    return {"probability": probability, "threshold": part.threshold, **beside}
+
+
+def _gaps(performance: Sequence[AnyPerformance]) -> Iterator[str]:
     """Yield, in sentences, what could not be computed, and why where it is plain."""
     first = performance[0]
     who = "the one unit" if first.units == 1 else f"all {first.units} units"
-    one_class = {0: "no unit has the event", first.units: f"{who} {'has' if first.units == 1 else 'have'} the event"}
+    one_class = {0: "no unit has the event"}
+    if isinstance(first, Performance):
+        one_class |= {first.units: f"{who} {'has' if first.units == 1 else 'have'} the event"}
     values: dict[tuple[str, ...], list[str]] = {}
     intervals: dict[tuple[str, ...], list[str]] = {}
-    for measure, name in _MEASURES.items():
-        found = {item.family: getattr(item, measure) for item in performance}
+    for name in first.judged:
+        found = {item.family: item.judged[name] for item in performance}
         for gaps, lacking in (
             (values, [family for family, item in found.items() if item.value is None]),
             (intervals, [family for family, item in found.items() if item.value is not None and item.low is None]),
@@ -131,7 +137,7 @@ def _gaps(performance: Sequence[Performance]) -> Iterator[str]:
         yield f"{_of(families, performance)} no interval can be given for {', '.join(names)}{why}"
 
 
-def _of(families: Sequence[str], performance: Sequence[Performance]) -> str:
+def _of(families: Sequence[str], performance: Sequence[AnyPerformance]) -> str:
     return "for every family" if len(families) == len(performance) else f"for {', '.join(families)}"
 
 

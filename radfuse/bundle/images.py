@@ -44,6 +44,7 @@ from radfuse.seg.runtimes.runtime import USUAL, chosen
 from radfuse.seg.untrained import Given, Untrained
 from radfuse.sequences import radiomics_of, recipes_of
 from radfuse.volume.files import read_volume
+from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.register import register
 from radfuse.volume.sitk import Transform
@@ -149,7 +150,7 @@ def _case(
     network = folder / NETWORK
     image = None
     if recipe.sequence is None:
-        labels, source = read_mask(case.mask, recipe.labels, "manual"), "manual"
+        labels, source = read_mask(case.mask, recipe.labels, "manual", _grid_of(images, recipe.home)), "manual"
     else:
         image = stacked([images[sequence] for sequence in recipe.sequences])
         backend = cast("Backend | None", recipe.opened_backend())
@@ -158,14 +159,14 @@ def _case(
         source = "predicted"
         masks[case.case_id] = reviewed(figures_of(labels, recipe.labels), recipe.training_masks)
         if labels_out is not None:
-            write_labels(labels, labels_out / _labels_of(case.case_id))
+            write_labels(labels, labels_out / labels_file(case.case_id))
             with writing(labels_out):
                 write_atomically(labels_out / _preview_of(case.case_id), preview(image, labels))
         if not labels.present():
             raise InputError(NOTHING_FOUND)
     radiomics = radiomics_of(recipe.images, recipe.by_sequence, config)
     drawn = {name: path for name, path in case.own_masks.items() if name in images}
-    own = {name: read_mask(path, recipe.labels, "manual") for name, path in drawn.items()}
+    own = {name: read_mask(path, recipe.labels, "manual", images[name].grid) for name, path in drawn.items()}
     in_suv = {name for name in images if regions.sequences[name].suv}  # the network saw the images as they are
     measured = images | {name: read_measured(case.images[name], regions.sequences[name]) for name in in_suv}
     ready = masked(measured, labels, regions, own, _registered(recipe, images, labels, who.case))
@@ -182,6 +183,10 @@ def _case(
         made_with = {name: values for name, values in measured.items() if name in named}
         found["deep"] = deep_features(first, image, labels, opened, wanted, who, mirrored=mirrored, others=made_with)
     return found
+
+
+def _grid_of(images: Mapping[str, Volume], name: str) -> Grid | None:
+    return images[name].grid if name in images else None
 
 
 def _labels(
@@ -207,10 +212,11 @@ def _registered(recipe: ImageRecipe, images: Mapping[str, Volume], labels: Label
 
 def listed_masks(masks: Mapping[str, ReviewedMask]) -> pd.DataFrame:
     """Return the list of predicted masks, the most suspicious first; its files are those that lie beside it."""
-    return review_list(masks, {case: (_labels_of(case), _preview_of(case)) for case in masks})
+    return review_list(masks, {case: (labels_file(case), _preview_of(case)) for case in masks})
 
 
-def _labels_of(case: str) -> str:
+def labels_file(case: str) -> str:
+    """Return the name of a case's mask in the folder of labels."""
     return f"{safe_name(case)}.nii.gz"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from radfuse.bundle.columns import image_blocks, possible_families
 from radfuse.bundle.explain import ExplainedUnits, explained_units, explainer_of
 from radfuse.bundle.load import Bundle, load_bundle
 from radfuse.bundle.models import Model
-from radfuse.bundle.schema import BundleFamily, BundleSchema
+from radfuse.bundle.schema import BundleFamily, BundleSchema, ImageRecipe
 from radfuse.bundle.sites import check_sites
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.changes import DATED, Changes
@@ -45,6 +46,8 @@ class Prediction:
         review: a row per mask, the most suspicious first: case, flags, suspicion, figures, and the names of its files
             in `labels_out`. None where the network made none.
         explained: family -> what each column moves its score, rows as `units`; empty where that was not asked for.
+        used: same rows, the columns that some family uses.
+        imaged: case that the network segmented -> its row's label, and the image that the mask lies on.
     """
 
     units: pd.DataFrame
@@ -54,6 +57,8 @@ class Prediction:
     mask_flags: pd.Series | None = None
     review: pd.DataFrame | None = None
     explained: Mapping[str, ExplainedUnits] = field(default_factory=dict)
+    used: pd.DataFrame = field(default_factory=pd.DataFrame)
+    imaged: Mapping[str, tuple[object, Path]] = field(default_factory=dict)
 
 
 def predict(
@@ -91,11 +96,7 @@ def predict(
         if family not in schema.families:
             raise InputError(f"the bundle has no family {family!r}{near_family(family, schema.families)}")
     cells = read_table(table)
-    sources = {block: read_table(path) for block, path in features.items()}
-    known = {item.block for family in schema.families.values() for item in family.inputs} - {"clinical", SITE}
-    for block in sources:
-        if block not in known:
-            raise InputError(f"the bundle has no block {block!r}{nearest(block, known)}")
+    sources = _sources(schema, features)
     chosen, left_out = possible_families(schema, families, cells, sources)
     models = {family: Model(bundle, family) for family in chosen}
     explainers = {family: explainer_of(bundle, family) for family in chosen} if explain else {}
@@ -114,16 +115,50 @@ def predict(
         from radfuse.bundle.images import listed_masks
 
         review = listed_masks(read.masks)
-    return Prediction(design.units, frame, found, (*left_out, *read.failures), read.mask_flags, review, told)
+    used = _used(schema, chosen, design)
+    return Prediction(
+        design.units, frame, found, (*left_out, *read.failures), read.mask_flags, review, told, used, read.imaged
+    )
+
+
+def _sources(schema: BundleSchema, features: Mapping[str, Any]) -> dict[str, Table]:
+    """Return the tables of blocks that lie elsewhere; raises InputError for a block that the bundle does not have."""
+    known = {item.block for family in schema.families.values() for item in family.inputs} - {"clinical", SITE}
+    for block in features:
+        if block not in known:
+            raise InputError(f"the bundle has no block {block!r}{nearest(block, known)}")
+    return {block: read_table(path) for block, path in features.items()}
+
+
+def _used(schema: BundleSchema, chosen: Sequence[str], design: Design) -> pd.DataFrame:
+    """Return the columns that some of the families use, each once."""
+    names = dict.fromkeys(
+        (item.block, item.name) for family in chosen for item in schema.families[family].inputs if item.used
+    )
+    found = {
+        name: design.blocks[block][name]
+        for block, name in names
+        if block in design.blocks and name in design.blocks[block]
+    }
+    return pd.DataFrame(found, index=design.units.index)
 
 
 def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:
-    """Return unit columns, each family's probability and whether it reaches the family's threshold, and mask flags."""
+    """Return unit columns, each family's probability and what it says, and mask flags.
+
+    Of a binary outcome that is whether the probability reaches the family's threshold; of survival the linear
+    predictor, survival at the outcome's times, and the risk group.
+    """
     table = prediction.units[list(bundle.schema.unit)].copy()
+    outcome: Any = bundle.schema.opened_outcome()
     for family in prediction.probabilities:
-        probability = prediction.probabilities[family]
+        probability, part = prediction.probabilities[family], bundle.schema.families[str(family)]
         table[f"{family}_probability"] = probability
-        table[f"{family}_positive"] = (probability >= bundle.schema.families[str(family)].threshold).astype(int)
+        if part.survival is not None:
+            told = outcome.told(part.survival, probability.to_numpy())
+            table = table.assign(**{f"{family}_{name}": values for name, values in told.items()})
+            continue
+        table[f"{family}_positive"] = (probability >= part.threshold).astype(int)
     if prediction.mask_flags is not None:
         table["mask_flags"] = prediction.mask_flags
     return table
@@ -140,6 +175,7 @@ class _Read:
         visits: that the cases have, where blocks come from images; None: nothing does.
         mask_flags: of each unit, as `Prediction` has them.
         masks: case -> what is suspicious about the mask that the network made.
+        imaged: as `Prediction` has it.
     """
 
     design: Design
@@ -148,6 +184,7 @@ class _Read:
     visits: frozenset[str] | None = None
     mask_flags: pd.Series | None = None
     masks: Mapping[str, ReviewedMask] = field(default_factory=dict)
+    imaged: Mapping[str, tuple[object, Path]] = field(default_factory=dict)
 
 
 def _read_new(
@@ -164,27 +201,9 @@ def _read_new(
     schema = bundle.schema
     needed = {(item.block, item.name) for family in chosen for item in schema.families[family].inputs if item.used}
     blocks = {block for block, _ in needed} - {"clinical", SITE}
-    sites = {name for block, name in needed if block == SITE}
     from_images = blocks & set(image_blocks(schema, cells, sources))
     imaging = schema.imaging if from_images else None
-    config = CohortConfig(
-        table=cells.path,
-        case=schema.case,
-        patient=schema.patient,
-        unit=schema.unit,
-        visit=schema.visit,
-        changes=_changes_asked_for(schema, {name for _, name in needed}),
-        site=min(sites, default=None),
-        clinical=tuple(item for item in schema.clinical if _is_used(item, {name for _, name in needed})),
-        outcome=schema.opened_outcome() if labelled else None,
-        images=imaging.images if imaging else {},
-        optional_images=imaging.optional_images if imaging else (),
-        mask=imaging.mask if imaging else None,
-        landmarks=imaging.landmarks if imaging else {},
-        slices=imaging.slices if imaging else {},
-        readers=imaging.readers if imaging else {},
-        masks=imaging.masks if imaging else {},
-    )
+    config = _config_of(schema, imaging, cells.path, needed, labelled=labelled)
     cohort = read_cohort(config=config, table=_with_ids(cells, schema, labelled), labelled=labelled, new=True)
     tables: dict[str, FeatureTable] = {}
     warnings = check_sites([schema.families[family].site for family in chosen], cohort)
@@ -205,11 +224,60 @@ def _read_new(
         _check_lacking(block, tables[block], cohort)
     design = join(cohort, tables, layout={name for _, name in needed})
     found_warnings = tuple(dict.fromkeys([*cohort.warnings, *warnings, *design.warnings]))
-    visits = frozenset(cohort.cases[config.visit].dropna()) if config.visit in cohort.cases else frozenset()
-    visits |= frozenset(config.changes.words if config.changes is not None else ())
     ready = Design(design.units, design.blocks, found_warnings)
     flags = _mask_flags(masks, cohort, design.units) if masks else None
-    return _Read(ready, failures, missing, visits if imaging is not None else None, flags, masks)
+    if imaging is None:
+        return _Read(ready, failures, missing, None, flags, masks)
+    imaged = _imaged(cohort, design.units, imaging.home, masks)
+    return _Read(ready, failures, missing, _visits(cohort), flags, masks, imaged)
+
+
+def _config_of(
+    schema: BundleSchema,
+    imaging: ImageRecipe | None,
+    table: Path,
+    needed: Collection[tuple[str, str]],
+    *,
+    labelled: bool,
+) -> CohortConfig:
+    """Return which columns of a table of new cases are read, for the columns (block, name) that models need."""
+    names, sites = {name for _, name in needed}, {name for block, name in needed if block == SITE}
+    return CohortConfig(
+        table=table,
+        case=schema.case,
+        patient=schema.patient,
+        unit=schema.unit,
+        visit=schema.visit,
+        changes=_changes_asked_for(schema, names),
+        site=min(sites, default=None),
+        clinical=tuple(item for item in schema.clinical if _is_used(item, names)),
+        outcome=schema.opened_outcome() if labelled else None,
+        images=imaging.images if imaging else {},
+        optional_images=imaging.optional_images if imaging else (),
+        mask=imaging.mask if imaging else None,
+        landmarks=imaging.landmarks if imaging else {},
+        slices=imaging.slices if imaging else {},
+        readers=imaging.readers if imaging else {},
+        masks=imaging.masks if imaging else {},
+    )
+
+
+def _visits(cohort: Cohort) -> frozenset[str]:
+    """Return the visits that columns of blocks from images may name, changes between them too."""
+    config = cohort.config
+    visits = frozenset(cohort.cases[config.visit].dropna()) if config.visit in cohort.cases else frozenset()
+    return visits | frozenset(config.changes.words if config.changes is not None else ())
+
+
+def _imaged(cohort: Cohort, units: pd.DataFrame, home: str, masks: Collection[str]) -> dict[str, tuple[object, Path]]:
+    """Return each case that was segmented, with the label of its unit's row and the image that its mask lies on."""
+    rows = units[list(cohort.config.unit_columns)].itertuples(name=None)
+    labels = {tuple(unit): label for label, *unit in rows}
+    return {
+        case.case_id: (labels[case.unit], case.images[home])
+        for case in cohort
+        if case.case_id in masks and case.unit in labels
+    }
 
 
 def _mask_flags(masks: Mapping[str, ReviewedMask], cohort: Cohort, units: pd.DataFrame) -> pd.Series:

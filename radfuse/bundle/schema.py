@@ -34,11 +34,12 @@ from radfuse.morphometry.config import MeasureConfig
 from radfuse.outcomes.kinds import Outcome
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
-from radfuse.results import SITE, Performance, Score, SiteInput, TrainingRange
+from radfuse.results import SITE, AnyPerformance, Score, SiteInput, SurvivalFit, TrainingRange
 from radfuse.seg.backend import sequences_of
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.sequences import Reach, SequenceConfig, reach_of
 from radfuse.study import Study
+from radfuse.volume.codes import CodeText
 
 NETWORK = "segmentation.onnx"
 PARAMS = "pyradiomics.yaml"
@@ -128,13 +129,15 @@ class BundleFamily(Section):
     """The score in the columns' own units, where the model has one."""
     largest_difference: FiniteFloat
     """Between the ONNX file and the pipeline it was made from, in probability."""
-    performance: Performance
+    performance: AnyPerformance
     """On the outer test folds, not of the refitted model."""
     explainer: FileName | None = None
     """What its score is made of, in arrays, for `radfuse predict --explain`. None: nothing explains it."""
     site: SiteInput | None = None
     """How values are harmonised: the input of block `site` is the place of the unit's site among the levels, NaN for
     any other. None: they are not."""
+    survival: SurvivalFit | None = None
+    """Of a survival outcome: survival(t) = (1 - probability) ** hazard(t)."""
     score: Score | None = None
     """The model as a sum of terms, where it is one; its columns are among the inputs."""
     no_score: str = ""
@@ -172,7 +175,7 @@ class BundleFamily(Section):
 
     @field_validator("performance")
     @classmethod
-    def _is_finite(cls, performance: Performance) -> Performance:
+    def _is_finite(cls, performance: AnyPerformance) -> AnyPerformance:
         json.dumps(performance.model_dump(), allow_nan=False)
         return performance
 
@@ -200,6 +203,7 @@ class ImageRecipe(Section):
         slices: the same of slices.
         readers: reader -> column of the cohort table, where masks are made of theirs.
         training_masks: what the masks look like that the network learned from; None where that is not known.
+        codes: label name -> code of its DICOM segment, as in the study.
     """
 
     images: dict[str, str] = Field(min_length=1)
@@ -221,6 +225,7 @@ class ImageRecipe(Section):
     slices: dict[str, str] = {}
     readers: dict[str, str] = {}
     training_masks: TrainingRange | None = None
+    codes: dict[str, CodeText] = {}
 
     @field_validator("radiomics")
     @classmethod
@@ -304,6 +309,7 @@ class ImageRecipe(Section):
             landmarks=study.cohort.landmarks,
             slices=study.cohort.slices,
             readers=study.cohort.readers if trained else {},
+            codes=backend.codes if trained else {},
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,13 +25,19 @@ from radfuse.bundle.schema import (
 )
 from radfuse.fusion.config import blocks_of
 from radfuse.fusion.design import Design
-from radfuse.results import SITE, FittedFamily, Performance
+from radfuse.outcomes.kinds import happened
+from radfuse.results import SITE, AnyPerformance, FittedFamily
 
 EXPLAINER = ".explain.npz"
 """End of the name of what explains a family."""
 _BACKGROUND = 100
 """Rows that new units are compared with."""
 _OUTPUTS = {"score": "float64, (unit,): the linear score", "probability": "float64, (unit,): of the event"}
+
+_OF_SURVIVAL = {
+    "score": "float64, (unit,): log cumulative hazard at the horizon, on which hazard ratios add up",
+    "probability": "float64, (unit,): of the event by the horizon, 1 - exp(-exp(score))",
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Shipped:
     fitted: FittedFamily
     model: bytes
     largest_difference: float
-    performance: Performance
+    performance: AnyPerformance
 
 
 def bundle_files(
@@ -79,31 +85,16 @@ def bundle_files(
         files[NETWORK] = network
     if params is not None:
         files[PARAMS] = params
-    scored = all(item.fitted.explanation.formula for item in families.values())
     trained_on = TrainedOn(
         units=len(design.units),
         patients=int(design.units[facts.patient].nunique()),
-        events=int(facts.opened_outcome().labels(design.units).sum()),
+        events=int(happened(facts.opened_outcome(), design.units).sum()),
     )
     schema = BundleSchema(
         **{name: getattr(facts, name) for name in StudyFacts.model_fields},
-        outputs={name: text for name, text in _OUTPUTS.items() if name != "score" or scored},
+        outputs=_outputs([item.fitted for item in families.values()]),
         trained_on=trained_on,
-        families={
-            family: BundleFamily(
-                file=f"{family}.onnx",
-                explainer=f"{family}{EXPLAINER}" if explainers[family] else None,
-                inputs=_inputs(design, item.fitted),
-                threshold=item.fitted.threshold,
-                formula=item.fitted.explanation.formula,
-                largest_difference=item.largest_difference,
-                performance=item.performance,
-                site=item.fitted.site,
-                score=item.fitted.score,
-                no_score=item.fitted.no_score,
-            )
-            for family, item in families.items()
-        },
+        families={name: _family(design, item, bool(explainers[name])) for name, item in families.items()},
         versions=versions,
         imaging=imaging,
         patients=PatientFilter.of(design.units[facts.patient], _salt(facts, trained_on)),
@@ -112,6 +103,24 @@ def bundle_files(
     files["MODEL_CARD.md"] = model_card(schema).encode()
     sums = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
     return {**files, SUMS: sums.encode()}
+
+
+def _family(design: Design, item: Shipped, explained: bool) -> BundleFamily:
+    """Return what the schema says of a family."""
+    fitted = item.fitted
+    return BundleFamily(
+        file=f"{fitted.family}.onnx",
+        explainer=f"{fitted.family}{EXPLAINER}" if explained else None,
+        inputs=_inputs(design, fitted),
+        threshold=fitted.threshold,
+        formula=fitted.explanation.formula,
+        largest_difference=item.largest_difference,
+        performance=item.performance,
+        site=fitted.site,
+        survival=fitted.survival,
+        score=fitted.score,
+        no_score=fitted.no_score,
+    )
 
 
 def _explainer(design: Design, final: FittedFamily) -> bytes:
@@ -129,6 +138,14 @@ def _explainer(design: Design, final: FittedFamily) -> bytes:
             columns.append(design.blocks[item.block][item.name])
     values = np.column_stack([column.to_numpy(dtype=float) for column in columns])
     return with_background(Explainer.from_text(final.explainer), values, _BACKGROUND, 0).to_bytes()
+
+
+def _outputs(fitted: Sequence[FittedFamily]) -> dict[str, str]:
+    """Return what the ONNX files give: a score where all of them have one."""
+    if all(item.survival is not None for item in fitted):
+        return _OF_SURVIVAL
+    scored = all(item.explanation.formula for item in fitted)
+    return {name: text for name, text in _OUTPUTS.items() if name != "score" or scored}
 
 
 def _salt(facts: StudyFacts, trained_on: TrainedOn) -> str:

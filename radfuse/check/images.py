@@ -106,9 +106,9 @@ def _check_own_mask(job: CheckJob, sequence: str, column: str, grids: Mapping[st
     if not _is_there(mask):
         return []
     try:
-        labels = read_labels(mask, job.segmentation.names)
-        if sequence in grids:
-            path, grid = grids[sequence]
+        path, grid = grids.get(sequence, (None, None))
+        labels = read_labels(mask, job.segmentation.names, like=grid)
+        if path is not None and grid is not None:
             require_grid(grid, path.name, labels)
     except InputError as error:
         return [_problem(job, str(error), column)]
@@ -120,11 +120,12 @@ def _check_mask(job: CheckJob, mask: Path, grids: Mapping[str, tuple[Path, Grid]
     if not _is_there(mask):
         return []
     try:
-        labels = read_labels(mask, job.segmentation.names)
+        same = [found for sequence, found in grids.items() if job.reach[sequence] == "same_grid"]
+        labels = read_labels(mask, job.segmentation.names, like=same[0][1] if same else None)
     except InputError as error:
         return [_problem(job, str(error), job.mask_column)]
     problems = []
-    for path, grid in (found for sequence, found in grids.items() if job.reach[sequence] == "same_grid"):
+    for path, grid in same:
         try:
             require_grid(grid, path.name, labels)
         except InputError as error:

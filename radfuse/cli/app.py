@@ -17,12 +17,14 @@ from rich.markup import escape
 from radfuse import machine
 from radfuse.cli.audit import audit
 from radfuse.cli.bundle import evaluate, predict
+from radfuse.cli.dicom import dicom_index
 from radfuse.cli.learning import learning_curve
 from radfuse.cli.look import look
 from radfuse.cli.masks import compare_masks
 from radfuse.cli.networks import apply, export_onnx
 from radfuse.cli.nomogram import nomogram
-from radfuse.cli.phantom import configs, demo, phantom_knee, phantom_table
+from radfuse.cli.oai import oai_index
+from radfuse.cli.phantom import configs, demo, phantom_knee, phantom_oai, phantom_table
 from radfuse.cli.radiomics import radiomics
 from radfuse.cli.samplesize import samplesize
 from radfuse.cli.show import BAD_INPUT, OK, SOME_FAILED, STOPPED, UNFORESEEN, err, out, show_problems
@@ -46,6 +48,14 @@ app = typer.Typer(
 phantom_app = typer.Typer(
     help="Write a synthetic cohort with its truth, ready for [bold]radfuse run[/bold].", no_args_is_help=True
 )
+oai_app = typer.Typer(help="The Osteoarthritis Initiative as it is released.", no_args_is_help=True)
+dicom_app = typer.Typer(help="Heaps of DICOM files.", no_args_is_help=True)
+
+
+@oai_app.callback()
+@dicom_app.callback()
+def _group() -> None:
+    """Keep `index` a command of its own: a group of one command would lose its name."""
 
 
 app.command()(run)
@@ -69,7 +79,12 @@ app.command()(configs)
 app.command()(demo)
 phantom_app.command("table")(phantom_table)
 phantom_app.command("knee")(phantom_knee)
+phantom_app.command("oai")(phantom_oai)
 app.add_typer(phantom_app, name="phantom")
+oai_app.command("index")(oai_index)
+dicom_app.command("index")(dicom_index)
+app.add_typer(dicom_app, name="dicom")
+app.add_typer(oai_app, name="oai")
 
 
 def main() -> None:

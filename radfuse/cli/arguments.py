@@ -37,3 +37,7 @@ NewFeatures = Annotated[
 ]
 Families = Annotated[list[str] | None, typer.Option("--family", help="Only this family; may be repeated.")]
 ResultFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", show_default=False)]
+Dicom = Annotated[
+    bool,
+    typer.Option("--dicom", help="Also a DICOM segmentation and a structured report of each case, in its own study."),
+]

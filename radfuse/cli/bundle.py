@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from radfuse.cli.arguments import BundleFolder, Families, NewFeatures, NewTable, ResultFolder
+from radfuse.cli.arguments import BundleFolder, Dicom, Families, NewFeatures, NewTable, ResultFolder
 from radfuse.cli.show import (
     SOME_FAILED,
     out,
@@ -26,7 +26,9 @@ from radfuse.run.disk import check_folder, write_folder
 if TYPE_CHECKING:
     import pandas as pd
 
+    from radfuse.bundle.load import Bundle
     from radfuse.bundle.predict import Prediction
+    from radfuse.results import Failure
 
 
 RuntimeOption = Annotated[
@@ -49,6 +51,7 @@ def predict(
         bool, typer.Option("--explain", help="Also say which columns move each score: explanation.csv and waterfalls.")
     ] = False,
     waterfalls: Annotated[int, typer.Option(min=0, help="Waterfalls drawn, of the first units of each family.")] = 5,
+    dicom: Dicom = False,
 ) -> None:
     """Predict new patients with a bundle; needs no torch."""
     from radfuse.bundle.load import load_bundle
@@ -57,6 +60,10 @@ def predict(
 
     opened = load_bundle(bundle)
     _check_place(out_, bundle)
+    if dicom:
+        from radfuse.volume.dicom_seg import highdicom
+
+        highdicom()
     with progress() as tell:
         prediction = predict_units(
             *(opened, table, _pairs(features), family or ()),
@@ -77,8 +84,23 @@ def predict(
     if prediction.review is not None:
         suspicious = int((prediction.review["flags"] != "").sum())
         show_suspicious(suspicious, len(prediction.review), out_ / "labels" / "review.csv")
-    if prediction.failures:
+    failures = _as_dicom(opened, prediction, out_) if dicom else ()
+    if prediction.failures or failures:
         raise typer.Exit(SOME_FAILED)
+
+
+def _as_dicom(opened: Bundle, prediction: Prediction, out_: Path) -> tuple[Failure, ...]:
+    """Write masks and numbers as DICOM, and say where."""
+    from radfuse.bundle.dicom import FOLDER, write_dicom
+
+    with progress() as tell:
+        failures = write_dicom(opened, prediction, out_, tell)
+    show_failures(failures)
+    count = len(prediction.imaged) - len(failures)
+    out.print(
+        f"DICOM: a segmentation and a report of {count} cases, with the patients' ids -> {escape(str(out_ / FOLDER))}"
+    )
+    return failures
 
 
 def evaluate(

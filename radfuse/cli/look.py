@@ -142,7 +142,9 @@ def _masked(study: Study, case: Case, sequence: str, mask: LabelMap, run: Path) 
     recipe = _recipe(study)
     image = read_measured(case.images[sequence], recipe.sequences[sequence])
     drawn = case.own_masks if recipe.sequences[sequence].masks == "own" else {}
-    own = {name: read_mask(path, recipe.labels, "manual") for name, path in drawn.items() if name == sequence}
+    own = {
+        name: read_mask(path, recipe.labels, "manual", image.grid) for name, path in drawn.items() if name == sequence
+    }
     transforms = {}
     if recipe.sequences[sequence].masks == "register":
         place = run / registered(case.case_id, sequence) / TRANSFORM

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from radfuse.cli.arguments import ResultFolder
+from radfuse.cli.arguments import Dicom, ResultFolder
 from radfuse.cli.show import SOME_FAILED, err, out, progress, show_failures, show_suspicious
 from radfuse.errors import CaseError, InputError
 from radfuse.run.disk import check_folder, write_atomically, writing
@@ -78,6 +79,14 @@ def export_onnx(
     )
 
 
+Codes = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LABEL=SCHEME:VALUE:MEANING", help="Code of a label in DICOM, in the place of radfuse's; repeatable."
+    ),
+]
+
+
 def apply(
     network: Annotated[
         Path, typer.Argument(metavar="NETWORK.onnx", help="As radfuse exported it.", show_default=False)
@@ -95,6 +104,8 @@ def apply(
         str, typer.Option(metavar="NAME", help="onnxruntime, openvino, tensorrt, or auto: the fastest here.")
     ] = "auto",
     again: Annotated[bool, typer.Option("--again", help="Make masks anew that are there.")] = False,
+    dicom: Dicom = False,
+    code: Codes = None,
 ) -> None:
     """Segment images by a network from an ONNX file, and list the masks to look at; what is there is not made again."""
     check_folder(out_)
@@ -104,13 +115,16 @@ def apply(
     from radfuse.seg import apply as work
     from radfuse.seg.predict import OnnxSegmenter
     from radfuse.seg.runtimes.runtime import chosen
+    from radfuse.volume.dicom_seg import highdicom
 
     if not network.is_file():
         raise InputError(f"{network}: there is no such file; radfuse export-onnx writes one")
     plan, usual = OnnxSegmenter(network).plan, _usual(network)
-    here = chosen(runtime)
+    here, codes = chosen(runtime), _codes(code or (), plan.labels)
+    if dicom:
+        highdicom()
     cases = work.cases_of(images, plan.images)
-    jobs = work.jobs_of(cases, network, here, out_, preview, again=again)
+    jobs = work.jobs_of(cases, network, here, out_, preview, again=again, dicom=dicom, codes=codes)
     failures: list[Failure] = []
     empty: list[str] = []
     with progress() as tell, Crew() as crew:
@@ -133,6 +147,25 @@ def apply(
     show_suspicious(suspicious, listed, out_ / work.REVIEW)
     if failures:
         raise typer.Exit(SOME_FAILED)
+
+
+def _codes(texts: Sequence[str], labels: Collection[str]) -> dict[str, str]:
+    """Return label name -> code, of what was said on the command line."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from radfuse.config import nearest
+    from radfuse.volume.codes import CodeText
+
+    found = {}
+    for text in texts:
+        name, _, said = text.partition("=")
+        if name not in labels:
+            raise InputError(f"--code {text!r}: the network makes no label {name!r}{nearest(name, labels)}")
+        try:
+            found[name] = TypeAdapter(CodeText).validate_python(said)
+        except ValidationError as error:
+            raise InputError(f"--code {text!r}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
+    return found
 
 
 def _usual(network: Path) -> TrainingRange | None:

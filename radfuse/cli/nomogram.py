@@ -62,7 +62,7 @@ def _files(schema: BundleSchema, name: str) -> dict[str, str | bytes]:
     files: dict[str, str | bytes] = {
         **{f"nomogram.{end}": content for end, content in drawn(found).printed().items()},
         "points.csv": str(points_table(found, part.score).to_csv(index=False)),
-        "calculator.html": page(schema.title, outcome.name(), outcome.event(), name, made),
+        "calculator.html": page(schema.title, outcome.name(), outcome.event_name(), name, made),
     }
     if len(found.table):
         files["scores.csv"] = str(found.table.to_csv(index=False))

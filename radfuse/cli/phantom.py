@@ -22,7 +22,7 @@ def configs(
     ] = None,
 ) -> None:
     """List the shipped studies, or write one out."""
-    from radfuse.cli.shipped import shipped_studies, shipped_study
+    from radfuse.study import shipped_studies, shipped_study
 
     if name is None:
         for known, text in shipped_studies().items():
@@ -46,12 +46,14 @@ def phantom_table(
     patients: Annotated[int, typer.Option(min=20, help="Number of patients; four in five have two knees.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 7,
     prevalence: Annotated[float, typer.Option(min=0.02, max=0.98, help="Share of knees with the event.")] = 0.35,
+    outcome: Annotated[str, typer.Option(help="binary, or survival.")] = "binary",
 ) -> None:
     """Clinical, radiomic and deep tables with planted contributions and a known reachable AUC."""
     from radfuse.config import build
     from radfuse.phantom.table import TablePhantom, write_table_phantom
 
-    config = build(TablePhantom, {"patients": patients, "seed": seed, "prevalence": prevalence}, "phantom table")
+    said = {"outcome": outcome, "patients": patients, "seed": seed, "prevalence": prevalence}
+    config = build(TablePhantom, said, "phantom table")
     with writing(out_):
         study = write_table_phantom(out_, config)
     out.print(
@@ -85,6 +87,27 @@ def phantom_knee(
     )
 
 
+def phantom_oai(
+    out_: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)],
+    persons: Annotated[int, typer.Option(min=4, help="Number of persons, two knees each.")] = 12,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 7,
+    odd: Annotated[bool, typer.Option(help="Also the odd cases that a real release has.")] = True,
+) -> None:
+    """Small knees laid out as OAI releases them: folders of DICOM series, tables, masks, and odd cases."""
+    from radfuse.config import build
+    from radfuse.phantom.oai import OaiPhantom, write_oai_phantom
+
+    config = build(OaiPhantom, {"persons": persons, "seed": seed, "odd": odd}, "phantom oai")
+    with writing(out_), progress() as tell:
+        write_oai_phantom(out_, config, tell)
+    place = escape(str(out_))
+    out.print(
+        f"Wrote {persons} persons to {place}. Next: [bold]radfuse oai index {place}/images --tables {place}/tables "
+        f"--masks {place}/masks --outcome incident_oa:48 --out {place}/cohort.csv[/bold]",
+        soft_wrap=True,
+    )
+
+
 def demo(
     out_: Annotated[Path, typer.Option("--out", "-o", help="Folder for cohort and results.")] = Path("radfuse-demo"),
 ) -> None:
@@ -106,7 +129,7 @@ def demo(
     table = Table("family", "measured AUC (95% CI)", "reachable AUC", title="How near the models come to the truth")
     assert finished.results is not None
     for item in finished.results.performance:
-        table.add_row(item.family, interval(item.auc), f"{reachable_auc(truth, item.family):.3f}")
+        table.add_row(item.family, interval(item.headline), f"{reachable_auc(truth, item.family):.3f}")
     out.print(table)
     out.print("40 knees are few: the intervals are wide. `radfuse phantom knee --cases N` draws more.")
     show_next(finished)

@@ -44,7 +44,8 @@ def radiomics(
     config = RadiomicsConfig(params=params) if params is not None else RadiomicsConfig()
     plan = plan_of(config)
     channel = plan.settings.mask_channel
-    volume, labels = read_volume(image), read_labels(mask, channel=channel)
+    volume = read_volume(image)
+    labels = read_labels(mask, channel=channel, like=volume.grid)
     if (channels := channels_of(mask)) > 1:
         _tell("yellow", "remark", f"{mask}: of {channels} channels number {channel} is read (label_channel)")
     with err.status("extracting features") as status:

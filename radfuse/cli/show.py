@@ -99,13 +99,14 @@ def show_performance(performance: Sequence[Any], folds: int, repeats: int = 1) -
     from rich.table import Table
 
     deals = f" in {repeats} repeats" if repeats > 1 else ""
-    title = f"Test folds: {folds}{deals}; AUC averaged over them" if folds > 1 else None
+    headline, *rest = (name for name in performance[0].columns if not name.startswith("pooled"))
+    title = f"Test folds: {folds}{deals}; {headline} averaged over them" if folds > 1 else None
     table = Table("family", title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
-    for name, width in (("AUC (95% CI)", 19), ("Brier", 5), ("sensitivity", 11), ("specificity", 11)):
-        table.add_column(name, no_wrap=True, min_width=width)
+    table.add_column(f"{headline} (95% CI)", no_wrap=True, min_width=19)
+    for name in rest:
+        table.add_column(name, no_wrap=True, min_width=len(name))
     for item in performance:
-        rest = (item.brier.value, item.sensitivity.value, item.specificity.value)
-        table.add_row(item.family, interval(item.auc), *(number(value) for value in rest))
+        table.add_row(item.family, interval(item.headline), *(number(item.columns[name].value) for name in rest))
     out.print(table)
 
 

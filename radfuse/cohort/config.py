@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
 from radfuse.cohort.changes import Changes
 from radfuse.cohort.splits import Grouped, Split
-from radfuse.config import Section, Word, nearest
+from radfuse.config import Section, Where, Word, nearest
 from radfuse.errors import short
 from radfuse.outcomes.kinds import Outcome
 
@@ -56,6 +57,9 @@ class CohortConfig(Section):
     """What changed between visits, as columns of their own; None: the visits stand side by side alone."""
     site: str | None = None
     """Column of the hospital or scanner, for the report and for leaving sites out."""
+    series_index: Annotated[Path | None, Where()] = None
+    """Index that `radfuse dicom index` wrote, relative to the study file: images and masks may then be named by the UID
+    of their series."""
     images: dict[str, str] = {}
     """Sequence name -> column of image paths, relative to the table."""
     optional_images: tuple[str, ...] = ()
@@ -134,6 +138,12 @@ class CohortConfig(Section):
         if self.images and set(self.images) <= set(self.optional_images):
             raise ValueError("`optional_images` holds all of `images`; leave out the one that every case has")
         return self
+
+    def beside(self, folder: Path) -> CohortConfig:
+        """Return the same with its files taken from the folder of the study file."""
+        index = self.series_index
+        paths = {"table": folder / self.table, "series_index": folder / index if index is not None else None}
+        return self.model_copy(update=paths)
 
     @property
     def mask_columns(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from radfuse.cohort.files import check_files
 from radfuse.cohort.ids import read_ids
 from radfuse.cohort.outcome import read_outcome
 from radfuse.cohort.places import read_places
+from radfuse.cohort.series import place_series
 from radfuse.cohort.spreadsheet import Table, read_table
 from radfuse.cohort.units import check_units
 from radfuse.errors import InputError
@@ -64,6 +65,7 @@ def read_cohort(
     read_places(draft)
     if labelled:
         read_outcome(draft)
+    place_series(draft)
     check_files(draft)
     check_units(draft)
     if not new and config.patient in draft.columns:
@@ -95,6 +97,7 @@ def named_files(config: CohortConfig) -> dict[int, Case]:
     except InputError:
         return {}
     read_ids(draft)
+    place_series(draft)
     found = {}
     for index, row in zip(draft.cells.index, draft.frame().to_dict("records"), strict=True):
         if not isinstance(row.get(config.case), str):

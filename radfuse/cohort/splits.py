@@ -14,7 +14,7 @@ from radfuse.cohort.spreadsheet import to_numbers
 from radfuse.cohort.times import days_of, times_of
 from radfuse.config import Section
 from radfuse.errors import Finding, InputError, listed
-from radfuse.outcomes.kinds import Outcome
+from radfuse.outcomes.kinds import Outcome, strata
 
 
 def _as_text(value: object) -> object:
@@ -73,7 +73,7 @@ class Grouped(Drawn):
         from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
         groups = _numbers_of(units[patient])
-        labels = outcome.labels(units) if self.stratified and outcome is not None else None
+        labels = strata(outcome, units) if self.stratified and outcome is not None else None
         kind = GroupKFold if labels is None else StratifiedGroupKFold
 
         def deal(seed: int) -> list[Fold]:

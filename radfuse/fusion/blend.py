@@ -1,4 +1,4 @@
-"""A weighted sum of log odds: what an average of learners, a fusion of blocks, and a nomogram come to."""
+"""A weighted sum of scores on one link: what an average of learners, a fusion of blocks, and a nomogram come to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import numpy as np
 from radfuse.fusion.export import INPUT, PROBABILITY, SCORE
 from radfuse.fusion.graph import Graph
 from radfuse.fusion.linear import Linear, explained
+from radfuse.fusion.link import UNITS, inverse_nodes
 from radfuse.results import Explanation, UsedColumn
+from radfuse.statistics.links import LinkName, probability_of
 
 
 class Part(Protocol):
@@ -21,8 +23,12 @@ class Part(Protocol):
     def remarks(self) -> tuple[str, ...]:
         """What fell back on something else, a sentence each."""
 
+    @property
+    def link(self) -> LinkName:
+        """Of its score."""
+
     def score(self, values: np.ndarray) -> np.ndarray:
-        """Return log odds, shape (unit,); values float64, shape (unit, column), NaN where missing."""
+        """Return scores, shape (unit,); values float64, shape (unit, column), NaN where missing."""
 
     def graph(self) -> Graph:
         """Return the graph from all columns to the probability."""
@@ -39,10 +45,10 @@ class Term:
     """One part of a sum.
 
     Attributes:
-        part: gives log odds.
+        part: gives scores.
         weight: they are multiplied by.
         columns: positions of the columns it stands for; the part is absent where all of them are missing.
-        absent: the log odds that stand in its place then; None: the other parts carry its weight.
+        absent: the score that stands in its place then; None: the other parts carry its weight.
     """
 
     part: Part
@@ -53,9 +59,9 @@ class Term:
 
 @dataclass(frozen=True)
 class Blend:
-    """probability = 1 / (1 + exp(-score)), score = intercept + sum of weight * log odds of each part.
+    """score = intercept + sum of weight * score of each part, all on one link; for log odds p = 1 / (1 + exp(-score)).
 
-    A part whose columns are all missing in a row gives its `absent` log odds there; parts without are left out of
+    A part whose columns are all missing in a row gives its `absent` score there; parts without are left out of
     their sum, whose weights are then made up to the same total. A row that lacks them all is imputed.
 
     Attributes:
@@ -73,8 +79,13 @@ class Blend:
         """What fell back on something else in any part, each sentence once."""
         return tuple(dict.fromkeys(remark for term in self.terms for remark in term.part.remarks))
 
+    @property
+    def link(self) -> LinkName:
+        """Of its score, that of its parts."""
+        return self.terms[0].part.link
+
     def score(self, values: np.ndarray) -> np.ndarray:
-        """Return log odds, shape (unit,)."""
+        """Return scores, shape (unit,)."""
         fixed = np.full(len(values), self.intercept)
         shared, here, whole = np.zeros(len(values)), np.zeros(len(values)), 0.0
         imputed = np.zeros(len(values))
@@ -94,9 +105,7 @@ class Blend:
 
     def predict(self, values: np.ndarray) -> np.ndarray:
         """Return probabilities, shape (unit,); values float64, shape (unit, column), NaN where missing."""
-        from scipy.special import expit
-
-        return np.asarray(expit(self.score(values)))
+        return probability_of(self.score(values), self.link)
 
     def graph(self) -> Graph:
         """Return the graphs of the parts, side by side, and their sum."""
@@ -106,7 +115,7 @@ class Blend:
         constants: dict[str, np.ndarray] = {"intercept": np.array(self.intercept)}
         fixed, shared, here, imputed = [], [], [], []
         for number, term in enumerate(self.terms):
-            own = term.part.graph().with_score().prefixed(f"part{number}_")
+            own = term.part.graph().with_score(self.link).prefixed(f"part{number}_")
             lines, more, odds, present = _weighted(number, term)
             nodes += [*own.nodes, *lines]
             constants |= {**own.constants, **more}
@@ -127,12 +136,13 @@ class Blend:
             nodes += _shared_out(shared, here, imputed)
             constants |= {"whole": np.array(whole), "one_weight": np.array(1.0), "nothing": np.array(0.0)}
             fixed.append("carried")
+        last, more = inverse_nodes(self.link, SCORE, PROBABILITY)
         nodes += [
             helper.make_node("Sum", fixed, ["sum"]),
             helper.make_node("Add", ["sum", "intercept"], [SCORE]),
-            helper.make_node("Sigmoid", [SCORE], [PROBABILITY]),
+            *last,
         ]
-        return Graph(nodes, constants)
+        return Graph(nodes, constants | more)
 
     def to_onnx(self, family: str, threshold: float) -> bytes:
         """Return an ONNX file of all columns."""
@@ -149,7 +159,7 @@ class Blend:
         """Return coefficients and a formula where all parts are linear, else each column's share of the parts."""
         whole = self.linear()
         if whole is not None:
-            return explained(whole, score)
+            return explained(whole, score, UNITS[self.link])
         shares: dict[tuple[str, str], float] = {}
         total = sum(abs(term.weight) for term in self.terms) or 1.0
         said = [term.part.explain(score) for term in self.terms]

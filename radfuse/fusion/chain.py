@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radfuse.fusion.export import INPUT, TAKEN
-from radfuse.fusion.graph import Graph, log_odds
+from radfuse.fusion.graph import SUREST, Graph
 from radfuse.fusion.linear import Linear, noted
 from radfuse.fusion.parts import Column, FittedModel
 from radfuse.results import Explanation
+from radfuse.statistics.links import LinkName, score_of
 
 if TYPE_CHECKING:
     from radfuse.fusion.sites import Harmonised
@@ -31,6 +32,7 @@ class Chain:
         components: by name; columns that no reduction took stand among them as themselves.
         remarks: what harmonisation and steps of the selection have to say, a sentence each.
         harmonised: what makes the kept columns as if of one site, before all else; None: nothing.
+        link: of its score.
     """
 
     names: tuple[str, ...]
@@ -41,6 +43,7 @@ class Chain:
     components: tuple[Column, ...] = ()
     remarks: tuple[str, ...] = ()
     harmonised: Harmonised | None = None
+    link: LinkName = "logit"
 
     def among(self, names: Sequence[str], where: np.ndarray) -> Chain:
         """Return the same for a table with more columns: what stood at i stands at where[i] there."""
@@ -61,11 +64,11 @@ class Chain:
         return self.model.predict(self.prepare(values))
 
     def score(self, values: np.ndarray) -> np.ndarray:
-        """Return log odds, shape (unit,): the model's score, or those of its probability where it has none."""
+        """Return scores on the link, shape (unit,): the model's, or those of its probability where it has none."""
         model: Any = self.model
         if hasattr(model, "score"):
             return np.asarray(model.score(self.prepare(values)))
-        return log_odds(self.predict(values))
+        return score_of(self.predict(values), self.link, SUREST)
 
     def to_onnx(self, family: str, threshold: float) -> bytes:
         """Return an ONNX file of all columns."""

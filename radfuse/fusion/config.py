@@ -16,6 +16,9 @@ from radfuse.extend import own_parts
 from radfuse.fusion import parts
 from radfuse.fusion.explain.config import ExplainConfig
 from radfuse.fusion.harmonise import Combat
+from radfuse.fusion.models.cox import Cox
+from radfuse.fusion.models.cox_mlp import CoxMlp
+from radfuse.fusion.models.cox_trees import CoxTrees
 from radfuse.fusion.models.extra_trees import ExtraTrees
 from radfuse.fusion.models.gaussian_process import GaussianProcess
 from radfuse.fusion.models.knn import Knn
@@ -91,6 +94,9 @@ OneModel = (
     | LightGBM
     | XGBoost
     | Mlp
+    | Cox
+    | CoxTrees
+    | CoxMlp
 )
 
 
@@ -128,11 +134,13 @@ class Member(Section):
 
 
 class Mean(Section):
-    """Several learners, each tuned on its own; the mean of their log odds answers."""
+    """Several learners, each tuned on its own; a weighted mean of their scores answers."""
 
     kind: Literal["mean"] = "mean"
     members: tuple[Member, ...] = Field(min_length=1)
     """The learners: a model each, or `{model: ..., selection: [...]}`."""
+    shares: Literal["learned", "equal"] = "learned"
+    """Whether those count more that predict better in the inner folds: hardly with few units, much with many."""
 
     def candidates(self) -> tuple[parts.Settings, ...]:
         """Return nothing to tune: each member tunes itself."""
@@ -160,7 +168,12 @@ class FusionConfig(Section):
     selection: tuple[Selection, ...] = ()
     """Steps that choose columns or make components of them, in their order; empty: all columns go to the model."""
     classifier: Classifier = Mean(
-        members=(Member(model=Ridge()), Member(model=ExtraTrees(trees=100)), Member(model=LightGBM()))
+        members=(
+            Member(model=Ridge()),
+            Member(model=Ridge(), selection=(Lasso(),)),
+            Member(model=ExtraTrees(trees=100)),
+            Member(model=LightGBM()),
+        )
     )
     """The learner, of a block alone and of blocks by strategies that fit each."""
     strategy: Strategy | None = None

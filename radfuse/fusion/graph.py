@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from radfuse.fusion.export import INPUT, PROBABILITY, SCORE, onnx_file
+from radfuse.fusion.link import score_nodes
+from radfuse.statistics.links import LinkName
 
 SUREST = 0.01
-"""Where log odds are taken of a probability, it is kept so far from 0 and 1: a forest that is of one mind may err."""
+"""Where a score is taken of a probability, that is kept so far from 0 and 1: a forest that is of one mind may err."""
 
 
 @dataclass(frozen=True)
@@ -46,25 +48,9 @@ class Graph:
             nodes.append(copied)
         return Graph(nodes, {named(name): value for name, value in self.constants.items()})
 
-    def with_score(self) -> Graph:
-        """Return a graph that has a `score`: where the model gives none, the log odds of its probability."""
+    def with_score(self, link: LinkName) -> Graph:
+        """Return a graph that has a `score`: where the model gives none, that of its probability on a link."""
         if any(SCORE in node.output for node in self.nodes):
             return self
-        from onnx import helper
-
-        low, high = np.array(SUREST), np.array(1 - SUREST)  # names that no model of a user is likely to use
-        more = [
-            helper.make_node("Clip", [PROBABILITY, "surest_low", "surest_high"], ["p_doubted"]),
-            helper.make_node("Sub", ["p_one", "p_doubted"], ["p_against"]),
-            helper.make_node("Div", ["p_doubted", "p_against"], ["p_odds"]),
-            helper.make_node("Log", ["p_odds"], [SCORE]),
-        ]
-        return Graph(
-            [*self.nodes, *more], {**self.constants, "surest_low": low, "surest_high": high, "p_one": np.array(1.0)}
-        )
-
-
-def log_odds(probability: np.ndarray) -> np.ndarray:
-    """Return the log odds of probabilities that are kept `SUREST` away from 0 and 1."""
-    p = np.clip(probability, SUREST, 1 - SUREST)
-    return np.asarray(np.log(p / (1 - p)))
+        more, constants = score_nodes(link, PROBABILITY, SCORE, SUREST)
+        return Graph([*self.nodes, *more], {**self.constants, **constants})

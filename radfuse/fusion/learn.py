@@ -9,22 +9,23 @@ from typing import Any
 import numpy as np
 
 from radfuse.fusion.blend import Blend, Part, Term
-from radfuse.fusion.graph import log_odds
+from radfuse.fusion.graph import SUREST
+from radfuse.fusion.link import link_of
 from radfuse.fusion.memory import remembered
-from radfuse.fusion.parts import Settings, Training, Tuned
+from radfuse.fusion.parts import Reduction, Selector, Settings, Training, Tuned
+from radfuse.fusion.regress import shares_of
 from radfuse.fusion.tune import fit_chain, inner_predictions
-
-_SMALLEST = 1e-12
+from radfuse.statistics.links import probability_of, score_of
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What was fitted on a training set, in log odds.
+    """What was fitted on a training set, in scores on the outcome's link: log odds of a binary one.
 
     Attributes:
         part: fitted on the whole of it.
         settings: with the smallest loss.
-        odds: inner out-of-fold log odds at these settings, without what was known before; shape (unit,).
+        odds: inner out-of-fold scores at these settings, without what was known before; shape (unit,).
     """
 
     part: Part
@@ -33,23 +34,22 @@ class Learned:
 
     def tuned(self) -> Tuned:
         """Return the same in probabilities, as a strategy gives it."""
-        from scipy.special import expit
-
         fitted: Any = self.part
-        return Tuned(fitted, self.settings, np.asarray(expit(self.odds)), self.part.remarks)
+        return Tuned(fitted, self.settings, probability_of(self.odds, self.part.link), self.part.remarks)
 
 
 def learned(training: Training) -> Learned:
     """Fit the study's learner: the settings whose inner out-of-fold probabilities have the smallest loss.
 
-    The simplest of equals wins. Several learners are each tuned on their own, and the mean of their log odds is taken.
+    The simplest of equals wins. Several learners are each tuned on their own, and a mean of their scores is taken.
 
     Raises:
         ValueError: the training set does not allow it, and why.
     """
     model: Any = training.model
     if hasattr(model, "members"):
-        return averaged(training, {name: learned(own) for name, own in _members(training)})
+        parts = {name: learned(own) for name, own in _members(training)}
+        return averaged(training, parts, getattr(model, "shares", "learned") == "equal")
     where, sites = positions(training, training.blocks), training.sites
     if sites is not None and any(map(sites.settings.harmonises, training.blocks)):
         hidden = [i for i in sites.positions if i not in where]
@@ -74,37 +74,81 @@ def _learned(training: Training) -> Learned:
     tried, inner = inner_predictions(training)
     best = int(np.argmin([training.outcome.loss(training.y, row) for row in inner]))
     chain = fit_chain(training, tried[best])
-    if hasattr(chain.model, "score"):
-        p = np.clip(inner[best], _SMALLEST, 1 - _SMALLEST)
-        odds = np.log(p / (1 - p))
-    else:
-        odds = log_odds(inner[best])
+    link = link_of(training.outcome)
+    odds = score_of(inner[best], link) if hasattr(chain.model, "score") else score_of(inner[best], link, SUREST)
     return Learned(chain, tried[best], odds if training.offset is None else odds - training.offset)
 
 
-def averaged(training: Training, parts: Mapping[str, Learned]) -> Learned:
-    """Return the mean of several parts' log odds; one whose columns are all missing leaves its weight to the others."""
+def averaged(training: Training, parts: Mapping[str, Learned], equal: bool = False) -> Learned:
+    """Return a weighted mean of several parts' scores; one whose columns are all missing leaves its weight to others.
+
+    Args:
+        training: that the parts were fitted on.
+        parts: by name.
+        equal: whether all weigh alike; else by how well they predict in the inner folds, see `shares_of`.
+    """
     if len(parts) == 1:
         return next(iter(parts.values()))
+    each = np.column_stack([part.odds for part in parts.values()])
+    if equal:
+        shares, odds = np.full(len(parts), 1 / len(parts)), each.mean(axis=1)
+    else:
+        shares, odds = _weighed(training, each)
     everything = positions(training, training.blocks)
-    terms = tuple(Term(part.part, 1 / len(parts), everything) for part in parts.values())
-    return Learned(
-        Blend(tuple(training.names), terms), settings_of(parts), np.mean([part.odds for part in parts.values()], axis=0)
+    terms = tuple(
+        Term(part.part, float(share), everything) for part, share in zip(parts.values(), shares, strict=True) if share
     )
+    told = {} if equal else {f"share.{name}": float(share) for name, share in zip(parts, shares, strict=True)}
+    return Learned(Blend(tuple(training.names), terms), settings_of(parts) | told, odds)
+
+
+def _weighed(training: Training, each: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return shares, and out-of-fold means at shares that are learned without the fold they are of."""
+    known = training.offset
+    odds = np.empty(len(each))
+    for fold in training.folds:
+        before = None if known is None else known[fold.train]
+        shares = shares_of(training.outcome, each[fold.train], training.y[fold.train], before)
+        odds[fold.test] = each[fold.test] @ shares
+    return shares_of(training.outcome, each, training.y, known), odds
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A learner among several."""
+
+    model: Any
+    selection: Sequence[Selector | Reduction] | None
+
+
+@dataclass(frozen=True)
+class _Several:
+    """Learners that can all add to a score known before."""
+
+    members: tuple[_Member, ...]
+    takes_offset: bool = True
+
+    @property
+    def class_weight(self) -> object:
+        """How the first weighs classes."""
+        return getattr(self.members[0].model, "class_weight", None)
 
 
 def adding(training: Training) -> Training:
-    """Return the same with a model that can add to log odds known before: the study's, linear ones first, or ridge."""
+    """Return the same with what can add to a score known before: the study's linear models, its trees, or ridge."""
+    from radfuse.fusion.models.cox import Cox
     from radfuse.fusion.models.ridge import Ridge
 
     model: Any = training.model
-    choices = [(own.model, own.selection) for _, own in _members(training)] if hasattr(model, "members") else []
-    choices.append((model, training.selection))
-    able = [choice for choice in choices if getattr(choice[0], "takes_offset", False)]
+    choices = [_Member(own.model, own.selection) for _, own in _members(training)] if hasattr(model, "members") else []
+    choices = choices or [_Member(model, training.selection)]
+    able = [choice for choice in choices if getattr(choice.model, "takes_offset", False)]
+    able = [choice for choice in able if not getattr(choice.model, "adds_trees", False)] or able[:1]
     if not able:
-        return replace(training, model=Ridge())
-    best, selection = min(able, key=lambda choice: getattr(choice[0], "adds_trees", False))  # the first of equals
-    return replace(training, model=best, selection=selection)
+        return replace(training, model=Ridge() if link_of(training.outcome) == "logit" else Cox())
+    if len(able) == 1:
+        return replace(training, model=able[0].model, selection=able[0].selection or ())
+    return replace(training, model=_Several(tuple(able)))
 
 
 def positions(training: Training, blocks: Sequence[str] | Mapping[str, Any]) -> np.ndarray:

@@ -55,8 +55,8 @@ def noted(said: Explanation, blocks: Sequence[str]) -> Explanation:
     return said.model_copy(update={"formula": f"{_note(blocks)}\n{said.formula}"})
 
 
-def explained(linear: Linear, score: str) -> Explanation:
-    """Return the coefficients, and the score as a formula in the columns' own units; `score` names the result."""
+def explained(linear: Linear, score: str, unit: str = "log odds per standard deviation") -> Explanation:
+    """Return the coefficients, in a unit, and the score as a formula in the columns' own; `score` names the result."""
     from radfuse.results import Explanation, UsedColumn
 
     pairs = list(linear.coefficients.items())
@@ -68,7 +68,7 @@ def explained(linear: Linear, score: str) -> Explanation:
         lines.append(f"    {'-' if raw < 0 else '+'} {abs(raw):.12g} * {column.name}")
     return Explanation(
         measure="coefficient",
-        unit="log odds per standard deviation",
+        unit=unit,
         columns=tuple(
             UsedColumn(name=column.name, block=column.block, importance=coefficient) for column, coefficient in pairs
         ),

@@ -138,7 +138,10 @@ class Model(Protocol):
 
     One with `takes_patients = True` (a class variable) is given `patients` too, the person of each unit, shape (unit,),
     for folds of its own; one with `takes_offset = True` log odds known before as `offset`, where there are some: what
-    it fits then has a `score`, the log odds to be added. `adds_trees = True` lets linear ones go before it there.
+    it fits then has a `score`, the log odds to be added. `adds_trees = True` lets linear ones go before it there. One
+    of survival has `takes_horizon = True` and is given `horizon`, the time by which the event is predicted; all that it
+    fits has a `score`, the complementary log-log of the probability, and y is time and event, shape (unit, 2).
+    `serves` names the kinds of outcome that it can be fitted to, ("binary",) where it is not there.
     """
 
     def candidates(self) -> Sequence[Settings]:

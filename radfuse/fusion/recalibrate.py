@@ -228,7 +228,7 @@ class Recalibrated:
 
     def graph(self) -> Graph:
         """Return the part's graph and the curve behind it."""
-        own = self.part.graph().with_score().prefixed("raw_")
+        own = self.part.graph().with_score("logit").prefixed("raw_")
         nodes, constants = self.curve.graph(f"raw_{SCORE}")
         return Graph([*own.nodes, *nodes], {**own.constants, **constants})
 

@@ -10,10 +10,12 @@ import numpy as np
 
 from radfuse.fusion.chain import Chain
 from radfuse.fusion.group import Group, projection_of, reduced, side_by_side
+from radfuse.fusion.link import link_of
 from radfuse.fusion.oversample import smote
 from radfuse.fusion.parts import Array, Column, FittedModel, Reduction, Selector, Settings, Training
 from radfuse.fusion.scaling import Scaling, standardised
 from radfuse.fusion.selectors.step import Step
+from radfuse.statistics.links import probability_of
 
 
 def fit_chain(training: Training, settings: Settings) -> Chain:
@@ -31,6 +33,7 @@ def fit_chain(training: Training, settings: Settings) -> Chain:
         model,
         remarks=tuple(remarks),
         harmonised=None if taken is None or taken.idle else taken,
+        link=link_of(training.outcome),
     )
     projection = projection_of(groups)
     if projection is None:
@@ -91,7 +94,7 @@ def inner_predictions(training: Training) -> tuple[list[Settings], np.ndarray]:
                 if number == len(tried):
                     tried.append({**own, **shared})
                     found.append(np.full(len(x), np.nan))
-                found[number][fold.test] = _predicted(fitted, test, training.offset, fold.test)
+                found[number][fold.test] = _predicted(training, fitted, test, fold.test)
                 number += 1
     return tried, np.array(found)
 
@@ -109,6 +112,8 @@ def _fitted(
     known: dict[str, Any] = {} if offset is None else {"offset": offset}
     if getattr(model, "takes_patients", False) and training.patients is not None:
         known["patients"] = training.patients[rows]
+    if getattr(model, "takes_horizon", False):
+        known["horizon"] = getattr(training.outcome, "horizon", None)
     if getattr(model, "weighs_blocks", False):
         known["blocks"] = [block for group in groups for block in [_only_block(group)] * group.values.shape[1]]
     if hasattr(model, "path"):
@@ -125,13 +130,11 @@ def _only_block(group: Group) -> str:
     return group.blocks[0]
 
 
-def _predicted(fitted: Any, values: np.ndarray, offset: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
-    """Return probabilities, of the score and the log odds known before where there are some."""
-    if offset is None:
+def _predicted(training: Training, fitted: Any, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return probabilities, of the score and of that known before where there is one."""
+    if training.offset is None:
         return np.asarray(fitted.predict(values))
-    from scipy.special import expit
-
-    return np.asarray(expit(fitted.score(values) + offset[rows]))
+    return probability_of(fitted.score(values) + training.offset[rows], link_of(training.outcome))
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from radfuse.errors import CaseError
 from radfuse.evaluation.thresholds import AtSensitivity, AtSpecificity, Rule, name_of
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.fusion.design import Design, again_of, stack
+from radfuse.fusion.link import link_of
 from radfuse.fusion.parts import Again, FittedFamilyModel, Outcome, Settings, Training, Tuned
 from radfuse.fusion.sites import Sites, hidden_columns, told_of_unseen, unseen_sites
-from radfuse.results import FittedFamily, SiteInput
+from radfuse.results import FittedFamily, SiteInput, SurvivalFit
 
 ALL = "all"
 """Name of the fit on all units."""
@@ -32,6 +33,7 @@ class Fit:
         inner_auc: mean discrimination over the inner folds; NaN where none could be computed.
         remarks: what fell back on something else, a sentence each.
         thresholds: by other rules.
+        beside: what the outcome wants to stand beside the probabilities; None: nothing.
     """
 
     fitted: FittedFamilyModel
@@ -40,6 +42,7 @@ class Fit:
     inner_auc: float
     remarks: tuple[str, ...] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    beside: SurvivalFit | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,9 @@ def fit_family(
     remarks = [f"the block {name} holds no value that varies in a training set, and is left out" for name in silent]
     remarks += _called_alike(tuned.inner >= threshold, config.threshold)
     said = (*tuned.remarks, *remarks, *config.cautions)
-    return Fit(tuned.fitted, threshold, tuned.settings, inner_auc, said, outcome.thresholds(y, tuned.inner))
+    beside = outcome.beside(y, tuned.inner) if hasattr(outcome, "beside") else None
+    thresholds = outcome.thresholds(y, tuned.inner)
+    return Fit(tuned.fitted, threshold, tuned.settings, inner_auc, said, thresholds, beside)
 
 
 def _called_alike(called: np.ndarray, rule: Rule) -> list[str]:
@@ -211,12 +216,12 @@ def fit_fold(
     Raises:
         CaseError: the training units do not allow a fit, or test units are of a site that they lack.
     """
-    y, labels = outcome.targets(design.units), outcome.labels(design.units)
+    y = outcome.targets(design.units)
     patients = design.units[patient].to_numpy()
     train, test = fold.train, fold.test
     table = family_table(design, family, fold.name, config, site)
     x, blocks = table.x, table.blocks
-    here = labels[train] if labels is not None else None
+    here = getattr(outcome, "strata", outcome.labels)(design.units.iloc[train])  # of these alone: nothing leaks
     try:
         remarks = _unseen(design, fold, table.site)
         again = {name: {source: each[:, train] for source, each in own.items()} for name, own in table.again.items()}
@@ -225,6 +230,7 @@ def fit_fold(
     except ValueError as error:
         raise CaseError(f"{family}, fold {fold.name}", str(error)) from error
     probability = fit.fitted.predict(x[test]) if len(test) else np.array([])
+    logit = link_of(outcome) == "logit"
     result = FittedFamily(
         family=family,
         fold=fold.name,
@@ -238,7 +244,8 @@ def fit_fold(
         site=table.site,
         remarks=(*fit.remarks, *remarks),
         thresholds=fit.thresholds,
-        explainer=_explainer(fit.fitted, x[train], table.names) if fold.repeat == 1 else "",
+        explainer=_explainer(fit.fitted, x[train], table.names) if fold.repeat == 1 and logit else "",
+        survival=fit.beside,
     )
     return result, fit
 

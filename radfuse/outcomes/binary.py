@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from radfuse.cohort.spreadsheet import Table, spellings, to_numbers
 from radfuse.config import Section, Word, nearest
 from radfuse.errors import Finding
 from radfuse.evaluation.thresholds import USUAL, Rule, name_of, threshold_of
+from radfuse.statistics.links import LinkName
 
 if TYPE_CHECKING:
     from radfuse.results import Comparison, Performance
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 class BinaryOutcome(Section):
     """An event, or none; what each method is for says `radfuse.outcomes.kinds.OutcomeKind`."""
+
+    link: ClassVar[LinkName] = "logit"
 
     column: str
     """Column of the cohort table."""
@@ -83,7 +86,7 @@ class BinaryOutcome(Section):
         """Return the column's name."""
         return self.column
 
-    def event(self) -> str:
+    def event_name(self) -> str:
         """Return the event's word, "1" where there is none."""
         return self.positive or "1"
 

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from radfuse.cohort.spreadsheet import Table
 from radfuse.errors import Finding
 from radfuse.evaluation.thresholds import Rule
 from radfuse.extend import own_parts
 from radfuse.outcomes.binary import BinaryOutcome
+from radfuse.outcomes.survival import SurvivalOutcome
 
 if TYPE_CHECKING:
-    from radfuse.results import Comparison, Performance
+    from radfuse.results import AnyPerformance, Comparison
 
 
 class OutcomeKind(Protocol):
@@ -23,6 +25,14 @@ class OutcomeKind(Protocol):
 
     `units` is a frame of a row per unit that holds the columns `read` made; `y` is what `targets` made of them;
     `probability` is what a model predicted, shape (unit,). Whoever changes little derives from `BinaryOutcome`.
+
+    It may have more: `link`, "logit" where it names none, on which scores of models add up; `happened(units)`, 1 where
+    a unit has the event, where that is another thing than `labels`; `strata(units)`, finer classes that folds are
+    stratified by; `average(y)`, the probability of a unit of which
+    nothing is known, the mean of y where it says nothing; `beside(y, probability)`, what has to stand beside fitted
+    probabilities to be told all that is predicted, made of out-of-fold probabilities of training units; with it
+    `predicted(fit, probability)`, columns that `measure` reads, and `told(fit, probability)`, columns for the
+    reader of predictions.
     """
 
     def columns(self) -> Mapping[str, str]:
@@ -37,7 +47,7 @@ class OutcomeKind(Protocol):
     def name(self) -> str:
         """Return what is predicted, in a word."""
 
-    def event(self) -> str:
+    def event_name(self) -> str:
         """Return what counts as the event, in the table's words."""
 
     def check_folds(self, frame: pd.DataFrame, patient: str, folds: int) -> Iterator[Finding]:
@@ -74,7 +84,7 @@ class OutcomeKind(Protocol):
     def thresholds(self, y: np.ndarray, probability: np.ndarray) -> Mapping[str, float]:
         """Return name -> threshold of every usual rule; empty where nothing is called."""
 
-    def measure(self, predictions: pd.DataFrame) -> Performance:
+    def measure(self, predictions: pd.DataFrame) -> AnyPerformance:
         """Return the performance of one family; columns as `radfuse.outcomes.performance.measure` names them."""
 
     def compare(self, predictions: pd.DataFrame, families: Sequence[str]) -> tuple[Comparison, ...]:
@@ -87,5 +97,21 @@ class OutcomeKind(Protocol):
         """Return the sections of an evaluation's report, in order."""
 
 
-Outcome = Annotated[BinaryOutcome, *own_parts(OutcomeKind, "an outcome", usual="binary")]
+Outcome = Annotated[
+    BinaryOutcome | SurvivalOutcome,
+    Field(discriminator="kind"),
+    *own_parts(OutcomeKind, "an outcome", usual="binary"),
+]
 """What is predicted."""
+
+
+def strata(outcome: Outcome, units: pd.DataFrame) -> np.ndarray | None:
+    """Return the class of each unit that folds are stratified by, shape (unit,); None where there are none."""
+    found: np.ndarray | None = getattr(outcome, "strata", outcome.labels)(units)
+    return found
+
+
+def happened(outcome: Outcome, units: pd.DataFrame) -> np.ndarray:
+    """Return 1 for each unit that has the event, else 0, shape (unit,)."""
+    found = getattr(outcome, "happened", outcome.labels)(units)
+    return np.asarray(found)

@@ -3,6 +3,9 @@
 The outcome of a knee is drawn from logit p = intercept + clinical part + radiomic part + deep part. Each part is a
 linear function of a few columns of its block and independent of the other parts, so the best any model of some blocks
 can do is to rank by the sum of their parts: its AUC is the reachable one.
+
+Of survival, the parts add up to the log hazard ratio of the time to knee replacement, whose baseline is Weibull's, and
+people leave between two and ten years.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from pydantic import Field, field_validator
 from radfuse.config import Section, to_yaml
 from radfuse.errors import InputError
 from radfuse.run.disk import write_atomically
+from radfuse.statistics.links import LinkName, probability_of
 
 BLOCKS: tuple[Literal["clinical", "radiomic", "deep"], ...] = ("clinical", "radiomic", "deep")
 _REGIONS = (
@@ -32,17 +36,37 @@ _TEXTURES = (
     "glrlm_RunEntropy", "glszm_ZoneEntropy", "gldm_DependenceVariance", "ngtdm_Coarseness",
 )  # fmt: skip
 _SITES = ("north", "south", "west")
+_HORIZON, _SHAPE = 60.0, 1.2
+"""Of survival: months by which the event is predicted, and Weibull's shape."""
+
+_OUTCOMES: dict[str, dict[str, object]] = {
+    "binary": {"column": "progressed", "kind": "binary"},
+    "survival": {
+        "kind": "survival",
+        "time": "months",
+        "event": "replaced",
+        "horizon": 60,
+        "unit": "months",
+        "times": [12, 36, 60],
+    },
+}
+_TITLES = {
+    "binary": "Table phantom: knee osteoarthritis progression",
+    "survival": "Table phantom: time to knee replacement",
+}
 
 
 class TablePhantom(Section):
     """How the phantom is drawn."""
 
+    outcome: Literal["binary", "survival"] = "binary"
+    """Whether the knee progressed, or months until it was replaced, or was last seen."""
     patients: int = Field(default=300, ge=20)
     seed: int = Field(default=7, ge=0)
     prevalence: float = Field(default=0.35, gt=0.02, lt=0.98)
-    """About the share of knees with the event."""
+    """About the share of knees with the event; of survival, by 60 months."""
     strength: Mapping[Literal["clinical", "radiomic", "deep"], float] = {"clinical": 0.8, "radiomic": 1.1, "deep": 0.9}
-    """Standard deviation of each block's part on the logit scale; all three."""
+    """Standard deviation of each block's part of the log odds, or of the log hazard ratio; all three."""
     site_shift: float = Field(default=0.15, ge=0)
     """Offset between sites, in standard deviations of a feature."""
     missing: float = Field(default=0.01, ge=0, lt=0.5)
@@ -60,8 +84,9 @@ def table_phantom(config: TablePhantom) -> dict[str, pd.DataFrame]:
     """Draw a phantom.
 
     Returns:
-        "cohort" (case_id, patient_id, side, site, age, sex, bmi, pain, progressed), "radiomic" and "deep" (case_id and
-        features), "truth" (case_id, each block's part, the intercept, the probability); a row per knee.
+        "cohort" (case_id, patient_id, side, site, age, sex, bmi, pain, progressed; of survival months and replaced),
+        "radiomic" and "deep" (case_id and features), "truth" (case_id, each block's part, the intercept, the
+        probability of the event, of survival by 60 months); a row per knee.
     """
     generator = np.random.default_rng(config.seed)
     people = np.repeat(np.arange(config.patients), np.where(generator.random(config.patients) < 0.8, 2, 1))
@@ -75,9 +100,12 @@ def table_phantom(config: TablePhantom) -> dict[str, pd.DataFrame]:
         for name, part in zip(BLOCKS, (clinical_part, radiomic_part, deep_part), strict=True)
     }
     logit = np.sum(list(parts.values()), axis=0)
-    intercept = intercept_for(logit, config.prevalence)
-    probability = 1 / (1 + np.exp(-(logit + intercept)))
-    progressed = (generator.random(len(people)) < probability).astype(int)
+    link: LinkName = "logit" if config.outcome == "binary" else "cloglog"
+    intercept = intercept_for(logit, config.prevalence, link)
+    probability = probability_of(logit + intercept, link)
+    outcome = pd.DataFrame({"progressed": (generator.random(len(people)) < probability).astype(int)})
+    if config.outcome == "survival":
+        outcome = _times(np.random.default_rng([config.seed, 1]), people, logit + intercept)
     case_id = np.array([f"K{person:05d}{side[0].upper()}" for person, side in zip(people, sides, strict=True)])
     for values in (radiomic, deep):
         shift = config.site_shift * generator.standard_normal((len(_SITES), values.shape[1]))
@@ -91,7 +119,7 @@ def table_phantom(config: TablePhantom) -> dict[str, pd.DataFrame]:
     clinical["sex"] = clinical["sex"].map({0.0: "female", 1.0: "male"})
     truth = {f"{name}_part": part for name, part in parts.items()}
     return {
-        "cohort": pd.concat([ids, clinical, pd.DataFrame({"progressed": progressed})], axis=1),
+        "cohort": pd.concat([ids, clinical, outcome], axis=1),
         "radiomic": pd.concat([ids[["case_id"]], radiomic], axis=1),
         "deep": pd.concat([ids[["case_id"]], deep], axis=1),
         "truth": pd.DataFrame({"case_id": case_id, **truth, "intercept": intercept, "probability": probability}),
@@ -135,18 +163,48 @@ def reachable_auc(truth: pd.DataFrame, family: str) -> float:
     return float(won / (p.sum() * (1 - p).sum() - both.sum()))
 
 
+def reachable_c(truth: pd.DataFrame, family: str) -> float:
+    """Return the expected concordance of the best ranking that a family's blocks allow, were nobody censored.
+
+    Args:
+        truth: truth.csv of survival.
+        family: blocks joined by "-".
+
+    Returns:
+        The mean over pairs of knees of hazard_i / (hazard_i + hazard_j), i the one with the larger score.
+    """
+    score = truth[[f"{block}_part" for block in family.split("-")]].sum(axis=1).to_numpy()
+    hazard = np.exp(truth[[f"{block}_part" for block in BLOCKS]].sum(axis=1).to_numpy())
+    first = hazard[:, None] / (hazard[:, None] + hazard)
+    return float(first[score[:, None] > score].mean())
+
+
 def standardised(values: np.ndarray) -> np.ndarray:
     """Return values with mean 0 and standard deviation 1."""
     return np.asarray((values - values.mean()) / values.std())
 
 
-def intercept_for(logit: np.ndarray, prevalence: float) -> float:
-    """Return the intercept that gives a mean probability, by bisection."""
+def intercept_for(score: np.ndarray, prevalence: float, link: LinkName = "logit") -> float:
+    """Return the intercept that gives a mean probability on a link, by bisection."""
     low, high = -20.0, 20.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if (1 / (1 + np.exp(-(logit + middle)))).mean() < prevalence else (low, middle)
+        low, high = (middle, high) if probability_of(score + middle, link).mean() < prevalence else (low, middle)
     return middle
+
+
+def _times(generator: np.random.Generator, people: np.ndarray, score: np.ndarray) -> pd.DataFrame:
+    """Return months to the event or to the last visit, and whether it was the event.
+
+    Args:
+        generator: of its own, so that features are the same as of a binary phantom.
+        people: whose knee each is, shape (knee,).
+        score: log cumulative hazard at 60 months, shape (knee,).
+    """
+    event = _HORIZON * (generator.exponential(size=len(people)) / np.exp(score)) ** (1 / _SHAPE)
+    last = generator.uniform(24, 120, people.max() + 1)[people]
+    months = np.maximum(np.minimum(event, last).round(1), 0.1)
+    return pd.DataFrame({"months": months, "replaced": (event <= last).astype(int)})
 
 
 def _clinical(generator: np.random.Generator, patients: int, people: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
@@ -196,7 +254,7 @@ def _study(config: TablePhantom) -> dict[str, object]:
     """Return the study file that fits the phantom."""
     return {
         "name": "table_phantom",
-        "title": "Table phantom: knee osteoarthritis progression",
+        "title": _TITLES[config.outcome],
         "seed": config.seed,
         "cohort": {
             "table": "cohort.csv",
@@ -204,7 +262,7 @@ def _study(config: TablePhantom) -> dict[str, object]:
             "unit": ["patient_id", "side"],
             "site": "site",
             "clinical": ["age", {"column": "sex", "levels": ["female", "male"]}, "bmi", "pain"],
-            "outcome": {"column": "progressed", "kind": "binary"},
+            "outcome": _OUTCOMES[config.outcome],
             "split": {"kind": "grouped", "folds": 5},
         },
         "features": {"radiomic": "radiomic.csv", "deep": "deep.csv"},

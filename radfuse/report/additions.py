@@ -41,16 +41,21 @@ def additions(comparisons: Sequence[Comparison], final: Mapping[str, FittedFamil
     return found
 
 
-def verdict(found: Addition) -> str:
-    """Return in one sentence whether a block helped, and how many patients could show a difference of this size."""
+def verdict(found: Addition, measure: str = "AUC") -> str:
+    """Return in one sentence whether a block helped, and how many patients could show a difference of this size.
+
+    Args:
+        found: what it adds.
+        measure: name of the headline.
+    """
     gain = found.auc
     what = f"{found.block} beside {found.without}"
     if gain.value is None or gain.low is None or gain.high is None:
         return f"What {what} adds cannot be told from these patients."
     if gain.low > 0:
-        return sentence(f"{what} ranks patients better: AUC +{gain.value:.3f}")
+        return sentence(f"{what} ranks patients better: {measure} +{gain.value:.3f}")
     if gain.high < 0:
-        return sentence(f"{what} ranks patients worse: AUC −{-gain.value:.3f}")
+        return sentence(f"{what} ranks patients worse: {measure} −{-gain.value:.3f}")
     sign = "+" if gain.value >= 0 else "−"
     size = f"a gap of {sign}{abs(gain.value):.3f}"
     if found.patients_to_show is None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
 from radfuse.report.palette import Look, looks
 from radfuse.report.printed import number
 from radfuse.report.study import Made
-from radfuse.results import Comparison, Performance
+from radfuse.results import Comparison
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class EvaluationReport:
     Attributes:
         title: of the study.
         table: name of the patients' table.
-        performance: here, of each family measured.
+        performance: here, of each family measured, of the outcome's kind: `radfuse.results.Measured`.
         comparisons: here.
         before: family -> performance in the study, all families in their order.
         trained_units: units at training.
@@ -34,9 +35,9 @@ class EvaluationReport:
 
     title: str
     table: str
-    performance: Sequence[Performance]
+    performance: Sequence[Any]
     comparisons: Sequence[Comparison]
-    before: Mapping[str, Performance]
+    before: Mapping[str, Any]
     trained_units: int
     predictions: pd.DataFrame
     versions: Mapping[str, str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -24,7 +25,7 @@ _VISIT = re.compile(r"@[^/]+(?=/)")
 
 
 def study_remarks(
-    performance: Sequence[Performance],
+    performance: Sequence[Any],
     folds: Mapping[str, Sequence[FittedFamily]],
     final: Mapping[str, FittedFamily],
     icc: pd.Series | None,
@@ -45,7 +46,7 @@ def study_remarks(
     return [*found, *_fallbacks(folds, final)]
 
 
-def performance_remarks(performance: Sequence[Performance]) -> list[str]:
+def performance_remarks(performance: Sequence[Any]) -> list[str]:
     """Return sentences on calibration and on families that call all units alike."""
     found = []
     for item in performance:
@@ -61,6 +62,8 @@ def performance_remarks(performance: Sequence[Performance]) -> list[str]:
                 f"The calibration slope of {item.family} is {interval(slope, 2)}, far from 1: its probabilities are "
                 f"too {far} and must not be read as risks{_unsure(slope)}"
             )
+        if not isinstance(item, Performance):
+            continue
         shares = {"positive": (item.sensitivity, item.specificity), "negative": (item.specificity, item.sensitivity)}
         for call, (all_right, all_wrong) in shares.items():
             if (number(all_right.value, 2), number(all_wrong.value, 2)) == ("1.00", "0.00"):
@@ -79,12 +82,13 @@ def _unsure(slope: Interval) -> str:
 
 
 def _events_per_column(
-    performance: Sequence[Performance],
+    performance: Sequence[Any],
     folds: Mapping[str, Sequence[FittedFamily]],
     final: Mapping[str, FittedFamily],
 ) -> Iterator[str]:
     """Yield one sentence on all families that have few events for their columns."""
-    rarer = {item.family: min(item.events, item.units - item.events) for item in performance}
+    binary = isinstance(performance[0], Performance)
+    rarer = {item.family: min(item.events, item.units - item.events if binary else item.events) for item in performance}
     told = []
     for family, fits in folds.items():
         events, candidates = rarer.get(family, 0), fits[0].columns_in
@@ -95,8 +99,9 @@ def _events_per_column(
     if told:
         least = min(rarer.values())
         yield (
-            f"Events per column ({least} units have the rarer outcome) lie below {_FEW_EVENTS}: {'; '.join(told)}. "
-            "Which columns count, and the AUC, would differ much in another sample"
+            f"Events per column ({least} units have the {'rarer outcome' if binary else 'event'}) lie below "
+            f"{_FEW_EVENTS}: {'; '.join(told)}. Which columns count, and the {performance[0].measure}, would differ "
+            "much in another sample"
         )
 
 

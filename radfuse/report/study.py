@@ -19,7 +19,6 @@ from radfuse.results import (
     LearningPoint,
     MasksToLookAt,
     OptimismDraw,
-    Performance,
     ReaderResults,
     SegmentationReport,
     SegmentedExample,
@@ -152,8 +151,8 @@ class StudyReport:
         return shown
 
     @property
-    def performance(self) -> Sequence[Performance]:
-        """Of each family."""
+    def performance(self) -> Sequence[Any]:
+        """Of each family, of the outcome's kind: `radfuse.results.Measured`."""
         return self.results.performance
 
     @property

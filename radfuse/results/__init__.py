@@ -5,6 +5,7 @@ from radfuse.results.audit import (
     AuditCheck,
     AuditFinding,
 )
+from radfuse.results.binary import Performance
 from radfuse.results.families import (
     SITE,
     Addition,
@@ -13,12 +14,13 @@ from radfuse.results.families import (
     Explanation,
     Failure,
     FittedFamily,
-    Performance,
     SiteInput,
     StudyResults,
     UsedColumn,
 )
 from radfuse.results.internal import LearningPoint, OptimismDraw, Shuffled
+from radfuse.results.kinds import AnyPerformance
+from radfuse.results.measured import Measured
 from radfuse.results.numbers import (
     Distance,
     Interval,
@@ -40,11 +42,14 @@ from radfuse.results.segmentation import (
     SegmentedExample,
     TrainingRange,
 )
+from radfuse.results.survival import AtTime, SurvivalFit, SurvivalPerformance
 from radfuse.results.variants import VariantFamily, VariantResults
 
 __all__ = [
     "SITE",
     "Addition",
+    "AnyPerformance",
+    "AtTime",
     "Audit",
     "AuditCheck",
     "AuditFinding",
@@ -63,6 +68,7 @@ __all__ = [
     "MaskFigures",
     "MaskToLookAt",
     "MasksToLookAt",
+    "Measured",
     "Number",
     "OptimismDraw",
     "Performance",
@@ -78,6 +84,8 @@ __all__ = [
     "Shuffled",
     "SiteInput",
     "StudyResults",
+    "SurvivalFit",
+    "SurvivalPerformance",
     "TrainingRange",
     "UsedColumn",
     "VariantFamily",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from radfuse.config import Section
-from radfuse.results.families import Comparison, Performance
+from radfuse.results.families import Comparison
+from radfuse.results.kinds import AnyPerformance
 
 Severity = Literal["error", "warning", "remark"]
 
@@ -61,7 +62,7 @@ class Audit(Section):
     """
 
     checks: tuple[AuditCheck, ...] = ()
-    volume: Performance | None = None
+    volume: AnyPerformance | None = None
     against: tuple[Comparison, ...] = ()
 
     @property

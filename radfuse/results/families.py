@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Literal
 
 from radfuse.config import Section
+from radfuse.results.kinds import AnyPerformance
 from radfuse.results.numbers import Interval, Number
 from radfuse.results.score import Score
+from radfuse.results.survival import SurvivalFit
 
 
 class UsedColumn(Section):
@@ -63,7 +65,7 @@ class FittedFamily(Section):
         explanation: the columns in use, and a formula where there is one.
         threshold: chosen inside the training units.
         tuned: the settings chosen inside the training units.
-        inner_auc: mean AUC over the inner folds at those settings.
+        inner_auc: mean discrimination (AUC, or C of survival) over the inner folds at those settings.
         columns_in: number of columns before selection.
         test: positions of the test units; empty for "all".
         probability: of the test units.
@@ -74,6 +76,7 @@ class FittedFamily(Section):
         no_score: why there is none, and what to choose; empty in outer folds.
         explainer: the arrays that its score is made of, as `radfuse.fusion.explain.explainer` writes them, of the
             first deal and of all units; "" without.
+        survival: of a survival outcome, what it needs to predict at other times.
     """
 
     family: str
@@ -91,52 +94,11 @@ class FittedFamily(Section):
     score: Score | None = None
     no_score: str = ""
     explainer: str = ""
-
-
-class Performance(Section):
-    """How well probabilities match outcomes on units that took no part in the fitting."""
-
-    family: str
-    units: int
-    patients: int
-    events: int
-    auc: Interval
-    """Averaged over the test folds; the headline."""
-    auc_pooled: Interval
-    """Over all predictions at once; biased downwards on small folds."""
-    fold_aucs: Mapping[str, Number]
-    brier: Interval
-    brier_scaled: Number
-    """1 - Brier / Brier of the prevalence; 0 is no better than the prevalence."""
-    sensitivity: Interval
-    specificity: Interval
-    ppv: Interval
-    npv: Interval
-    calibration_intercept: Interval
-    calibration_slope: Interval
-    recalibration_intercept: Number = None
-    """Intercept that belongs to the slope."""
-    observed: Number
-    expected: Number
-
-    @property
-    def measure(self) -> str:
-        """Name of the headline, as a table has it."""
-        return "AUC"
-
-    @property
-    def headline(self) -> Interval:
-        """How well units are ranked, averaged over the test folds; 0.5 by chance."""
-        return self.auc
-
-    @property
-    def fold_values(self) -> Mapping[str, Number]:
-        """The headline of each test fold."""
-        return self.fold_aucs
+    survival: SurvivalFit | None = None
 
 
 class Comparison(Section):
-    """Two families on the same test units; the difference is first minus second in fold-averaged AUC."""
+    """Two families on the same test units; the difference is first minus second in fold-averaged AUC, or C."""
 
     first: str
     second: str
@@ -144,7 +106,7 @@ class Comparison(Section):
     p: Number
     p_holm: Number
     loss: Interval = Interval(value=None)
-    """First minus second in log loss; below 0 where the first is better."""
+    """First minus second in log loss (Brier score at the horizon of survival); below 0 where the first is better."""
     patients_to_show: int | None = None
     """About how many patients it takes that a difference of this size is significant in four of five studies."""
 
@@ -196,7 +158,7 @@ class StudyResults(Section):
     """
 
     outer_folds: int
-    performance: tuple[Performance, ...]
+    performance: tuple[AnyPerformance, ...]
     comparisons: tuple[Comparison, ...]
     failures: tuple[Failure, ...] = ()
     repeats: int = 1

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 from radfuse.config import Section, kind_of
@@ -17,16 +18,19 @@ from radfuse.errors import InputError, listed
 from radfuse.results import MaskFigures, TrainingRange
 from radfuse.run.disk import remove, sweep, sync, temporary_of, write_atomically, write_folder, writing
 from radfuse.run.folder import safe_name
+from radfuse.volume.dicom_seg import Maker
+from radfuse.volume.dicom_study import SR, write_objects
 from radfuse.volume.files import SUFFIXES, images_among, suffix_of, write_image
 from radfuse.volume.flat import FLAT
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.stack import read_stacked
+from radfuse.volume.zipped import ZIP
 
 NOTE = "network.json"
 """Beside the masks: which network made them."""
-REVIEW, LOOKS = "review.csv", "review"
+REVIEW, LOOKS, DICOM = "review.csv", "review", "dicom"
 _FIGURES, _PREVIEW = "figures.json", "preview.png"
-_WRITTEN = {"": ".nrrd", ".nhdr": ".nrrd", ".mhd": ".mha", **dict.fromkeys(FLAT, ".nrrd")}
+_WRITTEN = {"": ".nrrd", ZIP: ".nrrd", ".nhdr": ".nrrd", ".mhd": ".mha", **dict.fromkeys(FLAT, ".nrrd")}
 """Format of an image -> that of its mask, where it is another: one file each."""
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
 
@@ -56,6 +60,8 @@ class ApplyJob:
         runtime: that runs it.
         place: of the mask.
         picture: that draws a preview of a mask on its image, PNG.
+        maker: what DICOM objects say of the network; None: there are none.
+        codes: label name -> code of its DICOM segment, in the place of ours.
     """
 
     case: str
@@ -64,6 +70,8 @@ class ApplyJob:
     runtime: str
     place: Path
     picture: Callable[[Volume, LabelMap], bytes]
+    maker: Maker | None = None
+    codes: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.case
@@ -120,6 +128,8 @@ def jobs_of(
     picture: Callable[[Volume, LabelMap], bytes],
     *,
     again: bool = False,
+    dicom: bool = False,
+    codes: Mapping[str, str] | None = None,
 ) -> list[ApplyJob]:
     """Return the cases whose mask is not there yet, and note beside the masks which network makes them.
 
@@ -130,6 +140,8 @@ def jobs_of(
         out: folder of the masks.
         picture: that draws previews.
         again: make masks that are there anew.
+        dicom: with DICOM objects, in `DICOM`/CASE; cases that lack them are made anew.
+        codes: label name -> code of its DICOM segment, in the place of ours.
 
     Raises:
         InputError: the folder holds masks of another network.
@@ -143,11 +155,13 @@ def jobs_of(
             raise InputError(f"{out} holds masks of another network or runtime; choose another folder, or --again")
         write_atomically(out / NOTE, json.dumps(note, indent=1).encode())
     jobs = []
+    maker = Maker(network.name, digest, version("radfuse")) if dicom else None
     for case, images in cases.items():
         suffix = suffix_of(images[0])
         place = out / f"{case}{_WRITTEN.get(suffix, suffix)}"
-        if again or not place.is_file():
-            jobs.append(ApplyJob(case, images, network, runtime, place, picture))
+        whole = place.is_file() and (maker is None or (_objects_of(place, case) / SR).is_file())
+        if again or not whole:
+            jobs.append(ApplyJob(case, images, network, runtime, place, picture, maker, codes or {}))
     return jobs
 
 
@@ -163,7 +177,14 @@ def apply(job: ApplyJob) -> tuple[str, ...]:
     folder = job.place.parent / LOOKS / safe_name(job.case)
     write_folder(folder, {_FIGURES: look.model_dump_json(indent=1).encode(), _PREVIEW: job.picture(image, labels)})
     write_labels(labels, job.place)
+    if job.maker is not None and labels.present():
+        write_objects(_objects_of(job.place, job.case), labels, job.images[0], job.maker, job.codes)
     return tuple(labels.names[number] for number in labels.present())
+
+
+def _objects_of(place: Path, case: str) -> Path:
+    """Return the folder of a case's DICOM objects, beside its mask."""
+    return place.parent / DICOM / safe_name(case)
 
 
 def write_review(out: Path, usual: TrainingRange | None) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt, field_validator, mode
 from radfuse.config import Section, Where
 from radfuse.errors import InputError, listed
 from radfuse.seg.runtimes.runtime import USUAL, RuntimeName, chosen
+from radfuse.volume.codes import CodeText
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +42,9 @@ class Labelled(Section):
     sequence: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """Which image it reads; None: the only one. Several, [t2, adc], say, are channels of one image, brought onto the
     grid of the first, on which masks lie."""
+    codes: Annotated[dict[str, CodeText], Where()] = {}
+    """Label name -> what its segment is called in DICOM (`radfuse predict --dicom`), SCHEME:VALUE:MEANING, as
+    SCT:309312004:Cartilage tissue; labels that are not named are coded by their names."""
     tolerance_mm: Annotated[NonNegativeFloat | dict[str, NonNegativeFloat], Where()] = 1.0
     """Of the surface Dice between predicted and manual masks: one for all labels, or {cartilage: 0.5}, and 1.0 for
     labels that are not named. Cases with a manual mask are segmented again where it changes; nothing trains again."""
@@ -56,6 +60,12 @@ class Labelled(Section):
         of_some = self.tolerance_mm if isinstance(self.tolerance_mm, dict) else {}
         if unknown := sorted(set(of_some) - set(self.labels)):
             raise ValueError(f"tolerance_mm names {unknown[0]!r}, which is none of the labels: {listed(self.labels)}")
+        return self
+
+    @model_validator(mode="after")
+    def _codes_of_labels(self) -> Labelled:
+        if unknown := sorted(set(self.codes) - set(self.labels)):
+            raise ValueError(f"codes names {unknown[0]!r}, which is none of the labels: {listed(self.labels)}")
         return self
 
     @field_validator("sequence")

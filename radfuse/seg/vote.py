@@ -57,7 +57,9 @@ class VoteSegmentation(Untrained):
                 f"masks of {len(given.readers)} readers ({listed(given.readers) or 'none'}), needs {self.min_readers}; "
                 "fill the columns of cohort.readers, lower segmentation.min_readers, or leave the case out",
             )
-        masks = {reader: read_labels(path, self.names, empty=True) for reader, path in given.readers.items()}
+        masks = {
+            reader: read_labels(path, self.names, empty=True, like=image.grid) for reader, path in given.readers.items()
+        }
         for reader, mask in masks.items():
             if not mask.grid.same_as(image.grid):
                 raise CaseError(

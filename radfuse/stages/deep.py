@@ -79,8 +79,8 @@ def work(job: DeepJob) -> dict[str, float | None]:
     from radfuse.seg.predict import segmenter
     from radfuse.volume.stack import read_stacked
 
-    mask = read_mask(job.mask, job.recipe.labels, job.source)
     image, network = read_stacked(job.images), segmenter(job.network)
+    mask = read_mask(job.mask, job.recipe.labels, job.source, image.grid)
     others = {sequence: read_measured(path, job.recipe.sequences[sequence]) for sequence, path in job.others.items()}
     return deep_features(
         job.sequence, image, mask, network, job.recipe, job.about, mirrored=job.mirrored, others=others

@@ -54,13 +54,19 @@ def explained_families(context: Context) -> tuple[str, ...]:
     """Return the families to explain: those named, the primary one, or the best, of those that were fitted."""
     config, whole = context.study.fusion, fuse.whole_families(context)
     wanted = config.explain.families or ((config.primary,) if config.primary else ())
-    if config.explain.rows == 0 or not whole:
+    if config.explain.rows == 0 or not whole or not _explains(context):
         return ()
     if wanted:
         return tuple(family for family in wanted if family in whole)
     results = fuse.read_results(context.path(fuse.PLACE))
-    best = max(results.performance, key=lambda item: item.auc.value if item.auc.value is not None else -1.0)
+    best = max(results.performance, key=lambda item: item.headline.value if item.headline.value is not None else -1.0)
     return (best.family,)
+
+
+def _explains(context: Context) -> bool:
+    """Return whether the outcome's scores are taken apart: those that its report shows so."""
+    outcome = context.study.cohort.outcome
+    return outcome is not None and "explanation" in outcome.sections()
 
 
 def jobs(context: Context) -> Iterator[ExplainJob]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from radfuse.errors import StudyError
@@ -85,7 +87,7 @@ def read_fit(path: Path) -> FittedFamily:
 
 
 def predictions_of(
-    prepared: Prepared, fits: Mapping[str, Sequence[FittedFamily]], unit: Sequence[str], patient: str, outcome: Outcome
+    prepared: Prepared, fits: Mapping[str, Sequence[FittedFamily]], unit: Sequence[str], patient: str, outcome: Any
 ) -> pd.DataFrame:
     """Return the long table that families are measured on.
 
@@ -106,6 +108,8 @@ def predictions_of(
             part = part.assign(**outcome.observed(rows))
             part["family"], part["fold"], part["repeat"] = family, fold.fold, repeats[fold.fold]
             part["probability"], part["threshold"] = list(fold.probability), fold.threshold
+            if fold.survival is not None:
+                part = part.assign(**outcome.predicted(fold.survival, np.array(fold.probability)))
             part["position"] = list(fold.test)
             parts.append(part)
     return pd.concat(parts, ignore_index=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from radfuse.cohort.splits import Fold
 from radfuse.errors import CaseError
+from radfuse.outcomes.kinds import happened
 from radfuse.results import LearningPoint
 from radfuse.run.stage import Stage
 from radfuse.stages import fit, fuse, prepare
@@ -72,18 +73,16 @@ def work(job: LearningJob) -> LearningPoint:
 
     prepared = prepare.read_design(job.design)
     units = prepared.design.units
-    y, labels, who = job.outcome.targets(units), job.outcome.labels(units), units[job.patient].to_numpy()
+    y, event, who = job.outcome.targets(units), happened(job.outcome, units), units[job.patient].to_numpy()
     about = (job.patient, job.outcome, job.fusion, job.seed, job.site)
     values, patients, events = [], [], []
     remark = None
     with threadpool_limits(1):  # as in the folds
         for place, fold in enumerate(fold for fold in prepared.folds if fold.repeat == 1):
             train, test = fold.train, fold.test
-            train = train[
-                share_of(who[train], None if labels is None else labels[train], job.share, job.seed, job.draw)
-            ]
+            train = train[share_of(who[train], event[train], job.share, job.seed, job.draw)]
             patients.append(len(set(who[train])))
-            events.append(0 if labels is None else int((labels[train] == 1).sum()))
+            events.append(int(event[train].sum()))
             try:
                 found = (
                     fuse.read_fit(job.whole[place])
@@ -106,7 +105,7 @@ def work(job: LearningJob) -> LearningPoint:
     )
 
 
-def share_of(patients: np.ndarray, labels: np.ndarray | None, share: float, seed: int, draw: int) -> np.ndarray:
+def share_of(patients: np.ndarray, event: np.ndarray, share: float, seed: int, draw: int) -> np.ndarray:
     """Return rows of a share of patients, each with all of its units, in their order.
 
     Patients with and without an event are drawn apart, so that the share has as many events as the whole. A larger
@@ -114,18 +113,18 @@ def share_of(patients: np.ndarray, labels: np.ndarray | None, share: float, seed
 
     Args:
         patients: of each unit, shape (unit,).
-        labels: class of each unit; None where there are none.
+        event: 1 for each unit that has the event, else 0.
         share: in (0, 1].
         seed: of the study.
         draw: number.
     """
-    highest: dict[str, int] = {}
-    for patient, label in zip(patients, np.zeros(len(patients), int) if labels is None else labels, strict=True):
-        highest[patient] = max(highest.get(patient, 0), int(label))
+    any_event: dict[str, bool] = {}
+    for patient, own in zip(patients, event, strict=True):
+        any_event[patient] = any_event.get(patient, False) or bool(own)
     generator = np.random.default_rng([seed, draw, 2])
     taken: set[str] = set()
-    for label in sorted(set(highest.values())):
-        names = [name for name, own in highest.items() if own == label]
+    for having in sorted(set(any_event.values())):
+        names = [name for name, own in any_event.items() if own == having]
         order = generator.permutation(len(names))
         taken |= {names[place] for place in order[: max(1, round(share * len(names)))]}
     return np.flatnonzero([patient in taken for patient in patients])

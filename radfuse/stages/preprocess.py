@@ -66,7 +66,7 @@ def work(job: PreprocessJob) -> Mapping[str, np.ndarray]:
     from radfuse.volume.stack import read_stacked
 
     volume = read_stacked(job.images)
-    labels = read_labels(job.mask, {number: name for name, number in job.labels.items()})
+    labels = read_labels(job.mask, {number: name for name, number in job.labels.items()}, like=volume.grid)
     if not job.resample_masks:
         require_same_grid(volume, labels)
     return job.preparation.prepare(volume, labels)

@@ -99,13 +99,13 @@ def work(job: RegisterJob) -> RegisteredCase:
     from radfuse.volume.resample import resample, resample_labels
 
     fixed, moving = read_volume(job.fixed), read_volume(job.moving)
-    mask = read_mask(job.mask, job.labels, job.source) if job.mask is not None else None
+    mask = read_mask(job.mask, job.labels, job.source, moving.grid) if job.mask is not None else None
     found = register(fixed, moving, job.settings, job.case, mask)
     quality, carried, own = found.quality, None, None
     if mask is not None:
         carried = resample_labels(mask, fixed.grid, found.transform, job.settings.carried)
     if mask is not None and job.own is not None:
-        own = read_mask(job.own, job.labels, "manual")
+        own = read_mask(job.own, job.labels, "manual", fixed.grid)
         ways = (found.start, found.transform)
         before, after = (
             _dice(own, resample_labels(mask, own.grid, way, job.settings.carried), job.labels) for way in ways

@@ -16,16 +16,16 @@ from radfuse.bundle.schema import versions
 from radfuse.check.answers import read_answers
 from radfuse.cohort.config import levels_of
 from radfuse.config import Section, Where, to_yaml
-from radfuse.outcomes.kinds import Outcome
+from radfuse.outcomes.kinds import Outcome, happened
 from radfuse.report.printed import this_day, without_folders
 from radfuse.results import (
+    AnyPerformance,
     Audit,
     Comparison,
     Failure,
     FittedFamily,
     LearningPoint,
     OptimismDraw,
-    Performance,
     ReaderResults,
     Shuffled,
     VariantResults,
@@ -249,8 +249,8 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
     report = StudyReport(
         title=job.title,
         outcome=job.outcome.name(),
-        event=job.outcome.event(),
-        events=job.outcome.labels(design.units),
+        event=job.outcome.event_name(),
+        events=happened(job.outcome, design.units),
         unit=job.unit,
         patient=job.patient,
         site=job.site,
@@ -317,7 +317,7 @@ def _explained(job: ReportJob, design: Design) -> list[ExplainedFamily]:
 def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[FittedFamily]]) -> Audit:
     """Return all checks of the study, volume alone beside the families that have it among them."""
     fitted = audit.read_fits(job.audited)
-    volume: Performance | None = None
+    volume: AnyPerformance | None = None
     against: list[Comparison] = []
     if fitted.volume:
         beside = [family for family in with_volumes(prepared.design, list(fits)) if family in fits]

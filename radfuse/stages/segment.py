@@ -128,7 +128,7 @@ def work(job: SegmentJob) -> Segmented:
             found = _labels(job, image)
         agreement, manual = {}, None
         if job.mask is not None:
-            drawn = read_labels(job.mask, job.backend.names)
+            drawn = read_labels(job.mask, job.backend.names, like=image.grid)
             manual = figures_of(drawn, job.backend.labels)
             onto = resample_labels(drawn, found.grid)
             agreement = agreement_per_label(onto, found, job.backend.labels, job.tolerances_mm)

@@ -166,7 +166,8 @@ def _read_pair(image: Path, mask: Path, names: Mapping[int, str]) -> tuple[Volum
     from radfuse.volume.files import read_labels, read_volume
     from radfuse.volume.resample import resample_labels
 
-    volume, labels = read_volume(image), read_labels(mask, names)
+    volume = read_volume(image)
+    labels = read_labels(mask, names, like=volume.grid)
     return volume, resample_labels(labels, volume.grid)
 
 

@@ -1,9 +1,9 @@
-"""A folder of DICOM slices as one image."""
+"""A folder of DICOM slices, or of frames in one enhanced file, as one image."""
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from radfuse.errors import InputError
 from radfuse.given import utf8_name
-from radfuse.volume.grid import Grid
+from radfuse.volume.frames import frames_of, has_frames, read_frames
+from radfuse.volume.grid import Grid, triple
 from radfuse.volume.layout import MOST_VOXELS
 from radfuse.volume.sitk import from_sitk, read_slices, reason_of
 
@@ -30,6 +31,8 @@ _LARGE = 4096
 """Fields of more bytes, such as pixels, are left on the disk."""
 DAMAGE = (OSError, EOFError, ValueError, NotImplementedError, LookupError, AttributeError, TypeError, struct.error)
 """What pydicom raises at damaged files: whatever its parsing meets first. Each becomes an error that names the file."""
+_SAME_PLACE_MM = 1e-4
+"""Slices nearer to each other are at one place."""
 _UNIT = 1e-2
 """How far from 1 the length of a direction may be, and from 0 the cosine of two that are at right angles."""
 _ASIDE, _ASIDE_PER_MM = 0.1, 1e-3
@@ -49,6 +52,8 @@ class _Slice:
         along: of its origin along the normal, in mm.
         values: how its pixels are stored and rescaled.
         subject: whose it is, and what its positions are counted from; the same for all slices of a series.
+        turn: directions of its rows and columns, as the header has them.
+        frame: which one of its file, from 0; None where the file is the slice.
     """
 
     path: Path
@@ -58,12 +63,18 @@ class _Slice:
     along: float
     values: tuple[float, ...]
     subject: tuple[str, ...]
+    turn: tuple[float, ...]
+    frame: int | None = None
+
+    def __str__(self) -> str:
+        return self.path.name if self.frame is None else f"frame {self.frame + 1} of {self.path.name}"
 
 
 def read_dicom(folder: Path) -> tuple[np.ndarray, Grid]:
     """Read the one series of a folder, shape (z, y, x), slices sorted by position. Names no identifier.
 
-    Voxels have the type that ITK gives them where all slices are stored and rescaled alike, otherwise float64.
+    An enhanced file, whose frames say where they lie, may be given itself. Voxels have the type that ITK gives them
+    where all slices are stored and rescaled alike, otherwise float64.
 
     Raises:
         InputError: no slices, several series, a slice that is missing, damaged or lacks what places it, pixels without
@@ -84,6 +95,9 @@ def read_dicom(folder: Path) -> tuple[np.ndarray, Grid]:
         utf8_name(part.path)
     slices.sort(key=lambda part: part.along)
     _check_series(folder, slices)
+    if any(part.frame is not None for part in slices):
+        frames = [(part.path, part.frame or 0, part.values[-2], part.values[-1]) for part in slices]
+        return read_frames(frames), _grid_of(slices)
     alike = len({part.values for part in slices}) == 1
     try:
         return from_sitk(read_slices([part.path for part in slices], real=not alike))
@@ -100,18 +114,38 @@ def headers_of(folder: Path) -> list[Dataset]:
         InputError: as `read_dicom`.
     """
     paths = sorted(item for item in folder.iterdir() if item.is_file() and not item.name.startswith("."))
-    found = [header for path in paths if (header := header_of(path)) is not None and _is_image(header)]
+    found = [header for path in paths if (header := header_of(path)) is not None and is_image(header)]
     if not found:
         raise InputError(f"{folder} holds no DICOM image slices; give the folder in which those of one series lie")
     return found
 
 
+def sorted_headers(folder: Path) -> list[Dataset]:
+    """Return what the slices of the one series of a folder say, in the order of `read_dicom`'s voxels.
+
+    Raises:
+        InputError: as `read_dicom`; no folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder.name} is no folder of DICOM slices, and so belongs to no study; give such a folder")
+    slices = _slices(folder)
+    read_order = sorted(slices, key=lambda part: part.along)
+    headers = [header_of(part.path) for part in read_order]
+    if not headers:
+        raise InputError(f"{folder} holds no DICOM image slices; give the folder in which those of one series lie")
+    return [header for header in headers if header is not None]
+
+
 def _slices(folder: Path) -> list[_Slice]:
     """Return the slices of a folder; images that no one can place are refused where they belong to its series."""
     slices, lacking = [], []
-    for path in sorted(item for item in folder.iterdir() if item.is_file() and not item.name.startswith(".")):
+    inside = folder.iterdir() if folder.is_dir() else [folder]
+    for path in sorted(item for item in inside if item.is_file() and not item.name.startswith(".")):
         header = header_of(path)
-        if header is None or not _is_image(header):
+        if header is None or not is_image(header):
+            continue
+        if has_frames(header):
+            slices += _frames(path, header)
             continue
         found = [name for name in _NEEDED if not text_of(header, name)] + ["PixelData"] * ("PixelData" not in header)
         if found:
@@ -130,6 +164,27 @@ def _slices(folder: Path) -> list[_Slice]:
                 "export the series again, or take the file away if it is no slice"
             )
     return slices
+
+
+def _grid_of(slices: list[_Slice]) -> Grid:
+    """Return where the voxels of sorted slices lie, which `_check_series` took for one stack."""
+    rows, columns, row_mm, column_mm, *_ = slices[0].look
+    first, second = np.reshape(slices[0].turn, (2, 3))
+    step = (slices[-1].along - slices[0].along) / (len(slices) - 1)
+    axes = np.stack([first, second, np.cross(first, second)], axis=1)
+    axes /= np.linalg.norm(axes, axis=0)
+    return Grid(
+        (len(slices), int(rows), int(columns)),
+        (float(step), float(row_mm), float(column_mm)),
+        triple(slices[0].origin, float),
+        tuple(float(value) + 0.0 for value in axes.ravel()),
+    )
+
+
+def is_enhanced(path: Path) -> bool:
+    """Return whether a file is DICOM whose frames say where they lie."""
+    header = header_of(path) if path.name.lower().endswith(".dcm") else None
+    return header is not None and has_frames(header)
 
 
 def header_of(path: Path) -> Dataset | None:
@@ -152,7 +207,7 @@ def header_of(path: Path) -> Dataset | None:
         raise InputError(f"{path} is damaged ({type(error).__name__}); copy it again") from error
 
 
-def _is_image(header: Dataset) -> bool:
+def is_image(header: Dataset) -> bool:
     """Return whether a file is an image by its class or its fields; one cut too short to tell is taken for one."""
     from pydicom import config, uid
 
@@ -161,8 +216,29 @@ def _is_image(header: Dataset) -> bool:
     return "Rows" in header or name == kind or "Image" in name
 
 
+def _frames(path: Path, header: Dataset) -> list[_Slice]:
+    """Return the frames of an enhanced file, each placed by what it says itself or all say together."""
+    slices = []
+    frames = frames_of(path, header)
+    for number, frame in enumerate(frames):
+        found = [name for name in _NEEDED if not text_of(frame, name)]
+        if found:
+            raise InputError(f"{path}: frame {number + 1} lacks {', '.join(found)}; export the series again")
+        if number == 0:
+            _check_pixels(path, frame, header, len(frames))
+        slices.append(replace(_placed(path, frame), frame=number))
+    return slices
+
+
 def _slice_of(path: Path, header: Dataset) -> _Slice:
-    """Return one slice; its numbers are read as they stand in the file: pydicom warns of some and mends others."""
+    """Return one slice, after a look at its pixels."""
+    part = _placed(path, header)
+    _check_pixels(path, header, header)
+    return part
+
+
+def _placed(path: Path, header: Dataset) -> _Slice:
+    """Return where a slice lies; numbers are read as they stand in the file: pydicom warns of some, mends others."""
     spacing = _numbers(path, header, "PixelSpacing", 2)
     if not (np.isfinite(spacing) & (spacing > 0)).all():
         said = " x ".join(f"{value:g}" for value in spacing)
@@ -183,18 +259,33 @@ def _slice_of(path: Path, header: Dataset) -> _Slice:
             f"{path}: ImagePositionPatient {origin.tolist()}, RescaleSlope {slope:g} and RescaleIntercept {inter:g} "
             "must be finite, the slope not 0; export the series again"
         )
-    _check_pixels(path, header)
     normal = np.cross(*turn)
     normal /= np.linalg.norm(normal)
-    look = (_short(header, "Rows"), _short(header, "Columns"), *spacing, *np.round(turn.ravel(), 4))
-    values = (*(_short(header, name) for name in _STORED), slope, inter)
+    look = (whole_of(header, "Rows"), whole_of(header, "Columns"), *spacing, *np.round(turn.ravel(), 4))
+    values = (*(whole_of(header, name) for name in _STORED), slope, inter)
     subject = tuple(text_of(header, name) for name in _SUBJECT)
-    return _Slice(path, text_of(header, "SeriesInstanceUID"), look, origin, float(normal @ origin), values, subject)
+    return _Slice(
+        path,
+        text_of(header, "SeriesInstanceUID"),
+        look,
+        origin,
+        float(normal @ origin),
+        values,
+        subject,
+        tuple(turn.ravel()),
+    )
 
 
-def _check_pixels(path: Path, header: Dataset) -> None:
-    """Refuse pixels that are no single whole number, too few or too many, which GDCM takes as it comes."""
-    kind, samples = text_of(header, "PhotometricInterpretation"), _short(header, "SamplesPerPixel")
+def _check_pixels(path: Path, header: Dataset, file: Dataset, frames: int = 1) -> None:
+    """Refuse pixels that are no single whole number, too few or too many, which GDCM takes as it comes.
+
+    Args:
+        path: of the file.
+        header: of a slice, or of a frame.
+        file: that holds the pixels.
+        frames: how many it holds.
+    """
+    kind, samples = text_of(header, "PhotometricInterpretation"), whole_of(header, "SamplesPerPixel")
     if kind not in {"MONOCHROME1", "MONOCHROME2"} or samples > 1:
         raise InputError(
             f"{path}: pixels are {kind or 'of no kind'} with {samples} values each; a slice has one grey value. "
@@ -210,17 +301,18 @@ def _check_pixels(path: Path, header: Dataset) -> None:
             f"{path}: a table (ModalityLUTSequence) says what its pixels mean, which is not applied; export the series "
             "with RescaleSlope and RescaleIntercept"
         )
-    allocated, stored, highest, _ = (_short(header, name) for name in _STORED)
+    allocated, stored, highest, _ = (whole_of(header, name) for name in _STORED)
     if allocated not in {8, 16, 32} or not 0 < stored <= highest + 1 <= allocated:
         raise InputError(f"{path}: {stored} bits stored of {allocated}, the highest {highest}; export the series again")
-    rows, columns = _short(header, "Rows"), _short(header, "Columns")
-    pixels: Any = header.get_item("PixelData", keep_deferred=True)
+    rows, columns = whole_of(header, "Rows"), whole_of(header, "Columns")
+    pixels: Any = file.get_item("PixelData", keep_deferred=True)
     row = columns * allocated // 8
+    whole = rows * row * frames
     here = min(pixels.length, path.stat().st_size - pixels.value_tell)
-    if pixels.length != _PACKED and not rows * row <= here <= pixels.length < rows * row + max(row, 2):
+    if pixels.length != _PACKED and not whole <= here <= pixels.length < whole + max(row, 2):
         raise InputError(
-            f"{path} is truncated, or its header lies: {here} bytes of {rows * row} ({columns} x {rows} pixels of "
-            f"{allocated} bits); copy it again"
+            f"{path} is truncated, or its header lies: {here} bytes of {whole} ({columns} x {rows} pixels of "
+            f"{allocated} bits{f', {frames} frames' if frames > 1 else ''}); copy it again"
         )
 
 
@@ -231,7 +323,7 @@ def text_of(header: Dataset, name: str) -> str:
     return value.decode("latin-1").strip("\0 ") if isinstance(value, bytes) else str(value or "")
 
 
-def _short(header: Dataset, name: str) -> int:
+def whole_of(header: Dataset, name: str) -> int:
     """Return a field of 16 bits; 0 where it is not there."""
     raw = header.get_item(name) if name in header else None
     value = getattr(raw, "value", None)
@@ -266,15 +358,22 @@ def _check_series(folder: Path, series: list[_Slice]) -> None:
         raise InputError(f"{folder} has more than {MOST_VOXELS} voxels; crop or resample it")
     gaps = np.diff([part.along for part in series])
     usual = float(np.median(gaps))
-    if usual <= 1e-4:
+    if usual <= _SAME_PLACE_MM:
         raise InputError(f"{folder}: several slices lie at one position; keep one time point or echo")
+    twice = np.flatnonzero(gaps <= _SAME_PLACE_MM)
+    if len(twice):
+        at = int(twice[0])
+        more = f", and {len(twice) - 1} more pairs" if len(twice) > 1 else ""
+        raise InputError(
+            f"{folder}: {series[at]} and {series[at + 1]} lie at one position{more}; take away the one that is a copy"
+        )
     odd = np.flatnonzero(np.abs(gaps - usual) > 0.02 * usual + 1e-3)
     if len(odd):
         first = int(odd[0])
         missing = round(float(gaps[first]) / usual) - 1
         what = f"{missing} slices are missing" if missing > 0 else "the distance changes"
         raise InputError(
-            f"{folder}: {what} between {series[first].path.name} and {series[first + 1].path.name} "
+            f"{folder}: {what} between {series[first]} and {series[first + 1]} "
             f"({gaps[first]:.3f} mm apart, usually {usual:.3f} mm); copy the series again"
         )
     apart = np.array([part.origin for part in series]) - series[0].origin
@@ -284,6 +383,6 @@ def _check_series(folder: Path, series: list[_Slice]) -> None:
     if len(leaning):
         at = int(leaning[0])
         raise InputError(
-            f"{folder}: {series[at].path.name} lies {aside[at]:.3f} mm beside {series[0].path.name}, not straight "
+            f"{folder}: {series[at]} lies {aside[at]:.3f} mm beside {series[0]}, not straight "
             "above it (a tilted gantry?); resample the series to a rectangular grid, for example with dcm2niix"
         )

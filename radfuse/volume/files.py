@@ -15,7 +15,8 @@ import numpy as np
 from radfuse.config import kind_of
 from radfuse.errors import InputError, RunError, listed
 from radfuse.given import as_path
-from radfuse.volume.dicom import read_dicom
+from radfuse.volume.dicom import is_enhanced, read_dicom
+from radfuse.volume.dicom_masks import mask_object, read_object
 from radfuse.volume.flat import FLAT, PICTURES, is_flat, read_flat
 from radfuse.volume.grid import SPACING_MM, Grid
 from radfuse.volume.image import MOST_LABELS, LabelMap, Volume
@@ -24,6 +25,7 @@ from radfuse.volume.meta import meta_layout
 from radfuse.volume.nifti import nifti_layout
 from radfuse.volume.nrrd import nrrd_layout
 from radfuse.volume.sitk import from_sitk, grid_of, read_header, read_image, reason_of, to_sitk, write_file
+from radfuse.volume.zipped import ZIP, is_zip, unzipped
 
 _FORMATS: dict[str, Callable[[Path], Layout]] = {
     ".nii": nifti_layout,
@@ -43,7 +45,7 @@ rounded directions of three decimals are."""
 
 def suffix_of(path: Path) -> str:
     """Return the end of a file's name that says its format, as it is known here; "" where it is no image's."""
-    return max((end for end in (*SUFFIXES, *FLAT) if path.name.lower().endswith(end)), key=len, default="")
+    return max((end for end in (*SUFFIXES, *FLAT, ZIP) if path.name.lower().endswith(end)), key=len, default="")
 
 
 def images_among(paths: Iterable[Path]) -> list[Path]:
@@ -57,7 +59,9 @@ def images_among(paths: Iterable[Path]) -> list[Path]:
 
 
 def read_volume(path: str | Path) -> Volume:
-    """Read an image: NIfTI, NRRD, MHA, a folder that holds one DICOM series, or a flat one: PNG, JPEG, one DICOM frame.
+    """Read an image: NIfTI, NRRD, MHA, one DICOM series, or a flat one: PNG, JPEG, one DICOM frame.
+
+    A series is a folder of slices, a zip of them, or an enhanced file whose frames say where they lie.
 
     Raises:
         InputError: unreadable, truncated or damaged, larger than `layout.MOST_VOXELS` or `layout.MOST_BYTES`, not
@@ -87,7 +91,7 @@ def read_grid(path: str | Path) -> Grid:
     path = as_path(path, "image")
     if kind_of(path) == "folder":
         return read_dicom(path)[1]
-    if is_flat(path):
+    if is_flat(path) or is_zip(path):
         return _read(path)[1]
     with _readable(path):
         layout = _layout_of(path)
@@ -101,7 +105,7 @@ def read_grid(path: str | Path) -> Grid:
 def channels_of(path: str | Path) -> int:
     """Return how many values each voxel of a file holds, as `read_grid` reads it."""
     path = as_path(path, "mask")
-    if kind_of(path) == "folder" or is_flat(path):
+    if kind_of(path) == "folder" or is_flat(path) or is_zip(path):
         return 1
     with _readable(path):
         return _layout_of(path).channels
@@ -113,14 +117,18 @@ def read_labels(
     *,
     channel: int | None = None,
     empty: bool = False,
+    like: Grid | None = None,
 ) -> LabelMap:
     """Read a segmentation.
 
     Args:
-        path: NIfTI, NRRD or MHA; PNG of labels, for a flat image.
+        path: NIfTI, NRRD or MHA; PNG of labels, for a flat image; a DICOM segmentation or structure set, .dcm, or a
+            folder that holds it alone.
         names: label -> name; labels that are not declared here are an error.
         channel: which one of a file whose voxels hold several values; None refuses such files.
         empty: take a mask of background alone, as a network may make it.
+        like: where the voxels of its image lie; contours are drawn into it, and the slices that a DICOM segmentation
+            leaves out are filled up.
 
     Raises:
         InputError: as `read_volume`, and voxels that are no whole number from 0 to 2^31 - 1, an empty mask, undeclared
@@ -129,8 +137,12 @@ def read_labels(
     path = as_path(path, "mask")
     if not isinstance(names or {}, Mapping):
         raise InputError(f"names: give a mapping of labels to names, such as {{1: 'tumour'}}; found {names!r}")
-    array, grid = _read(path, channel)
-    labels = LabelMap(_as_labels(path, array), grid, dict(names or {}), path.name)
+    stored = mask_object(path) if kind_of(path) is not None else None
+    if stored is not None:
+        labels = read_object(*stored, names, like)
+    else:
+        array, grid = _read(path, channel)
+        labels = LabelMap(_as_labels(path, array), grid, dict(names or {}), path.name)
     found = labels.present()
     if not found and not empty:
         raise InputError(f"{path}: the mask is empty; draw it, or leave the mask of this case out")
@@ -165,8 +177,11 @@ def _read(path: Path, channel: int | None = None) -> tuple[np.ndarray, Grid]:
     if kind_of(path) == "folder":
         return read_dicom(path)
     with _readable(path):
+        if is_zip(path):
+            with unzipped(path) as folder:
+                return read_dicom(folder)
         if is_flat(path):
-            return read_flat(path)
+            return read_dicom(path) if is_enhanced(path) else read_flat(path)
         layout = _layout_of(path)
         grid = _grid_of(path, layout, channel)
         if layout.packing != "other":

@@ -95,6 +95,10 @@ BAD = {
     "an unknown shipped study": (["configs", "desmod"], "did you mean 'desmoid'?"),
     "no bundle": (["predict", "T", "T/cohort.csv", "--out", "P"], "is no bundle"),
     "a phantom into a foreign folder": (["phantom", "table", "--out", "."], "is not empty"),
+    "a phantom of no known outcome": (
+        ["phantom", "table", "--out", "new", "--outcome", "survivall"],
+        "did you mean 'survival'",
+    ),
     "features without block": (
         ["predict", "R/bundle", "T/cohort.csv", "--features", "x.csv", "--out", "P"],
         "BLOCK=FILE",

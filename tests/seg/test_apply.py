@@ -1,12 +1,14 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from radfuse.seg.apply import cases_of, jobs_of, write_labels
-from radfuse.volume.files import read_labels
+from radfuse.phantom.oai import tiny, write_series
+from radfuse.seg.apply import ApplyJob, apply, cases_of, jobs_of, write_labels
+from radfuse.volume.files import read_grid, read_labels
 from radfuse.volume.grid import Grid
-from radfuse.volume.image import LabelMap
+from radfuse.volume.image import LabelMap, Volume
 
 
 def test_labels_are_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,3 +45,34 @@ def test_masks_have_the_format_of_their_image_where_that_holds_volumes(tmp_path:
     images = {name: (Path(name),) for name in ("a.nii.gz", "b.mha", "c.mhd", "d.png", "series")}
     jobs = jobs_of(images, network, "onnxruntime", tmp_path / "out", lambda *_: b"")
     assert [job.place.suffix for job in jobs] == [".gz", ".mha", ".mha", ".nrrd", ".nrrd"]
+
+
+def test_a_mask_is_also_a_dicom_object_of_its_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("highdicom", reason="needs radfuse[dicom]")
+    about = {"PatientID": "9007827", "StudyDate": "20041006", "StudyInstanceUID": "1.2.826.7.1"}
+    write_series(tmp_path / "10263609", tiny(3), "right", "SAG_3D_DESS", about)
+    (tmp_path / "net.onnx").write_bytes(b"a network")
+
+    class Bright:
+        plan = SimpleNamespace(labels={"bright": 1})
+
+        def __call__(self, image: Volume) -> LabelMap:
+            return LabelMap((image.array > 20).astype(np.uint8), image.grid, {1: "bright"})
+
+    monkeypatch.setattr("radfuse.seg.predict.segmenter", lambda *_: Bright())
+
+    def todo() -> list[ApplyJob]:
+        cases = cases_of([tmp_path / "10263609"], 1)
+        codes = {"bright": "SCT:71341001:Femur"}
+        return jobs_of(
+            cases, tmp_path / "net.onnx", "onnxruntime", tmp_path / "m", lambda *_: b"", dicom=True, codes=codes
+        )
+
+    (job,) = todo()
+    assert apply(job) == ("bright",)
+    assert todo() == []
+    objects = tmp_path / "m" / "dicom" / "10263609"
+    found = read_labels(objects / "seg.dcm", {1: "bright"}, like=read_grid(tmp_path / "10263609"))
+    assert np.array_equal(found.array, read_labels(job.place).array)
+    (objects / "sr.dcm").unlink()
+    assert len(todo()) == 1

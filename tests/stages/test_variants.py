@@ -199,7 +199,6 @@ def test_shares_grow_hold_patients_whole_and_keep_the_events() -> None:
     assert [len(rows[share]) for share in (0.2, 0.4)] == [8, 16]
     assert {patients[row] for row in rows[0.2] if row < 10} == {patients[rows[0.2][0]]}  # one of five with an event
     assert rows[0.2].tolist() != share_of(patients, labels, 0.2, 7, 2).tolist()
-    assert len(share_of(patients, None, 0.5, 7, 1)) == 20
 
 
 def test_a_share_too_small_to_be_fitted_is_told(study: Path, run: Path, tmp_path: Path) -> None:

@@ -128,3 +128,62 @@ def write_series(folder: Path, slices: int = 4, **fields: Any) -> np.ndarray:
                 setattr(header, name, value)
         header.save_as(folder / f"{z}.dcm", enforce_file_format=True)
     return pixels
+
+
+def write_enhanced(path: Path, pixels: np.ndarray, order: list[int] | None = None, **fields: Any) -> None:
+    """Write one enhanced MR file of axial frames 2 mm apart, pixels 1 x 1 mm.
+
+    Args:
+        path: of the file.
+        pixels: stored, uint16, (z, y, x).
+        order: of the frames in the file; from below where None.
+        fields: keyword -> value of the file; `slopes`, a list, are those of the frames.
+    """
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.sequence import Sequence
+    from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian
+
+    order = list(range(len(pixels))) if order is None else order
+    slopes = fields.pop("slopes", [1.0] * len(pixels))
+    header, first = Dataset(), FileMetaDataset()
+    first.TransferSyntaxUID, first.MediaStorageSOPClassUID = ExplicitVRLittleEndian, EnhancedMRImageStorage
+    first.MediaStorageSOPInstanceUID = "1.2.3.1"
+    header.file_meta = first
+
+    def group(**told: Any) -> Sequence:
+        item = Dataset()
+        for name, value in told.items():
+            setattr(item, name, value)
+        return Sequence([item])
+
+    shared = Dataset()
+    shared.PlaneOrientationSequence = group(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
+    shared.PixelMeasuresSequence = group(PixelSpacing=[1, 1], SliceThickness=2)
+    frames = []
+    for z in order:
+        frame = Dataset()
+        frame.PlanePositionSequence = group(ImagePositionPatient=[0, 0, 2 * z])
+        frame.PixelValueTransformationSequence = group(RescaleSlope=slopes[z], RescaleIntercept=0)
+        frames.append(frame)
+    told = {
+        "SOPClassUID": EnhancedMRImageStorage,
+        "SOPInstanceUID": "1.2.3.1",
+        "SeriesInstanceUID": "1.2.9",
+        "Modality": "MR",
+        "NumberOfFrames": len(order),
+        "Rows": pixels.shape[1],
+        "Columns": pixels.shape[2],
+        "BitsAllocated": 16,
+        "BitsStored": 16,
+        "HighBit": 15,
+        "PixelRepresentation": 0,
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "SharedFunctionalGroupsSequence": Sequence([shared]),
+        "PerFrameFunctionalGroupsSequence": Sequence(frames),
+        "PixelData": pixels[order].astype("<u2").tobytes(),
+    } | fields
+    for name, value in told.items():
+        if value is not None:
+            setattr(header, name, value)
+    header.save_as(path, enforce_file_format=True)

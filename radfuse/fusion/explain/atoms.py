@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from radfuse.fusion.export import INPUT, PROBABILITY, SCORE
-from radfuse.fusion.graph import SUREST, log_odds
+from radfuse.fusion.graph import SUREST
 from radfuse.fusion.sites import Harmonised
+from radfuse.statistics.links import score_of
 
 Arrays = dict[str, np.ndarray]
 
@@ -193,7 +194,7 @@ class OnnxAtom:
         values[:, self.places] = z
         has_score = any(item.name == SCORE for item in session.get_outputs())
         found = np.asarray(session.run([SCORE if has_score else PROBABILITY], {INPUT: values})[0], dtype=float)
-        return found if has_score else log_odds(found)
+        return found if has_score else score_of(found, "logit", SUREST)
 
     def arrays(self) -> Arrays:
         """Return its own arrays by name."""

@@ -21,8 +21,9 @@ from radfuse.fusion.chain import Chain
 from radfuse.fusion.explain.atoms import ATOMS, SURE, Atom, LinearAtom, OnnxAtom, Prepared, TreeAtom, check_atom
 from radfuse.fusion.explain.kernels import CLIPPED, LOGIT, NO_LINK
 from radfuse.fusion.export import INPUT
-from radfuse.fusion.graph import Graph, log_odds
+from radfuse.fusion.graph import SUREST, Graph
 from radfuse.fusion.models.trees import AddedTrees, FittedTrees
+from radfuse.statistics.links import score_of
 
 _SAME = 1e-6
 """Largest difference between a family's score and that of its atoms."""
@@ -141,7 +142,7 @@ def explainer_of(fitted: Any, x: np.ndarray, names: Sequence[str]) -> Explainer:
         x: rows of all columns, on which the atoms are held against the family.
         names: of all columns.
     """
-    score, part = score_of(fitted), _uncurved(fitted)
+    score, part = scorer_of(fitted), _uncurved(fitted)
     rows, bent = x[:: max(1, len(x) // 50)], hasattr(fitted, "curve")
     atoms: list[Atom] = []
     try:
@@ -154,12 +155,12 @@ def explainer_of(fitted: Any, x: np.ndarray, names: Sequence[str]) -> Explainer:
     return Explainer(tuple(names), 0, (_as_one(fitted, names),), recalibrated=bent)
 
 
-def score_of(fitted: Any) -> Any:
+def scorer_of(fitted: Any) -> Any:
     """Return the function from rows to the score: before recalibration, log odds of the probability where none is."""
     part = _uncurved(fitted)
     if hasattr(part, "score"):
         return part.score
-    return lambda values: log_odds(part.predict(values))
+    return lambda values: score_of(part.predict(values), "logit", SUREST)
 
 
 def _uncurved(fitted: Any) -> Any:
@@ -214,7 +215,7 @@ def _atom_of(chain: Chain) -> Atom:
         constants["projection"] = chain.projection
     nodes, more = model.to_onnx("scaled")
     names = [column.name for column in chain.columns]
-    content = Graph([first, *nodes], {**constants, **more}).with_score().file(names, "part", 0.5)
+    content = Graph([first, *nodes], {**constants, **more}).with_score("logit").file(names, "part", 0.5)
     places = np.arange(len(names))
     return OnnxAtom(seen, np.frombuffer(content, dtype=np.uint8), np.array(len(names)), places)
 
@@ -231,7 +232,7 @@ def _tree_atom(seen: Prepared, model: FittedTrees) -> TreeAtom:
         ]
         return np.concatenate(moved)
 
-    link, ends = (CLIPPED, log_odds(np.array(SURE))) if model.log_odds else (LOGIT, np.array(SURE))
+    link, ends = (CLIPPED, score_of(np.array(SURE), "logit", SUREST)) if model.log_odds else (LOGIT, np.array(SURE))
     if isinstance(model, AddedTrees):
         link, ends = NO_LINK, np.zeros(2)
     nodes = (each("feature"), each("threshold").astype(float), children("left"), children("right"), each("value"))
@@ -254,7 +255,9 @@ def _as_one(fitted: Any, names: Sequence[str]) -> OnnxAtom:
     used = {*said.made_of, *(column.name for column in said.columns)}
     kept = np.array([i for i, name in enumerate(names) if name in used] or range(len(names)), dtype=int)
     content = (
-        part.graph().with_score().file(names, "part", 0.5) if hasattr(part, "graph") else fitted.to_onnx("part", 0.5)
+        part.graph().with_score("logit").file(names, "part", 0.5)
+        if hasattr(part, "graph")
+        else fitted.to_onnx("part", 0.5)
     )
     seen = Prepared(kept, np.full(len(kept), np.nan), np.zeros(len(kept)), np.ones(len(kept)))
     return OnnxAtom(seen, np.frombuffer(content, dtype=np.uint8), np.array(len(names)), kept)

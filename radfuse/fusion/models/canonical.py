@@ -66,6 +66,14 @@ def canonical(x: np.ndarray, y: np.ndarray) -> Canonical:
     return Canonical(np.ascontiguousarray(x[np.ix_(rows, columns)]), y[rows], columns, rows)
 
 
+def canonical_order(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same order of rows and columns of a training set whose y is time and event, shape (unit, 2)."""
+    rough = x.astype(np.float32)
+    happened = rough[y[:, 1] == 1].astype(float).sum(axis=0).astype(np.float32)
+    columns = _ordered((happened, *np.sort(rough, axis=0)))
+    return _ordered((y[:, 0], y[:, 1], *rough[:, columns].T)), columns
+
+
 def _ordered(keys: Sequence[np.ndarray]) -> np.ndarray:
     """Return what `np.lexsort` does, the last key counting first; keys that decide nothing are not looked at."""
     few = keys[-_FEW:]

@@ -20,16 +20,13 @@ _MANY = 200
 """Columns a tree draws from: more cost time and brought nothing on tables of 1,000."""
 
 
-class LightGBM(Section):
-    """Gradient-boosted trees of few leaves, for small samples.
+class Boosted(Section):
+    """What is set of LightGBM's trees, whatever they are grown along."""
 
-    Source:
-        Ke 2017, LightGBM: a highly efficient gradient boosting decision tree, NeurIPS 30.
-    """
-
-    kind: Literal["lightgbm"] = "lightgbm"
     takes_offset: ClassVar[bool] = True
     adds_trees: ClassVar[bool] = True
+
+    kind: str = ""
     trees: Counts = (20, 60, 180)
     """Numbers of trees tried in the inner folds."""
     leaves: Counts = (4,)
@@ -42,8 +39,6 @@ class LightGBM(Section):
     """Share of the columns, drawn for each tree; None: half of them, at most about 200."""
     l2: float = Field(default=1.0, ge=0)
     """Penalty on the squares of the leaves."""
-    class_weight: ClassWeight = None
-    """"balanced" weights the classes equally, at the price of calibration."""
 
     @field_validator("leaves")
     @classmethod
@@ -65,6 +60,34 @@ class LightGBM(Section):
         return tuple(
             dict(zip(names, each, strict=True)) for each in product(self.leaves, self.trees, self.learning_rate)
         )
+
+    def parameters(self, settings: Settings, seed: int, columns: int) -> dict[str, Any]:
+        """Return LightGBM's parameters at some settings."""
+        return {
+            "num_leaves": int(settings["lightgbm_leaves"]),
+            "learning_rate": settings["lightgbm_rate"],
+            "min_data_in_leaf": self.min_data_in_leaf,
+            "feature_fraction": self.column_share or min(0.5, _MANY / columns),
+            "lambda_l2": self.l2,
+            "feature_pre_filter": False,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": 1,
+            "seed": seed % 2**31,
+            "verbosity": -1,
+        }
+
+
+class LightGBM(Boosted):
+    """Gradient-boosted trees of few leaves, for small samples.
+
+    Source:
+        Ke 2017, LightGBM: a highly efficient gradient boosting decision tree, NeurIPS 30.
+    """
+
+    kind: Literal["lightgbm"] = "lightgbm"
+    class_weight: ClassWeight = None
+    """"balanced" weights the classes equally, at the price of calibration."""
 
     def fit(
         self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int, offset: np.ndarray | None = None
@@ -91,14 +114,7 @@ class LightGBM(Section):
         Raises:
             ValueError: y lacks a class, or LightGBM cannot be loaded here.
         """
-        try:
-            import lightgbm
-        except (ImportError, OSError) as error:  # OSError: its library found no OpenMP
-            raise ValueError(
-                f"classifier lightgbm: LightGBM cannot be loaded ({error}); it needs the system's OpenMP library: "
-                "install libgomp1 on Debian and Ubuntu, libgomp on Fedora, libomp on macOS, or take another classifier"
-            ) from error
-
+        lightgbm = load(self.kind)
         data = canonical(x, y)
         # values as the trees compare them: see Tree
         values = data.x.astype(np.float32)
@@ -108,42 +124,45 @@ class LightGBM(Section):
         grown: dict[tuple[float, float], Any] = {}
         found = []
         for settings in candidates:
-            alike = _alike(settings)
-            if alike not in grown:
-                most = max(int(each["lightgbm_trees"]) for each in candidates if _alike(each) == alike)
+            same = alike(settings)
+            if same not in grown:
+                most = max(int(each["lightgbm_trees"]) for each in candidates if alike(each) == same)
                 rows = lightgbm.Dataset(values, data.y, weight=weights, init_score=known, free_raw_data=True)
-                booster = lightgbm.train(self._parameters(settings, seed, values.shape[1]), rows, most)
-                trees = tuple(_tree(item["tree_structure"], data.columns) for item in booster.dump_model()["tree_info"])
-                grown[alike] = booster, trees
-            booster, trees = grown[alike]
+                own = {"objective": "binary", **self.parameters(settings, seed, values.shape[1])}
+                booster = lightgbm.train(own, rows, most)
+                trees = tuple(
+                    tree_of(item["tree_structure"], data.columns) for item in booster.dump_model()["tree_info"]
+                )
+                grown[same] = booster, trees
+            booster, trees = grown[same]
             count = int(settings["lightgbm_trees"])
             gains = data.back(np.asarray(booster.feature_importance("gain", iteration=count), dtype=float))
             found.append(made(trees[:count], shares(gains), "share of the gain in likelihood", log_odds=True))
         return found
 
-    def _parameters(self, settings: Settings, seed: int, columns: int) -> dict[str, Any]:
-        return {
-            "objective": "binary",
-            "num_leaves": int(settings["lightgbm_leaves"]),
-            "learning_rate": settings["lightgbm_rate"],
-            "min_data_in_leaf": self.min_data_in_leaf,
-            "feature_fraction": self.column_share or min(0.5, _MANY / columns),
-            "lambda_l2": self.l2,
-            "feature_pre_filter": False,
-            "deterministic": True,
-            "force_row_wise": True,
-            "num_threads": 1,
-            "seed": seed % 2**31,
-            "verbosity": -1,
-        }
+
+def load(kind: str) -> Any:
+    """Return the module `lightgbm`; `kind` names the classifier in the message.
+
+    Raises:
+        ValueError: it cannot be loaded here.
+    """
+    try:
+        import lightgbm
+    except (ImportError, OSError) as error:  # OSError: its library found no OpenMP
+        raise ValueError(
+            f"classifier {kind}: LightGBM cannot be loaded ({error}); it needs the system's OpenMP library: "
+            "install libgomp1 on Debian and Ubuntu, libgomp on Fedora, libomp on macOS, or take another classifier"
+        ) from error
+    return lightgbm
 
 
-def _alike(settings: Settings) -> tuple[float, float]:
+def alike(settings: Settings) -> tuple[float, float]:
     """Return what trees that can be shared have in common."""
     return settings["lightgbm_leaves"], settings["lightgbm_rate"]
 
 
-def _tree(root: dict[str, Any], columns: np.ndarray) -> Tree:
+def tree_of(root: dict[str, Any], columns: np.ndarray) -> Tree:
     """Return a dumped tree; the first one's leaves hold the intercept already."""
     nodes = [root]
     sides: dict[str, list[int]] = {"left_child": [], "right_child": []}

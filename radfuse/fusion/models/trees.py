@@ -67,15 +67,21 @@ class FittedTrees:
         """Return a TreeEnsembleRegressor of `ai.onnx.ml` and what makes a probability of its sum."""
         from onnx import helper
 
-        nodes, constants = _sum_nodes(self.trees, columns, "leaf_sum")
-        nodes.append(helper.make_node("Add", ["leaf_sum", "tree_base"], ["tree_sum"]))
-        constants["tree_base"] = np.array(self.base)
+        nodes, constants = self.sum_to_onnx(columns, "tree_sum")
         if self.log_odds:
             nodes.append(helper.make_node("Sigmoid", ["tree_sum"], ["probability"]))
         else:
             nodes.append(helper.make_node("Clip", ["tree_sum", "never", "always"], ["probability"]))
             constants |= {"never": np.array(0.0), "always": np.array(1.0)}
         return nodes, constants
+
+    def sum_to_onnx(self, columns: str, result: str) -> tuple[list[Any], dict[str, np.ndarray]]:
+        """Return a TreeEnsembleRegressor of `ai.onnx.ml` and the base, which make the tensor `result`."""
+        from onnx import helper
+
+        nodes, constants = _sum_nodes(self.trees, columns, "leaf_sum")
+        nodes.append(helper.make_node("Add", ["leaf_sum", "tree_base"], [result]))
+        return nodes, {**constants, "tree_base": np.array(self.base)}
 
     def explain(self, columns: Sequence[Column], score: str) -> Explanation:
         """Return the share of each column in what the splits gained."""

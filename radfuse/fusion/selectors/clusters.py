@@ -22,6 +22,7 @@ class Clusters(Step):
     Memory grows with the square of the columns: 4 bytes a pair twice over, 64 MB for 4,000.
     """
 
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
     kind: Literal["clusters"] = "clusters"
     own_units: ClassVar[bool] = True
     threshold: float = Field(default=0.1, gt=0, lt=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -19,6 +19,7 @@ _ROUNDING = 1e-12
 class Correlation(Step):
     """Of two columns that say nearly the same, keep the one nearer to the outcome."""
 
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
     kind: Literal["correlation"] = "correlation"
     threshold: float = Field(default=0.9, gt=0, le=1)
     """Largest absolute correlation allowed."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
+from radfuse.fusion.link import link_of
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.lasso import Strengths, in_order, nothing_tells, support
+from radfuse.fusion.selectors.sparse import cox_sparse, gradient_of
 from radfuse.fusion.selectors.step import Step
 
 
@@ -20,6 +22,7 @@ class ElasticNet(Step):
         Zou and Hastie 2005, doi:10.1111/j.1467-9868.2005.00503.x.
     """
 
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
     kind: Literal["elastic_net"] = "elastic_net"
     over: Literal["block", "all"] = "all"
     """Whether a coefficient counts among those of its block, or of all blocks together."""
@@ -39,10 +42,12 @@ class ElasticNet(Step):
 
     def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
         """Fit the penalised regression and keep its columns; at least the most relevant one."""
-        gradient = np.abs((y - y.mean()) @ x)
+        gradient = gradient_of(outcome, x, y)
         if nothing_tells(gradient, y):
             return np.arange(x.shape[1]) == 0
         penalty = settings["elastic_net_strength"] * gradient.max() / len(y) / self.l1_share
+        if link_of(outcome) != "logit":
+            return support(cox_sparse(x, y, penalty, self.l1_share), gradient)
         return support(coefficients(x, y, penalty, self.l1_share), gradient)
 
 

@@ -1,26 +1,30 @@
-"""LASSO: the columns with a coefficient in an L1-penalised logistic regression."""
+"""LASSO: the columns with a coefficient in an L1-penalised regression, logistic or Cox."""
 
 from __future__ import annotations
 
 import warnings
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
+from radfuse.fusion.link import link_of
 from radfuse.fusion.parts import Outcome, Settings
+from radfuse.fusion.selectors.sparse import classes_of, cox_probability, cox_sparse, gradient_of
 from radfuse.fusion.selectors.step import Step
+from radfuse.statistics.links import probability_of
 
 Strengths = tuple[float, ...]
 
 
 class Lasso(Step):
-    """L1-penalised logistic regression over all blocks together; its strength is tuned.
+    """L1-penalised regression, logistic or Cox by the outcome, over all blocks together; its strength is tuned.
 
     Source:
         Tibshirani 1996, doi:10.1111/j.2517-6161.1996.tb02080.x.
     """
 
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
     kind: Literal["lasso"] = "lasso"
     over: Literal["block", "all"] = "all"
     """Whether a coefficient counts among those of its block, or of all blocks together."""
@@ -45,28 +49,43 @@ class Lasso(Step):
 
     def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
         """Fit the penalised regression and keep its columns; at least the most relevant one."""
-        gradient = np.abs((y - y.mean()) @ x)
+        gradient = gradient_of(outcome, x, y)
         if nothing_tells(gradient, y):
             return np.arange(x.shape[1]) == 0
         strength = self._within_one_error(x, y, outcome) if self.rule == "one_se" else settings["lasso_strength"]
-        coefficients, _ = fitted(x, y, strength * gradient.max())
+        coefficients = sparse(outcome, x, y, strength * gradient.max())
         return support(coefficients, gradient)
 
     def _within_one_error(self, x: np.ndarray, y: np.ndarray, outcome: Outcome) -> float:
         """Return the strongest penalty whose loss is within one standard error of the smallest."""
-        from scipy.special import expit
-
-        fold_of = own_folds(x, y, self.own_folds)
+        fold_of = own_folds(x, classes_of(outcome, y), self.own_folds)
         losses = np.empty((int(fold_of.max()) + 1, len(self.strengths)))
         for fold, row in enumerate(losses):
             train, test = fold_of != fold, fold_of == fold
-            most = np.abs((y[train] - y[train].mean()) @ x[train]).max()
+            most = gradient_of(outcome, x[train], y[train]).max()
             for i, strength in enumerate(self.strengths):
-                coefficients, intercept = fitted(x[train], y[train], strength * max(most, 1e-9))
-                row[i] = outcome.loss(y[test], expit(x[test] @ coefficients + intercept))
+                penalty = strength * max(most, 1e-9)
+                row[i] = outcome.loss(y[test], _held_out(outcome, x, y, train, test, penalty))
         mean, error = losses.mean(axis=0), losses.std(axis=0, ddof=1) / np.sqrt(len(losses))
         best = int(np.argmin(mean))
         return self.strengths[int(np.argmax(mean <= mean[best] + error[best]))]
+
+
+def _held_out(
+    outcome: Outcome, x: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray, penalty: float
+) -> np.ndarray:
+    """Return probabilities of units that took no part in the fit."""
+    if link_of(outcome) != "logit":
+        return cox_probability(x[test], sparse(outcome, x[train], y[train], penalty))
+    coefficients, intercept = fitted(x[train], y[train], penalty)
+    return probability_of(x[test] @ coefficients + intercept, "logit")
+
+
+def sparse(outcome: Outcome, x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
+    """Return coefficients of the outcome's regression, shape (column,); the penalty as `fitted` takes it."""
+    if link_of(outcome) == "logit":
+        return fitted(x, y, penalty)[0]
+    return cox_sparse(x, y, penalty / len(y), 1.0)
 
 
 def in_order(strengths: Strengths) -> Strengths:

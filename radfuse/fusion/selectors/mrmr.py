@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -18,6 +18,7 @@ class Mrmr(Step):
         Zhao et al. 2019 (FCQ), arXiv:1908.05376.
     """
 
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
     kind: Literal["mrmr"] = "mrmr"
     k: int = Field(default=30, ge=1)
     """Columns kept: of each block, or of all together."""

@@ -1,23 +1,27 @@
-"""As papers choose clinical columns: univariate logistic regressions, then a multivariable one, backwards."""
+"""As papers choose clinical columns: univariate regressions, logistic or Cox, then a multivariable one, backwards."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from radfuse.fusion.link import link_of
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.step import Step
+from radfuse.statistics.cox import regression as cox_regression
 
 
 class Multivariable(Step):
-    """Keep columns with a small p alone, then drop from a logistic regression of all of them one after the other.
+    """Keep columns with a small p alone, then drop from a regression of all of them one after the other.
 
-    Every p is that of a likelihood-ratio test, which holds where classes separate and Wald's does not. The regression
-    starts with at most one column for each five units of the rarer class (Vittinghoff and McCulloch 2007,
-    doi:10.1093/aje/kwk052).
+    Of survival the regressions are Cox's. Every p is that of a likelihood-ratio test, which holds where classes
+    separate and Wald's does not; alone, of survival, of the score test. The regression starts with at most one column
+    for each five units of the rarer class, or with the event (Vittinghoff and McCulloch 2007, doi:10.1093/aje/kwk052).
     """
+
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
 
     kind: Literal["multivariable"] = "multivariable"
     alpha_alone: float = Field(default=0.1, gt=0, le=1)
@@ -29,35 +33,52 @@ class Multivariable(Step):
 
     def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
         """Keep what is left at the end; where that is nothing, the column with the smallest p alone."""
-        alone = _p_alone(x, y)
-        left = self._backwards(x, y, alone)
+        alone = _alone(x, y, outcome)
+        left = self._backwards(x, y, alone, outcome)
         return np.isin(np.arange(x.shape[1]), left if left else [int(np.argmin(alone))])
 
     def remark(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> str:
         """Return that no column is left, if so."""
-        alone = _p_alone(x, y)
-        if self._backwards(x, y, alone):
+        alone = _alone(x, y, outcome)
+        if self._backwards(x, y, alone, outcome):
             return ""
         return f"no column is left by multivariable regression; the smallest p alone, {alone.min():.2g}, stays"
 
-    def _backwards(self, x: np.ndarray, y: np.ndarray, alone: np.ndarray) -> list[int]:
+    def _backwards(self, x: np.ndarray, y: np.ndarray, alone: np.ndarray, outcome: Outcome) -> list[int]:
         from scipy import stats
 
-        most = max(1, int(min(y.sum(), (1 - y).sum())) // 5)
+        logistic = link_of(outcome) == "logit"
+        fit = regression if logistic else _cox
+        most = max(1, int(min(y.sum(), (1 - y).sum()) if logistic else y[:, 1].sum()) // 5)
         left = [int(i) for i in np.argsort(alone, kind="stable")[:most] if alone[i] <= self.alpha_alone]
         # a column is dropped where the deviance rises by less than this
         worth = 2.0 if self.rule == "aic" else float(stats.chi2.isf(self.alpha, 1))
         while left:
-            whole, squares = regression(x[:, left], y)
+            whole, squares = fit(x[:, left], y)
             # the smallest of Wald's squares is nearly always that of the column that adds least
             for weakest in np.argsort(squares, kind="stable"):
                 without = np.delete(left, weakest)
-                if regression(x[:, without], y)[0] - whole < worth:
+                if fit(x[:, without], y)[0] - whole < worth:
                     del left[weakest]
                     break
             else:
                 break
         return left
+
+
+def _alone(x: np.ndarray, y: np.ndarray, outcome: Outcome) -> np.ndarray:
+    """Return the p of each column alone, of survival by the score test of Cox regression."""
+    from scipy import stats
+
+    if link_of(outcome) == "logit":
+        return _p_alone(x, y)
+    return np.asarray(stats.chi2.sf(outcome.relevance(x, y), 1))
+
+
+def _cox(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return twice minus the log partial likelihood of y, time and event, on x, and Wald's squares."""
+    found = cox_regression(x, y[:, 0], y[:, 1])
+    return -2 * found.log_likelihood, found.coefficients**2 / np.maximum(np.diag(found.covariance), 1e-300)
 
 
 def _p_alone(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -17,6 +17,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 class Pca(Step):
     """Principal components of the standardised columns, in place of them."""
 
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
     kind: Literal["pca"] = "pca"
     components: Count | Share = 0.9
     """How many, or the share of the variance that the fewest of them must hold together."""

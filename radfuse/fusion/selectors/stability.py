@@ -26,6 +26,7 @@ class Stability(Step):
         Shrout and Fleiss 1979, doi:10.1037/0033-2909.86.2.420; Zwanenburg et al. 2019, doi:10.1038/s41598-018-36938-4.
     """
 
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
     kind: Literal["stability"] = "stability"
     compares_again: ClassVar[bool] = True
     over: Literal["block"] = "block"

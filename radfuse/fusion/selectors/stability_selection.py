@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
 from radfuse.fusion.parts import Outcome, Settings
-from radfuse.fusion.selectors.lasso import Strengths, fitted, in_order, nothing_tells
+from radfuse.fusion.selectors.lasso import Strengths, in_order, nothing_tells, sparse
+from radfuse.fusion.selectors.sparse import classes_of, gradient_of
 from radfuse.fusion.selectors.step import Step
 
 
@@ -19,6 +20,7 @@ class StabilitySelection(Step):
         Meinshausen and Bühlmann 2010, doi:10.1111/j.1467-9868.2010.00740.x.
     """
 
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
     kind: Literal["stability_selection"] = "stability_selection"
     over: Literal["block", "all"] = "all"
     """Whether LASSO sees each block alone, or all together."""
@@ -38,29 +40,29 @@ class StabilitySelection(Step):
 
     def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
         """Keep the stable columns; where none is, the one chosen most often."""
-        share = self._shares(x, y)
+        share = self._shares(x, y, outcome)
         kept = share >= self.threshold - 1e-12
         kept[int(np.argmax(share))] |= not kept.any()
         return kept
 
     def remark(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> str:
         """Return that no column is stable, if so."""
-        most = float(self._shares(x, y).max())
+        most = float(self._shares(x, y, outcome).max())
         if most >= self.threshold - 1e-12:
             return ""
         return f"no column is in {self.threshold:g} of the halves; the one in most, {most:.2g}, stays"
 
-    def _shares(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def _shares(self, x: np.ndarray, y: np.ndarray, outcome: Outcome) -> np.ndarray:
         """Return in what share of the halves each column is chosen, at the penalty where that is most."""
-        gradient = np.abs((y - y.mean()) @ x)
+        gradient = gradient_of(outcome, x, y)
         if nothing_tells(gradient, y):
             return np.zeros(x.shape[1])
         generator = np.random.default_rng(self.seed)
-        classes = [np.flatnonzero(y == value) for value in (0, 1)]
+        classes = [np.flatnonzero(classes_of(outcome, y) == value) for value in (0, 1)]
         counts = np.zeros((len(self.strengths), x.shape[1]))
         for _ in range(self.halves):
             half = np.concatenate([generator.permutation(own)[: max(len(own) // 2, 1)] for own in classes])
             for i, strength in enumerate(self.strengths):
                 penalty = strength * gradient.max() * len(half) / len(y)
-                counts[i] += np.abs(fitted(x[half], y[half], penalty)[0]) > 1e-8
+                counts[i] += np.abs(sparse(outcome, x[half], y[half], penalty)) > 1e-8
         return counts.max(axis=0) / self.halves

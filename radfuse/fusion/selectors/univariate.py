@@ -1,12 +1,13 @@
-"""One test a column: do the two classes differ in it?"""
+"""One test a column: do the two classes differ in it, or does survival depend on it?"""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from radfuse.fusion.link import link_of
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.step import Step
 
@@ -14,9 +15,11 @@ from radfuse.fusion.selectors.step import Step
 class Univariate(Step):
     """Keep the columns in which the two classes differ, tested one by one."""
 
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
     kind: Literal["univariate"] = "univariate"
     test: Literal["auto", "t", "mann_whitney"] = "auto"
-    """Welch's t-test, Mann-Whitney, or by column: t where Shapiro-Wilk finds both classes normal (p above 0.05)."""
+    """Welch's t-test, Mann-Whitney, or by column: t where Shapiro-Wilk finds both classes normal (p above 0.05). Of
+    survival auto alone: the score test of Cox regression."""
     alpha: float = Field(default=0.05, gt=0, le=1)
     """Largest p of a column that stays."""
     fdr: bool = False
@@ -24,18 +27,34 @@ class Univariate(Step):
 
     def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
         """Keep the columns whose p is small enough; where there is none, the one with the smallest."""
-        p = self.p_values(x, y)
+        p = self._p(x, y, outcome)
         kept = p <= self.alpha
         kept[int(np.argmin(p))] |= not kept.any()
         return kept
 
     def remark(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> str:
         """Return that no column passes, if so."""
-        least = float(self.p_values(x, y).min())
+        least = float(self._p(x, y, outcome).min())
         return "" if least <= self.alpha else f"no column has p <= {self.alpha:g}; the smallest, {least:.2g}, stays"
 
+    def _p(self, x: np.ndarray, y: np.ndarray, outcome: Outcome) -> np.ndarray:
+        """Return p of each column by the outcome; raises ValueError where it has no classes that the test compares."""
+        if link_of(outcome) == "logit":
+            return self.p_values(x, y)
+        from scipy import stats
+
+        if self.test != "auto":
+            raise ValueError(f"test: {self.test} of the selection univariate is one of two classes; leave it out")
+        p = np.asarray(stats.chi2.sf(outcome.relevance(x, y), 1))
+        return stats.false_discovery_control(p) if self.fdr else p
+
     def p_values(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return two-sided p of each column, adjusted where asked; 1 where a test cannot be done."""
+        """Return two-sided p of each column between two classes, adjusted where asked; 1 where a test cannot be done.
+
+        Args:
+            x: float64, shape (unit, column).
+            y: 0 or 1, shape (unit,).
+        """
         from scipy import stats
 
         from radfuse.statistics.normality import shapiro_wilk

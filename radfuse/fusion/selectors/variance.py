@@ -16,6 +16,7 @@ _SLAB = 1024
 class Variance(Step):
     """Drop columns that hardly vary, measured in their own unit, missing values imputed."""
 
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
     kind: Literal["variance"] = "variance"
     own_units: ClassVar[bool] = True
     most_alike: float = Field(default=0.95, gt=0, le=1)

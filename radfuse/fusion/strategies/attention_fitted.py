@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from radfuse.fusion.linear import Linear
 from radfuse.fusion.models.effect import effects
 from radfuse.fusion.parts import Column
 from radfuse.results import Explanation
+from radfuse.statistics.links import LinkName
 
 GELU = (math.sqrt(2 / math.pi), 0.044715)
 """gelu(x) = x / 2 * (1 + tanh(a * (x + b * x**3))): ONNX runtimes know tanh in float64, and erf in float32 alone."""
@@ -146,6 +147,7 @@ class FittedAttention:
     weights: Weights
     rows: np.ndarray
     remarks: tuple[str, ...] = ()
+    link: ClassVar[LinkName] = "logit"
 
     def score(self, values: np.ndarray) -> np.ndarray:
         """Return log odds, shape (unit,); values float64, shape (unit, column), NaN where missing."""

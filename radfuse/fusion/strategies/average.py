@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,11 +21,15 @@ _Single = Annotated[Attention | Early | MeanOfBlocks | Penalty | Priority | Scor
 
 
 class Average(Section):
-    """The mean of several strategies' log odds; a single block is fitted by the study's learner alone."""
+    """A weighted mean of several strategies' scores; a single block is fitted by the study's learner alone."""
+
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
 
     kind: Literal["average"] = "average"
     of: tuple[_Single, ...] = Field(default=(Priority(), Penalty(), Stack()), min_length=1)
     """The strategies."""
+    shares: Literal["learned", "equal"] = "learned"
+    """Whether those count more that predict better in the inner folds: hardly with few units, much with many."""
 
     def learn(self, training: Training) -> Learned:
         """Fit each strategy."""
@@ -35,7 +39,7 @@ class Average(Section):
         for strategy in self.of:
             same = sum(name.partition(" ")[0] == strategy.kind for name in parts)
             parts[f"{strategy.kind} {same + 1}" if same else strategy.kind] = strategy.learn(training)
-        return averaged(training, parts)
+        return averaged(training, parts, self.shares == "equal")
 
     def fit(self, training: Training) -> Tuned:
         """Fit each strategy."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from radfuse.config import Section
 from radfuse.fusion.learn import Learned, learned
@@ -11,6 +11,8 @@ from radfuse.fusion.parts import Training, Tuned
 
 class Early(Section):
     """All columns side by side, one learner."""
+
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
 
     kind: Literal["early"] = "early"
 

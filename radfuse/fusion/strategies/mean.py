@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from radfuse.fusion.parts import Training, Tuned
 
 class MeanOfBlocks(Section):
     """A learner of each block, and the mean of their log odds; a case that lacks a block is predicted from the rest."""
+
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
 
     kind: Literal["mean"] = "mean"
 

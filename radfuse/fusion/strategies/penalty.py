@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from radfuse.config import Section
 from radfuse.fusion.learn import Learned, adding, learned
 from radfuse.fusion.models.class_weight import ClassWeight, weights_of
-from radfuse.fusion.models.penalised import FittedLogistic, ridge_path
+from radfuse.fusion.models.penalised import FittedLogistic
 from radfuse.fusion.models.tried import Positives
-from radfuse.fusion.parts import Settings, Training, Tuned
+from radfuse.fusion.parts import Outcome, Settings, Training, Tuned
+from radfuse.fusion.regress import ridge_of
 
 
 class Penalty(Section):
@@ -26,6 +27,8 @@ class Penalty(Section):
         Boulesteix et al. 2017 (IPF-LASSO), doi:10.1155/2017/7691937, with ridge penalties.
     """
 
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+
     kind: Literal["penalty"] = "penalty"
     spreads: Positives = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     """Variances of each block's part of the score that the prior expects, tried in the inner folds."""
@@ -35,7 +38,7 @@ class Penalty(Section):
     def learn(self, training: Training) -> Learned:
         """Fit all columns that selection keeps, their penalties by block."""
         weight = getattr(adding(training).model, "class_weight", None)
-        model = _BlockRidge(self.spreads, self.ratios, tuple(training.blocks), weight)
+        model = _BlockRidge(self.spreads, self.ratios, tuple(training.blocks), weight, training.outcome)
         return learned(replace(training, model=model))
 
     def fit(self, training: Training) -> Tuned:
@@ -50,9 +53,15 @@ class _BlockRidge:
     takes_offset = True
 
     def __init__(
-        self, spreads: Sequence[float], ratios: Sequence[float], blocks: Sequence[str], weight: ClassWeight
+        self,
+        spreads: Sequence[float],
+        ratios: Sequence[float],
+        blocks: Sequence[str],
+        weight: ClassWeight,
+        outcome: Outcome,
     ) -> None:
         self._spreads, self._ratios, self._blocks, self._weight = spreads, ratios, blocks, weight
+        self._outcome = outcome
 
     def candidates(self) -> tuple[Settings, ...]:
         """Return every combination, the strongest penalty first."""
@@ -92,8 +101,8 @@ class _BlockRidge:
             factor = np.sqrt(np.array([ratio[block] for block in of]) / size)
             for i, fitted in zip(
                 places,
-                ridge_path(x * factor, y, [1 / candidates[i]["spread"] for i in places], known, weights),
+                ridge_of(self._outcome, x * factor, y, [1 / candidates[i]["spread"] for i in places], known, weights),
                 strict=True,
             ):
-                found[i] = FittedLogistic(fitted.intercept, fitted.coefficients * factor)
+                found[i] = replace(fitted, coefficients=fitted.coefficients * factor)
         return [found[i] for i in range(len(candidates))]

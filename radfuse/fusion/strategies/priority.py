@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from radfuse.config import Section
 from radfuse.fusion.blend import Blend, Term
 from radfuse.fusion.learn import Learned, adding, learned, positions, settings_of
 from radfuse.fusion.parts import Training, Tuned
+from radfuse.fusion.regress import usual_score
 from radfuse.fusion.strategies.mean import MeanOfBlocks
 
 
@@ -23,6 +24,8 @@ class Priority(Section):
     Source:
         Klau et al. 2018 (priority-Lasso), doi:10.1186/s12859-018-2344-6.
     """
+
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
 
     kind: Literal["priority"] = "priority"
     first: str = "clinical"
@@ -38,8 +41,7 @@ class Priority(Section):
         for block in training.blocks:
             if block != self.first:
                 parts[block] = learned(replace(linear.of([block]), offset=known))
-        share = training.y.mean()
-        absent = dict.fromkeys(parts, 0.0) | {self.first: float(np.log(share / (1 - share)))}
+        absent = dict.fromkeys(parts, 0.0) | {self.first: usual_score(training.outcome, training.y)}
         terms = [Term(part.part, 1.0, positions(training, [block]), absent[block]) for block, part in parts.items()]
         odds = np.sum([part.odds for part in parts.values()], axis=0)
         return Learned(Blend(tuple(training.names), tuple(terms)), settings_of(parts), odds)

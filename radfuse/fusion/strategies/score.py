@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from radfuse.config import Section
 from radfuse.fusion.blend import Blend, Term
 from radfuse.fusion.learn import Learned, learned, positions, settings_of
-from radfuse.fusion.models.penalised import FittedLogistic, ridge_path
-from radfuse.fusion.parts import Settings, Training, Tuned
+from radfuse.fusion.link import link_of
+from radfuse.fusion.models.cox_fit import FittedCox
+from radfuse.fusion.models.penalised import FittedLogistic
+from radfuse.fusion.parts import Outcome, Settings, Training, Tuned
+from radfuse.fusion.regress import ridge_of, usual_score
 from radfuse.fusion.strategies.mean import MeanOfBlocks
 from radfuse.fusion.tune import fit_chain
 
@@ -21,7 +24,7 @@ _PENALTY = 1.0
 
 
 class Score(Section):
-    """Clinical columns and a score of each other block in one logistic regression, as radscore nomograms have it.
+    """Clinical columns and a score of each other block in one regression, logistic or Cox, as radscore nomograms do.
 
     A block's score for the regression is its inner out-of-fold log odds: scores of a model's own training set would
     look too good. Without the first block, the mean of blocks.
@@ -29,6 +32,8 @@ class Score(Section):
     Source:
         Huang et al. 2016, doi:10.1200/JCO.2015.65.9128, with cross-fitted scores.
     """
+
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
 
     kind: Literal["score"] = "score"
     first: str = "clinical"
@@ -41,14 +46,15 @@ class Score(Section):
         parts = {block: learned(training.of([block])) for block in training.blocks if block != self.first}
         scores = np.column_stack([part.odds for part in parts.values()])
         own = replace(training.of([self.first]), selection=(), again={}, oversample=False)
-        whole = fit_chain(replace(own, model=_Beside(scores)), {})
+        whole = fit_chain(replace(own, model=_Beside(scores, training.outcome)), {})
         odds = np.empty(len(training.y))
         for fold in training.folds:
-            here = replace(own, x=own.x[fold.train], y=own.y[fold.train], model=_Beside(scores[fold.train]))
+            here = replace(
+                own, x=own.x[fold.train], y=own.y[fold.train], model=_Beside(scores[fold.train], training.outcome)
+            )
             chain = fit_chain(here, {})
             odds[fold.test] = chain.score(own.x[fold.test]) + scores[fold.test] @ _weights_of(chain.model)
-        share = training.y.mean()
-        terms = [Term(whole, 1.0, positions(training, [self.first]), float(np.log(share / (1 - share))))]
+        terms = [Term(whole, 1.0, positions(training, [self.first]), usual_score(training.outcome, training.y))]
         weights = _weights_of(whole.model)
         terms += [
             Term(part.part, float(weight), positions(training, [block]), float(part.odds.mean()))
@@ -67,6 +73,7 @@ class _Beside:
     """Regresses the columns it is given together with scores that it knows, shape (unit, score)."""
 
     scores: np.ndarray
+    outcome: Outcome
 
     def candidates(self) -> Sequence[Settings]:
         return ({},)
@@ -75,14 +82,22 @@ class _Beside:
         mean, scale = self.scores.mean(axis=0), self.scores.std(axis=0)
         scale = np.where(scale > 0, scale, 1.0)
         together = np.hstack([x, (self.scores - mean) / scale])
-        found = ridge_path(together, y, [_PENALTY], np.zeros(len(x)))[0]
+        found = ridge_of(self.outcome, together, y, [_PENALTY], np.zeros(len(x)))[0]
         weights = found.coefficients[x.shape[1] :] / scale
-        return _FittedBeside(found.intercept - float(weights @ mean), found.coefficients[: x.shape[1]], weights)
+        kind = _FittedBeside if link_of(self.outcome) == "logit" else _CoxBeside
+        return kind(found.intercept - float(weights @ mean), found.coefficients[: x.shape[1]], weights)
 
 
 @dataclass(frozen=True)
 class _FittedBeside(FittedLogistic):
     """The part of the columns, and the weights of the scores."""
+
+    weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class _CoxBeside(FittedCox):
+    """The same of Cox regression."""
 
     weights: np.ndarray
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from radfuse.config import Section
 from radfuse.fusion.blend import Blend, Term
 from radfuse.fusion.learn import Learned, learned, positions, settings_of
-from radfuse.fusion.models.penalised import bounded_regression
-from radfuse.fusion.parts import Training, Tuned
+from radfuse.fusion.parts import Outcome, Training, Tuned
+from radfuse.fusion.regress import bounded_of
 
 
 class Stack(Section):
-    """A learner of each block; their inner out-of-fold log odds are weighed by logistic regression, no weight below 0.
+    """A learner of each block; their inner out-of-fold log odds are weighed by regression, logistic
+    or Cox, no weight below 0.
 
     Source:
         Breiman 1996, doi:10.1007/BF00117832.
     """
+
+    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
 
     kind: Literal["stack"] = "stack"
 
@@ -28,10 +31,10 @@ class Stack(Section):
         if len(parts) == 1:
             return next(iter(parts.values()))
         each = np.column_stack([part.odds for part in parts.values()])
-        intercept, weights = _weights(each, training.y)
+        intercept, weights = _weights(training.outcome, each, training.y)
         odds = np.empty(len(training.y))
         for fold in training.folds:
-            own, shares = _weights(each[fold.train], training.y[fold.train])
+            own, shares = _weights(training.outcome, each[fold.train], training.y[fold.train])
             odds[fold.test] = own + each[fold.test] @ shares
         terms = tuple(
             Term(part.part, float(weight), positions(training, [block]), float(part.odds.mean()))
@@ -47,7 +50,6 @@ class Stack(Section):
         return self.learn(training).tuned()
 
 
-def _weights(odds: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return intercept and weights >= 0, shape (block,), with the smallest log loss."""
-    found = bounded_regression(odds, y, 1 / odds.shape[1], 0.0, 5.0)
-    return float(found[0]), found[1:]
+def _weights(outcome: Outcome, odds: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return intercept and weights >= 0, shape (block,), with the smallest loss."""
+    return bounded_of(outcome, odds, y, 1 / odds.shape[1], 0.0, 5.0)

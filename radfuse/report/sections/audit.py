@@ -61,13 +61,13 @@ def audit_table(found: Audit) -> pd.DataFrame:
 
 
 def volume_table(report: StudyReport) -> pd.DataFrame:
-    """Return the AUC of volume alone, and of each family that has volumes, with its gain over it."""
+    """Return the headline (AUC, or C) of volume alone, and of each family that has volumes, with its gain over it."""
     volume = report.audit.volume
     assert volume is not None
     measured = {item.family: item for item in report.performance}
-    rows = [{"model": volume.family, "AUC": interval(volume.auc), "gain over volume": "", "p": ""}]
+    rows = [{"model": volume.family, volume.measure: interval(volume.headline), "gain over volume": "", "p": ""}]
     for pair in report.audit.against:
         own = measured[pair.first]
         gain = {"gain over volume": interval(pair.difference), "p": p_value(pair.p)}
-        rows.append({"model": pair.first, "AUC": interval(own.auc), **gain})
+        rows.append({"model": pair.first, own.measure: interval(own.headline), **gain})
     return pd.DataFrame(rows)

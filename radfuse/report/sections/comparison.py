@@ -20,14 +20,15 @@ from radfuse.results import Addition, Comparison
 
 def study(report: StudyReport) -> Part:
     """Return all pairs of a study."""
-    table = comparison_table(report.results.comparisons)
+    measure, loss = _names(report)
+    table = comparison_table(report.results.comparisons, measure)
     added = additions(report.results.comparisons, report.final)
     tables = {"comparisons": table}
     figures, narrow = {}, ""
     if added:
-        tables["additions"] = addition_table(added)
-        figures["additions"] = addition_plot(added, report.looks)
-        narrow = addition_plot(added, report.looks, narrow=True)
+        tables["additions"] = addition_table(added, measure, loss)
+        figures["additions"] = addition_plot(added, report.looks, measure, loss)
+        narrow = addition_plot(added, report.looks, measure, loss, narrow=True)
     html = render(
         "sections/comparison.html",
         report=report,
@@ -35,10 +36,18 @@ def study(report: StudyReport) -> Part:
         added=tables.get("additions"),
         figures=figures,
         narrow=narrow,
-        verdicts=[verdict(item) for item in added],
+        verdicts=[verdict(item, measure) for item in added],
+        measure=measure,
+        loss=loss,
         unused=without_clinical(report),
     )
     return Part("Comparison", html, figures, tables)
+
+
+def _names(report: StudyReport | EvaluationReport) -> tuple[str, str]:
+    """Return the names of the headline and of the loss that families are compared by."""
+    measure = report.performance[0].measure
+    return measure, "log loss" if measure == "AUC" else "Brier score"
 
 
 def without_clinical(report: StudyReport) -> list[str]:
@@ -50,15 +59,15 @@ def without_clinical(report: StudyReport) -> list[str]:
     ]
 
 
-def addition_table(added: Sequence[Addition]) -> pd.DataFrame:
+def addition_table(added: Sequence[Addition], measure: str = "AUC", loss: str = "log loss") -> pd.DataFrame:
     """Return one row per block that a family has more than another."""
     return pd.DataFrame(
         [
             {
                 "family": item.family,
                 "block": item.block,
-                "gain in AUC": interval(item.auc),
-                "gain in log loss": interval(item.loss),
+                f"gain in {measure}": interval(item.auc),
+                f"gain in {loss}": interval(item.loss),
                 "p": p_value(item.p),
                 "patients to show it": DASH if item.patients_to_show is None else f"{item.patients_to_show:,}",
                 "share of weight": DASH if item.weight is None else f"{item.weight:.0%}",
@@ -68,13 +77,20 @@ def addition_table(added: Sequence[Addition]) -> pd.DataFrame:
     )
 
 
-def addition_plot(added: Sequence[Addition], drawn: Mapping[str, Look], narrow: bool = False) -> str:
-    """Return what each block adds, in AUC and in log loss, with its intervals: side by side, or one over the other."""
+def addition_plot(
+    added: Sequence[Addition],
+    drawn: Mapping[str, Look],
+    measure: str = "AUC",
+    loss: str = "log loss",
+    *,
+    narrow: bool = False,
+) -> str:
+    """Return what each block adds, in the headline and in the loss: side by side, or one over the other."""
     height = 0.9 + 0.34 * len(added)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.9, 2 * height) if narrow else (8.6, height), layout="constrained")
         axes = figure.subplots(*((2, 1) if narrow else (1, 2)), sharey=True)
-        for side, name, label in ((axes[0], "auc", "gain in AUC"), (axes[1], "loss", "gain in log loss")):
+        for side, name, label in ((axes[0], "auc", f"gain in {measure}"), (axes[1], "loss", f"gain in {loss}")):
             side.axvline(0, color="#9ca3af", linewidth=0.8)
             for row, item in enumerate(added):
                 value, colour = getattr(item, name), drawn[item.family].colour
@@ -93,19 +109,20 @@ def addition_plot(added: Sequence[Addition], drawn: Mapping[str, Look], narrow: 
 
 def evaluation(report: EvaluationReport) -> Part:
     """Return all pairs on other patients."""
-    table = comparison_table(report.comparisons)
-    html = render("sections/comparison_elsewhere.html", report=report, table=table)
+    measure, _ = _names(report)
+    table = comparison_table(report.comparisons, measure)
+    html = render("sections/comparison_elsewhere.html", report=report, table=table, measure=measure)
     return Part("Comparison", html, tables={"comparisons": table})
 
 
-def comparison_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+def comparison_table(comparisons: Sequence[Comparison], measure: str = "AUC") -> pd.DataFrame:
     """Return one row per pair of families."""
     return pd.DataFrame(
         [
             {
                 "first": item.first,
                 "second": item.second,
-                "difference in AUC": interval(item.difference),
+                f"difference in {measure}": interval(item.difference),
                 "p": p_value(item.p),
                 "p (Holm)": p_value(item.p_holm),
             }

@@ -16,7 +16,7 @@ from radfuse.report.printed import DASH, interval, number
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import STYLE, multiples, to_svg
-from radfuse.results import Interval, Performance
+from radfuse.results import Interval, Measured, Performance
 from radfuse.statistics.picking import picking_bias
 
 GRID = np.linspace(0, 1, 101)
@@ -28,27 +28,28 @@ def study(report: StudyReport) -> Part:
     curves, panels = roc_panels(report.predictions, report.performance, report.looks, report.seed)
     figures = {
         "roc": roc_overlay(report.predictions, report.performance, report.looks),
-        "auc": auc_forest(report.performance, report.looks),
+        "auc": forest(report.performance, report.looks),
         "roc_by_family": curves,
     }
     tables = _tables(report.performance, report.thresholds)
     html = render("sections/discrimination.html", report=report, figures=figures, tables=tables, panels=panels)
-    return Part("Discrimination", html, figures, tables, _headline(report))
+    return Part("Discrimination", html, figures, tables, headline(report))
 
 
-def _headline(report: StudyReport) -> dict[str, str]:
-    """Return the AUC of the family that the study is about, else of the best, and what is left of it after picking."""
+def headline(report: StudyReport) -> dict[str, str]:
+    """Return the headline of the primary family, else of the best, and what is left of it after picking."""
     named = next((item for item in report.performance if item.family == report.primary), None)
     if named is not None:
-        return {f"AUC of the primary family: {named.family}": interval(named.auc, 2)}
-    best = max(report.performance, key=lambda item: item.auc.value or 0.0)
+        return {f"{named.measure} of the primary family: {named.family}": interval(named.headline, 2)}
+    best = max(report.performance, key=lambda item: item.headline.value or 0.0)
     if len(report.performance) < 2:
-        return {f"AUC: {best.family}": interval(best.auc, 2)}
-    what = f"best AUC of {len(report.performance)} families, picked after the fact: {best.family}"
-    bias = picking_bias([item.fold_aucs for item in report.performance])
-    if bias is None or best.auc.value is None:
-        return {what: interval(best.auc, 2)}
-    return {f"{what}; about {number(best.auc.value - bias, 2)} without the luck of the pick": interval(best.auc, 2)}
+        return {f"{best.measure}: {best.family}": interval(best.headline, 2)}
+    what = f"best {best.measure} of {len(report.performance)} families, picked after the fact: {best.family}"
+    bias = picking_bias([item.fold_values for item in report.performance])
+    value = best.headline.value
+    if bias is None or value is None:
+        return {what: interval(best.headline, 2)}
+    return {f"{what}; about {number(value - bias, 2)} without the luck of the pick": interval(best.headline, 2)}
 
 
 def evaluation(report: EvaluationReport) -> Part:
@@ -57,7 +58,7 @@ def evaluation(report: EvaluationReport) -> Part:
     if any(item.auc.value is not None for item in report.performance):
         figures = {
             "roc": roc_overlay(report.predictions, report.performance, report.looks),
-            "auc": auc_forest(report.performance, report.looks),
+            "auc": forest(report.performance, report.looks),
         }
     transport = [
         {
@@ -123,15 +124,15 @@ def roc_panels(
     return multiples(performance, draw)
 
 
-def auc_forest(performance: Sequence[Performance], drawn: Mapping[str, Look]) -> str:
-    """Return AUCs with intervals, and the AUC of each test fold as a dot."""
+def forest(performance: Sequence[Measured], drawn: Mapping[str, Look]) -> str:
+    """Return headlines (AUC, or C) with intervals, and that of each test fold as a dot."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.0, 0.9 + 0.55 * len(performance)), layout="constrained")
         axes = figure.subplots()
         axes.axvline(0.5, color="#d1d5db", linewidth=1)
         for row, item in enumerate(performance):
             colour = drawn[item.family].colour
-            folds = [value for value in item.fold_aucs.values() if value is not None]
+            folds = [value for value in item.fold_values.values() if value is not None]
             axes.plot(
                 folds if len(folds) > 1 else [],
                 [row] * len(folds) if len(folds) > 1 else [],
@@ -141,7 +142,7 @@ def auc_forest(performance: Sequence[Performance], drawn: Mapping[str, Look]) ->
                 markersize=4,
                 markeredgewidth=0,
             )
-            _whisker(axes, item.auc, row, colour)
+            _whisker(axes, item.headline, row, colour)
         axes.set_yticks(range(len(performance)), [item.family for item in performance])
         axes.set_ylim(len(performance) - 0.5, -0.5)
         lowest = min(
@@ -150,13 +151,14 @@ def auc_forest(performance: Sequence[Performance], drawn: Mapping[str, Look]) ->
                 *(
                     value - 0.02
                     for item in performance
-                    for value in (*item.fold_aucs.values(), item.auc.low)
+                    for value in (*item.fold_values.values(), item.headline.low)
                     if value is not None
                 ),
             ]
         )
         axes.set_xlim(lowest, 1.02)  # so that a mark at 1 is whole
-        axes.set_xlabel("AUC, 95% CI (small dots: test folds)" if len(performance[0].fold_aucs) > 1 else "AUC, 95% CI")
+        dots = " (small dots: test folds)" if len(performance[0].fold_values) > 1 else ""
+        axes.set_xlabel(f"{performance[0].measure}, 95% CI{dots}")
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         return to_svg(figure)

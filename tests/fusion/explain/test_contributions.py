@@ -14,7 +14,7 @@ from shapley import by_definition
 
 from radfuse.fusion.config import FusionConfig
 from radfuse.fusion.explain.atoms import LinearAtom, Prepared, TreeAtom
-from radfuse.fusion.explain.explainer import Explainer, Share, Sum, explainer_of, group_background, score_of
+from radfuse.fusion.explain.explainer import Explainer, Share, Sum, explainer_of, group_background, scorer_of
 from radfuse.fusion.explain.kernels import CLIPPED, LOGIT, NO_LINK
 from radfuse.fusion.explain.shapley import contributions
 from radfuse.fusion.validate import Fit, fit_family
@@ -94,7 +94,7 @@ def test_contributions_are_shapley_values(kind: str) -> None:
     rows, background = whole[:6], whole[20:60]
     assert np.isnan(rows).any()
     assert np.isnan(background).any()
-    score = score_of(fit.fitted)
+    score = scorer_of(fit.fitted)
     found = contributions(explainer, rows, background)
     truth = by_definition(score, rows, background)
     assert np.abs(all_columns(found) - truth).max() <= near * np.abs(truth).max()
@@ -107,7 +107,7 @@ def test_a_missing_block_is_told_apart_from_its_columns() -> None:
     fit, (x, _) = fitted(), table()
     explainer = explainer_of(fit.fitted, x, NAMES)
     found = contributions(explainer, x[:4], x[60:100])
-    assert found.base + found.absence + found.values.sum(axis=1) == pytest.approx(score_of(fit.fitted)(x[:4]))
+    assert found.base + found.absence + found.values.sum(axis=1) == pytest.approx(scorer_of(fit.fitted)(x[:4]))
     assert (np.abs(found.absence) > 1e-6).all()
     priority_and_stack_stand_in = all_columns(found)[:, :5]
     assert (np.abs(priority_and_stack_stand_in).sum(axis=1) > 0).all()

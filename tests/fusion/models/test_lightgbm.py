@@ -57,7 +57,7 @@ def test_trees_add_to_log_odds_known_before():
     assert (1 / (1 + np.exp(-odds))).mean() == pytest.approx(y.mean(), abs=0.02)
     assert auc(y, odds) > 0.85
     np.testing.assert_allclose(run_nodes(added, x, "score"), added.score(x), atol=1e-9)
-    parameters = {**model._parameters(settings, 0, 40), "feature_fraction": 1.0}
+    parameters = {"objective": "binary", **model.parameters(settings, 0, 40), "feature_fraction": 1.0}
     data = canonical(x, y)
     rows = lightgbm.Dataset(data.x.astype(np.float32), data.y, init_score=wrong)
     peer = lightgbm.train(parameters, rows, 40)

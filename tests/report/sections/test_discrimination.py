@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radfuse.report.sections.discrimination import _headline, auc_forest, mean_roc
+from radfuse.report.sections.discrimination import forest, headline, mean_roc
 from radfuse.results import Interval
 from radfuse.statistics.auc import auc
 
@@ -24,9 +24,14 @@ def test_the_drawn_curve_has_the_area_of_the_auc() -> None:
 
 def test_a_mark_at_an_auc_of_one_is_whole() -> None:
     performance = [
-        SimpleNamespace(family="a", auc=Interval(value=1.0, low=0.6, high=1.0), fold_aucs={"1": 1.0, "2": 1.0})
+        SimpleNamespace(
+            family="a",
+            measure="AUC",
+            headline=Interval(value=1.0, low=0.6, high=1.0),
+            fold_values={"1": 1.0, "2": 1.0},
+        )
     ]
-    drawn = auc_forest(performance, {"a": SimpleNamespace(colour="#d55e00")})
+    drawn = forest(performance, {"a": SimpleNamespace(colour="#d55e00")})
     clip = re.search(r'<rect x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', drawn)
     assert clip is not None
     marks = [float(x) for x in re.findall(r'<use xlink:href="#\w+" x="([\d.]+)"[^>]*fill: #d55e00', drawn)]
@@ -36,12 +41,14 @@ def test_a_mark_at_an_auc_of_one_is_whole() -> None:
 def test_the_head_of_the_page_is_the_primary_family_or_the_best_less_the_luck_of_the_pick() -> None:
     def family(name: str, *aucs: float) -> SimpleNamespace:
         mean = sum(aucs) / len(aucs)
-        return SimpleNamespace(family=name, auc=Interval(value=mean), fold_aucs=dict(enumerate(aucs)))
+        return SimpleNamespace(
+            family=name, measure="AUC", headline=Interval(value=mean), fold_values=dict(enumerate(aucs))
+        )
 
     both = [family("clinical", 0.8, 0.6), family("deep", 0.5, 0.7)]
-    picked = _headline(SimpleNamespace(performance=both, primary=None))
+    picked = headline(SimpleNamespace(performance=both, primary=None))
     what = "best AUC of 2 families, picked after the fact: clinical; about 0.65 without the luck of the pick"
     assert picked == {what: "0.70"}
-    named = _headline(SimpleNamespace(performance=both, primary="deep"))
+    named = headline(SimpleNamespace(performance=both, primary="deep"))
     assert named == {"AUC of the primary family: deep": "0.60"}
-    assert _headline(SimpleNamespace(performance=both[:1], primary=None)) == {"AUC: clinical": "0.70"}
+    assert headline(SimpleNamespace(performance=both[:1], primary=None)) == {"AUC: clinical": "0.70"}

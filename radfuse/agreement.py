@@ -1,0 +1,246 @@
+"""What the sections of a study are held against each other for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from radfuse.cohort.splits import Drawn
+from radfuse.config import nearest
+from radfuse.errors import listed
+from radfuse.evaluation.config import check_readers
+from radfuse.fusion.additive import why_no_terms
+from radfuse.fusion.config import (
+    blocks_of,
+    check_again,
+    check_blocks,
+    check_explained,
+    check_families,
+    check_primary,
+    near_family,
+)
+from radfuse.fusion.serves import check_outcome
+from radfuse.morphometry.cartilage import CartilageMeasure
+from radfuse.morphometry.config import check_measures
+from radfuse.regions.config import RegionConfig, images_named
+from radfuse.regions.level import LevelRegion
+from radfuse.seg.untrained import Untrained
+from radfuse.sequences import check_reach, check_sequences, reach_of
+
+if TYPE_CHECKING:
+    from radfuse.study import Study
+
+_LONGEST_REGION = 100
+"""Letters of a region's name, which begins the names of its features."""
+_LONGEST_FAMILY = 200
+"""Letters of a family's name, which names a folder."""
+
+
+def _images_are_complete(study: Study) -> None:
+    if not study.regions:
+        return
+    names = [region.name for region in study.regions]
+    if any(not 0 < len(name.strip()) <= _LONGEST_REGION for name in names):
+        raise ValueError(f"regions: a name has 1 to {_LONGEST_REGION} letters; rename the region")
+    twice = {name for name in names if names.count(name) > 1 or "/" in name}
+    if twice:
+        raise ValueError(f"regions: names must differ and hold no '/': {', '.join(sorted(twice))}")
+    if "radiomic" in study.features:
+        raise ValueError("regions make the radiomic block from images; remove features.radiomic, or regions")
+    lacking = [
+        name
+        for name, value in (
+            ("cohort.images", study.cohort.images),
+            ("cohort.mask", study.cohort.mask or study.masks_from == "untrained"),
+            ("segmentation", study.segmentation),
+        )
+        if not value
+    ]
+    if lacking:
+        raise ValueError(f"regions need {' and '.join(lacking)}")
+    assert study.segmentation is not None
+    for region in study.regions:
+        _check_labels(region, study.segmentation.labels)
+    _check_images(study.regions, study.cohort.images)
+    if isinstance(study.segmentation, Untrained):
+        study.segmentation.check_columns(study.cohort.readers, study.cohort.landmarks)
+    wanted = study.radiomics.normalize_region
+    if wanted is not None and wanted not in names:
+        raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")
+
+
+def _network_has_its_images(study: Study) -> None:
+    if not study.regions or study.segmentation is None:
+        return
+    sequences = study.segmentation.sequences
+    for sequence in sequences:
+        if sequence not in study.cohort.images:
+            raise ValueError(f"segmentation.sequence {sequence!r} is not one of cohort.images")
+    if study.segmentation.source != "manual" and not sequences and len(study.cohort.images) > 1:
+        one, *more = sorted(study.cohort.images)
+        raise ValueError(
+            f"say which image the network reads: segmentation.sequence: {one}, or several as channels: "
+            f"[{', '.join([one, *more])}], the one that masks lie on first"
+        )
+
+
+def _measures_have_their_regions(study: Study) -> None:
+    if study.morphometry and (study.segmentation is None or not study.regions):
+        raise ValueError("morphometry needs regions, and what they need: name the regions to measure")
+    if study.morphometry_maps and not any(isinstance(measure, CartilageMeasure) for measure in study.morphometry):
+        raise ValueError("morphometry_maps needs a measure of kind cartilage in morphometry; name one, or set it false")
+    if study.segmentation is not None:
+        names = [region.name for region in study.regions]
+        check_measures(study.morphometry, names, study.segmentation.labels, study.cohort.images)
+
+
+def _sequences_fit(study: Study) -> None:
+    check_sequences(study.sequences, study.cohort.images, study.regions, study.segmentation)
+    own = [name for name, section in study.sequences.items() if section.radiomics is not None]
+    if own and study.radiomics.params is not None:
+        raise ValueError(
+            f"radiomics.params is one file for all sequences, and sequences.{own[0]}.radiomics differs from it; write "
+            "the file's settings under radiomics, as docs/radiomics.md translates them"
+        )
+    if study.regions and study.segmentation is not None:
+        check_reach(study.sequences, study.cohort, study.segmentation, resample_masks=study.resample_masks)
+        _check_one_space(study)
+
+
+def _deep_has_a_network(study: Study) -> None:
+    if study.deep is None:
+        return
+    if study.segmentation is None or not study.segmentation.encodes or not study.regions:
+        raise ValueError("deep needs segmentation: {backend: unet, ...} and regions")
+    if "deep" in study.features:
+        raise ValueError("deep features come from the network; remove features.deep, or deep")
+    unknown = set(study.deep.regions) - {region.name for region in study.regions}
+    if unknown:
+        raise ValueError(f"deep.regions names {min(unknown)!r}, which is not among regions")
+    outside = set(study.deep.mirrored) - set(study.cohort.unit)
+    if outside:
+        raise ValueError(f"deep.mirrored names the column {min(outside)!r}, which is not in cohort.unit")
+
+
+def _families_have_blocks(study: Study) -> None:
+    check_outcome(study.fusion, getattr(study.cohort.outcome, "kind", ""))
+    check_families(study.fusion.families, study.blocks)
+    check_blocks(study.fusion, study.blocks)
+    check_again(study.fusion, study.measured_again, bool(study.regions))
+    if not study.fusion.families and len("-".join(study.blocks)) > _LONGEST_FAMILY:
+        raise ValueError(f"{len(study.blocks)} blocks make too many families; name those wanted in fusion.families")
+    check_primary(study.fusion.primary, study.families)
+    check_explained(study.fusion.explain.families, study.families)
+
+
+def _nomogram_has_terms(study: Study) -> None:
+    if (family := study.nomogram) is None:
+        return
+    if family not in study.families:
+        have = ", ".join(study.families)
+        raise ValueError(f"nomogram: no family {family!r}{near_family(family, study.families)}; there are: {have}")
+    reason = why_no_terms(study.fusion, blocks_of(family))
+    if reason:
+        raise ValueError(f"nomogram: {family}: {reason}; or leave `nomogram` out")
+
+
+def _sites_can_be_harmonised(study: Study) -> None:
+    harmonise, split = study.fusion.harmonise, study.cohort.split
+    if harmonise is None:
+        return
+    if study.cohort.site is None:
+        raise ValueError("fusion.harmonise needs cohort.site, the column of the table that names hospital or scanner")
+    for name in harmonise.covariates:
+        if name not in study.cohort.clinical_columns:
+            hint = nearest(name, study.cohort.clinical_columns)
+            raise ValueError(f"fusion.harmonise.covariates: {name!r} is no column of cohort.clinical{hint}")
+    if not any(map(harmonise.harmonises, study.blocks)):
+        raise ValueError("fusion.harmonise has no block to work on; name some in fusion.harmonise.blocks")
+    if harmonise.covariates and harmonise.harmonises("clinical"):
+        raise ValueError(
+            "fusion.harmonise.blocks names clinical, whose columns are its covariates too; remove one of the two"
+        )
+    if split.kind == "leave_site_out" and split.column == study.cohort.site and harmonise.unseen == "error":
+        raise ValueError(
+            "cohort.split leaves each site out of its training set, so that fusion.harmonise cannot learn it; set "
+            "fusion.harmonise.unseen: pass, or take another split"
+        )
+
+
+def _networks_of_one_deal(study: Study) -> None:
+    split = study.cohort.split
+    if isinstance(split, Drawn) and split.repeats > 1 and study.trains:
+        raise ValueError(
+            f"cohort.split.repeats: {split.repeats} deals the patients anew, and the masks of each deal would need "
+            "networks of their own; set it to 1, or give the masks that a study with 1 made (its labels folder) as "
+            "cohort.mask, or its features as tables"
+        )
+
+
+def _readers_are_no_inputs(study: Study) -> None:
+    config = study.cohort
+    columns = {
+        "cohort.clinical": config.clinical_columns,
+        "cohort.outcome": config.outcome_columns,
+        "cohort.unit": config.unit_columns,
+        "cohort.patient": (config.patient,),
+        "cohort.images and masks": config.file_columns,
+        "cohort.landmarks and slices": config.place_columns,
+    }
+    taken = {column: setting for setting, names in columns.items() for column in names}
+    if study.evaluation.readers and config.outcome is not None and "readers" not in config.outcome.sections():
+        raise ValueError("evaluation.readers: readers are compared on a binary outcome alone; remove them")
+    check_readers(study.evaluation, taken, study.families)
+
+
+CHECKS = (
+    _images_are_complete,
+    _network_has_its_images,
+    _measures_have_their_regions,
+    _sequences_fit,
+    _deep_has_a_network,
+    _families_have_blocks,
+    _nomogram_has_terms,
+    _sites_can_be_harmonised,
+    _networks_of_one_deal,
+    _readers_are_no_inputs,
+)
+"""What is held against each other of a study, in this order."""
+
+
+def _check_images(regions: Sequence[RegionConfig], images: Mapping[str, str]) -> None:
+    """Refuse a region that is made with an image which `cohort.images` does not name."""
+    for sequence in images_named(regions):
+        if sequence not in images:
+            raise ValueError(f"regions: sequence {sequence!r} is not one of cohort.images{nearest(sequence, images)}")
+
+
+def _check_one_space(study: Study) -> None:
+    """Refuse regions that read an image beside the measured one where images are registered to each other."""
+    settings = (study.sequences, study.cohort.masks)
+    ways = {name: reach_of(name, *settings, resample_masks=study.resample_masks) for name in study.cohort.images}
+    moved = [name for name, way in ways.items() if way == "register"]
+    by_table = [region for region in study.regions if isinstance(region, LevelRegion) and not region.by]
+    if by_table and (moved or "own" in ways.values()):
+        other = next(name for name, way in ways.items() if way in ("register", "own"))
+        raise ValueError(
+            f"region {by_table[0].name!r}: the table tells its level in the segmented image, and {other!r} lies "
+            "elsewhere; find the level by labels (`by`), or use resample"
+        )
+    for sequence in images_named(study.regions) if moved else ():
+        raise ValueError(
+            f"regions are made with the image {sequence!r} on the grids of all, and sequences.{moved[0]}.masks: "
+            "register says that images lie in different places; use resample, or register the files beforehand"
+        )
+
+
+def _check_labels(region: RegionConfig, labels: Mapping[str, int]) -> None:
+    """Refuse a region that names a label which `segmentation.labels` does not declare."""
+    for label in region.labels_named():
+        if label not in labels and label not in labels.values():
+            settings = [(key, value) for key, value in region if key not in ("kind", "name")]
+            told = (key for key, value in settings if label == value or (isinstance(value, tuple) and label in value))
+            hint = nearest(label, labels) if isinstance(label, str) else f"; declared: {listed(labels.values())}"
+            raise ValueError(
+                f"regions: {region.name!r} has {next(told, 'label')} {label!r}, no segmentation label{hint}"
+            )

@@ -1,0 +1,62 @@
+"""Command `dicom index`: any heap of DICOM files as an index of series and a cohort table."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from radfuse.cli.show import err, out, progress
+from radfuse.errors import InputError
+from radfuse.run.disk import write_atomically, writing
+
+
+def dicom_index(
+    root: Annotated[
+        Path, typer.Argument(metavar="ROOT", help="Folder with DICOM files, at any depth.", show_default=False)
+    ],
+    out_: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.csv", help="Cohort table to write.", show_default=False)
+    ],
+    pseudonymise: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SALT-FILE", help="Persons are named by a hash with this salt, images by links.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Index DICOM series, and write a cohort table with a row a series; goes on where it stopped.
+
+    No date is written: `days` counts from the person's first study. Series that share a folder get one of links.
+    """
+    from radfuse.cohort.dump import cohort_of, index_dump
+    from radfuse.cohort.links import link_series
+    from radfuse.cohort.pseudonyms import pseudonyms, read_salt
+
+    if out_.suffix.lower() != ".csv":
+        raise InputError(f"--out {out_}: name a table that ends in .csv")
+    with progress() as tell:
+        index = index_dump(root, out_.with_name(f"{out_.stem}.series.parquet"), tell)
+    people = sorted(index["patient"].dropna().unique())
+    dump = cohort_of(index, root, None if pseudonymise is None else pseudonyms(people, read_salt(pseudonymise)))
+    place = out_.with_name(f"{out_.stem}.images")
+    linked = {
+        case: target for case, target in dump.series.items() if pseudonymise is not None or not isinstance(target, Path)
+    }
+    if linked:
+        link_series(place, linked)
+    here = out_.parent.resolve()
+    images = [
+        f"{place.name}/{case}" if case in linked else os.path.relpath(Path(str(dump.series[case])).resolve(), here)
+        for case in dump.rows["case_id"]
+    ]
+    with writing(out_):
+        out_.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(out_, dump.rows.assign(image=images).to_csv(index=False).encode())
+    for why, count in dump.left_out.items():
+        err.print(f"[yellow]left out[/yellow] {count}: {escape(why)}", soft_wrap=True)
+    persons = dump.rows["patient_id"].nunique()
+    out.print(f"{len(dump.rows)} series of {persons} persons -> {escape(str(out_))}", soft_wrap=True)

@@ -1,0 +1,202 @@
+"""Any heap of DICOM files, as a PACS hands it out: an index of its series, and a cohort table of them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from radfuse.cohort.times import days_of
+from radfuse.errors import InputError
+from radfuse.run.folder import Progress
+from radfuse.run.index import grown_index
+from radfuse.volume.dicom import header_of, is_image
+from radfuse.volume.series import Facts, depth_of, facts_of, missing_bytes, place_along
+
+_OTHERS = {"SEG", "SR", "RTSTRUCT", "RTPLAN", "RTDOSE", "PR", "KO", "DOC", "REG"}
+"""Modalities that are no images; they are in the index, and not in the table."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder with files: its path below the root, and when it was changed last, ns."""
+
+    folder: str
+    changed: int
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Some folders to read; travels to a worker process.
+
+    Attributes:
+        root: that they lie below.
+        away: the same, relative to the index.
+        places: the folders.
+    """
+
+    root: Path
+    away: str
+    places: tuple[Folder, ...]
+
+    def __str__(self) -> str:
+        return f"{len(self.places)} folders"
+
+
+def index_dump(root: Path, file: Path, progress: Progress = lambda *_: None) -> pd.DataFrame:
+    """Return a row for each series of each folder below a root; reads what is new or changed alone.
+
+    Columns: those of `volume.series.facts_of`, folder, root (relative to the file), files, names (of the files, where
+    the folder holds others too), alone, slice_mm, fault; a folder that holds no DICOM has a row without series_uid.
+
+    Raises:
+        InputError: no folder, no DICOM file below it, or a file that is no index.
+        RunError: it cannot be written.
+    """
+    if not root.is_dir():
+        raise InputError(f"there is no folder {root}; give the one in which the DICOM files lie")
+    places = []
+    for place, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if any(not name.startswith(".") for name in files):
+            here = Path(place)
+            places.append(Folder(here.relative_to(root).as_posix(), here.stat().st_mtime_ns))
+    if not places:
+        raise InputError(f"{root} holds no files; give the folder in which the DICOM files lie")
+    away = os.path.relpath(root.resolve(), file.parent.resolve())
+    index = grown_index(file, places, lambda some: Folders(root, away, some), read_folders, progress)
+    if index["series_uid"].isna().all():
+        raise InputError(f"{root} holds no DICOM file in {len(places)} folders; give the folder in which they lie")
+    return index
+
+
+def read_folders(batch: Folders) -> list[Facts]:
+    """Return the rows of some folders."""
+    return [row for place in batch.places for row in _rows(batch, place)]
+
+
+def _rows(batch: Folders, place: Folder) -> list[Facts]:
+    """Return a row a series of a folder; one without a series where there is none."""
+    told: Facts = {"folder": place.folder, "changed": place.changed, "root": batch.away}
+    series: dict[str, list[tuple[Path, Any]]] = defaultdict(list)
+    faults: list[str] = []
+    try:
+        for path in sorted(
+            item for item in (batch.root / place.folder).iterdir() if item.is_file() and item.name[0] != "."
+        ):
+            try:
+                header = header_of(path)
+            except InputError as error:
+                faults.append(str(error).replace(str(path), "a file", 1))
+                continue
+            if header is not None:
+                series[str(facts_of(header)["series_uid"] or "")].append((path, header))
+    except OSError as error:
+        return [told | {"series_uid": None, "fault": f"cannot be read ({error.strerror}); look at its permissions"}]
+    alone = len(series) == 1 and not faults
+    rows = [told | _series(uid, files, alone=alone) for uid, files in series.items()]
+    if faults or not rows:
+        rows.append(told | {"series_uid": None, "fault": faults[0] if faults else None, "files": len(faults)})
+    return rows
+
+
+def _series(uid: str, files: Sequence[tuple[Path, Any]], *, alone: bool) -> Facts:
+    """Return the row of one series in one folder."""
+    row = facts_of(files[0][1])
+    images = [(path, header) for path, header in files if is_image(header)]
+    levels = sorted(level for _, header in images if (level := place_along(header)) is not None)
+    depth = depth_of(images[0][1], images[-1][1]) if len(images) > 1 else None
+    steps = [high - low for low, high in itertools.pairwise(levels)]
+    row |= {"files": len(files), "alone": alone, "names": None if alone else "\n".join(path.name for path, _ in files)}
+    row |= {"slice_mm": sorted(steps)[len(steps) // 2] if steps and depth is not None else row["thickness_mm"]}
+    cut = [path.name for path, header in images if missing_bytes(header, path.stat().st_size)]
+    fault = f"{len(cut)} of {len(files)} files are cut off; copy the series again" if cut else None
+    if not uid:
+        fault = "files without SeriesInstanceUID; export them again"
+    return row | {"fault": fault}
+
+
+@dataclass(frozen=True)
+class Dump:
+    """A cohort table of a heap of DICOM files.
+
+    Attributes:
+        rows: case_id, patient_id, study (1, 2, ... of the patient, in time), days (since the patient's first study),
+            modality, description, sizes, image.
+        series: case_id -> its folder, or its files where the folder holds others too.
+        left_out: why series are not in the table, with their number.
+    """
+
+    rows: pd.DataFrame
+    series: Mapping[str, Path | list[Path]]
+    left_out: Mapping[str, int]
+
+
+def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) -> Dump:
+    """Return a row a series of images, ids and dates of the persons left out where there are names for them.
+
+    Args:
+        index: from `index_dump`.
+        root: that its folders are relative to.
+        names: PatientID -> pseudonym; None: the ids as they are.
+
+    Raises:
+        InputError: no series can be used.
+    """
+    left_out: dict[str, int] = defaultdict(int)
+    for fault, some in index[index["fault"].notna()].groupby("fault"):
+        left_out[str(fault)] += len(some)
+    usable = index[index["fault"].isna() & index["series_uid"].notna() & index["patient"].notna()]
+    others = usable["modality"].isin(_OTHERS)
+    if others.any():
+        left_out["no images (reports, segmentations, plans)"] += int(others.sum())
+    usable = usable[~others]
+    if usable.empty:
+        raise InputError(f"no series below {root} can be used: {dict(left_out) or 'no PatientID'}; look at the files")
+    usable = usable.assign(patient_id=[(names or {}).get(person, person) for person in usable["patient"]])
+    usable = usable.assign(days=days_of(usable["date"].map(_dashed)))
+    first = usable.groupby("patient_id")["days"].transform("min")
+    usable = usable.assign(days=usable["days"] - first)
+    groups = list(
+        usable.sort_values(["patient_id", "days", "series_uid"]).groupby(["patient_id", "series_uid"], sort=False)
+    )
+    studies: dict[str, dict[str, int]] = defaultdict(dict)
+    rows, series, count = [], {}, dict.fromkeys(usable["patient_id"], 0)
+    for (patient, _), some in groups:
+        one = some.iloc[0]
+        count[patient] += 1
+        known = studies[patient]
+        study = known.setdefault(str(one["study_uid"]), len(known) + 1)
+        case = f"{patient}_{study}_{count[patient]:03d}"
+        alone = len(some) == 1 and bool(one["alone"])
+        series[case] = root / one["folder"] if alone else _files(some, root)
+        kept = ("modality", "description", "plane", "laterality", "rows", "columns", "row_mm", "column_mm", "slice_mm")
+        told = {"case_id": case, "patient_id": patient, "study": study, "days": one["days"]}
+        rows.append(told | {name: one[name] for name in kept} | {"files": int(some["files"].sum())})
+    return Dump(pd.DataFrame(rows), series, left_out)
+
+
+def _dashed(date: object) -> str | None:
+    """Return 20041006 as 2004-10-06."""
+    text = str(date)
+    return f"{text[:4]}-{text[4:6]}-{text[6:8]}" if len(text) == 8 and text.isdigit() else None
+
+
+def _files(some: pd.DataFrame, root: Path) -> list[Path]:
+    """Return the files of a series that lie in several folders, or beside others."""
+    found = []
+    for row in some.itertuples():
+        folder = root / row.folder
+        names = (
+            row.names.split("\n")
+            if isinstance(row.names, str)
+            else sorted(item.name for item in folder.iterdir() if item.is_file() and item.name[0] != ".")
+        )
+        found += [folder / name for name in names]
+    return found

@@ -1,0 +1,72 @@
+"""Which parts of the fusion wing serve which kind of outcome, said before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+from radfuse.fusion.config import FusionConfig, Mean, OneModel, Selection, Strategy
+
+USUAL_LEARNER: Mapping[str, Mapping[str, Any]] = {
+    "survival": {"kind": "mean", "members": [{"kind": "cox"}, {"kind": "cox_trees"}]},
+}
+"""Kind of outcome -> the classifier where a study names none; others have `FusionConfig`'s own."""
+
+
+def with_learner(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a study as it was written, with the usual learner of its outcome where it names none."""
+    cohort, fusion = said.get("cohort"), said.get("fusion", {})
+    outcome = cohort.get("outcome") if isinstance(cohort, Mapping) else getattr(cohort, "outcome", None)
+    kind = outcome.get("kind") if isinstance(outcome, Mapping) else getattr(outcome, "kind", None)
+    if kind is None or kind not in USUAL_LEARNER:
+        return said
+    if isinstance(fusion, FusionConfig):
+        fusion = fusion.model_dump(exclude_unset=True)
+    if not isinstance(fusion, Mapping) or "classifier" in fusion:
+        return said
+    return {**said, "fusion": {**fusion, "classifier": USUAL_LEARNER[kind]}}
+
+
+def check_outcome(config: FusionConfig, kind: str) -> None:
+    """Check that every part of a study serves its outcome.
+
+    Args:
+        config: of the fusion wing.
+        kind: of the outcome: binary, survival; a user's own, or none, is not asked for.
+
+    Raises:
+        ValueError: the first that does not, and which do.
+    """
+    if kind not in ("binary", *USUAL_LEARNER):
+        return
+    for i, model in enumerate(config.learners):
+        where = f"fusion.classifier.members.{i}" if isinstance(config.classifier, Mean) else "fusion.classifier"
+        _check(where, "classifier", model, kind, get_args(OneModel))
+    for where, steps in config.selections.items():
+        for i, step in enumerate(steps):
+            _check(f"{where}.{i}", "selection", step, kind, _members(Selection))
+    strategies = _members(Strategy)
+    for strategy in (config.strategy, *getattr(config.strategy, "of", ())):
+        if strategy is not None:
+            _check("fusion.strategy", "strategy", strategy, kind, strategies)
+    for name in ("oversample", "recalibrate"):
+        if kind != "binary" and getattr(config, name) is not None:
+            raise ValueError(f"fusion.{name} does not serve a {kind} outcome; leave it out")
+
+
+def _check(where: str, what: str, part: Any, kind: str, known: Iterable[type]) -> None:
+    """Refuse one of radfuse's own parts that does not serve an outcome; users' own are not asked."""
+    if kind in _served(type(part)) or not type(part).__module__.startswith("radfuse."):
+        return
+    able = [str(other.model_fields["kind"].default) for other in known if kind in _served(other)]  # type: ignore[attr-defined]
+    raise ValueError(f"{where}: the {what} {part.kind} does not serve a {kind} outcome; these do: {', '.join(able)}")
+
+
+def _served(part: type) -> tuple[str, ...]:
+    found: tuple[str, ...] = getattr(part, "serves", ("binary",))
+    return found
+
+
+def _members(union: Any) -> tuple[type, ...]:
+    """Return the classes of an annotated union."""
+    return get_args(get_args(union)[0])

@@ -1,0 +1,106 @@
+"""Times and events of a cohort table, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from radfuse.cohort.spreadsheet import Table, spellings, to_numbers
+from radfuse.config import nearest
+from radfuse.errors import Finding
+from radfuse.outcomes.binary import BinaryOutcome
+
+_MEND = "correct it, or list the case under cohort.exclude"
+
+
+def times_of(table: Table, column: str) -> tuple[pd.Series, list[Finding]]:
+    """Return a column of times, index as `table.cells`, and each that is missing, no number, or not above 0."""
+    values, wrong = to_numbers(table.cells[column])
+    text = table.text(column)
+    early = values.notna() & ~wrong & ~((values > 0) & np.isfinite(values))
+    found = [
+        Finding("the time is missing; fill it, or list the case under cohort.exclude", index, column)
+        for index in text.index[text.isna()]
+    ]
+    found += [
+        Finding(f"a time is a number; found {text[index]!r}; {_MEND}", index, column) for index in values.index[wrong]
+    ]
+    found += [
+        Finding(f"a time under observation is above 0; found {text[index]!r}; {_MEND}", index, column)
+        for index in values.index[early]
+    ]
+    return values, found
+
+
+def coded_otherwise(table: Table, column: str) -> Finding | None:
+    """Return what is wrong where events are coded in other numbers than 0 and 1: as two codes, or as competing events.
+
+    Words are left to whoever reads a binary column.
+    """
+    found = sorted(set(table.text(column).dropna()))
+    values, wrong = to_numbers(table.cells[column])
+    codes = set(values.dropna())
+    if wrong.any() or codes <= {0.0, 1.0}:
+        return None
+    listed = ", ".join(found[:8])
+    if len(codes) < 3:
+        mend = f"say which is the event: cohort.outcome.positive: {found[-1]}"
+        return Finding(f"events are coded {listed}, not 0 (censored) and 1; {mend}", None, column)
+    return Finding(
+        f"events have {len(codes)} codes: {listed}. Where they compete, name the one that is predicted, "
+        f"cohort.outcome.positive: {found[1]}; units with another then count as censored at its time, so that "
+        "probabilities are of a world without it, too high where it is frequent",
+        None,
+        column,
+    )
+
+
+def events_of(table: Table, column: str, positive: str | None, new: bool) -> tuple[dict[str, pd.Series], list[Finding]]:
+    """Return 1.0 where a column holds the event, else 0.0, and what is wrong; nothing where that cannot be told.
+
+    Args:
+        table: of the cases.
+        column: of it.
+        positive: text of the event; every other text is that of a censored time. None: 0 and 1, or words of truth.
+        new: patients that nothing will be trained on, of whom none need have the event.
+    """
+    if positive is None:
+        return BinaryOutcome(column=column).read(table, new=True)
+    text, event = table.text(column), spellings(positive)
+    found = sorted(set(text.dropna()))
+    missing = "the event is missing; fill it, or list the case under cohort.exclude"
+    findings = [Finding(missing, index, column) for index in text.index[text.isna()]]
+    if not event & set(found) and found and not new:
+        hint = nearest(positive, found)
+        return {}, [
+            *findings,
+            Finding(f"no row holds the event {positive!r} (cohort.outcome.positive){hint}", None, column),
+        ]
+    return {column: text.isin(event).astype("float64").where(text.notna())}, findings
+
+
+def follow_up(time: pd.Series, event: pd.Series, horizon: float, times: Sequence[float]) -> Iterator[Finding]:
+    """Yield that nothing can be learned by the horizon, or nobody was observed so long.
+
+    Args:
+        time: of each case.
+        event: 1.0 where the time is that of the event.
+        horizon: by which the event is predicted.
+        times: at which survival is predicted.
+    """
+    here = time[event == 1]
+    if here.empty:
+        text = f"all {len(time)} cases are censored, and a survival model needs events; add cases with the event"
+        yield Finding(text, None, str(event.name))
+    elif here.min() > horizon:
+        text = (
+            f"no case has the event by the horizon {horizon:g}, the first is at {here.min():g}: all are censored "
+            "before it, or have the event after it; set a later cohort.outcome.horizon"
+        )
+        yield Finding(text, None, str(time.name))
+    for name, last in {"horizon": horizon, "times": max(times, default=0.0)}.items():
+        if last > time.max():
+            text = f"cohort.outcome.{name} {last:g} lies beyond the longest time under observation, {time.max():g}"
+            yield Finding(f"{text}; set an earlier one", None, str(time.name))

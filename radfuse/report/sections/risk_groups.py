@@ -1,0 +1,148 @@
+"""Survival curves of the risk groups that families make, cut where their training units were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.printed import DASH, number, p_value
+from radfuse.report.render import Part, render
+from radfuse.report.sections.survival import in_unit
+from radfuse.report.study import StudyReport
+from radfuse.report.svg import multiples
+from radfuse.results import SurvivalPerformance
+from radfuse.statistics.estimate import Estimate
+from radfuse.statistics.survival import at_risk, kaplan_meier, log_rank
+
+_GROUPS = {0: ("low", "#0072B2"), 1: ("middle", "#E69F00"), 2: ("high", "#D55E00")}
+
+
+def study(report: StudyReport) -> Part:
+    """Return the curves on the test folds of a study."""
+    return _part(report, elsewhere=False)
+
+
+def evaluation(report: EvaluationReport) -> Part:
+    """Return the curves on other patients."""
+    return _part(report, elsewhere=True)
+
+
+def _part(report: StudyReport | EvaluationReport, *, elsewhere: bool) -> Part:
+    first = report.predictions[report.predictions["repeat"] == 1]  # a unit counts once
+    rows = {str(family): part for family, part in first.groupby("family")}
+    whole, panels = group_panels(rows, report.performance)
+    tables = {"risk_groups": group_table(rows, report.performance)}
+    html = render("sections/risk_groups.html", report=report, panels=panels, tables=tables, elsewhere=elsewhere)
+    return Part("Risk groups", html, {"risk_groups": whole}, tables)
+
+
+def group_panels(rows: Mapping[str, pd.DataFrame], performance: Any) -> tuple[str, list[str]]:
+    """Return Kaplan-Meier curves of three risk groups with numbers at risk: a panel per family.
+
+    Args:
+        rows: family -> its predictions, columns time, event and group.
+        performance: of each family.
+
+    Returns:
+        All panels as one figure, and each alone.
+    """
+
+    def draw(axes: Any, item: SurvivalPerformance) -> None:
+        part = rows[item.family]
+        last = float(part["time"].max())
+        ticks = np.linspace(0, _round(last), 5)
+        for group, (name, colour) in _GROUPS.items():
+            own = part[part["group"] == group]
+            time, event = own["time"].to_numpy(dtype=float), own["event"].to_numpy(dtype=float)
+            label = [str(count) for count in at_risk(time, ticks.tolist())] if len(own) else ["0"] * len(ticks)
+            for tick, count in zip(ticks, label, strict=True):
+                _below(axes, tick, count, 1 + group, colour)
+            _below(axes, 0.0, name, 1 + group, colour, before=12)
+            if len(own):
+                _curve(axes, time, event, colour)
+        _below(axes, 0.0, "at risk", 0, "#4b5563")
+        axes.set_xlabel(f"time{in_unit(item)}" + 4 * "\n")  # room for the numbers at risk
+        p = log_rank(part["time"].to_numpy(), part["event"].to_numpy(), part["group"].to_numpy())[1]
+        axes.axvline(item.horizon, color="#d1d5db", linewidth=1, zorder=0)
+        axes.set_title(item.family, loc="left", fontweight="bold")
+        sign = "" if p_value(p).startswith("<") else "= "
+        axes.text(0.04, 0.05, f"log-rank p {sign}{p_value(p)}", transform=axes.transAxes, fontsize=8)
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.set_xlim(0, max(last, ticks[-1]))
+        axes.set_ylim(0, 1.02)
+        axes.set_ylabel("without the event")
+
+    return multiples(list(performance), draw, height=3.5)
+
+
+def _below(axes: Any, time: float, text: str, line: int, colour: str, before: int = 0) -> None:
+    """Write a text below a time, or so many points before it, so many lines under the label of the axis."""
+    place = {"xy": (time, 0), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+    side = "right" if before else "center"
+    found = axes.annotate(text, xytext=(-before, -38 - 9 * line), ha=side, fontsize=7.5, color=colour, **place)
+    found.set_in_layout(False)
+
+
+def _round(last: float) -> float:
+    """Return an end of four equal steps with few digits, at most the last time."""
+    size = 10.0 ** np.floor(np.log10(last / 4))
+    steps = [step * size for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8) if 4 * step * size <= last * (1 + 1e-9)]
+    return 4 * float(steps[-1])
+
+
+def _curve(axes: Any, time: np.ndarray, event: np.ndarray, colour: str) -> None:
+    """Draw a curve with its band and the times of censoring."""
+    found = kaplan_meier(time, event)
+    end = float(time.max())
+    at = np.r_[0.0, found.times, end]
+    survival = np.r_[1.0, found.survival, found.at(np.array(end))]
+    axes.step(at, survival, where="post", color=colour, linewidth=1.4)
+    bands = [found.estimate(float(when)) for when in found.times]
+    if bands:
+        low, high = (np.array([getattr(band, side) for band in bands]) for side in ("low", "high"))
+        axes.fill_between(
+            np.r_[found.times, end],
+            np.r_[low, low[-1]],
+            np.r_[high, high[-1]],
+            step="post",
+            color=colour,
+            alpha=0.13,
+            lw=0,
+        )
+    left = time[event == 0]
+    axes.plot(left, found.at(left), "|", color=colour, markersize=4, markeredgewidth=0.6)
+
+
+def group_table(rows: Mapping[str, pd.DataFrame], performance: Any) -> pd.DataFrame:
+    """Return size, events, survival at the horizon and median survival of each group, a row per family and group."""
+    found = []
+    for item in performance:
+        part = rows[item.family]
+        for group, (name, _) in _GROUPS.items():
+            own = part[part["group"] == group]
+            if not len(own):
+                continue
+            curve = kaplan_meier(own["time"].to_numpy(dtype=float), own["event"].to_numpy(dtype=float))
+            found.append(
+                {
+                    "family": item.family,
+                    "risk": name,
+                    "units": str(len(own)),
+                    "events": str(int(own["event"].sum())),
+                    f"survival at {item.horizon:g}": _shown(curve.estimate(item.horizon)),
+                    f"median survival{in_unit(item)}": number(curve.median(), 1),
+                }
+            )
+    return pd.DataFrame(found)
+
+
+def _shown(estimate: Estimate) -> str:
+    if np.isnan(estimate.value):
+        return DASH
+    if np.isnan(estimate.low):
+        return number(estimate.value, 2)
+    return f"{number(estimate.value, 2)} ({number(estimate.low, 2)}–{number(estimate.high, 2)})"

@@ -1,0 +1,114 @@
+"""How well families rank survival times: C, and AUC over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.palette import Look
+from radfuse.report.printed import interval, number
+from radfuse.report.render import Part, render
+from radfuse.report.sections.discrimination import forest, headline
+from radfuse.report.study import StudyReport
+from radfuse.report.svg import STYLE, to_svg
+from radfuse.results import SurvivalPerformance
+
+
+def study(report: StudyReport) -> Part:
+    """Return the families on the test folds of a study."""
+    first = report.performance[0]
+    follow_up = {f"median follow-up{in_unit(first)}": number(first.follow_up, 1)}
+    tables = tables_of(report.performance)
+    figures = _figures(report)
+    html = render("sections/survival.html", report=report, figures=figures, tables=tables, elsewhere=False)
+    return Part("Discrimination", html, figures, tables, {**follow_up, **headline(report)})
+
+
+def evaluation(report: EvaluationReport) -> Part:
+    """Return the families on other patients, beside what they did in the study."""
+    transport = [
+        {
+            "family": item.family,
+            "C at training (nested)": interval(report.before[item.family].headline),
+            "C here": interval(item.headline),
+        }
+        for item in report.performance
+    ]
+    tables = {"transport": pd.DataFrame(transport), **tables_of(report.performance)}
+    figures = _figures(report)
+    html = render("sections/survival.html", report=report, figures=figures, tables=tables, elsewhere=True)
+    return Part("Discrimination", html, figures, tables)
+
+
+def in_unit(item: SurvivalPerformance) -> str:
+    """Return the unit of times in brackets, behind a space; "" where none is named."""
+    return f" ({item.time_unit})" if item.time_unit else ""
+
+
+def tables_of(performance: Sequence[SurvivalPerformance]) -> dict[str, pd.DataFrame]:
+    """Return discrimination, and overall error, a row per family; the pooled C where there are several folds."""
+    horizon = f"{performance[0].horizon:g}"
+    ranks = [
+        {
+            "family": item.family,
+            "Harrell's C": interval(item.c),
+            "pooled C": interval(item.c_pooled),
+            "Uno's C": interval(item.uno),
+            f"AUC at {horizon}": interval(item.auc_at_horizon),
+        }
+        for item in performance
+    ]
+    errors = [
+        {
+            "family": item.family,
+            f"Brier at {horizon}": interval(item.brier),
+            f"scaled, at {horizon}": number(item.brier_scaled),
+            "integrated Brier": interval(item.integrated_brier),
+            "scaled, integrated": number(item.integrated_brier_scaled),
+        }
+        for item in performance
+    ]
+    table = pd.DataFrame(ranks)
+    several = any(len(item.fold_cs) > 1 for item in performance)
+    shown = table if several else table.drop(columns="pooled C")
+    return {"performance": shown, "errors": pd.DataFrame(errors)}
+
+
+def auc_over_time(performance: Sequence[SurvivalPerformance], drawn: Mapping[str, Look]) -> str:
+    """Return the AUC of events by each time against units free of it then; a band where there is one family."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5.0, 3.3 + 0.19 * len(performance)), layout="constrained")
+        axes = figure.subplots()
+        axes.axhline(0.5, color="#d1d5db", linewidth=1)
+        lowest = [0.45]
+        for item in performance:
+            known = [point for point in item.auc_over_time if point.auc.value is not None]
+            times, values = [point.time for point in known], [float(point.auc.value or 0) for point in known]
+            colour, dash = drawn[item.family]
+            axes.plot(times, values, color=colour, linestyle=dash, marker="o", markersize=3, label=item.family)
+            lowest += [value - 0.02 for value in values]
+            if len(performance) == 1:
+                sure = [point for point in known if point.auc.low is not None]
+                low, high = [float(p.auc.low or 0) for p in sure], [float(p.auc.high or 0) for p in sure]
+                axes.fill_between([p.time for p in sure], low, high, color=colour, alpha=0.18, linewidth=0)
+                lowest += low
+        axes.set_ylim(max(0.0, min(lowest)), 1.01)
+        axes.set_xlim(left=0)
+        axes.set_xlabel(f"time{in_unit(performance[0])}")
+        axes.set_ylabel("AUC of events by this time")
+        if len(performance) > 1:
+            figure.legend(loc="outside lower center", ncols=2, handlelength=2.6)
+        return to_svg(figure)
+
+
+def _figures(report: StudyReport | EvaluationReport) -> dict[str, str]:
+    if all(item.c.value is None for item in report.performance):
+        return {}
+    return {
+        "c": forest(report.performance, report.looks),
+        "auc_over_time": auc_over_time(report.performance, report.looks),
+    }

@@ -1,0 +1,101 @@
+"""Whether predicted probabilities of the event by the horizon come true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.palette import Look
+from radfuse.report.printed import interval, number
+from radfuse.report.render import Part, render
+from radfuse.report.study import StudyReport
+from radfuse.report.svg import multiples
+from radfuse.results import SurvivalPerformance
+from radfuse.statistics.survival import kaplan_meier
+
+_FEWEST, _GROUPS = 25, 5
+"""Units that groups of them can be drawn of, and groups."""
+
+
+def study(report: StudyReport) -> Part:
+    """Return the calibration on the test folds of a study."""
+    return _part(report)
+
+
+def evaluation(report: EvaluationReport) -> Part:
+    """Return the calibration on other patients."""
+    return _part(report)
+
+
+def _part(report: StudyReport | EvaluationReport) -> Part:
+    figures: dict[str, str] = {}
+    panels: list[str] = []
+    first = report.predictions[report.predictions["repeat"] == 1]
+    if report.performance[0].units >= _FEWEST:
+        figures["calibration"], panels = calibration_panels(first, report.performance, report.looks)
+    tables = {"calibration": calibration_table(report.performance)}
+    html = render("sections/survival_calibration.html", report=report, panels=panels, tables=tables)
+    return Part("Calibration", html, figures, tables)
+
+
+def calibration_panels(
+    predictions: pd.DataFrame, performance: Sequence[SurvivalPerformance], drawn: Mapping[str, Look]
+) -> tuple[str, list[str]]:
+    """Return a panel per family: share with the event by the horizon against predicted, in fifths of the units.
+
+    Returns:
+        All panels as one figure, and each alone.
+    """
+
+    def draw(axes: Any, item: SurvivalPerformance) -> None:
+        colour = drawn[item.family].colour
+        rows = predictions[predictions["family"] == item.family]
+        p = rows["probability"].to_numpy()
+        time, event = rows["time"].to_numpy(dtype=float), rows["event"].to_numpy(dtype=float)
+        axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
+        line = []
+        for group in np.array_split(np.argsort(p, kind="stable"), _GROUPS):
+            found = kaplan_meier(time[group], event[group]).estimate(item.horizon)
+            predicted, observed = p[group].mean(), 1 - found.value
+            if not np.isnan(found.low):
+                axes.plot([predicted] * 2, [1 - found.high, 1 - found.low], color=colour, linewidth=1)
+            line.append((predicted, observed))
+        axes.plot(*zip(*line, strict=True), "-o", color=colour, markersize=4.5, markeredgecolor="white", linewidth=1.2)
+        counts = np.histogram(p, bins=np.linspace(0, 1, 41))[0]
+        weights = np.full(len(p), 0.10 / max(1, int(counts.max())))
+        axes.hist(p, bins=np.linspace(0, 1, 41), bottom=-0.16, weights=weights, color="#cbd5e1")
+        axes.set_title(item.family, loc="left", fontweight="bold")
+        axes.text(
+            0.03, 0.97, f"slope {interval(item.calibration_slope, 2)}", va="top", transform=axes.transAxes, fontsize=8
+        )
+        axes.set_xlim(0, 1)
+        axes.set_ylim(-0.17, 1.02)
+        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+        axes.set_xlabel(f"predicted by {item.horizon:g}{f' {item.time_unit}' if item.time_unit else ''}")
+        axes.set_ylabel("observed (Kaplan-Meier)")
+
+    return multiples(performance, draw, height=3.1)
+
+
+def calibration_table(performance: Sequence[SurvivalPerformance]) -> pd.DataFrame:
+    """Return what was observed and expected by the horizon, and the slope, one row per family."""
+    return pd.DataFrame(
+        [
+            {
+                "family": item.family,
+                "observed": interval(item.observed),
+                "expected": number(item.expected),
+                "observed / expected": number(_ratio(item), 2),
+                "slope": interval(item.calibration_slope, 2),
+            }
+            for item in performance
+        ]
+    )
+
+
+def _ratio(item: SurvivalPerformance) -> float | None:
+    return item.observed.value / item.expected if item.observed.value is not None and item.expected else None

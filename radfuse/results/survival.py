@@ -1,0 +1,102 @@
+"""What a study measured of survival, and what a fitted family needs to predict it at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Literal, Self
+
+from pydantic import FiniteFloat, model_validator
+
+from radfuse.config import Section
+from radfuse.results.measured import Measured
+from radfuse.results.numbers import Interval, Number
+
+
+class SurvivalFit(Section):
+    """What stands beside a family's probability of the event by the horizon: survival(t) = (1 - p) ** hazard(t).
+
+    Attributes:
+        times: of events in the training set, rising.
+        hazard: cumulative baseline hazard at each, over that at the horizon.
+        groups: probabilities that part the training units into three risk groups of like size.
+    """
+
+    times: tuple[FiniteFloat, ...]
+    hazard: tuple[FiniteFloat, ...]
+    groups: tuple[FiniteFloat, FiniteFloat]
+
+    @model_validator(mode="after")
+    def _is_a_table(self) -> Self:
+        rising = all(a <= b for each in (self.times, self.hazard) for a, b in pairwise(each))
+        if len(self.times) != len(self.hazard) or not rising or min(self.hazard, default=0.0) < 0:
+            raise ValueError("times and cumulative hazards must be as many, and rise")
+        return self
+
+
+class AtTime(Section):
+    """Discrimination of events by a time."""
+
+    time: float
+    auc: Interval
+
+
+class SurvivalPerformance(Measured):
+    """How well probabilities of an event by a horizon match times and events."""
+
+    kind: Literal["survival"] = "survival"
+    horizon: float
+    time_unit: str = ""
+    """Of times: months."""
+    c: Interval
+    """Harrell's C averaged over the test folds; the headline."""
+    c_pooled: Interval
+    """Over all predictions at once."""
+    fold_cs: Mapping[str, Number]
+    uno: Interval
+    """Uno's C up to the horizon, averaged over the test folds."""
+    auc_at_horizon: Interval
+    """Events by the horizon against units free of it then, averaged over the test folds."""
+    auc_over_time: tuple[AtTime, ...]
+    brier: Interval
+    """At the horizon, weighted for censoring."""
+    brier_scaled: Number
+    """1 - Brier / Brier of one survival for all; 0 is no better than that."""
+    integrated_brier: Interval
+    """Mean over the times up to the horizon."""
+    integrated_brier_scaled: Number
+    calibration_slope: Interval
+    """Coefficient of the score in Cox regression; below 1: too extreme."""
+    observed: Interval
+    """Share with the event by the horizon, by Kaplan-Meier."""
+    expected: Number
+    """Mean probability."""
+    follow_up: Number
+    """Median time under observation, by reverse Kaplan-Meier."""
+
+    @property
+    def measure(self) -> str:
+        """Return the name of Harrell's C."""
+        return "C"
+
+    @property
+    def headline(self) -> Interval:
+        """Return Harrell's C."""
+        return self.c
+
+    @property
+    def columns(self) -> Mapping[str, Interval]:
+        """Return discrimination, overall error and calibration."""
+        named = {"C": self.c, "pooled C": self.c_pooled, f"AUC at {self.horizon:g}": self.auc_at_horizon}
+        return {**named, "Brier": self.brier, "slope": self.calibration_slope}
+
+    @property
+    def judged(self) -> Mapping[str, Interval]:
+        """Return discrimination and calibration."""
+        named = {"C": self.c, f"AUC at {self.horizon:g}": self.auc_at_horizon}
+        return {**named, "calibration slope": self.calibration_slope}
+
+    @property
+    def fold_values(self) -> Mapping[str, Number]:
+        """Return Harrell's C of each test fold."""
+        return self.fold_cs

@@ -1,0 +1,226 @@
+"""Masks that are DICOM objects: segmentations, frame by frame, and the contours of a structure set.
+
+Both say where they lie in the patient; voxels are those of the image, whose grid is given where it is known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from radfuse.errors import InputError, listed
+from radfuse.volume.dicom import DAMAGE, header_of, text_of
+from radfuse.volume.frames import frame_pixels
+from radfuse.volume.grid import GRID_TOLERANCE, Grid, triple
+from radfuse.volume.image import LabelMap
+from radfuse.volume.layout import MOST_VOXELS
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+RTSTRUCT_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
+_HALF = 0.5
+"""Of a fractional segment, from which on a voxel is of it."""
+_BESIDE = 0.25
+"""Of the distance between slices, by which the plane of a contour may lie beside them."""
+
+
+def mask_object(path: Path) -> tuple[Path, Dataset] | None:
+    """Return the file of a DICOM segmentation or structure set and its header; None where a path is neither.
+
+    Args:
+        path: of the file, or of a folder that holds nothing else.
+    """
+    if path.is_dir():
+        inside = [item for item in path.iterdir() if not item.name.startswith(".")]
+        if len(inside) != 1 or not inside[0].is_file():
+            return None
+        path = inside[0]
+    elif not path.name.lower().endswith(".dcm"):
+        return None
+    header = header_of(path)
+    known = (*SEG_CLASSES, RTSTRUCT_CLASS)
+    return (path, header) if header is not None and text_of(header, "SOPClassUID") in known else None
+
+
+def read_object(path: Path, header: Dataset, names: Mapping[int, str] | None, like: Grid | None) -> LabelMap:
+    """Read a mask.
+
+    Args:
+        path: of the file.
+        header: of it, from `mask_object`.
+        names: label -> name, as declared; segments and contours bear the names of labels, in any capitals, blanks for
+            underscores. None: they are numbered as they come.
+        like: grid of the image; contours need it, a segmentation is brought onto it where its voxels are the image's.
+
+    Raises:
+        InputError: names that are not declared, overlapping segments, contours across the slices, damage.
+    """
+    try:
+        if text_of(header, "SOPClassUID") == RTSTRUCT_CLASS:
+            return _contours(path, header, names, like)
+        return _segments(path, header, names, like)
+    except DAMAGE as error:
+        raise InputError(f"{path} is damaged, or lacks what a mask needs ({type(error).__name__}: {error})") from error
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_\-]+", "_", name.strip().lower())
+
+
+def _numbered(found: Mapping[int, str], names: Mapping[int, str] | None) -> dict[int, int]:
+    """Return number in the file -> label, of those that are declared by name, or, where none is, all by number."""
+    if names is None:
+        return {number: number for number in found}
+    known = {_plain(name): label for label, name in names.items()}
+    by_name = {number: known[_plain(name)] for number, name in found.items() if _plain(name) in known}
+    return by_name or ({number: number for number in found} if set(found) <= set(names) else {})
+
+
+def _segments(path: Path, header: Dataset, names: Mapping[int, str] | None, like: Grid | None) -> LabelMap:
+    said = {int(item.SegmentNumber): str(item.get("SegmentLabel") or "") for item in header.SegmentSequence}
+    labels = _numbered(said, names)
+    unknown = [said[number] for number in said if number not in labels]
+    if unknown:
+        declared = ", ".join(f"{label} {name}" for label, name in (names or {}).items())
+        raise InputError(f"{path}: segments {listed(unknown)} are not declared; declared: {declared}")
+    pixels = frame_pixels(path)
+    kind = str(header.SegmentationType)
+    if kind == "FRACTIONAL":
+        pixels = pixels >= _HALF * float(header.MaximumFractionalValue)
+    together = header.SharedFunctionalGroupsSequence[0]
+    frames = list(header.PerFrameFunctionalGroupsSequence)
+
+    def said_of(frame: Dataset, sequence: str) -> Dataset:
+        return (frame.get(sequence) or together.get(sequence))[0]
+
+    places = np.array(
+        [[float(v) for v in said_of(item, "PlanePositionSequence").ImagePositionPatient] for item in frames]
+    )
+    grid, at = _grid_of_frames(path, header, places, pixels.shape[1:])
+    array = np.zeros(grid.shape, dtype=np.uint32)
+    for plane, item, slice_ in zip(pixels, frames, at, strict=True):
+        if kind == "LABELMAP":
+            values = np.vectorize(lambda number: labels.get(int(number), 0), otypes=[np.uint32])(plane)
+        else:
+            number = int(said_of(item, "SegmentIdentificationSequence").ReferencedSegmentNumber)
+            values = (plane > 0).astype(np.uint32) * np.uint32(labels[number])
+        both = (values > 0) & (array[slice_] > 0) & (array[slice_] != values)
+        if both.any():
+            raise InputError(
+                f"{path}: {int(both.sum())} voxels of one slice are of two segments; save segments that do not overlap"
+            )
+        array[slice_] = np.maximum(array[slice_], values)
+    shown = dict(names) if names is not None else {labels[number]: name for number, name in said.items()}
+    found = LabelMap(array, grid, shown, path.name)
+    return found if like is None else onto_image(found, like)
+
+
+def _grid_of_frames(path: Path, header: Dataset, places: np.ndarray, plane: Sequence[int]) -> tuple[Grid, list[int]]:
+    """Return the grid that the frames of a segmentation span, and the slice of it that each lies on."""
+    together, first = header.SharedFunctionalGroupsSequence[0], header.PerFrameFunctionalGroupsSequence[0]
+
+    def said(sequence: str) -> Dataset:
+        return (together.get(sequence) or first.get(sequence))[0]
+
+    turn = np.array([float(v) for v in said("PlaneOrientationSequence").ImageOrientationPatient]).reshape(2, 3)
+    measures = said("PixelMeasuresSequence")
+    normal = np.cross(*turn)
+    along = places @ normal
+    levels = np.unique(np.round(along, 3))
+    thickness = float(measures.get("SpacingBetweenSlices") or measures.get("SliceThickness") or 0)
+    step = float(np.diff(levels).min()) if len(levels) > 1 else thickness or 1.0
+    if 0 < thickness < step * (1 + 1e-3) and abs(step / thickness - round(step / thickness)) < 0.02:
+        step = thickness  # empty slices between are left out of the file
+    at = (along - along.min()) / step
+    if np.abs(at - np.rint(at)).max() > 0.05:
+        raise InputError(f"{path}: its frames are not evenly spaced; save it on the grid of its image")
+    count = int(np.rint(at.max())) + 1
+    if count * plane[0] * plane[1] > MOST_VOXELS:
+        raise InputError(f"{path} has more than {MOST_VOXELS} voxels; crop or resample it")
+    rows, columns = (float(v) for v in measures.PixelSpacing)
+    direction = np.stack([*turn, normal], axis=1)
+    origin = places[int(along.argmin())]
+    grid = Grid(
+        (count, int(plane[0]), int(plane[1])), (step, rows, columns), triple(origin, float), tuple(direction.ravel())
+    )
+    return grid, [int(value) for value in np.rint(at)]
+
+
+def onto_image(labels: LabelMap, like: Grid) -> LabelMap:
+    """Return a mask on the grid of an image where their voxels are the same but for slices left out; else as it is."""
+    axes = np.reshape(like.direction, (3, 3)) * np.array(like.spacing_zyx_mm[::-1])
+    own = np.reshape(labels.direction, (3, 3)) * np.array(labels.spacing_zyx_mm[::-1])
+    into = np.linalg.solve(axes, own)  # own steps in steps of the image
+    start = np.linalg.solve(axes, np.array(labels.origin) - np.array(like.origin))
+    slack = 10 * GRID_TOLERANCE
+    flat = labels.grid.shape[0] == 1
+    straight = np.abs(into - np.eye(3))[:, : 2 if flat else 3].max() < slack
+    x, y, z = (int(value) for value in np.rint(start))
+    depth, rows, columns = labels.grid.shape
+    inside = (x, y) == (0, 0) and (rows, columns) == like.shape[1:] and z >= 0 and z + depth <= like.shape[0]
+    if not (straight and inside and np.abs(start - np.rint(start)).max() < slack):
+        return labels
+    array = np.zeros(like.shape, dtype=labels.array.dtype)
+    array[z : z + depth] = labels.array
+    return LabelMap(array, like, labels.names, labels.name)
+
+
+def _contours(path: Path, header: Dataset, names: Mapping[int, str] | None, like: Grid | None) -> LabelMap:
+    if like is None:
+        raise InputError(f"{path} is a set of contours, which are drawn on an image; give it beside its image")
+    said = {int(item.ROINumber): str(item.get("ROIName") or "") for item in header.StructureSetROISequence}
+    labels = _numbered(said, names)
+    if not labels:
+        declared = ", ".join(names.values()) if names else "none"
+        raise InputError(
+            f"{path}: its structures are called {listed(said.values())}, none of the labels {declared}; name the label "
+            "as the structure is called"
+        )
+    array = np.zeros(like.shape, dtype=np.uint32)
+    for item in header.get("ROIContourSequence") or ():
+        number = int(item.ReferencedROINumber)
+        if number in labels:
+            drawn = _filled(path, [_points(contour) for contour in item.get("ContourSequence") or ()], like)
+            both = drawn & (array > 0) & (array != labels[number])
+            if both.any():
+                raise InputError(
+                    f"{path}: {int(both.sum())} voxels are of two structures; give one label of them alone"
+                )
+            array[drawn] = labels[number]
+    shown = dict(names) if names is not None else {labels[number]: name for number, name in said.items()}
+    return replace(LabelMap(array, like, shown), name=path.name)
+
+
+def _points(contour: Dataset) -> np.ndarray:
+    """Return the corners of one contour, shape (point, 3), (x, y, z) in mm; empty where it is no closed one."""
+    if str(contour.get("ContourGeometricType")) != "CLOSED_PLANAR":
+        return np.empty((0, 3))
+    return np.array([float(value) for value in contour.ContourData]).reshape(-1, 3)
+
+
+def _filled(path: Path, contours: Sequence[np.ndarray], like: Grid) -> np.ndarray:
+    """Return the voxels whose centres lie in an odd number of contours, so that rings have holes; bool (z, y, x)."""
+    from skimage.draw import polygon2mask
+
+    axes = np.reshape(like.direction, (3, 3)) * np.array(like.spacing_zyx_mm[::-1])
+    array = np.zeros(like.shape, dtype=bool)
+    for points in contours:
+        if len(points) < 3:
+            continue
+        index = np.linalg.solve(axes, (points - np.array(like.origin)).T).T
+        level = float(index[:, 2].mean())
+        if np.abs(index[:, 2] - level).max() > _BESIDE or abs(level - round(level)) > _BESIDE:
+            raise InputError(
+                f"{path}: a contour lies across the slices, or between them; export contours drawn on this series"
+            )
+        if 0 <= round(level) < like.shape[0]:
+            inside = polygon2mask(like.shape[1:], index[:, 1::-1])  # type: ignore[no-untyped-call]
+            array[round(level)] ^= inside
+    return array

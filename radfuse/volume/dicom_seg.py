@@ -1,0 +1,178 @@
+"""Masks as DICOM segmentations in the study of the images they were made of; highdicom writes them.
+
+They carry the patient's name and id, as they must: keep them where the images are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radfuse.errors import InputError
+from radfuse.volume.codes import Concept, coded
+from radfuse.volume.dicom import sorted_headers
+from radfuse.volume.grid import GRID_TOLERANCE
+from radfuse.volume.image import LabelMap
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+MANUFACTURER = "radfuse"
+SEG_SERIES, SR_SERIES = 9101, 9102
+"""Numbers of the series that are added to a study."""
+_NEEDED = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SOPInstanceUID", "SOPClassUID")
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Who made an object.
+
+    Attributes:
+        model: name of the network or bundle.
+        digest: SHA-256 of it.
+        version: of radfuse.
+    """
+
+    model: str
+    digest: str
+    version: str
+
+
+def highdicom() -> Any:
+    """Return the library.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        import highdicom as found
+    except ImportError as error:
+        raise InputError(
+            "--dicom needs highdicom, which is not installed; install radfuse[dicom], or leave --dicom out"
+        ) from error
+    return found
+
+
+def source_headers(image: Path) -> list[Dataset]:
+    """Return the headers of a DICOM series, as its voxels are sorted, with what the objects of its study need.
+
+    Raises:
+        InputError: the image is no DICOM series, or its headers lack an id.
+    """
+    headers = sorted_headers(image)
+    for name in _NEEDED:
+        if not all(header.get(name) for header in headers):
+            raise InputError(
+                f"{image}: its slices lack {name}, which a DICOM object beside them needs; export it again"
+            )
+    for header in headers:
+        for name in ("PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "ReferringPhysicianName"):
+            if name not in header:
+                setattr(header, name, "")
+        for name in ("StudyDate", "StudyTime", "StudyID"):
+            if name not in header:
+                setattr(header, name, None)
+    return headers
+
+
+def concept(item: Concept) -> Any:
+    """Return a concept as highdicom takes it."""
+    return highdicom().sr.CodedConcept(item.value, item.scheme, item.meaning)
+
+
+def algorithm(maker: Maker) -> Any:
+    """Return how an object says which model made it."""
+    from pydicom.sr.codedict import codes
+
+    return highdicom().AlgorithmIdentificationSequence(
+        name=MANUFACTURER,
+        family=codes.DCM.ArtificialIntelligence,
+        version=maker.version,
+        parameters={"model": maker.model, "sha256": maker.digest},
+    )
+
+
+def segmentation(
+    labels: LabelMap, headers: list[Dataset], maker: Maker, codes: Mapping[str, str] | None = None
+) -> Dataset:
+    """Return a mask as a DICOM segmentation of the series, one segment a label that occurs, numbered from 1.
+
+    Args:
+        labels: on the grid of the series, with names.
+        headers: of the series, from `source_headers`.
+        maker: who made it.
+        codes: label name -> code in the place of ours, as `volume.codes.coded` takes them.
+
+    Raises:
+        InputError: an empty mask, one that does not lie on the series, or highdicom is not installed.
+    """
+    from pydicom.uid import generate_uid
+
+    library = highdicom()
+    present = labels.present()
+    if not present:
+        raise InputError(f"{labels.name}: the mask is empty; there is nothing to write as DICOM")
+    _check_place(labels, headers)
+    array = np.zeros(labels.array.shape, dtype=np.uint8 if len(present) < 256 else np.uint16)
+    descriptions = []
+    for number, label in enumerate(present, start=1):
+        array[labels.array == label] = number
+        name = labels.names.get(label, f"label {label}")
+        what = coded(name, codes)
+        region = None if what.region is None or what.region == what.kind else [concept(what.region)]
+        descriptions.append(
+            library.seg.SegmentDescription(
+                segment_number=number,
+                segment_label=name[:64],
+                segmented_property_category=concept(what.category),
+                segmented_property_type=concept(what.kind),
+                algorithm_type=library.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+                algorithm_identification=algorithm(maker),
+                tracking_uid=generate_uid(entropy_srcs=[headers[0].SeriesInstanceUID, maker.digest, name]),
+                tracking_id=name[:64],
+                anatomic_regions=region,
+            )
+        )
+    content = [headers[0].SeriesInstanceUID, maker.digest, hash_of(array)]
+    return library.seg.Segmentation(
+        source_images=headers,
+        pixel_array=array,
+        segmentation_type=library.seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=descriptions,
+        series_instance_uid=generate_uid(entropy_srcs=[*content, "series"]),
+        series_number=SEG_SERIES,
+        sop_instance_uid=generate_uid(entropy_srcs=[*content, "seg"]),
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=maker.model[:64],
+        software_versions=maker.version,
+        device_serial_number=maker.digest[:16],
+        series_description="radfuse segmentation",
+        content_label="SEGMENTATION",
+        omit_empty_frames=True,
+    )
+
+
+def hash_of(array: np.ndarray) -> str:
+    """Return the SHA-256 of voxels: ids made of it are the same for the same mask."""
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def _check_place(labels: LabelMap, headers: list[Dataset]) -> None:
+    """Refuse a mask whose slices are not those of the series."""
+    grid = labels.grid
+    rows, columns = int(headers[0].Rows), int(headers[0].Columns)
+    first = np.array(headers[0].ImagePositionPatient, dtype=float)
+    last = np.array(headers[-1].ImagePositionPatient, dtype=float)
+    end = np.array(grid.origin) + np.reshape(grid.direction, (3, 3))[:, 2] * grid.spacing_zyx_mm[0] * (len(headers) - 1)
+    apart = max(np.abs(first - grid.origin).max(), np.abs(last - end).max())
+    if grid.shape != (len(headers), rows, columns) or apart > 10 * GRID_TOLERANCE * max(grid.spacing_zyx_mm):
+        raise InputError(
+            f"{labels.name}: the mask ({grid}) does not lie on its series of {len(headers)} slices of {columns} "
+            f"x {rows} pixels; make it anew from the DICOM series"
+        )

@@ -1,0 +1,98 @@
+"""A heap of DICOM files as an index and a cohort table; series named by their UID."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rawfiles import write_series
+
+from radfuse.cli.dicom import dicom_index
+from radfuse.cohort.config import CohortConfig
+from radfuse.cohort.dump import index_dump
+from radfuse.cohort.read import read_cohort
+from radfuse.errors import InputError
+from radfuse.volume.files import read_volume
+
+PERSON = {"PatientID": "MRN-4711", "StudyInstanceUID": "1.2.1", "StudyDate": "20200105"}
+
+
+@pytest.fixture
+def heap(tmp_path: Path) -> Path:
+    """Two series side by side, a third in two folders, one a year later, a report, notes, and one that is cut off."""
+    heap = tmp_path / "heap"
+    for name in ("flat", "one", "two", "later", "cut"):
+        (heap / name).mkdir(parents=True)
+    for series in ("1.2.3.4.1", "1.2.3.4.2"):
+        write_series(tmp_path / "made", SeriesInstanceUID=series, SeriesDescription="T1", **PERSON)
+        for file in (tmp_path / "made").iterdir():
+            file.rename(heap / "flat" / f"{series}_{file.name}")
+        (tmp_path / "made").rmdir()
+    write_series(tmp_path / "made", SeriesInstanceUID="1.2.3.4.3", **PERSON)
+    for file in sorted((tmp_path / "made").iterdir()):
+        file.rename(heap / ("one" if file.name < "2" else "two") / file.name)
+    shutil.rmtree(heap / "later")
+    write_series(
+        heap / "later", SeriesInstanceUID="1.2.3.4.4", **PERSON | {"StudyDate": "20210104", "StudyInstanceUID": "1.2.2"}
+    )
+    shutil.rmtree(heap / "cut")
+    write_series(heap / "cut", SeriesInstanceUID="1.2.3.4.5", **PERSON)
+    (heap / "cut" / "1.dcm").write_bytes((heap / "cut" / "1.dcm").read_bytes()[:-5])
+    (heap / "flat" / "notes.txt").write_text("MRN-4711")
+    return heap
+
+
+def test_a_heap_becomes_a_cohort_table(heap: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dicom_index(heap, tmp_path / "c.csv")
+    rows = pd.read_csv(tmp_path / "c.csv").set_index("case_id")
+    assert rows["files"].tolist() == [4, 4, 4, 4]
+    assert rows["study"].tolist() == [1, 1, 1, 2]
+    assert rows["days"].tolist() == [0, 0, 0, 365]
+    assert rows["slice_mm"].tolist() == [2, 2, 2, 2]
+    for image in rows["image"]:
+        assert read_volume(tmp_path / image).array.shape == (4, 3, 4)
+    assert rows["image"].iloc[3] == "heap/later"
+    assert "2020" not in (tmp_path / "c.csv").read_text()
+    assert "1 of 4 files are cut off" in capsys.readouterr().err
+
+
+def test_pseudonyms_leave_no_id(heap: Path, tmp_path: Path) -> None:
+    (tmp_path / "salt").write_text("0123456789abcdef")
+    dicom_index(heap, tmp_path / "c.csv", tmp_path / "salt")
+    text = (tmp_path / "c.csv").read_text()
+    assert "4711" not in text
+    rows = pd.read_csv(tmp_path / "c.csv")
+    assert rows["image"].str.startswith("c.images/P").all()
+    assert read_volume(tmp_path / rows["image"].iloc[3]).array.shape == (4, 3, 4)
+    dicom_index(heap, tmp_path / "c.csv", tmp_path / "salt")  # links are made anew
+    (tmp_path / "c.images" / "mine.txt").write_text("keep me")
+    with pytest.raises(InputError, match="holds 1 things that are no links of radfuse"):
+        dicom_index(heap, tmp_path / "c.csv", tmp_path / "salt")
+    assert (tmp_path / "c.images" / "mine.txt").is_file()
+
+
+def test_a_series_is_named_by_its_uid(heap: Path, tmp_path: Path) -> None:
+    index_dump(heap, tmp_path / "s.parquet")
+    table = tmp_path / "cohort.csv"
+    table.write_text("case_id,patient_id,image\na,p,1.2.3.4.4\n")
+    config = CohortConfig(table=table, images={"t1": "image"}, series_index=tmp_path / "s.parquet")
+    (case,) = read_cohort(config=config, new=True)
+    assert case.images["t1"].resolve() == (heap / "later").resolve()
+    table.write_text("case_id,patient_id,image\na,p,1.2.3.4.1\nb,q,1.2.3.9.9\n")
+    with pytest.raises(InputError, match=r"(?s)shares its folder with others.*no series of this UID"):
+        read_cohort(config=config, new=True)
+    with pytest.raises(InputError, match=r"there is no file .*none\.parquet; `radfuse dicom index` writes one"):
+        read_cohort(config=config.model_copy(update={"series_index": tmp_path / "none.parquet"}))
+
+
+def test_folders_without_dicom_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no folder"):
+        index_dump(tmp_path / "x", tmp_path / "s.parquet")
+    (tmp_path / "d").mkdir()
+    with pytest.raises(InputError, match="holds no files"):
+        index_dump(tmp_path / "d", tmp_path / "s.parquet")
+    (tmp_path / "d" / "a.txt").write_text("x")
+    with pytest.raises(InputError, match="holds no DICOM file in 1 folders"):
+        index_dump(tmp_path / "d", tmp_path / "s.parquet")

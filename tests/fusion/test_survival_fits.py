@@ -1,0 +1,134 @@
+"""Families of survival: every strategy and selection serves, nothing leaks, and parts that do not serve say so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radfuse.cohort.splits import Fold
+from radfuse.config import build
+from radfuse.errors import InputError
+from radfuse.fusion.config import FusionConfig
+from radfuse.fusion.design import Design
+from radfuse.fusion.export import largest_difference
+from radfuse.fusion.serves import check_outcome
+from radfuse.fusion.validate import fit_family, fit_fold
+from radfuse.outcomes.survival import SurvivalOutcome
+
+OUTCOME = SurvivalOutcome(time="months", event="died", horizon=60)
+COX = {"kind": "cox", "spreads": [0.3]}
+BLOCKS = {"clinical": range(4), "radiomic": range(4, 16), "deep": range(16, 24)}
+
+
+def planted(units: int = 120, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """A column of each block hastens or delays the event; some values are missing."""
+    generator = np.random.default_rng(seed)
+    x = generator.standard_normal((units, 24))
+    score = 0.9 * x[:, 0] - 0.9 * x[:, 6] + 0.9 * x[:, 17]
+    time, last = 60 * generator.exponential(size=units) / np.exp(score), generator.uniform(10, 120, units)
+    x[generator.random(x.shape) < 0.03] = np.nan
+    return x, np.column_stack([np.minimum(time, last).round(1) + 0.1, time <= last]).astype(float)
+
+
+X, Y = planted()
+
+
+def fit(**settings: Any):
+    config = build(FusionConfig, {"classifier": COX, "strategy": {"kind": "early"}, "inner_folds": 3, **settings}, "x")
+    check_outcome(config, "survival")
+    names = [f"c{i}" for i in range(24)]
+    return fit_family(X, Y, Y[:, 1].astype(int), np.arange(len(X)), BLOCKS, names, OUTCOME, config, 7)
+
+
+@pytest.mark.parametrize("kind", ["average", "early", "mean", "penalty", "priority", "score", "stack"])
+def test_every_strategy_joins_blocks_and_exports(kind) -> None:
+    found = fit(strategy={"kind": kind})
+    assert found.inner_auc > 0.68
+    assert largest_difference(found.fitted.to_onnx("a", found.threshold), found.fitted.predict, X, 1) < 1e-9
+    assert found.fitted.explain("s").columns
+    p = found.fitted.predict(X)
+    assert 0 < p.min() < p.max() < 1
+    assert found.beside.groups[0] < found.beside.groups[1] == pytest.approx(found.threshold)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"kind": "variance"},
+        {"kind": "univariate", "fdr": True},
+        {"kind": "correlation"},
+        {"kind": "clusters"},
+        {"kind": "mrmr", "k": 2},
+        {"kind": "lasso"},
+        {"kind": "lasso", "rule": "one_se", "own_folds": 3, "strengths": [0.5, 0.3]},
+        {"kind": "elastic_net"},
+        {"kind": "stability_selection", "halves": 10},
+        {"kind": "multivariable"},
+        {"kind": "multivariable", "rule": "aic"},
+    ],
+    ids=lambda step: " ".join(map(str, step.values())),
+)
+def test_every_selection_keeps_the_columns_that_tell(step) -> None:
+    found = fit(selection=[step])
+    kept = {column.name for column in found.fitted.explain("s").columns}
+    assert {"c0", "c6", "c17"} <= kept
+    if step["kind"] not in ("variance", "correlation", "clusters"):
+        assert len(kept) < 12
+
+
+def test_components_serve_and_trees_and_networks_beside_the_regression() -> None:
+    members = [COX, {"kind": "cox_trees", "trees": [20]}, {"kind": "cox_mlp", "decay": [10]}]
+    found = fit(classifier={"kind": "mean", "members": members}, selection=[{"kind": "pca"}])
+    assert found.inner_auc > 0.6
+    assert largest_difference(found.fitted.to_onnx("a", found.threshold), found.fitted.predict, X, 1) < 1e-5
+
+
+def test_held_out_units_of_noise_and_flipped_events_change_nothing() -> None:
+    units = pd.DataFrame({"patient": np.arange(len(X)), "months": Y[:, 0], "died": Y[:, 1]})
+    names = [f"c{i}" for i in range(24)]
+    train, test = np.arange(90), np.arange(90, len(X))
+
+    def fitted(x: np.ndarray, units: pd.DataFrame):
+        frame = pd.DataFrame(x, columns=names)
+        design = Design(units, {block: frame.iloc[:, list(where)] for block, where in BLOCKS.items()})
+        members = [COX, {"kind": "cox_trees", "trees": [20]}]
+        settings = {"classifier": {"kind": "mean", "members": members}, "selection": [{"kind": "lasso"}]}
+        config = build(FusionConfig, {**settings, "inner_folds": 3}, "x")
+        family = "clinical-radiomic-deep"
+        return fit_fold(design, family, Fold("1", train, test), "patient", OUTCOME, config, 7)
+
+    spoiled, flipped = X.copy(), units.copy()
+    spoiled[test] = 1e6 * np.random.default_rng(0).standard_normal((len(test), 24))
+    flipped.loc[test, "died"] = 1 - flipped.loc[test, "died"]
+    flipped.loc[test, "months"] = 200 - flipped.loc[test, "months"]
+    honest, first = fitted(X, units)
+    other, second = fitted(spoiled, flipped)
+    assert first.fitted.to_onnx("a", first.threshold) == second.fitted.to_onnx("a", second.threshold)
+    assert (honest.survival, honest.threshold, honest.tuned) == (other.survival, other.threshold, other.tuned)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "words"),
+    [
+        ({"classifier": {"kind": "extra_trees"}}, "survival", "fusion.classifier: .* extra_trees .* these do: cox,"),
+        ({"classifier": {"kind": "mean", "members": [COX, {"kind": "svm"}]}}, "survival", r"members\.1: .* svm"),
+        ({"selection": [{"kind": "boruta"}]}, "survival", r"fusion.selection.0: .* boruta .* lasso"),
+        ({"strategy": {"kind": "attention"}}, "survival", "attention .* these do: average"),
+        ({"strategy": {"kind": "average", "of": [{"kind": "attention"}]}}, "survival", "attention"),
+        ({"recalibrate": {"kind": "platt"}}, "survival", "fusion.recalibrate does not serve a survival outcome"),
+        ({"oversample": "smote"}, "survival", "fusion.oversample does not serve"),
+        ({}, "binary", "the classifier cox does not serve a binary outcome; these do: logistic"),
+    ],
+)
+def test_parts_that_do_not_serve_are_told_with_those_that_do(settings, kind, words) -> None:
+    config = build(FusionConfig, {"classifier": COX, **settings}, "x")
+    with pytest.raises(ValueError, match=words):
+        check_outcome(config, kind)
+
+
+def test_a_test_of_two_classes_is_none_of_survival() -> None:
+    with pytest.raises((ValueError, InputError), match="one of two classes"):
+        fit(selection=[{"kind": "univariate", "test": "t"}])

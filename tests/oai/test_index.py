@@ -1,0 +1,145 @@
+"""From a fake release to a cohort table and a study that `radfuse check` accepts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from radfuse.check.study import check_study
+from radfuse.cli.oai import oai_index
+from radfuse.errors import InputError
+from radfuse.oai import index as indexing
+from radfuse.oai.index import index_series
+from radfuse.study import load_study
+
+AS_ROOT = os.geteuid() == 0
+
+
+@pytest.fixture(scope="module")
+def index(release: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, list[str], Path]:
+    file = tmp_path_factory.mktemp("index") / "series.parquet"
+    found, unread = index_series(release / "images", file)
+    return found.set_index("barcode"), [item.folder for item in unread], file
+
+
+def test_every_series_is_a_row(index: tuple[pd.DataFrame, list[str], Path]) -> None:
+    rows, unread, _ = index
+    assert unread == []
+    assert rows.loc["10000000", ["protocol", "side", "visit"]].tolist() == ["dess", "right", "V00"]
+    assert rows.loc["10000110", ["protocol", "side", "visit"]].tolist() == ["dess", "left", "V03"]
+    assert rows.loc["10000001", "protocol"] == "t2_map"
+    assert rows.loc["10000002", "protocol"] == "tse"
+    assert rows.loc["10000000", ["files", "rows", "columns"]].tolist() == [20, 56, 56]
+    assert rows.loc["10000000", "slice_mm"] == pytest.approx(4.2)
+
+
+@pytest.mark.parametrize(
+    ("barcode", "column", "text"),
+    [
+        ("20000001", "remark", "4 x 4 x 5, usually 384 x 384 x 160"),
+        ("20000003", "fault", "two series in one folder (001 and 103)"),
+        ("20000004", "fault", "file 002 is cut off"),
+        ("20000005", "remark", "laterality says right, the description left: no side"),
+        ("20000008", "fault", "the folder holds no file"),
+        ("20000009", "remark", "the description says t2_map, TR 16.32 and TE 4.71 ms say dess"),
+        ("20000010", "fault", "PatientID is not the person whose folder it lies in"),
+        pytest.param(
+            "20000006",
+            "fault",
+            "Permission denied",
+            marks=pytest.mark.skipif(AS_ROOT, reason="root may read every folder"),
+        ),
+    ],
+)
+def test_odd_cases_are_named(index: tuple[pd.DataFrame, list[str], Path], barcode: str, column: str, text: str) -> None:
+    assert text in index[0].loc[barcode, column]
+
+
+def test_names_in_the_other_case_are_read(index: tuple[pd.DataFrame, list[str], Path]) -> None:
+    assert index[0].loc["20000007", ["protocol", "side", "visit"]].tolist() == ["dess", "left", "V00"]
+
+
+def test_the_second_run_reads_what_is_new_or_had_a_fault(
+    release: Path, index: tuple[pd.DataFrame, list[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "series.parquet"
+    shutil.copy(index[2], file)
+    whole = pd.read_parquet(file)
+    whole[whole["barcode"] != "10000000"].to_parquet(file)  # as a kill may leave it
+    read: list[str] = []
+    real = indexing.read_batch
+
+    def noted(batch: indexing.Batch) -> list[dict[str, object]]:
+        read.extend(place.barcode for place in batch.places)
+        return real(batch)  # type: ignore[return-value]
+
+    monkeypatch.setattr(indexing, "read_batch", noted)
+    again, _ = index_series(release / "images", file)
+    assert set(read) == {"10000000", *whole["barcode"][whole["fault"].notna()]}
+    pd.testing.assert_frame_equal(again, whole, check_dtype=False)
+
+
+def test_other_folders_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no folder"):
+        index_series(tmp_path / "nowhere", tmp_path / "s.parquet")
+    with pytest.raises(InputError, match="holds no series of OAI: RELEASE/ID"):
+        index_series(tmp_path, tmp_path / "s.parquet")
+    (tmp_path / "0.C.2" / "9007827" / "20041006" / "10263609").mkdir(parents=True)
+    (tmp_path / "s.parquet").write_text("nothing")
+    with pytest.raises(InputError, match="is no index of series"):
+        index_series(tmp_path, tmp_path / "s.parquet")
+
+
+def test_the_cohort_and_its_study_are_accepted(
+    release: Path, index: tuple[pd.DataFrame, list[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(index[2], tmp_path / "cohort.series.parquet")
+    oai_index(
+        release / "images",
+        tmp_path / "cohort.csv",
+        release / "tables",
+        ["incident_oa:48", "replacement:5"],
+        masks=release / "masks",
+    )
+    rows = pd.read_csv(tmp_path / "cohort.csv", dtype={"patient_id": str})
+    assert len(rows) == 16
+    assert set(rows["visit"]) == {"V00"}
+    assert rows["replacement_5y"].notna().all()
+    why = pd.read_csv(tmp_path / "cohort.left_out.csv").set_index("case_id")["why"]
+    assert why["9900002_R_V00"] == "no dess that can be used"
+    assert why["9900001_R_V00"] == "incident_oa_48m: no KL grade at the first visit"
+    found = check_study(load_study(tmp_path / "study.yaml"))
+    assert len(found.cohort) == 16  # type: ignore[union-attr]
+    shown = capsys.readouterr()
+    assert "900000" not in shown.out + shown.err
+
+
+def test_pseudonyms_leave_no_id_in_table_or_study(
+    release: Path, index: tuple[pd.DataFrame, list[str], Path], tmp_path: Path
+) -> None:
+    shutil.copy(index[2], tmp_path / "k.series.parquet")
+    (tmp_path / "salt").write_text("0123456789abcdef")
+    oai_index(
+        release / "images",
+        tmp_path / "k.csv",
+        release / "tables",
+        ["incident_oa:48"],
+        masks=release / "masks",
+        pseudonymise=tmp_path / "salt",
+    )
+    for name in ("k.csv", "k.left_out.csv", "k.yaml"):
+        text = (tmp_path / name).read_text()
+        assert "900000" not in text
+        assert "99000" not in text
+        assert "20041006" not in text
+    rows = pd.read_csv(tmp_path / "k.csv")
+    assert rows["patient_id"].str.fullmatch(r"P[0-9a-f]{12}").all()
+    found = check_study(load_study(tmp_path / "k.yaml"))
+    assert len(found.cohort) == 16  # type: ignore[union-attr]
+    (tmp_path / "salt").write_text("short")
+    with pytest.raises(InputError, match="holds 5 bytes, at least 16"):
+        oai_index(release / "images", tmp_path / "k.csv", pseudonymise=tmp_path / "salt")

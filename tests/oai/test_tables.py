@@ -1,0 +1,87 @@
+"""OAI's tables as released: labels, either case, several reading projects, and what disagrees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radfuse.errors import InputError
+from radfuse.oai.tables import code_of, read_tables
+
+MISSING = ".: Missing Form/Incomplete Workbook"
+
+
+def write(folder: Path, **files: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / f"{name}.txt").write_text(text)
+    return folder
+
+
+def test_labels_are_codes_and_points_are_missing() -> None:
+    found = code_of(pd.Series(["1: Right", "27.9", MISSING, ".A: Not Expected", "", " 3 ", "0"]))
+    assert np.array_equal(found, [1, 27.9, np.nan, np.nan, np.nan, 3, 0], equal_nan=True)
+
+
+def test_the_first_project_that_read_a_grade_gives_it(tmp_path: Path) -> None:
+    """Projects 42, 37 and 15 read the right knee, 15 no narrowing; the left one 42 alone."""
+    folder = write(
+        tmp_path / "t",
+        kXR_SQ_BU00="ID|SIDE|READPRJ|V00XRKL|V00XRJSM\n9000001|1: Right|42|4: 4|2\n9000001|1: Right|37|3: 3|1.4\n"
+        f"9000001|1: Right|15|2: 2|{MISSING}\n9000001|2: Left|42|1|0: 0\n",
+        kxr_sq_bu03="id|side|readprj|v03xrkl\n9000001|1|15|3\n",
+    )
+    found = read_tables(folder)
+    assert found.problems == []
+    rows = found.readings.set_index(["side", "visit"])
+    assert rows.loc[("right", "V00"), ["kl", "jsn_medial"]].tolist() == [2.0, 1.4]
+    assert rows.loc[("left", "V00"), "kl"] == 1
+    assert rows.loc[("right", "V03"), ["months", "kl"]].tolist() == [24, 3]
+
+
+def test_what_disagrees_is_left_empty_and_named(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path / "t",
+        kXR_SQ_BU00="ID|SIDE|READPRJ|V00XRKL\n9000001|1: Right|15|0: 0\n9000001|1: Right|15|2: 2\n"
+        "9000001|2: Left|15|1\n",
+        A="ID|V00AGE\n9000001|60\n9000002|61\n",
+        B="ID|V00AGE\n9000001|59\n9000002|61\n9000003|70\n",
+    )
+    found = read_tables(folder)
+    assert found.readings.set_index("side")["kl"].to_dict() == pytest.approx(
+        {"left": 1.0, "right": np.nan}, nan_ok=True
+    )
+    assert found.visits.set_index("person")["age"].to_dict() == {"9000002": 61, "9000003": 70}
+    assert [problem.where for problem in found.problems] == ["B.txt", "kXR_SQ_BU00.txt"]
+    assert "9000001" not in "".join(map(str, found.problems))
+
+
+def test_persons_visits_and_knees(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path / "t",
+        AllClinical00=f"ID|VERSION|V00AGE|P01BMI|V00WOMKPR|V00WOMTSL|V00OTHER\n9000001|0.2|60|{MISSING}|3|12.5|x\n",
+        AllClinical03="id|v03age|v03bmi|v03womkpr\n9000001|62|31.5|4\n",
+        Enrollees="ID|P02SEX|V00COHORT|V00SITE\n9000001|2: Female|3: Non-exposed control group|D\n",
+        Outcomes99="id|V99RNTCNT|V99ERKTLPR|V99ERKDAYS|V99ELKTLPR\n9000001|8: 72-month|1: Total|730| \n",
+        readme="nothing of use",
+    )
+    found = read_tables(folder)
+    assert found.people.loc["9000001"].to_dict() == {
+        "sex": "female", "cohort": "control", "site": "D", "last_contact": 72.0,
+    }  # fmt: skip
+    visits = found.visits.set_index("visit")
+    assert visits.loc["V03", ["age", "bmi"]].tolist() == [62, 31.5]
+    assert np.isnan(visits.loc["V00", "bmi"])
+    knees = found.knees.set_index(["side", "visit"])
+    assert knees.loc[("right", "V03"), "womac_pain"] == 4
+    assert knees.loc[("left", "V00"), "womac_total"] == 12.5
+    assert found.replacements.set_index("side").loc["right", ["kind", "days"]].tolist() == [1, 730]
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "NAME|X\n1|2\n"])
+def test_a_folder_without_tables_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match="holds no table of OAI"):
+        read_tables(write(tmp_path / "t", some=text))

@@ -1,0 +1,83 @@
+"""Performances of several kinds of outcome in one list, and what was written before there were several."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from radfuse.results import Interval, Measured, Performance, StudyResults, SurvivalPerformance
+
+SOME = Interval(value=0.7, low=0.6, high=0.8)
+BINARY = Performance(
+    family="a",
+    units=10,
+    patients=8,
+    events=4,
+    auc=SOME,
+    auc_pooled=SOME,
+    fold_aucs={"1": 0.7},
+    brier=SOME,
+    brier_scaled=0.1,
+    sensitivity=SOME,
+    specificity=SOME,
+    ppv=SOME,
+    npv=SOME,
+    calibration_intercept=SOME,
+    calibration_slope=SOME,
+    observed=0.4,
+    expected=0.4,
+)
+SURVIVAL = SurvivalPerformance(
+    family="a",
+    units=10,
+    patients=8,
+    events=4,
+    horizon=60,
+    c=SOME,
+    c_pooled=SOME,
+    fold_cs={"1": 0.7, "2": None},
+    uno=SOME,
+    auc_at_horizon=SOME,
+    auc_over_time=(),
+    brier=SOME,
+    brier_scaled=0.1,
+    integrated_brier=SOME,
+    integrated_brier_scaled=None,
+    calibration_slope=SOME,
+    observed=SOME,
+    expected=0.4,
+    follow_up=None,
+)
+
+
+def results(*performance: object) -> dict:
+    return {
+        "outer_folds": 2,
+        "comparisons": [],
+        "performance": [json.loads(item.model_dump_json()) for item in performance],
+    }
+
+
+def test_each_kind_comes_back_as_itself() -> None:
+    read = StudyResults.model_validate(results(BINARY, SURVIVAL))
+    assert read.performance == (BINARY, SURVIVAL)
+    assert [item.measure for item in read.performance] == ["AUC", "C"]
+    for item in read.performance:
+        assert isinstance(item, Measured)
+        assert item.headline == SOME
+        assert next(iter(item.columns)) == next(iter(item.judged)) == item.measure
+
+
+def test_what_was_written_before_there_were_kinds_is_binary() -> None:
+    old = results(BINARY)
+    del old["performance"][0]["kind"]
+    assert StudyResults.model_validate(old).performance == (BINARY,)
+
+
+def test_a_kind_that_nobody_knows_is_refused() -> None:
+    other = results(BINARY)
+    other["performance"][0]["kind"] = "other"
+    with pytest.raises(ValidationError, match="other"):
+        StudyResults.model_validate(other)

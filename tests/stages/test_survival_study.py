@@ -1,0 +1,163 @@
+"""A survival study from its tables to report, bundle, prediction and evaluation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radfuse.bundle.evaluate import evaluate
+from radfuse.bundle.load import load_bundle
+from radfuse.bundle.predict import predict, prediction_table
+from radfuse.config import apply_overrides, read_yaml, to_yaml
+from radfuse.errors import InputError
+from radfuse.phantom.table import TablePhantom, reachable_c, table_phantom, write_table_phantom
+from radfuse.pipeline import run_study
+from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.page import evaluation_report
+from radfuse.report.study import Made
+from radfuse.results import SurvivalPerformance
+from radfuse.study import Study, load_study
+
+SETTINGS = [
+    "fusion.classifier={kind: mean, members: [{kind: cox, spreads: [0.3]}, {kind: cox_trees, trees: [20]}]}",
+    "fusion.strategy={kind: mean}",
+    "fusion.families=[clinical, clinical-radiomic-deep]",
+    "fusion.inner_folds=3",
+    "cohort.split.folds=3",
+]
+FAMILY = "clinical-radiomic-deep"
+
+
+@pytest.fixture(scope="module")
+def survival_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return the study file of a survival phantom of 100 patients and its finished run folder; change neither."""
+    folder = tmp_path_factory.mktemp("survival_run")
+    study = write_table_phantom(folder / "T", TablePhantom(outcome="survival", patients=100, seed=3, site_shift=0))
+    study.write_text(to_yaml(apply_overrides(read_yaml(study), SETTINGS)), encoding="utf-8")
+    run = run_study(study, folder / "R")
+    assert run.failures == ()
+    return study, run.path
+
+
+def read_results(run: Path) -> dict:
+    return json.loads((run / "models/comparison/results.json").read_text())
+
+
+def test_families_come_near_what_can_be_reached(survival_run) -> None:
+    study, run = survival_run
+    truth = pd.read_csv(study.parent / "truth.csv")
+    found = {item["family"]: item for item in read_results(run)["performance"]}
+    assert {item["kind"] for item in found.values()} == {"survival"}
+    assert found[FAMILY]["c"]["value"] > 0.6
+    for family, item in found.items():
+        assert item["c"]["value"] < reachable_c(truth, family) + 0.05
+        assert item["expected"] == pytest.approx(item["observed"]["value"], abs=0.1)
+        assert item["calibration_slope"]["value"] > 0.5
+
+
+def test_the_report_has_what_belongs_to_survival_and_nothing_else(survival_run) -> None:
+    page = (survival_run[1] / "report/index.html").read_text()
+    for part in (
+        "survival",
+        "risk_groups",
+        "comparison",
+        "survival_calibration",
+        "survival_decision",
+        "features",
+        "findings",
+        "settings",
+    ):
+        assert f'id="{part}"' in page
+    for binary in ("ROC curves", "sensitivity", "Hosmer", "Reclassification", "log odds"):
+        assert binary not in page
+    for told in ("Harrell", "log-rank", "at risk", "median follow-up (months)", "1 by 60 months", "difference in C"):
+        assert told in page
+    tables = {path.stem for path in (survival_run[1] / "report/tables").iterdir()}
+    assert {"performance", "errors", "risk_groups", "calibration", "comparisons"} <= tables
+    groups = pd.read_csv(survival_run[1] / "report/tables/risk_groups.csv")
+    own = groups[groups["family"] == FAMILY].set_index("risk")
+    assert own["events"]["high"] / own["units"]["high"] > own["events"]["low"] / own["units"]["low"]
+
+
+def test_the_bundle_predicts_probability_linear_predictor_and_survival(survival_run) -> None:
+    study, run = survival_run
+    bundle, features = load_bundle(run / "bundle"), {b: study.parent / f"{b}.csv" for b in ("radiomic", "deep")}
+    found = prediction_table(bundle, predict(bundle, study.parent / "cohort.csv", features))
+    p, lp = found[f"{FAMILY}_probability"], found[f"{FAMILY}_linear_predictor"]
+    np.testing.assert_allclose(p, 1 - np.exp(-np.exp(lp)), atol=1e-12)
+    np.testing.assert_allclose(found[f"{FAMILY}_survival@60"], 1 - p, atol=1e-12)
+    assert (found[f"{FAMILY}_survival@12"] > found[f"{FAMILY}_survival@36"]).all()
+    assert set(found[f"{FAMILY}_risk_group"]) == {"low", "middle", "high"}
+    assert f"{FAMILY}_positive" not in found
+    family = bundle.schema.families[FAMILY]
+    assert family.largest_difference < 1e-5
+    assert family.survival.hazard[-1] > 1
+    card = (run / "bundle/MODEL_CARD.md").read_text()
+    assert "1 by 60 months" in card
+    assert "| family | C | pooled C | AUC at 60 | Brier | slope |" in card
+    assert "ensitivity" not in card
+
+
+def test_the_bundle_is_measured_on_other_patients(survival_run, tmp_path) -> None:
+    study, run = survival_run
+    rows = pd.read_csv(study.parent / "cohort.csv").iloc[:90]
+    features = {block: study.parent / f"{block}.csv" for block in ("radiomic", "deep")}
+    tables = {block: pd.read_csv(path).iloc[:90] for block, path in features.items()}
+    found, _, long = evaluate(run / "bundle", rows, tables)
+    best = found.performance[-1]
+    assert isinstance(best, SurvivalPerformance)
+    assert best.c.value > 0.75  # these patients were trained on, and the remark says so
+    assert any("trained on" in remark for remark in found.remarks)
+    assert found.comparisons[0].difference.value is not None
+    schema = load_bundle(run / "bundle").schema
+    report = EvaluationReport(
+        title="t",
+        table="cohort.csv",
+        performance=found.performance,
+        comparisons=found.comparisons,
+        before={name: item.performance for name, item in schema.families.items()},
+        trained_units=schema.trained_on.units,
+        predictions=long,
+        versions=schema.versions,
+        sections=schema.opened_outcome().evaluation_sections(),
+        made=Made("2026-11-26", "0", "radfuse evaluate"),
+        remarks=found.remarks,
+    )
+    page = evaluation_report(report)["index.html"]
+    assert "C at training (nested)" in page
+    assert "log-rank" in page
+    with pytest.raises(InputError, match="none of a survival outcome"):
+        evaluate(run / "bundle", rows, tables, recalibrate=True)
+
+
+def test_patients_without_an_event_are_told_and_not_a_fault(survival_run) -> None:
+    study, run = survival_run
+    rows = pd.read_csv(study.parent / "cohort.csv").iloc[:30].assign(replaced=0)
+    found, _, _ = evaluate(run / "bundle", rows[rows.columns], families=["clinical"])
+    assert found.performance[0].c.value is None
+    assert any(
+        "C, AUC at 60, calibration slope cannot be computed, as no unit has the event" in r for r in found.remarks
+    )
+
+
+def test_a_study_that_names_no_learner_gets_the_usual_one_of_its_outcome(tmp_path) -> None:
+    study = load_study(write_table_phantom(tmp_path, TablePhantom(outcome="survival", patients=20)))
+    assert [model.kind for model in study.fusion.learners] == ["cox", "cox_trees"]
+    again = Study.model_validate(study.model_dump(mode="json"))
+    assert again.fusion == study.fusion
+
+
+def test_the_phantom_of_survival_has_the_features_of_the_binary_one_and_its_own_truth() -> None:
+    binary = table_phantom(TablePhantom(patients=200, seed=5))
+    drawn = table_phantom(TablePhantom(patients=200, seed=5, outcome="survival", prevalence=0.5))
+    pd.testing.assert_frame_equal(binary["radiomic"], drawn["radiomic"])
+    truth, cohort = drawn["truth"], drawn["cohort"]
+    assert truth["probability"].mean() == pytest.approx(0.5, abs=1e-6)
+    seen = cohort[(cohort["months"] >= 60) | (cohort["replaced"] == 1)]
+    by_then = ((seen["months"] <= 60) & (seen["replaced"] == 1)).mean()
+    assert by_then == pytest.approx(0.5, abs=0.15)  # who left before is missing, so it is more than half
+    assert 0.6 < reachable_c(truth, "radiomic") < reachable_c(truth, FAMILY) < 0.85

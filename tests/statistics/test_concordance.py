@@ -1,0 +1,81 @@
+"""Concordance that can be counted by hand, that of rossi, and its variance beside a jackknife."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rossi import rossi
+
+from radfuse.statistics.auc import auc
+from radfuse.statistics.concordance import auc_at, harrell, uno
+from radfuse.statistics.cox import regression
+from radfuse.statistics.survival import censoring
+
+
+def some(units: int, seed: int, strength: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    score = generator.standard_normal(units)
+    time, last = generator.exponential(size=units) / np.exp(strength * score), generator.exponential(2, units)
+    return np.minimum(time, last), (time <= last).astype(float), score
+
+
+def test_pairs_of_four_units() -> None:
+    time, event = np.array([1.0, 2.0, 2.0, 4.0]), np.array([1, 1, 0, 1])
+    score = np.array([3.0, 1.0, 1.0, 2.0])
+    # pairs: 1 with 2, 3, 4 all right; 2 with 3 (censored then) tied, with 4 wrong
+    assert harrell(time, event, score[:, None], np.arange(4)).values == pytest.approx([3.5 / 5])
+    assert np.isnan(harrell(time, np.zeros(4), score[:, None], np.arange(4)).values).all()
+
+
+def test_rossi_has_the_published_c() -> None:
+    x, time, event = rossi()
+    score = x @ regression(x, time, event).coefficients
+    assert harrell(time, event, score[:, None], np.arange(len(x))).values == pytest.approx([0.6403], abs=5e-5)
+
+
+def test_the_variance_is_that_of_a_jackknife_over_patients() -> None:
+    time, event, score = some(80, 1)
+    patients = np.repeat(np.arange(40), 2)
+    found = harrell(time, event, score[:, None], patients)
+    left = [
+        float(harrell(time[kept], event[kept], score[kept, None], patients[kept]).values[0])
+        for kept in (patients != person for person in range(40))
+    ]
+    assert np.sqrt(found.covariance[0, 0]) == pytest.approx(np.sqrt(39 * np.var(left)), rel=0.05)
+
+
+def test_equal_scores_have_no_variance_in_their_difference() -> None:
+    time, event, score = some(60, 2)
+    found = harrell(time, event, np.column_stack([score, score]), np.arange(60))
+    assert found.covariance[0, 0] + found.covariance[1, 1] == pytest.approx(2 * found.covariance[0, 1])
+
+
+def test_without_censoring_unos_c_is_harrells_and_the_auc_that_of_who_had_the_event() -> None:
+    time, _, score = some(70, 3)
+    event, everyone = np.ones(70), np.arange(70)
+    known = censoring(time, event)
+    first = harrell(time, event, score[:, None], everyone).values
+    np.testing.assert_allclose(uno(time, event, score[:, None], everyone, np.inf, known).values, first)
+    when = float(np.median(time))
+    assert auc_at(time, event, score[:, None], everyone, when, None).values[0] == pytest.approx(
+        auc(time <= when, score)
+    )
+
+
+def test_unos_c_does_not_move_with_censoring_as_harrells_does() -> None:
+    generator = np.random.default_rng(5)
+    score = generator.standard_normal(3000)
+    time = generator.exponential(size=3000) / np.exp(score)
+    until = float(np.quantile(time, 0.8))
+    truth = uno(time, np.ones(3000), score[:, None], np.arange(3000), until, censoring(time, np.ones(3000))).values[0]
+    last = generator.exponential(0.8, 3000)
+    seen, event = np.minimum(time, last), (time <= last).astype(float)
+    found = uno(seen, event, score[:, None], np.arange(3000), until, censoring(seen, event)).values[0]
+    assert found == pytest.approx(truth, abs=0.015)
+
+
+def test_scores_that_tell_nothing_are_near_one_half() -> None:
+    time, event, _ = some(400, 6)
+    noise = np.random.default_rng(7).standard_normal(400)
+    found = harrell(time, event, noise[:, None], np.arange(400))
+    assert abs(found.values[0] - 0.5) < 3 * np.sqrt(found.covariance[0, 0])

@@ -1,0 +1,179 @@
+"""Masks that are DICOM: segmentations by frame, structure sets by contour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.pixels import pack_bits
+from pydicom.sequence import Sequence
+from pydicom.uid import ExplicitVRLittleEndian
+from realdata import real_file
+
+from radfuse.errors import InputError
+from radfuse.volume.dicom_masks import RTSTRUCT_CLASS, SEG_CLASSES
+from radfuse.volume.files import read_grid, read_labels
+from radfuse.volume.grid import Grid
+
+IMAGE = Grid((5, 6, 8), (2.0, 1.0, 1.0), (10.0, 20.0, 30.0))
+NAMES = {1: "bone", 4: "femoral_cartilage"}
+
+
+def item(**told: Any) -> Dataset:
+    made = Dataset()
+    for name, value in told.items():
+        setattr(
+            made,
+            name,
+            Sequence(value) if isinstance(value, list) and value and isinstance(value[0], Dataset) else value,
+        )
+    return made
+
+
+def save(path: Path, kind: str, **told: Any) -> Path:
+    header, first = (
+        item(SOPClassUID=kind, SOPInstanceUID="1.2.3.9", SeriesInstanceUID="1.2.8", **told),
+        FileMetaDataset(),
+    )
+    first.TransferSyntaxUID, first.MediaStorageSOPClassUID = ExplicitVRLittleEndian, kind
+    first.MediaStorageSOPInstanceUID = "1.2.3.9"
+    header.file_meta = first
+    header.save_as(path, enforce_file_format=True)
+    return path
+
+
+def write_seg(path: Path, frames: list[tuple[int, int, np.ndarray]], names: dict[int, str], **fields: Any) -> Path:
+    """Write frames (segment, slice of `IMAGE`, bool (y, x)) as a binary segmentation."""
+    shared = item(
+        PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
+        PixelMeasuresSequence=[item(PixelSpacing=[1, 1], SliceThickness=2)],
+    )
+    groups = [
+        item(
+            PlanePositionSequence=[item(ImagePositionPatient=[10, 20, 30 + 2 * z])],
+            SegmentIdentificationSequence=[item(ReferencedSegmentNumber=number)],
+        )
+        for number, z, _ in frames
+    ]
+    told: dict[str, Any] = {
+        "Modality": "SEG",
+        "SegmentationType": "BINARY",
+        "SegmentSequence": [item(SegmentNumber=number, SegmentLabel=name) for number, name in names.items()],
+        "SharedFunctionalGroupsSequence": [shared],
+        "PerFrameFunctionalGroupsSequence": groups,
+        "NumberOfFrames": len(frames),
+        "Rows": 6,
+        "Columns": 8,
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "BitsAllocated": 1,
+        "BitsStored": 1,
+        "HighBit": 0,
+        "PixelRepresentation": 0,
+        "PixelData": pack_bits(np.stack([mask for *_, mask in frames]).astype(np.uint8)),
+    }
+    return save(path, SEG_CLASSES[0], **(told | fields))
+
+
+def plane(rows: slice, columns: slice) -> np.ndarray:
+    made = np.zeros((6, 8), dtype=bool)
+    made[rows, columns] = True
+    return made
+
+
+@pytest.fixture
+def seg(tmp_path: Path) -> Path:
+    """Bone on slices 1 and 3, cartilage on 1: slice 2 is left out between, 0 and 4 at the ends."""
+    bone, cartilage = plane(slice(0, 3), slice(0, 4)), plane(slice(3, 5), slice(2, 3))
+    frames = [(1, 1, bone), (1, 3, bone), (2, 1, cartilage)]
+    return write_seg(tmp_path / "m.dcm", frames, {1: "Bone", 2: "Femoral cartilage"})
+
+
+def test_a_segmentation_lies_on_its_image(seg: Path) -> None:
+    found = read_labels(seg, NAMES, like=IMAGE)
+    assert found.grid == IMAGE
+    assert found.names == NAMES
+    assert [(label, int((found.array == label).sum())) for label in found.present()] == [(1, 24), (4, 2)]
+    assert found.array[1, 3:5, 2].tolist() == [4, 4]
+    assert np.unique(np.nonzero(found.array)[0]).tolist() == [1, 3]
+
+
+def test_without_an_image_it_spans_its_frames(seg: Path) -> None:
+    found = read_labels(seg)
+    assert found.grid == Grid((3, 6, 8), (2.0, 1.0, 1.0), (10.0, 20.0, 32.0))
+    assert found.names == {1: "Bone", 2: "Femoral cartilage"}
+    assert found.array.any(axis=(1, 2)).tolist() == [True, False, True]
+
+
+def test_a_segmentation_on_other_voxels_stays_where_it_is(seg: Path) -> None:
+    other = Grid((5, 6, 8), (2.0, 1.0, 1.0), (10.5, 20.0, 30.0))
+    assert read_labels(seg, NAMES, like=other).grid.shape == (3, 6, 8)
+
+
+def test_a_folder_that_holds_it_alone(seg: Path, tmp_path: Path) -> None:
+    (tmp_path / "alone").mkdir()
+    seg.rename(tmp_path / "alone" / "m.dcm")
+    assert read_labels(tmp_path / "alone", NAMES, like=IMAGE).present() == (1, 4)
+
+
+def test_bad_segments_are_named(tmp_path: Path) -> None:
+    both = [(1, 1, plane(slice(0, 3), slice(0, 4))), (2, 1, plane(slice(2, 4), slice(0, 2)))]
+    with pytest.raises(InputError, match="2 voxels of one slice are of two segments"):
+        read_labels(write_seg(tmp_path / "o.dcm", both, {1: "bone", 2: "femoral_cartilage"}), NAMES, like=IMAGE)
+    with pytest.raises(InputError, match=r"segments tumour are not declared; declared: 1 bone"):
+        read_labels(write_seg(tmp_path / "u.dcm", both, {1: "bone", 2: "tumour"}), NAMES, like=IMAGE)
+    uneven = write_seg(tmp_path / "e.dcm", both, {1: "bone", 2: "femoral_cartilage"}, SegmentSequence=None)
+    with pytest.raises(InputError, match=r"e\.dcm is damaged, or lacks what a mask needs"):
+        read_labels(uneven, NAMES, like=IMAGE)
+
+
+def square(low: float, high: float, z: float) -> list[float]:
+    """Return the corners of a square in the plane of a slice, in mm."""
+    corners = [(low, low), (high, low), (high, high), (low, high)]
+    return [value for x, y in corners for value in (10 + x, 20 + y, z)]
+
+
+def write_contours(path: Path, *contours: list[float], name: str = "Bone") -> Path:
+    drawn = [item(ContourGeometricType="CLOSED_PLANAR", ContourData=[f"{v:g}" for v in points]) for points in contours]
+    return save(
+        path,
+        RTSTRUCT_CLASS,
+        Modality="RTSTRUCT",
+        StructureSetROISequence=[item(ROINumber=7, ROIName=name), item(ROINumber=8, ROIName="couch")],
+        ROIContourSequence=[item(ReferencedROINumber=7, ContourSequence=drawn)],
+    )
+
+
+def test_contours_hold_the_voxels_whose_centres_they_surround(tmp_path: Path) -> None:
+    """A square from 0.5 to 4.5 mm holds 4 x 4 centres; the inner one from 1.5 to 3.5 takes 2 x 2 away."""
+    path = write_contours(tmp_path / "rs.dcm", square(0.5, 4.5, 32.0), square(1.5, 3.5, 32.0), square(0.5, 4.5, 36.1))
+    found = read_labels(path, NAMES, like=IMAGE)
+    assert found.grid == IMAGE
+    assert found.array.sum(axis=(1, 2)).tolist() == [0, 12, 0, 16, 0]
+    assert found.array[1, 1:5, 1:5].tolist() == [[1, 1, 1, 1], [1, 0, 0, 1], [1, 0, 0, 1], [1, 1, 1, 1]]
+
+
+def test_bad_contours_are_named(tmp_path: Path) -> None:
+    good = write_contours(tmp_path / "a.dcm", square(0.5, 4.5, 32.0))
+    with pytest.raises(InputError, match="give it beside its image"):
+        read_labels(good, NAMES)
+    with pytest.raises(InputError, match=r"structures are called Bone, couch, none of the labels tumour"):
+        read_labels(good, {1: "tumour"}, like=IMAGE)
+    across = write_contours(tmp_path / "b.dcm", [10, 20, 30, 12, 20, 30, 12, 20, 36, 10, 20, 36])
+    with pytest.raises(InputError, match="lies across the slices, or between them"):
+        read_labels(across, NAMES, like=IMAGE)
+    with pytest.raises(InputError, match="the mask is empty"):
+        read_labels(write_contours(tmp_path / "c.dcm"), NAMES, like=IMAGE)
+
+
+@pytest.mark.parametrize("patient", ["STS_002", "STS_025"])
+def test_real_contours_are_the_published_mask(patient: str) -> None:
+    """IBSI's masks of these tumours were made of the same structure sets."""
+    grid = read_grid(real_file(f"sarcoma_dicom/{patient}/image"))
+    found = read_labels(real_file(f"sarcoma_dicom/{patient}/mask"), like=grid)
+    published = read_labels(real_file(f"sarcoma/{patient}/t1_mask.nii.gz"))
+    assert published.grid.same_as(found.grid)
+    assert np.array_equal(found.array > 0, published.array > 0)

@@ -1,0 +1,144 @@
+"""Masks and numbers as DICOM objects: read back by highdicom and pydicom, and compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+from radfuse.errors import InputError
+from radfuse.phantom.oai import tiny, write_series
+from radfuse.volume.codes import coded, private
+from radfuse.volume.dicom_seg import Maker, source_headers
+from radfuse.volume.dicom_sr import Numbers
+from radfuse.volume.dicom_study import SEG, SR, write_objects
+from radfuse.volume.files import read_grid, read_labels
+from radfuse.volume.image import LabelMap
+
+hd = pytest.importorskip("highdicom", reason="needs radfuse[dicom]")
+MAKER = Maker("knee.onnx", "c0ffee" * 10 + "beef", "0.2.0")
+ABOUT = {"PatientID": "9007827", "StudyDate": "20041006", "StudyInstanceUID": "1.2.826.7.1"}
+NAMES = {1: "femur", 4: "femoral_cartilage", 9: "odd thing"}
+NUMBERS = Numbers(
+    {},
+    {"dess/femoral_cartilage": {"original_glcm_Contrast": 1.0 / 3, "original_shape_VoxelVolume": 1e-7}},
+    {"clinical-radiomic": 0.123456789012345},
+    "incident_oa_48m",
+)
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, LabelMap]:
+    """Folder of a series of 5 slices of 4 x 4, that of its objects, and the mask that they hold."""
+    folder = tmp_path_factory.mktemp("out")
+    write_series(folder / "1", tiny(5), "right", "SAG_3D_DESS", ABOUT)
+    array = np.zeros((5, 4, 4), dtype=np.uint8)
+    array[1:4, :2], array[2, 2:, 1:], array[4, 0, 0] = 1, 4, 9
+    labels = LabelMap(array, read_grid(folder / "1"), NAMES, "m")
+    own = {"femur": "SCT:310652005:Distal Femur"}
+    write_objects(folder / "out", labels, folder / "1", MAKER, own, NUMBERS)
+    return folder / "1", folder / "out", labels
+
+
+def test_the_segmentation_is_the_mask(objects: tuple[Path, Path, LabelMap]) -> None:
+    series, out, labels = objects
+    found = hd.seg.segread(out / SEG)
+    spatial = found.get_volume(combine_segments=True)
+    assert np.array_equal(np.unique(spatial.array), [0, 1, 2, 3])
+    for number, label in enumerate((1, 4, 9), start=1):
+        places = np.argwhere(spatial.array == number)
+        mm = spatial.map_indices_to_reference(places)
+        axes = np.reshape(labels.direction, (3, 3)) * np.array(labels.spacing_zyx_mm[::-1])
+        expected = np.argwhere(labels.array == label)[:, ::-1] @ axes.T + np.array(labels.origin)
+        assert np.allclose(np.sort(mm, axis=0), np.sort(expected, axis=0), atol=1e-6)
+    ours = read_labels(out / SEG, NAMES, like=read_grid(series))
+    assert np.array_equal(ours.array, labels.array)
+
+
+def test_the_objects_belong_to_the_study_of_their_images(objects: tuple[Path, Path, LabelMap]) -> None:
+    series, out, _ = objects
+    source = source_headers(series)
+    for name in (SEG, SR):
+        made = pydicom.dcmread(out / name)
+        for field in ("PatientID", "PatientName", "StudyInstanceUID", "StudyDate"):
+            assert made[field].value == source[0][field].value
+        assert made.SeriesInstanceUID != source[0].SeriesInstanceUID
+    made = pydicom.dcmread(out / SEG)
+    assert made.FrameOfReferenceUID == source[0].FrameOfReferenceUID
+    referenced = {item.ReferencedSOPInstanceUID for item in made.ReferencedSeriesSequence[0].ReferencedInstanceSequence}
+    assert referenced <= {header.SOPInstanceUID for header in source}
+    assert not any("9007827" in part for path in out.rglob("*") for part in path.relative_to(out).parts)
+
+
+def test_segments_are_coded_and_name_their_model(objects: tuple[Path, Path, LabelMap]) -> None:
+    found = hd.seg.segread(objects[1] / SEG)
+    femur, cartilage, odd = (found.get_segment_description(number) for number in (1, 2, 3))
+    assert femur.segmented_property_type.value == "310652005"
+    assert (cartilage.segmented_property_type.value, cartilage.segmented_property_type.scheme_designator) == (
+        "309312004",
+        "SCT",
+    )
+    assert cartilage.anatomic_regions[0].value == "71341001"
+    assert odd.segmented_property_type.scheme_designator == "99RADFUSE"
+    assert cartilage.algorithm_identification.parameters == {"model": "knee.onnx", "sha256": MAKER.digest}
+
+
+def test_the_report_holds_the_numbers(objects: tuple[Path, Path, LabelMap]) -> None:
+    _, out, labels = objects
+    report = hd.sr.srread(out / SR)
+    assert report.ContentTemplateSequence[0].TemplateIdentifier == "1500"
+    segments = report.content.get_volumetric_roi_measurement_groups()
+    voxel = float(np.prod(labels.spacing_zyx_mm))
+    volumes = {group.tracking_identifier: group.get_measurements()[0] for group in segments}
+    assert {name: item.value for name, item in volumes.items()} == pytest.approx(
+        {name: int((labels.array == label).sum()) * voxel for label, name in NAMES.items()}
+    )
+    assert {item.unit.value for item in volumes.values()} == {"mm3"}
+    uid = pydicom.dcmread(out / SEG).SOPInstanceUID
+    assert {group.referenced_segment.referenced_sop_instance_uid for group in segments} == {uid}
+    others = report.content.get_image_measurement_groups()
+    read = {
+        (group.tracking_identifier, item.name.meaning): item.value
+        for group in others
+        for item in group.get_measurements()
+    }
+    assert read == {
+        ("dess/femoral_cartilage", "original_glcm_Contrast"): 1.0 / 3,
+        ("dess/femoral_cartilage", "original_shape_VoxelVolume"): 1e-7,
+        ("incident_oa_48m: clinical-radiomic", "probability of the outcome"): 0.123456789012345,
+    }
+    assert MAKER.digest in report.to_json()
+
+
+def test_the_same_mask_makes_the_same_ids(objects: tuple[Path, Path, LabelMap], tmp_path: Path) -> None:
+    series, out, labels = objects
+    write_objects(tmp_path / "again", labels, series, MAKER, {"femur": "SCT:310652005:Distal Femur"}, NUMBERS)
+    for name in (SEG, SR):
+        first, second = pydicom.dcmread(out / name), pydicom.dcmread(tmp_path / "again" / name)
+        assert (first.SOPInstanceUID, first.SeriesInstanceUID) == (second.SOPInstanceUID, second.SeriesInstanceUID)
+
+
+def test_what_cannot_be_written_is_named(objects: tuple[Path, Path, LabelMap], tmp_path: Path) -> None:
+    series, _, labels = objects
+    with pytest.raises(InputError, match="the mask is empty"):
+        write_objects(tmp_path / "o", replace(labels, array=np.zeros_like(labels.array)), series, MAKER)
+    moved = replace(labels, grid=replace(labels.grid, origin=(50.0, 0.0, 0.0)))
+    with pytest.raises(InputError, match="does not lie on its series of 5 slices of 4 x 4"):
+        write_objects(tmp_path / "o", moved, series, MAKER)
+    with pytest.raises(InputError, match="is no folder of DICOM slices"):
+        write_objects(tmp_path / "o", labels, tmp_path / "x.nii.gz", MAKER)
+    assert not (tmp_path / "o").exists()
+
+
+def test_names_that_say_nothing_have_codes_of_their_own() -> None:
+    assert coded("medial_tibial_cartilage").kind.meaning == "Cartilage tissue"
+    region = coded("medial_tibial_cartilage").region
+    assert region is not None
+    assert region.value == "12611008"
+    assert coded("l4").kind.value == "11994002"
+    assert coded("tibia").kind == region
+    assert coded("thing").kind == private("thing")
+    assert private("thing") != private("other thing")
