@@ -85,7 +85,6 @@ class RunFolder:
         path: the folder.
         made: names of results computed by this process.
         reused: names of results found finished.
-        taken: names of results taken over from another run folder, among those reused.
     """
 
     def __init__(self, path: Path, lock: Lock | None = None, lender: RunFolder | None = None) -> None:
@@ -94,7 +93,6 @@ class RunFolder:
         self._lender = lender
         self.made: list[str] = []
         self.reused: list[str] = []
-        self.taken: list[str] = []
         self._digests: DigestCache = lender._digests if lender is not None else DigestCache(path / "index.sqlite")
 
     @classmethod
@@ -177,7 +175,6 @@ class RunFolder:
         for item in file_digests(place, lambda _: ""):
             known = self.digest(self._lender.path / name / item)
             self._digests.remember(place / item if item else place, known)
-        self.taken.append(name)
         return record
 
     def take(self, name: str, stage: str, key: str, written: Written) -> Record:
