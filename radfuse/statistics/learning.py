@@ -61,7 +61,7 @@ def power_law(drawn: Mapping[float, Sequence[float]], highest: float = 1.0) -> P
     if best is None or error > (1 - _EXPLAINED) * spread:
         return None
     rise = float(best.at(sizes[-1]) - best.at(sizes[0]))
-    return best if rise > 2 * _chance([drawn[size] for size in sizes]) else None
+    return best if rise > 2 * _chance(drawn[sizes[0]], drawn[sizes[-1]]) else None
 
 
 def _with_rate(sizes: np.ndarray, means: np.ndarray, rate: float, highest: float) -> PowerLaw:
@@ -74,10 +74,7 @@ def _with_rate(sizes: np.ndarray, means: np.ndarray, rate: float, highest: float
     return PowerLaw(highest, float(((highest - means) * falling).sum() / (falling**2).sum()), rate)
 
 
-def _chance(values: Sequence[Sequence[float]]) -> float:
-    """Return the standard error of the difference between the means of the first and of the last size."""
-    several = [np.asarray(own, dtype=float) for own in values if len(own) > 1]
-    if not several:
-        return 0.0
-    within = sum(float(((own - own.mean()) ** 2).sum()) for own in several) / sum(len(own) - 1 for own in several)
-    return float(np.sqrt(within * (1 / len(values[0]) + 1 / len(values[-1]))))
+def _chance(first: Sequence[float], last: Sequence[float]) -> float:
+    """Return the standard error of the difference between two means; all patients, drawn once, cannot vary."""
+    errors = [np.var(values, ddof=1) / len(values) for values in (first, last) if len(values) > 1]
+    return float(np.sqrt(sum(errors)))
