@@ -15,6 +15,7 @@ from radfuse.errors import Finding
 from radfuse.evaluation.thresholds import Rule
 from radfuse.outcomes.survival_table import coded_otherwise, events_of, follow_up, times_of
 from radfuse.results import SurvivalFit
+from radfuse.results.score import Cloglog, Reading, Survival
 from radfuse.statistics.links import LinkName, score_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class SurvivalOutcome(Section):
     """
 
     link: ClassVar[LinkName] = "cloglog"
+    measures: ClassVar[tuple[str, str]] = ("C", "partial likelihood loss")
 
     kind: Literal["survival"] = "survival"
     time: str
@@ -204,6 +206,21 @@ class SurvivalOutcome(Section):
             "risk_group": words[np.searchsorted(fit.groups, probability, side="right")],
         }
 
+    def readings(self, fit: SurvivalFit) -> tuple[Reading, ...]:
+        """Return the event by the horizon, and survival at each stated time at which the training set had an event."""
+        from radfuse.statistics.cox import hazard_at
+
+        table = np.array(fit.times), np.array(fit.hazard)
+        hazards = {time: float(hazard_at(*table, time)) for time in sorted({*self.shown, self.horizon})}
+        return (
+            Reading(label=f"probability of {self.event_name()}", link=Cloglog(hazard=1.0)),
+            *(
+                Reading(label=f"survival at {time:g} {self.unit}".rstrip(), link=Survival(hazard=hazard))
+                for time, hazard in hazards.items()
+                if hazard > 0
+            ),
+        )
+
     def measure(self, predictions: pd.DataFrame) -> SurvivalPerformance:
         """Return discrimination, calibration and Brier scores; see `survival_performance.measure`."""
         from radfuse.outcomes.survival_performance import measure
@@ -219,8 +236,9 @@ class SurvivalOutcome(Section):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a survival study."""
         return (
-            *("cohort", "segmentation", "review", "survival", "risk_groups", "comparison", "survival_calibration"),
-            *("survival_decision", "features", "audit", "findings", "settings"),
+            *("cohort", "segmentation", "review", "survival", "risk_groups", "comparison", "subgroups", "internal"),
+            *("survival_calibration", "survival_decision", "features", "explanation", "nomogram", "audit", "findings"),
+            *("settings",),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:

@@ -253,7 +253,7 @@ def _nice(low: float, high: float, count: int, *, whole: bool = False) -> list[f
 
 def _scale(reading: Reading, base: float, unit: float, reach: float) -> Scale:
     """Return where on the total each probability stands that the total reaches."""
-    ends = reading.link.of(np.array([base, base + unit * reach]))
+    ends = np.sort(reading.link.of(np.array([base, base + unit * reach])))
     shares = [float(share) for share in _SHARES if ends[0] < share < ends[1]]
     if len(shares) < 3:
         shares = [value for value in _nice(float(ends[0]), float(ends[1]), 6) if ends[0] <= value <= ends[1]]
@@ -264,9 +264,11 @@ def _scale(reading: Reading, base: float, unit: float, reach: float) -> Scale:
 def _points_at(reading: Reading, share: float, base: float, unit: float, reach: float) -> float:
     """Return the fewest total points that give a probability, by bisection."""
     low, high = 0.0, reach
+    first, last = reading.link.of(np.array([base, base + unit * reach]))
+    way = 1 if last >= first else -1
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        if float(reading.link.of(np.array([base + unit * middle]))[0]) < share:
+        if way * float(reading.link.of(np.array([base + unit * middle]))[0]) < way * share:
             low = middle
         else:
             high = middle
