@@ -236,14 +236,17 @@ class SurvivalOutcome(Section):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a survival study."""
         return (
-            *("cohort", "segmentation", "review", "survival", "risk_groups", "comparison", "subgroups", "internal"),
-            *("survival_calibration", "survival_decision", "features", "explanation", "nomogram", "audit", "findings"),
-            *("settings",),
+            *("survival_overview", "cohort", "segmentation", "review", "survival", "risk_groups", "comparison"),
+            *("subgroups", "internal", "survival_calibration", "survival_decision", "features"),
+            *("explanation", "nomogram", "audit", "findings", "methods", "checklists", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:
         """Return the sections of survival on other patients."""
-        return ("survival", "risk_groups", "comparison", "survival_calibration", "survival_decision", "settings")
+        return (
+            *("survival_overview", "survival", "risk_groups", "comparison", "survival_calibration"),
+            *("survival_decision", "settings"),
+        )
 
 
 def named(time: float) -> str:
