@@ -152,7 +152,7 @@ def nomogram_of(family: str, score: Score, levels: Mapping[str, Sequence[str]]) 
     reach = sum(axis.ends[1] - axis.ends[0] for axis in axes) / unit
     base = _constant(score) + sum(axis.ends[0] for axis in axes)
     low, high = score.readings[0].link.of(np.array([base, base + unit * reach]))
-    if high - low < _ALIKE:
+    if abs(high - low) < _ALIKE:
         raise ValueError(f"it gives all units about one probability ({low:.4f} to {high:.4f}); {_MORE}")
     total = tuple(Tick(f"{points:g}", base + unit * points, points) for points in _nice(0, reach, 10))
     scales = tuple(_scale(reading, base, unit, reach) for reading in score.readings)
