@@ -27,8 +27,8 @@ _SMALLEST_STRATUM = 20
 """Units of a third of the times, so that folds inside training sets still have some of each."""
 _SECTIONS = (
     *("survival_overview", "cohort", "segmentation", "review", "survival", "risk_groups", "comparison"),
-    *("subgroups", "internal", "survival_calibration", "survival_decision", "features", "explanation", "nomogram"),
-    *("audit", "findings", "methods", "checklists", "settings"),
+    *("subgroups", "variants", "internal", "learning_curve", "survival_calibration", "survival_decision", "features"),
+    *("explanation", "nomogram", "audit", "findings", "methods", "checklists", "settings"),
 )
 _SECTIONS_ELSEWHERE = (
     *("survival_overview", "survival", "risk_groups", "comparison", "survival_calibration"),

@@ -13,6 +13,7 @@ from radfuse.report.sections import (
     features,
     findings,
     internal,
+    learning_curve,
     methods,
     nomogram,
     overview,
@@ -27,6 +28,7 @@ from radfuse.report.sections import (
     survival_calibration,
     survival_decision,
     survival_overview,
+    variants,
 )
 
 STUDY = {
@@ -39,7 +41,9 @@ STUDY = {
     "comparison": comparison.study,
     "readers": readers.study,
     "subgroups": subgroups.study,
+    "variants": variants.study,
     "internal": internal.study,
+    "learning_curve": learning_curve.study,
     "calibration": calibration.study,
     "decision": decision.study,
     "survival_overview": survival_overview.study,
