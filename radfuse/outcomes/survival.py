@@ -15,6 +15,7 @@ from radfuse.errors import Finding
 from radfuse.evaluation.thresholds import Rule
 from radfuse.outcomes.survival_table import coded_otherwise, events_of, follow_up, times_of
 from radfuse.results import SurvivalFit
+from radfuse.results.score import Cloglog, Reading, Survival
 from radfuse.statistics.links import LinkName, score_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,15 @@ _GRID = 8
 """Times up to the horizon at which survival is measured."""
 _SMALLEST_STRATUM = 20
 """Units of a third of the times, so that folds inside training sets still have some of each."""
+_SECTIONS = (
+    *("survival_overview", "cohort", "segmentation", "review", "survival", "risk_groups", "comparison"),
+    *("subgroups", "variants", "internal", "learning_curve", "survival_calibration", "survival_decision", "features"),
+    *("explanation", "nomogram", "audit", "findings", "methods", "checklists", "settings"),
+)
+_SECTIONS_ELSEWHERE = (
+    *("survival_overview", "survival", "risk_groups", "comparison", "survival_calibration"),
+    *("survival_decision", "settings"),
+)
 
 
 class SurvivalOutcome(Section):
@@ -34,6 +44,7 @@ class SurvivalOutcome(Section):
     """
 
     link: ClassVar[LinkName] = "cloglog"
+    measures: ClassVar[tuple[str, str]] = ("C", "partial likelihood loss")
 
     kind: Literal["survival"] = "survival"
     time: str
@@ -113,13 +124,7 @@ class SurvivalOutcome(Section):
 
     def strata(self, units: pd.DataFrame) -> np.ndarray | None:
         """Return the class that folds are stratified by: the event, and thirds of the time where they are not small."""
-        found = self.happened(units)
-        time, classes = units[self.time].to_numpy(dtype="float64"), 3 * found
-        for value in (0, 1):
-            own = found == value
-            if own.sum() >= 3 * _SMALLEST_STRATUM:
-                classes[own] += np.searchsorted(np.quantile(time[own], [1 / 3, 2 / 3]), time[own])
-        return None if found.all() and len(found) < 3 * _SMALLEST_STRATUM else classes
+        return _strata(units[self.time].to_numpy(dtype="float64"), self.happened(units))
 
     def happened(self, units: pd.DataFrame) -> np.ndarray:
         """Return 1 where the event was seen, else 0, shape (unit,)."""
@@ -204,6 +209,11 @@ class SurvivalOutcome(Section):
             "risk_group": words[np.searchsorted(fit.groups, probability, side="right")],
         }
 
+    def readings(self, fit: SurvivalFit) -> tuple[Reading, ...]:
+        """Return the event by the horizon, and survival at each stated time at which the training set had an event."""
+        event = Reading(label=f"probability of {self.event_name()}", link=Cloglog(hazard=1.0))
+        return (event, *_survivals(fit, sorted({*self.shown, self.horizon}), self.unit))
+
     def measure(self, predictions: pd.DataFrame) -> SurvivalPerformance:
         """Return discrimination, calibration and Brier scores; see `survival_performance.measure`."""
         from radfuse.outcomes.survival_performance import measure
@@ -218,14 +228,32 @@ class SurvivalOutcome(Section):
 
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a survival study."""
-        return (
-            *("cohort", "segmentation", "review", "survival", "risk_groups", "comparison", "survival_calibration"),
-            *("survival_decision", "variants", "learning_curve", "features", "audit", "findings", "settings"),
-        )
+        return _SECTIONS
 
     def evaluation_sections(self) -> tuple[str, ...]:
         """Return the sections of survival on other patients."""
-        return ("survival", "risk_groups", "comparison", "survival_calibration", "survival_decision", "settings")
+        return _SECTIONS_ELSEWHERE
+
+
+def _survivals(fit: SurvivalFit, times: Sequence[float], unit: str) -> Iterator[Reading]:
+    """Yield survival at times, read off the score; before the first event of the training set it is 1 for all."""
+    from radfuse.statistics.cox import hazard_at
+
+    table = np.array(fit.times), np.array(fit.hazard)
+    for time in times:
+        hazard = float(hazard_at(*table, time))
+        if hazard > 0:
+            yield Reading(label=f"survival at {time:g} {unit}".rstrip(), link=Survival(hazard=hazard))
+
+
+def _strata(time: np.ndarray, found: np.ndarray) -> np.ndarray | None:
+    """Return classes of event and third of the time, where these are not small; None where there is one of a few."""
+    classes = 3 * found
+    for value in (0, 1):
+        own = found == value
+        if own.sum() >= 3 * _SMALLEST_STRATUM:
+            classes[own] += np.searchsorted(np.quantile(time[own], [1 / 3, 2 / 3]), time[own])
+    return None if found.all() and len(found) < 3 * _SMALLEST_STRATUM else classes
 
 
 def named(time: float) -> str:

@@ -60,6 +60,8 @@ def work(job: FitJob) -> Refitted:
     x, first = table.x, getattr(job.fusion.joins, "first", "clinical")
     score = score_of(refitted.fitted, table.names, x, first)
     without = why_no_terms(job.fusion, blocks_of(job.family)) or "the refitted model is no sum of terms"
+    if score is not None and stored.survival is not None and hasattr(job.outcome, "readings"):
+        score = score.model_copy(update={"readings": job.outcome.readings(stored.survival)})
     stored = stored.model_copy(update={"score": score, "no_score": "" if score is not None else without})
     model = refitted.fitted.to_onnx(job.family, stored.threshold)
     difference = largest_difference(model, refitted.fitted.predict, x, job.seed)

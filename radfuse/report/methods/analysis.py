@@ -21,10 +21,16 @@ def validation(known: Known) -> Iterator[str]:
     inner = f"in {counted(known.fusion['inner_folds'], 'inner fold')} of each training set"
     tried = "; ".join(f"{spaced(name)}: {series(map(number, values))}" for name, values in known.report.tuned.items())
     if tried:
-        yield f"Settings ({tried}) were chosen {inner} by the smallest log loss."
+        by = "largest partial likelihood" if known.survival else "smallest log loss"
+        yield f"Settings ({tried}) were chosen {inner} by the {by}."
     else:
-        yield f"Settings were fixed beforehand; thresholds were chosen on predictions made {inner}."
-    yield f"Sensitivity, specificity and predictive values were read at {_threshold(known.fusion['threshold'])}."
+        fixed = "Settings were fixed beforehand"
+        yield f"{fixed}." if known.survival else f"{fixed}; thresholds were chosen on predictions made {inner}."
+    if known.survival:
+        yield f"Risk groups were cut at the thirds of predictions made {inner}."
+    else:
+        rule = _threshold(known.fusion["threshold"])
+        yield f"Sensitivity, specificity and predictive values were read at {rule}."
     yield f"Random numbers were drawn from seed {known.report.seed}."
 
 
@@ -91,10 +97,11 @@ def statistics(known: Known) -> Iterator[str]:
             "doi:10.1002/sim.4085)."
         )
     yield "Intervals are 95% confidence intervals; p values are two-sided."
-    yield from _size(known)
+    yield from size_told(known)
 
 
-def _size(known: Known) -> Iterator[str]:
+def size_told(known: Known) -> Iterator[str]:
+    """Yield whether there are units enough; nothing where that cannot be told."""
     size = known.size
     if size is None:
         return
