@@ -7,8 +7,14 @@ from typing import Any, get_args
 
 from radfuse.fusion.config import FusionConfig, Mean, OneModel, Selection, Strategy
 
+_REGRESSION = {
+    "kind": "mean",
+    "members": [{"kind": "linear"}, {"kind": "regression_forest"}, {"kind": "regression_trees"}],
+}
 USUAL_LEARNER: Mapping[str, Mapping[str, Any]] = {
     "survival": {"kind": "mean", "members": [{"kind": "cox"}, {"kind": "cox_trees"}]},
+    "continuous": _REGRESSION,
+    "ordinal": _REGRESSION,
 }
 """Kind of outcome -> the classifier where a study names none; others have `FusionConfig`'s own."""
 
@@ -32,7 +38,7 @@ def check_outcome(config: FusionConfig, kind: str) -> None:
 
     Args:
         config: of the fusion wing.
-        kind: of the outcome: binary, survival; a user's own, or none, is not asked for.
+        kind: of the outcome: binary, survival, continuous, ordinal; a user's own, or none, is not asked for.
 
     Raises:
         ValueError: the first that does not, and which do.

@@ -16,7 +16,7 @@ from radfuse.fusion.design import Design, again_of, stack
 from radfuse.fusion.link import link_of
 from radfuse.fusion.parts import Again, FittedFamilyModel, Outcome, Settings, Training, Tuned
 from radfuse.fusion.sites import Sites, hidden_columns, told_of_unseen, unseen_sites
-from radfuse.results import FittedFamily, SiteInput, SurvivalFit
+from radfuse.results import FittedFamily, OrdinalFit, SiteInput, SurvivalFit
 
 ALL = "all"
 """Name of the fit on all units."""
@@ -42,7 +42,7 @@ class Fit:
     inner_auc: float
     remarks: tuple[str, ...] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    beside: SurvivalFit | None = None
+    beside: SurvivalFit | OrdinalFit | None = None
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,7 @@ def fit_family(
     scores = np.array([outcome.discrimination(y[fold.test], tuned.inner[fold.test]) for fold in folds])
     inner_auc = float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")
     remarks = [f"the block {name} holds no value that varies in a training set, and is left out" for name in silent]
+    remarks += getattr(outcome, "cautions", lambda _: ())(y)
     remarks += _called_alike(tuned.inner >= threshold, config.threshold)
     said = (*tuned.remarks, *remarks, *config.cautions)
     beside = outcome.beside(y, tuned.inner) if hasattr(outcome, "beside") else None
@@ -245,7 +246,8 @@ def fit_fold(
         remarks=(*fit.remarks, *remarks),
         thresholds=fit.thresholds,
         explainer=_explainer(fit.fitted, x[train], table.names) if fold.repeat == 1 and logit else "",
-        survival=fit.beside,
+        survival=fit.beside if isinstance(fit.beside, SurvivalFit) else None,
+        ordinal=fit.beside if isinstance(fit.beside, OrdinalFit) else None,
     )
     return result, fit
 

@@ -18,12 +18,16 @@ class Measured(Section):
     family: str
     units: int
     patients: int
-    events: int
 
     @property
     @abstractmethod
     def measure(self) -> str:
         """Name of the headline, as a table has it: AUC."""
+
+    @property
+    @abstractmethod
+    def loss(self) -> str:
+        """Name of the loss that families are compared by beside the headline: log loss."""
 
     @property
     @abstractmethod

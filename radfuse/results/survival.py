@@ -44,6 +44,7 @@ class AtTime(Section):
 class SurvivalPerformance(Measured):
     """How well probabilities of an event by a horizon match times and events."""
 
+    events: int
     kind: Literal["survival"] = "survival"
     horizon: float
     time_unit: str = ""
@@ -78,6 +79,11 @@ class SurvivalPerformance(Measured):
     def measure(self) -> str:
         """Return the name of Harrell's C."""
         return "C"
+
+    @property
+    def loss(self) -> str:
+        """Return what families are compared by beside."""
+        return "Brier score"
 
     @property
     def headline(self) -> Interval:
