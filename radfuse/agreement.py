@@ -193,6 +193,17 @@ def _readers_are_no_inputs(study: Study) -> None:
     check_readers(study.evaluation, taken, study.families)
 
 
+def _what_is_measured_beside_is_shown(study: Study) -> None:
+    """Refuse what no section of a value's or a grade's report shows; readers are told of by themselves."""
+    outcome = study.cohort.outcome
+    kind = getattr(outcome, "kind", "")
+    if outcome is None or kind not in ("continuous", "ordinal"):
+        return
+    for name, section in {"subgroups": "subgroups", "optimism": "internal", "permutations": "internal"}.items():
+        if getattr(study.evaluation, name) and section not in outcome.sections():
+            raise ValueError(f"evaluation.{name} does not serve a {kind} outcome; binary is served; leave it out")
+
+
 CHECKS = (
     _images_are_complete,
     _network_has_its_images,
@@ -204,6 +215,7 @@ CHECKS = (
     _sites_can_be_harmonised,
     _networks_of_one_deal,
     _readers_are_no_inputs,
+    _what_is_measured_beside_is_shown,
 )
 """What is held against each other of a study, in this order."""
 

@@ -246,10 +246,15 @@ def fit_fold(
         remarks=(*fit.remarks, *remarks),
         thresholds=fit.thresholds,
         explainer=_explainer(fit.fitted, x[train], table.names) if fold.repeat == 1 and logit else "",
-        survival=fit.beside if isinstance(fit.beside, SurvivalFit) else None,
-        ordinal=fit.beside if isinstance(fit.beside, OrdinalFit) else None,
+        **_by_kind(fit.beside),
     )
     return result, fit
+
+
+def _by_kind(beside: SurvivalFit | OrdinalFit | None) -> dict[str, Any]:
+    """Return what stands beside predictions, by the field of `FittedFamily` that keeps it."""
+    kept = {SurvivalFit: "survival", OrdinalFit: "ordinal"}
+    return {} if beside is None else {kept[type(beside)]: beside}
 
 
 def _explainer(fitted: FittedFamilyModel, x: np.ndarray, names: Sequence[str]) -> str:

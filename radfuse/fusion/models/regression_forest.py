@@ -47,7 +47,7 @@ class RegressionForest(Section):
             n_jobs=1,
         )
         rows, columns = canonical_order(x, np.column_stack([y, np.ones(len(y))]))
-        middle = float(y.mean())  # so that leaves are small, and their sum is exact
+        middle = float(y[rows].mean())  # so that leaves are small, and their sum is exact
         forest.fit(np.ascontiguousarray(x[np.ix_(rows, columns)]), y[rows] - middle)
         trees = []
         for grown in forest.estimators_:

@@ -55,6 +55,7 @@ class RegressionTrees(Boosted):
         rows, columns = canonical_order(x, np.column_stack([y, np.ones(len(y))]))
         values = np.ascontiguousarray(x[np.ix_(rows, columns)]).astype(np.float32)
         left = y - (0.0 if offset is None else offset)
+        left = left[rows]
         middle, spread = float(left.mean()), spread_of(left)
         grown: dict[tuple[float, float], Any] = {}
         found = []
@@ -62,7 +63,7 @@ class RegressionTrees(Boosted):
             same = alike(settings)
             if same not in grown:
                 most = max(int(each["lightgbm_trees"]) for each in candidates if alike(each) == same)
-                data = lightgbm.Dataset(values, (left[rows] - middle) / spread, free_raw_data=True)
+                data = lightgbm.Dataset(values, (left - middle) / spread, free_raw_data=True)
                 own = {**self.parameters(settings, seed, x.shape[1]), "boost_from_average": False}
                 booster = lightgbm.train({**own, "objective": "regression"}, data, most)
                 trees = [tree_of(item["tree_structure"], columns) for item in booster.dump_model()["tree_info"]]
