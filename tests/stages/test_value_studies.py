@@ -13,6 +13,7 @@ import pytest
 from radfuse.bundle.evaluate import evaluate
 from radfuse.bundle.load import load_bundle
 from radfuse.bundle.predict import predict, prediction_table
+from radfuse.check.sample_size import had
 from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.errors import InputError
 from radfuse.phantom.table import TablePhantom, reachable_concordance, table_phantom, write_table_phantom
@@ -162,3 +163,11 @@ def test_the_phantoms_have_the_features_of_the_binary_one() -> None:
         ]
         assert 0.6 < reached[0] < reached[1] < 0.9
     assert set(outcome) == {0, 1, 2, 3, 4}
+
+
+def test_nomograms_and_sample_sizes_are_of_other_outcomes(tmp_path) -> None:
+    study = write_table_phantom(tmp_path, TablePhantom(outcome="continuous", patients=20))
+    with pytest.raises(InputError, match="nomogram: one is drawn of a binary outcome alone"):
+        load_study(study, ["nomogram=clinical", "fusion.classifier={kind: linear}"])
+    with pytest.raises(InputError, match="binary and survival outcomes, and that of the study is continuous"):
+        had(load_study(study), tmp_path / "none")
