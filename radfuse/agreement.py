@@ -204,7 +204,9 @@ def _what_is_measured_beside_is_shown(study: Study) -> None:
         return
     for name, section in {"subgroups": "subgroups", "optimism": "internal", "permutations": "internal"}.items():
         if getattr(study.evaluation, name) and section not in outcome.sections():
-            raise ValueError(f"evaluation.{name} does not serve a {kind} outcome; binary is served; leave it out")
+            raise ValueError(
+                f"evaluation.{name} does not serve outcomes of kind {kind}, binary ones alone; leave it out"
+            )
 
 
 CHECKS = (

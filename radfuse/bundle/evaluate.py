@@ -102,7 +102,7 @@ def evaluate(
 
 def _check_curve(outcome: Any, recalibrate: bool) -> None:
     if recalibrate and getattr(outcome, "link", "logit") != "logit":
-        raise InputError(f"recalibrate gives a logistic curve, which is none of a {outcome.kind} outcome; leave it out")
+        raise InputError(f"recalibrate gives a logistic curve, which is none of {outcome.kind} outcomes; leave it out")
 
 
 def _rows(part: BundleFamily, outcome: Any, probability: np.ndarray) -> dict[str, Any]:

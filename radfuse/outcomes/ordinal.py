@@ -56,7 +56,7 @@ class OrdinalOutcome(Section):
         places = text.map({level: float(place) for place, level in enumerate(self.levels)}).astype("float64")
         findings += [
             Finding(
-                f"the grade {text[index]!r} is none of cohort.outcome.levels ({', '.join(self.levels)})"
+                f"the grade {text[index]!r} is none of cohort.outcome.levels"
                 f"{nearest(text[index], self.levels)}; correct it, add the level, or list the case under "
                 "cohort.exclude",
                 index,

@@ -42,7 +42,7 @@ def test_levels_are_declared_three_or_more_each_once() -> None:
 
 @pytest.mark.parametrize(
     ("new", "words"),
-    [("7", ("'7'", "none of", "0, 1, 2, 3", "add the level")), ("2.5", ("'2.5'",)), ("", ("missing", "exclude"))],
+    [("7", ("'7'", "none of", "'3'", "add the level")), ("2.5", ("'2.5'",)), ("", ("missing", "exclude"))],
 )
 def test_an_unknown_grade_is_told_with_its_row(tmp_path, new, words) -> None:
     assert_one(errors_of(read, tmp_path, TABLE.replace("b,b,2", f"b,b,{new}")), 3, "kl", *words)

@@ -126,7 +126,7 @@ def test_the_bundle_is_measured_on_other_patients(value_run) -> None:
     page = evaluation_report(report)["index.html"]
     assert "C at training (nested)" in page
     assert "<span>events</span>" not in page
-    with pytest.raises(InputError, match=r"none of a (continuous|ordinal) outcome"):
+    with pytest.raises(InputError, match=r"none of (continuous|ordinal) outcomes"):
         evaluate(run / "bundle", rows, tables, recalibrate=True)
 
 
