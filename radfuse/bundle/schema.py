@@ -138,7 +138,7 @@ class BundleFamily(Section):
     any other. None: they are not."""
     survival: SurvivalFit | None = None
     """Of a survival outcome: survival(t) = (1 - probability) ** hazard(t)."""
-    ordinal: OrdinalFit | None = None
+    ordinal: OrdinalFit | None = Field(default=None, exclude_if=lambda kept: kept is None)
     """Of an ordinal outcome: the probability of a grade at most k = 1 / (1 + exp(slope * score - cut_k))."""
     score: Score | None = None
     """The model as a sum of terms, where it is one; its columns are among the inputs."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from pydantic import Field
+
 from radfuse.config import Section
 from radfuse.results.kinds import AnyPerformance
 from radfuse.results.numbers import Interval, Number
@@ -97,7 +99,7 @@ class FittedFamily(Section):
     no_score: str = ""
     explainer: str = ""
     survival: SurvivalFit | None = None
-    ordinal: OrdinalFit | None = None
+    ordinal: OrdinalFit | None = Field(default=None, exclude_if=lambda kept: kept is None)
 
     @property
     def beside(self) -> SurvivalFit | OrdinalFit | None:
