@@ -139,6 +139,9 @@ def _nomogram_has_terms(study: Study) -> None:
     if family not in study.families:
         have = ", ".join(study.families)
         raise ValueError(f"nomogram: no family {family!r}{near_family(family, study.families)}; there are: {have}")
+    outcome = study.cohort.outcome
+    if outcome is not None and "nomogram" not in outcome.sections():
+        raise ValueError("nomogram: one is drawn of a binary outcome alone; leave it out")
     reason = why_no_terms(study.fusion, blocks_of(family))
     if reason:
         raise ValueError(f"nomogram: {family}: {reason}; or leave `nomogram` out")
@@ -193,6 +196,19 @@ def _readers_are_no_inputs(study: Study) -> None:
     check_readers(study.evaluation, taken, study.families)
 
 
+def _what_is_measured_beside_is_shown(study: Study) -> None:
+    """Refuse what no section of a value's or a grade's report shows; readers are told of by themselves."""
+    outcome = study.cohort.outcome
+    kind = getattr(outcome, "kind", "")
+    if outcome is None or kind not in ("continuous", "ordinal"):
+        return
+    for name, section in {"subgroups": "subgroups", "optimism": "internal", "permutations": "internal"}.items():
+        if getattr(study.evaluation, name) and section not in outcome.sections():
+            raise ValueError(
+                f"evaluation.{name} does not serve outcomes of kind {kind}, binary ones alone; leave it out"
+            )
+
+
 CHECKS = (
     _images_are_complete,
     _network_has_its_images,
@@ -204,6 +220,7 @@ CHECKS = (
     _sites_can_be_harmonised,
     _networks_of_one_deal,
     _readers_are_no_inputs,
+    _what_is_measured_beside_is_shown,
 )
 """What is held against each other of a study, in this order."""
 

@@ -9,9 +9,7 @@ from radfuse.cohort.splits import Fold
 from radfuse.errors import CaseError
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.fusion.design import Design
-from radfuse.fusion.link import link_of
-from radfuse.fusion.models.cox import Cox
-from radfuse.fusion.models.ridge import Ridge
+from radfuse.fusion.learn import plain_model
 from radfuse.fusion.strategies.early import Early
 from radfuse.fusion.validate import fit_fold
 from radfuse.outcomes.kinds import Outcome
@@ -58,7 +56,7 @@ def volume_fits(
     (block, names), *_ = columns.items()
     alone = Design(design.units, {NAME: design.blocks[block][names]})
     plain = FusionConfig(
-        classifier=Ridge() if link_of(outcome) == "logit" else Cox(),
+        classifier=plain_model(outcome),
         strategy=Early(),
         inner_folds=fusion.inner_folds,
         threshold=fusion.threshold,

@@ -6,24 +6,28 @@ from radfuse.bundle.schema import BundleSchema
 from radfuse.errors import listed
 
 _TOLD = {
-    False: "Sensitivity and specificity are at thresholds chosen inside the training folds.",
-    True: "C is Harrell's; AUC and Brier score are of the event by the horizon, weighted for censoring; the slope is "
-    "that of Cox regression on the score. Survival at any time is (1 - probability) ** hazard, by the family's table "
-    "of the cumulative baseline hazard over that at the horizon (`survival` in bundle.json).",
+    "logit": "Sensitivity and specificity are at thresholds chosen inside the training folds.",
+    "cloglog": "C is Harrell's; AUC and Brier score are of the event by the horizon, weighted for censoring; the slope "
+    "is that of Cox regression on the score. Survival at any time is (1 - probability) ** hazard, by the family's "
+    "table of the cumulative baseline hazard over that at the horizon (`survival` in bundle.json).",
+    "identity": "C is the share of pairs of units with two outcomes that are ranked right; the slope is that of "
+    "observed on predicted. Of an ordinal outcome the probability of a grade at most k is "
+    "1 / (1 + exp(slope * score - cut_k)), by the family's cut-points (`ordinal` in bundle.json).",
 }
 
 
 def model_card(schema: BundleSchema) -> str:
     """Return MODEL_CARD.md."""
     trained, outcome = schema.trained_on, schema.opened_outcome()
-    survives = getattr(outcome, "link", "logit") == "cloglog"
-    by_when = f" ({outcome.event_name()})" if survives else ""
+    link = getattr(outcome, "link", "logit")
+    by_when = f" ({outcome.event_name()})" if link != "logit" else ""
+    events = "" if trained.events is None else f", {trained.events} of them with the event"
     measures = list(next(iter(schema.families.values())).performance.columns)
     lines = [
         f"# Model card: {schema.title}",
         "",
         f"Predicts `{outcome.name()}`{by_when} for each {' + '.join(schema.unit)}. Trained on "
-        f"{trained.units} units of {trained.patients} patients, {trained.events} of them with the event.",
+        f"{trained.units} units of {trained.patients} patients{events}.",
         "",
         "## Performance",
         "",
@@ -43,7 +47,7 @@ def model_card(schema: BundleSchema) -> str:
         "## Intended use and limits",
         "",
         "Research. Not a medical device. Valid for patients and images like those of the training cohort; `radfuse "
-        "evaluate` measures it elsewhere. " + _TOLD[survives],
+        "evaluate` measures it elsewhere. " + _TOLD[link],
         "",
         *_harmonised(schema),
         *_formulas(schema),
@@ -67,23 +71,26 @@ def _harmonised(schema: BundleSchema) -> list[str]:
     return ["## Sites", "", text, ""]
 
 
-_INVERSE = {"logit": "1 / (1 + exp(-score))", "cloglog": "1 - exp(-exp(score))"}
+_INVERSE = {"logit": "1 / (1 + exp(-score))", "cloglog": "1 - exp(-exp(score))", "identity": "score"}
 
 
 def _formulas(schema: BundleSchema) -> list[str]:
     """Return the lines on thresholds, and on formulas where the models have some."""
-    outcome = schema.opened_outcome()
+    link = getattr(schema.opened_outcome(), "link", "logit")
+    called = link != "identity"
+    if not called and not all(family.formula for family in schema.families.values()):
+        return []
     if not all(family.formula for family in schema.families.values()):
         shown = (f"- {name}: threshold {family.threshold:.4f}" for name, family in schema.families.items())
         return ["## Thresholds", "", "On the probability; the models stand in their ONNX files alone.", "", *shown, ""]
     lines = [
         "## Formulas",
         "",
-        f"Missing values take the training median; probability = {_INVERSE[getattr(outcome, 'link', 'logit')]}.",
+        f"Missing values take the training median; {'probability' if called else 'the prediction'} = {_INVERSE[link]}.",
         "",
     ]
     for name, family in schema.families.items():
-        heading = f"### {name} (threshold on the probability {family.threshold:.4f})"
+        heading = f"### {name} (threshold on the probability {family.threshold:.4f})" if called else f"### {name}"
         lines += [heading, "", "```", str(family.formula), "```", ""]
     return lines
 

@@ -59,11 +59,15 @@ def write_dicom(
 
 
 def _numbers(bundle: Bundle, prediction: Prediction, unit: object) -> Numbers:
-    """Return the probabilities of a unit, and its features by region, those without a value left out."""
+    """Return the probabilities of a unit, where they are some, and its features by region, those without a value left
+    out."""
     features: dict[str, dict[str, float]] = defaultdict(dict)
     for name, value in prediction.used.loc[unit].items():
         region, _, feature = str(name).rpartition("/")
         if region and math.isfinite(value):
             features[region][feature] = float(value)
+    outcome = bundle.schema.opened_outcome()
+    if getattr(outcome, "link", "logit") == "identity":  # a value, which must not be read as a probability
+        return Numbers({}, features, {}, outcome.name())
     probabilities = {str(family): float(value) for family, value in prediction.probabilities.loc[unit].items()}
-    return Numbers({}, features, probabilities, bundle.schema.opened_outcome().name())
+    return Numbers({}, features, probabilities, outcome.name())

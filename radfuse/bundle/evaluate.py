@@ -102,12 +102,12 @@ def evaluate(
 
 def _check_curve(outcome: Any, recalibrate: bool) -> None:
     if recalibrate and getattr(outcome, "link", "logit") != "logit":
-        raise InputError("recalibrate gives a logistic curve, which is none of a survival outcome; leave it out")
+        raise InputError(f"recalibrate gives a logistic curve, which is none of {outcome.kind} outcomes; leave it out")
 
 
 def _rows(part: BundleFamily, outcome: Any, probability: np.ndarray) -> dict[str, Any]:
     """Return a family's columns of the long table: probabilities, its threshold, what the outcome measures beside."""
-    beside = {} if part.survival is None else outcome.predicted(part.survival, probability)
+    beside = {} if part.beside is None else outcome.predicted(part.beside, probability)
     return {"probability": probability, "threshold": part.threshold, **beside}
 
 
@@ -115,9 +115,10 @@ def _gaps(performance: Sequence[AnyPerformance]) -> Iterator[str]:
     """Yield, in sentences, what could not be computed, and why where it is plain."""
     first = performance[0]
     who = "the one unit" if first.units == 1 else f"all {first.units} units"
-    one_class = {0: "no unit has the event"}
+    one_class = {0: "no unit has the event"} if hasattr(first, "events") else {}
     if isinstance(first, Performance):
         one_class |= {first.units: f"{who} {'has' if first.units == 1 else 'have'} the event"}
+    events = getattr(first, "events", -1)
     values: dict[tuple[str, ...], list[str]] = {}
     intervals: dict[tuple[str, ...], list[str]] = {}
     for name in first.judged:
@@ -129,8 +130,9 @@ def _gaps(performance: Sequence[AnyPerformance]) -> Iterator[str]:
             if lacking:
                 gaps.setdefault(tuple(lacking), []).append(name)
     for families, names in values.items():
-        too_few = ": too few units, or probabilities that separate events from others without overlap"
-        why = f", as {one_class[first.events]}" if first.events in one_class else too_few
+        apart = ", or probabilities that separate events from others without overlap"
+        too_few = f": too few units{apart if one_class else ', or all of one outcome'}"
+        why = f", as {one_class[events]}" if events in one_class else too_few
         yield f"{_of(families, performance)} {', '.join(names)} cannot be computed{why}"
     for families, names in intervals.items():
         why = ", as there is one patient" if first.patients == 1 else ": too few patients with each outcome"

@@ -37,6 +37,8 @@ class Model:
     def __init__(self, bundle: Bundle, family: str) -> None:
         part = bundle.schema.families[family]
         self._path = bundle.path / part.file
+        outcome: Any = bundle.schema.opened_outcome()
+        self._bounded = getattr(outcome, "link", "logit") != "identity"
         self._session = _session(self._path, small=True)
         facts = self._session.get_modelmeta().custom_metadata_map
         said = facts.get("family", family)
@@ -52,16 +54,23 @@ class Model:
         _check_tensor(self._path, "output", self._session.get_outputs(), _PROBABILITY, [None])
 
     def predict(self, values: np.ndarray) -> np.ndarray:
-        """Return probabilities, float64 of shape (unit,), of features, float64 of shape (unit, column).
+        """Return probabilities, or predicted values, float64 of shape (unit,).
+
+        Args:
+            values: features, float64, shape (unit, column).
 
         Raises:
-            InputError: what the model gives are no probabilities.
+            InputError: what the model gives are no probabilities, or no numbers.
         """
         try:
             found = np.asarray(self._session.run([_PROBABILITY], {_FEATURES: values})[0])
         except Exception as error:  # whatever onnxruntime finds in the file when it comes to it
             raise InputError(f"{self._path} does not run ({_first_line(error)}); {_MEND}") from error
-        if found.shape != (len(values),) or not ((found >= 0) & (found <= 1)).all():
+        whole = found.shape == (len(values),)
+        if not self._bounded and not (whole and np.isfinite(found).all()):
+            shown = found.ravel()[:3].tolist()
+            raise InputError(f"{self._path} gives no finite number for each unit, first {shown}; {_MEND}")
+        if self._bounded and not (whole and ((found >= 0) & (found <= 1)).all()):
             raise InputError(
                 f"{self._path} gives numbers that are no probabilities, one a unit between 0 and 1, first "
                 f"{found.ravel()[:3].tolist()}; {_MEND}"

@@ -147,18 +147,19 @@ def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:
     """Return unit columns, each family's probability and what it says, and mask flags.
 
     Of a binary outcome that is whether the probability reaches the family's threshold; of survival the linear
-    predictor, survival at the outcome's times, and the risk group.
+    predictor, survival at the outcome's times, and the risk group; of an ordinal one the score, the probability of each
+    grade, and the expected and the predicted grade. A continuous one has its prediction alone.
     """
     table = prediction.units[list(bundle.schema.unit)].copy()
     outcome: Any = bundle.schema.opened_outcome()
     for family in prediction.probabilities:
         probability, part = prediction.probabilities[family], bundle.schema.families[str(family)]
-        table[f"{family}_probability"] = probability
-        if part.survival is not None:
-            told = outcome.told(part.survival, probability.to_numpy())
+        table[f"{family}_{getattr(outcome, 'said', 'probability')}"] = probability
+        if part.beside is not None:
+            told = outcome.told(part.beside, probability.to_numpy())
             table = table.assign(**{f"{family}_{name}": values for name, values in told.items()})
-            continue
-        table[f"{family}_positive"] = (probability >= part.threshold).astype(int)
+        elif getattr(outcome, "link", "logit") == "logit":
+            table[f"{family}_positive"] = (probability >= part.threshold).astype(int)
     if prediction.mask_flags is not None:
         table["mask_flags"] = prediction.mask_flags
     return table

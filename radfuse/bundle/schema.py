@@ -34,7 +34,7 @@ from radfuse.morphometry.config import MeasureConfig
 from radfuse.outcomes.kinds import Outcome
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
-from radfuse.results import SITE, AnyPerformance, Score, SiteInput, SurvivalFit, TrainingRange
+from radfuse.results import SITE, AnyPerformance, OrdinalFit, Score, SiteInput, SurvivalFit, TrainingRange
 from radfuse.seg.backend import sequences_of
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.sequences import Reach, SequenceConfig, reach_of
@@ -138,10 +138,17 @@ class BundleFamily(Section):
     any other. None: they are not."""
     survival: SurvivalFit | None = None
     """Of a survival outcome: survival(t) = (1 - probability) ** hazard(t)."""
+    ordinal: OrdinalFit | None = Field(default=None, exclude_if=lambda kept: kept is None)
+    """Of an ordinal outcome: the probability of a grade at most k = 1 / (1 + exp(slope * score - cut_k))."""
     score: Score | None = None
     """The model as a sum of terms, where it is one; its columns are among the inputs."""
     no_score: str = ""
     """Why it is none, and what would make it one."""
+
+    @property
+    def beside(self) -> SurvivalFit | OrdinalFit | None:
+        """What stands beside its predictions, by the outcome; None: nothing."""
+        return self.survival or self.ordinal
 
     @model_validator(mode="after")
     def _scores_its_inputs(self) -> Self:
@@ -329,7 +336,8 @@ class TrainedOn(Section):
 
     units: PositiveInt
     patients: PositiveInt
-    events: NonNegativeInt
+    events: NonNegativeInt | None
+    """With the event; None where the outcome has none."""
 
 
 class StudyFacts(Section):

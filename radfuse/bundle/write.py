@@ -39,6 +39,11 @@ _OF_SURVIVAL = {
     "probability": "float64, (unit,): of the event by the horizon, 1 - exp(-exp(score))",
 }
 
+_OF_A_VALUE = {
+    "score": "float64, (unit,): the predicted value; of an ordinal outcome the place among its grades, from 0",
+    "probability": "float64, (unit,): the same; no probability",
+}
+
 
 @dataclass(frozen=True)
 class Shipped:
@@ -88,11 +93,12 @@ def bundle_files(
     trained_on = TrainedOn(
         units=len(design.units),
         patients=int(design.units[facts.patient].nunique()),
-        events=int(happened(facts.opened_outcome(), design.units).sum()),
+        events=_events(facts, design),
     )
+    link = getattr(facts.opened_outcome(), "link", "logit")
     schema = BundleSchema(
         **{name: getattr(facts, name) for name in StudyFacts.model_fields},
-        outputs=_outputs([item.fitted for item in families.values()]),
+        outputs=_outputs([item.fitted for item in families.values()], link),
         trained_on=trained_on,
         families={name: _family(design, item, bool(explainers[name])) for name, item in families.items()},
         versions=versions,
@@ -103,6 +109,14 @@ def bundle_files(
     files["MODEL_CARD.md"] = model_card(schema).encode()
     sums = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
     return {**files, SUMS: sums.encode()}
+
+
+def _events(facts: StudyFacts, design: Design) -> int | None:
+    """Return how many units have the event; None where the outcome has none."""
+    outcome = facts.opened_outcome()
+    if getattr(outcome, "link", "logit") == "identity":
+        return None
+    return int(happened(outcome, design.units).sum())
 
 
 def _family(design: Design, item: Shipped, explained: bool) -> BundleFamily:
@@ -118,6 +132,7 @@ def _family(design: Design, item: Shipped, explained: bool) -> BundleFamily:
         performance=item.performance,
         site=fitted.site,
         survival=fitted.survival,
+        ordinal=fitted.ordinal,
         score=fitted.score,
         no_score=fitted.no_score,
     )
@@ -140,10 +155,12 @@ def _explainer(design: Design, final: FittedFamily) -> bytes:
     return with_background(Explainer.from_text(final.explainer), values, _BACKGROUND, 0).to_bytes()
 
 
-def _outputs(fitted: Sequence[FittedFamily]) -> dict[str, str]:
+def _outputs(fitted: Sequence[FittedFamily], link: str) -> dict[str, str]:
     """Return what the ONNX files give: a score where all of them have one."""
     if all(item.survival is not None for item in fitted):
         return _OF_SURVIVAL
+    if link == "identity":
+        return _OF_A_VALUE
     scored = all(item.explanation.formula for item in fitted)
     return {name: text for name, text in _OUTPUTS.items() if name != "score" or scored}
 

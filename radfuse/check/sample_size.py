@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radfuse.check.study import check_study
+from radfuse.errors import InputError
 from radfuse.fusion.config import blocks_of
 from radfuse.fusion.design import Design, join
 from radfuse.stages import prepare
@@ -46,8 +47,11 @@ def had(study: Study, run: Path) -> Had:
 
 
 def _of(study: Study, design: Design, made: bool) -> Had:
-    assert study.cohort.outcome is not None
-    labels = study.cohort.outcome.labels(design.units)
+    outcome = study.cohort.outcome
+    assert outcome is not None
+    if getattr(outcome, "link", "logit") == "identity":
+        raise InputError(f"sample sizes are of binary and survival outcomes, and that of the study is {outcome.kind}")
+    labels = outcome.labels(design.units)
     events = int((labels == 1).sum()) if labels is not None else 0
     sizes = {name: values.shape[1] for name, values in design.blocks.items()}
     largest = max(sum(sizes.get(block, 0) for block in blocks_of(family)) for family in study.families)

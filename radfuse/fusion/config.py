@@ -24,10 +24,13 @@ from radfuse.fusion.models.gaussian_process import GaussianProcess
 from radfuse.fusion.models.knn import Knn
 from radfuse.fusion.models.lda import Lda
 from radfuse.fusion.models.lightgbm import LightGBM
+from radfuse.fusion.models.linear import LinearModel
 from radfuse.fusion.models.logistic import Logistic
 from radfuse.fusion.models.mlp import Mlp
 from radfuse.fusion.models.naive_bayes import NaiveBayes
 from radfuse.fusion.models.random_forest import RandomForest
+from radfuse.fusion.models.regression_forest import RegressionForest
+from radfuse.fusion.models.regression_trees import RegressionTrees
 from radfuse.fusion.models.ridge import Ridge
 from radfuse.fusion.models.svm import Svm
 from radfuse.fusion.models.xgboost import XGBoost
@@ -97,6 +100,9 @@ OneModel = (
     | Cox
     | CoxTrees
     | CoxMlp
+    | LinearModel
+    | RegressionForest
+    | RegressionTrees
 )
 
 

@@ -12,10 +12,10 @@ from radfuse.fusion.blend import Blend, Part, Term
 from radfuse.fusion.graph import SUREST
 from radfuse.fusion.link import link_of
 from radfuse.fusion.memory import remembered
-from radfuse.fusion.parts import Reduction, Selector, Settings, Training, Tuned
+from radfuse.fusion.parts import Model, Reduction, Selector, Settings, Training, Tuned
 from radfuse.fusion.regress import shares_of
 from radfuse.fusion.tune import fit_chain, inner_predictions
-from radfuse.statistics.links import probability_of, score_of
+from radfuse.statistics.links import LinkName, probability_of, score_of
 
 
 @dataclass(frozen=True)
@@ -141,9 +141,6 @@ class _Several:
 
 def adding(training: Training) -> Training:
     """Return the same with what can add to a score known before: the study's linear models, its trees, or ridge."""
-    from radfuse.fusion.models.cox import Cox
-    from radfuse.fusion.models.ridge import Ridge
-
     model: Any = training.model
     choices = (
         [
@@ -157,10 +154,20 @@ def adding(training: Training) -> Training:
     able = [choice for choice in choices if getattr(choice.model, "takes_offset", False)]
     able = [choice for choice in able if not getattr(choice.model, "adds_trees", False)] or able[:1]
     if not able:
-        return replace(training, model=Ridge() if link_of(training.outcome) == "logit" else Cox())
+        return replace(training, model=plain_model(training.outcome))
     if len(able) == 1:
         return replace(training, model=able[0].model, selection=able[0].selection or ())
     return replace(training, model=_Several(tuple(able)))
+
+
+def plain_model(outcome: Any) -> Model:
+    """Return ridge regression of an outcome, by its link."""
+    from radfuse.fusion.models.cox import Cox
+    from radfuse.fusion.models.linear import LinearModel
+    from radfuse.fusion.models.ridge import Ridge
+
+    plain: dict[LinkName, type[Model]] = {"logit": Ridge, "cloglog": Cox, "identity": LinearModel}
+    return plain[link_of(outcome)]()
 
 
 def positions(training: Training, blocks: Sequence[str] | Mapping[str, Any]) -> np.ndarray:

@@ -11,10 +11,13 @@ from radfuse.statistics.links import LinkName
 UNITS: dict[LinkName, str] = {
     "logit": "log odds per standard deviation",
     "cloglog": "log hazard ratio per standard deviation",
+    "identity": "units of the outcome per standard deviation",
 }
 """Of coefficients of standardised columns."""
 SCALES: dict[LinkName, str] = {"logit": "log odds", "cloglog": "log cumulative hazard"}
 """What scores are in."""
+EVERY_KIND = ("binary", "survival", "continuous", "ordinal")
+"""Kinds of outcome, for parts that serve all of them."""
 
 
 def link_of(outcome: Any) -> LinkName:
@@ -35,6 +38,8 @@ def inverse_nodes(link: LinkName, score: str, probability: str) -> tuple[list[An
 
     if link == "logit":
         return [helper.make_node("Sigmoid", [score], [probability])], {}
+    if link == "identity":
+        return [helper.make_node("Identity", [score], [probability])], {}
     nodes = [
         helper.make_node("Exp", [score], ["link_hazard"]),
         helper.make_node("Neg", ["link_hazard"], ["link_fall"]),
@@ -47,6 +52,9 @@ def inverse_nodes(link: LinkName, score: str, probability: str) -> tuple[list[An
 def score_nodes(link: LinkName, probability: str, score: str, least: float) -> tuple[list[Any], dict[str, np.ndarray]]:
     """Return ONNX nodes from a probability, kept `least` away from 0 and 1, to the score, and their constants."""
     from onnx import helper
+
+    if link == "identity":
+        return [helper.make_node("Identity", [probability], [score])], {}
 
     constants = {"surest_low": np.array(least), "surest_high": np.array(1 - least), "p_one": np.array(1.0)}
     nodes = [  # names that no model of a user is likely to use

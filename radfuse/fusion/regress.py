@@ -1,4 +1,4 @@
-"""Regressions of the outcome, by its link: logistic, or Cox; what strategies fit to columns and to scores."""
+"""Regressions of the outcome, by its link: logistic, Cox, or least squares; of columns and of scores."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from radfuse.fusion.link import link_of
 from radfuse.fusion.models.cox_fit import Survival, cox_ridge
+from radfuse.fusion.models.linear_fit import ridge_squares, spread_of
 from radfuse.fusion.models.penalised import FittedLogistic, bounded_regression, ridge_path
 from radfuse.statistics.cox import by_score
 from radfuse.statistics.links import score_of
@@ -39,6 +40,8 @@ def ridge_of(
     """
     if link_of(outcome) == "logit":
         return ridge_path(x, y, penalties, offset, unit_weights)
+    if link_of(outcome) == "identity":
+        return list(ridge_squares(x, y, penalties, offset))
     return list(cox_ridge(x, Survival(y, outcome.horizon, offset), penalties))
 
 
@@ -58,6 +61,8 @@ def bounded_of(
     if link_of(outcome) == "logit":
         found = bounded_regression(scores, y, start, low, high)
         return float(found[0]), found[1:]
+    if link_of(outcome) == "identity":
+        return _bounded_squares(scores, y, low, high)
     from scipy.optimize import minimize
 
     known = Survival(y, outcome.horizon, np.zeros(len(y)))
@@ -70,6 +75,14 @@ def bounded_of(
     count = scores.shape[1]
     best = minimize(loss, np.full(count, start), jac=True, bounds=[(low, high)] * count, method="L-BFGS-B").x
     return known.intercept(scores @ best), np.asarray(best)
+
+
+def _bounded_squares(scores: np.ndarray, y: np.ndarray, low: float, high: float) -> tuple[float, np.ndarray]:
+    from scipy.optimize import lsq_linear
+
+    middle = scores.mean(axis=0)
+    weights = np.asarray(lsq_linear(scores - middle, y - y.mean(), bounds=(low, high)).x)
+    return float(y.mean() - middle @ weights), weights
 
 
 def shares_of(
@@ -119,6 +132,9 @@ def _loss_of(outcome: Any, y: np.ndarray) -> Callable[[np.ndarray], tuple[float,
         from scipy.special import expit
 
         return lambda score: (float((np.logaddexp(0, score) - y * score).sum()), expit(score) - y)
+    if link_of(outcome) == "identity":
+        one = spread_of(y) ** 2
+        return lambda score: (float(((score - y) ** 2).sum()) / (2 * one), (score - y) / one)
     units = Survival(y, outcome.horizon, np.zeros(len(y))).units
     return lambda score: by_score(units, score)[:2]
 

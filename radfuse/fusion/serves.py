@@ -7,8 +7,14 @@ from typing import Any, get_args
 
 from radfuse.fusion.config import FusionConfig, Mean, OneModel, Selection, Strategy
 
+_REGRESSION = {
+    "kind": "mean",
+    "members": [{"kind": "linear"}, {"kind": "regression_forest"}, {"kind": "regression_trees"}],
+}
 USUAL_LEARNER: Mapping[str, Mapping[str, Any]] = {
     "survival": {"kind": "mean", "members": [{"kind": "cox"}, {"kind": "cox_trees"}]},
+    "continuous": _REGRESSION,
+    "ordinal": _REGRESSION,
 }
 """Kind of outcome -> the classifier where a study names none; others have `FusionConfig`'s own."""
 
@@ -32,7 +38,7 @@ def check_outcome(config: FusionConfig, kind: str) -> None:
 
     Args:
         config: of the fusion wing.
-        kind: of the outcome: binary, survival; a user's own, or none, is not asked for.
+        kind: of the outcome: binary, survival, continuous, ordinal; a user's own, or none, is not asked for.
 
     Raises:
         ValueError: the first that does not, and which do.
@@ -51,7 +57,7 @@ def check_outcome(config: FusionConfig, kind: str) -> None:
             _check("fusion.strategy", "strategy", strategy, kind, strategies)
     for name in ("oversample", "recalibrate"):
         if kind != "binary" and getattr(config, name) is not None:
-            raise ValueError(f"fusion.{name} does not serve a {kind} outcome; leave it out")
+            raise ValueError(f"fusion.{name} does not serve {_a(kind)} outcome; leave it out")
 
 
 def _check(where: str, what: str, part: Any, kind: str, known: Iterable[type]) -> None:
@@ -59,7 +65,12 @@ def _check(where: str, what: str, part: Any, kind: str, known: Iterable[type]) -
     if kind in _served(type(part)) or not type(part).__module__.startswith("radfuse."):
         return
     able = [str(other.model_fields["kind"].default) for other in known if kind in _served(other)]  # type: ignore[attr-defined]
-    raise ValueError(f"{where}: the {what} {part.kind} does not serve a {kind} outcome; these do: {', '.join(able)}")
+    told = f"{where}: the {what} {part.kind} does not serve {_a(kind)} outcome"
+    raise ValueError(f"{told}; these do: {', '.join(able)}")
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
 def _served(part: type) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from radfuse.fusion.design import Design, again_of, stack
 from radfuse.fusion.link import link_of
 from radfuse.fusion.parts import Again, FittedFamilyModel, Outcome, Settings, Training, Tuned
 from radfuse.fusion.sites import Sites, hidden_columns, told_of_unseen, unseen_sites
-from radfuse.results import FittedFamily, SiteInput, SurvivalFit
+from radfuse.results import FittedFamily, OrdinalFit, SiteInput, SurvivalFit
 from radfuse.statistics.links import LinkName
 
 ALL = "all"
@@ -43,7 +43,7 @@ class Fit:
     inner_auc: float
     remarks: tuple[str, ...] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    beside: SurvivalFit | None = None
+    beside: SurvivalFit | OrdinalFit | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,7 @@ def fit_family(
     scores = np.array([outcome.discrimination(y[fold.test], tuned.inner[fold.test]) for fold in folds])
     inner_auc = float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")
     remarks = [f"the block {name} holds no value that varies in a training set, and is left out" for name in silent]
+    remarks += getattr(outcome, "cautions", lambda _: ())(y)
     remarks += _called_alike(tuned.inner >= threshold, config.threshold)
     said = (*tuned.remarks, *remarks, *config.cautions)
     beside = outcome.beside(y, tuned.inner) if hasattr(outcome, "beside") else None
@@ -244,10 +245,21 @@ def fit_fold(
         site=table.site,
         remarks=(*fit.remarks, *remarks),
         thresholds=fit.thresholds,
-        explainer=_explainer(fit.fitted, x[train], table.names, link_of(outcome)) if fold.repeat == 1 else "",
-        survival=fit.beside,
+        explainer=_explainer(fit.fitted, x[train], table.names, link_of(outcome)) if _explains(outcome, fold) else "",
+        **_by_kind(fit.beside),
     )
     return result, fit
+
+
+def _by_kind(beside: SurvivalFit | OrdinalFit | None) -> dict[str, Any]:
+    """Return what stands beside predictions, by the field of `FittedFamily` that keeps it."""
+    kept = {SurvivalFit: "survival", OrdinalFit: "ordinal"}
+    return {} if beside is None else {kept[type(beside)]: beside}
+
+
+def _explains(outcome: Outcome, fold: Fold) -> bool:
+    """Return whether a fit is taken apart: of the first deal, where a score makes a probability."""
+    return fold.repeat == 1 and link_of(outcome) != "identity"
 
 
 def _explainer(fitted: FittedFamilyModel, x: np.ndarray, names: Sequence[str], link: LinkName) -> str:

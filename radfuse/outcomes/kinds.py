@@ -14,6 +14,8 @@ from radfuse.errors import Finding
 from radfuse.evaluation.thresholds import Rule
 from radfuse.extend import own_parts
 from radfuse.outcomes.binary import BinaryOutcome
+from radfuse.outcomes.continuous import ContinuousOutcome
+from radfuse.outcomes.ordinal import OrdinalOutcome
 from radfuse.outcomes.survival import SurvivalOutcome
 
 if TYPE_CHECKING:
@@ -33,7 +35,9 @@ class OutcomeKind(Protocol):
     nothing is known, the mean of y where it says nothing; `beside(y, probability)`, what has to stand beside fitted
     probabilities to be told all that is predicted, made of out-of-fold probabilities of training units; with it
     `predicted(fit, probability)`, columns that `measure` reads, `told(fit, probability)`, columns for the reader of
-    predictions, and `readings(fit)`, what a nomogram reads off a score, the model's own probability first.
+    predictions, and `readings(fit)`, what a nomogram reads off a score, the model's own probability first;
+    `cautions(y)`, sentences on what a training set lacks; `said`, the name of what models say in files of predictions,
+    where it is no probability.
     """
 
     def columns(self) -> Mapping[str, str]:
@@ -99,7 +103,7 @@ class OutcomeKind(Protocol):
 
 
 Outcome = Annotated[
-    BinaryOutcome | SurvivalOutcome,
+    BinaryOutcome | SurvivalOutcome | ContinuousOutcome | OrdinalOutcome,
     Field(discriminator="kind"),
     *own_parts(OutcomeKind, "an outcome", usual="binary"),
 ]

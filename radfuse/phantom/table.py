@@ -6,6 +6,9 @@ can do is to rank by the sum of their parts: its AUC is the reachable one.
 
 Of survival, the parts add up to the log hazard ratio of the time to knee replacement, whose baseline is Weibull's, and
 people leave between two and ten years.
+
+Continuous and ordinal outcomes are the sum of the parts and noise that no column knows: cartilage lost in mm, or, cut
+at four values, a Kellgren-Lawrence grade.
 """
 
 from __future__ import annotations
@@ -36,6 +39,10 @@ _TEXTURES = (
     "glrlm_RunEntropy", "glszm_ZoneEntropy", "gldm_DependenceVariance", "ngtdm_Coarseness",
 )  # fmt: skip
 _SITES = ("north", "south", "west")
+_LOSS_MM, _SPREAD_MM, _NOISE = 0.4, 0.1, 0.5
+"""Of a continuous outcome: mean, mm per unit of the score, and the scale of the logistic noise, of grades too."""
+_GRADE_CUTS = (-1.8, -0.6, 0.6, 1.8)
+"""Values at which the next grade begins."""
 _HORIZON, _SHAPE = 60.0, 1.2
 """Of survival: months by which the event is predicted, and Weibull's shape."""
 
@@ -49,22 +56,26 @@ _OUTCOMES: dict[str, dict[str, object]] = {
         "unit": "months",
         "times": [12, 36, 60],
     },
+    "continuous": {"column": "loss", "kind": "continuous", "unit": "mm"},
+    "ordinal": {"column": "grade", "kind": "ordinal", "levels": ["0", "1", "2", "3", "4"]},
 }
 _TITLES = {
     "binary": "Table phantom: knee osteoarthritis progression",
     "survival": "Table phantom: time to knee replacement",
+    "continuous": "Table phantom: loss of cartilage",
+    "ordinal": "Table phantom: grade of osteoarthritis",
 }
 
 
 class TablePhantom(Section):
     """How the phantom is drawn."""
 
-    outcome: Literal["binary", "survival"] = "binary"
-    """Whether the knee progressed, or months until it was replaced, or was last seen."""
+    outcome: Literal["binary", "survival", "continuous", "ordinal"] = "binary"
+    """Whether the knee progressed; months until it was replaced, or was last seen; mm of cartilage lost; its grade."""
     patients: int = Field(default=300, ge=20)
     seed: int = Field(default=7, ge=0)
     prevalence: float = Field(default=0.35, gt=0.02, lt=0.98)
-    """About the share of knees with the event; of survival, by 60 months."""
+    """About the share of knees with the event; of survival, by 60 months; no part of other outcomes."""
     strength: Mapping[Literal["clinical", "radiomic", "deep"], float] = {"clinical": 0.8, "radiomic": 1.1, "deep": 0.9}
     """Standard deviation of each block's part of the log odds, or of the log hazard ratio; all three."""
     site_shift: float = Field(default=0.15, ge=0)
@@ -84,7 +95,7 @@ def table_phantom(config: TablePhantom) -> dict[str, pd.DataFrame]:
     """Draw a phantom.
 
     Returns:
-        "cohort" (case_id, patient_id, side, site, age, sex, bmi, pain, progressed; of survival months and replaced),
+        "cohort" (case_id, patient_id, side, site, age, sex, bmi, pain, progressed; or other outcomes),
         "radiomic" and "deep" (case_id and features), "truth" (case_id, each block's part, the intercept, the
         probability of the event, of survival by 60 months); a row per knee.
     """
@@ -100,12 +111,14 @@ def table_phantom(config: TablePhantom) -> dict[str, pd.DataFrame]:
         for name, part in zip(BLOCKS, (clinical_part, radiomic_part, deep_part), strict=True)
     }
     logit = np.sum(list(parts.values()), axis=0)
-    link: LinkName = "logit" if config.outcome == "binary" else "cloglog"
+    link: LinkName = "cloglog" if config.outcome == "survival" else "logit"
     intercept = intercept_for(logit, config.prevalence, link)
     probability = probability_of(logit + intercept, link)
     outcome = pd.DataFrame({"progressed": (generator.random(len(people)) < probability).astype(int)})
     if config.outcome == "survival":
         outcome = _times(np.random.default_rng([config.seed, 1]), people, logit + intercept)
+    if config.outcome in ("continuous", "ordinal"):
+        outcome = _values(np.random.default_rng([config.seed, 2]), logit, config.outcome)
     case_id = np.array([f"K{person:05d}{side[0].upper()}" for person, side in zip(people, sides, strict=True)])
     for values in (radiomic, deep):
         shift = config.site_shift * generator.standard_normal((len(_SITES), values.shape[1]))
@@ -179,6 +192,19 @@ def reachable_c(truth: pd.DataFrame, family: str) -> float:
     return float(first[score[:, None] > score].mean())
 
 
+def reachable_concordance(truth: pd.DataFrame, family: str, outcome: np.ndarray) -> float:
+    """Return the concordance with what was drawn of the best ranking that a family's blocks allow.
+
+    Args:
+        truth: truth.csv of a continuous or ordinal phantom.
+        family: blocks joined by "-".
+        outcome: of each knee, shape (knee,).
+    """
+    score = truth[[f"{block}_part" for block in family.split("-")]].sum(axis=1).to_numpy()
+    larger = outcome[:, None] > outcome
+    return float(((score[:, None] > score)[larger] + 0.5 * (score[:, None] == score)[larger]).mean())
+
+
 def standardised(values: np.ndarray) -> np.ndarray:
     """Return values with mean 0 and standard deviation 1."""
     return np.asarray((values - values.mean()) / values.std())
@@ -205,6 +231,20 @@ def _times(generator: np.random.Generator, people: np.ndarray, score: np.ndarray
     last = generator.uniform(24, 120, people.max() + 1)[people]
     months = np.maximum(np.minimum(event, last).round(1), 0.1)
     return pd.DataFrame({"months": months, "replaced": (event <= last).astype(int)})
+
+
+def _values(generator: np.random.Generator, score: np.ndarray, kind: Literal["continuous", "ordinal"]) -> pd.DataFrame:
+    """Return mm of cartilage lost, or the grade, of each knee.
+
+    Args:
+        generator: of its own, so that features are the same as of a binary phantom.
+        score: sum of all parts, shape (knee,).
+        kind: which.
+    """
+    value = score + generator.logistic(size=len(score)) * _NOISE
+    if kind == "continuous":
+        return pd.DataFrame({"loss": (_LOSS_MM + _SPREAD_MM * value).round(4)})
+    return pd.DataFrame({"grade": np.searchsorted(_GRADE_CUTS, value)})
 
 
 def _clinical(generator: np.random.Generator, patients: int, people: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:

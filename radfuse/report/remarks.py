@@ -50,17 +50,21 @@ def performance_remarks(performance: Sequence[Any]) -> list[str]:
     """Return sentences on calibration and on families that call all units alike."""
     found = []
     for item in performance:
-        slope = item.calibration_slope
+        slope, risks = item.calibration_slope, hasattr(item, "events")
         if slope.value is not None and slope.value < 0:
             found.append(
                 f"The calibration slope of {item.family} is {interval(slope, 2)}, below 0: where it predicted more, "
-                "fewer events came. It has not learned anything that holds on new units"
+                f"{'fewer events came' if risks else 'less was observed'}. It has not learned anything that holds on "
+                "new units"
             )
         elif slope.value is not None and not _FAR_SLOPES[0] <= slope.value <= _FAR_SLOPES[1]:
             far = "extreme" if slope.value < 1 else "timid"
+            read = (
+                f"probabilities are too {far} and must not be read as risks" if risks else f"predictions are too {far}"
+            )
             found.append(
-                f"The calibration slope of {item.family} is {interval(slope, 2)}, far from 1: its probabilities are "
-                f"too {far} and must not be read as risks{_unsure(slope)}"
+                f"The calibration slope of {item.family} is {interval(slope, 2)}, far from 1: its "
+                f"{read}{_unsure(slope)}"
             )
         if not isinstance(item, Performance):
             continue
@@ -87,6 +91,8 @@ def _events_per_column(
     final: Mapping[str, FittedFamily],
 ) -> Iterator[str]:
     """Yield one sentence on all families that have few events for their columns."""
+    if not hasattr(performance[0], "events"):
+        return
     binary = isinstance(performance[0], Performance)
     rarer = {item.family: min(item.events, item.units - item.events if binary else item.events) for item in performance}
     told = []

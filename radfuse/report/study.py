@@ -59,7 +59,7 @@ class StudyReport:
         title: of the page.
         outcome: what is predicted.
         event: what counts as the event, in words of the table.
-        events: 1 for each unit that has it, else 0.
+        events: 1 for each unit that has it, or, where there is none, is above the median; else 0.
         unit: columns that name a unit.
         patient: column of the person.
         site: column of the site, or None.

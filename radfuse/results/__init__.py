@@ -6,6 +6,7 @@ from radfuse.results.audit import (
     AuditFinding,
 )
 from radfuse.results.binary import Performance
+from radfuse.results.continuous import ContinuousPerformance
 from radfuse.results.families import (
     SITE,
     Addition,
@@ -26,6 +27,7 @@ from radfuse.results.numbers import (
     Interval,
     Number,
 )
+from radfuse.results.ordinal import AtCut, OrdinalFit, OrdinalPerformance
 from radfuse.results.readers import ReaderAgreement, ReaderBeside, ReaderResults, ReaderScore
 from radfuse.results.score import Score
 from radfuse.results.segmentation import (
@@ -49,6 +51,7 @@ __all__ = [
     "SITE",
     "Addition",
     "AnyPerformance",
+    "AtCut",
     "AtTime",
     "Audit",
     "AuditCheck",
@@ -56,6 +59,7 @@ __all__ = [
     "CaseFeatures",
     "ChosenFeature",
     "Comparison",
+    "ContinuousPerformance",
     "Distance",
     "Explanation",
     "Failure",
@@ -71,6 +75,8 @@ __all__ = [
     "Measured",
     "Number",
     "OptimismDraw",
+    "OrdinalFit",
+    "OrdinalPerformance",
     "Performance",
     "ReaderAgreement",
     "ReaderBeside",

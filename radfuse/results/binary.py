@@ -12,6 +12,7 @@ from radfuse.results.numbers import Interval, Number
 class Performance(Measured):
     """How well probabilities match outcomes on units that took no part in the fitting."""
 
+    events: int
     kind: Literal["binary"] = "binary"
     auc: Interval
     """Averaged over the test folds; the headline."""
@@ -36,6 +37,11 @@ class Performance(Measured):
     def measure(self) -> str:
         """Return the name of the area under the ROC curve."""
         return "AUC"
+
+    @property
+    def loss(self) -> str:
+        """Return what families are compared by beside."""
+        return "log loss"
 
     @property
     def headline(self) -> Interval:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from pydantic import Field
+
 from radfuse.config import Section
 from radfuse.results.kinds import AnyPerformance
 from radfuse.results.numbers import Interval, Number
+from radfuse.results.ordinal import OrdinalFit
 from radfuse.results.score import Score
 from radfuse.results.survival import SurvivalFit
 
@@ -77,6 +80,7 @@ class FittedFamily(Section):
         explainer: the arrays that its score is made of, as `radfuse.fusion.explain.explainer` writes them, of the
             first deal and of all units; "" without.
         survival: of a survival outcome, what it needs to predict at other times.
+        ordinal: of an ordinal outcome, what makes probabilities of grades of its score.
     """
 
     family: str
@@ -95,6 +99,12 @@ class FittedFamily(Section):
     no_score: str = ""
     explainer: str = ""
     survival: SurvivalFit | None = None
+    ordinal: OrdinalFit | None = Field(default=None, exclude_if=lambda kept: kept is None)
+
+    @property
+    def beside(self) -> SurvivalFit | OrdinalFit | None:
+        """What stands beside its predictions, by the outcome; None: nothing."""
+        return self.survival or self.ordinal
 
 
 class Comparison(Section):
@@ -106,7 +116,7 @@ class Comparison(Section):
     p: Number
     p_holm: Number
     loss: Interval = Interval(value=None)
-    """First minus second in log loss (Brier score at the horizon of survival); below 0 where the first is better."""
+    """First minus second in the loss that the outcome names (`Measured.loss`); below 0 where the first is better."""
     patients_to_show: int | None = None
     """About how many patients it takes that a difference of this size is significant in four of five studies."""
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Tag
 
 from radfuse.results.binary import Performance
+from radfuse.results.continuous import ContinuousPerformance
+from radfuse.results.ordinal import OrdinalPerformance
 from radfuse.results.survival import SurvivalPerformance
 
 
@@ -18,6 +20,10 @@ def _kind(value: Any) -> str:
 
 
 AnyPerformance = Annotated[
-    Annotated[Performance, Tag("binary")] | Annotated[SurvivalPerformance, Tag("survival")], Discriminator(_kind)
+    Annotated[Performance, Tag("binary")]
+    | Annotated[SurvivalPerformance, Tag("survival")]
+    | Annotated[ContinuousPerformance, Tag("continuous")]
+    | Annotated[OrdinalPerformance, Tag("ordinal")],
+    Discriminator(_kind),
 ]
 """Performance of a kind of outcome."""

@@ -18,7 +18,6 @@ class Measured(Section):
     family: str
     units: int
     patients: int
-    events: int
 
     @property
     @abstractmethod
@@ -29,6 +28,11 @@ class Measured(Section):
     def scale(self) -> str:
         """What scores are in, that effects add up on."""
         return "log odds"
+
+    @property
+    @abstractmethod
+    def loss(self) -> str:
+        """Name of the loss that families are compared by beside the headline: log loss."""
 
     @property
     @abstractmethod

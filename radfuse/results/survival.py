@@ -44,6 +44,7 @@ class AtTime(Section):
 class SurvivalPerformance(Measured):
     """How well probabilities of an event by a horizon match times and events."""
 
+    events: int
     kind: Literal["survival"] = "survival"
     horizon: float
     time_unit: str = ""
@@ -83,6 +84,11 @@ class SurvivalPerformance(Measured):
     def scale(self) -> str:
         """Return that of the complementary log-log: proportional hazards."""
         return "log cumulative hazard"
+
+    @property
+    def loss(self) -> str:
+        """Return what families are compared by beside."""
+        return "Brier score"
 
     @property
     def headline(self) -> Interval:

@@ -108,8 +108,8 @@ def predictions_of(
             part = part.assign(**outcome.observed(rows))
             part["family"], part["fold"], part["repeat"] = family, fold.fold, repeats[fold.fold]
             part["probability"], part["threshold"] = list(fold.probability), fold.threshold
-            if fold.survival is not None:
-                part = part.assign(**outcome.predicted(fold.survival, np.array(fold.probability)))
+            if fold.beside is not None:
+                part = part.assign(**outcome.predicted(fold.beside, np.array(fold.probability)))
             part["position"] = list(fold.test)
             parts.append(part)
     return pd.concat(parts, ignore_index=True)

@@ -49,6 +49,7 @@ def work(job: FitJob) -> Refitted:
     from radfuse.fusion.additive import score_of, why_no_terms
     from radfuse.fusion.config import blocks_of
     from radfuse.fusion.export import largest_difference
+    from radfuse.fusion.link import link_of
     from radfuse.fusion.validate import everyone, family_table, fit_fold
 
     prepared = prepare.read_design(job.design)
@@ -62,6 +63,10 @@ def work(job: FitJob) -> Refitted:
     without = why_no_terms(job.fusion, blocks_of(job.family)) or "the refitted model is no sum of terms"
     if score is not None and stored.survival is not None and hasattr(job.outcome, "readings"):
         score = score.model_copy(update={"readings": job.outcome.readings(stored.survival)})
+    if link_of(job.outcome) == "identity":
+        without = (
+            "a nomogram reads off a probability of an event, and this outcome has none; its formula or file predicts"
+        )
     stored = stored.model_copy(update={"score": score, "no_score": "" if score is not None else without})
     model = refitted.fitted.to_onnx(job.family, stored.threshold)
     difference = largest_difference(model, refitted.fitted.predict, x, job.seed)

@@ -7,7 +7,16 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from radfuse.results import Interval, Measured, Performance, StudyResults, SurvivalPerformance
+from radfuse.results import (
+    AtCut,
+    ContinuousPerformance,
+    Interval,
+    Measured,
+    OrdinalPerformance,
+    Performance,
+    StudyResults,
+    SurvivalPerformance,
+)
 
 SOME = Interval(value=0.7, low=0.6, high=0.8)
 BINARY = Performance(
@@ -51,6 +60,30 @@ SURVIVAL = SurvivalPerformance(
     follow_up=None,
 )
 
+CONTINUOUS = ContinuousPerformance(
+    family="a",
+    units=10,
+    patients=8,
+    value_unit="mm",
+    c=SOME,
+    c_pooled=SOME,
+    fold_cs={"1": 0.7},
+    **dict.fromkeys(("r2", "rmse", "mae", "spearman", "calibration_slope", "calibration_intercept"), SOME),
+    **dict.fromkeys(("bias", "limit_low", "limit_high"), SOME),
+)
+ORDINAL = OrdinalPerformance(
+    family="a",
+    units=10,
+    patients=8,
+    levels=("0", "1", "2"),
+    counts=(3, 3, 4),
+    c=SOME,
+    c_pooled=SOME,
+    fold_cs={"1": 0.7},
+    cuts=(AtCut(level="1", observed=0.5, expected=None, intercept=SOME, slope=SOME),),
+    **dict.fromkeys(("kappa", "mae", "accuracy", "within_one", "rps", "calibration_slope"), SOME),
+)
+
 
 def results(*performance: object) -> dict:
     return {
@@ -61,9 +94,13 @@ def results(*performance: object) -> dict:
 
 
 def test_each_kind_comes_back_as_itself() -> None:
-    read = StudyResults.model_validate(results(BINARY, SURVIVAL))
-    assert read.performance == (BINARY, SURVIVAL)
-    assert [item.measure for item in read.performance] == ["AUC", "C"]
+    each = (BINARY, SURVIVAL, CONTINUOUS, ORDINAL)
+    read = StudyResults.model_validate(results(*each))
+    assert read.performance == each
+    assert [item.measure for item in read.performance] == ["AUC", "C", "C", "C"]
+    assert [item.loss for item in read.performance] == [
+        *("log loss", "Brier score", "squared error", "ranked probability score")
+    ]
     for item in read.performance:
         assert isinstance(item, Measured)
         assert item.headline == SOME

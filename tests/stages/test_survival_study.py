@@ -109,7 +109,7 @@ def test_the_bundle_is_measured_on_other_patients(survival_run, tmp_path) -> Non
     page = evaluation_report(report)["index.html"]
     assert "C at training (nested)" in page
     assert "log-rank" in page
-    with pytest.raises(InputError, match="none of a survival outcome"):
+    with pytest.raises(InputError, match="none of survival outcomes"):
         evaluate(run / "bundle", rows, tables, recalibrate=True)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from radfuse.fusion.link import inverse_nodes
 from radfuse.fusion.parts import Column
 
 if TYPE_CHECKING:
@@ -111,6 +112,24 @@ class AddedTrees(FittedTrees):
 
         nodes, constants = super().to_onnx(columns)
         return [*nodes, helper.make_node("Identity", ["tree_sum"], ["score"])], constants
+
+
+@dataclass(frozen=True)
+class ValueTrees(FittedTrees):
+    """Trees whose sum, on a base, is the prediction itself."""
+
+    def score(self, x: np.ndarray) -> np.ndarray:
+        """Return predictions, shape (unit,); without what was known before, where the trees add to it."""
+        return self.base + leaf_sums(self.trees, x)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Return predictions, shape (unit,)."""
+        return self.score(x)
+
+    def to_onnx(self, columns: str) -> tuple[list[Any], dict[str, np.ndarray]]:
+        """Return the nodes of the trees, with a `score`."""
+        nodes, constants = self.sum_to_onnx(columns, "score")
+        return [*nodes, *inverse_nodes("identity", "score", "probability")[0]], constants
 
 
 def shares(gains: np.ndarray) -> np.ndarray:

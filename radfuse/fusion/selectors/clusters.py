@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.correlation import of_length_one
 from radfuse.fusion.selectors.step import Step
@@ -22,7 +23,7 @@ class Clusters(Step):
     Memory grows with the square of the columns: 4 bytes a pair twice over, 64 MB for 4,000.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
     kind: Literal["clusters"] = "clusters"
     own_units: ClassVar[bool] = True
     threshold: float = Field(default=0.1, gt=0, lt=1)

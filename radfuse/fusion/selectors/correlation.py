@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.step import Step
 
@@ -19,7 +20,7 @@ _ROUNDING = 1e-12
 class Correlation(Step):
     """Of two columns that say nearly the same, keep the one nearer to the outcome."""
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
     kind: Literal["correlation"] = "correlation"
     threshold: float = Field(default=0.9, gt=0, le=1)
     """Largest absolute correlation allowed."""

@@ -8,10 +8,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from radfuse.fusion.link import link_of
+from radfuse.fusion.link import EVERY_KIND, link_of
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.lasso import Strengths, in_order, nothing_tells, support
-from radfuse.fusion.selectors.sparse import cox_sparse, gradient_of
+from radfuse.fusion.selectors.sparse import cox_sparse, gradient_of, least_squares
 from radfuse.fusion.selectors.step import Step
 
 
@@ -22,7 +22,7 @@ class ElasticNet(Step):
         Zou and Hastie 2005, doi:10.1111/j.1467-9868.2005.00503.x.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
     kind: Literal["elastic_net"] = "elastic_net"
     over: Literal["block", "all"] = "all"
     """Whether a coefficient counts among those of its block, or of all blocks together."""
@@ -46,6 +46,8 @@ class ElasticNet(Step):
         if nothing_tells(gradient, y):
             return np.arange(x.shape[1]) == 0
         penalty = settings["elastic_net_strength"] * gradient.max() / len(y) / self.l1_share
+        if link_of(outcome) == "identity":
+            return support(least_squares(x, y, penalty, self.l1_share)[0], gradient)
         if link_of(outcome) != "logit":
             return support(cox_sparse(x, y, penalty, self.l1_share), gradient)
         return support(coefficients(x, y, penalty, self.l1_share), gradient)

@@ -1,4 +1,4 @@
-"""LASSO: the columns with a coefficient in an L1-penalised regression, logistic or Cox."""
+"""LASSO: the columns with a coefficient in an L1-penalised regression: logistic, Cox or least squares."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from radfuse.fusion.link import link_of
+from radfuse.fusion.link import EVERY_KIND, link_of
 from radfuse.fusion.parts import Outcome, Settings
-from radfuse.fusion.selectors.sparse import classes_of, cox_probability, cox_sparse, gradient_of
+from radfuse.fusion.selectors.sparse import classes_of, cox_probability, cox_sparse, gradient_of, least_squares
 from radfuse.fusion.selectors.step import Step
 from radfuse.statistics.links import probability_of
 
@@ -18,13 +18,13 @@ Strengths = tuple[float, ...]
 
 
 class Lasso(Step):
-    """L1-penalised regression, logistic or Cox by the outcome, over all blocks together; its strength is tuned.
+    """L1-penalised regression, logistic, Cox or least squares by the outcome; its strength is tuned.
 
     Source:
         Tibshirani 1996, doi:10.1111/j.2517-6161.1996.tb02080.x.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
     kind: Literal["lasso"] = "lasso"
     over: Literal["block", "all"] = "all"
     """Whether a coefficient counts among those of its block, or of all blocks together."""
@@ -75,6 +75,9 @@ def _held_out(
     outcome: Outcome, x: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray, penalty: float
 ) -> np.ndarray:
     """Return probabilities of units that took no part in the fit."""
+    if link_of(outcome) == "identity":
+        slopes, start = least_squares(x[train], y[train], penalty / train.sum(), 1.0)
+        return np.asarray(x[test] @ slopes + start)
     if link_of(outcome) != "logit":
         return cox_probability(x[test], sparse(outcome, x[train], y[train], penalty))
     coefficients, intercept = fitted(x[train], y[train], penalty)
@@ -85,6 +88,8 @@ def sparse(outcome: Outcome, x: np.ndarray, y: np.ndarray, penalty: float) -> np
     """Return coefficients of the outcome's regression, shape (column,); the penalty as `fitted` takes it."""
     if link_of(outcome) == "logit":
         return fitted(x, y, penalty)[0]
+    if link_of(outcome) == "identity":
+        return least_squares(x, y, penalty / len(y), 1.0)[0]
     return cox_sparse(x, y, penalty / len(y), 1.0)
 
 

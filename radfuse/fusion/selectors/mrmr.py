@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.step import Step
 
@@ -18,7 +19,7 @@ class Mrmr(Step):
         Zhao et al. 2019 (FCQ), arXiv:1908.05376.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
     kind: Literal["mrmr"] = "mrmr"
     k: int = Field(default=30, ge=1)
     """Columns kept: of each block, or of all together."""

@@ -7,10 +7,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from radfuse.fusion.link import link_of
+from radfuse.fusion.link import EVERY_KIND, link_of
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.step import Step
 from radfuse.statistics.cox import regression as cox_regression
+from radfuse.statistics.links import LinkName
 
 
 class Multivariable(Step):
@@ -21,7 +22,7 @@ class Multivariable(Step):
     for each five units of the rarer class, or with the event (Vittinghoff and McCulloch 2007, doi:10.1093/aje/kwk052).
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
 
     kind: Literal["multivariable"] = "multivariable"
     alpha_alone: float = Field(default=0.1, gt=0, le=1)
@@ -47,9 +48,9 @@ class Multivariable(Step):
     def _backwards(self, x: np.ndarray, y: np.ndarray, alone: np.ndarray, outcome: Outcome) -> list[int]:
         from scipy import stats
 
-        logistic = link_of(outcome) == "logit"
-        fit = regression if logistic else _cox
-        most = max(1, int(min(y.sum(), (1 - y).sum()) if logistic else y[:, 1].sum()) // 5)
+        link = link_of(outcome)
+        fit = {"logit": regression, "cloglog": _cox, "identity": _squares}[link]
+        most = max(1, _fewest(y, link) // 5)
         left = [int(i) for i in np.argsort(alone, kind="stable")[:most] if alone[i] <= self.alpha_alone]
         # a column is dropped where the deviance rises by less than this
         worth = 2.0 if self.rule == "aic" else float(stats.chi2.isf(self.alpha, 1))
@@ -66,8 +67,15 @@ class Multivariable(Step):
         return left
 
 
+def _fewest(y: np.ndarray, link: LinkName) -> int:
+    """Return how many units of a training set tell something: of the rarer class, with the event, or all."""
+    if link == "identity":
+        return len(y)
+    return int(min(y.sum(), (1 - y).sum()) if link == "logit" else y[:, 1].sum())
+
+
 def _alone(x: np.ndarray, y: np.ndarray, outcome: Outcome) -> np.ndarray:
-    """Return the p of each column alone, of survival by the score test of Cox regression."""
+    """Return the p of each column alone, by the score test but of a binary outcome."""
     from scipy import stats
 
     if link_of(outcome) == "logit":
@@ -79,6 +87,15 @@ def _cox(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
     """Return twice minus the log partial likelihood of y, time and event, on x, and Wald's squares."""
     found = cox_regression(x, y[:, 0], y[:, 1])
     return -2 * found.log_likelihood, found.coefficients**2 / np.maximum(np.diag(found.covariance), 1e-300)
+
+
+def _squares(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return twice minus the log likelihood of y on x by least squares, and Wald's squares."""
+    design = np.column_stack([np.ones(len(y)), x])
+    inverse = np.linalg.pinv(design.T @ design)
+    found = inverse @ design.T @ y
+    variance = max(float(((y - design @ found) ** 2).mean()), 1e-300)
+    return len(y) * np.log(variance), found[1:] ** 2 / np.maximum(variance * np.diag(inverse)[1:], 1e-300)
 
 
 def _p_alone(x: np.ndarray, y: np.ndarray) -> np.ndarray:

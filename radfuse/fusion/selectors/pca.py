@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.step import Step
 
@@ -17,7 +18,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 class Pca(Step):
     """Principal components of the standardised columns, in place of them."""
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
     kind: Literal["pca"] = "pca"
     components: Count | Share = 0.9
     """How many, or the share of the variance that the fewest of them must hold together."""

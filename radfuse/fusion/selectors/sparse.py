@@ -1,4 +1,4 @@
-"""Sparse regressions of the outcome that selections look at, by its link: logistic, or Cox."""
+"""Sparse regressions of the outcome that selections look at, by its link: logistic, Cox, or least squares."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import numpy as np
 
 from radfuse.fusion.link import link_of
 from radfuse.fusion.models.cox_fit import Survival, cox_net, slopes
+from radfuse.fusion.models.linear_fit import net_squares, spread_of
 from radfuse.fusion.parts import Outcome
 from radfuse.statistics.links import probability_of
 
 
 def classes_of(outcome: Outcome, y: np.ndarray) -> np.ndarray:
-    """Return 0 and 1, shape (unit,): the outcome, or whether its event was seen."""
+    """Return 0 and 1, shape (unit,): the outcome, whether its event was seen, or whether it is above the
+    median."""
+    if link_of(outcome) == "identity":
+        return np.asarray(y > np.median(y), dtype=int)
     return np.asarray(y if link_of(outcome) == "logit" else y[:, 1])
 
 
@@ -22,6 +26,8 @@ def gradient_of(outcome: Outcome, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """
     if link_of(outcome) == "logit":
         return np.asarray(np.abs((y - y.mean()) @ x))
+    if link_of(outcome) == "identity":
+        return np.asarray(np.abs((y - y.mean()) @ x) / spread_of(y))
     return slopes(x, _known(y))
 
 
@@ -35,6 +41,19 @@ def cox_sparse(x: np.ndarray, y: np.ndarray, penalty: float, l1_share: float) ->
         l1_share: in (0, 1].
     """
     return cox_net(x, _known(y), penalty, l1_share, np.zeros(x.shape[1]))
+
+
+def least_squares(x: np.ndarray, y: np.ndarray, penalty: float, l1_share: float) -> tuple[np.ndarray, float]:
+    """Return coefficients of regression by least squares, shape (column,), and the intercept; in y's own units.
+
+    Args:
+        x: standardised, shape (unit, column).
+        y: shape (unit,).
+        penalty: beside half the mean squared error of y in its standard deviations.
+        l1_share: in (0, 1].
+    """
+    found = net_squares(x, y, [penalty], l1_share, np.zeros(len(y)))[0]
+    return found.coefficients, found.intercept
 
 
 def cox_probability(x: np.ndarray, coefficients: np.ndarray) -> np.ndarray:

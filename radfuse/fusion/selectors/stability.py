@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.step import Step
 
@@ -26,7 +27,7 @@ class Stability(Step):
         Shrout and Fleiss 1979, doi:10.1037/0033-2909.86.2.420; Zwanenburg et al. 2019, doi:10.1038/s41598-018-36938-4.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
     kind: Literal["stability"] = "stability"
     compares_again: ClassVar[bool] = True
     over: Literal["block"] = "block"

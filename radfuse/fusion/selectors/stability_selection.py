@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
+from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.lasso import Strengths, in_order, nothing_tells, sparse
 from radfuse.fusion.selectors.sparse import classes_of, gradient_of
@@ -20,7 +21,7 @@ class StabilitySelection(Step):
         Meinshausen and Bühlmann 2010, doi:10.1111/j.1467-9868.2010.00740.x.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
     kind: Literal["stability_selection"] = "stability_selection"
     over: Literal["block", "all"] = "all"
     """Whether LASSO sees each block alone, or all together."""

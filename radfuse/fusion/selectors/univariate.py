@@ -1,4 +1,4 @@
-"""One test a column: do the two classes differ in it, or does survival depend on it?"""
+"""One test a column: do the two classes differ in it, or does the outcome depend on it?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from radfuse.fusion.link import link_of
+from radfuse.fusion.link import EVERY_KIND, link_of
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.step import Step
 
@@ -15,11 +15,11 @@ from radfuse.fusion.selectors.step import Step
 class Univariate(Step):
     """Keep the columns in which the two classes differ, tested one by one."""
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
     kind: Literal["univariate"] = "univariate"
     test: Literal["auto", "t", "mann_whitney"] = "auto"
     """Welch's t-test, Mann-Whitney, or by column: t where Shapiro-Wilk finds both classes normal (p above 0.05). Of
-    survival auto alone: the score test of Cox regression."""
+    survival auto alone: the score test of Cox regression; of continuous and ordinal outcomes that of least squares."""
     alpha: float = Field(default=0.05, gt=0, le=1)
     """Largest p of a column that stays."""
     fdr: bool = False

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.step import Step
 
@@ -16,7 +17,7 @@ _SLAB = 1024
 class Variance(Step):
     """Drop columns that hardly vary, measured in their own unit, missing values imputed."""
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
     kind: Literal["variance"] = "variance"
     own_units: ClassVar[bool] = True
     most_alike: float = Field(default=0.95, gt=0, le=1)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from radfuse.config import Section
 from radfuse.fusion.learn import Learned, averaged, learned
+from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.parts import Training, Tuned
 from radfuse.fusion.strategies.attention import Attention
 from radfuse.fusion.strategies.early import Early
@@ -23,7 +24,7 @@ _Single = Annotated[Attention | Early | MeanOfBlocks | Penalty | Priority | Scor
 class Average(Section):
     """A weighted mean of several strategies' scores; a single block is fitted by the study's learner alone."""
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
 
     kind: Literal["average"] = "average"
     of: tuple[_Single, ...] = Field(default=(Priority(), Penalty(), Stack()), min_length=1)

@@ -6,13 +6,14 @@ from typing import ClassVar, Literal
 
 from radfuse.config import Section
 from radfuse.fusion.learn import Learned, learned
+from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.parts import Training, Tuned
 
 
 class Early(Section):
     """All columns side by side, one learner."""
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
 
     kind: Literal["early"] = "early"
 

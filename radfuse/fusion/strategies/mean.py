@@ -9,13 +9,14 @@ import numpy as np
 from radfuse.config import Section
 from radfuse.fusion.blend import Blend, Term
 from radfuse.fusion.learn import Learned, learned, positions, settings_of
+from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.parts import Training, Tuned
 
 
 class MeanOfBlocks(Section):
     """A learner of each block, and the mean of their log odds; a case that lacks a block is predicted from the rest."""
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
 
     kind: Literal["mean"] = "mean"
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from radfuse.config import Section
 from radfuse.fusion.learn import Learned, adding, learned
+from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.models.class_weight import ClassWeight, weights_of
 from radfuse.fusion.models.penalised import FittedLogistic
 from radfuse.fusion.models.tried import Positives
@@ -27,7 +28,7 @@ class Penalty(Section):
         Boulesteix et al. 2017 (IPF-LASSO), doi:10.1155/2017/7691937, with ridge penalties.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
 
     kind: Literal["penalty"] = "penalty"
     spreads: Positives = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)

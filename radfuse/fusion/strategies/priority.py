@@ -10,6 +10,7 @@ import numpy as np
 from radfuse.config import Section
 from radfuse.fusion.blend import Blend, Term
 from radfuse.fusion.learn import Learned, adding, learned, positions, settings_of
+from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.parts import Training, Tuned
 from radfuse.fusion.regress import usual_score
 from radfuse.fusion.strategies.mean import MeanOfBlocks
@@ -25,7 +26,7 @@ class Priority(Section):
         Klau et al. 2018 (priority-Lasso), doi:10.1186/s12859-018-2344-6.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
 
     kind: Literal["priority"] = "priority"
     first: str = "clinical"

@@ -11,20 +11,22 @@ import numpy as np
 from radfuse.config import Section
 from radfuse.fusion.blend import Blend, Term
 from radfuse.fusion.learn import Learned, learned, positions, settings_of
-from radfuse.fusion.link import link_of
+from radfuse.fusion.link import EVERY_KIND, link_of
 from radfuse.fusion.models.cox_fit import FittedCox
+from radfuse.fusion.models.linear_fit import FittedLinear
 from radfuse.fusion.models.penalised import FittedLogistic
 from radfuse.fusion.parts import Outcome, Settings, Training, Tuned
 from radfuse.fusion.regress import ridge_of, usual_score
 from radfuse.fusion.strategies.mean import MeanOfBlocks
 from radfuse.fusion.tune import fit_chain
+from radfuse.statistics.links import LinkName
 
 _PENALTY = 1.0
 """On standardised clinical columns and scores: that of a normal prior with a standard deviation of 1."""
 
 
 class Score(Section):
-    """Clinical columns and a score of each other block in one regression, logistic or Cox, as radscore nomograms do.
+    """Clinical columns and a score of each other block in one regression, as radscore nomograms do.
 
     A block's score for the regression is its inner out-of-fold log odds: scores of a model's own training set would
     look too good. Without the first block, the mean of blocks.
@@ -33,7 +35,7 @@ class Score(Section):
         Huang et al. 2016, doi:10.1200/JCO.2015.65.9128, with cross-fitted scores.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
 
     kind: Literal["score"] = "score"
     first: str = "clinical"
@@ -84,8 +86,9 @@ class _Beside:
         together = np.hstack([x, (self.scores - mean) / scale])
         found = ridge_of(self.outcome, together, y, [_PENALTY], np.zeros(len(x)))[0]
         weights = found.coefficients[x.shape[1] :] / scale
-        kind = _FittedBeside if link_of(self.outcome) == "logit" else _CoxBeside
-        return kind(found.intercept - float(weights @ mean), found.coefficients[: x.shape[1]], weights)
+        return _BESIDE[link_of(self.outcome)](
+            found.intercept - float(weights @ mean), found.coefficients[: x.shape[1]], weights
+        )
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,20 @@ class _CoxBeside(FittedCox):
     """The same of Cox regression."""
 
     weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class _LinearBeside(FittedLinear):
+    """The same of least squares."""
+
+    weights: np.ndarray
+
+
+_BESIDE: dict[LinkName, type[_FittedBeside | _CoxBeside | _LinearBeside]] = {
+    "logit": _FittedBeside,
+    "cloglog": _CoxBeside,
+    "identity": _LinearBeside,
+}
 
 
 def _weights_of(model: Any) -> np.ndarray:

@@ -9,19 +9,20 @@ import numpy as np
 from radfuse.config import Section
 from radfuse.fusion.blend import Blend, Term
 from radfuse.fusion.learn import Learned, learned, positions, settings_of
+from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.parts import Outcome, Training, Tuned
 from radfuse.fusion.regress import bounded_of
 
 
 class Stack(Section):
-    """A learner of each block; their inner out-of-fold log odds are weighed by regression, logistic
-    or Cox, no weight below 0.
+    """A learner of each block; their inner out-of-fold scores are weighed by regression (logistic,
+    Cox or least squares), no weight below 0.
 
     Source:
         Breiman 1996, doi:10.1007/BF00117832.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("binary", "survival")
+    serves: ClassVar[tuple[str, ...]] = EVERY_KIND
 
     kind: Literal["stack"] = "stack"
 

@@ -21,20 +21,21 @@ MASK_SOURCES = {
 
 
 def study(report: StudyReport) -> Part:
-    """Return the cohort by event."""
+    """Return the cohort by event; where the outcome has none, by its median."""
     tables = {"table_one": table_one(report.units, report.clinical, report.events, report.patient, report.site)}
     if report.masks:
         tables["masks"] = mask_table(report.masks)
-    events = int(report.events.sum())
+    events, median = int(report.events.sum()), not hasattr(report.performance[0], "events")
+    share = f"{100 * events / len(report.units):.0f}%"
     facts = {
         "units of prediction": str(len(report.units)),
         "patients": str(report.units[report.patient].nunique()),
-        f"events ({100 * events / len(report.units):.0f}%)": str(events),
+        **({} if median else {f"events ({share})": str(events)}),
         f"{' + '.join(report.blocks)} columns": " + ".join(map(str, report.blocks.values())),
     }
     people = report.units[report.patient]
     both = len(set(people[report.events == 1]) & set(people[report.events == 0]))
-    html = render("sections/cohort.html", report=report, tables=tables, both=both)
+    html = render("sections/cohort.html", report=report, tables=tables, both=both, median=median)
     return Part("Cohort", html, tables=tables, facts=facts)
 
 

@@ -46,8 +46,7 @@ def study(report: StudyReport) -> Part:
 
 def _names(report: StudyReport | EvaluationReport) -> tuple[str, str]:
     """Return the names of the headline and of the loss that families are compared by."""
-    measure = report.performance[0].measure
-    return measure, "log loss" if measure == "AUC" else "Brier score"
+    return report.performance[0].measure, report.performance[0].loss
 
 
 def without_clinical(report: StudyReport) -> list[str]:

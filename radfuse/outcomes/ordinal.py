@@ -1,0 +1,192 @@
+"""An ordinal outcome: one of several grades in their order, as Kellgren and Lawrence's or Pfirrmann's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, field_validator
+
+from radfuse.cohort.spreadsheet import Table
+from radfuse.config import Section, Word, nearest
+from radfuse.errors import Finding
+from radfuse.evaluation.thresholds import Rule
+from radfuse.results import OrdinalFit
+from radfuse.statistics.links import LinkName
+from radfuse.statistics.ordinal import above_cuts, grade_probabilities, proportional_odds
+
+if TYPE_CHECKING:
+    from radfuse.results import Comparison, OrdinalPerformance
+
+
+class OrdinalOutcome(Section):
+    """A grade; models predict its place among the grades, from 0, and cut-points on that score make probabilities.
+
+    The cut-points are those of proportional odds, fitted to inner out-of-fold scores. What each method is for says
+    `radfuse.outcomes.kinds.OutcomeKind`.
+    """
+
+    link: ClassVar[LinkName] = "identity"
+    said: ClassVar[str] = "score"
+
+    column: str
+    """Column of the cohort table."""
+    kind: Literal["ordinal"] = "ordinal"
+    levels: tuple[Word, ...] = Field(min_length=3)
+    """All grades as the column has them, the lowest first: [0, 1, 2, 3, 4]."""
+
+    @field_validator("levels")
+    @classmethod
+    def _once_each(cls, levels: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(levels)) < len(levels):
+            raise ValueError(f"a level stands twice: {', '.join(levels)}; remove one")
+        return levels
+
+    def columns(self) -> Mapping[str, str]:
+        """Return the one column."""
+        return {"column": self.column}
+
+    def read(self, table: Table, new: bool) -> tuple[dict[str, pd.Series], list[Finding]]:
+        """Return the place of each grade among the levels, float64, and what is wrong with the column."""
+        text = table.text(self.column)
+        missing = "the outcome is missing; fill it, or list the case under cohort.exclude"
+        findings = [Finding(missing, index, self.column) for index in text.index[text.isna()]]
+        places = text.map({level: float(place) for place, level in enumerate(self.levels)}).astype("float64")
+        findings += [
+            Finding(
+                f"the grade {text[index]!r} is none of cohort.outcome.levels"
+                f"{nearest(text[index], self.levels)}; correct it, add the level, or list the case under "
+                "cohort.exclude",
+                index,
+                self.column,
+            )
+            for index in text.index[places.isna() & text.notna()]
+        ]
+        if findings:
+            return {}, findings
+        if not new and len(places) > 1 and places.nunique() == 1:
+            alike = f"every case has the grade {text.iloc[0]!r}; there is nothing to learn; add cases of others"
+            return {}, [Finding(alike, None, self.column)]
+        return {self.column: places}, []
+
+    def name(self) -> str:
+        """Return the column's name."""
+        return self.column
+
+    def event_name(self) -> str:
+        """Return the grades, for lack of an event."""
+        return f"grade {', '.join(self.levels[:-1])} or {self.levels[-1]}"
+
+    def check_folds(self, frame: pd.DataFrame, patient: str, folds: int) -> Iterator[Finding]:
+        """Yield each grade that occurs in fewer patients than there are folds."""
+        if self.column not in frame:
+            return
+        counts = frame.dropna(subset=[self.column]).groupby(self.column)[patient].nunique()
+        for place, count in counts.items():
+            if count < folds and len(counts) > 1:
+                mend = f"set cohort.split.folds: {count}" if count >= 3 else "add such patients"
+                level = self.levels[int(float(str(place)))]
+                text = f"{count} patients have the grade {level!r}, fewer than the {folds} folds, so some fold would "
+                yield Finding(f"{text}hold none; {mend}, or write it as its neighbour's", None, self.column)
+
+    def labels(self, units: pd.DataFrame) -> np.ndarray | None:
+        """Return the place of each grade, shape (unit,)."""
+        return units[self.column].to_numpy().astype(int)
+
+    def strata(self, units: pd.DataFrame) -> np.ndarray | None:
+        """Return the class that folds are stratified by: the grade, rare ones joined with a neighbour."""
+        from radfuse.outcomes.ranked import merged
+
+        return merged(units[self.column].to_numpy().astype(int))
+
+    def happened(self, units: pd.DataFrame) -> np.ndarray:
+        """Return 1 where the grade is above the median, else 0, shape (unit,)."""
+        y = self.targets(units)
+        return (y > np.median(y)).astype(int)
+
+    def folds_possible(self, y: np.ndarray, patients: np.ndarray, wanted: int) -> int:
+        """Return at most as many folds as there are patients; raises ValueError, see `ranked.folds_possible`."""
+        from radfuse.outcomes.ranked import folds_possible
+
+        return folds_possible(y, patients, wanted)
+
+    def targets(self, units: pd.DataFrame) -> np.ndarray:
+        """Return the place of each grade, float64, shape (unit,)."""
+        return units[self.column].to_numpy(dtype="float64")
+
+    def cautions(self, y: np.ndarray) -> list[str]:
+        """Return, in a sentence, which grades a training set lacks, if any."""
+        lacking = [level for place, level in enumerate(self.levels) if not (y == place).any()]
+        if not lacking:
+            return []
+        return [f"no training unit has the grade {', '.join(lacking)}, so that its probability is 0"]
+
+    def observed(self, units: pd.DataFrame) -> Mapping[str, np.ndarray]:
+        """Return the column `outcome`, the place of each grade."""
+        return {"outcome": units[self.column].to_numpy().astype(int)}
+
+    def relevance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the score test of each column, chi-squared; 0 for a constant column."""
+        from radfuse.outcomes.ranked import relevance
+
+        return relevance(x, y)
+
+    def loss(self, y: np.ndarray, probability: np.ndarray) -> float:
+        """Return the mean squared error of scores over the variance of y; over 1 where that is 0."""
+        return float(((probability - y) ** 2).mean() / (y.var() or 1.0))
+
+    def discrimination(self, y: np.ndarray, probability: np.ndarray) -> float:
+        """Return the share of pairs of two grades ranked right, 0.5 by chance; NaN where there is one grade."""
+        from radfuse.outcomes.ranked import discrimination
+
+        return discrimination(y, probability)
+
+    def threshold(self, y: np.ndarray, probability: np.ndarray, rule: Rule) -> float:
+        """Return 0: no unit is called."""
+        return 0.0
+
+    def thresholds(self, y: np.ndarray, probability: np.ndarray) -> Mapping[str, float]:
+        """Return nothing: no unit is called."""
+        return {}
+
+    def beside(self, y: np.ndarray, probability: np.ndarray) -> OrdinalFit:
+        """Return the cut-points of a family, from out-of-fold scores of its training units."""
+        slope, cuts = proportional_odds(y, probability, len(self.levels))
+        return OrdinalFit(slope=slope, cuts=tuple(map(float, cuts)))
+
+    def predicted(self, fit: OrdinalFit, probability: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the columns beside scores that `measure` reads: probability of each grade, expected and own grade."""
+        found = grade_probabilities(above_cuts(fit.slope, np.array(fit.cuts), probability))
+        expected = found @ np.arange(len(self.levels))
+        shown = {f"probability@{level}": found[:, place] for place, level in enumerate(self.levels)}
+        return {**shown, "expected": expected, "grade": np.rint(expected).astype(int)}
+
+    def told(self, fit: OrdinalFit, probability: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what a reader of predictions sees of each unit beside its score: column -> values."""
+        found = self.predicted(fit, probability)
+        return {**found, "grade": np.array(self.levels, dtype=object)[found["grade"]]}
+
+    def measure(self, predictions: pd.DataFrame) -> OrdinalPerformance:
+        """Return discrimination, agreement and calibration; see `ordinal_performance.measure`."""
+        from radfuse.outcomes.ordinal_performance import measure
+
+        return measure(predictions, self.levels)
+
+    def compare(self, predictions: pd.DataFrame, families: Sequence[str]) -> tuple[Comparison, ...]:
+        """Return differences in concordance, adjusted by Holm; the loss is the ranked probability score."""
+        from radfuse.outcomes.ordinal_performance import compare
+
+        return compare(predictions, families, self.levels)
+
+    def sections(self) -> tuple[str, ...]:
+        """Return the sections of a study of grades."""
+        return (
+            *("cohort", "segmentation", "review", "ordinal", "comparison", "ordinal_calibration", "features"),
+            *("audit", "findings", "settings"),
+        )
+
+    def evaluation_sections(self) -> tuple[str, ...]:
+        """Return the sections of grades on other patients."""
+        return ("ordinal", "comparison", "ordinal_calibration", "settings")

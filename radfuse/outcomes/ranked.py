@@ -1,0 +1,170 @@
+"""What continuous and ordinal outcomes share: pairs of units ranked right, and families compared by them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from radfuse.outcomes.performance import patients_to_show
+from radfuse.results import Comparison, Interval
+from radfuse.statistics.auc import (
+    AucSet,
+    auc_difference,
+    auc_interval,
+    fold_averaged,
+    overlap_of,
+    overlap_of_one_deal,
+)
+from radfuse.statistics.concordance import harrell
+from radfuse.statistics.estimate import Estimate, clustered_mean
+from radfuse.statistics.multiple import holm
+
+_SMALLEST = 20
+"""Units of a stratum, so that folds inside training sets still have some of each."""
+
+
+class Ranking(NamedTuple):
+    """Concordance of predictions.
+
+    Attributes:
+        c: averaged over test folds.
+        pooled: over all predictions at once.
+        folds: of each.
+    """
+
+    c: Interval
+    pooled: Interval
+    folds: dict[str, float]
+
+
+def concordance(y: np.ndarray, scores: np.ndarray, patients: np.ndarray) -> AucSet:
+    """Return the share of pairs of units with two outcomes in which the larger one has the larger score.
+
+    Args:
+        y: shape (unit,).
+        scores: shape (unit, score).
+        patients: shape (unit,).
+    """
+    return harrell(y, np.ones(len(y)), -scores, patients)
+
+
+def discrimination(y: np.ndarray, score: np.ndarray) -> float:
+    """Return the concordance of one score; NaN where all units have one outcome."""
+    return float(concordance(y, score[:, None], np.arange(len(y))).values[0])
+
+
+def ranking(predictions: pd.DataFrame) -> Ranking:
+    """Return the concordance of one family; columns fold, repeat, patient, outcome and probability, the score."""
+    own = dict(_parts(predictions, predictions[["probability"]].to_numpy(dtype=float)))
+    sets = {name: concordance(*part) for name, part in own.items()}
+    pooled = concordance(
+        predictions["outcome"].to_numpy(dtype=float),
+        predictions[["probability"]].to_numpy(dtype=float),
+        predictions["patient"].to_numpy(),
+    )
+    return Ranking(
+        Interval.of(auc_interval(fold_averaged(list(sets.values()), overlap_of(predictions)))),
+        Interval.of(auc_interval(pooled)),
+        {name: float(part.values[0]) for name, part in sets.items()},
+    )
+
+
+def compare(
+    predictions: pd.DataFrame, families: Sequence[str], loss: Callable[[pd.DataFrame], np.ndarray]
+) -> tuple[Comparison, ...]:
+    """Return every pair of families on the units both predict, p values adjusted by Holm over all pairs.
+
+    Args:
+        predictions: of all families.
+        families: in the order of the report.
+        loss: of each row, shape (row,).
+    """
+    row = ["position", "repeat"]
+    of = {str(family): rows.set_index(row, drop=False).sort_index() for family, rows in predictions.groupby("family")}
+    found = []
+    for i, first in enumerate(families):
+        for second in families[i + 1 :]:
+            both = of[first].index.intersection(of[second].index)
+            here, there = of[first].loc[both], of[second].loc[both]
+            scores = np.column_stack([here["probability"], there["probability"]]).astype(float)
+            sets = [concordance(*part) for _, part in _parts(here, scores)]
+            difference, _, p = auc_difference(fold_averaged(sets, overlap_of(here)), 0, 1)
+            found.append(
+                Comparison(
+                    first=first,
+                    second=second,
+                    difference=Interval.of(difference),
+                    p=p,
+                    p_holm=None,
+                    loss=Interval.of(_mean(loss(here) - loss(there), here)),
+                    patients_to_show=patients_to_show(difference, int(here["patient"].nunique())),
+                )
+            )
+    adjusted = holm([float("nan") if item.p is None else item.p for item in found])
+    return tuple(
+        item.model_copy(update={"p_holm": None if np.isnan(q) else float(q)})
+        for item, q in zip(found, adjusted, strict=True)
+    )
+
+
+def quantile_strata(values: np.ndarray) -> np.ndarray | None:
+    """Return the quantile group of each value, up to five of at least 20 units; None where there is one alone."""
+    groups = min(5, len(values) // _SMALLEST)
+    if groups < 2:
+        return None
+    found = np.searchsorted(np.quantile(values, np.arange(1, groups) / groups), values, side="right")
+    return merged(found)
+
+
+def merged(classes: np.ndarray) -> np.ndarray | None:
+    """Return ordered classes, small ones joined with their neighbours; None where one alone is left."""
+    values, counts = np.unique(classes, return_counts=True)
+    new, number, here = {}, 0, 0
+    for value, count in zip(values, counts, strict=True):
+        new[value], here = number, here + count
+        if here >= _SMALLEST:
+            number, here = number + 1, 0
+    if here:  # the last ones are too few by themselves
+        new = {value: min(at, max(number - 1, 0)) for value, at in new.items()}
+    found = np.array([new[value] for value in classes], dtype=int)
+    return found if len(set(found)) > 1 else None
+
+
+def relevance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return units times the squared correlation of each column with y, chi-squared by chance; 0 for a constant."""
+    centred, left = x - x.mean(axis=0), y - y.mean()
+    size = (centred**2).sum(axis=0) * float(left @ left)
+    return np.where(size > 0, len(y) * (left @ centred) ** 2 / np.where(size > 0, size, 1.0), 0.0)
+
+
+def folds_possible(y: np.ndarray, patients: np.ndarray, wanted: int) -> int:
+    """Return at most as many folds as there are patients.
+
+    Raises:
+        ValueError: there is one patient, or all units have one outcome.
+    """
+    count = len(set(patients))
+    if count < 2:
+        raise ValueError(f"{count} patients are too few for inner folds")
+    if len(set(y)) < 2:
+        raise ValueError(f"all {len(y)} training units have the outcome {y[0]:g}; there is nothing to learn")
+    return min(wanted, count)
+
+
+def _mean(values: np.ndarray, about: pd.DataFrame) -> Estimate:
+    """Return a mean, its variance by patient and overlap of training sets."""
+    found = clustered_mean(values, about["patient"].to_numpy())
+    wider = float(np.sqrt(overlap_of_one_deal(about)))
+    low, high = (found.value + wider * (end - found.value) for end in (found.low, found.high))
+    return Estimate(found.value, low, high)
+
+
+def _parts(rows: pd.DataFrame, scores: np.ndarray) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+    """Yield of each fold outcomes, scores and patients."""
+    folds, y, patients = rows["fold"].to_numpy(), rows["outcome"].to_numpy(dtype=float), rows["patient"].to_numpy()
+    for fold in dict.fromkeys(folds):
+        here = folds == fold
+        yield str(fold), (y[here], scores[here], patients[here])

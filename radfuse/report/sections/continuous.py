@@ -1,0 +1,77 @@
+"""How well families predict a value: pairs ranked right, and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.printed import interval
+from radfuse.report.render import Part, render
+from radfuse.report.sections.discrimination import forest, headline
+from radfuse.report.study import StudyReport
+from radfuse.results import ContinuousPerformance
+
+
+def study(report: StudyReport) -> Part:
+    """Return the families on the test folds of a study."""
+    tables = tables_of(report.performance)
+    figures = _figures(report)
+    html = render("sections/continuous.html", report=report, figures=figures, tables=tables, elsewhere=False)
+    return Part("Discrimination and errors", html, figures, tables, headline(report))
+
+
+def evaluation(report: EvaluationReport) -> Part:
+    """Return the families on other patients, beside what they did in the study."""
+    transport = [
+        {
+            "family": item.family,
+            "C at training (nested)": interval(report.before[item.family].headline),
+            "C here": interval(item.headline),
+            "R² at training (nested)": interval(report.before[item.family].r2),
+            "R² here": interval(item.r2),
+        }
+        for item in report.performance
+    ]
+    tables = {"transport": pd.DataFrame(transport), **tables_of(report.performance)}
+    figures = _figures(report)
+    html = render("sections/continuous.html", report=report, figures=figures, tables=tables, elsewhere=True)
+    return Part("Discrimination and errors", html, figures, tables)
+
+
+def in_unit(item: ContinuousPerformance) -> str:
+    """Return the unit of values in brackets, behind a space; "" where none is named."""
+    return f" ({item.value_unit})" if item.value_unit else ""
+
+
+def tables_of(performance: Sequence[ContinuousPerformance]) -> dict[str, pd.DataFrame]:
+    """Return discrimination, and errors, a row per family; the pooled C where there are several folds."""
+    ranks = [
+        {
+            "family": item.family,
+            "C": interval(item.c),
+            "pooled C": interval(item.c_pooled),
+            "Spearman's rho": interval(item.spearman),
+        }
+        for item in performance
+    ]
+    unit = in_unit(performance[0])
+    errors = [
+        {
+            "family": item.family,
+            "R²": interval(item.r2),
+            f"RMSE{unit}": interval(item.rmse),
+            f"MAE{unit}": interval(item.mae),
+        }
+        for item in performance
+    ]
+    table = pd.DataFrame(ranks)
+    several = any(len(item.fold_cs) > 1 for item in performance)
+    return {"performance": table if several else table.drop(columns="pooled C"), "errors": pd.DataFrame(errors)}
+
+
+def _figures(report: StudyReport | EvaluationReport) -> dict[str, str]:
+    if all(item.c.value is None for item in report.performance):
+        return {}
+    return {"c": forest(report.performance, report.looks)}

@@ -1,0 +1,207 @@
+"""Families of values and grades: every strategy and selection serves, nothing leaks, what does not serve says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radfuse.cohort.splits import Fold
+from radfuse.config import build
+from radfuse.fusion.config import FusionConfig
+from radfuse.fusion.design import Design
+from radfuse.fusion.export import largest_difference
+from radfuse.fusion.models.linear import LinearModel
+from radfuse.fusion.models.linear_fit import net_squares, ridge_squares
+from radfuse.fusion.models.regression_forest import RegressionForest
+from radfuse.fusion.models.regression_trees import RegressionTrees
+from radfuse.fusion.serves import check_outcome
+from radfuse.fusion.validate import fit_family, fit_fold
+from radfuse.outcomes.continuous import ContinuousOutcome
+from radfuse.outcomes.ordinal import OrdinalOutcome
+
+VALUE = ContinuousOutcome(column="loss")
+GRADE = OrdinalOutcome(column="loss", levels=("0", "1", "2", "3"))
+LINEAR = {"kind": "linear", "spreads": [1]}
+SEVERAL = {
+    "kind": "mean",
+    "members": [LINEAR, {"kind": "regression_forest", "trees": 20}, {"kind": "regression_trees", "trees": [20]}],
+}
+BLOCKS = {"clinical": range(4), "radiomic": range(4, 16), "deep": range(16, 24)}
+NAMES = [f"c{i}" for i in range(24)]
+
+
+def planted(units: int = 120, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """A column of each block moves the outcome, which is far from 0 and of a large unit; some values are missing."""
+    generator = np.random.default_rng(seed)
+    x = generator.standard_normal((units, 24))
+    y = x[:, 0] - x[:, 6] + x[:, 17] + 0.7 * generator.standard_normal(units)
+    x[generator.random(x.shape) < 0.03] = np.nan
+    return x, 5e4 + 1e4 * y
+
+
+X, Y = planted()
+GRADES = np.searchsorted([-1.2, 0, 1.2], (Y - 5e4) / 1e4).astype(float)
+
+
+def fit(outcome: Any = VALUE, y: np.ndarray = Y, **settings: Any):
+    config = build(
+        FusionConfig, {"classifier": LINEAR, "strategy": {"kind": "early"}, "inner_folds": 3, **settings}, "x"
+    )
+    check_outcome(config, outcome.kind)
+    labels = outcome.strata(pd.DataFrame({"loss": y}))
+    return fit_family(X, y, labels, np.arange(len(X)), BLOCKS, NAMES, outcome, config, 7)
+
+
+def far(found: Any) -> float:
+    """Return the largest difference between ONNX and pipeline on random rows, in standard deviations of the outcome."""
+    return largest_difference(found.fitted.to_onnx("a", found.threshold), found.fitted.predict, X, 1) / Y.std()
+
+
+@pytest.mark.parametrize("kind", ["average", "early", "mean", "penalty", "priority", "score", "stack"])
+def test_every_strategy_joins_blocks_and_exports(kind) -> None:
+    found = fit(strategy={"kind": kind})
+    assert found.inner_auc > 0.72
+    assert far(found) < 1e-9
+    assert found.fitted.explain("s").columns
+    p = found.fitted.predict(X)
+    assert abs(p.mean() - Y.mean()) < 0.1 * Y.std()
+    assert found.beside is None
+
+
+@pytest.mark.parametrize("outcome", [VALUE, GRADE], ids=["continuous", "ordinal"])
+def test_regressions_and_trees_answer_together(outcome) -> None:
+    found = fit(outcome, Y if outcome is VALUE else GRADES, classifier=SEVERAL, strategy={"kind": "average"})
+    assert found.inner_auc > 0.72
+    assert far(found) < 1e-5
+    if outcome is GRADE:
+        assert found.beside.slope > 0
+        assert far(found) * Y.std() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"kind": "variance"},
+        {"kind": "univariate", "fdr": True},
+        {"kind": "correlation"},
+        {"kind": "clusters"},
+        {"kind": "mrmr", "k": 2},
+        {"kind": "lasso"},
+        {"kind": "lasso", "rule": "one_se", "own_folds": 3, "strengths": [0.5, 0.3]},
+        {"kind": "elastic_net"},
+        {"kind": "stability_selection", "halves": 10},
+        {"kind": "multivariable"},
+        {"kind": "multivariable", "rule": "aic"},
+    ],
+    ids=lambda step: " ".join(map(str, step.values())),
+)
+def test_every_selection_keeps_the_columns_that_tell(step) -> None:
+    found = fit(selection=[step])
+    kept = {column.name for column in found.fitted.explain("s").columns}
+    assert {"c0", "c6", "c17"} <= kept
+    if step["kind"] not in ("variance", "correlation", "clusters"):
+        assert len(kept) < 12
+
+
+@pytest.mark.parametrize("outcome", [VALUE, GRADE], ids=["continuous", "ordinal"])
+def test_held_out_units_of_noise_and_turned_outcomes_change_nothing(outcome) -> None:
+    y = Y if outcome is VALUE else GRADES
+    train, test = np.arange(90), np.arange(90, len(X))
+
+    def fitted(x: np.ndarray, y: np.ndarray):
+        frame = pd.DataFrame(x, columns=NAMES)
+        units = pd.DataFrame({"patient": np.arange(len(x)), "loss": y})
+        design = Design(units, {block: frame.iloc[:, list(where)] for block, where in BLOCKS.items()})
+        config = build(FusionConfig, {"classifier": SEVERAL, "selection": [{"kind": "lasso"}], "inner_folds": 3}, "x")
+        return fit_fold(design, "clinical-radiomic-deep", Fold("1", train, test), "patient", outcome, config, 7)
+
+    spoiled, turned = X.copy(), y.copy()
+    spoiled[test] = 1e6 * np.random.default_rng(0).standard_normal((len(test), 24))
+    turned[test] = turned[test][::-1] if outcome is GRADE else -1e9
+    honest, first = fitted(X, y)
+    other, second = fitted(spoiled, turned)
+    assert first.fitted.to_onnx("a", first.threshold) == second.fitted.to_onnx("a", second.threshold)
+    assert (honest.ordinal, honest.tuned) == (other.ordinal, other.tuned)
+
+
+@pytest.mark.parametrize("outcome", [VALUE, GRADE], ids=["continuous", "ordinal"])
+def test_an_outcome_of_chance_is_ranked_by_chance(outcome) -> None:
+    generator, found = np.random.default_rng(4), []
+    for seed in range(4):
+        y = generator.permutation(Y if outcome is VALUE else GRADES)
+        units = pd.DataFrame({"patient": np.arange(len(X)), "loss": y})
+        frame = pd.DataFrame(X, columns=NAMES)
+        design = Design(units, {block: frame.iloc[:, list(where)] for block, where in BLOCKS.items()})
+        config = build(FusionConfig, {"classifier": LINEAR, "selection": [{"kind": "univariate"}]}, "x")
+        for fold in range(3):
+            test = np.arange(len(X)) % 3 == fold
+            parts = Fold("1", np.flatnonzero(~test), np.flatnonzero(test))
+            result, _ = fit_fold(design, "radiomic", parts, "patient", outcome, config, seed)
+            found.append(outcome.discrimination(y[test], np.array(result.probability)))
+    assert abs(np.mean(found) - 0.5) < 0.06
+
+
+def test_a_grade_that_training_lacks_is_a_remark_and_has_no_probability() -> None:
+    found = fit(GRADE, np.where(GRADES == 2, 3, GRADES))
+    assert "no training unit has the grade 2, so that its probability is 0" in found.remarks
+    p = GRADE.predicted(found.beside, found.fitted.predict(X))
+    assert p["probability@2"].max() < 1e-9
+
+
+def test_ridge_and_elastic_net_are_those_of_scikit_learn() -> None:
+    from sklearn.linear_model import ElasticNet, Ridge
+
+    x, offset, spread = np.nan_to_num(X), np.zeros(len(X)), Y.std()
+    (ours,) = ridge_squares(x, Y, [7.0], offset)
+    theirs = Ridge(alpha=7.0).fit(x, Y)
+    np.testing.assert_allclose(ours.coefficients, theirs.coef_, rtol=1e-8)
+    assert ours.intercept == pytest.approx(theirs.intercept_)
+    (net,) = net_squares(x, Y, [0.1], 0.5, offset)
+    other = ElasticNet(alpha=0.1, l1_ratio=0.5, tol=1e-8).fit(x, Y / spread)
+    np.testing.assert_allclose(net.coefficients, spread * other.coef_, atol=1e-3 * spread)
+    assert (net.coefficients == 0).any()
+
+
+def test_what_is_known_before_is_added_to() -> None:
+    x, known = np.nan_to_num(X), 2 * Y
+    for model in (LinearModel(l1_share=0.5, strengths=(0.3,)), LinearModel(spreads=(1,)), RegressionTrees(trees=(20,))):
+        (settings,) = model.candidates()
+        plain, beside = model.fit(x, -Y, settings, 1), model.fit(x, Y, settings, 1, known)
+        np.testing.assert_allclose(beside.score(x), plain.score(x), atol=1e-6 * Y.std())
+
+
+@pytest.mark.parametrize("grown", ["extra", "random"])
+def test_forests_do_not_hang_on_the_order_of_rows_and_columns(grown) -> None:
+    x, model = np.nan_to_num(X), RegressionForest(trees=5, grown=grown)
+    (settings,) = model.candidates()
+    rows, columns = np.random.default_rng(0).permutation(len(x)), np.random.default_rng(1).permutation(24)
+    first, second = model.fit(x, Y, settings, 3), model.fit(x[np.ix_(rows, columns)], Y[rows], settings, 3)
+    np.testing.assert_allclose(first.predict(x), second.predict(x[:, columns]), rtol=1e-9)
+    assert first.importance.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "words"),
+    [
+        (
+            {"classifier": {"kind": "extra_trees"}},
+            "continuous",
+            "fusion.classifier: .* extra_trees .* these do: linear,",
+        ),
+        ({"classifier": {"kind": "cox"}}, "ordinal", "cox does not serve an ordinal outcome; these do: linear"),
+        ({"classifier": {"kind": "mean", "members": [LINEAR, {"kind": "svm"}]}}, "ordinal", r"members\.1: .* svm"),
+        ({"selection": [{"kind": "boruta"}]}, "continuous", r"fusion.selection.0: .* boruta .* lasso"),
+        ({"strategy": {"kind": "attention"}}, "continuous", "attention .* these do: average"),
+        ({"recalibrate": {"kind": "platt"}}, "ordinal", "fusion.recalibrate does not serve"),
+        ({"oversample": "smote"}, "continuous", "fusion.oversample does not serve"),
+        ({}, "binary", "the classifier linear does not serve a binary outcome; these do: logistic"),
+        ({}, "survival", "the classifier linear does not serve a survival outcome; these do: cox"),
+    ],
+)
+def test_parts_that_do_not_serve_are_told_with_those_that_do(settings, kind, words) -> None:
+    config = build(FusionConfig, {"classifier": LINEAR, **settings}, "x")
+    with pytest.raises(ValueError, match=words):
+        check_outcome(config, kind)
