@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 SAME = 1e-9
 """Largest difference in probability between a model and the score stored of it."""
 _CHOOSE = (
-    "for a nomogram set fusion.classifier to logistic, ridge, lda, or svm with kernel: linear, "
-    "and fusion.strategy to any but attention"
+    "for a nomogram set fusion.classifier to logistic, ridge, lda, or svm with kernel: linear, of survival to cox, and "
+    "fusion.strategy to any but attention"
 )
 
 
@@ -61,7 +61,10 @@ def _same(score: said.Score, fitted: Any, x: np.ndarray, places: list[int]) -> b
 def _read(fitted: Any) -> tuple[Any, dict[str, Any]]:
     """Return what gives the score, and how the probability follows from it."""
     if not isinstance(fitted, Recalibrated):
-        return fitted, {}
+        hazards = getattr(fitted, "link", "logit") == "cloglog"
+        return fitted, {
+            "readings": (said.Reading(label="probability", link=said.Cloglog(hazard=1.0)),)
+        } if hazards else {}
     curve: Any = fitted.curve
     if isinstance(curve, Line):
         return fitted, {}
@@ -162,4 +165,4 @@ def _is_linear(model: Any) -> bool:
         return bool(model.kernel == "linear")
     if kind == "xgboost":
         return bool(model.booster == "linear")
-    return kind in ("logistic", "ridge", "lda")
+    return kind in ("logistic", "ridge", "lda", "cox")

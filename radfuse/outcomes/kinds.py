@@ -31,8 +31,8 @@ class OutcomeKind(Protocol):
     stratified by; `average(y)`, the probability of a unit of which
     nothing is known, the mean of y where it says nothing; `beside(y, probability)`, what has to stand beside fitted
     probabilities to be told all that is predicted, made of out-of-fold probabilities of training units; with it
-    `predicted(fit, probability)`, columns that `measure` reads, and `told(fit, probability)`, columns for the
-    reader of predictions.
+    `predicted(fit, probability)`, columns that `measure` reads, `told(fit, probability)`, columns for the
+    reader of predictions, and `readings(fit)`, what a nomogram reads off a score, the model's own probability first.
     """
 
     def columns(self) -> Mapping[str, str]:

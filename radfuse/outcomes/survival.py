@@ -15,6 +15,7 @@ from radfuse.errors import Finding
 from radfuse.evaluation.thresholds import Rule
 from radfuse.outcomes.survival_table import coded_otherwise, events_of, follow_up, times_of
 from radfuse.results import SurvivalFit
+from radfuse.results.score import Cloglog, Reading
 from radfuse.statistics.links import LinkName, score_of
 
 if TYPE_CHECKING:
@@ -204,6 +205,19 @@ class SurvivalOutcome(Section):
             "risk_group": words[np.searchsorted(fit.groups, probability, side="right")],
         }
 
+    def readings(self, fit: SurvivalFit) -> tuple[Reading, ...]:
+        """Return what is read off a score: the event by the horizon, and by each other time at which there is any."""
+        from radfuse.statistics.cox import hazard_at
+
+        by = {self.horizon: 1.0}
+        for time in self.shown:
+            by.setdefault(time, float(hazard_at(np.array(fit.times), np.array(fit.hazard), time)))
+        return tuple(
+            Reading(label=f"{self.event} by {time:g} {self.unit}".rstrip(), link=Cloglog(hazard=hazard))
+            for time, hazard in by.items()
+            if hazard > 0
+        )
+
     def measure(self, predictions: pd.DataFrame) -> SurvivalPerformance:
         """Return discrimination, calibration and Brier scores; see `survival_performance.measure`."""
         from radfuse.outcomes.survival_performance import measure
@@ -220,7 +234,7 @@ class SurvivalOutcome(Section):
         """Return the sections of a survival study."""
         return (
             *("cohort", "segmentation", "review", "survival", "risk_groups", "comparison", "survival_calibration"),
-            *("survival_decision", "features", "audit", "findings", "settings"),
+            *("survival_decision", "features", "nomogram", "audit", "findings", "methods", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:

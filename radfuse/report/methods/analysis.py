@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from radfuse.report.additions import additions
 from radfuse.report.known import Known, name_of
+from radfuse.report.methods import survival
 from radfuse.report.methods.words import counted, number, series, spaced
 
 _RULES = {
@@ -21,11 +22,15 @@ def validation(known: Known) -> Iterator[str]:
     inner = f"in {counted(known.fusion['inner_folds'], 'inner fold')} of each training set"
     tried = "; ".join(f"{spaced(name)}: {series(map(number, values))}" for name, values in known.report.tuned.items())
     if tried:
-        yield f"Settings ({tried}) were chosen {inner} by the smallest log loss."
+        loss = "minus log partial likelihood" if survival.is_outcome(known) else "log loss"
+        yield f"Settings ({tried}) were chosen {inner} by the smallest {loss}."
     else:
         yield f"Settings were fixed beforehand; thresholds were chosen on predictions made {inner}."
-    rule = _RULES.get(known.fusion["threshold"], "a threshold chosen there")
-    yield f"Sensitivity, specificity and predictive values were read at {rule}."
+    if survival.is_outcome(known):
+        yield survival.GROUPS
+    else:
+        rule = _RULES.get(known.fusion["threshold"], "a threshold chosen there")
+        yield f"Sensitivity, specificity and predictive values were read at {rule}."
     yield f"Random numbers were drawn from seed {known.report.seed}."
 
 
@@ -56,6 +61,9 @@ def _split(known: Known) -> str:
 
 def statistics(known: Known) -> Iterator[str]:
     """Yield measures, intervals, tests and the sample size."""
+    if survival.is_outcome(known):
+        yield from survival.statistics(known)
+        return
     results = known.report.results
     several = results.outer_folds > 1
     averaged = ", averaged over test folds" if several else ""

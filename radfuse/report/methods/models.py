@@ -44,7 +44,7 @@ _STEPS: dict[str, Told] = {
         "doi:10.18637/jss.v036.i11)"
     ),
     "multivariable": lambda it: (
-        f"univariate logistic regressions at p ≤ {it['alpha_alone']:g}, then backward "
+        f"univariate regressions at p ≤ {it['alpha_alone']:g}, then backward "
         f"elimination by {'p ≤ ' + format(it['alpha'], 'g') if it['rule'] == 'p' else 'the Akaike criterion'}"
     ),
     "pca": lambda it: f"principal components, {_components(it['components'])}",
@@ -62,6 +62,9 @@ _LEARNERS = {
     "lightgbm": "gradient-boosted trees (LightGBM)",
     "xgboost": "gradient boosting (XGBoost; Chen 2016, doi:10.1145/2939672.2939785)",
     "mlp": "a neural network with one hidden layer",
+    "cox": "L2-penalised Cox regression (Cox 1972, doi:10.1111/j.2517-6161.1972.tb00899.x)",
+    "cox_trees": "gradient-boosted trees on the Cox partial likelihood (LightGBM)",
+    "cox_mlp": "a neural network with one hidden layer on the Cox partial likelihood",
 }
 _STRATEGIES = {
     "early": "a single model of all their columns",
