@@ -42,7 +42,7 @@ def paraspinal_fasciitis(folder: Path, patients: int, seed: int) -> dict[str, pd
 def rectal_pcr(folder: Path, patients: int, seed: int) -> dict[str, pd.DataFrame]:
     """T2 and ADC of a tumour, masks of two readers, dates, and what three readers of mrTRG say, the last the best."""
     generator = np.random.default_rng(seed)
-    truth = planted(generator, patients, {"clinical": 0.4, "radiomic": 1.6}, 0.4)
+    truth = planted(generator, patients, {"clinical": 0.9, "radiomic": 1.6}, 0.4)
     cohort = _people(generator, truth, "RC").rename(columns={"marker": "cea"})
     cohort["date"] = [str(np.datetime64("2017-03-01") + _DAYS_BETWEEN * number) for number in range(patients)]
     for number, part in enumerate(truth["radiomic_part"]):
@@ -68,7 +68,7 @@ def rectal_pcr(folder: Path, patients: int, seed: int) -> dict[str, pd.DataFrame
 def osteosarcoma_response(folder: Path, patients: int, seed: int) -> dict[str, pd.DataFrame]:
     """A tumour on a rod of bone before and after chemotherapy: who responds has one that shrinks and gets brighter."""
     generator = np.random.default_rng(seed)
-    truth = planted(generator, patients, {"clinical": 0.5, "radiomic": 1.6}, 0.45)
+    truth = planted(generator, patients, {"clinical": 0.9, "radiomic": 1.6}, 0.45)
     people = _people(generator, truth, "OS").rename(columns={"marker": "alp", "case_id": "patient_id"})
     people["age"] = (10 + generator.gamma(2.2, 5, patients)).round().clip(6, 65)
     people["alp"] = (people["alp"] * 30 + 60).round()

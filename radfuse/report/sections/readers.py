@@ -26,7 +26,8 @@ def study(report: StudyReport) -> Part:
     figures = {}
     if found.beside:
         tables["readers_beside"] = beside_table(found.beside)
-        tables["readers_together"] = together_table(found.beside)
+        if any(item.both_auc.value is not None for item in found.beside):
+            tables["readers_together"] = together_table(found.beside)
         figures["readers"] = difference_plot(found.beside, report.looks)
     if found.agreement:
         tables["readers_agreement"] = agreement_table(found.agreement)
