@@ -182,14 +182,7 @@ class SurvivalOutcome(Section):
 
     def beside(self, y: np.ndarray, probability: np.ndarray) -> SurvivalFit:
         """Return baseline hazard and risk groups of a family, from out-of-fold probabilities of its training units."""
-        from radfuse.statistics.cox import baseline, hazard_at
-
-        times, hazard = baseline(y[:, 0], y[:, 1], score_of(probability, self.link))
-        now = float(hazard_at(times, hazard, self.horizon)) or float(hazard[0])
-        low, high = np.quantile(probability, [1 / 3, 2 / 3])
-        return SurvivalFit(
-            times=tuple(map(float, times)), hazard=tuple(map(float, hazard / now)), groups=(float(low), float(high))
-        )
+        return fit_of(y, probability, self.horizon)
 
     def predicted(self, fit: SurvivalFit, probability: np.ndarray) -> dict[str, np.ndarray]:
         """Return the columns beside probabilities that `measure` reads: risk group 0 to 2, survival at each time."""
@@ -207,16 +200,7 @@ class SurvivalOutcome(Section):
 
     def readings(self, fit: SurvivalFit) -> tuple[Reading, ...]:
         """Return what is read off a score: the event by the horizon, and by each other time at which there is any."""
-        from radfuse.statistics.cox import hazard_at
-
-        by = {self.horizon: 1.0}
-        for time in self.shown:
-            by.setdefault(time, float(hazard_at(np.array(fit.times), np.array(fit.hazard), time)))
-        return tuple(
-            Reading(label=f"{self.event} by {time:g} {self.unit}".rstrip(), link=Cloglog(hazard=hazard))
-            for time, hazard in by.items()
-            if hazard > 0
-        )
+        return readings_of(self, fit)
 
     def measure(self, predictions: pd.DataFrame) -> SurvivalPerformance:
         """Return discrimination, calibration and Brier scores; see `survival_performance.measure`."""
@@ -259,3 +243,35 @@ def survival_at(fit: SurvivalFit, probability: np.ndarray, time: float) -> np.nd
 
     times, hazard = np.array(fit.times), np.array(fit.hazard)
     return np.asarray((1 - probability) ** float(hazard_at(times, hazard, time)))
+
+
+def fit_of(y: np.ndarray, probability: np.ndarray, horizon: float) -> SurvivalFit:
+    """Return baseline hazard and risk groups.
+
+    Args:
+        y: time and event, shape (unit, 2).
+        probability: of the event by the horizon, out of fold, shape (unit,).
+        horizon: in the unit of time.
+    """
+    from radfuse.statistics.cox import baseline, hazard_at
+
+    times, hazard = baseline(y[:, 0], y[:, 1], score_of(probability, SurvivalOutcome.link))
+    now = float(hazard_at(times, hazard, horizon)) or float(hazard[0])
+    low, high = np.quantile(probability, [1 / 3, 2 / 3])
+    return SurvivalFit(
+        times=tuple(map(float, times)), hazard=tuple(map(float, hazard / now)), groups=(float(low), float(high))
+    )
+
+
+def readings_of(outcome: SurvivalOutcome, fit: SurvivalFit) -> tuple[Reading, ...]:
+    """Return what is read off a score: the event by the horizon, and by each other time at which there is any."""
+    from radfuse.statistics.cox import hazard_at
+
+    by = {outcome.horizon: 1.0}
+    for time in outcome.shown:
+        by.setdefault(time, float(hazard_at(np.array(fit.times), np.array(fit.hazard), time)))
+    return tuple(
+        Reading(label=f"{outcome.event} by {time:g} {outcome.unit}".rstrip(), link=Cloglog(hazard=hazard))
+        for time, hazard in by.items()
+        if hazard > 0
+    )

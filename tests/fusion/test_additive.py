@@ -12,7 +12,8 @@ from radfuse.fusion.config import FusionConfig
 from radfuse.fusion.harmonise import Combat
 from radfuse.fusion.validate import fit_family
 from radfuse.outcomes.binary import BinaryOutcome
-from radfuse.results import Score
+from radfuse.outcomes.survival import SurvivalOutcome
+from radfuse.results import Score, SurvivalFit
 from radfuse.results.score import Beta, Cloglog, Knots, Logistic, Reading, ScoreColumn, Terms, Total, Weighed
 
 NAMES = ["age", "sex", *(f"radiomic {i}" for i in range(6)), "deep 0", "deep 1", "deep 2"]
@@ -60,6 +61,39 @@ def test_a_sum_of_terms_says_what_the_model_says_whatever_is_missing(settings: d
         rows[i * 10 : i * 10 + 9, [column for block in lacking for column in BLOCKS[block]]] = np.nan
     rows[:, [i for i in range(11) if i not in places]] = np.nan
     np.testing.assert_allclose(again.predict(rows[:, places]), model.predict(rows), rtol=0, atol=SAME)
+
+
+def test_steps_that_name_the_first_block_choose_its_columns_beside_the_scores() -> None:
+    """The outcome hangs on age and not on sex; a step of all blocks is for the scores alone."""
+    chosen: dict[str, set[str]] = {}
+    for name, blocks in (("clinical", ["clinical"]), ("others", ["radiomic"])):
+        step = {"kind": "multivariable", "blocks": blocks, "alpha_alone": 0.05}
+        model, x, _ = fitted(("clinical", "radiomic"), strategy={"kind": "score"}, selection=[step])
+        score = score_of(model, NAMES, x)
+        assert score is not None
+        chosen[name] = {column.name for column in score.columns if column.block == "clinical"}
+    assert chosen == {"clinical": {"age"}, "others": {"age", "sex"}}
+
+
+def test_a_cox_model_is_read_at_every_stated_time() -> None:
+    generator = np.random.default_rng(6)
+    x = generator.standard_normal((80, 11))
+    time = np.exp(1.5 - x[:, 0] - x[:, 2]) * generator.exponential(size=80)
+    y = np.column_stack([np.minimum(time, 9.0), time <= 9.0])
+    outcome = SurvivalOutcome(time="years", event="died", horizon=5, unit="years", times=(0.01, 2, 5))
+    config = FusionConfig(classifier={"kind": "cox", "spreads": (0.3,)}, strategy={"kind": "score"}, inner_folds=3)  # type: ignore[arg-type]
+    own = {name: BLOCKS[name] for name in ("clinical", "radiomic")}
+    model: Any = fit_family(x, y, y[:, 1].astype(int), np.arange(80), own, NAMES, outcome, config, 1).fitted
+    assert why_no_terms(config, list(own)) == ""
+    score = score_of(model, NAMES, x)
+    assert score is not None
+    places = [NAMES.index(column.name) for column in score.columns]
+    np.testing.assert_allclose(score.predict(x[:, places]), model.predict(x), rtol=0, atol=SAME)
+    readings = outcome.readings(SurvivalFit(times=(1.0, 3.0), hazard=(0.25, 1.0), groups=(0.2, 0.5)))
+    assert [(one.label, one.link) for one in readings] == [
+        ("died by 5 years", Cloglog(hazard=1.0)),
+        ("died by 2 years", Cloglog(hazard=0.25)),  # by 0.01 years nobody died
+    ]
 
 
 BENT: list[tuple[tuple[str, ...], dict[str, Any], str]] = [

@@ -87,7 +87,7 @@ def verdicts(name: str, folder: Path, *overrides: str, **changed: object) -> dic
 
 
 def test_what_is_known_follows_the_study(tmp_path: Path) -> None:
-    found = verdicts("rectal_t2_adc", tmp_path)
+    found = verdicts("rectal_pcr", tmp_path)
     assert {number: found[number] for number in ("9", "14", "15", "17", "22", "23", "24", "25", "26", "27")} == {
         "9": "not applicable",  # masks drawn by hand
         "14": "yes",  # a step `stability`

@@ -101,11 +101,11 @@ def test_numbers_of_the_extraction_are_told(tmp_path: Path) -> None:
     assert "Grey levels of ct were clipped to the window from -200 to 300." in text
     assert "discretised with a bin width of 25 for t1 and ct and a bin width of 0.25 for pet." in text
     assert "107 radiomic features per unit were computed from the original images (shape, firstorder, glcm" in text
-    text = told("osteosarcoma_ring", tmp_path, "radiomics.spacing_zyx_mm=[1, 1, 1]", "radiomics.bin_count=32")
+    text = told("osteosarcoma_response", tmp_path, "radiomics.spacing_zyx_mm=[1, 1, 1]", "radiomics.bin_count=32")
     assert "resampled to 1 × 1 × 1 mm by B-spline interpolation (z, y, x), masks by the nearest neighbour." in text
     assert "discretised with 32 bins." in text
     assert "the original images and Laplacian of Gaussian (sigma 1 and 3 mm) images" in text
-    text = told("rectal_t2_adc", tmp_path)
+    text = told("rectal_pcr", tmp_path)
     assert "removal of features with an intraclass correlation ICC(2,1) below 0.75 (block radiomic), then by " in text
     assert "Spearman correlations above 0.95" in text
 
