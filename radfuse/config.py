@@ -233,7 +233,10 @@ def to_yaml(content: Mapping[str, Any]) -> str:
 
 
 def apply_overrides(
-    content: Mapping[str, Any], overrides: Sequence[str], defaults: Mapping[str, Any] | None = None
+    content: Mapping[str, Any],
+    overrides: Sequence[str],
+    defaults: Mapping[str, Any] | None = None,
+    told_as: str = "--set",
 ) -> dict[str, Any]:
     """Return a copy of `content` with each "dotted.path=value" put in; list items are addressed by number.
 
@@ -241,6 +244,7 @@ def apply_overrides(
         content: settings.
         overrides: "dotted.path=value" each.
         defaults: lists that an override may reach into where `content` leaves them out.
+        told_as: what messages call an override.
 
     Raises:
         InputError: an override has no "=", or its path leads through something that is neither mapping nor list.
@@ -248,26 +252,27 @@ def apply_overrides(
     result: Any = _copy(content)
     for override in overrides:
         dotted, equals, text = override.partition("=")
+        told = f"{told_as} {short(override)!r}"
         if not equals or not dotted.strip():
-            raise InputError(f"--set {short(override)!r} is not KEY=VALUE, for example --set fusion.inner_folds=3")
+            raise InputError(f"{told} is not KEY=VALUE, for example --set fusion.inner_folds=3")
         keys = dotted.strip().split(".")
         if not all(keys):
             raise InputError(
-                f"--set {short(override)!r}: {short(dotted)!r} names no setting between two dots; correct it, for "
+                f"{told}: {short(dotted)!r} names no setting between two dots; correct it, for "
                 "example --set fusion.inner_folds=3"
             )
         if len(keys) > _DEEPEST:
-            raise InputError(f"--set {short(override)!r} reaches deeper than {_DEEPEST} levels; correct it")
-        value = parse_yaml(text, f"--set {short(override)!r}")
+            raise InputError(f"{told} reaches deeper than {_DEEPEST} levels; correct it")
+        value = parse_yaml(text, told)
         place, default = result, defaults
         for depth, key in enumerate(keys[:-1]):
             default = default.get(key) if isinstance(default, Mapping) else None
             if isinstance(default, list) and isinstance(place, dict) and place.get(key) is None:
                 place[key] = _copy(default)
-            place = _step(place, key, keys[: depth + 1], override)
+            place = _step(place, key, keys[: depth + 1], told)
         last = keys[-1]
         if isinstance(place, list):
-            place[_index(place, last, keys, override)] = value
+            place[_index(place, last, keys, told)] = value
         else:
             place[last] = value
     return dict(result)
@@ -291,25 +296,21 @@ def _odd_numbers(value: Any, path: tuple[object, ...] = ()) -> Iterator[str]:
         yield from _odd_numbers(item, (*path, key))
 
 
-def _step(place: Any, key: str, path: list[str], override: str) -> Any:
-    name: str | int = _index(place, key, path, override) if isinstance(place, list) else key
+def _step(place: Any, key: str, path: list[str], told: str) -> Any:
+    name: str | int = _index(place, key, path, told) if isinstance(place, list) else key
     found = place[name] if isinstance(name, int) else place.setdefault(name, {})
     if found is None:
         found = place[name] = {}
     if not isinstance(found, (dict, list)):
-        raise InputError(
-            f"--set {short(override)!r}: {short('.'.join(path))} is {short(repr(found))}, which has no settings inside"
-        )
+        raise InputError(f"{told}: {short('.'.join(path))} is {short(repr(found))}, which has no settings inside")
     return found
 
 
-def _index(place: list[Any], key: str, path: list[str], override: str) -> int:
+def _index(place: list[Any], key: str, path: list[str], told: str) -> int:
     if not place:
-        raise InputError(f"--set {short(override)!r}: {short('.'.join(path[:-1]))} is empty; give the whole list")
+        raise InputError(f"{told}: {short('.'.join(path[:-1]))} is empty; give the whole list")
     if not re.fullmatch(r"[0-9]{1,9}", key) or int(key) >= len(place):
-        raise InputError(
-            f"--set {short(override)!r}: {short('.'.join(path))} must be a number from 0 to {len(place) - 1}"
-        )
+        raise InputError(f"{told}: {short('.'.join(path))} must be a number from 0 to {len(place) - 1}")
     return int(key)
 
 

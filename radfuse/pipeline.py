@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from radfuse.audit.checks import problems_of
+from radfuse.check.inputs import FoldPatients
 from radfuse.config import nearest
-from radfuse.errors import InputError, Problem, StudyError
-from radfuse.given import as_kind, as_path
+from radfuse.errors import CaseError, InputError, Problem, StudyError
+from radfuse.given import as_kind, as_names, as_path
 from radfuse.results import Failure, StudyResults
 from radfuse.run.digests import job_key
 from radfuse.run.folder import Progress, RunFolder
 from radfuse.run.shard import Shard
 from radfuse.run.stage import Stage, carry_out
 from radfuse.run.workers import Crew
-from radfuse.stages import STAGES, audit, fuse, needed_for, prepare, register, review
+from radfuse.stages import STAGES, audit, fuse, needed_for, prepare, register, review, variants
 from radfuse.stages.context import Context
 from radfuse.study import Study, load_study
 
 _FROM_IMAGES = list(STAGES)[: list(STAGES).index(prepare.STAGE.name)]
 """Stages that make something of images, where the rest makes do with tables."""
+_DEALT_BY = ("table", "case", "patient", "unit", "exclude", "outcome", "split")
+"""Settings of a cohort that decide its outer folds, beside the values that tell patients apart."""
 _BY_NETWORKS = _FROM_IMAGES[: _FROM_IMAGES.index(review.STAGE.name) + 1]
 
 
@@ -62,6 +65,7 @@ def run_study(
     *,
     until: str = "report",
     shard: str | None = None,
+    only: Sequence[str] | None = None,
     progress: Progress = lambda *_: None,
 ) -> Run:
     """Run a study up to a stage, resuming what is finished: that stage and what it needs, nothing beside it.
@@ -72,6 +76,7 @@ def run_study(
         until: the last stage.
         shard: "I/N" works on cases I, I + N, ... alone, for job arrays; with segment, regions, extract and deep, once
             the networks are trained.
+        only: variants to run; None: all of the study.
         progress: told of every item.
 
     Raises:
@@ -83,6 +88,7 @@ def run_study(
     until = as_kind(until, str, "until")
     part = Shard.parse(as_kind(shard, str, "shard")) if shard is not None else None
     _check_stage(study, until, part)
+    study = study if only is None else _with_variants(study, as_names(only, "only"))
     place = as_path(out, "out") if out is not None else Path("runs") / study.name
     folder = RunFolder.open(place, study.name, shared=part is not None)
     try:
@@ -98,11 +104,19 @@ def run_study(
 
 
 def _run(context: Context, until: str, crew: Crew) -> Run:
+    _walk(context, until, crew)
+    return _finished(context)
+
+
+def _walk(context: Context, until: str, crew: Crew) -> None:
+    """Carry out all stages that are needed, resuming what is finished."""
     folder, stored = context.folder, False
     if context.study.regions:
         assert context.inputs  # before anything is computed
     last = until if context.shard is not None else STAGES[until].then or until
     for stage in needed_for(last, context):
+        if stage.name == variants.STAGE.name:
+            _vary(context, crew)
         jobs = list(stage.jobs(context))
         if context.shard is not None and not STAGES[stage.name].shards:
             _trust(stage, jobs, context)
@@ -114,7 +128,64 @@ def _run(context: Context, until: str, crew: Crew) -> Run:
         context.keys |= done.keys
         for job, error in done.failed:
             context.fail(str(job), error, drops=stage.fails == "drops")
-    return _finished(context)
+
+
+def _vary(context: Context, crew: Crew) -> None:
+    """Run the study's variants up to their comparison, each in a folder of its own; one that fails stops no other."""
+    for name in context.study.variants:
+        try:
+            _run_variant(context, name, crew)
+        except (InputError, StudyError, CaseError) as error:
+            context.fail(f"variant {name}", str(error), drops=False)
+
+
+def _run_variant(context: Context, name: str, crew: Crew) -> None:
+    """Run one variant; what its settings do not change is taken over from the study's own folder."""
+    study, place = context.study.variant(name), f"{variants.FOLDER}/{name}"
+
+    def progress(what: str, done: int, total: int) -> None:
+        context.progress(f"{name}: {what}", done, total)
+
+    folder = RunFolder.open(context.path(place), study.name, lender=context.folder)
+    try:
+        own = Context(study, folder, progress, deal=_deal(context, study))
+        _walk(own, fuse.STAGE.name, crew)
+    finally:
+        folder.close()
+        context.folder.made += [f"{place}/{item}" for item in folder.made]
+        context.folder.reused += [f"{place}/{item}" for item in folder.reused]
+    context.variants[name] = own.path(fuse.PLACE)
+    for failure in own.failures:
+        if failure not in context.failures:
+            context.fail(f"variant {name}, {failure.item}", failure.error, drops=False)
+
+
+def _deal(context: Context, variant: Study) -> tuple[FoldPatients, ...]:
+    """Return the study's outer folds for a variant that does not vary them; empty where it deals the same by itself."""
+    study, config = context.study, variant.cohort
+    alike = all(getattr(study.cohort, name) == getattr(config, name) for name in _DEALT_BY)
+    if not alike or study.seed != variant.seed or bool(study.regions) != bool(variant.regions):
+        return ()
+    if study.regions:
+        return context.folds
+    if prepare.job_of(study) == prepare.job_of(variant):
+        return ()
+    prepared = prepare.read_design(context.path(prepare.PLACE))
+    patients = prepared.design.units[config.patient]
+    return tuple(FoldPatients(fold.name, frozenset(patients.iloc[fold.test]), fold.repeat) for fold in prepared.folds)
+
+
+def _with_variants(study: Study, names: Sequence[str]) -> Study:
+    """Return a study with some of its variants alone."""
+    if not study.variants:
+        raise InputError(
+            f"study {study.name!r} has no variants; add some, for example variants: {{svm: {{fusion.classifier: "
+            "{kind: svm}}}"
+        )
+    for name in names:
+        if name not in study.variants:
+            raise InputError(f"study {study.name!r} has no variant {name!r}{nearest(name, study.variants)}")
+    return study.model_copy(update={"variants": {name: study.variants[name] for name in names}})
 
 
 def _finished(context: Context) -> Run:

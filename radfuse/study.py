@@ -13,8 +13,9 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from radfuse.agreement import CHECKS
 from radfuse.cohort.config import CohortConfig
 from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
-from radfuse.errors import InputError, short
+from radfuse.errors import InputError, Problem, short
 from radfuse.evaluation.config import EvaluationConfig
+from radfuse.evaluation.variants import ASIDE, CLASSIFIERS, Variants, difference, kept, varied
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
 from radfuse.fusion.config import (
@@ -91,7 +92,10 @@ class Study(Section):
     fusion: FusionConfig = FusionConfig()
     """Which models are compared, and how they are built."""
     evaluation: EvaluationConfig = EvaluationConfig()
-    """What is measured beside: readers, subgroups, optimism, shuffled outcomes."""
+    """What is measured beside: readers, subgroups, optimism, shuffled outcomes, learning curves."""
+    variants: Variants = {}
+    """Sensitivity analyses, by name what each changes: {bin_10: {radiomics.bin_width: 10}}; `classifiers: [svm, knn]`
+    stands for one a kind."""
     nomogram: str | None = None
     """Family that the report draws a nomogram of; its model must be a sum of terms. None: of every family whose is."""
     report: ReportSettings = ReportSettings()
@@ -158,9 +162,27 @@ class Study(Section):
         """Names of the families that are compared: those asked for, or the usual ones of the blocks."""
         return tuple(self.fusion.families or default_families(self.blocks))
 
+    def variant(self, name: str) -> Study:
+        """Return one of the variants, whole.
+
+        Raises:
+            InputError: there is none of this name, or its settings are wrong.
+        """
+        if name not in self.variants:
+            raise InputError(f"study {self.name!r} has no variant {short(name)!r}{nearest(name, self.variants)}")
+        plain = self.model_dump(mode="json", exclude=set(ASIDE))
+        whole = build(Study, varied(plain, self.variants[name], name), f"variant {name}")
+        aside: dict[str, Any] = {"variants": {}, "nomogram": None, "report": ReportSettings()}
+        found: Study = kept(self.model_copy(update=aside), whole)
+        return found
+
     def to_yaml(self) -> str:
         """Return the study as YAML, defaults written out."""
         return to_yaml(self.model_dump(mode="json"))
+
+
+_LISTS = {"fusion": FusionConfig().model_dump(mode="json")}
+"""Of settings left out, whose items an override may change."""
 
 
 def load_study(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) -> Study:
@@ -183,9 +205,42 @@ def load_study(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = 
         where, content = str(path), read_yaml(path)  # before it is resolved: a link may lead to itself
         folder = path.resolve().parent
     overrides = as_names(overrides, "overrides")
-    defaults = {"fusion": FusionConfig().model_dump(mode="json")}
+    content = apply_overrides(content, overrides, _LISTS)
     with parts_beside(folder):
-        study = build(Study, apply_overrides(content, overrides, defaults), where)
+        study = _placed(build(Study, content, where), folder)
+        return study.model_copy(update={"variants": _changes(study, content, where, folder)})
+
+
+def _changes(study: Study, content: Mapping[str, Any], where: str, folder: Path) -> dict[str, dict[str, Any]]:
+    """Return name -> what each variant has in another way, paths absolute; of what is written, so that what follows
+    from a setting follows from the variant's.
+
+    Raises:
+        InputError: the faults of all of them, each with its variant.
+    """
+    plain = {key: value for key, value in content.items() if key not in ASIDE}
+    ours = study.model_dump(mode="json", exclude=set(ASIDE))
+    found: dict[str, dict[str, Any]] = {}
+    problems: list[Problem] = []
+    for name, settings in study.variants.items():
+        try:
+            whole = build(Study, varied(plain, settings, name, _LISTS), f"{where}, variant {name}")
+        except InputError as error:
+            problems += error.problems or [Problem(where, str(error))]
+            continue
+        theirs = _placed(whole, folder).model_dump(mode="json", exclude=set(ASIDE))
+        found[name] = difference(ours, theirs)
+        if not found[name] and name in (content["variants"].get(CLASSIFIERS) or ()):
+            del found[name]  # the study's own classifier, listed among the others
+        elif not found[name]:
+            problems.append(Problem(where, f"variants.{name} changes nothing of the study; correct or remove it"))
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def _placed(study: Study, folder: Path) -> Study:
+    """Return a study with its paths absolute."""
     features = {
         block: source.model_copy(
             update={

@@ -25,6 +25,11 @@ PHANTOM = [
 """One recipe that drops columns and has a formula: bundles and pages show what becomes of both."""
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name what differs from process to process by what it is: the processes of a run compare their lists of tests."""
+    return f"{len(val)}_bytes" if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Let networks take one thread: those of tests are so small that two wait for each other longer than they work."""

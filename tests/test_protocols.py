@@ -24,7 +24,8 @@ OWN = {
         *("fusion.explain.rows=8", "fusion.explain.permutations=1"),
     ],
     "knee_oa_progression": [*PLAIN, "cohort.split.folds=2"],
-    "paraspinal_fasciitis": [],
+    "osteosarcoma_response": ["cohort.split.folds=2", "variants={}"],
+    "paraspinal_fasciitis": ["variants={classifiers: [knn]}"],
     "rectal_pcr": [],
     "sarcoma_pet_ct": [*PLAIN, "cohort.split.folds=2"],
 }
@@ -91,6 +92,7 @@ def _fasciitis(design: pd.DataFrame, folder: Path) -> None:
     axes = set(table(folder / "run", "nomogram_clinical-radiomic")["axis"])
     assert "radiomic score" in axes
     assert len(axes & {"age", "sex", "bmi", "pain_vas", "pain_months"}) < 5
+    assert "knn" in set(table(folder / "run", "variants")["variant"])
     assert "resampled to unchanged × 1 × 1 mm" in (folder / "run/report/methods.md").read_text()
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from radfuse.run.folder import Progress
 from radfuse.stages import prepare
 from radfuse.stages.prepare import Prepared
 from radfuse.study import Study, load_study
+
+_READ_BY_IMAGES = ("cohort", "segmentation", "sequences", "resample_masks")
+"""Sections that decide which images and masks are looked at, and how."""
 
 
 def check_study(
@@ -31,6 +35,36 @@ def check_study(
         InputError: all faults that can be seen at once.
     """
     study = study if isinstance(study, Study) else load_study(study)
+    found = _check(study, progress)
+    return replace(found, warnings=(*found.warnings, *_of_variants(study, found.warnings, progress)))
+
+
+def _of_variants(study: Study, known: Sequence[Problem], progress: Progress) -> list[Problem]:
+    """Return what is remarkable of variants and not of the study, each with its variant.
+
+    Raises:
+        InputError: what is wrong with them.
+    """
+    problems: list[Problem] = []
+    for name in study.variants:
+        variant = study.variant(name)
+        looks = any(getattr(study, section) != getattr(variant, section) for section in _READ_BY_IMAGES)
+        try:
+            found = list(_check(variant, progress, images=looks).warnings)
+        except InputError as error:
+            found = list(error.problems) or [Problem("study", str(error))]
+        problems += [replace(item, where=f"variant {name}: {item.where}") for item in found if item not in known]
+    if any(problem.severity == "error" for problem in problems):
+        raise InputError(once(problems))
+    return problems
+
+
+def _check(study: Study, progress: Progress, *, images: bool = True) -> Prepared | Inputs:
+    """Return what a study names, checked; `images`: each header and mask too.
+
+    Raises:
+        InputError: all faults that can be seen at once.
+    """
     if not study.regions:
         read_inputs(study)
         return prepare.work(prepare.job_of(study))
@@ -40,7 +74,7 @@ def check_study(
         problems = list(inputs.warnings)
     except InputError as error:
         problems = list(error.problems) or [Problem("study", str(error))]
-    problems += check_images(study, progress)
+    problems += check_images(study, progress) if images else []
     if inputs is None or any(problem.severity == "error" for problem in problems):
         raise InputError(once(problems))
     return inputs

@@ -18,6 +18,7 @@ from radfuse import machine
 from radfuse.cli.audit import audit
 from radfuse.cli.bundle import evaluate, predict
 from radfuse.cli.dicom import dicom_index
+from radfuse.cli.learning import learning_curve
 from radfuse.cli.look import look
 from radfuse.cli.masks import compare_masks
 from radfuse.cli.networks import apply, export_onnx
@@ -28,6 +29,7 @@ from radfuse.cli.radiomics import radiomics
 from radfuse.cli.samplesize import samplesize
 from radfuse.cli.show import BAD_INPUT, OK, SOME_FAILED, STOPPED, UNFORESEEN, err, out, show_problems
 from radfuse.cli.study import check, run, stage_command
+from radfuse.cli.variants import variants
 from radfuse.errors import CaseError, InputError, RadfuseError, StudyError
 from radfuse.given import utf8_name
 from radfuse.run.disk import FULL
@@ -64,6 +66,8 @@ app.command()(samplesize)
 for name, listed in STAGES.items():
     if listed.command:
         app.command(name, help=listed.command)(stage_command(name, listed.shards))
+app.command()(variants)
+app.command("learning-curve")(learning_curve)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(nomogram)

@@ -46,6 +46,23 @@ class Reader(Section):
     """Grade from which on (to which down, where `reverse`) the reader calls a unit; None: no call is measured."""
 
 
+class LearningCurve(Section):
+    """Families fitted on growing shares of the patients of each training set, and tested on its whole test set."""
+
+    shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.2, 0.4, 0.6, 0.8, 1.0)
+    """Of the training patients, rising."""
+    repeats: int = Field(default=5, ge=1, le=1000)
+    """Draws of each share, a fit of every family on every fold each; all patients are drawn once, and not fitted again.
+    """
+
+    @field_validator("shares")
+    @classmethod
+    def _rise(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if not shares or list(shares) != sorted({round(share, 4) for share in shares}):
+            raise ValueError(f"shares must rise, each once, with four digits at most; found {short(list(shares))}")
+        return shares
+
+
 class EvaluationConfig(Section):
     """What is measured beside discrimination, calibration and decisions."""
 
@@ -59,6 +76,8 @@ class EvaluationConfig(Section):
     permutations: int = Field(default=0, ge=0, le=10_000)
     """Times that outcomes are shuffled between patients and every family is fitted on every fold again; 200 or more
     tell a p of 0.01. 0: none."""
+    learning_curve: LearningCurve | None = None
+    """How families learn from more patients; {} takes the usual shares. None: not asked."""
 
     @property
     def reader_columns(self) -> tuple[str, ...]:

@@ -125,6 +125,8 @@ class Member(Section):
     """The model."""
     selection: tuple[Selection, ...] | None = None
     """What chooses its columns; None: as the study's."""
+    weight: float = Field(default=1.0, gt=0)
+    """How much it counts beforehand, beside the others."""
 
     @model_validator(mode="before")
     @classmethod
@@ -139,8 +141,9 @@ class Mean(Section):
     kind: Literal["mean"] = "mean"
     members: tuple[Member, ...] = Field(min_length=1)
     """The learners: a model each, or `{model: ..., selection: [...]}`."""
-    shares: Literal["learned", "equal"] = "learned"
-    """Whether those count more that predict better in the inner folds: hardly with few units, much with many."""
+    shares: Literal["learned", "fixed"] = "learned"
+    """Whether those count more that predict better in the inner folds: hardly with few units, much with many; fixed:
+    as their weights say."""
 
     def candidates(self) -> tuple[parts.Settings, ...]:
         """Return nothing to tune: each member tunes itself."""
@@ -170,7 +173,7 @@ class FusionConfig(Section):
     classifier: Classifier = Mean(
         members=(
             Member(model=Ridge()),
-            Member(model=Ridge(), selection=(Lasso(),)),
+            Member(model=Ridge(), selection=(Lasso(),), weight=0.5),
             Member(model=ExtraTrees(trees=100)),
             Member(model=LightGBM()),
         )

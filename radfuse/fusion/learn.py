@@ -49,7 +49,8 @@ def learned(training: Training) -> Learned:
     model: Any = training.model
     if hasattr(model, "members"):
         parts = {name: learned(own) for name, own in _members(training)}
-        return averaged(training, parts, getattr(model, "shares", "learned") == "equal")
+        usual = [getattr(member, "weight", 1.0) for member in model.members]
+        return averaged(training, parts, usual, getattr(model, "shares", "learned") == "fixed")
     where, sites = positions(training, training.blocks), training.sites
     if sites is not None and any(map(sites.settings.harmonises, training.blocks)):
         hidden = [i for i in sites.positions if i not in where]
@@ -79,38 +80,41 @@ def _learned(training: Training) -> Learned:
     return Learned(chain, tried[best], odds if training.offset is None else odds - training.offset)
 
 
-def averaged(training: Training, parts: Mapping[str, Learned], equal: bool = False) -> Learned:
+def averaged(
+    training: Training, parts: Mapping[str, Learned], usual: Sequence[float] = (), fixed: bool = False
+) -> Learned:
     """Return a weighted mean of several parts' scores; one whose columns are all missing leaves its weight to others.
 
     Args:
         training: that the parts were fitted on.
         parts: by name.
-        equal: whether all weigh alike; else by how well they predict in the inner folds, see `shares_of`.
+        usual: weights beforehand; empty: all alike.
+        fixed: whether they stay so; else parts count by how well they predict in the inner folds, see `shares_of`.
     """
     if len(parts) == 1:
         return next(iter(parts.values()))
     each = np.column_stack([part.odds for part in parts.values()])
-    if equal:
-        shares, odds = np.full(len(parts), 1 / len(parts)), each.mean(axis=1)
-    else:
-        shares, odds = _weighed(training, each)
+    shares = np.asarray(usual or [1.0] * len(parts)) / sum(usual or [1.0] * len(parts))
+    odds = each @ shares
+    if not fixed:
+        shares, odds = _weighed(training, each, shares)
     everything = positions(training, training.blocks)
     terms = tuple(
         Term(part.part, float(share), everything) for part, share in zip(parts.values(), shares, strict=True) if share
     )
-    told = {} if equal else {f"share.{name}": float(share) for name, share in zip(parts, shares, strict=True)}
+    told = {} if fixed else {f"share.{name}": float(share) for name, share in zip(parts, shares, strict=True)}
     return Learned(Blend(tuple(training.names), terms), settings_of(parts) | told, odds)
 
 
-def _weighed(training: Training, each: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _weighed(training: Training, each: np.ndarray, usual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return shares, and out-of-fold means at shares that are learned without the fold they are of."""
     known = training.offset
     odds = np.empty(len(each))
     for fold in training.folds:
         before = None if known is None else known[fold.train]
-        shares = shares_of(training.outcome, each[fold.train], training.y[fold.train], before)
+        shares = shares_of(training.outcome, each[fold.train], training.y[fold.train], usual, before)
         odds[fold.test] = each[fold.test] @ shares
-    return shares_of(training.outcome, each, training.y, known), odds
+    return shares_of(training.outcome, each, training.y, usual, known), odds
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ class _Member:
 
     model: Any
     selection: Sequence[Selector | Reduction] | None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,14 @@ def adding(training: Training) -> Training:
     from radfuse.fusion.models.ridge import Ridge
 
     model: Any = training.model
-    choices = [_Member(own.model, own.selection) for _, own in _members(training)] if hasattr(model, "members") else []
+    choices = (
+        [
+            _Member(own.model, own.selection, getattr(member, "weight", 1.0))
+            for member, (_, own) in zip(model.members, _members(training), strict=True)
+        ]
+        if hasattr(model, "members")
+        else []
+    )
     choices = choices or [_Member(model, training.selection)]
     able = [choice for choice in choices if getattr(choice.model, "takes_offset", False)]
     able = [choice for choice in able if not getattr(choice.model, "adds_trees", False)] or able[:1]

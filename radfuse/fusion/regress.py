@@ -72,15 +72,18 @@ def bounded_of(
     return known.intercept(scores @ best), np.asarray(best)
 
 
-def shares_of(outcome: Any, scores: np.ndarray, y: np.ndarray, offset: np.ndarray | None = None) -> np.ndarray:
-    """Return shares of a weighted mean of scores, at least 0 and together 1: the smallest loss, held near equal ones.
+def shares_of(
+    outcome: Any, scores: np.ndarray, y: np.ndarray, usual: np.ndarray, offset: np.ndarray | None = None
+) -> np.ndarray:
+    """Return shares of a weighted mean of scores, at least 0 and together 1: the smallest loss, held near usual ones.
 
-    With few units the shares stay about equal, and the more there are the more the better scores count.
+    With few units the shares stay about as usual, and the more there are the more the better scores count.
 
     Args:
         outcome: what is predicted.
         scores: out-of-fold, float64, shape (unit, score).
         y: the outcome's targets.
+        usual: shares beforehand, together 1, shape (score,).
         offset: score known before, shape (unit,); None: nothing.
 
     Returns:
@@ -93,7 +96,6 @@ def shares_of(outcome: Any, scores: np.ndarray, y: np.ndarray, offset: np.ndarra
     from scipy.optimize import minimize
 
     count = scores.shape[1]
-    equal = np.full(count, 1 / count)
     held = _HELD / len(y) * count
     known = np.zeros(len(y)) if offset is None else offset
     centred = scores - scores.mean(axis=1, keepdims=True)  # what they differ in: better conditioned, the same mean
@@ -102,11 +104,11 @@ def shares_of(outcome: Any, scores: np.ndarray, y: np.ndarray, offset: np.ndarra
 
     def loss(shares: np.ndarray) -> tuple[float, np.ndarray]:
         value, slope = by_unit(middle + centred @ shares)
-        away = shares - equal
+        away = shares - usual
         return value + held / 2 * float(away @ away), slope @ centred + held * away
 
     whole = {"type": "eq", "fun": lambda shares: shares.sum() - 1, "jac": np.ones_like}
-    found = minimize(loss, equal, jac=True, bounds=[(0, 1)] * count, constraints=[whole], method="SLSQP").x
+    found = minimize(loss, usual, jac=True, bounds=[(0, 1)] * count, constraints=[whole], method="SLSQP").x
     kept = np.where(found < _LEAST, 0.0, found)
     return np.asarray(kept / kept.sum())
 

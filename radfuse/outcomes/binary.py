@@ -181,7 +181,8 @@ class BinaryOutcome(Section):
         """Return the sections of a classification study."""
         return (
             *("overview", "cohort", "segmentation", "review", "discrimination", "calls", "comparison", "readers"),
-            *("subgroups", "internal", "calibration", "decision", "scores", "features", "explanation", "nomogram"),
+            *("subgroups", "variants", "internal", "learning_curve", "calibration", "decision", "scores"),
+            *("features", "explanation", "nomogram"),
             *("audit", "findings", "methods", "checklists", "settings"),
         )
 

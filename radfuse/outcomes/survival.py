@@ -218,7 +218,8 @@ class SurvivalOutcome(Section):
         """Return the sections of a survival study."""
         return (
             *("cohort", "segmentation", "review", "survival", "risk_groups", "comparison", "survival_calibration"),
-            *("survival_decision", "features", "nomogram", "audit", "findings", "methods", "settings"),
+            *("survival_decision", "variants", "learning_curve", "features", "nomogram", "audit", "findings"),
+            *("methods", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from radfuse.report.printed import number, this_day
 from radfuse.results import (
     Audit,
     FittedFamily,
+    LearningPoint,
     MasksToLookAt,
     OptimismDraw,
     ReaderResults,
@@ -23,6 +24,7 @@ from radfuse.results import (
     SegmentedExample,
     Shuffled,
     StudyResults,
+    VariantResults,
 )
 from radfuse.results.explained import ExplainedFamily
 
@@ -84,8 +86,10 @@ class StudyReport:
         masks: where masks come from -> number of cases; empty where nothing starts from images.
         readers: beside the models; None without.
         groups: column -> group of each unit, rows as `units`; None without.
+        variants: beside the study; None without.
         optimism: family -> bootstrap samples, the first of all units; empty without.
         shuffled: family -> shuffles of the outcomes; empty without.
+        learning: family -> points of its learning curve; empty without.
         tuned: setting -> values that were tried in the inner folds, of settings with several.
         journal_figures: files of figures are as journals print them; else SVG as on the page.
         answers: checklist -> item -> verdict and evidence, as the authors of the study gave them.
@@ -126,8 +130,10 @@ class StudyReport:
     masks: Mapping[str, int] = field(default_factory=dict)
     readers: ReaderResults | None = None
     groups: pd.DataFrame | None = None
+    variants: VariantResults | None = None
     optimism: Mapping[str, Sequence[OptimismDraw]] = field(default_factory=dict)
     shuffled: Mapping[str, Sequence[Shuffled]] = field(default_factory=dict)
+    learning: Mapping[str, Sequence[LearningPoint]] = field(default_factory=dict)
     tuned: Mapping[str, Sequence[float]] = field(default_factory=dict)
     journal_figures: bool = True
     answers: Mapping[str, Mapping[str, Answer]] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from radfuse.results.families import (
     StudyResults,
     UsedColumn,
 )
-from radfuse.results.internal import OptimismDraw, Shuffled
+from radfuse.results.internal import LearningPoint, OptimismDraw, Shuffled
 from radfuse.results.kinds import AnyPerformance
 from radfuse.results.measured import Measured
 from radfuse.results.numbers import (
@@ -43,6 +43,7 @@ from radfuse.results.segmentation import (
     TrainingRange,
 )
 from radfuse.results.survival import AtTime, SurvivalFit, SurvivalPerformance
+from radfuse.results.variants import VariantFamily, VariantResults
 
 __all__ = [
     "SITE",
@@ -62,6 +63,7 @@ __all__ = [
     "Interval",
     "LabelFigures",
     "LabelRange",
+    "LearningPoint",
     "MaskAgreement",
     "MaskFigures",
     "MaskToLookAt",
@@ -86,4 +88,6 @@ __all__ = [
     "SurvivalPerformance",
     "TrainingRange",
     "UsedColumn",
+    "VariantFamily",
+    "VariantResults",
 ]

@@ -1,4 +1,4 @@
-"""What refits on resampled or shuffled patients gave."""
+"""What refits on resampled, shuffled or fewer patients gave."""
 
 from __future__ import annotations
 
@@ -17,6 +17,28 @@ class OptimismDraw(Section):
     """Measure -> value on the units that the model was fitted to."""
     everyone: Mapping[str, Number]
     """The same on all units."""
+
+
+class LearningPoint(Section):
+    """One family fitted on a share of the patients of each training set of one deal.
+
+    Attributes:
+        family: by name.
+        share: of the training patients.
+        draw: number of the draw.
+        patients: that the family learned from, mean over the folds.
+        events: among their units, mean over the folds.
+        value: mean discrimination over the whole test folds; None where a fold could not be fitted or measured.
+        remark: why.
+    """
+
+    family: str
+    share: float
+    draw: int
+    patients: float
+    events: float
+    value: Number
+    remark: str | None = None
 
 
 class Shuffled(Section):

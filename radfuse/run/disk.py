@@ -123,6 +123,25 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def link(source: Path, target: Path) -> None:
+    """Have a file, or a folder's files, at a second place too: by hard links, by copies where the disk has none.
+
+    A finished result is replaced, never written into, so that the two places part when one of them is made anew.
+    """
+
+    def place(origin: str, copy: str) -> None:
+        try:
+            os.link(origin, copy)
+        except OSError:
+            shutil.copy2(origin, copy)
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=place)
+    else:
+        place(str(source), str(target))
+
+
 def size_of(path: Path) -> int:
     """Return the bytes of a file, or of all files in a folder."""
     files = [path] if path.is_file() else [item for item in path.rglob("*") if item.is_file()]

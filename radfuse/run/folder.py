@@ -22,6 +22,7 @@ from radfuse.errors import InputError
 from radfuse.run.digests import DigestCache, combined_digest, file_digests
 from radfuse.run.disk import (
     check_folder,
+    link,
     remove,
     size_of,
     sweep,
@@ -86,21 +87,23 @@ class RunFolder:
         reused: names of results found finished.
     """
 
-    def __init__(self, path: Path, lock: Lock | None = None) -> None:
+    def __init__(self, path: Path, lock: Lock | None = None, lender: RunFolder | None = None) -> None:
         self.path = path
         self._lock = lock
+        self._lender = lender
         self.made: list[str] = []
         self.reused: list[str] = []
-        self._digests = DigestCache(path / "index.sqlite")
+        self._digests: DigestCache = lender._digests if lender is not None else DigestCache(path / "index.sqlite")
 
     @classmethod
-    def open(cls, path: Path, study: str, *, shared: bool = False) -> RunFolder:
+    def open(cls, path: Path, study: str, *, shared: bool = False, lender: RunFolder | None = None) -> RunFolder:
         """Open a study's run folder, or make it; until `close` nobody else works in it, apart from who shares it.
 
         Args:
             path: of the folder.
             study: name of the study.
             shared: with others who share it, as jobs of an array do.
+            lender: where a result that is not here is looked for before it is made.
 
         Raises:
             InputError: the folder belongs to another study, holds something else, or another process works in it.
@@ -128,7 +131,7 @@ class RunFolder:
                 write_atomically(mark, json.dumps({"study": study}).encode())
             lock = take_lock(path / _LOCK, shared=shared)
             sweep(path)
-        return cls(path, lock)
+        return cls(path, lock, lender)
 
     def digest(self, path: Path) -> str:
         """Return the SHA-256 of a file or folder; files' are remembered by path, size and time of change."""
@@ -142,12 +145,37 @@ class RunFolder:
             return None
 
     def finished(self, name: str, key: str) -> Record | None:
-        """Return the record of a result that is done under this key and whole on disk."""
+        """Return the record of a result that is done under this key and whole on disk, here or where one is lent."""
+        found = self._here(name, key)
+        if found is not None or self._lender is None:
+            return found
+        lent = self._lender.finished(name, key)
+        return self._take_over(name, lent) if lent is not None else None
+
+    def _here(self, name: str, key: str) -> Record | None:
         record = self.record(name)
         place = self.path / name
         if record is None or record.status != "done" or record.key != key or not place.exists():
             return None
         return record if size_of(place) == record.size and self.digest(place) == record.digest else None
+
+    def _take_over(self, name: str, record: Record) -> Record:
+        """Have a result of the lender here too."""
+        assert self._lender is not None
+        place, temporary = self.path / name, temporary_of(self.path / name)
+        with writing(place):
+            try:
+                remove(temporary)
+                link(self._lender.path / name, temporary)
+                (self.path / (name + _RECORD)).unlink(missing_ok=True)
+                take_place(temporary, place)
+            finally:
+                remove(temporary)
+            self._write_record(name, record)
+        for item in file_digests(place, lambda _: ""):
+            known = self.digest(self._lender.path / name / item)
+            self._digests.remember(place / item if item else place, known)
+        return record
 
     def take(self, name: str, stage: str, key: str, written: Written) -> Record:
         """Put a result that was written aside in its place, and record it.

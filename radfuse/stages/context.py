@@ -43,10 +43,19 @@ class Context:
         keys: place -> content key of each result that is there in this pass.
         failures: what could not be computed, and why.
         dropped: cases that failed, and take no part in what follows.
+        deal: the outer folds of another study, which this one is a variant of; empty: its own.
+        variants: name -> where the comparison of a variant lies, of those that are there in this pass.
     """
 
     def __init__(
-        self, study: Study, folder: RunFolder, progress: Progress, shard: Shard | None = None, *, tunes: bool = True
+        self,
+        study: Study,
+        folder: RunFolder,
+        progress: Progress,
+        shard: Shard | None = None,
+        *,
+        tunes: bool = True,
+        deal: tuple[FoldPatients, ...] = (),
     ) -> None:
         self.study = study
         self.folder = folder
@@ -56,6 +65,8 @@ class Context:
         self.keys: dict[str, str] = {}
         self.failures: list[Failure] = []
         self.dropped: set[str] = set()
+        self.deal = deal
+        self.variants: dict[str, Path] = {}
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -95,7 +106,7 @@ class Context:
     @property
     def folds(self) -> tuple[FoldPatients, ...]:
         """The outer folds, by patient."""
-        return self.inputs.folds
+        return self.deal or self.inputs.folds
 
     @cached_property
     def all_cases(self) -> list[Case]:

@@ -47,8 +47,8 @@ class PrepareJob:
         cases: that are left where the study starts from images; None: all of the table.
         radiomic: case -> its features from images.
         deep: encoder -> case -> its deep features.
-        folds: the outer folds, where the study starts from images, which tell patients apart; empty: dealt from the
-            tables.
+        folds: the outer folds, where the study starts from images, which tell patients apart, or is a variant of
+            another; empty: dealt from the tables.
         harmonise: how sites are taken out of values, which needs enough units of each; None: not.
         again: blocks with finished tables that were measured again, which a selection asks for.
         disturbed: case -> its copies and readers, where a selection asks for them.
@@ -130,7 +130,7 @@ def jobs(context: Context) -> Iterator[PrepareJob]:
     if study.cohort.outcome is None or not study.blocks or any(kind_of(table) != "file" for table in tables):
         assert context.inputs  # says everything that is wrong
     if not study.regions:
-        yield job
+        yield replace(job, folds=context.deal)
         return
     cases = [case.case_id for case in context.cases()]
     if not cases:

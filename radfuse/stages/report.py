@@ -24,9 +24,11 @@ from radfuse.results import (
     Comparison,
     Failure,
     FittedFamily,
+    LearningPoint,
     OptimismDraw,
     ReaderResults,
     Shuffled,
+    VariantResults,
 )
 from radfuse.run.folder import read_json
 from radfuse.run.stage import Stage
@@ -35,11 +37,13 @@ from radfuse.stages import (
     beside,
     explain,
     fuse,
+    learning_curve,
     optimism,
     permute,
     prepare,
     readers,
     refit,
+    variants,
 )
 from radfuse.stages.context import Context
 from radfuse.stages.export import write_files
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
     from radfuse.results.explained import ExplainedFamily
     from radfuse.study import Study
 
+Draw = TypeVar("Draw")
 Kept = TypeVar("Kept", bound=Section)
 
 
@@ -87,8 +92,10 @@ class ReportJob:
         primary: the family that the study is about, or None.
         readers: what they gave, or None.
         groups: subgroups of units, or None.
+        variants: compared with the study, or None.
         optimism: family -> bootstrap samples.
         shuffled: family -> shuffles of the outcomes.
+        learning: family -> points of its learning curve.
         levels: clinical column of words -> its levels.
         nomogram: the family whose nomogram is asked for, or None.
         tuned: setting -> values that inner folds choose of.
@@ -117,8 +124,10 @@ class ReportJob:
     primary: str | None
     readers: Path | None
     groups: Path | None
+    variants: Path | None
     optimism: Mapping[str, tuple[Path, ...]]
     shuffled: Mapping[str, tuple[Path, ...]]
+    learning: Mapping[str, tuple[Path, ...]]
     levels: Mapping[str, tuple[str, ...]]
     nomogram: str | None
     tuned: Mapping[str, tuple[float, ...]]
@@ -160,8 +169,15 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         primary=study.fusion.primary,
         readers=_there(context, readers.PLACE),
         groups=context.path(beside.PLACE) / beside.GROUPS if study.evaluation.subgroups else None,
+        variants=_there(context, variants.PLACE),
         optimism=_each(context, fits, optimism.place_of, range(study.evaluation.optimism + 1)),
         shuffled=_each(context, fits, permute.place_of, range(1, study.evaluation.permutations + 1)),
+        learning=_each(
+            context,
+            fits,
+            lambda family, point: learning_curve.place_of(family, *point),
+            learning_curve.points_of(context),
+        ),
         levels=levels_of(config.clinical),
         nomogram=study.nomogram,
         tuned=tuned_settings(study.fusion),
@@ -188,7 +204,7 @@ def _there(context: Context, place: str) -> Path | None:
 
 
 def _each(
-    context: Context, families: Iterable[str], place_of: Callable[[str, int], str], draws: Iterable[int]
+    context: Context, families: Iterable[str], place_of: Callable[[str, Draw], str], draws: Sequence[Draw]
 ) -> dict[str, tuple[Path, ...]]:
     """Return family -> its draws that are there; families without any are left out."""
     found = {family: [place_of(family, draw) for draw in draws] for family in families}
@@ -270,8 +286,10 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
         masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.masks.cases.values())),
         readers=ReaderResults.model_validate_json(job.readers.read_bytes()) if job.readers else None,
         groups=pd.read_parquet(job.groups) if job.groups else None,
+        variants=VariantResults.model_validate_json(job.variants.read_bytes()) if job.variants else None,
         optimism=_read(job.optimism, OptimismDraw),
         shuffled=_read(job.shuffled, Shuffled),
+        learning=_read(job.learning, LearningPoint),
         explained=_explained(job, design),
     )
     return study_report(report)
@@ -315,11 +333,14 @@ def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[Fit
 
 STAGE = Stage(
     "report",
-    10,
+    11,
     jobs,
     work,
     write_files,
     lambda _: "report",
     what="writing the report",
-    needs=("export", "explain", "manual", "review", "audit", "beside", "readers", "optimism", "permute"),
+    needs=(
+        *("export", "explain", "manual", "review", "audit", "beside", "readers"),
+        *("variants", "optimism", "permute", "learning_curve"),
+    ),
 )

@@ -52,6 +52,22 @@ def test_help_names_every_command() -> None:
         assert f" {command} " in shown
 
 
+def test_variants_are_shown_and_one_that_fails_is_named(finished: tuple[Path, Path]) -> None:
+    table, run = finished
+    two = ["--set", "variants={few: {fusion.selection.0.k: 3}, lost: {features.deep: lost.csv}}"]
+    shown = radfuse("variants", table / "study.yaml", "--out", run, *FAST, *two, "--only", "few")
+    assert shown.returncode == 0, shown.stderr
+    assert "as planned" in shown.stdout
+    assert "few" in shown.stdout
+    failed = radfuse("variants", table / "study.yaml", "--out", run, *FAST, *two)
+    assert failed.returncode == 1
+    assert "failed variant lost" in failed.stderr
+    assert "lost.csv" in failed.stderr
+    unknown = radfuse("variants", table / "study.yaml", "--out", run, *FAST, *two, "--only", "fewer")
+    assert unknown.returncode == 2
+    assert "did you mean 'few'" in unknown.stderr
+
+
 @pytest.mark.slow
 def test_running_again_computes_nothing(finished: tuple[Path, Path]) -> None:
     table, run = finished

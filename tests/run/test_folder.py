@@ -48,6 +48,38 @@ def test_a_finished_result_is_not_computed_twice(tmp_path: Path) -> None:
     assert (run.made, run.reused) == (["models/a.json"], ["models/a.json"])
 
 
+def test_a_result_that_another_folder_has_is_taken_over_and_stays_when_that_one_changes(tmp_path: Path) -> None:
+    def write(path: Path) -> None:
+        path.mkdir()
+        (path / "a.txt").write_text("whole")
+
+    lender = RunFolder.open(tmp_path / "run", "study")
+    produce(lender, "labels/c1", "s", "key", write)
+    produce(lender, "b.txt", "s", "key", write_text("b"))
+    run = RunFolder.open(tmp_path / "run/variants/v", "study", lender=lender)
+    assert run.finished("labels/c1", "another key") is None
+    for name in ("labels/c1", "b.txt"):
+        assert run.finished(name, "key") == lender.record(name)
+    assert (run.path / "labels/c1/a.txt").samefile(lender.path / "labels/c1/a.txt")
+    produce(lender, "b.txt", "s", "new key", write_text("new"))
+    assert (run.path / "b.txt").read_text() == "b"
+    assert run.finished("b.txt", "key") is not None
+    assert run.made == []
+
+
+def test_where_the_disk_has_no_hard_links_results_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr("radfuse.run.disk.os.link", refused)
+    lender = RunFolder.open(tmp_path / "run", "study")
+    produce(lender, "b.txt", "s", "key", write_text("b"))
+    run = RunFolder.open(tmp_path / "other", "study", lender=lender)
+    assert run.finished("b.txt", "key") is not None
+    assert not (run.path / "b.txt").samefile(lender.path / "b.txt")
+    assert (run.path / "b.txt").read_text() == "b"
+
+
 @pytest.mark.parametrize("damage", ["changed", "shortened", "deleted", "record deleted", "record damaged"])
 def test_a_result_that_is_not_whole_is_computed_again(tmp_path: Path, damage: str) -> None:
     run = RunFolder.open(tmp_path / "run", "study")

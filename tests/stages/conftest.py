@@ -38,6 +38,8 @@ fusion:
   selection: [{kind: mrmr, k: 4}, {kind: lasso, strengths: [0.4]}]
   classifier: {kind: logistic, c: [0.1]}
   strategy: {kind: early}
+evaluation: {readers: {one: grade}, subgroups: [age]}
+variants: {few: {fusion.selection.0.k: 2}}
 """
 
 
@@ -49,6 +51,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     second_reader(folder)
     table = pd.read_csv(folder / "cohort.csv")
     table["side"] = ["left", "right"] * 5
+    table["grade"] = [1, 2, 3, 4, 2] * 2
     table.to_csv(folder / "cohort.csv", index=False)
     (folder / "study.yaml").write_text(STUDY)
     for until in ("report", "regions", "stability"):
@@ -65,9 +68,12 @@ def copied(finished: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def context(finished: Path) -> Context:
-    """A pass over the finished study in which every result counts as there."""
+    """A pass over the finished study in which every result counts as there; it asks for refits too, which need more
+    patients than it has."""
     folder = RunFolder.open(finished / "run", "sides")
-    made = Context(load_study(finished / "study.yaml"), folder, lambda *_: None)
+    refits = ["evaluation.optimism=1", "evaluation.permutations=1", "evaluation.learning_curve={}"]
+    made = Context(load_study(finished / "study.yaml", refits), folder, lambda *_: None)
     names = (path.relative_to(folder.path) for path in folder.path.rglob("*.record.json"))
     made.keys = {str(name).removesuffix(".record.json"): "there" for name in names}
+    made.variants = {"few": folder.path / "variants/few/models/comparison"}
     return made

@@ -52,7 +52,9 @@ fusion:
   selection: [{kind: mrmr, k: 3}]
   classifier: {kind: logistic, c: [0.1]}
   strategy: {kind: early}
-evaluation: {readers: {one: grade}, subgroups: [age], optimism: 1, permutations: 1}
+evaluation: {readers: {one: grade}, subgroups: [age], optimism: 1, permutations: 1,
+  learning_curve: {shares: [0.5, 1.0], repeats: 1}}
+variants: {few: {fusion.selection.0.k: 2}}
 """
 """A network of one step at hardly any rate: its initial weights, equal on every machine."""
 TOLERANCE = 2e-3
@@ -71,6 +73,7 @@ def finish(folder: Path) -> Context:
     run = RunFolder.open(folder / "run", "fixed")
     context = Context(load_study(folder / "study.yaml"), run, lambda *_: None)
     names = (path.relative_to(run.path) for path in run.path.rglob("*.record.json"))
+    context.variants = {"few": run.path / "variants/few/models/comparison"}
     context.keys = {str(name).removesuffix(".record.json"): "there" for name in names}
     return context
 

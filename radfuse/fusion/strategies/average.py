@@ -28,8 +28,9 @@ class Average(Section):
     kind: Literal["average"] = "average"
     of: tuple[_Single, ...] = Field(default=(Priority(), Penalty(), Stack()), min_length=1)
     """The strategies."""
-    shares: Literal["learned", "equal"] = "learned"
-    """Whether those count more that predict better in the inner folds: hardly with few units, much with many."""
+    shares: Literal["learned", "fixed"] = "learned"
+    """Whether those count more that predict better in the inner folds: hardly with few units, much with many; fixed:
+    all alike."""
 
     def learn(self, training: Training) -> Learned:
         """Fit each strategy."""
@@ -39,7 +40,7 @@ class Average(Section):
         for strategy in self.of:
             same = sum(name.partition(" ")[0] == strategy.kind for name in parts)
             parts[f"{strategy.kind} {same + 1}" if same else strategy.kind] = strategy.learn(training)
-        return averaged(training, parts, self.shares == "equal")
+        return averaged(training, parts, fixed=self.shares == "fixed")
 
     def fit(self, training: Training) -> Tuned:
         """Fit each strategy."""

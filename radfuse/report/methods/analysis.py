@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from radfuse.report.additions import additions
 from radfuse.report.known import Known, name_of
@@ -29,9 +29,20 @@ def validation(known: Known) -> Iterator[str]:
     if survival.is_outcome(known):
         yield survival.GROUPS
     else:
-        rule = _RULES.get(known.fusion["threshold"], "a threshold chosen there")
-        yield f"Sensitivity, specificity and predictive values were read at {rule}."
+        yield f"Sensitivity, specificity and predictive values were read at {_threshold(known.fusion['threshold'])}."
     yield f"Random numbers were drawn from seed {known.report.seed}."
+
+
+def _threshold(rule: str | float | Mapping[str, float]) -> str:
+    """Return where calls are read."""
+    if isinstance(rule, str):
+        return _RULES[rule]
+    if not isinstance(rule, Mapping):
+        return f"a probability of {rule:g}"
+    ((what, value),) = rule.items()
+    if what == "cost":
+        return f"the smallest cost of the inner out-of-fold predictions, a missed event weighing {value:g} false alarms"
+    return f"a {what} of {value:g} of the inner out-of-fold predictions"
 
 
 def _split(known: Known) -> str:

@@ -137,10 +137,27 @@ def _learned(known: Known) -> Iterator[str]:
     if len(names) == 1:
         yield f"The learner was {names[0]}."
     else:
-        yield f"Predictions were the mean of the log odds of {series(names)}."
+        own = [_after(name, steps) for name, steps in _own(known, names)]
+        weighed = known.fusion["classifier"].get("shares") != "fixed"
+        kind = (
+            "a mean, weighted by inner out-of-fold loss and held near the weights set beforehand,"
+            if weighed
+            else "the mean"
+        )
+        yield f"Predictions were {kind} of the log odds of {series(own)}."
     weighted = [_LEARNERS.get(name_of(model), name_of(model)) for model in known.learners if model.get("class_weight")]
     if weighted:
         yield "Classes were weighted equally in training."
+
+
+def _after(learner: str, steps: Sequence[Mapping[str, Any]]) -> str:
+    return f"{learner} after {' and '.join(map(_step, steps))}" if steps else learner
+
+
+def _own(known: Known, names: Sequence[str]) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
+    """Return each learner with the steps of selection that it has alone."""
+    members = known.fusion["classifier"]["members"]
+    return [(name, member.get("selection") or ()) for name, member in zip(names, members, strict=True)]
 
 
 def _learner(model: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from radfuse.report.sections import (
     features,
     findings,
     internal,
+    learning_curve,
     methods,
     nomogram,
     overview,
@@ -26,6 +27,7 @@ from radfuse.report.sections import (
     survival,
     survival_calibration,
     survival_decision,
+    variants,
 )
 
 STUDY = {
@@ -38,7 +40,9 @@ STUDY = {
     "comparison": comparison.study,
     "readers": readers.study,
     "subgroups": subgroups.study,
+    "variants": variants.study,
     "internal": internal.study,
+    "learning_curve": learning_curve.study,
     "calibration": calibration.study,
     "decision": decision.study,
     "survival": survival.study,

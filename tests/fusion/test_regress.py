@@ -1,0 +1,97 @@
+"""Shares of a weighted mean of scores: nearly equal with few units, the better ones with many."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from radfuse.fusion import regress
+from radfuse.outcomes.binary import BinaryOutcome
+from radfuse.outcomes.survival import SurvivalOutcome
+
+
+def shares_of(outcome, scores: np.ndarray, y: np.ndarray, **more: np.ndarray) -> np.ndarray:
+    """Return shares of scores that count alike beforehand."""
+    count = scores.shape[1]
+    return regress.shares_of(outcome, scores, y, np.full(count, 1 / count), **more)
+
+
+BINARY = BinaryOutcome(column="y")
+
+
+def drawn(units: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return a score that is the truth, a noisy one and one of noise alone, and outcomes."""
+    generator = np.random.default_rng(seed)
+    truth = generator.normal(size=units)
+    y = (generator.random(units) < 1 / (1 + np.exp(-truth))).astype(int)
+    noisy = 0.7 * truth + 0.7 * generator.normal(size=units)
+    return np.column_stack([truth, noisy, generator.normal(size=units)]), y
+
+
+def penalised(shares: np.ndarray, scores: np.ndarray, y: np.ndarray) -> float:
+    score = scores @ shares
+    held = 1000 / len(y) * len(shares)
+    away = shares - 1 / len(shares)
+    return float((np.logaddexp(0, score) - y * score).sum() + held / 2 * away @ away)
+
+
+@pytest.mark.parametrize("units", [40, 300, 4000])
+def test_shares_have_the_smallest_loss_on_a_grid(units: int) -> None:
+    scores, y = drawn(units)
+    scores = scores[:, :2]
+    found = shares_of(BINARY, scores, y)
+    grid = [np.array([share, 1 - share]) for share in np.linspace(0, 1, 1001)]
+    best = min(grid, key=lambda shares: penalised(shares, scores, y))
+    assert found == pytest.approx(best, abs=0.011)  # shares below 0.01 are none
+
+
+def test_the_better_score_counts_more_the_more_units_there_are() -> None:
+    few, many = (shares_of(BINARY, *drawn(units)) for units in (40, 4000))
+    assert np.abs(few - 1 / 3).max() < 0.15
+    assert many[0] > 0.9
+    assert many[2] == 0.0
+
+
+def test_a_score_that_counts_little_beforehand_does_so_with_few_units() -> None:
+    scores, y = drawn(40)
+    usual = np.array([0.1, 0.45, 0.45])
+    assert np.abs(regress.shares_of(BINARY, scores, y, usual) - usual).max() < 0.15
+    assert regress.shares_of(BINARY, *drawn(4000), usual)[0] > 0.9
+
+
+def test_scores_that_say_the_same_count_the_same() -> None:
+    scores, y = drawn(200)
+    assert shares_of(BINARY, scores[:, [0, 0, 0, 0]], y) == pytest.approx(np.full(4, 0.25))
+
+
+def test_what_was_known_before_is_not_counted_again() -> None:
+    scores, y = drawn(2000)
+    both = scores[:, [0, 2]]
+    alone, beside = shares_of(BINARY, both, y), shares_of(BINARY, both, y, offset=scores[:, 0])
+    assert alone[0] > 0.9
+    assert beside[0] < alone[0]
+
+
+def test_a_survival_outcome_is_weighed_by_its_partial_likelihood() -> None:
+    generator = np.random.default_rng(1)
+    truth = generator.normal(size=1500)
+    times = generator.exponential(np.exp(-truth))
+    y = np.column_stack([times, np.ones(len(times))])
+    outcome = SurvivalOutcome(time="t", event="e", horizon=1.0)
+    shares = shares_of(outcome, np.column_stack([generator.normal(size=1500), truth]), y)
+    assert shares[1] > 0.9
+
+
+@given(st.integers(0, 1000), st.integers(2, 5), st.integers(20, 200))
+def test_shares_are_shares_whatever_the_scores(seed: int, count: int, units: int) -> None:
+    generator = np.random.default_rng(seed)
+    scores = generator.normal(scale=generator.choice([0.01, 1, 20]), size=(units, count))
+    y = np.r_[0, 1, generator.integers(0, 2, units - 2)]
+    shares = shares_of(BINARY, scores, y)
+    assert shares.sum() == pytest.approx(1.0)
+    assert (shares >= 0).all()
+    assert penalised(shares, scores, y) <= penalised(np.full(count, 1 / count), scores, y) + 0.05
+    order = generator.permutation(count)
+    assert shares_of(BINARY, scores[:, order], y) == pytest.approx(shares[order], abs=1e-3)
