@@ -56,7 +56,7 @@ def write_recipe_phantom(
     count = patients or _USUAL[name]
     place = folder / "study.yaml"
     if name in FROM_KNEES:
-        drawn = KneePhantom(cases=count, seed=seed, visits=FROM_KNEES[name], manual_share=1)  # type: ignore[arg-type]
+        drawn = KneePhantom(cases=count, seed=seed, visits=FROM_KNEES[name], manual_share=1)
         write_knee_phantom(folder, drawn, progress)
     else:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / "truth.csv").is_file():
