@@ -75,6 +75,18 @@ def test_steps_that_name_the_first_block_choose_its_columns_beside_the_scores() 
     assert chosen == {"clinical": {"age"}, "others": {"age", "sex"}}
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_no_score_of_a_block_is_turned_round(seed: int) -> None:
+    """Nearest neighbours of nearly all units answer with the share of the other folds, which leans against theirs."""
+    generator = np.random.default_rng(seed)
+    x, y = generator.standard_normal((60, 11)), np.arange(60) % 2
+    parts: Any = {"classifier": {"kind": "knn", "k": (45,)}, "strategy": {"kind": "score"}}
+    config = FusionConfig(**parts, inner_folds=4)
+    own = {name: BLOCKS[name] for name in ("clinical", "radiomic")}
+    outcome = BinaryOutcome(column="event")
+    assert fit_family(x, y, y, np.arange(60), own, NAMES, outcome, config, 1).settings["weight.radiomic"] >= 0
+
+
 def test_a_cox_model_is_read_at_every_stated_time() -> None:
     generator = np.random.default_rng(6)
     x = generator.standard_normal((80, 11))

@@ -28,7 +28,9 @@ class Score(Section):
 
     A block's score for the regression is its inner out-of-fold log odds: scores of a model's own training set would
     look too good. Of the first block all columns stand in it, but where steps of the selection name that block and
-    have nothing to tune: `{kind: multivariable, blocks: [clinical]}`. Without the first block, the mean of blocks.
+    have nothing to tune: `{kind: multivariable, blocks: [clinical]}`. No score is turned round: out-of-fold scores of a
+    learner that found nothing lean against the outcome, as each is the mean of the other folds. Without the first
+    block, the mean of blocks.
 
     Source:
         Huang et al. 2016, doi:10.1200/JCO.2015.65.9128, with cross-fitted scores.
@@ -86,9 +88,14 @@ class _Beside:
     def fit(self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int) -> FittedLogistic:
         mean, scale = self.scores.mean(axis=0), self.scores.std(axis=0)
         scale = np.where(scale > 0, scale, 1.0)
-        together = np.hstack([x, (self.scores - mean) / scale])
-        found = ridge_of(self.outcome, together, y, [_PENALTY], np.zeros(len(x)))[0]
-        weights = found.coefficients[x.shape[1] :] / scale
+        scores, kept = (self.scores - mean) / scale, np.ones(self.scores.shape[1], dtype=bool)
+        while True:
+            found = ridge_of(self.outcome, np.hstack([x, scores[:, kept]]), y, [_PENALTY], np.zeros(len(x)))[0]
+            weights = np.zeros(len(kept))
+            weights[kept] = found.coefficients[x.shape[1] :] / scale[kept]
+            if (weights >= 0).all():
+                break
+            kept &= weights > 0
         kind = _FittedBeside if link_of(self.outcome) == "logit" else _CoxBeside
         return kind(found.intercept - float(weights @ mean), found.coefficients[: x.shape[1]], weights)
 
