@@ -24,6 +24,18 @@ PHANTOM = [
 ]
 """One recipe that drops columns and has a formula: bundles and pages show what becomes of both."""
 
+SURVIVAL = [
+    "fusion.classifier={kind: cox, spreads: [0.3]}",
+    "fusion.strategy={kind: score}",
+    "fusion.families=[clinical, clinical-radiomic-deep]",
+    "fusion.inner_folds=3",
+    "fusion.explain={rows: 24, background: 16, permutations: 1}",
+    "cohort.split.folds=3",
+    "cohort.outcome.times=[12, 36]",
+    "report.journal_figures=false",
+    "evaluation={subgroups: [sex], optimism: 1, permutations: 1}",
+]
+
 
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Name what differs from process to process by what it is: the processes of a run compare their lists of tests."""
@@ -44,6 +56,17 @@ def phantom_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("phantom_run")
     study = write_table_phantom(folder / "T", TablePhantom(patients=60, seed=3))
     study.write_text(to_yaml(apply_overrides(read_yaml(study), PHANTOM)), encoding="utf-8")
+    run = run_study(study, folder / "R")
+    assert run.failures == ()
+    return study, run.path
+
+
+@pytest.fixture(scope="session")
+def survival_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return the study file of a survival phantom of 100 patients and its finished run folder; change neither."""
+    folder = tmp_path_factory.mktemp("survival_run")
+    study = write_table_phantom(folder / "T", TablePhantom(outcome="survival", patients=100, seed=3, site_shift=0))
+    study.write_text(to_yaml(apply_overrides(read_yaml(study), SURVIVAL)), encoding="utf-8")
     run = run_study(study, folder / "R")
     assert run.failures == ()
     return study, run.path

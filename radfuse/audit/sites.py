@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.audit.subject import Subject
+from radfuse.audit.timed import surplus
 from radfuse.cohort.times import times_of
 from radfuse.fusion.scaling import medians
 from radfuse.results import AuditCheck, AuditFinding
@@ -31,14 +32,15 @@ def look(subject: Subject) -> AuditCheck:
     """Return columns of site, scanner or date that tell the outcome, and blocks that tell them better than it."""
     about = "the outcome by site, scanner and date (shuffled by patient), and every column by site and by outcome"
     columns = dict(subject.columns_beside())
-    if subject.events is None:
-        return AuditCheck(name=NAME, looks=about, skipped="the outcome is not one of two classes")
+    seen = _seen(subject)
+    if seen is None:
+        return AuditCheck(name=NAME, looks=about, skipped="the outcome is not one of two classes, nor a time")
     findings: list[AuditFinding] = []
     told = []
     for name, values in columns.items():
         sites = sites_of(values, subject.patients)
         if sites is not None:
-            p, area, shares = by_site(subject.events, sites, subject.patients)
+            p, area, shares = by_site(seen, sites, subject.patients, _times(subject))
             told.append(f"{name}: {shares}; p {_shown(p)}")
             findings += _of_outcome(subject, name, p, area, shares)
             findings += _of_columns(subject, name, sites, p)
@@ -47,6 +49,15 @@ def look(subject: Subject) -> AuditCheck:
     if not told:
         return AuditCheck(name=NAME, looks=about, skipped="no column tells a site, a scanner or a date")
     return AuditCheck(name=NAME, looks=about, told="; ".join(told), findings=tuple(findings))
+
+
+def _seen(subject: Subject) -> np.ndarray | None:
+    """Return which units have the event, or were seen to have it; None where there is no such."""
+    return subject.timed[1] == 1 if subject.timed is not None else subject.events
+
+
+def _times(subject: Subject) -> np.ndarray | None:
+    return subject.timed[0] if subject.timed is not None else None
 
 
 def sites_of(values: pd.Series, patients: np.ndarray) -> np.ndarray | None:
@@ -66,17 +77,22 @@ def sites_of(values: pd.Series, patients: np.ndarray) -> np.ndarray | None:
     return places if len(set(places) - {-1}) > 1 else None
 
 
-def by_site(events: np.ndarray, sites: np.ndarray, patients: np.ndarray) -> tuple[float, float, str]:
+def by_site(
+    events: np.ndarray, sites: np.ndarray, patients: np.ndarray, time: np.ndarray | None = None
+) -> tuple[float, float, str]:
     """Return the chance of such differences, the AUC of the sites' own rates, and the rates in words.
 
-    With many small sites that AUC is far from 0.5 by itself; what it is worth says the chance, patients shuffled.
+    With many small sites that AUC is far from 0.5 by itself; what it is worth says the chance, patients shuffled. Of
+    times to an event rates are of events beyond those expected of all alike, and C stands for the AUC.
     """
     from radfuse.statistics.auc import auc
+    from radfuse.statistics.concordance import harrell
 
     known = sites >= 0
+    more = events if time is None else surplus(time, events)
     people = pd.factorize(patients[known])[0]
     count = np.bincount(people).astype(float)
-    rate = np.bincount(people, events[known]) / count
+    rate = np.bincount(people, more[known]) / count
     place = sites[known][np.unique(people, return_index=True)[1]]
     generator = np.random.default_rng(0)
 
@@ -89,7 +105,11 @@ def by_site(events: np.ndarray, sites: np.ndarray, patients: np.ndarray) -> tupl
     drawn = sum(between(generator.permutation(rate)) >= seen - 1e-12 for _ in range(_DRAWS))
     found = pd.Series(events[known]).groupby(sites[known]).agg(["mean", "size"])
     rates = ", ".join(f"{row['mean']:.0%} of {int(row['size'])}" for _, row in found.iterrows())
-    area = auc(events[known], found["mean"].loc[sites[known]])
+    level = pd.Series(more[known]).groupby(sites[known]).mean().loc[sites[known]].to_numpy()
+    if time is None:
+        area = auc(events[known], level)
+    else:
+        area = float(harrell(time[known], events[known], level[:, None], patients[known]).values[0])
     return (drawn + 1) / (_DRAWS + 1), float(area), f"events in {rates} units"
 
 
@@ -102,22 +122,27 @@ def _of_outcome(subject: Subject, name: str, p: float, area: float, shares: str)
         yield AuditFinding(
             severity="warning",
             where=subject.config.table.name,
-            found=f"column {name!r} tells the outcome by itself: {shares} (p {_shown(p)}, AUC {area:.2f})",
+            found=f"column {name!r} tells the outcome by itself: {shares} "
+            f"(p {_shown(p)}, {_measure(subject)} {area:.2f})",
             mend="A model that knows the scanner's marks then seems to know the disease: compare with cohort.split: "
             f"{{kind: leave_site_out, column: {name}}}, or take fusion.harmonise",
             column=name,
         )
 
 
+def _measure(subject: Subject) -> str:
+    return "AUC" if subject.timed is None else "C"
+
+
 def _of_columns(subject: Subject, name: str, sites: np.ndarray, p: float) -> Iterator[AuditFinding]:
     """Yield blocks whose columns differ by site more than by outcome."""
-    assert subject.events is not None
+    groups = _groups(subject)
     for block, values in subject.design.blocks.items():
         if block == "clinical" or values.shape[1] < 2:
             continue
         known = sites >= 0
         x, people = values.to_numpy(dtype="float64")[known], subject.patients[known]
-        site, event = explained(x, sites[known], people), explained(x, subject.events[known].astype(int), people)
+        site, event = explained(x, sites[known], people), explained(x, groups[known], people)
         worse = (site.p < _CLEAR) & (site.share > event.share)
         if worse.mean() >= _SHARE:
             yield AuditFinding(
@@ -128,6 +153,15 @@ def _of_columns(subject: Subject, name: str, sites: np.ndarray, p: float) -> Ite
                 mend=f"Set cohort.site: {name} and fusion.harmonise, or see whether results hold on sites left out",
                 column=name,
             )
+
+
+def _groups(subject: Subject) -> np.ndarray:
+    """Return the class of each unit, or the third of a time to an event by events beyond those expected."""
+    if subject.timed is None:
+        assert subject.events is not None
+        return subject.events.astype(int)
+    more = surplus(*subject.timed)
+    return np.asarray(np.searchsorted(np.quantile(more, [1 / 3, 2 / 3]), more))
 
 
 class Explained(NamedTuple):
@@ -179,23 +213,33 @@ def _sums(x: np.ndarray, groups: np.ndarray) -> np.ndarray:
 def _of_date(subject: Subject, name: str, values: pd.Series, told: list[str]) -> Iterator[AuditFinding]:
     """Yield that an early or a late date tells the outcome."""
     from radfuse.statistics.auc import auc_covariance, auc_difference, auc_interval
+    from radfuse.statistics.concordance import harrell
 
-    assert subject.events is not None
+    seen, follow_up = _seen(subject), _times(subject)
+    assert seen is not None
     times = times_of(values.astype(object))[0].to_numpy(dtype=float)
     known = np.isfinite(times)
-    events = subject.events[known]
+    events = seen[known]
     if known.sum() < 0.5 * len(times) or len(set(times[known])) < 3 or len(set(events)) < 2:
         return
-    found = auc_covariance(events, np.column_stack([times[known], np.zeros(known.sum())]), subject.patients[known])
+    both = np.column_stack([times[known], np.zeros(known.sum())])
+    if follow_up is None:
+        found = auc_covariance(events, both, subject.patients[known])
+    else:
+        found = harrell(follow_up[known], events, both, subject.patients[known])
     area, p = float(found.values[0]), auc_difference(found, 0, 1)[2]
-    told.append(f"{name}: AUC {max(area, 1 - area):.2f} by itself")
+    measure = _measure(subject)
+    told.append(f"{name}: {measure} {max(area, 1 - area):.2f} by itself")
     if p < _RARE and max(area, 1 - area) >= _RANKS:
         span = auc_interval(found)
         later = "later" if area > 0.5 else "earlier"
+        come = (
+            f"events come {later} by {name!r}" if follow_up is None else f"events come sooner the {later} {name!r} is"
+        )
         yield AuditFinding(
             severity="warning",
             where=subject.config.table.name,
-            found=f"events come {later} by {name!r}: AUC {area:.2f} ({span.low:.2f} to {span.high:.2f}) by itself",
+            found=f"{come}: {measure} {area:.2f} ({span.low:.2f} to {span.high:.2f}) by itself",
             mend="What changed with time at the scanner then seems to be disease: compare with cohort.split: {kind: "
             f"temporal, column: {name}}}",
             column=name,

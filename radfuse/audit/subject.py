@@ -14,6 +14,7 @@ from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.splits import Fold
 from radfuse.fusion.design import Design
+from radfuse.fusion.link import link_of
 from radfuse.outcomes.kinds import Outcome
 
 
@@ -51,6 +52,12 @@ class Subject:
     def events(self) -> np.ndarray | None:
         """Which units have the event, bool; None where the outcome is not one of two classes that both occur."""
         return events_of(self.outcome, self.design.units)
+
+    @cached_property
+    def timed(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Time and event of each unit; None where the outcome is no time to an event, or nobody has it."""
+        y = self.targets
+        return (y[:, 0], y[:, 1]) if link_of(self.outcome) == "cloglog" and y[:, 1].any() else None
 
     @property
     def patients(self) -> np.ndarray:

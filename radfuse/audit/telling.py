@@ -7,6 +7,7 @@ from math import comb
 
 import numpy as np
 
+from radfuse.audit import timed
 from radfuse.audit.subject import Subject
 from radfuse.errors import listed
 from radfuse.results import AuditCheck, AuditFinding
@@ -29,6 +30,8 @@ def look(subject: Subject) -> AuditCheck:
     thousands of columns some tell them apart by chance.
     """
     about = "the area under the ROC curve of every column by itself, against what chance makes of so many"
+    if subject.timed is not None:
+        return timed.look(subject, NAME)
     if subject.events is None:
         return AuditCheck(name=NAME, looks=about, skipped="the outcome is not one of two classes")
     findings: list[AuditFinding] = []

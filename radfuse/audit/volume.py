@@ -19,7 +19,8 @@ from radfuse.results import AnyPerformance, AuditCheck, AuditFinding, Comparison
 
 NAME = "volume alone"
 LOOKS = (
-    "a ridge regression on the volumes of the regions alone, in the folds of all families, beside each that has them"
+    "a ridge regression (Cox's of survival) on the volumes of the regions alone, in the folds of all families, beside "
+    "each that has them"
 )
 _VOLUME = re.compile(r"(?:^|[_/])shape_(Mesh|Voxel)Volume(?:$|@)")
 

@@ -11,6 +11,7 @@ import pandas as pd
 from radfuse.bundle.load import Bundle
 from radfuse.bundle.schema import SCHEMA
 from radfuse.errors import InputError
+from radfuse.statistics.links import probability_of
 
 if TYPE_CHECKING:
     from radfuse.fusion.explain.explainer import Explainer
@@ -79,8 +80,6 @@ def explained_units(
     Raises:
         InputError: the score is not that of the model.
     """
-    from scipy.special import expit
-
     from radfuse.fusion.explain.shapley import contributions
 
     assert explainer.background is not None
@@ -89,7 +88,8 @@ def explained_units(
         for start in range(0, max(1, len(values)), _ROWS)
     ]
     score = np.concatenate([part.score for part in parts])
-    if not explainer.recalibrated and np.abs(expit(score) - probability).max(initial=0) > _SAME:
+    said = probability_of(score, explainer.link)
+    if not explainer.recalibrated and np.abs(said - probability).max(initial=0) > _SAME:
         raise InputError(
             f"{bundle.path}: what explains family {family!r} is not of the model that predicts it; {_MEND}"
         )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from radfuse.bundle.load import Bundle
     from radfuse.bundle.predict import Prediction
+    from radfuse.bundle.schema import BundleSchema
     from radfuse.results import Failure
 
 
@@ -73,7 +74,7 @@ def predict(
             explain=explain,
         )
     files: dict[str, str | bytes] = {"predictions.csv": _csv(prediction_table(opened, prediction), safe_csv)}
-    files |= _explanations(prediction, opened.schema.unit, waterfalls, safe_csv) if explain else {}
+    files |= _explanations(prediction, opened.schema, waterfalls, safe_csv) if explain else {}
     if prediction.review is not None and safe_csv:
         files["labels/review.csv"] = _csv(prediction.review, safe_csv)
     write_folder(out_, files)
@@ -162,22 +163,23 @@ def evaluate(
         raise typer.Exit(SOME_FAILED)
 
 
-def _explanations(prediction: Prediction, unit: Sequence[str], drawn: int, safe_csv: bool) -> dict[str, bytes]:
+def _explanations(prediction: Prediction, schema: BundleSchema, drawn: int, safe_csv: bool) -> dict[str, bytes]:
     """Return explanation.csv and the waterfalls of the first units of each family."""
     import pandas as pd
 
     from radfuse.bundle.explain import explanation_table
+    from radfuse.fusion.link import SCALES, link_of
     from radfuse.report.contributions import Way, waterfall
     from radfuse.run.folder import safe_name
 
-    names = prediction.units[list(unit)]
+    names, unit = prediction.units[list(schema.unit)], f"score ({SCALES[link_of(schema.opened_outcome())]})"
     tables = [explanation_table(names, family, found) for family, found in prediction.explained.items()]
     files = {"explanation.csv": _csv(pd.concat(tables, ignore_index=True), safe_csv)}
     for family, found in prediction.explained.items():
         for i, name in enumerate(names.head(drawn).itertuples(index=False, name=None)):
             text = " ".join(map(str, name))
             about = (found.names, found.values[i], found.contributions[i], float(found.absence[i]))
-            svg = waterfall(Way(f"{text}, {family}", found.base, *about))
+            svg = waterfall(Way(f"{text}, {family}", found.base, *about), unit=unit)
             files[f"explanation/{family}/{i + 1:03d}_{safe_name(text)}.svg"] = svg.encode()
     return files
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 SAME = 1e-9
 """Largest difference in probability between a model and the score stored of it."""
 _CHOOSE = (
-    "for a nomogram set fusion.classifier to logistic, ridge, lda, or svm with kernel: linear, of survival to cox, and "
-    "fusion.strategy to any but attention"
+    "for a nomogram set fusion.classifier to logistic, ridge, lda, or svm with kernel: linear, "
+    "and fusion.strategy to any but attention"
 )
+_CHOOSE_OF_SURVIVAL = "for a nomogram set fusion.classifier to cox, with any strategy"
 
 
 def score_of(fitted: Any, names: Sequence[str], x: np.ndarray, first: str = "clinical") -> said.Score | None:
@@ -60,11 +61,10 @@ def _same(score: said.Score, fitted: Any, x: np.ndarray, places: list[int]) -> b
 
 def _read(fitted: Any) -> tuple[Any, dict[str, Any]]:
     """Return what gives the score, and how the probability follows from it."""
+    if getattr(fitted, "link", "logit") == "cloglog":
+        return fitted, {"readings": (said.Reading(label="probability", link=said.Cloglog(hazard=1.0)),)}
     if not isinstance(fitted, Recalibrated):
-        hazards = getattr(fitted, "link", "logit") == "cloglog"
-        return fitted, {
-            "readings": (said.Reading(label="probability", link=said.Cloglog(hazard=1.0)),)
-        } if hazards else {}
+        return fitted, {}
     curve: Any = fitted.curve
     if isinstance(curve, Line):
         return fitted, {}
@@ -136,7 +136,9 @@ def why_no_terms(config: FusionConfig, blocks: Sequence[str]) -> str:
     bent = tuple(dict.fromkeys(_bent(config.joins, config, blocks)))
     if not bent:
         return ""
-    return f"{' and '.join(bent)} {'are' if len(bent) > 1 else 'is'} no sum of terms; {_CHOOSE}"
+    of_survival = all("survival" in getattr(model, "serves", ()) for model in config.learners)
+    choose = _CHOOSE_OF_SURVIVAL if of_survival else _CHOOSE
+    return f"{' and '.join(bent)} {'are' if len(bent) > 1 else 'is'} no sum of terms; {choose}"
 
 
 def _bent(strategy: Any, config: FusionConfig, blocks: Sequence[str]) -> Iterable[str]:

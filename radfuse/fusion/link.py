@@ -13,6 +13,8 @@ UNITS: dict[LinkName, str] = {
     "cloglog": "log hazard ratio per standard deviation",
 }
 """Of coefficients of standardised columns."""
+SCALES: dict[LinkName, str] = {"logit": "log odds", "cloglog": "log cumulative hazard"}
+"""What scores are in."""
 
 
 def link_of(outcome: Any) -> LinkName:

@@ -17,6 +17,7 @@ from radfuse.fusion.link import link_of
 from radfuse.fusion.parts import Again, FittedFamilyModel, Outcome, Settings, Training, Tuned
 from radfuse.fusion.sites import Sites, hidden_columns, told_of_unseen, unseen_sites
 from radfuse.results import FittedFamily, SiteInput, SurvivalFit
+from radfuse.statistics.links import LinkName
 
 ALL = "all"
 """Name of the fit on all units."""
@@ -230,7 +231,6 @@ def fit_fold(
     except ValueError as error:
         raise CaseError(f"{family}, fold {fold.name}", str(error)) from error
     probability = fit.fitted.predict(x[test]) if len(test) else np.array([])
-    logit = link_of(outcome) == "logit"
     result = FittedFamily(
         family=family,
         fold=fold.name,
@@ -244,18 +244,18 @@ def fit_fold(
         site=table.site,
         remarks=(*fit.remarks, *remarks),
         thresholds=fit.thresholds,
-        explainer=_explainer(fit.fitted, x[train], table.names) if fold.repeat == 1 and logit else "",
+        explainer=_explainer(fit.fitted, x[train], table.names, link_of(outcome)) if fold.repeat == 1 else "",
         survival=fit.beside,
     )
     return result, fit
 
 
-def _explainer(fitted: FittedFamilyModel, x: np.ndarray, names: Sequence[str]) -> str:
+def _explainer(fitted: FittedFamilyModel, x: np.ndarray, names: Sequence[str], link: LinkName) -> str:
     """Return what explains a family; "" where a user's own part writes no ONNX."""
     from radfuse.fusion.explain.explainer import explainer_of
 
     try:
-        return explainer_of(fitted, x, names).to_text()
+        return explainer_of(fitted, x, names, link).to_text()
     except (AttributeError, NotImplementedError, TypeError, ValueError):
         return ""
 

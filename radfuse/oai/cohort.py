@@ -175,10 +175,8 @@ def study_of(table: str, rows: pd.DataFrame, wish: Wish) -> dict[str, object] | 
     if "site" in rows and rows["site"].notna().all():
         cohort["site"] = "site"
     if wish.outcomes:
-        column = wish.outcomes[0].column
-        people = rows[rows[column].notna()].groupby(column)["patient_id"].nunique()
-        cohort["outcome"] = {"column": column, "kind": "binary"}
-        cohort["split"] = {"kind": "grouped", "folds": max(2, min(5, int(people.min()) if len(people) else 2))}
+        cohort["outcome"], rarer = _outcome(rows, wish.outcomes[0])
+        cohort["split"] = {"kind": "grouped", "folds": max(2, min(5, rarer))}
     study: dict[str, object] = {"name": "oai", "seed": 7, "cohort": cohort}
     if masked:
         cohort |= {"images": {wish.sequence: wish.sequence}, "mask": "mask"}
@@ -195,6 +193,17 @@ def study_of(table: str, rows: pd.DataFrame, wish: Wish) -> dict[str, object] | 
         ]
         study["radiomics"] = {"bin_width": 25}
     return study
+
+
+def _outcome(rows: pd.DataFrame, recipe: OutcomeRecipe) -> tuple[dict[str, object], int]:
+    """Return the settings of an outcome, and how many persons have the rarer class, or the event of a time to it."""
+    column = recipe.column
+    if recipe.timed:
+        settings = {"kind": "survival", "time": f"{column}_time", "event": f"{column}_event"}
+        events = rows.loc[rows[f"{column}_event"] == 1, "patient_id"].nunique()
+        return {**settings, "horizon": recipe.horizon, "unit": "years"}, int(events)
+    people = rows[rows[column].notna()].groupby(column)["patient_id"].nunique()
+    return {"column": column, "kind": "binary"}, int(people.min()) if len(people) else 2
 
 
 def masks_in(folder: Path) -> dict[str, Path]:

@@ -40,9 +40,14 @@ class OutcomeRecipe:
     start: str = "V00"
 
     @property
+    def timed(self) -> bool:
+        """Whether it says when, as well as whether."""
+        return self.name == "replacement"
+
+    @property
     def column(self) -> str:
         """Name of the outcome in the cohort table."""
-        unit = "y" if self.name == "replacement" else "m"
+        unit = "y" if self.timed else "m"
         return f"{self.name}_{self.horizon:g}{unit}"
 
 
@@ -69,7 +74,7 @@ def outcome_of(tables: OaiTables, recipe: OutcomeRecipe) -> pd.DataFrame:
     """Return a row a knee that a table knows: person, side, the outcome's columns, and why it has none.
 
     Columns: `recipe.column` is 1.0, 0.0 or NaN; replacement also has `..._time` (years from the first visit to the
-    replacement or to when the knee was last known) and `..._event`; `why` is "" where the outcome is known.
+    replacement or to when the knee was last known) and `..._event`; `why` is "" where the outcome, or a time, is known.
     """
     return RECIPES[recipe.name](tables, recipe).reset_index(drop=True)
 
@@ -98,7 +103,10 @@ def progression_jsn(tables: OaiTables, recipe: OutcomeRecipe) -> pd.DataFrame:
 
 
 def replacement(tables: OaiTables, recipe: OutcomeRecipe) -> pd.DataFrame:
-    """Total or partial replacement of the knee within N years of the first visit; time and event beside it."""
+    """Total or partial replacement of the knee within N years of the first visit; time and event beside it.
+
+    A knee that was lost before is censored then: it has a time, and nothing in `recipe.column`.
+    """
     start = MONTHS[int(recipe.start[1:])] / 12
     rows = _knees(tables).merge(
         tables.replacements.drop_duplicates(["person", "side"]), on=["person", "side"], how="left"
@@ -118,7 +126,6 @@ def replacement(tables: OaiTables, recipe: OutcomeRecipe) -> pd.DataFrame:
     timed = why == ""
     within = event & (years <= recipe.horizon)
     outcome = np.where(within, 1.0, np.where(years >= recipe.horizon, 0.0, np.nan))
-    why = np.where(timed & np.isnan(outcome), "not known to the end of the time", why)
     found = {
         recipe.column: np.where(timed, outcome, np.nan),
         f"{recipe.column}_time": np.where(timed, np.minimum(years, recipe.horizon).round(4), np.nan),

@@ -26,13 +26,14 @@ class OutcomeKind(Protocol):
     `units` is a frame of a row per unit that holds the columns `read` made; `y` is what `targets` made of them;
     `probability` is what a model predicted, shape (unit,). Whoever changes little derives from `BinaryOutcome`.
 
-    It may have more: `link`, "logit" where it names none, on which scores of models add up; `happened(units)`, 1 where
+    It may have more: `link`, "logit" where it names none, on which scores of models add up; `measures`, the names of
+    `discrimination` and `loss`, ("AUC", "log loss") where it names none; `happened(units)`, 1 where
     a unit has the event, where that is another thing than `labels`; `strata(units)`, finer classes that folds are
     stratified by; `average(y)`, the probability of a unit of which
     nothing is known, the mean of y where it says nothing; `beside(y, probability)`, what has to stand beside fitted
     probabilities to be told all that is predicted, made of out-of-fold probabilities of training units; with it
-    `predicted(fit, probability)`, columns that `measure` reads, `told(fit, probability)`, columns for the
-    reader of predictions, and `readings(fit)`, what a nomogram reads off a score, the model's own probability first.
+    `predicted(fit, probability)`, columns that `measure` reads, `told(fit, probability)`, columns for the reader of
+    predictions, and `readings(fit)`, what a nomogram reads off a score, the model's own probability first.
     """
 
     def columns(self) -> Mapping[str, str]:

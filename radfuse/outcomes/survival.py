@@ -15,7 +15,7 @@ from radfuse.errors import Finding
 from radfuse.evaluation.thresholds import Rule
 from radfuse.outcomes.survival_table import coded_otherwise, events_of, follow_up, times_of
 from radfuse.results import SurvivalFit
-from radfuse.results.score import Cloglog, Reading
+from radfuse.results.score import Cloglog, Reading, Survival
 from radfuse.statistics.links import LinkName, score_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,15 @@ _GRID = 8
 """Times up to the horizon at which survival is measured."""
 _SMALLEST_STRATUM = 20
 """Units of a third of the times, so that folds inside training sets still have some of each."""
+_SECTIONS = (
+    *("survival_overview", "cohort", "segmentation", "review", "survival", "risk_groups", "comparison"),
+    *("subgroups", "variants", "internal", "learning_curve", "survival_calibration", "survival_decision", "features"),
+    *("explanation", "nomogram", "audit", "findings", "methods", "checklists", "settings"),
+)
+_SECTIONS_ELSEWHERE = (
+    *("survival_overview", "survival", "risk_groups", "comparison", "survival_calibration"),
+    *("survival_decision", "settings"),
+)
 
 
 class SurvivalOutcome(Section):
@@ -35,6 +44,7 @@ class SurvivalOutcome(Section):
     """
 
     link: ClassVar[LinkName] = "cloglog"
+    measures: ClassVar[tuple[str, str]] = ("C", "partial likelihood loss")
 
     kind: Literal["survival"] = "survival"
     time: str
@@ -114,13 +124,7 @@ class SurvivalOutcome(Section):
 
     def strata(self, units: pd.DataFrame) -> np.ndarray | None:
         """Return the class that folds are stratified by: the event, and thirds of the time where they are not small."""
-        found = self.happened(units)
-        time, classes = units[self.time].to_numpy(dtype="float64"), 3 * found
-        for value in (0, 1):
-            own = found == value
-            if own.sum() >= 3 * _SMALLEST_STRATUM:
-                classes[own] += np.searchsorted(np.quantile(time[own], [1 / 3, 2 / 3]), time[own])
-        return None if found.all() and len(found) < 3 * _SMALLEST_STRATUM else classes
+        return _strata(units[self.time].to_numpy(dtype="float64"), self.happened(units))
 
     def happened(self, units: pd.DataFrame) -> np.ndarray:
         """Return 1 where the event was seen, else 0, shape (unit,)."""
@@ -182,7 +186,14 @@ class SurvivalOutcome(Section):
 
     def beside(self, y: np.ndarray, probability: np.ndarray) -> SurvivalFit:
         """Return baseline hazard and risk groups of a family, from out-of-fold probabilities of its training units."""
-        return fit_of(y, probability, self.horizon)
+        from radfuse.statistics.cox import baseline, hazard_at
+
+        times, hazard = baseline(y[:, 0], y[:, 1], score_of(probability, self.link))
+        now = float(hazard_at(times, hazard, self.horizon)) or float(hazard[0])
+        low, high = np.quantile(probability, [1 / 3, 2 / 3])
+        return SurvivalFit(
+            times=tuple(map(float, times)), hazard=tuple(map(float, hazard / now)), groups=(float(low), float(high))
+        )
 
     def predicted(self, fit: SurvivalFit, probability: np.ndarray) -> dict[str, np.ndarray]:
         """Return the columns beside probabilities that `measure` reads: risk group 0 to 2, survival at each time."""
@@ -199,8 +210,9 @@ class SurvivalOutcome(Section):
         }
 
     def readings(self, fit: SurvivalFit) -> tuple[Reading, ...]:
-        """Return what is read off a score: the event by the horizon, and by each other time at which there is any."""
-        return readings_of(self, fit)
+        """Return the event by the horizon, and survival at each stated time at which the training set had an event."""
+        event = Reading(label=f"probability of {self.event_name()}", link=Cloglog(hazard=1.0))
+        return (event, *_survivals(fit, sorted({*self.shown, self.horizon}), self.unit))
 
     def measure(self, predictions: pd.DataFrame) -> SurvivalPerformance:
         """Return discrimination, calibration and Brier scores; see `survival_performance.measure`."""
@@ -216,15 +228,32 @@ class SurvivalOutcome(Section):
 
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a survival study."""
-        return (
-            *("cohort", "segmentation", "review", "survival", "risk_groups", "comparison", "survival_calibration"),
-            *("survival_decision", "variants", "learning_curve", "features", "nomogram", "audit", "findings"),
-            *("methods", "settings"),
-        )
+        return _SECTIONS
 
     def evaluation_sections(self) -> tuple[str, ...]:
         """Return the sections of survival on other patients."""
-        return ("survival", "risk_groups", "comparison", "survival_calibration", "survival_decision", "settings")
+        return _SECTIONS_ELSEWHERE
+
+
+def _survivals(fit: SurvivalFit, times: Sequence[float], unit: str) -> Iterator[Reading]:
+    """Yield survival at times, read off the score; before the first event of the training set it is 1 for all."""
+    from radfuse.statistics.cox import hazard_at
+
+    table = np.array(fit.times), np.array(fit.hazard)
+    for time in times:
+        hazard = float(hazard_at(*table, time))
+        if hazard > 0:
+            yield Reading(label=f"survival at {time:g} {unit}".rstrip(), link=Survival(hazard=hazard))
+
+
+def _strata(time: np.ndarray, found: np.ndarray) -> np.ndarray | None:
+    """Return classes of event and third of the time, where these are not small; None where there is one of a few."""
+    classes = 3 * found
+    for value in (0, 1):
+        own = found == value
+        if own.sum() >= 3 * _SMALLEST_STRATUM:
+            classes[own] += np.searchsorted(np.quantile(time[own], [1 / 3, 2 / 3]), time[own])
+    return None if found.all() and len(found) < 3 * _SMALLEST_STRATUM else classes
 
 
 def named(time: float) -> str:
@@ -244,35 +273,3 @@ def survival_at(fit: SurvivalFit, probability: np.ndarray, time: float) -> np.nd
 
     times, hazard = np.array(fit.times), np.array(fit.hazard)
     return np.asarray((1 - probability) ** float(hazard_at(times, hazard, time)))
-
-
-def fit_of(y: np.ndarray, probability: np.ndarray, horizon: float) -> SurvivalFit:
-    """Return baseline hazard and risk groups.
-
-    Args:
-        y: time and event, shape (unit, 2).
-        probability: of the event by the horizon, out of fold, shape (unit,).
-        horizon: in the unit of time.
-    """
-    from radfuse.statistics.cox import baseline, hazard_at
-
-    times, hazard = baseline(y[:, 0], y[:, 1], score_of(probability, SurvivalOutcome.link))
-    now = float(hazard_at(times, hazard, horizon)) or float(hazard[0])
-    low, high = np.quantile(probability, [1 / 3, 2 / 3])
-    return SurvivalFit(
-        times=tuple(map(float, times)), hazard=tuple(map(float, hazard / now)), groups=(float(low), float(high))
-    )
-
-
-def readings_of(outcome: SurvivalOutcome, fit: SurvivalFit) -> tuple[Reading, ...]:
-    """Return what is read off a score: the event by the horizon, and by each other time at which there is any."""
-    from radfuse.statistics.cox import hazard_at
-
-    by = {outcome.horizon: 1.0}
-    for time in outcome.shown:
-        by.setdefault(time, float(hazard_at(np.array(fit.times), np.array(fit.hazard), time)))
-    return tuple(
-        Reading(label=f"{outcome.event} by {time:g} {outcome.unit}".rstrip(), link=Cloglog(hazard=hazard))
-        for time, hazard in by.items()
-        if hazard > 0
-    )

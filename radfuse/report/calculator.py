@@ -9,12 +9,18 @@ from typing import Any
 from markupsafe import Markup
 
 from radfuse.report.nomogram import Nomogram, blocks_as_scores, word_groups
-from radfuse.results import Score
+from radfuse.results import Score, SurvivalFit
 from radfuse.results.score import Terms, Total
 
 
-def calculator(nomogram: Nomogram, score: Score, levels: Mapping[str, Sequence[str]], threshold: float) -> Markup:
-    """Return the calculator's model as JSON that may stand inside a page."""
+def calculator(
+    nomogram: Nomogram,
+    score: Score,
+    levels: Mapping[str, Sequence[str]],
+    threshold: float,
+    survival: SurvivalFit | None = None,
+) -> Markup:
+    """Return the calculator's model as JSON that may stand inside a page; of survival it tells risk groups."""
     scored = blocks_as_scores(score)
     place = {column.name: i for i, column in enumerate(score.columns)}
     groups = word_groups([column for column in score.columns if column.block not in scored], levels)
@@ -40,6 +46,7 @@ def calculator(nomogram: Nomogram, score: Score, levels: Mapping[str, Sequence[s
         "threshold": threshold,
         "base": nomogram.base,
         "unit": nomogram.unit,
+        **({"groups": survival.groups} if survival is not None else {}),
     }
     return Markup(json.dumps(model, allow_nan=False).replace("<", "\\u003c"))  # noqa: S704  no tag can begin in it
 

@@ -10,7 +10,7 @@ from typing import Any
 from radfuse.report.study import StudyReport
 from radfuse.statistics import sample_size
 
-CLASSICAL = {"logistic", "ridge", "lda", "naive_bayes"}
+CLASSICAL = {"logistic", "ridge", "lda", "naive_bayes", "cox"}
 """Learners that a statistician would not call machine learning."""
 
 
@@ -44,6 +44,16 @@ class Known:
     def fusion(self) -> Mapping[str, Any]:
         """Its section `fusion`."""
         return dict(self.settings["fusion"])
+
+    @property
+    def outcome(self) -> Mapping[str, Any]:
+        """Its section `cohort.outcome`."""
+        return dict(self.cohort["outcome"])
+
+    @property
+    def survival(self) -> bool:
+        """Whether a time to an event is predicted."""
+        return self.outcome.get("kind") == "survival"
 
     @property
     def images(self) -> bool:
@@ -114,8 +124,19 @@ class Known:
     @cached_property
     def size(self) -> sample_size.SampleSize | None:
         """What Riley's criteria ask for of the largest family, at the usual R2; None where one class is absent."""
+        if self.survival:
+            return self._size_of_survival()
         prevalence = float(self.report.events.mean())
         if not 0 < prevalence < 1:
             return None
         expected = sample_size.USUAL_SHARE * sample_size.most_r2(prevalence)
         return sample_size.binary(prevalence, self.candidates, expected)
+
+    def _size_of_survival(self) -> sample_size.SampleSize | None:
+        time = self.report.units[self.outcome["time"]]
+        events, follow_up = float(self.report.events.sum()), float(time.mean())
+        if not events:
+            return None
+        each = events / len(time)
+        expected = sample_size.USUAL_SHARE * sample_size.most_r2_of_survival(each)
+        return sample_size.survival(each / follow_up, follow_up, self.outcome["horizon"], self.candidates, expected)

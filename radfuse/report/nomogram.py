@@ -152,7 +152,7 @@ def nomogram_of(family: str, score: Score, levels: Mapping[str, Sequence[str]]) 
     reach = sum(axis.ends[1] - axis.ends[0] for axis in axes) / unit
     base = _constant(score) + sum(axis.ends[0] for axis in axes)
     low, high = score.readings[0].link.of(np.array([base, base + unit * reach]))
-    if high - low < _ALIKE:
+    if abs(high - low) < _ALIKE:
         raise ValueError(f"it gives all units about one probability ({low:.4f} to {high:.4f}); {_MORE}")
     total = tuple(Tick(f"{points:g}", base + unit * points, points) for points in _nice(0, reach, 10))
     scales = tuple(_scale(reading, base, unit, reach) for reading in score.readings)
@@ -253,7 +253,7 @@ def _nice(low: float, high: float, count: int, *, whole: bool = False) -> list[f
 
 def _scale(reading: Reading, base: float, unit: float, reach: float) -> Scale:
     """Return where on the total each probability stands that the total reaches."""
-    ends = reading.link.of(np.array([base, base + unit * reach]))
+    ends = np.sort(reading.link.of(np.array([base, base + unit * reach])))
     shares = [float(share) for share in _SHARES if ends[0] < share < ends[1]]
     if len(shares) < 3:
         shares = [value for value in _nice(float(ends[0]), float(ends[1]), 6) if ends[0] <= value <= ends[1]]
@@ -264,9 +264,11 @@ def _scale(reading: Reading, base: float, unit: float, reach: float) -> Scale:
 def _points_at(reading: Reading, share: float, base: float, unit: float, reach: float) -> float:
     """Return the fewest total points that give a probability, by bisection."""
     low, high = 0.0, reach
+    first, last = reading.link.of(np.array([base, base + unit * reach]))
+    way = 1 if last >= first else -1
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        if float(reading.link.of(np.array([base + unit * middle]))[0]) < share:
+        if way * float(reading.link.of(np.array([base + unit * middle]))[0]) < way * share:
             low = middle
         else:
             high = middle

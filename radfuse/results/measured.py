@@ -26,6 +26,11 @@ class Measured(Section):
         """Name of the headline, as a table has it: AUC."""
 
     @property
+    def scale(self) -> str:
+        """What scores are in, that effects add up on."""
+        return "log odds"
+
+    @property
     @abstractmethod
     def headline(self) -> Interval:
         """How well units are ranked, averaged over the test folds; 0.5 by chance."""

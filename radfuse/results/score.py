@@ -116,11 +116,22 @@ class Cloglog(Section):
         return np.asarray(-np.expm1(-self.hazard * np.exp(score)))
 
 
+class Survival(Section):
+    """exp(-hazard * exp(score)): no event by a stated time, from the cumulative baseline hazard then."""
+
+    kind: Literal["survival"] = "survival"
+    hazard: PositiveFloat
+
+    def of(self, score: np.ndarray) -> np.ndarray:
+        """Return probabilities, shape as given."""
+        return np.asarray(np.exp(-self.hazard * np.exp(score)))
+
+
 class Reading(Section):
-    """What is read off a score: its label, and how it follows from the score; it never falls as the score rises."""
+    """What is read off a score: its label, and how it follows from the score; only survival falls as that rises."""
 
     label: str
-    link: Annotated[Logistic | Beta | Knots | Cloglog, Field(discriminator="kind")]
+    link: Annotated[Logistic | Beta | Knots | Cloglog | Survival, Field(discriminator="kind")]
 
 
 class Score(Section):

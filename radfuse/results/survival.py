@@ -80,6 +80,11 @@ class SurvivalPerformance(Measured):
         return "C"
 
     @property
+    def scale(self) -> str:
+        """Return that of the complementary log-log: proportional hazards."""
+        return "log cumulative hazard"
+
+    @property
     def headline(self) -> Interval:
         """Return Harrell's C."""
         return self.c

@@ -11,6 +11,7 @@ from radfuse.audit.subject import events_of
 from radfuse.audit.volume import volume_fits
 from radfuse.config import Section
 from radfuse.fusion.config import FusionConfig
+from radfuse.fusion.link import link_of
 from radfuse.outcomes.kinds import Outcome
 from radfuse.results import AuditCheck, FittedFamily
 from radfuse.run.stage import Stage
@@ -87,7 +88,7 @@ def work(job: AuditJob) -> AuditFits:
 
     prepared = prepare.read_design(job.design)
     design, honesty = prepared.design, honesty_of(prepared, job)
-    if events_of(job.outcome, design.units) is None:
+    if events_of(job.outcome, design.units) is None and link_of(job.outcome) == "logit":
         return AuditFits(honesty=honesty)
     with threadpool_limits(1):
         about = (job.patient, job.outcome, job.fusion, job.seed)

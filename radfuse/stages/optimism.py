@@ -80,11 +80,12 @@ def drawn(patients: np.ndarray, seed: int, draw: int) -> np.ndarray:
 
 
 def _measures(outcome: Outcome, y: np.ndarray, p: np.ndarray) -> dict[str, float]:
-    """Return discrimination, mean loss, and of an event the Brier score.
+    """Return discrimination and mean loss, by the outcome's names of them, and of an event the Brier score.
 
     No calibration slope: that of shrunken models is far above 1 on their own units, and its mean is one sample's.
     """
-    found = {"AUC": outcome.discrimination(y, p), "log loss": outcome.loss(y, p)}
+    ranks, costs = getattr(outcome, "measures", ("AUC", "log loss"))
+    found = {ranks: outcome.discrimination(y, p), costs: outcome.loss(y, p)}
     if y.ndim == 1 and set(np.unique(y)) <= {0, 1}:
         found["Brier"] = float(np.mean((p - y) ** 2))
     return found

@@ -59,10 +59,9 @@ def work(job: FitJob) -> Refitted:
     table = family_table(design, job.family, fold.name, job.fusion, job.site)
     x, first = table.x, getattr(job.fusion.joins, "first", "clinical")
     score = score_of(refitted.fitted, table.names, x, first)
-    readings = getattr(job.outcome, "readings", None)
-    if score is not None and readings is not None:
-        score = score.model_copy(update={"readings": readings(stored.survival)})
     without = why_no_terms(job.fusion, blocks_of(job.family)) or "the refitted model is no sum of terms"
+    if score is not None and stored.survival is not None and hasattr(job.outcome, "readings"):
+        score = score.model_copy(update={"readings": job.outcome.readings(stored.survival)})
     stored = stored.model_copy(update={"score": score, "no_score": "" if score is not None else without})
     model = refitted.fitted.to_onnx(job.family, stored.threshold)
     difference = largest_difference(model, refitted.fitted.predict, x, job.seed)
@@ -82,7 +81,7 @@ def write(found: Refitted, path: Path) -> None:
 
 STAGE = Stage(
     "refit",
-    6,
+    5,
     jobs,
     work,
     write,

@@ -6,6 +6,8 @@ score. Their variance is the infinitesimal jackknife over patients, who may have
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -84,6 +86,70 @@ def _share(
 
     A pair is a unit with an event and one still free of it: later, or censored at that time; with `after`, beyond it.
     """
+    right, all_pairs = _pairs(time, event, scores, weight, after)
+    count, total = scores.shape[1], all_pairs.sum() / 2
+    if total <= 0:
+        return AucSet(np.full(count, np.nan), np.full((count, count), np.nan), 0)
+    values = right.sum(axis=0) / 2 / total
+    who, people = pd.factorize(np.asarray(patients))
+    moved = np.zeros((len(people), count))
+    np.add.at(moved, who, (right - values * all_pairs[:, None]) / total)
+    with_event = len(set(who[(event == 1) & (weight > 0)]))
+    if with_event < 2:
+        return AucSet(values, np.full((count, count), np.nan), with_event)
+    return AucSet(values, moved.T @ moved * len(people) / (len(people) - 1), with_event)
+
+
+def grouped_harrell(
+    time: np.ndarray,
+    event: np.ndarray,
+    score: np.ndarray,
+    folds: np.ndarray,
+    patients: np.ndarray,
+    groups: np.ndarray,
+    names: Sequence[str],
+    overlap: float = 1.0,
+) -> AucSet:
+    """Return Harrell's C of each group of units over all its pairs within a fold, and their covariance, by patient.
+
+    The counterpart of `radfuse.statistics.stratified.grouped_auc`; a patient may have units in several groups.
+
+    Args:
+        time: shape (unit,).
+        event: 1 or 0, shape (unit,).
+        score: larger means an earlier event, shape (unit,).
+        folds: shape (unit,).
+        patients: shape (unit,).
+        groups: shape (unit,).
+        names: the groups wanted.
+        overlap: of training sets, by which variances grow.
+
+    Returns:
+        Values and covariance in the order of the names, NaN for a group without pairs.
+    """
+    who, known = pd.factorize(np.asarray(patients))
+    people = len(known)
+    values, sums = np.full(len(names), np.nan), np.zeros((people, len(names)))
+    for place, name in enumerate(names):
+        here = np.flatnonzero(groups == name)
+        inside = [here[folds[here] == fold] for fold in pd.unique(folds[here])]
+        parts = [(rows, *_pairs(time[rows], event[rows], score[rows, None], np.ones(len(rows)))) for rows in inside]
+        total = sum(float(pairs.sum()) for _, _, pairs in parts) / 2
+        if total > 0:
+            values[place] = sum(float(right.sum()) for _, right, _ in parts) / 2 / total
+            for rows, right, pairs in parts:
+                np.add.at(sums[:, place], who[rows], (right[:, 0] - values[place] * pairs) / total)
+    covariance = overlap * people / max(people - 1, 1) * sums.T @ sums
+    covariance[np.isnan(values)] = np.nan
+    covariance[:, np.isnan(values)] = np.nan
+    first = groups == names[0] if len(names) else np.zeros(len(time), dtype=bool)
+    return AucSet(values, covariance, len(set(who[first & (event == 1)])))
+
+
+def _pairs(
+    time: np.ndarray, event: np.ndarray, scores: np.ndarray, weight: np.ndarray, after: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what each unit wins in its pairs, shape (unit, score), and what its pairs are worth, shape (unit,)."""
     count = scores.shape[1]
     right, all_pairs = np.zeros((len(time), count)), np.zeros(len(time))
     cases = np.flatnonzero((event == 1) & (weight > 0))
@@ -101,14 +167,4 @@ def _share(
             won = worth * ((score[own, None] > score) + 0.5 * (score[own, None] == score))
             right[own, column] += won.sum(axis=1)
             right[:, column] += won.sum(axis=0)
-    total = all_pairs.sum() / 2
-    if total <= 0:
-        return AucSet(np.full(count, np.nan), np.full((count, count), np.nan), 0)
-    values = right.sum(axis=0) / 2 / total
-    who, people = pd.factorize(np.asarray(patients))
-    moved = np.zeros((len(people), count))
-    np.add.at(moved, who, (right - values * all_pairs[:, None]) / total)
-    with_event = len(set(who[cases]))
-    if with_event < 2:
-        return AucSet(values, np.full((count, count), np.nan), with_event)
-    return AucSet(values, moved.T @ moved * len(people) / (len(people) - 1), with_event)
+    return right, all_pairs

@@ -65,6 +65,11 @@ def most_r2(prevalence: float) -> float:
     return 1 - exp(2 * (prevalence * log(prevalence) + (1 - prevalence) * log(1 - prevalence)))
 
 
+def most_r2_of_survival(events: float) -> float:
+    """Return the Cox-Snell R2 of a perfect model of a time to an event, of so many events a person."""
+    return 1 - exp(2 * (events * log(events) - events))
+
+
 def r2_of_auc(auc: float, prevalence: float) -> float:
     """Return the Cox-Snell R2 of a well calibrated model of this AUC.
 
@@ -121,7 +126,7 @@ def survival(rate: float, follow_up: float, horizon: float, predictors: int, r2:
     if min(rate, follow_up, horizon) <= 0:
         raise ValueError(f"rate, follow-up and time are above 0, found {rate:g}, {follow_up:g} and {horizon:g}")
     events = rate * follow_up
-    most = 1 - exp(2 * (events * log(events) - events))
+    most = most_r2_of_survival(events)
     free = exp(-rate * horizon)
     # the upper limit of the risk may lie 0.05 above it: the rate may be off by so much
     off = -log(free - MARGIN) / horizon - rate if free > MARGIN else float("inf")

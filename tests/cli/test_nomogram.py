@@ -41,6 +41,17 @@ def test_a_bundle_alone_gives_drawing_points_and_calculator_without_torch(
     assert 'src="' not in (folder / "calculator.html").read_text(encoding="utf-8")
 
 
+def test_a_bundle_of_survival_gives_survival_at_each_stated_time(
+    survival_run: tuple[Path, Path], tmp_path: Path
+) -> None:
+    nomogram(survival_run[1] / "bundle", tmp_path / "N", ["clinical"])
+    points = pd.read_csv(tmp_path / "N/clinical/points.csv")
+    wanted = ["probability of 1 by 60 months", *(f"survival at {time} months" for time in (12, 36, 60))]
+    assert list(points.columns[4:]) == wanted
+    page = (tmp_path / "N/clinical/calculator.html").read_text(encoding="utf-8")
+    assert '"groups": [' in page  # of risk
+
+
 def edit(folder: Path, change: Callable[[Any], None]) -> Path:
     """Change bundle.json of a copy, and seal it again."""
     schema = json.loads((folder / "bundle.json").read_text())

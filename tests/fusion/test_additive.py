@@ -12,8 +12,7 @@ from radfuse.fusion.config import FusionConfig
 from radfuse.fusion.harmonise import Combat
 from radfuse.fusion.validate import fit_family
 from radfuse.outcomes.binary import BinaryOutcome
-from radfuse.outcomes.survival import SurvivalOutcome
-from radfuse.results import Score, SurvivalFit
+from radfuse.results import Score
 from radfuse.results.score import Beta, Cloglog, Knots, Logistic, Reading, ScoreColumn, Terms, Total, Weighed
 
 NAMES = ["age", "sex", *(f"radiomic {i}" for i in range(6)), "deep 0", "deep 1", "deep 2"]
@@ -85,27 +84,6 @@ def test_no_score_of_a_block_is_turned_round(seed: int) -> None:
     own = {name: BLOCKS[name] for name in ("clinical", "radiomic")}
     outcome = BinaryOutcome(column="event")
     assert fit_family(x, y, y, np.arange(60), own, NAMES, outcome, config, 1).settings["weight.radiomic"] >= 0
-
-
-def test_a_cox_model_is_read_at_every_stated_time() -> None:
-    generator = np.random.default_rng(6)
-    x = generator.standard_normal((80, 11))
-    time = np.exp(1.5 - x[:, 0] - x[:, 2]) * generator.exponential(size=80)
-    y = np.column_stack([np.minimum(time, 9.0), time <= 9.0])
-    outcome = SurvivalOutcome(time="years", event="died", horizon=5, unit="years", times=(0.01, 2, 5))
-    config = FusionConfig(classifier={"kind": "cox", "spreads": (0.3,)}, strategy={"kind": "score"}, inner_folds=3)  # type: ignore[arg-type]
-    own = {name: BLOCKS[name] for name in ("clinical", "radiomic")}
-    model: Any = fit_family(x, y, y[:, 1].astype(int), np.arange(80), own, NAMES, outcome, config, 1).fitted
-    assert why_no_terms(config, list(own)) == ""
-    score = score_of(model, NAMES, x)
-    assert score is not None
-    places = [NAMES.index(column.name) for column in score.columns]
-    np.testing.assert_allclose(score.predict(x[:, places]), model.predict(x), rtol=0, atol=SAME)
-    readings = outcome.readings(SurvivalFit(times=(1.0, 3.0), hazard=(0.25, 1.0), groups=(0.2, 0.5)))
-    assert [(one.label, one.link) for one in readings] == [
-        ("died by 5 years", Cloglog(hazard=1.0)),
-        ("died by 2 years", Cloglog(hazard=0.25)),  # by 0.01 years nobody died
-    ]
 
 
 BENT: list[tuple[tuple[str, ...], dict[str, Any], str]] = [

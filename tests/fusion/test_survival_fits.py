@@ -11,15 +11,21 @@ import pytest
 from radfuse.cohort.splits import Fold
 from radfuse.config import build
 from radfuse.errors import InputError
+from radfuse.fusion.additive import score_of, why_no_terms
 from radfuse.fusion.config import FusionConfig
 from radfuse.fusion.design import Design
+from radfuse.fusion.explain.explainer import Explainer, explainer_of
+from radfuse.fusion.explain.shapley import contributions
 from radfuse.fusion.export import largest_difference
 from radfuse.fusion.serves import check_outcome
-from radfuse.fusion.validate import fit_family, fit_fold
-from radfuse.outcomes.survival import SurvivalOutcome
+from radfuse.fusion.validate import Fit, fit_family, fit_fold
+from radfuse.outcomes.survival import SurvivalOutcome, survival_at
+from radfuse.results import Explanation
+from radfuse.statistics.links import probability_of
 
 OUTCOME = SurvivalOutcome(time="months", event="died", horizon=60)
 COX = {"kind": "cox", "spreads": [0.3]}
+NAMES = [f"c{i}" for i in range(24)]
 BLOCKS = {"clinical": range(4), "radiomic": range(4, 16), "deep": range(16, 24)}
 
 
@@ -39,8 +45,7 @@ X, Y = planted()
 def fit(**settings: Any):
     config = build(FusionConfig, {"classifier": COX, "strategy": {"kind": "early"}, "inner_folds": 3, **settings}, "x")
     check_outcome(config, "survival")
-    names = [f"c{i}" for i in range(24)]
-    return fit_family(X, Y, Y[:, 1].astype(int), np.arange(len(X)), BLOCKS, names, OUTCOME, config, 7)
+    return fit_family(X, Y, Y[:, 1].astype(int), np.arange(len(X)), BLOCKS, NAMES, OUTCOME, config, 7)
 
 
 @pytest.mark.parametrize("kind", ["average", "early", "mean", "penalty", "priority", "score", "stack"])
@@ -52,6 +57,42 @@ def test_every_strategy_joins_blocks_and_exports(kind) -> None:
     p = found.fitted.predict(X)
     assert 0 < p.min() < p.max() < 1
     assert found.beside.groups[0] < found.beside.groups[1] == pytest.approx(found.threshold)
+    says_what_the_model_says(found)
+    is_explained(found)
+
+
+def with_gaps() -> np.ndarray:
+    """Return the table, some rows of which lack a block or two."""
+    x = X.copy()
+    for start, lacking in enumerate((["clinical"], ["radiomic"], ["deep"], ["clinical", "deep"])):
+        for block in lacking:
+            x[start * 5 : start * 5 + 5, list(BLOCKS[block])] = np.nan
+    return x
+
+
+def says_what_the_model_says(found: Fit) -> None:
+    """Hold the stored score against the model, and its survival at each time against the baseline table."""
+    score, x = score_of(found.fitted, NAMES, X), with_gaps()
+    assert score is not None
+    columns = x[:, [NAMES.index(column.name) for column in score.columns]]
+    p = found.fitted.predict(x)
+    np.testing.assert_allclose(score.predict(columns), p, rtol=0, atol=1e-9)
+    first, *others = SurvivalOutcome(**dict(OUTCOME) | {"times": (6.0, 24.0, 90.0)}).readings(found.beside)
+    np.testing.assert_allclose(first.link.of(score.predictor(columns)), p, rtol=0, atol=1e-9)
+    assert [one.label for one in others] == [f"survival at {time}" for time in (6, 24, 60, 90)]
+    for reading, time in zip(others, (6, 24, 60, 90), strict=True):
+        expected = survival_at(found.beside, p, time)
+        np.testing.assert_allclose(reading.link.of(score.predictor(columns)), expected, rtol=0, atol=1e-9)
+
+
+def is_explained(found: Fit) -> None:
+    """Hold the sum of contributions, of the model and of what a file brings back, against the probability."""
+    made = explainer_of(found.fitted, X, NAMES, "cloglog")
+    again, x = Explainer.from_bytes(made.to_bytes()), with_gaps()[:8]
+    assert again.link == "cloglog"
+    own = contributions(again, x, X[:4])
+    whole = own.base + own.absence + own.values.sum(axis=1)
+    np.testing.assert_allclose(probability_of(whole, "cloglog"), found.fitted.predict(x), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +125,32 @@ def test_components_serve_and_trees_and_networks_beside_the_regression() -> None
     found = fit(classifier={"kind": "mean", "members": members}, selection=[{"kind": "pca"}])
     assert found.inner_auc > 0.6
     assert largest_difference(found.fitted.to_onnx("a", found.threshold), found.fitted.predict, X, 1) < 1e-5
+    is_explained(found)
+    assert score_of(found.fitted, NAMES, X) is None
+    config = FusionConfig(classifier={"kind": "mean", "members": members})
+    assert why_no_terms(config, ["clinical", "deep"]) == (
+        "cox_trees and cox_mlp are no sum of terms; for a nomogram set fusion.classifier to cox, with any strategy"
+    )
+    assert why_no_terms(FusionConfig(classifier=COX), ["clinical", "deep"]) == ""
+
+
+def test_a_family_that_is_one_piece_and_has_no_score_is_explained_on_its_link() -> None:
+    class Whole:
+        """A user's own part: a probability, and a file of it."""
+
+        fitted = fit().fitted
+
+        def predict(self, values: np.ndarray) -> np.ndarray:
+            return self.fitted.predict(values)
+
+        def to_onnx(self, family: str, threshold: float) -> bytes:
+            return self.fitted.to_onnx(family, threshold)
+
+        def explain(self, score: str) -> Explanation:
+            return self.fitted.explain(score)
+
+    made = Explainer.from_text(explainer_of(Whole(), X, NAMES, "cloglog").to_text())
+    np.testing.assert_allclose(probability_of(made.score(X), "cloglog"), Whole().predict(X), rtol=0, atol=1e-9)
 
 
 def test_held_out_units_of_noise_and_flipped_events_change_nothing() -> None:

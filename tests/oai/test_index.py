@@ -11,6 +11,8 @@ import pytest
 
 from radfuse.check.study import check_study
 from radfuse.cli.oai import oai_index
+from radfuse.cohort.read import read_cohort
+from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.errors import InputError
 from radfuse.oai import index as indexing
 from radfuse.oai.index import index_series
@@ -116,6 +118,31 @@ def test_the_cohort_and_its_study_are_accepted(
     assert len(found.cohort) == 16  # type: ignore[union-attr]
     shown = capsys.readouterr()
     assert "900000" not in shown.out + shown.err
+
+
+def test_a_study_of_replacement_asks_for_survival_and_keeps_knees_that_were_lost(
+    release: Path, index: tuple[pd.DataFrame, list[str], Path], tmp_path: Path
+) -> None:
+    shutil.copy(index[2], tmp_path / "cohort.series.parquet")
+    oai_index(release / "images", tmp_path / "cohort.csv", release / "tables", ["replacement:12"])
+    rows = pd.read_csv(tmp_path / "cohort.csv", dtype={"patient_id": str})
+    lost = rows["replacement_12y"].isna()  # last contact comes before 12 years
+    assert lost.any()
+    assert (rows.loc[lost, "replacement_12y_time"] < 12).all()
+    assert (rows.loc[lost, "replacement_12y_event"] == 0).all()
+    study = read_yaml(tmp_path / "study.yaml")
+    assert study["cohort"]["outcome"] == {
+        "kind": "survival",
+        "time": "replacement_12y_time",
+        "event": "replacement_12y_event",
+        "horizon": 12,
+        "unit": "years",
+    }
+    earlier = apply_overrides(study, ["cohort.outcome.horizon=6"])  # the made-up release ends before 12 years
+    (tmp_path / "study.yaml").write_text(to_yaml(earlier))
+    loaded = load_study(tmp_path / "study.yaml")
+    assert [model.kind for model in loaded.fusion.learners] == ["cox", "cox_trees"]
+    assert len(read_cohort(config=loaded.cohort)) == len(rows)
 
 
 def test_pseudonyms_leave_no_id_in_table_or_study(

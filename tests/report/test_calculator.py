@@ -22,7 +22,7 @@ from radfuse.report.calculator import calculator
 from radfuse.report.nomogram import nomogram_of
 from radfuse.report.sections.nomogram import page
 from radfuse.results import Score
-from radfuse.results.score import Beta, Cloglog, Knots, Reading, ScoreColumn, Terms
+from radfuse.results.score import Beta, Cloglog, Knots, Reading, ScoreColumn, Survival, Terms
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -150,9 +150,10 @@ def test_a_calculator_takes_a_block_as_its_columns_or_as_its_score(score_run: Pa
 
 @in_a_browser
 def test_every_way_from_a_score_to_a_probability_is_computed_alike(tmp_path: Path) -> None:
-    links: dict[str, Beta | Cloglog | Knots] = {
+    links: dict[str, Beta | Cloglog | Knots | Survival] = {
         "beta": Beta(intercept=0.2, a=0.7, b=1.4),
         "cloglog": Cloglog(hazard=0.3),
+        "survival": Survival(hazard=0.3),
         "knots": Knots(scores=(-1.5, -0.5, -0.5 + 1e-9, 2.0), probabilities=(0.1, 0.3, 0.4, 0.8)),
     }
     age = ScoreColumn(name="age", block="clinical", missing=55, mean=50, scale=10, low=20, high=80, whole=False)

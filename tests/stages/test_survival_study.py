@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,36 +12,18 @@ import pytest
 
 from radfuse.bundle.evaluate import evaluate
 from radfuse.bundle.load import load_bundle
-from radfuse.bundle.predict import predict, prediction_table
-from radfuse.config import apply_overrides, read_yaml, to_yaml
+from radfuse.bundle.predict import Prediction, predict, prediction_table
 from radfuse.errors import InputError
+from radfuse.outcomes.survival import SurvivalOutcome
 from radfuse.phantom.table import TablePhantom, reachable_c, table_phantom, write_table_phantom
-from radfuse.pipeline import run_study
 from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.nomogram import nomogram_of
 from radfuse.report.page import evaluation_report
 from radfuse.report.study import Made
 from radfuse.results import SurvivalPerformance
 from radfuse.study import Study, load_study
 
-SETTINGS = [
-    "fusion.classifier={kind: mean, members: [{kind: cox, spreads: [0.3]}, {kind: cox_trees, trees: [20]}]}",
-    "fusion.strategy={kind: mean}",
-    "fusion.families=[clinical, clinical-radiomic-deep]",
-    "fusion.inner_folds=3",
-    "cohort.split.folds=3",
-]
 FAMILY = "clinical-radiomic-deep"
-
-
-@pytest.fixture(scope="module")
-def survival_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Return the study file of a survival phantom of 100 patients and its finished run folder; change neither."""
-    folder = tmp_path_factory.mktemp("survival_run")
-    study = write_table_phantom(folder / "T", TablePhantom(outcome="survival", patients=100, seed=3, site_shift=0))
-    study.write_text(to_yaml(apply_overrides(read_yaml(study), SETTINGS)), encoding="utf-8")
-    run = run_study(study, folder / "R")
-    assert run.failures == ()
-    return study, run.path
 
 
 def read_results(run: Path) -> dict:
@@ -60,21 +43,18 @@ def test_families_come_near_what_can_be_reached(survival_run) -> None:
 
 
 def test_the_report_has_what_belongs_to_survival_and_nothing_else(survival_run) -> None:
-    page = (survival_run[1] / "report/index.html").read_text()
-    for part in (
-        "survival",
-        "risk_groups",
-        "comparison",
-        "survival_calibration",
-        "survival_decision",
-        "features",
-        "findings",
-        "settings",
-    ):
-        assert f'id="{part}"' in page
-    for binary in ("ROC curves", "sensitivity", "Hosmer", "Reclassification", "log odds"):
-        assert binary not in page
+    report = survival_run[1] / "report"
+    page = (report / "index.html").read_text()
+    for part in ("scores", *SurvivalOutcome(time="t", event="e", horizon=1).sections()):
+        shown = part not in ("scores", "segmentation", "review", "variants", "learning_curve")
+        assert (f'id="{part}"' in page) == shown, part
+    text = re.sub("<script.*?</script>", "", page, flags=re.DOTALL)
+    text += "".join(path.read_text() for path in report.glob("checklists/*.csv"))
+    for binary in ("ROC curve", "ensitivity", "Hosmer", "eclassification", "log odds", "logistic", "DeLong"):
+        assert binary not in text, binary
     for told in ("Harrell", "log-rank", "at risk", "median follow-up (months)", "1 by 60 months", "difference in C"):
+        assert told in page
+    for told in ("drop in C", "log cumulative hazard", "difference in C", "C with shuffled", "median follow-up was"):
         assert told in page
     tables = {path.stem for path in (survival_run[1] / "report/tables").iterdir()}
     assert {"performance", "errors", "risk_groups", "calibration", "comparisons"} <= tables
@@ -83,13 +63,12 @@ def test_the_report_has_what_belongs_to_survival_and_nothing_else(survival_run) 
     assert own["events"]["high"] / own["units"]["high"] > own["events"]["low"] / own["units"]["low"]
 
 
-def test_the_bundle_predicts_probability_linear_predictor_and_survival(survival_run) -> None:
-    study, run = survival_run
-    bundle, features = load_bundle(run / "bundle"), {b: study.parent / f"{b}.csv" for b in ("radiomic", "deep")}
-    found = prediction_table(bundle, predict(bundle, study.parent / "cohort.csv", features))
+def test_the_bundle_predicts_probability_linear_predictor_and_survival(survival_run, explained) -> None:
+    run = survival_run[1]
+    bundle = load_bundle(run / "bundle")
+    found = prediction_table(bundle, explained)
     p, lp = found[f"{FAMILY}_probability"], found[f"{FAMILY}_linear_predictor"]
     np.testing.assert_allclose(p, 1 - np.exp(-np.exp(lp)), atol=1e-12)
-    np.testing.assert_allclose(found[f"{FAMILY}_survival@60"], 1 - p, atol=1e-12)
     assert (found[f"{FAMILY}_survival@12"] > found[f"{FAMILY}_survival@36"]).all()
     assert set(found[f"{FAMILY}_risk_group"]) == {"low", "middle", "high"}
     assert f"{FAMILY}_positive" not in found
@@ -117,7 +96,7 @@ def test_the_bundle_is_measured_on_other_patients(survival_run, tmp_path) -> Non
     report = EvaluationReport(
         title="t",
         table="cohort.csv",
-        performance=found.performance,
+        performance=found.performance[1:],
         comparisons=found.comparisons,
         before={name: item.performance for name, item in schema.families.items()},
         trained_units=schema.trained_on.units,
@@ -142,6 +121,58 @@ def test_patients_without_an_event_are_told_and_not_a_fault(survival_run) -> Non
     assert any(
         "C, AUC at 60, calibration slope cannot be computed, as no unit has the event" in r for r in found.remarks
     )
+
+
+@pytest.fixture(scope="module")
+def explained(survival_run) -> Prediction:
+    study, run = survival_run
+    features = {b: study.parent / f"{b}.csv" for b in ("radiomic", "deep")}
+    return predict(load_bundle(run / "bundle"), study.parent / "cohort.csv", features, explain=True)
+
+
+def test_nomograms_say_what_the_bundle_says_at_every_time(survival_run, explained) -> None:
+    run, bundle = survival_run[1], load_bundle(survival_run[1] / "bundle")
+    told = prediction_table(bundle, explained)
+    for name, family in bundle.schema.families.items():
+        labels = [f"survival at {time} months" for time in (12, 36, 60)]
+        assert [one.label for one in family.score.readings] == ["probability of 1 by 60 months", *labels]
+        own = explained.explained[name]
+        x = own.values[:, [own.names.index(column.name) for column in family.score.columns]]
+        score = family.score.predictor(x)
+        np.testing.assert_allclose(family.score.predict(x), told[f"{name}_probability"], rtol=0, atol=1e-9)
+        for reading in family.score.readings[1:]:
+            time, p = reading.label.split()[2], told[f"{name}_probability"]
+            expected = 1 - p if time == "60" else told[f"{name}_survival@{time}"]
+            np.testing.assert_allclose(reading.link.of(score), expected, rtol=0, atol=1e-9)
+        drawn = nomogram_of(name, family.score, {"sex": ["female", "male"]})
+        assert [scale.label for scale in drawn.scales[1:]] == labels
+        for scale, reading in zip(drawn.scales, family.score.readings, strict=True):
+            assert len(scale.ticks) > 2
+            for tick in scale.ticks:
+                reached = reading.link.of(np.array([drawn.base + drawn.unit * tick.points]))[0]
+                assert reached == pytest.approx(tick.value, abs=1e-9)
+    table = pd.read_csv(run / f"report/tables/nomogram_{FAMILY}.csv")
+    totals = table[table["axis"] == "total points"]
+    assert (totals["survival at 12 months"].diff().dropna() < 0).all()
+    np.testing.assert_allclose(totals["survival at 60 months"], 1 - totals["probability of 1 by 60 months"], atol=1e-9)
+    assert (run / "report/calculators/clinical.html").is_file()
+
+
+def test_predictions_are_explained_on_the_log_cumulative_hazard(explained) -> None:
+    for family, own in explained.explained.items():
+        whole = own.base + own.absence + own.contributions.sum(axis=1)
+        np.testing.assert_allclose(1 - np.exp(-np.exp(whole)), explained.probabilities[family], rtol=0, atol=1e-9)
+
+
+def test_refits_are_measured_by_c(survival_run) -> None:
+    tables = survival_run[1] / "report/tables"
+    optimism, shuffled = pd.read_csv(tables / "optimism.csv"), pd.read_csv(tables / "permutation.csv")
+    assert list(optimism["measure"]) == ["C", "partial likelihood loss"] * 2
+    own = optimism[(optimism["family"] == FAMILY) & (optimism["measure"] == "C")].iloc[0]
+    assert own["corrected"] < own["apparent"]
+    assert "C" in shuffled
+    groups = pd.read_csv(tables / "subgroups.csv")
+    assert list(groups.columns[2:6]) == ["group", "units", "events", "C"]
 
 
 def test_a_study_that_names_no_learner_gets_the_usual_one_of_its_outcome(tmp_path) -> None:

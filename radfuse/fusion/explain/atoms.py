@@ -77,7 +77,7 @@ class LinearAtom:
         return self.coefficients != 0
 
     def score(self, z: np.ndarray) -> np.ndarray:
-        """Return log odds of prepared values, shape (unit,)."""
+        """Return the score of prepared values, shape (unit,)."""
         return z @ self.coefficients + float(self.intercept)
 
     def arrays(self) -> Arrays:
@@ -141,13 +141,13 @@ class TreeAtom:
             return np.ascontiguousarray(z.astype(np.float32).astype(float))
 
     def score(self, z: np.ndarray) -> np.ndarray:
-        """Return log odds of prepared values, shape (unit,)."""
+        """Return the score of prepared values, shape (unit,)."""
         from radfuse.fusion.explain.kernels import leaves_of
 
         return self.linked(leaves_of(self.forest, self.first_nodes, self.rounded(z)).sum(axis=1))
 
     def linked(self, leaves: np.ndarray) -> np.ndarray:
-        """Return log odds of the sums of leaves, any shape."""
+        """Return the score of the sums of leaves, any shape."""
         from radfuse.fusion.explain.kernels import LOGIT, NO_LINK
 
         kind, low, high = self.linkage
@@ -165,13 +165,17 @@ class TreeAtom:
 
 @dataclass(frozen=True)
 class OnnxAtom:
-    """A model of any form, as an ONNX file that reads `width` columns, those of `places` among them."""
+    """A model of any form, as an ONNX file that reads `width` columns, those of `places` among them.
+
+    `cloglog`: where the file gives no score, it is the complementary log-log of the probability, else its log odds.
+    """
 
     kind: ClassVar[str] = "onnx"
     seen: Prepared
     model: np.ndarray
     width: np.ndarray
     places: np.ndarray
+    cloglog: np.ndarray = field(default_factory=lambda: np.array(False))
     session: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -180,7 +184,7 @@ class OnnxAtom:
         return np.ones(len(self.seen.kept), dtype=bool)
 
     def score(self, z: np.ndarray) -> np.ndarray:
-        """Return log odds of prepared values, shape (unit,)."""
+        """Return the score of prepared values, shape (unit,)."""
         if "" not in self.session:
             import onnxruntime
 
@@ -194,11 +198,12 @@ class OnnxAtom:
         values[:, self.places] = z
         has_score = any(item.name == SCORE for item in session.get_outputs())
         found = np.asarray(session.run([SCORE if has_score else PROBABILITY], {INPUT: values})[0], dtype=float)
-        return found if has_score else score_of(found, "logit", SUREST)
+        return found if has_score else score_of(found, "cloglog" if self.cloglog else "logit", SUREST)
 
     def arrays(self) -> Arrays:
         """Return its own arrays by name."""
-        return {"model": self.model, "width": self.width, "places": self.places}
+        own = {"model": self.model, "width": self.width, "places": self.places}
+        return {**own, "cloglog": self.cloglog} if self.cloglog else own
 
 
 Atom = LinearAtom | TreeAtom | OnnxAtom

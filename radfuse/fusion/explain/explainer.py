@@ -1,7 +1,7 @@
 """A fitted family's score as a sum of atoms, in arrays: what explains it, in a fold and in a bundle, without a pickle.
 
-The score is in log odds, or whatever else the family's `score` is; a curve that recalibrates it comes after, and
-never changes an order.
+The score is in log odds, or whatever else the outcome's link makes of a probability; a curve that recalibrates it
+comes after, and never changes an order.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 from zipfile import BadZipFile
 
 import numpy as np
@@ -22,8 +22,9 @@ from radfuse.fusion.explain.atoms import ATOMS, SURE, Atom, LinearAtom, OnnxAtom
 from radfuse.fusion.explain.kernels import CLIPPED, LOGIT, NO_LINK
 from radfuse.fusion.export import INPUT
 from radfuse.fusion.graph import SUREST, Graph
+from radfuse.fusion.models.cox_trees import HazardTrees
 from radfuse.fusion.models.trees import AddedTrees, FittedTrees
-from radfuse.statistics.links import score_of
+from radfuse.statistics.links import LinkName, score_of
 
 _SAME = 1e-6
 """Largest difference between a family's score and that of its atoms."""
@@ -56,7 +57,8 @@ class Explainer:
         whole: the sum.
         atoms: that it is made of.
         background: rows to compare with where no training set is at hand, shape (row, column); None: none.
-        recalibrated: a curve makes the probability of the score; else it is the logistic function of it.
+        recalibrated: a curve makes the probability of the score; else it is the inverse of the link.
+        link: of the score.
     """
 
     names: tuple[str, ...]
@@ -64,6 +66,7 @@ class Explainer:
     atoms: tuple[Atom, ...]
     background: np.ndarray | None = None
     recalibrated: bool = False
+    link: LinkName = "logit"
 
     @property
     def used(self) -> np.ndarray:
@@ -90,6 +93,8 @@ class Explainer:
             arrays |= {"used": self.used.astype(np.int32), "background": self.background[:, self.used]}
         facts = {"names": self.names, "atoms": [atom.kind for atom in self.atoms], "sum": _facts(self.whole)}
         facts["recalibrated"] = self.recalibrated
+        if self.link != "logit":
+            facts["link"] = self.link
         stream = io.BytesIO()
         np.savez_compressed(stream, facts=np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8), **arrays)  # type: ignore[arg-type]
         return stream.getvalue()
@@ -120,7 +125,10 @@ class Explainer:
             if "background" in arrays:
                 background = np.full((len(arrays["background"]), len(names)), np.nan)
                 background[:, arrays["used"]] = arrays["background"]
-            return cls(names, whole, tuple(atoms), background, bool(facts["recalibrated"]))
+            link = facts.get("link", "logit")
+            if link not in get_args(LinkName):
+                raise ValueError(f"there is no link {str(link)[:40]!r}")
+            return cls(names, whole, tuple(atoms), background, bool(facts["recalibrated"]), link)
         except (KeyError, ValueError, OSError, EOFError, IndexError, TypeError, AttributeError, BadZipFile) as error:
             raise ValueError(f"no explanation that radfuse wrote ({error}); export the bundle again") from error
 
@@ -134,33 +142,34 @@ class Explainer:
         return cls.from_bytes(base64.b64decode(text))
 
 
-def explainer_of(fitted: Any, x: np.ndarray, names: Sequence[str]) -> Explainer:
+def explainer_of(fitted: Any, x: np.ndarray, names: Sequence[str], link: LinkName = "logit") -> Explainer:
     """Return a fitted family's score in atoms; one that does not come apart is an atom of its own.
 
     Args:
         fitted: of `radfuse.fusion.validate.fit_family`.
         x: rows of all columns, on which the atoms are held against the family.
         names: of all columns.
+        link: of the outcome.
     """
-    score, part = scorer_of(fitted), _uncurved(fitted)
+    score, part = scorer_of(fitted, link), _uncurved(fitted)
     rows, bent = x[:: max(1, len(x) // 50)], hasattr(fitted, "curve")
     atoms: list[Atom] = []
     try:
         whole = _taken_apart(part, atoms)
-        found = Explainer(tuple(names), whole, tuple(atoms), recalibrated=bent)
+        found = Explainer(tuple(names), whole, tuple(atoms), recalibrated=bent, link=link)
         if np.abs(found.score(rows) - score(rows)).max() <= _SAME:
             return found
     except NotImplementedError:
         pass
-    return Explainer(tuple(names), 0, (_as_one(fitted, names),), recalibrated=bent)
+    return Explainer(tuple(names), 0, (_as_one(fitted, names, link),), recalibrated=bent, link=link)
 
 
-def scorer_of(fitted: Any) -> Any:
-    """Return the function from rows to the score: before recalibration, log odds of the probability where none is."""
+def scorer_of(fitted: Any, link: LinkName = "logit") -> Any:
+    """Return the function from rows to the score: before recalibration, that of the probability where none is."""
     part = _uncurved(fitted)
     if hasattr(part, "score"):
         return part.score
-    return lambda values: score_of(part.predict(values), "logit", SUREST)
+    return lambda values: score_of(part.predict(values), link, SUREST)
 
 
 def _uncurved(fitted: Any) -> Any:
@@ -215,7 +224,7 @@ def _atom_of(chain: Chain) -> Atom:
         constants["projection"] = chain.projection
     nodes, more = model.to_onnx("scaled")
     names = [column.name for column in chain.columns]
-    content = Graph([first, *nodes], {**constants, **more}).with_score("logit").file(names, "part", 0.5)
+    content = Graph([first, *nodes], {**constants, **more}).with_score(chain.link).file(names, "part", 0.5)
     places = np.arange(len(names))
     return OnnxAtom(seen, np.frombuffer(content, dtype=np.uint8), np.array(len(names)), places)
 
@@ -233,7 +242,7 @@ def _tree_atom(seen: Prepared, model: FittedTrees) -> TreeAtom:
         return np.concatenate(moved)
 
     link, ends = (CLIPPED, score_of(np.array(SURE), "logit", SUREST)) if model.log_odds else (LOGIT, np.array(SURE))
-    if isinstance(model, AddedTrees):
+    if isinstance(model, (AddedTrees, HazardTrees)):
         link, ends = NO_LINK, np.zeros(2)
     nodes = (each("feature"), each("threshold").astype(float), children("left"), children("right"), each("value"))
     atom = TreeAtom(seen, *nodes, roots, np.array(float(model.base)), np.array(link), ends)
@@ -248,19 +257,20 @@ def _with(model: FittedTrees, roots: np.ndarray) -> list[tuple[Any, int]]:
     return list(zip(model.trees, map(int, roots), strict=True))
 
 
-def _as_one(fitted: Any, names: Sequence[str]) -> OnnxAtom:
+def _as_one(fitted: Any, names: Sequence[str], link: LinkName) -> OnnxAtom:
     """Return a whole family, read as a table holds it."""
     part = _uncurved(fitted)
     said = fitted.explain("score")
     used = {*said.made_of, *(column.name for column in said.columns)}
     kept = np.array([i for i, name in enumerate(names) if name in used] or range(len(names)), dtype=int)
     content = (
-        part.graph().with_score("logit").file(names, "part", 0.5)
+        part.graph().with_score(link).file(names, "part", 0.5)
         if hasattr(part, "graph")
         else fitted.to_onnx("part", 0.5)
     )
     seen = Prepared(kept, np.full(len(kept), np.nan), np.zeros(len(kept)), np.ones(len(kept)))
-    return OnnxAtom(seen, np.frombuffer(content, dtype=np.uint8), np.array(len(names)), kept)
+    atom = OnnxAtom(seen, np.frombuffer(content, dtype=np.uint8), np.array(len(names)), kept)
+    return atom if link == "logit" else replace(atom, cloglog=np.array(True))
 
 
 def _weights(part: Sum | int, values: np.ndarray, atoms: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.fusion.explain.names import PARTS, read_name
+from radfuse.fusion.link import link_of
 from radfuse.fusion.parts import Outcome
 from radfuse.results.explained import (
     BlockImportance,
@@ -18,6 +19,7 @@ from radfuse.results.explained import (
     FoldExplanation,
 )
 from radfuse.results.numbers import Interval
+from radfuse.statistics.links import probability_of
 
 _GROUPS = 20
 """Groups of patients left out in turn."""
@@ -117,9 +119,8 @@ class _Costs:
 
     def _each(self, fold: int, score: np.ndarray) -> np.ndarray:
         """Return discrimination and loss of all units of a fold, then without each group: shape (1 + group, 2)."""
-        from scipy.special import expit
-
-        p, y, group = expit(score.astype(float)), self._y[fold], self._group[fold]
+        p = probability_of(score.astype(float), link_of(self._outcome))
+        y, group = self._y[fold], self._group[fold]
         kept = [np.ones(len(y), dtype=bool), *(group != i for i in range(self._count))]
         return np.array([(self._outcome.discrimination(y[k], p[k]), self._outcome.loss(y[k], p[k])) for k in kept])
 

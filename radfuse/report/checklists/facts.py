@@ -62,7 +62,9 @@ def _design(known: Known) -> dict[str, Answer]:
         if clinical
         else _away("no clinical column"),
         "predictors_defined": _open("tables/features.csv names them; say how and when they were measured"),
-        "sample_size": _yes(f"report/methods.md; {needed}") if size else _open("one class only"),
+        "sample_size": _yes(f"report/methods.md; {needed}")
+        if size
+        else _open("no event" if known.survival else "one class only"),
         "flow": _yes("report: Cohort; Findings name every case that failed"),
         "counts": _yes(f"{len(report.units)} units of {known.patients} patients, {int(report.events.sum())} events"),
         "table_one": _yes("tables/table_one.csv"),
@@ -183,7 +185,7 @@ def _columns(known: Known) -> dict[str, Answer]:
     size = known.size
     units = len(known.report.units)
     needed = f"{known.candidates} candidate columns; Riley's criteria ask for {size.needed.units:,}" if size else ""
-    dimensions = _open("one class only")
+    dimensions = _open("no event" if known.survival else "one class only")
     if size is not None:
         enough = units >= size.needed.units
         dimensions = (_yes if enough else _no)(f"{units:,} units, {needed}")
@@ -205,6 +207,8 @@ def _harmonised(known: Known) -> str:
 
 
 def _imbalance(known: Known) -> Answer:
+    if known.survival:
+        return _away("times to an event, censored where it was not seen: no classes")
     share = f"{100 * float(known.report.events.mean()):.0f}% events"
     weighted = [name_of(model) for model in known.learners if model.get("class_weight")]
     means = [f"class_weight of {', '.join(weighted)}"] if weighted else []
@@ -229,7 +233,7 @@ def _fitting(known: Known) -> dict[str, Answer]:
         "learners": _yes(f"fusion.classifier: {learners}"),
         "tuning": _yes(f"fusion.inner_folds: {known.fusion['inner_folds']}; report/methods.md"),
         "picking": _yes(primary) if report.primary else _open(f"{primary}; say which is the final model, and why"),
-        "heterogeneity": _yes("sites left out in turn: AUC of each in the report")
+        "heterogeneity": _yes(f"sites left out in turn: {report.performance[0].measure} of each in the report")
         if apart
         else _no("set cohort.split: {kind: leave_site_out}"),
         "updating": _yes(f"fusion.recalibrate: {name_of(known.fusion['recalibrate'])}")
@@ -237,7 +241,9 @@ def _fitting(known: Known) -> dict[str, Answer]:
         else _away("no model was updated"),
         "predicting": _away("a study develops; radfuse evaluate tests elsewhere"),
         "development_only": _away("a study develops; radfuse evaluate tests elsewhere"),
-        "output": _yes(f"probabilities; fusion.threshold: {known.fusion['threshold']}; tables/classification.csv"),
+        "output": _yes("probability by the horizon, survival at stated times; tables/risk_groups.csv")
+        if known.survival
+        else _yes(f"probabilities; fusion.threshold: {known.fusion['threshold']}; tables/classification.csv"),
         "full_model": _yes("bundle/: ONNX of every family with its preprocessing; formulas in the report"),
     }
 
@@ -250,8 +256,12 @@ def _measured(known: Known) -> dict[str, Answer]:
     with_them = [name for name in families if imaging & set(name.split("-"))]
     classical = all(name_of(model) in CLASSICAL for model in known.learners)
     learners = ", ".join(name_of(model) for model in known.learners)
+    plain = "cox" if known.survival else "logistic"
+    test = "Wald's test of the difference in C" if known.survival else "DeLong's test"
     return {
-        "measures": _yes("tables/performance.csv, classification.csv: AUC, Brier, sensitivity, specificity, PPV, NPV"),
+        "measures": _yes("tables/performance.csv, errors.csv: Harrell's and Uno's C, AUC at the horizon, Brier scores")
+        if known.survival
+        else _yes("tables/performance.csv, classification.csv: AUC, Brier, sensitivity, specificity, PPV, NPV"),
         "uncertainty": _yes("95% intervals with variance by patient: tables/performance.csv"),
         "calibration": _yes("report: Calibration; tables/calibration.csv"),
         "non_radiomic": _yes(f"{', '.join(without)} beside {', '.join(with_them)}: tables/comparisons.csv")
@@ -259,8 +269,8 @@ def _measured(known: Known) -> dict[str, Answer]:
         else _no("name cohort.clinical columns, so that a clinical family is compared"),
         "classical": _yes(f"fusion.classifier: {learners}")
         if classical
-        else _no(f"fusion.classifier: {learners}; compare with a study of {{kind: logistic}}"),
-        "compared": _yes("DeLong's test, adjusted by Holm: tables/comparisons.csv; decision curves")
+        else _no(f"fusion.classifier: {learners}; compare with a study of {{kind: {plain}}}"),
+        "compared": _yes(f"{test}, adjusted by Holm: tables/comparisons.csv; decision curves")
         if len(families) > 1
         else _away("one family"),
         "explained": _yes("report: Chosen features; tables/features.csv"),

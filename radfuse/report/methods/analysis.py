@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from radfuse.report.additions import additions
 from radfuse.report.known import Known, name_of
-from radfuse.report.methods import survival
 from radfuse.report.methods.words import counted, number, series, spaced
 
 _RULES = {
@@ -22,14 +21,16 @@ def validation(known: Known) -> Iterator[str]:
     inner = f"in {counted(known.fusion['inner_folds'], 'inner fold')} of each training set"
     tried = "; ".join(f"{spaced(name)}: {series(map(number, values))}" for name, values in known.report.tuned.items())
     if tried:
-        loss = "minus log partial likelihood" if survival.is_outcome(known) else "log loss"
-        yield f"Settings ({tried}) were chosen {inner} by the smallest {loss}."
+        by = "largest partial likelihood" if known.survival else "smallest log loss"
+        yield f"Settings ({tried}) were chosen {inner} by the {by}."
     else:
-        yield f"Settings were fixed beforehand; thresholds were chosen on predictions made {inner}."
-    if survival.is_outcome(known):
-        yield survival.GROUPS
+        fixed = "Settings were fixed beforehand"
+        yield f"{fixed}." if known.survival else f"{fixed}; thresholds were chosen on predictions made {inner}."
+    if known.survival:
+        yield f"Risk groups were cut at the thirds of predictions made {inner}."
     else:
-        yield f"Sensitivity, specificity and predictive values were read at {_threshold(known.fusion['threshold'])}."
+        rule = _threshold(known.fusion["threshold"])
+        yield f"Sensitivity, specificity and predictive values were read at {rule}."
     yield f"Random numbers were drawn from seed {known.report.seed}."
 
 
@@ -72,9 +73,6 @@ def _split(known: Known) -> str:
 
 def statistics(known: Known) -> Iterator[str]:
     """Yield measures, intervals, tests and the sample size."""
-    if survival.is_outcome(known):
-        yield from survival.statistics(known)
-        return
     results = known.report.results
     several = results.outer_folds > 1
     averaged = ", averaged over test folds" if several else ""
@@ -99,10 +97,11 @@ def statistics(known: Known) -> Iterator[str]:
             "doi:10.1002/sim.4085)."
         )
     yield "Intervals are 95% confidence intervals; p values are two-sided."
-    yield from _size(known)
+    yield from size_told(known)
 
 
-def _size(known: Known) -> Iterator[str]:
+def size_told(known: Known) -> Iterator[str]:
+    """Yield whether there are units enough; nothing where that cannot be told."""
     size = known.size
     if size is None:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from radfuse.report.known import Known
-from radfuse.report.methods.words import counted, series, spaced
+from radfuse.report.methods.words import counted, number, series, spaced
 
 _KINDS = {"percent": "percentage", "rate": "rate per year", "slope": "slope over all visits"}
 
@@ -19,10 +19,16 @@ def sentences(known: Known) -> Iterator[str]:
     if units != patients or list(report.unit) != [report.patient]:
         joined = series(spaced(name) for name in report.unit)
         who = f"{counted(units, 'unit')} (each named by {joined}) of {who}" if units != patients else who
-    yield (
-        f"We predicted {spaced(report.outcome)} (event: {report.event}) in {who}, of which "
-        f"{events:,} ({100 * events / units:.1f}%) had the event."
-    )
+    had = f"of which {events:,} ({100 * events / units:.1f}%) had the event"
+    if known.survival:
+        followed = number(report.performance[0].follow_up)
+        follow_up = f"median follow-up was {followed} {known.outcome['unit']}".rstrip()
+        yield (
+            f"We predicted the time to {spaced(report.outcome)} (event: {report.event}) in {who}, {had}; "
+            f"{follow_up} (reverse Kaplan-Meier)."
+        )
+    else:
+        yield f"We predicted {spaced(report.outcome)} (event: {report.event}) in {who}, {had}."
     if report.site is not None and report.site in report.units:
         sites = int(report.units[report.site].nunique())
         yield f"Data came from {counted(sites, 'site')}."

@@ -62,10 +62,11 @@ _LEARNERS = {
     "lightgbm": "gradient-boosted trees (LightGBM)",
     "xgboost": "gradient boosting (XGBoost; Chen 2016, doi:10.1145/2939672.2939785)",
     "mlp": "a neural network with one hidden layer",
-    "cox": "L2-penalised Cox regression (Cox 1972, doi:10.1111/j.2517-6161.1972.tb00899.x)",
-    "cox_trees": "gradient-boosted trees on the Cox partial likelihood (LightGBM)",
-    "cox_mlp": "a neural network with one hidden layer on the Cox partial likelihood",
+    "cox": "ridge Cox regression (Verweij and van Houwelingen 1994, doi:10.1002/sim.4780132307)",
+    "cox_trees": "gradient-boosted trees of Cox's partial likelihood (Ridgeway 1999)",
+    "cox_mlp": "a neural network with one hidden layer, trained on Cox's partial likelihood",
 }
+_COX_NET = "doi:10.18637/jss.v039.i05"
 _STRATEGIES = {
     "early": "a single model of all their columns",
     "mean": "the mean of the blocks' log odds",
@@ -75,6 +76,12 @@ _STRATEGIES = {
     "doi:10.1186/s12859-018-2344-6)",
     "penalty": "a ridge regression with a penalty for each block (Boulesteix et al. 2017, doi:10.1155/2017/7691937)",
     "attention": "a small attention network over blocks",
+}
+_STRATEGIES_OF_SURVIVAL = _STRATEGIES | {
+    "mean": "the mean of the blocks' log cumulative hazards",
+    "stack": "a Cox regression of the blocks' inner out-of-fold log cumulative hazards (stacking)",
+    "penalty": "a ridge Cox regression with a penalty for each block (after Boulesteix et al. 2017, "
+    "doi:10.1155/2017/7691937)",
 }
 _CURVES = {"platt": "Platt scaling", "beta": "beta calibration", "isotonic": "isotonic regression"}
 
@@ -96,7 +103,7 @@ def sentences(known: Known) -> Iterator[str]:
     yield from _selected(known)
     yield from _learned(known)
     if known.joining:
-        yield f"In families of several blocks, these were joined by {_strategy(known.report.strategy)}."
+        yield f"In families of several blocks, these were joined by {_strategy(known.report.strategy, known)}."
     yield from _balanced(known)
 
 
@@ -114,7 +121,8 @@ def _harmonised(known: Known) -> Iterator[str]:
 def _selected(known: Known) -> Iterator[str]:
     steps = [_step(step) for step in known.fusion["selection"]]
     if steps:
-        yield f"Columns were selected by {', then by '.join(steps)}."
+        told = f"Columns were selected by {', then by '.join(steps)}."
+        yield told.replace("logistic regressions", "Cox regressions") if known.survival else told
     elif known.steps:
         yield "Columns were selected for single learners, as the study file says."
     else:
@@ -144,7 +152,7 @@ def _learned(known: Known) -> Iterator[str]:
             if weighed
             else "the mean"
         )
-        yield f"Predictions were {kind} of the log odds of {series(own)}."
+        yield f"Predictions were {kind} of the {_scale(known)} of {series(own)}."
     weighted = [_LEARNERS.get(name_of(model), name_of(model)) for model in known.learners if model.get("class_weight")]
     if weighted:
         yield "Classes were weighted equally in training."
@@ -164,17 +172,25 @@ def _learner(model: Mapping[str, Any]) -> str:
     kind = name_of(model)
     told = _LEARNERS.get(kind, f"a learner of our own ({kind})")
     trees = model.get("trees")
+    if kind == "cox" and model["l1_share"] > 0:
+        penalty = "the LASSO" if model["l1_share"] == 1 else "an elastic-net penalty"
+        return f"Cox regression with {penalty} (Simon et al. 2011, {_COX_NET})"
     if kind == "svm":
         return f"{told} with a{' linear' if model['kernel'] == 'linear' else ' radial'} kernel"
     return f"{told} with {trees} trees" if isinstance(trees, int) and "(" not in told else told
 
 
-def _strategy(strategy: Mapping[str, Any]) -> str:
+def _scale(known: Known) -> str:
+    return "log cumulative hazards" if known.survival else "log odds"
+
+
+def _strategy(strategy: Mapping[str, Any], known: Known) -> str:
     parts: Sequence[Mapping[str, Any]] = strategy.get("of", ())
     if parts:
-        return f"the mean log odds of {series(_strategy(part) for part in parts)}"
+        each = series(_strategy(part, known) for part in parts)
+        return f"the mean of the log cumulative hazards of {each}" if known.survival else f"the mean log odds of {each}"
     kind = name_of(strategy)
-    return _STRATEGIES.get(kind, f"a strategy of our own ({kind})")
+    return (_STRATEGIES_OF_SURVIVAL if known.survival else _STRATEGIES).get(kind, f"a strategy of our own ({kind})")
 
 
 def _balanced(known: Known) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from radfuse.report.known import Known
-from radfuse.report.methods import analysis, cohort, images, models
+from radfuse.report.methods import analysis, cohort, images, models, survival
 from radfuse.report.study import StudyReport
 
 _PARAGRAPHS = {
@@ -19,7 +19,8 @@ _PARAGRAPHS = {
 def methods(report: StudyReport) -> dict[str, str]:
     """Return heading -> paragraph; a paragraph with nothing to say is left out."""
     known = Known(report)
-    found = {heading: " ".join(tell(known)) for heading, tell in _PARAGRAPHS.items()}
+    tellers = _PARAGRAPHS | ({"Statistics": survival.statistics} if known.survival else {})
+    found = {heading: " ".join(tell(known)) for heading, tell in tellers.items()}
     return {heading: text for heading, text in found.items() if text}
 
 

@@ -27,6 +27,7 @@ from radfuse.report.sections import (
     survival,
     survival_calibration,
     survival_decision,
+    survival_overview,
     variants,
 )
 
@@ -45,6 +46,7 @@ STUDY = {
     "learning_curve": learning_curve.study,
     "calibration": calibration.study,
     "decision": decision.study,
+    "survival_overview": survival_overview.study,
     "survival": survival.study,
     "risk_groups": risk_groups.study,
     "survival_calibration": survival_calibration.study,
@@ -66,6 +68,7 @@ EVALUATION = {
     "comparison": comparison.evaluation,
     "calibration": calibration.evaluation,
     "decision": decision.evaluation,
+    "survival_overview": survival_overview.evaluation,
     "survival": survival.evaluation,
     "risk_groups": risk_groups.evaluation,
     "survival_calibration": survival_calibration.evaluation,

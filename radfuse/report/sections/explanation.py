@@ -25,9 +25,10 @@ def study(report: StudyReport) -> Part:
     figures: dict[str, str] = {}
     tables: dict[str, pd.DataFrame] = {}
     shown = []
+    measure, scale = (report.performance[0].measure, report.performance[0].scale) if report.performance else ("", "")
     for found in report.explained:
-        drawn = figures_of(found, list(report.blocks))
-        told = tables_of(found, report.folds.get(found.family, ()))
+        drawn = figures_of(found, list(report.blocks), scale)
+        told = tables_of(found, report.folds.get(found.family, ()), measure)
         figures |= {f"explanation_{found.family}_{name}": svg for name, svg in drawn["files"].items()}
         tables |= {f"explanation_{found.family}_{name}": table for name, table in told.items()}
         shown.append(
@@ -39,12 +40,14 @@ def study(report: StudyReport) -> Part:
         )
     if not shown:
         return Part("Explanation", render("sections/explanation.html", shown=(), report=report))
-    html = render("sections/explanation.html", shown=shown, report=report, stable=stable)
+    words = {"measure": measure, "scale": scale}
+    html = render("sections/explanation.html", shown=shown, report=report, stable=stable, **words)
     return Part("Explanation", html, figures, tables)
 
 
-def figures_of(found: ExplainedFamily, blocks: Sequence[str]) -> dict[str, Any]:
-    """Return the figures of a family: `files` by name, and how the page shows them."""
+def figures_of(found: ExplainedFamily, blocks: Sequence[str], scale: str) -> dict[str, Any]:
+    """Return the figures of a family: `files` by name, and how the page shows them; `scale` is what scores are in."""
+    unit = f"score ({scale})"
     colours = looks(dict.fromkeys([*blocks, *(column.block for column in found.columns)]))
     count = min(_DEPENDENCE, int((np.ptp(found.contributions, axis=0) > 0).sum()))
 
@@ -56,10 +59,10 @@ def figures_of(found: ExplainedFamily, blocks: Sequence[str]) -> dict[str, Any]:
     drawn: dict[str, Any] = {
         "panels": panels,
         "panel_names": [column.name for column in found.columns[:count]],
-        "swarm_narrow": beeswarm(found, _SHOWN, narrow=True),
-        "cases": [(way.title, waterfall(way), waterfall(way, narrow=True)) for way in cases],
+        "swarm_narrow": beeswarm(found, _SHOWN, narrow=True, unit=unit),
+        "cases": [(way.title, waterfall(way, unit=unit), waterfall(way, narrow=True, unit=unit)) for way in cases],
     }
-    files = {"beeswarm": beeswarm(found, _SHOWN)}
+    files = {"beeswarm": beeswarm(found, _SHOWN, unit=unit)}
     files |= {"dependence": whole} if whole else {}
     files |= {f"case{i + 1}": wide for i, (_, wide, _) in enumerate(drawn["cases"])}
     if len(found.cells) > 1:
@@ -88,8 +91,8 @@ def ways_of(found: ExplainedFamily) -> list[Way]:
     ]
 
 
-def tables_of(found: ExplainedFamily, fits: Sequence[FittedFamily]) -> dict[str, pd.DataFrame]:
-    """Return tables of columns, blocks, families of features and clusters."""
+def tables_of(found: ExplainedFamily, fits: Sequence[FittedFamily], measure: str) -> dict[str, pd.DataFrame]:
+    """Return tables of columns, blocks, families of features and clusters; `measure` names the discrimination."""
     chosen: dict[str, int] = {}
     for fit in fits:
         used = {*(column.name for column in fit.explanation.columns), *fit.explanation.made_of}
@@ -102,7 +105,7 @@ def tables_of(found: ExplainedFamily, fits: Sequence[FittedFamily]) -> dict[str,
             "share": f"{column.share:.1%}",
             "higher values": _direction(column.direction),
             "folds": f"{chosen.get(column.name, column.folds)}/{len(fits) or len(found.stability)}",
-            "drop in AUC": interval(column.auc, 3),
+            f"drop in {measure}": interval(column.auc, 3),
             "rise in loss": interval(column.loss, 3),
         }
         for column in found.columns
@@ -113,7 +116,7 @@ def tables_of(found: ExplainedFamily, fits: Sequence[FittedFamily]) -> dict[str,
             "columns": item.columns,
             "mean |contribution|": number(item.size, 3),
             "share": f"{item.share:.1%}",
-            "drop in AUC": interval(item.auc, 3),
+            f"drop in {measure}": interval(item.auc, 3),
             "rise in loss": interval(item.loss, 3),
         }
         for item in found.blocks

@@ -13,7 +13,7 @@ from radfuse.report.printed import interval, number, p_value
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
-from radfuse.results import Interval, OptimismDraw, Performance
+from radfuse.results import Interval, Measured, OptimismDraw
 from radfuse.statistics.internal import Corrected, corrected, highest_p, permutation_p
 
 
@@ -27,17 +27,18 @@ def study(report: StudyReport) -> Part:
     if report.optimism:
         tables["optimism"] = optimism_table(report.optimism, report.performance)
     if report.shuffled:
-        observed = observed_values(report)
+        observed, measure = observed_values(report), report.performance[0].measure
         null = {family: _in_order(report, family) for family in observed}
-        tables["permutation"] = permutation_table(observed, null)
+        tables["permutation"] = permutation_table(observed, null, measure)
         figures["permutation"], panels = permutation_panels(report, observed, null)
-    html = render("sections/internal.html", report=report, tables=tables, panels=panels, families=list(report.shuffled))
+    names = {"families": list(report.shuffled), "measure": report.performance[0].measure}
+    html = render("sections/internal.html", report=report, tables=tables, panels=panels, **names)
     return Part("Internal validation", html, figures, tables)
 
 
-def optimism_table(drawn: Mapping[str, Sequence[OptimismDraw]], performance: Sequence[Performance]) -> pd.DataFrame:
-    """Return each measure of each family, apparent and corrected, beside its nested AUC."""
-    nested = {item.family: interval(item.auc) for item in performance}
+def optimism_table(drawn: Mapping[str, Sequence[OptimismDraw]], performance: Sequence[Measured]) -> pd.DataFrame:
+    """Return each measure of each family, apparent and corrected, beside the nested headline."""
+    nested = {(item.family, item.measure): interval(item.headline) for item in performance}
     rows = []
     for family, draws in drawn.items():
         for measure, found in corrections(draws).items():
@@ -50,7 +51,7 @@ def optimism_table(drawn: Mapping[str, Sequence[OptimismDraw]], performance: Seq
                         Interval(value=_known(found.optimism), low=_known(found.low), high=_known(found.high))
                     ),
                     "corrected": number(found.corrected),
-                    "nested folds": nested.get(family, "") if measure == "AUC" else "",
+                    "nested folds": nested.get((family, measure), ""),
                     "samples": str(found.draws),
                 }
             )
@@ -72,11 +73,11 @@ def corrections(draws: Sequence[OptimismDraw]) -> dict[str, Corrected]:
 
 
 def observed_values(report: StudyReport) -> dict[str, float]:
-    """Return the mean AUC over the test folds of the first deal, of families with shuffles."""
+    """Return the mean headline over the test folds of the first deal, of families with shuffles."""
     first = set(report.predictions.loc[report.predictions["repeat"] == 1, "fold"].astype(str))
     found = {}
     for item in report.performance:
-        folds = [value for fold, value in item.fold_aucs.items() if fold in first and value is not None]
+        folds = [value for fold, value in item.fold_values.items() if fold in first and value is not None]
         if item.family in report.shuffled and folds:
             found[item.family] = float(np.mean(folds))
     return found
@@ -89,8 +90,10 @@ def _in_order(report: StudyReport, family: str) -> list[float]:
     return [known.get(number, float("nan")) for number in range(1, count + 1)]
 
 
-def permutation_table(observed: Mapping[str, float], null: Mapping[str, Sequence[float]]) -> pd.DataFrame:
-    """Return AUC, what shuffled outcomes give, and p."""
+def permutation_table(
+    observed: Mapping[str, float], null: Mapping[str, Sequence[float]], measure: str = "AUC"
+) -> pd.DataFrame:
+    """Return the headline by its name, what shuffled outcomes give, and p."""
     best = highest_p(observed, null)
     rows = []
     for family, value in observed.items():
@@ -100,7 +103,7 @@ def permutation_table(observed: Mapping[str, float], null: Mapping[str, Sequence
         rows.append(
             {
                 "family": family,
-                "AUC": number(value),
+                measure: number(value),
                 "shuffled": interval(Interval(value=_known(mean), low=_known(low), high=_known(high))),
                 "p": p_value(permutation_p(value, null[family])),
                 "p, best of all": p_value(best[family]),
@@ -113,14 +116,15 @@ def permutation_table(observed: Mapping[str, float], null: Mapping[str, Sequence
 def permutation_panels(
     report: StudyReport, observed: Mapping[str, float], null: Mapping[str, Sequence[float]]
 ) -> tuple[str, list[str]]:
-    """Return a panel per family: the AUCs of shuffled outcomes, and the one seen."""
+    """Return a panel per family: the headlines of shuffled outcomes, and the one seen."""
+    measure = report.performance[0].measure
 
     def draw(axes: Any, family: str) -> None:
         values = np.array(null[family])[np.isfinite(null[family])]
         axes.hist(values, bins=20, color="#cbd5e1")
         axes.axvline(observed[family], color=report.looks[family].colour, linewidth=2)
         axes.set_title(family, loc="left", fontweight="bold")
-        axes.set_xlabel("AUC")
+        axes.set_xlabel(measure)
         axes.set_ylabel("shuffles")
 
     return multiples(list(observed), draw, height=2.2)

@@ -22,7 +22,7 @@ from radfuse.report.sections.discrimination import GRID, mean_roc, roc_axes
 from radfuse.report.sections.features import right_aligned
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import STYLE, to_svg
-from radfuse.results import Addition, Performance
+from radfuse.results import Addition, Measured
 
 _SHOWN = 4
 """Families drawn, at most; more would hide each other."""
@@ -31,7 +31,7 @@ _WIDTH, _HEIGHT = 8.86, 8.1
 Panel = Callable[[Any], None]
 
 
-class _Shown(NamedTuple):
+class Shown(NamedTuple):
     """What the panels draw.
 
     Attributes:
@@ -41,14 +41,20 @@ class _Shown(NamedTuple):
         looks: of all families.
     """
 
-    main: Sequence[Performance]
-    head: Performance
+    main: Sequence[Any]
+    head: Any
     predictions: pd.DataFrame
     looks: Mapping[str, Look]
 
-    def rows(self, item: Performance) -> pd.DataFrame:
+    def rows(self, item: Measured) -> pd.DataFrame:
         """Return the predictions of a family."""
         return self.predictions[self.predictions["family"] == item.family]
+
+    @classmethod
+    def of(cls, report: StudyReport | EvaluationReport, measured: Sequence[Any], primary: str | None) -> Shown:
+        """Return the families that a reader looks for, the primary one, else the best, at their head."""
+        head = _head(measured, primary)
+        return cls(main_families(measured, head), head, report.predictions, report.looks)
 
 
 def study(report: StudyReport) -> Part:
@@ -62,32 +68,31 @@ def evaluation(report: EvaluationReport) -> Part:
 
 
 def _part(report: StudyReport | EvaluationReport, added: Sequence[Addition], primary: str | None) -> Part:
-    measured = [item for item in report.performance if item.auc.value is not None]
+    measured = [item for item in report.performance if item.headline.value is not None]
     if not measured or measured[0].units < FEWEST:
         return Part("Overview", render("sections/overview.html", shown=None))
-    head = _head(measured, primary)
-    shown = _Shown(main_families(measured, head), head, report.predictions, report.looks)
+    shown = Shown.of(report, measured, primary)
     panels: dict[str, Panel] = {
         "ROC": lambda axes: _roc(axes, shown),
         "Calibration": lambda axes: _calibration(axes, shown),
         "Decision curve": lambda axes: _decision(axes, shown),
-        "What fusion adds" if added else "AUC": lambda axes: _gains(axes, added, measured, shown),
+        "What fusion adds" if added else "AUC": lambda axes: gains(axes, added, measured, shown),
     }
     with mpl.rc_context(STYLE):
-        whole = _whole(panels, shown)
-        singles = [_single(name, draw, shown) for name, draw in panels.items()]
+        whole = whole_of(panels, shown)
+        singles = [single_of(name, draw, shown) for name, draw in panels.items()]
     averaged = report.predictions["fold"].nunique() > 1
     caption = {"shown": shown, "families": len(measured), "added": bool(added), "averaged": averaged}
     html = render("sections/overview.html", figure=whole, singles=singles, names=list(panels), **caption)
     return Part("Overview", html, {"overview": whole})
 
 
-def _head(performance: Sequence[Performance], primary: str | None) -> Performance:
+def _head(performance: Sequence[Measured], primary: str | None) -> Measured:
     named = next((item for item in performance if item.family == primary), None)
-    return named or max(performance, key=lambda item: item.auc.value or 0.0)
+    return named or max(performance, key=lambda item: item.headline.value or 0.0)
 
 
-def main_families(performance: Sequence[Performance], head: Performance) -> list[Performance]:
+def main_families(performance: Sequence[Measured], head: Measured) -> list[Measured]:
     """Return the families that a reader looks for: each block alone, the one of most blocks, and the headline."""
     sizes = {item.family: item.family.count("-") for item in performance}
     largest = max(performance, key=lambda item: sizes[item.family])
@@ -96,7 +101,8 @@ def main_families(performance: Sequence[Performance], head: Performance) -> list
     return [item for item in performance if item.family in chosen]
 
 
-def _whole(panels: Mapping[str, Panel], shown: _Shown) -> str:
+def whole_of(panels: Mapping[str, Panel], shown: Shown) -> str:
+    """Return four panels as one figure."""
     figure = Figure(figsize=(_WIDTH, _HEIGHT), layout=ConstrainedLayoutEngine(h_pad=0.14, w_pad=0.1))
     for letter, axes, (name, draw) in zip("ABCD", figure.subplots(2, 2).flat, panels.items(), strict=True):
         draw(axes)
@@ -105,26 +111,27 @@ def _whole(panels: Mapping[str, Panel], shown: _Shown) -> str:
     return to_svg(figure)
 
 
-def _single(name: str, draw: Panel, shown: _Shown) -> str:
+def single_of(name: str, draw: Panel, shown: Shown) -> str:
+    """Return one panel, with a legend where it has a curve of each family."""
     figure = Figure(figsize=(3.9, 4.3), layout="constrained")
     axes = figure.subplots()
     draw(axes)
     axes.set_title(name, loc="left", fontweight="bold")
-    if name in ("ROC", "Decision curve"):
+    if name in ("ROC", "Decision curve", "AUC over time"):
         _legend(figure, shown, 1)
     return to_svg(figure)
 
 
-def _legend(figure: Figure, shown: _Shown, columns: int) -> None:
+def _legend(figure: Figure, shown: Shown, columns: int) -> None:
     handles = [
         Line2D([], [], color=shown.looks[item.family].colour, linestyle=shown.looks[item.family].dash)
         for item in shown.main
     ]
-    labels = [f"{item.family}, AUC {interval(item.auc, 2)}" for item in shown.main]
+    labels = [f"{item.family}, {item.measure} {interval(item.headline, 2)}" for item in shown.main]
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, handlelength=2.6)
 
 
-def _roc(axes: Any, shown: _Shown) -> None:
+def _roc(axes: Any, shown: Shown) -> None:
     axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
     for item in shown.main:
         colour, dash = shown.looks[item.family]
@@ -132,7 +139,7 @@ def _roc(axes: Any, shown: _Shown) -> None:
     roc_axes(axes)
 
 
-def _calibration(axes: Any, shown: _Shown) -> None:
+def _calibration(axes: Any, shown: Shown) -> None:
     axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
     for item in shown.main:
         colour, dash = shown.looks[item.family]
@@ -150,7 +157,7 @@ def _calibration(axes: Any, shown: _Shown) -> None:
     axes.set_ylabel("observed share")
 
 
-def _decision(axes: Any, shown: _Shown) -> None:
+def _decision(axes: Any, shown: Shown) -> None:
     curves = curves_of(shown.predictions, shown.main)
     ends(axes, next(iter(curves.values())))
     for family, curve in curves.items():
@@ -159,10 +166,11 @@ def _decision(axes: Any, shown: _Shown) -> None:
     decision_axes(axes, list(curves.values()))
 
 
-def _gains(axes: Any, added: Sequence[Addition], measured: Sequence[Performance], shown: _Shown) -> None:
-    """Draw what blocks add to families without them; of families that add nothing to each other, their AUC."""
+def gains(axes: Any, added: Sequence[Addition], measured: Sequence[Measured], shown: Shown) -> None:
+    """Draw what blocks add to families without them; of families that add nothing to each other, their headline."""
+    measure = measured[0].measure
     rows = [(f"{item.block}\nto {item.without}", item.auc, item.family) for item in added]
-    rows = (rows or [(item.family, item.auc, item.family) for item in measured])[:_MOST_ROWS]
+    rows = (rows or [(item.family, item.headline, item.family) for item in measured])[:_MOST_ROWS]
     axes.axvline(0 if added else 0.5, color="#d1d5db", linewidth=1)
     for row, (name, value, family) in enumerate(rows):
         colour = shown.looks[family].colour
@@ -175,4 +183,4 @@ def _gains(axes: Any, added: Sequence[Addition], measured: Sequence[Performance]
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("gain in AUC, 95% CI" if added else "AUC, 95% CI")
+    axes.set_xlabel(f"gain in {measure}, 95% CI" if added else f"{measure}, 95% CI")

@@ -18,7 +18,7 @@ from radfuse.results import SurvivalPerformance
 from radfuse.statistics.estimate import Estimate
 from radfuse.statistics.survival import at_risk, kaplan_meier, log_rank
 
-_GROUPS = {0: ("low", "#0072B2"), 1: ("middle", "#E69F00"), 2: ("high", "#D55E00")}
+GROUPS = {0: ("low", "#0072B2"), 1: ("middle", "#E69F00"), 2: ("high", "#D55E00")}
 
 
 def study(report: StudyReport) -> Part:
@@ -55,7 +55,7 @@ def group_panels(rows: Mapping[str, pd.DataFrame], performance: Any) -> tuple[st
         part = rows[item.family]
         last = float(part["time"].max())
         ticks = np.linspace(0, _round(last), 5)
-        for group, (name, colour) in _GROUPS.items():
+        for group, (name, colour) in GROUPS.items():
             own = part[part["group"] == group]
             time, event = own["time"].to_numpy(dtype=float), own["event"].to_numpy(dtype=float)
             label = [str(count) for count in at_risk(time, ticks.tolist())] if len(own) else ["0"] * len(ticks)
@@ -63,7 +63,7 @@ def group_panels(rows: Mapping[str, pd.DataFrame], performance: Any) -> tuple[st
                 _below(axes, tick, count, 1 + group, colour)
             _below(axes, 0.0, name, 1 + group, colour, before=12)
             if len(own):
-                _curve(axes, time, event, colour)
+                draw_curve(axes, time, event, colour)
         _below(axes, 0.0, "at risk", 0, "#4b5563")
         axes.set_xlabel(f"time{in_unit(item)}" + 4 * "\n")  # room for the numbers at risk
         p = log_rank(part["time"].to_numpy(), part["event"].to_numpy(), part["group"].to_numpy())[1]
@@ -94,7 +94,7 @@ def _round(last: float) -> float:
     return 4 * float(steps[-1])
 
 
-def _curve(axes: Any, time: np.ndarray, event: np.ndarray, colour: str) -> None:
+def draw_curve(axes: Any, time: np.ndarray, event: np.ndarray, colour: str) -> None:
     """Draw a curve with its band and the times of censoring."""
     found = kaplan_meier(time, event)
     end = float(time.max())
@@ -122,7 +122,7 @@ def group_table(rows: Mapping[str, pd.DataFrame], performance: Any) -> pd.DataFr
     found = []
     for item in performance:
         part = rows[item.family]
-        for group, (name, _) in _GROUPS.items():
+        for group, (name, _) in GROUPS.items():
             own = part[part["group"] == group]
             if not len(own):
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -83,26 +84,33 @@ def auc_over_time(performance: Sequence[SurvivalPerformance], drawn: Mapping[str
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.0, 3.3 + 0.19 * len(performance)), layout="constrained")
         axes = figure.subplots()
-        axes.axhline(0.5, color="#d1d5db", linewidth=1)
-        lowest = [0.45]
-        for item in performance:
-            known = [point for point in item.auc_over_time if point.auc.value is not None]
-            times, values = [point.time for point in known], [float(point.auc.value or 0) for point in known]
-            colour, dash = drawn[item.family]
-            axes.plot(times, values, color=colour, linestyle=dash, marker="o", markersize=3, label=item.family)
-            lowest += [value - 0.02 for value in values]
-            if len(performance) == 1:
-                sure = [point for point in known if point.auc.low is not None]
-                low, high = [float(p.auc.low or 0) for p in sure], [float(p.auc.high or 0) for p in sure]
-                axes.fill_between([p.time for p in sure], low, high, color=colour, alpha=0.18, linewidth=0)
-                lowest += low
-        axes.set_ylim(max(0.0, min(lowest)), 1.01)
-        axes.set_xlim(left=0)
-        axes.set_xlabel(f"time{in_unit(performance[0])}")
-        axes.set_ylabel("AUC of events by this time")
+        draw_auc_over_time(axes, performance, drawn, performance[0].family if len(performance) == 1 else None)
         if len(performance) > 1:
             figure.legend(loc="outside lower center", ncols=2, handlelength=2.6)
         return to_svg(figure)
+
+
+def draw_auc_over_time(
+    axes: Any, performance: Sequence[SurvivalPerformance], drawn: Mapping[str, Look], sure: str | None
+) -> None:
+    """Draw the AUC of events by each time against units free of it then; a band where the family is `sure`."""
+    axes.axhline(0.5, color="#d1d5db", linewidth=1)
+    lowest = [0.45]
+    for item in performance:
+        known = [point for point in item.auc_over_time if point.auc.value is not None]
+        times, values = [point.time for point in known], [float(point.auc.value or 0) for point in known]
+        colour, dash = drawn[item.family]
+        axes.plot(times, values, color=colour, linestyle=dash, marker="o", markersize=3, label=item.family)
+        lowest += [value - 0.02 for value in values]
+        if item.family == sure:
+            told = [point for point in known if point.auc.low is not None]
+            low, high = [float(p.auc.low or 0) for p in told], [float(p.auc.high or 0) for p in told]
+            axes.fill_between([p.time for p in told], low, high, color=colour, alpha=0.18, linewidth=0)
+            lowest += low
+    axes.set_ylim(max(0.0, min(lowest)), 1.01)
+    axes.set_xlim(left=0)
+    axes.set_xlabel(f"time{in_unit(performance[0])}")
+    axes.set_ylabel("AUC of events by this time")
 
 
 def _figures(report: StudyReport | EvaluationReport) -> dict[str, str]:

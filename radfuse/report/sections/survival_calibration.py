@@ -17,7 +17,7 @@ from radfuse.report.svg import multiples
 from radfuse.results import SurvivalPerformance
 from radfuse.statistics.survival import kaplan_meier
 
-_FEWEST, _GROUPS = 25, 5
+FEWEST, _GROUPS = 25, 5
 """Units that groups of them can be drawn of, and groups."""
 
 
@@ -35,7 +35,7 @@ def _part(report: StudyReport | EvaluationReport) -> Part:
     figures: dict[str, str] = {}
     panels: list[str] = []
     first = report.predictions[report.predictions["repeat"] == 1]
-    if report.performance[0].units >= _FEWEST:
+    if report.performance[0].units >= FEWEST:
         figures["calibration"], panels = calibration_panels(first, report.performance, report.looks)
     tables = {"calibration": calibration_table(report.performance)}
     html = render("sections/survival_calibration.html", report=report, panels=panels, tables=tables)
@@ -55,16 +55,8 @@ def calibration_panels(
         colour = drawn[item.family].colour
         rows = predictions[predictions["family"] == item.family]
         p = rows["probability"].to_numpy()
-        time, event = rows["time"].to_numpy(dtype=float), rows["event"].to_numpy(dtype=float)
         axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
-        line = []
-        for group in np.array_split(np.argsort(p, kind="stable"), _GROUPS):
-            found = kaplan_meier(time[group], event[group]).estimate(item.horizon)
-            predicted, observed = p[group].mean(), 1 - found.value
-            if not np.isnan(found.low):
-                axes.plot([predicted] * 2, [1 - found.high, 1 - found.low], color=colour, linewidth=1)
-            line.append((predicted, observed))
-        axes.plot(*zip(*line, strict=True), "-o", color=colour, markersize=4.5, markeredgecolor="white", linewidth=1.2)
+        draw_fifths(axes, item, rows, colour)
         counts = np.histogram(p, bins=np.linspace(0, 1, 41))[0]
         weights = np.full(len(p), 0.10 / max(1, int(counts.max())))
         axes.hist(p, bins=np.linspace(0, 1, 41), bottom=-0.16, weights=weights, color="#cbd5e1")
@@ -79,6 +71,23 @@ def calibration_panels(
         axes.set_ylabel("observed (Kaplan-Meier)")
 
     return multiples(performance, draw, height=3.1)
+
+
+def draw_fifths(
+    axes: Any, item: SurvivalPerformance, rows: pd.DataFrame, colour: str, dash: Any = "-", *, sure: bool = True
+) -> None:
+    """Draw the share with the event by the horizon in fifths of the units, joined, with their intervals if `sure`."""
+    p = rows["probability"].to_numpy()
+    time, event = rows["time"].to_numpy(dtype=float), rows["event"].to_numpy(dtype=float)
+    line = []
+    for group in np.array_split(np.argsort(p, kind="stable"), _GROUPS):
+        found = kaplan_meier(time[group], event[group]).estimate(item.horizon)
+        predicted, observed = p[group].mean(), 1 - found.value
+        if sure and not np.isnan(found.low):
+            axes.plot([predicted] * 2, [1 - found.high, 1 - found.low], color=colour, linewidth=1)
+        line.append((predicted, observed))
+    marks = {"marker": "o", "markersize": 4.5 if sure else 3, "markeredgecolor": "white"}
+    axes.plot(*zip(*line, strict=True), color=colour, linestyle=dash, linewidth=1.2, **marks)
 
 
 def calibration_table(performance: Sequence[SurvivalPerformance]) -> pd.DataFrame:

@@ -14,6 +14,7 @@ function radfuseCalculator(root) {
     logistic: (x) => logistic(x),
     beta: (x, by) => logistic(by.intercept - by.a * softplus(-x) + by.b * softplus(x)),
     cloglog: (x, by) => -Math.expm1(-by.hazard * Math.exp(x)),
+    survival: (x, by) => Math.exp(-by.hazard * Math.exp(x)),
     knots: (x, by) => {
       const at = by.scores, p = by.probabilities, last = at.length - 1;
       if (x <= at[0]) return p[0];
@@ -72,14 +73,17 @@ function radfuseCalculator(root) {
     if (found.problem) { element("p", found.problem, outcome); return; }
     outcome.dataset.probability = String(found.read[0][1]);
     outcome.dataset.score = String(found.score);
+    outcome.dataset.read = JSON.stringify(found.read);
     for (const [label, p] of found.read) {
       const line = element("p", null, outcome);
       element("b", p.toFixed(4), line);
       line.append(` ${label}`);
     }
-    const above = found.read[0][1] >= model.threshold ? "at or above" : "below";
-    const points = (found.score - model.base) / model.unit;
-    element("p", `${above} the threshold ${model.threshold.toFixed(4)}; total points ${points.toFixed(1)}`, outcome);
+    const p = found.read[0][1], points = (found.score - model.base) / model.unit;
+    const called = model.groups
+      ? `${["low", "middle", "high"][model.groups.filter((end) => p >= end).length]} risk group`
+      : `${p >= model.threshold ? "at or above" : "below"} the threshold ${model.threshold.toFixed(4)}`;
+    element("p", `${called}; total points ${points.toFixed(1)}`, outcome);
     for (const remark of found.remarks) element("p", remark, outcome);
   }
 
