@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from papers import report_of, shipped
+from papers import OF_CLASSES, report_of, shipped
 
 from radfuse.report.methods.paper import as_markdown, methods
 from radfuse.report.methods.words import counted, each, series
-from radfuse.study import shipped_studies
 
 SELECTION = [
     *("variance", "univariate", "correlation", "clusters", "mrmr", "lasso", "elastic_net", "stability_selection"),
@@ -40,7 +39,7 @@ def told(name: str, folder: Path, *overrides: str, **changed: object) -> str:
     return sound(as_markdown(methods(report_of(shipped(name, folder, overrides), **changed))))
 
 
-@pytest.mark.parametrize("name", sorted(shipped_studies()))
+@pytest.mark.parametrize("name", OF_CLASSES)
 def test_every_shipped_study_has_sound_sentences(name: str, tmp_path: Path) -> None:
     text = told(name, tmp_path)
     for heading in (
