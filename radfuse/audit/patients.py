@@ -28,7 +28,7 @@ def look(subject: Subject) -> AuditCheck:
     return AuditCheck(
         name=NAME,
         looks="the patients of training and test units in every fold, and whether two ids may be one person's",
-        told=f"{people} patients in {len(subject.folds)} folds, none on both sides",
+        told=f"{people} patients in {len(subject.folds)} fold{'s' * (len(subject.folds) > 1)}, none on both sides",
         findings=tuple(findings),
     )
 

@@ -24,7 +24,7 @@ from radfuse.cli.masks import compare_masks
 from radfuse.cli.networks import apply, export_onnx
 from radfuse.cli.nomogram import nomogram
 from radfuse.cli.oai import oai_index
-from radfuse.cli.phantom import configs, demo, phantom_knee, phantom_oai, phantom_table
+from radfuse.cli.phantom import configs, demo, phantom_knee, phantom_oai, phantom_recipe, phantom_table
 from radfuse.cli.radiomics import radiomics
 from radfuse.cli.samplesize import samplesize
 from radfuse.cli.show import BAD_INPUT, OK, SOME_FAILED, STOPPED, UNFORESEEN, err, out, show_problems
@@ -80,6 +80,7 @@ app.command()(demo)
 phantom_app.command("table")(phantom_table)
 phantom_app.command("knee")(phantom_knee)
 phantom_app.command("oai")(phantom_oai)
+phantom_app.command("recipe")(phantom_recipe)
 app.add_typer(phantom_app, name="phantom")
 oai_app.command("index")(oai_index)
 dicom_app.command("index")(dicom_index)

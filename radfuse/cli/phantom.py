@@ -108,6 +108,27 @@ def phantom_oai(
     )
 
 
+def phantom_recipe(
+    name: Annotated[str, typer.Argument(help="A shipped study; `radfuse configs` lists them.", show_default=False)],
+    out_: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)],
+    patients: Annotated[
+        int | None, typer.Option(min=16, help="Number of patients, or of knees.", show_default="40 to 200")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 7,
+) -> None:
+    """A cohort that a shipped study of a published protocol runs on, tables or images, and that study."""
+    from radfuse.phantom.recipes import write_recipe_phantom
+    from radfuse.study import shipped_study
+
+    with writing(out_), progress() as tell:
+        study = write_recipe_phantom(out_, name, shipped_study(name), patients, seed, tell)
+    out.print(
+        f"Wrote a cohort for {escape(name)} to {escape(str(out_))}. "
+        f"Next: [bold]radfuse run {escape(str(study))}[/bold]",
+        soft_wrap=True,
+    )
+
+
 def demo(
     out_: Annotated[Path, typer.Option("--out", "-o", help="Folder for cohort and results.")] = Path("radfuse-demo"),
 ) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from radfuse.errors import listed
@@ -29,6 +30,7 @@ def study_remarks(
     folds: Mapping[str, Sequence[FittedFamily]],
     final: Mapping[str, FittedFamily],
     icc: pd.Series | None,
+    events: np.ndarray | None = None,
 ) -> list[str]:
     """Return sentences on a study.
 
@@ -37,8 +39,9 @@ def study_remarks(
         folds: family -> its outer folds.
         final: family -> refitted on all units.
         icc: radiomic feature -> ICC(2,1) between predicted and manual masks, where there are both.
+        events: 1 for each unit that has the event, else 0, also of units that no fold tests; None: all are tested.
     """
-    found = [*_events_per_column(performance, folds, final), *performance_remarks(performance)]
+    found = [*_events_per_column(performance, folds, final, events), *performance_remarks(performance)]
     for family, fitted in final.items():
         if icc is not None:
             found += _disagreeing(family, fitted, icc)
@@ -89,12 +92,16 @@ def _events_per_column(
     performance: Sequence[Any],
     folds: Mapping[str, Sequence[FittedFamily]],
     final: Mapping[str, FittedFamily],
+    of_all: np.ndarray | None,
 ) -> Iterator[str]:
     """Yield one sentence on all families that have few events for their columns."""
     if not hasattr(performance[0], "events"):
         return
     binary = isinstance(performance[0], Performance)
-    rarer = {item.family: min(item.events, item.units - item.events if binary else item.events) for item in performance}
+    rarer = {}
+    for item in performance:
+        units, count = (item.units, item.events) if of_all is None else (len(of_all), int(of_all.sum()))
+        rarer[item.family] = min(count, units - count) if binary else count
     told = []
     for family, fits in folds.items():
         events, candidates = rarer.get(family, 0), fits[0].columns_in

@@ -97,7 +97,7 @@ def crew(jobs: Sequence[FitJob]) -> Literal["one", "cores"]:
 
 STAGE = Stage(
     "fit",
-    5,
+    6,
     jobs,
     work,
     write_section,

@@ -14,6 +14,8 @@ import pandas as pd
 from radfuse.statistics.estimate import Estimate, normal_quantile
 
 _MOST_STEPS = 60
+_LEAST = 1e-150
+"""Of the risk in a risk set beside the largest of all, so that one over its square is a number."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def by_score(units: Ranked, score: np.ndarray) -> tuple[float, np.ndarray, np.nd
     risk = np.exp(s)
     at_risk = np.cumsum(risk)[units.last - 1]
     tied = np.bincount(units.ties, risk[units.events], minlength=len(units.last))
-    of_event = np.maximum(at_risk[units.ties] - units.share * tied[units.ties], 1e-300)
+    of_event = np.maximum(at_risk[units.ties] - units.share * tied[units.ties], _LEAST)
     value = float(np.log(of_event).sum() - s[units.events].sum())
     once, twice = 1 / of_event, 1 / of_event**2
     sums = [np.bincount(units.ties, weight, minlength=len(units.last)) for weight in (once, twice)]

@@ -62,6 +62,30 @@ def test_a_sum_of_terms_says_what_the_model_says_whatever_is_missing(settings: d
     np.testing.assert_allclose(again.predict(rows[:, places]), model.predict(rows), rtol=0, atol=SAME)
 
 
+def test_steps_that_name_the_first_block_choose_its_columns_beside_the_scores() -> None:
+    """The outcome hangs on age and not on sex; a step of all blocks is for the scores alone."""
+    chosen: dict[str, set[str]] = {}
+    for name, blocks in (("clinical", ["clinical"]), ("others", ["radiomic"])):
+        step = {"kind": "multivariable", "blocks": blocks, "alpha_alone": 0.05}
+        model, x, _ = fitted(("clinical", "radiomic"), strategy={"kind": "score"}, selection=[step])
+        score = score_of(model, NAMES, x)
+        assert score is not None
+        chosen[name] = {column.name for column in score.columns if column.block == "clinical"}
+    assert chosen == {"clinical": {"age"}, "others": {"age", "sex"}}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_score_of_a_block_is_turned_round(seed: int) -> None:
+    """Nearest neighbours of nearly all units answer with the share of the other folds, which leans against theirs."""
+    generator = np.random.default_rng(seed)
+    x, y = generator.standard_normal((60, 11)), np.arange(60) % 2
+    parts: Any = {"classifier": {"kind": "knn", "k": (45,)}, "strategy": {"kind": "score"}}
+    config = FusionConfig(**parts, inner_folds=4)
+    own = {name: BLOCKS[name] for name in ("clinical", "radiomic")}
+    outcome = BinaryOutcome(column="event")
+    assert fit_family(x, y, y, np.arange(60), own, NAMES, outcome, config, 1).settings["weight.radiomic"] >= 0
+
+
 BENT: list[tuple[tuple[str, ...], dict[str, Any], str]] = [
     (ALL, {"classifier": {"kind": "knn", "k": (5,)}, "strategy": {"kind": "early"}}, "knn is no sum of terms"),
     (("radiomic",), {"classifier": {"kind": "knn", "k": (5,)}, "strategy": {"kind": "priority"}}, "knn is no sum"),

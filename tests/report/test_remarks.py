@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from radfuse.report.remarks import performance_remarks, study_remarks
@@ -70,6 +71,11 @@ def test_events_per_column_count_candidates_and_selected_against_the_rarer_outco
     )
     assert "(20 units have the rarer outcome) lie below 10" in said
     assert "deep 0.2 for each of 100 candidates, 5.0 for each of 4 selected" in said
+    of_all = np.r_[np.ones(900), np.zeros(40)]  # a test set of 500; the model that ships learned from the others too
+    folds, final = [fitted("1", *"abcd", candidates=100)], fitted("all", *"abcd", candidates=100)
+    (said,) = study_remarks([measured(events=480)], {"deep": folds}, {"deep": final}, None, of_all)
+    assert "(40 units have the rarer outcome)" in said
+    assert "deep 0.4 for each of 100 candidates, 10.0 for each of 4 selected" in said
 
 
 def test_slopes_below_0_and_far_from_1_are_said_once() -> None:
@@ -116,6 +122,7 @@ def test_the_page_holds_the_agreement_of_features_against_the_models() -> None:
         segmentation=SegmentationReport(masks, (), pd.Series({"t1/tumour/original_shape_Elongation": 0.1}), 1),
         results=SimpleNamespace(failures=()),
         warnings=(),
+        events=None,
     )
     assert "on which predicted and manual masks disagree, ICC(2,1) below 0.5" in findings.study(report).html
 

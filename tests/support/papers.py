@@ -12,9 +12,12 @@ import pandas as pd
 from radfuse.report.study import Made, StudyReport
 from radfuse.results import Comparison, Explanation, FittedFamily, Interval, Performance, StudyResults
 from radfuse.stages.report import tuned_settings
-from radfuse.study import Study, load_study, shipped_study
+from radfuse.study import Study, load_study, shipped_studies, shipped_study
 
 COLUMNS = {"clinical": 3, "radiomic": 107, "deep": 40}
+
+OF_CLASSES = sorted({*shipped_studies()} - {"osteosarcoma_survival"})
+"""Shipped studies whose outcome is one of two classes, as the report made here has it; survival is run for real."""
 
 
 def report_of(study: Study, masks: Mapping[str, int] | None = None, **changed: Any) -> StudyReport:

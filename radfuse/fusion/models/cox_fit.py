@@ -19,6 +19,8 @@ from radfuse.statistics.links import probability_of
 
 _MOST_STEPS, _MOST_PRODUCTS, _FLAT = 40, 300, 1e-7
 """Of Newton's method: steps, products a step, and the largest slope per unit at which it ends."""
+_SHORTEST = 1e-3
+"""Share of a round of least squares that is tried at the least."""
 
 
 @dataclass(frozen=True)
@@ -161,19 +163,30 @@ def cox_net(x: np.ndarray, known: Survival, penalty: float, l1_share: float, sta
     from sklearn.linear_model import ElasticNet as LeastSquares
 
     solver = LeastSquares(l1_ratio=l1_share, warm_start=True, tol=1e-6, max_iter=2000)
-    solver.coef_ = start.copy()
-    score, columns = x @ start, np.asfortranarray(x)
+    columns = np.asfortranarray(x)
+
+    def at(beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
+        score = x @ beta
+        value, slope, bend = by_score(known.units, score + known.offset)
+        held = l1_share * np.abs(beta).sum() + (1 - l1_share) / 2 * float(beta @ beta)
+        return value / len(x) + penalty * held, score, slope, bend
+
+    beta = start
+    now, score, slope, bend = at(beta)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the next round goes on from there
         for _ in range(30):
-            _, slope, bend = by_score(known.units, score + known.offset)
             weight = np.maximum(bend, 1e-5)
-            solver.alpha = penalty / weight.mean()
+            solver.alpha, solver.coef_ = penalty / weight.mean(), beta.copy()
             solver.fit(columns, score - slope / weight, sample_weight=weight)
-            before, score = score, x @ solver.coef_
+            step, before, size = solver.coef_ - beta, score, 1.0
+            while (found := at(beta + size * step))[0] > now and size > _SHORTEST:
+                size /= 2  # far from where they touch, least squares overshoot: few units, and a class that separates
+            beta = beta + size * step
+            now, score, slope, bend = found
             if np.ptp(score - before) < 1e-5:
                 break
-    return np.asarray(solver.coef_)
+    return np.asarray(beta)
 
 
 def most_penalty(x: np.ndarray, known: Survival) -> float:

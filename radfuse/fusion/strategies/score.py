@@ -29,7 +29,10 @@ class Score(Section):
     """Clinical columns and a score of each other block in one regression, as radscore nomograms do.
 
     A block's score for the regression is its inner out-of-fold log odds: scores of a model's own training set would
-    look too good. Without the first block, the mean of blocks.
+    look too good. Of the first block all columns stand in it, but where steps of the selection name that block and
+    have nothing to tune: `{kind: multivariable, blocks: [clinical]}`. No score is turned round: out-of-fold scores of a
+    learner that found nothing lean against the outcome, as each is the mean of the other folds. Without the first
+    block, the mean of blocks.
 
     Source:
         Huang et al. 2016, doi:10.1200/JCO.2015.65.9128, with cross-fitted scores.
@@ -47,7 +50,8 @@ class Score(Section):
             return MeanOfBlocks().learn(training)
         parts = {block: learned(training.of([block])) for block in training.blocks if block != self.first}
         scores = np.column_stack([part.odds for part in parts.values()])
-        own = replace(training.of([self.first]), selection=(), again={}, oversample=False)
+        steps = tuple(step for step in training.selection if self._names_first(step))
+        own = replace(training.of([self.first]), selection=steps, again={}, oversample=False)
         whole = fit_chain(replace(own, model=_Beside(scores, training.outcome)), {})
         odds = np.empty(len(training.y))
         for fold in training.folds:
@@ -64,6 +68,9 @@ class Score(Section):
         ]
         settings = settings_of(parts) | {f"weight.{block}": float(w) for block, w in zip(parts, weights, strict=True)}
         return Learned(Blend(tuple(training.names), tuple(terms)), settings, odds)
+
+    def _names_first(self, step: Any) -> bool:
+        return self.first in getattr(step, "blocks", ()) and len(step.candidates()) == 1
 
     def fit(self, training: Training) -> Tuned:
         """Fit the other blocks, then the regression."""
@@ -83,9 +90,14 @@ class _Beside:
     def fit(self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int) -> FittedLogistic:
         mean, scale = self.scores.mean(axis=0), self.scores.std(axis=0)
         scale = np.where(scale > 0, scale, 1.0)
-        together = np.hstack([x, (self.scores - mean) / scale])
-        found = ridge_of(self.outcome, together, y, [_PENALTY], np.zeros(len(x)))[0]
-        weights = found.coefficients[x.shape[1] :] / scale
+        scores, kept = (self.scores - mean) / scale, np.ones(self.scores.shape[1], dtype=bool)
+        while True:
+            found = ridge_of(self.outcome, np.hstack([x, scores[:, kept]]), y, [_PENALTY], np.zeros(len(x)))[0]
+            weights = np.zeros(len(kept))
+            weights[kept] = found.coefficients[x.shape[1] :] / scale[kept]
+            if (weights >= 0).all():
+                break
+            kept &= weights > 0
         return _BESIDE[link_of(self.outcome)](
             found.intercept - float(weights @ mean), found.coefficients[: x.shape[1]], weights
         )

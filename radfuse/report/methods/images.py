@@ -122,7 +122,7 @@ def _spacing(section: Mapping[str, Any]) -> str:
     spacing = section["spacing_zyx_mm"]
     if not spacing:
         return "kept"
-    size = " × ".join(number(value) if value else "original" for value in spacing)
+    size = " × ".join(number(value) if value else "unchanged" for value in spacing)
     way = _INTERPOLATORS.get(section["interpolator"], spaced(section["interpolator"]))
     return f"{size} mm by {way} interpolation"
 

@@ -44,7 +44,7 @@ _STEPS: dict[str, Told] = {
         "doi:10.18637/jss.v036.i11)"
     ),
     "multivariable": lambda it: (
-        f"univariate logistic regressions at p ≤ {it['alpha_alone']:g}, then backward "
+        f"univariate regressions at p ≤ {it['alpha_alone']:g}, then backward "
         f"elimination by {'p ≤ ' + format(it['alpha'], 'g') if it['rule'] == 'p' else 'the Akaike criterion'}"
     ),
     "pca": lambda it: f"principal components, {_components(it['components'])}",

@@ -10,5 +10,5 @@ from radfuse.report.study import StudyReport
 def study(report: StudyReport) -> Part:
     """Return failures, remarks and warnings."""
     icc = report.segmentation.features if report.segmentation is not None else None
-    remarks = study_remarks(report.performance, report.folds, report.final, icc)
+    remarks = study_remarks(report.performance, report.folds, report.final, icc, report.events)
     return Part("Findings", render("sections/findings.html", report=report, remarks=remarks))

@@ -52,7 +52,8 @@ def study(report: StudyReport) -> Part:
         files[f"calculators/{family}.html"] = page(report.title, report.outcome, report.event, family, made)
         inside = len(made) <= _LARGEST
         shown[family] = _Shown(found, drawn(found, narrow=True), made, inside, final.explanation.formula)
-    html = render("sections/nomogram.html", report=report, shown=shown, without=without, figures=figures)
+    reasons = {reason: [name for name in without if without[name] == reason] for reason in without.values()}
+    html = render("sections/nomogram.html", report=report, shown=shown, reasons=reasons, figures=figures)
     return Part("Nomogram", html, figures, tables, files=files)
 
 

@@ -23,14 +23,17 @@ def study(report: StudyReport) -> Part:
     if found is None:
         return Part("Readers", Markup(""))
     tables = {"readers": score_table(found.scores)}
-    figures = {}
+    figures, narrow = {}, ""
     if found.beside:
         tables["readers_beside"] = beside_table(found.beside)
-        tables["readers_together"] = together_table(found.beside)
+        if any(item.together.value is not None for item in found.beside):
+            tables["readers_together"] = together_table(found.beside)
         figures["readers"] = difference_plot(found.beside, report.looks)
+        narrow = difference_plot(found.beside, report.looks, narrow=True)
     if found.agreement:
         tables["readers_agreement"] = agreement_table(found.agreement)
-    html = render("sections/readers.html", report=report, found=found, tables=tables, figures=figures, without=_without)
+    shown = {"found": found, "tables": tables, "figures": figures, "narrow": narrow, "without": _without}
+    html = render("sections/readers.html", report=report, **shown)
     return Part("Readers", html, figures, tables)
 
 
@@ -110,11 +113,12 @@ def agreement_table(agreement: Sequence[ReaderAgreement]) -> pd.DataFrame:
     )
 
 
-def difference_plot(beside: Sequence[ReaderBeside], drawn: Mapping[str, Look]) -> str:
+def difference_plot(beside: Sequence[ReaderBeside], drawn: Mapping[str, Look], narrow: bool = False) -> str:
     """Return family less reader in AUC with intervals, a row each, readers one below the other."""
     known = [item for item in beside if item.difference.value is not None]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 1.0 + 0.27 * len(known)), layout="constrained")
+        size = (4.2, 1.2 + 0.42 * len(known)) if narrow else (6.4, 1.0 + 0.27 * len(known))
+        figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
         axes.axvline(0, color="#9ca3af", linewidth=0.8)
         for row, item in enumerate(known):
@@ -124,9 +128,10 @@ def difference_plot(beside: Sequence[ReaderBeside], drawn: Mapping[str, Look]) -
                 axes.plot([value.low, value.high], [row, row], color=colour, linewidth=1.4)
             axes.plot(value.value, row, "o", color=colour, markersize=5)
             axes.text(1.01, row, number(value.value, 2), transform=axes.get_yaxis_transform(), va="center", fontsize=8)
-        axes.set_yticks(range(len(known)), [f"{item.family} less {item.reader}" for item in known])
+        line = "\n" if narrow else " "
+        axes.set_yticks(range(len(known)), [f"{item.family}{line}less {item.reader}" for item in known])
         axes.set_ylim(len(known) - 0.4, -0.6)
-        axes.set_xlabel("difference in AUC, 95% CI; right of 0 the family is better")
+        axes.set_xlabel(f"difference in AUC, 95% CI;{line}right of 0 the family is better")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
         return to_svg(figure)

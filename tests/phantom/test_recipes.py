@@ -1,0 +1,65 @@
+"""Phantoms of shipped studies: the same seed draws the same, and a folder that holds something else stays as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from radfuse.cli.app import app
+from radfuse.errors import InputError
+from radfuse.phantom.cohorts import knee_oa_incidence, osteosarcoma_survival
+from radfuse.phantom.planted import mixed, planted
+from radfuse.phantom.recipes import RECIPES, write_recipe_phantom
+from radfuse.study import shipped_studies
+
+
+def test_every_phantom_is_of_a_shipped_study() -> None:
+    assert set(RECIPES) <= set(shipped_studies())
+
+
+def test_the_same_seed_draws_the_same_tables() -> None:
+    first, again, other = (knee_oa_incidence(20, seed) for seed in (1, 1, 2))
+    assert set(first) == {"cohort", "radiomic", "deep", "truth"}
+    for name, table in first.items():
+        pd.testing.assert_frame_equal(table, again[name])
+        assert not table.equals(other[name])
+
+
+def test_columns_hold_as_much_of_a_part_as_was_asked() -> None:
+    generator = np.random.default_rng(0)
+    truth = planted(generator, 20_000, {"a": 2.0, "b": 1.0}, 0.3)
+    assert truth["a_part"].std() == pytest.approx(2.0, rel=1e-3)
+    assert truth["probability"].mean() == pytest.approx(0.3, abs=1e-6)
+    assert truth["event"].mean() == pytest.approx(0.3, abs=0.02)
+    assert np.corrcoef(mixed(generator, truth["a_part"], -0.6), truth["a_part"])[0, 1] == pytest.approx(-0.6, abs=0.02)
+
+
+def test_a_second_reader_measures_some_rows_again_and_some_columns_badly() -> None:
+    tables = osteosarcoma_survival(60, 3)
+    first, second = tables["radiomic"], tables["radiomic_reader_2"]
+    assert list(second["case_id"]) == list(first["case_id"][:20])
+    alike = [np.corrcoef(first[name][:20], second[name])[0, 1] for name in first.columns[1:]]
+    assert 0.6 < float(np.mean(np.array(alike) > 0.9)) < 0.9
+
+
+def test_what_is_no_recipe_or_no_empty_folder_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no phantom of a study 'rectal_pcrr'; did you mean 'rectal_pcr'"):
+        write_recipe_phantom(tmp_path, "rectal_pcrr", "")
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="is not empty; choose another folder"):
+        write_recipe_phantom(tmp_path, "knee_pain_nomogram", "")
+
+
+def test_the_command_writes_a_study_beside_its_cohort(tmp_path: Path) -> None:
+    folder = tmp_path / "pain"
+    said = CliRunner().invoke(
+        app, ["phantom", "recipe", "knee_pain_nomogram", "--out", str(folder), "--patients", "20"]
+    )
+    assert said.exit_code == 0, said.output
+    assert "Next: radfuse run" in said.output
+    assert {item.name for item in folder.iterdir()} == {"cohort.csv", "radiomic.csv", "study.yaml", "truth.csv"}
+    assert pd.read_csv(folder / "cohort.csv")["patient_id"].nunique() == 20
