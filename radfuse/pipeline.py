@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from radfuse.config import nearest
 from radfuse.errors import InputError, Problem, StudyError
 from radfuse.given import as_kind, as_path
 from radfuse.results import Failure, StudyResults
+from radfuse.results.pace import StagePace
 from radfuse.run.digests import job_key
-from radfuse.run.folder import Progress, RunFolder
+from radfuse.run.folder import LOG, Progress, RunFolder
+from radfuse.run.ledger import paces_of
 from radfuse.run.shard import Shard
 from radfuse.run.stage import Stage, carry_out
 from radfuse.run.workers import Crew
@@ -39,6 +42,8 @@ class Run:
         reused: number of results found finished.
         masks: number of masks that networks made.
         suspicious: the cases whose mask should be looked at, the most suspicious first.
+        left: number of failures that were found, and not tried again.
+        paces: of the stages that computed something now.
     """
 
     path: Path
@@ -49,6 +54,8 @@ class Run:
     reused: int
     masks: int = 0
     suspicious: tuple[str, ...] = ()
+    left: int = 0
+    paces: tuple[StagePace, ...] = ()
 
     @property
     def report(self) -> Path:
@@ -62,6 +69,7 @@ def run_study(
     *,
     until: str = "report",
     shard: str | None = None,
+    retry_failed: bool = False,
     progress: Progress = lambda *_: None,
 ) -> Run:
     """Run a study up to a stage, resuming what is finished: that stage and what it needs, nothing beside it.
@@ -72,6 +80,8 @@ def run_study(
         until: the last stage.
         shard: "I/N" works on cases I, I + N, ... alone, for job arrays; with segment, regions, extract and deep, once
             the networks are trained.
+        retry_failed: try cases again that failed before; else only those whose files or settings have changed, and
+            those that the machine stopped, as a full memory does.
         progress: told of every item.
 
     Raises:
@@ -84,11 +94,11 @@ def run_study(
     part = Shard.parse(as_kind(shard, str, "shard")) if shard is not None else None
     _check_stage(study, until, part)
     place = as_path(out, "out") if out is not None else Path("runs") / study.name
-    folder = RunFolder.open(place, study.name, shared=part is not None)
+    folder = RunFolder.open(place, study.name, shared=part is not None, log=part.log if part else LOG)
     try:
         with Crew() as crew:
             tunes = any(stage.name == "fit" for stage in needed_for(until))
-            return _run(Context(study, folder, progress, part, tunes=tunes), until, crew)
+            return _run(Context(study, folder, progress, part, tunes=tunes), until, crew, retry_failed)
     except InputError as error:
         if folder.made:
             raise StudyError(f"{error}\nWhat was finished before is kept in {folder.path}") from error
@@ -97,8 +107,8 @@ def run_study(
         folder.close()
 
 
-def _run(context: Context, until: str, crew: Crew) -> Run:
-    folder, stored = context.folder, False
+def _run(context: Context, until: str, crew: Crew, retry_failed: bool) -> Run:
+    folder, stored, began = context.folder, False, datetime.now(UTC) - timedelta(milliseconds=1)
     if context.study.regions:
         assert context.inputs  # before anything is computed
     last = until if context.shard is not None else STAGES[until].then or until
@@ -107,17 +117,17 @@ def _run(context: Context, until: str, crew: Crew) -> Run:
         if context.shard is not None and not STAGES[stage.name].shards:
             _trust(stage, jobs, context)
             continue
-        done = carry_out(stage, jobs, folder, crew, context.progress)
+        done = carry_out(stage, jobs, folder, crew, context.progress, retry_failed)
         if done.keys and not stored:
             folder.write_study(context.study.to_yaml())
             stored = True
         context.keys |= done.keys
         for job, error in done.failed:
             context.fail(str(job), error, drops=stage.fails == "drops")
-    return _finished(context)
+    return _finished(context, began)
 
 
-def _finished(context: Context) -> Run:
+def _finished(context: Context, began: datetime) -> Run:
     folder, results = context.folder, None
     if context.has(fuse.PLACE):
         results = fuse.read_results(context.path(fuse.PLACE))
@@ -134,7 +144,9 @@ def _finished(context: Context) -> Run:
         listed = review.read(context.path(review.PLACE))
         masks, suspicious = len(listed), tuple(listed["case"][listed["flags"] != ""])
     counts = (len(folder.made), len(folder.reused), masks)
-    return Run(folder.path, results, tuple(context.failures), warnings, *counts, suspicious)
+    paces = paces_of(folder.path, since=began) if folder.made else ()
+    left = len(folder.left)
+    return Run(folder.path, results, tuple(context.failures), warnings, *counts, suspicious, left, paces)
 
 
 class _ForeignError(Exception):

@@ -23,6 +23,12 @@ Shard = Annotated[
         show_default=False,
     ),
 ]
+RetryFailed = Annotated[
+    bool,
+    typer.Option(
+        "--retry-failed", help="Try failed cases again, though neither their files nor the settings have changed."
+    ),
+]
 BundleFolder = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="Folder that `radfuse export` wrote.", show_default=False)
 ]

@@ -182,7 +182,7 @@ class BinaryOutcome(Section):
         return (
             *("overview", "cohort", "segmentation", "review", "discrimination", "calls", "comparison", "readers"),
             *("subgroups", "internal", "calibration", "decision", "scores", "features", "explanation", "nomogram"),
-            *("audit", "findings", "methods", "checklists", "settings"),
+            *("audit", "findings", "methods", "checklists", "throughput", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:

@@ -220,7 +220,7 @@ class SurvivalOutcome(Section):
         """Return the sections of a survival study."""
         return (
             *("cohort", "segmentation", "review", "survival", "risk_groups", "comparison", "survival_calibration"),
-            *("survival_decision", "features", "audit", "findings", "settings"),
+            *("survival_decision", "features", "audit", "findings", "throughput", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from radfuse.results import (
     Shuffled,
 )
 from radfuse.run.folder import read_json
+from radfuse.run.ledger import paces_of
 from radfuse.run.stage import Stage
 from radfuse.stages import (
     audit,
@@ -61,6 +62,8 @@ class Occasion(Section):
     date: Annotated[str, Where()]
     folder: Annotated[str, Where()]
     """Of the cohort table; paths are shown relative to it."""
+    run: Annotated[str, Where()]
+    """Folder of the run, whose log tells how fast it went."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,7 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         tuned=tuned_settings(study.fusion),
         journal_figures=study.report.journal_figures,
         answers=study.report.answers,
-        occasion=Occasion(date=this_day(), folder=base),
+        occasion=Occasion(date=this_day(), folder=base, run=str(context.folder.path)),
         explained=_explanations(context),
     )
 
@@ -273,6 +276,7 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
         optimism=_read(job.optimism, OptimismDraw),
         shuffled=_read(job.shuffled, Shuffled),
         explained=_explained(job, design),
+        paces=paces_of(Path(job.occasion.run)),
     )
     return study_report(report)
 
@@ -315,7 +319,7 @@ def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[Fit
 
 STAGE = Stage(
     "report",
-    10,
+    11,
     jobs,
     work,
     write_files,

@@ -26,6 +26,7 @@ from radfuse.report.sections import (
     survival,
     survival_calibration,
     survival_decision,
+    throughput,
 )
 
 STUDY = {
@@ -53,6 +54,7 @@ STUDY = {
     "findings": findings.study,
     "methods": methods.study,
     "checklists": checklists.study,
+    "throughput": throughput.study,
     "settings": settings.study,
 }
 EVALUATION = {
