@@ -17,6 +17,7 @@ from radfuse.results.pace import StagePace
 from radfuse.run.digests import job_key
 from radfuse.run.folder import LOG, Progress, RunFolder
 from radfuse.run.ledger import paces_of
+from radfuse.run.ray import crew_on
 from radfuse.run.shard import Shard
 from radfuse.run.stage import Stage, carry_out
 from radfuse.run.workers import Crew
@@ -70,6 +71,7 @@ def run_study(
     until: str = "report",
     shard: str | None = None,
     retry_failed: bool = False,
+    on: str = "local",
     progress: Progress = lambda *_: None,
 ) -> Run:
     """Run a study up to a stage, resuming what is finished: that stage and what it needs, nothing beside it.
@@ -82,6 +84,8 @@ def run_study(
             the networks are trained.
         retry_failed: try cases again that failed before; else only those whose files or settings have changed, and
             those that the machine stopped, as a full memory does.
+        on: "local": processes of this machine; "ray" or "ray://HOST:PORT": a Ray cluster, whose machines all see the
+            run folder and the images.
         progress: told of every item.
 
     Raises:
@@ -96,7 +100,7 @@ def run_study(
     place = as_path(out, "out") if out is not None else Path("runs") / study.name
     folder = RunFolder.open(place, study.name, shared=part is not None, log=part.log if part else LOG)
     try:
-        with Crew() as crew:
+        with crew_on(as_kind(on, str, "on")) as crew:
             tunes = any(stage.name == "fit" for stage in needed_for(until))
             return _run(Context(study, folder, progress, part, tunes=tunes), until, crew, retry_failed)
     except InputError as error:

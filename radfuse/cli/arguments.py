@@ -23,6 +23,14 @@ Shard = Annotated[
         show_default=False,
     ),
 ]
+On = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        metavar="WHERE",
+        help="local: processes here; ray or ray://HOST:PORT: a Ray cluster whose machines all see the files.",
+    ),
+]
 RetryFailed = Annotated[
     bool,
     typer.Option(

@@ -58,10 +58,10 @@ class Crew:
         if alone or min(self.count, len(jobs)) <= 1:
             if crew == "network" and len(jobs) > 1:
                 with ThreadPoolExecutor(_HANDS) as hands:
-                    yield from _as_they_come({hands.submit(_attempt, work, job): job for job in jobs})
+                    yield from _as_they_come({hands.submit(attempt, work, job): job for job in jobs})
                 return
             for job in jobs:
-                yield job, _attempt(work, job)
+                yield job, attempt(work, job)
             return
         left = list(jobs)
         while left:
@@ -92,7 +92,7 @@ class Crew:
                     "no worker process can be started; a script that runs a study calls it below "
                     '`if __name__ == "__main__":`'
                 ) from error
-        yield from _as_they_come({self._pool.submit(_attempt, work, job): job for job in jobs})
+        yield from _as_they_come({self._pool.submit(attempt, work, job): job for job in jobs})
 
     def _dismiss(self) -> None:
         if self._pool is not None:
@@ -110,7 +110,7 @@ def _as_they_come(futures: dict[Future[Result | CaseError], Job]) -> Iterator[tu
             future.cancel()
 
 
-def _attempt(work: Callable[[Job], Result], job: Job) -> Result | CaseError:
+def attempt(work: Callable[[Job], Result], job: Job) -> Result | CaseError:
     """Return what a job gives, or what stopped it: one job must not stop the others."""
     try:
         return work(job)
