@@ -62,8 +62,8 @@ class Occasion(Section):
     date: Annotated[str, Where()]
     folder: Annotated[str, Where()]
     """Of the cohort table; paths are shown relative to it."""
-    run: Annotated[str, Where()]
-    """Folder of the run, whose log tells how fast it went."""
+    run: Annotated[str, Where()] = ""
+    """Folder of the run, whose log tells how fast it went; empty: nothing is told of it."""
 
 
 @dataclass(frozen=True)
@@ -276,7 +276,7 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
         optimism=_read(job.optimism, OptimismDraw),
         shuffled=_read(job.shuffled, Shuffled),
         explained=_explained(job, design),
-        paces=paces_of(Path(job.occasion.run)),
+        paces=paces_of(Path(job.occasion.run)) if job.occasion.run else (),
     )
     return study_report(report)
 
