@@ -50,11 +50,12 @@ class StagePace(Section):
 
 
 def bottleneck(paces: Sequence[StagePace]) -> str | None:
-    """Return a sentence on the stage that took longest and on what held it up; None without any."""
+    """Return a sentence on the stage of several jobs that took longest, and what held it up; None without any."""
     whole = sum(pace.wall_seconds for pace in paces)
-    if whole <= 0:
+    several = [pace for pace in paces if pace.jobs > 1]
+    if whole <= 0 or not several:
         return None
-    slowest = max(paces, key=lambda pace: pace.wall_seconds)
+    slowest = max(several, key=lambda pace: pace.wall_seconds)
     if slowest.working < _BUSY and slowest.jobs > slowest.workers:
         idle = 1 - slowest.working
         why = f"its workers had no job {idle:.0%} of the time; starting them, or writing in the run folder, holds it up"
