@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 
 class RadfuseError(Exception):
@@ -75,8 +75,12 @@ class CaseError(RadfuseError):
         self.message = message
         super().__init__(f"{item}: {message}")
 
-    def __reduce__(self) -> tuple[type[CaseError], tuple[str, str]]:
-        return CaseError, (self.item, self.message)  # crosses process boundaries
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.item, self.message)  # crosses process boundaries
+
+
+class MachineError(CaseError):
+    """One piece of the work failed for the machine's sake, as of its memory: on another day it may go well."""
 
 
 CASE_FAILS = (InputError, CaseError, RuntimeError, ValueError, ArithmeticError, LookupError, MemoryError)

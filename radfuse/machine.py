@@ -20,7 +20,8 @@ _THREADS = {"own": 0}
 """Threads this process may take; 0: a thread a core. Set once, when a worker starts."""
 _LIMITS = ("OMP_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMEXPR_MAX_THREADS")
 """Variables that libraries read without a look at what stands there."""
-_LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+"""Variables that numerical libraries read for their number of threads."""
 NETWORK_TURN = threading.RLock()
 """Held while a network runs: threads read and write cases beside it, and GPU and memory are one case's at a time."""
 
@@ -38,7 +39,7 @@ def threads() -> int:
 def take_one_thread() -> None:
     """Keep numerical libraries of a worker to one thread; the processes are the parallelism."""
     _THREADS["own"] = 1
-    for name in _LIBRARIES:
+    for name in LIBRARIES:
         os.environ[name] = "1"
 
 
@@ -48,8 +49,8 @@ def one_thread_for_children() -> Iterator[None]:
 
     Libraries read it when they are loaded, which is before a worker's first call where its main module imports them.
     """
-    before = {name: os.environ.get(name) for name in _LIBRARIES}
-    os.environ.update(dict.fromkeys(_LIBRARIES, "1"))
+    before = {name: os.environ.get(name) for name in LIBRARIES}
+    os.environ.update(dict.fromkeys(LIBRARIES, "1"))
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from radfuse.config import nearest
 from radfuse.errors import CaseError, InputError, Problem, StudyError
 from radfuse.given import as_kind, as_names, as_path
 from radfuse.results import Failure, StudyResults
+from radfuse.results.pace import StagePace
 from radfuse.run.digests import job_key
-from radfuse.run.folder import Progress, RunFolder
+from radfuse.run.folder import LOG, Progress, RunFolder
+from radfuse.run.ledger import paces_of
+from radfuse.run.ray import crew_on
 from radfuse.run.shard import Shard
 from radfuse.run.stage import Stage, carry_out
 from radfuse.run.workers import Crew
@@ -42,6 +46,8 @@ class Run:
         reused: number of results found finished.
         masks: number of masks that networks made.
         suspicious: the cases whose mask should be looked at, the most suspicious first.
+        left: number of failures that were found, and not tried again.
+        paces: of the stages that computed something now.
     """
 
     path: Path
@@ -52,6 +58,8 @@ class Run:
     reused: int
     masks: int = 0
     suspicious: tuple[str, ...] = ()
+    left: int = 0
+    paces: tuple[StagePace, ...] = ()
 
     @property
     def report(self) -> Path:
@@ -66,6 +74,8 @@ def run_study(
     until: str = "report",
     shard: str | None = None,
     only: Sequence[str] | None = None,
+    retry_failed: bool = False,
+    on: str = "local",
     progress: Progress = lambda *_: None,
 ) -> Run:
     """Run a study up to a stage, resuming what is finished: that stage and what it needs, nothing beside it.
@@ -77,6 +87,10 @@ def run_study(
         shard: "I/N" works on cases I, I + N, ... alone, for job arrays; with segment, regions, extract and deep, once
             the networks are trained.
         only: variants to run; None: all of the study.
+        retry_failed: try cases again that failed before; else only those whose files or settings have changed, and
+            those that the machine stopped, as a full memory does.
+        on: "local": processes of this machine; "ray" or "ray://HOST:PORT": a Ray cluster, whose machines all see the
+            run folder and the images.
         progress: told of every item.
 
     Raises:
@@ -90,11 +104,11 @@ def run_study(
     _check_stage(study, until, part)
     study = study if only is None else _with_variants(study, as_names(only, "only"))
     place = as_path(out, "out") if out is not None else Path("runs") / study.name
-    folder = RunFolder.open(place, study.name, shared=part is not None)
+    folder = RunFolder.open(place, study.name, shared=part is not None, log=part.log if part else LOG)
     try:
-        with Crew() as crew:
+        with crew_on(as_kind(on, str, "on")) as crew:
             tunes = any(stage.name == "fit" for stage in needed_for(until))
-            return _run(Context(study, folder, progress, part, tunes=tunes), until, crew)
+            return _run(Context(study, folder, progress, part, tunes=tunes), until, crew, retry_failed)
     except InputError as error:
         if folder.made:
             raise StudyError(f"{error}\nWhat was finished before is kept in {folder.path}") from error
@@ -103,12 +117,13 @@ def run_study(
         folder.close()
 
 
-def _run(context: Context, until: str, crew: Crew) -> Run:
-    _walk(context, until, crew)
-    return _finished(context)
+def _run(context: Context, until: str, crew: Crew, retry_failed: bool) -> Run:
+    began = datetime.now(UTC) - timedelta(milliseconds=1)
+    _walk(context, until, crew, retry_failed)
+    return _finished(context, began)
 
 
-def _walk(context: Context, until: str, crew: Crew) -> None:
+def _walk(context: Context, until: str, crew: Crew, retry_failed: bool) -> None:
     """Carry out all stages that are needed, resuming what is finished."""
     folder, stored = context.folder, False
     if context.study.regions:
@@ -116,12 +131,12 @@ def _walk(context: Context, until: str, crew: Crew) -> None:
     last = until if context.shard is not None else STAGES[until].then or until
     for stage in needed_for(last, context):
         if stage.name == variants.STAGE.name:
-            _vary(context, crew)
+            _vary(context, crew, retry_failed)
         jobs = list(stage.jobs(context))
         if context.shard is not None and not STAGES[stage.name].shards:
             _trust(stage, jobs, context)
             continue
-        done = carry_out(stage, jobs, folder, crew, context.progress)
+        done = carry_out(stage, jobs, folder, crew, context.progress, retry_failed)
         if done.keys and not stored:
             folder.write_study(context.study.to_yaml())
             stored = True
@@ -130,16 +145,16 @@ def _walk(context: Context, until: str, crew: Crew) -> None:
             context.fail(str(job), error, drops=stage.fails == "drops")
 
 
-def _vary(context: Context, crew: Crew) -> None:
+def _vary(context: Context, crew: Crew, retry_failed: bool) -> None:
     """Run the study's variants up to their comparison, each in a folder of its own; one that fails stops no other."""
     for name in context.study.variants:
         try:
-            _run_variant(context, name, crew)
+            _run_variant(context, name, crew, retry_failed)
         except (InputError, StudyError, CaseError) as error:
             context.fail(f"variant {name}", str(error), drops=False)
 
 
-def _run_variant(context: Context, name: str, crew: Crew) -> None:
+def _run_variant(context: Context, name: str, crew: Crew, retry_failed: bool) -> None:
     """Run one variant; what its settings do not change is taken over from the study's own folder."""
     study, place = context.study.variant(name), f"{variants.FOLDER}/{name}"
 
@@ -149,7 +164,7 @@ def _run_variant(context: Context, name: str, crew: Crew) -> None:
     folder = RunFolder.open(context.path(place), study.name, lender=context.folder)
     try:
         own = Context(study, folder, progress, deal=_deal(context, study))
-        _walk(own, fuse.STAGE.name, crew)
+        _walk(own, fuse.STAGE.name, crew, retry_failed)
     finally:
         folder.close()
         context.folder.made += [f"{place}/{item}" for item in folder.made]
@@ -188,7 +203,7 @@ def _with_variants(study: Study, names: Sequence[str]) -> Study:
     return study.model_copy(update={"variants": {name: study.variants[name] for name in names}})
 
 
-def _finished(context: Context) -> Run:
+def _finished(context: Context, began: datetime) -> Run:
     folder, results = context.folder, None
     if context.has(fuse.PLACE):
         results = fuse.read_results(context.path(fuse.PLACE))
@@ -205,7 +220,9 @@ def _finished(context: Context) -> Run:
         listed = review.read(context.path(review.PLACE))
         masks, suspicious = len(listed), tuple(listed["case"][listed["flags"] != ""])
     counts = (len(folder.made), len(folder.reused), masks)
-    return Run(folder.path, results, tuple(context.failures), warnings, *counts, suspicious)
+    paces = paces_of(folder.path, since=began) if folder.made else ()
+    left = len(folder.left)
+    return Run(folder.path, results, tuple(context.failures), warnings, *counts, suspicious, left, paces)
 
 
 class _ForeignError(Exception):

@@ -16,6 +16,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -51,7 +52,7 @@ stability: {copies: 2, contour: false}
 fusion: {inner_folds: 2, selection: [{kind: mrmr, k: 4}], classifier: {kind: logistic, c: [0.1]}}
 """
 FAST = ["fusion.inner_folds=2", "cohort.split.folds=2", "fusion.classifier.c=[0.1]"]
-OWN = ("index.sqlite", "log.jsonl", "run.lock")
+OWN = ("index.sqlite", "log*.jsonl", "run.lock")
 """Files of a run folder that are no results."""
 
 
@@ -234,7 +235,7 @@ def files_of(folder: Path) -> list[Path]:
     return [
         path
         for path in found
-        if path.name not in OWN and not any(part[0] == "." for part in path.relative_to(folder).parts)
+        if not any(map(path.match, OWN)) and not any(part[0] == "." for part in path.relative_to(folder).parts)
     ]
 
 
@@ -243,7 +244,13 @@ def differences(whole: Path, killed: Path) -> list[str]:
     left, right = ({str(path.relative_to(folder)): path for path in files_of(folder)} for folder in (whole, killed))
     left, right = ({n: p for n, p in side.items() if not n.endswith(".record.json")} for side in (left, right))
     apart = [f"only once: {name}" for name in left.keys() ^ right.keys()]
-    return apart + [name for name in left.keys() & right.keys() if left[name].read_bytes() != right[name].read_bytes()]
+    return apart + [name for name in left.keys() & right.keys() if _lasting(left[name]) != _lasting(right[name])]
+
+
+def _lasting(path: Path) -> bytes:
+    """Return a file's content, less what a page says of the seconds that its run took."""
+    content = path.read_bytes()
+    return re.sub(rb'(?s)<h2 id="throughput">.*?(?=<h2)', b"", content) if path.suffix == ".html" else content
 
 
 if __name__ == "__main__":

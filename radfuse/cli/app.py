@@ -28,6 +28,7 @@ from radfuse.cli.phantom import configs, demo, phantom_knee, phantom_oai, phanto
 from radfuse.cli.radiomics import radiomics
 from radfuse.cli.samplesize import samplesize
 from radfuse.cli.show import BAD_INPUT, OK, SOME_FAILED, STOPPED, UNFORESEEN, err, out, show_problems
+from radfuse.cli.status import status
 from radfuse.cli.study import check, run, stage_command
 from radfuse.cli.variants import variants
 from radfuse.errors import CaseError, InputError, RadfuseError, StudyError
@@ -63,6 +64,7 @@ app.command()(check)
 app.command()(audit)
 app.command()(look)
 app.command()(samplesize)
+app.command()(status)
 for name, listed in STAGES.items():
     if listed.command:
         app.command(name, help=listed.command)(stage_command(name, listed.shards))

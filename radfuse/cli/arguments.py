@@ -23,6 +23,20 @@ Shard = Annotated[
         show_default=False,
     ),
 ]
+On = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        metavar="WHERE",
+        help="local: processes here; ray or ray://HOST:PORT: a Ray cluster whose machines all see the files.",
+    ),
+]
+RetryFailed = Annotated[
+    bool,
+    typer.Option(
+        "--retry-failed", help="Try failed cases again, though neither their files nor the settings have changed."
+    ),
+]
 BundleFolder = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="Folder that `radfuse export` wrote.", show_default=False)
 ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from radfuse.pipeline import Run
     from radfuse.results import Failure
+    from radfuse.results.pace import StagePace
 
 OK, SOME_FAILED, BAD_INPUT, STOPPED, UNFORESEEN = 0, 1, 2, 3, 4
 
@@ -61,10 +62,16 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         yield tell
 
 
+_FAILURES = 50
+"""Named at the end of a run."""
+
+
 def show_failures(failures: Sequence[Failure]) -> None:
     """Name what failed, and why."""
-    for failure in failures:
+    for failure in failures[:_FAILURES]:
         err.print(f"[red]failed[/red] {escape(failure.item)}: {escape(failure.error)}", soft_wrap=True)
+    if len(failures) > _FAILURES:
+        err.print(f"... and {len(failures) - _FAILURES:,} more; all of them stand in the run's log and in the report")
 
 
 def show_problems(problems: Sequence[Problem]) -> None:
@@ -122,6 +129,38 @@ def number(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.3f}"
 
 
+_TOLD_FROM_S = 5.0
+"""Stages that took longer are told of at the end."""
+
+
+def show_pace(paces: Sequence[StagePace]) -> None:
+    """Show how fast stages of several jobs went, and what held them up."""
+    from radfuse.results.pace import bottleneck
+
+    for pace in paces:
+        if pace.jobs > 1 and pace.wall_seconds >= _TOLD_FROM_S and pace.per_hour:
+            read = f", {pace.bytes_read / 1e6:,.0f} MB read" if pace.bytes_read else ""
+            out.print(
+                f"{pace.stage}: {pace.jobs:,} in {duration(pace.wall_seconds)}, {pace.per_hour:,.0f} an hour; "
+                f"processor {pace.cpu_seconds:,.0f} s of {pace.seconds:,.0f} s{read}",
+                soft_wrap=True,
+            )
+    held = bottleneck([pace for pace in paces if pace.wall_seconds >= _TOLD_FROM_S])
+    if held is not None:
+        out.print(f"Bottleneck: {held}", soft_wrap=True)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as "45 s", "12 min", "3 h 20 min" or "2 d 5 h"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
 def show_suspicious(count: int, masks: int, review: Path) -> None:
     """Say how many masks should be looked at, and where they are listed; nothing where no network made any."""
     if masks:
@@ -132,6 +171,11 @@ def show_suspicious(count: int, masks: int, review: Path) -> None:
 def show_next(finished: Run, until: str = "report") -> None:
     """Say what was done, and where to look."""
     show_failures(finished.failures)
+    if finished.left:
+        what = "failure was found" if finished.left == 1 else "failures were found"
+        again = "of files and settings that have not changed: not tried again without --retry-failed"
+        err.print(f"{finished.left} {what} {again}", soft_wrap=True)
+    show_pace(finished.paces)
     out.print(
         f"{finished.computed} results computed, {finished.reused} found finished in {escape(str(finished.path))}",
         soft_wrap=True,

@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from radfuse.cli.arguments import OutFolder, Overrides, Shard, StudyFile
+from radfuse.cli.arguments import On, OutFolder, Overrides, RetryFailed, Shard, StudyFile
 from radfuse.cli.show import SOME_FAILED, out, progress, show_next, show_performance, show_problems
 
 if TYPE_CHECKING:
     from radfuse.pipeline import Run
 
 
-def run(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> None:
+def run(
+    study: StudyFile,
+    out_: OutFolder = None,
+    set_: Overrides = None,
+    retry_failed: RetryFailed = False,
+    on: On = "local",
+) -> None:
     """Run all stages of a study, resuming what is finished."""
-    _stage(study, out_, set_, "report")
+    _stage(study, out_, set_, "report", retry_failed=retry_failed, on=on)
 
 
 def check(study: StudyFile, set_: Overrides = None) -> None:
@@ -49,19 +55,35 @@ def stage_command(name: str, shards: bool) -> Callable[..., None]:
         shards: it takes --shard.
     """
 
-    def whole(study: StudyFile, out_: OutFolder = None, set_: Overrides = None) -> None:
-        _stage(study, out_, set_, name)
+    def whole(
+        study: StudyFile, out_: OutFolder = None, set_: Overrides = None, retry_failed: RetryFailed = False
+    ) -> None:
+        _stage(study, out_, set_, name, retry_failed=retry_failed)
 
-    def part(study: StudyFile, out_: OutFolder = None, set_: Overrides = None, shard: Shard = None) -> None:
-        _stage(study, out_, set_, name, shard)
+    def part(
+        study: StudyFile,
+        out_: OutFolder = None,
+        set_: Overrides = None,
+        shard: Shard = None,
+        retry_failed: RetryFailed = False,
+        on: On = "local",
+    ) -> None:
+        _stage(study, out_, set_, name, shard, retry_failed=retry_failed, on=on)
 
     return part if shards else whole
 
 
 def _stage(
-    study: Path, folder: Path | None, overrides: Sequence[str] | None, until: str, shard: str | None = None
+    study: Path,
+    folder: Path | None,
+    overrides: Sequence[str] | None,
+    until: str,
+    shard: str | None = None,
+    *,
+    retry_failed: bool,
+    on: str = "local",
 ) -> None:
-    finished = run_to(study, folder, overrides or (), until, shard)
+    finished = run_to(study, folder, overrides or (), until, shard, retry_failed=retry_failed, on=on)
     if finished.results is not None:
         results = finished.results
         show_performance(results.performance, results.outer_folds, results.repeats)
@@ -70,13 +92,22 @@ def _stage(
         raise typer.Exit(SOME_FAILED)
 
 
-def run_to(study: Path, folder: Path | None, overrides: Sequence[str], until: str, shard: str | None = None) -> Run:
+def run_to(
+    study: Path,
+    folder: Path | None,
+    overrides: Sequence[str],
+    until: str,
+    shard: str | None = None,
+    *,
+    retry_failed: bool = False,
+    on: str = "local",
+) -> Run:
     """Run a study up to a stage with progress, and show what was remarkable."""
     from radfuse.pipeline import run_study
     from radfuse.study import load_study
 
     loaded = load_study(study, overrides)
     with progress() as tell:
-        finished = run_study(loaded, folder, until=until, shard=shard, progress=tell)
+        finished = run_study(loaded, folder, until=until, shard=shard, retry_failed=retry_failed, on=on, progress=tell)
     show_problems(finished.warnings)
     return finished

@@ -16,6 +16,7 @@ from radfuse.errors import InputError
 def check_files(draft: Draft) -> None:
     """Find paths that are missing, files that are not there, and images of two cases."""
     used: dict[Path, list[tuple[int, str]]] = defaultdict(list)
+    folders: dict[Path, Path] = {}
     kinds = dict.fromkeys(draft.config.images.values(), "image")
     kinds |= dict.fromkeys(draft.config.mask_columns, "mask")
     optional = {draft.config.images[sequence] for sequence in draft.config.optional_images}
@@ -35,9 +36,18 @@ def check_files(draft: Draft) -> None:
             if (fault := _fault(draft.folder, value)) is not None:
                 draft.problem(fault, index, column)
             elif kind == "image":
-                used[(draft.folder / value).resolve()].append((index, column))
+                used[_resolved(draft.folder / value, folders)].append((index, column))
     _refuse_one_file_twice(draft)
     check_twins(draft, used)
+
+
+def _resolved(path: Path, folders: dict[Path, Path]) -> Path:
+    """Return a path without links; those on the way to a folder, kept in `folders`, are followed once."""
+    if path.is_symlink() or path.name == "..":
+        return path.resolve()
+    if path.parent not in folders:
+        folders[path.parent] = path.parent.resolve()
+    return folders[path.parent] / path.name
 
 
 def _refuse_one_file_twice(draft: Draft) -> None:

@@ -15,10 +15,27 @@ def check_units(draft: Draft) -> None:
     needed = {*config.unit_columns, config.patient}
     if not needed <= set(draft.columns) or config.case in config.unit_columns:
         return
+    unit_columns = list(config.unit_columns)
     frame = draft.frame()
-    for unit, rows in frame.groupby(list(config.unit_columns), sort=False):
+    several = frame[frame.duplicated(unit_columns, keep=False)]
+    doubtful = several[_doubtful(several, draft)]
+    for unit, rows in doubtful.groupby(unit_columns, sort=False):
         name = "/".join(map(str, unit))
         _one_unit(draft, name, rows)
+
+
+def _doubtful(rows: pd.DataFrame, draft: Draft) -> pd.Series:
+    """Return of each row whether its unit, of several cases, may be wrong: looking at each closely takes minutes."""
+    config = draft.config
+    if config.visit not in rows:
+        return pd.Series(True, index=rows.index)
+    units = list(config.unit_columns)
+    found = rows[config.visit].isna() | rows.duplicated([*units, config.visit])
+    for name in (config.patient, *(column for column in config.outcome_columns if column in rows)):
+        if name not in units:
+            first = rows.groupby(units, sort=False, dropna=False)[name].transform("first")
+            found |= rows[name].notna() & (rows[name] != first)
+    return found.groupby([rows[name] for name in units], dropna=False).transform("any")
 
 
 def units_of_two_sites(cohort: Cohort) -> list[Problem]:
@@ -50,8 +67,6 @@ def _one_unit(draft: Draft, name: str, rows: pd.DataFrame) -> None:
             index,
             config.patient,
         )
-    if len(rows) == 1:
-        return
     if config.visit not in rows:
         draft.problem(
             f"unit {name} has {len(rows)} cases, but there is no visit column {config.visit!r} (cohort.visit); add it",

@@ -101,8 +101,9 @@ def order_of(cohort: Cohort, design: Design) -> np.ndarray:
     names = list(units[list(config.unit_columns)].itertuples(index=False, name=None))
     if cohort.scans:
         scans: dict[tuple[str, ...], list[str]] = {}
-        for case in cohort:
-            scans.setdefault(case.unit, []).append(cohort.scans.get(case.case_id, ""))
+        rows = cohort.cases.reset_index()[[config.case, *config.unit_columns]]
+        for case, *unit in rows.itertuples(index=False, name=None):
+            scans.setdefault(tuple(unit), []).append(cohort.scans.get(case, ""))
         levels.append(np.array(["; ".join(sorted(scans[name])) for name in names], dtype=object))
     clinical = design.blocks.get("clinical", pd.DataFrame())
     levels += [clinical[[name]].to_numpy(dtype="float64") for name in clinical.columns]

@@ -183,7 +183,7 @@ class BinaryOutcome(Section):
             *("overview", "cohort", "segmentation", "review", "discrimination", "calls", "comparison", "readers"),
             *("subgroups", "variants", "internal", "learning_curve", "calibration", "decision", "scores"),
             *("features", "explanation", "nomogram"),
-            *("audit", "findings", "methods", "checklists", "settings"),
+            *("audit", "findings", "methods", "checklists", "throughput", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:

@@ -135,7 +135,7 @@ class ContinuousOutcome(Section):
         """Return the sections of a study of a continuous outcome."""
         return (
             *("cohort", "segmentation", "review", "continuous", "comparison", "continuous_calibration", "features"),
-            *("audit", "findings", "settings"),
+            *("audit", "findings", "throughput", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:

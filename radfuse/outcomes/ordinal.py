@@ -184,7 +184,7 @@ class OrdinalOutcome(Section):
         """Return the sections of a study of grades."""
         return (
             *("cohort", "segmentation", "review", "ordinal", "comparison", "ordinal_calibration", "features"),
-            *("audit", "findings", "settings"),
+            *("audit", "findings", "throughput", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:

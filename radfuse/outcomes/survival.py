@@ -28,7 +28,7 @@ _SMALLEST_STRATUM = 20
 _SECTIONS = (
     *("survival_overview", "cohort", "segmentation", "review", "survival", "risk_groups", "comparison"),
     *("subgroups", "variants", "internal", "learning_curve", "survival_calibration", "survival_decision", "features"),
-    *("explanation", "nomogram", "audit", "findings", "methods", "checklists", "settings"),
+    *("explanation", "nomogram", "audit", "findings", "methods", "checklists", "throughput", "settings"),
 )
 _SECTIONS_ELSEWHERE = (
     *("survival_overview", "survival", "risk_groups", "comparison", "survival_calibration"),

@@ -27,6 +27,7 @@ from radfuse.results import (
     VariantResults,
 )
 from radfuse.results.explained import ExplainedFamily
+from radfuse.results.pace import StagePace
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class StudyReport:
         sections: names of what is shown, in order.
         made: when, by what, and how to do it again.
         explained: families whose held-out units were taken apart.
+        paces: of the stages that were at work.
     """
 
     title: str
@@ -138,6 +140,7 @@ class StudyReport:
     journal_figures: bool = True
     answers: Mapping[str, Mapping[str, Answer]] = field(default_factory=dict)
     explained: Sequence[ExplainedFamily] = ()
+    paces: Sequence[StagePace] = ()
 
     @property
     def thresholds(self) -> Mapping[str, str]:

@@ -6,8 +6,10 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 
 from radfuse.config import Section, Where
@@ -17,18 +19,36 @@ from radfuse.run.disk import remove, temporary_of
 _PATIENCE = 30.0
 """Seconds to wait for the index while another process writes it."""
 
+Known = dict[int, tuple[Section, str]]
+"""Settings by identity, which is theirs as long as they are held here, with their text in a key."""
+
 
 def content_key(stage: str, version: int, settings: object, inputs: object) -> str:
     """Return the SHA-256 of what a result depends on; the order of mapping keys does not matter."""
-    content = {"stage": stage, "version": version, "settings": settings, "inputs": inputs}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+    return _key(stage, version, _json(settings), _json(inputs))
+
+
+def _key(stage: str, version: int, settings: str, inputs: str) -> str:
+    content = {"inputs": inputs, "settings": settings, "stage": _json(stage), "version": _json(version)}
+    return hashlib.sha256(_object(content).encode()).hexdigest()
+
+
+def _json(value: object) -> str:
+    if type(value) is str:
+        return encode_basestring_ascii(value)
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _object(texts: Mapping[str, str]) -> str:
+    """Return a JSON object of values that are JSON already, keys in order, as `_json` writes one."""
+    return "{" + ", ".join(f"{encode_basestring_ascii(name)}: {texts[name]}" for name in sorted(texts)) + "}"
 
 
 _BESIDE = dict.fromkeys((".png", ".jpg", ".jpeg", ".dcm"), ("spacing.json",))
 """End of a file's name -> files of its folder that say something of it: how large the pixels of a picture are."""
 
 
-def job_key(stage: str, version: int, job: object, digest: Callable[[Path], str]) -> str:
+def job_key(stage: str, version: int, job: object, digest: Callable[[Path], str], known: Known | None = None) -> str:
     """Return the key of a stage's job: of all its fields, and of the content of every file it names.
 
     Args:
@@ -36,31 +56,46 @@ def job_key(stage: str, version: int, job: object, digest: Callable[[Path], str]
         version: of the stage's code.
         job: a frozen dataclass of settings, paths, texts and numbers.
         digest: of a file or folder.
+        known: what jobs of one pass share, looked at once for all of them; changed here.
     """
-    return content_key(stage, version, None, _content_of(job, digest))
+    return _key(stage, version, "null", _text_of(job, digest, {} if known is None else known))
 
 
-def _content_of(value: object, digest: Callable[[Path], str]) -> object:
+def _text_of(value: object, digest: Callable[[Path], str], known: Known) -> str:
     """Return a value as JSON: a path is what lies there, a user's own part is its source too, order counts."""
     if value is None or isinstance(value, (bool, int, float, str)):
-        return value
+        return _json(value)
     if isinstance(value, Path):
         beside = [value.parent / name for name in _BESIDE.get(value.suffix.lower(), ())]
-        return {"content": digest(value), **{item.name: digest(item) for item in beside if item.is_file()}}
+        found = {"content": digest(value), **{item.name: digest(item) for item in beside if item.is_file()}}
+        return _object({name: _json(text) for name, text in found.items()})
     if isinstance(value, Section):
-        said = [name for name, field in type(value).model_fields.items() if Where not in map(type, field.metadata)]
-        settings = {name: _content_of(getattr(value, name), digest) for name in said}
-        own = source_digest(type(value))
-        return settings if own is None else {"part": type(value).__qualname__, "source": own, "settings": settings}
+        if id(value) not in known:
+            known[id(value)] = (value, _section(value, digest, known))
+        return known[id(value)][1]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: _content_of(getattr(value, item.name), digest) for item in dataclasses.fields(value)}
+        fields = dataclasses.fields(value)
+        return _object({item.name: _text_of(getattr(value, item.name), digest, known) for item in fields})
     if isinstance(value, Mapping):
-        return [[_content_of(key, digest), _content_of(item, digest)] for key, item in value.items()]
+        return _list(f"[{_text_of(key, digest, known)}, {_text_of(own, digest, known)}]" for key, own in value.items())
     if isinstance(value, (tuple, list)):
-        return [_content_of(item, digest) for item in value]
+        return _list(_text_of(item, digest, known) for item in value)
     if isinstance(value, frozenset):
-        return [_content_of(item, digest) for item in sorted(value)]
+        return _list(_text_of(item, digest, known) for item in sorted(value))
     raise TypeError(f"a job holds settings, paths, texts and numbers; found {type(value).__name__}")
+
+
+def _section(value: Section, digest: Callable[[Path], str], known: Known) -> str:
+    said = [name for name, field in type(value).model_fields.items() if Where not in map(type, field.metadata)]
+    settings = _object({name: _text_of(getattr(value, name), digest, known) for name in said})
+    own = source_digest(type(value))
+    if own is None:
+        return settings
+    return _object({"part": _json(type(value).__qualname__), "source": _json(own), "settings": settings})
+
+
+def _list(texts: Iterable[str]) -> str:
+    return f"[{', '.join(texts)}]"
 
 
 def tree_digest(path: Path, digest: Callable[[Path], str] | None = None) -> str:
@@ -97,6 +132,7 @@ class DigestCache:
         self._path = path
         self._known: dict[str, tuple[int, int, str]] = {}
         self._new: dict[str, tuple[int, int, str]] = {}
+        self._folders: dict[str, str] = {}
         with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, timeout=_PATIENCE)) as index:
             for name, size, changed, digest in index.execute("SELECT path, size, changed, digest FROM digests"):
                 self._known[name] = (size, changed, digest)
@@ -145,7 +181,15 @@ class DigestCache:
             index.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)", rows)
             index.execute("COMMIT")
 
-    @staticmethod
-    def _identity(path: Path) -> tuple[str, tuple[int, int]]:
+    def _identity(self, path: Path) -> tuple[str, tuple[int, int]]:
         facts = path.stat()
-        return str(path.resolve()), (facts.st_size, facts.st_mtime_ns)
+        return self._resolved(path), (facts.st_size, facts.st_mtime_ns)
+
+    def _resolved(self, path: Path) -> str:
+        """Return the path without links; those on the way to a folder are followed once."""
+        folder, name = os.path.split(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        if name in ("", ".", "..") or path.is_symlink():
+            return os.path.realpath(path)
+        return f"{self._folders[folder].rstrip(os.sep)}{os.sep}{name}"

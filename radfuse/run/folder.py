@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -41,7 +42,9 @@ Progress = Callable[[str, int, int], None]
 _RECORD = ".record.json"
 _STUDY = "study.yaml"
 _MARK = "run.json"
-_LOCK = "run.lock"
+LOCK = "run.lock"
+LOG = "log.jsonl"
+"""What was begun, done and failed, a line each."""
 _LONGEST, _KEPT = 150, 100
 """Bytes of a result's name, with room for the endings of records and temporary files; and what a longer one keeps."""
 
@@ -56,6 +59,9 @@ class Record(Section):
         digest: SHA-256 of the result.
         size: of the result in bytes, all files together.
         seconds: it took.
+        cpu_seconds: of the processor among them, user and system; 0 where nobody measured.
+        bytes_read: of files meanwhile; 0 where nobody measured, or the system does not tell.
+        machine: that made it.
         error: why it failed.
     """
 
@@ -65,6 +71,9 @@ class Record(Section):
     digest: str | None = None
     size: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    bytes_read: int = 0
+    machine: str = ""
     error: str | None = None
 
 
@@ -76,6 +85,9 @@ class Written(Section):
     """Of each file by its name; of a single file by ""."""
     size: int
     seconds: float
+    cpu_seconds: float = 0.0
+    bytes_read: int = 0
+    machine: str = ""
 
 
 class RunFolder:
@@ -85,18 +97,23 @@ class RunFolder:
         path: the folder.
         made: names of results computed by this process.
         reused: names of results found finished.
+        left: names of results that failed before, of the same inputs, and were not tried again.
     """
 
-    def __init__(self, path: Path, lock: Lock | None = None, lender: RunFolder | None = None) -> None:
+    def __init__(self, path: Path, lock: Lock | None = None, lender: RunFolder | None = None, log: str = LOG) -> None:
         self.path = path
         self._lock = lock
         self._lender = lender
+        self._log = path / log
+        self.left: list[str] = []
         self.made: list[str] = []
         self.reused: list[str] = []
         self._digests: DigestCache = lender._digests if lender is not None else DigestCache(path / "index.sqlite")
 
     @classmethod
-    def open(cls, path: Path, study: str, *, shared: bool = False, lender: RunFolder | None = None) -> RunFolder:
+    def open(
+        cls, path: Path, study: str, *, shared: bool = False, lender: RunFolder | None = None, log: str = LOG
+    ) -> RunFolder:
         """Open a study's run folder, or make it; until `close` nobody else works in it, apart from who shares it.
 
         Args:
@@ -104,6 +121,8 @@ class RunFolder:
             study: name of the study.
             shared: with others who share it, as jobs of an array do.
             lender: where a result that is not here is looked for before it is made.
+            log: name of the log; each job of an array has its own, as file systems of several machines let one writer
+                at a time append.
 
         Raises:
             InputError: the folder belongs to another study, holds something else, or another process works in it.
@@ -129,9 +148,9 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             if not mark.is_file():
                 write_atomically(mark, json.dumps({"study": study}).encode())
-            lock = take_lock(path / _LOCK, shared=shared)
+            lock = take_lock(path / LOCK, shared=shared)
             sweep(path)
-        return cls(path, lock, lender)
+        return cls(path, lock, lender, log)
 
     def digest(self, path: Path) -> str:
         """Return the SHA-256 of a file or folder; files' are remembered by path, size and time of change."""
@@ -146,18 +165,20 @@ class RunFolder:
 
     def finished(self, name: str, key: str) -> Record | None:
         """Return the record of a result that is done under this key and whole on disk, here or where one is lent."""
-        found = self._here(name, key)
-        if found is not None or self._lender is None:
-            return found
-        lent = self._lender.finished(name, key)
-        return self._take_over(name, lent) if lent is not None else None
-
-    def _here(self, name: str, key: str) -> Record | None:
         record = self.record(name)
+        return record if record is not None and self.holds(name, key, record) else self.lent(name, key)
+
+    def lent(self, name: str, key: str) -> Record | None:
+        """Return the record of a result that is done under this key where one is lent, and have it here too."""
+        found = self._lender.finished(name, key) if self._lender is not None else None
+        return self._take_over(name, found) if found is not None else None
+
+    def holds(self, name: str, key: str, record: Record) -> bool:
+        """Return whether a result is done under this key and whole on disk, as its record says."""
         place = self.path / name
-        if record is None or record.status != "done" or record.key != key or not place.exists():
-            return None
-        return record if size_of(place) == record.size and self.digest(place) == record.digest else None
+        if record.status != "done" or record.key != key or not place.exists():
+            return False
+        return size_of(place) == record.size and self.digest(place) == record.digest
 
     def _take_over(self, name: str, record: Record) -> Record:
         """Have a result of the lender here too."""
@@ -191,23 +212,30 @@ class RunFolder:
                 sync_folder(place.parent)
             finally:
                 remove(written.temporary)
-            digest, size, seconds = combined_digest(written.digests), written.size, written.seconds
-            record = Record(key=key, stage=stage, status="done", digest=digest, size=size, seconds=seconds)
+            took = {"seconds": written.seconds, "cpu_seconds": written.cpu_seconds, "bytes_read": written.bytes_read}
+            facts = {**took, "machine": written.machine or socket.gethostname()}
+            whole = {"digest": combined_digest(written.digests), "size": written.size}
+            record = Record(key=key, stage=stage, status="done", **whole, **facts)
             self._write_record(name, record)
         for item, known in written.digests.items():
             self._digests.remember(place / item if item else place, known)
         self.made.append(name)
-        self.log("done", item=name, stage=stage, seconds=round(seconds, 3))
+        rounded = {fact: round(value, 3) if isinstance(value, float) else value for fact, value in facts.items()}
+        self.log("done", item=name, stage=stage, **rounded)
         return record
 
     def fail(self, name: str, stage: str, key: str, error: str) -> Record:
-        """Record that a result could not be made; the next run tries again."""
+        """Record that a result could not be made.
+
+        The next run tries again where the key has changed, where it is asked to, or where the key is "": what failed
+        for the machine's sake.
+        """
         record = Record(key=key, stage=stage, status="failed", error=error)
         with writing(self.path / name):
             (self.path / name).parent.mkdir(parents=True, exist_ok=True)
             remove(self.path / name)
             self._write_record(name, record)
-        self.log("failed", item=name, stage=stage, error=error)
+        self.log("failed", item=name, stage=stage, error=error, machine=socket.gethostname())
         return record
 
     def write_study(self, text: str) -> None:
@@ -216,9 +244,9 @@ class RunFolder:
             write_atomically(self.path / _STUDY, text.encode())
 
     def log(self, event: str, **facts: Any) -> None:
-        """Append one line to log.jsonl."""
-        line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **facts})
-        with writing(self.path / "log.jsonl"), (self.path / "log.jsonl").open("a", encoding="utf-8") as stream:
+        """Append one line to the log."""
+        line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **facts})
+        with writing(self._log), self._log.open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
 
     def close(self) -> None:

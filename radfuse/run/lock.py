@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,8 @@ try:
     import fcntl
 except ImportError:  # Windows has no such locks; several runs in one folder are the user's care there
     fcntl = None  # type: ignore[assignment]
+
+_ATTEMPTS, _MOMENT = 3, 0.02
 
 
 class Lock:
@@ -49,7 +52,7 @@ def take_lock(path: Path, *, shared: bool = False) -> Lock | None:
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     lock = Lock(file)
     try:
-        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        _flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
     except BlockingIOError as error:
         holder = os.read(file, 200).decode(errors="replace").strip() or "another process"
         lock.release()
@@ -65,3 +68,32 @@ def take_lock(path: Path, *, shared: bool = False) -> Lock | None:
     os.ftruncate(file, 0)
     os.pwrite(file, holder.encode(), 0)
     return lock
+
+
+def _flock(file: int, kind: int) -> None:
+    """Lock a file; somebody who only looks who holds it is gone in a moment."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_MOMENT)
+    return fcntl.flock(file, kind | fcntl.LOCK_NB)
+
+
+def holder_of(path: Path) -> str | None:
+    """Return who holds the lock of a folder; None where nobody does, or the file system does not tell."""
+    if fcntl is None or not path.is_file():
+        return None
+    try:
+        file = os.open(path, os.O_RDWR if os.access(path, os.W_OK) else os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # let go at once; who starts meanwhile waits for it
+    except BlockingIOError:
+        return os.pread(file, 200, 0).decode(errors="replace").strip() or "another process"
+    except OSError:
+        return None
+    finally:
+        os.close(file)
+    return None

@@ -42,6 +42,11 @@ class Shard:
             )
         return shard
 
+    @property
+    def log(self) -> str:
+        """Name of its log in the run folder."""
+        return f"log.{self.number}-of-{self.count}.jsonl"
+
     def of(self, items: Sequence[Item]) -> list[Item]:
         """Return items number I, I + N, I + 2N, ..., counted from 1; none where there are fewer than I."""
         return list(items[self.number - 1 :: self.count])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-from radfuse.errors import CaseError, InputError, RadfuseError, RunError
-from radfuse.run.digests import job_key
+from radfuse.errors import CaseError, InputError, MachineError, RadfuseError, RunError
+from radfuse.run.digests import Known, job_key
 from radfuse.run.disk import FULL, remove
 from radfuse.run.folder import Progress, RunFolder, Written, put_aside
+from radfuse.run.meter import Meter
 from radfuse.run.workers import Crew
 
 Job = TypeVar("Job")
@@ -101,7 +103,12 @@ class _Task(Generic[Job]):
 
 
 def carry_out(
-    stage: Stage[Job, Result], jobs: Sequence[Job], folder: RunFolder, crew: Crew, progress: Progress
+    stage: Stage[Job, Result],
+    jobs: Sequence[Job],
+    folder: RunFolder,
+    crew: Crew,
+    progress: Progress,
+    retry_failed: bool = False,
 ) -> Done[Job]:
     """Do what is not done yet of a stage.
 
@@ -111,6 +118,8 @@ def carry_out(
         folder: where results lie.
         crew: the workers.
         progress: told of every job.
+        retry_failed: try jobs again that failed before; else only those whose inputs have changed, and those that
+            failed for the machine's sake.
 
     Raises:
         RunError: the machine stopped the work.
@@ -119,7 +128,9 @@ def carry_out(
     done: Done[Job] = Done()
     if not jobs:
         return done
-    left = _not_finished(stage, jobs, folder, progress, done)
+    left = _not_finished(stage, jobs, folder, progress, done, retry_failed)
+    counts = {"jobs": len(jobs), "finished": len(done.keys), "failed": len(done.failed)}
+    folder.log("begins", stage=stage.name, **counts, workers=1 if stage.desk else crew.count)
     if left and stage.ready is not None:
         _make_ready(stage.ready, left[0].job, progress)
     already = len(jobs) - len(left)
@@ -128,7 +139,8 @@ def carry_out(
         if not stage.desk:  # which tells of each job by itself
             progress(stage.what or stage.name, number, len(jobs))
         if isinstance(result, CaseError):
-            folder.fail(task.place, stage.name, task.key, result.message)
+            key = "" if isinstance(result, MachineError) else task.key
+            folder.fail(task.place, stage.name, key, result.message)
             done.failed.append((task.job, result.message))
         else:
             folder.take(task.place, stage.name, task.key, result)
@@ -143,16 +155,22 @@ def carry_out(
 
 
 def _not_finished(
-    stage: Stage[Job, Result], jobs: Sequence[Job], folder: RunFolder, progress: Progress, done: Done[Job]
+    stage: Stage[Job, Result],
+    jobs: Sequence[Job],
+    folder: RunFolder,
+    progress: Progress,
+    done: Done[Job],
+    retry_failed: bool,
 ) -> list[_Task[Job]]:
-    """Return what is left to do; what is finished, or cannot even be looked at, goes into `done`."""
+    """Return what is left to do; what is finished, failed for good, or cannot be looked at, goes into `done`."""
     left: list[_Task[Job]] = []
+    known: Known = {}
     for number, job in enumerate(jobs):
         if len(jobs) > 1:
             progress("checking results", number, len(jobs))
         place = stage.place(job)
         try:
-            key = job_key(stage.name, stage.version, job, folder.digest)
+            key = job_key(stage.name, stage.version, job, folder.digest, known)
         except OSError as error:
             unread = f"cannot read {error.filename or 'a file'}: {error.strerror or error}"
             if stage.fails == "stops":
@@ -160,9 +178,13 @@ def _not_finished(
             folder.fail(place, stage.name, "", unread)
             done.failed.append((job, unread))
             continue
-        if folder.finished(place, key):
+        record = folder.record(place)
+        if (record is not None and folder.holds(place, key, record)) or folder.lent(place, key) is not None:
             folder.reused.append(place)
             done.keys[place] = key
+        elif record is not None and record.status == "failed" and record.key == key and not retry_failed:
+            folder.left.append(place)
+            done.failed.append((job, record.error or f"{stage.name} failed"))
         else:
             left.append(_Task(job, place, key))
     if len(jobs) > 1:
@@ -227,7 +249,7 @@ def _make(
     desk: Desk | None = None,
 ) -> Written:
     """Do a job and write its result aside; runs in a worker. What goes wrong in the work is of the input."""
-    start = time.perf_counter()
+    meter, start = Meter(), time.perf_counter()
     try:
         result = work(task.job) if desk is None else work(task.job, desk)
     except OSError as error:
@@ -239,7 +261,8 @@ def _make(
             str(task.job), f"cannot read {error.filename or 'a file'}: {error.strerror or error}"
         ) from error
     try:
-        return put_aside(folder / task.place, partial(write, result), start)
+        written = put_aside(folder / task.place, partial(write, result), start)
+        return written.model_copy(update={**meter.spent(), "machine": socket.gethostname()})
     except RadfuseError:
         raise
     except (OSError, RuntimeError) as error:  # the latter is how SimpleITK says that a disk is full

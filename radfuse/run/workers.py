@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Literal, Self, TypeVar
 
 from radfuse import machine
-from radfuse.errors import CaseError, RadfuseError, RunError
+from radfuse.errors import CaseError, MachineError, RadfuseError, RunError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -22,10 +22,13 @@ class Crew:
 
     Args:
         workers: processes; the cores this process may use when None.
+
+    Attributes:
+        count: of the processes.
     """
 
     def __init__(self, workers: int | None = None) -> None:
-        self._count = workers or machine.cores()
+        self.count = workers or machine.cores()
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -52,13 +55,13 @@ class Crew:
             RunError: the machine stopped the work.
         """
         alone = crew == "one" or (crew == "network" and machine.has_gpu())
-        if alone or min(self._count, len(jobs)) <= 1:
+        if alone or min(self.count, len(jobs)) <= 1:
             if crew == "network" and len(jobs) > 1:
                 with ThreadPoolExecutor(_HANDS) as hands:
-                    yield from _as_they_come({hands.submit(_attempt, work, job): job for job in jobs})
+                    yield from _as_they_come({hands.submit(attempt, work, job): job for job in jobs})
                 return
             for job in jobs:
-                yield job, _attempt(work, job)
+                yield job, attempt(work, job)
             return
         left = list(jobs)
         while left:
@@ -68,28 +71,28 @@ class Crew:
                     yield job, result
             except BrokenProcessPool:  # one of those at work died, the first that are left: each alone, then on
                 self._dismiss()
-                for job in left[: self._count]:
+                for job in left[: self.count]:
                     left.remove(job)
                     try:
                         yield from self._through(work, [job])
                     except BrokenProcessPool:
                         self._dismiss()
-                        yield job, CaseError(str(job), "its process died; the machine may be out of memory")
+                        yield job, MachineError(str(job), "its process died; the machine may be out of memory")
 
     def _through(self, work: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[tuple[Job, Result | CaseError]]:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=machine.take_one_thread)
+            self._pool = ProcessPoolExecutor(self.count, mp_context=context, initializer=machine.take_one_thread)
             try:
                 with machine.one_thread_for_children():  # as many tasks as processes: each starts one
-                    for started in [self._pool.submit(machine.cores) for _ in range(self._count)]:
+                    for started in [self._pool.submit(machine.cores) for _ in range(self.count)]:
                         started.result()
             except BrokenProcessPool as error:
                 raise RunError(
                     "no worker process can be started; a script that runs a study calls it below "
                     '`if __name__ == "__main__":`'
                 ) from error
-        yield from _as_they_come({self._pool.submit(_attempt, work, job): job for job in jobs})
+        yield from _as_they_come({self._pool.submit(attempt, work, job): job for job in jobs})
 
     def _dismiss(self) -> None:
         if self._pool is not None:
@@ -107,7 +110,7 @@ def _as_they_come(futures: dict[Future[Result | CaseError], Job]) -> Iterator[tu
             future.cancel()
 
 
-def _attempt(work: Callable[[Job], Result], job: Job) -> Result | CaseError:
+def attempt(work: Callable[[Job], Result], job: Job) -> Result | CaseError:
     """Return what a job gives, or what stopped it: one job must not stop the others."""
     try:
         return work(job)
@@ -117,5 +120,7 @@ def _attempt(work: Callable[[Job], Result], job: Job) -> Result | CaseError:
         return error
     except RadfuseError as error:
         return CaseError(str(job), str(error))
+    except MemoryError as error:
+        return MachineError(str(job), f"MemoryError: {error}")
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a library, or a user's part, raises at one case
         return CaseError(str(job), f"{type(error).__name__}: {error}")

@@ -158,7 +158,11 @@ class Context:
         return CaseFiles(case.images, mask, source, own, transforms)
 
     def recipe(self) -> RegionRecipe:
-        """Return what decides the study's regions."""
+        """Return what decides the study's regions: one for all cases, whose text in their keys is made once."""
+        return self._recipe
+
+    @cached_property
+    def _recipe(self) -> RegionRecipe:
         study, images = self.study, self.study.cohort.images
         sequences = recipes_of(
             images, study.sequences, study.cohort.masks, study.radiomics, resample_masks=study.resample_masks
@@ -167,6 +171,10 @@ class Context:
 
     def radiomics(self) -> dict[str, RadiomicsConfig]:
         """Return sequence -> how it is measured."""
+        return self._radiomics
+
+    @cached_property
+    def _radiomics(self) -> dict[str, RadiomicsConfig]:
         return radiomics_of(self.study.cohort.images, self.study.sequences, self.study.radiomics)
 
     def about(self, case: Case) -> About:

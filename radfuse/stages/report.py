@@ -31,6 +31,7 @@ from radfuse.results import (
     VariantResults,
 )
 from radfuse.run.folder import read_json
+from radfuse.run.ledger import paces_of
 from radfuse.run.stage import Stage
 from radfuse.stages import (
     audit,
@@ -66,6 +67,8 @@ class Occasion(Section):
     date: Annotated[str, Where()]
     folder: Annotated[str, Where()]
     """Of the cohort table; paths are shown relative to it."""
+    run: Annotated[str, Where()] = ""
+    """Folder of the run, whose log tells how fast it went; empty: nothing is told of it."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         tuned=tuned_settings(study.fusion),
         journal_figures=study.report.journal_figures,
         answers=study.report.answers,
-        occasion=Occasion(date=this_day(), folder=base),
+        occasion=Occasion(date=this_day(), folder=base, run=str(context.folder.path)),
         explained=_explanations(context),
     )
 
@@ -291,6 +294,7 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
         shuffled=_read(job.shuffled, Shuffled),
         learning=_read(job.learning, LearningPoint),
         explained=_explained(job, design),
+        paces=paces_of(Path(job.occasion.run)) if job.occasion.run else (),
     )
     return study_report(report)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +133,48 @@ def test_whoever_waits_is_told_before_the_first_job_and_of_each(run: RunFolder) 
     with Crew(1) as crew:
         carry_out(stage(ready=ready, what="squaring"), jobs, run, crew, lambda *now: told.append(now))
     assert "warming up for a" not in {what for what, *_ in told}
+
+
+def forgets(job: Job) -> int:
+    raise MemoryError
+
+
+def test_failures_of_the_same_inputs_wait_to_be_tried_again(run: RunFolder) -> None:
+    do(stage(), run, 2, -1)
+    assert do(stage(work=abs_of), run, 2, -1) == (["squares/n2"], {"n-1": "negative"})
+    assert run.left == ["squares/n-1"]
+    with Crew(1) as crew:
+        jobs = [Job("n2", 2), Job("n-1", -1)]
+        done = carry_out(stage(work=abs_of), jobs, run, crew, lambda *_: None, retry_failed=True)
+    assert list(done.keys) == ["squares/n2", "squares/n-1"]
+    assert do(stage(work=abs_of), run, 2, -1)[1] == {}
+
+
+def abs_of(job: Job) -> int:
+    return abs(job.number)
+
+
+def test_what_the_machine_stopped_is_tried_again_by_itself(run: RunFolder) -> None:
+    assert do(stage(work=forgets), run, 2)[1] == {"n2": "MemoryError: "}
+    assert do(stage(), run, 2) == (["squares/n2"], {})
+
+
+def test_records_and_log_say_what_a_result_took_and_where(run: RunFolder) -> None:
+    do(stage(), run, 2)
+    record = run.record("squares/n2")
+    assert record is not None
+    assert record.machine == socket.gethostname()
+    assert record.seconds > 0
+    begun, made = map(json.loads, (run.path / "log.jsonl").read_text().splitlines())
+    assert {name: begun[name] for name in ("event", "stage", "jobs", "finished", "failed", "workers")} == {
+        "event": "begins",
+        "stage": "square",
+        "jobs": 1,
+        "finished": 0,
+        "failed": 0,
+        "workers": 1,
+    }
+    assert (made["event"], made["item"], made["machine"]) == ("done", "squares/n2", record.machine)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from radfuse.report.sections import (
     survival_calibration,
     survival_decision,
     survival_overview,
+    throughput,
     variants,
 )
 
@@ -67,6 +68,7 @@ STUDY = {
     "findings": findings.study,
     "methods": methods.study,
     "checklists": checklists.study,
+    "throughput": throughput.study,
     "settings": settings.study,
 }
 EVALUATION = {

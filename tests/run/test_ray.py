@@ -1,0 +1,83 @@
+"""The same work on Ray; skipped where it is not installed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from boxes import tumour_cohort
+
+from radfuse import machine
+from radfuse.errors import InputError, MachineError
+from radfuse.pipeline import run_study
+from radfuse.run.ray import crew_on
+from radfuse.run.workers import Crew
+
+STUDY = """
+name: ray
+cohort:
+  table: cohort.csv
+  images: {t1: t1}
+  mask: mask
+  outcome: {column: event}
+  split: {kind: grouped, folds: 2}
+segmentation: {backend: manual, labels: {tumour: 1}}
+regions: [{kind: label, name: tumour, label: tumour}]
+radiomics: {min_voxels: 1}
+"""
+
+
+def test_where_nobody_works_is_named() -> None:
+    with pytest.raises(InputError, match=r"--on 'slurm' is nowhere to work; use local, ray, or ray://HOST:PORT"):
+        crew_on("slurm")
+
+
+def test_without_ray_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError("no", name=name)
+
+    monkeypatch.setattr("radfuse.run.ray.import_module", missing)
+    with pytest.raises(
+        InputError, match=r"needs Ray \(ray is missing\); install it with: pip install 'radfuse\[ray\]'"
+    ):
+        crew_on("ray")
+
+
+@pytest.fixture(scope="module")
+def crew() -> Iterator[Crew]:
+    pytest.importorskip("ray", reason="Ray is an extra: radfuse[ray]")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        with crew_on("ray") as found:
+            yield found
+
+
+def test_each_job_has_its_result_more_than_wait_at_a_time(crew: Crew) -> None:
+    jobs = list(range(-12, 0))
+    assert sorted(crew.each(abs, jobs)) == [(job, -job) for job in jobs]
+
+
+def test_a_job_whose_process_dies_is_told_and_the_others_go_on(crew: Crew) -> None:
+    found = dict(crew.each(os._exit, [7, 8]))
+    assert {type(error) for error in found.values()} == {MachineError}
+    assert "its process died 3 times" in str(found[7])
+    assert dict(crew.each(abs, [-1, -2])) == {-1: 1, -2: 2}
+
+
+def test_features_are_equal_to_the_last_bit(crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tumour_cohort(tmp_path, 4)
+    (tmp_path / "study.yaml").write_text(STUDY)
+    (tmp_path / "c2.nrrd").write_bytes(b"cut off")
+    files = {}
+    monkeypatch.setattr(machine, "cores", lambda: 1)
+    for where in ("local", "ray"):
+        run = run_study(tmp_path / "study.yaml", tmp_path / where, until="extract", on=where)
+        assert [failure.item for failure in run.failures] == ["c2"]
+        cases = sorted((tmp_path / where / "features" / "cases").glob("c?.json"))
+        files[where] = {path.name: path.read_bytes() for path in cases}
+    assert list(files["local"]) == ["c0.json", "c1.json", "c3.json"]
+    assert files["ray"] == files["local"]
+    again = run_study(tmp_path / "study.yaml", tmp_path / "ray", until="extract", on="local")
+    assert (again.computed, again.reused) == (0, 3)
