@@ -24,6 +24,7 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 FAST = [
     "cohort.split.folds=3",
     "fusion.inner_folds=2",
+    "report.journal_figures=false",
     "fusion.selection=[{kind: mrmr, k: 8}, {kind: lasso, strengths: [0.4]}]",
     "fusion.classifier.c=[0.1]",
     "fusion.strategy={kind: early}",

@@ -11,6 +11,7 @@ from radfuse.audit.subject import events_of
 from radfuse.audit.volume import volume_fits
 from radfuse.config import Section
 from radfuse.fusion.config import FusionConfig
+from radfuse.fusion.explain.config import ExplainConfig
 from radfuse.fusion.link import link_of
 from radfuse.outcomes.kinds import Outcome
 from radfuse.results import AuditCheck, FittedFamily
@@ -70,7 +71,7 @@ def job_of(study: Study, design: Path, *, every: bool = False) -> AuditJob:
     """Return the audit of a study."""
     about = study.cohort
     assert about.outcome is not None
-    fusion = study.fusion.model_copy(update={"families": (), "primary": None})
+    fusion = study.fusion.model_copy(update={"families": (), "primary": None, "explain": ExplainConfig()})
     site = about.site if fusion.harmonise is not None else None
     named = [table for source in study.features.values() for table in (source.table, source.second_table) if table]
     tables = tuple(dict.fromkeys([about.table, *named]))

@@ -25,6 +25,7 @@ SMALL = [
     "fusion.classifier={kind: logistic, c: [0.1]}",
     "fusion.strategy={kind: early}",
     "fusion.inner_folds=2",
+    "report.journal_figures=false",
     "cohort.split.folds=2",
     "fusion.families=[clinical, radiomic]",
 ]

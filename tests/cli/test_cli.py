@@ -19,6 +19,7 @@ from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
 
 FAST = ["--set", "fusion.inner_folds=2", "--set", "cohort.split.folds=2", "--set", "fusion.classifier.c=[0.1]"]
+FAST += ["--set", "report.journal_figures=false"]
 FAST += ["--set", "fusion.strategy={kind: early}"]
 FAST += ["--set", "fusion.selection=[{kind: mrmr, k: 5}, {kind: lasso, strengths: [0.5]}]"]
 

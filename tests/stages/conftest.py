@@ -38,6 +38,7 @@ fusion:
   selection: [{kind: mrmr, k: 4}, {kind: lasso, strengths: [0.4]}]
   classifier: {kind: logistic, c: [0.1]}
   strategy: {kind: early}
+report: {journal_figures: false}
 evaluation: {readers: {one: grade}, subgroups: [age]}
 variants: {few: {fusion.selection.0.k: 2}}
 """

@@ -22,6 +22,7 @@ SMALL = [
     "fusion.classifier={kind: logistic, c: [1.0]}",
     "fusion.strategy={kind: early}",
     "fusion.inner_folds=3",
+    "report.journal_figures=false",
     "fusion.threshold={sensitivity: 0.8}",
     "cohort.split.folds=3",
     "evaluation.readers={first: {column: grade, cut: 3}, second: {column: other}}",

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 def test_columns_that_readers_disagree_on_are_left_out(copied: Path) -> None:
     """Of three features of the tumour: those stay that the training patients' two masks and copies agree on."""
-    settings = ["fusion.selection=[{kind: stability, icc: 0.6}]", "fusion.families=[radiomic]"]
+    settings = ["fusion.selection=[{kind: stability, icc: 0.6}]", "fusion.families=[radiomic]", "variants={}"]
     run = run_study(load_study(copied / "study.yaml", settings), copied / "run", until="fuse")
     assert run.failures == ()
     prepared = prepare.read_design(run.path / prepare.PLACE)

@@ -46,7 +46,7 @@ def test_the_report_has_what_belongs_to_survival_and_nothing_else(survival_run) 
     report = survival_run[1] / "report"
     page = (report / "index.html").read_text()
     for part in ("scores", *SurvivalOutcome(time="t", event="e", horizon=1).sections()):
-        shown = part not in ("scores", "segmentation", "review", "variants", "learning_curve")
+        shown = part not in ("scores", "segmentation", "review", "variants", "learning_curve", "throughput")
         assert (f'id="{part}"' in page) == shown, part
     text = re.sub("<script.*?</script>", "", page, flags=re.DOTALL)
     text += "".join(path.read_text() for path in report.glob("checklists/*.csv"))

@@ -28,6 +28,7 @@ SETTINGS = [
     "fusion.strategy={kind: priority}",
     "fusion.families=[clinical, clinical-deep]",
     "fusion.inner_folds=3",
+    "report.journal_figures=false",
     "cohort.split.folds=3",
 ]
 FAMILY = "clinical-deep"
