@@ -37,7 +37,7 @@ class Model:
     def __init__(self, bundle: Bundle, family: str) -> None:
         part = bundle.schema.families[family]
         self._path = bundle.path / part.file
-        outcome: Any = bundle.schema.opened_outcome()
+        outcome: Any = bundle.schema.outcome_here()
         self._bounded = getattr(outcome, "link", "logit") != "identity"
         self._session = _session(self._path, small=True)
         facts = self._session.get_modelmeta().custom_metadata_map

@@ -151,12 +151,13 @@ def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:
     grade, and the expected and the predicted grade. A continuous one has its prediction alone.
     """
     table = prediction.units[list(bundle.schema.unit)].copy()
-    outcome: Any = bundle.schema.opened_outcome()
+    outcome: Any = bundle.schema.outcome_here()
     for family in prediction.probabilities:
         probability, part = prediction.probabilities[family], bundle.schema.families[str(family)]
         table[f"{family}_{getattr(outcome, 'said', 'probability')}"] = probability
         if part.beside is not None:
-            told = outcome.told(part.beside, probability.to_numpy())
+            kind: Any = outcome or bundle.schema.opened_outcome()
+            told = kind.told(part.beside, probability.to_numpy())
             table = table.assign(**{f"{family}_{name}": values for name, values in told.items()})
         elif getattr(outcome, "link", "logit") == "logit":
             table[f"{family}_positive"] = (probability >= part.threshold).astype(int)

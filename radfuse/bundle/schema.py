@@ -357,6 +357,13 @@ class StudyFacts(Section):
         """Return the outcome, a user's own imported; raises `InputError` where it is not here."""
         return opened(self.outcome, Outcome, "outcome")
 
+    def outcome_here(self) -> Outcome | None:
+        """Return the outcome; None where it is a user's own that is not here: a binary one is predicted without it."""
+        try:
+            return self.opened_outcome()
+        except InputError:
+            return None
+
     @classmethod
     def of(cls, study: Study) -> StudyFacts:
         """Return the facts of a study that predicts something."""

@@ -18,6 +18,8 @@ fusion:
   selection: [{kind: mrmr, k: 4}, {kind: lasso, strengths: [0.4]}]
   classifier: {kind: logistic, c: [0.1]}
   strategy: {kind: early}
+  explain: {rows: 0}
+report: {journal_figures: false}
 """
 TABLES = f"""\
 name: tiny

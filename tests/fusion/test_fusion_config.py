@@ -25,10 +25,11 @@ def fusion(**settings: object) -> FusionConfig:
     return build(FusionConfig, settings, "study.yaml")
 
 
-def test_unasked_three_learners_answer_on_all_columns():
+def test_unasked_four_learners_answer():
     config = FusionConfig()
     assert config.selection == ()
-    assert [member.model.kind for member in config.classifier.members] == ["ridge", "extra_trees", "lightgbm"]
+    assert [member.model.kind for member in config.classifier.members] == ["ridge", "ridge", "extra_trees", "lightgbm"]
+    assert [member.weight for member in config.classifier.members] == [1.0, 0.5, 1.0, 1.0]
     assert config.threshold == "youden"
 
 

@@ -161,7 +161,7 @@ class AtLeast(BinaryOutcome):
         findings = [Finding("is no grade", index, self.column) for index in grades.index[wrong | grades.isna()]]
         return {self.column: (grades >= self.grade).astype("float64")}, findings
 
-    def event(self):
+    def event_name(self):
         return f"grade {self.grade:g} and above"
 
     def loss(self, y, probability):

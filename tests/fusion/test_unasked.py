@@ -28,8 +28,19 @@ def test_three_learners_and_three_strategies_from_a_study_to_its_predictions(tmp
         name: FittedFamily.model_validate_json((run.path / f"models/{name}/all/fitted.json").read_bytes())
         for name in ("clinical", "clinical-deep")
     }
-    assert {name.partition(".")[0] for name in fitted["clinical"].tuned} == {"ridge", "extra_trees", "lightgbm"}
-    assert {name.partition(".")[0] for name in fitted["clinical-deep"].tuned} == {"priority", "penalty", "stack"}
+    assert {name.partition(".")[0] for name in fitted["clinical"].tuned} == {
+        "ridge",
+        "ridge 2",
+        "extra_trees",
+        "lightgbm",
+        "share",
+    }
+    assert {name.partition(".")[0] for name in fitted["clinical-deep"].tuned} == {
+        "priority",
+        "penalty",
+        "stack",
+        "share",
+    }
     for each in fitted.values():
         shares = [column.importance for column in each.explanation.columns]
         assert each.explanation.measure == "share"

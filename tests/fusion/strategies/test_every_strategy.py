@@ -157,8 +157,11 @@ def test_the_formula_gives_the_score_of_a_row_with_every_block() -> None:
 def test_learners_answer_together_each_tuned_by_itself() -> None:
     training = blocks(9)
     several = Mean(members=(Member(model=Ridge()), Member(model=Logistic(), selection=(Mrmr(k=5),)), Ridge()))
-    tuned = Early().fit(replace(training, model=several))
-    assert set(tuned.settings) == {"ridge.ridge_spread", "logistic.c", "ridge 2.ridge_spread"}
+    shares = {f"share.{name}" for name in ("ridge", "logistic", "ridge 2")}
+    learned = Early().fit(replace(training, model=several))
+    assert set(learned.settings) == {"ridge.ridge_spread", "logistic.c", "ridge 2.ridge_spread", *shares}
+    assert sum(learned.settings[name] for name in shares) == pytest.approx(1)
+    tuned = Early().fit(replace(training, model=several.model_copy(update={"shares": "fixed"})))
     alone = [
         Early().fit(replace(training, model=model, selection=selection)).fitted.score(training.x)
         for model, selection in ((Ridge(), ()), (Logistic(), (Mrmr(k=5),)), (Ridge(), ()))
