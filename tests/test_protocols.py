@@ -42,8 +42,14 @@ def settings(name: str) -> list[str]:
     return [*(QUICK if name in FROM_TABLES else FROM_IMAGES_QUICK), *OWN.get(name, ["cohort.split.folds=2"])]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted({**FROM_IMAGES, **FROM_KNEES}))
+IN_HALF_A_MINUTE = {"paraspinal_fasciitis", "osteosarcoma_response"}
+
+
+def _marked(name: str) -> object:
+    return pytest.param(name, marks=pytest.mark.slow if name in IN_HALF_A_MINUTE else pytest.mark.long)
+
+
+@pytest.mark.parametrize("name", [_marked(name) for name in sorted({**FROM_IMAGES, **FROM_KNEES})])
 def test_a_protocol_runs_from_images_as_it_is_shipped(name: str, tmp_path: Path) -> None:
     done = run(name, tmp_path)
     assert done.failures == ()

@@ -13,9 +13,13 @@ from templates import GOOD, Templates
 INPUTS = all_inputs()
 
 
+_MARKS = ([pytest.mark.slow], [pytest.mark.long], [pytest.mark.slow], [pytest.mark.long])
+"""Every second one waits for a long run."""
+
+
 def _marked(number: int, item: BadInput) -> ParameterSet:
     """Return an input as a parameter; the fast gate meets one of eight, and none with a process of its own."""
-    return pytest.param(item, id=str(item), marks=[pytest.mark.slow] if number % 8 or item.environment else [])
+    return pytest.param(item, id=str(item), marks=_MARKS[number % 4] if number % 8 or item.environment else [])
 
 
 @pytest.fixture(scope="session")

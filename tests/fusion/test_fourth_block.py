@@ -19,6 +19,7 @@ from radfuse.report.palette import looks
 
 FAMILIES = ["clinical", "laboratory", "clinical-radiomic-deep-laboratory"]
 SETTINGS = [
+    "report.journal_figures=false",
     "features.laboratory=laboratory.csv",
     f"fusion.families=[{', '.join(FAMILIES)}]",
     "fusion.selection=[{kind: mrmr, k: 30}, {kind: lasso}]",

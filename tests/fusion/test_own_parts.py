@@ -179,7 +179,8 @@ def study(tmp_path: Path) -> Path:
 def run_with(study: Path, module: str, source: str, *settings: str) -> tuple[Run, Bundle, Prediction]:
     """Write the module beside the study, run the study, and predict its own table from the bundle."""
     (study.parent / f"{module}.py").write_text(source, encoding="utf-8")
-    run = run_study(load_study(study, settings), study.parent.parent / "R")
+    quick = ("report.journal_figures=false", "fusion.explain.rows=0")
+    run = run_study(load_study(study, [*settings, *quick]), study.parent.parent / "R")
     assert run.failures == ()
     assert run.results is not None
     assert all(item.auc.value > 0.55 for item in run.results.performance)

@@ -16,6 +16,7 @@ from radfuse.pipeline import run_study
 from radfuse.results import FittedFamily
 
 SETTINGS = ["cohort.split.folds=2", "fusion.inner_folds=2", "fusion.families=[clinical, clinical-deep]"]
+SETTINGS += ["report.journal_figures=false", "fusion.explain.rows=0"]
 
 
 @pytest.mark.slow

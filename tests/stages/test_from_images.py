@@ -162,6 +162,7 @@ def test_a_network_per_fold_segments_who_it_never_saw(study: Path) -> None:
     assert len(pd.read_csv(out / "predictions.csv")) == 11
 
 
+@pytest.mark.long
 def test_a_missed_tumour_counts_and_masks_may_lie_on_other_grids(study: Path) -> None:
     folder = study.parent
     tumour_cohort(folder, 12)

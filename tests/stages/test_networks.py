@@ -82,6 +82,7 @@ def test_nnunet_trains_and_its_networks_come_back(folder: Path) -> None:
     assert not list((folder / "brought" / "models" / "segmentation").glob("[12].onnx"))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_killed_nnunet_goes_on_from_its_last_epoch(folder: Path) -> None:
     words = ["train", folder / "study.yaml", "--out", folder / "run", "--set", f"segmentation={NNUNET}"]

@@ -26,6 +26,7 @@ def made(folder: Path) -> Counter[str]:
     return Counter(entry["stage"] for entry in map(json.loads, lines) if entry["event"] == "done")
 
 
+@pytest.mark.long
 def test_a_variant_computes_what_it_changes_alone(copied: Path) -> None:
     study = load_study(copied / "study.yaml", VARIANTS)
     before = made(copied / "run")

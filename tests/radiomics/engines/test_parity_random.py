@@ -85,6 +85,7 @@ def draw_params(rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
+@pytest.mark.long
 def test_random_images_give_equal_numbers() -> None:
     outcomes: Counter[str] = Counter()
 

@@ -205,6 +205,7 @@ def tumour_image(seed: int) -> tuple[Volume, LabelMap]:
     return Volume(array, grid(SHAPE)), LabelMap(3 * mask.astype(np.uint8), grid(SHAPE), {3: "box"})
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_cascade_is_trained_goes_on_when_killed_and_gives_nnunets_masks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
