@@ -171,7 +171,7 @@ def test_a_family_that_fails_is_recorded_and_the_others_go_on(
     assert "deep, fold 2" in page
     assert "no column varies" in page
     monkeypatch.undo()
-    mended = run_study(load_study(phantom, settings), tmp_path / "run")
+    mended = run_study(load_study(phantom, settings), tmp_path / "run", retry_failed=True)
     assert mended.results is not None
     assert mended.failures == ()
     assert len(mended.results.performance) == 3

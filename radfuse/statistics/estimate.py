@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy import stats
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,8 @@ def clustered_mean(values: ArrayLike, patients: ArrayLike, level: float = 0.95, 
     Returns:
         NaN without units; no interval with one patient.
     """
+    from scipy import stats
+
     v = np.asarray(values, dtype=float)
     if len(v) == 0:
         return Estimate(float("nan"), float("nan"), float("nan"))
@@ -63,4 +64,6 @@ def wilson(share: float, size: float, level: float) -> Estimate:
 
 def normal_quantile(level: float) -> float:
     """Return how many standard errors an interval reaches to either side."""
+    from scipy import stats
+
     return float(stats.norm.ppf(0.5 + level / 2))
