@@ -17,7 +17,6 @@ from radfuse.fusion.link import link_of
 from radfuse.fusion.parts import Again, FittedFamilyModel, Outcome, Settings, Training, Tuned
 from radfuse.fusion.sites import Sites, hidden_columns, told_of_unseen, unseen_sites
 from radfuse.results import FittedFamily, OrdinalFit, SiteInput, SurvivalFit
-from radfuse.statistics.links import LinkName
 
 ALL = "all"
 """Name of the fit on all units."""
@@ -232,6 +231,7 @@ def fit_fold(
     except ValueError as error:
         raise CaseError(f"{family}, fold {fold.name}", str(error)) from error
     probability = fit.fitted.predict(x[test]) if len(test) else np.array([])
+    explainer, unexplained = _explainer(fit.fitted, x[train], table.names, outcome, fold)
     result = FittedFamily(
         family=family,
         fold=fold.name,
@@ -243,9 +243,9 @@ def fit_fold(
         test=tuple(map(int, test)),
         probability=tuple(map(float, probability)),
         site=table.site,
-        remarks=(*fit.remarks, *remarks),
+        remarks=(*fit.remarks, *remarks, *unexplained),
         thresholds=fit.thresholds,
-        explainer=_explainer(fit.fitted, x[train], table.names, link_of(outcome)) if _explains(outcome, fold) else "",
+        explainer=explainer,
         **_by_kind(fit.beside),
     )
     return result, fit
@@ -257,19 +257,22 @@ def _by_kind(beside: SurvivalFit | OrdinalFit | None) -> dict[str, Any]:
     return {} if beside is None else {kept[type(beside)]: beside}
 
 
-def _explains(outcome: Outcome, fold: Fold) -> bool:
-    """Return whether a fit is taken apart: of the first deal, where a score makes a probability."""
-    return fold.repeat == 1 and link_of(outcome) != "identity"
+def _explainer(
+    fitted: FittedFamilyModel, x: np.ndarray, names: Sequence[str], outcome: Outcome, fold: Fold
+) -> tuple[str, tuple[str, ...]]:
+    """Return what explains a family, of the first deal and where a score makes a probability.
 
-
-def _explainer(fitted: FittedFamilyModel, x: np.ndarray, names: Sequence[str], link: LinkName) -> str:
-    """Return what explains a family; "" where a user's own part writes no ONNX."""
+    Where it cannot be made, as of a user's part without ONNX, "" and a remark.
+    """
     from radfuse.fusion.explain.explainer import explainer_of
 
+    link = link_of(outcome)
+    if fold.repeat > 1 or link == "identity":
+        return "", ()
     try:
-        return explainer_of(fitted, x, names, link).to_text()
-    except (AttributeError, NotImplementedError, TypeError, ValueError):
-        return ""
+        return explainer_of(fitted, x, names, link).to_text(), ()
+    except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+        return "", (f"its score cannot be taken apart, so that it is not explained ({type(error).__name__}: {error})",)
 
 
 def _unseen(design: Design, fold: Fold, site: SiteInput | None) -> tuple[str, ...]:

@@ -160,7 +160,7 @@ def explainer_of(fitted: Any, x: np.ndarray, names: Sequence[str], link: LinkNam
         if np.abs(found.score(rows) - score(rows)).max() <= _SAME:
             return found
     except NotImplementedError:
-        pass
+        pass  # a part of another form: the family is explained whole, by its ONNX file
     return Explainer(tuple(names), 0, (_as_one(fitted, names, link),), recalibrated=bent, link=link)
 
 
