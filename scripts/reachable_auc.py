@@ -49,7 +49,7 @@ def main() -> None:
             better = wide[family] - wide[block]
             print(f"{family} over {block}: {better.mean():+.3f} (least {better.min():+.3f})")
             assert better.mean() > 0, f"{family} does not beat {block}"
-    assert np.isfinite(means.to_numpy()).all()
+    assert np.isfinite(means.drop(columns="gap SD").to_numpy()).all()  # one seed has no standard deviation
 
 
 if __name__ == "__main__":
