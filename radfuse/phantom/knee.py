@@ -302,13 +302,16 @@ def _study(config: KneePhantom, cohort: pd.DataFrame) -> dict[str, object]:
         "segmentation": {
             "backend": "unet",
             "labels": LABELS,
-            "spacing_zyx_mm": [2.2, 1.5, 1.5],
+            "spacing_zyx_mm": [2.2, 1.25, 1.25],
             "channels": [12, 24, 48, 96],
             "patch_voxels": 110_000,
-            "steps": 320,
+            "steps": 400,
             "overlap": 0.3,
             "batch": 1,
-            "learning_rate": 0.01,
+            "learning_rate": 0.02,
+            "deep_supervision": True,
+            "ema": 0.97,
+            "augmentation": "none",  # a minute of training is too short for it to help
         },
         "regions": [
             {"kind": "label", "name": "tibial_cartilage", "label": "tibial_cartilage"},

@@ -48,6 +48,10 @@ class NnunetPreparation(Section):
         return {"image": np.stack(channels), "target": target, "spacing": np.array(grid.spacing_zyx_mm)}
 
 
+_OF_TRAINING = ("lowres_folds", "planner", "memory_gib", "epochs", "iterations", "minutes", "batch", "loaders")
+"""Settings that say nothing of a model that is brought."""
+
+
 class NnunetSegmentation(OnnxNetworks):
     """nnU-Net, trained on the manual masks of each fold, or brought with `model`; radfuse runs it as ONNX."""
 
@@ -90,9 +94,14 @@ class NnunetSegmentation(OnnxNetworks):
 
     @model_validator(mode="after")
     def _model_or_training(self) -> NnunetSegmentation:
-        unused = [name for name in ("folds", "checkpoint", "trust") if name in self.not_default()]
-        if self.model is None and unused:
-            raise ValueError(f"{unused[0]} says something of `model`; name one, or remove it")
+        said = self.not_default()
+        brings = [name for name in ("folds", "checkpoint", "trust") if name in said]
+        if self.model is None and brings:
+            raise ValueError(f"{brings[0]} says something of `model`; name one, or remove it")
+        trains = [name for name in _OF_TRAINING if name in said]
+        if self.model is not None and trains:
+            told = ", ".join(trains)
+            raise ValueError(f"{told}: of a training, and `model` brings networks; remove them, or `model`")
         if "lowres_folds" in self.not_default() and not self.is_cascade:
             raise ValueError("lowres_folds says something of `configuration: 3d_cascade_fullres`; remove it")
         return self

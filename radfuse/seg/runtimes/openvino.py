@@ -13,7 +13,6 @@ import numpy as np
 
 from radfuse import machine
 
-
 _PRECISIONS = {"FP16": "f16", "BF16": "bf16", "FP32": "f32"}
 """What a CPU may say that it computes in -> how OpenVINO is asked for it, best first."""
 

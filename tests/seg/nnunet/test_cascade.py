@@ -188,6 +188,14 @@ def test_folds_of_a_cascade_are_said_of_a_cascade_alone() -> None:
         NnunetSegmentation(labels={"box": 1}, configuration="3d_lowres", lowres_folds=3)
 
 
+def test_a_model_that_is_brought_takes_no_setting_of_a_training() -> None:
+    with pytest.raises(ValueError, match=r"epochs, batch: of a training, and `model` brings networks; remove them"):
+        NnunetSegmentation(labels={"box": 1}, model=Path("results"), epochs=5, batch=2)
+    with pytest.raises(ValueError, match=r"trust says something of `model`; name one, or remove it"):
+        NnunetSegmentation(labels={"box": 1}, trust=True)
+    NnunetSegmentation(labels={"box": 1}, model=Path("results"), mirror=False, configuration="2d", folds=("0",))
+
+
 class KilledError(Exception):
     pass
 
