@@ -92,7 +92,7 @@ class Theirs(Section):
     lbp_3d_levels: Harmonics = Field(2, alias="lbp3DLevels")
     lbp_3d_radius: Positive = Field(1.0, alias="lbp3DIcosphereRadius")
     lbp_3d_subdivision: Subdivision = Field(1, alias="lbp3DIcosphereSubdivision")
-    shift: Finite = Field(0, alias="voxelArrayShift")
+    shift: Finite = Field(0.0, alias="voxelArrayShift")
     symmetric_glcm: bool = Field(True, alias="symmetricalGLCM")
     weighting: Literal["euclidean", "manhattan", "infinity", "no_weighting"] | None = Field(None, alias="weightingNorm")
     gldm_alpha: int = Field(0, alias="gldm_a", ge=0)

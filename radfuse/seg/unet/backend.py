@@ -87,12 +87,12 @@ class UnetSegmentation(OnnxNetworks):
     a small object counts as much as a large one."""
     deep_supervision: bool = False
     """Learn from the coarser levels' answers too."""
-    ema: float = Field(default=0, ge=0, lt=1)
+    ema: float = Field(default=0.0, ge=0, lt=1)
     """Decay of the running mean of weights that is kept in their place, 0.99 say; 0: the last weights."""
     augmentation: Literal["none", "light", "full"] = "light"
     """How training images are varied: light turns, scales, and varies brightness, contrast, gamma and noise; full does
     more of it, and elastic deformation, blur, low resolution, inverted gamma and bias fields."""
-    inverted: float = Field(default=0, ge=0, lt=1)
+    inverted: float = Field(default=0.0, ge=0, lt=1)
     """Share of training patches in which dark is bright, 0.15 say: where few patients show what is sought, dark in most
     and bright in some. Never for CT."""
     mirror_axes: tuple[Axis, ...] = ()
@@ -103,7 +103,7 @@ class UnetSegmentation(OnnxNetworks):
     """Share of patches drawn around a label."""
     unlabelled: bool = False
     """A label that a mask holds no voxel of was not annotated there, rather than absent: the loss leaves it open."""
-    validation: float = Field(default=0, ge=0, le=0.5)
+    validation: float = Field(default=0.0, ge=0, le=0.5)
     """Share of training patients held back to keep the best weights by; 0, the default, learns from all: of few
     patients, those held back are missed more than they tell."""
     patience: PositiveInt | None = None
