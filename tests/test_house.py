@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -205,3 +206,27 @@ def test_public_names_exist_and_are_guarded() -> None:
     assert all(getattr(rf, name) is not None for name in rf.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = rf.nonsense
+
+
+def whole_defaults(tree: ast.AST) -> Iterator[str]:
+    """Name the class attributes that are floats and have an int by default."""
+    for owner in ast.walk(tree):
+        for item in owner.body if isinstance(owner, ast.ClassDef) else ():
+            if isinstance(item, ast.AnnAssign) and re.match(r"(\w*[fF]loat\b|Finite\b)", ast.unparse(item.annotation)):
+                value = item.value
+                if isinstance(value, ast.Call):
+                    named = [word.value for word in value.keywords if word.arg == "default"]
+                    value = next(iter([*value.args, *named]), None)
+                if isinstance(value, ast.Constant) and type(value.value) is int:
+                    yield f"{owner.name}.{ast.unparse(item.target)}"
+
+
+@each_file
+def test_a_float_has_no_int_by_default(path: Path) -> None:
+    """A study that was written out and read again would have another key: 0 comes back as 0.0."""
+    assert list(whole_defaults(ast.parse(path.read_text()))) == []
+
+
+def test_the_default_test_sees_one() -> None:
+    text = "class A:\n a: float = Field(default=0, ge=0)\n b: PositiveFloat = 1\n c: float = 1.0\n d: Finite = Field(2)"
+    assert list(whole_defaults(ast.parse(text))) == ["A.a", "A.b", "A.d"]
