@@ -37,6 +37,7 @@ PARTS = {
     ],
     "reachable": ["reachable_auc.py"],
     "shuffled": ["shuffled_outcomes.py"],
+    "knee_masks": ["knee_quality.py"],
     "images": ["bench_images.py", "bench_images.py --sarcoma {data}/sarcoma"],
     "segmentation": [
         "bench_segmentation.py --nnunet --sarcoma {data}/sarcoma --steps 90",
