@@ -59,7 +59,7 @@ def main() -> None:
             table = write_cohort(arguments.sarcoma.resolve(), folder)
             seconds("configs", "sarcoma", "--out", folder / "study.yaml")
             name, run = "configs/sarcoma.yaml", folder / "run"
-            command = ("run", folder / "study.yaml", "--out", run, "--set", f"cohort.table={table}")
+            command: tuple[object, ...] = ("run", folder / "study.yaml", "--out", run, "--set", f"cohort.table={table}")
         else:
             name, run = "radfuse demo", folder / "demo/run"
             command = ("demo", "--out", folder / "demo")

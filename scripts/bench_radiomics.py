@@ -211,8 +211,8 @@ def measure(
     engine: str, image: Path, mask: Path, labels: list[int], settings: dict[str, Any], repeats: int
 ) -> dict[str, Any]:
     """Return what an engine's process says; empty where the engine is not installed."""
-    job = {"engine": engine, "image": str(image), "mask": str(mask), "labels": labels, "params": settings}
-    job["repeats"] = repeats
+    job: dict[str, Any] = {"engine": engine, "image": str(image), "mask": str(mask), "labels": labels}
+    job |= {"params": settings, "repeats": repeats}
     done = subprocess.run([sys.executable, __file__, "--child", json.dumps(job)], capture_output=True, text=True)
     if done.returncode:
         print(f"  {engine}: {(done.stderr.strip().splitlines() or ['failed'])[-1]}", file=sys.stderr)
@@ -283,7 +283,7 @@ def main() -> None:
     print(f"{model or platform.processor()}, {CORES} cores\n")
     print("| job | engine | threads | seconds | times fast | times fast in one thread | peak MiB | features | equal |")
     print("|---|---|---|---|---|---|---|---|---|")
-    original, everything = (params(filters) for filters in ({"Original": {}}, ALL))
+    original, everything = params({"Original": {}}), params(ALL)
     resampled = {"resampledPixelSpacing": arguments.spacing, "interpolator": arguments.interpolator}
     for settings in (original, everything) if arguments.spacing else ():
         settings["setting"] |= resampled
@@ -293,7 +293,8 @@ def main() -> None:
         for case in sorted(arguments.sarcoma.iterdir()):
             compare(case.name, case / "t1.nii.gz", case / "t1_mask.nii.gz", [1], everything, peers, repeats)
     elif arguments.small:
-        compare("small region, original", *arguments.small, [1], original, peers, repeats)
+        image, mask = arguments.small
+        compare("small region, original", image, mask, [1], original, peers, repeats)
     else:
         with tempfile.TemporaryDirectory() as folder:
             image, mask = write_knee(Path(folder))

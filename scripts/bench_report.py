@@ -106,6 +106,8 @@ def report_of(count: int, families: int, draws: int) -> StudyReport:
         folds=folds,
         final={name: own[0].model_copy(update={"fold": "all"}) for name, own in folds.items()},
         study_yaml="name: bench\n",
+        settings={},
+        strategy={"kind": "priority"},
         warnings=(),
         versions={"radfuse": "0"},
         seed=7,

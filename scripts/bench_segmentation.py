@@ -70,7 +70,7 @@ def make_network(config: UnetSegmentation, images: Sequence[Path], masks: Sequen
     from radfuse.seg.unet.train import train
 
     plan = make_plan(config, [read_volume(path).grid for path in images])
-    cases = []
+    cases: list[Path] = []
     for image, mask in zip(images, masks, strict=False):
         cases.append(folder / "cases" / str(len(cases)))
         cases[-1].mkdir(parents=True)
@@ -92,13 +92,15 @@ def make_nnunet(config: UnetSegmentation, images: Sequence[Path], masks: Sequenc
 
     backend = NnunetSegmentation(labels=config.labels, epochs=1, iterations=config.steps, mirror=False)
     preparation = backend.preparation(backend.plan([read_volume(path).grid for path in images]))
-    cases = []
+    cases: list[Path] = []
     for image, mask in zip(images, masks, strict=True):
         cases.append(folder / "cases" / str(len(cases)))
         cases[-1].mkdir(parents=True)
         for name, array in preparation.prepare(read_volume(image), read_labels(mask)).items():
             np.save(cases[-1] / f"{name}.npy", array)
-    found = open_results(trained(backend, cases, 0, folder, lambda *_: None), mirror=False)
+    found = open_results(
+        trained(backend, cases, 0, folder, lambda *_: None, [str(case) for case in cases]), mirror=False
+    )
     print(f"nnU-Net's {found.plan.configuration}, patch {found.plan.patch}, {found.plan.spacing_mm} mm", flush=True)
     export_network(found.networks, found.plan, folder / "network.onnx", first_layer(found.networks[0]))
 
@@ -126,7 +128,8 @@ def with_monai(folder: Path, half: bool) -> Callable[[Volume], LabelMap]:
 
     from radfuse.seg.unet.network import make_network as untrained
 
-    plan: SegPlan = OnnxSegmenter(folder / "network.onnx").plan
+    plan = OnnxSegmenter(folder / "network.onnx").plan
+    assert isinstance(plan, SegPlan)
     network = untrained(plan).eval()
     network.load_state_dict(torch.load(folder / "network.pt", weights_only=True))
 

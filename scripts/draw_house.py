@@ -175,7 +175,7 @@ def _side_by_side(ends: Sequence[tuple[str, float, tuple[str, str]]]) -> dict[tu
     Args:
         ends: box, place of the arrow's next point, and the arrow.
     """
-    found = {}
+    found: dict[tuple[str, str], float] = {}
     for box in {box for box, _, _ in ends}:
         here = sorted((place, pair) for name, place, pair in ends if name == box)
         step = min(18.0, 0.8 * BOX / len(here))

@@ -99,8 +99,8 @@ def phantom() -> LabelMap:
 def upright(labels: LabelMap) -> LabelMap:
     """Return a label map on cubic voxels of 0.8 mm, array axes superior, posterior and left."""
     grid = oriented(labels.grid, "LPS")
-    size = tuple(round(count * step / 0.8) for count, step in zip(grid.shape, grid.spacing_zyx_mm, strict=True))
-    return resample_labels(labels, Grid(size, (0.8, 0.8, 0.8), grid.origin, grid.direction))
+    z, y, x = (round(count * step / 0.8) for count, step in zip(grid.shape, grid.spacing_zyx_mm, strict=True))
+    return resample_labels(labels, Grid((z, y, x), (0.8, 0.8, 0.8), grid.origin, grid.direction))
 
 
 def painted(labels: LabelMap, numbers: Mapping[str, int], masks: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

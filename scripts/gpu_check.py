@@ -91,7 +91,7 @@ def time_nnunet(folder: Path, quick: bool) -> dict[str, Any]:
     stamps: list[float] = []
     place = folder / "nnunet"
     place.mkdir()
-    results = trained(config, cases, 0, place, lambda *_: stamps.append(time.perf_counter()))
+    results = trained(config, cases, 0, place, lambda *_: stamps.append(time.perf_counter()), list(map(str, cases)))
     half = len(stamps) // 2
     rate = (len(stamps) - 1 - half) / (stamps[-1] - stamps[half])
     plan = open_results(results).plan

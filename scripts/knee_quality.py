@@ -43,8 +43,11 @@ def main() -> None:
         work = arguments.work or Path(fresh)
         if not (path := work / "cohort" / "study.yaml").is_file():
             write_knee_phantom(work / "cohort", KneePhantom(cases=arguments.knees, seed=arguments.seed, manual_share=1))
-        labels = rf.load_study(path).segmentation.labels
-        regions = [{"kind": "label", "name": name, "label": name} for name in labels if name != "tibial_cartilage"]
+        segmentation = rf.load_study(path).segmentation
+        assert segmentation is not None
+        regions = [
+            {"kind": "label", "name": name, "label": name} for name in segmentation.labels if name != "tibial_cartilage"
+        ]
         more = json.dumps([*[region.model_dump(mode="json") for region in rf.load_study(path).regions], *regions])
         study = rf.load_study(path, [*THOROUGH, f"regions={more}", *arguments.settings])
         rf.run_study(study, work / "run", until="report")

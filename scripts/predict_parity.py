@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +24,10 @@ import pandas as pd
 
 from radfuse import machine
 from radfuse.cohort.case import Case
-from radfuse.recipe import deep_recipe, is_mirrored
 from radfuse.run.folder import RunFolder
 from radfuse.seg.metrics import dice
 from radfuse.stages import deep, extract, segment
 from radfuse.stages.context import ALL, Context
-from radfuse.stages.deep import DeepJob
-from radfuse.stages.extract import ExtractJob
-from radfuse.stages.segment import SegmentJob
 from radfuse.stages.train import network_of
 from radfuse.study import load_study
 from radfuse.volume.files import read_labels
@@ -81,17 +78,14 @@ def predicted(context: Context, rows: pd.DataFrame, folder: Path) -> Path:
 
 def computed(context: Context, case: Case, place: Path) -> dict[str, float]:
     """Return a case's features by the work of the stages, with the network that ships; its mask is left at a place."""
-    study, network = context.study, context.path(network_of(ALL))
-    about, images = context.about(case), context.images(case)
-    found = segment.work(SegmentJob(case.case_id, images, None, ALL, network, context.backend))
-    segment.write(found, place)
+    network = context.path(network_of(ALL))
+    ours = next(job for job in segment.jobs(context) if str(job) == case.case_id)
+    segment.write(segment.work(replace(ours, mask=None, fold=ALL, network=network, tolerances_mm={})), place)
     mask, source = place / "labels.nrrd", context.backend.source
-    settings = (context.recipe(), study.radiomics)
-    values = dict(extract.work(ExtractJob(about, case.images, mask, source, *settings)).features)
-    if study.deep is not None:
-        recipe, sequence = deep_recipe(context.recipe(), study.deep), context.network_sequences[0]
-        mirrored = is_mirrored(study.deep, study.cohort.unit_columns, case.unit)
-        values |= deep.work(DeepJob(about, sequence, images, mask, source, ALL, network, recipe, mirrored))
+    values = dict(extract.work(extract.job_of(context, case, mask, source)).features)
+    for job in deep.jobs(context):
+        if str(job) == case.case_id and job.fold == ALL:
+            values |= deep.work(replace(job, mask=mask, source=source, network=network))
     return {name: np.nan if value is None else value for name, value in values.items()}
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 
 import radfuse as rf
 from radfuse.phantom.table import TablePhantom, reachable_auc, write_table_phantom
+from radfuse.results import Performance
 from radfuse.statistics.auc import auc
 
 
@@ -35,6 +36,7 @@ def main() -> None:
             truth, cohort = (pd.read_csv(study.parent / f"{name}.csv") for name in ("truth", "cohort"))
             assert run.results is not None
             for item in run.results.performance:
+                assert isinstance(item, Performance)
                 best = truth[[f"{block}_part" for block in item.family.split("-")]].sum(axis=1)
                 here = auc(cohort["progressed"].to_numpy(), best.to_numpy())
                 row = {"family": item.family, "seed": seed, "measured": item.auc.value, "best here": here}

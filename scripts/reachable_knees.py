@@ -19,6 +19,7 @@ import pandas as pd
 import radfuse as rf
 from radfuse.phantom.knee import KneePhantom, write_knee_phantom
 from radfuse.phantom.table import reachable_auc
+from radfuse.results import Performance
 
 
 def main() -> None:
@@ -38,6 +39,7 @@ def main() -> None:
         truth = pd.read_csv(study.parent / "truth.csv")
         assert run.results is not None
         for item in run.results.performance:
+            assert isinstance(item, Performance)
             reach = reachable_auc(truth, item.family)
             rows.append({"family": item.family, "seed": seed, "measured": item.auc.value, "reachable": reach})
         told = ", ".join(f"{row['family']} {row['measured']:.3f}" for row in rows if row["seed"] == seed)

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import radfuse as rf
+from radfuse.results import Performance
 
 ROOT = Path(__file__).parent.parent
 TABLES = {
@@ -50,6 +51,7 @@ def main() -> None:
             rf.evaluate(folder / "bundle", table)
             assert run.results is not None
             for item in run.results.performance:
+                assert isinstance(item, Performance)
                 shown = (
                     f"{part.value:.3f} ({part.low:.3f} to {part.high:.3f})" for part in (item.auc, item.auc_pooled)
                 )

@@ -17,6 +17,7 @@ import pandas as pd
 
 import radfuse as rf
 from radfuse.phantom.table import TablePhantom, write_table_phantom
+from radfuse.results import Performance
 
 
 def shuffle_outcomes(cohort: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
@@ -47,6 +48,7 @@ def main() -> None:
         rows += [
             {"family": item.family, "seed": seed, "folds": item.auc.value, "pooled": item.auc_pooled.value}
             for item in run.results.performance
+            if isinstance(item, Performance)
         ]
         print(f"seed {seed} done", flush=True)
     groups = pd.DataFrame(rows).groupby("family", sort=False)

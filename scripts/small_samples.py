@@ -112,7 +112,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=machine.cores())
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of fusion, against defaults")
     arguments = parser.parse_args(words)
-    strength = dict(TablePhantom().strength)
+    strength: dict[str, float] = {str(block): value for block, value in TablePhantom().strength.items()}
     for text in arguments.strength:
         block, _, value = text.partition("=")
         strength[block] = float(value)

@@ -180,7 +180,7 @@ def as_yaml(value: Any) -> str:
 def table(part: Part) -> str:
     """Return a section of the page."""
     texts = said(part.model)
-    lines = [f"## {part.title}", "", " ".join(inspect.getdoc(part.model).split("\n\n")[0].split()), ""]
+    lines = [f"## {part.title}", "", " ".join((inspect.getdoc(part.model) or "").split("\n\n")[0].split()), ""]
     lines += ["| setting | takes | default | |", "|---|---|---|---|"]
     for name, field in part.model.model_fields.items():
         chooses = name in ("kind", "backend") and len(get_args(field.annotation)) == 1
