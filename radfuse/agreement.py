@@ -25,7 +25,7 @@ from radfuse.morphometry.config import check_measures
 from radfuse.regions.config import RegionConfig, images_named
 from radfuse.regions.level import LevelRegion
 from radfuse.seg.untrained import Untrained
-from radfuse.sequences import check_reach, check_sequences, reach_of
+from radfuse.sequences import check_reach, check_sequences, open_steps, reach_of
 
 if TYPE_CHECKING:
     from radfuse.study import Study
@@ -105,6 +105,15 @@ def _sequences_fit(study: Study) -> None:
     if study.regions and study.segmentation is not None:
         check_reach(study.sequences, study.cohort, study.segmentation, resample_masks=study.resample_masks)
         _check_one_space(study)
+
+
+def _learning_is_by_fold(study: Study) -> None:
+    """Refuse to judge stability of features that are others in each fold."""
+    if study.regions and study.fusion.compares_again and (learned := open_steps(study.sequences)):
+        raise ValueError(
+            f"sequences.{min(learned)}.normalise: nyul learns its landmarks in each fold, and a selection by stability "
+            "compares copies of images that are measured once; give `landmarks`, or leave the step `stability` out"
+        )
 
 
 def _deep_has_a_network(study: Study) -> None:
@@ -214,6 +223,7 @@ CHECKS = (
     _network_has_its_images,
     _measures_have_their_regions,
     _sequences_fit,
+    _learning_is_by_fold,
     _deep_has_a_network,
     _families_have_blocks,
     _nomogram_has_terms,

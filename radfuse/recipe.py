@@ -246,11 +246,11 @@ def regions_on(sequence: str, images: Mapping[str, MaskedImage], recipe: RegionR
     Raises:
         CaseError: a region is empty or tiny, or needs an image that the case has not.
     """
-    scene = _scene(sequence, images, recipe, about)
+    scene = scene_of(sequence, images, recipe, about)
     return make_regions(scene, recipe.regions, recipe.sequences[sequence].min_voxels)
 
 
-def _scene(sequence: str, images: Mapping[str, MaskedImage], recipe: RegionRecipe, about: About) -> Scene:
+def scene_of(sequence: str, images: Mapping[str, MaskedImage], recipe: RegionRecipe, about: About) -> Scene:
     """Return a case's labels on the grid of one of its images."""
     at = images[sequence]
     return Scene(
@@ -275,7 +275,7 @@ def mapped_plates(
     for sequence in images:
         here = _on(sequence, recipe, measures)
         if here:
-            found |= plates(_scene(sequence, images, recipe, about), here)
+            found |= plates(scene_of(sequence, images, recipe, about), here)
     return found
 
 
@@ -310,7 +310,7 @@ def radiomic_features(
     missing = {f"{sequence}/": "the case has no such image" for sequence in recipe.sequences if sequence not in images}
     remarks: dict[str, str] = {}
     for sequence, at in images.items():
-        scene = _scene(sequence, images, recipe, about)
+        scene = scene_of(sequence, images, recipe, about)
         regions = make_regions(scene, recipe.regions, recipe.sequences[sequence].min_voxels)
         voxels |= {f"{sequence}/{region.name}": region.voxels for region in regions}
         for region, result in measured_regions(at.image, regions, radiomics[sequence], all_or_none=True).items():

@@ -14,6 +14,7 @@ from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
 from radfuse.seg.config import Segmentation
 from radfuse.volume.normalise import Step
+from radfuse.volume.nyul import Nyul
 from radfuse.volume.registration import Registration
 
 Reach = Literal["same_grid", "resample", "register", "own"]
@@ -34,6 +35,13 @@ class SequenceConfig(Section):
     """What is done to its values before regions and features see them, in this order; networks see the image itself."""
     radiomics: RadiomicsConfig | None = None
     """Settings that differ from the study's `radiomics`, merged over those."""
+
+    @field_validator("normalise")
+    @classmethod
+    def _learns_once(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        if sum(isinstance(step, Nyul) for step in steps) > 1:
+            raise ValueError("one step of kind nyul is enough; remove the others")
+        return steps
 
     @field_validator("radiomics")
     @classmethod
@@ -127,6 +135,17 @@ def recipes_of(
             min_voxels=measured[name].min_voxels,
         )
     return found
+
+
+def open_step(steps: Sequence[Step]) -> Nyul | None:
+    """Return the step whose landmarks are to be learned from training cases; None where there is none."""
+    return next((step for step in steps if isinstance(step, Nyul) and step.landmarks is None), None)
+
+
+def open_steps(sequences: Mapping[str, SequenceConfig]) -> dict[str, Nyul]:
+    """Return sequence -> its step whose landmarks are to be learned."""
+    steps = {name: open_step(section.normalise) for name, section in sequences.items()}
+    return {name: step for name, step in steps.items() if step is not None}
 
 
 def check_sequences(

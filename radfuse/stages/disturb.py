@@ -127,7 +127,7 @@ STAGE = Stage(
     write_section,
     lambda job: place_of(str(job)),
     what="disturbing images",
-    needs=("segment", "register"),
+    needs=("segment", "register", "learn"),
     spares=lambda context: ("segment",) if all(case.mask is not None for case in context.cases()) else (),
     fails="drops",
     crew="cores",

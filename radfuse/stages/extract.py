@@ -15,7 +15,7 @@ from radfuse.recipe import About, CaseFiles, RegionRecipe
 from radfuse.results import CaseFeatures
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
-from radfuse.stages.context import Context
+from radfuse.stages.context import ALL, Context
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ def place_of(case: str) -> str:
     return f"features/cases/{safe_name(case)}.json"
 
 
-def job_of(context: Context, case: Case, mask: Path | None, source: str) -> ExtractJob:
-    """Return a case to measure with a mask."""
+def job_of(context: Context, case: Case, mask: Path | None, source: str, fold: str = ALL) -> ExtractJob:
+    """Return a case to measure with a mask, and with what the training cases of a fold taught."""
     files = context.files(case, mask, source)
     about, radiomics = context.about(case), context.radiomics()
-    return ExtractJob(about, files, context.recipe(), radiomics, context.study.morphometry)
+    return ExtractJob(about, files, context.recipe(fold), radiomics, context.study.morphometry)
 
 
 def jobs(context: Context) -> Iterator[ExtractJob]:
@@ -105,6 +105,7 @@ STAGE = Stage(
     needs=(
         "segment",
         "register",
+        "learn",
         "manual",
     ),  # the latter's are not read here, but made by whoever extracts: a job of an array
     fails="drops",

@@ -22,10 +22,11 @@ from radfuse.errors import InputError, Problem, StudyError
 from radfuse.features import FeatureSource, FeatureTable
 from radfuse.fusion.design import Design, join, measured_again, order_of
 from radfuse.fusion.harmonise import Combat
+from radfuse.learned import learns
 from radfuse.results import Audit
 from radfuse.run.folder import read_json, safe_name
 from radfuse.run.stage import Stage
-from radfuse.stages import deep, disturb, extract
+from radfuse.stages import by_fold, deep, disturb, extract
 from radfuse.stages.context import ALL, Context
 from radfuse.stages.disturb import StableCase
 from radfuse.study import Study
@@ -46,6 +47,7 @@ class PrepareJob:
         inner_folds: that each training set is to be cut into.
         cases: that are left where the study starts from images; None: all of the table.
         radiomic: case -> its features from images.
+        by_fold: fold -> case -> its features from images, where what they are depends on the fold's training cases.
         deep: encoder -> case -> its deep features.
         folds: the outer folds, where the study starts from images, which tell patients apart, or is a variant of
             another; empty: dealt from the tables.
@@ -62,6 +64,7 @@ class PrepareJob:
     inner_folds: int
     cases: tuple[str, ...] | None = None
     radiomic: Mapping[str, Path] = field(default_factory=dict)
+    by_fold: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     deep: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     folds: tuple[FoldPatients, ...] = ()
     harmonise: Combat | None = None
@@ -139,8 +142,11 @@ def jobs(context: Context) -> Iterator[PrepareJob]:
     encoders = () if study.deep is None else context.encoders
     encoded = {name: {case: context.path(deep.place_of(name, case)) for case in cases} for name in encoders}
     folds = tuple(context.folds)
+    measured = folds if learns(study) else ()
+    each = {fold.name: {case: context.path(by_fold.place_of(fold.name, case)) for case in cases} for fold in measured}
     disturbed = {case: context.path(disturb.place_of(case)) for case in cases if _disturbs(context)}
-    yield replace(job, cases=tuple(cases), radiomic=radiomic, deep=encoded, folds=folds, disturbed=disturbed)
+    found = replace(job, cases=tuple(cases), radiomic=radiomic, by_fold=each, deep=encoded, folds=folds)
+    yield replace(found, disturbed=disturbed)
 
 
 def _disturbs(context: Context) -> bool:
@@ -184,10 +190,7 @@ def joined(job: PrepareJob) -> Prepared:
         design = join(cohort, {block: tables[block] for block in job.blocks if block in tables}, allowed)
     except InputError as error:
         raise InputError(once([*inputs.warnings, *error.problems])) from error
-    folds = [fold for fold in job.deep if fold != ALL]
-    by_fold = {fold: join(cohort, {"deep": FeatureTable(_gathered(job.deep[fold], name))}) for fold in folds}
-    if by_fold:
-        design = replace(design, by_fold={"deep": {fold: part.blocks["deep"] for fold, part in by_fold.items()}})
+    design = replace(design, by_fold=_by_fold(job, cohort, design))
     design, remarks = _with_again(job, cohort, design, inputs.second)
     patients = design.units[job.cohort.patient]
     everyone = order_of(cohort, design)
@@ -197,6 +200,17 @@ def joined(job: PrepareJob) -> Prepared:
     leaks = [problem for problem in problems_of(found.checks) if problem.severity == "warning"]
     warnings = once([*inputs.warnings, *design.warnings, *remarks, *leaks])
     return Prepared(design, parts, everyone, tuple(warnings), found)
+
+
+def _by_fold(job: PrepareJob, cohort: Cohort, design: Design) -> dict[str, dict[str, pd.DataFrame]]:
+    """Return block -> fold -> values, of the blocks that are another in each fold."""
+    places = {"radiomic": job.by_fold, "deep": {fold: own for fold, own in job.deep.items() if fold != ALL}}
+    found: dict[str, dict[str, pd.DataFrame]] = {}
+    for block, folds in places.items():
+        for fold, cases in folds.items():
+            values = join(cohort, {block: FeatureTable(_gathered(cases, job.cohort.case))}).blocks[block]
+            found.setdefault(block, {})[fold] = values.reindex(columns=design.blocks[block].columns)
+    return found
 
 
 def _with_again(
@@ -314,12 +328,12 @@ def _read(path: Path, _: int) -> Prepared:
 
 STAGE = Stage(
     "prepare",
-    8,
+    9,
     jobs,
     work,
     write,
     lambda _: PLACE,
     what="joining tables",
-    needs=("extract", "deep", "disturb"),
+    needs=("extract", "by_fold", "deep", "disturb"),
     spares=lambda context: () if _disturbs(context) else ("disturb",),
 )

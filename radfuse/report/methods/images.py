@@ -155,6 +155,16 @@ def _step(step: Mapping[str, Any]) -> str:
         return f"clipped to percentiles {number(step['low'])} and {number(step['high'])} of {part}"
     if kind == "window":
         return f"clipped to the window from {number(step['low'])} to {number(step['high'])}"
+    if kind == "whitestripe":
+        about = f"centred at the {step['peak']} peak in the histogram of {part} and scaled to a standard deviation of"
+        return f"{about} {number(step['scale'])} around it (Shinohara et al. 2014, doi:10.1016/j.nicl.2014.08.008)"
+    if kind == "nyul":
+        whose = (
+            "landmarks that were given"
+            if step["landmarks"]
+            else "landmarks learned from the training cases of each fold"
+        )
+        return f"standardised by percentiles of {part} to {whose} (Nyul et al. 2000, doi:10.1109/42.836373)"
     return "corrected for their bias field by N4 (Tustison et al. 2010, doi:10.1109/TMI.2010.2046908)"
 
 

@@ -1,0 +1,79 @@
+"""Stage `learn`: what the images of each outer fold's training cases teach, and what those of all do, which ships.
+
+So no case that a fold tests shapes how its values are standardised there. Outcomes are not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from radfuse.check.inputs import FoldPatients
+from radfuse.errors import StudyError
+from radfuse.learned import Learned, learns
+from radfuse.run.stage import Stage
+from radfuse.sequences import open_steps
+from radfuse.stages import sample
+from radfuse.stages.context import ALL, Context, learned_of
+from radfuse.stages.extract import write_section
+from radfuse.volume.nyul import Nyul
+
+
+@dataclass(frozen=True)
+class LearnJob:
+    """The training cases of one fold.
+
+    Attributes:
+        fold: whose test patients are left out; all: none are.
+        samples: of each training case.
+        steps: sequence -> its step whose landmarks are learned.
+    """
+
+    fold: str
+    samples: tuple[Path, ...]
+    steps: Mapping[str, Nyul]
+
+    def __str__(self) -> str:
+        return f"what the images of fold {self.fold} teach"
+
+
+def jobs(context: Context) -> Iterator[LearnJob]:
+    """Yield every fold of a study that learns, and all cases.
+
+    Raises:
+        StudyError: no case is left to learn from.
+    """
+    if not learns(context.study):
+        return
+    cases, scans = context.cases(), context.inputs.cohort.scans
+    if not cases:
+        raise StudyError(f"no case could be used{context.first_failure()}")
+    cases.sort(key=lambda case: scans[case.case_id])  # as in `train`: the order of the table says nothing
+    for fold in (*context.folds, FoldPatients(ALL, frozenset())):
+        seen = [case.case_id for case in cases if case.patient not in fold.test]
+        samples = tuple(context.path(sample.place_of(case)) for case in seen)
+        yield LearnJob(fold.name, samples, open_steps(context.study.sequences))
+
+
+def work(job: LearnJob) -> Learned:
+    """Return what the training cases of one fold teach.
+
+    Raises:
+        StudyError: they are too few, or too much alike.
+    """
+    from radfuse.learned import learned_from
+
+    return learned_from([sample.read(path) for path in job.samples], job.steps, job.fold)
+
+
+STAGE = Stage(
+    "learn",
+    1,
+    jobs,
+    work,
+    write_section,
+    lambda job: learned_of(job.fold),
+    what="learning from images",
+    needs=("sample",),
+)
