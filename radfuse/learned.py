@@ -1,7 +1,8 @@
-"""What is learned from the images of training cases: by which landmarks values are standardised.
+"""What is learned from the images of training cases: landmarks that values are standardised by, clusters of habitats.
 
-A study or a bundle holds it in the settings themselves: Nyul's `landmarks` are open until they are filled in here, with
-those of an outer fold's training cases, or of all cases for what ships. Nothing here looks at an outcome.
+A study or a bundle holds it in the settings themselves: Nyul's `landmarks` and the `model` of habitats are open until
+they are filled in here, with what an outer fold's training cases taught, or all cases for what ships. Nothing looks
+at an outcome.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import numpy as np
 
 from radfuse.config import Section
 from radfuse.errors import InputError, StudyError
-from radfuse.recipe import About, CaseFiles, RegionRecipe, read_masked
+from radfuse.recipe import About, CaseFiles, MaskedImage, RegionRecipe, read_masked, scene_of
+from radfuse.regions.config import images_named, open_habitats
+from radfuse.regions.habitats import HabitatModel, HabitatsRegion
 from radfuse.sequences import open_step, open_steps
 from radfuse.volume.normalise import Step, part_of
 
@@ -30,14 +33,50 @@ class Learned(Section):
 
     Attributes:
         landmarks: sequence -> of its step of kind nyul.
+        habitats: region -> its clusters.
     """
 
     landmarks: Mapping[str, tuple[float, ...]] = {}
+    habitats: Mapping[str, HabitatModel] = {}
+
+
+class Depends(Section):
+    """Which features depend on what a fold's training cases taught.
+
+    Attributes:
+        sequences: images whose features do, all of them.
+        regions: names of regions whose features do, on every image.
+    """
+
+    sequences: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+
+    def on(self, feature: str) -> bool:
+        """Return whether one does.
+
+        Args:
+            feature: "sequence/region/filter_class_Feature".
+        """
+        sequence, region, *_ = feature.split("/")
+        return sequence in self.sequences or region in self.regions
+
+
+def depends(study: Study) -> Depends:
+    """Return which features of a study are others in each fold; empty where it learns nothing of images."""
+    if not study.regions:
+        return Depends()
+    steps, habitats = open_steps(study.sequences), open_habitats(study.regions)
+    looking = any(name in steps for name in images_named(study.regions))
+    own = any(not type(part).__module__.startswith("radfuse.") for part in (*study.regions, *study.morphometry))
+    everywhere = steps and (looking or own)  # a user's own kind may look at any image
+    images = tuple(name for name in study.cohort.images if everywhere or name in steps)
+    names = (name for own in habitats.values() for name in (own.name, *own.names))
+    return Depends(sequences=images, regions=tuple(names))
 
 
 def learns(study: Study) -> bool:
     """Return whether a study learns something of the images of its training cases, so that features depend on folds."""
-    return bool(study.regions) and bool(open_steps(study.sequences))
+    return bool(study.regions) and bool(open_steps(study.sequences) or open_habitats(study.regions))
 
 
 def filled(study: Study, learned: Learned) -> Study:
@@ -46,48 +85,60 @@ def filled(study: Study, learned: Learned) -> Study:
         name: section.model_copy(update={"normalise": _with(section.normalise, learned.landmarks.get(name))})
         for name, section in study.sequences.items()
     }
-    return study.model_copy(update={"sequences": sequences})
+    taught = open_habitats(study.regions).keys() & learned.habitats.keys()
+    regions = tuple(
+        region.model_copy(update={"model": learned.habitats[region.name]}) if region.name in taught else region
+        for region in study.regions
+    )
+    return study.model_copy(update={"sequences": sequences, "regions": regions})
 
 
-def sampled(files: CaseFiles, recipe: RegionRecipe, about: About) -> dict[str, np.ndarray]:
-    """Return what one case can teach: "nyul/SEQUENCE" -> percentiles of that image.
+def sampled(files: CaseFiles, recipe: RegionRecipe, about: About, seed: int) -> dict[str, np.ndarray]:
+    """Return what one case can teach.
 
     Args:
         files: of the case.
         recipe: of its regions, with settings that are open.
         about: the case.
+        seed: of the voxels that are drawn.
+
+    Returns:
+        "nyul/SEQUENCE" -> percentiles of that image; "habitats/REGION" -> values of voxels, shape (voxel, image).
 
     Raises:
         InputError: a file cannot be used, or its values cannot be standardised.
+        CaseError: there are too few voxels for clusters, or an image is missing.
     """
     steps = {name: step for name, own in recipe.sequences.items() if (step := open_step(own.normalise)) is not None}
     before = {
         name: own.model_copy(update={"normalise": _before(own.normalise)}) for name, own in recipe.sequences.items()
     }
     images = read_masked(files, recipe.model_copy(update={"sequences": before}))
-    found = {}
-    for name, step in steps.items():
-        if name in images:
-            image, mask = images[name].image, images[name].mask
-            values = image.voxels.astype(np.float64)
-            part = part_of(step, values, image, mask, recipe.labels)
-            try:
-                found[f"nyul/{name}"] = step.measured(values, part)
-            except InputError as error:
-                raise InputError(f"image {image.name}, normalise: {error}") from error
+    found = {f"nyul/{name}": _percentiles(images[name], steps[name], recipe) for name in steps if name in images}
+    for name, habitats in open_habitats(recipe.regions).items():
+        scene = scene_of(habitats.sequences[0], images, recipe, about)
+        found[f"habitats/{name}"] = habitats.sampled(scene, seed)
     return found
 
 
-def learned_from(samples: Sequence[Mapping[str, np.ndarray]], steps: Mapping[str, Nyul], fold: str) -> Learned:
+def learned_from(
+    samples: Sequence[Mapping[str, np.ndarray]],
+    steps: Mapping[str, Nyul],
+    habitats: Mapping[str, HabitatsRegion],
+    seed: int,
+    fold: str,
+) -> Learned:
     """Return what some cases teach.
 
     Args:
         samples: of each training case, as `sampled` gives them.
         steps: sequence -> its open step.
+        habitats: region -> whose clusters are to be fitted.
+        seed: of the fits.
         fold: whose training cases they are, for messages.
 
     Raises:
-        StudyError: too few of the cases have an image.
+        StudyError: too few of the cases have an image, or their voxels make no clusters.
     """
     landmarks = {}
     for name, step in steps.items():
@@ -98,7 +149,19 @@ def learned_from(samples: Sequence[Mapping[str, np.ndarray]], steps: Mapping[str
                 f"needs {_FEWEST}; add cases, or give `landmarks` of other images"
             )
         landmarks[name] = step.learned(rows)
-    return Learned(landmarks=landmarks)
+    models = {
+        name: region.learned([sample[f"habitats/{name}"] for sample in samples], seed, fold)
+        for name, region in habitats.items()
+    }
+    return Learned(landmarks=landmarks, habitats=models)
+
+
+def _percentiles(at: MaskedImage, step: Nyul, recipe: RegionRecipe) -> np.ndarray:
+    values = at.image.voxels.astype(np.float64)
+    try:
+        return step.measured(values, part_of(step, values, at.image, at.mask, recipe.labels))
+    except InputError as error:
+        raise InputError(f"image {at.image.name}, normalise: {error}") from error
 
 
 def _before(steps: tuple[Step, ...]) -> tuple[Step, ...]:

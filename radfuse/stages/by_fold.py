@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from radfuse.learned import learns
+from radfuse.learned import Depends, depends, learns
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages import extract
@@ -33,10 +33,21 @@ def jobs(context: Context) -> Iterator[FoldJob]:
     """Yield every case in every outer fold of a study that learns; what all cases taught is measured by `extract`."""
     if not learns(context.study):
         return
+    changed = depends(context.study)
     for fold in context.folds:
         for case in context.cases():
-            plain = extract.job_of(context, case, *context.mask(case), fold.name)
-            yield FoldJob(**vars(plain), fold=fold.name)
+            job = extract.job_of(context, case, *context.mask(case), fold.name)
+            yield FoldJob(**vars(_what_changes(job, changed)), fold=fold.name)
+
+
+def _what_changes(job: ExtractJob, changed: Depends) -> ExtractJob:
+    """Return what is left to measure where only some images or regions are others in each fold."""
+    if not changed.sequences:
+        regions = tuple(region for region in job.recipe.regions if region.name in changed.regions)
+        return replace(job, recipe=job.recipe.model_copy(update={"regions": regions}), morphometry=())
+    if not changed.regions:
+        return replace(job, radiomics={name: job.radiomics[name] for name in changed.sequences})
+    return job
 
 
 STAGE = Stage(

@@ -12,6 +12,8 @@ from pathlib import Path
 from radfuse.check.inputs import FoldPatients
 from radfuse.errors import StudyError
 from radfuse.learned import Learned, learns
+from radfuse.regions.config import open_habitats
+from radfuse.regions.habitats import HabitatsRegion
 from radfuse.run.stage import Stage
 from radfuse.sequences import open_steps
 from radfuse.stages import sample
@@ -28,11 +30,15 @@ class LearnJob:
         fold: whose test patients are left out; all: none are.
         samples: of each training case.
         steps: sequence -> its step whose landmarks are learned.
+        habitats: region -> whose clusters are fitted.
+        seed: of the fits.
     """
 
     fold: str
     samples: tuple[Path, ...]
     steps: Mapping[str, Nyul]
+    habitats: Mapping[str, HabitatsRegion]
+    seed: int
 
     def __str__(self) -> str:
         return f"what the images of fold {self.fold} teach"
@@ -46,14 +52,15 @@ def jobs(context: Context) -> Iterator[LearnJob]:
     """
     if not learns(context.study):
         return
-    cases, scans = context.cases(), context.inputs.cohort.scans
+    study, cases, scans = context.study, context.cases(), context.inputs.cohort.scans
+    settings = (open_steps(study.sequences), open_habitats(study.regions), study.seed)
     if not cases:
         raise StudyError(f"no case could be used{context.first_failure()}")
     cases.sort(key=lambda case: scans[case.case_id])  # as in `train`: the order of the table says nothing
     for fold in (*context.folds, FoldPatients(ALL, frozenset())):
         seen = [case.case_id for case in cases if case.patient not in fold.test]
         samples = tuple(context.path(sample.place_of(case)) for case in seen)
-        yield LearnJob(fold.name, samples, open_steps(context.study.sequences))
+        yield LearnJob(fold.name, samples, *settings)
 
 
 def work(job: LearnJob) -> Learned:
@@ -62,9 +69,13 @@ def work(job: LearnJob) -> Learned:
     Raises:
         StudyError: they are too few, or too much alike.
     """
+    from threadpoolctl import threadpool_limits
+
     from radfuse.learned import learned_from
 
-    return learned_from([sample.read(path) for path in job.samples], job.steps, job.fold)
+    samples = [sample.read(path) for path in job.samples]
+    with threadpool_limits(1):  # on several threads sums are taken in another order
+        return learned_from(samples, job.steps, job.habitats, job.seed, job.fold)
 
 
 STAGE = Stage(

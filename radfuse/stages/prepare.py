@@ -22,7 +22,7 @@ from radfuse.errors import InputError, Problem, StudyError
 from radfuse.features import FeatureSource, FeatureTable
 from radfuse.fusion.design import Design, join, measured_again, order_of
 from radfuse.fusion.harmonise import Combat
-from radfuse.learned import learns
+from radfuse.learned import Depends, depends, learns
 from radfuse.results import Audit
 from radfuse.run.folder import read_json, safe_name
 from radfuse.run.stage import Stage
@@ -47,7 +47,8 @@ class PrepareJob:
         inner_folds: that each training set is to be cut into.
         cases: that are left where the study starts from images; None: all of the table.
         radiomic: case -> its features from images.
-        by_fold: fold -> case -> its features from images, where what they are depends on the fold's training cases.
+        by_fold: fold -> case -> its features that depend on the fold's training cases.
+        changed: which features those are.
         deep: encoder -> case -> its deep features.
         folds: the outer folds, where the study starts from images, which tell patients apart, or is a variant of
             another; empty: dealt from the tables.
@@ -65,6 +66,7 @@ class PrepareJob:
     cases: tuple[str, ...] | None = None
     radiomic: Mapping[str, Path] = field(default_factory=dict)
     by_fold: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
+    changed: Depends = field(default_factory=Depends)
     deep: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     folds: tuple[FoldPatients, ...] = ()
     harmonise: Combat | None = None
@@ -143,10 +145,11 @@ def jobs(context: Context) -> Iterator[PrepareJob]:
     encoded = {name: {case: context.path(deep.place_of(name, case)) for case in cases} for name in encoders}
     folds = tuple(context.folds)
     measured = folds if learns(study) else ()
+    changed = depends(study)
     each = {fold.name: {case: context.path(by_fold.place_of(fold.name, case)) for case in cases} for fold in measured}
     disturbed = {case: context.path(disturb.place_of(case)) for case in cases if _disturbs(context)}
-    found = replace(job, cases=tuple(cases), radiomic=radiomic, by_fold=each, deep=encoded, folds=folds)
-    yield replace(found, disturbed=disturbed)
+    found = replace(job, cases=tuple(cases), radiomic=radiomic, by_fold=each, changed=changed, deep=encoded)
+    yield replace(found, folds=folds, disturbed=disturbed)
 
 
 def _disturbs(context: Context) -> bool:
@@ -204,13 +207,23 @@ def joined(job: PrepareJob) -> Prepared:
 
 def _by_fold(job: PrepareJob, cohort: Cohort, design: Design) -> dict[str, dict[str, pd.DataFrame]]:
     """Return block -> fold -> values, of the blocks that are another in each fold."""
-    places = {"radiomic": job.by_fold, "deep": {fold: own for fold, own in job.deep.items() if fold != ALL}}
-    found: dict[str, dict[str, pd.DataFrame]] = {}
-    for block, folds in places.items():
-        for fold, cases in folds.items():
-            values = join(cohort, {block: FeatureTable(_gathered(cases, job.cohort.case))}).blocks[block]
-            found.setdefault(block, {})[fold] = values.reindex(columns=design.blocks[block].columns)
+    name, found = job.cohort.case, dict[str, dict[str, pd.DataFrame]]()
+    tables = [("radiomic", fold, _changed(job, fold)) for fold in job.by_fold]
+    tables += [("deep", fold, _gathered(cases, name)) for fold, cases in job.deep.items() if fold != ALL]
+    for block, fold, table in tables:
+        values = join(cohort, {block: FeatureTable(table)}).blocks[block]
+        found.setdefault(block, {})[fold] = values.reindex(columns=design.blocks[block].columns)
     return found
+
+
+def _changed(job: PrepareJob, fold: str) -> pd.DataFrame:
+    """Return the radiomic features of all cases as a fold sees them: what depends on it is its own, or not there."""
+    rows = []
+    for case, place in job.radiomic.items():
+        kept = {name: value for name, value in read_json(place)["features"].items() if not job.changed.on(name)}
+        own = read_json(job.by_fold[fold][case])["features"].items()
+        rows.append((case, kept | {name: value for name, value in own if job.changed.on(name)}))
+    return _table(rows, job.cohort.case).values
 
 
 def _with_again(

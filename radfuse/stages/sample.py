@@ -23,11 +23,13 @@ class SampleJob:
         about: the case.
         files: its images and masks.
         recipe: of its regions, with the settings that are to be learned.
+        seed: of the voxels that are drawn.
     """
 
     about: About
     files: CaseFiles
     recipe: RegionRecipe
+    seed: int
 
     def __str__(self) -> str:
         return self.about.case
@@ -41,7 +43,8 @@ def place_of(case: str) -> str:
 def jobs(context: Context) -> Iterator[SampleJob]:
     """Yield every case of a study that learns."""
     for case in context.cases() if learns(context.study) else ():
-        yield SampleJob(context.about(case), context.files(case, *context.mask(case)), context.recipe(None))
+        files = context.files(case, *context.mask(case))
+        yield SampleJob(context.about(case), files, context.recipe(None), context.study.seed)
 
 
 def work(job: SampleJob) -> dict[str, np.ndarray]:
@@ -53,7 +56,7 @@ def work(job: SampleJob) -> dict[str, np.ndarray]:
     """
     from radfuse.learned import sampled
 
-    return sampled(job.files, job.recipe, job.about)
+    return sampled(job.files, job.recipe, job.about, job.seed)
 
 
 def write(sample: Mapping[str, np.ndarray], path: Path) -> None:
