@@ -22,7 +22,7 @@ from radfuse.run.ray import crew_on
 from radfuse.run.shard import Shard
 from radfuse.run.stage import Stage, carry_out
 from radfuse.run.workers import Crew
-from radfuse.stages import STAGES, audit, fuse, needed_for, prepare, register, review, variants
+from radfuse.stages import STAGES, audit, extract, fuse, needed_for, prepare, register, review, variants
 from radfuse.stages.context import Context
 from radfuse.study import Study, load_study
 
@@ -214,7 +214,7 @@ def _finished(context: Context, began: datetime) -> Run:
         warnings = context.inputs.warnings if context.study.regions else ()
     if context.has(audit.PLACE):
         warnings = (*warnings, *problems_of([audit.read_fits(context.path(audit.PLACE)).honesty]))
-    warnings = (*warnings, *register.remarks(context))
+    warnings = (*warnings, *register.remarks(context), *extract.remarks(context))
     masks, suspicious = 0, ()
     if context.has(review.PLACE):
         listed = review.read(context.path(review.PLACE))

@@ -13,7 +13,7 @@ import numpy as np
 
 from radfuse.cohort.case import Case
 from radfuse.config import Section
-from radfuse.errors import CaseError, InputError
+from radfuse.errors import CaseError, InputError, Problem
 from radfuse.morphometry.config import MeasureConfig
 from radfuse.morphometry.measure import Subject
 from radfuse.morphometry.take import plates, take
@@ -85,11 +85,13 @@ class MaskedImage:
         image: the image.
         mask: on its grid.
         drawn: grid that the mask was drawn or made on.
+        remark: what to know of the values of a parameter map under the mask; empty: nothing.
     """
 
     image: Volume
     mask: LabelMap
     drawn: Grid
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,9 @@ def masked(
         here = _mask_on(sequence, image, mask, recipe.sequences[sequence], own, transforms)
         ready = normalised(image, recipe.sequences[sequence].normalise, here, recipe.labels)
         drawn = own[sequence] if recipe.sequences[sequence].masks == "own" else mask
-        found[sequence] = MaskedImage(ready, here, drawn.grid)
+        known = recipe.sequences[sequence].map
+        remark = known.remark(image.voxels[here.array > 0], image.name) if known is not None else ""
+        found[sequence] = MaskedImage(ready, here, drawn.grid, remark)
     return found
 
 
@@ -314,6 +318,7 @@ def radiomic_features(
     for sequence, at in images.items():
         if sequence not in radiomics:
             continue
+        remarks |= {f"{sequence}/": at.remark} if at.remark else {}
         scene = scene_of(sequence, images, recipe, about)
         regions = make_regions(scene, whole_regions(recipe).regions, recipe.sequences[sequence].min_voxels)
         voxels |= {f"{sequence}/{region.name}": region.voxels for region in regions}
@@ -331,6 +336,14 @@ def radiomic_features(
         features |= {f"{sequence}/{name}": None if value != value else value for name, value in shapes.values.items()}
         missing |= {f"{sequence}/{name}": reason for name, reason in shapes.reasons.items()}
     return CaseFeatures(features=features, voxels=voxels, mask_source=source, missing=missing, remarks=remarks)
+
+
+def remarks_on_maps(case: str, found: CaseFeatures) -> list[Problem]:
+    """Return what to know of the values of a case's parameter maps."""
+    told = {name[:-1]: text for name, text in found.remarks.items() if name.endswith("/")}
+    return [
+        Problem(f"case {case}", f"{name}: under the mask {text}", severity="warning") for name, text in told.items()
+    ]
 
 
 def _of_habitats(

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from radfuse.cohort.case import Case
 from radfuse.config import Section
+from radfuse.errors import Problem
 from radfuse.morphometry.config import MeasureConfig
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.recipe import About, CaseFiles, RegionRecipe
@@ -74,6 +75,21 @@ def work(job: ExtractJob) -> CaseFeatures:
 def write_section(found: Section, path: Path) -> None:
     """Store a result as JSON."""
     path.write_text(found.model_dump_json(), encoding="utf-8")
+
+
+def remarks(context: Context) -> tuple[Problem, ...]:
+    """Return what cannot be of the values of parameter maps, of the cases that are there in this pass."""
+    if not any(section.map is not None for section in context.study.sequences.values()):
+        return ()
+    from radfuse.recipe import remarks_on_maps
+
+    found: list[Problem] = []
+    for case in context.all_cases:
+        place = place_of(case.case_id)
+        if context.has(place):
+            made = CaseFeatures.model_validate_json(context.path(place).read_bytes())
+            found += remarks_on_maps(case.case_id, made)
+    return tuple(found)
 
 
 class Extracts(Protocol):

@@ -170,6 +170,27 @@ def test_cases_that_teach_nothing_are_named_and_others_go_on(study: Path, tmp_pa
         run_study(load_study(other, ["radiomics.min_voxels=1"]), tmp_path / "run", until="learn")
 
 
+def test_values_of_a_map_that_cannot_be_are_told_of_each_case(study: Path, tmp_path: Path) -> None:
+    other = parts_cohort(tmp_path)
+    image = drawn("adc", (1, 4, 1))
+    image.array[2, 4, 4:7] = (-35, -2, -1)
+    image.array[0] = -500  # outside the mask
+    write_image(image, tmp_path / "adc4.nrrd")
+    maps = "sequences.adc={map: true, radiomics: {bin_width: 20, classes: [firstorder, histogram]}}"
+    run = run_study(load_study(other, [NYUL[0], maps]), tmp_path / "run", until="export")
+    told = [(problem.where, problem.message) for problem in run.warnings if "adc" in problem.message]
+    assert told == [("case c4", "adc: under the mask 3 of 144 voxels lie below 0, as far as -35")]
+    found = features(run.path, "c4")
+    assert found["adc/tumour/original_firstorder_Minimum"] == -35
+    assert found["adc/tumour/original_histogram_5Percentile"] == pytest.approx(800)
+    new = predict(load_bundle(run.path / "bundle"), tmp_path / "cohort.csv")
+    assert [problem.where for problem in new.warnings if "lie below 0" in problem.message] == ["case c4"]
+    strict = load_study(other, [NYUL[0], maps, "sequences.adc.map={outside: fail}"])
+    failed = run_study(strict, tmp_path / "run", until="extract").failures
+    assert [failure.item for failure in failed] == ["c4"]
+    assert "map adc4.nrrd: under the mask 3 of 144 voxels lie below 0" in failed[0].error
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
