@@ -291,7 +291,16 @@ def _check_one_space(study: Study) -> None:
             f"region {by_table[0].name!r}: the table tells its level in the segmented image, and {other!r} lies "
             "elsewhere; find the level by labels (`by`), or use resample"
         )
-    for sequence in images_named(study.regions) if moved else ():
+    bent = [name for name in moved if study.sequences[name].registration.transform == "bspline"]
+    habitats = [region for region in study.regions if isinstance(region, HabitatsRegion)]
+    for region in habitats:
+        for name in set(bent) & set(region.sequences):
+            raise ValueError(
+                f"regions: {region.name!r} looks at {name!r} from other images, and its registration by a B-spline has "
+                "no way back; take transform rigid or affine, or register the files beforehand"
+            )
+    others = [region for region in study.regions if region not in habitats]
+    for sequence in images_named(others) if moved else ():
         raise ValueError(
             f"regions are made with the image {sequence!r} on the grids of all, and sequences.{moved[0]}.masks: "
             "register says that images lie in different places; use resample, or register the files beforehand"

@@ -86,12 +86,14 @@ class MaskedImage:
         mask: on its grid.
         drawn: grid that the mask was drawn or made on.
         remark: what to know of the values of a parameter map under the mask; empty: nothing.
+        way: transform from its points to those of the segmented image, where it was registered.
     """
 
     image: Volume
     mask: LabelMap
     drawn: Grid
     remark: str = ""
+    way: Transform | None = None
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ def masked(
         drawn = own[sequence] if recipe.sequences[sequence].masks == "own" else mask
         known = recipe.sequences[sequence].map
         remark = known.remark(image.voxels[here.array > 0], image.name) if known is not None else ""
-        found[sequence] = MaskedImage(ready, here, drawn.grid, remark)
+        found[sequence] = MaskedImage(ready, here, drawn.grid, remark, transforms.get(sequence))
     return found
 
 
@@ -270,6 +272,7 @@ def scene_of(sequence: str, images: Mapping[str, MaskedImage], recipe: RegionRec
         about.landmarks,
         about.slices,
         at.drawn,
+        {name: other.way for name, other in images.items() if other.way is not None},
     )
 
 

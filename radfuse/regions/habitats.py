@@ -87,7 +87,7 @@ class HabitatsRegion(Section):
     of: str | PositiveInt | tuple[str | PositiveInt, ...]
     """Label or labels, by name or number."""
     sequences: tuple[str, ...] = Field(min_length=1)
-    """Images whose values count, in patient space, by linear interpolation where their grids differ."""
+    """Images whose values count, by their registration where they have one and linear interpolation between grids."""
     clusters: Annotated[int, Field(ge=2, le=9)] = 3
     """How many habitats."""
     method: Literal["kmeans", "mixture"] = "kmeans"

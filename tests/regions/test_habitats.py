@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from habitats import GRID, drawn, mask, parts_of
 from pydantic import ValidationError
 
@@ -15,6 +17,7 @@ from radfuse.regions.make import make_regions
 from radfuse.regions.scene import Scene
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.resample import resample_labels, values_on
 
 ROWS = (1, 2, 3)
 
@@ -70,6 +73,26 @@ def test_images_on_grids_of_their_own_are_seen_in_patient_space() -> None:
     found = make_regions(seen, [fitted(habitats(), scene())])
     for number, part in enumerate(found, start=1):
         assert np.array_equal(part.mask, parts_of(ROWS) == number)
+
+
+def test_images_that_were_registered_are_seen_where_they_show_the_same() -> None:
+    move = sitk.Euler3DTransform((0.0, 0.0, 0.0), 0.0, 0.0, 0.3, (5.0, -4.0, 6.0))  # from points of adc to those of t1
+    fine = Grid((20, 40, 40), (1.5, 1.0, 1.0), (-10.0, -10.0, -10.0))
+    flat = drawn("adc", ROWS).array.repeat(3, 0).repeat(4, 1).repeat(4, 2)  # sharp: parts do not mix between voxels
+    sharp = Volume(flat, Grid(flat.shape, (1.0, 0.5, 0.5), (-0.75, -0.75, -1.0)), "adc.nrrd")
+    adc = Volume(values_on(sharp, fine, move), fine, "adc.nrrd")
+    adc = Volume(np.nan_to_num(adc.array, nan=50), fine, "adc.nrrd")
+    region = fitted(habitats(), scene())
+    seen = replace(scene(t1=drawn("t1", ROWS), adc=adc), ways={"adc": move})
+    for number, part in enumerate(region.parts(seen).values(), start=1):
+        truth = parts_of(ROWS) == number
+        assert 2 * (part & truth).sum() > 0.8 * (part.sum() + truth.sum())
+    lost = replace(seen, ways={}, memo={})
+    assert sum((part & (parts_of(ROWS) == i)).sum() for i, part in enumerate(region.parts(lost).values(), 1)) < 100
+    there = replace(seen, labels=resample_labels(mask(), fine, move), measured="adc", memo={})
+    parts = list(region.parts(there).values())
+    for number, part in enumerate(parts, start=1):
+        assert part.sum() * 1.5 == pytest.approx((parts_of(ROWS) == number).sum() * 12, rel=0.25)  # mm3
 
 
 def test_voxels_that_an_image_does_not_reach_belong_to_no_habitat() -> None:

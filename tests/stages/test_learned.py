@@ -205,7 +205,10 @@ def test_values_of_a_map_that_cannot_be_are_told_of_each_case(study: Path, tmp_p
             "does not go with radiomics.normalize_region",
         ),
         (["morphometry=[{kind: size, regions: [part]}]"], "names 'part', which is not among regions"),
-        (["sequences.adc.masks=register"], "regions are made with the image 't1' on the grids of all"),
+        (
+            ["sequences.adc={masks: register, registration: {transform: bspline}}"],
+            "'part' looks at 'adc' from other images, and its registration by a B-spline has no way back",
+        ),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(study: Path, settings: list[str], message: str) -> None:
