@@ -123,7 +123,8 @@ STAGE = Stage(
         "register",
         "learn",
         "manual",
-    ),  # the latter's are not read here, but made by whoever extracts: a job of an array
+        "by_fold",
+    ),  # the latter two's are not read here, but made by whoever extracts: a job of an array
     fails="drops",
     crew="cores",
     ready=compile_kernels,

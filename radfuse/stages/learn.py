@@ -52,8 +52,9 @@ def jobs(context: Context) -> Iterator[LearnJob]:
     """
     if not learns(context.study):
         return
-    study, cases, scans = context.study, context.cases(), context.inputs.cohort.scans
+    study, scans = context.study, context.inputs.cohort.scans
     settings = (open_steps(study.sequences), open_habitats(study.regions), study.seed)
+    cases = [case for case in context.all_cases if context.has(sample.place_of(case.case_id))]
     if not cases:
         raise StudyError(f"no case could be used{context.first_failure()}")
     cases.sort(key=lambda case: scans[case.case_id])  # as in `train`: the order of the table says nothing

@@ -41,8 +41,10 @@ def place_of(case: str) -> str:
 
 
 def jobs(context: Context) -> Iterator[SampleJob]:
-    """Yield every case of a study that learns."""
-    for case in context.cases() if learns(context.study) else ():
+    """Yield every case of a study that learns, those of other shards too."""
+    for case in context.all_cases if learns(context.study) else ():
+        if case.case_id in context.dropped:
+            continue
         files = context.files(case, *context.mask(case))
         yield SampleJob(context.about(case), files, context.recipe(None), context.study.seed)
 

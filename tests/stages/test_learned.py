@@ -154,6 +154,18 @@ def test_landmarks_that_are_given_are_no_matter_of_folds(study: Path, tmp_path: 
     assert features(run, "c0")["t1/tumour/original_firstorder_Maximum"] > 900
 
 
+def test_jobs_of_an_array_use_what_was_learned_before(study: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"learn first: radfuse learn STUDY\.yaml, with the same --out and --set"):
+        run_study(study, tmp_path / "run", until="extract", shard="1/2")
+    learned = run_study(study, tmp_path / "run", until="learn")
+    assert learned.computed == 8 + 3
+    for shard in ("1/2", "2/2"):
+        assert run_study(study, tmp_path / "run", until="extract", shard=shard).computed == 4 * (2 + 1)
+    assert run_study(study, tmp_path / "run", until="prepare").computed == 1
+    with pytest.raises(InputError, match="study 'parts' learns nothing of its images; add a step"):
+        run_study(load_study(study, [NYUL[0]]), tmp_path / "run", until="learn")
+
+
 def test_cases_that_teach_nothing_are_named_and_others_go_on(study: Path, tmp_path: Path) -> None:
     other = parts_cohort(tmp_path)
     small = np.zeros(drawn("t1", (2, 2, 2)).grid.shape, np.uint8)
