@@ -156,6 +156,21 @@ def learned_from(
     return Learned(landmarks=landmarks, habitats=models)
 
 
+def moved_voxels(
+    samples: Sequence[np.ndarray], whole: HabitatModel, folds: Mapping[str, HabitatModel]
+) -> dict[str, float]:
+    """Return fold -> share of voxels that lie in another habitat by its clusters than by those of all cases.
+
+    Args:
+        samples: values of voxels of each case, as `HabitatsRegion.sampled` gives them.
+        whole: the clusters of all cases.
+        folds: fold -> its clusters.
+    """
+    values = np.concatenate(samples)
+    plain = whole.assigned(values)
+    return {fold: float(np.mean(model.assigned(values) != plain)) for fold, model in folds.items()}
+
+
 def _percentiles(at: MaskedImage, step: Nyul, recipe: RegionRecipe) -> np.ndarray:
     values = at.image.voxels.astype(np.float64)
     try:

@@ -215,7 +215,7 @@ def _finished(context: Context, began: datetime) -> Run:
         warnings = context.inputs.warnings if context.study.regions else ()
     if context.has(audit.PLACE):
         warnings = (*warnings, *problems_of([audit.read_fits(context.path(audit.PLACE)).honesty]))
-    warnings = (*warnings, *register.remarks(context), *extract.remarks(context))
+    warnings = (*warnings, *register.remarks(context), *learn.remarks(context), *extract.remarks(context))
     masks, suspicious = 0, ()
     if context.has(review.PLACE):
         listed = review.read(context.path(review.PLACE))

@@ -55,6 +55,16 @@ class HabitatModel(Section):
             raise ValueError(f"{wrong[0]} do not fit {clusters} clusters of {images} images")
         return self
 
+    def assigned(self, values: np.ndarray) -> np.ndarray:
+        """Return which cluster each voxel belongs to, counted from 1.
+
+        Args:
+            values: of the images, shape (voxel, image); where each case is its own measure, scaled by that.
+        """
+        if self.mean is None or self.spread is None:
+            return self.nearest(values)
+        return self.nearest((values - np.array(self.mean)) / np.array(self.spread))
+
     def nearest(self, values: np.ndarray) -> np.ndarray:
         """Return which cluster each voxel belongs to, counted from 1.
 
@@ -216,10 +226,8 @@ class HabitatsRegion(Section):
                 f"region {self.name!r}: its clusters are fitted on training cases, and none were; run the study first"
             )
         values, at = self._values(scene)
-        if self.model.mean is not None and self.model.spread is not None:
-            values = (values - np.array(self.model.mean)) / np.array(self.model.spread)
         found = np.zeros(at.shape, dtype=np.uint8)
-        found[at] = self.model.nearest(values)
+        found[at] = self.model.assigned(values)
         return found
 
     def _values(self, scene: Scene) -> tuple[np.ndarray, np.ndarray]:

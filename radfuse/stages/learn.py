@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radfuse.check.inputs import FoldPatients
-from radfuse.errors import StudyError
+from radfuse.errors import Problem, StudyError
 from radfuse.learned import Learned, learns
 from radfuse.regions.config import open_habitats
 from radfuse.regions.habitats import HabitatsRegion
@@ -20,6 +20,9 @@ from radfuse.stages import sample
 from radfuse.stages.context import ALL, Context, learned_of
 from radfuse.stages.extract import write_section
 from radfuse.volume.nyul import Nyul
+
+_MOVED, _COMPARED = 0.2, 200
+"""Share of voxels in another habitat from which on it is told, and cases that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,34 @@ def work(job: LearnJob) -> Learned:
     samples = [sample.read(path) for path in job.samples]
     with threadpool_limits(1):  # on several threads sums are taken in another order
         return learned_from(samples, job.steps, job.habitats, job.seed, job.fold)
+
+
+def remarks(context: Context) -> tuple[Problem, ...]:
+    """Return which habitats are not the same in all folds, of those that are there in this pass."""
+    from radfuse.learned import moved_voxels
+
+    habitats = open_habitats(context.study.regions)
+    if not habitats or not context.has(learned_of(ALL)):
+        return ()
+    learned = {
+        fold: Learned.model_validate_json(context.path(learned_of(fold)).read_bytes())
+        for fold in (ALL, *(fold.name for fold in context.folds))
+    }
+    places = [sample.place_of(case.case_id) for case in context.all_cases]
+    samples = [sample.read(context.path(place)) for place in list(filter(context.has, places))[:_COMPARED]]
+    found = []
+    for name in habitats:
+        models = {fold: own.habitats[name] for fold, own in learned.items()}
+        moved = moved_voxels([one[f"habitats/{name}"] for one in samples], models.pop(ALL), models)
+        fold = max(moved, key=lambda each: moved[each], default=ALL)
+        if moved and moved[fold] > _MOVED:
+            text = (
+                f"of voxels that were drawn, {moved[fold]:.0%} lie in another habitat by the clusters of fold {fold} "
+                "than by those of all cases, so that a number does not mean the same tissue in all folds; ask for "
+                "fewer `clusters`, standardise the images, or take more cases"
+            )
+            found.append(Problem(f"regions: {name!r}", text, severity="warning"))
+    return tuple(found)
 
 
 STAGE = Stage(

@@ -154,6 +154,20 @@ def test_landmarks_that_are_given_are_no_matter_of_folds(study: Path, tmp_path: 
     assert features(run, "c0")["t1/tumour/original_firstorder_Maximum"] > 900
 
 
+def test_habitats_that_are_others_in_each_fold_are_told(study: Path, tmp_path: Path) -> None:
+    other = parts_cohort(tmp_path)
+    assert not [
+        each for each in run_study(study, tmp_path / "same", until="learn").warnings if "habitat" in each.message
+    ]
+    for number in (0, 1, 4, 5):  # what fold 2 learns from
+        image = drawn("t1", (2, 2, 2), noise=5, seed=number)
+        write_image(Volume(image.array + 450, image.grid), tmp_path / f"t1{number}.nrrd")
+    done = run_study(load_study(other, ["regions.1.sequences=[t1]"]), tmp_path / "run", until="learn")
+    (told,) = [problem for problem in done.warnings if "habitat" in problem.message]
+    assert told.where == "regions: 'part'"
+    assert "% lie in another habitat by the clusters of fold" in told.message
+
+
 def test_jobs_of_an_array_use_what_was_learned_before(study: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"learn first: radfuse learn STUDY\.yaml, with the same --out and --set"):
         run_study(study, tmp_path / "run", until="extract", shard="1/2")
@@ -162,7 +176,7 @@ def test_jobs_of_an_array_use_what_was_learned_before(study: Path, tmp_path: Pat
     for shard in ("1/2", "2/2"):
         assert run_study(study, tmp_path / "run", until="extract", shard=shard).computed == 4 * (2 + 1)
     assert run_study(study, tmp_path / "run", until="prepare").computed == 1
-    with pytest.raises(InputError, match="study 'parts' learns nothing of its images; add a step"):
+    with pytest.raises(InputError, match=r"study .parts. learns nothing of its images; add"):
         run_study(load_study(study, [NYUL[0]]), tmp_path / "run", until="learn")
 
 
