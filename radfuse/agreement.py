@@ -23,9 +23,10 @@ from radfuse.fusion.serves import check_outcome
 from radfuse.morphometry.cartilage import CartilageMeasure
 from radfuse.morphometry.config import check_measures
 from radfuse.regions.config import RegionConfig, images_named
+from radfuse.regions.habitats import HabitatsRegion
 from radfuse.regions.level import LevelRegion
 from radfuse.seg.untrained import Untrained
-from radfuse.sequences import check_reach, check_sequences, reach_of
+from radfuse.sequences import check_reach, check_sequences, open_steps, radiomics_of, reach_of
 
 if TYPE_CHECKING:
     from radfuse.study import Study
@@ -65,6 +66,7 @@ def _images_are_complete(study: Study) -> None:
     if isinstance(study.segmentation, Untrained):
         study.segmentation.check_columns(study.cohort.readers, study.cohort.landmarks)
     wanted = study.radiomics.normalize_region
+    names = [region.name for region in study.regions if not isinstance(region, HabitatsRegion)]
     if wanted is not None and wanted not in names:
         raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")
 
@@ -90,7 +92,7 @@ def _measures_have_their_regions(study: Study) -> None:
     if study.morphometry_maps and not any(isinstance(measure, CartilageMeasure) for measure in study.morphometry):
         raise ValueError("morphometry_maps needs a measure of kind cartilage in morphometry; name one, or set it false")
     if study.segmentation is not None:
-        names = [region.name for region in study.regions]
+        names = [region.name for region in study.regions if not isinstance(region, HabitatsRegion)]
         check_measures(study.morphometry, names, study.segmentation.labels, study.cohort.images)
 
 
@@ -105,6 +107,26 @@ def _sequences_fit(study: Study) -> None:
     if study.regions and study.segmentation is not None:
         check_reach(study.sequences, study.cohort, study.segmentation, resample_masks=study.resample_masks)
         _check_one_space(study)
+
+
+def _learning_is_by_fold(study: Study) -> None:
+    """Refuse what would need more than one pass over the images of each fold."""
+    steps = open_steps(study.sequences) if study.regions else {}
+    habitats = [region for region in study.regions if isinstance(region, HabitatsRegion)]
+    if study.fusion.compares_again and (steps or habitats):
+        where = f"sequences.{min(steps)}.normalise: nyul" if steps else f"regions: habitats {habitats[0].name!r}"
+        raise ValueError(
+            f"{where} and a selection by stability exclude each other: it compares copies of images that are measured "
+            "once, not in each fold; leave one of the two out"
+        )
+    for region in habitats:
+        _check_habitats(region, study)
+        for name in region.sequences:
+            if name in steps and region.model is None:
+                raise ValueError(
+                    f"regions: {region.name!r} clusters {name!r}, whose landmarks (nyul) would have to be learned in "
+                    "each fold before; give its `landmarks`, or take whitestripe or zscore there"
+                )
 
 
 def _deep_has_a_network(study: Study) -> None:
@@ -214,6 +236,7 @@ CHECKS = (
     _network_has_its_images,
     _measures_have_their_regions,
     _sequences_fit,
+    _learning_is_by_fold,
     _deep_has_a_network,
     _families_have_blocks,
     _nomogram_has_terms,
@@ -223,6 +246,30 @@ CHECKS = (
     _what_is_measured_beside_is_shown,
 )
 """What is held against each other of a study, in this order."""
+
+
+def _check_habitats(region: HabitatsRegion, study: Study) -> None:
+    """Refuse habitats that cannot be told from other regions, are asked for where they are none, or lack images."""
+    where = f"regions: {region.name!r}"
+    taken = {other.name for other in study.regions} & set(region.names)
+    if taken:
+        raise ValueError(
+            f"{where} names its habitats {', '.join(region.names)}, and {min(taken)!r} is taken; rename it"
+        )
+    optional = [name for name in region.sequences if name in study.cohort.optional_images]
+    if optional:
+        raise ValueError(
+            f"{where} clusters {optional[0]!r}, which cohort.optional_images lets cases lack; remove it there, or here"
+        )
+    if study.deep is not None and region.name in study.deep.regions:
+        raise ValueError(f"deep.regions names {region.name!r}, whose habitats have no deep features; remove it")
+    settings = radiomics_of(study.cohort.images, study.sequences, study.radiomics).values()
+    if region.measure != "fractions" and any(own.normalize_region for own in settings):
+        raise ValueError(
+            f"{where}: measure {region.measure} does not go with radiomics.normalize_region; use normalise"
+        )
+    if region.measure == "firstorder" and study.radiomics.params is not None:
+        raise ValueError(f"{where}: measure firstorder does not go with radiomics.params, which lists its own classes")
 
 
 def _check_images(regions: Sequence[RegionConfig], images: Mapping[str, str]) -> None:
@@ -244,7 +291,16 @@ def _check_one_space(study: Study) -> None:
             f"region {by_table[0].name!r}: the table tells its level in the segmented image, and {other!r} lies "
             "elsewhere; find the level by labels (`by`), or use resample"
         )
-    for sequence in images_named(study.regions) if moved else ():
+    bent = [name for name in moved if study.sequences[name].registration.transform == "bspline"]
+    habitats = [region for region in study.regions if isinstance(region, HabitatsRegion)]
+    for region in habitats:
+        for name in set(bent) & set(region.sequences):
+            raise ValueError(
+                f"regions: {region.name!r} looks at {name!r} from other images, and its registration by a B-spline has "
+                "no way back; take transform rigid or affine, or register the files beforehand"
+            )
+    others = [region for region in study.regions if region not in habitats]
+    for sequence in images_named(others) if moved else ():
         raise ValueError(
             f"regions are made with the image {sequence!r} on the grids of all, and sequences.{moved[0]}.masks: "
             "register says that images lie in different places; use resample, or register the files beforehand"

@@ -13,6 +13,7 @@ from radfuse.check.inputs import FoldPatients
 from radfuse.config import nearest
 from radfuse.errors import CaseError, InputError, Problem, StudyError
 from radfuse.given import as_kind, as_names, as_path
+from radfuse.learned import learns
 from radfuse.results import Failure, StudyResults
 from radfuse.results.pace import StagePace
 from radfuse.run.digests import job_key
@@ -22,7 +23,7 @@ from radfuse.run.ray import crew_on
 from radfuse.run.shard import Shard
 from radfuse.run.stage import Stage, carry_out
 from radfuse.run.workers import Crew
-from radfuse.stages import STAGES, audit, fuse, needed_for, prepare, register, review, variants
+from radfuse.stages import STAGES, audit, extract, fuse, learn, needed_for, prepare, register, review, sample, variants
 from radfuse.stages.context import Context
 from radfuse.study import Study, load_study
 
@@ -214,7 +215,7 @@ def _finished(context: Context, began: datetime) -> Run:
         warnings = context.inputs.warnings if context.study.regions else ()
     if context.has(audit.PLACE):
         warnings = (*warnings, *problems_of([audit.read_fits(context.path(audit.PLACE)).honesty]))
-    warnings = (*warnings, *register.remarks(context))
+    warnings = (*warnings, *register.remarks(context), *learn.remarks(context), *extract.remarks(context))
     masks, suspicious = 0, ()
     if context.has(review.PLACE):
         listed = review.read(context.path(review.PLACE))
@@ -235,7 +236,7 @@ def _trust(stage: Stage[Any, Any], jobs: list[Any], context: Context) -> None:
     Raises:
         InputError: a result is not there, or was made of other cases or with other settings.
     """
-    folder = context.folder
+    folder, how = context.folder, "learn" if stage.name in (sample.STAGE.name, learn.STAGE.name) else "train"
     here = {case.case_id for case in context.cases()}
 
     def digest(path: Path) -> str:
@@ -257,7 +258,7 @@ def _trust(stage: Stage[Any, Any], jobs: list[Any], context: Context) -> None:
         if not sound:
             raise InputError(
                 f"{folder.path} has no {place} made with these settings of these masks, and several jobs would make it "
-                "at once; train first: radfuse train STUDY.yaml, with the same --out and --set"
+                f"at once; {how} first: radfuse {how} STUDY.yaml, with the same --out and --set"
             )
         context.keys[place] = sound.key
 
@@ -278,6 +279,11 @@ def _check_stage(study: Study, until: str, shard: Shard | None) -> None:
         raise InputError(
             f"no sequence of study {study.name!r} gets its mask by registration; add sequences: {{ct: {{masks: "
             "register}}, say, for an image that the mask was not drawn on"
+        )
+    if until == learn.STAGE.name and study.regions and not learns(study):
+        raise InputError(
+            f"study {study.name!r} learns nothing of its images; add {{kind: nyul}} to sequences.NAME.normalise, "
+            "say, or a region {kind: habitats, name: habitats, of: tumour, sequences: [t1]}"
         )
     if until in _FROM_IMAGES and not study.regions:
         raise InputError(

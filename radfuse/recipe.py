@@ -13,15 +13,17 @@ import numpy as np
 
 from radfuse.cohort.case import Case
 from radfuse.config import Section
-from radfuse.errors import InputError
+from radfuse.errors import CaseError, InputError, Problem
 from radfuse.morphometry.config import MeasureConfig
 from radfuse.morphometry.measure import Subject
 from radfuse.morphometry.take import plates, take
 from radfuse.morphometry.thickness import Plate
 from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.radiomics.engines.result import RegionResult
 from radfuse.radiomics.measure import measured_regions
 from radfuse.regions.cells import cells_on
 from radfuse.regions.config import RegionConfig
+from radfuse.regions.habitats import HabitatsRegion
 from radfuse.regions.make import make_regions
 from radfuse.regions.scene import Scene
 from radfuse.results import CaseFeatures
@@ -83,11 +85,15 @@ class MaskedImage:
         image: the image.
         mask: on its grid.
         drawn: grid that the mask was drawn or made on.
+        remark: what to know of the values of a parameter map under the mask; empty: nothing.
+        way: transform from its points to those of the segmented image, where it was registered.
     """
 
     image: Volume
     mask: LabelMap
     drawn: Grid
+    remark: str = ""
+    way: Transform | None = None
 
 
 @dataclass(frozen=True)
@@ -198,7 +204,9 @@ def masked(
         here = _mask_on(sequence, image, mask, recipe.sequences[sequence], own, transforms)
         ready = normalised(image, recipe.sequences[sequence].normalise, here, recipe.labels)
         drawn = own[sequence] if recipe.sequences[sequence].masks == "own" else mask
-        found[sequence] = MaskedImage(ready, here, drawn.grid)
+        known = recipe.sequences[sequence].map
+        remark = known.remark(image.voxels[here.array > 0], image.name) if known is not None else ""
+        found[sequence] = MaskedImage(ready, here, drawn.grid, remark, transforms.get(sequence))
     return found
 
 
@@ -246,11 +254,11 @@ def regions_on(sequence: str, images: Mapping[str, MaskedImage], recipe: RegionR
     Raises:
         CaseError: a region is empty or tiny, or needs an image that the case has not.
     """
-    scene = _scene(sequence, images, recipe, about)
+    scene = scene_of(sequence, images, recipe, about)
     return make_regions(scene, recipe.regions, recipe.sequences[sequence].min_voxels)
 
 
-def _scene(sequence: str, images: Mapping[str, MaskedImage], recipe: RegionRecipe, about: About) -> Scene:
+def scene_of(sequence: str, images: Mapping[str, MaskedImage], recipe: RegionRecipe, about: About) -> Scene:
     """Return a case's labels on the grid of one of its images."""
     at = images[sequence]
     return Scene(
@@ -264,6 +272,7 @@ def _scene(sequence: str, images: Mapping[str, MaskedImage], recipe: RegionRecip
         about.landmarks,
         about.slices,
         at.drawn,
+        {name: other.way for name, other in images.items() if other.way is not None},
     )
 
 
@@ -275,7 +284,7 @@ def mapped_plates(
     for sequence in images:
         here = _on(sequence, recipe, measures)
         if here:
-            found |= plates(_scene(sequence, images, recipe, about), here)
+            found |= plates(scene_of(sequence, images, recipe, about), here)
     return found
 
 
@@ -298,7 +307,7 @@ def radiomic_features(
         images: sequence -> image and mask, each on its own grid.
         source: of the mask; recorded with the values.
         recipe: of the regions.
-        radiomics: sequence -> how to compute.
+        radiomics: sequence -> how to compute; images of other sequences are there for regions alone.
         about: the case.
         morphometry: measures; each is taken on the one image that it names, or on the first.
 
@@ -307,22 +316,59 @@ def radiomic_features(
     """
     features: dict[str, float | None] = {}
     voxels: dict[str, int] = {}
-    missing = {f"{sequence}/": "the case has no such image" for sequence in recipe.sequences if sequence not in images}
+    missing = {f"{sequence}/": "the case has no such image" for sequence in radiomics if sequence not in images}
     remarks: dict[str, str] = {}
     for sequence, at in images.items():
-        scene = _scene(sequence, images, recipe, about)
-        regions = make_regions(scene, recipe.regions, recipe.sequences[sequence].min_voxels)
+        if sequence not in radiomics:
+            continue
+        remarks |= {f"{sequence}/": at.remark} if at.remark else {}
+        scene = scene_of(sequence, images, recipe, about)
+        regions = make_regions(scene, whole_regions(recipe).regions, recipe.sequences[sequence].min_voxels)
         voxels |= {f"{sequence}/{region.name}": region.voxels for region in regions}
-        for region, result in measured_regions(at.image, regions, radiomics[sequence], all_or_none=True).items():
-            place = f"{sequence}/{region}"
-            features |= {f"{place}/{name}": None if value != value else value for name, value in result.values.items()}
-            missing |= {f"{place}/{name}": cause for name, cause in result.reasons.items()}
-            remarks |= {f"{place}/{name}": remark for name, remark in result.remarks.items()}
+        found = measured_regions(at.image, regions, radiomics[sequence], all_or_none=True) if regions else {}
+        for region in recipe.regions:
+            if isinstance(region, HabitatsRegion):
+                found |= _of_habitats(region, scene, at.image, radiomics[sequence], recipe.sequences[sequence])
+        for name, result in found.items():
+            place = f"{sequence}/{name}"
+            features |= {f"{place}/{one}": None if value != value else value for one, value in result.values.items()}
+            missing |= {f"{place}/{one}": cause for one, cause in result.reasons.items()}
+            remarks |= {f"{place}/{one}": remark for one, remark in result.remarks.items()}
         here = Subject(scene, {region.name: region for region in regions}, at.image)
         shapes = take(here, _on(sequence, recipe, morphometry))
         features |= {f"{sequence}/{name}": None if value != value else value for name, value in shapes.values.items()}
         missing |= {f"{sequence}/{name}": reason for name, reason in shapes.reasons.items()}
     return CaseFeatures(features=features, voxels=voxels, mask_source=source, missing=missing, remarks=remarks)
+
+
+def remarks_on_maps(case: str, found: CaseFeatures) -> list[Problem]:
+    """Return what to know of the values of a case's parameter maps."""
+    told = {name[:-1]: text for name, text in found.remarks.items() if name.endswith("/")}
+    return [
+        Problem(f"case {case}", f"{name}: under the mask {text}", severity="warning") for name, text in told.items()
+    ]
+
+
+def _of_habitats(
+    habitats: HabitatsRegion, scene: Scene, image: Volume, radiomics: RadiomicsConfig, recipe: SequenceRecipe
+) -> dict[str, RegionResult]:
+    """Return the shares of a case's habitats, under the name of them all, and what is measured of each."""
+    found: dict[str, RegionResult] = {}
+    parts = {region.name: region for region in make_regions(scene, [habitats], recipe.min_voxels)}
+    if scene.measured == habitats.sequences[0]:
+        found[habitats.name] = RegionResult(values=habitats.fractions(scene))
+    if habitats.measure == "fractions":
+        return found
+    if habitats.measure == "firstorder":
+        some = {name: own for name, own in radiomics.features.items() if name == "firstorder"}
+        radiomics = radiomics.model_copy(update={"classes": ("firstorder",), "features": some})
+    measured = measured_regions(image, list(parts.values()), radiomics) if parts else {}
+    for name in habitats.names:
+        result = measured.get(name) or RegionResult(
+            failed=CaseError(name, f"the habitat has fewer than {recipe.min_voxels} voxels in this case")
+        )
+        found[name] = result if result.failed is None else RegionResult(reasons={"": result.failed.message})
+    return found
 
 
 def deep_features(
@@ -362,8 +408,15 @@ def deep_features(
 
 
 def deep_recipe(recipe: RegionRecipe, deep: DeepConfig) -> RegionRecipe:
-    """Return the recipe of those regions that have deep features."""
-    wanted = tuple(region for region in recipe.regions if not deep.regions or region.name in deep.regions)
+    """Return the recipe of those regions that have deep features; habitats have none."""
+    listed = whole_regions(recipe).regions
+    wanted = tuple(region for region in listed if not deep.regions or region.name in deep.regions)
+    return recipe.model_copy(update={"regions": wanted})
+
+
+def whole_regions(recipe: RegionRecipe) -> RegionRecipe:
+    """Return the recipe without habitats, which a case may lack."""
+    wanted = tuple(region for region in recipe.regions if not isinstance(region, HabitatsRegion))
     return recipe.model_copy(update={"regions": wanted})
 
 

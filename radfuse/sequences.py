@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import PositiveInt, field_validator
+from pydantic import BeforeValidator, PositiveInt, field_validator, model_validator
 
 from radfuse.cohort.config import CohortConfig
 from radfuse.config import Section, nearest
@@ -13,8 +13,16 @@ from radfuse.errors import short
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
 from radfuse.seg.config import Segmentation
-from radfuse.volume.normalise import Step
+from radfuse.volume.normalise import Percentiles, Step, Window
+from radfuse.volume.nyul import Nyul
+from radfuse.volume.parameter_map import ParameterMap
 from radfuse.volume.registration import Registration
+
+
+def _plain_map(said: Any) -> Any:
+    """Return what `map: true` is short for."""
+    return {} if said is True else None if said is False else said
+
 
 Reach = Literal["same_grid", "resample", "register", "own"]
 
@@ -30,10 +38,35 @@ class SequenceConfig(Section):
     """How the segmented image is registered to this one, where `masks` is register."""
     suv: bool = False
     """Turn PET from a DICOM folder into SUV by body weight before all else; False where the image holds SUV already."""
+    map: Annotated[ParameterMap, BeforeValidator(_plain_map)] | None = None
+    """It is a parameter map, as ADC or Ktrans: `true`, or the range of values that can be. It keeps its units: no step
+    may scale it by the image itself, and its `radiomics` say how wide a bin is."""
     normalise: tuple[Step, ...] = ()
     """What is done to its values before regions and features see them, in this order; networks see the image itself."""
     radiomics: RadiomicsConfig | None = None
     """Settings that differ from the study's `radiomics`, merged over those."""
+
+    @field_validator("normalise")
+    @classmethod
+    def _learns_once(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        if sum(isinstance(step, Nyul) for step in steps) > 1:
+            raise ValueError("one step of kind nyul is enough; remove the others")
+        return steps
+
+    @model_validator(mode="after")
+    def _map_keeps_its_units(self) -> SequenceConfig:
+        if self.map is None:
+            return self
+        scaled: list[str] = [step.kind for step in self.normalise if not isinstance(step, (Percentiles, Window))]
+        scaled += ["radiomics.normalize"] if self.radiomics is not None and self.radiomics.normalize else []
+        if scaled:
+            raise ValueError(f"a map has units, which {scaled[0]} would take away; remove it, or `map`")
+        if self.radiomics is None or not self.radiomics.model_fields_set & {"bin_width", "bin_count", "params"}:
+            raise ValueError(
+                "a map needs bins of its own units: radiomics: {bin_width: 20} for ADC in 10^-6 mm2/s, say, and "
+                "{bin_width: 0.00002} in mm2/s"
+            )
+        return self
 
     @field_validator("radiomics")
     @classmethod
@@ -50,6 +83,7 @@ class SequenceRecipe(Section):
         masks: how the mask reaches its grid.
         carried: how labels are interpolated by a registration.
         suv: PET is turned into SUV by its DICOM headers.
+        map: which values can be, where it is a parameter map.
         normalise: what is done to its values.
         min_voxels: smaller regions are an error.
     """
@@ -57,6 +91,7 @@ class SequenceRecipe(Section):
     masks: Reach = "same_grid"
     carried: Literal["nearest", "linear"] = "nearest"
     suv: bool = False
+    map: ParameterMap | None = None
     normalise: tuple[Step, ...] = ()
     min_voxels: PositiveInt = 10
 
@@ -123,10 +158,22 @@ def recipes_of(
             masks=reach_of(name, sequences, own, resample_masks=resample_masks),
             carried=section.registration.carried,
             suv=section.suv,
+            map=section.map,
             normalise=section.normalise,
             min_voxels=measured[name].min_voxels,
         )
     return found
+
+
+def open_step(steps: Sequence[Step]) -> Nyul | None:
+    """Return the step whose landmarks are to be learned from training cases; None where there is none."""
+    return next((step for step in steps if isinstance(step, Nyul) and step.landmarks is None), None)
+
+
+def open_steps(sequences: Mapping[str, SequenceConfig]) -> dict[str, Nyul]:
+    """Return sequence -> its step whose landmarks are to be learned."""
+    steps = {name: open_step(section.normalise) for name, section in sequences.items()}
+    return {name: step for name, step in steps.items() if step is not None}
 
 
 def check_sequences(

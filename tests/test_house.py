@@ -15,7 +15,19 @@ import radfuse as rf
 
 PACKAGE = Path(rf.__file__).parent
 WINGS = {"seg", "radiomics", "regions", "morphometry", "fusion", "outcomes"}
-COMPOSERS = {"agreement", "audit", "study", "recipe", "sequences", "pipeline", "stages", "bundle", "check", "cli"}
+COMPOSERS = {
+    "agreement",
+    "audit",
+    "study",
+    "recipe",
+    "sequences",
+    "learned",
+    "pipeline",
+    "stages",
+    "bundle",
+    "check",
+    "cli",
+}
 """They put wings together; everything else lies below the wings."""
 ABOVE = {"cohort": {"outcomes"}}
 """Whoever else may look at a wing: a cohort's table holds the outcome, read by its kind."""
@@ -28,6 +40,7 @@ ROOT = {
     "extend",
     "features",
     "given",
+    "learned",
     "machine",
     "pipeline",
     "recipe",

@@ -6,7 +6,7 @@ A case that fails is reported and left out; the others go on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +15,7 @@ import pandas as pd
 from radfuse.bundle.models import check_network
 from radfuse.bundle.schema import NETWORK, ImageRecipe
 from radfuse.cohort.case import Case, Cohort
-from radfuse.errors import CASE_FAILS, CaseError, InputError
+from radfuse.errors import CASE_FAILS, CaseError, InputError, Problem
 from radfuse.features import FeatureTable
 from radfuse.recipe import (
     NOTHING_FOUND,
@@ -28,6 +28,7 @@ from radfuse.recipe import (
     radiomic_features,
     read_mask,
     read_measured,
+    remarks_on_maps,
 )
 from radfuse.regions.config import images_named
 from radfuse.report.preview import preview
@@ -62,12 +63,23 @@ class FromImages:
         failures: the cases left out, and why.
         missing: features that some case has no value of, or filtered images that were not made -> why.
         masks: case -> what is suspicious about its predicted mask; cases that failed later are there too.
+        remarks: on values of parameter maps that cannot be.
     """
 
     tables: dict[str, FeatureTable]
     failures: tuple[Failure, ...]
     missing: Mapping[str, str]
     masks: Mapping[str, ReviewedMask]
+    remarks: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What is told of cases one after another: the fields of `FromImages`."""
+
+    missing: dict[str, str] = field(default_factory=dict)
+    masks: dict[str, ReviewedMask] = field(default_factory=dict)
+    remarks: list[Problem] = field(default_factory=list)
 
 
 def features_from_images(
@@ -103,14 +115,13 @@ def features_from_images(
     runtime = chosen(runtime)
     rows: dict[str, dict[str, Mapping[str, float | None]]] = {block: {} for block in recipe.blocks}
     failures: list[Failure] = []
-    missing: dict[str, str] = {}
-    masks: dict[str, ReviewedMask] = {}
+    told = _Told()
     if labels_out is not None and labels_out.is_dir():
         sweep(labels_out)
     for done, case in enumerate(cohort):
         progress("reading images", done, len(cohort))
         try:
-            found = _case(recipe, regions, case, cohort, folder, labels_out, missing, masks, runtime)
+            found = _case(recipe, regions, case, cohort, folder, labels_out, told, runtime)
         except CASE_FAILS as error:
             message = error.message if isinstance(error, CaseError) else str(error)
             failures.append(Failure(item=case.case_id, error=message))
@@ -118,8 +129,8 @@ def features_from_images(
         for block, values in found.items():
             rows[block][case.case_id] = values
     progress("reading images", len(cohort), len(cohort))
-    if labels_out is not None and masks:
-        write_folder(labels_out, {REVIEW: str(listed_masks(masks).to_csv(index=False)).encode()})
+    if labels_out is not None and told.masks:
+        write_folder(labels_out, {REVIEW: str(listed_masks(told.masks).to_csv(index=False)).encode()})
     if not rows["radiomic"]:
         raise InputError(f"no case could be used; the first: {failures[0].item}: {failures[0].error}")
     tables = {}
@@ -127,7 +138,7 @@ def features_from_images(
         values = pd.DataFrame.from_dict(found_rows, orient="index").astype("float64")
         values.index = pd.Index(list(found_rows), name=cohort.config.case, dtype=object)
         tables[block] = FeatureTable(values)
-    return FromImages(tables, tuple(failures), missing, masks)
+    return FromImages(tables, tuple(failures), told.missing, told.masks, tuple(told.remarks))
 
 
 def _case(
@@ -137,8 +148,7 @@ def _case(
     cohort: Cohort,
     folder: Path,
     labels_out: Path | None,
-    missing: dict[str, str],
-    masks: dict[str, ReviewedMask],
+    told: _Told,
     runtime: str,
 ) -> dict[str, Mapping[str, float | None]]:
     """Return block -> features of one case, by the recipe that the study's own stages follow."""
@@ -157,7 +167,7 @@ def _case(
         with memory_told(image.name):
             labels = _labels(backend, network, image, case, who.side, runtime)
         source = "predicted"
-        masks[case.case_id] = reviewed(figures_of(labels, recipe.labels), recipe.training_masks)
+        told.masks[case.case_id] = reviewed(figures_of(labels, recipe.labels), recipe.training_masks)
         if labels_out is not None:
             write_labels(labels, labels_out / labels_file(case.case_id))
             with writing(labels_out):
@@ -171,7 +181,8 @@ def _case(
     measured = images | {name: read_measured(case.images[name], regions.sequences[name]) for name in in_suv}
     ready = masked(measured, labels, regions, own, _registered(recipe, images, labels, who.case))
     radiomic = radiomic_features(ready, source, regions, radiomics, who, recipe.opened_measures())
-    missing |= radiomic.missing
+    told.missing.update(radiomic.missing)
+    told.remarks.extend(remarks_on_maps(case.case_id, radiomic))
     found: dict[str, Mapping[str, float | None]] = {"radiomic": radiomic.features}
     if recipe.deep is not None and image is not None:
         wanted, mirrored = (

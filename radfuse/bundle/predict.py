@@ -217,6 +217,7 @@ def _read_new(
 
         made = features_from_images(imaging, cohort, bundle.path, labels_out, progress, runtime)
         failures, missing, masks = made.failures, made.missing, made.masks
+        warnings += made.remarks
         cohort = cohort.without({failure.item for failure in failures})
         tables |= {block: table for block, table in made.tables.items() if block in from_images}
     for block in blocks - from_images:

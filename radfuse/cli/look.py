@@ -42,13 +42,24 @@ def look(
     run = Path("runs") / loaded.name
     place = out_ or run / "look" / safe_name(case)
     check_folder(place)
-    found = _case(loaded, case)
+    loaded, found = _as_learned(loaded, run), _case(loaded, case)
     mask, source = _mask(loaded, found, run)
     page, failed = _page(loaded, found, mask, source, study, run)
     write_folder(place, {"index.html": page.encode()})
     out.print(f"{escape(case)} -> {escape(str(place / 'index.html'))}", soft_wrap=True)
     if failed:
         raise typer.Exit(SOME_FAILED)
+
+
+def _as_learned(study: Study, run: Path) -> Study:
+    """Return the study with what the images of all its cases taught, where the run has learned that."""
+    from radfuse.learned import Learned, filled, learns
+    from radfuse.stages.context import ALL, learned_of
+
+    place = run / learned_of(ALL)
+    return (
+        filled(study, Learned.model_validate_json(place.read_bytes())) if learns(study) and place.is_file() else study
+    )
 
 
 def _case(study: Study, case: str) -> Case:

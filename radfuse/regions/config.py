@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from radfuse.extend import own_parts
 from radfuse.regions.fat import FatRegion
+from radfuse.regions.habitats import HabitatsRegion
 from radfuse.regions.interface import InterfaceRegion
 from radfuse.regions.knee.central_tibia import CentralTibiaRegion
 from radfuse.regions.knee.compartment import CompartmentRegion
@@ -45,10 +46,20 @@ class RegionKind(Protocol):
 
 
 def images_named(regions: Iterable[RegionConfig]) -> tuple[str, ...]:
-    """Return the sequences whose images regions are made with, beside the one that is measured: their `sequence`."""
-    parts = (part for region in regions for part in (region, getattr(region, "tissue", None)))
-    named = (getattr(part, "sequence", None) for part in parts)
+    """Return the sequences whose images regions are made with, beside the one that is measured.
+
+    They are what a region's `sequence`, `sequences` or the `sequence` of its tissue say.
+    """
+    regions = list(regions)
+    parts = [*regions, *(getattr(region, "tissue", None) for region in regions)]
+    named = [getattr(part, "sequence", None) for part in parts]
+    named += [name for region in regions if isinstance(region, HabitatsRegion) for name in region.sequences]
     return tuple(dict.fromkeys(name for name in named if isinstance(name, str)))
+
+
+def open_habitats(regions: Iterable[RegionConfig]) -> dict[str, HabitatsRegion]:
+    """Return name -> habitats whose clusters are to be fitted on training cases."""
+    return {region.name: region for region in regions if isinstance(region, HabitatsRegion) and region.model is None}
 
 
 RegionConfig = Annotated[
@@ -65,7 +76,8 @@ RegionConfig = Annotated[
     | LesionsRegion
     | ThresholdRegion
     | LevelRegion
-    | FatRegion,
+    | FatRegion
+    | HabitatsRegion,
     Field(discriminator="kind"),
     *own_parts(RegionKind, "a region"),
 ]

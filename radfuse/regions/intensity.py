@@ -10,10 +10,12 @@ from radfuse.errors import CaseError, InputError, listed
 from radfuse.volume.grid import part_of
 from radfuse.volume.region import Box, box_of
 from radfuse.volume.resample import values_on
+from radfuse.volume.sitk import between
 
 if TYPE_CHECKING:
     from radfuse.regions.scene import Scene
     from radfuse.volume.image import Volume
+    from radfuse.volume.sitk import Transform
 
 
 def image_at(scene: Scene, sequence: str | None, box: Box | None = None) -> np.ndarray:
@@ -31,10 +33,11 @@ def image_at(scene: Scene, sequence: str | None, box: Box | None = None) -> np.n
     image = _image(scene, sequence)
     grid = scene.labels.grid
     whole = tuple(slice(0, size) for size in grid.shape) if box is None else box
-    if image.grid.same_as(grid):
+    way = _way(scene, sequence)
+    if way is None and image.grid.same_as(grid):
         return image.array[whole]
     z, y, x = whole
-    return values_on(image, part_of(grid, (z, y, x)))
+    return values_on(image, part_of(grid, (z, y, x)), way)
 
 
 def values_in(scene: Scene, sequence: str | None, mask: np.ndarray) -> np.ndarray:
@@ -60,6 +63,13 @@ def values_in(scene: Scene, sequence: str | None, mask: np.ndarray) -> np.ndarra
             "is wrong",
         )
     return values
+
+
+def _way(scene: Scene, sequence: str | None) -> Transform | None:
+    """Return the way from points of the measured image to those of another, where one of them was registered."""
+    if sequence is None or sequence == scene.measured:
+        return None
+    return between(scene.ways.get(scene.measured or ""), scene.ways.get(sequence))
 
 
 def _image(scene: Scene, sequence: str | None) -> Volume:

@@ -8,12 +8,13 @@ import numpy as np
 
 from radfuse.errors import CaseError, InputError, listed
 from radfuse.regions.config import RegionConfig
+from radfuse.regions.habitats import HabitatsRegion
 from radfuse.regions.scene import Scene
 from radfuse.volume.region import Region
 
 
 def make_regions(scene: Scene, configs: Sequence[RegionConfig], min_voxels: int = 10) -> list[Region]:
-    """Return the regions of one case, on the grid of its labels.
+    """Return the regions of one case, on the grid of its labels; of habitats each one that is there and large enough.
 
     Args:
         scene: the case.
@@ -41,5 +42,9 @@ def make_regions(scene: Scene, configs: Sequence[RegionConfig], min_voxels: int 
                 f"{listed(scene.labels.present())}. Correct the mask, lower `radiomics.min_voxels`, or leave the case "
                 "out of the cohort table",
             )
+        if isinstance(config, HabitatsRegion):
+            parts = [Region.of(name, part, scene.labels.grid) for name, part in config.parts(scene).items()]
+            regions += [part for part in parts if part.voxels >= max(min_voxels, 1)]
+            continue
         regions.append(Region.of(config.name, mask, scene.labels.grid, getattr(config, "averaged", None)))
     return regions

@@ -14,6 +14,7 @@ from radfuse.errors import InputError
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.region import box_of
+from radfuse.volume.sitk import Transform
 
 Found = TypeVar("Found")
 
@@ -33,6 +34,7 @@ class Scene:
         landmarks: name -> mm, as the cohort table has them.
         slices: name -> number of a slice of `stack`, the first is 1, as the cohort table has them.
         stack: grid that the mask was drawn on, where the labels were brought onto another.
+        ways: sequence -> transform from its points to those of the segmented image, of images that lie elsewhere.
         memo: what regions share, by `once`; never to be written to from elsewhere.
     """
 
@@ -46,6 +48,7 @@ class Scene:
     landmarks: Mapping[str, float] = field(default_factory=dict)
     slices: Mapping[str, int] = field(default_factory=dict)
     stack: Grid | None = None
+    ways: Mapping[str, Transform] = field(default_factory=dict)
     memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def once(self, key: Hashable, make: Callable[[], Found]) -> Found:

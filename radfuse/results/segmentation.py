@@ -103,7 +103,8 @@ class CaseFeatures(Section):
         voxels: "sequence/region" -> number of voxels of the region on that image's grid.
         mask_source: manual, external, cross_fitted or untrained.
         missing: "sequence/region/feature or filtered image" -> why there is no value.
-        remarks: "sequence/region/filtered image" -> what to know of its values, as that all are alike.
+        remarks: "sequence/region/filtered image" -> what to know of its values, as that all are alike; "sequence/" ->
+            the same of a parameter map under the mask, as that some are negative.
     """
 
     features: Mapping[str, float | None]

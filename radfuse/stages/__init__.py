@@ -37,10 +37,13 @@ STAGES = {
         "Register the segmented image of each case to those that its mask is carried to, with figures and pictures.",
         True,
     ),
+    "sample": Listed(),
+    "learn": Listed("What images of each fold's training cases teach: landmarks of values, clusters of habitats."),
     "regions": Listed(
         "Write each case's regions as label maps, to look at in a viewer; `run` does not need them.", True
     ),
     "manual": Listed(shards=True),
+    "by_fold": Listed(shards=True),
     "extract": Listed("Radiomic features of every case from its images and masks.", shards=True),
     "deep": Listed("Deep features of every case by the encoder of each fold's network.", shards=True),
     "disturb": Listed(),

@@ -8,6 +8,7 @@ from typing import cast
 
 from radfuse.check.inputs import FoldPatients, Inputs, read_inputs
 from radfuse.cohort.case import Case
+from radfuse.learned import Learned, filled, learns
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.recipe import About, CaseFiles, RegionRecipe, about
 from radfuse.results import Failure
@@ -24,6 +25,11 @@ ALL = "all"
 
 TRANSFORM = "transform.tfm"
 """Of a registration's folder."""
+
+
+def learned_of(fold: str) -> str:
+    """Return where lies what the training cases of a fold taught."""
+    return f"features/learned/{safe_name(fold)}.json"
 
 
 def registered(case: str, sequence: str) -> str:
@@ -67,6 +73,7 @@ class Context:
         self.dropped: set[str] = set()
         self.deal = deal
         self.variants: dict[str, Path] = {}
+        self._recipes: dict[str | None, RegionRecipe] = {}
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -157,17 +164,25 @@ class Context:
         transforms = {name: self.path(f"{registered(case.case_id, name)}/{TRANSFORM}") for name in carried}
         return CaseFiles(case.images, mask, source, own, transforms)
 
-    def recipe(self) -> RegionRecipe:
-        """Return what decides the study's regions: one for all cases, whose text in their keys is made once."""
-        return self._recipe
+    def recipe(self, fold: str | None = ALL) -> RegionRecipe:
+        """Return what decides the study's regions: one for all cases, whose text in their keys is made once.
 
-    @cached_property
-    def _recipe(self) -> RegionRecipe:
-        study, images = self.study, self.study.cohort.images
-        sequences = recipes_of(
-            images, study.sequences, study.cohort.masks, study.radiomics, resample_masks=study.resample_masks
-        )
-        return RegionRecipe(labels=self.segmentation.labels, regions=study.regions, sequences=sequences)
+        Args:
+            fold: whose training cases taught what is learned from images; None: what is to be learned stays open.
+        """
+        if fold not in self._recipes:
+            study = self.study if fold is None else self.as_learned(fold)
+            images, about = study.cohort.images, (study.sequences, study.cohort.masks, study.radiomics)
+            sequences = recipes_of(images, *about, resample_masks=study.resample_masks)
+            recipe = RegionRecipe(labels=self.segmentation.labels, regions=study.regions, sequences=sequences)
+            self._recipes[fold] = recipe
+        return self._recipes[fold]
+
+    def as_learned(self, fold: str = ALL) -> Study:
+        """Return the study whose settings hold what a fold's training cases taught; itself where nothing is learned."""
+        if not learns(self.study):
+            return self.study
+        return filled(self.study, Learned.model_validate_json(self.path(learned_of(fold)).read_bytes()))
 
     def radiomics(self) -> dict[str, RadiomicsConfig]:
         """Return sequence -> how it is measured."""

@@ -57,8 +57,9 @@ def jobs(context: Context) -> Iterator[DeepJob]:
     deep = context.study.deep
     if deep is None:
         return
-    recipe, columns = deep_recipe(context.recipe(), deep), context.study.cohort.unit_columns
+    columns = context.study.cohort.unit_columns
     for fold in context.encoders:
+        recipe = deep_recipe(context.recipe(fold), deep)
         for case in context.cases():
             mask, source = context.mask(case)
             mirrored = is_mirrored(deep, columns, case.unit)
@@ -100,7 +101,7 @@ STAGE = Stage(
     write,
     lambda job: place_of(job.fold, str(job)),
     what="deep features",
-    needs=("segment",),
+    needs=("segment", "learn"),
     fails="drops",
     crew="network",
 )

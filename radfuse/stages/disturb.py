@@ -12,7 +12,7 @@ import numpy as np
 from radfuse.config import Section
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
-from radfuse.recipe import About, CaseFiles, RegionRecipe
+from radfuse.recipe import About, CaseFiles, RegionRecipe, whole_regions
 from radfuse.results import MaskAgreement
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
@@ -67,10 +67,10 @@ def place_of(case: str) -> str:
 
 def jobs(context: Context) -> Iterator[DisturbJob]:
     """Yield every case, with its manual mask where there is one: what a second reader is compared with."""
-    study = context.study
+    study, recipe = context.study, whole_regions(context.recipe())
     for case in context.cases():
         mask, source = (case.mask, "manual") if case.mask is not None else context.mask(case)
-        settings = (context.recipe(), context.radiomics(), study.stability, study.seed)
+        settings = (recipe, context.radiomics(), study.stability, study.seed)
         yield DisturbJob(context.about(case), context.files(case, mask, source), case.second_mask, *settings)
 
 
@@ -127,7 +127,7 @@ STAGE = Stage(
     write_section,
     lambda job: place_of(str(job)),
     what="disturbing images",
-    needs=("segment", "register"),
+    needs=("segment", "register", "learn"),
     spares=lambda context: ("segment",) if all(case.mask is not None for case in context.cases()) else (),
     fails="drops",
     crew="cores",

@@ -64,7 +64,7 @@ def jobs(context: Context) -> Iterator[ExportJob]:
         context.path(prepare.PLACE),
         context.path(fuse.PLACE),
         fits,
-        ImageRecipe.of(study),
+        ImageRecipe.of(context.as_learned()) if study.regions else None,
         study.radiomics.params if study.regions else None,
         context.path(network_of(ALL)) if context.segments else None,
         context.path(ranges.place_of(ALL)) if context.has(ranges.place_of(ALL)) else None,

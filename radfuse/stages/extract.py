@@ -9,13 +9,14 @@ from typing import Protocol
 
 from radfuse.cohort.case import Case
 from radfuse.config import Section
+from radfuse.errors import Problem
 from radfuse.morphometry.config import MeasureConfig
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.recipe import About, CaseFiles, RegionRecipe
 from radfuse.results import CaseFeatures
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
-from radfuse.stages.context import Context
+from radfuse.stages.context import ALL, Context
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ def place_of(case: str) -> str:
     return f"features/cases/{safe_name(case)}.json"
 
 
-def job_of(context: Context, case: Case, mask: Path | None, source: str) -> ExtractJob:
-    """Return a case to measure with a mask."""
+def job_of(context: Context, case: Case, mask: Path | None, source: str, fold: str = ALL) -> ExtractJob:
+    """Return a case to measure with a mask, and with what the training cases of a fold taught."""
     files = context.files(case, mask, source)
     about, radiomics = context.about(case), context.radiomics()
-    return ExtractJob(about, files, context.recipe(), radiomics, context.study.morphometry)
+    return ExtractJob(about, files, context.recipe(fold), radiomics, context.study.morphometry)
 
 
 def jobs(context: Context) -> Iterator[ExtractJob]:
@@ -74,6 +75,21 @@ def work(job: ExtractJob) -> CaseFeatures:
 def write_section(found: Section, path: Path) -> None:
     """Store a result as JSON."""
     path.write_text(found.model_dump_json(), encoding="utf-8")
+
+
+def remarks(context: Context) -> tuple[Problem, ...]:
+    """Return what cannot be of the values of parameter maps, of the cases that are there in this pass."""
+    if not any(section.map is not None for section in context.study.sequences.values()):
+        return ()
+    from radfuse.recipe import remarks_on_maps
+
+    found: list[Problem] = []
+    for case in context.all_cases:
+        place = place_of(case.case_id)
+        if context.has(place):
+            made = CaseFeatures.model_validate_json(context.path(place).read_bytes())
+            found += remarks_on_maps(case.case_id, made)
+    return tuple(found)
 
 
 class Extracts(Protocol):
@@ -105,8 +121,10 @@ STAGE = Stage(
     needs=(
         "segment",
         "register",
+        "learn",
         "manual",
-    ),  # the latter's are not read here, but made by whoever extracts: a job of an array
+        "by_fold",
+    ),  # the latter two's are not read here, but made by whoever extracts: a job of an array
     fails="drops",
     crew="cores",
     ready=compile_kernels,

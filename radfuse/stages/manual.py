@@ -48,7 +48,7 @@ STAGE = Stage(
     extract.write_section,
     lambda job: place_of(str(job)),
     what="extracting features",
-    needs=("segment", "register"),
+    needs=("segment", "register", "learn"),
     fails="stays",
     crew="cores",
     ready=extract.compile_kernels,

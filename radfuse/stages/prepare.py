@@ -22,10 +22,11 @@ from radfuse.errors import InputError, Problem, StudyError
 from radfuse.features import FeatureSource, FeatureTable
 from radfuse.fusion.design import Design, join, measured_again, order_of
 from radfuse.fusion.harmonise import Combat
+from radfuse.learned import Depends, depends, learns
 from radfuse.results import Audit
 from radfuse.run.folder import read_json, safe_name
 from radfuse.run.stage import Stage
-from radfuse.stages import deep, disturb, extract
+from radfuse.stages import by_fold, deep, disturb, extract
 from radfuse.stages.context import ALL, Context
 from radfuse.stages.disturb import StableCase
 from radfuse.study import Study
@@ -46,6 +47,8 @@ class PrepareJob:
         inner_folds: that each training set is to be cut into.
         cases: that are left where the study starts from images; None: all of the table.
         radiomic: case -> its features from images.
+        by_fold: fold -> case -> its features that depend on the fold's training cases.
+        changed: which features those are.
         deep: encoder -> case -> its deep features.
         folds: the outer folds, where the study starts from images, which tell patients apart, or is a variant of
             another; empty: dealt from the tables.
@@ -62,6 +65,8 @@ class PrepareJob:
     inner_folds: int
     cases: tuple[str, ...] | None = None
     radiomic: Mapping[str, Path] = field(default_factory=dict)
+    by_fold: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
+    changed: Depends = field(default_factory=Depends)
     deep: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     folds: tuple[FoldPatients, ...] = ()
     harmonise: Combat | None = None
@@ -139,8 +144,12 @@ def jobs(context: Context) -> Iterator[PrepareJob]:
     encoders = () if study.deep is None else context.encoders
     encoded = {name: {case: context.path(deep.place_of(name, case)) for case in cases} for name in encoders}
     folds = tuple(context.folds)
+    measured = folds if learns(study) else ()
+    changed = depends(study)
+    each = {fold.name: {case: context.path(by_fold.place_of(fold.name, case)) for case in cases} for fold in measured}
     disturbed = {case: context.path(disturb.place_of(case)) for case in cases if _disturbs(context)}
-    yield replace(job, cases=tuple(cases), radiomic=radiomic, deep=encoded, folds=folds, disturbed=disturbed)
+    found = replace(job, cases=tuple(cases), radiomic=radiomic, by_fold=each, changed=changed, deep=encoded)
+    yield replace(found, folds=folds, disturbed=disturbed)
 
 
 def _disturbs(context: Context) -> bool:
@@ -184,10 +193,7 @@ def joined(job: PrepareJob) -> Prepared:
         design = join(cohort, {block: tables[block] for block in job.blocks if block in tables}, allowed)
     except InputError as error:
         raise InputError(once([*inputs.warnings, *error.problems])) from error
-    folds = [fold for fold in job.deep if fold != ALL]
-    by_fold = {fold: join(cohort, {"deep": FeatureTable(_gathered(job.deep[fold], name))}) for fold in folds}
-    if by_fold:
-        design = replace(design, by_fold={"deep": {fold: part.blocks["deep"] for fold, part in by_fold.items()}})
+    design = replace(design, by_fold=_by_fold(job, cohort, design))
     design, remarks = _with_again(job, cohort, design, inputs.second)
     patients = design.units[job.cohort.patient]
     everyone = order_of(cohort, design)
@@ -197,6 +203,27 @@ def joined(job: PrepareJob) -> Prepared:
     leaks = [problem for problem in problems_of(found.checks) if problem.severity == "warning"]
     warnings = once([*inputs.warnings, *design.warnings, *remarks, *leaks])
     return Prepared(design, parts, everyone, tuple(warnings), found)
+
+
+def _by_fold(job: PrepareJob, cohort: Cohort, design: Design) -> dict[str, dict[str, pd.DataFrame]]:
+    """Return block -> fold -> values, of the blocks that are another in each fold."""
+    name, found = job.cohort.case, dict[str, dict[str, pd.DataFrame]]()
+    tables = [("radiomic", fold, _changed(job, fold)) for fold in job.by_fold]
+    tables += [("deep", fold, _gathered(cases, name)) for fold, cases in job.deep.items() if fold != ALL]
+    for block, fold, table in tables:
+        values = join(cohort, {block: FeatureTable(table)}).blocks[block]
+        found.setdefault(block, {})[fold] = values.reindex(columns=design.blocks[block].columns)
+    return found
+
+
+def _changed(job: PrepareJob, fold: str) -> pd.DataFrame:
+    """Return the radiomic features of all cases as a fold sees them: what depends on it is its own, or not there."""
+    rows = []
+    for case, place in job.radiomic.items():
+        kept = {name: value for name, value in read_json(place)["features"].items() if not job.changed.on(name)}
+        own = read_json(job.by_fold[fold][case])["features"].items()
+        rows.append((case, kept | {name: value for name, value in own if job.changed.on(name)}))
+    return _table(rows, job.cohort.case).values
 
 
 def _with_again(
@@ -314,12 +341,12 @@ def _read(path: Path, _: int) -> Prepared:
 
 STAGE = Stage(
     "prepare",
-    8,
+    9,
     jobs,
     work,
     write,
     lambda _: PLACE,
     what="joining tables",
-    needs=("extract", "deep", "disturb"),
+    needs=("extract", "by_fold", "deep", "disturb"),
     spares=lambda context: () if _disturbs(context) else ("disturb",),
 )

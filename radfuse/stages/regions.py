@@ -112,7 +112,7 @@ STAGE = Stage(
     write,
     lambda job: f"regions/{safe_name(str(job))}",
     what="making regions",
-    needs=("segment", "register"),
+    needs=("segment", "register", "learn"),
     fails="drops",
     crew="cores",
 )

@@ -1,7 +1,7 @@
 """Image values made comparable, step by step: clipped, scaled by a reference, freed of a bias field.
 
-Every step looks at its one image alone, so that nothing is learned from other patients. What would be (Nyul's landmarks
-of a training set) is no step of this file: it had to be fitted inside each training fold.
+Every step looks at its one image alone, so that nothing is learned from other patients; but for Nyul's, whose landmarks
+come from elsewhere: `radfuse/learned.py` fills in those of the training cases of each fold.
 """
 
 from __future__ import annotations
@@ -15,20 +15,16 @@ from pydantic import Field, PositiveInt, model_validator
 from radfuse.config import Section
 from radfuse.errors import InputError, listed
 from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.nyul import Nyul
+from radfuse.volume.whitestripe import WhiteStripe
+from radfuse.volume.within import Within
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 _FEWEST = 10
 """Voxels that a mean and a standard deviation are taken of, at least."""
 
 
-class _Within(Section):
-    """A step that looks at a part of the image."""
-
-    within: str = "body"
-    """Whose voxels count: a label of the mask (muscle, say), otherwise `body`, or `image` for all of them."""
-
-
-class ZScore(_Within):
+class ZScore(Within):
     """Centre the image at the mean of a part, in units of its standard deviation."""
 
     kind: Literal["zscore"] = "zscore"
@@ -46,7 +42,7 @@ class ZScore(_Within):
         return np.asarray((image - inside.mean()) * (self.scale / spread))
 
 
-class Percentiles(_Within):
+class Percentiles(Within):
     """Move values beyond two percentiles of a part to them."""
 
     kind: Literal["percentiles"] = "percentiles"
@@ -86,7 +82,7 @@ class Window(Section):
         return np.clip(image, self.low, self.high)
 
 
-class N4(_Within):
+class N4(Within):
     """Divide by the bias field that N4 finds (Tustison et al. 2010, doi:10.1109/TMI.2010.2046908)."""
 
     kind: Literal["n4"] = "n4"
@@ -96,7 +92,7 @@ class N4(_Within):
     """At each level, coarse to fine."""
 
 
-Step = Annotated[ZScore | Percentiles | Window | N4, Field(discriminator="kind")]
+Step = Annotated[ZScore | Percentiles | Window | N4 | WhiteStripe | Nyul, Field(discriminator="kind")]
 
 
 def normalised(image: Volume, steps: tuple[Step, ...], mask: LabelMap, numbers: dict[str, int]) -> Volume:
@@ -115,7 +111,7 @@ def normalised(image: Volume, steps: tuple[Step, ...], mask: LabelMap, numbers: 
         return image
     values = image.voxels.astype(np.float64)
     for step in steps:
-        part = _part(step, values, image, mask, numbers)
+        part = part_of(step, values, image, mask, numbers)
         try:
             values = _without_bias(values, part, step, image) if isinstance(step, N4) else step.values(values, part)
         except InputError as error:
@@ -148,8 +144,19 @@ def body(values: np.ndarray) -> np.ndarray:
     return np.stack([ndimage.binary_fill_holes(layer) for layer in largest])
 
 
-def _part(step: Step, values: np.ndarray, image: Volume, mask: LabelMap, numbers: dict[str, int]) -> np.ndarray:
-    """Return the voxels that a step looks at, bool (z, y, x)."""
+def part_of(step: Step, values: np.ndarray, image: Volume, mask: LabelMap, numbers: dict[str, int]) -> np.ndarray:
+    """Return the voxels that a step looks at, bool (z, y, x).
+
+    Args:
+        step: of normalisation.
+        values: of the image after the steps before, shape (z, y, x).
+        image: for its name.
+        mask: on the image's grid.
+        numbers: label name -> number.
+
+    Raises:
+        InputError: they are too few; names the image and the labels that are there.
+    """
     within = getattr(step, "within", "image")
     if within in numbers:
         part = mask.array == numbers[within]

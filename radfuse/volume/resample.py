@@ -38,14 +38,19 @@ def resample(
     return Volume(found, grid, image.name)
 
 
-def values_on(image: Volume, grid: Grid) -> np.ndarray:
+def values_on(image: Volume, grid: Grid, transform: Transform | None = None) -> np.ndarray:
     """Return an image's voxels on another grid: float32, shape (z, y, x), linear; NaN outside the source.
+
+    Args:
+        image: whose values.
+        grid: where they are wanted.
+        transform: from points of that grid to those of the image; None: they are the same.
 
     Raises:
         InputError: the grid is too large.
     """
     _check_size(grid)
-    return resampled(to_sitk(image), grid, _INTERPOLATORS["linear"], float("nan"), real=True)
+    return resampled(to_sitk(image), grid, _INTERPOLATORS["linear"], float("nan"), real=True, transform=transform)
 
 
 def resample_labels(

@@ -98,6 +98,19 @@ def write_transform(transform: Transform, path: Path) -> None:
     sitk.WriteTransform(transform, str(path))
 
 
+def between(here: Transform | None, there: Transform | None) -> Transform | None:
+    """Return the way from points of one image to those of another; None: they are the same.
+
+    Args:
+        here: from points of the first to those of a third; None: they are the same.
+        there: from points of the second to those of the third, rigid or affine; None: they are the same.
+    """
+    if there is None:
+        return here
+    back = there.GetInverse()
+    return back if here is None else sitk.CompositeTransform([back, here])
+
+
 def reason_of(error: RuntimeError) -> str:
     """Return the one line of an ITK message that says something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -55,7 +55,7 @@ def test_the_filters_and_classes_listed_are_those_named() -> None:
         ({"filters": [5]}, "filters.0: 5 is not one of original"),
         (
             {"classes": ["glcmm"]},
-            "is not one of shape, shape2D, firstorder, glcm, glrlm, glszm, gldm, ngtdm; did you m",
+            "is not one of shape, shape2D, firstorder, histogram, glcm, glrlm, glszm, gldm, ngtdm; did you m",
         ),
         ({"features": {"glcmm": []}}, "features.glcmm: 'glcmm' is not one of shape"),
         ({"per_filter": {"logg": {}}}, "per_filter.logg: 'logg' is not one of original"),

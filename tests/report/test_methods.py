@@ -134,3 +134,25 @@ def test_words() -> None:
     assert (counted(1, "fold"), counted(1200, "fold")) == ("1 fold", "1,200 folds")
     assert each({"t1": "x", "t2": "x"}) == "x"
     assert each({"t1": "x", "t2": "y", "t3": "x"}) == "x for t1 and t3 and y for t2"
+
+
+def test_what_is_learned_from_images_is_said(tmp_path: Path) -> None:
+    text = told(
+        "sarcoma_pet_ct",
+        tmp_path,
+        "cohort.optional_images=[]",
+        "regions=[{kind: habitats, name: parts, of: tumour, sequences: [ct, pet], method: mixture}]",
+        "morphometry=[]",
+        "sequences.t1.normalise=[{kind: n4}, {kind: nyul}]",
+        "sequences.ct.normalise=[{kind: whitestripe, within: tumour, peak: darkest}]",
+        "sequences.pet={map: true, radiomics: {bin_width: 0.1}}",
+    )
+    assert (
+        "Parts was cut into 3 habitats by a mixture of Gaussians of the values of voxels on ct and pet, in standard "
+        "deviations of the training voxels, fitted on the training cases of each fold."
+    ) in text
+    assert (
+        "then standardised by percentiles of the body to landmarks learned from the training cases of each fold" in text
+    )
+    assert "Grey levels of ct were centred at the darkest peak in the histogram of tumour and scaled" in text
+    assert "Values of pet were quantities, measured in their own units." in text

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 from bench_regions import knee_regions
+from draw_habitats import tumour
 from draw_regions import pictures, seen
 from pydantic import TypeAdapter
 
 from radfuse.regions.config import Regions
+from radfuse.regions.habitats import HabitatsRegion
 
 DOCS = Path(__file__).parents[2] / "docs"
 KINDS = {"compartment", "load_bearing", "central_tibia", "condyle", "subchondral", "margin"}
@@ -21,8 +23,17 @@ def test_every_kind_of_knee_region_has_a_small_picture_that_is_linked() -> None:
     regions = [region for each in drawn.values() for region in TypeAdapter(Regions).validate_python(each)]
     assert {region.kind for region in regions} == KINDS
     linked = re.findall(r"\]\(images/(\S+)\)", (DOCS / "regions.md").read_text())
-    assert sorted(linked) == sorted(f"knee_{name}.png" for name in drawn)
+    assert sorted(linked) == sorted(["habitats.png", *(f"knee_{name}.png" for name in drawn)])
     assert all((DOCS / "images" / name).stat().st_size < 100_000 for name in linked)
+
+
+def test_the_picture_of_habitats_shows_what_was_drawn() -> None:
+    scene, truth = tumour()
+    region = HabitatsRegion(name="habitats", of="tumour", sequences=("t1", "adc"))
+    model = region.learned([region.sampled(scene, 7)], 7, "all")
+    parts = region.model_copy(update={"model": model}).parts(scene).values()
+    for part, true in zip(parts, (1, 3, 2), strict=True):  # by T1, the darkest first
+        assert (part & (truth == true)).sum() > 0.85 * part.sum()
 
 
 def test_the_benchmark_times_every_kind() -> None:

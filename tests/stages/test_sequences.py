@@ -199,3 +199,15 @@ def test_a_sequence_may_be_registered_by_another_of_its_scan(study: Path) -> Non
     own = read_labels(study.parent / "n1.nrrd").array > 0
     carried = read_labels(run.path / "regions/c1/pet.tumour.nrrd").array > 0
     assert 2 * (own & carried).sum() > 0.85 * (own.sum() + carried.sum())
+
+
+def test_habitats_see_registered_images_where_they_show_the_same(study: Path) -> None:
+    parts = (
+        "{kind: habitats, name: part, of: tumour, sequences: [t1, t2], clusters: 2, zscore: case, measure: firstorder}"
+    )
+    run = run_study(load_study(study, [*REGISTER, f"regions=[{parts}]"]), study.parent / "run", until="extract")
+    assert run.failures == ()
+    found = features(run.path, "c1")
+    means = [found[f"{name}/part_{i}/original_firstorder_Mean"] for name in ("t1", "t2") for i in (1, 2)]
+    assert means[0] < means[1]
+    assert means[2] > means[3]  # t2 is t1 inverted

@@ -4,6 +4,7 @@ FAMILIES = {
     "shape": f"{__name__}.shape",
     "shape2D": f"{__name__}.shape2d",
     "firstorder": f"{__name__}.firstorder",
+    "histogram": f"{__name__}.histogram",
     "glcm": f"{__name__}.glcm",
     "glrlm": f"{__name__}.glrlm",
     "glszm": f"{__name__}.glszm",

@@ -44,6 +44,7 @@ def sentences(known: Known) -> Iterator[str]:
         f"Features were measured on {counted(len(known.sequences), 'image sequence')} ({sequences}). "
         + (f"The region of interest was {told}." if len(names) == 1 else f"The regions of interest were {told}.")
     )
+    yield from _habitats(known)
     yield from _masks(known)
     yield from _reach(known)
     if known.settings["radiomics"]["params"]:
@@ -51,6 +52,19 @@ def sentences(known: Known) -> Iterator[str]:
     else:
         yield from _processing(known)
     yield from _features(known)
+
+
+def _habitats(known: Known) -> Iterator[str]:
+    for region in known.settings["regions"]:
+        if region.get("kind") != "habitats":
+            continue
+        how = "k-means" if region["method"] == "kmeans" else "a mixture of Gaussians"
+        whose = "of the case itself" if region["zscore"] == "case" else "of the training voxels"
+        fitted = "the training cases of each fold" if region["model"] is None else "other images"
+        yield (
+            f"{spaced(region['name']).capitalize()} was cut into {region['clusters']} habitats by {how} of the values "
+            f"of voxels on {series(region['sequences'])}, in standard deviations {whose}, fitted on {fitted}."
+        )
 
 
 def _many(names: Sequence[str]) -> str:
@@ -134,6 +148,9 @@ def _bins(section: Mapping[str, Any]) -> str:
 
 
 def _normalising(known: Known) -> Iterator[str]:
+    maps = [name for name in known.sequences if known.settings["sequences"].get(name, {}).get("map")]
+    if maps:
+        yield f"Values of {series(maps)} were quantities, measured in their own units."
     for name in known.sequences:
         steps = [_step(step) for step in known.settings["sequences"].get(name, {}).get("normalise", ())]
         section = known.radiomics[name]
@@ -155,6 +172,16 @@ def _step(step: Mapping[str, Any]) -> str:
         return f"clipped to percentiles {number(step['low'])} and {number(step['high'])} of {part}"
     if kind == "window":
         return f"clipped to the window from {number(step['low'])} to {number(step['high'])}"
+    if kind == "whitestripe":
+        about = f"centred at the {step['peak']} peak in the histogram of {part} and scaled to a standard deviation of"
+        return f"{about} {number(step['scale'])} around it (Shinohara et al. 2014, doi:10.1016/j.nicl.2014.08.008)"
+    if kind == "nyul":
+        whose = (
+            "landmarks that were given"
+            if step["landmarks"]
+            else "landmarks learned from the training cases of each fold"
+        )
+        return f"standardised by percentiles of {part} to {whose} (Nyul et al. 2000, doi:10.1109/42.836373)"
     return "corrected for their bias field by N4 (Tustison et al. 2010, doi:10.1109/TMI.2010.2046908)"
 
 
