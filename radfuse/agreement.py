@@ -64,6 +64,12 @@ def _images_are_complete(study: Study) -> None:
     _check_images(study.regions, study.cohort.images)
     if isinstance(study.segmentation, Untrained):
         study.segmentation.check_columns(study.cohort.readers, study.cohort.landmarks)
+    if len(study.cohort.readers) == len(study.cohort.drawn) == 1 and not getattr(study.segmentation, "votes", False):
+        (name, column), mask = *study.cohort.readers.items(), study.cohort.mask
+        raise ValueError(
+            f"cohort.readers names one reader, {name}, and compares those who stand there; name who drew "
+            f"{mask!r} too: readers: {{NAME: {mask}, {name}: {column}}}"
+        )
     wanted = study.radiomics.normalize_region
     if wanted is not None and wanted not in names:
         raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")

@@ -136,11 +136,13 @@ class Study(Section):
 
     @property
     def measured_again(self) -> dict[str, tuple[str, ...]]:
-        """Blocks that can be measured more than once, and by what: "copies", "readers" or both."""
+        """Blocks that can be measured more than once, and by what: "copies", "readers", "repeats"."""
         again = {block: ("readers",) for block, source in self.features.items() if source.second_table is not None}
         if not self.regions:
             return dict(again)
-        return {"radiomic": ("copies", "readers") if self.cohort.second_mask else ("copies",), **again}
+        readers = ("readers",) if len(self.cohort.drawn) > 1 else ()
+        repeats = ("repeats",) if self.cohort.repeats else ()
+        return {"radiomic": ("copies", *readers, *repeats), **again}
 
     @property
     def trains(self) -> bool:

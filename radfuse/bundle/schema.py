@@ -315,7 +315,7 @@ class ImageRecipe(Section):
             backend=_without_folders(backend) if trained and not backend.encodes else None,
             landmarks=study.cohort.landmarks,
             slices=study.cohort.slices,
-            readers=study.cohort.readers if trained else {},
+            readers=study.cohort.readers if getattr(backend, "votes", False) else {},
             codes=backend.codes if trained else {},
         )
 

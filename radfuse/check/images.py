@@ -33,6 +33,8 @@ class CheckJob:
         columns: sequence -> column of the table.
         mask_column: of the masks.
         own_columns: sequence -> column of masks of its own.
+        reader_columns: reader -> column, of those who are compared.
+        repeat_columns: reader -> column of what they drew once more.
         segmentation: what labels there are, and who makes masks.
         reach: sequence -> how masks reach it.
     """
@@ -43,6 +45,8 @@ class CheckJob:
     columns: Mapping[str, str]
     mask_column: str | None
     own_columns: Mapping[str, str]
+    reader_columns: Mapping[str, str]
+    repeat_columns: Mapping[str, str]
     segmentation: Segmentation
     reach: Mapping[str, Reach]
 
@@ -63,7 +67,9 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
         name: reach_of(name, study.sequences, config.masks, resample_masks=study.resample_masks)
         for name in config.images
     }
-    settings = (config.table.name, config.images, config.mask, config.masks, backend, reach)
+    readers = {name: column for name, column in config.drawn.items() if column != config.mask}
+    drawn = (config.mask, config.masks, readers, config.repeats)
+    settings = (config.table.name, config.images, *drawn, backend, reach)
     jobs = [CheckJob(row, case, *settings) for row, case in named_files(config).items()]
     found: list[Problem] = []
     progress("checking images", 0, len(jobs))
@@ -94,6 +100,10 @@ def check_case(job: CheckJob) -> list[Problem]:
         problems += _check_without_mask(job, grids)
     for sequence, column in job.own_columns.items():
         problems += _check_own_mask(job, sequence, column, grids)
+    given = {"first": job.case.mask, "second": job.case.second_mask, **job.case.readers}
+    for columns, masks in ((job.reader_columns, given), (job.repeat_columns, job.case.repeats)):
+        for reader, column in columns.items():
+            problems += _on_its_images(job, masks.get(reader), column, grids, f"reader {reader!r}: ")
     return problems
 
 
@@ -116,20 +126,31 @@ def _check_own_mask(job: CheckJob, sequence: str, column: str, grids: Mapping[st
 
 
 def _check_mask(job: CheckJob, mask: Path, grids: Mapping[str, tuple[Path, Grid]]) -> list[Problem]:
+    """Return what is wrong with the mask that a case is measured by."""
+    return _on_its_images(job, mask, job.mask_column, grids)
+
+
+def _on_its_images(
+    job: CheckJob,
+    mask: Path | None,
+    column: str | None,
+    grids: Mapping[str, tuple[Path, Grid]],
+    whose: str = "",
+) -> list[Problem]:
     """Return what is wrong with a mask: by itself, and beside the grids of its images."""
-    if not _is_there(mask):
+    if mask is None or not _is_there(mask):
         return []
     try:
         same = [found for sequence, found in grids.items() if job.reach[sequence] == "same_grid"]
         labels = read_labels(mask, job.segmentation.names, like=same[0][1] if same else None)
     except InputError as error:
-        return [_problem(job, str(error), job.mask_column)]
+        return [_problem(job, f"{whose}{error}", column)]
     problems = []
     for path, grid in same:
         try:
             require_grid(grid, path.name, labels)
         except InputError as error:
-            problems.append(_problem(job, str(error), job.mask_column))
+            problems.append(_problem(job, f"{whose}{error}", column))
     return problems
 
 
