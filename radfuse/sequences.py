@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import PositiveInt, field_validator
+from pydantic import Field, PositiveInt, field_validator
 
 from radfuse.cohort.config import CohortConfig
 from radfuse.config import Section, nearest
@@ -13,8 +13,12 @@ from radfuse.errors import short
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
 from radfuse.seg.config import Segmentation
+from radfuse.volume.flat import Spacing
+from radfuse.volume.grid import SPACING_MM
 from radfuse.volume.normalise import Step
 from radfuse.volume.registration import Registration
+
+_Pixel = Annotated[float, Field(ge=SPACING_MM[0], le=SPACING_MM[1])]
 
 Reach = Literal["same_grid", "resample", "register", "own"]
 
@@ -28,6 +32,9 @@ class SequenceConfig(Section):
     None: its own where `cohort.masks` names one, otherwise as `resample_masks` says."""
     registration: Registration = Registration()
     """How the segmented image is registered to this one, where `masks` is register."""
+    spacing_mm: tuple[_Pixel, _Pixel] | None = None
+    """Between rows and between columns, of flat images that do not say how large their pixels are (PNG, JPEG, some
+    radiographs); a file that says another is an error. Masks drawn on them have the same. None: each file says it."""
     suv: bool = False
     """Turn PET from a DICOM folder into SUV by body weight before all else; False where the image holds SUV already."""
     normalise: tuple[Step, ...] = ()
@@ -50,6 +57,7 @@ class SequenceRecipe(Section):
         masks: how the mask reaches its grid.
         carried: how labels are interpolated by a registration.
         suv: PET is turned into SUV by its DICOM headers.
+        spacing_mm: of flat images that do not say it.
         normalise: what is done to its values.
         min_voxels: smaller regions are an error.
     """
@@ -59,6 +67,7 @@ class SequenceRecipe(Section):
     suv: bool = False
     normalise: tuple[Step, ...] = ()
     min_voxels: PositiveInt = 10
+    spacing_mm: Spacing | None = Field(default=None, exclude_if=lambda said: said is None)
 
 
 def merged(study: Any) -> Any:
@@ -77,6 +86,12 @@ def merged(study: Any) -> Any:
             below = {key: value for key, value in common.items() if key != "bin_count" or "bin_width" not in own}
             found[name] = {**section, "radiomics": {**below, **own}}
     return {**study, "sequences": found}
+
+
+def spacings_of(names: Collection[str], sequences: Mapping[str, SequenceConfig]) -> tuple[Spacing | None, ...]:
+    """Return what a study says of the pixels of some sequences, in their order; empty where it says nothing."""
+    found = tuple(sequences[name].spacing_mm if name in sequences else None for name in names)
+    return found if any(found) else ()
 
 
 def reach_of(
@@ -123,6 +138,7 @@ def recipes_of(
             masks=reach_of(name, sequences, own, resample_masks=resample_masks),
             carried=section.registration.carried,
             suv=section.suv,
+            spacing_mm=section.spacing_mm,
             normalise=section.normalise,
             min_voxels=measured[name].min_voxels,
         )

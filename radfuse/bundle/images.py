@@ -146,7 +146,7 @@ def _case(
     config = recipe.radiomics
     if recipe.params is not None:
         config = config.model_copy(update={"params": folder / recipe.params})
-    images = {sequence: read_volume(path) for sequence, path in case.images.items()}
+    images = {name: read_volume(path, regions.sequences[name].spacing_mm) for name, path in case.images.items()}
     network = folder / NETWORK
     image = None
     if recipe.sequence is None:

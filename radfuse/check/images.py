@@ -15,6 +15,7 @@ from radfuse.seg.config import Segmentation
 from radfuse.sequences import Reach, reach_of
 from radfuse.study import Study
 from radfuse.volume.files import read_grid, read_labels
+from radfuse.volume.flat import Spacing
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import require_grid
 
@@ -37,6 +38,7 @@ class CheckJob:
         repeat_columns: reader -> column of what they drew once more.
         segmentation: what labels there are, and who makes masks.
         reach: sequence -> how masks reach it.
+        spacings_mm: sequence -> what the study says of its pixels.
     """
 
     row: int
@@ -49,6 +51,7 @@ class CheckJob:
     repeat_columns: Mapping[str, str]
     segmentation: Segmentation
     reach: Mapping[str, Reach]
+    spacings_mm: Mapping[str, Spacing | None]
 
     def __str__(self) -> str:
         return self.case.case_id
@@ -67,9 +70,10 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
         name: reach_of(name, study.sequences, config.masks, resample_masks=study.resample_masks)
         for name in config.images
     }
+    said = {name: section.spacing_mm for name, section in study.sequences.items()}
     readers = {name: column for name, column in config.drawn.items() if column != config.mask}
     drawn = (config.mask, config.masks, readers, config.repeats)
-    settings = (config.table.name, config.images, *drawn, backend, reach)
+    settings = (config.table.name, config.images, *drawn, backend, reach, said)
     jobs = [CheckJob(row, case, *settings) for row, case in named_files(config).items()]
     found: list[Problem] = []
     progress("checking images", 0, len(jobs))
@@ -91,7 +95,7 @@ def check_case(job: CheckJob) -> list[Problem]:
         if not _is_there(path):
             continue
         try:
-            grids[sequence] = (path, read_grid(path))
+            grids[sequence] = (path, read_grid(path, job.spacings_mm.get(sequence)))
         except InputError as error:
             problems.append(_problem(job, str(error), job.columns[sequence]))
     if job.case.mask is not None:

@@ -15,8 +15,9 @@ from radfuse.run.folder import Progress, RunFolder, safe_name
 from radfuse.run.shard import Shard
 from radfuse.seg.backend import Backend
 from radfuse.seg.config import Segmentation
-from radfuse.sequences import Reach, radiomics_of, reach_of, recipes_of
+from radfuse.sequences import Reach, radiomics_of, reach_of, recipes_of, spacings_of
 from radfuse.study import Study
+from radfuse.volume.flat import Spacing
 
 ALL = "all"
 """Name of the network trained on every manual mask; it ships, and segments no case of the study."""
@@ -133,6 +134,11 @@ class Context:
     def image(self, case: Case) -> Path:
         """Return the image that masks lie on."""
         return self.images(case)[0]
+
+    @property
+    def spacings_mm(self) -> tuple[Spacing | None, ...]:
+        """What the study says of the pixels of the images that the network reads; empty where it says nothing."""
+        return spacings_of(self.network_sequences, self.study.sequences)
 
     @property
     def network_sequences(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from radfuse.results import MasksToLookAt, MaskToLookAt, SegmentationReport, SegmentedCase, SegmentedExample
+from radfuse.run.digests import UNSAID
 from radfuse.run.folder import read_json
 from radfuse.stages import extract, manual, review, segment
 from radfuse.stages.context import Context
 from radfuse.statistics.icc import icc
+from radfuse.volume.flat import Spacing
 
 if TYPE_CHECKING:
     from radfuse.volume.image import LabelMap, Volume
@@ -55,6 +57,7 @@ class MaskFiles:
         drawn: case -> its image and the mask it brought, where no network was trained.
         names: label -> name.
         all_cases: number of cases that the study started with.
+        spacings_mm: what the study says of the pixels of the images, where it says something.
     """
 
     cases: Mapping[str, Path]
@@ -64,6 +67,7 @@ class MaskFiles:
     drawn: Mapping[str, tuple[Path, Path]]
     names: Mapping[int, str]
     all_cases: int
+    spacings_mm: tuple[Spacing | None, ...] = field(default=(), metadata=UNSAID)
 
     @classmethod
     def of(cls, context: Context) -> MaskFiles:
@@ -76,6 +80,7 @@ class MaskFiles:
             drawn=_masks_brought(context),
             names=context.segmentation.names if context.study.regions else {},
             all_cases=len(context.all_cases),
+            spacings_mm=context.spacings_mm[:1] if context.study.regions else (),
         )
 
 
@@ -95,7 +100,7 @@ def segmentation_report(files: MaskFiles) -> SegmentationReport | None:
     examples = []
     for case, which in _three(list(dice.sort_values(kind="stable").index), "worst", "median", "best").items():
         own = files.segmented[case]
-        image, truth = _read_pair(own.image, own.manual, files.names)
+        image, truth = _read_pair(own.image, own.manual, files)
         predicted = read_labels(own.found / segment.MASK, files.names, empty=True)
         examples.append(SegmentedExample(which, case, image, truth, predicted, float(dice[case])))
     pairs = {case: own.features for case, own in files.segmented.items() if own.features is not None}
@@ -121,7 +126,7 @@ def drawn_examples(files: MaskFiles) -> tuple[SegmentedExample, ...]:
     sizes = {case: sum(read_json(path)["voxels"].values()) for case, path in files.cases.items() if case in files.drawn}
     examples = []
     for case, which in _three(sorted(sizes, key=lambda case: sizes[case]), "smallest", "median", "largest").items():
-        image, mask = _read_pair(*files.drawn[case], files.names)
+        image, mask = _read_pair(*files.drawn[case], files)
         examples.append(SegmentedExample(which, case, image, mask))
     return tuple(examples)
 
@@ -161,13 +166,13 @@ def _three(order: Sequence[str], first: str, middle: str, last: str) -> dict[str
     return {case: names[case] for case in dict.fromkeys((order[0], order[len(order) // 2], order[-1]))}
 
 
-def _read_pair(image: Path, mask: Path, names: Mapping[int, str]) -> tuple[Volume, LabelMap]:
+def _read_pair(image: Path, mask: Path, files: MaskFiles) -> tuple[Volume, LabelMap]:
     """Return an image and a mask on its grid."""
     from radfuse.volume.files import read_labels, read_volume
     from radfuse.volume.resample import resample_labels
 
-    volume = read_volume(image)
-    labels = read_labels(mask, names, like=volume.grid)
+    volume = read_volume(image, *files.spacings_mm)
+    labels = read_labels(mask, files.names, like=volume.grid)
     return volume, resample_labels(labels, volume.grid)
 
 

@@ -12,8 +12,9 @@ import pytest
 from sequences import two_sequences
 
 from radfuse.config import Section, Where
-from radfuse.run.digests import job_key
+from radfuse.run.digests import UNSAID, job_key
 from radfuse.run.folder import RunFolder
+from radfuse.sequences import SequenceRecipe
 from radfuse.stages import STAGES, stage_of
 from radfuse.stages.context import Context
 from radfuse.study import Study, load_study
@@ -120,6 +121,24 @@ def test_a_file_counts_by_what_it_holds_not_by_where_it_lies(tmp_path: Path) -> 
         (tmp_path / name).write_text(text)
     keys = [job_key("s", 1, Job(tmp_path / name), tree_digest) for name in "abc"]
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_what_says_nothing_leaves_results_from_before_it_was_there() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Before:
+        settings: SequenceRecipe
+
+    @dataclasses.dataclass(frozen=True)
+    class After(Before):
+        sizes: tuple[float, ...] = dataclasses.field(default=(), metadata=UNSAID)
+
+    plain, sized = SequenceRecipe(), SequenceRecipe(spacing_mm=(0.5, 0.5))
+    texts: dict[int, tuple[Section, str]] = {}
+    jobs = (Before(plain), After(plain), After(sized), After(plain, (0.5,)))
+    before, after, *said = (job_key("s", 1, job, lambda _: "", texts) for job in jobs)
+    assert before == after
+    assert len({before, *said}) == 3
+    assert "spacing_mm" not in texts[id(plain)][1]
 
 
 def test_what_no_key_can_be_made_of_is_refused(tmp_path: Path) -> None:
