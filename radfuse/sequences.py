@@ -28,8 +28,9 @@ class SequenceConfig(Section):
 
     masks: Reach | None = None
     """How the mask reaches this image: it lies on its grid, is brought there by nearest neighbour, is carried by a
-    registration of the segmented image to this one, or is one of its own, drawn on it and named in `cohort.masks`.
-    None: its own where `cohort.masks` names one, otherwise as `resample_masks` says."""
+    registration of the segmented image to this one, or is one of its own, drawn on it and named in `cohort.masks`,
+    also where a network makes the masks of the segmented image: new cases then need both. None: its own where
+    `cohort.masks` names one, otherwise as `resample_masks` says."""
     registration: Registration = Registration()
     """How the segmented image is registered to this one, where `masks` is register."""
     spacing_mm: tuple[_Pixel, _Pixel] | None = None
@@ -203,8 +204,9 @@ def check_reach(
             )
         if reach == "own" and name not in cohort.masks:
             raise ValueError(f"sequences.{name}.masks: own needs cohort.masks.{name}, the column of its masks")
-        if reach == "own" and segmentation.source != "manual":
+        said = sequences[name].masks if name in sequences else None
+        if reach == "own" and said is None and segmentation.source != "manual":
             raise ValueError(
-                f"cohort.masks.{name} are drawn by hand and those of {home!r} made by a network: models would learn "
-                f"from both; set sequences.{name}.masks: register, or resample"
+                f"cohort.masks.{name} are drawn by hand, and those of {home!r} are not: set sequences.{name}.masks: "
+                "register, or resample; or own, where somebody will draw them for new cases, too"
             )

@@ -58,6 +58,7 @@ class MaskFiles:
         names: label -> name.
         all_cases: number of cases that the study started with.
         spacings_mm: what the study says of the pixels of the images, where it says something.
+        own: sequences that are measured by masks of their own, whoever made those of the segmented image.
     """
 
     cases: Mapping[str, Path]
@@ -68,6 +69,7 @@ class MaskFiles:
     names: Mapping[int, str]
     all_cases: int
     spacings_mm: tuple[Spacing | None, ...] = field(default=(), metadata=UNSAID)
+    own: tuple[str, ...] = field(default=(), metadata=UNSAID)
 
     @classmethod
     def of(cls, context: Context) -> MaskFiles:
@@ -81,6 +83,7 @@ class MaskFiles:
             names=context.segmentation.names if context.study.regions else {},
             all_cases=len(context.all_cases),
             spacings_mm=context.spacings_mm[:1] if context.study.regions else (),
+            own=tuple(name for name in context.study.cohort.masks if context.segments and context.reach(name) == "own"),
         )
 
 
@@ -104,7 +107,7 @@ def segmentation_report(files: MaskFiles) -> SegmentationReport | None:
         predicted = read_labels(own.found / segment.MASK, files.names, empty=True)
         examples.append(SegmentedExample(which, case, image, truth, predicted, float(dice[case])))
     pairs = {case: own.features for case, own in files.segmented.items() if own.features is not None}
-    return SegmentationReport(agreement, tuple(examples), _agreement(pairs), files.all_cases)
+    return SegmentationReport(agreement, tuple(examples), _agreement(pairs, files.own), files.all_cases)
 
 
 def masks_to_look_at(files: MaskFiles) -> MasksToLookAt | None:
@@ -176,12 +179,13 @@ def _read_pair(image: Path, mask: Path, files: MaskFiles) -> tuple[Volume, Label
     return volume, resample_labels(labels, volume.grid)
 
 
-def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
-    """Return ICC(2,1) of each radiomic feature between predicted and manual masks."""
+def _agreement(pairs: Mapping[str, tuple[Path, Path]], own: Sequence[str]) -> pd.Series:
+    """Return ICC(2,1) of each radiomic feature between predicted and manual masks, where an image has not its own."""
     tables = []
     for which in (0, 1):
         rows = {case: read_json(paths[which])["features"] for case, paths in pairs.items()}
         tables.append(pd.DataFrame.from_dict(rows, orient="index").astype("float64"))
     predicted, drawn = tables
-    both = {name: np.column_stack([predicted[name], drawn[name]]) for name in predicted if name in drawn}
+    known = [name for name in predicted if name in drawn and name.partition("/")[0] not in own]
+    both = {name: np.column_stack([predicted[name], drawn[name]]) for name in known}
     return pd.Series({name: icc(pair[np.isfinite(pair).all(axis=1)]) for name, pair in both.items()}, dtype=float)
