@@ -46,8 +46,7 @@ from radfuse.sequences import radiomics_of, recipes_of
 from radfuse.volume.files import read_volume
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
-from radfuse.volume.register import register
-from radfuse.volume.sitk import Transform
+from radfuse.volume.register import Registered, register
 from radfuse.volume.stack import stacked
 
 REVIEW = "review.csv"
@@ -62,12 +61,15 @@ class FromImages:
         failures: the cases left out, and why.
         missing: features that some case has no value of, or filtered images that were not made -> why.
         masks: case -> what is suspicious about its predicted mask; cases that failed later are there too.
+        registrations: case -> what is suspicious about the registrations that carried its mask, in words; empty where
+            nothing is. Cases that failed are not there.
     """
 
     tables: dict[str, FeatureTable]
     failures: tuple[Failure, ...]
     missing: Mapping[str, str]
     masks: Mapping[str, ReviewedMask]
+    registrations: Mapping[str, tuple[str, ...]]
 
 
 def features_from_images(
@@ -105,12 +107,13 @@ def features_from_images(
     failures: list[Failure] = []
     missing: dict[str, str] = {}
     masks: dict[str, ReviewedMask] = {}
+    registrations: dict[str, tuple[str, ...]] = {}
     if labels_out is not None and labels_out.is_dir():
         sweep(labels_out)
     for done, case in enumerate(cohort):
         progress("reading images", done, len(cohort))
         try:
-            found = _case(recipe, regions, case, cohort, folder, labels_out, missing, masks, runtime)
+            found = _case(recipe, regions, case, cohort, folder, labels_out, missing, masks, registrations, runtime)
         except CASE_FAILS as error:
             message = error.message if isinstance(error, CaseError) else str(error)
             failures.append(Failure(item=case.case_id, error=message))
@@ -127,7 +130,7 @@ def features_from_images(
         values = pd.DataFrame.from_dict(found_rows, orient="index").astype("float64")
         values.index = pd.Index(list(found_rows), name=cohort.config.case, dtype=object)
         tables[block] = FeatureTable(values)
-    return FromImages(tables, tuple(failures), missing, masks)
+    return FromImages(tables, tuple(failures), missing, masks, registrations)
 
 
 def _case(
@@ -139,6 +142,7 @@ def _case(
     labels_out: Path | None,
     missing: dict[str, str],
     masks: dict[str, ReviewedMask],
+    registrations: dict[str, tuple[str, ...]],
     runtime: str,
 ) -> dict[str, Mapping[str, float | None]]:
     """Return block -> features of one case, by the recipe that the study's own stages follow."""
@@ -169,9 +173,13 @@ def _case(
     own = {name: read_mask(path, recipe.labels, "manual", images[name].grid) for name, path in drawn.items()}
     in_suv = {name for name in images if regions.sequences[name].suv}  # the network saw the images as they are
     measured = images | {name: read_measured(case.images[name], regions.sequences[name]) for name in in_suv}
-    ready = masked(measured, labels, regions, own, _registered(recipe, images, labels, who.case))
+    carried = _registered(recipe, images, labels, who.case)
+    ready = masked(measured, labels, regions, own, {name: one.transform for name, one in carried.items()})
     radiomic = radiomic_features(ready, source, regions, radiomics, who, recipe.opened_measures())
     missing |= radiomic.missing
+    if "register" in map(recipe.reach, recipe.images):
+        flags = {name: one.quality.flags for name, one in carried.items()}
+        registrations[who.case] = tuple(f"{name}: {flag}" for name, told in flags.items() for flag in told)
     found: dict[str, Mapping[str, float | None]] = {"radiomic": radiomic.features}
     if recipe.deep is not None and image is not None:
         wanted, mirrored = (
@@ -197,8 +205,10 @@ def _labels(
     return backend.segment(network, image) if backend else segmenter(network, runtime)(image)
 
 
-def _registered(recipe: ImageRecipe, images: Mapping[str, Volume], labels: LabelMap, case: str) -> dict[str, Transform]:
-    """Return sequence -> transform of those that masks are carried to, as the study's stage finds it."""
+def _registered(
+    recipe: ImageRecipe, images: Mapping[str, Volume], labels: LabelMap, case: str
+) -> dict[str, Registered]:
+    """Return sequence -> registration of those that masks are carried to, as the study's stage finds it."""
     found = {}
     for name, image in images.items():
         if recipe.reach(name) == "register":
@@ -206,7 +216,7 @@ def _registered(recipe: ImageRecipe, images: Mapping[str, Volume], labels: Label
             if settings.by is not None and settings.by not in images:
                 raise CaseError(case, f"{name!r} is registered by image {settings.by!r}, which the case lacks; add it")
             fixed = image if settings.by is None else images[settings.by]
-            found[name] = register(fixed, images[recipe.home], settings, case, labels).transform
+            found[name] = register(fixed, images[recipe.home], settings, case, labels)
     return found
 
 
