@@ -26,6 +26,7 @@ from radfuse.regions.config import RegionConfig, images_named
 from radfuse.regions.level import LevelRegion
 from radfuse.seg.untrained import Untrained
 from radfuse.sequences import check_reach, check_sequences, reach_of
+from radfuse.visits import check_visits
 
 if TYPE_CHECKING:
     from radfuse.study import Study
@@ -111,6 +112,10 @@ def _sequences_fit(study: Study) -> None:
     if study.regions and study.segmentation is not None:
         check_reach(study.sequences, study.cohort, study.segmentation, resample_masks=study.resample_masks)
         _check_one_space(study)
+
+
+def _visits_share_a_mask(study: Study) -> None:
+    check_visits(study.visits, study.cohort, regions=bool(study.regions))
 
 
 def _deep_has_a_network(study: Study) -> None:
@@ -220,6 +225,7 @@ CHECKS = (
     _network_has_its_images,
     _measures_have_their_regions,
     _sequences_fit,
+    _visits_share_a_mask,
     _deep_has_a_network,
     _families_have_blocks,
     _nomogram_has_terms,

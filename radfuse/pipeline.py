@@ -279,6 +279,11 @@ def _check_stage(study: Study, until: str, shard: Shard | None) -> None:
             f"no sequence of study {study.name!r} gets its mask by registration; add sequences: {{ct: {{masks: "
             "register}}, say, for an image that the mask was not drawn on"
         )
+    if until == "follow" and study.visits is None and study.regions:
+        raise InputError(
+            f"study {study.name!r} measures each visit by its own mask; add visits: {{baseline: 00m}}, say, to carry "
+            "that of one visit to the others"
+        )
     if until in _FROM_IMAGES and not study.regions:
         raise InputError(
             f"study {study.name!r} starts from finished tables: it names no regions, so there is nothing to make from "

@@ -31,6 +31,7 @@ from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.regions.config import Regions
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.sequences import SequenceConfig, merged
+from radfuse.visits import VisitsConfig
 
 
 def _table_or_source(value: Any) -> Any:
@@ -89,6 +90,8 @@ class Study(Section):
     """Bring masks onto the grid of each image by nearest neighbour; False makes another grid an error of its case."""
     sequences: dict[str, SequenceConfig] = {}
     """Sequence name -> how masks reach it, how its values are normalised, and how it is measured."""
+    visits: VisitsConfig | None = None
+    """Naming it, even empty, measures the follow-ups of a unit by its baseline's mask, carried over by registration."""
     fusion: FusionConfig = FusionConfig()
     """Which models are compared, and how they are built."""
     evaluation: EvaluationConfig = EvaluationConfig()

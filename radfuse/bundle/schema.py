@@ -39,6 +39,7 @@ from radfuse.seg.backend import sequences_of
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.sequences import Reach, SequenceConfig, reach_of
 from radfuse.study import Study
+from radfuse.visits import VisitsConfig
 from radfuse.volume.codes import CodeText
 
 NETWORK = "segmentation.onnx"
@@ -211,6 +212,7 @@ class ImageRecipe(Section):
         readers: reader -> column of the cohort table, where masks are made of theirs.
         training_masks: what the masks look like that the network learned from; None where that is not known.
         codes: label name -> code of its DICOM segment, as in the study.
+        visits: as in the study: follow-ups are measured by the mask of their unit's baseline. None: by their own.
     """
 
     images: dict[str, str] = Field(min_length=1)
@@ -233,6 +235,7 @@ class ImageRecipe(Section):
     readers: dict[str, str] = {}
     training_masks: TrainingRange | None = None
     codes: dict[str, CodeText] = {}
+    visits: VisitsConfig | None = Field(default=None, exclude_if=lambda asked: asked is None)
 
     @field_validator("radiomics")
     @classmethod
@@ -317,7 +320,14 @@ class ImageRecipe(Section):
             slices=study.cohort.slices,
             readers=study.cohort.readers if getattr(backend, "votes", False) else {},
             codes=backend.codes if trained else {},
+            visits=_with_baseline(study),
         )
+
+
+def _with_baseline(study: Study) -> VisitsConfig | None:
+    """Return the section `visits` with the baseline that `cohort.changes` may have said."""
+    visits = study.visits
+    return visits and visits.model_copy(update={"baseline": visits.first(study.cohort)})
 
 
 def _is_own(study: Study, sequence: str) -> bool:

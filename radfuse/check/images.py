@@ -39,6 +39,8 @@ class CheckJob:
         segmentation: what labels there are, and who makes masks.
         reach: sequence -> how masks reach it.
         spacings_mm: sequence -> what the study says of its pixels.
+        follow_up: why the case cannot be measured by the mask of its unit's baseline, "" where it can; None: it is
+            measured by its own.
     """
 
     row: int
@@ -52,6 +54,7 @@ class CheckJob:
     segmentation: Segmentation
     reach: Mapping[str, Reach]
     spacings_mm: Mapping[str, Spacing | None]
+    follow_up: str | None
 
     def __str__(self) -> str:
         return self.case.case_id
@@ -74,7 +77,11 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
     readers = {name: column for name, column in config.drawn.items() if column != config.mask}
     drawn = (config.mask, config.masks, readers, config.repeats)
     settings = (config.table.name, config.images, *drawn, backend, reach, said)
-    jobs = [CheckJob(row, case, *settings) for row, case in named_files(config).items()]
+    cases, visits = named_files(config), study.visits
+    baselines = visits.baselines(cases.values(), config) if visits is not None else {}
+    lacking = visits.lacking(config) if visits is not None else ""
+    told = {case: "" if baseline is not None else lacking for case, baseline in baselines.items()}
+    jobs = [CheckJob(row, case, *settings, told.get(case.case_id)) for row, case in cases.items()]
     found: list[Problem] = []
     progress("checking images", 0, len(jobs))
     with Crew(1 if len(jobs) <= _FEW else None) as crew:
@@ -100,8 +107,10 @@ def check_case(job: CheckJob) -> list[Problem]:
             problems.append(_problem(job, str(error), job.columns[sequence]))
     if job.case.mask is not None:
         problems += _check_mask(job, job.case.mask, grids)
-    else:
+    elif job.follow_up is None:
         problems += _check_without_mask(job, grids)
+    if job.follow_up:
+        problems.append(_problem(job, job.follow_up))
     for sequence, column in job.own_columns.items():
         problems += _check_own_mask(job, sequence, column, grids)
     given = {"first": job.case.mask, "second": job.case.second_mask, **job.case.readers}

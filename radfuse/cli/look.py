@@ -75,10 +75,16 @@ def _mask(study: Study, case: Case, run: Path) -> tuple[LabelMap, str]:
     from radfuse.recipe import read_mask
     from radfuse.run.folder import safe_name
     from radfuse.sequences import spacings_of
+    from radfuse.stages.context import followed
     from radfuse.volume.files import read_grid
 
     assert study.segmentation is not None
     labels = study.segmentation.labels
+    if study.visits is not None and case.visit != study.visits.first(study.cohort):
+        carried = run / followed(case.case_id) / "labels.nrrd"
+        if not carried.is_file():
+            raise InputError(f"the mask of the case {case.case_id!r} is its baseline's: run `radfuse follow` first")
+        return read_mask(carried, labels, study.segmentation.source), "carried over from the baseline"
     predicted = run / "labels" / safe_name(case.case_id) / "labels.nrrd"
     if study.segments and predicted.is_file():
         return read_mask(predicted, labels, study.segmentation.source), f"predicted, {study.segmentation.source}"

@@ -110,7 +110,8 @@ def named_files(config: CohortConfig) -> dict[int, Case]:
             {name: places[column] for name, column in columns.items() if column in places}
             for columns in (config.masks, config.readers, config.repeats)
         )
-        who = (row[config.case], str(row.get(config.patient)), (), row.get(config.visit))
+        unit = tuple(str(row.get(name)) for name in config.unit_columns)
+        who = (row[config.case], str(row.get(config.patient)), unit, row.get(config.visit))
         case = Case(*who, images, mask, second, own_masks=own, readers=readers, repeats=repeats)
         found[int(index) + 2] = case
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -30,6 +31,11 @@ TRANSFORM = "transform.tfm"
 def registered(case: str, sequence: str) -> str:
     """Return where the registration of a case's segmented image to another lies."""
     return f"registration/{safe_name(case)}.{safe_name(sequence)}"
+
+
+def followed(case: str) -> str:
+    """Return where the registration of a unit's baseline to a follow-up lies, and the mask that it carries."""
+    return f"registration/{safe_name(case)}@baseline"
 
 
 class Context:
@@ -115,9 +121,20 @@ class Context:
         return list(self.inputs.cohort) if self.study.regions else []
 
     def cases(self) -> list[Case]:
-        """Return the cases of this shard that have not failed."""
-        here = self.all_cases if self.shard is None else self.shard.of(self.all_cases)
+        """Return the cases of this shard that have not failed; visits that share a mask stay in one shard."""
+        here = self.all_cases
+        if self.shard is not None and self.study.visits is not None:
+            units = set(self.shard.of(list(dict.fromkeys(case.unit for case in here))))
+            here = [case for case in here if case.unit in units]
+        elif self.shard is not None:
+            here = self.shard.of(here)
         return [case for case in here if case.case_id not in self.dropped]
+
+    @cached_property
+    def baselines(self) -> Mapping[str, Case | None]:
+        """Follow-up -> the baseline whose mask is carried to it, None where its unit has none; empty where unasked."""
+        visits = self.study.visits
+        return visits.baselines(self.all_cases, self.study.cohort) if visits is not None else {}
 
     def path(self, place: str) -> Path:
         """Return where a result lies."""
@@ -147,6 +164,8 @@ class Context:
 
     def mask(self, case: Case) -> tuple[Path | None, str]:
         """Return the mask that a case is measured with, and where it comes from."""
+        if case.case_id in self.baselines:
+            return self.path(f"{followed(case.case_id)}/labels.nrrd"), self.segmentation.source
         if not self.segments:
             return case.mask, self.segmentation.source
         return self.path(f"labels/{safe_name(case.case_id)}/labels.nrrd"), self.segmentation.source

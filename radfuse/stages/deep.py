@@ -105,7 +105,7 @@ STAGE = Stage(
     write,
     lambda job: place_of(job.fold, str(job)),
     what="deep features",
-    needs=("segment",),
+    needs=("segment", "follow"),
     fails="drops",
     crew="network",
 )

@@ -108,7 +108,8 @@ def jobs(context: Context) -> Iterator[DisturbJob]:
     """Yield every case, with its manual mask where there is one, and those of its readers."""
     study = context.study
     for case in context.cases():
-        mask, source = (case.mask, "manual") if case.mask is not None else context.mask(case)
+        manual = case.mask is not None and case.case_id not in context.baselines
+        mask, source = (case.mask, "manual") if manual else context.mask(case)
         readers, files = case.drawn(study.cohort), context.files(case, mask, source)
         settings = (context.recipe(), context.radiomics(), study.stability, study.seed)
         yield DisturbJob(context.about(case), files, readers, case.repeats, *settings)
@@ -194,7 +195,7 @@ STAGE = Stage(
     write_section,
     lambda job: place_of(str(job)),
     what="disturbing images",
-    needs=("segment", "register"),
+    needs=("segment", "follow", "register"),
     spares=lambda context: ("segment",) if all(case.mask is not None for case in context.cases()) else (),
     fails="drops",
     crew="cores",

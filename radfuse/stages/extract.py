@@ -104,6 +104,7 @@ STAGE = Stage(
     what="extracting features",
     needs=(
         "segment",
+        "follow",
         "register",
         "manual",
     ),  # the latter's are not read here, but made by whoever extracts: a job of an array

@@ -112,7 +112,7 @@ STAGE = Stage(
     write,
     lambda job: f"regions/{safe_name(str(job))}",
     what="making regions",
-    needs=("segment", "register"),
+    needs=("segment", "follow", "register"),
     fails="drops",
     crew="cores",
 )

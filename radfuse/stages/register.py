@@ -64,11 +64,13 @@ class RegisteredCase(NamedTuple):
         transform: from points of the fixed image to those of the segmented one.
         quality: how it went.
         picture: a checkerboard of both images, PNG.
+        carried: the mask on the fixed image's grid; None without one.
     """
 
     transform: Transform
     quality: RegistrationQuality
     picture: bytes
+    carried: LabelMap | None = None
 
 
 def jobs(context: Context) -> Iterator[RegisterJob]:
@@ -121,7 +123,7 @@ def work(job: RegisterJob) -> RegisteredCase:
         quality = with_agreement(quality, before, after, job.settings.least_dice)
         own = resample_labels(own, fixed.grid)
     moved = [resample(moving, fixed.grid, transform=transform) for transform in (found.start, found.transform)]
-    return RegisteredCase(found.transform, quality, checkerboard(fixed, moved, carried, own))
+    return RegisteredCase(found.transform, quality, checkerboard(fixed, moved, carried, own), carried)
 
 
 def _dice(own: LabelMap, carried: LabelMap, labels: Mapping[str, int]) -> dict[str, float | None]:
@@ -174,7 +176,7 @@ STAGE = Stage(
     write,
     lambda job: registered(job.case, job.sequence),
     what="registering",
-    needs=("segment",),
+    needs=("segment", "follow"),
     spares=lambda context: () if _looks_at_mask(context) else ("segment",),
     fails="drops",
     crew="cores",

@@ -144,7 +144,8 @@ def _masks_brought(context: Context) -> dict[str, tuple[Path, Path]]:
     """Return the image and the mask of every case of a study that trains no network."""
     if context.segments:
         return {}
-    return {case.case_id: (context.image(case), case.mask) for case in context.cases() if case.mask is not None}
+    drawn = [case for case in context.cases() if case.case_id not in context.baselines]
+    return {case.case_id: (context.image(case), case.mask) for case in drawn if case.mask is not None}
 
 
 def _segmented(context: Context) -> dict[str, SegmentedFiles]:
