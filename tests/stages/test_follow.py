@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import SimpleITK as sitk
-from boxes import grid, tumour_cohort
-from scipy import ndimage
-from sequences import OTHER, SHIFT_MM
+from boxes import grid
+from sequences import SHIFT_MM, VISITS, two_visits
 
 from radfuse.bundle.images import features_from_images
 from radfuse.bundle.schema import ImageRecipe
@@ -25,48 +23,14 @@ from radfuse.study import Study, load_study
 from radfuse.volume.files import read_labels, read_volume, write_image
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.registration import RegistrationQuality
-from radfuse.volume.resample import resample, resample_labels
 
-STUDY = """
-name: visits
-cohort:
-  table: cohort.csv
-  unit: [patient_id]
-  images: {t1: t1}
-  mask: mask
-  changes: {between: [v0, v1]}
-  outcome: {column: event}
-  split: {kind: grouped, folds: 2}
-segmentation: {backend: manual, labels: {tumour: 1}}
-regions: [{kind: label, name: tumour, label: tumour}]
-radiomics: {classes: [firstorder], bin_count: 16, features: {firstorder: [Median]}}
-visits: {registration: {levels_mm: [4], iterations: 20}}
-"""
 PATIENTS = 4
 IDS = {f"{kind}{number}" for kind in "cf" for number in range(PATIENTS)}
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four patients, seen twice: a bright box in clouds, at v1 displaced and 10 brighter; one drew it at v1, too."""
-    folder = tmp_path_factory.mktemp("visits")
-    tumour_cohort(folder, PATIENTS)
-    first = pd.read_csv(folder / "cohort.csv")
-    move = sitk.TranslationTransform(3, SHIFT_MM)
-    for number in range(PATIENTS):
-        mask = read_labels(folder / f"m{number}.nrrd")
-        clouds = ndimage.gaussian_filter(np.random.default_rng(number).normal(0, 300, mask.array.shape), 1.5)
-        image = Volume(np.asarray(100 + clouds + 80 * mask.array, np.float32), mask.grid)
-        write_image(image, folder / f"c{number}.nrrd")
-        there = resample(image, OTHER, transform=move, edge=True)
-        write_image(Volume(there.array + np.float32(10), OTHER), folder / f"f{number}.nrrd")
-        write_image(resample_labels(mask, OTHER, move), folder / f"truth{number}.nrrd")
-    later = first.assign(case_id=[f"f{i}" for i in range(PATIENTS)], t1=[f"f{i}.nrrd" for i in range(PATIENTS)])
-    later["mask"] = ["truth0.nrrd", "", "", ""]
-    table = pd.concat([first.assign(visit="v0"), later.assign(visit="v1")])
-    table.to_csv(folder / "cohort.csv", index=False)
-    (folder / "study.yaml").write_text(STUDY)
-    return folder / "study.yaml"
+    return two_visits(tmp_path_factory.mktemp("visits"), PATIENTS)
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +124,7 @@ def spoilt(study: Path, folder: Path, change: str) -> Study:
         write_image(LabelMap(corner, where), folder / "corner.nrrd")
         table.loc["c2", "mask"] = "corner.nrrd"
     table.to_csv(folder / "cohort.csv")
-    (folder / "study.yaml").write_text(STUDY)
+    (folder / "study.yaml").write_text(VISITS)
     return load_study(folder / "study.yaml")
 
 

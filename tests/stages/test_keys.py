@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from sequences import two_sequences
+from sequences import two_sequences, two_visits
 
 from radfuse.config import Section, Where
 from radfuse.run.digests import UNSAID, job_key
@@ -28,6 +28,13 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Context:
     study = two_sequences(tmp_path_factory.mktemp("two"), 8)
     chosen = load_study(study, ["sequences.t2.masks=register", "sequences.t2.registration.within_mm=20"])
     return Context(chosen, RunFolder.open(study.parent / "run", "two"), lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def visited(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """A pass over a study of two visits, which share a mask."""
+    study = two_visits(tmp_path_factory.mktemp("visited"), 4)
+    return Context(load_study(study), RunFolder.open(study.parent / "run", "visits"), lambda *_: None, tunes=False)
 
 
 def first_job(name: str, context: Context) -> Any:
@@ -92,9 +99,9 @@ def is_constant(annotation: Any) -> bool:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_no_job_holds_a_study_and_every_field_changes_its_key(
-    name: str, context: Context, two: Context, tmp_path: Path
+    name: str, context: Context, two: Context, visited: Context, tmp_path: Path
 ) -> None:
-    context = two if name == "register" else context
+    context = {"register": two, "follow": visited}.get(name, context)
     stage, job = stage_of(name), first_job(name, context)
     assert not [value for value in values_in(job) if isinstance(value, (Study, Context))]
     other = tmp_path / "other.bin"
