@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from radfuse.cohort.splits import Drawn
+from radfuse.cohort.visits import check_visits
 from radfuse.config import nearest
 from radfuse.errors import listed
 from radfuse.evaluation.config import check_readers
@@ -26,7 +27,6 @@ from radfuse.regions.config import RegionConfig, images_named
 from radfuse.regions.level import LevelRegion
 from radfuse.seg.untrained import Untrained
 from radfuse.sequences import check_reach, check_sequences, reach_of
-from radfuse.visits import check_visits
 
 if TYPE_CHECKING:
     from radfuse.study import Study

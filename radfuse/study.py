@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from radfuse.agreement import CHECKS
 from radfuse.cohort.config import CohortConfig
+from radfuse.cohort.visits import VisitsConfig
 from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
 from radfuse.errors import InputError, Problem, short
 from radfuse.evaluation.config import EvaluationConfig
@@ -31,7 +32,6 @@ from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.regions.config import Regions
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.sequences import SequenceConfig, merged
-from radfuse.visits import VisitsConfig
 
 
 def _table_or_source(value: Any) -> Any:

@@ -15,6 +15,7 @@ import pandas as pd
 from radfuse.bundle.models import check_network
 from radfuse.bundle.schema import NETWORK, ImageRecipe
 from radfuse.cohort.case import Case, Cohort
+from radfuse.cohort.visits import VisitsConfig
 from radfuse.errors import CASE_FAILS, CaseError, InputError
 from radfuse.features import FeatureTable
 from radfuse.recipe import (
@@ -44,7 +45,6 @@ from radfuse.seg.review import review_list, reviewed
 from radfuse.seg.runtimes.runtime import USUAL, chosen
 from radfuse.seg.untrained import Given, Untrained
 from radfuse.sequences import radiomics_of, recipes_of
-from radfuse.visits import VisitsConfig
 from radfuse.volume.files import read_volume
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume

@@ -27,6 +27,7 @@ from pydantic import (
 from radfuse.bundle.patients import PatientFilter
 from radfuse.cohort.changes import Changes
 from radfuse.cohort.config import Categories
+from radfuse.cohort.visits import VisitsConfig
 from radfuse.config import Section
 from radfuse.errors import InputError, listed
 from radfuse.fusion.config import blocks_of
@@ -39,7 +40,6 @@ from radfuse.seg.backend import sequences_of
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.sequences import Reach, SequenceConfig, reach_of
 from radfuse.study import Study
-from radfuse.visits import VisitsConfig
 from radfuse.volume.codes import CodeText
 
 NETWORK = "segmentation.onnx"
