@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from radfuse.cohort.splits import Drawn
+from radfuse.cohort.visits import check_visits
 from radfuse.config import nearest
 from radfuse.errors import listed
 from radfuse.evaluation.config import check_readers
@@ -65,6 +66,12 @@ def _images_are_complete(study: Study) -> None:
     _check_images(study.regions, study.cohort.images)
     if isinstance(study.segmentation, Untrained):
         study.segmentation.check_columns(study.cohort.readers, study.cohort.landmarks)
+    if len(study.cohort.readers) == len(study.cohort.drawn) == 1 and not getattr(study.segmentation, "votes", False):
+        (name, column), mask = *study.cohort.readers.items(), study.cohort.mask
+        raise ValueError(
+            f"cohort.readers names one reader, {name}, and compares those who stand there; name who drew "
+            f"{mask!r} too: readers: {{NAME: {mask}, {name}: {column}}}"
+        )
     wanted = study.radiomics.normalize_region
     names = [region.name for region in study.regions if not isinstance(region, HabitatsRegion)]
     if wanted is not None and wanted not in names:
@@ -127,6 +134,10 @@ def _learning_is_by_fold(study: Study) -> None:
                     f"regions: {region.name!r} clusters {name!r}, whose landmarks (nyul) would have to be learned in "
                     "each fold before; give its `landmarks`, or take whitestripe or zscore there"
                 )
+
+
+def _visits_share_a_mask(study: Study) -> None:
+    check_visits(study.visits, study.cohort, regions=bool(study.regions))
 
 
 def _deep_has_a_network(study: Study) -> None:
@@ -237,6 +248,7 @@ CHECKS = (
     _measures_have_their_regions,
     _sequences_fit,
     _learning_is_by_fold,
+    _visits_share_a_mask,
     _deep_has_a_network,
     _families_have_blocks,
     _nomogram_has_terms,

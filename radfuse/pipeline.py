@@ -285,6 +285,11 @@ def _check_stage(study: Study, until: str, shard: Shard | None) -> None:
             f"study {study.name!r} learns nothing of its images; add {{kind: nyul}} to sequences.NAME.normalise, "
             "say, or a region {kind: habitats, name: habitats, of: tumour, sequences: [t1]}"
         )
+    if until == "follow" and study.visits is None and study.regions:
+        raise InputError(
+            f"study {study.name!r} measures each visit by its own mask; add visits: {{baseline: 00m}}, say, to carry "
+            "that of one visit to the others"
+        )
     if until in _FROM_IMAGES and not study.regions:
         raise InputError(
             f"study {study.name!r} starts from finished tables: it names no regions, so there is nothing to make from "

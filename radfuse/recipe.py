@@ -177,7 +177,7 @@ def read_measured(path: Path, recipe: SequenceRecipe) -> Volume:
     Raises:
         InputError: as `read_volume` and `read_suv`.
     """
-    return read_suv(path) if recipe.suv else read_volume(path)
+    return (read_suv if recipe.suv else read_volume)(path, recipe.spacing_mm)
 
 
 def masked(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, PositiveInt, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
 from radfuse.cohort.config import CohortConfig
 from radfuse.config import Section, nearest
@@ -13,10 +13,14 @@ from radfuse.errors import short
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
 from radfuse.seg.config import Segmentation
+from radfuse.volume.flat import Spacing
+from radfuse.volume.grid import SPACING_MM
 from radfuse.volume.normalise import Percentiles, Step, Window
 from radfuse.volume.nyul import Nyul
 from radfuse.volume.parameter_map import ParameterMap
 from radfuse.volume.registration import Registration
+
+_Pixel = Annotated[float, Field(ge=SPACING_MM[0], le=SPACING_MM[1])]
 
 
 def _plain_map(said: Any) -> Any:
@@ -32,10 +36,14 @@ class SequenceConfig(Section):
 
     masks: Reach | None = None
     """How the mask reaches this image: it lies on its grid, is brought there by nearest neighbour, is carried by a
-    registration of the segmented image to this one, or is one of its own, drawn on it and named in `cohort.masks`.
-    None: its own where `cohort.masks` names one, otherwise as `resample_masks` says."""
+    registration of the segmented image to this one, or is one of its own, drawn on it and named in `cohort.masks`,
+    also where a network makes the masks of the segmented image: new cases then need both. None: its own where
+    `cohort.masks` names one, otherwise as `resample_masks` says."""
     registration: Registration = Registration()
     """How the segmented image is registered to this one, where `masks` is register."""
+    spacing_mm: tuple[_Pixel, _Pixel] | None = None
+    """Between rows and between columns, of flat images that do not say how large their pixels are (PNG, JPEG, some
+    radiographs); a file that says another is an error. Masks drawn on them have the same. None: each file says it."""
     suv: bool = False
     """Turn PET from a DICOM folder into SUV by body weight before all else; False where the image holds SUV already."""
     map: Annotated[ParameterMap, BeforeValidator(_plain_map)] | None = None
@@ -84,6 +92,7 @@ class SequenceRecipe(Section):
         carried: how labels are interpolated by a registration.
         suv: PET is turned into SUV by its DICOM headers.
         map: which values can be, where it is a parameter map.
+        spacing_mm: of flat images that do not say it.
         normalise: what is done to its values.
         min_voxels: smaller regions are an error.
     """
@@ -94,6 +103,7 @@ class SequenceRecipe(Section):
     map: ParameterMap | None = None
     normalise: tuple[Step, ...] = ()
     min_voxels: PositiveInt = 10
+    spacing_mm: Spacing | None = Field(default=None, exclude_if=lambda said: said is None)
 
 
 def merged(study: Any) -> Any:
@@ -112,6 +122,12 @@ def merged(study: Any) -> Any:
             below = {key: value for key, value in common.items() if key != "bin_count" or "bin_width" not in own}
             found[name] = {**section, "radiomics": {**below, **own}}
     return {**study, "sequences": found}
+
+
+def spacings_of(names: Collection[str], sequences: Mapping[str, SequenceConfig]) -> tuple[Spacing | None, ...]:
+    """Return what a study says of the pixels of some sequences, in their order; empty where it says nothing."""
+    found = tuple(sequences[name].spacing_mm if name in sequences else None for name in names)
+    return found if any(found) else ()
 
 
 def reach_of(
@@ -159,6 +175,7 @@ def recipes_of(
             carried=section.registration.carried,
             suv=section.suv,
             map=section.map,
+            spacing_mm=section.spacing_mm,
             normalise=section.normalise,
             min_voxels=measured[name].min_voxels,
         )
@@ -234,8 +251,9 @@ def check_reach(
             )
         if reach == "own" and name not in cohort.masks:
             raise ValueError(f"sequences.{name}.masks: own needs cohort.masks.{name}, the column of its masks")
-        if reach == "own" and segmentation.source != "manual":
+        said = sequences[name].masks if name in sequences else None
+        if reach == "own" and said is None and segmentation.source != "manual":
             raise ValueError(
-                f"cohort.masks.{name} are drawn by hand and those of {home!r} made by a network: models would learn "
-                f"from both; set sequences.{name}.masks: register, or resample"
+                f"cohort.masks.{name} are drawn by hand, and those of {home!r} are not: set sequences.{name}.masks: "
+                "register, or resample; or own, where somebody will draw them for new cases, too"
             )

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from radfuse.agreement import CHECKS
 from radfuse.cohort.config import CohortConfig
+from radfuse.cohort.visits import VisitsConfig
 from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
 from radfuse.errors import InputError, Problem, short
 from radfuse.evaluation.config import EvaluationConfig
@@ -89,6 +90,8 @@ class Study(Section):
     """Bring masks onto the grid of each image by nearest neighbour; False makes another grid an error of its case."""
     sequences: dict[str, SequenceConfig] = {}
     """Sequence name -> how masks reach it, how its values are normalised, and how it is measured."""
+    visits: VisitsConfig | None = None
+    """Naming it, even empty, measures the follow-ups of a unit by its baseline's mask, carried over by registration."""
     fusion: FusionConfig = FusionConfig()
     """Which models are compared, and how they are built."""
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -136,11 +139,13 @@ class Study(Section):
 
     @property
     def measured_again(self) -> dict[str, tuple[str, ...]]:
-        """Blocks that can be measured more than once, and by what: "copies", "readers" or both."""
+        """Blocks that can be measured more than once, and by what: "copies", "readers", "repeats"."""
         again = {block: ("readers",) for block, source in self.features.items() if source.second_table is not None}
         if not self.regions:
             return dict(again)
-        return {"radiomic": ("copies", "readers") if self.cohort.second_mask else ("copies",), **again}
+        readers = ("readers",) if len(self.cohort.drawn) > 1 else ()
+        repeats = ("repeats",) if self.cohort.repeats else ()
+        return {"radiomic": ("copies", *readers, *repeats), **again}
 
     @property
     def trains(self) -> bool:

@@ -9,7 +9,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from radfuse.bundle.images import features_from_images
+from radfuse.bundle.schema import ImageRecipe
+from radfuse.check.study import check_study
+from radfuse.cohort.read import read_cohort
+from radfuse.errors import InputError
 from radfuse.pipeline import run_study
+from radfuse.run.folder import read_json
+from radfuse.study import load_study
 
 STUDY = """
 name: flat
@@ -22,7 +29,7 @@ fusion: {inner_folds: 2, selection: [{kind: mrmr, k: 3}], classifier: {kind: rid
 """
 
 
-def radiographs(folder: Path) -> Path:
+def radiographs(folder: Path, beside: bool = True) -> Path:
     """Noise with a bright rectangle of 16 or 20 rows by 25 columns, pixels of 0.5 mm."""
     rows = []
     for number in range(12):
@@ -34,7 +41,8 @@ def radiographs(folder: Path) -> Path:
         rows.append((f"c{number}", f"c{number}", f"x{number}.png", f"m{number}.png", 50 + number, number % 2))
     names = ["case_id", "patient_id", "xray", "mask", "age", "event"]
     pd.DataFrame(rows, columns=names).to_csv(folder / "cohort.csv", index=False)
-    (folder / "spacing.json").write_text('{"spacing_mm": [0.5, 0.5]}')
+    if beside:
+        (folder / "spacing.json").write_text('{"spacing_mm": [0.5, 0.5]}')
     (folder / "study.yaml").write_text(STUDY)
     return folder / "study.yaml"
 
@@ -50,3 +58,51 @@ def test_a_study_of_radiographs_runs_to_its_report(tmp_path: Path) -> None:
     (tmp_path / "spacing.json").write_text('{"spacing_mm": [1.0, 1.0]}')
     again = run_study(study, tmp_path / "run", until="extract")
     assert again.computed == 12
+
+
+def test_a_study_says_how_large_pixels_are_and_its_bundle_too(tmp_path: Path) -> None:
+    study, place = radiographs(tmp_path, beside=False), tmp_path / "run"
+    said = ["sequences.xray.spacing_mm=[0.5, 0.25]"]
+    with pytest.raises(InputError) as caught:
+        check_study(load_study(study))
+    assert [problem.message.count("sequences.NAME.spacing_mm") for problem in caught.value.problems] == [1] * 24
+    settings = load_study(study, said)
+    run = run_study(settings, place, until="extract")
+    assert run.failures == ()
+    surfaces = [
+        read_json(path)["features"]["xray/bone/original_shape2D_PixelSurface"]
+        for path in (place / "features/cases").glob("c*.json")
+        if "record" not in path.name
+    ]
+    assert sorted(set(surfaces)) == pytest.approx([16 * 25 * 0.125, 20 * 25 * 0.125])
+    recipe = ImageRecipe.of(settings)
+    assert recipe is not None
+    made = features_from_images(recipe, read_cohort(config=settings.cohort), tmp_path).tables["radiomic"]
+    assert sorted(made.values["xray/bone/original_shape2D_PixelSurface"]) == pytest.approx(sorted(surfaces))
+    assert run_study(settings, place, until="extract").computed == 0
+    other = load_study(study, ["sequences.xray.spacing_mm=[0.25, 0.25]"])
+    assert run_study(other, place, until="extract").computed == 12
+    (tmp_path / "spacing.json").write_text('{"spacing_mm": [0.5, 0.5]}')
+    with pytest.raises(InputError, match=r"x0.png has pixels of 0.5 x 0.5 mm.*says 0.5 x 0.25 mm"):
+        check_study(settings)
+
+
+WRONG = {
+    "sequences.xray.spacing_mm=0.5": "sequences.xray.spacing_mm",
+    "sequences.xray.spacing_mm=[0.5]": "sequences.xray.spacing_mm",
+    "sequences.xray.spacing_mm=[0.5, 0.5, 0.5]": "sequences.xray.spacing_mm",
+    "sequences.xray.spacing_mm=[0, 0.5]": "sequences.xray.spacing_mm",
+    "sequences.xray.spacing_mm=[-1, 0.5]": "sequences.xray.spacing_mm",
+    "sequences.xray.spacing_mm=[.nan, 0.5]": "sequences.xray.spacing_mm",
+    "sequences.xray.spacing_mm=[1.0e+9, 0.5]": "sequences.xray.spacing_mm",
+    "sequences.xray.spacing_mm=[small, 0.5]": "sequences.xray.spacing_mm",
+    "sequences.xray.spacing=[0.5, 0.5]": "spacing_mm",
+    "sequences.ray.spacing_mm=[0.5, 0.5]": "'xray'",
+}
+
+
+@pytest.mark.parametrize("setting", WRONG)
+def test_sizes_that_are_none_are_refused(tmp_path: Path, setting: str) -> None:
+    (tmp_path / "study.yaml").write_text(STUDY)
+    with pytest.raises(InputError, match=WRONG[setting]):
+        load_study(tmp_path / "study.yaml", [setting])

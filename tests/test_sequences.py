@@ -5,11 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-from sequences import STUDY
+from sequences import STUDY, two_sequences
 
+from radfuse.bundle.images import features_from_images
+from radfuse.bundle.schema import ImageRecipe
+from radfuse.cohort.read import read_cohort
 from radfuse.config import parse_yaml
 from radfuse.errors import InputError
+from radfuse.pipeline import run_study
+from radfuse.run.folder import read_json
 from radfuse.sequences import SequenceConfig, recipes_of
 from radfuse.study import Study, load_study
 
@@ -76,7 +82,6 @@ BAD = {
     "cohort.masks={t2: mask}": "column 'mask' stands twice in `images, mask, second_mask and masks`",
     "cohort.optional_images=[t1]": "masks are drawn or made on 't1', so that every case needs it",
     "cohort.optional_images=[t1, t2]": "`optional_images` holds all of `images`",
-    "segmentation={backend: unet, labels: {tumour: 1}, sequence: t1}": "set sequences.t2.masks: register, or resample",
 }
 
 
@@ -92,3 +97,44 @@ def test_one_parameter_file_is_for_all_sequences() -> None:
     bare = study(radiomics={}, sequences={"t2": {"radiomics": {"params": "x.yaml"}}})
     with pytest.raises(InputError, match="a parameter file of PyRadiomics is for all sequences"):
         load_study(bare)
+
+
+UNET = "segmentation={backend: unet, labels: {tumour: 1}, sequence: t1}"
+VOTE = ["segmentation={backend: vote, min_readers: 1, labels: {tumour: 1}, sequence: t1}", "cohort.readers={a: mask}"]
+"""One voice is a mask that nobody trained for, and equal to the one that was drawn."""
+
+
+def test_masks_drawn_beside_those_of_a_network_are_asked_for() -> None:
+    assert loaded(UNET).sequences["t2"].masks == "own"
+    for backend in ([UNET], VOTE):
+        with pytest.raises(InputError, match=r"set sequences.t2.masks: register, or resample; or own, where somebody"):
+            loaded(*backend, "sequences.t2.masks=null")
+    with pytest.raises(InputError, match=r"own needs cohort.masks.t2, the column of its masks"):
+        loaded(UNET, "cohort.masks={}")
+
+
+def test_a_sequence_is_measured_by_its_own_masks_beside_those_that_are_made(tmp_path: Path) -> None:
+    file = two_sequences(tmp_path, 4)
+    table = pd.read_csv(tmp_path / "cohort.csv")
+    table.loc[3, "t2_mask"] = ""
+    table.to_csv(tmp_path / "cohort.csv", index=False)
+    by_hand = run_study(load_study(file), tmp_path / "by_hand", until="extract")
+    made = load_study(file, [*VOTE, "cohort.mask=null"])
+    found = run_study(made, tmp_path / "made", until="extract")
+    for run in (by_hand, found):
+        (failure,) = run.failures
+        assert failure.item == "c3"
+        assert (
+            "the case has no mask of its own on 't2'; fill its cell in the column that cohort.masks.t2" in failure.error
+        )
+    recipe = ImageRecipe.of(made)
+    assert recipe is not None
+    predicted = features_from_images(recipe, read_cohort(config=made.cohort, labelled=False, new=True), tmp_path)
+    assert [failure.item for failure in predicted.failures] == ["c3"]
+    for case in ("c0", "c1", "c2"):
+        hand, network = (read_json(run.path / f"features/cases/{case}.json") for run in (by_hand, found))
+        assert hand["features"] == network["features"]
+        assert {name.partition("/")[0] for name in hand["features"]} == {"t1", "t2"}
+        assert (hand["mask_source"], network["mask_source"]) == ("manual", "untrained")
+        again = predicted.tables["radiomic"].values.loc[case]
+        assert again.to_dict() == pytest.approx(hand["features"], nan_ok=True)

@@ -15,10 +15,12 @@ import pandas as pd
 from radfuse.bundle.models import check_network
 from radfuse.bundle.schema import NETWORK, ImageRecipe
 from radfuse.cohort.case import Case, Cohort
+from radfuse.cohort.visits import VisitsConfig
 from radfuse.errors import CASE_FAILS, CaseError, InputError, Problem
 from radfuse.features import FeatureTable
 from radfuse.recipe import (
     NOTHING_FOUND,
+    About,
     RegionRecipe,
     about,
     deep_features,
@@ -47,8 +49,8 @@ from radfuse.sequences import radiomics_of, recipes_of
 from radfuse.volume.files import read_volume
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
-from radfuse.volume.register import register
-from radfuse.volume.sitk import Transform
+from radfuse.volume.register import Registered, register
+from radfuse.volume.resample import resample_labels
 from radfuse.volume.stack import stacked
 
 REVIEW = "review.csv"
@@ -63,6 +65,8 @@ class FromImages:
         failures: the cases left out, and why.
         missing: features that some case has no value of, or filtered images that were not made -> why.
         masks: case -> what is suspicious about its predicted mask; cases that failed later are there too.
+        registrations: case -> what is suspicious about the registrations that carried its mask, in words; empty where
+            nothing is. Cases that failed are not there.
         remarks: on values of parameter maps that cannot be.
     """
 
@@ -70,16 +74,8 @@ class FromImages:
     failures: tuple[Failure, ...]
     missing: Mapping[str, str]
     masks: Mapping[str, ReviewedMask]
+    registrations: Mapping[str, tuple[str, ...]]
     remarks: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Told:
-    """What is told of cases one after another: the fields of `FromImages`."""
-
-    missing: dict[str, str] = field(default_factory=dict)
-    masks: dict[str, ReviewedMask] = field(default_factory=dict)
-    remarks: list[Problem] = field(default_factory=list)
 
 
 def features_from_images(
@@ -112,16 +108,15 @@ def features_from_images(
         ),
     )
     check_network(recipe, folder / NETWORK)
-    runtime = chosen(runtime)
+    way = _Way(recipe, regions, cohort.config.unit_columns, folder, labels_out, chosen(runtime))
     rows: dict[str, dict[str, Mapping[str, float | None]]] = {block: {} for block in recipe.blocks}
     failures: list[Failure] = []
-    told = _Told()
     if labels_out is not None and labels_out.is_dir():
         sweep(labels_out)
-    for done, case in enumerate(cohort):
+    for done, case in enumerate(_in_order(cohort, recipe.visits)):
         progress("reading images", done, len(cohort))
         try:
-            found = _case(recipe, regions, case, cohort, folder, labels_out, told, runtime)
+            found = _case(way, case)
         except CASE_FAILS as error:
             message = error.message if isinstance(error, CaseError) else str(error)
             failures.append(Failure(item=case.case_id, error=message))
@@ -129,8 +124,8 @@ def features_from_images(
         for block, values in found.items():
             rows[block][case.case_id] = values
     progress("reading images", len(cohort), len(cohort))
-    if labels_out is not None and told.masks:
-        write_folder(labels_out, {REVIEW: str(listed_masks(told.masks).to_csv(index=False)).encode()})
+    if labels_out is not None and way.masks:
+        write_folder(labels_out, {REVIEW: str(listed_masks(way.masks).to_csv(index=False)).encode()})
     if not rows["radiomic"]:
         raise InputError(f"no case could be used; the first: {failures[0].item}: {failures[0].error}")
     tables = {}
@@ -138,62 +133,130 @@ def features_from_images(
         values = pd.DataFrame.from_dict(found_rows, orient="index").astype("float64")
         values.index = pd.Index(list(found_rows), name=cohort.config.case, dtype=object)
         tables[block] = FeatureTable(values)
-    return FromImages(tables, tuple(failures), told.missing, told.masks, tuple(told.remarks))
+    return FromImages(tables, tuple(failures), way.missing, way.masks, way.registrations, tuple(way.remarks))
 
 
-def _case(
-    recipe: ImageRecipe,
-    regions: RegionRecipe,
-    case: Case,
-    cohort: Cohort,
-    folder: Path,
-    labels_out: Path | None,
-    told: _Told,
-    runtime: str,
-) -> dict[str, Mapping[str, float | None]]:
+@dataclass(frozen=True)
+class _Way:
+    """How cases are read, and what is told of them meanwhile.
+
+    Attributes:
+        recipe: of the bundle.
+        regions: what decides regions.
+        unit: columns of a unit.
+        folder: of the bundle.
+        labels_out: where masks are written.
+        runtime: who runs the network.
+        missing: as `FromImages` has it.
+        masks: as `FromImages` has them.
+        registrations: as `FromImages` has them.
+        remarks: as `FromImages` has them.
+        baseline: unit -> image and mask of its baseline, of the last unit alone.
+    """
+
+    recipe: ImageRecipe
+    regions: RegionRecipe
+    unit: tuple[str, ...]
+    folder: Path
+    labels_out: Path | None
+    runtime: str
+    missing: dict[str, str] = field(default_factory=dict)
+    masks: dict[str, ReviewedMask] = field(default_factory=dict)
+    registrations: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    remarks: list[Problem] = field(default_factory=list)
+    baseline: dict[tuple[str, ...], tuple[Volume, LabelMap]] = field(default_factory=dict)
+
+
+def _in_order(cohort: Cohort, visits: VisitsConfig | None) -> list[Case]:
+    """Return the cases, each unit's baseline before its follow-ups where they share its mask."""
+    cases = list(cohort)
+    return cases if visits is None else sorted(cases, key=lambda case: (case.unit, case.visit != visits.baseline))
+
+
+def _case(way: _Way, case: Case) -> dict[str, Mapping[str, float | None]]:
     """Return block -> features of one case, by the recipe that the study's own stages follow."""
-    who = about(case, cohort.config.unit_columns)
+    recipe, regions = way.recipe, way.regions
+    who = about(case, way.unit)
     config = recipe.radiomics
     if recipe.params is not None:
-        config = config.model_copy(update={"params": folder / recipe.params})
-    images = {sequence: read_volume(path) for sequence, path in case.images.items()}
-    network = folder / NETWORK
-    image = None
-    if recipe.sequence is None:
-        labels, source = read_mask(case.mask, recipe.labels, "manual", _grid_of(images, recipe.home)), "manual"
+        config = config.model_copy(update={"params": way.folder / recipe.params})
+    images = {name: read_volume(path, regions.sequences[name].spacing_mm) for name, path in case.images.items()}
+    image = stacked([images[sequence] for sequence in recipe.sequences]) if recipe.sequence is not None else None
+    carried: dict[str, Registered] = {}
+    if recipe.visits is None or case.visit == recipe.visits.baseline:
+        labels = _mask(way, case, who, images, image)
     else:
-        image = stacked([images[sequence] for sequence in recipe.sequences])
-        backend = cast("Backend | None", recipe.opened_backend())
-        with memory_told(image.name):
-            labels = _labels(backend, network, image, case, who.side, runtime)
-        source = "predicted"
-        told.masks[case.case_id] = reviewed(figures_of(labels, recipe.labels), recipe.training_masks)
-        if labels_out is not None:
-            write_labels(labels, labels_out / labels_file(case.case_id))
-            with writing(labels_out):
-                write_atomically(labels_out / _preview_of(case.case_id), preview(image, labels))
-        if not labels.present():
-            raise InputError(NOTHING_FOUND)
+        carried["baseline"], labels = _from_baseline(way, recipe.visits, case, images[recipe.home])
+    if recipe.visits is not None and case.visit == recipe.visits.baseline:
+        way.baseline.clear()
+        way.baseline[case.unit] = (images[recipe.home], labels)
     radiomics = radiomics_of(recipe.images, recipe.by_sequence, config)
     drawn = {name: path for name, path in case.own_masks.items() if name in images}
     own = {name: read_mask(path, recipe.labels, "manual", images[name].grid) for name, path in drawn.items()}
     in_suv = {name for name in images if regions.sequences[name].suv}  # the network saw the images as they are
     measured = images | {name: read_measured(case.images[name], regions.sequences[name]) for name in in_suv}
-    ready = masked(measured, labels, regions, own, _registered(recipe, images, labels, who.case))
+    to_sequences = _registered(recipe, images, labels, who.case)
+    carried |= to_sequences
+    ready = masked(measured, labels, regions, own, {name: one.transform for name, one in to_sequences.items()})
+    source = "manual" if recipe.sequence is None else "predicted"
     radiomic = radiomic_features(ready, source, regions, radiomics, who, recipe.opened_measures())
-    told.missing.update(radiomic.missing)
-    told.remarks.extend(remarks_on_maps(case.case_id, radiomic))
+    way.missing.update(radiomic.missing)
+    way.remarks.extend(remarks_on_maps(case.case_id, radiomic))
+    if recipe.visits is not None or "register" in map(recipe.reach, recipe.images):
+        told = {name: one.quality.flags for name, one in carried.items()}
+        way.registrations[who.case] = tuple(f"{name}: {flag}" for name, flags in told.items() for flag in flags)
     found: dict[str, Mapping[str, float | None]] = {"radiomic": radiomic.features}
     if recipe.deep is not None and image is not None:
-        wanted, mirrored = (
-            deep_recipe(regions, recipe.deep),
-            is_mirrored(recipe.deep, cohort.config.unit_columns, case.unit),
-        )
-        opened, first = segmenter(network), recipe.sequences[0]
-        named = {first, *images_named(wanted.regions)}
-        made_with = {name: values for name, values in measured.items() if name in named}
-        found["deep"] = deep_features(first, image, labels, opened, wanted, who, mirrored=mirrored, others=made_with)
+        found["deep"] = _deep(way, case, who, image, labels, measured)
     return found
+
+
+def _mask(way: _Way, case: Case, who: About, images: Mapping[str, Volume], image: Volume | None) -> LabelMap:
+    """Return the mask that a case brought, or that is made of its image; what is made is reviewed, and written."""
+    recipe = way.recipe
+    if image is None:
+        return read_mask(case.mask, recipe.labels, "manual", _grid_of(images, recipe.home))
+    backend = cast("Backend | None", recipe.opened_backend())
+    with memory_told(image.name):
+        labels = _labels(backend, way.folder / NETWORK, image, case, who.side, way.runtime)
+    way.masks[case.case_id] = reviewed(figures_of(labels, recipe.labels), recipe.training_masks)
+    if way.labels_out is not None:
+        write_labels(labels, way.labels_out / labels_file(case.case_id))
+        with writing(way.labels_out):
+            write_atomically(way.labels_out / _preview_of(case.case_id), preview(image, labels))
+    if not labels.present():
+        raise InputError(NOTHING_FOUND)
+    return labels
+
+
+def _from_baseline(way: _Way, visits: VisitsConfig, case: Case, image: Volume) -> tuple[Registered, LabelMap]:
+    """Return the registration of a follow-up to its unit's baseline, and the mask that it carries over."""
+    if case.unit not in way.baseline:
+        raise CaseError(
+            case.case_id,
+            f"its unit has no visit {visits.baseline!r} that could be used, whose mask is to be carried over; add it",
+        )
+    first, mask = way.baseline[case.unit]
+    found = register(image, first, visits.registration, case.case_id, mask)
+    labels = resample_labels(mask, image.grid, found.transform, visits.registration.carried)
+    if not labels.present():
+        raise CaseError(
+            case.case_id, f"nothing of the baseline's mask falls into image {image.name}; look at both images"
+        )
+    return found, labels
+
+
+def _deep(
+    way: _Way, case: Case, who: About, image: Volume, labels: LabelMap, measured: Mapping[str, Volume]
+) -> dict[str, float | None]:
+    """Return the deep features of one case."""
+    recipe = way.recipe
+    assert recipe.deep is not None
+    wanted, mirrored = deep_recipe(way.regions, recipe.deep), is_mirrored(recipe.deep, way.unit, case.unit)
+    opened, first = segmenter(way.folder / NETWORK), recipe.sequences[0]
+    named = {first, *images_named(wanted.regions)}
+    made_with = {name: values for name, values in measured.items() if name in named}
+    return deep_features(first, image, labels, opened, wanted, who, mirrored=mirrored, others=made_with)
 
 
 def _grid_of(images: Mapping[str, Volume], name: str) -> Grid | None:
@@ -208,8 +271,10 @@ def _labels(
     return backend.segment(network, image) if backend else segmenter(network, runtime)(image)
 
 
-def _registered(recipe: ImageRecipe, images: Mapping[str, Volume], labels: LabelMap, case: str) -> dict[str, Transform]:
-    """Return sequence -> transform of those that masks are carried to, as the study's stage finds it."""
+def _registered(
+    recipe: ImageRecipe, images: Mapping[str, Volume], labels: LabelMap, case: str
+) -> dict[str, Registered]:
+    """Return sequence -> registration of those that masks are carried to, as the study's stage finds it."""
     found = {}
     for name, image in images.items():
         if recipe.reach(name) == "register":
@@ -217,7 +282,7 @@ def _registered(recipe: ImageRecipe, images: Mapping[str, Volume], labels: Label
             if settings.by is not None and settings.by not in images:
                 raise CaseError(case, f"{name!r} is registered by image {settings.by!r}, which the case lacks; add it")
             fixed = image if settings.by is None else images[settings.by]
-            found[name] = register(fixed, images[recipe.home], settings, case, labels).transform
+            found[name] = register(fixed, images[recipe.home], settings, case, labels)
     return found
 
 

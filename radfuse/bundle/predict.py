@@ -43,6 +43,7 @@ class Prediction:
         failures: families that lack columns and cases that could not be predicted, and why.
         mask_flags: same rows, what is suspicious about the masks that the network made, in words; empty where nothing
             is. None where it made none.
+        registration_flags: the same about the registrations that carried masks to other sequences. None where none did.
         review: a row per mask, the most suspicious first: case, flags, suspicion, figures, and the names of its files
             in `labels_out`. None where the network made none.
         explained: family -> what each column moves its score, rows as `units`; empty where that was not asked for.
@@ -59,6 +60,7 @@ class Prediction:
     explained: Mapping[str, ExplainedUnits] = field(default_factory=dict)
     used: pd.DataFrame = field(default_factory=pd.DataFrame)
     imaged: Mapping[str, tuple[object, Path]] = field(default_factory=dict)
+    registration_flags: pd.Series | None = None
 
 
 def predict(
@@ -116,9 +118,9 @@ def predict(
 
         review = listed_masks(read.masks)
     used = _used(schema, chosen, design)
-    return Prediction(
-        design.units, frame, found, (*left_out, *read.failures), read.mask_flags, review, told, used, read.imaged
-    )
+    failures = (*left_out, *read.failures)
+    flags = (read.mask_flags, review, told, used, read.imaged, read.registration_flags)
+    return Prediction(design.units, frame, found, failures, *flags)
 
 
 def _sources(schema: BundleSchema, features: Mapping[str, Any]) -> dict[str, Table]:
@@ -144,7 +146,7 @@ def _used(schema: BundleSchema, chosen: Sequence[str], design: Design) -> pd.Dat
 
 
 def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:
-    """Return unit columns, each family's probability and what it says, and mask flags.
+    """Return unit columns, each family's probability and what it says, and flags of masks and registrations.
 
     Of a binary outcome that is whether the probability reaches the family's threshold; of survival the linear
     predictor, survival at the outcome's times, and the risk group; of an ordinal one the score, the probability of each
@@ -163,6 +165,8 @@ def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:
             table[f"{family}_positive"] = (probability >= part.threshold).astype(int)
     if prediction.mask_flags is not None:
         table["mask_flags"] = prediction.mask_flags
+    if prediction.registration_flags is not None:
+        table["registration_flags"] = prediction.registration_flags
     return table
 
 
@@ -178,6 +182,7 @@ class _Read:
         mask_flags: of each unit, as `Prediction` has them.
         masks: case -> what is suspicious about the mask that the network made.
         imaged: as `Prediction` has it.
+        registration_flags: as `Prediction` has them.
     """
 
     design: Design
@@ -187,6 +192,7 @@ class _Read:
     mask_flags: pd.Series | None = None
     masks: Mapping[str, ReviewedMask] = field(default_factory=dict)
     imaged: Mapping[str, tuple[object, Path]] = field(default_factory=dict)
+    registration_flags: pd.Series | None = None
 
 
 def _read_new(
@@ -212,11 +218,12 @@ def _read_new(
     failures: tuple[Failure, ...] = ()
     missing: Mapping[str, str] = {}
     masks: Mapping[str, ReviewedMask] = {}
+    registrations: Mapping[str, tuple[str, ...]] = {}
     if imaging is not None:
         from radfuse.bundle.images import features_from_images  # with kernels and networks
 
         made = features_from_images(imaging, cohort, bundle.path, labels_out, progress, runtime)
-        failures, missing, masks = made.failures, made.missing, made.masks
+        failures, missing, masks, registrations = made.failures, made.missing, made.masks, made.registrations
         warnings += made.remarks
         cohort = cohort.without({failure.item for failure in failures})
         tables |= {block: table for block, table in made.tables.items() if block in from_images}
@@ -228,11 +235,12 @@ def _read_new(
     design = join(cohort, tables, layout={name for _, name in needed})
     found_warnings = tuple(dict.fromkeys([*cohort.warnings, *warnings, *design.warnings]))
     ready = Design(design.units, design.blocks, found_warnings)
-    flags = _mask_flags(masks, cohort, design.units) if masks else None
+    flags = _flags({case: mask.flags for case, mask in masks.items()}, cohort, design.units)
+    carried = _flags(registrations, cohort, design.units)
     if imaging is None:
         return _Read(ready, failures, missing, None, flags, masks)
     imaged = _imaged(cohort, design.units, imaging.home, masks)
-    return _Read(ready, failures, missing, _visits(cohort), flags, masks, imaged)
+    return _Read(ready, failures, missing, _visits(cohort), flags, masks, imaged, carried)
 
 
 def _config_of(
@@ -283,14 +291,22 @@ def _imaged(cohort: Cohort, units: pd.DataFrame, home: str, masks: Collection[st
     }
 
 
-def _mask_flags(masks: Mapping[str, ReviewedMask], cohort: Cohort, units: pd.DataFrame) -> pd.Series:
-    """Return what is suspicious about the masks of each unit, with the names of its cases where it has several."""
+def _flags(told: Mapping[str, Sequence[str]], cohort: Cohort, units: pd.DataFrame) -> pd.Series | None:
+    """Return what is suspicious about each unit, with the names of its cases where it has several; None: of nobody.
+
+    Args:
+        told: case -> what is suspicious, in words; empty where nothing is.
+        cohort: whose cases they are.
+        units: a row per unit.
+    """
+    if not told:
+        return None
     cases: dict[tuple[str, ...], list[str]] = {}
     for case in cohort:
         cases.setdefault(case.unit, []).append(case.case_id)
     texts = []
     for unit in units[list(cohort.config.unit_columns)].itertuples(index=False, name=None):
-        flags = {case: "; ".join(masks[case].flags) for case in cases[unit] if masks[case].flags}
+        flags = {case: "; ".join(told[case]) for case in cases[unit] if told.get(case)}
         texts.append("; ".join(f"{case}: {text}" if len(cases[unit]) > 1 else text for case, text in flags.items()))
     return pd.Series(texts, index=units.index, dtype=object)
 

@@ -27,6 +27,7 @@ from pydantic import (
 from radfuse.bundle.patients import PatientFilter
 from radfuse.cohort.changes import Changes
 from radfuse.cohort.config import Categories
+from radfuse.cohort.visits import VisitsConfig
 from radfuse.config import Section
 from radfuse.errors import InputError, listed
 from radfuse.fusion.config import blocks_of
@@ -211,6 +212,7 @@ class ImageRecipe(Section):
         readers: reader -> column of the cohort table, where masks are made of theirs.
         training_masks: what the masks look like that the network learned from; None where that is not known.
         codes: label name -> code of its DICOM segment, as in the study.
+        visits: as in the study: follow-ups are measured by the mask of their unit's baseline. None: by their own.
     """
 
     images: dict[str, str] = Field(min_length=1)
@@ -233,6 +235,7 @@ class ImageRecipe(Section):
     readers: dict[str, str] = {}
     training_masks: TrainingRange | None = None
     codes: dict[str, CodeText] = {}
+    visits: VisitsConfig | None = Field(default=None, exclude_if=lambda asked: asked is None)
 
     @field_validator("radiomics")
     @classmethod
@@ -315,9 +318,16 @@ class ImageRecipe(Section):
             backend=_without_folders(backend) if trained and not backend.encodes else None,
             landmarks=study.cohort.landmarks,
             slices=study.cohort.slices,
-            readers=study.cohort.readers if trained else {},
+            readers=study.cohort.readers if getattr(backend, "votes", False) else {},
             codes=backend.codes if trained else {},
+            visits=_with_baseline(study),
         )
+
+
+def _with_baseline(study: Study) -> VisitsConfig | None:
+    """Return the section `visits` with the baseline that `cohort.changes` may have said."""
+    visits = study.visits
+    return visits and visits.model_copy(update={"baseline": visits.first(study.cohort)})
 
 
 def _is_own(study: Study, sequence: str) -> bool:

@@ -15,6 +15,7 @@ from radfuse.seg.config import Segmentation
 from radfuse.sequences import Reach, reach_of
 from radfuse.study import Study
 from radfuse.volume.files import read_grid, read_labels
+from radfuse.volume.flat import Spacing
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import require_grid
 
@@ -33,8 +34,13 @@ class CheckJob:
         columns: sequence -> column of the table.
         mask_column: of the masks.
         own_columns: sequence -> column of masks of its own.
+        reader_columns: reader -> column, of those who are compared.
+        repeat_columns: reader -> column of what they drew once more.
         segmentation: what labels there are, and who makes masks.
         reach: sequence -> how masks reach it.
+        spacings_mm: sequence -> what the study says of its pixels.
+        follow_up: why the case cannot be measured by the mask of its unit's baseline, "" where it can; None: it is
+            measured by its own.
     """
 
     row: int
@@ -43,8 +49,12 @@ class CheckJob:
     columns: Mapping[str, str]
     mask_column: str | None
     own_columns: Mapping[str, str]
+    reader_columns: Mapping[str, str]
+    repeat_columns: Mapping[str, str]
     segmentation: Segmentation
     reach: Mapping[str, Reach]
+    spacings_mm: Mapping[str, Spacing | None]
+    follow_up: str | None
 
     def __str__(self) -> str:
         return self.case.case_id
@@ -63,8 +73,15 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
         name: reach_of(name, study.sequences, config.masks, resample_masks=study.resample_masks)
         for name in config.images
     }
-    settings = (config.table.name, config.images, config.mask, config.masks, backend, reach)
-    jobs = [CheckJob(row, case, *settings) for row, case in named_files(config).items()]
+    said = {name: section.spacing_mm for name, section in study.sequences.items()}
+    readers = {name: column for name, column in config.drawn.items() if column != config.mask}
+    drawn = (config.mask, config.masks, readers, config.repeats)
+    settings = (config.table.name, config.images, *drawn, backend, reach, said)
+    cases, visits = named_files(config), study.visits
+    baselines = visits.baselines(cases.values(), config) if visits is not None else {}
+    lacking = visits.lacking(config) if visits is not None else ""
+    told = {case: "" if baseline is not None else lacking for case, baseline in baselines.items()}
+    jobs = [CheckJob(row, case, *settings, told.get(case.case_id)) for row, case in cases.items()]
     found: list[Problem] = []
     progress("checking images", 0, len(jobs))
     with Crew(1 if len(jobs) <= _FEW else None) as crew:
@@ -85,15 +102,21 @@ def check_case(job: CheckJob) -> list[Problem]:
         if not _is_there(path):
             continue
         try:
-            grids[sequence] = (path, read_grid(path))
+            grids[sequence] = (path, read_grid(path, job.spacings_mm.get(sequence)))
         except InputError as error:
             problems.append(_problem(job, str(error), job.columns[sequence]))
     if job.case.mask is not None:
         problems += _check_mask(job, job.case.mask, grids)
-    else:
+    elif job.follow_up is None:
         problems += _check_without_mask(job, grids)
+    if job.follow_up:
+        problems.append(_problem(job, job.follow_up))
     for sequence, column in job.own_columns.items():
         problems += _check_own_mask(job, sequence, column, grids)
+    given = {"first": job.case.mask, "second": job.case.second_mask, **job.case.readers}
+    for columns, masks in ((job.reader_columns, given), (job.repeat_columns, job.case.repeats)):
+        for reader, column in columns.items():
+            problems += _on_its_images(job, masks.get(reader), column, grids, f"reader {reader!r}: ")
     return problems
 
 
@@ -116,20 +139,31 @@ def _check_own_mask(job: CheckJob, sequence: str, column: str, grids: Mapping[st
 
 
 def _check_mask(job: CheckJob, mask: Path, grids: Mapping[str, tuple[Path, Grid]]) -> list[Problem]:
+    """Return what is wrong with the mask that a case is measured by."""
+    return _on_its_images(job, mask, job.mask_column, grids)
+
+
+def _on_its_images(
+    job: CheckJob,
+    mask: Path | None,
+    column: str | None,
+    grids: Mapping[str, tuple[Path, Grid]],
+    whose: str = "",
+) -> list[Problem]:
     """Return what is wrong with a mask: by itself, and beside the grids of its images."""
-    if not _is_there(mask):
+    if mask is None or not _is_there(mask):
         return []
     try:
         same = [found for sequence, found in grids.items() if job.reach[sequence] == "same_grid"]
         labels = read_labels(mask, job.segmentation.names, like=same[0][1] if same else None)
     except InputError as error:
-        return [_problem(job, str(error), job.mask_column)]
+        return [_problem(job, f"{whose}{error}", column)]
     problems = []
     for path, grid in same:
         try:
             require_grid(grid, path.name, labels)
         except InputError as error:
-            problems.append(_problem(job, str(error), job.mask_column))
+            problems.append(_problem(job, f"{whose}{error}", column))
     return problems
 
 

@@ -85,16 +85,26 @@ def _mask(study: Study, case: Case, run: Path) -> tuple[LabelMap, str]:
     """Return the mask that a case is measured with: that of the run's network, else the one drawn by hand."""
     from radfuse.recipe import read_mask
     from radfuse.run.folder import safe_name
+    from radfuse.sequences import spacings_of
+    from radfuse.stages.context import followed
+    from radfuse.volume.files import read_grid
 
     assert study.segmentation is not None
     labels = study.segmentation.labels
+    if study.visits is not None and case.visit != study.visits.first(study.cohort):
+        carried = run / followed(case.case_id) / "labels.nrrd"
+        if not carried.is_file():
+            raise InputError(f"the mask of the case {case.case_id!r} is its baseline's: run `radfuse follow` first")
+        return read_mask(carried, labels, study.segmentation.source), "carried over from the baseline"
     predicted = run / "labels" / safe_name(case.case_id) / "labels.nrrd"
     if study.segments and predicted.is_file():
         return read_mask(predicted, labels, study.segmentation.source), f"predicted, {study.segmentation.source}"
     if case.mask is None:
         mend = "run `radfuse segment` first, or draw one" if study.segments else "draw one"
         raise InputError(f"the case {case.case_id!r} has no mask: {mend}")
-    return read_mask(case.mask, labels, "manual"), "drawn by hand"
+    home = (study.segmentation.sequences or tuple(study.cohort.images))[0]
+    like = read_grid(case.images[home], *spacings_of([home], study.sequences))
+    return read_mask(case.mask, labels, "manual", like), "drawn by hand"
 
 
 def _page(study: Study, case: Case, mask: LabelMap, source: str, file: Path, run: Path) -> tuple[str, bool]:
@@ -123,7 +133,7 @@ def _page(study: Study, case: Case, mask: LabelMap, source: str, file: Path, run
     images = {name: at.image for name, at in ready.items()}
     for name in set(case.images) - set(ready):
         with contextlib.suppress(InputError):  # told already
-            images[name] = read_volume(case.images[name])
+            images[name] = read_volume(case.images[name], recipe.sequences[name].spacing_mm)
     seen = [SeenImage(name, images[name], regions.get(name, [])) for name in case.images if name in images]
     failures = [Failure(item=name, error=message) for name, message in told.items()]
     known = {"mask": source, "side": who.side, "visit": who.visit, "images": str(len(seen))}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from radfuse.cohort.config import CohortConfig, encoded_names
+from radfuse.cohort.config import FIRST, SECOND, CohortConfig, encoded_names
 from radfuse.errors import Problem
 
 
@@ -25,6 +25,10 @@ class Case:
         mask: of the segmented image.
         second_mask: the same by a second reader.
         own_masks: sequence -> mask drawn on that image.
+        landmarks: name -> mm.
+        slices: name -> number of a slice.
+        readers: reader -> mask they drew of the segmented image.
+        repeats: reader -> mask they drew of it once more.
     """
 
     case_id: str
@@ -38,6 +42,12 @@ class Case:
     landmarks: Mapping[str, float] = field(default_factory=dict)
     slices: Mapping[str, int] = field(default_factory=dict)
     readers: Mapping[str, Path] = field(default_factory=dict)
+    repeats: Mapping[str, Path] = field(default_factory=dict)
+
+    def drawn(self, config: CohortConfig) -> dict[str, Path]:
+        """Return reader -> mask, of the readers who are compared."""
+        own = {FIRST: self.mask, SECOND: self.second_mask, **self.readers}
+        return {name: path for name in config.drawn if (path := own.get(name)) is not None}
 
 
 @dataclass(frozen=True)
@@ -87,11 +97,10 @@ class Cohort:
                 {name: self.folder / row[column] for name, column in config.masks.items() if not pd.isna(row[column])},
                 {name: row[column] for name, column in config.landmarks.items() if row[column] == row[column]},
                 {name: int(row[column]) for name, column in config.slices.items() if row[column] == row[column]},
-                {
-                    name: self.folder / row[column]
-                    for name, column in config.readers.items()
-                    if not pd.isna(row[column])
-                },
+                *(
+                    {name: self.folder / row[column] for name, column in columns.items() if not pd.isna(row[column])}
+                    for columns in (config.readers, config.repeats)
+                ),
             )
 
     def without(self, cases: Collection[str]) -> Cohort:

@@ -19,6 +19,10 @@ _LONGEST_NAME = 200
 """Letters of a column that a study uses."""
 
 
+FIRST, SECOND = "first", "second"
+"""What the readers of `mask` and `second_mask` are called where `readers` does not name them."""
+
+
 class Categories(Section):
     """A clinical column that holds words; its levels are declared, so that nothing is learned from the data."""
 
@@ -72,7 +76,12 @@ class CohortConfig(Section):
     """Column of a second reader's segmentations, for `radfuse stability` and the selection step `stability`; may be
     empty for some rows."""
     readers: dict[str, str] = {}
-    """Reader -> column of the masks they drew, for `segmentation: {backend: vote}`; may be empty for some rows."""
+    """Reader -> column of the masks they drew, two readers or more, who drew `mask` among them: compared by `radfuse
+    stability` and the selection step `stability`, made one by `segmentation: {backend: vote}`; may be empty for some
+    rows."""
+    repeats: dict[str, str] = {}
+    """Reader -> column of the masks that the same reader drew once more; "first" is who drew `mask`, where `readers`
+    does not name them. May be empty for some rows."""
     landmarks: dict[str, str] = {}
     """Name -> column of a place in mm of patient space (z, say, growing to the head), for regions: {L4/5: z_l45}."""
     slices: dict[str, str] = {}
@@ -95,7 +104,8 @@ class CohortConfig(Section):
             "unit": self.unit,
             "images, mask, second_mask and masks": drawn,
             "images, masks, landmarks and slices": (*drawn, *self.place_columns),
-            "images and readers": (*self.images.values(), *self.readers.values()),
+            "images, readers and repeats": (*self.images.values(), *self.readers.values(), *self.repeats.values()),
+            "mask, masks and repeats": (*masks, *self.repeats.values()),
         }
         for setting, names in named.items():
             twice = [name for name, count in Counter(names).items() if count > 1]
@@ -114,6 +124,24 @@ class CohortConfig(Section):
         both = sorted(set(self.landmarks) & set(self.slices))
         if both:
             raise ValueError(f"{both[0]!r} stands under `landmarks` and under `slices`; keep the one that is right")
+        return self
+
+    @model_validator(mode="after")
+    def _readers_are_told_apart(self) -> CohortConfig:
+        pair = {FIRST: self.mask, SECOND: self.second_mask}
+        for name, column in pair.items() if self.second_mask else ():
+            if column and self.readers.get(name, column) != column:
+                raise ValueError(
+                    f"readers.{name}: so is called who drew {short(column)!r}, and this is another; name all readers "
+                    "under `readers`, and leave `second_mask` out"
+                )
+        known = [*self.readers, *([FIRST] if self.mask and self.mask not in self.readers.values() else [])]
+        for name in self.repeats:
+            if name not in known:
+                raise ValueError(
+                    f"repeats.{short(name)}: no reader of this name{nearest(name, known)}; name them under `readers`, "
+                    f"or write {FIRST!r} for who drew `mask`"
+                )
         return self
 
     @model_validator(mode="after")
@@ -148,8 +176,20 @@ class CohortConfig(Section):
     @property
     def mask_columns(self) -> tuple[str, ...]:
         """Columns of segmentations, whoever drew them on whichever image."""
-        columns = (self.mask, self.second_mask, *self.masks.values(), *self.readers.values())
+        readers = (*self.readers.values(), *self.repeats.values())
+        columns = (self.mask, self.second_mask, *self.masks.values(), *readers)
         return tuple(dict.fromkeys(column for column in columns if column))
+
+    @property
+    def drawn(self) -> dict[str, str]:
+        """Reader -> column of the masks that are held against each other, or against the same reader's repeats."""
+        pair = {}
+        if self.mask and (self.second_mask or FIRST in self.repeats):
+            pair[FIRST] = self.mask
+        if self.second_mask:
+            pair[SECOND] = self.second_mask
+        named = set(self.readers.values())
+        return {**{name: column for name, column in pair.items() if column not in named}, **self.readers}
 
     @property
     def file_columns(self) -> tuple[str, ...]:

@@ -51,12 +51,12 @@ def _resolved(path: Path, folders: dict[Path, Path]) -> Path:
 
 
 def _refuse_one_file_twice(draft: Draft) -> None:
-    """Find rows that name one file as image and mask, or as the masks of both readers: they agree with themselves."""
+    """Find rows that name one file as image and mask, or as two readers' masks: they agree with themselves."""
     config = draft.config
     pairs = [(image, mask) for image in config.images.values() for mask in config.mask_columns]
-    readers = combinations(config.readers.values(), 2)
-    for one, other in (*pairs, (config.mask, config.second_mask), *readers):
-        if one in draft.columns and other in draft.columns:
+    drawn = combinations([*config.drawn.values(), *config.repeats.values()], 2)
+    for one, other in (*pairs, *drawn):
+        if one != other and one in draft.columns and other in draft.columns:
             for index, name in draft.columns[one].dropna().items():
                 if name == draft.columns[other][index]:
                     draft.problem(f"{name} stands under {one!r} and under {other!r}; correct one", index, other)

@@ -72,6 +72,7 @@ def _optional_columns(draft: Draft) -> list[tuple[str, str]]:
     if config.second_mask and not draft.new:
         wanted.append((config.second_mask, "cohort.second_mask"))
     wanted += [(column, f"cohort.readers.{reader}") for reader, column in config.readers.items()]
+    wanted += [(column, f"cohort.repeats.{reader}") for reader, column in config.repeats.items()]
     wanted += [(column, f"cohort.masks.{sequence}") for sequence, column in config.masks.items()]
     if config.site:
         wanted.append((config.site, "cohort.site"))

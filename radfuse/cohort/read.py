@@ -105,9 +105,13 @@ def named_files(config: CohortConfig) -> dict[int, Case]:
         names = {column: row.get(column) for column in config.file_columns}
         places = {column: draft.folder / name for column, name in names.items() if isinstance(name, str)}
         images = {sequence: places[column] for sequence, column in config.images.items() if column in places}
-        mask = places.get(config.mask or "")
-        own = {sequence: places[column] for sequence, column in config.masks.items() if column in places}
-        who = (row[config.case], str(row.get(config.patient)), (), row.get(config.visit))
-        case = Case(*who, images, mask, own_masks=own)
+        mask, second = places.get(config.mask or ""), places.get(config.second_mask or "")
+        own, readers, repeats = (
+            {name: places[column] for name, column in columns.items() if column in places}
+            for columns in (config.masks, config.readers, config.repeats)
+        )
+        unit = tuple(str(row.get(name)) for name in config.unit_columns)
+        who = (row[config.case], str(row.get(config.patient)), unit, row.get(config.visit))
+        case = Case(*who, images, mask, second, own_masks=own, readers=readers, repeats=repeats)
         found[int(index) + 2] = case
     return found

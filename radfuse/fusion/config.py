@@ -405,7 +405,7 @@ def check_again(config: FusionConfig, again: Mapping[str, Collection[str]], imag
 
     Args:
         config: of the fusion wing.
-        again: block -> "copies", "readers" or both; blocks that are measured once are left out.
+        again: block -> "copies", "readers", "repeats"; blocks that are measured once are left out.
         images: the study starts from images.
 
     Raises:
@@ -420,9 +420,14 @@ def check_again(config: FusionConfig, again: Mapping[str, Collection[str]], imag
             lacking = [block for block in getattr(step, "blocks", ()) if block not in found]
             if lacking or not found:
                 what = f"the block {lacking[0]}" if lacking else "any block of the study"
-                readers = "name a second reader's masks in cohort.second_mask, or " if images else ""
-                mend = f"{readers}a second reader's table of a block in features.NAME.second_table"
-                if source != "readers" and not images:
+                column = "cohort.repeats" if source == "repeats" else "cohort.readers or cohort.second_mask"
+                who = "the same reader's" if source == "repeats" else "a second reader's"
+                mend = f"name {who} masks in {column}" if images else ""
+                if source != "repeats":
+                    mend += (
+                        f"{', or ' if images else ''}a second reader's table of a block in features.NAME.second_table"
+                    )
+                if source not in ("readers", "repeats") and not images:
                     mend += ", or start from images (`regions`), whose disturbed copies `stability` makes"
                 if images and not lacking:
                     mend += ", or leave out `source`, to compare disturbed copies"

@@ -27,8 +27,8 @@ class Design:
         blocks: block name -> float64 frame, the same rows; no name stands in two blocks.
         by_fold: block name -> fold -> frame of the same shape, for blocks that are another in each outer fold (deep
             features come from the fold's own encoder); `blocks` holds the one of all units.
-        again: block name -> "copies" or "readers" -> frames of the same shape, as often as it was measured, NaN
-            where a unit was not; blocks that were measured once are left out.
+        again: block name -> "copies", "readers" or "repeats:READER" -> frames of the same shape, as often as it was
+            measured, NaN where a unit was not; blocks that were measured once are left out.
         warnings: mismatches that did not stop the join.
     """
 

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 Array = np.ndarray
 Settings = Mapping[str, float]
 Again = Mapping[str, Mapping[str, Array]]
-"""Block -> "copies" or "readers" -> its values as often as they were measured, float64, shape (repeat, unit, column).
+"""Block -> "copies", "readers" or "repeats:READER" -> its values as often as they were measured, float64.
 
-NaN where a unit was not measured again; a block that nothing was measured of again is left out.
+The shape is (repeat, unit, column); NaN where a unit was not measured again; a block that nothing was measured of
+again is left out.
 """
 
 
@@ -80,9 +81,10 @@ class Selector(Protocol):
 
     It may have more: `own_units = True` (a class variable) for x imputed but not standardised, and
     `remark(x, y, settings, outcome)`, a sentence or "", asked for where one column alone was kept. With
-    `compares_again = True` both are given `again` too: of the columns and units of x, "copies" or "readers" -> values
-    as often as they were measured, shape (repeat, unit, column); such a step sees each block alone, and stands before
-    reductions. One that derives from `radfuse.fusion.selectors.step.Step` has the settings `over` and `blocks`.
+    `compares_again = True` both are given `again` too: of the columns and units of x, "copies", "readers" or
+    "repeats:READER" -> values as often as they were measured, shape (repeat, unit, column); such a step sees each block
+    alone, and stands before reductions. One that derives from `radfuse.fusion.selectors.step.Step` has the settings
+    `over` and `blocks`.
     """
 
     def candidates(self) -> Sequence[Settings]:

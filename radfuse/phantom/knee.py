@@ -47,6 +47,10 @@ _LEFT_MM = 90.0
 _DIRECTION = (0.0, 0.0, -1.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
 """Sagittal slices from left to right, rows downwards, columns backwards."""
 _PAIR_CORRELATION = 0.7
+_FEWEST = 4
+"""People with and without progression: two of either are left to tune what a fold trains, however folds are dealt."""
+_DRAWS = 1000
+"""Of outcomes that are too few."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -109,7 +113,7 @@ def knee_tables(config: KneePhantom) -> dict[str, pd.DataFrame]:
     probability = 1 / (1 + np.exp(-(logit + intercept)))
     knees = pd.DataFrame({"patient_id": [f"P{person:05d}" for person in people], "side": sides, "site": site})
     knees = knees.join(clinical)
-    knees["progressed"] = (generator.random(config.cases) < probability).astype(int)
+    knees["progressed"] = _outcome(generator, probability, people)
     knees["manual"] = generator.permutation(config.cases) < round(config.manual_share * config.cases)
     truth = pd.DataFrame({**parts, "intercept": intercept, "probability": probability})
     return _visits(generator, config, knees, truth, shapes)
@@ -188,6 +192,22 @@ def _draw(job: _Drawing) -> None:
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:
     write_atomically(path, table.to_csv(index=False, float_format="%.8g").encode())
+
+
+def _outcome(generator: np.random.Generator, probability: np.ndarray, people: np.ndarray) -> np.ndarray:
+    """Return 0 or 1 a knee, drawn again while too few people have either for a study to be trained and tuned.
+
+    Raises:
+        InputError: hardly any draw has enough.
+    """
+    for _ in range(_DRAWS):
+        found = (generator.random(len(people)) < probability).astype(int)
+        if min(len(set(people[found == value])) for value in (0, 1)) >= _FEWEST:
+            return found
+    raise InputError(
+        f"{len(people)} knees of {len(set(people))} people with a prevalence of {probability.mean():.2g} hardly ever "
+        f"hold {_FEWEST} people with and {_FEWEST} without progression, which a study needs; draw more knees (--cases)"
+    )
 
 
 def _people(generator: np.random.Generator, knees: int) -> tuple[np.ndarray, np.ndarray]:

@@ -198,8 +198,9 @@ def stability(rows: Mapping[str, Sequence[Mapping[str, float]]], source: str = "
     """Return the intraclass correlations of features over the copies of each case.
 
     Args:
-        rows: case -> one mapping of feature to value a copy (or reader); the same number for every case.
-        source: written into the table.
+        rows: case -> one mapping of feature to value a copy (or reader); the same number for every case, empty for a
+            reader who did not draw it.
+        source: written into the table: perturbation, readers, or repeats:READER.
 
     Returns:
         A row per feature: source, feature, cases and copies used, and for ICC(1,1), (2,1), (3,1) the value and its 95 %
@@ -225,10 +226,8 @@ def stability(rows: Mapping[str, Sequence[Mapping[str, float]]], source: str = "
             continue
         found = icc_table(cube[pattern][:, :, here])
         table.loc[here, columns] = np.concatenate([found[form] for form in FORMS], axis=1)
-    lacking = table["icc11"].isna()
-    table["reason"] = np.where(
-        lacking, np.where(table["cases"] < 2, "fewer than two cases have the feature", "the feature never varies"), ""
-    )
+    few = f"fewer than two cases have the feature{'' if source == 'perturbation' else ' by every reader'}"
+    table["reason"] = np.where(table["icc11"].isna(), np.where(table["cases"] < 2, few, "the feature never varies"), "")
     return table
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -182,12 +182,14 @@ def tolerances(rows: pd.DataFrame) -> str:
     return f"{usual:g} ({', '.join(others)})" if others else f"{usual:g}"
 
 
-def bland_altman(rows: pd.DataFrame, what: tuple[str, str]) -> tuple[str, list[str], list[str]]:
+def bland_altman(
+    rows: pd.DataFrame, what: tuple[str, str] | Mapping[str, tuple[str, str]]
+) -> tuple[str, list[str], list[str]]:
     """Return the difference of two volumes over their mean, with mean difference and limits of agreement; by label.
 
     Args:
         rows: as of `summary_of`.
-        what: names of the mask that is measured and of the reference.
+        what: names of the mask that is measured and of the reference; by label where they differ.
 
     Returns:
         All panels as one figure, each alone, and the labels they are of: the first `MOST_PANELS`.
@@ -198,22 +200,41 @@ def bland_altman(rows: pd.DataFrame, what: tuple[str, str]) -> tuple[str, list[s
 
     def draw(axes: Any, label: str) -> None:
         part = rows[rows["label"] == label]
-        pairs = part[["other_mm3", "reference_mm3"]].to_numpy(dtype=float)
-        unit, factor = ("ml", _ML_MM3) if np.median(pairs.max(axis=1)) >= _ML_MM3 else ("mm³", 1.0)
-        mean, difference = pairs.mean(axis=1) / factor, (pairs[:, 0] - pairs[:, 1]) / factor
+        mean, difference, unit = _volumes(part)
         bias, spread = float(difference.mean()), float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
+        one, other = what[label] if isinstance(what, Mapping) else what
         axes.axhline(0, color="#d1d5db", linewidth=1)
         axes.axhline(bias, color=_INK, linewidth=1.4)
         for limit in (-1.96, 1.96):
             axes.axhline(bias + limit * spread, color=_INK, linewidth=1, dashes=(4, 3))
         axes.plot(_some(mean), _some(difference), "o", color=_DOTS, alpha=0.6, ms=4)
         axes.set_xlabel(f"mean of both, {unit}")
-        axes.set_ylabel(f"{what[0]} − {what[1]}, {unit}")
+        axes.set_ylabel(f"{one} − {other}, {unit}")
         axes.set_title(str(label), loc="left")
 
     labels = [str(label) for label in rows["label"].unique()[:MOST_PANELS]]
     whole, panels = multiples(labels, draw)
     return whole, panels, labels
+
+
+def volumes_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what `bland_altman` draws as printed: by label, the mean difference of volumes and limits of agreement."""
+    found = []
+    for label, part in rows.groupby("label", sort=False):
+        _, difference, unit = _volumes(part)
+        bias, digits = float(difference.mean()), 1 if unit == "mm³" else 2
+        spread = 1.96 * float(difference.std(ddof=1)) if len(difference) > 1 else np.nan
+        limits = f"{number(bias - spread, digits)} to {number(bias + spread, digits)}" if spread == spread else DASH
+        cells = {"mean difference": f"{number(bias, digits)} {unit}", "95% limits of agreement": limits}
+        found.append({"label": label, "cases": str(len(part)), **cells})
+    return pd.DataFrame(found)
+
+
+def _volumes(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, str]:
+    """Return means and differences of the volumes of two masks, and their unit."""
+    pairs = part[["other_mm3", "reference_mm3"]].to_numpy(dtype=float)
+    unit, factor = ("ml", _ML_MM3) if np.median(pairs.max(axis=1)) >= _ML_MM3 else ("mm³", 1.0)
+    return pairs.mean(axis=1) / factor, (pairs[:, 0] - pairs[:, 1]) / factor, unit
 
 
 def _some(values: np.ndarray) -> np.ndarray:

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radfuse.report.agreement import bland_altman, means_table, summary_of, summary_table, worst_table
+from radfuse.report.agreement import bland_altman, means_table, summary_of, summary_table, volumes_table, worst_table
 from radfuse.report.render import Part, page_files, render
 from radfuse.report.svg import multiples
 
-SOURCES = {"perturbation": "Disturbed copies", "readers": "Two readers"}
+_COUNTS = {2: "Two", 3: "Three", 4: "Four", 5: "Five"}
+_ORDINALS = {"first": "the first reader", "second": "the second reader"}
+"""What readers are called whose names a study does not tell."""
 
 
 def stability_report(title: str, table: pd.DataFrame, masks: pd.DataFrame | None = None) -> dict[str, str | bytes]:
@@ -20,35 +22,88 @@ def stability_report(title: str, table: pd.DataFrame, masks: pd.DataFrame | None
     Args:
         title: of the page.
         table: a row per source and feature, with icc11, icc21, icc31 and their limits.
-        masks: of two readers, a row per case and label, as `agreement.summary_of` takes them; empty or None without.
+        masks: of each two readers, and of each reader twice, a row per case, pair (`reader`, `other`) and label, as
+            `agreement.summary_of` takes them; empty or None without.
     """
     whole, panels = stability_curves(table)
     figures = {"curves": whole}
     tables = {"classes": stability_table(table)}
-    volumes: list[str] = []
-    labels: list[str] = []
+    compared: list[dict[str, Any]] = []
     if masks is not None and len(masks):
-        summary = summary_of(masks)
-        tables |= {"masks": summary_table(masks, summary), "means": means_table(summary), "worst": worst_table(masks)}
-        figures["volumes"], volumes, labels = bland_altman(masks, ("second reader", "first reader"))
+        again = masks["reader"] == masks["other"]
+        for key, rows in (("masks", masks[~again]), ("repeats", masks[again])):
+            if len(rows):
+                part, drawn, told = _compared(key, rows)
+                compared.append(part)
+                figures |= drawn
+                tables |= told
     page = render(
         "stability.html",
         title=title,
         cases=int(table["cases"].max()),
         copies=int(table.loc[table["source"] == "perturbation", "copies"].max()) - 1,
-        readers=bool((table["source"] == "readers").any()),
+        readers=_title(table, "readers").lower() if (table["source"] == "readers").any() else "",
+        repeats=bool(table["source"].str.startswith("repeats:").any()),
         features=int((table["source"] == "perturbation").sum()),
         missing=table.loc[table["reason"] != "", "reason"].value_counts().to_dict(),
         panels=panels,
-        volumes=volumes,
-        labels=labels,
-        sources=[SOURCES[name] for name in _sources(table)],
+        compared=compared,
+        sources=[_title(table, name) for name in _sources(table)],
         tables=tables,
     )
     files = page_files(page, {"": Part("", page, figures, tables)})
     if masks is not None and len(masks):
         files["readers.csv"] = str(masks.to_csv(index=False))
     return {"stability.csv": str(table.to_csv(index=False)), **files}
+
+
+def _compared(key: str, masks: pd.DataFrame) -> tuple[dict[str, Any], dict[str, str], dict[str, pd.DataFrame]]:
+    """Return what a page says of masks that are held against each other, with its figures and tables.
+
+    Args:
+        key: begins the names of figures and tables.
+        masks: those of each two readers, or those of the same reader.
+    """
+    names = list(dict.fromkeys([*masks["reader"], *masks["other"]]))
+    again = key == "repeats"
+    several = len(masks[["reader", "other"]].drop_duplicates()) > 1
+    one, other = masks["reader"].map(_called), masks["other"].map(_called)
+    second = other + " again" if again else other
+    labels = masks["label"] + ": " + (one if again else second + " and " + one) if several else masks["label"]
+    rows = masks.assign(label=labels)
+    what = dict(zip(rows["label"], zip(second.map(_short), one.map(_short), strict=True), strict=True))
+    summary = summary_of(rows)
+    drawn, panels, shown = bland_altman(rows, what)
+    tables = {
+        key: summary_table(rows, summary),
+        f"{key}_means": means_table(summary),
+        f"{key}_volumes": volumes_table(rows),
+        f"{key}_worst": worst_table(rows),
+    }
+    title = "Masks drawn once more" if again else f"Masks of {_COUNTS.get(len(names), str(len(names))).lower()} readers"
+    pair = "" if several else f"{second.iloc[0]} against {one.iloc[0]}"
+    part = {"key": key, "title": title, "panels": panels, "labels": shown, "pair": pair, "again": again}
+    return part, {f"{key}_volumes": drawn}, tables
+
+
+def _called(reader: str) -> str:
+    return _ORDINALS.get(reader, reader)
+
+
+def _short(name: str) -> str:
+    """Return a name fit for an axis."""
+    return name.removeprefix("the ")
+
+
+def _title(table: pd.DataFrame, source: str) -> str:
+    """Return what a panel is of."""
+    kind, _, reader = source.partition(":")
+    if kind == "repeats":
+        return f"{_called(reader).replace('the ', 'The ', 1) if reader in _ORDINALS else reader}, twice"
+    if kind == "readers":
+        count = int(table.loc[table["source"] == source, "copies"].iloc[0])
+        return f"{_COUNTS.get(count, str(count))} readers"
+    return "Disturbed copies"
 
 
 def stability_curves(table: pd.DataFrame) -> tuple[str, list[str]]:
@@ -69,13 +124,13 @@ def stability_curves(table: pd.DataFrame) -> tuple[str, list[str]]:
         axes.set_xlim(0, 100)
         axes.set_xlabel("features, %")
         axes.set_ylabel("ICC(2,1), 95% CI")
-        axes.set_title(SOURCES[source], loc="left")
+        axes.set_title(_title(table, source), loc="left")
 
     return multiples(_sources(table), draw, width=4.6, height=3.4)
 
 
 def _sources(table: pd.DataFrame) -> list[str]:
-    return [name for name in SOURCES if (table["source"] == name).any()]
+    return list(dict.fromkeys(table["source"]))
 
 
 def stability_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -92,7 +147,7 @@ def stability_table(table: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "feature class": name,
-                "source": source,
+                "source": _title(table, source),
                 "features": len(part),
                 "median ICC(2,1)": f"{part['icc21'].median():.3f}",
                 "good (lower limit >= 0.75)": f"{(low >= 0.75).mean():.0%}",

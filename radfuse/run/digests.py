@@ -23,6 +23,11 @@ Known = dict[int, tuple[Section, str]]
 """Settings by identity, which is theirs as long as they are held here, with their text in a key."""
 
 
+UNSAID = {"unsaid": True}
+"""Metadata of a job's field that is left out of its key where it is empty, as a setting with `exclude_if` is: results
+from before there was such a field stay."""
+
+
 def content_key(stage: str, version: int, settings: object, inputs: object) -> str:
     """Return the SHA-256 of what a result depends on; the order of mapping keys does not matter."""
     return _key(stage, version, _json(settings), _json(inputs))
@@ -74,8 +79,9 @@ def _text_of(value: object, digest: Callable[[Path], str], known: Known) -> str:
             known[id(value)] = (value, _section(value, digest, known))
         return known[id(value)][1]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = dataclasses.fields(value)
-        return _object({item.name: _text_of(getattr(value, item.name), digest, known) for item in fields})
+        said = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+        unsaid = {item.name for item in dataclasses.fields(value) if item.metadata == UNSAID and not said[item.name]}
+        return _object({name: _text_of(own, digest, known) for name, own in said.items() if name not in unsaid})
     if isinstance(value, Mapping):
         return _list(f"[{_text_of(key, digest, known)}, {_text_of(own, digest, known)}]" for key, own in value.items())
     if isinstance(value, (tuple, list)):
@@ -86,8 +92,13 @@ def _text_of(value: object, digest: Callable[[Path], str], known: Known) -> str:
 
 
 def _section(value: Section, digest: Callable[[Path], str], known: Known) -> str:
-    said = [name for name, field in type(value).model_fields.items() if Where not in map(type, field.metadata)]
-    settings = _object({name: _text_of(getattr(value, name), digest, known) for name in said})
+    said = {
+        name: getattr(value, name)
+        for name, field in type(value).model_fields.items()
+        if Where not in map(type, field.metadata)
+        and not (field.exclude_if is not None and field.exclude_if(getattr(value, name)))
+    }
+    settings = _object({name: _text_of(item, digest, known) for name, item in said.items()})
     own = source_digest(type(value))
     if own is None:
         return settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -26,6 +26,7 @@ class AtlasSegmentation(Untrained):
     is: look at the masks. The template travels in the bundle.
     """
 
+    votes: ClassVar[bool] = False
     backend: Literal["atlas"] = "atlas"
     template: Path
     """Image, relative to the study file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
@@ -23,6 +23,7 @@ class GrowSegmentation(Untrained):
     what it has, begun with the voxels around the seed, and anew for each iteration.
     """
 
+    votes: ClassVar[bool] = False
     backend: Literal["grow"] = "grow"
     seed: tuple[str, str, str]
     """Names in `cohort.landmarks` of its x, y and z in mm of patient space: to the left, posterior, superior."""

@@ -37,6 +37,8 @@ class Untrained(Labelled):
     """A backend that learns nothing: no network, the same for every fold."""
 
     takes_turns: ClassVar[bool] = True
+    votes: ClassVar[bool] = True
+    """Whether it looks at the readers' masks, so that new cases need them, too."""
 
     @property
     def source(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -16,8 +17,9 @@ from radfuse.run.folder import Progress, RunFolder, safe_name
 from radfuse.run.shard import Shard
 from radfuse.seg.backend import Backend
 from radfuse.seg.config import Segmentation
-from radfuse.sequences import Reach, radiomics_of, reach_of, recipes_of
+from radfuse.sequences import Reach, radiomics_of, reach_of, recipes_of, spacings_of
 from radfuse.study import Study
+from radfuse.volume.flat import Spacing
 
 ALL = "all"
 """Name of the network trained on every manual mask; it ships, and segments no case of the study."""
@@ -35,6 +37,11 @@ def learned_of(fold: str) -> str:
 def registered(case: str, sequence: str) -> str:
     """Return where the registration of a case's segmented image to another lies."""
     return f"registration/{safe_name(case)}.{safe_name(sequence)}"
+
+
+def followed(case: str) -> str:
+    """Return where the registration of a unit's baseline to a follow-up lies, and the mask that it carries."""
+    return f"registration/{safe_name(case)}@baseline"
 
 
 class Context:
@@ -121,9 +128,20 @@ class Context:
         return list(self.inputs.cohort) if self.study.regions else []
 
     def cases(self) -> list[Case]:
-        """Return the cases of this shard that have not failed."""
-        here = self.all_cases if self.shard is None else self.shard.of(self.all_cases)
+        """Return the cases of this shard that have not failed; visits that share a mask stay in one shard."""
+        here = self.all_cases
+        if self.shard is not None and self.study.visits is not None:
+            units = set(self.shard.of(list(dict.fromkeys(case.unit for case in here))))
+            here = [case for case in here if case.unit in units]
+        elif self.shard is not None:
+            here = self.shard.of(here)
         return [case for case in here if case.case_id not in self.dropped]
+
+    @cached_property
+    def baselines(self) -> Mapping[str, Case | None]:
+        """Follow-up -> the baseline whose mask is carried to it, None where its unit has none; empty where unasked."""
+        visits = self.study.visits
+        return visits.baselines(self.all_cases, self.study.cohort) if visits is not None else {}
 
     def path(self, place: str) -> Path:
         """Return where a result lies."""
@@ -142,12 +160,19 @@ class Context:
         return self.images(case)[0]
 
     @property
+    def spacings_mm(self) -> tuple[Spacing | None, ...]:
+        """What the study says of the pixels of the images that the network reads; empty where it says nothing."""
+        return spacings_of(self.network_sequences, self.study.sequences)
+
+    @property
     def network_sequences(self) -> tuple[str, ...]:
         """Sequences that the network reads."""
         return self.segmentation.sequences or (next(iter(self.study.cohort.images)),)
 
     def mask(self, case: Case) -> tuple[Path | None, str]:
         """Return the mask that a case is measured with, and where it comes from."""
+        if case.case_id in self.baselines:
+            return self.path(f"{followed(case.case_id)}/labels.nrrd"), self.segmentation.source
         if not self.segments:
             return case.mask, self.segmentation.source
         return self.path(f"labels/{safe_name(case.case_id)}/labels.nrrd"), self.segmentation.source

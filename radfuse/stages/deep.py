@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from radfuse.recipe import About, RegionRecipe, deep_recipe, is_mirrored
 from radfuse.regions.config import images_named
+from radfuse.run.digests import UNSAID
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages.context import Context
 from radfuse.stages.train import network_of
+from radfuse.volume.flat import Spacing
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class DeepJob:
         recipe: of the regions that have deep features.
         mirrored: the case is read as the mirror image of the others.
         others: sequence -> image, those that its regions are made with.
+        spacings_mm: what the study says of the pixels of the images, where it says something.
     """
 
     about: About
@@ -42,6 +45,7 @@ class DeepJob:
     recipe: RegionRecipe
     mirrored: bool
     others: Mapping[str, Path]
+    spacings_mm: tuple[Spacing | None, ...] = field(default=(), metadata=UNSAID)
 
     def __str__(self) -> str:
         return self.about.case
@@ -66,7 +70,8 @@ def jobs(context: Context) -> Iterator[DeepJob]:
             about, sequence, network = context.about(case), context.network_sequences[0], context.path(network_of(fold))
             named = {sequence, *images_named(recipe.regions)}
             others = {name: path for name, path in case.images.items() if name in named}
-            yield DeepJob(about, sequence, context.images(case), mask, source, fold, network, recipe, mirrored, others)
+            settings = (fold, network, recipe, mirrored, others, context.spacings_mm)
+            yield DeepJob(about, sequence, context.images(case), mask, source, *settings)
 
 
 def work(job: DeepJob) -> dict[str, float | None]:
@@ -80,7 +85,7 @@ def work(job: DeepJob) -> dict[str, float | None]:
     from radfuse.seg.predict import segmenter
     from radfuse.volume.stack import read_stacked
 
-    image, network = read_stacked(job.images), segmenter(job.network)
+    image, network = read_stacked(job.images, job.spacings_mm), segmenter(job.network)
     mask = read_mask(job.mask, job.recipe.labels, job.source, image.grid)
     others = {sequence: read_measured(path, job.recipe.sequences[sequence]) for sequence, path in job.others.items()}
     return deep_features(
@@ -101,7 +106,7 @@ STAGE = Stage(
     write,
     lambda job: place_of(job.fold, str(job)),
     what="deep features",
-    needs=("segment", "learn"),
+    needs=("segment", "follow", "learn"),
     fails="drops",
     crew="network",
 )

@@ -1,37 +1,74 @@
-"""Stage `disturb`: features of each case's disturbed copies, and of its second reader's mask."""
+"""Stage `disturb`: features of each case's disturbed copies, and of the masks of its readers."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
 from radfuse.config import Section
+from radfuse.errors import InputError
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
-from radfuse.recipe import About, CaseFiles, RegionRecipe, whole_regions
+from radfuse.recipe import About, CaseFiles, MaskedImage, RegionRecipe, whole_regions
 from radfuse.results import MaskAgreement
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages.context import Context
 from radfuse.stages.extract import compile_kernels, write_section
 
+Row = Mapping[str, float | None]
+""""sequence/region/feature" -> value, None where there is none."""
 
-class StableCase(Section):
-    """Features of a case and its copies, and of its two readers' masks.
+
+class ReaderPair(Section):
+    """How two masks of a case agree.
 
     Attributes:
-        copies: "sequence/region/feature" -> value of the case as it is, then of each copy.
-        readers: the same of the first and the second reader; empty where there is one mask.
-        agreement: label -> how the second reader's mask agrees with the first's; empty where there is one.
+        reader: whose mask is the reference.
+        other: who drew the mask that is held against it; the same reader where it was drawn once more.
+        labels: label -> agreement.
     """
 
-    copies: tuple[Mapping[str, float | None], ...]
-    readers: tuple[Mapping[str, float | None], ...] = ()
-    agreement: Mapping[str, MaskAgreement] = {}
+    reader: str
+    other: str
+    labels: Mapping[str, MaskAgreement]
+
+
+class StableCase(Section):
+    """Features of a case and its copies, and of its readers' masks.
+
+    Attributes:
+        copies: features of the case as it is, then of each copy.
+        readers: reader -> features by their mask; empty where nobody is compared.
+        repeats: the same by the masks that they drew once more.
+        agreement: of each two readers, and of each reader with their own repeat.
+    """
+
+    copies: tuple[Row, ...]
+    readers: Mapping[str, Row] = {}
+    repeats: Mapping[str, Row] = {}
+    agreement: tuple[ReaderPair, ...] = ()
+
+
+def rows_again(cases: Mapping[str, StableCase]) -> dict[str, list[dict[str, Row]]]:
+    """Return "copies", "readers" and "repeats:READER", what there is of them -> case -> features, once for each time.
+
+    A case stands in the rows of those readers who drew it.
+    """
+    count = len(next(iter(cases.values())).copies) if cases else 0
+    found = {"copies": [{case: own.copies[i] for case, own in cases.items()} for i in range(count)]}
+    readers = dict.fromkeys(reader for own in cases.values() for reader in own.readers)
+    found["readers"] = [{c: own.readers[name] for c, own in cases.items() if name in own.readers} for name in readers]
+    for name in dict.fromkeys(reader for own in cases.values() for reader in own.repeats):
+        both = {case: own for case, own in cases.items() if name in own.repeats and name in own.readers}
+        parts = ("readers", "repeats")
+        found[f"repeats:{name}"] = [{case: getattr(own, part)[name] for case, own in both.items()} for part in parts]
+    return {source: rows for source, rows in found.items() if len(rows) > 1 and all(rows)}
 
 
 @dataclass(frozen=True)
@@ -41,7 +78,8 @@ class DisturbJob:
     Attributes:
         about: the case.
         files: its images and masks.
-        second_mask: the second reader's, where there is one.
+        readers: reader -> mask they drew, of those who are compared.
+        repeats: reader -> mask they drew once more.
         recipe: of the regions.
         radiomics: sequence -> how features are computed.
         stability: how copies are made.
@@ -50,7 +88,8 @@ class DisturbJob:
 
     about: About
     files: CaseFiles
-    second_mask: Path | None
+    readers: Mapping[str, Path]
+    repeats: Mapping[str, Path]
     recipe: RegionRecipe
     radiomics: Mapping[str, RadiomicsConfig]
     stability: StabilityConfig
@@ -66,68 +105,97 @@ def place_of(case: str) -> str:
 
 
 def jobs(context: Context) -> Iterator[DisturbJob]:
-    """Yield every case, with its manual mask where there is one: what a second reader is compared with."""
+    """Yield every case, with its manual mask where there is one, and those of its readers."""
     study, recipe = context.study, whole_regions(context.recipe())
     for case in context.cases():
-        mask, source = (case.mask, "manual") if case.mask is not None else context.mask(case)
+        manual = case.mask is not None and case.case_id not in context.baselines
+        mask, source = (case.mask, "manual") if manual else context.mask(case)
+        readers, files = case.drawn(study.cohort), context.files(case, mask, source)
         settings = (recipe, context.radiomics(), study.stability, study.seed)
-        yield DisturbJob(context.about(case), context.files(case, mask, source), case.second_mask, *settings)
+        yield DisturbJob(context.about(case), files, readers, case.repeats, *settings)
 
 
 def work(job: DisturbJob) -> StableCase:
-    """Return the features of a case's copies, and of its second mask.
+    """Return the features of a case's copies, and of its readers' masks, and how those agree.
 
     Raises:
-        InputError: a file cannot be used, or lies on another grid.
+        InputError: a file cannot be used, or lies on another grid; says whose mask it is.
         CaseError: a region cannot be made or measured.
     """
-    from radfuse.radiomics.measure import region_features
     from radfuse.radiomics.stability import perturbed_features
-    from radfuse.recipe import read_mask, read_masked, regions_on
+    from radfuse.recipe import read_masked, regions_on
+
+    images = read_masked(job.files, job.recipe)
+    copies: list[dict[str, float | None]] = [{} for _ in range(job.stability.copies + 1)]
+    for number, (sequence, at) in enumerate(images.items()):
+        regions = regions_on(sequence, images, job.recipe, job.about)
+        seed = (job.seed, zlib.crc32(job.about.case.encode()), number)
+        made = perturbed_features(at.image, regions, job.radiomics[sequence], job.stability, seed)
+        for into, row in zip(copies, made, strict=True):
+            into |= _stored(sequence, row)
+    drawn = [
+        {name: _by(job, (name, path), images, copies[0]) for name, path in masks.items()}
+        for masks in (job.readers, job.repeats)
+    ]
+    return StableCase(copies=tuple(copies), readers=drawn[0], repeats=drawn[1], agreement=_agreement(job, images))
+
+
+def _agreement(job: DisturbJob, images: Mapping[str, MaskedImage]) -> tuple[ReaderPair, ...]:
+    """Return how the masks of each two readers agree, and those of each reader with their own repeat."""
+    from radfuse.recipe import read_mask
     from radfuse.seg.metrics import agreement_per_label
     from radfuse.volume.resample import resample_labels
 
-    by_first, by_second = read_masked(job.files, job.recipe), {}
-    if job.second_mask is not None:  # which says nothing of an image that has a mask of its own
-        seen = {name: path for name, path in job.files.images.items() if name not in job.files.own}
-        theirs = replace(job.files, images=seen, mask=job.second_mask, source="manual", own={})
-        by_second = read_masked(theirs, job.recipe)
-    copies: list[dict[str, float | None]] = [{} for _ in range(job.stability.copies + 1)]
-    readers: list[dict[str, float | None]] = [{}, {}] if by_second else []
-    for number, (sequence, at) in enumerate(by_first.items()):
-        radiomics, regions = job.radiomics[sequence], regions_on(sequence, by_first, job.recipe, job.about)
-        seed = (job.seed, zlib.crc32(job.about.case.encode()), number)
-        _collect(copies, perturbed_features(at.image, regions, radiomics, job.stability, seed), sequence)
-        if sequence in by_second:
-            other = by_second[sequence]
-            found = region_features(
-                other.image, regions_on(sequence, by_first | by_second, job.recipe, job.about), radiomics
-            )
-            flat = {f"{region}/{name}": value for region, row in found.items() for name, value in row.items()}
-            readers[0] |= {name: value for name, value in copies[0].items() if name.startswith(f"{sequence}/")}
-            _collect(readers[1:], [flat], sequence)
-    if job.second_mask is None:
-        return StableCase(copies=tuple(copies))
-    first = read_mask(job.files.mask, job.recipe.labels, job.files.source)
-    second = resample_labels(read_mask(job.second_mask, job.recipe.labels, "manual"), first.grid)
-    agreement = agreement_per_label(first, second, job.recipe.labels)
-    return StableCase(copies=tuple(copies), readers=tuple(readers), agreement=agreement)
+    like = next(at.drawn for name, at in images.items() if name not in job.files.own)
+    first, again = (
+        {name: read_mask(path, job.recipe.labels, "manual", like) for name, path in masks.items()}
+        for masks in (job.readers, job.repeats)
+    )
+    pairs = [(one, other, first[one], first[other]) for one, other in combinations(first, 2)]
+    pairs += [(name, name, first[name], again[name]) for name in again if name in first]
+    found = []
+    for reader, other, reference, mask in pairs:
+        labels = agreement_per_label(reference, resample_labels(mask, reference.grid), job.recipe.labels)
+        found.append(ReaderPair(reader=reader, other=other, labels=labels))
+    return tuple(found)
 
 
-def _collect(into: list[dict[str, float | None]], rows: Iterable[Mapping[str, float]], sequence: str) -> None:
-    for place, row in zip(into, rows, strict=True):
-        place |= {f"{sequence}/{name}": value if np.isfinite(value) else None for name, value in row.items()}
+def _by(job: DisturbJob, drawn: tuple[str, Path], images: Mapping[str, MaskedImage], measured: Row) -> Row:
+    """Return the features of a case by a reader's mask, which says nothing of an image that has a mask of its own."""
+    from radfuse.radiomics.measure import region_features
+    from radfuse.recipe import read_masked, regions_on
+
+    seen = {name: path for name, path in job.files.images.items() if name not in job.files.own}
+    reader, mask = drawn
+    if mask == job.files.mask:
+        return {name: value for name, value in measured.items() if name.partition("/")[0] in seen}
+    theirs = replace(job.files, images=seen, mask=mask, source="manual", own={})
+    try:
+        here = read_masked(theirs, job.recipe)
+    except InputError as error:
+        raise InputError(f"the mask of reader {reader!r} cannot be compared: {error}") from error
+    found: dict[str, float | None] = {}
+    for sequence, at in here.items():
+        regions = regions_on(sequence, {**images, **here}, job.recipe, job.about)
+        made = region_features(at.image, regions, job.radiomics[sequence])
+        flat = {f"{region}/{name}": value for region, row in made.items() for name, value in row.items()}
+        found |= _stored(sequence, flat)
+    return found
+
+
+def _stored(sequence: str, row: Mapping[str, float]) -> dict[str, float | None]:
+    return {f"{sequence}/{name}": value if np.isfinite(value) else None for name, value in row.items()}
 
 
 STAGE = Stage(
     "disturb",
-    3,
+    4,
     jobs,
     work,
     write_section,
     lambda job: place_of(str(job)),
     what="disturbing images",
-    needs=("segment", "register", "learn"),
+    needs=("segment", "follow", "register", "learn"),
     spares=lambda context: ("segment",) if all(case.mask is not None for case in context.cases()) else (),
     fails="drops",
     crew="cores",

@@ -120,6 +120,7 @@ STAGE = Stage(
     what="extracting features",
     needs=(
         "segment",
+        "follow",
         "register",
         "learn",
         "manual",

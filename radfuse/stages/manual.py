@@ -23,7 +23,7 @@ def place_of(case: str) -> str:
 def jobs(context: Context) -> Iterator[ExtractJob]:
     """Yield the cases that have a manual mask and a predicted one."""
     for case in context.cases() if context.segments else ():
-        if case.mask is not None:
+        if case.mask is not None and case.case_id not in context.baselines:
             yield extract.job_of(context, case, case.mask, "manual")
 
 

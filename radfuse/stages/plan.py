@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from radfuse.errors import InputError
+from radfuse.run.digests import UNSAID
 from radfuse.run.stage import Stage
 from radfuse.seg.backend import Backend
 from radfuse.stages.context import ALL, Context
+from radfuse.volume.flat import Spacing
 
 PLACE = "work/plan.json"
 
 
 @dataclass(frozen=True)
 class PlanJob:
-    """The images with manual masks, by case."""
+    """The images with manual masks, by case, and what the study says of their pixels."""
 
     backend: Backend
     images: Mapping[str, Path]
+    spacings_mm: tuple[Spacing | None, ...] = field(default=(), metadata=UNSAID)
 
     def __str__(self) -> str:
         return "the plan of the networks"
@@ -52,7 +55,7 @@ def jobs(context: Context) -> Iterator[PlanJob]:
     if context.trains:
         home_folds(context)
         drawn = [case for case in context.all_cases if case.mask is not None]
-        yield PlanJob(context.backend, {case.case_id: context.image(case) for case in drawn})
+        yield PlanJob(context.backend, {case.case_id: context.image(case) for case in drawn}, context.spacings_mm[:1])
 
 
 def work(job: PlanJob) -> str:
@@ -66,7 +69,7 @@ def work(job: PlanJob) -> str:
     grids = []
     for path in job.images.values():
         try:
-            grids.append(read_grid(path))
+            grids.append(read_grid(path, *job.spacings_mm))
         except InputError:
             continue
     if not grids:

@@ -28,7 +28,7 @@ from radfuse.run.folder import read_json, safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages import by_fold, deep, disturb, extract
 from radfuse.stages.context import ALL, Context
-from radfuse.stages.disturb import StableCase
+from radfuse.stages.disturb import StableCase, rows_again
 from radfuse.study import Study
 
 PLACE = "features/design"
@@ -108,6 +108,7 @@ def job_of(study: Study) -> PrepareJob:
             "second_mask": None,
             "masks": {},
             "readers": {},
+            "repeats": {},
             "landmarks": {},
             "slices": {},
         }
@@ -240,12 +241,14 @@ def _with_again(
             message = f"{count} of {len(found)} units were measured again; by these alone stability is judged"
             remarks.append(Problem(f"features.{block}.second_table", message, severity="warning"))
     cases = {case: StableCase.model_validate_json(path.read_bytes()) for case, path in job.disturbed.items()}
-    for source in ("copies", "readers") if cases else ():
-        rows = {case: getattr(stable, source) for case, stable in cases.items() if getattr(stable, source)}
-        count = len(next(iter(rows.values()), ()))
-        tables = [_table(((case, own[i]) for case, own in rows.items()), job.cohort.case) for i in range(count)]
-        if tables:
-            again.setdefault("radiomic", {})[source] = measured_again(cohort, design, "radiomic", tables)
+    for source, several in rows_again(cases).items():
+        tables = [_table(rows.items(), job.cohort.case) for rows in several]
+        found = measured_again(cohort, design, "radiomic", tables)
+        again.setdefault("radiomic", {})[source] = found
+        whole = int(np.logical_and.reduce([part.notna().any(axis=1) for part in found]).sum())
+        if whole < len(design.units):
+            message = f"{whole} of {len(design.units)} units have all of these masks; by them alone stability is judged"
+            remarks.append(Problem(f"cohort.{source.replace(':', '.')}", message, severity="warning"))
     return replace(design, again=again), remarks
 
 
@@ -285,7 +288,7 @@ def write(prepared: Prepared, path: Path) -> None:
     for block, sources in design.again.items():
         for source, copies in sources.items():
             for i, values in enumerate(copies):
-                FeatureTable(values.rename_axis("unit")).to_parquet(path / f"{block}@{source}{i}.parquet")
+                FeatureTable(values.rename_axis("unit")).to_parquet(path / f"{block}@{safe_name(source)}{i}.parquet")
     facts = {
         "blocks": list(design.blocks),
         "by_fold": list(design.by_fold),
@@ -329,7 +332,10 @@ def _read(path: Path, _: int) -> Prepared:
         block: {fold.name: block_of(f"{block}@{safe_name(fold.name)}") for fold in folds} for block in facts["by_fold"]
     }
     again = {
-        block: {source: tuple(block_of(f"{block}@{source}{i}") for i in range(count)) for source, count in own.items()}
+        block: {
+            source: tuple(block_of(f"{block}@{safe_name(source)}{i}") for i in range(count))
+            for source, count in own.items()
+        }
         for block, own in facts["again"].items()
     }
     units, blocks = pd.read_parquet(path / "units.parquet"), {name: block_of(name) for name in facts["blocks"]}

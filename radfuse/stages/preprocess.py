@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from radfuse.run.digests import UNSAID
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.seg.backend import Preparation
 from radfuse.stages import plan
 from radfuse.stages.context import Context
+from radfuse.volume.flat import Spacing
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class PreprocessJob:
         labels: label name -> number.
         preparation: of the network's input.
         resample_masks: the mask may lie on another grid.
+        spacings_mm: what the study says of the pixels of the images, where it says something.
     """
 
     case: str
@@ -34,6 +37,7 @@ class PreprocessJob:
     labels: Mapping[str, int]
     preparation: Preparation
     resample_masks: bool
+    spacings_mm: tuple[Spacing | None, ...] = field(default=(), metadata=UNSAID)
 
     def __str__(self) -> str:
         return self.case
@@ -52,7 +56,8 @@ def jobs(context: Context) -> Iterator[PreprocessJob]:
     for case in context.all_cases:
         if case.mask is not None and case.case_id not in context.dropped:
             labels, resample = context.backend.labels, context.reach(context.network_sequences[0]) == "resample"
-            yield PreprocessJob(case.case_id, context.images(case), case.mask, labels, preparation, resample)
+            settings = (labels, preparation, resample, context.spacings_mm)
+            yield PreprocessJob(case.case_id, context.images(case), case.mask, *settings)
 
 
 def work(job: PreprocessJob) -> Mapping[str, np.ndarray]:
@@ -65,7 +70,7 @@ def work(job: PreprocessJob) -> Mapping[str, np.ndarray]:
     from radfuse.volume.image import require_same_grid
     from radfuse.volume.stack import read_stacked
 
-    volume = read_stacked(job.images)
+    volume = read_stacked(job.images, job.spacings_mm)
     labels = read_labels(job.mask, {number: name for name, number in job.labels.items()}, like=volume.grid)
     if not job.resample_masks:
         require_same_grid(volume, labels)

@@ -112,7 +112,7 @@ STAGE = Stage(
     write,
     lambda job: f"regions/{safe_name(str(job))}",
     what="making regions",
-    needs=("segment", "register", "learn"),
+    needs=("segment", "follow", "register", "learn"),
     fails="drops",
     crew="cores",
 )

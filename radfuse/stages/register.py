@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from radfuse.errors import Problem
+from radfuse.run.digests import UNSAID
 from radfuse.run.stage import Stage
+from radfuse.sequences import spacings_of
 from radfuse.stages.context import TRANSFORM, Context, registered
+from radfuse.volume.flat import Spacing
 from radfuse.volume.registration import Registration, RegistrationQuality
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ class RegisterJob:
         own: mask drawn on the fixed image, for the agreement, where there is one.
         labels: label name -> number.
         settings: how.
+        spacings_mm: what the study says of the pixels of the fixed and the moving image, where it says something.
     """
 
     case: str
@@ -47,6 +51,7 @@ class RegisterJob:
     own: Path | None
     labels: Mapping[str, int]
     settings: Registration
+    spacings_mm: tuple[Spacing | None, ...] = field(default=(), metadata=UNSAID)
 
     def __str__(self) -> str:
         return self.case
@@ -59,11 +64,13 @@ class RegisteredCase(NamedTuple):
         transform: from points of the fixed image to those of the segmented one.
         quality: how it went.
         picture: a checkerboard of both images, PNG.
+        carried: the mask on the fixed image's grid; None without one.
     """
 
     transform: Transform
     quality: RegistrationQuality
     picture: bytes
+    carried: LabelMap | None = None
 
 
 def jobs(context: Context) -> Iterator[RegisterJob]:
@@ -82,7 +89,9 @@ def jobs(context: Context) -> Iterator[RegisterJob]:
                 break
             own = case.own_masks.get(name)
             labels = context.segmentation.labels
-            yield RegisterJob(case.case_id, name, fixed, context.image(case), mask, source, own, labels, settings)
+            said = spacings_of((settings.by or name, context.network_sequences[0]), context.study.sequences)
+            images = (fixed, context.image(case))
+            yield RegisterJob(case.case_id, name, *images, mask, source, own, labels, settings, said)
 
 
 def work(job: RegisterJob) -> RegisteredCase:
@@ -98,7 +107,8 @@ def work(job: RegisterJob) -> RegisteredCase:
     from radfuse.volume.register import register, with_agreement
     from radfuse.volume.resample import resample, resample_labels
 
-    fixed, moving = read_volume(job.fixed), read_volume(job.moving)
+    said = job.spacings_mm or (None, None)
+    fixed, moving = (read_volume(*one) for one in zip((job.fixed, job.moving), said, strict=True))
     mask = read_mask(job.mask, job.labels, job.source, moving.grid) if job.mask is not None else None
     found = register(fixed, moving, job.settings, job.case, mask)
     quality, carried, own = found.quality, None, None
@@ -113,7 +123,7 @@ def work(job: RegisterJob) -> RegisteredCase:
         quality = with_agreement(quality, before, after, job.settings.least_dice)
         own = resample_labels(own, fixed.grid)
     moved = [resample(moving, fixed.grid, transform=transform) for transform in (found.start, found.transform)]
-    return RegisteredCase(found.transform, quality, checkerboard(fixed, moved, carried, own))
+    return RegisteredCase(found.transform, quality, checkerboard(fixed, moved, carried, own), carried)
 
 
 def _dice(own: LabelMap, carried: LabelMap, labels: Mapping[str, int]) -> dict[str, float | None]:
@@ -166,7 +176,7 @@ STAGE = Stage(
     write,
     lambda job: registered(job.case, job.sequence),
     what="registering",
-    needs=("segment",),
+    needs=("segment", "follow"),
     spares=lambda context: () if _looks_at_mask(context) else ("segment",),
     fails="drops",
     crew="cores",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from radfuse import machine
 from radfuse.results import SegmentedCase
+from radfuse.run.digests import UNSAID
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.seg.backend import Backend
@@ -17,6 +18,7 @@ from radfuse.seg.untrained import Given, Untrained
 from radfuse.stages.context import ALL, Context
 from radfuse.stages.plan import home_folds
 from radfuse.stages.train import network_of
+from radfuse.volume.flat import Spacing
 
 if TYPE_CHECKING:
     from radfuse.volume.image import LabelMap, Volume
@@ -35,6 +37,7 @@ class SegmentJob:
         backend: that made it.
         runtime: that runs it here, where the backend has several; results differ in single voxels.
         tolerances_mm: label -> tolerance of its surface Dice; empty where there is no mask to agree with.
+        spacings_mm: what the study says of the pixels of the images, where it says something.
     """
 
     case: str
@@ -45,6 +48,7 @@ class SegmentJob:
     backend: Backend
     runtime: str
     tolerances_mm: Mapping[str, float]
+    spacings_mm: tuple[Spacing | None, ...] = field(default=(), metadata=UNSAID, kw_only=True)
 
     def __str__(self) -> str:
         return self.case
@@ -101,11 +105,10 @@ def jobs(context: Context) -> Iterator[SegmentJob]:
         near = context.segmentation.tolerances_mm if case.mask is not None else {}
         settings = (case.case_id, context.images(case), case.mask, fold, network, backend, runtime, near)
         if isinstance(context.segmentation, Untrained):
-            yield DrawJob(
-                *settings, Given(case.case_id, case.landmarks, case.readers, context.about(case).side, network)
-            )
+            given = Given(case.case_id, case.landmarks, case.readers, context.about(case).side, network)
+            yield DrawJob(*settings, given, spacings_mm=context.spacings_mm)
         else:
-            yield SegmentJob(*settings)
+            yield SegmentJob(*settings, spacings_mm=context.spacings_mm)
 
 
 def work(job: SegmentJob) -> Segmented:
@@ -123,7 +126,7 @@ def work(job: SegmentJob) -> Segmented:
     from radfuse.volume.stack import read_stacked
 
     with memory_told(job.images[0].name):
-        image = read_stacked(job.images)
+        image = read_stacked(job.images, job.spacings_mm)
         with nullcontext() if job.backend.takes_turns else machine.NETWORK_TURN:
             found = _labels(job, image)
         agreement, manual = {}, None

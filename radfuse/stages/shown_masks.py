@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from radfuse.results import MasksToLookAt, MaskToLookAt, SegmentationReport, SegmentedCase, SegmentedExample
+from radfuse.run.digests import UNSAID
 from radfuse.run.folder import read_json
 from radfuse.stages import extract, manual, review, segment
 from radfuse.stages.context import Context
 from radfuse.statistics.icc import icc
+from radfuse.volume.flat import Spacing
 
 if TYPE_CHECKING:
     from radfuse.volume.image import LabelMap, Volume
@@ -55,6 +57,8 @@ class MaskFiles:
         drawn: case -> its image and the mask it brought, where no network was trained.
         names: label -> name.
         all_cases: number of cases that the study started with.
+        spacings_mm: what the study says of the pixels of the images, where it says something.
+        own: sequences that are measured by masks of their own, whoever made those of the segmented image.
     """
 
     cases: Mapping[str, Path]
@@ -64,6 +68,8 @@ class MaskFiles:
     drawn: Mapping[str, tuple[Path, Path]]
     names: Mapping[int, str]
     all_cases: int
+    spacings_mm: tuple[Spacing | None, ...] = field(default=(), metadata=UNSAID)
+    own: tuple[str, ...] = field(default=(), metadata=UNSAID)
 
     @classmethod
     def of(cls, context: Context) -> MaskFiles:
@@ -76,6 +82,8 @@ class MaskFiles:
             drawn=_masks_brought(context),
             names=context.segmentation.names if context.study.regions else {},
             all_cases=len(context.all_cases),
+            spacings_mm=context.spacings_mm[:1] if context.study.regions else (),
+            own=tuple(name for name in context.study.cohort.masks if context.segments and context.reach(name) == "own"),
         )
 
 
@@ -95,11 +103,11 @@ def segmentation_report(files: MaskFiles) -> SegmentationReport | None:
     examples = []
     for case, which in _three(list(dice.sort_values(kind="stable").index), "worst", "median", "best").items():
         own = files.segmented[case]
-        image, truth = _read_pair(own.image, own.manual, files.names)
+        image, truth = _read_pair(own.image, own.manual, files)
         predicted = read_labels(own.found / segment.MASK, files.names, empty=True)
         examples.append(SegmentedExample(which, case, image, truth, predicted, float(dice[case])))
     pairs = {case: own.features for case, own in files.segmented.items() if own.features is not None}
-    return SegmentationReport(agreement, tuple(examples), _agreement(pairs), files.all_cases)
+    return SegmentationReport(agreement, tuple(examples), _agreement(pairs, files.own), files.all_cases)
 
 
 def masks_to_look_at(files: MaskFiles) -> MasksToLookAt | None:
@@ -121,7 +129,7 @@ def drawn_examples(files: MaskFiles) -> tuple[SegmentedExample, ...]:
     sizes = {case: sum(read_json(path)["voxels"].values()) for case, path in files.cases.items() if case in files.drawn}
     examples = []
     for case, which in _three(sorted(sizes, key=lambda case: sizes[case]), "smallest", "median", "largest").items():
-        image, mask = _read_pair(*files.drawn[case], files.names)
+        image, mask = _read_pair(*files.drawn[case], files)
         examples.append(SegmentedExample(which, case, image, mask))
     return tuple(examples)
 
@@ -136,7 +144,8 @@ def _masks_brought(context: Context) -> dict[str, tuple[Path, Path]]:
     """Return the image and the mask of every case of a study that trains no network."""
     if context.segments:
         return {}
-    return {case.case_id: (context.image(case), case.mask) for case in context.cases() if case.mask is not None}
+    drawn = [case for case in context.cases() if case.case_id not in context.baselines]
+    return {case.case_id: (context.image(case), case.mask) for case in drawn if case.mask is not None}
 
 
 def _segmented(context: Context) -> dict[str, SegmentedFiles]:
@@ -161,22 +170,23 @@ def _three(order: Sequence[str], first: str, middle: str, last: str) -> dict[str
     return {case: names[case] for case in dict.fromkeys((order[0], order[len(order) // 2], order[-1]))}
 
 
-def _read_pair(image: Path, mask: Path, names: Mapping[int, str]) -> tuple[Volume, LabelMap]:
+def _read_pair(image: Path, mask: Path, files: MaskFiles) -> tuple[Volume, LabelMap]:
     """Return an image and a mask on its grid."""
     from radfuse.volume.files import read_labels, read_volume
     from radfuse.volume.resample import resample_labels
 
-    volume = read_volume(image)
-    labels = read_labels(mask, names, like=volume.grid)
+    volume = read_volume(image, *files.spacings_mm)
+    labels = read_labels(mask, files.names, like=volume.grid)
     return volume, resample_labels(labels, volume.grid)
 
 
-def _agreement(pairs: Mapping[str, tuple[Path, Path]]) -> pd.Series:
-    """Return ICC(2,1) of each radiomic feature between predicted and manual masks."""
+def _agreement(pairs: Mapping[str, tuple[Path, Path]], own: Sequence[str]) -> pd.Series:
+    """Return ICC(2,1) of each radiomic feature between predicted and manual masks, where an image has not its own."""
     tables = []
     for which in (0, 1):
         rows = {case: read_json(paths[which])["features"] for case, paths in pairs.items()}
         tables.append(pd.DataFrame.from_dict(rows, orient="index").astype("float64"))
     predicted, drawn = tables
-    both = {name: np.column_stack([predicted[name], drawn[name]]) for name in predicted if name in drawn}
+    known = [name for name in predicted if name in drawn and name.partition("/")[0] not in own]
+    both = {name: np.column_stack([predicted[name], drawn[name]]) for name in known}
     return pd.Series({name: icc(pair[np.isfinite(pair).all(axis=1)]) for name, pair in both.items()}, dtype=float)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from radfuse.errors import StudyError
 from radfuse.run.stage import Stage
 from radfuse.stages.context import Context
-from radfuse.stages.disturb import StableCase, place_of
+from radfuse.stages.disturb import Row, StableCase, place_of, rows_again
 from radfuse.stages.export import write_files
 
 
@@ -57,25 +57,35 @@ def work(job: StabilityJob) -> dict[str, str | bytes]:
     from radfuse.report.stability import stability_report
 
     found = {case: StableCase.model_validate_json(path.read_bytes()) for case, path in job.cases.items()}
-    parts = [stability({case: _numbers(item.copies) for case, item in found.items()})]
-    twice = {case: _numbers(item.readers) for case, item in found.items() if item.readers}
-    if len(twice) > 1:
-        parts.append(stability(twice, "readers"))
+    parts = []
+    for source, times in rows_again(found).items():
+        cases = dict.fromkeys(case for rows in times for case in rows)
+        if len(cases) > 1 or source == "copies":
+            rated = {case: [_numbers(rows.get(case, {})) for rows in times] for case in cases}
+            parts.append(stability(rated, "perturbation" if source == "copies" else source))
     masks = [
-        {"case": case, "patient": job.patients[case], "label": label, **agreement.row()}
+        {
+            "case": case,
+            "patient": job.patients[case],
+            "reader": pair.reader,
+            "other": pair.other,
+            "label": label,
+            **agreement.row(),
+        }
         for case, item in found.items()
-        for label, agreement in item.agreement.items()
+        for pair in item.agreement
+        for label, agreement in pair.labels.items()
     ]
     return stability_report(job.title, pd.concat(parts, ignore_index=True), pd.DataFrame(masks))
 
 
-def _numbers(rows: Sequence[Mapping[str, float | None]]) -> list[dict[str, float]]:
-    return [{name: float("nan") if value is None else value for name, value in row.items()} for row in rows]
+def _numbers(row: Row) -> dict[str, float]:
+    return {name: float("nan") if value is None else value for name, value in row.items()}
 
 
 STAGE = Stage(
     "stability",
-    5,
+    6,
     jobs,
     work,
     write_files,

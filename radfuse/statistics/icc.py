@@ -97,6 +97,7 @@ def icc_table(ratings: ArrayLike, level: float = 0.95) -> dict[str, np.ndarray]:
         spread = n * (1 + (k - 1) * two) - k * two
         freedom = (k - 1) * (n - 1) * (k * two * ratio + spread) ** 2
         freedom = freedom / ((n - 1) * k**2 * two**2 * ratio**2 + spread**2)
+        freedom = np.where(np.isposinf(ratio), k - 1, freedom)  # its limit where judges differ by a shift alone
         upper, lower = stats.f.ppf(tail, n - 1, freedom), stats.f.ppf(tail, freedom, n - 1)
         rest = k * judge + (k * n - k - n) * error
         low = n * (between - upper * error) / (upper * rest + n * between)

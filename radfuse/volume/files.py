@@ -17,7 +17,7 @@ from radfuse.errors import InputError, RunError, listed
 from radfuse.given import as_path
 from radfuse.volume.dicom import is_enhanced, read_dicom
 from radfuse.volume.dicom_masks import mask_object, read_object
-from radfuse.volume.flat import FLAT, PICTURES, is_flat, read_flat
+from radfuse.volume.flat import FLAT, PICTURES, Spacing, is_flat, read_flat, require_spacing
 from radfuse.volume.grid import SPACING_MM, Grid
 from radfuse.volume.image import MOST_LABELS, LabelMap, Volume
 from radfuse.volume.layout import Layout, check_content, check_promise, check_whole, read_voxels
@@ -58,18 +58,22 @@ def images_among(paths: Iterable[Path]) -> list[Path]:
     return volumes or [path for path in files if path.name.lower().endswith(PICTURES)]
 
 
-def read_volume(path: str | Path) -> Volume:
+def read_volume(path: str | Path, spacing_mm: Spacing | None = None) -> Volume:
     """Read an image: NIfTI, NRRD, MHA, one DICOM series, or a flat one: PNG, JPEG, one DICOM frame.
 
     A series is a folder of slices, a zip of them, or an enhanced file whose frames say where they lie.
 
+    Args:
+        path: of the image.
+        spacing_mm: between rows and between columns, of a flat image that does not say it.
+
     Raises:
         InputError: unreadable, truncated or damaged, larger than `layout.MOST_VOXELS` or `layout.MOST_BYTES`, not
             three-dimensional, vectors, NaN or infinite voxels, no extent, a header that cannot be, or a DICOM folder
-            with several series or a missing slice; names the file and the mend.
+            with several series or a missing slice, or another spacing than `spacing_mm`; names the file and the mend.
     """
     path = as_path(path, "image")
-    stored, grid = _read(path)
+    stored, grid = _read(path, said=spacing_mm)
     with np.errstate(over="ignore"):
         array = stored.astype(np.float32, copy=False)
     lowest, highest = array.min(), array.max()
@@ -82,20 +86,23 @@ def read_volume(path: str | Path) -> Volume:
     return Volume(array, grid, path.name, None if stored is array else stored)
 
 
-def read_grid(path: str | Path) -> Grid:
+def read_grid(path: str | Path, spacing_mm: Spacing | None = None) -> Grid:
     """Read where an image's voxels lie, from the header alone where the format allows.
+
+    Args:
+        path: of the image.
+        spacing_mm: as `read_volume` has it.
 
     Raises:
         InputError: as `read_volume`, as far as the header and the file's size tell.
     """
     path = as_path(path, "image")
-    if kind_of(path) == "folder":
-        return read_dicom(path)[1]
-    if is_flat(path) or is_zip(path):
-        return _read(path)[1]
+    if kind_of(path) == "folder" or is_flat(path) or is_zip(path):
+        return _read(path, said=spacing_mm)[1]
     with _readable(path):
         layout = _layout_of(path)
         grid = _grid_of(path, layout)
+        require_spacing(path, grid.spacing_zyx_mm[1:], spacing_mm)
         if layout.packing == "other":
             return _read(path)[1]
         check_whole(layout)
@@ -127,8 +134,8 @@ def read_labels(
         names: label -> name; labels that are not declared here are an error.
         channel: which one of a file whose voxels hold several values; None refuses such files.
         empty: take a mask of background alone, as a network may make it.
-        like: where the voxels of its image lie; contours are drawn into it, and the slices that a DICOM segmentation
-            leaves out are filled up.
+        like: where the voxels of its image lie; contours are drawn into it, the slices that a DICOM segmentation leaves
+            out are filled up, and a flat mask that does not say how large its pixels are has those of the image.
 
     Raises:
         InputError: as `read_volume`, and voxels that are no whole number from 0 to 2^31 - 1, an empty mask, undeclared
@@ -141,7 +148,7 @@ def read_labels(
     if stored is not None:
         labels = read_object(*stored, names, like)
     else:
-        array, grid = _read(path, channel)
+        array, grid = _read(path, channel, like=like)
         labels = LabelMap(_as_labels(path, array), grid, dict(names or {}), path.name)
     found = labels.present()
     if not found and not empty:
@@ -172,8 +179,28 @@ def write_image(image: Volume | LabelMap, path: str | Path) -> None:
         ) from error
 
 
-def _read(path: Path, channel: int | None = None) -> tuple[np.ndarray, Grid]:
-    """Read the voxels of a file or a DICOM folder as they are stored, shape (z, y, x), and where they lie."""
+def _read(
+    path: Path, channel: int | None = None, said: Spacing | None = None, like: Grid | None = None
+) -> tuple[np.ndarray, Grid]:
+    """Read the voxels of a file or a DICOM folder as they are stored, shape (z, y, x), and where they lie.
+
+    Args:
+        path: of the file.
+        channel: of voxels that hold several values.
+        said: size of its pixels as the study has it.
+        like: where the voxels of its image lie, of a mask.
+    """
+    if kind_of(path) == "file" and is_flat(path):
+        with _readable(path):
+            if not is_enhanced(path):
+                return read_flat(path, said, None if like is None else like.spacing_zyx_mm[1:])
+    array, grid = _read_deep(path, channel)
+    require_spacing(path, grid.spacing_zyx_mm[1:], said)
+    return array, grid
+
+
+def _read_deep(path: Path, channel: int | None) -> tuple[np.ndarray, Grid]:
+    """Read an image that says itself where its voxels lie."""
     if kind_of(path) == "folder":
         return read_dicom(path)
     with _readable(path):
@@ -181,7 +208,7 @@ def _read(path: Path, channel: int | None = None) -> tuple[np.ndarray, Grid]:
             with unzipped(path) as folder:
                 return read_dicom(folder)
         if is_flat(path):
-            return read_dicom(path) if is_enhanced(path) else read_flat(path)
+            return read_dicom(path)
         layout = _layout_of(path)
         grid = _grid_of(path, layout, channel)
         if layout.packing != "other":

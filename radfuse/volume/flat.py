@@ -1,7 +1,8 @@
 """Flat images: radiographs, DXA, ultrasound, one slice; PNG, JPEG, and DICOM files of a single frame.
 
 They are read as volumes one voxel deep: rows run to the back (down), columns to the left (right on the screen). How
-large the pixels are says their header, or a file `spacing.json` in their folder, for all of it that do not say it.
+large the pixels are says their header, a file `spacing.json` in their folder, for all of it that do not say it, or the
+study (`spacing_mm`); who says it twice says the same.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _DISPLAY_DPI = (72, 96)
 _MM_PER_INCH = 25.4
 _GREY_APART = 8
 """Levels of 255 by which the channels of a grey JPEG may differ after its compression."""
+_ROUNDED = 1e-3
+"""What two sizes of one pixel may differ by, of their size: headers are rounded."""
 _CENTIMETRES = 3
 """Code of units of an ultrasound region."""
 
@@ -41,26 +44,46 @@ def is_flat(path: Path) -> bool:
     return path.name.lower().endswith(FLAT)
 
 
-def read_flat(path: Path) -> tuple[np.ndarray, Grid]:
+def read_flat(path: Path, said: Spacing | None = None, like: Spacing | None = None) -> tuple[np.ndarray, Grid]:
     """Return pixels as they are stored, shape (1, y, x), and where they lie; DICOM values are rescaled.
 
     Args:
         path: PNG, JPEG or a DICOM file of one frame.
+        said: size of the pixels as the study has it.
+        like: size of a file that does not say it, a mask that lies on an image of this size.
 
     Raises:
-        InputError: unreadable, in colour, of several frames, or of an unknown pixel size; names the mend.
+        InputError: unreadable, in colour, of several frames, or of a pixel size that is unknown or told in two ways;
+            names the mend.
     """
     picture = path.name.lower().endswith(PICTURES)
     array, own = _picture(path) if picture else _frame(path)
-    spacing = own or _beside(path)
+    own = own or _beside(path)
+    if own is not None:
+        require_spacing(path, own, said)
+    spacing = own or said or like
     if spacing is None:
         raise InputError(
             f"{path} does not say how large its pixels are; put the mm between rows and between columns into a file "
-            f'{BESIDE} beside it, {{"spacing_mm": [0.14, 0.14]}}, or save it with its dpi'
+            f'{BESIDE} beside it, {{"spacing_mm": [0.14, 0.14]}}, or into the study, sequences.NAME.spacing_mm: [0.14, '
+            "0.14], or save it with its dpi"
         )
     if not all(SPACING_MM[0] <= step <= SPACING_MM[1] for step in spacing):
         raise InputError(f"{path}: its pixels are {spacing[0]:g} x {spacing[1]:g} mm; correct the header, or the study")
     return array[None], Grid((1, *array.shape), (1.0, *spacing))
+
+
+def require_spacing(path: Path, own: Spacing, said: Spacing | None) -> None:
+    """Check that an image's own pixel size is what a study says of it.
+
+    Raises:
+        InputError: it is not; names both.
+    """
+    if said is not None and not np.allclose(own, said, rtol=_ROUNDED, atol=0):
+        raise InputError(
+            f"{path} has pixels of {own[0]:g} x {own[1]:g} mm (rows, columns), and spacing_mm in the study says "
+            f"{said[0]:g} x {said[1]:g} mm; correct the one that is wrong"
+        )
 
 
 def _beside(path: Path) -> Spacing | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 
 from radfuse.errors import InputError
 from radfuse.volume.files import read_volume
+from radfuse.volume.flat import Spacing
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import Volume
 from radfuse.volume.resample import resample
@@ -53,13 +55,18 @@ def stacked(images: Sequence[Volume]) -> Volume:
     return Stack(first.array, first.grid, first.name, first.stored, tuple(here))
 
 
-def read_stacked(paths: Sequence[Path]) -> Volume:
+def read_stacked(paths: Sequence[Path], spacings_mm: Sequence[Spacing | None] = ()) -> Volume:
     """Read a case's images as one, as `stacked` has it.
+
+    Args:
+        paths: of the images.
+        spacings_mm: of each, as `read_volume` takes it; may be left out.
 
     Raises:
         InputError: as `read_volume` and `stacked`.
     """
-    return stacked([read_volume(path) for path in paths])
+    sizes = zip_longest(paths, spacings_mm)
+    return stacked([read_volume(path, spacing_mm) for path, spacing_mm in sizes])
 
 
 def _apart(first: Grid, other: Grid) -> bool:

@@ -17,6 +17,7 @@ from radfuse.config import kind_of
 from radfuse.errors import InputError
 from radfuse.volume.dicom import headers_of, text_of
 from radfuse.volume.files import read_volume
+from radfuse.volume.flat import Spacing
 from radfuse.volume.image import Volume
 
 if TYPE_CHECKING:
@@ -34,11 +35,12 @@ _MEND = (
 )
 
 
-def read_suv(folder: Path) -> Volume:
+def read_suv(folder: Path, spacing_mm: Spacing | None = None) -> Volume:
     """Read a PET series in SUV by body weight, g/ml, float32.
 
     Args:
         folder: of one DICOM series, stored in BQML, in CNTS by Philips, or in GML, which is SUV already.
+        spacing_mm: what a study says of its pixels, as `read_volume` takes it.
 
     Raises:
         InputError: no DICOM folder, another modality, a field that is not there or cannot be; names field and mend.
@@ -48,7 +50,7 @@ def read_suv(folder: Path) -> Volume:
             f"{folder.name} is no DICOM folder, and `suv: true` needs the dose that only DICOM tells of; give the "
             "folder of the PET series, or set `suv: false` where the image holds SUV already"
         )
-    volume = read_volume(folder)
+    volume = read_volume(folder, spacing_mm)
     factor = suv_factor(folder)
     return Volume((volume.voxels.astype(np.float64) * factor).astype(np.float32), volume.grid, volume.name)
 

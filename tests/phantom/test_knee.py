@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
+from radfuse.check.study import check_study
 from radfuse.cohort.read import read_cohort
 from radfuse.config import build
 from radfuse.errors import InputError
@@ -298,3 +299,23 @@ def test_the_pose_moves_the_knee_and_not_its_size() -> None:
     still_at, moved_at = (ndimage.center_of_mass(labels == LABELS["patella"]) for labels in (still, moved))
     assert (still_at[1] - moved_at[1]) * SPACING[1] == pytest.approx(2.5, abs=0.4)
     assert (moved == LABELS["patella"]).sum() == pytest.approx((still == LABELS["patella"]).sum(), rel=0.02)
+
+
+@pytest.mark.parametrize("cases", [8, 10, 13])
+def test_few_knees_hold_enough_people_of_either_outcome(cases: int) -> None:
+    """Four of each, so that without any fold two are left to tune with; pairs may be of both."""
+    for seed in range(20):
+        cohort = knee_tables(KneePhantom(cases=cases, seed=seed))["cohort"]
+        people = cohort.groupby("progressed")["patient_id"].nunique()
+        assert people.loc[[0, 1]].min() >= 4
+
+
+def test_its_own_check_takes_ten_knees(tmp_path: Path) -> None:
+    coarse = KneePhantom(cases=10, voxels_zyx=(26, 45, 45), spacing_zyx_mm=(3.2, 2.6, 2.6))
+    study = write_knee_phantom(tmp_path / "new", coarse)
+    assert [problem for problem in check_study(load_study(study)).warnings if problem.severity == "error"] == []
+
+
+def test_an_outcome_too_rare_for_so_few_knees_is_told_at_once() -> None:
+    with pytest.raises(InputError, match=r"8 knees of \d people .* hardly ever hold 4 people with .*draw more knees"):
+        knee_tables(KneePhantom(cases=8, prevalence=0.021, strength={}))

@@ -37,6 +37,8 @@ def test_two_readers_masks_are_compared() -> None:
         {
             "case": f"c{i}",
             "patient": f"p{i}",
+            "reader": "first",
+            "other": "second",
             "label": "tumour",
             **agreement(mask, np.roll(mask, i, 1), (1, 1, 1)).row(),
         }
@@ -45,4 +47,4 @@ def test_two_readers_masks_are_compared() -> None:
     files = stability_report("t", table, pd.DataFrame(found))
     assert pd.read_csv(io.StringIO(files["readers.csv"]))["dice"].tolist() == [1, 5 / 6, 4 / 6]
     assert "Masks of two readers" in files["index.html"]
-    assert "figures/volumes.svg" in files
+    assert "figures/masks_volumes.svg" in files

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from sequences import two_sequences
+from sequences import two_sequences, two_visits
 
 from radfuse.config import Section, Where
-from radfuse.run.digests import job_key
+from radfuse.run.digests import UNSAID, job_key
 from radfuse.run.folder import RunFolder
+from radfuse.sequences import SequenceRecipe
 from radfuse.stages import STAGES, stage_of
 from radfuse.stages.context import Context
 from radfuse.study import Study, load_study
@@ -27,6 +28,13 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Context:
     study = two_sequences(tmp_path_factory.mktemp("two"), 8)
     chosen = load_study(study, ["sequences.t2.masks=register", "sequences.t2.registration.within_mm=20"])
     return Context(chosen, RunFolder.open(study.parent / "run", "two"), lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def visited(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """A pass over a study of two visits, which share a mask."""
+    study = two_visits(tmp_path_factory.mktemp("visited"), 4)
+    return Context(load_study(study), RunFolder.open(study.parent / "run", "visits"), lambda *_: None, tunes=False)
 
 
 def first_job(name: str, context: Context) -> Any:
@@ -91,9 +99,9 @@ def is_constant(annotation: Any) -> bool:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_no_job_holds_a_study_and_every_field_changes_its_key(
-    name: str, context: Context, two: Context, tmp_path: Path
+    name: str, context: Context, two: Context, visited: Context, tmp_path: Path
 ) -> None:
-    context = two if name == "register" else context
+    context = {"register": two, "follow": visited}.get(name, context)
     stage, job = stage_of(name), first_job(name, context)
     assert not [value for value in values_in(job) if isinstance(value, (Study, Context))]
     other = tmp_path / "other.bin"
@@ -120,6 +128,24 @@ def test_a_file_counts_by_what_it_holds_not_by_where_it_lies(tmp_path: Path) -> 
         (tmp_path / name).write_text(text)
     keys = [job_key("s", 1, Job(tmp_path / name), tree_digest) for name in "abc"]
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_what_says_nothing_leaves_results_from_before_it_was_there() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Before:
+        settings: SequenceRecipe
+
+    @dataclasses.dataclass(frozen=True)
+    class After(Before):
+        sizes: tuple[float, ...] = dataclasses.field(default=(), metadata=UNSAID)
+
+    plain, sized = SequenceRecipe(), SequenceRecipe(spacing_mm=(0.5, 0.5))
+    texts: dict[int, tuple[Section, str]] = {}
+    jobs = (Before(plain), After(plain), After(sized), After(plain, (0.5,)))
+    before, after, *said = (job_key("s", 1, job, lambda _: "", texts) for job in jobs)
+    assert before == after
+    assert len({before, *said}) == 3
+    assert "spacing_mm" not in texts[id(plain)][1]
 
 
 def test_what_no_key_can_be_made_of_is_refused(tmp_path: Path) -> None:

@@ -24,3 +24,17 @@ def test_intraclass_correlations_with_their_limits_are_the_published_ones() -> N
         assert np.isnan(table[2]).all()
     with pytest.raises(ValueError, match="2 and more"):
         icc_table(ratings[:1, :, None])
+
+
+def test_judges_who_differ_by_a_shift_alone_have_limits_too() -> None:
+    """By hand: mean squares 10/3 between targets, 8 between judges, 0 left; F(0.975; 3, 1) 864.16, (1, 3) 17.44.
+
+    They are where the limits go as what is left goes to 0.
+    """
+    first = np.arange(1.0, 5.0)
+    shifted = np.stack([first, first + 2], axis=1)
+    (found,) = icc_table(shifted[:, :, None])["2,1"]
+    assert found == pytest.approx([5 / 11, 13.333 / (864.16 * 16 + 13.333), 232.57 / (16 + 232.57)], rel=1e-3)
+    noise = np.array([[1.0, -1], [-1, 1], [-1, 1], [1, -1]])
+    (near,) = icc_table((shifted + 1e-5 * noise)[:, :, None])["2,1"]
+    assert near == pytest.approx(found, rel=1e-4)

@@ -68,3 +68,45 @@ def two_sequences(folder: Path, cases: int = 8) -> Path:
     table.to_csv(folder / "cohort.csv", index=False)
     (folder / "study.yaml").write_text(STUDY)
     return folder / "study.yaml"
+
+
+VISITS = """
+name: visits
+cohort:
+  table: cohort.csv
+  unit: [patient_id]
+  images: {t1: t1}
+  mask: mask
+  changes: {between: [v0, v1]}
+  outcome: {column: event}
+  split: {kind: grouped, folds: 2}
+segmentation: {backend: manual, labels: {tumour: 1}}
+regions: [{kind: label, name: tumour, label: tumour}]
+radiomics: {classes: [firstorder], bin_count: 16, features: {firstorder: [Median]}}
+visits: {registration: {levels_mm: [4], iterations: 20}}
+"""
+
+
+def two_visits(folder: Path, patients: int) -> Path:
+    """Write patients who were seen twice, and study.yaml; return the latter.
+
+    A bright box in clouds, at v1 displaced by `SHIFT_MM`, on another grid and 10 brighter. Its mask there is
+    truthN.nrrd; the first patient's alone stands in the table.
+    """
+    tumour_cohort(folder, patients)
+    first = pd.read_csv(folder / "cohort.csv")
+    move = sitk.TranslationTransform(3, SHIFT_MM)
+    for number in range(patients):
+        mask = read_labels(folder / f"m{number}.nrrd")
+        clouds = ndimage.gaussian_filter(np.random.default_rng(number).normal(0, 300, mask.array.shape), 1.5)
+        image = Volume(np.asarray(100 + clouds + 80 * mask.array, np.float32), mask.grid)
+        write_image(image, folder / f"c{number}.nrrd")
+        there = resample(image, OTHER, transform=move, edge=True)
+        write_image(Volume(there.array + np.float32(10), OTHER), folder / f"f{number}.nrrd")
+        write_image(resample_labels(mask, OTHER, move), folder / f"truth{number}.nrrd")
+    later = first.assign(case_id=[f"f{i}" for i in range(patients)], t1=[f"f{i}.nrrd" for i in range(patients)])
+    later["mask"] = ["truth0.nrrd", "", "", ""]
+    table = pd.concat([first.assign(visit="v0"), later.assign(visit="v1")])
+    table.to_csv(folder / "cohort.csv", index=False)
+    (folder / "study.yaml").write_text(VISITS)
+    return folder / "study.yaml"

@@ -14,7 +14,9 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from radfuse.errors import InputError
-from radfuse.volume.files import read_grid, read_labels, read_volume
+from radfuse.volume.files import read_grid, read_labels, read_volume, write_image
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import Volume
 
 PIXELS = np.arange(12 * 20, dtype=np.uint16).reshape(12, 20)
 
@@ -168,6 +170,72 @@ def test_what_cannot_be_read_is_said_with_its_file(tmp_path: Path, name: str) ->
     with pytest.raises(InputError, match=words) as caught:
         read_volume(path)
     assert path.name in str(caught.value)
+
+
+SAID = (0.2, 0.1)
+
+
+def picture(folder: Path, **options: Any) -> Path:
+    Image.fromarray(PIXELS.astype(np.uint8)).save(folder / "p.png", **options)
+    return folder / "p.png"
+
+
+def beside(folder: Path, spacing: str) -> Path:
+    (folder / "spacing.json").write_text(f'{{"spacing_mm": {spacing}}}')
+    return picture(folder)
+
+
+def deep(folder: Path, spacing: tuple[float, float, float]) -> Path:
+    write_image(Volume(np.ones((2, 3, 4), np.float32), Grid((2, 3, 4), spacing)), folder / "v.nrrd")
+    return folder / "v.nrrd"
+
+
+SIZED: dict[str, Callable[[Path], Path]] = {
+    "a picture without a size": picture,
+    "a picture at the resolution of a screen": lambda folder: picture(folder, dpi=(96, 96)),
+    "a radiograph without a size": lambda folder: frame(folder / "a.dcm", PixelSpacing=None),
+    "a radiograph of that size": lambda folder: frame(folder / "a.dcm"),
+    "a radiograph that rounds its size": lambda folder: frame(folder / "a.dcm", PixelSpacing=[0.20001, 0.1]),
+    "a size beside it": lambda folder: beside(folder, "[0.2, 0.1]"),
+    "a volume of that size": lambda folder: deep(folder, (3.0, 0.2, 0.1)),
+}
+
+
+@pytest.mark.parametrize("name", SIZED)
+def test_a_study_says_how_large_pixels_are(tmp_path: Path, name: str) -> None:
+    path = SIZED[name](tmp_path)
+    assert read_volume(path, SAID).spacing_zyx_mm[1:] == pytest.approx(SAID, rel=1e-4)
+    assert read_grid(path, SAID) == read_volume(path, SAID).grid
+
+
+CONTRADICTED: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "a header": (lambda folder: frame(folder / "a.dcm", PixelSpacing=[0.14, 0.14]), "0.14 x 0.14 mm"),
+    "rows for columns": (lambda folder: frame(folder / "a.dcm", PixelSpacing=[0.1, 0.2]), "0.1 x 0.2 mm"),
+    "a detector": (
+        lambda folder: frame(folder / "a.dcm", PixelSpacing=None, ImagerPixelSpacing=[0.3, 0.3]),
+        "0.3 x 0.3 mm",
+    ),
+    "a density": (lambda folder: picture(folder, dpi=(254, 254)), "0.1 x 0.1 mm"),
+    "a file beside it": (lambda folder: beside(folder, "[0.5, 0.5]"), "0.5 x 0.5 mm"),
+    "a volume": (lambda folder: deep(folder, (0.2, 0.1, 3.0)), "0.1 x 3 mm"),
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTED)
+def test_a_file_that_says_another_size_than_the_study_is_an_error_of_both(tmp_path: Path, name: str) -> None:
+    make, own = CONTRADICTED[name]
+    path = make(tmp_path)
+    for read in (read_volume, read_grid):
+        with pytest.raises(InputError, match=rf"{path.name} has pixels of {own}.*spacing_mm.*says 0.2 x 0.1 mm"):
+            read(path, SAID)
+
+
+def test_a_flat_mask_without_a_size_has_that_of_its_image(tmp_path: Path) -> None:
+    path, image = picture(tmp_path), Grid((1, 12, 20), (1.0, *SAID))
+    assert read_labels(path, like=image).grid == image
+    with pytest.raises(InputError, match=r"does not say how large its pixels are; .*sequences.NAME.spacing_mm"):
+        read_labels(path)
+    assert read_labels(beside(tmp_path, "[0.5, 0.5]"), like=image).spacing_zyx_mm == (1.0, 0.5, 0.5)
 
 
 def test_pydicom_reads_what_the_tests_write(tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ _SLAB = 128
 class Stability(Step):
     """Keep the columns whose intraclass correlation of the training units, measured again, is high enough.
 
-    Measured again are the disturbed copies of a study's images (`stability`), the second reader's masks
-    (`cohort.second_mask`), or the rows of a second table (`features.NAME.second_table`). Values are compared as they
+    Measured again are the disturbed copies of a study's images (`stability`), the masks of other readers
+    (`cohort.readers`, `cohort.second_mask`) or of the same once more (`cohort.repeats`), or the rows of a second table
+    (`features.NAME.second_table`). Values are compared as they
     were measured, before sites are harmonised. A block that was measured once passes untouched.
 
     Source:
@@ -35,9 +36,11 @@ class Stability(Step):
     icc: float = Field(default=0.75, gt=0, le=1)
     """Least intraclass correlation of a column that stays."""
     form: Literal["1,1", "2,1", "3,1"] = "2,1"
-    """Of Shrout and Fleiss: absolute agreement of random readers is "2,1", consistency of these very readers "3,1"."""
-    source: Literal["copies", "readers"] | None = None
-    """What is compared: disturbed copies, or two readers; None: each that there is, and the lowest counts."""
+    """Of Shrout and Fleiss: absolute agreement of random readers, and of one reader twice, is "2,1", consistency of
+    these very readers "3,1"."""
+    source: Literal["copies", "readers", "repeats"] | None = None
+    """What is compared: disturbed copies, all readers, or each reader with their own repeat; None: each that there is,
+    and the lowest counts."""
 
     def choose(
         self,
@@ -55,7 +58,8 @@ class Stability(Step):
             settings: none.
             outcome: not looked at.
             again: source -> values of the training units as often as they were measured, float64, shape
-                (repeat, unit, column), NaN where a unit was not; None: the block was measured once.
+                (repeat, unit, column), NaN where a unit was not; None: the block was measured once. The repeats of each
+                reader are a source, "repeats:READER".
 
         Raises:
             ValueError: no column has two training units that were measured twice.
@@ -84,7 +88,8 @@ class Stability(Step):
         return f"no column has an ICC({self.form}) of {self.icc:g}; the most stable one, {most:.2g}, stays"
 
     def _wanted(self, again: Mapping[str, np.ndarray] | None) -> dict[str, np.ndarray]:
-        return {name: values for name, values in (again or {}).items() if self.source in (None, name)}
+        found = (again or {}).items()
+        return {name: values for name, values in found if self.source in (None, name.partition(":")[0])}
 
     def _lowest(self, x: np.ndarray, again: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the lowest coefficient of each column; -infinity where one cannot be had, infinity of columns that

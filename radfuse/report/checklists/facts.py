@@ -80,7 +80,10 @@ def _masks(known: Known) -> dict[str, Answer]:
     backend = f"segmentation.backend: {name_of(known.segmentation)}"
     manual = known.source == "manual"
     compared = known.report.segmentation is not None
-    second = known.cohort["second_mask"]
+    second, readers, repeats = (known.cohort[name] for name in ("second_mask", "readers", "repeats"))
+    drawn = [f"cohort.second_mask: {second}"] if second else []
+    drawn += [f"cohort.readers: {', '.join(readers)}"] if len(readers) > 1 else []
+    drawn += [f"cohort.repeats: {', '.join(repeats)}"] if repeats else []
     return {
         "masks_described": _open(f"{backend}; say who drew the masks, how and with what")
         if manual
@@ -96,11 +99,11 @@ def _masks(known: Known) -> dict[str, Answer]:
         if name_of(known.segmentation) == "vote"
         else _yes(backend),
         "readers": _open("say who drew the masks, with which experience") if manual else _yes(backend),
-        "reliability": _yes(f"cohort.second_mask: {second}; radfuse stability")
-        if second
+        "reliability": _yes(f"{'; '.join(drawn)}; radfuse stability")
+        if drawn
         else _yes("report: Segmentation, agreement of features between predicted and manual masks")
         if compared
-        else _no("name a second reader's masks in cohort.second_mask"),
+        else _no("name the masks of other readers in cohort.readers, or a second's in cohort.second_mask"),
     }
 
 

@@ -112,9 +112,9 @@ def _reach(known: Known) -> Iterator[str]:
     if known.settings["resample_masks"] or how["resample"]:
         where = "each image" if known.settings["resample_masks"] else series(how["resample"])
         yield f"Masks were brought onto the grid of {where} by nearest-neighbour interpolation."
-    own = known.cohort["masks"]
+    own = [name for name in known.cohort["masks"] if sections.get(name, {}).get("masks") in (None, "own")]
     if own:
-        yield f"Masks of {series(own)} were drawn on these images themselves."
+        yield f"Masks of {series(own)} were drawn by hand on these images themselves."
 
 
 def _processing(known: Known) -> Iterator[str]:
