@@ -14,8 +14,8 @@ _TOLD = {
     "observed on predicted. Of an ordinal outcome the probability of a grade at most k is "
     "1 / (1 + exp(slope * score - cut_k)), by the family's cut-points (`ordinal` in bundle.json).",
     "softmax": "A unit is given the class of the largest probability. Probabilities of classes against the rest were "
-    "divided by their sum. The macro AUC is the mean over classes of the AUC of each against the rest; M is Hand and "
-    "Till's, the mean over pairs of classes.",
+    "brought together by a softmax. The macro AUC is the mean over classes of the AUC of each against the rest; M is "
+    "Hand and Till's, the mean over pairs of classes.",
 }
 
 
@@ -78,7 +78,7 @@ _INVERSE = {
     "logit": "1 / (1 + exp(-score))",
     "cloglog": "1 - exp(-exp(score))",
     "identity": "score",
-    "softmax": "1 / (1 + exp(-score)) of a class over the sum of these",
+    "softmax": "that of the last line of a family's formula",
 }
 
 

@@ -39,7 +39,10 @@ _OF_SURVIVAL = {
     "probability": "float64, (unit,): of the event by the horizon, 1 - exp(-exp(score))",
 }
 
-_OF_CLASSES = {"probability": "float64, (unit, class): of each class, as `classes` names them; they sum to 1"}
+_OF_CLASSES = {
+    "score": "float64, (unit, class): log probabilities, but for a number the same for all classes of a unit",
+    "probability": "float64, (unit, class): of each class, as `classes` names them; they sum to 1",
+}
 
 _OF_A_VALUE = {
     "score": "float64, (unit,): the predicted value; of an ordinal outcome the place among its grades, from 0",

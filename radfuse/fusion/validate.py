@@ -228,8 +228,7 @@ def fit_fold(
     outcome = outcome.settled(design.units) if hasattr(outcome, "settled") else outcome
     y = outcome.targets(design.units)
     patients = design.units[patient].to_numpy()
-    train, test = fold.train, fold.test
-    table = family_table(design, family, fold.name, config, site)
+    train, test, table = fold.train, fold.test, family_table(design, family, fold.name, config, site)
     x, blocks = table.x, table.blocks
     here = getattr(outcome, "strata", outcome.labels)(design.units.iloc[train])  # of these alone: nothing leaks
     try:
