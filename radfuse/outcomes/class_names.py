@@ -38,6 +38,13 @@ def faults(text: pd.Series, column: str, levels: Sequence[str], *, new: bool) ->
     yield from found
 
 
+def in_order(text: pd.Series) -> tuple[str, ...]:
+    """Return the classes of a column, each once: numbers in their order, words by the alphabet."""
+    names = sorted(set(map(str, text)))
+    numbers = pd.to_numeric(pd.Series(names, dtype=object), errors="coerce")
+    return tuple(names if numbers.isna().any() else [names[place] for place in numbers.argsort(kind="stable")])
+
+
 def _undeclared(text: pd.Series, column: str, levels: Sequence[str]) -> Iterator[Finding]:
     for index in text.index[~text.isin(levels)]:
         message = f"the class {text[index]!r} is none of cohort.outcome.levels{nearest(text[index], levels)}"

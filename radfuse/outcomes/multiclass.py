@@ -14,7 +14,7 @@ from radfuse.config import Section, Word
 from radfuse.errors import Finding, listed
 from radfuse.evaluation.thresholds import Rule
 from radfuse.outcomes.binary import BinaryOutcome
-from radfuse.outcomes.class_names import FEWEST, MOST, faults
+from radfuse.outcomes.class_names import FEWEST, MOST, faults, in_order
 from radfuse.results import Classes
 from radfuse.statistics.links import LinkName
 
@@ -67,8 +67,8 @@ class MulticlassOutcome(Section):
         return f"{', '.join(most)} or {last}" if most else last
 
     def settled(self, units: pd.DataFrame) -> MulticlassOutcome:
-        """Return the same with the classes of a study's units written down."""
-        return self if self.levels else self.model_copy(update={"levels": tuple(sorted(set(units[self.column])))})
+        """Return the same with the classes of a study's units written down, numbers in their order."""
+        return self if self.levels else self.model_copy(update={"levels": in_order(units[self.column])})
 
     def each(self) -> tuple[BinaryOutcome, ...]:
         """Return the binary outcome of each class against the rest."""
