@@ -129,19 +129,28 @@ class AgainstRest:
         """Return each column's share, the mean of what it has of each class; formulas where all classes have one."""
         said = [part.explain(f"{score} of {name}") for name, part in zip(self.classes, self.parts, strict=True)]
         shares: dict[tuple[str, str], float] = {}
-        for one in said:
+        each: dict[tuple[str, str], dict[str, float]] = {}
+        for name, one in zip(self.classes, said, strict=True):
             size = sum(abs(column.importance) for column in one.columns) or 1.0
             for column in one.columns:
                 share = abs(column.importance) / size / len(said)
                 shares[column.name, column.block] = shares.get((column.name, column.block), 0.0) + share
+                each.setdefault((column.name, column.block), {})[name] = column.importance
+        units = {one.unit for one in said}
         made_of = [name for one in said for name in one.made_of or [column.name for column in one.columns]]
         formulas = [one.formula for one in said if one.formula is not None]
         return Explanation(
             measure="share",
             unit="share of the classes' weight",
-            columns=tuple(UsedColumn(name=name, block=block, importance=own) for (name, block), own in shares.items()),
+            columns=tuple(
+                UsedColumn(
+                    name=name, block=block, importance=own, by_class=each[name, block] if len(units) == 1 else {}
+                )
+                for (name, block), own in shares.items()
+            ),
             formula="\n".join([*formulas, self._last_line()]) if len(formulas) == len(said) else None,
             made_of=tuple(dict.fromkeys(made_of)) if any(one.made_of for one in said) else (),
+            unit_by_class=said[0].unit if len(units) == 1 else "",
         )
 
     def _last_line(self) -> str:

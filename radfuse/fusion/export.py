@@ -47,7 +47,7 @@ def onnx_file(
     from onnx import TensorProto, helper, numpy_helper
 
     made = {name for node in nodes for name in node.output}
-    shape = ["unit", len(classes)] if classes else ["unit"]
+    shape: list[str | int] = ["unit", *([len(classes)] if classes else [])]
     graph = helper.make_graph(
         nodes,
         f"radfuse_{family}",

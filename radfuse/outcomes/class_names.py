@@ -40,7 +40,7 @@ def faults(text: pd.Series, column: str, levels: Sequence[str], *, new: bool) ->
 
 def in_order(text: pd.Series) -> tuple[str, ...]:
     """Return the classes of a column, each once: numbers in their order, words by the alphabet."""
-    names = sorted(set(map(str, text)))
+    names = sorted(set(map(str, text)), key=lambda name: (name.casefold(), name))
     numbers = pd.to_numeric(pd.Series(names, dtype=object), errors="coerce")
     return tuple(names if numbers.isna().any() else [names[place] for place in numbers.argsort(kind="stable")])
 

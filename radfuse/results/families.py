@@ -23,6 +23,9 @@ class UsedColumn(Section):
     block: str
     importance: float
     """In the unit of the explanation; signed where the model has a direction."""
+    by_class: Mapping[str, float] = Field(default={}, exclude_if=lambda kept: not kept)
+    """Of several classes: what it is to each against the rest, in `Explanation.unit_by_class`; classes without it are
+    left out."""
 
 
 class Explanation(Section):
@@ -38,6 +41,8 @@ class Explanation(Section):
     values its first line says that it is of them."""
     made_of: tuple[str, ...] = ()
     """All columns in use, where `columns` names components of them."""
+    unit_by_class: str = Field(default="", exclude_if=lambda kept: not kept)
+    """Of several classes: what importances of each are of, where that is one for all."""
 
 
 SITE = "site"

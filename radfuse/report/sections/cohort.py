@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ from radfuse.report.study import StudyReport
 from radfuse.results import MulticlassPerformance
 from radfuse.statistics.auc import auc_covariance, auc_difference
 
+_MANY = 5
+"""Classes from which on the head of the page tells their number alone."""
 MASK_SOURCES = {
     "manual": "drawn by hand, as the cohort table names them",
     "cross_fitted": "predicted by a network that never saw the patient",
@@ -41,7 +44,7 @@ def study(report: StudyReport) -> Part:
         "units of prediction": str(len(report.units)),
         "patients": str(report.units[report.patient].nunique()),
         **({} if median else {f"events ({share})": str(events)}),
-        **({"units of " + ", ".join(classes): " + ".join(map(str, first.counts))} if classes else {}),
+        **_units_of(classes, first),
         f"{' + '.join(report.blocks)} columns": " + ".join(map(str, report.blocks.values())),
     }
     people = report.units[report.patient]
@@ -50,6 +53,13 @@ def study(report: StudyReport) -> Part:
         both = int((report.units.groupby(report.patient)[report.outcome].nunique() > 1).sum())
     html = render("sections/cohort.html", report=report, tables=tables, both=both, median=median, classes=classes)
     return Part("Cohort", html, tables=tables, facts=facts)
+
+
+def _units_of(classes: Sequence[str], measured: Any) -> dict[str, str]:
+    """Return how many units each class has, of many classes their number, for the head of the page."""
+    if len(classes) > _MANY:
+        return {"classes": str(len(classes))}
+    return {f"units of {', '.join(classes)}": " + ".join(map(str, measured.counts))} if classes else {}
 
 
 def table_one(

@@ -17,8 +17,8 @@ from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import MulticlassPerformance
 
-_LONGEST = 14
-"""Letters of a class on an axis."""
+_LONGEST, _MANY = 14, 6
+"""Letters of a class on an axis, and classes up to which a panel has room for more than counts and curves."""
 
 
 def study(report: StudyReport) -> Part:
@@ -66,6 +66,7 @@ def _part(
         panels=panels,
         elsewhere=elsewhere,
         absent=absent(report.performance),
+        many=_MANY,
     )
     return Part("Classes", html, figures, tables, dict(facts))
 
@@ -133,14 +134,27 @@ def roc_panels(predictions: pd.DataFrame, performance: Sequence[MulticlassPerfor
             against = rows.assign(
                 probability=rows[f"probability@{one.name}"], outcome=(rows["outcome"] == one.name).astype(int)
             )
-            label = f"{_short(one.name)}  {number(one.auc.value, 2)}"
+            label = f"{short_name(one.name)}  {number(one.auc.value, 2)}"
             colour, dash = drawn[one.name]
             axes.plot(GRID, mean_roc(against), color=colour, linestyle=dash, linewidth=1.5, label=label)
         axes.set_title(item.family, loc="left", fontweight="bold")
         roc_axes(axes)
-        axes.legend(loc="lower right", fontsize=7, handlelength=2.2, title="AUC", title_fontsize=7)
+        class_legend(axes, len(item.levels), "lower right")
 
-    return multiples(performance, draw, height=3.1)
+    return multiples(performance, draw, height=panel_height(len(performance[0].levels)))
+
+
+def class_legend(axes: Any, classes: int, place: str) -> None:
+    """Name the classes inside the axes, or, where they are many, below them."""
+    where: dict[str, Any] = {"loc": place}
+    if classes > _MANY:
+        where = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.2), "ncols": 2, "columnspacing": 1.0}
+    axes.legend(fontsize=7, handlelength=2.2, **where)
+
+
+def panel_height(classes: int) -> float:
+    """Return the height in inches of a panel with a line for each class."""
+    return 3.1 + (0.16 * -(-classes // 2) if classes > _MANY else 0.0)
 
 
 def confusion(predictions: pd.DataFrame, item: MulticlassPerformance) -> np.ndarray:
@@ -159,7 +173,7 @@ def confusion_panels(
     from matplotlib.colors import LinearSegmentedColormap
 
     classes = len(performance[0].levels)
-    shares = classes <= 6  # more cells have no room for two lines
+    shares = classes <= _MANY  # more cells have no room for two lines
     size = 2.9 + 0.25 * max(0, classes - 4)
 
     def draw(axes: Any, item: MulticlassPerformance) -> None:
@@ -173,7 +187,7 @@ def confusion_panels(
                 column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=7.5, linespacing=1.15,
                 color="white" if share[row, column] > 0.55 else "#111827",
             )  # fmt: skip
-        middle, names = np.arange(classes) + 0.5, [_short(name) for name in item.levels]
+        middle, names = np.arange(classes) + 0.5, [short_name(name) for name in item.levels]
         wide = sum(map(len, names)) > 26
         axes.set_xticks(middle, names, rotation=35 if wide else 0, ha="right" if wide else "center")
         axes.set_yticks(middle, names)
@@ -203,5 +217,6 @@ def absent(performance: Sequence[MulticlassPerformance]) -> list[str]:
     return [name for name, count in zip(first.levels, first.counts, strict=True) if not count]
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+def short_name(name: str) -> str:
+    """Return the name of a class, or its beginning and end: names of tumours often differ in one of these alone."""
+    return name if len(name) <= _LONGEST else f"{name[:8]}…{name[-5:]}"

@@ -12,6 +12,7 @@ from radfuse.report.evaluation import EvaluationReport
 from radfuse.report.palette import looks
 from radfuse.report.printed import interval, number
 from radfuse.report.render import Part, render
+from radfuse.report.sections.multiclass import class_legend, panel_height, short_name
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import MulticlassPerformance
@@ -61,16 +62,16 @@ def calibration_panels(
             line = [(p[group].mean(), has[group].mean()) for group in groups]
             axes.plot(
                 *zip(*line, strict=True), marker=_MARKS[place % len(_MARKS)], color=drawn[name].colour,
-                markersize=4.5, markeredgecolor="white", linewidth=1.1, label=name,
+                markersize=4.5, markeredgecolor="white", linewidth=1.1, label=short_name(name),
             )  # fmt: skip
         axes.set_title(item.family, loc="left", fontweight="bold")
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, 1.02)
         axes.set_xlabel("predicted")
         axes.set_ylabel("observed")
-        axes.legend(loc="upper left", fontsize=7, handlelength=1.6)
+        class_legend(axes, len(item.levels), "upper left")
 
-    return multiples(performance, draw, height=3.1)
+    return multiples(performance, draw, height=panel_height(len(performance[0].levels)))
 
 
 def calibration_table(performance: Sequence[MulticlassPerformance]) -> pd.DataFrame:
