@@ -230,10 +230,10 @@ def _readers_are_no_inputs(study: Study) -> None:
 
 
 def _what_is_measured_beside_is_shown(study: Study) -> None:
-    """Refuse what no section of a value's or a grade's report shows; readers are told of by themselves."""
+    """Refuse what no section of the report of a value, a grade or a class shows; readers are told of by themselves."""
     outcome = study.cohort.outcome
     kind = getattr(outcome, "kind", "")
-    if outcome is None or kind not in ("continuous", "ordinal"):
+    if outcome is None or kind not in ("continuous", "ordinal", "multiclass"):
         return
     for name, section in {"subgroups": "subgroups", "optimism": "internal", "permutations": "internal"}.items():
         if getattr(study.evaluation, name) and section not in outcome.sections():

@@ -13,6 +13,9 @@ _TOLD = {
     "identity": "C is the share of pairs of units with two outcomes that are ranked right; the slope is that of "
     "observed on predicted. Of an ordinal outcome the probability of a grade at most k is "
     "1 / (1 + exp(slope * score - cut_k)), by the family's cut-points (`ordinal` in bundle.json).",
+    "softmax": "A unit is given the class of the largest probability. Probabilities of classes against the rest were "
+    "brought together by a softmax. The macro AUC is the mean over classes of the AUC of each against the rest; M is "
+    "Hand and Till's, the mean over pairs of classes.",
 }
 
 
@@ -71,22 +74,28 @@ def _harmonised(schema: BundleSchema) -> list[str]:
     return ["## Sites", "", text, ""]
 
 
-_INVERSE = {"logit": "1 / (1 + exp(-score))", "cloglog": "1 - exp(-exp(score))", "identity": "score"}
+_INVERSE = {
+    "logit": "1 / (1 + exp(-score))",
+    "cloglog": "1 - exp(-exp(score))",
+    "identity": "score",
+    "softmax": "that of the last line of a family's formula",
+}
 
 
 def _formulas(schema: BundleSchema) -> list[str]:
     """Return the lines on thresholds, and on formulas where the models have some."""
     link = getattr(schema.opened_outcome(), "link", "logit")
-    called = link != "identity"
+    called = link not in ("identity", "softmax")
     if not called and not all(family.formula for family in schema.families.values()):
         return []
     if not all(family.formula for family in schema.families.values()):
         shown = (f"- {name}: threshold {family.threshold:.4f}" for name, family in schema.families.items())
         return ["## Thresholds", "", "On the probability; the models stand in their ONNX files alone.", "", *shown, ""]
+    what = "the prediction" if link == "identity" else "probability"
     lines = [
         "## Formulas",
         "",
-        f"Missing values take the training median; {'probability' if called else 'the prediction'} = {_INVERSE[link]}.",
+        f"Missing values take the training median; {what} = {_INVERSE[link]}.",
         "",
     ]
     for name, family in schema.families.items():

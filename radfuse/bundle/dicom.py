@@ -67,7 +67,8 @@ def _numbers(bundle: Bundle, prediction: Prediction, unit: object) -> Numbers:
         if region and math.isfinite(value):
             features[region][feature] = float(value)
     outcome = bundle.schema.opened_outcome()
-    if getattr(outcome, "link", "logit") == "identity":  # a value, which must not be read as a probability
+    link = getattr(outcome, "link", "logit")
+    if link in ("identity", "softmax"):  # a value, or of classes: not to be read as the probability of an event
         return Numbers({}, features, {}, outcome.name())
     probabilities = {str(family): float(value) for family, value in prediction.probabilities.loc[unit].items()}
     return Numbers({}, features, probabilities, outcome.name())

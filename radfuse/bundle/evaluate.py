@@ -77,8 +77,8 @@ def evaluate(
         **observed,
     }
     parts = [
-        pd.DataFrame({**about, "family": family, **_rows(schema.families[str(family)], outcome, values.to_numpy())})
-        for family, values in prediction.probabilities.items()
+        pd.DataFrame({**about, "family": family, **_rows(schema.families[family], outcome, prediction.given(family))})
+        for family in map(str, prediction.probabilities)
     ]
     long = pd.concat(parts, ignore_index=True)
     names = [str(family) for family in prediction.probabilities]

@@ -39,6 +39,7 @@ class Model:
         self._path = bundle.path / part.file
         outcome: Any = bundle.schema.outcome_here()
         self._bounded = getattr(outcome, "link", "logit") != "identity"
+        self._classes = None if part.classes is None else part.classes.names
         self._session = _session(self._path, small=True)
         facts = self._session.get_modelmeta().custom_metadata_map
         said = facts.get("family", family)
@@ -50,11 +51,21 @@ class Model:
                 f"{self._path} was made for other columns than {SCHEMA} lists for family {family!r}, or for the same "
                 f"in another order; {_MEND}"
             )
+        if json.loads(facts.get("classes", "null")) != (list(self._classes) if self._classes else None):
+            raise InputError(
+                f"{self._path} was made for other classes than {SCHEMA} lists for family {family!r}, or for the same "
+                f"in another order; {_MEND}"
+            )
         _check_tensor(self._path, "input", self._session.get_inputs(), _FEATURES, [None, len(part.inputs)], among=1)
-        _check_tensor(self._path, "output", self._session.get_outputs(), _PROBABILITY, [None])
+        _check_tensor(self._path, "output", self._session.get_outputs(), _PROBABILITY, [None, *self._of_each])
+
+    @property
+    def _of_each(self) -> tuple[int, ...]:
+        """Shape of what is said of a unit."""
+        return (len(self._classes),) if self._classes else ()
 
     def predict(self, values: np.ndarray) -> np.ndarray:
-        """Return probabilities, or predicted values, float64 of shape (unit,).
+        """Return probabilities, or predicted values, float64 of shape (unit,); of classes (unit, class).
 
         Args:
             values: features, float64, shape (unit, column).
@@ -66,7 +77,7 @@ class Model:
             found = np.asarray(self._session.run([_PROBABILITY], {_FEATURES: values})[0])
         except Exception as error:  # whatever onnxruntime finds in the file when it comes to it
             raise InputError(f"{self._path} does not run ({_first_line(error)}); {_MEND}") from error
-        whole = found.shape == (len(values),)
+        whole = found.shape == (len(values), *self._of_each)
         if not self._bounded and not (whole and np.isfinite(found).all()):
             shown = found.ravel()[:3].tolist()
             raise InputError(f"{self._path} gives no finite number for each unit, first {shown}; {_MEND}")

@@ -38,7 +38,7 @@ class Prediction:
 
     Attributes:
         units: a row per unit: unit columns, patient, outcome where labelled.
-        probabilities: same rows, a column per family, in [0, 1].
+        probabilities: same rows, a column per family, in [0, 1]; of several classes that of the class predicted.
         warnings: what the reader of these numbers should know.
         failures: families that lack columns and cases that could not be predicted, and why.
         mask_flags: same rows, what is suspicious about the masks that the network made, in words; empty where nothing
@@ -49,6 +49,7 @@ class Prediction:
         explained: family -> what each column moves its score, rows as `units`; empty where that was not asked for.
         used: same rows, the columns that some family uses.
         imaged: case that the network segmented -> its row's label, and the image that the mask lies on.
+        by_class: family -> same rows, a column per class, their probabilities; empty where there are no classes.
     """
 
     units: pd.DataFrame
@@ -61,6 +62,11 @@ class Prediction:
     used: pd.DataFrame = field(default_factory=pd.DataFrame)
     imaged: Mapping[str, tuple[object, Path]] = field(default_factory=dict)
     registration_flags: pd.Series | None = None
+    by_class: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    def given(self, family: str) -> np.ndarray:
+        """Return what the family's model gave, shape (unit,), or (unit, class)."""
+        return (self.by_class[family] if family in self.by_class else self.probabilities[family]).to_numpy()
 
 
 def predict(
@@ -105,7 +111,9 @@ def predict(
     read = _read_new(bundle, chosen, cells, sources, labelled, labels_out, progress, runtime)
     design = read.design
     values = {family: _matrix(family, schema.families[family], read) for family in chosen}
-    probabilities = {family: models[family].predict(values[family]) for family in chosen}
+    given = {family: models[family].predict(values[family]) for family in chosen}
+    by_class = _by_class(schema, given, design.units.index)
+    probabilities = {family: found.max(axis=1) if family in by_class else found for family, found in given.items()}
     told = {
         name: explained_units(bundle, name, by, values[name], probabilities[name]) for name, by in explainers.items()
     }
@@ -119,8 +127,18 @@ def predict(
         review = listed_masks(read.masks)
     used = _used(schema, chosen, design)
     failures = (*left_out, *read.failures)
-    flags = (read.mask_flags, review, told, used, read.imaged, read.registration_flags)
-    return Prediction(design.units, frame, found, failures, *flags)
+    about = (read.mask_flags, review, told, used, read.imaged, read.registration_flags, by_class)
+    return Prediction(design.units, frame, found, failures, *about)
+
+
+def _by_class(schema: BundleSchema, given: Mapping[str, np.ndarray], index: pd.Index) -> dict[str, pd.DataFrame]:
+    """Return family -> probabilities of each class by its name, of families that give some."""
+    named = {family: schema.families[family].classes for family in given}
+    return {
+        family: pd.DataFrame(given[family], index=index, columns=list(classes.names))
+        for family, classes in named.items()
+        if classes is not None
+    }
 
 
 def _sources(schema: BundleSchema, features: Mapping[str, Any]) -> dict[str, Table]:
@@ -150,16 +168,18 @@ def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:
 
     Of a binary outcome that is whether the probability reaches the family's threshold; of survival the linear
     predictor, survival at the outcome's times, and the risk group; of an ordinal one the score, the probability of each
-    grade, and the expected and the predicted grade. A continuous one has its prediction alone.
+    grade, and the expected and the predicted grade; of several classes the predicted class, and the probability of
+    each. A continuous one has its prediction alone.
     """
     table = prediction.units[list(bundle.schema.unit)].copy()
     outcome: Any = bundle.schema.outcome_here()
-    for family in prediction.probabilities:
-        probability, part = prediction.probabilities[family], bundle.schema.families[str(family)]
-        table[f"{family}_{getattr(outcome, 'said', 'probability')}"] = probability
+    for family in map(str, prediction.probabilities):
+        probability, part = prediction.probabilities[family], bundle.schema.families[family]
+        if part.classes is None:
+            table[f"{family}_{getattr(outcome, 'said', 'probability')}"] = probability
         if part.beside is not None:
             kind: Any = outcome or bundle.schema.opened_outcome()
-            told = kind.told(part.beside, probability.to_numpy())
+            told = kind.told(part.beside, prediction.given(family))
             table = table.assign(**{f"{family}_{name}": values for name, values in told.items()})
         elif getattr(outcome, "link", "logit") == "logit":
             table[f"{family}_positive"] = (probability >= part.threshold).astype(int)

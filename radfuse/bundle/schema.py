@@ -35,7 +35,7 @@ from radfuse.morphometry.config import MeasureConfig
 from radfuse.outcomes.kinds import Outcome
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
-from radfuse.results import SITE, AnyPerformance, OrdinalFit, Score, SiteInput, SurvivalFit, TrainingRange
+from radfuse.results import SITE, AnyPerformance, Classes, OrdinalFit, Score, SiteInput, SurvivalFit, TrainingRange
 from radfuse.seg.backend import sequences_of
 from radfuse.seg.config import DeepConfig, Segmentation
 from radfuse.sequences import Reach, SequenceConfig, reach_of
@@ -141,15 +141,17 @@ class BundleFamily(Section):
     """Of a survival outcome: survival(t) = (1 - probability) ** hazard(t)."""
     ordinal: OrdinalFit | None = Field(default=None, exclude_if=lambda kept: kept is None)
     """Of an ordinal outcome: the probability of a grade at most k = 1 / (1 + exp(slope * score - cut_k))."""
+    classes: Classes | None = Field(default=None, exclude_if=lambda kept: kept is None)
+    """Of an outcome of several classes: their names, in the order of the model's probabilities."""
     score: Score | None = None
     """The model as a sum of terms, where it is one; its columns are among the inputs."""
     no_score: str = ""
     """Why it is none, and what would make it one."""
 
     @property
-    def beside(self) -> SurvivalFit | OrdinalFit | None:
+    def beside(self) -> SurvivalFit | OrdinalFit | Classes | None:
         """What stands beside its predictions, by the outcome; None: nothing."""
-        return self.survival or self.ordinal
+        return self.survival or self.ordinal or self.classes
 
     @model_validator(mode="after")
     def _scores_its_inputs(self) -> Self:

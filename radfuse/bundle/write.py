@@ -25,7 +25,7 @@ from radfuse.bundle.schema import (
 )
 from radfuse.fusion.config import blocks_of
 from radfuse.fusion.design import Design
-from radfuse.outcomes.kinds import happened
+from radfuse.outcomes.kinds import happened, settled
 from radfuse.results import SITE, AnyPerformance, FittedFamily
 
 EXPLAINER = ".explain.npz"
@@ -37,6 +37,11 @@ _OUTPUTS = {"score": "float64, (unit,): the linear score", "probability": "float
 _OF_SURVIVAL = {
     "score": "float64, (unit,): log cumulative hazard at the horizon, on which hazard ratios add up",
     "probability": "float64, (unit,): of the event by the horizon, 1 - exp(-exp(score))",
+}
+
+_OF_CLASSES = {
+    "score": "float64, (unit, class): log probabilities, but for a number the same for all classes of a unit",
+    "probability": "float64, (unit, class): of each class, as `classes` names them; they sum to 1",
 }
 
 _OF_A_VALUE = {
@@ -83,6 +88,7 @@ def bundle_files(
         params: PyRadiomics' parameter file, where the study named one.
         network: the segmentation network trained on all manual masks, where there is one.
     """
+    facts = _settled(facts, design)
     files = {f"{family}.onnx": item.model for family, item in families.items()}
     explainers = {family: _explainer(design, item.fitted) for family, item in families.items()}
     files |= {f"{family}{EXPLAINER}": content for family, content in explainers.items() if content}
@@ -111,10 +117,17 @@ def bundle_files(
     return {**files, SUMS: sums.encode()}
 
 
+def _settled(facts: StudyFacts, design: Design) -> StudyFacts:
+    """Return the facts with all that the outcome takes from the study's table written down."""
+    known = facts.opened_outcome()
+    own = settled(known, design.units)
+    return facts if own is known else facts.model_copy(update={"outcome": own})
+
+
 def _events(facts: StudyFacts, design: Design) -> int | None:
     """Return how many units have the event; None where the outcome has none."""
     outcome = facts.opened_outcome()
-    if getattr(outcome, "link", "logit") == "identity":
+    if getattr(outcome, "link", "logit") in ("identity", "softmax"):
         return None
     return int(happened(outcome, design.units).sum())
 
@@ -133,6 +146,7 @@ def _family(design: Design, item: Shipped, explained: bool) -> BundleFamily:
         site=fitted.site,
         survival=fitted.survival,
         ordinal=fitted.ordinal,
+        classes=fitted.classes,
         score=fitted.score,
         no_score=fitted.no_score,
     )
@@ -159,8 +173,8 @@ def _outputs(fitted: Sequence[FittedFamily], link: str) -> dict[str, str]:
     """Return what the ONNX files give: a score where all of them have one."""
     if all(item.survival is not None for item in fitted):
         return _OF_SURVIVAL
-    if link == "identity":
-        return _OF_A_VALUE
+    if link in ("identity", "softmax"):
+        return _OF_A_VALUE if link == "identity" else _OF_CLASSES
     scored = all(item.explanation.formula for item in fitted)
     return {name: text for name, text in _OUTPUTS.items() if name != "score" or scored}
 

@@ -13,6 +13,7 @@ from radfuse.cohort.splits import Fold, Grouped, make_folds
 from radfuse.errors import InputError, Problem, listed
 from radfuse.fusion.config import FIRST_BLOCKS
 from radfuse.fusion.design import Design
+from radfuse.outcomes.kinds import settled
 
 
 def inner_folds_possible(
@@ -51,8 +52,8 @@ def inner_folds_possible(
 
 
 def _possible(config: CohortConfig, units: pd.DataFrame, fold: Fold, wanted: int) -> int:
-    outcome = config.outcome
-    assert outcome is not None
+    assert config.outcome is not None
+    outcome = settled(config.outcome, units)
     patients = units[config.patient].to_numpy()
     return outcome.folds_possible(outcome.targets(units)[fold.train], patients[fold.train], wanted)
 

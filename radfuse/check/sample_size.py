@@ -49,7 +49,7 @@ def had(study: Study, run: Path) -> Had:
 def _of(study: Study, design: Design, made: bool) -> Had:
     outcome = study.cohort.outcome
     assert outcome is not None
-    if getattr(outcome, "link", "logit") == "identity":
+    if getattr(outcome, "link", "logit") in ("identity", "softmax"):
         raise InputError(f"sample sizes are of binary and survival outcomes, and that of the study is {outcome.kind}")
     labels = outcome.labels(design.units)
     events = int((labels == 1).sum()) if labels is not None else 0

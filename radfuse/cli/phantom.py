@@ -46,7 +46,7 @@ def phantom_table(
     patients: Annotated[int, typer.Option(min=20, help="Number of patients; four in five have two knees.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 7,
     prevalence: Annotated[float, typer.Option(min=0.02, max=0.98, help="Share of knees with the event.")] = 0.35,
-    outcome: Annotated[str, typer.Option(help="binary, survival, continuous, or ordinal.")] = "binary",
+    outcome: Annotated[str, typer.Option(help="binary, survival, continuous, ordinal, or multiclass.")] = "binary",
 ) -> None:
     """Clinical, radiomic and deep tables with planted contributions and a known reachable AUC."""
     from radfuse.config import build

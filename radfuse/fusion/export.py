@@ -26,9 +26,14 @@ TAKEN = (
 
 
 def onnx_file(
-    nodes: Sequence[Any], constants: Mapping[str, np.ndarray], columns: Sequence[str], family: str, threshold: float
+    nodes: Sequence[Any],
+    constants: Mapping[str, np.ndarray],
+    columns: Sequence[str],
+    family: str,
+    threshold: float,
+    classes: Sequence[str] = (),
 ) -> bytes:
-    """Return a checked ONNX file: float64 features of shape (unit, column) -> float64 of shape (unit,).
+    """Return a checked ONNX file: float64 features (unit, column) -> float64 of shape (unit,), or (unit, class).
 
     Args:
         nodes: from the tensor `features` to `probability`, and to `score` where there is one.
@@ -36,17 +41,19 @@ def onnx_file(
         columns: all columns of the family, in the order of the input; written into the metadata.
         family: written into the metadata.
         threshold: written into the metadata.
+        classes: that there is a probability each of, written into the metadata; empty: one probability a unit.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     made = {name for node in nodes for name in node.output}
+    shape: list[str | int] = ["unit", *([len(classes)] if classes else [])]
     graph = helper.make_graph(
         nodes,
         f"radfuse_{family}",
         [helper.make_tensor_value_info(INPUT, TensorProto.DOUBLE, ["unit", len(columns)])],
         [
-            helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["unit"])
+            helper.make_tensor_value_info(name, TensorProto.DOUBLE, shape)
             for name in (SCORE, PROBABILITY)
             if name in made
         ],
@@ -57,9 +64,8 @@ def onnx_file(
         opsets.append(helper.make_opsetid("ai.onnx.ml", TREE_OPSET))
     proto = helper.make_model(graph, opset_imports=opsets, producer_name="radfuse")
     proto.ir_version = _IR_VERSION
-    helper.set_model_props(
-        proto, {"family": family, "columns": json.dumps(list(columns)), "threshold": repr(float(threshold))}
-    )
+    facts = {"family": family, "columns": json.dumps(list(columns)), "threshold": repr(float(threshold))}
+    helper.set_model_props(proto, facts | ({"classes": json.dumps(list(classes))} if classes else {}))
     onnx.checker.check_model(proto, full_check=True)
     return bytes(proto.SerializeToString())
 
@@ -73,7 +79,7 @@ def largest_difference(
 
     Args:
         onnx_bytes: the file.
-        predict: of the fitted family: float64 of shape (unit, column) -> probability of shape (unit,).
+        predict: of the fitted family: float64 (unit, column) -> probability of shape (unit,), or (unit, class).
         x: float64, shape (unit, column): what it was fitted on.
         seed: of the random rows.
     """

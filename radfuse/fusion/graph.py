@@ -28,9 +28,9 @@ class Graph:
     nodes: Sequence[Any]
     constants: Mapping[str, np.ndarray]
 
-    def file(self, columns: Sequence[str], family: str, threshold: float) -> bytes:
-        """Return the ONNX file of a family whose whole graph this is."""
-        return onnx_file(self.nodes, self.constants, columns, family, threshold)
+    def file(self, columns: Sequence[str], family: str, threshold: float, classes: Sequence[str] = ()) -> bytes:
+        """Return the ONNX file of a family whose whole graph this is; `classes` where it gives a probability each."""
+        return onnx_file(self.nodes, self.constants, columns, family, threshold, classes)
 
     def prefixed(self, prefix: str) -> Graph:
         """Return the same with another name for everything but the features."""

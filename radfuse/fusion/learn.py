@@ -166,8 +166,8 @@ def plain_model(outcome: Any) -> Model:
     from radfuse.fusion.models.linear import LinearModel
     from radfuse.fusion.models.ridge import Ridge
 
-    plain: dict[LinkName, type[Model]] = {"logit": Ridge, "cloglog": Cox, "identity": LinearModel}
-    return plain[link_of(outcome)]()
+    plain: dict[LinkName, type[Model]] = {"cloglog": Cox, "identity": LinearModel}
+    return plain.get(link_of(outcome), Ridge)()
 
 
 def positions(training: Training, blocks: Sequence[str] | Mapping[str, Any]) -> np.ndarray:

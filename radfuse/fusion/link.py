@@ -12,6 +12,7 @@ UNITS: dict[LinkName, str] = {
     "logit": "log odds per standard deviation",
     "cloglog": "log hazard ratio per standard deviation",
     "identity": "units of the outcome per standard deviation",
+    "softmax": "log odds of a class per standard deviation",
 }
 """Of coefficients of standardised columns."""
 SCALES: dict[LinkName, str] = {"logit": "log odds", "cloglog": "log cumulative hazard"}

@@ -38,12 +38,12 @@ def check_outcome(config: FusionConfig, kind: str) -> None:
 
     Args:
         config: of the fusion wing.
-        kind: of the outcome: binary, survival, continuous, ordinal; a user's own, or none, is not asked for.
+        kind: of the outcome: binary, survival, continuous, ordinal, multiclass; a user's own, or none, is not asked.
 
     Raises:
         ValueError: the first that does not, and which do.
     """
-    if kind not in ("binary", *USUAL_LEARNER):
+    if kind not in ("binary", "multiclass", *USUAL_LEARNER):
         return
     for i, model in enumerate(config.learners):
         where = f"fusion.classifier.members.{i}" if isinstance(config.classifier, Mean) else "fusion.classifier"
@@ -56,15 +56,16 @@ def check_outcome(config: FusionConfig, kind: str) -> None:
         if strategy is not None:
             _check("fusion.strategy", "strategy", strategy, kind, strategies)
     for name in ("oversample", "recalibrate"):
-        if kind != "binary" and getattr(config, name) is not None:
+        if kind not in ("binary", "multiclass") and getattr(config, name) is not None:
             raise ValueError(f"fusion.{name} does not serve {_a(kind)} outcome; leave it out")
 
 
 def _check(where: str, what: str, part: Any, kind: str, known: Iterable[type]) -> None:
     """Refuse one of radfuse's own parts that does not serve an outcome; users' own are not asked."""
-    if kind in _served(type(part)) or not type(part).__module__.startswith("radfuse."):
+    as_one = "binary" if kind == "multiclass" else kind  # each class is a binary outcome against the rest
+    if as_one in _served(type(part)) or not type(part).__module__.startswith("radfuse."):
         return
-    able = [str(other.model_fields["kind"].default) for other in known if kind in _served(other)]  # type: ignore[attr-defined]
+    able = [str(other.model_fields["kind"].default) for other in known if as_one in _served(other)]  # type: ignore[attr-defined]
     told = f"{where}: the {what} {part.kind} does not serve {_a(kind)} outcome"
     raise ValueError(f"{told}; these do: {', '.join(able)}")
 

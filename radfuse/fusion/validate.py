@@ -11,12 +11,13 @@ import numpy as np
 from radfuse.cohort.splits import Fold, InnerSplit, inner_folds
 from radfuse.errors import CaseError
 from radfuse.evaluation.thresholds import AtSensitivity, AtSpecificity, Rule, name_of
+from radfuse.fusion.against_rest import against_rest
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.fusion.design import Design, again_of, stack
 from radfuse.fusion.link import link_of
 from radfuse.fusion.parts import Again, FittedFamilyModel, Outcome, Settings, Training, Tuned
 from radfuse.fusion.sites import Sites, hidden_columns, told_of_unseen, unseen_sites
-from radfuse.results import FittedFamily, OrdinalFit, SiteInput, SurvivalFit
+from radfuse.results import Classes, FittedFamily, OrdinalFit, SiteInput, SurvivalFit
 
 ALL = "all"
 """Name of the fit on all units."""
@@ -42,7 +43,7 @@ class Fit:
     inner_auc: float
     remarks: tuple[str, ...] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    beside: SurvivalFit | OrdinalFit | None = None
+    beside: SurvivalFit | OrdinalFit | Classes | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def fit_family(
         oversample=config.oversample is not None,
         patients=patients,
     )
-    tuned = _recalibrated(training, config) if config.recalibrate is not None else config.joins.fit(training)
+    tuned = _tuned(training, config)
     threshold = outcome.threshold(y, tuned.inner, config.threshold)
     scores = np.array([outcome.discrimination(y[fold.test], tuned.inner[fold.test]) for fold in folds])
     inner_auc = float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")
@@ -177,6 +178,13 @@ def _telling(
 def _varies(values: np.ndarray) -> bool:
     low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
     return bool((high > low).any())  # NaN where a column is empty, which is not larger
+
+
+def _tuned(training: Training, config: FusionConfig) -> Tuned:
+    """Return the family at its best settings; of several classes each against the rest."""
+    if link_of(training.outcome) == "softmax":
+        return against_rest(training, lambda own: _tuned(own, config))
+    return _recalibrated(training, config) if config.recalibrate is not None else config.joins.fit(training)
 
 
 def _recalibrated(training: Training, config: FusionConfig) -> Tuned:
@@ -217,10 +225,10 @@ def fit_fold(
     Raises:
         CaseError: the training units do not allow a fit, or test units are of a site that they lack.
     """
+    outcome = outcome.settled(design.units) if hasattr(outcome, "settled") else outcome
     y = outcome.targets(design.units)
     patients = design.units[patient].to_numpy()
-    train, test = fold.train, fold.test
-    table = family_table(design, family, fold.name, config, site)
+    train, test, table = fold.train, fold.test, family_table(design, family, fold.name, config, site)
     x, blocks = table.x, table.blocks
     here = getattr(outcome, "strata", outcome.labels)(design.units.iloc[train])  # of these alone: nothing leaks
     try:
@@ -241,7 +249,7 @@ def fit_fold(
         inner_auc=fit.inner_auc,
         columns_in=sum(map(len, blocks.values())),
         test=tuple(map(int, test)),
-        probability=tuple(map(float, probability)),
+        probability=tuple(map(tuple, probability.tolist())) if probability.ndim > 1 else tuple(probability.tolist()),
         site=table.site,
         remarks=(*fit.remarks, *remarks, *unexplained),
         thresholds=fit.thresholds,
@@ -251,9 +259,9 @@ def fit_fold(
     return result, fit
 
 
-def _by_kind(beside: SurvivalFit | OrdinalFit | None) -> dict[str, Any]:
+def _by_kind(beside: SurvivalFit | OrdinalFit | Classes | None) -> dict[str, Any]:
     """Return what stands beside predictions, by the field of `FittedFamily` that keeps it."""
-    kept = {SurvivalFit: "survival", OrdinalFit: "ordinal"}
+    kept = {SurvivalFit: "survival", OrdinalFit: "ordinal", Classes: "classes"}
     return {} if beside is None else {kept[type(beside)]: beside}
 
 
@@ -267,7 +275,7 @@ def _explainer(
     from radfuse.fusion.explain.explainer import explainer_of
 
     link = link_of(outcome)
-    if fold.repeat > 1 or link == "identity":
+    if fold.repeat > 1 or link in ("identity", "softmax"):
         return "", ()
     try:
         return explainer_of(fitted, x, names, link).to_text(), ()

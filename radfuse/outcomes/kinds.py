@@ -15,6 +15,7 @@ from radfuse.evaluation.thresholds import Rule
 from radfuse.extend import own_parts
 from radfuse.outcomes.binary import BinaryOutcome
 from radfuse.outcomes.continuous import ContinuousOutcome
+from radfuse.outcomes.multiclass import MulticlassOutcome
 from radfuse.outcomes.ordinal import OrdinalOutcome
 from radfuse.outcomes.survival import SurvivalOutcome
 
@@ -36,7 +37,8 @@ class OutcomeKind(Protocol):
     probabilities to be told all that is predicted, made of out-of-fold probabilities of training units; with it
     `predicted(fit, probability)`, columns that `measure` reads, `told(fit, probability)`, columns for the reader of
     predictions, and `readings(fit)`, what a nomogram reads off a score, the model's own probability first;
-    `cautions(y)`, sentences on what a training set lacks; `said`, the name of what models say in files of predictions,
+    `cautions(y)`, sentences on what a training set lacks; `settled(units)`, itself with all that it takes from the
+    units of a study written down; `said`, the name of what models say in files of predictions,
     where it is no probability.
     """
 
@@ -103,7 +105,7 @@ class OutcomeKind(Protocol):
 
 
 Outcome = Annotated[
-    BinaryOutcome | SurvivalOutcome | ContinuousOutcome | OrdinalOutcome,
+    BinaryOutcome | SurvivalOutcome | ContinuousOutcome | OrdinalOutcome | MulticlassOutcome,
     Field(discriminator="kind"),
     *own_parts(OutcomeKind, "an outcome", usual="binary"),
 ]
@@ -120,3 +122,9 @@ def happened(outcome: Outcome, units: pd.DataFrame) -> np.ndarray:
     """Return 1 for each unit that has the event, else 0, shape (unit,)."""
     found = getattr(outcome, "happened", outcome.labels)(units)
     return np.asarray(found)
+
+
+def settled(outcome: Outcome, units: pd.DataFrame) -> Outcome:
+    """Return an outcome with all that it takes from the units of a study written down, for whoever has not these."""
+    found: Outcome = outcome.settled(units) if hasattr(outcome, "settled") else outcome
+    return found

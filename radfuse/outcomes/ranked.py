@@ -73,7 +73,10 @@ def ranking(predictions: pd.DataFrame) -> Ranking:
 
 
 def compare(
-    predictions: pd.DataFrame, families: Sequence[str], loss: Callable[[pd.DataFrame], np.ndarray]
+    predictions: pd.DataFrame,
+    families: Sequence[str],
+    loss: Callable[[pd.DataFrame], np.ndarray],
+    ranks: Callable[[pd.DataFrame, pd.DataFrame], AucSet] | None = None,
 ) -> tuple[Comparison, ...]:
     """Return every pair of families on the units both predict, p values adjusted by Holm over all pairs.
 
@@ -81,6 +84,7 @@ def compare(
         predictions: of all families.
         families: in the order of the report.
         loss: of each row, shape (row,).
+        ranks: the headline of both, of their rows for the same units; None: concordance.
     """
     row = ["position", "repeat"]
     of = {str(family): rows.set_index(row, drop=False).sort_index() for family, rows in predictions.groupby("family")}
@@ -89,9 +93,7 @@ def compare(
         for second in families[i + 1 :]:
             both = of[first].index.intersection(of[second].index)
             here, there = of[first].loc[both], of[second].loc[both]
-            scores = np.column_stack([here["probability"], there["probability"]]).astype(float)
-            sets = [concordance(*part) for _, part in _parts(here, scores)]
-            difference, _, p = auc_difference(fold_averaged(sets, overlap_of(here)), 0, 1)
+            difference, _, p = auc_difference((ranks or _both)(here, there), 0, 1)
             found.append(
                 Comparison(
                     first=first,
@@ -108,6 +110,12 @@ def compare(
         item.model_copy(update={"p_holm": None if np.isnan(q) else float(q)})
         for item, q in zip(found, adjusted, strict=True)
     )
+
+
+def _both(here: pd.DataFrame, there: pd.DataFrame) -> AucSet:
+    """Return the concordance of two families on the same rows."""
+    scores = np.column_stack([here["probability"], there["probability"]]).astype(float)
+    return fold_averaged([concordance(*part) for _, part in _parts(here, scores)], overlap_of(here))
 
 
 def quantile_strata(values: np.ndarray) -> np.ndarray | None:

@@ -7,6 +7,8 @@ can do is to rank by the sum of their parts: its AUC is the reachable one.
 Of survival, the parts add up to the log hazard ratio of the time to knee replacement, whose baseline is Weibull's, and
 people leave between two and ten years.
 
+Of several classes, each block's part is twice the log odds of one phenotype against a fourth that is none of them.
+
 Continuous and ordinal outcomes are the sum of the parts and noise that no column knows: cartilage lost in mm, or, cut
 at four values, a Kellgren-Lawrence grade.
 """
@@ -41,8 +43,12 @@ _TEXTURES = (
 _SITES = ("north", "south", "west")
 _LOSS_MM, _SPREAD_MM, _NOISE = 0.4, 0.1, 0.5
 """Of a continuous outcome: mean, mm per unit of the score, and the scale of the logistic noise, of grades too."""
+_TELLS = 2.0
+"""Log odds of a phenotype by a block's part."""
 _GRADE_CUTS = (-1.8, -0.6, 0.6, 1.8)
 """Values at which the next grade begins."""
+_PHENOTYPES = ("inflammatory", "bone", "cartilage", "mild")
+"""Told by the clinical, the radiomic and the deep part; the last by none."""
 _HORIZON, _SHAPE = 60.0, 1.2
 """Of survival: months by which the event is predicted, and Weibull's shape."""
 
@@ -57,12 +63,14 @@ _OUTCOMES: dict[str, dict[str, object]] = {
         "times": [12, 36, 60],
     },
     "continuous": {"column": "loss", "kind": "continuous", "unit": "mm"},
+    "multiclass": {"column": "phenotype", "kind": "multiclass"},
     "ordinal": {"column": "grade", "kind": "ordinal", "levels": ["0", "1", "2", "3", "4"]},
 }
 _TITLES = {
     "binary": "Table phantom: knee osteoarthritis progression",
     "survival": "Table phantom: time to knee replacement",
     "continuous": "Table phantom: loss of cartilage",
+    "multiclass": "Table phantom: phenotype of osteoarthritis",
     "ordinal": "Table phantom: grade of osteoarthritis",
 }
 
@@ -70,8 +78,9 @@ _TITLES = {
 class TablePhantom(Section):
     """How the phantom is drawn."""
 
-    outcome: Literal["binary", "survival", "continuous", "ordinal"] = "binary"
-    """Whether the knee progressed; months until it was replaced, or was last seen; mm of cartilage lost; its grade."""
+    outcome: Literal["binary", "survival", "continuous", "ordinal", "multiclass"] = "binary"
+    """Whether the knee progressed; months until it was replaced, or was last seen; mm of cartilage lost; its grade; its
+    phenotype."""
     patients: int = Field(default=300, ge=20)
     seed: int = Field(default=7, ge=0)
     prevalence: float = Field(default=0.35, gt=0.02, lt=0.98)
@@ -119,6 +128,8 @@ def table_phantom(config: TablePhantom) -> dict[str, pd.DataFrame]:
         outcome = _times(np.random.default_rng([config.seed, 1]), people, logit + intercept)
     if config.outcome in ("continuous", "ordinal"):
         outcome = _values(np.random.default_rng([config.seed, 2]), logit, config.outcome)
+    if config.outcome == "multiclass":
+        outcome = _phenotypes(np.random.default_rng([config.seed, 3]), np.column_stack(list(parts.values())))
     case_id = np.array([f"K{person:05d}{side[0].upper()}" for person, side in zip(people, sides, strict=True)])
     for values in (radiomic, deep):
         shift = config.site_shift * generator.standard_normal((len(_SITES), values.shape[1]))
@@ -205,6 +216,25 @@ def reachable_concordance(truth: pd.DataFrame, family: str, outcome: np.ndarray)
     return float(((score[:, None] > score)[larger] + 0.5 * (score[:, None] == score)[larger]).mean())
 
 
+def reachable_macro_auc(truth: pd.DataFrame, family: str, outcome: np.ndarray) -> float:
+    """Return the mean over phenotypes of the AUC of each against the rest that a family's blocks allow.
+
+    Parts that the family does not know are taken from all knees in turn, as they are independent of those it knows.
+
+    Args:
+        truth: truth.csv of several classes.
+        family: blocks joined by "-".
+        outcome: phenotype of each knee, shape (knee,).
+    """
+    from radfuse.statistics.auc import auc
+
+    parts = truth[[f"{block}_part" for block in BLOCKS]].to_numpy()
+    known = np.array([block in family.split("-") for block in BLOCKS])
+    mixed = np.where(known, parts[:, None], parts)
+    p = _shares_of_phenotypes(mixed).mean(axis=1)
+    return float(np.mean([auc(outcome == name, p[:, place]) for place, name in enumerate(_PHENOTYPES)]))
+
+
 def standardised(values: np.ndarray) -> np.ndarray:
     """Return values with mean 0 and standard deviation 1."""
     return np.asarray((values - values.mean()) / values.std())
@@ -245,6 +275,23 @@ def _values(generator: np.random.Generator, score: np.ndarray, kind: Literal["co
     if kind == "continuous":
         return pd.DataFrame({"loss": (_LOSS_MM + _SPREAD_MM * value).round(4)})
     return pd.DataFrame({"grade": np.searchsorted(_GRADE_CUTS, value)})
+
+
+def _shares_of_phenotypes(parts: np.ndarray) -> np.ndarray:
+    """Return the probability of each phenotype, shape (..., 4), of the parts of the blocks, shape (..., 3)."""
+    return probability_of(np.concatenate([_TELLS * parts, np.zeros((*parts.shape[:-1], 1))], axis=-1), "softmax")
+
+
+def _phenotypes(generator: np.random.Generator, parts: np.ndarray) -> pd.DataFrame:
+    """Return the phenotype of each knee.
+
+    Args:
+        generator: of its own, so that features are the same as of a binary phantom.
+        parts: of each block, shape (knee, 3).
+    """
+    p = _shares_of_phenotypes(parts)
+    drawn = (generator.random(len(p))[:, None] > np.cumsum(p, axis=1)[:, :-1]).sum(axis=1)
+    return pd.DataFrame({"phenotype": np.array(_PHENOTYPES)[drawn]})
 
 
 def _clinical(generator: np.random.Generator, patients: int, people: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:

@@ -22,6 +22,7 @@ from radfuse.results.families import (
 from radfuse.results.internal import LearningPoint, OptimismDraw, Shuffled
 from radfuse.results.kinds import AnyPerformance
 from radfuse.results.measured import Measured
+from radfuse.results.multiclass import Classes, MulticlassPerformance, OfClass
 from radfuse.results.numbers import (
     Distance,
     Interval,
@@ -58,6 +59,7 @@ __all__ = [
     "AuditFinding",
     "CaseFeatures",
     "ChosenFeature",
+    "Classes",
     "Comparison",
     "ContinuousPerformance",
     "Distance",
@@ -73,7 +75,9 @@ __all__ = [
     "MaskToLookAt",
     "MasksToLookAt",
     "Measured",
+    "MulticlassPerformance",
     "Number",
+    "OfClass",
     "OptimismDraw",
     "OrdinalFit",
     "OrdinalPerformance",

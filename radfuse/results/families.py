@@ -9,6 +9,7 @@ from pydantic import Field
 
 from radfuse.config import Section
 from radfuse.results.kinds import AnyPerformance
+from radfuse.results.multiclass import Classes
 from radfuse.results.numbers import Interval, Number
 from radfuse.results.ordinal import OrdinalFit
 from radfuse.results.score import Score
@@ -22,6 +23,9 @@ class UsedColumn(Section):
     block: str
     importance: float
     """In the unit of the explanation; signed where the model has a direction."""
+    by_class: Mapping[str, float] = Field(default={}, exclude_if=lambda kept: not kept)
+    """Of several classes: what it is to each against the rest, in `Explanation.unit_by_class`; classes without it are
+    left out."""
 
 
 class Explanation(Section):
@@ -37,6 +41,8 @@ class Explanation(Section):
     values its first line says that it is of them."""
     made_of: tuple[str, ...] = ()
     """All columns in use, where `columns` names components of them."""
+    unit_by_class: str = Field(default="", exclude_if=lambda kept: not kept)
+    """Of several classes: what importances of each are of, where that is one for all."""
 
 
 SITE = "site"
@@ -71,7 +77,7 @@ class FittedFamily(Section):
         inner_auc: mean discrimination (AUC, or C of survival) over the inner folds at those settings.
         columns_in: number of columns before selection.
         test: positions of the test units; empty for "all".
-        probability: of the test units.
+        probability: of the test units; of several classes a row of them each.
         site: how values are harmonised; None: they are not.
         remarks: what fell back on something else, a sentence each.
         thresholds: the same by other rules, by their names.
@@ -81,6 +87,7 @@ class FittedFamily(Section):
             first deal and of all units; "" without.
         survival: of a survival outcome, what it needs to predict at other times.
         ordinal: of an ordinal outcome, what makes probabilities of grades of its score.
+        classes: of an outcome of several classes, their names.
     """
 
     family: str
@@ -91,7 +98,7 @@ class FittedFamily(Section):
     inner_auc: Number
     columns_in: int
     test: tuple[int, ...] = ()
-    probability: tuple[float, ...] = ()
+    probability: tuple[float, ...] | tuple[tuple[float, ...], ...] = ()
     site: SiteInput | None = None
     remarks: tuple[str, ...] = ()
     thresholds: Mapping[str, float] = {}
@@ -100,11 +107,12 @@ class FittedFamily(Section):
     explainer: str = ""
     survival: SurvivalFit | None = None
     ordinal: OrdinalFit | None = Field(default=None, exclude_if=lambda kept: kept is None)
+    classes: Classes | None = Field(default=None, exclude_if=lambda kept: kept is None)
 
     @property
-    def beside(self) -> SurvivalFit | OrdinalFit | None:
+    def beside(self) -> SurvivalFit | OrdinalFit | Classes | None:
         """What stands beside its predictions, by the outcome; None: nothing."""
-        return self.survival or self.ordinal
+        return self.survival or self.ordinal or self.classes
 
 
 class Comparison(Section):

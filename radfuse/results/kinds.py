@@ -9,6 +9,7 @@ from pydantic import Discriminator, Tag
 
 from radfuse.results.binary import Performance
 from radfuse.results.continuous import ContinuousPerformance
+from radfuse.results.multiclass import MulticlassPerformance
 from radfuse.results.ordinal import OrdinalPerformance
 from radfuse.results.survival import SurvivalPerformance
 
@@ -23,7 +24,8 @@ AnyPerformance = Annotated[
     Annotated[Performance, Tag("binary")]
     | Annotated[SurvivalPerformance, Tag("survival")]
     | Annotated[ContinuousPerformance, Tag("continuous")]
-    | Annotated[OrdinalPerformance, Tag("ordinal")],
+    | Annotated[OrdinalPerformance, Tag("ordinal")]
+    | Annotated[MulticlassPerformance, Tag("multiclass")],
     Discriminator(_kind),
 ]
 """Performance of a kind of outcome."""

@@ -16,7 +16,7 @@ from radfuse.bundle.schema import versions
 from radfuse.check.answers import read_answers
 from radfuse.cohort.config import levels_of
 from radfuse.config import Section, Where, to_yaml
-from radfuse.outcomes.kinds import Outcome, happened
+from radfuse.outcomes.kinds import Outcome, happened, settled
 from radfuse.report.printed import this_day, without_folders
 from radfuse.results import (
     AnyPerformance,
@@ -252,7 +252,7 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
     report = StudyReport(
         title=job.title,
         outcome=job.outcome.name(),
-        event=job.outcome.event_name(),
+        event=settled(job.outcome, design.units).event_name(),
         events=happened(job.outcome, design.units),
         unit=job.unit,
         patient=job.patient,
@@ -337,7 +337,7 @@ def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[Fit
 
 STAGE = Stage(
     "report",
-    12,
+    13,
     jobs,
     work,
     write_files,

@@ -9,9 +9,12 @@ from pydantic import ValidationError
 
 from radfuse.results import (
     AtCut,
+    Classes,
     ContinuousPerformance,
     Interval,
     Measured,
+    MulticlassPerformance,
+    OfClass,
     OrdinalPerformance,
     Performance,
     StudyResults,
@@ -84,6 +87,28 @@ ORDINAL = OrdinalPerformance(
     **dict.fromkeys(("kappa", "mae", "accuracy", "within_one", "rps", "calibration_slope"), SOME),
 )
 
+MULTICLASS = MulticlassPerformance(
+    family="a",
+    units=10,
+    patients=8,
+    levels=("a", "b", "c"),
+    counts=(3, 3, 4),
+    fold_aucs={"1": 0.7},
+    brier_scaled=None,
+    classes=(
+        OfClass(
+            name="a",
+            units=3,
+            given=2,
+            observed=0.3,
+            expected=0.2,
+            **dict.fromkeys(("auc", "sensitivity", "specificity", "ppv", "f1", "intercept", "slope"), SOME),
+        ),
+    ),
+    **dict.fromkeys(("auc", "auc_pooled", "auc_weighted", "hand_till", "log_loss", "brier"), SOME),
+    **dict.fromkeys(("accuracy", "balanced_accuracy", "kappa", "calibration_slope"), SOME),
+)
+
 
 def results(*performance: object) -> dict:
     return {
@@ -94,12 +119,12 @@ def results(*performance: object) -> dict:
 
 
 def test_each_kind_comes_back_as_itself() -> None:
-    each = (BINARY, SURVIVAL, CONTINUOUS, ORDINAL)
+    each = (BINARY, SURVIVAL, CONTINUOUS, ORDINAL, MULTICLASS)
     read = StudyResults.model_validate(results(*each))
     assert read.performance == each
-    assert [item.measure for item in read.performance] == ["AUC", "C", "C", "C"]
+    assert [item.measure for item in read.performance] == ["AUC", "C", "C", "C", "macro AUC"]
     assert [item.loss for item in read.performance] == [
-        *("log loss", "Brier score", "squared error", "ranked probability score")
+        *("log loss", "Brier score", "squared error", "ranked probability score", "log loss")
     ]
     for item in read.performance:
         assert isinstance(item, Measured)
@@ -118,3 +143,10 @@ def test_a_kind_that_nobody_knows_is_refused() -> None:
     other["performance"][0]["kind"] = "other"
     with pytest.raises(ValidationError, match="other"):
         StudyResults.model_validate(other)
+
+
+def test_names_of_classes_are_three_or_more_each_once() -> None:
+    with pytest.raises(ValidationError, match="stands twice"):
+        Classes(names=("a", "b", "b"))
+    with pytest.raises(ValidationError, match="at least 3"):
+        Classes(names=("a", "b"))

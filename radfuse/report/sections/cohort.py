@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,8 +12,11 @@ import pandas as pd
 from radfuse.report.printed import DASH, number, p_value
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
+from radfuse.results import MulticlassPerformance
 from radfuse.statistics.auc import auc_covariance, auc_difference
 
+_MANY = 5
+"""Classes from which on the head of the page tells their number alone."""
 MASK_SOURCES = {
     "manual": "drawn by hand, as the cohort table names them",
     "cross_fitted": "predicted by a network that never saw the patient",
@@ -21,22 +26,40 @@ MASK_SOURCES = {
 
 
 def study(report: StudyReport) -> Part:
-    """Return the cohort by event; where the outcome has none, by its median."""
-    tables = {"table_one": table_one(report.units, report.clinical, report.events, report.patient, report.site)}
+    """Return the cohort by event; where the outcome has none, by its classes or its median."""
+    first = report.performance[0]
+    classes = first.levels if isinstance(first, MulticlassPerformance) else ()
+    about = (report.patient, report.site)
+    whole = (
+        table_of_classes(report.units, report.clinical, report.units[report.outcome], classes, *about)
+        if classes
+        else table_one(report.units, report.clinical, report.events, *about)
+    )
+    tables = {"table_one": whole}
     if report.masks:
         tables["masks"] = mask_table(report.masks)
-    events, median = int(report.events.sum()), not hasattr(report.performance[0], "events")
+    events, median = int(report.events.sum()), not hasattr(first, "events")
     share = f"{100 * events / len(report.units):.0f}%"
     facts = {
         "units of prediction": str(len(report.units)),
         "patients": str(report.units[report.patient].nunique()),
         **({} if median else {f"events ({share})": str(events)}),
+        **_units_of(classes, first),
         f"{' + '.join(report.blocks)} columns": " + ".join(map(str, report.blocks.values())),
     }
     people = report.units[report.patient]
     both = len(set(people[report.events == 1]) & set(people[report.events == 0]))
-    html = render("sections/cohort.html", report=report, tables=tables, both=both, median=median)
+    if classes:
+        both = int((report.units.groupby(report.patient)[report.outcome].nunique() > 1).sum())
+    html = render("sections/cohort.html", report=report, tables=tables, both=both, median=median, classes=classes)
     return Part("Cohort", html, tables=tables, facts=facts)
+
+
+def _units_of(classes: Sequence[str], measured: Any) -> dict[str, str]:
+    """Return how many units each class has, of many classes their number, for the head of the page."""
+    if len(classes) > _MANY:
+        return {"classes": str(len(classes))}
+    return {f"units of {', '.join(classes)}": " + ".join(map(str, measured.counts))} if classes else {}
 
 
 def table_one(
@@ -59,6 +82,47 @@ def table_one(
     """
     y = events == 1
     groups = {"all": np.ones(len(y), dtype=bool), "without": ~y, "with": y}
+    rows = _rows(units, clinical, groups, patient, site)
+    return _framed(rows, ["characteristic", *groups, "missing", "smd", "p"])
+
+
+def table_of_classes(
+    units: pd.DataFrame,
+    clinical: pd.DataFrame,
+    classes: pd.Series,
+    levels: Sequence[str],
+    patient: str,
+    site: str | None,
+) -> pd.DataFrame:
+    """Return the cohort by class, summarised as `table_one` does.
+
+    SMD: the largest between two classes, without sign.
+
+    Args:
+        units: a row per unit.
+        clinical: encoded clinical columns, same rows.
+        classes: of the units.
+        levels: all of them, in order.
+        patient: column of `units`.
+        site: column of `units`, or None.
+
+    Returns:
+        Text columns: characteristic, all, each class by its name, missing, SMD.
+    """
+    taken = ("characteristic", "all", "missing", "smd")
+    groups = {"all": np.ones(len(units), dtype=bool)}
+    groups |= {f"class {name}" if name in taken else name: (classes == name).to_numpy() for name in levels}
+    return _framed(_rows(units, clinical, groups, patient, site), ["characteristic", *groups, "missing", "smd"])
+
+
+def _framed(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame([{column: row.get(column, "") for column in columns} for row in rows])
+
+
+def _rows(
+    units: pd.DataFrame, clinical: pd.DataFrame, groups: Mapping[str, np.ndarray], patient: str, site: str | None
+) -> list[dict[str, str]]:
+    """Return the rows of a table of the cohort, the group of all first."""
     rows = [
         {"characteristic": "Units", **{name: str(int(group.sum())) for name, group in groups.items()}},
         {
@@ -72,8 +136,7 @@ def table_one(
         for value in sorted(units[site].dropna().unique()):
             here = (units[site] == value).to_numpy(dtype=float)
             rows.append(_characteristic(f"{site}={value}", here, groups, people))
-    columns = ["characteristic", "all", "without", "with", "missing", "smd", "p"]
-    return pd.DataFrame([{column: row.get(column, "") for column in columns} for row in rows])
+    return rows
 
 
 def _characteristic(
@@ -90,10 +153,13 @@ def _characteristic(
         row[group] = _summary(values[members & known], binary, skewed)
     lacking = int((~known).sum())
     row["missing"] = f"{lacking} ({100 * lacking / len(values):.1f}%)" if lacking else "0"
+    if set(groups) != {"all", "without", "with"}:
+        parts = [values[members & known] for group, members in groups.items() if group != "all"]
+        apart = [abs(_smd(*pair)) for pair in combinations(parts, 2) if min(map(len, pair)) > 1]
+        return row | {"smd": number(max((each for each in apart if not np.isnan(each)), default=None), 2)}
     first, second = values[groups["with"] & known], values[groups["without"] & known]
     if len(first) > 1 and len(second) > 1:
-        spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
-        row["smd"] = number((first.mean() - second.mean()) / spread if spread > 0 else None, 2)
+        row["smd"] = number(_smd(first, second), 2)
         ranked = auc_covariance(
             groups["with"][known].astype(int),
             np.column_stack([values[known], np.zeros(int(known.sum()))]),
@@ -101,6 +167,12 @@ def _characteristic(
         )
         row["p"] = p_value(auc_difference(ranked, 0, 1)[2])
     return row
+
+
+def _smd(first: np.ndarray, second: np.ndarray) -> float:
+    """Return first minus second over the pooled standard deviation; NaN where both are constant."""
+    spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
+    return float((first.mean() - second.mean()) / spread) if spread > 0 else float("nan")
 
 
 def _summary(values: np.ndarray, binary: bool, skewed: bool) -> str:

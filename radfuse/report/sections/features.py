@@ -12,11 +12,20 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from radfuse.report.palette import looks
+from radfuse.report.printed import number
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import STYLE, to_svg
 from radfuse.results import ChosenFeature, FittedFamily
 
+_FOLLOWS = {
+    "binary": "probability = 1 / (1 + exp(−score))",
+    "survival": "probability of the event by the horizon = 1 − exp(−exp(score))",
+    "continuous": "prediction = score",
+    "ordinal": "score: the place among the grades, from 0, which cut-points make probabilities of",
+    "multiclass": "a score for each class against the rest, and last how probabilities follow from all of them",
+}
+"""Kind of outcome -> what is made of a formula's score."""
 _DEEP = re.compile(r"deep_\d+-\d+_\d+$")
 """As `radfuse.seg.encode` names what it sees."""
 
@@ -36,11 +45,14 @@ def study(report: StudyReport) -> Part:
             features, report.results.outer_folds, blocks, unit
         )
         narrow[family] = narrow_plot(features[: shown[family]], report.results.outer_folds, blocks, unit)
+    kind = getattr(report.performance[0], "kind", "binary")
     measures = {family: folds[0].explanation.measure for family, folds in report.folds.items()}
     every = pd.DataFrame(
         [{**item.model_dump(), "measure": measures[family]} for family, features in chosen.items() for item in features]
     )
     formulas = {family: final.explanation.formula for family, final in report.final.items()}
+    tried = {family: class_table(final) for family, final in report.final.items()}
+    by_class = {family: table for family, table in tried.items() if table is not None}
     html = render(
         "sections/features.html",
         report=report,
@@ -50,9 +62,26 @@ def study(report: StudyReport) -> Part:
         shown=shown,
         deep=next((item.name for features in chosen.values() for item in features if _DEEP.search(item.name)), None),
         measures=measures,
+        follows=_FOLLOWS[kind],
+        called=kind in ("binary", "survival"),
+        by_class=by_class,
         formulas={family: formula for family, formula in formulas.items() if formula},
     )
-    return Part("Features", html, figures, {"features": every})
+    tables = {"features": every, **{f"features_by_class_{family}": table for family, table in by_class.items()}}
+    return Part("Features", html, figures, tables)
+
+
+def class_table(final: FittedFamily) -> pd.DataFrame | None:
+    """Return what each column is to each class in the refitted model, the most important first; None of no classes."""
+    said = final.explanation
+    if final.classes is None or not said.unit_by_class:
+        return None
+    ranked = sorted(said.columns, key=lambda column: (-abs(column.importance), column.name))
+    rows = [
+        {"column": item.name, **{name: number(item.by_class.get(name), 2) for name in final.classes.names}}
+        for item in ranked
+    ]
+    return pd.DataFrame(rows)
 
 
 def chosen_features(family: str, folds: Sequence[FittedFamily], final: FittedFamily | None) -> list[ChosenFeature]:
@@ -130,8 +159,8 @@ def narrow_plot(features: Sequence[ChosenFeature], folds: int, blocks: Sequence[
         for item, label, height in zip(features, labels, heights, strict=True):
             row, colour = top + height - 0.2, drawn[item.block].colour
             across = axes.get_yaxis_transform()
-            for number, line in enumerate(label.split("\n")):
-                axes.text(0, top + 0.1 + 0.16 * number, line, transform=across, va="center", fontsize=8.5)
+            for place, line in enumerate(label.split("\n")):
+                axes.text(0, top + 0.1 + 0.16 * place, line, transform=across, va="center", fontsize=8.5)
             axes.text(1.01, row, f"{item.folds}/{folds}", transform=across, va="center", fontsize=8.5)
             value = item.importance
             axes.plot([0, 0], [row - 0.08, row + 0.08], color="#9ca3af", linewidth=0.8)
@@ -162,6 +191,6 @@ def _broken(name: str, width: int = 48) -> str:
 def right_aligned(axes: Any, row: float, label: str, apart: float = 0.42) -> None:
     """Write a label left of the axes, line by line, so that its end stays put in any viewer's font."""
     lines = label.split("\n")
-    for number, line in enumerate(lines):
-        height = row + apart * (number - (len(lines) - 1) / 2)
+    for place, line in enumerate(lines):
+        height = row + apart * (place - (len(lines) - 1) / 2)
         axes.text(-0.015, height, line, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=8.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from radfuse.report.sections.cohort import mask_table, table_one
+from radfuse.report.sections.cohort import mask_table, table_of_classes, table_one
 
 
 def test_table_one_of_four_units_by_hand() -> None:
@@ -21,6 +21,20 @@ def test_table_one_of_four_units_by_hand() -> None:
     ]
     assert table.loc["sex: male, n (%)", ["all", "with", "smd"]].tolist() == ["2 (50.0%)", "1 (50.0%)", "0.00"]
     assert table.loc["site: s, n (%)", "all"] == "2 (50.0%)"
+
+
+def test_a_table_by_class_of_six_units_by_hand() -> None:
+    units = pd.DataFrame({"patient": list("aabcde"), "site": ["n", "n", "s", "s", "s", "n"]})
+    classes = pd.Series(["with", "missing", "with", "x", "x", "missing"])
+    clinical = pd.DataFrame({"age": [50.0, 61, 52, 70, 72, np.nan]})
+    table = table_of_classes(units, clinical, classes, ("missing", "with", "x"), "patient", "site")
+    assert list(table) == ["characteristic", "all", "class missing", "with", "x", "missing", "smd"]
+    rows = table.set_index("characteristic")
+    assert rows.loc["Units"].tolist()[:4] == ["6", "2", "2", "2"]
+    assert rows.loc["Patients"].tolist()[:4] == ["5", "2", "2", "2"]
+    assert rows.loc["age, mean (SD)", ["with", "x", "missing"]].tolist() == ["51.0 (1.4)", "71.0 (1.4)", "1 (16.7%)"]
+    assert rows.loc["age, mean (SD)", "smd"] == f"{20 / np.sqrt(2):.2f}"
+    assert rows.loc["site: s, n (%)", ["all", "x"]].tolist() == ["3 (50.0%)", "2 (100.0%)"]
 
 
 def test_masks_are_counted_by_source_in_one_order() -> None:

@@ -1,0 +1,195 @@
+"""A study of several classes, from its tables to report, bundle, prediction and evaluation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+
+from radfuse.bundle.evaluate import evaluate
+from radfuse.bundle.load import load_bundle
+from radfuse.bundle.models import Model
+from radfuse.bundle.predict import predict, prediction_table
+from radfuse.check.inputs import read_inputs
+from radfuse.check.sample_size import had
+from radfuse.config import apply_overrides, read_yaml, to_yaml
+from radfuse.errors import InputError
+from radfuse.phantom.table import TablePhantom, reachable_macro_auc, table_phantom, write_table_phantom
+from radfuse.pipeline import run_study
+from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.page import evaluation_report
+from radfuse.report.study import Made
+from radfuse.study import load_study
+
+CLASSES = ("bone", "cartilage", "inflammatory", "mild")
+FAMILY = "clinical-deep"
+SETTINGS = [
+    "fusion.classifier={kind: ridge, spreads: [0.3, 3]}",
+    "fusion.strategy={kind: priority}",
+    f"fusion.families=[clinical, {FAMILY}]",
+    "fusion.inner_folds=2",
+    "report.journal_figures=false",
+    "cohort.split.folds=2",
+]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the study file of a phantom of 60 patients; do not change it."""
+    folder = tmp_path_factory.mktemp("multiclass")
+    found = write_table_phantom(folder, TablePhantom(outcome="multiclass", patients=60, seed=3, site_shift=0))
+    found.write_text(to_yaml(apply_overrides(read_yaml(found), SETTINGS)), encoding="utf-8")
+    return found
+
+
+@pytest.fixture(scope="module")
+def run(study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return its finished run folder; do not change it."""
+    finished = run_study(study, tmp_path_factory.mktemp("run") / "R")
+    assert finished.failures == ()
+    return finished.path
+
+
+def features_of(study: Path) -> dict[str, Path]:
+    return {"deep": study.parent / "deep.csv"}
+
+
+def test_families_are_measured_out_of_fold(study, run) -> None:
+    results = json.loads((run / "models/comparison/results.json").read_text())
+    truth, cohort = (pd.read_csv(study.parent / f"{name}.csv") for name in ("truth", "cohort"))
+    for item in results["performance"]:
+        assert (item["kind"], tuple(item["levels"])) == ("multiclass", CLASSES)
+        assert item["counts"] == [int((cohort["phenotype"] == name).sum()) for name in CLASSES]
+        reachable = reachable_macro_auc(truth, item["family"], cohort["phenotype"].to_numpy())
+        assert 0.5 < item["auc"]["value"] < reachable + 0.05
+        assert "events" not in item
+    rows = pd.read_csv(run / "models/comparison/predictions.csv")
+    each = rows[[f"probability@{name}" for name in CLASSES]].to_numpy()
+    np.testing.assert_allclose(each.sum(axis=1), 1)
+    assert (rows["class"] == np.array(CLASSES)[each.argmax(axis=1)]).all()
+    np.testing.assert_allclose(rows["probability"], each.max(axis=1))
+    assert set(rows["outcome"]) == set(CLASSES)
+
+
+def test_the_report_has_what_belongs_to_classes_and_nothing_else(run) -> None:
+    page = (run / "report/index.html").read_text()
+    for part in ("cohort", "multiclass", "comparison", "multiclass_calibration", "features", "audit", "settings"):
+        assert f'id="{part}"' in page
+    for told in ("bone, cartilage, inflammatory or mild", "Hand-Till M", "observed class", "gain in log loss"):
+        assert told in page
+    for other in ("Above median", "With event", "(event:", "threshold"):
+        assert other not in page.partition('id="settings"')[0]
+    tables = {path.stem: pd.read_csv(path) for path in (run / "report/tables").iterdir()}
+    assert {"performance", "agreement", "classes", "confusion", "calibration", "comparisons"} <= set(tables)
+    counts = tables["confusion"].set_index(["family", "observed"])
+    known = tables["table_one"].set_index("characteristic").loc["Units", list(CLASSES)].astype(int)
+    assert (counts.loc[FAMILY].sum(axis=1)[list(CLASSES)].to_numpy() == known.to_numpy()).all()
+    assert (run / "report/figures/roc_by_class.svg").is_file()
+
+
+def test_the_bundle_predicts_a_class_and_a_probability_of_each(study, run) -> None:
+    bundle = load_bundle(run / "bundle")
+    prediction = predict(bundle, study.parent / "cohort.csv", features_of(study))
+    table = prediction_table(bundle, prediction)
+    named = ["class", *(f"probability@{name}" for name in CLASSES)]
+    assert list(table)[2:] == [f"{family}_{name}" for family in ("clinical", FAMILY) for name in named]
+    each = table[[f"{FAMILY}_probability@{name}" for name in CLASSES]].to_numpy()
+    np.testing.assert_allclose(each.sum(axis=1), 1)
+    assert (table[f"{FAMILY}_class"] == np.array(CLASSES)[each.argmax(axis=1)]).all()
+    np.testing.assert_allclose(prediction.probabilities[FAMILY], each.max(axis=1))
+    cohort = pd.read_csv(study.parent / "cohort.csv")
+    assert (table[f"{FAMILY}_class"] == cohort["phenotype"]).mean() > 0.4
+    family = bundle.schema.families[FAMILY]
+    assert family.largest_difference < 1e-5
+    assert family.classes.names == bundle.schema.opened_outcome().levels == CLASSES
+    assert bundle.schema.trained_on.events is None
+    card = (run / "bundle/MODEL_CARD.md").read_text()
+    assert "Hand and Till's" in card
+    assert "clinical score of bone =" in card
+
+
+def test_a_model_of_other_classes_is_refused(run, tmp_path) -> None:
+    import shutil
+
+    shutil.copytree(run / "bundle", tmp_path / "bundle")
+    model = onnx.load(run / "bundle/clinical.onnx")
+    next(item for item in model.metadata_props if item.key == "classes").value = '["bone", "mild"]'
+    onnx.save(model, tmp_path / "bundle/clinical.onnx")
+    bundle = load_bundle(run / "bundle")
+    moved = type(bundle)(tmp_path / "bundle", bundle.schema)
+    with pytest.raises(InputError, match=r"made for other classes than bundle\.json lists"):
+        Model(moved, "clinical")
+
+
+def test_the_bundle_is_measured_on_other_patients(study, run) -> None:
+    rows = pd.read_csv(study.parent / "cohort.csv").iloc[:60]
+    tables = {block: pd.read_csv(path).iloc[:60] for block, path in features_of(study).items()}
+    found, _, long = evaluate(run / "bundle", rows, tables, [FAMILY])
+    assert found.performance[0].auc.value > 0.7  # these patients were trained on, and a remark says so
+    schema = load_bundle(run / "bundle").schema
+    report = EvaluationReport(
+        title="t",
+        table="cohort.csv",
+        performance=found.performance,
+        comparisons=found.comparisons,
+        before={name: item.performance for name, item in schema.families.items()},
+        trained_units=schema.trained_on.units,
+        predictions=long,
+        versions=schema.versions,
+        sections=schema.opened_outcome().evaluation_sections(),
+        made=Made("2026-11-26", "0", "radfuse evaluate"),
+        remarks=found.remarks,
+    )
+    page = evaluation_report(report)["index.html"]
+    assert "macro AUC at training (nested)" in page
+    with pytest.raises(InputError, match="none of multiclass outcomes"):
+        evaluate(run / "bundle", rows, tables, recalibrate=True)
+    some, _, _ = evaluate(run / "bundle", rows[rows["phenotype"] != "mild"], families=["clinical"])
+    assert (some.performance[0].counts[3], some.performance[0].classes[3].auc.value) == (0, None)
+    alike, _, _ = evaluate(run / "bundle", rows.assign(phenotype="bone"), families=["clinical"])
+    assert alike.performance[0].auc.value is None
+    assert any("cannot be computed: too few units, or all of one outcome" in remark for remark in alike.remarks)
+    with pytest.raises(InputError, match=r"'cyst' is none of cohort\.outcome\.levels"):
+        evaluate(run / "bundle", rows.assign(phenotype="cyst"), families=["clinical"])
+
+
+def test_a_class_that_a_training_set_lacks_is_told_before_anything_is_computed(study, tmp_path) -> None:
+    cohort = pd.read_csv(study.parent / "cohort.csv")
+    people = cohort["patient_id"].drop_duplicates().tolist()
+    of_mild = set(cohort.loc[cohort["phenotype"] == "mild", "patient_id"])
+    cohort["fold"] = ["a" if person in of_mild else "bc"[people.index(person) % 2] for person in cohort["patient_id"]]
+    cohort.to_csv(tmp_path / "cohort.csv", index=False)
+    (tmp_path / "study.yaml").write_text(study.read_text())
+    for name in ("radiomic", "deep"):
+        (tmp_path / f"{name}.csv").symlink_to(study.parent / f"{name}.csv")
+    split = ["cohort.split={kind: column, column: fold}"]
+    with pytest.raises(InputError, match=r"without fold 'a' cannot be tuned: .*'mild' 0"):
+        read_inputs(load_study(tmp_path / "study.yaml", split))
+
+
+@pytest.mark.parametrize("setting", ["subgroups=[site]", "optimism=5", "permutations=5", "readers={a: pain}"])
+def test_what_no_section_shows_is_refused(study, setting) -> None:
+    with pytest.raises(InputError, match=r"evaluation\.\w+.*binary"):
+        load_study(study, [f"evaluation.{setting}"])
+
+
+def test_nomograms_and_sample_sizes_are_of_other_outcomes(study, tmp_path) -> None:
+    with pytest.raises(InputError, match="nomogram: one is drawn of a binary outcome alone"):
+        load_study(study, ["nomogram=clinical"])
+    with pytest.raises(InputError, match="binary and survival outcomes, and that of the study is multiclass"):
+        had(load_study(study), tmp_path / "none")
+
+
+def test_the_phantom_has_the_features_of_the_binary_one() -> None:
+    binary, drawn = (
+        table_phantom(TablePhantom(patients=80, seed=5, outcome=kind)) for kind in ("binary", "multiclass")
+    )
+    pd.testing.assert_frame_equal(binary["radiomic"], drawn["radiomic"])
+    outcome = drawn["cohort"]["phenotype"].to_numpy()
+    families = ("clinical", "clinical-radiomic", "clinical-radiomic-deep")
+    reached = [reachable_macro_auc(drawn["truth"], family, outcome) for family in families]
+    assert 0.55 < reached[0] < reached[1] < reached[2] < 0.95
