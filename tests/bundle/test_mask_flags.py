@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from radfuse.bundle.predict import _flags
+from radfuse.bundle.units import flags_by_unit
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import CohortConfig
 
@@ -18,7 +18,7 @@ def test_flags_of_a_units_visits_name_the_case() -> None:
 
     masks = {"c0": (), "c0b": ("tumour: missing", "tumour: 3 parts"), "c1": ("nothing found",), "c2": ()}
     units = pd.DataFrame({"patient_id": ["p1", "p0", "p2"]}, index=[5, 6, 7])
-    found = _flags(masks, cohort, units)
+    found = flags_by_unit(masks, cohort, units)
     assert found is not None
     assert found.to_dict() == {5: "nothing found", 6: "c0b: tumour: missing; tumour: 3 parts", 7: ""}
-    assert _flags({}, cohort, units) is None
+    assert flags_by_unit({}, cohort, units) is None

@@ -1,0 +1,227 @@
+"""New units as a bundle's models want them: their table, feature tables, and what is measured on their images."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from radfuse.bundle.columns import image_blocks
+from radfuse.bundle.load import Bundle
+from radfuse.bundle.schema import BundleSchema, ImageRecipe
+from radfuse.bundle.sites import check_sites
+from radfuse.cohort.case import Cohort
+from radfuse.cohort.changes import DATED, Changes
+from radfuse.cohort.config import Categories, CohortConfig
+from radfuse.cohort.read import read_cohort
+from radfuse.cohort.spreadsheet import ROW, Table
+from radfuse.errors import InputError, Problem, listed
+from radfuse.features import FeatureSource, FeatureTable, at_visit, read_features
+from radfuse.fusion.design import Design, join
+from radfuse.results import SITE, Failure, ReviewedMask
+from radfuse.run.folder import Progress
+
+
+@dataclass(frozen=True)
+class Read:
+    """New units as the models want them.
+
+    Attributes:
+        design: units and blocks.
+        failures: cases that could not be read from their images.
+        missing: columns of blocks from images that have no value here, or start of their names -> why.
+        visits: that the cases have, where blocks come from images; None: nothing does.
+        mask_flags: of each unit, as `Prediction` has them.
+        masks: case -> what is suspicious about the mask that the network made.
+        imaged: as `Prediction` has it.
+        registration_flags: as `Prediction` has them.
+    """
+
+    design: Design
+    failures: tuple[Failure, ...]
+    missing: Mapping[str, str]
+    visits: frozenset[str] | None = None
+    mask_flags: pd.Series | None = None
+    masks: Mapping[str, ReviewedMask] = field(default_factory=dict)
+    imaged: Mapping[str, tuple[object, Path]] = field(default_factory=dict)
+    registration_flags: pd.Series | None = None
+
+
+def read_new(
+    bundle: Bundle,
+    chosen: list[str],
+    cells: Table,
+    sources: Mapping[str, Table],
+    labelled: bool,
+    labels_out: Path | None,
+    progress: Progress,
+    runtime: str,
+) -> Read:
+    """Read the cohort, and each block that the chosen families use from its table or from images."""
+    schema = bundle.schema
+    needed = {(item.block, item.name) for family in chosen for item in schema.families[family].inputs if item.used}
+    blocks = {block for block, _ in needed} - {"clinical", SITE}
+    from_images = blocks & set(image_blocks(schema, cells, sources))
+    imaging = schema.imaging if from_images else None
+    config = _config_of(schema, imaging, cells.path, needed, labelled=labelled)
+    cohort = read_cohort(config=config, table=_with_ids(cells, schema, labelled), labelled=labelled, new=True)
+    tables: dict[str, FeatureTable] = {}
+    warnings = check_sites([schema.families[family].site for family in chosen], cohort)
+    failures: tuple[Failure, ...] = ()
+    missing: Mapping[str, str] = {}
+    masks: Mapping[str, ReviewedMask] = {}
+    registrations: Mapping[str, tuple[str, ...]] = {}
+    if imaging is not None:
+        from radfuse.bundle.images import features_from_images  # with kernels and networks
+
+        made = features_from_images(imaging, cohort, bundle.path, labels_out, progress, runtime)
+        failures, missing, masks, registrations = made.failures, made.missing, made.masks, made.registrations
+        warnings += made.remarks
+        cohort = cohort.without({failure.item for failure in failures})
+        tables |= {block: table for block, table in made.tables.items() if block in from_images}
+    for block in blocks - from_images:
+        source = sources.get(block) or _with_ids(cells, schema, labelled)
+        tables[block], found = _read_block(source, {name for part, name in needed if part == block}, cohort)
+        warnings += found
+        _check_lacking(block, tables[block], cohort)
+    design = join(cohort, tables, layout={name for _, name in needed})
+    found_warnings = tuple(dict.fromkeys([*cohort.warnings, *warnings, *design.warnings]))
+    ready = Design(design.units, design.blocks, found_warnings)
+    flags = flags_by_unit({case: mask.flags for case, mask in masks.items()}, cohort, design.units)
+    carried = flags_by_unit(registrations, cohort, design.units)
+    if imaging is None:
+        return Read(ready, failures, missing, None, flags, masks)
+    imaged = _imaged(cohort, design.units, imaging.home, masks)
+    return Read(ready, failures, missing, _visits(cohort), flags, masks, imaged, carried)
+
+
+def _config_of(
+    schema: BundleSchema,
+    imaging: ImageRecipe | None,
+    table: Path,
+    needed: Collection[tuple[str, str]],
+    *,
+    labelled: bool,
+) -> CohortConfig:
+    """Return which columns of a table of new cases are read, for the columns (block, name) that models need."""
+    names, sites = {name for _, name in needed}, {name for block, name in needed if block == SITE}
+    return CohortConfig(
+        table=table,
+        case=schema.case,
+        patient=schema.patient,
+        unit=schema.unit,
+        visit=schema.visit,
+        changes=_changes_asked_for(schema, names),
+        site=min(sites, default=None),
+        clinical=tuple(item for item in schema.clinical if _is_used(item, names)),
+        outcome=schema.opened_outcome() if labelled else None,
+        images=imaging.images if imaging else {},
+        optional_images=imaging.optional_images if imaging else (),
+        mask=imaging.mask if imaging else None,
+        landmarks=imaging.landmarks if imaging else {},
+        slices=imaging.slices if imaging else {},
+        readers=imaging.readers if imaging else {},
+        masks=imaging.masks if imaging else {},
+    )
+
+
+def _visits(cohort: Cohort) -> frozenset[str]:
+    """Return the visits that columns of blocks from images may name, changes between them too."""
+    config = cohort.config
+    visits = frozenset(cohort.cases[config.visit].dropna()) if config.visit in cohort.cases else frozenset()
+    return visits | frozenset(config.changes.words if config.changes is not None else ())
+
+
+def _imaged(cohort: Cohort, units: pd.DataFrame, home: str, masks: Collection[str]) -> dict[str, tuple[object, Path]]:
+    """Return each case that was segmented, with the label of its unit's row and the image that its mask lies on."""
+    rows = units[list(cohort.config.unit_columns)].itertuples(name=None)
+    labels = {tuple(unit): label for label, *unit in rows}
+    return {
+        case.case_id: (labels[case.unit], case.images[home])
+        for case in cohort
+        if case.case_id in masks and case.unit in labels
+    }
+
+
+def flags_by_unit(told: Mapping[str, Sequence[str]], cohort: Cohort, units: pd.DataFrame) -> pd.Series | None:
+    """Return what is suspicious about each unit, with the names of its cases where it has several; None: of nobody.
+
+    Args:
+        told: case -> what is suspicious, in words; empty where nothing is.
+        cohort: whose cases they are.
+        units: a row per unit.
+    """
+    if not told:
+        return None
+    cases: dict[tuple[str, ...], list[str]] = {}
+    for case in cohort:
+        cases.setdefault(case.unit, []).append(case.case_id)
+    texts = []
+    for unit in units[list(cohort.config.unit_columns)].itertuples(index=False, name=None):
+        flags = {case: "; ".join(told[case]) for case in cases[unit] if told.get(case)}
+        texts.append("; ".join(f"{case}: {text}" if len(cases[unit]) > 1 else text for case, text in flags.items()))
+    return pd.Series(texts, index=units.index, dtype=object)
+
+
+def _read_block(source: Table, names: set[str], cohort: Cohort) -> tuple[FeatureTable, list[Problem]]:
+    """Read the columns of a block that models use; those that are empty in all rows stay, to be imputed."""
+    config = cohort.config
+    visits = sorted(cohort.cases[config.visit].dropna().unique()) if config.visit in cohort.cases else []
+    visits += config.changes.words if config.changes is not None else ()
+    wanted = [
+        str(name)
+        for name in source.cells.columns
+        if name in names or any(at_visit(str(name), visit) in names for visit in visits)
+    ]
+    ids = ((config.case,), config.unit_columns)
+    table, found = read_features(source, ids, FeatureSource(columns=tuple(wanted)), unique=False)
+    return replace(table, values=table.values.reindex(columns=wanted)), found
+
+
+def _changes_asked_for(schema: BundleSchema, needed: Collection[str]) -> Changes | None:
+    """Return the changes between visits that columns needed say, with their date where one counts; None without any."""
+    if schema.changes is None:
+        return None
+    ends = {name.partition("/")[0].rpartition("@")[2] for name in needed}
+    kinds = tuple(kind for kind, word in zip(schema.changes.kinds, schema.changes.words, strict=True) if word in ends)
+    dated = any(kind in DATED for kind in kinds)
+    return (
+        schema.changes.model_copy(update={"kinds": kinds, "date": schema.changes.date if dated else None})
+        if kinds
+        else None
+    )
+
+
+def _is_used(item: str | Categories, needed: set[str]) -> bool:
+    """Return whether a clinical column, at any visit, is among the columns needed."""
+    names = [item] if isinstance(item, str) else [f"{item.column}={level}" for level in item.levels]
+    return any(name == known or _at_some_visit(name, known) for name in names for known in needed)
+
+
+def _at_some_visit(name: str, known: str) -> bool:
+    """Return whether a column is another one at a visit, as `at_visit` names it."""
+    first, slash, rest = name.partition("/")
+    return known.startswith(f"{first}@") and known.endswith(f"{slash}{rest}")
+
+
+def _with_ids(cells: Table, schema: BundleSchema, labelled: bool) -> Table:
+    """Add case ids where units are named otherwise, and patients where nothing is measured."""
+    frame = cells.cells
+    if schema.case not in frame and schema.case not in schema.unit and schema.case != ROW:
+        frame = frame.assign(**{schema.case: [f"row {row}" for row in cells.rows]})
+    if schema.patient not in frame and not labelled and schema.case in frame:
+        frame = frame.assign(**{schema.patient: frame[schema.case]})
+    return Table(cells.path, frame, cells.notes)
+
+
+def _check_lacking(block: str, table: FeatureTable, cohort: Cohort) -> None:
+    if table.ids != (cohort.config.case,):
+        return
+    lacking = [str(case) for case in cohort.cases.index if case not in table.values.index]
+    if lacking:
+        raise InputError(
+            f"the {block} table lacks {len(lacking)} of {len(cohort)} cases: {listed(lacking)}; add them, or leave "
+            "the cases out"
+        )
