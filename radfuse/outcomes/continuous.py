@@ -82,10 +82,20 @@ class ContinuousOutcome(ScoredOutcome):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a study of a continuous outcome."""
         return (
-            *("cohort", "segmentation", "review", "continuous", "comparison", "continuous_calibration", "features"),
-            *("audit", "findings", "throughput", "settings"),
+            *(
+                "continuous_overview",
+                "cohort",
+                "segmentation",
+                "review",
+                "continuous",
+                "comparison",
+                "subgroups",
+                "variants",
+            ),
+            *("internal", "learning_curve", "continuous_calibration", "features", "explanation"),
+            *("audit", "findings", "methods", "checklists", "throughput", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:
         """Return the sections of predicted values on other patients."""
-        return ("continuous", "comparison", "continuous_calibration", "settings")
+        return ("continuous_overview", "continuous", "comparison", "continuous_calibration", "settings")

@@ -132,10 +132,11 @@ class OrdinalOutcome(ScoredOutcome):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a study of grades."""
         return (
-            *("cohort", "segmentation", "review", "ordinal", "comparison", "ordinal_calibration", "features"),
-            *("audit", "findings", "throughput", "settings"),
+            *("ordinal_overview", "cohort", "segmentation", "review", "ordinal", "comparison", "subgroups", "variants"),
+            *("internal", "learning_curve", "ordinal_calibration", "features", "explanation"),
+            *("audit", "findings", "methods", "checklists", "throughput", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:
         """Return the sections of grades on other patients."""
-        return ("ordinal", "comparison", "ordinal_calibration", "settings")
+        return ("ordinal_overview", "ordinal", "comparison", "ordinal_calibration", "settings")

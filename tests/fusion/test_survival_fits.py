@@ -7,19 +7,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from fits import BLOCKS, NAMES, every_selection, every_strategy, keeps_what_tells, stays_when_tests_are_spoiled
+from fits import (
+    BLOCKS,
+    NAMES,
+    InOnePiece,
+    every_selection,
+    every_strategy,
+    is_explained,
+    keeps_what_tells,
+    stays_when_tests_are_spoiled,
+    with_gaps,
+)
 
 from radfuse.config import build
 from radfuse.errors import InputError
 from radfuse.fusion.additive import score_of, why_no_terms
 from radfuse.fusion.config import FusionConfig
 from radfuse.fusion.explain.explainer import Explainer, explainer_of
-from radfuse.fusion.explain.shapley import contributions
 from radfuse.fusion.export import largest_difference
 from radfuse.fusion.serves import check_outcome
 from radfuse.fusion.validate import Fit, fit_family
 from radfuse.outcomes.survival import SurvivalOutcome, survival_at
-from radfuse.results import Explanation
 from radfuse.statistics.links import probability_of
 
 OUTCOME = SurvivalOutcome(time="months", event="died", horizon=60)
@@ -55,21 +63,12 @@ def test_every_strategy_joins_blocks_and_exports(kind) -> None:
     assert 0 < p.min() < p.max() < 1
     assert found.beside.groups[0] < found.beside.groups[1] == pytest.approx(found.threshold)
     says_what_the_model_says(found)
-    is_explained(found)
-
-
-def with_gaps() -> np.ndarray:
-    """Return the table, some rows of which lack a block or two."""
-    x = X.copy()
-    for start, lacking in enumerate((["clinical"], ["radiomic"], ["deep"], ["clinical", "deep"])):
-        for block in lacking:
-            x[start * 5 : start * 5 + 5, list(BLOCKS[block])] = np.nan
-    return x
+    is_explained(found.fitted, X, "cloglog")
 
 
 def says_what_the_model_says(found: Fit) -> None:
     """Hold the stored score against the model, and its survival at each time against the baseline table."""
-    score, x = score_of(found.fitted, NAMES, X), with_gaps()
+    score, x = score_of(found.fitted, NAMES, X), with_gaps(X)
     assert score is not None
     columns = x[:, [NAMES.index(column.name) for column in score.columns]]
     p = found.fitted.predict(x)
@@ -82,16 +81,6 @@ def says_what_the_model_says(found: Fit) -> None:
         np.testing.assert_allclose(reading.link.of(score.predictor(columns)), expected, rtol=0, atol=1e-9)
 
 
-def is_explained(found: Fit) -> None:
-    """Hold the sum of contributions, of the model and of what a file brings back, against the probability."""
-    made = explainer_of(found.fitted, X, NAMES, "cloglog")
-    again, x = Explainer.from_bytes(made.to_bytes()), with_gaps()[:8]
-    assert again.link == "cloglog"
-    own = contributions(again, x, X[:4])
-    whole = own.base + own.absence + own.values.sum(axis=1)
-    np.testing.assert_allclose(probability_of(whole, "cloglog"), found.fitted.predict(x), rtol=0, atol=1e-6)
-
-
 @every_selection
 def test_every_selection_keeps_the_columns_that_tell(step) -> None:
     keeps_what_tells(fit(selection=[step]), step)
@@ -102,7 +91,7 @@ def test_components_serve_and_trees_and_networks_beside_the_regression() -> None
     found = fit(classifier={"kind": "mean", "members": members}, selection=[{"kind": "pca"}])
     assert found.inner_auc > 0.6
     assert largest_difference(found.fitted.to_onnx("a", found.threshold), found.fitted.predict, X, 1) < 1e-5
-    is_explained(found)
+    is_explained(found.fitted, X, "cloglog")
     assert score_of(found.fitted, NAMES, X) is None
     config = FusionConfig(classifier={"kind": "mean", "members": members})
     assert why_no_terms(config, ["clinical", "deep"]) == (
@@ -112,22 +101,9 @@ def test_components_serve_and_trees_and_networks_beside_the_regression() -> None
 
 
 def test_a_family_that_is_one_piece_and_has_no_score_is_explained_on_its_link() -> None:
-    class Whole:
-        """A user's own part: a probability, and a file of it."""
-
-        fitted = fit().fitted
-
-        def predict(self, values: np.ndarray) -> np.ndarray:
-            return self.fitted.predict(values)
-
-        def to_onnx(self, family: str, threshold: float) -> bytes:
-            return self.fitted.to_onnx(family, threshold)
-
-        def explain(self, score: str) -> Explanation:
-            return self.fitted.explain(score)
-
-    made = Explainer.from_text(explainer_of(Whole(), X, NAMES, "cloglog").to_text())
-    np.testing.assert_allclose(probability_of(made.score(X), "cloglog"), Whole().predict(X), rtol=0, atol=1e-9)
+    whole = InOnePiece(fit().fitted)
+    made = Explainer.from_text(explainer_of(whole, X, NAMES, "cloglog").to_text())
+    np.testing.assert_allclose(probability_of(made.score(X), "cloglog"), whole.predict(X), rtol=0, atol=1e-9)
 
 
 def test_held_out_units_of_noise_and_flipped_events_change_nothing() -> None:

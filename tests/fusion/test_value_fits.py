@@ -10,9 +10,11 @@ import pytest
 from fits import (
     BLOCKS,
     NAMES,
+    InOnePiece,
     design_of,
     every_selection,
     every_strategy,
+    is_explained,
     keeps_what_tells,
     stays_when_tests_are_spoiled,
 )
@@ -20,6 +22,7 @@ from fits import (
 from radfuse.cohort.splits import Fold
 from radfuse.config import build
 from radfuse.fusion.config import FusionConfig
+from radfuse.fusion.explain.explainer import Explainer, explainer_of
 from radfuse.fusion.export import largest_difference
 from radfuse.fusion.models.linear import LinearModel
 from radfuse.fusion.models.linear_fit import net_squares, ridge_squares
@@ -75,6 +78,7 @@ def test_every_strategy_joins_blocks_and_exports(kind) -> None:
     p = found.fitted.predict(X)
     assert abs(p.mean() - Y.mean()) < 0.1 * Y.std()
     assert found.beside is None
+    is_explained(found.fitted, X, "identity", Y.std())
 
 
 @pytest.mark.parametrize("outcome", [VALUE, GRADE], ids=["continuous", "ordinal"])
@@ -82,9 +86,16 @@ def test_regressions_and_trees_answer_together(outcome) -> None:
     found = fit(outcome, Y if outcome is VALUE else GRADES, classifier=SEVERAL, strategy={"kind": "average"})
     assert found.inner_auc > 0.72
     assert far(found) < 1e-5
+    is_explained(found.fitted, X, "identity", Y.std() if outcome is VALUE else 1.0)
     if outcome is GRADE:
         assert found.beside.slope > 0
         assert far(found) * Y.std() < 1e-5
+
+
+def test_a_family_that_is_one_piece_and_has_no_score_is_explained_by_its_value() -> None:
+    whole = InOnePiece(fit(classifier=SEVERAL).fitted)
+    made = Explainer.from_text(explainer_of(whole, X, NAMES, "identity").to_text())
+    np.testing.assert_allclose(made.score(X), whole.predict(X), rtol=1e-7)
 
 
 @every_selection

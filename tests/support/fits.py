@@ -11,8 +11,11 @@ import pytest
 from radfuse.cohort.splits import Fold
 from radfuse.fusion.config import FusionConfig
 from radfuse.fusion.design import Design
+from radfuse.fusion.explain.explainer import Explainer, explainer_of
+from radfuse.fusion.explain.shapley import contributions
 from radfuse.fusion.validate import Fit, fit_fold
-from radfuse.results import FittedFamily
+from radfuse.results import Explanation, FittedFamily
+from radfuse.statistics.links import LinkName, probability_of
 
 BLOCKS = {"clinical": range(4), "radiomic": range(4, 16), "deep": range(16, 24)}
 NAMES = [f"c{i}" for i in range(24)]
@@ -67,3 +70,41 @@ def stays_when_tests_are_spoiled(
     assert first.fitted.to_onnx("a", first.threshold) == second.fitted.to_onnx("a", second.threshold)
     assert honest.tuned == other.tuned
     return honest, other
+
+
+def with_gaps(x: np.ndarray) -> np.ndarray:
+    """Return the table, some rows of which lack a block or two."""
+    found = x.copy()
+    for start, lacking in enumerate((["clinical"], ["radiomic"], ["deep"], ["clinical", "deep"])):
+        for block in lacking:
+            found[start * 5 : start * 5 + 5, list(BLOCKS[block])] = np.nan
+    return found
+
+
+def is_explained(fitted: Any, x: np.ndarray, link: LinkName, unit: float = 1.0) -> None:
+    """Hold the sum of contributions, of the model and of what a file brings back, against the prediction.
+
+    `unit`: of the outcome, of which a millionth is nothing.
+    """
+    again = Explainer.from_bytes(explainer_of(fitted, x, NAMES, link).to_bytes())
+    assert again.link == link
+    rows = with_gaps(x)[:8]
+    own = contributions(again, rows, x[:4])
+    whole = own.base + own.absence + own.values.sum(axis=1)
+    np.testing.assert_allclose(probability_of(whole, link), fitted.predict(rows), rtol=0, atol=1e-6 * unit)
+
+
+class InOnePiece:
+    """A user's own part: a prediction, and a file of it."""
+
+    def __init__(self, fitted: Any) -> None:
+        self.fitted = fitted
+
+    def predict(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray(self.fitted.predict(values))
+
+    def to_onnx(self, family: str, threshold: float) -> bytes:
+        return bytes(self.fitted.to_onnx(family, threshold))
+
+    def explain(self, score: str) -> Explanation:
+        return self.fitted.explain(score)
