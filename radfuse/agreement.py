@@ -229,16 +229,17 @@ def _readers_are_no_inputs(study: Study) -> None:
     check_readers(study.evaluation, taken, study.families)
 
 
-def _what_is_measured_beside_is_shown(study: Study) -> None:
-    """Refuse what no section of the report of a value, a grade or a class shows; readers are told of by themselves."""
+def what_is_measured_beside_is_shown(study: Study) -> None:
+    """Refuse what no section of the outcome's report shows; readers are told of by themselves."""
     outcome = study.cohort.outcome
-    kind = getattr(outcome, "kind", "")
-    if outcome is None or kind not in ("continuous", "ordinal", "multiclass"):
+    if outcome is None:
         return
-    for name, section in {"subgroups": "subgroups", "optimism": "internal", "permutations": "internal"}.items():
+    shown = {"subgroups": "subgroups", "optimism": "internal", "permutations": "internal"}
+    for name, section in (shown | {"learning_curve": "learning_curve"}).items():
         if getattr(study.evaluation, name) and section not in outcome.sections():
             raise ValueError(
-                f"evaluation.{name} does not serve outcomes of kind {kind}, binary ones alone; leave it out"
+                f"evaluation.{name}: the report of an outcome of kind {getattr(outcome, 'kind', 'your own')} has no "
+                f"section {section}, so that nobody would see it; leave it out"
             )
 
 
@@ -255,7 +256,7 @@ CHECKS = (
     _sites_can_be_harmonised,
     _networks_of_one_deal,
     _readers_are_no_inputs,
-    _what_is_measured_beside_is_shown,
+    what_is_measured_beside_is_shown,
 )
 """What is held against each other of a study, in this order."""
 

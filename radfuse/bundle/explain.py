@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from radfuse.fusion.explain.explainer import Explainer
 
 _SAME = 1e-5
-"""Largest difference between the probability of the model and that of the parts that explain it."""
+"""Largest difference between what the model predicts and what the parts say that explain it; a share of values above 1.
+"""
 _ROWS = 1000
 """Units explained at a time."""
 _MEND = "nothing was computed; leave --explain out, or run `radfuse export` again"
@@ -89,7 +90,8 @@ def explained_units(
     ]
     score = np.concatenate([part.score for part in parts])
     said = probability_of(score, explainer.link)
-    if not explainer.recalibrated and np.abs(said - probability).max(initial=0) > _SAME:
+    most = _SAME * max(1.0, float(np.abs(probability).max(initial=0)))
+    if not explainer.recalibrated and np.abs(said - probability).max(initial=0) > most:
         raise InputError(
             f"{bundle.path}: what explains family {family!r} is not of the model that predicts it; {_MEND}"
         )

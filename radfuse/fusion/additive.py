@@ -120,6 +120,7 @@ def _column(column: Column, values: np.ndarray) -> said.ScoreColumn:
         low=float(known.min()),
         high=float(known.max()),
         whole=bool((known == np.round(known)).all()),
+        usual=said.usual_range(known),
     )
 
 

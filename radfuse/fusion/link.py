@@ -15,7 +15,11 @@ UNITS: dict[LinkName, str] = {
     "softmax": "log odds of a class per standard deviation",
 }
 """Of coefficients of standardised columns."""
-SCALES: dict[LinkName, str] = {"logit": "log odds", "cloglog": "log cumulative hazard"}
+SCALES: dict[LinkName, str] = {
+    "logit": "log odds",
+    "cloglog": "log cumulative hazard",
+    "identity": "units of the outcome",
+}
 """What scores are in."""
 EVERY_KIND = ("binary", "survival", "continuous", "ordinal")
 """Kinds of outcome, for parts that serve all of them."""

@@ -268,14 +268,14 @@ def _by_kind(beside: SurvivalFit | OrdinalFit | Classes | None) -> dict[str, Any
 def _explainer(
     fitted: FittedFamilyModel, x: np.ndarray, names: Sequence[str], outcome: Outcome, fold: Fold
 ) -> tuple[str, tuple[str, ...]]:
-    """Return what explains a family, of the first deal and where a score makes a probability.
+    """Return what explains a family, of the first deal.
 
     Where it cannot be made, as of a user's part without ONNX, "" and a remark.
     """
     from radfuse.fusion.explain.explainer import explainer_of
 
     link = link_of(outcome)
-    if fold.repeat > 1 or link in ("identity", "softmax"):
+    if fold.repeat > 1 or link == "softmax":
         return "", ()
     try:
         return explainer_of(fitted, x, names, link).to_text(), ()

@@ -10,29 +10,25 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from radfuse.cohort.spreadsheet import Table
-from radfuse.config import Section, Word, nearest
+from radfuse.config import Word, nearest
 from radfuse.errors import Finding
-from radfuse.evaluation.thresholds import Rule
+from radfuse.outcomes.scored import ScoredOutcome
 from radfuse.results import OrdinalFit
-from radfuse.statistics.links import LinkName
 from radfuse.statistics.ordinal import above_cuts, grade_probabilities, proportional_odds
 
 if TYPE_CHECKING:
     from radfuse.results import Comparison, OrdinalPerformance
 
 
-class OrdinalOutcome(Section):
+class OrdinalOutcome(ScoredOutcome):
     """A grade; models predict its place among the grades, from 0, and cut-points on that score make probabilities.
 
     The cut-points are those of proportional odds, fitted to inner out-of-fold scores. What each method is for says
     `radfuse.outcomes.kinds.OutcomeKind`.
     """
 
-    link: ClassVar[LinkName] = "identity"
     said: ClassVar[str] = "score"
 
-    column: str
-    """Column of the cohort table."""
     kind: Literal["ordinal"] = "ordinal"
     levels: tuple[Word, ...] = Field(min_length=3)
     """All grades as the column has them, the lowest first: [0, 1, 2, 3, 4]."""
@@ -43,10 +39,6 @@ class OrdinalOutcome(Section):
         if len(set(levels)) < len(levels):
             raise ValueError(f"a level stands twice: {', '.join(levels)}; remove one")
         return levels
-
-    def columns(self) -> Mapping[str, str]:
-        """Return the one column."""
-        return {"column": self.column}
 
     def read(self, table: Table, new: bool) -> tuple[dict[str, pd.Series], list[Finding]]:
         """Return the place of each grade among the levels, float64, and what is wrong with the column."""
@@ -70,10 +62,6 @@ class OrdinalOutcome(Section):
             alike = f"every case has the grade {text.iloc[0]!r}; there is nothing to learn; add cases of others"
             return {}, [Finding(alike, None, self.column)]
         return {self.column: places}, []
-
-    def name(self) -> str:
-        """Return the column's name."""
-        return self.column
 
     def event_name(self) -> str:
         """Return the grades, for lack of an event."""
@@ -101,21 +89,6 @@ class OrdinalOutcome(Section):
 
         return merged(units[self.column].to_numpy().astype(int))
 
-    def happened(self, units: pd.DataFrame) -> np.ndarray:
-        """Return 1 where the grade is above the median, else 0, shape (unit,)."""
-        y = self.targets(units)
-        return (y > np.median(y)).astype(int)
-
-    def folds_possible(self, y: np.ndarray, patients: np.ndarray, wanted: int) -> int:
-        """Return at most as many folds as there are patients; raises ValueError, see `ranked.folds_possible`."""
-        from radfuse.outcomes.ranked import folds_possible
-
-        return folds_possible(y, patients, wanted)
-
-    def targets(self, units: pd.DataFrame) -> np.ndarray:
-        """Return the place of each grade, float64, shape (unit,)."""
-        return units[self.column].to_numpy(dtype="float64")
-
     def cautions(self, y: np.ndarray) -> list[str]:
         """Return, in a sentence, which grades a training set lacks, if any."""
         lacking = [level for place, level in enumerate(self.levels) if not (y == place).any()]
@@ -126,30 +99,6 @@ class OrdinalOutcome(Section):
     def observed(self, units: pd.DataFrame) -> Mapping[str, np.ndarray]:
         """Return the column `outcome`, the place of each grade."""
         return {"outcome": units[self.column].to_numpy().astype(int)}
-
-    def relevance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return the score test of each column, chi-squared; 0 for a constant column."""
-        from radfuse.outcomes.ranked import relevance
-
-        return relevance(x, y)
-
-    def loss(self, y: np.ndarray, probability: np.ndarray) -> float:
-        """Return the mean squared error of scores over the variance of y; over 1 where that is 0."""
-        return float(((probability - y) ** 2).mean() / (y.var() or 1.0))
-
-    def discrimination(self, y: np.ndarray, probability: np.ndarray) -> float:
-        """Return the share of pairs of two grades ranked right, 0.5 by chance; NaN where there is one grade."""
-        from radfuse.outcomes.ranked import discrimination
-
-        return discrimination(y, probability)
-
-    def threshold(self, y: np.ndarray, probability: np.ndarray, rule: Rule) -> float:
-        """Return 0: no unit is called."""
-        return 0.0
-
-    def thresholds(self, y: np.ndarray, probability: np.ndarray) -> Mapping[str, float]:
-        """Return nothing: no unit is called."""
-        return {}
 
     def beside(self, y: np.ndarray, probability: np.ndarray) -> OrdinalFit:
         """Return the cut-points of a family, from out-of-fold scores of its training units."""
@@ -183,10 +132,11 @@ class OrdinalOutcome(Section):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a study of grades."""
         return (
-            *("cohort", "segmentation", "review", "ordinal", "comparison", "ordinal_calibration", "features"),
-            *("audit", "findings", "throughput", "settings"),
+            *("ordinal_overview", "cohort", "segmentation", "review", "ordinal", "comparison", "subgroups", "variants"),
+            *("internal", "learning_curve", "ordinal_calibration", "features", "explanation"),
+            *("audit", "findings", "methods", "checklists", "throughput", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:
         """Return the sections of grades on other patients."""
-        return ("ordinal", "comparison", "ordinal_calibration", "settings")
+        return ("ordinal_overview", "ordinal", "comparison", "ordinal_calibration", "settings")

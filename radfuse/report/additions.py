@@ -56,8 +56,9 @@ def verdict(found: Addition, measure: str = "AUC") -> str:
         return sentence(f"{what} ranks patients better: {measure} +{gain.value:.3f}")
     if gain.high < 0:
         return sentence(f"{what} ranks patients worse: {measure} −{-gain.value:.3f}")
-    sign = "+" if gain.value >= 0 else "−"
-    size = f"a gap of {sign}{abs(gain.value):.3f}"
+    gap = f"{abs(gain.value):.3f}"
+    sign = "" if float(gap) == 0 else "+" if gain.value > 0 else "−"
+    size = f"a gap of {sign}{gap}"
     if found.patients_to_show is None:
         return sentence(f"{what} shows no difference: {size}, which no study of a sensible size would tell from none")
     people = f"about {found.patients_to_show:,} patients"

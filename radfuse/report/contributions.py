@@ -136,12 +136,15 @@ def dependence(axes: Any, found: ExplainedFamily, column: int, colour: str) -> N
     axes.margins(x=0.06)
 
 
-def heat_map(cells: Mapping[tuple[str, str], float]) -> str:
+def heat_map(cells: Mapping[tuple[str, str], float], *, narrow: bool = False) -> str:
     """Return what columns of each region and sequence move together, as a small map."""
     rows, columns = (list(dict.fromkeys(cell[which] for cell in cells)) for which in (0, 1))
     grid = np.array([[cells.get((row, column), np.nan) for column in columns] for row in rows])
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(min(8.6, 2.6 + 1.1 * len(columns)), 0.8 + 0.34 * len(rows)), layout="constrained")
+        width = 3.7 if narrow else min(8.6, 2.6 + 1.1 * len(columns))
+        labels = [wrapped(row, 18 if narrow else 34) for row in rows]
+        high = 0.42 if narrow and any("\n" in label for label in labels) else 0.34
+        figure = Figure(figsize=(width, 0.8 + high * len(rows)), layout="constrained")
         axes = figure.subplots()
         top = max(float(np.nanmax(grid)), 1e-12)
         axes.imshow(grid, cmap="Blues", vmin=0, vmax=1.2 * top, aspect="auto")
@@ -150,8 +153,8 @@ def heat_map(cells: Mapping[tuple[str, str], float]) -> str:
             axes.text(
                 j, i, words, ha="center", va="center", fontsize=8.5, color="white" if value > 0.7 * top else "#1f2937"
             )
-        axes.set_xticks(range(len(columns)), columns)
-        axes.set_yticks(range(len(rows)), [wrapped(row, 34) for row in rows])
+        axes.set_xticks(range(len(columns)), [wrapped(column, 8) for column in columns] if narrow else columns)
+        axes.set_yticks(range(len(rows)), labels)
         axes.tick_params(length=0)
         for side in axes.spines.values():
             side.set_visible(False)
@@ -184,8 +187,10 @@ def _rows(axes: Any, labels: Sequence[str], narrow: bool) -> None:
         return
     axes.set_yticks([])
     for row, label in enumerate(labels):
-        short = label if len(label) <= 54 else f"{label[:26]}…{label[-27:]}"
-        axes.text(0, row - 0.42, short, transform=axes.get_yaxis_transform(), va="center", fontsize=7)
+        short = label if len(label) <= 50 else f"{label[:24]}…{label[-25:]}"
+        clear = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # of the lines that rows hang on
+        told = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 7.5, "bbox": clear}
+        axes.text(0, row - 0.42, short, **told)
 
 
 def _swarm(values: np.ndarray) -> np.ndarray:

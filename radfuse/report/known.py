@@ -5,13 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from radfuse.report.study import StudyReport
 from radfuse.statistics import sample_size
 
-CLASSICAL = {"logistic", "ridge", "lda", "naive_bayes", "cox"}
+CLASSICAL = {"logistic", "ridge", "lda", "naive_bayes", "cox", "linear"}
 """Learners that a statistician would not call machine learning."""
+
+
+class Said(NamedTuple):
+    """Words that differ between kinds of outcome.
+
+    Attributes:
+        regression: its plain one, before the word.
+        learner: the same as a study names it.
+        scores: what parts of a model add up on.
+        tuned: what settings are chosen by.
+        test: that compares families.
+    """
+
+    regression: str
+    learner: str
+    scores: str
+    tuned: str
+    test: str
+
+
+_OF_C = "Wald's test of the difference in C"
+_OF_A_VALUE = Said("linear", "linear", "predictions", "smallest squared error", _OF_C)
+_SAID = {
+    "binary": Said("logistic", "logistic", "log odds", "smallest log loss", "DeLong's test"),
+    "survival": Said("Cox", "cox", "log cumulative hazards", "largest partial likelihood", _OF_C),
+    "continuous": _OF_A_VALUE,
+    "ordinal": _OF_A_VALUE,
+}
 
 
 def name_of(part: Mapping[str, Any]) -> str:
@@ -51,9 +79,32 @@ class Known:
         return dict(self.cohort["outcome"])
 
     @property
+    def kind(self) -> str:
+        """Kind of the outcome; a user's own reads as binary."""
+        kind = str(self.outcome.get("kind", ""))
+        return kind if kind in _SAID else "binary"
+
+    @property
+    def said(self) -> Said:
+        """Words of its kind of outcome."""
+        return _SAID[self.kind]
+
+    @property
+    def scored(self) -> bool:
+        """Whether a value or a grade is predicted, and no unit called."""
+        return self.kind in ("continuous", "ordinal")
+
+    @property
+    def counted_grades(self) -> str:
+        """How many units have each grade, of an ordinal outcome."""
+        places = self.report.units[self.outcome["column"]].to_numpy(dtype=int)
+        counts = ((places == place).sum() for place in range(len(self.outcome["levels"])))
+        return ", ".join(f"{level}: {count}" for level, count in zip(self.outcome["levels"], counts, strict=True))
+
+    @property
     def survival(self) -> bool:
         """Whether a time to an event is predicted."""
-        return self.outcome.get("kind") == "survival"
+        return self.kind == "survival"
 
     @property
     def images(self) -> bool:
@@ -123,7 +174,10 @@ class Known:
 
     @cached_property
     def size(self) -> sample_size.SampleSize | None:
-        """What Riley's criteria ask for of the largest family, at the usual R2; None where one class is absent."""
+        """What Riley's criteria ask for of the largest family, at the usual R2; None without an event, or without two
+        classes."""
+        if self.scored:
+            return None
         if self.survival:
             return self._size_of_survival()
         prevalence = float(self.report.events.mean())

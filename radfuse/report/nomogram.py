@@ -52,6 +52,7 @@ class Line:
         ticks: from its smallest value on, or its named points.
         missing: what a missing value stands for; None where that depends on other values.
         ends: points of its ends.
+        beyond: whether units of the training set lie beyond its end of 0 points, and beyond the other.
         block: whose score it is; "" for a variable.
     """
 
@@ -59,6 +60,7 @@ class Line:
     ticks: tuple[Tick, ...]
     missing: Tick | None
     ends: tuple[float, float]
+    beyond: tuple[bool, bool] = (False, False)
     block: str = ""
 
 
@@ -102,13 +104,17 @@ class Nomogram:
 
 @dataclass(frozen=True)
 class _Axis:
-    """A variable before its points are known: it adds slope * value to the score, or what stands by name."""
+    """A variable before its points are known: it adds slope * value to the score, or what stands by name.
+
+    It is drawn from `low` to `high`, of a number where most units lie: one outlier would set the scale of all axes.
+    """
 
     name: str
     slope: float
     low: float
     high: float
     whole: bool
+    seen: tuple[float, float] = (0.0, 1.0)
     named: Mapping[str, float] | None = None
     missing: float | None = None
     block: str = ""
@@ -120,6 +126,12 @@ class _Axis:
     def ends(self) -> tuple[float, float]:
         found = list(self.named.values()) if self.named else [self.adds(self.low), self.adds(self.high)]
         return min(found), max(found)
+
+    @property
+    def beyond(self) -> tuple[bool, bool]:
+        """Whether training values lie beyond the end that adds least, and the other."""
+        below, above = self.seen[0] < self.low, self.seen[1] > self.high
+        return (below, above) if self.slope > 0 else (above, below)
 
 
 def blocks_as_scores(score: Score) -> tuple[str, ...]:
@@ -187,7 +199,10 @@ def _variables(score: Score, levels: Mapping[str, Sequence[str]]) -> Iterator[_A
         name = next((name for name, group in groups.items() if column.name in group.values()), None)
         if name is None:
             raw = float(coefficients[place[column.name]] / column.scale)
-            yield _Axis(column.name, raw, column.low, column.high, column.whole, missing=column.missing)
+            few = column.whole and column.high - column.low <= _EACH
+            seen = (column.low, column.high)
+            low, high = seen if few or column.usual is None else column.usual
+            yield _Axis(column.name, raw, low, high, column.whole, seen, missing=column.missing)
             continue
         group = groups[name]
         done |= set(group.values())
@@ -212,12 +227,13 @@ def word_groups(columns: Sequence[ScoreColumn], levels: Mapping[str, Sequence[st
 
 
 def _of_block(score: Score, block: str) -> _Axis:
-    low, high = score.ranges[block]
+    seen = score.ranges[block]
+    low, high = score.usual_ranges.get(block, seen)
     own = score.own_terms(block)
     if own is None:
-        return _Axis(f"{block} score", 1.0, low, high, False, block=block)
+        return _Axis(f"{block} score", 1.0, low, high, False, seen, block=block)
     absent = next((part.absent for part in getattr(score.sum, "parts", ()) if part.score == own[1]), None)
-    return _Axis(f"{block} score", own[0], low, high, False, missing=absent, block=block)
+    return _Axis(f"{block} score", own[0], low, high, False, seen, missing=absent, block=block)
 
 
 def _line(axis: _Axis, unit: float) -> Line:
@@ -238,7 +254,7 @@ def _line(axis: _Axis, unit: float) -> Line:
         values = _nice(axis.low, axis.high, max(2, round(width / 10)), whole=axis.whole)
     ticks = tuple(Tick(f"{value:.12g}", value, points(axis.adds(value))) for value in values)
     missing = None if axis.missing is None else Tick("not known", axis.missing, points(axis.adds(axis.missing)))
-    return Line(axis.name, ticks, missing, (0.0, width), axis.block)
+    return Line(axis.name, ticks, missing, (0.0, width), axis.beyond, axis.block)
 
 
 def _nice(low: float, high: float, count: int, *, whole: bool = False) -> list[float]:

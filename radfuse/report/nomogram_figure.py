@@ -22,6 +22,7 @@ _LETTER = 0.068
 """Inches that a letter of a tick label takes, about."""
 _LANE = 0.15
 """Inches between two lanes of labels."""
+_BEYOND = "Arrows: 1st or 99th percentile of training values; points go on beyond in step."
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class _Row:
     ends: tuple[float, float]
     bold: bool = False
     named: bool = False
+    beyond: tuple[bool, bool] = (False, False)
     colour: str = "#1f2937"
 
 
@@ -68,7 +70,7 @@ def _rows(nomogram: Nomogram) -> list[_Row]:
     for number, line in enumerate(nomogram.lines):
         ends = (line.ends[0] / 100, line.ends[1] / 100)
         named = any(math.isnan(tick.value) for tick in line.ticks) or len(line.ticks) == 2
-        rows.append(_Row(str(number), line.name, _shares(line.ticks, 100), ends, named=named))
+        rows.append(_Row(str(number), line.name, _shares(line.ticks, 100), ends, named=named, beyond=line.beyond))
     rows.append(_Row("total", "Total points", _shares(nomogram.total, nomogram.most), (0.0, 1.0), bold=True))
     for number, scale in enumerate(nomogram.scales):
         ticks = _shares(scale.ticks, nomogram.most)
@@ -93,7 +95,8 @@ def _figure(nomogram: Nomogram, layout: _Layout) -> Figure:
     else:
         tall = [0.09 * len(name) for name in names]
         above, below = ([max(room, own) for room, own in zip(each, tall, strict=True)] for each in (above, below))
-    height = sum(above) + sum(below) + 0.1
+    told = any(any(row.beyond) for row in rows)
+    height = sum(above) + sum(below) + (0.1 + _LANE * 1.6 if told else 0.1)
     figure = Figure(figsize=(layout.width, height))
     axes: Any = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_axis_off()
@@ -108,6 +111,9 @@ def _figure(nomogram: Nomogram, layout: _Layout) -> Figure:
         _draw(axes, row, own, at, layout)
         _write(axes, row, name, at + up, at, layout)
         at -= down
+    if told:
+        edge = (-layout.left + 0.08) / layout.span
+        axes.text(edge, 0.06, _BEYOND, ha="left", va="bottom", fontsize=7.5, color="#4b5563")
     return figure
 
 
@@ -115,6 +121,8 @@ def _draw(axes: Any, row: _Row, lanes: Sequence[int], at: float, layout: _Layout
     """Draw a line, its ticks and their labels; labels of several values of one place stand together."""
     axes.plot(row.ends, [at, at], color=row.colour, linewidth=1.1, solid_capstyle="butt", gid=f"line-{row.key}")
     labels = _together(row.ticks)
+    for end, goes_on, mark in zip(row.ends, row.beyond, ("<", ">"), strict=True):
+        axes.plot([end] if goes_on else [], [at] if goes_on else [], mark, color=row.colour, markersize=4)
     for number, (_, share) in enumerate(row.ticks):
         axes.plot([share, share], [at, at + 0.055], color=row.colour, linewidth=0.9, gid=f"tick-{row.key}-{number}")
     for number, lane in enumerate(lanes):

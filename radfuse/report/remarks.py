@@ -107,7 +107,7 @@ def _events_per_column(
         events, candidates = rarer.get(family, 0), fits[0].columns_in
         kept = len(final[family].explanation.columns) if family in final else 0
         if events < _FEW_EVENTS * max(candidates, kept):
-            selected = f", {events / kept:.1f} for each of {kept} selected" if 0 < kept < candidates else ""
+            selected = f", {_ratio(events, kept)} for each of {kept} selected" if 0 < kept < candidates else ""
             told.append(f"{family} {_ratio(events, candidates)} for each of {candidates} candidates{selected}")
     if told:
         least = min(rarer.values())

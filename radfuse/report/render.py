@@ -15,6 +15,9 @@ from markupsafe import Markup, escape
 from radfuse.report.printed import interval, number, sentence
 from radfuse.report.svg import Picture
 
+_LONG = 24
+"""Letters of a name that a narrow table may break."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -50,8 +53,16 @@ def render(template: str, **content: Any) -> Markup:
     environment.filters["number"] = number
     environment.filters["interval"] = interval
     environment.filters["sentence"] = sentence
+    environment.filters["breakable"] = _breakable
     environment.globals["svg"] = _figure
     return Markup(environment.get_template(template).render(**content))  # noqa: S704  our own templates, escaped
+
+
+def _breakable(cell: Any) -> Any:
+    """Return a cell whose long name, as of a feature, may break where its parts join; other cells as they are."""
+    if not isinstance(cell, str) or len(cell) <= _LONG or " " in cell:
+        return cell
+    return Markup(re.sub(r"([/_@])", r"\1<wbr>", str(escape(cell))))  # noqa: S704  escaped, and no tag but ours
 
 
 def page_files(page: str, parts: Mapping[str, Part], journal: bool = True) -> dict[str, str | bytes]:

@@ -45,6 +45,11 @@ class ContinuousPerformance(Measured):
         return "C"
 
     @property
+    def scale(self) -> str:
+        """Return the outcome's unit."""
+        return self.value_unit or "units of the outcome"
+
+    @property
     def loss(self) -> str:
         """Return what families are compared by beside."""
         return "squared error"

@@ -1,6 +1,7 @@
 """What a family looks at: contributions of columns to the scores of held-out units, and what shuffling a column costs.
 
-Contributions are in the unit of the score: log odds, where the outcome is a yes or no.
+Contributions are in the unit of the score: log odds, where the outcome is a yes or no; its own unit, where it is a
+value.
 """
 
 from __future__ import annotations

@@ -74,6 +74,11 @@ class OrdinalPerformance(Measured):
         return "C"
 
     @property
+    def scale(self) -> str:
+        """Return the distance between two grades."""
+        return "grades"
+
+    @property
     def loss(self) -> str:
         """Return what families are compared by beside."""
         return "ranked probability score"

@@ -29,6 +29,8 @@ class ScoreColumn(Section):
     """Smallest and largest value at training."""
     whole: bool
     """Every value at training is a whole number."""
+    usual: tuple[FiniteFloat, FiniteFloat] | None = None
+    """Between which all but one unit in a hundred lie at either end; None where nobody told."""
 
 
 class Terms(Section):
@@ -145,6 +147,8 @@ class Score(Section):
     """Block whose columns stand by themselves."""
     ranges: Mapping[str, tuple[FiniteFloat, FiniteFloat]] = {}
     """Block -> smallest and largest score of it at training."""
+    usual_ranges: Mapping[str, tuple[FiniteFloat, FiniteFloat]] = {}
+    """Block -> the same without one unit in a hundred at either end."""
 
     @model_validator(mode="after")
     def _knows_its_columns(self) -> Score:
@@ -213,8 +217,23 @@ class Score(Section):
         standardised = self.standardised(values)
         found = {block: self.block_score(block, standardised) for block in self.blocks}
         return self.model_copy(
-            update={"ranges": {block: (float(each.min()), float(each.max())) for block, each in found.items()}}
+            update={
+                "ranges": {block: (float(each.min()), float(each.max())) for block, each in found.items()},
+                "usual_ranges": {block: usual_range(each) for block, each in found.items()},
+            }
         )
+
+
+def usual_range(values: np.ndarray) -> tuple[float, float]:
+    """Return the 1st and the 99th percentile, each a value that is there, and not the outermost of several units.
+
+    All values where these are one.
+
+    Args:
+        values: shape (unit,), at least one.
+    """
+    low, high = np.quantile(values, 0.01, method="higher"), np.quantile(values, 0.99, method="lower")
+    return (float(low), float(high)) if high > low else (float(values.min()), float(values.max()))
 
 
 def leaves(node: Terms | Total, weight: float = 1.0) -> Iterator[tuple[float, Terms]]:

@@ -86,7 +86,7 @@ def _measures(outcome: Outcome, y: np.ndarray, p: np.ndarray) -> dict[str, float
     """
     ranks, costs = getattr(outcome, "measures", ("AUC", "log loss"))
     found = {ranks: outcome.discrimination(y, p), costs: outcome.loss(y, p)}
-    if y.ndim == 1 and set(np.unique(y)) <= {0, 1}:
+    if y.ndim == 1 and set(np.unique(y)) <= {0, 1} and getattr(outcome, "link", "logit") == "logit":
         found["Brier"] = float(np.mean((p - y) ** 2))
     return found
 

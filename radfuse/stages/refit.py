@@ -86,7 +86,7 @@ def write(found: Refitted, path: Path) -> None:
 
 STAGE = Stage(
     "refit",
-    5,
+    6,
     jobs,
     work,
     write,

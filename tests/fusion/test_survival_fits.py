@@ -7,26 +7,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from fits import (
+    BLOCKS,
+    NAMES,
+    InOnePiece,
+    every_selection,
+    every_strategy,
+    is_explained,
+    keeps_what_tells,
+    stays_when_tests_are_spoiled,
+    with_gaps,
+)
 
-from radfuse.cohort.splits import Fold
 from radfuse.config import build
 from radfuse.errors import InputError
 from radfuse.fusion.additive import score_of, why_no_terms
 from radfuse.fusion.config import FusionConfig
-from radfuse.fusion.design import Design
 from radfuse.fusion.explain.explainer import Explainer, explainer_of
-from radfuse.fusion.explain.shapley import contributions
 from radfuse.fusion.export import largest_difference
 from radfuse.fusion.serves import check_outcome
-from radfuse.fusion.validate import Fit, fit_family, fit_fold
+from radfuse.fusion.validate import Fit, fit_family
 from radfuse.outcomes.survival import SurvivalOutcome, survival_at
-from radfuse.results import Explanation
 from radfuse.statistics.links import probability_of
 
 OUTCOME = SurvivalOutcome(time="months", event="died", horizon=60)
 COX = {"kind": "cox", "spreads": [0.3]}
-NAMES = [f"c{i}" for i in range(24)]
-BLOCKS = {"clinical": range(4), "radiomic": range(4, 16), "deep": range(16, 24)}
 
 
 def planted(units: int = 120, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +53,7 @@ def fit(**settings: Any):
     return fit_family(X, Y, Y[:, 1].astype(int), np.arange(len(X)), BLOCKS, NAMES, OUTCOME, config, 7)
 
 
-@pytest.mark.parametrize("kind", ["average", "early", "mean", "penalty", "priority", "score", "stack"])
+@every_strategy
 def test_every_strategy_joins_blocks_and_exports(kind) -> None:
     found = fit(strategy={"kind": kind})
     assert found.inner_auc > 0.68
@@ -58,21 +63,12 @@ def test_every_strategy_joins_blocks_and_exports(kind) -> None:
     assert 0 < p.min() < p.max() < 1
     assert found.beside.groups[0] < found.beside.groups[1] == pytest.approx(found.threshold)
     says_what_the_model_says(found)
-    is_explained(found)
-
-
-def with_gaps() -> np.ndarray:
-    """Return the table, some rows of which lack a block or two."""
-    x = X.copy()
-    for start, lacking in enumerate((["clinical"], ["radiomic"], ["deep"], ["clinical", "deep"])):
-        for block in lacking:
-            x[start * 5 : start * 5 + 5, list(BLOCKS[block])] = np.nan
-    return x
+    is_explained(found.fitted, X, "cloglog")
 
 
 def says_what_the_model_says(found: Fit) -> None:
     """Hold the stored score against the model, and its survival at each time against the baseline table."""
-    score, x = score_of(found.fitted, NAMES, X), with_gaps()
+    score, x = score_of(found.fitted, NAMES, X), with_gaps(X)
     assert score is not None
     columns = x[:, [NAMES.index(column.name) for column in score.columns]]
     p = found.fitted.predict(x)
@@ -85,39 +81,9 @@ def says_what_the_model_says(found: Fit) -> None:
         np.testing.assert_allclose(reading.link.of(score.predictor(columns)), expected, rtol=0, atol=1e-9)
 
 
-def is_explained(found: Fit) -> None:
-    """Hold the sum of contributions, of the model and of what a file brings back, against the probability."""
-    made = explainer_of(found.fitted, X, NAMES, "cloglog")
-    again, x = Explainer.from_bytes(made.to_bytes()), with_gaps()[:8]
-    assert again.link == "cloglog"
-    own = contributions(again, x, X[:4])
-    whole = own.base + own.absence + own.values.sum(axis=1)
-    np.testing.assert_allclose(probability_of(whole, "cloglog"), found.fitted.predict(x), rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    "step",
-    [
-        {"kind": "variance"},
-        {"kind": "univariate", "fdr": True},
-        {"kind": "correlation"},
-        {"kind": "clusters"},
-        {"kind": "mrmr", "k": 2},
-        {"kind": "lasso"},
-        {"kind": "lasso", "rule": "one_se", "own_folds": 3, "strengths": [0.5, 0.3]},
-        {"kind": "elastic_net"},
-        {"kind": "stability_selection", "halves": 10},
-        {"kind": "multivariable"},
-        {"kind": "multivariable", "rule": "aic"},
-    ],
-    ids=lambda step: " ".join(map(str, step.values())),
-)
+@every_selection
 def test_every_selection_keeps_the_columns_that_tell(step) -> None:
-    found = fit(selection=[step])
-    kept = {column.name for column in found.fitted.explain("s").columns}
-    assert {"c0", "c6", "c17"} <= kept
-    if step["kind"] not in ("variance", "correlation", "clusters"):
-        assert len(kept) < 12
+    keeps_what_tells(fit(selection=[step]), step)
 
 
 def test_components_serve_and_trees_and_networks_beside_the_regression() -> None:
@@ -125,7 +91,7 @@ def test_components_serve_and_trees_and_networks_beside_the_regression() -> None
     found = fit(classifier={"kind": "mean", "members": members}, selection=[{"kind": "pca"}])
     assert found.inner_auc > 0.6
     assert largest_difference(found.fitted.to_onnx("a", found.threshold), found.fitted.predict, X, 1) < 1e-5
-    is_explained(found)
+    is_explained(found.fitted, X, "cloglog")
     assert score_of(found.fitted, NAMES, X) is None
     config = FusionConfig(classifier={"kind": "mean", "members": members})
     assert why_no_terms(config, ["clinical", "deep"]) == (
@@ -135,46 +101,21 @@ def test_components_serve_and_trees_and_networks_beside_the_regression() -> None
 
 
 def test_a_family_that_is_one_piece_and_has_no_score_is_explained_on_its_link() -> None:
-    class Whole:
-        """A user's own part: a probability, and a file of it."""
-
-        fitted = fit().fitted
-
-        def predict(self, values: np.ndarray) -> np.ndarray:
-            return self.fitted.predict(values)
-
-        def to_onnx(self, family: str, threshold: float) -> bytes:
-            return self.fitted.to_onnx(family, threshold)
-
-        def explain(self, score: str) -> Explanation:
-            return self.fitted.explain(score)
-
-    made = Explainer.from_text(explainer_of(Whole(), X, NAMES, "cloglog").to_text())
-    np.testing.assert_allclose(probability_of(made.score(X), "cloglog"), Whole().predict(X), rtol=0, atol=1e-9)
+    whole = InOnePiece(fit().fitted)
+    made = Explainer.from_text(explainer_of(whole, X, NAMES, "cloglog").to_text())
+    np.testing.assert_allclose(probability_of(made.score(X), "cloglog"), whole.predict(X), rtol=0, atol=1e-9)
 
 
 def test_held_out_units_of_noise_and_flipped_events_change_nothing() -> None:
     units = pd.DataFrame({"patient": np.arange(len(X)), "months": Y[:, 0], "died": Y[:, 1]})
-    names = [f"c{i}" for i in range(24)]
-    train, test = np.arange(90), np.arange(90, len(X))
-
-    def fitted(x: np.ndarray, units: pd.DataFrame):
-        frame = pd.DataFrame(x, columns=names)
-        design = Design(units, {block: frame.iloc[:, list(where)] for block, where in BLOCKS.items()})
-        members = [COX, {"kind": "cox_trees", "trees": [20]}]
-        settings = {"classifier": {"kind": "mean", "members": members}, "selection": [{"kind": "lasso"}]}
-        config = build(FusionConfig, {**settings, "inner_folds": 3}, "x")
-        family = "clinical-radiomic-deep"
-        return fit_fold(design, family, Fold("1", train, test), "patient", OUTCOME, config, 7)
-
-    spoiled, flipped = X.copy(), units.copy()
-    spoiled[test] = 1e6 * np.random.default_rng(0).standard_normal((len(test), 24))
+    flipped, test = units.copy(), np.arange(len(X) - 30, len(X))
     flipped.loc[test, "died"] = 1 - flipped.loc[test, "died"]
     flipped.loc[test, "months"] = 200 - flipped.loc[test, "months"]
-    honest, first = fitted(X, units)
-    other, second = fitted(spoiled, flipped)
-    assert first.fitted.to_onnx("a", first.threshold) == second.fitted.to_onnx("a", second.threshold)
-    assert (honest.survival, honest.threshold, honest.tuned) == (other.survival, other.threshold, other.tuned)
+    members = [COX, {"kind": "cox_trees", "trees": [20]}]
+    settings = {"classifier": {"kind": "mean", "members": members}, "selection": [{"kind": "lasso"}]}
+    config = build(FusionConfig, {**settings, "inner_folds": 3}, "x")
+    honest, other = stays_when_tests_are_spoiled(OUTCOME, config, X, units, flipped)
+    assert (honest.survival, honest.threshold) == (other.survival, other.threshold)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from fits import (
+    BLOCKS,
+    NAMES,
+    InOnePiece,
+    design_of,
+    every_selection,
+    every_strategy,
+    is_explained,
+    keeps_what_tells,
+    stays_when_tests_are_spoiled,
+)
 
 from radfuse.cohort.splits import Fold
 from radfuse.config import build
 from radfuse.fusion.config import FusionConfig
-from radfuse.fusion.design import Design
+from radfuse.fusion.explain.explainer import Explainer, explainer_of
 from radfuse.fusion.export import largest_difference
 from radfuse.fusion.models.linear import LinearModel
 from radfuse.fusion.models.linear_fit import net_squares, ridge_squares
@@ -29,8 +40,6 @@ SEVERAL = {
     "kind": "mean",
     "members": [LINEAR, {"kind": "regression_forest", "trees": 20}, {"kind": "regression_trees", "trees": [20]}],
 }
-BLOCKS = {"clinical": range(4), "radiomic": range(4, 16), "deep": range(16, 24)}
-NAMES = [f"c{i}" for i in range(24)]
 
 
 def planted(units: int = 120, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +69,7 @@ def far(found: Any) -> float:
     return largest_difference(found.fitted.to_onnx("a", found.threshold), found.fitted.predict, X, 1) / Y.std()
 
 
-@pytest.mark.parametrize("kind", ["average", "early", "mean", "penalty", "priority", "score", "stack"])
+@every_strategy
 def test_every_strategy_joins_blocks_and_exports(kind) -> None:
     found = fit(strategy={"kind": kind})
     assert found.inner_auc > 0.72
@@ -69,6 +78,7 @@ def test_every_strategy_joins_blocks_and_exports(kind) -> None:
     p = found.fitted.predict(X)
     assert abs(p.mean() - Y.mean()) < 0.1 * Y.std()
     assert found.beside is None
+    is_explained(found.fitted, X, "identity", Y.std())
 
 
 @pytest.mark.parametrize("outcome", [VALUE, GRADE], ids=["continuous", "ordinal"])
@@ -76,55 +86,31 @@ def test_regressions_and_trees_answer_together(outcome) -> None:
     found = fit(outcome, Y if outcome is VALUE else GRADES, classifier=SEVERAL, strategy={"kind": "average"})
     assert found.inner_auc > 0.72
     assert far(found) < 1e-5
+    is_explained(found.fitted, X, "identity", Y.std() if outcome is VALUE else 1.0)
     if outcome is GRADE:
         assert found.beside.slope > 0
         assert far(found) * Y.std() < 1e-5
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        {"kind": "variance"},
-        {"kind": "univariate", "fdr": True},
-        {"kind": "correlation"},
-        {"kind": "clusters"},
-        {"kind": "mrmr", "k": 2},
-        {"kind": "lasso"},
-        {"kind": "lasso", "rule": "one_se", "own_folds": 3, "strengths": [0.5, 0.3]},
-        {"kind": "elastic_net"},
-        {"kind": "stability_selection", "halves": 10},
-        {"kind": "multivariable"},
-        {"kind": "multivariable", "rule": "aic"},
-    ],
-    ids=lambda step: " ".join(map(str, step.values())),
-)
+def test_a_family_that_is_one_piece_and_has_no_score_is_explained_by_its_value() -> None:
+    whole = InOnePiece(fit(classifier=SEVERAL).fitted)
+    made = Explainer.from_text(explainer_of(whole, X, NAMES, "identity").to_text())
+    np.testing.assert_allclose(made.score(X), whole.predict(X), rtol=1e-7)
+
+
+@every_selection
 def test_every_selection_keeps_the_columns_that_tell(step) -> None:
-    found = fit(selection=[step])
-    kept = {column.name for column in found.fitted.explain("s").columns}
-    assert {"c0", "c6", "c17"} <= kept
-    if step["kind"] not in ("variance", "correlation", "clusters"):
-        assert len(kept) < 12
+    keeps_what_tells(fit(selection=[step]), step)
 
 
 @pytest.mark.parametrize("outcome", [VALUE, GRADE], ids=["continuous", "ordinal"])
 def test_held_out_units_of_noise_and_turned_outcomes_change_nothing(outcome) -> None:
-    y = Y if outcome is VALUE else GRADES
-    train, test = np.arange(90), np.arange(90, len(X))
-
-    def fitted(x: np.ndarray, y: np.ndarray):
-        frame = pd.DataFrame(x, columns=NAMES)
-        units = pd.DataFrame({"patient": np.arange(len(x)), "loss": y})
-        design = Design(units, {block: frame.iloc[:, list(where)] for block, where in BLOCKS.items()})
-        config = build(FusionConfig, {"classifier": SEVERAL, "selection": [{"kind": "lasso"}], "inner_folds": 3}, "x")
-        return fit_fold(design, "clinical-radiomic-deep", Fold("1", train, test), "patient", outcome, config, 7)
-
-    spoiled, turned = X.copy(), y.copy()
-    spoiled[test] = 1e6 * np.random.default_rng(0).standard_normal((len(test), 24))
-    turned[test] = turned[test][::-1] if outcome is GRADE else -1e9
-    honest, first = fitted(X, y)
-    other, second = fitted(spoiled, turned)
-    assert first.fitted.to_onnx("a", first.threshold) == second.fitted.to_onnx("a", second.threshold)
-    assert (honest.ordinal, honest.tuned) == (other.ordinal, other.tuned)
+    units = pd.DataFrame({"patient": np.arange(len(X)), "loss": Y if outcome is VALUE else GRADES})
+    turned, test = units.copy(), np.arange(len(X) - 30, len(X))
+    turned.loc[test, "loss"] = turned.loc[test, "loss"].to_numpy()[::-1] if outcome is GRADE else -1e9
+    config = build(FusionConfig, {"classifier": SEVERAL, "selection": [{"kind": "lasso"}], "inner_folds": 3}, "x")
+    honest, other = stays_when_tests_are_spoiled(outcome, config, X, units, turned)
+    assert honest.ordinal == other.ordinal
 
 
 @pytest.mark.parametrize("outcome", [VALUE, GRADE], ids=["continuous", "ordinal"])
@@ -133,8 +119,7 @@ def test_an_outcome_of_chance_is_ranked_by_chance(outcome) -> None:
     for seed in range(4):
         y = generator.permutation(Y if outcome is VALUE else GRADES)
         units = pd.DataFrame({"patient": np.arange(len(X)), "loss": y})
-        frame = pd.DataFrame(X, columns=NAMES)
-        design = Design(units, {block: frame.iloc[:, list(where)] for block, where in BLOCKS.items()})
+        design = design_of(X, units)
         config = build(FusionConfig, {"classifier": LINEAR, "selection": [{"kind": "univariate"}]}, "x")
         for fold in range(3):
             test = np.arange(len(X)) % 3 == fold

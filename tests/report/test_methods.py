@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from papers import OF_CLASSES, report_of, shipped
 
+from radfuse.report.known import Known
+from radfuse.report.methods import models
 from radfuse.report.methods.paper import as_markdown, methods
 from radfuse.report.methods.words import counted, each, series
 
@@ -74,6 +76,25 @@ def test_every_strategy(kind: str, tmp_path: Path) -> None:
     text = told("tables", tmp_path, f"fusion.strategy={{kind: {kind}}}")
     assert "In families of several blocks, these were joined by" in text
     assert f"({kind})" not in text
+
+
+@pytest.mark.parametrize(
+    ("learner", "strategy", "words"),
+    [
+        ("{kind: linear}", "stack", "a linear regression of the blocks' inner out-of-fold predictions (stacking)"),
+        ("{kind: linear, l1_share: 1}", "mean", "linear regression with the LASSO"),
+        ("{kind: linear, l1_share: 0.5}", "mean", "the mean of the blocks' predictions"),
+        ("{kind: regression_forest}", "early", "extremely randomised regression trees (Geurts 2006"),
+        ("{kind: regression_forest, grown: random}", "early", "a random forest of regression trees (Breiman 2001"),
+        ("{kind: regression_trees}", "penalty", "a ridge regression with a penalty for each block (Boulesteix"),
+    ],
+)
+def test_models_of_a_value_add_up_predictions(learner: str, strategy: str, words: str, tmp_path: Path) -> None:
+    outcome = "cohort.outcome={column: progressed, kind: continuous}"
+    said = [outcome, f"fusion.classifier={learner}", f"fusion.strategy={{kind: {strategy}}}", "fusion.recalibrate=null"]
+    text = sound(" ".join(models.sentences(Known(report_of(shipped("tables", tmp_path, said))))))
+    assert words in text
+    assert "log odds" not in text
 
 
 @pytest.mark.parametrize(

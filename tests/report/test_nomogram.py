@@ -11,7 +11,7 @@ import pytest
 from radfuse.report.nomogram import Nomogram, nomogram_of, points_table, word_groups
 from radfuse.report.nomogram_figure import drawn
 from radfuse.results import Score
-from radfuse.results.score import Cloglog, Knots, Logistic, Reading, ScoreColumn, Terms, Total, Weighed
+from radfuse.results.score import Cloglog, Knots, Logistic, Reading, ScoreColumn, Terms, Total, Weighed, usual_range
 
 
 def column(name: str, low: float, high: float, *, block: str = "clinical", missing: float = 0.0, **about: float):
@@ -47,6 +47,40 @@ def test_two_variables_by_hand() -> None:
     assert age.missing.points == pytest.approx(62.5, abs=1e-9)
     for tick in found.scales[0].ticks:
         assert by_hand(-2 + 0.02 * tick.points) == pytest.approx(tick.value, abs=1e-9)
+
+
+def test_one_outlier_sets_no_scale_and_is_still_counted() -> None:
+    """A million among 1 to 199: the axis spans 3 to 198, points of other values go on in step."""
+    values = np.append(np.arange(1.0, 200.0), 1e6)
+    ends = {"low": 1, "high": 1e6, "usual": usual_range(values), "missing": 100.0}
+    assert ends["usual"] == (3.0, 198.0)
+    marker = ScoreColumn(name="marker", block="clinical", mean=0, scale=1, whole=False, **ends)
+    grade = column("grade", 0, 3).model_copy(update={"usual": (0.0, 2.0)})
+    score = Score(columns=(marker, grade), sum=Terms(intercept=-2.0, columns=(0, 1), coefficients=(-0.02, 0.7)))
+    found = nomogram_of("clinical", score, {})
+    line, few = found.lines
+    assert line.beyond == (True, True)
+    assert few.beyond == (False, False)
+    assert [tick.value for tick in few.ticks] == [0, 1, 2, 3]
+    assert found.unit == pytest.approx(0.02 * 195 / 100)
+    assert all(3 <= tick.value <= 198 for tick in line.ticks)
+    first, last = line.ticks[0], line.ticks[-1]
+    step = (last.points - first.points) / (last.value - first.value)
+    points = first.points + step * (values - first.value) + few.ticks[2].points
+    reached = Logistic().of(found.base + found.unit * points)
+    np.testing.assert_allclose(reached, score.predict(np.column_stack([values, np.full(200, 2.0)])), rtol=0, atol=1e-9)
+    for narrow in (False, True):
+        assert "1st or 99th percentile of training values" in drawn(found, narrow=narrow)
+    assert "percentile" not in drawn(nomogram_of("clinical", TWO, {}))
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [([5.0] * 150 + [7.0], (5.0, 7.0)), ([3.0], (3.0, 3.0)), ([1.0, 2.0, 9.0], (1.0, 9.0)), (range(60), (1.0, 58.0))],
+    ids=["nearly constant", "one", "three", "sixty"],
+)
+def test_the_usual_range_leaves_out_the_outermost_of_many(values, ends) -> None:
+    assert usual_range(np.array(values, dtype=float)) == ends
 
 
 def test_points_are_100_beta_range_over_the_largest() -> None:

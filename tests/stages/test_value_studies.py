@@ -10,17 +10,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from radfuse.agreement import what_is_measured_beside_is_shown
 from radfuse.bundle.evaluate import evaluate
 from radfuse.bundle.load import load_bundle
 from radfuse.bundle.predict import predict, prediction_table
 from radfuse.check.sample_size import had
 from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.errors import InputError
+from radfuse.outcomes.continuous import ContinuousOutcome
 from radfuse.phantom.table import TablePhantom, reachable_concordance, table_phantom, write_table_phantom
 from radfuse.pipeline import run_study
 from radfuse.report.evaluation import EvaluationReport
 from radfuse.report.page import evaluation_report
 from radfuse.report.study import Made
+from radfuse.results.explained import FoldExplanation
 from radfuse.study import load_study
 
 SETTINGS = [
@@ -30,8 +33,15 @@ SETTINGS = [
     "fusion.inner_folds=3",
     "report.journal_figures=false",
     "cohort.split.folds=3",
+    "fusion.explain={rows: 30, background: 20}",
+    "evaluation={subgroups: [sex], optimism: 2, permutations: 2, learning_curve: {repeats: 1, shares: [0.6, 1.0]}}",
 ]
 FAMILY = "clinical-deep"
+EVERY = (
+    *("cohort", "comparison", "subgroups", "internal", "learning_curve", "features", "explanation", "audit"),
+    *("findings", "methods", "checklists", "settings"),
+)
+"""Sections that all kinds of outcome share."""
 TOLD = {
     "continuous": ("loss", ("RMSE (mm)", "jackknife", "limit of agreement", "Above median", "gain in squared error")),
     "ordinal": ("grade", ("weighted kappa", "predicted grade", "at least 3", "ranked probability score")),
@@ -70,14 +80,56 @@ def test_families_come_near_what_can_be_reached(value_run) -> None:
 def test_the_report_has_what_belongs_to_the_outcome_and_nothing_else(value_run) -> None:
     kind, _, run = value_run
     page = (run / "report/index.html").read_text()
-    for part in ("cohort", kind, "comparison", f"{kind}_calibration", "features", "findings", "settings"):
+    for part in (f"{kind}_overview", kind, f"{kind}_calibration", *EVERY):
         assert f'id="{part}"' in page
-    for other in ("ROC curves", "sensitivity and specificity", "Harrell", "log odds per", "(event:", "With event"):
+    for other in ("sensitivity and specificity", "Harrell's", "log odds per", "(event:", "With event", "AUC is"):
         assert other not in page
     for told in TOLD[kind][1]:
         assert told in page
     tables = {path.stem for path in (run / "report/tables").iterdir()}
-    assert {"performance", "calibration", "comparisons"} <= tables
+    assert {"performance", "calibration", "comparisons", "optimism", "permutation", "learning_curve"} <= tables
+    assert "subgroupsn" in page  # the forest of a narrow page
+    assert (run / "report/figures/overview.svg").is_file()
+    assert {path.stem for path in (run / "report/checklists").iterdir()} == {"metrics", "clear", "tripod_ai"}
+
+
+def test_methods_and_checklists_speak_of_values_and_grades(value_run) -> None:
+    kind, study, run = value_run
+    report, outcome = run / "report", pd.read_csv(study.parent / "cohort.csv")[TOLD[kind][0]]
+    text = (report / "methods.md").read_text()
+    said = f"its mean was {outcome.mean():.3g} " if kind == "continuous" else f"each grade: 0: {(outcome == 0).sum()}, "
+    for told in (said, "ridge linear regression", "smallest squared error", "concordance (C)", "Cs were compared by"):
+        assert told in text
+    assert ("cut-points of proportional odds" in text) == (kind == "ordinal")
+    for other in ("log odds", "AUC", "DeLong", "threshold", "event", "Riley"):
+        assert other not in text
+    clear = pd.read_csv(report / "checklists/clear.csv", dtype=str).set_index("item")
+    assert ("RMSE" if kind == "continuous" else "weighted kappa") in clear.loc["39", "evidence"]
+    assert clear.loc["30", "answer"] == ("not applicable" if kind == "continuous" else "yes")
+    assert "Wald's test" in clear.loc["41", "evidence"]
+
+
+def test_contributions_add_up_to_predictions_and_shuffling_costs_what_the_outcome_loses(value_run) -> None:
+    kind, study, run = value_run
+    parts = [FoldExplanation.from_bytes(path.read_bytes()) for path in sorted(run.glob("explanation/*/*.npz"))]
+    assert len(parts) == 3
+    outcome = load_study(study).cohort.outcome
+    for number, part in enumerate(parts, start=1):
+        whole = part.base + part.absence + part.contributions.sum(axis=1)
+        np.testing.assert_allclose(whole, part.score, atol=1e-6)
+        fold = json.loads((run / f"models/{FAMILY}/fold-{number}.json").read_text())
+        np.testing.assert_array_equal(part.tested, fold["test"])
+        np.testing.assert_allclose(part.tested_score, fold["probability"], atol=1e-9)
+    blocks = pd.read_csv(run / f"report/tables/explanation_{FAMILY}_blocks.csv").set_index("block")
+    y = pd.read_csv(study.parent / "cohort.csv")[TOLD[kind][0]].to_numpy(dtype=float)
+    rises = []
+    for part in parts:
+        deep = part.by_block[list(part.shuffled_blocks).index("deep")]
+        usual = outcome.loss(y[part.tested], part.tested_score)
+        rises.append((np.mean([outcome.loss(y[part.tested], row) for row in deep]) - usual, len(part.tested)))
+    rise = np.average([one for one, _ in rises], weights=[count for _, count in rises])
+    assert float(blocks.loc["deep", "rise in loss"].split()[0]) == pytest.approx(rise, abs=6e-4)
+    assert rise > 0
 
 
 def test_the_bundle_predicts_and_its_card_says_what(value_run) -> None:
@@ -144,13 +196,28 @@ def test_a_study_that_names_no_learner_gets_the_usual_ones(tmp_path) -> None:
     assert [model.kind for model in study.fusion.learners] == ["linear", "regression_forest", "regression_trees"]
 
 
-@pytest.mark.parametrize("setting", ["subgroups=[site]", "optimism=5", "permutations=5", "readers={a: pain}"])
-def test_what_no_section_shows_is_refused(tmp_path, setting) -> None:
+def test_readers_of_a_value_are_refused(tmp_path) -> None:
     study = write_table_phantom(tmp_path, TablePhantom(outcome="continuous", patients=20))
-    said: Any = apply_overrides(read_yaml(study), [f"evaluation.{setting}"])
+    said: Any = apply_overrides(read_yaml(study), ["evaluation.readers={a: pain}"])
     study.write_text(to_yaml(said), encoding="utf-8")
-    with pytest.raises(InputError, match=r"evaluation\.\w+.*binary"):
+    with pytest.raises(InputError, match=r"evaluation\.readers.*binary"):
         load_study(study)
+
+
+@pytest.mark.parametrize("setting", ["subgroups=[site]", "optimism=5", "permutations=5", "learning_curve={}"])
+def test_what_no_section_shows_is_refused(tmp_path, setting) -> None:
+    class Bare(ContinuousOutcome):
+        """Shows little."""
+
+        def sections(self) -> tuple[str, ...]:
+            return ("cohort", "continuous")
+
+    study = write_table_phantom(tmp_path, TablePhantom(outcome="continuous", patients=20))
+    bare = load_study(study, [f"evaluation.{setting}"]).model_copy(
+        update={"cohort": load_study(study).cohort.model_copy(update={"outcome": Bare(column="loss")})}
+    )
+    with pytest.raises(ValueError, match=rf"evaluation\.{setting.partition('=')[0]}: .* no section"):
+        what_is_measured_beside_is_shown(bare)
 
 
 def test_the_phantoms_have_the_features_of_the_binary_one() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from radfuse.fusion.export import INPUT, PROBABILITY, SCORE
 from radfuse.fusion.graph import SUREST
 from radfuse.fusion.sites import Harmonised
-from radfuse.statistics.links import score_of
+from radfuse.statistics.links import LinkName, score_of
 
 Arrays = dict[str, np.ndarray]
 
@@ -167,7 +167,8 @@ class TreeAtom:
 class OnnxAtom:
     """A model of any form, as an ONNX file that reads `width` columns, those of `places` among them.
 
-    `cloglog`: where the file gives no score, it is the complementary log-log of the probability, else its log odds.
+    Where the file gives no score, `cloglog` says that it is the complementary log-log of the probability, `value` that
+    it is what is predicted itself; else it is its log odds.
     """
 
     kind: ClassVar[str] = "onnx"
@@ -176,6 +177,7 @@ class OnnxAtom:
     width: np.ndarray
     places: np.ndarray
     cloglog: np.ndarray = field(default_factory=lambda: np.array(False))
+    value: np.ndarray = field(default_factory=lambda: np.array(False))
     session: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -198,12 +200,14 @@ class OnnxAtom:
         values[:, self.places] = z
         has_score = any(item.name == SCORE for item in session.get_outputs())
         found = np.asarray(session.run([SCORE if has_score else PROBABILITY], {INPUT: values})[0], dtype=float)
-        return found if has_score else score_of(found, "cloglog" if self.cloglog else "logit", SUREST)
+        link: LinkName = "identity" if self.value else "cloglog" if self.cloglog else "logit"
+        return found if has_score else score_of(found, link, SUREST)
 
     def arrays(self) -> Arrays:
         """Return its own arrays by name."""
         own = {"model": self.model, "width": self.width, "places": self.places}
-        return {**own, "cloglog": self.cloglog} if self.cloglog else own
+        more = {"cloglog": self.cloglog, "value": self.value}
+        return own | {name: said for name, said in more.items() if said}
 
 
 Atom = LinearAtom | TreeAtom | OnnxAtom

@@ -23,11 +23,11 @@ from radfuse.fusion.explain.kernels import CLIPPED, LOGIT, NO_LINK
 from radfuse.fusion.export import INPUT
 from radfuse.fusion.graph import SUREST, Graph
 from radfuse.fusion.models.cox_trees import HazardTrees
-from radfuse.fusion.models.trees import AddedTrees, FittedTrees
+from radfuse.fusion.models.trees import AddedTrees, FittedTrees, ValueTrees
 from radfuse.statistics.links import LinkName, score_of
 
 _SAME = 1e-6
-"""Largest difference between a family's score and that of its atoms."""
+"""Largest difference between a family's score and that of its atoms, as a share of scores above 1."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,8 @@ def explainer_of(fitted: Any, x: np.ndarray, names: Sequence[str], link: LinkNam
     try:
         whole = _taken_apart(part, atoms)
         found = Explainer(tuple(names), whole, tuple(atoms), recalibrated=bent, link=link)
-        if np.abs(found.score(rows) - score(rows)).max() <= _SAME:
+        whole_score = score(rows)
+        if np.abs(found.score(rows) - whole_score).max() <= _SAME * max(1.0, float(np.abs(whole_score).max())):
             return found
     except NotImplementedError:
         pass  # a part of another form: the family is explained whole, by its ONNX file
@@ -242,7 +243,7 @@ def _tree_atom(seen: Prepared, model: FittedTrees) -> TreeAtom:
         return np.concatenate(moved)
 
     link, ends = (CLIPPED, score_of(np.array(SURE), "logit", SUREST)) if model.log_odds else (LOGIT, np.array(SURE))
-    if isinstance(model, (AddedTrees, HazardTrees)):
+    if isinstance(model, (AddedTrees, HazardTrees, ValueTrees)):
         link, ends = NO_LINK, np.zeros(2)
     nodes = (each("feature"), each("threshold").astype(float), children("left"), children("right"), each("value"))
     atom = TreeAtom(seen, *nodes, roots, np.array(float(model.base)), np.array(link), ends)
@@ -270,7 +271,7 @@ def _as_one(fitted: Any, names: Sequence[str], link: LinkName) -> OnnxAtom:
     )
     seen = Prepared(kept, np.full(len(kept), np.nan), np.zeros(len(kept)), np.ones(len(kept)))
     atom = OnnxAtom(seen, np.frombuffer(content, dtype=np.uint8), np.array(len(names)), kept)
-    return atom if link == "logit" else replace(atom, cloglog=np.array(True))
+    return replace(atom, cloglog=np.array(link == "cloglog"), value=np.array(link == "identity"))
 
 
 def _weights(part: Sum | int, values: np.ndarray, atoms: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, field_validator
 
-from radfuse.config import Section
 from radfuse.fusion.models.cox_fit import FittedCox, Survival, cox_net, cox_ridge, most_penalty
+from radfuse.fusion.models.pathwise import Penalised
 from radfuse.fusion.models.tried import Positives
 from radfuse.fusion.parts import Settings
 
 
-class Cox(Section):
+class Cox(Penalised):
     """Proportional hazards, penalised; ties by Efron, the baseline hazard by Breslow.
 
     Its ridge penalty is told by what the prior expects of the score: with standardised columns, coefficients of
@@ -26,42 +25,11 @@ class Cox(Section):
     """
 
     serves: ClassVar[tuple[str, ...]] = ("survival",)
-    takes_offset: ClassVar[bool] = True
     takes_horizon: ClassVar[bool] = True
 
     kind: Literal["cox"] = "cox"
     spreads: Positives = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     """Variances of the log hazard ratio that the prior expects, tried in the inner folds; of ridge."""
-    l1_share: float = Field(default=0.0, ge=0, le=1)
-    """Share of the penalty on absolute coefficients: 0 is ridge, 1 is LASSO."""
-    strengths: Positives = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7)
-    """Penalties tried where `l1_share` is above 0, as fractions of the smallest that keeps nothing; below 1."""
-
-    @field_validator("strengths")
-    @classmethod
-    def _fractions(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
-        if strengths[-1] >= 1:
-            raise ValueError("strengths must be numbers between 0 and 1")
-        return strengths
-
-    def candidates(self) -> tuple[Settings, ...]:
-        """Return the penalties, the strongest first."""
-        if self.l1_share == 0:
-            return tuple({"cox_spread": value} for value in self.spreads)
-        return tuple({"cox_strength": value} for value in reversed(self.strengths))
-
-    def fit(
-        self,
-        x: np.ndarray,
-        y: np.ndarray,
-        settings: Settings,
-        seed: int,
-        offset: np.ndarray | None = None,
-        *,
-        horizon: float = np.inf,
-    ) -> FittedCox:
-        """Return the regression at one penalty; nothing is drawn."""
-        return self.path(x, y, [settings], seed, offset, horizon=horizon)[0]
 
     def path(
         self,

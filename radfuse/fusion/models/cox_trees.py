@@ -33,23 +33,6 @@ class CoxTrees(Boosted):
 
     kind: Literal["cox_trees"] = "cox_trees"
 
-    def fit(
-        self,
-        x: np.ndarray,
-        y: np.ndarray,
-        settings: Settings,
-        seed: int,
-        offset: np.ndarray | None = None,
-        *,
-        horizon: float = np.inf,
-    ) -> HazardTrees:
-        """Return the trees of a training set.
-
-        Raises:
-            ValueError: there is no event, or LightGBM cannot be loaded here.
-        """
-        return self.path(x, y, [settings], seed, offset, horizon=horizon)[0]
-
     def path(
         self,
         x: np.ndarray,

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from radfuse.config import Section
 from radfuse.fusion.models.canonical import canonical
 from radfuse.fusion.models.class_weight import ClassWeight, weights_of
+from radfuse.fusion.models.pathwise import Pathwise
 from radfuse.fusion.models.trees import AddedTrees, FittedTrees, Tree, shares
 from radfuse.fusion.models.tried import Counts, Positives
 from radfuse.fusion.parts import Settings
@@ -20,13 +20,11 @@ _MANY = 200
 """Columns a tree draws from: more cost time and brought nothing on tables of 1,000."""
 
 
-class Boosted(Section):
+class Boosted(Pathwise):
     """What is set of LightGBM's trees, whatever they are grown along."""
 
-    takes_offset: ClassVar[bool] = True
     adds_trees: ClassVar[bool] = True
 
-    kind: str = ""
     trees: Counts = (20, 60, 180)
     """Numbers of trees tried in the inner folds."""
     leaves: Counts = (4,)
@@ -88,16 +86,6 @@ class LightGBM(Boosted):
     kind: Literal["lightgbm"] = "lightgbm"
     class_weight: ClassWeight = None
     """"balanced" weights the classes equally, at the price of calibration."""
-
-    def fit(
-        self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int, offset: np.ndarray | None = None
-    ) -> FittedTrees:
-        """Return the trees of a training set.
-
-        Raises:
-            ValueError: y lacks a class, or LightGBM cannot be loaded here.
-        """
-        return self.path(x, y, [settings], seed, offset)[0]
 
     def path(
         self,

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, field_validator
 
-from radfuse.config import Section
 from radfuse.fusion.models.linear_fit import FittedLinear, net_squares, ridge_squares, spread_of
+from radfuse.fusion.models.pathwise import Penalised
 from radfuse.fusion.models.tried import Positives
 from radfuse.fusion.parts import Settings
 
 
-class LinearModel(Section):
+class LinearModel(Penalised):
     """Linear regression of a continuous or ordinal outcome, penalised.
 
     Its ridge penalty is told by what the prior expects of the score: with standardised columns, coefficients of
@@ -26,34 +25,12 @@ class LinearModel(Section):
     """
 
     serves: ClassVar[tuple[str, ...]] = ("continuous", "ordinal")
-    takes_offset: ClassVar[bool] = True
 
     kind: Literal["linear"] = "linear"
     spreads: Positives = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
     """Variances of the score that the prior expects, tried in the inner folds; of ridge."""
-    l1_share: float = Field(default=0.0, ge=0, le=1)
-    """Share of the penalty on absolute coefficients: 0 is ridge, 1 is LASSO."""
     strengths: Positives = (0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7)
     """Penalties tried where `l1_share` is above 0, as fractions of the smallest that keeps nothing; below 1."""
-
-    @field_validator("strengths")
-    @classmethod
-    def _fractions(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
-        if strengths[-1] >= 1:
-            raise ValueError("strengths must be numbers between 0 and 1")
-        return strengths
-
-    def candidates(self) -> tuple[Settings, ...]:
-        """Return the penalties, the strongest first."""
-        if self.l1_share == 0:
-            return tuple({"linear_spread": value} for value in self.spreads)
-        return tuple({"linear_strength": value} for value in reversed(self.strengths))
-
-    def fit(
-        self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int, offset: np.ndarray | None = None
-    ) -> FittedLinear:
-        """Return the regression at one penalty; nothing is drawn."""
-        return self.path(x, y, [settings], seed, offset)[0]
 
     def path(
         self,

@@ -26,16 +26,6 @@ class RegressionTrees(Boosted):
 
     kind: Literal["regression_trees"] = "regression_trees"
 
-    def fit(
-        self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int, offset: np.ndarray | None = None
-    ) -> ValueTrees:
-        """Return the trees of a training set.
-
-        Raises:
-            ValueError: LightGBM cannot be loaded here.
-        """
-        return self.path(x, y, [settings], seed, offset)[0]
-
     def path(
         self,
         x: np.ndarray,

@@ -7,14 +7,14 @@ from typing import Literal
 
 import numpy as np
 
-from radfuse.config import Section
 from radfuse.fusion.models.class_weight import ClassWeight, weights_of
+from radfuse.fusion.models.pathwise import Pathwise
 from radfuse.fusion.models.penalised import FittedLogistic, ridge_path
 from radfuse.fusion.models.tried import Positives
 from radfuse.fusion.parts import Settings
 
 
-class Ridge(Section):
+class Ridge(Pathwise):
     """L2-penalised logistic regression on all columns that it is given, however many.
 
     Its penalty is told by what the prior expects of the score: with standardised columns, coefficients of variance
@@ -30,20 +30,9 @@ class Ridge(Section):
     class_weight: ClassWeight = None
     """"balanced" weights the classes equally, at the price of calibration."""
 
-    @property
-    def takes_offset(self) -> bool:
-        """Return True: log odds known before can be added to."""
-        return True
-
     def candidates(self) -> tuple[Settings, ...]:
         """Return the spreads, the strongest penalty first."""
         return tuple({"ridge_spread": value} for value in self.spreads)
-
-    def fit(
-        self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int, offset: np.ndarray | None = None
-    ) -> FittedLogistic:
-        """Return the regression at one penalty; nothing is drawn."""
-        return self.path(x, y, [settings], seed, offset)[0]
 
     def path(
         self,

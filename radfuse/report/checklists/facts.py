@@ -16,6 +16,18 @@ _REDUCING = {
     *("rfe", "boruta", "multivariable", "pca", "stability"),
 }
 _KEPT = "as in the image"
+_CALLED = "tables/classification.csv"
+_OUTPUT = {
+    "survival": "probability by the horizon, survival at stated times; tables/risk_groups.csv",
+    "continuous": "the value itself; no unit is called",
+    "ordinal": "probability of each grade, expected and predicted grade; tables/grades.csv",
+}
+_MEASURES = {
+    "binary": "tables/performance.csv, classification.csv: AUC, Brier, sensitivity, specificity, PPV, NPV",
+    "survival": "tables/performance.csv, errors.csv: Harrell's and Uno's C, AUC at the horizon, Brier scores",
+    "continuous": "tables/performance.csv, errors.csv: C, Spearman's rho, R², RMSE, MAE",
+    "ordinal": "tables/performance.csv, agreement.csv: C, ranked probability score, weighted kappa, MAE, accuracy",
+}
 
 
 def facts(report: StudyReport) -> dict[str, Answer]:
@@ -57,18 +69,32 @@ def _design(known: Known) -> dict[str, Answer]:
         "sites": _yes(several) if count > 1 else sites,
         "sites_counted": _yes(several) if count else _open("number and location of centres"),
         "excluded": _open(f"cohort.exclude leaves out {counted(left_out, 'case')}; say by which criteria"),
-        "outcome_defined": _open(f"cohort.outcome: {report.outcome}, event {report.event}; say how it was assessed"),
+        "outcome_defined": _open(
+            f"cohort.outcome: {report.outcome}, {'' if known.scored else 'event '}{report.event}; say how it was "
+            "assessed"
+        ),
         "clinical_defined": _open(f"cohort.clinical: {', '.join(clinical)}; say how they were measured")
         if clinical
         else _away("no clinical column"),
         "predictors_defined": _open("tables/features.csv names them; say how and when they were measured"),
-        "sample_size": _yes(f"report/methods.md; {needed}")
-        if size
-        else _open("no event" if known.survival else "one class only"),
+        "sample_size": _yes(f"report/methods.md; {needed}") if size else _open(_no_size(known)),
         "flow": _yes("report: Cohort; Findings name every case that failed"),
-        "counts": _yes(f"{len(report.units)} units of {known.patients} patients, {int(report.events.sum())} events"),
+        "counts": _yes(f"{len(report.units)} units of {known.patients} patients{_had(known)}"),
         "table_one": _yes("tables/table_one.csv"),
     }
+
+
+def _no_size(known: Known) -> str:
+    """Return why Riley's criteria say nothing."""
+    if known.scored:
+        return "say how it was arrived at; criteria are computed of binary and survival outcomes"
+    return "no event" if known.survival else "one class only"
+
+
+def _had(known: Known) -> str:
+    if known.scored:
+        return f"; of each grade: {known.counted_grades}" if known.kind == "ordinal" else ""
+    return f", {int(known.report.events.sum())} events"
 
 
 def _masks(known: Known) -> dict[str, Answer]:
@@ -188,7 +214,7 @@ def _columns(known: Known) -> dict[str, Answer]:
     size = known.size
     units = len(known.report.units)
     needed = f"{known.candidates} candidate columns; Riley's criteria ask for {size.needed.units:,}" if size else ""
-    dimensions = _open("no event" if known.survival else "one class only")
+    dimensions = _open(_no_size(known))
     if size is not None:
         enough = units >= size.needed.units
         dimensions = (_yes if enough else _no)(f"{units:,} units, {needed}")
@@ -212,7 +238,10 @@ def _harmonised(known: Known) -> str:
 def _imbalance(known: Known) -> Answer:
     if known.survival:
         return _away("times to an event, censored where it was not seen: no classes")
-    share = f"{100 * float(known.report.events.mean()):.0f}% events"
+    if known.kind == "continuous":
+        return _away("a value: no classes")
+    graded = known.kind == "ordinal"
+    share = known.counted_grades if graded else f"{100 * float(known.report.events.mean()):.0f}% events"
     weighted = [name_of(model) for model in known.learners if model.get("class_weight")]
     means = [f"class_weight of {', '.join(weighted)}"] if weighted else []
     means += [f"fusion.oversample: {known.fusion['oversample']}"] if known.fusion["oversample"] else []
@@ -222,7 +251,7 @@ def _imbalance(known: Known) -> Answer:
 
 def _fitting(known: Known) -> dict[str, Answer]:
     """Folds, confounders, learners."""
-    report, split = known.report, known.cohort["split"]
+    report, split, threshold = known.report, known.cohort["split"], known.fusion["threshold"]
     dealt = f"cohort.split: {name_of(split)}, {counted(report.results.outer_folds, 'test fold')} by patient"
     learners = ", ".join(name_of(model) for model in known.learners)
     apart = name_of(split) == "leave_site_out"
@@ -244,9 +273,7 @@ def _fitting(known: Known) -> dict[str, Answer]:
         else _away("no model was updated"),
         "predicting": _away("a study develops; radfuse evaluate tests elsewhere"),
         "development_only": _away("a study develops; radfuse evaluate tests elsewhere"),
-        "output": _yes("probability by the horizon, survival at stated times; tables/risk_groups.csv")
-        if known.survival
-        else _yes(f"probabilities; fusion.threshold: {known.fusion['threshold']}; tables/classification.csv"),
+        "output": _yes(_OUTPUT.get(known.kind, f"probabilities; fusion.threshold: {threshold}; {_CALLED}")),
         "full_model": _yes("bundle/: ONNX of every family with its preprocessing; formulas in the report"),
     }
 
@@ -259,12 +286,8 @@ def _measured(known: Known) -> dict[str, Answer]:
     with_them = [name for name in families if imaging & set(name.split("-"))]
     classical = all(name_of(model) in CLASSICAL for model in known.learners)
     learners = ", ".join(name_of(model) for model in known.learners)
-    plain = "cox" if known.survival else "logistic"
-    test = "Wald's test of the difference in C" if known.survival else "DeLong's test"
     return {
-        "measures": _yes("tables/performance.csv, errors.csv: Harrell's and Uno's C, AUC at the horizon, Brier scores")
-        if known.survival
-        else _yes("tables/performance.csv, classification.csv: AUC, Brier, sensitivity, specificity, PPV, NPV"),
+        "measures": _yes(_MEASURES[known.kind]),
         "uncertainty": _yes("95% intervals with variance by patient: tables/performance.csv"),
         "calibration": _yes("report: Calibration; tables/calibration.csv"),
         "non_radiomic": _yes(f"{', '.join(without)} beside {', '.join(with_them)}: tables/comparisons.csv")
@@ -272,8 +295,10 @@ def _measured(known: Known) -> dict[str, Answer]:
         else _no("name cohort.clinical columns, so that a clinical family is compared"),
         "classical": _yes(f"fusion.classifier: {learners}")
         if classical
-        else _no(f"fusion.classifier: {learners}; compare with a study of {{kind: {plain}}}"),
-        "compared": _yes(f"{test}, adjusted by Holm: tables/comparisons.csv; decision curves")
+        else _no(f"fusion.classifier: {learners}; compare with a study of {{kind: {known.said.learner}}}"),
+        "compared": _yes(
+            f"{known.said.test}, adjusted by Holm: tables/comparisons.csv{'' if known.scored else '; decision curves'}"
+        )
         if len(families) > 1
         else _away("one family"),
         "explained": _yes("report: Chosen features; tables/features.csv"),

@@ -21,14 +21,19 @@ def validation(known: Known) -> Iterator[str]:
     inner = f"in {counted(known.fusion['inner_folds'], 'inner fold')} of each training set"
     tried = "; ".join(f"{spaced(name)}: {series(map(number, values))}" for name, values in known.report.tuned.items())
     if tried:
-        by = "largest partial likelihood" if known.survival else "smallest log loss"
-        yield f"Settings ({tried}) were chosen {inner} by the {by}."
+        yield f"Settings ({tried}) were chosen {inner} by the {known.said.tuned}."
     else:
         fixed = "Settings were fixed beforehand"
-        yield f"{fixed}." if known.survival else f"{fixed}; thresholds were chosen on predictions made {inner}."
+        called = known.kind == "binary"
+        yield f"{fixed}; thresholds were chosen on predictions made {inner}." if called else f"{fixed}."
     if known.survival:
         yield f"Risk groups were cut at the thirds of predictions made {inner}."
-    else:
+    elif known.kind == "ordinal":
+        yield (
+            "Probabilities of grades were read off a family's score by cut-points of proportional odds (McCullagh "
+            f"1980, doi:10.1111/j.2517-6161.1980.tb01109.x), fitted to scores made {inner}."
+        )
+    elif known.kind == "binary":
         rule = _threshold(known.fusion["threshold"])
         yield f"Sensitivity, specificity and predictive values were read at {rule}."
     yield f"Random numbers were drawn from seed {known.report.seed}."

@@ -27,6 +27,15 @@ def sentences(known: Known) -> Iterator[str]:
             f"We predicted the time to {spaced(report.outcome)} (event: {report.event}) in {who}, {had}; "
             f"{follow_up} (reverse Kaplan-Meier)."
         )
+    elif known.kind == "continuous":
+        values, unit = report.units[known.outcome["column"]], known.outcome["unit"]
+        yield (
+            f"We predicted {spaced(report.outcome)}{f' ({unit})' if unit else ''} in {who}; its mean was "
+            f"{values.mean():.3g} (standard deviation {values.std():.2g}, range {values.min():.3g} to "
+            f"{values.max():.3g})."
+        )
+    elif known.kind == "ordinal":
+        yield f"We predicted {spaced(report.outcome)} in {who} (units of each grade: {known.counted_grades})."
     else:
         yield f"We predicted {spaced(report.outcome)} (event: {report.event}) in {who}, {had}."
     if report.site is not None and report.site in report.units:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from radfuse.report.known import Known, name_of
+from radfuse.report.known import Known, Said, name_of
 from radfuse.report.methods.words import counted, series, spaced
 
 Told = Callable[[Mapping[str, Any]], str]
@@ -64,24 +64,29 @@ _LEARNERS = {
     "mlp": "a neural network with one hidden layer",
     "cox": "ridge Cox regression (Verweij and van Houwelingen 1994, doi:10.1002/sim.4780132307)",
     "cox_trees": "gradient-boosted trees of Cox's partial likelihood (Ridgeway 1999)",
+    "linear": "ridge linear regression (Hoerl and Kennard 1970, doi:10.1080/00401706.1970.10488634)",
+    "regression_trees": "gradient-boosted regression trees (LightGBM)",
     "cox_mlp": "a neural network with one hidden layer, trained on Cox's partial likelihood",
 }
 _COX_NET = "doi:10.18637/jss.v039.i05"
-_STRATEGIES = {
-    "early": "a single model of all their columns",
-    "mean": "the mean of the blocks' log odds",
-    "stack": "a logistic regression of the blocks' inner out-of-fold log odds (stacking)",
-    "score": "a score of each block beside the columns of the others",
-    "priority": "a priority model, in which later blocks are fitted to what the first leaves (Klau et al. 2018, "
-    "doi:10.1186/s12859-018-2344-6)",
-    "penalty": "a ridge regression with a penalty for each block (Boulesteix et al. 2017, doi:10.1155/2017/7691937)",
-    "attention": "a small attention network over blocks",
+_STRATEGIES: dict[str, Callable[[Said], str]] = {
+    "early": lambda _: "a single model of all their columns",
+    "mean": lambda it: f"the mean of the blocks' {it.scores}",
+    "stack": lambda it: f"a {it.regression} regression of the blocks' inner out-of-fold {it.scores} (stacking)",
+    "score": lambda _: "a score of each block beside the columns of the others",
+    "priority": lambda _: (
+        "a priority model, in which later blocks are fitted to what the first leaves (Klau et al. 2018, "
+        "doi:10.1186/s12859-018-2344-6)"
+    ),
+    "penalty": lambda it: (
+        f"a ridge {'Cox regression' if it.regression == 'Cox' else 'regression'} with a penalty for each block "
+        f"({'after ' if it.regression == 'Cox' else ''}Boulesteix et al. 2017, doi:10.1155/2017/7691937)"
+    ),
+    "attention": lambda _: "a small attention network over blocks",
 }
-_STRATEGIES_OF_SURVIVAL = _STRATEGIES | {
-    "mean": "the mean of the blocks' log cumulative hazards",
-    "stack": "a Cox regression of the blocks' inner out-of-fold log cumulative hazards (stacking)",
-    "penalty": "a ridge Cox regression with a penalty for each block (after Boulesteix et al. 2017, "
-    "doi:10.1155/2017/7691937)",
+_FORESTS = {
+    "extra": "extremely randomised regression trees (Geurts 2006, doi:10.1007/s10994-006-6226-1)",
+    "random": "a random forest of regression trees (Breiman 2001, doi:10.1023/A:1010933404324)",
 }
 _CURVES = {"platt": "Platt scaling", "beta": "beta calibration", "isotonic": "isotonic regression"}
 
@@ -122,7 +127,7 @@ def _selected(known: Known) -> Iterator[str]:
     steps = [_step(step) for step in known.fusion["selection"]]
     if steps:
         told = f"Columns were selected by {', then by '.join(steps)}."
-        yield told.replace("logistic regressions", "Cox regressions") if known.survival else told
+        yield told.replace("logistic regressions", f"{known.said.regression} regressions")
     elif known.steps:
         yield "Columns were selected for single learners, as the study file says."
     else:
@@ -152,7 +157,7 @@ def _learned(known: Known) -> Iterator[str]:
             if weighed
             else "the mean"
         )
-        yield f"Predictions were {kind} of the {_scale(known)} of {series(own)}."
+        yield f"Predictions were {kind} of the {known.said.scores} of {series(own)}."
     weighted = [_LEARNERS.get(name_of(model), name_of(model)) for model in known.learners if model.get("class_weight")]
     if weighted:
         yield "Classes were weighted equally in training."
@@ -175,22 +180,22 @@ def _learner(model: Mapping[str, Any]) -> str:
     if kind == "cox" and model["l1_share"] > 0:
         penalty = "the LASSO" if model["l1_share"] == 1 else "an elastic-net penalty"
         return f"Cox regression with {penalty} (Simon et al. 2011, {_COX_NET})"
+    if kind == "linear" and model["l1_share"] > 0:
+        return f"linear regression with {'the LASSO' if model['l1_share'] == 1 else 'an elastic-net penalty'}"
+    if kind == "regression_forest":
+        return _FORESTS[model["grown"]]
     if kind == "svm":
         return f"{told} with a{' linear' if model['kernel'] == 'linear' else ' radial'} kernel"
     return f"{told} with {trees} trees" if isinstance(trees, int) and "(" not in told else told
-
-
-def _scale(known: Known) -> str:
-    return "log cumulative hazards" if known.survival else "log odds"
 
 
 def _strategy(strategy: Mapping[str, Any], known: Known) -> str:
     parts: Sequence[Mapping[str, Any]] = strategy.get("of", ())
     if parts:
         each = series(_strategy(part, known) for part in parts)
-        return f"the mean of the log cumulative hazards of {each}" if known.survival else f"the mean log odds of {each}"
+        return f"the mean of the {known.said.scores} of {each}"
     kind = name_of(strategy)
-    return (_STRATEGIES_OF_SURVIVAL if known.survival else _STRATEGIES).get(kind, f"a strategy of our own ({kind})")
+    return _STRATEGIES[kind](known.said) if kind in _STRATEGIES else f"a strategy of our own ({kind})"
 
 
 def _balanced(known: Known) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from radfuse.report.known import Known
-from radfuse.report.methods import analysis, cohort, images, models, survival
+from radfuse.report.methods import analysis, cohort, images, models, scored, survival
 from radfuse.report.study import StudyReport
 
 _PARAGRAPHS = {
@@ -14,12 +14,17 @@ _PARAGRAPHS = {
     "Statistics": analysis.statistics,
     "Software": analysis.software,
 }
+_STATISTICS = {
+    "survival": survival.statistics,
+    "continuous": scored.statistics_of_a_value,
+    "ordinal": scored.statistics_of_grades,
+}
 
 
 def methods(report: StudyReport) -> dict[str, str]:
     """Return heading -> paragraph; a paragraph with nothing to say is left out."""
     known = Known(report)
-    tellers = _PARAGRAPHS | ({"Statistics": survival.statistics} if known.survival else {})
+    tellers = _PARAGRAPHS | {"Statistics": _STATISTICS.get(known.kind, analysis.statistics)}
     found = {heading: " ".join(tell(known)) for heading, tell in tellers.items()}
     return {heading: text for heading, text in found.items() if text}
 

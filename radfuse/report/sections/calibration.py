@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,32 @@ def _part(report: StudyReport | EvaluationReport, template: str) -> Part:
         "calibration": calibration_table(report.performance, report.predictions),
         "calibration_curve": curve_table(report.performance, report.predictions, curves),
     }
+    html = render(template, report=report, panels=panels, tables=tables)
+    return Part("Calibration", html, figures, tables)
+
+
+def part_of_first_deal(
+    report: StudyReport | EvaluationReport,
+    template: str,
+    panels_of: Callable[[pd.DataFrame, Sequence[Any], Mapping[str, Look]], tuple[str, list[str]]],
+    table: pd.DataFrame,
+    fewest: int,
+) -> Part:
+    """Return the calibration of an outcome whose panels are of the units of the first deal, each once.
+
+    Args:
+        report: of a study, or of other patients.
+        template: of the section.
+        panels_of: draws a panel per family, as one figure and each alone.
+        table: of all families.
+        fewest: units that can be drawn of.
+    """
+    figures: dict[str, str] = {}
+    panels: list[str] = []
+    first = report.predictions[report.predictions["repeat"] == 1]
+    if report.performance[0].units >= fewest:
+        figures["calibration"], panels = panels_of(first, report.performance, report.looks)
+    tables = {"calibration": table}
     html = render(template, report=report, panels=panels, tables=tables)
     return Part("Calibration", html, figures, tables)
 

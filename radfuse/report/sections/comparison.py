@@ -85,7 +85,7 @@ def addition_plot(
     narrow: bool = False,
 ) -> str:
     """Return what each block adds, in the headline and in the loss: side by side, or one over the other."""
-    height, apart = 0.9 + 0.34 * len(added), "\n" if narrow else " "
+    height, joint = (1.1 + 0.34 * len(added), "\n") if narrow else (0.9 + 0.34 * len(added), "; ")
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.9, 2 * height) if narrow else (8.6, height), layout="constrained")
         axes = figure.subplots(*((2, 1) if narrow else (1, 2)), sharey=True)
@@ -98,7 +98,7 @@ def addition_plot(
                 if value.low is not None and value.high is not None:
                     side.plot([value.low, value.high], [row, row], color=colour, linewidth=1.4)
                 side.plot(value.value, row, "o", color=colour, markersize=5)
-            side.set_xlabel(f"{label}, 95% CI;{apart}right of 0 is better")
+            side.set_xlabel(f"{label}, 95% CI{joint}right of 0 is better")
             side.spines["left"].set_visible(False)
             side.tick_params(axis="y", length=0)
         axes[0].set_yticks(range(len(added)), [f"{item.block} beside {item.without}" for item in added])

@@ -16,7 +16,9 @@ from radfuse.report.sections.continuous import in_unit
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import ContinuousPerformance
+from radfuse.statistics.estimate import clustered_mean
 
+_GROUPS = 5
 _FEWEST, _MOST = 3, 1500
 """Units that are drawn; of more, evenly many by rank of the prediction, so that a page stays small."""
 
@@ -51,26 +53,47 @@ def scatter(
     Returns:
         All panels as one figure, and each alone.
     """
-    low, high = _ends(predictions)
+    low, high = ends_of(predictions)
 
     def draw(axes: Any, item: ContinuousPerformance) -> None:
-        y, p = _values(predictions, item.family)
-        colour, unit = drawn[item.family].colour, in_unit(item)
-        axes.plot([low, high], [low, high], color="#9ca3af", linewidth=1)
-        axes.scatter(p, y, s=9, color=colour, alpha=0.45, linewidths=0, rasterized=True)
-        slope, start = item.calibration_slope.value, item.recalibration_intercept
-        if slope is not None and start is not None:
-            ends = np.array([p.min(), p.max()])
-            axes.plot(ends, start + slope * ends, color="#111827", linewidth=1.2, linestyle=(0, (4, 2)))
+        draw_scatter(axes, item, predictions, drawn[item.family].colour, (low, high))
         axes.set_title(item.family, loc="left", fontweight="bold")
         text = f"slope {interval(item.calibration_slope, 2)}"
         axes.text(0.03, 0.98, text, va="top", transform=axes.transAxes, fontsize=8)
-        axes.set_xlim(low, high)
         axes.set_ylim(low, high + 0.08 * (high - low))
-        axes.set_xlabel(f"predicted{unit}")
-        axes.set_ylabel(f"observed{unit}")
 
     return multiples(performance, draw, height=3.0)
+
+
+def draw_scatter(
+    axes: Any, item: ContinuousPerformance, predictions: pd.DataFrame, colour: str, ends: tuple[float, float]
+) -> None:
+    """Draw observed against predicted values of a family, the identity between two ends, and the calibration line."""
+    y, p = _values(predictions, item.family)
+    unit = in_unit(item)
+    axes.plot(ends, ends, color="#9ca3af", linewidth=1)
+    axes.scatter(p, y, s=9, color=colour, alpha=0.45, linewidths=0, rasterized=True)
+    slope, start = item.calibration_slope.value, item.recalibration_intercept
+    if slope is not None and start is not None:
+        reached = np.array([p.min(), p.max()])
+        axes.plot(reached, start + slope * reached, color="#111827", linewidth=1.2, linestyle=(0, (4, 2)))
+    axes.set_xlim(*ends)
+    axes.set_ylim(*ends)
+    axes.set_xlabel(f"predicted{unit}")
+    axes.set_ylabel(f"observed{unit}")
+
+
+def draw_fifths(axes: Any, rows: pd.DataFrame, colour: str, dash: Any = "-", *, sure: bool = True) -> None:
+    """Draw the mean observed over the mean predicted value in fifths of the units, with their intervals if `sure`."""
+    y, p = (rows[name].to_numpy(dtype=float) for name in ("outcome", "probability"))
+    patients, line = rows["patient"].to_numpy(), []
+    for group in np.array_split(np.argsort(p, kind="stable"), _GROUPS):
+        found = clustered_mean(y[group], patients[group])
+        if sure and not np.isnan(found.low):
+            axes.plot([p[group].mean()] * 2, [found.low, found.high], color=colour, linewidth=1)
+        line.append((p[group].mean(), found.value))
+    marks = {"marker": "o", "markersize": 4.5 if sure else 3, "markeredgecolor": "white"}
+    axes.plot(*zip(*line, strict=True), color=colour, linestyle=dash, linewidth=1.2, **marks)
 
 
 def bland_altman(
@@ -128,7 +151,8 @@ def _values(predictions: pd.DataFrame, family: str) -> tuple[np.ndarray, np.ndar
     return tuple(rows[name].to_numpy(dtype=float)[shown] for name in ("outcome", "probability"))
 
 
-def _ends(predictions: pd.DataFrame) -> tuple[float, float]:
+def ends_of(predictions: pd.DataFrame) -> tuple[float, float]:
+    """Return between which values all observed and predicted ones are drawn."""
     values = predictions[["outcome", "probability"]].to_numpy(dtype=float)
     low, high = float(values.min()), float(values.max())
     aside = 0.04 * (high - low) or 1.0

@@ -67,6 +67,7 @@ def figures_of(found: ExplainedFamily, blocks: Sequence[str], scale: str) -> dic
     files |= {f"case{i + 1}": wide for i, (_, wide, _) in enumerate(drawn["cases"])}
     if len(found.cells) > 1:
         files["regions"] = heat_map(found.cells)
+        drawn["regions_narrow"] = heat_map(found.cells, narrow=True)
     return {**drawn, "files": files}
 
 

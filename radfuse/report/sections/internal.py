@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
+from matplotlib.ticker import MaxNLocator
 
 from radfuse.report.printed import interval, number, p_value
 from radfuse.report.render import Part, render
@@ -126,6 +127,7 @@ def permutation_panels(
         axes.set_title(family, loc="left", fontweight="bold")
         axes.set_xlabel(measure)
         axes.set_ylabel("shuffles")
+        axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
 
     return multiples(list(observed), draw, height=2.2)
 

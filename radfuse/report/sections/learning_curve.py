@@ -29,15 +29,18 @@ def study(report: StudyReport) -> Part:
         return Part(title, Markup(""))
     laws = {family: power_law(drawn_of(own)) for family, own in points.items()}
     measure = report.performance[0].measure
+    eventful = hasattr(report.performance[0], "events")
     table = curve_table(report.learning, measure)
+    table = table if eventful else table.drop(columns="events")
     figures: dict[str, str] = {}
     panels: list[str] = []
     if points:
-        figures["learning_curve"], panels = curve_panels(report, points, laws, measure)
+        figures["learning_curve"], panels = curve_panels(report, points, laws, measure, eventful=eventful)
     html = render(
         "sections/learning_curve.html",
         report=report,
         measure=measure,
+        eventful=eventful,
         table=table,
         panels=panels,
         families=list(points),
@@ -115,6 +118,8 @@ def curve_panels(
     points: Mapping[str, Sequence[LearningPoint]],
     laws: Mapping[str, PowerLaw | None],
     measure: str,
+    *,
+    eventful: bool = True,
 ) -> tuple[str, list[str]]:
     """Return a panel per family: means, the range over draws, and the law, dashed beyond what was seen."""
     values = [point.value for own in points.values() for point in own if point.value is not None]
@@ -131,7 +136,7 @@ def curve_panels(
         )
         axes.plot(sizes, [np.mean(each) for each in own.values()], "o", color=colour, markersize=5)
         ticks = list(dict.fromkeys([sizes[0], sizes[len(sizes) // 2], sizes[-1]]))
-        labels = [f"{size:.0f}\n({events[size]:.0f})" for size in ticks]
+        labels = [f"{size:.0f}\n({events[size]:.0f})" if eventful else f"{size:.0f}" for size in ticks]
         if law is None:
             axes.plot(sizes, [np.mean(each) for each in own.values()], color=colour, linewidth=1.2)
         else:
@@ -142,7 +147,7 @@ def curve_panels(
         axes.set_xticks(ticks, labels)
         axes.set_ylim(*edges)
         axes.set_title(family, loc="left", fontweight="bold")
-        axes.set_xlabel("training patients (events)")
+        axes.set_xlabel(f"training patients{' (events)' if eventful else ''}")
         axes.set_ylabel(measure)
 
     return multiples(list(points), draw)

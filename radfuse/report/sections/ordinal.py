@@ -96,29 +96,31 @@ def confusion_panels(
     predictions: pd.DataFrame, performance: Sequence[OrdinalPerformance], drawn: Mapping[str, Look]
 ) -> tuple[str, list[str]]:
     """Return a panel per family: observed against predicted grades, shaded by the share of the observed grade."""
-    from matplotlib.colors import LinearSegmentedColormap
 
     def draw(axes: Any, item: OrdinalPerformance) -> None:
-        found = confusion(predictions, item.family, len(item.levels))
-        share = found / np.maximum(found.sum(axis=1, keepdims=True), 1)
-        shades = LinearSegmentedColormap.from_list("own", ["#ffffff", drawn[item.family].colour])
-        axes.pcolormesh(share, cmap=shades, vmin=0, vmax=1, edgecolors="#e5e7eb", linewidth=0.6)
-        for (row, column), count in np.ndenumerate(found):
-            dark = share[row, column] > 0.55
-            axes.text(
-                column + 0.5, row + 0.5, str(count), ha="center", va="center", fontsize=8,
-                color="white" if dark else "#111827",
-            )  # fmt: skip
-        middle = np.arange(len(item.levels)) + 0.5
-        axes.set_xticks(middle, item.levels)
-        axes.set_yticks(middle, item.levels)
-        axes.set_ylim(len(item.levels), 0)
-        axes.tick_params(length=0)
+        draw_confusion(axes, confusion(predictions, item.family, len(item.levels)), item, drawn[item.family].colour)
         axes.set_title(item.family, loc="left", fontweight="bold")
-        axes.set_xlabel("predicted grade")
-        axes.set_ylabel("observed grade")
 
     return multiples(performance, draw, height=2.9)
+
+
+def draw_confusion(axes: Any, found: np.ndarray, item: OrdinalPerformance, colour: str) -> None:
+    """Draw counts of observed against predicted grades, shaded by the share of the observed grade."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    share = found / np.maximum(found.sum(axis=1, keepdims=True), 1)
+    shades = LinearSegmentedColormap.from_list("own", ["#ffffff", colour])
+    axes.pcolormesh(share, cmap=shades, vmin=0, vmax=1, edgecolors="#e5e7eb", linewidth=0.6)
+    for (row, column), count in np.ndenumerate(found):
+        ink = "white" if share[row, column] > 0.75 else "#111827"
+        axes.text(column + 0.5, row + 0.5, str(count), ha="center", va="center", fontsize=8, color=ink)
+    middle = np.arange(len(item.levels)) + 0.5
+    axes.set_xticks(middle, item.levels)
+    axes.set_yticks(middle, item.levels)
+    axes.set_ylim(len(item.levels), 0)
+    axes.tick_params(length=0)
+    axes.set_xlabel("predicted grade")
+    axes.set_ylabel("observed grade")
 
 
 def grade_table(predictions: pd.DataFrame, performance: Sequence[OrdinalPerformance]) -> pd.DataFrame:

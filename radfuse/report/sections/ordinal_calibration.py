@@ -11,12 +11,14 @@ import pandas as pd
 from radfuse.report.evaluation import EvaluationReport
 from radfuse.report.palette import Look
 from radfuse.report.printed import interval, number
-from radfuse.report.render import Part, render
+from radfuse.report.render import Part
+from radfuse.report.sections.calibration import part_of_first_deal
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import OrdinalPerformance
+from radfuse.statistics.estimate import clustered_mean
 
-_FEWEST, _GROUPS = 25, 5
+FEWEST, _GROUPS = 25, 5
 """Units that groups of them can be drawn of, and groups."""
 _MARKS = "osD^vP*X"
 
@@ -32,14 +34,8 @@ def evaluation(report: EvaluationReport) -> Part:
 
 
 def _part(report: StudyReport | EvaluationReport) -> Part:
-    figures: dict[str, str] = {}
-    panels: list[str] = []
-    first = report.predictions[report.predictions["repeat"] == 1]
-    if report.performance[0].units >= _FEWEST:
-        figures["calibration"], panels = calibration_panels(first, report.performance, report.looks)
-    tables = {"calibration": calibration_table(report.performance)}
-    html = render("sections/ordinal_calibration.html", report=report, panels=panels, tables=tables)
-    return Part("Calibration", html, figures, tables)
+    table = calibration_table(report.performance)
+    return part_of_first_deal(report, "sections/ordinal_calibration.html", calibration_panels, table, FEWEST)
 
 
 def calibration_panels(
@@ -60,7 +56,7 @@ def calibration_panels(
             p = each[:, cut:].sum(axis=1)
             groups = np.array_split(np.argsort(p, kind="stable"), _GROUPS)
             line = [(p[group].mean(), (y[group] >= cut).mean()) for group in groups]
-            shade = 0.35 + 0.65 * cut / (len(item.levels) - 1)
+            shade = shade_of(cut, len(item.levels))
             label = f"at least {item.levels[cut]}"
             axes.plot(
                 *zip(*line, strict=True), marker=_MARKS[(cut - 1) % len(_MARKS)], color=drawn[item.family].colour,
@@ -74,6 +70,32 @@ def calibration_panels(
         axes.legend(loc="lower right", fontsize=7, handlelength=1.6)
 
     return multiples(performance, draw, height=3.1)
+
+
+def shade_of(cut: int, levels: int) -> float:
+    """Return how opaque the line of a cut is drawn: the higher the grade, the darker."""
+    return 0.35 + 0.65 * cut / (levels - 1)
+
+
+def draw_fifths(
+    axes: Any, item: OrdinalPerformance, rows: pd.DataFrame, colour: str, dash: Any = "-", *, sure: bool = True
+) -> None:
+    """Draw shares above a cut in fifths of the probabilities of all cuts together, with their intervals if `sure`.
+
+    A unit stands there once for each cut.
+    """
+    each = rows[[f"probability@{level}" for level in item.levels]].to_numpy(dtype=float)
+    p = np.cumsum(each[:, ::-1], axis=1)[:, -2::-1]
+    y = rows["outcome"].to_numpy(dtype=int)[:, None] > np.arange(p.shape[1])
+    who = np.repeat(rows["patient"].to_numpy(), p.shape[1])
+    p, y, line = p.ravel(), y.ravel().astype(float), []
+    for group in np.array_split(np.argsort(p, kind="stable"), _GROUPS):
+        found = clustered_mean(y[group], who[group], share=True)
+        if sure and not np.isnan(found.low):
+            axes.plot([p[group].mean()] * 2, [found.low, found.high], color=colour, linewidth=1)
+        line.append((p[group].mean(), found.value))
+    marks = {"marker": "o", "markersize": 4.5 if sure else 3, "markeredgecolor": "white"}
+    axes.plot(*zip(*line, strict=True), color=colour, linestyle=dash, linewidth=1.2, **marks)
 
 
 def calibration_table(performance: Sequence[OrdinalPerformance]) -> pd.DataFrame:

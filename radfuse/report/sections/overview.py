@@ -1,12 +1,17 @@
-"""One figure of a study: ROC, calibration, decision curve, and what fusion adds, in four panels."""
+"""One figure of a study: ROC, calibration, decision curve, and what fusion adds, in four panels.
+
+Other kinds of outcome name three panels of their own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import pandas as pd
+from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
@@ -22,7 +27,7 @@ from radfuse.report.sections.discrimination import GRID, mean_roc, roc_axes
 from radfuse.report.sections.features import right_aligned
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import STYLE, to_svg
-from radfuse.results import Addition, Measured
+from radfuse.results import Addition, Interval, Measured
 
 _SHOWN = 4
 """Families drawn, at most; more would hide each other."""
@@ -37,12 +42,14 @@ class Shown(NamedTuple):
     Attributes:
         main: families drawn as curves.
         head: the family that the calibration's groups are of.
+        measured: all families.
         predictions: of all families.
         looks: of all families.
     """
 
     main: Sequence[Any]
     head: Any
+    measured: Sequence[Any]
     predictions: pd.DataFrame
     looks: Mapping[str, Look]
 
@@ -54,37 +61,79 @@ class Shown(NamedTuple):
     def of(cls, report: StudyReport | EvaluationReport, measured: Sequence[Any], primary: str | None) -> Shown:
         """Return the families that a reader looks for, the primary one, else the best, at their head."""
         head = _head(measured, primary)
-        return cls(main_families(measured, head), head, report.predictions, report.looks)
+        return cls(main_families(measured, head), head, measured, report.predictions, report.looks)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the overview of a kind of outcome shows in its first three panels; the last is what fusion adds.
+
+    Attributes:
+        name: of the section.
+        panels: title of each -> what draws it.
+        told: a sentence of each for the caption; given whether figures are averaged over test folds.
+        curves: titles of panels that need a legend of the families where they stand alone.
+        rank: title of the last panel where no family is another with a block more.
+        fewest: units that it can be drawn of.
+    """
+
+    name: str
+    panels: Mapping[str, Callable[[Any, Shown], None]]
+    told: Callable[[Shown, bool], Sequence[str]]
+    curves: Sequence[str]
+    rank: str
+    fewest: int
 
 
 def study(report: StudyReport) -> Part:
     """Return the overview of a study's test folds."""
-    return _part(report, additions(report.results.comparisons, report.final), report.primary)
+    return study_of(report, _BINARY)
 
 
 def evaluation(report: EvaluationReport) -> Part:
     """Return the overview of a frozen bundle on other patients."""
-    return _part(report, additions(report.comparisons, {}), None)
+    return evaluation_of(report, _BINARY)
 
 
-def _part(report: StudyReport | EvaluationReport, added: Sequence[Addition], primary: str | None) -> Part:
+def study_of(report: StudyReport, kind: Kind) -> Part:
+    """Return the overview of a study's test folds, of an outcome of some kind."""
+    return _part(report, kind, additions(report.results.comparisons, report.final), report.primary)
+
+
+def evaluation_of(report: EvaluationReport, kind: Kind) -> Part:
+    """Return the overview of a frozen bundle on other patients, of an outcome of some kind."""
+    return _part(report, kind, additions(report.comparisons, {}), None)
+
+
+def _part(report: StudyReport | EvaluationReport, kind: Kind, added: Sequence[Addition], primary: str | None) -> Part:
     measured = [item for item in report.performance if item.headline.value is not None]
-    if not measured or measured[0].units < FEWEST:
-        return Part("Overview", render("sections/overview.html", shown=None))
+    if not measured or measured[0].units < kind.fewest:
+        return Part("Overview", Markup(""))
     shown = Shown.of(report, measured, primary)
-    panels: dict[str, Panel] = {
-        "ROC": lambda axes: _roc(axes, shown),
-        "Calibration": lambda axes: _calibration(axes, shown),
-        "Decision curve": lambda axes: _decision(axes, shown),
-        "What fusion adds" if added else "AUC": lambda axes: gains(axes, added, measured, shown),
-    }
+    panels: dict[str, Panel] = {name: _bound(draw, shown) for name, draw in kind.panels.items()}
+    last = "What fusion adds" if added else kind.rank
+    panels[last] = lambda axes: gains(axes, added, measured, shown)
     with mpl.rc_context(STYLE):
         whole = whole_of(panels, shown)
-        singles = [single_of(name, draw, shown) for name, draw in panels.items()]
-    averaged = report.predictions["fold"].nunique() > 1
-    caption = {"shown": shown, "families": len(measured), "added": bool(added), "averaged": averaged}
-    html = render("sections/overview.html", figure=whole, singles=singles, names=list(panels), **caption)
+        singles = [single_of(name, draw, shown, name in kind.curves) for name, draw in panels.items()]
+    measure = measured[0].measure
+    gain = f"gain in {measure} by a block beside the same family without it (95% CI)"
+    told = [*kind.told(shown, report.predictions["fold"].nunique() > 1), gain if added else f"{measure} (95% CI)"]
+    html = render(
+        "sections/overview.html",
+        name=kind.name,
+        shown=shown,
+        families=len(measured),
+        figure=whole,
+        singles=singles,
+        names=list(panels),
+        told=[f"{letter}: {text}." for letter, text in zip("ABCD", told, strict=True)],
+    )
     return Part("Overview", html, {"overview": whole})
+
+
+def _bound(draw: Callable[[Any, Shown], None], shown: Shown) -> Panel:
+    return lambda axes: draw(axes, shown)
 
 
 def _head(performance: Sequence[Measured], primary: str | None) -> Measured:
@@ -111,13 +160,13 @@ def whole_of(panels: Mapping[str, Panel], shown: Shown) -> str:
     return to_svg(figure)
 
 
-def single_of(name: str, draw: Panel, shown: Shown) -> str:
+def single_of(name: str, draw: Panel, shown: Shown, legend: bool) -> str:
     """Return one panel, with a legend where it has a curve of each family."""
     figure = Figure(figsize=(3.9, 4.3), layout="constrained")
     axes = figure.subplots()
     draw(axes)
     axes.set_title(name, loc="left", fontweight="bold")
-    if name in ("ROC", "Decision curve", "AUC over time"):
+    if legend:
         _legend(figure, shown, 1)
     return to_svg(figure)
 
@@ -147,14 +196,19 @@ def _calibration(axes: Any, shown: Shown) -> None:
     draw_groups(axes, shown.rows(shown.head), shown.looks[shown.head.family].colour)
     text = f"{shown.head.family}\nslope {interval(shown.head.calibration_slope, 2)}"
     axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5)
+    unit_square(axes, "predicted probability", "observed share")
+
+
+def unit_square(axes: Any, across: str, up: str) -> None:
+    """Frame shares against probabilities."""
     axes.set_aspect("equal")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.01)
     ticks = [0, 0.25, 0.5, 0.75, 1]
-    axes.set_xticks(ticks, ["0", "0.25", "0.5", "0.75", "1"])
-    axes.set_yticks(ticks, ["0", "0.25", "0.5", "0.75", "1"])
-    axes.set_xlabel("predicted probability")
-    axes.set_ylabel("observed share")
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
 
 
 def _decision(axes: Any, shown: Shown) -> None:
@@ -170,8 +224,22 @@ def gains(axes: Any, added: Sequence[Addition], measured: Sequence[Measured], sh
     """Draw what blocks add to families without them; of families that add nothing to each other, their headline."""
     measure = measured[0].measure
     rows = [(f"{item.block}\nto {item.without}", item.auc, item.family) for item in added]
-    rows = (rows or [(item.family, item.headline, item.family) for item in measured])[:_MOST_ROWS]
-    axes.axvline(0 if added else 0.5, color="#d1d5db", linewidth=1)
+    rows = rows or [(item.family, item.headline, item.family) for item in measured]
+    intervals(axes, rows, shown, 0 if added else 0.5)
+    axes.set_xlabel(f"gain in {measure}, 95% CI" if added else f"{measure}, 95% CI")
+
+
+def intervals(axes: Any, every: Sequence[tuple[str, Interval, str]], shown: Shown, line: float) -> None:
+    """Draw values with intervals, one below the other, and a line where nothing is gained.
+
+    Args:
+        axes: of the panel.
+        every: label, value and family of each; of many the first.
+        shown: whose colours are taken.
+        line: of no gain.
+    """
+    rows = every[:_MOST_ROWS]
+    axes.axvline(line, color="#d1d5db", linewidth=1)
     for row, (name, value, family) in enumerate(rows):
         colour = shown.looks[family].colour
         right_aligned(axes, row, name, apart=0.062 * max(len(rows), 3))
@@ -183,4 +251,21 @@ def gains(axes: Any, added: Sequence[Addition], measured: Sequence[Measured], sh
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(f"gain in {measure}, 95% CI" if added else f"{measure}, 95% CI")
+
+
+def _told(shown: Shown, averaged: bool) -> list[str]:
+    return [
+        f"ROC curves{', averaged over test folds' if averaged else ''}",
+        f"logistic calibration curves; points: observed share of events in groups of {shown.head.family} (95% CI)",
+        "net benefit of acting from a threshold probability on; grey: acting on nobody and, dashed, on everyone",
+    ]
+
+
+_BINARY = Kind(
+    "overview",
+    {"ROC": _roc, "Calibration": _calibration, "Decision curve": _decision},
+    _told,
+    ("ROC", "Decision curve"),
+    "AUC",
+    FEWEST,
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -21,12 +22,12 @@ from radfuse.statistics.concordance import grouped_harrell
 from radfuse.statistics.stratified import alike, grouped_auc
 
 _FEWEST = 10
-"""Patients with the event, and of two classes without, that a group needs for an AUC, or C."""
+"""Patients that a group needs: with the event, and of two classes without; of values and grades, any."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """One group of one column; `value` of the headline's measure is None of too few."""
+    """One group of one column; `value` is None of too few, `events` 0 where the outcome has none."""
 
     column: str
     name: str
@@ -40,26 +41,29 @@ def study(report: StudyReport) -> Part:
     if report.groups is None or report.groups.empty:
         return Part("Subgroups", Markup(""))
     family, measure = _family(report), report.performance[0].measure
+    eventful = hasattr(report.performance[0], "events")
     found: dict[str, tuple[list[Group], dict[str, float]]] = {
         item.family: groups_of(report, item.family) for item in report.performance
     }
     rows = [row for name, (own, p) in found.items() for row in _rows(name, own, p, measure)]
-    tables = {"subgroups": pd.DataFrame(rows)}
-    shown, p = found[family]
+    table = pd.DataFrame(rows) if eventful else pd.DataFrame(rows).drop(columns="events")
+    groups, p = found[family]
     whole = next(item.headline for item in report.performance if item.family == family)
-    figures = {"subgroups": forest(shown, p, whole, report.looks[family].colour, measure)}
-    of_family = tables["subgroups"][tables["subgroups"]["family"] == family].drop(columns="family")
+    lines, colour = lines_of(groups, p, whole, eventful), report.looks[family].colour
+    figures = {"subgroups": forest(lines, colour, measure, eventful)}
     html = render(
         "sections/subgroups.html",
         report=report,
         family=family,
         measure=measure,
+        eventful=eventful,
         figures=figures,
-        table=of_family,
-        others=tables["subgroups"][tables["subgroups"]["family"] != family],
+        narrow=forest(lines, colour, measure, eventful, narrow=True),
+        table=table[table["family"] == family].drop(columns="family"),
+        others=table[table["family"] != family],
         fewest=_FEWEST,
     )
-    return Part("Subgroups", html, figures, tables)
+    return Part("Subgroups", html, figures, {"subgroups": table})
 
 
 def _family(report: StudyReport) -> str:
@@ -74,7 +78,7 @@ def groups_of(report: StudyReport, family: str) -> tuple[list[Group], dict[str, 
     """Return every group of every column, and column -> p that its groups do not differ."""
     assert report.groups is not None
     rows = report.predictions[report.predictions["family"] == family]
-    timed = "time" in rows
+    timed, eventful = "time" in rows, hasattr(report.performance[0], "events")
     known = pd.MultiIndex.from_frame(report.units[list(report.unit)])
     places = known.get_indexer(pd.MultiIndex.from_frame(rows[list(report.unit)]))
     overlap = overlap_of_one_deal(rows)
@@ -84,24 +88,27 @@ def groups_of(report: StudyReport, family: str) -> tuple[list[Group], dict[str, 
         of = report.groups[column].to_numpy(dtype=object)[places]
         of = np.array(["missing" if pd.isna(value) else str(value) for value in of], dtype=object)
         names = _ordered(set(of))
-        counts = {name: _counts(rows[of == name], report.unit) for name in names}
-        few = {name: counts[name][2] if timed else min(counts[name][2:]) for name in names}
+        counts = {name: _counts(rows[of == name], report.unit, eventful) for name in names}
+        few = {name: counts[name][2] if timed or not eventful else min(counts[name][2:]) for name in names}
         enough = [name for name in names if few[name] >= _FEWEST and name != "missing"]
         aucs = {}
         if enough:
-            part = _measured(rows, of, enough, overlap)
+            part = _measured(rows, of, enough, overlap, eventful)
             aucs = {name: Interval.of(auc_interval(part, place)) for place, name in enumerate(enough)}
             p_values[str(column)] = alike(part)[2]
         groups += [Group(str(column), name, *counts[name][:2], aucs.get(name)) for name in names]
     return groups, p_values
 
 
-def _measured(rows: pd.DataFrame, of: np.ndarray, names: Sequence[str], overlap: float) -> AucSet:
-    """Return AUC, or C of survival times, of each group."""
-    about = (rows["probability"].to_numpy(dtype=float), rows["fold"].to_numpy(), rows["patient"].to_numpy(), of)
-    if "time" not in rows:
-        return grouped_auc(rows["outcome"], *about, names, overlap)
-    return grouped_harrell(rows["time"].to_numpy(dtype=float), rows["event"].to_numpy(), *about, names, overlap)
+def _measured(rows: pd.DataFrame, of: np.ndarray, names: Sequence[str], overlap: float, eventful: bool) -> AucSet:
+    """Return AUC, or C of survival times, of values and of grades, of each group."""
+    score = rows["probability"].to_numpy(dtype=float)
+    about = (rows["fold"].to_numpy(), rows["patient"].to_numpy(), of, names, overlap)
+    if "time" in rows:
+        return grouped_harrell(rows["time"].to_numpy(dtype=float), rows["event"].to_numpy(), score, *about)
+    if eventful:
+        return grouped_auc(rows["outcome"], score, *about)
+    return grouped_harrell(rows["outcome"].to_numpy(dtype=float), np.ones(len(rows)), -score, *about)
 
 
 def _ordered(names: set[str]) -> list[str]:
@@ -117,11 +124,13 @@ def _ordered(names: set[str]) -> list[str]:
     return sorted(names, key=place)
 
 
-def _counts(rows: pd.DataFrame, unit: Sequence[str]) -> tuple[int, int, int, int]:
-    """Return units, events, patients with an event and patients without."""
+def _counts(rows: pd.DataFrame, unit: Sequence[str], eventful: bool) -> tuple[int, int, int, int]:
+    """Return units, events, patients with an event and patients without; without events all patients are the first."""
     units = rows.drop_duplicates(list(unit))
-    event = units["event" if "time" in units else "outcome"] == 1
     patients = units["patient"]
+    if not eventful:
+        return len(units), 0, patients.nunique(), 0
+    event = units["event" if "time" in units else "outcome"] == 1
     return len(units), int(event.sum()), patients[event].nunique(), patients[~event].nunique()
 
 
@@ -148,47 +157,79 @@ def _why(group: Group) -> str:
     return "not told" if group.name == "missing" else "too few"
 
 
-def forest(
-    groups: Sequence[Group], p_values: dict[str, float], whole: Interval, colour: str, measure: str = "AUC"
-) -> str:
-    """Return the measure of each group with its interval, columns one below the other; too small ones are not drawn."""
+@dataclass(frozen=True)
+class Line:
+    """A line of the forest: a column's name, without a value, or a group with what it has."""
+
+    name: str
+    value: Interval | None = None
+    text: str = ""
+
+
+def lines_of(groups: Sequence[Group], p_values: dict[str, float], whole: Interval, eventful: bool) -> list[Line]:
+    """Return all units, then each column with its groups; groups that are too small are left out."""
+    lines = [Line("all units", whole, interval(whole, 2))]
     drawn = [group for group in groups if group.value is not None]
-    columns = list(dict.fromkeys(group.column for group in drawn))
-    lines = len(drawn) + len(columns) + 1
+    for column in dict.fromkeys(group.column for group in drawn):
+        p = p_values.get(column, float("nan"))
+        lines.append(Line(column if np.isnan(p) else f"{column}, p {p_value(p)}"))
+        for group in (group for group in drawn if group.column == column):
+            assert group.value is not None
+            had = f"{group.events}/{group.units}" if eventful else f"{group.units}"
+            lines.append(Line(group.name, group.value, f"{interval(group.value, 2)}, {had}"))
+    return lines
+
+
+def forest(
+    lines: Sequence[Line], colour: str, measure: str = "AUC", eventful: bool = True, *, narrow: bool = False
+) -> str:
+    """Return the measure of each group with its interval, columns one below the other.
+
+    Where the page is narrow, names and numbers stand above their line, not beside it.
+    """
+    high = 0.44 if narrow else 0.27
+    told = f"{measure}, 95% CI ({'' if narrow else 'right: and '}{'events/' if eventful else ''}units; dashed: all)"
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 0.9 + 0.27 * lines), layout="constrained")
+        figure = Figure(figsize=(3.7 if narrow else 6.4, 0.9 + high * len(lines)), layout="constrained")
         axes = figure.subplots()
-        if whole.value is not None:
+        whole = lines[0].value
+        if whole is not None and whole.value is not None:
             axes.axvline(whole.value, color=colour, linewidth=0.9, linestyle=(0, (3, 2)))
         axes.axvline(0.5, color="#d1d5db", linewidth=1)
-        labels, heads, row = ["all units"], [], 0
-        _mark(axes, whole, 0, colour, interval(whole, 2))
-        for column in columns:
-            row += 1
-            p = p_values.get(column, float("nan"))
-            heads.append(row)
-            labels.append(column if np.isnan(p) else f"{column}, p {p_value(p)}")
-            for group in (group for group in drawn if group.column == column):
-                row += 1
-                assert group.value is not None
-                labels.append(group.name)
-                _mark(axes, group.value, row, colour, f"{interval(group.value, 2)}, {group.events}/{group.units}")
-        axes.set_yticks(range(lines), labels)
-        for place in heads:
-            axes.get_yticklabels()[place].set_fontweight("bold")
-        axes.set_ylim(lines - 0.5, -0.6)
-        lows = [group.value.low for group in drawn if group.value is not None and group.value.low is not None]
+        for row, line in enumerate(lines):
+            _mark(axes, line, row, colour)
+            (_write_above if narrow else _write_beside)(axes, line, row)
+        axes.set_yticks([])
+        axes.set_ylim(len(lines) - 0.5, -0.75 if narrow else -0.6)
+        lows = [line.value.low for line in lines if line.value is not None and line.value.low is not None]
         axes.set_xlim(max(0.0, min([0.45, *(low - 0.02 for low in lows)])), 1.0)
-        axes.set_xlabel(f"{measure}, 95% CI (right: and events/units; dashed: all units)")
+        axes.set_xlabel(told)
         axes.spines["left"].set_visible(False)
-        axes.tick_params(axis="y", length=0)
         return to_svg(figure)
 
 
-def _mark(axes: mpl.axes.Axes, value: Interval, row: int, colour: str, text: str) -> None:
-    if value.value is None:
+def _mark(axes: Any, line: Line, row: int, colour: str) -> None:
+    value = line.value
+    if value is None or value.value is None:
         return
     if value.low is not None and value.high is not None:
         axes.plot([value.low, value.high], [row, row], color=colour, linewidth=1.5)
     axes.plot(value.value, row, "s" if row else "D", color=colour, markersize=5)
-    axes.text(1.01, row, text, transform=axes.get_yaxis_transform(), va="center", fontsize=8)
+
+
+def _write_beside(axes: Any, line: Line, row: int) -> None:
+    """Write a name left of the axes, and numbers right of them."""
+    across = {"transform": axes.get_yaxis_transform(), "va": "center"}
+    weight = "normal" if line.value is not None else "bold"
+    axes.text(-0.02, row, line.name, ha="right", fontsize=8.5, fontweight=weight, **across)
+    axes.text(1.01, row, line.text, fontsize=8, **across)
+
+
+def _write_above(axes: Any, line: Line, row: int) -> None:
+    """Write a name and numbers above the line that they are of; a column's name stands near its groups."""
+    across = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 8.5}
+    weight = "normal" if line.value is not None else "bold"
+    high = row - 0.42 if line.value is not None else row + 0.15
+    across |= {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.6}}  # over the lines of chance and of all
+    axes.text(0, high, line.name, fontweight=weight, **across)
+    axes.text(1, high, line.text, ha="right", **across)

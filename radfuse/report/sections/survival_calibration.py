@@ -11,7 +11,8 @@ import pandas as pd
 from radfuse.report.evaluation import EvaluationReport
 from radfuse.report.palette import Look
 from radfuse.report.printed import interval, number
-from radfuse.report.render import Part, render
+from radfuse.report.render import Part
+from radfuse.report.sections.calibration import part_of_first_deal
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import SurvivalPerformance
@@ -32,14 +33,8 @@ def evaluation(report: EvaluationReport) -> Part:
 
 
 def _part(report: StudyReport | EvaluationReport) -> Part:
-    figures: dict[str, str] = {}
-    panels: list[str] = []
-    first = report.predictions[report.predictions["repeat"] == 1]
-    if report.performance[0].units >= FEWEST:
-        figures["calibration"], panels = calibration_panels(first, report.performance, report.looks)
-    tables = {"calibration": calibration_table(report.performance)}
-    html = render("sections/survival_calibration.html", report=report, panels=panels, tables=tables)
-    return Part("Calibration", html, figures, tables)
+    table = calibration_table(report.performance)
+    return part_of_first_deal(report, "sections/survival_calibration.html", calibration_panels, table, FEWEST)
 
 
 def calibration_panels(

@@ -2,54 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
-import numpy as np
-
-from radfuse.report.additions import additions
 from radfuse.report.evaluation import EvaluationReport
 from radfuse.report.printed import interval, p_value
-from radfuse.report.render import Part, render
-from radfuse.report.sections.overview import Panel, Shown, gains, single_of, whole_of
+from radfuse.report.render import Part
+from radfuse.report.sections.overview import Kind, Shown, evaluation_of, study_of, unit_square
 from radfuse.report.sections.risk_groups import GROUPS, draw_curve
 from radfuse.report.sections.survival import draw_auc_over_time, in_unit
 from radfuse.report.sections.survival_calibration import FEWEST, draw_fifths
 from radfuse.report.study import StudyReport
-from radfuse.report.svg import STYLE
-from radfuse.results import Addition
 from radfuse.statistics.survival import log_rank
 
 
 def study(report: StudyReport) -> Part:
     """Return the overview of a study's test folds."""
-    return _part(report, additions(report.results.comparisons, report.final), report.primary)
+    return study_of(report, _SURVIVAL)
 
 
 def evaluation(report: EvaluationReport) -> Part:
     """Return the overview of a frozen bundle on other patients."""
-    return _part(report, additions(report.comparisons, {}), None)
-
-
-def _part(report: StudyReport | EvaluationReport, added: Sequence[Addition], primary: str | None) -> Part:
-    measured = [item for item in report.performance if item.headline.value is not None]
-    if not measured or measured[0].units < FEWEST:
-        return Part("Overview", render("sections/survival_overview.html", shown=None))
-    shown = Shown.of(report, measured, primary)
-    panels: dict[str, Panel] = {
-        "AUC over time": lambda axes: _over_time(axes, shown),
-        "Risk groups": lambda axes: _groups(axes, shown),
-        "Calibration": lambda axes: _calibration(axes, shown),
-        "What fusion adds" if added else "Harrell's C": lambda axes: gains(axes, added, measured, shown),
-    }
-    with mpl.rc_context(STYLE):
-        whole = whole_of(panels, shown)
-        singles = [single_of(name, draw, shown) for name, draw in panels.items()]
-    averaged = report.predictions["fold"].nunique() > 1
-    caption = {"shown": shown, "families": len(measured), "added": bool(added), "averaged": averaged}
-    html = render("sections/survival_overview.html", figure=whole, singles=singles, names=list(panels), **caption)
-    return Part("Overview", html, {"overview": whole})
+    return evaluation_of(report, _SURVIVAL)
 
 
 def _over_time(axes: Any, shown: Shown) -> None:
@@ -88,11 +61,25 @@ def _calibration(axes: Any, shown: Shown) -> None:
         draw_fifths(axes, item, rows[rows["repeat"] == 1], colour, dash, sure=item.family == shown.head.family)
     text = f"{shown.head.family}\nslope {interval(shown.head.calibration_slope, 2)}"
     axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5)
-    axes.set_aspect("equal")
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1.01)
-    ticks = np.array([0, 0.25, 0.5, 0.75, 1])
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.set_xlabel(f"predicted by {shown.head.horizon:g} {shown.head.time_unit}".rstrip())
-    axes.set_ylabel("observed (Kaplan-Meier)")
+    unit_square(axes, f"predicted by {shown.head.horizon:g} {shown.head.time_unit}".rstrip(), "observed (Kaplan-Meier)")
+
+
+def _told(shown: Shown, averaged: bool) -> list[str]:
+    head = shown.head.family
+    return [
+        f"AUC of events by a time against units free of it then{', averaged over test folds' if averaged else ''}; "
+        f"band: 95% CI of {head}; grey: the horizon",
+        f"Kaplan-Meier curves of units by the risk that {head} predicts, with 95% bands",
+        "share with the event by the horizon (Kaplan-Meier) in fifths of the units by predicted probability; bars: 95% "
+        f"CI of {head}",
+    ]
+
+
+_SURVIVAL = Kind(
+    "survival_overview",
+    {"AUC over time": _over_time, "Risk groups": _groups, "Calibration": _calibration},
+    _told,
+    ("AUC over time",),
+    "Harrell's C",
+    FEWEST,
+)
