@@ -12,6 +12,7 @@ from PIL import Image
 from radfuse.bundle.images import features_from_images
 from radfuse.bundle.schema import ImageRecipe
 from radfuse.check.study import check_study
+from radfuse.cli.look import look
 from radfuse.cohort.read import read_cohort
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
@@ -79,6 +80,10 @@ def test_a_study_says_how_large_pixels_are_and_its_bundle_too(tmp_path: Path) ->
     assert recipe is not None
     made = features_from_images(recipe, read_cohort(config=settings.cohort), tmp_path).tables["radiomic"]
     assert sorted(made.values["xray/bone/original_shape2D_PixelSurface"]) == pytest.approx(sorted(surfaces))
+    plain = tmp_path / "said.yaml"
+    plain.write_text(STUDY + "sequences: {xray: {spacing_mm: [0.5, 0.25]}}\n")
+    look(plain, "c0", tmp_path / "page")
+    assert "drawn by hand" in (tmp_path / "page/index.html").read_text(encoding="utf-8")
     assert run_study(settings, place, until="extract").computed == 0
     other = load_study(study, ["sequences.xray.spacing_mm=[0.25, 0.25]"])
     assert run_study(other, place, until="extract").computed == 12

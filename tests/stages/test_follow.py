@@ -14,6 +14,7 @@ from sequences import SHIFT_MM, VISITS, two_visits
 from radfuse.bundle.images import features_from_images
 from radfuse.bundle.schema import ImageRecipe
 from radfuse.check.study import check_study
+from radfuse.cli.look import look
 from radfuse.cohort.read import read_cohort
 from radfuse.errors import InputError
 from radfuse.pipeline import Run, run_study
@@ -103,6 +104,18 @@ def test_new_patients_are_measured_the_same_way(study: Path, finished: Run) -> N
     (failure,) = made.failures
     assert (failure.item, "its unit has no visit 'v0' that could be used" in failure.error) == ("f3", True)
     assert made.registrations == dict.fromkeys(values.index, ())
+
+
+def test_the_page_of_a_follow_up_shows_the_mask_that_it_is_measured_by(
+    study: Path, finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="the mask of the case 'f1' is its baseline's: run `radfuse follow` first"):
+        look(study, "f1", tmp_path / "page")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/visits").symlink_to(finished.path)
+    look(study, "f1", tmp_path / "page")
+    assert "carried over from the baseline" in (tmp_path / "page/index.html").read_text(encoding="utf-8")
 
 
 def spoilt(study: Path, folder: Path, change: str) -> Study:
