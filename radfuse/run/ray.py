@@ -107,7 +107,9 @@ class _Cluster:
 
     def wait(self) -> list[tuple[int, Any]]:
         """See `Hands`."""
-        through, _ = self._ray.wait(list(self._under_way), num_returns=1)
+        through, others = self._ray.wait(list(self._under_way), num_returns=1)
+        if others:
+            through += self._ray.wait(others, num_returns=len(others), timeout=0)[0]
         return [(self._under_way.pop(task), self._result(task)) for task in through]
 
     def drop(self) -> None:

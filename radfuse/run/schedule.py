@@ -52,24 +52,26 @@ class Hands(Protocol):
         """Forget what is under way: nobody asks for it any more."""
 
 
-def scheduled(hands: Hands, jobs: Sequence[Job]) -> Iterator[tuple[Job, Any]]:
-    """Yield each job with its result, in the order they finish; those not begun never are where nobody asks any more.
+def scheduled(hands: Hands, jobs: Sequence[Job]) -> Iterator[list[tuple[Job, Any]]]:
+    """Yield jobs with their results, those together that were through at a time, in the order they finish.
 
-    Whoever is through gets the next job before the results are yielded, as recording them may take a while.
+    Whoever is through gets the next job before results are yielded, as recording them may take a while. Jobs that were
+    not begun never are where nobody asks any more.
     """
     left, again = iter(enumerate(jobs)), deque[tuple[int, Job]]()
     under_way: dict[int, Job] = {}
-    through: deque[tuple[Job, Any]] = deque()
+    through: list[tuple[Job, Any]] = []
     deaths: Counter[int] = Counter()
     try:
         while True:
             while len(under_way) < hands.most and (item := again.popleft() if again else next(left, None)):
                 under_way[item[0]] = item[1]
                 hands.begin(*item)
-            while through:
-                yield through.popleft()
+            if through:
+                yield through
             if not under_way:
                 return
+            through = []
             for number, result in hands.wait():
                 job = under_way.pop(number)
                 died = isinstance(result, Died)

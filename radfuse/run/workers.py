@@ -57,12 +57,22 @@ class Crew:
         Raises:
             RunError: the machine stopped the work.
         """
+        for through in self.together(work, jobs, crew):
+            yield from through
+
+    def together(
+        self,
+        work: Callable[[Job], Result],
+        jobs: Sequence[Job],
+        crew: Literal["one", "cores", "network"] = "cores",
+    ) -> Iterator[list[tuple[Job, Result | CaseError]]]:
+        """Yield the same, those at once that are through at a time."""
         hands = self.hands(work, len(jobs), crew)
         if hands is not None:
             yield from scheduled(hands, jobs)
             return
         for job in jobs:
-            yield job, attempt(work, job)
+            yield [(job, attempt(work, job))]
 
     def hands(
         self, work: Callable[[Any], Any], count: int, crew: Literal["one", "cores", "network"] = "cores"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from radfuse.errors import MachineError
@@ -39,7 +40,7 @@ class Played:
 
 def test_no_more_than_allowed_is_under_way_and_all_come_back() -> None:
     hands = Played(most=3)
-    assert list(scheduled(hands, range(10))) == [(job, job * job) for job in range(10)]
+    assert list(scheduled(hands, range(10))) == [[(job, job * job)] for job in range(10)]
     assert hands.longest == 3
     assert hands.dropped == []
 
@@ -47,16 +48,16 @@ def test_no_more_than_allowed_is_under_way_and_all_come_back() -> None:
 def test_the_next_job_is_begun_before_a_result_is_looked_at() -> None:
     hands = Played(most=2)
     results = scheduled(hands, [5, 6, 7, 8])
-    assert next(results) == (5, 25)
+    assert next(results) == [(5, 25)]
     assert hands.begun == [5, 6, 7]
 
 
 def test_a_job_is_begun_again_twice_after_its_process_died() -> None:
     twice = Played(most=2, fatal={1: 2})
-    assert dict(scheduled(twice, [0, 1, 2])) == {0: 0, 1: 1, 2: 4}
+    assert dict(chain.from_iterable(scheduled(twice, [0, 1, 2]))) == {0: 0, 1: 1, 2: 4}
     assert twice.begun.count(1) == 3
     thrice = Played(most=2, fatal={1: 3})
-    found = dict(scheduled(thrice, [0, 1, 2]))
+    found = dict(chain.from_iterable(scheduled(thrice, [0, 1, 2])))
     assert isinstance(found[1], MachineError)
     assert str(found[1]) == "1: its process died 3 times (killed); the machine may be out of memory"
     assert (found[0], found[2], thrice.begun.count(1)) == (0, 4, 3)
