@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,12 @@ from radfuse.config import Section, nearest
 from radfuse.errors import InputError, Problem, listed
 from radfuse.given import as_kind
 
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
 _METADATA = b"radfuse"
+_COLUMNS = 64
+"""That are read at a time."""
 
 
 class FeatureSource(Section):
@@ -95,14 +100,26 @@ class FeatureTable:
         import pyarrow.parquet as pq
 
         try:
-            table = pq.read_table(path)
-            meta = json.loads((table.schema.metadata or {}).get(_METADATA, b"null"))
-            values = table.to_pandas().set_index(list(meta["ids"])) if meta is not None else None
+            file = pq.ParquetFile(path)
+            meta = json.loads((file.schema_arrow.metadata or {}).get(_METADATA, b"null"))
+            values = _values_of(file, meta["ids"]) if meta is not None else None
         except Exception as error:  # a damaged file makes pyarrow raise whatever it meets
             raise InputError(f"{path} is not a readable parquet file ({error}); write it again") from error
         if values is None:
             raise InputError(f"{path} is not a radfuse feature table; read it with read_features")
         return cls(values, meta["units"], meta["provenance"])
+
+
+def _values_of(file: ParquetFile, ids: Sequence[str]) -> pd.DataFrame:
+    """Return the columns beside the ids as float64, a few read at a time: as a whole they would be there twice."""
+    names = [name for name in file.schema_arrow.names if name not in ids]
+    values = np.empty((len(names), file.metadata.num_rows))
+    for start in range(0, len(names), _COLUMNS):
+        part = file.read(columns=names[start : start + _COLUMNS])
+        for place, name in enumerate(names[start : start + _COLUMNS], start=start):
+            values[place] = part.column(name).to_numpy()
+    index = file.read(columns=list(ids)).to_pandas().set_index(list(ids)).index
+    return pd.DataFrame(values.T, index, names, copy=False)
 
 
 def read_features(

@@ -13,7 +13,7 @@ from radfuse.errors import CaseError, InputError
 from radfuse.run.schedule import Died, Hands
 from radfuse.run.workers import Crew, Job, Result, attempt
 
-_AHEAD = 2
+AHEAD = 2
 """Jobs a core that are with the cluster at a time: none waits for the next, and the driver holds few."""
 
 
@@ -75,7 +75,7 @@ class RayCrew(Crew):
         if crew == "one" or count <= 1:
             return None
         gpus = 1 if crew == "network" and self._gpus else 0
-        return _Cluster(self._ray, work, _AHEAD * (self._gpus if gpus else self.count), gpus)
+        return _Cluster(self._ray, work, AHEAD * (self._gpus if gpus else self.count), gpus)
 
     def _dismiss(self) -> None:
         if self._mine:

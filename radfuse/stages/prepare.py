@@ -31,6 +31,8 @@ from radfuse.stages.disturb import StableCase
 from radfuse.study import Study
 
 PLACE = "features/design"
+_PART = 1000
+"""Cases whose features are put into a table together."""
 
 
 @dataclass(frozen=True)
@@ -172,20 +174,13 @@ def joined(job: PrepareJob) -> Prepared:
     cohort = inputs.cohort
     if job.cases is not None:
         cohort = cohort.without(set(cohort.cases.index) - set(job.cases))
-    tables = dict(inputs.tables)
-    name = job.cohort.case
-    if job.radiomic:
-        radiomic = _gathered(job.radiomic, name)
-        tables["radiomic"] = FeatureTable(radiomic.loc[:, radiomic.notna().any()])
-    if job.deep:
-        tables["deep"] = FeatureTable(_gathered(job.deep[ALL], name))
     allowed = frozenset(block for block, source in job.features.items() if source.allow_missing)
     try:
-        design = join(cohort, {block: tables[block] for block in job.blocks if block in tables}, allowed)
+        design = join(cohort, _tables(job, inputs.tables), allowed)
     except InputError as error:
         raise InputError(once([*inputs.warnings, *error.problems])) from error
     folds = [fold for fold in job.deep if fold != ALL]
-    by_fold = {fold: join(cohort, {"deep": FeatureTable(_gathered(job.deep[fold], name))}) for fold in folds}
+    by_fold = {fold: join(cohort, {"deep": _gathered(job.deep[fold], job.cohort.case)}) for fold in folds}
     if by_fold:
         design = replace(design, by_fold={"deep": {fold: part.blocks["deep"] for fold, part in by_fold.items()}})
     design, remarks = _with_again(job, cohort, design, inputs.second)
@@ -197,6 +192,16 @@ def joined(job: PrepareJob) -> Prepared:
     leaks = [problem for problem in problems_of(found.checks) if problem.severity == "warning"]
     warnings = once([*inputs.warnings, *design.warnings, *remarks, *leaks])
     return Prepared(design, parts, everyone, tuple(warnings), found)
+
+
+def _tables(job: PrepareJob, given: Mapping[str, FeatureTable]) -> dict[str, FeatureTable]:
+    """Return the tables of a study's blocks, in its order: those given, and those of images."""
+    tables = dict(given)
+    if job.radiomic:
+        tables["radiomic"] = _gathered(job.radiomic, job.cohort.case, filled=True)
+    if job.deep:
+        tables["deep"] = _gathered(job.deep[ALL], job.cohort.case)
+    return {block: tables[block] for block in job.blocks if block in tables}
 
 
 def _with_again(
@@ -222,27 +227,52 @@ def _with_again(
     return replace(design, again=again), remarks
 
 
-def _gathered(places: Mapping[str, Path], name: str) -> pd.DataFrame:
-    """Return features of cases as a table, rows in the order given, columns as they first occur."""
-    return _table(((case, read_json(place)["features"]) for case, place in places.items()), name).values
+def _gathered(places: Mapping[str, Path], name: str, *, filled: bool = False) -> FeatureTable:
+    """Return features of cases as a table, rows in the order given, columns as they first occur.
+
+    Args:
+        places: case -> its file.
+        name: of the column of cases.
+        filled: leave out columns in which no case has a value.
+    """
+    return _table(((case, read_json(place)["features"]) for case, place in places.items()), name, filled=filled)
 
 
-def _table(rows: Iterable[tuple[str, Mapping[str, float | None]]], name: str) -> FeatureTable:
-    """Return rows as a table, one in memory as a mapping at a time: a cohort of them takes thirty times its table."""
+Row = tuple[str, Mapping[str, float | None]]
+
+
+def _table(rows: Iterable[Row], name: str, *, filled: bool = False) -> FeatureTable:
+    """Return rows as a table: one is in memory as a mapping at a time, which takes thirty times its place in the table.
+
+    A thousand rows are a part; parts are given up one after another as the table fills.
+    """
     columns: dict[str, int] = {}
-    cases, numbers = [], []
+    cases: list[str] = []
+    parts: list[np.ndarray] = []
     for case, row in rows:
         places = [columns.setdefault(column, len(columns)) for column in row]
-        own = np.full(len(columns), np.nan)
-        own[places] = [np.nan if value is None else value for value in row.values()]
+        number = len(cases) % _PART
+        if number == 0:
+            parts.append(np.full((_PART, len(columns)), np.nan))
+        elif len(columns) > parts[-1].shape[1]:
+            wider = ((0, 0), (0, len(columns) - parts[-1].shape[1]))
+            parts[-1] = np.pad(parts[-1], wider, constant_values=np.nan)
+        parts[-1][number, places] = [np.nan if value is None else value for value in row.values()]
         cases.append(case)
-        numbers.append(own)
-    values = np.full((len(numbers), len(columns)), np.nan)
-    for number in range(len(numbers)):
-        own, numbers[number] = numbers[number], np.empty(0)
-        values[number, : len(own)] = own
+    found = np.zeros(len(columns), bool)
+    for part in parts:
+        found[: part.shape[1]] |= (~np.isnan(part)).any(axis=0)
+    kept = np.flatnonzero(found) if filled else np.arange(len(columns))
+    values = np.empty((len(kept), len(cases)))
+    for number in range(len(parts)):
+        part, parts[number] = parts[number], np.empty((0, 0))
+        here = values[:, number * _PART : (number + 1) * _PART]
+        own = kept < part.shape[1]
+        here[own] = part[: here.shape[1], kept[own]].T
+        here[~own] = np.nan
+    names = list(columns)
     index = pd.Index(cases, name=name, dtype=object)
-    return FeatureTable(pd.DataFrame(values, index=index, columns=list(columns)))
+    return FeatureTable(pd.DataFrame(values.T, index, [names[place] for place in kept], copy=False))
 
 
 def write(prepared: Prepared, path: Path) -> None:
