@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _METADATA = b"radfuse"
 _COLUMNS = 64
-"""That are read at a time."""
+"""That are read, or looked at, together: a large table is not held twice."""
 
 
 class FeatureSource(Section):
@@ -63,7 +63,8 @@ class FeatureTable:
         if not self.values.index.is_unique:
             twice = self.values.index[self.values.index.duplicated()]
             raise InputError(f"ids of the same name: {listed(twice)}")
-        if np.isinf(self.values.to_numpy(dtype="float64")).any():
+        parts = (self.values.iloc[:, start : start + _COLUMNS] for start in range(0, self.values.shape[1], _COLUMNS))
+        if any(np.isinf(part.to_numpy(dtype="float64")).any() for part in parts):
             raise InputError("a feature table holds infinite values; make them missing (NaN)")
 
     @property

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,6 @@ from radfuse.stages.disturb import StableCase
 from radfuse.study import Study
 
 PLACE = "features/design"
-_PART = 1000
-"""Cases whose features are put into a table together."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +220,9 @@ def _with_again(
     for source in ("copies", "readers") if cases else ():
         rows = {case: getattr(stable, source) for case, stable in cases.items() if getattr(stable, source)}
         count = len(next(iter(rows.values()), ()))
-        tables = [_table(((case, own[i]) for case, own in rows.items()), job.cohort.case) for i in range(count)]
+        tables = [
+            _table(((case, own[i]) for case, own in rows.items()), len(rows), job.cohort.case) for i in range(count)
+        ]
         if tables:
             again.setdefault("radiomic", {})[source] = measured_again(cohort, design, "radiomic", tables)
     return replace(design, again=again), remarks
@@ -235,44 +236,45 @@ def _gathered(places: Mapping[str, Path], name: str, *, filled: bool = False) ->
         name: of the column of cases.
         filled: leave out columns in which no case has a value.
     """
-    return _table(((case, read_json(place)["features"]) for case, place in places.items()), name, filled=filled)
+    rows = ((case, read_json(place)["features"]) for case, place in places.items())
+    return _table(rows, len(places), name, filled=filled)
 
 
-Row = tuple[str, Mapping[str, float | None]]
+def _table(
+    rows: Iterable[tuple[str, Mapping[str, float | None]]], count: int, name: str, *, filled: bool = False
+) -> FeatureTable:
+    """Return so many rows as a table, with one in memory as a mapping at a time: it takes thirty times its place there.
 
-
-def _table(rows: Iterable[Row], name: str, *, filled: bool = False) -> FeatureTable:
-    """Return rows as a table: one is in memory as a mapping at a time, which takes thirty times its place in the table.
-
-    A thousand rows are a part; parts are given up one after another as the table fills.
+    Columns that come with a later case stand in a band of their own, so that the table is never copied.
     """
     columns: dict[str, int] = {}
+    bands: list[np.ndarray] = []
     cases: list[str] = []
-    parts: list[np.ndarray] = []
     for case, row in rows:
-        places = [columns.setdefault(column, len(columns)) for column in row]
-        number = len(cases) % _PART
-        if number == 0:
-            parts.append(np.full((_PART, len(columns)), np.nan))
-        elif len(columns) > parts[-1].shape[1]:
-            wider = ((0, 0), (0, len(columns) - parts[-1].shape[1]))
-            parts[-1] = np.pad(parts[-1], wider, constant_values=np.nan)
-        parts[-1][number, places] = [np.nan if value is None else value for value in row.values()]
+        new = [column for column in row if column not in columns]
+        if new:
+            columns |= zip(new, range(len(columns), len(columns) + len(new)), strict=True)
+            bands.append(np.full((count, len(new)), np.nan))
+        own = np.full(len(columns), np.nan)
+        own[[columns[column] for column in row]] = [np.nan if value is None else value for value in row.values()]
+        for band, part in zip(bands, np.split(own, _edges(bands)), strict=True):
+            band[len(cases)] = part
         cases.append(case)
-    found = np.zeros(len(columns), bool)
-    for part in parts:
-        found[: part.shape[1]] |= (~np.isnan(part)).any(axis=0)
-    kept = np.flatnonzero(found) if filled else np.arange(len(columns))
-    values = np.empty((len(kept), len(cases)))
-    for number in range(len(parts)):
-        part, parts[number] = parts[number], np.empty((0, 0))
-        here = values[:, number * _PART : (number + 1) * _PART]
-        own = kept < part.shape[1]
-        here[own] = part[: here.shape[1], kept[own]].T
-        here[~own] = np.nan
-    names = list(columns)
-    index = pd.Index(cases, name=name, dtype=object)
-    return FeatureTable(pd.DataFrame(values.T, index, [names[place] for place in kept], copy=False))
+    index, names = pd.Index(cases, name=name, dtype=object), iter(columns)
+    frames = [pd.DataFrame(band, index, list(islice(names, band.shape[1])), copy=False) for band in bands]
+    frames = [_with_values(frame) for frame in frames] if filled else frames
+    return FeatureTable(pd.concat(frames, axis=1) if len(frames) > 1 else frames[0])
+
+
+def _edges(bands: Sequence[np.ndarray]) -> np.ndarray:
+    """Return where each band but the first begins."""
+    return np.cumsum([band.shape[1] for band in bands])[:-1]
+
+
+def _with_values(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns that hold a value; a copy is made of tables alone that have others."""
+    kept = frame.notna().any().to_numpy()
+    return frame if kept.all() else frame.loc[:, kept]
 
 
 def write(prepared: Prepared, path: Path) -> None:
