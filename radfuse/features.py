@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,12 @@ from radfuse.config import Section, nearest
 from radfuse.errors import InputError, Problem, listed
 from radfuse.given import as_kind
 
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
 _METADATA = b"radfuse"
+_COLUMNS = 64
+"""That are read, or looked at, together: a large table is not held twice."""
 
 
 class FeatureSource(Section):
@@ -58,7 +63,8 @@ class FeatureTable:
         if not self.values.index.is_unique:
             twice = self.values.index[self.values.index.duplicated()]
             raise InputError(f"ids of the same name: {listed(twice)}")
-        if np.isinf(self.values.to_numpy(dtype="float64")).any():
+        parts = (self.values.iloc[:, start : start + _COLUMNS] for start in range(0, self.values.shape[1], _COLUMNS))
+        if any(np.isinf(part.to_numpy(dtype="float64")).any() for part in parts):
             raise InputError("a feature table holds infinite values; make them missing (NaN)")
 
     @property
@@ -95,14 +101,26 @@ class FeatureTable:
         import pyarrow.parquet as pq
 
         try:
-            table = pq.read_table(path)
-            meta = json.loads((table.schema.metadata or {}).get(_METADATA, b"null"))
-            values = table.to_pandas().set_index(list(meta["ids"])) if meta is not None else None
+            file = pq.ParquetFile(path)
+            meta = json.loads((file.schema_arrow.metadata or {}).get(_METADATA, b"null"))
+            values = _values_of(file, meta["ids"]) if meta is not None else None
         except Exception as error:  # a damaged file makes pyarrow raise whatever it meets
             raise InputError(f"{path} is not a readable parquet file ({error}); write it again") from error
         if values is None:
             raise InputError(f"{path} is not a radfuse feature table; read it with read_features")
         return cls(values, meta["units"], meta["provenance"])
+
+
+def _values_of(file: ParquetFile, ids: Sequence[str]) -> pd.DataFrame:
+    """Return the columns beside the ids as float64, a few read at a time: as a whole they would be there twice."""
+    names = [name for name in file.schema_arrow.names if name not in ids]
+    values = np.empty((len(names), file.metadata.num_rows))
+    for start in range(0, len(names), _COLUMNS):
+        part = file.read(columns=names[start : start + _COLUMNS])
+        for place, name in enumerate(names[start : start + _COLUMNS], start=start):
+            values[place] = part.column(name).to_numpy()
+    index = file.read(columns=list(ids)).to_pandas().set_index(list(ids)).index
+    return pd.DataFrame(values.T, index, names, copy=False)
 
 
 def read_features(

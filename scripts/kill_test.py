@@ -1,12 +1,13 @@
 """Kill radfuse at random moments, again and again, and show that nothing is lost, made twice, or left half-written.
 
     uv run python scripts/kill_test.py --kills 100 --work /tmp/kills
+    uv run python scripts/kill_test.py --only cases --cases 300 --kills 100      one cohort of many cases
 
-Every scenario is a few commands in a row: a study from tables, one from images with networks, the same by jobs of an
-array, stability, prediction, evaluation. Each runs once undisturbed; then its commands are started and the whole
-process group is killed (SIGKILL) after a random part of the time they took, until the kills are spent; then they run to
-the end. Checked after each kill: every result that was finished has the record it had; no file of 0 bytes. At the end:
-the same files as the undisturbed run's, byte by byte. Fails where anything differs.
+Every scenario is a few commands in a row: features of many cases, a study from tables, one from images with networks,
+the same by jobs of an array, stability, prediction, evaluation. Each runs once undisturbed; then its commands are
+started and the whole process group is killed (SIGKILL) after a random part of the time they took, until the kills are
+spent; then they run to the end. Checked after each kill: every result that was finished has the record it had; no file
+of 0 bytes. At the end: the same files as the undisturbed run's, byte by byte. Fails where anything differs.
 """
 
 from __future__ import annotations
@@ -51,6 +52,19 @@ deep: {}
 stability: {copies: 2, contour: false}
 fusion: {inner_folds: 2, selection: [{kind: mrmr, k: 4}], classifier: {kind: logistic, c: [0.1]}}
 """
+CASES = """
+name: cases
+cohort:
+  table: cohort.csv
+  images: {t1: t1}
+  mask: mask
+  clinical: [age]
+  outcome: {column: event}
+  split: {kind: grouped, folds: 2}
+segmentation: {backend: manual, labels: {tumour: 1}}
+regions: [{kind: label, name: tumour, label: tumour}]
+radiomics: {filters: [original, wavelet], min_voxels: 1}
+"""
 FAST = ["fusion.inner_folds=2", "cohort.split.folds=2", "fusion.classifier.c=[0.1]"]
 OWN = ("index.sqlite", "log*.jsonl", "run.lock")
 """Files of a run folder that are no results."""
@@ -84,6 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cases", type=int, default=300, help="of the scenario that has many")
     parser.add_argument("--only", default="", help="scenarios whose name holds this text")
     parser.add_argument("--work", type=Path, help="folder to work in and keep; a temporary one by default")
     arguments = parser.parse_args()
@@ -91,7 +106,7 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         work = arguments.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         work.mkdir(parents=True, exist_ok=True)
-        scenarios = [scenario for scenario in make_scenarios(work) if arguments.only in scenario.name]
+        scenarios = [each for each in make_scenarios(work, arguments.cases) if arguments.only in each.name]
         share = -(-arguments.kills // len(scenarios))
         print("| scenario | kills | finished results made again | files of 0 bytes | files unequal at the end |")
         print("|---|---|---|---|---|", flush=True)
@@ -108,28 +123,31 @@ def main() -> None:
     assert not lost
 
 
-def make_scenarios(work: Path) -> list[Scenario]:
-    """Write the inputs, and return what is to be killed."""
-    table = work / "table" / "study.yaml"
+def make_scenarios(work: Path, cases: int) -> list[Scenario]:
+    """Write the inputs, and return what is to be killed; studies that it starts from are run when first needed."""
+    table, images, many = (work / name / "study.yaml" for name in ("table", "images", "many"))
     if not table.is_file():
         write_table_phantom(table.parent, TablePhantom(patients=60, seed=3))
         table.write_text(to_yaml(apply_overrides(read_yaml(table), FAST)))
-    images = work / "images" / "study.yaml"
-    if not images.is_file():
-        images.parent.mkdir(parents=True)
-        tumour_cohort(images.parent, 10, masks=False)
-        images.write_text(IMAGES)
-    finished = work / "finished"
-    for name, study in (("table", table), ("images", images)):
-        if not (finished / name / "report").is_dir():
-            run(["run", str(study), "--out", str(finished / name)])
+    for study, count, text in ((images, 10, IMAGES), (many, cases, CASES)):
+        if not study.is_file():
+            study.parent.mkdir(parents=True)
+            tumour_cohort(study.parent, count, masks=study is many)
+            study.write_text(text)
+
+    def finished(study: Path) -> Path:
+        out = work / "finished" / study.parent.name
+        if not (out / "report").is_dir():
+            run(["run", str(study), "--out", str(out)])
+        return out
 
     def half(out: Path) -> None:
-        shutil.copytree(finished / "images", out)
+        shutil.copytree(finished(images), out)
 
     cohort = [str(table.parent / "cohort.csv")]
     cohort += [part for name in ("radiomic", "deep") for part in ("--features", f"{name}={table.parent / name}.csv")]
     drawn = [str(images.parent / "cohort.csv")]
+    bundles = {study: str(work / "finished" / study.parent.name / "bundle") for study in (table, images)}
     array = [
         ["train"],
         ["segment", "--shard", "1/2"],
@@ -137,15 +155,23 @@ def make_scenarios(work: Path) -> list[Scenario]:
         ["deep", "--shard", "1/2"],
         ["run"],
     ]
+
+    def of_tables(_: Path) -> None:
+        finished(table)
+
+    def of_images(_: Path) -> None:
+        finished(images)
+
     return [
+        Scenario("many cases: extract", [["extract", str(many), "--out", "OUT"]]),
         Scenario("tables: run", [["run", str(table), "--out", "OUT"]]),
         Scenario("images: run", [["run", str(images), "--out", "OUT"]]),
         Scenario("images: jobs of an array", [[step[0], str(images), "--out", "OUT", *step[1:]] for step in array]),
         Scenario("images: stability", [["stability", str(images), "--out", "OUT"]], half),
         Scenario("images: report", [["report", str(images), "--out", "OUT", "--set", "title=Another"]], half),
-        Scenario("tables: predict", [["predict", str(finished / "table/bundle"), *cohort, "--out", "OUT"]]),
-        Scenario("images: predict", [["predict", str(finished / "images/bundle"), *drawn, "--out", "OUT"]]),
-        Scenario("tables: evaluate", [["evaluate", str(finished / "table/bundle"), *cohort, "--out", "OUT"]]),
+        Scenario("tables: predict", [["predict", bundles[table], *cohort, "--out", "OUT"]], of_tables),
+        Scenario("images: predict", [["predict", bundles[images], *drawn, "--out", "OUT"]], of_images),
+        Scenario("tables: evaluate", [["evaluate", bundles[table], *cohort, "--out", "OUT"]], of_tables),
     ]
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-_AT_ONCE = 256
-"""Columns that are ranked together: all of a wide table at once would take several times its memory."""
+_COLUMNS, _VALUES = 256, 2**22
+"""Columns that are ranked together, at most, and their values: all at once would take several times their memory."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ def ranked(values: pd.DataFrame, events: np.ndarray | None) -> Ranked:
         events: bool, shape (unit,); None where there are no two classes.
     """
     x = values.to_numpy(dtype="float64")
-    parts = [_of(x[:, start : start + _AT_ONCE], events) for start in range(0, x.shape[1], _AT_ONCE)]
+    step = max(min(_COLUMNS, _VALUES // max(len(x), 1)), 1)
+    parts = [_of(x[:, start : start + step], events) for start in range(0, x.shape[1], step)]
     return Ranked(*(np.concatenate(found) for found in zip(*parts, strict=True)))
 
 

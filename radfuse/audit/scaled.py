@@ -10,6 +10,8 @@ from radfuse.results import AuditCheck, AuditFinding
 NAME = "tables scaled before"
 _FEWEST = 5
 _SHARE = 0.95
+_COLUMNS = 64
+"""That are looked at together: all of a wide table at once would take several times its memory."""
 
 
 def look(subject: Subject) -> AuditCheck:
@@ -37,16 +39,21 @@ def look(subject: Subject) -> AuditCheck:
 
 def scaled_by(x: np.ndarray) -> str:
     """Return how columns, shape (unit, column), were scaled; "" where they were not, or it cannot be told."""
-    varies = np.fmax.reduce(x, axis=0) > np.fmin.reduce(x, axis=0)
-    x = x[:, varies]
-    if len(x) < 2 or x.shape[1] < _FEWEST:
+    parts = [_facts(x[:, start : start + _COLUMNS]) for start in range(0, max(x.shape[1], 1), _COLUMNS)]
+    low, high, mean, spread, flags = (np.concatenate(found) for found in zip(*parts, strict=True))
+    if len(x) < 2 or len(low) < _FEWEST:
         return ""
     near = 0.2 / np.sqrt(len(x))  # a fifth of what chance leaves of columns that were drawn so
-    mean, spread = np.nanmean(x, axis=0), np.nanstd(x, axis=0)
     if (np.abs(mean) < near).mean() >= _SHARE and (np.abs(spread - 1) < near).mean() >= _SHARE:
         return "mean 0 and standard deviation 1"
-    low, high = np.fmin.reduce(x, axis=0), np.fmax.reduce(x, axis=0)
-    flags = (np.isin(x, (0.0, 1.0)) | np.isnan(x)).all(axis=0)
     if (np.abs(low) < 1e-6).mean() >= _SHARE and (np.abs(high - 1) < 1e-6).mean() >= _SHARE and flags.mean() < 0.5:
         return "smallest value 0 and largest 1"
     return ""
+
+
+def _facts(x: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return smallest, largest, mean, standard deviation, and whether all is 0 or 1, of columns whose values differ."""
+    low, high = np.fmin.reduce(x, axis=0), np.fmax.reduce(x, axis=0)
+    x = x[:, high > low]
+    flags = (np.isin(x, (0.0, 1.0)) | np.isnan(x)).all(axis=0)
+    return low[high > low], high[high > low], np.nanmean(x, axis=0), np.nanstd(x, axis=0), flags

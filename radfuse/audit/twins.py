@@ -22,7 +22,10 @@ FEWEST = 10
 _NEIGHBOURS = 5
 _PROJECTED = 512
 """Directions that stand for all columns while neighbours are looked for: distances keep to a few per cent."""
-_AT_ONCE = 512
+_AT_ONCE, _DISTANCES = 512, 2**22
+"""Rows whose neighbours are looked for together, at most, and their distances to all others."""
+_COLUMNS = 256
+"""That are brought to one size at a time."""
 _FAR = 4.0
 """Standard deviations where values are cut, lest one column outweighs all others."""
 _EQUAL, _MOST = 1e-3, 0.8
@@ -114,23 +117,30 @@ def nearest_pairs(subject: Subject, block: str) -> list[Pair]:
     many &= found.known >= 0.5 * len(subject.design.units)
     if many.sum() < FEWEST or len(set(subject.patients)) < FEWEST:
         return []
-    x = subject.design.blocks[block].to_numpy(dtype="float64")[:, many]
-    z = (x - found.median[many]) / found.spread[many]
-    z = np.clip(np.nan_to_num(z, nan=0.0), -_FAR, _FAR).astype(np.float32)
+    x, columns = subject.design.blocks[block].to_numpy(dtype="float64"), np.flatnonzero(many)
+    z = np.empty((len(x), len(columns)), np.float32, order="F")
+    for start in range(0, len(columns), _COLUMNS):  # all of them at once would take several times their memory
+        own = columns[start : start + _COLUMNS]
+        part = (x[:, own] - found.median[own]) / found.spread[own]
+        z[:, start : start + _COLUMNS] = np.clip(np.nan_to_num(part, nan=0.0), -_FAR, _FAR)
     patients = np.unique(subject.patients, return_inverse=True)[1]
     pairs = _pairs(z, *_neighbours(z, patients))
     alike = [pair for pair in pairs if pair.near][:_CONFIRMED]
-    return [_confirmed(x, z, pair) if pair in alike else pair for pair in pairs if pair in alike or not pair.near]
+    return [
+        _confirmed(x, columns, z, pair) if pair in alike else pair for pair in pairs if pair in alike or not pair.near
+    ]
 
 
-def _confirmed(x: np.ndarray, z: np.ndarray, pair: Pair) -> Pair:
+def _confirmed(x: np.ndarray, columns: np.ndarray, z: np.ndarray, pair: Pair) -> Pair:
     """Return a pair measured on the cells that tell something: cut ones, and values that a third row has, do not.
 
     Where a region is a few voxels, whole families of features are 0 or 1, and two such rows are alike in all of them.
     """
     i, j = pair.first, pair.second
-    shared = np.maximum((x == x[i]).sum(axis=0), (x == x[j]).sum(axis=0))
-    telling = (np.abs(z[i]) < _FAR) & (np.abs(z[j]) < _FAR) & (shared <= 2) & ~np.isnan(x[i]) & ~np.isnan(x[j])
+    parts = (x[:, columns[start : start + _COLUMNS]] for start in range(0, len(columns), _COLUMNS))
+    shared = np.concatenate([np.maximum((own == own[i]).sum(axis=0), (own == own[j]).sum(axis=0)) for own in parts])
+    there = ~np.isnan(x[i, columns]) & ~np.isnan(x[j, columns])
+    telling = (np.abs(z[i]) < _FAR) & (np.abs(z[j]) < _FAR) & (shared <= 2) & there
     if telling.sum() < max(FEWEST, 0.5 * len(telling)):
         return replace(pair, chance=float("inf"))
     a, b = z[i, telling].astype(float), z[j, telling].astype(float)
@@ -147,8 +157,9 @@ def _neighbours(z: np.ndarray, patients: np.ndarray) -> tuple[np.ndarray, np.nda
     count = min(_NEIGHBOURS, len(z) - 1)
     near = np.empty((len(z), count), dtype=int)
     away = np.empty((len(z), count))
-    for start in range(0, len(z), _AT_ONCE):
-        rows = slice(start, start + _AT_ONCE)
+    step = max(min(_AT_ONCE, _DISTANCES // len(z)), 1)
+    for start in range(0, len(z), step):
+        rows = slice(start, start + step)
         distance = squares[rows, None] + squares - 2 * flat[rows] @ flat.T
         distance[patients[rows, None] == patients] = np.inf
         part = np.argpartition(distance, count - 1, axis=1)[:, :count]

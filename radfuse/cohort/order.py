@@ -12,6 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+_ROWS = 1000
+"""That are looked at at a time."""
+
 
 def content_order(patients: Sequence[str], units: Sequence[str], levels: Sequence[np.ndarray]) -> np.ndarray:
     """Return the positions of units in an order that their content decides, each patient's together.
@@ -43,9 +46,13 @@ def content_order(patients: Sequence[str], units: Sequence[str], levels: Sequenc
 def _digests(values: np.ndarray) -> list[bytes]:
     """Return 8 bytes a row, equal for equal rows on every machine; missing is missing, -0 is 0."""
     rows = values.reshape(len(values), -1)
-    if rows.dtype == object:
-        texts = ["\x1f".join(map(str, row)).encode() for row in rows]
-    else:
-        numbers = np.where(np.isnan(rows), np.nan, rows.astype("<f8") + 0.0)
-        texts = [row.tobytes() for row in numbers]
-    return [hashlib.blake2b(text, digest_size=8).digest() for text in texts]
+    found: list[bytes] = []
+    for start in range(0, len(rows), _ROWS):  # a copy of all of them would be as large as the table
+        part = rows[start : start + _ROWS]
+        if part.dtype == object:
+            texts = ["\x1f".join(map(str, row)).encode() for row in part]
+        else:
+            numbers = np.where(np.isnan(part), np.nan, part.astype("<f8") + 0.0)
+            texts = [row.tobytes() for row in numbers]
+        found += [hashlib.blake2b(text, digest_size=8).digest() for text in texts]
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ from radfuse.features import FeatureTable, at_visit
 from radfuse.fusion.config import in_order
 
 _MANY = 8
+_COLUMNS = 64
+"""That are worked on at a time."""
 
 
 @dataclass(frozen=True)
@@ -67,18 +70,16 @@ def join(
     units = _units(cohort, cases)
     if cohort.clinical_features:
         clinical = cases[list(cohort.clinical_features)]
-        blocks["clinical"] = _spread(cohort, cases, clinical, units, layout, same_stays=True)
+        steady = _steady(cohort, cases, clinical, units, layout)
+        if layout is None or cohort.config.visit not in cases:
+            steady = steady or _unchanged(cohort, cases, clinical)
+        blocks["clinical"] = _spread(cohort, cases, clinical, units, steady)
     for block, table in tables.items():
         found = _check_rows(block, table, cohort, cases, units, block in allow_missing)
         problems += found
         if any(problem.severity == "error" for problem in found):
             continue
-        if table.ids == (cohort.config.case,):
-            values = table.values.reindex(cases[cohort.config.case]).reset_index(drop=True)
-            blocks[block] = _spread(cohort, cases, values, units, layout, same_stays=False)
-        else:
-            blocks[block] = table.values.reindex(_keys(units, table.ids)).reset_index(drop=True)
-        blocks[block] = blocks[block].sort_index(axis=1)  # where columns stand in a file says nothing
+        blocks[block] = _in_parts(cohort, cases, table, units, layout)
     problems += _names_twice(blocks)
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)
@@ -179,38 +180,80 @@ def _by_visit(cohort: Cohort, cases: pd.DataFrame) -> pd.DataFrame:
     return cases.sort_values(visit, kind="stable") if visit in cases else cases
 
 
-def _spread(
-    cohort: Cohort,
-    cases: pd.DataFrame,
-    values: pd.DataFrame,
-    units: pd.DataFrame,
-    layout: Collection[str] | None,
-    same_stays: bool,
+def _in_parts(
+    cohort: Cohort, cases: pd.DataFrame, table: FeatureTable, units: pd.DataFrame, layout: Collection[str] | None
 ) -> pd.DataFrame:
-    """Turn a row per case into a row per unit, a column per feature and visit.
+    """Return a table's rows by unit, columns by name: where they stand in a file says nothing.
 
-    `same_stays`: without a layout, a column that no unit sees change between visits stays one column.
+    A few columns are worked on at a time, so that there is the table, its result, and little beside them.
     """
+    by_case = table.ids == (cohort.config.case,)
+    steady = _steady(cohort, cases, table.values, units, layout) if by_case else list(table.values.columns)
+    stays = set(steady)
+    moving = [name for name in table.values.columns if name not in stays]
+    words = _words(cohort, cases) if moving else []
+    names = pd.Index([*steady, *(at_visit(str(name), word) for word in words for name in moving)]).sort_values()
+    places = {name: place for place, name in enumerate(names)}
+    found = np.empty((len(names), len(units)))
+    for start in range(0, table.values.shape[1], _COLUMNS):
+        part = table.values.iloc[:, start : start + _COLUMNS]
+        if by_case:
+            part = part.reindex(cases[cohort.config.case]).reset_index(drop=True)
+            part = _spread(cohort, cases, part, units, [name for name in part.columns if name in stays])
+        else:
+            part = part.reindex(_keys(units, table.ids))
+        found[[places[name] for name in part.columns]] = part.to_numpy(dtype="float64").T
+    return pd.DataFrame(found.T, columns=names, copy=False)
+
+
+def _steady(
+    cohort: Cohort, cases: pd.DataFrame, values: pd.DataFrame, units: pd.DataFrame, layout: Collection[str] | None
+) -> list[Any]:
+    """Return the columns of a row per case that are not told apart by visit."""
+    if layout is not None and cohort.config.visit in cases:
+        return [str(name) for name in values.columns if name in layout]
+    return list(values.columns) if len(units) == len(cases) else []
+
+
+def _unchanged(cohort: Cohort, cases: pd.DataFrame, values: pd.DataFrame) -> list[Any]:
+    """Return the columns that no unit sees change between visits."""
+    groups = [cases[name] for name in cohort.config.unit_columns]
+    return [name for name in values.columns if (values[name].groupby(groups).nunique() <= 1).all()]
+
+
+def _words(cohort: Cohort, cases: pd.DataFrame) -> list[str]:
+    """Return what tells columns of several visits apart: the visits that stay, and what is worked out between them."""
+    visits = [str(visit) for visit in _visits(cohort, cases)]
+    changes = cohort.config.changes
+    if changes is None or not visits:
+        return visits
+    kept = [visit for visit in visits if changes.keep == "all" or visit in changes.between[:1]]
+    return [*(kept if changes.keep != "none" else []), *changes.words]
+
+
+def _visits(cohort: Cohort, cases: pd.DataFrame) -> list[str]:
+    return sorted(cases[cohort.config.visit].dropna().unique())
+
+
+def _spread(
+    cohort: Cohort, cases: pd.DataFrame, values: pd.DataFrame, units: pd.DataFrame, steady: Sequence[Any]
+) -> pd.DataFrame:
+    """Turn a row per case into a row per unit, a column per feature and visit; `steady` ones stay one column."""
     keys = list(cohort.config.unit_columns)
     groups = [cases[name] for name in keys]
     visits = cohort.config.visit in cases
-    if layout is not None and visits:
-        steady = [str(name) for name in values.columns if name in layout]
-    elif len(units) == len(cases):
-        steady = list(values.columns)
-    else:
-        steady = [name for name in values.columns if same_stays and (values[name].groupby(groups).nunique() <= 1).all()]
     index = _keys(cases, tuple(keys))
     parts = []
     if steady:
         order = cases.sort_values(cohort.config.visit, kind="stable").index if visits else cases.index
-        ordered = values[steady].set_axis(cases.index).loc[order]
+        ordered = values[list(steady)].set_axis(cases.index).loc[order]
         first = ordered.groupby([group.loc[order] for group in groups], sort=False).first()
         parts.append(first.reindex(_keys(units, tuple(keys))).reset_index(drop=True))
-    moving = [name for name in values.columns if name not in steady]
+    stays = set(steady)
+    moving = [name for name in values.columns if name not in stays]
     each: dict[str, pd.DataFrame] = {}
     years: dict[str, pd.Series] = {}
-    for visit in sorted(cases[cohort.config.visit].dropna().unique()) if moving else []:
+    for visit in _visits(cohort, cases) if moving else []:
         here = (cases[cohort.config.visit] == visit).to_numpy()
         wanted = _keys(units, tuple(keys))
         each[visit] = values.loc[here, moving].set_axis(index[here]).reindex(wanted).reset_index(drop=True)

@@ -8,9 +8,10 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
+from typing import NamedTuple
 
 from radfuse.config import Section, Where
 from radfuse.extend import source_digest
@@ -47,6 +48,22 @@ def _json(value: object) -> str:
 def _object(texts: Mapping[str, str]) -> str:
     """Return a JSON object of values that are JSON already, keys in order, as `_json` writes one."""
     return "{" + ", ".join(f"{encode_basestring_ascii(name)}: {texts[name]}" for name in sorted(texts)) + "}"
+
+
+class ReadDigest(NamedTuple):
+    """The digest of a file as it was read.
+
+    Attributes:
+        name: its path without links.
+        size: bytes.
+        changed: when, ns.
+        digest: SHA-256.
+    """
+
+    name: str
+    size: int
+    changed: int
+    digest: str
 
 
 _BESIDE = dict.fromkeys((".png", ".jpg", ".jpeg", ".dcm"), ("spacing.json",))
@@ -89,6 +106,37 @@ def _text_of(value: object, digest: Callable[[Path], str], known: Known) -> str:
     if isinstance(value, frozenset):
         return _list(_text_of(item, digest, known) for item in sorted(value))
     raise TypeError(f"a job holds settings, paths, texts and numbers; found {type(value).__name__}")
+
+
+def files_of(value: object) -> Iterator[Path]:
+    """Yield the files and folders that a job names, settings left out: what jobs share is read once anyway."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, Mapping):
+        for own in value.values():
+            yield from files_of(own)
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from files_of(item)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, (type, Section)):
+        for field in dataclasses.fields(value):
+            yield from files_of(getattr(value, field.name))
+
+
+def read_digests(paths: Sequence[Path]) -> list[ReadDigest]:
+    """Return the digest of each file, and of each in a folder; those left out that cannot be read, or change meanwhile.
+
+    Runs in a worker, which sees files under the paths they have here.
+    """
+    found: list[ReadDigest] = []
+    for path in paths:
+        with contextlib.suppress(OSError):
+            for file in [path] if path.is_file() else [item for item in path.rglob("*") if item.is_file()]:
+                before = file.stat()
+                digest, after = tree_digest(file), file.stat()
+                if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
+                    found.append(ReadDigest(os.path.realpath(file), after.st_size, after.st_mtime_ns, digest))
+    return found
 
 
 def _section(value: Section, digest: Callable[[Path], str], known: Known) -> str:
@@ -159,6 +207,22 @@ class DigestCache:
         digest = tree_digest(path)
         self._known[name] = self._new[name] = (size, changed, digest)
         return digest
+
+    def unread(self, path: Path) -> int:
+        """Return the bytes to read for a digest, of a folder by its first file; 0 of what cannot be looked at."""
+        with contextlib.suppress(OSError):
+            if path.is_dir():
+                files = [item for item in os.scandir(path) if item.is_file()]
+                return sum(item.stat().st_size for item in files) if files and self.unread(Path(files[0])) else 0
+            name, facts = self._identity(path)
+            known = self._known.get(name)
+            return facts[0] if known is None or known[:2] != facts else 0
+        return 0
+
+    def learn(self, found: Iterable[ReadDigest]) -> None:
+        """Take over digests that others read."""
+        for each in found:
+            self._known[each.name] = self._new[each.name] = (each.size, each.changed, each.digest)
 
     def remember(self, path: Path, digest: str) -> None:
         """Take over the digest of a file that was just written."""

@@ -11,7 +11,8 @@ import hashlib
 import json
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +20,8 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from radfuse.config import Section
-from radfuse.errors import InputError
-from radfuse.run.digests import DigestCache, combined_digest, file_digests
+from radfuse.errors import CaseError, InputError, MachineError
+from radfuse.run.digests import DigestCache, ReadDigest, combined_digest, file_digests
 from radfuse.run.disk import (
     check_folder,
     link,
@@ -45,6 +46,8 @@ _MARK = "run.json"
 LOCK = "run.lock"
 LOG = "log.jsonl"
 """What was begun, done and failed, a line each."""
+CLERKS = 8
+"""Threads that record what is through at the same time."""
 _LONGEST, _KEPT = 150, 100
 """Bytes of a result's name, with room for the endings of records and temporary files; and what a longer one keeps."""
 
@@ -156,6 +159,14 @@ class RunFolder:
         """Return the SHA-256 of a file or folder; files' are remembered by path, size and time of change."""
         return self._digests.of(path)
 
+    def unread(self, path: Path) -> int:
+        """Return the bytes that are to be read before the digest of a file or folder is known."""
+        return self._digests.unread(path)
+
+    def learn(self, found: Iterable[ReadDigest]) -> None:
+        """Take over digests of files that workers read."""
+        self._digests.learn(found)
+
     def record(self, name: str) -> Record | None:
         """Return the record of a result; None where there is none that can be read."""
         try:
@@ -237,6 +248,31 @@ class RunFolder:
             self._write_record(name, record)
         self.log("failed", item=name, stage=stage, error=error, machine=socket.gethostname())
         return record
+
+    def store(self, stage: str, through: Sequence[tuple[str, str, Written | CaseError]]) -> None:
+        """Take or fail what is through at a time, several side by side: a disk makes many sure as fast as one.
+
+        Args:
+            stage: that made them.
+            through: name, key, and what was written aside or went wrong.
+
+        Raises:
+            RunError: the disk is full or not writable.
+        """
+
+        def one(item: tuple[str, str, Written | CaseError]) -> None:
+            name, key, result = item
+            if isinstance(result, CaseError):
+                self.fail(name, stage, "" if isinstance(result, MachineError) else key, result.message)
+            else:
+                self.take(name, stage, key, result)
+
+        if len(through) == 1:
+            one(through[0])
+            return
+        with ThreadPoolExecutor(CLERKS) as clerks:
+            for _ in clerks.map(one, through):
+                pass
 
     def write_study(self, text: str) -> None:
         """Store the resolved study."""

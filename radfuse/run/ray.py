@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 from radfuse import machine
-from radfuse.errors import CaseError, InputError, MachineError
+from radfuse.errors import CaseError, InputError
+from radfuse.run.schedule import Died, Hands
 from radfuse.run.workers import Crew, Job, Result, attempt
 
-_RETRIES = 2
-"""Times that a job is given to another process after the one at it died."""
-_AHEAD = 2
+AHEAD = 2
 """Jobs a core that are with the cluster at a time: none waits for the next, and the driver holds few."""
 
 
@@ -52,7 +51,6 @@ class RayCrew(Crew):
         self._mine = not ray.is_initialized()
         quiet = {"log_to_driver": False, "logging_level": "ERROR"}
         alone = {**quiet, "num_cpus": machine.cores(), "include_dashboard": False}
-        alone["_system_config"] = {"task_oom_retries": _RETRIES}
         try:
             if self._mine and address is None and "RAY_ADDRESS" not in os.environ:
                 ray.init(**alone)
@@ -67,56 +65,65 @@ class RayCrew(Crew):
         super().__init__(max(int(resources.get("CPU", 1)), 1))
         self._gpus = int(resources.get("GPU", 0))
 
-    def each(
-        self,
-        work: Callable[[Job], Result],
-        jobs: Sequence[Job],
-        crew: Literal["one", "cores", "network"] = "cores",
-    ) -> Iterator[tuple[Job, Result | CaseError]]:
-        """Yield each job with its result, or with the error that stopped it; see `Crew.each`.
+    def hands(
+        self, work: Callable[[Any], Any], count: int, crew: Literal["one", "cores", "network"] = "cores"
+    ) -> Hands | None:
+        """Return who does so many jobs; see `Crew.hands`.
 
-        A job of a stage that runs a network takes a GPU of its own where the cluster has any. A job whose process or
-        machine dies goes to another one, twice.
+        A job of a stage that runs a network takes a GPU of its own where the cluster has any.
         """
-        if crew == "one" or len(jobs) <= 1:
-            yield from super().each(work, jobs, "one")
-            return
-        ray = self._ray
+        if crew == "one" or count <= 1:
+            return None
         gpus = 1 if crew == "network" and self._gpus else 0
-        limits = {"env_vars": dict.fromkeys(machine.LIBRARIES, "1")}
-        remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=_RETRIES, runtime_env=limits)(_there)
-        own, here = ray.put(work), str(Path.cwd())
-        waiting: dict[Any, Job] = {}
-        left = iter(jobs)
-        try:
-            while True:
-                for job in left:
-                    waiting[remote.remote(own, job, here)] = job
-                    if len(waiting) >= _AHEAD * self.count:
-                        break
-                if not waiting:
-                    return
-                (ready, *_), _ = ray.wait(list(waiting), num_returns=1)
-                job = waiting.pop(ready)
-                yield job, self._result(ready, job)
-        finally:
-            for task in waiting:
-                ray.cancel(task)
-
-    def _result(self, ready: Any, job: object) -> Any:
-        try:
-            return self._ray.get(ready)
-        except self._ray.exceptions.RayTaskError as error:  # raised there on purpose: the machine stopped the work
-            raise error.cause from error
-        except self._ray.exceptions.RayError as error:
-            return MachineError(
-                str(job),
-                f"its process died {_RETRIES + 1} times ({type(error).__name__}); the machine may be out of memory",
-            )
+        return _Cluster(self._ray, work, AHEAD * (self._gpus if gpus else self.count), gpus)
 
     def _dismiss(self) -> None:
         if self._mine:
             self._ray.shutdown()
+
+
+class _Cluster:
+    """The processes of a cluster; a job of which one dies goes to another one, of another machine where its own left.
+
+    Args:
+        ray: the package.
+        work: to do.
+        most: jobs that are with the cluster at a time.
+        gpus: that each job takes.
+    """
+
+    def __init__(self, ray: Any, work: Callable[[Any], Any], most: int, gpus: int) -> None:
+        self.most = most
+        self._ray = ray
+        limits = {"env_vars": dict.fromkeys(machine.LIBRARIES, "1")}
+        # who begins a job again is `scheduled`, the same for all: Ray by itself never gives up on a full memory
+        self._remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0, runtime_env=limits)(_there)
+        self._work, self._here = ray.put(work), str(Path.cwd())
+        self._under_way: dict[Any, int] = {}
+
+    def begin(self, number: int, job: Any) -> None:
+        """See `Hands`."""
+        self._under_way[self._remote.remote(self._work, job, self._here)] = number
+
+    def wait(self) -> list[tuple[int, Any]]:
+        """See `Hands`."""
+        through, others = self._ray.wait(list(self._under_way), num_returns=1)
+        if others:
+            through += self._ray.wait(others, num_returns=len(others), timeout=0)[0]
+        return [(self._under_way.pop(task), self._result(task)) for task in through]
+
+    def drop(self) -> None:
+        """See `Hands`."""
+        for task in self._under_way:
+            self._ray.cancel(task)
+
+    def _result(self, task: Any) -> Any:
+        try:
+            return self._ray.get(task)
+        except self._ray.exceptions.RayTaskError as error:  # raised there on purpose: the machine stopped the work
+            raise error.cause from error
+        except self._ray.exceptions.RayError as error:
+            return Died(type(error).__name__)
 
 
 def _there(work: Callable[[Job], Result], job: Job, folder: str) -> Result | CaseError:

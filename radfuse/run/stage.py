@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-from radfuse.errors import CaseError, InputError, MachineError, RadfuseError, RunError
-from radfuse.run.digests import Known, job_key
+from radfuse.errors import CaseError, InputError, RadfuseError, RunError
+from radfuse.run.digests import Known, files_of, job_key, read_digests
 from radfuse.run.disk import FULL, remove
-from radfuse.run.folder import Progress, RunFolder, Written, put_aside
+from radfuse.run.folder import CLERKS, Progress, RunFolder, Written, put_aside
 from radfuse.run.meter import Meter
 from radfuse.run.workers import Crew
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+_MUCH = 2**30
+"""Bytes of files from which on the crew reads them for their digests."""
+_AT_ONCE = 500
+"""Jobs that are looked at before what was seen is told."""
+_TOGETHER = 16
+"""Files that one of them reads at a time."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,7 @@ def carry_out(
     done: Done[Job] = Done()
     if not jobs:
         return done
+    _read_together(jobs, folder, crew, progress)
     left = _not_finished(stage, jobs, folder, progress, done, retry_failed)
     counts = {"jobs": len(jobs), "finished": len(done.keys), "failed": len(done.failed)}
     folder.log("begins", stage=stage.name, **counts, workers=1 if stage.desk else crew.count)
@@ -135,15 +143,15 @@ def carry_out(
         _make_ready(stage.ready, left[0].job, progress)
     already = len(jobs) - len(left)
     progress(stage.what or stage.name, already, len(jobs))
-    for number, (task, result) in enumerate(_results(stage, left, folder, crew, progress), start=already + 1):
+    for through in _results(stage, left, folder, crew, progress):
         if not stage.desk:  # which tells of each job by itself
-            progress(stage.what or stage.name, number, len(jobs))
-        if isinstance(result, CaseError):
-            key = "" if isinstance(result, MachineError) else task.key
-            folder.fail(task.place, stage.name, key, result.message)
-            done.failed.append((task.job, result.message))
-        else:
-            folder.take(task.place, stage.name, task.key, result)
+            already += len(through)
+            progress(stage.what or stage.name, already, len(jobs))
+        folder.store(stage.name, [(task.place, task.key, result) for task, result in through])
+        for task, result in through:
+            if isinstance(result, CaseError):
+                done.failed.append((task.job, result.message))
+                continue
             if stage.desk:
                 remove(_desk_of(stage, task, folder))
             done.keys[task.place] = task.key
@@ -152,6 +160,27 @@ def carry_out(
     done.keys = dict(sorted(done.keys.items(), key=lambda item: order[item[0]]))
     done.failed.sort(key=lambda item: order[stage.place(item[0])])
     return done
+
+
+def _read_together(jobs: Sequence[Job], folder: RunFolder, crew: Crew, progress: Progress) -> None:
+    """Have the crew read files whose content is not known, where there is much of it: the first time, terabytes.
+
+    Keys hold what lies in the files that jobs name; read here, one after another, they would take hours in which all
+    others wait.
+    """
+    if crew.count == 1:
+        return
+    unread = {path: folder.unread(path) for path in dict.fromkeys(path for job in jobs for path in files_of(job))}
+    if sum(unread.values()) < _MUCH:
+        return
+    paths = [path for path, size in unread.items() if size]
+    batches = [tuple(paths[start : start + _TOGETHER]) for start in range(0, len(paths), _TOGETHER)]
+    done = 0
+    for batch, found in crew.each(read_digests, batches):
+        if not isinstance(found, CaseError):  # who was killed at it leaves it to whoever asks for the key
+            folder.learn(found)
+        done += len(batch)
+        progress("reading files", done, len(paths))
 
 
 def _not_finished(
@@ -165,31 +194,58 @@ def _not_finished(
     """Return what is left to do; what is finished, failed for good, or cannot be looked at, goes into `done`."""
     left: list[_Task[Job]] = []
     known: Known = {}
-    for number, job in enumerate(jobs):
+    for number, (job, seen) in enumerate(_seen(partial(_look, stage, folder, known), jobs)):
         if len(jobs) > 1:
             progress("checking results", number, len(jobs))
-        place = stage.place(job)
-        try:
-            key = job_key(stage.name, stage.version, job, folder.digest, known)
-        except OSError as error:
-            unread = f"cannot read {error.filename or 'a file'}: {error.strerror or error}"
+        if isinstance(seen, OSError):
+            unread = f"cannot read {seen.filename or 'a file'}: {seen.strerror or seen}"
             if stage.fails == "stops":
-                raise InputError(unread) from error
-            folder.fail(place, stage.name, "", unread)
+                raise InputError(unread) from seen
+            folder.fail(stage.place(job), stage.name, "", unread)
             done.failed.append((job, unread))
-            continue
-        record = folder.record(place)
-        if (record is not None and folder.holds(place, key, record)) or folder.lent(place, key) is not None:
-            folder.reused.append(place)
-            done.keys[place] = key
-        elif record is not None and record.status == "failed" and record.key == key and not retry_failed:
-            folder.left.append(place)
-            done.failed.append((job, record.error or f"{stage.name} failed"))
+        elif seen.whole or folder.lent(seen.place, seen.key) is not None:
+            folder.reused.append(seen.place)
+            done.keys[seen.place] = seen.key
+        elif seen.failed is not None and not retry_failed:
+            folder.left.append(seen.place)
+            done.failed.append((job, seen.failed))
         else:
-            left.append(_Task(job, place, key))
+            left.append(_Task(job, seen.place, seen.key))
     if len(jobs) > 1:
         progress("checking results", len(jobs), len(jobs))
     return left
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What lies there of a job: whether its result is whole, or why it failed before, of the same inputs."""
+
+    place: str
+    key: str
+    whole: bool
+    failed: str | None
+
+
+def _look(stage: Stage[Job, Result], folder: RunFolder, known: Known, job: Job) -> _Seen | OSError:
+    """Look at a job's files and its record; changes nothing."""
+    place = stage.place(job)
+    try:
+        key = job_key(stage.name, stage.version, job, folder.digest, known)
+    except OSError as error:
+        return error
+    record = folder.record(place)
+    if record is None:
+        return _Seen(place, key, whole=False, failed=None)
+    failed = (record.error or f"{stage.name} failed") if record.status == "failed" and record.key == key else None
+    return _Seen(place, key, folder.holds(place, key, record), failed)
+
+
+def _seen(look: Callable[[Job], _Seen | OSError], jobs: Sequence[Job]) -> Iterator[tuple[Job, _Seen | OSError]]:
+    """Yield what is seen of each job, in their order; several side by side, as file systems take their time."""
+    with ThreadPoolExecutor(CLERKS) as clerks:
+        for start in range(0, len(jobs), _AT_ONCE):
+            part = jobs[start : start + _AT_ONCE]
+            yield from zip(part, clerks.map(look, part) if len(part) > 1 else map(look, part), strict=True)
 
 
 def _make_ready(ready: Callable[[Job, Callable[[str], None]], None], job: Job, progress: Progress) -> None:
@@ -207,19 +263,19 @@ def _make_ready(ready: Callable[[Job, Callable[[str], None]], None], job: Job, p
 
 def _results(
     stage: Stage[Job, Result], tasks: Sequence[_Task[Job]], folder: RunFolder, crew: Crew, progress: Progress
-) -> Iterable[tuple[_Task[Job], Written | CaseError]]:
-    """Yield each task with its result as it comes; without a crew in the order of the tasks."""
+) -> Iterable[list[tuple[_Task[Job], Written | CaseError]]]:
+    """Yield tasks with their results as they come; without a crew in the order of the tasks."""
     make = partial(_make, stage.work, stage.write, folder.path)
     if stage.desk:
         desks = (_desk(stage, task, number, len(tasks), folder, progress) for number, task in enumerate(tasks, start=1))
         return (
-            (task, _make(stage.work, stage.write, folder.path, task, desk))
+            [(task, _make(stage.work, stage.write, folder.path, task, desk))]
             for task, desk in zip(tasks, desks, strict=True)
         )
     if stage.fails == "stops":
-        return ((task, make(task)) for task in tasks)
+        return ([(task, make(task))] for task in tasks)
     how = stage.crew if isinstance(stage.crew, str) else stage.crew([task.job for task in tasks])
-    return crew.each(make, tasks, how)
+    return crew.together(make, tasks, how)
 
 
 def _desk(

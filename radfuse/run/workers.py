@@ -1,15 +1,18 @@
-"""Work on several processes: results as they come, and no job can take the others down."""
+"""Work on the processes of this machine: results as they come, and no job can take the others down."""
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import pickle
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from typing import Literal, Self, TypeVar
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from multiprocessing import connection, util
+from typing import Any, Literal, Self, TypeVar
 
 from radfuse import machine
 from radfuse.errors import CaseError, MachineError, RadfuseError, RunError
+from radfuse.run.schedule import Died, Hands, scheduled
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -29,7 +32,7 @@ class Crew:
 
     def __init__(self, workers: int | None = None) -> None:
         self.count = workers or machine.cores()
-        self._pool: ProcessPoolExecutor | None = None
+        self._team: list[_Worker] = []
 
     def __enter__(self) -> Self:
         return self
@@ -54,60 +57,169 @@ class Crew:
         Raises:
             RunError: the machine stopped the work.
         """
-        alone = crew == "one" or (crew == "network" and machine.has_gpu())
-        if alone or min(self.count, len(jobs)) <= 1:
-            if crew == "network" and len(jobs) > 1:
-                with ThreadPoolExecutor(_HANDS) as hands:
-                    yield from _as_they_come({hands.submit(attempt, work, job): job for job in jobs})
-                return
-            for job in jobs:
-                yield job, attempt(work, job)
-            return
-        left = list(jobs)
-        while left:
-            try:
-                for job, result in self._through(work, left):
-                    left.remove(job)
-                    yield job, result
-            except BrokenProcessPool:  # one of those at work died, the first that are left: each alone, then on
-                self._dismiss()
-                for job in left[: self.count]:
-                    left.remove(job)
-                    try:
-                        yield from self._through(work, [job])
-                    except BrokenProcessPool:
-                        self._dismiss()
-                        yield job, MachineError(str(job), "its process died; the machine may be out of memory")
+        for through in self.together(work, jobs, crew):
+            yield from through
 
-    def _through(self, work: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[tuple[Job, Result | CaseError]]:
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.count, mp_context=context, initializer=machine.take_one_thread)
-            try:
-                with machine.one_thread_for_children():  # as many tasks as processes: each starts one
-                    for started in [self._pool.submit(machine.cores) for _ in range(self.count)]:
-                        started.result()
-            except BrokenProcessPool as error:
-                raise RunError(
-                    "no worker process can be started; a script that runs a study calls it below "
-                    '`if __name__ == "__main__":`'
-                ) from error
-        yield from _as_they_come({self._pool.submit(attempt, work, job): job for job in jobs})
+    def together(
+        self,
+        work: Callable[[Job], Result],
+        jobs: Sequence[Job],
+        crew: Literal["one", "cores", "network"] = "cores",
+    ) -> Iterator[list[tuple[Job, Result | CaseError]]]:
+        """Yield the same, those at once that are through at a time."""
+        hands = self.hands(work, len(jobs), crew)
+        if hands is not None:
+            yield from scheduled(hands, jobs)
+            return
+        for job in jobs:
+            yield [(job, attempt(work, job))]
+
+    def hands(
+        self, work: Callable[[Any], Any], count: int, crew: Literal["one", "cores", "network"] = "cores"
+    ) -> Hands | None:
+        """Return who does so many jobs; None: one after another, here."""
+        if crew == "one" or count <= 1:
+            return None
+        if crew == "network" and (self.count == 1 or machine.has_gpu()):
+            return _Threads(work)
+        if self.count == 1:
+            return None
+        return _Processes(work, self._team, min(self.count, count))
 
     def _dismiss(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
+        for worker in self._team:
+            worker.leave()
+        self._team.clear()
 
 
-def _as_they_come(futures: dict[Future[Result | CaseError], Job]) -> Iterator[tuple[Job, Result | CaseError]]:
-    """Yield each job with its result; those not begun never are where nobody asks any more."""
-    try:
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    finally:
-        for future in futures:
-            future.cancel()
+class _Threads:
+    """Threads of this process."""
+
+    def __init__(self, work: Callable[[Any], Any]) -> None:
+        self.most = 2 * _HANDS
+        self._work = work
+        self._pool = ThreadPoolExecutor(_HANDS)
+        self._under_way: dict[Future[Any], int] = {}
+
+    def begin(self, number: int, job: Any) -> None:
+        """See `Hands`."""
+        self._under_way[self._pool.submit(attempt, self._work, job)] = number
+
+    def wait(self) -> list[tuple[int, Any]]:
+        """See `Hands`."""
+        done, _ = wait(self._under_way, return_when=FIRST_COMPLETED)
+        return [(self._under_way.pop(future), future.result()) for future in done]
+
+    def drop(self) -> None:
+        """See `Hands`; waits for what was begun."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+class _Worker:
+    """A process that does one job after another; where it dies it is known at which."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.line, there = context.Pipe()
+        self._process = context.Process(target=_serve, args=(there,))
+        with machine.one_thread_for_children():
+            self._process.start()
+        there.close()
+        util.Finalize(self, self.line.close, exitpriority=10)  # or the interpreter waits for it when it ends
+        self.number: int | None = None
+        self._started = False
+
+    def begin(self, work: Callable[[Any], Any], number: int, job: Any) -> None:
+        """Hand it a job."""
+        self.number = number
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died: found when its result is asked for
+            self.line.send((work, job))
+
+    def results(self) -> list[Any]:
+        """Return what came of its job, or `Died`; nothing after a sign of life.
+
+        Raises:
+            RunError: it could not start, or the machine stopped the work.
+        """
+        try:
+            result = self.line.recv()
+        except (EOFError, ConnectionResetError):
+            if self._started:
+                return [Died()]
+            raise RunError(
+                "no worker process can be started; a script that runs a study calls it below "
+                '`if __name__ == "__main__":`'
+            ) from None
+        if isinstance(result, RunError):
+            raise result
+        told, self._started = [result] if self._started else [], True
+        return told
+
+    def leave(self) -> None:
+        """Let it end, once it is through; nobody asks for what it does now."""
+        self.line.close()
+        if self.number is not None:
+            self._process.terminate()
+
+
+class _Processes:
+    """Processes of this machine; each is given its next job when it is through with one.
+
+    Args:
+        work: to do.
+        team: who is there already, from stages before; grows here.
+        most: processes.
+    """
+
+    def __init__(self, work: Callable[[Any], Any], team: list[_Worker], most: int) -> None:
+        self.most = most
+        self._work, self._team = work, team
+
+    def begin(self, number: int, job: Any) -> None:
+        """See `Hands`."""
+        worker = next((worker for worker in self._team if worker.number is None), None)
+        if worker is None:
+            self._team.append(worker := _Worker())
+        worker.begin(self._work, number, job)
+
+    def wait(self) -> list[tuple[int, Any]]:
+        """See `Hands`."""
+        at_work: dict[object, _Worker] = {worker.line: worker for worker in self._team if worker.number is not None}
+        found: list[tuple[int, Any]] = []
+        while not found:
+            for line in connection.wait([worker.line for worker in at_work.values()]):
+                worker = at_work[line]
+                for result in worker.results():
+                    assert worker.number is not None
+                    found.append((worker.number, result))
+                    worker.number = None
+                    if isinstance(result, Died):
+                        worker.leave()
+                        self._team.remove(worker)
+        return found
+
+    def drop(self) -> None:
+        """See `Hands`."""
+        for worker in [worker for worker in self._team if worker.number is not None]:
+            worker.leave()
+            self._team.remove(worker)
+
+
+def _serve(line: connection.Connection) -> None:
+    """Do jobs as they come, until nobody is there any more."""
+    machine.take_one_thread()
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
+        line.send(None)
+        while True:
+            work, job = line.recv()
+            try:
+                result = attempt(work, job)
+            except RunError as error:
+                result = error
+            try:
+                line.send(result)
+            except (TypeError, AttributeError, pickle.PicklingError) as error:
+                line.send(CaseError(str(job), f"its result cannot be handed on: {error}"))
 
 
 def attempt(work: Callable[[Job], Result], job: Job) -> Result | CaseError:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -182,16 +183,9 @@ def joined(job: PrepareJob) -> Prepared:
     cohort = inputs.cohort
     if job.cases is not None:
         cohort = cohort.without(set(cohort.cases.index) - set(job.cases))
-    tables = dict(inputs.tables)
-    name = job.cohort.case
-    if job.radiomic:
-        radiomic = _gathered(job.radiomic, name)
-        tables["radiomic"] = FeatureTable(radiomic.loc[:, radiomic.notna().any()])
-    if job.deep:
-        tables["deep"] = FeatureTable(_gathered(job.deep[ALL], name))
     allowed = frozenset(block for block, source in job.features.items() if source.allow_missing)
     try:
-        design = join(cohort, {block: tables[block] for block in job.blocks if block in tables}, allowed)
+        design = join(cohort, _tables(job, inputs.tables), allowed)
     except InputError as error:
         raise InputError(once([*inputs.warnings, *error.problems])) from error
     design = replace(design, by_fold=_by_fold(job, cohort, design))
@@ -206,25 +200,37 @@ def joined(job: PrepareJob) -> Prepared:
     return Prepared(design, parts, everyone, tuple(warnings), found)
 
 
+def _tables(job: PrepareJob, given: Mapping[str, FeatureTable]) -> dict[str, FeatureTable]:
+    """Return the tables of a study's blocks, in its order: those given, and those of images."""
+    tables = dict(given)
+    if job.radiomic:
+        tables["radiomic"] = _gathered(job.radiomic, job.cohort.case, filled=True)
+    if job.deep:
+        tables["deep"] = _gathered(job.deep[ALL], job.cohort.case)
+    return {block: tables[block] for block in job.blocks if block in tables}
+
+
 def _by_fold(job: PrepareJob, cohort: Cohort, design: Design) -> dict[str, dict[str, pd.DataFrame]]:
     """Return block -> fold -> values, of the blocks that are another in each fold."""
     name, found = job.cohort.case, dict[str, dict[str, pd.DataFrame]]()
     tables = [("radiomic", fold, _changed(job, fold)) for fold in job.by_fold]
     tables += [("deep", fold, _gathered(cases, name)) for fold, cases in job.deep.items() if fold != ALL]
     for block, fold, table in tables:
-        values = join(cohort, {block: FeatureTable(table)}).blocks[block]
+        values = join(cohort, {block: table}).blocks[block]
         found.setdefault(block, {})[fold] = values.reindex(columns=design.blocks[block].columns)
     return found
 
 
-def _changed(job: PrepareJob, fold: str) -> pd.DataFrame:
+def _changed(job: PrepareJob, fold: str) -> FeatureTable:
     """Return the radiomic features of all cases as a fold sees them: what depends on it is its own, or not there."""
-    rows = []
-    for case, place in job.radiomic.items():
+
+    def row(case: str, place: Path) -> dict[str, float | None]:
         kept = {name: value for name, value in read_json(place)["features"].items() if not job.changed.on(name)}
         own = read_json(job.by_fold[fold][case])["features"].items()
-        rows.append((case, kept | {name: value for name, value in own if job.changed.on(name)}))
-    return _table(rows, job.cohort.case).values
+        return kept | {name: value for name, value in own if job.changed.on(name)}
+
+    rows = ((case, row(case, place)) for case, place in job.radiomic.items())
+    return _table(rows, len(job.radiomic), job.cohort.case)
 
 
 def _with_again(
@@ -242,7 +248,7 @@ def _with_again(
             remarks.append(Problem(f"features.{block}.second_table", message, severity="warning"))
     cases = {case: StableCase.model_validate_json(path.read_bytes()) for case, path in job.disturbed.items()}
     for source, several in rows_again(cases).items():
-        tables = [_table(rows.items(), job.cohort.case) for rows in several]
+        tables = [_table(rows.items(), len(rows), job.cohort.case) for rows in several]
         found = measured_again(cohort, design, "radiomic", tables)
         again.setdefault("radiomic", {})[source] = found
         whole = int(np.logical_and.reduce([part.notna().any(axis=1) for part in found]).sum())
@@ -252,27 +258,53 @@ def _with_again(
     return replace(design, again=again), remarks
 
 
-def _gathered(places: Mapping[str, Path], name: str) -> pd.DataFrame:
-    """Return features of cases as a table, rows in the order given, columns as they first occur."""
-    return _table(((case, read_json(place)["features"]) for case, place in places.items()), name).values
+def _gathered(places: Mapping[str, Path], name: str, *, filled: bool = False) -> FeatureTable:
+    """Return features of cases as a table, rows in the order given, columns as they first occur.
+
+    Args:
+        places: case -> its file.
+        name: of the column of cases.
+        filled: leave out columns in which no case has a value.
+    """
+    rows = ((case, read_json(place)["features"]) for case, place in places.items())
+    return _table(rows, len(places), name, filled=filled)
 
 
-def _table(rows: Iterable[tuple[str, Mapping[str, float | None]]], name: str) -> FeatureTable:
-    """Return rows as a table, one in memory as a mapping at a time: a cohort of them takes thirty times its table."""
+def _table(
+    rows: Iterable[tuple[str, Mapping[str, float | None]]], count: int, name: str, *, filled: bool = False
+) -> FeatureTable:
+    """Return so many rows as a table, with one in memory as a mapping at a time: it takes thirty times its place there.
+
+    Columns that come with a later case stand in a band of their own, so that the table is never copied.
+    """
     columns: dict[str, int] = {}
-    cases, numbers = [], []
+    bands: list[np.ndarray] = []
+    cases: list[str] = []
     for case, row in rows:
-        places = [columns.setdefault(column, len(columns)) for column in row]
+        new = [column for column in row if column not in columns]
+        if new:
+            columns |= zip(new, range(len(columns), len(columns) + len(new)), strict=True)
+            bands.append(np.full((count, len(new)), np.nan))
         own = np.full(len(columns), np.nan)
-        own[places] = [np.nan if value is None else value for value in row.values()]
+        own[[columns[column] for column in row]] = [np.nan if value is None else value for value in row.values()]
+        for band, part in zip(bands, np.split(own, _edges(bands)), strict=True):
+            band[len(cases)] = part
         cases.append(case)
-        numbers.append(own)
-    values = np.full((len(numbers), len(columns)), np.nan)
-    for number in range(len(numbers)):
-        own, numbers[number] = numbers[number], np.empty(0)
-        values[number, : len(own)] = own
-    index = pd.Index(cases, name=name, dtype=object)
-    return FeatureTable(pd.DataFrame(values, index=index, columns=list(columns)))
+    index, names = pd.Index(cases, name=name, dtype=object), iter(columns)
+    frames = [pd.DataFrame(band, index, list(islice(names, band.shape[1])), copy=False) for band in bands]
+    frames = [_with_values(frame) for frame in frames] if filled else frames
+    return FeatureTable(pd.concat(frames, axis=1) if len(frames) > 1 else frames[0])
+
+
+def _edges(bands: Sequence[np.ndarray]) -> np.ndarray:
+    """Return where each band but the first begins."""
+    return np.cumsum([band.shape[1] for band in bands])[:-1]
+
+
+def _with_values(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns that hold a value; a copy is made of tables alone that have others."""
+    kept = frame.notna().any().to_numpy()
+    return frame if kept.all() else frame.loc[:, kept]
 
 
 def write(prepared: Prepared, path: Path) -> None:

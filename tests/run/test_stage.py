@@ -8,12 +8,13 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from radfuse.errors import InputError, RunError
-from radfuse.run.folder import RunFolder
+from radfuse.errors import CaseError, InputError, MachineError, RunError
+from radfuse.run.folder import RunFolder, put_aside
 from radfuse.run.stage import Desk, Stage, carry_out
 from radfuse.run.workers import Crew
 
@@ -195,10 +196,55 @@ def length(job: FileJob) -> int:
 def test_a_file_that_cannot_be_read_fails_its_own_job_alone(run: RunFolder, tmp_path: Path) -> None:
     (tmp_path / "a").write_text("four")
     jobs = [FileJob("gone", tmp_path / "gone"), FileJob("a", tmp_path / "a")]
-    measuring = Stage("length", 1, lambda _: (), length, store, lambda job: f"lengths/{job.name}", fails="drops")
     with Crew(1) as crew:
-        done = carry_out(measuring, jobs, run, crew, lambda *_: None)
+        done = carry_out(measuring(), jobs, run, crew, lambda *_: None)
     assert list(done.keys) == ["lengths/a"]
     assert [(str(job), error) for job, error in done.failed] == [
         ("gone", f"cannot read {tmp_path / 'gone'}: No such file or directory")
     ]
+
+
+def measuring() -> Stage[FileJob, int]:
+    return Stage("length", 1, lambda _: (), length, store, lambda job: f"lengths/{job.name}", fails="drops")
+
+
+def test_much_that_is_new_is_read_by_the_crew_and_a_second_time_by_nobody(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("radfuse.run.stage._MUCH", 1)
+    (tmp_path / "series").mkdir()
+    (tmp_path / "series" / "001").write_text("one")
+    (tmp_path / "a").write_text("four")
+    jobs = [FileJob(name, tmp_path / name) for name in ("a", "series", "gone")]
+    told: list[str] = []
+    with Crew(2) as crew:
+        done = carry_out(measuring(), jobs, run, crew, lambda what, *_: told.append(what))
+    assert list(done.keys) == ["lengths/a"]
+    assert "reading files" in told
+    alone = RunFolder.open(tmp_path / "alone", "study")
+    with Crew(1) as crew:
+        assert carry_out(measuring(), jobs, alone, crew, lambda *_: None).keys == done.keys
+    told.clear()
+    with Crew(2) as crew:
+        carry_out(measuring(), jobs, run, crew, lambda what, *_: told.append(what))
+    assert "reading files" not in told
+    assert run.unread(tmp_path / "series") == run.unread(tmp_path / "a") == 0
+    (tmp_path / "series" / "001").write_text("another")
+    assert run.unread(tmp_path / "series") == 7
+
+
+def test_what_is_through_together_is_recorded_together(run: RunFolder) -> None:
+    through = [("n1", "k1", put_aside(run.path / "n1", partial(store, 1), 0.0)), ("n2", "k2", CaseError("n2", "bad"))]
+    through += [("n3", "k3", MachineError("n3", "died"))]
+    run.store("square", through)
+    records = {name: run.record(name) for name in ("n1", "n2", "n3")}
+    assert {name: (found.status, found.key) for name, found in records.items() if found} == {
+        "n1": ("done", "k1"),
+        "n2": ("failed", "k2"),
+        "n3": ("failed", ""),
+    }
+    assert (run.path / "n1").read_text() == "1"
+    (run.path / "n4").mkdir()
+    (run.path / "n4.record.json").mkdir()
+    with pytest.raises(RunError, match=r"cannot write .*n4"):
+        run.store("square", [("n4", "k", CaseError("n4", "bad")), ("n2", "k2", CaseError("n2", "bad"))])
