@@ -267,3 +267,23 @@ def test_a_fold_has_its_own_frame_where_there_is_one(tmp_path: Path) -> None:
     assert list(design.blocks_of("1")["deep"]["x"]) == [101.0, 102.0, 103.0, 104.0]
     assert list(design.blocks_of("2")["deep"]["x"]) == [1.0, 2.0, 3.0, 4.0]
     assert list(design.blocks_of("1")["clinical"]["age"]) == [61.0, 58.0, 70.0, 66.0]
+
+
+@pytest.mark.parametrize("changes", [None, {"between": ["V00", "V01"], "keep": "baseline"}])
+def test_columns_are_worked_on_some_at_a_time_and_it_makes_no_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any] | None
+) -> None:
+    cohort = knees(tmp_path, **({} if changes is None else {"changes": changes}))
+    index = pd.Index(list("fbadce"), name="case_id", dtype=object)
+    values = np.random.default_rng(0).normal(size=(6, 5))
+    values[2, 3] = np.nan
+    table = FeatureTable(pd.DataFrame(values, index=index, columns=["y", "x", "a/z", "a/y", "b"]))
+    units = by_unit({("p3", "left"): 3.0, ("p1", "right"): 1.0, ("p2", "left"): 2.0, ("p4", "left"): 4.0}, "u")
+    whole = join(cohort, {"radiomic": table, "deep": units})
+    monkeypatch.setattr("radfuse.fusion.design._COLUMNS", 2)
+    parts = join(cohort, {"radiomic": table, "deep": units})
+    for block, found in whole.blocks.items():
+        pd.testing.assert_frame_equal(found, parts.blocks[block], check_exact=True)
+    assert list(whole.blocks["radiomic"]) == sorted(whole.blocks["radiomic"])
+    assert rows(whole, "radiomic")["x@V00"] == [values[2, 1], values[4, 1], values[5, 1], values[0, 1]]
+    assert rows(whole, "deep") == {"u": [1.0, 2.0, 3.0, 4.0]}

@@ -1,0 +1,35 @@
+"""Features of cases become one table, whichever case a column comes with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from radfuse.features import FeatureTable
+from radfuse.stages.prepare import _gathered
+
+
+def test_columns_stand_as_they_first_occur_and_those_without_a_value_are_left_out(tmp_path: Path) -> None:
+    told = {
+        "b": {"x": 1.5, "empty": None, "y": None},
+        "a": {"y": 2.0, "late": 0.1, "x": -3.0},
+        "c": {"later": 7.0},
+    }
+    places = {case: tmp_path / f"{case}.json" for case in told}
+    for case, path in places.items():
+        path.write_text(json.dumps({"features": told[case]}))
+    nan = np.nan
+    wanted = pd.DataFrame(
+        [[1.5, nan, nan, nan, nan], [-3.0, nan, 2.0, 0.1, nan], [nan, nan, nan, nan, 7.0]],
+        index=pd.Index(["b", "a", "c"], name="case_id", dtype=object),
+        columns=["x", "empty", "y", "late", "later"],
+    )
+    pd.testing.assert_frame_equal(_gathered(places, "case_id").values, wanted, check_exact=True)
+    filled = _gathered(places, "case_id", filled=True)
+    pd.testing.assert_frame_equal(filled.values, wanted.drop(columns="empty"), check_exact=True)
+    filled.to_parquet(tmp_path / "t.parquet")
+    back = FeatureTable.from_parquet(tmp_path / "t.parquet")
+    pd.testing.assert_frame_equal(back.values, filled.values, check_exact=True, check_index_type=False)
