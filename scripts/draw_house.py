@@ -20,7 +20,19 @@ from page import fill
 ROOT = Path(__file__).parent.parent
 PACKAGE, DOCS = ROOT / "radfuse", ROOT / "docs"
 WINGS = ("fusion", "morphometry", "outcomes", "radiomics", "regions", "report", "seg")
-COMPOSERS = ("agreement", "audit", "bundle", "check", "cli", "pipeline", "recipe", "sequences", "stages", "study")
+COMPOSERS = (
+    "agreement",
+    "audit",
+    "bundle",
+    "check",
+    "cli",
+    "learned",
+    "pipeline",
+    "recipe",
+    "sequences",
+    "stages",
+    "study",
+)
 WIDTH, BOX, HIGH, STEP, SIDE = 1180, 116, 40, 78, 16
 COLOURS = {"composers": "#F6D9A8", "wings": "#BFDDF2", "below": "#DDE6D5", "ground": "#E4E4E4"}
 TITLES = {

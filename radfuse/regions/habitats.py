@@ -23,21 +23,18 @@ Numbers = tuple[FiniteFloat, ...]
 
 
 class HabitatModel(Section):
-    """Clusters of voxels, the first the one that is darkest on the first image.
-
-    Attributes:
-        mean: of each image's values; None where each case is its own measure.
-        spread: standard deviation of each image's values, alike.
-        centres: of each cluster, a number for each image, in standard deviations from the mean.
-        weights: share of each cluster of a mixture; None: a voxel belongs to the nearest centre.
-        covariances: of each cluster of a mixture, a row for each image.
-    """
+    """Clusters of voxels, the first the one that is darkest on the first image."""
 
     mean: Numbers | None = None
+    """Of each image's values; None where each case is its own measure."""
     spread: tuple[PositiveFloat, ...] | None = None
+    """Standard deviation of each image's values, alike."""
     centres: tuple[Numbers, ...] = Field(min_length=2)
+    """Of each cluster, a number for each image, in standard deviations from the mean."""
     weights: tuple[PositiveFloat, ...] | None = None
+    """Share of each cluster of a mixture; None: a voxel belongs to the nearest centre."""
     covariances: tuple[tuple[Numbers, ...], ...] | None = None
+    """Of each cluster of a mixture, a row for each image."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> HabitatModel:
