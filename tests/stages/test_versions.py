@@ -22,11 +22,12 @@ if __name__ == "__main__":
 
 import pandas as pd
 from boxes import second_reader, tumour_cohort
+from habitats import parts_cohort
 from sequences import two_sequences, two_visits
 
 from radfuse.pipeline import run_study
 from radfuse.run.folder import RunFolder
-from radfuse.stages import STAGES, stage_of
+from radfuse.stages import STAGES, sample, stage_of
 from radfuse.stages.context import Context
 from radfuse.study import load_study
 
@@ -90,6 +91,9 @@ def numbers_of(path: Path) -> Iterator[float]:
 
         array = np.load(path) if path.suffix == ".npy" else read_labels(path, empty=True).array
         yield from (*map(float, array.shape), float(np.abs(array).sum(dtype=np.float64)))
+    elif path.suffix == ".npz" and path.parent.name == "sampled":
+        with np.load(path) as arrays:
+            yield from totals([float(value) for array in arrays.values() for value in array.ravel()])
     elif path.suffix == ".json" or path.name.endswith(".json"):
         yield from totals(list(leaves(json.loads(path.read_text()))))
     elif path.suffix in (".csv", ".parquet"):
@@ -138,12 +142,22 @@ def visited(folder: Path) -> Context:
     return Context(study, RunFolder.open(folder / "run", "visits"), lambda *_: None, tunes=False)
 
 
+def learned(folder: Path) -> Context:
+    """Run a study that learns from images as far as its features, which the fixed study does not."""
+    study = load_study(parts_cohort(folder))
+    done = run_study(study, folder / "run", until="by_fold")
+    context = Context(study, RunFolder.open(done.path, "parts"), lambda *_: None)
+    context.keys = {sample.place_of(f"c{number}"): "there" for number in range(8)}
+    return context
+
+
 def summaries(folder: Path) -> dict[str, dict[str, Any]]:
-    found, places = {}, {name: folder / name for name in ("fixed", "two", "visits")}
+    found, places = {}, {name: folder / name for name in ("fixed", "two", "visits", "parts")}
     for place in places.values():
         place.mkdir()
     fixed = finish(places["fixed"])
     others = {"register": registered(places["two"]), "follow": visited(places["visits"])}
+    others |= dict.fromkeys(("sample", "learn", "by_fold"), learned(places["parts"]))
     for name in STAGES:
         stage, context = stage_of(name), others.get(name, fixed)
         job = next(iter(stage.jobs(context)))
