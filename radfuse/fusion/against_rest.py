@@ -17,8 +17,8 @@ from radfuse.statistics.links import probability_of
 _LEAST = 1e-4
 """Probabilities against the rest are kept so far from 0 and 1: forests say both."""
 _SPREAD = 0.5
-"""Standard deviation of the prior of what brings classes together, around plain shares; chosen on drawn tables and on
-public ones, and tried on others: `docs/measured.md`."""
+"""Standard deviation of the prior of what brings classes together, around plain shares; chosen by the log loss on drawn
+tables and on scikit-learn's iris, wine and digits, where 0.5 and 1 did alike."""
 
 
 @dataclass(frozen=True)
