@@ -17,7 +17,7 @@ from radfuse.run.folder import Progress, RunFolder, safe_name
 from radfuse.run.shard import Shard
 from radfuse.seg.backend import Backend
 from radfuse.seg.config import Segmentation
-from radfuse.sequences import Reach, radiomics_of, reach_of, recipes_of, spacings_of
+from radfuse.sequences import Reach, open_steps, radiomics_of, reach_of, recipes_of, spacings_of
 from radfuse.study import Study
 from radfuse.volume.flat import Spacing
 
@@ -114,8 +114,12 @@ class Context:
 
     @property
     def encoders(self) -> tuple[str, ...]:
-        """The networks whose encoders give deep features, by fold: one trained elsewhere saw no fold."""
-        return (*(fold.name for fold in self.folds), ALL) if self.trains else (ALL,)
+        """The folds that have deep features of their own, and all cases.
+
+        A network trained elsewhere saw no fold, but regions may be made by what a fold's training cases taught.
+        """
+        by_fold = self.trains or open_steps(self.study.sequences)
+        return (*(fold.name for fold in self.folds), ALL) if by_fold else (ALL,)
 
     @property
     def folds(self) -> tuple[FoldPatients, ...]:

@@ -12,7 +12,7 @@ from radfuse.regions.config import images_named
 from radfuse.run.digests import UNSAID
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
-from radfuse.stages.context import Context
+from radfuse.stages.context import ALL, Context
 from radfuse.stages.train import network_of
 from radfuse.volume.flat import Spacing
 
@@ -64,10 +64,11 @@ def jobs(context: Context) -> Iterator[DeepJob]:
     columns = context.study.cohort.unit_columns
     for fold in context.encoders:
         recipe = deep_recipe(context.recipe(fold), deep)
+        network = context.path(network_of(fold if context.trains else ALL))
         for case in context.cases():
             mask, source = context.mask(case)
             mirrored = is_mirrored(deep, columns, case.unit)
-            about, sequence, network = context.about(case), context.network_sequences[0], context.path(network_of(fold))
+            about, sequence = context.about(case), context.network_sequences[0]
             named = {sequence, *images_named(recipe.regions)}
             others = {name: path for name, path in case.images.items() if name in named}
             settings = (fold, network, recipe, mirrored, others, context.spacings_mm)

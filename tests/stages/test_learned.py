@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,14 @@ from habitats import TUMOUR, drawn, parts_cohort
 from radfuse.bundle.images import features_from_images
 from radfuse.bundle.load import load_bundle
 from radfuse.bundle.predict import predict
+from radfuse.check.inputs import FoldPatients
 from radfuse.check.study import check_study
 from radfuse.cohort.read import read_cohort
 from radfuse.errors import InputError, StudyError
 from radfuse.pipeline import run_study
+from radfuse.run.folder import RunFolder
 from radfuse.stages import prepare
+from radfuse.stages.context import Context
 from radfuse.study import load_study
 from radfuse.volume.files import read_volume, write_image
 from radfuse.volume.image import LabelMap, Volume
@@ -166,6 +170,16 @@ def test_habitats_that_are_others_in_each_fold_are_told(study: Path, tmp_path: P
     (told,) = [problem for problem in done.warnings if "habitat" in problem.message]
     assert told.where == "regions: 'part'"
     assert "% lie in another habitat by the clusters of fold" in told.message
+
+
+def test_deep_features_are_of_each_fold_where_regions_may_be(study: Path) -> None:
+    given = [NYUL[0], "segmentation={backend: onnx, labels: {tumour: 1}, model: x.onnx, sequence: t1}", "deep={}"]
+    told = {}
+    for settings in (given, [*given, NYUL[1]]):
+        folds = (FoldPatients("1", frozenset({"p0"})),)
+        context = Context(load_study(study, settings), cast("RunFolder", None), lambda *_: None, deal=folds)
+        told[len(settings)] = context.encoders
+    assert told == {3: ("all",), 4: ("1", "all")}
 
 
 def test_jobs_of_an_array_use_what_was_learned_before(study: Path, tmp_path: Path) -> None:
