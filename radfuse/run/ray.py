@@ -56,7 +56,7 @@ class RayCrew(Crew):
                 ray.init(**alone)
             elif self._mine:
                 ray.init(address=address, **quiet)
-        except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
+        except Exception as error:  # of a node that does not start in time Ray says so by a plain one
             raise InputError(
                 f"the Ray cluster {address or os.environ.get('RAY_ADDRESS', 'here')} does not answer ({error}); look "
                 "with `ray status`, or work here with --on local"
