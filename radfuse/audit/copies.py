@@ -29,7 +29,8 @@ _SURE = 1e-6
 
 def look(subject: Subject) -> AuditCheck:
     """Return columns that equal the outcome, and columns called like one."""
-    findings = [*_copies(subject), *_names(subject)]
+    sides = subject.against_rest.values() or [subject]
+    findings = [*(found for side in sides for found in _copies(side)), *_names(subject)]
     return AuditCheck(
         name=NAME,
         looks="columns equal to the outcome, or called like it",

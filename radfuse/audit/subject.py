@@ -15,7 +15,7 @@ from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.splits import Fold
 from radfuse.fusion.design import Design
 from radfuse.fusion.link import link_of
-from radfuse.outcomes.kinds import Outcome
+from radfuse.outcomes.kinds import Outcome, settled
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,15 @@ class Subject:
         """Time and event of each unit; None where the outcome is no time to an event, or nobody has it."""
         y = self.targets
         return (y[:, 0], y[:, 1]) if link_of(self.outcome) == "cloglog" and y[:, 1].any() else None
+
+    @cached_property
+    def against_rest(self) -> dict[str, Subject]:
+        """Class -> the same study with this class as its event; empty where the outcome is not of several classes."""
+        if link_of(self.outcome) != "softmax":
+            return {}
+        names: tuple[str, ...] = getattr(settled(self.outcome, self.design.units), "levels", ())
+        parts = (self.cohort, self.design, self.folds)
+        return {name: _OfClass(*parts, self.targets[:, place]) for place, name in enumerate(names)}
 
     @property
     def patients(self) -> np.ndarray:
@@ -103,6 +112,32 @@ class Subject:
             if block == "clinical"
             else f"leave it out with {self.where(block)}.exclude"
         )
+
+
+@dataclass(frozen=True)
+class _OfClass(Subject):
+    """A study with one of several classes as its event.
+
+    Attributes:
+        member: 1 for units of the class, else 0, shape (unit,).
+    """
+
+    member: np.ndarray
+
+    @property
+    def targets(self) -> np.ndarray:
+        """What models of the class are fitted to."""
+        return self.member
+
+    @property
+    def events(self) -> np.ndarray:
+        """Which units are of the class."""
+        return np.asarray(self.member == 1)
+
+    @property
+    def against_rest(self) -> dict[str, Subject]:
+        """Nothing: it is one class."""
+        return {}
 
 
 def events_of(outcome: Outcome, units: pd.DataFrame) -> np.ndarray | None:

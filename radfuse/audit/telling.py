@@ -32,6 +32,8 @@ def look(subject: Subject) -> AuditCheck:
     about = "the area under the ROC curve of every column by itself, against what chance makes of so many"
     if subject.timed is not None:
         return timed.look(subject, NAME)
+    if subject.against_rest:
+        return _of_classes(subject, about)
     if subject.events is None:
         return AuditCheck(name=NAME, looks=about, skipped="the outcome is not one of two classes")
     findings: list[AuditFinding] = []
@@ -42,6 +44,18 @@ def look(subject: Subject) -> AuditCheck:
         best = max([best, *((area, name) for name, area in areas.items())])
     told = f"the most telling column is {best[1]} (AUC {best[0]:.3f})" if best[1] else "no column tells anything"
     return AuditCheck(name=NAME, looks=about, told=told, findings=tuple(findings))
+
+
+def _of_classes(subject: Subject, about: str) -> AuditCheck:
+    """Return the columns that tell a class from all others by themselves."""
+    each = {name: look(one) for name, one in subject.against_rest.items()}
+    findings = [
+        finding.model_copy(update={"found": finding.found.replace("the outcome", f"the class {name!r}", 1)})
+        for name, check in each.items()
+        for finding in check.findings
+    ]
+    told = "; ".join(f"{name}: {check.told}" for name, check in each.items())
+    return AuditCheck(name=NAME, looks=f"{about}, each class against the rest", told=told, findings=tuple(findings))
 
 
 def areas_of(subject: Subject, block: str) -> dict[str, float]:

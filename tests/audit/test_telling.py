@@ -8,7 +8,7 @@ import pytest
 from audited import coins, noise, subject, the_finding
 from scipy import stats
 
-from radfuse.audit import telling
+from radfuse.audit import copies, telling
 from radfuse.audit.ranked import ranked
 from radfuse.results import AuditFinding
 from radfuse.statistics.auc import auc
@@ -89,3 +89,15 @@ def test_areas_and_tests_equal_the_usual_ones_with_ties_and_missing_values() -> 
         assert here.distinct[i] == len(set(x))
     assert here.known.tolist() == [60, 60, 51]
     assert np.isnan(ranked(pd.DataFrame(values), None).area).all()
+
+
+def test_a_column_that_tells_one_of_several_classes_is_named_with_it() -> None:
+    classes = np.array(["bone", "mild", "cartilage"], dtype=object)[np.arange(90) % 3]
+    mild = (classes == "mild").astype(float)
+    values = pd.DataFrame({"a": noise(90, 1)[:, 0], "b": mild + 0.01 * noise(90, 1, 2)[:, 0]})
+    finding = the_finding(telling.look(subject(values, classes, kind="multiclass")))
+    assert finding.column == "b"
+    assert "tells the class 'mild' by itself: b (AUC 1.000)" in finding.found
+    copied = pd.DataFrame({"biopsy=mild": mild, "age": noise(90, 1)[:, 0]})
+    error = the_finding(copies.look(subject(copied, classes, kind="multiclass", block="clinical")))
+    assert (error.severity, error.column) == ("error", "biopsy=mild")

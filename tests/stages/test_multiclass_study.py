@@ -21,7 +21,7 @@ from radfuse.errors import InputError
 from radfuse.phantom.table import TablePhantom, reachable_macro_auc, table_phantom, write_table_phantom
 from radfuse.pipeline import run_study
 from radfuse.report.evaluation import EvaluationReport
-from radfuse.report.page import evaluation_report
+from radfuse.report.sections import EVALUATION
 from radfuse.report.study import Made
 from radfuse.study import load_study
 
@@ -144,7 +144,7 @@ def test_the_bundle_is_measured_on_other_patients(study, run) -> None:
         made=Made("2026-11-26", "0", "radfuse evaluate"),
         remarks=found.remarks,
     )
-    page = evaluation_report(report)["index.html"]
+    page = "".join(EVALUATION[name](report).html for name in report.sections)
     assert "macro AUC at training (nested)" in page
     with pytest.raises(InputError, match="none of multiclass outcomes"):
         evaluate(run / "bundle", rows, tables, recalibrate=True)

@@ -25,21 +25,24 @@ def subject(
     patients: Sequence[str] | None = None,
     folds: Sequence[Fold] = (),
     called: str = "event",
+    kind: str = "binary",
     beside: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Subject:
     """Return a study of one block, a patient a row where none are named.
 
-    `beside` are columns that nothing names, but the site's; `called` is the outcome's name.
+    `beside` are columns that nothing names, but the site's; `called` is the outcome's name, `kind` what it is.
     """
     block_values = pd.DataFrame(values).reset_index(drop=True).astype(float)
     block_values.columns = [str(name) for name in block_values.columns]
     count = len(block_values)
     names = [f"c{i}" for i in range(count)]
     units = pd.DataFrame({"case_id": names, "patient_id": patients or [f"p{i}x" for i in range(count)]})
-    config = CohortConfig.model_validate({"table": Path("cohort.csv"), "outcome": {"column": called}, **settings})
+    config = CohortConfig.model_validate(
+        {"table": Path("cohort.csv"), "outcome": {"column": called, "kind": kind}, **settings}
+    )
     for name in config.outcome_columns:
-        units[name] = np.asarray(outcome, dtype=float)
+        units[name] = np.asarray(outcome, dtype=object if kind == "multiclass" else float)
     more = pd.DataFrame(beside or {}, index=names)
     if config.site in more:
         units[config.site] = more.pop(config.site).to_numpy()
