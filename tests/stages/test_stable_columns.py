@@ -28,9 +28,9 @@ def test_columns_that_readers_disagree_on_are_left_out(copied: Path) -> None:
     name = next(name for name in prepared.design.blocks["radiomic"] if name.endswith("tumour/original_firstorder_Mean"))
     stored = [json.loads(path.read_text()) for path in sorted((run.path / "features/stability").glob("*[0-9].json"))]
     assert len(stored) == 10
-    for source, frames in again.items():
-        for i, frame in enumerate(frames):
-            np.testing.assert_allclose(sorted(frame[name]), sorted(case[source][i][name] for case in stored), rtol=0)
+    for source, keys in {"copies": (0, 1), "readers": ("first", "second")}.items():
+        for key, frame in zip(keys, again[source], strict=True):
+            np.testing.assert_allclose(sorted(frame[name]), sorted(case[source][key][name] for case in stored), rtol=0)
     for fold in prepared.folds:
         lowest = {
             column: np.nanmin(
