@@ -87,14 +87,14 @@ def empty(count: int) -> None:
     """Print what it takes to hand a job over and have its result, once all processes are there."""
     with crew_on("ray") as crew:
         for jobs in (8 * crew.count, count):
-            here = (os.getpid(), *descendants(os.getpid()))
-            began, spent = time.monotonic(), sum(map(processor, here))
+            others = descendants(os.getpid())
+            began, own, spent = time.monotonic(), time.process_time(), sum(map(processor, others))
             assert len(list(crew.each(abs, range(jobs)))) == jobs
-            seconds, spent = time.monotonic() - began, sum(map(processor, here)) - spent
-    print(
-        f"{count} empty jobs on {crew.count} cores: {1000 * seconds / count:.2f} ms each, {1000 * spent / count:.2f} ms"
-    )
-    print("of processor, driver, scheduler and workers together")
+            seconds, own = time.monotonic() - began, time.process_time() - own
+            spent = sum(map(processor, others)) - spent
+        each = [f"{1000 * part / count:.2f} ms" for part in (seconds, own, spent)]
+        print(f"{count} empty jobs on {crew.count} cores: {each[0]} each; processor of the driver {each[1]}, ", end="")
+        print(f"of scheduler and workers {each[2]}")
 
 
 def watch(work: Path, where: str, out: str, what: str) -> float:
