@@ -95,7 +95,7 @@ def step(name: str, folder: Path, columns: int) -> None:
     import resource
 
     if name == "play":
-        os.fsync = lambda _: None  # nobody pulls the plug here
+        os.fsync = lambda fd: None  # noqa: ARG005  # nobody pulls the plug here
         names = [f"dess/region/filter_class_Feature{column}" for column in range(columns)]
 
         def play(job: extract.ExtractJob) -> CaseFeatures:

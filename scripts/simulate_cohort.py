@@ -194,7 +194,7 @@ class PlayedFolder(RunFolder):
         """See `RunFolder`."""
         return 0 if path in self._read else int(MEGABYTES * 1e6)
 
-    def learn(self, found: Iterable[Path]) -> None:
+    def learn(self, found: Iterable[Path]) -> None:  # type: ignore[override]  # simulated workers read names alone
         """See `RunFolder`."""
         self._read.update(found)
 
@@ -284,9 +284,9 @@ def drawn(run: Path | None, stages: Sequence[str], knees: int, seed: int) -> dic
 
 
 COUNTS = (1, 4, 16, 32, 64, 128, 256, 512)
-SLOW = {"look": 0.005, "record": 0.1, "read": 50.0}
+SLOW: dict[str, Any] = {"look": 0.005, "record": 0.1, "read": 50.0}
 """A file system that takes 12 ms for whatever is asked of it, of which a record is eight things."""
-FAULTS = {"fails": 0.02, "deaths": 0.1}
+FAULTS: dict[str, Any] = {"fails": 0.02, "deaths": 0.1}
 LEAST, AT = 0.9, 256
 
 
