@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from radfuse.learned import learns
 from radfuse.recipe import About, RegionRecipe, deep_recipe, is_mirrored
 from radfuse.regions.config import images_named
 from radfuse.run.digests import UNSAID
@@ -108,6 +109,7 @@ STAGE = Stage(
     lambda job: place_of(job.fold, str(job)),
     what="deep features",
     needs=("segment", "follow", "learn"),
+    spares=lambda context: () if learns(context.study) else ("learn",),
     fails="drops",
     crew="network",
 )

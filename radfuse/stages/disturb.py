@@ -12,6 +12,7 @@ import numpy as np
 
 from radfuse.config import Section
 from radfuse.errors import InputError
+from radfuse.learned import learns
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.recipe import About, CaseFiles, MaskedImage, RegionRecipe, whole_regions
@@ -187,6 +188,12 @@ def _stored(sequence: str, row: Mapping[str, float]) -> dict[str, float | None]:
     return {f"{sequence}/{name}": value if np.isfinite(value) else None for name, value in row.items()}
 
 
+def _spared(context: Context) -> tuple[str, ...]:
+    """Return the stages whose results no copy of this study's images needs."""
+    drawn = all(case.mask is not None for case in context.cases())
+    return (*(("segment",) if drawn else ()), *(() if learns(context.study) else ("learn",)))
+
+
 STAGE = Stage(
     "disturb",
     4,
@@ -196,7 +203,7 @@ STAGE = Stage(
     lambda job: place_of(str(job)),
     what="disturbing images",
     needs=("segment", "follow", "register", "learn"),
-    spares=lambda context: ("segment",) if all(case.mask is not None for case in context.cases()) else (),
+    spares=_spared,
     fails="drops",
     crew="cores",
     ready=compile_kernels,
