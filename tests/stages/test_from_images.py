@@ -18,6 +18,7 @@ from radfuse.check.study import check_study
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
 from radfuse.results import SegmentedCase
+from radfuse.seg.metrics import dice
 from radfuse.study import load_study
 from radfuse.volume.files import read_labels, read_volume, write_image
 from radfuse.volume.image import LabelMap, Volume
@@ -120,13 +121,13 @@ def test_a_network_per_fold_segments_who_it_never_saw(study: Path) -> None:
     assert {item.family for item in run.results.performance} >= {"radiomic", "deep", "clinical-radiomic-deep"}
     predictions = pd.read_parquet(run.path / "models/comparison/predictions.parquet")
     fold_of = dict(zip(predictions["case_id"], predictions["fold"], strict=True))
-    dice = []
+    overlaps = []
     for case, fold in fold_of.items():
         facts = SegmentedCase.model_validate_json((run.path / f"labels/{case}/segmented.json").read_text())
         assert (facts.source, facts.network) == ("cross_fitted", fold)
-        dice += [found.dice for found in facts.agreement.values()]
+        overlaps += [found.dice for found in facts.agreement.values()]
         assert read_labels(run.path / f"labels/{case}/labels.nrrd").grid.same_as(grid((20, 24, 24), (2.0, 1.5, 1.5)))
-    assert np.median(dice) > 0.7
+    assert np.median(overlaps) > 0.7
     page = run.report.read_text()
     assert ">Segmentation</h2>" in page
     sources = pd.read_csv(run.path / "report/tables/masks.csv")
@@ -147,8 +148,10 @@ def test_a_network_per_fold_segments_who_it_never_saw(study: Path) -> None:
     direct = predict(run.path / "bundle", table)
     assert np.allclose(rows["clinical-radiomic-deep_probability"], direct.probabilities["clinical-radiomic-deep"])
     assert len(list((out / "labels").glob("*.nii.gz"))) == 12
-    by_auto = predict(run.path / "bundle", table, runtime="auto").probabilities
-    assert np.allclose(by_auto, direct.probabilities, atol=0.02)  # openvino where it is here: single voxels differ
+    predict(run.path / "bundle", table, labels_out=study.parent / "A", runtime="auto")  # openvino where it is here
+    for by_auto in (study.parent / "A").glob("*.nii.gz"):  # in 16-bit floats: voxels at the edge differ
+        pair = [read_labels(folder / by_auto.name).array > 0 for folder in (study.parent / "A", out / "labels")]
+        assert dice(*pair) > 0.97
     with pytest.raises(InputError, match="there is no runtime 'openvin'; did you mean 'openvino'"):
         predict(run.path / "bundle", table, runtime="openvin")
     with pytest.raises(InputError, match="there is no runtime 'openvin'"):
@@ -286,7 +289,11 @@ def test_jobs_of_an_array_share_a_run_folder_and_name_their_own_failures(study: 
 @pytest.mark.parametrize(
     ("stage", "shard", "message"),
     [
-        ("train", "1/2", "train is no stage that goes case by case; those that take a shard: segment, register"),
+        (
+            "train",
+            "1/2",
+            "train is no stage that goes case by case; those that take a shard: segment, follow, register",
+        ),
         ("report", "1/2", "report is no stage that goes case by case"),
         ("extract", "0/2", "jobs are numbered from 1 to 2"),
         ("deep", None, "has no deep section; add deep: {}"),
