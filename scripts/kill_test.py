@@ -191,11 +191,15 @@ def spend(scenario: Scenario, kills: int, work: Path, chance: random.Random) -> 
     commands = [[part.replace("OUT", str(killed)) for part in command] for command in scenario.commands]
     wanted = {name: key_of(content) for name, content in records(whole).items()}
     while scenario.kills < kills:
-        for command, duration in zip(commands, durations, strict=True):
-            share = max(round(kills * duration / sum(durations)), 1)
+        for number, command in enumerate(commands):
+            share = max(round(kills * durations[number] / sum(durations)), 1)
             for _ in range(share):
+                if scenario.kills >= kills:
+                    break
                 before = records(killed)
-                if scenario.kills >= kills or not kill(command, chance.uniform(0.1, 1.0) * duration):
+                lasted = kill(command, chance.uniform(0.1, 1.0) * durations[number])
+                if lasted is not None:  # it ended before: what is beside it on the machine has become less
+                    durations[number] = min(durations[number], lasted)
                     break
                 scenario.kills += 1
                 scenario.twice += made_again(before, records(killed), wanted)
@@ -217,9 +221,9 @@ def run(arguments: list[str]) -> None:
     assert done.returncode == 0, f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
 
 
-def kill(arguments: list[str], after: float) -> bool:
-    """Start a command, kill its process group after some seconds, and return whether it was still at work."""
-    command = [sys.executable, "-m", "radfuse.cli", *arguments]
+def kill(arguments: list[str], after: float) -> float | None:
+    """Start a command, kill its process group after some seconds, and return how long it lasted if it ended before."""
+    command, began = [sys.executable, "-m", "radfuse.cli", *arguments], time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         process.wait(after)
@@ -227,9 +231,9 @@ def kill(arguments: list[str], after: float) -> bool:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        return True
+        return None
     assert process.returncode == 0, f"{' '.join(arguments)} ended with {process.returncode}"
-    return False
+    return time.monotonic() - began
 
 
 def records(folder: Path) -> dict[str, bytes]:
