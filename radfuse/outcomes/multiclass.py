@@ -177,7 +177,7 @@ class MulticlassOutcome(Section):
         """Return the sections of a study of several classes."""
         return (
             *("cohort", "segmentation", "review", "multiclass", "comparison", "multiclass_calibration", "features"),
-            *("audit", "findings", "throughput", "settings"),
+            *("audit", "findings", "methods", "checklists", "throughput", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:
