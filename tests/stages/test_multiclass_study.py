@@ -77,7 +77,8 @@ def test_families_are_measured_out_of_fold(study, run) -> None:
 
 def test_the_report_has_what_belongs_to_classes_and_nothing_else(run) -> None:
     page = (run / "report/index.html").read_text()
-    for part in ("cohort", "multiclass", "comparison", "multiclass_calibration", "features", "audit", "settings"):
+    own = ("multiclass_overview", "multiclass", "multiclass_calibration")
+    for part in (*own, "cohort", "comparison", "features", "audit", "methods", "checklists", "settings"):
         assert f'id="{part}"' in page
     for told in ("bone, cartilage, inflammatory or mild", "Hand-Till M", "observed class", "gain in log loss"):
         assert told in page
@@ -88,7 +89,11 @@ def test_the_report_has_what_belongs_to_classes_and_nothing_else(run) -> None:
     counts = tables["confusion"].set_index(["family", "observed"])
     known = tables["table_one"].set_index("characteristic").loc["Units", list(CLASSES)].astype(int)
     assert (counts.loc[FAMILY].sum(axis=1)[list(CLASSES)].to_numpy() == known.to_numpy()).all()
-    assert (run / "report/figures/roc_by_class.svg").is_file()
+    for figure in ("overview", "roc_by_class"):
+        assert (run / f"report/figures/{figure}.svg").is_file()
+    _, _, told = page.partition("A: units of each observed class by the class that ")
+    assert "(balanced accuracy 0." in told.partition("B: ROC curves of")[0]
+    assert "gain in macro AUC by a block beside the same family without it" in told
 
 
 def test_methods_and_checklists_speak_of_classes(study, run) -> None:
@@ -174,6 +179,7 @@ def test_the_bundle_is_measured_on_other_patients(study, run) -> None:
     )
     page = "".join(EVALUATION[name](report).html for name in report.sections)
     assert "macro AUC at training (nested)" in page
+    assert 'id="multiclass_overview"' in page
     with pytest.raises(InputError, match="none of multiclass outcomes"):
         evaluate(run / "bundle", rows, tables, recalibrate=True)
     some, _, _ = evaluate(run / "bundle", rows[rows["phenotype"] != "mild"], families=["clinical"])

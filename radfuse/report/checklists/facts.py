@@ -28,8 +28,8 @@ _MEASURES = {
     "survival": "tables/performance.csv, errors.csv: Harrell's and Uno's C, AUC at the horizon, Brier scores",
     "continuous": "tables/performance.csv, errors.csv: C, Spearman's rho, R², RMSE, MAE",
     "ordinal": "tables/performance.csv, agreement.csv: C, ranked probability score, weighted kappa, MAE, accuracy",
-    "multiclass": "tables/performance.csv, agreement.csv, classes.csv: macro AUC, Hand and Till's M, accuracy, balanced "
-    "accuracy, kappa, log loss, Brier; sensitivity, specificity, PPV and F1 of each class",
+    "multiclass": "tables/performance.csv, agreement.csv, classes.csv: macro AUC, Hand and Till's M, accuracy, "
+    "balanced accuracy, kappa, log loss, Brier; sensitivity, specificity, PPV and F1 of each class",
 }
 
 

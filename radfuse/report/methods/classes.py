@@ -19,8 +19,8 @@ def statistics(known: Known) -> Iterator[str]:
         f"over patients{wider if several else ''}."
     )
     yield (
-        "Agreement of predicted and observed classes was the accuracy, its mean over classes (balanced accuracy) and "
-        "Cohen's kappa (Cohen 1960, doi:10.1177/001316446002000104)."
+        "Agreement of predicted and observed classes was the accuracy, the mean over classes of the share found "
+        "(balanced accuracy) and Cohen's kappa (Cohen 1960, doi:10.1177/001316446002000104)."
     )
     yield (
         "Overall error was the log loss and the Brier score summed over classes; calibration of the probability of "

@@ -107,7 +107,8 @@ def sentences(known: Known) -> Iterator[str]:
     yield from _harmonised(known)
     against_rest = known.kind == "multiclass"
     if against_rest:
-        yield "Each class had a model of its own against the rest, with a selection and settings of its own."
+        chosen = "a selection and settings" if known.steps else "settings"
+        yield f"Each class had a model of its own against the rest, with {chosen} of its own."
     yield from _selected(known)
     yield from _learned(known)
     if known.joining:
