@@ -176,10 +176,11 @@ class MulticlassOutcome(Section):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a study of several classes."""
         return (
-            *("cohort", "segmentation", "review", "multiclass", "comparison", "multiclass_calibration", "features"),
-            *("audit", "findings", "throughput", "settings"),
+            *("multiclass_overview", "cohort", "segmentation", "review", "multiclass", "comparison"),
+            *("multiclass_calibration", "features", "audit", "findings", "methods", "checklists", "throughput"),
+            "settings",
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:
         """Return the sections of classes on other patients."""
-        return ("multiclass", "comparison", "multiclass_calibration", "settings")
+        return ("multiclass_overview", "multiclass", "comparison", "multiclass_calibration", "settings")

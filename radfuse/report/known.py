@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from radfuse.report.study import StudyReport
+from radfuse.results import MulticlassPerformance
 from radfuse.statistics import sample_size
 
 CLASSICAL = {"logistic", "ridge", "lda", "naive_bayes", "cox", "linear"}
@@ -39,7 +40,12 @@ _SAID = {
     "survival": Said("Cox", "cox", "log cumulative hazards", "largest partial likelihood", _OF_C),
     "continuous": _OF_A_VALUE,
     "ordinal": _OF_A_VALUE,
+    "multiclass": Said(
+        *("logistic", "logistic", "log odds", "smallest log loss of each class against the rest"),
+        "Wald's test of the difference in macro AUC",
+    ),
 }
+_LEVEL = {"ordinal": "grade", "multiclass": "class"}
 
 
 def name_of(part: Mapping[str, Any]) -> str:
@@ -90,16 +96,25 @@ class Known:
         return _SAID[self.kind]
 
     @property
-    def scored(self) -> bool:
-        """Whether a value or a grade is predicted, and no unit called."""
-        return self.kind in ("continuous", "ordinal")
+    def without_event(self) -> bool:
+        """Whether a value, a grade or a class is predicted, so that there is neither an event nor a threshold."""
+        return self.kind in ("continuous", "ordinal", "multiclass")
 
     @property
-    def counted_grades(self) -> str:
-        """How many units have each grade, of an ordinal outcome."""
-        places = self.report.units[self.outcome["column"]].to_numpy(dtype=int)
-        counts = ((places == place).sum() for place in range(len(self.outcome["levels"])))
-        return ", ".join(f"{level}: {count}" for level, count in zip(self.outcome["levels"], counts, strict=True))
+    def level(self) -> str:
+        """What one of several levels is called: a grade, a class; empty where the outcome has none."""
+        return _LEVEL.get(self.kind, "")
+
+    @property
+    def counted_levels(self) -> str:
+        """How many units have each grade or class, of an outcome that has them."""
+        values, first = self.report.units[self.outcome["column"]], self.report.performance[0]
+        if isinstance(first, MulticlassPerformance):
+            levels: Sequence[str] = first.levels
+        else:
+            levels = self.outcome["levels"]
+            values = values.map(dict(enumerate(levels)))
+        return ", ".join(f"{level}: {(values == level).sum()}" for level in levels)
 
     @property
     def survival(self) -> bool:
@@ -176,7 +191,7 @@ class Known:
     def size(self) -> sample_size.SampleSize | None:
         """What Riley's criteria ask for of the largest family, at the usual R2; None without an event, or without two
         classes."""
-        if self.scored:
+        if self.without_event:
             return None
         if self.survival:
             return self._size_of_survival()

@@ -39,3 +39,9 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     return {
         name: Look(_COLOURS[place % len(_COLOURS)], _DASHES[place % len(_DASHES)]) for place, name in enumerate(names)
     }
+
+
+def ink_on(ground: Iterable[float]) -> str:
+    """Return the colour of text on a ground of red, green and blue (0 to 1): white where it is dark, by its luma."""
+    red, green, blue, *_ = ground
+    return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else "#111827"

@@ -97,6 +97,22 @@ def test_models_of_a_value_add_up_predictions(learner: str, strategy: str, words
     assert "log odds" not in text
 
 
+def test_models_of_classes_are_of_each_against_the_rest(tmp_path: Path) -> None:
+    said = [
+        *("cohort.outcome={column: progressed, kind: multiclass}", "fusion.oversample=smote"),
+        *("fusion.classifier={kind: random_forest, class_weight: balanced}", "fusion.recalibrate={kind: platt}"),
+        "fusion.selection=[]",
+    ]
+    text = sound(" ".join(models.sentences(Known(report_of(shipped("tables", tmp_path, said))))))
+    for words in (
+        "a model of its own against the rest, with settings of its own.",
+        "Each class and the rest were weighted equally in training.",
+        "Units of the rarer of each class and its rest were synthesised",
+        "Probabilities of each class against the rest were recalibrated by Platt scaling",
+    ):
+        assert words in text
+
+
 @pytest.mark.parametrize(
     ("split", "sentence"),
     [

@@ -77,18 +77,51 @@ def test_families_are_measured_out_of_fold(study, run) -> None:
 
 def test_the_report_has_what_belongs_to_classes_and_nothing_else(run) -> None:
     page = (run / "report/index.html").read_text()
-    for part in ("cohort", "multiclass", "comparison", "multiclass_calibration", "features", "audit", "settings"):
+    own = ("multiclass_overview", "multiclass", "multiclass_calibration")
+    for part in (*own, "cohort", "comparison", "features", "audit", "methods", "checklists", "settings"):
         assert f'id="{part}"' in page
     for told in ("bone, cartilage, inflammatory or mild", "Hand-Till M", "observed class", "gain in log loss"):
         assert told in page
     for other in ("Above median", "With event", "(event:", "threshold"):
-        assert other not in page.partition('id="settings"')[0]
+        assert other not in page.partition('id="checklists"')[0]
     tables = {path.stem: pd.read_csv(path) for path in (run / "report/tables").iterdir()}
     assert {"performance", "agreement", "classes", "confusion", "calibration", "comparisons"} <= set(tables)
     counts = tables["confusion"].set_index(["family", "observed"])
     known = tables["table_one"].set_index("characteristic").loc["Units", list(CLASSES)].astype(int)
     assert (counts.loc[FAMILY].sum(axis=1)[list(CLASSES)].to_numpy() == known.to_numpy()).all()
-    assert (run / "report/figures/roc_by_class.svg").is_file()
+    for figure in ("overview", "roc_by_class"):
+        assert (run / f"report/figures/{figure}.svg").is_file()
+    _, _, told = page.partition("A: units of each observed class by the class that ")
+    assert "(balanced accuracy 0." in told.partition("B: ROC curves of")[0]
+    assert "gain in macro AUC by a block beside the same family without it" in told
+
+
+def test_methods_and_checklists_speak_of_classes(study, run) -> None:
+    text = (run / "report/methods.md").read_text()
+    counts = pd.read_csv(study.parent / "cohort.csv")["phenotype"].value_counts()
+    each = ", ".join(f"{name}: {counts[name]}" for name in CLASSES)
+    for told in (
+        f"(units of each class: {each}).",
+        "Each class had a model of its own against the rest",
+        "in 2 inner folds of each training set by the smallest log loss of each class against the rest.",
+        "A softmax brought the probabilities of the classes together",
+        "A unit was given the class of the largest probability.",
+        "Macro AUCs were compared by Wald's test, p values adjusted by Holm's method over 1 pair of families",
+    ):
+        assert told in text
+    for other in ("event", "threshold", "DeLong", "decision curve", "Riley", "grade", "_", "None"):
+        assert other not in text
+    lists = run / "report/checklists"
+    of_items = {path.stem: pd.read_csv(path, dtype=str).set_index("item")["evidence"] for path in lists.iterdir()}
+    assert set(of_items) == {"metrics", "clear", "tripod_ai"}
+    assert of_items["clear"]["30"].startswith(each)
+    assert "Hand and Till's M" in of_items["metrics"]["20"]
+    assert (
+        of_items["clear"]["41"]
+        == "Wald's test of the difference in macro AUC, adjusted by Holm: tables/comparisons.csv"
+    )
+    assert of_items["tripod_ai"]["15"].startswith("probability of each class")
+    assert of_items["tripod_ai"]["21"].endswith(f"; of each class: {each}")
 
 
 def test_the_bundle_predicts_a_class_and_a_probability_of_each(study, run) -> None:
@@ -146,6 +179,7 @@ def test_the_bundle_is_measured_on_other_patients(study, run) -> None:
     )
     page = "".join(EVALUATION[name](report).html for name in report.sections)
     assert "macro AUC at training (nested)" in page
+    assert 'id="multiclass_overview"' in page
     with pytest.raises(InputError, match="none of multiclass outcomes"):
         evaluate(run / "bundle", rows, tables, recalibrate=True)
     some, _, _ = evaluate(run / "bundle", rows[rows["phenotype"] != "mild"], families=["clinical"])
@@ -171,7 +205,9 @@ def test_a_class_that_a_training_set_lacks_is_told_before_anything_is_computed(s
         read_inputs(load_study(tmp_path / "study.yaml", split))
 
 
-@pytest.mark.parametrize("setting", ["subgroups=[site]", "optimism=5", "permutations=5", "readers={a: pain}"])
+@pytest.mark.parametrize(
+    "setting", ["subgroups=[site]", "optimism=5", "permutations=5", "readers={a: pain}", "learning_curve={}"]
+)
 def test_what_no_section_shows_is_refused(study, setting) -> None:
     said = r"of kind multiclass has no section|readers are compared on a binary outcome alone"
     with pytest.raises(InputError, match=rf"evaluation\.\w+: .*({said})"):

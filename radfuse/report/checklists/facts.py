@@ -21,12 +21,15 @@ _OUTPUT = {
     "survival": "probability by the horizon, survival at stated times; tables/risk_groups.csv",
     "continuous": "the value itself; no unit is called",
     "ordinal": "probability of each grade, expected and predicted grade; tables/grades.csv",
+    "multiclass": "probability of each class, and the class of the largest; tables/classes.csv, confusion.csv",
 }
 _MEASURES = {
     "binary": "tables/performance.csv, classification.csv: AUC, Brier, sensitivity, specificity, PPV, NPV",
     "survival": "tables/performance.csv, errors.csv: Harrell's and Uno's C, AUC at the horizon, Brier scores",
     "continuous": "tables/performance.csv, errors.csv: C, Spearman's rho, R², RMSE, MAE",
     "ordinal": "tables/performance.csv, agreement.csv: C, ranked probability score, weighted kappa, MAE, accuracy",
+    "multiclass": "tables/performance.csv, agreement.csv, classes.csv: macro AUC, Hand and Till's M, accuracy, "
+    "balanced accuracy, kappa, log loss, Brier; sensitivity, specificity, PPV and F1 of each class",
 }
 
 
@@ -70,8 +73,8 @@ def _design(known: Known) -> dict[str, Answer]:
         "sites_counted": _yes(several) if count else _open("number and location of centres"),
         "excluded": _open(f"cohort.exclude leaves out {counted(left_out, 'case')}; say by which criteria"),
         "outcome_defined": _open(
-            f"cohort.outcome: {report.outcome}, {'' if known.scored else 'event '}{report.event}; say how it was "
-            "assessed"
+            f"cohort.outcome: {report.outcome}, {'' if known.without_event else 'event '}{report.event}; say how "
+            "it was assessed"
         ),
         "clinical_defined": _open(f"cohort.clinical: {', '.join(clinical)}; say how they were measured")
         if clinical
@@ -86,14 +89,14 @@ def _design(known: Known) -> dict[str, Answer]:
 
 def _no_size(known: Known) -> str:
     """Return why Riley's criteria say nothing."""
-    if known.scored:
+    if known.without_event:
         return "say how it was arrived at; criteria are computed of binary and survival outcomes"
     return "no event" if known.survival else "one class only"
 
 
 def _had(known: Known) -> str:
-    if known.scored:
-        return f"; of each grade: {known.counted_grades}" if known.kind == "ordinal" else ""
+    if known.without_event:
+        return f"; of each {known.level}: {known.counted_levels}" if known.level else ""
     return f", {int(known.report.events.sum())} events"
 
 
@@ -240,8 +243,7 @@ def _imbalance(known: Known) -> Answer:
         return _away("times to an event, censored where it was not seen: no classes")
     if known.kind == "continuous":
         return _away("a value: no classes")
-    graded = known.kind == "ordinal"
-    share = known.counted_grades if graded else f"{100 * float(known.report.events.mean()):.0f}% events"
+    share = known.counted_levels if known.level else f"{100 * float(known.report.events.mean()):.0f}% events"
     weighted = [name_of(model) for model in known.learners if model.get("class_weight")]
     means = [f"class_weight of {', '.join(weighted)}"] if weighted else []
     means += [f"fusion.oversample: {known.fusion['oversample']}"] if known.fusion["oversample"] else []
@@ -297,7 +299,8 @@ def _measured(known: Known) -> dict[str, Answer]:
         if classical
         else _no(f"fusion.classifier: {learners}; compare with a study of {{kind: {known.said.learner}}}"),
         "compared": _yes(
-            f"{known.said.test}, adjusted by Holm: tables/comparisons.csv{'' if known.scored else '; decision curves'}"
+            f"{known.said.test}, adjusted by Holm: tables/comparisons.csv"
+            f"{'' if known.without_event else '; decision curves'}"
         )
         if len(families) > 1
         else _away("one family"),

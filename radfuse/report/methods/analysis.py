@@ -33,6 +33,8 @@ def validation(known: Known) -> Iterator[str]:
             "Probabilities of grades were read off a family's score by cut-points of proportional odds (McCullagh "
             f"1980, doi:10.1111/j.2517-6161.1980.tb01109.x), fitted to scores made {inner}."
         )
+    elif known.kind == "multiclass":
+        yield "A unit was given the class of the largest probability."
     elif known.kind == "binary":
         rule = _threshold(known.fusion["threshold"])
         yield f"Sensitivity, specificity and predictive values were read at {rule}."

@@ -34,8 +34,8 @@ def sentences(known: Known) -> Iterator[str]:
             f"{values.mean():.3g} (standard deviation {values.std():.2g}, range {values.min():.3g} to "
             f"{values.max():.3g})."
         )
-    elif known.kind == "ordinal":
-        yield f"We predicted {spaced(report.outcome)} in {who} (units of each grade: {known.counted_grades})."
+    elif known.level:
+        yield f"We predicted {spaced(report.outcome)} in {who} (units of each {known.level}: {known.counted_levels})."
     else:
         yield f"We predicted {spaced(report.outcome)} (event: {report.event}) in {who}, {had}."
     if report.site is not None and report.site in report.units:

@@ -105,11 +105,21 @@ def sentences(known: Known) -> Iterator[str]:
         "their mean and standard deviation."
     )
     yield from _harmonised(known)
+    against_rest = known.kind == "multiclass"
+    if against_rest:
+        chosen = "a selection and settings" if known.steps else "settings"
+        yield f"Each class had a model of its own against the rest, with {chosen} of its own."
     yield from _selected(known)
     yield from _learned(known)
     if known.joining:
         yield f"In families of several blocks, these were joined by {_strategy(known.report.strategy, known)}."
     yield from _balanced(known)
+    if against_rest:
+        yield (
+            "A softmax brought the probabilities of the classes together: two weights and a shift for each class, "
+            "fitted to inner out-of-fold probabilities and held near plain shares (after Kull et al. 2019, "
+            "arXiv:1910.12656)."
+        )
 
 
 def _harmonised(known: Known) -> Iterator[str]:
@@ -160,7 +170,8 @@ def _learned(known: Known) -> Iterator[str]:
         yield f"Predictions were {kind} of the {known.said.scores} of {series(own)}."
     weighted = [_LEARNERS.get(name_of(model), name_of(model)) for model in known.learners if model.get("class_weight")]
     if weighted:
-        yield "Classes were weighted equally in training."
+        sides = "Each class and the rest" if known.kind == "multiclass" else "Classes"
+        yield f"{sides} were weighted equally in training."
 
 
 def _after(learner: str, steps: Sequence[Mapping[str, Any]]) -> str:
@@ -199,10 +210,13 @@ def _strategy(strategy: Mapping[str, Any], known: Known) -> str:
 
 
 def _balanced(known: Known) -> Iterator[str]:
+    against_rest = known.kind == "multiclass"
     if known.fusion["oversample"] is not None:
         source = "Chawla et al. 2002, doi:10.1613/jair.953"
-        yield f"Units of the rarer class were synthesised in training sets by SMOTE ({source})."
+        rarer = "rarer of each class and its rest" if against_rest else "rarer class"
+        yield f"Units of the {rarer} were synthesised in training sets by SMOTE ({source})."
     curve = known.fusion["recalibrate"]
     if curve is not None:
         how = _CURVES.get(name_of(curve), name_of(curve))
-        yield f"Probabilities were recalibrated by {how} on inner out-of-fold predictions."
+        which = "Probabilities of each class against the rest" if against_rest else "Probabilities"
+        yield f"{which} were recalibrated by {how} on inner out-of-fold predictions."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from radfuse.report.known import Known
-from radfuse.report.methods import analysis, cohort, images, models, scored, survival
+from radfuse.report.methods import analysis, classes, cohort, images, models, scored, survival
 from radfuse.report.study import StudyReport
 
 _PARAGRAPHS = {
@@ -18,6 +18,7 @@ _STATISTICS = {
     "survival": survival.statistics,
     "continuous": scored.statistics_of_a_value,
     "ordinal": scored.statistics_of_grades,
+    "multiclass": classes.statistics,
 }
 
 

@@ -1,4 +1,4 @@
-"""Statistics of a value, and of grades."""
+"""Statistics of a value, and of grades; how families without an event are compared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def statistics_of_a_value(known: Known) -> Iterator[str]:
         "Calibration was assessed by the slope of observed on predicted values, by the mean difference (bias) and the "
         "95% limits of agreement (Bland and Altman 1986, doi:10.1016/S0140-6736(86)90837-8)."
     )
-    yield from _compared(known, "squared error")
+    yield from compared(known, "Cs", "squared error")
 
 
 def statistics_of_grades(known: Known) -> Iterator[str]:
@@ -35,7 +35,7 @@ def statistics_of_grades(known: Known) -> Iterator[str]:
         "Overall error was the ranked probability score; calibration of the probability of at least each grade was "
         "assessed by intercept and slope (Cox 1958, doi:10.1093/biomet/45.3-4.562)."
     )
-    yield from _compared(known, "ranked probability score")
+    yield from compared(known, "Cs", "ranked probability score")
 
 
 def _discrimination(known: Known, of: str) -> str:
@@ -49,11 +49,12 @@ def _discrimination(known: Known, of: str) -> str:
     )
 
 
-def _compared(known: Known, loss: str) -> Iterator[str]:
+def compared(known: Known, measures: str, loss: str) -> Iterator[str]:
+    """Yield how families were compared, and what intervals and p values are."""
     pairs = len(known.report.results.comparisons)
     if pairs:
         yield (
-            f"Cs were compared by Wald's test, p values adjusted by Holm's method over {counted(pairs, 'pair')} of "
-            f"families, beside the difference in {loss}."
+            f"{measures} were compared by Wald's test, p values adjusted by Holm's method over "
+            f"{counted(pairs, 'pair')} of families, beside the difference in {loss}."
         )
     yield "Intervals are 95% confidence intervals; p values are two-sided."

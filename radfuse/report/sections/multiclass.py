@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.report.evaluation import EvaluationReport
-from radfuse.report.palette import Look, looks
+from radfuse.report.palette import Look, ink_on, looks
 from radfuse.report.printed import interval, number
 from radfuse.report.render import Part, render
 from radfuse.report.sections.discrimination import GRID, forest, headline, mean_roc, roc_axes
@@ -126,22 +126,26 @@ def roc_panels(predictions: pd.DataFrame, performance: Sequence[MulticlassPerfor
     drawn = looks(performance[0].levels)
 
     def draw(axes: Any, item: MulticlassPerformance) -> None:
-        rows = predictions[predictions["family"] == item.family]
-        axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
-        for one in item.classes:
-            if one.auc.value is None:
-                continue
-            against = rows.assign(
-                probability=rows[f"probability@{one.name}"], outcome=(rows["outcome"] == one.name).astype(int)
-            )
-            label = f"{short_name(one.name)}  {number(one.auc.value, 2)}"
-            colour, dash = drawn[one.name]
-            axes.plot(GRID, mean_roc(against), color=colour, linestyle=dash, linewidth=1.5, label=label)
+        draw_rocs(axes, item, predictions[predictions["family"] == item.family], drawn)
         axes.set_title(item.family, loc="left", fontweight="bold")
-        roc_axes(axes)
-        class_legend(axes, len(item.levels), "lower right")
 
     return multiples(performance, draw, height=panel_height(len(performance[0].levels)))
+
+
+def draw_rocs(axes: Any, item: MulticlassPerformance, rows: pd.DataFrame, drawn: Mapping[str, Look]) -> None:
+    """Draw the ROC curve of each class of a family against the rest, averaged over test folds, with its AUC."""
+    axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
+    for one in item.classes:
+        if one.auc.value is None:
+            continue
+        against = rows.assign(
+            probability=rows[f"probability@{one.name}"], outcome=(rows["outcome"] == one.name).astype(int)
+        )
+        label = f"{short_name(one.name)}  {number(one.auc.value, 2)}"
+        colour, dash = drawn[one.name]
+        axes.plot(GRID, mean_roc(against), color=colour, linestyle=dash, linewidth=1.5, label=label)
+    roc_axes(axes)
+    class_legend(axes, len(item.levels), "lower right")
 
 
 def class_legend(axes: Any, classes: int, place: str) -> None:
@@ -170,34 +174,39 @@ def confusion_panels(
     predictions: pd.DataFrame, performance: Sequence[MulticlassPerformance], drawn: Mapping[str, Look]
 ) -> tuple[str, list[str]]:
     """Return a panel per family: observed against predicted classes, counts over shares of the observed class."""
-    from matplotlib.colors import LinearSegmentedColormap
-
     classes = len(performance[0].levels)
-    shares = classes <= _MANY  # more cells have no room for two lines
     size = 2.9 + 0.25 * max(0, classes - 4)
 
     def draw(axes: Any, item: MulticlassPerformance) -> None:
-        found = confusion(predictions, item)
-        share = found / np.maximum(found.sum(axis=1, keepdims=True), 1)
-        shades = LinearSegmentedColormap.from_list("own", ["#ffffff", drawn[item.family].colour])
-        axes.pcolormesh(share, cmap=shades, vmin=0, vmax=1, edgecolors="#e5e7eb", linewidth=0.6)
-        for (row, column), count in np.ndenumerate(found):
-            text = f"{count}\n{100 * share[row, column]:.0f}%" if shares and found[row].any() else str(count)
-            axes.text(
-                column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=7.5, linespacing=1.15,
-                color="white" if share[row, column] > 0.55 else "#111827",
-            )  # fmt: skip
-        middle, names = np.arange(classes) + 0.5, [short_name(name) for name in item.levels]
-        wide = sum(map(len, names)) > 26
-        axes.set_xticks(middle, names, rotation=35 if wide else 0, ha="right" if wide else "center")
-        axes.set_yticks(middle, names)
-        axes.set_ylim(classes, 0)
-        axes.tick_params(length=0)
+        draw_confusion(axes, confusion(predictions, item), item, drawn[item.family].colour)
         axes.set_title(item.family, loc="left", fontweight="bold")
-        axes.set_xlabel("predicted class")
-        axes.set_ylabel("observed class")
 
     return multiples(performance, draw, width=max(2.95, size), height=size)
+
+
+def draw_confusion(axes: Any, found: np.ndarray, item: MulticlassPerformance, colour: str) -> None:
+    """Draw counts of observed against predicted classes, shaded by the share of the observed class."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    classes = len(item.levels)
+    shares = classes <= _MANY  # more cells have no room for two lines
+    share = found / np.maximum(found.sum(axis=1, keepdims=True), 1)
+    shades = LinearSegmentedColormap.from_list("own", ["#ffffff", colour])
+    axes.pcolormesh(share, cmap=shades, vmin=0, vmax=1, edgecolors="#e5e7eb", linewidth=0.6)
+    for (row, column), count in np.ndenumerate(found):
+        text = f"{count}\n{100 * share[row, column]:.0f}%" if shares and found[row].any() else str(count)
+        axes.text(
+            column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=7.5, linespacing=1.15,
+            color=ink_on(shades(share[row, column])),
+        )  # fmt: skip
+    middle, names = np.arange(classes) + 0.5, [short_name(name) for name in item.levels]
+    wide = sum(map(len, names)) > 26
+    axes.set_xticks(middle, names, rotation=35 if wide else 0, ha="right" if wide else "center")
+    axes.set_yticks(middle, names)
+    axes.set_ylim(classes, 0)
+    axes.tick_params(length=0)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("observed class")
 
 
 def confusion_table(predictions: pd.DataFrame, performance: Sequence[MulticlassPerformance]) -> pd.DataFrame:

@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 
 from radfuse.report.evaluation import EvaluationReport
-from radfuse.report.palette import looks
+from radfuse.report.palette import Look, looks
 from radfuse.report.printed import interval, number
 from radfuse.report.render import Part, render
+from radfuse.report.sections.calibration import draw_shares
 from radfuse.report.sections.multiclass import class_legend, panel_height, short_name
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import MulticlassPerformance
 
-_FEWEST, _GROUPS = 25, 5
+FEWEST, _GROUPS = 25, 5
 """Units that groups of them can be drawn of, and groups."""
 _MARKS = "osD^vP*X<>"
 
@@ -35,7 +36,7 @@ def evaluation(report: EvaluationReport) -> Part:
 def _part(report: StudyReport | EvaluationReport) -> Part:
     figures: dict[str, str] = {}
     panels: list[str] = []
-    if report.performance[0].units >= _FEWEST:
+    if report.performance[0].units >= FEWEST:
         figures["calibration"], panels = calibration_panels(report.predictions, report.performance)
     tables = {"calibration": calibration_table(report.performance)}
     html = render("sections/multiclass_calibration.html", report=report, panels=panels, tables=tables)
@@ -72,6 +73,17 @@ def calibration_panels(
         class_legend(axes, len(item.levels), "upper left")
 
     return multiples(performance, draw, height=panel_height(len(performance[0].levels)))
+
+
+def draw_fifths(axes: Any, item: MulticlassPerformance, rows: pd.DataFrame, look: Look, *, sure: bool = True) -> None:
+    """Draw shares of units of a class in fifths of the probabilities of all classes together, intervals if `sure`.
+
+    A unit stands there once for each class.
+    """
+    p = rows[[f"probability@{name}" for name in item.levels]].to_numpy(dtype=float)
+    y = rows["outcome"].to_numpy(dtype=object)[:, None] == np.array(item.levels, dtype=object)
+    who = np.repeat(rows["patient"].to_numpy(), p.shape[1])
+    draw_shares(axes, (p.ravel(), y.ravel().astype(float), who), _GROUPS, look, sure=sure)
 
 
 def calibration_table(performance: Sequence[MulticlassPerformance]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.report.evaluation import EvaluationReport
-from radfuse.report.palette import Look
+from radfuse.report.palette import Look, ink_on
 from radfuse.report.printed import DASH, interval
 from radfuse.report.render import Part, render
 from radfuse.report.sections.discrimination import forest, headline
@@ -112,7 +112,7 @@ def draw_confusion(axes: Any, found: np.ndarray, item: OrdinalPerformance, colou
     shades = LinearSegmentedColormap.from_list("own", ["#ffffff", colour])
     axes.pcolormesh(share, cmap=shades, vmin=0, vmax=1, edgecolors="#e5e7eb", linewidth=0.6)
     for (row, column), count in np.ndenumerate(found):
-        ink = "white" if share[row, column] > 0.75 else "#111827"
+        ink = ink_on(shades(share[row, column]))
         axes.text(column + 0.5, row + 0.5, str(count), ha="center", va="center", fontsize=8, color=ink)
     middle = np.arange(len(item.levels)) + 0.5
     axes.set_xticks(middle, item.levels)

@@ -12,11 +12,10 @@ from radfuse.report.evaluation import EvaluationReport
 from radfuse.report.palette import Look
 from radfuse.report.printed import interval, number
 from radfuse.report.render import Part
-from radfuse.report.sections.calibration import part_of_first_deal
+from radfuse.report.sections.calibration import draw_shares, part_of_first_deal
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import OrdinalPerformance
-from radfuse.statistics.estimate import clustered_mean
 
 FEWEST, _GROUPS = 25, 5
 """Units that groups of them can be drawn of, and groups."""
@@ -77,9 +76,7 @@ def shade_of(cut: int, levels: int) -> float:
     return 0.35 + 0.65 * cut / (levels - 1)
 
 
-def draw_fifths(
-    axes: Any, item: OrdinalPerformance, rows: pd.DataFrame, colour: str, dash: Any = "-", *, sure: bool = True
-) -> None:
+def draw_fifths(axes: Any, item: OrdinalPerformance, rows: pd.DataFrame, look: Look, *, sure: bool = True) -> None:
     """Draw shares above a cut in fifths of the probabilities of all cuts together, with their intervals if `sure`.
 
     A unit stands there once for each cut.
@@ -88,14 +85,7 @@ def draw_fifths(
     p = np.cumsum(each[:, ::-1], axis=1)[:, -2::-1]
     y = rows["outcome"].to_numpy(dtype=int)[:, None] > np.arange(p.shape[1])
     who = np.repeat(rows["patient"].to_numpy(), p.shape[1])
-    p, y, line = p.ravel(), y.ravel().astype(float), []
-    for group in np.array_split(np.argsort(p, kind="stable"), _GROUPS):
-        found = clustered_mean(y[group], who[group], share=True)
-        if sure and not np.isnan(found.low):
-            axes.plot([p[group].mean()] * 2, [found.low, found.high], color=colour, linewidth=1)
-        line.append((p[group].mean(), found.value))
-    marks = {"marker": "o", "markersize": 4.5 if sure else 3, "markeredgecolor": "white"}
-    axes.plot(*zip(*line, strict=True), color=colour, linestyle=dash, linewidth=1.2, **marks)
+    draw_shares(axes, (p.ravel(), y.ravel().astype(float), who), _GROUPS, look, sure=sure)
 
 
 def calibration_table(performance: Sequence[OrdinalPerformance]) -> pd.DataFrame:

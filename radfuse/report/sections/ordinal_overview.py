@@ -60,8 +60,8 @@ def _calibration(axes: Any, shown: Shown) -> None:
     """Draw fifths of each family, those of the head with intervals."""
     axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
     for item in shown.main:
-        rows, (colour, dash) = shown.rows(item), shown.looks[item.family]
-        draw_fifths(axes, item, rows[rows["repeat"] == 1], colour, dash, sure=item.family == shown.head.family)
+        rows, look = shown.rows(item), shown.looks[item.family]
+        draw_fifths(axes, item, rows[rows["repeat"] == 1], look, sure=item.family == shown.head.family)
     text = f"{shown.head.family}\nslope {interval(shown.head.calibration_slope, 2)}"
     axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5)
     unit_square(axes, "predicted probability", "observed share")
