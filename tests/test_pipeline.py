@@ -119,7 +119,9 @@ SIGNS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("during", SIGNS)
+@pytest.mark.parametrize(
+    "during", [pytest.param(name, marks=() if name == "comparing" else pytest.mark.long) for name in SIGNS]
+)
 def test_killed_anywhere_it_completes_and_nothing_finished_is_done_twice(
     phantom: Path, tmp_path: Path, during: str
 ) -> None:

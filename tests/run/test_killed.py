@@ -90,6 +90,7 @@ def records(folder: Path) -> dict[str, dict]:
     return {str(path.relative_to(folder)): json.loads(path.read_text()) for path in folder.rglob("*.record.json")}
 
 
+@pytest.mark.long
 def test_killed_in_every_stage_it_ends_where_it_would_have(study: Path, tmp_path: Path) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     finished: dict[str, dict] = {}

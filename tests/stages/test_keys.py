@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from habitats import parts_cohort
 from sequences import two_sequences, two_visits
 
 from radfuse.config import Section, Where
+from radfuse.pipeline import run_study
 from radfuse.run.digests import UNSAID, job_key
 from radfuse.run.folder import RunFolder
 from radfuse.sequences import SequenceRecipe
-from radfuse.stages import STAGES, stage_of
+from radfuse.stages import STAGES, sample, stage_of
 from radfuse.stages.context import Context
 from radfuse.study import Study, load_study
 
@@ -35,6 +37,16 @@ def visited(tmp_path_factory: pytest.TempPathFactory) -> Context:
     """A pass over a study of two visits, which share a mask."""
     study = two_visits(tmp_path_factory.mktemp("visited"), 4)
     return Context(load_study(study), RunFolder.open(study.parent / "run", "visits"), lambda *_: None, tunes=False)
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """A pass over a study that learned from the images of each fold."""
+    study = parts_cohort(tmp_path_factory.mktemp("parts"))
+    run_study(study, study.parent / "run", until="by_fold")
+    context = Context(load_study(study), RunFolder.open(study.parent / "run", "parts"), lambda *_: None, tunes=False)
+    context.keys = {sample.place_of(f"c{number}"): "there" for number in range(8)}
+    return context
 
 
 def first_job(name: str, context: Context) -> Any:
@@ -99,9 +111,10 @@ def is_constant(annotation: Any) -> bool:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_no_job_holds_a_study_and_every_field_changes_its_key(
-    name: str, context: Context, two: Context, visited: Context, tmp_path: Path
+    name: str, context: Context, two: Context, visited: Context, parts: Context, tmp_path: Path
 ) -> None:
-    context = {"register": two, "follow": visited}.get(name, context)
+    others = {"register": two, "follow": visited, "sample": parts, "learn": parts, "by_fold": parts}
+    context = others.get(name, context)
     stage, job = stage_of(name), first_job(name, context)
     assert not [value for value in values_in(job) if isinstance(value, (Study, Context))]
     other = tmp_path / "other.bin"
