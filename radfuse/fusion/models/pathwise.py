@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,9 +20,9 @@ class Pathwise(Section):
 
     kind: str = ""
 
+    @abstractmethod
     def path(self, *about: Any, **beside: Any) -> list[Any]:
         """Return what is fitted at each of several settings; each model says what it takes."""
-        raise NotImplementedError
 
     def fit(
         self,

@@ -10,7 +10,7 @@ from radfuse.report.printed import interval
 from radfuse.report.render import Part
 from radfuse.report.sections.multiclass import confusion, draw_confusion, draw_rocs
 from radfuse.report.sections.multiclass_calibration import FEWEST, draw_fifths
-from radfuse.report.sections.overview import Kind, Shown, evaluation_of, study_of, unit_square
+from radfuse.report.sections.overview import Kind, Shown, calibration_by, evaluation_of, study_of
 from radfuse.report.study import StudyReport
 
 
@@ -36,17 +36,6 @@ def _rocs(axes: Any, shown: Shown) -> None:
     draw_rocs(axes, shown.head, shown.rows(shown.head), looks(shown.head.levels))
 
 
-def _calibration(axes: Any, shown: Shown) -> None:
-    """Draw fifths of each family, those of the head with intervals."""
-    axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
-    for item in shown.main:
-        rows, look = shown.rows(item), shown.looks[item.family]
-        draw_fifths(axes, item, rows[rows["repeat"] == 1], look, sure=item.family == shown.head.family)
-    text = f"{shown.head.family}\nslope {interval(shown.head.calibration_slope, 2)}"
-    axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5)
-    unit_square(axes, "predicted probability", "observed share")
-
-
 def _told(shown: Shown, averaged: bool) -> list[str]:
     head = shown.head
     return [
@@ -61,7 +50,7 @@ def _told(shown: Shown, averaged: bool) -> list[str]:
 
 _MULTICLASS = Kind(
     "multiclass_overview",
-    {"Classes": _classes, "ROC by class": _rocs, "Calibration": _calibration},
+    {"Classes": _classes, "ROC by class": _rocs, "Calibration": calibration_by(draw_fifths)},
     _told,
     ("Calibration",),
     "Macro AUC",

@@ -13,7 +13,7 @@ from radfuse.report.render import Part
 from radfuse.report.sections.discrimination import GRID, mean_roc, roc_axes
 from radfuse.report.sections.ordinal import confusion, draw_confusion
 from radfuse.report.sections.ordinal_calibration import FEWEST, draw_fifths, shade_of
-from radfuse.report.sections.overview import Kind, Shown, evaluation_of, study_of, unit_square
+from radfuse.report.sections.overview import Kind, Shown, calibration_by, evaluation_of, study_of
 from radfuse.report.study import StudyReport
 from radfuse.statistics.auc import auc
 
@@ -56,17 +56,6 @@ def _auc(rows: pd.DataFrame) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _calibration(axes: Any, shown: Shown) -> None:
-    """Draw fifths of each family, those of the head with intervals."""
-    axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
-    for item in shown.main:
-        rows, look = shown.rows(item), shown.looks[item.family]
-        draw_fifths(axes, item, rows[rows["repeat"] == 1], look, sure=item.family == shown.head.family)
-    text = f"{shown.head.family}\nslope {interval(shown.head.calibration_slope, 2)}"
-    axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5)
-    unit_square(axes, "predicted probability", "observed share")
-
-
 def _told(shown: Shown, averaged: bool) -> list[str]:
     head = shown.head
     return [
@@ -81,7 +70,7 @@ def _told(shown: Shown, averaged: bool) -> list[str]:
 
 _ORDINAL = Kind(
     "ordinal_overview",
-    {"Grades": _grades, "ROC by cut": _cuts, "Calibration": _calibration},
+    {"Grades": _grades, "ROC by cut": _cuts, "Calibration": calibration_by(draw_fifths)},
     _told,
     ("Calibration",),
     "C",

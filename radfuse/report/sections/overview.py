@@ -199,6 +199,25 @@ def _calibration(axes: Any, shown: Shown) -> None:
     unit_square(axes, "predicted probability", "observed share")
 
 
+def calibration_by(fifths: Callable[..., None]) -> Callable[[Any, Shown], None]:
+    """Return what draws shares in fifths of the units of each family, those of the head with intervals, its slope told.
+
+    Args:
+        fifths: draws one family, given axes, what was measured of it, its rows of the first deal, its look, and `sure`.
+    """
+
+    def draw(axes: Any, shown: Shown) -> None:
+        axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
+        for item in shown.main:
+            rows, look = shown.rows(item), shown.looks[item.family]
+            fifths(axes, item, rows[rows["repeat"] == 1], look, sure=item.family == shown.head.family)
+        text = f"{shown.head.family}\nslope {interval(shown.head.calibration_slope, 2)}"
+        axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5)
+        unit_square(axes, "predicted probability", "observed share")
+
+    return draw
+
+
 def unit_square(axes: Any, across: str, up: str) -> None:
     """Frame shares against probabilities."""
     axes.set_aspect("equal")
