@@ -21,7 +21,12 @@ import pandas as pd
 import radfuse as rf
 from radfuse.phantom.knee import KneePhantom, write_knee_phantom
 
-THOROUGH = ("segmentation.steps=1500", "segmentation.augmentation=light", "segmentation.ema=0.99")
+THOROUGH = (
+    "segmentation.steps=1500",
+    "segmentation.augmentation=light",
+    "segmentation.ema=0.99",
+    "segmentation.learning_rate=0.02",
+)
 """What ten minutes of two cores train in the place of the demo's one or two."""
 
 

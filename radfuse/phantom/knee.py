@@ -328,7 +328,7 @@ def _study(config: KneePhantom, cohort: pd.DataFrame) -> dict[str, object]:
             "steps": 400,
             "overlap": 0.3,
             "batch": 1,
-            "learning_rate": 0.02,
+            "learning_rate": 0.01,
             "deep_supervision": True,
             "ema": 0.97,
             "augmentation": "none",  # a minute of training is too short for it to help
