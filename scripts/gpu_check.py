@@ -38,6 +38,9 @@ PAGE = Path(__file__).parent.parent / "docs" / "gpu.md"
 LIMIT_S = 150
 """A part that takes longer is stopped."""
 LABELS = {f"label {number}": number for number in range(1, 7)}
+SHAPE, SPACING = (80, 192, 192), (0.7, 0.365, 0.365)
+"""Of a training case; images to segment are twice as large along each axis, as those of the Osteoarthritis Initiative
+are."""
 
 
 def make_cases(folder: Path, count: int, shape: tuple[int, int, int]) -> list[Path]:
@@ -54,48 +57,90 @@ def make_cases(folder: Path, count: int, shape: tuple[int, int, int]) -> list[Pa
         cases[-1].mkdir(parents=True)
         np.save(cases[-1] / "image.npy", image[None].astype(np.float32))
         np.save(cases[-1] / "target.npy", target)
-        np.save(cases[-1] / "spacing.npy", np.array((0.7, 0.365, 0.365)))
+        np.save(cases[-1] / "spacing.npy", np.array(SPACING))
     return cases
 
 
-def time_unet(folder: Path, quick: bool) -> dict[str, Any]:
-    """Train our U-Net and return its steps a second."""
+def time_nnunet(folder: Path, quick: bool) -> list[dict[str, Any]]:
+    """Have nnU-Net train on the cases; its results stay for what follows."""
+    from radfuse.seg.nnunet.backend import NnunetSegmentation
+    from radfuse.seg.nnunet.results import open_results
+    from radfuse.seg.nnunet.training import DATASET, trained
+
+    cases = make_cases(folder / "cases", 4, (16, 32, 32) if quick else SHAPE)
+    config = NnunetSegmentation(labels=LABELS, epochs=1, iterations=4 if quick else 120, mirror=False)
+    place = folder / "nnunet"
+    place.mkdir()
+    stamps = stamped(lambda tell: trained(config, cases, 0, place, tell, list(map(str, cases))))
+    found = open_results(place / "results" / DATASET)
+    work = counted(found.networks[0], found.plan.patch)
+    return [{"who": "nnU-Net's trainer, compiled, fp16", "steps a second": pace(stamps), **work}]
+
+
+def time_unet(folder: Path, quick: bool) -> list[dict[str, Any]]:
+    """Train our U-Net of nnU-Net's channels, on its patch, by as many patches a step; where there are GPUs, by all."""
+    import torch
+
     from radfuse.seg.unet.backend import UnetSegmentation
+    from radfuse.seg.unet.network import make_network
     from radfuse.seg.unet.plan import make_plan
     from radfuse.seg.unet.train import train
 
-    shape = (24, 48, 48) if quick else (80, 192, 192)
-    cases = make_cases(folder / "unet", 4, shape)
-    steps = 8 if quick else 200
-    config = UnetSegmentation(
-        labels=LABELS, channels=(32, 64, 128, 256), steps=steps, patch_voxels=20_000 if quick else 600_000
-    )
-    plan = make_plan(config, [Grid(shape, (0.7, 0.365, 0.365))])
+    plans = json.loads(next((folder / "nnunet").glob("results/*/*/plans.json")).read_text())
+    theirs = plans["configurations"]["3d_fullres"]
+    rows = []
+    cases = sorted((folder / "cases").iterdir())
+    gpu = torch.cuda.is_available()
+    for precision in ("fp16", "bf16") if gpu else ("auto",):
+        for devices in sorted({1, torch.cuda.device_count()}) if gpu else (1,):
+            config = UnetSegmentation(
+                labels=LABELS,
+                channels=tuple(theirs["architecture"]["arch_kwargs"]["features_per_stage"]),
+                steps=8 if quick else 240,
+                batch=theirs["batch_size"],
+                deep_supervision=True,
+                precision=precision,
+                devices=devices,
+            )
+            plan = make_plan(config, [Grid((16, 32, 32) if quick else SHAPE, SPACING)])
+            plan = plan.model_copy(update={"patch_zyx": tuple(theirs["patch_size"])})
+            work = folder / f"unet-{precision}-{devices}"
+            stamps = stamped(
+                lambda tell, work=work, plan=plan, config=config: train(cases, plan, config, work, 0, tell)
+            )
+            many = f", {devices} GPUs" if devices > 1 else ""
+            row = {"who": f"U-Net, {precision}{many}", "steps a second": pace(stamps)}
+            rows.append({**row, **counted(make_network(plan).eval(), plan.patch_zyx)})
+    return rows
+
+
+def stamped(work: Callable[[Callable[..., None]], Any]) -> list[float]:
+    """Do a training, and return when each of its steps was told."""
     stamps: list[float] = []
-    train(cases, plan, config, folder / "unet-work", 0, lambda *_: stamps.append(time.perf_counter()))
+    work(lambda *_: stamps.append(time.perf_counter()))
+    return stamps
+
+
+def pace(stamps: Sequence[float]) -> float:
+    """Return steps a second of the second half of a training."""
     half = len(stamps) // 2
-    rate = (len(stamps) - 1 - half) / (stamps[-1] - stamps[half])
-    return {"what": f"U-Net, patch {plan.patch_zyx}, batch {config.batch}", "steps a second": round(rate, 2)}
+    return round((len(stamps) - 1 - half) / (stamps[-1] - stamps[half]), 2)
 
 
-def time_nnunet(folder: Path, quick: bool) -> dict[str, Any]:
-    """Have nnU-Net train on the same cases; its results stay for the inference."""
-    from radfuse.seg.nnunet.backend import NnunetSegmentation
-    from radfuse.seg.nnunet.results import open_results
-    from radfuse.seg.nnunet.training import trained
+def counted(network: Any, patch: Sequence[int]) -> dict[str, Any]:
+    """Return how much work a network is: its patch, its parameters, and the operations on a patch."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
 
-    shape = (16, 32, 32) if quick else (80, 192, 192)
-    cases = make_cases(folder / "nnunet-cases", 4, shape)
-    iterations = 4 if quick else 150
-    config = NnunetSegmentation(labels=LABELS, epochs=1, iterations=iterations, mirror=False)
-    stamps: list[float] = []
-    place = folder / "nnunet"
-    place.mkdir()
-    results = trained(config, cases, 0, place, lambda *_: stamps.append(time.perf_counter()), list(map(str, cases)))
-    half = len(stamps) // 2
-    rate = (len(stamps) - 1 - half) / (stamps[-1] - stamps[half])
-    plan = open_results(results).plan
-    return {"what": f"nnU-Net's trainer, patch {plan.patch}", "steps a second": round(rate, 2)}
+    network = network.to("meta")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(torch.empty((1, 1, *patch), device="meta"))
+    parameters = sum(weights.numel() for weights in network.parameters())
+    return {
+        "patch": " x ".join(map(str, patch)),
+        "million parameters": round(parameters / 1e6, 1),
+        "TFLOP a patch": round(counter.get_total_flops() / 1e12, 2),
+    }
 
 
 def time_inference(folder: Path, quick: bool) -> list[dict[str, Any]]:
@@ -113,7 +158,7 @@ def time_inference(folder: Path, quick: bool) -> list[dict[str, Any]]:
     shape = (20, 40, 40) if quick else (160, 384, 384)
     array = np.random.default_rng(1).normal(0, 1, shape).astype(np.float32)
     image, network = folder / "large.nrrd", folder / "network.onnx"
-    write_image(Volume(array, Grid(shape, (0.7, 0.365, 0.365))), image)
+    write_image(Volume(array, Grid(shape, SPACING)), image)
     found = open_results(folder / "nnunet" / "results" / "Dataset001_radfuse", mirror=False)
     export_network(found.networks, found.plan, network, first_layer(found.networks[0]))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -169,8 +214,8 @@ def time_study(folder: Path, quick: bool) -> dict[str, Any]:
 
 
 PARTS: dict[str, Callable[[Path, bool], Any]] = {
-    "training, U-Net": time_unet,
-    "training, nnU-Net": time_nnunet,
+    "training": time_nnunet,
+    "training, the same work": time_unet,
     "inference": time_inference,
     "study": time_study,
 }
