@@ -68,11 +68,21 @@ class Doubt:
 
     def scored(self, labels: LabelMap) -> ScoredLabels:
         """Return labels with their mean entropy; a label too small to have a voxel on the network's grid has none."""
-        here = resample_labels(labels, self._grid)
-        entropy = {
-            number: float(self._entropy[box][here.array[box] == number].mean(dtype=np.float64))
-            for number, box in here.boxes.items()
-        }
+        here = resample_labels(labels, self._grid).array
+        found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+        def add_up(part: slice) -> None:
+            numbers = here[part].ravel()
+            sums = np.bincount(numbers, self._entropy[part].ravel())
+            found[part.start] = np.bincount(numbers), sums
+
+        machine.by_parts(add_up, len(here), _PART // math.prod(here.shape[1:]))
+        most = max(len(counts) for counts, _ in found.values())
+        counts, sums = (
+            sum(np.pad(found[start][which], (0, most - len(found[start][which]))) for start in sorted(found))
+            for which in (0, 1)
+        )
+        entropy = {number: float(sums[number] / counts[number]) for number in np.flatnonzero(counts).tolist() if number}
         return ScoredLabels.of(labels, entropy)
 
 
