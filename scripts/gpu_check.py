@@ -4,12 +4,15 @@
     uv run python scripts/gpu_check.py --cpu --quick  the same steps on a CPU, to see that they run; writes no page
 
 What is measured, on phantom knees and noise:
+    kernel      instance normalisation with leaky ReLU, forward and back: ours and torch's, and how far they are apart
+    step        a training step, data aside: of our U-Net as it trains, and of the same network by torch.compile
     training    steps a second of the U-Net, of nnU-Net's trainer, and of the U-Net on all GPUs where there are several
     inference   seconds a volume of 160 x 384 x 384 voxels, file to file: nnU-Net's predictor, and ours by each runtime
                 that has the GPU, the same weights, nobody mirroring, with the Dice between masks and the GPU's memory
     knees       as many knees of that size as an hour has, from DICOM series to features
     study       a whole small study from images to report, twice
-Each part is a process of its own; one that fails or takes too long is named, and the others go on.
+Each part is a process of its own, whose table is printed and written as soon as it is there; one that fails or takes
+too long is named, and the others go on. `--only kernel step` measures these alone.
 """
 
 from __future__ import annotations
@@ -28,7 +31,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from gpu_training import SHAPE, SPACING, time_kernel, time_nnunet, time_step, time_unet
 
+from radfuse import machine
 from radfuse.phantom.knee import KneePhantom, write_knee_phantom
 from radfuse.pipeline import run_study
 from radfuse.seg.metrics import dice
@@ -38,109 +43,8 @@ from radfuse.volume.grid import Grid
 from radfuse.volume.image import Volume
 
 PAGE = Path(__file__).parent.parent / "docs" / "gpu.md"
-LIMIT_S = 150
-"""A part that takes longer is stopped."""
-LABELS = {f"label {number}": number for number in range(1, 7)}
-SHAPE, SPACING = (80, 192, 192), (0.7, 0.365, 0.365)
-"""Of a training case; images to segment are twice as large along each axis, as those of the Osteoarthritis Initiative
-are."""
-
-
-def make_cases(folder: Path, count: int, shape: tuple[int, int, int]) -> list[Path]:
-    """Write prepared cases as both trainers read them: bright boxes in noise; returns their folders."""
-    generator = np.random.default_rng(0)
-    cases = []
-    for number in range(count):
-        target = np.zeros(shape, dtype=np.uint8)
-        for label in LABELS.values():
-            corner = [int(generator.integers(0, size - size // 4)) for size in shape]
-            target[tuple(slice(at, at + size // 4) for at, size in zip(corner, shape, strict=True))] = label
-        image = generator.normal(0, 1, shape) + target
-        cases.append(folder / f"case{number}")
-        cases[-1].mkdir(parents=True)
-        np.save(cases[-1] / "image.npy", image[None].astype(np.float32))
-        np.save(cases[-1] / "target.npy", target)
-        np.save(cases[-1] / "spacing.npy", np.array(SPACING))
-    return cases
-
-
-def time_nnunet(folder: Path, quick: bool) -> list[dict[str, Any]]:
-    """Have nnU-Net train on the cases; its results stay for what follows."""
-    from radfuse.seg.nnunet.backend import NnunetSegmentation
-    from radfuse.seg.nnunet.results import open_results
-    from radfuse.seg.nnunet.training import DATASET, trained
-
-    cases = make_cases(folder / "cases", 4, (16, 32, 32) if quick else SHAPE)
-    config = NnunetSegmentation(labels=LABELS, epochs=1, iterations=4 if quick else 120, mirror=False)
-    place = folder / "nnunet"
-    place.mkdir()
-    stamps = stamped(lambda tell: trained(config, cases, 0, place, tell, list(map(str, cases))))
-    found = open_results(place / "results" / DATASET)
-    work = counted(found.networks[0], found.plan.patch)
-    return [{"who": "nnU-Net's trainer, compiled, fp16", "steps a second": pace(stamps), **work}]
-
-
-def time_unet(folder: Path, quick: bool) -> list[dict[str, Any]]:
-    """Train our U-Net of nnU-Net's channels, on its patch, by as many patches a step; where there are GPUs, by all."""
-    import torch
-
-    from radfuse.seg.unet.backend import UnetSegmentation
-    from radfuse.seg.unet.network import make_network
-    from radfuse.seg.unet.plan import make_plan
-    from radfuse.seg.unet.train import train
-
-    plans = json.loads(next((folder / "nnunet").glob("results/*/*/plans.json")).read_text())
-    theirs = plans["configurations"]["3d_fullres"]
-    rows = []
-    cases = sorted((folder / "cases").iterdir())
-    gpu = torch.cuda.is_available()
-    for devices in sorted({1, torch.cuda.device_count()} if gpu else {1}):
-        config = UnetSegmentation(
-            labels=LABELS,
-            channels=tuple(theirs["architecture"]["arch_kwargs"]["features_per_stage"]),
-            steps=8 if quick else 240,
-            batch=theirs["batch_size"],
-            deep_supervision=True,
-            precision="fp16" if gpu else "auto",
-            devices=devices,
-        )
-        plan = make_plan(config, [Grid((16, 32, 32) if quick else SHAPE, SPACING)])
-        plan = plan.model_copy(update={"patch_zyx": tuple(theirs["patch_size"])})
-        work = folder / f"unet-{devices}"
-        stamps = stamped(lambda tell, work=work, plan=plan, config=config: train(cases, plan, config, work, 0, tell))
-        who = f"U-Net, {config.precision}" + (f", {devices} GPUs" if devices > 1 else "")
-        work_done = counted(make_network(plan).eval(), plan.patch_zyx)
-        rows.append({"who": who, "steps a second": pace(stamps), **work_done})
-    return rows
-
-
-def stamped(work: Callable[[Callable[..., None]], Any]) -> list[float]:
-    """Do a training, and return when each of its steps was told."""
-    stamps: list[float] = []
-    work(lambda *_: stamps.append(time.perf_counter()))
-    return stamps
-
-
-def pace(stamps: Sequence[float]) -> float:
-    """Return steps a second of the second half of a training."""
-    half = len(stamps) // 2
-    return round((len(stamps) - 1 - half) / (stamps[-1] - stamps[half]), 2)
-
-
-def counted(network: Any, patch: Sequence[int]) -> dict[str, Any]:
-    """Return how much work a network is: its patch, its parameters, and the operations on a patch."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    network = network.to("meta")
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(torch.empty((1, 1, *patch), device="meta"))
-    parameters = sum(weights.numel() for weights in network.parameters())
-    return {
-        "patch": " x ".join(map(str, patch)),
-        "million parameters": round(parameters / 1e6, 1),
-        "TFLOP a patch": round(counter.get_total_flops() / 1e12, 2),
-    }
+LIMIT_S, ALL_S = 150, 470
+"""A part that takes longer is stopped, and all of them."""
 
 
 def time_inference(folder: Path, quick: bool) -> list[dict[str, Any]]:
@@ -173,6 +77,8 @@ def time_inference(folder: Path, quick: bool) -> list[dict[str, Any]]:
     for name in RUNTIMES:
         try:
             runtime(name)
+            if device.type == "cuda" and name != "torch" and not machine.has_gpu():
+                raise InputError(f"{name} has no GPU here")
         except InputError as error:
             print(f"without {name}: {error}", file=sys.stderr)
             continue
@@ -315,6 +221,8 @@ def time_study(folder: Path, quick: bool) -> dict[str, Any]:
 
 
 PARTS: dict[str, Callable[[Path, bool], Any]] = {
+    "kernel": time_kernel,
+    "step": time_step,
     "training": time_nnunet,
     "training, the same work": time_unet,
     "inference": time_inference,
@@ -323,16 +231,20 @@ PARTS: dict[str, Callable[[Path, bool], Any]] = {
 }
 
 
-def measured(part: str, folder: Path, quick: bool) -> list[dict[str, Any]]:
+ON_GPU = ("kernel", "step")
+"""Parts that need one."""
+
+
+def measured(part: str, folder: Path, quick: bool, limit_s: float) -> list[dict[str, Any]]:
     """Return what a part measures in a process of its own; what went wrong is a row too."""
     print(f"measuring: {part}", file=sys.stderr, flush=True)
     command = [sys.executable, __file__, "--folder", str(folder), "--part", part, *(["--quick"] if quick else [])]
     out = folder / "found.json"
     out.unlink(missing_ok=True)
     try:
-        done = subprocess.run(command, timeout=LIMIT_S, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, timeout=limit_s, capture_output=True, text=True, check=False)
     except subprocess.TimeoutExpired:
-        return [{"failed": f"took more than {LIMIT_S} s"}]
+        return [{"failed": f"took more than {limit_s:.0f} s"}]
     if not out.is_file():
         lines = done.stderr.strip().splitlines()
         return [{"failed": lines[-1][:300] if lines else f"ended with code {done.returncode}"}]
@@ -352,6 +264,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cpu", action="store_true", help="go on without a GPU, and write no page")
     parser.add_argument("--quick", action="store_true", help="small images and few steps")
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), help="these parts; writes no page")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--part", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -364,19 +277,26 @@ def main() -> int:
     if not torch.cuda.is_available() and not arguments.cpu:
         print("torch finds no GPU here; --cpu --quick goes through the same steps without", file=sys.stderr)
         return 2
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"no GPU, {platform.machine()}"
+    gpu = torch.cuda.is_available()
+    device = torch.cuda.get_device_name() if gpu else f"no GPU, {platform.machine()}"
     start = time.perf_counter()
     lines = ["# On a GPU", "", f"`scripts/gpu_check.py` on {device}, torch {torch.__version__}, {time.strftime('%F')}."]
+    print(lines[-1], flush=True)
+    failed = False
     with tempfile.TemporaryDirectory() as temporary:
-        for part in PARTS:
-            rows = measured(part, Path(temporary), arguments.quick)
+        for part in arguments.only or PARTS:
+            if part in ON_GPU and not gpu:
+                continue
+            rows = measured(
+                part, Path(temporary), arguments.quick, max(min(LIMIT_S, ALL_S + start - time.perf_counter()), 1)
+            )
+            failed |= any("failed" in row for row in rows)
             lines += ["", f"## {part[0].upper()}{part[1:]}", "", *table(rows)]
-    lines += ["", f"Measured in {time.perf_counter() - start:.0f} s."]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if torch.cuda.is_available() and not arguments.quick:
-        PAGE.write_text(text, encoding="utf-8")
-    return int("| failed |" in text)
+            print("\n".join(["", *lines[-len(rows) - 4 :]]), flush=True)
+            if gpu and not arguments.quick and not arguments.only:
+                PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"\nMeasured in {time.perf_counter() - start:.0f} s.")
+    return int(failed)
 
 
 if __name__ == "__main__":

@@ -77,11 +77,10 @@ class Doubt:
             found[part.start] = np.bincount(numbers), sums
 
         machine.by_parts(add_up, len(here), _PART // math.prod(here.shape[1:]))
-        most = max(len(counts) for counts, _ in found.values())
-        counts, sums = (
-            sum(np.pad(found[start][which], (0, most - len(found[start][which]))) for start in sorted(found))
-            for which in (0, 1)
-        )
+        counts, sums = np.zeros((2, max(len(counts) for counts, _ in found.values())))
+        for start in sorted(found):  # in one order, however many threads there are
+            for total, part in zip((counts, sums), found[start], strict=True):
+                total[: len(part)] += part
         entropy = {number: float(sums[number] / counts[number]) for number in np.flatnonzero(counts).tolist() if number}
         return ScoredLabels.of(labels, entropy)
 

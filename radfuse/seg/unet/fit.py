@@ -74,7 +74,7 @@ def fit(training: Training) -> torch.nn.Module:
     lightning.seed_everything(training.seed, verbose=False)
     device = device_of(config)
     torch.set_num_threads(max(machine.threads() // (config.devices if device == "cpu" else 1), 1))
-    model = Learner(plan, config, training.steps, quick=device == "cuda" and can_quicken())
+    model = Learner(plan, config, training.steps, quick=device == "cuda" and not config.compiled and can_quicken())
     last = work / "last.ckpt"
     done = _steps_done(last)
     if config.start_from is not None and not done:
