@@ -5,14 +5,20 @@ torch's own turns the image into another layout first, and cuDNN's convolutions 
 
 from __future__ import annotations
 
+import warnings
+from functools import lru_cache
+from subprocess import SubprocessError
 from typing import Any
 
 import torch
 import triton
 from triton import language as tl
+from triton.errors import TritonError
 
 _TILE = 8192
 """Values that one program holds."""
+_CANNOT = (TritonError, RuntimeError, OSError, SubprocessError, AssertionError, ImportError)
+"""What a missing compiler, an old GPU, an old driver, and none of them raise."""
 
 
 @triton.jit
@@ -191,3 +197,19 @@ def normalised(
     layout = torch.channels_last if image.ndim == 4 else torch.channels_last_3d
     found: torch.Tensor = _Normalised.apply(image.contiguous(memory_format=layout), scale, shift, epsilon, slope)
     return found
+
+
+@lru_cache
+def runs_here() -> bool:
+    """Return whether Triton can write and run its kernels for this GPU; where it cannot, a warning says why."""
+    try:
+        normalised(torch.ones((1, 2, 4, 4), device="cuda"), *torch.ones((2, 2), device="cuda"))
+    except _CANNOT as error:
+        warnings.warn(
+            f"normalisation runs as torch has it, several times slower: Triton cannot compile here ({error!r:.200}). "
+            "It needs a C compiler and Python's headers, and a GPU of compute capability 7.0 or above",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return False
+    return True

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from radfuse.machine import torch_has_gpu
+
 SCRIPT = Path(__file__).parents[1] / "support" / "interpreted.py"
 pytestmark = pytest.mark.skipif(find_spec("triton") is None, reason="Triton comes with torch on Linux alone")
 
@@ -42,3 +44,14 @@ def test_kernels_compile_for_a_gpu(name: str, tmp_path: Path, monkeypatch: pytes
     signature = {argument: types.get(argument, "*fp32") for argument in kernel.arg_names}
     source = ASTSource(kernel, signature, constexprs={"WIDTH": 64, "ROWS": 128})
     assert ".target sm_90" in triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["ptx"]
+
+
+@pytest.mark.skipif(torch_has_gpu(), reason="it runs here")
+def test_where_it_cannot_compile_torch_does_it_and_a_warning_says_why() -> None:
+    from radfuse.seg import fused
+    from radfuse.seg.unet.quick import can_quicken
+
+    fused.runs_here.cache_clear()
+    with pytest.warns(RuntimeWarning, match=r"as torch has it.*needs a C compiler"):
+        assert not can_quicken()  # there is no GPU, or it would
+    fused.runs_here.cache_clear()

@@ -101,10 +101,11 @@ class _Graph:
         self._known = {name: torch.from_numpy(array.copy()).to(device) for name, array in arrays.items()}
         self._functions = dict(_FUNCTIONS)
         if device.type == "cuda" and find_spec("triton") is not None:
-            from radfuse.seg.fused import normalised
+            from radfuse.seg.fused import normalised, runs_here
 
-            self._functions[_FUSED] = normalised
-            nodes = _fused(nodes)
+            if runs_here():
+                self._functions[_FUSED] = normalised
+                nodes = _fused(nodes)
         self._nodes = nodes
         last = {name: number for number, node in enumerate(nodes) for name in node.reads}
         self._dropped: dict[int, list[str]] = {}

@@ -49,5 +49,9 @@ def quickened(network: torch.nn.Module) -> torch.nn.Module:
 
 
 def can_quicken() -> bool:
-    """Return whether Triton is here, which comes with torch for GPUs, and writes code for this one."""
-    return find_spec("triton") is not None and torch.cuda.get_device_capability() >= (7, 0)
+    """Return whether Triton, which comes with torch for GPUs, is here and runs on this one."""
+    if find_spec("triton") is None:
+        return False
+    from radfuse.seg.fused import runs_here
+
+    return runs_here()
