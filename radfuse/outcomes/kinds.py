@@ -124,6 +124,23 @@ def happened(outcome: Outcome, units: pd.DataFrame) -> np.ndarray:
     return np.asarray(found)
 
 
+def drawn_apart(outcome: Outcome, units: pd.DataFrame) -> np.ndarray:
+    """Return the class of each unit of which a share of the patients has as many: one of several, or the event."""
+    return outcome.labels(units) if isinstance(outcome, MulticlassOutcome) else happened(outcome, units)
+
+
+def explained(outcome: Outcome, units: pd.DataFrame) -> dict[str, tuple[Outcome, np.ndarray]]:
+    """Return what families are explained of, with its targets: the outcome by the name "", or each class by its own.
+
+    A class is explained as a binary outcome against the rest.
+    """
+    known = settled(outcome, units)
+    y = known.targets(units)
+    if not isinstance(known, MulticlassOutcome):
+        return {"": (known, y)}
+    return {name: (own, y[:, k]) for k, (name, own) in enumerate(zip(known.levels, known.each(), strict=True))}
+
+
 def settled(outcome: Outcome, units: pd.DataFrame) -> Outcome:
     """Return an outcome with all that it takes from the units of a study written down, for whoever has not these."""
     found: Outcome = outcome.settled(units) if hasattr(outcome, "settled") else outcome

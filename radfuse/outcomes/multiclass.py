@@ -176,9 +176,9 @@ class MulticlassOutcome(Section):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a study of several classes."""
         return (
-            *("multiclass_overview", "cohort", "segmentation", "review", "multiclass", "comparison"),
-            *("multiclass_calibration", "features", "audit", "findings", "methods", "checklists", "throughput"),
-            "settings",
+            *("multiclass_overview", "cohort", "segmentation", "review", "multiclass", "comparison", "subgroups"),
+            *("variants", "internal", "learning_curve", "multiclass_calibration", "features", "explanation"),
+            *("audit", "findings", "methods", "checklists", "throughput", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:

@@ -6,12 +6,11 @@ score. Their variance is the infinitesimal jackknife over patients, who may have
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
 from radfuse.statistics.auc import AucSet
+from radfuse.statistics.stratified import Groups, grouped
 from radfuse.statistics.survival import Curve, censoring
 
 _SLAB = 256
@@ -100,50 +99,21 @@ def _share(
     return AucSet(values, moved.T @ moved * len(people) / (len(people) - 1), with_event)
 
 
-def grouped_harrell(
-    time: np.ndarray,
-    event: np.ndarray,
-    score: np.ndarray,
-    folds: np.ndarray,
-    patients: np.ndarray,
-    groups: np.ndarray,
-    names: Sequence[str],
-    overlap: float = 1.0,
-) -> AucSet:
-    """Return Harrell's C of each group of units over all its pairs within a fold, and their covariance, by patient.
-
-    The counterpart of `radfuse.statistics.stratified.grouped_auc`; a patient may have units in several groups.
+def grouped_harrell(time: np.ndarray, event: np.ndarray, score: np.ndarray, groups: Groups) -> AucSet:
+    """Return Harrell's C of each group of units over all its pairs within a fold; see `stratified.grouped`.
 
     Args:
         time: shape (unit,).
         event: 1 or 0, shape (unit,).
         score: larger means an earlier event, shape (unit,).
-        folds: shape (unit,).
-        patients: shape (unit,).
-        groups: shape (unit,).
-        names: the groups wanted.
-        overlap: of training sets, by which variances grow.
-
-    Returns:
-        Values and covariance in the order of the names, NaN for a group without pairs.
+        groups: of the units.
     """
-    who, known = pd.factorize(np.asarray(patients))
-    people = len(known)
-    values, sums = np.full(len(names), np.nan), np.zeros((people, len(names)))
-    for place, name in enumerate(names):
-        here = np.flatnonzero(groups == name)
-        inside = [here[folds[here] == fold] for fold in pd.unique(folds[here])]
-        parts = [(rows, *_pairs(time[rows], event[rows], score[rows, None], np.ones(len(rows)))) for rows in inside]
-        total = sum(float(pairs.sum()) for _, _, pairs in parts) / 2
-        if total > 0:
-            values[place] = sum(float(right.sum()) for _, right, _ in parts) / 2 / total
-            for rows, right, pairs in parts:
-                np.add.at(sums[:, place], who[rows], (right[:, 0] - values[place] * pairs) / total)
-    covariance = overlap * people / max(people - 1, 1) * sums.T @ sums
-    covariance[np.isnan(values)] = np.nan
-    covariance[:, np.isnan(values)] = np.nan
-    first = groups == names[0] if len(names) else np.zeros(len(time), dtype=bool)
-    return AucSet(values, covariance, len(set(who[first & (event == 1)])))
+
+    def contest(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        won, pairs = _pairs(time[rows], event[rows], score[rows, None], np.ones(len(rows)))
+        return won[:, 0], pairs
+
+    return grouped([contest], groups, event == 1)
 
 
 def _pairs(

@@ -9,6 +9,7 @@ from rossi import rossi
 from radfuse.statistics.auc import auc
 from radfuse.statistics.concordance import auc_at, grouped_harrell, harrell, uno
 from radfuse.statistics.cox import regression
+from radfuse.statistics.stratified import Groups
 from radfuse.statistics.survival import censoring
 
 
@@ -85,14 +86,14 @@ def test_groups_are_ranked_within_folds_and_of_one_fold_and_group_as_harrell_doe
     time, event, score = some(80, 1)
     patients, one = np.repeat(np.arange(40), 2), np.zeros(80)
     whole = harrell(time, event, score[:, None], patients)
-    found = grouped_harrell(time, event, score, one, patients, np.full(80, "a"), ["a"])
+    found = grouped_harrell(time, event, score, Groups(one, patients, np.full(80, "a"), ["a"]))
     assert found.values == pytest.approx(whole.values)
     assert found.covariance == pytest.approx(whole.covariance)
     assert found.smaller_class == whole.smaller_class
     # four units in two folds: within them 1 beats 2 and 3 loses to 4; a group of one unit has no pairs
     four = (np.array([1.0, 2.0, 1.5, 3.0]), np.ones(4), np.array([4.0, 3.0, 1.0, 2.0]))
     folds, groups = np.array([1, 1, 2, 2]), np.array(["a", "a", "a", "a"])
-    by_hand = grouped_harrell(*four, folds, np.arange(4), groups, ["a", "b"], overlap=2.0)
+    by_hand = grouped_harrell(*four, Groups(folds, np.arange(4), groups, ["a", "b"], overlap=2.0))
     assert by_hand.values[0] == 0.5
     assert np.isnan(by_hand.values[1])
     # each pair is half of all, its units half off the mean: 4 * (0.5 / 2) ** 2 * 4 / 3, twice by overlap
