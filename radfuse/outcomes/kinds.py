@@ -37,6 +37,7 @@ class OutcomeKind(Protocol):
     probabilities to be told all that is predicted, made of out-of-fold probabilities of training units; with it
     `predicted(fit, probability)`, columns that `measure` reads, `told(fit, probability)`, columns for the reader of
     predictions, and `readings(fit)`, what a nomogram reads off a score, the model's own probability first;
+    `at_risk(table)`, whether each case takes part, where some are left out by what the outcome says;
     `cautions(y)`, sentences on what a training set lacks; `settled(units)`, itself with all that it takes from the
     units of a study written down; `said`, the name of what models say in files of predictions,
     where it is no probability.

@@ -122,6 +122,11 @@ class Known:
         return self.kind == "survival"
 
     @property
+    def competing(self) -> tuple[str, ...]:
+        """Texts of the events that forestall the predicted one; empty where none is named."""
+        return tuple(self.outcome.get("competing", ())) if self.survival else ()
+
+    @property
     def images(self) -> bool:
         """Whether features are measured here, from images; else they came as tables."""
         return bool(self.settings["regions"])

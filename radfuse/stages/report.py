@@ -313,9 +313,16 @@ def _explained(job: ReportJob, design: Design) -> list[ExplainedFamily]:
     from radfuse.fusion.explain.summary import summarised
 
     units = [" ".join(map(str, row)) for row in design.units[list(job.unit)].itertuples(index=False, name=None)]
-    of, about = explained(job.outcome, design.units), (design.units[job.patient].to_numpy(), units, job.seed)
+    of, patients = explained(job.outcome, design.units), design.units[job.patient].to_numpy()
     return [
-        summarised(family, {fold: explain.read(path) for fold, path in folds.items()}, *of[level], *about, level=level)
+        summarised(
+            *(family, {fold: explain.read(path) for fold, path in folds.items()}),
+            *of[level],
+            patients,
+            units,
+            job.seed,
+            level,
+        )
         for family, levels in job.explained.items()
         for level, folds in levels.items()
     ]

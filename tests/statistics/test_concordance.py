@@ -63,6 +63,44 @@ def test_without_censoring_unos_c_is_harrells_and_the_auc_that_of_who_had_the_ev
     )
 
 
+def test_a_rival_is_compared_with_every_event_before_it_and_after() -> None:
+    time, event, rival = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0, 1, 0, 1]), np.array([1, 0, 0, 0])
+    score, everyone = np.array([3.0, 2.0, 1.0, 4.0]), np.arange(4)
+    # the event at 2 loses to the rival at 1, beats 3, loses to 4; the event at 4 beats the rival
+    assert harrell(time, event, score[:, None], everyone, rival).values == pytest.approx([2 / 4])
+    assert harrell(time, event, score[:, None], everyone).values == pytest.approx([1 / 2])  # taken for censored
+
+
+def test_without_censoring_rivals_are_free_of_the_event_for_good() -> None:
+    generator = np.random.default_rng(8)
+    score, everyone = generator.standard_normal(80), np.arange(80)
+    time, event = generator.exponential(size=80) / np.exp(score), generator.integers(0, 2, 80)
+    rival, known = 1 - event, censoring(time, np.ones(80))
+    for_good = np.where(rival == 1, np.inf, time)
+    first = harrell(for_good, event, score[:, None], everyone).values
+    np.testing.assert_allclose(harrell(time, event, score[:, None], everyone, rival).values, first)
+    np.testing.assert_allclose(uno(time, event, score[:, None], everyone, np.inf, known, rival).values, first)
+    when = float(np.median(time))
+    found = auc_at(time, event, score[:, None], everyone, when, known, rival).values[0]
+    assert found == pytest.approx(auc((time <= when) & (event == 1), score))
+
+
+def test_weights_make_up_for_censoring_beside_rivals() -> None:
+    generator = np.random.default_rng(9)
+    score = generator.standard_normal(4000)
+    first, other = generator.exponential(size=4000) / np.exp(score), generator.exponential(1.5, 4000)
+    time, event, when = np.minimum(first, other), (first < other).astype(float), 0.8
+    whole = ((time <= when) & (event == 1)).astype(int)
+    last = generator.exponential(1.2, 4000)
+    seen, happened = np.minimum(time, last), event * (time <= last)
+    rival = (1 - event) * (time <= last)
+    known = censoring(seen, np.maximum(happened, rival))
+    found = auc_at(seen, happened, score[:, None], np.arange(4000), when, known, rival).values[0]
+    assert found == pytest.approx(auc(whole, score), abs=0.012)
+    censored = auc_at(seen, happened, score[:, None], np.arange(4000), when, censoring(seen, happened)).values[0]
+    assert abs(censored - auc(whole, score)) > 0.03
+
+
 def test_unos_c_does_not_move_with_censoring_as_harrells_does() -> None:
     generator = np.random.default_rng(5)
     score = generator.standard_normal(3000)

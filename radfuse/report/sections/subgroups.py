@@ -19,6 +19,7 @@ from radfuse.report.svg import STYLE, to_svg
 from radfuse.results import Interval, Measured, MulticlassPerformance, Performance, SurvivalPerformance
 from radfuse.statistics.auc import AucSet, auc_interval, overlap_of_one_deal
 from radfuse.statistics.concordance import grouped_harrell
+from radfuse.statistics.seen import Seen
 from radfuse.statistics.stratified import Groups, alike, grouped_auc, grouped_macro
 
 _FEWEST = 10
@@ -110,7 +111,8 @@ def _measured(rows: pd.DataFrame, item: Measured, groups: Groups) -> AucSet:
         each = rows[[f"probability@{name}" for name in item.levels]].to_numpy(dtype=float)
         return grouped_macro(rows["outcome"].map(places).to_numpy(dtype=int), each, groups)
     if isinstance(item, SurvivalPerformance):
-        return grouped_harrell(rows["time"].to_numpy(dtype=float), rows["event"].to_numpy(), score, groups)
+        seen = Seen.of(rows)
+        return grouped_harrell(*seen.times, score, groups, seen.rival)
     if isinstance(item, Performance):
         return grouped_auc(rows["outcome"], score, groups)
     return grouped_harrell(rows["outcome"].to_numpy(dtype=float), np.ones(len(rows)), -score, groups)

@@ -23,6 +23,7 @@ def study(report: StudyReport) -> Part:
     """Return the families on the test folds of a study."""
     first = report.performance[0]
     follow_up = {f"median follow-up{in_unit(first)}": number(first.follow_up, 1)}
+    follow_up |= {} if first.rivals is None else {"competing events": str(first.rivals)}
     tables = tables_of(report.performance)
     figures = _figures(report)
     html = render("sections/survival.html", report=report, figures=figures, tables=tables, elsewhere=False)
@@ -43,6 +44,11 @@ def evaluation(report: EvaluationReport) -> Part:
     figures = _figures(report)
     html = render("sections/survival.html", report=report, figures=figures, tables=tables, elsewhere=True)
     return Part("Discrimination", html, figures, tables)
+
+
+def method_of(item: SurvivalPerformance) -> str:
+    """Return whose curves are drawn: Kaplan and Meier's, or, where events compete, Aalen and Johansen's."""
+    return "Kaplan-Meier" if item.rivals is None else "Aalen-Johansen"
 
 
 def in_unit(item: SurvivalPerformance) -> str:
