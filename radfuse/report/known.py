@@ -194,8 +194,12 @@ class Known:
 
     @cached_property
     def size(self) -> sample_size.SampleSize | None:
-        """What Riley's criteria ask for of the largest family, at the usual R2; None without an event, or without two
-        classes."""
+        """What Riley's criteria ask for of the largest family, at the usual R2; None of grades and classes, or without
+        two outcomes."""
+        if self.kind == "continuous":
+            values = self.report.units[self.outcome["column"]]
+            usual = (self.candidates, sample_size.USUAL_SHARE)
+            return sample_size.continuous(values.mean(), values.std(), *usual) if values.mean() else None
         if self.without_event:
             return None
         if self.survival:

@@ -101,7 +101,8 @@ def test_methods_and_checklists_speak_of_values_and_grades(value_run) -> None:
     for told in (said, "ridge linear regression", "smallest squared error", "concordance (C)", "Cs were compared by"):
         assert told in text
     assert ("cut-points of proportional odds" in text) == (kind == "ordinal")
-    for other in ("log odds", "AUC", "DeLong", "threshold", "event", "Riley"):
+    assert ("where an R² of 0.15 is expected" in text) == (kind == "continuous")
+    for other in ("log odds", "AUC", "DeLong", "threshold", "event", *(["Riley"] if kind == "ordinal" else [])):
         assert other not in text
     clear = pd.read_csv(report / "checklists/clear.csv", dtype=str).set_index("item")
     assert ("RMSE" if kind == "continuous" else "weighted kappa") in clear.loc["39", "evidence"]
@@ -233,9 +234,13 @@ def test_the_phantoms_have_the_features_of_the_binary_one() -> None:
     assert set(outcome) == {0, 1, 2, 3, 4}
 
 
-def test_nomograms_and_sample_sizes_are_of_other_outcomes(tmp_path) -> None:
+def test_nomograms_are_of_other_outcomes_and_sample_sizes_of_values_not_grades(tmp_path) -> None:
     study = write_table_phantom(tmp_path, TablePhantom(outcome="continuous", patients=20))
     with pytest.raises(InputError, match="nomogram: one is drawn of a binary outcome alone"):
         load_study(study, ["nomogram=clinical", "fusion.classifier={kind: linear}"])
-    with pytest.raises(InputError, match="binary and survival outcomes, and that of the study is continuous"):
-        had(load_study(study), tmp_path / "none")
+    found = had(load_study(study), tmp_path / "none")
+    loss = pd.read_csv(tmp_path / "cohort.csv")["loss"]
+    assert (found.events, found.asked) == (None, pytest.approx({"mean": loss.mean(), "sd": loss.std()}))
+    grades = write_table_phantom(tmp_path / "grades", TablePhantom(outcome="ordinal", patients=60))
+    with pytest.raises(InputError, match="binary, continuous and survival outcomes; that of the study is ordinal"):
+        had(load_study(grades), tmp_path / "none")

@@ -100,9 +100,9 @@ def _of_times(known: Known) -> str:
 
 def _no_size(known: Known) -> str:
     """Return why Riley's criteria say nothing."""
-    if known.without_event:
-        return "say how it was arrived at; criteria are computed of binary and survival outcomes"
-    return "no event" if known.survival else "one class only"
+    if known.level:
+        return "say how it was arrived at; criteria are computed of binary, continuous and survival outcomes"
+    return {"survival": "no event", "continuous": "a mean of 0"}.get(known.kind, "one class only")
 
 
 def _had(known: Known) -> str:
