@@ -56,9 +56,7 @@ def _of(study: Study, design: Design, made: bool) -> Had:
     assert outcome is not None
     kind, y = getattr(outcome, "kind", "binary"), outcome.targets(design.units)
     if kind in ("ordinal", "multiclass"):
-        raise InputError(
-            f"sample sizes are of binary, continuous and survival outcomes, and that of the study is {kind}"
-        )
+        raise InputError(f"sample sizes are of binary, continuous and survival outcomes; that of the study is {kind}")
     events = None if kind == "continuous" else int(happened(outcome, design.units).sum())
     if kind == "continuous":
         asked = {"mean": float(y.mean()), "sd": float(y.std(ddof=1))}
