@@ -11,24 +11,16 @@ from radfuse.cohort.spreadsheet import Table, spellings, to_numbers
 from radfuse.config import nearest
 from radfuse.errors import Finding
 from radfuse.outcomes.binary import BinaryOutcome
-
-_MEND = "correct it, or list the case under cohort.exclude"
+from radfuse.outcomes.faults import MEND, missing, numbers
 
 
 def times_of(table: Table, column: str) -> tuple[pd.Series, list[Finding]]:
     """Return a column of times, index as `table.cells`, and each that is missing, no number, or not above 0."""
-    values, wrong = to_numbers(table.cells[column])
+    values, found = numbers(table, column, "a time")
     text = table.text(column)
-    early = values.notna() & ~wrong & ~((values > 0) & np.isfinite(values))
-    found = [
-        Finding("the time is missing; fill it, or list the case under cohort.exclude", index, column)
-        for index in text.index[text.isna()]
-    ]
+    early = values.notna() & ~((values > 0) & np.isfinite(values))
     found += [
-        Finding(f"a time is a number; found {text[index]!r}; {_MEND}", index, column) for index in values.index[wrong]
-    ]
-    found += [
-        Finding(f"a time under observation is above 0; found {text[index]!r}; {_MEND}", index, column)
+        Finding(f"a time under observation is above 0; found {text[index]!r}; {MEND}", index, column)
         for index in values.index[early]
     ]
     return values, found
@@ -76,8 +68,7 @@ def events_of(
         return BinaryOutcome(column=column).read(table, new=True)
     text, event = table.text(column), spellings(positive or "1")
     found = sorted(set(text.dropna()))
-    missing = "the event is missing; fill it, or list the case under cohort.exclude"
-    findings = [Finding(missing, index, column) for index in text.index[text.isna()]]
+    findings = missing(text, column, "event")
     if not event & set(found) and found and not new:
         hint = nearest(positive or "1", found)
         return {}, [

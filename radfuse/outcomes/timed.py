@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from radfuse.cohort.spreadsheet import Table, to_numbers
 from radfuse.config import Section, Word
 from radfuse.errors import Finding
+from radfuse.outcomes.faults import fewer_folds
 from radfuse.outcomes.survival_table import coded_otherwise, events_of, follow_up, times_of
 
 _GRID = 8
@@ -108,12 +109,9 @@ class TimedOutcome(Section):
             return
         count = int(frame.loc[frame[self.event] == 1, patient].nunique())
         if 0 < count < folds:
-            mend = f"set cohort.split.folds: {count}" if count >= 3 else "add such patients"
-            yield Finding(
-                f"{count} patients have the event, fewer than the {folds} folds, so some fold would hold none; {mend}",
-                None,
-                self.event,
-            )
+            who = f"{count} patients have" if count > 1 else "1 patient has"
+            text = f"{who} the event, fewer than the {folds} folds, so some fold would hold none"
+            yield Finding(f"{text}; {fewer_folds(count)}", None, self.event)
 
     def labels(self, units: pd.DataFrame) -> np.ndarray | None:
         """Return 1 where the event was seen, else 0; None where all units have it."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, FiniteFloat, model_validator
 
 from radfuse.config import Section
-from radfuse.results.measured import Measured
+from radfuse.results.measured import MeasuredByConcordance
 from radfuse.results.numbers import Interval, Number
 
 
@@ -45,8 +45,10 @@ class AtTime(Section):
     auc: Interval
 
 
-class SurvivalPerformance(Measured):
+class SurvivalPerformance(MeasuredByConcordance):
     """How well probabilities of an event by a horizon match times and events."""
+
+    loss: ClassVar[str] = "Brier score"
 
     events: int
     rivals: int | None = Field(default=None, exclude_if=lambda kept: kept is None)
@@ -55,11 +57,6 @@ class SurvivalPerformance(Measured):
     horizon: float
     time_unit: str = ""
     """Of times: months."""
-    c: Interval
-    """Harrell's C averaged over the test folds; the headline."""
-    c_pooled: Interval
-    """Over all predictions at once."""
-    fold_cs: Mapping[str, Number]
     uno: Interval
     """Uno's C up to the horizon, averaged over the test folds."""
     auc_at_horizon: Interval
@@ -82,24 +79,9 @@ class SurvivalPerformance(Measured):
     """Median time under observation, by reverse Kaplan-Meier."""
 
     @property
-    def measure(self) -> str:
-        """Return the name of Harrell's C."""
-        return "C"
-
-    @property
     def scale(self) -> str:
         """Return that of the complementary log-log: proportional hazards."""
         return "log cumulative hazard"
-
-    @property
-    def loss(self) -> str:
-        """Return what families are compared by beside."""
-        return "Brier score"
-
-    @property
-    def headline(self) -> Interval:
-        """Return Harrell's C."""
-        return self.c
 
     @property
     def columns(self) -> Mapping[str, Interval]:
@@ -112,8 +94,3 @@ class SurvivalPerformance(Measured):
         """Return discrimination and calibration."""
         named = {"C": self.c, f"AUC at {self.horizon:g}": self.auc_at_horizon}
         return {**named, "calibration slope": self.calibration_slope}
-
-    @property
-    def fold_values(self) -> Mapping[str, Number]:
-        """Return Harrell's C of each test fold."""
-        return self.fold_cs
