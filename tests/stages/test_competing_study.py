@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from studies import finished, written
 
 from radfuse.bundle.evaluate import evaluate
 from radfuse.bundle.load import load_bundle
 from radfuse.bundle.predict import predict, prediction_table
-from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.errors import InputError
-from radfuse.phantom.table import TablePhantom, table_phantom, write_table_phantom
-from radfuse.pipeline import run_study
+from radfuse.phantom.table import TablePhantom, table_phantom
 from radfuse.statistics.competing import aalen_johansen
 from radfuse.study import load_study
 
@@ -34,18 +33,14 @@ SETTINGS = [
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the study file of a phantom of 100 patients; do not change it."""
-    phantom = TablePhantom(outcome="survival", competing=True, patients=100, seed=3, site_shift=0)
-    found = write_table_phantom(tmp_path_factory.mktemp("competing"), phantom)
-    found.write_text(to_yaml(apply_overrides(read_yaml(found), SETTINGS)), encoding="utf-8")
-    return found
+    folder = tmp_path_factory.mktemp("competing")
+    return written(folder, SETTINGS, outcome="survival", competing=True, patients=100)
 
 
 @pytest.fixture(scope="module")
 def run(study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return its finished run folder; do not change it."""
-    finished = run_study(study, tmp_path_factory.mktemp("run") / "R")
-    assert finished.failures == ()
-    return finished.path
+    return finished(study, tmp_path_factory.mktemp("run") / "R")
 
 
 def at_risk(study: Path) -> pd.DataFrame:
