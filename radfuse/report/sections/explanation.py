@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radfuse.report.confusion import short_name
 from radfuse.report.contributions import Way, beeswarm, dependence, heat_map, waterfall
 from radfuse.report.palette import looks
 from radfuse.report.printed import interval, number
@@ -56,7 +57,7 @@ def by_class(explained: Sequence[ExplainedFamily], family: str) -> dict[tuple[st
     own = [found for found in explained if found.family == family]
     sizes = {(column.name, found.level): column.size for found in own for column in found.columns}
     top = list(dict.fromkeys(name for name, _ in sorted(sizes, key=lambda cell: -sizes[cell])))[:_BY_CLASS]
-    return {(name, found.level): sizes.get((name, found.level), 0.0) for name in top for found in own}
+    return {(name, short_name(found.level)): sizes.get((name, found.level), 0.0) for name in top for found in own}
 
 
 def figures_of(found: ExplainedFamily, blocks: Sequence[str], scale: str) -> dict[str, Any]:
