@@ -229,8 +229,8 @@ def test_much_that_is_new_is_read_by_the_crew_and_a_second_time_by_nobody(
         carry_out(measuring(), jobs, run, crew, lambda what, *_: told.append(what))
     assert "reading files" not in told
     assert run.unread(tmp_path / "series") == run.unread(tmp_path / "a") == 0
-    (tmp_path / "series" / "001").write_text("another")
-    assert run.unread(tmp_path / "series") == 7
+    (tmp_path / "a").write_text("another")
+    assert run.unread(tmp_path / "a") == 7
 
 
 def test_what_is_through_together_is_recorded_together(run: RunFolder) -> None:
