@@ -28,10 +28,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from radfuse.errors import CaseError
+from radfuse.run.carry import carry_out
 from radfuse.run.folder import CLERKS, Record, RunFolder
 from radfuse.run.ray import AHEAD
 from radfuse.run.schedule import Died
-from radfuse.run.stage import Stage, carry_out
+from radfuse.run.stage import Stage
 from radfuse.run.workers import Crew
 
 MEASURED: dict[str, tuple[float, ...]] = {
