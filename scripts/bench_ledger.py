@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--joined", type=int, default=0, help="cases that are joined into one table; 0: none")
     parser.add_argument("--slices", type=int, default=0, help="files of an image, which is a folder then; 0: a file")
     parser.add_argument("--work", type=Path, help="folder to work in and keep; a temporary one by default")
-    parser.add_argument("--step", choices=("play", "again", "status", "prepare"), help=argparse.SUPPRESS)
+    parser.add_argument("--step", choices=("play", "again", "status", "tables", "prepare"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.step:
         step(arguments.step, arguments.work, arguments.columns)
@@ -64,7 +64,7 @@ def main() -> None:
         print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
         plan = [(name, arguments.cases, 20) for name in ("play", "again", "status")]
         if arguments.joined:
-            plan += [(name, arguments.joined, arguments.columns) for name in ("play", "prepare")]
+            plan += [(name, arguments.joined, arguments.columns) for name in ("play", "tables", "prepare")]
         for name, cases, columns in plan:
             folder = work / f"{cases}x{columns}"
             write_cohort(folder, cases, arguments.slices)
@@ -122,7 +122,7 @@ def step(name: str, folder: Path, columns: int) -> None:
 
         read_ledger(folder / "run")
     else:
-        run_study(folder / "study.yaml", folder / "run", until="prepare" if name == "prepare" else "extract")
+        run_study(folder / "study.yaml", folder / "run", until=name if name in ("tables", "prepare") else "extract")
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(used.ru_utime + used.ru_stime, used.ru_maxrss)
 

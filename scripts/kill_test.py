@@ -99,7 +99,7 @@ class Scenario:
         start: what the folder holds before.
         kills: so many hit it.
         twice: finished results that were made again.
-        empty: files of 0 bytes that were seen.
+        empty: files of 0 bytes that were seen, and are more in the undisturbed run.
         unequal: files that differ from the undisturbed run's at the end.
     """
 
@@ -210,6 +210,7 @@ def spend(scenario: Scenario, kills: int, work: Path, chance: random.Random) -> 
         durations.append(time.monotonic() - began)
     commands = [[part.replace("OUT", str(killed)) for part in command] for command in scenario.commands]
     wanted = {name: key_of(content) for name, content in records(whole).items()}
+    hollow = {path.relative_to(whole) for path in files_of(whole) if not path.stat().st_size}
     while scenario.kills < kills:
         for number, command in enumerate(commands):
             share = max(round(kills * durations[number] / sum(durations)), 1)
@@ -223,7 +224,8 @@ def spend(scenario: Scenario, kills: int, work: Path, chance: random.Random) -> 
                     break
                 scenario.kills += 1
                 scenario.twice += made_again(before, records(killed), wanted)
-                scenario.empty += [str(path) for path in files_of(killed) if not path.stat().st_size]
+                empty = [path for path in files_of(killed) if not path.stat().st_size]
+                scenario.empty += [str(path) for path in empty if path.relative_to(killed) not in hollow]
             before = records(killed)
             run(command)
             scenario.twice += made_again(before, records(killed), wanted)
