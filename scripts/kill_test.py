@@ -85,7 +85,7 @@ runpy.run_module("radfuse.cli", run_name="__main__", alter_sys=True)
 """
 """The command line as on a machine with a GPU, beside which cores are free."""
 FAST = ["fusion.inner_folds=2", "cohort.split.folds=2", "fusion.classifier.c=[0.1]"]
-OWN = ("index.sqlite", "log*.jsonl", "run.lock")
+OWN = ("index*.sqlite", "log*.jsonl", "run.lock")
 """Files of a run folder that are no results."""
 
 

@@ -211,10 +211,17 @@ def combined_digest(digests: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(dict(digests), sort_keys=True).encode()).hexdigest()
 
 
+def _open(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+
+
 class DigestCache:
     """SHA-256 of files by path, size and time of change; losing it costs time only.
 
     A folder that was read, such as a series of 160 slices, is one entry, by what is known of its files.
+
+    Args:
+        path: of the index that takes what is new, "index.sqlite" or that of a job of an array; all beside it are read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -222,9 +229,10 @@ class DigestCache:
         self._known: dict[str, tuple[int, int, str]] = {}
         self._new: dict[str, tuple[int, int, str]] = {}
         self._folders: dict[str, str] = {}
-        with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, timeout=_PATIENCE)) as index:
-            for name, size, changed, digest in index.execute("SELECT path, size, changed, digest FROM digests"):
-                self._known[name] = (size, changed, digest)
+        for each in sorted(path.parent.glob("index*.sqlite")):
+            with contextlib.suppress(sqlite3.Error), contextlib.closing(_open(each)) as index:
+                for name, size, changed, digest in index.execute("SELECT path, size, changed, digest FROM digests"):
+                    self._known[name] = (size, changed, digest)
 
     def of(self, path: Path) -> str:
         """Return the digest of a file, or of a folder by those of its files."""
@@ -292,7 +300,7 @@ class DigestCache:
     @staticmethod
     def _store(path: Path, digests: Mapping[str, tuple[int, int, str]]) -> None:
         rows = [(name, *facts) for name, facts in digests.items()]
-        with contextlib.closing(sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)) as index:
+        with contextlib.closing(_open(path)) as index:
             index.execute("BEGIN IMMEDIATE")  # one lock from the start: two writers cannot wait for each other
             index.execute(
                 "CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, digest TEXT)"

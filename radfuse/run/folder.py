@@ -114,7 +114,7 @@ class RunFolder:
         self.early: set[str] = set()
         self.made: list[str] = []
         self.reused: list[str] = []
-        self._digests: DigestCache = lender._digests if lender is not None else DigestCache(path / "index.sqlite")
+        self._digests: DigestCache = lender._digests if lender is not None else DigestCache(path / index_of(log))
 
     @classmethod
     def open(
@@ -127,8 +127,8 @@ class RunFolder:
             study: name of the study.
             shared: with others who share it, as jobs of an array do.
             lender: where a result that is not here is looked for before it is made.
-            log: name of the log; each job of an array has its own, as file systems of several machines let one writer
-                at a time append.
+            log: name of the log; each job of an array has its own, and an index, as file systems of several machines
+                let one writer at a time append.
 
         Raises:
             InputError: the folder belongs to another study, holds something else, or another process works in it.
@@ -320,6 +320,11 @@ def put_aside(place: Path, write: Callable[[Path], None], start: float) -> Writt
         digests, size = file_digests(temporary), size_of(temporary)
     took = {"seconds": time.perf_counter() - start, "machine": socket.gethostname()}
     return Written(temporary=temporary, digests=digests, size=size, **took)
+
+
+def index_of(log: str) -> str:
+    """Return the name of the index of digests of who writes a log: "log.2-of-4.jsonl" has "index.2-of-4.sqlite"."""
+    return f"index{log.removeprefix('log').removesuffix('.jsonl')}.sqlite"
 
 
 def read_json(path: Path) -> Mapping[str, Any]:
