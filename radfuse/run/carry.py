@@ -54,8 +54,8 @@ def carry_out(
     _read_together(jobs, folder, crew, progress)
     turn = Turn(stage, folder, progress, len(jobs), retry_failed)
     left = turn.left_of(jobs)
-    at_once = 1 if stage.desk else crew.at_once(stage.crew) if isinstance(stage.crew, str) else crew.count
-    turn.begins(at_once)
+    at_once = crew.at_once(stage.crew) if left and isinstance(stage.crew, str) else crew.count
+    turn.begins(1 if stage.desk else at_once)
     if left and stage.ready is not None:
         _make_ready(stage.ready, left[0].job, progress)
     turn.tell()
