@@ -19,8 +19,8 @@ from radfuse.run.stage import Desk, Stage
 from radfuse.stages import deep, extract
 from radfuse.stages.context import ALL, Context
 
-_VALUES = 8_000_000
-"""Of a part, which is what is in memory: 64 MB."""
+_VALUES = 4_000_000
+"""Of a part, which is what is in memory: 32 MB, and as much again for arrow."""
 
 
 @dataclass(frozen=True)
