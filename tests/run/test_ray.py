@@ -99,7 +99,7 @@ VOTE = [
 def test_features_are_extracted_while_a_gpu_segments(
     crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tumour_cohort(tmp_path, 3)
+    tumour_cohort(tmp_path, 4)
     (tmp_path / "study.yaml").write_text(STUDY)
     study, files = load_study(tmp_path / "study.yaml", VOTE), {}
     monkeypatch.setattr(machine, "cores", lambda: 1)
@@ -112,4 +112,4 @@ def test_features_are_extracted_while_a_gpu_segments(
     assert (begun["segment"]["workers"], begun["extract"]["workers"]) == (1, 1)
     assert begun["extract"]["beside"] == "segment"
     assert files["ray"] == files["local"]
-    assert len(files["ray"]) == 6
+    assert len(files["ray"]) == 8
