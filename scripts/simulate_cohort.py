@@ -34,7 +34,7 @@ from radfuse.errors import CaseError
 from radfuse.run.carry import carry_out
 from radfuse.run.folder import CLERKS, Record, RunFolder
 from radfuse.run.ray import AHEAD
-from radfuse.run.schedule import Died
+from radfuse.run.schedule import CrewName, Died
 from radfuse.run.stage import Follower, Stage
 from radfuse.run.workers import Crew
 
@@ -179,21 +179,21 @@ class PlayedCrew(Crew):
         super().__init__(world.workers)
         self._world, self._clock, self._chance = world, clock, random.Random(seed)
 
-    def hands(self, work: Any, count: int, crew: Literal["one", "cores", "network"] = "cores") -> PlayedHands:
+    def hands(self, work: Any, count: int, crew: CrewName = "cores") -> PlayedHands:
         """See `Crew.hands`."""
         several = self.at_once(crew)
         return self._hands(several, AHEAD * several)
 
-    @property
-    def beside(self) -> int:
+    def beside(self, crew: CrewName) -> int:
         """See `Crew.beside`; as on a cluster."""
-        return self.count - self._world.gpus if self._world.gpus and self._world.beside else 0
+        there = crew == "network" and self._world.gpus and self._world.beside
+        return self.count - self._world.gpus if there else 0
 
-    def hands_beside(self, work: Any) -> PlayedHands:
+    def hands_beside(self, work: Any, crew: CrewName) -> PlayedHands:
         """See `Crew.hands_beside`."""
-        return self._hands(self.beside, self.beside)
+        return self._hands(self.beside(crew), self.beside(crew))
 
-    def at_once(self, crew: Literal["one", "cores", "network"]) -> int:
+    def at_once(self, crew: CrewName) -> int:
         """See `Crew.at_once`."""
         return self._world.gpus if crew == "network" and self._world.gpus else self.count
 

@@ -14,6 +14,7 @@ from radfuse.run.disk import FULL
 from radfuse.run.early import Early
 from radfuse.run.folder import Progress, RunFolder, Written, put_aside
 from radfuse.run.meter import Meter
+from radfuse.run.schedule import CrewName
 from radfuse.run.stage import Desk, Follower, Job, Result, Stage
 from radfuse.run.turn import Done, Task, Turn, desk_of
 from radfuse.run.workers import Crew
@@ -54,12 +55,12 @@ def carry_out(
     _read_together(jobs, folder, crew, progress)
     turn = Turn(stage, folder, progress, len(jobs), retry_failed)
     left = turn.left_of(jobs)
-    at_once = crew.at_once(stage.crew) if left and isinstance(stage.crew, str) else crew.count
-    turn.begins(1 if stage.desk else at_once)
+    how = stage.crew if isinstance(stage.crew, str) else stage.crew([task.job for task in left])
+    turn.begins(1 if stage.desk else crew.at_once(how) if left else crew.count)
     if left and stage.ready is not None:
         _make_ready(stage.ready, left[0].job, progress)
     turn.tell()
-    for through in _streamed(turn, left, jobs, crew, then) or _results(stage, left, folder, crew, progress):
+    for through in _streamed(turn, left, jobs, crew, how, then) or _results(stage, left, folder, crew, how, progress):
         turn.record(through)
     done = turn.done
     progress(stage.what or stage.name, len(jobs), len(jobs))
@@ -70,14 +71,19 @@ def carry_out(
 
 
 def _streamed(
-    turn: Turn[Job, Result], left: Sequence[Task[Job]], jobs: Sequence[Job], crew: Crew, then: Follower[Any, Any] | None
+    turn: Turn[Job, Result],
+    left: Sequence[Task[Job]],
+    jobs: Sequence[Job],
+    crew: Crew,
+    how: CrewName,
+    then: Follower[Any, Any] | None,
 ) -> Iterator[list[tuple[Task[Job], Written | CaseError]]] | None:
     """Return what `_results` does, the next stage begun meanwhile; None where there is nothing to begin, or nobody."""
-    if then is None or not left or turn.stage.crew != "network" or not crew.beside:
+    if then is None or not left or not crew.beside(how):
         return None
     folder, progress, stage = turn.folder, turn.progress, then.stage
     following = then.jobs()
-    network = crew.hands(partial(_make, turn.stage.work, turn.stage.write, folder.path), len(left), "network")
+    network = crew.hands(partial(_make, turn.stage.work, turn.stage.write, folder.path), len(left), how)
     if network is None or not following:
         return None
     _read_together(following, folder, crew, progress)
@@ -85,10 +91,10 @@ def _streamed(
     early = Early(next_turn, following, {turn.stage.place(job) for job in jobs} - set(turn.done.keys))
     if early.first is None:
         return None
-    next_turn.begins(crew.beside, beside=turn.stage.name)
+    next_turn.begins(crew.beside(how), beside=turn.stage.name)
     if stage.ready is not None:
         _make_ready(stage.ready, early.first, progress)
-    return early.results(network, left, crew.hands_beside(partial(_make, stage.work, stage.write, folder.path)))
+    return early.results(network, left, crew.hands_beside(partial(_make, stage.work, stage.write, folder.path), how))
 
 
 def _read_together(jobs: Sequence[Job], folder: RunFolder, crew: Crew, progress: Progress) -> None:
@@ -126,7 +132,12 @@ def _make_ready(ready: Callable[[Job, Callable[[str], None]], None], job: Job, p
 
 
 def _results(
-    stage: Stage[Job, Result], tasks: Sequence[Task[Job]], folder: RunFolder, crew: Crew, progress: Progress
+    stage: Stage[Job, Result],
+    tasks: Sequence[Task[Job]],
+    folder: RunFolder,
+    crew: Crew,
+    how: CrewName,
+    progress: Progress,
 ) -> Iterable[list[tuple[Task[Job], Written | CaseError]]]:
     """Yield tasks with their results as they come; without a crew in the order of the tasks."""
     make = partial(_make, stage.work, stage.write, folder.path)
@@ -138,7 +149,6 @@ def _results(
         )
     if stage.fails == "stops":
         return ([(task, make(task))] for task in tasks)
-    how = stage.crew if isinstance(stage.crew, str) else stage.crew([task.job for task in tasks])
     return crew.together(make, tasks, how)
 
 

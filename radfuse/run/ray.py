@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from radfuse import machine
 from radfuse.errors import CaseError, InputError
-from radfuse.run.schedule import Died, Hands
+from radfuse.run.schedule import CrewName, Died, Hands
 from radfuse.run.workers import Crew, Job, Result, attempt
 
 AHEAD = 2
@@ -65,30 +65,27 @@ class RayCrew(Crew):
         super().__init__(max(int(resources.get("CPU", 1)), 1))
         self._gpus = int(resources.get("GPU", 0))
 
-    def hands(
-        self, work: Callable[[Any], Any], count: int, crew: Literal["one", "cores", "network"] = "cores"
-    ) -> Hands | None:
+    def hands(self, work: Callable[[Any], Any], count: int, crew: CrewName = "cores") -> Hands | None:
         """Return who does so many jobs; see `Crew.hands`.
 
         A job of a stage that runs a network takes a GPU of its own where the cluster has any.
         """
         if crew == "one" or count <= 1:
             return None
-        gpus = 1 if crew == "network" and self._gpus else 0
+        gpus = 1 if crew in ("network", "gpu") and self._gpus else 0
         return _Cluster(self._ray, work, AHEAD * (self._gpus if gpus else self.count), gpus)
 
-    @property
-    def beside(self) -> int:
-        """See `Crew.beside`."""
-        return max(self.count - self._gpus, 0) if self._gpus else 0
+    def beside(self, crew: CrewName) -> int:
+        """See `Crew.beside`; the driver need not have a GPU."""
+        return max(self.count - self._gpus, 0) if crew in ("network", "gpu") and self._gpus else 0
 
-    def hands_beside(self, work: Callable[[Any], Any]) -> Hands:
+    def hands_beside(self, work: Callable[[Any], Any], crew: CrewName) -> Hands:
         """See `Crew.hands_beside`; none of their jobs waits for a core, or it would be served before the network's."""
-        return _Cluster(self._ray, work, self.beside, 0)
+        return _Cluster(self._ray, work, self.beside(crew), 0)
 
-    def at_once(self, crew: Literal["one", "cores", "network"]) -> int:
+    def at_once(self, crew: CrewName) -> int:
         """See `Crew.at_once`."""
-        return self._gpus if crew == "network" and self._gpus else self.count
+        return self._gpus if crew in ("network", "gpu") and self._gpus else self.count
 
     def _dismiss(self) -> None:
         if self._mine:

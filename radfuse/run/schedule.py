@@ -11,11 +11,13 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from radfuse.errors import MachineError
 
 Job = TypeVar("Job")
+CrewName = Literal["one", "cores", "network", "gpu"]
+"""Who does a stage's jobs; see `Crew.each`."""
 RETRIES = 2
 """Times that a job is begun again after its process died."""
 _MOMENT = 0.05

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
+from radfuse.run.schedule import CrewName
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -48,7 +50,7 @@ class Stage(Generic[Job, Result]):
     needs: tuple[str, ...] = ()
     spares: Callable[[Any], tuple[str, ...]] = lambda _: ()
     fails: Literal["drops", "stays", "stops"] = "stops"
-    crew: Literal["one", "cores", "network"] | Callable[[Sequence[Any]], Literal["one", "cores"]] = "one"
+    crew: CrewName | Callable[[Sequence[Any]], CrewName] = "one"
     desk: bool = False
     ready: Callable[[Job, Callable[[str], None]], None] | None = None
     early: Callable[[Any], bool] = lambda _: False

@@ -8,11 +8,11 @@ import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from multiprocessing import connection, util
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from radfuse import machine
 from radfuse.errors import CaseError, MachineError, RadfuseError, RunError
-from radfuse.run.schedule import Died, Hands, scheduled
+from radfuse.run.schedule import CrewName, Died, Hands, scheduled
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -44,15 +44,16 @@ class Crew:
         self,
         work: Callable[[Job], Result],
         jobs: Sequence[Job],
-        crew: Literal["one", "cores", "network"] = "cores",
+        crew: CrewName = "cores",
     ) -> Iterator[tuple[Job, Result | CaseError]]:
         """Yield each job with its result, or with the error that stopped it, in the order they finish.
 
         Args:
             work: a function of a module; runs in another process.
             jobs: what it is called with; must pickle.
-            crew: a process a core, or "one": all runs here, as with one core or one job. "network" is this process
-                where there is a GPU, on a few threads that take turns with the network (`machine.NETWORK_TURN`).
+            crew: a process a core, or "one": all runs here, as with one core or one job. "gpu" is this process, on a
+                few threads that take turns with a network on its GPU (`machine.NETWORK_TURN`); "network" is the same
+                on a single core, whose threads read and write beside it, else a process a core.
 
         Raises:
             RunError: the machine stopped the work.
@@ -64,7 +65,7 @@ class Crew:
         self,
         work: Callable[[Job], Result],
         jobs: Sequence[Job],
-        crew: Literal["one", "cores", "network"] = "cores",
+        crew: CrewName = "cores",
     ) -> Iterator[list[tuple[Job, Result | CaseError]]]:
         """Yield the same, those at once that are through at a time."""
         hands = self.hands(work, len(jobs), crew)
@@ -74,30 +75,27 @@ class Crew:
         for job in jobs:
             yield [(job, attempt(work, job))]
 
-    def hands(
-        self, work: Callable[[Any], Any], count: int, crew: Literal["one", "cores", "network"] = "cores"
-    ) -> Hands | None:
+    def hands(self, work: Callable[[Any], Any], count: int, crew: CrewName = "cores") -> Hands | None:
         """Return who does so many jobs; None: one after another, here."""
         if crew == "one" or count <= 1:
             return None
-        if crew == "network" and (self.count == 1 or machine.has_gpu()):
+        if crew == "gpu" or (crew == "network" and self.count == 1):
             return _Threads(work)
         if self.count == 1:
             return None
         return _Processes(work, self._team, min(self.count, count))
 
-    @property
-    def beside(self) -> int:
-        """Jobs of a core each that can be done while a network has the GPUs; 0: nobody is free then."""
-        return self.count - 1 if machine.has_gpu() else 0  # a core is the network's: it reads and writes cases
+    def beside(self, crew: CrewName) -> int:
+        """Return how many jobs of a core each can be done beside such a crew; 0: nobody is free then."""
+        return self.count - 1 if crew == "gpu" else 0  # a core is the network's: it reads and writes cases
 
-    def hands_beside(self, work: Callable[[Any], Any]) -> Hands:
+    def hands_beside(self, work: Callable[[Any], Any], crew: CrewName) -> Hands:
         """Return who does them."""
-        return _Processes(work, self._team, self.beside)
+        return _Processes(work, self._team, self.beside(crew))
 
-    def at_once(self, crew: Literal["one", "cores", "network"]) -> int:
+    def at_once(self, crew: CrewName) -> int:
         """Return how many jobs are done at a time, where there are enough."""
-        return _HANDS if crew == "network" and machine.has_gpu() else self.count
+        return _HANDS if crew == "gpu" else self.count
 
     def _dismiss(self) -> None:
         for worker in self._team:

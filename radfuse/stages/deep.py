@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from radfuse import machine
 from radfuse.learned import learns
 from radfuse.recipe import About, RegionRecipe, deep_recipe, is_mirrored
 from radfuse.regions.config import images_named
@@ -111,5 +112,5 @@ STAGE = Stage(
     needs=("segment", "follow", "learn"),
     spares=lambda context: () if learns(context.study) else ("learn",),
     fails="drops",
-    crew="network",
+    crew=lambda _: "gpu" if machine.has_gpu() else "network",  # onnxruntime's
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from radfuse import machine
 from radfuse.results import SegmentedCase
 from radfuse.run.digests import UNSAID
 from radfuse.run.folder import safe_name
+from radfuse.run.schedule import CrewName
 from radfuse.run.stage import Stage
 from radfuse.seg.backend import Backend
 from radfuse.seg.untrained import Given, Untrained
@@ -161,6 +162,13 @@ def write(segmented: Segmented, path: Path) -> None:
     (path / PREVIEW).write_bytes(segmented.preview)
 
 
+def crew_of(jobs: Sequence[SegmentJob]) -> CrewName:
+    """Return who segments: one process where the network runs on its GPU."""
+    from radfuse.seg.runtimes.runtime import on_gpu
+
+    return "gpu" if jobs and on_gpu(jobs[0].runtime) else "network"
+
+
 STAGE = Stage(
     "segment",
     8,
@@ -171,5 +179,5 @@ STAGE = Stage(
     what="segmenting",
     needs=("train",),
     fails="drops",
-    crew="network",
+    crew=crew_of,
 )

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from radfuse import machine
 from radfuse.errors import CaseError, MachineError
 from radfuse.run.carry import carry_out
 from radfuse.run.folder import RunFolder
+from radfuse.run.schedule import CrewName
 from radfuse.run.stage import Follower, Stage
 from radfuse.run.workers import Crew, attempt
 
@@ -111,15 +111,27 @@ class Hands(Crew):
         super().__init__(2)
         self.told: list[str] = []
 
-    @property
-    def beside(self) -> int:
-        return 1
+    def beside(self, crew: CrewName) -> int:
+        return int(crew == "network")
 
-    def hands(self, work: Callable[[Any], Any], count: int, crew: str = "cores") -> Hand:
+    def hands(self, work: Callable[[Any], Any], count: int, crew: CrewName = "cores") -> Hand:
         return Hand(work, self.told)
 
-    def hands_beside(self, work: Callable[[Any], Any]) -> Hand:
+    def hands_beside(self, work: Callable[[Any], Any], crew: CrewName) -> Hand:
         return Hand(work, self.told)
+
+
+class OnGpu(Crew):
+    """This machine's crew, whose networks have a GPU."""
+
+    def beside(self, crew: CrewName) -> int:
+        return super().beside("gpu" if crew == "network" else crew)
+
+    def hands(self, work: Callable[[Any], Any], count: int, crew: CrewName = "cores") -> Any:
+        return super().hands(work, count, "gpu" if crew == "network" else crew)
+
+    def hands_beside(self, work: Callable[[Any], Any], crew: CrewName) -> Any:
+        return super().hands_beside(work, "gpu" if crew == "network" else crew)
 
 
 def go(
@@ -253,21 +265,17 @@ def test_what_the_machine_stopped_is_tried_again_in_its_own_turn(images: Path, t
     assert sorted(tried) == ["a", "a", "d", "d"]
 
 
-def test_processes_measure_while_threads_draw(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "has_gpu", lambda: True)
+def test_processes_measure_while_threads_draw(images: Path, tmp_path: Path) -> None:
     for name, text in {"d": "after measured", "e": "a third"}.items():
         (images / name).write_text(text)
     (images / "measured").symlink_to(tmp_path / "run" / "features" / "a")
     run = RunFolder.open(tmp_path / "run", "study")
-    with Crew(2) as crew:
+    with OnGpu(2) as crew:
         assert go(run, images, "ade", crew) == ({}, {})
     assert len(results(run)) == 6
 
 
-def test_without_a_gpu_a_stage_waits_for_its_turn(
-    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(machine, "has_gpu", lambda: False)
+def test_without_a_gpu_a_stage_waits_for_its_turn(images: Path, tmp_path: Path) -> None:
     run = RunFolder.open(tmp_path / "run", "study")
     masks, measured = stages()
 

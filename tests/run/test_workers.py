@@ -12,6 +12,7 @@ import pytest
 
 from radfuse import machine
 from radfuse.errors import CaseError, InputError
+from radfuse.run.schedule import CrewName
 from radfuse.run.workers import Crew
 
 
@@ -114,13 +115,12 @@ def segmented(number: int) -> int:
     return others
 
 
-@pytest.mark.parametrize("gpu", [False, True])
-def test_one_process_reads_the_next_case_while_the_network_runs(gpu: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "has_gpu", lambda: gpu)
+@pytest.mark.parametrize(("who", "cores"), [("network", 1), ("gpu", 1), ("gpu", 2)])
+def test_one_process_reads_the_next_case_while_the_network_runs(who: CrewName, cores: int) -> None:
     for event in _READ.values():
         event.clear()
-    with Crew(2 if gpu else 1) as crew:
-        assert dict(crew.each(segmented, [1, 2], "network")) == {1: 1, 2: 1}
+    with Crew(cores) as crew:
+        assert dict(crew.each(segmented, [1, 2], who)) == {1: 1, 2: 1}
 
 
 def test_nothing_more_is_begun_when_nobody_asks_any_more() -> None:

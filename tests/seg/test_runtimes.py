@@ -17,7 +17,7 @@ from radfuse.seg.plan import SegPlan
 from radfuse.seg.predict import OnnxSegmenter, segmenter
 from radfuse.seg.quality import ScoredLabels
 from radfuse.seg.runtimes import RUNTIMES
-from radfuse.seg.runtimes.runtime import Runtime, chosen, runtime
+from radfuse.seg.runtimes.runtime import Runtime, chosen, on_gpu, runtime
 from radfuse.volume.image import Volume
 
 PLAN = SegPlan(labels={"bright": 7}, spacing_zyx_mm=(1, 1, 1), patch_zyx=(4, 6, 8), channels=(2, 2, 2), overlap=0.5)
@@ -188,3 +188,12 @@ def test_another_error_is_told_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="no such kernel"):
         opened(volume())
     assert machine_.asked == [4]
+
+
+@pytest.mark.parametrize(("name", "gpu"), [("torch", True), ("onnxruntime", False), ("openvino", False), ("", False)])
+def test_where_torch_alone_has_the_gpu_torch_alone_runs_on_it(
+    name: str, gpu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "has_gpu", lambda: False)
+    monkeypatch.setattr(machine, "torch_has_gpu", lambda: True)
+    assert on_gpu(name) is gpu

@@ -11,6 +11,7 @@ from boxes import tumour_cohort
 from radfuse import machine
 from radfuse.pipeline import Run, run_study
 from radfuse.run.folder import RunFolder
+from radfuse.seg.runtimes import runtime
 from radfuse.stages import extract
 from radfuse.stages.context import Context
 from radfuse.study import load_study
@@ -37,7 +38,7 @@ def study(tmp_path: Path) -> Path:
 
 
 def run(study: Path, name: str, *, gpu: bool, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(machine, "has_gpu", lambda: gpu)
+    monkeypatch.setattr(runtime, "on_gpu", lambda _: gpu)
     monkeypatch.setattr(machine, "cores", lambda: 2 if gpu else 1)
     return run_study(study, study.parent / name, until="extract")
 

@@ -70,6 +70,13 @@ def chosen(name: str) -> str:
     return name
 
 
+def on_gpu(name: str) -> bool:
+    """Return whether a runtime has a GPU here; False for what is none."""
+    if name == "torch":
+        return _named(name).is_here() and machine.torch_has_gpu()
+    return name in ("onnxruntime", "tensorrt") and machine.has_gpu()
+
+
 def _fastest() -> str:
     if machine.has_gpu():
         return USUAL
