@@ -87,6 +87,7 @@ class ContinuousOutcome(ScoredOutcome):
                 "cohort",
                 "segmentation",
                 "review",
+                "visits",
                 "continuous",
                 "comparison",
                 "subgroups",

@@ -176,7 +176,7 @@ class MulticlassOutcome(Section):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a study of several classes."""
         return (
-            *("multiclass_overview", "cohort", "segmentation", "review", "multiclass", "comparison"),
+            *("multiclass_overview", "cohort", "segmentation", "review", "visits", "multiclass", "comparison"),
             *("multiclass_calibration", "features", "audit", "findings", "methods", "checklists", "throughput"),
             "settings",
         )

@@ -26,8 +26,17 @@ _GRID = 8
 _SMALLEST_STRATUM = 20
 """Units of a third of the times, so that folds inside training sets still have some of each."""
 _SECTIONS = (
-    *("survival_overview", "cohort", "segmentation", "review", "survival", "risk_groups", "comparison"),
-    *("subgroups", "variants", "internal", "learning_curve", "survival_calibration", "survival_decision", "features"),
+    *("survival_overview", "cohort", "segmentation", "review", "visits", "survival", "risk_groups"),
+    *(
+        "comparison",
+        "subgroups",
+        "variants",
+        "internal",
+        "learning_curve",
+        "survival_calibration",
+        "survival_decision",
+        "features",
+    ),
     *("explanation", "nomogram", "audit", "findings", "methods", "checklists", "throughput", "settings"),
 )
 _SECTIONS_ELSEWHERE = (

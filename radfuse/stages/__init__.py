@@ -53,6 +53,7 @@ STAGES = {
     ),
     "prepare": Listed(),
     "beside": Listed(),
+    "visits": Listed(),
     "audit": Listed(),
     "fit": Listed(),
     "fuse": Listed("Fit and compare the families on the same folds."),

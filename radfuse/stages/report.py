@@ -30,6 +30,7 @@ from radfuse.results import (
     Shuffled,
     VariantResults,
 )
+from radfuse.results.visits import VisitResults
 from radfuse.run.folder import read_json
 from radfuse.run.ledger import paces_of
 from radfuse.run.stage import Stage
@@ -45,6 +46,7 @@ from radfuse.stages import (
     readers,
     refit,
     variants,
+    visits,
 )
 from radfuse.stages.context import Context
 from radfuse.stages.export import write_files
@@ -106,6 +108,7 @@ class ReportJob:
         answers: of the study's authors to items of checklists; None: they gave none.
         occasion: today, and here.
         explained: family -> fold -> its explanation, of those that there are.
+        visits: what they changed, or None.
     """
 
     title: str
@@ -138,6 +141,7 @@ class ReportJob:
     answers: Path | None
     occasion: Occasion
     explained: Mapping[str, Mapping[str, Path]]
+    visits: Path | None
 
     def __str__(self) -> str:
         return "the report"
@@ -188,6 +192,7 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         answers=study.report.answers,
         occasion=Occasion(date=this_day(), folder=base, run=str(context.folder.path)),
         explained=_explanations(context),
+        visits=_there(context, visits.PLACE),
     )
 
 
@@ -295,6 +300,7 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
         learning=_read(job.learning, LearningPoint),
         explained=_explained(job, design),
         paces=paces_of(Path(job.occasion.run)) if job.occasion.run else (),
+        visits=VisitResults.model_validate_json(job.visits.read_bytes()) if job.visits else None,
     )
     return study_report(report)
 
@@ -337,14 +343,14 @@ def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[Fit
 
 STAGE = Stage(
     "report",
-    13,
+    14,
     jobs,
     work,
     write_files,
     lambda _: "report",
     what="writing the report",
     needs=(
-        *("export", "explain", "manual", "review", "audit", "beside", "readers"),
+        *("export", "explain", "manual", "review", "audit", "beside", "visits", "readers"),
         *("variants", "optimism", "permute", "learning_curve"),
     ),
 )
