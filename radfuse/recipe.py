@@ -27,11 +27,12 @@ from radfuse.regions.habitats import HabitatsRegion
 from radfuse.regions.make import make_regions
 from radfuse.regions.scene import Scene
 from radfuse.results import CaseFeatures
+from radfuse.run.digests import UNSAID
 from radfuse.seg.config import DeepConfig
 from radfuse.seg.encode import encode
 from radfuse.seg.predict import OnnxSegmenter
-from radfuse.sequences import SequenceRecipe
-from radfuse.volume.files import read_labels, read_volume
+from radfuse.sequences import Brought, SequenceRecipe, Way, to_baseline
+from radfuse.volume.files import read_grid, read_labels, read_volume
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume, require_same_grid
 from radfuse.volume.normalise import normalised
@@ -68,6 +69,7 @@ class CaseFiles:
         source: of the mask: manual, external or cross_fitted.
         own: sequence -> mask drawn on that image, of those that are measured by it.
         transforms: sequence -> transform by which masks are carried to it.
+        brought: the image and the mask are measured on the grid of the baseline; None: where they lie.
     """
 
     images: Mapping[str, Path]
@@ -75,6 +77,7 @@ class CaseFiles:
     source: str
     own: Mapping[str, Path] = field(default_factory=dict)
     transforms: Mapping[str, Path] = field(default_factory=dict)
+    brought: Brought | None = field(default=None, metadata=UNSAID)
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,9 @@ def read_masked(files: CaseFiles, recipe: RegionRecipe) -> dict[str, MaskedImage
         for sequence, path in files.own.items()
     }
     transforms = {sequence: read_transform(path) for sequence, path in files.transforms.items()}
+    if files.brought is not None:
+        way = Way(read_transform(files.brought.transform), read_grid(files.brought.like), files.brought.carried)
+        images, mask = to_baseline(images, mask, recipe.sequences, way)
     return masked(images, mask, recipe, own, transforms)
 
 

@@ -45,7 +45,7 @@ from radfuse.seg.quality import figures_of
 from radfuse.seg.review import review_list, reviewed
 from radfuse.seg.runtimes.runtime import USUAL, chosen
 from radfuse.seg.untrained import Given, Untrained
-from radfuse.sequences import radiomics_of, recipes_of
+from radfuse.sequences import Way, radiomics_of, recipes_of, to_baseline
 from radfuse.volume.files import read_volume
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
@@ -183,11 +183,12 @@ def _case(way: _Way, case: Case) -> dict[str, Mapping[str, float | None]]:
     images = {name: read_volume(path, regions.sequences[name].spacing_mm) for name, path in case.images.items()}
     image = stacked([images[sequence] for sequence in recipe.sequences]) if recipe.sequence is not None else None
     carried: dict[str, Registered] = {}
-    if recipe.visits is None or case.visit == recipe.visits.baseline:
+    follows = recipe.visits if recipe.visits is not None and case.visit != recipe.visits.baseline else None
+    if follows is None or follows.masks == "own":
         labels = _mask(way, case, who, images, image)
     else:
-        carried["baseline"], labels = _from_baseline(way, recipe.visits, case, images[recipe.home])
-    if recipe.visits is not None and case.visit == recipe.visits.baseline:
+        carried["baseline"], labels = _from_baseline(way, follows, case, images[recipe.home])
+    if recipe.visits is not None and follows is None:
         way.baseline.clear()
         way.baseline[case.unit] = (images[recipe.home], labels)
     radiomics = radiomics_of(recipe.images, recipe.by_sequence, config)
@@ -197,7 +198,12 @@ def _case(way: _Way, case: Case) -> dict[str, Mapping[str, float | None]]:
     measured = images | {name: read_measured(case.images[name], regions.sequences[name]) for name in in_suv}
     to_sequences = _registered(recipe, images, labels, who.case)
     carried |= to_sequences
-    ready = masked(measured, labels, regions, own, {name: one.transform for name, one in to_sequences.items()})
+    here, mask = measured, labels
+    if follows is not None and follows.masks == "own":
+        carried["baseline"], grid = _to_baseline(way, follows, case, images[recipe.home], labels)
+        there = Way(carried["baseline"].transform, grid, follows.registration.carried)
+        here, mask = to_baseline(measured, labels, regions.sequences, there)
+    ready = masked(here, mask, regions, own, {name: one.transform for name, one in to_sequences.items()})
     source = "manual" if recipe.sequence is None else "predicted"
     radiomic = radiomic_features(ready, source, regions, radiomics, who, recipe.opened_measures())
     way.missing.update(radiomic.missing)
@@ -231,12 +237,7 @@ def _mask(way: _Way, case: Case, who: About, images: Mapping[str, Volume], image
 
 def _from_baseline(way: _Way, visits: VisitsConfig, case: Case, image: Volume) -> tuple[Registered, LabelMap]:
     """Return the registration of a follow-up to its unit's baseline, and the mask that it carries over."""
-    if case.unit not in way.baseline:
-        raise CaseError(
-            case.case_id,
-            f"its unit has no visit {visits.baseline!r} that could be used, whose mask is to be carried over; add it",
-        )
-    first, mask = way.baseline[case.unit]
+    first, mask = _baseline(way, visits, case)
     found = register(image, first, visits.registration, case.case_id, mask)
     labels = resample_labels(mask, image.grid, found.transform, visits.registration.carried)
     if not labels.present():
@@ -244,6 +245,23 @@ def _from_baseline(way: _Way, visits: VisitsConfig, case: Case, image: Volume) -
             case.case_id, f"nothing of the baseline's mask falls into image {image.name}; look at both images"
         )
     return found, labels
+
+
+def _to_baseline(
+    way: _Way, visits: VisitsConfig, case: Case, image: Volume, labels: LabelMap
+) -> tuple[Registered, Grid]:
+    """Return the registration by which a follow-up and its own mask are brought to its unit's baseline, and where."""
+    first, _ = _baseline(way, visits, case)
+    return register(first, image, visits.registration, case.case_id, labels), first.grid
+
+
+def _baseline(way: _Way, visits: VisitsConfig, case: Case) -> tuple[Volume, LabelMap]:
+    """Return the image and the mask of a follow-up's baseline."""
+    if case.unit not in way.baseline:
+        raise CaseError(
+            case.case_id, f"its unit has no visit {visits.baseline!r} that could be used, {visits.whose}; add it"
+        )
+    return way.baseline[case.unit]
 
 
 def _deep(

@@ -134,7 +134,7 @@ def box_plot(changes: Sequence[FeatureChange], drawn: Mapping[str, Look], narrow
             place = names.index(item.feature) + step * (follow_ups.index(item.visit) - (len(follow_ups) - 1) / 2)
             _box(axes, item, place, 0.36 * step if narrow else 0.7 * step, drawn[item.visit].colour)
         if narrow:
-            across = {"transform": axes.get_yaxis_transform(), "fontsize": 8, "va": "center"}
+            across: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "fontsize": 8, "va": "center"}
             for place, name in enumerate(names):
                 axes.text(0, place - 0.44, _line(name), **across)
             axes.set_yticks([])
