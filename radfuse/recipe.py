@@ -6,7 +6,7 @@ The study's stages, the bundle and the scripts call the functions here, so that 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +31,14 @@ from radfuse.run.digests import UNSAID
 from radfuse.seg.config import DeepConfig
 from radfuse.seg.encode import encode
 from radfuse.seg.predict import OnnxSegmenter
-from radfuse.sequences import Brought, SequenceRecipe, Way, to_baseline
-from radfuse.volume.files import read_grid, read_labels, read_volume
+from radfuse.sequences import SequenceRecipe
+from radfuse.volume.files import read_labels, read_volume
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume, require_same_grid
 from radfuse.volume.normalise import normalised
 from radfuse.volume.region import Region
 from radfuse.volume.resample import resample_labels
-from radfuse.volume.sitk import Transform, read_transform
+from radfuse.volume.sitk import Transform, moved, read_transform
 from radfuse.volume.suv import read_suv
 
 NO_MASK = "the case has no mask; draw one, or leave the case out of the cohort table"
@@ -69,7 +69,7 @@ class CaseFiles:
         source: of the mask: manual, external or cross_fitted.
         own: sequence -> mask drawn on that image, of those that are measured by it.
         transforms: sequence -> transform by which masks are carried to it.
-        brought: the image and the mask are measured on the grid of the baseline; None: where they lie.
+        moved: rigid transform that puts image and mask where the baseline of their unit lies; None: they stay.
     """
 
     images: Mapping[str, Path]
@@ -77,7 +77,7 @@ class CaseFiles:
     source: str
     own: Mapping[str, Path] = field(default_factory=dict)
     transforms: Mapping[str, Path] = field(default_factory=dict)
-    brought: Brought | None = field(default=None, metadata=UNSAID)
+    moved: Path | None = field(default=None, metadata=UNSAID)
 
 
 @dataclass(frozen=True)
@@ -166,10 +166,18 @@ def read_masked(files: CaseFiles, recipe: RegionRecipe) -> dict[str, MaskedImage
         for sequence, path in files.own.items()
     }
     transforms = {sequence: read_transform(path) for sequence, path in files.transforms.items()}
-    if files.brought is not None:
-        way = Way(read_transform(files.brought.transform), read_grid(files.brought.like), files.brought.carried)
-        images, mask = to_baseline(images, mask, recipe.sequences, way)
+    if files.moved is not None:
+        images, mask = to_baseline(images, mask, read_transform(files.moved))
     return masked(images, mask, recipe, own, transforms)
+
+
+def to_baseline(images: Mapping[str, Volume], mask: LabelMap, way: Transform) -> tuple[dict[str, Volume], LabelMap]:
+    """Return a follow-up's images and mask put where its baseline lies, by a rigid transform of their headers.
+
+    Resampled masks of thin layers would lose their rims, at follow-ups alone: a change that nobody has.
+    """
+    here = {name: replace(image, grid=moved(image.grid, way)) for name, image in images.items()}
+    return here, replace(mask, grid=moved(mask.grid, way))
 
 
 def _home(images: Mapping[str, Volume], recipe: RegionRecipe) -> Grid | None:

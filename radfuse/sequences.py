@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
 from radfuse.cohort.config import CohortConfig
 from radfuse.config import Section, nearest
-from radfuse.errors import InputError, short
+from radfuse.errors import short
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
 from radfuse.seg.config import Segmentation
@@ -21,11 +19,6 @@ from radfuse.volume.normalise import Percentiles, Step, Window
 from radfuse.volume.nyul import Nyul
 from radfuse.volume.parameter_map import ParameterMap
 from radfuse.volume.registration import Registration
-
-if TYPE_CHECKING:
-    from radfuse.volume.grid import Grid
-    from radfuse.volume.image import LabelMap, Volume
-    from radfuse.volume.sitk import Transform
 
 _Pixel = Annotated[float, Field(ge=SPACING_MM[0], le=SPACING_MM[1])]
 
@@ -111,64 +104,6 @@ class SequenceRecipe(Section):
     normalise: tuple[Step, ...] = ()
     min_voxels: PositiveInt = 10
     spacing_mm: Spacing | None = Field(default=None, exclude_if=lambda said: said is None)
-
-
-@dataclass(frozen=True)
-class Brought:
-    """Where a follow-up is measured that is brought to its baseline.
-
-    Attributes:
-        transform: from points of the baseline to those of the follow-up.
-        like: mask on the baseline's grid.
-        carried: how labels are interpolated.
-    """
-
-    transform: Path
-    like: Path
-    carried: Literal["nearest", "linear"]
-
-
-class Way(NamedTuple):
-    """The same, read: the transform, and the baseline's grid."""
-
-    transform: Transform
-    grid: Grid
-    carried: Literal["nearest", "linear"]
-
-
-def to_baseline(
-    images: Mapping[str, Volume], mask: LabelMap, recipes: Mapping[str, SequenceRecipe], way: Way
-) -> tuple[dict[str, Volume], LabelMap]:
-    """Return the images and the mask of a follow-up on the grid of its baseline.
-
-    Values by B-splines, since linear ones would smooth the follow-up alone; linear in a parameter map, where B-splines
-    reach beyond what can be.
-
-    Args:
-        images: sequence -> image.
-        mask: of them.
-        recipes: sequence -> how the mask reaches it.
-        way: to the baseline.
-
-    Raises:
-        InputError: the mask lies on another grid than its image, or nothing of it falls onto the baseline's.
-    """
-    from radfuse.volume.image import require_same_grid
-    from radfuse.volume.resample import resample, resample_labels
-
-    found = {}
-    for sequence, image in images.items():
-        if recipes[sequence].masks == "same_grid":
-            require_same_grid(image, mask)
-        how: Literal["bspline", "linear"] = "bspline" if recipes[sequence].map is None else "linear"
-        found[sequence] = resample(image, way.grid, how, transform=way.transform)
-    here = resample_labels(mask, way.grid, way.transform, way.carried)
-    if mask.present() and not here.present():
-        raise InputError(
-            f"nothing of mask {mask.name} falls onto the grid of the baseline, {way.grid}; look at both images, or set "
-            "visits.registration: {start: centres} where headers count from elsewhere"
-        )
-    return found, here
 
 
 def merged(study: Any) -> Any:

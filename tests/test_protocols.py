@@ -83,8 +83,11 @@ def table(run_folder: Path, name: str) -> pd.DataFrame:
     return pd.read_csv(run_folder / "report/tables" / f"{name}.csv")
 
 
-def _progression(design: pd.DataFrame, _: Path) -> None:
+def _progression(design: pd.DataFrame, folder: Path) -> None:
     """Phantom cartilage gets thinner between the visits where the disease progresses, and never thicker on average."""
+    assert list(table(folder / "run", "visits")["units"]) == [16, 16]
+    assert {"ThicknessMean", "JointSpaceMin"} < set(table(folder / "run", "visits_change")["feature"])
+    assert len(list((folder / "run/registration").glob("*_V01@baseline/quality.json"))) == 16
     change = design["dess@change/medial_tibial_cartilage/morphometry_ThicknessMean"]
     assert change.mean() < 0
     assert not any("@V01/" in str(column) for column in design.columns)

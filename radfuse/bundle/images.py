@@ -31,6 +31,7 @@ from radfuse.recipe import (
     read_mask,
     read_measured,
     remarks_on_maps,
+    to_baseline,
 )
 from radfuse.regions.config import images_named
 from radfuse.report.preview import preview
@@ -45,7 +46,7 @@ from radfuse.seg.quality import figures_of
 from radfuse.seg.review import review_list, reviewed
 from radfuse.seg.runtimes.runtime import USUAL, chosen
 from radfuse.seg.untrained import Given, Untrained
-from radfuse.sequences import Way, radiomics_of, recipes_of, to_baseline
+from radfuse.sequences import radiomics_of, recipes_of
 from radfuse.volume.files import read_volume
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
@@ -200,9 +201,8 @@ def _case(way: _Way, case: Case) -> dict[str, Mapping[str, float | None]]:
     carried |= to_sequences
     here, mask = measured, labels
     if follows is not None and follows.masks == "own":
-        carried["baseline"], grid = _to_baseline(way, follows, case, images[recipe.home], labels)
-        there = Way(carried["baseline"].transform, grid, follows.registration.carried)
-        here, mask = to_baseline(measured, labels, regions.sequences, there)
+        carried["baseline"] = _registered_to(way, follows, case, images[recipe.home])[0]
+        here, mask = to_baseline(measured, labels, carried["baseline"].transform)
     ready = masked(here, mask, regions, own, {name: one.transform for name, one in to_sequences.items()})
     source = "manual" if recipe.sequence is None else "predicted"
     radiomic = radiomic_features(ready, source, regions, radiomics, who, recipe.opened_measures())
@@ -237,8 +237,7 @@ def _mask(way: _Way, case: Case, who: About, images: Mapping[str, Volume], image
 
 def _from_baseline(way: _Way, visits: VisitsConfig, case: Case, image: Volume) -> tuple[Registered, LabelMap]:
     """Return the registration of a follow-up to its unit's baseline, and the mask that it carries over."""
-    first, mask = _baseline(way, visits, case)
-    found = register(image, first, visits.registration, case.case_id, mask)
+    found, mask = _registered_to(way, visits, case, image)
     labels = resample_labels(mask, image.grid, found.transform, visits.registration.carried)
     if not labels.present():
         raise CaseError(
@@ -247,21 +246,14 @@ def _from_baseline(way: _Way, visits: VisitsConfig, case: Case, image: Volume) -
     return found, labels
 
 
-def _to_baseline(
-    way: _Way, visits: VisitsConfig, case: Case, image: Volume, labels: LabelMap
-) -> tuple[Registered, Grid]:
-    """Return the registration by which a follow-up and its own mask are brought to its unit's baseline, and where."""
-    first, _ = _baseline(way, visits, case)
-    return register(first, image, visits.registration, case.case_id, labels), first.grid
-
-
-def _baseline(way: _Way, visits: VisitsConfig, case: Case) -> tuple[Volume, LabelMap]:
-    """Return the image and the mask of a follow-up's baseline."""
+def _registered_to(way: _Way, visits: VisitsConfig, case: Case, image: Volume) -> tuple[Registered, LabelMap]:
+    """Return the registration of a follow-up to its unit's baseline, and the mask of that."""
     if case.unit not in way.baseline:
         raise CaseError(
             case.case_id, f"its unit has no visit {visits.baseline!r} that could be used, {visits.whose}; add it"
         )
-    return way.baseline[case.unit]
+    first, mask = way.baseline[case.unit]
+    return register(image, first, visits.registration, case.case_id, mask), mask
 
 
 def _deep(

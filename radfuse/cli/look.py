@@ -156,10 +156,8 @@ def _recipe(study: Study) -> RegionRecipe:
 
 def _masked(study: Study, case: Case, sequence: str, mask: LabelMap, run: Path) -> MaskedImage:
     """Return one image of a case with the mask on its grid, by the run's registration where it takes one."""
-    from radfuse.recipe import masked, read_mask, read_measured
-    from radfuse.sequences import Way, to_baseline
-    from radfuse.stages.context import CARRIED, TRANSFORM, followed, registered
-    from radfuse.volume.files import read_grid
+    from radfuse.recipe import masked, read_mask, read_measured, to_baseline
+    from radfuse.stages.context import TRANSFORM, followed, registered
     from radfuse.volume.sitk import read_transform
 
     recipe = _recipe(study)
@@ -179,6 +177,5 @@ def _masked(study: Study, case: Case, sequence: str, mask: LabelMap, run: Path) 
         place = run / followed(case.case_id)
         if not (place / TRANSFORM).is_file():
             raise InputError("the case is measured where its baseline lies: run `radfuse follow` first")
-        way = Way(read_transform(place / TRANSFORM), read_grid(place / CARRIED), study.visits.registration.carried)
-        images, mask = to_baseline(images, mask, recipe.sequences, way)
+        images, mask = to_baseline(images, mask, read_transform(place / TRANSFORM))
     return masked(images, mask, recipe, own, transforms)[sequence]

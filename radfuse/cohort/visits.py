@@ -25,8 +25,8 @@ class VisitsConfig(Section):
     """
     masks: Literal["carried", "own"] = Field(default="carried", exclude_if=lambda masks: masks == "carried")
     """Whose mask a follow-up is measured by. carried: the baseline's, brought to its image, so that what changes is of
-    the image, and not of how somebody drew it twice. own: its own, and image and mask are brought onto the baseline's
-    grid, so that regions lie where they lay, and shapes may change."""
+    the image, and not of how somebody drew it twice. own: its own, and image and mask are put where the baseline lies,
+    by their headers, so that regions are cut as they were then, and shapes may change."""
     registration: Registration = Registration()
     """How the baseline's segmented image is registered to that of each follow-up."""
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section, to_yaml
 from radfuse.errors import InputError, RunError
@@ -63,6 +63,8 @@ class KneePhantom(Section):
     seed: int = Field(default=7, ge=0)
     visits: Literal[1, 2] = 1
     """At the second visit the cartilage is a little thinner."""
+    motion: NonNegativeFloat = Field(default=0.5, le=15)
+    """Standard deviation of how else a knee lies at its second visit: degrees about each axis, mm along it."""
     sites: int = Field(default=3, ge=1, le=len(SITES))
     """Number of scanners; they differ in gain, noise and resolution."""
     voxels_zyx: tuple[PositiveInt, PositiveInt, PositiveInt] = (40, 96, 96)
@@ -260,7 +262,7 @@ def _visits(
 ) -> dict[str, pd.DataFrame]:
     cohort_rows, truth_rows = [], []
     for knee, (about, parts) in enumerate(zip(knees.to_dict("records"), truth.to_dict("records"), strict=True)):
-        thinner, move = generator.uniform(0.02, 0.06), generator.normal(0, 0.5, 6)
+        thinner, move = generator.uniform(0.02, 0.06), generator.normal(0, config.motion, 6)
         for visit in range(config.visits):
             shape = shapes[knee] if visit == 0 else _later(shapes[knee], thinner, move)
             name = f"V{visit:02d}"

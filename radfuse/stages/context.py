@@ -17,7 +17,7 @@ from radfuse.run.folder import Progress, RunFolder, safe_name
 from radfuse.run.shard import Shard
 from radfuse.seg.backend import Backend
 from radfuse.seg.config import Segmentation
-from radfuse.sequences import Brought, Reach, open_steps, radiomics_of, reach_of, recipes_of, spacings_of
+from radfuse.sequences import Reach, open_steps, radiomics_of, reach_of, recipes_of, spacings_of
 from radfuse.study import Study
 from radfuse.volume.flat import Spacing
 
@@ -25,8 +25,8 @@ ALL = "all"
 """Name of the network trained on every manual mask; it ships, and segments no case of the study."""
 
 
-TRANSFORM, CARRIED = "transform.tfm", "labels.nrrd"
-"""Of a registration's folder: the transform, and of one between visits the mask that it carried over."""
+TRANSFORM = "transform.tfm"
+"""Of a registration's folder."""
 
 
 def learned_of(fold: str) -> str:
@@ -181,7 +181,7 @@ class Context:
     def mask(self, case: Case) -> tuple[Path | None, str]:
         """Return the mask that a case is measured with, and where it comes from."""
         if case.case_id in self.baselines:
-            return self.path(f"{followed(case.case_id)}/{CARRIED}"), self.segmentation.source
+            return self.path(f"{followed(case.case_id)}/labels.nrrd"), self.segmentation.source
         if not self.segments:
             return case.mask, self.segmentation.source
         return self.path(f"labels/{safe_name(case.case_id)}/labels.nrrd"), self.segmentation.source
@@ -196,15 +196,10 @@ class Context:
         own = {name: path for name, path in case.own_masks.items() if name in case.images and self.reach(name) == "own"}
         carried = [name for name in case.images if self.reach(name) == "register"]
         transforms = {name: self.path(f"{registered(case.case_id, name)}/{TRANSFORM}") for name in carried}
-        return CaseFiles(case.images, mask, source, own, transforms, self._brought(case))
-
-    def _brought(self, case: Case) -> Brought | None:
-        """Return where a follow-up is measured; None where it lies, as one by the baseline's mask is."""
         visits = self.study.visits
-        if visits is None or visits.masks == "carried" or case.case_id not in self.registered_to:
-            return None
-        place = self.path(followed(case.case_id))
-        return Brought(place / TRANSFORM, place / CARRIED, visits.registration.carried)
+        moves = visits is not None and visits.masks == "own" and case.case_id in self.registered_to
+        moved = self.path(f"{followed(case.case_id)}/{TRANSFORM}") if moves else None
+        return CaseFiles(case.images, mask, source, own, transforms, moved)
 
     def recipe(self, fold: str | None = ALL) -> RegionRecipe:
         """Return what decides the study's regions: one for all cases, whose text in their keys is made once.

@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from radfuse.cohort.case import Case
 from radfuse.errors import CaseError
-from radfuse.recipe import NO_MASK
 from radfuse.run.stage import Stage
 from radfuse.sequences import spacings_of
 from radfuse.stages import register
-from radfuse.stages.context import CARRIED, Context, followed
+from radfuse.stages.context import Context, followed
 from radfuse.stages.register import RegisteredCase, RegisterJob
+from radfuse.stages.segment import MASK
 
 
 def jobs(context: Context) -> Iterator[RegisterJob]:
-    """Yield every follow-up with its baseline; one without fails.
-
-    The image that a mask is carried to stays: the follow-up's, or, where each is measured by its own, the baseline's.
-    """
+    """Yield every follow-up, its image fixed and the baseline's moving; one without a baseline fails."""
     visits = context.study.visits
     if visits is None:
         return
@@ -32,27 +28,19 @@ def jobs(context: Context) -> Iterator[RegisterJob]:
         if baseline is None:
             context.fail(case.case_id, visits.lacking(config), drops=True)
             continue
-        fixed, moving = (case, baseline) if visits.masks == "carried" else (baseline, case)
-        mask, source = context.mask(moving)
+        mask, source = context.mask(baseline)
         if baseline.case_id in context.dropped or mask is None:
-            context.fail(case.case_id, _why(baseline, moving, baseline.case_id in context.dropped), drops=True)
+            why = "could not be used" if baseline.case_id in context.dropped else "has no mask"
+            told = f"its baseline {baseline.case_id} {why}, so that there is no mask to carry over; mend that case"
+            context.fail(case.case_id, told, drops=True)
             continue
-        images = (context.image(fixed), context.image(moving))
-        labels, settings = context.segmentation.labels, visits.registration
-        yield RegisterJob(case.case_id, "baseline", *images, mask, source, fixed.mask, labels, settings, said)
-
-
-def _why(baseline: Case, moving: Case, dropped: bool) -> str:
-    """Return why a follow-up cannot be registered to its baseline."""
-    if moving is not baseline and not dropped:
-        return NO_MASK
-    why = "could not be used" if dropped else "has no mask"
-    lost = "no mask to carry over" if moving is baseline else "nothing to register to"
-    return f"its baseline {baseline.case_id} {why}, so that there is {lost}; mend that case"
+        images = (context.image(case), context.image(baseline))
+        own, labels = case.mask, context.segmentation.labels
+        yield RegisterJob(case.case_id, "baseline", *images, mask, source, own, labels, visits.registration, said)
 
 
 def work(job: RegisterJob) -> RegisteredCase:
-    """Return the transform between a follow-up and its baseline, how it went, a picture, and the mask carried over.
+    """Return the transform from a follow-up to its baseline, how it went, a picture, and the mask carried over.
 
     Raises:
         InputError: a file cannot be used.
@@ -62,20 +50,19 @@ def work(job: RegisterJob) -> RegisteredCase:
     if found.carried is None or not found.carried.present():
         raise CaseError(
             job.case,
-            f"nothing of the mask on {job.moving.name} falls into image {job.fixed.name}; look at both images, set "
-            "visits.registration: {start: centres} where headers count from elsewhere, or list the case under "
-            "cohort.exclude",
+            f"nothing of the baseline's mask falls into image {job.fixed.name}; look at both images, set visits."
+            "registration: {start: centres} where headers count from elsewhere, or list the case under cohort.exclude",
         )
     return found
 
 
 def write(done: RegisteredCase, path: Path) -> None:
-    """Store the same as `register`, and the mask as NRRD on the grid of the image that stayed."""
+    """Store the same as `register`, and the mask as NRRD on the follow-up's grid."""
     from radfuse.volume.files import write_image
 
     assert done.carried is not None
     register.write(done, path)
-    write_image(done.carried, path / CARRIED)
+    write_image(done.carried, path / MASK)
 
 
 STAGE = Stage(

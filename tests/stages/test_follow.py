@@ -145,7 +145,7 @@ SPOILT = {
     "no baseline": ("f2", "its unit has no visit 'v0', whose mask is to be carried over (visits.baseline); add it"),
     "no mask": ("f2", "its baseline c2 has no mask, so that there is no mask to carry over; mend that case"),
     "another patient": ("f2", "hardly overlap as their headers place them"),
-    "a mask beside the image": ("f2", "nothing of the mask on c2.nrrd falls into image f2.nrrd"),
+    "a mask beside the image": ("f2", "nothing of the baseline's mask falls into image f2.nrrd"),
 }
 
 
