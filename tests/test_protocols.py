@@ -141,7 +141,7 @@ def _habitats(design: pd.DataFrame, folder: Path) -> None:
     shares = design[[f"pet/habitats/habitats_Fraction{number}" for number in (1, 2, 3, 4)]]
     assert (shares.iloc[:, 3] == 0).all()
     truth = pd.read_csv(folder / "truth.csv")["hot_share"].to_numpy()
-    np.testing.assert_allclose(shares.iloc[:, 2], truth, atol=0.06)
+    np.testing.assert_allclose(shares.iloc[:, 2], truth, atol=0.01)
 
 
 CHECKS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
