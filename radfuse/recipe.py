@@ -296,13 +296,13 @@ def mapped_plates(
     """Return title -> plate of each cartilage that is measured, on the image that its measure names, or the first."""
     found: dict[str, Plate] = {}
     for sequence in images:
-        here = _on(sequence, recipe, measures)
+        here = measures_on(sequence, recipe, measures)
         if here:
             found |= plates(scene_of(sequence, images, recipe, about), here)
     return found
 
 
-def _on(sequence: str, recipe: RegionRecipe, measures: Sequence[MeasureConfig]) -> list[MeasureConfig]:
+def measures_on(sequence: str, recipe: RegionRecipe, measures: Sequence[MeasureConfig]) -> list[MeasureConfig]:
     """Return the measures that are taken on an image."""
     return [measure for measure in measures if (measure.sequence or next(iter(recipe.sequences))) == sequence]
 
@@ -349,7 +349,7 @@ def radiomic_features(
             missing |= {f"{place}/{one}": cause for one, cause in result.reasons.items()}
             remarks |= {f"{place}/{one}": remark for one, remark in result.remarks.items()}
         here = Subject(scene, {region.name: region for region in regions}, at.image)
-        shapes = take(here, _on(sequence, recipe, morphometry))
+        shapes = take(here, measures_on(sequence, recipe, morphometry))
         features |= {f"{sequence}/{name}": None if value != value else value for name, value in shapes.values.items()}
         missing |= {f"{sequence}/{name}": reason for name, reason in shapes.reasons.items()}
     return CaseFeatures(features=features, voxels=voxels, mask_source=source, missing=missing, remarks=remarks)
