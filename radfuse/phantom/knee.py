@@ -67,6 +67,8 @@ class KneePhantom(Section):
     """Standard deviation of how else a knee lies at its second visit: degrees about each axis, mm along it."""
     sites: int = Field(default=3, ge=1, le=len(SITES))
     """Number of scanners; they differ in gain, noise and resolution."""
+    bend_deg: float = Field(default=0.0, ge=0, le=30)
+    """Flexion of every knee, of the femur on the tibia."""
     voxels_zyx: tuple[PositiveInt, PositiveInt, PositiveInt] = (40, 96, 96)
     """Of the first site; the others cover the same box."""
     spacing_zyx_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (2.2, 1.25, 1.25)
@@ -101,7 +103,7 @@ def knee_tables(config: KneePhantom) -> dict[str, pd.DataFrame]:
     site = np.array([item.name for item in SITES])[generator.integers(0, config.sites, persons)][people]
     clinical, clinical_score = _clinical(generator, people)
     scores = _scores(generator, people, clinical_score)
-    shapes = [shape_from_scores(row) for row in scores.to_dict("records")]
+    shapes = [replace(shape_from_scores(row), bend_deg=config.bend_deg) for row in scores.to_dict("records")]
     texture = np.log([shape.texture_amplitude for shape in shapes])
     thickness = np.array([shape.tibial_thickness for shape in shapes])
     raw = {

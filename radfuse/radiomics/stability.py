@@ -144,7 +144,7 @@ def _at_the_border(
     spacing_zyx_mm: tuple[float, float, float],
     generator: np.random.Generator,
 ) -> tuple[tuple[slice, slice, slice], np.ndarray]:
-    """Return which voxels a label takes of the background, or gives it: the nearest, ties by chance, in a box around it.
+    """Return a box, and which of its voxels a label takes of the background, or gives it: the nearest, ties by chance.
 
     Args:
         array: labels, shape (z, y, x).
