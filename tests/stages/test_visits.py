@@ -99,7 +99,7 @@ def test_the_page_shows_visits_changes_and_pictures(found: VisitResults, tmp_pat
         "medial_tibia", "ThicknessMean", "V1", "3", "2.67", "−0.400 (−3.788 to 2.988)", "−11.7 (−110.5 to 87.2)",
         "−0.200 (−1.894 to 1.494)", "−0.76",
     ]  # fmt: skip
-    assert list(part.tables["visits"]["years since baseline"]) == ["baseline", "2 (2–2)", "5 (5–5)"]
+    assert list(part.tables["visits"]["years since baseline"]) == ["baseline", "2.0 (2.0–2.0)", "5.0 (5.0–5.0)"]
     assert set(part.figures) == {"visits_change", "visits_course"}
     assert "medial tibia ThicknessMean" in part.figures["visits_change"]
     assert "MeanCurvature" not in part.figures["visits_change"]

@@ -21,7 +21,7 @@ from radfuse.results.visits import FeatureChange, FeatureCourse, VisitResults
 
 _FIRST = 12
 """Features that the page shows at once; the others fold away."""
-_LETTERS = 26
+_LETTERS = 40
 """Of a line over a panel."""
 
 
@@ -79,7 +79,7 @@ def visit_table(found: VisitResults) -> pd.DataFrame:
         if visit.visit == found.baseline:
             when = "baseline"
         else:
-            when = f"{visit.years[0]:.2g} ({visit.years[1]:.2g}–{visit.years[2]:.2g})" if visit.years else DASH
+            when = f"{visit.years[0]:.1f} ({visit.years[1]:.1f}–{visit.years[2]:.1f})" if visit.years else DASH
         rows.append({**row, "years since baseline": when})
     return pd.DataFrame(rows)
 
@@ -124,23 +124,25 @@ def box_plot(changes: Sequence[FeatureChange], drawn: Mapping[str, Look], narrow
     """
     names = list(dict.fromkeys(item.feature for item in changes))
     follow_ups = [visit for visit in drawn if any(item.visit == visit for item in changes)]
-    step = 0.8 / len(follow_ups)
+    step = (0.66 if narrow else 0.8) / len(follow_ups)
+    lower = 0.14 if narrow else 0.0  # below the name
     with mpl.rc_context(STYLE):
-        high = 0.44 if narrow else 0.24 + 0.1 * len(follow_ups)
+        high = (0.3 if narrow else 0.24) + (0.14 if narrow else 0.1) * len(follow_ups)
         figure = Figure(figsize=(3.9 if narrow else 6.4, 1.0 + high * len(names)), layout="constrained")
         axes = figure.subplots()
         axes.axvline(0, color="#9ca3af", linewidth=0.8)
         for item in changes:
             place = names.index(item.feature) + step * (follow_ups.index(item.visit) - (len(follow_ups) - 1) / 2)
-            _box(axes, item, place, 0.36 * step if narrow else 0.7 * step, drawn[item.visit].colour)
+            _box(axes, item, place + lower, 0.7 * step, drawn[item.visit].colour)
         if narrow:
             across: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "fontsize": 8, "va": "center"}
+            across["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}  # over the line of no change
             for place, name in enumerate(names):
-                axes.text(0, place - 0.44, _line(name), **across)
+                axes.text(0, place - 0.36, _line(name), **across)
             axes.set_yticks([])
         else:
             axes.set_yticks(range(len(names)), [_line(name) for name in names])
-        axes.set_ylim(len(names) - 0.4, -0.8 if narrow else -0.6)
+        axes.set_ylim(len(names) - 0.4, -0.6)
         axes.set_xlabel("change in per cent of baseline")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
