@@ -196,8 +196,7 @@ class Context:
         own = {name: path for name, path in case.own_masks.items() if name in case.images and self.reach(name) == "own"}
         carried = [name for name in case.images if self.reach(name) == "register"]
         transforms = {name: self.path(f"{registered(case.case_id, name)}/{TRANSFORM}") for name in carried}
-        visits = self.study.visits
-        moves = visits is not None and visits.masks == "own" and case.case_id in self.registered_to
+        moves = case.case_id in self.registered_to and case.case_id not in self.baselines
         moved = self.path(f"{followed(case.case_id)}/{TRANSFORM}") if moves else None
         return CaseFiles(case.images, mask, source, own, transforms, moved)
 

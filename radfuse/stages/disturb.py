@@ -142,7 +142,7 @@ def work(job: DisturbJob) -> StableCase:
         made = perturbed_features(at.image, regions, job.radiomics[sequence], job.stability, seed)
         shapes = _shapes(job, sequence, images, seed)
         for into, row, shape in zip(copies, made, shapes, strict=True):
-            into |= _stored(sequence, row) | shape
+            into |= {**_stored(sequence, row), **shape}
     drawn = [
         {name: _by(job, (name, path), images, copies[0]) for name, path in masks.items()}
         for masks in (job.readers, job.repeats)

@@ -180,4 +180,4 @@ def _course(feature: str, table: np.ndarray, patients: np.ndarray) -> FeatureCou
     return FeatureCourse(feature=feature, means=tuple(map(Interval.of, means)), units=units)
 
 
-STAGE = Stage("visits", 1, jobs, work, write_section, lambda _: PLACE, what="comparing visits", needs=("prepare",))
+STAGE = Stage("visits", 1, jobs, work, write_section, lambda _: PLACE, what="comparing visits", needs=("extract",))
