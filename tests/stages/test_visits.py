@@ -105,6 +105,14 @@ def test_the_page_shows_visits_changes_and_pictures(found: VisitResults, tmp_pat
     assert "MeanCurvature" not in part.figures["visits_change"]
 
 
+def test_visits_are_counted_where_no_feature_is_looked_at(found: VisitResults, tmp_path: Path) -> None:
+    bare = found.model_copy(update={"changes": (), "courses": ()})
+    part = section.study(report_of(shipped("tables", tmp_path), visits=bare))
+    assert "5 units of 4 patients" in part.html
+    assert "is a shape or a volume; <code>evaluation.visits</code> names others" in part.html
+    assert (list(part.tables), part.figures) == (["visits"], {})
+
+
 STUDY = """
 name: seen
 cohort:

@@ -41,10 +41,13 @@ class Named(NamedTuple):
 
 
 def study(report: StudyReport) -> Part:
-    """Return the visits of a study; nothing where no unit has two, or nothing is known of how they differ."""
+    """Return the visits of a study; nothing where no unit has two."""
     found = report.visits
-    if found is None or not found.changes:
+    if found is None or not found.visits:
         return Part("Visits", Markup(""))
+    if not found.changes:
+        html = render("sections/visits.html", found=found, visits=visit_table(found), figures={}, table=None)
+        return Part("Visits", html, {}, {"visits": visit_table(found)})
     drawn = looks(visit.visit for visit in found.visits if visit.visit != found.baseline)
     table = change_table(found)
     first = set(list(dict.fromkeys(item.feature for item in found.changes))[:_FIRST])
