@@ -304,7 +304,7 @@ def _check_stage(study: Study, until: str, shard: Shard | None) -> None:
     if until == "follow" and study.visits is None and study.regions:
         raise InputError(
             f"study {study.name!r} measures each visit by its own mask; add visits: {{baseline: 00m}}, say, to carry "
-            "that of one visit to the others"
+            "that of one visit to the others, or visits: {masks: own} to register them to it"
         )
     if until in _FROM_IMAGES and not study.regions:
         raise InputError(

@@ -6,7 +6,7 @@ The study's stages, the bundle and the scripts call the functions here, so that 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from radfuse.regions.habitats import HabitatsRegion
 from radfuse.regions.make import make_regions
 from radfuse.regions.scene import Scene
 from radfuse.results import CaseFeatures
+from radfuse.run.digests import UNSAID
 from radfuse.seg.config import DeepConfig
 from radfuse.seg.encode import encode
 from radfuse.seg.predict import OnnxSegmenter
@@ -37,7 +38,7 @@ from radfuse.volume.image import LabelMap, Volume, require_same_grid
 from radfuse.volume.normalise import normalised
 from radfuse.volume.region import Region
 from radfuse.volume.resample import resample_labels
-from radfuse.volume.sitk import Transform, read_transform
+from radfuse.volume.sitk import Transform, moved, read_transform
 from radfuse.volume.suv import read_suv
 
 NO_MASK = "the case has no mask; draw one, or leave the case out of the cohort table"
@@ -68,6 +69,7 @@ class CaseFiles:
         source: of the mask: manual, external or cross_fitted.
         own: sequence -> mask drawn on that image, of those that are measured by it.
         transforms: sequence -> transform by which masks are carried to it.
+        moved: rigid transform that puts image and mask where the baseline of their unit lies; None: they stay.
     """
 
     images: Mapping[str, Path]
@@ -75,6 +77,7 @@ class CaseFiles:
     source: str
     own: Mapping[str, Path] = field(default_factory=dict)
     transforms: Mapping[str, Path] = field(default_factory=dict)
+    moved: Path | None = field(default=None, metadata=UNSAID)
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,18 @@ def read_masked(files: CaseFiles, recipe: RegionRecipe) -> dict[str, MaskedImage
         for sequence, path in files.own.items()
     }
     transforms = {sequence: read_transform(path) for sequence, path in files.transforms.items()}
+    if files.moved is not None:
+        images, mask = to_baseline(images, mask, read_transform(files.moved))
     return masked(images, mask, recipe, own, transforms)
+
+
+def to_baseline(images: Mapping[str, Volume], mask: LabelMap, way: Transform) -> tuple[dict[str, Volume], LabelMap]:
+    """Return a follow-up's images and mask put where its baseline lies, by a rigid transform of their headers.
+
+    Resampled masks of thin layers would lose their rims, at follow-ups alone: a change that nobody has.
+    """
+    here = {name: replace(image, grid=moved(image.grid, way)) for name, image in images.items()}
+    return here, replace(mask, grid=moved(mask.grid, way))
 
 
 def _home(images: Mapping[str, Volume], recipe: RegionRecipe) -> Grid | None:
@@ -282,13 +296,13 @@ def mapped_plates(
     """Return title -> plate of each cartilage that is measured, on the image that its measure names, or the first."""
     found: dict[str, Plate] = {}
     for sequence in images:
-        here = _on(sequence, recipe, measures)
+        here = measures_on(sequence, recipe, measures)
         if here:
             found |= plates(scene_of(sequence, images, recipe, about), here)
     return found
 
 
-def _on(sequence: str, recipe: RegionRecipe, measures: Sequence[MeasureConfig]) -> list[MeasureConfig]:
+def measures_on(sequence: str, recipe: RegionRecipe, measures: Sequence[MeasureConfig]) -> list[MeasureConfig]:
     """Return the measures that are taken on an image."""
     return [measure for measure in measures if (measure.sequence or next(iter(recipe.sequences))) == sequence]
 
@@ -335,7 +349,7 @@ def radiomic_features(
             missing |= {f"{place}/{one}": cause for one, cause in result.reasons.items()}
             remarks |= {f"{place}/{one}": remark for one, remark in result.remarks.items()}
         here = Subject(scene, {region.name: region for region in regions}, at.image)
-        shapes = take(here, _on(sequence, recipe, morphometry))
+        shapes = take(here, measures_on(sequence, recipe, morphometry))
         features |= {f"{sequence}/{name}": None if value != value else value for name, value in shapes.values.items()}
         missing |= {f"{sequence}/{name}": reason for name, reason in shapes.reasons.items()}
     return CaseFeatures(features=features, voxels=voxels, mask_source=source, missing=missing, remarks=remarks)

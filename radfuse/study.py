@@ -91,7 +91,7 @@ class Study(Section):
     sequences: dict[str, SequenceConfig] = {}
     """Sequence name -> how masks reach it, how its values are normalised, and how it is measured."""
     visits: VisitsConfig | None = None
-    """Naming it, even empty, measures the follow-ups of a unit by its baseline's mask, carried over by registration."""
+    """Naming it, even empty, registers the follow-ups of a unit to its baseline, whose mask they are measured by."""
     fusion: FusionConfig = FusionConfig()
     """Which models are compared, and how they are built."""
     evaluation: EvaluationConfig = EvaluationConfig()

@@ -1,9 +1,10 @@
-"""Time all knee regions on one label map: seconds and peak memory.
+"""Time all knee regions on one label map, and habitats of a tumour: seconds and peak memory.
 
     uv run python scripts/bench_regions.py [MASK --labels femur=1,femoral_cartilage=2,tibia=3,tibial_cartilage=4]
 
 Without a mask, a phantom knee of 160 x 384 x 384 voxels is drawn. Every kind of knee region is made once on a scene of
-its own, and then all of them on one scene, which share the knee's frame, its surfaces and its depths.
+its own, and then all of them on one scene, which share the knee's frame, its surfaces and its depths. Habitats are
+fitted on 1,000 voxels of each of 40 cases, the best of 2 to 5 clusters, and one tumour of 10 cm is cut by them.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from radfuse.phantom.knee_shapes import LABELS, KneeShape, frame, labels_of, surfaces
 from radfuse.regions.config import RegionConfig, Regions
+from radfuse.regions.habitats import HabitatsRegion
 from radfuse.regions.make import make_regions
 from radfuse.regions.scene import Scene
 from radfuse.volume.files import read_labels
 from radfuse.volume.grid import Grid
-from radfuse.volume.image import LabelMap
+from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.resample import resample_labels
 
 HALVES = ("medial", "lateral")
@@ -87,6 +90,33 @@ def timed(labels: LabelMap, numbers: dict[str, int], side: str, regions: Sequenc
     return time.perf_counter() - wall, time.process_time() - processor
 
 
+def habitat_lines() -> list[str]:
+    """Return rows of the table: clusters fitted by either method, and a tumour cut by them."""
+    size, generator = (40, 100, 100), np.random.default_rng(7)
+    places = np.indices(size).transpose(1, 2, 3, 0) - np.array(size) / 2
+    inside = np.sqrt((places**2 * np.array([2.5, 1.0, 1.0]) ** 2).sum(axis=-1)) < 49
+    parts = np.where(inside, 1 + (places[..., 2] > -12) + (places[..., 2] > 12), 0)
+    grid = Grid(size, (2.5, 1.0, 1.0))
+    images = {
+        name: Volume((np.array(values)[parts] + generator.normal(0, 1, size)).astype(np.float32), grid, name)
+        for name, values in {"pet": (0.0, 0.0, 3.0, 9.0), "ct": (0.0, 4.0, 0.0, 4.0)}.items()
+    }
+    lines = []
+    for method in ("kmeans", "mixture"):
+        region = HabitatsRegion(name="h", of="tumour", sequences=("pet", "ct"), clusters="auto", method=method)
+        scene = Scene(LabelMap(inside.astype(np.uint8), grid), {"tumour": 1}, images=images, measured="pet")
+        samples = [region.sampled(scene, seed) for seed in range(40)]
+        wall, processor = time.perf_counter(), time.process_time()
+        model = region.learned(samples, 7, "1")
+        fit = (time.perf_counter() - wall, time.process_time() - processor)
+        known, wall, processor = region.model_copy(update={"model": model}), time.perf_counter(), time.process_time()
+        known.parts(scene)
+        cut = (time.perf_counter() - wall, time.process_time() - processor)
+        for what, (seconds, own) in ((f"habitats, {method} fitted", fit), (f"habitats, {method} cut", cut)):
+            lines.append(f"| {what} | {len(model.centres)} | {seconds:.2f} | {own:.2f} |")
+    return lines
+
+
 def main() -> None:
     """Print a Markdown table."""
     parser = argparse.ArgumentParser()
@@ -108,6 +138,7 @@ def main() -> None:
     for kind, regions in kinds.items():
         wall, processor = timed(labels, numbers, options.side, regions)
         lines.append(f"| {kind} | {len(regions)} | {wall:.2f} | {processor:.2f} |")
+    lines += habitat_lines()
     voxels, spacing = (" x ".join(f"{value:.3g}" for value in of) for of in (labels.grid.shape, labels.spacing_zyx_mm))
     print(f"{labels.name}: {voxels} voxels of {spacing} mm, {labels.array.dtype}\n")
     print("| regions | number | seconds | of one processor |\n|---|---|---|---|")

@@ -27,6 +27,7 @@ OWN = {
     "osteosarcoma_response": ["cohort.split.folds=2", "variants={}"],
     "paraspinal_fasciitis": ["variants={classifiers: [knn]}"],
     "rectal_pcr": [],
+    "sarcoma_habitats": [*PLAIN, "cohort.split.folds=2"],
     "sarcoma_pet_ct": [*PLAIN, "cohort.split.folds=2"],
 }
 
@@ -83,8 +84,11 @@ def table(run_folder: Path, name: str) -> pd.DataFrame:
     return pd.read_csv(run_folder / "report/tables" / f"{name}.csv")
 
 
-def _progression(design: pd.DataFrame, _: Path) -> None:
+def _progression(design: pd.DataFrame, folder: Path) -> None:
     """Phantom cartilage gets thinner between the visits where the disease progresses, and never thicker on average."""
+    assert list(table(folder / "run", "visits")["units"]) == [16, 16]
+    assert {"ThicknessMean", "JointSpaceMin"} < set(table(folder / "run", "visits_change")["feature"])
+    assert len(list((folder / "run/registration").glob("*_V01@baseline/quality.json"))) == 16
     change = design["dess@change/medial_tibial_cartilage/morphometry_ThicknessMean"]
     assert change.mean() < 0
     assert not any("@V01/" in str(column) for column in design.columns)
@@ -129,11 +133,23 @@ def _three_sequences(design: pd.DataFrame, _: Path) -> None:
     assert (hot.dropna() >= 0.41).all()
 
 
+def _habitats(design: pd.DataFrame, folder: Path) -> None:
+    """Each fold finds the three tissues by itself, the hot one last; its share is what was planted."""
+    for place in (folder / "run/features/learned").glob("*.json"):
+        if not place.name.endswith(".record.json"):
+            assert len(json.loads(place.read_text())["habitats"]["habitats"]["centres"]) == 3
+    shares = design[[f"pet/habitats/habitats_Fraction{number}" for number in (1, 2, 3, 4)]]
+    assert (shares.iloc[:, 3] == 0).all()
+    truth = pd.read_csv(folder / "truth.csv")["hot_share"].to_numpy()
+    np.testing.assert_allclose(shares.iloc[:, 2], truth, atol=0.01)
+
+
 CHECKS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
     "knee_oa_progression": _progression,
     "osteosarcoma_response": _response,
     "paraspinal_fasciitis": _fasciitis,
     "rectal_pcr": _readers,
+    "sarcoma_habitats": _habitats,
     "sarcoma_pet_ct": _three_sequences,
 }
 

@@ -31,6 +31,7 @@ from radfuse.recipe import (
     read_mask,
     read_measured,
     remarks_on_maps,
+    to_baseline,
 )
 from radfuse.regions.config import images_named
 from radfuse.report.preview import preview
@@ -183,11 +184,12 @@ def _case(way: _Way, case: Case) -> dict[str, Mapping[str, float | None]]:
     images = {name: read_volume(path, regions.sequences[name].spacing_mm) for name, path in case.images.items()}
     image = stacked([images[sequence] for sequence in recipe.sequences]) if recipe.sequence is not None else None
     carried: dict[str, Registered] = {}
-    if recipe.visits is None or case.visit == recipe.visits.baseline:
+    follows = recipe.visits if recipe.visits is not None and case.visit != recipe.visits.baseline else None
+    if follows is None or follows.masks == "own":
         labels = _mask(way, case, who, images, image)
     else:
-        carried["baseline"], labels = _from_baseline(way, recipe.visits, case, images[recipe.home])
-    if recipe.visits is not None and case.visit == recipe.visits.baseline:
+        carried["baseline"], labels = _from_baseline(way, follows, case, images[recipe.home])
+    if recipe.visits is not None and follows is None:
         way.baseline.clear()
         way.baseline[case.unit] = (images[recipe.home], labels)
     radiomics = radiomics_of(recipe.images, recipe.by_sequence, config)
@@ -197,7 +199,11 @@ def _case(way: _Way, case: Case) -> dict[str, Mapping[str, float | None]]:
     measured = images | {name: read_measured(case.images[name], regions.sequences[name]) for name in in_suv}
     to_sequences = _registered(recipe, images, labels, who.case)
     carried |= to_sequences
-    ready = masked(measured, labels, regions, own, {name: one.transform for name, one in to_sequences.items()})
+    here, mask = measured, labels
+    if follows is not None and follows.masks == "own":
+        carried["baseline"] = _registered_to(way, follows, case, images[recipe.home])[0]
+        here, mask = to_baseline(measured, labels, carried["baseline"].transform)
+    ready = masked(here, mask, regions, own, {name: one.transform for name, one in to_sequences.items()})
     source = "manual" if recipe.sequence is None else "predicted"
     radiomic = radiomic_features(ready, source, regions, radiomics, who, recipe.opened_measures())
     way.missing.update(radiomic.missing)
@@ -231,19 +237,23 @@ def _mask(way: _Way, case: Case, who: About, images: Mapping[str, Volume], image
 
 def _from_baseline(way: _Way, visits: VisitsConfig, case: Case, image: Volume) -> tuple[Registered, LabelMap]:
     """Return the registration of a follow-up to its unit's baseline, and the mask that it carries over."""
-    if case.unit not in way.baseline:
-        raise CaseError(
-            case.case_id,
-            f"its unit has no visit {visits.baseline!r} that could be used, whose mask is to be carried over; add it",
-        )
-    first, mask = way.baseline[case.unit]
-    found = register(image, first, visits.registration, case.case_id, mask)
+    found, mask = _registered_to(way, visits, case, image)
     labels = resample_labels(mask, image.grid, found.transform, visits.registration.carried)
     if not labels.present():
         raise CaseError(
             case.case_id, f"nothing of the baseline's mask falls into image {image.name}; look at both images"
         )
     return found, labels
+
+
+def _registered_to(way: _Way, visits: VisitsConfig, case: Case, image: Volume) -> tuple[Registered, LabelMap]:
+    """Return the registration of a follow-up to its unit's baseline, and the mask of that."""
+    if case.unit not in way.baseline:
+        raise CaseError(
+            case.case_id, f"its unit has no visit {visits.baseline!r} that could be used, {visits.whose}; add it"
+        )
+    first, mask = way.baseline[case.unit]
+    return register(image, first, visits.registration, case.case_id, mask), mask
 
 
 def _deep(

@@ -214,7 +214,7 @@ class ImageRecipe(Section):
         readers: reader -> column of the cohort table, where masks are made of theirs.
         training_masks: what the masks look like that the network learned from; None where that is not known.
         codes: label name -> code of its DICOM segment, as in the study.
-        visits: as in the study: follow-ups are measured by the mask of their unit's baseline. None: by their own.
+        visits: as in the study: follow-ups are registered to the baseline of their unit. None: they are not.
     """
 
     images: dict[str, str] = Field(min_length=1)

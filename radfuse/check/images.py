@@ -81,6 +81,8 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
     baselines = visits.baselines(cases.values(), config) if visits is not None else {}
     lacking = visits.lacking(config) if visits is not None else ""
     told = {case: "" if baseline is not None else lacking for case, baseline in baselines.items()}
+    if visits is not None and visits.masks == "own":
+        told = {case: why for case, why in told.items() if why}
     jobs = [CheckJob(row, case, *settings, told.get(case.case_id)) for row, case in cases.items()]
     found: list[Problem] = []
     progress("checking images", 0, len(jobs))

@@ -91,7 +91,7 @@ def _mask(study: Study, case: Case, run: Path) -> tuple[LabelMap, str]:
 
     assert study.segmentation is not None
     labels = study.segmentation.labels
-    if study.visits is not None and case.visit != study.visits.first(study.cohort):
+    if study.visits is not None and study.visits.masks == "carried" and case.visit != study.visits.first(study.cohort):
         carried = run / followed(case.case_id) / "labels.nrrd"
         if not carried.is_file():
             raise InputError(f"the mask of the case {case.case_id!r} is its baseline's: run `radfuse follow` first")
@@ -156,8 +156,8 @@ def _recipe(study: Study) -> RegionRecipe:
 
 def _masked(study: Study, case: Case, sequence: str, mask: LabelMap, run: Path) -> MaskedImage:
     """Return one image of a case with the mask on its grid, by the run's registration where it takes one."""
-    from radfuse.recipe import masked, read_mask, read_measured
-    from radfuse.stages.context import TRANSFORM, registered
+    from radfuse.recipe import masked, read_mask, read_measured, to_baseline
+    from radfuse.stages.context import TRANSFORM, followed, registered
     from radfuse.volume.sitk import read_transform
 
     recipe = _recipe(study)
@@ -172,4 +172,10 @@ def _masked(study: Study, case: Case, sequence: str, mask: LabelMap, run: Path) 
         if not place.is_file():
             raise InputError(f"masks reach {sequence!r} by registration; run `radfuse register` first")
         transforms[sequence] = read_transform(place)
-    return masked({sequence: image}, mask, recipe, own, transforms)[sequence]
+    images = {sequence: image}
+    if study.visits is not None and study.visits.masks == "own" and case.visit != study.visits.first(study.cohort):
+        place = run / followed(case.case_id)
+        if not (place / TRANSFORM).is_file():
+            raise InputError("the case is measured where its baseline lies: run `radfuse follow` first")
+        images, mask = to_baseline(images, mask, read_transform(place / TRANSFORM))
+    return masked(images, mask, recipe, own, transforms)[sequence]

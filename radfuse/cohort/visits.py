@@ -1,11 +1,11 @@
-"""What a study says of visits beside the columns that tell them apart: whether they share the baseline's mask."""
+"""What a study says of visits beside the columns that tell them apart: how follow-ups are registered to baselines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator, model_validator
 
 from radfuse.cohort.config import CohortConfig
 from radfuse.config import Section, Word
@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 
 
 class VisitsConfig(Section):
-    """Follow-ups measured by the mask of their unit's baseline, which a registration carries to them.
-
-    What changes between visits is then of the image, and not of how somebody drew it twice. The other visits of a unit
-    are its follow-ups, before or after.
+    """Follow-ups registered to the baseline of their unit; the other visits of a unit are its follow-ups, before or
+    after.
     """
 
     baseline: Word | None = None
-    """Visit whose mask is carried over, as the visit column has it; None: the first of `cohort.changes.between`."""
+    """Visit that the others are registered to, as the visit column has it; None: the first of `cohort.changes.between`.
+    """
+    masks: Literal["carried", "own"] = Field(default="carried", exclude_if=lambda masks: masks == "carried")
+    """Whose mask a follow-up is measured by. carried: the baseline's, brought to its image, so that what changes is of
+    the image, and not of how somebody drew it twice. own: its own, and image and mask are put where the baseline lies,
+    by their headers, so that regions are cut as they were then, and shapes may change."""
     registration: Registration = Registration()
     """How the baseline's segmented image is registered to that of each follow-up."""
 
@@ -34,8 +37,17 @@ class VisitsConfig(Section):
             raise ValueError(f"visits are registered by the segmented image; leave out by: {registration.by}")
         return registration
 
+    @model_validator(mode="after")
+    def _keeps_shapes(self) -> VisitsConfig:
+        if self.masks == "own" and self.registration.transform != "rigid":
+            raise ValueError(
+                f"masks: own compares shapes, and transform: {self.registration.transform} would bend away what "
+                "changed; set registration: {transform: rigid}"
+            )
+        return self
+
     def first(self, config: CohortConfig) -> str:
-        """Return the visit whose mask is carried over."""
+        """Return the visit that the others are registered to."""
         return self.baseline or (config.changes.between[0] if config.changes is not None else "")
 
     def baselines(self, cases: Iterable[Case], config: CohortConfig) -> dict[str, Case | None]:
@@ -44,11 +56,16 @@ class VisitsConfig(Section):
         known = {case.unit: case for case in cases if case.visit == first}
         return {case.case_id: known.get(case.unit) for case in cases if case.visit != first}
 
+    @property
+    def whose(self) -> str:
+        """Return what the baseline is needed for, in words."""
+        return "whose mask is to be carried over" if self.masks == "carried" else "which it is to be registered to"
+
     def lacking(self, config: CohortConfig) -> str:
         """Return why a follow-up without a baseline fails."""
         return (
-            f"its unit has no visit {self.first(config)!r}, whose mask is to be carried over (visits.baseline); add "
-            "it, or list the case under cohort.exclude"
+            f"its unit has no visit {self.first(config)!r}, {self.whose} (visits.baseline); add it, or list the case "
+            "under cohort.exclude"
         )
 
 
@@ -62,6 +79,16 @@ def check_visits(visits: VisitsConfig | None, cohort: CohortConfig, *, regions: 
         return
     if not regions:
         raise ValueError("visits carries masks from image to image, and the study starts from tables; leave it out")
+    if visits.masks == "own" and len(cohort.images) > 1:
+        raise ValueError(
+            f"visits.masks: own registers one image to that of the baseline, and cohort.images has "
+            f"{', '.join(cohort.images)}; leave one, or set visits.masks: carried"
+        )
+    if visits.masks == "own" and cohort.place_columns:
+        raise ValueError(
+            f"visits.masks: own moves follow-ups, and the column {cohort.place_columns[0]!r} of landmarks or slices "
+            "says where something was before; leave it out, or set visits.masks: carried"
+        )
     if not cohort.unit or cohort.case in cohort.unit:
         raise ValueError("visits needs cohort.unit, the columns of what is visited, such as [patient_id, side]")
     between = cohort.changes.between if cohort.changes is not None else None

@@ -78,6 +78,8 @@ class EvaluationConfig(Section):
     tell a p of 0.01. 0: none."""
     learning_curve: LearningCurve | None = None
     """How families learn from more patients; {} takes the usual shares. None: not asked."""
+    visits: tuple[str, ...] = ("*morphometry_*", "*shape_MeshVolume", "*shape2D_MeshSurface")
+    """Names or patterns of features whose change the report shows where units have several visits; []: none."""
 
     @property
     def reader_columns(self) -> tuple[str, ...]:

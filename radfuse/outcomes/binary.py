@@ -179,8 +179,8 @@ class BinaryOutcome(Section):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a classification study."""
         return (
-            *("overview", "cohort", "segmentation", "review", "discrimination", "calls", "comparison", "readers"),
-            *("subgroups", "variants", "internal", "learning_curve", "calibration", "decision", "scores"),
+            *("overview", "cohort", "segmentation", "review", "visits", "discrimination", "calls", "comparison"),
+            *("readers", "subgroups", "variants", "internal", "learning_curve", "calibration", "decision", "scores"),
             *("features", "explanation", "nomogram"),
             *("audit", "findings", "methods", "checklists", "throughput", "settings"),
         )

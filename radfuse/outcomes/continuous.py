@@ -83,6 +83,7 @@ class ContinuousOutcome(ScoredOutcome):
                 "cohort",
                 "segmentation",
                 "review",
+                "visits",
                 "continuous",
                 "comparison",
                 "subgroups",

@@ -170,7 +170,8 @@ class MulticlassOutcome(Section):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a study of several classes."""
         return (
-            *("multiclass_overview", "cohort", "segmentation", "review", "multiclass", "comparison", "subgroups"),
+            *("multiclass_overview", "cohort", "segmentation", "review", "visits", "multiclass"),
+            *("comparison", "subgroups"),
             *("variants", "internal", "learning_curve", "multiclass_calibration", "features", "explanation"),
             *("audit", "findings", "methods", "checklists", "throughput", "settings"),
         )

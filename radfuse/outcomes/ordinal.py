@@ -126,8 +126,8 @@ class OrdinalOutcome(ScoredOutcome):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a study of grades."""
         return (
-            *("ordinal_overview", "cohort", "segmentation", "review", "ordinal", "comparison", "subgroups", "variants"),
-            *("internal", "learning_curve", "ordinal_calibration", "features", "explanation"),
+            *("ordinal_overview", "cohort", "segmentation", "review", "visits", "ordinal", "comparison"),
+            *("subgroups", "variants", "internal", "learning_curve", "ordinal_calibration", "features", "explanation"),
             *("audit", "findings", "methods", "checklists", "throughput", "settings"),
         )
 

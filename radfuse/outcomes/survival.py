@@ -19,8 +19,17 @@ if TYPE_CHECKING:
     from radfuse.results import Comparison, SurvivalPerformance
 
 _SECTIONS = (
-    *("survival_overview", "cohort", "segmentation", "review", "survival", "risk_groups", "comparison"),
-    *("subgroups", "variants", "internal", "learning_curve", "survival_calibration", "survival_decision", "features"),
+    *("survival_overview", "cohort", "segmentation", "review", "visits", "survival", "risk_groups"),
+    *(
+        "comparison",
+        "subgroups",
+        "variants",
+        "internal",
+        "learning_curve",
+        "survival_calibration",
+        "survival_decision",
+        "features",
+    ),
     *("explanation", "nomogram", "audit", "findings", "methods", "checklists", "throughput", "settings"),
 )
 _SECTIONS_ELSEWHERE = (

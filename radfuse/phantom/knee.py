@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section, to_yaml
 from radfuse.errors import InputError, RunError
@@ -63,8 +63,12 @@ class KneePhantom(Section):
     seed: int = Field(default=7, ge=0)
     visits: Literal[1, 2] = 1
     """At the second visit the cartilage is a little thinner."""
+    motion: NonNegativeFloat = Field(default=0.5, le=15)
+    """Standard deviation of how else a knee lies at its second visit: degrees about each axis, mm along it."""
     sites: int = Field(default=3, ge=1, le=len(SITES))
     """Number of scanners; they differ in gain, noise and resolution."""
+    bend_deg: float = Field(default=0.0, ge=0, le=30)
+    """Flexion of every knee, of the femur on the tibia."""
     voxels_zyx: tuple[PositiveInt, PositiveInt, PositiveInt] = (40, 96, 96)
     """Of the first site; the others cover the same box."""
     spacing_zyx_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (2.2, 1.25, 1.25)
@@ -99,7 +103,7 @@ def knee_tables(config: KneePhantom) -> dict[str, pd.DataFrame]:
     site = np.array([item.name for item in SITES])[generator.integers(0, config.sites, persons)][people]
     clinical, clinical_score = _clinical(generator, people)
     scores = _scores(generator, people, clinical_score)
-    shapes = [shape_from_scores(row) for row in scores.to_dict("records")]
+    shapes = [replace(shape_from_scores(row), bend_deg=config.bend_deg) for row in scores.to_dict("records")]
     texture = np.log([shape.texture_amplitude for shape in shapes])
     thickness = np.array([shape.tibial_thickness for shape in shapes])
     raw = {
@@ -260,7 +264,7 @@ def _visits(
 ) -> dict[str, pd.DataFrame]:
     cohort_rows, truth_rows = [], []
     for knee, (about, parts) in enumerate(zip(knees.to_dict("records"), truth.to_dict("records"), strict=True)):
-        thinner, move = generator.uniform(0.02, 0.06), generator.normal(0, 0.5, 6)
+        thinner, move = generator.uniform(0.02, 0.06), generator.normal(0, config.motion, 6)
         for visit in range(config.visits):
             shape = shapes[knee] if visit == 0 else _later(shapes[knee], thinner, move)
             name = f"V{visit:02d}"

@@ -50,6 +50,7 @@ class KneeShape:
         shift_superior: the same.
         texture_amplitude: standard deviation of the medial tibial subchondral texture, as a fraction of marrow signal.
         lesion_anterior: of the lesion from the middle of the medial tibial cartilage.
+        bend_deg: of the femur on the tibia, about the axis of the posterior condyles.
     """
 
     size: float = 1.0
@@ -75,6 +76,7 @@ class KneeShape:
     shift_superior: float = 0.0
     texture_amplitude: float = 0.16
     lesion_anterior: float = 0.0
+    bend_deg: float = 0.0
 
 
 SPREAD: dict[str, float] = {
@@ -102,7 +104,7 @@ SPREAD: dict[str, float] = {
     "texture_amplitude": 0.45,
     "lesion_anterior": 5.0,
 }
-"""Standard deviation between knees; of the texture's amplitude that of its logarithm."""
+"""Standard deviation between knees; of the texture's amplitude that of its logarithm. None is bent by chance."""
 PAIRED = tuple(name for name in SPREAD if not name.startswith(("flexion", "rotation", "abduction", "shift", "lesion")))
 """What the two knees of a person have in common, mostly; the rest is drawn for each knee alone."""
 _MOST = 2.0
@@ -112,6 +114,8 @@ def shape_from_scores(scores: dict[str, float]) -> KneeShape:
     """Return the knee that lies so many standard deviations from the mean one; beyond 2 they are cut off."""
     values = {}
     for field in fields(KneeShape):
+        if field.name not in SPREAD:
+            continue
         score = float(np.clip(scores[field.name], -_MOST, _MOST))
         mean = float(field.default)  # type: ignore[arg-type]
         change = SPREAD[field.name] * score
@@ -202,9 +206,10 @@ def surfaces(shape: KneeShape, at: Frame) -> Surfaces:
     """Return the surfaces of bones, cartilage and menisci."""
     # Lengths inside are those of a knee of size 1; thickness is in true mm.
     femoral, tibial = shape.femoral_thickness / shape.size, shape.tibial_thickness / shape.size
-    condyles = _condyles(shape, at)
-    femur = smooth_union(condyles, _metaphysis(shape, at), 7)
-    femoral_cartilage = np.maximum(condyles - femoral * _articular(at), -femur)
+    bent = _bent(shape, at)
+    condyles = _condyles(shape, bent)
+    femur = smooth_union(condyles, _metaphysis(shape, bent), 7)
+    femoral_cartilage = np.maximum(condyles - femoral * _articular(bent), -femur)
     clearance = femoral + tibial + JOINT_GAP_MM / shape.size
     medial = 1 / (1 + np.exp(-at.u / 2))
     plateau = at.w - _plateau(shape, at, medial) + clearance
@@ -282,6 +287,16 @@ def step(value: np.ndarray, start: float, end: float) -> np.ndarray:
     """Return 0 before `start`, 1 after `end`, smooth between; `start` may lie after `end`."""
     share = np.clip((value - start) / (end - start), 0, 1)
     return np.asarray(share * share * (3 - 2 * share))
+
+
+def _bent(shape: KneeShape, at: Frame) -> Frame:
+    """Return coordinates in the femur's frame, whose upper end leans back where the knee is bent."""
+    if not shape.bend_deg:
+        return at
+    middle, angle = (shape.medial_radius + shape.lateral_radius) / 2, np.deg2rad(shape.bend_deg)
+    back, up = at.v + 9, at.w - middle
+    turned = (np.cos(angle) * back + np.sin(angle) * up, np.cos(angle) * up - np.sin(angle) * back)
+    return Frame(at.u, (turned[0] - 9).astype(np.float32), (turned[1] + middle).astype(np.float32))
 
 
 def _condyles(shape: KneeShape, at: Frame) -> np.ndarray:

@@ -25,6 +25,7 @@ FROM_IMAGES: Mapping[str, Callable[[Path, int, int], dict[str, pd.DataFrame]]] =
     "osteosarcoma_response": shapes.osteosarcoma_response,
     "paraspinal_fasciitis": shapes.paraspinal_fasciitis,
     "rectal_pcr": shapes.rectal_pcr,
+    "sarcoma_habitats": shapes.sarcoma_habitats,
     "sarcoma_pet_ct": shapes.sarcoma_pet_ct,
 }
 """Study -> what draws images of so many patients into a folder, and returns the tables."""

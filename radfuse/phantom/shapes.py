@@ -114,6 +114,32 @@ def sarcoma_pet_ct(folder: Path, patients: int, seed: int) -> dict[str, pd.DataF
     return _tables(cohort, truth, "event")
 
 
+def sarcoma_habitats(folder: Path, patients: int, seed: int) -> dict[str, pd.DataFrame]:
+    """PET and CT of tumours, dead inside, fat on one side, the rest hot: the more is hot, the likelier the event."""
+    generator = np.random.default_rng(seed)
+    truth = planted(generator, patients, {"clinical": 0.4, "radiomic": 1.6}, 0.45)
+    cohort, shares = _people(generator, truth, "SH").drop(columns=["sex", "marker"]), []
+    for number, hot in enumerate(0.5 + 0.1 * truth["radiomic_part"].clip(-2, 2)):
+        case, tumour = cohort["case_id"][number], _blob(generator, 13)
+        places = np.indices(_TUMOUR.shape).transpose(1, 2, 3, 0) - ndimage.center_of_mass(tumour)
+        away = np.sqrt(((places * np.array(_TUMOUR.spacing_zyx_mm)) ** 2).sum(axis=-1))
+        tissue = np.where(tumour, 3, 0)  # hot, where it is nothing else
+        fat = tumour & (places[..., 2] > np.quantile(places[..., 2][tumour], 1 - (1 - hot) / 2))
+        inner = tumour & ~fat
+        dead = inner & (away < np.quantile(away[inner], (1 - hot) / (1 + hot)))
+        tissue[fat], tissue[dead] = 2, 1
+        shares.append(float(np.mean(tissue[tumour] == 3)))
+        for name, values, noise in (("pet", (0.8, 1.0, 1.8, 6.0), 0.25), ("ct", (40.0, 15.0, -80.0, 55.0), 10.0)):
+            _write(
+                folder, f"{case}_{name}", np.array(values)[tissue] + generator.normal(0, noise, tissue.shape), _TUMOUR
+            )
+        _write(folder, f"{case}_mask", tumour.astype(np.uint8), _TUMOUR)
+    truth["hot_share"] = shares
+    for name in ("pet", "ct", "mask"):
+        cohort[name] = _paths(cohort, name)
+    return _tables(cohort, truth, "event")
+
+
 def _people(generator: np.random.Generator, truth: pd.DataFrame, prefix: str) -> pd.DataFrame:
     """Return case_id, age, sex and a marker of blood that say some of the clinical part."""
     rows = len(truth)

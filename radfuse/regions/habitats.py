@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -11,6 +10,7 @@ from pydantic import Field, FiniteFloat, PositiveFloat, PositiveInt, model_valid
 
 from radfuse.config import Section
 from radfuse.errors import CaseError, InputError, StudyError
+from radfuse.regions.clusters import Criterion, Method, best_number, fitted
 
 if TYPE_CHECKING:
     from radfuse.regions.scene import Scene
@@ -95,9 +95,13 @@ class HabitatsRegion(Section):
     """Label or labels, by name or number."""
     sequences: tuple[str, ...] = Field(min_length=1)
     """Images whose values count, by their registration where they have one and linear interpolation between grids."""
-    clusters: Annotated[int, Field(ge=2, le=9)] = 3
-    """How many habitats."""
-    method: Literal["kmeans", "mixture"] = "kmeans"
+    clusters: Annotated[int, Field(ge=2, le=9)] | Literal["auto"] = 3
+    """How many habitats; auto: from 2 to `most_clusters`, what `criterion` finds best on the training cases."""
+    most_clusters: Annotated[int, Field(ge=2, le=9)] = Field(default=5, exclude_if=lambda most: most == 5)
+    """Of `clusters: auto`. So many have features in every fold; a habitat beyond those of a fold has the share 0."""
+    criterion: Criterion | None = Field(default=None, exclude_if=lambda criterion: criterion is None)
+    """Of `clusters: auto`. None: the Bayesian information criterion of a mixture, Calinski and Harabasz' of k-means."""
+    method: Method = "kmeans"
     """By the nearest centre, or a mixture of Gaussians, whose clusters may be of any width and slant."""
     zscore: Literal["training", "case"] = "training"
     """By whose mean and standard deviation values are scaled: of the training voxels, which suits parameter maps and
@@ -115,21 +119,29 @@ class HabitatsRegion(Section):
     def _fits_its_model(self) -> HabitatsRegion:
         if len(set(self.sequences)) < len(self.sequences):
             raise ValueError("sequences: an image stands there twice; remove one")
+        if self.criterion == "bic" and self.method == "kmeans":
+            raise ValueError("criterion: bic needs a likelihood, which method kmeans has not; take method: mixture")
         if self.model is None:
             return self
-        if (len(self.model.centres), len(self.model.centres[0])) != (self.clusters, len(self.sequences)):
+        found, images = len(self.model.centres), len(self.model.centres[0])
+        if found not in self.counts or images != len(self.sequences):
             raise ValueError(
-                f"model has {len(self.model.centres)} clusters of {len(self.model.centres[0])} images, the region "
-                f"{self.clusters} of {len(self.sequences)}"
+                f"model has {found} clusters of {images} images, the region "
+                f"{' or '.join(map(str, self.counts))} of {len(self.sequences)}"
             )
         if (self.model.mean is None) != (self.zscore == "case"):
             raise ValueError("model: mean and spread belong to `zscore: training`, and not to `zscore: case`")
         return self
 
     @property
+    def counts(self) -> tuple[int, ...]:
+        """How many habitats there may be."""
+        return tuple(range(2, self.most_clusters + 1)) if self.clusters == "auto" else (self.clusters,)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the habitats."""
-        return tuple(f"{self.name}_{number}" for number in range(1, self.clusters + 1))
+        return tuple(f"{self.name}_{number}" for number in range(1, max(self.counts) + 1))
 
     def labels_named(self) -> tuple[str | int, ...]:
         """Return the labels it refers to."""
@@ -165,11 +177,12 @@ class HabitatsRegion(Section):
             CaseError: fewer voxels than clusters, an image that is missing, or one whose voxels are all alike.
         """
         values, _ = self._values(scene)
-        if len(values) < self.clusters:
+        if len(values) < self.counts[0]:
             raise CaseError(
                 scene.case or scene.labels.name,
-                f"region {self.name!r} has {len(values)} voxels that all its images show, and {self.clusters} clusters "
-                "need as many; correct the mask, ask for fewer `clusters`, or leave the case out of the cohort table",
+                f"region {self.name!r} has {len(values)} voxels that all its images show, and "
+                f"{self.counts[0]} clusters need as many; correct the mask, ask for fewer `clusters`, or leave the "
+                "case out of the cohort table",
             )
         if len(values) <= self.voxels:
             return values
@@ -198,20 +211,26 @@ class HabitatsRegion(Section):
             raise StudyError(f"{where}: the training voxels are all alike on {flat!r}; leave that image out")
         scaled = (values - mean) / spread
         distinct = len(np.unique(scaled, axis=0))
-        if distinct < self.clusters:
+        if distinct < self.counts[0]:
             raise StudyError(
-                f"{where}: the training voxels have {distinct} different values, and so no {self.clusters} clusters; "
+                f"{where}: the training voxels have {distinct} different values, and so no {self.counts[0]} clusters; "
                 "ask for fewer `clusters`"
             )
-        centres, beside = _FITS[self.method](scaled, self.clusters, seed)
-        order = sorted(range(self.clusters), key=lambda number: tuple(centres[number]))
+        clusters: int | None = self.counts[0]
+        if self.clusters == "auto":
+            counts = [count for count in self.counts if count <= distinct]
+            clusters = best_number(scaled, counts, self.method, self.criterion, seed)
+        if clusters is None:
+            raise StudyError(f"{where}: no number of clusters fits the training voxels; take method kmeans")
+        centres, beside, *_ = fitted(self.method, scaled, clusters, seed)
+        order = sorted(range(clusters), key=lambda number: tuple(centres[number]))
         known: dict[str, object] = {} if self.zscore == "case" else {"mean": mean.tolist(), "spread": spread.tolist()}
         known |= {name: [rows[number] for number in order] for name, rows in beside.items()}
         model = HabitatModel.model_validate({"centres": [centres[number] for number in order], **known})
-        lacking = sorted(set(range(1, self.clusters + 1)) - set(model.nearest(scaled).tolist()))
+        lacking = sorted(set(range(1, clusters + 1)) - set(model.nearest(scaled).tolist()))
         if lacking:
             raise StudyError(
-                f"{where}: no training voxel belongs to cluster {lacking[0]} of {self.clusters}; ask for fewer "
+                f"{where}: no training voxel belongs to cluster {lacking[0]} of {clusters}; ask for fewer "
                 "`clusters`, or take method kmeans"
             )
         return model
@@ -252,31 +271,3 @@ class HabitatsRegion(Section):
                 f"{self.sequences[int(np.argmin(spread))]!r}; look at the image and its mask",
             )
         return (values - values.mean(axis=0)) / spread, at
-
-
-Fitted = tuple[Mapping[int, Sequence[float]], dict[str, Sequence[object]]]
-
-
-def _kmeans(values: np.ndarray, clusters: int, seed: int) -> Fitted:
-    """Return the centres of k-means, the best of ten starts."""
-    from sklearn.cluster import KMeans
-
-    found = KMeans(clusters, n_init=10, random_state=seed).fit(values)
-    return dict(enumerate(found.cluster_centers_.tolist())), {}
-
-
-def _mixture(values: np.ndarray, clusters: int, seed: int) -> Fitted:
-    """Return the means of a mixture of Gaussians, the best of five starts, with weights and covariances."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import GaussianMixture
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # told below
-        found = GaussianMixture(clusters, n_init=5, max_iter=1000, random_state=seed).fit(values)
-    if not found.converged_:
-        raise StudyError(f"the mixture of {clusters} Gaussians does not settle in 1000 steps; take method kmeans")
-    beside = {"weights": found.weights_.tolist(), "covariances": found.covariances_.tolist()}
-    return dict(enumerate(found.means_.tolist())), beside
-
-
-_FITS = {"kmeans": _kmeans, "mixture": _mixture}

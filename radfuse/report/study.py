@@ -28,6 +28,7 @@ from radfuse.results import (
 )
 from radfuse.results.explained import ExplainedFamily
 from radfuse.results.pace import StagePace
+from radfuse.results.visits import VisitResults
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ class StudyReport:
         made: when, by what, and how to do it again.
         explained: families whose held-out units were taken apart.
         paces: of the stages that were at work.
+        visits: what shapes and volumes did between visits; None without.
     """
 
     title: str
@@ -141,6 +143,7 @@ class StudyReport:
     answers: Mapping[str, Mapping[str, Answer]] = field(default_factory=dict)
     explained: Sequence[ExplainedFamily] = ()
     paces: Sequence[StagePace] = ()
+    visits: VisitResults | None = None
 
     @property
     def thresholds(self) -> Mapping[str, str]:

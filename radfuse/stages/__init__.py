@@ -33,7 +33,7 @@ STAGES = {
     ),
     "ranges": Listed(),
     "review": Listed(),
-    "follow": Listed("Carry the mask of each unit's baseline to its follow-ups by registration, with pictures.", True),
+    "follow": Listed("Register the follow-ups of each unit to its baseline, with figures and pictures.", True),
     "register": Listed(
         "Register the segmented image of each case to those that its mask is carried to, with figures and pictures.",
         True,
@@ -54,6 +54,7 @@ STAGES = {
     ),
     "prepare": Listed(),
     "beside": Listed(),
+    "visits": Listed(),
     "audit": Listed(),
     "fit": Listed(),
     "fuse": Listed("Fit and compare the families on the same folds."),

@@ -41,7 +41,7 @@ def jobs(context: Context) -> Iterator[BesideJob]:
     """Yield the one table, where a study names readers or subgroups."""
     evaluation = context.study.evaluation
     if evaluation.readers or evaluation.subgroups:
-        read = evaluation.model_copy(update={"optimism": 0, "permutations": 0, "learning_curve": None})
+        read = evaluation.model_copy(update={"optimism": 0, "permutations": 0, "learning_curve": None, "visits": ()})
         yield BesideJob(prepare.job_of(context.study).cohort, read, context.path(prepare.PLACE))
 
 

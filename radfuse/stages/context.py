@@ -144,6 +144,11 @@ class Context:
     @cached_property
     def baselines(self) -> Mapping[str, Case | None]:
         """Follow-up -> the baseline whose mask is carried to it, None where its unit has none; empty where unasked."""
+        return self.registered_to if self.study.visits is not None and self.study.visits.masks == "carried" else {}
+
+    @cached_property
+    def registered_to(self) -> Mapping[str, Case | None]:
+        """Follow-up -> the baseline that it is registered to, None where its unit has none; empty where unasked."""
         visits = self.study.visits
         return visits.baselines(self.all_cases, self.study.cohort) if visits is not None else {}
 
@@ -191,7 +196,9 @@ class Context:
         own = {name: path for name, path in case.own_masks.items() if name in case.images and self.reach(name) == "own"}
         carried = [name for name in case.images if self.reach(name) == "register"]
         transforms = {name: self.path(f"{registered(case.case_id, name)}/{TRANSFORM}") for name in carried}
-        return CaseFiles(case.images, mask, source, own, transforms)
+        moves = case.case_id in self.registered_to and case.case_id not in self.baselines
+        moved = self.path(f"{followed(case.case_id)}/{TRANSFORM}") if moves else None
+        return CaseFiles(case.images, mask, source, own, transforms, moved)
 
     def recipe(self, fold: str | None = ALL) -> RegionRecipe:
         """Return what decides the study's regions: one for all cases, whose text in their keys is made once.

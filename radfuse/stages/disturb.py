@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
 from radfuse.config import Section
-from radfuse.errors import InputError
+from radfuse.errors import CaseError, InputError
 from radfuse.learned import learns
+from radfuse.morphometry.config import MeasureConfig
+from radfuse.morphometry.measure import Subject
+from radfuse.morphometry.take import take
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.stability_config import StabilityConfig
-from radfuse.recipe import About, CaseFiles, MaskedImage, RegionRecipe, whole_regions
+from radfuse.recipe import About, CaseFiles, MaskedImage, RegionRecipe, measures_on, scene_of, whole_regions
+from radfuse.regions.make import make_regions
 from radfuse.results import MaskAgreement
+from radfuse.run.digests import UNSAID
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages.context import Context
@@ -85,6 +91,7 @@ class DisturbJob:
         radiomics: sequence -> how features are computed.
         stability: how copies are made.
         seed: of the study.
+        morphometry: what is measured of shapes.
     """
 
     about: About
@@ -95,6 +102,7 @@ class DisturbJob:
     radiomics: Mapping[str, RadiomicsConfig]
     stability: StabilityConfig
     seed: int
+    morphometry: tuple[MeasureConfig, ...] = field(default=(), metadata=UNSAID)
 
     def __str__(self) -> str:
         return self.about.case
@@ -112,7 +120,7 @@ def jobs(context: Context) -> Iterator[DisturbJob]:
         manual = case.mask is not None and case.case_id not in context.baselines
         mask, source = (case.mask, "manual") if manual else context.mask(case)
         readers, files = case.drawn(study.cohort), context.files(case, mask, source)
-        settings = (recipe, context.radiomics(), study.stability, study.seed)
+        settings = (recipe, context.radiomics(), study.stability, study.seed, study.morphometry)
         yield DisturbJob(context.about(case), files, readers, case.repeats, *settings)
 
 
@@ -132,13 +140,48 @@ def work(job: DisturbJob) -> StableCase:
         regions = regions_on(sequence, images, job.recipe, job.about)
         seed = (job.seed, zlib.crc32(job.about.case.encode()), number)
         made = perturbed_features(at.image, regions, job.radiomics[sequence], job.stability, seed)
-        for into, row in zip(copies, made, strict=True):
-            into |= _stored(sequence, row)
+        shapes = _shapes(job, sequence, images, seed)
+        for into, row, shape in zip(copies, made, shapes, strict=True):
+            into |= {**_stored(sequence, row), **shape}
     drawn = [
         {name: _by(job, (name, path), images, copies[0]) for name, path in masks.items()}
         for masks in (job.readers, job.repeats)
     ]
     return StableCase(copies=tuple(copies), readers=drawn[0], repeats=drawn[1], agreement=_agreement(job, images))
+
+
+def _shapes(job: DisturbJob, sequence: str, images: Mapping[str, MaskedImage], seed: tuple[int, ...]) -> list[Row]:
+    """Return what is measured of the shapes of a case as it is, and of each copy; nothing of one that lost a region."""
+    from radfuse.radiomics.stability import perturbed_labels
+
+    at, measures = images[sequence], measures_on(sequence, job.recipe, job.morphometry)
+    rows = [_taken(job, sequence, images, measures)]
+    for number in range(job.stability.copies):
+        row: Row = {}
+        if measures:
+            generator = np.random.default_rng((*seed, number, 1))
+            image, labels = perturbed_labels(at.image, at.mask, job.stability, generator)
+            copy = replace(at, image=image, mask=labels)
+            with suppress(CaseError):
+                row = _taken(job, sequence, {**images, sequence: copy}, measures)
+        rows.append(row)
+    return rows
+
+
+def _taken(job: DisturbJob, sequence: str, images: Mapping[str, MaskedImage], measures: Sequence[MeasureConfig]) -> Row:
+    """Return what is measured of shapes on one image.
+
+    Raises:
+        CaseError: a region that is measured cannot be made.
+    """
+    if not measures:
+        return {}
+    wanted = {name for measure in measures for name in measure.regions}
+    scene = scene_of(sequence, images, job.recipe, job.about)
+    named = [region for region in job.recipe.regions if region.name in wanted]
+    regions = make_regions(scene, named, job.recipe.sequences[sequence].min_voxels)
+    subject = Subject(scene, {region.name: region for region in regions}, images[sequence].image)
+    return _stored(sequence, take(subject, measures).values)
 
 
 def _agreement(job: DisturbJob, images: Mapping[str, MaskedImage]) -> tuple[ReaderPair, ...]:
@@ -181,6 +224,7 @@ def _by(job: DisturbJob, drawn: tuple[str, Path], images: Mapping[str, MaskedIma
         made = region_features(at.image, regions, job.radiomics[sequence])
         flat = {f"{region}/{name}": value for region, row in made.items() for name, value in row.items()}
         found |= _stored(sequence, flat)
+        found |= _taken(job, sequence, {**images, **here}, measures_on(sequence, job.recipe, job.morphometry))
     return found
 
 

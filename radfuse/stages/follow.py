@@ -1,4 +1,4 @@
-"""Stage `follow`: the baseline's mask of each unit carried to its follow-ups, where a study asks for it."""
+"""Stage `follow`: the follow-ups of each unit registered to its baseline, where a study asks for it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def jobs(context: Context) -> Iterator[RegisterJob]:
     home, config = context.network_sequences[0], context.study.cohort
     said = spacings_of((home, home), context.study.sequences)
     for case in context.cases():
-        if case.case_id not in context.baselines:
+        if case.case_id not in context.registered_to:
             continue
-        baseline = context.baselines[case.case_id]
+        baseline = context.registered_to[case.case_id]
         if baseline is None:
             context.fail(case.case_id, visits.lacking(config), drops=True)
             continue
@@ -72,7 +72,7 @@ STAGE = Stage(
     work,
     write,
     lambda job: followed(job.case),
-    what="carrying masks to follow-ups",
+    what="registering follow-ups",
     needs=("segment",),
     spares=lambda context: () if context.study.visits is not None else ("segment",),
     fails="drops",

@@ -98,6 +98,11 @@ def remarks(context: Context) -> tuple[Problem, ...]:
     found = []
     for name in habitats:
         models = {fold: own.habitats[name] for fold, own in learned.items()}
+        counts = {fold: len(model.centres) for fold, model in models.items()}
+        if len(set(counts.values())) > 1:
+            each = ", ".join(f"{count} ({fold})" for fold, count in counts.items())
+            text = f"the number of clusters that is best differs: {each}; give the number that you expect as `clusters`"
+            found.append(Problem(f"regions: {name!r}", text, severity="warning"))
         moved = moved_voxels([one[f"habitats/{name}"] for one in samples], models.pop(ALL), models)
         fold = max(moved, key=lambda each: moved[each], default=ALL)
         if moved and moved[fold] > _MOVED:

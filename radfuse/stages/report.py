@@ -31,6 +31,7 @@ from radfuse.results import (
     Shuffled,
     VariantResults,
 )
+from radfuse.results.visits import VisitResults
 from radfuse.run.folder import read_json
 from radfuse.run.ledger import paces_of
 from radfuse.run.stage import Stage
@@ -46,6 +47,7 @@ from radfuse.stages import (
     readers,
     refit,
     variants,
+    visits,
 )
 from radfuse.stages.context import Context
 from radfuse.stages.export import write_files
@@ -107,6 +109,7 @@ class ReportJob:
         answers: of the study's authors to items of checklists; None: they gave none.
         occasion: today, and here.
         explained: family -> class, "" where there is none -> fold -> its explanation, of those that there are.
+        visits: what they changed, or None.
     """
 
     title: str
@@ -139,6 +142,7 @@ class ReportJob:
     answers: Path | None
     occasion: Occasion
     explained: Mapping[str, Mapping[str, Mapping[str, Path]]]
+    visits: Path | None
 
     def __str__(self) -> str:
         return "the report"
@@ -189,6 +193,7 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         answers=study.report.answers,
         occasion=Occasion(date=this_day(), folder=base, run=str(context.folder.path)),
         explained=_explanations(context),
+        visits=_there(context, visits.PLACE),
     )
 
 
@@ -297,6 +302,7 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
         learning=_read(job.learning, LearningPoint),
         explained=_explained(job, design),
         paces=paces_of(Path(job.occasion.run)) if job.occasion.run else (),
+        visits=VisitResults.model_validate_json(job.visits.read_bytes()) if job.visits else None,
     )
     return study_report(report)
 
@@ -354,7 +360,7 @@ STAGE = Stage(
     lambda _: "report",
     what="writing the report",
     needs=(
-        *("export", "explain", "manual", "review", "audit", "beside", "readers"),
+        *("export", "explain", "manual", "review", "audit", "beside", "visits", "readers"),
         *("variants", "optimism", "permute", "learning_curve"),
     ),
 )

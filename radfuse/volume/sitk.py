@@ -98,6 +98,16 @@ def write_transform(transform: Transform, path: Path) -> None:
     sitk.WriteTransform(transform, str(path))
 
 
+def moved(grid: Grid, transform: Transform) -> Grid:
+    """Return the same voxels where a rigid transform puts them: no value is interpolated, the header alone changes."""
+    first = np.array(transform.TransformPoint([float(value) for value in grid.origin]))
+    axes = np.array(grid.direction).reshape(3, 3).T
+    ends = [transform.TransformPoint([float(value) for value in np.array(grid.origin) + axis]) for axis in axes]
+    turned = np.array(ends) - first
+    z, y, x = (float(value) for value in first[::-1])
+    return Grid(grid.shape, grid.spacing_zyx_mm, (x, y, z), tuple(float(value) for value in turned.T.ravel()))
+
+
 def between(here: Transform | None, there: Transform | None) -> Transform | None:
     """Return the way from points of one image to those of another; None: they are the same.
 

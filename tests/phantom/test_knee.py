@@ -263,6 +263,37 @@ def test_second_visit_is_the_same_knee_a_little_thinner() -> None:
     assert 2 * (bones[0] & bones[1]).sum() / (bones[0].sum() + bones[1].sum()) > 0.93
 
 
+def test_every_knee_may_be_bent_and_is_whole() -> None:
+    """A femur turned by 30 degrees about its posterior condyles over the same tibia, nothing else drawn anew."""
+    straight, bent = (knee_tables(CONFIG.model_copy(update={"bend_deg": angle})) for angle in (0.0, 30.0))
+    assert set(bent["truth"]["bend_deg"]) == {30.0}
+    assert (
+        bent["truth"]
+        .drop(columns=["bend_deg", "lesion_x_mm", "lesion_y_mm", "lesion_z_mm"])
+        .equals(straight["truth"].drop(columns=["bend_deg", "lesion_x_mm", "lesion_y_mm", "lesion_z_mm"]))
+    )
+    (_, before), (_, after) = (draw_case(CONFIG, tables, 0) for tables in (straight, bent))
+    both, one = (before.array == LABELS["tibia"]), (after.array == LABELS["tibia"])
+    assert 2 * (both & one).sum() > 0.99 * (both.sum() + one.sum())
+    femur, turned = (np.argwhere(labels.array == LABELS["femur"]).mean(axis=0) for labels in (before, after))
+    assert turned[2] - femur[2] > 3  # voxels backwards
+    assert after.present() == tuple(LABELS.values())
+    assert {name: pieces(after.array, name) for name in ("femoral_cartilage", "tibial_cartilage", "meniscus")} == {
+        "femoral_cartilage": 1, "tibial_cartilage": 2, "meniscus": 2
+    }  # fmt: skip
+    assert touching(after.array, "femur", "tibia") == 0
+
+
+def test_a_knee_may_lie_otherwise_at_its_second_visit() -> None:
+    still, moved = (
+        knee_tables(CONFIG.model_copy(update={"visits": 2, "motion": motion}))["truth"] for motion in (0.0, 6.0)
+    )
+    pose = ["flexion_deg", "rotation_deg", "shift_superior"]
+    assert (still[pose].iloc[1::2].to_numpy() == still[pose].iloc[::2].to_numpy()).all()
+    assert (moved[pose].iloc[1::2].to_numpy() - moved[pose].iloc[::2].to_numpy()).std() > 3
+    assert still["tibial_thickness"].equals(moved["tibial_thickness"])
+
+
 def test_sites_differ_in_resolution_and_gain() -> None:
     config = KneePhantom(cases=8, sites=2)
     tables = knee_tables(config)

@@ -13,7 +13,15 @@ from typer.testing import CliRunner
 
 from radfuse.errors import InputError
 from radfuse.radiomics.config import RadiomicsConfig
-from radfuse.radiomics.stability import contoured, grown, noise_level, perturbed, perturbed_features, stability
+from radfuse.radiomics.stability import (
+    contoured,
+    grown,
+    noise_level,
+    perturbed,
+    perturbed_features,
+    perturbed_labels,
+    stability,
+)
 from radfuse.radiomics.stability_config import StabilityConfig
 from radfuse.volume.files import write_image
 from radfuse.volume.image import LabelMap, Volume
@@ -68,6 +76,46 @@ def test_moving_and_turning_keep_the_volume_and_follow_the_region() -> None:
         assert moved.voxels == pytest.approx(region.voxels, rel=0.05)
         assert copy.array[moved.mask].mean() == pytest.approx(volume.array[region.mask].mean(), rel=0.02)
         assert not copy.grid.same_as(grid(copy.grid.shape))
+
+
+def capped_ball() -> LabelMap:
+    """Return a ball of label 1 under a cap of label 2, two voxels thick."""
+    array = ball(8).astype(np.uint8)
+    cap = ball(8) & (np.indices(SHAPE)[0] > 13)
+    array[cap & ~ndimage.binary_erosion(ball(8), iterations=2)] = 2
+    return LabelMap(array, grid(SHAPE), {1: "bone", 2: "cartilage"})
+
+
+def test_labels_that_touch_keep_their_border_and_change_by_a_layer_at_most() -> None:
+    labels, volume = capped_ball(), Volume(picture(), grid(SHAPE))
+    same = perturbed_labels(volume, labels, NOTHING, np.random.default_rng(0))
+    assert np.array_equal(same[1].array, labels.array)
+    assert np.array_equal(same[0].array, volume.array)
+    config, changes = NOTHING.model_copy(update={"growth": 0.4}), []
+    for seed in range(6):
+        _, copy = perturbed_labels(volume, labels, config, np.random.default_rng(seed))
+        before, after = labels.array, copy.array
+        assert not ((before > 0) & (after > 0) & (before != after)).any()  # no label takes another's voxels
+        moved = (before > 0) != (after > 0)
+        near = ndimage.binary_dilation(before > 0, iterations=3) & ~ndimage.binary_erosion(before > 0, iterations=2)
+        assert not (moved & ~near).any()
+        for number in (1, 2):
+            size = int((before == number).sum())
+            changes.append(((after == number).sum() - size) / size)
+            assert abs(changes[-1]) <= 0.4 + 1 / size
+    assert min(changes) < -0.05
+    assert max(changes) > 0.05
+
+
+def test_labels_are_moved_and_turned_with_their_image() -> None:
+    labels, volume = capped_ball(), Volume(picture(), grid(SHAPE))
+    config = NOTHING.model_copy(update={"translation_voxels": 0.5, "rotation_degrees": 10})
+    image, copy = perturbed_labels(volume, labels, config, np.random.default_rng(1))
+    assert image.grid == copy.grid != labels.grid
+    for number, allowed in ((1, 0.05), (2, 0.1)):
+        assert (copy.array == number).sum() == pytest.approx((labels.array == number).sum(), rel=allowed)
+        inside = volume.array[labels.array == number].mean()
+        assert image.array[copy.array == number].mean() == pytest.approx(inside, rel=0.05)
 
 
 def test_a_contour_is_redrawn_near_where_it_was() -> None:

@@ -12,6 +12,7 @@ from habitats import GRID, drawn, mask, parts_of
 from pydantic import ValidationError
 
 from radfuse.errors import CaseError, InputError, StudyError
+from radfuse.regions.clusters import best_number
 from radfuse.regions.habitats import HabitatModel, HabitatsRegion
 from radfuse.regions.make import make_regions
 from radfuse.regions.scene import Scene
@@ -167,10 +168,52 @@ def test_training_voxels_that_make_no_clusters_say_so(values: list[list[int]], m
     assert message in str(caught.value)
 
 
+AUTO = [("kmeans", None), ("kmeans", "silhouette"), ("mixture", None), ("mixture", "calinski_harabasz")]
+
+
+@pytest.mark.parametrize(("method", "criterion"), AUTO)
+def test_the_number_of_clusters_is_that_of_the_parts_of_the_training_cases(method: str, criterion: str | None) -> None:
+    """Three parts in one fold, two in another; features have the same names in both."""
+    region = habitats(clusters="auto", method=method, criterion=criterion, most_clusters=4)
+    assert region.names == ("part_1", "part_2", "part_3", "part_4")
+    three = fitted(region, scene(), scene())
+    assert three.fractions(scene()) == pytest.approx(
+        {f"habitats_Fraction{i}": share for i, share in ((1, 1 / 6), (2, 2 / 6), (3, 3 / 6), (4, 0))}
+    )
+    assert [part.name for part in make_regions(scene(), [three])] == ["part_1", "part_2", "part_3"]
+    some = scene(**{name: drawn(name, (2, 4, 0), noise=5.0) for name in ("t1", "adc")})
+    two = fitted(region, some)
+    assert two.model is not None
+    assert len(two.model.centres) == 2
+    assert two.fractions(some) == pytest.approx(
+        {f"habitats_Fraction{i}": share for i, share in ((1, 1 / 3), (2, 2 / 3), (3, 0), (4, 0))}
+    )
+    assert HabitatsRegion.model_validate_json(two.model_dump_json()) == two
+
+
+def test_criteria_are_those_of_scikit_learn() -> None:
+    from sklearn.mixture import GaussianMixture
+
+    generator = np.random.default_rng(2)
+    values = np.concatenate([generator.normal(middle, 1, (200, 2)) for middle in (0, 4, 9)])
+    theirs = {count: GaussianMixture(count, n_init=5, max_iter=1000, random_state=1).fit(values).bic(values)
+              for count in (2, 3, 4)}  # fmt: skip
+    assert min(theirs, key=lambda count: theirs[count]) == best_number(values, (2, 3, 4), "mixture", None, 1) == 3
+    assert best_number(values[:, :1], (2, 3, 4), "kmeans", "silhouette", 1) == 3
+    assert best_number(np.repeat([[0.0], [1.0]], 5, axis=0), (3, 4), "kmeans", None, 1) is None
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"sequences": ("t1", "t1")}, "an image stands there twice"),
+        ({"clusters": "auto", "criterion": "bic"}, "needs a likelihood, which method kmeans has not"),
+        ({"clusters": "auto", "most_clusters": 12}, "less than or equal to 9"),
+        ({"clusters": "many"}, "'auto'"),
+        (
+            {"clusters": "auto", "most_clusters": 2, "model": HabitatModel(centres=((0.0, 0.0),) * 3)},
+            "model has 3 clusters of 2 images, the region 2 of 2",
+        ),
         ({"clusters": 1}, "greater than or equal to 2"),
         (
             {"model": HabitatModel(centres=((0.0, 0.0), (1.0, 0.0)))},

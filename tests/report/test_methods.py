@@ -129,6 +129,11 @@ def test_every_split(split: str, sentence: str, tmp_path: Path) -> None:
     assert sentence in told("tables", tmp_path, f"cohort.split={split}")
 
 
+def test_habitats_of_a_number_that_is_looked_for(tmp_path: Path) -> None:
+    text = told("sarcoma_habitats", tmp_path)
+    assert "cut into 2 to 4 habitats, the number by the criterion of Calinski and Harabasz, by k-means of" in text
+
+
 def test_numbers_of_the_extraction_are_told(tmp_path: Path) -> None:
     text = told("sarcoma_pet_ct", tmp_path)
     assert "Features were measured on 3 image sequences (t1, ct and pet)." in text

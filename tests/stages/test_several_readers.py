@@ -14,7 +14,7 @@ from radfuse.cohort.read import read_cohort
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
 from radfuse.stages import prepare
-from radfuse.stages.disturb import rows_again
+from radfuse.stages.disturb import StableCase, rows_again
 from radfuse.statistics.icc import icc
 from radfuse.study import load_study
 from radfuse.volume.files import write_image
@@ -35,6 +35,7 @@ cohort:
   split: {kind: grouped, folds: 2}
 segmentation: {backend: manual, labels: {box: 1}}
 regions: [{kind: label, name: box, label: box}]
+morphometry: [{kind: size, regions: [box]}]
 radiomics: {classes: [shape], features: {shape: [VoxelVolume, Sphericity]}}
 stability: {copies: 1, contour: false, rotation_degrees: 0, noise: 0}
 fusion: {inner_folds: 2, selection: [{kind: stability}, {kind: mrmr, k: 1}]}
@@ -93,6 +94,24 @@ def test_pairs_of_readers_by_hand(finished: Path) -> None:
     assert volumes.loc["box: cleo and anna", "mean difference"] == "0.0 mm³"
     again = pd.read_csv(finished / "tables" / "repeats_volumes.csv")
     assert again["95% limits of agreement"].tolist() == ["0.0 to 0.0"]
+
+
+def test_shapes_are_measured_on_copies_and_by_every_reader(finished: Path) -> None:
+    """Boxes of 4 x 8 x 6 voxels of 2 mm3, ben's a column wider."""
+    found = StableCase.model_validate_json((finished.parent / "features/stability/c0.json").read_bytes())
+    volume = "t1/box/morphometry_Volume"
+    by_reader = {name: row[volume] for name, row in found.readers.items()}
+    assert by_reader == pytest.approx({"anna": 384.0, "ben": 448.0, "cleo": 384.0})
+    assert found.repeats["anna"][volume] == pytest.approx(384.0)
+    plain, copy = (row[volume] for row in found.copies)
+    assert plain == pytest.approx(384.0)
+    assert copy != plain
+    assert copy == pytest.approx(384.0, rel=0.3)
+    table = pd.read_csv(finished / "stability.csv").set_index(["source", "feature"])
+    assert (
+        table.loc[("readers", volume), "icc21"] == table.loc[("readers", "t1/box/original_shape_VoxelVolume"), "icc21"]
+    )
+    assert table.loc[("perturbation", volume), ["cases", "copies"]].tolist() == [CASES, 2]
 
 
 def test_coefficients_are_over_all_readers_and_repeats_stand_apart(finished: Path) -> None:
@@ -158,8 +177,6 @@ def test_a_reader_on_another_grid_is_told_by_case_and_others_go_on(study: Path, 
 
 
 def test_rows_of_readers_who_left_cases_out() -> None:
-    from radfuse.stages.disturb import StableCase
-
     one = StableCase(copies=({"x": 1.0},), readers={"a": {"x": 1.0}, "b": {"x": 2.0}}, repeats={"a": {"x": 3.0}})
     two = StableCase(copies=({"x": 4.0},), readers={"b": {"x": 5.0}}, repeats={"a": {"x": 6.0}})
     found = rows_again({"one": one, "two": two})

@@ -44,7 +44,7 @@ def test_the_report_has_what_belongs_to_survival_and_nothing_else(survival_run) 
     page = (report / "index.html").read_text()
     named = {"scores", *SurvivalOutcome(time="t", event="e", horizon=1).sections()} - {"throughput"}  # hangs on seconds
     for part in sorted(named):
-        shown = part not in ("scores", "segmentation", "review", "variants", "learning_curve")
+        shown = part not in ("scores", "segmentation", "review", "visits", "variants", "learning_curve")
         assert (f'id="{part}"' in page) == shown, part
     text = re.sub("<script.*?</script>", "", page, flags=re.DOTALL)
     text += "".join(path.read_text() for path in report.glob("checklists/*.csv"))

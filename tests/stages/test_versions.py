@@ -136,9 +136,9 @@ def registered(folder: Path) -> Context:
 
 
 def visited(folder: Path) -> Context:
-    """Run a study of two visits as far as the masks of the second, which the fixed study has none of."""
-    study = load_study(two_visits(folder, 4))
-    run_study(study, folder / "run", until="follow")
+    """Run a study of two visits as far as what changed between them, which the fixed study has none of."""
+    study = load_study(two_visits(folder, 4), ["evaluation.visits=['*Median']"])
+    run_study(study, folder / "run", until="visits")
     return Context(study, RunFolder.open(folder / "run", "visits"), lambda *_: None, tunes=False)
 
 
@@ -156,7 +156,7 @@ def summaries(folder: Path) -> dict[str, dict[str, Any]]:
     for place in places.values():
         place.mkdir()
     fixed = finish(places["fixed"])
-    others = {"register": registered(places["two"]), "follow": visited(places["visits"])}
+    others = {"register": registered(places["two"])} | dict.fromkeys(("follow", "visits"), visited(places["visits"]))
     others |= dict.fromkeys(("sample", "learn", "by_fold"), learned(places["parts"]))
     for name in STAGES:
         stage, context = stage_of(name), others.get(name, fixed)

@@ -54,6 +54,13 @@ def sentences(known: Known) -> Iterator[str]:
     yield from _features(known)
 
 
+_CRITERIA = {
+    "bic": "the Bayesian information criterion",
+    "silhouette": "the silhouette",
+    "calinski_harabasz": "the criterion of Calinski and Harabasz",
+}
+
+
 def _habitats(known: Known) -> Iterator[str]:
     for region in known.settings["regions"]:
         if region.get("kind") != "habitats":
@@ -61,8 +68,16 @@ def _habitats(known: Known) -> Iterator[str]:
         how = "k-means" if region["method"] == "kmeans" else "a mixture of Gaussians"
         whose = "of the case itself" if region["zscore"] == "case" else "of the training voxels"
         fitted = "the training cases of each fold" if region["model"] is None else "other images"
+        count = region["clusters"]
+        if count == "auto":
+            best = _CRITERIA[
+                region.get("criterion") or ("bic" if region["method"] == "mixture" else "calinski_harabasz")
+            ]
+            count = f"2 to {region.get('most_clusters', 5)} habitats, the number by {best},"
+        else:
+            count = f"{count} habitats"
         yield (
-            f"{spaced(region['name']).capitalize()} was cut into {region['clusters']} habitats by {how} of the values "
+            f"{spaced(region['name']).capitalize()} was cut into {count} by {how} of the values "
             f"of voxels on {series(region['sequences'])}, in standard deviations {whose}, fitted on {fitted}."
         )
 

@@ -39,6 +39,7 @@ from radfuse.report.sections import (
     survival_overview,
     throughput,
     variants,
+    visits,
 )
 
 STUDY = {
@@ -46,6 +47,7 @@ STUDY = {
     "cohort": cohort.study,
     "segmentation": segmentation.study,
     "review": review.study,
+    "visits": visits.study,
     "discrimination": discrimination.study,
     "calls": calls.study,
     "comparison": comparison.study,

@@ -11,9 +11,11 @@ from knees import mirrored, phantom_knee, scene_of, stored_as, turned_array
 from pydantic import TypeAdapter
 from scipy import ndimage
 
+from radfuse.phantom.knee_shapes import KneeShape
 from radfuse.regions.config import RegionConfig, Regions
 from radfuse.regions.make import make_regions
 from radfuse.regions.scene import Scene
+from radfuse.seg.metrics import dice
 from radfuse.volume.image import LabelMap
 from radfuse.volume.region import Region
 from radfuse.volume.resample import resample_labels
@@ -94,6 +96,30 @@ def test_spacing_moves_no_border_by_more_than_a_voxel(right: LabelMap, regions: 
         away = np.maximum(inner, outer)[(here != there) & tissue]
         assert not len(away) or np.quantile(away, 0.95) <= voxel, name
         assert region.volume_mm3 == pytest.approx(regions[name].volume_mm3, rel=0.2), name
+
+
+@pytest.mark.parametrize("bend_deg", [10, 30])
+def test_what_bears_load_in_a_bent_knee_lies_over_the_tibia_as_in_a_straight_one(
+    regions: dict[str, Region], right: LabelMap, bend_deg: float
+) -> None:
+    """The femur leans back over a tibia that stays: other cartilage bears load, where it did, and faces the same."""
+    shape = KneeShape(flexion_deg=3, rotation_deg=6, abduction_deg=2, shift_medial=1.3, bend_deg=bend_deg)
+    bent = phantom_knee(shape=shape)
+    found = made(bent)
+    test_all_regions_are_there_and_the_20_fill_the_cartilage(bent, found)
+    test_medial_lies_towards_the_middle_of_the_body(bent, found)
+    assert dice(bent.array == 3, right.array == 3) > 0.99
+    for half in ("medial", "lateral"):
+        name = f"{half}_load_bearing_femoral_cartilage"
+        here, straight = (
+            np.argwhere(every[name].mask).mean(axis=0) * right.spacing_zyx_mm for every in (found, regions)
+        )
+        assert np.abs(here - straight).max() < 2.5  # mm across, down and back
+        assert found[name].voxels == pytest.approx(regions[name].voxels, rel=0.15)
+        faces = f"{half}_load_bearing_tibial_cartilage"
+        assert dice(found[faces].mask, regions[faces].mask) > 0.85
+    trochlea = dice(found["aMFC"].mask, regions["aMFC"].mask)
+    assert trochlea < 0.3  # it went up with the femur
 
 
 def test_regions_of_one_scene_share_the_knee(right: LabelMap) -> None:
