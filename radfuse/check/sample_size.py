@@ -50,7 +50,10 @@ def _of(study: Study, design: Design, made: bool) -> Had:
     outcome = study.cohort.outcome
     assert outcome is not None
     if getattr(outcome, "link", "logit") in ("identity", "softmax"):
-        raise InputError(f"sample sizes are of binary and survival outcomes, and that of the study is {outcome.kind}")
+        raise InputError(
+            f"sample sizes are of binary and survival outcomes, and that of the study is {outcome.kind}; leave the "
+            "study out and give the numbers of such an outcome, for example --prevalence 0.3 --predictors 20"
+        )
     labels = outcome.labels(design.units)
     events = int((labels == 1).sum()) if labels is not None else 0
     sizes = {name: values.shape[1] for name, values in design.blocks.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +47,7 @@ def export_onnx(
     ] = False,
 ) -> None:
     """A trained nnU-Net as one ONNX file that holds its plan and preprocessing too: `radfuse apply` needs no torch."""
+    check_folder(out_.parent)
     with writing(out_):
         out_.parent.mkdir(parents=True, exist_ok=True)
     if out_.is_dir():
@@ -124,6 +125,7 @@ def apply(
     if dicom:
         highdicom()
     cases = work.cases_of(images, plan.images)
+    _require_apart(cases, out_)
     jobs = work.jobs_of(cases, network, here, out_, preview, again=again, dicom=dicom, codes=codes)
     failures: list[Failure] = []
     empty: list[str] = []
@@ -147,6 +149,12 @@ def apply(
     show_suspicious(suspicious, listed, out_ / work.REVIEW)
     if failures:
         raise typer.Exit(SOME_FAILED)
+
+
+def _require_apart(cases: Mapping[str, Sequence[Path]], out_: Path) -> None:
+    """Refuse to write masks among the images, which are called as they are."""
+    if any(image.parent.resolve() == out_.resolve() for files in cases.values() for image in files):
+        raise InputError(f"--out {out_} is the folder of the images, which masks would be taken for; choose another")
 
 
 def _codes(texts: Sequence[str], labels: Collection[str]) -> dict[str, str]:

@@ -33,7 +33,7 @@ class Fold(NamedTuple):
 class Drawn(Section):
     """Splits that are drawn at random, and may be drawn again: results then hang less on the luck of one deal."""
 
-    repeats: int = Field(default=1, ge=1)
+    repeats: int = Field(default=1, ge=1, le=1000)
     """How many times patients are dealt anew; every family is fitted on every fold of every deal."""
 
     @property
@@ -229,7 +229,7 @@ class ByColumn(Section):
         """Return a fold per value, or the one of train and test."""
         values = units[self.column]
         names = ["test"] if set(values) == {"train", "test"} else sorted(values.unique())
-        return [_fold(name, (values == name).to_numpy()) for name in names]
+        return [_fold(f"{name:g}" if isinstance(name, float) else name, (values == name).to_numpy()) for name in names]
 
 
 def _grouped_unless_said(value: object) -> object:

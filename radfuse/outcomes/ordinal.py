@@ -76,7 +76,8 @@ class OrdinalOutcome(ScoredOutcome):
             if count < folds and len(counts) > 1:
                 mend = f"set cohort.split.folds: {count}" if count >= 3 else "add such patients"
                 level = self.levels[int(float(str(place)))]
-                text = f"{count} patients have the grade {level!r}, fewer than the {folds} folds, so some fold would "
+                have = "1 patient has" if count == 1 else f"{count} patients have"
+                text = f"{have} the grade {level!r}, fewer than the {folds} folds, so some fold would "
                 yield Finding(f"{text}hold none; {mend}, or write it as its neighbour's", None, self.column)
 
     def labels(self, units: pd.DataFrame) -> np.ndarray | None:
