@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -124,8 +124,7 @@ def apply(
     here, codes = chosen(runtime), _codes(code or (), plan.labels)
     if dicom:
         highdicom()
-    cases = work.cases_of(images, plan.images)
-    _require_apart(cases, out_)
+    cases = _apart(work.cases_of(images, plan.images), out_)
     jobs = work.jobs_of(cases, network, here, out_, preview, again=again, dicom=dicom, codes=codes)
     failures: list[Failure] = []
     empty: list[str] = []
@@ -151,10 +150,11 @@ def apply(
         raise typer.Exit(SOME_FAILED)
 
 
-def _require_apart(cases: Mapping[str, Sequence[Path]], out_: Path) -> None:
-    """Refuse to write masks among the images, which are called as they are."""
+def _apart(cases: dict[str, tuple[Path, ...]], out_: Path) -> dict[str, tuple[Path, ...]]:
+    """Return the images of cases; refuse to write masks among them, which are called as they are."""
     if any(image.parent.resolve() == out_.resolve() for files in cases.values() for image in files):
         raise InputError(f"--out {out_} is the folder of the images, which masks would be taken for; choose another")
+    return cases
 
 
 def _codes(texts: Sequence[str], labels: Collection[str]) -> dict[str, str]:
