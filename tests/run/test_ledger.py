@@ -130,3 +130,9 @@ def test_the_bottleneck_is_named(seconds: float, cpu_seconds: float, why: str) -
     assert found.startswith("extract took 80% of the time: ")
     assert why in found
     assert bottleneck([]) is None
+
+
+def test_one_job_that_took_more_than_all_others_is_the_bottleneck() -> None:
+    fit = StagePace(stage="fit", jobs=30, wall_seconds=40.0, seconds=40.0, cpu_seconds=40.0)
+    report = StagePace(stage="report", jobs=1, wall_seconds=60.0, seconds=60.0, cpu_seconds=60.0)
+    assert bottleneck([fit, report]) == "report took 60% of the time, as one job: more cores would not help"

@@ -32,7 +32,8 @@ class NnunetFrame:
         before: of a cascade, what its first stage made of the image, on the image's grid.
 
     Raises:
-        InputError: the image has other channels than the network reads, intensities that its scheme refuses, or a spacing that cannot be.
+        InputError: the image has other channels than the network reads, intensities that its scheme refuses, or a
+            spacing that cannot be.
     """
 
     def __init__(self, volume: Volume, plan: NnunetPlan, before: LabelMap | None = None) -> None:
