@@ -19,7 +19,7 @@ RAISES, LOWERS, REST = "#D55E00", "#0072B2", "#9ca3af"
 _LOW_TO_HIGH = "viridis"
 _SHARP = 200
 """Points of a beeswarm are a picture of so many dots an inch: thousands of circles would make the page heavy."""
-_NARROW, _LINE = 64, 0.125
+_NARROW, _LINE = 60, 0.125
 """Letters of a line above a row of a narrow page, and its height in inches."""
 _CLEAR = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
 """Behind words, of the lines that rows hang on."""

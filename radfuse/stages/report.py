@@ -337,7 +337,7 @@ def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[Fit
 
 STAGE = Stage(
     "report",
-    13,
+    14,
     jobs,
     work,
     write_files,
