@@ -18,6 +18,8 @@ from radfuse.outcomes.kinds import Outcome, strata
 
 
 def _as_text(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # a year
     return value.isoformat() if isinstance(value, date) else value  # YAML reads 2019-05-31 as a date
 
 

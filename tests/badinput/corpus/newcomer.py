@@ -78,6 +78,7 @@ for text, said in {
     "cohort.split.repeats=1000000": ("cohort.split.repeats", "1000"),
     "evaluation.subgroups=sex": ("evaluation.subgroups", "a list, as [a, b]"),
     "evaluation.subgroups=[event]": ("event", "one outcome each", "another column"),
+    "cohort.split={kind: temporal, column: scanned, test_from: 2099}": ("2099", "leaves the test set empty"),
     "evaluation.learning_curve=3": ("evaluation.learning_curve", "a mapping, as {name: value}"),
     "variants={A: {seed: 3}, a: {seed: 4}}": ("'a'", "capitals", "rename"),
     "cohort.clinical=[scanned]": ("scanned", "dates", "age"),
