@@ -101,8 +101,8 @@ def show_problems(problems: Sequence[Problem]) -> None:
     for cells in zip(*columns.values(), strict=True):
         table.add_row(*cells)
     err.print(table)
-    for (where, column), count in alike.items():
-        of = f"{where}, column {column}" if column else where
+    for (where, named), count in alike.items():
+        of = f"{where}, column {named}" if named else where
         err.print(f"... and {count:,} more of {escape(of)}", soft_wrap=True)
 
 
