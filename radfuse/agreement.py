@@ -174,7 +174,8 @@ def _nomogram_has_terms(study: Study) -> None:
         raise ValueError(f"nomogram: no family {family!r}{near_family(family, study.families)}; there are: {have}")
     outcome = study.cohort.outcome
     if outcome is not None and "nomogram" not in outcome.sections():
-        raise ValueError("nomogram: one is drawn of a binary outcome alone; leave it out")
+        of = "survival without competing events" if outcome.kind == "survival" else "a binary outcome alone"
+        raise ValueError(f"nomogram: one is drawn of {of}; leave it out")
     reason = why_no_terms(study.fusion, blocks_of(family))
     if reason:
         raise ValueError(f"nomogram: {family}: {reason}; or leave `nomogram` out")

@@ -7,8 +7,10 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -41,6 +43,25 @@ def take_one_thread() -> None:
     _THREADS["own"] = 1
     for name in LIBRARIES:
         os.environ[name] = "1"
+
+
+def by_parts(work: Callable[[slice], None], count: int, most: int) -> None:
+    """Do a work on a range part by part, by this process's threads: numpy computes beside others of its kind.
+
+    Args:
+        work: on one part of the range.
+        count: length of the range.
+        most: length of a part, at most; small parts stay in a core's cache.
+    """
+    parts = max(-(-count // max(most, 1)), min(threads(), count), 1)
+    bounds = [count * number // parts for number in range(parts + 1)]
+    slices = [slice(first, last) for first, last in pairwise(bounds)]
+    if threads() == 1 or parts == 1:
+        for part in slices:
+            work(part)
+        return
+    with ThreadPoolExecutor(threads()) as pool:
+        list(pool.map(work, slices))
 
 
 @contextmanager

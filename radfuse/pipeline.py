@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ from radfuse.given import as_kind, as_names, as_path
 from radfuse.learned import learns
 from radfuse.results import Failure, StudyResults
 from radfuse.results.pace import StagePace
+from radfuse.run.carry import carry_out
 from radfuse.run.digests import job_key
 from radfuse.run.folder import LOG, Progress, RunFolder
 from radfuse.run.ledger import paces_of
 from radfuse.run.ray import crew_on
 from radfuse.run.shard import Shard
-from radfuse.run.stage import Stage, carry_out
+from radfuse.run.stage import Follower, Stage
 from radfuse.run.workers import Crew
 from radfuse.stages import STAGES, audit, extract, fuse, learn, needed_for, prepare, register, review, sample, variants
 from radfuse.stages.context import Context
@@ -130,20 +132,34 @@ def _walk(context: Context, until: str, crew: Crew, retry_failed: bool) -> None:
     if context.study.regions:
         assert context.inputs  # before anything is computed
     last = until if context.shard is not None else STAGES[until].then or until
-    for stage in needed_for(last, context):
+    stages = needed_for(last, context)
+    for number, stage in enumerate(stages, start=1):
         if stage.name == variants.STAGE.name:
             _vary(context, crew, retry_failed)
-        jobs = list(stage.jobs(context))
+        jobs = _jobs_of(stage, context)
         if context.shard is not None and not STAGES[stage.name].shards:
             _trust(stage, jobs, context)
             continue
-        done = carry_out(stage, jobs, folder, crew, context.progress, retry_failed)
+        then = _follower(stage, stages[number:], context)
+        done = carry_out(stage, jobs, folder, crew, context.progress, retry_failed, then)
         if done.keys and not stored:
             folder.write_study(context.study.to_yaml())
             stored = True
         context.keys |= done.keys
         for job, error in done.failed:
             context.fail(str(job), error, drops=stage.fails == "drops")
+
+
+def _follower(stage: Stage[Any, Any], later: Sequence[Stage[Any, Any]], context: Context) -> Follower[Any, Any] | None:
+    """Return a later stage that may begin while this one is at work."""
+    for each in later:
+        if stage.name in each.needs and each.early(context):
+            return Follower(each, partial(_jobs_of, each, context))
+    return None
+
+
+def _jobs_of(stage: Stage[Any, Any], context: Context) -> list[Any]:
+    return list(stage.jobs(context))
 
 
 def _vary(context: Context, crew: Crew, retry_failed: bool) -> None:

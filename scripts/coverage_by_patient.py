@@ -19,7 +19,7 @@ from radfuse.statistics.curve import calibration_curve
 from radfuse.statistics.estimate import Estimate
 from radfuse.statistics.kappa import kappa
 from radfuse.statistics.mcnemar import mcnemar
-from radfuse.statistics.stratified import grouped_auc
+from radfuse.statistics.stratified import Groups, grouped_auc
 
 CUT = 0.3
 GRADES = (-1, 0, 1)
@@ -42,7 +42,7 @@ def estimates(who: np.ndarray, y: np.ndarray, first: np.ndarray, second: np.ndar
     found = dict(calls(y, first > CUT, who).measures)
     found["kappa"] = kappa(np.digitize(first, GRADES), np.digitize(second, GRADES), who)
     one = np.zeros(len(y))
-    found["AUC of a group"] = auc_interval(grouped_auc(y, first, one, who, one, [0]))
+    found["AUC of a group"] = auc_interval(grouped_auc(y, first, Groups(one, who, one, [0])))
     return found
 
 

@@ -4,11 +4,15 @@
     uv run python scripts/gpu_check.py --cpu --quick  the same steps on a CPU, to see that they run; writes no page
 
 What is measured, on phantom knees and noise:
+    kernel      instance normalisation with leaky ReLU, forward and back: ours and torch's, and how far they are apart
+    step        a training step, data aside: of our U-Net as it trains, and of the same network by torch.compile
     training    steps a second of the U-Net, of nnU-Net's trainer, and of the U-Net on all GPUs where there are several
     inference   seconds a volume of 160 x 384 x 384 voxels, file to file: nnU-Net's predictor, and ours by each runtime
                 that has the GPU, the same weights, nobody mirroring, with the Dice between masks and the GPU's memory
+    knees       as many knees of that size as an hour has, from DICOM series to features
     study       a whole small study from images to report, twice
-Each part is a process of its own; one that fails or takes too long is named, and the others go on.
+Each part is a process of its own, whose table is printed and written as soon as it is there; one that fails or takes
+too long is named, and the others go on. `--only kernel step` measures these alone.
 """
 
 from __future__ import annotations
@@ -21,81 +25,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from gpu_training import SHAPE, SPACING, time_kernel, time_nnunet, time_step, time_unet
 
+from radfuse import machine
 from radfuse.phantom.knee import KneePhantom, write_knee_phantom
 from radfuse.pipeline import run_study
 from radfuse.seg.metrics import dice
 from radfuse.study import load_study
-from radfuse.volume.files import read_labels, read_volume, write_image
+from radfuse.volume.files import read_grid, read_labels, read_volume, write_image
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import Volume
 
 PAGE = Path(__file__).parent.parent / "docs" / "gpu.md"
-LIMIT_S = 150
-"""A part that takes longer is stopped."""
-LABELS = {f"label {number}": number for number in range(1, 7)}
-
-
-def make_cases(folder: Path, count: int, shape: tuple[int, int, int]) -> list[Path]:
-    """Write prepared cases as both trainers read them: bright boxes in noise; returns their folders."""
-    generator = np.random.default_rng(0)
-    cases = []
-    for number in range(count):
-        target = np.zeros(shape, dtype=np.uint8)
-        for label in LABELS.values():
-            corner = [int(generator.integers(0, size - size // 4)) for size in shape]
-            target[tuple(slice(at, at + size // 4) for at, size in zip(corner, shape, strict=True))] = label
-        image = generator.normal(0, 1, shape) + target
-        cases.append(folder / f"case{number}")
-        cases[-1].mkdir(parents=True)
-        np.save(cases[-1] / "image.npy", image[None].astype(np.float32))
-        np.save(cases[-1] / "target.npy", target)
-        np.save(cases[-1] / "spacing.npy", np.array((0.7, 0.365, 0.365)))
-    return cases
-
-
-def time_unet(folder: Path, quick: bool) -> dict[str, Any]:
-    """Train our U-Net and return its steps a second."""
-    from radfuse.seg.unet.backend import UnetSegmentation
-    from radfuse.seg.unet.plan import make_plan
-    from radfuse.seg.unet.train import train
-
-    shape = (24, 48, 48) if quick else (80, 192, 192)
-    cases = make_cases(folder / "unet", 4, shape)
-    steps = 8 if quick else 200
-    config = UnetSegmentation(
-        labels=LABELS, channels=(32, 64, 128, 256), steps=steps, patch_voxels=20_000 if quick else 600_000
-    )
-    plan = make_plan(config, [Grid(shape, (0.7, 0.365, 0.365))])
-    stamps: list[float] = []
-    train(cases, plan, config, folder / "unet-work", 0, lambda *_: stamps.append(time.perf_counter()))
-    half = len(stamps) // 2
-    rate = (len(stamps) - 1 - half) / (stamps[-1] - stamps[half])
-    return {"what": f"U-Net, patch {plan.patch_zyx}, batch {config.batch}", "steps a second": round(rate, 2)}
-
-
-def time_nnunet(folder: Path, quick: bool) -> dict[str, Any]:
-    """Have nnU-Net train on the same cases; its results stay for the inference."""
-    from radfuse.seg.nnunet.backend import NnunetSegmentation
-    from radfuse.seg.nnunet.results import open_results
-    from radfuse.seg.nnunet.training import trained
-
-    shape = (16, 32, 32) if quick else (80, 192, 192)
-    cases = make_cases(folder / "nnunet-cases", 4, shape)
-    iterations = 4 if quick else 150
-    config = NnunetSegmentation(labels=LABELS, epochs=1, iterations=iterations, mirror=False)
-    stamps: list[float] = []
-    place = folder / "nnunet"
-    place.mkdir()
-    results = trained(config, cases, 0, place, lambda *_: stamps.append(time.perf_counter()), list(map(str, cases)))
-    half = len(stamps) // 2
-    rate = (len(stamps) - 1 - half) / (stamps[-1] - stamps[half])
-    plan = open_results(results).plan
-    return {"what": f"nnU-Net's trainer, patch {plan.patch}", "steps a second": round(rate, 2)}
+LIMIT_S, ALL_S = 150, 470
+"""A part that takes longer is stopped, and all of them."""
 
 
 def time_inference(folder: Path, quick: bool) -> list[dict[str, Any]]:
@@ -113,7 +62,7 @@ def time_inference(folder: Path, quick: bool) -> list[dict[str, Any]]:
     shape = (20, 40, 40) if quick else (160, 384, 384)
     array = np.random.default_rng(1).normal(0, 1, shape).astype(np.float32)
     image, network = folder / "large.nrrd", folder / "network.onnx"
-    write_image(Volume(array, Grid(shape, (0.7, 0.365, 0.365))), image)
+    write_image(Volume(array, Grid(shape, SPACING)), image)
     found = open_results(folder / "nnunet" / "results" / "Dataset001_radfuse", mirror=False)
     export_network(found.networks, found.plan, network, first_layer(found.networks[0]))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -128,6 +77,8 @@ def time_inference(folder: Path, quick: bool) -> list[dict[str, Any]]:
     for name in RUNTIMES:
         try:
             runtime(name)
+            if device.type == "cuda" and name != "torch" and not machine.has_gpu():
+                raise InputError(f"{name} has no GPU here")
         except InputError as error:
             print(f"without {name}: {error}", file=sys.stderr)
             continue
@@ -155,37 +106,145 @@ def time_inference(folder: Path, quick: bool) -> list[dict[str, Any]]:
     return rows
 
 
+KNEES = """
+name: knees
+cohort:
+  table: cohort.csv
+  patient: patient_id
+  images: {dess: image}
+  mask: mask
+  outcome: {column: progressed}
+  split: {kind: grouped, folds: 2}
+segmentation:
+  backend: onnx
+  model: network.onnx
+  labels: {femur: 1, femoral_cartilage: 2, tibia: 3, tibial_cartilage: 4, patella: 5, meniscus: 6}
+  runtime: auto
+regions:
+  - {kind: subchondral, name: subchondral_tibia, bone: tibia, cartilage: tibial_cartilage, depth_mm: 6}
+  - {kind: label, name: tibial_cartilage, label: tibial_cartilage}
+  - {kind: label, name: femoral_cartilage, label: femoral_cartilage}
+  - {kind: label, name: femur, label: femur}
+  - {kind: subchondral, name: subchondral_femur, bone: femur, cartilage: femoral_cartilage, depth_mm: 6}
+  - {kind: label, name: tibia, label: tibia}
+radiomics: {bin_width: 25, filters: [original]}
+"""
+
+
+def drawn_knee(job: tuple[Path, int, KneePhantom, tuple[float, float, float]]) -> None:
+    """Draw one knee of the cohort: a DICOM series, and its mask."""
+    from radfuse.phantom.knee import draw_case, knee_tables
+    from radfuse.phantom.oai import write_series
+    from radfuse.volume.grid import with_spacing
+    from radfuse.volume.resample import resample, resample_labels
+
+    folder, row, phantom, spacing = job
+    tables = knee_tables(phantom)
+    image, labels = draw_case(phantom, tables, row)
+    fine = with_spacing(image.grid, spacing)  # drawing so many voxels takes half a minute
+    image, labels = resample(image, fine), resample_labels(labels, fine)
+    side = str(tables["cohort"]["side"].iloc[row])
+    write_series(folder / str(1000 + row), image, side, "SAG_3D_DESS", {"PatientID": "9000000"})
+    write_image(labels, folder / f"{1000 + row}.nrrd")
+
+
+def time_knees(folder: Path, quick: bool) -> list[dict[str, Any]]:
+    """Segment knees of the Osteoarthritis Initiative's size from DICOM series, and take features of six regions.
+
+    The network has learned from the same knees: what counts is the time, and that masks look like masks.
+    """
+    from radfuse.seg.export import export_network
+    from radfuse.seg.unet.backend import UnetSegmentation
+    from radfuse.seg.unet.plan import make_plan
+    from radfuse.seg.unet.train import train
+
+    drawn, copies = (2, 2) if quick else (4, 6)
+    coarse = (4.2, 2.0, 2.0) if quick else (1.4, 0.73, 0.73)
+    spacing = (2.1, 1.0, 1.0) if quick else SPACING
+    phantom = KneePhantom(cases=8, sites=1, voxels_zyx=(20, 56, 56) if quick else SHAPE, spacing_zyx_mm=coarse)
+    folder = folder / "knees"
+    with ProcessPoolExecutor(drawn) as pool:
+        list(pool.map(drawn_knee, [(folder, row, phantom, spacing) for row in range(drawn)]))
+    rows = []
+    for number in range(drawn * copies):
+        series = folder / "images" / f"K{number:03d}"
+        series.mkdir(parents=True)
+        for file in (folder / str(1000 + number % drawn)).iterdir():
+            (series / file.name).write_bytes(file.read_bytes().replace(b"9000000", f"{9_000_001 + number}".encode()))
+        rows.append(
+            {"case_id": series.name, "patient_id": series.name, "image": series, "mask": "", "progressed": number % 2}
+        )
+    pd.DataFrame(rows).to_csv(folder / "cohort.csv", index=False)
+    (folder / "study.yaml").write_text(KNEES)
+    labels = load_study(folder / "study.yaml").segmentation.labels  # type: ignore[union-attr]
+    config = UnetSegmentation(
+        labels=labels,
+        channels=(8, 16, 16) if quick else (32, 64, 128, 256),
+        steps=80 if quick else 600,
+        patch_voxels=60_000 if quick else 2_500_000,
+        learning_rate=0.01,
+    )
+    plan = make_plan(config, [read_grid(folder / "images" / "K000")])
+    cases = []
+    for row in range(drawn):
+        cases.append(folder / "cases" / str(row))
+        cases[-1].mkdir(parents=True)
+        image, mask = read_volume(folder / str(1000 + row)), read_labels(folder / f"{1000 + row}.nrrd")
+        for name, array in config.preparation(plan.model_dump_json()).prepare(image, mask).items():
+            np.save(cases[-1] / f"{name}.npy", array)
+    network = train(cases, plan, config, folder / "training", 0)
+    export_network(network, plan, folder / "network.onnx")
+    study = load_study(folder / "study.yaml")
+    seconds = []
+    for stage in ("segment", "extract"):
+        start = time.perf_counter()
+        run_study(study, folder / "run", until=stage)
+        seconds.append(time.perf_counter() - start)
+    done = len(list((folder / "run").glob("features/cases/K???.json")))
+    return [
+        {"stage": stage, "knees": done, "seconds": round(each, 1), "knees an hour": round(3600 * done / each)}
+        for stage, each in zip(("segment", "extract", "both"), [*seconds, sum(seconds)], strict=True)
+    ]
+
+
 def time_study(folder: Path, quick: bool) -> dict[str, Any]:
     """Run a small study from images to report, and again."""
-    path = write_knee_phantom(folder / "knees", KneePhantom(cases=8 if quick else 24))
-    steps = ["segmentation.steps=20"] if quick else []
+    path = write_knee_phantom(folder / "phantom", KneePhantom(cases=8 if quick else 16))
+    steps = [f"segmentation.steps={20 if quick else 150}"]
     study = load_study(path, [*steps, "segmentation.runtime=auto"])
     seconds = []
     for _ in range(2):
         start = time.perf_counter()
         run_study(study, folder / "run", until="segment" if quick else "report")
         seconds.append(round(time.perf_counter() - start, 1))
-    return {"what": f"{8 if quick else 24} phantom knees", "seconds": seconds[0], "again": seconds[1]}
+    return {"what": f"{8 if quick else 16} phantom knees", "seconds": seconds[0], "again": seconds[1]}
 
 
 PARTS: dict[str, Callable[[Path, bool], Any]] = {
-    "training, U-Net": time_unet,
-    "training, nnU-Net": time_nnunet,
+    "kernel": time_kernel,
+    "step": time_step,
+    "training": time_nnunet,
+    "training, the same work": time_unet,
     "inference": time_inference,
+    "knees from DICOM to features": time_knees,
     "study": time_study,
 }
 
 
-def measured(part: str, folder: Path, quick: bool) -> list[dict[str, Any]]:
+ON_GPU = ("kernel", "step")
+"""Parts that need one."""
+
+
+def measured(part: str, folder: Path, quick: bool, limit_s: float) -> list[dict[str, Any]]:
     """Return what a part measures in a process of its own; what went wrong is a row too."""
     print(f"measuring: {part}", file=sys.stderr, flush=True)
     command = [sys.executable, __file__, "--folder", str(folder), "--part", part, *(["--quick"] if quick else [])]
     out = folder / "found.json"
     out.unlink(missing_ok=True)
     try:
-        done = subprocess.run(command, timeout=LIMIT_S, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, timeout=limit_s, capture_output=True, text=True, check=False)
     except subprocess.TimeoutExpired:
-        return [{"failed": f"took more than {LIMIT_S} s"}]
+        return [{"failed": f"took more than {limit_s:.0f} s"}]
     if not out.is_file():
         lines = done.stderr.strip().splitlines()
         return [{"failed": lines[-1][:300] if lines else f"ended with code {done.returncode}"}]
@@ -205,6 +264,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cpu", action="store_true", help="go on without a GPU, and write no page")
     parser.add_argument("--quick", action="store_true", help="small images and few steps")
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), help="these parts; writes no page")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--part", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -217,19 +277,26 @@ def main() -> int:
     if not torch.cuda.is_available() and not arguments.cpu:
         print("torch finds no GPU here; --cpu --quick goes through the same steps without", file=sys.stderr)
         return 2
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"no GPU, {platform.machine()}"
+    gpu = torch.cuda.is_available()
+    device = torch.cuda.get_device_name() if gpu else f"no GPU, {platform.machine()}"
     start = time.perf_counter()
     lines = ["# On a GPU", "", f"`scripts/gpu_check.py` on {device}, torch {torch.__version__}, {time.strftime('%F')}."]
+    print(lines[-1], flush=True)
+    failed = False
     with tempfile.TemporaryDirectory() as temporary:
-        for part in PARTS:
-            rows = measured(part, Path(temporary), arguments.quick)
+        for part in arguments.only or PARTS:
+            if part in ON_GPU and not gpu:
+                continue
+            rows = measured(
+                part, Path(temporary), arguments.quick, max(min(LIMIT_S, ALL_S + start - time.perf_counter()), 1)
+            )
+            failed |= any("failed" in row for row in rows)
             lines += ["", f"## {part[0].upper()}{part[1:]}", "", *table(rows)]
-    lines += ["", f"Measured in {time.perf_counter() - start:.0f} s."]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if torch.cuda.is_available() and not arguments.quick:
-        PAGE.write_text(text, encoding="utf-8")
-    return int("| failed |" in text)
+            print("\n".join(["", *lines[-len(rows) - 4 :]]), flush=True)
+            if gpu and not arguments.quick and not arguments.only:
+                PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"\nMeasured in {time.perf_counter() - start:.0f} s.")
+    return int(failed)
 
 
 if __name__ == "__main__":

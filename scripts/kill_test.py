@@ -3,11 +3,12 @@
     uv run python scripts/kill_test.py --kills 100 --work /tmp/kills
     uv run python scripts/kill_test.py --only cases --cases 300 --kills 100      one cohort of many cases
 
-Every scenario is a few commands in a row: features of many cases, a study from tables, one from images with networks,
-the same by jobs of an array, stability, prediction, evaluation. Each runs once undisturbed; then its commands are
-started and the whole process group is killed (SIGKILL) after a random part of the time they took, until the kills are
-spent; then they run to the end. Checked after each kill: every result that was finished has the record it had; no file
-of 0 bytes. At the end: the same files as the undisturbed run's, byte by byte. Fails where anything differs.
+Every scenario is a few commands in a row: features of many cases, features beside the making of masks, a study from
+tables, one from images with networks, the same by jobs of an array, stability, prediction, evaluation. Each runs once
+undisturbed; then its commands are started and the whole process group is killed (SIGKILL) after a random part of the
+time they took, until the kills are spent; then they run to the end. Checked after each kill: every result that was
+finished has the record it had; no file of 0 bytes. At the end: the same files as the undisturbed run's, byte by byte.
+Fails where anything differs.
 """
 
 from __future__ import annotations
@@ -65,8 +66,26 @@ segmentation: {backend: manual, labels: {tumour: 1}}
 regions: [{kind: label, name: tumour, label: tumour}]
 radiomics: {filters: [original, wavelet], min_voxels: 1}
 """
+STREAMED = """
+name: streamed
+cohort:
+  table: cohort.csv
+  images: {t1: t1}
+  readers: {anna: mask}
+segmentation: {backend: vote, min_readers: 1, labels: {tumour: 1}}
+regions: [{kind: label, name: tumour, label: tumour}]
+radiomics: {filters: [original, wavelet], min_voxels: 1}
+"""
+"""Masks are made without a network, and in its turn."""
+BESIDE = """
+import runpy
+from radfuse import machine
+machine.has_gpu, machine.cores = lambda: True, lambda: 3
+runpy.run_module("radfuse.cli", run_name="__main__", alter_sys=True)
+"""
+"""The command line as on a machine with a GPU, beside which cores are free."""
 FAST = ["fusion.inner_folds=2", "cohort.split.folds=2", "fusion.classifier.c=[0.1]"]
-OWN = ("index.sqlite", "log*.jsonl", "run.lock")
+OWN = ("index*.sqlite", "log*.jsonl", "run.lock")
 """Files of a run folder that are no results."""
 
 
@@ -76,11 +95,11 @@ class Scenario:
 
     Attributes:
         name: for the table.
-        commands: arguments, `OUT` stands for the folder.
+        commands: arguments, `OUT` stands for the folder; after `BESIDE` as on a machine with a GPU.
         start: what the folder holds before.
         kills: so many hit it.
         twice: finished results that were made again.
-        empty: files of 0 bytes that were seen.
+        empty: files of 0 bytes that were seen, and are more in the undisturbed run.
         unequal: files that differ from the undisturbed run's at the end.
     """
 
@@ -125,14 +144,14 @@ def main() -> None:
 
 def make_scenarios(work: Path, cases: int) -> list[Scenario]:
     """Write the inputs, and return what is to be killed; studies that it starts from are run when first needed."""
-    table, images, many = (work / name / "study.yaml" for name in ("table", "images", "many"))
+    table, images, many, beside = (work / name / "study.yaml" for name in ("table", "images", "many", "beside"))
     if not table.is_file():
         write_table_phantom(table.parent, TablePhantom(patients=60, seed=3))
         table.write_text(to_yaml(apply_overrides(read_yaml(table), FAST)))
-    for study, count, text in ((images, 10, IMAGES), (many, cases, CASES)):
+    for study, count, text in ((images, 10, IMAGES), (many, cases, CASES), (beside, cases, STREAMED)):
         if not study.is_file():
             study.parent.mkdir(parents=True)
-            tumour_cohort(study.parent, count, masks=study is many)
+            tumour_cohort(study.parent, count, masks=study is not images)
             study.write_text(text)
 
     def finished(study: Path) -> Path:
@@ -164,6 +183,7 @@ def make_scenarios(work: Path, cases: int) -> list[Scenario]:
 
     return [
         Scenario("many cases: extract", [["extract", str(many), "--out", "OUT"]]),
+        Scenario("many cases: extract beside segment", [[BESIDE, "extract", str(beside), "--out", "OUT"]]),
         Scenario("tables: run", [["run", str(table), "--out", "OUT"]]),
         Scenario("images: run", [["run", str(images), "--out", "OUT"]]),
         Scenario("images: jobs of an array", [[step[0], str(images), "--out", "OUT", *step[1:]] for step in array]),
@@ -190,6 +210,7 @@ def spend(scenario: Scenario, kills: int, work: Path, chance: random.Random) -> 
         durations.append(time.monotonic() - began)
     commands = [[part.replace("OUT", str(killed)) for part in command] for command in scenario.commands]
     wanted = {name: key_of(content) for name, content in records(whole).items()}
+    hollow = {path.relative_to(whole) for path in files_of(whole) if not path.stat().st_size}
     while scenario.kills < kills:
         for number, command in enumerate(commands):
             share = max(round(kills * durations[number] / sum(durations)), 1)
@@ -203,7 +224,8 @@ def spend(scenario: Scenario, kills: int, work: Path, chance: random.Random) -> 
                     break
                 scenario.kills += 1
                 scenario.twice += made_again(before, records(killed), wanted)
-                scenario.empty += [str(path) for path in files_of(killed) if not path.stat().st_size]
+                empty = [path for path in files_of(killed) if not path.stat().st_size]
+                scenario.empty += [str(path) for path in empty if path.relative_to(killed) not in hollow]
             before = records(killed)
             run(command)
             scenario.twice += made_again(before, records(killed), wanted)
@@ -215,16 +237,23 @@ def spend(scenario: Scenario, kills: int, work: Path, chance: random.Random) -> 
 
 def run(arguments: list[str]) -> None:
     """Run a command to its end."""
-    done = subprocess.run(
-        [sys.executable, "-m", "radfuse.cli", *arguments], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(program(arguments), capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+
+
+def program(arguments: list[str]) -> list[str]:
+    """Return the command line with its arguments."""
+    if arguments[0] == BESIDE:
+        return [sys.executable, "-c", *arguments]
+    return [sys.executable, "-m", "radfuse.cli", *arguments]
 
 
 def kill(arguments: list[str], after: float) -> float | None:
     """Start a command, kill its process group after some seconds, and return how long it lasted if it ended before."""
-    command, began = [sys.executable, "-m", "radfuse.cli", *arguments], time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    began = time.monotonic()
+    process = subprocess.Popen(
+        program(arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         process.wait(after)
     except subprocess.TimeoutExpired:

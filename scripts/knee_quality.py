@@ -5,7 +5,7 @@
 
 Draws 40 knees that all have a manual mask, trains the networks of the folds, segments every knee by the one that has
 not seen its patient, and takes radiomics of every label and of the subchondral tibia from both masks. Prints the
-minutes of the training, a row a label with its Dice, and a row a region with the share of features whose ICC(2,1)
+minutes of all trainings, a row a label with its Dice, and a row a region with the share of features whose ICC(2,1)
 between the two masks is at least 0.75. An interrupted run goes on in --work.
 """
 
@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--knees", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1, help="of the cohort")
     parser.add_argument("--work", type=Path, help="folder of cohort and run; fresh without")
+    parser.add_argument("--network", type=Path, help="segments all knees, of a cohort that it has not learned from")
     parser.add_argument("settings", nargs="*", help="KEY=VALUE of the study")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as fresh:
@@ -54,12 +55,14 @@ def main() -> None:
             {"kind": "label", "name": name, "label": name} for name in segmentation.labels if name != "tibial_cartilage"
         ]
         more = json.dumps([*[region.model_dump(mode="json") for region in rf.load_study(path).regions], *regions])
-        study = rf.load_study(path, [*THOROUGH, f"regions={more}", *arguments.settings])
+        given = {"backend": "onnx", "model": str(arguments.network), "labels": segmentation.labels}
+        how = [f"segmentation={json.dumps(given)}", "deep=null"] if arguments.network else THOROUGH
+        study = rf.load_study(path, [*how, f"regions={more}", *arguments.settings])
         rf.run_study(study, work / "run", until="report")
         tables = work / "run" / "report" / "tables"
         cases, icc = pd.read_csv(tables / "segmentation_cases.csv"), pd.read_csv(tables / "agreement.csv")
-        minutes = stage_minutes(work / "run", "train")
-    print(f"{arguments.knees} knees, seed {arguments.seed}; training {minutes:.1f} min, all networks together\n")
+        minutes = "given" if arguments.network else f"{stage_minutes(work / 'run', 'train'):.1f} min of training"
+    print(f"{arguments.knees} knees, seed {arguments.seed}; networks: {minutes}\n")
     print("| label | knees | Dice, median | least | HD95 mm, median |\n|---|---|---|---|---|")
     for label, rows in cases.groupby("label", sort=False):
         dice, hd95 = rows["dice"], rows["hd95_mm"].median()

@@ -3,10 +3,12 @@
     uv run python scripts/simulate_cohort.py                                    measured times that are shipped here
     uv run python scripts/simulate_cohort.py --run runs/NAME --stages extract   times from a run's logs, drawn at random
     uv run python scripts/simulate_cohort.py --figure docs/images/scaling.svg
+    uv run python scripts/simulate_cohort.py --gpus 1 4 --gpu-seconds 2   16 cores a GPU; extract beside segment, or not
 
 Real is what decides: `carry_out`, which looks at every job, has unknown files read, stores and counts, and `scheduled`,
 which hands jobs out, a bounded number at a time, and begins again what a dying process took along. Simulated are the
-clock, the disk and the workers, each a process with one core. The driver's own work takes time too: looking at a job,
+clock, the disk and the workers, each a process with one core. With GPUs, `segment` runs on them, a case at a time on
+each, and the real scheduler has the cores extract meanwhile. The driver's own work takes time too: looking at a job,
 handing it over, recording `CLERKS` results side by side. A simulated cluster has a queue of its own, as Ray has.
 
 Efficiency is the work of all jobs, each done once, by what the workers could have done from the first look to the last
@@ -24,14 +26,16 @@ import sys
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from radfuse.errors import CaseError
+from radfuse.run.carry import carry_out
 from radfuse.run.folder import CLERKS, Record, RunFolder
 from radfuse.run.ray import AHEAD
 from radfuse.run.schedule import Died
-from radfuse.run.stage import Stage, carry_out
+from radfuse.run.stage import Follower, Stage
 from radfuse.run.workers import Crew
 
 MEASURED: dict[str, tuple[float, ...]] = {
@@ -58,6 +62,8 @@ class World:
         fails: share of the jobs that end with an error.
         deaths: of a worker, in an hour of its work.
         restart: seconds until another one is there.
+        gpus: that run networks; each takes a worker along.
+        beside: the other workers do jobs of the next stage meanwhile.
     """
 
     workers: int = 1
@@ -68,6 +74,8 @@ class World:
     fails: float = 0.0
     deaths: float = 0.0
     restart: float = 10.0
+    gpus: int = 0
+    beside: bool = True
 
 
 @dataclass
@@ -102,10 +110,11 @@ class Clock:
 
 @dataclass(frozen=True)
 class Knee:
-    """A job: a file that no one opens."""
+    """A job: files that no one opens, the second a result of the stage before."""
 
     name: str
     image: Path
+    mask: Path | None
     seconds: float
 
     def __str__(self) -> str:
@@ -115,8 +124,8 @@ class Knee:
 class PlayedHands:
     """Workers of a clock's time: whoever is free first takes what came first, as a cluster does."""
 
-    def __init__(self, world: World, clock: Clock, chance: random.Random, free: list[float]) -> None:
-        self.most = AHEAD * world.workers
+    def __init__(self, world: World, clock: Clock, chance: random.Random, free: list[float], most: int) -> None:
+        self.most = most
         self._world, self._clock, self._chance = world, clock, chance
         self._free = free
         self._ends: list[tuple[float, int, Any]] = []
@@ -148,9 +157,10 @@ class PlayedHands:
             heapq.heappop(self._starts)
         clock.queues = max(clock.queues, len(self._starts))
 
-    def wait(self) -> Sequence[tuple[int, Any]]:
+    def wait(self, seconds: float | None = None) -> Sequence[tuple[int, Any]]:
         """See `Hands`."""
-        self._clock.now = max(self._clock.now, self._ends[0][0])
+        first, now = self._ends[0][0], self._clock.now
+        self._clock.now = max(now, first if seconds is None else min(first, now + seconds))
         through = []
         while self._ends and self._ends[0][0] <= self._clock.now:
             _, number, result = heapq.heappop(self._ends)
@@ -171,28 +181,45 @@ class PlayedCrew(Crew):
 
     def hands(self, work: Any, count: int, crew: Literal["one", "cores", "network"] = "cores") -> PlayedHands:
         """See `Crew.hands`."""
-        free = [self._clock.now] * self.count
-        return PlayedHands(self._world, self._clock, self._chance, free)
+        several = self.at_once(crew)
+        return self._hands(several, AHEAD * several)
+
+    @property
+    def beside(self) -> int:
+        """See `Crew.beside`; as on a cluster."""
+        return self.count - self._world.gpus if self._world.gpus and self._world.beside else 0
+
+    def hands_beside(self, work: Any) -> PlayedHands:
+        """See `Crew.hands_beside`."""
+        return self._hands(self.beside, self.beside)
+
+    def at_once(self, crew: Literal["one", "cores", "network"]) -> int:
+        """See `Crew.at_once`."""
+        return self._world.gpus if crew == "network" and self._world.gpus else self.count
+
+    def _hands(self, several: int, most: int) -> PlayedHands:
+        return PlayedHands(self._world, self._clock, self._chance, [self._clock.now] * several, most)
 
 
 class PlayedFolder(RunFolder):
-    """A run folder that takes time and keeps nothing."""
+    """A run folder that takes time and keeps records alone, in memory."""
 
     def __init__(self, world: World, clock: Clock) -> None:
         super().__init__(Path("simulated"))
         self._world, self._clock = world, clock
         self._read: set[Path] = set()
+        self._records: dict[str, Record] = {}
 
     def digest(self, path: Path) -> str:
         """See `RunFolder`; one worker reads files when they are looked at."""
         if self._world.workers == 1:
-            self._clock.spend(MEGABYTES / self._world.read if path not in self._read else 0.0)
+            self._clock.spend(self.unread(path) / 1e6 / self._world.read)
         self._read.add(path)
         return path.name
 
     def unread(self, path: Path) -> int:
         """See `RunFolder`."""
-        return 0 if path in self._read else int(MEGABYTES * 1e6)
+        return 0 if path in self._read or path.is_relative_to(self.path) else int(MEGABYTES * 1e6)
 
     def learn(self, found: Iterable[Path]) -> None:  # type: ignore[override]  # simulated workers read names alone
         """See `RunFolder`."""
@@ -201,11 +228,18 @@ class PlayedFolder(RunFolder):
     def record(self, name: str) -> Record | None:
         """See `RunFolder`; the time that it takes to look at a job is spent here."""
         self._clock.spend(self._world.look)
-        return None
+        return self._records.get(name)
+
+    def holds(self, name: str, key: str, record: Record) -> bool:
+        """See `RunFolder`."""
+        return record.status == "done" and record.key == key
 
     def store(self, stage: str, through: Sequence[Any]) -> None:
         """See `RunFolder`."""
         self._clock.spend(self._world.record * math.ceil(len(through) / CLERKS))
+        for name, key, result in through:
+            status: Literal["done", "failed"] = "failed" if isinstance(result, CaseError) else "done"
+            self._records[name] = Record(key=key, stage=stage, status=status)
 
     def log(self, event: str, **facts: Any) -> None:
         """See `RunFolder`."""
@@ -247,22 +281,32 @@ HEAD = """| scenario | workers | hours | efficiency | driver busy | most jobs wa
 
 
 def play(world: World, times: dict[str, list[float]], seed: int) -> Played:
-    """Play all stages, one after another, on the same knees."""
+    """Play all stages on the same knees, one after another unless cores are free beside GPUs."""
     clock = Clock()
     folder, crew = PlayedFolder(world, clock), PlayedCrew(world, clock, seed)
-    ideal, failed = 0.0, 0
-    for name, seconds in times.items():
-        knees = [Knee(f"k{number}", Path(f"k{number}"), took) for number, took in enumerate(seconds)]
-        stage: Stage[Knee, None] = Stage(
-            name, 1, lambda _: (), _nothing, _nothing, lambda job: job.name, fails="drops", crew="cores"
+    stages = [played_stage(name) for name in times]
+    knees: list[list[Knee]] = []
+    for seconds in times.values():
+        before = folder.path / stages[len(knees) - 1].name if knees else None
+        several = [(f"k{number}", took) for number, took in enumerate(seconds)]
+        knees.append([Knee(name, Path(name), before and before / name, took) for name, took in several])
+    failed = set[str]()
+    for number, stage in enumerate(stages):
+        then = (
+            Follower(stages[number + 1], partial(knees.__getitem__, number + 1)) if number + 1 < len(stages) else None
         )
-        if not ideal:
-            ideal = len(knees) * MEGABYTES / world.read
-        done = carry_out(stage, knees, folder, crew, lambda *_: None)
-        assert len(done.keys) + len(done.failed) == len(knees), "the scheduler lost jobs"
-        ideal += sum(seconds)
-        failed += len(done.failed)
-    return Played(world, clock, ideal, failed)
+        jobs = [knee for knee in knees[number] if knee.name not in failed]
+        done = carry_out(stage, jobs, folder, crew, lambda *_: None, then=then)
+        assert len(done.keys) + len(done.failed) == len(jobs), "the scheduler lost jobs"
+        failed |= {str(job) for job, _ in done.failed}
+    ideal = len(knees[0]) * MEGABYTES / world.read + sum(map(sum, times.values()))
+    return Played(world, clock, ideal, len(failed))
+
+
+def played_stage(name: str) -> Stage[Knee, None]:
+    """Return a stage of which nothing is real but its place in the order."""
+    about: Any = {"fails": "drops", "crew": "network" if name == "segment" else "cores"}
+    return Stage(name, 1, lambda _: (), _nothing, _nothing, lambda job: f"{name}/{job.name}", **about)
 
 
 def _nothing(*_: Any) -> None:
@@ -288,6 +332,9 @@ SLOW: dict[str, Any] = {"look": 0.005, "record": 0.1, "read": 50.0}
 """A file system that takes 12 ms for whatever is asked of it, of which a record is eight things."""
 FAULTS: dict[str, Any] = {"fails": 0.02, "deaths": 0.1}
 LEAST, AT = 0.9, 256
+TOLD = ("look", "hand", "record", "read", "fails", "deaths", "restart")
+CORES = 16
+"""Beside each GPU."""
 
 
 def main() -> None:
@@ -299,13 +346,18 @@ def main() -> None:
     parser.add_argument("--stages", nargs="+", default=list(MEASURED))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--figure", type=Path, help="SVG or PNG to draw")
-    for name in ("look", "hand", "record", "read", "fails", "deaths", "restart"):
+    parser.add_argument("--gpus", type=int, nargs="+", help="play GPUs with 16 cores each, and nothing else")
+    parser.add_argument("--gpu-seconds", type=float, nargs="+", default=[1, 2, 4], help="that a knee takes on a GPU")
+    for name in TOLD:
         parser.add_argument(
             f"--{name}", type=float, default=getattr(World, name), help=f"see World; {getattr(World, name)}"
         )
     arguments = parser.parse_args()
-    usual = World(1, *(getattr(arguments, name) for name in World.__dataclass_fields__ if name != "workers"))
+    usual = World(**{name: getattr(arguments, name) for name in TOLD})
     times = drawn(arguments.run, arguments.stages, arguments.knees, arguments.seed)
+    if arguments.gpus:
+        show_gpus(usual, times, arguments.gpus, arguments.gpu_seconds, arguments.seed)
+        return
     last = {list(times)[-1]: times[list(times)[-1]]}
     scenarios = {
         " + ".join(times): (usual, times),
@@ -326,6 +378,24 @@ def main() -> None:
         draw(played, arguments.figure)
     reached = [each.efficiency for each in next(iter(played.values())) if each.world.workers == AT]
     assert all(efficiency >= LEAST for efficiency in reached), f"{AT} workers reach {reached[0]:.1%}"
+
+
+def show_gpus(
+    usual: World, times: dict[str, list[float]], gpus: Sequence[int], seconds: Sequence[float], seed: int
+) -> None:
+    """Print what it brings that cores extract while GPUs segment."""
+    knees = len(times["segment"])
+    print(f"{knees} knees, {CORES} cores a GPU; the least is what GPUs or cores take that never wait")
+    heads = ["GPUs", "s a knee", "hours, in turns", "hours, side by side", "the least", "driver busy"]
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    for count in gpus:
+        world = replace(usual, workers=CORES * count, gpus=count)
+        for each in seconds:
+            on_gpus = {**times, "segment": [each] * knees}
+            turns, side = (play(replace(world, beside=way), on_gpus, seed).clock for way in (False, True))
+            least = max(each / count, sum(map(sum, list(times.values())[1:])) / knees / (world.workers - count)) * knees
+            cells = [count, each, *(f"{hours / 3600:.2f}" for hours in (turns.now, side.now, least))]
+            print(f"| {' | '.join(map(str, cells))} | {side.busy / side.now:.0%} |", flush=True)
 
 
 def draw(played: dict[str, list[Played]], path: Path) -> None:

@@ -8,10 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-
-from radfuse.config import apply_overrides, read_yaml, to_yaml
-from radfuse.phantom.table import TablePhantom, write_table_phantom
-from radfuse.pipeline import run_study
+from studies import finished, written
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)  # the same examples on a busy machine
 settings.load_profile("repeatable")
@@ -63,19 +60,13 @@ def one_thread() -> Iterator[None]:
 def phantom_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return the study file of a table phantom of 60 patients and its finished run folder; change neither."""
     folder = tmp_path_factory.mktemp("phantom_run")
-    study = write_table_phantom(folder / "T", TablePhantom(patients=60, seed=3))
-    study.write_text(to_yaml(apply_overrides(read_yaml(study), PHANTOM)), encoding="utf-8")
-    run = run_study(study, folder / "R")
-    assert run.failures == ()
-    return study, run.path
+    study = written(folder / "T", PHANTOM, patients=60, site_shift=0.15)
+    return study, finished(study, folder / "R")
 
 
 @pytest.fixture(scope="session")
 def survival_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return the study file of a survival phantom of 100 patients and its finished run folder; change neither."""
     folder = tmp_path_factory.mktemp("survival_run")
-    study = write_table_phantom(folder / "T", TablePhantom(outcome="survival", patients=100, seed=3, site_shift=0))
-    study.write_text(to_yaml(apply_overrides(read_yaml(study), SURVIVAL)), encoding="utf-8")
-    run = run_study(study, folder / "R")
-    assert run.failures == ()
-    return study, run.path
+    study = written(folder / "T", SURVIVAL, outcome="survival", patients=100)
+    return study, finished(study, folder / "R")

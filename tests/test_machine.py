@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from radfuse.machine import mend_limits
+from radfuse import machine
+from radfuse.machine import by_parts, mend_limits
 
 
 @pytest.mark.parametrize(
@@ -28,3 +29,19 @@ def test_idle_threads_sleep_soon_unless_told_otherwise(
         monkeypatch.setenv("GOMP_SPINCOUNT", stated)
     mend_limits()
     assert os.environ["GOMP_SPINCOUNT"] == read
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(("count", "most"), [(0, 4), (1, 4), (10, 4), (10, 100), (7, 0)])
+def test_parts_are_a_range_done_once(threads: int, count: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "threads", lambda: threads)
+    done: list[slice] = []
+    by_parts(done.append, count, most)
+    assert sorted(number for part in done for number in range(part.start, part.stop)) == list(range(count))
+    assert all(part.stop - part.start <= max(most, 1) for part in done)
+
+
+def test_what_fails_in_a_part_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "threads", lambda: 2)
+    with pytest.raises(ZeroDivisionError):
+        by_parts(lambda part: 1 // part.start, 6, 2)

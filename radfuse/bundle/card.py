@@ -18,11 +18,18 @@ _TOLD = {
     "Hand and Till's, the mean over pairs of classes.",
 }
 
+_BESIDE = (
+    " Events compete: the ONNX files give the probability of a world without the other events, and `radfuse predict` "
+    "the cumulative incidence beside them, by the table of their hazard (`rivals` of `survival` in bundle.json); all "
+    "performance is of that."
+)
+
 
 def model_card(schema: BundleSchema) -> str:
     """Return MODEL_CARD.md."""
     trained, outcome = schema.trained_on, schema.opened_outcome()
     link = getattr(outcome, "link", "logit")
+    told = _TOLD[link] + (_BESIDE if getattr(outcome, "competing", ()) else "")
     by_when = f" ({outcome.event_name()})" if link != "logit" else ""
     events = "" if trained.events is None else f", {trained.events} of them with the event"
     measures = list(next(iter(schema.families.values())).performance.columns)
@@ -50,7 +57,7 @@ def model_card(schema: BundleSchema) -> str:
         "## Intended use and limits",
         "",
         "Research. Not a medical device. Valid for patients and images like those of the training cohort; `radfuse "
-        "evaluate` measures it elsewhere. " + _TOLD[link],
+        "evaluate` measures it elsewhere. " + told,
         "",
         *_harmonised(schema),
         *_formulas(schema),

@@ -52,6 +52,11 @@ def explainer_of(bundle: Bundle, family: str) -> Explainer:
         InputError: the bundle holds nothing that does, or it is of other columns.
     """
     part = bundle.schema.families[family]
+    if part.classes is not None:
+        raise InputError(
+            f"family {family!r} predicts several classes, which the study's report explains and a bundle does not; "
+            "nothing was computed; leave --explain out"
+        )
     if part.explainer is None:
         raise InputError(f"{bundle.path / SCHEMA} names nothing that explains family {family!r}; {_MEND}")
     from radfuse.fusion.explain.explainer import Explainer

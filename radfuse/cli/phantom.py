@@ -49,12 +49,13 @@ def phantom_table(
     seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 7,
     prevalence: Annotated[float, typer.Option(min=0.02, max=0.98, help="Share of knees with the event.")] = 0.35,
     outcome: Annotated[str, typer.Option(help="binary, survival, continuous, ordinal, or multiclass.")] = "binary",
+    competing: Annotated[bool, typer.Option("--competing", help="Of survival: people may die first.")] = False,
 ) -> None:
     """Clinical, radiomic and deep tables with planted contributions and a known reachable AUC."""
     from radfuse.config import build
     from radfuse.phantom.table import TablePhantom, write_table_phantom
 
-    said = {"outcome": outcome, "patients": patients, "seed": seed, "prevalence": prevalence}
+    said = {"outcome": outcome, "patients": patients, "seed": seed, "prevalence": prevalence, "competing": competing}
     config = build(TablePhantom, said, "phantom table")
     with writing(out_):
         study = write_table_phantom(out_, config)

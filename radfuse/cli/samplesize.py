@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,21 @@ if TYPE_CHECKING:
     from radfuse.statistics.sample_size import SampleSize
 
 
+_ASKED = {"binary": ("prevalence",), "survival": ("rate", "follow_up", "horizon"), "continuous": ("mean", "sd")}
+"""Kind of outcome -> what is to be known of it."""
+_OPTIONS = {
+    "prevalence": "--prevalence",
+    "rate": "--rate",
+    "follow_up": "--follow-up",
+    "horizon": "--time",
+    "mean": "--mean",
+    "sd": "--sd",
+}
+_LACKING = {
+    "binary": "say what share has the event, for example --prevalence 0.2, or give a study",
+    "survival": "of survival it takes --rate, --follow-up and --time, all three, or a study",
+    "continuous": "of a continuous outcome it takes --mean and --sd, both, or a study",
+}
 Predictors = Annotated[
     int | None, typer.Option(min=1, help="Candidate columns before selection; the study's.", show_default=False)
 ]
@@ -32,10 +48,18 @@ def samplesize(
     ] = None,
     r2: Annotated[float | None, typer.Option(help="Cox-Snell R2, in its place.", show_default=False)] = None,
     rate: Annotated[
-        float | None, typer.Option(help="Survival: events per person and time.", show_default=False)
+        float | None, typer.Option(help="Survival: events per person and time; the study's.", show_default=False)
     ] = None,
-    follow_up: Annotated[float | None, typer.Option(help="Survival: mean follow-up.", show_default=False)] = None,
-    time: Annotated[float | None, typer.Option(help="Survival: time predicted for.", show_default=False)] = None,
+    follow_up: Annotated[
+        float | None, typer.Option(help="Survival: mean follow-up; the study's.", show_default=False)
+    ] = None,
+    time: Annotated[
+        float | None, typer.Option(help="Survival: time predicted for; the study's.", show_default=False)
+    ] = None,
+    mean: Annotated[
+        float | None, typer.Option(help="Of a continuous outcome; the study's.", show_default=False)
+    ] = None,
+    sd: Annotated[float | None, typer.Option(help="Standard deviation of it; the study's.", show_default=False)] = None,
     out_: OutFolder = None,
     set_: Overrides = None,
 ) -> None:
@@ -48,15 +72,50 @@ def samplesize(
             "features are yet to be made from images: run it first, or" if has is not None else "no study is given:"
         )
         raise InputError(f"{features} say how many candidate columns there are, for example --predictors 30")
-    survival = (rate, follow_up, time)
-    if any(value is not None for value in survival):
-        wanted = _survival(rate, follow_up, time, predictors, r2)
-        has = None
-    else:
-        if prevalence is None and has is not None:
-            prevalence = has.events / has.units
-        wanted = _binary(prevalence, predictors, auc, r2)
-    _show(wanted, has)
+    said = {"prevalence": prevalence, "rate": rate, "follow_up": follow_up, "horizon": time, "mean": mean, "sd": sd}
+    given = {name: value for name, value in said.items() if value is not None}
+    asked = {**(has.asked if has is not None else {}), **given}
+    _show(_wanted(asked, predictors, auc, r2), has)
+
+
+def _wanted(asked: Mapping[str, float], predictors: int, auc: float | None, r2: float | None) -> SampleSize:
+    """Return what it takes by what is known of the outcome."""
+    from radfuse.statistics import sample_size
+
+    if auc is not None and r2 is not None:
+        raise InputError("--auc and --r2 say the same thing; give one")
+    kinds = {name for name, parts in _ASKED.items() if set(parts) & set(asked)}
+    if auc is not None and kinds - {"binary"}:
+        raise InputError("--auc is of a binary outcome; give --r2")
+    if len(kinds) > 1:
+        options = [_OPTIONS[name] for kind in sorted(kinds) for name in _ASKED[kind] if name in asked]
+        raise InputError(f"{' and '.join(options)} are of different kinds of outcome; leave some out")
+    kind = next(iter(kinds), "binary")
+    if set(_ASKED[kind]) - set(asked):
+        raise InputError(_LACKING[kind])
+    try:
+        if kind == "binary":
+            return sample_size.binary(asked["prevalence"], predictors, _expected(asked["prevalence"], auc, r2))
+        if kind == "continuous":
+            expected = sample_size.USUAL_SHARE if r2 is None else r2
+            return sample_size.continuous(asked["mean"], asked["sd"], predictors, expected)
+        most = sample_size.most_r2_of_survival(asked["rate"] * asked["follow_up"])
+        expected = sample_size.USUAL_SHARE * most if r2 is None else r2
+        return sample_size.survival(asked["rate"], asked["follow_up"], asked["horizon"], predictors, expected)
+    except ValueError as error:
+        raise InputError(f"{error}; correct it") from error
+
+
+def _expected(prevalence: float, auc: float | None, r2: float | None) -> float:
+    """Return the Cox-Snell R2 that is expected of a binary outcome."""
+    from radfuse.statistics import sample_size
+
+    if not 0 < prevalence < 1:
+        raise InputError(f"--prevalence lies between 0 and 1, both left out; found {prevalence:g}")
+    if auc is not None and not 0.5 < auc < 1:
+        raise InputError(f"--auc lies between 0.5 and 1, both left out; found {auc:g}")
+    usual = sample_size.USUAL_SHARE * sample_size.most_r2(prevalence)
+    return sample_size.r2_of_auc(auc, prevalence) if auc is not None else usual if r2 is None else r2
 
 
 def _had(study: Path, folder: Path | None, overrides: list[str]) -> Had:
@@ -67,51 +126,22 @@ def _had(study: Path, folder: Path | None, overrides: list[str]) -> Had:
     return had(loaded, folder or Path("runs") / loaded.name)
 
 
-def _binary(prevalence: float | None, predictors: int, auc: float | None, r2: float | None) -> SampleSize:
-    from radfuse.statistics import sample_size
-
-    if prevalence is None:
-        raise InputError("say what share has the event, for example --prevalence 0.2, or give a study")
-    if not 0 < prevalence < 1:
-        raise InputError(f"--prevalence lies between 0 and 1, both left out; found {prevalence:g}")
-    if auc is not None and r2 is not None:
-        raise InputError("--auc and --r2 say the same thing; give one")
-    if auc is not None and not 0.5 < auc < 1:
-        raise InputError(f"--auc lies between 0.5 and 1, both left out; found {auc:g}")
-    usual = sample_size.USUAL_SHARE * sample_size.most_r2(prevalence)
-    expected = sample_size.r2_of_auc(auc, prevalence) if auc is not None else r2 if r2 is not None else usual
-    try:
-        return sample_size.binary(prevalence, predictors, expected)
-    except ValueError as error:
-        raise InputError(f"{error}; correct --r2") from error
-
-
-def _survival(
-    rate: float | None, follow_up: float | None, time: float | None, predictors: int, r2: float | None
-) -> SampleSize:
-    from radfuse.statistics import sample_size
-
-    if rate is None or follow_up is None or time is None or r2 is None:
-        raise InputError("of survival it takes --rate, --follow-up, --time and --r2, all four")
-    try:
-        return sample_size.survival(rate, follow_up, time, predictors, r2)
-    except ValueError as error:
-        raise InputError(f"{error}; correct it") from error
-
-
 def _show(wanted: SampleSize, has: Had | None) -> None:
     from rich import box
     from rich.table import Table
 
     title = f"{wanted.predictors} candidate predictors, expected R² {wanted.r2:.3f} of {wanted.most_r2:.3f} at most"
     table = Table("criterion", title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in ("units", "events", "events per predictor"):
+    eventful = wanted.needed.events is not None
+    for name in ("units", *(("events", "events per predictor") if eventful else ("units per predictor",))):
         table.add_column(name, justify="right", no_wrap=True)
-    for item in (*wanted.criteria, wanted.needed):
-        name = item.name if item in wanted.criteria and table.row_count < len(wanted.criteria) else "needed, by all"
-        table.add_row(name, f"{item.units:,}", f"{item.events:,.0f}", f"{item.per_predictor:.2f}")
+    rows = [*((item.name, item.units, item.events) for item in wanted.criteria)]
+    rows.append(("needed, by all", wanted.needed.units, wanted.needed.events))
     if has is not None:
-        table.add_row("the study has", f"{has.units:,}", f"{has.events:,}", f"{has.events / wanted.predictors:.2f}")
+        rows.append(("the study has", has.units, has.events))
+    for name, units, events in rows:
+        each = (units if events is None else events) / wanted.predictors
+        table.add_row(name, f"{units:,}", *([] if events is None else [f"{events:,.0f}"]), f"{each:.2f}")
     out.print(table)
     if has is not None:
         enough = (

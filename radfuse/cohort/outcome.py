@@ -11,6 +11,24 @@ from radfuse.cohort.remarks import odd_values
 from radfuse.cohort.spreadsheet import LARGEST
 
 
+def leave_out(draft: Draft) -> None:
+    """Leave cases out that the outcome says nothing is predicted of, as those not at risk at a landmark any more."""
+    outcome = draft.config.outcome
+    at_risk = getattr(outcome, "at_risk", None)
+    if outcome is None or at_risk is None or not set(outcome.columns().values()) <= set(draft.cells):
+        return
+    here = at_risk(replace(draft.table, cells=draft.cells))
+    if here.all():
+        return
+    gone = f"{int((~here).sum())} of {len(here)} cases had the event, or were seen for the last time, by the landmark "
+    if not here.any():
+        draft.problem(f"{gone}(cohort.outcome.landmark), so that nobody is left; set an earlier one")
+        return
+    draft.problem(f"{gone}(cohort.outcome.landmark), and take no part", severity="warning")
+    draft.cells = draft.cells[here]
+    draft.columns = {name: values[here] for name, values in draft.columns.items()}
+
+
 def read_outcome(draft: Draft) -> None:
     """Read what the outcome reads; a column that cannot be read so is left out."""
     outcome = draft.config.outcome

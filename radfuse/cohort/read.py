@@ -14,7 +14,7 @@ from radfuse.cohort.dates import read_dates
 from radfuse.cohort.draft import Draft
 from radfuse.cohort.files import check_files
 from radfuse.cohort.ids import read_ids
-from radfuse.cohort.outcome import read_outcome
+from radfuse.cohort.outcome import leave_out, read_outcome
 from radfuse.cohort.places import read_places
 from radfuse.cohort.series import place_series
 from radfuse.cohort.spreadsheet import Table, read_table
@@ -60,6 +60,8 @@ def read_cohort(
     source = config.table if table is None else table
     draft = Draft(source if isinstance(source, Table) else read_table(source), config, new)
     read_ids(draft)
+    if labelled:
+        leave_out(draft)
     read_dates(draft)
     read_clinical(draft)
     read_places(draft)

@@ -11,13 +11,14 @@ import numpy as np
 from radfuse.cohort.splits import Fold, InnerSplit, inner_folds
 from radfuse.errors import CaseError
 from radfuse.evaluation.thresholds import AtSensitivity, AtSpecificity, Rule, name_of
-from radfuse.fusion.against_rest import against_rest
+from radfuse.fusion.against_rest import AgainstRest, against_rest
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.fusion.design import Design, again_of, stack
 from radfuse.fusion.link import link_of
 from radfuse.fusion.parts import Again, FittedFamilyModel, Outcome, Settings, Training, Tuned
 from radfuse.fusion.sites import Sites, hidden_columns, told_of_unseen, unseen_sites
 from radfuse.results import Classes, FittedFamily, OrdinalFit, SiteInput, SurvivalFit
+from radfuse.statistics.links import LinkName
 
 ALL = "all"
 """Name of the fit on all units."""
@@ -239,7 +240,7 @@ def fit_fold(
     except ValueError as error:
         raise CaseError(f"{family}, fold {fold.name}", str(error)) from error
     probability = fit.fitted.predict(x[test]) if len(test) else np.array([])
-    explainer, unexplained = _explainer(fit.fitted, x[train], table.names, outcome, fold)
+    explainers, unexplained = _explainers(fit.fitted, x[train], table.names, link_of(outcome), fold)
     result = FittedFamily(
         family=family,
         fold=fold.name,
@@ -253,7 +254,7 @@ def fit_fold(
         site=table.site,
         remarks=(*fit.remarks, *remarks, *unexplained),
         thresholds=fit.thresholds,
-        explainer=explainer,
+        **explainers,
         **_by_kind(fit.beside),
     )
     return result, fit
@@ -265,22 +266,26 @@ def _by_kind(beside: SurvivalFit | OrdinalFit | Classes | None) -> dict[str, Any
     return {} if beside is None else {kept[type(beside)]: beside}
 
 
-def _explainer(
-    fitted: FittedFamilyModel, x: np.ndarray, names: Sequence[str], outcome: Outcome, fold: Fold
-) -> tuple[str, tuple[str, ...]]:
-    """Return what explains a family, of the first deal.
+def _explainers(
+    fitted: FittedFamilyModel, x: np.ndarray, names: Sequence[str], link: LinkName, fold: Fold
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what explains a family of the first deal, or each of its classes against the rest, by `FittedFamily`.
 
-    Where it cannot be made, as of a user's part without ONNX, "" and a remark.
+    Where it cannot be made, as of a user's part without ONNX, nothing and a remark. Classes of all units ship without.
     """
     from radfuse.fusion.explain.explainer import explainer_of
 
-    link = link_of(outcome)
-    if fold.repeat > 1 or link == "softmax":
-        return "", ()
+    parts: dict[str, Any] = {"": fitted}
+    if isinstance(fitted, AgainstRest):
+        parts = dict(zip(fitted.classes, fitted.parts, strict=True)) if fold.name != ALL else {}
+        link = "logit"
+    if fold.repeat > 1:
+        return {}, ()
     try:
-        return explainer_of(fitted, x, names, link).to_text(), ()
+        found = {name: explainer_of(part, x, names, link).to_text() for name, part in parts.items()}
+        return ({"explainer": found[""]} if "" in found else {"explainers": found}), ()
     except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
-        return "", (f"its score cannot be taken apart, so that it is not explained ({type(error).__name__}: {error})",)
+        return {}, (f"its score cannot be taken apart, so that it is not explained ({type(error).__name__}: {error})",)
 
 
 def _unseen(design: Design, fold: Fold, site: SiteInput | None) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from radfuse.cohort.spreadsheet import Table, spellings, to_numbers
 from radfuse.config import Section, Word, nearest
 from radfuse.errors import Finding
 from radfuse.evaluation.thresholds import USUAL, Rule, name_of, threshold_of
+from radfuse.outcomes.faults import fewer_folds, missing
 from radfuse.statistics.links import LinkName
 
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ class BinaryOutcome(Section):
     def read(self, table: Table, new: bool) -> tuple[dict[str, pd.Series], list[Finding]]:
         """Return the column as 0.0 and 1.0, and what is wrong with it; no column where words cannot be told apart."""
         text = table.text(self.column)
-        missing = "the outcome is missing; fill it, or list the case under cohort.exclude"
-        findings = [Finding(missing, index, self.column) for index in text.index[text.isna()]]
+        findings = missing(text, self.column)
         found = sorted(set(text.dropna()))
         values, wrong = self._words(text, found, new) if self.positive is not None else self._numbers(table, found)
         findings += wrong
@@ -97,10 +97,9 @@ class BinaryOutcome(Section):
         counts = frame.dropna(subset=[self.column]).groupby(self.column)[patient].nunique()
         if len(counts) == 2 and counts.min() < folds:
             rarer = "an event" if counts.idxmin() == 1 else "no event"
-            mend = f"set cohort.split.folds: {counts.min()}" if counts.min() >= 3 else "add such patients"
             yield Finding(
                 f"{counts.min()} patients have {rarer}, fewer than the {folds} folds, so some fold would hold one "
-                f"class only; {mend}",
+                f"class only; {fewer_folds(counts.min())}",
                 None,
                 self.column,
             )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from radfuse.config import nearest
 from radfuse.errors import Finding, listed
+from radfuse.outcomes.faults import missing
 
 FEWEST, MOST = 3, 10
 """Classes."""
@@ -29,8 +30,7 @@ def faults(text: pd.Series, column: str, levels: Sequence[str], *, new: bool) ->
         levels: that are declared; empty: none.
         new: of patients that nothing will be trained on, who need not be of every class.
     """
-    missing = "the outcome is missing; fill it, or list the case under cohort.exclude"
-    found = [Finding(missing, index, column) for index in text.index[text.isna()]]
+    found = missing(text, column)
     known = text.dropna()
     found += _undeclared(known, column, levels) if levels else _unlike_classes(known, column)
     if not found and not new:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from radfuse.cohort.spreadsheet import Table, to_numbers
+from radfuse.cohort.spreadsheet import Table
 from radfuse.errors import Finding
+from radfuse.outcomes.faults import MEND, numbers
 from radfuse.outcomes.scored import ScoredOutcome
 
 if TYPE_CHECKING:
     from radfuse.results import Comparison, ContinuousPerformance
-
-_MEND = "correct it, or list the case under cohort.exclude"
 
 
 class ContinuousOutcome(ScoredOutcome):
@@ -29,14 +28,11 @@ class ContinuousOutcome(ScoredOutcome):
 
     def read(self, table: Table, new: bool) -> tuple[dict[str, pd.Series], list[Finding]]:
         """Return the column as float64, and what is wrong with it."""
-        values, wrong = to_numbers(table.cells[self.column])
+        values, findings = numbers(table, self.column, "a continuous outcome")
         text = table.text(self.column)
-        missing = "the outcome is missing; fill it, or list the case under cohort.exclude"
-        findings = [Finding(missing, index, self.column) for index in text.index[text.isna()]]
-        odd = values.index[wrong | (values.notna() & ~np.isfinite(values))]
         findings += [
-            Finding(f"a continuous outcome is a number; found {text[index]!r}; {_MEND}", index, self.column)
-            for index in odd
+            Finding(f"a continuous outcome is a number; found {text[index]!r}; {MEND}", index, self.column)
+            for index in values.index[np.isinf(values)]
         ]
         if findings:
             return {}, findings

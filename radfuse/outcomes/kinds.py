@@ -37,6 +37,7 @@ class OutcomeKind(Protocol):
     probabilities to be told all that is predicted, made of out-of-fold probabilities of training units; with it
     `predicted(fit, probability)`, columns that `measure` reads, `told(fit, probability)`, columns for the reader of
     predictions, and `readings(fit)`, what a nomogram reads off a score, the model's own probability first;
+    `at_risk(table)`, whether each case takes part, where some are left out by what the outcome says;
     `cautions(y)`, sentences on what a training set lacks; `settled(units)`, itself with all that it takes from the
     units of a study written down; `said`, the name of what models say in files of predictions,
     where it is no probability.
@@ -122,6 +123,23 @@ def happened(outcome: Outcome, units: pd.DataFrame) -> np.ndarray:
     """Return 1 for each unit that has the event, else 0, shape (unit,)."""
     found = getattr(outcome, "happened", outcome.labels)(units)
     return np.asarray(found)
+
+
+def drawn_apart(outcome: Outcome, units: pd.DataFrame) -> np.ndarray:
+    """Return the class of each unit of which a share of the patients has as many: one of several, or the event."""
+    return outcome.labels(units) if isinstance(outcome, MulticlassOutcome) else happened(outcome, units)
+
+
+def explained(outcome: Outcome, units: pd.DataFrame) -> dict[str, tuple[Outcome, np.ndarray]]:
+    """Return what families are explained of, with its targets: the outcome by the name "", or each class by its own.
+
+    A class is explained as a binary outcome against the rest.
+    """
+    known = settled(outcome, units)
+    y = known.targets(units)
+    if not isinstance(known, MulticlassOutcome):
+        return {"": (known, y)}
+    return {name: (own, y[:, k]) for k, (name, own) in enumerate(zip(known.levels, known.each(), strict=True))}
 
 
 def settled(outcome: Outcome, units: pd.DataFrame) -> Outcome:

@@ -15,6 +15,7 @@ from radfuse.errors import Finding, listed
 from radfuse.evaluation.thresholds import Rule
 from radfuse.outcomes.binary import BinaryOutcome
 from radfuse.outcomes.class_names import FEWEST, MOST, faults, in_order
+from radfuse.outcomes.faults import too_few_of_levels
 from radfuse.results import Classes
 from radfuse.statistics.links import LinkName
 
@@ -76,15 +77,8 @@ class MulticlassOutcome(Section):
 
     def check_folds(self, frame: pd.DataFrame, patient: str, folds: int) -> Iterator[Finding]:
         """Yield each class that occurs in fewer patients than there are folds."""
-        if self.column not in frame:
-            return
-        counts = frame.dropna(subset=[self.column]).groupby(self.column)[patient].nunique()
-        for name, count in counts.items():
-            if count < folds and len(counts) > 1:
-                mend = f"set cohort.split.folds: {count}" if count >= 3 else "add such patients"
-                who = f"{count} patients have" if count > 1 else "1 patient has"
-                text = f"{who} the class {name!r}, fewer than the {folds} folds, so some fold would hold none"
-                yield Finding(f"{text}; {mend}, or join it with another class", None, self.column)
+        about = (None, "class", "join it with another class")
+        yield from too_few_of_levels(frame, patient, self.column, folds, *about)
 
     def labels(self, units: pd.DataFrame) -> np.ndarray:
         """Return the place of each class among them, shape (unit,)."""
@@ -176,9 +170,9 @@ class MulticlassOutcome(Section):
     def sections(self) -> tuple[str, ...]:
         """Return the sections of a study of several classes."""
         return (
-            *("multiclass_overview", "cohort", "segmentation", "review", "multiclass", "comparison"),
-            *("multiclass_calibration", "features", "audit", "findings", "methods", "checklists", "throughput"),
-            "settings",
+            *("multiclass_overview", "cohort", "segmentation", "review", "multiclass", "comparison", "subgroups"),
+            *("variants", "internal", "learning_curve", "multiclass_calibration", "features", "explanation"),
+            *("audit", "findings", "methods", "checklists", "throughput", "settings"),
         )
 
     def evaluation_sections(self) -> tuple[str, ...]:

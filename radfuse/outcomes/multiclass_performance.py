@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from radfuse.outcomes import ranked
+from radfuse.outcomes import pairs
 from radfuse.results import Comparison, Interval, MulticlassPerformance, OfClass
 from radfuse.statistics.auc import AucSet, overlap_of, overlap_of_one_deal
 from radfuse.statistics.calibration import calibration
@@ -84,7 +84,7 @@ def compare(predictions: pd.DataFrame, families: Sequence[str]) -> tuple[Compari
         _, y, p = classes_of(rows)
         return _losses(y, p)
 
-    return ranked.compare(predictions, families, loss, _both)
+    return pairs.compare(predictions, families, loss, _both)
 
 
 def classes_of(predictions: pd.DataFrame) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from radfuse.cohort.spreadsheet import Table
 from radfuse.config import Word, nearest
 from radfuse.errors import Finding
+from radfuse.outcomes.faults import missing, too_few_of_levels
 from radfuse.outcomes.scored import ScoredOutcome
 from radfuse.results import OrdinalFit
 from radfuse.statistics.ordinal import above_cuts, grade_probabilities, proportional_odds
@@ -43,8 +44,7 @@ class OrdinalOutcome(ScoredOutcome):
     def read(self, table: Table, new: bool) -> tuple[dict[str, pd.Series], list[Finding]]:
         """Return the place of each grade among the levels, float64, and what is wrong with the column."""
         text = table.text(self.column)
-        missing = "the outcome is missing; fill it, or list the case under cohort.exclude"
-        findings = [Finding(missing, index, self.column) for index in text.index[text.isna()]]
+        findings = missing(text, self.column)
         places = text.map({level: float(place) for place, level in enumerate(self.levels)}).astype("float64")
         findings += [
             Finding(
@@ -69,16 +69,9 @@ class OrdinalOutcome(ScoredOutcome):
 
     def check_folds(self, frame: pd.DataFrame, patient: str, folds: int) -> Iterator[Finding]:
         """Yield each grade that occurs in fewer patients than there are folds."""
-        if self.column not in frame:
-            return
-        counts = frame.dropna(subset=[self.column]).groupby(self.column)[patient].nunique()
-        for place, count in counts.items():
-            if count < folds and len(counts) > 1:
-                mend = f"set cohort.split.folds: {count}" if count >= 3 else "add such patients"
-                level = self.levels[int(float(str(place)))]
-                have = "1 patient has" if count == 1 else f"{count} patients have"
-                text = f"{have} the grade {level!r}, fewer than the {folds} folds, so some fold would "
-                yield Finding(f"{text}hold none; {mend}, or write it as its neighbour's", None, self.column)
+        named = {float(place): level for place, level in enumerate(self.levels)}
+        about = (named, "grade", "write it as its neighbour's")
+        yield from too_few_of_levels(frame, patient, self.column, folds, *about)
 
     def labels(self, units: pd.DataFrame) -> np.ndarray | None:
         """Return the place of each grade, shape (unit,)."""

@@ -7,19 +7,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from radfuse.outcomes import pairs
 from radfuse.results import Comparison, Interval, Performance
 from radfuse.statistics.auc import (
     AucSet,
     auc_covariance,
-    auc_difference,
     auc_interval,
     fold_averaged,
     overlap_of,
     overlap_of_one_deal,
 )
 from radfuse.statistics.calibration import calibration
-from radfuse.statistics.estimate import Estimate, clustered_mean, normal_quantile
-from radfuse.statistics.multiple import holm
+from radfuse.statistics.estimate import clustered_mean
 
 
 def measure(predictions: pd.DataFrame) -> Performance:
@@ -76,67 +75,20 @@ def compare(predictions: pd.DataFrame, families: Sequence[str]) -> tuple[Compari
         predictions: as for `measure`, all families.
         families: in the order of the report.
     """
-    row = ["position", "repeat"]
-    wide = predictions.pivot(index=row, columns="family", values="probability")
-    about = predictions.drop_duplicates(row).set_index(row, drop=False)
-    rows = []
-    for i, first in enumerate(families):
-        for second in families[i + 1 :]:
-            scores = wide[[first, second]].dropna()
-            here = about.loc[scores.index]
-            part = fold_averaged(list(_fold_sets(scores, here).values()), overlap_of(here))
-            difference, _, p = auc_difference(part, 0, 1)
-            loss = _loss_difference(scores.to_numpy(dtype=float), here)
-            people = patients_to_show(difference, int(here["patient"].nunique()))
-            rows.append(
-                Comparison(
-                    first=first,
-                    second=second,
-                    difference=Interval.of(difference),
-                    p=p,
-                    p_holm=None,
-                    loss=Interval.of(loss),
-                    patients_to_show=people,
-                )
-            )
-    adjusted = holm([float("nan") if row.p is None else row.p for row in rows])
-    return tuple(
-        row.model_copy(update={"p_holm": None if np.isnan(q) else float(q)})
-        for row, q in zip(rows, adjusted, strict=True)
-    )
+    return pairs.compare(predictions, families, _losses, _both)
 
 
-def patients_to_show(difference: Estimate, patients: int) -> int | None:
-    """Return about how many patients make a difference of this size significant at 5 % with a power of 80 %.
-
-    The standard error is taken to fall with the square root of the number of patients.
-
-    Args:
-        difference: in AUC, with its 95 % interval.
-        patients: it was seen in.
-
-    Returns:
-        None without a variance, or where it would take more than a million.
-    """
-    error = (difference.high - difference.low) / (2 * normal_quantile(0.95))
-    if np.isnan(error) or error <= 0 or difference.value == 0:
-        return None
-    people = patients * ((normal_quantile(0.95) + normal_quantile(0.6)) * error / difference.value) ** 2
-    return int(np.ceil(people)) if people <= 1_000_000 else None
+def _both(here: pd.DataFrame, there: pd.DataFrame) -> AucSet:
+    """Return the AUC of two families on the same rows."""
+    scores = pd.DataFrame({"first": here["probability"], "second": there["probability"]})
+    return fold_averaged(list(_fold_sets(scores, here).values()), overlap_of(here))
 
 
-def _loss_difference(probabilities: np.ndarray, about: pd.DataFrame) -> Estimate:
-    """Return the mean difference in log loss of two columns, variances by patient and overlap of training sets."""
-    y = about["outcome"].to_numpy(dtype=float)[:, None]
-    p = np.clip(probabilities, 1e-12, 1 - 1e-12)
-    losses = -(y * np.log(p) + (1 - y) * np.log1p(-p))
-    found = clustered_mean(losses[:, 0] - losses[:, 1], about["patient"].to_numpy())
-    wider = np.sqrt(overlap_of_one_deal(about))
-    return Estimate(
-        found.value,
-        found.value - wider * (found.value - found.low),
-        found.value + wider * (found.high - found.value),
-    )
+def _losses(rows: pd.DataFrame) -> np.ndarray:
+    """Return the log loss of each row."""
+    y = rows["outcome"].to_numpy(dtype=float)
+    p = np.clip(rows["probability"].to_numpy(dtype=float), 1e-12, 1 - 1e-12)
+    return np.asarray(-(y * np.log(p) + (1 - y) * np.log1p(-p)))
 
 
 def _fold_sets(scores: pd.DataFrame, about: pd.DataFrame) -> Mapping[str, AucSet]:

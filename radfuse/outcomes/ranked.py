@@ -8,19 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from radfuse.outcomes.performance import patients_to_show
+from radfuse.outcomes import pairs
 from radfuse.results import Comparison, Interval
-from radfuse.statistics.auc import (
-    AucSet,
-    auc_difference,
-    auc_interval,
-    fold_averaged,
-    overlap_of,
-    overlap_of_one_deal,
-)
+from radfuse.statistics.auc import AucSet, auc_interval, fold_averaged, overlap_of
 from radfuse.statistics.concordance import harrell
-from radfuse.statistics.estimate import Estimate, clustered_mean
-from radfuse.statistics.multiple import holm
 
 _SMALLEST = 20
 """Units of a stratum, so that folds inside training sets still have some of each."""
@@ -73,43 +64,10 @@ def ranking(predictions: pd.DataFrame) -> Ranking:
 
 
 def compare(
-    predictions: pd.DataFrame,
-    families: Sequence[str],
-    loss: Callable[[pd.DataFrame], np.ndarray],
-    ranks: Callable[[pd.DataFrame, pd.DataFrame], AucSet] | None = None,
+    predictions: pd.DataFrame, families: Sequence[str], loss: Callable[[pd.DataFrame], np.ndarray]
 ) -> tuple[Comparison, ...]:
-    """Return every pair of families on the units both predict, p values adjusted by Holm over all pairs.
-
-    Args:
-        predictions: of all families.
-        families: in the order of the report.
-        loss: of each row, shape (row,).
-        ranks: the headline of both, of their rows for the same units; None: concordance.
-    """
-    row = ["position", "repeat"]
-    of = {str(family): rows.set_index(row, drop=False).sort_index() for family, rows in predictions.groupby("family")}
-    found = []
-    for i, first in enumerate(families):
-        for second in families[i + 1 :]:
-            both = of[first].index.intersection(of[second].index)
-            here, there = of[first].loc[both], of[second].loc[both]
-            difference, _, p = auc_difference((ranks or _both)(here, there), 0, 1)
-            found.append(
-                Comparison(
-                    first=first,
-                    second=second,
-                    difference=Interval.of(difference),
-                    p=p,
-                    p_holm=None,
-                    loss=Interval.of(_mean(loss(here) - loss(there), here)),
-                    patients_to_show=patients_to_show(difference, int(here["patient"].nunique())),
-                )
-            )
-    adjusted = holm([float("nan") if item.p is None else item.p for item in found])
-    return tuple(
-        item.model_copy(update={"p_holm": None if np.isnan(q) else float(q)})
-        for item, q in zip(found, adjusted, strict=True)
-    )
+    """Return every pair of families by their concordance; see `pairs.compare`."""
+    return pairs.compare(predictions, families, loss, _both)
 
 
 def _both(here: pd.DataFrame, there: pd.DataFrame) -> AucSet:
@@ -160,14 +118,6 @@ def folds_possible(y: np.ndarray, patients: np.ndarray, wanted: int) -> int:
     if len(set(y)) < 2:
         raise ValueError(f"all {len(y)} training units have the outcome {y[0]:g}; there is nothing to learn")
     return min(wanted, count)
-
-
-def _mean(values: np.ndarray, about: pd.DataFrame) -> Estimate:
-    """Return a mean, its variance by patient and overlap of training sets."""
-    found = clustered_mean(values, about["patient"].to_numpy())
-    wider = float(np.sqrt(overlap_of_one_deal(about)))
-    low, high = (found.value + wider * (end - found.value) for end in (found.low, found.high))
-    return Estimate(found.value, low, high)
 
 
 def _parts(rows: pd.DataFrame, scores: np.ndarray) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]:

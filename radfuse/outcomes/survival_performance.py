@@ -7,22 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from radfuse.outcomes.performance import patients_to_show
+from radfuse.outcomes import pairs
 from radfuse.results import AtTime, Comparison, Interval, SurvivalPerformance
 from radfuse.statistics.auc import (
     AucSet,
-    auc_difference,
     auc_interval,
     fold_averaged,
     overlap_of,
     overlap_of_one_deal,
 )
-from radfuse.statistics.concordance import auc_at, harrell, uno
 from radfuse.statistics.cox import slope_of
-from radfuse.statistics.estimate import Estimate, clustered_mean
+from radfuse.statistics.estimate import clustered_mean
 from radfuse.statistics.links import score_of
-from radfuse.statistics.multiple import holm
-from radfuse.statistics.survival import Curve, brier_parts, censoring, kaplan_meier
+from radfuse.statistics.seen import Seen
+from radfuse.statistics.survival import kaplan_meier
 
 
 def measure(predictions: pd.DataFrame, horizon: float, grid: np.ndarray, unit: str = "") -> SurvivalPerformance:
@@ -30,7 +28,9 @@ def measure(predictions: pd.DataFrame, horizon: float, grid: np.ndarray, unit: s
 
     Args:
         predictions: a row per unit and repeat; columns family (one value), fold, repeat, position (of the unit),
-            patient, time, event (0 or 1), probability of the event by the horizon, and "survival@T" of each grid time.
+            patient, time, event (0 or 1), probability of the event by the horizon, and "survival@T" of each grid time;
+            where events compete, competing (0 or 1), cause_specific, the probability without the others, and
+            "incidence@T" in place of survival.
         horizon: time by which the event is predicted.
         grid: times up to the horizon, rising, shape (time,).
         unit: of times.
@@ -41,49 +41,47 @@ def measure(predictions: pd.DataFrame, horizon: float, grid: np.ndarray, unit: s
     if predictions.empty:
         raise ValueError("no predictions to measure")
     units = predictions.drop_duplicates("position")
-    time, event = _outcome(predictions)
-    known, patients = censoring(*_outcome(units)), predictions["patient"].to_numpy()
+    seen, once = Seen.of(predictions), Seen.of(units)
+    known, patients = once.censoring(), predictions["patient"].to_numpy()
     scores = predictions[["probability"]].to_numpy(dtype=float)
-    overlap = overlap_of(predictions)
-    folds = _folds(predictions)
-    own = {name: harrell(*each) for name, each in _parts(folds, predictions, scores)}
+    each_fold = _each(predictions, scores)
+    cs = {name: part.c(own, who) for name, (part, own, who) in each_fold.items()}
     deal = overlap_of_one_deal(predictions)
-    survival = predictions[[f"survival@{when:g}" for when in grid]].to_numpy(dtype=float)
-    parts, flat = _brier(time, event, survival, grid, known, kaplan_meier(*_outcome(units)))
-    observed = kaplan_meier(*_outcome(units)).estimate(horizon)
-    reverse = kaplan_meier(units["time"].to_numpy(dtype=float), 1 - units["event"].to_numpy(dtype=float))
+    parts, flat = (seen.brier(free, grid, known) for free in (_free(predictions, grid), 1 - once.incidence(grid)))
+    alone = predictions["cause_specific" if seen.rival is not None else "probability"].to_numpy(dtype=float)
 
     def interval(part: AucSet) -> Interval:
         return Interval.of(auc_interval(part))
 
     def averaged(each: list[AucSet]) -> Interval:
-        return interval(fold_averaged(each, overlap))
+        return interval(fold_averaged(each, overlap_of(predictions)))
 
     over_time = {
-        float(when): averaged([auc_at(*each, when, known) for _, each in _parts(folds, predictions, scores)])
+        float(when): averaged([part.auc_at(own, who, when, known) for part, own, who in each_fold.values()])
         for when in grid[1:]
     }
     return SurvivalPerformance(
         family=str(predictions["family"].iloc[0]),
         units=len(units),
         patients=len(set(patients)),
-        events=int(units["event"].sum()),
+        events=int(once.event.sum()),
+        rivals=None if once.rival is None else int(once.rival.sum()),
         horizon=horizon,
         time_unit=unit,
-        c=averaged(list(own.values())),
-        c_pooled=interval(harrell(time, event, scores, patients)),
-        fold_cs={name: float(part.values[0]) for name, part in own.items()},
-        uno=averaged([uno(*each, horizon, known) for _, each in _parts(folds, predictions, scores)]),
+        c=averaged(list(cs.values())),
+        c_pooled=interval(seen.c(scores, patients)),
+        fold_cs={name: float(part.values[0]) for name, part in cs.items()},
+        uno=averaged([part.uno(own, who, horizon, known) for part, own, who in each_fold.values()]),
         auc_at_horizon=over_time[float(grid[-1])],
         auc_over_time=tuple(AtTime(time=when, auc=value) for when, value in over_time.items()),
         brier=Interval.of(clustered_mean(parts[:, -1], patients)),
         brier_scaled=_scaled(parts[:, -1:], flat[:, -1:]),
         integrated_brier=Interval.of(clustered_mean(_integrated(parts, grid), patients)),
         integrated_brier_scaled=_scaled(_integrated(parts, grid), _integrated(flat, grid)),
-        calibration_slope=Interval.of(slope_of(score_of(scores[:, 0], "cloglog"), time, event, patients, deal)),
-        observed=Interval(value=1 - observed.value, low=1 - observed.high, high=1 - observed.low),
+        calibration_slope=Interval.of(slope_of(score_of(alone, "cloglog"), *seen.times, patients, deal)),
+        observed=Interval.of(once.had(horizon)),
         expected=float(scores.mean()),
-        follow_up=reverse.median(),
+        follow_up=kaplan_meier(once.time, 1 - once.either).median(),
     )
 
 
@@ -95,60 +93,34 @@ def compare(predictions: pd.DataFrame, families: Sequence[str], horizon: float) 
         families: in the order of the report.
         horizon: of the Brier score that stands beside the difference in Harrell's C.
     """
-    row = ["position", "repeat"]
-    wide = predictions.pivot(index=row, columns="family", values="probability")
-    about = predictions.drop_duplicates(row).set_index(row, drop=False)
-    rows = []
-    for i, first in enumerate(families):
-        for second in families[i + 1 :]:
-            both = wide[[first, second]].dropna()
-            here = about.loc[both.index]
-            scores = both.to_numpy(dtype=float)
-            sets = [harrell(*each) for _, each in _parts(_folds(here), here, scores)]
-            difference, _, p = auc_difference(fold_averaged(sets, overlap_of(here)), 0, 1)
-            rows.append(
-                Comparison(
-                    first=first,
-                    second=second,
-                    difference=Interval.of(difference),
-                    p=p,
-                    p_holm=None,
-                    loss=Interval.of(_brier_difference(scores, here, horizon)),
-                    patients_to_show=patients_to_show(difference, int(here["patient"].nunique())),
-                )
-            )
-    adjusted = holm([float("nan") if row.p is None else row.p for row in rows])
-    return tuple(
-        row.model_copy(update={"p_holm": None if np.isnan(q) else float(q)})
-        for row, q in zip(rows, adjusted, strict=True)
-    )
+
+    def loss(rows: pd.DataFrame) -> np.ndarray:
+        known = Seen.of(rows.drop_duplicates("position")).censoring()
+        free = 1 - rows[["probability"]].to_numpy(dtype=float)
+        return Seen.of(rows).brier(free, np.array([horizon]), known)[:, 0]
+
+    return pairs.compare(predictions, families, loss, _both)
 
 
-def _outcome(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    return rows["time"].to_numpy(dtype=float), rows["event"].to_numpy(dtype=float)
+def _both(here: pd.DataFrame, there: pd.DataFrame) -> AucSet:
+    """Return Harrell's C of two families on the same rows."""
+    scores = np.column_stack([here["probability"], there["probability"]]).astype(float)
+    parts = [part.c(own, who) for part, own, who in _each(here, scores).values()]
+    return fold_averaged(parts, overlap_of(here))
 
 
-def _folds(rows: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return fold -> its rows, as a mask."""
-    folds = rows["fold"].to_numpy()
-    return {str(fold): folds == fold for fold in dict.fromkeys(folds)}
+def _each(rows: pd.DataFrame, scores: np.ndarray) -> dict[str, tuple[Seen, np.ndarray, np.ndarray]]:
+    """Return fold -> what was seen of its units, their scores and patients."""
+    seen, patients, folds = Seen.of(rows), rows["patient"].to_numpy(), rows["fold"].to_numpy()
+    masks = {str(fold): folds == fold for fold in dict.fromkeys(folds)}
+    return {name: (seen.only(here), scores[here], patients[here]) for name, here in masks.items()}
 
 
-def _parts(
-    folds: dict[str, np.ndarray], rows: pd.DataFrame, scores: np.ndarray
-) -> list[tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]]:
-    """Return of each fold time, event, scores and patients."""
-    time, event = _outcome(rows)
-    patients = rows["patient"].to_numpy()
-    return [(name, (time[here], event[here], scores[here], patients[here])) for name, here in folds.items()]
-
-
-def _brier(
-    time: np.ndarray, event: np.ndarray, survival: np.ndarray, grid: np.ndarray, known: Curve, all_alike: Curve
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the parts of the Brier score of predictions, and of one survival curve for all units."""
-    flat = np.broadcast_to(all_alike.at(grid), survival.shape)
-    return brier_parts(time, event, survival, grid, known), brier_parts(time, event, flat, grid, known)
+def _free(predictions: pd.DataFrame, grid: np.ndarray) -> np.ndarray:
+    """Return the predicted chance of not having had the event by each time, shape (row, time)."""
+    if "competing" in predictions:
+        return 1 - predictions[[f"incidence@{when:g}" for when in grid]].to_numpy(dtype=float)
+    return predictions[[f"survival@{when:g}" for when in grid]].to_numpy(dtype=float)
 
 
 def _integrated(parts: np.ndarray, grid: np.ndarray) -> np.ndarray:
@@ -160,15 +132,3 @@ def _integrated(parts: np.ndarray, grid: np.ndarray) -> np.ndarray:
 def _scaled(parts: np.ndarray, flat: np.ndarray) -> float | None:
     """Return 1 - Brier / Brier of one curve for all; None where that is 0."""
     return 1 - float(parts.mean() / flat.mean()) if flat.mean() > 0 else None
-
-
-def _brier_difference(scores: np.ndarray, about: pd.DataFrame, horizon: float) -> Estimate:
-    """Return the mean difference in Brier score of two columns, variances by patient and overlap of training sets."""
-    time, event = _outcome(about)
-    known = censoring(*_outcome(about.drop_duplicates("position")))
-    when = np.array([horizon])
-    parts = [brier_parts(time, event, 1 - scores[:, [i]], when, known)[:, 0] for i in (0, 1)]
-    found = clustered_mean(parts[0] - parts[1], about["patient"].to_numpy())
-    wider = float(np.sqrt(overlap_of_one_deal(about)))
-    low, high = (found.value + wider * (end - found.value) for end in (found.low, found.high))
-    return Estimate(found.value, low, high)

@@ -11,24 +11,16 @@ from radfuse.cohort.spreadsheet import Table, spellings, to_numbers
 from radfuse.config import nearest
 from radfuse.errors import Finding
 from radfuse.outcomes.binary import BinaryOutcome
-
-_MEND = "correct it, or list the case under cohort.exclude"
+from radfuse.outcomes.faults import MEND, missing, numbers
 
 
 def times_of(table: Table, column: str) -> tuple[pd.Series, list[Finding]]:
     """Return a column of times, index as `table.cells`, and each that is missing, no number, or not above 0."""
-    values, wrong = to_numbers(table.cells[column])
+    values, found = numbers(table, column, "a time")
     text = table.text(column)
-    early = values.notna() & ~wrong & ~((values > 0) & np.isfinite(values))
-    found = [
-        Finding("the time is missing; fill it, or list the case under cohort.exclude", index, column)
-        for index in text.index[text.isna()]
-    ]
+    early = values.notna() & ~((values > 0) & np.isfinite(values))
     found += [
-        Finding(f"a time is a number; found {text[index]!r}; {_MEND}", index, column) for index in values.index[wrong]
-    ]
-    found += [
-        Finding(f"a time under observation is above 0; found {text[index]!r}; {_MEND}", index, column)
+        Finding(f"a time under observation is above 0; found {text[index]!r}; {MEND}", index, column)
         for index in values.index[early]
     ]
     return values, found
@@ -49,36 +41,49 @@ def coded_otherwise(table: Table, column: str) -> Finding | None:
         mend = f"say which is the event: cohort.outcome.positive: {found[-1]}"
         return Finding(f"events are coded {listed}, not 0 (censored) and 1; {mend}", None, column)
     return Finding(
-        f"events have {len(codes)} codes: {listed}. Where they compete, name the one that is predicted, "
-        f"cohort.outcome.positive: {found[1]}; units with another then count as censored at its time, so that "
-        "probabilities are of a world without it, too high where it is frequent",
+        f"events have {len(codes)} codes: {listed}. Where they compete, name the one that is predicted and those "
+        f"that forestall it, cohort.outcome: {{positive: {found[1]}, competing: [{', '.join(found[2:8])}]}}; a code "
+        "that is neither counts as censored at its time, so that probabilities are of a world without it, too high "
+        "where it is frequent",
         None,
         column,
     )
 
 
-def events_of(table: Table, column: str, positive: str | None, new: bool) -> tuple[dict[str, pd.Series], list[Finding]]:
-    """Return 1.0 where a column holds the event, else 0.0, and what is wrong; nothing where that cannot be told.
+def events_of(
+    table: Table, column: str, positive: str | None, competing: Sequence[str], new: bool
+) -> tuple[dict[str, pd.Series], list[Finding]]:
+    """Return 1.0 where a column holds the event, 2.0 a competing one, else 0.0, and what is wrong.
+
+    Nothing where that cannot be told.
 
     Args:
         table: of the cases.
         column: of it.
         positive: text of the event; every other text is that of a censored time. None: 0 and 1, or words of truth.
+        competing: texts of events that forestall it.
         new: patients that nothing will be trained on, of whom none need have the event.
     """
-    if positive is None:
+    if positive is None and not competing:
         return BinaryOutcome(column=column).read(table, new=True)
-    text, event = table.text(column), spellings(positive)
+    text, event = table.text(column), spellings(positive or "1")
     found = sorted(set(text.dropna()))
-    missing = "the event is missing; fill it, or list the case under cohort.exclude"
-    findings = [Finding(missing, index, column) for index in text.index[text.isna()]]
+    findings = missing(text, column, "event")
     if not event & set(found) and found and not new:
-        hint = nearest(positive, found)
+        hint = nearest(positive or "1", found)
         return {}, [
             *findings,
-            Finding(f"no row holds the event {positive!r} (cohort.outcome.positive){hint}", None, column),
+            Finding(f"no row holds the event {positive or '1'!r} (cohort.outcome.positive){hint}", None, column),
         ]
-    return {column: text.isin(event).astype("float64").where(text.notna())}, findings
+    codes = text.isin(event).astype("float64")
+    for rival in competing:
+        here = text.isin(spellings(rival))
+        codes[here] = 2.0
+        if not here.any() and not new:
+            hint = nearest(rival, found)
+            message = f"no row holds the competing event {rival!r} (cohort.outcome.competing){hint}; remove it"
+            findings.append(Finding(message, None, column))
+    return {column: codes.where(text.notna())}, findings
 
 
 def follow_up(time: pd.Series, event: pd.Series, horizon: float, times: Sequence[float]) -> Iterator[Finding]:

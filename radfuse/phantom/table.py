@@ -21,7 +21,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from radfuse.config import Section, to_yaml
 from radfuse.errors import InputError
@@ -49,8 +49,8 @@ _GRADE_CUTS = (-1.8, -0.6, 0.6, 1.8)
 """Values at which the next grade begins."""
 _PHENOTYPES = ("inflammatory", "bone", "cartilage", "mild")
 """Told by the clinical, the radiomic and the deep part; the last by none."""
-_HORIZON, _SHAPE = 60.0, 1.2
-"""Of survival: months by which the event is predicted, and Weibull's shape."""
+_HORIZON, _SHAPE, _LIVES = 60.0, 1.2, 120.0
+"""Of survival: months by which the event is predicted, Weibull's shape, and months people live where they may die."""
 
 _OUTCOMES: dict[str, dict[str, object]] = {
     "binary": {"column": "progressed", "kind": "binary"},
@@ -91,6 +91,14 @@ class TablePhantom(Section):
     """Offset between sites, in standard deviations of a feature."""
     missing: float = Field(default=0.01, ge=0, lt=0.5)
     """Share of missing values."""
+    competing: bool = False
+    """Of survival: people may die first (2 in the column of events), whatever their knees are like."""
+
+    @model_validator(mode="after")
+    def _dies_of_survival(self) -> TablePhantom:
+        if self.competing and self.outcome != "survival":
+            raise ValueError("competing events are those of the outcome survival; leave `competing` out")
+        return self
 
     @field_validator("strength")
     @classmethod
@@ -126,6 +134,7 @@ def table_phantom(config: TablePhantom) -> dict[str, pd.DataFrame]:
     outcome = pd.DataFrame({"progressed": (generator.random(len(people)) < probability).astype(int)})
     if config.outcome == "survival":
         outcome = _times(np.random.default_rng([config.seed, 1]), people, logit + intercept)
+        outcome = _outlived(outcome, np.random.default_rng([config.seed, 4]), people) if config.competing else outcome
     if config.outcome in ("continuous", "ordinal"):
         outcome = _values(np.random.default_rng([config.seed, 2]), logit, config.outcome)
     if config.outcome == "multiclass":
@@ -263,6 +272,14 @@ def _times(generator: np.random.Generator, people: np.ndarray, score: np.ndarray
     return pd.DataFrame({"months": months, "replaced": (event <= last).astype(int)})
 
 
+def _outlived(outcome: pd.DataFrame, generator: np.random.Generator, people: np.ndarray) -> pd.DataFrame:
+    """Return the same where people may die before: months until then, and 2 for the event."""
+    death = np.maximum(generator.exponential(_LIVES, people.max() + 1)[people].round(1), 0.1)
+    first = death < outcome["months"]
+    months, event = outcome["months"].mask(first, death), outcome["replaced"].mask(first, 2)
+    return pd.DataFrame({"months": months, "replaced": event})
+
+
 def _values(generator: np.random.Generator, score: np.ndarray, kind: Literal["continuous", "ordinal"]) -> pd.DataFrame:
     """Return mm of cartilage lost, or the grade, of each knee.
 
@@ -349,7 +366,7 @@ def _study(config: TablePhantom) -> dict[str, object]:
             "unit": ["patient_id", "side"],
             "site": "site",
             "clinical": ["age", {"column": "sex", "levels": ["female", "male"]}, "bmi", "pain"],
-            "outcome": _OUTCOMES[config.outcome],
+            "outcome": _OUTCOMES[config.outcome] | ({"positive": "1", "competing": ["2"]} if config.competing else {}),
             "split": {"kind": "grouped", "folds": 5},
         },
         "features": {"radiomic": "radiomic.csv", "deep": "deep.csv"},

@@ -17,6 +17,8 @@ from radfuse.results.explained import ExplainedFamily
 
 RAISES, LOWERS, REST = "#D55E00", "#0072B2", "#9ca3af"
 _LOW_TO_HIGH = "viridis"
+_LETTER = 0.075
+"""Inches that a letter of a label takes."""
 _SHARP = 200
 """Points of a beeswarm are a picture of so many dots an inch: thousands of circles would make the page heavy."""
 _NARROW, _LINE = 60, 0.125
@@ -151,17 +153,22 @@ def heat_map(cells: Mapping[tuple[str, str], float], *, narrow: bool = False) ->
     with mpl.rc_context(STYLE):
         width = 3.7 if narrow else min(8.6, 2.6 + 1.1 * len(columns))
         labels = [wrapped(row, 18 if narrow else 34) for row in rows]
-        high = 0.42 if narrow and any("\n" in label for label in labels) else 0.34
-        figure = Figure(figsize=(width, 0.8 + high * len(rows)), layout="constrained")
+        high = max(0.34, 0.1 + 0.155 * max(label.count("\n") + 1 for label in labels))
+        names = [wrapped(column, 8) for column in columns] if narrow else columns
+        room = (0.6 * width / len(columns)) / _LETTER
+        tilted = any(len(line) > room for name in names for line in name.split("\n"))
+        figure = Figure(figsize=(width, (1.4 if tilted else 0.8) + high * len(rows)), layout="constrained")
         axes = figure.subplots()
         top = max(float(np.nanmax(grid)), 1e-12)
         axes.imshow(grid, cmap="Blues", vmin=0, vmax=1.2 * top, aspect="auto")
         for (i, j), value in np.ndenumerate(grid):
             words = number(float(value), 2)
             axes.text(
-                j, i, words, ha="center", va="center", fontsize=8.5, color="white" if value > 0.7 * top else "#1f2937"
-            )
-        axes.set_xticks(range(len(columns)), [wrapped(column, 8) for column in columns] if narrow else columns)
+                j, i, words, ha="center", va="center", fontsize=8.5 if room > len(words) else 6.5,
+                color="white" if value > 0.7 * top else "#1f2937",
+            )  # fmt: skip
+        turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if tilted else {}
+        axes.set_xticks(range(len(columns)), columns if tilted else names, **turned)
         axes.set_yticks(range(len(rows)), labels)
         axes.tick_params(length=0)
         for side in axes.spines.values():

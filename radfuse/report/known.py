@@ -122,6 +122,11 @@ class Known:
         return self.kind == "survival"
 
     @property
+    def competing(self) -> tuple[str, ...]:
+        """Texts of the events that forestall the predicted one; empty where none is named."""
+        return tuple(self.outcome.get("competing", ())) if self.survival else ()
+
+    @property
     def images(self) -> bool:
         """Whether features are measured here, from images; else they came as tables."""
         return bool(self.settings["regions"])
@@ -189,8 +194,12 @@ class Known:
 
     @cached_property
     def size(self) -> sample_size.SampleSize | None:
-        """What Riley's criteria ask for of the largest family, at the usual R2; None without an event, or without two
-        classes."""
+        """What Riley's criteria ask for of the largest family, at the usual R2; None of grades and classes, or without
+        two outcomes."""
+        if self.kind == "continuous":
+            values = self.report.units[self.outcome["column"]]
+            usual = (self.candidates, sample_size.USUAL_SHARE)
+            return sample_size.continuous(values.mean(), values.std(), *usual) if values.mean() else None
         if self.without_event:
             return None
         if self.survival:

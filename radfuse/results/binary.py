@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from radfuse.results.measured import Measured
+from radfuse.results.measured import MeasuredByAuc
 from radfuse.results.numbers import Interval, Number
 
 
-class Performance(Measured):
+class Performance(MeasuredByAuc):
     """How well probabilities match outcomes on units that took no part in the fitting."""
 
     events: int
     kind: Literal["binary"] = "binary"
-    auc: Interval
-    """Averaged over the test folds; the headline."""
-    auc_pooled: Interval
-    """Over all predictions at once; biased downwards on small folds."""
-    fold_aucs: Mapping[str, Number]
     brier: Interval
     brier_scaled: Number
     """1 - Brier / Brier of the prevalence; 0 is no better than the prevalence."""
@@ -32,21 +27,6 @@ class Performance(Measured):
     """Intercept that belongs to the slope."""
     observed: Number
     expected: Number
-
-    @property
-    def measure(self) -> str:
-        """Return the name of the area under the ROC curve."""
-        return "AUC"
-
-    @property
-    def loss(self) -> str:
-        """Return what families are compared by beside."""
-        return "log loss"
-
-    @property
-    def headline(self) -> Interval:
-        """Return the AUC."""
-        return self.auc
 
     @property
     def columns(self) -> Mapping[str, Interval]:
@@ -64,8 +44,3 @@ class Performance(Measured):
             "calibration intercept": self.calibration_intercept,
             "calibration slope": self.calibration_slope,
         }
-
-    @property
-    def fold_values(self) -> Mapping[str, Number]:
-        """Return the AUC of each test fold."""
-        return self.fold_aucs

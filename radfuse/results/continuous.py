@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
-from radfuse.results.measured import Measured
+from radfuse.results.measured import MeasuredByConcordance
 from radfuse.results.numbers import Interval, Number
 
 
-class ContinuousPerformance(Measured):
+class ContinuousPerformance(MeasuredByConcordance):
     """How well predicted values match observed ones on units that took no part in the fitting."""
+
+    loss: ClassVar[str] = "squared error"
 
     kind: Literal["continuous"] = "continuous"
     value_unit: str = ""
     """Of the outcome: mm."""
-    c: Interval
-    """Share of pairs of units ranked right, averaged over the test folds; the headline."""
-    c_pooled: Interval
-    """Over all predictions at once."""
-    fold_cs: Mapping[str, Number]
     r2: Interval
     """1 - squared error / squared distance from the mean; 0 is no better than the mean."""
     rmse: Interval
@@ -40,24 +37,9 @@ class ContinuousPerformance(Measured):
     limit_high: Interval
 
     @property
-    def measure(self) -> str:
-        """Return the name of the concordance."""
-        return "C"
-
-    @property
     def scale(self) -> str:
         """Return the outcome's unit."""
         return self.value_unit or "units of the outcome"
-
-    @property
-    def loss(self) -> str:
-        """Return what families are compared by beside."""
-        return "squared error"
-
-    @property
-    def headline(self) -> Interval:
-        """Return the concordance."""
-        return self.c
 
     @property
     def columns(self) -> Mapping[str, Interval]:
@@ -69,8 +51,3 @@ class ContinuousPerformance(Measured):
     def judged(self) -> Mapping[str, Interval]:
         """Return discrimination, explained variance, error and calibration."""
         return {"C": self.c, "R2": self.r2, "RMSE": self.rmse, "calibration slope": self.calibration_slope}
-
-    @property
-    def fold_values(self) -> Mapping[str, Number]:
-        """Return the concordance of each test fold."""
-        return self.fold_cs

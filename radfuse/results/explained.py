@@ -147,6 +147,7 @@ class ExplainedFamily:
         cells: (region, sequence) -> mean absolute contribution of its columns together.
         clusters: among the most important columns.
         stability: Spearman's correlation of columns' importances between folds, shape (fold, fold).
+        level: the class whose score against the rest it is; "" where the outcome has none.
     """
 
     family: str
@@ -164,3 +165,4 @@ class ExplainedFamily:
     cells: Mapping[tuple[str, str], float]
     clusters: Sequence[Cluster]
     stability: np.ndarray
+    level: str = ""

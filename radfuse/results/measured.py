@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from typing import ClassVar
 
 from radfuse.config import Section
 from radfuse.results.numbers import Interval, Number
@@ -15,24 +16,19 @@ class Measured(Section):
     A kind is a file here: it derives from this, has a `kind` of its own, and joins `radfuse.results.kinds`.
     """
 
+    measure: ClassVar[str]
+    """Name of the headline, as a table has it: AUC."""
+    loss: ClassVar[str]
+    """Name of the loss that families are compared by beside the headline: log loss."""
+
     family: str
     units: int
     patients: int
 
     @property
-    @abstractmethod
-    def measure(self) -> str:
-        """Name of the headline, as a table has it: AUC."""
-
-    @property
     def scale(self) -> str:
         """What scores are in, that effects add up on."""
         return "log odds"
-
-    @property
-    @abstractmethod
-    def loss(self) -> str:
-        """Name of the loss that families are compared by beside the headline: log loss."""
 
     @property
     @abstractmethod
@@ -53,3 +49,48 @@ class Measured(Section):
     @abstractmethod
     def fold_values(self) -> Mapping[str, Number]:
         """The headline of each test fold."""
+
+
+class MeasuredByAuc(Measured):
+    """Whose headline is an area under the ROC curve, or the mean of several."""
+
+    measure: ClassVar[str] = "AUC"
+    loss: ClassVar[str] = "log loss"
+
+    auc: Interval
+    """Averaged over the test folds; the headline."""
+    auc_pooled: Interval
+    """Over all predictions at once; biased downwards on small folds."""
+    fold_aucs: Mapping[str, Number]
+
+    @property
+    def headline(self) -> Interval:
+        """Return the AUC."""
+        return self.auc
+
+    @property
+    def fold_values(self) -> Mapping[str, Number]:
+        """Return the AUC of each test fold."""
+        return self.fold_aucs
+
+
+class MeasuredByConcordance(Measured):
+    """Whose headline is the share of pairs of units ranked right, of those that can be compared."""
+
+    measure: ClassVar[str] = "C"
+
+    c: Interval
+    """Averaged over the test folds; the headline."""
+    c_pooled: Interval
+    """Over all predictions at once."""
+    fold_cs: Mapping[str, Number]
+
+    @property
+    def headline(self) -> Interval:
+        """Return the concordance."""
+        return self.c
+
+    @property
+    def fold_values(self) -> Mapping[str, Number]:
+        """Return the concordance of each test fold."""
+        return self.fold_cs

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from radfuse.config import Section
-from radfuse.results.measured import Measured
+from radfuse.results.measured import MeasuredByAuc
 from radfuse.results.numbers import Interval, Number
 
 
@@ -50,19 +50,19 @@ class OfClass(Section):
     slope: Interval
 
 
-class MulticlassPerformance(Measured):
-    """How well probabilities of classes match observed classes on units that took no part in the fitting."""
+class MulticlassPerformance(MeasuredByAuc):
+    """How well probabilities of classes match observed classes on units that took no part in the fitting.
+
+    `auc` is the mean over classes of the AUC of each against the rest.
+    """
+
+    measure: ClassVar[str] = "macro AUC"
 
     kind: Literal["multiclass"] = "multiclass"
     levels: tuple[str, ...]
     """The classes, in the order of the probabilities."""
     counts: tuple[int, ...]
     """Units of each."""
-    auc: Interval
-    """Mean over classes of the AUC of each against the rest, averaged over the test folds; the headline."""
-    auc_pooled: Interval
-    """Over all predictions at once."""
-    fold_aucs: Mapping[str, Number]
     auc_weighted: Interval
     """The same with classes weighed by their units."""
     hand_till: Interval
@@ -82,21 +82,6 @@ class MulticlassPerformance(Measured):
     classes: tuple[OfClass, ...]
 
     @property
-    def measure(self) -> str:
-        """Return the name of the mean AUC."""
-        return "macro AUC"
-
-    @property
-    def loss(self) -> str:
-        """Return what families are compared by beside."""
-        return "log loss"
-
-    @property
-    def headline(self) -> Interval:
-        """Return the mean AUC."""
-        return self.auc
-
-    @property
     def columns(self) -> Mapping[str, Interval]:
         """Return discrimination, agreement, error and calibration."""
         named = {"macro AUC": self.auc, "Hand-Till M": self.hand_till, "balanced accuracy": self.balanced_accuracy}
@@ -107,8 +92,3 @@ class MulticlassPerformance(Measured):
         """Return discrimination, agreement and calibration."""
         named = {"macro AUC": self.auc, "Hand-Till M": self.hand_till, "balanced accuracy": self.balanced_accuracy}
         return {**named, "kappa": self.kappa, "calibration slope": self.calibration_slope}
-
-    @property
-    def fold_values(self) -> Mapping[str, Number]:
-        """Return the mean AUC of each test fold."""
-        return self.fold_aucs

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import FiniteFloat, model_validator
 
 from radfuse.config import Section
-from radfuse.results.measured import Measured
+from radfuse.results.measured import MeasuredByConcordance
 from radfuse.results.numbers import Interval, Number
 
 
@@ -41,19 +41,16 @@ class AtCut(Section):
     slope: Interval
 
 
-class OrdinalPerformance(Measured):
+class OrdinalPerformance(MeasuredByConcordance):
     """How well probabilities of grades match observed grades on units that took no part in the fitting."""
+
+    loss: ClassVar[str] = "ranked probability score"
 
     kind: Literal["ordinal"] = "ordinal"
     levels: tuple[str, ...]
     """The grades, the lowest first."""
     counts: tuple[int, ...]
     """Units of each."""
-    c: Interval
-    """Share of pairs of units of two grades that are ranked right, averaged over the test folds; the headline."""
-    c_pooled: Interval
-    """Over all predictions at once."""
-    fold_cs: Mapping[str, Number]
     kappa: Interval
     """Cohen's kappa of predicted and observed grades, weighted by squared distance."""
     mae: Interval
@@ -69,24 +66,9 @@ class OrdinalPerformance(Measured):
     cuts: tuple[AtCut, ...]
 
     @property
-    def measure(self) -> str:
-        """Return the name of the concordance."""
-        return "C"
-
-    @property
     def scale(self) -> str:
         """Return the distance between two grades."""
         return "grades"
-
-    @property
-    def loss(self) -> str:
-        """Return what families are compared by beside."""
-        return "ranked probability score"
-
-    @property
-    def headline(self) -> Interval:
-        """Return the concordance."""
-        return self.c
 
     @property
     def columns(self) -> Mapping[str, Interval]:
@@ -98,8 +80,3 @@ class OrdinalPerformance(Measured):
     def judged(self) -> Mapping[str, Interval]:
         """Return discrimination, agreement and calibration."""
         return {"C": self.c, "kappa": self.kappa, "calibration slope": self.calibration_slope}
-
-    @property
-    def fold_values(self) -> Mapping[str, Number]:
-        """Return the concordance of each test fold."""
-        return self.fold_cs

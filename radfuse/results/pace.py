@@ -22,6 +22,7 @@ class StagePace(Section):
         cpu_seconds: of the processor, user and system, all jobs together.
         bytes_read: of files, all jobs together; 0 where the system does not tell.
         workers: that were there for them.
+        beside: stage that was at work at the same time, as its jobs wait for that one's results; empty: none.
     """
 
     stage: str
@@ -31,6 +32,7 @@ class StagePace(Section):
     cpu_seconds: float
     bytes_read: int = 0
     workers: int = 1
+    beside: str = ""
 
     @property
     def per_hour(self) -> float | None:
@@ -54,8 +56,10 @@ def bottleneck(paces: Sequence[StagePace]) -> str | None:
 
     That is the stage of several jobs that took longest, or one of a single job that took more than all others.
     """
-    whole = sum(pace.wall_seconds for pace in paces)
-    several = [pace for pace in paces if pace.jobs > 1]
+    others = {pace.stage: pace.wall_seconds for pace in paces}
+    whole = sum(max(pace.wall_seconds - others.get(pace.beside, 0.0), 0.0) for pace in paces)
+    waiting = [pace for pace in paces if pace.beside in others and pace.working < _BUSY]
+    several = [pace for pace in paces if pace.jobs > 1 and pace not in waiting]
     if whole <= 0 or not several:
         return None
     slowest = max(paces, key=lambda pace: pace.wall_seconds)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
-from pydantic import FiniteFloat, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from radfuse.config import Section
-from radfuse.results.measured import Measured
+from radfuse.results.measured import MeasuredByConcordance
 from radfuse.results.numbers import Interval, Number
 
 
@@ -20,16 +20,20 @@ class SurvivalFit(Section):
         times: of events in the training set, rising.
         hazard: cumulative baseline hazard at each, over that at the horizon.
         groups: probabilities that part the training units into three risk groups of like size.
+        rivals: where events compete, the cumulative hazard of the others before each time; empty: they do not.
     """
 
     times: tuple[FiniteFloat, ...]
     hazard: tuple[FiniteFloat, ...]
     groups: tuple[FiniteFloat, FiniteFloat]
+    rivals: tuple[FiniteFloat, ...] = Field(default=(), exclude_if=lambda kept: not kept)
 
     @model_validator(mode="after")
     def _is_a_table(self) -> Self:
-        rising = all(a <= b for each in (self.times, self.hazard) for a, b in pairwise(each))
-        if len(self.times) != len(self.hazard) or not rising or min(self.hazard, default=0.0) < 0:
+        tables = [self.times, self.hazard, *([self.rivals] if self.rivals else [])]
+        rising = all(a <= b for each in tables for a, b in pairwise(each))
+        lowest = min((*self.hazard, *self.rivals), default=0.0)
+        if len(set(map(len, tables))) > 1 or not rising or lowest < 0:
             raise ValueError("times and cumulative hazards must be as many, and rise")
         return self
 
@@ -41,19 +45,18 @@ class AtTime(Section):
     auc: Interval
 
 
-class SurvivalPerformance(Measured):
+class SurvivalPerformance(MeasuredByConcordance):
     """How well probabilities of an event by a horizon match times and events."""
 
+    loss: ClassVar[str] = "Brier score"
+
     events: int
+    rivals: int | None = Field(default=None, exclude_if=lambda kept: kept is None)
+    """Units with a competing event; None where none is named. Then all that follows is of the event beside it."""
     kind: Literal["survival"] = "survival"
     horizon: float
     time_unit: str = ""
     """Of times: months."""
-    c: Interval
-    """Harrell's C averaged over the test folds; the headline."""
-    c_pooled: Interval
-    """Over all predictions at once."""
-    fold_cs: Mapping[str, Number]
     uno: Interval
     """Uno's C up to the horizon, averaged over the test folds."""
     auc_at_horizon: Interval
@@ -69,31 +72,16 @@ class SurvivalPerformance(Measured):
     calibration_slope: Interval
     """Coefficient of the score in Cox regression; below 1: too extreme."""
     observed: Interval
-    """Share with the event by the horizon, by Kaplan-Meier."""
+    """Share with the event by the horizon, by Kaplan-Meier; beside competing events by Aalen-Johansen."""
     expected: Number
     """Mean probability."""
     follow_up: Number
     """Median time under observation, by reverse Kaplan-Meier."""
 
     @property
-    def measure(self) -> str:
-        """Return the name of Harrell's C."""
-        return "C"
-
-    @property
     def scale(self) -> str:
         """Return that of the complementary log-log: proportional hazards."""
         return "log cumulative hazard"
-
-    @property
-    def loss(self) -> str:
-        """Return what families are compared by beside."""
-        return "Brier score"
-
-    @property
-    def headline(self) -> Interval:
-        """Return Harrell's C."""
-        return self.c
 
     @property
     def columns(self) -> Mapping[str, Interval]:
@@ -106,8 +94,3 @@ class SurvivalPerformance(Measured):
         """Return discrimination and calibration."""
         named = {"C": self.c, f"AUC at {self.horizon:g}": self.auc_at_horizon}
         return {**named, "calibration slope": self.calibration_slope}
-
-    @property
-    def fold_values(self) -> Mapping[str, Number]:
-        """Return Harrell's C of each test fold."""
-        return self.fold_cs

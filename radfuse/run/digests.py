@@ -51,12 +51,12 @@ def _object(texts: Mapping[str, str]) -> str:
 
 
 class ReadDigest(NamedTuple):
-    """The digest of a file as it was read.
+    """The digest of a file or folder as it was read.
 
     Attributes:
         name: its path without links.
-        size: bytes.
-        changed: when, ns.
+        size: bytes; of a folder those of all files.
+        changed: when, ns; of a folder a number of its files' names, sizes and times.
         digest: SHA-256.
     """
 
@@ -124,19 +124,51 @@ def files_of(value: object) -> Iterator[Path]:
 
 
 def read_digests(paths: Sequence[Path]) -> list[ReadDigest]:
-    """Return the digest of each file, and of each in a folder; those left out that cannot be read, or change meanwhile.
+    """Return the digest of each file or folder; those left out that cannot be read, or change meanwhile.
 
     Runs in a worker, which sees files under the paths they have here.
     """
     found: list[ReadDigest] = []
     for path in paths:
         with contextlib.suppress(OSError):
-            for file in [path] if path.is_file() else [item for item in path.rglob("*") if item.is_file()]:
-                before = file.stat()
-                digest, after = tree_digest(file), file.stat()
-                if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
-                    found.append(ReadDigest(os.path.realpath(file), after.st_size, after.st_mtime_ns, digest))
+            before = _facts(path)
+            digest = tree_digest(path)
+            if before == _facts(path):
+                found.append(ReadDigest(os.path.realpath(path), *before, digest))
     return found
+
+
+def _facts(path: Path) -> tuple[int, int]:
+    """Return the size of a file or folder, and what another number tells that it has changed."""
+    return _of_listing(_listing(path)) if path.is_dir() else _of_file(path.stat())
+
+
+def _of_file(found: os.stat_result) -> tuple[int, int]:
+    return found.st_size, found.st_mtime_ns
+
+
+_Listing = dict[str, tuple[int, int]]
+"""Size and time of change of each file in a folder, by its name there."""
+
+
+def _listing(folder: Path) -> _Listing:
+    """Look at each file, those of folders below too: a folder's own time does not tell what is written into a file."""
+    found, folders = _Listing(), [""]
+    while folders:
+        below = folders.pop()
+        with os.scandir(folder / below) as items:
+            for item in items:
+                if item.is_dir(follow_symlinks=False):
+                    folders.append(f"{below}{item.name}{os.sep}")
+                elif item.is_file():
+                    found[f"{below}{item.name}"] = _of_file(item.stat())
+    return found
+
+
+def _of_listing(listing: _Listing) -> tuple[int, int]:
+    """Return the size of a folder, and a number of 63 bits, as the index holds, of all that is known of its files."""
+    digest = hashlib.blake2b(repr(sorted(listing.items())).encode(), digest_size=8).digest()
+    return sum(size for size, _ in listing.values()), int.from_bytes(digest, "big") >> 1
 
 
 def _section(value: Section, digest: Callable[[Path], str], known: Known) -> str:
@@ -157,17 +189,12 @@ def _list(texts: Iterable[str]) -> str:
     return f"[{', '.join(texts)}]"
 
 
-def tree_digest(path: Path, digest: Callable[[Path], str] | None = None) -> str:
-    """Return the SHA-256 of a file, or of a folder's file names and contents.
-
-    Args:
-        path: file or folder.
-        digest: of a file inside a folder; that of its content when None.
-    """
+def tree_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, or of a folder's file names and contents."""
     if path.is_file():
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
-    return combined_digest(file_digests(path, digest or tree_digest))
+    return combined_digest(file_digests(path))
 
 
 def file_digests(path: Path, digest: Callable[[Path], str] = tree_digest) -> dict[str, str]:
@@ -184,39 +211,64 @@ def combined_digest(digests: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(dict(digests), sort_keys=True).encode()).hexdigest()
 
 
+def _open(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+
+
 class DigestCache:
-    """SHA-256 of files by path, size and time of change; losing it costs time only."""
+    """SHA-256 of files by path, size and time of change; losing it costs time only.
+
+    A folder that was read, such as a series of 160 slices, is one entry, by what is known of its files.
+
+    Args:
+        path: of the index that takes what is new, "index.sqlite" or that of a job of an array; all beside it are read.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: dict[str, tuple[int, int, str]] = {}
         self._new: dict[str, tuple[int, int, str]] = {}
         self._folders: dict[str, str] = {}
-        with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, timeout=_PATIENCE)) as index:
-            for name, size, changed, digest in index.execute("SELECT path, size, changed, digest FROM digests"):
-                self._known[name] = (size, changed, digest)
+        for each in sorted(path.parent.glob("index*.sqlite")):
+            with contextlib.suppress(sqlite3.Error), contextlib.closing(_open(each)) as index:
+                for name, size, changed, digest in index.execute("SELECT path, size, changed, digest FROM digests"):
+                    self._known[name] = (size, changed, digest)
 
     def of(self, path: Path) -> str:
         """Return the digest of a file, or of a folder by those of its files."""
-        if path.is_dir():
-            return tree_digest(path, self.of)
-        name, (size, changed) = self._identity(path)
+        name, listing = self._resolved(path), _listing(path) if path.is_dir() else None
+        facts = _of_file(path.stat()) if listing is None else _of_listing(listing)
         known = self._known.get(name)
-        if known is not None and known[:2] == (size, changed):
+        if known is not None and known[:2] == facts:
             return known[2]
+        if listing is not None and (parts := self._parts(name, listing)) is not None:
+            return combined_digest(parts)
         digest = tree_digest(path)
-        self._known[name] = self._new[name] = (size, changed, digest)
+        self._known[name] = self._new[name] = (*facts, digest)
         return digest
 
+    def _parts(self, name: str, listing: _Listing) -> dict[str, str] | None:
+        """Return the digests of a folder's files where all are known, as those of results are, one by one."""
+        parts: dict[str, str] = {}
+        for item, facts in listing.items():
+            known = self._known.get(f"{name}{os.sep}{item}")
+            if known is None or known[:2] != facts:
+                return None
+            parts[item] = known[2]
+        return parts
+
     def unread(self, path: Path) -> int:
-        """Return the bytes to read for a digest, of a folder by its first file; 0 of what cannot be looked at."""
+        """Return the bytes to read for a digest; 0 of what cannot be looked at.
+
+        Folders are judged at a glance, known or not, or by their first file: whoever asks for the digest looks closer.
+        """
         with contextlib.suppress(OSError):
-            if path.is_dir():
-                files = [item for item in os.scandir(path) if item.is_file()]
-                return sum(item.stat().st_size for item in files) if files and self.unread(Path(files[0])) else 0
-            name, facts = self._identity(path)
-            known = self._known.get(name)
-            return facts[0] if known is None or known[:2] != facts else 0
+            if not path.is_dir():
+                facts, known = _of_file(path.stat()), self._known.get(self._resolved(path))
+                return facts[0] if known is None or known[:2] != facts else 0
+            if self._resolved(path) not in self._known:
+                files = _listing(path)
+                return sum(size for size, _ in files.values()) if files and self.unread(path / next(iter(files))) else 0
         return 0
 
     def learn(self, found: Iterable[ReadDigest]) -> None:
@@ -226,8 +278,8 @@ class DigestCache:
 
     def remember(self, path: Path, digest: str) -> None:
         """Take over the digest of a file that was just written."""
-        name, (size, changed) = self._identity(path)
-        self._known[name] = self._new[name] = (size, changed, digest)
+        name = self._resolved(path)
+        self._known[name] = self._new[name] = (*_of_file(path.stat()), digest)
 
     def close(self) -> None:
         """Store what is new."""
@@ -248,17 +300,13 @@ class DigestCache:
     @staticmethod
     def _store(path: Path, digests: Mapping[str, tuple[int, int, str]]) -> None:
         rows = [(name, *facts) for name, facts in digests.items()]
-        with contextlib.closing(sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)) as index:
+        with contextlib.closing(_open(path)) as index:
             index.execute("BEGIN IMMEDIATE")  # one lock from the start: two writers cannot wait for each other
             index.execute(
                 "CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, digest TEXT)"
             )
             index.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)", rows)
             index.execute("COMMIT")
-
-    def _identity(self, path: Path) -> tuple[str, tuple[int, int]]:
-        facts = path.stat()
-        return self._resolved(path), (facts.st_size, facts.st_mtime_ns)
 
     def _resolved(self, path: Path) -> str:
         """Return the path without links; those on the way to a folder are followed once."""

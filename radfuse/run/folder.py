@@ -48,6 +48,8 @@ LOG = "log.jsonl"
 """What was begun, done and failed, a line each."""
 CLERKS = 8
 """Threads that record what is through at the same time."""
+_TOOK = ("seconds", "cpu_seconds", "bytes_read", "machine")
+"""What is known of how a result was made, in records and logs."""
 _LONGEST, _KEPT = 150, 100
 """Bytes of a result's name, with room for the endings of records and temporary files; and what a longer one keeps."""
 
@@ -101,17 +103,18 @@ class RunFolder:
         made: names of results computed by this process.
         reused: names of results found finished.
         left: names of results that failed before, of the same inputs, and were not tried again.
+        early: names of results that are counted, as they were made or looked at before their stage's turn.
     """
 
     def __init__(self, path: Path, lock: Lock | None = None, lender: RunFolder | None = None, log: str = LOG) -> None:
         self.path = path
-        self._lock = lock
-        self._lender = lender
+        self._lock, self._lender = lock, lender
         self._log = path / log
         self.left: list[str] = []
+        self.early: set[str] = set()
         self.made: list[str] = []
         self.reused: list[str] = []
-        self._digests: DigestCache = lender._digests if lender is not None else DigestCache(path / "index.sqlite")
+        self._digests: DigestCache = lender._digests if lender is not None else DigestCache(path / index_of(log))
 
     @classmethod
     def open(
@@ -124,8 +127,8 @@ class RunFolder:
             study: name of the study.
             shared: with others who share it, as jobs of an array do.
             lender: where a result that is not here is looked for before it is made.
-            log: name of the log; each job of an array has its own, as file systems of several machines let one writer
-                at a time append.
+            log: name of the log; each job of an array has its own, and an index, as file systems of several machines
+                let one writer at a time append.
 
         Raises:
             InputError: the folder belongs to another study, holds something else, or another process works in it.
@@ -223,8 +226,7 @@ class RunFolder:
                 sync_folder(place.parent)
             finally:
                 remove(written.temporary)
-            took = {"seconds": written.seconds, "cpu_seconds": written.cpu_seconds, "bytes_read": written.bytes_read}
-            facts = {**took, "machine": written.machine or socket.gethostname()}
+            facts = {name: getattr(written, name) for name in _TOOK}
             whole = {"digest": combined_digest(written.digests), "size": written.size}
             record = Record(key=key, stage=stage, status="done", **whole, **facts)
             self._write_record(name, record)
@@ -316,7 +318,13 @@ def put_aside(place: Path, write: Callable[[Path], None], start: float) -> Writt
             remove(temporary)
             raise
         digests, size = file_digests(temporary), size_of(temporary)
-    return Written(temporary=temporary, digests=digests, size=size, seconds=time.perf_counter() - start)
+    took = {"seconds": time.perf_counter() - start, "machine": socket.gethostname()}
+    return Written(temporary=temporary, digests=digests, size=size, **took)
+
+
+def index_of(log: str) -> str:
+    """Return the name of the index of digests of who writes a log: "log.2-of-4.jsonl" has "index.2-of-4.sqlite"."""
+    return f"index{log.removeprefix('log').removesuffix('.jsonl')}.sqlite"
 
 
 def read_json(path: Path) -> Mapping[str, Any]:

@@ -77,6 +77,7 @@ class _Pass:
     finished: int = 0
     failed: int = 0
     workers: int = 1
+    beside: str = ""
     part: tuple[int, int] | None = None
     did: dict[str, tuple[datetime, str | None]] = field(default_factory=dict)
     machines: Counter[str] = field(default_factory=Counter)
@@ -139,6 +140,7 @@ def paces_of(folder: Path, since: datetime | None = None) -> tuple[StagePace, ..
             cpu_seconds=sum(each.cpu_seconds for each in passes),
             bytes_read=sum(each.bytes_read for each in passes),
             workers=max(each.workers for each in passes) * len({each.part for each in passes}),
+            beside=next((each.beside for each in passes if each.beside), ""),
         )
         for stage, passes in found.items()
     )
@@ -203,7 +205,8 @@ def _passes(folder: Path) -> Iterator[_Pass]:
                 stage = event["stage"]
                 if event["event"] == "begins":
                     jobs, finished, failed = (int(event[name]) for name in ("jobs", "finished", "failed"))
-                    begun = _Pass(stage, _time(event), jobs, finished, failed, int(event["workers"]), part)
+                    how = (int(event["workers"]), event.get("beside", ""), part)
+                    begun = _Pass(stage, _time(event), jobs, finished, failed, *how)
                     if stage in here:
                         yield here[stage]
                     here[stage] = begun

@@ -77,6 +77,19 @@ class RayCrew(Crew):
         gpus = 1 if crew == "network" and self._gpus else 0
         return _Cluster(self._ray, work, AHEAD * (self._gpus if gpus else self.count), gpus)
 
+    @property
+    def beside(self) -> int:
+        """See `Crew.beside`."""
+        return max(self.count - self._gpus, 0) if self._gpus else 0
+
+    def hands_beside(self, work: Callable[[Any], Any]) -> Hands:
+        """See `Crew.hands_beside`; none of their jobs waits for a core, or it would be served before the network's."""
+        return _Cluster(self._ray, work, self.beside, 0)
+
+    def at_once(self, crew: Literal["one", "cores", "network"]) -> int:
+        """See `Crew.at_once`."""
+        return self._gpus if crew == "network" and self._gpus else self.count
+
     def _dismiss(self) -> None:
         if self._mine:
             self._ray.shutdown()
@@ -105,9 +118,9 @@ class _Cluster:
         """See `Hands`."""
         self._under_way[self._remote.remote(self._work, job, self._here)] = number
 
-    def wait(self) -> list[tuple[int, Any]]:
+    def wait(self, seconds: float | None = None) -> list[tuple[int, Any]]:
         """See `Hands`."""
-        through, others = self._ray.wait(list(self._under_way), num_returns=1)
+        through, others = self._ray.wait(list(self._under_way), num_returns=1, timeout=seconds)
         if others:
             through += self._ray.wait(others, num_returns=len(others), timeout=0)[0]
         return [(self._under_way.pop(task), self._result(task)) for task in through]

@@ -7,15 +7,19 @@ The same code hands jobs to the processes of this machine, to a cluster, and to 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
 
 from radfuse.errors import MachineError
 
 Job = TypeVar("Job")
 RETRIES = 2
 """Times that a job is begun again after its process died."""
+_MOMENT = 0.05
+"""Seconds to wait for one kind of work before another is looked at."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,11 @@ class Hands(Protocol):
     def begin(self, number: int, job: Any) -> None:
         """Hand a job over, under a number of its own; does not wait for it."""
 
-    def wait(self) -> Sequence[tuple[int, Any]]:
+    def wait(self, seconds: float | None = None) -> Sequence[tuple[int, Any]]:
         """Wait until jobs are through, and return numbers with results, or with `Died`.
+
+        Args:
+            seconds: to wait at most, after which nothing is returned; None: as long as it takes.
 
         Raises:
             RunError: the machine stopped the work.
@@ -52,36 +59,87 @@ class Hands(Protocol):
         """Forget what is under way: nobody asks for it any more."""
 
 
+@dataclass
+class Lane(Generic[Job]):
+    """One kind of work.
+
+    Attributes:
+        hands: that do it.
+        take: returns the next job; None where there is none, or none yet.
+    """
+
+    hands: Hands
+    take: Callable[[], Job | None]
+    _begun: int = 0
+    _under_way: dict[int, Job] = field(default_factory=dict)
+    _again: deque[tuple[int, Job]] = field(default_factory=deque)
+    _deaths: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is under way."""
+        return bool(self._under_way)
+
+    def fill(self) -> None:
+        """Begin as many jobs as may be under way."""
+        while len(self._under_way) < self.hands.most:
+            if self._again:
+                number, job = self._again.popleft()
+            elif (new := self.take()) is not None:
+                number, job = self._begun, new
+                self._begun += 1
+            else:
+                return
+            self._under_way[number] = job
+            self.hands.begin(number, job)
+
+    def through(self, seconds: float | None) -> Iterator[tuple[Job, Any]]:
+        """Wait, so long at most, and yield jobs that are through; those that a death took along are begun again."""
+        for number, result in self.hands.wait(seconds):
+            job = self._under_way.pop(number)
+            died = isinstance(result, Died)
+            self._deaths[number] += died
+            if died and self._deaths[number] <= RETRIES:
+                self._again.append((number, job))
+            else:
+                yield job, _dead(job, result) if died else result
+
+
 def scheduled(hands: Hands, jobs: Sequence[Job]) -> Iterator[list[tuple[Job, Any]]]:
     """Yield jobs with their results, those together that were through at a time, in the order they finish.
 
     Whoever is through gets the next job before results are yielded, as recording them may take a while. Jobs that were
     not begun never are where nobody asks any more.
     """
-    left, again = iter(enumerate(jobs)), deque[tuple[int, Job]]()
-    under_way: dict[int, Job] = {}
-    through: list[tuple[Job, Any]] = []
-    deaths: Counter[int] = Counter()
+    with closing(side_by_side([Lane(hands, partial(next, iter(jobs), None))])) as found:
+        for _, through in found:
+            yield through
+
+
+def side_by_side(lanes: Sequence[Lane[Any]]) -> Generator[tuple[int, list[tuple[Any, Any]]]]:
+    """Yield what is through of several kinds of work, each with the number of its lane; see `scheduled`.
+
+    A lane may wait for what another one's results bring: it is asked for jobs as long as one of them is busy.
+    """
+    through: list[tuple[int, list[tuple[Any, Any]]]] = []
     try:
         while True:
-            while len(under_way) < hands.most and (item := again.popleft() if again else next(left, None)):
-                under_way[item[0]] = item[1]
-                hands.begin(*item)
+            for lane in lanes:
+                lane.fill()
             if through:
-                yield through
-            if not under_way:
+                yield from through
+                through = []
+                continue
+            busy = [number for number, lane in enumerate(lanes) if lane.busy]
+            if not busy:
                 return
-            through = []
-            for number, result in hands.wait():
-                job = under_way.pop(number)
-                died = isinstance(result, Died)
-                deaths[number] += died
-                if died and deaths[number] <= RETRIES:
-                    again.append((number, job))
-                else:
-                    through.append((job, _dead(job, result) if died else result))
+            for number in busy:
+                seconds = None if len(busy) == 1 else 0.0 if through else _MOMENT
+                if found := list(lanes[number].through(seconds)):
+                    through.append((number, found))
     finally:
-        hands.drop()
+        for lane in lanes:
+            lane.hands.drop()
 
 
 def _dead(job: object, last: Died) -> MachineError:

@@ -86,6 +86,19 @@ class Crew:
             return None
         return _Processes(work, self._team, min(self.count, count))
 
+    @property
+    def beside(self) -> int:
+        """Jobs of a core each that can be done while a network has the GPUs; 0: nobody is free then."""
+        return self.count - 1 if machine.has_gpu() else 0  # a core is the network's: it reads and writes cases
+
+    def hands_beside(self, work: Callable[[Any], Any]) -> Hands:
+        """Return who does them."""
+        return _Processes(work, self._team, self.beside)
+
+    def at_once(self, crew: Literal["one", "cores", "network"]) -> int:
+        """Return how many jobs are done at a time, where there are enough."""
+        return _HANDS if crew == "network" and machine.has_gpu() else self.count
+
     def _dismiss(self) -> None:
         for worker in self._team:
             worker.leave()
@@ -105,9 +118,9 @@ class _Threads:
         """See `Hands`."""
         self._under_way[self._pool.submit(attempt, self._work, job)] = number
 
-    def wait(self) -> list[tuple[int, Any]]:
+    def wait(self, seconds: float | None = None) -> list[tuple[int, Any]]:
         """See `Hands`."""
-        done, _ = wait(self._under_way, return_when=FIRST_COMPLETED)
+        done, _ = wait(self._under_way, seconds, FIRST_COMPLETED)
         return [(self._under_way.pop(future), future.result()) for future in done]
 
     def drop(self) -> None:
@@ -182,12 +195,12 @@ class _Processes:
             self._team.append(worker := _Worker())
         worker.begin(self._work, number, job)
 
-    def wait(self) -> list[tuple[int, Any]]:
+    def wait(self, seconds: float | None = None) -> list[tuple[int, Any]]:
         """See `Hands`."""
         at_work: dict[object, _Worker] = {worker.line: worker for worker in self._team if worker.number is not None}
         found: list[tuple[int, Any]] = []
-        while not found:
-            for line in connection.wait([worker.line for worker in at_work.values()]):
+        while not found and (told := connection.wait([worker.line for worker in at_work.values()], seconds)):
+            for line in told:
                 worker = at_work[line]
                 for result in worker.results():
                     assert worker.number is not None

@@ -134,16 +134,16 @@ def _said(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield what a network says, slab by slab, nobody else running one from the first to the last."""
     with machine.NETWORK_TURN:
-        yield from sliding_window(image, plan.window, plan.classes, network, batch)
+        yield from sliding_window(image, plan.window, plan.classes, network, batch, network.averages)
 
 
 class Slices:
     """A network of single slices that takes patches one slice deep."""
 
     def __init__(self, network: Runtime) -> None:
-        self._network, self.batch = network, network.batch
+        self._network, self.batch, self.averages = network, network.batch, network.averages
 
-    def __call__(self, patches: np.ndarray) -> np.ndarray:
+    def __call__(self, patches: np.ndarray) -> Any:
         """Return what the network says: float32 (batch, input, 1, y, x) -> (batch, output, 1, y, x)."""
         return self._network(patches[:, :, 0])[:, :, None]
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
+from radfuse import machine
 from radfuse.errors import InputError
 from radfuse.seg.memory import require_size
+from radfuse.seg.percentiles import percentiles
 from radfuse.volume.grid import Grid, box_around, oriented, part_of, with_spacing
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.resample import resample, resample_labels
@@ -21,6 +24,8 @@ _SPECK = 0.1
 """Parts of a label below this fraction of its largest one are specks."""
 _SLAB = 2**22
 """Voxels resampled at once: some tens of MiB a class."""
+_PART = 2**18
+"""Voxels decided on together: what a core's cache holds."""
 _LEAST = 0.95
 """Of a class's fair share: float16 rounds, and what is resampled no longer sums to 1."""
 
@@ -65,7 +70,8 @@ def network_input(volume: Volume, plan: NetworkInput) -> tuple[np.ndarray, Grid]
     turned = oriented(volume.grid, plan.orientation) if plan.orientation else volume.grid
     grid = with_spacing(turned, plan.spacing_zyx_mm)
     require_size(volume.name, grid.shape, turned.spacing_zyx_mm, grid.spacing_zyx_mm)
-    channels = [resample(channel, grid).array for channel in volume.channels]
+    here = grid.same_as(volume.grid)
+    channels = [channel.array if here else resample(channel, grid).array for channel in volume.channels]
     ready = [
         _standardised(channel) if plan.intensities_of(image) == "body" else channel.astype(np.float32)
         for image, channel in enumerate(channels)
@@ -100,12 +106,15 @@ def _standardised(array: np.ndarray) -> np.ndarray:
     The body is what exceeds a tenth of the 99.5th percentile: air and padding, of which images have different shares,
     do not count.
     """
-    body = array[array > 0.1 * np.percentile(array, 99.5)]
-    body = body if body.size > 0.01 * array.size else array.ravel()
-    low, high = np.percentile(body, (0.5, 99.5))
-    body = np.clip(body, low, high)
-    array = np.clip(array, min(low, float(array.min())), high)
-    return np.asarray((array - body.mean()) / max(float(body.std()), 1e-6), dtype=np.float32)
+    array = array.astype(np.float32)
+    body = array[array > np.float32(0.1 * percentiles(array, 99.5)[0])]
+    body = body if body.size > 0.01 * array.size else array.flatten()
+    low, high = percentiles(body, 0.5, 99.5)
+    mean = np.clip(body, low, high, out=body).mean(dtype=np.float64)
+    np.square(np.subtract(body, mean, out=body), out=body)
+    deviation = max(math.sqrt(body.mean(dtype=np.float64)), 1e-6)
+    np.minimum(array, high, out=array)
+    return np.divide(np.subtract(array, mean, out=array), deviation, out=array)
 
 
 def network_target(labels: LabelMap, grid: Grid, plan: NetworkInput) -> np.ndarray:
@@ -157,7 +166,12 @@ def label_map_here(slabs: Iterable[tuple[slice, np.ndarray]], volume: Volume, pl
     """
     array = np.zeros(volume.grid.shape, dtype=_type_of(plan))
     for slices, probability in slabs:
-        array[slices] = _most_probable(enumerate(probability), probability.shape[1:], plan)
+        here = array[slices]
+
+        def decide(part: slice, here: np.ndarray = here, probability: np.ndarray = probability) -> None:
+            here[part] = _most_probable(enumerate(probability[:, part]), here[part].shape, plan)
+
+        machine.by_parts(decide, len(here), _PART // math.prod(here.shape[1:]))
     return _finished(array, volume, plan)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
+from radfuse import machine
 from radfuse.results import LabelFigures, MaskFigures
 from radfuse.seg.window import softmax
 from radfuse.volume.grid import Grid
@@ -19,6 +20,8 @@ _SPECK = 0.01
 """Parts of a label below this fraction of its largest one are specks."""
 _SURE = 20
 """Where background is so many times as probable as any label, no mask is near, and nobody asks how sure it is."""
+_PART = 2**18
+"""Voxels looked at together, with all their classes: what a core's cache holds."""
 _TOUCHING = np.ones((3, 3, 3), dtype=bool)
 
 
@@ -55,16 +58,30 @@ class Doubt:
     def noted(self, slabs: Iterator[tuple[slice, np.ndarray]]) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield what comes, as it comes."""
         for slices, said in slabs:
-            self._entropy[slices] = entropy_of(said, logits=self._logits)
+            here = self._entropy[slices]
+
+            def note(part: slice, here: np.ndarray = here, said: np.ndarray = said) -> None:
+                here[part] = entropy_of(said[:, part], logits=self._logits)
+
+            machine.by_parts(note, said.shape[1], _PART // math.prod(said.shape[2:]))
             yield slices, said
 
     def scored(self, labels: LabelMap) -> ScoredLabels:
         """Return labels with their mean entropy; a label too small to have a voxel on the network's grid has none."""
-        here = resample_labels(labels, self._grid)
-        entropy = {
-            number: float(self._entropy[box][here.array[box] == number].mean(dtype=np.float64))
-            for number, box in here.boxes.items()
-        }
+        here = resample_labels(labels, self._grid).array
+        found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+        def add_up(part: slice) -> None:
+            numbers = here[part].ravel()
+            sums = np.bincount(numbers, self._entropy[part].ravel())
+            found[part.start] = np.bincount(numbers), sums
+
+        machine.by_parts(add_up, len(here), _PART // math.prod(here.shape[1:]))
+        counts, sums = np.zeros((2, max(len(counts) for counts, _ in found.values())))
+        for start in sorted(found):  # in one order, however many threads there are
+            for total, part in zip((counts, sums), found[start], strict=True):
+                total[: len(part)] += part
+        entropy = {number: float(sums[number] / counts[number]) for number in np.flatnonzero(counts).tolist() if number}
         return ScoredLabels.of(labels, entropy)
 
 

@@ -7,13 +7,27 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-Runner = Callable[[np.ndarray], np.ndarray]
-"""float32 (batch, input, z, y, x) -> float32 (batch, class, z, y, x): logits of patches."""
+Runner = Callable[[np.ndarray], Any]
+"""float32 (batch, input, z, y, x) -> float32 (batch, class, z, y, x): logits of patches, numpy's or on a device."""
+
+
+class Averages(Protocol):
+    """What is averaged where patches overlap, of the slices that the patches at work reach."""
+
+    def add(self, corner_yx: tuple[int, ...], logits: Any) -> None:
+        """Add what the network says of a patch, (class, z, y, x)."""
+
+    def take(self, count: int) -> np.ndarray:
+        """Return the means of the first slices, (class, count, y, x), and go on behind them."""
+
+
+AveragesOf = Callable[[int, "Window", Sequence[int]], Averages]
+"""Number of classes, window, sizes (y, x) of the image -> where answers are added up."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,12 @@ class Window:
 
 
 def sliding_window(
-    image: np.ndarray, window: Window, classes: int, run: Runner, batch: int = 1
+    image: np.ndarray,
+    window: Window,
+    classes: int,
+    run: Runner,
+    batch: int = 1,
+    averages: AveragesOf | None = None,
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield what a network says of an image, slab by slab; no more than the depth of a patch is held.
 
@@ -72,6 +91,7 @@ def sliding_window(
         classes: number of classes.
         run: the network.
         batch: patches that go through the network together.
+        averages: adds up the answers where they are; None: in this process's memory, as numpy arrays.
 
     Yields:
         Slices along z, in their order, and what is averaged, float32 of shape (class, slices, y, x): logits, or
@@ -87,7 +107,7 @@ def sliding_window(
         window_starts(size, patch, window.overlap) for size, patch in zip(padded.shape[1:], patch_zyx, strict=True)
     )
     middle = tuple(slice(before, before + size) for (before, _), size in zip(padding[1:], shape[1:], strict=True))
-    sums = _Sums(classes, window, padded.shape[2:])
+    sums = (averages or Sums)(classes, window, padded.shape[2:])
     answered = _once_each_value(mirrored(run, window, len(image)))
     for start, following in zip(starts_z, [*starts_z[1:], depth], strict=True):
         for group in _groups(list(itertools.product([start], *starts)), batch):
@@ -112,23 +132,29 @@ def mirrored(run: Runner, window: Window, channels: int) -> Runner:
     if len(turns) == 1:
         return run
 
-    def answer(patches: np.ndarray) -> np.ndarray:
-        total: np.ndarray | None = None
+    def answer(patches: np.ndarray) -> Any:
+        total: Any = None
         for axes in turns:
             behind = tuple(axis + 2 for axis in axes)
             turned = np.ascontiguousarray(np.flip(patches, behind))
             if window.position:
                 turned[:, [channels + axis for axis in axes]] *= -1
-            found = np.flip(run(turned), behind)
-            total = found.copy() if total is None else np.add(total, found, out=total)
-        assert total is not None
-        return np.divide(total, len(turns), out=total)
+            said = run(turned)
+            found = np.flip(said, behind) if isinstance(said, np.ndarray) else said.flip(behind)
+            total = _own(found) if total is None else total.__iadd__(found)
+        total /= len(turns)
+        return total
 
     return answer
 
 
-class _Sums:
-    """What is averaged, of the slices that the patches at work reach, as deep as a patch."""
+def _own(array: Any) -> Any:
+    """Return a copy of an array, numpy's or torch's: runtimes may write their next answer over the last."""
+    return array.copy() if isinstance(array, np.ndarray) else array.clone()
+
+
+class Sums:
+    """Averages in this process's memory, as deep as a patch."""
 
     def __init__(self, classes: int, window: Window, sizes_yx: Sequence[int]) -> None:
         self._weight, self._of_logits = window.weight, window.averages == "logits"
@@ -172,18 +198,18 @@ def _cut(
     return positioned(patch, np.subtract(corner, [before for before, _ in padding]), shape)
 
 
-def _once_each_value(run: Runner) -> Callable[[np.ndarray], list[np.ndarray]]:
+def _once_each_value(run: Runner) -> Callable[[np.ndarray], list[Any]]:
     """Return a network that remembers what it said of patches of a single value; two such are kept."""
-    known: dict[bytes | None, np.ndarray] = {}
+    known: dict[bytes | None, Any] = {}
 
-    def answered(patches: np.ndarray) -> list[np.ndarray]:
+    def answered(patches: np.ndarray) -> list[Any]:
         values = [patch[:, 0, 0, 0].tobytes() if _is_flat(patch) else None for patch in patches]
         new = [value not in known for value in values]
         logits = iter(run(patches if all(new) else patches[new]) if any(new) else ())
         found = [next(logits) if asked else known[value] for asked, value in zip(new, values, strict=True)]
         for value, said in zip(values, found, strict=True):
             if value is not None and value not in known and len(known) < 2:
-                known[value] = said.copy()
+                known[value] = _own(said)
         return found
 
     return answered

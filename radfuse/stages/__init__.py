@@ -47,6 +47,7 @@ STAGES = {
     "by_fold": Listed(shards=True),
     "extract": Listed("Radiomic features of every case from its images and masks.", shards=True),
     "deep": Listed("Deep features of every case by the encoder of each fold's network.", shards=True),
+    "tables": Listed("Write the features of all cases as tables: a folder of parquet files a block; `run` needs none."),
     "disturb": Listed(),
     "stability": Listed(
         "How features hold when image and mask are disturbed, and between two readers: ICC with intervals."

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from radfuse.errors import CaseError
 from radfuse.fusion.config import FusionConfig
+from radfuse.outcomes.kinds import explained
 from radfuse.results.explained import FoldExplanation
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
@@ -25,6 +27,7 @@ class ExplainJob:
         design: where it is stored.
         fitted: the fit of the family on the fold.
         family: which blocks.
+        level: the class that is explained against the rest; "" where the outcome has none.
         fold: its name.
         fusion: how models are built, and how much is explained.
         rows: held-out units of this fold to explain.
@@ -35,6 +38,7 @@ class ExplainJob:
     design: Path
     fitted: Path
     family: str
+    level: str
     fold: str
     fusion: FusionConfig
     rows: int
@@ -42,12 +46,19 @@ class ExplainJob:
     site: str | None = None
 
     def __str__(self) -> str:
-        return f"explaining {self.family}, fold {self.fold}"
+        return f"explaining {self.family}{f', {self.level}' if self.level else ''}, fold {self.fold}"
 
 
-def place_of(family: str, fold: str) -> str:
-    """Return where the explanation of a family's fold lies."""
-    return f"explanation/{family}/fold-{safe_name(fold)}.npz"
+def place_of(family: str, level: str, fold: str) -> str:
+    """Return where the explanation of a family's fold lies, of a class where there are several."""
+    return f"explanation/{family}/{f'{safe_name(level)}/' if level else ''}fold-{safe_name(fold)}.npz"
+
+
+def levels_of(context: Context) -> tuple[str, ...]:
+    """Return the classes that are explained one by one; "" where the outcome has none."""
+    outcome = context.study.cohort.outcome
+    assert outcome is not None
+    return tuple(explained(outcome, prepare.read_design(context.path(prepare.PLACE)).design.units))
 
 
 def explained_families(context: Context) -> tuple[str, ...]:
@@ -70,17 +81,18 @@ def _explains(context: Context) -> bool:
 
 
 def jobs(context: Context) -> Iterator[ExplainJob]:
-    """Yield the folds of the first deal, of each family to explain."""
+    """Yield the folds of the first deal, of each family to explain, and of each of its classes."""
     study, design = context.study, context.path(prepare.PLACE)
     folds = [fold for fold in prepare.read_design(design).folds if fold.repeat == 1]
     units = sum(len(fold.test) for fold in folds)
-    for family in explained_families(context):
+    for family, level in product(explained_families(context), levels_of(context)):
         for fold in folds:
             job = fit.job_of(context, family, fold.name)
             yield ExplainJob(
                 design,
                 context.path(fit.place_of(family, fold.name)),
                 family,
+                level,
                 fold.name,
                 job.fusion.model_copy(update={"explain": study.fusion.explain.model_copy(update={"families": ()})}),
                 -(-study.fusion.explain.rows * len(fold.test) // units),
@@ -103,7 +115,8 @@ def work(job: ExplainJob) -> FoldExplanation:
 
     prepared = prepare.read_design(job.design)
     fold = next(fold for fold in prepared.folds if fold.name == job.fold)
-    text = fuse.read_fit(job.fitted).explainer
+    fitted = fuse.read_fit(job.fitted)
+    text = fitted.explainers.get(job.level, "") if job.level else fitted.explainer
     if not text:
         raise CaseError(
             str(job), "the strategy or the model writes no ONNX of a fold, so that nothing can be explained"
@@ -136,11 +149,11 @@ def read(path: Path) -> FoldExplanation:
 
 STAGE = Stage(
     "explain",
-    1,
+    2,
     jobs,
     work,
     write,
-    lambda job: place_of(job.family, job.fold),
+    lambda job: place_of(job.family, job.level, job.fold),
     what="explaining",
     needs=("fuse",),
     fails="stays",

@@ -10,6 +10,7 @@ from typing import Protocol
 from radfuse.cohort.case import Case
 from radfuse.config import Section
 from radfuse.errors import Problem
+from radfuse.learned import learns
 from radfuse.morphometry.config import MeasureConfig
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.recipe import About, CaseFiles, RegionRecipe
@@ -100,6 +101,13 @@ class Extracts(Protocol):
         """Sequence -> how features are computed."""
 
 
+def known_early(context: Context) -> bool:
+    """Return whether masks are all that features wait for: nothing is learned first, and no mask is carried over."""
+    study = context.study
+    carried = study.visits is not None or any(context.reach(name) == "register" for name in study.cohort.images)
+    return not carried and not learns(study)
+
+
 def compile_kernels(job: Extracts, tell: Callable[[str], None]) -> None:
     """Have the radiomics kernels compiled once, before several workers would each do it."""
     for number, config in enumerate(configs := list(job.radiomics.values())):
@@ -129,4 +137,5 @@ STAGE = Stage(
     fails="drops",
     crew="cores",
     ready=compile_kernels,
+    early=known_early,
 )

@@ -10,7 +10,7 @@ import numpy as np
 
 from radfuse.cohort.splits import Fold
 from radfuse.errors import CaseError
-from radfuse.outcomes.kinds import happened
+from radfuse.outcomes.kinds import drawn_apart, happened
 from radfuse.results import LearningPoint
 from radfuse.run.stage import Stage
 from radfuse.stages import fit, fuse, prepare
@@ -74,13 +74,14 @@ def work(job: LearningJob) -> LearningPoint:
     prepared = prepare.read_design(job.design)
     units = prepared.design.units
     y, event, who = job.outcome.targets(units), happened(job.outcome, units), units[job.patient].to_numpy()
+    classes = drawn_apart(job.outcome, units)
     about = (job.patient, job.outcome, job.fusion, job.seed, job.site)
     values, patients, events = [], [], []
     remark = None
     with threadpool_limits(1):  # as in the folds
         for place, fold in enumerate(fold for fold in prepared.folds if fold.repeat == 1):
             train, test = fold.train, fold.test
-            train = train[share_of(who[train], event[train], job.share, job.seed, job.draw)]
+            train = train[share_of(who[train], classes[train], job.share, job.seed, job.draw)]
             patients.append(len(set(who[train])))
             events.append(int(event[train].sum()))
             try:
@@ -105,26 +106,26 @@ def work(job: LearningJob) -> LearningPoint:
     )
 
 
-def share_of(patients: np.ndarray, event: np.ndarray, share: float, seed: int, draw: int) -> np.ndarray:
+def share_of(patients: np.ndarray, classes: np.ndarray, share: float, seed: int, draw: int) -> np.ndarray:
     """Return rows of a share of patients, each with all of its units, in their order.
 
-    Patients with and without an event are drawn apart, so that the share has as many events as the whole. A larger
-    share of the same draw holds the smaller ones.
+    Patients with and without an event, or of each class, are drawn apart, so that the share has as many of them as the
+    whole; of several units the largest class counts. A larger share of the same draw holds the smaller ones.
 
     Args:
         patients: of each unit, shape (unit,).
-        event: 1 for each unit that has the event, else 0.
+        classes: of each unit: 1 where it has the event, else 0, or one of several.
         share: in (0, 1].
         seed: of the study.
         draw: number.
     """
-    any_event: dict[str, bool] = {}
-    for patient, own in zip(patients, event, strict=True):
-        any_event[patient] = any_event.get(patient, False) or bool(own)
+    class_of: dict[str, int] = {}
+    for patient, own in zip(patients, classes, strict=True):
+        class_of[patient] = max(class_of.get(patient, 0), int(own))
     generator = np.random.default_rng([seed, draw, 2])
     taken: set[str] = set()
-    for having in sorted(set(any_event.values())):
-        names = [name for name, own in any_event.items() if own == having]
+    for one in sorted(set(class_of.values())):
+        names = [name for name, own in class_of.items() if own == one]
         order = generator.permutation(len(names))
         taken |= {names[place] for place in order[: max(1, round(share * len(names)))]}
     return np.flatnonzero([patient in taken for patient in patients])

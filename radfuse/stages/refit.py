@@ -63,6 +63,11 @@ def work(job: FitJob) -> Refitted:
     without = why_no_terms(job.fusion, blocks_of(job.family)) or "the refitted model is no sum of terms"
     if score is not None and stored.survival is not None and hasattr(job.outcome, "readings"):
         score = score.model_copy(update={"readings": job.outcome.readings(stored.survival)})
+    if stored.survival is not None and stored.survival.rivals:
+        score, without = (
+            None,
+            "where events compete, no probability is read off a score alone; its formula or file predicts",
+        )
     if link_of(job.outcome) in ("identity", "softmax"):
         without = (
             "a nomogram reads off a probability of an event, and this outcome has none; its formula or file predicts"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -16,7 +17,7 @@ from radfuse.bundle.schema import versions
 from radfuse.check.answers import read_answers
 from radfuse.cohort.config import levels_of
 from radfuse.config import Section, Where, to_yaml
-from radfuse.outcomes.kinds import Outcome, happened, settled
+from radfuse.outcomes.kinds import Outcome, explained, happened, settled
 from radfuse.report.printed import this_day, without_folders
 from radfuse.results import (
     AnyPerformance,
@@ -105,7 +106,7 @@ class ReportJob:
         journal_figures: files of figures are as journals print them.
         answers: of the study's authors to items of checklists; None: they gave none.
         occasion: today, and here.
-        explained: family -> fold -> its explanation, of those that there are.
+        explained: family -> class, "" where there is none -> fold -> its explanation, of those that there are.
     """
 
     title: str
@@ -137,7 +138,7 @@ class ReportJob:
     journal_figures: bool
     answers: Path | None
     occasion: Occasion
-    explained: Mapping[str, Mapping[str, Path]]
+    explained: Mapping[str, Mapping[str, Mapping[str, Path]]]
 
     def __str__(self) -> str:
         return "the report"
@@ -191,14 +192,15 @@ def jobs(context: Context) -> Iterator[ReportJob]:
     )
 
 
-def _explanations(context: Context) -> dict[str, dict[str, Path]]:
-    """Return the explained folds of each family."""
-    found: dict[str, dict[str, Path]] = {}
-    for fold in prepare.read_design(context.path(prepare.PLACE)).folds:
-        for family in explain.explained_families(context):
-            place = explain.place_of(family, fold.name)
+def _explanations(context: Context) -> dict[str, dict[str, dict[str, Path]]]:
+    """Return the explained folds of each family, and of each of its classes."""
+    found: dict[str, dict[str, dict[str, Path]]] = {}
+    folds = prepare.read_design(context.path(prepare.PLACE)).folds
+    for family, level in product(explain.explained_families(context), explain.levels_of(context)):
+        for fold in folds:
+            place = explain.place_of(family, level, fold.name)
             if context.has(place):
-                found.setdefault(family, {})[fold.name] = context.path(place)
+                found.setdefault(family, {}).setdefault(level, {})[fold.name] = context.path(place)
     return found
 
 
@@ -305,16 +307,24 @@ def _read(places: Mapping[str, tuple[Path, ...]], kind: type[Kept]) -> dict[str,
 
 
 def _explained(job: ReportJob, design: Design) -> list[ExplainedFamily]:
-    """Return the explained families, their folds put together."""
+    """Return the explained families, or their classes, folds put together."""
     if not job.explained:
         return []
     from radfuse.fusion.explain.summary import summarised
 
     units = [" ".join(map(str, row)) for row in design.units[list(job.unit)].itertuples(index=False, name=None)]
-    about = (job.outcome, job.outcome.targets(design.units), design.units[job.patient].to_numpy(), units, job.seed)
+    of, patients = explained(job.outcome, design.units), design.units[job.patient].to_numpy()
     return [
-        summarised(family, {fold: explain.read(path) for fold, path in folds.items()}, *about)
-        for family, folds in job.explained.items()
+        summarised(
+            *(family, {fold: explain.read(path) for fold, path in folds.items()}),
+            *of[level],
+            patients,
+            units,
+            job.seed,
+            level,
+        )
+        for family, levels in job.explained.items()
+        for level, folds in levels.items()
     ]
 
 
@@ -337,7 +347,7 @@ def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[Fit
 
 STAGE = Stage(
     "report",
-    14,
+    15,
     jobs,
     work,
     write_files,

@@ -93,6 +93,8 @@ def work(job: VariantsJob) -> VariantResults:
         other = other[other["position"] >= 0]
         if _elsewhere(main, other):
             apart[name] = "its test folds are others"
+        elif _classes(main) != _classes(other):
+            apart[name] = "its classes are others"
         rows += _families(job, name, theirs, main, None if name in apart else other)
     return VariantResults(
         measure=ours.performance[0].measure,
@@ -113,6 +115,11 @@ def _elsewhere(main: pd.DataFrame, other: pd.DataFrame) -> bool:
     folds = [rows.drop_duplicates(_ROW).set_index(_ROW)["fold"].astype(str) for rows in (main, other)]
     first, second = folds[0].align(folds[1], join="inner")
     return first.empty or not first.equals(second)
+
+
+def _classes(rows: pd.DataFrame) -> set[str]:
+    """Return the columns of probabilities of classes and grades; none of other outcomes."""
+    return {name for name in map(str, rows.columns) if name.startswith("probability@")}
 
 
 def _families(

@@ -6,19 +6,34 @@ score. Their variance is the infinitesimal jackknife over patients, who may have
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from radfuse.statistics.auc import AucSet
+from radfuse.statistics.stratified import Groups, grouped
 from radfuse.statistics.survival import Curve, censoring
 
 _SLAB = 256
 """Units compared with all others at once."""
 
 
-def harrell(time: np.ndarray, event: np.ndarray, scores: np.ndarray, patients: np.ndarray) -> AucSet:
+class Rivals(NamedTuple):
+    """Units with a competing event, which stay free of the event for good.
+
+    Attributes:
+        of: what a pair with each is worth, 0 of all other units, shape (unit,).
+        own: the same of the unit with the event, shape (unit,).
+    """
+
+    of: np.ndarray
+    own: np.ndarray
+
+
+def harrell(
+    time: np.ndarray, event: np.ndarray, scores: np.ndarray, patients: np.ndarray, rival: np.ndarray | None = None
+) -> AucSet:
     """Return Harrell's C of several scores and their covariance; NaN where no two units can be compared.
 
     Args:
@@ -26,15 +41,24 @@ def harrell(time: np.ndarray, event: np.ndarray, scores: np.ndarray, patients: n
         event: 1 or 0, shape (unit,).
         scores: larger means an earlier event, shape (unit, score).
         patients: whose units are, shape (unit,).
+        rival: 1 where a competing event came: the unit is compared with every event, before it or after; None: none.
 
     Source:
-        Harrell et al. 1996, doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4.
+        Harrell et al. 1996, doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4; with rivals: Wolbers
+        et al. 2009, doi:10.1097/EDE.0b013e3181a39056.
     """
-    return _share(time, event, scores, patients, np.ones(len(time)))
+    one = np.ones(len(time))
+    return _share(time, event, scores, patients, one, rivals=None if rival is None else Rivals(rival, one))
 
 
 def uno(
-    time: np.ndarray, event: np.ndarray, scores: np.ndarray, patients: np.ndarray, until: float, known: Curve
+    time: np.ndarray,
+    event: np.ndarray,
+    scores: np.ndarray,
+    patients: np.ndarray,
+    until: float,
+    known: Curve,
+    rival: np.ndarray | None = None,
 ) -> AucSet:
     """Return Uno's C up to a time: pairs weighted by the inverse squared chance of being uncensored.
 
@@ -45,16 +69,25 @@ def uno(
         patients: shape (unit,).
         until: events after it do not count.
         known: curve of not being censored, taken as known.
+        rival: as of `harrell`.
 
     Source:
-        Uno et al. 2011, doi:10.1002/sim.4154.
+        Uno et al. 2011, doi:10.1002/sim.4154; with rivals: Wolbers et al. 2014, doi:10.1093/biostatistics/kxt059.
     """
-    weight = np.where(time <= until, 1 / np.maximum(known.before(time), 1e-9) ** 2, 0.0)
-    return _share(time, event, scores, patients, weight)
+    seen = 1 / np.maximum(known.before(time), 1e-9)
+    own = np.where(time <= until, seen, 0.0)
+    rivals = None if rival is None else Rivals(rival * seen, own)
+    return _share(time, event, scores, patients, own * seen, rivals=rivals)
 
 
 def auc_at(
-    time: np.ndarray, event: np.ndarray, scores: np.ndarray, patients: np.ndarray, when: float, known: Curve | None
+    time: np.ndarray,
+    event: np.ndarray,
+    scores: np.ndarray,
+    patients: np.ndarray,
+    when: float,
+    known: Curve | None,
+    rival: np.ndarray | None = None,
 ) -> AucSet:
     """Return the AUC of events by a time against units free of it then, weighted for censoring.
 
@@ -64,14 +97,19 @@ def auc_at(
         scores: shape (unit, score).
         patients: shape (unit,).
         when: the time.
-        known: curve of not being censored; None: of these units.
+        known: curve of not being censored; None: of these units, who have no rivals.
+        rival: 1 where a competing event came; by `when` it is one more way to be free of the event; None: none.
 
     Source:
-        Hung and Chiang 2010, doi:10.1002/cjs.10046; Blanche et al. 2013, doi:10.1002/bimj.201200045.
+        Hung and Chiang 2010, doi:10.1002/cjs.10046; Blanche et al. 2013, doi:10.1002/bimj.201200045; with
+        rivals: Blanche et al. 2013, doi:10.1002/sim.5958.
     """
     curve = known or censoring(time, event)
-    weight = np.where(time <= when, 1 / np.maximum(curve.before(time), 1e-9), 0.0)
-    return _share(time, event, scores, patients, weight, after=when)
+    seen = 1 / np.maximum(curve.before(time), 1e-9)
+    weight = np.where(time <= when, seen, 0.0)
+    still = max(float(curve.at(np.array(when))), 1e-9)  # those who are seen beyond count one, not one over this
+    rivals = None if rival is None else Rivals(rival * weight * still, weight)
+    return _share(time, event, scores, patients, weight, after=when, rivals=rivals)
 
 
 def _share(
@@ -81,12 +119,13 @@ def _share(
     patients: np.ndarray,
     weight: np.ndarray,
     after: float | None = None,
+    rivals: Rivals | None = None,
 ) -> AucSet:
     """Return the share of pairs ranked right, ties one half, and its covariance.
 
     A pair is a unit with an event and one still free of it: later, or censored at that time; with `after`, beyond it.
     """
-    right, all_pairs = _pairs(time, event, scores, weight, after)
+    right, all_pairs = _pairs(time, event, scores, weight, after, rivals)
     count, total = scores.shape[1], all_pairs.sum() / 2
     if total <= 0:
         return AucSet(np.full(count, np.nan), np.full((count, count), np.nan), 0)
@@ -101,53 +140,34 @@ def _share(
 
 
 def grouped_harrell(
-    time: np.ndarray,
-    event: np.ndarray,
-    score: np.ndarray,
-    folds: np.ndarray,
-    patients: np.ndarray,
-    groups: np.ndarray,
-    names: Sequence[str],
-    overlap: float = 1.0,
+    time: np.ndarray, event: np.ndarray, score: np.ndarray, groups: Groups, rival: np.ndarray | None = None
 ) -> AucSet:
-    """Return Harrell's C of each group of units over all its pairs within a fold, and their covariance, by patient.
-
-    The counterpart of `radfuse.statistics.stratified.grouped_auc`; a patient may have units in several groups.
+    """Return Harrell's C of each group of units over all its pairs within a fold; see `stratified.grouped`.
 
     Args:
         time: shape (unit,).
         event: 1 or 0, shape (unit,).
         score: larger means an earlier event, shape (unit,).
-        folds: shape (unit,).
-        patients: shape (unit,).
-        groups: shape (unit,).
-        names: the groups wanted.
-        overlap: of training sets, by which variances grow.
-
-    Returns:
-        Values and covariance in the order of the names, NaN for a group without pairs.
+        groups: of the units.
+        rival: as of `harrell`.
     """
-    who, known = pd.factorize(np.asarray(patients))
-    people = len(known)
-    values, sums = np.full(len(names), np.nan), np.zeros((people, len(names)))
-    for place, name in enumerate(names):
-        here = np.flatnonzero(groups == name)
-        inside = [here[folds[here] == fold] for fold in pd.unique(folds[here])]
-        parts = [(rows, *_pairs(time[rows], event[rows], score[rows, None], np.ones(len(rows)))) for rows in inside]
-        total = sum(float(pairs.sum()) for _, _, pairs in parts) / 2
-        if total > 0:
-            values[place] = sum(float(right.sum()) for _, right, _ in parts) / 2 / total
-            for rows, right, pairs in parts:
-                np.add.at(sums[:, place], who[rows], (right[:, 0] - values[place] * pairs) / total)
-    covariance = overlap * people / max(people - 1, 1) * sums.T @ sums
-    covariance[np.isnan(values)] = np.nan
-    covariance[:, np.isnan(values)] = np.nan
-    first = groups == names[0] if len(names) else np.zeros(len(time), dtype=bool)
-    return AucSet(values, covariance, len(set(who[first & (event == 1)])))
+
+    def contest(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        one = np.ones(len(rows))
+        rivals = None if rival is None else Rivals(rival[rows], one)
+        won, pairs = _pairs(time[rows], event[rows], score[rows, None], one, rivals=rivals)
+        return won[:, 0], pairs
+
+    return grouped([contest], groups, event == 1)
 
 
 def _pairs(
-    time: np.ndarray, event: np.ndarray, scores: np.ndarray, weight: np.ndarray, after: float | None = None
+    time: np.ndarray,
+    event: np.ndarray,
+    scores: np.ndarray,
+    weight: np.ndarray,
+    after: float | None = None,
+    rivals: Rivals | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return what each unit wins in its pairs, shape (unit, score), and what its pairs are worth, shape (unit,)."""
     count = scores.shape[1]
@@ -160,6 +180,8 @@ def _pairs(
         else:
             pair = np.broadcast_to(time[None, :] > after, (len(own), len(time)))
         worth = pair * weight[own, None]
+        if rivals is not None:
+            worth += ~pair * rivals.own[own, None] * rivals.of
         all_pairs[own] += worth.sum(axis=1)
         all_pairs += worth.sum(axis=0)
         for column in range(count):

@@ -1,12 +1,14 @@
 """How many patients a prediction model takes to be developed: the criteria of Riley et al.
 
 Source:
-    Riley et al. 2020, doi:10.1136/bmj.m441; the formulas: Riley et al. 2019, doi:10.1002/sim.7992; R2 from an AUC:
-    Riley et al. 2021, doi:10.1002/sim.8806. Reference: the R package pmsampsize.
+    Riley et al. 2020, doi:10.1136/bmj.m441; the formulas: Riley et al. 2019, doi:10.1002/sim.7992, of a continuous
+    outcome doi:10.1002/sim.7993; R2 from an AUC: Riley et al. 2021, doi:10.1002/sim.8806. Reference: the R package
+    pmsampsize.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, exp, log, sqrt
 
@@ -18,6 +20,11 @@ MARGIN = 0.05
 """Of the optimism in R2, as a share of the largest R2, and of the overall risk."""
 USUAL_SHARE = 0.15
 """Of the largest R2 that is reached where nothing is known beforehand (Riley et al. 2020)."""
+PRECISION = 0.1
+"""Of the residual standard deviation and of the mean of a continuous outcome, as a share of each."""
+_OF_SPREAD = 234
+"""Units beside predictors that make the residual standard deviation as precise as that, by its chi-squared interval."""
+_SHRINKS = f"shrinkage of at most {100 * (1 - SHRINKAGE):.0f}%"
 _Z = 1.96  # as pmsampsize and the papers round it
 
 
@@ -28,13 +35,13 @@ class Criterion:
     Attributes:
         name: what it guards.
         units: to be had, rounded up.
-        events: among them.
-        per_predictor: events for each candidate predictor.
+        events: among them; None where the outcome has none.
+        per_predictor: events for each candidate predictor, or units where there are none.
     """
 
     name: str
     units: int
-    events: float
+    events: float | None
     per_predictor: float
 
 
@@ -44,7 +51,7 @@ class SampleSize:
 
     Attributes:
         criteria: one each.
-        r2: Cox-Snell R2 that the model is expected to reach.
+        r2: that the model is expected to reach; Cox and Snell's, of an event.
         most_r2: that a perfect model would reach.
         predictors: candidates.
     """
@@ -134,11 +141,66 @@ def survival(rate: float, follow_up: float, horizon: float, predictors: int, r2:
     return _sizes(predictors, r2, most, events, risk)
 
 
-def _check(predictors: int, r2: float) -> None:
+def continuous(mean: float, sd: float, predictors: int, r2: float) -> SampleSize:
+    """Return what a model of a continuous outcome takes.
+
+    Args:
+        mean: of the outcome; the last criterion asks that it is known to a tenth of itself.
+        sd: standard deviation of the outcome.
+        predictors: candidates.
+        r2: adjusted R2 that is expected.
+
+    Raises:
+        ValueError: a value lies out of its range.
+    """
+    _check(predictors, r2, below=1.0)
+    if sd <= 0 or mean == 0:
+        raise ValueError(f"the standard deviation is above 0 and the mean is not 0, found {sd:g} and {mean:g}")
+
+    def shrinks(n: int) -> bool:
+        return 1 + (predictors - 2) / (n * log(_unexplained(n, predictors, r2))) >= SHRINKAGE
+
+    def known(n: int) -> bool:
+        return _half(n, predictors, sd * sqrt(1 - r2)) <= PRECISION * abs(mean)
+
+    units = {
+        _SHRINKS: _first(shrinks, predictors),
+        f"optimism in R² of at most {MARGIN:g}": ceil(round(1 + predictors * (1 - r2) / MARGIN, 9)),
+        f"residual standard deviation within {100 * PRECISION:.0f}%": _OF_SPREAD + predictors,
+        f"mean within {100 * PRECISION:.0f}%": _first(known, predictors),
+    }
+    criteria = tuple(Criterion(name, count, None, count / predictors) for name, count in units.items())
+    return SampleSize(criteria, r2, 1.0, predictors)
+
+
+def _unexplained(units: int, predictors: int, r2: float) -> float:
+    """Return 1 less the R2 that a model of this adjusted one seems to have on its own units."""
+    return 1 - (r2 * (units - predictors - 1) + predictors) / (units - 1)
+
+
+def _half(units: int, predictors: int, spread: float) -> float:
+    """Return half the 95 % interval of the mean."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, units - predictors - 1)) * spread / sqrt(units)
+
+
+def _first(meets: Callable[[int], bool], predictors: int) -> int:
+    """Return the fewest units that meet a criterion, which more of them meet too; 2 beside predictors at least."""
+    low, high = predictors + 1, predictors + 2
+    while not meets(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if meets(middle) else (middle, high)
+    return high
+
+
+def _check(predictors: int, r2: float, below: float = SHRINKAGE) -> None:
     if predictors < 1:
         raise ValueError(f"a model has one predictor at least, found {predictors}")
-    if not 0 < r2 < SHRINKAGE:
-        raise ValueError(f"R2 lies above 0 and below {SHRINKAGE:g}, found {r2:g}")
+    if not 0 < r2 < below:
+        raise ValueError(f"R2 lies above 0 and below {below:g}, found {r2:g}")
 
 
 def _sizes(predictors: int, r2: float, most: float, per_unit: float, risk: int) -> SampleSize:
@@ -147,7 +209,7 @@ def _sizes(predictors: int, r2: float, most: float, per_unit: float, risk: int) 
         raise ValueError(f"no model reaches an R2 of {r2:g}: the largest is {most:.3f}")
     second = r2 / (r2 + MARGIN * most)
     units = {
-        f"shrinkage of at most {100 * (1 - SHRINKAGE):.0f}%": _units(predictors, r2, SHRINKAGE),
+        _SHRINKS: _units(predictors, r2, SHRINKAGE),
         f"optimism in R² of at most {MARGIN:g}": _units(predictors, r2, second),
         f"overall risk within {MARGIN:g}": risk,
     }

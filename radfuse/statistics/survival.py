@@ -111,26 +111,36 @@ def at_risk(time: np.ndarray, when: Sequence[float]) -> list[int]:
 
 
 def brier_parts(
-    time: np.ndarray, event: np.ndarray, survival: np.ndarray, when: np.ndarray, known: Curve | None = None
+    time: np.ndarray,
+    event: np.ndarray,
+    survival: np.ndarray,
+    when: np.ndarray,
+    known: Curve | None = None,
+    rival: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return each unit's part of the Brier score at some times, weighted by the inverse chance of being uncensored.
 
     Args:
         time: shape (unit,).
         event: shape (unit,).
-        survival: predicted at each time, shape (unit, time).
+        survival: predicted at each time, that the event has not come, shape (unit, time).
         when: times, shape (time,).
-        known: curve of not being censored; None: of these units.
+        known: curve of not being censored; None: of these units, who have no rivals.
+        rival: 1 where a competing event came, after which the unit stays free of the event, shape (unit,); None: none.
 
     Returns:
         Shape (unit, time), whose mean over units is the score; a unit censored before a time counts 0 there.
 
     Source:
-        Graf et al. 1999, doi:10.1002/(SICI)1097-0258(19990915/30)18:17/18<2529::AID-SIM274>3.0.CO;2-5.
+        Graf et al. 1999, doi:10.1002/(SICI)1097-0258(19990915/30)18:17/18<2529::AID-SIM274>3.0.CO;2-5; with
+        rivals: Schoop et al. 2011, doi:10.1002/bimj.201000073.
     """
     curve = known or censoring(time, event)
     own = np.maximum(curve.before(time), 1e-9)[:, None]
     then = np.maximum(curve.at(when), 1e-9)[None, :]
     gone = (time[:, None] <= when) & (event[:, None] == 1)
     there = time[:, None] > when
-    return np.asarray(np.where(gone, survival**2 / own, 0.0) + np.where(there, (1 - survival) ** 2 / then, 0.0))
+    parts = np.where(gone, survival**2 / own, 0.0) + np.where(there, (1 - survival) ** 2 / then, 0.0)
+    if rival is not None:
+        parts += np.where(~there & (rival[:, None] == 1), (1 - survival) ** 2 / own, 0.0)
+    return np.asarray(parts)

@@ -19,6 +19,7 @@ def survival_decision_curve(
     patients: np.ndarray,
     known: Curve,
     overlap: float = 1.0,
+    rival: np.ndarray | None = None,
 ) -> DecisionCurve:
     """Return the net benefit of acting where the probability reaches a threshold, with 95 % intervals by patient.
 
@@ -34,6 +35,7 @@ def survival_decision_curve(
         patients: whose unit it is, shape (unit,).
         known: curve of not being censored.
         overlap: of training sets, by which variances grow.
+        rival: 1 where a competing event came: by the horizon, the unit stays free of the event; None: none.
 
     Source:
         Vickers et al. 2008, doi:10.1186/1472-6947-8-53, weighted as Graf et al. 1999 weight the Brier score.
@@ -41,6 +43,8 @@ def survival_decision_curve(
     odds = thresholds / (1 - thresholds)
     case = np.where((time <= horizon) & (event == 1), 1 / np.maximum(known.before(time), 1e-9), 0.0)
     free = np.where(time > horizon, 1 / max(float(known.at(np.array(horizon))), 1e-9), 0.0)
+    if rival is not None:
+        free += np.where((time <= horizon) & (rival == 1), 1 / np.maximum(known.before(time), 1e-9), 0.0)
     worth = case[:, None] - free[:, None] * odds
     gains = worth * (probability[:, None] >= thresholds)
     net, everyone = gains.mean(axis=0), worth.mean(axis=0)

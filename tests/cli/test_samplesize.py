@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from radfuse.cli.app import app
 from radfuse.errors import InputError
+from radfuse.phantom.table import TablePhantom, write_table_phantom
 
 
 def said(*words: object) -> str:
@@ -30,6 +32,28 @@ def test_a_study_says_what_it_has(phantom_run: tuple[Path, Path]) -> None:
     assert "30 candidate predictors" in said(phantom_run[0], "--predictors", 30, "--auc", 0.8)
 
 
+def test_numbers_of_a_value_and_of_survival_alone() -> None:
+    shown = said("--mean", 1.9, "--sd", 0.6, "--predictors", 25, "--r2", 0.2)
+    assert "needed, by all 918 36.72" in shown
+    assert "events" not in shown
+    shown = said("--rate", 0.065, "--follow-up", 2.07, "--time", 2, "--predictors", 25, "--r2", 0.051)
+    assert "needed, by all 4,286 577 23.07" in shown
+
+
+def test_studies_of_values_and_of_survival_say_what_they_have(tmp_path) -> None:
+    value, times = (
+        write_table_phantom(tmp_path / kind, TablePhantom(outcome=kind, patients=30, seed=2))
+        for kind in ("continuous", "survival")
+    )
+    shown = said(value)
+    assert "expected R² 0.150" in shown
+    assert "units per predictor" in shown
+    cohort = pd.read_csv(times.parent / "cohort.csv")
+    events = int(cohort["replaced"].sum())
+    each = f"{events / 212:.2f}"  # 4 clinical, 144 radiomic and 64 deep columns
+    assert f"the study has {len(cohort)} {events} {each}" in said(times)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -38,7 +62,10 @@ def test_a_study_says_what_it_has(phantom_run: tuple[Path, Path]) -> None:
         (["--predictors", "3", "--prevalence", "0"], "between 0 and 1"),
         (["--predictors", "3", "--prevalence", "0.2", "--auc", "0.4"], "--auc lies between 0.5 and 1"),
         (["--predictors", "3", "--prevalence", "0.2", "--auc", "0.7", "--r2", "0.1"], "give one"),
-        (["--predictors", "3", "--rate", "0.1"], "all four"),
+        (["--predictors", "3", "--rate", "0.1"], "all three"),
+        (["--predictors", "3", "--mean", "2"], "--mean and --sd, both"),
+        (["--predictors", "3", "--mean", "2", "--sd", "1", "--auc", "0.7"], "--auc is of a binary outcome"),
+        (["--predictors", "3", "--prevalence", "0.2", "--sd", "1"], "--prevalence and --sd|--sd and --prevalence"),
     ],
 )
 def test_what_is_missing_is_named(words: list[str], message: str) -> None:

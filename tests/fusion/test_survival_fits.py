@@ -27,7 +27,8 @@ from radfuse.fusion.explain.explainer import Explainer, explainer_of
 from radfuse.fusion.export import largest_difference
 from radfuse.fusion.serves import check_outcome
 from radfuse.fusion.validate import Fit, fit_family
-from radfuse.outcomes.survival import SurvivalOutcome, survival_at
+from radfuse.outcomes.survival import SurvivalOutcome
+from radfuse.outcomes.survival_fit import survival_at
 from radfuse.statistics.links import probability_of
 
 OUTCOME = SurvivalOutcome(time="months", event="died", horizon=60)

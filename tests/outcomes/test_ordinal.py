@@ -54,7 +54,7 @@ def test_one_grade_alone_and_grades_of_few_patients_are_told(tmp_path) -> None:
     frame = pd.DataFrame({"patient": list("aabcdef"), "kl": [3.0, 3, 0, 0, 0, 1, 1]})
     first, second = OUTCOME.check_folds(frame, "patient", 3)
     assert "2 patients have the grade '1', fewer than the 3 folds" in first.message
-    assert "1 patients have the grade '3'" in second.message
+    assert "1 patient has the grade '3'" in second.message
 
 
 def test_rare_grades_are_stratified_with_a_neighbour_and_absent_ones_are_told() -> None:

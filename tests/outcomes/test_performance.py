@@ -8,7 +8,8 @@ import pytest
 from realdata import real_file
 from scipy import stats
 
-from radfuse.outcomes.performance import compare, measure, patients_to_show
+from radfuse.outcomes.pairs import patients_to_show
+from radfuse.outcomes.performance import compare, measure
 from radfuse.statistics.auc import auc, auc_covariance, auc_interval
 from radfuse.statistics.estimate import Estimate
 from radfuse.statistics.multiple import holm

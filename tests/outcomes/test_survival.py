@@ -10,8 +10,10 @@ from tabular import assert_one, errors_of, write_table
 
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.read import read_cohort
-from radfuse.outcomes.survival import SurvivalOutcome, named, survival_at
+from radfuse.outcomes.survival import SurvivalOutcome
+from radfuse.outcomes.survival_fit import incidence_at, named, survival_at
 from radfuse.results import SurvivalFit
+from radfuse.statistics.competing import aalen_johansen
 from radfuse.statistics.links import probability_of
 from radfuse.statistics.survival import kaplan_meier
 
@@ -65,9 +67,37 @@ def test_events_coded_1_and_2_are_told_with_the_mend(tmp_path) -> None:
 
 def test_competing_events_are_told_and_the_one_that_is_predicted_may_be_named(tmp_path) -> None:
     competing = TABLE.replace("11,1", "11,2")
-    assert_one(faults(tmp_path, competing), None, "died", "3 codes: 0, 1, 2", "compete", "positive: 1", "too high")
+    told = "{positive: 1, competing: [2]}"
+    assert_one(faults(tmp_path, competing), None, "died", "3 codes: 0, 1, 2", "compete", told, "too high")
     assert read(tmp_path, competing, positive="1").cases["died"].tolist() == [1, 0, 0, 1]
     assert_one(faults(tmp_path, competing, positive="dead"), None, "died", "no row holds the event 'dead'")
+
+
+def test_a_competing_event_is_told_apart_from_a_censored_time(tmp_path) -> None:
+    competing = TABLE.replace("11,1", "11,2")
+    beside = OUTCOME.model_copy(update={"competing": ("2",)})
+    cases = read(tmp_path, competing, competing=("2",)).cases
+    assert cases["died"].tolist() == [1, 0, 2, 1]
+    assert beside.targets(cases).tolist() == [[3.5, 1, 0], [20, 0, 0], [11, 0, 1], [13, 1, 0]]
+    assert beside.labels(cases).tolist() == beside.happened(cases).tolist() == [1, 0, 0, 1]
+    assert list(beside.observed(cases)) == ["time", "event", "competing"]
+    assert_one(faults(tmp_path, TABLE, competing=("2",)), None, "died", "no row holds the competing event '2'")
+    for taken in ({"competing": ("1",)}, {"positive": "dead", "competing": ("Dead",)}, {"competing": ("2", "2")}):
+        with pytest.raises(ValidationError, match="others than the event"):
+            SurvivalOutcome(time="a", event="b", horizon=1, **taken)
+    assert "nomogram" not in beside.sections()
+
+
+def test_a_landmark_leaves_out_who_is_no_longer_at_risk_and_times_start_there(tmp_path) -> None:
+    cohort = read(tmp_path, TABLE, landmark=3.5)
+    assert OUTCOME.targets(cohort.cases).tolist() == [[16.5, 0], [7.5, 1], [9.5, 1]]
+    (left_out,) = [problem for problem in cohort.warnings if "landmark" in problem.message]
+    assert left_out.message.startswith("1 of 4 cases had the event, or were seen for the last time, by the landmark")
+    assert OUTCOME.model_copy(update={"landmark": 11.0}).event_name() == "1 by 12 months after the landmark at 11"
+    assert_one(faults(tmp_path, TABLE, landmark=20.0), None, None, "4 of 4 cases", "set an earlier one")
+    assert_one(faults(tmp_path, TABLE, landmark=10.0, times=()), None, "months", "horizon 12", "beyond", "10")
+    negative = TABLE.replace("3.5,1", "-3.5,1")
+    assert_one(faults(tmp_path, negative, landmark=4.0), 2, "months", "above 0", "'-3.5'")
 
 
 def test_a_horizon_must_lie_where_something_was_seen(tmp_path) -> None:
@@ -115,6 +145,52 @@ def test_the_baseline_of_true_probabilities_is_the_true_one() -> None:
     told = OUTCOME.told(fit, p)
     np.testing.assert_allclose(told["linear_predictor"], score, atol=1e-9)
     assert list(told) == ["linear_predictor", "survival@6", "survival@12", "risk_group"]
+
+
+def with_rivals(units: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return scores, times with events and rivals (one death a 24 months), and the true incidence by 12 months."""
+    score, _ = drawn(units, seed)
+    generator = np.random.default_rng([seed, 1])
+    own = 12 * generator.exponential(size=units) / np.exp(score)
+    other, last = generator.exponential(24, units), generator.uniform(4, 40, units)
+    time = np.minimum(np.minimum(own, other), last)
+    y = np.column_stack([time, own == time, other == time]).astype(float)
+    hazard, rival = np.exp(score) / 12, 1 / 24
+    return score, y, hazard / (hazard + rival) * -np.expm1(-12 * (hazard + rival))
+
+
+def test_incidence_beside_rivals_is_the_true_one_and_its_mean_aalen_and_johansens() -> None:
+    score, y, truth = with_rivals(6000)
+    beside = OUTCOME.model_copy(update={"competing": ("2",)})
+    p = probability_of(score, "cloglog")
+    fit = beside.beside(y, p)
+    found = incidence_at(fit, p, 12.0)
+    np.testing.assert_allclose(found, truth, atol=0.015)
+    assert found.mean() == pytest.approx(aalen_johansen(*y.T).at(np.array(12.0)), abs=0.012)
+    assert p.mean() - found.mean() > 0.07  # of a world without rivals
+    none = fit.model_copy(update={"rivals": (0.0,) * len(fit.times)})
+    np.testing.assert_allclose(incidence_at(none, p, 12.0), p, atol=1e-9)
+    told = beside.told(fit, p)
+    assert list(told)[1:5] == ["probability", "cause_specific", "incidence@6", "incidence@12"]
+    np.testing.assert_array_equal(told["probability"], told["incidence@12"])
+
+
+def test_performance_beside_rivals_is_of_the_incidence() -> None:
+    score, y, _ = with_rivals(3000, 2)
+    beside = OUTCOME.model_copy(update={"competing": ("2",)})
+    p = probability_of(score, "cloglog")
+    about = {"family": "a", "fold": np.arange(3000) % 2, "repeat": 1, "position": np.arange(3000)}
+    about |= {"patient": np.arange(3000) // 2, **dict(zip(("time", "event", "competing"), y.T, strict=True))}
+    rows = pd.DataFrame({**about, "probability": p, **beside.predicted(beside.beside(y, p), p)})
+    found = beside.measure(rows)
+    assert found.rivals == int(y[:, 2].sum())
+    assert found.observed.low < found.expected < found.observed.high
+    assert found.calibration_slope.low < 1 < found.calibration_slope.high
+    assert found.brier_scaled > 0.05
+    alone = beside.measure(rows.assign(**{f"incidence@{when:g}": p.mean() for when in beside.grid}))
+    assert alone.brier.value > found.brier.value
+    same = beside.compare(pd.concat([rows, rows.assign(family="b")]), ["a", "b"])[0]
+    assert (same.difference.value, same.loss.value) == (0, 0)
 
 
 def test_folds_are_stratified_by_event_and_by_thirds_of_the_time_of_those_who_are_many() -> None:

@@ -136,3 +136,29 @@ def test_one_job_that_took_more_than_all_others_is_the_bottleneck() -> None:
     fit = StagePace(stage="fit", jobs=30, wall_seconds=40.0, seconds=40.0, cpu_seconds=40.0)
     report = StagePace(stage="report", jobs=1, wall_seconds=60.0, seconds=60.0, cpu_seconds=60.0)
     assert bottleneck([fit, report]) == "report took 60% of the time, as one job: more cores would not help"
+
+
+def test_a_stage_that_waited_for_another_one_beside_it_is_not_what_held_up() -> None:
+    network = StagePace(stage="segment", jobs=100, wall_seconds=90.0, seconds=270.0, cpu_seconds=27.0, workers=3)
+    about = {"jobs": 100, "wall_seconds": 100.0, "workers": 15, "beside": "segment"}
+    waited = StagePace(stage="extract", seconds=300.0, cpu_seconds=290.0, **about)
+    told = bottleneck([network, waited])
+    assert told is not None
+    assert told.startswith(
+        "segment took 90% of the time: its jobs waited 90% of their time, for files, a graphics card"
+    )
+    busy = StagePace(stage="extract", seconds=1400.0, cpu_seconds=1390.0, **about)
+    told = bottleneck([network, busy])
+    assert told is not None
+    assert told.startswith("extract took 100% of the time: a processor computed 99%")
+
+
+def test_a_log_says_which_stage_was_at_work_beside_which(tmp_path: Path) -> None:
+    counts = {"jobs": 1, "finished": 0, "failed": 0, "workers": 1}
+    early = event("begins", 1, stage="extract", **counts, beside="segment")
+    own = event("begins", 20, stage="extract", **{**counts, "finished": 1})
+    run = log(tmp_path, event("begins", 0, stage="segment", **counts), early, done(8, "c1"), own)
+    (pace,) = paces_of(run)
+    assert (pace.stage, pace.beside, pace.wall_seconds) == ("extract", "segment", 7.0)
+    (_, status) = read_ledger(run).stages
+    assert (status.stage, status.done, status.left) == ("extract", 1, 0)

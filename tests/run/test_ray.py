@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from radfuse.errors import InputError, MachineError
 from radfuse.pipeline import run_study
 from radfuse.run.ray import crew_on
 from radfuse.run.workers import Crew
+from radfuse.study import load_study
 
 STUDY = """
 name: ray
@@ -47,11 +49,14 @@ def test_without_ray_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture(scope="module")
 def crew() -> Iterator[Crew]:
-    pytest.importorskip("ray", reason="Ray is an extra: radfuse[ray]")
+    """Two cores and a GPU, which Ray believes without a look."""
+    ray = pytest.importorskip("ray", reason="Ray is an extra: radfuse[ray]")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
+        ray.init(num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         with crew_on("ray") as found:
             yield found
+        ray.shutdown()
 
 
 def test_each_job_has_its_result_more_than_wait_at_a_time(crew: Crew) -> None:
@@ -81,3 +86,30 @@ def test_features_are_equal_to_the_last_bit(crew: Crew, tmp_path: Path, monkeypa
     assert files["ray"] == files["local"]
     again = run_study(tmp_path / "study.yaml", tmp_path / "ray", until="extract", on="local")
     assert (again.computed, again.reused) == (0, 3)
+
+
+VOTE = [
+    "segmentation={backend: vote, min_readers: 1, labels: {tumour: 1}}",
+    "cohort.mask=null",
+    "cohort.readers={a: mask}",
+    "radiomics.classes=[firstorder]",
+]
+
+
+def test_features_are_extracted_while_a_gpu_segments(
+    crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tumour_cohort(tmp_path, 4)
+    (tmp_path / "study.yaml").write_text(STUDY)
+    study, files = load_study(tmp_path / "study.yaml", VOTE), {}
+    monkeypatch.setattr(machine, "cores", lambda: 1)
+    for where in ("local", "ray"):
+        assert run_study(study, tmp_path / where, until="extract", on=where).failures == ()
+        found = [path for kind in ("*/cases/c?.json", "labels/*/labels.nrrd") for path in (tmp_path / where).glob(kind)]
+        files[where] = {str(path.relative_to(tmp_path / where)): path.read_bytes() for path in found}
+    lines = [json.loads(line) for line in (tmp_path / "ray" / "log.jsonl").read_text().splitlines()]
+    begun = {line["stage"]: line for line in reversed(lines) if line["event"] == "begins"}
+    assert (begun["segment"]["workers"], begun["extract"]["workers"]) == (1, 1)
+    assert begun["extract"]["beside"] == "segment"
+    assert files["ray"] == files["local"]
+    assert len(files["ray"]) == 8

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from radfuse.errors import MachineError
-from radfuse.run.schedule import Died, scheduled
+from radfuse.run.schedule import Died, Lane, scheduled, side_by_side
 
 
 @dataclass
@@ -27,7 +29,7 @@ class Played:
         self.begun.append(job)
         self.longest = max(self.longest, len(self.queue))
 
-    def wait(self) -> Sequence[tuple[int, Any]]:
+    def wait(self, seconds: float | None = None) -> Sequence[tuple[int, Any]]:
         number, job = self.queue.pop(0)
         if self.fatal.get(job, 0) > 0:
             self.fatal[job] -= 1
@@ -61,6 +63,22 @@ def test_a_job_is_begun_again_twice_after_its_process_died() -> None:
     assert isinstance(found[1], MachineError)
     assert str(found[1]) == "1: its process died 3 times (killed); the machine may be out of memory"
     assert (found[0], found[2], thrice.begun.count(1)) == (0, 4, 3)
+
+
+def test_a_lane_begins_what_results_of_another_bring() -> None:
+    squares, roots = Played(most=2), Played(most=1)
+    brought = deque[int]()
+    lanes = [
+        Lane(squares, partial(next, iter([1, 2, 3]), None)),
+        Lane(roots, lambda: brought.popleft() if brought else None),
+    ]
+    found = []
+    for lane, through in side_by_side(lanes):
+        found += [(lane, *each) for each in through]
+        brought.extend(result for _, result in through if lane == 0)
+    assert [each[1:] for each in found if each[0] == 0] == [(1, 1), (2, 4), (3, 9)]
+    assert [each[1:] for each in found if each[0] == 1] == [(1, 1), (4, 16), (9, 81)]
+    assert found.index((1, 1, 1)) < found.index((0, 3, 9))
 
 
 def test_what_is_under_way_is_forgotten_when_nobody_asks_any_more() -> None:

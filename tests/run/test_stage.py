@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from radfuse.errors import CaseError, InputError, MachineError, RunError
+from radfuse.run.carry import carry_out
 from radfuse.run.folder import RunFolder, put_aside
-from radfuse.run.stage import Desk, Stage, carry_out
+from radfuse.run.stage import Desk, Stage
 from radfuse.run.workers import Crew
 
 
@@ -211,7 +212,7 @@ def measuring() -> Stage[FileJob, int]:
 def test_much_that_is_new_is_read_by_the_crew_and_a_second_time_by_nobody(
     run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("radfuse.run.stage._MUCH", 1)
+    monkeypatch.setattr("radfuse.run.carry._MUCH", 1)
     (tmp_path / "series").mkdir()
     (tmp_path / "series" / "001").write_text("one")
     (tmp_path / "a").write_text("four")
@@ -229,8 +230,8 @@ def test_much_that_is_new_is_read_by_the_crew_and_a_second_time_by_nobody(
         carry_out(measuring(), jobs, run, crew, lambda what, *_: told.append(what))
     assert "reading files" not in told
     assert run.unread(tmp_path / "series") == run.unread(tmp_path / "a") == 0
-    (tmp_path / "series" / "001").write_text("another")
-    assert run.unread(tmp_path / "series") == 7
+    (tmp_path / "a").write_text("another")
+    assert run.unread(tmp_path / "a") == 7
 
 
 def test_what_is_through_together_is_recorded_together(run: RunFolder) -> None:

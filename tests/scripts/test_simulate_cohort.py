@@ -40,6 +40,14 @@ def test_failures_and_deaths_are_counted_and_no_job_is_lost() -> None:
     assert 20 < played.failed < 120
 
 
+@pytest.mark.parametrize(("beside", "seconds"), [(False, 20 + 8), (True, 20 + 4)])
+def test_cores_extract_while_a_gpu_segments(beside: bool, seconds: float) -> None:
+    world = simulated.World(workers=5, gpus=1, beside=beside, look=0, hand=0, record=0, read=48e9)
+    played = simulated.play(world, {"segment": [2.0] * 10, "extract": [4.0] * 10}, seed=0)
+    assert played.clock.now == pytest.approx(seconds, abs=0.5)  # the driver looks at each kind every 0.05 s
+    assert played.failed == 0
+
+
 def test_times_come_from_a_run(tmp_path: Path) -> None:
     lines = ['{"event": "begins", "stage": "extract"}', '{"event": "done", "stage": "extract", "seconds": 2.5}']
     (tmp_path / "log.jsonl").write_text("\n".join(lines))

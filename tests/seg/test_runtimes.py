@@ -144,7 +144,7 @@ class Small:
 
     def __init__(self, network: Runtime, most: int, error: Exception) -> None:
         self._network, self._most, self._error = network, most, error
-        self.batch, self.asked = 4, []
+        self.batch, self.asked, self.averages = 4, [], None
 
     def __call__(self, patches: np.ndarray) -> np.ndarray:
         self.asked.append(len(patches))

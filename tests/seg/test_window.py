@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
+from typing import Literal
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from radfuse.seg.runtimes.device import DeviceAverages
 from radfuse.seg.window import Window, gaussian_weight, padding_of, positioned, sliding_window, softmax, window_starts
 
 
@@ -128,3 +132,19 @@ def test_air_of_one_value_goes_through_the_network_once() -> None:
     assert asked == [0, 1]
     found = np.concatenate([probability for _, probability in slabs], axis=1)
     assert np.allclose(found, softmax(np.stack([image, 1 - image])))
+
+
+@pytest.mark.parametrize("averages", ["probabilities", "logits"])
+def test_on_a_device_averages_are_the_same(averages: Literal["probabilities", "logits"]) -> None:
+    image = np.random.default_rng(0).normal(0, 1, (1, 13, 9, 11)).astype(np.float32)
+    window = Window((6, 5, 7), 0.5, averages=averages, mirror_axes=(0, 2))
+
+    def run(patches: np.ndarray) -> np.ndarray:
+        return np.concatenate([patches, patches**2, -patches], axis=1)
+
+    here = [slab for _, slab in sliding_window(image, window, 3, run, 2)]
+    there = sliding_window(
+        image, window, 3, lambda given: torch.from_numpy(run(given)), 2, partial(DeviceAverages, torch.device("cpu"))
+    )
+    for one, (_, other) in zip(here, there, strict=True):
+        assert np.abs(one - other).max() < 1e-6

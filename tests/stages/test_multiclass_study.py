@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
+from studies import finished, measured_on, written
 
 from radfuse.bundle.evaluate import evaluate
 from radfuse.bundle.load import load_bundle
@@ -16,13 +17,10 @@ from radfuse.bundle.models import Model
 from radfuse.bundle.predict import predict, prediction_table
 from radfuse.check.inputs import read_inputs
 from radfuse.check.sample_size import had
-from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.errors import InputError
-from radfuse.phantom.table import TablePhantom, reachable_macro_auc, table_phantom, write_table_phantom
-from radfuse.pipeline import run_study
-from radfuse.report.evaluation import EvaluationReport
-from radfuse.report.sections import EVALUATION
-from radfuse.report.study import Made
+from radfuse.phantom.table import TablePhantom, reachable_macro_auc, table_phantom
+from radfuse.results.explained import FoldExplanation
+from radfuse.statistics.auc import auc
 from radfuse.study import load_study
 
 CLASSES = ("bone", "cartilage", "inflammatory", "mild")
@@ -34,24 +32,21 @@ SETTINGS = [
     "fusion.inner_folds=2",
     "report.journal_figures=false",
     "cohort.split.folds=2",
+    f"fusion.explain={{rows: 20, background: 10, families: [{FAMILY}]}}",
+    "evaluation={subgroups: [sex], optimism: 2, permutations: 2, learning_curve: {repeats: 1, shares: [0.6, 1.0]}}",
 ]
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the study file of a phantom of 60 patients; do not change it."""
-    folder = tmp_path_factory.mktemp("multiclass")
-    found = write_table_phantom(folder, TablePhantom(outcome="multiclass", patients=60, seed=3, site_shift=0))
-    found.write_text(to_yaml(apply_overrides(read_yaml(found), SETTINGS)), encoding="utf-8")
-    return found
+    return written(tmp_path_factory.mktemp("multiclass"), SETTINGS, outcome="multiclass", patients=60)
 
 
 @pytest.fixture(scope="module")
 def run(study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return its finished run folder; do not change it."""
-    finished = run_study(study, tmp_path_factory.mktemp("run") / "R")
-    assert finished.failures == ()
-    return finished.path
+    return finished(study, tmp_path_factory.mktemp("run") / "R")
 
 
 def features_of(study: Path) -> dict[str, Path]:
@@ -78,7 +73,8 @@ def test_families_are_measured_out_of_fold(study, run) -> None:
 def test_the_report_has_what_belongs_to_classes_and_nothing_else(run) -> None:
     page = (run / "report/index.html").read_text()
     own = ("multiclass_overview", "multiclass", "multiclass_calibration")
-    for part in (*own, "cohort", "comparison", "features", "audit", "methods", "checklists", "settings"):
+    beside = ("subgroups", "internal", "learning_curve", "explanation")
+    for part in (*own, *beside, "cohort", "comparison", "features", "audit", "methods", "checklists", "settings"):
         assert f'id="{part}"' in page
     for told in ("bone, cartilage, inflammatory or mild", "Hand-Till M", "observed class", "gain in log loss"):
         assert told in page
@@ -94,6 +90,54 @@ def test_the_report_has_what_belongs_to_classes_and_nothing_else(run) -> None:
     _, _, told = page.partition("A: units of each observed class by the class that ")
     assert "(balanced accuracy 0." in told.partition("B: ROC curves of")[0]
     assert "gain in macro AUC by a block beside the same family without it" in told
+
+
+def test_refits_and_groups_are_measured_by_the_macro_auc(study, run) -> None:
+    tables = {path.stem: pd.read_csv(path) for path in (run / "report/tables").iterdir()}
+    optimism = tables["optimism"]
+    assert list(optimism["measure"]) == ["macro AUC", "log loss"] * 2
+    own = optimism[(optimism["family"] == FAMILY) & (optimism["measure"] == "macro AUC")].iloc[0]
+    assert 0.5 < own["corrected"] < own["apparent"]
+    assert (tables["permutation"]["macro AUC"] > 0.5).all()
+    curve = tables["learning_curve"]
+    assert list(curve.columns) == ["family", "share", "training patients", "macro AUC (range over draws)", "draws"]
+    assert "the patients of each training set, of each class drawn apart" in (run / "report/index.html").read_text()
+    rows = pd.read_csv(run / "models/comparison/predictions.csv").query("family == @FAMILY")
+    sex = pd.read_csv(study.parent / "cohort.csv").set_index(["patient_id", "side"])["sex"]
+    rows = rows[(sex.loc[pd.MultiIndex.from_frame(rows[["patient_id", "side"]])] == "female").to_numpy()]
+    each = []
+    for name in CLASSES:
+        folds = of_folds(rows, name)
+        pairs = [y.sum() * (~y).sum() for y, _ in folds]
+        each.append(np.average([auc(y, p) for y, p in folds], weights=pairs))
+    told = tables["subgroups"].query("family == @FAMILY and group == 'female'")["macro AUC"].iloc[0]
+    assert float(told.split()[0]) == pytest.approx(np.mean(each), abs=6e-4)
+
+
+def of_folds(rows: pd.DataFrame, name: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return of each fold whether a unit has a class, and its probability."""
+    return [((own["outcome"] == name).to_numpy(), own[f"probability@{name}"]) for _, own in rows.groupby("fold")]
+
+
+def test_each_class_is_explained_by_its_own_score_against_the_rest(study, run) -> None:
+    places = sorted(run.glob(f"explanation/{FAMILY}/*/*.npz"))
+    assert [place.parent.name for place in places[::2]] == list(CLASSES)
+    fold = json.loads((run / f"models/{FAMILY}/fold-1.json").read_text())
+    parts = [FoldExplanation.from_bytes(place.read_bytes()) for place in places[::2]]
+    for part in parts:
+        np.testing.assert_array_equal(part.tested, fold["test"])
+        np.testing.assert_allclose(part.base + part.contributions.sum(axis=1) + part.absence, part.score, atol=1e-6)
+    against = 1 / (1 + np.exp(-np.column_stack([part.tested_score for part in parts])))
+    logs = fold["tuned"]["own"] * np.log(against) - fold["tuned"]["rest"] * np.log1p(-against)
+    shifts = np.log(fold["probability"]) - logs  # of a softmax: alike for all units but for one number each
+    np.testing.assert_allclose(np.diff(shifts - shifts[:, :1], axis=0), 0, atol=1e-6)
+    told = pd.read_csv(run / f"report/tables/explanation_{FAMILY}_2_cartilage_columns.csv").set_index("column")
+    both = [FoldExplanation.from_bytes(place.read_bytes()) for place in places[2:4]]
+    sizes = np.concatenate([np.abs(part.contributions[:, list(part.names).index("age")]) for part in both])
+    assert told.loc["age", "mean |contribution|"] == pytest.approx(sizes.mean(), abs=6e-4)
+    assert (run / f"report/figures/explanation_{FAMILY}_by_class.svg").is_file()
+    with pytest.raises(InputError, match=r"predicts several classes, .* leave --explain out"):
+        predict(load_bundle(run / "bundle"), study.parent / "cohort.csv", features_of(study), explain=True)
 
 
 def test_methods_and_checklists_speak_of_classes(study, run) -> None:
@@ -161,27 +205,10 @@ def test_a_model_of_other_classes_is_refused(run, tmp_path) -> None:
 def test_the_bundle_is_measured_on_other_patients(study, run) -> None:
     rows = pd.read_csv(study.parent / "cohort.csv").iloc[:60]
     tables = {block: pd.read_csv(path).iloc[:60] for block, path in features_of(study).items()}
-    found, _, long = evaluate(run / "bundle", rows, tables, [FAMILY])
+    found, page = measured_on(run, rows, tables, [FAMILY])
     assert found.performance[0].auc.value > 0.7  # these patients were trained on, and a remark says so
-    schema = load_bundle(run / "bundle").schema
-    report = EvaluationReport(
-        title="t",
-        table="cohort.csv",
-        performance=found.performance,
-        comparisons=found.comparisons,
-        before={name: item.performance for name, item in schema.families.items()},
-        trained_units=schema.trained_on.units,
-        predictions=long,
-        versions=schema.versions,
-        sections=schema.opened_outcome().evaluation_sections(),
-        made=Made("2026-11-26", "0", "radfuse evaluate"),
-        remarks=found.remarks,
-    )
-    page = "".join(EVALUATION[name](report).html for name in report.sections)
     assert "macro AUC at training (nested)" in page
     assert 'id="multiclass_overview"' in page
-    with pytest.raises(InputError, match="none of multiclass outcomes"):
-        evaluate(run / "bundle", rows, tables, recalibrate=True)
     some, _, _ = evaluate(run / "bundle", rows[rows["phenotype"] != "mild"], families=["clinical"])
     assert (some.performance[0].counts[3], some.performance[0].classes[3].auc.value) == (0, None)
     alike, _, _ = evaluate(run / "bundle", rows.assign(phenotype="bone"), families=["clinical"])
@@ -205,19 +232,15 @@ def test_a_class_that_a_training_set_lacks_is_told_before_anything_is_computed(s
         read_inputs(load_study(tmp_path / "study.yaml", split))
 
 
-@pytest.mark.parametrize(
-    "setting", ["subgroups=[site]", "optimism=5", "permutations=5", "readers={a: pain}", "learning_curve={}"]
-)
-def test_what_no_section_shows_is_refused(study, setting) -> None:
-    said = r"of kind multiclass has no section|readers are compared on a binary outcome alone"
-    with pytest.raises(InputError, match=rf"evaluation\.\w+: .*({said})"):
-        load_study(study, [f"evaluation.{setting}"])
+def test_readers_of_classes_are_refused(study) -> None:
+    with pytest.raises(InputError, match=r"evaluation\.readers: readers are compared on a binary outcome alone"):
+        load_study(study, ["evaluation.readers={a: pain}"])
 
 
 def test_nomograms_and_sample_sizes_are_of_other_outcomes(study, tmp_path) -> None:
     with pytest.raises(InputError, match="nomogram: one is drawn of a binary outcome alone"):
         load_study(study, ["nomogram=clinical"])
-    with pytest.raises(InputError, match="binary and survival outcomes, and that of the study is multiclass"):
+    with pytest.raises(InputError, match="binary, continuous and survival outcomes; that of the study is multiclass"):
         had(load_study(study), tmp_path / "none")
 
 

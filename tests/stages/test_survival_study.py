@@ -9,17 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from studies import measured_on
 
 from radfuse.bundle.evaluate import evaluate
 from radfuse.bundle.load import load_bundle
 from radfuse.bundle.predict import Prediction, predict, prediction_table
-from radfuse.errors import InputError
 from radfuse.outcomes.survival import SurvivalOutcome
 from radfuse.phantom.table import TablePhantom, reachable_c, table_phantom, write_table_phantom
-from radfuse.report.evaluation import EvaluationReport
 from radfuse.report.nomogram import nomogram_of
-from radfuse.report.page import evaluation_report
-from radfuse.report.study import Made
 from radfuse.results import SurvivalPerformance
 from radfuse.study import Study, load_study
 
@@ -82,36 +79,19 @@ def test_the_bundle_predicts_probability_linear_predictor_and_survival(survival_
     assert "ensitivity" not in card
 
 
-def test_the_bundle_is_measured_on_other_patients(survival_run, tmp_path) -> None:
+def test_the_bundle_is_measured_on_other_patients(survival_run) -> None:
     study, run = survival_run
     rows = pd.read_csv(study.parent / "cohort.csv").iloc[:90]
     features = {block: study.parent / f"{block}.csv" for block in ("radiomic", "deep")}
     tables = {block: pd.read_csv(path).iloc[:90] for block, path in features.items()}
-    found, _, long = evaluate(run / "bundle", rows, tables)
+    found, page = measured_on(run, rows, tables)
     best = found.performance[-1]
     assert isinstance(best, SurvivalPerformance)
     assert best.c.value > 0.75  # these patients were trained on, and the remark says so
     assert any("trained on" in remark for remark in found.remarks)
     assert found.comparisons[0].difference.value is not None
-    schema = load_bundle(run / "bundle").schema
-    report = EvaluationReport(
-        title="t",
-        table="cohort.csv",
-        performance=found.performance[1:],
-        comparisons=found.comparisons,
-        before={name: item.performance for name, item in schema.families.items()},
-        trained_units=schema.trained_on.units,
-        predictions=long,
-        versions=schema.versions,
-        sections=schema.opened_outcome().evaluation_sections(),
-        made=Made("2026-11-26", "0", "radfuse evaluate"),
-        remarks=found.remarks,
-    )
-    page = evaluation_report(report)["index.html"]
     assert "C at training (nested)" in page
     assert "log-rank" in page
-    with pytest.raises(InputError, match="none of survival outcomes"):
-        evaluate(run / "bundle", rows, tables, recalibrate=True)
 
 
 def test_patients_without_an_event_are_told_and_not_a_fault(survival_run) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from studies import finished, measured_on, written
 
 from radfuse.agreement import what_is_measured_beside_is_shown
 from radfuse.bundle.evaluate import evaluate
@@ -19,10 +20,6 @@ from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.errors import InputError
 from radfuse.outcomes.continuous import ContinuousOutcome
 from radfuse.phantom.table import TablePhantom, reachable_concordance, table_phantom, write_table_phantom
-from radfuse.pipeline import run_study
-from radfuse.report.evaluation import EvaluationReport
-from radfuse.report.page import evaluation_report
-from radfuse.report.study import Made
 from radfuse.results.explained import FoldExplanation
 from radfuse.study import load_study
 
@@ -52,12 +49,8 @@ TOLD = {
 def value_run(request, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, Path]:
     """Return the kind, the study file of a phantom of 90 patients and its finished run folder; change neither."""
     folder = tmp_path_factory.mktemp(f"{request.param}_run")
-    config = TablePhantom(outcome=request.param, patients=90, seed=3, site_shift=0)
-    study = write_table_phantom(folder / "T", config)
-    study.write_text(to_yaml(apply_overrides(read_yaml(study), SETTINGS)), encoding="utf-8")
-    run = run_study(study, folder / "R")
-    assert run.failures == ()
-    return request.param, study, run.path
+    study = written(folder / "T", SETTINGS, outcome=request.param, patients=90)
+    return request.param, study, finished(study, folder / "R")
 
 
 def features_of(study: Path) -> dict[str, Path]:
@@ -101,7 +94,8 @@ def test_methods_and_checklists_speak_of_values_and_grades(value_run) -> None:
     for told in (said, "ridge linear regression", "smallest squared error", "concordance (C)", "Cs were compared by"):
         assert told in text
     assert ("cut-points of proportional odds" in text) == (kind == "ordinal")
-    for other in ("log odds", "AUC", "DeLong", "threshold", "event", "Riley"):
+    assert ("where an R² of 0.15 is expected" in text) == (kind == "continuous")
+    for other in ("log odds", "AUC", "DeLong", "threshold", "event", *(["Riley"] if kind == "ordinal" else [])):
         assert other not in text
     clear = pd.read_csv(report / "checklists/clear.csv", dtype=str).set_index("item")
     assert ("RMSE" if kind == "continuous" else "weighted kappa") in clear.loc["39", "evidence"]
@@ -159,28 +153,11 @@ def test_the_bundle_is_measured_on_other_patients(value_run) -> None:
     _, study, run = value_run
     rows = pd.read_csv(study.parent / "cohort.csv").iloc[:80]
     tables = {block: pd.read_csv(path).iloc[:80] for block, path in features_of(study).items()}
-    found, _, long = evaluate(run / "bundle", rows, tables)
+    found, page = measured_on(run, rows, tables)
     assert found.performance[-1].c.value > 0.7  # these patients were trained on, and the remark says so
     assert any("trained on" in remark for remark in found.remarks)
-    schema = load_bundle(run / "bundle").schema
-    report = EvaluationReport(
-        title="t",
-        table="cohort.csv",
-        performance=found.performance,
-        comparisons=found.comparisons,
-        before={name: item.performance for name, item in schema.families.items()},
-        trained_units=schema.trained_on.units,
-        predictions=long,
-        versions=schema.versions,
-        sections=schema.opened_outcome().evaluation_sections(),
-        made=Made("2026-11-26", "0", "radfuse evaluate"),
-        remarks=found.remarks,
-    )
-    page = evaluation_report(report)["index.html"]
     assert "C at training (nested)" in page
     assert "<span>events</span>" not in page
-    with pytest.raises(InputError, match=r"none of (continuous|ordinal) outcomes"):
-        evaluate(run / "bundle", rows, tables, recalibrate=True)
 
 
 def test_patients_of_one_outcome_are_told_and_not_a_fault(value_run) -> None:
@@ -233,9 +210,13 @@ def test_the_phantoms_have_the_features_of_the_binary_one() -> None:
     assert set(outcome) == {0, 1, 2, 3, 4}
 
 
-def test_nomograms_and_sample_sizes_are_of_other_outcomes(tmp_path) -> None:
+def test_nomograms_are_of_other_outcomes_and_sample_sizes_of_values_not_grades(tmp_path) -> None:
     study = write_table_phantom(tmp_path, TablePhantom(outcome="continuous", patients=20))
     with pytest.raises(InputError, match="nomogram: one is drawn of a binary outcome alone"):
         load_study(study, ["nomogram=clinical", "fusion.classifier={kind: linear}"])
-    with pytest.raises(InputError, match="binary and survival outcomes, and that of the study is continuous"):
-        had(load_study(study), tmp_path / "none")
+    found = had(load_study(study), tmp_path / "none")
+    loss = pd.read_csv(tmp_path / "cohort.csv")["loss"]
+    assert (found.events, found.asked) == (None, pytest.approx({"mean": loss.mean(), "sd": loss.std()}))
+    grades = write_table_phantom(tmp_path / "grades", TablePhantom(outcome="ordinal", patients=60))
+    with pytest.raises(InputError, match="binary, continuous and survival outcomes; that of the study is ordinal"):
+        had(load_study(grades), tmp_path / "none")

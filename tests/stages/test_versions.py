@@ -69,7 +69,7 @@ def finish(folder: Path) -> Context:
     table = pd.read_csv(folder / "cohort.csv").assign(grade=[1, 2, 3, 4] * 2)
     table.to_csv(folder / "cohort.csv", index=False)
     (folder / "study.yaml").write_text(STUDY)
-    for until in ("report", "regions", "stability"):
+    for until in ("report", "regions", "stability", "tables"):
         run_study(folder / "study.yaml", folder / "run", until=until)
     run = RunFolder.open(folder / "run", "fixed")
     context = Context(load_study(folder / "study.yaml"), run, lambda *_: None)

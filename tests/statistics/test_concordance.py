@@ -9,6 +9,7 @@ from rossi import rossi
 from radfuse.statistics.auc import auc
 from radfuse.statistics.concordance import auc_at, grouped_harrell, harrell, uno
 from radfuse.statistics.cox import regression
+from radfuse.statistics.stratified import Groups
 from radfuse.statistics.survival import censoring
 
 
@@ -62,6 +63,44 @@ def test_without_censoring_unos_c_is_harrells_and_the_auc_that_of_who_had_the_ev
     )
 
 
+def test_a_rival_is_compared_with_every_event_before_it_and_after() -> None:
+    time, event, rival = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0, 1, 0, 1]), np.array([1, 0, 0, 0])
+    score, everyone = np.array([3.0, 2.0, 1.0, 4.0]), np.arange(4)
+    # the event at 2 loses to the rival at 1, beats 3, loses to 4; the event at 4 beats the rival
+    assert harrell(time, event, score[:, None], everyone, rival).values == pytest.approx([2 / 4])
+    assert harrell(time, event, score[:, None], everyone).values == pytest.approx([1 / 2])  # taken for censored
+
+
+def test_without_censoring_rivals_are_free_of_the_event_for_good() -> None:
+    generator = np.random.default_rng(8)
+    score, everyone = generator.standard_normal(80), np.arange(80)
+    time, event = generator.exponential(size=80) / np.exp(score), generator.integers(0, 2, 80)
+    rival, known = 1 - event, censoring(time, np.ones(80))
+    for_good = np.where(rival == 1, np.inf, time)
+    first = harrell(for_good, event, score[:, None], everyone).values
+    np.testing.assert_allclose(harrell(time, event, score[:, None], everyone, rival).values, first)
+    np.testing.assert_allclose(uno(time, event, score[:, None], everyone, np.inf, known, rival).values, first)
+    when = float(np.median(time))
+    found = auc_at(time, event, score[:, None], everyone, when, known, rival).values[0]
+    assert found == pytest.approx(auc((time <= when) & (event == 1), score))
+
+
+def test_weights_make_up_for_censoring_beside_rivals() -> None:
+    generator = np.random.default_rng(9)
+    score = generator.standard_normal(4000)
+    first, other = generator.exponential(size=4000) / np.exp(score), generator.exponential(1.5, 4000)
+    time, event, when = np.minimum(first, other), (first < other).astype(float), 0.8
+    whole = ((time <= when) & (event == 1)).astype(int)
+    last = generator.exponential(1.2, 4000)
+    seen, happened = np.minimum(time, last), event * (time <= last)
+    rival = (1 - event) * (time <= last)
+    known = censoring(seen, np.maximum(happened, rival))
+    found = auc_at(seen, happened, score[:, None], np.arange(4000), when, known, rival).values[0]
+    assert found == pytest.approx(auc(whole, score), abs=0.012)
+    censored = auc_at(seen, happened, score[:, None], np.arange(4000), when, censoring(seen, happened)).values[0]
+    assert abs(censored - auc(whole, score)) > 0.03
+
+
 def test_unos_c_does_not_move_with_censoring_as_harrells_does() -> None:
     generator = np.random.default_rng(5)
     score = generator.standard_normal(3000)
@@ -85,14 +124,14 @@ def test_groups_are_ranked_within_folds_and_of_one_fold_and_group_as_harrell_doe
     time, event, score = some(80, 1)
     patients, one = np.repeat(np.arange(40), 2), np.zeros(80)
     whole = harrell(time, event, score[:, None], patients)
-    found = grouped_harrell(time, event, score, one, patients, np.full(80, "a"), ["a"])
+    found = grouped_harrell(time, event, score, Groups(one, patients, np.full(80, "a"), ["a"]))
     assert found.values == pytest.approx(whole.values)
     assert found.covariance == pytest.approx(whole.covariance)
     assert found.smaller_class == whole.smaller_class
     # four units in two folds: within them 1 beats 2 and 3 loses to 4; a group of one unit has no pairs
     four = (np.array([1.0, 2.0, 1.5, 3.0]), np.ones(4), np.array([4.0, 3.0, 1.0, 2.0]))
     folds, groups = np.array([1, 1, 2, 2]), np.array(["a", "a", "a", "a"])
-    by_hand = grouped_harrell(*four, folds, np.arange(4), groups, ["a", "b"], overlap=2.0)
+    by_hand = grouped_harrell(*four, Groups(folds, np.arange(4), groups, ["a", "b"], overlap=2.0))
     assert by_hand.values[0] == 0.5
     assert np.isnan(by_hand.values[1])
     # each pair is half of all, its units half off the mean: 4 * (0.5 / 2) ** 2 * 4 / 3, twice by overlap

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
+from scipy import stats
 
-from radfuse.statistics.sample_size import binary, most_r2, r2_of_auc, survival
+from radfuse.statistics.sample_size import binary, continuous, most_r2, r2_of_auc, survival
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,59 @@ def test_survival_as_in_the_paper() -> None:
     assert [item.units for item in found.criteria[:2]] == [5143, 1039]
     assert found.needed.units == 5143
     assert round(found.needed.per_predictor, 2) == 23.07
+
+
+@pytest.mark.parametrize(
+    ("predictors", "r2", "rate", "horizon", "follow_up", "units", "per_predictor"),
+    [  # tests/testthat/test_surv.R of pmsampsize, where the first criterion decides
+        (25, 0.051, 0.065, 2, 2.07, 4286, 23.07),
+        (50, 0.051, 0.065, 2, 2.07, 8572, 23.07),
+        (40, 0.06, 0.08, 3, 5, 5798, 57.98),
+        (10, 0.03, 0.09, 3, 3, 2950, 79.65),
+    ],
+)
+def test_survival_as_pmsampsize(predictors, r2, rate, horizon, follow_up, units, per_predictor) -> None:
+    found = survival(rate, follow_up, horizon, predictors, r2)
+    assert found.needed == found.criteria[0]
+    assert (found.needed.units, round(found.needed.per_predictor, 2)) == (units, per_predictor)
+
+
+@pytest.mark.parametrize(
+    ("r2", "predictors", "mean", "sd", "units"),
+    [  # tests/testthat/test_cont.R of pmsampsize 1.1.3; its fourth criterion takes over the largest of the others
+        (0.2, 25, 1.9, 0.6, [918, 401, 259]),
+        (0.3, 25, 1.9, 0.6, [574, 351, 259]),
+        (0.2, 50, 1.9, 0.6, [1924, 801, 284]),
+        (0.2, 25, 10, 0.6, [918, 401, 259]),
+        (0.5, 100, 1.9, 2, [1264, 1001, 334]),
+    ],
+)
+def test_continuous_outcomes_as_pmsampsize(
+    r2: float, predictors: int, mean: float, sd: float, units: list[int]
+) -> None:
+    found = continuous(mean, sd, predictors, r2)
+    assert [item.units for item in found.criteria[:3]] == units
+    assert found.needed.units == max(units)
+    assert found.needed.per_predictor == pytest.approx(max(units) / predictors)
+    assert found.needed.events is None
+
+
+def test_fat_free_mass_as_in_the_paper() -> None:
+    # Riley et al. 2020, doi:10.1136/bmj.m441, example 3: 20 predictors, R2 0.9, mean 26.7 kg, SD 8.7 kg
+    assert continuous(26.7, 8.7, 20, 0.9).needed.units == 254
+
+
+def test_the_mean_of_a_continuous_outcome_is_known_with_its_number_of_units_and_not_with_one_less() -> None:
+    units = continuous(1.9, 6.0, 25, 0.2).criteria[3].units
+
+    def half(n: int) -> float:
+        return float(stats.t.ppf(0.975, n - 26)) * 6.0 * math.sqrt(0.8 / n)
+
+    assert half(units) <= 0.19 < half(units - 1)
+    assert continuous(-1.9, 6.0, 25, 0.2).needed.units == units > 918
+    for wrong in ((0.0, 1.0), (1.0, 0.0)):
+        with pytest.raises(ValueError, match="above 0 and the mean is not 0"):
+            continuous(*wrong, 3, 0.2)
 
 
 def test_the_third_criterion_of_survival_holds_with_its_own_number_and_not_with_one_less() -> None:

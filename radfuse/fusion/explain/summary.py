@@ -39,6 +39,7 @@ def summarised(
     patients: np.ndarray,
     units: Sequence[str],
     seed: int,
+    level: str = "",
 ) -> ExplainedFamily:
     """Return the explained folds of a family as one.
 
@@ -50,6 +51,7 @@ def summarised(
         patients: of all units.
         units: their names.
         seed: of the groups of patients left out for intervals.
+        level: the class that is explained against the rest; "" where the outcome has none.
     """
     block_of = {str(n): str(b) for part in parts.values() for n, b in zip(part.names, part.blocks, strict=True)}
     tables = [_side_by_side(part, list(block_of)) for part in parts.values()]
@@ -75,6 +77,7 @@ def summarised(
         cells=_cells(names, found),
         clusters=_clusters(names[:_COMPARED], values[:, :_COMPARED], found[:, :_COMPARED]),
         stability=_stability([np.abs(table[1]).mean(axis=0) for table in tables]),
+        level=level,
     )
 
 

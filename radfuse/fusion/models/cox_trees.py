@@ -11,8 +11,8 @@ import numpy as np
 from radfuse.fusion.link import inverse_nodes
 from radfuse.fusion.models.canonical import canonical_order
 from radfuse.fusion.models.cox_fit import Survival
-from radfuse.fusion.models.lightgbm import Boosted, alike, load, tree_of
-from radfuse.fusion.models.trees import FittedTrees, leaf_sums, shares
+from radfuse.fusion.models.lightgbm import Boosted, load
+from radfuse.fusion.models.trees import FittedTrees, leaf_sums
 from radfuse.fusion.parts import Settings
 from radfuse.statistics.cox import by_score
 from radfuse.statistics.links import probability_of
@@ -66,24 +66,12 @@ class CoxTrees(Boosted):
             _, slope, bend = by_score(known.units, score)
             return slope, np.maximum(bend, _LEAST)
 
-        grown: dict[tuple[float, float], Any] = {}
-        found = []
-        for settings in candidates:
-            same = alike(settings)
-            if same not in grown:
-                most = max(int(each["lightgbm_trees"]) for each in candidates if alike(each) == same)
-                own = {**self.parameters(settings, seed, x.shape[1]), "objective": pull}
-                data = lightgbm.Dataset(values, y[rows, 1], init_score=before, free_raw_data=True)
-                booster = lightgbm.train(own, data, most)
-                trees = tuple(tree_of(item["tree_structure"], columns) for item in booster.dump_model()["tree_info"])
-                grown[same] = booster, trees
-            booster, trees = grown[same]
-            count = int(settings["lightgbm_trees"])
-            gains = np.zeros(x.shape[1])
-            gains[columns] = booster.feature_importance("gain", iteration=count)
-            base = known.intercept(leaf_sums(trees[:count], x[rows]))
-            found.append(HazardTrees(trees[:count], shares(gains), "share of the gain in partial likelihood", base))
-        return found
+        def data() -> Any:
+            return lightgbm.Dataset(values, y[rows, 1], init_score=before, free_raw_data=True)
+
+        each = self.grown(data, {"objective": pull}, candidates, columns, seed)
+        said = "share of the gain in partial likelihood"
+        return [HazardTrees(trees, gains, said, known.intercept(leaf_sums(trees, x[rows]))) for trees, gains in each]
 
 
 @dataclass(frozen=True)

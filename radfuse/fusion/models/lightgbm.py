@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -18,6 +18,13 @@ from radfuse.fusion.parts import Settings
 
 _MANY = 200
 """Columns a tree draws from: more cost time and brought nothing on tables of 1,000."""
+
+
+class Grown(NamedTuple):
+    """Trees of a setting, and each column's share of what they gain, shape (column,)."""
+
+    trees: tuple[Tree, ...]
+    gains: np.ndarray
 
 
 class Boosted(Pathwise):
@@ -75,6 +82,41 @@ class Boosted(Pathwise):
             "verbosity": -1,
         }
 
+    def grown(
+        self,
+        data: Callable[[], Any],
+        own: Mapping[str, Any],
+        candidates: Sequence[Settings],
+        columns: np.ndarray,
+        seed: int,
+    ) -> Iterator[Grown]:
+        """Yield the trees at each setting: those of few trees are the first ones of many.
+
+        Args:
+            data: makes what LightGBM grows them on, once for all numbers of trees.
+            own: parameters beside `parameters`, its objective among them.
+            candidates: settings.
+            columns: of the caller, in the order of the data's.
+            seed: of what is drawn.
+
+        Raises:
+            ValueError: LightGBM cannot be loaded here.
+        """
+        lightgbm = load(self.kind)
+        kept: dict[tuple[float, float], Any] = {}
+        for settings in candidates:
+            same = alike(settings)
+            if same not in kept:
+                most = max(int(each["lightgbm_trees"]) for each in candidates if alike(each) == same)
+                booster = lightgbm.train({**self.parameters(settings, seed, len(columns)), **own}, data(), most)
+                trees = tuple(tree_of(item["tree_structure"], columns) for item in booster.dump_model()["tree_info"])
+                kept[same] = booster, trees
+            booster, trees = kept[same]
+            count = int(settings["lightgbm_trees"])
+            gains = np.zeros(len(columns))
+            gains[columns] = booster.feature_importance("gain", iteration=count)
+            yield Grown(trees[:count], shares(gains))
+
 
 class LightGBM(Boosted):
     """Gradient-boosted trees of few leaves, for small samples.
@@ -109,24 +151,12 @@ class LightGBM(Boosted):
         weights = weights_of(data.y, self.class_weight)
         known = None if offset is None else offset[data.rows]
         made = FittedTrees if offset is None else AddedTrees
-        grown: dict[tuple[float, float], Any] = {}
-        found = []
-        for settings in candidates:
-            same = alike(settings)
-            if same not in grown:
-                most = max(int(each["lightgbm_trees"]) for each in candidates if alike(each) == same)
-                rows = lightgbm.Dataset(values, data.y, weight=weights, init_score=known, free_raw_data=True)
-                own = {"objective": "binary", **self.parameters(settings, seed, values.shape[1])}
-                booster = lightgbm.train(own, rows, most)
-                trees = tuple(
-                    tree_of(item["tree_structure"], data.columns) for item in booster.dump_model()["tree_info"]
-                )
-                grown[same] = booster, trees
-            booster, trees = grown[same]
-            count = int(settings["lightgbm_trees"])
-            gains = data.back(np.asarray(booster.feature_importance("gain", iteration=count), dtype=float))
-            found.append(made(trees[:count], shares(gains), "share of the gain in likelihood", log_odds=True))
-        return found
+
+        def rows() -> Any:
+            return lightgbm.Dataset(values, data.y, weight=weights, init_score=known, free_raw_data=True)
+
+        each = self.grown(rows, {"objective": "binary"}, candidates, data.columns, seed)
+        return [made(trees, gains, "share of the gain in likelihood", log_odds=True) for trees, gains in each]
 
 
 def load(kind: str) -> Any:

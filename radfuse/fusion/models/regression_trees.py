@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from radfuse.fusion.models.canonical import canonical_order
-from radfuse.fusion.models.lightgbm import Boosted, alike, load, tree_of
+from radfuse.fusion.models.lightgbm import Boosted, load
 from radfuse.fusion.models.linear_fit import spread_of
-from radfuse.fusion.models.trees import ValueTrees, shares
+from radfuse.fusion.models.trees import ValueTrees
 from radfuse.fusion.parts import Settings
 
 
@@ -47,20 +47,14 @@ class RegressionTrees(Boosted):
         left = y - (0.0 if offset is None else offset)
         left = left[rows]
         middle, spread = float(left.mean()), spread_of(left)
-        grown: dict[tuple[float, float], Any] = {}
+
+        def data() -> Any:
+            return lightgbm.Dataset(values, (left - middle) / spread, free_raw_data=True)
+
         found = []
-        for settings in candidates:
-            same = alike(settings)
-            if same not in grown:
-                most = max(int(each["lightgbm_trees"]) for each in candidates if alike(each) == same)
-                data = lightgbm.Dataset(values, (left - middle) / spread, free_raw_data=True)
-                own = {**self.parameters(settings, seed, x.shape[1]), "boost_from_average": False}
-                booster = lightgbm.train({**own, "objective": "regression"}, data, most)
-                trees = [tree_of(item["tree_structure"], columns) for item in booster.dump_model()["tree_info"]]
-                grown[same] = booster, tuple(replace(tree, value=spread * tree.value) for tree in trees)
-            booster, scaled = grown[same]
-            count = int(settings["lightgbm_trees"])
-            gains = np.zeros(x.shape[1])
-            gains[columns] = booster.feature_importance("gain", iteration=count)
-            found.append(ValueTrees(scaled[:count], shares(gains), "share of the gain in squared error", middle))
+        for trees, gains in self.grown(
+            data, {"objective": "regression", "boost_from_average": False}, candidates, columns, seed
+        ):
+            scaled = tuple(replace(tree, value=spread * tree.value) for tree in trees)
+            found.append(ValueTrees(scaled, gains, "share of the gain in squared error", middle))
         return found

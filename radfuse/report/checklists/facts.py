@@ -32,6 +32,10 @@ _MEASURES = {
     "balanced accuracy, kappa, log loss, Brier; sensitivity, specificity, PPV and F1 of each class",
 }
 
+_OUTPUT_BESIDE = "cumulative incidence of the event by the horizon and at stated times; tables/risk_groups.csv"
+_BESIDE = ", of the event beside competing ones (cohort.outcome.competing)"
+"""Where events compete."""
+
 
 def facts(report: StudyReport) -> dict[str, Answer]:
     """Return name -> answer of all that can be told from a study and its run."""
@@ -73,8 +77,8 @@ def _design(known: Known) -> dict[str, Answer]:
         "sites_counted": _yes(several) if count else _open("number and location of centres"),
         "excluded": _open(f"cohort.exclude leaves out {counted(left_out, 'case')}; say by which criteria"),
         "outcome_defined": _open(
-            f"cohort.outcome: {report.outcome}, {'' if known.without_event else 'event '}{report.event}; say how "
-            "it was assessed"
+            f"cohort.outcome: {report.outcome}, {'' if known.without_event else 'event '}{report.event}"
+            f"{_of_times(known)}; say how it was assessed"
         ),
         "clinical_defined": _open(f"cohort.clinical: {', '.join(clinical)}; say how they were measured")
         if clinical
@@ -87,17 +91,25 @@ def _design(known: Known) -> dict[str, Answer]:
     }
 
 
+def _of_times(known: Known) -> str:
+    """Return what competes with the event, and from when on it is predicted."""
+    told = f"; competing: {', '.join(known.competing)}" if known.competing else ""
+    landmark = known.outcome.get("landmark") if known.survival else None
+    return f"{told}; landmark: {landmark:g}" if landmark else told
+
+
 def _no_size(known: Known) -> str:
     """Return why Riley's criteria say nothing."""
-    if known.without_event:
-        return "say how it was arrived at; criteria are computed of binary and survival outcomes"
-    return "no event" if known.survival else "one class only"
+    if known.level:
+        return "say how it was arrived at; criteria are computed of binary, continuous and survival outcomes"
+    return {"survival": "no event", "continuous": "a mean of 0"}.get(known.kind, "one class only")
 
 
 def _had(known: Known) -> str:
     if known.without_event:
         return f"; of each {known.level}: {known.counted_levels}" if known.level else ""
-    return f", {int(known.report.events.sum())} events"
+    rivals = f", {known.report.performance[0].rivals} competing ones" if known.competing else ""
+    return f", {int(known.report.events.sum())} events{rivals}"
 
 
 def _masks(known: Known) -> dict[str, Answer]:
@@ -275,7 +287,11 @@ def _fitting(known: Known) -> dict[str, Answer]:
         else _away("no model was updated"),
         "predicting": _away("a study develops; radfuse evaluate tests elsewhere"),
         "development_only": _away("a study develops; radfuse evaluate tests elsewhere"),
-        "output": _yes(_OUTPUT.get(known.kind, f"probabilities; fusion.threshold: {threshold}; {_CALLED}")),
+        "output": _yes(
+            _OUTPUT_BESIDE
+            if known.competing
+            else _OUTPUT.get(known.kind, f"probabilities; fusion.threshold: {threshold}; {_CALLED}")
+        ),
         "full_model": _yes("bundle/: ONNX of every family with its preprocessing; formulas in the report"),
     }
 
@@ -289,7 +305,7 @@ def _measured(known: Known) -> dict[str, Answer]:
     classical = all(name_of(model) in CLASSICAL for model in known.learners)
     learners = ", ".join(name_of(model) for model in known.learners)
     return {
-        "measures": _yes(_MEASURES[known.kind]),
+        "measures": _yes(_MEASURES[known.kind] + (_BESIDE if known.competing else "")),
         "uncertainty": _yes("95% intervals with variance by patient: tables/performance.csv"),
         "calibration": _yes("report: Calibration; tables/calibration.csv"),
         "non_radiomic": _yes(f"{', '.join(without)} beside {', '.join(with_them)}: tables/comparisons.csv")

@@ -114,9 +114,10 @@ def size_told(known: Known) -> Iterator[str]:
         return
     enough = "meets" if len(known.report.units) >= size.needed.units else "does not meet"
     candidates = counted(known.candidates, "candidate predictor")
+    expected = "an R² of 0.15" if known.kind == "continuous" else "15% of the largest Cox-Snell R²"
     yield (
         f"The sample size {enough} the criteria of Riley et al. (2020, doi:10.1136/bmj.m441) for {candidates}, which "
-        f"ask for {counted(size.needed.units, 'unit')} where 15% of the largest Cox-Snell R² is expected."
+        f"ask for {counted(size.needed.units, 'unit')} where {expected} is expected."
     )
 
 

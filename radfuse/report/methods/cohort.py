@@ -27,6 +27,7 @@ def sentences(known: Known) -> Iterator[str]:
             f"We predicted the time to {spaced(report.outcome)} (event: {report.event}) in {who}, {had}; "
             f"{follow_up} (reverse Kaplan-Meier)."
         )
+        yield from _of_times(known)
     elif known.kind == "continuous":
         values, unit = report.units[known.outcome["column"]], known.outcome["unit"]
         yield (
@@ -54,6 +55,19 @@ def sentences(known: Known) -> Iterator[str]:
             f"Clinical predictors were {series(clinical)}."
             if len(clinical) > 1
             else (f"The clinical predictor was {clinical[0]}.")
+        )
+
+
+def _of_times(known: Known) -> Iterator[str]:
+    """Yield which events forestall the predicted one, and from when on it is predicted."""
+    if known.competing:
+        units = counted(known.report.performance[0].rivals, "unit")
+        yield f"{units} had a competing event ({series(known.competing)}), after which it could no longer come."
+    if known.outcome["landmark"]:
+        when = f"{known.outcome['landmark']:g} {known.outcome['unit']}".rstrip()
+        yield (
+            f"In a landmark analysis (Anderson et al. 1983, doi:10.1200/JCO.1983.1.11.710), units under observation "
+            f"without an event at {when} took part, and times were counted from there."
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from radfuse.report.known import Known
+from radfuse.report.methods.analysis import size_told
 from radfuse.report.methods.words import counted
 
 
@@ -21,6 +22,7 @@ def statistics_of_a_value(known: Known) -> Iterator[str]:
         "95% limits of agreement (Bland and Altman 1986, doi:10.1016/S0140-6736(86)90837-8)."
     )
     yield from compared(known, "Cs", "squared error")
+    yield from size_told(known)
 
 
 def statistics_of_grades(known: Known) -> Iterator[str]:

@@ -153,29 +153,6 @@ def _group(axes: Any, predicted: float, rows: pd.DataFrame, colour: str) -> None
     )
 
 
-def draw_shares(
-    axes: Any, of: tuple[np.ndarray, np.ndarray, np.ndarray], groups: int, look: Look, *, sure: bool
-) -> None:
-    """Draw observed shares in groups of equal size over their mean prediction, one line, with intervals if `sure`.
-
-    Args:
-        axes: of the panel.
-        of: probabilities, whether they came true, and patients, each of shape (row,).
-        groups: how many.
-        look: of the line.
-        sure: of the family that is looked at; others are drawn without intervals.
-    """
-    p, y, who = of
-    line = []
-    for group in np.array_split(np.argsort(p, kind="stable"), groups):
-        found = clustered_mean(y[group], who[group], share=True)
-        if sure and not np.isnan(found.low):
-            axes.plot([p[group].mean()] * 2, [found.low, found.high], color=look.colour, linewidth=1)
-        line.append((p[group].mean(), found.value))
-    marks = {"marker": "o", "markersize": 4.5 if sure else 3, "markeredgecolor": "white"}
-    axes.plot(*zip(*line, strict=True), color=look.colour, linestyle=look.dash, linewidth=1.2, **marks)
-
-
 def calibration_table(performance: Sequence[Performance], predictions: pd.DataFrame) -> pd.DataFrame:
     """Return calibration in the large and slope of each family, and the Hosmer-Lemeshow test of the first deal."""
     first = predictions[predictions["repeat"] == 1]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from radfuse.report.by_family import table_of, transport
 from radfuse.report.evaluation import EvaluationReport
-from radfuse.report.printed import interval
 from radfuse.report.render import Part, render
 from radfuse.report.sections.discrimination import forest, headline
 from radfuse.report.study import StudyReport
@@ -24,17 +24,7 @@ def study(report: StudyReport) -> Part:
 
 def evaluation(report: EvaluationReport) -> Part:
     """Return the families on other patients, beside what they did in the study."""
-    transport = [
-        {
-            "family": item.family,
-            "C at training (nested)": interval(report.before[item.family].headline),
-            "C here": interval(item.headline),
-            "R² at training (nested)": interval(report.before[item.family].r2),
-            "R² here": interval(item.r2),
-        }
-        for item in report.performance
-    ]
-    tables = {"transport": pd.DataFrame(transport), **tables_of(report.performance)}
+    tables = {"transport": transport(report, {"C": "headline", "R²": "r2"}), **tables_of(report.performance)}
     figures = _figures(report)
     html = render("sections/continuous.html", report=report, figures=figures, tables=tables, elsewhere=True)
     return Part("Discrimination and errors", html, figures, tables)
@@ -47,28 +37,10 @@ def in_unit(item: ContinuousPerformance) -> str:
 
 def tables_of(performance: Sequence[ContinuousPerformance]) -> dict[str, pd.DataFrame]:
     """Return discrimination, and errors, a row per family; the pooled C where there are several folds."""
-    ranks = [
-        {
-            "family": item.family,
-            "C": interval(item.c),
-            "pooled C": interval(item.c_pooled),
-            "Spearman's rho": interval(item.spearman),
-        }
-        for item in performance
-    ]
     unit = in_unit(performance[0])
-    errors = [
-        {
-            "family": item.family,
-            "R²": interval(item.r2),
-            f"RMSE{unit}": interval(item.rmse),
-            f"MAE{unit}": interval(item.mae),
-        }
-        for item in performance
-    ]
-    table = pd.DataFrame(ranks)
-    several = any(len(item.fold_cs) > 1 for item in performance)
-    return {"performance": table if several else table.drop(columns="pooled C"), "errors": pd.DataFrame(errors)}
+    errors = {"R²": "r2", f"RMSE{unit}": "rmse", f"MAE{unit}": "mae"}
+    ranks = {"C": "c", "pooled C": "c_pooled", "Spearman's rho": "spearman"}
+    return {"performance": table_of(performance, ranks), "errors": table_of(performance, errors)}
 
 
 def _figures(report: StudyReport | EvaluationReport) -> dict[str, str]:

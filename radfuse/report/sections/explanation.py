@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from radfuse.report.confusion import short_name
 from radfuse.report.contributions import Way, beeswarm, dependence, heat_map, waterfall
 from radfuse.report.palette import looks
 from radfuse.report.printed import interval, number
@@ -18,6 +20,8 @@ from radfuse.results import FittedFamily
 from radfuse.results.explained import ExplainedFamily
 
 _SHOWN, _DEPENDENCE, _CLUSTERS = 20, 6, 10
+_OF_CLASS, _BY_CLASS = 10, 15
+"""Columns shown of each class of several, and of all together."""
 
 
 def study(report: StudyReport) -> Part:
@@ -26,28 +30,45 @@ def study(report: StudyReport) -> Part:
     tables: dict[str, pd.DataFrame] = {}
     shown = []
     measure, scale = (report.performance[0].measure, report.performance[0].scale) if report.performance else ("", "")
-    for found in report.explained:
-        drawn = figures_of(found, list(report.blocks), scale)
-        told = tables_of(found, report.folds.get(found.family, ()), measure)
-        figures |= {f"explanation_{found.family}_{name}": svg for name, svg in drawn["files"].items()}
-        tables |= {f"explanation_{found.family}_{name}": table for name, table in told.items()}
-        shown.append(
-            {
-                "found": found,
-                "drawn": drawn,
-                "tables": {**told, "columns": told["columns"].head(_SHOWN).drop(columns="rise in loss")},
-            }
+    if any(found.level for found in report.explained):
+        measure, scale = "AUC", f"{scale} against the rest"
+    for number_, found in enumerate(report.explained):
+        key = (
+            f"{found.family}_{number_ + 1}_{re.sub('[^A-Za-z0-9]+', '-', found.level)}" if found.level else found.family
         )
-    if not shown:
-        return Part("Explanation", render("sections/explanation.html", shown=(), report=report))
-    words = {"measure": measure, "scale": scale}
-    html = render("sections/explanation.html", shown=shown, report=report, stable=stable, **words)
+        drawn = figures_of(found, list(report.blocks), scale)
+        told = tables_of(found, [] if found.level else report.folds.get(found.family, ()), measure)
+        figures |= {f"explanation_{key}_{name}": svg for name, svg in drawn["files"].items()}
+        tables |= {f"explanation_{key}_{name}": table for name, table in told.items()}
+        some = told["columns"].head(_OF_CLASS if found.level else _SHOWN).drop(columns="rise in loss")
+        own = {"columns": some, "blocks": told["blocks"]} if found.level else {**told, "columns": some}
+        shown.append({"found": found, "key": key, "drawn": drawn, "tables": own})
+    families = dict.fromkeys(found.family for found in report.explained if found.level)
+    maps = {name: by_class(report.explained, name) for name in families}
+    figures |= {f"explanation_{name}_by_class": heat_map(cells) for name, cells in maps.items()}
+    words = {"measure": measure, "scale": scale, "stable": stable}
+    narrow = {name: heat_map(cells, narrow=True) for name, cells in maps.items()}
+    html = render("sections/explanation.html", shown=shown, report=report, figures=figures, narrow=narrow, **words)
     return Part("Explanation", html, figures, tables)
 
 
+def by_class(explained: Sequence[ExplainedFamily], family: str) -> dict[tuple[str, str], float]:
+    """Return (column, class) -> mean absolute contribution, of the columns of a family that tell any class most."""
+    own = [found for found in explained if found.family == family]
+    sizes = {(column.name, found.level): column.size for found in own for column in found.columns}
+    top = list(dict.fromkeys(name for name, _ in sorted(sizes, key=lambda cell: -sizes[cell])))[:_BY_CLASS]
+    return {(name, short_name(found.level)): sizes.get((name, found.level), 0.0) for name in top for found in own}
+
+
 def figures_of(found: ExplainedFamily, blocks: Sequence[str], scale: str) -> dict[str, Any]:
-    """Return the figures of a family: `files` by name, and how the page shows them; `scale` is what scores are in."""
+    """Return the figures of a family: `files` by name, and how the page shows them; `scale` is what scores are in.
+
+    Of a class of several it is the beeswarm alone.
+    """
     unit = f"score ({scale})"
+    if found.level:
+        swarms = [beeswarm(found, _OF_CLASS, narrow=narrow, unit=unit) for narrow in (False, True)]
+        return {"swarm_narrow": swarms[1], "files": {"beeswarm": swarms[0]}}
     colours = looks(dict.fromkeys([*blocks, *(column.block for column in found.columns)]))
     count = min(_DEPENDENCE, int((np.ptp(found.contributions, axis=0) > 0).sum()))
 

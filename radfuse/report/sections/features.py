@@ -26,6 +26,11 @@ _FOLLOWS = {
     "multiclass": "a score for each class against the rest, and last how probabilities follow from all of them",
 }
 """Kind of outcome -> what is made of a formula's score."""
+_BESIDE = (
+    "log cumulative hazard of the event at the horizon = score; the cumulative incidence beside competing events "
+    "follows from it by the table of hazards in the bundle"
+)
+"""The same where events compete."""
 _DEEP = re.compile(r"deep_\d+-\d+_\d+$")
 """As `radfuse.seg.encode` names what it sees."""
 
@@ -62,7 +67,7 @@ def study(report: StudyReport) -> Part:
         shown=shown,
         deep=next((item.name for features in chosen.values() for item in features if _DEEP.search(item.name)), None),
         measures=measures,
-        follows=_FOLLOWS[kind],
+        follows=_BESIDE if getattr(report.performance[0], "rivals", None) is not None else _FOLLOWS[kind],
         called=kind in ("binary", "survival"),
         by_class=by_class,
         formulas={family: formula for family, formula in formulas.items() if formula},

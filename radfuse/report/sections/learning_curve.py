@@ -14,7 +14,7 @@ from radfuse.report.printed import DASH, interval, number
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
-from radfuse.results import Interval, LearningPoint
+from radfuse.results import Interval, LearningPoint, Measured, MulticlassPerformance
 from radfuse.statistics.learning import PowerLaw, power_law
 
 _FURTHER = 2.0
@@ -41,6 +41,7 @@ def study(report: StudyReport) -> Part:
         report=report,
         measure=measure,
         eventful=eventful,
+        apart=_apart(report.performance[0]),
         table=table,
         panels=panels,
         families=list(points),
@@ -48,6 +49,13 @@ def study(report: StudyReport) -> Part:
         remarks=remarks(report.learning),
     )
     return Part(title, html, figures, {"learning_curve": table})
+
+
+def _apart(item: Measured) -> str:
+    """Return which patients are drawn apart."""
+    if isinstance(item, MulticlassPerformance):
+        return "of each class"
+    return f"with and without {'the event' if hasattr(item, 'events') else 'an outcome above the median'}"
 
 
 def drawn_of(points: Sequence[LearningPoint]) -> dict[float, list[float]]:

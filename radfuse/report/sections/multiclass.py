@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radfuse.report.by_family import table_of, transport
+from radfuse.report.confusion import MANY, confusion_panels, counts, short_name
 from radfuse.report.evaluation import EvaluationReport
-from radfuse.report.palette import Look, ink_on, looks
+from radfuse.report.palette import Look, looks
 from radfuse.report.printed import interval, number
 from radfuse.report.render import Part, render
 from radfuse.report.sections.discrimination import GRID, forest, headline, mean_roc, roc_axes
@@ -17,8 +19,20 @@ from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import MulticlassPerformance
 
-_LONGEST, _MANY = 14, 6
-"""Letters of a class on an axis, and classes up to which a panel has room for more than counts and curves."""
+_RANKS = {
+    "macro AUC": "auc",
+    "weighted AUC": "auc_weighted",
+    "Hand-Till M": "hand_till",
+    "pooled macro AUC": "auc_pooled",
+}
+_AGREEMENT = {
+    "accuracy": "accuracy",
+    "balanced accuracy": "balanced_accuracy",
+    "kappa": "kappa",
+    "log loss": "log_loss",
+    "Brier": "brier",
+    "scaled Brier": "brier_scaled",
+}
 
 
 def study(report: StudyReport) -> Part:
@@ -28,17 +42,8 @@ def study(report: StudyReport) -> Part:
 
 def evaluation(report: EvaluationReport) -> Part:
     """Return the families on other patients, beside what they did in the study."""
-    transport = [
-        {
-            "family": item.family,
-            "macro AUC at training (nested)": interval(report.before[item.family].auc),
-            "macro AUC here": interval(item.auc),
-            "balanced accuracy at training (nested)": interval(report.before[item.family].balanced_accuracy),
-            "balanced accuracy here": interval(item.balanced_accuracy),
-        }
-        for item in report.performance
-    ]
-    return _part(report, {"transport": pd.DataFrame(transport)}, {}, elsewhere=True)
+    told = transport(report, {"macro AUC": "auc", "balanced accuracy": "balanced_accuracy"})
+    return _part(report, {"transport": told}, {}, elsewhere=True)
 
 
 def _part(
@@ -54,8 +59,11 @@ def _part(
     if any(item.auc.value is not None for item in report.performance):
         figures["macro_auc"] = forest(report.performance, report.looks)
         figures["roc_by_class"], curves = roc_panels(report.predictions, report.performance)
-    figures["confusion"], panels = confusion_panels(first, report.performance, report.looks)
-    tables = {**before, **tables_of(report.performance), "classes": class_table(report.performance)}
+    figures["confusion"], panels = confusion_panels(
+        report.performance, report.looks, lambda item: confusion(first, item), "class"
+    )
+    tables = {**before, "performance": table_of(report.performance, _RANKS)}
+    tables |= {"agreement": table_of(report.performance, _AGREEMENT), "classes": class_table(report.performance)}
     tables["confusion"] = confusion_table(first, report.performance)
     html = render(
         "sections/multiclass.html",
@@ -66,39 +74,9 @@ def _part(
         panels=panels,
         elsewhere=elsewhere,
         absent=absent(report.performance),
-        many=_MANY,
+        many=MANY,
     )
     return Part("Classes", html, figures, tables, dict(facts))
-
-
-def tables_of(performance: Sequence[MulticlassPerformance]) -> dict[str, pd.DataFrame]:
-    """Return discrimination, and agreement, a row per family; the pooled AUC where there are several folds."""
-    ranks = [
-        {
-            "family": item.family,
-            "macro AUC": interval(item.auc),
-            "weighted AUC": interval(item.auc_weighted),
-            "Hand-Till M": interval(item.hand_till),
-            "pooled macro AUC": interval(item.auc_pooled),
-        }
-        for item in performance
-    ]
-    agreement = [
-        {
-            "family": item.family,
-            "accuracy": interval(item.accuracy),
-            "balanced accuracy": interval(item.balanced_accuracy),
-            "kappa": interval(item.kappa),
-            "log loss": interval(item.log_loss),
-            "Brier": interval(item.brier),
-            "scaled Brier": number(item.brier_scaled),
-        }
-        for item in performance
-    ]
-    table = pd.DataFrame(ranks)
-    several = any(len(item.fold_aucs) > 1 for item in performance)
-    shown = table if several else table.drop(columns="pooled macro AUC")
-    return {"performance": shown, "agreement": pd.DataFrame(agreement)}
 
 
 def class_table(performance: Sequence[MulticlassPerformance]) -> pd.DataFrame:
@@ -151,62 +129,22 @@ def draw_rocs(axes: Any, item: MulticlassPerformance, rows: pd.DataFrame, drawn:
 def class_legend(axes: Any, classes: int, place: str) -> None:
     """Name the classes inside the axes, or, where they are many, below them."""
     where: dict[str, Any] = {"loc": place}
-    if classes > _MANY:
+    if classes > MANY:
         where = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.2), "ncols": 2, "columnspacing": 1.0}
     axes.legend(fontsize=7, handlelength=2.2, **where)
 
 
 def panel_height(classes: int) -> float:
     """Return the height in inches of a panel with a line for each class."""
-    return 3.1 + (0.16 * -(-classes // 2) if classes > _MANY else 0.0)
+    return 3.1 + (0.16 * -(-classes // 2) if classes > MANY else 0.0)
 
 
 def confusion(predictions: pd.DataFrame, item: MulticlassPerformance) -> np.ndarray:
     """Return how many units of each observed class, a row each, are given each class; int, shape (class, class)."""
     rows = predictions[predictions["family"] == item.family]
-    found = np.zeros((len(item.levels), len(item.levels)), dtype=int)
     place = {name: number for number, name in enumerate(item.levels)}
-    np.add.at(found, (rows["outcome"].map(place).to_numpy(dtype=int), rows["class"].map(place).to_numpy(dtype=int)), 1)
-    return found
-
-
-def confusion_panels(
-    predictions: pd.DataFrame, performance: Sequence[MulticlassPerformance], drawn: Mapping[str, Look]
-) -> tuple[str, list[str]]:
-    """Return a panel per family: observed against predicted classes, counts over shares of the observed class."""
-    classes = len(performance[0].levels)
-    size = 2.9 + 0.25 * max(0, classes - 4)
-
-    def draw(axes: Any, item: MulticlassPerformance) -> None:
-        draw_confusion(axes, confusion(predictions, item), item, drawn[item.family].colour)
-        axes.set_title(item.family, loc="left", fontweight="bold")
-
-    return multiples(performance, draw, width=max(2.95, size), height=size)
-
-
-def draw_confusion(axes: Any, found: np.ndarray, item: MulticlassPerformance, colour: str) -> None:
-    """Draw counts of observed against predicted classes, shaded by the share of the observed class."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    classes = len(item.levels)
-    shares = classes <= _MANY  # more cells have no room for two lines
-    share = found / np.maximum(found.sum(axis=1, keepdims=True), 1)
-    shades = LinearSegmentedColormap.from_list("own", ["#ffffff", colour])
-    axes.pcolormesh(share, cmap=shades, vmin=0, vmax=1, edgecolors="#e5e7eb", linewidth=0.6)
-    for (row, column), count in np.ndenumerate(found):
-        text = f"{count}\n{100 * share[row, column]:.0f}%" if shares and found[row].any() else str(count)
-        axes.text(
-            column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=7.5, linespacing=1.15,
-            color=ink_on(shades(share[row, column])),
-        )  # fmt: skip
-    middle, names = np.arange(classes) + 0.5, [short_name(name) for name in item.levels]
-    wide = sum(map(len, names)) > 26
-    axes.set_xticks(middle, names, rotation=35 if wide else 0, ha="right" if wide else "center")
-    axes.set_yticks(middle, names)
-    axes.set_ylim(classes, 0)
-    axes.tick_params(length=0)
-    axes.set_xlabel("predicted class")
-    axes.set_ylabel("observed class")
+    observed, given = (rows[name].map(place).to_numpy(dtype=int) for name in ("outcome", "class"))
+    return counts(observed, given, len(place))
 
 
 def confusion_table(predictions: pd.DataFrame, performance: Sequence[MulticlassPerformance]) -> pd.DataFrame:
@@ -224,8 +162,3 @@ def absent(performance: Sequence[MulticlassPerformance]) -> list[str]:
     """Return the classes that no unit has."""
     first = performance[0]
     return [name for name, count in zip(first.levels, first.counts, strict=True) if not count]
-
-
-def short_name(name: str) -> str:
-    """Return the name of a class, or its beginning and end: names of tumours often differ in one of these alone."""
-    return name if len(name) <= _LONGEST else f"{name[:8]}…{name[-5:]}"

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from radfuse.report.confusion import short_name
 from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.level_calibration import FEWEST, Line, fifths_of, level_panels, level_table
 from radfuse.report.palette import Look, looks
-from radfuse.report.printed import interval, number
-from radfuse.report.render import Part, render
-from radfuse.report.sections.calibration import draw_shares
-from radfuse.report.sections.multiclass import class_legend, panel_height, short_name
+from radfuse.report.render import Part
+from radfuse.report.sections.calibration import part_of_first_deal
+from radfuse.report.sections.multiclass import class_legend, panel_height
 from radfuse.report.study import StudyReport
-from radfuse.report.svg import multiples
 from radfuse.results import MulticlassPerformance
-
-FEWEST, _GROUPS = 25, 5
-"""Units that groups of them can be drawn of, and groups."""
-_MARKS = "osD^vP*X<>"
 
 
 def study(report: StudyReport) -> Part:
@@ -34,71 +29,27 @@ def evaluation(report: EvaluationReport) -> Part:
 
 
 def _part(report: StudyReport | EvaluationReport) -> Part:
-    figures: dict[str, str] = {}
-    panels: list[str] = []
-    if report.performance[0].units >= FEWEST:
-        figures["calibration"], panels = calibration_panels(report.predictions, report.performance)
-    tables = {"calibration": calibration_table(report.performance)}
-    html = render("sections/multiclass_calibration.html", report=report, panels=panels, tables=tables)
-    return Part("Calibration", html, figures, tables)
+    table = level_table(report.performance, "class", lambda item: {one.name: one for one in item.classes})
+    return part_of_first_deal(report, "sections/multiclass_calibration.html", calibration_panels, table, FEWEST)
 
 
 def calibration_panels(
-    predictions: pd.DataFrame, performance: Sequence[MulticlassPerformance]
+    predictions: pd.DataFrame, performance: Sequence[MulticlassPerformance], _: Mapping[str, Look]
 ) -> tuple[str, list[str]]:
-    """Return a panel per family: share of each class against its probability, in fifths of the units.
+    """Return a panel per family: share of each class against its probability, in fifths of the units."""
+    classes = len(performance[0].levels)
 
-    Returns:
-        All panels as one figure, and each alone.
-    """
-    first = predictions[predictions["repeat"] == 1]
-    drawn = looks(performance[0].levels)
+    def legend(axes: Any) -> None:
+        class_legend(axes, classes, "upper left")
 
-    def draw(axes: Any, item: MulticlassPerformance) -> None:
-        rows = first[first["family"] == item.family]
-        axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
-        for place, name in enumerate(item.levels):
-            p, has = rows[f"probability@{name}"].to_numpy(dtype=float), (rows["outcome"] == name).to_numpy()
-            groups = np.array_split(np.argsort(p, kind="stable"), _GROUPS)
-            line = [(p[group].mean(), has[group].mean()) for group in groups]
-            axes.plot(
-                *zip(*line, strict=True), marker=_MARKS[place % len(_MARKS)], color=drawn[name].colour,
-                markersize=4.5, markeredgecolor="white", linewidth=1.1, label=short_name(name),
-            )  # fmt: skip
-        axes.set_title(item.family, loc="left", fontweight="bold")
-        axes.set_xlim(-0.02, 1.02)
-        axes.set_ylim(-0.02, 1.02)
-        axes.set_xlabel("predicted")
-        axes.set_ylabel("observed")
-        class_legend(axes, len(item.levels), "upper left")
-
-    return multiples(performance, draw, height=panel_height(len(performance[0].levels)))
+    return level_panels(predictions, performance, lines_of, legend, panel_height(classes))
 
 
-def draw_fifths(axes: Any, item: MulticlassPerformance, rows: pd.DataFrame, look: Look, *, sure: bool = True) -> None:
-    """Draw shares of units of a class in fifths of the probabilities of all classes together, intervals if `sure`.
-
-    A unit stands there once for each class.
-    """
-    p = rows[[f"probability@{name}" for name in item.levels]].to_numpy(dtype=float)
-    y = rows["outcome"].to_numpy(dtype=object)[:, None] == np.array(item.levels, dtype=object)
-    who = np.repeat(rows["patient"].to_numpy(), p.shape[1])
-    draw_shares(axes, (p.ravel(), y.ravel().astype(float), who), _GROUPS, look, sure=sure)
+def lines_of(item: MulticlassPerformance, rows: pd.DataFrame) -> Iterator[Line]:
+    """Yield each class of a family: its probability, and whether a unit has it."""
+    for name, (colour, _) in looks(item.levels).items():
+        p, y = rows[f"probability@{name}"].to_numpy(dtype=float), (rows["outcome"] == name).to_numpy()
+        yield Line(short_name(name), colour, 1.0, p, y)
 
 
-def calibration_table(performance: Sequence[MulticlassPerformance]) -> pd.DataFrame:
-    """Return what was observed and expected of each class, its intercept and slope, a row per family and class."""
-    return pd.DataFrame(
-        [
-            {
-                "family": item.family,
-                "class": one.name,
-                "observed": number(one.observed),
-                "expected": number(one.expected),
-                "intercept": interval(one.intercept, 2),
-                "slope": interval(one.slope, 2),
-            }
-            for item in performance
-            for one in item.classes
-        ]
-    )
+draw_fifths = fifths_of(lines_of)

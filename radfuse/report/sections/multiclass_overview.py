@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from radfuse.report.confusion import draw_confusion
 from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.level_calibration import FEWEST
 from radfuse.report.palette import looks
 from radfuse.report.printed import interval
 from radfuse.report.render import Part
-from radfuse.report.sections.multiclass import confusion, draw_confusion, draw_rocs
-from radfuse.report.sections.multiclass_calibration import FEWEST, draw_fifths
+from radfuse.report.sections.multiclass import confusion, draw_rocs
+from radfuse.report.sections.multiclass_calibration import draw_fifths
 from radfuse.report.sections.overview import Kind, Shown, calibration_by, evaluation_of, study_of
 from radfuse.report.study import StudyReport
 
@@ -27,7 +29,8 @@ def evaluation(report: EvaluationReport) -> Part:
 def _classes(axes: Any, shown: Shown) -> None:
     """Draw which classes the head family takes for which; a unit counts once."""
     head, rows = shown.head, shown.rows(shown.head)
-    draw_confusion(axes, confusion(rows[rows["repeat"] == 1], head), head, shown.looks[head.family].colour)
+    found = confusion(rows[rows["repeat"] == 1], head)
+    draw_confusion(axes, found, head.levels, shown.looks[head.family].colour, "class")
     axes.set_aspect("equal")
 
 

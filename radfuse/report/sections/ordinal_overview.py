@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radfuse.report.confusion import draw_confusion
 from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.level_calibration import FEWEST
 from radfuse.report.printed import interval, number
 from radfuse.report.render import Part
 from radfuse.report.sections.discrimination import GRID, mean_roc, roc_axes
-from radfuse.report.sections.ordinal import confusion, draw_confusion
-from radfuse.report.sections.ordinal_calibration import FEWEST, draw_fifths, shade_of
+from radfuse.report.sections.ordinal import confusion
+from radfuse.report.sections.ordinal_calibration import draw_fifths, shade_of
 from radfuse.report.sections.overview import Kind, Shown, calibration_by, evaluation_of, study_of
 from radfuse.report.study import StudyReport
 from radfuse.statistics.auc import auc
@@ -31,8 +33,8 @@ def evaluation(report: EvaluationReport) -> Part:
 def _grades(axes: Any, shown: Shown) -> None:
     """Draw which grades the head family takes for which; a unit counts once."""
     head, rows = shown.head, shown.rows(shown.head)
-    found = confusion(rows[rows["repeat"] == 1], head.family, len(head.levels))
-    draw_confusion(axes, found, head, shown.looks[head.family].colour)
+    found = confusion(rows[rows["repeat"] == 1], head)
+    draw_confusion(axes, found, head.levels, shown.looks[head.family].colour, "grade")
     axes.set_aspect("equal")
 
 

@@ -15,8 +15,10 @@ from radfuse.report.sections.survival import in_unit
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import SurvivalPerformance
+from radfuse.statistics.competing import Incidence
 from radfuse.statistics.estimate import Estimate
-from radfuse.statistics.survival import at_risk, kaplan_meier, log_rank
+from radfuse.statistics.seen import Seen
+from radfuse.statistics.survival import at_risk, log_rank
 
 GROUPS = {0: ("low", "#0072B2"), 1: ("middle", "#E69F00"), 2: ("high", "#D55E00")}
 
@@ -53,28 +55,29 @@ def group_panels(rows: Mapping[str, pd.DataFrame], performance: Any) -> tuple[st
 
     def draw(axes: Any, item: SurvivalPerformance) -> None:
         part = rows[item.family]
+        seen = Seen.of(part)
         last = float(part["time"].max())
         ticks = np.linspace(0, _round(last), 5)
         for group, (name, colour) in GROUPS.items():
-            own = part[part["group"] == group]
-            time, event = own["time"].to_numpy(dtype=float), own["event"].to_numpy(dtype=float)
-            label = [str(count) for count in at_risk(time, ticks.tolist())] if len(own) else ["0"] * len(ticks)
+            own = seen.only((part["group"] == group).to_numpy())
+            label = [str(count) for count in at_risk(own.time, ticks.tolist())]
             for tick, count in zip(ticks, label, strict=True):
                 _below(axes, tick, count, 1 + group, colour)
             _below(axes, 0.0, name, 1 + group, colour, before=12)
-            if len(own):
-                draw_curve(axes, time, event, colour)
+            if len(own.time):
+                draw_curve(axes, own, colour)
         _below(axes, 0.0, "at risk", 0, "#4b5563")
         axes.set_xlabel(f"time{in_unit(item)}" + 4 * "\n")  # room for the numbers at risk
-        p = log_rank(part["time"].to_numpy(), part["event"].to_numpy(), part["group"].to_numpy())[1]
+        p = log_rank(*seen.times, part["group"].to_numpy())[1]
         axes.axvline(item.horizon, color="#d1d5db", linewidth=1, zorder=0)
         axes.set_title(item.family, loc="left", fontweight="bold")
         sign = "" if p_value(p).startswith("<") else "= "
-        axes.text(0.04, 0.05, f"log-rank p {sign}{p_value(p)}", transform=axes.transAxes, fontsize=8)
+        place = {"x": 0.04, "y": 0.05} if seen.rival is None else {"x": 0.04, "y": 0.93}
+        axes.text(s=f"log-rank p {sign}{p_value(p)}", transform=axes.transAxes, fontsize=8, **place)
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.set_xlim(0, max(last, ticks[-1]))
         axes.set_ylim(0, 1.02)
-        axes.set_ylabel("without the event")
+        axes.set_ylabel(what_is_drawn(item))
 
     return multiples(list(performance), draw, height=3.5)
 
@@ -94,13 +97,17 @@ def _round(last: float) -> float:
     return 4 * float(steps[-1])
 
 
-def draw_curve(axes: Any, time: np.ndarray, event: np.ndarray, colour: str) -> None:
+def what_is_drawn(item: SurvivalPerformance) -> str:
+    """Return what curves are of: freedom of the event, or, where events compete, its cumulative incidence."""
+    return "without the event" if item.rivals is None else "with the event"
+
+
+def draw_curve(axes: Any, seen: Seen, colour: str) -> None:
     """Draw a curve with its band and the times of censoring."""
-    found = kaplan_meier(time, event)
-    end = float(time.max())
+    found = seen.curve()
+    end = float(seen.time.max())
     at = np.r_[0.0, found.times, end]
-    survival = np.r_[1.0, found.survival, found.at(np.array(end))]
-    axes.step(at, survival, where="post", color=colour, linewidth=1.4)
+    axes.step(at, found.at(at), where="post", color=colour, linewidth=1.4)
     bands = [found.estimate(float(when)) for when in found.times]
     if bands:
         low, high = (np.array([getattr(band, side) for band in bands]) for side in ("low", "high"))
@@ -113,31 +120,34 @@ def draw_curve(axes: Any, time: np.ndarray, event: np.ndarray, colour: str) -> N
             alpha=0.13,
             lw=0,
         )
-    left = time[event == 0]
+    left = seen.time[seen.either == 0]
     axes.plot(left, found.at(left), "|", color=colour, markersize=4, markeredgewidth=0.6)
 
 
 def group_table(rows: Mapping[str, pd.DataFrame], performance: Any) -> pd.DataFrame:
-    """Return size, events, survival at the horizon and median survival of each group, a row per family and group."""
+    """Return size, events, survival at the horizon and median survival of each group, a row per family and group.
+
+    Where events compete, the units with another one, and the incidence by the horizon.
+    """
     found = []
     for item in performance:
         part = rows[item.family]
         for group, (name, _) in GROUPS.items():
-            own = part[part["group"] == group]
-            if not len(own):
+            own = Seen.of(part[part["group"] == group])
+            if not len(own.time):
                 continue
-            curve = kaplan_meier(own["time"].to_numpy(dtype=float), own["event"].to_numpy(dtype=float))
-            found.append(
-                {
-                    "family": item.family,
-                    "risk": name,
-                    "units": str(len(own)),
-                    "events": str(int(own["event"].sum())),
-                    f"survival at {item.horizon:g}": _shown(curve.estimate(item.horizon)),
-                    f"median survival{in_unit(item)}": number(curve.median(), 1),
-                }
-            )
+            counts = {"units": str(len(own.time)), "events": str(int(own.event.sum()))}
+            found.append({"family": item.family, "risk": name, **counts, **_told(own, item)})
     return pd.DataFrame(found)
+
+
+def _told(seen: Seen, item: SurvivalPerformance) -> dict[str, str]:
+    """Return what is told of the curve of a group."""
+    curve = seen.curve()
+    at = _shown(curve.estimate(item.horizon))
+    if isinstance(curve, Incidence):
+        return {"competing events": str(int(np.sum(seen.either - seen.event))), f"incidence by {item.horizon:g}": at}
+    return {f"survival at {item.horizon:g}": at, f"median survival{in_unit(item)}": number(curve.median(), 1)}
 
 
 def _shown(estimate: Estimate) -> str:

@@ -16,13 +16,14 @@ from radfuse.report.printed import DASH, interval, p_value
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import STYLE, to_svg
-from radfuse.results import Interval
+from radfuse.results import Interval, Measured, MulticlassPerformance, Performance, SurvivalPerformance
 from radfuse.statistics.auc import AucSet, auc_interval, overlap_of_one_deal
 from radfuse.statistics.concordance import grouped_harrell
-from radfuse.statistics.stratified import alike, grouped_auc
+from radfuse.statistics.seen import Seen
+from radfuse.statistics.stratified import Groups, alike, grouped_auc, grouped_macro
 
 _FEWEST = 10
-"""Patients that a group needs: with the event, and of two classes without; of values and grades, any."""
+"""Patients that a group needs: with the event, and of two classes without; of values, grades and classes, any."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def groups_of(report: StudyReport, family: str) -> tuple[list[Group], dict[str, 
     """Return every group of every column, and column -> p that its groups do not differ."""
     assert report.groups is not None
     rows = report.predictions[report.predictions["family"] == family]
-    timed, eventful = "time" in rows, hasattr(report.performance[0], "events")
+    first = report.performance[0]
+    timed, eventful = isinstance(first, SurvivalPerformance), hasattr(first, "events")
     known = pd.MultiIndex.from_frame(report.units[list(report.unit)])
     places = known.get_indexer(pd.MultiIndex.from_frame(rows[list(report.unit)]))
     overlap = overlap_of_one_deal(rows)
@@ -93,22 +95,27 @@ def groups_of(report: StudyReport, family: str) -> tuple[list[Group], dict[str, 
         enough = [name for name in names if few[name] >= _FEWEST and name != "missing"]
         aucs = {}
         if enough:
-            part = _measured(rows, of, enough, overlap, eventful)
+            about = Groups(rows["fold"].to_numpy(), rows["patient"].to_numpy(), of, enough, overlap)
+            part = _measured(rows, first, about)
             aucs = {name: Interval.of(auc_interval(part, place)) for place, name in enumerate(enough)}
             p_values[str(column)] = alike(part)[2]
         groups += [Group(str(column), name, *counts[name][:2], aucs.get(name)) for name in names]
     return groups, p_values
 
 
-def _measured(rows: pd.DataFrame, of: np.ndarray, names: Sequence[str], overlap: float, eventful: bool) -> AucSet:
-    """Return AUC, or C of survival times, of values and of grades, of each group."""
+def _measured(rows: pd.DataFrame, item: Measured, groups: Groups) -> AucSet:
+    """Return the headline of each group: AUC, macro AUC, or C of survival times, of values and of grades."""
     score = rows["probability"].to_numpy(dtype=float)
-    about = (rows["fold"].to_numpy(), rows["patient"].to_numpy(), of, names, overlap)
-    if "time" in rows:
-        return grouped_harrell(rows["time"].to_numpy(dtype=float), rows["event"].to_numpy(), score, *about)
-    if eventful:
-        return grouped_auc(rows["outcome"], score, *about)
-    return grouped_harrell(rows["outcome"].to_numpy(dtype=float), np.ones(len(rows)), -score, *about)
+    if isinstance(item, MulticlassPerformance):
+        places = {name: place for place, name in enumerate(item.levels)}
+        each = rows[[f"probability@{name}" for name in item.levels]].to_numpy(dtype=float)
+        return grouped_macro(rows["outcome"].map(places).to_numpy(dtype=int), each, groups)
+    if isinstance(item, SurvivalPerformance):
+        seen = Seen.of(rows)
+        return grouped_harrell(*seen.times, score, groups, seen.rival)
+    if isinstance(item, Performance):
+        return grouped_auc(rows["outcome"], score, groups)
+    return grouped_harrell(rows["outcome"].to_numpy(dtype=float), np.ones(len(rows)), -score, groups)
 
 
 def _ordered(names: set[str]) -> list[str]:

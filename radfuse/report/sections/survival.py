@@ -9,9 +9,10 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from radfuse.report.by_family import table_of, transport
 from radfuse.report.evaluation import EvaluationReport
 from radfuse.report.palette import Look
-from radfuse.report.printed import interval, number
+from radfuse.report.printed import number
 from radfuse.report.render import Part, render
 from radfuse.report.sections.discrimination import forest, headline
 from radfuse.report.study import StudyReport
@@ -23,6 +24,7 @@ def study(report: StudyReport) -> Part:
     """Return the families on the test folds of a study."""
     first = report.performance[0]
     follow_up = {f"median follow-up{in_unit(first)}": number(first.follow_up, 1)}
+    follow_up |= {} if first.rivals is None else {"competing events": str(first.rivals)}
     tables = tables_of(report.performance)
     figures = _figures(report)
     html = render("sections/survival.html", report=report, figures=figures, tables=tables, elsewhere=False)
@@ -31,18 +33,15 @@ def study(report: StudyReport) -> Part:
 
 def evaluation(report: EvaluationReport) -> Part:
     """Return the families on other patients, beside what they did in the study."""
-    transport = [
-        {
-            "family": item.family,
-            "C at training (nested)": interval(report.before[item.family].headline),
-            "C here": interval(item.headline),
-        }
-        for item in report.performance
-    ]
-    tables = {"transport": pd.DataFrame(transport), **tables_of(report.performance)}
+    tables = {"transport": transport(report, {"C": "headline"}), **tables_of(report.performance)}
     figures = _figures(report)
     html = render("sections/survival.html", report=report, figures=figures, tables=tables, elsewhere=True)
     return Part("Discrimination", html, figures, tables)
+
+
+def method_of(item: SurvivalPerformance) -> str:
+    """Return whose curves are drawn: Kaplan and Meier's, or, where events compete, Aalen and Johansen's."""
+    return "Kaplan-Meier" if item.rivals is None else "Aalen-Johansen"
 
 
 def in_unit(item: SurvivalPerformance) -> str:
@@ -53,30 +52,14 @@ def in_unit(item: SurvivalPerformance) -> str:
 def tables_of(performance: Sequence[SurvivalPerformance]) -> dict[str, pd.DataFrame]:
     """Return discrimination, and overall error, a row per family; the pooled C where there are several folds."""
     horizon = f"{performance[0].horizon:g}"
-    ranks = [
-        {
-            "family": item.family,
-            "Harrell's C": interval(item.c),
-            "pooled C": interval(item.c_pooled),
-            "Uno's C": interval(item.uno),
-            f"AUC at {horizon}": interval(item.auc_at_horizon),
-        }
-        for item in performance
-    ]
-    errors = [
-        {
-            "family": item.family,
-            f"Brier at {horizon}": interval(item.brier),
-            f"scaled, at {horizon}": number(item.brier_scaled),
-            "integrated Brier": interval(item.integrated_brier),
-            "scaled, integrated": number(item.integrated_brier_scaled),
-        }
-        for item in performance
-    ]
-    table = pd.DataFrame(ranks)
-    several = any(len(item.fold_cs) > 1 for item in performance)
-    shown = table if several else table.drop(columns="pooled C")
-    return {"performance": shown, "errors": pd.DataFrame(errors)}
+    ranks = {"Harrell's C": "c", "pooled C": "c_pooled", "Uno's C": "uno", f"AUC at {horizon}": "auc_at_horizon"}
+    errors = {
+        f"Brier at {horizon}": "brier",
+        f"scaled, at {horizon}": "brier_scaled",
+        "integrated Brier": "integrated_brier",
+        "scaled, integrated": "integrated_brier_scaled",
+    }
+    return {"performance": table_of(performance, ranks), "errors": table_of(performance, errors)}
 
 
 def auc_over_time(performance: Sequence[SurvivalPerformance], drawn: Mapping[str, Look]) -> str:

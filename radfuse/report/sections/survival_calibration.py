@@ -13,10 +13,11 @@ from radfuse.report.palette import Look
 from radfuse.report.printed import interval, number
 from radfuse.report.render import Part
 from radfuse.report.sections.calibration import part_of_first_deal
+from radfuse.report.sections.survival import method_of
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import SurvivalPerformance
-from radfuse.statistics.survival import kaplan_meier
+from radfuse.statistics.seen import Seen
 
 FEWEST, _GROUPS = 25, 5
 """Units that groups of them can be drawn of, and groups."""
@@ -63,9 +64,14 @@ def calibration_panels(
         axes.set_ylim(-0.17, 1.02)
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
         axes.set_xlabel(f"predicted by {item.horizon:g}{f' {item.time_unit}' if item.time_unit else ''}")
-        axes.set_ylabel("observed (Kaplan-Meier)")
+        axes.set_ylabel(observed_by(item))
 
     return multiples(performance, draw, height=3.1)
+
+
+def observed_by(item: SurvivalPerformance) -> str:
+    """Return the label of observed shares."""
+    return f"observed ({method_of(item)})"
 
 
 def draw_fifths(
@@ -73,14 +79,12 @@ def draw_fifths(
 ) -> None:
     """Draw the share with the event by the horizon in fifths of the units, joined, with their intervals if `sure`."""
     p = rows["probability"].to_numpy()
-    time, event = rows["time"].to_numpy(dtype=float), rows["event"].to_numpy(dtype=float)
-    line = []
+    seen, line = Seen.of(rows), []
     for group in np.array_split(np.argsort(p, kind="stable"), _GROUPS):
-        found = kaplan_meier(time[group], event[group]).estimate(item.horizon)
-        predicted, observed = p[group].mean(), 1 - found.value
+        found, predicted = seen.only(group).had(item.horizon), p[group].mean()
         if sure and not np.isnan(found.low):
-            axes.plot([predicted] * 2, [1 - found.high, 1 - found.low], color=colour, linewidth=1)
-        line.append((predicted, observed))
+            axes.plot([predicted] * 2, [found.low, found.high], color=colour, linewidth=1)
+        line.append((predicted, found.value))
     marks = {"marker": "o", "markersize": 4.5 if sure else 3, "markeredgecolor": "white"}
     axes.plot(*zip(*line, strict=True), color=colour, linestyle=dash, linewidth=1.2, **marks)
 

@@ -13,7 +13,7 @@ from radfuse.report.study import StudyReport
 from radfuse.results import Interval
 from radfuse.statistics.auc import overlap_of_one_deal
 from radfuse.statistics.decision import DecisionCurve
-from radfuse.statistics.survival import censoring
+from radfuse.statistics.seen import Seen
 from radfuse.statistics.survival_decision import survival_decision_curve
 
 _THRESHOLDS = np.round(np.arange(0.01, 1.0, 0.01), 2)
@@ -43,10 +43,9 @@ def _part(report: StudyReport | EvaluationReport) -> Part:
 
 def _curve(rows: pd.DataFrame, horizon: float, thresholds: np.ndarray) -> DecisionCurve:
     units = rows.drop_duplicates("position") if "position" in rows else rows[rows["repeat"] == 1]
-    time, event, p = (rows[name].to_numpy(dtype=float) for name in ("time", "event", "probability"))
-    known = censoring(units["time"].to_numpy(dtype=float), units["event"].to_numpy(dtype=float))
-    overlap = overlap_of_one_deal(rows)
-    return survival_decision_curve(time, event, p, horizon, thresholds, rows["patient"].to_numpy(), known, overlap)
+    seen, p, who = Seen.of(rows), rows["probability"].to_numpy(dtype=float), rows["patient"].to_numpy()
+    known, overlap = Seen.of(units).censoring(), overlap_of_one_deal(rows)
+    return survival_decision_curve(*seen.times, p, horizon, thresholds, who, known, overlap, seen.rival)
 
 
 def _row(family: str, rows: pd.DataFrame, horizon: float) -> dict[str, str]:

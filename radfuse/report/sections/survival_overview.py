@@ -8,10 +8,11 @@ from radfuse.report.evaluation import EvaluationReport
 from radfuse.report.printed import interval, p_value
 from radfuse.report.render import Part
 from radfuse.report.sections.overview import Kind, Shown, evaluation_of, study_of, unit_square
-from radfuse.report.sections.risk_groups import GROUPS, draw_curve
-from radfuse.report.sections.survival import draw_auc_over_time, in_unit
-from radfuse.report.sections.survival_calibration import FEWEST, draw_fifths
+from radfuse.report.sections.risk_groups import GROUPS, draw_curve, what_is_drawn
+from radfuse.report.sections.survival import draw_auc_over_time, in_unit, method_of
+from radfuse.report.sections.survival_calibration import FEWEST, draw_fifths, observed_by
 from radfuse.report.study import StudyReport
+from radfuse.statistics.seen import Seen
 from radfuse.statistics.survival import log_rank
 
 
@@ -34,18 +35,19 @@ def _groups(axes: Any, shown: Shown) -> None:
     """Draw survival by the risk groups of the head family; a unit counts once."""
     rows = shown.rows(shown.head)
     rows = rows[rows["repeat"] == 1]
-    time, event, group = (rows[name].to_numpy(dtype=float) for name in ("time", "event", "group"))
+    seen, group = Seen.of(rows), rows["group"].to_numpy()
     axes.axvline(shown.head.horizon, color="#d1d5db", linewidth=1, zorder=0)
     for place, (name, colour) in GROUPS.items():
         own = group == place
         if own.any():
-            draw_curve(axes, time[own], event[own], colour)
+            draw_curve(axes, seen.only(own), colour)
             axes.plot([], [], color=colour, label=f"{name} ({int(own.sum())})")
-    axes.legend(loc="lower left", title=_p(log_rank(time, event, group)[1]), title_fontsize=8.5, fontsize=8.5)
+    where = "lower left" if seen.rival is None else "upper left"
+    axes.legend(loc=where, title=_p(log_rank(*seen.times, group)[1]), title_fontsize=8.5, fontsize=8.5)
     axes.set_xlim(left=0)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel(f"time{in_unit(shown.head)}")
-    axes.set_ylabel("without the event")
+    axes.set_ylabel(what_is_drawn(shown.head))
 
 
 def _p(p: float) -> str:
@@ -61,16 +63,16 @@ def _calibration(axes: Any, shown: Shown) -> None:
         draw_fifths(axes, item, rows[rows["repeat"] == 1], colour, dash, sure=item.family == shown.head.family)
     text = f"{shown.head.family}\nslope {interval(shown.head.calibration_slope, 2)}"
     axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5)
-    unit_square(axes, f"predicted by {shown.head.horizon:g} {shown.head.time_unit}".rstrip(), "observed (Kaplan-Meier)")
+    unit_square(axes, f"predicted by {shown.head.horizon:g} {shown.head.time_unit}".rstrip(), observed_by(shown.head))
 
 
 def _told(shown: Shown, averaged: bool) -> list[str]:
-    head = shown.head.family
+    head, method = shown.head.family, method_of(shown.head)
     return [
         f"AUC of events by a time against units free of it then{', averaged over test folds' if averaged else ''}; "
         f"band: 95% CI of {head}; grey: the horizon",
-        f"Kaplan-Meier curves of units by the risk that {head} predicts, with 95% bands",
-        "share with the event by the horizon (Kaplan-Meier) in fifths of the units by predicted probability; bars: 95% "
+        f"{method} curves of units by the risk that {head} predicts, with 95% bands",
+        f"share with the event by the horizon ({method}) in fifths of the units by predicted probability; bars: 95% "
         f"CI of {head}",
     ]
 

@@ -48,7 +48,9 @@ class NnunetPreparation(Section):
         return {"image": np.stack(channels), "target": target, "spacing": np.array(grid.spacing_zyx_mm)}
 
 
-_OF_TRAINING = ("lowres_folds", "planner", "memory_gib", "epochs", "iterations", "minutes", "batch", "loaders")
+_OF_TRAINING = (
+    *("lowres_folds", "planner", "memory_gib", "epochs", "iterations", "minutes", "batch", "loaders", "compiled"),
+)
 """Settings that say nothing of a model that is brought."""
 
 
@@ -91,6 +93,8 @@ class NnunetSegmentation(OnnxNetworks):
     """Where it trains; auto takes a GPU where there is one."""
     loaders: Annotated[PositiveInt | None, Where()] = None
     """Processes that read and augment patches; None: by the number of cores."""
+    compiled: Annotated[bool | None, Where()] = None
+    """Let torch.compile make training faster, after a minute or more of compiling; None: as nnU-Net does, on GPUs."""
 
     @model_validator(mode="after")
     def _model_or_training(self) -> NnunetSegmentation:

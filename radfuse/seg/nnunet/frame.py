@@ -5,11 +5,13 @@ Source: Isensee et al. 2021, doi:10.1038/s41592-020-01008-z; nnunetv2 2.8, which
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy import ndimage
 
+from radfuse import machine
 from radfuse.errors import InputError
 from radfuse.seg.memory import require_size
 from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling
@@ -19,6 +21,8 @@ from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.resample import resample, resample_labels
 
 _EPSILON = 1e-8
+_PART = 2**18
+"""Voxels decided on together: what a core's cache holds."""
 _KEPT = np.float16
 """Of logits that wait to be resampled; nnU-Net keeps them so, too."""
 
@@ -97,7 +101,12 @@ class NnunetFrame:
         found = np.zeros(self._cut_shape, dtype=np.uint8 if max(self._plan.labels.values()) < 256 else np.uint16)
         if self.array.shape[1:] == self._cut_shape:
             for slices, logits in slabs:
-                found[slices] = self._decided(iter(logits), logits.shape[1:])
+                here = found[slices]
+
+                def decide(part: slice, here: np.ndarray = here, logits: np.ndarray = logits) -> None:
+                    here[part] = self._decided(iter(logits[:, part]), here[part].shape)
+
+                machine.by_parts(decide, len(here), _PART // math.prod(here.shape[1:]))
         else:
             kept = np.empty((self._plan.classes, *self.array.shape[1:]), dtype=_KEPT)
             for slices, logits in slabs:

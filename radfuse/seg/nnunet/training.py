@@ -65,7 +65,7 @@ def trained(
         "nnUNet_results": str(folder / "results"),
         LOADERS: str(machine.threads()),
         "nnUNet_def_n_proc": str(machine.threads()),
-        "nnUNet_compile": "false",
+        "nnUNet_compile": str(job["device"] == "cuda" if config.compiled is None else config.compiled).lower(),
         "PYTHONPATH": os.pathsep.join(place for place in sys.path if place),
         "PYTHONWARNINGS": "ignore",
     }

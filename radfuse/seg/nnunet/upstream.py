@@ -186,6 +186,7 @@ def main(folder: Path) -> None:
     """Plan, preprocess and train in a folder where `training.py` wrote job.json; what is finished is not done again."""
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     torch.set_num_threads(job["threads"])
+    torch.backends.cudnn.benchmark = job["device"] == "cuda"  # as nnU-Net's own command sets it
     _die_with_parent()
     raw = Path(os.environ[RAW]) / DATASET
     prepared = Path(os.environ[PREPARED]) / DATASET

@@ -17,6 +17,7 @@ class OnnxRuntime:
 
     mend: ClassVar[str] = "install onnxruntime"
     tensorrt: ClassVar[bool] = False
+    averages = None
 
     def __init__(self, model: bytes) -> None:
         self.batch = _BATCH if machine.has_gpu() else 1

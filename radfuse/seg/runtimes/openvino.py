@@ -22,6 +22,7 @@ class OpenVino:
 
     mend: ClassVar[str] = 'install it with: pip install "radfuse[openvino]"'
     batch = 1
+    averages = None
 
     def __init__(self, model: bytes) -> None:
         import openvino

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Annotated, ClassVar, Protocol, cast
+from typing import Annotated, Any, ClassVar, Protocol, cast
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from radfuse import machine
 from radfuse.config import nearest, one_of
 from radfuse.errors import InputError
 from radfuse.seg.runtimes import RUNTIMES
+from radfuse.seg.window import AveragesOf
 
 USUAL = "onnxruntime"
 """What every installation has, in float32: the same masks from run to run and on all machines of one kind."""
@@ -23,10 +24,12 @@ class Runtime(Protocol):
     Attributes:
         mend: what to do where this runtime is not here, for messages.
         batch: patches at once that it gains by.
+        averages: adds its answers up where they are; None: they are arrays of this process.
     """
 
     mend: ClassVar[str]
     batch: int
+    averages: AveragesOf | None
 
     def __init__(self, model: bytes) -> None:
         """Open an ONNX model with one input and one output."""
@@ -35,7 +38,7 @@ class Runtime(Protocol):
     def is_here(cls) -> bool:
         """Return whether it can run on this machine."""
 
-    def __call__(self, patches: np.ndarray) -> np.ndarray:
+    def __call__(self, patches: np.ndarray) -> Any:
         """Return what the network says of patches: float32 (batch, input, z, y, x) -> (batch, output, z, y, x)."""
 
 

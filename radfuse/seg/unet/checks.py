@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,8 @@ from radfuse.errors import InputError
 from radfuse.seg.metrics import dice
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.preprocess import by_foreground, with_neighbours
-from radfuse.seg.window import Runner, sliding_window
+from radfuse.seg.runtimes.device import DeviceAverages
+from radfuse.seg.window import AveragesOf, Runner, sliding_window
 
 if TYPE_CHECKING:
     from radfuse.seg.unet.backend import UnetSegmentation
@@ -57,20 +59,21 @@ def hold_back(cases: Sequence[Path], patients: Sequence[str], share: float, seed
     return [case for case, who in pairs if who not in held], [case for case, who in pairs if who in held]
 
 
-def mean_dice(run: Runner, plan: SegPlan, cases: Sequence[Path]) -> float:
+def mean_dice(run: Runner, plan: SegPlan, cases: Sequence[Path], averages: AveragesOf | None = None) -> float:
     """Return the mean Dice over cases and the labels in them; whole images, without test-time mirroring.
 
     Args:
         run: the network.
         plan: its plan.
         cases: folders with image.npy and target.npy.
+        averages: adds up what it says, as `sliding_window` has it.
     """
     window, found = replace(plan.window, mirror_axes=()), []
     for case in cases:
         image, target = np.load(case / "image.npy"), np.load(case / "target.npy")
         image = with_neighbours(by_foreground(image, plan), plan.neighbours)
         labels = np.empty(target.shape, dtype=np.uint8)
-        for slices, probabilities in sliding_window(image, window, plan.classes, run):
+        for slices, probabilities in sliding_window(image, window, plan.classes, run, averages=averages):
             labels[slices] = probabilities.argmax(axis=0)
         found += [dice(target == number, labels == number) for number in np.unique(target) if number]
     return float(np.mean(found)) if found else 0.0
@@ -79,11 +82,11 @@ def mean_dice(run: Runner, plan: SegPlan, cases: Sequence[Path]) -> float:
 def answers_of(network: torch.nn.Module, plan: SegPlan, device: torch.device) -> Runner:
     """Return a torch network as `sliding_window` asks it."""
 
-    def run(patches: np.ndarray) -> np.ndarray:
+    def run(patches: np.ndarray) -> Any:
         image = torch.from_numpy(patches).to(device)
         with torch.no_grad():
-            logits = (network(image[:, :, 0])[:, :, None] if plan.slices else network(image)).float()
-        return np.asarray(logits.cpu().numpy())
+            logits: torch.Tensor = (network(image[:, :, 0])[:, :, None] if plan.slices else network(image)).float()
+        return logits if device.type == "cuda" else logits.numpy()
 
     return run
 
@@ -126,7 +129,8 @@ class Checks(Callback):
             training = network.training
             network.eval()
             with trainer.precision_plugin.forward_context():
-                self.dice = mean_dice(answers_of(network, self.plan, module.device), self.plan, self.cases)
+                averages = partial(DeviceAverages, module.device) if module.device.type == "cuda" else None
+                self.dice = mean_dice(answers_of(network, self.plan, module.device), self.plan, self.cases, averages)
             network.train(training)
             if self.dice > self.best:
                 torch.save(network.state_dict(), self.work / f"{BEST}.part")

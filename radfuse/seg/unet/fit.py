@@ -20,6 +20,7 @@ from radfuse.seg.plan import SegPlan
 from radfuse.seg.unet.checks import BEST, Checks, Log, logger
 from radfuse.seg.unet.learner import Learner
 from radfuse.seg.unet.patches import Patches
+from radfuse.seg.unet.quick import can_quicken
 from radfuse.seg.unet.start import start_from
 
 if TYPE_CHECKING:
@@ -73,15 +74,16 @@ def fit(training: Training) -> torch.nn.Module:
     lightning.seed_everything(training.seed, verbose=False)
     device = device_of(config)
     torch.set_num_threads(max(machine.threads() // (config.devices if device == "cpu" else 1), 1))
-    model = Learner(plan, config, training.steps)
+    model = Learner(plan, config, training.steps, quick=device == "cuda" and not config.compiled and can_quicken())
     last = work / "last.ckpt"
     done = _steps_done(last)
     if config.start_from is not None and not done:
         start_from(model.network, config.start_from)
         if model.averaged is not None:
             model.averaged.module.load_state_dict(model.network.state_dict())
-    if not plan.slices and device == "cpu" and plan.channels[0] % _BLOCK:
-        model.to(memory_format=torch.channels_last_3d)  # layers hand the layout on
+    if device == "cuda" or (not plan.slices and plan.channels[0] % _BLOCK):
+        layout = torch.channels_last if plan.slices else torch.channels_last_3d
+        model.to(memory_format=layout)  # layers hand the layout on
     every = max(training.steps // _CHECKPOINTS, 1)
     keeper = ModelCheckpoint(dirpath=work, filename="last", every_n_train_steps=every, enable_version_counter=False)
     checks = Checks(plan, training.held, every, config.patience, work) if training.held else None
@@ -104,6 +106,7 @@ def fit(training: Training) -> torch.nn.Module:
             num_sanity_val_steps=0,
             gradient_clip_val=12,
             use_distributed_sampler=False,
+            benchmark=device == "cuda",  # patches are all of one size
         )
         loader = _Resumed(training, done, device)
         trainer.fit(model, loader, ckpt_path=str(last) if done else None, weights_only=True)

@@ -12,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.unet.losses import LOSSES, left_open, of_levels
 from radfuse.seg.unet.network import make_network
+from radfuse.seg.unet.quick import quickened
 
 if TYPE_CHECKING:
     from radfuse.seg.unet.backend import UnetSegmentation
@@ -27,11 +28,13 @@ class Learner(lightning.LightningModule):
         plan: of the network.
         config: of the training.
         steps: of it.
+        quick: it trains on a GPU that `quickened` networks run on.
     """
 
-    def __init__(self, plan: SegPlan, config: UnetSegmentation, steps: int) -> None:
+    def __init__(self, plan: SegPlan, config: UnetSegmentation, steps: int, *, quick: bool = False) -> None:
         super().__init__()
-        self.network = make_network(plan, config.deep_supervision)
+        network = make_network(plan, config.deep_supervision)
+        self.network = quickened(network) if quick else network
         self.deep = config.deep_supervision
         self.loss = LOSSES[config.loss](config.overlap_of == "batch")
         self.learning_rate, self.schedule, self.steps = config.learning_rate, config.schedule, steps

@@ -71,7 +71,8 @@ bad("score of 1e308", *SCORE, cells(C, "score", {3: "1e308"}), says=("3", "score
 bad("score of commas", *SCORE, column(C, "score", lambda row: f"{row},5"), says=("score", "2,5"))
 bad("time of 9999", *TIME, cells(C, "months", {3: "9999"}), says=("9999", "months", "cohort.exclude"), code=0)
 bad("time of 0", *TIME, cells(C, "months", {3: "0"}), says=("3", "months", "above 0"))
-bad("sample size of a score", *SCORE, command="samplesize study.yaml", says=("continuous", "--prevalence"))
+GRADE = (column(C, "grade", lambda row: str(row % 3)), of_kind("{column: grade, kind: ordinal, levels: [0, 1, 2]}"))
+bad("sample size of a grade", *GRADE, command="samplesize study.yaml", says=("ordinal", "--prevalence"))
 
 settings = Group("settings of all kinds", "tables")
 for text, said in {

@@ -1,0 +1,61 @@
+"""What is wrong with a column of outcomes, whatever they are, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from radfuse.cohort.spreadsheet import Table, to_numbers
+from radfuse.errors import Finding
+
+MEND = "correct it, or list the case under cohort.exclude"
+
+
+def missing(text: pd.Series, column: str, what: str = "outcome") -> list[Finding]:
+    """Return each case without one; `text` is the column as text, None where missing."""
+    message = f"the {what} is missing; fill it, or list the case under cohort.exclude"
+    return [Finding(message, index, column) for index in text.index[text.isna()]]
+
+
+def numbers(table: Table, column: str, what: str) -> tuple[pd.Series, list[Finding]]:
+    """Return a column as float64, and each case whose value is missing or no number; `what` they are, with its article.
+
+    Infinite values are left to whoever asks.
+    """
+    values, wrong = to_numbers(table.cells[column])
+    text = table.text(column)
+    odd = [
+        Finding(f"{what} is a number; found {text[index]!r}; {MEND}", index, column) for index in values.index[wrong]
+    ]
+    return values, [*missing(text, column, what.rpartition(" ")[2]), *odd]
+
+
+def fewer_folds(count: int) -> str:
+    """Return how to mend that an event, a class or a grade is had by fewer patients than there are folds."""
+    return f"set cohort.split.folds: {count}" if count >= 3 else "add such patients"
+
+
+def too_few_of_levels(
+    frame: pd.DataFrame, patient: str, column: str, folds: int, named: dict[float, str] | None, what: str, join: str
+) -> Iterator[Finding]:
+    """Yield each level that occurs in fewer patients than there are folds.
+
+    Args:
+        frame: a row per case; may lack the column.
+        patient: column of the person.
+        column: of the levels.
+        folds: asked for.
+        named: value of the column -> name of the level; None: it holds the names.
+        what: a level is: "class".
+        join: what else may be done about a rare one.
+    """
+    if column not in frame:
+        return
+    counts = frame.dropna(subset=[column]).groupby(column)[patient].nunique()
+    for value, count in counts.items():
+        if count < folds and len(counts) > 1:
+            name = str(value) if named is None else named[float(str(value))]
+            who = f"{count} patients have" if count > 1 else "1 patient has"
+            text = f"{who} the {what} {name!r}, fewer than the {folds} folds, so some fold would hold none"
+            yield Finding(f"{text}; {fewer_folds(count)}, or {join}", None, column)

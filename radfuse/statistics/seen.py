@@ -1,0 +1,90 @@
+"""What was seen of units until an event, or until nobody looked any more: one face of times with and without rivals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from radfuse.statistics.auc import AucSet
+from radfuse.statistics.competing import Incidence, aalen_johansen
+from radfuse.statistics.concordance import auc_at, harrell, uno
+from radfuse.statistics.estimate import Estimate
+from radfuse.statistics.survival import Curve, brier_parts, censoring, kaplan_meier
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Times of units.
+
+    Attributes:
+        time: float64, shape (unit,).
+        event: 1 where it is that of the event, else 0, shape (unit,).
+        rival: 1 where it is that of a competing event, else 0, shape (unit,); None: events do not compete.
+    """
+
+    time: np.ndarray
+    event: np.ndarray
+    rival: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> Seen:
+        """Return what stands beside predictions: columns time, event and, where events compete, competing."""
+        time, event = (rows[name].to_numpy(dtype=float) for name in ("time", "event"))
+        return cls(time, event, rows["competing"].to_numpy(dtype=float) if "competing" in rows else None)
+
+    @property
+    def times(self) -> tuple[np.ndarray, np.ndarray]:
+        """Time and event."""
+        return self.time, self.event
+
+    @property
+    def either(self) -> np.ndarray:
+        """1 where any event came, 0 where the time was censored."""
+        return self.event if self.rival is None else np.maximum(self.event, self.rival)
+
+    def only(self, which: np.ndarray) -> Seen:
+        """Return some units: a mask, or their places."""
+        return Seen(self.time[which], self.event[which], None if self.rival is None else self.rival[which])
+
+    def censoring(self) -> Curve:
+        """Return the curve of not being censored."""
+        return censoring(self.time, self.either)
+
+    def curve(self) -> Curve | Incidence:
+        """Return the curve that is drawn: survival, or, beside rivals, incidence of the event."""
+        return kaplan_meier(*self.times) if self.rival is None else aalen_johansen(*self.times, self.rival)
+
+    def incidence(self, when: np.ndarray) -> np.ndarray:
+        """Return the share with the event by some times."""
+        found = self.curve().at(when)
+        return 1 - found if self.rival is None else found
+
+    def had(self, when: float) -> Estimate:
+        """Return the share with the event by a time, with its 95 % interval."""
+        found = self.curve().estimate(when)
+        return found if self.rival is not None else Estimate(1 - found.value, 1 - found.high, 1 - found.low)
+
+    def c(self, scores: np.ndarray, patients: np.ndarray) -> AucSet:
+        """Return Harrell's C of several scores; see `concordance.harrell`."""
+        return harrell(self.time, self.event, scores, patients, self.rival)
+
+    def uno(self, scores: np.ndarray, patients: np.ndarray, until: float, known: Curve) -> AucSet:
+        """Return Uno's C up to a time; see `concordance.uno`."""
+        return uno(self.time, self.event, scores, patients, until, known, self.rival)
+
+    def auc_at(self, scores: np.ndarray, patients: np.ndarray, when: float, known: Curve) -> AucSet:
+        """Return the AUC of events by a time; see `concordance.auc_at`."""
+        return auc_at(self.time, self.event, scores, patients, when, known, self.rival)
+
+    def brier(self, free: np.ndarray, when: np.ndarray, known: Curve) -> np.ndarray:
+        """Return each unit's part of the Brier score at some times; see `survival.brier_parts`.
+
+        Args:
+            free: predicted chance of not having had the event, shape (unit, time), or (time,) of all units alike.
+            when: times, shape (time,).
+            known: curve of not being censored.
+        """
+        each = np.broadcast_to(free, (len(self.time), len(when)))
+        return brier_parts(*self.times, each, when, known, self.rival)

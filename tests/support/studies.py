@@ -1,0 +1,60 @@
+"""Studies of the table phantom: written with a test's settings, run, and their bundles measured on other patients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from radfuse.bundle.evaluate import Evaluation, evaluate
+from radfuse.bundle.load import load_bundle
+from radfuse.config import apply_overrides, read_yaml, to_yaml
+from radfuse.errors import InputError
+from radfuse.phantom.table import TablePhantom, write_table_phantom
+from radfuse.pipeline import run_study
+
+
+def written(folder: Path, settings: Sequence[str], **phantom: Any) -> Path:
+    """Write a phantom without a shift between sites and its study with some settings; return the study file."""
+    study = write_table_phantom(folder, TablePhantom(**{"seed": 3, "site_shift": 0, **phantom}))
+    study.write_text(to_yaml(apply_overrides(read_yaml(study), list(settings))), encoding="utf-8")
+    return study
+
+
+def finished(study: Path, folder: Path) -> Path:
+    """Run a study, in which nothing fails; return its run folder."""
+    run = run_study(study, folder)
+    assert run.failures == ()
+    return run.path
+
+
+def measured_on(
+    run: Path, rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame], families: Sequence[str] = ()
+) -> tuple[Evaluation, str]:
+    """Return what a run's bundle reaches on a table, and the page of it; recalibration is refused on the way."""
+    # here, as every test imports this file through conftest, and pages draw with matplotlib
+    from radfuse.report.evaluation import EvaluationReport
+    from radfuse.report.page import evaluation_report
+    from radfuse.report.study import Made
+
+    found, _, long = evaluate(run / "bundle", rows, tables, families)
+    schema = load_bundle(run / "bundle").schema
+    report = EvaluationReport(
+        title="t",
+        table="cohort.csv",
+        performance=found.performance,
+        comparisons=found.comparisons,
+        before={name: item.performance for name, item in schema.families.items()},
+        trained_units=schema.trained_on.units,
+        predictions=long,
+        versions=schema.versions,
+        sections=schema.opened_outcome().evaluation_sections(),
+        made=Made("2026-11-26", "0", "radfuse evaluate"),
+        remarks=found.remarks,
+    )
+    with pytest.raises(InputError, match=rf"none of {schema.opened_outcome().kind} outcomes"):
+        evaluate(run / "bundle", rows, tables, recalibrate=True)
+    return found, evaluation_report(report)["index.html"]
