@@ -361,8 +361,9 @@ def _problem(section: type[Section], fault: Any, where: str) -> Problem:
         choices = [choice.strip(" '") for choice in fault["ctx"]["expected"].replace(" or ", ", ").split(",")]
         message = f"{_shown(fault['input'])} is not one of {', '.join(choices)}{_only_close(fault['input'], choices)}"
     else:
-        message = fault["msg"].removeprefix("Value error, ")
-        if not isinstance(fault["input"], (Mapping, BaseModel)):
+        said = re.sub(r"valid dictionary( or instance of \w+)?", "mapping, as {name: value}", fault["msg"])
+        message = said.replace("valid tuple", "list, as [a, b]").replace("Tuple", "List").removeprefix("Value error, ")
+        if "; found " not in message and not isinstance(fault["input"], (Mapping, BaseModel)):
             message += f"; found {_shown(fault['input'])}"
     return Problem(where, f"{short(dotted, 120)}: {message}" if dotted else message)
 

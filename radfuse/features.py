@@ -200,6 +200,9 @@ def equal_rows(values: pd.DataFrame, min_columns: int = 10) -> Iterator[tuple[An
 def _twins(table: Table, values: pd.DataFrame) -> list[Problem]:
     """Return a problem for each row whose values another row has; `values` are those of the table's rows."""
     rows = table.rows
+    if len(values) > 2 and values.shape[1] and (values == values.iloc[0]).all(axis=None):
+        message = f"all {values.shape[1]} features hold one value each, the same in every row; export them again"
+        return [Problem(table.path.name, message)]
     return [
         Problem(
             table.path.name,

@@ -115,7 +115,7 @@ def test_a_section_is_frozen() -> None:
             {"pets": [{"kind": "cat", "lives": True}]},
             "pets.0.lives: true and false are no numbers; write one; found True",
         ),
-        ({"boxes": "a"}, "boxes: Input should be a valid tuple; found 'a'"),
+        ({"boxes": "a"}, "boxes: Input should be a list, as [a, b]; found 'a'"),
         ({"drive": {"backend": "sial"}}, "drive: unknown backend 'sial'; did you mean 'sail'?"),
         ({"drive": {"litres": 2}}, "drive: needs a 'backend': one of engine, sail"),
         ({"drive": {"backend": "engine", "liters": 2}}, "drive.liters: unknown setting; did you mean 'litres'?"),

@@ -12,7 +12,7 @@ from pathlib import Path
 from radfuse.bundle.images import labels_file
 from radfuse.bundle.load import Bundle
 from radfuse.bundle.predict import Prediction
-from radfuse.bundle.schema import SUMS
+from radfuse.bundle.schema import SUMS, ImageRecipe
 from radfuse.errors import InputError
 from radfuse.results import Failure
 from radfuse.run.folder import safe_name
@@ -22,6 +22,18 @@ from radfuse.volume.dicom_study import write_objects
 from radfuse.volume.files import read_labels
 
 FOLDER = "dicom"
+
+
+def require_masks(bundle: Bundle, prediction: Prediction | None = None) -> ImageRecipe:
+    """Return how a bundle draws masks.
+
+    Raises:
+        InputError: it draws none, or drew none for a prediction.
+    """
+    recipe = bundle.schema.imaging
+    if recipe is not None and (prediction.imaged if prediction else recipe.sequence or recipe.backend):
+        return recipe
+    raise InputError("--dicom writes the masks that a bundle draws, and here it drew none; leave --dicom out")
 
 
 def write_dicom(
@@ -39,9 +51,7 @@ def write_dicom(
         InputError: nothing was segmented.
         RunError: the disk is full.
     """
-    recipe = bundle.schema.imaging
-    if recipe is None or not prediction.imaged:
-        raise InputError("--dicom writes the masks that a bundle draws, and here it drew none; leave --dicom out")
+    recipe = require_masks(bundle, prediction)
     digest = hashlib.sha256((bundle.path / SUMS).read_bytes()).hexdigest()
     maker = Maker(bundle.schema.title or "bundle", digest, version("radfuse"))
     names = {number: name for name, number in recipe.labels.items()}

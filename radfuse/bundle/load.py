@@ -38,7 +38,8 @@ def load_bundle(path: str | Path) -> Bundle:
         known = _checked_files(path)
     except OSError as error:
         raise InputError(
-            f"cannot read the bundle {_shown(path)}: {error.strerror or error}; check its name and permissions"
+            f"cannot read {Path(str(error.filename or path)).name} of the bundle {_shown(path)}: "
+            f"{error.strerror or error}; check its name and permissions"
         ) from error
     try:
         schema = BundleSchema.model_validate_json((path / SCHEMA).read_bytes())

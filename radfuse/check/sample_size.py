@@ -56,7 +56,10 @@ def _of(study: Study, design: Design, made: bool) -> Had:
     assert outcome is not None
     kind, y = getattr(outcome, "kind", "binary"), outcome.targets(design.units)
     if kind in ("ordinal", "multiclass"):
-        raise InputError(f"sample sizes are of binary, continuous and survival outcomes; that of the study is {kind}")
+        raise InputError(
+            f"sample sizes are of binary, continuous and survival outcomes; that of the study is {kind}: leave the "
+            "study out and give the numbers of such an outcome, for example --prevalence 0.3 --predictors 20"
+        )
     events = None if kind == "continuous" else int(happened(outcome, design.units).sum())
     if kind == "continuous":
         asked = {"mean": float(y.mean()), "sd": float(y.std(ddof=1))}

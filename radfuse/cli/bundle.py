@@ -62,9 +62,11 @@ def predict(
     opened = load_bundle(bundle)
     _check_place(out_, bundle)
     if dicom:
+        from radfuse.bundle.dicom import require_masks
         from radfuse.volume.dicom_seg import highdicom
 
         highdicom()
+        require_masks(opened)
     with progress() as tell:
         prediction = predict_units(
             *(opened, table, _pairs(features), family or ()),
@@ -73,6 +75,8 @@ def predict(
             runtime=runtime,
             explain=explain,
         )
+    if dicom and not prediction.failures:
+        require_masks(opened, prediction)
     files: dict[str, str | bytes] = {"predictions.csv": _csv(prediction_table(opened, prediction), safe_csv)}
     files |= _explanations(prediction, opened.schema, waterfalls, safe_csv) if explain else {}
     if prediction.review is not None and safe_csv:
@@ -85,7 +89,7 @@ def predict(
     if prediction.review is not None:
         suspicious = int((prediction.review["flags"] != "").sum())
         show_suspicious(suspicious, len(prediction.review), out_ / "labels" / "review.csv")
-    failures = _as_dicom(opened, prediction, out_) if dicom else ()
+    failures = _as_dicom(opened, prediction, out_) if dicom and prediction.imaged else ()
     if prediction.failures or failures:
         raise typer.Exit(SOME_FAILED)
 

@@ -10,7 +10,6 @@ import typer
 from rich.markup import escape
 
 from radfuse.cli.show import err, out, progress
-from radfuse.errors import InputError
 from radfuse.run.disk import write_atomically, writing
 
 
@@ -32,16 +31,18 @@ def dicom_index(
 
     No date is written: `days` counts from the person's first study. Series that share a folder get one of links.
     """
-    from radfuse.cohort.dump import cohort_of, index_dump
+    from radfuse.cohort.dump import COLUMNS, cohort_of, index_dump
     from radfuse.cohort.links import link_series
+    from radfuse.cohort.made import check_table, require_own
     from radfuse.cohort.pseudonyms import pseudonyms, read_salt
 
-    if out_.suffix.lower() != ".csv":
-        raise InputError(f"--out {out_}: name a table that ends in .csv")
+    check_table(out_)
+    require_own(out_, [*COLUMNS, "image"])
+    salt = None if pseudonymise is None else read_salt(pseudonymise)
     with progress() as tell:
         index = index_dump(root, out_.with_name(f"{out_.stem}.series.parquet"), tell)
     people = sorted(index["patient"].dropna().unique())
-    dump = cohort_of(index, root, None if pseudonymise is None else pseudonyms(people, read_salt(pseudonymise)))
+    dump = cohort_of(index, root, None if salt is None else pseudonyms(people, salt))
     place = out_.with_name(f"{out_.stem}.images")
     linked = {
         case: target for case, target in dump.series.items() if pseudonymise is not None or not isinstance(target, Path)

@@ -30,10 +30,10 @@ def learning_curve(
     from radfuse.study import load_study
 
     asked = []
-    if shares:
+    if shares is not None:
         listed = ", ".join(shares.replace(",", " ").split())
         asked.append(f"evaluation.learning_curve.shares=[{listed}]")
-    if repeats:
+    if repeats is not None:
         asked.append(f"evaluation.learning_curve.repeats={repeats}")
     if not asked and load_study(study, set_ or ()).evaluation.learning_curve is None:
         asked.append("evaluation.learning_curve={}")

@@ -69,6 +69,7 @@ def compare_masks(
     from radfuse.report.study import Made
 
     rows = _rows(found, numbers, tolerances, people)
+    _require_labels(tolerances, set(rows["label"]))
     summary = summary_of(rows)
     problems += _remarks(found, numbers)
     options = {"--labels": labels, "--tolerance-mm": tolerance_mm, "--patients": patients and patients.name}
@@ -192,6 +193,15 @@ def _tolerances(text: str, labels: Mapping[str, int] | None) -> dict[str, float]
     return {"": 1.0, **found}
 
 
+def _require_labels(tolerances: Mapping[str, float], labels: set[str]) -> None:
+    """Refuse a tolerance of a label that was not compared: without names, labels are called by their numbers."""
+    if unknown := [name for name in tolerances if name and name not in labels]:
+        raise InputError(
+            f"--tolerance-mm names {listed(map(short, unknown))}, and the labels are {listed(sorted(labels))}; give "
+            "names by --labels NAME=NUMBER,..., or take these"
+        )
+
+
 def _patients(table: Path, cases: Mapping[str, object]) -> dict[str, str]:
     """Return case -> patient from a table.
 
@@ -208,7 +218,9 @@ def _patients(table: Path, cases: Mapping[str, object]) -> dict[str, str]:
         raise InputError(f"{table} gives two patients to case {listed(twice)}; keep one")
     people = dict(zip(known["case_id"], known["patient_id"], strict=True))
     if missing := [case for case in cases if case not in people]:
-        raise InputError(f"{table} has no patient_id for {len(missing)} masks: {listed(missing)}; add a row for each")
+        raise InputError(
+            f"{table} has no patient_id for {len(missing)} of the masks: {listed(missing)}; add a row for each"
+        )
     return people
 
 

@@ -47,6 +47,7 @@ def export_onnx(
     ] = False,
 ) -> None:
     """A trained nnU-Net as one ONNX file that holds its plan and preprocessing too: `radfuse apply` needs no torch."""
+    check_folder(out_.parent)
     with writing(out_):
         out_.parent.mkdir(parents=True, exist_ok=True)
     if out_.is_dir():
@@ -124,7 +125,7 @@ def apply(
     here, codes = chosen(runtime), _codes(code or (), plan.labels)
     if dicom:
         highdicom()
-    cases = work.cases_of(images, plan.images)
+    cases = _apart(work.cases_of(images, plan.images), out_)
     jobs = work.jobs_of(cases, network, here, out_, preview, again=again, dicom=dicom, codes=codes)
     who: CrewName = "gpu" if on_gpu(here) else "network"
     failures: list[Failure] = []
@@ -149,6 +150,13 @@ def apply(
     show_suspicious(suspicious, listed, out_ / work.REVIEW)
     if failures:
         raise typer.Exit(SOME_FAILED)
+
+
+def _apart(cases: dict[str, tuple[Path, ...]], out_: Path) -> dict[str, tuple[Path, ...]]:
+    """Return the images of cases; refuse to write masks among them, which are called as they are."""
+    if any(image.parent.resolve() == out_.resolve() for files in cases.values() for image in files):
+        raise InputError(f"--out {out_} is the folder of the images, which masks would be taken for; choose another")
+    return cases
 
 
 def _codes(texts: Sequence[str], labels: Collection[str]) -> dict[str, str]:

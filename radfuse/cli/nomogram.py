@@ -39,8 +39,9 @@ def nomogram(bundle: BundleFolder, out_: ResultFolder, family: Families = None) 
     if not files or (family and without):
         raise InputError(problems)
     write_folder(out_, files)
-    for name, reason in without.items():
-        err.print(f"[yellow]no nomogram of {escape(name)}[/yellow]: {escape(reason)}", soft_wrap=True)
+    for reason in dict.fromkeys(without.values()):
+        names = ", ".join(name for name in without if without[name] == reason)
+        err.print(f"[yellow]no nomogram of {escape(names)}[/yellow]: {escape(reason)}", soft_wrap=True)
     drawn = ", ".join(name for name in family or schema.families if name not in without)
     out.print(f"Nomograms: {escape(drawn)} -> {escape(str(out_))}", soft_wrap=True)
 

@@ -16,7 +16,8 @@ from radfuse.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from radfuse.oai.cohort import OaiCohort, Wish
+    from radfuse.oai.cohort import OaiCohort
+    from radfuse.oai.outcomes import OutcomeRecipe
 
 _MOST_REASONS = 20
 
@@ -67,21 +68,24 @@ def oai_index(
     pseudonymise: Salt = None,
 ) -> None:
     """Index OAI's series and tables, and write a cohort table with a study; goes on where it stopped."""
+    from radfuse.cohort.made import check_table
+    from radfuse.cohort.pseudonyms import pseudonyms, read_salt
+    from radfuse.oai.cohort import Wish, make_cohort, masks_in
     from radfuse.oai.index import index_series
     from radfuse.oai.tables import OaiTables, read_tables
+    from radfuse.oai.write import write_cohort
 
-    if out_.suffix.lower() != ".csv":
-        raise InputError(f"--out {out_}: name a table that ends in .csv")
+    check_table(out_)
     if outcome and tables is None:
         raise InputError("--outcome needs --tables, the folder of OAI's text tables")
     recipes = _recipes(outcome or (), visit or ())
+    salt = None if pseudonymise is None else read_salt(pseudonymise)
+    drawn = {} if masks is None else masks_in(masks)
+    told = OaiTables() if tables is None else read_tables(tables)
     with progress() as tell:
         index, unread = index_series(root, out_.with_name(f"{out_.stem}.series.parquet"), tell)
-    told = OaiTables() if tables is None else read_tables(tables)
-    wish = _wish(index, recipes, tuple(visit or ()), sequence, masks, pseudonymise)
-    from radfuse.oai.cohort import make_cohort
-    from radfuse.oai.write import write_cohort
-
+    names = None if salt is None else pseudonyms(sorted(index["person"].unique()), salt)
+    wish = Wish(tuple(visit or ()), recipes, sequence, names, drawn)
     cohort = make_cohort(index, told, wish)
     study = write_cohort(root, out_, cohort, wish)
     show_problems(told.problems)
@@ -99,7 +103,7 @@ def oai_index(
         )
 
 
-def _recipes(outcome: Sequence[str], visit: Sequence[str]) -> tuple[object, ...]:
+def _recipes(outcome: Sequence[str], visit: Sequence[str]) -> tuple[OutcomeRecipe, ...]:
     from radfuse.oai.layout import MONTHS
     from radfuse.oai.outcomes import recipe_of
 
@@ -108,21 +112,6 @@ def _recipes(outcome: Sequence[str], visit: Sequence[str]) -> tuple[object, ...]
     if wrong:
         raise InputError(f"--visit {wrong[0]!r} is no visit; write V00, V01, V03, V05, V06, V08 or V10")
     return tuple(recipe_of(text, starts[0]) for text in outcome)
-
-
-def _wish(
-    index: pd.DataFrame,
-    recipes: tuple[object, ...],
-    visits: tuple[str, ...],
-    sequence: str,
-    masks: Path | None,
-    salt: Path | None,
-) -> Wish:
-    from radfuse.cohort.pseudonyms import pseudonyms, read_salt
-    from radfuse.oai.cohort import Wish, masks_in
-
-    names = None if salt is None else pseudonyms(sorted(index["person"].unique()), read_salt(salt))
-    return Wish(visits, recipes, sequence, names, {} if masks is None else masks_in(masks))  # type: ignore[arg-type]
 
 
 def _show(index: pd.DataFrame, cohort: OaiCohort) -> None:

@@ -16,7 +16,7 @@ from radfuse.run.disk import write_atomically, writing
 
 
 def configs(
-    name: Annotated[str | None, typer.Argument(help="Write this one out.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Write this one out.", show_default=False)] = None,
     out_: Annotated[
         Path | None, typer.Option("--out", "-o", help="File to write; printed by default.", show_default=False)
     ] = None,
@@ -25,9 +25,11 @@ def configs(
     from radfuse.study import shipped_studies, shipped_study
 
     if name is None:
-        for known, text in shipped_studies().items():
+        studies = shipped_studies()
+        widest = max(map(len, studies))
+        for known, text in studies.items():
             first = next((line[1:].strip() for line in text.splitlines() if line.startswith("#")), "")
-            out.print(f"[bold]{known:<12}[/bold] {escape(first)}", soft_wrap=True)
+            out.print(f"[bold]{known:<{widest}}[/bold] {escape(first)}", soft_wrap=True)
         return
     text = shipped_study(name)
     if out_ is None:
@@ -110,7 +112,12 @@ def phantom_oai(
 
 
 def phantom_recipe(
-    name: Annotated[str, typer.Argument(help="A shipped study; `radfuse configs` lists them.", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="A shipped study of a protocol; docs/recipes.md lists them.", show_default=False
+        ),
+    ],
     out_: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)],
     patients: Annotated[
         int | None, typer.Option(min=16, help="Number of patients, or of knees.", show_default="40 to 200")

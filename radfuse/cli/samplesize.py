@@ -39,7 +39,7 @@ Predictors = Annotated[
 
 def samplesize(
     study: Annotated[
-        Path | None, typer.Argument(metavar="[STUDY.yaml]", help="Whose table says the rest.", show_default=False)
+        Path | None, typer.Argument(metavar="STUDY.yaml", help="Whose table says the rest.", show_default=False)
     ] = None,
     prevalence: Annotated[float | None, typer.Option(help="Share of events; the study's.", show_default=False)] = None,
     predictors: Predictors = None,

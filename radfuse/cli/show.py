@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,8 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
 
 _FAILURES = 50
 """Named at the end of a run."""
+_ROWS = 50
+"""Of one column, shown of what is wrong with each of its rows."""
 
 
 def show_failures(failures: Sequence[Failure]) -> None:
@@ -81,7 +84,7 @@ def show_problems(problems: Sequence[Problem]) -> None:
     from rich import box
     from rich.table import Table
 
-    found = sorted(problems, key=lambda problem: problem.severity)
+    found, alike = _first_of_each(sorted(problems, key=lambda problem: problem.severity))
     style = {"error": "[red]error[/red]", "warning": "[yellow]warning[/yellow]"}
     columns = {
         "": [style[problem.severity] for problem in found],
@@ -98,6 +101,23 @@ def show_problems(problems: Sequence[Problem]) -> None:
     for cells in zip(*columns.values(), strict=True):
         table.add_row(*cells)
     err.print(table)
+    for (where, named), count in alike.items():
+        of = f"{where}, column {named}" if named else where
+        err.print(f"... and {count:,} more of {escape(of)}", soft_wrap=True)
+
+
+def _first_of_each(problems: Sequence[Problem]) -> tuple[list[Problem], Counter[tuple[str, str | None]]]:
+    """Return the first rows of each column that is wrong throughout, and how many more there are of it."""
+    seen: Counter[tuple[str, str, str | None]] = Counter()
+    kept, more = [], Counter[tuple[str, str | None]]()
+    for problem in problems:
+        kind = (problem.severity, problem.where, problem.column)
+        seen[kind] += problem.row is not None
+        if seen[kind] > _ROWS and problem.row is not None:
+            more[problem.where, problem.column] += 1
+        else:
+            kept.append(problem)
+    return kept, more
 
 
 def show_performance(performance: Sequence[Any], folds: int, repeats: int = 1) -> None:

@@ -43,7 +43,8 @@ def check(study: StudyFile, set_: Overrides = None) -> None:
     units = checked.design.units
     blocks = ", ".join(f"{name} ({values.shape[1]} columns)" for name, values in checked.design.blocks.items())
     families = ", ".join(loaded.families)
-    out.print(f"[green]Ready.[/green] {len(units)} units, {len(checked.folds)} folds, families: {families}")
+    folds = f"{len(checked.folds)} fold{'s' if len(checked.folds) != 1 else ''}"
+    out.print(f"[green]Ready.[/green] {len(units)} units, {folds}, families: {families}")
     out.print(f"Blocks: {blocks}")
 
 

@@ -6,6 +6,7 @@ from radfuse.cohort.config import Categories
 from radfuse.cohort.draft import Draft
 from radfuse.cohort.remarks import odd_values
 from radfuse.cohort.spreadsheet import LARGEST, spellings, to_numbers
+from radfuse.cohort.times import days_of
 
 
 def read_clinical(draft: Draft) -> None:
@@ -28,6 +29,8 @@ def _numeric(draft: Draft, name: str) -> None:
     if wrong.sum() > 3 and wrong.sum() > 0.5 * text.notna().sum():
         listed = ", ".join(map(repr, levels[:6])) + (", ..." if len(levels) > 6 else "")
         mend = f"declare it as {{column: {name}, levels: [{', '.join(levels[:6])}]}} under cohort.clinical"
+        if days_of(text[wrong]).notna().all():
+            mend = f"dates are no measurement: name a column of years, such as an age, or remove {name!r} there"
         draft.problem(f"holds words ({listed}), not numbers; {mend}", None, name)
     else:
         for index in text.index[wrong]:

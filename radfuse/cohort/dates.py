@@ -7,6 +7,7 @@ import pandas as pd
 
 from radfuse.cohort.changes import WORDS, YEARS, in_time
 from radfuse.cohort.draft import Draft
+from radfuse.cohort.remarks import rows_of
 from radfuse.cohort.times import times_of
 from radfuse.config import nearest
 from radfuse.errors import listed
@@ -15,7 +16,7 @@ _DAYS_A_YEAR = 365.25
 
 
 def read_dates(draft: Draft) -> None:
-    """Read when each visit was; find visits that the table lacks or that are called like a change."""
+    """Read when each visit was; find visits that the table lacks, that are called like a change, or out of order."""
     config = draft.config.changes
     if config is None:
         return
@@ -41,3 +42,30 @@ def read_dates(draft: Draft) -> None:
                 None,
                 draft.config.visit,
             )
+    if YEARS in draft.columns and not draft.new:
+        _remark_order(draft)
+
+
+def _remark_order(draft: Draft) -> None:
+    """Remark units whose follow-up is not on that side of their baseline in time where nearly all others have it."""
+    config = draft.config
+    assert config.changes is not None
+    names = [*config.unit_columns, config.visit, YEARS]
+    if not set(names) <= set(draft.columns):
+        return
+    frame = draft.frame()[names].dropna().drop_duplicates(names[:-1]).assign(row=lambda found: found.index)
+    start, end = (
+        frame[frame[config.visit] == visit].set_index(list(config.unit_columns)) for visit in config.changes.between
+    )
+    later = np.sign(end[YEARS] - start[YEARS]).dropna()
+    usual = 1 if (later > 0).mean() >= 0.5 else -1
+    odd = end["row"].reindex(later.index[later != usual])
+    if 0 < len(odd) < len(later):
+        first, second = config.changes.between
+        draft.problem(
+            f"visit {second!r} is dated on the other side of {first!r} than in most units, or on the same day, so that "
+            f"its change a year cannot be right ({rows_of(odd)}); correct the dates",
+            int(odd.iloc[0]),
+            config.changes.date,
+            "warning",
+        )

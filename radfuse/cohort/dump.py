@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from radfuse.cohort.times import days_of
-from radfuse.errors import InputError
+from radfuse.errors import InputError, listed
 from radfuse.run.folder import Progress
 from radfuse.run.index import grown_index
 from radfuse.volume.dicom import header_of, is_image
@@ -21,6 +21,9 @@ from radfuse.volume.series import Facts, depth_of, facts_of, missing_bytes, plac
 
 _OTHERS = {"SEG", "SR", "RTSTRUCT", "RTPLAN", "RTDOSE", "PR", "KO", "DOC", "REG"}
 """Modalities that are no images; they are in the index, and not in the table."""
+_KEPT = ("modality", "description", "plane", "laterality", "rows", "columns", "row_mm", "column_mm", "slice_mm")
+COLUMNS = ("case_id", "patient_id", "study", "days", *_KEPT, "files")
+"""Of a table of series."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,9 @@ def index_dump(root: Path, file: Path, progress: Progress = lambda *_: None) -> 
     away = os.path.relpath(root.resolve(), file.parent.resolve())
     index = grown_index(file, places, lambda some: Folders(root, away, some), read_folders, progress)
     if index["series_uid"].isna().all():
-        raise InputError(f"{root} holds no DICOM file in {len(places)} folders; give the folder in which they lie")
+        faults = listed(index["fault"].dropna().unique())
+        told = "" if faults == "none" else f" ({faults})"
+        raise InputError(f"{root} holds no DICOM file that can be used{told}; give the folder in which they lie")
     return index
 
 
@@ -158,7 +163,8 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
         left_out["no images (reports, segmentations, plans)"] += int(others.sum())
     usable = usable[~others]
     if usable.empty:
-        raise InputError(f"no series below {root} can be used: {dict(left_out) or 'no PatientID'}; look at the files")
+        why = listed(f"{why} ({count})" for why, count in left_out.items()) if left_out else "no PatientID"
+        raise InputError(f"no series below {root} can be used: {why}; look at the files, and export them again")
     usable = usable.assign(patient_id=[(names or {}).get(person, person) for person in usable["patient"]])
     usable = usable.assign(days=days_of(usable["date"].map(_dashed)))
     first = usable.groupby("patient_id")["days"].transform("min")
@@ -176,9 +182,8 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
         case = f"{patient}_{study}_{count[patient]:03d}"
         alone = len(some) == 1 and bool(one["alone"])
         series[case] = root / one["folder"] if alone else _files(some, root)
-        kept = ("modality", "description", "plane", "laterality", "rows", "columns", "row_mm", "column_mm", "slice_mm")
         told = {"case_id": case, "patient_id": patient, "study": study, "days": one["days"]}
-        rows.append(told | {name: one[name] for name in kept} | {"files": int(some["files"].sum())})
+        rows.append(told | {name: one[name] for name in _KEPT} | {"files": int(some["files"].sum())})
     return Dump(pd.DataFrame(rows), series, left_out)
 
 

@@ -42,7 +42,7 @@ def read_excel(path: Path, notes: list[Problem]) -> pd.DataFrame:
         raise InputError(f"{path} is not a readable Excel file ({reason}); save it again, or as CSV UTF-8") from error
     filled = [name for name, rows in sheets.items() if rows]
     if not filled:
-        raise InputError(f"{path}: every sheet is empty")
+        raise InputError(f"{path}: every sheet is empty; fill one, or name another file")
     if len(filled) > 1:
         others = ", ".join(map(repr, filled[1:]))
         notes.append(Problem(path.name, f"read sheet {filled[0]!r}; sheets {others} were not read", severity="warning"))

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pandas as pd
+
 from radfuse.cohort.draft import Draft
+from radfuse.cohort.remarks import odd_values
+from radfuse.cohort.spreadsheet import LARGEST
 
 
 def leave_out(draft: Draft) -> None:
@@ -36,3 +40,20 @@ def read_outcome(draft: Draft) -> None:
         draft.columns |= columns
         for finding in findings:
             draft.problem(finding.message, finding.label, finding.column)
+        for name, values in columns.items():
+            if pd.api.types.is_float_dtype(values):
+                _look_at_numbers(draft, name, values)
+
+
+def _look_at_numbers(draft: Draft, name: str, numbers: pd.Series) -> None:
+    """Find times and scores that cannot be computed with, and remark codes for "missing" among them."""
+    for index in numbers.index[numbers.abs() > LARGEST]:
+        draft.problem(
+            f"{numbers[index]:g} is too large to compute with; correct it, or list the case under cohort.exclude",
+            index,
+            name,
+        )
+    for finding in odd_values(numbers.rename(name)) if not draft.new else ():
+        message = finding.message.replace("empty them to have them imputed", "list these cases under cohort.exclude")
+        message = message.replace("leave the cell empty", "list the case under cohort.exclude")
+        draft.problem(message, finding.label, finding.column, "warning")

@@ -37,7 +37,7 @@ def odd_values(numbers: pd.Series) -> Iterator[Finding]:
         many = f"{len(cells)} cells hold" if len(cells) > 1 else "1 cell holds"
         message = (
             f'{many} {code:g}, which looks like a code for "missing" and is read as a number; empty them to have them '
-            f"imputed ({_rows(cells)})"
+            f"imputed ({rows_of(cells)})"
         )
         yield Finding(message, cells[0], name)
     rest = finite[~odd]
@@ -46,7 +46,7 @@ def odd_values(numbers: pd.Series) -> Iterator[Finding]:
         low, high = rest.quantile([0.25, 0.75])
         message = (
             f"{far.iloc[0]:g} is implausible: half of all values lie between {low:g} and {high:g}; correct it, or "
-            f"leave the cell empty ({_rows(far.index)})"
+            f"leave the cell empty ({rows_of(far.index)})"
         )
         yield Finding(message, far.index[0], name)
 
@@ -64,5 +64,6 @@ def _beyond(values: pd.Series, others: pd.Series, ranges: float) -> pd.Series:
     return (values < low - ranges * width) | (values > high + ranges * width)
 
 
-def _rows(labels: pd.Index) -> str:
+def rows_of(labels: pd.Index | pd.Series) -> str:
+    """Return rows as a spreadsheet numbers them, given their labels in a table's index."""
     return f"row{'s' if len(labels) > 1 else ''} {listed(int(label) + 2 for label in labels)}"

@@ -18,6 +18,8 @@ from radfuse.outcomes.kinds import Outcome, strata
 
 
 def _as_text(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # a year
     return value.isoformat() if isinstance(value, date) else value  # YAML reads 2019-05-31 as a date
 
 
@@ -33,7 +35,7 @@ class Fold(NamedTuple):
 class Drawn(Section):
     """Splits that are drawn at random, and may be drawn again: results then hang less on the luck of one deal."""
 
-    repeats: int = Field(default=1, ge=1)
+    repeats: int = Field(default=1, ge=1, le=1000)
     """How many times patients are dealt anew; every family is fitted on every fold of every deal."""
 
     @property
@@ -229,7 +231,7 @@ class ByColumn(Section):
         """Return a fold per value, or the one of train and test."""
         values = units[self.column]
         names = ["test"] if set(values) == {"train", "test"} else sorted(values.unique())
-        return [_fold(name, (values == name).to_numpy()) for name in names]
+        return [_fold(f"{name:g}" if isinstance(name, float) else name, (values == name).to_numpy()) for name in names]
 
 
 def _grouped_unless_said(value: object) -> object:

@@ -97,7 +97,7 @@ def _read_file(path: Path, notes: list[Problem], as_text: Collection[str] | None
     if kind == "folder":
         raise InputError(f"{path} is a folder; give the table itself")
     if kind is None:
-        raise InputError(f"no table at {path}; paths in a study are relative to the study file")
+        raise InputError(f"no table at {path}; correct the path (in a study it is relative to the study file)")
     suffix = path.suffix.lower()
     if suffix in {".parquet", ".pq"}:
         return _read_parquet(path)
@@ -257,7 +257,7 @@ def _parse(text: str, separator: str, header: list[str], as_text: Collection[str
 
 def _refuse_empty(path: Path, text: str) -> None:
     if not text.strip():
-        raise InputError(f"{path} is empty")
+        raise InputError(f"{path} is empty; write it again, or name another")
     if not text.partition("\n")[0].strip():
         raise InputError(f"{path}: the first line is blank; the header with the column names must stand there")
 

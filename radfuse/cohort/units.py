@@ -6,7 +6,12 @@ import pandas as pd
 
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.draft import Draft
+from radfuse.cohort.remarks import rows_of
+from radfuse.config import nearest
 from radfuse.errors import Problem, listed
+
+_RARE = 0.05
+"""Of the cases of the most frequent visit: what fewer have is worth a look."""
 
 
 def check_units(draft: Draft) -> None:
@@ -22,6 +27,29 @@ def check_units(draft: Draft) -> None:
     for unit, rows in doubtful.groupby(unit_columns, sort=False):
         name = "/".join(map(str, unit))
         _one_unit(draft, name, rows)
+    if config.visit in draft.columns and not draft.new:
+        _remark_rare_visits(draft, draft.columns[config.visit])
+
+
+def _remark_rare_visits(draft: Draft, visits: pd.Series) -> None:
+    """Remark visits that hardly any unit has: each gives columns of its own, and a misspelled one takes its case along.
+
+    Args:
+        draft: to remark on.
+        visits: its column of visits.
+    """
+    counts = visits.value_counts()
+    for visit, count in counts.items():
+        if count <= _RARE * counts.iloc[0]:
+            where = visits.index[visits == visit]
+            hint = nearest(str(visit), map(str, counts.index[counts > _RARE * counts.iloc[0]]))
+            draft.problem(
+                f"few units have a visit {visit!r} ({rows_of(where)}), whose columns the others lack{hint}; correct "
+                "it, or list the cases under cohort.exclude",
+                int(where[0]),
+                draft.config.visit,
+                "warning",
+            )
 
 
 def _doubtful(rows: pd.DataFrame, draft: Draft) -> pd.Series:

@@ -117,6 +117,12 @@ def check_readers(config: EvaluationConfig, taken: Mapping[str, str], families: 
     Raises:
         ValueError: the first reader whose column or name stands for something else.
     """
+    for group in config.subgroups:
+        if taken.get(group.column) == "cohort.outcome":
+            raise ValueError(
+                f"evaluation.subgroups: groups of the outcome {group.column!r} hold one outcome each; name another "
+                "column"
+            )
     for name, reader in config.readers.items():
         where = f"evaluation.readers.{name}"
         if reader.column in taken:

@@ -40,6 +40,12 @@ def _spelled_out(said: Any) -> Any:
             raise ValueError(
                 f"{name} changes nothing; name its settings, for example {name}: {{radiomics.bin_width: 10}}"
             )
+    spelled = [str(name).lower() for name in said] if isinstance(said, Mapping) else []
+    if len(set(spelled)) < len(spelled):
+        twice = next(name for name in spelled if spelled.count(name) > 1)
+        raise ValueError(
+            f"two variants are called {twice!r} but for capitals, and so would be their folders; rename one"
+        )
     listed = said.get(CLASSIFIERS) if isinstance(said, Mapping) else None
     if not isinstance(listed, (list, tuple)):
         return said

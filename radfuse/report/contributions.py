@@ -21,6 +21,10 @@ _LETTER = 0.075
 """Inches that a letter of a label takes."""
 _SHARP = 200
 """Points of a beeswarm are a picture of so many dots an inch: thousands of circles would make the page heavy."""
+_NARROW, _LINE = 60, 0.125
+"""Letters of a line above a row of a narrow page, and its height in inches."""
+_CLEAR = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+"""Behind words, of the lines that rows hang on."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +75,15 @@ def waterfall(way: Way, *, most: int = 10, narrow: bool = False, unit: str = "sc
     ends = way.base + np.cumsum([0.0, *(size for _, size in steps)])
     digits = 2 if max((abs(size) for _, size in steps), default=0.0) >= 0.2 else 3
     with mpl.rc_context(STYLE):
-        figure = Figure(
-            figsize=(3.7, 0.9 + 0.42 * len(steps)) if narrow else (8.6, 0.9 + 0.3 * len(steps)), layout="constrained"
-        )
+        names = [text for text, _ in steps]
+        pitch = _pitch(names, 0.42) if narrow else 0.3
+        figure = Figure(figsize=(3.7 if narrow else 8.6, 0.9 + pitch * len(steps)), layout="constrained")
         axes = figure.subplots()
+        high = 0.19 / pitch if narrow else 0.6
         for row, (_, size) in enumerate(steps):
             colour = RAISES if size > 0 else LOWERS
-            axes.barh(row, size, left=ends[row], color=colour, height=0.45 if narrow else 0.6)
-            axes.plot([ends[row + 1]] * 2, [row - 0.3, row + 1.3], color=REST, linewidth=0.7)
+            axes.barh(row, size, left=ends[row], color=colour, height=high)
+            axes.plot([ends[row + 1]] * 2, [row - high / 2, row + 1 + high / 2], color=REST, linewidth=0.7)
             words = f"{'+' if size > 0 else '−'}{abs(size):.{digits}f}"
             right = size > 0
             axes.annotate(
@@ -90,9 +95,10 @@ def waterfall(way: Way, *, most: int = 10, narrow: bool = False, unit: str = "sc
                 ha="left" if right else "right",
                 fontsize=8,
                 color="#4b5563",
+                bbox=_CLEAR,
             )
         axes.axvline(ends[0], color=REST, linewidth=0.8, linestyle=(0, (3, 2)))
-        _rows(axes, [text for text, _ in steps], narrow)
+        _rows(axes, names, pitch if narrow else None)
         axes.use_sticky_edges = False
         axes.margins(x=0.14)
         axes.set_xlabel(unit)
@@ -104,20 +110,22 @@ def beeswarm(found: ExplainedFamily, most: int, *, narrow: bool = False, unit: s
     """Return the contributions of the most important columns in all explained cases as SVG."""
     count = min(most, len(found.columns))
     with mpl.rc_context(STYLE):
-        size = (3.7, 1.1 + 0.45 * count) if narrow else (8.6, 1.0 + 0.32 * count)
+        names = [column.name for column in found.columns[:count]]
+        pitch = _pitch(names, 0.45) if narrow else 0.32
+        size = (3.7, 1.1 + pitch * count) if narrow else (8.6, 1.0 + pitch * count)
         figure = Figure(figsize=size, layout="constrained", dpi=_SHARP)
         axes = figure.subplots()
         axes.axvline(0, color=REST, linewidth=0.8)
         moved = found.contributions[:, :count].T
         spread = max(float(np.abs(moved).max(initial=0)), 1e-12)
-        height = [row + _swarm(each / spread) * (0.24 if narrow else 0.38) for row, each in enumerate(moved)]
+        height = [row + _swarm(each / spread) * (0.108 / pitch if narrow else 0.38) for row, each in enumerate(moved)]
         x, y = moved.ravel(), np.concatenate(height)
         place = np.concatenate([_ranks(found.values[:, row]) for row in range(count)])
         known = np.isfinite(place)
         told: Any = {"s": 5, "linewidths": 0, "rasterized": True}
         axes.scatter(x[~known], y[~known], color="#d1d5db", **told)
         drawn = axes.scatter(x[known], y[known], c=place[known], cmap=_LOW_TO_HIGH, vmin=0, vmax=1, **told)
-        _rows(axes, [column.name for column in found.columns[:count]], narrow)
+        _rows(axes, names, pitch if narrow else None)
         axes.set_xlabel(f"contribution to the {unit}")
         beside: Any = {"location": "top", "shrink": 0.6, "aspect": 50} if narrow else {"aspect": 50, "pad": 0.01}
         bar = figure.colorbar(drawn, ax=axes, ticks=[0, 1], **beside)
@@ -178,12 +186,23 @@ def wrapped(name: str, width: int) -> str:
     return "\n".join(lines)
 
 
-def _rows(axes: Any, labels: Sequence[str], narrow: bool) -> None:
-    """Label rows that are counted downwards: left of the axes, or above each row."""
-    axes.set_ylim(len(labels) - 0.4, -0.75 if narrow else -0.6)
+def _pitch(labels: Sequence[str], pitch: float) -> float:
+    """Return the height of a row in inches with its label above it: more where some label takes two lines."""
+    return pitch + _LINE * (max((len(_above(label)) for label in labels), default=1) - 1)
+
+
+def _above(label: str) -> list[str]:
+    """Return the lines of a label above its row; of one that joins nowhere, its start and its end."""
+    lines = wrapped(label, _NARROW).split("\n")
+    return [line if len(line) <= _NARROW + 4 else f"{line[:24]}…{line[-25:]}" for line in lines]
+
+
+def _rows(axes: Any, labels: Sequence[str], pitch: float | None) -> None:
+    """Label rows that are counted downwards: left of the axes, or above each row where it is so many inches high."""
+    axes.set_ylim(len(labels) - 0.4, -0.6 if pitch is None else -_pitch(labels[:1], 0.34) / pitch)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    if not narrow:
+    if pitch is None:
         axes.set_yticks(range(len(labels)), [])
         for row, label in enumerate(labels):  # line by line, so that its end stays put in any viewer's font
             lines = wrapped(label, 52).split("\n")
@@ -193,11 +212,10 @@ def _rows(axes: Any, labels: Sequence[str], narrow: bool) -> None:
                 axes.text(-0.015, at, line, **told)
         return
     axes.set_yticks([])
+    told = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 7.5, "bbox": _CLEAR}
     for row, label in enumerate(labels):
-        short = label if len(label) <= 50 else f"{label[:24]}…{label[-25:]}"
-        clear = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # of the lines that rows hang on
-        told = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 7.5, "bbox": clear}
-        axes.text(0, row - 0.42, short, **told)
+        for place, line in enumerate(reversed(_above(label))):
+            axes.text(0, row - (0.185 + _LINE * place) / pitch, line, **told)
 
 
 def _swarm(values: np.ndarray) -> np.ndarray:

@@ -22,6 +22,8 @@ _LETTER = 0.068
 """Inches that a letter of a tick label takes, about."""
 _LANE = 0.15
 """Inches between two lanes of labels."""
+_APART = 0.04
+"""Inches from a tick to the next; nearer ones without a label are thin, or they would be one black bar."""
 _BEYOND = "Arrows: 1st or 99th percentile of training values; points go on beyond in step."
 
 
@@ -123,8 +125,12 @@ def _draw(axes: Any, row: _Row, lanes: Sequence[int], at: float, layout: _Layout
     labels = _together(row.ticks)
     for end, goes_on, mark in zip(row.ends, row.beyond, ("<", ">"), strict=True):
         axes.plot([end] if goes_on else [], [at] if goes_on else [], mark, color=row.colour, markersize=4)
+    last = -math.inf
     for number, (_, share) in enumerate(row.ticks):
-        axes.plot([share, share], [at, at + 0.055], color=row.colour, linewidth=0.9, gid=f"tick-{row.key}-{number}")
+        crowded = not lanes[number] and abs(share - last) * layout.span < _APART
+        told = {"color": row.colour, "linewidth": 0.3 if crowded else 0.9, "gid": f"tick-{row.key}-{number}"}
+        axes.plot([share, share], [at, at + 0.055], **told)
+        last = share
     for number, lane in enumerate(lanes):
         if not lane or number not in labels:
             continue

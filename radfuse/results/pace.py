@@ -52,13 +52,20 @@ class StagePace(Section):
 
 
 def bottleneck(paces: Sequence[StagePace]) -> str | None:
-    """Return a sentence on the stage of several jobs that took longest, and what held it up; None without any."""
+    """Return a sentence on what held a run up; None where no stage has several jobs.
+
+    That is the stage of several jobs that took longest, or one of a single job that took more than all others.
+    """
     others = {pace.stage: pace.wall_seconds for pace in paces}
     whole = sum(max(pace.wall_seconds - others.get(pace.beside, 0.0), 0.0) for pace in paces)
     waiting = [pace for pace in paces if pace.beside in others and pace.working < _BUSY]
     several = [pace for pace in paces if pace.jobs > 1 and pace not in waiting]
     if whole <= 0 or not several:
         return None
+    slowest = max(paces, key=lambda pace: pace.wall_seconds)
+    if slowest.jobs == 1 and slowest.wall_seconds > whole / 2:
+        share = slowest.wall_seconds / whole
+        return f"{slowest.stage} took {share:.0%} of the time, as one job: more cores would not help"
     slowest = max(several, key=lambda pace: pace.wall_seconds)
     if slowest.working < _BUSY and slowest.jobs > slowest.workers:
         idle = 1 - slowest.working

@@ -98,7 +98,10 @@ def cases_of(paths: Sequence[Path], channels: int) -> dict[str, tuple[Path, ...]
             raise InputError(f"two images are called {name}: {known[channel]} and {path}; rename one")
         known[channel] = path
     if not found:
-        raise InputError(f"no image in {listed(list(map(str, paths)))}; images end in {listed(SUFFIXES)}")
+        raise InputError(
+            f"no image in {listed(list(map(str, paths)))}; images end in {listed((*SUFFIXES, *FLAT), 12)}; give them, "
+            "or their folder"
+        )
     for case, known in found.items():
         if sorted(known) != list(range(channels)):
             wanted = [f"{case}_{number:04d}" for number in range(channels)]
@@ -114,9 +117,10 @@ def _images(paths: Sequence[Path]) -> list[Path]:
     found = []
     for path in paths:
         if kind_of(path) is None:
-            raise InputError(f"{path}: there is no such file or folder")
+            raise InputError(f"{path}: there is no such file or folder; correct the path of the images")
         here = [each for each in sorted(path.iterdir()) if not each.name.startswith(".")] if path.is_dir() else []
-        found += images_among(here) or [each for each in here if each.is_dir()] or [path]
+        own = [path] if here or not path.is_dir() else []  # an empty folder is no series
+        found += images_among(here) or [each for each in here if each.is_dir()] or own
     return found
 
 

@@ -44,7 +44,7 @@ class AtlasSegmentation(Untrained):
 
         for path in (self.template, self.template_labels):
             if not path.is_file():
-                raise InputError(f"template {path}: there is no such file")
+                raise InputError(f"template {path}: there is no such file; correct the path")
         require_same_grid(read_volume(self.template), read_labels(self.template_labels, self.names))
 
     def brought(self, folder: Path) -> bytes:

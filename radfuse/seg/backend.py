@@ -52,7 +52,7 @@ class Labelled(Section):
     @model_validator(mode="after")
     def _numbers_differ(self) -> Labelled:
         if len(set(self.labels.values())) < len(self.labels):
-            raise ValueError("two labels share one number")
+            raise ValueError("two labels share one number; give each its own")
         return self
 
     @model_validator(mode="after")

@@ -31,7 +31,7 @@ class OnnxSegmentation(OnnxNetworks):
 
         self.runtime_here()
         if not self.model.is_file():
-            raise InputError(f"model {self.model}: there is no such file")
+            raise InputError(f"model {self.model}: there is no such file; correct segmentation.model")
         check_fits(self, OnnxSegmenter(self.model).plan, self.model)
 
     def brought(self, folder: Path) -> bytes:

@@ -1,12 +1,14 @@
-"""Out of memory while a case is segmented: told from other errors, and answered with what to change."""
+"""Memory that runs out while a case is segmented, and images that none holds: told, and answered with a mend."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
 from radfuse.errors import InputError
+from radfuse.volume.layout import MOST_VOXELS
 
 _SAID = (
     *("out of memory", "out_of_memory", "not enough memory", "bad_alloc", "alloc_failed"),
@@ -24,6 +26,26 @@ def ran_out(error: Exception) -> bool:
     """Return whether an error says that there is not enough memory, of the machine or of its GPU."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or any(said in text for said in _SAID)
+
+
+def require_size(image: str, shape: Sequence[int], spacing_mm: Sequence[float], wanted_mm: Sequence[float]) -> None:
+    """Refuse an image that has no voxels at the network's spacing, or more than a machine holds: its header is wrong.
+
+    Args:
+        image: its name.
+        shape: that it would have.
+        spacing_mm: its own, of the same axes.
+        wanted_mm: the network's.
+
+    Raises:
+        InputError: says both spacings.
+    """
+    if not 0 < math.prod(shape) <= MOST_VOXELS:
+        own, wanted = (" x ".join(f"{step:g}" for step in steps) for steps in (spacing_mm, wanted_mm))
+        raise InputError(
+            f"{image}: its voxels are {own} mm, so that it has {' x '.join(map(str, shape))} voxels at the {wanted} mm "
+            "of the network; correct the spacing in its header, or give an image like those of the training"
+        )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from radfuse import machine
 from radfuse.errors import InputError
+from radfuse.seg.memory import require_size
 from radfuse.seg.percentiles import percentiles
 from radfuse.volume.grid import Grid, box_around, oriented, part_of, with_spacing
 from radfuse.volume.image import LabelMap, Volume
@@ -60,7 +61,7 @@ def network_input(volume: Volume, plan: NetworkInput) -> tuple[np.ndarray, Grid]
         standardised by the foreground of training masks comes in its own units: each network has seen others.
 
     Raises:
-        InputError: the image has other channels than the network reads.
+        InputError: the image has other channels than the network reads, or a spacing that cannot be.
     """
     if len(volume.channels) != plan.images:
         raise InputError(
@@ -68,6 +69,7 @@ def network_input(volume: Volume, plan: NetworkInput) -> tuple[np.ndarray, Grid]
         )
     turned = oriented(volume.grid, plan.orientation) if plan.orientation else volume.grid
     grid = with_spacing(turned, plan.spacing_zyx_mm)
+    require_size(volume.name, grid.shape, turned.spacing_zyx_mm, grid.spacing_zyx_mm)
     here = grid.same_as(volume.grid)
     channels = [channel.array if here else resample(channel, grid).array for channel in volume.channels]
     ready = [

@@ -89,7 +89,10 @@ def _segments(path: Path, header: Dataset, names: Mapping[int, str] | None, like
     unknown = [said[number] for number in said if number not in labels]
     if unknown:
         declared = ", ".join(f"{label} {name}" for label, name in (names or {}).items())
-        raise InputError(f"{path}: segments {listed(unknown)} are not declared; declared: {declared}")
+        raise InputError(
+            f"{path}: segments {listed(unknown)} are not declared; declared: {declared}. Declare them by these names "
+            "under segmentation.labels"
+        )
     pixels = frame_pixels(path)
     kind = str(header.SegmentationType)
     if kind == "FRACTIONAL":

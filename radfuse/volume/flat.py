@@ -69,7 +69,10 @@ def read_flat(path: Path, said: Spacing | None = None, like: Spacing | None = No
             "0.14], or save it with its dpi"
         )
     if not all(SPACING_MM[0] <= step <= SPACING_MM[1] for step in spacing):
-        raise InputError(f"{path}: its pixels are {spacing[0]:g} x {spacing[1]:g} mm; correct the header, or the study")
+        raise InputError(
+            f"{path}: its pixels are {spacing[0]:g} x {spacing[1]:g} mm; correct what says so: "
+            f"its header, {BESIDE} beside it, or the study"
+        )
     return array[None], Grid((1, *array.shape), (1.0, *spacing))
 
 
@@ -92,7 +95,7 @@ def _beside(path: Path) -> Spacing | None:
     if not place.is_file():
         return None
     try:
-        return _two(json.loads(place.read_text(encoding="utf-8"))["spacing_mm"])
+        return _two(json.loads(place.read_text(encoding="utf-8-sig"))["spacing_mm"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f'{place} does not hold the mm between rows and between columns, as {{"spacing_mm": [0.14, 0.14]}}; '

@@ -1,4 +1,4 @@
-"""Good folders, tiny: tables, images of boxes, finished runs, bundles, and one image with its mask in every format."""
+"""Good folders, tiny: tables, visits, images of boxes, flat ones, runs, bundles, masks, an image in every format."""
 
 from __future__ import annotations
 
@@ -81,6 +81,50 @@ def tables(folder: Path) -> None:
     (folder / "cohort.csv").write_text("\n".join(cohort) + "\n")
     (folder / "radiomic.csv").write_text("\n".join(features) + "\n")
     (folder / "study.yaml").write_text(TABLES)
+
+
+def visits(folder: Path) -> None:
+    """Write the study of tables with a second visit of each patient, two years and some days later."""
+    tables(folder)
+    cohort, features = ((folder / name).read_text().splitlines() for name in ("cohort.csv", "radiomic.csv"))
+    lines = [f"{cohort[0]},visit"]
+    for ending, day, visit in (("", "2015-03-01", "00m"), ("b", "2017-03-05", "24m")):
+        for case, patient, site, _, *rest in (row.split(",") for row in cohort[1:]):
+            lines.append(",".join([case + ending, patient, site, day, *rest, visit]))
+    (folder / "cohort.csv").write_text("\n".join(lines) + "\n")
+    later = [f"{row[:3]}b{row[3:]}5" for row in features[1:]]  # another digit: no row is twice there
+    (folder / "radiomic.csv").write_text("\n".join([*features, *later]) + "\n")
+    asked = "changes: {between: [00m, 24m], kinds: [difference, rate], date: scanned}"
+    said = TABLES.replace("  clinical:", f"  unit: [patient_id]\n  {asked}\n  clinical:")
+    (folder / "study.yaml").write_text(said)
+
+
+def flat(folder: Path) -> None:
+    """Write a study of twelve PNG images, a bright rectangle in noise each, with masks and their spacing."""
+    from PIL import Image
+
+    rows = ["case_id,patient_id,xray,mask,age,event"]
+    for number in range(12):
+        drawn = np.zeros((60, 80), np.uint8)
+        drawn[20 : 36 + 4 * (number % 2), 25:50] = 1
+        noise = np.random.default_rng(number).normal(120, 12, drawn.shape)
+        Image.fromarray((noise + 40 * drawn).astype(np.uint8)).save(folder / f"x{number}.png")
+        Image.fromarray(drawn).save(folder / f"m{number}.png")
+        rows.append(f"c{number},p{number},x{number}.png,m{number}.png,{50 + number},{number % 2}")
+    (folder / "cohort.csv").write_text("\n".join(rows) + "\n")
+    (folder / "spacing.json").write_text('{"spacing_mm": [0.5, 0.5]}')
+    said = IMAGES.replace("{t1: t1}", "{xray: xray}").replace("[shape,", "[shape2D,").replace("tumour", "bone")
+    (folder / "study.yaml").write_text(said.replace("radiomics: {", "radiomics: {slice_axis: z, "))
+
+
+def masks(folder: Path) -> None:
+    """Write two folders of three masks, labels 1 and 2."""
+    drawn = mask()
+    drawn[3:7, 3:9, 11:13] = 2
+    for name in ("A", "B"):
+        (folder / name).mkdir()
+        for number in range(3):
+            (folder / name / f"c{number}.nrrd").write_bytes(nrrd_bytes(drawn))
 
 
 def images(folder: Path) -> None:
@@ -183,6 +227,9 @@ class Templates:
             "nothing": lambda _: None,
             "tables": tables,
             "images": images,
+            "visits": visits,
+            "flat": flat,
+            "masks": masks,
             "pair": pair,
             "table_run": table_run,
             "image_run": image_run,
@@ -198,6 +245,9 @@ class Templates:
 GOOD = {
     "tables": ("check study.yaml",),
     "images": ("check study.yaml", "extract study.yaml --out run"),
+    "visits": ("check study.yaml",),
+    "flat": ("check study.yaml",),
+    "masks": ("compare-masks A B --out O",),
     "pair": (
         *(f"radiomics image.{one} mask.{two} --params params.yaml" for one, two in (
             ("nii", "nii"), ("nii", "nrrd"), ("nii.gz", "nrrd"), ("nrrd", "nrrd"), ("mha", "nrrd"), ("nrrd", "nii.gz"),

@@ -121,9 +121,11 @@ def test_what_cannot_be_applied_is_told(results: Path, tmp_path: Path, command) 
     assert (code, "there is no such file or folder" in told) == (2, True)
     images.mkdir()
     code, told = command("apply", network, images, "--out", tmp_path / "masks")
-    assert code == 2
-    assert "reads 2 channels" in told
+    assert (code, f"no image in {images}; images end in" in told) == (2, True)
     write_channels(images, "a")
+    code, told = command("apply", network, images, "--out", images, "--again")
+    assert (code, "is the folder of the images" in told) == (2, True)
+    assert sorted(item.name for item in images.iterdir()) == ["a_0000.nii.gz", "a_0001.nii.gz"]
     (images / "a_0001.nii.gz").rename(images / "a_0002.nii.gz")
     code, told = command("apply", network, images, "--out", tmp_path / "masks")
     assert (code, "it wants a_0000, a_0001" in told) == (2, True)

@@ -94,5 +94,11 @@ def test_folders_without_dicom_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no files"):
         index_dump(tmp_path / "d", tmp_path / "s.parquet")
     (tmp_path / "d" / "a.txt").write_text("x")
-    with pytest.raises(InputError, match="holds no DICOM file in 1 folders"):
+    with pytest.raises(InputError, match="holds no DICOM file that can be used; give the folder"):
+        index_dump(tmp_path / "d", tmp_path / "s.parquet")
+
+
+def test_a_heap_without_series_says_why(tmp_path: Path) -> None:
+    write_series(tmp_path / "d", SeriesInstanceUID="", **PERSON)
+    with pytest.raises(InputError, match=r"no DICOM file that can be used .*SeriesInstanceUID"):
         index_dump(tmp_path / "d", tmp_path / "s.parquet")

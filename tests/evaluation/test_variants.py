@@ -133,7 +133,7 @@ def test_a_nomogram_of_the_study_is_asked_of_no_variant() -> None:
         ({"x": {"report": {"journal_figures": True}}}, r"variants.x: 'report.journal_figures' cannot vary"),
         ({"x": {"seed": 7}}, r"variants.x changes nothing of the study"),
         ({"x": {}}, r"variants: x changes nothing; name its settings"),
-        ({"x": 3}, r"variants.x: Input should be a valid dictionary"),
+        ({"x": 3}, r"variants.x: Input should be a mapping, as"),
         ({"a b": {"seed": 3}}, r"'a b' is no name of a variant"),
         ({"classifiers": ["svm", "svm"]}, r"classifiers lists kinds, each once"),
         ({"classifiers": [{"kind": "svm"}]}, r"classifiers lists kinds, each once"),

@@ -132,6 +132,12 @@ def test_the_bottleneck_is_named(seconds: float, cpu_seconds: float, why: str) -
     assert bottleneck([]) is None
 
 
+def test_one_job_that_took_more_than_all_others_is_the_bottleneck() -> None:
+    fit = StagePace(stage="fit", jobs=30, wall_seconds=40.0, seconds=40.0, cpu_seconds=40.0)
+    report = StagePace(stage="report", jobs=1, wall_seconds=60.0, seconds=60.0, cpu_seconds=60.0)
+    assert bottleneck([fit, report]) == "report took 60% of the time, as one job: more cores would not help"
+
+
 def test_a_stage_that_waited_for_another_one_beside_it_is_not_what_held_up() -> None:
     network = StagePace(stage="segment", jobs=100, wall_seconds=90.0, seconds=270.0, cpu_seconds=27.0, workers=3)
     about = {"jobs": 100, "wall_seconds": 100.0, "workers": 15, "beside": "segment"}

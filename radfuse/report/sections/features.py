@@ -174,6 +174,11 @@ def narrow_plot(features: Sequence[ChosenFeature], folds: int, blocks: Sequence[
             axes.plot(value or 0, row, "o", color=colour, markersize=4.5, markerfacecolor=face)
             top += height
         axes.set_ylim(top + 0.05, -0.05)
+        here = [name for name in blocks if name in {item.block for item in features}]
+        if len(here) > 1:
+            for name in here:
+                axes.plot([], [], "s", color=drawn[name].colour, label=name)
+            figure.legend(loc="outside upper left", ncols=3, handletextpad=0.3, columnspacing=1.2)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.08)

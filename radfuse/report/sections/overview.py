@@ -115,7 +115,11 @@ def _part(report: StudyReport | EvaluationReport, kind: Kind, added: Sequence[Ad
     panels[last] = lambda axes: gains(axes, added, measured, shown)
     with mpl.rc_context(STYLE):
         whole = whole_of(panels, shown)
-        singles = [single_of(name, draw, shown, name in kind.curves) for name, draw in panels.items()]
+        titles = [f"{letter}   {name}" for letter, name in zip("ABCD", panels, strict=True)]
+        singles = [
+            single_of(title, draw, shown, name in kind.curves)
+            for title, (name, draw) in zip(titles, panels.items(), strict=True)
+        ]
     measure = measured[0].measure
     gain = f"gain in {measure} by a block beside the same family without it (95% CI)"
     told = [*kind.told(shown, report.predictions["fold"].nunique() > 1), gain if added else f"{measure} (95% CI)"]
@@ -160,12 +164,12 @@ def whole_of(panels: Mapping[str, Panel], shown: Shown) -> str:
     return to_svg(figure)
 
 
-def single_of(name: str, draw: Panel, shown: Shown, legend: bool) -> str:
+def single_of(title: str, draw: Panel, shown: Shown, legend: bool) -> str:
     """Return one panel, with a legend where it has a curve of each family."""
     figure = Figure(figsize=(3.9, 4.3), layout="constrained")
     axes = figure.subplots()
     draw(axes)
-    axes.set_title(name, loc="left", fontweight="bold")
+    axes.set_title(title, loc="left", fontweight="bold")
     if legend:
         _legend(figure, shown, 1)
     return to_svg(figure)

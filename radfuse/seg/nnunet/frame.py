@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from radfuse import machine
 from radfuse.errors import InputError
+from radfuse.seg.memory import require_size
 from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling
 from radfuse.seg.nnunet.resize import axis_by_itself, resized, resized_mask, resized_slabs, shape_at
 from radfuse.volume.grid import Grid, oriented, part_of, triple
@@ -35,7 +36,8 @@ class NnunetFrame:
         before: of a cascade, what its first stage made of the image, on the image's grid.
 
     Raises:
-        InputError: the image has other channels than the network reads, or intensities that its scheme refuses.
+        InputError: the image has other channels than the network reads, intensities that its scheme refuses, or a
+            spacing that cannot be.
     """
 
     def __init__(self, volume: Volume, plan: NnunetPlan, before: LabelMap | None = None) -> None:
@@ -62,6 +64,7 @@ class NnunetFrame:
         self._spacing = [self._read.spacing_zyx_mm[axis] for axis in plan.transpose]
         self._onto = [self._spacing[0], *plan.spacing_mm] if plan.slices else list(plan.spacing_mm)
         shape = shape_at(self._cut_shape, self._spacing, self._onto)
+        require_size(volume.name, shape, self._spacing, self._onto)
         alone = axis_by_itself(plan.of_images.separate_z, self._spacing, self._onto)
         orders = _orders(plan.of_images, alone)
         parts = [

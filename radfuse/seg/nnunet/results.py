@@ -146,7 +146,8 @@ def _checkpoints(folder: Path, folds: Sequence[str], name: str | None) -> tuple[
     lacking = [fold for fold, file in zip(wanted, found, strict=True) if file is None]
     if lacking:
         raise InputError(
-            f"{folder}: fold {listed(lacking)} has no {' nor '.join(names)}; folds there: {listed(there) or 'none'}"
+            f"{folder}: fold {listed(lacking)} has no {' nor '.join(names)}; folds there: {listed(there)}. Copy the "
+            "checkpoints too, or name folds that have them"
         )
     return tuple(file for file in found if file is not None)
 

@@ -61,7 +61,10 @@ def _misfits_told(folder: Path) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
-        raise InputError(f"{folder}: plans.json or dataset.json is not what nnU-Net writes ({error!r})") from error
+        raise InputError(
+            f"{folder}: plans.json or dataset.json is not what nnU-Net writes ({error!r}); copy both again from where "
+            "the network was trained"
+        ) from error
 
 
 def previous_stage(plans: dict[str, Any], name: str, folder: Path) -> str | None:

@@ -1,0 +1,22 @@
+"""What commands show of findings."""
+
+from __future__ import annotations
+
+import pytest
+
+from radfuse.cli import show
+from radfuse.errors import Problem
+
+
+def test_a_column_that_is_wrong_throughout_leaves_room_for_the_others(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(show.err, "_width", 200)
+    wrong = [Problem("cohort.csv", f"{row} is no date", row, "scanned") for row in range(2, 1202)]
+    show.show_problems([*wrong, Problem("cohort.csv", "too old", 7, "age"), Problem("study.yaml", "unknown setting")])
+    told = capsys.readouterr().err
+    assert "51 is no date" in told
+    assert "52 is no date" not in told
+    assert "... and 1,150 more of cohort.csv, column scanned" in told
+    assert "too old" in told
+    assert "unknown setting" in told
