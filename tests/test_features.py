@@ -313,6 +313,7 @@ def test_a_file_that_is_no_parquet_is_no_feature_table(tmp_path: Path) -> None:
 @settings(max_examples=25, deadline=None)
 def test_csv_brings_every_digit_back(tmp_path_factory: pytest.TempPathFactory, numbers: list[float]) -> None:
     path = tmp_path_factory.mktemp("csv") / "f.csv"
-    values = frame({"x": numbers}, [f"c{i}" for i in range(len(numbers))])
+    rows = range(len(numbers))
+    values = frame({"x": numbers, "varies": [float(row) for row in rows]}, [f"c{row}" for row in rows])
     FeatureTable(values).to_csv(path)
     assert list(read_features(path)[0].values["x"]) == numbers

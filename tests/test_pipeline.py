@@ -61,7 +61,7 @@ def test_a_study_runs_resumes_and_recomputes_only_what_depends(phantom: Path, tm
     titled = run_study(load_study(phantom, [*FAST, "title=Another"]), tmp_path / "run")
     assert titled.computed == 2  # bundle (its title) and report
     other_classifier = run_study(load_study(phantom, [*FAST, "fusion.classifier.c=[0.5]"]), tmp_path / "run")
-    assert other_classifier.reused == 1  # the design
+    assert other_classifier.reused == 2  # the design, and what visits changed
     fewer = run_study(
         load_study(phantom, [*FAST, "fusion.classifier.c=[0.5]", "fusion.families=[clinical]"]), tmp_path / "run"
     )

@@ -112,11 +112,10 @@ def apply(
     check_folder(out_)
     from radfuse.report.preview import preview
     from radfuse.results import Failure
-    from radfuse.run.schedule import CrewName
     from radfuse.run.workers import Crew
     from radfuse.seg import apply as work
     from radfuse.seg.predict import OnnxSegmenter
-    from radfuse.seg.runtimes.runtime import chosen, on_gpu
+    from radfuse.seg.runtimes.runtime import chosen, crew_on
     from radfuse.volume.dicom_seg import highdicom
 
     if not network.is_file():
@@ -127,12 +126,11 @@ def apply(
         highdicom()
     cases = _apart(work.cases_of(images, plan.images), out_)
     jobs = work.jobs_of(cases, network, here, out_, preview, again=again, dicom=dicom, codes=codes)
-    who: CrewName = "gpu" if on_gpu(here) else "network"
     failures: list[Failure] = []
     empty: list[str] = []
     with progress() as tell, Crew() as crew:
         tell("segmenting", len(cases) - len(jobs), len(cases))
-        for done, (job, result) in enumerate(crew.each(work.apply, jobs, who), start=1):
+        for done, (job, result) in enumerate(crew.each(work.apply, jobs, crew_on(here)), start=1):
             if isinstance(result, CaseError):
                 failures.append(Failure(item=job.case, error=result.message))
             elif not result:

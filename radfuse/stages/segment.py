@@ -164,9 +164,9 @@ def write(segmented: Segmented, path: Path) -> None:
 
 def crew_of(jobs: Sequence[SegmentJob]) -> CrewName:
     """Return who segments: one process where the network runs on its GPU."""
-    from radfuse.seg.runtimes.runtime import on_gpu
+    from radfuse.seg.runtimes.runtime import crew_on
 
-    return "gpu" if jobs and on_gpu(jobs[0].runtime) else "network"
+    return crew_on(jobs[0].runtime) if jobs else "network"
 
 
 STAGE = Stage(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Annotated, Any, ClassVar, Protocol, cast
+from typing import Annotated, Any, ClassVar, Literal, Protocol, cast
 
 import numpy as np
 
@@ -75,6 +75,11 @@ def on_gpu(name: str) -> bool:
     if name == "torch":
         return _named(name).is_here() and machine.torch_has_gpu()
     return name in ("onnxruntime", "tensorrt") and machine.has_gpu()
+
+
+def crew_on(name: str) -> Literal["gpu", "network"]:
+    """Return which crew runs networks by a runtime, as `radfuse.run.workers.Crew.each` has it."""
+    return "gpu" if on_gpu(name) else "network"
 
 
 def _fastest() -> str:
