@@ -104,10 +104,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {lowered[close[0]]!r}?"
-    if not names:
-        return ""
     shown = ", ".join(repr(item) for item in names[:12])
-    return f"; known: {shown}{', ...' if len(names) > 12 else ''}"
+    return f"; known: {shown}{', ...' if len(names) > 12 else ''}" if names else ""
 
 
 def kind_of(path: Path) -> Literal["file", "folder"] | None:
@@ -136,7 +134,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     content = parse_yaml(read_text(path), str(path))
     if not isinstance(content, dict):
-        raise InputError(f"{path} holds {type(content).__name__}, not a mapping of settings such as 'name: my_study'")
+        held = type(content).__name__ if content is not None else "nothing"
+        raise InputError(f"{path} holds {held}, not a mapping of settings such as 'name: my_study'")
     return content
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from radfuse.config import nearest, read_yaml
-from radfuse.errors import InputError, Problem
+from radfuse.errors import InputError, Problem, listed
 
 if TYPE_CHECKING:
     from radfuse.report.checklists.checklist import Answer, Verdict
@@ -53,7 +53,7 @@ def _read(path: Path) -> Iterator[tuple[str, str, Answer | str]]:
     for said, items in read_yaml(path).items():
         name = str(said).lower().replace("+", "_")
         if name not in known:
-            yield name, "", f"no checklist {said!r}{nearest(name, known)}; there are: {', '.join(known)}"
+            yield name, "", f"no checklist {said!r}, there are {listed(known)}{nearest(name, known)}"
             continue
         if not isinstance(items, Mapping):
             yield name, "", f"{said} holds no items; write each with its answer, for example 2: yes"

@@ -37,8 +37,8 @@ def read_dates(draft: Draft) -> None:
     for visit in config.between if not draft.new else ():
         if visit not in found:
             draft.problem(
-                f"cohort.changes.between names the visit {visit!r}{nearest(visit, found)}; there are: "
-                f"{listed(in_time(found))}",
+                f"cohort.changes.between names the visit {visit!r}, and there are {listed(in_time(found))}"
+                f"{nearest(visit, found)}",
                 None,
                 draft.config.visit,
             )
