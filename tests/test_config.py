@@ -173,7 +173,7 @@ def yaml_file(folder: Path, text: str | bytes) -> Path:
         ("name: a\n---\nname: b\n", "study.yaml, line 2: not valid YAML"),
         ("- name\n", "study.yaml holds list, not a mapping of settings such as 'name: my_study'"),
         ("only words\n", "study.yaml holds str, not a mapping"),
-        ("", "study.yaml holds NoneType, not a mapping"),
+        ("", "study.yaml holds nothing, not a mapping"),
         ("name: Müller\n".encode("cp1252"), r"study.yaml is not UTF-8 text \(byte 7\); save it as UTF-8"),
     ],
 )
