@@ -141,7 +141,10 @@ def mirrored(run: Runner, window: Window, channels: int) -> Runner:
                 turned[:, [channels + axis for axis in axes]] *= -1
             said = run(turned)
             found = np.flip(said, behind) if isinstance(said, np.ndarray) else said.flip(behind)
-            total = _own(found) if total is None else total.__iadd__(found)
+            if total is None:
+                total = _own(found)
+            else:
+                total += found
         total /= len(turns)
         return total
 
