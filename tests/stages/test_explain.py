@@ -14,6 +14,9 @@ from radfuse.pipeline import run_study
 from radfuse.stages import explain
 from radfuse.study import load_study
 
+PLAIN = "report.journal_figures=false"
+"""Half of what a report takes."""
+
 
 def test_the_best_family_is_explained_on_units_held_out_of_each_fold(phantom_run: tuple[Path, Path]) -> None:
     run = phantom_run[1]
@@ -35,7 +38,7 @@ def test_the_best_family_is_explained_on_units_held_out_of_each_fold(phantom_run
 def test_asking_for_another_family_fits_nothing_anew(phantom_run: tuple[Path, Path], tmp_path: Path) -> None:
     study, run = phantom_run
     folder = Path(shutil.copytree(run, tmp_path / "R"))
-    asked = load_study(study, ["fusion.explain={families: [clinical], rows: 30}"])
+    asked = load_study(study, ["fusion.explain={families: [clinical], rows: 30}", PLAIN])
     made = run_study(asked, folder)
     assert made.computed == 4  # three folds and the report
     explained = [explain.read(path) for path in (folder / "explanation/clinical").glob("*.npz")]
@@ -44,7 +47,7 @@ def test_asking_for_another_family_fits_nothing_anew(phantom_run: tuple[Path, Pa
     assert "age" in set(pd.read_csv(tables / "explanation_clinical_columns.csv")["column"])
     page = (folder / "report/index.html").read_text()
     assert '<h2 id="explanation">' in page
-    nothing = run_study(load_study(study, ["fusion.explain.rows=0"]), folder)
+    nothing = run_study(load_study(study, ["fusion.explain.rows=0", PLAIN]), folder)
     assert nothing.computed == 1
     assert '<h2 id="explanation">' not in (folder / "report/index.html").read_text()
 
