@@ -70,6 +70,16 @@ def _apply(
 
 
 @triton.jit
+def _before(image, told, factor, offset, slope, at, there, channel, inside):
+    """Return the image, the gradient before its activation, and the factor of each channel."""
+    times = tl.load(factor + channel, mask=inside, other=0)
+    plus = tl.load(offset + channel, mask=inside, other=0)
+    values = tl.load(image + at, mask=there, other=0).to(tl.float32)
+    gradient = tl.load(told + at, mask=there, other=0).to(tl.float32)
+    return values, tl.where(values * times[None, :] + plus[None, :] < 0, gradient * slope, gradient), times
+
+
+@triton.jit
 def _add_up_back(
     image,
     told,
@@ -85,11 +95,7 @@ def _add_up_back(
 ):
     """Write the sum of each channel's gradient before the activation, and of that times the image."""
     at, there, channel, inside = _places(voxels, channels, WIDTH, ROWS)
-    times = tl.load(factor + channel, mask=inside, other=0)
-    plus = tl.load(offset + channel, mask=inside, other=0)
-    values = tl.load(image + at, mask=there, other=0).to(tl.float32)
-    gradient = tl.load(told + at, mask=there, other=0).to(tl.float32)
-    gradient = tl.where(values * times[None, :] + plus[None, :] < 0, gradient * slope, gradient)
+    values, gradient, _ = _before(image, told, factor, offset, slope, at, there, channel, inside)
     _put(sums, gradient, gradient * values, channels, chunks, WIDTH)
 
 
@@ -110,13 +116,9 @@ def _apply_back(
 ):
     """Write gradient * factor + image * of_image + constant, each of them (image, channel)."""
     at, there, channel, inside = _places(voxels, channels, WIDTH, ROWS)
-    times = tl.load(factor + channel, mask=inside, other=0)
-    plus = tl.load(offset + channel, mask=inside, other=0)
+    values, gradient, times = _before(image, told, factor, offset, slope, at, there, channel, inside)
     more = tl.load(of_image + channel, mask=inside, other=0)
     rest = tl.load(constant + channel, mask=inside, other=0)
-    values = tl.load(image + at, mask=there, other=0).to(tl.float32)
-    gradient = tl.load(told + at, mask=there, other=0).to(tl.float32)
-    gradient = tl.where(values * times[None, :] + plus[None, :] < 0, gradient * slope, gradient)
     found = gradient * times[None, :] + values * more[None, :] + rest[None, :]
     tl.store(out + at, found.to(out.dtype.element_ty), mask=there)
 
