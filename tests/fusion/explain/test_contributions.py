@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
 from typing import Any
 
@@ -170,7 +169,6 @@ def test_trees_are_complete_fair_and_leave_dummies_alone(seed: int, link: int) -
                 assert one[column] == pytest.approx(other[twin], abs=1e-12)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("shap") is None, reason="shap is not installed: nothing to compare with")
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 def test_trees_equal_the_shap_library() -> None:
     import shap
