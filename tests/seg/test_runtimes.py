@@ -91,7 +91,7 @@ def test_patches_go_through_together(here: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kernel", "slow"),
     [
-        ("brgconv_avx512_f16", True),  # Sapphire Rapids: 2.0 s a patch, where float32 takes 1.4 and bfloat16 on tiles 0.3
+        ("brgconv_avx512_f16", True),  # Sapphire Rapids: a patch in 2.0 s, in float32 in 1.4, in bfloat16 in 0.3
         ("brgconv_avx512_amx_f16", False),
         ("acl_f16", False),  # Arm
     ],
