@@ -5,7 +5,7 @@
 
 Draws an outcome and a clinical, a radiomic and a deep block of so many columns, which come in groups that correlate as
 features of one region do; a tenth of the groups tell something of the outcome. Runs `radfuse fuse` on them by default
-settings: six families, nested five times five. The rows are those of `bench_fusion.py` for one table of your own.
+settings: six families, nested five times five.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
         folder = arguments.work or Path(temporary)
         study = write(folder, arguments.units, dict(zip(BLOCKS, arguments.columns, strict=True)), arguments.seed)
         began = time.monotonic()
-        command = [sys.executable, "-m", "radfuse", "fuse", str(study), "--out", str(folder / "run")]
+        command = [sys.executable, "-m", "radfuse.cli", "fuse", str(study), "--out", str(folder / "run")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - began
         if done.returncode:

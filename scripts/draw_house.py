@@ -52,7 +52,7 @@ def rooms() -> dict[str, str]:
     said = {}
     for path in sorted(PACKAGE.iterdir()):
         file = path / "__init__.py" if path.is_dir() else path
-        if file.is_file() and file.suffix == ".py" and path.name != "__init__.py":
+        if file.is_file() and file.suffix == ".py" and not path.name.startswith("__"):
             text = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").split("\n\n")[0]
             said[path.stem] = " ".join(text.split())
     return said

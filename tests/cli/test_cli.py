@@ -26,7 +26,7 @@ FAST += ["--set", "fusion.selection=[{kind: mrmr, k: 5}, {kind: lasso, strengths
 
 def radfuse(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
-    command = [sys.executable, "-m", "radfuse.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "radfuse", *map(str, arguments)]
     environment = {"COLUMNS": "200", "PATH": "", "NO_COLOR": "1", "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, **options)  # type: ignore[call-overload]
 

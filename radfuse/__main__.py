@@ -1,0 +1,5 @@
+"""`python -m radfuse`."""
+
+from radfuse.cli import main
+
+main()
