@@ -30,18 +30,13 @@ class OpenVino:
         import openvino
 
         core = openvino.Core()
-        able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         settings: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": _precision(core),
             "INFERENCE_NUM_THREADS": machine.threads(),
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": False,  # several workers would all sit on the same cores
         }
-        for asked in [asked for said, asked in _PRECISIONS.items() if said in able]:
-            settings["INFERENCE_PRECISION_HINT"] = asked
-            compiled = core.compile_model(core.read_model(model), "CPU", settings)
-            if asked != "f16" or not float16_on_vectors(_convolutions(compiled)):
-                break
-        self._request = compiled.create_infer_request()
+        self._request = core.compile_model(core.read_model(model), "CPU", settings).create_infer_request()
 
     @classmethod
     def is_here(cls) -> bool:
@@ -59,8 +54,21 @@ def float16_on_vectors(kernels: Collection[str]) -> bool:
     return any("avx512" in kernel and "amx" not in kernel for kernel in kernels)
 
 
-def _convolutions(compiled: Any) -> set[str]:
-    """Return the names of the kernels that convolve in a compiled model, such as `brgconv_avx512_amx_bf16`."""
+def _precision(core: Any) -> str:
+    """Return what a CPU is to compute in."""
+    able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    asked = [asked for said, asked in _PRECISIONS.items() if said in able]
+    return asked[1] if asked[0] == "f16" and float16_on_vectors(_float16_kernels(core)) else asked[0]
+
+
+def _float16_kernels(core: Any) -> set[str]:
+    """Return what convolves in float16 in a network of one convolution, such as `brgconv_avx512_f16`."""
+    from openvino import Model, opset13
+
+    image = opset13.parameter([1, 32, 8, 16, 16], np.float32)
+    weights = opset13.constant(np.ones((32, 32, 3, 3, 3), dtype=np.float32))
+    seen = opset13.convolution(image, weights, [1] * 3, [1] * 3, [1] * 3, [1] * 3)
+    compiled = core.compile_model(Model([seen], [image]), "CPU", {"INFERENCE_PRECISION_HINT": "f16"})
     found = [operation.get_rt_info() for operation in compiled.get_runtime_model().get_ops()]
     return {info["primitiveType"].astype(str) for info in found if info["layerType"].astype(str) == "Convolution"}
 
