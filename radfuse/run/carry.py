@@ -149,7 +149,8 @@ def _results(
         )
     if stage.fails == "stops":
         return ([(task, make(task))] for task in tasks)
-    return crew.together(make, tasks, how)
+    kin = stage.kin
+    return crew.together(make, tasks, how, None if kin is None else lambda task: kin(task.job))
 
 
 def _desk(

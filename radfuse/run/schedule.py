@@ -107,13 +107,20 @@ class Lane(Generic[Job]):
                 yield job, _dead(job, result) if died else result
 
 
-def scheduled(hands: Hands, jobs: Sequence[Job]) -> Iterator[list[tuple[Job, Any]]]:
+def scheduled(
+    hands: Hands, jobs: Sequence[Job], take: Callable[[], Job | None] | None = None
+) -> Iterator[list[tuple[Job, Any]]]:
     """Yield jobs with their results, those together that were through at a time, in the order they finish.
 
     Whoever is through gets the next job before results are yielded, as recording them may take a while. Jobs that were
     not begun never are where nobody asks any more.
+
+    Args:
+        hands: that do them.
+        jobs: all of them.
+        take: returns which is next; None: they are done in order.
     """
-    with closing(side_by_side([Lane(hands, partial(next, iter(jobs), None))])) as found:
+    with closing(side_by_side([Lane(hands, take or partial(next, iter(jobs), None))])) as found:
         for _, through in found:
             yield through
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -35,6 +35,7 @@ class Stage(Generic[Job, Result]):
             by the jobs that are left.
         desk: its work is given a private folder that outlives a kill, and tells how far it is.
         ready: called with the first job before any is done, and with somebody to tell.
+        kin: of a job whose process remembers what others of its kin can use; None: they share nothing.
         early: `Context` -> whether its jobs are known before the stages that it needs are through, apart from those of
             cases that fail there, and name all that they wait for. Each is then begun while a network is at work on
             others, as soon as what it reads is there.
@@ -53,6 +54,7 @@ class Stage(Generic[Job, Result]):
     crew: CrewName | Callable[[Sequence[Any]], CrewName] = "one"
     desk: bool = False
     ready: Callable[[Job, Callable[[str], None]], None] | None = None
+    kin: Callable[[Any], Hashable] | None = None
     early: Callable[[Any], bool] = lambda _: False
 
 

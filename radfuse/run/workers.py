@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from multiprocessing import connection, util
 from typing import Any, Self, TypeVar
 
 from radfuse import machine
 from radfuse.errors import CaseError, MachineError, RadfuseError, RunError
+from radfuse.run.kindred import Kin, Kindred
 from radfuse.run.schedule import CrewName, Died, Hands, scheduled
 
 Job = TypeVar("Job")
@@ -66,11 +67,13 @@ class Crew:
         work: Callable[[Job], Result],
         jobs: Sequence[Job],
         crew: CrewName = "cores",
+        kin: Kin[Job] | None = None,
     ) -> Iterator[list[tuple[Job, Result | CaseError]]]:
-        """Yield the same, those at once that are through at a time."""
+        """Yield the same, those at once that are through at a time; a process goes on with the kin it has begun."""
         hands = self.hands(work, len(jobs), crew)
         if hands is not None:
-            yield from scheduled(hands, jobs)
+            take = hands.kindred(jobs, kin) if kin is not None and isinstance(hands, _Processes) else None
+            yield from scheduled(hands, jobs, take)
             return
         for job in jobs:
             yield [(job, attempt(work, job))]
@@ -138,6 +141,7 @@ class _Worker:
         there.close()
         util.Finalize(self, self.line.close, exitpriority=10)  # or the interpreter waits for it when it ends
         self.number: int | None = None
+        self.kin: Hashable = None
         self._started = False
 
     def begin(self, work: Callable[[Any], Any], number: int, job: Any) -> None:
@@ -185,13 +189,29 @@ class _Processes:
     def __init__(self, work: Callable[[Any], Any], team: list[_Worker], most: int) -> None:
         self.most = most
         self._work, self._team = work, team
+        self._kin: Kin[Any] = _none
+
+    def kindred(self, jobs: Sequence[Any], kin: Kin[Any]) -> Callable[[], Any]:
+        """Return what gives the next of jobs, each to a process that has begun its kin where that can be."""
+        left, self._kin = Kindred(jobs, kin), kin
+        for worker in self._team:
+            worker.kin = None
+        return lambda: left.take([worker.kin for worker in self._free()], self._at_work())
 
     def begin(self, number: int, job: Any) -> None:
         """See `Hands`."""
-        worker = next((worker for worker in self._team if worker.number is None), None)
+        free, kin = self._free(), self._kin(job)
+        worker = next((worker for worker in free if worker.kin == kin), free[0] if free else None)
         if worker is None:
             self._team.append(worker := _Worker())
+        worker.kin = kin
         worker.begin(self._work, number, job)
+
+    def _free(self) -> list[_Worker]:
+        return [worker for worker in self._team if worker.number is None]
+
+    def _at_work(self) -> set[Hashable]:
+        return {worker.kin for worker in self._team if worker.number is not None}
 
     def wait(self, seconds: float | None = None) -> list[tuple[int, Any]]:
         """See `Hands`."""
@@ -214,6 +234,10 @@ class _Processes:
         for worker in [worker for worker in self._team if worker.number is not None]:
             worker.leave()
             self._team.remove(worker)
+
+
+def _none(_: object) -> None:
+    """The kin of jobs that share nothing."""
 
 
 def _serve(line: connection.Connection) -> None:

@@ -106,4 +106,5 @@ STAGE = Stage(
     needs=("prepare",),
     fails="stays",
     crew=crew,
+    kin=lambda job: job.fold,
 )

@@ -7,11 +7,13 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from radfuse import machine
 from radfuse.errors import CaseError, InputError
+from radfuse.run import workers
 from radfuse.run.schedule import CrewName
 from radfuse.run.workers import Crew
 
@@ -82,6 +84,29 @@ def test_processes_stay_for_the_next_work_and_leave_at_the_end() -> None:
     for each in multiprocessing.active_children():
         each.join(20)
     assert not multiprocessing.active_children()
+
+
+def test_a_job_goes_to_the_process_that_has_begun_its_kin(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[tuple[int, str]] = []
+
+    class Played:
+        number = kin = None
+
+        def begin(self, work: object, number: int, job: str) -> None:
+            self.number = number
+            begun.append((team.index(self), job))
+
+    monkeypatch.setattr(workers, "_Worker", Played)
+    team: list[Any] = []
+    hands = workers._Processes(work, team, 2)
+    take = hands.kindred(["a1", "a2", "b1", "b2"], lambda job: job[0])
+    for number in range(2):
+        hands.begin(number, take())
+    for worker in reversed(team):  # the second is through first
+        worker.number = None
+        hands.begin(9, take())
+
+    assert begun == [(0, "a1"), (1, "b1"), (1, "b2"), (0, "a2")]
 
 
 def test_errors_survive_the_way_between_processes() -> None:
