@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -87,12 +87,14 @@ class SegmentationReport:
         examples: the worst, the median and the best case.
         features: radiomic feature -> ICC(2,1) between predicted and manual masks.
         cases: number of all cases.
+        consistent: the same as ICC(3,1), which a difference that all cases share leaves as it is.
     """
 
     agreement: pd.DataFrame
     examples: tuple[SegmentedExample, ...]
     features: pd.Series
     cases: int
+    consistent: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
 
 
 class CaseFeatures(Section):

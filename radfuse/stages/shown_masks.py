@@ -107,7 +107,8 @@ def segmentation_report(files: MaskFiles) -> SegmentationReport | None:
         predicted = read_labels(own.found / segment.MASK, files.names, empty=True)
         examples.append(SegmentedExample(which, case, image, truth, predicted, float(dice[case])))
     pairs = {case: own.features for case, own in files.segmented.items() if own.features is not None}
-    return SegmentationReport(agreement, tuple(examples), _agreement(pairs, files.own), files.all_cases)
+    features, consistent = _agreement(pairs, files.own)
+    return SegmentationReport(agreement, tuple(examples), features, files.all_cases, consistent)
 
 
 def masks_to_look_at(files: MaskFiles) -> MasksToLookAt | None:
@@ -180,8 +181,11 @@ def _read_pair(image: Path, mask: Path, files: MaskFiles) -> tuple[Volume, Label
     return volume, resample_labels(labels, volume.grid)
 
 
-def _agreement(pairs: Mapping[str, tuple[Path, Path]], own: Sequence[str]) -> pd.Series:
-    """Return ICC(2,1) of each radiomic feature between predicted and manual masks, where an image has not its own."""
+def _agreement(pairs: Mapping[str, tuple[Path, Path]], own: Sequence[str]) -> tuple[pd.Series, pd.Series]:
+    """Return ICC(2,1) and ICC(3,1) of each radiomic feature between predicted and manual masks.
+
+    Left out are features of images with masks of their own.
+    """
     tables = []
     for which in (0, 1):
         rows = {case: read_json(paths[which])["features"] for case, paths in pairs.items()}
@@ -189,4 +193,8 @@ def _agreement(pairs: Mapping[str, tuple[Path, Path]], own: Sequence[str]) -> pd
     predicted, drawn = tables
     known = [name for name in predicted if name in drawn and name.partition("/")[0] not in own]
     both = {name: np.column_stack([predicted[name], drawn[name]]) for name in known}
-    return pd.Series({name: icc(pair[np.isfinite(pair).all(axis=1)]) for name, pair in both.items()}, dtype=float)
+    whole = {name: pair[np.isfinite(pair).all(axis=1)] for name, pair in both.items()}
+    agreed, consistent = (
+        pd.Series({name: icc(pair, form) for name, pair in whole.items()}, dtype=float) for form in ("2,1", "3,1")
+    )
+    return agreed, consistent

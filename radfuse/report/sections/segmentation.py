@@ -50,7 +50,7 @@ def study(report: StudyReport) -> Part:
             "means": means_table(summary),
             "parts": parts_table(rows, what),
         }
-        features = agreement_table(found.features)
+        features = agreement_table(found.features, found.consistent)
         tables = {"segmentation": summary, "segmentation_cases": rows, "agreement": features}
     legend = {example.which: _legend(example) for example in examples}
     html = render(
@@ -151,21 +151,32 @@ def _contour(axes: Any, mask: np.ndarray, colour: str, dash: Any) -> None:
     axes.contour(mask.astype(float), levels=[0.5], colors=[colour], linestyles=[dash], linewidths=1.4)
 
 
-def agreement_table(agreement: pd.Series) -> pd.DataFrame:
-    """Return, by region and feature class, how many features agree between predicted and manual masks."""
+def agreement_table(agreement: pd.Series, consistent: pd.Series) -> pd.DataFrame:
+    """Return, by region and feature class, how many features agree between predicted and manual masks.
+
+    Args:
+        agreement: feature -> ICC(2,1).
+        consistent: feature -> ICC(3,1).
+    """
     known = agreement.dropna()
-    parts = pd.DataFrame({"icc": known, "name": known.index})
+    parts = pd.DataFrame({"icc": known, "consistent": consistent.reindex(known.index), "name": known.index})
     split = parts["name"].str.extract(r"^(?P<region>.*)/[^/_]*_(?P<group>[^_/]+)_[^_/]+$")
     parts = parts.join(split)
     rows = [
         {
             "region": region,
             "class": group,
-            "features": str(len(values)),
-            "median ICC(2,1)": number(float(values.median()), 2),
-            "at least 0.75": f"{int((values >= 0.75).sum())} ({100 * (values >= 0.75).mean():.0f}%)",
-            "at least 0.9": f"{int((values >= 0.9).sum())} ({100 * (values >= 0.9).mean():.0f}%)",
+            "features": str(len(own)),
+            "median ICC(2,1)": number(float(own["icc"].median()), 2),
+            "at least 0.75": _share(own["icc"] >= 0.75),
+            "at least 0.9": _share(own["icc"] >= 0.9),
+            "ICC(3,1) at least 0.75": _share(own["consistent"] >= 0.75),
         }
-        for (region, group), values in parts.groupby(["region", "group"])["icc"]
+        for (region, group), own in parts.groupby(["region", "group"])
     ]
     return pd.DataFrame(rows)
+
+
+def _share(which: pd.Series) -> str:
+    """Return "8 (80%)"."""
+    return f"{int(which.sum())} ({100 * which.mean():.0f}%)"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from radfuse.report.palette import LABEL_COLOURS
-from radfuse.report.sections.segmentation import _OUTLINE, _box, _legend, example_slices
+from radfuse.report.sections.segmentation import _OUTLINE, _box, _legend, agreement_table, example_slices
 from radfuse.results import SegmentedExample
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
@@ -43,3 +44,19 @@ def test_contours_are_bright_on_a_dark_outline_in_every_plane() -> None:
     assert f"stroke: {LABEL_COLOURS[1].lower()}" in whole
     assert "stroke-dasharray" not in whole
     assert "stroke-dasharray" in example_slices(example())[0]
+
+
+def test_features_that_differ_alike_in_all_cases_are_told_from_those_that_disagree() -> None:
+    names = [f"t1/tumour/original_shape_{name}" for name in ("MeshVolume", "Sphericity", "Flatness")]
+    agreed = pd.Series([0.95, 0.4, float("nan")], index=names)
+    (row,) = agreement_table(agreed, pd.Series([0.97, 0.8], index=names[:2])).to_dict("records")
+
+    assert row == {
+        "region": "t1/tumour",
+        "class": "shape",
+        "features": "2",
+        "median ICC(2,1)": "0.68",
+        "at least 0.75": "1 (50%)",
+        "at least 0.9": "1 (50%)",
+        "ICC(3,1) at least 0.75": "2 (100%)",
+    }
