@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,11 @@ from lightning.pytorch.callbacks import Callback
 from radfuse.errors import InputError
 from radfuse.seg.memory import ran_out
 from radfuse.seg.plan import SegPlan
-from radfuse.seg.unet.checks import hold_back, require_logger
+from radfuse.seg.runtimes.device import DeviceAverages
+from radfuse.seg.unet.checks import answers_of, hold_back, require_logger
 from radfuse.seg.unet.fit import Training, device_of, fit, precision_of
 from radfuse.seg.unet.together import train_together
+from radfuse.seg.unet.volumes import even_volumes
 
 if TYPE_CHECKING:
     from radfuse.seg.backend import Watch
@@ -28,6 +31,8 @@ _MEASURED, _WARMING = 8, 3
 """Steps that a time budget is measured by, and how many of them do not count."""
 _SETTLED = "settled.json"
 """Batch and steps, where this training settled on others than were set."""
+_SHIFTS = "volumes.json"
+"""By how much each label's logit was shifted."""
 
 
 def train(
@@ -75,7 +80,21 @@ def train(
         if minutes is not None:
             whole = _with_room(whole, lambda training: replace(training, steps=_steps_in(training, minutes)))
         _settle(whole)
-    return _with_room(whole, _trained)
+    network = _with_room(whole, _trained)
+    if config.even_volumes:
+        say("volumes are compared")
+        _even(network, whole, torch.device(device))
+    return network
+
+
+def _even(network: torch.nn.Module, training: Training, device: torch.device) -> None:
+    """Shift what a network says of each label, so that volumes are those of the cases it learned from."""
+    averages = partial(DeviceAverages, device) if device.type == "cuda" else None
+    run = answers_of(network.to(device), training.plan, device)
+    shifts = even_volumes(network, run, training.plan, training.cases, training.config.unlabelled, averages)
+    network.cpu()
+    said = dict(zip(training.plan.labels, map(float, shifts[1:].round(4)), strict=True))
+    (training.work / _SHIFTS).write_text(json.dumps(said, indent=1))
 
 
 def _with_room(training: Training, do: Callable[[Training], Any]) -> Any:
