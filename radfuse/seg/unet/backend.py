@@ -103,7 +103,7 @@ class UnetSegmentation(OnnxNetworks):
     """Share of patches drawn around a label."""
     unlabelled: bool = False
     """A label that a mask holds no voxel of was not annotated there, rather than absent: the loss leaves it open."""
-    even_volumes: bool = False
+    even_volumes: bool = Field(default=False, exclude_if=lambda asked: not asked)
     """After training, shift what the network says of each label so that its volume over training cases, 16 at most, is
     that of the manual masks. Losses of overlap draw thin labels too large: cartilage by a tenth."""
     validation: float = Field(default=0.0, ge=0, le=0.5)
