@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from radfuse.errors import InputError
 from radfuse.statistics.links import probability_of
 
 if TYPE_CHECKING:
+    from radfuse.bundle.models import Model
     from radfuse.fusion.explain.explainer import Explainer
 
 _SAME = 1e-5
@@ -45,34 +47,70 @@ class ExplainedUnits:
     score: np.ndarray
 
 
-def explainer_of(bundle: Bundle, family: str) -> Explainer:
-    """Return what explains a family.
+def explainers_of(bundle: Bundle, family: str) -> dict[str, Explainer]:
+    """Return what explains a family: class -> that of its score against the rest; "" alone where there are no classes.
 
     Raises:
         InputError: the bundle holds nothing that does, or it is of other columns.
     """
     part = bundle.schema.families[family]
+    named = {"": part.explainer}
     if part.classes is not None:
-        raise InputError(
-            f"family {family!r} predicts several classes, which the study's report explains and a bundle does not; "
-            "nothing was computed; leave --explain out"
-        )
-    if part.explainer is None:
-        raise InputError(f"{bundle.path / SCHEMA} names nothing that explains family {family!r}; {_MEND}")
+        named = {level: part.explainers.get(level) for level in part.classes.names}
+    return {level: _opened(bundle, family, level, name) for level, name in named.items()}
+
+
+def _opened(bundle: Bundle, family: str, level: str, name: str | None) -> Explainer:
+    """Return what one file explains."""
+    told, part = _told(family, level), bundle.schema.families[family]
+    if name is None:
+        raise InputError(f"{bundle.path / SCHEMA} names nothing that explains {told}; {_MEND}")
     from radfuse.fusion.explain.explainer import Explainer
 
-    path = bundle.path / part.explainer
+    path = bundle.path / name
     try:
         found = Explainer.from_bytes(path.read_bytes())
     except ValueError as error:
         raise InputError(f"{path} cannot be used: {error}; {_MEND}") from error
     if found.names != tuple(item.name for item in part.inputs) or found.background is None:
-        raise InputError(f"{path} explains other columns than {SCHEMA} lists for family {family!r}; {_MEND}")
+        raise InputError(f"{path} explains other columns than {SCHEMA} lists for {told}; {_MEND}")
     return found
 
 
+def _told(family: str, level: str) -> str:
+    return f"family {family!r}" + (f", class {level!r}" if level else "")
+
+
+def explained_levels(
+    bundle: Bundle,
+    family: str,
+    explainers: Mapping[str, Explainer],
+    model: Model,
+    values: np.ndarray,
+    probability: np.ndarray,
+) -> dict[str, ExplainedUnits]:
+    """Return what each column moves the score of new units: class, "" where there are none -> the units.
+
+    Args:
+        bundle: of the family.
+        family: its name.
+        explainers: of it, by class as `explainers_of` has them.
+        model: of it.
+        values: of all its columns, shape (unit, column), NaN where missing.
+        probability: that the model gives, shape (unit,), or (unit, class).
+
+    Raises:
+        InputError: a score is not that of the model.
+    """
+    said = probability[:, None] if "" in explainers else model.against_rest(values)
+    return {
+        level: explained_units(bundle, family, explainer, values, said[:, place], level)
+        for place, (level, explainer) in enumerate(explainers.items())
+    }
+
+
 def explained_units(
-    bundle: Bundle, family: str, explainer: Explainer, values: np.ndarray, probability: np.ndarray
+    bundle: Bundle, family: str, explainer: Explainer, values: np.ndarray, probability: np.ndarray, level: str = ""
 ) -> ExplainedUnits:
     """Return what each column moves the score of new units, against rows that stand for the training units.
 
@@ -81,7 +119,8 @@ def explained_units(
         family: its name.
         explainer: of it.
         values: of all its columns, shape (unit, column), NaN where missing.
-        probability: that its model gives, shape (unit,).
+        probability: that its model gives, shape (unit,); of a class that against the rest.
+        level: the class; "" where there are none.
 
     Raises:
         InputError: the score is not that of the model.
@@ -98,7 +137,7 @@ def explained_units(
     most = _SAME * max(1.0, float(np.abs(probability).max(initial=0)))
     if not explainer.recalibrated and np.abs(said - probability).max(initial=0) > most:
         raise InputError(
-            f"{bundle.path}: what explains family {family!r} is not of the model that predicts it; {_MEND}"
+            f"{bundle.path}: what explains {_told(family, level)} is not of the model that predicts it; {_MEND}"
         )
     return ExplainedUnits(
         names=tuple(explainer.names[i] for i in parts[0].columns),
@@ -110,7 +149,9 @@ def explained_units(
     )
 
 
-def explanation_table(units: pd.DataFrame, family: str, found: ExplainedUnits, most: int = 10) -> pd.DataFrame:
+def explanation_table(
+    units: pd.DataFrame, family: str, found: ExplainedUnits, most: int = 10, level: str = ""
+) -> pd.DataFrame:
     """Return a row for each unit's largest contributions, one for the rest, and one for missing blocks where any count.
 
     Args:
@@ -118,11 +159,13 @@ def explanation_table(units: pd.DataFrame, family: str, found: ExplainedUnits, m
         family: written beside.
         found: of the units.
         most: contributions a unit, one by one.
+        level: the class whose score it is, in a column of its own; "" where there are none.
     """
     rows = []
+    which = {"family": family, **({"class": level} if level else {})}
     order = np.argsort(-np.abs(found.contributions), axis=1, kind="stable")
     for i, name in enumerate(units.to_dict("records")):
-        known = {**name, "family": family, "score": found.score[i], "usual_score": found.base}
+        known = {**name, **which, "score": found.score[i], "usual_score": found.base}
         moved = found.contributions[i]
         top = [int(k) for k in order[i, :most] if moved[k] != 0]
         for rank, k in enumerate(top, start=1):

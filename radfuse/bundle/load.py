@@ -99,6 +99,7 @@ def _files_named(schema: BundleSchema) -> list[str]:
     """Return every file that prediction opens."""
     named = [family.file for family in schema.families.values()]
     named += [family.explainer for family in schema.families.values() if family.explainer is not None]
+    named += [name for family in schema.families.values() for name in family.explainers.values()]
     recipe = schema.imaging
     if recipe is not None and recipe.params is not None:
         named.append(recipe.params)

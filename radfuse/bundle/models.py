@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from radfuse.seg.plan import NetworkPlan
 
 _MEND = "nothing was computed; run `radfuse export` again, or ask whoever made the bundle"
-_FEATURES, _PROBABILITY = "features", "probability"
+_FEATURES, _PROBABILITY, _AGAINST_REST = "features", "probability", "against_rest"
 
 
 class Model:
@@ -73,8 +73,23 @@ class Model:
         Raises:
             InputError: what the model gives are no probabilities, or no numbers.
         """
+        return self._run(_PROBABILITY, values)
+
+    def against_rest(self, values: np.ndarray) -> np.ndarray:
+        """Return the probability of each class against the rest, float64 of shape (unit, class).
+
+        Args:
+            values: as in `predict`.
+
+        Raises:
+            InputError: the model gives none, or no probabilities.
+        """
+        _check_tensor(self._path, "output", self._session.get_outputs(), _AGAINST_REST, [None, *self._of_each])
+        return self._run(_AGAINST_REST, values)
+
+    def _run(self, output: str, values: np.ndarray) -> np.ndarray:
         try:
-            found = np.asarray(self._session.run([_PROBABILITY], {_FEATURES: values})[0])
+            found = np.asarray(self._session.run([output], {_FEATURES: values})[0])
         except Exception as error:  # whatever onnxruntime finds in the file when it comes to it
             raise InputError(f"{self._path} does not run ({_first_line(error)}); {_MEND}") from error
         whole = found.shape == (len(values), *self._of_each)

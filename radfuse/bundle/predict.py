@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.bundle.columns import possible_families
-from radfuse.bundle.explain import ExplainedUnits, explained_units, explainer_of
+from radfuse.bundle.explain import ExplainedUnits, explained_levels, explainers_of
 from radfuse.bundle.load import Bundle, load_bundle
 from radfuse.bundle.models import Model
 from radfuse.bundle.schema import BundleFamily, BundleSchema
@@ -41,7 +41,9 @@ class Prediction:
         registration_flags: the same about the registrations that carried masks to other sequences. None where none did.
         review: a row per mask, the most suspicious first: case, flags, suspicion, figures, and the names of its files
             in `labels_out`. None where the network made none.
-        explained: family -> what each column moves its score, rows as `units`; empty where that was not asked for.
+        explained: family -> what each column moves its score, rows as `units`; empty where that was not asked for, and
+            where there are classes.
+        explained_by_class: family -> class -> the same of its score against the rest; empty where there are no classes.
         used: same rows, the columns that some family uses.
         imaged: case that the network segmented -> its row's label, and the image that the mask lies on.
         by_class: family -> same rows, a column per class, their probabilities; empty where there are no classes.
@@ -58,6 +60,7 @@ class Prediction:
     imaged: Mapping[str, tuple[object, Path]] = field(default_factory=dict)
     registration_flags: pd.Series | None = None
     by_class: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    explained_by_class: Mapping[str, Mapping[str, ExplainedUnits]] = field(default_factory=dict)
 
     def given(self, family: str) -> np.ndarray:
         """Return what the family's model gave, shape (unit,), or (unit, class)."""
@@ -102,7 +105,7 @@ def predict(
     sources = _sources(schema, features)
     chosen, left_out = possible_families(schema, families, cells, sources)
     models = {family: Model(bundle, family) for family in chosen}
-    explainers = {family: explainer_of(bundle, family) for family in chosen} if explain else {}
+    explainers = {family: explainers_of(bundle, family) for family in chosen} if explain else {}
     read = read_new(bundle, chosen, cells, sources, labelled, labels_out, progress, runtime)
     design = read.design
     values = {family: _matrix(family, schema.families[family], read) for family in chosen}
@@ -110,20 +113,28 @@ def predict(
     by_class = _by_class(schema, given, design.units.index)
     probabilities = {family: found.max(axis=1) if family in by_class else found for family, found in given.items()}
     told = {
-        name: explained_units(bundle, name, by, values[name], probabilities[name]) for name, by in explainers.items()
+        name: explained_levels(bundle, name, by, models[name], values[name], given[name])
+        for name, by in explainers.items()
     }
     outside = [found for family in chosen for found in _out_of_range(schema.families[family], values[family])]
     frame = pd.DataFrame(probabilities, index=design.units.index)
     found = tuple(dict.fromkeys([*design.warnings, *outside]))
-    review = None
-    if read.masks:
-        from radfuse.bundle.images import listed_masks
-
-        review = listed_masks(read.masks)
+    review = _review(read)
     used = _used(schema, chosen, design)
     failures = (*left_out, *read.failures)
-    about = (read.mask_flags, review, told, used, read.imaged, read.registration_flags, by_class)
+    whole = {family: levels[""] for family, levels in told.items() if family not in by_class}
+    each = {family: told[family] for family in by_class if explain}
+    about = (read.mask_flags, review, whole, used, read.imaged, read.registration_flags, by_class, each)
     return Prediction(design.units, frame, found, failures, *about)
+
+
+def _review(read: Read) -> pd.DataFrame | None:
+    """Return the masks that the network made, the most suspicious first; None where it made none."""
+    if not read.masks:
+        return None
+    from radfuse.bundle.images import listed_masks
+
+    return listed_masks(read.masks)
 
 
 def _by_class(schema: BundleSchema, given: Mapping[str, np.ndarray], index: pd.Index) -> dict[str, pd.DataFrame]:

@@ -134,6 +134,8 @@ class BundleFamily(Section):
     """On the outer test folds, not of the refitted model."""
     explainer: FileName | None = None
     """What its score is made of, in arrays, for `radfuse predict --explain`. None: nothing explains it."""
+    explainers: Mapping[str, FileName] = Field(default={}, exclude_if=lambda kept: not kept)
+    """Of several classes, the same of each against the rest, by the class's name."""
     site: SiteInput | None = None
     """How values are harmonised: the input of block `site` is the place of the unit's site among the levels, NaN for
     any other. None: they are not."""

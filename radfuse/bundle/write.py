@@ -27,9 +27,10 @@ from radfuse.fusion.config import blocks_of
 from radfuse.fusion.design import Design
 from radfuse.outcomes.kinds import happened, settled
 from radfuse.results import SITE, AnyPerformance, FittedFamily
+from radfuse.run.folder import safe_name
 
 EXPLAINER = ".explain.npz"
-"""End of the name of what explains a family."""
+"""End of the name of what explains a family, or a class of it."""
 _BACKGROUND = 100
 """Rows that new units are compared with."""
 _OUTPUTS = {"score": "float64, (unit,): the linear score", "probability": "float64, (unit,): of the event"}
@@ -42,6 +43,7 @@ _OF_SURVIVAL = {
 _OF_CLASSES = {
     "score": "float64, (unit, class): log probabilities, but for a number the same for all classes of a unit",
     "probability": "float64, (unit, class): of each class, as `classes` names them; they sum to 1",
+    "against_rest": "float64, (unit, class): of each class against the rest by its own model, before the softmax",
 }
 
 _OF_A_VALUE = {
@@ -90,8 +92,8 @@ def bundle_files(
     """
     facts = _settled(facts, design)
     files = {f"{family}.onnx": item.model for family, item in families.items()}
-    explainers = {family: _explainer(design, item.fitted) for family, item in families.items()}
-    files |= {f"{family}{EXPLAINER}": content for family, content in explainers.items() if content}
+    explainers = {family: _explainers(design, item.fitted) for family, item in families.items()}
+    files |= {name: content for own in explainers.values() for name, content in own.values()}
     if network is not None:
         files[NETWORK] = network
     if params is not None:
@@ -106,7 +108,7 @@ def bundle_files(
         **{name: getattr(facts, name) for name in StudyFacts.model_fields},
         outputs=_outputs([item.fitted for item in families.values()], link),
         trained_on=trained_on,
-        families={name: _family(design, item, bool(explainers[name])) for name, item in families.items()},
+        families={name: _family(design, item, explainers[name]) for name, item in families.items()},
         versions=versions,
         imaging=imaging,
         patients=PatientFilter.of(design.units[facts.patient], _salt(facts, trained_on)),
@@ -132,12 +134,13 @@ def _events(facts: StudyFacts, design: Design) -> int | None:
     return int(happened(outcome, design.units).sum())
 
 
-def _family(design: Design, item: Shipped, explained: bool) -> BundleFamily:
-    """Return what the schema says of a family."""
+def _family(design: Design, item: Shipped, explainers: Mapping[str, tuple[str, bytes]]) -> BundleFamily:
+    """Return what the schema says of a family; `explainers` as `_explainers` has them."""
     fitted = item.fitted
     return BundleFamily(
         file=f"{fitted.family}.onnx",
-        explainer=f"{fitted.family}{EXPLAINER}" if explained else None,
+        explainer=explainers[""][0] if "" in explainers else None,
+        explainers={level: file for level, (file, _) in explainers.items() if level},
         inputs=_inputs(design, fitted),
         threshold=fitted.threshold,
         formula=fitted.explanation.formula,
@@ -152,12 +155,28 @@ def _family(design: Design, item: Shipped, explained: bool) -> BundleFamily:
     )
 
 
-def _explainer(design: Design, final: FittedFamily) -> bytes:
-    """Return what explains a family, with rows to compare with that nobody is; empty where nothing does."""
-    if not final.explainer:
-        return b""
+def _explainers(design: Design, final: FittedFamily) -> dict[str, tuple[str, bytes]]:
+    """Return what explains a family, with rows to compare with that nobody is; empty where nothing does.
+
+    Returns:
+        Class, "" where the outcome has none -> name of the file, and its content.
+    """
+    named = {"": (final.family, final.explainer)} if final.explainer else {}
+    for number, (level, text) in enumerate(final.explainers.items(), start=1):
+        named[level] = f"{final.family}.{number}_{safe_name(level)}", text
+    if not named:
+        return {}
     from radfuse.fusion.explain.explainer import Explainer, with_background
 
+    values = _values(design, final)
+    return {
+        level: (f"{name}{EXPLAINER}", with_background(Explainer.from_text(text), values, _BACKGROUND, 0).to_bytes())
+        for level, (name, text) in named.items()
+    }
+
+
+def _values(design: Design, final: FittedFamily) -> np.ndarray:
+    """Return the inputs of a family of all units, float64 (unit, column), NaN where missing."""
     units, site = design.units, final.site
     columns = []
     for item in _inputs(design, final):
@@ -165,8 +184,7 @@ def _explainer(design: Design, final: FittedFamily) -> bytes:
             columns.append(units[item.name].map({name: float(i) for i, name in enumerate(site.levels)}))
         else:
             columns.append(design.blocks[item.block][item.name])
-    values = np.column_stack([column.to_numpy(dtype=float) for column in columns])
-    return with_background(Explainer.from_text(final.explainer), values, _BACKGROUND, 0).to_bytes()
+    return np.column_stack([column.to_numpy(dtype=float) for column in columns])
 
 
 def _outputs(fitted: Sequence[FittedFamily], link: str) -> dict[str, str]:

@@ -168,7 +168,7 @@ def evaluate(
 
 
 def _explanations(prediction: Prediction, schema: BundleSchema, drawn: int, safe_csv: bool) -> dict[str, bytes]:
-    """Return explanation.csv and the waterfalls of the first units of each family."""
+    """Return explanation.csv and the waterfalls of the first units of each family, and each of its classes."""
     import pandas as pd
 
     from radfuse.bundle.explain import explanation_table
@@ -176,15 +176,19 @@ def _explanations(prediction: Prediction, schema: BundleSchema, drawn: int, safe
     from radfuse.report.contributions import Way, waterfall
     from radfuse.run.folder import safe_name
 
-    names, unit = prediction.units[list(schema.unit)], f"score ({SCALES[link_of(schema.opened_outcome())]})"
-    tables = [explanation_table(names, family, found) for family, found in prediction.explained.items()]
+    names, scale = prediction.units[list(schema.unit)], SCALES[link_of(schema.opened_outcome())]
+    each = [(family, "", found) for family, found in prediction.explained.items()]
+    each += [(family, *told) for family, levels in prediction.explained_by_class.items() for told in levels.items()]
+    tables = [explanation_table(names, family, found, level=level) for family, level, found in each]
     files = {"explanation.csv": _csv(pd.concat(tables, ignore_index=True), safe_csv)}
-    for family, found in prediction.explained.items():
+    for family, level, found in each:
+        place = f"explanation/{family}/{f'{safe_name(level)}/' if level else ''}"
+        of = f"{family}, {level} against the rest" if level else family
         for i, name in enumerate(names.head(drawn).itertuples(index=False, name=None)):
             text = " ".join(map(str, name))
             about = (found.names, found.values[i], found.contributions[i], float(found.absence[i]))
-            svg = waterfall(Way(f"{text}, {family}", found.base, *about), unit=unit)
-            files[f"explanation/{family}/{i + 1:03d}_{safe_name(text)}.svg"] = svg.encode()
+            svg = waterfall(Way(f"{text}, {of}", found.base, *about), unit=f"score ({scale})")
+            files[f"{place}{i + 1:03d}_{safe_name(text)}.svg"] = svg.encode()
     return files
 
 

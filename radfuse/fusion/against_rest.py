@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from radfuse.fusion.export import PROBABILITY, SCORE
+from radfuse.fusion.export import AGAINST_REST, PROBABILITY, SCORE
 from radfuse.fusion.graph import Graph
 from radfuse.fusion.parts import Training, Tuned
 from radfuse.results import Explanation, UsedColumn
@@ -118,11 +118,11 @@ class AgainstRest:
             nodes += [*own.nodes, upright]
             constants |= own.constants
         each = [f"one{number}" for number in range(len(self.parts))]
-        last, more = self.softmax.graph("against_rest")
-        return Graph([*nodes, helper.make_node("Concat", each, ["against_rest"], axis=1), *last], constants | more)
+        last, more = self.softmax.graph(AGAINST_REST)
+        return Graph([*nodes, helper.make_node("Concat", each, [AGAINST_REST], axis=1), *last], constants | more)
 
     def to_onnx(self, family: str, threshold: float) -> bytes:
-        """Return an ONNX file of all columns, a probability a class."""
+        """Return an ONNX file of all columns: a probability a class, and beside it the one against the rest."""
         return self.graph().file(self.names, family, threshold, self.classes)
 
     def explain(self, score: str) -> Explanation:

@@ -15,6 +15,8 @@ _IR_VERSION = 9  # read by onnxruntime 1.16 and later
 INPUT = "features"
 SCORE = "score"
 PROBABILITY = "probability"
+AGAINST_REST = "against_rest"
+"""Of several classes, the probability of each against the rest, which is what a class's score tells."""
 TAKEN = (
     *("features", "kept", "median", "mean", "scale", "selected", "missing", "imputed", "centred", "scaled"),
     *("projection", "projected"),
@@ -36,7 +38,7 @@ def onnx_file(
     """Return a checked ONNX file: float64 features (unit, column) -> float64 of shape (unit,), or (unit, class).
 
     Args:
-        nodes: from the tensor `features` to `probability`, and to `score` where there is one.
+        nodes: from the tensor `features` to `probability`, and to `score` and `against_rest` where there are some.
         constants: of the nodes, by name.
         columns: all columns of the family, in the order of the input; written into the metadata.
         family: written into the metadata.
@@ -54,7 +56,7 @@ def onnx_file(
         [helper.make_tensor_value_info(INPUT, TensorProto.DOUBLE, ["unit", len(columns)])],
         [
             helper.make_tensor_value_info(name, TensorProto.DOUBLE, shape)
-            for name in (SCORE, PROBABILITY)
+            for name in (SCORE, PROBABILITY, *([AGAINST_REST] if classes else []))
             if name in made
         ],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],

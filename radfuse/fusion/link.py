@@ -19,8 +19,9 @@ SCALES: dict[LinkName, str] = {
     "logit": "log odds",
     "cloglog": "log cumulative hazard",
     "identity": "units of the outcome",
+    "softmax": "log odds",
 }
-"""What scores are in."""
+"""What scores are in; of several classes, those of each against the rest."""
 EVERY_KIND = ("binary", "survival", "continuous", "ordinal")
 """Kinds of outcome, for parts that serve all of them."""
 

@@ -271,13 +271,13 @@ def _explainers(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return what explains a family of the first deal, or each of its classes against the rest, by `FittedFamily`.
 
-    Where it cannot be made, as of a user's part without ONNX, nothing and a remark. Classes of all units ship without.
+    Where it cannot be made, as of a user's part without ONNX, nothing and a remark.
     """
     from radfuse.fusion.explain.explainer import explainer_of
 
     parts: dict[str, Any] = {"": fitted}
     if isinstance(fitted, AgainstRest):
-        parts = dict(zip(fitted.classes, fitted.parts, strict=True)) if fold.name != ALL else {}
+        parts = dict(zip(fitted.classes, fitted.parts, strict=True))
         link = "logit"
     if fold.repeat > 1:
         return {}, ()

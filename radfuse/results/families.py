@@ -85,7 +85,7 @@ class FittedFamily(Section):
         no_score: why there is none, and what to choose; empty in outer folds.
         explainer: the arrays that its score is made of, as `radfuse.fusion.explain.explainer` writes them, of the
             first deal and of all units; "" without.
-        explainers: of several classes, the same of each against the rest, of the first deal.
+        explainers: of several classes, the same of each against the rest.
         survival: of a survival outcome, what it needs to predict at other times.
         ordinal: of an ordinal outcome, what makes probabilities of grades of its score.
         classes: of an outcome of several classes, their names.

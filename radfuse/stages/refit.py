@@ -91,7 +91,7 @@ def write(found: Refitted, path: Path) -> None:
 
 STAGE = Stage(
     "refit",
-    6,
+    7,
     jobs,
     work,
     write,

@@ -10,13 +10,15 @@ import onnx
 import pandas as pd
 import pytest
 from studies import finished, measured_on, written
+from typer.testing import CliRunner
 
 from radfuse.bundle.evaluate import evaluate
-from radfuse.bundle.load import load_bundle
+from radfuse.bundle.load import Bundle, load_bundle
 from radfuse.bundle.models import Model
 from radfuse.bundle.predict import predict, prediction_table
 from radfuse.check.inputs import read_inputs
 from radfuse.check.sample_size import had
+from radfuse.cli.app import app
 from radfuse.errors import InputError
 from radfuse.phantom.table import TablePhantom, reachable_macro_auc, table_phantom
 from radfuse.results.explained import FoldExplanation
@@ -136,8 +138,6 @@ def test_each_class_is_explained_by_its_own_score_against_the_rest(study, run) -
     sizes = np.concatenate([np.abs(part.contributions[:, list(part.names).index("age")]) for part in both])
     assert told.loc["age", "mean |contribution|"] == pytest.approx(sizes.mean(), abs=6e-4)
     assert (run / f"report/figures/explanation_{FAMILY}_by_class.svg").is_file()
-    with pytest.raises(InputError, match=r"predicts several classes, .* leave --explain out"):
-        predict(load_bundle(run / "bundle"), study.parent / "cohort.csv", features_of(study), explain=True)
 
 
 def test_methods_and_checklists_speak_of_classes(study, run) -> None:
@@ -187,6 +187,49 @@ def test_the_bundle_predicts_a_class_and_a_probability_of_each(study, run) -> No
     card = (run / "bundle/MODEL_CARD.md").read_text()
     assert "Hand and Till's" in card
     assert "clinical score of bone =" in card
+
+
+def test_the_bundle_explains_each_class_by_its_own_score(study, run) -> None:
+    prediction = predict(load_bundle(run / "bundle"), study.parent / "cohort.csv", features_of(study), explain=True)
+    assert not prediction.explained
+    told, given = prediction.explained_by_class[FAMILY], prediction.by_class[FAMILY].to_numpy()
+    assert tuple(told) == CLASSES
+    for found in told.values():
+        whole = found.base + found.absence + found.contributions.sum(axis=1)
+        np.testing.assert_allclose(whole, found.score, atol=1e-6)
+    fit = json.loads((run / f"models/{FAMILY}/all/fitted.json").read_text())["tuned"]
+    against = 1 / (1 + np.exp(-np.column_stack([found.score for found in told.values()])))
+    shifts = np.log(given) - fit["own"] * np.log(against) + fit["rest"] * np.log1p(-against)
+    np.testing.assert_allclose(np.diff(shifts - shifts[:, :1], axis=0), 0, atol=1e-6)  # of a softmax, as in the report
+
+
+def test_the_command_explains_each_class(study, run, tmp_path) -> None:
+    pd.read_csv(study.parent / "cohort.csv").head(2).to_csv(tmp_path / "new.csv", index=False)
+    words = ["predict", run / "bundle", tmp_path / "new.csv", "--out", tmp_path / "P", "--family", "clinical"]
+    done = CliRunner().invoke(app, [*map(str, words), "--explain", "--waterfalls", "1"])
+    assert done.exit_code == 0, done.output
+    table = pd.read_csv(tmp_path / "P/explanation.csv")
+    assert list(table)[2:4] == ["family", "class"]
+    for _, rows in table.groupby(["patient_id", "side", "class"]):
+        assert rows["contribution"].sum() + rows["usual_score"].iloc[0] == pytest.approx(rows["score"].iloc[0])
+    assert len(table.groupby(["patient_id", "side", "class"])) == 2 * len(CLASSES)
+    drawn = sorted((tmp_path / "P/explanation/clinical").glob("*/*.svg"))
+    assert [path.parent.name for path in drawn] == list(CLASSES)
+    assert "clinical, bone against the rest" in drawn[0].read_text()
+
+
+def test_a_class_that_nothing_explains_is_named(study, run) -> None:
+    bundle = load_bundle(run / "bundle")
+    family = bundle.schema.families["clinical"]
+    less = family.model_copy(update={"explainers": {"bone": family.explainers["bone"]}})
+    schema = bundle.schema.model_copy(update={"families": {"clinical": less}})
+    with pytest.raises(InputError, match=r"names nothing that explains family 'clinical', class 'cartilage'"):
+        predict(Bundle(bundle.path, schema), study.parent / "cohort.csv", families=["clinical"], explain=True)
+    swapped = {**family.explainers, "bone": family.explainers["mild"]}
+    changed = {"clinical": family.model_copy(update={"explainers": swapped})}
+    other = Bundle(bundle.path, bundle.schema.model_copy(update={"families": changed}))
+    with pytest.raises(InputError, match=r"what explains family 'clinical', class 'bone' is not of the model"):
+        predict(other, study.parent / "cohort.csv", families=["clinical"], explain=True)
 
 
 def test_a_model_of_other_classes_is_refused(run, tmp_path) -> None:
