@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from radfuse.statistics.auc import AucSet
-from radfuse.statistics.competing import Incidence, aalen_johansen
+from radfuse.statistics.competing import Incidence, aalen_johansen, gray_test
 from radfuse.statistics.concordance import auc_at, harrell, uno
 from radfuse.statistics.estimate import Estimate
-from radfuse.statistics.survival import Curve, brier_parts, censoring, kaplan_meier
+from radfuse.statistics.survival import Curve, brier_parts, censoring, kaplan_meier, log_rank
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,12 @@ class Seen:
     def curve(self) -> Curve | Incidence:
         """Return the curve that is drawn: survival, or, beside rivals, incidence of the event."""
         return kaplan_meier(*self.times) if self.rival is None else aalen_johansen(*self.times, self.rival)
+
+    def compared(self, group: np.ndarray) -> tuple[str, float]:
+        """Return the name of the test of what is drawn, between the groups that units are of, and its p."""
+        if self.rival is None:
+            return "log-rank", log_rank(*self.times, group)[1]
+        return "Gray's test", gray_test(*self.times, self.rival, group)[1]
 
     def incidence(self, when: np.ndarray) -> np.ndarray:
         """Return the share with the event by some times."""

@@ -72,6 +72,9 @@ def test_methods_and_checklists_say_what_competes_and_from_when_on(study, run) -
     assert "Kaplan-Meier)" not in methods.replace("(reverse Kaplan-Meier)", "")
     for told in ("Incidence by risk group", "observed (Aalen-Johansen)", "Events compete:", "take no part"):
         assert told in page
+    assert "compared by Gray's test" in methods
+    assert "Gray's test p " in page.replace("&#39;", "'")
+    assert "log-rank" not in page + methods
     assert 'id="nomogram"' not in page
     clear = pd.read_csv(run / "report/checklists/clear.csv", dtype=str)["evidence"]
     assert clear.str.contains("competing: 2; landmark: 6", regex=False).any()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from radfuse.statistics.competing import aalen_johansen
+from radfuse.statistics.competing import aalen_johansen, gray_test
 from radfuse.statistics.survival import kaplan_meier
 
 TIME = np.array([1, 1, 2, 4, 4, 4, 6, 6, 7, 8, 9, 9, 9, 1, 2, 2, 4, 4], dtype=float)
@@ -50,3 +53,41 @@ def test_without_rivals_it_is_kaplan_and_meiers() -> None:
     found, curve = aalen_johansen(TIME, CODE > 0, none), kaplan_meier(TIME, CODE > 0)
     np.testing.assert_allclose(found.incidence, 1 - curve.survival)
     np.testing.assert_allclose(found.error, curve.survival * curve.error)  # Greenwood's
+
+
+@pytest.mark.parametrize(("cause", "statistic", "p"), [(1, 2.8623325, 0.09067592), (2, 0.4481279, 0.50322531)])
+def test_leukaemias_are_compared_as_cmprsk_does(cause: int, statistic: float, p: float) -> None:
+    """177 transplants of casebase's bmtcrr (Scrucca 2010, doi:10.1038/bmt.2009.359): `cuminc(ftime, Status, D)`."""
+    table = pd.read_csv(Path(__file__).parents[1] / "reference/bmtcrr.csv")
+    status = table["status"].to_numpy()
+    about = (status == cause, (status > 0) & (status != cause), table["disease"].to_numpy())
+    found = gray_test(table["months"].to_numpy(), *about)
+    assert found == (pytest.approx(statistic, abs=5e-8), pytest.approx(p, abs=5e-9))
+
+
+def test_drawn_groups_are_compared_as_cmprsk_does() -> None:
+    """R cmprsk::cuminc on these numbers, as SurPyval's tests hold it."""
+    generator = np.random.default_rng(0)
+    group = generator.binomial(1, 0.5, 200)
+    first, other = generator.exponential(1 / (0.1 * np.exp(0.7 * group))), generator.exponential(1 / 0.05, 200)
+    left = generator.uniform(0, 20, 200)
+    time = np.minimum(np.minimum(first, other), left).round(3)
+    seen = left >= np.minimum(first, other)
+    found = gray_test(time, seen & (first < other), seen & (first >= other), group)
+    assert found[0] == pytest.approx(20.112602058, abs=5e-10)
+
+
+def test_three_groups_of_any_order_and_what_chance_says_of_them() -> None:
+    generator = np.random.default_rng(3)
+    group = generator.integers(0, 3, 120)
+    time, code = np.ceil(8 * generator.exponential(size=120) / (1 + 0.3 * group)), generator.integers(0, 3, 120)
+    statistic, p = gray_test(time, code == 1, code == 2, group)
+    for names in ((2, 0, 1), (1, 2, 0)):
+        assert gray_test(time, code == 1, code == 2, np.array(names)[group])[0] == pytest.approx(statistic)
+    dealt = [gray_test(time, code == 1, code == 2, generator.permutation(group))[0] for _ in range(400)]
+    assert np.mean(np.array(dealt) >= statistic) == pytest.approx(p, abs=0.06)
+
+
+def test_one_group_or_no_event_is_not_compared() -> None:
+    assert np.isnan(gray_test(TIME, CODE == 1, CODE == 2, np.zeros(len(TIME)))).all()
+    assert np.isnan(gray_test(TIME, CODE == 9, CODE == 2, CODE)).all()

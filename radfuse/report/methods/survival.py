@@ -44,8 +44,8 @@ def statistics(known: Known) -> Iterator[str]:
         "(Vickers et al. 2008, doi:10.1186/1472-6947-8-53)."
     )
     yield (
-        "Cumulative incidence in the three risk groups was drawn by Aalen and Johansen's method, and the hazard of the "
-        "event compared by the log-rank test."
+        "Cumulative incidence in the three risk groups was drawn by Aalen and Johansen's method and compared by Gray's "
+        "test (Gray 1988, doi:10.1214/aos/1176350951)."
         if known.competing
         else "Survival of the three risk groups was drawn by Kaplan and Meier's method and compared by the log-rank "
         "test."

@@ -18,7 +18,7 @@ from radfuse.results import SurvivalPerformance
 from radfuse.statistics.competing import Incidence
 from radfuse.statistics.estimate import Estimate
 from radfuse.statistics.seen import Seen
-from radfuse.statistics.survival import at_risk, log_rank
+from radfuse.statistics.survival import at_risk
 
 GROUPS = {0: ("low", "#0072B2"), 1: ("middle", "#E69F00"), 2: ("high", "#D55E00")}
 
@@ -68,18 +68,23 @@ def group_panels(rows: Mapping[str, pd.DataFrame], performance: Any) -> tuple[st
                 draw_curve(axes, own, colour)
         _below(axes, 0.0, "at risk", 0, "#4b5563")
         axes.set_xlabel(f"time{in_unit(item)}" + 4 * "\n")  # room for the numbers at risk
-        p = log_rank(*seen.times, part["group"].to_numpy())[1]
         axes.axvline(item.horizon, color="#d1d5db", linewidth=1, zorder=0)
         axes.set_title(item.family, loc="left", fontweight="bold")
-        sign = "" if p_value(p).startswith("<") else "= "
         place = {"x": 0.04, "y": 0.05} if seen.rival is None else {"x": 0.04, "y": 0.93}
-        axes.text(s=f"log-rank p {sign}{p_value(p)}", transform=axes.transAxes, fontsize=8, **place)
+        axes.text(s=test_told(seen, part["group"].to_numpy()), transform=axes.transAxes, fontsize=8, **place)
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.set_xlim(0, max(last, ticks[-1]))
         axes.set_ylim(0, 1.02)
         axes.set_ylabel(what_is_drawn(item))
 
     return multiples(list(performance), draw, height=3.5)
+
+
+def test_told(seen: Seen, group: np.ndarray) -> str:
+    """Return the test between the groups of units in words."""
+    name, p = seen.compared(group)
+    text = p_value(p)
+    return f"{name} p {'' if text.startswith('<') else '= '}{text}"
 
 
 def _below(axes: Any, time: float, text: str, line: int, colour: str, before: int = 0) -> None:

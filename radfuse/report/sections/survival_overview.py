@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from radfuse.report.evaluation import EvaluationReport
-from radfuse.report.printed import interval, p_value
+from radfuse.report.printed import interval
 from radfuse.report.render import Part
 from radfuse.report.sections.overview import Kind, Shown, evaluation_of, study_of, unit_square
-from radfuse.report.sections.risk_groups import GROUPS, draw_curve, what_is_drawn
+from radfuse.report.sections.risk_groups import GROUPS, draw_curve, test_told, what_is_drawn
 from radfuse.report.sections.survival import draw_auc_over_time, in_unit, method_of
 from radfuse.report.sections.survival_calibration import FEWEST, draw_fifths, observed_by
 from radfuse.report.study import StudyReport
 from radfuse.statistics.seen import Seen
-from radfuse.statistics.survival import log_rank
 
 
 def study(report: StudyReport) -> Part:
@@ -43,16 +42,11 @@ def _groups(axes: Any, shown: Shown) -> None:
             draw_curve(axes, seen.only(own), colour)
             axes.plot([], [], color=colour, label=f"{name} ({int(own.sum())})")
     where = "lower left" if seen.rival is None else "upper left"
-    axes.legend(loc=where, title=_p(log_rank(*seen.times, group)[1]), title_fontsize=8.5, fontsize=8.5)
+    axes.legend(loc=where, title=test_told(seen, group), title_fontsize=8.5, fontsize=8.5)
     axes.set_xlim(left=0)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel(f"time{in_unit(shown.head)}")
     axes.set_ylabel(what_is_drawn(shown.head))
-
-
-def _p(p: float) -> str:
-    text = p_value(p)
-    return f"log-rank p {'' if text.startswith('<') else '= '}{text}"
 
 
 def _calibration(axes: Any, shown: Shown) -> None:
