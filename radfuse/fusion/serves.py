@@ -58,6 +58,8 @@ def check_outcome(config: FusionConfig, kind: str) -> None:
     for name in ("oversample", "recalibrate"):
         if kind not in ("binary", "multiclass") and getattr(config, name) is not None:
             raise ValueError(f"fusion.{name} does not serve {_a(kind)} outcome; leave it out")
+    if kind != "binary" and config.threshold != FusionConfig.model_fields["threshold"].default:
+        raise ValueError(f"fusion.threshold says who is called, and {_a(kind)} outcome calls nobody; leave it out")
 
 
 def _check(where: str, what: str, part: Any, kind: str, known: Iterable[type]) -> None:

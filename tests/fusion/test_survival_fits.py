@@ -129,6 +129,7 @@ def test_held_out_units_of_noise_and_flipped_events_change_nothing() -> None:
         ({"strategy": {"kind": "average", "of": [{"kind": "attention"}]}}, "survival", "attention"),
         ({"recalibrate": {"kind": "platt"}}, "survival", "fusion.recalibrate does not serve a survival outcome"),
         ({"oversample": "smote"}, "survival", "fusion.oversample does not serve"),
+        ({"threshold": "half"}, "survival", "fusion.threshold says who is called, and a survival outcome calls nobody"),
         ({}, "binary", "the classifier cox does not serve a binary outcome; these do: logistic"),
     ],
 )
