@@ -25,6 +25,24 @@ _MOST_ROWS = 30
 _PLAIN = str.maketrans({"–": "-", "−": "-", "∞": "inf"})
 """Of what is printed on a page what a terminal of any encoding shows."""
 
+Labels = Annotated[
+    str | None,
+    typer.Option(metavar="NAME=1,...", help="Only these labels; all that occur by default.", show_default=False),
+]
+Tolerances = Annotated[
+    str, typer.Option(metavar="MM", help="Of the surface Dice; as 1.0,NAME=0.5 other for some labels.")
+]
+Spacings = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MM,MM", help="Rows and columns of PNG masks, where neither side says it.", show_default=False
+    ),
+]
+Patients = Annotated[
+    Path | None,
+    typer.Option(metavar="TABLE", help="With case_id and patient_id, for intervals by patient.", show_default=False),
+]
+
 
 def compare_masks(
     reference: Annotated[
@@ -34,25 +52,17 @@ def compare_masks(
         Path, typer.Argument(metavar="B", help="What is measured: masks of the same names.", show_default=False)
     ],
     out_: ResultFolder,
-    labels: Annotated[
-        str | None,
-        typer.Option(metavar="NAME=1,...", help="Only these labels; all that occur by default.", show_default=False),
-    ] = None,
-    tolerance_mm: Annotated[
-        str, typer.Option(metavar="MM", help="Of the surface Dice; as 1.0,NAME=0.5 other for some labels.")
-    ] = "1.0",
-    patients: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="TABLE", help="With case_id and patient_id, for intervals by patient.", show_default=False
-        ),
-    ] = None,
+    labels: Labels = None,
+    tolerance_mm: Tolerances = "1.0",
+    spacing_mm: Spacings = None,
+    patients: Patients = None,
 ) -> None:
     """Dice, HD95, surface Dice, volumes and more of two folders of masks."""
     from radfuse.config import kind_of
 
     numbers = _labels(labels) if labels is not None else None
     tolerances = _tolerances(tolerance_mm, numbers)
+    spacing = _spacing(spacing_mm) if spacing_mm is not None else None
     check_folder(out_)
     for place in (reference, other):
         if kind_of(place) == "folder" and out_.resolve().is_relative_to(place.resolve()):
@@ -61,7 +71,7 @@ def compare_masks(
 
     files, problems = matched(reference, other)
     people = _patients(patients, files) if patients is not None else {}
-    found, failures = _compare([MaskPair(case, *paths, numbers, tolerances) for case, paths in files.items()])
+    found, failures = _compare([MaskPair(case, *paths, numbers, tolerances, spacing) for case, paths in files.items()])
     if not found:
         raise InputError([Problem(failure.item, failure.error) for failure in failures])
     from radfuse.report.agreement import summary_of
@@ -72,7 +82,8 @@ def compare_masks(
     _require_labels(tolerances, set(rows["label"]))
     summary = summary_of(rows)
     problems += _remarks(found, numbers)
-    options = {"--labels": labels, "--tolerance-mm": tolerance_mm, "--patients": patients and patients.name}
+    options = {"--labels": labels, "--tolerance-mm": tolerance_mm, "--spacing-mm": spacing_mm}
+    options |= {"--patients": patients and patients.name}
     given = [f"{name} {value}" for name, value in options.items() if value and value != "1.0"]
     names = _names(reference, other)
     made = Made.today(["compare-masks", *names, *given])
@@ -191,6 +202,22 @@ def _tolerances(text: str, labels: Mapping[str, int] | None) -> dict[str, float]
             raise InputError(f"--tolerance-mm names {short(name)!r}, which is none of --labels: {listed(labels)}")
         found[name] = value
     return {"": 1.0, **found}
+
+
+def _spacing(text: str) -> tuple[float, float]:
+    """Read "DOWN,ACROSS", in mm."""
+    from radfuse.volume.grid import SPACING_MM
+
+    try:
+        down, across = (float(part) for part in text.split(","))
+    except ValueError:
+        down = across = math.nan
+    if not (SPACING_MM[0] <= down <= SPACING_MM[1] and SPACING_MM[0] <= across <= SPACING_MM[1]):
+        raise InputError(
+            f"--spacing-mm {short(text)!r} is not the mm between rows and between columns, for example --spacing-mm "
+            "0.14,0.14"
+        )
+    return down, across
 
 
 def _require_labels(tolerances: Mapping[str, float], labels: set[str]) -> None:

@@ -13,9 +13,13 @@ from radfuse.config import kind_of
 from radfuse.errors import InputError, Problem, listed, short
 from radfuse.results import MaskAgreement
 from radfuse.seg.metrics import agreement, agreement_per_label
-from radfuse.volume.files import SUFFIXES, images_among, read_labels, suffix_of
+from radfuse.volume.files import SUFFIXES, images_among, read_grid, read_labels, suffix_of
+from radfuse.volume.flat import BESIDE, PICTURES, Spacing, spacing_of
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap
 from radfuse.volume.resample import resample_labels
 
+_ENDS = (*SUFFIXES, *PICTURES)
 _MOST_LABELS = 256
 """A file with more is an image rather than a mask, unless labels are named."""
 
@@ -30,6 +34,7 @@ class MaskPair:
         other: file.
         labels: name -> number, what is compared; None: every label that occurs, named by its number.
         tolerances_mm: label name -> tolerance of the surface Dice; "" for all others.
+        spacing_mm: between rows and between columns of pictures that do not say it; None: nobody says it.
     """
 
     case: str
@@ -37,6 +42,7 @@ class MaskPair:
     other: Path
     labels: Mapping[str, int] | None
     tolerances_mm: Mapping[str, float]
+    spacing_mm: Spacing | None = None
 
     def __str__(self) -> str:
         return self.case
@@ -80,7 +86,7 @@ def matched(reference: Path, other: Path) -> tuple[dict[str, tuple[Path, Path]],
     if not common:
         raise InputError(
             f"no mask of {reference} has the name of one of {other}; found {listed(sorted(first), 3)} there and "
-            f"{listed(sorted(second), 3)} here. Rename one side: names are compared without {', '.join(SUFFIXES)}"
+            f"{listed(sorted(second), 3)} here. Rename one side: names are compared without {', '.join(_ENDS)}"
         )
     return common, [
         *_alone(reference, first, second, other, "error"),
@@ -126,7 +132,7 @@ def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}); look at its permissions") from error
     if not found:
-        raise InputError(f"{folder} holds no masks; known formats: {', '.join(SUFFIXES)}. Give the folder they lie in")
+        raise InputError(f"{folder} holds no masks; known formats: {', '.join(_ENDS)}. Give the folder they lie in")
     yield from found.items()
 
 
@@ -141,7 +147,7 @@ def compare(pair: MaskPair) -> ComparedPair:
     Raises:
         InputError: a file is no mask, the masks lie apart, or there are too many labels.
     """
-    reference, other = read_labels(pair.reference, empty=True), read_labels(pair.other, empty=True)
+    reference, other = _masks_of(pair)
     remark = ""
     if not other.grid.same_as(reference.grid):
         remark = f"resampled onto {reference.grid} from {other.grid}"
@@ -164,6 +170,24 @@ def compare(pair: MaskPair) -> ComparedPair:
     usual = pair.tolerances_mm[""]
     tolerances = {name: pair.tolerances_mm.get(name, usual) for name in labels}
     return ComparedPair(agreement_per_label(reference, other, labels, tolerances), present, remark)
+
+
+def _masks_of(pair: MaskPair) -> list[LabelMap]:
+    """Return the two masks; the pixels of a picture that does not say how large they are are those of the other."""
+    paths, said = (pair.reference, pair.other), pair.spacing_mm
+    silent = [path.name.lower().endswith(PICTURES) and spacing_of(path) is None for path in paths]
+    if all(silent) and said is None:
+        raise InputError(
+            f"neither {pair.reference} nor {pair.other} says how large its pixels are; say so with --spacing-mm "
+            f'0.14,0.14 (between rows, between columns), or put {{"spacing_mm": [0.14, 0.14]}} into a file {BESIDE} '
+            "beside one of them"
+        )
+    known = None if said is None else Grid((1, 1, 1), (1.0, *said))
+    if known is None and any(silent):
+        known = read_grid(paths[silent.index(False)])
+    return [
+        read_labels(path, empty=True, like=known if lacks else None) for path, lacks in zip(paths, silent, strict=True)
+    ]
 
 
 def nowhere(tolerance_mm: float) -> MaskAgreement:

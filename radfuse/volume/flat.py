@@ -76,6 +76,15 @@ def read_flat(path: Path, said: Spacing | None = None, like: Spacing | None = No
     return array[None], Grid((1, *array.shape), (1.0, *spacing))
 
 
+def spacing_of(path: Path) -> Spacing | None:
+    """Return how large the pixels of a PNG or JPEG are, as it or the file beside it says; None where neither does.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return _picture(path)[1] or _beside(path)
+
+
 def require_spacing(path: Path, own: Spacing, said: Spacing | None) -> None:
     """Check that an image's own pixel size is what a study says of it.
 

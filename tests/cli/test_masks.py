@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from boxes import box, grid
+from PIL import Image
 
 from radfuse import machine
 from radfuse.cli import app, show
@@ -89,3 +90,34 @@ def test_two_files_by_patient_and_a_tolerance_of_one_label(folder: Path, monkeyp
     assert radfuse(monkeypatch, *words) == 0
     rows = pd.read_csv(folder / "O/metrics.csv", dtype=str)
     assert rows[["patient", "label", "tolerance_mm"]].to_numpy().tolist() == [["007", "1", "2.0"], ["007", "2", "0.5"]]
+
+
+def test_pictures_have_the_pixels_of_the_other_side_or_those_that_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flat = np.zeros((20, 30), np.uint8)
+    flat[5:15, 5:15] = 1
+    for side, shift in (("A", 0), ("B", 5)):
+        (tmp_path / side).mkdir()
+        Image.fromarray(np.roll(flat, shift, axis=1)).save(tmp_path / side / "c.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(machine, "cores", lambda: 1)
+    assert radfuse(monkeypatch, "A", "B", "--out", "O") == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "neither A/c.png nor B/c.png says how large its pixels are" in told
+    assert "--spacing-mm 0.14,0.14" in told
+
+    def hd95(*words: str) -> float:
+        assert radfuse(monkeypatch, "A", "B", *words, "--out", "O") == 0
+        row = pd.read_csv("O/metrics.csv").iloc[0]
+        assert (row["dice"], row["remark"]) == (0.5, pytest.approx(float("nan"), nan_ok=True))
+        return float(row["hd95_mm"])
+
+    assert hd95("--spacing-mm", "0.5,0.2") == pytest.approx(1.0)  # five columns
+    (tmp_path / "B/spacing.json").write_text('{"spacing_mm": [0.5, 0.4]}')
+    assert hd95() == pytest.approx(2.0)
+    (tmp_path / "B/c.png").unlink()
+    write_image(LabelMap(np.roll(flat, 5, axis=1)[None], grid((1, 20, 30), (1.0, 0.5, 0.6))), tmp_path / "B/c.nrrd")
+    assert hd95() == pytest.approx(3.0)
+    assert radfuse(monkeypatch, "A", "B", "--spacing-mm", "0.5", "--out", "O") == 2
+    assert "--spacing-mm '0.5' is not the mm" in " ".join(capsys.readouterr().err.split())
