@@ -55,3 +55,4 @@ Dicom = Annotated[
     bool,
     typer.Option("--dicom", help="Also a DICOM segmentation and a structured report of each case, in its own study."),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Write over a table that was edited since.")]

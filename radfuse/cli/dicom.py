@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from radfuse.cli.arguments import Force
 from radfuse.cli.show import err, out, progress
-from radfuse.run.disk import write_atomically, writing
 
 
 def dicom_index(
@@ -26,6 +26,7 @@ def dicom_index(
             metavar="SALT-FILE", help="Persons are named by a hash with this salt, images by links.", show_default=False
         ),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Index DICOM series, and write a cohort table with a row a series; goes on where it stopped.
 
@@ -33,11 +34,11 @@ def dicom_index(
     """
     from radfuse.cohort.dump import COLUMNS, cohort_of, index_dump
     from radfuse.cohort.links import link_series
-    from radfuse.cohort.made import check_table, require_own
+    from radfuse.cohort.made import check_table, require_own, write_made
     from radfuse.cohort.pseudonyms import pseudonyms, read_salt
 
     check_table(out_)
-    require_own(out_, [*COLUMNS, "image"])
+    require_own(out_, [*COLUMNS, "image"], force=force)
     salt = None if pseudonymise is None else read_salt(pseudonymise)
     with progress() as tell:
         index = index_dump(root, out_.with_name(f"{out_.stem}.series.parquet"), tell)
@@ -54,9 +55,7 @@ def dicom_index(
         f"{place.name}/{case}" if case in linked else os.path.relpath(Path(str(dump.series[case])).resolve(), here)
         for case in dump.rows["case_id"]
     ]
-    with writing(out_):
-        out_.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(out_, dump.rows.assign(image=images).to_csv(index=False).encode())
+    write_made(out_, {out_: dump.rows.assign(image=images).to_csv(index=False).encode()})
     for why, count in dump.left_out.items():
         err.print(f"[yellow]left out[/yellow] {count}: {escape(why)}", soft_wrap=True)
     persons = dump.rows["patient_id"].nunique()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from radfuse.cli.arguments import Force
 from radfuse.cli.show import err, out, progress, show_problems
 from radfuse.errors import InputError
 
@@ -66,9 +67,10 @@ def oai_index(
     sequence: Annotated[str, typer.Option(metavar="NAME", help="That every row must have.")] = "dess",
     masks: Masks = None,
     pseudonymise: Salt = None,
+    force: Force = False,
 ) -> None:
     """Index OAI's series and tables, and write a cohort table with a study; goes on where it stopped."""
-    from radfuse.cohort.made import check_table
+    from radfuse.cohort.made import check_table, require_own
     from radfuse.cohort.pseudonyms import pseudonyms, read_salt
     from radfuse.oai.cohort import Wish, make_cohort, masks_in
     from radfuse.oai.index import index_series
@@ -76,6 +78,7 @@ def oai_index(
     from radfuse.oai.write import write_cohort
 
     check_table(out_)
+    require_own(out_, force=force)
     if outcome and tables is None:
         raise InputError("--outcome needs --tables, the folder of OAI's text tables")
     recipes = _recipes(outcome or (), visit or ())
@@ -87,7 +90,7 @@ def oai_index(
     names = None if salt is None else pseudonyms(sorted(index["person"].unique()), salt)
     wish = Wish(tuple(visit or ()), recipes, sequence, names, drawn)
     cohort = make_cohort(index, told, wish)
-    study = write_cohort(root, out_, cohort, wish)
+    written = write_cohort(root, out_, cohort, wish, force=force)
     show_problems(told.problems)
     for item in unread:
         hidden = item.folder.split("/")[0] if pseudonymise else item.folder
@@ -95,8 +98,11 @@ def oai_index(
     _show(index, cohort)
     people = cohort.rows["patient_id"].nunique()
     out.print(f"{len(cohort.rows)} rows of {people} persons -> {escape(str(out_))}", soft_wrap=True)
-    if study is not None:
-        out.print(f"Next: [bold]radfuse check {escape(str(study))}[/bold]", soft_wrap=True)
+    if written.beside is not None:
+        told = f"{written.study} was edited and stays; what the index has for it now is in {written.beside}"
+        err.print(f"[yellow]remark[/yellow] {escape(told)}", soft_wrap=True)
+    if written.study is not None:
+        out.print(f"Next: [bold]radfuse check {escape(str(written.study))}[/bold]", soft_wrap=True)
     else:
         out.print(
             f"Next: [bold]radfuse predict BUNDLE {escape(str(out_))}[/bold]; with --outcome a study is written too"

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from radfuse.cohort.links import link_series
+from radfuse.cohort.made import unedited, write_made, written_before
 from radfuse.config import to_yaml
 from radfuse.oai.cohort import OaiCohort, Wish, study_of
 from radfuse.oai.layout import PROTOCOLS
-from radfuse.run.disk import write_atomically, writing
 
 
-def write_cohort(root: Path, table: Path, cohort: OaiCohort, wish: Wish) -> Path | None:
-    """Write everything but the index; return the study's file, None where there is none.
+class Written(NamedTuple):
+    """What was written of a study.
+
+    Attributes:
+        study: its file; None where there is none.
+        beside: where it stands instead, as the file was edited and stays; None: there, or as it was written before.
+    """
+
+    study: Path | None
+    beside: Path | None = None
+
+
+def write_cohort(root: Path, table: Path, cohort: OaiCohort, wish: Wish, *, force: bool = False) -> Written:
+    """Write everything but the index; a study's file that was edited stays.
 
     Args:
         root: that the cohort's folders are relative to.
         table: to write; its paths are relative to it.
         cohort: to write.
         wish: what it was made for; with pseudonyms images and masks are named by links, in TABLE.images.
+        force: write over an edited study, too.
 
     Raises:
         InputError: the folder of links holds what is none.
@@ -33,16 +47,20 @@ def write_cohort(root: Path, table: Path, cohort: OaiCohort, wish: Wish) -> Path
     else:
         rows = _with_links(cohort.rows, columns, root, table.with_name(f"{table.stem}.images"))
     study = study_of(table.name, cohort.rows, wish)
-    with writing(table):
-        table.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(table, rows.to_csv(index=False).encode())
-        left_out = cohort.left_out.sort_values(["why", "case_id"])
-        write_atomically(table.with_name(f"{table.stem}.left_out.csv"), left_out.to_csv(index=False).encode())
-        if study is None:
-            return None
-        file = table.with_name("study.yaml" if table.stem == "cohort" else f"{table.stem}.yaml")
-        write_atomically(file, to_yaml(study).encode())
-    return file
+    left_out = cohort.left_out.sort_values(["why", "case_id"])
+    files = {table: rows, table.with_name(f"{table.stem}.left_out.csv"): left_out}
+    made = {file: frame.to_csv(index=False).encode() for file, frame in files.items()}
+    if study is None:
+        write_made(table, made)
+        return Written(None)
+    file = table.with_name("study.yaml" if table.stem == "cohort" else f"{table.stem}.yaml")
+    content = to_yaml(study).encode()
+    if force or not file.is_file() or unedited(file, table):
+        write_made(table, {**made, file: content})
+        return Written(file)
+    beside = None if written_before(file, content, table) else file.with_name(f"{file.stem}.index.yaml")
+    write_made(table, made if beside is None else {**made, beside: content})
+    return Written(file, beside)
 
 
 def _with_paths(rows: pd.DataFrame, columns: list[str], root: Path, folder: Path) -> pd.DataFrame:

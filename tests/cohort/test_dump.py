@@ -58,6 +58,21 @@ def test_a_heap_becomes_a_cohort_table(heap: Path, tmp_path: Path, capsys: pytes
     assert "1 of 4 files are cut off" in capsys.readouterr().err
 
 
+def test_a_table_that_was_edited_is_renewed_by_force_alone(heap: Path, tmp_path: Path) -> None:
+    table = tmp_path / "c.csv"
+    dicom_index(heap, table)
+    written = table.read_text()
+    dicom_index(heap, table)  # resuming is the same command
+    table.write_text(written.replace("heap/later", "heap/other"))
+    with pytest.raises(InputError, match=r"c\.csv is there and is not as this index wrote it: .* with --force"):
+        dicom_index(heap, table)
+    table.write_text(written.replace("case_id", "mine"))
+    with pytest.raises(InputError, match=r"columns that are not of this index, mine, which would be lost"):
+        dicom_index(heap, table)
+    dicom_index(heap, table, force=True)
+    assert table.read_text() == written
+
+
 def test_pseudonyms_leave_no_id(heap: Path, tmp_path: Path) -> None:
     (tmp_path / "salt").write_text("0123456789abcdef")
     dicom_index(heap, tmp_path / "c.csv", tmp_path / "salt")

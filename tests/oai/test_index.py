@@ -120,6 +120,34 @@ def test_the_cohort_and_its_study_are_accepted(
     assert "900000" not in shown.out + shown.err
 
 
+def test_what_a_user_edited_stays(
+    release: Path, index: tuple[pd.DataFrame, list[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(index[2], tmp_path / "cohort.series.parquet")
+    table, study, beside = (tmp_path / name for name in ("cohort.csv", "study.yaml", "study.index.yaml"))
+
+    def indexed(outcome: str, *, force: bool = False) -> None:
+        oai_index(release / "images", table, release / "tables", [outcome], force=force)
+
+    indexed("incident_oa:48")
+    edited = study.read_text() + "seed: 11\n"
+    study.write_text(edited)
+    indexed("incident_oa:48")  # as before: there is nothing to tell
+    assert (study.read_text(), beside.exists()) == (edited, False)
+    indexed("replacement:12")
+    assert study.read_text() == edited
+    assert read_yaml(beside)["cohort"]["outcome"]["kind"] == "survival"
+    assert "study.yaml was edited and stays" in " ".join(capsys.readouterr().err.split())
+    table.write_text(table.read_text() + "\n")
+    with pytest.raises(InputError, match=r"cohort\.csv is there and is not as this index wrote it"):
+        indexed("replacement:12")
+    indexed("replacement:12", force=True)
+    assert read_yaml(study)["cohort"]["outcome"]["kind"] == "survival"
+    (tmp_path / "cohort.written.json").unlink()
+    with pytest.raises(InputError, match="comes from elsewhere"):
+        indexed("replacement:12")
+
+
 def test_a_study_of_replacement_asks_for_survival_and_keeps_knees_that_were_lost(
     release: Path, index: tuple[pd.DataFrame, list[str], Path], tmp_path: Path
 ) -> None:
