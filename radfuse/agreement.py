@@ -170,8 +170,9 @@ def _nomogram_has_terms(study: Study) -> None:
     if (family := study.nomogram) is None:
         return
     if family not in study.families:
-        have = ", ".join(study.families)
-        raise ValueError(f"nomogram: no family {family!r}{near_family(family, study.families)}; there are: {have}")
+        hint, have = near_family(family, study.families), ", ".join(study.families)
+        there = "" if "known:" in hint else f"{' There' if hint.endswith('?') else '; there'} are: {have}"
+        raise ValueError(f"nomogram: no family {family!r}{hint}{there}")
     outcome = study.cohort.outcome
     if outcome is not None and "nomogram" not in outcome.sections():
         of = "survival without competing events" if outcome.kind == "survival" else "a binary outcome alone"

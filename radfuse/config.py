@@ -97,15 +97,16 @@ def one_of(known: Collection[str]) -> PlainValidator:
     return PlainValidator(check)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return "; did you mean 'x'?" for the closest known name, or the list of known names."""
+def nearest(name: str, known: Iterable[str], mend: str = "") -> str:
+    """Return "; did you mean 'x'?" for the closest known name, or the list of known ones; `mend`: what else to do."""
     names = sorted({str(item) for item in known})
     lowered = {item.lower(): item for item in names}
     close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
     if close:
-        return f"; did you mean {lowered[close[0]]!r}?"
+        return f"; did you mean {lowered[close[0]]!r}?{f' If not, {mend}' if mend else ''}"
     shown = ", ".join(repr(item) for item in names[:12])
-    return f"; known: {shown}{', ...' if len(names) > 12 else ''}" if names else ""
+    told = f"; known: {shown}{', ...' if len(names) > 12 else ''}" if names else ""
+    return f"{told}; {mend}" if mend else told
 
 
 def kind_of(path: Path) -> Literal["file", "folder"] | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Collection
 from datetime import datetime
 
 import pandas as pd
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", ".", "#N/A")
 """Cell texts read as missing."""
+_WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
+"""How pandas writes whole numbers of a column that has a gap."""
 
 
 def unseen(text: str) -> str:
@@ -37,3 +41,22 @@ def text_column(values: pd.Series) -> pd.Series:
         return None if stripped in MISSING else stripped
 
     return pd.Series([text(value) for value in values.astype(object)], index=values.index, dtype=object)
+
+
+def declared(text: pd.Series, words: Collection[str]) -> pd.Series:
+    """Return a text column in which "1.0" is "1", where that is one of some words and "1.0" is none."""
+    return pd.Series([_plain(cell, words) for cell in text], index=text.index, dtype=object)
+
+
+def whole_numbers(text: pd.Series) -> pd.Series:
+    """Return a text column with "1" for "1.0", where all its cells are whole numbers; else the column as it is."""
+    plain = [_WHOLE.sub(r"\1", cell) if isinstance(cell, str) else None for cell in text]
+    whole = all(cell is None or cell.lstrip("+-").isdecimal() for cell in plain)
+    return pd.Series(plain, index=text.index, dtype=object) if whole else text
+
+
+def _plain(cell: object, words: Collection[str]) -> str | None:
+    if not isinstance(cell, str):
+        return None
+    number = None if cell in words else _WHOLE.fullmatch(cell)
+    return number[1] if number is not None and number[1] in words else cell

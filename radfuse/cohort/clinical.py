@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from radfuse.cohort.cells import declared
 from radfuse.cohort.config import Categories
 from radfuse.cohort.draft import Draft
 from radfuse.cohort.remarks import odd_values
@@ -55,7 +56,7 @@ def _numeric(draft: Draft, name: str) -> None:
 def _levels(draft: Draft, item: Categories) -> None:
     levels = {spelled: level for level in item.levels[::-1] for spelled in spellings(level)}
     levels |= {level: level for level in item.levels}
-    text = draft.text(item.column)
+    text = declared(draft.text(item.column), levels)
     read = text.map(levels)
     for index in text.index[text.notna() & read.isna()]:
         known = ", ".join(map(repr, item.levels))

@@ -138,10 +138,8 @@ class CohortConfig(Section):
         known = [*self.readers, *([FIRST] if self.mask and self.mask not in self.readers.values() else [])]
         for name in self.repeats:
             if name not in known:
-                raise ValueError(
-                    f"repeats.{short(name)}: no reader of this name{nearest(name, known)}; name them under `readers`, "
-                    f"or write {FIRST!r} for who drew `mask`"
-                )
+                mend = f"name them under `readers`, or write {FIRST!r} for who drew `mask`"
+                raise ValueError(f"repeats.{short(name)}: no reader of this name{nearest(name, known, mend)}")
         return self
 
     @model_validator(mode="after")

@@ -42,10 +42,13 @@ def _remark_rare_visits(draft: Draft, visits: pd.Series) -> None:
     for visit, count in counts.items():
         if count <= _RARE * counts.iloc[0]:
             where = visits.index[visits == visit]
-            hint = nearest(str(visit), map(str, counts.index[counts > _RARE * counts.iloc[0]]))
+            usual, mend = (
+                counts.index[counts > _RARE * counts.iloc[0]],
+                "correct it, or list the cases under cohort.exclude",
+            )
+            hint = nearest(str(visit), map(str, usual), mend)
             draft.problem(
-                f"few units have a visit {visit!r} ({rows_of(where)}), whose columns the others lack{hint}; correct "
-                "it, or list the cases under cohort.exclude",
+                f"few units have a visit {visit!r} ({rows_of(where)}), whose columns the others lack{hint}",
                 int(where[0]),
                 draft.config.visit,
                 "warning",

@@ -111,9 +111,10 @@ class Harmoniser:
         found = np.array([places.get(str(name), -1) for name in sites], dtype=int)
         if self.unseen == "error" and (found < 0).any():
             name = str(sites[int(np.argmax(found < 0))])
+            mend = "exclude them, or set unseen: pass to leave their values as they are"
             raise ValueError(
                 f"{int((found < 0).sum())} units are of a site that ComBat did not learn, first {name!r}"
-                f"{nearest(name, self.sites)}; exclude them, or set unseen: pass to leave their values as they are"
+                f"{nearest(name, self.sites, mend)}"
             )
         known = found >= 0
         factor = np.where(known[:, None], self.factor[found], 1.0)

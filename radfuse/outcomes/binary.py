@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 import pandas as pd
 
+from radfuse.cohort.cells import declared, whole_numbers
 from radfuse.cohort.spreadsheet import Table, spellings, to_numbers
 from radfuse.config import Section, Word, nearest
 from radfuse.errors import Finding
@@ -37,6 +38,8 @@ class BinaryOutcome(Section):
     def read(self, table: Table, new: bool) -> tuple[dict[str, pd.Series], list[Finding]]:
         """Return the column as 0.0 and 1.0, and what is wrong with it; no column where words cannot be told apart."""
         text = table.text(self.column)
+        if self.positive is not None:
+            text = declared(whole_numbers(text), spellings(self.positive))
         findings = missing(text, self.column)
         found = sorted(set(text.dropna()))
         values, wrong = self._words(text, found, new) if self.positive is not None else self._numbers(table, found)

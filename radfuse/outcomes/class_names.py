@@ -47,9 +47,9 @@ def in_order(text: pd.Series) -> tuple[str, ...]:
 
 def _undeclared(text: pd.Series, column: str, levels: Sequence[str]) -> Iterator[Finding]:
     for index in text.index[~text.isin(levels)]:
-        message = f"the class {text[index]!r} is none of cohort.outcome.levels{nearest(text[index], levels)}"
         mend = "correct it, add the class, or list the case under cohort.exclude"
-        yield Finding(f"{message}; {mend}", index, column)
+        message = f"the class {text[index]!r} is none of cohort.outcome.levels{nearest(text[index], levels, mend)}"
+        yield Finding(message, index, column)
 
 
 def _unlike_classes(text: pd.Series, column: str) -> Iterator[Finding]:
@@ -85,5 +85,5 @@ def _absent(names: Sequence[str], column: str, levels: Sequence[str]) -> Iterato
         yield Finding(f"the column holds two classes alone, {names[0]!r} and {names[1]!r}; {mend}", None, column)
     for name in levels:
         if name not in names:
-            message = f"no case has the class {name!r} of cohort.outcome.levels{nearest(name, names)}"
-            yield Finding(f"{message}; remove it, or add such cases", None, column)
+            hint = nearest(name, names, "remove it, or add such cases")
+            yield Finding(f"no case has the class {name!r} of cohort.outcome.levels{hint}", None, column)

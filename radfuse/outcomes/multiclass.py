@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
+from radfuse.cohort.cells import declared, whole_numbers
 from radfuse.cohort.spreadsheet import Table
 from radfuse.config import Section, Word
 from radfuse.errors import Finding, listed
@@ -55,6 +56,7 @@ class MulticlassOutcome(Section):
     def read(self, table: Table, new: bool) -> tuple[dict[str, pd.Series], list[Finding]]:
         """Return the class of each case as text, and what is wrong with the column."""
         text = table.text(self.column)
+        text = declared(text, self.levels) if self.levels else whole_numbers(text)
         findings = list(faults(text, self.column, self.levels, new=new))
         return ({} if findings else {self.column: text}), findings
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
+from radfuse.cohort.cells import declared
 from radfuse.cohort.spreadsheet import Table
 from radfuse.config import Word, nearest
 from radfuse.errors import Finding
@@ -43,14 +44,13 @@ class OrdinalOutcome(ScoredOutcome):
 
     def read(self, table: Table, new: bool) -> tuple[dict[str, pd.Series], list[Finding]]:
         """Return the place of each grade among the levels, float64, and what is wrong with the column."""
-        text = table.text(self.column)
+        text = declared(table.text(self.column), self.levels)
         findings = missing(text, self.column)
         places = text.map({level: float(place) for place, level in enumerate(self.levels)}).astype("float64")
+        mend = "correct it, add the level, or list the case under cohort.exclude"
         findings += [
             Finding(
-                f"the grade {text[index]!r} is none of cohort.outcome.levels"
-                f"{nearest(text[index], self.levels)}; correct it, add the level, or list the case under "
-                "cohort.exclude",
+                f"the grade {text[index]!r} is none of cohort.outcome.levels{nearest(text[index], self.levels, mend)}",
                 index,
                 self.column,
             )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from radfuse.cohort.cells import declared, whole_numbers
 from radfuse.cohort.spreadsheet import Table, spellings, to_numbers
 from radfuse.config import nearest
 from radfuse.errors import Finding
@@ -31,7 +32,7 @@ def coded_otherwise(table: Table, column: str) -> Finding | None:
 
     Words are left to whoever reads a binary column.
     """
-    found = sorted(set(table.text(column).dropna()))
+    found = sorted(set(whole_numbers(table.text(column)).dropna()))
     values, wrong = to_numbers(table.cells[column])
     codes = set(values.dropna())
     if wrong.any() or codes <= {0.0, 1.0}:
@@ -66,7 +67,8 @@ def events_of(
     """
     if positive is None and not competing:
         return BinaryOutcome(column=column).read(table, new=True)
-    text, event = table.text(column), spellings(positive or "1")
+    event, rivals = spellings(positive or "1"), {rival: spellings(rival) for rival in competing}
+    text = declared(whole_numbers(table.text(column)), event.union(*rivals.values()))
     found = sorted(set(text.dropna()))
     findings = missing(text, column, "event")
     if not event & set(found) and found and not new:
@@ -76,12 +78,12 @@ def events_of(
             Finding(f"no row holds the event {positive or '1'!r} (cohort.outcome.positive){hint}", None, column),
         ]
     codes = text.isin(event).astype("float64")
-    for rival in competing:
-        here = text.isin(spellings(rival))
+    for rival, spelled in rivals.items():
+        here = text.isin(spelled)
         codes[here] = 2.0
         if not here.any() and not new:
-            hint = nearest(rival, found)
-            message = f"no row holds the competing event {rival!r} (cohort.outcome.competing){hint}; remove it"
+            hint = nearest(rival, found, "remove it")
+            message = f"no row holds the competing event {rival!r} (cohort.outcome.competing){hint}"
             findings.append(Finding(message, None, column))
     return {column: codes.where(text.notna())}, findings
 

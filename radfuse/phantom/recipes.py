@@ -53,10 +53,8 @@ def write_recipe_phantom(
         InputError: there is no phantom of the study, or the folder holds something else.
     """
     if name not in RECIPES:
-        raise InputError(
-            f"no phantom of a study {name!r}{nearest(name, RECIPES)}; {len(RECIPES)} of the shipped studies have one, "
-            "the others run on the data that they name"
-        )
+        mend = f"take one of the {len(RECIPES)} that have one; the other shipped studies run on the data that they name"
+        raise InputError(f"no phantom of a study {name!r}{nearest(name, RECIPES, mend)}")
     count = patients or _USUAL[name]
     place = folder / "study.yaml"
     if name in FROM_KNEES:

@@ -56,6 +56,10 @@ def test_levels_become_columns_after_the_reference_and_a_missing_one_is_nan(tmp_
     np.testing.assert_array_equal(cohort.cases["sex=m"], [0.0, 1.0, np.nan, 1.0])
     np.testing.assert_array_equal(cohort.cases["sex=x"], [0.0, 0.0, np.nan, 0.0])
     assert "sex" not in cohort.cases
+    numbers = PEOPLE.replace(",f,", ",0.0,").replace(",m,", ",1.0,")  # as pandas writes them beside a gap
+    levels = {"column": "sex", "levels": [0, 1]}
+    cohort = read_cohort(write_table(tmp_path, numbers, "numbers.csv"), config(clinical=["age", levels]))
+    assert set(cohort.cases["sex=1"]) == {0.0, 1.0}
 
 
 def test_a_missing_clinical_value_is_nan(tmp_path: Path) -> None:
@@ -71,8 +75,9 @@ def test_the_positive_word_is_one(tmp_path: Path) -> None:
 
 def test_the_positive_value_may_be_a_number(tmp_path: Path) -> None:
     text = PEOPLE.replace(",0\n", ",2\n")
-    cohort = read_cohort(write_table(tmp_path, text), config(outcome={"column": "event", "positive": "2"}))
-    assert list(cohort.cases["event"]) == [1.0, 0.0, 1.0, 0.0]
+    for written in (text, text.replace(",2\n", ",2.0\n").replace(",1\n", ",1.0\n"), text.replace(",2\n", ",2.0\n")):
+        cohort = read_cohort(write_table(tmp_path, written), config(outcome={"column": "event", "positive": "2"}))
+        assert list(cohort.cases["event"]) == [1.0, 0.0, 1.0, 0.0]
 
 
 def test_ids_keep_their_leading_zeros(tmp_path: Path) -> None:

@@ -40,6 +40,12 @@ def test_classes_come_from_the_table_or_in_the_order_declared(tmp_path) -> None:
     assert OUTCOME.happened(cases).tolist() == [0, 1, 1, 1, 0, 1, 1, 0]  # lipomas come first of the two commonest
     numbers = read(tmp_path, (1, 10, 2, 2, 1, 10, 10, 1)).cases
     assert OUTCOME.settled(numbers).levels == ("1", "2", "10")
+    pointed = read(tmp_path, ("1.0", "10.0", "2", "2.0", "1.0", "10.0", "10.0", "1.0")).cases  # pandas, beside a gap
+    assert pointed["type"].tolist() == numbers["type"].tolist()
+    declared = MulticlassOutcome(column="type", levels=("1", "2", "10"))
+    assert read(tmp_path, ("10.0", "2.0", "1.0"), declared, new=True).cases["type"].tolist() == ["10", "2", "1"]
+    versions = read(tmp_path, ("1.0", "1.5", "2.0") * 3).cases
+    assert OUTCOME.settled(versions).levels == ("1.0", "1.5", "2.0")
 
 
 def test_levels_are_three_to_ten_each_once() -> None:

@@ -31,6 +31,13 @@ def test_grades_are_read_as_their_places(tmp_path) -> None:
     assert words.targets(read(tmp_path, text, words).cases).tolist() == [1, 0, 1, 0, 2, 2]
 
 
+def test_grades_may_be_whole_numbers_with_a_point(tmp_path) -> None:
+    """As pandas writes them where one grade is missing."""
+    pointed = TABLE.replace(",2\n", ",2.0\n").replace(",1\n", ",1.00\n")
+    assert read(tmp_path, pointed).cases["kl"].tolist() == read(tmp_path, TABLE).cases["kl"].tolist()
+    assert_one(errors_of(read, tmp_path, TABLE.replace("b,b,2", "b,b,7.0")), 3, "kl", "'7.0' is none of")
+
+
 def test_levels_are_declared_three_or_more_each_once() -> None:
     with pytest.raises(ValidationError, match="levels"):
         OrdinalOutcome(column="kl")

@@ -70,6 +70,9 @@ def test_competing_events_are_told_and_the_one_that_is_predicted_may_be_named(tm
     told = "{positive: 1, competing: [2]}"
     assert_one(faults(tmp_path, competing), None, "died", "3 codes: 0, 1, 2", "compete", told, "too high")
     assert read(tmp_path, competing, positive="1").cases["died"].tolist() == [1, 0, 0, 1]
+    pointed = competing.replace(",1\n", ",1.0\n").replace(",2\n", ",2.0\n").replace(",0\n", ",0.0\n")
+    assert_one(faults(tmp_path, pointed), None, "died", "3 codes: 0, 1, 2", told)
+    assert read(tmp_path, pointed, competing=("2",)).cases["died"].tolist() == [1, 0, 2, 1]
     assert_one(faults(tmp_path, competing, positive="dead"), None, "died", "no row holds the event 'dead'")
 
 
