@@ -121,13 +121,17 @@ def test_an_override_changes_one_value(tmp_path: Path, override: str, read: Any,
     assert read(load_study(path, [override])) == value
 
 
-def test_a_date_of_yaml_is_a_date_of_the_split(tmp_path: Path) -> None:
+@pytest.mark.parametrize("start", ["2019-05-31", "2019", "58.5", "2019-05"])
+def test_a_date_or_a_number_of_yaml_is_one_of_the_split(tmp_path: Path, start: str) -> None:
     path = study_file(tmp_path)
     path.write_text(
-        "name: s\ncohort:\n  table: c.csv\n  split: {kind: temporal, column: seen, test_from: 2019-05-31}\n",
+        f"name: s\ncohort:\n  table: c.csv\n  split: {{kind: temporal, column: seen, test_from: {start}}}\n",
         encoding="utf-8",
     )
-    assert load_study(path).cohort.split.test_from == "2019-05-31"  # type: ignore[union-attr]
+    assert load_study(path).cohort.split.test_from == start  # type: ignore[union-attr]
+    plain = study_file(tmp_path, cohort={"table": "c.csv", "split": {"kind": "temporal", "column": "seen"}})
+    found = load_study(plain, [f"cohort.split.test_from={start}"]).cohort.split
+    assert found.test_from == start  # type: ignore[union-attr]
 
 
 # faults

@@ -18,8 +18,8 @@ from radfuse.outcomes.kinds import Outcome, strata
 
 
 def _as_text(value: object) -> object:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)  # a year
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)  # a year, or a number of a column of numbers
     return value.isoformat() if isinstance(value, date) else value  # YAML reads 2019-05-31 as a date
 
 
