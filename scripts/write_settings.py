@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from textwrap import fill
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, PlainValidator
@@ -180,7 +181,8 @@ def as_yaml(value: Any) -> str:
 def table(part: Part) -> str:
     """Return a section of the page."""
     texts = said(part.model)
-    lines = [f"## {part.title}", "", " ".join((inspect.getdoc(part.model) or "").split("\n\n")[0].split()), ""]
+    about = " ".join((inspect.getdoc(part.model) or "").split("\n\n")[0].split())
+    lines = [f"## {part.title}", "", fill(about, 120, break_long_words=False, break_on_hyphens=False), ""]
     lines += ["| setting | takes | default | |", "|---|---|---|---|"]
     for name, field in part.model.model_fields.items():
         chooses = name in ("kind", "backend") and len(get_args(field.annotation)) == 1
