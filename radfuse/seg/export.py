@@ -62,6 +62,9 @@ def export_network(
 ) -> float:
     """Write a network, or several that answer together, with their plan in the metadata.
 
+    The graph is that of a small patch, which takes a moment; what is proved is the plan's own patch. Where that shows
+    that the graph hangs on sizes, it is made of the whole patch.
+
     Args:
         networks: in evaluation mode, on the CPU.
         plan: a Section.
@@ -75,8 +78,6 @@ def export_network(
         CaseError: the difference exceeds `PARITY`.
         InputError: the networks are larger than an ONNX file can be.
     """
-    import onnx
-
     networks = [networks] if isinstance(networks, torch.nn.Module) else list(networks)
     check_size(networks)
     seen: Any = getattr(networks[0], "input_block", None) if first is None else first
@@ -84,6 +85,41 @@ def export_network(
     generator = torch.Generator().manual_seed(0)
     sizes = plan.window.patch_zyx[1:] if plan.slices else plan.window.patch_zyx
     patch = torch.randn((1, plan.inputs, *sizes), generator=generator)
+    expected, small = _answered(whole, patch)
+    for traced in (patch[tuple(map(slice, small))], patch):
+        try:
+            _write(whole, traced, plan, path)
+            difference = _difference(path, patch, expected)
+        except Exception:  # torch and onnxruntime have a class for each of their moods
+            if traced is patch:
+                raise
+            continue
+        if difference <= PARITY:
+            return difference
+    raise CaseError(path.name, f"the ONNX file differs from the network by {difference:.2g}, allowed {PARITY:.0e}")
+
+
+def _answered(whole: _Exported, patch: torch.Tensor) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Return the logits of a patch, and the shape of a small one: two voxels of the coarsest level along each axis."""
+    coarsest = list(patch.shape)
+
+    def look(*call: Any) -> None:
+        if isinstance(call[2], torch.Tensor) and call[2].ndim == patch.ndim:
+            coarsest[2:] = map(min, coarsest[2:], call[2].shape[2:])
+
+    hooks = [module.register_forward_hook(look) for module in whole.networks.modules()]
+    with torch.no_grad():
+        logits = whole(patch)[0].numpy()
+    for hook in hooks:
+        hook.remove()
+    halves = (min(2 * -(-size // least), size) for size, least in zip(patch.shape[2:], coarsest[2:], strict=True))
+    return logits, (*patch.shape[:2], *halves)
+
+
+def _write(whole: _Exported, patch: torch.Tensor, plan: NetworkPlan, path: Path) -> None:
+    """Write the graph that a patch goes through, its sizes free, and the plan."""
+    import onnx
+
     free = dict(enumerate(("y", "x") if plan.slices else ("z", "y", "x"), start=2))
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
@@ -98,13 +134,13 @@ def export_network(
             opset_version=_OPSET,
             dynamo=False,
         )
-        expected = whole(patch)[0].numpy()
     proto = onnx.load(path)
     stored: Any = plan
     onnx.helper.set_model_props(proto, {"plan": json.dumps(stored.model_dump(mode="json"))})
     onnx.save(proto, path)
+
+
+def _difference(path: Path, patch: torch.Tensor, expected: np.ndarray) -> float:
+    """Return the largest difference of a file's logits, relative to the largest expected."""
     found = machine.open_network(path).run(["logits"], {"image": patch.numpy()})[0]
-    difference = float(np.abs(found - expected).max() / max(float(np.abs(expected).max()), 1e-6))
-    if not difference <= PARITY:
-        raise CaseError(path.name, f"the ONNX file differs from the network by {difference:.2g}, allowed {PARITY:.0e}")
-    return difference
+    return float(np.abs(found - expected).max() / max(float(np.abs(expected).max()), 1e-6))
