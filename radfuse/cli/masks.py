@@ -83,7 +83,7 @@ def compare_masks(
     summary = summary_of(rows)
     problems += _remarks(found, numbers)
     options = {"--labels": labels, "--tolerance-mm": tolerance_mm, "--spacing-mm": spacing_mm}
-    options |= {"--patients": patients and patients.name}
+    options |= {"--patients": patients.name if patients else None}
     given = [f"{name} {value}" for name, value in options.items() if value and value != "1.0"]
     names = _names(reference, other)
     made = Made.today(["compare-masks", *names, *given])

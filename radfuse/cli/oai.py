@@ -99,8 +99,8 @@ def oai_index(
     people = cohort.rows["patient_id"].nunique()
     out.print(f"{len(cohort.rows)} rows of {people} persons -> {escape(str(out_))}", soft_wrap=True)
     if written.beside is not None:
-        told = f"{written.study} was edited and stays; what the index has for it now is in {written.beside}"
-        err.print(f"[yellow]remark[/yellow] {escape(told)}", soft_wrap=True)
+        remark = f"{written.study} was edited and stays; what the index has for it now is in {written.beside}"
+        err.print(f"[yellow]remark[/yellow] {escape(remark)}", soft_wrap=True)
     if written.study is not None:
         out.print(f"Next: [bold]radfuse check {escape(str(written.study))}[/bold]", soft_wrap=True)
     else:
