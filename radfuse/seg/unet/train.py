@@ -91,7 +91,7 @@ def _even(network: torch.nn.Module, training: Training, device: torch.device) ->
     """Shift what a network says of each label, so that volumes are those of the cases it learned from."""
     averages = partial(DeviceAverages, device) if device.type == "cuda" else None
     run = answers_of(network.to(device), training.plan, device)
-    shifts = even_volumes(network, run, training.plan, training.cases, training.config.unlabelled, averages)
+    shifts = even_volumes(network, run, training.plan, training.cases, averages)
     network.cpu()
     said = dict(zip(training.plan.labels, map(float, shifts[1:].round(4)), strict=True))
     (training.work / _SHIFTS).write_text(json.dumps(said, indent=1))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import ndimage
 
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.preprocess import by_foreground, with_neighbours
@@ -19,6 +20,8 @@ _CASES = 16
 _MOST = 2.0
 """Largest shift of a logit."""
 _ROUNDS, _HALVINGS = 6, 14
+_AROUND = 3
+"""Voxels around a manual mask within which its label counts: parts elsewhere are dropped after segmentation."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,13 @@ class _Near:
 
     Attributes:
         scores: log probabilities, float32, shape (voxel, class).
-        settled: voxels of each class that no shift changes, shape (class,).
+        around: whether they lie around the manual mask of a class, shape (voxel, class).
+        settled: voxels of each class that no shift changes, around its mask, shape (class,).
         wanted: voxels of each class in the manual mask, shape (class,).
     """
 
     scores: np.ndarray
+    around: np.ndarray
     settled: np.ndarray
     wanted: np.ndarray
 
@@ -41,11 +46,10 @@ def even_volumes(
     run: Runner,
     plan: SegPlan,
     cases: Sequence[Path],
-    unlabelled: bool = False,
     averages: AveragesOf | None = None,
 ) -> np.ndarray:
     """Shift the logits of a network of `make_network`; see `shifts_of`. Return by how much, shape (class,)."""
-    shifts = shifts_of(run, plan, cases, unlabelled, averages)
+    shifts = shifts_of(run, plan, cases, averages)
     head: Any = network
     with torch.no_grad():
         bias = head.output_block.conv.conv.bias
@@ -53,9 +57,7 @@ def even_volumes(
     return shifts
 
 
-def shifts_of(
-    run: Runner, plan: SegPlan, cases: Sequence[Path], unlabelled: bool = False, averages: AveragesOf | None = None
-) -> np.ndarray:
+def shifts_of(run: Runner, plan: SegPlan, cases: Sequence[Path], averages: AveragesOf | None = None) -> np.ndarray:
     """Return what to add to each class's logit so that its volume over cases is that of the manual masks.
 
     Overlap losses are smallest where thin labels are drawn too large: what is uncertain is rather taken than left.
@@ -63,8 +65,8 @@ def shifts_of(
     Args:
         run: the network.
         plan: its plan.
-        cases: folders with image.npy and target.npy; some of them, evenly taken, where there are many.
-        unlabelled: a label without a voxel in a mask was not annotated there: the case does not count for it.
+        cases: folders with image.npy and target.npy; some of them, evenly taken, where there are many. One whose mask
+            holds no voxel of a label does not count for it.
         averages: adds up what it says, as `sliding_window` has it.
 
     Returns:
@@ -76,11 +78,10 @@ def shifts_of(
     known = [label for label in range(1, plan.classes) if any(one.wanted[label] for one in near)]
     for _ in range(_ROUNDS):
         for label in known:
-            counted = [one for one in near if one.wanted[label] or not unlabelled]
             low, high = -_MOST, _MOST
             for _ in range(_HALVINGS):
                 shifts[label] = (low + high) / 2
-                more = sum(_volume(one, shifts, label) - one.wanted[label] for one in counted)
+                more = sum(_volume(one, shifts, label) - one.wanted[label] for one in near)
                 if not more:
                     break
                 low, high = (low, shifts[label]) if more > 0 else (shifts[label], high)
@@ -90,18 +91,23 @@ def shifts_of(
 def _near(run: Runner, plan: SegPlan, case: Path, averages: AveragesOf | None) -> _Near:
     image, target = np.load(case / "image.npy"), np.load(case / "target.npy")
     image = with_neighbours(by_foreground(image, plan), plan.neighbours)
-    scores, settled = [], np.zeros(plan.classes)
+    around = np.array([ndimage.binary_dilation(target == label, iterations=_AROUND) for label in range(plan.classes)])
+    scores, near, settled = [], [], np.zeros(plan.classes)
     window = replace(plan.window, mirror_axes=(), averages="probabilities")
-    for _, probabilities in sliding_window(image, window, plan.classes, run, averages=averages):
+    for slices, probabilities in sliding_window(image, window, plan.classes, run, averages=averages):
         found = np.log(np.maximum(probabilities, 1e-12)).reshape(plan.classes, -1)
         first, second = -np.partition(-found, 1, axis=0)[:2]
         open_ = first - second < 2 * _MOST
-        settled += np.bincount(found[:, ~open_].argmax(axis=0), minlength=plan.classes)
+        here = around[:, slices].reshape(plan.classes, -1)
+        labels = found[:, ~open_].argmax(axis=0)
+        settled += np.bincount(labels[here[:, ~open_][labels, np.arange(len(labels))]], minlength=plan.classes)
         scores.append(found[:, open_].T.astype(np.float32))
+        near.append(here[:, open_].T)
     wanted = np.bincount(target.reshape(-1), minlength=plan.classes)[: plan.classes]
-    return _Near(np.concatenate(scores), settled, wanted)
+    return _Near(np.concatenate(scores), np.concatenate(near), settled, wanted)
 
 
 def _volume(near: _Near, shifts: np.ndarray, label: int) -> float:
     """Return how many voxels have a label after shifts."""
-    return float(near.settled[label] + ((near.scores + shifts.astype(np.float32)).argmax(axis=1) == label).sum())
+    chosen = (near.scores + shifts.astype(np.float32)).argmax(axis=1) == label
+    return float(near.settled[label] + (chosen & near.around[:, label]).sum())
