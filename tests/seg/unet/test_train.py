@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,6 +113,19 @@ def test_killed_it_goes_on_and_ends_where_it_would_have(trained: Whole, plan: Se
     assert steps == list(range(21, 41))
     for one, other in zip(resumed.parameters(), trained.network.parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-3)
+
+
+def test_volumes_are_made_even_after_training(trained: Whole, plan: SegPlan, tmp_path: Path) -> None:
+    shutil.copytree(
+        trained.cases[0].parent / "work", tmp_path / "work"
+    )  # trained to the end: what is left is to compare volumes
+    config = CONFIG.model_copy(update={"even_volumes": True})
+    network = train(trained.cases, plan, config, tmp_path / "work", 1)
+
+    shifts = json.loads((tmp_path / "work" / "volumes.json").read_text())
+    before, after = (item.output_block.conv.conv.bias.detach() for item in (trained.network, network))
+    assert float((after - before)[1]) == pytest.approx(shifts["box"], abs=1e-3)
+    assert shifts["box"] != 0
 
 
 def test_patches_are_a_function_of_seed_and_number(trained: Whole, plan: SegPlan) -> None:
