@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,12 +19,15 @@ from radfuse.learned import learns
 from radfuse.results import Failure, StudyResults
 from radfuse.results.pace import StagePace
 from radfuse.run.carry import carry_out
+from radfuse.run.copied import CopiedFolder
 from radfuse.run.digests import job_key
 from radfuse.run.folder import LOG, Progress, RunFolder
 from radfuse.run.ledger import paces_of
+from radfuse.run.mirror import mirrored, working_copy
 from radfuse.run.ray import crew_on
 from radfuse.run.shard import Shard
 from radfuse.run.stage import Follower, Stage
+from radfuse.run.store import is_store
 from radfuse.run.workers import Crew
 from radfuse.stages import STAGES, audit, extract, fuse, learn, needed_for, prepare, register, review, sample, variants
 from radfuse.stages.context import Context
@@ -51,6 +55,7 @@ class Run:
         suspicious: the cases whose mask should be looked at, the most suspicious first.
         left: number of failures that were found, and not tried again.
         paces: of the stages that computed something now.
+        store: URL of what the run folder is a copy of; empty: of nothing.
     """
 
     path: Path
@@ -63,6 +68,7 @@ class Run:
     suspicious: tuple[str, ...] = ()
     left: int = 0
     paces: tuple[StagePace, ...] = ()
+    store: str = ""
 
     @property
     def report(self) -> Path:
@@ -79,13 +85,15 @@ def run_study(
     only: Sequence[str] | None = None,
     retry_failed: bool = False,
     on: str = "local",
+    work: str | Path | None = None,
     progress: Progress = lambda *_: None,
 ) -> Run:
     """Run a study up to a stage, resuming what is finished: that stage and what it needs, nothing beside it.
 
     Args:
         study: a study, its file, or its settings as a mapping, paths in it relative to the working folder.
-        out: the run folder; "runs/NAME" when None.
+        out: the run folder; "runs/NAME" when None. A URL, such as "s3://bucket/run", is that of one in a store, which
+            the work is done in a copy of.
         until: the last stage.
         shard: "I/N" works on cases I, I + N, ... alone, for job arrays; with segment, regions, extract and deep, once
             the networks are trained.
@@ -94,30 +102,59 @@ def run_study(
             those that the machine stopped, as a full memory does.
         on: "local": processes of this machine; "ray" or "ray://HOST:PORT": a Ray cluster, whose machines all see the
             run folder and the images.
+        work: where the copy of a run folder in a store lies; in the user's cache when None.
         progress: told of every item.
 
     Raises:
         InputError: config, cohort or tables are not usable; nothing was computed.
         StudyError: no case or no family was left to go on with; what was finished is kept.
-        RunError: the disk is full or not writable.
+        RunError: the disk is full or not writable, or a store does not take what was made.
     """
     study = study if isinstance(study, Study) else load_study(study)
     until = as_kind(until, str, "until")
     part = Shard.parse(as_kind(shard, str, "shard")) if shard is not None else None
     _check_stage(study, until, part)
     study = study if only is None else _with_variants(study, as_names(only, "only"))
-    place = as_path(out, "out") if out is not None else Path("runs") / study.name
-    folder = RunFolder.open(place, study.name, shared=part is not None, log=part.log if part else LOG)
-    try:
-        with crew_on(as_kind(on, str, "on")) as crew:
-            tunes = any(stage.name == "fit" for stage in needed_for(until))
-            return _run(Context(study, folder, progress, part, tunes=tunes), until, crew, retry_failed)
-    except InputError as error:
-        if folder.made:
-            raise StudyError(f"{error}\nWhat was finished before is kept in {folder.path}") from error
-        raise
-    finally:
-        folder.close()
+    on = as_kind(on, str, "on")
+    with _opened(study, out, work, on, part, progress) as folder:
+        try:
+            with crew_on(on) as crew:
+                tunes = any(stage.name == "fit" for stage in needed_for(until))
+                run = _run(Context(study, folder, progress, part, tunes=tunes), until, crew, retry_failed)
+        except InputError as error:
+            if folder.made:
+                raise StudyError(f"{error}\nWhat was finished before is kept in {folder.path}") from error
+            raise
+    return replace(run, store=str(out).rstrip("/")) if is_store(out) else run
+
+
+@contextmanager
+def _opened(
+    study: Study,
+    out: str | Path | None,
+    work: str | Path | None,
+    on: str,
+    part: Shard | None,
+    progress: Progress,
+) -> Iterator[RunFolder]:
+    """Open the run folder for a while, or a copy of one in a store, which has all of it in the end."""
+    shared, log = part is not None, part.log if part else LOG
+    if not (isinstance(out, str) and is_store(out)):
+        if work is not None:
+            raise InputError("--work is where the copy of a run folder in a store lies; give --out s3://BUCKET/FOLDER")
+        place = as_path(out, "out") if out is not None else Path("runs") / study.name
+        with closing(RunFolder.open(place, study.name, shared=shared, log=log)) as folder:
+            yield folder
+        return
+    if on != "local" and work is None:
+        raise InputError(f"on {on} all machines write into the copy of {out}; say with --work where all of them see it")
+    place = working_copy(out, as_path(work, "work") if work is not None else None)
+    with (
+        mirrored(out, place, log, progress) as mirror,
+        closing(CopiedFolder.of(mirror, place, study.name, shared=shared, log=log)) as folder,
+    ):
+        mirror.begin()
+        yield folder
 
 
 def _run(context: Context, until: str, crew: Crew, retry_failed: bool) -> Run:
@@ -138,7 +175,8 @@ def _walk(context: Context, until: str, crew: Crew, retry_failed: bool) -> None:
             _vary(context, crew, retry_failed)
         jobs = _jobs_of(stage, context)
         if context.shard is not None and not STAGES[stage.name].shards:
-            _trust(stage, jobs, context)
+            read = any(stage.name in each.needs and STAGES[each.name].shards for each in stages)
+            _trust(stage, jobs, context, read=read)
             continue
         then = _follower(stage, stages[number:], context)
         done = carry_out(stage, jobs, folder, crew, context.progress, retry_failed, then)
@@ -178,7 +216,7 @@ def _run_variant(context: Context, name: str, crew: Crew, retry_failed: bool) ->
     def progress(what: str, done: int, total: int) -> None:
         context.progress(f"{name}: {what}", done, total)
 
-    folder = RunFolder.open(context.path(place), study.name, lender=context.folder)
+    folder = context.folder.inside(place, study.name)
     try:
         own = Context(study, folder, progress, deal=_deal(context, study))
         _walk(own, fuse.STAGE.name, crew, retry_failed)
@@ -246,8 +284,14 @@ class _ForeignError(Exception):
     """A job reads files that are no results."""
 
 
-def _trust(stage: Stage[Any, Any], jobs: list[Any], context: Context) -> None:
+def _trust(stage: Stage[Any, Any], jobs: list[Any], context: Context, *, read: bool) -> None:
     """Take over what one job of an array may not make, from its records: no image of another shard is read.
+
+    Args:
+        stage: that made it.
+        jobs: of the stage.
+        context: of this pass.
+        read: its results are read here, not their records alone.
 
     Raises:
         InputError: a result is not there, or was made of other cases or with other settings.
@@ -262,13 +306,14 @@ def _trust(stage: Stage[Any, Any], jobs: list[Any], context: Context) -> None:
 
     for job in jobs:
         place = stage.place(job)
-        record = folder.record(place)
+        record = folder.found(place, None, whole=read)
         if record is not None and record.status == "failed":
             if str(job) in here:
                 context.fail(str(job), record.error or f"{stage.name} failed", drops=True)
             continue
         try:
-            sound = record and folder.finished(place, job_key(stage.name, stage.version, job, digest))
+            key = job_key(stage.name, stage.version, job, digest)
+            sound = record and folder.finished(place, key, whole=read)
         except _ForeignError:
             sound = record
         if not sound:

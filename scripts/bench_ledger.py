@@ -102,21 +102,24 @@ def write_cohort(folder: Path, cases: int, slices: int) -> None:
     (folder / "study.yaml").write_text(STUDY)
 
 
+def play_extraction(columns: int) -> None:
+    """Have `extract` draw so many features of each case here, and nobody wait for the disk."""
+    os.fsync = lambda fd: None  # noqa: ARG005  # nobody pulls the plug here
+    names = [f"dess/region/filter_class_Feature{column}" for column in range(columns)]
+
+    def play(job: extract.ExtractJob) -> CaseFeatures:
+        values = np.random.default_rng(int(job.about.case[1:])).normal(size=columns)
+        return CaseFeatures(mask_source="manual", features=dict(zip(names, values.tolist(), strict=True)), voxels={})
+
+    extract.STAGE = dataclasses.replace(extract.STAGE, work=play, crew="one", ready=None)
+
+
 def step(name: str, folder: Path, columns: int) -> None:
     """Do one step, and print seconds of the processor and the highest resident memory in KiB."""
     import resource
 
     if name == "play":
-        os.fsync = lambda fd: None  # noqa: ARG005  # nobody pulls the plug here
-        names = [f"dess/region/filter_class_Feature{column}" for column in range(columns)]
-
-        def play(job: extract.ExtractJob) -> CaseFeatures:
-            values = np.random.default_rng(int(job.about.case[1:])).normal(size=columns)
-            return CaseFeatures(
-                mask_source="manual", features=dict(zip(names, values.tolist(), strict=True)), voxels={}
-            )
-
-        extract.STAGE = dataclasses.replace(extract.STAGE, work=play, crew="one", ready=None)
+        play_extraction(columns)
     if name == "status":
         from radfuse.run.ledger import read_ledger
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 from studies import finished, written
+
+if TYPE_CHECKING:
+    from stores import NoRename
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)  # the same examples on a busy machine
 settings.load_profile("repeatable")
@@ -70,3 +74,11 @@ def survival_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("survival_run")
     study = written(folder / "T", SURVIVAL, outcome="survival", patients=100)
     return study, finished(study, folder / "R")
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> type[NoRename]:
+    """An empty object store, which can rename nothing."""
+    from stores import emptied  # skips where fsspec is not installed
+
+    return emptied(monkeypatch)

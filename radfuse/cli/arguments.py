@@ -11,6 +11,24 @@ StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study
 OutFolder = Annotated[
     Path | None, typer.Option("--out", "-o", help="Run folder; runs/NAME by default.", show_default=False)
 ]
+RunPlace = Annotated[
+    str | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="DIR",
+        help="Run folder, or URL of one in a store, such as s3://BUCKET/FOLDER; runs/NAME by default.",
+        show_default=False,
+    ),
+]
+Work = Annotated[
+    Path | None,
+    typer.Option(
+        "--work",
+        help="Where the copy of a run folder in a store lies; in the user's cache by default.",
+        show_default=False,
+    ),
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. fusion.inner_folds=3.")
 ]

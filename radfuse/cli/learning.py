@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from radfuse.cli.arguments import OutFolder, Overrides, StudyFile
+from radfuse.cli.arguments import Overrides, RunPlace, StudyFile, Work
 from radfuse.cli.show import SOME_FAILED, show_next
 from radfuse.cli.study import run_to
 
@@ -24,7 +24,12 @@ Repeats = Annotated[
 
 
 def learning_curve(
-    study: StudyFile, out_: OutFolder = None, set_: Overrides = None, shares: Shares = None, repeats: Repeats = None
+    study: StudyFile,
+    out_: RunPlace = None,
+    set_: Overrides = None,
+    shares: Shares = None,
+    repeats: Repeats = None,
+    work: Work = None,
 ) -> None:
     """Fit the families on growing shares of the patients, and report how they learn; see evaluation.learning_curve."""
     from radfuse.study import load_study
@@ -37,7 +42,7 @@ def learning_curve(
         asked.append(f"evaluation.learning_curve.repeats={repeats}")
     if not asked and load_study(study, set_ or ()).evaluation.learning_curve is None:
         asked.append("evaluation.learning_curve={}")
-    finished = run_to(study, out_, [*(set_ or ()), *asked], "report")
+    finished = run_to(study, out_, [*(set_ or ()), *asked], "report", work=work)
     show_next(finished)
     if finished.failures:
         raise typer.Exit(SOME_FAILED)

@@ -181,6 +181,15 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
+def show_copy(place: str | Path | None, work: Path | None) -> None:
+    """Say where the copy of a run folder in a store lies; nothing of one on a disk."""
+    from radfuse.run.mirror import working_copy
+    from radfuse.run.store import is_store, shown
+
+    if isinstance(place, str) and is_store(place):
+        out.print(f"Working copy of {escape(shown(place))}: {escape(str(working_copy(place, work)))}", soft_wrap=True)
+
+
 def show_suspicious(count: int, masks: int, review: Path) -> None:
     """Say how many masks should be looked at, and where they are listed; nothing where no network made any."""
     if masks:
@@ -196,9 +205,9 @@ def show_next(finished: Run, until: str = "report") -> None:
         again = "of files and settings that have not changed: not tried again without --retry-failed"
         err.print(f"{finished.left} {what} {again}", soft_wrap=True)
     show_pace(finished.paces)
+    where = f"{finished.store}, of which a copy is {finished.path}" if finished.store else str(finished.path)
     out.print(
-        f"{finished.computed} results computed, {finished.reused} found finished in {escape(str(finished.path))}",
-        soft_wrap=True,
+        f"{finished.computed} results computed, {finished.reused} found finished in {escape(where)}", soft_wrap=True
     )
     show_suspicious(len(finished.suspicious), finished.masks, finished.path / "labels" / "review.csv")
     if until in ("export", "report"):

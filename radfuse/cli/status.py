@@ -19,18 +19,29 @@ _SHOWN = 5
 
 
 def status(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, such as runs/NAME.", show_default=False)],
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="Run folder, such as runs/NAME, or URL of one in a store.", show_default=False
+        ),
+    ],
 ) -> None:
     """Show how far a run is: done, failed, left, how fast, and when it will be through."""
     from radfuse.run.ledger import read_ledger
+    from radfuse.run.store import is_store
 
-    ledger = read_ledger(run)
+    if is_store(run):
+        from radfuse.run.mirror import read_ledger_there
+
+        ledger = read_ledger_there(run)
+    else:
+        ledger = read_ledger(Path(run))
     out.print(_headline(ledger), soft_wrap=True)
     _show_stages(ledger.stages)
     for item, error in ledger.failures[:_SHOWN]:
         err.print(f"[red]failed[/red] {escape(item)}: {escape(error)}", soft_wrap=True)
     if len(ledger.failures) > _SHOWN:
-        err.print(f"... and {len(ledger.failures) - _SHOWN:,} more in {escape(str(run))}/log.jsonl", soft_wrap=True)
+        err.print(f"... and {len(ledger.failures) - _SHOWN:,} more in {escape(run)}/log.jsonl", soft_wrap=True)
 
 
 def _headline(ledger: Ledger) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from radfuse.cli.arguments import On, OutFolder, Overrides, RetryFailed, Shard, StudyFile
-from radfuse.cli.show import SOME_FAILED, out, progress, show_next, show_performance, show_problems
+from radfuse.cli.arguments import On, Overrides, RetryFailed, RunPlace, Shard, StudyFile, Work
+from radfuse.cli.show import SOME_FAILED, out, progress, show_copy, show_next, show_performance, show_problems
 
 if TYPE_CHECKING:
     from radfuse.pipeline import Run
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 def run(
     study: StudyFile,
-    out_: OutFolder = None,
+    out_: RunPlace = None,
     set_: Overrides = None,
     retry_failed: RetryFailed = False,
     on: On = "local",
+    work: Work = None,
 ) -> None:
     """Run all stages of a study, resuming what is finished."""
-    _stage(study, out_, set_, "report", retry_failed=retry_failed, on=on)
+    _stage(study, out_, set_, "report", retry_failed=retry_failed, on=on, work=work)
 
 
 def check(study: StudyFile, set_: Overrides = None) -> None:
@@ -57,34 +58,40 @@ def stage_command(name: str, shards: bool) -> Callable[..., None]:
     """
 
     def whole(
-        study: StudyFile, out_: OutFolder = None, set_: Overrides = None, retry_failed: RetryFailed = False
+        study: StudyFile,
+        out_: RunPlace = None,
+        set_: Overrides = None,
+        retry_failed: RetryFailed = False,
+        work: Work = None,
     ) -> None:
-        _stage(study, out_, set_, name, retry_failed=retry_failed)
+        _stage(study, out_, set_, name, retry_failed=retry_failed, work=work)
 
     def part(
         study: StudyFile,
-        out_: OutFolder = None,
+        out_: RunPlace = None,
         set_: Overrides = None,
         shard: Shard = None,
         retry_failed: RetryFailed = False,
         on: On = "local",
+        work: Work = None,
     ) -> None:
-        _stage(study, out_, set_, name, shard, retry_failed=retry_failed, on=on)
+        _stage(study, out_, set_, name, shard, retry_failed=retry_failed, on=on, work=work)
 
     return part if shards else whole
 
 
 def _stage(
     study: Path,
-    folder: Path | None,
+    folder: str | Path | None,
     overrides: Sequence[str] | None,
     until: str,
     shard: str | None = None,
     *,
     retry_failed: bool,
     on: str = "local",
+    work: Path | None = None,
 ) -> None:
-    finished = run_to(study, folder, overrides or (), until, shard, retry_failed=retry_failed, on=on)
+    finished = run_to(study, folder, overrides or (), until, shard, retry_failed=retry_failed, on=on, work=work)
     if finished.results is not None:
         results = finished.results
         show_performance(results.performance, results.outer_folds, results.repeats)
@@ -95,20 +102,24 @@ def _stage(
 
 def run_to(
     study: Path,
-    folder: Path | None,
+    folder: str | Path | None,
     overrides: Sequence[str],
     until: str,
     shard: str | None = None,
     *,
     retry_failed: bool = False,
     on: str = "local",
+    work: Path | None = None,
 ) -> Run:
     """Run a study up to a stage with progress, and show what was remarkable."""
     from radfuse.pipeline import run_study
     from radfuse.study import load_study
 
     loaded = load_study(study, overrides)
+    show_copy(folder, work)
     with progress() as tell:
-        finished = run_study(loaded, folder, until=until, shard=shard, retry_failed=retry_failed, on=on, progress=tell)
+        finished = run_study(
+            loaded, folder, until=until, shard=shard, retry_failed=retry_failed, on=on, work=work, progress=tell
+        )
     show_problems(finished.warnings)
     return finished

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from radfuse.cli.arguments import OutFolder, Overrides, StudyFile
-from radfuse.cli.show import SOME_FAILED, interval, number, out, progress, show_next, show_problems
+from radfuse.cli.arguments import Overrides, RunPlace, StudyFile, Work
+from radfuse.cli.show import SOME_FAILED, interval, number, out, progress, show_copy, show_next, show_problems
 
 if TYPE_CHECKING:
     from radfuse.results import VariantResults
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 Only = Annotated[list[str] | None, typer.Option("--only", metavar="NAME", help="Only this variant; may be repeated.")]
 
 
-def variants(study: StudyFile, out_: OutFolder = None, set_: Overrides = None, only: Only = None) -> None:
+def variants(
+    study: StudyFile, out_: RunPlace = None, set_: Overrides = None, only: Only = None, work: Work = None
+) -> None:
     """Run the variants of a study and compare each with it, computing anew what it changes alone."""
     from radfuse.pipeline import run_study
     from radfuse.results import VariantResults
@@ -23,8 +25,10 @@ def variants(study: StudyFile, out_: OutFolder = None, set_: Overrides = None, o
     from radfuse.study import load_study
 
     loaded = load_study(study, set_ or ())
+    names = only or tuple(loaded.variants)
+    show_copy(out_, work)
     with progress() as tell:
-        finished = run_study(loaded, out_, until="variants", only=only or tuple(loaded.variants), progress=tell)
+        finished = run_study(loaded, out_, until="variants", only=names, work=work, progress=tell)
     show_problems(finished.warnings)
     show_variants(VariantResults.model_validate_json((finished.path / PLACE).read_bytes()))
     show_next(finished, "variants")

@@ -10,7 +10,8 @@ from pathlib import Path
 from radfuse.cohort.draft import Draft
 from radfuse.cohort.twins import check_twins
 from radfuse.config import kind_of
-from radfuse.errors import InputError
+from radfuse.errors import InputError, short
+from radfuse.run.store import is_store
 
 
 def check_files(draft: Draft) -> None:
@@ -67,6 +68,11 @@ def _fault(folder: Path, value: str) -> str | None:
     path = folder / value
     try:
         if kind_of(path) is None:
+            if is_store(value):
+                return (
+                    f"{short(value)} is in a store, and images are read from a disk; copy it here or mount the bucket, "
+                    "and name the file"
+                )
             return (
                 f"no file {value} (looked in {folder.resolve()}); correct the path, or list the case in cohort.exclude"
             )

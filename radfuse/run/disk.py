@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fnmatch
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _LONGEST_NAME, _LONGEST_PATH = 255, 4000
 """Bytes that file systems take, with room for what lies inside."""
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+"""What a path made of a URL begins with; one letter is a drive."""
 
 
 def check_folder(path: Path) -> None:
@@ -28,6 +31,11 @@ def check_folder(path: Path) -> None:
         InputError: a name on the way is too long, or is that of a file, or of a link that leads nowhere.
         RunError: the system does not let us look.
     """
+    if path.parts and _SCHEME.fullmatch(path.parts[0]):
+        raise InputError(
+            f"{short(path)} was a URL, and results go into a folder here; only the run folder of a study, given as a "
+            "text to --out of `radfuse run` and its stages, may be in a store"
+        )
     too_long = [part for part in path.parts if len(os.fsencode(part)) > _LONGEST_NAME]
     if too_long or len(os.fsencode(path)) > _LONGEST_PATH:
         found = f"the name {short(too_long[0])!r}" if too_long else f"the path {short(path)!r}"
@@ -80,12 +88,12 @@ def sweep(path: Path) -> None:
     for folder, folders, files in os.walk(path):  # passes over what another process removes meanwhile
         for name in fnmatch.filter([*folders, *files], pattern):
             process = name.split(".")[-2]
-            if process.isdigit() and int(process) != os.getpid() and not _alive(int(process)):
+            if process.isdigit() and int(process) != os.getpid() and not alive(int(process)):
                 remove(Path(folder) / name)
         folders[:] = [name for name in folders if not fnmatch.fnmatch(name, pattern)]
 
 
-def _alive(process: int) -> bool:
+def alive(process: int) -> bool:
     """Return whether a process may still write; a killed one whose parent died too may wait forever to be buried."""
     try:
         os.kill(process, 0)

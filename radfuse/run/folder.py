@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import ValidationError
 
@@ -40,9 +40,10 @@ from radfuse.run.lock import Lock, take_lock
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many items are done, and how many there are."""
 
-_RECORD = ".record.json"
-_STUDY = "study.yaml"
-_MARK = "run.json"
+RECORD = ".record.json"
+"""End of the name of a result's record."""
+STUDY, MARK = "study.yaml", "run.json"
+"""The resolved study, and whose folder it is."""
 LOCK = "run.lock"
 LOG = "log.jsonl"
 """What was begun, done and failed, a line each."""
@@ -119,7 +120,7 @@ class RunFolder:
     @classmethod
     def open(
         cls, path: Path, study: str, *, shared: bool = False, lender: RunFolder | None = None, log: str = LOG
-    ) -> RunFolder:
+    ) -> Self:
         """Open a study's run folder, or make it; until `close` nobody else works in it, apart from who shares it.
 
         Args:
@@ -134,22 +135,9 @@ class RunFolder:
             InputError: the folder belongs to another study, holds something else, or another process works in it.
             RunError: the folder cannot be written.
         """
-        mark = path / _MARK
+        mark = path / MARK
         check_folder(path)
-        # looked at before the mark, which another process of the study may be writing just now
-        occupied = path.is_dir() and any(not item.name.startswith(".") for item in path.iterdir())
-        if mark.is_file():
-            try:
-                owner = json.loads(mark.read_text())["study"]
-            except (ValueError, KeyError, TypeError):
-                raise InputError(f"{mark} is damaged; choose another folder with --out, or delete this one") from None
-            if owner != study:
-                raise InputError(
-                    f"{path} holds the results of study {owner!r}, not of {study!r}; choose another folder with --out, "
-                    "or give the study its old name"
-                )
-        elif occupied:
-            raise InputError(f"{path} is not empty and is no run folder; choose another folder with --out")
+        _check_owner(path, study)
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
             if not mark.is_file():
@@ -157,6 +145,10 @@ class RunFolder:
             lock = take_lock(path / LOCK, shared=shared)
             sweep(path)
         return cls(path, lock, lender, log)
+
+    def inside(self, name: str, study: str) -> RunFolder:
+        """Open a run folder in this one, which lends it what it has."""
+        return RunFolder.open(self.path / name, study, lender=self)
 
     def digest(self, path: Path) -> str:
         """Return the SHA-256 of a file or folder; files' are remembered by path, size and time of change."""
@@ -173,13 +165,17 @@ class RunFolder:
     def record(self, name: str) -> Record | None:
         """Return the record of a result; None where there is none that can be read."""
         try:
-            return Record.model_validate_json((self.path / (name + _RECORD)).read_bytes())
+            return Record.model_validate_json((self.path / (name + RECORD)).read_bytes())
         except (OSError, ValidationError):
             return None
 
-    def finished(self, name: str, key: str) -> Record | None:
+    def found(self, name: str, key: str | None, *, whole: bool = True) -> Record | None:
+        """Return the record of a result; a copy brings it first, under a key or (None) any, `whole` or it alone."""
+        return self.record(name)
+
+    def finished(self, name: str, key: str, *, whole: bool = True) -> Record | None:
         """Return the record of a result that is done under this key and whole on disk, here or where one is lent."""
-        record = self.record(name)
+        record = self.found(name, key, whole=whole)
         return record if record is not None and self.holds(name, key, record) else self.lent(name, key)
 
     def lent(self, name: str, key: str) -> Record | None:
@@ -202,7 +198,7 @@ class RunFolder:
             try:
                 remove(temporary)
                 link(self._lender.path / name, temporary)
-                (self.path / (name + _RECORD)).unlink(missing_ok=True)
+                (self.path / (name + RECORD)).unlink(missing_ok=True)
                 take_place(temporary, place)
             finally:
                 remove(temporary)
@@ -221,7 +217,7 @@ class RunFolder:
         place = self.path / name
         with writing(place):
             try:
-                (self.path / (name + _RECORD)).unlink(missing_ok=True)
+                (self.path / (name + RECORD)).unlink(missing_ok=True)
                 take_place(written.temporary, place)
                 sync_folder(place.parent)
             finally:
@@ -278,8 +274,8 @@ class RunFolder:
 
     def write_study(self, text: str) -> None:
         """Store the resolved study."""
-        with writing(self.path / _STUDY):
-            write_atomically(self.path / _STUDY, text.encode())
+        with writing(self.path / STUDY):
+            write_atomically(self.path / STUDY, text.encode())
 
     def log(self, event: str, **facts: Any) -> None:
         """Append one line to the log."""
@@ -294,7 +290,26 @@ class RunFolder:
             self._lock.release()
 
     def _write_record(self, name: str, record: Record) -> None:
-        write_atomically(self.path / (name + _RECORD), record.model_dump_json(indent=1).encode())
+        write_atomically(self.path / (name + RECORD), record.model_dump_json(indent=1).encode())
+
+
+def _check_owner(path: Path, study: str) -> None:
+    """Refuse a folder that holds something else than a study's results."""
+    # looked at before the mark, which another process of the study may be writing just now
+    occupied = path.is_dir() and any(not item.name.startswith(".") for item in path.iterdir())
+    mark = path / MARK
+    if mark.is_file():
+        try:
+            owner = json.loads(mark.read_text())["study"]
+        except (ValueError, KeyError, TypeError):
+            raise InputError(f"{mark} is damaged; choose another folder with --out, or delete this one") from None
+        if owner != study:
+            raise InputError(
+                f"{path} holds the results of study {owner!r}, not of {study!r}; choose another folder with --out, "
+                "or give the study its old name"
+            )
+    elif occupied:
+        raise InputError(f"{path} is not empty and is no run folder; choose another folder with --out")
 
 
 def put_aside(place: Path, write: Callable[[Path], None], start: float) -> Written:

@@ -98,8 +98,12 @@ class _Pass:
         return next(reversed(self.did.values()))[0] if self.did else self.begun
 
 
-def read_ledger(folder: Path) -> Ledger:
+def read_ledger(folder: Path, holder: str | None = None) -> Ledger:
     """Return what the logs of a run folder tell.
+
+    Args:
+        folder: of the run.
+        holder: who works there, where somebody else knows; None: as its lock tells.
 
     Raises:
         InputError: the folder has none.
@@ -107,7 +111,7 @@ def read_ledger(folder: Path) -> Ledger:
     passes = list(_passes(folder))
     if not passes and not any(_logs(folder)):
         raise InputError(f"{folder} is no run folder: it has no {LOG}; give the folder that `radfuse run` wrote")
-    holder = holder_of(folder / LOCK)
+    holder = holder or holder_of(folder / LOCK)
     stages = {each.stage: None for each in sorted(passes, key=lambda each: each.begun)}
     current = {stage: _current([each for each in passes if each.stage == stage]) for stage in stages}
     last = max((each.ended for each in passes), default=None)

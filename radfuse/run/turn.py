@@ -120,7 +120,7 @@ class Turn(Generic[Job, Result]):
             key = job_key(stage.name, stage.version, job, folder.digest, self.known)
         except OSError as error:
             return error
-        record = folder.record(place)
+        record = folder.found(place, key)
         if record is None:
             return Seen(place, key, whole=False, failed=None)
         failed = (record.error or f"{stage.name} failed") if record.status == "failed" and record.key == key else None

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from boxes import tumour_cohort
 from typer.testing import CliRunner
 
 from radfuse import machine
-from radfuse.cli.app import app
+from radfuse.cli.app import app, main
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
+from radfuse.run import push
 from radfuse.volume.files import read_labels, write_image
+
+if TYPE_CHECKING:
+    from stores import NoRename
 
 STUDY = """
 name: status
@@ -66,6 +71,42 @@ def test_a_mended_file_is_tried_again_by_itself(study: Path, tmp_path: Path) -> 
     (tmp_path / "m3.nrrd").write_bytes((tmp_path / "m1.nrrd").read_bytes())
     found = run_study(study, tmp_path / "run", until="extract")
     assert (found.failures, found.computed, found.left) == ((), 1, 0)
+
+
+def test_a_run_in_a_store_says_where_its_copy_is_and_is_told_of(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket: type[NoRename]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    cli, url, copy = CliRunner(), "norename://bucket/run", tmp_path / "copy"
+    told = cli.invoke(app, ["status", url])
+    assert isinstance(told.exception, InputError)
+    made = cli.invoke(app, ["extract", str(study), "--out", url, "--work", str(copy)])
+    assert made.exit_code == 1
+    assert made.output.startswith(f"Working copy of {url}: {copy}\n")
+    assert f"3 results computed, 0 found finished in {url}, of which a copy is {copy}" in made.output
+    bucket.asked.clear()
+    told = cli.invoke(app, ["status", url])
+    assert "Nobody works here" in told.output
+    (line,) = (line.split() for line in told.output.splitlines() if line.startswith("extract"))
+    assert line[:4] == ["extract", "3", "1", "0"]
+    assert {name for _, name in bucket.asked} == {"/bucket/run", "/bucket/run/log.jsonl"}, "it brings logs alone"
+
+
+def test_a_store_that_takes_nothing_stops_the_work(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket: type[NoRename]
+) -> None:
+    monkeypatch.setattr(push, "PATIENCE_S", 0.0)
+
+    def refuse(what: str, name: str) -> None:
+        if what == "put" and "features" in name:
+            raise ConnectionError("gone")
+
+    monkeypatch.setattr(bucket, "fault", staticmethod(refuse))
+    words = ["radfuse", "extract", str(study), "--out", "norename://bucket/run", "--work", str(tmp_path / "copy")]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 3
 
 
 def test_status_of_what_is_no_run(tmp_path: Path) -> None:

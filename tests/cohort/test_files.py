@@ -15,6 +15,11 @@ def test_a_missing_file_is_named_with_the_folder_searched(tmp_path: Path) -> Non
     assert_one(found, 4, "t1", "no file sub/e.nii", f"looked in {tmp_path.resolve()}")
 
 
+def test_an_image_in_a_store_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    found = errors_of(read_cohort, *images(tmp_path, {4: "c3,p3,s3://bucket/e.nii,0"}))
+    assert_one(found, 4, "t1", "s3://bucket/e.nii is in a store", "copy it here or mount the bucket")
+
+
 def test_a_missing_image_path_is_an_error(tmp_path: Path) -> None:
     assert_one(errors_of(read_cohort, *images(tmp_path, {4: "c3,p3,,0"})), 4, "t1", "the image path is missing")
 
