@@ -78,7 +78,7 @@ def look(subject: Subject) -> AuditCheck:
         pairs = nearest_pairs(subject, block)
         if pairs:
             one = max(pairs, key=lambda pair: pair.correlation)
-            told.append(f"the nearest two of {block} correlate by {one.correlation:.3f}")
+            told.append(f"the nearest two rows of {block} correlate by {one.correlation:.3f}")
             findings += _of_block(subject, block, [pair for pair in pairs if pair.near])
     if not told:
         few = f"no table has {FEWEST} columns of many values and as many units"

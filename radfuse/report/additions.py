@@ -60,9 +60,11 @@ def verdict(found: Addition, measure: str = "AUC") -> str:
     sign = "" if float(gap) == 0 else "+" if gain.value > 0 else "−"
     size = f"a gap of {sign}{gap}"
     if found.patients_to_show is None:
-        return sentence(f"{what} shows no difference: {size}, which no study of a sensible size would tell from none")
+        return sentence(
+            f"{what}: no difference is shown ({size}, which no study of a sensible size would tell from none)"
+        )
     people = f"about {found.patients_to_show:,} patients"
-    return sentence(f"{what} shows no difference here: {size} would take {people} to show")
+    return sentence(f"{what}: no difference is shown ({size} would take {people} to show)")
 
 
 def _times(value: Interval, sign: int) -> Interval:

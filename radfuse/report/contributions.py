@@ -54,12 +54,19 @@ def steps_of(way: Way, most: int) -> list[tuple[str, float]]:
     order = np.argsort(-np.abs(moved), kind="stable")
     order = order[np.abs(moved[order]) > 0]
     shown, rest = order[:most], order[most:]
-    steps = [(f"{way.names[i]} = {_value(way.values[i])}", float(moved[i])) for i in shown]
+    steps = [(_said(way.names[i], way.values[i]), float(moved[i])) for i in shown]
     if abs(way.absence) > 1e-9:
-        steps.append(("blocks that are missing, or not", way.absence))
+        steps.append(("which blocks are missing", way.absence))
     if len(rest):
         steps.append((f"{len(rest)} other column{'s' if len(rest) > 1 else ''}", float(moved[rest].sum())))
     return steps
+
+
+def _said(name: str, value: float) -> str:
+    """Return a column with its value; of a level, as sex=male, whether it is this one."""
+    if "=" in name and value in (0, 1):
+        return f"{name}: {'yes' if value else 'no'}"
+    return f"{name} = {_value(value)}"
 
 
 def waterfall(way: Way, *, most: int = 10, narrow: bool = False, unit: str = "score (log odds)") -> str:
@@ -243,4 +250,6 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _value(value: float) -> str:
-    return "missing" if not np.isfinite(value) else f"{value:.4g}".replace("-", "−")
+    if not np.isfinite(value):
+        return "missing"
+    return (f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}").replace("-", "−")

@@ -120,7 +120,7 @@ def _events_per_column(
 
 def _ratio(events: int, columns: int) -> str:
     ratio = events / columns
-    return f"{ratio:.1f}" if ratio >= 0.1 else f"{ratio:.2g}"
+    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}" if ratio >= 0.1 else f"{ratio:.2g}"
 
 
 def _disagreeing(family: str, fitted: FittedFamily, icc: pd.Series) -> Iterator[str]:

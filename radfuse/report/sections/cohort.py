@@ -51,7 +51,10 @@ def study(report: StudyReport) -> Part:
     both = len(set(people[report.events == 1]) & set(people[report.events == 0]))
     if classes:
         both = int((report.units.groupby(report.patient)[report.outcome].nunique() > 1).sum())
-    html = render("sections/cohort.html", report=report, tables=tables, both=both, median=median, classes=classes)
+    timed = hasattr(first, "horizon")
+    html = render(
+        "sections/cohort.html", report=report, tables=tables, both=both, median=median, classes=classes, timed=timed
+    )
     return Part("Cohort", html, tables=tables, facts=facts)
 
 
