@@ -93,7 +93,8 @@ def _of_block(subject: Subject, block: str, pairs: list[Pair]) -> Iterator[Audit
         if not here:
             continue
         first = here[0]
-        a, b = names[first.first], names[first.second]
+        kept, *_ = subject.cases_of(first.first)
+        left_out = ", ".join(f"{case}: same scan as {kept}" for case in subject.cases_of(first.second))
         shown = listed(
             f"{names[pair.first]} and {names[pair.second]} (r {pair.correlation:.4f}, {pair.equal:.0%} equal)"
             for pair in here
@@ -106,7 +107,7 @@ def _of_block(subject: Subject, block: str, pairs: list[Pair]) -> Iterator[Audit
             where=subject.where(block),
             found=f"{many} of different patients {what}: {shown}",
             mend="One scan under two ids leaks between folds: leave one out (cohort.exclude: "
-            f"{{{b}: same scan as {a}}}), or give {whose} one id in cohort.patient",
+            f"{{{left_out}}}), or give {whose} one id in cohort.patient",
         )
 
 

@@ -33,11 +33,14 @@ def answer(performance: Sequence[Any], comparisons: Sequence[Comparison], primar
         return []
     named = next((item for item in measured if item.family == primary), None)
     head = named or max(measured, key=lambda item: item.headline.value)
-    words = {True: ", the family named beforehand, has", False: f" came out best of {len(measured)} families, with"}
-    what = " has" if len(measured) == 1 else words[named is not None]
+    words = {
+        True: f"The family named beforehand, {head.family}, has",
+        False: f"Of {len(measured)} families, {head.family} came out best:",
+    }
+    what = f"The model {head.family} has" if len(measured) == 1 else words[named is not None]
     chance = head.headline.low is not None and head.headline.low <= 0.5
     luck = "" if named or len(measured) == 1 else _luck(measured, head.headline.value)
-    said = [f"{head.family}{what} {head.measure} {interval(head.headline, 2)}{luck}{_CHANCE if chance else ''}."]
+    said = [f"{what} {head.measure} {interval(head.headline, 2)}{luck}{_CHANCE if chance else ''}."]
     order = [item.family for item in sorted(measured, key=lambda item: -item.headline.value) if item is not head]
     groups: dict[str, list[str]] = {_BETTER: [], _WORSE: [], _ALIKE: []}
     for family, (gain, sure, p) in _beside(head.family, order, comparisons).items():

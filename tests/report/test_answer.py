@@ -29,7 +29,7 @@ PAIRS = [
 
 def test_the_family_named_beforehand_is_held_against_each_other_one() -> None:
     assert answer(FAMILIES, PAIRS, "fused") == [
-        "fused, the family named beforehand, has AUC 0.70 (0.60–0.80).",
+        "The family named beforehand, fused, has AUC 0.70 (0.60–0.80).",
         "It does better than clinical (+0.10, 0.05 to 0.15).",
         "It is not shown to differ from radiomic (−0.04, −0.09 to 0.01; p 0.030, 0.150 among all 4 pairs) and deep "
         "(+0.02, −0.03 to 0.07).",
@@ -39,10 +39,10 @@ def test_the_family_named_beforehand_is_held_against_each_other_one() -> None:
 def test_of_families_of_which_none_was_named_the_best_is_told_less_the_luck_of_the_pick() -> None:
     both = [family("clinical", 0.7, 0.25, 0.8, 0.6), family("deep", 0.6, 0.1, 0.5, 0.7)]
     assert answer(both, [], None) == [
-        "clinical came out best of 2 families, with AUC 0.70 (0.45–0.95), about 0.65 without the luck of the pick, "
+        "Of 2 families, clinical came out best: AUC 0.70 (0.45–0.95), about 0.65 without the luck of the pick, "
         "which may be chance."
     ]
-    assert answer(both[1:], [], "deep") == ["deep has AUC 0.60 (0.50–0.70), which may be chance."]
+    assert answer(both[1:], [], "deep") == ["The model deep has AUC 0.60 (0.50–0.70), which may be chance."]
     assert answer([SimpleNamespace(headline=Interval(value=None))], [], None) == []
 
 

@@ -265,7 +265,7 @@ def intervals(axes: Any, every: Sequence[tuple[str, Interval, str]], shown: Show
     axes.axvline(line, color="#d1d5db", linewidth=1)
     for row, (name, value, family) in enumerate(rows):
         colour = shown.looks[family].colour
-        right_aligned(axes, row, name, apart=0.062 * max(len(rows), 3))
+        right_aligned(axes, row, name, apart=0.058 * (len(rows) + 0.2))
         if value.low is not None and value.high is not None:
             axes.plot([value.low, value.high], [row, row], color=colour, linewidth=1.8)
         if value.value is not None:
