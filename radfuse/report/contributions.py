@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from radfuse.report.printed import number
-from radfuse.report.svg import STYLE, to_svg
+from radfuse.report.svg import CLEAR, STYLE, to_svg
 from radfuse.results.explained import ExplainedFamily
 
 RAISES, LOWERS, REST = "#D55E00", "#0072B2", "#9ca3af"
@@ -23,8 +23,6 @@ _SHARP = 200
 """Points of a beeswarm are a picture of so many dots an inch: thousands of circles would make the page heavy."""
 _NARROW, _LINE = 60, 0.125
 """Letters of a line above a row of a narrow page, and its height in inches."""
-_CLEAR = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-"""Behind words, of the lines that rows hang on."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def waterfall(way: Way, *, most: int = 10, narrow: bool = False, unit: str = "sc
                 ha="left" if right else "right",
                 fontsize=8,
                 color="#4b5563",
-                bbox=_CLEAR,
+                bbox=CLEAR,
             )
         axes.axvline(ends[0], color=REST, linewidth=0.8, linestyle=(0, (3, 2)))
         _rows(axes, names, pitch if narrow else None)
@@ -219,7 +217,7 @@ def _rows(axes: Any, labels: Sequence[str], pitch: float | None) -> None:
                 axes.text(-0.015, at, line, **told)
         return
     axes.set_yticks([])
-    told = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 7.5, "bbox": _CLEAR}
+    told = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 7.5, "bbox": CLEAR}
     for row, label in enumerate(labels):
         for place, line in enumerate(reversed(_above(label))):
             axes.text(0, row - (0.185 + _LINE * place) / pitch, line, **told)

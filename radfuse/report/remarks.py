@@ -144,8 +144,8 @@ def _never_tested(family: str, folds: Sequence[FittedFamily], fitted: FittedFami
     names = [column.name for column in fitted.explanation.columns if column.name not in tested]
     if names:
         yield (
-            f"The refitted model of {family} uses {_count(len(names), 'column')} that no test fold chose: "
-            f"{listed(names, _NAMED)}. The performance shown says nothing of them"
+            f"The refitted model of {family} uses {_count(len(names), 'column')} that no test fold chose "
+            f"({listed(names, _NAMED)}). The performance shown says nothing of them"
         )
 
 

@@ -110,7 +110,7 @@ def test_selected_columns_that_masks_disagree_about_are_named_with_their_icc() -
 
 def test_columns_of_the_refitted_model_that_no_fold_chose_are_named() -> None:
     (said,) = remarks(measured(), [fitted("1", "a"), fitted("2", "b")], fitted("all", "a", "c"))
-    assert said.startswith("The refitted model of deep uses 1 column that no test fold chose: c.")
+    assert said.startswith("The refitted model of deep uses 1 column that no test fold chose (c).")
 
 
 def test_the_page_holds_the_agreement_of_features_against_the_models() -> None:

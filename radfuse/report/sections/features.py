@@ -137,7 +137,7 @@ def coefficient_plot(
             right_aligned(left, float(row), label)
         left.set_ylim(len(shown) - 0.4, -0.6)
         left.set_xlabel(f"{unit}, refitted on all units")
-        right.set_xlabel("test folds that chose it")
+        right.set_xlabel("test folds that chose it" if folds > 1 else "in the tested model")
         right.set_xlim(0, folds)
         right.set_xticks(range(0, folds + 1, max(1, folds // 5)))
         for axes in (left, right):
@@ -180,7 +180,7 @@ def narrow_plot(features: Sequence[ChosenFeature], folds: int, blocks: Mapping[s
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.08)
-        axes.set_xlabel(f"{unit}; right: test folds")
+        axes.set_xlabel(f"{unit}; right: {'test folds' if folds > 1 else 'in the tested model'}")
         return to_svg(figure)
 
 
