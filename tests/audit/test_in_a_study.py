@@ -65,9 +65,10 @@ def test_the_command_names_the_leak_and_writes_a_page(study: Path, tmp_path: Pat
     result = CliRunner().invoke(app, ["audit", str(study), "--out", str(tmp_path / "P"), *SET])
     assert result.exit_code == 2
     assert "error near-duplicate rows: features.radiomic: two rows of different patients" in result.stdout
-    assert f"{len(CHECKS)} checks: 1 error, 0 warnings, 0 remarks" in result.stdout
+    assert f"{len(CHECKS) + 2} checks: 1 error, 0 warnings, 0 remarks" in result.stdout
     page = (tmp_path / "P/index.html").read_text()
-    assert page.count("<tr><td><b>") == len(CHECKS)
+    assert page.count("<tr><td><b>") == len(CHECKS) + 2
+    assert page.count("– not made") == 3  # no visits; and nothing is fitted beside an error
     assert "✗ error" in page
     rows = pd.read_csv(tmp_path / "P/tables/audit.csv")
     assert list(rows.loc[rows["came to"] == "error", "check"]) == ["near-duplicate rows"]
