@@ -46,9 +46,9 @@ def answer(performance: Sequence[Any], comparisons: Sequence[Comparison], primar
     for family, (gain, sure, p) in _beside(head.family, order, comparisons).items():
         ahead = _BETTER if (gain.value or 0) > 0 else _WORSE
         groups[ahead if sure else _ALIKE].append(f"{family} ({_signed(gain)}{p})")
-    for words, families in groups.items():
+    for about, families in groups.items():
         if families:
-            said.append(f"{words} {series(_first(families))}.")
+            said.append(f"{about} {series(_first(families))}.")
     return said
 
 
