@@ -29,8 +29,9 @@ def look(subject: Subject) -> AuditCheck:
 
 
 def visit_in(name: str) -> str:
-    """Return the visit that a name ends with or has as a part: V04, m24; "" without one."""
-    found = _VISIT.findall(name.partition("/")[0]) if "@" in name else _VISIT.findall(name)
+    """Return the visit that a name ends with or has as a part: V04, m24; "" without one, as in t1@percent/tumour."""
+    _, marked, rest = name.partition("@")
+    found = _VISIT.findall(rest.partition("/")[0] if marked else name)
     return str(found[-1]).upper() if found else ""
 
 

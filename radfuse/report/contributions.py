@@ -154,6 +154,7 @@ def dependence(axes: Any, found: ExplainedFamily, column: int, colour: str) -> N
 def heat_map(cells: Mapping[tuple[str, str], float], *, narrow: bool = False) -> str:
     """Return what columns of each region and sequence move together, as a small map."""
     rows, columns = (list(dict.fromkeys(cell[which] for cell in cells)) for which in (0, 1))
+    columns = sorted(columns) if any("@" in name for name in columns) else columns  # visits of a sequence together
     grid = np.array([[cells.get((row, column), np.nan) for column in columns] for row in rows])
     with mpl.rc_context(STYLE):
         width = 3.7 if narrow else min(8.6, 2.6 + 1.1 * len(columns))

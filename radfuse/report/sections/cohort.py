@@ -45,7 +45,7 @@ def study(report: StudyReport) -> Part:
         "patients": str(report.units[report.patient].nunique()),
         **({} if median else {f"events ({share})": str(events)}),
         **_units_of(classes, first),
-        f"{' + '.join(report.blocks)} columns": " + ".join(map(str, report.blocks.values())),
+        f"{' + '.join(report.blocks)} columns": " + ".join(f"{count:,}" for count in report.blocks.values()),
     }
     people = report.units[report.patient]
     both = len(set(people[report.events == 1]) & set(people[report.events == 0]))
