@@ -41,10 +41,15 @@ class Problem:
     column: str | None = None
     severity: Literal["error", "warning"] = "error"
 
-    def __str__(self) -> str:
+    @property
+    def place(self) -> str:
+        """Where it was found: file or setting, row and column."""
         row = f", row {self.row}" if self.row is not None else ""
         column = f", column {self.column!r}" if self.column is not None else ""
-        return f"{self.where}{row}{column}: {self.message}"
+        return f"{self.where}{row}{column}"
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
 
 
 class Finding(NamedTuple):

@@ -29,7 +29,7 @@ from radfuse.outcomes.kinds import Outcome
 from radfuse.results import AuditCheck, AuditFinding, FittedFamily
 
 NAME = "held-out rows leave no trace"
-_LOOKS = (
+LOOKS = (
     "a family fitted twice on one fold, once with its held-out rows replaced by noise and their outcomes turned: all "
     "fitted numbers bit by bit"
 )
@@ -114,9 +114,9 @@ def look(
         if read:
             findings.append(_of_reading(read, own))
     if not done:
-        return AuditCheck(name=NAME, looks=_LOOKS, skipped=f"it could not be fitted: {'; '.join(failed)}")
+        return AuditCheck(name=NAME, looks=LOOKS, skipped=f"it could not be fitted: {'; '.join(failed)}")
     told = f"{listed(done)} on fold {folds[0].name}: the same to the last bit"
-    return AuditCheck(name=NAME, looks=_LOOKS, told=told, findings=tuple(findings))
+    return AuditCheck(name=NAME, looks=LOOKS, told=told, findings=tuple(findings))
 
 
 def _finding(family: str, fold: str, changed: Sequence[str], own: Sequence[str]) -> AuditFinding:

@@ -149,7 +149,7 @@ def _of_columns(subject: Subject, name: str, sites: np.ndarray, p: float) -> Ite
                 severity="warning" if p < 0.05 else "remark",
                 where=subject.where(block),
                 found=f"{worse.mean():.0%} of {values.shape[1]} columns differ by {name} more than by outcome "
-                f"(median share of variance {np.median(site.share):.0%} against {np.median(event.share):.0%})",
+                f"(median share of variance {_median(site)} against {_median(event)})",
                 mend=f"Set cohort.site: {name} and fusion.harmonise, or see whether results hold on sites left out",
                 column=name,
             )
@@ -162,6 +162,11 @@ def _groups(subject: Subject) -> np.ndarray:
         return subject.events.astype(int)
     more = surplus(*subject.timed)
     return np.asarray(np.searchsorted(np.quantile(more, [1 / 3, 2 / 3]), more))
+
+
+def _median(found: Explained) -> str:
+    """Return the median share of variance in print; one that is adjusted to less than nothing is nothing."""
+    return f"{max(float(np.median(found.share)), 0.0):.0%}"
 
 
 class Explained(NamedTuple):

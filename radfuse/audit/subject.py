@@ -79,6 +79,14 @@ class Subject:
         rows = self.design.units[list(self.config.unit_columns)].itertuples(index=False, name=None)
         return ["/".join(map(str, row)) for row in rows]
 
+    def cases_of(self, unit: int) -> list[str]:
+        """Return the ids of the cases of a unit, by its position: what `cohort.exclude` takes."""
+        keys = list(self.config.unit_columns)
+        wanted = self.design.units[keys].iloc[unit]
+        cases = self.cohort.cases.reset_index()
+        here = (cases[keys] == wanted).all(axis=1)
+        return list(map(str, self.cohort.cases.index[here.to_numpy()]))
+
     @cached_property
     def ranks(self) -> dict[str, Ranked]:
         """Block -> its columns in order of size."""

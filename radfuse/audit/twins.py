@@ -78,7 +78,7 @@ def look(subject: Subject) -> AuditCheck:
         pairs = nearest_pairs(subject, block)
         if pairs:
             one = max(pairs, key=lambda pair: pair.correlation)
-            told.append(f"the nearest two of {block} correlate by {one.correlation:.3f}")
+            told.append(f"the nearest two rows of {block} correlate by {one.correlation:.3f}")
             findings += _of_block(subject, block, [pair for pair in pairs if pair.near])
     if not told:
         few = f"no table has {FEWEST} columns of many values and as many units"
@@ -93,7 +93,8 @@ def _of_block(subject: Subject, block: str, pairs: list[Pair]) -> Iterator[Audit
         if not here:
             continue
         first = here[0]
-        a, b = names[first.first], names[first.second]
+        kept, *_ = subject.cases_of(first.first)
+        left_out = ", ".join(f"{case}: same scan as {kept}" for case in subject.cases_of(first.second))
         shown = listed(
             f"{names[pair.first]} and {names[pair.second]} (r {pair.correlation:.4f}, {pair.equal:.0%} equal)"
             for pair in here
@@ -106,7 +107,7 @@ def _of_block(subject: Subject, block: str, pairs: list[Pair]) -> Iterator[Audit
             where=subject.where(block),
             found=f"{many} of different patients {what}: {shown}",
             mend="One scan under two ids leaks between folds: leave one out (cohort.exclude: "
-            f"{{{b}: same scan as {a}}}), or give {whose} one id in cohort.patient",
+            f"{{{left_out}}}), or give {whose} one id in cohort.patient",
         )
 
 

@@ -29,8 +29,9 @@ def look(subject: Subject) -> AuditCheck:
 
 
 def visit_in(name: str) -> str:
-    """Return the visit that a name ends with or has as a part: V04, m24; "" without one."""
-    found = _VISIT.findall(name.partition("/")[0]) if "@" in name else _VISIT.findall(name)
+    """Return the visit that a name ends with or has as a part: V04, m24; "" without one, as in t1@percent/tumour."""
+    _, marked, rest = name.partition("@")
+    found = _VISIT.findall(rest.partition("/")[0] if marked else name)
     return str(found[-1]).upper() if found else ""
 
 
@@ -59,10 +60,15 @@ def _after(at: dict[tuple[str, str], list[str]], outcome: str) -> Iterator[Audit
             yield AuditFinding(
                 severity="warning",
                 where="cohort.clinical" if block == "clinical" else f"features.{block}",
-                found=f"{len(names)} columns were measured at {visit}, the outcome at {outcome}: {listed(names, 4)}",
+                found=f"{_counted(len(names))} measured at {visit}, the outcome at {outcome}: {listed(names, 4)}",
                 mend="Whoever predicts cannot know them: leave out that visit",
                 column=names[0],
             )
+
+
+def _counted(columns: int) -> str:
+    """Return "1 column was" or "3 columns were"."""
+    return "1 column was" if columns == 1 else f"{columns} columns were"
 
 
 def _later(at: dict[tuple[str, str], list[str]]) -> Iterator[AuditFinding]:

@@ -38,7 +38,14 @@ def volume_columns(design: Design) -> dict[str, list[str]]:
 
 
 def volume_fits(
-    design: Design, folds: Sequence[Fold], patient: str, outcome: Outcome, fusion: FusionConfig, seed: int
+    design: Design,
+    folds: Sequence[Fold],
+    patient: str,
+    outcome: Outcome,
+    fusion: FusionConfig,
+    seed: int,
+    *,
+    whole: bool = False,
 ) -> tuple[FittedFamily, ...]:
     """Return the fit on each fold; empty where there is no column of a volume, or a fold does not allow it.
 
@@ -49,12 +56,14 @@ def volume_fits(
         outcome: what is predicted.
         fusion: of the study, whose inner folds and rule of the threshold are kept.
         seed: of the inner folds.
+        whole: on all columns of the block of the volumes, named as `whole_of` does, to have something beside them.
     """
     columns = volume_columns(design)
     if not columns:
         return ()
     (block, names), *_ = columns.items()
-    alone = Design(design.units, {NAME: design.blocks[block][names]})
+    called = whole_of(block) if whole else NAME
+    alone = Design(design.units, {called: design.blocks[block] if whole else design.blocks[block][names]})
     plain = FusionConfig(
         classifier=plain_model(outcome),
         strategy=Early(),
@@ -62,9 +71,14 @@ def volume_fits(
         threshold=fusion.threshold,
     )
     try:
-        return tuple(fit_fold(alone, NAME, fold, patient, outcome, plain, seed)[0] for fold in folds)
+        return tuple(fit_fold(alone, called, fold, patient, outcome, plain, seed)[0] for fold in folds)
     except CaseError:
         return ()
+
+
+def whole_of(block: str) -> str:
+    """Return what the same regression on all columns of a block is called."""
+    return f"ridge on all of {block}"
 
 
 def with_volumes(design: Design, families: Sequence[str]) -> list[str]:
@@ -73,12 +87,13 @@ def with_volumes(design: Design, families: Sequence[str]) -> list[str]:
     return [family for family in families if block in blocks_of(family)]
 
 
-def volume_check(volume: AnyPerformance | None, against: Sequence[Comparison]) -> AuditCheck:
+def volume_check(volume: AnyPerformance | None, against: Sequence[Comparison], where: str = "") -> AuditCheck:
     """Return what the comparison comes to.
 
     Args:
         volume: how volume alone does; None where nothing was fitted.
         against: each family that has its block, less volume alone.
+        where: that the study names what is compared; empty: it is a family.
     """
     if volume is None:
         return AuditCheck(
@@ -93,7 +108,7 @@ def volume_check(volume: AnyPerformance | None, against: Sequence[Comparison]) -
         findings.append(
             AuditFinding(
                 severity="remark",
-                where=f"family {pair.first}",
+                where=where or f"family {pair.first}",
                 found=f"{pair.first} {does} volume alone: {volume.measure} {gain.value:+.3f} "
                 f"({gain.low:+.3f} to {gain.high:+.3f}) beside {volume.headline.value:.3f}",
                 mend="What it knows may be how large a region is",

@@ -75,14 +75,18 @@ def _prepared(study: Study, run: Path) -> Prepared:
 
 
 def _whole(study: Study, prepared: Prepared, *, every: bool) -> Audit:
-    """Return all checks; volume alone is compared in the report, beside the families."""
+    """Return all checks; volume alone stands beside its whole block here, beside the families in the report."""
+    from radfuse.audit import honesty, volume
+    from radfuse.results import AuditCheck
     from radfuse.stages import audit as stage
 
     if any(finding.severity == "error" for _, finding in prepared.audit.findings):
-        return prepared.audit
-    job = stage.job_of(study, Path(), every=every)
-    told = stage.honesty_of(prepared, job)
-    return prepared.audit.model_copy(update={"checks": (*prepared.audit.checks, told)})
+        first = "what is an error above is to be mended before anything is fitted"
+        told = tuple(AuditCheck(name=one.NAME, looks=one.LOOKS, skipped=first) for one in (volume, honesty))
+    else:
+        job = stage.job_of(study, Path(), every=every)
+        told = (stage.volume_of(prepared, study), stage.honesty_of(prepared, job))
+    return prepared.audit.model_copy(update={"checks": (*prepared.audit.checks, *told)})
 
 
 def _show(found: Audit) -> None:

@@ -136,7 +136,8 @@ def _page(study: Study, case: Case, mask: LabelMap, source: str, file: Path, run
             images[name] = read_volume(case.images[name], recipe.sequences[name].spacing_mm)
     seen = [SeenImage(name, images[name], regions.get(name, [])) for name in case.images if name in images]
     failures = [Failure(item=name, error=message) for name, message in told.items()]
-    known = {"mask": source, "side": who.side, "visit": who.visit, "images": str(len(seen))}
+    counted = "image" if len(seen) == 1 else "images"
+    known = {"mask": source, "side": who.side, "visit": who.visit, counted: str(len(seen))}
     facts = {name: value for name, value in known.items() if value}
     made = Made.today(["look", file.name, case.case_id])
     show_failures(failures)

@@ -283,7 +283,7 @@ def _check_rows(
         return [Problem(where, f"no id of the cohort stands in the table ({', '.join(table.ids)}): {examples}")]
     if len(lacking):
         mend = (
-            "they will be imputed"
+            "they are imputed, or predicted from other blocks, by fusion.strategy"
             if allow_missing
             else f"add them, list them under cohort.exclude, or impute them with features.{block}.allow_missing: true"
         )

@@ -99,8 +99,8 @@ class TimedOutcome(Section):
         return self.event
 
     def event_name(self) -> str:
-        """Return the event's word, and by when it is predicted."""
-        found = f"{self.positive or '1'} by {self.horizon:g} {self.unit}".rstrip()
+        """Return the event's word, else its column, and by when it is predicted."""
+        found = f"{self.positive or self.event} by {self.horizon:g} {self.unit}".rstrip()
         return f"{found} after the landmark at {self.landmark:g}" if self.landmark else found
 
     def check_folds(self, frame: pd.DataFrame, patient: str, folds: int) -> Iterator[Finding]:

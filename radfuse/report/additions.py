@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from radfuse.report.printed import sentence
+from radfuse.report.printed import p_value, sentence
 from radfuse.results import Addition, Comparison, FittedFamily, Interval
 
 
@@ -53,16 +53,22 @@ def verdict(found: Addition, measure: str = "AUC") -> str:
     if gain.value is None or gain.low is None or gain.high is None:
         return f"What {what} adds cannot be told from these patients."
     if gain.low > 0:
-        return sentence(f"{what} ranks patients better: {measure} +{gain.value:.3f}")
+        return sentence(f"{what} ranks patients better: {measure} +{gain.value:.3f}{_alone(found)}")
     if gain.high < 0:
-        return sentence(f"{what} ranks patients worse: {measure} −{-gain.value:.3f}")
+        return sentence(f"{what} ranks patients worse: {measure} −{-gain.value:.3f}{_alone(found)}")
     gap = f"{abs(gain.value):.3f}"
     sign = "" if float(gap) == 0 else "+" if gain.value > 0 else "−"
     size = f"a gap of {sign}{gap}"
     if found.patients_to_show is None:
-        return sentence(f"{what} shows no difference: {size}, which no study of a sensible size would tell from none")
+        return sentence(
+            f"{what}: no difference is shown ({size}, which no study of a sensible size would tell from none)"
+        )
     people = f"about {found.patients_to_show:,} patients"
-    return sentence(f"{what} shows no difference here: {size} would take {people} to show")
+    return sentence(f"{what}: no difference is shown ({size} would take {people} to show)")
+
+
+def _alone(found: Addition) -> str:
+    return "" if found.p is None else f" (p {p_value(found.p)} by itself, not adjusted)"
 
 
 def _times(value: Interval, sign: int) -> Interval:

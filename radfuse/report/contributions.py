@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from radfuse.report.printed import number
-from radfuse.report.svg import STYLE, to_svg
+from radfuse.report.svg import CLEAR, STYLE, to_svg
 from radfuse.results.explained import ExplainedFamily
 
 RAISES, LOWERS, REST = "#D55E00", "#0072B2", "#9ca3af"
@@ -23,8 +23,6 @@ _SHARP = 200
 """Points of a beeswarm are a picture of so many dots an inch: thousands of circles would make the page heavy."""
 _NARROW, _LINE = 60, 0.125
 """Letters of a line above a row of a narrow page, and its height in inches."""
-_CLEAR = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-"""Behind words, of the lines that rows hang on."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +52,19 @@ def steps_of(way: Way, most: int) -> list[tuple[str, float]]:
     order = np.argsort(-np.abs(moved), kind="stable")
     order = order[np.abs(moved[order]) > 0]
     shown, rest = order[:most], order[most:]
-    steps = [(f"{way.names[i]} = {_value(way.values[i])}", float(moved[i])) for i in shown]
+    steps = [(_said(way.names[i], way.values[i]), float(moved[i])) for i in shown]
     if abs(way.absence) > 1e-9:
-        steps.append(("blocks that are missing, or not", way.absence))
+        steps.append(("which blocks are missing", way.absence))
     if len(rest):
         steps.append((f"{len(rest)} other column{'s' if len(rest) > 1 else ''}", float(moved[rest].sum())))
     return steps
+
+
+def _said(name: str, value: float) -> str:
+    """Return a column with its value; of a level, as sex=male, whether it is this one."""
+    if "=" in name and value in (0, 1):
+        return f"{name}: {'yes' if value else 'no'}"
+    return f"{name} = {_value(value)}"
 
 
 def waterfall(way: Way, *, most: int = 10, narrow: bool = False, unit: str = "score (log odds)") -> str:
@@ -95,7 +100,7 @@ def waterfall(way: Way, *, most: int = 10, narrow: bool = False, unit: str = "sc
                 ha="left" if right else "right",
                 fontsize=8,
                 color="#4b5563",
-                bbox=_CLEAR,
+                bbox=CLEAR,
             )
         axes.axvline(ends[0], color=REST, linewidth=0.8, linestyle=(0, (3, 2)))
         _rows(axes, names, pitch if narrow else None)
@@ -149,6 +154,7 @@ def dependence(axes: Any, found: ExplainedFamily, column: int, colour: str) -> N
 def heat_map(cells: Mapping[tuple[str, str], float], *, narrow: bool = False) -> str:
     """Return what columns of each region and sequence move together, as a small map."""
     rows, columns = (list(dict.fromkeys(cell[which] for cell in cells)) for which in (0, 1))
+    columns = sorted(columns) if any("@" in name for name in columns) else columns  # visits of a sequence together
     grid = np.array([[cells.get((row, column), np.nan) for column in columns] for row in rows])
     with mpl.rc_context(STYLE):
         width = 3.7 if narrow else min(8.6, 2.6 + 1.1 * len(columns))
@@ -212,7 +218,7 @@ def _rows(axes: Any, labels: Sequence[str], pitch: float | None) -> None:
                 axes.text(-0.015, at, line, **told)
         return
     axes.set_yticks([])
-    told = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 7.5, "bbox": _CLEAR}
+    told = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 7.5, "bbox": CLEAR}
     for row, label in enumerate(labels):
         for place, line in enumerate(reversed(_above(label))):
             axes.text(0, row - (0.185 + _LINE * place) / pitch, line, **told)
@@ -243,4 +249,6 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _value(value: float) -> str:
-    return "missing" if not np.isfinite(value) else f"{value:.4g}".replace("-", "−")
+    if not np.isfinite(value):
+        return "missing"
+    return (f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}").replace("-", "−")

@@ -6,6 +6,7 @@ where its contribution is smallest, as nomograms since Iasonos et al. 2008 (doi:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -252,9 +253,14 @@ def _line(axis: _Axis, unit: float) -> Line:
         values = [float(value) for value in np.arange(axis.low, axis.high + 1)]
     else:
         values = _nice(axis.low, axis.high, max(2, round(width / 10)), whole=axis.whole)
-    ticks = tuple(Tick(f"{value:.12g}", value, points(axis.adds(value))) for value in values)
+    ticks = tuple(Tick(_plain(value), value, points(axis.adds(value))) for value in values)
     missing = None if axis.missing is None else Tick("not known", axis.missing, points(axis.adds(axis.missing)))
     return Line(axis.name, ticks, missing, (0.0, width), axis.beyond, axis.block)
+
+
+def _plain(value: float) -> str:
+    """Return a round value without needless digits; of millions and more as 4e8."""
+    return f"{value:.12g}" if abs(value) < 1e6 else re.sub(r"e\+0*", "e", f"{value:.6g}")
 
 
 def _nice(low: float, high: float, count: int, *, whole: bool = False) -> list[float]:

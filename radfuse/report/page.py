@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from radfuse.report.answer import answer
 from radfuse.report.evaluation import EvaluationReport
 from radfuse.report.remarks import performance_remarks
 from radfuse.report.render import page_files, render
@@ -12,11 +13,13 @@ from radfuse.report.study import StudyReport
 def study_report(report: StudyReport) -> dict[str, str | bytes]:
     """Return index.html, and tables, figures, methods and checklists of a study as files beside it."""
     parts = {name: STUDY[name](report) for name in report.sections}
-    return page_files(render("study.html", report=report, parts=parts), parts, report.journal_figures)
+    said = answer(report.performance, report.results.comparisons, report.primary)
+    return page_files(render("study.html", report=report, parts=parts, answer=said), parts, report.journal_figures)
 
 
 def evaluation_report(report: EvaluationReport) -> dict[str, str | bytes]:
     """Return index.html, and tables and figures as files beside it, of a frozen bundle on other patients."""
     parts = {name: EVALUATION[name](report) for name in report.sections}
     remarks = [*report.remarks, *performance_remarks(report.performance)]
-    return page_files(render("evaluation.html", report=report, parts=parts, remarks=remarks), parts)
+    said = answer(report.performance, report.comparisons, None)
+    return page_files(render("evaluation.html", report=report, parts=parts, remarks=remarks, answer=said), parts)

@@ -6,7 +6,7 @@ https://sronpersonalpages.nl/~pault/.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 _COLOURS = (
@@ -39,6 +39,21 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     return {
         name: Look(_COLOURS[place % len(_COLOURS)], _DASHES[place % len(_DASHES)]) for place, name in enumerate(names)
     }
+
+
+def block_looks(blocks: Iterable[str], families: Mapping[str, Look]) -> dict[str, Look]:
+    """Return a look for each block: that of the family of the block alone, else a colour that no family has.
+
+    Args:
+        blocks: names, one again counts once.
+        families: how families are drawn.
+    """
+    names = list(dict.fromkeys(blocks))
+    taken = {look.colour for look in families.values()}
+    free = sorted(_COLOURS, key=taken.__contains__)  # those of families last
+    others = [name for name in names if name not in families]
+    own = {name: Look(free[place % len(free)], "solid") for place, name in enumerate(others)}
+    return {name: families[name] if name in families else own[name] for name in names}
 
 
 def ink_on(ground: Iterable[float]) -> str:

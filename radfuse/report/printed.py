@@ -23,8 +23,8 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def interval(value: Interval, digits: int = 3) -> str:
-    """Return "0.812 (0.740–0.867)"."""
-    if value.low is None or value.high is None:
+    """Return "0.812 (0.740–0.867)"; without ends where they are one number, as of what all units have alike."""
+    if value.low is None or value.high is None or value.low == value.high:
         return number(value.value, digits)
     between = "–" if value.low >= 0 else " to "
     return f"{number(value.value, digits)} ({number(value.low, digits)}{between}{number(value.high, digits)})"

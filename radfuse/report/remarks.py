@@ -120,7 +120,7 @@ def _events_per_column(
 
 def _ratio(events: int, columns: int) -> str:
     ratio = events / columns
-    return f"{ratio:.1f}" if ratio >= 0.1 else f"{ratio:.2g}"
+    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}" if ratio >= 0.1 else f"{ratio:.2g}"
 
 
 def _disagreeing(family: str, fitted: FittedFamily, icc: pd.Series) -> Iterator[str]:
@@ -144,8 +144,8 @@ def _never_tested(family: str, folds: Sequence[FittedFamily], fitted: FittedFami
     names = [column.name for column in fitted.explanation.columns if column.name not in tested]
     if names:
         yield (
-            f"The refitted model of {family} uses {_count(len(names), 'column')} that no test fold chose: "
-            f"{listed(names, _NAMED)}. The performance shown says nothing of them"
+            f"The refitted model of {family} uses {_count(len(names), 'column')} that no test fold chose "
+            f"({listed(names, _NAMED)}). The performance shown says nothing of them"
         )
 
 

@@ -150,8 +150,8 @@ def stability_table(table: pd.DataFrame) -> pd.DataFrame:
                 "source": _title(table, source),
                 "features": len(part),
                 "median ICC(2,1)": f"{part['icc21'].median():.3f}",
-                "good (lower limit >= 0.75)": f"{(low >= 0.75).mean():.0%}",
-                "excellent (>= 0.90)": f"{(low >= 0.9).mean():.0%}",
+                "good (lower limit ≥ 0.75)": f"{(low >= 0.75).mean():.0%}",
+                "excellent (≥ 0.90)": f"{(low >= 0.9).mean():.0%}",
             }
         )
     return pd.DataFrame(rows)

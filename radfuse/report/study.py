@@ -152,7 +152,8 @@ class StudyReport:
         for family, folds in self.folds.items():
             values = [fold.threshold for fold in folds]
             final = self.final.get(family)
-            ends = f"{number(min(values), 2)}–{number(max(values), 2)}"
+            low, high = number(min(values), 2), number(max(values), 2)
+            ends = low if low == high else f"{low}–{high}"
             shown[family] = f"{number(final.threshold if final else None, 2)} ({ends})"
         return shown
 

@@ -41,6 +41,8 @@ STYLE: Any = {
 _COLUMN_MM, _PAGE_MM, _WIDEST_OF_ONE = 88.0, 180.0, 5.2
 """Widths that journals print, and the width in inches up to which a figure goes into one column."""
 _SMALLEST = 6.5
+CLEAR: Any = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+"""Behind words that lines may cross."""
 _PIXELS_PER_INCH = 107  # the page's width over that of the widest figure
 
 

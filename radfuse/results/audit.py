@@ -31,7 +31,8 @@ class AuditFinding(Section):
     @property
     def text(self) -> str:
         """What was found and how to mend it."""
-        return f"{self.found}. {self.mend}" if self.mend else self.found
+        stop = "" if self.found.endswith("...") else "."
+        return f"{self.found}{stop} {self.mend}" if self.mend else self.found
 
 
 class AuditCheck(Section):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from radfuse.audit.honesty import look
 from radfuse.audit.subject import events_of
-from radfuse.audit.volume import volume_fits
+from radfuse.audit.volume import NAME, volume_check, volume_columns, volume_fits, whole_of
 from radfuse.config import Section
 from radfuse.fusion.config import FusionConfig
 from radfuse.fusion.explain.config import ExplainConfig
@@ -16,7 +16,7 @@ from radfuse.fusion.link import link_of
 from radfuse.outcomes.kinds import Outcome
 from radfuse.results import AuditCheck, FittedFamily
 from radfuse.run.stage import Stage
-from radfuse.stages import prepare
+from radfuse.stages import fuse, prepare
 from radfuse.stages.context import Context
 from radfuse.stages.extract import write_section
 from radfuse.stages.prepare import Prepared
@@ -88,12 +88,33 @@ def work(job: AuditJob) -> AuditFits:
     from threadpoolctl import threadpool_limits
 
     prepared = prepare.read_design(job.design)
-    design, honesty = prepared.design, honesty_of(prepared, job)
-    if events_of(job.outcome, design.units) is None and link_of(job.outcome) == "logit":
-        return AuditFits(honesty=honesty)
+    honesty = honesty_of(prepared, job)
     with threadpool_limits(1):
-        about = (job.patient, job.outcome, job.fusion, job.seed)
-        return AuditFits(honesty=honesty, volume=volume_fits(design, prepared.folds, *about))
+        return AuditFits(honesty=honesty, volume=_volume(prepared, job))
+
+
+def volume_of(prepared: Prepared, study: Study) -> AuditCheck:
+    """Return volume alone beside a ridge regression on the whole block, for a study whose families are not fitted."""
+    from threadpoolctl import threadpool_limits
+
+    job = job_of(study, Path())
+    about = (prepared.folds, job.patient, job.outcome, job.fusion, job.seed)
+    with threadpool_limits(1):
+        volume = _volume(prepared, job)
+        if not volume:
+            return volume_check(None, ())
+        block = next(iter(volume_columns(prepared.design)))
+        whole = whole_of(block)
+        fits = {whole: volume_fits(prepared.design, *about, whole=True), NAME: volume}
+    found = fuse.predictions_of(prepared, fits, study.cohort.unit_columns, job.patient, job.outcome)
+    measured = job.outcome.measure(found[found["family"] == NAME])
+    return volume_check(measured, job.outcome.compare(found, [whole, NAME]), f"features.{block}")
+
+
+def _volume(prepared: Prepared, job: AuditJob) -> tuple[FittedFamily, ...]:
+    if events_of(job.outcome, prepared.design.units) is None and link_of(job.outcome) == "logit":
+        return ()
+    return volume_fits(prepared.design, prepared.folds, job.patient, job.outcome, job.fusion, job.seed)
 
 
 def honesty_of(prepared: Prepared, job: AuditJob) -> AuditCheck:

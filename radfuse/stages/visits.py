@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,6 +69,13 @@ def jobs(context: Context) -> Iterator[VisitsJob]:
     yield VisitsJob(job.cohort, job.features, job.reserved, study.evaluation.visits, first, radiomic)
 
 
+def ordered(visits: Sequence[str], between: Sequence[str]) -> list[str]:
+    """Return visits in time; of words, as pre and post, the study says which come first by what changes between."""
+    asked = [visit for visit in between if visit in visits]
+    places = dict(zip(sorted(map(visits.index, asked)), asked, strict=True))
+    return [places.get(place, visit) for place, visit in enumerate(visits)]
+
+
 def work(job: VisitsJob) -> VisitResults:
     """Return how features changed; nothing where no unit has two visits.
 
@@ -82,7 +89,7 @@ def work(job: VisitsJob) -> VisitResults:
     keys = list(config.unit_columns)
     if config.visit not in cases or not cases.duplicated(keys).any():
         return VisitResults()
-    visits = in_time(cases[config.visit].dropna().unique())
+    visits = ordered(in_time(cases[config.visit].dropna().unique()), config.changes.between if config.changes else ())
     first = job.baseline if job.baseline in visits else visits[0]
     unit = pd.Series(pd.MultiIndex.from_frame(cases[keys]).factorize()[0], cases.index)
     patients = cases[config.patient].groupby(unit).first().to_numpy()
@@ -180,4 +187,4 @@ def _course(feature: str, table: np.ndarray, patients: np.ndarray) -> FeatureCou
     return FeatureCourse(feature=feature, means=tuple(map(Interval.of, means)), units=units)
 
 
-STAGE = Stage("visits", 1, jobs, work, write_section, lambda _: PLACE, what="comparing visits", needs=("extract",))
+STAGE = Stage("visits", 2, jobs, work, write_section, lambda _: PLACE, what="comparing visits", needs=("extract",))

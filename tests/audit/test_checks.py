@@ -171,6 +171,8 @@ def test_columns_of_the_outcomes_visit_or_later_are_named() -> None:
     assert unknown.severity == "remark"
     assert unknown.mend == "Make sure that it was read after V06"
     assert visits.look(subject(values[["y"]], coins(30))).skipped == "no column names a visit"
+    sequences = pd.DataFrame(noise(30, 2), columns=["t1@percent/tumour/a", "t2@change/tumour/a"])
+    assert visits.look(subject(sequences, coins(30))).skipped == "no column names a visit"
 
 
 def test_a_clean_study_passes_every_check_and_errors_come_first() -> None:

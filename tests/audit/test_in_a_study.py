@@ -65,9 +65,10 @@ def test_the_command_names_the_leak_and_writes_a_page(study: Path, tmp_path: Pat
     result = CliRunner().invoke(app, ["audit", str(study), "--out", str(tmp_path / "P"), *SET])
     assert result.exit_code == 2
     assert "error near-duplicate rows: features.radiomic: two rows of different patients" in result.stdout
-    assert f"{len(CHECKS)} checks: 1 error, 0 warnings, 0 remarks" in result.stdout
+    assert f"{len(CHECKS) + 2} checks: 1 error, 0 warnings, 0 remarks" in result.stdout
     page = (tmp_path / "P/index.html").read_text()
-    assert page.count("<tr><td><b>") == len(CHECKS)
+    assert page.count("<tr><td><b>") == len(CHECKS) + 2
+    assert page.count("– not made") == 3  # no visits; and nothing is fitted beside an error
     assert "✗ error" in page
     rows = pd.read_csv(tmp_path / "P/tables/audit.csv")
     assert list(rows.loc[rows["came to"] == "error", "check"]) == ["near-duplicate rows"]
@@ -76,8 +77,26 @@ def test_the_command_names_the_leak_and_writes_a_page(study: Path, tmp_path: Pat
 def test_a_clean_study_has_ticks_and_code_0(study: Path) -> None:
     result = CliRunner().invoke(app, ["audit", str(study), *SET])
     assert result.exit_code == 0, result.output
+    assert "- volume alone: not made, no column is a volume" in result.stdout
     assert "held-out rows leave no trace: clinical on fold 1: the same to the last bit" in result.stdout
-    assert f"{len(CHECKS) + 1} checks: 0 errors, 0 warnings, 0 remarks" in result.stdout
+    assert f"{len(CHECKS) + 2} checks: 0 errors, 0 warnings, 0 remarks" in result.stdout
+
+
+def test_the_command_holds_volume_alone_beside_its_whole_block(study: Path) -> None:
+    cohort, radiomic = (pd.read_csv(study.parent / f"{name}.csv") for name in ("cohort", "radiomic"))
+    generator = np.random.default_rng(1)
+    radiomic = radiomic.iloc[:, :11]
+    radiomic.iloc[:, 1:] = generator.standard_normal((len(radiomic), 10))
+    volume = 1000 + 200 * cohort["progressed"] + 100 * generator.standard_normal(len(cohort))
+    radiomic.assign(**{"dess/tibia/original_shape_MeshVolume": volume}).to_csv(
+        study.parent / "radiomic.csv", index=False
+    )
+    result = CliRunner().invoke(app, ["audit", str(study), *SET])
+    assert result.exit_code == 0, result.output
+    found = (
+        "remark volume alone: features.radiomic: ridge on all of radiomic is not shown to rank better than volume alone"
+    )
+    assert found in result.stdout
 
 
 def test_the_report_lists_every_check_and_volume_alone(study: Path, tmp_path: Path) -> None:

@@ -31,6 +31,14 @@ def test_the_same_values_rounded_are_an_error_that_names_both(digits: int) -> No
     assert "cohort.exclude: {c90: same scan as c7}" in finding.mend
 
 
+def test_what_is_to_be_left_out_are_cases_where_units_have_other_names() -> None:
+    values = factors(90, 60)
+    study = subject(with_copy(values, values[7].round(6)), coins(91), unit=["patient_id"])
+    finding = the_finding(twins.look(study))
+    assert "but for rounding: p7x and p90x" in finding.found
+    assert "cohort.exclude: {c90: same scan as c7}" in finding.mend
+
+
 def test_one_scan_measured_twice_is_a_warning() -> None:
     values = factors(90, 200)
     again = values[7] + 0.05 * values.std(axis=0) * noise(1, 200, seed=9)[0]

@@ -194,7 +194,7 @@ def test_lacking_cases_may_be_left_to_imputation_with_a_warning(tmp_path: Path) 
     (found,) = design.warnings
     assert (found.severity, found.message) == (
         "warning",
-        "the table lacks 2 of 4 rows: c2, c4; they will be imputed",
+        "the table lacks 2 of 4 rows: c2, c4; they are imputed, or predicted from other blocks, by fusion.strategy",
     )
 
 

@@ -50,9 +50,9 @@ SAID = [
     (
         (0.02, -0.03, 0.07),
         1234,
-        "Radiomic beside clinical shows no difference here: a gap of +0.020 would take about 1,234 patients to show.",
+        "Radiomic beside clinical: no difference is shown (a gap of +0.020 would take about 1,234 patients to show).",
     ),
-    ((0.0, -0.03, 0.03), None, "no study of a sensible size would tell from none."),
+    ((0.0, -0.03, 0.03), None, "no study of a sensible size would tell from none)."),
     ((None, None, None), None, "What radiomic beside clinical adds cannot be told from these patients."),
 ]
 

@@ -18,10 +18,15 @@ def test_steps_come_by_size_and_what_is_left_comes_last() -> None:
     assert steps == [
         ("t1/tumour/original_glcm_Contrast = missing", -0.7),
         ("age = 60", 0.2),
-        ("blocks that are missing, or not", 0.3),
+        ("which blocks are missing", 0.3),
         ("1 other column", pytest.approx(0.1)),
     ]
     assert sum(size for _, size in steps) == pytest.approx(0.2 - 0.7 + 0.1 + 0.3)
+
+
+def test_a_level_is_told_by_yes_or_no_and_a_large_value_without_an_exponent() -> None:
+    one = Way("P1", 0.0, ["sex=male", "sex=other", "volume", "age"], [1.0, 0.0, 58190.4, 1.0], [4, 3, 2, 1])
+    assert [text for text, _ in steps_of(one, 4)] == ["sex=male: yes", "sex=other: no", "volume = 58190", "age = 1"]
 
 
 @pytest.mark.parametrize("narrow", [False, True])

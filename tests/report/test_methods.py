@@ -56,6 +56,11 @@ def test_every_shipped_study_has_sound_sentences(name: str, tmp_path: Path) -> N
     assert "in 40 patients, of which 16 (40.0%) had the event." in text
 
 
+def test_units_that_lack_a_block_are_said_to_be_predicted_without_it(tmp_path: Path) -> None:
+    text = told("markers_cascade", tmp_path)
+    assert "There, units without the block markers were predicted from the other blocks, not imputed." in text
+
+
 @pytest.mark.parametrize("kind", SELECTION)
 def test_every_selection(kind: str, tmp_path: Path) -> None:
     text = told("tables", tmp_path, f"fusion.selection=[{{kind: {kind}, blocks: [radiomic]}}]")

@@ -19,6 +19,7 @@ def test_intervals_use_a_dash_only_between_positive_ends() -> None:
     assert interval(Interval(value=0.8, low=0.7, high=0.9), 2) == "0.80 (0.70–0.90)"
     assert interval(Interval(value=0.1, low=-0.2, high=0.4), 2) == "0.10 (−0.20 to 0.40)"
     assert interval(Interval(value=0.1), 2) == "0.10"
+    assert interval(Interval(value=1.0, low=1.0, high=1.0), 2) == "1.00"  # eight of eight events: no width is known
 
 
 def test_sentences_begin_large_and_end() -> None:

@@ -75,7 +75,7 @@ def test_events_per_column_count_candidates_and_selected_against_the_rarer_outco
     folds, final = [fitted("1", *"abcd", candidates=100)], fitted("all", *"abcd", candidates=100)
     (said,) = study_remarks([measured(events=480)], {"deep": folds}, {"deep": final}, None, of_all)
     assert "(40 units have the rarer outcome)" in said
-    assert "deep 0.4 for each of 100 candidates, 10.0 for each of 4 selected" in said
+    assert "deep 0.4 for each of 100 candidates, 10 for each of 4 selected" in said
 
 
 def test_slopes_below_0_and_far_from_1_are_said_once() -> None:
@@ -110,7 +110,7 @@ def test_selected_columns_that_masks_disagree_about_are_named_with_their_icc() -
 
 def test_columns_of_the_refitted_model_that_no_fold_chose_are_named() -> None:
     (said,) = remarks(measured(), [fitted("1", "a"), fitted("2", "b")], fitted("all", "a", "c"))
-    assert said.startswith("The refitted model of deep uses 1 column that no test fold chose: c.")
+    assert said.startswith("The refitted model of deep uses 1 column that no test fold chose (c).")
 
 
 def test_the_page_holds_the_agreement_of_features_against_the_models() -> None:

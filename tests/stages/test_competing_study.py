@@ -58,7 +58,9 @@ def test_who_is_at_risk_is_measured_beside_who_dies(study, run) -> None:
     groups = pd.read_csv(tables / "risk_groups.csv").set_index("risk")
     own = rows[rows["group"] == 2]
     curve = aalen_johansen(*(own[name].to_numpy(dtype=float) for name in ("time", "event", "competing")))
-    assert float(groups.loc["high", "incidence by 60"].split()[0]) == pytest.approx(curve.estimate(60).value, abs=6e-3)
+    assert float(groups.loc["high", "incidence by 60 months"].split()[0]) == pytest.approx(
+        curve.estimate(60).value, abs=6e-3
+    )
     assert groups["competing events"].sum() == rows["competing"].sum()
     ratio = pd.read_csv(tables / "calibration.csv")["observed / expected"][0]
     assert 0.8 < float(ratio) < 1.25

@@ -50,7 +50,14 @@ def test_the_report_has_what_belongs_to_survival_and_nothing_else(survival_run) 
     text += "".join(path.read_text() for path in report.glob("checklists/*.csv"))
     for binary in ("ROC curve", "ensitivity", "Hosmer", "eclassification", "log odds", "logistic", "DeLong"):
         assert binary not in text, binary
-    for told in ("Harrell", "log-rank", "at risk", "median follow-up (months)", "1 by 60 months", "difference in C"):
+    for told in (
+        "Harrell",
+        "log-rank",
+        "at risk",
+        "median follow-up (months)",
+        "replaced by 60 months",
+        "difference in C",
+    ):
         assert told in page
     for told in ("drop in C", "log cumulative hazard", "difference in C", "C with shuffled", "median follow-up was"):
         assert told in page
@@ -74,7 +81,7 @@ def test_the_bundle_predicts_probability_linear_predictor_and_survival(survival_
     assert family.largest_difference < 1e-5
     assert family.survival.hazard[-1] > 1
     card = (run / "bundle/MODEL_CARD.md").read_text()
-    assert "1 by 60 months" in card
+    assert "replaced by 60 months" in card
     assert "| family | C | pooled C | AUC at 60 | Brier | slope |" in card
     assert "ensitivity" not in card
 
@@ -116,7 +123,7 @@ def test_nomograms_say_what_the_bundle_says_at_every_time(survival_run, explaine
     told = prediction_table(bundle, explained)
     for name, family in bundle.schema.families.items():
         labels = [f"survival at {time} months" for time in (12, 36, 60)]
-        assert [one.label for one in family.score.readings] == ["probability of 1 by 60 months", *labels]
+        assert [one.label for one in family.score.readings] == ["probability of replaced by 60 months", *labels]
         own = explained.explained[name]
         x = own.values[:, [own.names.index(column.name) for column in family.score.columns]]
         score = family.score.predictor(x)
@@ -135,7 +142,9 @@ def test_nomograms_say_what_the_bundle_says_at_every_time(survival_run, explaine
     table = pd.read_csv(run / f"report/tables/nomogram_{FAMILY}.csv")
     totals = table[table["axis"] == "total points"]
     assert (totals["survival at 12 months"].diff().dropna() < 0).all()
-    np.testing.assert_allclose(totals["survival at 60 months"], 1 - totals["probability of 1 by 60 months"], atol=1e-9)
+    np.testing.assert_allclose(
+        totals["survival at 60 months"], 1 - totals["probability of replaced by 60 months"], atol=1e-9
+    )
     assert (run / "report/calculators/clinical.html").is_file()
 
 

@@ -75,6 +75,18 @@ def test_each_feature_at_each_follow_up_by_hand(found: VisitResults) -> None:
     assert [mean.value for mean in course.means] == pytest.approx([2.75, 2.2, 1.0])
 
 
+def test_visits_called_by_words_stand_as_the_study_names_them() -> None:
+    assert visits.ordered(["post", "pre"], ("pre", "post")) == ["pre", "post"]
+    assert visits.ordered(["V00", "V01", "V02"], ("V00", "V02")) == ["V00", "V01", "V02"]
+    assert visits.ordered(["late", "post", "pre"], ("pre", "post")) == ["late", "pre", "post"]
+    assert visits.ordered(["post", "pre"], ()) == ["post", "pre"]
+
+
+def test_a_shape_on_two_sequences_is_called_by_its_sequence_too() -> None:
+    names = ["t1/ring_0_5/original_shape_MeshVolume", "t2/ring_0_5/original_shape_MeshVolume", "t1/rim/age"]
+    assert list(section.lines_of(names).values()) == ["t1 ring 0 5 MeshVolume", "t2 ring 0 5 MeshVolume", "rim age"]
+
+
 def test_without_dates_the_first_visit_in_time_is_the_baseline(tmp_path: Path) -> None:
     found = visits.work(job_of(tmp_path, dated=False))
     assert found.baseline == "V0"

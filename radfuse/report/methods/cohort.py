@@ -24,7 +24,7 @@ def sentences(known: Known) -> Iterator[str]:
         followed = number(report.performance[0].follow_up)
         follow_up = f"median follow-up was {followed} {known.outcome['unit']}".rstrip()
         yield (
-            f"We predicted the time to {spaced(report.outcome)} (event: {report.event}) in {who}, {had}; "
+            f"We predicted the time to the event ({spaced(report.event)}) in {who}, {had}; "
             f"{follow_up} (reverse Kaplan-Meier)."
         )
         yield from _of_times(known)

@@ -84,6 +84,8 @@ _STRATEGIES: dict[str, Callable[[Said], str]] = {
     ),
     "attention": lambda _: "a small attention network over blocks",
 }
+_LEAVES_OUT = ("mean", "stack", "score", "priority", "attention")
+"""Strategies in which a unit that lacks a block is predicted from the others."""
 _FORESTS = {
     "extra": "extremely randomised regression trees (Geurts 2006, doi:10.1007/s10994-006-6226-1)",
     "random": "a random forest of regression trees (Breiman 2001, doi:10.1023/A:1010933404324)",
@@ -113,6 +115,7 @@ def sentences(known: Known) -> Iterator[str]:
     yield from _learned(known)
     if known.joining:
         yield f"In families of several blocks, these were joined by {_strategy(known.report.strategy, known)}."
+        yield from _lacking(known)
     yield from _balanced(known)
     if against_rest:
         yield (
@@ -207,6 +210,14 @@ def _strategy(strategy: Mapping[str, Any], known: Known) -> str:
         return f"the mean of the {known.said.scores} of {each}"
     kind = name_of(strategy)
     return _STRATEGIES[kind](known.said) if kind in _STRATEGIES else f"a strategy of our own ({kind})"
+
+
+def _lacking(known: Known) -> Iterator[str]:
+    """Yield what becomes of units that a table may lack, where that is no imputation."""
+    sources = known.report.settings.get("features", {})
+    may_lack = [spaced(name) for name, source in sources.items() if source.get("allow_missing")]
+    if may_lack and name_of(known.report.strategy) in _LEAVES_OUT:
+        yield f"There, units without the block {series(may_lack)} were predicted from the other blocks, not imputed."
 
 
 def _balanced(known: Known) -> Iterator[str]:

@@ -27,7 +27,8 @@ def study(report: StudyReport) -> Part:
         for rule, thresholds in _rules(report.folds[item.family]).items():
             rows = groups[item.family]
             row = _row(rows, rows["fold"].map(thresholds).to_numpy(dtype=float))
-            shown = {"family": item.family, "rule": rule, "threshold": _range(thresholds.values()), **row}
+            at = report.thresholds[item.family] if rule == OWN else _range(thresholds.values())
+            shown = {"family": item.family, "rule": rule, "threshold": at, **row}
             (own if rule == OWN else others).append(shown)
     tables = {"calls": _without(own, "rule")}
     if others:

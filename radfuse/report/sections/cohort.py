@@ -45,13 +45,16 @@ def study(report: StudyReport) -> Part:
         "patients": str(report.units[report.patient].nunique()),
         **({} if median else {f"events ({share})": str(events)}),
         **_units_of(classes, first),
-        f"{' + '.join(report.blocks)} columns": " + ".join(map(str, report.blocks.values())),
+        f"{' + '.join(report.blocks)} columns": " + ".join(f"{count:,}" for count in report.blocks.values()),
     }
     people = report.units[report.patient]
     both = len(set(people[report.events == 1]) & set(people[report.events == 0]))
     if classes:
         both = int((report.units.groupby(report.patient)[report.outcome].nunique() > 1).sum())
-    html = render("sections/cohort.html", report=report, tables=tables, both=both, median=median, classes=classes)
+    timed = hasattr(first, "horizon")
+    html = render(
+        "sections/cohort.html", report=report, tables=tables, both=both, median=median, classes=classes, timed=timed
+    )
     return Part("Cohort", html, tables=tables, facts=facts)
 
 

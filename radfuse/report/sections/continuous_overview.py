@@ -14,6 +14,7 @@ from radfuse.report.sections.continuous import in_unit
 from radfuse.report.sections.continuous_calibration import draw_fifths, draw_scatter, ends_of
 from radfuse.report.sections.overview import Kind, Shown, evaluation_of, intervals, study_of
 from radfuse.report.study import StudyReport
+from radfuse.report.svg import CLEAR
 
 _FEWEST = 25
 """Units that groups of them can be drawn of."""
@@ -35,7 +36,7 @@ def _scatter(axes: Any, shown: Shown) -> None:
     rows = rows[rows["repeat"] == 1]
     draw_scatter(axes, shown.head, rows, shown.looks[shown.head.family].colour, ends_of(rows))
     text = f"{shown.head.family}\nR² {interval(shown.head.r2, 2)}"
-    axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5)
+    axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5, bbox=CLEAR)
     axes.set_aspect("equal")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5))
@@ -52,7 +53,7 @@ def _calibration(axes: Any, shown: Shown) -> None:
     axes.set_xlim(*ends)
     axes.set_ylim(*ends)
     text = f"{shown.head.family}\nslope {interval(shown.head.calibration_slope, 2)}"
-    axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5)
+    axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5, bbox=CLEAR)
     axes.set_aspect("equal")
     axes.set_xlabel(f"predicted{in_unit(shown.head)}")
     axes.set_ylabel(f"observed, mean of fifths{in_unit(shown.head)}")

@@ -85,7 +85,7 @@ def decision_panels(curves: Mapping[str, DecisionCurve], drawn: Mapping[str, Loo
         axes.fill_between(curve.thresholds, curve.low, curve.high, color=colour, alpha=0.18, linewidth=0)
         axes.plot(curve.thresholds, curve.net_benefit, color=colour)
         axes.set_title(family, loc="left", fontweight="bold")
-        decision_axes(axes, [curve])
+        decision_axes(axes, list(curves.values()))
 
     return multiples(list(curves.items()), draw)
 

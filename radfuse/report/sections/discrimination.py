@@ -133,15 +133,9 @@ def forest(performance: Sequence[Measured], drawn: Mapping[str, Look]) -> str:
         for row, item in enumerate(performance):
             colour = drawn[item.family].colour
             folds = [value for value in item.fold_values.values() if value is not None]
-            axes.plot(
-                folds if len(folds) > 1 else [],
-                [row] * len(folds) if len(folds) > 1 else [],
-                "o",
-                color=colour,
-                alpha=0.3,
-                markersize=4,
-                markeredgewidth=0,
-            )
+            if len(folds) > 1:
+                below = [row + 0.2] * len(folds)  # on the line of the interval they could not be seen
+                axes.plot(folds, below, "o", color=colour, alpha=0.6, markersize=3.5, markeredgewidth=0)
             _whisker(axes, item.headline, row, colour)
         axes.set_yticks(range(len(performance)), [item.family for item in performance])
         axes.set_ylim(len(performance) - 0.5, -0.5)

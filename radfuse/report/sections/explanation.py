@@ -11,7 +11,7 @@ import pandas as pd
 
 from radfuse.report.confusion import short_name
 from radfuse.report.contributions import Way, beeswarm, dependence, heat_map, waterfall
-from radfuse.report.palette import looks
+from radfuse.report.palette import Look, block_looks
 from radfuse.report.printed import interval, number
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
@@ -36,7 +36,7 @@ def study(report: StudyReport) -> Part:
         key = (
             f"{found.family}_{number_ + 1}_{re.sub('[^A-Za-z0-9]+', '-', found.level)}" if found.level else found.family
         )
-        drawn = figures_of(found, list(report.blocks), scale)
+        drawn = figures_of(found, list(report.blocks), report.looks, scale)
         told = tables_of(found, [] if found.level else report.folds.get(found.family, ()), measure)
         figures |= {f"explanation_{key}_{name}": svg for name, svg in drawn["files"].items()}
         tables |= {f"explanation_{key}_{name}": table for name, table in told.items()}
@@ -60,7 +60,9 @@ def by_class(explained: Sequence[ExplainedFamily], family: str) -> dict[tuple[st
     return {(name, short_name(found.level)): sizes.get((name, found.level), 0.0) for name in top for found in own}
 
 
-def figures_of(found: ExplainedFamily, blocks: Sequence[str], scale: str) -> dict[str, Any]:
+def figures_of(
+    found: ExplainedFamily, blocks: Sequence[str], families: Mapping[str, Look], scale: str
+) -> dict[str, Any]:
     """Return the figures of a family: `files` by name, and how the page shows them; `scale` is what scores are in.
 
     Of a class of several it is the beeswarm alone.
@@ -69,7 +71,7 @@ def figures_of(found: ExplainedFamily, blocks: Sequence[str], scale: str) -> dic
     if found.level:
         swarms = [beeswarm(found, _OF_CLASS, narrow=narrow, unit=unit) for narrow in (False, True)]
         return {"swarm_narrow": swarms[1], "files": {"beeswarm": swarms[0]}}
-    colours = looks(dict.fromkeys([*blocks, *(column.block for column in found.columns)]))
+    colours = block_looks([*blocks, *(column.block for column in found.columns)], families)
     count = min(_DEPENDENCE, int((np.ptp(found.contributions, axis=0) > 0).sum()))
 
     def draw(axes: Any, column: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from radfuse.report.palette import looks
+from radfuse.report.palette import Look, block_looks
 from radfuse.report.printed import number
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
@@ -42,7 +42,7 @@ def study(report: StudyReport) -> Part:
     }
     # components of several blocks stand behind the blocks
     every_block = (*report.blocks, *(item.block for features in chosen.values() for item in features))
-    blocks = list(dict.fromkeys(every_block))
+    blocks = block_looks(every_block, report.looks)
     figures, narrow, shown = {}, {}, {}
     for family, features in chosen.items():
         unit = report.folds[family][0].explanation.unit
@@ -112,10 +112,9 @@ def chosen_features(family: str, folds: Sequence[FittedFamily], final: FittedFam
 
 
 def coefficient_plot(
-    features: Sequence[ChosenFeature], folds: int, blocks: Sequence[str], unit: str, most: int = 20
+    features: Sequence[ChosenFeature], folds: int, blocks: Mapping[str, Look], unit: str, most: int = 20
 ) -> tuple[str, int]:
     """Return importances, in a unit, beside how many folds chose each column, and how many are shown."""
-    drawn = looks(blocks)
     kept = sum(item.importance is not None for item in features)
     shown = list(features)[: max(12, min(most, kept))]
     with mpl.rc_context(STYLE):
@@ -125,7 +124,7 @@ def coefficient_plot(
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
         rows = np.arange(len(shown))
         for row, item in zip(rows, shown, strict=True):
-            colour = drawn[item.block].colour
+            colour = blocks[item.block].colour
             if item.importance is not None:
                 left.plot([0, item.importance], [row, row], color=colour, linewidth=1.2)
                 left.plot(item.importance, row, "o", color=colour, markersize=5)
@@ -138,7 +137,7 @@ def coefficient_plot(
             right_aligned(left, float(row), label)
         left.set_ylim(len(shown) - 0.4, -0.6)
         left.set_xlabel(f"{unit}, refitted on all units")
-        right.set_xlabel("test folds that chose it")
+        right.set_xlabel("test folds that chose it" if folds > 1 else "in the tested model")
         right.set_xlim(0, folds)
         right.set_xticks(range(0, folds + 1, max(1, folds // 5)))
         for axes in (left, right):
@@ -147,14 +146,13 @@ def coefficient_plot(
         here = [name for name in blocks if name in {item.block for item in shown}]
         if len(here) > 1:
             for name in here:
-                right.plot([], [], "s", color=drawn[name].colour, label=name)
+                right.plot([], [], "s", color=blocks[name].colour, label=name)
             figure.legend(loc="outside upper right", ncols=len(here), handletextpad=0.3)
         return to_svg(figure), len(shown)
 
 
-def narrow_plot(features: Sequence[ChosenFeature], folds: int, blocks: Sequence[str], unit: str) -> str:
+def narrow_plot(features: Sequence[ChosenFeature], folds: int, blocks: Mapping[str, Look], unit: str) -> str:
     """Return the same for a narrow page: each name stands above its line, the folds at its end."""
-    drawn = looks(blocks)
     labels = [_broken(item.name, 44) for item in features]
     heights = [0.32 + 0.16 * (label.count("\n") + 1) for label in labels]
     with mpl.rc_context(STYLE):
@@ -162,7 +160,7 @@ def narrow_plot(features: Sequence[ChosenFeature], folds: int, blocks: Sequence[
         axes = figure.subplots()
         top = 0.0
         for item, label, height in zip(features, labels, heights, strict=True):
-            row, colour = top + height - 0.2, drawn[item.block].colour
+            row, colour = top + height - 0.2, blocks[item.block].colour
             across = axes.get_yaxis_transform()
             for place, line in enumerate(label.split("\n")):
                 axes.text(0, top + 0.1 + 0.16 * place, line, transform=across, va="center", fontsize=8.5)
@@ -177,12 +175,12 @@ def narrow_plot(features: Sequence[ChosenFeature], folds: int, blocks: Sequence[
         here = [name for name in blocks if name in {item.block for item in features}]
         if len(here) > 1:
             for name in here:
-                axes.plot([], [], "s", color=drawn[name].colour, label=name)
+                axes.plot([], [], "s", color=blocks[name].colour, label=name)
             figure.legend(loc="outside upper left", ncols=3, handletextpad=0.3, columnspacing=1.2)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.08)
-        axes.set_xlabel(f"{unit}; right: test folds")
+        axes.set_xlabel(f"{unit}; right: {'test folds' if folds > 1 else 'in the tested model'}")
         return to_svg(figure)
 
 

@@ -26,7 +26,7 @@ from radfuse.report.sections.decision import curves_of, decision_axes, ends
 from radfuse.report.sections.discrimination import GRID, mean_roc, roc_axes
 from radfuse.report.sections.features import right_aligned
 from radfuse.report.study import StudyReport
-from radfuse.report.svg import STYLE, to_svg
+from radfuse.report.svg import CLEAR, STYLE, to_svg
 from radfuse.results import Addition, Interval, Measured
 
 _SHOWN = 4
@@ -199,7 +199,7 @@ def _calibration(axes: Any, shown: Shown) -> None:
         logistic_fit(axes, item, shown.rows(item)["probability"].to_numpy(), color=colour, linestyle=dash)
     draw_groups(axes, shown.rows(shown.head), shown.looks[shown.head.family].colour)
     text = f"{shown.head.family}\nslope {interval(shown.head.calibration_slope, 2)}"
-    axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5)
+    axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5, bbox=CLEAR)
     unit_square(axes, "predicted probability", "observed share")
 
 
@@ -216,7 +216,7 @@ def calibration_by(fifths: Callable[..., None]) -> Callable[[Any, Shown], None]:
             rows, look = shown.rows(item), shown.looks[item.family]
             fifths(axes, item, rows[rows["repeat"] == 1], look, sure=item.family == shown.head.family)
         text = f"{shown.head.family}\nslope {interval(shown.head.calibration_slope, 2)}"
-        axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5)
+        axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5, bbox=CLEAR)
         unit_square(axes, "predicted probability", "observed share")
 
     return draw
@@ -265,7 +265,7 @@ def intervals(axes: Any, every: Sequence[tuple[str, Interval, str]], shown: Show
     axes.axvline(line, color="#d1d5db", linewidth=1)
     for row, (name, value, family) in enumerate(rows):
         colour = shown.looks[family].colour
-        right_aligned(axes, row, name, apart=0.062 * max(len(rows), 3))
+        right_aligned(axes, row, name, apart=0.058 * (len(rows) + 0.2))
         if value.low is not None and value.high is not None:
             axes.plot([value.low, value.high], [row, row], color=colour, linewidth=1.8)
         if value.value is not None:

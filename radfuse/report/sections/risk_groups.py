@@ -11,7 +11,7 @@ import pandas as pd
 from radfuse.report.evaluation import EvaluationReport
 from radfuse.report.printed import DASH, number, p_value
 from radfuse.report.render import Part, render
-from radfuse.report.sections.survival import in_unit
+from radfuse.report.sections.survival import at_horizon, in_unit
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import SurvivalPerformance
@@ -151,8 +151,8 @@ def _told(seen: Seen, item: SurvivalPerformance) -> dict[str, str]:
     curve = seen.curve()
     at = _shown(curve.estimate(item.horizon))
     if isinstance(curve, Incidence):
-        return {"competing events": str(int(np.sum(seen.either - seen.event))), f"incidence by {item.horizon:g}": at}
-    return {f"survival at {item.horizon:g}": at, f"median survival{in_unit(item)}": number(curve.median(), 1)}
+        return {"competing events": str(int(np.sum(seen.either - seen.event))), f"incidence by {at_horizon(item)}": at}
+    return {f"survival at {at_horizon(item)}": at, f"median survival{in_unit(item)}": number(curve.median(), 1)}
 
 
 def _shown(estimate: Estimate) -> str:

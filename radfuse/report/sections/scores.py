@@ -23,7 +23,7 @@ _BARS = 160
 _APART = 80
 """Bars that have a gap between them, at most."""
 _DOTS = 150
-"""Units of a class that are drawn as dots."""
+"""Units of the larger class up to which all are drawn as dots."""
 _SUREST = 0.001
 """Probabilities are kept so far from 0 and 1 where their log odds are drawn."""
 
@@ -95,6 +95,7 @@ def _violins(axes: Any, item: Performance, scores: Mapping[str, pd.DataFrame], r
     """Draw the distribution of scores in others and in events: its shape, quartiles, and the units where few."""
     rows = scores[item.family]
     generator = np.random.default_rng(report.seed)
+    dots = rows["outcome"].value_counts().max() <= _DOTS
     for place, (value, colour) in enumerate(((0, _OTHER), (1, _EVENT))):
         own = rows.loc[rows["outcome"] == value, "score"].to_numpy()
         if not len(own):
@@ -102,7 +103,7 @@ def _violins(axes: Any, item: Performance, scores: Mapping[str, pd.DataFrame], r
         if len(own) > 2 and np.ptp(own) > 0:
             body = axes.violinplot(own, [place], widths=0.8, showextrema=False)["bodies"][0]
             body.set(facecolor=colour, edgecolor="none", alpha=0.3)
-        if len(own) <= _DOTS:
+        if dots:
             spread = place + generator.uniform(-0.14, 0.14, len(own))
             axes.plot(spread, own, "o", color=colour, markersize=2.6, alpha=0.75, markeredgewidth=0)
         axes.boxplot(

@@ -27,7 +27,14 @@ def study(report: StudyReport) -> Part:
     follow_up |= {} if first.rivals is None else {"competing events": str(first.rivals)}
     tables = tables_of(report.performance)
     figures = _figures(report)
-    html = render("sections/survival.html", report=report, figures=figures, tables=tables, elsewhere=False)
+    html = render(
+        "sections/survival.html",
+        report=report,
+        figures=figures,
+        tables=tables,
+        elsewhere=False,
+        horizon=at_horizon(report.performance[0]),
+    )
     return Part("Discrimination", html, figures, tables, {**follow_up, **headline(report)})
 
 
@@ -35,7 +42,14 @@ def evaluation(report: EvaluationReport) -> Part:
     """Return the families on other patients, beside what they did in the study."""
     tables = {"transport": transport(report, {"C": "headline"}), **tables_of(report.performance)}
     figures = _figures(report)
-    html = render("sections/survival.html", report=report, figures=figures, tables=tables, elsewhere=True)
+    html = render(
+        "sections/survival.html",
+        report=report,
+        figures=figures,
+        tables=tables,
+        elsewhere=True,
+        horizon=at_horizon(report.performance[0]),
+    )
     return Part("Discrimination", html, figures, tables)
 
 
@@ -49,9 +63,14 @@ def in_unit(item: SurvivalPerformance) -> str:
     return f" ({item.time_unit})" if item.time_unit else ""
 
 
+def at_horizon(item: SurvivalPerformance) -> str:
+    """Return the horizon with its unit, as 60 months."""
+    return f"{item.horizon:g} {item.time_unit}".rstrip()
+
+
 def tables_of(performance: Sequence[SurvivalPerformance]) -> dict[str, pd.DataFrame]:
     """Return discrimination, and overall error, a row per family; the pooled C where there are several folds."""
-    horizon = f"{performance[0].horizon:g}"
+    horizon = at_horizon(performance[0])
     ranks = {"Harrell's C": "c", "pooled C": "c_pooled", "Uno's C": "uno", f"AUC at {horizon}": "auc_at_horizon"}
     errors = {
         f"Brier at {horizon}": "brier",

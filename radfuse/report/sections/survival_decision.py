@@ -36,8 +36,9 @@ def _part(report: StudyReport | EvaluationReport) -> Part:
     curves = {item.family: _curve(rows[item.family], horizon, _THRESHOLDS) for item in report.performance}
     figure, panels = decision_panels(curves, report.looks)
     figures = {"decision": decision_overlay(curves, report.looks), "decision_by_family": figure}
-    tables = {"decision": pd.DataFrame([_row(family, part, horizon) for family, part in rows.items()])}
-    html = render("sections/survival_decision.html", report=report, figures=figures, tables=tables, panels=panels)
+    tables = {"decision": pd.DataFrame([_row(family, rows[family], horizon) for family in curves])}
+    shown = {"figures": figures, "panels": panels, "narrow": decision_overlay(curves, report.looks, narrow=True)}
+    html = render("sections/survival_decision.html", report=report, tables=tables, **shown)
     return Part("Decisions", html, figures, tables)
 
 

@@ -12,6 +12,7 @@ from radfuse.report.sections.risk_groups import GROUPS, draw_curve, test_told, w
 from radfuse.report.sections.survival import draw_auc_over_time, in_unit, method_of
 from radfuse.report.sections.survival_calibration import FEWEST, draw_fifths, observed_by
 from radfuse.report.study import StudyReport
+from radfuse.report.svg import CLEAR
 from radfuse.statistics.seen import Seen
 
 
@@ -56,7 +57,7 @@ def _calibration(axes: Any, shown: Shown) -> None:
         rows, (colour, dash) = shown.rows(item), shown.looks[item.family]
         draw_fifths(axes, item, rows[rows["repeat"] == 1], colour, dash, sure=item.family == shown.head.family)
     text = f"{shown.head.family}\nslope {interval(shown.head.calibration_slope, 2)}"
-    axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5)
+    axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8.5, bbox=CLEAR)
     unit_square(axes, f"predicted by {shown.head.horizon:g} {shown.head.time_unit}".rstrip(), observed_by(shown.head))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -68,7 +69,7 @@ def study(report: StudyReport) -> Part:
         figures=figures,
         narrow=narrow,
         panels=panels,
-        names=[_line(course.feature) for course in found.courses],
+        names=list(lines_of(course.feature for course in found.courses).values()),
         dated=any(item.rate.value is not None for item in found.changes),
     )
     return Part("Visits", html, figures, {"visits": visit_table(found), "visits_change": table})
@@ -114,10 +115,14 @@ def _printed(item: FeatureChange, value: Interval) -> str:
     return interval(value, _digits(item.before) + 1 if item.before else _digits(value.value, value.low, value.high))
 
 
-def _line(feature: str) -> str:
-    """Return a feature's name to be read beside a picture."""
-    name = Named.of(feature)
-    return f"{name.region.replace('_', ' ')} {name.feature}".strip()
+def lines_of(features: Iterable[str]) -> dict[str, str]:
+    """Return features' names to be read beside pictures; with their sequence where two would be called alike."""
+    names = {feature: Named.of(feature) for feature in features}
+    short = {feature: f"{name.region.replace('_', ' ')} {name.feature}".strip() for feature, name in names.items()}
+    counts = Counter(short.values())
+    return {
+        feature: f"{names[feature].sequence} {line}" if counts[line] > 1 else line for feature, line in short.items()
+    }
 
 
 def box_plot(changes: Sequence[FeatureChange], drawn: Mapping[str, Look], narrow: bool = False) -> str:
@@ -126,6 +131,7 @@ def box_plot(changes: Sequence[FeatureChange], drawn: Mapping[str, Look], narrow
     Where the page is narrow, names stand above their boxes, not beside them.
     """
     names = list(dict.fromkeys(item.feature for item in changes))
+    lines = lines_of(names)
     follow_ups = [visit for visit in drawn if any(item.visit == visit for item in changes)]
     step = (0.66 if narrow else 0.8) / len(follow_ups)
     lower = 0.14 if narrow else 0.0  # below the name
@@ -141,10 +147,10 @@ def box_plot(changes: Sequence[FeatureChange], drawn: Mapping[str, Look], narrow
             across: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "fontsize": 8, "va": "center"}
             across["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}  # over the line of no change
             for place, name in enumerate(names):
-                axes.text(0, place - 0.36, _line(name), **across)
+                axes.text(0, place - 0.36, lines[name], **across)
             axes.set_yticks([])
         else:
-            axes.set_yticks(range(len(names)), [_line(name) for name in names])
+            axes.set_yticks(range(len(names)), [lines[name] for name in names])
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.set_xlabel("change in per cent of baseline")
         axes.spines["left"].set_visible(False)
@@ -183,6 +189,8 @@ def _course(axes: Any, course: FeatureCourse, found: VisitResults) -> None:
     name = Named.of(course.feature)
     region = name.region.replace("_", " ")
     region = region if len(region) <= _LETTERS else f"{region[: _LETTERS - 1]}…"
-    axes.set_title(f"{region}\n{name.feature}" if region else name.feature, fontsize=8.5)
+    twice = lines_of(other.feature for other in found.courses)[course.feature].startswith(f"{name.sequence} ")
+    head = f"{name.sequence} {region}" if twice and name.sequence else region
+    axes.set_title(f"{head}\n{name.feature}" if head else name.feature, fontsize=8.5)
     axes.set_xticks(places, [visit.visit for visit in found.visits])
     axes.set_xlim(-0.25, len(places) - 0.75)

@@ -111,7 +111,7 @@ function radfuseCalculator(root) {
     });
     return input;
   }
-  const short = (value) => String(Number(value.toPrecision(4)));
+  const short = (value) => (Math.abs(value) >= 1e6 ? value.toExponential(2) : String(Number(value.toPrecision(4))));
 
   const form = root.querySelector(".fields");
   for (const item of model.inputs) {

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from radfuse.report.palette import looks
 from radfuse.report.sections.features import chosen_features, coefficient_plot, narrow_plot
 from radfuse.results import ChosenFeature, Explanation, FittedFamily, UsedColumn
+
+LOOKS = looks(["deep"])
 
 
 def test_chosen_features_count_folds_and_put_the_refitted_model_first() -> None:
@@ -29,7 +32,7 @@ def test_a_long_list_of_features_is_cut_and_says_how_many() -> None:
         ChosenFeature(family="deep", name=f"dess/region/deep_{i}", block="deep", importance=1 / (i + 1), folds=1)
         for i in range(30)
     ]
-    text, shown = coefficient_plot(many, 5, ["deep"], "log odds")
+    text, shown = coefficient_plot(many, 5, LOOKS, "log odds")
     assert shown == 20
     assert "deep_19<" in text
     assert "deep_20<" not in text
@@ -40,6 +43,6 @@ def test_the_narrow_plot_names_every_column_and_its_folds() -> None:
         ChosenFeature(family="deep", name="t1/tumour/deep_2-4_001", block="deep", importance=-0.5, folds=3),
         ChosenFeature(family="deep", name="t1/tumour/deep_0-1_007", block="deep", importance=None, folds=1),
     ]
-    text = narrow_plot(features, 5, ["deep"], "log odds")
+    text = narrow_plot(features, 5, LOOKS, "log odds")
     for part in ("t1/tumour/deep_2-4_001<", "t1/tumour/deep_0-1_007<", ">3/5<", ">1/5<"):
         assert part in text
