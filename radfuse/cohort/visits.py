@@ -25,8 +25,8 @@ class VisitsConfig(Section):
     """
     masks: Literal["carried", "own"] = Field(default="carried", exclude_if=lambda masks: masks == "carried")
     """Whose mask a follow-up is measured by. carried: the baseline's, brought to its image, so that what changes is of
-    the image, and not of how somebody drew it twice. own: its own, and image and mask are put where the baseline lies,
-    by their headers, so that regions are cut as they were then, and shapes may change."""
+    the image, and not of how somebody drew it twice. own: its own, and all its images and masks are put where the
+    baseline's segmented image lies, by their headers: regions are cut as they were then, and shapes may change."""
     registration: Registration = Registration()
     """How the baseline's segmented image is registered to that of each follow-up."""
 
@@ -79,11 +79,6 @@ def check_visits(visits: VisitsConfig | None, cohort: CohortConfig, *, regions: 
         return
     if not regions:
         raise ValueError("visits carries masks from image to image, and the study starts from tables; leave it out")
-    if visits.masks == "own" and len(cohort.images) > 1:
-        raise ValueError(
-            f"visits.masks: own registers one image to that of the baseline, and cohort.images has "
-            f"{', '.join(cohort.images)}; leave one, or set visits.masks: carried"
-        )
     if visits.masks == "own" and cohort.place_columns:
         raise ValueError(
             f"visits.masks: own moves follow-ups, and the column {cohort.place_columns[0]!r} of landmarks or slices "

@@ -196,9 +196,12 @@ class Context:
         own = {name: path for name, path in case.own_masks.items() if name in case.images and self.reach(name) == "own"}
         carried = [name for name in case.images if self.reach(name) == "register"]
         transforms = {name: self.path(f"{registered(case.case_id, name)}/{TRANSFORM}") for name in carried}
-        moves = case.case_id in self.registered_to and case.case_id not in self.baselines
+        visits, home = self.study.visits, self.network_sequences[0]
+        together = visits is not None and visits.masks == "own"
+        moves = together and case.case_id in self.registered_to
         moved = self.path(f"{followed(case.case_id)}/{TRANSFORM}") if moves else None
-        return CaseFiles(case.images, mask, source, own, transforms, moved)
+        elsewhere = "" if self.reach(home) == "same_grid" else home
+        return CaseFiles(case.images, mask, source, own, transforms, moved, together, elsewhere)
 
     def recipe(self, fold: str | None = ALL) -> RegionRecipe:
         """Return what decides the study's regions: one for all cases, whose text in their keys is made once.

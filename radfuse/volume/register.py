@@ -18,7 +18,7 @@ from radfuse.errors import CaseError
 from radfuse.volume.grid import Grid, box_around, part_of, with_spacing
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.registration import Registration, RegistrationQuality
-from radfuse.volume.sitk import Image, Transform, grid_of, placed, reason_of
+from radfuse.volume.sitk import Image, Transform, displacements, grid_of, placed, reason_of
 
 _CLIPPED = (0.5, 99.5)
 """Percentiles beyond which values are moved to them: metal and air would leave few bins for the rest."""
@@ -278,9 +278,9 @@ def _quality(
 ) -> RegistrationQuality:
     """Return what is known of a registration without masks."""
     grid = grid_of(_at(fixed, max(level_mm, 2.0)))
-    field = _field(found, grid)
+    field = displacements(found, grid)
     # copies: a view does not keep its image, and of an image without a name nothing is left
-    moved = sitk.GetArrayFromImage(field) - sitk.GetArrayFromImage(_field(start, grid))
+    moved = sitk.GetArrayFromImage(field) - sitk.GetArrayFromImage(displacements(start, grid))
     folds = sitk.GetArrayFromImage(sitk.DisplacementFieldJacobianDeterminant(field)) <= 0
     flags = []
     if after < before * (1 + _GAIN):
@@ -294,18 +294,6 @@ def _quality(
         folded=float(folds.mean()),
         moved_mm=float(np.median(distance)),
         flags=tuple(flags),
-    )
-
-
-def _field(transform: Transform, grid: Grid) -> Image:
-    """Return how far points of a grid are moved, vectors in mm (x, y, z)."""
-    return sitk.TransformToDisplacementField(
-        transform,
-        sitk.sitkVectorFloat64,
-        [int(size) for size in grid.shape[::-1]],
-        [float(value) for value in grid.origin],
-        [float(value) for value in grid.spacing_zyx_mm[::-1]],
-        [float(value) for value in grid.direction],
     )
 
 
