@@ -31,28 +31,35 @@ from radfuse.sequences import SequenceRecipe
 from radfuse.stages import disturb
 from radfuse.stages.disturb import DisturbJob
 from radfuse.study import load_study
-from radfuse.volume.files import read_labels
+from radfuse.volume.files import read_labels, read_volume, write_image
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap
 from radfuse.volume.register import register
 from radfuse.volume.registration import Registration, RegistrationQuality
-from radfuse.volume.resample import resample_labels
+from radfuse.volume.resample import resample, resample_labels
 from radfuse.volume.sitk import moved
 from radfuse.volume.visit import Visit
 
 PATIENTS = 4
+ADC = Grid((13, 21, 21), (3.1, 1.9, 1.9), (-2.63, -1.37, -1.41))
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Boxes displaced by `SHIFT_MM`, each with its own mask but the last."""
+    """Boxes displaced by `SHIFT_MM`, each with its own mask but the last; ADC lies in the space of T1."""
     study = two_visits(tmp_path_factory.mktemp("visits"), PATIENTS)
     table = pd.read_csv(study.parent / "cohort.csv", keep_default_na=False)
     later = table["visit"] == "v1"
     table.loc[later, "mask"] = ["truth0.nrrd", "truth1.nrrd", "truth2.nrrd", ""]
+    for case in table["case_id"]:
+        write_image(
+            resample(read_volume(study.parent / f"{case}.nrrd"), ADC, edge=True), study.parent / f"adc_{case}.nrrd"
+        )
+    table["adc"] = [f"adc_{case}.nrrd" for case in table["case_id"]]
     table.to_csv(study.parent / "cohort.csv", index=False)
     text = study.read_text().replace("visits: {", "visits: {masks: own, ")
-    study.write_text(text.replace("classes: [firstorder]", "classes: [shape, firstorder]"))
+    text = text.replace("images: {t1: t1}", "images: {t1: t1, adc: adc}").replace("[firstorder]", "[shape, firstorder]")
+    study.write_text(f"{text}sequences: {{adc: {{masks: resample}}}}\n")
     return run_study(study, study.parent / "run", until="extract")
 
 
@@ -64,6 +71,7 @@ def test_each_is_measured_by_its_own_mask_and_no_voxel_is_changed(finished: Run)
     for number in range(3):
         here, there = (read_json(run.path / f"features/cases/f{number}.json")["features"] for run in (finished, other))
         assert here == pytest.approx(there, rel=1e-9)
+        assert {name.split("/")[0] for name in here} == {"t1", "adc"}
         quality = RegistrationQuality.model_validate_json(
             (finished.path / f"registration/f{number}@baseline/quality.json").read_bytes()
         )

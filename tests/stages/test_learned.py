@@ -15,10 +15,12 @@ from habitats import TUMOUR, drawn, parts_cohort
 from radfuse.bundle.images import features_from_images
 from radfuse.bundle.load import load_bundle
 from radfuse.bundle.predict import predict
+from radfuse.bundle.schema import ImageRecipe
 from radfuse.check.inputs import FoldPatients
 from radfuse.check.study import check_study
 from radfuse.cohort.read import read_cohort
 from radfuse.errors import InputError, StudyError
+from radfuse.learned import Learned, filled
 from radfuse.pipeline import run_study
 from radfuse.run.folder import RunFolder
 from radfuse.stages import prepare
@@ -155,7 +157,7 @@ def test_landmarks_are_the_mean_of_the_training_cases_and_ship(study: Path, tmp_
 
 def test_clusters_are_those_of_voxels_on_the_scale_that_the_fold_learned(study: Path, tmp_path: Path) -> None:
     chosen = load_study(study, [*BOTH, "regions.1.voxels=1000"])  # all that there are
-    run = run_study(chosen, tmp_path / "run", until="export").path
+    run = run_study(chosen, tmp_path / "run", until="prepare").path
     step = chosen.sequences["t1"].normalise[0]
     assert isinstance(step, Nyul)
     learned = {fold: json.loads((run / f"features/learned/{fold}.json").read_text()) for fold in ("1", "2", "all")}
@@ -169,10 +171,10 @@ def test_clusters_are_those_of_voxels_on_the_scale_that_the_fold_learned(study: 
     found = features(run, "c1", "1")
     assert [found[f"t1/part/habitats_Fraction{i}"] for i in (1, 2, 3)] == pytest.approx([1 / 6, 4 / 6, 1 / 6])
     assert learned["1"]["landmarks"] != learned["2"]["landmarks"]
-    bundle = load_bundle(run / "bundle")
-    assert bundle.schema.imaging is not None
-    made = features_from_images(bundle.schema.imaging, read_cohort(config=chosen.cohort), bundle.path)
-    assert made.tables["radiomic"].values.loc["c0"].dropna().to_dict() == features(run, "c0")
+    ships = ImageRecipe.of(filled(chosen, Learned.model_validate(learned["all"])))
+    assert ships is not None
+    made = features_from_images(ships, read_cohort(config=chosen.cohort), tmp_path).tables["radiomic"].values
+    assert made.loc["c0"].dropna().to_dict() == features(run, "c0")
 
 
 def test_landmarks_that_are_given_are_no_matter_of_folds(study: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from radfuse.volume.sitk import chained, is_rigid
 from radfuse.volume.visit import Visit
 
 T2 = Grid((12, 20, 20), (3.0, 1.0, 1.0), (-10.0, -10.0, -15.0))
-ADC = Grid((18, 12, 12), (2.0, 2.0, 2.0), (-13.0, -12.0, -16.0))
+ADC = Grid((18, 12, 12), (2.0, 2.0, 2.0), (-13.5, -12.5, -16.5))
 """Another grid, which holds the box wherever the patient lay."""
 MOVED, WITHIN = (6.0, -4.0, 9.0), (2.0, 3.0, -3.0)
 """What lies at x in a follow-up's T2 lies at x + MOVED at baseline; at x in its ADC at x + WITHIN in its T2."""
@@ -38,7 +38,7 @@ def visit(**ways: sitk.Transform) -> Visit:
 
 
 def on_adc(seen: Visit, reach: str) -> LabelMap:
-    sequences = {"t2": SequenceRecipe(), "adc": SequenceRecipe(masks=reach)}  # type: ignore[arg-type]
+    sequences = {"t2": SequenceRecipe(), "adc": SequenceRecipe(masks=reach)}
     recipe = RegionRecipe(
         labels={"tumour": 1}, regions=(LabelRegion(name="tumour", label="tumour"),), sequences=sequences
     )
@@ -94,6 +94,7 @@ def bent() -> sitk.Transform:
 def sheared() -> sitk.Transform:
     found = sitk.AffineTransform(3)
     found.SetMatrix((1.0, 0.1, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.2))
+    found.SetTranslation((0.2, 0.3, 0.4))
     return found
 
 
