@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, field_validator, model_validator
 
 from radfuse.cohort.config import CohortConfig
-from radfuse.config import Section, Word
+from radfuse.config import Section, Word, nearest
 from radfuse.volume.registration import Registration
 
 if TYPE_CHECKING:
@@ -61,12 +61,21 @@ class VisitsConfig(Section):
         """Return what the baseline is needed for, in words."""
         return "whose mask is to be carried over" if self.masks == "carried" else "which it is to be registered to"
 
-    def lacking(self, config: CohortConfig) -> str:
-        """Return why a follow-up without a baseline fails."""
+    def lacking(self, case: Case, config: CohortConfig, cases: Iterable[Case]) -> str:
+        """Return why a follow-up without a baseline fails; a visit of its unit that is spelt alike is told."""
+        first = self.first(config)
+        seen = [other.visit for other in cases if other.unit == case.unit and isinstance(other.visit, str)]
+        hint = nearest(first, seen)
         return (
-            f"its unit has no visit {self.first(config)!r}, {self.whose} (visits.baseline); add it, or list the case "
-            "under cohort.exclude"
+            f"its unit has no visit {first!r}, {self.whose} (visits.baseline); add it, or list the case under "
+            f"cohort.exclude{hint if '?' in hint else ''}"
         )
+
+    def without_mask(self, baseline: Case, *, failed: bool) -> str:
+        """Return why a follow-up whose baseline has no mask, or failed, fails."""
+        why = "could not be used" if failed else "has no mask"
+        what = "no mask to carry over" if self.masks == "carried" else "nothing to compare it with"
+        return f"its baseline {baseline.case_id} {why}, so that there is {what}; mend that case"
 
 
 def check_visits(visits: VisitsConfig | None, cohort: CohortConfig, *, regions: bool) -> None:

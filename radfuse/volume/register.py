@@ -31,6 +31,8 @@ _RADIUS_MM = 40.0
 """A turn by one radian moves as far as so many mm, for steps of like size."""
 _GAIN = 0.01
 """Relative gain in similarity below which a registration found nothing, and the loss beyond which it diverged."""
+_FEWEST_VOXELS = 4
+"""Along each axis, of an image that is registered."""
 _FAR = 0.5
 """A registration that moves points by more than so much of the image's longest side has lost it."""
 
@@ -84,6 +86,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _registered(fixed: Volume, moving: Volume, settings: Registration, case: str, mask: LabelMap | None) -> Registered:
+    _check_sizes(fixed, moving, settings, case)
     start = _start(fixed, moving, settings)
     near = _near(moving, mask, settings.within_mm) if settings.within_mm is not None and mask is not None else None
     still = _cut(fixed, near.grid if near else moving.grid, start)
@@ -94,6 +97,9 @@ def _registered(fixed: Volume, moving: Volume, settings: Registration, case: str
             f"{fixed.grid}\n  {moving.name} {moving.grid}\nSet registration: {{start: centres}} where they count from "
             "different places, or correct the header that is wrong",
         )
+    for image in (fixed, moving):
+        if image.array.min() == image.array.max():
+            raise _lost(case, fixed, moving, f"image {image.name} has the value {image.array.max():g} throughout")
     one, other = _clipped(still), _clipped(moving)
     shown = placed(near.array.astype(np.uint8), near.grid) if near else None
     found = start
@@ -114,6 +120,26 @@ def _registered(fixed: Volume, moving: Volume, settings: Registration, case: str
     if after < before * (1 - 10 * _GAIN):
         raise _lost(case, fixed, moving, f"their mutual information fell from {before:.3f} to {after:.3f}")
     return Registered(found, start, quality)
+
+
+def _check_sizes(fixed: Volume, moving: Volume, settings: Registration, case: str) -> None:
+    """Refuse images of too few voxels, or too small, to be compared."""
+    finest = settings.levels_mm[-1]
+    for image in (fixed, moving):
+        z, y, x = image.grid.shape
+        if min(z, y, x) < _FEWEST_VOXELS:
+            raise CaseError(
+                case,
+                f"image {image.name} has {x} x {y} x {z} voxels (x y z), and a registration needs {_FEWEST_VOXELS} "
+                "along each axis; bring the mask over by masks: resample, give the whole series, or leave the case out",
+            )
+        extent = max(size * step for size, step in zip(image.grid.shape, image.grid.spacing_zyx_mm, strict=True))
+        if extent < _FEWEST_VOXELS * finest:
+            raise CaseError(
+                case,
+                f"image {image.name} is {extent:.3g} mm large, too small to be registered on voxels of {finest:g} mm; "
+                "correct its header, which may count in metres or centimetres, or set smaller registration.levels_mm",
+            )
 
 
 def _lost(case: str, fixed: Volume, moving: Volume, why: str) -> CaseError:

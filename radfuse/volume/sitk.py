@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import TypeAlias
 
 import numpy as np
@@ -163,7 +164,7 @@ def reason_of(error: RuntimeError) -> str:
     """Return the one line of an ITK message that says something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith(("Exception thrown", "/"))]
-    return (telling or lines or ["unknown reason"])[-1].split("): ")[-1][:200]
+    return shorten((telling or lines or ["unknown reason"])[-1].split("): ")[-1], 200, placeholder=" ...")
 
 
 def resampled(
