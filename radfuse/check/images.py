@@ -172,7 +172,8 @@ def _on_its_images(
         return []
     try:
         same = [found for sequence, found in grids.items() if job.reach[sequence] == "same_grid"]
-        labels = read_labels(mask, job.segmentation.names, like=same[0][1] if same else None)
+        _, like = (same or [grids.get(_segmented(job), (None, None))])[0]
+        labels = read_labels(mask, job.segmentation.names, like=like)
     except InputError as error:
         return [_problem(job, f"{whose}{error}", column)]
     problems = []
@@ -189,7 +190,7 @@ def _check_without_mask(job: CheckJob, grids: Mapping[str, tuple[Path, Grid]]) -
     if job.segmentation.source == "manual":
         mend = "draw one, train a network on the others (segmentation.backend: unet), or list it under cohort.exclude"
         return [_problem(job, f"there is no mask; {mend}", job.mask_column)]
-    segmented = (job.segmentation.sequences or tuple(job.columns))[0]
+    segmented = _segmented(job)
     if segmented not in grids:
         return []
     path, first = grids[segmented]
@@ -203,6 +204,11 @@ def _check_without_mask(job: CheckJob, grids: Mapping[str, tuple[Path, Grid]]) -
         for sequence, (other, grid) in grids.items()
         if job.reach[sequence] == "same_grid" and not grid.same_as(first)
     ]
+
+
+def _segmented(job: CheckJob) -> str:
+    """Return the sequence that masks are drawn or made on."""
+    return (job.segmentation.sequences or tuple(job.columns))[0]
 
 
 def _is_there(path: Path) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from boxes import grid, tumour_cohort
+from contours import write_contours
 from pet import setting, write_pet
 
 from radfuse.check.study import check_study
@@ -109,6 +110,14 @@ def test_pet_that_does_not_tell_its_dose_is_found_before_any_compute(study: Path
     told = {problem.row: problem.message for problem in problems_of(study, "sequences.t1.suv=true")}
     assert "case c0: c0.nrrd is no DICOM folder, and `suv: true` needs the dose that only DICOM tells of" in told[2]
     assert "RadionuclideTotalDose, needed for SUV, is missing; export the series again with it" in told[3]
+
+
+@pytest.mark.parametrize("resampled", ["true", "false"])
+def test_contours_are_drawn_on_the_segmented_image(study: Path, resampled: str) -> None:
+    square = [value for x, y in ((6, 6), (15, 6), (15, 15), (6, 15)) for value in (x, y, 10.0)]
+    write_contours(study.parent / "rs.dcm", square, name="Tumour")
+    rename(study.parent, "m1.nrrd", "rs.dcm")
+    check_study(load_study(study, [f"resample_masks={resampled}"]))
 
 
 def test_a_network_needs_no_mask_but_one_grid_for_all_images_of_a_case(study: Path) -> None:

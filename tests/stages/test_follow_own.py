@@ -123,6 +123,9 @@ def test_a_readers_contours_are_drawn_where_the_follow_up_lay_and_moved_with_it(
     here, there = (read_masked(one, recipe)["t1"].mask for one in (files, other))
     assert here.grid == there.grid
     assert np.array_equal(here.array, there.array)
+    anywhere = recipe.model_copy(update={"sequences": {"t1": SequenceRecipe(masks="resample")}})
+    again = read_masked(replace(other, home="t1"), anywhere)["t1"].mask  # contours are drawn on an image all the same
+    assert np.array_equal(again.array, there.array)
 
 
 def test_the_page_of_a_follow_up_needs_its_registration(
