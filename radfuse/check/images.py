@@ -172,8 +172,8 @@ def _on_its_images(
         return []
     try:
         same = [found for sequence, found in grids.items() if job.reach[sequence] == "same_grid"]
-        _, like = (same or [grids.get(_segmented(job), (None, None))])[0]
-        labels = read_labels(mask, job.segmentation.names, like=like)
+        home = same[0] if same else grids.get(_segmented(job))
+        labels = read_labels(mask, job.segmentation.names, like=home and home[1])
     except InputError as error:
         return [_problem(job, f"{whose}{error}", column)]
     problems = []
