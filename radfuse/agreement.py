@@ -27,7 +27,7 @@ from radfuse.regions.config import RegionConfig, images_named
 from radfuse.regions.habitats import HabitatsRegion
 from radfuse.regions.level import LevelRegion
 from radfuse.seg.untrained import Untrained
-from radfuse.sequences import check_reach, check_sequences, open_steps, radiomics_of, reach_of
+from radfuse.sequences import check_reach, check_sequences, open_step, open_steps, radiomics_of, reach_of
 
 if TYPE_CHECKING:
     from radfuse.study import Study
@@ -130,10 +130,7 @@ def _learning_is_by_fold(study: Study) -> None:
         _check_habitats(region, study)
         for name in region.sequences:
             if name in steps and region.model is None:
-                raise ValueError(
-                    f"regions: {region.name!r} clusters {name!r}, whose landmarks (nyul) would have to be learned in "
-                    "each fold before; give its `landmarks`, or take whitestripe or zscore there"
-                )
+                _check_standardised(region, name, study)
 
 
 def _visits_share_a_mask(study: Study) -> None:
@@ -287,6 +284,21 @@ def _check_habitats(region: HabitatsRegion, study: Study) -> None:
         raise ValueError(f"{where}: measure firstorder does not go with radiomics.params, which lists its own classes")
 
 
+def _check_standardised(region: HabitatsRegion, name: str, study: Study) -> None:
+    """Refuse clusters of an image whose landmarks are learned, where single voxels cannot be put on their scale."""
+    if region.zscore == "case":
+        raise ValueError(
+            f"regions: {region.name!r} scales the voxels of each case by themselves (zscore: case), so that landmarks "
+            f"(nyul) of {name!r} would be learned for nothing; take zscore: training, or leave nyul out there"
+        )
+    steps = study.sequences[name].normalise
+    if steps[-1] is not open_step(steps):
+        raise ValueError(
+            f"sequences.{name}.normalise: {steps[-1].kind} comes after nyul, whose landmarks each fold learns, and "
+            f"{region.name!r} clusters that image: put nyul last, or give its `landmarks`"
+        )
+
+
 def _check_images(regions: Sequence[RegionConfig], images: Mapping[str, str]) -> None:
     """Refuse a region that is made with an image which `cohort.images` does not name."""
     for sequence in images_named(regions):
@@ -306,19 +318,19 @@ def _check_one_space(study: Study) -> None:
             f"region {by_table[0].name!r}: the table tells its level in the segmented image, and {other!r} lies "
             "elsewhere; find the level by labels (`by`), or use resample"
         )
-    bent = [name for name in moved if study.sequences[name].registration.transform == "bspline"]
-    habitats = [region for region in study.regions if isinstance(region, HabitatsRegion)]
-    for region in habitats:
-        for name in set(bent) & set(region.sequences):
-            raise ValueError(
-                f"regions: {region.name!r} looks at {name!r} from other images, and its registration by a B-spline has "
-                "no way back; take transform rigid or affine, or register the files beforehand"
-            )
-    others = [region for region in study.regions if region not in habitats]
-    for sequence in images_named(others) if moved else ():
+    looking = [region for region in study.regions if images_named([region]) and not isinstance(region, HabitatsRegion)]
+    blind = next((region for region in looking if not type(region).__module__.startswith("radfuse.")), None)
+    if moved and blind is not None:
         raise ValueError(
-            f"regions are made with the image {sequence!r} on the grids of all, and sequences.{moved[0]}.masks: "
-            "register says that images lie in different places; use resample, or register the files beforehand"
+            f"regions: {blind.name!r} is of your own kind and names an image, and sequences.{moved[0]}.masks: register "
+            "says that images lie in different places; use resample, or register the files beforehand"
+        )
+    deep = [region for region in looking if study.deep and (region.name in (study.deep.regions or (region.name,)))]
+    if moved and deep:
+        raise ValueError(
+            f"regions: {deep[0].name!r} is made with an image of its own, and sequences.{moved[0]}.masks: register "
+            "says that images lie in different places, which deep features do not follow; use resample, register the "
+            "files beforehand, or leave `deep` out"
         )
 
 

@@ -103,7 +103,8 @@ def sampled(files: CaseFiles, recipe: RegionRecipe, about: About, seed: int) -> 
         seed: of the voxels that are drawn.
 
     Returns:
-        "nyul/SEQUENCE" -> percentiles of that image; "habitats/REGION" -> values of voxels, shape (voxel, image).
+        "nyul/SEQUENCE" -> percentiles of that image; "habitats/REGION" -> values of voxels, shape (voxel, image), as
+        they are before a step whose landmarks are learned.
 
     Raises:
         InputError: a file cannot be used, or its values cannot be standardised.
@@ -150,25 +151,50 @@ def learned_from(
             )
         landmarks[name] = step.learned(rows)
     models = {
-        name: region.learned([sample[f"habitats/{name}"] for sample in samples], seed, fold)
+        name: region.learned(voxels_of(samples, region, steps, landmarks), seed, fold)
         for name, region in habitats.items()
     }
     return Learned(landmarks=landmarks, habitats=models)
 
 
+def voxels_of(
+    samples: Sequence[Mapping[str, np.ndarray]],
+    region: HabitatsRegion,
+    steps: Mapping[str, Nyul],
+    landmarks: Mapping[str, tuple[float, ...]],
+) -> list[np.ndarray]:
+    """Return the voxels that cases teach a region's clusters by, standardised as a fold does; (voxel, image) each.
+
+    Args:
+        samples: of the cases, as `sampled` gives them.
+        region: whose voxels.
+        steps: sequence -> its step whose landmarks are learned.
+        landmarks: sequence -> those that the fold learned.
+    """
+    found = []
+    for sample in samples:
+        values = sample[f"habitats/{region.name}"].copy()
+        for column, name in enumerate(region.sequences):
+            if name in steps:
+                step = steps[name].model_copy(update={"landmarks": landmarks[name]})
+                values[:, column] = step.mapped(values[:, column], sample[f"nyul/{name}"])
+        found.append(values)
+    return found
+
+
 def moved_voxels(
-    samples: Sequence[np.ndarray], whole: HabitatModel, folds: Mapping[str, HabitatModel]
+    voxels: Mapping[str, Sequence[np.ndarray]], models: Mapping[str, HabitatModel], whole: str
 ) -> dict[str, float]:
     """Return fold -> share of voxels that lie in another habitat by its clusters than by those of all cases.
 
     Args:
-        samples: values of voxels of each case, as `HabitatsRegion.sampled` gives them.
-        whole: the clusters of all cases.
-        folds: fold -> its clusters.
+        voxels: fold -> values of voxels of each case, as `voxels_of` gives them there.
+        models: fold -> its clusters.
+        whole: the fold of all cases.
     """
-    values = np.concatenate(samples)
-    plain = whole.assigned(values)
-    return {fold: float(np.mean(model.assigned(values) != plain)) for fold, model in folds.items()}
+    numbers = {fold: models[fold].assigned(np.concatenate(voxels[fold])) for fold in models}
+    plain = numbers.pop(whole)
+    return {fold: float(np.mean(own != plain)) for fold, own in numbers.items()}
 
 
 def _percentiles(at: MaskedImage, step: Nyul, recipe: RegionRecipe) -> np.ndarray:

@@ -6,7 +6,7 @@ The study's stages, the bundle and the scripts call the functions here, so that 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +38,9 @@ from radfuse.volume.image import LabelMap, Volume, require_same_grid
 from radfuse.volume.normalise import normalised
 from radfuse.volume.region import Region
 from radfuse.volume.resample import resample_labels
-from radfuse.volume.sitk import Transform, moved, read_transform
+from radfuse.volume.sitk import Transform, read_transform
 from radfuse.volume.suv import read_suv
+from radfuse.volume.visit import Visit
 
 NO_MASK = "the case has no mask; draw one, or leave the case out of the cohort table"
 NOTHING_FOUND = "the network found none of the labels in this image; look at the image, or train longer or on more"
@@ -70,6 +71,8 @@ class CaseFiles:
         own: sequence -> mask drawn on that image, of those that are measured by it.
         transforms: sequence -> transform by which masks are carried to it.
         moved: rigid transform that puts image and mask where the baseline of their unit lies; None: they stay.
+        together: images are put where the segmented image of the unit's baseline lies, as `Visit.together` has it.
+        home: sequence of the segmented image, where masks need not lie on its grid.
     """
 
     images: Mapping[str, Path]
@@ -78,6 +81,8 @@ class CaseFiles:
     own: Mapping[str, Path] = field(default_factory=dict)
     transforms: Mapping[str, Path] = field(default_factory=dict)
     moved: Path | None = field(default=None, metadata=UNSAID)
+    together: bool = field(default=False, metadata=UNSAID)
+    home: str = field(default="", metadata=UNSAID)
 
 
 @dataclass(frozen=True)
@@ -160,29 +165,22 @@ def read_masked(files: CaseFiles, recipe: RegionRecipe) -> dict[str, MaskedImage
     if files.mask is None:
         raise InputError(NO_MASK)
     images = {sequence: read_measured(path, recipe.sequences[sequence]) for sequence, path in files.images.items()}
-    mask = read_mask(files.mask, recipe.labels, files.source, _home(images, recipe))
     own = {
         sequence: read_mask(path, recipe.labels, "manual", images[sequence].grid)
         for sequence, path in files.own.items()
     }
-    transforms = {sequence: read_transform(path) for sequence, path in files.transforms.items()}
-    if files.moved is not None:
-        images, mask = to_baseline(images, mask, read_transform(files.moved))
-    return masked(images, mask, recipe, own, transforms)
+    ways = {sequence: read_transform(path) for sequence, path in files.transforms.items()}
+    seen = Visit(images, read_mask(files.mask, recipe.labels, files.source, _home(files, images, recipe)), own, ways)
+    if files.together:
+        seen = seen.together(read_transform(files.moved) if files.moved is not None else None)
+    return masked(seen, recipe)
 
 
-def to_baseline(images: Mapping[str, Volume], mask: LabelMap, way: Transform) -> tuple[dict[str, Volume], LabelMap]:
-    """Return a follow-up's images and mask put where its baseline lies, by a rigid transform of their headers.
-
-    Resampled masks of thin layers would lose their rims, at follow-ups alone: a change that nobody has.
-    """
-    here = {name: replace(image, grid=moved(image.grid, way)) for name, image in images.items()}
-    return here, replace(mask, grid=moved(mask.grid, way))
-
-
-def _home(images: Mapping[str, Volume], recipe: RegionRecipe) -> Grid | None:
+def _home(files: CaseFiles, images: Mapping[str, Volume], recipe: RegionRecipe) -> Grid | None:
     """Return where the voxels of the image lie that the mask was made on; None where that is not among them."""
-    return next((image.grid for name, image in images.items() if recipe.sequences[name].masks == "same_grid"), None)
+    same = (name for name in images if recipe.sequences[name].masks == "same_grid")
+    name = files.home or next(same, "")
+    return images[name].grid if name in images else None
 
 
 def read_measured(path: Path, recipe: SequenceRecipe) -> Volume:
@@ -194,59 +192,44 @@ def read_measured(path: Path, recipe: SequenceRecipe) -> Volume:
     return (read_suv if recipe.suv else read_volume)(path, recipe.spacing_mm)
 
 
-def masked(
-    images: Mapping[str, Volume],
-    mask: LabelMap,
-    recipe: RegionRecipe,
-    own: Mapping[str, LabelMap],
-    transforms: Mapping[str, Transform],
-) -> dict[str, MaskedImage]:
+def masked(seen: Visit, recipe: RegionRecipe) -> dict[str, MaskedImage]:
     """Return sequence -> image, normalised, and the mask on its grid.
 
     Args:
-        images: sequence -> image, each on its own grid.
-        mask: of the segmented image.
+        seen: images, masks, and the ways between them.
         recipe: how the mask reaches each image, and what is done to its values.
-        own: sequence -> mask of its own.
-        transforms: sequence -> from its points to those of the segmented image.
 
     Raises:
         InputError: a mask lies on another grid, beside its image, or is not there; or values cannot be normalised.
     """
     found = {}
-    for sequence, image in images.items():
-        here = _mask_on(sequence, image, mask, recipe.sequences[sequence], own, transforms)
+    for sequence, image in seen.images.items():
+        here = _mask_on(sequence, image, seen, recipe.sequences[sequence])
         ready = normalised(image, recipe.sequences[sequence].normalise, here, recipe.labels)
-        drawn = own[sequence] if recipe.sequences[sequence].masks == "own" else mask
+        drawn = seen.own[sequence] if recipe.sequences[sequence].masks == "own" else seen.mask
         known = recipe.sequences[sequence].map
         remark = known.remark(image.voxels[here.array > 0], image.name) if known is not None else ""
-        found[sequence] = MaskedImage(ready, here, drawn.grid, remark, transforms.get(sequence))
+        found[sequence] = MaskedImage(ready, here, drawn.grid, remark, seen.ways.get(sequence))
     return found
 
 
-def _mask_on(
-    sequence: str,
-    image: Volume,
-    mask: LabelMap,
-    recipe: SequenceRecipe,
-    own: Mapping[str, LabelMap],
-    transforms: Mapping[str, Transform],
-) -> LabelMap:
+def _mask_on(sequence: str, image: Volume, seen: Visit, recipe: SequenceRecipe) -> LabelMap:
     """Return a case's mask on the grid of one of its images."""
+    mask = seen.mask
     if recipe.masks == "own":
-        if sequence not in own:
+        if sequence not in seen.own:
             raise InputError(
                 f"the case has no mask of its own on {sequence!r}; fill its cell in the column that cohort.masks."
                 f"{sequence} names, or set sequences.{sequence}.masks: register"
             )
-        mask = own[sequence]
+        mask = seen.own[sequence]
     if recipe.masks in ("same_grid", "own"):
         require_same_grid(image, mask)
         return mask
     if recipe.masks == "resample":
         here = resample_labels(mask, image.grid)
     else:
-        here = resample_labels(mask, image.grid, transforms[sequence], recipe.carried)
+        here = resample_labels(mask, image.grid, seen.ways[sequence], recipe.carried)
     if mask.present() and not here.present():
         raise InputError(
             f"nothing of mask {mask.name} falls into image {image.name} ({sequence}):\n  image {image.grid}\n  mask  "
@@ -409,7 +392,7 @@ def deep_features(
         others: sequence -> image as it is measured, those that the regions are made with; that which the network reads
             may be among them.
     """
-    here = _mask_on(sequence, image, mask, recipe.sequences[sequence], {}, {})
+    here = _mask_on(sequence, image, Visit({}, mask), recipe.sequences[sequence])
     seen = {}
     for name, other in {sequence: image, **(others or {})}.items():
         on = here if name == sequence else resample_labels(mask, other.grid)

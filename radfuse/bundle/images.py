@@ -31,7 +31,6 @@ from radfuse.recipe import (
     read_mask,
     read_measured,
     remarks_on_maps,
-    to_baseline,
 )
 from radfuse.regions.config import images_named
 from radfuse.report.preview import preview
@@ -53,6 +52,7 @@ from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.register import Registered, register
 from radfuse.volume.resample import resample_labels
 from radfuse.volume.stack import stacked
+from radfuse.volume.visit import Visit
 
 REVIEW = "review.csv"
 
@@ -199,11 +199,12 @@ def _case(way: _Way, case: Case) -> dict[str, Mapping[str, float | None]]:
     measured = images | {name: read_measured(case.images[name], regions.sequences[name]) for name in in_suv}
     to_sequences = _registered(recipe, images, labels, who.case)
     carried |= to_sequences
-    here, mask = measured, labels
-    if follows is not None and follows.masks == "own":
-        carried["baseline"] = _registered_to(way, follows, case, images[recipe.home])[0]
-        here, mask = to_baseline(measured, labels, carried["baseline"].transform)
-    ready = masked(here, mask, regions, own, {name: one.transform for name, one in to_sequences.items()})
+    seen = Visit(measured, labels, own, {name: one.transform for name, one in to_sequences.items()})
+    if recipe.visits is not None and recipe.visits.masks == "own":
+        if follows is not None:
+            carried["baseline"] = _registered_to(way, follows, case, images[recipe.home])[0]
+        seen = seen.together(carried["baseline"].transform if follows is not None else None)
+    ready = masked(seen, regions)
     source = "manual" if recipe.sequence is None else "predicted"
     radiomic = radiomic_features(ready, source, regions, radiomics, who, recipe.opened_measures())
     way.missing.update(radiomic.missing)

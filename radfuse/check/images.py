@@ -18,6 +18,7 @@ from radfuse.volume.files import read_grid, read_labels
 from radfuse.volume.flat import Spacing
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import require_grid
+from radfuse.volume.suv import suv_factor
 
 _FEW = 16
 """Up to so many cases are read here: starting processes would take longer."""
@@ -41,6 +42,7 @@ class CheckJob:
         spacings_mm: sequence -> what the study says of its pixels.
         follow_up: why the case cannot be measured by the mask of its unit's baseline, "" where it can; None: it is
             measured by its own.
+        in_suv: sequences that are turned into SUV, whose headers must tell of the dose.
     """
 
     row: int
@@ -55,6 +57,7 @@ class CheckJob:
     reach: Mapping[str, Reach]
     spacings_mm: Mapping[str, Spacing | None]
     follow_up: str | None
+    in_suv: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return self.case.case_id
@@ -79,11 +82,15 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
     settings = (config.table.name, config.images, *drawn, backend, reach, said)
     cases, visits = named_files(config), study.visits
     baselines = visits.baselines(cases.values(), config) if visits is not None else {}
-    lacking = visits.lacking(config) if visits is not None else ""
-    told = {case: "" if baseline is not None else lacking for case, baseline in baselines.items()}
+    told = dict.fromkeys(baselines, "")
+    if visits is not None:
+        known = {case.case_id: case for case in cases.values()}
+        lone = [known[case] for case, baseline in baselines.items() if baseline is None]
+        told |= {case.case_id: visits.lacking(case, config, cases.values()) for case in lone}
     if visits is not None and visits.masks == "own":
         told = {case: why for case, why in told.items() if why}
-    jobs = [CheckJob(row, case, *settings, told.get(case.case_id)) for row, case in cases.items()]
+    in_suv = frozenset(name for name, section in study.sequences.items() if section.suv)
+    jobs = [CheckJob(row, case, *settings, told.get(case.case_id), in_suv) for row, case in cases.items()]
     found: list[Problem] = []
     progress("checking images", 0, len(jobs))
     with Crew(1 if len(jobs) <= _FEW else None) as crew:
@@ -98,15 +105,7 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
 
 def check_case(job: CheckJob) -> list[Problem]:
     """Return what is wrong with the files of one case; runs in a worker."""
-    problems: list[Problem] = []
-    grids: dict[str, tuple[Path, Grid]] = {}
-    for sequence, path in job.case.images.items():
-        if not _is_there(path):
-            continue
-        try:
-            grids[sequence] = (path, read_grid(path, job.spacings_mm.get(sequence)))
-        except InputError as error:
-            problems.append(_problem(job, str(error), job.columns[sequence]))
+    grids, problems = _grids(job)
     if job.case.mask is not None:
         problems += _check_mask(job, job.case.mask, grids)
     elif job.follow_up is None:
@@ -120,6 +119,22 @@ def check_case(job: CheckJob) -> list[Problem]:
         for reader, column in columns.items():
             problems += _on_its_images(job, masks.get(reader), column, grids, f"reader {reader!r}: ")
     return problems
+
+
+def _grids(job: CheckJob) -> tuple[dict[str, tuple[Path, Grid]], list[Problem]]:
+    """Return sequence -> image and where its voxels lie, by its header, and what is wrong with headers."""
+    grids: dict[str, tuple[Path, Grid]] = {}
+    problems: list[Problem] = []
+    for sequence, path in job.case.images.items():
+        if not _is_there(path):
+            continue
+        try:
+            grids[sequence] = (path, read_grid(path, job.spacings_mm.get(sequence)))
+            if sequence in job.in_suv:
+                suv_factor(path)
+        except InputError as error:
+            problems.append(_problem(job, str(error), job.columns[sequence]))
+    return grids, problems
 
 
 def _check_own_mask(job: CheckJob, sequence: str, column: str, grids: Mapping[str, tuple[Path, Grid]]) -> list[Problem]:
@@ -157,7 +172,8 @@ def _on_its_images(
         return []
     try:
         same = [found for sequence, found in grids.items() if job.reach[sequence] == "same_grid"]
-        labels = read_labels(mask, job.segmentation.names, like=same[0][1] if same else None)
+        home = same[0] if same else grids.get(_segmented(job))
+        labels = read_labels(mask, job.segmentation.names, like=home and home[1])
     except InputError as error:
         return [_problem(job, f"{whose}{error}", column)]
     problems = []
@@ -174,7 +190,7 @@ def _check_without_mask(job: CheckJob, grids: Mapping[str, tuple[Path, Grid]]) -
     if job.segmentation.source == "manual":
         mend = "draw one, train a network on the others (segmentation.backend: unet), or list it under cohort.exclude"
         return [_problem(job, f"there is no mask; {mend}", job.mask_column)]
-    segmented = (job.segmentation.sequences or tuple(job.columns))[0]
+    segmented = _segmented(job)
     if segmented not in grids:
         return []
     path, first = grids[segmented]
@@ -188,6 +204,11 @@ def _check_without_mask(job: CheckJob, grids: Mapping[str, tuple[Path, Grid]]) -
         for sequence, (other, grid) in grids.items()
         if job.reach[sequence] == "same_grid" and not grid.same_as(first)
     ]
+
+
+def _segmented(job: CheckJob) -> str:
+    """Return the sequence that masks are drawn or made on."""
+    return (job.segmentation.sequences or tuple(job.columns))[0]
 
 
 def _is_there(path: Path) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from radfuse.study import Study
     from radfuse.volume.image import LabelMap
     from radfuse.volume.region import Region
+    from radfuse.volume.sitk import Transform
 
 
 def look(
@@ -157,9 +158,10 @@ def _recipe(study: Study) -> RegionRecipe:
 
 def _masked(study: Study, case: Case, sequence: str, mask: LabelMap, run: Path) -> MaskedImage:
     """Return one image of a case with the mask on its grid, by the run's registration where it takes one."""
-    from radfuse.recipe import masked, read_mask, read_measured, to_baseline
-    from radfuse.stages.context import TRANSFORM, followed, registered
+    from radfuse.recipe import masked, read_mask, read_measured
+    from radfuse.stages.context import TRANSFORM, registered
     from radfuse.volume.sitk import read_transform
+    from radfuse.volume.visit import Visit
 
     recipe = _recipe(study)
     image = read_measured(case.images[sequence], recipe.sequences[sequence])
@@ -173,10 +175,20 @@ def _masked(study: Study, case: Case, sequence: str, mask: LabelMap, run: Path) 
         if not place.is_file():
             raise InputError(f"masks reach {sequence!r} by registration; run `radfuse register` first")
         transforms[sequence] = read_transform(place)
-    images = {sequence: image}
-    if study.visits is not None and study.visits.masks == "own" and case.visit != study.visits.first(study.cohort):
-        place = run / followed(case.case_id)
-        if not (place / TRANSFORM).is_file():
-            raise InputError("the case is measured where its baseline lies: run `radfuse follow` first")
-        images, mask = to_baseline(images, mask, read_transform(place / TRANSFORM))
-    return masked(images, mask, recipe, own, transforms)[sequence]
+    seen = Visit({sequence: image}, mask, own, transforms)
+    if study.visits is not None and study.visits.masks == "own":
+        seen = seen.together(_to_baseline(study, case, run))
+    return masked(seen, recipe)[sequence]
+
+
+def _to_baseline(study: Study, case: Case, run: Path) -> Transform | None:
+    """Return the way from a follow-up to its baseline, by the run's registration; None for the baseline itself."""
+    from radfuse.stages.context import TRANSFORM, followed
+    from radfuse.volume.sitk import read_transform
+
+    if study.visits is None or case.visit == study.visits.first(study.cohort):
+        return None
+    place = run / followed(case.case_id) / TRANSFORM
+    if not place.is_file():
+        raise InputError("the case is measured where its baseline lies: run `radfuse follow` first")
+    return read_transform(place)

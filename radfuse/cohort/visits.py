@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, field_validator, model_validator
 
 from radfuse.cohort.config import CohortConfig
-from radfuse.config import Section, Word
+from radfuse.config import Section, Word, nearest
 from radfuse.volume.registration import Registration
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ class VisitsConfig(Section):
     """
     masks: Literal["carried", "own"] = Field(default="carried", exclude_if=lambda masks: masks == "carried")
     """Whose mask a follow-up is measured by. carried: the baseline's, brought to its image, so that what changes is of
-    the image, and not of how somebody drew it twice. own: its own, and image and mask are put where the baseline lies,
-    by their headers, so that regions are cut as they were then, and shapes may change."""
+    the image, and not of how somebody drew it twice. own: its own, and all its images and masks are put where the
+    baseline's segmented image lies, by their headers: regions are cut as they were then, and shapes may change."""
     registration: Registration = Registration()
     """How the baseline's segmented image is registered to that of each follow-up."""
 
@@ -61,12 +61,21 @@ class VisitsConfig(Section):
         """Return what the baseline is needed for, in words."""
         return "whose mask is to be carried over" if self.masks == "carried" else "which it is to be registered to"
 
-    def lacking(self, config: CohortConfig) -> str:
-        """Return why a follow-up without a baseline fails."""
+    def lacking(self, case: Case, config: CohortConfig, cases: Iterable[Case]) -> str:
+        """Return why a follow-up without a baseline fails; a visit of its unit that is spelt alike is told."""
+        first = self.first(config)
+        seen = [other.visit for other in cases if other.unit == case.unit and isinstance(other.visit, str)]
+        hint = nearest(first, seen)
         return (
-            f"its unit has no visit {self.first(config)!r}, {self.whose} (visits.baseline); add it, or list the case "
-            "under cohort.exclude"
+            f"its unit has no visit {first!r}, {self.whose} (visits.baseline); add it, or list the case under "
+            f"cohort.exclude{hint if '?' in hint else ''}"
         )
+
+    def without_mask(self, baseline: Case, *, failed: bool) -> str:
+        """Return why a follow-up whose baseline has no mask, or failed, fails."""
+        why = "could not be used" if failed else "has no mask"
+        what = "no mask to carry over" if self.masks == "carried" else "nothing to compare it with"
+        return f"its baseline {baseline.case_id} {why}, so that there is {what}; mend that case"
 
 
 def check_visits(visits: VisitsConfig | None, cohort: CohortConfig, *, regions: bool) -> None:
@@ -79,11 +88,6 @@ def check_visits(visits: VisitsConfig | None, cohort: CohortConfig, *, regions: 
         return
     if not regions:
         raise ValueError("visits carries masks from image to image, and the study starts from tables; leave it out")
-    if visits.masks == "own" and len(cohort.images) > 1:
-        raise ValueError(
-            f"visits.masks: own registers one image to that of the baseline, and cohort.images has "
-            f"{', '.join(cohort.images)}; leave one, or set visits.masks: carried"
-        )
     if visits.masks == "own" and cohort.place_columns:
         raise ValueError(
             f"visits.masks: own moves follow-ups, and the column {cohort.place_columns[0]!r} of landmarks or slices "

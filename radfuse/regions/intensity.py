@@ -10,10 +10,11 @@ from radfuse.errors import CaseError, InputError, listed
 from radfuse.volume.grid import part_of
 from radfuse.volume.region import Box, box_of
 from radfuse.volume.resample import values_on
-from radfuse.volume.sitk import between
+from radfuse.volume.way_back import between
 
 if TYPE_CHECKING:
     from radfuse.regions.scene import Scene
+    from radfuse.volume.grid import Grid
     from radfuse.volume.image import Volume
     from radfuse.volume.sitk import Transform
 
@@ -33,11 +34,12 @@ def image_at(scene: Scene, sequence: str | None, box: Box | None = None) -> np.n
     image = _image(scene, sequence)
     grid = scene.labels.grid
     whole = tuple(slice(0, size) for size in grid.shape) if box is None else box
-    way = _way(scene, sequence)
+    z, y, x = whole
+    part = part_of(grid, (z, y, x))
+    way = _way(scene, sequence, part)
     if way is None and image.grid.same_as(grid):
         return image.array[whole]
-    z, y, x = whole
-    return values_on(image, part_of(grid, (z, y, x)), way)
+    return values_on(image, part, way)
 
 
 def values_in(scene: Scene, sequence: str | None, mask: np.ndarray) -> np.ndarray:
@@ -65,11 +67,11 @@ def values_in(scene: Scene, sequence: str | None, mask: np.ndarray) -> np.ndarra
     return values
 
 
-def _way(scene: Scene, sequence: str | None) -> Transform | None:
+def _way(scene: Scene, sequence: str | None, part: Grid) -> Transform | None:
     """Return the way from points of the measured image to those of another, where one of them was registered."""
     if sequence is None or sequence == scene.measured:
         return None
-    return between(scene.ways.get(scene.measured or ""), scene.ways.get(sequence))
+    return between(scene.ways.get(scene.measured or ""), scene.ways.get(sequence), part)
 
 
 def _image(scene: Scene, sequence: str | None) -> Volume:

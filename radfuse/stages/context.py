@@ -196,9 +196,9 @@ class Context:
         own = {name: path for name, path in case.own_masks.items() if name in case.images and self.reach(name) == "own"}
         carried = [name for name in case.images if self.reach(name) == "register"]
         transforms = {name: self.path(f"{registered(case.case_id, name)}/{TRANSFORM}") for name in carried}
-        moves = case.case_id in self.registered_to and case.case_id not in self.baselines
-        moved = self.path(f"{followed(case.case_id)}/{TRANSFORM}") if moves else None
-        return CaseFiles(case.images, mask, source, own, transforms, moved)
+        home = self.network_sequences[0]
+        elsewhere = "" if self.reach(home) == "same_grid" else home
+        return CaseFiles(case.images, mask, source, own, transforms, *_together(self, case), elsewhere)
 
     def recipe(self, fold: str | None = ALL) -> RegionRecipe:
         """Return what decides the study's regions: one for all cases, whose text in their keys is made once.
@@ -244,3 +244,11 @@ class Context:
         """Return the first thing that went wrong, for an error that says why nothing is left."""
         told = [failure for failure in self.failures if failure.item in self.dropped] or self.failures
         return f"; the first: {told[0].item}: {told[0].error}" if told else ""
+
+
+def _together(context: Context, case: Case) -> tuple[Path | None, bool]:
+    """Return the way from a follow-up to its baseline, and whether the images of a unit are put in one place."""
+    visits = context.study.visits
+    together = visits is not None and visits.masks == "own"
+    moves = together and case.case_id in context.registered_to
+    return (context.path(f"{followed(case.case_id)}/{TRANSFORM}") if moves else None), together

@@ -27,6 +27,7 @@ from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages.context import Context
 from radfuse.stages.extract import compile_kernels, write_section
+from radfuse.volume.grid import Grid
 
 Row = Mapping[str, float | None]
 """"sequence/region/feature" -> value, None where there is none."""
@@ -147,7 +148,7 @@ def work(job: DisturbJob) -> StableCase:
         {name: _by(job, (name, path), images, copies[0]) for name, path in masks.items()}
         for masks in (job.readers, job.repeats)
     ]
-    return StableCase(copies=tuple(copies), readers=drawn[0], repeats=drawn[1], agreement=_agreement(job, images))
+    return StableCase(copies=tuple(copies), readers=drawn[0], repeats=drawn[1], agreement=_agreement(job))
 
 
 def _shapes(job: DisturbJob, sequence: str, images: Mapping[str, MaskedImage], seed: tuple[int, ...]) -> list[Row]:
@@ -184,13 +185,13 @@ def _taken(job: DisturbJob, sequence: str, images: Mapping[str, MaskedImage], me
     return _stored(sequence, take(subject, measures).values)
 
 
-def _agreement(job: DisturbJob, images: Mapping[str, MaskedImage]) -> tuple[ReaderPair, ...]:
+def _agreement(job: DisturbJob) -> tuple[ReaderPair, ...]:
     """Return how the masks of each two readers agree, and those of each reader with their own repeat."""
     from radfuse.recipe import read_mask
     from radfuse.seg.metrics import agreement_per_label
     from radfuse.volume.resample import resample_labels
 
-    like = next(at.drawn for name, at in images.items() if name not in job.files.own)
+    like = _drawn_on(job) if job.readers or job.repeats else None
     first, again = (
         {name: read_mask(path, job.recipe.labels, "manual", like) for name, path in masks.items()}
         for masks in (job.readers, job.repeats)
@@ -202,6 +203,15 @@ def _agreement(job: DisturbJob, images: Mapping[str, MaskedImage]) -> tuple[Read
         labels = agreement_per_label(reference, resample_labels(mask, reference.grid), job.recipe.labels)
         found.append(ReaderPair(reader=reader, other=other, labels=labels))
     return tuple(found)
+
+
+def _drawn_on(job: DisturbJob) -> Grid:
+    """Return where the voxels of the image lie that readers drew on, before it was put where a baseline lies."""
+    from radfuse.volume.files import read_grid
+
+    ways = job.recipe.sequences
+    name = job.files.home or next(name for name in job.files.images if ways[name].masks == "same_grid")
+    return read_grid(job.files.images[name], ways[name].spacing_mm)
 
 
 def _by(job: DisturbJob, drawn: tuple[str, Path], images: Mapping[str, MaskedImage], measured: Row) -> Row:

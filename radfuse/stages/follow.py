@@ -26,13 +26,12 @@ def jobs(context: Context) -> Iterator[RegisterJob]:
             continue
         baseline = context.registered_to[case.case_id]
         if baseline is None:
-            context.fail(case.case_id, visits.lacking(config), drops=True)
+            context.fail(case.case_id, visits.lacking(case, config, context.all_cases), drops=True)
             continue
         mask, source = context.mask(baseline)
-        if baseline.case_id in context.dropped or mask is None:
-            why = "could not be used" if baseline.case_id in context.dropped else "has no mask"
-            told = f"its baseline {baseline.case_id} {why}, so that there is no mask to carry over; mend that case"
-            context.fail(case.case_id, told, drops=True)
+        failed = baseline.case_id in context.dropped
+        if failed or mask is None:
+            context.fail(case.case_id, visits.without_mask(baseline, failed=failed), drops=True)
             continue
         images = (context.image(case), context.image(baseline))
         own, labels = case.mask, context.segmentation.labels

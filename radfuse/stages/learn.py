@@ -84,7 +84,7 @@ def work(job: LearnJob) -> Learned:
 
 def remarks(context: Context) -> tuple[Problem, ...]:
     """Return which habitats are not the same in all folds, of those that are there in this pass."""
-    from radfuse.learned import moved_voxels
+    from radfuse.learned import moved_voxels, voxels_of
 
     habitats = open_habitats(context.study.regions)
     if not habitats or not context.has(learned_of(ALL)):
@@ -96,14 +96,16 @@ def remarks(context: Context) -> tuple[Problem, ...]:
     places = [sample.place_of(case.case_id) for case in context.all_cases]
     samples = [sample.read(context.path(place)) for place in list(filter(context.has, places))[:_COMPARED]]
     found = []
-    for name in habitats:
+    steps = open_steps(context.study.sequences)
+    for name, region in habitats.items():
         models = {fold: own.habitats[name] for fold, own in learned.items()}
         counts = {fold: len(model.centres) for fold, model in models.items()}
         if len(set(counts.values())) > 1:
             each = ", ".join(f"{count} ({fold})" for fold, count in counts.items())
             text = f"the number of clusters that is best differs: {each}; give the number that you expect as `clusters`"
             found.append(Problem(f"regions: {name!r}", text, severity="warning"))
-        moved = moved_voxels([one[f"habitats/{name}"] for one in samples], models.pop(ALL), models)
+        voxels = {fold: voxels_of(samples, region, steps, own.landmarks) for fold, own in learned.items()}
+        moved = moved_voxels(voxels, models, ALL)
         fold = max(moved, key=lambda each: moved[each], default=ALL)
         if moved and moved[fold] > _MOVED:
             text = (

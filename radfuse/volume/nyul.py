@@ -78,9 +78,21 @@ class Nyul(Within):
         Raises:
             InputError: no landmarks were learned, or as `measured`.
         """
+        return self.mapped(image, self.measured(image, part))
+
+    def mapped(self, values: np.ndarray, measured: np.ndarray) -> np.ndarray:
+        """Return values of an image on the standard scale, float64.
+
+        Args:
+            values: of any of its voxels.
+            measured: its percentiles, as `measured` gives them.
+
+        Raises:
+            InputError: no landmarks were learned.
+        """
         if self.landmarks is None:
             raise InputError("nyul: its landmarks are learned from training cases, and none were; run the study first")
-        here, there = self.measured(image, part), np.array(self.landmarks)
-        piece = np.clip(np.searchsorted(here, image, side="right") - 1, 0, len(here) - 2)
-        slope = np.diff(there) / np.diff(here)
-        return np.asarray(there[piece] + (image - here[piece]) * slope[piece])
+        there = np.array(self.landmarks)
+        piece = np.clip(np.searchsorted(measured, values, side="right") - 1, 0, len(measured) - 2)
+        slope = np.diff(there) / np.diff(measured)
+        return np.asarray(there[piece] + (values - measured[piece]) * slope[piece])

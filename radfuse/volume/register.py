@@ -18,7 +18,7 @@ from radfuse.errors import CaseError
 from radfuse.volume.grid import Grid, box_around, part_of, with_spacing
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.registration import Registration, RegistrationQuality
-from radfuse.volume.sitk import Image, Transform, grid_of, placed, reason_of
+from radfuse.volume.sitk import Image, Transform, displacements, grid_of, placed, reason_of
 
 _CLIPPED = (0.5, 99.5)
 """Percentiles beyond which values are moved to them: metal and air would leave few bins for the rest."""
@@ -31,6 +31,8 @@ _RADIUS_MM = 40.0
 """A turn by one radian moves as far as so many mm, for steps of like size."""
 _GAIN = 0.01
 """Relative gain in similarity below which a registration found nothing, and the loss beyond which it diverged."""
+_FEWEST_VOXELS = 4
+"""Along each axis, of an image that is registered."""
 _FAR = 0.5
 """A registration that moves points by more than so much of the image's longest side has lost it."""
 
@@ -84,6 +86,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _registered(fixed: Volume, moving: Volume, settings: Registration, case: str, mask: LabelMap | None) -> Registered:
+    _check_sizes(fixed, moving, settings, case)
     start = _start(fixed, moving, settings)
     near = _near(moving, mask, settings.within_mm) if settings.within_mm is not None and mask is not None else None
     still = _cut(fixed, near.grid if near else moving.grid, start)
@@ -94,6 +97,9 @@ def _registered(fixed: Volume, moving: Volume, settings: Registration, case: str
             f"{fixed.grid}\n  {moving.name} {moving.grid}\nSet registration: {{start: centres}} where they count from "
             "different places, or correct the header that is wrong",
         )
+    for image in (fixed, moving):
+        if image.array.min() == image.array.max():
+            raise _lost(case, fixed, moving, f"image {image.name} has the value {image.array.max():g} throughout")
     one, other = _clipped(still), _clipped(moving)
     shown = placed(near.array.astype(np.uint8), near.grid) if near else None
     found = start
@@ -114,6 +120,26 @@ def _registered(fixed: Volume, moving: Volume, settings: Registration, case: str
     if after < before * (1 - 10 * _GAIN):
         raise _lost(case, fixed, moving, f"their mutual information fell from {before:.3f} to {after:.3f}")
     return Registered(found, start, quality)
+
+
+def _check_sizes(fixed: Volume, moving: Volume, settings: Registration, case: str) -> None:
+    """Refuse images of too few voxels, or too small, to be compared."""
+    finest = settings.levels_mm[-1]
+    for image in (fixed, moving):
+        z, y, x = image.grid.shape
+        if min(z, y, x) < _FEWEST_VOXELS:
+            raise CaseError(
+                case,
+                f"image {image.name} has {x} x {y} x {z} voxels (x y z), and a registration needs {_FEWEST_VOXELS} "
+                "along each axis; bring the mask over by masks: resample, give the whole series, or leave the case out",
+            )
+        extent = max(size * step for size, step in zip(image.grid.shape, image.grid.spacing_zyx_mm, strict=True))
+        if extent < _FEWEST_VOXELS * finest:
+            raise CaseError(
+                case,
+                f"image {image.name} is {extent:.3g} mm large, too small to be registered on voxels of {finest:g} mm; "
+                "correct its header, which may count in metres or centimetres, or set smaller registration.levels_mm",
+            )
 
 
 def _lost(case: str, fixed: Volume, moving: Volume, why: str) -> CaseError:
@@ -278,9 +304,9 @@ def _quality(
 ) -> RegistrationQuality:
     """Return what is known of a registration without masks."""
     grid = grid_of(_at(fixed, max(level_mm, 2.0)))
-    field = _field(found, grid)
+    field = displacements(found, grid)
     # copies: a view does not keep its image, and of an image without a name nothing is left
-    moved = sitk.GetArrayFromImage(field) - sitk.GetArrayFromImage(_field(start, grid))
+    moved = sitk.GetArrayFromImage(field) - sitk.GetArrayFromImage(displacements(start, grid))
     folds = sitk.GetArrayFromImage(sitk.DisplacementFieldJacobianDeterminant(field)) <= 0
     flags = []
     if after < before * (1 + _GAIN):
@@ -294,18 +320,6 @@ def _quality(
         folded=float(folds.mean()),
         moved_mm=float(np.median(distance)),
         flags=tuple(flags),
-    )
-
-
-def _field(transform: Transform, grid: Grid) -> Image:
-    """Return how far points of a grid are moved, vectors in mm (x, y, z)."""
-    return sitk.TransformToDisplacementField(
-        transform,
-        sitk.sitkVectorFloat64,
-        [int(size) for size in grid.shape[::-1]],
-        [float(value) for value in grid.origin],
-        [float(value) for value in grid.spacing_zyx_mm[::-1]],
-        [float(value) for value in grid.direction],
     )
 
 

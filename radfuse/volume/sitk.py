@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import TypeAlias
 
 import numpy as np
@@ -108,24 +109,62 @@ def moved(grid: Grid, transform: Transform) -> Grid:
     return Grid(grid.shape, grid.spacing_zyx_mm, (x, y, z), tuple(float(value) for value in turned.T.ravel()))
 
 
-def between(here: Transform | None, there: Transform | None) -> Transform | None:
-    """Return the way from points of one image to those of another; None: they are the same.
+def chained(*ways: Transform | None) -> Transform:
+    """Return transforms one after another, the first at once, None among them left out; of none, that which stays."""
+    steps = [way for way in ways if way is not None]
+    return sitk.CompositeTransform(steps[::-1]) if steps else sitk.Transform()
 
-    Args:
-        here: from points of the first to those of a third; None: they are the same.
-        there: from points of the second to those of the third, rigid or affine; None: they are the same.
-    """
-    if there is None:
-        return here
-    back = there.GetInverse()
-    return back if here is None else sitk.CompositeTransform([back, here])
+
+def steps_of(transform: Transform) -> list[Transform]:
+    """Return the transforms that one consists of, in the order in which points go through them."""
+    if transform.GetTransformEnum() != sitk.sitkComposite:
+        return [transform]
+    whole = sitk.CompositeTransform(transform)
+    parts = [whole.GetNthTransform(number) for number in reversed(range(whole.GetNumberOfTransforms()))]
+    return [step for part in parts for step in steps_of(part)]
+
+
+def knots_of(spline: Transform) -> tuple[float, float]:
+    """Return the least distance between knots of a B-spline, and how far it moves a point at most along an axis; mm."""
+    known = sitk.BSplineTransform(spline)
+    lengths, cells = known.GetTransformDomainPhysicalDimensions(), known.GetTransformDomainMeshSize()
+    return float(np.min(np.divide(lengths, cells))), float(np.abs(known.GetParameters()).max())
+
+
+def displacements(transform: Transform, grid: Grid) -> Image:
+    """Return how far the points of a grid are moved, vectors (x, y, z) in mm."""
+    return sitk.TransformToDisplacementField(
+        transform,
+        sitk.sitkVectorFloat64,
+        [int(size) for size in grid.shape[::-1]],
+        [float(value) for value in grid.origin],
+        [float(value) for value in grid.spacing_zyx_mm[::-1]],
+        [float(value) for value in grid.direction],
+    )
+
+
+def field_of(transform: Transform, grid: Grid) -> np.ndarray:
+    """Return the same as float64, shape (z, y, x, 3)."""
+    return sitk.GetArrayFromImage(displacements(transform, grid))
+
+
+def displaced(vectors: np.ndarray, grid: Grid) -> Transform:
+    """Return the transform that moves the points of a grid by vectors, shape (point, 3), (x, y, z) in mm."""
+    field = sitk.GetImageFromArray(vectors.reshape(*grid.shape, 3).astype(np.float64), isVector=True)
+    _place(field, grid)
+    return sitk.DisplacementFieldTransform(field)
+
+
+def is_rigid(transform: Transform) -> bool:
+    """Return whether a transform moves and turns alone, so that a header can say where it puts an image."""
+    return transform.GetTransformEnum() in (sitk.sitkIdentity, sitk.sitkTranslation, sitk.sitkEuler)
 
 
 def reason_of(error: RuntimeError) -> str:
     """Return the one line of an ITK message that says something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith(("Exception thrown", "/"))]
-    return (telling or lines or ["unknown reason"])[-1].split("): ")[-1][:200]
+    return shorten((telling or lines or ["unknown reason"])[-1].split("): ")[-1], 200, placeholder=" ...")
 
 
 def resampled(

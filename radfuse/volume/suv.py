@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 
 _LEAST_DOSE_BQ = 1e5
 """Nobody is scanned with less; a smaller number was written in MBq."""
+_HEAVIEST_KG = 700.0
+"""Nobody weighs more; a larger number was written in grams."""
 _LONGEST = timedelta(hours=24)
 """From injection to scan."""
+_MOST_HALF_LIVES = 12.0
+"""Nobody waits longer: a 4,000th is left then. A half-life of 109.8 s is that of 18F in minutes."""
 _PHILIPS = "Philips PET Private Group"
 _GE = "GEMS_PETD_01"
 _MEND = (
@@ -45,11 +49,7 @@ def read_suv(folder: Path, spacing_mm: Spacing | None = None) -> Volume:
     Raises:
         InputError: no DICOM folder, another modality, a field that is not there or cannot be; names field and mend.
     """
-    if kind_of(folder) != "folder":
-        raise InputError(
-            f"{folder.name} is no DICOM folder, and `suv: true` needs the dose that only DICOM tells of; give the "
-            "folder of the PET series, or set `suv: false` where the image holds SUV already"
-        )
+    _require_folder(folder)
     volume = read_volume(folder, spacing_mm)
     factor = suv_factor(folder)
     return Volume((volume.voxels.astype(np.float64) * factor).astype(np.float32), volume.grid, volume.name)
@@ -64,6 +64,7 @@ def suv_factor(folder: Path) -> float:
     Raises:
         InputError: as `read_suv`.
     """
+    _require_folder(folder)
     headers = headers_of(folder)
     first = headers[0]
     if text_of(first, "Modality") != "PT":
@@ -84,6 +85,14 @@ def suv_factor(folder: Path) -> float:
         f"{folder}: Units are {units or 'missing'}; SUV is known of BQML, of CNTS by Philips, and of GML; export the "
         "series in Bq/ml"
     )
+
+
+def _require_folder(folder: Path) -> None:
+    if kind_of(folder) != "folder":
+        raise InputError(
+            f"{folder.name} is no DICOM folder, and `suv: true` needs the dose that only DICOM tells of; give the "
+            "folder of the PET series, or set `suv: false` where the image holds SUV already"
+        )
 
 
 def _of_counts(folder: Path, headers: list[Dataset]) -> float:
@@ -125,6 +134,8 @@ def _of_activity(folder: Path, headers: list[Dataset]) -> float:
     dose, half_life = (
         _number(folder, name, str(tracer.get(name) or "")) for name in ("RadionuclideTotalDose", "RadionuclideHalfLife")
     )
+    if weight > _HEAVIEST_KG:
+        raise InputError(f"{folder}: PatientWeight is {weight:g} kg, more than anybody weighs: in grams? Correct it")
     if dose < _LEAST_DOSE_BQ:
         raise InputError(f"{folder}: RadionuclideTotalDose is {dose:g} Bq, less than any scan has: in MBq? Correct it")
     decay = text_of(first, "DecayCorrection")
@@ -134,6 +145,11 @@ def _of_activity(folder: Path, headers: list[Dataset]) -> float:
         waited = _waited(folder, headers, tracer)
     else:
         raise InputError(f"{folder}: DecayCorrection is {decay or 'missing'}; SUV is known of START and ADMIN; {_MEND}")
+    if waited.total_seconds() > _MOST_HALF_LIVES * half_life:
+        raise InputError(
+            f"{folder}: RadionuclideHalfLife is {half_life:g} s, and the scan began {waited} after the injection, when "
+            "nothing would be left: in minutes? Correct it"
+        )
     return float(weight * 1000 / (dose * 2 ** (-waited.total_seconds() / half_life)))
 
 

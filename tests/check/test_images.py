@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from boxes import grid, tumour_cohort
+from contours import write_contours
+from pet import setting, write_pet
 
 from radfuse.check.study import check_study
 from radfuse.errors import InputError, Problem
@@ -100,6 +102,22 @@ def test_masks_that_will_be_resampled_may_lie_on_another_grid(study: Path) -> No
     write_image(LabelMap(labels.array[1:], grid((19, 24, 24), (2.0, 1.5, 1.5))), study.parent / "m2.nrrd")
     assert [problem.row for problem in problems_of(study)] == [4]
     check_study(load_study(study, ["resample_masks=true"]))
+
+
+def test_pet_that_does_not_tell_its_dose_is_found_before_any_compute(study: Path) -> None:
+    write_pet(study.parent / "pet", setting(RadionuclideTotalDose=None))
+    rename(study.parent, "c1.nrrd", "pet")
+    told = {problem.row: problem.message for problem in problems_of(study, "sequences.t1.suv=true")}
+    assert "case c0: c0.nrrd is no DICOM folder, and `suv: true` needs the dose that only DICOM tells of" in told[2]
+    assert "RadionuclideTotalDose, needed for SUV, is missing; export the series again with it" in told[3]
+
+
+@pytest.mark.parametrize("resampled", ["true", "false"])
+def test_contours_are_drawn_on_the_segmented_image(study: Path, resampled: str) -> None:
+    square = [value for x, y in ((6, 6), (15, 6), (15, 15), (6, 15)) for value in (x, y, 10.0)]
+    write_contours(study.parent / "rs.dcm", square, name="Tumour")
+    rename(study.parent, "m1.nrrd", "rs.dcm")
+    check_study(load_study(study, [f"resample_masks={resampled}"]))
 
 
 def test_a_network_needs_no_mask_but_one_grid_for_all_images_of_a_case(study: Path) -> None:

@@ -23,6 +23,7 @@ from radfuse.sequences import SequenceRecipe
 from radfuse.volume.grid import Grid, oriented
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.plane import layer_axis, positions_of
+from radfuse.volume.visit import Visit
 
 NAMES = {"l5": 1, "disc": 2, "l4": 3, "multifidus": 4, "sac": 5}
 STACK = Grid((22, 90, 90), (4.0, 1.0, 1.0), (-7.5, -20.5, -45.0))
@@ -226,7 +227,7 @@ def test_the_table_names_levels_by_z_or_by_slice(tmp_path: Path) -> None:
     image = Volume(np.zeros(STACK.shape, dtype=np.float32), STACK)
     configs = tuple(LevelRegion(name=name, of=(4,), level=name.replace("_", "/")) for name in ("L4_5", "L3_4"))
     recipe = RegionRecipe(labels=NAMES, regions=configs, sequences={"t2": SequenceRecipe()})
-    images = masked({"t2": image}, labels, recipe, {}, {})
+    images = masked(Visit({"t2": image}, labels), recipe)
     found = regions_on("t2", images, recipe, about(case, ("case_id",)))
     assert [heights(region.mask, STACK) for region in found] == [[-9.0], [15.0]]
     empty = cohort_of(tmp_path, ",,,", landmarks={"L4/5": "z_l45"}, slices={"L3/4": "slice_l34"})

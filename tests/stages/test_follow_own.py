@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from contours import write_contours
 from knees import scene_of
 from sequences import SHIFT_MM, two_visits
 
@@ -21,32 +22,44 @@ from radfuse.errors import InputError
 from radfuse.phantom.knee import KneePhantom, draw_case, knee_tables
 from radfuse.phantom.knee_shapes import KneeShape, image_position
 from radfuse.pipeline import Run, run_study
-from radfuse.recipe import to_baseline
+from radfuse.recipe import About, CaseFiles, RegionRecipe, read_masked
 from radfuse.regions.knee.condyle import CondyleRegion
 from radfuse.regions.make import make_regions
 from radfuse.run.folder import read_json
 from radfuse.seg.metrics import dice
+from radfuse.sequences import SequenceRecipe
+from radfuse.stages import disturb
+from radfuse.stages.disturb import DisturbJob
 from radfuse.study import load_study
+from radfuse.volume.files import read_labels, read_volume, write_image
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap
 from radfuse.volume.register import register
 from radfuse.volume.registration import Registration, RegistrationQuality
-from radfuse.volume.resample import resample_labels
+from radfuse.volume.resample import resample, resample_labels
 from radfuse.volume.sitk import moved
+from radfuse.volume.visit import Visit
 
 PATIENTS = 4
+ADC = Grid((13, 21, 21), (3.1, 1.9, 1.9), (-2.63, -1.37, -1.41))
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Boxes displaced by `SHIFT_MM`, each with its own mask but the last."""
+    """Boxes displaced by `SHIFT_MM`, each with its own mask but the last; ADC lies in the space of T1."""
     study = two_visits(tmp_path_factory.mktemp("visits"), PATIENTS)
     table = pd.read_csv(study.parent / "cohort.csv", keep_default_na=False)
     later = table["visit"] == "v1"
     table.loc[later, "mask"] = ["truth0.nrrd", "truth1.nrrd", "truth2.nrrd", ""]
+    for case in table["case_id"]:
+        write_image(
+            resample(read_volume(study.parent / f"{case}.nrrd"), ADC, edge=True), study.parent / f"adc_{case}.nrrd"
+        )
+    table["adc"] = [f"adc_{case}.nrrd" for case in table["case_id"]]
     table.to_csv(study.parent / "cohort.csv", index=False)
     text = study.read_text().replace("visits: {", "visits: {masks: own, ")
-    study.write_text(text.replace("classes: [firstorder]", "classes: [shape, firstorder]"))
+    text = text.replace("images: {t1: t1}", "images: {t1: t1, adc: adc}").replace("[firstorder]", "[shape, firstorder]")
+    study.write_text(f"{text}sequences: {{adc: {{masks: resample}}}}\n")
     return run_study(study, study.parent / "run", until="extract")
 
 
@@ -58,6 +71,7 @@ def test_each_is_measured_by_its_own_mask_and_no_voxel_is_changed(finished: Run)
     for number in range(3):
         here, there = (read_json(run.path / f"features/cases/f{number}.json")["features"] for run in (finished, other))
         assert here == pytest.approx(there, rel=1e-9)
+        assert {name.split("/")[0] for name in here} == {"t1", "adc"}
         quality = RegistrationQuality.model_validate_json(
             (finished.path / f"registration/f{number}@baseline/quality.json").read_bytes()
         )
@@ -80,6 +94,40 @@ def test_a_bundle_does_the_same_with_new_patients(finished: Run) -> None:
     assert "its unit has no visit 'v0' that could be used, which it is to be registered to; add it" in failure.error
 
 
+def around(mask: LabelMap) -> list[list[float]]:
+    """Return the contour of a box on each of its slices, half a voxel outside of its outermost centres, in mm."""
+    z, y, x = mask.boxes[1]
+    index = [(x.start - 0.5, y.start - 0.5), (x.stop - 0.5, y.start - 0.5), (x.stop - 0.5, y.stop - 0.5)]
+    index.append((x.start - 0.5, y.stop - 0.5))
+    step, first = mask.spacing_zyx_mm[::-1], mask.origin
+    return [
+        [float(v) for i, j in index for v in np.add(np.multiply((i, j, k), step), first)]
+        for k in range(z.start, z.stop)
+    ]
+
+
+def test_a_readers_contours_are_drawn_where_the_follow_up_lay_and_moved_with_it(finished: Run, tmp_path: Path) -> None:
+    folder, settings = finished.path.parent, load_study(finished.path.parent / "study.yaml")
+    drawn = folder / "truth0.nrrd"
+    theirs = write_contours(tmp_path / "rs.dcm", *around(read_labels(drawn)), name="Tumour")
+    way = finished.path / "registration/f0@baseline/transform.tfm"
+    files = CaseFiles({"t1": folder / "f0.nrrd"}, drawn, "manual", moved=way, together=True)
+    recipe = RegionRecipe(labels={"tumour": 1}, regions=settings.regions, sequences={"t1": SequenceRecipe()})
+    about = (recipe, {"t1": settings.radiomics}, settings.stability.model_copy(update={"copies": 1}), 0)
+    job = DisturbJob(About("f0"), files, {"one": drawn, "other": theirs}, {}, *about)
+    found = disturb.work(job)
+    (pair,) = found.agreement
+    assert (pair.labels["tumour"].dice, pair.labels["tumour"].hd95_mm) == (1, 0)
+    assert found.readers["one"] == found.readers["other"]
+    other = replace(files, mask=theirs)
+    here, there = (read_masked(one, recipe)["t1"].mask for one in (files, other))
+    assert here.grid == there.grid
+    assert np.array_equal(here.array, there.array)
+    anywhere = recipe.model_copy(update={"sequences": {"t1": SequenceRecipe(masks="resample")}})
+    again = read_masked(replace(other, home="t1"), anywhere)["t1"].mask  # contours are drawn on an image all the same
+    assert np.array_equal(again.array, there.array)
+
+
 def test_the_page_of_a_follow_up_needs_its_registration(
     finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,7 +146,6 @@ def test_the_page_of_a_follow_up_needs_its_registration(
 WRONG = {
     "visits.registration.transform=affine": "masks: own compares shapes, and transform: affine would bend away",
     "cohort.landmarks={here: z}": "visits.masks: own moves follow-ups, and the column 'z' of landmarks or slices says",
-    "cohort.images={t1: t1, t2: t2}": "visits.masks: own registers one image to that of the baseline",
     "visits.masks=ow": "visits.masks",
 }
 
@@ -153,7 +200,7 @@ def test_a_knee_bent_forwards_is_turned_back_and_its_load_bearing_part_is_cut_as
         here, there = (middle + turn * image_position(shape, point) for shape in (first, later))
         off.append(float(np.linalg.norm(np.array(found.transform.TransformPoint(there.tolist())) - here)))
     assert np.median(off) < 0.6  # half of the smallest voxel
-    _, put_back = to_baseline({"dess": after}, follow_up, found.transform)
+    put_back = Visit({"dess": after}, follow_up).together(found.transform).mask
     back = found.transform.GetInverse()
     was, *parts = (load_bearing(labels, side) for labels in (drawn, follow_up, put_back))
     there = [resample_labels(LabelMap(part.array, after.grid), was.grid, back) for part in parts]

@@ -15,10 +15,12 @@ from habitats import TUMOUR, drawn, parts_cohort
 from radfuse.bundle.images import features_from_images
 from radfuse.bundle.load import load_bundle
 from radfuse.bundle.predict import predict
+from radfuse.bundle.schema import ImageRecipe
 from radfuse.check.inputs import FoldPatients
 from radfuse.check.study import check_study
 from radfuse.cohort.read import read_cohort
 from radfuse.errors import InputError, StudyError
+from radfuse.learned import Learned, filled
 from radfuse.pipeline import run_study
 from radfuse.run.folder import RunFolder
 from radfuse.stages import prepare
@@ -26,8 +28,11 @@ from radfuse.stages.context import Context
 from radfuse.study import load_study
 from radfuse.volume.files import read_volume, write_image
 from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.nyul import Nyul
 
 NYUL = ["regions=[{kind: label, name: tumour, label: tumour}]", "sequences.t1.normalise=[{kind: nyul, within: image}]"]
+BOTH = [NYUL[1]]
+"""Habitats of an image whose landmarks are learned first."""
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +92,12 @@ def test_models_see_the_columns_of_their_fold(run: Path) -> None:
     assert centres["1"] != centres["2"] != centres["all"]
 
 
-@pytest.mark.parametrize("settings", [[], NYUL], ids=["habitats", "nyul"])
+@pytest.mark.parametrize("settings", [[], NYUL, BOTH], ids=["habitats", "nyul", "both"])
 def test_no_image_of_a_test_case_moves_what_its_fold_learned(
     study: Path, run: Path, tmp_path: Path, settings: list[str]
 ) -> None:
     if settings:
-        run = run_study(load_study(study, settings), study.parent / "run_nyul", until="prepare").path
+        run = run_study(load_study(study, settings), study.parent / f"run_nyul{len(settings)}", until="prepare").path
     other, again = changed_copy(study, tmp_path / "other", run, 2)
     run_study(load_study(other, settings), again, until="prepare")
     tests, trains = "2", "1"
@@ -148,6 +153,28 @@ def test_landmarks_are_the_mean_of_the_training_cases_and_ship(study: Path, tmp_
     cohort = read_cohort(config=chosen.cohort)
     made = features_from_images(bundle.schema.imaging, cohort, bundle.path).tables["radiomic"].values
     assert made.loc["c5"].to_dict() == features(run, "c5")
+
+
+def test_clusters_are_those_of_voxels_on_the_scale_that_the_fold_learned(study: Path, tmp_path: Path) -> None:
+    chosen = load_study(study, [*BOTH, "regions.1.voxels=1000"])  # all that there are
+    run = run_study(chosen, tmp_path / "run", until="prepare").path
+    step = chosen.sequences["t1"].normalise[0]
+    assert isinstance(step, Nyul)
+    learned = {fold: json.loads((run / f"features/learned/{fold}.json").read_text()) for fold in ("1", "2", "all")}
+    folds = {fold.name: fold.train for fold in prepare.read_design(run / "features/design").folds}
+    for fold, own in learned.items():
+        mapped = step.model_copy(update={"landmarks": tuple(own["landmarks"]["t1"])})
+        images = [read_volume(study.parent / f"t1{i}.nrrd").array.astype(float) for i in folds.get(fold, range(8))]
+        voxels = [mapped.values(image, np.ones(image.shape, bool))[TUMOUR] for image in images]
+        assert own["habitats"]["part"]["mean"][0] == pytest.approx(np.mean(voxels), rel=1e-6)
+        assert own["habitats"]["part"]["spread"][0] == pytest.approx(np.std(voxels), rel=1e-6)
+    found = features(run, "c1", "1")
+    assert [found[f"t1/part/habitats_Fraction{i}"] for i in (1, 2, 3)] == pytest.approx([1 / 6, 4 / 6, 1 / 6])
+    assert learned["1"]["landmarks"] != learned["2"]["landmarks"]
+    ships = ImageRecipe.of(filled(chosen, Learned.model_validate(learned["all"])))
+    assert ships is not None
+    made = features_from_images(ships, read_cohort(config=chosen.cohort), tmp_path).tables["radiomic"].values
+    assert made.loc["c0"].dropna().to_dict() == features(run, "c0")
 
 
 def test_landmarks_that_are_given_are_no_matter_of_folds(study: Path, tmp_path: Path) -> None:
@@ -237,7 +264,14 @@ def test_values_of_a_map_that_cannot_be_are_told_of_each_case(study: Path, tmp_p
         (["regions.1.sequences=[t1, t3]"], "sequence 't3' is not one of cohort.images"),
         (["cohort.optional_images=[adc]"], "'part' clusters 'adc', which cohort.optional_images lets cases lack"),
         (["regions.0.name=part_2"], "names its habitats part_1, part_2, part_3, and 'part_2' is taken"),
-        (["sequences.adc.normalise=[{kind: nyul}]"], "'part' clusters 'adc', whose landmarks \\(nyul\\) would have to"),
+        (
+            ["sequences.adc.normalise=[{kind: nyul}, {kind: percentiles}]"],
+            "sequences.adc.normalise: percentiles comes after nyul, .* and 'part' clusters that image: put nyul last",
+        ),
+        (
+            ["sequences.adc.normalise=[{kind: nyul}]", "regions.1.zscore=case"],
+            "'part' scales the voxels of each case by themselves .*, so that landmarks \\(nyul\\) of 'adc' would",
+        ),
         (["sequences.adc.normalise=[{kind: nyul}, {kind: nyul}]"], "one step of kind nyul is enough"),
         (["fusion.selection=[{kind: stability}]"], "habitats 'part' and a selection by stability exclude each other"),
         (
@@ -245,10 +279,6 @@ def test_values_of_a_map_that_cannot_be_are_told_of_each_case(study: Path, tmp_p
             "does not go with radiomics.normalize_region",
         ),
         (["morphometry=[{kind: size, regions: [part]}]"], "names 'part', which is not among regions"),
-        (
-            ["sequences.adc={masks: register, registration: {transform: bspline}}"],
-            "'part' looks at 'adc' from other images, and its registration by a B-spline has no way back",
-        ),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(study: Path, settings: list[str], message: str) -> None:

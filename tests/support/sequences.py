@@ -105,7 +105,7 @@ def two_visits(folder: Path, patients: int) -> Path:
         write_image(Volume(there.array + np.float32(10), OTHER), folder / f"f{number}.nrrd")
         write_image(resample_labels(mask, OTHER, move), folder / f"truth{number}.nrrd")
     later = first.assign(case_id=[f"f{i}" for i in range(patients)], t1=[f"f{i}.nrrd" for i in range(patients)])
-    later["mask"] = ["truth0.nrrd", "", "", ""]
+    later["mask"] = ["truth0.nrrd", *[""] * (patients - 1)]
     table = pd.concat([first.assign(visit="v0"), later.assign(visit="v1")])
     table.to_csv(folder / "cohort.csv", index=False)
     (folder / "study.yaml").write_text(VISITS)

@@ -7,42 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
+from contours import item, save, write_contours
 from pydicom.pixels import pack_bits
-from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian
 from realdata import real_file
 
 from radfuse.errors import InputError
-from radfuse.volume.dicom_masks import RTSTRUCT_CLASS, SEG_CLASSES
+from radfuse.volume.dicom_masks import SEG_CLASSES
 from radfuse.volume.files import read_grid, read_labels
 from radfuse.volume.grid import Grid
 
 IMAGE = Grid((5, 6, 8), (2.0, 1.0, 1.0), (10.0, 20.0, 30.0))
 NAMES = {1: "bone", 4: "femoral_cartilage"}
-
-
-def item(**told: Any) -> Dataset:
-    made = Dataset()
-    for name, value in told.items():
-        setattr(
-            made,
-            name,
-            Sequence(value) if isinstance(value, list) and value and isinstance(value[0], Dataset) else value,
-        )
-    return made
-
-
-def save(path: Path, kind: str, **told: Any) -> Path:
-    header, first = (
-        item(SOPClassUID=kind, SOPInstanceUID="1.2.3.9", SeriesInstanceUID="1.2.8", **told),
-        FileMetaDataset(),
-    )
-    first.TransferSyntaxUID, first.MediaStorageSOPClassUID = ExplicitVRLittleEndian, kind
-    first.MediaStorageSOPInstanceUID = "1.2.3.9"
-    header.file_meta = first
-    header.save_as(path, enforce_file_format=True)
-    return path
 
 
 def write_seg(path: Path, frames: list[tuple[int, int, np.ndarray]], names: dict[int, str], **fields: Any) -> Path:
@@ -134,17 +109,6 @@ def square(low: float, high: float, z: float) -> list[float]:
     """Return the corners of a square in the plane of a slice, in mm."""
     corners = [(low, low), (high, low), (high, high), (low, high)]
     return [value for x, y in corners for value in (10 + x, 20 + y, z)]
-
-
-def write_contours(path: Path, *contours: list[float], name: str = "Bone") -> Path:
-    drawn = [item(ContourGeometricType="CLOSED_PLANAR", ContourData=[f"{v:g}" for v in points]) for points in contours]
-    return save(
-        path,
-        RTSTRUCT_CLASS,
-        Modality="RTSTRUCT",
-        StructureSetROISequence=[item(ROINumber=7, ROIName=name), item(ROINumber=8, ROIName="couch")],
-        ROIContourSequence=[item(ReferencedROINumber=7, ContourSequence=drawn)],
-    )
 
 
 def test_contours_hold_the_voxels_whose_centres_they_surround(tmp_path: Path) -> None:

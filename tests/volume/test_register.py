@@ -130,6 +130,27 @@ def test_an_image_of_nothing_and_a_wild_registration_are_named() -> None:
         register(fixed, blob(HERE, "t1.nrrd"), Registration(levels_mm=(4.0,)), "c1")
 
 
+def test_images_that_nothing_can_be_registered_by_are_told_why() -> None:
+    sound = blob(HERE, "t1.nrrd")
+    slice_ = Volume(sound.array[14:15], Grid((1, 40, 40), HERE.spacing_zyx_mm, (-30.0, -30.0, -2.0)), "adc.nrrd")
+    metres = Volume(sound.array, Grid(HERE.shape, (0.002, 0.0015, 0.0015)), "adc.nrrd")
+    even = Volume(np.full(HERE.shape, 7, np.float32), HERE, "adc.nrrd")
+    for image, message in (
+        (
+            slice_,
+            "c1: image adc.nrrd has 40 x 40 x 1 voxels (x y z), and a registration needs 4 along each axis; bring",
+        ),
+        (metres, "c1: image adc.nrrd is 0.06 mm large, too small to be registered on voxels of 4 mm; correct its head"),
+        (
+            even,
+            "c1: the registration of image t1.nrrd to adc.nrrd diverged (image adc.nrrd has the value 7 throughout)",
+        ),
+    ):
+        with pytest.raises(CaseError) as caught:
+            register(image, sound, Registration(levels_mm=(4.0,)), "c1")
+        assert str(caught.value).startswith(message)
+
+
 def test_no_gain_is_suspicious_and_so_is_a_small_dice() -> None:
     same = register(blob(HERE, "a"), blob(HERE, "b"), Registration(levels_mm=(4.0,), iterations=10)).quality
     assert [flag.split(":")[0] for flag in same.flags] == ["no gain"]

@@ -17,6 +17,8 @@ from radfuse.volume.image import LabelMap
 
 PLATES_APART_MM = (28.0, 75.0)
 """Distance between the middles of the two tibial plates of one knee; less is one plate, more two knees."""
+_WIDEST_MM = 45.0
+"""From side to side, of one plate; more holds a part of the other knee. Of 10 real knees they are 24 to 32 mm wide."""
 _STEEPEST_DEG = 45.0
 """Angle between the line through both plates and the header's left-right axis, beyond which the header is wrong."""
 _FEWEST = 50
@@ -106,6 +108,7 @@ def frame_of(case: str, labels: LabelMap, numbers: Sequence[int]) -> Frame:
     up /= np.linalg.norm(up)
     axes = np.array([across, np.cross(up, across), up])
     places = [points[plate] @ across for plate in plates]
+    _check_widths(case, places)
     # The innermost hundredth of each plate is set aside: one voxel painted into the gap would move the cut.
     gap = (np.quantile(places[0], 0.99) + np.quantile(places[1], 0.01)) / 2
     middle = middles.mean(axis=0)
@@ -129,6 +132,17 @@ def _two_plates(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             break
         left = closer
     return ~left, left
+
+
+def _check_widths(case: str, places: Sequence[np.ndarray]) -> None:
+    """Refuse a plate so wide that it holds a part of the other knee, but for a fiftieth on either side: specks."""
+    wide = max(float(np.ptp(np.quantile(place, (0.02, 0.98)))) for place in places)
+    if wide > _WIDEST_MM:
+        raise CaseError(
+            case,
+            f"one half of the tibial cartilage is {wide:.0f} mm wide, at most {_WIDEST_MM:g} in one knee: a part of "
+            "the other knee is in the image; cut it into a case a knee",
+        )
 
 
 def _check_plates(case: str, apart_mm: float, sizes: list[int]) -> None:

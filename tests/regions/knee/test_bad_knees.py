@@ -80,6 +80,14 @@ def test_both_knees_in_one_image() -> None:
         medial(replace(one, array=both, grid=replace(one.grid, shape=both.shape)))
 
 
+def test_a_part_of_the_other_knee_in_view() -> None:
+    """A plate of the other knee, 20 mm beside this one's: two means would take both of this knee for one half."""
+    one = box_knee(-120)
+    part = np.concatenate([one.array, np.zeros((50, 70, 10), np.uint8), one.array[:, :, :25]], axis=2)
+    with pytest.raises(CaseError, match=r"K7: one half of the tibial cartilage is 49 mm wide, at most 45 in one knee"):
+        medial(replace(one, array=part, grid=replace(one.grid, shape=part.shape)))
+
+
 def test_one_plate_only() -> None:
     labels = box_knee()
     labels.array[20:23, :, 35:55] = 0
