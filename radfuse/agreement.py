@@ -78,6 +78,23 @@ def _images_are_complete(study: Study) -> None:
         raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")
 
 
+def _features_can_be_named_and_measured(study: Study) -> None:
+    if not study.regions:
+        return
+    odd = [name for name in study.cohort.images if not name.strip() or {*name} & {"/", "@"}]
+    if odd:
+        raise ValueError(
+            f"cohort.images: {odd[0]!r} begins the names of features, SEQUENCE@VISIT/REGION/..., and holds neither '/' "
+            "nor '@'; rename it"
+        )
+    for name, settings in radiomics_of(study.cohort.images, study.sequences, study.radiomics).items():
+        if "shape2D" in settings.classes and settings.slice_axis is None:
+            raise ValueError(
+                f"radiomics.classes: shape2D is measured slice by slice, and {name!r} is in three dimensions; add "
+                "radiomics.slice_axis: z, or take shape"
+            )
+
+
 def _network_has_its_images(study: Study) -> None:
     if not study.regions or study.segmentation is None:
         return
@@ -85,6 +102,10 @@ def _network_has_its_images(study: Study) -> None:
     for sequence in sequences:
         if sequence not in study.cohort.images:
             raise ValueError(f"segmentation.sequence {sequence!r} is not one of cohort.images")
+    for sequence in getattr(study.segmentation, "intensities", {}):
+        if sequence not in study.cohort.images:
+            hint = nearest(sequence, study.cohort.images)
+            raise ValueError(f"segmentation.intensities: {sequence!r} is not one of cohort.images{hint}")
     if study.segmentation.source != "manual" and not sequences and len(study.cohort.images) > 1:
         one, *more = sorted(study.cohort.images)
         raise ValueError(
@@ -244,6 +265,7 @@ def what_is_measured_beside_is_shown(study: Study) -> None:
 
 CHECKS = (
     _images_are_complete,
+    _features_can_be_named_and_measured,
     _network_has_its_images,
     _measures_have_their_regions,
     _sequences_fit,

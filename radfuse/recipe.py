@@ -37,7 +37,7 @@ from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume, require_same_grid
 from radfuse.volume.normalise import normalised
 from radfuse.volume.region import Region
-from radfuse.volume.resample import resample_labels
+from radfuse.volume.resample import lost_beyond, resample_labels
 from radfuse.volume.sitk import Transform, read_transform
 from radfuse.volume.suv import read_suv
 from radfuse.volume.visit import Visit
@@ -93,7 +93,7 @@ class MaskedImage:
         image: the image.
         mask: on its grid.
         drawn: grid that the mask was drawn or made on.
-        remark: what to know of the values of a parameter map under the mask; empty: nothing.
+        remark: what to know of a mask that lies partly beyond it, or of a parameter map's values; empty: nothing.
         way: transform from its points to those of the segmented image, where it was registered.
     """
 
@@ -208,7 +208,9 @@ def masked(seen: Visit, recipe: RegionRecipe) -> dict[str, MaskedImage]:
         ready = normalised(image, recipe.sequences[sequence].normalise, here, recipe.labels)
         drawn = seen.own[sequence] if recipe.sequences[sequence].masks == "own" else seen.mask
         known = recipe.sequences[sequence].map
-        remark = known.remark(image.voxels[here.array > 0], image.name) if known is not None else ""
+        told = [lost_beyond(seen.mask, image.grid)] if recipe.sequences[sequence].masks == "resample" else []
+        told += [known.remark(image.voxels[here.array > 0], image.name)] if known is not None else []
+        remark = "; ".join(filter(None, told))
         found[sequence] = MaskedImage(ready, here, drawn.grid, remark, seen.ways.get(sequence))
     return found
 
@@ -338,12 +340,10 @@ def radiomic_features(
     return CaseFeatures(features=features, voxels=voxels, mask_source=source, missing=missing, remarks=remarks)
 
 
-def remarks_on_maps(case: str, found: CaseFeatures) -> list[Problem]:
-    """Return what to know of the values of a case's parameter maps."""
-    told = {name[:-1]: text for name, text in found.remarks.items() if name.endswith("/")}
-    return [
-        Problem(f"case {case}", f"{name}: under the mask {text}", severity="warning") for name, text in told.items()
-    ]
+def remarks_on_images(case: str, found: CaseFeatures) -> list[Problem]:
+    """Return what to know of a case's images and their masks."""
+    told = {name: text for name, text in found.remarks.items() if name.endswith("/")}
+    return [Problem(f"case {case}", f"{name[:-1]}: {text}", severity="warning") for name, text in told.items()]
 
 
 def _of_habitats(

@@ -298,6 +298,18 @@ def test_images_with_regions_and_a_network_make_the_radiomic_and_the_deep_block(
             "cohort.split.repeats: 5 deals the patients anew, and the masks of each deal would need networks",
         ),
         (
+            {**IMAGES, "cohort": {**IMAGES["cohort"], "images": {"t1/a": "t1"}}},
+            "cohort.images: 't1/a' begins the names of features, SEQUENCE@VISIT/REGION/..., and holds neither '/'",
+        ),
+        (
+            {**IMAGES, "radiomics": {"classes": ["shape2D"]}},
+            "shape2D is measured slice by slice",
+        ),
+        (
+            {**IMAGES, "segmentation": {"backend": "unet", "labels": LABELS, "intensities": {"ct": "ct"}}},
+            "segmentation.intensities: 'ct' is not one of cohort.images",
+        ),
+        (
             {**IMAGES, "features": {"radiomic": "r.csv"}},
             "remove features.radiomic, or regions",
         ),

@@ -30,7 +30,7 @@ from radfuse.recipe import (
     radiomic_features,
     read_mask,
     read_measured,
-    remarks_on_maps,
+    remarks_on_images,
 )
 from radfuse.regions.config import images_named
 from radfuse.report.preview import preview
@@ -68,7 +68,7 @@ class FromImages:
         masks: case -> what is suspicious about its predicted mask; cases that failed later are there too.
         registrations: case -> what is suspicious about the registrations that carried its mask, in words; empty where
             nothing is. Cases that failed are not there.
-        remarks: on values of parameter maps that cannot be.
+        remarks: on masks partly beyond their images, and on values of parameter maps that cannot be.
     """
 
     tables: dict[str, FeatureTable]
@@ -208,7 +208,7 @@ def _case(way: _Way, case: Case) -> dict[str, Mapping[str, float | None]]:
     source = "manual" if recipe.sequence is None else "predicted"
     radiomic = radiomic_features(ready, source, regions, radiomics, who, recipe.opened_measures())
     way.missing.update(radiomic.missing)
-    way.remarks.extend(remarks_on_maps(case.case_id, radiomic))
+    way.remarks.extend(remarks_on_images(case.case_id, radiomic))
     if recipe.visits is not None or "register" in map(recipe.reach, recipe.images):
         told = {name: one.quality.flags for name, one in carried.items()}
         way.registrations[who.case] = tuple(f"{name}: {flag}" for name, flags in told.items() for flag in flags)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from radfuse.check.alike import remarks_on_grids
 from radfuse.cohort.case import Case
 from radfuse.cohort.read import named_files
 from radfuse.config import kind_of
-from radfuse.errors import CaseError, InputError, Problem
+from radfuse.errors import CaseError, InputError, Problem, listed
+from radfuse.regions.label import LabelRegion
 from radfuse.run.workers import Crew
 from radfuse.seg.config import Segmentation
-from radfuse.sequences import Reach, reach_of
+from radfuse.sequences import Reach, radiomics_of, reach_of
 from radfuse.study import Study
+from radfuse.volume.dicom_masks import drawn_elsewhere
 from radfuse.volume.files import read_grid, read_labels
 from radfuse.volume.flat import Spacing
 from radfuse.volume.grid import Grid
@@ -43,6 +46,7 @@ class CheckJob:
         follow_up: why the case cannot be measured by the mask of its unit's baseline, "" where it can; None: it is
             measured by its own.
         in_suv: sequences that are turned into SUV, whose headers must tell of the dose.
+        needed: region -> the label that it is, by number.
     """
 
     row: int
@@ -58,13 +62,31 @@ class CheckJob:
     spacings_mm: Mapping[str, Spacing | None]
     follow_up: str | None
     in_suv: frozenset[str] = frozenset()
+    needed: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.case.case_id
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What was seen of a case.
+
+    Attributes:
+        problems: what is wrong with its files.
+        grids: sequence -> where its voxels lie.
+        labels: that occur in its mask; None where it has none that can be read.
+    """
+
+    problems: list[Problem]
+    grids: Mapping[str, Grid]
+    labels: frozenset[int] | None
+
+
 def check_images(study: Study, progress: Callable[[str, int, int], None] = lambda *_: None) -> list[Problem]:
-    """Return what is wrong with the images and masks of a study, by row; missing files are `read_cohort`'s to tell.
+    """Return what is wrong with the images and masks of a study, by row, and what is remarkable of them all.
+
+    Missing files are `read_cohort`'s to tell.
 
     Args:
         study: with regions.
@@ -90,24 +112,43 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
     if visits is not None and visits.masks == "own":
         told = {case: why for case, why in told.items() if why}
     in_suv = frozenset(name for name, section in study.sequences.items() if section.suv)
-    jobs = [CheckJob(row, case, *settings, told.get(case.case_id), in_suv) for row, case in cases.items()]
+    whole = {one.name: one.label for one in study.regions if isinstance(one, LabelRegion)}
+    parts = {name: backend.labels[label] if isinstance(label, str) else label for name, label in whole.items()}
+    jobs = [CheckJob(row, case, *settings, told.get(case.case_id), in_suv, parts) for row, case in cases.items()]
     found: list[Problem] = []
+    grids: dict[str, dict[str, Grid]] = {name: {} for name in config.images}
+    drawn_labels: list[frozenset[int]] = []
     progress("checking images", 0, len(jobs))
     with Crew(1 if len(jobs) <= _FEW else None) as crew:
         for done, (job, result) in enumerate(crew.each(check_case, jobs), start=1):
             if isinstance(result, CaseError):
                 found.append(_problem(job, f"cannot be checked: {result.message}"))
             else:
-                found += result
+                found += result.problems
+                drawn_labels += [] if result.labels is None else [result.labels]
+                for sequence, grid in result.grids.items():
+                    grids[sequence][job.case.case_id] = grid
             progress("checking images", done, len(jobs))
-    return sorted(found, key=lambda problem: (problem.row or 0, problem.column or ""))
+    found.sort(key=lambda problem: (problem.row or 0, problem.column or ""))
+    found += remarks_on_grids(radiomics_of(config.images, study.sequences, study.radiomics), grids)
+    return found + _never_drawn(backend, drawn_labels)
 
 
-def check_case(job: CheckJob) -> list[Problem]:
-    """Return what is wrong with the files of one case; runs in a worker."""
+def _never_drawn(backend: Segmentation, drawn: list[frozenset[int]]) -> list[Problem]:
+    """Return a remark where no mask holds a label that networks are to learn."""
+    absent = [name for name, number in backend.labels.items() if not any(number in labels for labels in drawn)]
+    if backend.source != "cross_fitted" or not drawn or not absent:
+        return []
+    message = f"no mask holds {listed(absent)}, so that no network learns it; correct the number, or remove the label"
+    return [Problem("segmentation.labels", message, severity="warning")]
+
+
+def check_case(job: CheckJob) -> Looked:
+    """Return what is seen of the files of one case; runs in a worker."""
     grids, problems = _grids(job)
+    labels: set[int] = set()
     if job.case.mask is not None:
-        problems += _check_mask(job, job.case.mask, grids)
+        problems += _check_mask(job, job.case.mask, grids, labels)
     elif job.follow_up is None:
         problems += _check_without_mask(job, grids)
     if job.follow_up:
@@ -118,7 +159,7 @@ def check_case(job: CheckJob) -> list[Problem]:
     for columns, masks in ((job.reader_columns, given), (job.repeat_columns, job.case.repeats)):
         for reader, column in columns.items():
             problems += _on_its_images(job, masks.get(reader), column, grids, f"reader {reader!r}: ")
-    return problems
+    return Looked(problems, {name: grid for name, (_, grid) in grids.items()}, frozenset(labels) or None)
 
 
 def _grids(job: CheckJob) -> tuple[dict[str, tuple[Path, Grid]], list[Problem]]:
@@ -155,9 +196,25 @@ def _check_own_mask(job: CheckJob, sequence: str, column: str, grids: Mapping[st
     return []
 
 
-def _check_mask(job: CheckJob, mask: Path, grids: Mapping[str, tuple[Path, Grid]]) -> list[Problem]:
-    """Return what is wrong with the mask that a case is measured by."""
-    return _on_its_images(job, mask, job.mask_column, grids)
+def _check_mask(job: CheckJob, mask: Path, grids: Mapping[str, tuple[Path, Grid]], labels: set[int]) -> list[Problem]:
+    """Return what is wrong with the mask that a case is measured by; the labels that it holds go to `labels`."""
+    problems = _on_its_images(job, mask, job.mask_column, grids, labels=labels)
+    if any(problem.severity == "error" for problem in problems):
+        return problems
+    if not labels or job.segmentation.source != "manual" or job.follow_up is not None:
+        return problems
+    names = job.segmentation.names
+    held = listed(names[one] for one in sorted(labels))
+    return problems + [
+        _problem(
+            job,
+            f"region {region!r} would be empty: mask {mask.name} holds {held} and no {names[number]} ({number}); draw "
+            "it, or list the case under cohort.exclude",
+            job.mask_column,
+        )
+        for region, number in job.needed.items()
+        if number not in labels
+    ]
 
 
 def _on_its_images(
@@ -166,22 +223,28 @@ def _on_its_images(
     column: str | None,
     grids: Mapping[str, tuple[Path, Grid]],
     whose: str = "",
+    labels: set[int] | None = None,
 ) -> list[Problem]:
-    """Return what is wrong with a mask: by itself, and beside the grids of its images."""
+    """Return what is wrong with a mask: by itself, and beside the grids of its images; `labels` get those it holds."""
     if mask is None or not _is_there(mask):
         return []
     try:
         same = [found for sequence, found in grids.items() if job.reach[sequence] == "same_grid"]
         home = same[0] if same else grids.get(_segmented(job))
-        labels = read_labels(mask, job.segmentation.names, like=home and home[1])
+        found = read_labels(mask, job.segmentation.names, like=home and home[1])
     except InputError as error:
         return [_problem(job, f"{whose}{error}", column)]
+    if labels is not None:
+        labels.update(found.present())
     problems = []
     for path, grid in same:
         try:
-            require_grid(grid, path.name, labels)
+            require_grid(grid, path.name, found)
         except InputError as error:
             problems.append(_problem(job, f"{whose}{error}", column))
+        if doubt := drawn_elsewhere(mask, path):
+            text = f"{whose}mask {mask.name} {doubt}"
+            problems.append(replace(_problem(job, text, column), severity="warning"))
     return problems
 
 

@@ -77,4 +77,4 @@ def _check(study: Study, progress: Progress, *, images: bool = True) -> Prepared
     problems += check_images(study, progress) if images else []
     if inputs is None or any(problem.severity == "error" for problem in problems):
         raise InputError(once(problems))
-    return inputs
+    return replace(inputs, warnings=tuple(once(problems)))

@@ -36,6 +36,7 @@ from radfuse.given import utf8_name
 from radfuse.run.disk import FULL
 from radfuse.stages import STAGES
 
+INTERRUPTED = 130
 _PATHS = ("--out", "-o", "--params")
 _PATHS_EMPTY = ("--out=", "--params=")
 app = typer.Typer(
@@ -94,7 +95,12 @@ def main() -> None:
     """Entry point: turn radfuse's own errors into messages and exit codes."""
     machine.mend_limits()
     try:
-        code = _end_of_command()
+        try:
+            code = _end_of_command()
+        except KeyboardInterrupt:  # before typer, which makes an exit code of it without a word
+            code = INTERRUPTED
+        if code == INTERRUPTED:
+            err.print("\nStopped. What was finished is kept; run again to go on.")
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:  # closed from outside, as some schedulers do
                 stream.flush()
@@ -146,9 +152,6 @@ def _end_of_command() -> int:
             raise
         err.print(f"[red]Error:[/red] {escape(_unforeseen(error))}", soft_wrap=True)
         return UNFORESEEN
-    except KeyboardInterrupt:
-        err.print("\nStopped. What was finished is kept; run again to go on.")
-        return 130
     return OK
 
 

@@ -36,6 +36,7 @@ def dicom_index(
     from radfuse.cohort.links import link_series
     from radfuse.cohort.made import check_table, require_own, write_made
     from radfuse.cohort.pseudonyms import pseudonyms, read_salt
+    from radfuse.run.folder import safe_name
 
     check_table(out_)
     require_own(out_, [*COLUMNS, "image"], force=force)
@@ -52,7 +53,9 @@ def dicom_index(
         link_series(place, linked)
     here = out_.parent.resolve()
     images = [
-        f"{place.name}/{case}" if case in linked else os.path.relpath(Path(str(dump.series[case])).resolve(), here)
+        f"{place.name}/{safe_name(case)}"
+        if case in linked
+        else os.path.relpath(Path(str(dump.series[case])).resolve(), here)
         for case in dump.rows["case_id"]
     ]
     write_made(out_, {out_: dump.rows.assign(image=images).to_csv(index=False).encode()})

@@ -157,13 +157,18 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
     left_out: dict[str, int] = defaultdict(int)
     for fault, some in index[index["fault"].notna()].groupby("fault"):
         left_out[str(fault)] += len(some)
-    usable = index[index["fault"].isna() & index["series_uid"].notna() & index["patient"].notna()]
+    usable = index[index["fault"].isna() & index["series_uid"].notna()]
+    if nameless := int(usable["patient"].isna().sum()):
+        left_out["no PatientID, so that nobody knows whose they are; export them with one, a pseudonym will do"] += (
+            nameless
+        )
+    usable = usable[usable["patient"].notna()]
     others = usable["modality"].isin(_OTHERS)
     if others.any():
         left_out["no images (reports, segmentations, plans)"] += int(others.sum())
     usable = usable[~others]
     if usable.empty:
-        why = listed(f"{why} ({count})" for why, count in left_out.items()) if left_out else "no PatientID"
+        why = listed(f"{why} ({count})" for why, count in left_out.items())
         raise InputError(f"no series below {root} can be used: {why}; look at the files, and export them again")
     usable = usable.assign(patient_id=[(names or {}).get(person, person) for person in usable["patient"]])
     usable = usable.assign(days=days_of(usable["date"].map(_dashed)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
 from collections import defaultdict
 from itertools import combinations
 from pathlib import Path
@@ -13,11 +15,17 @@ from radfuse.config import kind_of
 from radfuse.errors import InputError, short
 from radfuse.run.store import is_store
 
+_PLACE = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+"""Of what begins so, an address, no file is read."""
+_SEVERAL = 2
+
 
 def check_files(draft: Draft) -> None:
     """Find paths that are missing, files that are not there, and images of two cases."""
     used: dict[Path, list[tuple[int, str]]] = defaultdict(list)
     folders: dict[Path, Path] = {}
+    seen: dict[Path, dict[str, str]] = {}
+    without = "take its row out" if draft.new else "list the case under cohort.exclude"
     kinds = dict.fromkeys(draft.config.images.values(), "image")
     kinds |= dict.fromkeys(draft.config.mask_columns, "mask")
     optional = {draft.config.images[sequence] for sequence in draft.config.optional_images}
@@ -27,18 +35,15 @@ def check_files(draft: Draft) -> None:
         for index, value in draft.columns[column].items():
             if value is None:
                 if kind == "image" and column not in optional:
-                    draft.problem(
-                        "the image path is missing; fill it, list the case under cohort.exclude, or the sequence under "
-                        "cohort.optional_images",
-                        index,
-                        column,
-                    )
+                    more = "" if draft.new else ", or the sequence under cohort.optional_images"
+                    draft.problem(f"the image path is missing; fill it, {without}{more}", index, column)
                 continue
-            if (fault := _fault(draft.folder, value)) is not None:
+            if (fault := _fault(draft.folder, value, seen, without)) is not None:
                 draft.problem(fault, index, column)
             elif kind == "image":
                 used[_resolved(draft.folder / value, folders)].append((index, column))
     _refuse_one_file_twice(draft)
+    _refuse_masks_of_others(draft)
     check_twins(draft, used)
 
 
@@ -61,10 +66,32 @@ def _refuse_one_file_twice(draft: Draft) -> None:
             for index, name in draft.columns[one].dropna().items():
                 if name == draft.columns[other][index]:
                     draft.problem(f"{name} stands under {one!r} and under {other!r}; correct one", index, other)
+    for one, other in combinations(config.images.values(), 2):
+        if one in draft.columns and other in draft.columns:
+            first = draft.columns[one].dropna()
+            same = first[first == draft.columns[other][first.index]]
+            for index, name in same.items() if len(same) < len(first) else ():  # else one image, measured in two ways
+                draft.problem(f"{name} stands under {one!r} and under {other!r}; correct one", index, other)
 
 
-def _fault(folder: Path, value: str) -> str | None:
-    """Return why a file that a table names cannot be used; None where it can be read."""
+def _refuse_masks_of_others(draft: Draft) -> None:
+    """Find masks that stand under two patients; one that all of them share is an atlas, to which they were brought."""
+    patient, case = draft.config.patient, draft.config.case
+    if patient not in draft.columns or case not in draft.columns:
+        return
+    for column in draft.config.mask_columns:
+        if column not in draft.columns or draft.columns[column].nunique() < _SEVERAL:
+            continue
+        known: dict[str, int] = {}
+        for index, name in draft.columns[column].dropna().items():
+            first = known.setdefault(name, index)
+            if draft.columns[patient][index] != draft.columns[patient][first]:
+                owner = f"{draft.columns[case][first]!r} (row {int(first) + 2})"
+                draft.problem(f"{name} is the mask of {owner}, of another patient; correct one", index, column)
+
+
+def _fault(folder: Path, value: str, seen: dict[Path, dict[str, str]], without: str) -> str | None:
+    """Return why a file that a table names cannot be used; None where it can be read; `seen` keeps names of folders."""
     path = folder / value
     try:
         if kind_of(path) is None:
@@ -73,9 +100,31 @@ def _fault(folder: Path, value: str) -> str | None:
                     f"{short(value)} is in a store, and images are read from a disk; copy it here or mount the bucket, "
                     "and name the file"
                 )
-            return (
-                f"no file {value} (looked in {folder.resolve()}); correct the path, or list the case in cohort.exclude"
-            )
+            looked = f"looked in {folder.resolve()}){_meant(folder, value, seen)}"
+            return f"no file {value} ({looked}; correct the path, or {without}"
     except InputError as error:
         return str(error)
     return None if os.access(path, os.R_OK) else f"{value} may not be read; check its permissions"
+
+
+def _meant(folder: Path, value: str, seen: dict[Path, dict[str, str]]) -> str:
+    """Return what may be wrong with a path that leads nowhere, in words; empty where nothing shows."""
+    if _PLACE.match(value):
+        return ", as files are read from this machine alone: download it"
+    if value.startswith(("~", "$")):
+        return f", as {value[0]} is not followed here: write the whole path"
+    if "\\" in value:
+        return ", as \\ parts no folders here: write / in its place"
+    path = folder / value
+    if path.parent not in seen:
+        try:
+            seen[path.parent] = {_bare(item.name): item.name for item in path.parent.iterdir()}
+        except OSError:
+            seen[path.parent] = {}
+    alike = seen[path.parent].get(_bare(path.name))
+    return f", but one called {alike}, which is spelled in another way" if alike else ""
+
+
+def _bare(name: str) -> str:
+    """Return a name without what the eye does not see: capitals, quotes, two ways to write one letter."""
+    return unicodedata.normalize("NFC", name).strip("\"' ").casefold()

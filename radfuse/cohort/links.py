@@ -9,6 +9,7 @@ from pathlib import Path
 
 from radfuse.errors import InputError
 from radfuse.run.disk import writing
+from radfuse.run.folder import safe_name
 
 
 def link_series(place: Path, series: Mapping[str, Path | Sequence[Path]]) -> None:
@@ -16,7 +17,8 @@ def link_series(place: Path, series: Mapping[str, Path | Sequence[Path]]) -> Non
 
     Args:
         place: the folder.
-        series: name -> the folder of a series; or its files, where they share a folder with others.
+        series: name -> the folder of a series; or its files, where they share a folder with others. Links are called
+            as `safe_name` has it, since an id may hold what leads elsewhere.
 
     Raises:
         InputError: the folder holds what is no link.
@@ -29,7 +31,8 @@ def link_series(place: Path, series: Mapping[str, Path | Sequence[Path]]) -> Non
         if place.is_dir():
             shutil.rmtree(place)
         place.mkdir(parents=True)
-        for name, target in series.items():
+        for case, target in series.items():
+            name = safe_name(case)
             if isinstance(target, Path):
                 (place / name).symlink_to(os.path.relpath(target.resolve(), place.resolve()), target_is_directory=True)
                 continue

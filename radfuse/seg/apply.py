@@ -103,6 +103,11 @@ def cases_of(paths: Sequence[Path], channels: int) -> dict[str, tuple[Path, ...]
             "or their folder"
         )
     for case, known in found.items():
+        if channels == 1 and 0 not in known:
+            raise InputError(
+                f"{listed([path.name for path in known.values()])}: four digits at the end of a name number a "
+                f"channel, and the network reads one, {case}_0000; rename the images, as {case}_0000 or {case}-0001"
+            )
         if sorted(known) != list(range(channels)):
             wanted = [f"{case}_{number:04d}" for number in range(channels)]
             raise InputError(

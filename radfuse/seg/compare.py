@@ -17,7 +17,8 @@ from radfuse.volume.files import SUFFIXES, images_among, read_grid, read_labels,
 from radfuse.volume.flat import BESIDE, PICTURES, Spacing, spacing_of
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap
-from radfuse.volume.resample import resample_labels
+from radfuse.volume.resample import lost_beyond, resample_labels
+from radfuse.volume.segments import plain_name
 
 _ENDS = (*SUFFIXES, *PICTURES)
 _MOST_LABELS = 256
@@ -148,16 +149,17 @@ def compare(pair: MaskPair) -> ComparedPair:
         InputError: a file is no mask, the masks lie apart, or there are too many labels.
     """
     reference, other = _masks_of(pair)
+    _refuse_other_names(pair, reference, other)
     remark = ""
     if not other.grid.same_as(reference.grid):
         remark = f"resampled onto {reference.grid} from {other.grid}"
-        onto = resample_labels(other, reference.grid)
+        onto, lost = resample_labels(other, reference.grid), lost_beyond(other, reference.grid)
         if other.present() and not onto.present():
             raise InputError(
                 f"{pair.other}: no labelled voxel lies on the grid of {pair.reference}:\n  {reference.grid}\n  "
                 f"{other.grid}\nCorrect the geometry of one of them, or take the masks of one image"
             )
-        other = onto
+        other, remark = onto, f"{remark}; {lost}" if lost else remark
     present = frozenset(reference.present()) | frozenset(other.present())
     labels = pair.labels
     if labels is None:
@@ -188,6 +190,18 @@ def _masks_of(pair: MaskPair) -> list[LabelMap]:
     return [
         read_labels(path, empty=True, like=known if lacks else None) for path, lacks in zip(paths, silent, strict=True)
     ]
+
+
+def _refuse_other_names(pair: MaskPair, reference: LabelMap, other: LabelMap) -> None:
+    """Refuse two files that call one number by two names, as segments are numbered in the order they were drawn."""
+    both = set(reference.present()) & set(other.present())
+    for number in sorted(both & set(reference.names) & set(other.names)):
+        one, two = reference.names[number], other.names[number]
+        if plain_name(one) != plain_name(two):
+            raise InputError(
+                f"{pair.reference} calls label {number} {one!r}, and {pair.other} calls it {two!r}; number the "
+                "segments alike in both and save them again"
+            )
 
 
 def nowhere(tolerance_mm: float) -> MaskAgreement:

@@ -79,17 +79,18 @@ def write_section(found: Section, path: Path) -> None:
 
 
 def remarks(context: Context) -> tuple[Problem, ...]:
-    """Return what cannot be of the values of parameter maps, of the cases that are there in this pass."""
-    if not any(section.map is not None for section in context.study.sequences.values()):
+    """Return what to know of masks and parameter maps, of the cases that are there in this pass."""
+    resampled = any(context.reach(name) == "resample" for name in context.study.cohort.images)
+    if not resampled and not any(section.map is not None for section in context.study.sequences.values()):
         return ()
-    from radfuse.recipe import remarks_on_maps
+    from radfuse.recipe import remarks_on_images
 
     found: list[Problem] = []
     for case in context.all_cases:
         place = place_of(case.case_id)
         if context.has(place):
             made = CaseFeatures.model_validate_json(context.path(place).read_bytes())
-            found += remarks_on_maps(case.case_id, made)
+            found += remarks_on_images(case.case_id, made)
     return tuple(found)
 
 

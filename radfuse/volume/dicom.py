@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radfuse.errors import InputError
+from radfuse.errors import InputError, listed
 from radfuse.given import utf8_name
 from radfuse.volume.frames import frames_of, has_frames, read_frames
 from radfuse.volume.grid import Grid, triple
@@ -23,6 +23,8 @@ _NEEDED = ("SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient
 _SUBJECT = ("PatientID", "FrameOfReferenceUID")
 _STORED = ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
 _SUFFIXES = {".dcm", ".dicom", ".ima"}
+_OTHERWISE = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".png", ".jpg", ".jpeg", ".zip")
+_BESIDE = ("Segmentation Storage", "Label Map Segmentation Storage", "RT Dose Storage")
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 """Transfer syntax whose whole file is packed; pydicom would unpack it at once, of whatever size."""
 _PACKED = 0xFFFFFFFF
@@ -83,7 +85,8 @@ def read_dicom(folder: Path) -> tuple[np.ndarray, Grid]:
     slices = _slices(folder)
     if not slices:
         raise InputError(
-            f"{folder} holds no DICOM image slices; give the folder in which the slices of one series lie themselves"
+            f"{folder} holds no DICOM image slices{_held(folder)}; give the folder in which the slices of one series "
+            "lie themselves"
         )
     names = [part.series for part in slices]
     if len(set(names)) > 1:
@@ -105,6 +108,13 @@ def read_dicom(folder: Path) -> tuple[np.ndarray, Grid]:
         raise InputError(
             f"{folder} cannot be read ({reason_of(error)}); a slice may be truncated: copy it again"
         ) from error
+
+
+def _held(folder: Path) -> str:
+    """Return what else a folder holds that somebody may have meant, in words."""
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    names = [item.name for item in inside if item.name.lower().endswith(_OTHERWISE) or item.is_dir()]
+    return f", but {listed(names, 3)}; an image that is no DICOM is named itself, not by its folder" if names else ""
 
 
 def headers_of(folder: Path) -> list[Dataset]:
@@ -154,15 +164,17 @@ def _slices(folder: Path) -> list[_Slice]:
             slices.append(_slice_of(path, header))
     known = {part.series for part in slices}
     for series, path, names, frames in lacking:
+        if known and series and series not in known and "PixelData" not in names:
+            continue
         if frames not in {"", "1"}:
             raise InputError(
                 f"{path} holds {frames} frames in one file; convert it to NIfTI, for example with dcm2niix"
             )
-        if not known or series in known or not series or "PixelData" in names:
-            raise InputError(
-                f"{path} lacks {', '.join(names)}, without which no one knows where its pixels lie; "
-                "export the series again, or take the file away if it is no slice"
-            )
+        flat = "" if known or "PixelData" in names else "; flat images are named file by file, not by their folder"
+        raise InputError(
+            f"{path} lacks {', '.join(names)}, without which no one knows where its pixels lie; "
+            f"export the series again, or take the file away if it is no slice{flat}"
+        )
     return slices
 
 
@@ -208,12 +220,15 @@ def header_of(path: Path) -> Dataset | None:
 
 
 def is_image(header: Dataset) -> bool:
-    """Return whether a file is an image by its class or its fields; one cut too short to tell is taken for one."""
+    """Return whether a file is an image by its class or its fields; one cut too short to tell is taken for one.
+
+    Segmentations and doses, which lie beside the slices they were made of, have pixels and are none.
+    """
     from pydicom import config, uid
 
     kind = text_of(header.file_meta, "MediaStorageSOPClassUID") or text_of(header, "SOPClassUID")
     name = uid.UID(kind, config.IGNORE).name
-    return "Rows" in header or name == kind or "Image" in name
+    return name not in _BESIDE and ("Rows" in header or name == kind or "Image" in name)
 
 
 def _frames(path: Path, header: Dataset) -> list[_Slice]:
@@ -296,14 +311,8 @@ def _check_pixels(path: Path, header: Dataset, file: Dataset, frames: int = 1) -
             f"{path}: pixels are MONOCHROME1, where small values are bright; ITK turns the values themselves over. "
             "Convert the series to MONOCHROME2 or NIfTI, for example with dcm2niix"
         )
-    if "ModalityLUTSequence" in header:
-        raise InputError(
-            f"{path}: a table (ModalityLUTSequence) says what its pixels mean, which is not applied; export the series "
-            "with RescaleSlope and RescaleIntercept"
-        )
-    allocated, stored, highest, _ = (whole_of(header, name) for name in _STORED)
-    if allocated not in {8, 16, 32} or not 0 < stored <= highest + 1 <= allocated:
-        raise InputError(f"{path}: {stored} bits stored of {allocated}, the highest {highest}; export the series again")
+    refuse_tables(path, header)
+    allocated = check_bits(path, header)
     rows, columns = whole_of(header, "Rows"), whole_of(header, "Columns")
     pixels: Any = file.get_item("PixelData", keep_deferred=True)
     row = columns * allocated // 8
@@ -314,6 +323,30 @@ def _check_pixels(path: Path, header: Dataset, file: Dataset, frames: int = 1) -
             f"{path} is truncated, or its header lies: {here} bytes of {whole} ({columns} x {rows} pixels of "
             f"{allocated} bits{f', {frames} frames' if frames > 1 else ''}); copy it again"
         )
+
+
+def refuse_tables(path: Path, header: Dataset) -> None:
+    """Refuse pixels that a table gives their values, which is not applied."""
+    if "ModalityLUTSequence" in header:
+        raise InputError(
+            f"{path}: a table (ModalityLUTSequence) says what its pixels mean, which is not applied; export it "
+            "with RescaleSlope and RescaleIntercept"
+        )
+
+
+def check_bits(path: Path, header: Dataset) -> int:
+    """Return the bits that a pixel takes; refuse numbers that begin at another bit than the lowest.
+
+    Raises:
+        InputError: GDCM would read the lowest bits, whatever they hold, and pydicom all.
+    """
+    allocated, stored, highest, _ = (whole_of(header, name) for name in _STORED)
+    if allocated not in {8, 16, 32} or not 0 < stored == highest + 1 <= allocated:
+        raise InputError(
+            f"{path}: {stored} bits stored of {allocated}, the highest {highest}; numbers that do not begin at the "
+            "lowest bit are not read: export it again, or convert it, for example with dcm2niix"
+        )
+    return allocated
 
 
 def text_of(header: Dataset, name: str) -> str:

@@ -5,7 +5,6 @@ Both say where they lie in the patient; voxels are those of the image, whose gri
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,16 +18,23 @@ from radfuse.volume.frames import frame_pixels
 from radfuse.volume.grid import GRID_TOLERANCE, Grid, triple
 from radfuse.volume.image import LabelMap
 from radfuse.volume.layout import MOST_VOXELS
+from radfuse.volume.segments import numbered
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 RTSTRUCT_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
+_FRAME = "FrameOfReferenceUID"
+_CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 _HALF = 0.5
 """Of a fractional segment, from which on a voxel is of it."""
 _BESIDE = 0.25
 """Of the distance between slices, by which the plane of a contour may lie beside them."""
+_OVER = 1.5
+"""Voxels beyond the centre of the outermost that a contour may reach: one that runs around all of the image."""
+_FEW_STEPS = 2
+"""From so many gaps on, all of them empty slices, a structure is not of several parts but of thicker slices."""
 
 
 def mask_object(path: Path) -> tuple[Path, Dataset] | None:
@@ -47,6 +53,28 @@ def mask_object(path: Path) -> tuple[Path, Dataset] | None:
     header = header_of(path)
     known = (*SEG_CLASSES, RTSTRUCT_CLASS)
     return (path, header) if header is not None and text_of(header, "SOPClassUID") in known else None
+
+
+def drawn_elsewhere(mask: Path, image: Path) -> str:
+    """Return why a DICOM mask may be of another scan than a folder of slices, in words; empty where nothing shows.
+
+    Names no identifier. What was pseudonymised file by file may have frames of its own, so that this is a remark.
+    """
+    stored = mask_object(mask)
+    if stored is None or not image.is_dir():
+        return ""
+    seen = (header_of(item) for item in sorted(image.iterdir()) if item.is_file() and item.name[0] != ".")
+    first = next((header for header in seen if header is not None and text_of(header, _FRAME)), None)
+    if first is None:
+        return ""
+    said = [text_of(stored[1], name) for name in (_FRAME, "PatientID")]
+    frames = {said[0], *(text_of(item, _FRAME) for item in stored[1].get("ReferencedFrameOfReferenceSequence") or ())}
+    told = []
+    if (frames := frames - {""}) and text_of(first, _FRAME) not in frames:
+        told.append("in another frame of reference")
+    if said[1] and text_of(first, "PatientID") not in ("", said[1]):
+        told.append("under another PatientID")
+    return f"was drawn {' and '.join(told)} than {image.name}; look whether it is of this scan" if told else ""
 
 
 def read_object(path: Path, header: Dataset, names: Mapping[int, str] | None, like: Grid | None) -> LabelMap:
@@ -70,22 +98,9 @@ def read_object(path: Path, header: Dataset, names: Mapping[int, str] | None, li
         raise InputError(f"{path} is damaged, or lacks what a mask needs ({type(error).__name__}: {error})") from error
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_\-]+", "_", name.strip().lower())
-
-
-def _numbered(found: Mapping[int, str], names: Mapping[int, str] | None) -> dict[int, int]:
-    """Return number in the file -> label, of those that are declared by name, or, where none is, all by number."""
-    if names is None:
-        return {number: number for number in found}
-    known = {_plain(name): label for label, name in names.items()}
-    by_name = {number: known[_plain(name)] for number, name in found.items() if _plain(name) in known}
-    return by_name or ({number: number for number in found} if set(found) <= set(names) else {})
-
-
 def _segments(path: Path, header: Dataset, names: Mapping[int, str] | None, like: Grid | None) -> LabelMap:
     said = {int(item.SegmentNumber): str(item.get("SegmentLabel") or "") for item in header.SegmentSequence}
-    labels = _numbered(said, names)
+    labels = numbered(path, said, names)
     unknown = [said[number] for number in said if number not in labels]
     if unknown:
         declared = ", ".join(f"{label} {name}" for label, name in (names or {}).items())
@@ -179,7 +194,7 @@ def _contours(path: Path, header: Dataset, names: Mapping[int, str] | None, like
     if like is None:
         raise InputError(f"{path} is a set of contours, which are drawn on an image; give it beside its image")
     said = {int(item.ROINumber): str(item.get("ROIName") or "") for item in header.StructureSetROISequence}
-    labels = _numbered(said, names)
+    labels = numbered(path, said, names)
     if not labels:
         declared = ", ".join(names.values()) if names else "none"
         raise InputError(
@@ -190,7 +205,8 @@ def _contours(path: Path, header: Dataset, names: Mapping[int, str] | None, like
     for item in header.get("ROIContourSequence") or ():
         number = int(item.ReferencedROINumber)
         if number in labels:
-            drawn = _filled(path, [_points(contour) for contour in item.get("ContourSequence") or ()], like)
+            contours = [_points(contour) for contour in item.get("ContourSequence") or ()]
+            drawn = _filled(f"{path}: of {said[number]!r}", contours, like)
             both = drawn & (array > 0) & (array != labels[number])
             if both.any():
                 raise InputError(
@@ -203,27 +219,48 @@ def _contours(path: Path, header: Dataset, names: Mapping[int, str] | None, like
 
 def _points(contour: Dataset) -> np.ndarray:
     """Return the corners of one contour, shape (point, 3), (x, y, z) in mm; empty where it is no closed one."""
-    if str(contour.get("ContourGeometricType")) != "CLOSED_PLANAR":
+    if str(contour.get("ContourGeometricType")) not in _CLOSED:
         return np.empty((0, 3))
     return np.array([float(value) for value in contour.ContourData]).reshape(-1, 3)
 
 
-def _filled(path: Path, contours: Sequence[np.ndarray], like: Grid) -> np.ndarray:
-    """Return the voxels whose centres lie in an odd number of contours, so that rings have holes; bool (z, y, x)."""
+def _filled(what: str, contours: Sequence[np.ndarray], like: Grid) -> np.ndarray:
+    """Return the voxels whose centres lie in an odd number of contours, so that rings have holes; bool (z, y, x).
+
+    Args:
+        what: file and structure, for messages.
+        contours: corners of each, shape (point, 3), (x, y, z) in mm; fewer than three are none.
+        like: grid of the image.
+    """
     from skimage.draw import polygon2mask
 
     axes = np.reshape(like.direction, (3, 3)) * np.array(like.spacing_zyx_mm[::-1])
     array = np.zeros(like.shape, dtype=bool)
-    for points in contours:
-        if len(points) < 3:
-            continue
+    closed = [points for points in contours if len(points) >= 3]
+    beyond, levels = 0, []
+    for points in closed:
         index = np.linalg.solve(axes, (points - np.array(like.origin)).T).T
         level = float(index[:, 2].mean())
         if np.abs(index[:, 2] - level).max() > _BESIDE or abs(level - round(level)) > _BESIDE:
             raise InputError(
-                f"{path}: a contour lies across the slices, or between them; export contours drawn on this series"
+                f"{what} a contour lies across the slices, or between them; export contours drawn on this series"
             )
+        last = np.array(like.shape[::-1]) - 1
+        beside = (index < -_OVER).any() or (index > last + _OVER).any()
+        beyond += bool(beside or not 0 <= round(level) < like.shape[0])
         if 0 <= round(level) < like.shape[0]:
             inside = polygon2mask(like.shape[1:], index[:, 1::-1])  # type: ignore[no-untyped-call]
             array[round(level)] ^= inside
+            levels.append(round(level))
+    if beyond:
+        raise InputError(
+            f"{what} {beyond} of {len(closed)} contours lie beyond the image, {like}; give the series that they were "
+            "drawn on"
+        )
+    steps = np.diff(np.unique(levels))
+    if len(steps) >= _FEW_STEPS and steps.min() > 1:
+        raise InputError(
+            f"{what} no two contours lie on neighbouring slices of this series: they were drawn on thicker ones, or "
+            "are yet to be interpolated; export them drawn on this series"
+        )
     return array

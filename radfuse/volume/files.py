@@ -23,7 +23,8 @@ from radfuse.volume.image import MOST_LABELS, LabelMap, Volume
 from radfuse.volume.layout import Layout, check_content, check_promise, check_whole, read_voxels
 from radfuse.volume.meta import meta_layout
 from radfuse.volume.nifti import nifti_layout
-from radfuse.volume.nrrd import nrrd_layout
+from radfuse.volume.nrrd import nrrd_layout, segments_of
+from radfuse.volume.segments import by_segment_names
 from radfuse.volume.sitk import from_sitk, grid_of, read_header, read_image, reason_of, to_sitk, write_file
 from radfuse.volume.zipped import ZIP, is_zip, unzipped
 
@@ -36,6 +37,9 @@ _FORMATS: dict[str, Callable[[Path], Layout]] = {
     ".mhd": meta_layout,
 }
 SUFFIXES = tuple(_FORMATS)
+_LOSSY = (".jpg", ".jpeg")
+_NAMED = (".nrrd", ".nhdr")
+"""Formats whose header may say what labels are called."""
 _FARTHEST_MM = 1e6
 """No patient lies farther from where the scanner counts from."""
 _SHEAR = 1e-2
@@ -148,8 +152,12 @@ def read_labels(
     if stored is not None:
         labels = read_object(*stored, names, like)
     else:
-        array, grid = _read(path, channel, like=like)
-        labels = LabelMap(_as_labels(path, array), grid, dict(names or {}), path.name)
+        if path.name.lower().endswith(_LOSSY):
+            raise InputError(f"{path}: JPEG changes the values of pixels, and so the labels of a mask; save it as PNG")
+        array, grid = _read(path, channel, like=like, labels=True)
+        called = segments_of(path) if path.name.lower().endswith(_NAMED) else {}
+        array = by_segment_names(path, _as_labels(path, array), called, names)
+        labels = LabelMap(array, grid, dict(_unlike(called) if names is None else names), path.name)
     found = labels.present()
     if not found and not empty:
         raise InputError(f"{path}: the mask is empty; draw it, or leave the mask of this case out")
@@ -183,7 +191,12 @@ def write_image(image: Volume | LabelMap, path: str | Path) -> None:
 
 
 def _read(
-    path: Path, channel: int | None = None, said: Spacing | None = None, like: Grid | None = None
+    path: Path,
+    channel: int | None = None,
+    said: Spacing | None = None,
+    like: Grid | None = None,
+    *,
+    labels: bool = False,
 ) -> tuple[np.ndarray, Grid]:
     """Read the voxels of a file or a DICOM folder as they are stored, shape (z, y, x), and where they lie.
 
@@ -192,11 +205,12 @@ def _read(
         channel: of voxels that hold several values.
         said: size of its pixels as the study has it.
         like: where the voxels of its image lie, of a mask.
+        labels: it is a mask.
     """
     if kind_of(path) == "file" and is_flat(path):
         with _readable(path):
             if not is_enhanced(path):
-                return read_flat(path, said, None if like is None else like.spacing_zyx_mm[1:])
+                return read_flat(path, said, None if like is None else like.spacing_zyx_mm[1:], labels=labels)
     array, grid = _read_deep(path, channel)
     require_spacing(path, grid.spacing_zyx_mm[1:], said)
     return array, grid
@@ -258,12 +272,18 @@ def _grid_of(path: Path, layout: Layout, channel: int | None = None) -> Grid:
     """Return where the voxels lie; refuse what is not three-dimensional, a channel that is not there, sheared axes."""
     size = layout.size
     if channel is None and layout.channels > 1:
-        raise InputError(f"{path}: each voxel holds {layout.channels} values; save one channel as its own image")
+        raise InputError(
+            f"{path}: each voxel holds {layout.channels} values; save one channel as its own image, or a mask with a "
+            "channel a label as one number a voxel (3D Slicer: export the segmentation to a labelmap)"
+        )
     if channel is not None and layout.channels > 1 and not 0 <= channel < layout.channels:
         raise InputError(f"{path} has {layout.channels} channels, numbered from 0; there is no channel {channel}")
     if len(size) != 3:
         shape = " x ".join(map(str, size))
-        raise InputError(f"{path}: the image is {len(size)}-D ({shape}), not 3-D; save one time point as its own image")
+        raise InputError(
+            f"{path}: the image is {len(size)}-D ({shape}), not 3-D; save one time point as its own image, "
+            "or a mask with a channel a label as one number a voxel"
+        )
     try:
         reader = read_header(path)
     except RuntimeError:
@@ -285,6 +305,11 @@ def _grid_of(path: Path, layout: Layout, channel: int | None = None) -> Grid:
             "header, or resample it to a rectangular grid"
         )
     return grid
+
+
+def _unlike(called: dict[int, str]) -> dict[int, str]:
+    """Return what labels are called where that tells them apart; else nothing."""
+    return called if len(set(called.values())) == len(called) else {}
 
 
 def _as_labels(path: Path, array: np.ndarray) -> np.ndarray:

@@ -28,6 +28,8 @@ FLAT = (*PICTURES, ".dcm")
 _DISPLAY_DPI = (72, 96)
 """What programs write where they know nothing of the size of a pixel."""
 _MM_PER_INCH = 25.4
+_TURN, _OPAQUE = 0x0112, 255
+"""Field of EXIF that says how a picture is turned, 1 for not; and what hides all that lies behind."""
 _GREY_APART = 8
 """Levels of 255 by which the channels of a grey JPEG may differ after its compression."""
 _ROUNDED = 1e-3
@@ -44,20 +46,23 @@ def is_flat(path: Path) -> bool:
     return path.name.lower().endswith(FLAT)
 
 
-def read_flat(path: Path, said: Spacing | None = None, like: Spacing | None = None) -> tuple[np.ndarray, Grid]:
+def read_flat(
+    path: Path, said: Spacing | None = None, like: Spacing | None = None, *, labels: bool = False
+) -> tuple[np.ndarray, Grid]:
     """Return pixels as they are stored, shape (1, y, x), and where they lie; DICOM values are rescaled.
 
     Args:
         path: PNG, JPEG or a DICOM file of one frame.
         said: size of the pixels as the study has it.
         like: size of a file that does not say it, a mask that lies on an image of this size.
+        labels: it is a mask, in which the places of a palette are labels; those of an image stand for its greys.
 
     Raises:
-        InputError: unreadable, in colour, of several frames, or of a pixel size that is unknown or told in two ways;
-            names the mend.
+        InputError: unreadable, in colour, of several frames, to be turned, or of a pixel size that is unknown or told
+            in two ways; names the mend.
     """
     picture = path.name.lower().endswith(PICTURES)
-    array, own = _picture(path) if picture else _frame(path)
+    array, own = _picture(path, labels=labels) if picture else _frame(path)
     own = own or _beside(path)
     if own is not None:
         require_spacing(path, own, said)
@@ -82,7 +87,7 @@ def spacing_of(path: Path) -> Spacing | None:
     Raises:
         InputError: it cannot be read.
     """
-    return _picture(path)[1] or _beside(path)
+    return _picture(path, labels=True)[1] or _beside(path)
 
 
 def require_spacing(path: Path, own: Spacing, said: Spacing | None) -> None:
@@ -112,7 +117,7 @@ def _beside(path: Path) -> Spacing | None:
         ) from error
 
 
-def _picture(path: Path) -> tuple[np.ndarray, Spacing | None]:
+def _picture(path: Path, *, labels: bool) -> tuple[np.ndarray, Spacing | None]:
     """Return the grey values, or the labels, of a PNG or JPEG, and the pixel size that it was given on purpose."""
     from PIL import Image, UnidentifiedImageError
 
@@ -120,16 +125,33 @@ def _picture(path: Path) -> tuple[np.ndarray, Spacing | None]:
         with Image.open(path) as image:
             if image.width * image.height > MOST_VOXELS:
                 raise InputError(f"{path} has more than {MOST_VOXELS} pixels; crop or resample it")
-            return _grey(path, image), _density(image)
+            _check_picture(path, image, labels=labels)
+            return _grey(path, image, labels=labels), _density(image)
     except UnidentifiedImageError as error:
         raise InputError(f"{path} is no picture that can be read, whatever its name; save it again") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} cannot be read ({error}); copy it again") from error
 
 
-def _grey(path: Path, image: Image) -> np.ndarray:
-    """Return one value a pixel: a palette's places are labels, three channels are one where they agree."""
-    if image.mode in ("1", "L", "P", "I", "F") or image.mode.startswith("I;16"):
+def _check_picture(path: Path, image: Image, *, labels: bool) -> None:
+    """Refuse what one viewer shows in another way than the next: frames, pixels to be turned, or seen through."""
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise InputError(f"{path} holds {frames} pictures; save one of them as its own file")
+    if (turn := image.getexif().get(_TURN, 1)) != 1:
+        raise InputError(
+            f"{path} says that its pixels are to be turned or mirrored to be seen (EXIF orientation {turn}), which "
+            "some programs do and others do not; save it as it is seen, without that, and see that its mask lies on it"
+        )
+    through = image.mode in ("LA", "PA", "RGBA") or (image.mode == "P" and "transparency" in image.info)
+    if through and not labels and image.convert("RGBA").getchannel("A").getextrema()[0] != _OPAQUE:
+        raise InputError(f"{path} is transparent in places, where no value is known; save it without transparency")
+
+
+def _grey(path: Path, image: Image, *, labels: bool) -> np.ndarray:
+    """Return one value a pixel: a palette's places are labels, of an image its greys; channels are one that agree."""
+    plain = ("1", "L", "I", "F", "P") if labels else ("1", "L", "I", "F")
+    if image.mode in plain or image.mode.startswith("I;16"):
         array = np.asarray(image)
         return array.astype(np.uint8) if array.dtype == bool else array
     channels = np.asarray(image.convert("RGB")).astype(np.int16)
@@ -151,23 +173,40 @@ def _density(image: Image) -> Spacing | None:
 
 def _frame(path: Path) -> tuple[np.ndarray, Spacing | None]:
     """Return the rescaled values of a DICOM file of one frame, bright where there is much, and its pixel size."""
-    from radfuse.volume.dicom import DAMAGE, header_of
+    from radfuse.volume.dicom import DAMAGE, check_bits, header_of, refuse_tables
 
     header = header_of(path)
     if header is None or "PixelData" not in header:
         raise InputError(f"{path} is no DICOM image; give an image of one frame, or the folder of a series")
+    refuse_tables(path, header)
+    check_bits(path, header)
     try:
         if int(header.get("NumberOfFrames") or 1) > 1:
             raise InputError(f"{path} holds {header.NumberOfFrames} frames; save one of them, or convert it to NIfTI")
-        if int(header.get("SamplesPerPixel") or 1) > 1:
+        kind = str(header.get("PhotometricInterpretation") or "MONOCHROME2")
+        if int(header.get("SamplesPerPixel") or 1) > 1 or not kind.startswith("MONOCHROME"):
             raise InputError(f"{path} is in colour; save it in grey, one value a pixel")
+        slope, inter = _rescaling(path, header)
         values = np.asarray(header.pixel_array, dtype=np.float32)
-        if header.get("PhotometricInterpretation") == "MONOCHROME1":
-            values = 2 ** int(header.BitsStored) - 1 - values
-        values = values * float(header.get("RescaleSlope") or 1) + float(header.get("RescaleIntercept") or 0)
-        return values, _pixel_size(header)
+        if kind == "MONOCHROME1":
+            values = (-1 if header.get("PixelRepresentation") else 2 ** int(header.BitsStored) - 1) - values
+        return values * slope + inter, _pixel_size(header)
     except DAMAGE as error:
         raise InputError(f"{path} is damaged, or packed in a way that is not read ({error}); save it again") from error
+
+
+def _rescaling(path: Path, header: Dataset) -> tuple[float, float]:
+    """Return slope and intercept; 1 and 0 where the header leaves them out."""
+    said = [header.get(name) for name in ("RescaleSlope", "RescaleIntercept")]
+    slope, inter = (
+        usual if value in (None, "") else float(value) for value, usual in zip(said, (1.0, 0.0), strict=True)
+    )
+    if not (np.isfinite([slope, inter]).all() and slope != 0):
+        raise InputError(
+            f"{path}: RescaleSlope {slope:g} and RescaleIntercept {inter:g} must be finite, the slope not 0; export it "
+            "again"
+        )
+    return slope, inter
 
 
 def _pixel_size(header: Dataset) -> Spacing | None:

@@ -87,6 +87,8 @@ def _read_header(path: Path, packed: bool) -> tuple[np.void, str]:
             raw = zlib.decompressobj(31).decompress(raw, 1 << 10)
         except zlib.error as error:
             raise InputError(f"{path} is damaged in its first bytes ({error}); copy it again") from error
+    elif raw[:2] == b"\x1f\x8b":
+        raise InputError(f"{path} is compressed and is not named so; rename it to {path.name}.gz")
     order = next((order for order in "<>" if raw[:4] == np.array(_SIZE, f"{order}i4").tobytes()), None)
     if order is None:
         if raw[:4] in {np.array(_SECOND, f"{order}i4").tobytes() for order in "<>"}:

@@ -38,6 +38,7 @@ _PACKINGS: dict[str, Packing] = {
 }
 _PLACES = {"domain", "space", "time", "???", "none"}
 """Kinds of an axis along which voxels lie; along any other lie the values of one voxel."""
+_NAME = "_Name"
 _LONGEST = 1 << 24
 """Bytes of a header; those of Slicer's segmentations have some thousands."""
 
@@ -85,9 +86,24 @@ def nrrd_layout(path: Path) -> Layout:
     return Layout(path, data, shape, dtype, max(start, end), 0, packing, channel_axis=channel_axis)
 
 
+def segments_of(path: Path) -> dict[int, str]:
+    """Return label -> name of the segments that 3D Slicer notes in a header; empty where it does not."""
+    notes = _read_header(path)[1]
+    names = {key.removesuffix(_NAME): value for key, value in notes.items() if key.endswith(_NAME)}
+    labels = {segment: notes.get(f"{segment}_LabelValue", "") for segment in names if segment.startswith("Segment")}
+    return {int(label): names[segment] for segment, label in labels.items() if label.isdecimal()}
+
+
 def _read_fields(path: Path) -> tuple[dict[str, str], int]:
     """Return the fields, names in lower case, and the byte after the header."""
+    fields, _, end = _read_header(path)
+    return fields, end
+
+
+def _read_header(path: Path) -> tuple[dict[str, str], dict[str, str], int]:
+    """Return the fields, names in lower case, what programs note beside them by key, and the byte after the header."""
     fields: dict[str, str] = {}
+    notes: dict[str, str] = {}
     with path.open("rb") as stream:
         first = stream.readline(16)
         if not first.startswith(b"NRRD"):
@@ -99,9 +115,12 @@ def _read_fields(path: Path) -> tuple[dict[str, str], int]:
             name, sign, value = text.partition(": ")
             if sign and not text.startswith("#") and ":=" not in name:
                 fields[name.strip().lower()] = value.strip()
+            elif ":=" in text and not text.startswith("#"):
+                key, _, note = line.decode(errors="replace").partition(":=")
+                notes[key.strip()] = note.strip()
             if stream.tell() > _LONGEST:
                 raise InputError(f"{path}: the header has more than {_LONGEST} bytes; write the file again")
-        return fields, stream.tell()
+        return fields, notes, stream.tell()
 
 
 def _vectors(path: Path, fields: dict[str, str], name: str) -> list[list[float] | None]:

@@ -53,4 +53,4 @@ class ParameterMap(Section):
                 f"map {name}: under the mask {' and '.join(told)}, which no such map can hold; look at the fit and the "
                 "map's units, or leave the case out of the cohort table"
             )
-        return " and ".join(told)
+        return f"under the mask {' and '.join(told)}" if told else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,8 @@ from radfuse.volume.sitk import Transform, placed, resampled, to_sitk
 Interpolation = Literal["nearest", "linear", "bspline"]
 _INTERPOLATORS = {"nearest": "sitkNearestNeighbor", "linear": "sitkLinear", "bspline": "sitkBSpline"}
 _VOXEL_LIMIT = 2**31
+_TOLD = 0.01
+"""Share of a mask that is told of where an image does not reach it."""
 
 
 def resample(
@@ -87,6 +90,34 @@ def resample_labels(
         most, rest = np.maximum(most, share), rest - share
     found[rest > most] = 0
     return LabelMap(found, grid, labels.names, labels.name)
+
+
+def lost_beyond(labels: LabelMap, onto: Grid) -> str:
+    """Return how much of a segmentation lies where an image has no voxels, in words; empty below a hundredth."""
+    boxes = labels.boxes.values()
+    if not boxes:
+        return ""
+    whole = tuple(slice(min(box[i].start for box in boxes), max(box[i].stop for box in boxes)) for i in range(3))
+    here = labels.grid
+    axes = np.reshape(onto.direction, (3, 3)) * np.array(onto.spacing_zyx_mm[::-1])
+    own = np.reshape(here.direction, (3, 3)) * np.array(here.spacing_zyx_mm[::-1])
+    first = np.linalg.solve(axes, np.array(here.origin) - np.array(onto.origin))
+    steps, ends = np.linalg.solve(axes, own), np.array(onto.shape[::-1]) - 0.5
+
+    def beyond(voxels: np.ndarray) -> np.ndarray:
+        index = voxels[:, ::-1] @ steps.T + first
+        return np.asarray(((index < -0.5) | (index > ends)).any(axis=1))
+
+    corners = np.array(list(product(*((side.start, side.stop - 1) for side in whole))))
+    if not beyond(corners).any():
+        return ""
+    voxels = np.argwhere(labels.array[whole] > 0) + [side.start for side in whole]
+    share = float(beyond(voxels).mean())
+    if share < _TOLD:
+        return ""
+    return (
+        f"{share:.0%} of mask {labels.name} lie beyond the image, which are left out; look whether they belong together"
+    )
 
 
 def interpolated(array: np.ndarray, grid: Grid, onto: Grid, interpolator: str | int) -> np.ndarray:

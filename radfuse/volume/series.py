@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
-from radfuse.volume.dicom import text_of, whole_of
+from radfuse.volume.dicom import DAMAGE, text_of, whole_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -30,7 +31,7 @@ _SIDES = {"R": "right", "L": "left"}
 
 def facts_of(header: Dataset) -> Facts:
     """Return what one header says: ids, modality, protocol, size of a slice in pixels and mm, plane and side."""
-    found: Facts = {name: text_of(header, field) or None for name, field in _TEXTS.items()}
+    found: Facts = {name: _spelled(header, field) or None for name, field in _TEXTS.items()}
     found |= {name: _number(text_of(header, field)) for name, field in _NUMBERS.items()}
     found |= {"rows": whole_of(header, "Rows"), "columns": whole_of(header, "Columns")}
     spacing = _numbers(text_of(header, "PixelSpacing"), 2)
@@ -40,6 +41,18 @@ def facts_of(header: Dataset) -> Facts:
     word = text_of(header, "ImageLaterality") or text_of(header, "Laterality")
     found["laterality"] = _SIDES.get(word.strip().upper())
     return found
+
+
+def _spelled(header: Dataset, name: str) -> str:
+    """Return a text in the file's own character set."""
+    text = text_of(header, name)
+    if text.isascii():
+        return text
+    with warnings.catch_warnings(action="ignore"):  # of character sets that nobody knows
+        try:
+            return str(header[name].value).strip()
+        except DAMAGE:
+            return text
 
 
 def plane_of(header: Dataset) -> str | None:

@@ -59,6 +59,7 @@ def grid_of(image: Image | Header) -> Grid:
 
 def read_header(path: Path) -> Header:
     """Read what a file says of its image; raises SimpleITK's RuntimeError."""
+    _quiet()
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
@@ -67,6 +68,7 @@ def read_header(path: Path) -> Header:
 
 def read_image(path: Path) -> Image:
     """Read a file; raises SimpleITK's RuntimeError."""
+    _quiet()
     return sitk.ReadImage(str(path))
 
 
@@ -77,11 +79,17 @@ def read_slices(paths: Sequence[Path], *, real: bool = False) -> Image:
         paths: of the slices.
         real: as float64, instead of the type that suits the first slice.
     """
+    _quiet()
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames([str(path) for path in paths])
     if real:
         reader.SetOutputPixelType(sitk.sitkFloat64)
     return reader.Execute()
+
+
+def _quiet() -> None:
+    """Have ITK's own warnings, of what is checked before, left unsaid: they name the lines of its source."""
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
 
 
 def write_file(image: Image, path: Path) -> None:

@@ -97,6 +97,34 @@ def test_a_sound_study_is_ready_and_nothing_is_written(study: Path, monkeypatch:
     assert {item.name: item.stat().st_mtime_ns for item in study.parent.iterdir()} == before
 
 
+def test_what_would_fail_every_case_is_told_before(study: Path) -> None:
+    two = "segmentation.labels={tumour: 1, bone: 2}"
+    found = problems_of(study, two, "regions=[{kind: label, name: b, label: bone}]")
+    assert len(found) == 12
+    assert "region 'b' would be empty: mask m0.nrrd holds tumour and no bone (2); draw it" in found[0].message
+    assert len(problems_of(study, "sequences={t1: {suv: true}}")) == 12
+    for name in ("plan_file", "start_from"):
+        (only,) = problems_of(study, UNET, f"segmentation.{name}=gone.onnx")
+        assert f"gone.onnx: there is no such file; correct segmentation.{name}" in only.message
+
+
+def test_images_unlike_each_other_and_labels_of_no_mask_are_remarked(study: Path) -> None:
+    for name in ("c3.nrrd", "m3.nrrd"):
+        image = sitk.ReadImage(str(study.parent / name))
+        sitk.WriteImage(sitk.DICOMOrient(image, "PIL"), str(study.parent / name))
+    found = check_study(load_study(study, [UNET.replace("1}", "1, bone: 2}")])).warnings
+    told = {problem.where: problem.message for problem in found}
+    assert "shape's Maximum2DDiameter follow them" in told["sequences.t1"]
+    assert "no mask holds bone, so that no network learns it" in told["segmentation.labels"]
+
+
+def test_a_mask_that_may_be_of_another_scan_is_remarked(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("radfuse.check.images.drawn_elsewhere", lambda *_: "was drawn elsewhere")
+    told = [problem for problem in check_study(load_study(study)).warnings if problem.column == "mask"]
+    assert len(told) == 12
+    assert told[0].message == "case c0: mask m0.nrrd was drawn elsewhere"
+
+
 def test_masks_that_will_be_resampled_may_lie_on_another_grid(study: Path) -> None:
     labels = read_labels(study.parent / "m2.nrrd")
     write_image(LabelMap(labels.array[1:], grid((19, 24, 24), (2.0, 1.5, 1.5))), study.parent / "m2.nrrd")

@@ -248,6 +248,22 @@ def test_what_is_printed_meets_a_full_disk(closed: str, heard: str) -> None:
     assert "cannot write what is printed: No space left on device; free some space" in getattr(ended, heard)
 
 
+def test_whoever_interrupts_is_told_that_nothing_is_lost(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from radfuse.cli import app as commands
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("radfuse.study.load_study", interrupt)
+    monkeypatch.setattr(sys, "argv", ["radfuse", "check", "study.yaml"])
+    with pytest.raises(SystemExit) as end:
+        commands.main()
+    assert end.value.code == 130
+    assert "What was finished is kept; run again to go on" in capsys.readouterr().err
+
+
 def test_the_version_is_shown() -> None:
     assert radfuse("--version").stdout.split()[0] == "radfuse"
 

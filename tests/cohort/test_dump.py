@@ -102,6 +102,24 @@ def test_a_series_is_named_by_its_uid(heap: Path, tmp_path: Path) -> None:
         read_cohort(config=config.model_copy(update={"series_index": tmp_path / "none.parquet"}))
 
 
+def test_an_id_that_is_a_path_leads_nowhere_and_one_that_lacks_is_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "heap").mkdir()
+    utf8 = {"SpecificCharacterSet": "ISO_IR 192"}
+    for number, person in enumerate(["../../Ö1", "../../Ö1", ""]):
+        write_series(tmp_path / "made", SeriesInstanceUID=f"1.2.{number}", PatientID=person, **utf8)
+        for file in (tmp_path / "made").iterdir():
+            file.rename(tmp_path / "heap" / f"{number}{file.name}")
+        (tmp_path / "made").rmdir()
+    dicom_index(tmp_path / "heap", tmp_path / "c.csv")
+    rows = pd.read_csv(tmp_path / "c.csv")
+    assert rows["patient_id"].tolist() == ["../../Ö1"] * 2
+    assert all(read_volume(tmp_path / image).array.shape == (4, 3, 4) for image in rows["image"])
+    assert len(list((tmp_path / "c.images").iterdir())) == 2
+    assert "left out 1: no PatientID" in capsys.readouterr().err
+
+
 def test_folders_without_dicom_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no folder"):
         index_dump(tmp_path / "x", tmp_path / "s.parquet")

@@ -104,6 +104,12 @@ def test_masks_that_lie_apart_are_refused(tmp_path: Path) -> None:
         compare(pair(tmp_path, labels(here), labels(there)))
 
 
+def test_what_the_reference_cannot_show_is_remarked(tmp_path: Path) -> None:
+    whole = LabelMap(np.ones((8, 8, 8), np.uint8), grid((8, 8, 8)))
+    moved = LabelMap(whole.array, Grid((8, 8, 8), (1, 1, 1), (2.0, 0, 0)))
+    assert "; 25% of mask" in compare(pair(tmp_path, whole, moved)).remark
+
+
 def test_an_image_is_not_taken_for_a_mask(tmp_path: Path) -> None:
     many = LabelMap(np.arange(512, dtype=np.int16).reshape(8, 8, 8), grid((8, 8, 8)))
     with pytest.raises(InputError, match="hold 511 labels, as an image does"):

@@ -130,6 +130,7 @@ BAD_SERIES: list[tuple[dict[str, Any], str]] = [
     ({"Rows": 2}, "its header lies: 24 bytes of 16"),
     ({"PixelData": None}, "lacks PixelData"),
     ({"BitsStored": 255}, "255 bits stored of 16"),
+    ({"BitsStored": 12}, "12 bits stored of 16, the highest 15; numbers that do not begin at the lowest bit"),
     ({"PixelData": bytes(20)}, r"0\.dcm is truncated, or its header lies: 20 bytes of 24 \(4 x 3 pixels of 16 bits\)"),
     ({"NumberOfFrames": 7, "ImagePositionPatient": None}, "holds 7 frames in one file; convert it to NIfTI"),
 ]
@@ -167,10 +168,25 @@ def test_other_files_in_the_folder(tmp_path: Path) -> None:
     text = pydicom.dcmread(tmp_path / "report" / "0.dcm")
     text.file_meta.MediaStorageSOPClassUID = report
     text.save_as(tmp_path / "s" / "report.dcm")
+    for kind in (pydicom.uid.SegmentationStorage, pydicom.uid.RTDoseStorage):
+        write_series(tmp_path / kind.name, 1, SOPClassUID=kind, SeriesInstanceUID="1.2.6", NumberOfFrames=3)
+        beside = pydicom.dcmread(tmp_path / kind.name / "0.dcm")
+        beside.file_meta.MediaStorageSOPClassUID = kind
+        beside.save_as(tmp_path / "s" / f"{kind.name}.dcm")
+    write_series(tmp_path / "film", 1, SeriesInstanceUID="1.2.5", NumberOfFrames=9, ImagePositionPatient=None)
+    (tmp_path / "film" / "0.dcm").rename(tmp_path / "s" / "film.dcm")
     assert np.array_equal(read_volume(tmp_path / "s").array, pixels)
     (tmp_path / "s" / "9.dcm").write_bytes(b"cut to nothing")
     with pytest.raises(InputError, match=r"9\.dcm is no DICOM file, whatever its name"):
         read_volume(tmp_path / "s")
+
+
+def test_a_folder_of_something_else_says_of_what(tmp_path: Path) -> None:
+    (tmp_path / "a.nii.gz").touch()
+    with pytest.raises(
+        InputError, match=r"holds no DICOM image slices, but a\.nii\.gz; an image that is no DICOM is named"
+    ):
+        read_volume(tmp_path)
 
 
 def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:

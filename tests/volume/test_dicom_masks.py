@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from contours import item, save, write_contours
 from pydicom.pixels import pack_bits
+from rawfiles import write_series
 from realdata import real_file
 
 from radfuse.errors import InputError
-from radfuse.volume.dicom_masks import SEG_CLASSES
+from radfuse.volume.dicom_masks import SEG_CLASSES, drawn_elsewhere
 from radfuse.volume.files import read_grid, read_labels
 from radfuse.volume.grid import Grid
 
@@ -105,6 +106,19 @@ def test_bad_segments_are_named(tmp_path: Path) -> None:
         read_labels(uneven, NAMES, like=IMAGE)
 
 
+def test_a_segment_is_not_numbered_against_its_name(tmp_path: Path) -> None:
+    """Neither is called just as a label; by their numbers the tibia would be the femur."""
+    frames = [(1, 1, plane(slice(0, 3), slice(0, 4))), (2, 1, plane(slice(3, 5), slice(2, 3)))]
+    names = {1: "femur", 2: "tibia"}
+    swapped = write_seg(tmp_path / "s.dcm", frames, {1: "Tibia left", 2: "Femur left"})
+    with pytest.raises(InputError, match="segment 1 is called 'Tibia left', and by its number would be 'femur', not"):
+        read_labels(swapped, names, like=IMAGE)
+    right = write_seg(tmp_path / "r.dcm", frames, {1: "Femur left", 2: "Cartilage of femur"})
+    assert (read_labels(right, names, like=IMAGE).array == 1).sum() == 12
+    strange = write_seg(tmp_path / "t.dcm", frames, {1: "Segment 1", 2: "Segment 2"})
+    assert (read_labels(strange, names, like=IMAGE).array == 1).sum() == 12
+
+
 def square(low: float, high: float, z: float) -> list[float]:
     """Return the corners of a square in the plane of a slice, in mm."""
     corners = [(low, low), (high, low), (high, high), (low, high)]
@@ -129,8 +143,30 @@ def test_bad_contours_are_named(tmp_path: Path) -> None:
     across = write_contours(tmp_path / "b.dcm", [10, 20, 30, 12, 20, 30, 12, 20, 36, 10, 20, 36])
     with pytest.raises(InputError, match="lies across the slices, or between them"):
         read_labels(across, NAMES, like=IMAGE)
+    beyond = write_contours(tmp_path / "d.dcm", square(0.5, 4.5, 38.0), square(0.5, 4.5, 40.0))
+    with pytest.raises(InputError, match=r"d\.dcm: of 'Bone' 1 of 2 contours lie beyond the image"):
+        read_labels(beyond, NAMES, like=IMAGE)
+    thick = write_contours(tmp_path / "e.dcm", *(square(0.5, 4.5, z) for z in (30.0, 34.0, 38.0)))
+    with pytest.raises(InputError, match="no two contours lie on neighbouring slices"):
+        read_labels(thick, NAMES, like=IMAGE)
     with pytest.raises(InputError, match="the mask is empty"):
         read_labels(write_contours(tmp_path / "c.dcm"), NAMES, like=IMAGE)
+
+
+def test_a_mask_of_another_scan_is_doubted_and_nobody_named(tmp_path: Path) -> None:
+    write_series(tmp_path / "s", 2, FrameOfReferenceUID="1.2.5", PatientID="4711")
+    frames = [(1, 1, plane(slice(0, 3), slice(0, 4)))]
+    for file, fields, doubt in (
+        ("a", {"FrameOfReferenceUID": "1.2.5", "PatientID": "4711"}, ""),
+        ("b", {}, ""),
+        ("c", {"FrameOfReferenceUID": "1.2.6"}, "was drawn in another frame of reference than s; look"),
+        ("d", {"PatientID": "4712"}, "was drawn under another PatientID than s; look"),
+    ):
+        path = write_seg(tmp_path / f"{file}.dcm", frames, {1: "bone"}, **fields)
+        found = drawn_elsewhere(path, tmp_path / "s")
+        assert found.startswith(doubt)
+        assert bool(found) == bool(doubt)
+        assert "471" not in found
 
 
 @pytest.mark.parametrize("patient", ["STS_002", "STS_025"])

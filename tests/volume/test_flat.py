@@ -132,6 +132,46 @@ def test_a_png_mask_holds_its_labels(tmp_path: Path, mode: str) -> None:
     np.testing.assert_array_equal(found.array[0], labels)
 
 
+def test_places_of_a_palette_are_labels_of_a_mask_and_greys_of_an_image(tmp_path: Path) -> None:
+    """Place 0 is drawn in grey 200, 1 in 50, 2 in 120, as programs write that make pictures small."""
+    places = np.array([[0, 1, 2], [2, 1, 0]], dtype=np.uint8)
+    picture = Image.frombytes("P", (3, 2), places.tobytes())
+    picture.putpalette(np.repeat([200, 50, 120], 3).tolist())
+    picture.save(tmp_path / "p.png", dpi=(254, 254))
+    assert read_volume(tmp_path / "p.png").array[0].tolist() == [[200, 50, 120], [120, 50, 200]]
+    assert read_labels(tmp_path / "p.png").array[0].tolist() == places.tolist()
+
+
+def test_bright_means_much_of_signed_values_too(tmp_path: Path) -> None:
+    signed = (PIXELS.astype(np.int16) - 100).tobytes()
+    path = frame(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1", PixelRepresentation=1, PixelData=signed)
+    np.testing.assert_array_equal(read_volume(path).array[0], -1 - (PIXELS - 100.0))
+
+
+def test_a_mask_is_no_jpeg(tmp_path: Path) -> None:
+    Image.fromarray(np.eye(9, dtype=np.uint8)).save(tmp_path / "m.jpg", dpi=(254, 254))
+    with pytest.raises(InputError, match=r"m\.jpg: JPEG changes the values .*; save it as PNG"):
+        read_labels(tmp_path / "m.jpg")
+
+
+def turned(folder: Path) -> Path:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(np.zeros((9, 9), dtype=np.uint8)).save(folder / "e.jpg", exif=exif)
+    return folder / "e.jpg"
+
+
+def transparent(folder: Path) -> Path:
+    Image.fromarray(np.zeros((9, 9, 2), dtype=np.uint8), "LA").save(folder / "l.png")
+    return folder / "l.png"
+
+
+def moving(folder: Path) -> Path:
+    first, second = (Image.fromarray(np.full((9, 9), grey, dtype=np.uint8)) for grey in (1, 2))
+    first.save(folder / "v.png", save_all=True, append_images=[second])
+    return folder / "v.png"
+
+
 def coloured(folder: Path) -> Path:
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (9, 9, 3), dtype=np.uint8)).save(folder / "c.png")
     return folder / "c.png"
@@ -151,6 +191,16 @@ def cut(folder: Path) -> Path:
 
 WRONG: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a colour picture": (coloured, "is in colour"),
+    "a picture to be turned": (turned, r"to be turned or mirrored .*EXIF orientation 3.*; save it as it is seen"),
+    "a picture seen through": (transparent, "is transparent in places"),
+    "two pictures": (moving, "holds 2 pictures"),
+    "colours of a palette": (
+        lambda folder: frame(folder / "c.dcm", PhotometricInterpretation="PALETTE COLOR"),
+        "colour",
+    ),
+    "a slope of nought": (lambda folder: frame(folder / "o.dcm", RescaleSlope=0), "RescaleSlope 0 .*must be finite"),
+    "values by a table": (lambda folder: frame(folder / "u.dcm", ModalityLUTSequence=[Dataset()]), "a table"),
+    "left-aligned bits": (lambda folder: frame(folder / "b.dcm", HighBit=15), "12 bits stored of 16, the highest 15"),
     "no picture": (lambda folder: noise(folder, "n.png"), "no picture that can be read"),
     "half a picture": (cut, "cannot be read"),
     "no DICOM": (lambda folder: noise(folder, "n.dcm"), "is no DICOM file, whatever its name"),

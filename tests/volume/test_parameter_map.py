@@ -12,10 +12,10 @@ VALUES = np.array([-30.0, -1, 0, 500, 1500, 4000])
 
 
 def test_what_lies_beyond_is_counted_with_the_worst_of_it() -> None:
-    assert ParameterMap().remark(VALUES, "adc") == "2 of 6 voxels lie below 0, as far as -30"
+    assert ParameterMap().remark(VALUES, "adc") == "under the mask 2 of 6 voxels lie below 0, as far as -30"
     both = ParameterMap(low=-10, high=1000)
     assert both.remark(VALUES, "adc") == (
-        "1 of 6 voxels lie below -10, as far as -30 and 2 of 6 voxels lie above 1000, as far as 4000"
+        "under the mask 1 of 6 voxels lie below -10, as far as -30 and 2 of 6 voxels lie above 1000, as far as 4000"
     )
     assert ParameterMap(low=None).remark(VALUES, "adc") == ""
     assert ParameterMap(high=4000).remark(VALUES[2:], "adc") == ""

@@ -7,9 +7,9 @@ import pytest
 import SimpleITK as sitk
 from boxes import box, grid, ramp
 
-from radfuse.volume.grid import Grid
+from radfuse.volume.grid import Grid, oriented
 from radfuse.volume.image import LabelMap, Volume
-from radfuse.volume.resample import resample, resample_labels
+from radfuse.volume.resample import lost_beyond, resample, resample_labels
 from radfuse.volume.sitk import between
 
 
@@ -41,3 +41,13 @@ def test_the_way_between_two_images_goes_by_the_third() -> None:
     assert way.TransformPoint((0.0, 0.0, 0.0)) == pytest.approx((2, -1, 3))
     assert between(move, None) is move
     assert between(None, None) is None
+
+
+def test_what_lies_beyond_an_image_is_told_in_shares() -> None:
+    """A cube of 4 voxels a side; moved by 2 of the 8 voxels of the image, and by 6."""
+    mask = LabelMap(box((8, 8, 8), (2, 2, 4), (6, 6, 8)).astype(np.uint8), grid((8, 8, 8)), {}, "m")
+    assert lost_beyond(mask, mask.grid) == ""
+    assert lost_beyond(mask, Grid((8, 8, 8), (1, 1, 1), (-2.0, 0, 0))).startswith("50% of mask m lie beyond the image")
+    assert lost_beyond(mask, Grid((4, 4, 4), (2, 2, 2), (0.5, 0.5, 0.5))) == ""
+    turned = oriented(mask.grid, "RAS")
+    assert lost_beyond(mask, turned) == ""

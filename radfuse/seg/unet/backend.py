@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section, Where, nearest
+from radfuse.errors import InputError
 from radfuse.seg.backend import OnnxNetworks, Watch
 from radfuse.seg.plan import Axis, Intensities, NetworkInput, SegPlan
 
@@ -143,6 +144,17 @@ class UnetSegmentation(OnnxNetworks):
         if self.mirror_prediction and not self.mirror_axes:
             raise ValueError("mirror_prediction needs mirror_axes, those that the labels allow")
         return self
+
+    def check_here(self) -> None:
+        """Look whether the files that it begins with are there, and a plan is one of these labels and images."""
+        self.runtime_here()
+        for name, path in (("plan_file", self.plan_file), ("start_from", self.start_from)):
+            if path is not None and not path.is_file():
+                raise InputError(f"{name} {path}: there is no such file; correct segmentation.{name}")
+        if self.plan_file is not None:
+            from radfuse.seg.unet.plan import given_plan
+
+            given_plan(self, self.plan_file)
 
     def plan(self, grids: Sequence[Grid]) -> str:
         """Return the plan of all the study's networks as JSON."""

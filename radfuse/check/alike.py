@@ -1,0 +1,81 @@
+"""What differs between the images of one sequence, and would differ in their features for no patient's sake."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+
+from radfuse.errors import Problem, listed
+from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.volume.grid import Grid, orientation_of
+
+_AXES = {letter: pair for pair in ("LR", "PA", "SI") for letter in pair}
+_BY_AXIS = ("wavelet", "lbp_2d")
+"""Filters that see along the axes in which an image is stored."""
+_BY_VOXEL = ("glcm", "glrlm", "glszm", "gldm", "ngtdm")
+"""Classes that count voxels, whatever their size."""
+_APART = 1.25
+"""Voxels of which the largest is longer by more than so many times along an axis are of several sizes."""
+_SHOWN = 4
+
+
+def remarks_on_grids(
+    radiomics: Mapping[str, RadiomicsConfig], grids: Mapping[str, Mapping[str, Grid]]
+) -> list[Problem]:
+    """Return, as warnings, which sequences are stored in several ways that their features would tell.
+
+    Args:
+        radiomics: sequence -> how it is measured; one by a parameter file of PyRadiomics is left alone.
+        grids: sequence -> case -> where its voxels lie.
+    """
+    found = []
+    for sequence, settings in radiomics.items():
+        here = grids.get(sequence, {})
+        if settings.params is None and len(here) > 1:
+            told = (_orientations(settings, here), _sizes(settings, here))
+            found += [Problem(f"sequences.{sequence}", text, severity="warning") for text in told if text]
+    return found
+
+
+def _orientations(settings: RadiomicsConfig, grids: Mapping[str, Grid]) -> str:
+    """Return that axes are stored in several orders, where features follow them; else nothing."""
+    stored = {case: orientation_of(grid) for case, grid in grids.items()}
+    orders = {"".join(_AXES[letter] for letter in way) for way in stored.values()}
+    told = [name for name in _BY_AXIS if name in settings.filters]
+    if len(orders) > 1:
+        told += [f"slice_axis: {settings.slice_axis}"] if settings.slice_axis else []
+        told += ["shape's Maximum2DDiameter"] if "shape" in settings.classes else []
+    if len(set(stored.values())) < 2 or not told:
+        return ""
+    (usual, count), *others = Counter(stored.values()).most_common()
+    some = [case for case, way in stored.items() if way != usual]
+    ways = ", ".join(f"{way} in {number}" for way, number in others[:_SHOWN])
+    return (
+        f"the axes of images point to {usual} in {count} cases and to {ways}: {listed(told)} follow them, and differ "
+        f"for that alone in {listed(some)}; store all images in one orientation"
+    )
+
+
+def _sizes(settings: RadiomicsConfig, grids: Mapping[str, Grid]) -> str:
+    """Return that voxels are of several sizes, where features count voxels as they are; else nothing."""
+    told = [name for name in settings.classes if name in _BY_VOXEL] + [
+        name for name in settings.filters if name != "original"
+    ]
+    sizes = {case: _along_patient(grid) for case, grid in grids.items()}
+    spread = np.array([*sizes.values()])
+    if settings.spacing_zyx_mm is not None or not told or (spread.max(axis=0) <= _APART * spread.min(axis=0)).all():
+        return ""
+    low, high = (" x ".join(f"{value:.3g}" for value in ends) for ends in (spread.min(axis=0), spread.max(axis=0)))
+    usual = [float(f"{value:.2g}") for value in np.median([grid.spacing_zyx_mm for grid in grids.values()], axis=0)]
+    return (
+        f"voxels measure from {low} to {high} mm (left, posterior, superior), and {listed(told)} count voxels of "
+        f"whatever size; bring all to one, for example radiomics.spacing_zyx_mm: {usual}"
+    )
+
+
+def _along_patient(grid: Grid) -> tuple[float, ...]:
+    """Return the size of a voxel along the patient's axes: left, posterior, superior."""
+    steps = dict(zip((_AXES[letter] for letter in orientation_of(grid)), grid.spacing_zyx_mm[::-1], strict=True))
+    return steps["LR"], steps["PA"], steps["SI"]

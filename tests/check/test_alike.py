@@ -1,0 +1,38 @@
+"""What differs between the images of a sequence, told where features see it."""
+
+from __future__ import annotations
+
+from boxes import grid
+
+from radfuse.check.alike import remarks_on_grids
+from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.volume.grid import Grid, oriented
+
+HERE = grid((4, 5, 6), (3.0, 1.0, 1.0))
+SAGITTAL, FLIPPED = oriented(HERE, "PIL"), oriented(HERE, "RAS")
+FIRSTORDER = RadiomicsConfig(classes=("firstorder",))
+
+
+def told(settings: RadiomicsConfig, **grids: Grid) -> list[str]:
+    return [problem.message for problem in remarks_on_grids({"t1": settings}, {"t1": grids})]
+
+
+def test_axes_in_another_order_are_told_where_features_follow_them() -> None:
+    assert told(FIRSTORDER, a=HERE, b=SAGITTAL) == []
+    (message,) = told(RadiomicsConfig(classes=("shape",)), a=HERE, b=HERE, c=SAGITTAL)
+    assert message.startswith("the axes of images point to LPS in 2 cases and to PIL in 1: shape's Maximum2DDiameter")
+    assert "for that alone in c; " in message
+    wavelet = FIRSTORDER.model_copy(update={"filters": ("original", "wavelet")})
+    assert told(RadiomicsConfig(classes=("shape",)), a=HERE, b=FLIPPED) == []
+    assert "wavelet follow them" in told(wavelet, a=HERE, b=FLIPPED)[0]
+
+
+def test_voxels_of_several_sizes_are_told_where_features_count_voxels() -> None:
+    """The sagittal image has the same voxels, stored in another order."""
+    glcm, finer = RadiomicsConfig(classes=("glcm",)), grid((4, 5, 6), (3.0, 0.5, 0.5))
+    assert told(glcm, a=HERE, b=SAGITTAL) == []
+    assert told(FIRSTORDER, a=HERE, b=finer) == []
+    (message,) = told(glcm, a=HERE, b=finer)
+    assert message.startswith("voxels measure from 0.5 x 0.5 x 3 to 1 x 1 x 3 mm")
+    assert "radiomics.spacing_zyx_mm: [3.0, 0.75, 0.75]" in message
+    assert told(glcm.model_copy(update={"spacing_zyx_mm": (1.0, 1.0, 1.0)}), a=HERE, b=finer) == []
