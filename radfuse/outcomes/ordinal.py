@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
-from radfuse.cohort.spreadsheet import Table
+from radfuse.cohort.spreadsheet import Table, spellings
 from radfuse.config import Word, nearest
 from radfuse.errors import Finding
 from radfuse.outcomes.faults import missing, too_few_of_levels
@@ -39,13 +39,18 @@ class OrdinalOutcome(ScoredOutcome):
     def _once_each(cls, levels: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(levels)) < len(levels):
             raise ValueError(f"a level stands twice: {', '.join(levels)}; remove one")
+        steps = pd.to_numeric(pd.Series(levels, dtype=object), errors="coerce").diff().dropna()
+        if len(steps) == len(levels) - 1 and not ((steps > 0).all() or (steps < 0).all()):
+            raise ValueError(f"the grades are numbers out of order: {', '.join(levels)}; name them the lowest first")
         return levels
 
     def read(self, table: Table, new: bool) -> tuple[dict[str, pd.Series], list[Finding]]:
         """Return the place of each grade among the levels, float64, and what is wrong with the column."""
         text = table.text(self.column)
         findings = missing(text, self.column)
-        places = text.map({level: float(place) for place, level in enumerate(self.levels)}).astype("float64")
+        said = {word: float(place) for place, level in enumerate(self.levels) for word in spellings(level)}
+        said |= {level: float(place) for place, level in enumerate(self.levels)}
+        places = text.map(said).astype("float64")
         findings += [
             Finding(
                 f"the grade {text[index]!r} is none of cohort.outcome.levels"
