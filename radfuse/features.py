@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from radfuse.cohort.commas import as_written
+from radfuse.cohort.remarks import codes_in, rows_of
 from radfuse.cohort.spreadsheet import LARGEST, ROW, Table, numbered, read_table, to_numbers
 from radfuse.config import Section, nearest
 from radfuse.errors import InputError, Problem, listed
@@ -130,6 +132,7 @@ def read_features(
     reserved: Collection[str] = (),
     excluded: Collection[str] = (),
     unique: bool = True,
+    hollow: bool = False,
 ) -> tuple[FeatureTable, list[Problem]]:
     """Read a user's feature table.
 
@@ -140,6 +143,7 @@ def read_features(
         reserved: columns that are never features (the outcome, clinical columns).
         excluded: case ids to leave out, where rows are cases.
         unique: two ids with the very same values are an error.
+        hollow: columns may all be without a value, as of one new patient whose block was not measured.
 
     Returns:
         The table and its warnings.
@@ -171,13 +175,12 @@ def read_features(
         {*key, *(name for group in ids for name in group), *reserved},
         problems,
     )
-    values = _numbers(table, names, problems)
+    values = _numbers(table, names, problems, hollow)
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)
     texts = [table.text(name) for name in key]
-    values.index = (
-        pd.Index(texts[0], name=key[0], dtype=object) if len(key) == 1 else pd.MultiIndex.from_arrays(texts, names=key)
-    )
+    values.index = pd.MultiIndex.from_arrays(texts, names=key) if len(key) > 1 else pd.Index(texts[0], dtype=object)
+    values.index.names = key
     same = _twins(table, values) if unique else []
     if same:
         raise InputError([*problems, *same])
@@ -263,6 +266,21 @@ def _choose(table: Table, source: FeatureSource, taken: Collection[str], problem
     return names
 
 
+def _codes(where: str, columns: Mapping[str, pd.Series]) -> list[Problem]:
+    """Return a remark of all columns that hold a code for "missing", such as -999, far from their other values."""
+    coded = {name: found for name, values in columns.items() if (found := codes_in(values))}
+    if not coded:
+        return []
+    first = next(iter(coded))
+    code, cells = next(iter(coded[first].items()))
+    others = f", and {len(coded) - 1} more columns hold such codes" if len(coded) > 1 else ""
+    message = (
+        f'{code:g} ({rows_of(cells)}) looks like a code for "missing" and is read as a number{others}; empty these '
+        "cells to have them imputed"
+    )
+    return [Problem(where, message, int(cells[0]) + 2, first, "warning")]
+
+
 def _row_counter(table: Table, available: Sequence[str]) -> str | None:
     """Return the nameless column that counts the rows, as pandas and R write one; None without it."""
     name = str(table.cells.columns[0])
@@ -277,7 +295,7 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(name == pattern or fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _numbers(table: Table, names: list[str], problems: list[Problem]) -> pd.DataFrame:
+def _numbers(table: Table, names: list[str], problems: list[Problem], hollow: bool) -> pd.DataFrame:
     """Return the features as float64; columns without any value are left out, other faults are added to `problems`."""
     where = table.path.name
     columns: dict[str, pd.Series] = {}
@@ -287,11 +305,12 @@ def _numbers(table: Table, names: list[str], problems: list[Problem]) -> pd.Data
         if wrong.any():
             index = wrong.index[wrong][0]
             found = table.cells.loc[index, name]
+            mend = as_written(table.cells.loc[wrong, name]) or "correct them"
             problems.append(
                 Problem(
                     where,
-                    f"{int(wrong.sum())} cells are no number, first {found!r}; correct them, or leave the column out "
-                    f"with `exclude: [{name}]`",
+                    f"{int(wrong.sum())} cells are no number, first {found!r}; {mend}, or leave the column out with "
+                    f"`exclude: [{name}]`",
                     int(index) + 2,
                     name,
                 )
@@ -312,15 +331,16 @@ def _numbers(table: Table, names: list[str], problems: list[Problem]) -> pd.Data
             empty.append(name)
             continue
         columns[name] = numbers
+    problems += _codes(where, columns)
     if empty:
-        rest = "" if columns else "; no feature is left"
+        rest = "" if columns or hollow else "; no feature is left"
         problems.append(
             Problem(
                 where,
                 f"{len(empty)} columns hold no value and are left out: {listed(empty)}{rest}",
                 None,
                 empty[0],
-                "warning" if columns else "error",
+                "warning" if columns or hollow else "error",
             )
         )
     return pd.DataFrame(columns, index=table.cells.index, dtype="float64")

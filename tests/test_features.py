@@ -317,3 +317,23 @@ def test_csv_brings_every_digit_back(tmp_path_factory: pytest.TempPathFactory, n
     values = frame({"x": numbers, "varies": [float(row) for row in rows]}, [f"c{row}" for row in rows])
     FeatureTable(values).to_csv(path)
     assert list(read_features(path)[0].values["x"]) == numbers
+
+
+def test_codes_for_missing_are_remarked_once_for_all_columns() -> None:
+    values = np.random.default_rng(1).normal(size=(12, 3))
+    values[4, :2] = -999
+    frame = pd.DataFrame(values, columns=["a", "b", "c"]).assign(case_id=[f"c{i}" for i in range(12)])
+    table, (remark,) = read_features(frame)
+    assert (remark.severity, remark.row, remark.column) == ("warning", 6, "a")
+    assert "-999 (row 6)" in remark.message
+    assert "and 1 more columns hold such codes" in remark.message
+    assert table.values.loc["c4", "a"] == -999
+
+
+def test_all_columns_of_new_patients_may_be_empty_where_the_caller_says_so() -> None:
+    frame = pd.DataFrame({"case_id": ["c1"], "a": [np.nan], "b": [np.nan]})
+    with pytest.raises(InputError, match="no feature is left"):
+        read_features(frame)
+    table, (warning,) = read_features(frame, hollow=True)
+    assert (list(table.values.index), table.names) == (["c1"], ())
+    assert (warning.severity, warning.message) == ("warning", "2 columns hold no value and are left out: a, b")

@@ -14,7 +14,7 @@ from radfuse.bundle.predict import Prediction, predict
 from radfuse.bundle.schema import BundleFamily
 from radfuse.config import Section
 from radfuse.errors import InputError
-from radfuse.results import AnyPerformance, Comparison, Performance
+from radfuse.results import AnyPerformance, Comparison, Performance, SurvivalPerformance
 from radfuse.run.folder import Progress
 from radfuse.seg.runtimes.runtime import USUAL
 from radfuse.statistics.scores import expit, to_logit
@@ -132,6 +132,8 @@ def _gaps(performance: Sequence[AnyPerformance]) -> Iterator[str]:
     for families, names in values.items():
         apart = ", or probabilities that separate events from others without overlap"
         too_few = f": too few units{apart if one_class else ', or all of one outcome'}"
+        if isinstance(first, SurvivalPerformance) and names == [f"AUC at {first.horizon:g}"]:
+            too_few = f", as no unit had the event by {first.horizon:g}, or none was followed beyond it without"
         why = f", as {one_class[events]}" if events in one_class else too_few
         yield f"{_of(families, performance)} {', '.join(names)} cannot be computed{why}"
     for families, names in intervals.items():

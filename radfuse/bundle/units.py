@@ -12,6 +12,7 @@ from radfuse.bundle.columns import image_blocks
 from radfuse.bundle.load import Bundle
 from radfuse.bundle.schema import BundleSchema, ImageRecipe
 from radfuse.bundle.sites import check_sites
+from radfuse.cohort.alike import unlike
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.changes import DATED, Changes
 from radfuse.cohort.config import Categories, CohortConfig
@@ -176,7 +177,7 @@ def _read_block(source: Table, names: set[str], cohort: Cohort) -> tuple[Feature
         if name in names or any(at_visit(str(name), visit) in names for visit in visits)
     ]
     ids = ((config.case,), config.unit_columns)
-    table, found = read_features(source, ids, FeatureSource(columns=tuple(wanted)), unique=False)
+    table, found = read_features(source, ids, FeatureSource(columns=tuple(wanted)), unique=False, hollow=True)
     return replace(table, values=table.values.reindex(columns=wanted)), found
 
 
@@ -222,6 +223,6 @@ def _check_lacking(block: str, table: FeatureTable, cohort: Cohort) -> None:
     lacking = [str(case) for case in cohort.cases.index if case not in table.values.index]
     if lacking:
         raise InputError(
-            f"the {block} table lacks {len(lacking)} of {len(cohort)} cases: {listed(lacking)}; add them, or leave "
-            "the cases out"
+            f"the {block} table lacks {len(lacking)} of {len(cohort)} cases: {listed(lacking)}; add them, with empty "
+            f"cells where nothing was measured, or leave the cases out{unlike(lacking, table.values.index)}"
         )

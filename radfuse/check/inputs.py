@@ -10,7 +10,7 @@ from radfuse.audit.checks import problems_of
 from radfuse.audit.subject import Subject
 from radfuse.check.answers import problems_of_answers
 from radfuse.check.harmonise import sites_to_learn
-from radfuse.check.remarks import inner_folds_possible, near_usual_names, one_class_tests
+from radfuse.check.remarks import inner_folds_possible, near_usual_names, odd_sizes, one_class_tests
 from radfuse.cohort.beside import problems_beside
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import CohortConfig
@@ -149,7 +149,9 @@ def read_tables(
         known = replace(design, blocks={name: design.blocks[name] for name in design.blocks if name == "clinical"})
         found += problems_of([telling.look(Subject(cohort, known, folds))])  # before images make the other blocks
         too_few = inner_folds_possible(config, design, folds, order, seed, inner_folds)
-        found += one_class_tests(folds, config.outcome.labels(design.units))
+        labels = config.outcome.labels(design.units)
+        found += one_class_tests(folds, labels)
+        found += odd_sizes(config.split, folds, design.units[config.patient].to_numpy(), labels)
         found += too_few if tunes else [replace(problem, severity="warning") for problem in too_few]
     if any(problem.severity == "error" for problem in found):
         raise InputError(once(found))

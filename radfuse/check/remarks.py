@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 
 from radfuse.cohort.config import CohortConfig
-from radfuse.cohort.splits import Fold, Grouped, make_folds
+from radfuse.cohort.splits import Fold, Grouped, Split, make_folds
 from radfuse.errors import InputError, Problem, listed
 from radfuse.fusion.config import FIRST_BLOCKS
 from radfuse.fusion.design import Design
 from radfuse.outcomes.kinds import settled
+
+_FEW = 3
+"""Tested patients with an outcome below which nothing can be said of it."""
 
 
 def inner_folds_possible(
@@ -88,6 +91,38 @@ def one_class_tests(folds: Sequence[Fold], labels: np.ndarray | None) -> list[Pr
         "in it alone; take fewer folds, or another cohort.split"
     )
     return [Problem("cohort.split", message, severity="warning")]
+
+
+def odd_sizes(split: Split, folds: Sequence[Fold], patients: np.ndarray, labels: np.ndarray | None) -> list[Problem]:
+    """Return remarks where one test set is far from the share that was asked for, or tells next to nothing.
+
+    Args:
+        split: that made the folds.
+        folds: of it.
+        patients: of each unit.
+        labels: of each unit; None where there are no classes.
+    """
+    found = []
+    fold, asked = folds[0], getattr(split, "test_fraction", None)
+    if asked is None or getattr(split, "test_from", None) is not None:
+        return []
+    tested, people = len(set(patients[fold.test])), len(set(patients))
+    if abs(tested / people - asked) > max(0.1, 1 / people):
+        found.append(
+            f"{tested} of {people} patients are tested, not {asked:.0%}, as many share the date where it would be cut; "
+            "set cohort.split.test_from"
+        )
+    rarest = (
+        min(len(set(patients[fold.test][labels[fold.test] == value])) for value in set(labels))
+        if labels is not None
+        else 0
+    )
+    if 0 < rarest < _FEW:
+        found.append(
+            f"{rarest} tested patients have the rarest outcome, which tells next to nothing; raise "
+            "cohort.split.test_fraction, or take folds, cohort.split: {kind: grouped}"
+        )
+    return [Problem("cohort.split", message, severity="warning") for message in found]
 
 
 def near_usual_names(blocks: Iterable[str]) -> list[Problem]:

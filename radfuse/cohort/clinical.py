@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from radfuse.cohort.cells import declared
+from radfuse.cohort.commas import as_written
 from radfuse.cohort.config import Categories
 from radfuse.cohort.draft import Draft
 from radfuse.cohort.remarks import odd_values
@@ -32,10 +33,12 @@ def _numeric(draft: Draft, name: str) -> None:
         mend = f"declare it as {{column: {name}, levels: [{', '.join(levels[:6])}]}} under cohort.clinical"
         if days_of(text[wrong]).notna().all():
             mend = f"dates are no measurement: name a column of years, such as an age, or remove {name!r} there"
+        mend = as_written(text[wrong]) or mend
         draft.problem(f"holds words ({listed}), not numbers; {mend}", None, name)
     else:
         for index in text.index[wrong]:
-            draft.problem(f"{text[index]!r} is not a number; correct it, or leave the cell empty", index, name)
+            mend = as_written([text[index]]) or "correct it"
+            draft.problem(f"{text[index]!r} is not a number; {mend}, or leave the cell empty", index, name)
     infinite = numbers.abs() > LARGEST
     for index in numbers.index[infinite]:
         draft.problem(

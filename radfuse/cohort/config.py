@@ -144,6 +144,9 @@ class CohortConfig(Section):
 
     @model_validator(mode="after")
     def _outcome_is_no_input(self) -> CohortConfig:
+        for name in (self.case, self.patient):
+            if name in self.clinical_columns:
+                raise ValueError(f"column {name!r} is both an id and a clinical column; remove it from `clinical`")
         for outcome in self.outcome_columns:
             if outcome in self.clinical_columns:
                 raise ValueError(

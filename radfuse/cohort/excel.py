@@ -31,7 +31,7 @@ def read_excel(path: Path, notes: list[Problem]) -> pd.DataFrame:
         with zipfile.ZipFile(path) as archive:
             refuse_zip_bomb(path, archive)
             _refuse_entities(path, archive)
-            formulas, hidden = _looked_at(archive)
+            formulas, hidden, merged = _looked_at(archive)
         sheets = _sheets(path, formulas)
     except InputError:
         raise
@@ -55,9 +55,20 @@ def read_excel(path: Path, notes: list[Problem]) -> pd.DataFrame:
                 severity="warning",
             )
         )
+    if merged:
+        message = (
+            f"{merged} groups of cells are merged, of which the first alone holds the value; unmerge and fill them"
+        )
+        notes.append(Problem(path.name, message, severity="warning"))
     rows = sheets[filled[0]]
     width = max(map(len, rows))
     refuse_size(path, len(rows), width)
+    named = sum(cell is not None for cell in rows[0])
+    if named < 0.5 * width and any(sum(cell is not None for cell in row) > 0.5 * width for row in rows[1:]):
+        raise InputError(
+            f"{path}: the first row of sheet {filled[0]!r} holds {named} of {width} column names ({rows[0][0]!r}); the "
+            "names must stand there: delete the rows above them, or name every column"
+        )
     header, *body = [[*row, *[None] * (width - len(row))] for row in rows]
     columns = {place: pd.Series([row[place] for row in body], dtype=object) for place in range(width)}
     frame = pd.DataFrame({place: text_column(column) for place, column in columns.items()})
@@ -100,10 +111,12 @@ def _filled(row: Sequence[Any]) -> Sequence[Any]:
     return row[:length]
 
 
-def _looked_at(archive: zipfile.ZipFile) -> tuple[bool, int]:
-    """Return whether the sheets hold formulas, and how many of their rows are hidden."""
+def _looked_at(archive: zipfile.ZipFile) -> tuple[bool, int, int]:
+    """Return whether sheets hold formulas, how many rows are hidden, and how many groups of cells are merged."""
     parts = [archive.read(part) for part in archive.infolist() if part.filename.startswith("xl/worksheets/sheet")]
-    return any(b"<f>" in part or b"<f " in part for part in parts), sum(len(_HIDDEN.findall(part)) for part in parts)
+    formulas = any(b"<f>" in part or b"<f " in part for part in parts)
+    hidden = sum(len(_HIDDEN.findall(part)) for part in parts)
+    return formulas, hidden, sum(part.count(b"<mergeCell ") for part in parts)
 
 
 def _refuse_entities(path: Path, archive: zipfile.ZipFile) -> None:

@@ -11,6 +11,7 @@ from radfuse.errors import Finding, listed
 
 _CODES = {sign * float("9" * digits) for sign in (1, -1) for digits in (2, 3, 4, 5, 6)} | {-9.0, -1.0}
 """What spreadsheets hold where a value is missing."""
+_LISTED = np.array(sorted(_CODES))
 _FEWEST = 8
 """Values below which quartiles say nothing."""
 _FAR, _APART = 10.0, 3.0
@@ -27,12 +28,7 @@ def odd_values(numbers: pd.Series) -> Iterator[Finding]:
     known = numbers.dropna()
     finite = known[np.isfinite(known)]
     odd = pd.Series(False, index=finite.index)
-    for code in sorted(set(finite) & _CODES):
-        others = finite[~finite.isin(_CODES)]
-        apart = _beyond(pd.Series([code]), others, _APART).any() or (code < 0 <= others.min())
-        if len(others) < _FEWEST or not apart:
-            continue
-        cells = finite.index[finite == code]
+    for code, cells in codes_in(finite).items():
         odd[cells] = True
         many = f"{len(cells)} cells hold" if len(cells) > 1 else "1 cell holds"
         message = (
@@ -49,6 +45,21 @@ def odd_values(numbers: pd.Series) -> Iterator[Finding]:
             f"leave the cell empty ({rows_of(far.index)})"
         )
         yield Finding(message, far.index[0], name)
+
+
+def codes_in(numbers: pd.Series) -> dict[float, pd.Index]:
+    """Return each code that seems to mean "missing", far from all other values -> the labels of its cells."""
+    if not np.isin(numbers.to_numpy(), _LISTED).any():
+        return {}
+    finite = numbers[np.isfinite(numbers)]
+    others = finite[~finite.isin(_CODES)]
+    if len(others) < _FEWEST:
+        return {}
+    return {
+        code: finite.index[finite == code]
+        for code in sorted(set(finite) & _CODES)
+        if _beyond(pd.Series([code]), others, _APART).any() or (code < 0 <= others.min())
+    }
 
 
 def _beyond(values: pd.Series, others: pd.Series, ranges: float) -> pd.Series:

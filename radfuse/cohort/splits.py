@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Annotated, Literal, NamedTuple
@@ -15,6 +16,13 @@ from radfuse.cohort.times import days_of, times_of
 from radfuse.config import Section
 from radfuse.errors import Finding, InputError, listed
 from radfuse.outcomes.kinds import Outcome, strata
+
+_SIDE = re.compile(
+    r"(?<![^\W_])(?:train(?:ing)?|test(?:ing)?|val(?:id(?:ation)?)?|dev(?:elopment)?|derivation|discovery|replication|"
+    r"hold[\s_-]?out|internal|external)(?:[\s_-]?(?:set|cohort|data))?(?![^\W_])",
+    re.IGNORECASE,
+)
+"""Words for a side of a split."""
 
 
 def _as_text(value: object) -> object:
@@ -141,9 +149,10 @@ class Temporal(Section):
         if self.test_from is not None:
             start = self._start(frame[self.column])
             if np.isnan(start):
-                yield Finding(
-                    f"cohort.split.test_from {self.test_from!r} is no date; write 2019-05-31, or a number", None, None
+                like = (
+                    f"as the column has it ({frame[self.column].iloc[0]})" if np.isfinite(times).all() else "2019-05-31"
                 )
+                yield Finding(f"cohort.split.test_from {self.test_from!r} is no date; write it {like}", None, None)
             elif not times.isna().any():
                 share = (times.groupby(frame[patient]).min() >= start).mean()
                 if share in (0.0, 1.0):
@@ -219,7 +228,9 @@ class ByColumn(Section):
             )
 
         values = {str(value) for value in frame.get(self.column, pd.Series(dtype=object)).dropna()}
-        if values != {"train", "test"} and {value.lower() for value in values} & {"train", "test"}:
+        said = {value.lower() for value in values}
+        asked = bool(_SIDE.search(self.column)) and said in ({"0", "1"}, {"false", "true"}, {"no", "yes"})
+        if values != {"train", "test"} and (asked or any(_SIDE.fullmatch(value) for value in said)):
             yield Finding(
                 f"the values are {listed(map(repr, sorted(values)))}: write train and test alone, or number the folds, "
                 "of which each is tested in turn; list cases of neither under cohort.exclude",
@@ -303,6 +314,13 @@ def _fold(name: str, test: np.ndarray) -> Fold:
 def _one_value_each(frame: pd.DataFrame, patient: str, column: str) -> Iterator[Finding]:
     if column not in frame:
         return
+    alike: dict[str, list[str]] = {}
+    for name in sorted(map(str, frame[column].dropna().unique())):
+        alike.setdefault("".join(name.casefold().removesuffix(".0").split()), []).append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            shown = " and ".join(map(repr, names))
+            yield Finding(f"{shown} differ in capitals, spaces or a .0 alone; write one value one way", None, column)
     for index in frame.index[frame[column].isna()]:
         yield Finding("the value is missing; fill it: the split needs one for each case", index, column)
     for person, values in frame.dropna(subset=[column]).groupby(patient, sort=False)[column]:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.cohort.cells import MISSING, text_column
+from radfuse.cohort.commas import read_commas
 from radfuse.cohort.excel import read_excel
 from radfuse.cohort.packed import refuse_size, unpacked, unreadable
 from radfuse.config import kind_of
@@ -28,9 +29,10 @@ LARGEST = 1e100
 _TRUTHS = ({"false": 0.0, "true": 1.0}, {"no": 0.0, "yes": 1.0})
 """Pairs of words, in small letters, that are numbers where a column holds nothing else."""
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
-_COMMA_NUMBER = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*")
+_SAID = re.compile(r'"?sep=([,;\t|])"?\n', re.IGNORECASE)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_INTEGER = re.compile(r"-?(0|[1-9]\d*)(\.0)?", re.ASCII)
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _SPREADSHEETS = {".xlsx", ".xlsm"}
 
@@ -134,8 +136,13 @@ def to_numbers(column: pd.Series) -> tuple[pd.Series, pd.Series]:
 
 
 def spellings(word: str) -> set[str]:
-    """Return the texts of a table that say the same as a word: a truth in any capitals, and as parquet stores it."""
+    """Return the texts of a table that say the same as a word.
+
+    A truth in any capitals, and as parquet stores it; a whole number as a column with gaps has it, "2.0".
+    """
     same = {word}
+    if _INTEGER.fullmatch(word):
+        same |= {word.removesuffix(".0"), f"{word.removesuffix('.0')}.0"}
     for pair in _TRUTHS:
         if word.lower() in pair:
             same |= {word.lower(), word.upper(), word.capitalize()}
@@ -167,7 +174,17 @@ def _plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Return numbers as numbers and the rest as text; an index with a name is a column."""
     _refuse_repeated(Path("DataFrame"), frame.columns)
     if not isinstance(frame.index, pd.RangeIndex):
-        frame = frame.copy().reset_index(drop=frame.index.name is None and frame.index.nlevels == 1)
+        extra = [name for name in frame.index.names if name not in frame.columns]
+        for name in set(frame.index.names) - set(extra):
+            if list(text_column(frame[name])) != list(text_column(frame.index.get_level_values(name).to_series())):
+                raise InputError(
+                    f"DataFrame: its index and a column are named {str(name)!r} and hold other values; rename one, "
+                    "or leave the index out with reset_index(drop=True)"
+                )
+        unnamed = frame.index.nlevels == 1 and frame.index.name is None
+        kept = frame.index.to_frame(index=False)[extra] if extra and not unnamed else None
+        frame = frame.reset_index(drop=True)
+        frame = frame if kept is None else pd.concat([kept, frame], axis=1)
     frame = frame.reset_index(drop=True)
     frame.columns = pd.Index([str(column) for column in frame.columns])
     typed = {name: _plain_numbers(frame[name]) for name in frame.columns}
@@ -204,7 +221,9 @@ def _read_text(path: Path, notes: list[Problem], as_text: Collection[str] | None
     _refuse_empty(path, text)
     if "\0" in text:
         raise InputError(f"{path} holds the character NUL, as no text does; save it as CSV UTF-8")
-    separator = _separator(text)
+    said = _SAID.match(text)  # Excel's own first line, which it does not show
+    separator, text = (said[1], text[said.end() :]) if said else (_separator(text), text)
+    _refuse_empty(path, text)
     if separator != "," and path.suffixes[:1] != [".tsv"]:
         notes.append(Problem(path.name, f"columns are separated by {_SEPARATORS[separator]}", severity="warning"))
     rows = text.count("\n")
@@ -218,9 +237,9 @@ def _read_text(path: Path, notes: list[Problem], as_text: Collection[str] | None
         if "Too many columns" in str(error):
             return _parse_short(text, separator, widths)
         raise InputError(f"{path}: a quote is opened and never closed ({error}); correct it") from error
-    if separator == ";":
-        _decimal_commas(path, frame, notes)
     frame.columns = pd.Index(widths)
+    if separator != ",":
+        read_commas(path, frame, notes)
     while len(frame) and frame.iloc[-1].isna().all():  # blank lines at the end of the file
         frame = frame.iloc[:-1]
     return frame
@@ -307,34 +326,31 @@ def _check_widths(path: Path, text: str, separator: str) -> list[str]:
     """Return the header, after checking that no row is longer than it."""
     rows = csv.reader(io.StringIO(text), delimiter=separator)
     header = next(rows)
-    problems: list[Problem] = []
     if all(line.count(separator) < len(header) for line in text.splitlines()):
         return header
+    widths = {}
+    number = 1
     for number, row in enumerate(rows, start=2):
         if len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
-            problems.append(
+            widths[number] = len(row)
+    if len(widths) > max(3, 0.5 * (number - 1)):
+        raise InputError(
+            f"{path}: the first line has {len(header)} cells ({listed(map(repr, map(short, header)), 3)}), and "
+            f"{len(widths)} of {number - 1} rows below have more, {max(widths.values())} for example; the column names "
+            "must stand in the first line: remove what stands before them, or name every column"
+        )
+    if widths:
+        raise InputError(
+            [
                 Problem(
                     path.name,
-                    f"{len(row)} cells under {len(header)} column names; quote texts that hold {separator!r}",
-                    number,
+                    f"{width} cells under {len(header)} column names; quote texts that hold {separator!r}",
+                    row,
                 )
-            )
-    if problems:
-        raise InputError(problems)
+                for row, width in widths.items()
+            ]
+        )
     return header
-
-
-def _decimal_commas(path: Path, frame: pd.DataFrame, notes: list[Problem]) -> None:
-    changed = False
-    for position in frame.columns:
-        values = frame[position].dropna()
-        if len(values) and frame[position].dtype == object and values.str.fullmatch(_COMMA_NUMBER).any():
-            plain = pd.to_numeric(values.str.replace(",", ".", regex=False), errors="coerce")
-            if plain.notna().all():
-                frame.loc[values.index, position] = values.str.replace(",", ".", regex=False)
-                changed = True
-    if changed:
-        notes.append(Problem(path.name, "decimal commas were read as decimal points", severity="warning"))
 
 
 def safe_cells(frame: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radfuse.cohort.alike import unlike
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.changes import YEARS, changes_of
 from radfuse.cohort.order import content_order
@@ -280,7 +281,8 @@ def _check_rows(
     problems = []
     if len(lacking) == len(wanted):
         examples = f"cohort has {listed(wanted)}; the table has {listed(table.values.index)}"
-        return [Problem(where, f"no id of the cohort stands in the table ({', '.join(table.ids)}): {examples}")]
+        told = f"no id of the cohort stands in the table ({', '.join(table.ids)}): {examples}"
+        return [Problem(where, told + unlike(wanted, table.values.index))]
     if len(lacking):
         mend = (
             "they are imputed, or predicted from other blocks, by fusion.strategy"
@@ -290,7 +292,8 @@ def _check_rows(
         problems.append(
             Problem(
                 where,
-                f"the table lacks {len(lacking)} of {len(wanted)} rows: {listed(lacking)}; {mend}",
+                f"the table lacks {len(lacking)} of {len(wanted)} rows: {listed(lacking)}; {mend}"
+                f"{unlike(lacking, extra)}",
                 severity="warning" if allow_missing else "error",
             )
         )

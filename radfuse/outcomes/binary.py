@@ -11,9 +11,9 @@ import pandas as pd
 from radfuse.cohort.cells import declared, whole_numbers
 from radfuse.cohort.spreadsheet import Table, spellings, to_numbers
 from radfuse.config import Section, Word, nearest
-from radfuse.errors import Finding
+from radfuse.errors import Finding, listed
 from radfuse.evaluation.thresholds import USUAL, Rule, name_of, threshold_of
-from radfuse.outcomes.faults import fewer_folds, missing
+from radfuse.outcomes.faults import coded_otherwise, event_as_named, fewer_folds, missing
 from radfuse.statistics.links import LinkName
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class BinaryOutcome(Section):
             text = declared(whole_numbers(text), spellings(self.positive))
         findings = missing(text, self.column)
         found = sorted(set(text.dropna()))
-        values, wrong = self._words(text, found, new) if self.positive is not None else self._numbers(table, found)
+        values, wrong = self._words(text, found, new) if self.positive is not None else self._numbers(table, found, new)
         findings += wrong
         if values is None:
             return {}, findings
@@ -54,23 +54,27 @@ class BinaryOutcome(Section):
     def _words(self, text: pd.Series, found: list[str], new: bool) -> tuple[pd.Series | None, list[Finding]]:
         """Return 1.0 where the column holds the event's word, in any capitals where it is true, false, yes or no."""
         event = spellings(str(self.positive))
-        if not event & set(found) and found and not new:
+        if (
+            not event & set(found)
+            and found
+            and (not new or len(found) > 1 or coded_otherwise(str(self.positive), found))
+        ):
             hint = nearest(str(self.positive), found)
-            message = f"no row holds the event {self.positive!r} (cohort.outcome.positive){hint}"
+            message = f"no row holds {event_as_named(str(self.positive), new)}{hint}"
             return None, [Finding(message, None, self.column)]
         values = text.isin(event).astype("float64").where(text.notna())
         if len(found) <= 2:
             return values, []
-        listed = ", ".join(map(repr, found[:8]))
+        shown = listed(map(repr, found))
         return values, [
             Finding(
-                f"a binary outcome has two values; found {len(found)}: {listed}; make it two, or exclude cases",
+                f"a binary outcome has two values; found {len(found)}: {shown}; make it two, or exclude cases",
                 None,
                 self.column,
             )
         ]
 
-    def _numbers(self, table: Table, found: list[str]) -> tuple[pd.Series | None, list[Finding]]:
+    def _numbers(self, table: Table, found: list[str], new: bool) -> tuple[pd.Series | None, list[Finding]]:
         """Return the column's own 0 and 1, or what its words of truth stand for."""
         values, wrong = to_numbers(table.cells[self.column])
         if wrong.any() and len(found) == 2:
@@ -79,6 +83,8 @@ class BinaryOutcome(Section):
             return None, [Finding(message, None, self.column)]
         odd = values.index[wrong | (values.notna() & ~values.isin([0.0, 1.0]))]
         text = table.text(self.column)
+        if len(odd) > max(3, 0.3 * len(values)) and not wrong.any():
+            return None, [Finding(_of_another_kind(found, new), None, self.column)]
         findings = [
             Finding(f"a binary outcome is 0 or 1; found {text[index]!r}; correct it", index, self.column)
             for index in odd
@@ -191,3 +197,13 @@ class BinaryOutcome(Section):
     def evaluation_sections(self) -> tuple[str, ...]:
         """Return the sections of a classification on other patients."""
         return ("overview", "discrimination", "calls", "comparison", "calibration", "decision", "settings")
+
+
+def _of_another_kind(found: Sequence[str], new: bool) -> str:
+    """Return what a column of these numbers is, where many are neither 0 nor 1."""
+    what = f"a binary outcome is 0 or 1; the column holds {listed(map(repr, found), 6)}"
+    if new:
+        return f"{what}: write 0 and 1"
+    if len(found) == 2:
+        return f"{what}: say which is the event, cohort.outcome.positive: {found[1]}"
+    return f"{what}: a measurement is an outcome of kind continuous, grades are one of kind ordinal"

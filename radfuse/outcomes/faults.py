@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pandas as pd
 
@@ -29,6 +29,22 @@ def numbers(table: Table, column: str, what: str) -> tuple[pd.Series, list[Findi
         Finding(f"{what} is a number; found {text[index]!r}; {MEND}", index, column) for index in values.index[wrong]
     ]
     return values, [*missing(text, column, what.rpartition(" ")[2]), *odd]
+
+
+def coded_otherwise(word: str, found: Collection[str]) -> bool:
+    """Return whether new patients' texts, none of which is the event's word, seem to say it in another way.
+
+    In other capitals, or as numbers where it is a word. Of patients who may all be without the event nothing else
+    tells it.
+    """
+    numbers = pd.to_numeric(pd.Series([*found, word], dtype=object), errors="coerce").notna()
+    return word.casefold() in {text.casefold() for text in found} or bool(numbers[:-1].all() and not numbers.iloc[-1])
+
+
+def event_as_named(word: str, new: bool) -> str:
+    """Return the event's word and where it was said: by the study, for new patients of whose table it is asked."""
+    said = "as the study named it: write it so in the table" if new else "cohort.outcome.positive"
+    return f"the event {word!r} ({said})"
 
 
 def fewer_folds(count: int) -> str:

@@ -40,6 +40,9 @@ class OrdinalOutcome(ScoredOutcome):
     def _once_each(cls, levels: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(levels)) < len(levels):
             raise ValueError(f"a level stands twice: {', '.join(levels)}; remove one")
+        steps = pd.to_numeric(pd.Series(levels, dtype=object), errors="coerce").diff().dropna()
+        if len(steps) == len(levels) - 1 and not ((steps > 0).all() or (steps < 0).all()):
+            raise ValueError(f"the grades are numbers out of order: {', '.join(levels)}; name them the lowest first")
         return levels
 
     def read(self, table: Table, new: bool) -> tuple[dict[str, pd.Series], list[Finding]]:

@@ -12,7 +12,8 @@ from radfuse.cohort.spreadsheet import Table, spellings, to_numbers
 from radfuse.config import nearest
 from radfuse.errors import Finding
 from radfuse.outcomes.binary import BinaryOutcome
-from radfuse.outcomes.faults import MEND, missing, numbers
+from radfuse.outcomes.faults import MEND, event_as_named, missing, numbers
+from radfuse.outcomes.faults import coded_otherwise as said_otherwise
 
 
 def times_of(table: Table, column: str) -> tuple[pd.Series, list[Finding]]:
@@ -71,11 +72,11 @@ def events_of(
     text = declared(whole_numbers(table.text(column)), event.union(*rivals.values()))
     found = sorted(set(text.dropna()))
     findings = missing(text, column, "event")
-    if not event & set(found) and found and not new:
+    if not event & set(found) and found and (not new or said_otherwise(positive or "1", found)):
         hint = nearest(positive or "1", found)
         return {}, [
             *findings,
-            Finding(f"no row holds the event {positive or '1'!r} (cohort.outcome.positive){hint}", None, column),
+            Finding(f"no row holds {event_as_named(positive or '1', new)}{hint}", None, column),
         ]
     codes = text.isin(event).astype("float64")
     for rival, spelled in rivals.items():

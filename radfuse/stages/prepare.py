@@ -307,20 +307,28 @@ def _with_values(frame: pd.DataFrame) -> pd.DataFrame:
     return frame if kept.all() else frame.loc[:, kept]
 
 
+def numbered(values: pd.DataFrame) -> FeatureTable:
+    """Return a block whose rows are numbered under a name that no column of it has."""
+    name = "unit"
+    while name in values:
+        name += "_"
+    return FeatureTable(values.rename_axis(name))
+
+
 def write(prepared: Prepared, path: Path) -> None:
     """Store units and blocks as parquet, folds and warnings as JSON."""
     path.mkdir()
     design = prepared.design
     design.units.to_parquet(path / "units.parquet")
     for block, values in design.blocks.items():
-        FeatureTable(values.rename_axis("unit")).to_parquet(path / f"{block}.parquet")
+        numbered(values).to_parquet(path / f"{block}.parquet")
     for block, frames in design.by_fold.items():
         for fold, values in frames.items():
-            FeatureTable(values.rename_axis("unit")).to_parquet(path / f"{block}@{safe_name(fold)}.parquet")
+            numbered(values).to_parquet(path / f"{block}@{safe_name(fold)}.parquet")
     for block, sources in design.again.items():
         for source, copies in sources.items():
             for i, values in enumerate(copies):
-                FeatureTable(values.rename_axis("unit")).to_parquet(path / f"{block}@{safe_name(source)}{i}.parquet")
+                numbered(values).to_parquet(path / f"{block}@{safe_name(source)}{i}.parquet")
     facts = {
         "blocks": list(design.blocks),
         "by_fold": list(design.by_fold),

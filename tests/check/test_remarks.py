@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from radfuse.check.inputs import read_inputs
-from radfuse.check.remarks import near_usual_names, one_class_tests
+from radfuse.check.remarks import near_usual_names, odd_sizes, one_class_tests
 from radfuse.check.study import check_study
-from radfuse.cohort.splits import Fold
+from radfuse.cohort.splits import Fold, Holdout, Temporal
 from radfuse.errors import InputError, Problem
 from radfuse.study import Study
 
@@ -98,3 +98,15 @@ def test_a_block_named_nearly_as_usual_is_remarked(block: str, usual: str) -> No
 
 def test_other_blocks_are_not() -> None:
     assert near_usual_names(["radiomic", "deep", "laboratory", "genes", "pathology", "dose"]) == []
+
+
+def test_a_test_set_of_another_size_than_asked_for_or_of_next_to_nobody_is_remarked() -> None:
+    patients, labels = np.array([f"p{i}" for i in range(20)]), np.arange(20) % 2
+    most = [Fold("later", np.arange(4), np.arange(4, 20))]
+    (many,) = odd_sizes(Temporal(column="day"), most, patients, labels)
+    assert "16 of 20 patients are tested, not 30%" in many.message
+    assert odd_sizes(Temporal(column="day", test_from="2019"), most, patients, labels) == []
+    two = [Fold("holdout", np.arange(2, 20), np.arange(2))]
+    (few,) = odd_sizes(Holdout(test_fraction=0.05), two, patients, labels)
+    assert "1 tested patients have the rarest outcome" in few.message
+    assert odd_sizes(Holdout(), [Fold("holdout", np.arange(6, 20), np.arange(6))], patients, labels) == []

@@ -321,3 +321,44 @@ def test_stratified_folds_of_what_the_check_accepts_hold_both_outcomes(
     for fold in split.folds_of(units, "patient", EVENT, seed):
         assert set(units["event"].iloc[fold.train]) == {0.0, 1.0}
         assert set(units["event"].iloc[fold.test]) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("where", ("training", "validation")),
+        ("where", ("Derivation cohort", "External")),
+        ("where", ("dev", "hold-out")),
+        ("is_test", ("0", "1")),
+        ("train", ("False", "True")),
+    ],
+)
+def test_sides_of_a_split_that_are_not_called_train_and_test_are_refused(column: str, values: tuple[str, str]) -> None:
+    units = pd.DataFrame({"patient": list("abcd"), column: pd.Series([*values, *values], dtype=object)})
+    (found,) = ByColumn(column=column).check(units, "patient", EVENT)
+    assert "write train and test alone, or number the folds" in found.message
+
+
+@pytest.mark.parametrize("values", [("0", "1"), ("north", "intest"), ("contest", "validus")])
+def test_other_values_are_folds(values: tuple[str, str]) -> None:
+    units = pd.DataFrame({"patient": list("abcd"), "fold": pd.Series([*values, *values], dtype=object)})
+    assert list(ByColumn().check(units, "patient", EVENT)) == []
+
+
+@pytest.mark.parametrize("values", [("North", "north"), ("1", "1.0"), ("St John", "St  john")])
+def test_one_site_in_two_spellings_is_told(values: tuple[str, str]) -> None:
+    units = pd.DataFrame({"patient": list("abc"), "site": pd.Series([*values, "west"], dtype=object)})
+    (found,) = LeaveSiteOut().check(units, "patient", EVENT)
+    assert "differ in capitals, spaces or a .0 alone" in found.message
+
+
+def test_dates_of_several_zones_count_by_the_clock_on_the_wall() -> None:
+    units = table("""
+        p1 0 2015-01-01
+        p2 1 2015-01-02T10:00:00Z
+        p3 0 2016-01-01T23:30:00+02:00
+        p4 1 2016-01-01T23:00:00-0500
+    """)
+    split = Temporal(column="where", test_from="2016-01-01T23:15")
+    assert list(split.check(units, "patient", EVENT)) == []
+    assert held_out(folds(Temporal(column="where", test_from="2016-01-01"), units)) == {"later": [2, 3]}

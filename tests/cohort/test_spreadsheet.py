@@ -104,7 +104,7 @@ def test_decimal_commas_of_a_semicolon_table_are_numbers_and_noted(tmp_path: Pat
     table = read_table(as_file(tmp_path, "id;age;note\na;61,5;1,2 mm\nb;58;none\nc;-0,25;x\n"))
     assert list(to_numbers(table.cells["age"])[0]) == [61.5, 58.0, -0.25]
     assert list(table.cells["note"]) == ["1,2 mm", "none", "x"]  # not a number, so its comma stays
-    assert "decimal commas were read as decimal points" in [note.message for note in table.notes]
+    assert "decimal commas were read as decimal points in age" in [note.message for note in table.notes]
 
 
 def test_decimal_commas_stay_text_where_a_comma_separates_columns(tmp_path: Path) -> None:
@@ -407,3 +407,36 @@ def test_a_missing_cell_is_nan_and_not_wrong() -> None:
 def test_decimals_are_read_to_the_last_digit(tmp_path: Path) -> None:
     table = read_table(as_file(tmp_path, "id,x\na,0.1\nb,0.30000000000000004\nc,1.7976931348623157e308\n"))
     assert list(to_numbers(table.cells["x"])[0]) == [0.1, 0.30000000000000004, 1.7976931348623157e308]
+
+
+def test_the_separator_that_excel_writes_first_is_no_row(tmp_path: Path) -> None:
+    table = read_table(as_file(tmp_path, "sep=;\nid;note\na;x, y\n"))
+    assert list(table.cells.columns) == ["id", "note"]
+    assert table.rows == [2]  # Excel does not show its own first line
+
+
+def test_a_title_above_the_header_is_one_fault_not_one_a_row(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"the first line has 1 cells .*4 of 4 rows below have more, 2 for example"):
+        read_table(as_file(tmp_path, "# exported\nid,x\na,1\nb,2\nc,3\n"))
+
+
+def test_merged_cells_of_a_workbook_are_noted(tmp_path: Path) -> None:
+    path = as_workbook(tmp_path / "t.xlsx", {"a": [["id", "site"], ["c1", "north"], ["c2", None]]})
+    book = openpyxl.load_workbook(path)
+    book.active.merge_cells("B2:B3")
+    book.save(path)
+    assert any("1 groups of cells are merged" in note for note in notes(path))
+
+
+def test_an_index_that_is_a_column_too_is_that_column() -> None:
+    frame = pd.DataFrame({"id": ["a", "b"], "x": [1, 2]})
+    assert list(read_table(frame.set_index("id", drop=False)).cells.columns) == ["id", "x"]
+    assert list(read_table(frame.set_index(["id", "x"])).cells.columns) == ["id", "x"]
+    with pytest.raises(InputError, match="its index and a column are named 'x' and hold other values"):
+        read_table(frame.set_index(pd.Index([7, 8], name="x")))
+
+
+def test_a_title_above_the_header_of_a_workbook_is_told(tmp_path: Path) -> None:
+    path = as_workbook(tmp_path / "t.xlsx", {"a": [["Table 1"], ["id", "x", "y"], ["c1", 1, 2]]})
+    with pytest.raises(InputError, match=r"the first row of sheet 'a' holds 1 of 3 column names \('Table 1'\)"):
+        read_table(path)

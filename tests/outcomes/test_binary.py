@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from columns import tables
 from hypothesis import given
 from sklearn.feature_selection import f_classif
 
 from radfuse.cohort.splits import inner_folds
+from radfuse.cohort.spreadsheet import read_table
 from radfuse.outcomes.binary import BinaryOutcome
 
 EVENT = BinaryOutcome(column="event")
@@ -47,3 +49,36 @@ def test_one_event_is_too_few_for_inner_folds() -> None:
     outcome = np.array([1, 1, 0, 0, 0])
     with pytest.raises(ValueError, match="1 patients with an event and 3 without are too few for inner folds"):
         EVENT.folds_possible(outcome, patients, 5)
+
+
+def read(values: list[str], new: bool = False, positive: str | None = None) -> tuple[list[float], list[str]]:
+    table = read_table(pd.DataFrame({"event": pd.Series(values, dtype=object)}))
+    found, findings = BinaryOutcome(column="event", positive=positive).read(table, new)
+    return list(found.get("event", [])), [finding.message for finding in findings]
+
+
+@pytest.mark.parametrize(
+    ("values", "mend"),
+    [
+        (["1", "2"] * 4, "say which is the event, cohort.outcome.positive: 2"),
+        (["1.7", "2.4", "3.1", "0.2", "1"], "a measurement is an outcome of kind continuous"),
+    ],
+)
+def test_a_column_of_another_kind_is_one_finding(values: list[str], mend: str) -> None:
+    _, (message,) = read(values)
+    assert mend in message
+
+
+def test_a_whole_number_is_the_event_as_a_column_with_gaps_has_it() -> None:
+    assert read(["1.0", "2.0"], positive="2") == ([0.0, 1.0], [])
+
+
+@pytest.mark.parametrize("values", [["PCR", "no"], ["0", "1"], ["complete", "partial"], ["PCR"], ["0"]])
+def test_new_patients_whose_event_is_called_otherwise_are_not_without_it(values: list[str]) -> None:
+    none, (message,) = read(values, new=True, positive="pCR")
+    assert none == []
+    assert "no row holds the event 'pCR' (as the study named it: write it so in the table)" in message
+
+
+def test_new_patients_may_all_be_without_the_event() -> None:
+    assert read(["no", "no"], new=True, positive="pCR") == ([0.0, 0.0], [])

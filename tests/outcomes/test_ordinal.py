@@ -10,6 +10,7 @@ from tabular import assert_one, errors_of, write_table
 
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.read import read_cohort
+from radfuse.cohort.spreadsheet import read_table
 from radfuse.outcomes.ordinal import OrdinalOutcome
 from radfuse.outcomes.ordinal_performance import above_of
 from radfuse.results import OrdinalFit
@@ -127,3 +128,11 @@ def test_what_is_told_of_a_unit_adds_up() -> None:
     np.testing.assert_allclose(above_of(each, OUTCOME.levels)[1], 1 / (1 + np.exp([-1.0, 1, 3])))
     with pytest.raises(ValidationError, match="rise"):
         OrdinalFit(slope=1, cuts=(1.0, 0.0))
+
+
+def test_grades_that_are_numbers_stand_in_their_order_and_may_be_written_with_a_nought() -> None:
+    with pytest.raises(ValidationError, match="numbers out of order: 0, 2, 1; name them the lowest first"):
+        OrdinalOutcome(column="grade", levels=("0", "2", "1"))
+    table = read_table(pd.DataFrame({"grade": pd.Series(["2.0", "0.0", "1"], dtype=object)}))
+    found, findings = OrdinalOutcome(column="grade", levels=("0", "1", "2")).read(table, new=False)
+    assert (list(found["grade"]), findings) == ([2.0, 0.0, 1.0], [])

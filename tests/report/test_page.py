@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
+import radfuse.report
 from radfuse.report.palette import looks
 from radfuse.report.printed import interval
 from radfuse.results import StudyResults
@@ -159,3 +160,14 @@ def test_a_browser_draws_the_page_with_all_family_colours(phantom_run: tuple[Pat
     assert len(families) == 6
     for name, (colour, _) in looks(families).items():
         assert tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) in colours, f"no pixel in the colour of {name}"
+
+
+def test_no_template_asks_for_a_figure_that_may_not_be_there_by_its_name() -> None:
+    """What is not there is an error in a template: `"c" in figures` is the question."""
+    templates = Path(radfuse.report.__file__).parent / "templates"
+    asked = [
+        (path.name, line)
+        for path in templates.rglob("*.html")
+        for line in re.findall(r"{% if figures\.\w+ %}", path.read_text())
+    ]
+    assert asked == []

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.features import FeatureTable
-from radfuse.stages.prepare import _gathered
+from radfuse.stages.prepare import _gathered, numbered
 
 
 def test_columns_stand_as_they_first_occur_and_those_without_a_value_are_left_out(tmp_path: Path) -> None:
@@ -33,3 +33,10 @@ def test_columns_stand_as_they_first_occur_and_those_without_a_value_are_left_ou
     filled.to_parquet(tmp_path / "t.parquet")
     back = FeatureTable.from_parquet(tmp_path / "t.parquet")
     pd.testing.assert_frame_equal(back.values, filled.values, check_exact=True, check_index_type=False)
+
+
+def test_a_block_may_have_a_column_called_unit(tmp_path: Path) -> None:
+    values = pd.DataFrame({"unit": [1.0, 2.0], "unit_": [3.0, 4.0]})
+    numbered(values).to_parquet(tmp_path / "block.parquet")
+    found = FeatureTable.from_parquet(tmp_path / "block.parquet").values.reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, values, check_names=False)
