@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import unicodedata
 from collections import defaultdict
 from itertools import combinations
@@ -15,8 +14,6 @@ from radfuse.config import kind_of
 from radfuse.errors import InputError, short
 from radfuse.run.store import is_store
 
-_PLACE = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-"""Of what begins so, an address, no file is read."""
 _SEVERAL = 2
 
 
@@ -109,8 +106,6 @@ def _fault(folder: Path, value: str, seen: dict[Path, dict[str, str]], without: 
 
 def _meant(folder: Path, value: str, seen: dict[Path, dict[str, str]]) -> str:
     """Return what may be wrong with a path that leads nowhere, in words; empty where nothing shows."""
-    if _PLACE.match(value):
-        return ", as files are read from this machine alone: download it"
     if value.startswith(("~", "$")):
         return f", as {value[0]} is not followed here: write the whole path"
     if "\\" in value:

@@ -35,7 +35,6 @@ def test_a_missing_mask_file_is_an_error_and_an_empty_mask_is_none(tmp_path: Pat
     ("cell", "message"),
     [
         ("~/x.nii", "as ~ is not followed here: write the whole path"),
-        ("https://host/x.nii", "files are read from this machine alone: download it"),
         ("sub\\x.nii", "write / in its place"),
         ("X.NII", "but one called x.nii, which is spelled in another way"),
     ],
