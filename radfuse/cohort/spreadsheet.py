@@ -173,7 +173,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 def _plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Return numbers as numbers and the rest as text; an index with a name is a column."""
     _refuse_repeated(Path("DataFrame"), frame.columns)
-    if not isinstance(frame.index, pd.RangeIndex):
+    if not isinstance(frame.index, pd.RangeIndex) or frame.index.name is not None:
         extra = [name for name in frame.index.names if name not in frame.columns]
         for name in set(frame.index.names) - set(extra):
             if list(text_column(frame[name])) != list(text_column(frame.index.get_level_values(name).to_series())):

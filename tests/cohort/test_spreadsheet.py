@@ -432,6 +432,7 @@ def test_an_index_that_is_a_column_too_is_that_column() -> None:
     frame = pd.DataFrame({"id": ["a", "b"], "x": [1, 2]})
     assert list(read_table(frame.set_index("id", drop=False)).cells.columns) == ["id", "x"]
     assert list(read_table(frame.set_index(["id", "x"])).cells.columns) == ["id", "x"]
+    assert list(read_table(frame.rename_axis("case")).cells.columns) == ["case", "id", "x"]
     with pytest.raises(InputError, match="its index and a column are named 'x' and hold other values"):
         read_table(frame.set_index(pd.Index([7, 8], name="x")))
 
