@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from studies import finished, written
 
 if TYPE_CHECKING:
     from stores import NoRename
+
+gc.set_threshold(100_000, 20, 50)  # beside torch's objects a full collection takes half a second, and they were many
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)  # the same examples on a busy machine
 settings.load_profile("repeatable")

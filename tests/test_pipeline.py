@@ -233,8 +233,9 @@ def test_other_splits_run_whole(phantom: Path, tmp_path: Path, split: str, folds
 PUBLISHED = {"desmoid": ("WORC-Desmoid.csv.gz", 0.72, 0.88), "lipo": ("WORC-Lipo.csv.gz", 0.74, 0.92)}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize(
+    "name", [pytest.param("desmoid", marks=pytest.mark.long), pytest.param("lipo", marks=pytest.mark.slow)]
+)
 def test_real_radiomics_reach_what_others_published(name: str, tmp_path: Path) -> None:
     """WORC reports AUC 0.82 and 0.83 (arXiv:2108.08618); the bounds are about its confidence intervals."""
     file, low, high = PUBLISHED[name]
@@ -255,7 +256,7 @@ def test_the_prostate_study_needs_the_twin_left_out(tmp_path: Path) -> None:
     assert len(prepared.design.units) == 259
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_asah_study_runs_without_ids_in_its_table(tmp_path: Path) -> None:
     table = real_file("tables/asah.csv")
     run = run_study(load_study(CONFIGS / "asah.yaml", [f"cohort.table={table}"]), tmp_path / "run")

@@ -50,7 +50,7 @@ def dicom_index(
         case: target for case, target in dump.series.items() if pseudonymise is not None or not isinstance(target, Path)
     }
     if linked:
-        link_series(place, linked)
+        link_series(place, {safe_name(case): target for case, target in linked.items()})
     here = out_.parent.resolve()
     images = [
         f"{place.name}/{safe_name(case)}"

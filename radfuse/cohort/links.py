@@ -9,7 +9,6 @@ from pathlib import Path
 
 from radfuse.errors import InputError
 from radfuse.run.disk import writing
-from radfuse.run.folder import safe_name
 
 
 def link_series(place: Path, series: Mapping[str, Path | Sequence[Path]]) -> None:
@@ -17,8 +16,8 @@ def link_series(place: Path, series: Mapping[str, Path | Sequence[Path]]) -> Non
 
     Args:
         place: the folder.
-        series: name -> the folder of a series; or its files, where they share a folder with others. Links are called
-            as `safe_name` has it, since an id may hold what leads elsewhere.
+        series: name -> the folder of a series; or its files, where they share a folder with others. Names are fit for
+            a file: an id, which may hold what leads elsewhere, goes through `safe_name` before.
 
     Raises:
         InputError: the folder holds what is no link.
@@ -31,8 +30,7 @@ def link_series(place: Path, series: Mapping[str, Path | Sequence[Path]]) -> Non
         if place.is_dir():
             shutil.rmtree(place)
         place.mkdir(parents=True)
-        for case, target in series.items():
-            name = safe_name(case)
+        for name, target in series.items():
             if isinstance(target, Path):
                 (place / name).symlink_to(os.path.relpath(target.resolve(), place.resolve()), target_is_directory=True)
                 continue

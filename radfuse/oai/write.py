@@ -13,6 +13,7 @@ from radfuse.cohort.made import unedited, write_made, written_before
 from radfuse.config import to_yaml
 from radfuse.oai.cohort import OaiCohort, Wish, study_of
 from radfuse.oai.layout import PROTOCOLS
+from radfuse.run.folder import safe_name
 
 
 class Written(NamedTuple):
@@ -84,7 +85,7 @@ def _with_links(rows: pd.DataFrame, columns: list[str], root: Path, place: Path)
                 cells.append(None)
                 continue
             target = Path(item) if name == "mask" else root / item
-            link = f"{case}_{name}{''.join(target.suffixes) if name == 'mask' else ''}"
+            link = f"{safe_name(f'{case}_{name}')}{''.join(target.suffixes) if name == 'mask' else ''}"
             linked[link] = target
             cells.append(f"{place.name}/{link}")
         found[name] = cells

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-import SimpleITK as sitk
 from boxes import box, grid, ramp
 
 from radfuse.volume.grid import Grid, oriented
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.resample import lost_beyond, resample, resample_labels
-from radfuse.volume.sitk import between
 
 
 def test_resampling_a_ramp_to_half_the_spacing_interpolates() -> None:
@@ -31,16 +28,6 @@ def test_outside_an_image_its_edge_can_go_on() -> None:
     image = Volume(np.array([[[4.0, 2.0, 3.0]]], np.float32), grid((1, 1, 3)))
     assert resample(image, wide).array.ravel().tolist() == [2, 4, 2, 3, 2]
     assert resample(image, wide, edge=True).array.ravel().tolist() == [4, 4, 2, 3, 3]
-
-
-def test_the_way_between_two_images_goes_by_the_third() -> None:
-    move = sitk.TranslationTransform(3, (1.0, 2.0, 3.0))
-    turn = sitk.Euler3DTransform((0.0, 0.0, 0.0), 0.0, 0.0, np.pi / 2)  # x to y
-    way = between(move, turn)
-    assert way is not None
-    assert way.TransformPoint((0.0, 0.0, 0.0)) == pytest.approx((2, -1, 3))
-    assert between(move, None) is move
-    assert between(None, None) is None
 
 
 def test_what_lies_beyond_an_image_is_told_in_shares() -> None:

@@ -76,3 +76,13 @@ def test_a_fold_is_led_away_from_all_images() -> None:
     seen = values_on(Volume(np.ones(WHERE.shape, np.float32), WHERE), part, between(None, spline(60), part))
     assert lost.any()
     assert np.isnan(seen.ravel()[lost]).all()
+
+
+def test_the_way_between_two_images_goes_by_the_third() -> None:
+    move = sitk.TranslationTransform(3, (1.0, 2.0, 3.0))
+    turn = sitk.Euler3DTransform((0.0, 0.0, 0.0), 0.0, 0.0, np.pi / 2)  # x to y
+    way = between(move, turn, WHERE)
+    assert way is not None
+    assert way.TransformPoint((0.0, 0.0, 0.0)) == pytest.approx((2, -1, 3))
+    assert between(move, None, WHERE) is move
+    assert between(None, None, WHERE) is None
