@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from boxes import tumour_cohort
+from stores import STUDY
 from typer.testing import CliRunner
 
 from radfuse import machine
@@ -18,17 +19,6 @@ from radfuse.pipeline import run_study
 moto = pytest.importorskip("moto.server", reason="moto's server is not installed")
 s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed (radfuse[store])")
 
-STUDY = """
-name: stored
-cohort:
-  table: cohort.csv
-  images: {t1: t1}
-  mask: mask
-  split: {kind: grouped, folds: 2}
-segmentation: {backend: manual, labels: {tumour: 1}}
-regions: [{kind: label, name: tumour, label: tumour}]
-radiomics: {classes: [firstorder], min_voxels: 1}
-"""
 URL = "s3://bucket/run"
 
 

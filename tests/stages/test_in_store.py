@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from boxes import tumour_cohort
-from stores import OWN, URL, NoRename, lacking, stored
+from stores import OWN, STUDY, URL, NoRename, lacking, stored
 
 from radfuse import machine
 from radfuse.errors import InputError, RunError
@@ -22,17 +22,6 @@ from radfuse.run import lease, push
 from radfuse.run.digests import tree_digest
 from radfuse.study import load_study
 
-STUDY = """
-name: stored
-cohort:
-  table: cohort.csv
-  images: {t1: t1}
-  mask: mask
-  split: {kind: grouped, folds: 2}
-segmentation: {backend: manual, labels: {tumour: 1}}
-regions: [{kind: label, name: tumour, label: tumour}]
-radiomics: {classes: [firstorder], min_voxels: 1}
-"""
 CASES = 5
 """The fourth cannot be read."""
 

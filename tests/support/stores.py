@@ -16,6 +16,17 @@ fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed (radfuse[
 from fsspec.implementations.memory import MemoryFileSystem  # noqa: E402
 
 URL = "norename://bucket/run"
+STUDY = """
+name: stored
+cohort:
+  table: cohort.csv
+  images: {t1: t1}
+  mask: mask
+  split: {kind: grouped, folds: 2}
+segmentation: {backend: manual, labels: {tumour: 1}}
+regions: [{kind: label, name: tumour, label: tumour}]
+radiomics: {classes: [firstorder], min_voxels: 1}
+"""
 OWN = ("run.lock", ".pushed.jsonl")
 """What store and copy do not share."""
 

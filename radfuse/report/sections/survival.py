@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from radfuse.report.by_family import table_of, transport
@@ -27,14 +28,7 @@ def study(report: StudyReport) -> Part:
     follow_up |= {} if first.rivals is None else {"competing events": str(first.rivals)}
     tables = tables_of(report.performance)
     figures = _figures(report)
-    html = render(
-        "sections/survival.html",
-        report=report,
-        figures=figures,
-        tables=tables,
-        elsewhere=False,
-        horizon=at_horizon(report.performance[0]),
-    )
+    html = _html(report, figures, tables, elsewhere=False)
     return Part("Discrimination", html, figures, tables, {**follow_up, **headline(report)})
 
 
@@ -42,15 +36,17 @@ def evaluation(report: EvaluationReport) -> Part:
     """Return the families on other patients, beside what they did in the study."""
     tables = {"transport": transport(report, {"C": "headline"}), **tables_of(report.performance)}
     figures = _figures(report)
-    html = render(
-        "sections/survival.html",
-        report=report,
-        figures=figures,
-        tables=tables,
-        elsewhere=True,
-        horizon=at_horizon(report.performance[0]),
-    )
+    html = _html(report, figures, tables, elsewhere=True)
     return Part("Discrimination", html, figures, tables)
+
+
+def _html(
+    report: StudyReport | EvaluationReport, figures: dict[str, str], tables: dict[str, pd.DataFrame], *, elsewhere: bool
+) -> Markup:
+    where = at_horizon(report.performance[0])
+    return render(
+        "sections/survival.html", report=report, figures=figures, tables=tables, elsewhere=elsewhere, horizon=where
+    )
 
 
 def method_of(item: SurvivalPerformance) -> str:
