@@ -8,7 +8,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _THREADS = {"own": 0}
-"""Threads this process may take; 0: a thread a core. Set once, when a worker starts."""
+"""Threads this process may take; 0: a thread a core. Set when a worker starts."""
 _LIMITS = ("OMP_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMEXPR_MAX_THREADS")
 """Variables that libraries read without a look at what stands there."""
 LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
@@ -43,6 +43,32 @@ def take_one_thread() -> None:
     _THREADS["own"] = 1
     for name in LIBRARIES:
         os.environ[name] = "1"
+
+
+@contextmanager
+def given_threads(count: int) -> Iterator[None]:
+    """Let numerical code of this process take so many threads meanwhile, where it asks `threads`."""
+    before = _THREADS["own"]
+    _THREADS["own"] = count
+    try:
+        yield
+    finally:
+        _THREADS["own"] = before
+
+
+def free_bytes() -> int:
+    """Return the memory that programs may still take, by what the system says of itself and of this group of them.
+
+    0 where it says nothing.
+    """
+    found = []
+    with suppress(OSError, ValueError, IndexError):
+        text = Path("/proc/meminfo").read_text()
+        found.append(1024 * int(text.split("MemAvailable:", 1)[1].split(maxsplit=1)[0]))
+    with suppress(OSError, ValueError):  # a container's; "max" where it has no limit
+        most, taken = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
+        found.append(max(most - taken, 0))
+    return min(found, default=0)
 
 
 def by_parts(work: Callable[[slice], None], count: int, most: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,18 @@ def test_idle_threads_sleep_soon_unless_told_otherwise(
         monkeypatch.setenv("GOMP_SPINCOUNT", stated)
     mend_limits()
     assert os.environ["GOMP_SPINCOUNT"] == read
+
+
+@pytest.mark.skipif(not Path("/proc/meminfo").is_file(), reason="memory is told otherwise here")
+def test_free_memory_is_part_of_what_is_there() -> None:
+    assert 2**24 < machine.free_bytes() <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_threads_are_given_for_a_while() -> None:
+    before = machine.threads()
+    with machine.given_threads(before + 3):
+        assert machine.threads() == before + 3
+    assert machine.threads() == before
 
 
 @pytest.mark.parametrize("threads", [1, 3])

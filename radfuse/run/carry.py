@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from radfuse.errors import CaseError, RadfuseError, RunError
+from radfuse.run.desks import at_desks
 from radfuse.run.digests import files_of, read_digests
 from radfuse.run.disk import FULL
 from radfuse.run.early import Early
@@ -16,7 +17,7 @@ from radfuse.run.folder import Progress, RunFolder, Written, put_aside
 from radfuse.run.meter import Meter
 from radfuse.run.schedule import CrewName
 from radfuse.run.stage import Desk, Follower, Job, Result, Stage
-from radfuse.run.turn import Done, Task, Turn, desk_of
+from radfuse.run.turn import Done, Task, Turn
 from radfuse.run.workers import Crew
 
 _MUCH = 2**30
@@ -56,7 +57,7 @@ def carry_out(
     turn = Turn(stage, folder, progress, len(jobs), retry_failed)
     left = turn.left_of(jobs)
     how = stage.crew if isinstance(stage.crew, str) else stage.crew([task.job for task in left])
-    turn.begins(1 if stage.desk else crew.at_once(how) if left else crew.count)
+    turn.begins(1 if how == "one" else crew.at_once(how) if left else crew.count)
     if left and stage.ready is not None:
         _make_ready(stage.ready, left[0].job, progress)
     turn.tell()
@@ -142,30 +143,11 @@ def _results(
     """Yield tasks with their results as they come; without a crew in the order of the tasks."""
     make = partial(_make, stage.work, stage.write, folder.path)
     if stage.desk:
-        desks = (_desk(stage, task, number, len(tasks), folder, progress) for number, task in enumerate(tasks, start=1))
-        return (
-            [(task, _make(stage.work, stage.write, folder.path, task, desk))]
-            for task, desk in zip(tasks, desks, strict=True)
-        )
+        return at_desks(stage, tasks, folder, crew, how, progress, make)
     if stage.fails == "stops":
         return ([(task, make(task))] for task in tasks)
     kin = stage.kin
     return crew.together(make, tasks, how, None if kin is None else lambda task: kin(task.job))
-
-
-def _desk(
-    stage: Stage[Job, Result], task: Task[Job], number: int, count: int, folder: RunFolder, progress: Progress
-) -> Desk:
-    """Return a job's desk; the same job finds what it left there."""
-    place = desk_of(stage, task, folder)
-    place.mkdir(parents=True, exist_ok=True)
-    what = f"{stage.what} {number} of {count}"
-    said: list[str] = []
-
-    def tell(done: int, total: int) -> None:
-        progress(": ".join((what, *said[-1:])), done, total)
-
-    return Desk(place, tell, said.append, folder.path / task.place)
 
 
 def _make(

@@ -87,6 +87,10 @@ class RayCrew(Crew):
         """See `Crew.at_once`."""
         return self._gpus if crew in ("network", "gpu") and self._gpus else self.count
 
+    def threads_of(self, number: int, count: int) -> int:
+        """See `Crew.threads_of`; each asked the cluster for one core."""
+        return 1
+
     def _dismiss(self) -> None:
         if self._mine:
             self._ray.shutdown()

@@ -22,6 +22,8 @@ RETRIES = 2
 """Times that a job is begun again after its process died."""
 _MOMENT = 0.05
 """Seconds to wait for one kind of work before another is looked at."""
+_MEANWHILE = 0.5
+"""Seconds after which somebody is told that work still goes on."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,10 @@ class Lane(Generic[Job]):
 
 
 def scheduled(
-    hands: Hands, jobs: Sequence[Job], take: Callable[[], Job | None] | None = None
+    hands: Hands,
+    jobs: Sequence[Job],
+    take: Callable[[], Job | None] | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Iterator[list[tuple[Job, Any]]]:
     """Yield jobs with their results, those together that were through at a time, in the order they finish.
 
@@ -119,13 +124,16 @@ def scheduled(
         hands: that do them.
         jobs: all of them.
         take: returns which is next; None: they are done in order.
+        meanwhile: called now and then while work goes on.
     """
-    with closing(side_by_side([Lane(hands, take or partial(next, iter(jobs), None))])) as found:
+    with closing(side_by_side([Lane(hands, take or partial(next, iter(jobs), None))], meanwhile)) as found:
         for _, through in found:
             yield through
 
 
-def side_by_side(lanes: Sequence[Lane[Any]]) -> Generator[tuple[int, list[tuple[Any, Any]]]]:
+def side_by_side(
+    lanes: Sequence[Lane[Any]], meanwhile: Callable[[], None] | None = None
+) -> Generator[tuple[int, list[tuple[Any, Any]]]]:
     """Yield what is through of several kinds of work, each with the number of its lane; see `scheduled`.
 
     A lane may wait for what another one's results bring: it is asked for jobs as long as one of them is busy.
@@ -142,8 +150,11 @@ def side_by_side(lanes: Sequence[Lane[Any]]) -> Generator[tuple[int, list[tuple[
             busy = [number for number, lane in enumerate(lanes) if lane.busy]
             if not busy:
                 return
+            if meanwhile is not None:
+                meanwhile()
+            alone = None if meanwhile is None else _MEANWHILE
             for number in busy:
-                seconds = None if len(busy) == 1 else 0.0 if through else _MOMENT
+                seconds = alone if len(busy) == 1 else 0.0 if through else _MOMENT
                 if found := list(lanes[number].through(seconds)):
                     through.append((number, found))
     finally:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import pickle
+import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from multiprocessing import connection, util
@@ -99,6 +101,15 @@ class Crew:
     def at_once(self, crew: CrewName) -> int:
         """Return how many jobs are done at a time, where there are enough."""
         return _HANDS if crew == "gpu" else self.count
+
+    def threads_of(self, number: int, count: int) -> int:
+        """Return the threads that job `number` of `count` may take where as many as can be are done at a time.
+
+        Those of the last round share the cores that are left over.
+        """
+        at_once = min(self.count, count)
+        in_its_round = min(at_once, count - number // at_once * at_once)
+        return max(self.count // in_its_round, 1)
 
     def _dismiss(self) -> None:
         for worker in self._team:
@@ -243,6 +254,7 @@ def _none(_: object) -> None:
 def _serve(line: connection.Connection) -> None:
     """Do jobs as they come, until nobody is there any more."""
     machine.take_one_thread()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         line.send(None)
         while True:
@@ -255,6 +267,14 @@ def _serve(line: connection.Connection) -> None:
                 line.send(result)
             except (TypeError, AttributeError, pickle.PicklingError) as error:
                 line.send(CaseError(str(job), f"its result cannot be handed on: {error}"))
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is killed: who runs the study again works at the same desks."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def attempt(work: Callable[[Job], Result], job: Job) -> Result | CaseError:

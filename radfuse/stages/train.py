@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import inspect
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
+from radfuse import machine
 from radfuse.check.inputs import FoldPatients
 from radfuse.errors import StudyError
 from radfuse.run.folder import safe_name
@@ -47,6 +48,8 @@ class TrainJob:
         return f"the network of fold {self.fold}"
 
 
+_OF_MEMORY = 0.7
+"""Share of the free memory that networks in training may take together."""
 KEPT = ("training.csv", "tensorboard")
 """How a training went, where its backend wrote that: kept beside the network, as FOLD.training.csv."""
 
@@ -94,6 +97,16 @@ def work(job: TrainJob, desk: Desk) -> bytes:
     return network
 
 
+def crew(jobs: Sequence[TrainJob]) -> Literal["one", "cores"]:
+    """Return whether networks are trained side by side, which is quickest on CPUs, where memory holds as many."""
+    if len(jobs) < 2 or jobs[0].plan is None:
+        return "one"
+    asked = getattr(jobs[0].backend, "beside_others", None)  # a backend of the user's own may do without
+    room = asked(jobs[0].plan.read_text(encoding="utf-8")) if asked is not None else None
+    at_once = min(machine.cores(), len(jobs))
+    return "cores" if room is not None and at_once * room < _OF_MEMORY * machine.free_bytes() else "one"
+
+
 def _keep(desk: Desk) -> None:
     """Put what tells how a training went beside its network."""
     desk.result.parent.mkdir(parents=True, exist_ok=True)
@@ -119,5 +132,6 @@ STAGE = Stage(
     lambda job: network_of(job.fold),
     what="training network",
     needs=("preprocess",),
+    crew=crew,
     desk=True,
 )

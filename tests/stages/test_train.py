@@ -1,4 +1,4 @@
-"""Stage `train`: a network's patients are its backend's to know, and how a training went stays beside it."""
+"""Stage `train`: side by side where that is quicker; whose the cases are, and how it went, beside each network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import pandas as pd
 import pytest
 from boxes import tumour_cohort
 
+from radfuse import machine
 from radfuse.pipeline import run_study
+from radfuse.seg.plan import SegPlan
+from radfuse.seg.unet.backend import UnetSegmentation
+from radfuse.stages import train
+from radfuse.stages.train import TrainJob
 from radfuse.study import load_study
 
 STUDY = """
@@ -31,8 +36,12 @@ fusion: {inner_folds: 2, selection: [{kind: mrmr, k: 2}], classifier: {kind: log
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_how_a_training_went_stays_beside_its_network(tmp_path: Path) -> None:
+@pytest.mark.parametrize("short", [1e12, pytest.param(0, marks=pytest.mark.long)])  # here, or side by side
+def test_how_a_training_went_stays_beside_its_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short: float
+) -> None:
     pytest.importorskip("torch", reason="training needs radfuse[train]")
+    monkeypatch.setattr("radfuse.seg.unet.backend._SHORT", short)
     tumour_cohort(tmp_path, 6)
     (tmp_path / "study.yaml").write_text(STUDY)
     told: list[str] = []
@@ -44,9 +53,39 @@ def test_how_a_training_went_stays_beside_its_network(tmp_path: Path) -> None:
         assert list(table.columns) == ["step", "loss", "learning_rate", "validation_dice"]
         assert table["step"].tolist() == list(range(1, 21))
         assert table["validation_dice"].notna().sum() == 10
-    assert any(what.startswith("training network 3 of 3: loss ") and ", Dice 0." in what for what in told)
+    assert any(what.startswith("training network ") and ": loss " in what and ", Dice 0." in what for what in told)
     again = run_study(tmp_path / "study.yaml", tmp_path / "run", until="train")
     assert again.computed == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "free", "crew"),
+    [
+        ({}, 2**40, "cores"),
+        ({}, 2**30, "one"),  # no room for two
+        ({"steps": 5}, 2**40, "one"),  # through before another process has begun
+        ({"networks": 100, "steps": 5}, 2**40, "cores"),
+        ({"budget": {"minutes": 5}}, 2**40, "one"),
+        ({"budget": {"memory_gib": 5}}, 2**40, "one"),
+        ({"devices": 2}, 2**40, "one"),
+        ({"workers": 1}, 2**40, "one"),
+        ({"compiled": True}, 2**40, "one"),
+    ],
+)
+def test_networks_are_trained_side_by_side_where_that_is_quicker_and_memory_holds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, object], free: int, crew: str
+) -> None:
+    monkeypatch.setattr(machine, "torch_has_gpu", lambda: False)
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    monkeypatch.setattr(machine, "free_bytes", lambda: free)
+    backend = UnetSegmentation.model_validate({"labels": {"a": 1}, "steps": 500, "channels": (8, 16, 16), **settings})
+    plan = SegPlan(labels={"a": 1}, spacing_zyx_mm=(1, 1, 1), patch_zyx=(32, 48, 48), channels=(8, 16, 16), overlap=0.5)
+    (tmp_path / "plan.json").write_text(plan.model_dump_json())
+    jobs = [TrainJob(fold, backend, tmp_path / "plan.json", (), 0) for fold in ("1", "2", "all")]
+    assert train.crew(jobs) == crew
+    assert train.crew(jobs[:1]) == train.crew([]) == "one"
+    monkeypatch.setattr(machine, "torch_has_gpu", lambda: True)
+    assert train.crew(jobs) == "one"
 
 
 OWN = """

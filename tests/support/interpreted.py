@@ -87,9 +87,9 @@ def quick_network(encoder: Encoder, deep: bool) -> float:
         if way is not None:
             assert list(quickened(each).state_dict()) == names
             Normalised.forward = way  # type: ignore[method-assign]
-        said = each(image)
-        (said**2).mean().backward()
-        found.append([said.detach(), *(weights.grad for weights in each.parameters())])
+        said = each(image) if deep else (each(image),)
+        torch.stack([(level**2).mean() for level in said]).mean().backward()
+        found.append([*(level.detach() for level in said), *(weights.grad for weights in each.parameters())])
     Normalised.forward = usual  # type: ignore[method-assign]
     return max(*map(apart, found[0], found[1]), *map(apart, found[0], found[2]))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from radfuse import machine
 from radfuse.config import Section, Where, nearest
 from radfuse.errors import InputError
 from radfuse.seg.backend import OnnxNetworks, Watch
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
     from radfuse.volume.grid import Grid
     from radfuse.volume.image import LabelMap, Volume
+
+_SHORT = 1.5e8
+"""Voxels, times channels of the first level, that training goes through in some 20 seconds of a core."""
 
 
 class UnetPreparation(NetworkInput):
@@ -167,6 +172,23 @@ class UnetSegmentation(OnnxNetworks):
         """Return what prepared cases depend on: spacing, orientation, labels."""
         read = SegPlan.model_validate_json(plan)
         return UnetPreparation.model_validate(read.model_dump(include=set(NetworkInput.model_fields)))
+
+    def beside_others(self, plan: str) -> float | None:
+        """Return the memory that a training takes beside others, in bytes; None: each has the machine to itself.
+
+        So it is on a GPU, where several processes train one network, and where a training's time or memory is given.
+        Short ones would be through before another process has begun.
+        """
+        from radfuse.seg.unet.memory import step_bytes
+
+        if self.devices > 1 or self.compiled or self.workers or self.budget is not None:
+            return None
+        if self.device != "cpu" and machine.torch_has_gpu():
+            return None
+        read = SegPlan.model_validate_json(plan)
+        voxels, batch = math.prod(read.patch_zyx), read.batch or self.batch
+        work = self.steps * self.accumulate * batch * voxels * read.channels[0] * self.networks
+        return step_bytes(read, voxels, batch) if work > _SHORT else None
 
     def train(
         self,

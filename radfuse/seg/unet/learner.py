@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import lightning
 import torch
+from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
 from radfuse.seg.plan import SegPlan
-from radfuse.seg.unet.losses import LOSSES, left_open, of_levels
+from radfuse.seg.unet.losses import LOSSES, NOT_LINEAR, left_open, of_levels
 from radfuse.seg.unet.network import make_network
 from radfuse.seg.unet.quick import quickened
 
@@ -37,6 +38,7 @@ class Learner(lightning.LightningModule):
         self.network = quickened(network) if quick else network
         self.deep = config.deep_supervision
         self.loss = LOSSES[config.loss](config.overlap_of == "batch")
+        self.enlarges = config.deep_supervision and config.loss in NOT_LINEAR
         self.learning_rate, self.schedule, self.steps = config.learning_rate, config.schedule, steps
         self.averaged: AveragedModel | None = None
         if config.ema:
@@ -56,8 +58,10 @@ class Learner(lightning.LightningModule):
     def training_step(self, batch: tuple[torch.Tensor, ...], _: int) -> torch.Tensor:
         """Return the loss of a batch of images (batch, input, ...) and targets (batch, 1, ...)."""
         image, target, *annotated = batch
-        said = self.network(image).float()
-        answers = said.unbind(1) if self.deep else (said,)
+        said = self.network(image)
+        answers = tuple(answer.float() for answer in (said if self.deep else (said,)))
+        if self.enlarges:
+            answers = tuple(functional.interpolate(answer, target.shape[2:]) for answer in answers)
         if annotated:
             answers = tuple(left_open(answer, annotated[0]) for answer in answers)
         return of_levels(self.loss, answers, target)

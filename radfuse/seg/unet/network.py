@@ -13,14 +13,23 @@ _ANSWERS = 2
 """Coarser levels, at most, that learn from their own answers."""
 
 
+class _Levels(DynUNet):
+    """MONAI's network, whose coarser answers are as large as their levels: it enlarges them."""
+
+    def forward(self, image: torch.Tensor) -> Any:
+        """Return logits; those of each level while it learns from them."""
+        logits = self.output_block(self.skip_layers(image))
+        return (logits, *self.heads) if self.training and self.deep_supervision else logits
+
+
 def make_network(plan: SegPlan, deep_supervision: bool = False) -> torch.nn.Module:
     """Return an untrained U-Net: (batch, input, z, y, x) -> logits (batch, class, z, y, x); of slices without z.
 
-    With `deep_supervision` it answers (batch, level, class, ...) while it trains, coarser levels enlarged.
+    With `deep_supervision` it answers for all levels while it trains, the finest first.
     """
     first = 1 if plan.slices else 0
     strides = [list(stride[first:]) for stride in plan.strides]
-    network: Any = DynUNet(
+    network: Any = _Levels(
         spatial_dims=3 - first,
         in_channels=plan.inputs,
         out_channels=plan.classes,
