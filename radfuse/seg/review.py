@@ -12,7 +12,8 @@ What surprises:
 - the image's border is touched, as fewer than one in ten manual masks do;
 - a mean entropy above the 95th percentile of other masks of the study, predicted by networks that had not seen the
   patient, its odds widened by 5/4 + 1/n; that limit lies between 0.1 and 0.8, and at 0.8 where none are known. How sure
-  networks are depends on how long they were trained, so that no fixed one would do.
+  networks are depends on how long they were trained, so that no fixed one would do, and differs between networks that
+  were trained alike: where one made six masks or more, those of its other cases must be surprised, too.
 
 Suspicion is a sum of points: 10 where nothing was found, 3 for a missing label, for a volume 1 and as many as it is
 times twofold outside (at most 5 in all), 1 for each other flag. The mean entropy of the labels, below 1, is added, so
@@ -60,7 +61,7 @@ def _range(name: str, drawn: Sequence[MaskFigures], predicted: Sequence[MaskFigu
     if not there:
         return LabelRange(share=0.0)
     low, high = _widened([label.ml for label in there])
-    doubts = [doubt for doubt in (mask.labels[name].entropy for mask in predicted) if doubt is not None]
+    doubts = _doubts(name, predicted)
     return LabelRange(
         share=len(there) / len(drawn),
         low_ml=low,
@@ -83,6 +84,40 @@ def _most_doubt(entropies: Sequence[float]) -> float:
     high = min(float(np.percentile(entropies, _PERCENTILES[1])), _MOST_DOUBT)
     odds = high / (1 - high) * (5 / 4 + 1 / len(entropies))
     return min(max(odds / (1 + odds), _LEAST_DOUBT), _MOST_DOUBT)
+
+
+def reviewed_together(masks: Mapping[str, MaskFigures], usual: TrainingRange | None) -> dict[str, ReviewedMask]:
+    """Return what is suspicious about masks by one network.
+
+    Args:
+        masks: case -> figures.
+        usual: what the masks that the network learned from look like; None where that is not known.
+    """
+    found, all_masks = {}, list(masks.values())
+    lifted = _as_sure_as(all_masks, usual) if len(masks) > _MANY else usual
+    for case, figures in masks.items():
+        if _FEW < len(masks) <= _MANY:
+            lifted = _as_sure_as([other for name, other in masks.items() if name != case], usual)
+        found[case] = reviewed(figures, lifted)
+    return found
+
+
+def _as_sure_as(masks: Sequence[MaskFigures], usual: TrainingRange | None) -> TrainingRange | None:
+    """Return a range in which these masks' entropies do not surprise, either."""
+    if usual is None:
+        return None
+    labels = dict(usual.labels)
+    for name, known in labels.items():
+        doubts = _doubts(name, masks)
+        if doubts and known.entropy is not None:
+            labels[name] = known.model_copy(update={"entropy": max(known.entropy, _most_doubt(doubts))})
+    return usual.model_copy(update={"labels": labels})
+
+
+def _doubts(name: str, masks: Sequence[MaskFigures]) -> list[float]:
+    """Return the entropies of a label, of masks that have one."""
+    found = (mask.labels[name].entropy for mask in masks if name in mask.labels)
+    return [doubt for doubt in found if doubt is not None]
 
 
 def reviewed(figures: MaskFigures, usual: TrainingRange | None, others: str = "manual masks") -> ReviewedMask:

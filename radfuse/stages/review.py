@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from radfuse.results import SegmentedCase, TrainingRange
+from radfuse.results import MaskFigures, ReviewedMask, SegmentedCase, TrainingRange
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
 from radfuse.stages import ranges, segment
@@ -50,13 +50,16 @@ def jobs(context: Context) -> Iterator[ReviewJob]:
 
 def work(job: ReviewJob) -> pd.DataFrame:
     """Return a row per case."""
-    from radfuse.seg.review import review_list, reviewed
+    from radfuse.seg.review import review_list, reviewed_together
 
     usual = {fold: TrainingRange.model_validate_json(path.read_bytes()) for fold, path in job.ranges.items()}
-    masks = {}
+    figures: dict[str, dict[str, MaskFigures]] = {}
     for case, path in job.cases.items():
         facts = SegmentedCase.model_validate_json(path.read_bytes())
-        masks[case] = reviewed(facts.figures, usual.get(job.folds[case]))
+        figures.setdefault(job.folds[case], {})[case] = facts.figures
+    masks: dict[str, ReviewedMask] = {}
+    for fold, made in figures.items():
+        masks |= reviewed_together(made, usual.get(fold))
     files = {case: (f"{safe_name(case)}/{segment.MASK}", f"{safe_name(case)}/{segment.PREVIEW}") for case in masks}
     return review_list(masks, files)
 
@@ -72,5 +75,5 @@ def read(path: Path) -> pd.DataFrame:
 
 
 STAGE = Stage(
-    "review", 1, jobs, work, write, lambda _: PLACE, what="listing masks to look at", needs=("segment", "ranges")
+    "review", 2, jobs, work, write, lambda _: PLACE, what="listing masks to look at", needs=("segment", "ranges")
 )

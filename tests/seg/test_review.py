@@ -7,7 +7,7 @@ import math
 import pytest
 
 from radfuse.results import LabelFigures, MaskFigures, TrainingRange
-from radfuse.seg.review import beside_each_other, review_list, reviewed, training_range
+from radfuse.seg.review import beside_each_other, review_list, reviewed, reviewed_together, training_range
 
 
 def figures(ml: float, parts: int = 1, border: bool = False, entropy: float | None = None) -> MaskFigures:
@@ -45,6 +45,17 @@ def test_masks_all_alike_leave_room_and_doubt_has_bounds() -> None:
 def test_a_usual_mask_has_no_flag_and_its_entropy_for_suspicion() -> None:
     found = reviewed(figures(40.0, entropy=0.12), USUAL)
     assert (found.flags, found.suspicion) == ((), pytest.approx(0.12))
+
+
+@pytest.mark.parametrize(("count", "flagged"), [(5, 5), (10, 1), (120, 1)])
+def test_a_network_less_sure_than_others_throughout_surprises_by_its_own_odd_masks(count: int, flagged: int) -> None:
+    doubts = [0.36] * (count - 1) + [0.6]  # beside others at most 0.245 is usual, beside its own 0.42
+    masks = {f"case_{number}": figures(40.0, entropy=doubt) for number, doubt in enumerate(doubts)}
+    found = reviewed_together(masks, USUAL)
+    assert list(found) == list(masks)
+    assert sum(bool(mask.flags) for mask in found.values()) == flagged
+    assert found[f"case_{count - 1}"].flags == ("tumour: uncertain: mean entropy 0.60",)
+    assert reviewed_together(masks, None)["case_0"].flags == ()
 
 
 def test_flags_in_plain_words() -> None:
