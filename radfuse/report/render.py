@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -42,7 +43,13 @@ class Part:
 
 def render(template: str, **content: Any) -> Markup:
     """Return a template of `templates/` filled in."""
-    environment = Environment(
+    return Markup(environment().get_template(template).render(**content))  # noqa: S704  our own templates, escaped
+
+
+@lru_cache
+def environment() -> Environment:
+    """Return what knows the templates, read once, and what they may call."""
+    found = Environment(
         loader=PackageLoader("radfuse.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -50,12 +57,12 @@ def render(template: str, **content: Any) -> Markup:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["number"] = number
-    environment.filters["interval"] = interval
-    environment.filters["sentence"] = sentence
-    environment.filters["breakable"] = _breakable
-    environment.globals["svg"] = _figure
-    return Markup(environment.get_template(template).render(**content))  # noqa: S704  our own templates, escaped
+    found.filters["number"] = number
+    found.filters["interval"] = interval
+    found.filters["sentence"] = sentence
+    found.filters["breakable"] = _breakable
+    found.globals["svg"] = _figure
+    return found
 
 
 def _breakable(cell: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from radfuse.report.render import environment
 from radfuse.report.sections.discrimination import forest, headline, mean_roc
 from radfuse.results import Interval
 from radfuse.statistics.auc import auc
@@ -52,3 +53,10 @@ def test_the_head_of_the_page_is_the_primary_family_or_the_best_less_the_luck_of
     named = headline(SimpleNamespace(performance=both, primary="deep"))
     assert named == {"AUC of the primary family: deep": "0.60"}
     assert headline(SimpleNamespace(performance=both[:1], primary=None)) == {"AUC: clinical": "0.70"}
+
+
+def test_only_a_family_picked_afterwards_is_said_to_be_picked() -> None:
+    picked = environment().get_template("tables.html").module.picked  # type: ignore[attr-defined]
+    for count, primary, said in ((1, None, False), (3, None, True), (3, "deep", False)):
+        found = str(picked(SimpleNamespace(performance=[None] * count, primary=primary)))
+        assert ("picked as the best of 3" in found) is said
