@@ -19,6 +19,7 @@ from radfuse.errors import CaseError, InputError, listed
 from radfuse.features import FeatureTable
 from radfuse.given import as_kind
 from radfuse.machine import cores
+from radfuse.quantities import units_of
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.engines import ENGINES
 from radfuse.radiomics.engines.result import RegionResult
@@ -89,7 +90,7 @@ def extract(
     provenance = _provenance(config, plan, {_name(labels, label): result for label, result in measured.items()})
     provenance["failed"] = {_name(labels, label): str(failed[label]) for label in sorted(failed)}
     values = _table([result.values for result in measured.values()], [_name(labels, label) for label in measured])
-    return FeatureTable(values, {}, provenance | digests.result())
+    return FeatureTable(values, units_of(values.columns), provenance | digests.result())
 
 
 def _table(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> pd.DataFrame:

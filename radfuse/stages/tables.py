@@ -14,6 +14,7 @@ import pandas as pd
 
 from radfuse.errors import StudyError
 from radfuse.features import FeatureTable
+from radfuse.quantities import units_of
 from radfuse.run.folder import read_json
 from radfuse.run.stage import Desk, Stage
 from radfuse.stages import deep, extract
@@ -74,7 +75,7 @@ def work(job: TableJob, desk: Desk) -> Path:
     for start in range(0, count, rows):
         desk.tell(count + start, 2 * count)
         part = _part(list(islice(left, rows)), columns, job.case)
-        table = FeatureTable(part, provenance={"mask_source": list(sources)})
+        table = FeatureTable(part, units_of(names), {"mask_source": list(sources)})
         table.to_parquet(folder / f"{start // rows + 1:04}.parquet")
     return folder
 
@@ -97,7 +98,7 @@ def write(parts: Path, path: Path) -> None:
 
 STAGE = Stage(
     "tables",
-    1,
+    2,
     jobs,
     work,
     write,

@@ -10,14 +10,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from radfuse.quantities import unit_of
 from radfuse.volume.codes import Concept, coded, private
 from radfuse.volume.dicom_seg import MANUFACTURER, SR_SERIES, Maker, concept, highdicom
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_MM3 = Concept("mm3", "UCUM", "cubic millimeter")
-_ONE = Concept("1", "UCUM", "no units")
+_ONE = "1"
+_UNITS = {
+    _ONE: "no units",
+    "mm": "millimeter",
+    "mm2": "square millimeter",
+    "mm3": "cubic millimeter",
+    "1/mm": "per millimeter",
+    "1/mm2": "per square millimeter",
+}
+"""UCUM code -> meaning."""
 _VOLUME = Concept("118565006", "SCT", "Volume")
 _PROCEDURE = Concept("363679005", "SCT", "Imaging procedure")
 _PROBABILITY = private("probability of the outcome")
@@ -114,7 +123,7 @@ def _segments(numbers: Numbers, segmented: Dataset, maker: Maker, codes: Mapping
                 finding_type=concept(what.kind),
                 finding_sites=site,
                 algorithm_id=_identified(maker),
-                measurements=[_measurement(_VOLUME, numbers.volumes_mm3[name], _MM3)],
+                measurements=[_measurement(_VOLUME, numbers.volumes_mm3[name], "mm3")],
             )
         )
     return groups
@@ -125,27 +134,28 @@ def _others(numbers: Numbers, segmented: Dataset, maker: Maker) -> list[Any]:
     from pydicom.uid import generate_uid
 
     library = highdicom()
-    named: dict[str, list[tuple[Concept, float]]] = {
-        region: [(private(name), value) for name, value in features.items()]
+    named: dict[str, list[tuple[Concept, float, str]]] = {
+        region: [(private(name), value, unit_of(name) or _ONE) for name, value in features.items()]
         for region, features in numbers.features.items()
     }
     for family, value in numbers.probabilities.items():
-        named[f"{numbers.outcome}: {family}"] = [(_PROBABILITY, value)]
+        named[f"{numbers.outcome}: {family}"] = [(_PROBABILITY, value, _ONE)]
     return [
         library.sr.MeasurementsAndQualitativeEvaluations(
             tracking_identifier=library.sr.TrackingIdentifier(
                 generate_uid(entropy_srcs=[segmented.SOPInstanceUID, name]), name
             ),
             algorithm_id=_identified(maker),
-            measurements=[_measurement(what, value, _ONE) for what, value in values],
+            measurements=[_measurement(*value) for value in values],
         )
         for name, values in named.items()
         if values
     ]
 
 
-def _measurement(name: Concept, value: float, unit: Concept) -> Any:
-    return highdicom().sr.Measurement(name=concept(name), value=float(value), unit=concept(unit))
+def _measurement(name: Concept, value: float, unit: str) -> Any:
+    measured = concept(Concept(unit, "UCUM", _UNITS[unit]))
+    return highdicom().sr.Measurement(name=concept(name), value=float(value), unit=measured)
 
 
 def _identified(maker: Maker) -> Any:

@@ -108,7 +108,7 @@ def test_the_page_shows_visits_changes_and_pictures(found: VisitResults, tmp_pat
     assert "5 units of 4 patients; 1 have all 3 visits. Changes count from V0." in part.html
     table = part.tables["visits_change"]
     assert list(table.iloc[0]) == [
-        "medial_tibia", "ThicknessMean", "V1", "3", "2.67", "−0.400 (−3.788 to 2.988)", "−11.7 (−110.5 to 87.2)",
+        "medial_tibia", "ThicknessMean, mm", "V1", "3", "2.67", "−0.400 (−3.788 to 2.988)", "−11.7 (−110.5 to 87.2)",
         "−0.200 (−1.894 to 1.494)", "−0.76",
     ]  # fmt: skip
     assert list(part.tables["visits"]["years since baseline"]) == ["baseline", "2.0 (2.0–2.0)", "5.0 (5.0–5.0)"]

@@ -110,6 +110,8 @@ def test_the_report_holds_the_numbers(objects: tuple[Path, Path, LabelMap]) -> N
         ("dess/femoral_cartilage", "original_shape_VoxelVolume"): 1e-7,
         ("incident_oa_48m: clinical-radiomic", "probability of the outcome"): 0.123456789012345,
     }
+    units = {item.name.meaning: item.unit.value for group in others for item in group.get_measurements()}
+    assert [units[name] for _, name in read] == ["1", "mm3", "1"]
     assert MAKER.digest in report.to_json()
 
 

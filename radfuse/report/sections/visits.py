@@ -12,6 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from radfuse.quantities import printed, unit_of
 from radfuse.report.palette import Look, looks
 from radfuse.report.printed import DASH, interval, number
 from radfuse.report.render import Part, render
@@ -39,6 +40,12 @@ class Named(NamedTuple):
         sequence, _, rest = name.rpartition("/")[0].partition("/")
         short = name.rpartition("/")[2].removeprefix("morphometry_").removeprefix("original_")
         return cls(sequence, rest, short.removeprefix("shape2D_").removeprefix("shape_"))
+
+    @classmethod
+    def with_unit(cls, name: str) -> Named:
+        """Return the parts, the feature with its unit where it has one."""
+        parts, unit = cls.of(name), unit_of(name)
+        return parts if unit is None else parts._replace(feature=f"{parts.feature}, {printed(unit)}")
 
 
 def study(report: StudyReport) -> Part:
@@ -94,7 +101,7 @@ def change_table(found: VisitResults) -> pd.DataFrame:
     dated = any(item.rate.value is not None for item in found.changes)
     rows = []
     for item in found.changes:
-        name = Named.of(item.feature)
+        name = Named.with_unit(item.feature)
         row = {"sequence": name.sequence} if several else {}
         row |= {"region": name.region or DASH, "feature": name.feature, "visit": item.visit, "units": str(item.units)}
         row |= {"baseline": number(item.before, _digits(item.before)), "change": _printed(item, item.difference)}
@@ -186,7 +193,7 @@ def _course(axes: Any, course: FeatureCourse, found: VisitResults) -> None:
         if mean.low is not None and mean.high is not None:
             axes.plot([place, place], [mean.low, mean.high], color="#0072B2", linewidth=1.4)
     axes.plot(places, means, "o", color="#0072B2", markersize=4.5, markeredgecolor="white", markeredgewidth=0.7)
-    name = Named.of(course.feature)
+    name = Named.with_unit(course.feature)
     region = name.region.replace("_", " ")
     region = region if len(region) <= _LETTERS else f"{region[: _LETTERS - 1]}…"
     twice = lines_of(other.feature for other in found.courses)[course.feature].startswith(f"{name.sequence} ")
