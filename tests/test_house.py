@@ -23,6 +23,7 @@ COMPOSERS = {
     "sequences",
     "learned",
     "pipeline",
+    "quantities",
     "stages",
     "bundle",
     "check",
