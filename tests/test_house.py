@@ -23,7 +23,6 @@ COMPOSERS = {
     "sequences",
     "learned",
     "pipeline",
-    "quantities",
     "stages",
     "bundle",
     "check",

@@ -19,7 +19,6 @@ from radfuse.errors import CaseError, InputError, listed
 from radfuse.features import FeatureTable
 from radfuse.given import as_kind
 from radfuse.machine import cores
-from radfuse.quantities import units_of
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.engines import ENGINES
 from radfuse.radiomics.engines.result import RegionResult
@@ -29,6 +28,7 @@ from radfuse.radiomics.pyradiomics_params import said_by
 from radfuse.radiomics.settings import Plan
 from radfuse.volume.grid import SPACING_MM, Grid
 from radfuse.volume.image import LabelMap, Volume, require_all_slices
+from radfuse.volume.quantities import units_of
 from radfuse.volume.region import Region
 
 

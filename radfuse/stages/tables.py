@@ -14,11 +14,11 @@ import pandas as pd
 
 from radfuse.errors import StudyError
 from radfuse.features import FeatureTable
-from radfuse.quantities import units_of
 from radfuse.run.folder import read_json
 from radfuse.run.stage import Desk, Stage
 from radfuse.stages import deep, extract
 from radfuse.stages.context import ALL, Context
+from radfuse.volume.quantities import units_of
 
 _VALUES = 4_000_000
 """Of a part, which is what is in memory: 32 MB, and as much again for arrow."""

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from radfuse.quantities import unit_of
 from radfuse.volume.codes import Concept, coded, private
 from radfuse.volume.dicom_seg import MANUFACTURER, SR_SERIES, Maker, concept, highdicom
+from radfuse.volume.quantities import unit_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -12,7 +12,6 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from radfuse.quantities import printed, unit_of
 from radfuse.report.palette import Look, looks
 from radfuse.report.printed import DASH, interval, number
 from radfuse.report.render import Part, render
@@ -20,6 +19,7 @@ from radfuse.report.study import StudyReport
 from radfuse.report.svg import STYLE, multiples, to_svg
 from radfuse.results import Interval
 from radfuse.results.visits import FeatureChange, FeatureCourse, VisitResults
+from radfuse.volume.quantities import printed, unit_of
 
 _FIRST = 12
 """Features that the page shows at once; the others fold away."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import radfuse
-from radfuse.quantities import _UNITS, printed, unit_of, units_of
+from radfuse.volume.quantities import _UNITS, printed, unit_of, units_of
 
 
 @pytest.mark.parametrize(
