@@ -24,5 +24,10 @@ def fit_forest(forest: Any, x: np.ndarray, y: np.ndarray) -> FittedTrees:
         share = tree.value[:, 0, 1] / len(forest.estimators_)
         feature = data.columns[np.maximum(tree.feature, 0)]
         trees.append(Tree(feature, tree.threshold, tree.children_left, tree.children_right, share))
-    importance = data.back(np.asarray(forest.feature_importances_))
-    return FittedTrees(tuple(trees), importance, "share of the decrease in Gini impurity")
+    return FittedTrees(tuple(trees), data.back(importances(forest)), "share of the decrease in Gini impurity")
+
+
+def importances(forest: Any) -> np.ndarray:
+    """Return a fitted forest's shares, shape (column,): all 0 where no split gains anything, which is 0 by 0 there."""
+    with np.errstate(invalid="ignore"):
+        return np.nan_to_num(np.asarray(forest.feature_importances_))

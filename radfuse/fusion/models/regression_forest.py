@@ -9,6 +9,7 @@ from pydantic import Field
 
 from radfuse.config import Section
 from radfuse.fusion.models.canonical import canonical_order
+from radfuse.fusion.models.forest import importances
 from radfuse.fusion.models.trees import Tree, ValueTrees
 from radfuse.fusion.models.tried import Counts
 from radfuse.fusion.parts import Settings
@@ -56,5 +57,5 @@ class RegressionForest(Section):
             feature = columns[np.maximum(tree.feature, 0)]
             trees.append(Tree(feature, tree.threshold, tree.children_left, tree.children_right, mean))
         importance = np.zeros(x.shape[1])
-        importance[columns] = forest.feature_importances_
+        importance[columns] = importances(forest)
         return ValueTrees(tuple(trees), importance, "share of the decrease in variance", middle)

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from radfuse.fusion.models.forest import importances
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.step import Step
 
@@ -74,7 +75,7 @@ class Boruta(Step):
         forest = kind(
             self.trees, max_depth=5, class_weight="balanced", random_state=int(generator.integers(2**31)), n_jobs=1
         )
-        importance = forest.fit(np.hstack([x, copies]), y).feature_importances_
+        importance = importances(forest.fit(np.hstack([x, copies]), y))
         return importance[: x.shape[1]], float(importance[x.shape[1] :].max())
 
 

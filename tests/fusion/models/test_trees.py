@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from radfuse.fusion.models.canonical import canonical
 from radfuse.fusion.models.extra_trees import ExtraTrees
 from radfuse.fusion.models.lightgbm import LightGBM
 from radfuse.fusion.models.random_forest import RandomForest
+from radfuse.fusion.models.regression_forest import RegressionForest
 from radfuse.fusion.models.trees import FittedTrees, Tree, leaf_sums, shares
 from radfuse.fusion.models.xgboost import XGBoost
 
@@ -202,3 +204,13 @@ def test_a_tree_that_cannot_split_is_its_leaf():
         assert found.predict(x) == pytest.approx(np.full(80, y.mean()), abs=1e-6)
         assert found.importance.tolist() == [0, 0, 0, 0]
         np.testing.assert_allclose(run_nodes(found, x), found.predict(x), atol=1e-9)
+
+
+@pytest.mark.parametrize("model", [ExtraTrees(trees=5, min_samples_leaf=(2,)), RegressionForest(trees=5)])
+def test_columns_whose_splits_gain_nothing_have_no_importance(model: Any):
+    """Half of the units have the event on either side of the only threshold; sklearn divides 0 by 0."""
+    x, y = np.repeat([[0.0], [1.0]], 4, axis=0), np.tile([0.0, 1.0], 4)
+    found = model.fit(x, y, model.candidates()[0], SEED)
+    assert len(found.trees[0].feature) == 3
+    assert found.importance.tolist() == [0]
+    assert found.predict(x) == pytest.approx(np.full(8, 0.5))
