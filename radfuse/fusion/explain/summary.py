@@ -125,7 +125,8 @@ class _Costs:
         p = probability_of(score.astype(float), link_of(self._outcome))
         y, group = self._y[fold], self._group[fold]
         kept = [np.ones(len(y), dtype=bool), *(group != i for i in range(self._count))]
-        return np.array([(self._outcome.discrimination(y[k], p[k]), self._outcome.loss(y[k], p[k])) for k in kept])
+        told = (self._outcome.discrimination, self._outcome.loss)
+        return np.array([[each(y[k], p[k]) if k.any() else np.nan for each in told] for k in kept])
 
 
 def _interval(values: np.ndarray) -> Interval:
