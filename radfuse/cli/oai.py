@@ -72,7 +72,7 @@ def oai_index(
     """Index OAI's series and tables, and write a cohort table with a study; goes on where it stopped."""
     from radfuse.cohort.made import check_table, require_own
     from radfuse.cohort.pseudonyms import pseudonyms, read_salt
-    from radfuse.oai.cohort import Wish, make_cohort, masks_in
+    from radfuse.oai.cohort import Wish, make_cohort, masks_in, remarks_on
     from radfuse.oai.index import index_series
     from radfuse.oai.tables import OaiTables, read_tables
     from radfuse.oai.write import write_cohort
@@ -98,14 +98,17 @@ def oai_index(
     _show(index, cohort)
     people = cohort.rows["patient_id"].nunique()
     out.print(f"{len(cohort.rows)} rows of {people} persons -> {escape(str(out_))}", soft_wrap=True)
+    remarks = remarks_on(cohort.rows, wish)
     if written.beside is not None:
-        remark = f"{written.study} was edited and stays; what the index has for it now is in {written.beside}"
+        remarks.append(f"{written.study} was edited and stays; what the index has for it now is in {written.beside}")
+    for remark in remarks:
         err.print(f"[yellow]remark[/yellow] {escape(remark)}", soft_wrap=True)
     if written.study is not None:
         out.print(f"Next: [bold]radfuse check {escape(str(written.study))}[/bold]", soft_wrap=True)
     else:
         out.print(
-            f"Next: [bold]radfuse predict BUNDLE {escape(str(out_))}[/bold]; with --outcome a study is written too"
+            f"Next: [bold]radfuse predict BUNDLE {escape(str(out_))}[/bold]; with --outcome a study is written too",
+            soft_wrap=True,
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.config import nearest
-from radfuse.errors import InputError
+from radfuse.errors import InputError, listed
 from radfuse.oai.layout import PROTOCOLS
 from radfuse.oai.outcomes import OutcomeRecipe, outcome_of
 from radfuse.oai.tables import OaiTables
@@ -148,6 +148,28 @@ def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
     first = ["case_id", "patient_id", "side", "visit"]
     rows = rows[[*first, *rows.columns.drop([*first, "remark"]), "remark"]]
     return rows.sort_values("case_id", ignore_index=True)
+
+
+def remarks_on(rows: pd.DataFrame, wish: Wish) -> list[str]:
+    """Return what whoever reads the cohort should know of its rows: visits that know the outcome, masks that lack."""
+    found = []
+    start = wish.outcomes[0].start if wish.outcomes else ""
+    later = sorted(set(rows["visit"]) - {start}) if start else []
+    if later:
+        found.append(
+            f"the outcome counts from {start}, and rows of {listed(later)} come after it: their images and grades may "
+            f"show what is to be predicted; leave out --visit {later[0]}, or give it alone to count from there"
+        )
+    lacking = int((rows["mask"] == "").sum()) if "mask" in rows else 0
+    if lacking:
+        found.append(
+            f"{lacking} of {len(rows)} rows have no mask (`mask` is empty), so that no study measures the images; add "
+            "masks called by the barcode of their series, choose rows with --visit, or have a network draw them "
+            "(docs/segmentation.md)"
+        )
+    elif wish.outcomes and "mask" not in rows:
+        found.append("the study reads the tables alone; with --masks DIR it measures the images, too")
+    return found
 
 
 def study_of(table: str, rows: pd.DataFrame, wish: Wish) -> dict[str, object] | None:

@@ -15,7 +15,9 @@ from radfuse.cohort.read import read_cohort
 from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.errors import InputError
 from radfuse.oai import index as indexing
+from radfuse.oai.cohort import Wish, remarks_on
 from radfuse.oai.index import index_series
+from radfuse.oai.outcomes import OutcomeRecipe
 from radfuse.study import load_study
 
 AS_ROOT = os.geteuid() == 0
@@ -118,6 +120,27 @@ def test_the_cohort_and_its_study_are_accepted(
     assert len(found.cohort) == 16  # type: ignore[union-attr]
     shown = capsys.readouterr()
     assert "900000" not in shown.out + shown.err
+
+
+V00, V03 = {"visit": "V00", "mask": "a.nrrd"}, {"visit": "V03", "mask": ""}
+
+
+@pytest.mark.parametrize(
+    ("rows", "outcomes", "told"),
+    [
+        ([V00, V00], ["V00"], []),
+        ([V03 | {"mask": "b.nrrd"}], ["V03"], []),
+        ([V00, V03], [], ["1 of 2 rows have no mask"]),
+        ([V00, V03], ["V00"], ["rows of V03 come after it", "1 of 2 rows have no mask"]),
+        ([{"visit": "V00"}], ["V00"], ["reads the tables alone"]),
+        ([{"visit": "V00"}], [], []),
+    ],
+)
+def test_what_the_cohort_cannot_do_is_told(rows: list[dict[str, str]], outcomes: list[str], told: list[str]) -> None:
+    wish = Wish(outcomes=tuple(OutcomeRecipe("incident_oa", 48, start) for start in outcomes))
+    found = remarks_on(pd.DataFrame(rows), wish)
+    assert len(found) == len(told)
+    assert all(text in remark for text, remark in zip(told, found, strict=True))
 
 
 def test_what_a_user_edited_stays(
