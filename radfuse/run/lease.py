@@ -23,6 +23,10 @@ _SILENT_S = 75.0
 _LONG_AGO = timedelta(minutes=15)
 """By two clocks, which need not be right."""
 _LOOK_S = 5.0
+_CLAIM = ".claim"
+"""Ends the name of an object that is there for the moment in which a lease is taken."""
+_BRIEF = timedelta(minutes=1)
+"""Longer than that moment, by two clocks."""
 
 
 class Lease:
@@ -78,9 +82,31 @@ def take_lease(store: Store, log: str, tell: Callable[[str], None]) -> Lease:
         InputError: another process works there.
         StoreError: the store does not answer.
     """
-    name = lock_of(log)
-    rivals = [each for each in _leases(store) if name == LOCK or each in (LOCK, name)]
-    seen = {each: found for each in rivals if (found := _read(store, each)) is not None and not _dead(found)}
+    name, token = lock_of(log), uuid.uuid4().hex
+    process = f"process {os.getpid()} on {socket.gethostname()}"
+    holder = f"{process} since {datetime.now(UTC).isoformat(timespec='seconds')}"
+    says = {"holder": holder, "host": socket.gethostname(), "process": os.getpid(), "token": token}
+    lease, claim = Lease(store, name, says), f"run.{token}{_CLAIM}"
+    outlived = _outlived(store, name, tell)
+    store.write(claim, json.dumps({**says, "lock": name, "time": _now()}).encode())
+    try:
+        _come_first(store, name, claim, tell)
+        for each, found in _rivals(store, name).items():
+            if found != outlived.get(each):
+                raise _in_use(store, found)
+        lease.write()
+    finally:
+        store.remove(claim)
+    return lease
+
+
+def _outlived(store: Store, name: str, tell: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+    """Return the leases of others, which nobody renews.
+
+    Raises:
+        InputError: somebody does.
+    """
+    seen = _rivals(store, name)
     end = time.monotonic() + _SILENT_S
     while seen and time.monotonic() < end:
         tell(next(iter(seen.values())).get("holder", "another process"))
@@ -88,22 +114,41 @@ def take_lease(store: Store, log: str, tell: Callable[[str], None]) -> Lease:
         now = {each: _read(store, each) for each in seen}
         for each, found in now.items():
             if found is not None and found != seen[each]:
-                raise InputError(
-                    f"{store.url} is in use: {found.get('holder')} works there. Wait until it ends, or choose another "
-                    "folder with --out; jobs of an array share one folder with --shard I/N"
-                )
+                raise _in_use(store, found)
         seen = {each: found for each, found in now.items() if found is not None}
-    process = f"process {os.getpid()} on {socket.gethostname()}"
-    holder = f"{process} since {datetime.now(UTC).isoformat(timespec='seconds')}"
-    says = {"holder": holder, "host": socket.gethostname(), "process": os.getpid(), "token": uuid.uuid4().hex}
-    lease = Lease(store, name, says)
-    lease.write()
-    return lease
+    return seen
+
+
+def _come_first(store: Store, name: str, claim: str, tell: Callable[[str], None]) -> None:
+    """Return once nobody else is about to take the folder: of two that are, one at least sees the other's claim.
+
+    Raises:
+        InputError: somebody is whose claim comes first by its name; this process gives way.
+    """
+    there = {each: said for each in _called(store, _CLAIM) if each != claim and (said := _read(store, each))}
+    fresh = {each: said for each, said in there.items() if not _dead(said) and abs(_age(said)) < _BRIEF}
+    for each in there.keys() - fresh.keys():
+        store.remove(each)
+    others = {each: said for each, said in fresh.items() if _excludes(name, str(said.get("lock")))}
+    if others and min(others) < claim:
+        raise _in_use(store, others[min(others)])
+    end = time.monotonic() + _SILENT_S
+    while others and time.monotonic() < end:  # they give way, or hold the folder before their claim is gone
+        tell(next(iter(others.values())).get("holder", "another process"))
+        time.sleep(_LOOK_S)
+        others = {each: said for each in others if (said := _read(store, each)) is not None}
+
+
+def _in_use(store: Store, found: dict[str, Any]) -> InputError:
+    return InputError(
+        f"{store.url} is in use: {found.get('holder')} works there. Wait until it ends, or choose another "
+        "folder with --out; jobs of an array share one folder with --shard I/N"
+    )
 
 
 def holder_there(store: Store) -> str | None:
     """Return who works in a folder of a store; None: nobody, as far as clocks tell."""
-    found = [said for name in _leases(store) if (said := _read(store, name)) is not None and not _dead(said)]
+    found = [said for name in _called(store, ".lock") if (said := _read(store, name)) is not None and not _dead(said)]
     silent = timedelta(seconds=2 * _SILENT_S)
     here = [str(said.get("holder")) for said in found if _age(said) < silent]
     if not here:
@@ -116,8 +161,19 @@ def lock_of(log: str) -> str:
     return LOCK if log == LOG else f"run{log.removeprefix('log').removesuffix('.jsonl')}.lock"
 
 
-def _leases(store: Store) -> list[str]:
-    return [name for name in store.names() if name.startswith("run.") and name.endswith(".lock")]
+def _excludes(name: str, other: str) -> bool:
+    """Return whether two locks exclude each other; jobs of an array share a folder."""
+    return LOCK in (name, other) or name == other
+
+
+def _rivals(store: Store, name: str) -> dict[str, dict[str, Any]]:
+    """Return the leases that exclude one, of processes that may be there."""
+    names = [each for each in _called(store, ".lock") if _excludes(name, each)]
+    return {each: found for each in names if (found := _read(store, each)) is not None and not _dead(found)}
+
+
+def _called(store: Store, ending: str) -> list[str]:
+    return [name for name in store.names() if name.startswith("run.") and name.endswith(ending)]
 
 
 def _read(store: Store, name: str) -> dict[str, Any] | None:

@@ -85,3 +85,47 @@ def test_one_that_is_renewed_is_respected(
         take_lease(store, log, told.append)
     assert told[-1] == "process 3 on node7"
     take_lease(store, "log.2-of-2.jsonl", told.append) if "1-of-2" in theirs else None
+
+
+@pytest.mark.parametrize(
+    ("claim", "says", "then", "refused"),
+    [
+        ("run.0.claim", {}, "stays", True),  # by its name it comes first
+        ("run.z.claim", {}, "goes", False),
+        ("run.z.claim", {}, "takes", True),  # it had looked before this one's claim was there
+        ("run.0.claim", {"lock": "run.1-of-2.lock"}, "stays", True),
+        ("run.0.claim", {"time": "2020-01-01T00:00:00+00:00"}, "stays", False),
+        ("run.0.claim", {"host": socket.gethostname(), "process": 2**22 + 1}, "stays", False),
+    ],
+)
+def test_of_two_that_start_together_one_works(
+    bucket: type[NoRename],
+    monkeypatch: pytest.MonkeyPatch,
+    claim: str,
+    says: dict[str, object],
+    then: str,
+    refused: bool,
+) -> None:
+    monkeypatch.setattr(lease, "_SILENT_S", 60.0)
+    store = Store.open(URL)
+    left(store, claim, **{"lock": "run.lock", **says})
+
+    def later(_: float) -> None:
+        left(store) if then == "takes" else None
+        store.remove(claim)
+
+    monkeypatch.setattr(lease.time, "sleep", later)
+    if refused:
+        with pytest.raises(InputError, match="is in use: process 3 on node7 works there"):
+            take_lease(store, "log.jsonl", told.append)
+    else:
+        take_lease(store, "log.jsonl", told.append)
+    there = {"run.lock": not refused or then == "takes", claim: refused and then == "stays"}
+    assert set(store.names()) == {name for name, kept in there.items() if kept}
+
+
+def test_jobs_of_an_array_start_together(bucket: type[NoRename]) -> None:
+    store = Store.open(URL)
+    left(store, "run.0.claim", lock="run.1-of-2.lock")
+    take_lease(store, "log.2-of-2.jsonl", told.append)
+    assert set(store.names()) == {"run.0.claim", "run.2-of-2.lock"}
