@@ -18,7 +18,7 @@ from radfuse.cohort.changes import DATED, Changes
 from radfuse.cohort.config import Categories, CohortConfig
 from radfuse.cohort.read import read_cohort
 from radfuse.cohort.spreadsheet import ROW, Table
-from radfuse.errors import InputError, Problem, listed
+from radfuse.errors import InputError, Problem
 from radfuse.features import FeatureSource, FeatureTable, at_visit, read_features
 from radfuse.fusion.design import Design, join
 from radfuse.results import SITE, Failure, ReviewedMask
@@ -70,7 +70,7 @@ def read_new(
     cohort = read_cohort(config=config, table=_with_ids(cells, schema, labelled), labelled=labelled, new=True)
     tables: dict[str, FeatureTable] = {}
     warnings = check_sites([schema.families[family].site for family in chosen], cohort)
-    failures: tuple[Failure, ...] = ()
+    failures = [Failure(item=case, error=why) for case, why in cohort.unusable.items()]
     missing: Mapping[str, str] = {}
     masks: Mapping[str, ReviewedMask] = {}
     registrations: Mapping[str, tuple[str, ...]] = {}
@@ -78,24 +78,26 @@ def read_new(
         from radfuse.bundle.images import features_from_images  # with kernels and networks
 
         made = features_from_images(imaging, cohort, bundle.path, labels_out, progress, runtime)
-        failures, missing, masks, registrations = made.failures, made.missing, made.masks, made.registrations
+        missing, masks, registrations = made.missing, made.masks, made.registrations
+        failures += made.failures
         warnings += made.remarks
-        cohort = cohort.without({failure.item for failure in failures})
         tables |= {block: table for block, table in made.tables.items() if block in from_images}
-    for block in blocks - from_images:
+    for block in sorted(blocks - from_images):
         source = sources.get(block) or _with_ids(cells, schema, labelled)
         tables[block], found = _read_block(source, {name for part, name in needed if part == block}, cohort)
         warnings += found
-        _check_lacking(block, tables[block], cohort)
+        failures += _lacking(block, tables[block], cohort)
+    cohort = _without(failures, cohort)
+    tables = {block: _rows_left(table, failures, cohort) for block, table in tables.items()}
     design = join(cohort, tables, layout={name for _, name in needed})
     found_warnings = tuple(dict.fromkeys([*cohort.warnings, *warnings, *design.warnings]))
     ready = Design(design.units, design.blocks, found_warnings)
     flags = flags_by_unit({case: mask.flags for case, mask in masks.items()}, cohort, design.units)
     carried = flags_by_unit(registrations, cohort, design.units)
     if imaging is None:
-        return Read(ready, failures, missing, None, flags, masks)
+        return Read(ready, tuple(failures), missing, None, flags, masks)
     imaged = _imaged(cohort, design.units, imaging.home, masks)
-    return Read(ready, failures, missing, _visits(cohort), flags, masks, imaged, carried)
+    return Read(ready, tuple(failures), missing, _visits(cohort), flags, masks, imaged, carried)
 
 
 def _config_of(
@@ -217,12 +219,35 @@ def _with_ids(cells: Table, schema: BundleSchema, labelled: bool) -> Table:
     return Table(cells.path, frame, cells.notes)
 
 
-def _check_lacking(block: str, table: FeatureTable, cohort: Cohort) -> None:
+def _lacking(block: str, table: FeatureTable, cohort: Cohort) -> list[Failure]:
+    """Return the cases that a table has no row of; none where it has no row of any, which `join` refuses."""
+    frame = cohort.cases.reset_index()[list(table.ids)]
+    keys = pd.Index(frame.iloc[:, 0]) if len(table.ids) == 1 else pd.MultiIndex.from_frame(frame)
+    lacking = ~keys.isin(table.values.index)
+    if lacking.all() or not lacking.any():
+        return []
+    hint = unlike(keys[lacking], table.values.index[~table.values.index.isin(keys)])
+    told = (
+        f"the {block} table has no row of it; add one, with empty cells where nothing was measured, or take its row "
+        f"out of the cohort table{hint}"
+    )
+    return [Failure(item=case, error=told) for case in cohort.cases.index[lacking]]
+
+
+def _without(failures: Sequence[Failure], cohort: Cohort) -> Cohort:
+    """Return the cases that did not fail.
+
+    Raises:
+        InputError: all did.
+    """
+    left = cohort.without({failure.item for failure in failures})
+    if not len(left):
+        raise InputError(f"no case could be used; the first: {failures[0].item}: {failures[0].error}")
+    return left
+
+
+def _rows_left(table: FeatureTable, failures: Sequence[Failure], cohort: Cohort) -> FeatureTable:
+    """Return a table without rows of cases that failed, which are rows of the cohort for all that."""
     if table.ids != (cohort.config.case,):
-        return
-    lacking = [str(case) for case in cohort.cases.index if case not in table.values.index]
-    if lacking:
-        raise InputError(
-            f"the {block} table lacks {len(lacking)} of {len(cohort)} cases: {listed(lacking)}; add them, with empty "
-            f"cells where nothing was measured, or leave the cases out{unlike(lacking, table.values.index)}"
-        )
+        return table
+    return replace(table, values=table.values[~table.values.index.isin([failure.item for failure in failures])])

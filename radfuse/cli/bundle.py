@@ -12,7 +12,9 @@ from rich.markup import escape
 
 from radfuse.cli.arguments import BundleFolder, Dicom, Families, NewFeatures, NewTable, ResultFolder
 from radfuse.cli.show import (
+    FAILURES,
     SOME_FAILED,
+    failures_file,
     out,
     progress,
     show_failures,
@@ -81,9 +83,9 @@ def predict(
     files |= _explanations(prediction, opened.schema, waterfalls, safe_csv) if explain else {}
     if prediction.review is not None and safe_csv:
         files["labels/review.csv"] = _csv(prediction.review, safe_csv)
-    write_folder(out_, files)
+    write_folder(out_, files | failures_file(prediction.failures, out_))
     show_problems(prediction.warnings)
-    show_failures(prediction.failures)
+    show_failures(prediction.failures, str(out_ / FAILURES))
     names = ", ".join(map(str, prediction.probabilities))
     out.print(f"{len(prediction.units)} units, families: {names} -> {escape(str(out_ / 'predictions.csv'))}")
     if prediction.review is not None:
@@ -157,10 +159,10 @@ def evaluate(
         "evaluation.json": evaluation.model_dump_json(indent=1).encode(),
         **evaluation_report(report),
     }
-    write_folder(out_, files)
+    write_folder(out_, files | failures_file(prediction.failures, out_))
     remarks = [Problem(evaluation.table, remark, severity="warning") for remark in evaluation.remarks]
     show_problems([*prediction.warnings, *remarks])
-    show_failures(prediction.failures)
+    show_failures(prediction.failures, str(out_ / FAILURES))
     show_performance(evaluation.performance, folds=1)
     out.print(f"Report: {escape(str(out_ / 'index.html'))}")
     if prediction.failures:

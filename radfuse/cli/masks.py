@@ -91,7 +91,7 @@ def compare_masks(
     report = MasksReport(*names, rows, summary, bool(people), told, named, made)
     write_folder(out_, masks_report(report))
     show_problems(problems)
-    show_failures(failures)
+    show_failures(failures, str(out_ / "index.html"))
     _show(summary)
     out.print(f"{len(found)} of {len(files)} cases compared -> {escape(str(out_ / 'index.html'))}", soft_wrap=True)
     if failures or any(problem.severity == "error" for problem in problems):

@@ -63,18 +63,31 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         yield tell
 
 
+FAILURES = "failures.csv"
 _FAILURES = 50
 """Named at the end of a run."""
 _ROWS = 50
 """Of one column, shown of what is wrong with each of its rows."""
 
 
-def show_failures(failures: Sequence[Failure]) -> None:
-    """Name what failed, and why."""
+def show_failures(failures: Sequence[Failure], listed: str = "the run's log and in the report") -> None:
+    """Name what failed, and why; `listed` is where all stand, of which the first are shown."""
     for failure in failures[:_FAILURES]:
         err.print(f"[red]failed[/red] {escape(failure.item)}: {escape(failure.error)}", soft_wrap=True)
     if len(failures) > _FAILURES:
-        err.print(f"... and {len(failures) - _FAILURES:,} more; all of them stand in the run's log and in the report")
+        err.print(f"... and {len(failures) - _FAILURES:,} more; all stand in {escape(listed)}", soft_wrap=True)
+
+
+def failures_file(failures: Sequence[Failure], folder: Path) -> dict[str, bytes]:
+    """Return name -> content of the list of what failed, for a folder of results; one of an earlier run is renewed."""
+    import csv
+    import io
+
+    if not failures and not (folder / FAILURES).is_file():
+        return {}
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("item", "why"), *((each.item, each.error) for each in failures)])
+    return {FAILURES: text.getvalue().encode()}
 
 
 def show_problems(problems: Sequence[Problem]) -> None:

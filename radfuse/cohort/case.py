@@ -63,6 +63,7 @@ class Cohort:
         scans: case -> what its images hold, as a text that is equal for equal images only; empty without images.
         beside: columns of the table that no setting names and that tell a site, a scanner or a date by their name, as
             text; index as `cases`, and maybe rows of cases that are left out.
+        unusable: case -> why its files cannot be used, of new patients; these are not among the cases.
     """
 
     config: CohortConfig
@@ -71,6 +72,7 @@ class Cohort:
     warnings: tuple[Problem, ...] = ()
     scans: Mapping[str, str] = field(default_factory=dict)
     beside: pd.DataFrame = field(default_factory=pd.DataFrame)
+    unusable: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.cases)

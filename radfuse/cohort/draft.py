@@ -24,6 +24,7 @@ class Draft:
         columns: those read so far, in the rows of `cells`.
         problems: those found so far.
         scans: row's index -> what its images hold, as a text that is equal for equal images only.
+        unusable: row's index -> why its files cannot be used, of new patients; who is to be trained on has a problem.
     """
 
     def __init__(self, table: Table, config: CohortConfig, new: bool) -> None:
@@ -35,6 +36,7 @@ class Draft:
         self.columns: dict[str, pd.Series] = {}
         self.problems: list[Problem] = list(table.notes)
         self.scans: dict[int, str] = {}
+        self.unusable: dict[int, str] = {}
 
     def problem(
         self,
@@ -46,6 +48,13 @@ class Draft:
         """Note a problem; `index` is that of the row in `cells`."""
         row = int(index) + 2 if index is not None else None
         self.problems.append(Problem(self.table.path.name, message, row, column, severity))
+
+    def no_file(self, message: str, index: int, column: str) -> None:
+        """Note that a row's file cannot be used: a problem of the table, or of new patients the loss of that row."""
+        if self.new:
+            self.unusable.setdefault(index, f"row {index + 2}, {column}: {message}")
+        else:
+            self.problem(message, index, column)
 
     def has(self, name: str, setting: str) -> bool:
         """Return whether the table has a column; note a problem that names the setting where it has not."""

@@ -33,10 +33,10 @@ def check_files(draft: Draft) -> None:
             if value is None:
                 if kind == "image" and column not in optional:
                     more = "" if draft.new else ", or the sequence under cohort.optional_images"
-                    draft.problem(f"the image path is missing; fill it, {without}{more}", index, column)
+                    draft.no_file(f"the image path is missing; fill it, {without}{more}", index, column)
                 continue
             if (fault := _fault(draft.folder, value, seen, without)) is not None:
-                draft.problem(fault, index, column)
+                draft.no_file(fault, index, column)
             elif kind == "image":
                 used[_resolved(draft.folder / value, folders)].append((index, column))
     _refuse_one_file_twice(draft)

@@ -46,7 +46,7 @@ def read_cohort(
         new: True for patients that nothing will be trained on: no split, one class and constant columns are fine.
 
     Returns:
-        A cohort whose ids are unique and whose files exist.
+        A cohort whose ids are unique and whose files exist; new patients whose files do not are in `unusable`.
 
     Raises:
         InputError: all faults at once, with their row numbers.
@@ -73,11 +73,16 @@ def read_cohort(
     if not new and config.patient in draft.columns:
         for finding in config.split.check(draft.frame(), config.patient, config.outcome):
             draft.problem(finding.message, finding.label, finding.column)
+    if len(draft.unusable) == len(draft.cells):
+        for index, why in draft.unusable.items():
+            draft.problem(why, index)
     if any(problem.severity == "error" for problem in draft.problems):
         raise InputError(draft.problems)
     scans = {str(draft.columns[config.case][index]): scan for index, scan in draft.scans.items()}
+    unusable = {str(draft.columns[config.case][index]): why for index, why in draft.unusable.items()}
     cases = draft.frame().set_index(config.case, drop=True)
-    return Cohort(config, cases, draft.folder, tuple(draft.problems), scans, _beside(draft))
+    read = Cohort(config, cases, draft.folder, tuple(draft.problems), scans, _beside(draft), unusable)
+    return read.without(unusable)
 
 
 def _beside(draft: Draft) -> pd.DataFrame:

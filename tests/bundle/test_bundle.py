@@ -336,11 +336,23 @@ class TestWhatIsThere:
         with pytest.raises(InputError, match="no block 'radiomics'; did you mean 'radiomic'"):
             predict(bundle, tables / "cohort.csv", {"radiomics": tables / "radiomic.csv"})
 
-    def test_a_case_that_the_features_lack_is_named(self, bundle: Bundle, tables: Path, tmp_path: Path):
-        case = read(tables / "cohort.csv")["case_id"][5]
-        table = changed(tables / "deep.csv", tmp_path, lambda table: table[table["case_id"] != case])
-        with pytest.raises(InputError, match=rf"deep table lacks 1 of \d+ cases: {case}"):
-            predict(bundle, tables / "cohort.csv", {"deep": table}, ["deep"])
+    def test_a_case_that_the_features_lack_is_named_and_the_others_predicted(
+        self, bundle: Bundle, tables: Path, tmp_path: Path, whole: Prediction
+    ):
+        names = read(tables / "cohort.csv")["case_id"]
+        table = changed(tables / "deep.csv", tmp_path, lambda table: table[table["case_id"] != names[5]])
+        found = predict(bundle, tables / "cohort.csv", {"deep": table}, ["deep"])
+        assert [failure.item for failure in found.failures] == [names[5]]
+        assert "the deep table has no row of it; add one" in found.failures[0].error
+        assert found.probabilities["deep"].tolist() == whole.probabilities["deep"].drop(5).tolist()
+
+    def test_cases_that_no_block_knows_together_are_an_error(self, bundle: Bundle, tables: Path, tmp_path: Path):
+        parts = {
+            name: changed(tables / f"{name}.csv", tmp_path, lambda table, odd=odd: table[table.index % 2 == odd])
+            for odd, name in enumerate(("radiomic", "deep"))
+        }
+        with pytest.raises(InputError, match=r"no case could be used; the first: .*: the deep table has no row of it"):
+            predict(bundle, tables / "cohort.csv", parts, ["radiomic", "deep"])
 
     def test_features_of_other_cases_are_left_out_with_a_warning(
         self, bundle: Bundle, tables: Path, tmp_path: Path, whole: Prediction

@@ -320,8 +320,6 @@ recipe("deep without a network", lambda item: item.update(deep={}), "segmentatio
 
 C, F = "cohort.csv", "radiomic.csv"
 bad("table lacks the image column", without(C, "t1"), says=("t1",), code=(1, 2))
-bad("image path missing", cells(C, "t1", {5: ""}), says=(C, "5", "t1"), code=(1, 2))
-bad("image is not there", remove("c3.nrrd"), says=("c3",), code=(1, 2))
 
 
 def seven(folder: Path, text: str) -> str:
@@ -331,6 +329,15 @@ def seven(folder: Path, text: str) -> str:
     return "" if len(rows) == 8 else f"wrong: {len(rows) - 1} cases are predicted"
 
 
+bad("image path missing", cells(C, "t1", {5: ""}), says=("c3", "row 5", "t1"), code=1, after=seven)
+bad(
+    "image is not there",
+    remove("c3.nrrd"),
+    says=("c3.nrrd", "correct the path, or take its row out"),
+    code=1,
+    after=seven,
+)
+bad("no image is there", *(remove(f"c{k}.nrrd") for k in range(8)), says=(C, "c0.nrrd", "c7.nrrd"))
 bad("one image cut", cut("c3.nrrd", 0.6), code=1, says=("c3", "truncated|copy"), after=seven)
 bad("one image is text", write("c3.nrrd", "hello"), code=1, says=("c3",), after=seven)
 bad("one mask cut", cut("m3.nrrd", 0.6), code=1, says=("c3", "m3.nrrd"), after=seven)
@@ -341,7 +348,16 @@ bad(
     says=("c3", "empty|grid"),
     after=seven,
 )
-bad("one mask missing", cells(C, "mask", {5: ""}), code=(1, 2), says=("c3|5", "mask"))
+bad("one mask missing", cells(C, "mask", {5: ""}), code=1, says=("c3", "mask"), after=seven)
+bad("one mask is not there", remove("m3.nrrd"), code=1, says=("c3", "m3.nrrd"), after=seven)
+bad(
+    "evaluate, image is not there",
+    remove("c3.nrrd"),
+    command="evaluate bundle cohort.csv --out out",
+    code=1,
+    says=("c3",),
+    after=seven,
+)
 bad("all images are text", *(write(f"c{k}.nrrd", f"hello {k}") for k in range(8)), code=(1, 2), says=("c0",))
 bad(
     "evaluate, one image cut",
@@ -394,7 +410,7 @@ bad(
     command=P + " --family radiomic",
     says=("radiomic",),
 )
-bad("features lack a case", keep_rows(F, 23), says=("radiomic", "c24"))
+bad("features lack a case", keep_rows(F, 23), says=("radiomic", "c24"), code=1)
 bad("features hold a word", *(cells(F, f"f{k:02d}", {5: "x"}) for k in range(1, 13)), says=(F, "5", "'x'"))
 bad("features hold infinity", *(cells(F, f"f{k:02d}", {5: "inf"}) for k in range(1, 13)), says=(F, "5", "infinite"))
 bad("features have an id twice", cells(F, "case_id", {5: "c01"}), says=(F, "c01"))

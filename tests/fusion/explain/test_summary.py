@@ -100,9 +100,7 @@ def test_stability_is_the_correlation_of_importances_between_folds(found: Explai
 def test_a_fold_of_one_patient_says_nothing_of_the_interval_without_them() -> None:
     """A patient left out of their own fold leaves nobody in it; the two other folds give value and interval."""
     part = np.column_stack([np.linspace(-2, 2, 4), np.linspace(1, -1, 4)])
-    folds = {
-        str(k): fold(range(4 * k, 4 * k + 4), part, ["age", TEXTURE], np.linspace(-1, 1, 4)) for k in range(3)
-    }
+    folds = {str(k): fold(range(4 * k, 4 * k + 4), part, ["age", TEXTURE], np.linspace(-1, 1, 4)) for k in range(3)}
     y, patients = np.tile([0, 0, 1, 1], 3), np.array([0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8])
     found = summarised("x", folds, BinaryOutcome(column="y"), y, patients, [f"P{i}" for i in range(12)], 0)
     assert found.columns[0].auc.value == pytest.approx(1.0)
