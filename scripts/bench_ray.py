@@ -1,6 +1,7 @@
 """Compare Ray on this machine with local processes, and kill a worker and the driver of each.
 
     uv run --extra ray python scripts/bench_ray.py --cases 200
+    uv run --extra ray python scripts/bench_ray.py --cases 200 --rounds 2 --sigmas 60 --no-kills     of longer cases
     uv run --extra ray python scripts/bench_ray.py --empty 1000      what handing a job over and back takes
 
 The features of small images are extracted by the command line, local and on Ray in turns. `seconds` are those of the
@@ -41,7 +42,7 @@ cohort:
   split: {kind: grouped, folds: 2}
 segmentation: {backend: manual, labels: {tumour: 1}}
 regions: [{kind: label, name: tumour, label: tumour}]
-radiomics: {filters: [original, log, wavelet, square, gradient], min_voxels: 1}
+radiomics: {filters: [original, log, wavelet, square, gradient], log_sigma_mm: SIGMAS, min_voxels: 1}
 """
 
 
@@ -50,18 +51,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--sigmas", type=int, default=5, help="widths of LoG: how long a case takes")
+    parser.add_argument("--kills", action=argparse.BooleanOptionalAction, default=True, help="also kill some")
     parser.add_argument("--empty", type=int, default=0, help="jobs that do nothing, and no cases")
     arguments = parser.parse_args()
     if arguments.empty:
         empty(arguments.empty)
         return
     plan = [(where, "") for _ in range(arguments.rounds) for where in ("local", "ray")]
-    plan += [("local", "a worker is killed")] if machine.cores() > 1 else []
-    plan += [("ray", "a worker is killed"), ("local", "the driver is killed"), ("ray", "the driver is killed")]
+    if arguments.kills:
+        plan += [("local", "a worker is killed")] if machine.cores() > 1 else []
+        plan += [("ray", "a worker is killed"), ("local", "the driver is killed"), ("ray", "the driver is killed")]
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         tumour_cohort(work, arguments.cases, differ=16)
-        (work / "study.yaml").write_text(STUDY)
+        widths = [round(1 + 4 * number / max(arguments.sigmas - 1, 1), 3) for number in range(arguments.sigmas)]
+        (work / "study.yaml").write_text(STUDY.replace("SIGMAS", str(widths)))
         watch(work, "local", "warm", "")  # kernels are compiled
         whole = features(work / "warm")
         print("| who | what | seconds | stage | processor | jobs | features | made again |")

@@ -49,11 +49,13 @@ class RayCrew(Crew):
     def __init__(self, ray: Any, address: str | None) -> None:
         self._ray = ray
         self._mine = not ray.is_initialized()
+        self._alone = self._mine and address is None and "RAY_ADDRESS" not in os.environ
         quiet = {"log_to_driver": False, "logging_level": "ERROR"}
         alone = {**quiet, "num_cpus": machine.cores(), "include_dashboard": False}
         try:
-            if self._mine and address is None and "RAY_ADDRESS" not in os.environ:
-                ray.init(**alone)
+            if self._alone:
+                with machine.one_thread_for_children():
+                    ray.init(**alone)
             elif self._mine:
                 ray.init(address=address, **quiet)
         except Exception as error:  # of a node that does not start in time Ray says so by a plain one
@@ -73,7 +75,7 @@ class RayCrew(Crew):
         if crew == "one" or count <= 1:
             return None
         gpus = 1 if crew in ("network", "gpu") and self._gpus else 0
-        return _Cluster(self._ray, work, AHEAD * (self._gpus if gpus else self.count), gpus)
+        return self._hands(work, AHEAD * (self._gpus if gpus else self.count), gpus)
 
     def beside(self, crew: CrewName) -> int:
         """See `Crew.beside`; the driver need not have a GPU."""
@@ -81,7 +83,12 @@ class RayCrew(Crew):
 
     def hands_beside(self, work: Callable[[Any], Any], crew: CrewName) -> Hands:
         """See `Crew.hands_beside`; none of their jobs waits for a core, or it would be served before the network's."""
-        return _Cluster(self._ray, work, self.beside(crew), 0)
+        return self._hands(work, self.beside(crew), 0)
+
+    def _hands(self, work: Callable[[Any], Any], most: int, gpus: int) -> Hands:
+        """Return who does jobs, one thread each; the processes that start with a cluster of our own are so already."""
+        limits = {} if self._alone else {"env_vars": dict.fromkeys(machine.LIBRARIES, "1")}
+        return _Cluster(self._ray, work, most, gpus, limits)
 
     def at_once(self, crew: CrewName) -> int:
         """See `Crew.at_once`."""
@@ -104,14 +111,16 @@ class _Cluster:
         work: to do.
         most: jobs that are with the cluster at a time.
         gpus: that each job takes.
+        environment: of its process, which is started anew for it where that is another than the cluster's.
     """
 
-    def __init__(self, ray: Any, work: Callable[[Any], Any], most: int, gpus: int) -> None:
+    def __init__(
+        self, ray: Any, work: Callable[[Any], Any], most: int, gpus: int, environment: dict[str, Any]
+    ) -> None:
         self.most = most
         self._ray = ray
-        limits = {"env_vars": dict.fromkeys(machine.LIBRARIES, "1")}
         # who begins a job again is `scheduled`, the same for all: Ray by itself never gives up on a full memory
-        self._remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0, runtime_env=limits)(_there)
+        self._remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0, runtime_env=environment)(_there)
         self._work, self._here = ray.put(work), str(Path.cwd())
         self._under_way: dict[Any, int] = {}
 
