@@ -13,6 +13,7 @@ import numpy as np
 from radfuse.run.disk import write_folder
 from radfuse.volume.dicom_seg import Maker, segmentation, source_headers
 from radfuse.volume.dicom_sr import Numbers, report
+from radfuse.volume.files import read_grid
 from radfuse.volume.image import LabelMap
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def write_objects(
     """
     headers = source_headers(image)
     segmented = segmentation(labels, headers, maker, codes)
-    voxel = float(np.prod(labels.spacing_zyx_mm))
+    voxel = float(np.prod(read_grid(image).spacing_zyx_mm))  # a mask from NIfTI has its own in fewer digits
     counts = {label: int(np.count_nonzero(labels.array == label)) for label in labels.present()}
     volumes = {labels.names.get(label, f"label {label}"): count * voxel for label, count in counts.items()}
     said = replace(numbers or Numbers({}), volumes_mm3=volumes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -23,7 +24,8 @@ hd = pytest.importorskip("highdicom", reason="needs radfuse[dicom]")
 
 def test_the_numbers_of_a_unit_are_in_the_reports_of_its_cases(tmp_path: Path) -> None:
     about = {"PatientID": "1", "StudyDate": "20041006", "StudyInstanceUID": "1.2.826.7.1"}
-    write_series(tmp_path / "1", tiny(3), "right", "SAG_3D_DESS", about)
+    fine = replace(tiny(3), grid=replace(tiny(3).grid, spacing_zyx_mm=(0.7, 0.365, 0.365)))  # no NIfTI holds them
+    write_series(tmp_path / "1", fine, "right", "SAG_3D_DESS", about)
     grid = read_grid(tmp_path / "1")
     array = np.zeros(grid.shape, dtype=np.uint8)
     array[1, 1, 1:3] = 2
@@ -46,7 +48,7 @@ def test_the_numbers_of_a_unit_are_in_the_reports_of_its_cases(tmp_path: Path) -
     assert [failure.item for failure in failures] == ["b"]
     report = hd.sr.srread(tmp_path / "out" / "dicom" / "a" / "sr.dcm").content
     (segment,) = report.get_volumetric_roi_measurement_groups()
-    assert segment.get_measurements()[0].value == pytest.approx(2 * np.prod(grid.spacing_zyx_mm))
+    assert segment.get_measurements()[0].value == pytest.approx(2 * 0.7 * 0.365**2, rel=1e-12)
     found = [
         (group.tracking_identifier, item.value)
         for group in report.get_image_measurement_groups()
