@@ -89,9 +89,9 @@ def oai_index(
         index, unread = index_series(root, out_.with_name(f"{out_.stem}.series.parquet"), tell)
     names = None if salt is None else pseudonyms(sorted(index["person"].unique()), salt)
     wish = Wish(tuple(visit or ()), recipes, sequence, names, drawn)
+    show_problems(told.problems)
     cohort = make_cohort(index, told, wish)
     written = write_cohort(root, out_, cohort, wish, force=force)
-    show_problems(told.problems)
     for item in unread:
         hidden = item.folder.split("/")[0] if pseudonymise else item.folder
         err.print(f"[yellow]left out[/yellow] {escape(hidden)}: {escape(item.reason)}", soft_wrap=True)
@@ -120,7 +120,11 @@ def _recipes(outcome: Sequence[str], visit: Sequence[str]) -> tuple[OutcomeRecip
     wrong = [name for name in starts if not (name[:1] == "V" and name[1:].isdigit() and int(name[1:]) in MONTHS)]
     if wrong:
         raise InputError(f"--visit {wrong[0]!r} is no visit; write V00, V01, V03, V05, V06, V08 or V10")
-    return tuple(recipe_of(text, starts[0]) for text in outcome)
+    recipes = tuple(recipe_of(text, starts[0]) for text in outcome)
+    twice = [recipe.column for recipe, count in Counter(recipes).items() if count > 1]
+    if twice:
+        raise InputError(f"--outcome asks for {twice[0]} twice; give each once")
+    return recipes
 
 
 def _show(index: pd.DataFrame, cohort: OaiCohort) -> None:

@@ -232,15 +232,20 @@ def masks_in(folder: Path) -> dict[str, Path]:
     """Return barcode -> mask, of the files of a folder that are called by the barcode of their series.
 
     Raises:
-        InputError: no such file.
+        InputError: no such file, or two of one series.
     """
     files = sorted(folder.iterdir()) if folder.is_dir() else []
-    found = {
-        file.name[: -len(end)]: file
-        for file in files
-        for end in MASKS
-        if file.name.lower().endswith(end) and file.name[: -len(end)].isdigit()
-    }
+    found: dict[str, Path] = {}
+    for file in files:
+        end = next((each for each in MASKS if file.name.lower().endswith(each)), "")
+        barcode = file.name.removesuffix(file.name[-len(end) :]) if end else ""
+        if not barcode.isdigit():
+            continue
+        if barcode in found:
+            raise InputError(
+                f"{folder} holds two masks of one series, {found[barcode].name} and {file.name}; keep one of them"
+            )
+        found[barcode] = file
     if not found:
         raise InputError(
             f"{folder} holds no mask called by its series, as 10263609.nii.gz; rename them, or leave --masks"

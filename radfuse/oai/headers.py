@@ -64,11 +64,14 @@ def _read(folder: Path) -> Facts:
     with os.scandir(folder) as items:
         sizes = {item.name: item.stat().st_size for item in items if item.name[0] != "." and item.is_file()}
     names = sorted(sizes, key=_natural)
-    ends = [header_of(folder / name) for name in dict.fromkeys((names[0], names[-1]))] if names else []
-    first, last = (ends[0], ends[-1]) if ends else (None, None)
+    if not names:
+        raise InputError("the folder holds no file; copy the series again")
+    if hollow := [name for name in names if not sizes[name]]:
+        raise InputError(f"{len(hollow)} of {len(names)} files are empty, as {hollow[0]}; copy the series again")
+    ends = {name: header_of(folder / name) for name in (names[0], names[-1])}
+    first, last = ends[names[0]], ends[names[-1]]
     if first is None or last is None:
-        found = "no file" if not names else f"{len(names)} files, no DICOM"
-        raise InputError(f"the folder holds {found}; copy the series again")
+        raise InputError(f"file {names[0] if first is None else names[-1]} is no DICOM; copy the series again")
     row = facts_of(first)
     protocol, remarks = protocol_of(row)
     side, told = side_of(row)

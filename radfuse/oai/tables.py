@@ -5,6 +5,7 @@ Every table below a folder is looked through for the columns that are wanted, wh
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from collections.abc import Iterator
@@ -15,14 +16,18 @@ import numpy as np
 import pandas as pd
 
 from radfuse.cohort.packed import unpacked
-from radfuse.errors import InputError, Problem, listed
+from radfuse.errors import InputError, Problem, listed, short
 from radfuse.oai.layout import MONTHS
 
 PROJECTS = (15, 37, 42)
 """READPRJ in the order of preference: several projects read the same radiographs."""
 SIDES = {1: "right", 2: "left"}
 _SUFFIXES = (".txt", ".csv", ".txt.gz", ".csv.gz")
+_SEPARATORS = "|\t;,"
+"""The first is OAI's; a table that was saved anew may have another."""
 _READINGS = {"XRKL": "kl", "XRJSM": "jsn_medial", "XRJSL": "jsn_lateral"}
+_END = {"kl": 4.0, "jsn_medial": 3.9, "jsn_lateral": 3.9}
+"""The highest grades; those of narrowing have decimals within a grade."""
 _WOMAC = {"WOMKP": "womac_pain", "WOMADL": "womac_function", "WOMSTF": "womac_stiffness", "WOMTS": "womac_total"}
 _KNEE = re.compile(rf"V(\d\d)({'|'.join(_WOMAC)})([RL])")
 _VISIT = re.compile(r"(V\d\d|P01)(AGE|BMI)")
@@ -71,12 +76,12 @@ def read_tables(folder: Path) -> OaiTables:
     columns: dict[str, pd.Series] = {}
     named = 0
     for path in sorted(item for item in folder.rglob("*") if item.name.lower().endswith(_SUFFIXES)):
-        frame = _frame(path)
+        frame = _frame(path, found.problems)
         if frame is None:
             continue
         named += 1
         if "SIDE" in frame and any(_suffix(name) in _READINGS for name in frame):
-            readings += list(_readings(path, frame))
+            readings += list(_readings(path, frame, found.problems))
             continue
         for name in frame.columns.drop("ID"):
             _take(found, path, columns, name, pd.Series(frame[name].to_numpy(), frame["ID"].to_numpy(), dtype=object))
@@ -92,24 +97,48 @@ def read_tables(folder: Path) -> OaiTables:
     return found
 
 
-def _frame(path: Path) -> pd.DataFrame | None:
+def _frame(path: Path, problems: list[Problem]) -> pd.DataFrame | None:
     """Return the wanted columns of a file as text, named in capitals; None where it is no table of persons."""
-    text = unpacked(path).decode("latin-1").removeprefix("\u00ef\u00bb\u00bf")
-    header = text.partition("\n")[0]
-    names = [name.strip().upper() for name in header.split("|")]
-    if "ID" not in names or "|" not in header:
+    text = _text(path)
+    lines = text.splitlines()
+    header = lines[0] if lines else ""
+    parted = {each: _names(header, each) for each in _SEPARATORS if each in header}
+    between = next((each for each, names in parted.items() if "ID" in names and _tells(each, names)), None)
+    if between is None:
         return None
+    names = parted[between]
     wanted = [place for place, name in enumerate(names) if _is_wanted(name)]
     try:
-        frame = pd.read_csv(io.StringIO(text), sep="|", dtype=str, usecols=wanted, header=0, keep_default_na=False)
+        frame = pd.read_csv(io.StringIO(text), sep=between, dtype=str, usecols=wanted, header=0, keep_default_na=False)
     except (ValueError, pd.errors.ParserError) as error:
-        raise InputError(f"{path} is no table separated by | throughout ({error}); copy it again") from error
+        raise InputError(f"{path} is no table separated by {between!r} throughout ({error}); copy it again") from error
     frame.columns = pd.Index([names[place] for place in wanted])
     if frame.columns.has_duplicates:
         twice = listed(frame.columns[frame.columns.duplicated()])
         raise InputError(f"{path} has several columns {twice}; keep one of each")
-    frame["ID"] = frame["ID"].str.strip()
+    if len(lines) > 1 and lines[-1].count(between) < header.count(between):
+        frame = frame.iloc[:-1]
+        message = "the last row ends before its last column: left out, as the file is cut off; copy it again"
+        problems.append(Problem(path.name, message, len(lines), severity="warning"))
+    frame["ID"] = frame["ID"].str.strip().str.removesuffix(".0")
     return frame[frame["ID"] != ""]
+
+
+def _text(path: Path) -> str:
+    """Return what a file says, in the alphabet that its first bytes name."""
+    content = unpacked(path)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", errors="replace")
+    return content.removeprefix(codecs.BOM_UTF8).decode("latin-1")
+
+
+def _names(header: str, between: str) -> list[str]:
+    return [name.strip().strip('"').upper() for name in header.split(between)]
+
+
+def _tells(between: str, names: list[str]) -> bool:
+    """Return whether a table is OAI's: as released, or saved with other separators and of columns that are wanted."""
+    return between == _SEPARATORS[0] or any(_is_wanted(name) for name in set(names) - {"ID", "SIDE", "READPRJ"})
 
 
 def _is_wanted(name: str) -> bool:
@@ -122,14 +151,34 @@ def _suffix(name: str) -> str:
     return name[3:] if re.match(r"V\d\d", name) else ""
 
 
-def _readings(path: Path, frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
+def _numbers(path: Path, name: str, values: pd.Series, problems: list[Problem]) -> pd.Series:
+    """Return cells as numbers, and tell of those that are neither a number nor missing."""
+    numbers, texts = code_of(values), values.astype(str).str.strip()
+    odd = texts[(numbers.isna() & (texts != "") & ~texts.str.startswith(".")).to_numpy()]
+    if len(odd):
+        message = f"{len(odd)} cells are no numbers, as {short(odd.iloc[0])!r}: taken as missing; correct them"
+        problems.append(Problem(path.name, message, column=name, severity="warning"))
+    return numbers
+
+
+def _readings(path: Path, frame: pd.DataFrame, problems: list[Problem]) -> Iterator[pd.DataFrame]:
     """Yield the grades of each visit that a table of radiographs holds."""
     visits = sorted({name[:3] for name in frame if _suffix(name) in _READINGS})
+    side = _numbers(path, "SIDE", frame["SIDE"], problems).map(SIDES)
     for visit in visits:
-        found = pd.DataFrame({"person": frame["ID"], "side": code_of(frame["SIDE"]).map(SIDES)})
+        found = pd.DataFrame({"person": frame["ID"], "side": side})
         found["project"] = code_of(frame["READPRJ"]) if "READPRJ" in frame else np.nan
         for name, column in _READINGS.items():
-            found[column] = code_of(frame[f"{visit}{name}"]) if f"{visit}{name}" in frame else np.nan
+            whole = f"{visit}{name}"
+            grades = _numbers(path, whole, frame[whole], problems) if whole in frame else found["project"] * np.nan
+            beyond = (grades < 0) | (grades > _END[column])
+            if beyond.any():
+                message = (
+                    f"{int(beyond.sum())} grades lie outside 0 to {_END[column]:.0f}, as {grades[beyond].iloc[0]:g}: "
+                    "taken as missing; correct them"
+                )
+                problems.append(Problem(path.name, message, column=whole, severity="warning"))
+            found[column] = grades.where(~beyond)
         found = found.assign(visit=visit, months=MONTHS.get(int(visit[1:]), np.nan), table=path.name)
         yield found[found["side"].notna() & found["months"].notna()]
 
@@ -166,7 +215,8 @@ def _take(found: OaiTables, path: Path, columns: dict[str, pd.Series], name: str
     """Keep a column of persons; one that several tables have is kept where they agree."""
     if name in {"SIDE", "READPRJ"}:
         return
-    known = code_of(values) if name not in {"V00SITE", "V99RNTCNT"} else values.str.strip().replace("", np.nan)
+    as_text = name in {"V00SITE", "V99RNTCNT"}
+    known = values.str.strip().replace("", np.nan) if as_text else _numbers(path, name, values, found.problems)
     known = known[known.notna()]
     if known.index.has_duplicates:
         counts = known.groupby(level=0).nunique()

@@ -114,9 +114,7 @@ class _Cluster:
         environment: of its process, which is started anew for it where that is another than the cluster's.
     """
 
-    def __init__(
-        self, ray: Any, work: Callable[[Any], Any], most: int, gpus: int, environment: dict[str, Any]
-    ) -> None:
+    def __init__(self, ray: Any, work: Callable[[Any], Any], most: int, gpus: int, environment: dict[str, Any]) -> None:
         self.most = most
         self._ray = ray
         # who begins a job again is `scheduled`, the same for all: Ray by itself never gives up on a full memory

@@ -15,7 +15,7 @@ from radfuse.cohort.read import read_cohort
 from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.errors import InputError
 from radfuse.oai import index as indexing
-from radfuse.oai.cohort import Wish, remarks_on
+from radfuse.oai.cohort import Wish, masks_in, remarks_on
 from radfuse.oai.index import index_series
 from radfuse.oai.outcomes import OutcomeRecipe
 from radfuse.study import load_study
@@ -221,3 +221,12 @@ def test_pseudonyms_leave_no_id_in_table_or_study(
     (tmp_path / "salt").write_text("short")
     with pytest.raises(InputError, match="holds 5 bytes, at least 16"):
         oai_index(release / "images", tmp_path / "k.csv", pseudonymise=tmp_path / "salt")
+
+
+def test_masks_and_outcomes_that_stand_twice_are_refused(tmp_path: Path) -> None:
+    for name in ("10000000.nrrd", "10000000.nii.gz"):
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=r"two masks of one series, 10000000\.nii\.gz and 10000000\.nrrd; keep one"):
+        masks_in(tmp_path)
+    with pytest.raises(InputError, match="asks for incident_oa_48m twice"):
+        oai_index(tmp_path, tmp_path / "c.csv", tmp_path, ["incident_oa:48", "incident_oa:48.0"])

@@ -81,6 +81,52 @@ def test_persons_visits_and_knees(tmp_path: Path) -> None:
     assert found.replacements.set_index("side").loc["right", ["kind", "days"]].tolist() == [1, 730]
 
 
+COURSE = "ID|SIDE|READPRJ|V00XRKL|V00XRJSM\n9000001|1: Right|15|2: 2|1.4\n9000002|2: Left|15|3: 3|0\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        COURSE.encode("utf-16"),
+        "\ufeff".encode() + COURSE.encode(),
+        COURSE.replace("|", ",").encode(),
+        COURSE.replace("|", "\t").encode(),
+        COURSE.replace("|", ";").replace("ID;", '"ID";').encode(),
+        COURSE.replace("00001|", "00001.0|").replace("00002|", "00002.0|").encode(),
+        COURSE.replace("\n", "\r\n").encode(),
+    ],
+)
+def test_tables_that_were_saved_anew_are_read(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "kXR.txt").write_bytes(content)
+    found = read_tables(tmp_path)
+    assert found.problems == []
+    rows = found.readings.set_index(["person", "side"])
+    assert rows.loc[("9000001", "right"), ["kl", "jsn_medial"]].tolist() == [2, 1.4]
+    assert rows.loc[("9000002", "left"), ["kl", "jsn_medial"]].tolist() == [3, 0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "column", "told"),
+    [
+        ("|3: 3|", "|9|", "V00XRKL", "1 grades lie outside 0 to 4, as 9: taken as missing"),
+        ("|3: 3|", "|-1|", "V00XRKL", "as -1"),
+        ("|3: 3|", "|3,0|", "V00XRKL", "1 cells are no numbers, as '3,0': taken as missing"),
+        ("|3: 3|0", "|3: 3|4", "V00XRJSM", "outside 0 to 4"),
+        ("2: Left", "L", "SIDE", "no numbers, as 'L'"),
+        ("|3: 3|0\n", "|3: 3", None, "the file is cut off"),
+    ],
+)
+def test_cells_that_say_nothing_are_told(tmp_path: Path, old: str, new: str, column: str | None, told: str) -> None:
+    found = read_tables(write(tmp_path / "t", kXR=COURSE.replace(old, new)))
+    (problem,) = found.problems
+    assert problem.column == column
+    assert told in problem.message
+    assert "9000002" not in str(problem)
+    rows = found.readings.set_index("person")
+    known = rows["jsn_medial" if column == "V00XRJSM" else "kl"].dropna()
+    assert list(known.index) == ["9000001"]
+
+
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "NAME|X\n1|2\n"])
 def test_a_folder_without_tables_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match="holds no table of OAI"):
