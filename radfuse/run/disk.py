@@ -20,35 +20,41 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _LONGEST_NAME, _LONGEST_PATH = 255, 4000
 """Bytes that file systems take, with room for what lies inside."""
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:|(s3a?|gs|gcs|azure?|abfss?|adl|hdfs|oci):.*", re.IGNORECASE)
+"""Begins what was a URL before it was a path, or lacks the slashes of one."""
 """What a path made of a URL begins with; one letter is a drive."""
 
 
-def check_folder(path: Path) -> None:
+def check_folder(path: Path, option: str = "--out") -> None:
     """Refuse a place where no folder of results can be, before anything is computed; makes nothing.
+
+    Args:
+        path: of the folder.
+        option: by which it was given.
 
     Raises:
         InputError: a name on the way is too long, or is that of a file, or of a link that leads nowhere.
         RunError: the system does not let us look.
     """
     if path.parts and _SCHEME.fullmatch(path.parts[0]):
+        scheme, _, place = path.as_posix().partition(":")
         raise InputError(
-            f"{short(path)} was a URL, and results go into a folder here; only the run folder of a study, given as a "
-            "text to --out of `radfuse run` and its stages, may be in a store"
+            f"{short(path)} is neither a folder here nor a URL. Only the run folder of a study may be in a store: give "
+            f"it as the text {scheme.lower()}://{short(place.lstrip('/'))} to --out of `radfuse run` and its stages"
         )
     too_long = [part for part in path.parts if len(os.fsencode(part)) > _LONGEST_NAME]
     if too_long or len(os.fsencode(path)) > _LONGEST_PATH:
         found = f"the name {short(too_long[0])!r}" if too_long else f"the path {short(path)!r}"
-        raise InputError(f"{found} is longer than a disk takes; choose a shorter one with --out")
+        raise InputError(f"{found} is longer than a disk takes; choose a shorter one with {option}")
     with writing(path):
         for item in (path, *path.absolute().parents):
             if item.is_dir():
                 return
             lies = "is" if item == path else f"lies under {item}, which is"
             if item.exists():
-                raise InputError(f"{path} {lies} a file, not a folder; choose another folder with --out")
+                raise InputError(f"{path} {lies} a file, not a folder; choose another folder with {option}")
             if item.is_symlink():
-                raise InputError(f"{path} {lies} a link that leads nowhere; mend it, or choose another with --out")
+                raise InputError(f"{path} {lies} a link that leads nowhere; mend it, or choose another with {option}")
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -62,7 +62,7 @@ def mirrored(url: str, work: Path, log: str, progress: Progress) -> Iterator[Mir
         InputError: the store cannot be used, or another process works there.
         RunError: not all is there at the end.
     """
-    check_folder(work)
+    check_folder(work, "--work")
     store = Store.open(url)
     journal = Journal(work, log, store.url)
     waited: list[str] = []

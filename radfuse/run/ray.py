@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,7 @@ from radfuse.errors import CaseError, InputError
 from radfuse.run.schedule import CrewName, Died, Hands
 from radfuse.run.workers import Crew, Job, Result, attempt
 
+_KNOCK_S = 10.0
 AHEAD = 2
 """Jobs a core that are with the cluster at a time: none waits for the next, and the driver holds few."""
 
@@ -50,6 +52,8 @@ class RayCrew(Crew):
         self._ray = ray
         self._mine = not ray.is_initialized()
         self._alone = self._mine and address is None and "RAY_ADDRESS" not in os.environ
+        if self._mine:
+            _require_answer(address or os.environ.get("RAY_ADDRESS", ""))
         quiet = {"log_to_driver": False, "logging_level": "ERROR"}
         alone = {**quiet, "num_cpus": machine.cores(), "include_dashboard": False}
         try:
@@ -101,6 +105,26 @@ class RayCrew(Crew):
     def _dismiss(self) -> None:
         if self._mine:
             self._ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Knock at HOST:PORT: Ray waits for minutes where nobody is, and ends the process.
+
+    Raises:
+        InputError: nobody answers there, or the port is missing.
+    """
+    scheme, _, place = address.rpartition("://")
+    host, _, port = place.rpartition(":")
+    if scheme == "ray" and not (host and port.isdigit()):
+        raise InputError(f"--on {address!r} names no HOST:PORT; write ray://head-node:10001")
+    if scheme in ("", "ray") and host and port.isdigit():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), _KNOCK_S).close()
+        except (OSError, OverflowError) as error:
+            raise InputError(
+                f"nobody answers at {place}, where the Ray cluster should be ({error}); start it there with `ray start "
+                "--head`, correct the address, or work here with --on local"
+            ) from error
 
 
 class _Cluster:

@@ -81,7 +81,7 @@ class Store:
                 f"{short(plain)} needs fsspec and the store's own library ({error}); install them with: pip install "
                 "'radfuse[store]' for s3://, gcsfs for gs://, adlfs for az://"
             ) from error
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise InputError(
                 f"{short(plain)} is no store that fsspec knows ({error}); s3://BUCKET/FOLDER is"
             ) from error

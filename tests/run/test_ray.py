@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from boxes import tumour_cohort
@@ -45,6 +46,26 @@ def test_without_ray_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         InputError, match=r"needs Ray \(ray is missing\); install it with: pip install 'radfuse\[ray\]'"
     ):
         crew_on("ray")
+
+
+@pytest.mark.parametrize(
+    ("where", "address", "told"),
+    [
+        ("ray://", "", "'ray://' names no HOST:PORT; write ray://head-node:10001"),
+        ("ray://head", "", "names no HOST:PORT"),
+        ("ray://127.0.0.1:9", "", r"nobody answers at 127\.0\.0\.1:9, where the Ray cluster should be"),
+        ("ray", "127.0.0.1:9", r"nobody answers at 127\.0\.0\.1:9"),
+        ("ray", "127.0.0.1:99999", r"nobody answers at 127\.0\.0\.1:99999"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, where: str, address: str, told: str
+) -> None:
+    """Ray itself waits for three minutes, and then aborts the process."""
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    monkeypatch.setattr("radfuse.run.ray.import_module", lambda _: SimpleNamespace(is_initialized=lambda: False))
+    with pytest.raises(InputError, match=told):
+        crew_on(where)
 
 
 @pytest.fixture(scope="module")

@@ -84,9 +84,16 @@ def test_without_fsspec_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPat
         Store.open("s3://bucket/run")
 
 
+def test_an_archive_that_is_not_there_is_no_store(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"is no store that fsspec knows \(.*\); s3://BUCKET/FOLDER is"):
+        Store.open(f"zip://run::file://{tmp_path}/none.zip")
+
+
 def test_only_a_text_with_a_scheme_is_a_store_and_no_folder_is_made_of_one() -> None:
     assert is_store("s3://bucket/run")
     assert is_store("dir::file:///tmp")
     assert not any(map(is_store, ("runs/x", "/a:b/c", "C:/runs", r"C:\runs", Path("s3://bucket/run"), None)))
-    with pytest.raises(InputError, match="was a URL, and results go into a folder here"):
+    with pytest.raises(InputError, match=r"give it as the text s3://bucket/run to --out"):
+        check_folder(Path("s3:bucket/run"))
+    with pytest.raises(InputError, match="is neither a folder here nor a URL"):
         check_folder(Path("s3://bucket/run"))
