@@ -21,6 +21,8 @@ from radfuse.volume.series import Facts, depth_of, facts_of, missing_bytes, plac
 
 _OTHERS = {"SEG", "SR", "RTSTRUCT", "RTPLAN", "RTDOSE", "PR", "KO", "DOC", "REG"}
 """Modalities that are no images; they are in the index, and not in the table."""
+_PACKED = {".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"}
+_UNREADABLE = "a name that is no text in UTF-8, or of what is gone by now; rename it"
 _KEPT = ("modality", "description", "plane", "laterality", "rows", "columns", "row_mm", "column_mm", "slice_mm")
 COLUMNS = ("case_id", "patient_id", "study", "days", *_KEPT, "files")
 """Of a table of series."""
@@ -69,7 +71,7 @@ def index_dump(root: Path, file: Path, progress: Progress = lambda *_: None) -> 
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if any(not name.startswith(".") for name in files):
             here = Path(place)
-            places.append(Folder(here.relative_to(root).as_posix(), here.stat().st_mtime_ns))
+            places.append(Folder(_as_text(here.relative_to(root).as_posix()), here.stat().st_mtime_ns))
     if not places:
         raise InputError(f"{root} holds no files; give the folder in which the DICOM files lie")
     away = os.path.relpath(root.resolve(), file.parent.resolve())
@@ -91,10 +93,17 @@ def _rows(batch: Folders, place: Folder) -> list[Facts]:
     told: Facts = {"folder": place.folder, "changed": place.changed, "root": batch.away}
     series: dict[str, list[tuple[Path, Any]]] = defaultdict(list)
     faults: list[str] = []
+    packed = 0
     try:
         for path in sorted(
             item for item in (batch.root / place.folder).iterdir() if item.is_file() and item.name[0] != "."
         ):
+            if path.name != _as_text(path.name):
+                faults.append(_UNREADABLE)
+                continue
+            if path.suffix.lower() in _PACKED:
+                packed += 1
+                continue
             try:
                 header = header_of(path)
             except InputError as error:
@@ -102,13 +111,23 @@ def _rows(batch: Folders, place: Folder) -> list[Facts]:
                 continue
             if header is not None:
                 series[str(facts_of(header)["series_uid"] or "")].append((path, header))
+    except FileNotFoundError:
+        return [told | {"series_uid": None, "fault": _UNREADABLE}]
     except OSError as error:
         return [told | {"series_uid": None, "fault": f"cannot be read ({error.strerror}); look at its permissions"}]
     alone = len(series) == 1 and not faults
     rows = [told | _series(uid, files, alone=alone) for uid, files in series.items()]
+    if packed:
+        fault = "files that are packed (zip, gz, tar, ...) are not looked into; unpack them"
+        rows.append(told | {"series_uid": None, "fault": fault, "files": packed})
     if faults or not rows:
         rows.append(told | {"series_uid": None, "fault": faults[0] if faults else None, "files": len(faults)})
     return rows
+
+
+def _as_text(name: str) -> str:
+    """Return a name with question marks for bytes that are no UTF-8."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _series(uid: str, files: Sequence[tuple[Path, Any]], *, alone: bool) -> Facts:

@@ -106,7 +106,15 @@ def replacement(tables: OaiTables, recipe: OutcomeRecipe) -> pd.DataFrame:
     """Total or partial replacement of the knee within N years of the first visit; time and event beside it.
 
     A knee that was lost before is censored then: it has a time, and nothing in `recipe.column`.
+
+    Raises:
+        InputError: no table says which knees were replaced.
     """
+    if tables.replacements.empty:
+        raise InputError(
+            "--outcome replacement: no table says which knees were replaced (V99ERKTLPR, V99ELKTLPR); add "
+            "Outcomes99.txt"
+        )
     start = MONTHS[int(recipe.start[1:])] / 12
     rows = _knees(tables).merge(
         tables.replacements.drop_duplicates(["person", "side"]), on=["person", "side"], how="left"

@@ -288,7 +288,7 @@ def _replacements(columns: dict[str, pd.Series]) -> pd.DataFrame:
     for letter, side in (("R", "right"), ("L", "left")):
         found = {column: columns.get(f"V99E{letter}K{end}") for end, column in names.items()}
         known = {column: values for column, values in found.items() if values is not None}
-        if known:
+        if "kind" in known:  # else nobody says that a knee was replaced, nor that it was not
             rows = pd.DataFrame(known).reindex(columns=list(names.values())).rename_axis("person").reset_index()
             parts.append(rows.assign(side=side))
     if not parts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -135,3 +136,13 @@ def test_a_heap_without_series_says_why(tmp_path: Path) -> None:
     write_series(tmp_path / "d", SeriesInstanceUID="", **PERSON)
     with pytest.raises(InputError, match=r"no DICOM file that can be used .*SeriesInstanceUID"):
         index_dump(tmp_path / "d", tmp_path / "s.parquet")
+
+
+def test_packed_files_and_names_that_are_no_text_are_counted(heap: Path, tmp_path: Path) -> None:
+    (heap / "later" / "more.zip").write_bytes(b"PK")
+    (heap / "cut").rename(heap / os.fsdecode(b"\xff"))
+    index = index_dump(heap, tmp_path / "heap.series.parquet")
+    faults = index.set_index("folder")["fault"].dropna()
+    assert "are packed (zip, gz, tar, ...)" in faults["later"]
+    assert "no text in UTF-8" in faults["\N{REPLACEMENT CHARACTER}"]
+    assert index.loc[index["folder"] == "later", "series_uid"].notna().sum() == 1

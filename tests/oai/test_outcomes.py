@@ -107,6 +107,11 @@ def test_replacement_within_five_years(row: dict[str, float], contact: float, ex
     assert (found["why"] == "") == (not np.isnan(expected[1]))  # a censored knee stays
 
 
+def test_replacement_needs_a_table_that_tells_of_it() -> None:
+    with pytest.raises(InputError, match=r"which knees were replaced \(V99ERKTLPR, V99ELKTLPR\); add Outcomes99.txt"):
+        outcome_of(course(kl={"V00": 3}), recipe_of("replacement:5"))
+
+
 @pytest.mark.parametrize("text", ["incident_oa", "incident_oa:", "incident_oa:-3", "incident_oa:nan", "replacement:0"])
 def test_a_recipe_says_its_horizon(text: str) -> None:
     with pytest.raises(InputError, match=r"write \w+:N, N being"):
