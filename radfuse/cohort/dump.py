@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 from collections import defaultdict
@@ -16,7 +17,7 @@ from radfuse.cohort.times import days_of
 from radfuse.errors import InputError, listed
 from radfuse.run.folder import Progress
 from radfuse.run.index import grown_index
-from radfuse.volume.dicom import header_of, is_image
+from radfuse.volume.dicom import header_of, is_image, text_of
 from radfuse.volume.series import Facts, depth_of, facts_of, missing_bytes, place_along
 
 _OTHERS = {"SEG", "SR", "RTSTRUCT", "RTPLAN", "RTDOSE", "PR", "KO", "DOC", "REG"}
@@ -139,6 +140,8 @@ def _series(uid: str, files: Sequence[tuple[Path, Any]], *, alone: bool) -> Fact
     steps = [high - low for low, high in itertools.pairwise(levels)]
     row |= {"files": len(files), "alone": alone, "names": None if alone else "\n".join(path.name for path, _ in files)}
     row |= {"slice_mm": sorted(steps)[len(steps) // 2] if steps and depth is not None else row["thickness_mm"]}
+    instances = sorted(text_of(header, "SOPInstanceUID") for _, header in files)
+    row |= {"instances": hashlib.sha256("\n".join(instances).encode()).hexdigest() if all(instances) else None}
     cut = [path.name for path, header in images if missing_bytes(header, path.stat().st_size)]
     fault = f"{len(cut)} of {len(files)} files are cut off; copy the series again" if cut else None
     if not uid:
@@ -189,6 +192,10 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
     if usable.empty:
         why = listed(f"{why} ({count})" for why, count in left_out.items())
         raise InputError(f"no series below {root} can be used: {why}; look at the files, and export them again")
+    copies = _copied(usable)
+    if copies.any():
+        left_out["copies of a series that lies in another folder as well"] += int(copies.sum())
+    usable = usable[~copies]
     usable = usable.assign(patient_id=[(names or {}).get(person, person) for person in usable["patient"]])
     usable = usable.assign(days=days_of(usable["date"].map(_dashed)))
     first = usable.groupby("patient_id")["days"].transform("min")
@@ -209,6 +216,13 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
         told = {"case_id": case, "patient_id": patient, "study": study, "days": one["days"]}
         rows.append(told | {name: one[name] for name in _KEPT} | {"files": int(some["files"].sum())})
     return Dump(pd.DataFrame(rows), series, left_out)
+
+
+def _copied(usable: pd.DataFrame) -> pd.Series:
+    """Return which rows hold the same instances as one before them; an older index does not say."""
+    if "instances" not in usable:
+        return pd.Series(data=False, index=usable.index)
+    return usable["instances"].notna() & usable.duplicated(["series_uid", "patient", "instances"])
 
 
 def _dashed(date: object) -> str | None:

@@ -146,3 +146,12 @@ def test_packed_files_and_names_that_are_no_text_are_counted(heap: Path, tmp_pat
     assert "are packed (zip, gz, tar, ...)" in faults["later"]
     assert "no text in UTF-8" in faults["\N{REPLACEMENT CHARACTER}"]
     assert index.loc[index["folder"] == "later", "series_uid"].notna().sum() == 1
+
+
+def test_a_series_that_lies_there_twice_is_one(heap: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(heap, heap / "backup")
+    dicom_index(heap, tmp_path / "heap.csv")
+    rows = pd.read_csv(tmp_path / "heap.csv")
+    assert rows["files"].tolist() == [4, 4, 4, 4]
+    assert "copies of a series that lies in another folder as well" in " ".join(capsys.readouterr().err.split())
+    assert read_volume(tmp_path / rows["image"].iloc[0]).array.shape[0] == 4
