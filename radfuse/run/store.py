@@ -66,6 +66,8 @@ class Store:
         protocol, _, path = url.partition("://")
         if not path.strip("/"):
             raise InputError(f"{short(url)} names no folder; give one, for example {protocol}://BUCKET/FOLDER")
+        if {".", ".."} & set(path.split("/")):
+            raise InputError(f"{short(url)} holds . or .., which a store follows nowhere; write the folder itself")
         plain = shown(url)
         if plain != url.rstrip("/"):
             raise InputError(

@@ -84,6 +84,12 @@ def test_without_fsspec_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPat
         Store.open("s3://bucket/run")
 
 
+@pytest.mark.parametrize("url", ["memory://bucket/../run", "memory://./run", "memory://bucket/a/.."])
+def test_a_url_that_goes_up_is_refused(url: str) -> None:
+    with pytest.raises(InputError, match=r"holds \. or \.\., which a store follows nowhere"):
+        Store.open(url)
+
+
 def test_an_archive_that_is_not_there_is_no_store(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"is no store that fsspec knows \(.*\); s3://BUCKET/FOLDER is"):
         Store.open(f"zip://run::file://{tmp_path}/none.zip")
