@@ -10,9 +10,9 @@ import typer
 from rich.markup import escape
 
 from radfuse.cli.arguments import Dicom, ResultFolder
-from radfuse.cli.show import FAILURES, SOME_FAILED, err, failures_file, out, progress, show_failures, show_suspicious
+from radfuse.cli.show import SOME_FAILED, err, out, progress, show_suspicious, write_failures
 from radfuse.errors import CaseError, InputError
-from radfuse.run.disk import check_folder, write_atomically, write_folder, writing
+from radfuse.run.disk import check_folder, write_atomically, writing
 
 if TYPE_CHECKING:
     from radfuse.results import TrainingRange
@@ -136,8 +136,7 @@ def apply(
             elif not result:
                 empty.append(job.case)
             tell("segmenting", len(cases) - len(jobs) + done, len(cases))
-    write_folder(out_, failures_file(failures, out_))
-    show_failures(failures, str(out_ / FAILURES))
+    write_failures(failures, out_)
     for case in empty:
         err.print(f"[yellow]nothing found[/yellow] {escape(case)}: the mask is empty", soft_wrap=True)
     there = f", {len(cases) - len(jobs)} were there" if len(jobs) < len(cases) else ""

@@ -90,6 +90,14 @@ def failures_file(failures: Sequence[Failure], folder: Path) -> dict[str, bytes]
     return {FAILURES: text.getvalue().encode()}
 
 
+def write_failures(failures: Sequence[Failure], folder: Path) -> None:
+    """Write the list of what failed into a folder of results, and show it."""
+    from radfuse.run.disk import write_folder
+
+    write_folder(folder, failures_file(failures, folder))
+    show_failures(failures, str(folder / FAILURES))
+
+
 def show_problems(problems: Sequence[Problem]) -> None:
     """Show findings as a table, errors first."""
     if not problems:
