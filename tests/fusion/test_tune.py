@@ -54,7 +54,7 @@ def test_every_candidate_is_predicted_and_what_they_share_is_done_once_a_fold(
     training: Training, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: Counter[str] = Counter()
-    for kind, method in ((Correlation, "choose"), (Mrmr, "choose"), (Lasso, "choose"), (Logistic, "fit")):
+    for kind, method in ((Correlation, "choose"), (Mrmr, "choose"), (Lasso, "choose_each"), (Logistic, "fit")):
         done = getattr(kind, method)
 
         def counted(self, *arguments, real=done, name=kind.__name__):
@@ -70,7 +70,7 @@ def test_every_candidate_is_predicted_and_what_they_share_is_done_once_a_fold(
     assert calls == {
         "Correlation": folds * blocks,
         "Mrmr": folds * blocks,
-        "Lasso": folds * strengths,
+        "Lasso": folds,
         "Logistic": folds * strengths * penalties,
     }
 
