@@ -28,7 +28,7 @@ def remembered(trainings: Sequence[Training], learn: Callable[[Sequence[Training
         learn: a pure function of those that are new, all in one go.
     """
     keys = _keys(trainings)
-    found = {place: _known[key] for place, key in enumerate(keys) if key in _known}
+    found = {place: _known[key] for place, key in enumerate(keys) if key is not None and key in _known}
     new = [place for place in range(len(keys)) if place not in found]
     found |= dict(zip(new, learn([trainings[place] for place in new]) if new else [], strict=True))
     for place, key in enumerate(keys):
@@ -128,5 +128,5 @@ def _digest_of(x: np.ndarray) -> str:
     global _last
     if _last is None or _last[0]() is not x:
         values = np.ascontiguousarray(x.T)  # as it lies in memory, so that nothing is copied
-        _last = weakref.ref(x), hashlib.blake2b(values).hexdigest()
+        _last = weakref.ref(x), hashlib.blake2b(values.reshape(-1).data).hexdigest()
     return _last[1]

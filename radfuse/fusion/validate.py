@@ -22,6 +22,8 @@ from radfuse.statistics.links import LinkName
 
 ALL = "all"
 """Name of the fit on all units."""
+_FEW = 32
+"""Columns that are looked at at a time."""
 
 
 @dataclass(frozen=True)
@@ -166,19 +168,24 @@ def _telling(
     x: np.ndarray, blocks: Mapping[str, Sequence[int]], folds: Sequence[InnerSplit]
 ) -> tuple[dict[str, Sequence[int]], list[str]]:
     """Return the blocks in which a column varies in every training set, all where none does, and names of the rest."""
+    whole = np.arange(len(x))
     told = {}
     for name, columns in blocks.items():
-        values = x[:, list(columns)]
-        if _varies(values) and all(_varies(values[fold.train]) for fold in folds):
+        if all(_varies(x, rows, np.asarray(columns)) for rows in (whole, *(fold.train for fold in folds))):
             told[name] = columns
     if not told:
         return dict(blocks), []
     return told, [name for name in blocks if name not in told]
 
 
-def _varies(values: np.ndarray) -> bool:
-    low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
-    return bool((high > low).any())  # NaN where a column is empty, which is not larger
+def _varies(x: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> bool:
+    """Return whether any of the columns holds two values on these rows; a few are looked at at a time."""
+    for start in range(0, len(columns), _FEW):
+        values = x[np.ix_(rows, columns[start : start + _FEW])]
+        low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+        if (high > low).any():  # NaN where a column is empty, which is not larger
+            return True
+    return False
 
 
 def _tuned(training: Training, config: FusionConfig) -> Tuned:

@@ -107,11 +107,11 @@ def _rows(rough: np.ndarray, columns: np.ndarray, *targets: np.ndarray) -> np.nd
     )
 
 
-def _ordered(few: Sequence[np.ndarray], keys: Callable[[np.ndarray], Sequence[np.ndarray]]) -> np.ndarray:
+def _ordered(few: np.ndarray, keys: Callable[[np.ndarray], Sequence[np.ndarray]]) -> np.ndarray:
     """Return what `np.lexsort` does by all keys, the last counting first.
 
     Args:
-        few: the last of them.
+        few: the last of them, a row each.
         keys: all of them, of the items that those do not tell apart.
     """
     order = np.lexsort(few)
