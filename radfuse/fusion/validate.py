@@ -169,10 +169,11 @@ def _telling(
 ) -> tuple[dict[str, Sequence[int]], list[str]]:
     """Return the blocks in which a column varies in every training set, all where none does, and names of the rest."""
     whole = np.arange(len(x))
-    told = {}
-    for name, columns in blocks.items():
-        if all(_varies(x, rows, np.asarray(columns)) for rows in (whole, *(fold.train for fold in folds))):
-            told[name] = columns
+    told = {
+        name: columns
+        for name, columns in blocks.items()
+        if all(_varies(x, rows, np.asarray(columns)) for rows in (whole, *(fold.train for fold in folds)))
+    }
     if not told:
         return dict(blocks), []
     return told, [name for name in blocks if name not in told]
