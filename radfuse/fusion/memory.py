@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 
+from radfuse.cohort.splits import InnerSplit, inner_folds
 from radfuse.config import Section
 from radfuse.fusion.parts import Settings, Training
 
@@ -59,16 +61,27 @@ def remembered_masks(
     for values in (training.y, rows, columns):
         digest.update(f"{values.shape} {values.dtype};".encode())
         digest.update(np.ascontiguousarray(values).tobytes())
-    key = digest.hexdigest()
-    if key not in _known:
-        _keep(key, choose())
-    _known.move_to_end(key)
-    return cast(Sequence[np.ndarray], _known[key])
+    return cast(Sequence[np.ndarray], _once(digest.hexdigest(), choose))
+
+
+def remembered_folds(patients: np.ndarray, labels: np.ndarray | None, folds: int, seed: int) -> Sequence[InnerSplit]:
+    """Return `inner_folds`, which deals thousands of patients one by one: families of an outer fold share theirs."""
+    people = pd.factorize(np.asarray(patients, dtype=object))[0]
+    digest = hashlib.blake2b(people.tobytes())
+    digest.update(f"{None if labels is None else labels.tolist()} {folds} {seed}".encode())
+    dealt = _once(digest.hexdigest(), lambda: inner_folds(patients, labels, folds, seed))
+    return cast(Sequence[InnerSplit], dealt)
 
 
 def forget() -> None:
     """Learn everything anew."""
     _known.clear()
+
+
+def _once(key: str, make: Callable[[], Any]) -> Any:
+    found = _known[key] if key in _known else make()
+    _keep(key, found)
+    return found
 
 
 def _keep(key: str, found: Any) -> None:

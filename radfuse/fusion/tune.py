@@ -14,7 +14,7 @@ from radfuse.fusion.link import link_of
 from radfuse.fusion.memory import remembered_masks
 from radfuse.fusion.oversample import smote
 from radfuse.fusion.parts import Array, Column, FittedModel, Reduction, Selector, Settings, Training
-from radfuse.fusion.scaling import Scaling, standardised
+from radfuse.fusion.scaling import Scaling, rows_of, standardised
 from radfuse.fusion.selectors.step import Step
 from radfuse.statistics.links import probability_of
 
@@ -91,7 +91,7 @@ def _selected(
 
 def routes(training: Training, rows: Array) -> tuple[Scaling, Iterator[tuple[Settings, list[Group]]]]:
     """Return scaling of some rows of the training set, and every way through the selection there, one at a time."""
-    scaling, groups = standardised(training.x[rows], training.blocks, training.sites)
+    scaling, groups = standardised(rows_of(training.x, rows), training.blocks, training.sites)
     return scaling, _routes(_steps(training), groups, _Rows(training, rows, scaling))
 
 
@@ -106,8 +106,8 @@ def inner_predictions_each(trainings: Sequence[Training]) -> list[tuple[list[Set
     tried: list[list[Settings]] = [[] for _ in trainings]
     found: list[list[np.ndarray]] = [[] for _ in trainings]
     for fold in first.folds:
-        scaling, groups = standardised(first.x[fold.train], first.blocks, first.sites)
-        left_out = first.x[fold.test]
+        scaling, groups = standardised(rows_of(first.x, fold.train), first.blocks, first.sites)
+        left_out = rows_of(first.x, fold.test)
         whole = scaling.features(left_out, groups)
         for place, training in enumerate(trainings):
             candidates = cast(Any, training.model).candidates()

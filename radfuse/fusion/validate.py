@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from radfuse.cohort.splits import Fold, InnerSplit, inner_folds
+from radfuse.cohort.splits import Fold, InnerSplit
 from radfuse.errors import CaseError
 from radfuse.evaluation.thresholds import AtSensitivity, AtSpecificity, Rule, name_of
 from radfuse.fusion.against_rest import AgainstRest, against_rest
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.fusion.design import Design, again_of, stack
 from radfuse.fusion.link import link_of
+from radfuse.fusion.memory import remembered_folds
 from radfuse.fusion.parts import Again, FittedFamilyModel, Outcome, Settings, Training, Tuned
+from radfuse.fusion.scaling import rows_of
 from radfuse.fusion.sites import Sites, hidden_columns, told_of_unseen, unseen_sites
 from radfuse.results import Classes, FittedFamily, OrdinalFit, SiteInput, SurvivalFit
 from radfuse.statistics.links import LinkName
@@ -133,7 +135,7 @@ def fit_family(
     Raises:
         ValueError: too few patients of one class, or no column varies.
     """
-    folds = inner_folds(patients, labels, outcome.folds_possible(y, patients, config.inner_folds), seed)
+    folds = remembered_folds(patients, labels, outcome.folds_possible(y, patients, config.inner_folds), seed)
     parts = (config.selection, config.classifier, outcome, seed)
     told, silent = _telling(x, blocks, folds)
     training = Training(
@@ -244,11 +246,12 @@ def fit_fold(
         remarks = _unseen(design, fold, table.site)
         again = {name: {source: each[:, train] for source, each in own.items()} for name, own in table.again.items()}
         about = (blocks, table.names, outcome, config, seed, table.sites, again)
-        fit = fit_family(x[train], y[train], here, patients[train], *about)
+        own = rows_of(x, train)
+        fit = fit_family(own, y[train], here, patients[train], *about)
     except ValueError as error:
         raise CaseError(f"{family}, fold {fold.name}", str(error)) from error
     probability = fit.fitted.predict(x[test]) if len(test) else np.array([])
-    explainers, unexplained = _explainers(fit.fitted, x[train], table.names, link_of(outcome), fold)
+    explainers, unexplained = _explainers(fit.fitted, own, table.names, link_of(outcome), fold)
     result = FittedFamily(
         family=family,
         fold=fold.name,

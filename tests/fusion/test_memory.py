@@ -12,7 +12,7 @@ from radfuse.cohort.splits import inner_folds
 from radfuse.fusion.config import Mean, Member
 from radfuse.fusion.harmonise import Combat
 from radfuse.fusion.learn import learned
-from radfuse.fusion.memory import forget, remembered
+from radfuse.fusion.memory import forget, remembered, remembered_folds
 from radfuse.fusion.models.extra_trees import ExtraTrees
 from radfuse.fusion.models.logistic import Logistic
 from radfuse.fusion.models.ridge import Ridge
@@ -102,3 +102,26 @@ def test_learners_fitted_together_are_what_each_is_alone(training: Training):
         alone = learned(replace(training, model=member.model, selection=member.selection or ()))
         np.testing.assert_array_equal(term.part.score(training.x), alone.part.score(training.x))
         forget()
+
+
+def test_inner_folds_are_dealt_once(monkeypatch: pytest.MonkeyPatch):
+    """Names of people do not matter, who is who does, and labels, their number and the seed."""
+    forget()
+    calls: list[int] = []
+    monkeypatch.setattr("radfuse.fusion.memory.inner_folds", lambda *given: calls.append(1) or inner_folds(*given))
+    people, labels = np.repeat(np.arange(20), 2), np.tile([0, 0, 1, 1], 10)
+    first = remembered_folds(people, labels, 3, 1)
+    again = remembered_folds(np.array([f"P{number}" for number in people], dtype=object), labels, 3, 1)
+    assert calls == [1]
+    for one, other, dealt in zip(first, again, inner_folds(people, labels, 3, 1), strict=True):
+        np.testing.assert_array_equal(one.test, other.test)
+        np.testing.assert_array_equal(one.test, dealt.test)
+    for changed in (
+        (np.arange(40), labels, 3, 1),
+        (people, 1 - labels, 3, 1),
+        (people, None, 3, 1),
+        (people, labels, 4, 1),
+        (people, labels, 3, 2),
+    ):
+        remembered_folds(*changed)
+    assert len(calls) == 6
