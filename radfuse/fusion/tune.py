@@ -248,8 +248,8 @@ def _made_of(
     known: dict[str, Any] = {"again": here.again(seen[0])} if getattr(step, "compares_again", False) else {}
 
     def choose() -> Sequence[Array]:
-        if hasattr(step, "choose_each"):
-            return list(step.choose_each(x, y, candidates, outcome, **known))
+        if _chooses_each(step):
+            return list(cast(Any, step).choose_each(x, y, candidates, outcome, **known))
         return [step.choose(x, y, own, outcome, **known) for own in candidates]
 
     if any(group.projection is not None for group in seen):
@@ -266,6 +266,12 @@ def _made_of(
             remarks += [f"{where}: {remark}" for remark in [step.remark(x, y, own, outcome, **known)] if remark]
         masks_of = np.split(mask, np.cumsum([group.values.shape[1] for group in seen])[:-1])
         yield [group.only(kept) for group, kept in zip(seen, masks_of, strict=True) if kept.any()]
+
+
+def _chooses_each(step: Any) -> bool:
+    """Return whether a step has a `choose_each` that goes with its `choose`: who derives from it may change one."""
+    owner = next((kind for kind in type(step).__mro__ if "choose_each" in vars(kind)), None)
+    return owner is not None and type(step).choose is cast(Any, owner).choose
 
 
 def _folded(model: FittedModel, projection: Array) -> FittedModel | None:

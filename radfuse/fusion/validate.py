@@ -240,13 +240,12 @@ def fit_fold(
     y = outcome.targets(design.units)
     patients = design.units[patient].to_numpy()
     train, test, table = fold.train, fold.test, family_table(design, family, fold.name, config, site)
-    x, blocks = table.x, table.blocks
+    x, blocks, own = table.x, table.blocks, rows_of(table.x, train)
     here = getattr(outcome, "strata", outcome.labels)(design.units.iloc[train])  # of these alone: nothing leaks
     try:
         remarks = _unseen(design, fold, table.site)
-        again = {name: {source: each[:, train] for source, each in own.items()} for name, own in table.again.items()}
+        again = {name: {source: each[:, train] for source, each in of.items()} for name, of in table.again.items()}
         about = (blocks, table.names, outcome, config, seed, table.sites, again)
-        own = rows_of(x, train)
         fit = fit_family(own, y[train], here, patients[train], *about)
     except ValueError as error:
         raise CaseError(f"{family}, fold {fold.name}", str(error)) from error
