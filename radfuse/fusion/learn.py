@@ -66,9 +66,10 @@ def _each(trainings: Sequence[Training]) -> list[Learned]:
     else:
         sites = None
     ends = np.cumsum([0, *(len(columns) for columns in training.blocks.values())])
+    whole = np.array_equal(where, np.arange(training.x.shape[1]))
     alone = replace(
         training,
-        x=training.x[:, where],
+        x=training.x if whole else training.x[:, where],
         names=[training.names[i] for i in where],
         blocks={block: range(ends[i], ends[i + 1]) for i, block in enumerate(training.blocks)},
         sites=sites,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -240,17 +240,18 @@ def fit_fold(
     y = outcome.targets(design.units)
     patients = design.units[patient].to_numpy()
     train, test, table = fold.train, fold.test, family_table(design, family, fold.name, config, site)
-    x, blocks, own = table.x, table.blocks, rows_of(table.x, train)
+    x, new = rows_of(table.x, train), rows_of(table.x, test)
+    table = replace(table, x=x)  # the whole is needed no more
     here = getattr(outcome, "strata", outcome.labels)(design.units.iloc[train])  # of these alone: nothing leaks
     try:
         remarks = _unseen(design, fold, table.site)
-        again = {name: {source: each[:, train] for source, each in of.items()} for name, of in table.again.items()}
-        about = (blocks, table.names, outcome, config, seed, table.sites, again)
-        fit = fit_family(own, y[train], here, patients[train], *about)
+        again = {name: {source: each[:, train] for source, each in own.items()} for name, own in table.again.items()}
+        about = (table.blocks, table.names, outcome, config, seed, table.sites, again)
+        fit = fit_family(x, y[train], here, patients[train], *about)
     except ValueError as error:
         raise CaseError(f"{family}, fold {fold.name}", str(error)) from error
-    probability = fit.fitted.predict(x[test]) if len(test) else np.array([])
-    explainers, unexplained = _explainers(fit.fitted, own, table.names, link_of(outcome), fold)
+    probability = fit.fitted.predict(new) if len(test) else np.array([])
+    explainers, unexplained = _explainers(fit.fitted, x, table.names, link_of(outcome), fold)
     result = FittedFamily(
         family=family,
         fold=fold.name,
@@ -258,7 +259,7 @@ def fit_fold(
         threshold=fit.threshold,
         tuned=fit.settings,
         inner_auc=fit.inner_auc,
-        columns_in=sum(map(len, blocks.values())),
+        columns_in=sum(map(len, table.blocks.values())),
         test=tuple(map(int, test)),
         probability=tuple(map(tuple, probability.tolist())) if probability.ndim > 1 else tuple(probability.tolist()),
         site=table.site,
