@@ -237,8 +237,7 @@ def fit_fold(
         CaseError: the training units do not allow a fit, or test units are of a site that they lack.
     """
     outcome = outcome.settled(design.units) if hasattr(outcome, "settled") else outcome
-    y = outcome.targets(design.units)
-    patients = design.units[patient].to_numpy()
+    y, patients = outcome.targets(design.units), design.units[patient].to_numpy()
     train, test, table = fold.train, fold.test, family_table(design, family, fold.name, config, site)
     x, new = rows_of(table.x, train), rows_of(table.x, test)
     table = replace(table, x=x)  # the whole is needed no more
