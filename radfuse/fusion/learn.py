@@ -14,7 +14,7 @@ from radfuse.fusion.link import link_of
 from radfuse.fusion.memory import remembered
 from radfuse.fusion.parts import Model, Reduction, Selector, Settings, Training, Tuned
 from radfuse.fusion.regress import shares_of
-from radfuse.fusion.tune import fit_chain, inner_predictions
+from radfuse.fusion.tune import fit_chains, inner_predictions_each
 from radfuse.statistics.links import LinkName, probability_of, score_of
 
 
@@ -48,9 +48,16 @@ def learned(training: Training) -> Learned:
     """
     model: Any = training.model
     if hasattr(model, "members"):
-        parts = {name: learned(own) for name, own in _members(training)}
+        members = _members(training)
+        parts = dict(zip([name for name, _ in members], _each([own for _, own in members]), strict=True))
         usual = [getattr(member, "weight", 1.0) for member in model.members]
         return averaged(training, parts, usual, getattr(model, "shares", "learned") == "fixed")
+    return _each([training])[0]
+
+
+def _each(trainings: Sequence[Training]) -> list[Learned]:
+    """Return what each of several learners comes to, which differ in selection and model alone."""
+    training = trainings[0]
     where, sites = positions(training, training.blocks), training.sites
     if sites is not None and any(map(sites.settings.harmonises, training.blocks)):
         hidden = [i for i in sites.positions if i not in where]
@@ -59,25 +66,31 @@ def learned(training: Training) -> Learned:
     else:
         sites = None
     ends = np.cumsum([0, *(len(columns) for columns in training.blocks.values())])
+    whole = np.array_equal(where, np.arange(training.x.shape[1]))
     alone = replace(
         training,
-        x=training.x[:, where],
+        x=training.x if whole else training.x[:, where],
         names=[training.names[i] for i in where],
         blocks={block: range(ends[i], ends[i + 1]) for i, block in enumerate(training.blocks)},
         sites=sites,
     )
-    found = remembered(alone, _learned)
-    return Learned(found.part.among(training.names, where), found.settings, found.odds)
+    found = remembered([replace(alone, model=own.model, selection=own.selection) for own in trainings], _learned)
+    return [Learned(one.part.among(training.names, where), one.settings, one.odds) for one in found]
 
 
-def _learned(training: Training) -> Learned:
-    """Fit one model at its best settings."""
-    tried, inner = inner_predictions(training)
-    best = int(np.argmin([training.outcome.loss(training.y, row) for row in inner]))
-    chain = fit_chain(training, tried[best])
-    link = link_of(training.outcome)
-    odds = score_of(inner[best], link) if hasattr(chain.model, "score") else score_of(inner[best], link, SUREST)
-    return Learned(chain, tried[best], odds if training.offset is None else odds - training.offset)
+def _learned(trainings: Sequence[Training]) -> list[Learned]:
+    """Fit models at their best settings, each with its selection."""
+    y, offset, outcome = trainings[0].y, trainings[0].offset, trainings[0].outcome
+    best = []
+    for tried, inner in inner_predictions_each(trainings):
+        number = int(np.argmin([outcome.loss(y, row) for row in inner]))
+        best.append((tried[number], inner[number]))
+    found = []
+    link = link_of(outcome)
+    for chain, (settings, inner) in zip(fit_chains(trainings, [own for own, _ in best]), best, strict=True):
+        odds = score_of(inner, link) if hasattr(chain.model, "score") else score_of(inner, link, SUREST)
+        found.append(Learned(chain, settings, odds if offset is None else odds - offset))
+    return found
 
 
 def averaged(

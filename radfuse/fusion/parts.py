@@ -83,8 +83,9 @@ class Selector(Protocol):
     `remark(x, y, settings, outcome)`, a sentence or "", asked for where one column alone was kept. With
     `compares_again = True` both are given `again` too: of the columns and units of x, "copies", "readers" or
     "repeats:READER" -> values as often as they were measured, shape (repeat, unit, column); such a step sees each block
-    alone, and stands before reductions. One that derives from `radfuse.fusion.selectors.step.Step` has the settings
-    `over` and `blocks`.
+    alone, and stands before reductions. `choose_each(x, y, candidates, outcome)`, where there is one, is asked for a
+    list of masks in place of `choose`, and shares work between settings. One that derives from
+    `radfuse.fusion.selectors.step.Step` has the settings `over` and `blocks`.
     """
 
     def candidates(self) -> Sequence[Settings]:

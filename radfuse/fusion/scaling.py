@@ -86,6 +86,11 @@ def standardised(
     return scaling, groups
 
 
+def rows_of(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return a copy of some rows, whose columns lie one after the other in memory as those that are worked on do."""
+    return np.asfortranarray(x[rows]) if x.flags.c_contiguous else x.T.take(rows, axis=1).T
+
+
 def slabs(x: np.ndarray) -> Iterator[slice]:
     """Yield runs of columns of a bounded size."""
     width = max(_SLAB // max(len(x), 1), 1)

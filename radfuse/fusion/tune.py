@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, is_dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from radfuse.fusion.chain import Chain
 from radfuse.fusion.group import Group, projection_of, reduced, side_by_side
 from radfuse.fusion.link import link_of
+from radfuse.fusion.memory import remembered_masks
 from radfuse.fusion.oversample import smote
 from radfuse.fusion.parts import Array, Column, FittedModel, Reduction, Selector, Settings, Training
-from radfuse.fusion.scaling import Scaling, standardised
+from radfuse.fusion.scaling import Scaling, rows_of, standardised
 from radfuse.fusion.selectors.step import Step
 from radfuse.statistics.links import probability_of
 
 
 def fit_chain(training: Training, settings: Settings) -> Chain:
     """Return imputation, scaling, selection and model, fitted at some settings on the whole training set."""
-    scaling, groups, remarks = selected(training, settings)
+    return fit_chains([training], [settings])[0]
+
+
+def fit_chains(trainings: Sequence[Training], each: Sequence[Settings]) -> list[Chain]:
+    """Return the same of several trainings, each at its settings, which differ in selection and model alone."""
+    first = trainings[0]
+    scaling, groups = standardised(first.x, first.blocks, first.sites)
+    return [_chain(own, settings, scaling, groups) for own, settings in zip(trainings, each, strict=True)]
+
+
+def _chain(training: Training, settings: Settings, scaling: Scaling, groups: list[Group]) -> Chain:
+    groups, remarks = _selected(training, settings, scaling, groups)
     harmonised = scaling.harmonised
     model = _fitted(training, groups, np.arange(len(training.y)), [settings])[0]
     kept = np.concatenate([group.columns for group in groups])
@@ -62,41 +74,54 @@ def columns_of(training: Training, scaling: Scaling, where: np.ndarray) -> tuple
 def selected(training: Training, settings: Settings) -> tuple[Scaling, list[Group], list[str]]:
     """Return scaling, what the selection leaves of the columns at some settings, and what its steps have to say."""
     scaling, groups = standardised(training.x, training.blocks, training.sites)
+    groups, remarks = _selected(training, settings, scaling, groups)
+    return scaling, groups, remarks
+
+
+def _selected(
+    training: Training, settings: Settings, scaling: Scaling, groups: list[Group]
+) -> tuple[list[Group], list[str]]:
     remarks = list(scaling.harmonised.remarks) if scaling.harmonised is not None else []
     here = _Rows(training, np.arange(len(training.y)), scaling)
     for step in _steps(training):
         own = next(own for own in step.candidates() if own.items() <= settings.items())
-        groups = _after(step, own, groups, here, remarks)
-    return scaling, groups, remarks
+        (groups,) = _after(step, [own], groups, here, remarks)
+    return groups, remarks
 
 
 def routes(training: Training, rows: Array) -> tuple[Scaling, Iterator[tuple[Settings, list[Group]]]]:
     """Return scaling of some rows of the training set, and every way through the selection there, one at a time."""
-    scaling, groups = standardised(training.x[rows], training.blocks, training.sites)
+    scaling, groups = standardised(rows_of(training.x, rows), training.blocks, training.sites)
     return scaling, _routes(_steps(training), groups, _Rows(training, rows, scaling))
 
 
 def inner_predictions(training: Training) -> tuple[list[Settings], np.ndarray]:
     """Return all candidates, and their inner out-of-fold probabilities, shape (candidate, unit)."""
-    x = training.x
-    model: Any = training.model
-    tried: list[Settings] = []
-    found: list[np.ndarray] = []
-    for fold in training.folds:
-        scaling, ways = routes(training, fold.train)
-        left_out = x[fold.test]
-        number = 0
-        for shared, chosen in ways:
-            test = scaling.features(left_out, chosen)
-            candidates = model.candidates()
-            fits = _fitted(training, chosen, fold.train, candidates)
-            for own, fitted in zip(candidates, fits, strict=True):
-                if number == len(tried):
-                    tried.append({**own, **shared})
-                    found.append(np.full(len(x), np.nan))
-                found[number][fold.test] = _predicted(training, fitted, test, fold.test)
-                number += 1
-    return tried, np.array(found)
+    return inner_predictions_each([training])[0]
+
+
+def inner_predictions_each(trainings: Sequence[Training]) -> list[tuple[list[Settings], np.ndarray]]:
+    """Return the same of several trainings, which differ in selection and model alone: each fold is scaled once."""
+    first = trainings[0]
+    tried: list[list[Settings]] = [[] for _ in trainings]
+    found: list[list[np.ndarray]] = [[] for _ in trainings]
+    for fold in first.folds:
+        scaling, groups = standardised(rows_of(first.x, fold.train), first.blocks, first.sites)
+        left_out = rows_of(first.x, fold.test)
+        whole = scaling.features(left_out, groups)
+        for place, training in enumerate(trainings):
+            candidates = cast(Any, training.model).candidates()
+            number = 0
+            for shared, chosen in _routes(_steps(training), groups, _Rows(training, fold.train, scaling)):
+                test = whole if chosen is groups else scaling.features(left_out, chosen)
+                fits = _fitted(training, chosen, fold.train, candidates)
+                for own, fitted in zip(candidates, fits, strict=True):
+                    if number == len(tried[place]):
+                        tried[place].append({**own, **shared})
+                        found[place].append(np.full(len(first.x), np.nan))
+                    found[place][number][fold.test] = _predicted(training, fitted, test, fold.test)
+                    number += 1
+    return [(settings, np.array(values)) for settings, values in zip(tried, found, strict=True)]
 
 
 def _fitted(
@@ -178,44 +203,75 @@ def _routes(
         yield {}, groups
         return
     step, *rest = steps
-    for own in step.candidates():
-        after = _after(step, own, groups, here)
+    candidates = step.candidates()
+    for own, after in zip(candidates, _after(step, candidates, groups, here), strict=True):
         for further, chosen in _routes(rest, after, here):
             yield {**own, **further}, chosen
 
 
 def _after(
-    step: Selector | Reduction, own: Settings, groups: list[Group], here: _Rows, remarks: list[str] | None = None
-) -> list[Group]:
-    """Return what a step leaves of groups; groups stay apart also where it sees them together."""
+    step: Selector | Reduction,
+    candidates: Sequence[Settings],
+    groups: list[Group],
+    here: _Rows,
+    remarks: list[str] | None = None,
+) -> Iterator[list[Group]]:
+    """Yield what a step leaves of groups at each setting; groups stay apart also where it sees them together."""
     touched = [group for group in groups if _meant(step, group.blocks)]
     if not touched:  # an earlier step dropped all of them
-        return groups
-    made: dict[int, list[Group]] = {id(group): [] for group in touched}
-    for seen in [touched] if step.jointly() else [[group] for group in touched]:
-        made[id(seen[0])] = _made_of(step, own, seen, here, remarks)
-    return [after for group in groups for after in made.get(id(group), [group])]
+        yield from [groups] * len(candidates)
+        return
+    together = [touched] if step.jointly() else [[group] for group in touched]
+    ways = [_made_of(step, candidates, seen, here, remarks) for seen in together]
+    for each in zip(*ways, strict=True):
+        made: dict[int, list[Group]] = {id(group): [] for group in touched}
+        made |= {id(seen[0]): after for seen, after in zip(together, each, strict=True)}
+        yield [after for group in groups for after in made.get(id(group), [group])]
 
 
 def _made_of(
-    step: Selector | Reduction, own: Settings, seen: list[Group], here: _Rows, remarks: list[str] | None
-) -> list[Group]:
-    """Return what a step makes of the groups it sees together; those of which it keeps nothing are left out."""
+    step: Selector | Reduction,
+    candidates: Sequence[Settings],
+    seen: list[Group],
+    here: _Rows,
+    remarks: list[str] | None,
+) -> Iterator[list[Group]]:
+    """Yield what a step makes of groups it sees together at each setting, without those of which it keeps nothing."""
     y, outcome = here.y, here.training.outcome
     if isinstance(step, Reduction):
-        matrix = step.reduce(side_by_side(seen), y, own, outcome)
-        return [reduced(seen, matrix, getattr(step, "kind", type(step).__name__))]
+        for own in candidates:
+            matrix = step.reduce(side_by_side(seen), y, own, outcome)
+            yield [reduced(seen, matrix, getattr(step, "kind", type(step).__name__))]
+        return
     own_units = getattr(step, "own_units", False)
     x = np.hstack([here.scaling.undone(group) for group in seen]) if own_units else side_by_side(seen)
     known: dict[str, Any] = {"again": here.again(seen[0])} if getattr(step, "compares_again", False) else {}
-    mask = np.asarray(step.choose(x, y, own, outcome, **known), dtype=bool)
-    if not mask.any():
-        raise ValueError(f"the selection {type(step).__name__} keeps no column")
-    if remarks is not None and mask.sum() == 1 and hasattr(step, "remark"):
-        where = ", ".join(block for group in seen for block in group.blocks)
-        remarks += [f"{where}: {remark}" for remark in [step.remark(x, y, own, outcome, **known)] if remark]
-    masks = np.split(mask, np.cumsum([group.values.shape[1] for group in seen])[:-1])
-    return [group.only(kept) for group, kept in zip(seen, masks, strict=True) if kept.any()]
+
+    def choose() -> Sequence[Array]:
+        if _chooses_each(step):
+            return list(cast(Any, step).choose_each(x, y, candidates, outcome, **known))
+        return [step.choose(x, y, own, outcome, **known) for own in candidates]
+
+    if any(group.projection is not None for group in seen):
+        masks = choose()
+    else:
+        columns = np.concatenate([group.columns for group in seen])
+        masks = remembered_masks(here.training, here.rows, columns, step, candidates, choose)
+    for own, said in zip(candidates, masks, strict=True):
+        mask = np.asarray(said, dtype=bool)
+        if not mask.any():
+            raise ValueError(f"the selection {type(step).__name__} keeps no column")
+        if remarks is not None and mask.sum() == 1 and hasattr(step, "remark"):
+            where = ", ".join(block for group in seen for block in group.blocks)
+            remarks += [f"{where}: {remark}" for remark in [step.remark(x, y, own, outcome, **known)] if remark]
+        masks_of = np.split(mask, np.cumsum([group.values.shape[1] for group in seen])[:-1])
+        yield [group.only(kept) for group, kept in zip(seen, masks_of, strict=True) if kept.any()]
+
+
+def _chooses_each(step: Any) -> bool:
+    """Return whether a step has a `choose_each` that goes with its `choose`: who derives from it may change one."""
+    owner = next((kind for kind in type(step).__mro__ if "choose_each" in vars(kind)), None)
+    return owner is not None and type(step).choose is cast(Any, owner).choose
 
 
 def _folded(model: FittedModel, projection: Array) -> FittedModel | None:

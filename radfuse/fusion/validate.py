@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from radfuse.cohort.splits import Fold, InnerSplit, inner_folds
+from radfuse.cohort.splits import Fold, InnerSplit
 from radfuse.errors import CaseError
 from radfuse.evaluation.thresholds import AtSensitivity, AtSpecificity, Rule, name_of
 from radfuse.fusion.against_rest import AgainstRest, against_rest
 from radfuse.fusion.config import FusionConfig, blocks_of
 from radfuse.fusion.design import Design, again_of, stack
 from radfuse.fusion.link import link_of
+from radfuse.fusion.memory import remembered_folds
 from radfuse.fusion.parts import Again, FittedFamilyModel, Outcome, Settings, Training, Tuned
+from radfuse.fusion.scaling import rows_of
 from radfuse.fusion.sites import Sites, hidden_columns, told_of_unseen, unseen_sites
 from radfuse.results import Classes, FittedFamily, OrdinalFit, SiteInput, SurvivalFit
 from radfuse.statistics.links import LinkName
 
 ALL = "all"
 """Name of the fit on all units."""
+_FEW = 32
+"""Columns that are looked at at a time."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ def fit_family(
     Raises:
         ValueError: too few patients of one class, or no column varies.
     """
-    folds = inner_folds(patients, labels, outcome.folds_possible(y, patients, config.inner_folds), seed)
+    folds = remembered_folds(patients, labels, outcome.folds_possible(y, patients, config.inner_folds), seed)
     parts = (config.selection, config.classifier, outcome, seed)
     told, silent = _telling(x, blocks, folds)
     training = Training(
@@ -166,19 +170,25 @@ def _telling(
     x: np.ndarray, blocks: Mapping[str, Sequence[int]], folds: Sequence[InnerSplit]
 ) -> tuple[dict[str, Sequence[int]], list[str]]:
     """Return the blocks in which a column varies in every training set, all where none does, and names of the rest."""
-    told = {}
-    for name, columns in blocks.items():
-        values = x[:, list(columns)]
-        if _varies(values) and all(_varies(values[fold.train]) for fold in folds):
-            told[name] = columns
+    whole = np.arange(len(x))
+    told = {
+        name: columns
+        for name, columns in blocks.items()
+        if all(_varies(x, rows, np.asarray(columns)) for rows in (whole, *(fold.train for fold in folds)))
+    }
     if not told:
         return dict(blocks), []
     return told, [name for name in blocks if name not in told]
 
 
-def _varies(values: np.ndarray) -> bool:
-    low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
-    return bool((high > low).any())  # NaN where a column is empty, which is not larger
+def _varies(x: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> bool:
+    """Return whether any of the columns holds two values on these rows; a few are looked at at a time."""
+    for start in range(0, len(columns), _FEW):
+        values = x[np.ix_(rows, columns[start : start + _FEW])]
+        low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+        if (high > low).any():  # NaN where a column is empty, which is not larger
+            return True
+    return False
 
 
 def _tuned(training: Training, config: FusionConfig) -> Tuned:
@@ -227,20 +237,20 @@ def fit_fold(
         CaseError: the training units do not allow a fit, or test units are of a site that they lack.
     """
     outcome = outcome.settled(design.units) if hasattr(outcome, "settled") else outcome
-    y = outcome.targets(design.units)
-    patients = design.units[patient].to_numpy()
+    y, patients = outcome.targets(design.units), design.units[patient].to_numpy()
     train, test, table = fold.train, fold.test, family_table(design, family, fold.name, config, site)
-    x, blocks = table.x, table.blocks
+    x, new = rows_of(table.x, train), rows_of(table.x, test)
+    table = replace(table, x=x)  # the whole is needed no more
     here = getattr(outcome, "strata", outcome.labels)(design.units.iloc[train])  # of these alone: nothing leaks
     try:
         remarks = _unseen(design, fold, table.site)
         again = {name: {source: each[:, train] for source, each in own.items()} for name, own in table.again.items()}
-        about = (blocks, table.names, outcome, config, seed, table.sites, again)
-        fit = fit_family(x[train], y[train], here, patients[train], *about)
+        about = (table.blocks, table.names, outcome, config, seed, table.sites, again)
+        fit = fit_family(x, y[train], here, patients[train], *about)
     except ValueError as error:
         raise CaseError(f"{family}, fold {fold.name}", str(error)) from error
-    probability = fit.fitted.predict(x[test]) if len(test) else np.array([])
-    explainers, unexplained = _explainers(fit.fitted, x[train], table.names, link_of(outcome), fold)
+    probability = fit.fitted.predict(new) if len(test) else np.array([])
+    explainers, unexplained = _explainers(fit.fitted, x, table.names, link_of(outcome), fold)
     result = FittedFamily(
         family=family,
         fold=fold.name,
@@ -248,7 +258,7 @@ def fit_fold(
         threshold=fit.threshold,
         tuned=fit.settings,
         inner_auc=fit.inner_auc,
-        columns_in=sum(map(len, blocks.values())),
+        columns_in=sum(map(len, table.blocks.values())),
         test=tuple(map(int, test)),
         probability=tuple(map(tuple, probability.tolist())) if probability.ndim > 1 else tuple(probability.tolist()),
         site=table.site,

@@ -105,7 +105,7 @@ def shuffled(patients: np.ndarray, seed: int, draw: int) -> np.ndarray:
 
 STAGE = Stage(
     "permute",
-    1,
+    2,
     jobs,
     work,
     write_section,

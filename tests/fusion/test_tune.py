@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from onnx import helper
 from radfuse.cohort.splits import inner_folds
 from radfuse.fusion.export import largest_difference
 from radfuse.fusion.models.logistic import FittedLogistic, Logistic
-from radfuse.fusion.parts import Column, Settings, Training
+from radfuse.fusion.parts import Column, Outcome, Settings, Training
 from radfuse.fusion.scaling import medians, standardised
 from radfuse.fusion.selectors.clusters import Clusters
 from radfuse.fusion.selectors.correlation import Correlation
@@ -54,7 +54,7 @@ def test_every_candidate_is_predicted_and_what_they_share_is_done_once_a_fold(
     training: Training, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: Counter[str] = Counter()
-    for kind, method in ((Correlation, "choose"), (Mrmr, "choose"), (Lasso, "choose"), (Logistic, "fit")):
+    for kind, method in ((Correlation, "choose"), (Mrmr, "choose"), (Lasso, "choose_each"), (Logistic, "fit")):
         done = getattr(kind, method)
 
         def counted(self, *arguments, real=done, name=kind.__name__):
@@ -70,7 +70,7 @@ def test_every_candidate_is_predicted_and_what_they_share_is_done_once_a_fold(
     assert calls == {
         "Correlation": folds * blocks,
         "Mrmr": folds * blocks,
-        "Lasso": folds * strengths,
+        "Lasso": folds,
         "Logistic": folds * strengths * penalties,
     }
 
@@ -283,3 +283,18 @@ def test_a_blend_names_the_columns_behind_components(training: Training):
     assert set(said.made_of) == clinical | {f"column {i}" for i in range(10, 40)}
     content = fused.to_onnx("clinical-radiomic", 0.5)
     assert largest_difference(content, fused.predict, training.x, seed=1) < 1e-9
+
+
+class _Strongest(Lasso):
+    """LASSO that keeps one column."""
+
+    kind: Literal["lasso"] = "lasso"
+
+    def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
+        relevance = outcome.relevance(x, y)
+        return relevance == relevance.max()
+
+
+def test_a_step_that_changes_choose_alone_is_asked_by_it(training: Training) -> None:
+    chain = fit_chain(replace(training, selection=(_Strongest(),)), {"c": 1.0, "lasso_strength": 0.08})
+    assert len(chain.kept) == 1

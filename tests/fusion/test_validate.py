@@ -147,14 +147,14 @@ def test_the_same_seed_gives_the_same_fit():
 
 def test_patients_stay_together_and_both_outcomes_train(monkeypatch: pytest.MonkeyPatch):
     seen = []
-    real = validate.inner_folds
+    real = validate.remembered_folds
 
     def spy(patients, *rest):
         splits = real(patients, *rest)
         seen.append((patients, splits))
         return splits
 
-    monkeypatch.setattr(validate, "inner_folds", spy)
+    monkeypatch.setattr(validate, "remembered_folds", spy)
     fitted()
     ((patients, splits),) = seen
     assert len(splits) == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ class Canonical:
     """A training set whose rows and columns are sorted by their values.
 
     Attributes:
-        x: float64, shape (unit, column).
+        x: float64 or float32, shape (unit, column).
         y: 0 and 1, both present, int64, shape (unit,).
         columns: where each column of `x` stands in the caller's, shape (column,).
         rows: where each row stands there, shape (unit,).
@@ -61,22 +61,63 @@ def canonical(x: np.ndarray, y: np.ndarray) -> Canonical:
     """
     y = two_classes(y)
     rough = x.astype(np.float32)
-    columns = _ordered((rough[y == 1].astype(float).sum(axis=0).astype(np.float32), *np.sort(rough, axis=0)))
-    rows = _ordered((y, *rough[:, columns].T))
+    columns = _columns(rough, y == 1)
+    rows = _rows(rough, columns, y)
     return Canonical(np.ascontiguousarray(x[np.ix_(rows, columns)]), y[rows], columns, rows)
+
+
+def canonical_float32(x: np.ndarray, y: np.ndarray) -> Canonical:
+    """Return the same for trees, which compare values as float32: its `x` is of that type, column by column.
+
+    Raises:
+        ValueError: as `two_classes`.
+    """
+    y = two_classes(y)
+    rough = np.asfortranarray(x, dtype=np.float32)
+    columns = _columns(rough, y == 1)
+    rows = _rows(rough, columns, y)
+    values = np.empty_like(rough)
+    for place, column in enumerate(columns):
+        np.take(rough[:, column], rows, out=values[:, place])
+    return Canonical(values, y[rows], columns, rows)
 
 
 def canonical_order(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the same order of rows and columns of a training set whose y is time and event, shape (unit, 2)."""
     rough = x.astype(np.float32)
-    happened = rough[y[:, 1] == 1].astype(float).sum(axis=0).astype(np.float32)
-    columns = _ordered((happened, *np.sort(rough, axis=0)))
-    return _ordered((y[:, 0], y[:, 1], *rough[:, columns].T)), columns
+    columns = _columns(rough, y[:, 1] == 1)
+    return _rows(rough, columns, y[:, 0], y[:, 1]), columns
 
 
-def _ordered(keys: Sequence[np.ndarray]) -> np.ndarray:
-    """Return what `np.lexsort` does, the last key counting first; keys that decide nothing are not looked at."""
-    few = keys[-_FEW:]
+def _columns(rough: np.ndarray, happened: np.ndarray) -> np.ndarray:
+    """Return the columns ordered by their largest value, then the next one and so on, and last by those of events."""
+    most = np.partition(rough, len(rough) - _FEW, axis=0)[-_FEW:] if len(rough) > _FEW else rough
+
+    def keys(some: np.ndarray) -> Sequence[np.ndarray]:
+        values = rough[:, some]
+        return (values[happened].astype(float).sum(axis=0).astype(np.float32), *np.sort(values, axis=0))
+
+    return _ordered(np.sort(most, axis=0), keys)
+
+
+def _rows(rough: np.ndarray, columns: np.ndarray, *targets: np.ndarray) -> np.ndarray:
+    """Return the rows ordered by the value of the last of these columns, then the one before, last by the targets."""
+    return _ordered(
+        rough[:, columns[-_FEW:]].T, lambda some: (*(y[some] for y in targets), *rough[np.ix_(some, columns)].T)
+    )
+
+
+def _ordered(few: np.ndarray, keys: Callable[[np.ndarray], Sequence[np.ndarray]]) -> np.ndarray:
+    """Return what `np.lexsort` does by all keys, the last counting first.
+
+    Args:
+        few: the last of them, a row each.
+        keys: all of them, of the items that those do not tell apart.
+    """
     order = np.lexsort(few)
     same = np.logical_and.reduce([key[order[1:]] == key[order[:-1]] for key in few])
-    return np.lexsort(keys) if same.any() else order
+    tied = np.r_[same, False] | np.r_[False, same]
+    if tied.any():
+        own = np.sort(order[tied])
+        order[tied] = own[np.lexsort(keys(own))]
+    return order

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from radfuse.fusion.models.canonical import canonical
+from radfuse.fusion.models.canonical import canonical_float32
 from radfuse.fusion.models.trees import FittedTrees, Tree
 
 
@@ -16,7 +16,7 @@ def fit_forest(forest: Any, x: np.ndarray, y: np.ndarray) -> FittedTrees:
     Raises:
         ValueError: y lacks a class.
     """
-    data = canonical(x, y)
+    data = canonical_float32(x, y)
     forest.fit(data.x, data.y)
     trees = []
     for grown in forest.estimators_:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from radfuse.fusion.link import EVERY_KIND, link_of
 from radfuse.fusion.parts import Outcome, Settings
+from radfuse.fusion.selectors.l1_logistic import l1_path
 from radfuse.fusion.selectors.sparse import classes_of, cox_probability, cox_sparse, gradient_of, least_squares
 from radfuse.fusion.selectors.step import Step
 from radfuse.statistics.links import probability_of
@@ -49,12 +50,23 @@ class Lasso(Step):
 
     def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
         """Fit the penalised regression and keep its columns; at least the most relevant one."""
+        return self.choose_each(x, y, [settings], outcome)[0]
+
+    def choose_each(
+        self, x: np.ndarray, y: np.ndarray, candidates: Sequence[Settings], outcome: Outcome
+    ) -> list[np.ndarray]:
+        """Return what `choose` keeps at each of several settings, fitted in one go."""
         gradient = gradient_of(outcome, x, y)
         if nothing_tells(gradient, y):
-            return np.arange(x.shape[1]) == 0
-        strength = self._within_one_error(x, y, outcome) if self.rule == "one_se" else settings["lasso_strength"]
-        coefficients = sparse(outcome, x, y, strength * gradient.max())
-        return support(coefficients, gradient)
+            return [np.arange(x.shape[1]) == 0 for _ in candidates]
+        if self.rule == "one_se":
+            wanted = [self._within_one_error(x, y, outcome)] * len(candidates)
+        else:
+            wanted = [settings["lasso_strength"] for settings in candidates]
+        before = [strength for strength in self.strengths if strength > min(wanted)] if _leads_on(outcome) else []
+        way = sorted({*wanted, *before}, reverse=True)
+        each = dict(zip(way, sparse(outcome, x, y, [strength * gradient.max() for strength in way]), strict=True))
+        return [support(each[strength], gradient) for strength in wanted]
 
     def _within_one_error(self, x: np.ndarray, y: np.ndarray, outcome: Outcome) -> float:
         """Return the strongest penalty whose loss is within one standard error of the smallest."""
@@ -63,34 +75,45 @@ class Lasso(Step):
         for fold, row in enumerate(losses):
             train, test = fold_of != fold, fold_of == fold
             most = gradient_of(outcome, x[train], y[train]).max()
-            for i, strength in enumerate(self.strengths):
-                penalty = strength * max(most, 1e-9)
-                row[i] = outcome.loss(y[test], _held_out(outcome, x, y, train, test, penalty))
+            penalties = [strength * max(most, 1e-9) for strength in self.strengths]
+            row[:] = [outcome.loss(y[test], p) for p in _held_out(outcome, x, y, train, test, penalties)]
         mean, error = losses.mean(axis=0), losses.std(axis=0, ddof=1) / np.sqrt(len(losses))
         best = int(np.argmin(mean))
         return self.strengths[int(np.argmax(mean <= mean[best] + error[best]))]
 
 
+def _leads_on(outcome: Outcome) -> bool:
+    """Return whether a fit starts where that of a stronger penalty ended."""
+    return link_of(outcome) == "logit"
+
+
 def _held_out(
-    outcome: Outcome, x: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray, penalty: float
-) -> np.ndarray:
-    """Return probabilities of units that took no part in the fit."""
+    outcome: Outcome, x: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray, penalties: Sequence[float]
+) -> Iterator[np.ndarray]:
+    """Yield probabilities of units that took no part in the fit, at each penalty."""
     if link_of(outcome) == "identity":
-        slopes, start = least_squares(x[train], y[train], penalty / train.sum(), 1.0)
-        return np.asarray(x[test] @ slopes + start)
-    if link_of(outcome) != "logit":
-        return cox_probability(x[test], sparse(outcome, x[train], y[train], penalty))
-    coefficients, intercept = fitted(x[train], y[train], penalty)
-    return probability_of(x[test] @ coefficients + intercept, "logit")
+        for penalty in penalties:
+            slopes, start = least_squares(x[train], y[train], penalty / train.sum(), 1.0)
+            yield np.asarray(x[test] @ slopes + start)
+    elif link_of(outcome) != "logit":
+        for coefficients in sparse(outcome, x[train], y[train], penalties):
+            yield cox_probability(x[test], coefficients)
+    else:
+        for coefficients, intercept in l1_path(x[train], y[train], penalties):
+            yield probability_of(x[test] @ coefficients + intercept, "logit")
 
 
-def sparse(outcome: Outcome, x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
-    """Return coefficients of the outcome's regression, shape (column,); the penalty as `fitted` takes it."""
+def sparse(outcome: Outcome, x: np.ndarray, y: np.ndarray, penalties: Sequence[float]) -> Iterator[np.ndarray]:
+    """Yield coefficients of the outcome's regression, shape (column,), at each penalty; those as `l1_path` takes them.
+
+    A logistic one starts where the last ended: best the strongest first.
+    """
     if link_of(outcome) == "logit":
-        return fitted(x, y, penalty)[0]
-    if link_of(outcome) == "identity":
-        return least_squares(x, y, penalty / len(y), 1.0)[0]
-    return cox_sparse(x, y, penalty / len(y), 1.0)
+        yield from (coefficients for coefficients, _ in l1_path(x, y, penalties))
+    elif link_of(outcome) == "identity":
+        yield from (least_squares(x, y, penalty / len(y), 1.0)[0] for penalty in penalties)
+    else:
+        yield from (cox_sparse(x, y, penalty / len(y), 1.0) for penalty in penalties)
 
 
 def in_order(strengths: Strengths) -> Strengths:
@@ -114,26 +137,6 @@ def support(coefficients: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     kept = np.abs(coefficients) > 1e-8
     kept[int(np.argmax(gradient))] |= not kept.any()
     return kept
-
-
-def fitted(x: np.ndarray, y: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
-    """Return coefficients, shape (column,), and the intercept.
-
-    Args:
-        x: float64, shape (unit, column), standardised.
-        y: 0 or 1, shape (unit,).
-        penalty: on the sum of absolute coefficients, beside the sum of the units' log losses.
-    """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(
-        C=1 / penalty, l1_ratio=1.0, solver="liblinear", intercept_scaling=10.0, tol=1e-4, max_iter=200, random_state=0
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the support settles long before the coefficients
-        model.fit(x, y)
-    return model.coef_[0], float(model.intercept_[0])
 
 
 def own_folds(x: np.ndarray, y: np.ndarray, wanted: int) -> np.ndarray:

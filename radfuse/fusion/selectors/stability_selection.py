@@ -63,7 +63,7 @@ class StabilitySelection(Step):
         counts = np.zeros((len(self.strengths), x.shape[1]))
         for _ in range(self.halves):
             half = np.concatenate([generator.permutation(own)[: max(len(own) // 2, 1)] for own in classes])
-            for i, strength in enumerate(self.strengths):
-                penalty = strength * gradient.max() * len(half) / len(y)
-                counts[i] += np.abs(sparse(outcome, x[half], y[half], penalty)) > 1e-8
+            penalties = [strength * gradient.max() * len(half) / len(y) for strength in self.strengths]
+            for i, coefficients in enumerate(sparse(outcome, x[half], y[half], penalties)):
+                counts[i] += np.abs(coefficients) > 1e-8
         return counts.max(axis=0) / self.halves

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from columns import tables
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from radfuse.fusion.models.canonical import canonical, two_classes
+from radfuse.fusion.models.canonical import canonical, canonical_float32, two_classes
 
 
 def test_an_order_by_hand():
@@ -41,6 +44,24 @@ def test_the_last_bits_do_not_matter():
     y = np.arange(30) % 2
     moved = canonical(x + 1e-16 * np.random.default_rng(1).standard_normal(x.shape), y)
     np.testing.assert_allclose(moved.x, canonical(x, y).x, atol=1e-15)
+
+
+@given(tables(), st.booleans())
+@settings(max_examples=60)
+def test_it_is_the_order_by_all_values_at_once(drawn: tuple[np.ndarray, np.ndarray], twice: bool):
+    """The last key of `lexsort` counts first; small whole numbers have many ties, and columns that are equal."""
+    x, y = drawn
+    x = np.hstack([x, x[:, ::-1]]) if twice else x
+    rough = x.astype(np.float32)
+    columns = np.lexsort((rough[y == 1].astype(float).sum(axis=0).astype(np.float32), *np.sort(rough, axis=0)))
+    rows = np.lexsort((y, *rough[:, columns].T))
+    found, single = canonical(x, y), canonical_float32(x, y)
+    for one in (found, single):
+        np.testing.assert_array_equal(one.columns, columns)
+        np.testing.assert_array_equal(one.rows, rows)
+        np.testing.assert_array_equal(one.y, y[rows])
+    np.testing.assert_array_equal(found.x, x[np.ix_(rows, columns)])
+    np.testing.assert_array_equal(single.x, found.x.astype(np.float32))
 
 
 @pytest.mark.parametrize("kind", [bool, int, float])

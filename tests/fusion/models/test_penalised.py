@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from radfuse.fusion.models import penalised
 from radfuse.fusion.models.penalised import ridge_path
 
 PENALTIES = (300.0, 10.0, 1.0, 0.01)
@@ -44,3 +45,14 @@ def test_an_outcome_told_apart_without_error_has_a_minimum_too() -> None:
     slope = found.coefficients[0]
     assert 10 < slope < 20
     assert 2 * (1 / (1 + np.exp(slope)) + 2 / (1 + np.exp(2 * slope))) == pytest.approx(1e-6 * slope, rel=1e-2)
+
+
+def test_steps_in_float32_end_where_steps_in_float64_do(monkeypatch: pytest.MonkeyPatch):
+    """Small blocks with large columns beside many small ones, as blocks with penalties of their own have."""
+    x, y = drawn(120, 200)
+    x = x * np.where(np.arange(200) < 5, 1.0, 0.05)
+    penalties, known = [30.0, 1.0, 0.1], np.linspace(-1, 1, 120)
+    exact = ridge_path(x, y, penalties, known)
+    monkeypatch.setattr(penalised, "_LARGE", 0)
+    for single, double in zip(ridge_path(x, y, penalties, known), exact, strict=True):
+        np.testing.assert_allclose(single.score(x), double.score(x), atol=1e-6)

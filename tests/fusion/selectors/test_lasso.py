@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from radfuse.fusion.selectors.lasso import Lasso, fitted, own_folds
+from radfuse.fusion.selectors.l1_logistic import l1_path
+from radfuse.fusion.selectors.lasso import Lasso, own_folds
 from radfuse.outcomes.binary import BinaryOutcome
 
 
@@ -74,7 +75,7 @@ def test_one_standard_error_takes_the_strongest_penalty_that_is_as_good():
         train, test = fold_of != fold, fold_of == fold
         most = np.abs((y[train] - y[train].mean()) @ x[train]).max()
         for i, strength in enumerate(step.strengths):
-            coefficients, intercept = fitted(x[train], y[train], strength * most)
+            coefficients, intercept = next(l1_path(x[train], y[train], [strength * most]))
             losses[fold, i] = log_loss(y[test], 1 / (1 + np.exp(-(x[test] @ coefficients + intercept))))
     mean = losses.mean(axis=0)
     best = int(mean.argmin())
