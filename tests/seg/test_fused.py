@@ -29,6 +29,7 @@ def test_image_gradients_networks_and_graphs_are_those_of_torch(tmp_path: Path) 
     assert {name: apart for name, apart in found.items() if not apart < allowed.get(name, 1e-4)} == {}
 
 
+@pytest.mark.filterwarnings("ignore:AnnAssign")  # of Triton, from Python 3.13 on
 @pytest.mark.parametrize("name", ["_add_up", "_apply", "_add_up_back", "_apply_back"])
 def test_kernels_compile_for_a_gpu(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import triton

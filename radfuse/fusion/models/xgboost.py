@@ -82,6 +82,7 @@ class XGBoost(Section):
             "lambda": settings["xgboost_penalty"],
             "nthread": 1,
             "seed": seed % 2**31,
+            "verbosity": 0,  # new ones warn at each fit that their linear booster will go
         }
         if self.booster == "linear":
             parameters |= {"booster": "gblinear", "updater": "coord_descent"}  # the other updater is a race
