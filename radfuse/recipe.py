@@ -31,7 +31,7 @@ from radfuse.run.digests import UNSAID
 from radfuse.seg.config import DeepConfig
 from radfuse.seg.encode import encode
 from radfuse.seg.predict import OnnxSegmenter
-from radfuse.sequences import SequenceRecipe
+from radfuse.sequences import SequenceRecipe, falls_beside
 from radfuse.volume.files import read_labels, read_volume
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume, require_same_grid
@@ -233,11 +233,7 @@ def _mask_on(sequence: str, image: Volume, seen: Visit, recipe: SequenceRecipe) 
     else:
         here = resample_labels(mask, image.grid, seen.ways[sequence], recipe.carried)
     if mask.present() and not here.present():
-        raise InputError(
-            f"nothing of mask {mask.name} falls into image {image.name} ({sequence}):\n  image {image.grid}\n  mask  "
-            f"{mask.grid}\nCorrect the header that is wrong, take another image of the case, or set sequences."
-            f"{sequence}.masks: register, with registration: {{start: centres}} where headers count from elsewhere"
-        )
+        raise InputError(falls_beside(sequence, image.name, image.grid, mask))
     return here
 
 

@@ -14,7 +14,8 @@ from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.regions.config import RegionConfig
 from radfuse.seg.config import Segmentation
 from radfuse.volume.flat import Spacing
-from radfuse.volume.grid import SPACING_MM
+from radfuse.volume.grid import SPACING_MM, Grid
+from radfuse.volume.image import LabelMap
 from radfuse.volume.normalise import Percentiles, Step, Window
 from radfuse.volume.nyul import Nyul
 from radfuse.volume.parameter_map import ParameterMap
@@ -147,6 +148,22 @@ def reach_of(
     if sequence in own:
         return "own"
     return "resample" if resample_masks else "same_grid"
+
+
+def falls_beside(sequence: str, image: str, grid: Grid, mask: LabelMap) -> str:
+    """Return what is said where a mask is brought onto an image that shows nothing of it.
+
+    Args:
+        sequence: of the image.
+        image: its name.
+        grid: where its voxels lie.
+        mask: on its own grid.
+    """
+    return (
+        f"nothing of mask {mask.name} falls into image {image} ({sequence}):\n  image {grid}\n  mask  {mask.grid}\n"
+        f"Correct the header that is wrong, take another image of the case, or set sequences.{sequence}.masks: "
+        "register, with registration: {start: centres} where headers count from elsewhere"
+    )
 
 
 def radiomics_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,13 +14,14 @@ from radfuse.errors import CaseError, InputError, Problem, listed
 from radfuse.regions.label import LabelRegion
 from radfuse.run.workers import Crew
 from radfuse.seg.config import Segmentation
-from radfuse.sequences import Reach, radiomics_of, reach_of
+from radfuse.sequences import Reach, falls_beside, radiomics_of, reach_of
 from radfuse.study import Study
 from radfuse.volume.dicom_masks import drawn_elsewhere
 from radfuse.volume.files import read_grid, read_labels
 from radfuse.volume.flat import Spacing
 from radfuse.volume.grid import Grid
-from radfuse.volume.image import require_grid
+from radfuse.volume.image import LabelMap, require_grid
+from radfuse.volume.resample import lost_beyond, share_beyond
 from radfuse.volume.suv import suv_factor
 
 _FEW = 16
@@ -46,6 +47,7 @@ class CheckJob:
         follow_up: why the case cannot be measured by the mask of its unit's baseline, "" where it can; None: it is
             measured by its own.
         in_suv: sequences that are turned into SUV, whose headers must tell of the dose.
+        registered: sequence -> image that the segmented one is registered to, from where the headers place them.
         needed: region -> the label that it is, by number.
     """
 
@@ -62,6 +64,7 @@ class CheckJob:
     spacings_mm: Mapping[str, Spacing | None]
     follow_up: str | None
     in_suv: frozenset[str] = frozenset()
+    registered: Mapping[str, str] = field(default_factory=dict)
     needed: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -114,7 +117,9 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
     in_suv = frozenset(name for name, section in study.sequences.items() if section.suv)
     whole = {one.name: one.label for one in study.regions if isinstance(one, LabelRegion)}
     parts = {name: backend.labels[label] if isinstance(label, str) else label for name, label in whole.items()}
-    jobs = [CheckJob(row, case, *settings, told.get(case.case_id), in_suv, parts) for row, case in cases.items()]
+    ways = {name: study.sequences[name].registration for name, how in reach.items() if how == "register"}
+    met = {name: way.by or name for name, way in ways.items() if way.start == "header"}
+    jobs = [CheckJob(row, case, *settings, told.get(case.case_id), in_suv, met, parts) for row, case in cases.items()]
     found: list[Problem] = []
     grids: dict[str, dict[str, Grid]] = {name: {} for name in config.images}
     drawn_labels: list[frozenset[int]] = []
@@ -131,15 +136,30 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
             progress("checking images", done, len(jobs))
     found.sort(key=lambda problem: (problem.row or 0, problem.column or ""))
     found += remarks_on_grids(radiomics_of(config.images, study.sequences, study.radiomics), grids)
-    return found + _never_drawn(backend, drawn_labels)
+    return found + _never_drawn(study, backend, drawn_labels, set(parts.values()))
 
 
-def _never_drawn(backend: Segmentation, drawn: list[frozenset[int]]) -> list[Problem]:
-    """Return a remark where no mask holds a label that networks are to learn."""
-    absent = [name for name, number in backend.labels.items() if not any(number in labels for labels in drawn)]
-    if backend.source != "cross_fitted" or not drawn or not absent:
+def _never_drawn(
+    study: Study, backend: Segmentation, drawn: list[frozenset[int]], needed: Collection[int]
+) -> list[Problem]:
+    """Return a remark where no mask holds a label that networks are to learn, or that regions and measures name.
+
+    Args:
+        study: with regions.
+        backend: who makes masks, and what labels there are.
+        drawn: labels of each mask.
+        needed: labels that are a region by themselves: their lack is an error of each case.
+    """
+    missing = {name: number for name, number in backend.labels.items() if not any(number in one for one in drawn)}
+    why = "so that no network learns it"
+    if backend.source == "manual":
+        named = {label for one in (*study.regions, *study.morphometry) for label in one.labels_named()}
+        missing = {n: k for n, k in missing.items() if (n in named or k in named) and k not in needed}
+        why = "and regions or measures that name it find nothing there"
+    if backend.source not in ("manual", "cross_fitted") or not drawn or not missing:
         return []
-    message = f"no mask holds {listed(absent)}, so that no network learns it; correct the number, or remove the label"
+    absent = listed(f"{name} ({number})" for name, number in missing.items())
+    message = f"no mask holds {absent}, {why}; correct the number, or remove the label"
     return [Problem("segmentation.labels", message, severity="warning")]
 
 
@@ -151,6 +171,7 @@ def check_case(job: CheckJob) -> Looked:
         problems += _check_mask(job, job.case.mask, grids, labels)
     elif job.follow_up is None:
         problems += _check_without_mask(job, grids)
+    problems += _apart(job, grids)
     if job.follow_up:
         problems.append(_problem(job, job.follow_up))
     for sequence, column in job.own_columns.items():
@@ -176,6 +197,25 @@ def _grids(job: CheckJob) -> tuple[dict[str, tuple[Path, Grid]], list[Problem]]:
         except InputError as error:
             problems.append(_problem(job, str(error), job.columns[sequence]))
     return grids, problems
+
+
+def _apart(job: CheckJob, grids: Mapping[str, tuple[Path, Grid]]) -> list[Problem]:
+    """Return which images are to be registered from where their headers place them, and share no point there."""
+    if (segmented := _segmented(job)) not in grids:
+        return []
+    moving, home = grids[segmented]
+    found = {(name, *grids[by]) for name, by in job.registered.items() if name in job.case.images and by in grids}
+    return [
+        _problem(
+            job,
+            f"image {fixed.name} and image {moving.name} do not overlap as their headers place them:\n  {fixed.name} "
+            f"{grid}\n  {moving.name} {home}\nSet sequences.{name}.registration: {{start: centres}} where they count "
+            "from different places, or correct the header that is wrong",
+            job.columns[name],
+        )
+        for name, fixed, grid in sorted(found, key=str)
+        if grid.beside(home)
+    ]
 
 
 def _check_own_mask(job: CheckJob, sequence: str, column: str, grids: Mapping[str, tuple[Path, Grid]]) -> list[Problem]:
@@ -245,6 +285,18 @@ def _on_its_images(
         if doubt := drawn_elsewhere(mask, path):
             text = f"{whose}mask {mask.name} {doubt}"
             problems.append(replace(_problem(job, text, column), severity="warning"))
+    return problems + (_beyond(job, found, grids, column) if labels is not None else [])
+
+
+def _beyond(job: CheckJob, mask: LabelMap, grids: Mapping[str, tuple[Path, Grid]], column: str | None) -> list[Problem]:
+    """Return which images show nothing, or not all, of a mask that is brought onto them as headers place both."""
+    problems = []
+    for sequence, (path, grid) in grids.items():
+        if job.reach[sequence] != "resample" or not (lost := lost_beyond(mask, grid)):
+            continue
+        nothing = share_beyond(mask, grid) == 1
+        told = _problem(job, falls_beside(sequence, path.name, grid, mask) if nothing else lost, column)
+        problems.append(told if nothing else replace(told, severity="warning"))
     return problems
 
 

@@ -151,7 +151,9 @@ def _rows(
 
 
 def _remarks(found: Mapping[str, ComparedPair], labels: Mapping[str, int] | None) -> list[Problem]:
-    """Return, as warnings, which cases were resampled, and named labels that occur nowhere."""
+    """Return, as warnings, which cases were resampled, and labels that occur on one side alone or nowhere."""
+    from radfuse.seg.compare import one_sided
+
     problems = []
     resampled = [case for case, pair in found.items() if pair.remark]
     if resampled:
@@ -163,11 +165,7 @@ def _remarks(found: Mapping[str, ComparedPair], labels: Mapping[str, int] | None
                 severity="warning",
             )
         )
-    present = {label for pair in found.values() for label in pair.present}
-    absent = [f"{name}={number}" for name, number in (labels or {}).items() if number not in present]
-    if absent:
-        problems.append(Problem("--labels", f"no mask holds {listed(absent)}; check the numbers", severity="warning"))
-    return problems
+    return problems + one_sided(found.values(), labels)
 
 
 def _labels(text: str) -> dict[str, int]:

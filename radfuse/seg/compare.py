@@ -55,13 +55,18 @@ class ComparedPair:
 
     Attributes:
         agreement: label name -> how it agrees.
-        present: labels that occur in either mask.
+        sides: labels that occur in the reference, and in the other mask, as they are compared.
         remark: what was done to compare them; empty where nothing was.
     """
 
     agreement: Mapping[str, MaskAgreement]
-    present: frozenset[int]
+    sides: tuple[frozenset[int], frozenset[int]]
     remark: str = ""
+
+    @property
+    def present(self) -> frozenset[int]:
+        """Labels that occur in either mask."""
+        return self.sides[0] | self.sides[1]
 
 
 def matched(reference: Path, other: Path) -> tuple[dict[str, tuple[Path, Path]], list[Problem]]:
@@ -160,7 +165,8 @@ def compare(pair: MaskPair) -> ComparedPair:
                 f"{other.grid}\nCorrect the geometry of one of them, or take the masks of one image"
             )
         other, remark = onto, f"{remark}; {lost}" if lost else remark
-    present = frozenset(reference.present()) | frozenset(other.present())
+    sides = frozenset(reference.present()), frozenset(other.present())
+    present = sides[0] | sides[1]
     labels = pair.labels
     if labels is None:
         if len(present) > _MOST_LABELS:
@@ -171,7 +177,7 @@ def compare(pair: MaskPair) -> ComparedPair:
         labels = {str(number): number for number in sorted(present)}
     usual = pair.tolerances_mm[""]
     tolerances = {name: pair.tolerances_mm.get(name, usual) for name in labels}
-    return ComparedPair(agreement_per_label(reference, other, labels, tolerances), present, remark)
+    return ComparedPair(agreement_per_label(reference, other, labels, tolerances), sides, remark)
 
 
 def _masks_of(pair: MaskPair) -> list[LabelMap]:
@@ -202,6 +208,33 @@ def _refuse_other_names(pair: MaskPair, reference: LabelMap, other: LabelMap) ->
                 f"{pair.reference} calls label {number} {one!r}, and {pair.other} calls it {two!r}; number the "
                 "segments alike in both and save them again"
             )
+
+
+def one_sided(pairs: Iterable[ComparedPair], labels: Mapping[str, int] | None) -> list[Problem]:
+    """Return, as warnings, which labels no mask of one side holds, or of both, with the numbers that occur.
+
+    Args:
+        pairs: of all cases.
+        labels: name -> number, what is compared; None: every label that occurs.
+    """
+    held = [frozenset().union(*side) for side in zip(*(pair.sides for pair in pairs), strict=True)]
+    wanted = labels or {str(number): number for number in sorted(held[0] | held[1])}
+    problems = []
+    for lacking, message in (
+        ((True, True), "no mask holds {0}; those of A hold {1}, those of B {2}. Check the numbers"),
+        ((True, False), "no mask of A holds {0}, and those of B do; A holds {1}, B {2}. {3}"),
+        ((False, True), "no mask of B holds {0}, and those of A do; A holds {1}, B {2}. {3}"),
+    ):
+        names = [
+            f"{name}={number}" if labels else name
+            for name, number in wanted.items()
+            if tuple(number not in side for side in held) == lacking
+        ]
+        if names:
+            told = [listed(sorted(side)) for side in held]
+            mend = "Number labels alike on both sides, unless none was drawn or found there"
+            problems.append(Problem("labels", message.format(listed(names), *told, mend), severity="warning"))
+    return problems
 
 
 def nowhere(tolerance_mm: float) -> MaskAgreement:

@@ -50,6 +50,16 @@ class Grid:
         apart = np.abs(self.corners_mm() - other.corners_mm()).max()
         return bool(apart <= GRID_TOLERANCE * min(self.spacing_zyx_mm))
 
+    def beside(self, other: Grid) -> bool:
+        """Return whether two grids share no point, by the boxes around them along the patient's axes."""
+        boxes = []
+        for grid in (self, other):
+            corners, steps = grid.corners_mm(), np.array(grid.spacing_zyx_mm[::-1])
+            reach = np.abs(np.array(grid.direction).reshape(3, 3)) @ steps / 2  # of half a voxel
+            boxes.append((corners.min(axis=0) - reach, corners.max(axis=0) + reach))
+        (low, high), (other_low, other_high) = boxes
+        return bool(((high <= other_low) | (other_high <= low)).any())
+
     def __str__(self) -> str:
         z, y, x = self.shape
         spacing = " x ".join(f"{value:.4g}" for value in self.spacing_zyx_mm[::-1])

@@ -94,9 +94,19 @@ def resample_labels(
 
 def lost_beyond(labels: LabelMap, onto: Grid) -> str:
     """Return how much of a segmentation lies where an image has no voxels, in words; empty below a hundredth."""
+    share = share_beyond(labels, onto)
+    if share < _TOLD:
+        return ""
+    return (
+        f"{share:.0%} of mask {labels.name} lie beyond the image, which are left out; look whether they belong together"
+    )
+
+
+def share_beyond(labels: LabelMap, onto: Grid) -> float:
+    """Return the share of a segmentation's labelled voxels whose centres lie where a grid has no voxels."""
     boxes = labels.boxes.values()
     if not boxes:
-        return ""
+        return 0.0
     whole = tuple(slice(min(box[i].start for box in boxes), max(box[i].stop for box in boxes)) for i in range(3))
     here = labels.grid
     axes = np.reshape(onto.direction, (3, 3)) * np.array(onto.spacing_zyx_mm[::-1])
@@ -110,14 +120,9 @@ def lost_beyond(labels: LabelMap, onto: Grid) -> str:
 
     corners = np.array(list(product(*((side.start, side.stop - 1) for side in whole))))
     if not beyond(corners).any():
-        return ""
+        return 0.0
     voxels = np.argwhere(labels.array[whole] > 0) + [side.start for side in whole]
-    share = float(beyond(voxels).mean())
-    if share < _TOLD:
-        return ""
-    return (
-        f"{share:.0%} of mask {labels.name} lie beyond the image, which are left out; look whether they belong together"
-    )
+    return float(beyond(voxels).mean())
 
 
 def interpolated(array: np.ndarray, grid: Grid, onto: Grid, interpolator: str | int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +116,46 @@ def test_images_unlike_each_other_and_labels_of_no_mask_are_remarked(study: Path
     found = check_study(load_study(study, [UNET.replace("1}", "1, bone: 2}")])).warnings
     told = {problem.where: problem.message for problem in found}
     assert "shape's Maximum2DDiameter follow them" in told["sequences.t1"]
-    assert "no mask holds bone, so that no network learns it" in told["segmentation.labels"]
+    assert "no mask holds bone (2), so that no network learns it" in told["segmentation.labels"]
+
+
+@pytest.mark.parametrize(
+    ("region", "told"),
+    [
+        ("{kind: label, name: r, label: tumour}", []),
+        ("{kind: ring, name: r, around: tumour, exclude: [bone]}", ["no mask holds bone (2), and regions"]),
+    ],
+)
+def test_a_label_that_regions_name_and_no_mask_holds_is_remarked(study: Path, region: str, told: list[str]) -> None:
+    settings = ["segmentation.labels={tumour: 1, bone: 2}", f"regions=[{region}]"]
+    found = [one.message for one in check_study(load_study(study, settings)).warnings]
+    assert [message[: len("no mask holds bone (2), and regions")] for message in found if "no mask" in message] == told
+
+
+@pytest.mark.parametrize(
+    ("moved_mm", "reach", "says"),
+    [
+        (500.0, "resample", "nothing of mask m2.nrrd falls into image d2.nrrd (t2)"),
+        (500.0, "register", "image d2.nrrd and image c2.nrrd do not overlap as their headers place them"),
+        (500.0, "register, registration: {start: centres}", ""),
+        (20.0, "register", ""),
+    ],
+)
+def test_images_that_lie_elsewhere_are_told_of(study: Path, moved_mm: float, reach: str, says: str) -> None:
+    folder = study.parent
+    for number in range(12):
+        image = read_volume(folder / f"c{number}.nrrd")
+        place = (moved_mm, 0.0, 0.0) if number == 2 else image.grid.origin
+        write_image(Volume(image.array + 1, replace(image.grid, origin=place)), folder / f"d{number}.nrrd")
+    lines = (folder / "cohort.csv").read_text().splitlines()
+    rows = [f"{line},d{number}.nrrd" for number, line in enumerate(lines[1:])]
+    (folder / "cohort.csv").write_text("\n".join([lines[0] + ",t2", *rows]) + "\n")
+    settings = ["cohort.images={t1: t1, t2: t2}", f"sequences={{t2: {{masks: {reach}}}}}"]
+    if not says:
+        check_study(load_study(study, settings))
+        return
+    (only,) = problems_of(study, *settings)
+    assert (only.row, says in only.message) == (4, True)
 
 
 def test_a_mask_that_may_be_of_another_scan_is_remarked(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from boxes import box, grid
 
 from radfuse.errors import InputError
-from radfuse.seg.compare import MaskPair, compare, matched, nowhere
+from radfuse.seg.compare import MaskPair, compare, matched, nowhere, one_sided
 from radfuse.volume.files import write_image
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap
@@ -121,3 +121,22 @@ def test_an_empty_mask_is_a_mask(tmp_path: Path) -> None:
     where = grid((8, 8, 8))
     found = compare(pair(tmp_path, labels(where), LabelMap(np.zeros(where.shape, np.uint8), where)))
     assert (found.agreement["1"].dice, found.agreement["1"].components_missed) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "named", "says"),
+    [
+        (1, 255, None, ["no mask of A holds 255, and", "no mask of B holds 1, and those of A do; A holds 1, B 255."]),
+        (1, 255, {"tumour": 1}, ["no mask of B holds tumour=1"]),
+        (255, 255, {"tumour": 1}, ["no mask holds tumour=1; those of A hold 255, those of B 255."]),
+        (1, 0, None, ["no mask of B holds 1, and those of A do; A holds 1, B none."]),
+        (1, 1, {"tumour": 1}, []),
+    ],
+)
+def test_labels_of_one_side_alone_are_told_with_those_that_occur(
+    tmp_path: Path, first: int, second: int, named: dict[str, int] | None, says: list[str]
+) -> None:
+    where = grid((8, 8, 8))
+    found = compare(pair(tmp_path, labels(where, number=first), labels(where, number=second), named))
+    told = [problem.message for problem in one_sided([found], named)]
+    assert [message[: len(part)] for message, part in zip(told, says, strict=True)] == says
