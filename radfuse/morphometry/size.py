@@ -31,8 +31,8 @@ class SizeMeasure(Measure):
         Volume in mm3 is that of the voxels. LongestAxialDiameter in mm is the longest line between two points of the
         border of one connected part in one slice; slices are those of the image across the axis nearest to the
         patient's head-foot axis. PerpendicularDiameter in mm is the longest line at right angles to it within the same
-        outline's convex hull. Borders run half way between voxels inside and outside, so that a row of n voxels is n
-        voxels long.
+        outline's convex hull; where several lines are the longest, of the one that has more across it. Borders run half
+        way between voxels inside and outside, so that a row of n voxels is n voxels long.
 
         Source:
             Eisenhauer 2009, RECIST 1.1, doi:10.1016/j.ejca.2008.10.026.
@@ -70,9 +70,14 @@ def axial_diameters(region: Region) -> tuple[float, float]:
                 continue
             hull = _hull(flat, spacing)
             # No outline is longer than its box is across: most slices need no pairs.
-            if np.hypot(*np.ptp(hull, axis=0)) > best[0]:
-                best = max(best, _diameters(hull))
+            if np.hypot(*np.ptp(hull, axis=0)) > best[0] - _FLAT:
+                best = max(best, _diameters(hull), key=_ranked)
     return best
+
+
+def _ranked(diameters: tuple[float, float]) -> tuple[float, float]:
+    """Return what diameters are compared by: rounding does not part equal ones."""
+    return round(diameters[0], 6), diameters[1]
 
 
 def _hull(flat: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
@@ -86,8 +91,14 @@ def _hull(flat: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
 
 
 def _diameters(hull: np.ndarray) -> tuple[float, float]:
+    """Return the longest line and the longest across it; of several longest ones, the one with more across it."""
     apart = hull[:, None] - hull
-    first, second = np.unravel_index(np.argmax((apart**2).sum(axis=2)), apart.shape[:2])
+    lengths = np.hypot(apart[..., 0], apart[..., 1])
+    pairs = np.argwhere(np.triu(lengths > lengths.max() - _FLAT))
+    return max((_diameters_along(hull, first, second) for first, second in pairs), key=_ranked)
+
+
+def _diameters_along(hull: np.ndarray, first: int, second: int) -> tuple[float, float]:
     line = hull[second] - hull[first]
     longest = float(np.hypot(*line))
     along = (hull - hull[first]) @ line / longest

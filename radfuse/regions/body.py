@@ -41,18 +41,27 @@ def body_of(image: np.ndarray, holding: np.ndarray | None = None) -> np.ndarray:
     held = np.unique(parts[holding & (parts > 0)]) if holding is not None else np.zeros(0, dtype=int)
     body = np.isin(parts, held if held.size else [1 + np.bincount(parts.ravel())[1:].argmax()])
     body = ndimage.binary_dilation(body) & bright  # what the opening took off its surface
-    for axis in range(3):
-        for plane in np.moveaxis(body, axis, 0):
-            plane |= ndimage.binary_fill_holes(plane)
+    return _without_holes(body)
+
+
+def _without_holes(body: np.ndarray) -> np.ndarray:
+    """Return a body whose slices along any axis have no holes; what one axis fills may close a hole of another's."""
+    from scipy import ndimage
+
+    voxels = -1
+    while voxels != (voxels := int(np.count_nonzero(body))):
+        for axis in range(3):
+            for plane in np.moveaxis(body, axis, 0):
+                plane |= ndimage.binary_fill_holes(plane)
     return body
 
 
 def _clip_level(values: np.ndarray) -> float:
     """Return the level that is `_SHARE` of the mean of the values above it; they are from 0 on."""
-    level = float(values.mean())
+    level = float(values.mean(dtype=np.float64))
     for _ in range(100):
         above = values[values > level]
-        new = _SHARE * float(above.mean()) if above.size else 0.0
+        new = _SHARE * float(above.mean(dtype=np.float64)) if above.size else 0.0
         if abs(new - level) <= 1e-6 * level:
             break
         level = new

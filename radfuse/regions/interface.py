@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from radfuse.regions.scene import Scene
 
 
@@ -29,7 +28,7 @@ class InterfaceRegion(Section):
     margin_mm: PositiveFloat = 5.0
     """How far from the other label it reaches."""
     gap_mm: NonNegativeFloat = 0.0
-    """Labels that leave up to so much between them touch, too; 0: voxels touch that share a face."""
+    """Labels that leave up to so much between their borders touch, too; 0: voxels touch that share a face."""
 
     @model_validator(mode="after")
     def _of_two(self) -> InterfaceRegion:
@@ -52,5 +51,7 @@ class InterfaceRegion(Section):
     def _beside(self, scene: Scene, mask: np.ndarray) -> np.ndarray:
         from scipy import ndimage
 
-        found: np.ndarray = ndimage.binary_dilation(mask)
-        return found | scene.within(mask, self.gap_mm + min(scene.labels.spacing_zyx_mm)) if self.gap_mm else found
+        if not self.gap_mm:
+            return np.asarray(ndimage.binary_dilation(mask))
+        # Between the borders of two voxels lies one voxel less, along each axis, than between their centres.
+        return scene.within(ndimage.binary_dilation(mask, np.ones((3, 3, 3))), self.gap_mm)

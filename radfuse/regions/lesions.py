@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from radfuse.regions.scene import Scene
+    from radfuse.volume.grid import Grid
 
 
 class LesionsRegion(Section):
@@ -28,7 +29,7 @@ class LesionsRegion(Section):
     of: str | PositiveInt
     """Label, by name or number."""
     components: Literal["all", "largest"] = "all"
-    """Which lesions."""
+    """Which lesions; of those of one size the one furthest to the patient's right is the largest."""
     min_voxels: PositiveInt = 10
     """Smaller parts are specks, and left out."""
     aggregate: Literal["together", "mean", "volume_weighted"] = "together"
@@ -52,16 +53,16 @@ class LesionsRegion(Section):
     def mask(self, scene: Scene) -> np.ndarray:
         """Return its voxels, bool of shape (z, y, x)."""
         whole = scene.of(self.of)
-        parts = parts_of(whole, self.min_voxels)
+        parts = parts_of(whole, scene.labels.grid, self.min_voxels)
         kept = whole & False
         for box, inside in parts[:1] if self.components == "largest" else parts:
             kept[box] |= inside
         return kept
 
 
-def largest_of(mask: np.ndarray) -> np.ndarray:
+def largest_of(mask: np.ndarray, grid: Grid) -> np.ndarray:
     """Return the largest connected part of a mask, bool of shape (z, y, x); itself where it is empty."""
     kept = mask & False
-    for box, inside in parts_of(mask)[:1]:
+    for box, inside in parts_of(mask, grid)[:1]:
         kept[box] = inside
     return kept

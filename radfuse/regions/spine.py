@@ -118,11 +118,13 @@ class Spine:
             places = np.concatenate([self._positions(label) for label in labels])
             near = places[np.abs(plane.above_mm(places)) <= 2 * _NEAR_MM]
             return float((near if len(near) else places)[:, 0].mean())
-        across = np.sort(positions_of(found, self.scene.labels.grid)[:, 0])
+        grid = self.scene.labels.grid
+        across = np.sort(positions_of(found, grid)[:, 0])
         gaps = np.diff(across)
         widest = int(gaps.argmax()) if len(gaps) else 0
         left, right = len(across) - widest - 1, widest + 1
-        narrow = not len(gaps) or gaps[widest] <= 1.5 * max(self.scene.labels.spacing_zyx_mm[1:])
+        steps = np.delete(grid.spacing_zyx_mm, layer_axis(grid))  # within a layer, however voxels are stored
+        narrow = not len(gaps) or gaps[widest] <= 1.5 * steps.max()
         if narrow or min(left, right) < _SMALLER_SIDE * max(left, right):
             raise self._error(
                 "left cannot be told from right: the labels leave no gap with muscle on both sides; name a label of "

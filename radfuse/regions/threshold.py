@@ -59,4 +59,4 @@ class ThresholdRegion(Section):
         low, high = self.between or (self.at_least, np.inf)
         scale = float(np.nanmax(values)) if self.relative and values.size else 1.0
         found[found] = (values >= scale * float(low or 0.0)) & (values <= (scale * high if high < np.inf else high))
-        return largest_of(found) if self.components == "largest" else found
+        return largest_of(found, scene.labels.grid) if self.components == "largest" else found

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from radfuse.volume.grid import Grid
+from radfuse.volume.grid import Grid, part_of
+from radfuse.volume.plane import positions_of
 
 Box = tuple[slice, slice, slice]
 CELLS = (4, 5)
@@ -28,11 +29,14 @@ def box_of(mask: np.ndarray) -> Box:
     return box[0], box[1], box[2]
 
 
-def parts_of(mask: np.ndarray, min_voxels: int = 1) -> list[tuple[Box, np.ndarray]]:
+def parts_of(mask: np.ndarray, grid: Grid, min_voxels: int = 1) -> list[tuple[Box, np.ndarray]]:
     """Return the connected parts of a mask, the largest first, each as its box and what it holds of it.
+
+    Of parts of one size that goes first whose centre lies furthest to the patient's right, however voxels are stored.
 
     Args:
         mask: bool, shape (z, y, x); voxels that share a corner are connected.
+        grid: where its voxels lie.
         min_voxels: smaller parts are left out.
     """
     from scipy import ndimage
@@ -41,9 +45,11 @@ def parts_of(mask: np.ndarray, min_voxels: int = 1) -> list[tuple[Box, np.ndarra
     found = []
     for number, box in enumerate(ndimage.find_objects(marked, count), start=1):
         inside = marked[box] == number
-        if np.count_nonzero(inside) >= min_voxels:
-            found.append((box, inside))
-    return sorted(found, key=lambda part: -np.count_nonzero(part[1]))  # stable: the first in the image goes first
+        voxels = int(np.count_nonzero(inside))
+        if voxels >= min_voxels:
+            centre = positions_of(inside, part_of(grid, box)).mean(axis=0)
+            found.append(((-voxels, *np.round(centre, 6)), (box, inside)))
+    return [part for _, part in sorted(found, key=lambda one: one[0])]
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,8 @@ class Region:
         """Its connected parts, the largest first, that `averaged` says to measure; itself where that says nothing."""
         if self.averaged is None:
             return [self]
-        found = parts_of(self.inside, self.averaged.min_voxels) or parts_of(self.inside)
+        grid = part_of(self.grid, self.box)
+        found = parts_of(self.inside, grid, self.averaged.min_voxels) or parts_of(self.inside, grid)
         parts = []
         for number, (box, inside) in enumerate(found, start=1):
             z, y, x = (

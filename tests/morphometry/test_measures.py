@@ -154,6 +154,15 @@ def test_one_voxel_has_its_own_size() -> None:
     assert found == {"Volume": 6.0, "LongestAxialDiameter": 2.0, "PerpendicularDiameter": 1.0}
 
 
+@pytest.mark.parametrize("flip", [(1, 1), (1, -1), (-1, 1), (-1, -1)])
+def test_of_lines_of_one_length_the_one_with_more_across_it_is_the_diameter(flip: tuple[int, int]) -> None:
+    """Lines 3 along and 1 across, of which one has as much at right angles to it, and another 2.71 mm."""
+    drawn = np.array([[0, 1, 0], [1, 1, 0], [1, 1, 1]], bool)[:: flip[0], :: flip[1]]
+    found = size_of(drawn[None], grid((1, 3, 3)))
+    line = 10**0.5
+    assert found == pytest.approx({"Volume": 6, "LongestAxialDiameter": line, "PerpendicularDiameter": line})
+
+
 @pytest.mark.parametrize(
     ("gap", "expected"), [((0, 0, 0), 0.0), ((2, 0, 0), 6.0), ((0, 3, 2), 5.0), ((1, 3, 2), 5.831)]
 )

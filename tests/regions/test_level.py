@@ -120,6 +120,15 @@ def test_left_is_the_patients_left_and_the_halves_share_nothing() -> None:
         np.testing.assert_array_equal(left | right, both)
 
 
+def test_sagittal_slices_that_follow_each_other_are_no_gap_between_left_and_right() -> None:
+    """One muscle of three slices, 4 mm apart: the widest gap between its voxels is that of two slices."""
+    array = np.zeros((9, 20, 20), np.uint8)
+    array[3:6, 5:15, 5:15] = 4
+    sagittal = LabelMap(array, Grid(array.shape, (4.0, 1.0, 1.0), direction=(0, 0, 1, 1, 0, 0, 0, -1, 0)))
+    with pytest.raises(CaseError, match="left cannot be told from right"):
+        level(half="left").mask(scene_of(sagittal, landmarks={"L4/5": -10.0}))
+
+
 def test_a_slab_lies_across_a_tilted_disc_and_slices_do_not() -> None:
     labels = spine_on(Grid((84, 110, 90), (1.0, 1.0, 1.0), (-7.5, -40.5, -45.0)), tilt_degrees=20)
     turn = np.radians(20)

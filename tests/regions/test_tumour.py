@@ -22,8 +22,9 @@ from radfuse.regions.ring import RingRegion
 from radfuse.regions.scene import Scene
 from radfuse.regions.threshold import ThresholdRegion
 from radfuse.volume.files import read_labels, read_volume
-from radfuse.volume.grid import Grid, with_spacing
+from radfuse.volume.grid import Grid, oriented, with_spacing
 from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.plane import positions_of
 from radfuse.volume.resample import resample_labels
 
 SHAPE = (11, 21, 21)
@@ -117,6 +118,47 @@ def test_an_interface_is_a_band_on_both_sides_where_labels_touch() -> None:
     wide = InterfaceRegion(name="i", between=("tumour", "bone"), margin_mm=4, gap_mm=2).mask(scene)
     assert wide[:, [8, 9, 12, 13], 13:17].all()
     assert not wide[:, 10:12, 12:18].any()
+
+
+@pytest.mark.parametrize(("spacing", "touches"), [(2.0, True), (2.5, False)])
+def test_a_gap_lies_between_borders_of_voxels_of_any_size(spacing: float, touches: bool) -> None:
+    """Two slabs with one empty slice of 2 or 2.5 mm between them, and a gap of 2 mm that is allowed."""
+    array = np.zeros((7, 4, 4), np.uint8)
+    array[:3], array[4:] = 1, 2
+    scene = Scene(LabelMap(array, Grid(array.shape, (spacing, 0.5, 0.5))), {"tumour": 1, "bone": 2})
+    band = InterfaceRegion(name="i", between=("tumour", "bone"), margin_mm=6, gap_mm=2).mask(scene)
+    assert band.any() == touches
+    assert np.array_equal(band, (array > 0) & (np.abs(np.arange(7) - 3) <= 2)[:, None, None] & touches)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_of_two_equal_lesions_the_same_one_is_the_largest_however_it_is_stored(backwards: bool) -> None:
+    array = np.zeros((6, 6, 20), np.uint8)
+    array[1:4, 1:4, 2:5] = array[1:4, 1:4, 14:17] = 1
+    where = Grid(array.shape, (1.0, 1.0, 1.0))
+    if backwards:
+        where = oriented(where, "RPS")
+        array = array[:, :, ::-1]
+    image = Volume(np.full(array.shape, 7, np.float32), where, "t1")
+    scene = Scene(LabelMap(array, where), {"tumour": 1}, images={"t1": image}, measured="t1")
+    for region in (
+        LesionsRegion(name="l", of="tumour", components="largest"),
+        ThresholdRegion(name="t", of="tumour", at_least=5, components="largest"),
+    ):
+        assert sorted({round(x) for x in positions_of(region.mask(scene), where)[:, 0]}) == [2, 3, 4]
+
+
+def test_a_body_has_no_hole_in_any_slice_however_it_is_stored() -> None:
+    """A channel along x, closed in sagittal slices alone, leads to a hole that only its axial slice closes then."""
+    image = np.zeros((13, 13, 13))
+    image[1:12, 1:12, 1:12] = 100
+    image[6, 6, 6:] = 0
+    image[7:, 6:, 6] = 0
+    found = {axes: body_of(image.transpose(axes)) for axes in ((0, 1, 2), (1, 0, 2), (2, 1, 0))}
+    for axes, body in found.items():
+        np.testing.assert_array_equal(body, found[0, 1, 2].transpose(axes))
+        for axis in range(3):
+            assert all(np.array_equal(one, ndimage.binary_fill_holes(one)) for one in np.moveaxis(body, axis, 0))
 
 
 def two_lesions() -> np.ndarray:
