@@ -17,6 +17,7 @@ from radfuse.seg.config import Segmentation
 from radfuse.sequences import Reach, falls_beside, radiomics_of, reach_of
 from radfuse.study import Study
 from radfuse.volume.dicom_masks import drawn_elsewhere
+from radfuse.volume.doubts import doubts_of
 from radfuse.volume.files import read_grid, read_labels
 from radfuse.volume.flat import Spacing
 from radfuse.volume.grid import Grid
@@ -192,6 +193,10 @@ def _grids(job: CheckJob) -> tuple[dict[str, tuple[Path, Grid]], list[Problem]]:
             continue
         try:
             grids[sequence] = (path, read_grid(path, job.spacings_mm.get(sequence)))
+            told = [
+                _problem(job, f"{path.name}: {doubt}", job.columns[sequence]) for doubt in doubts_of(*grids[sequence])
+            ]
+            problems += [replace(one, severity="warning") for one in told]
             if sequence in job.in_suv:
                 suv_factor(path)
         except InputError as error:

@@ -42,6 +42,8 @@ _NAMED = (".nrrd", ".nhdr")
 """Formats whose header may say what labels are called."""
 _FARTHEST_MM = 1e6
 """No patient lies farther from where the scanner counts from."""
+_COARSEST_STEP = 0.1
+"""Between values that a mask is stored in; halves of it do not part one label from the next."""
 _SHEAR = 1e-2
 """Cosine between two axes, or what a direction is longer or shorter than 1, beyond which axes are not at right angles;
 rounded directions of three decimals are."""
@@ -211,12 +213,12 @@ def _read(
         with _readable(path):
             if not is_enhanced(path):
                 return read_flat(path, said, None if like is None else like.spacing_zyx_mm[1:], labels=labels)
-    array, grid = _read_deep(path, channel)
+    array, grid = _read_deep(path, channel, labels=labels)
     require_spacing(path, grid.spacing_zyx_mm[1:], said)
     return array, grid
 
 
-def _read_deep(path: Path, channel: int | None) -> tuple[np.ndarray, Grid]:
+def _read_deep(path: Path, channel: int | None, *, labels: bool = False) -> tuple[np.ndarray, Grid]:
     """Read an image that says itself where its voxels lie."""
     if kind_of(path) == "folder":
         return read_dicom(path)
@@ -229,7 +231,8 @@ def _read_deep(path: Path, channel: int | None) -> tuple[np.ndarray, Grid]:
         layout = _layout_of(path)
         grid = _grid_of(path, layout, channel)
         if layout.packing != "other":
-            return read_voxels(layout, channel), grid
+            array = read_voxels(layout, channel)
+            return _rounded(array, layout.slope) if labels else array, grid
         array, _ = from_sitk(read_image(path))
         if layout.channels > 1:
             array = array[..., channel]
@@ -310,6 +313,14 @@ def _grid_of(path: Path, layout: Layout, channel: int | None = None) -> Grid:
 def _unlike(called: dict[int, str]) -> dict[int, str]:
     """Return what labels are called where that tells them apart; else nothing."""
     return called if len(set(called.values())) == len(called) else {}
+
+
+def _rounded(array: np.ndarray, slope: float) -> np.ndarray:
+    """Return labels that were stored in steps of a slope, as nibabel does with masks of real numbers; others as is."""
+    whole = np.rint(array)
+    if slope == 1 or abs(slope) > _COARSEST_STEP or np.abs(array - whole).max() > 0.51 * abs(slope):
+        return array
+    return whole
 
 
 def _as_labels(path: Path, array: np.ndarray) -> np.ndarray:

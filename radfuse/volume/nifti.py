@@ -34,6 +34,8 @@ _SIZE, _EARLIEST = 348, 352
 _SECOND = 540
 """Bytes of a NIfTI-2 header."""
 _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
+_SHEARED = 1e-3
+"""Cosine between two axes of an sform from which on ITK passes over it, where there is a qform."""
 _COLOURS = {128: 3, 2304: 4}
 """Data types of several bytes a voxel: RGB and RGBA."""
 
@@ -137,6 +139,40 @@ def _scale_of(path: Path, header: np.void) -> tuple[float, float]:
     return slope, inter
 
 
+def forms_of(path: Path) -> list[np.ndarray]:
+    """Return where a file says that its voxels lie, affine maps (3, 4) from (x, y, z, 1) to mm (right, anterior, superior).
+
+    The qform goes first, then the sform; one that is not set is left out, as is a sheared sform beside a qform.
+    """
+    header, _ = _read_header(path, path.name.lower().endswith(".gz"))
+    rows = np.array(header["srow"], dtype=float)
+    found = [_qform(header)] if header["qform_code"] > 0 else []
+    if header["sform_code"] > 0 and not (found and _shear(rows) >= _SHEARED):
+        found.append(rows)
+    return found
+
+
+def _qform(header: np.void) -> np.ndarray:
+    b, c, d = (float(part) for part in header["quatern"])
+    a = np.sqrt(max(0.0, 1 - b * b - c * c - d * d))
+    turn = np.array(
+        [
+            [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
+            [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
+            [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
+        ]
+    )
+    spacing = np.array(header["pixdim"][1:4], dtype=float)
+    spacing[2] *= -1 if header["pixdim"][0] < 0 else 1
+    return np.column_stack([turn * spacing, np.array(header["qoffset"], dtype=float)])
+
+
+def _shear(rows: np.ndarray) -> float:
+    """Return the largest cosine between two axes of an sform."""
+    axes = rows[:, :3] / np.sqrt((rows[:, :3] ** 2).sum(axis=0))
+    return float(np.abs(axes.T @ axes - np.eye(3)).max())
+
+
 def _check_geometry(path: Path, header: np.void) -> None:
     """Refuse what ITK or its NIfTI library would mend without a word."""
     spacing = np.array(header["pixdim"][1:4], dtype=float)
@@ -157,8 +193,7 @@ def _check_geometry(path: Path, header: np.void) -> None:
         lengths = np.sqrt((rows[:, :3] ** 2).sum(axis=0))
         if not np.isfinite(rows).all() or not lengths.all():
             raise InputError(f"{path}: the sform's rows {rows.tolist()} cannot be; correct the header")
-        cosines = (rows[:, :3] / lengths).T @ (rows[:, :3] / lengths) - np.eye(3)
-        used = header["qform_code"] <= 0 or np.abs(cosines).max() < 1e-3  # ITK passes over a sheared one
+        used = header["qform_code"] <= 0 or _shear(rows) < _SHEARED
         if used and (np.abs(lengths - spacing) > 1e-3 * spacing).any():
             told = [" x ".join(f"{value:g}" for value in values) for values in (spacing, lengths)]
             raise InputError(

@@ -6,6 +6,7 @@ RuntimeError; `reason_of` finds the sentence in it, and who knows the file says 
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import shorten
@@ -60,16 +61,30 @@ def grid_of(image: Image | Header) -> Grid:
 def read_header(path: Path) -> Header:
     """Read what a file says of its image; raises SimpleITK's RuntimeError."""
     _quiet()
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.ReadImageInformation()
+    reader = _reader(path)
+    if not path.name.lower().endswith((".nii", ".nii.gz")) or path.name.endswith((".nii", ".nii.gz")):
+        reader.ReadImageInformation()
+        return reader
+    with tempfile.TemporaryDirectory(prefix="radfuse-") as folder:  # ITK knows no .Nii.gz
+        link = Path(folder) / ("image.nii.gz" if path.name.lower().endswith(".gz") else "image.nii")
+        link.symlink_to(path.absolute())
+        reader.SetFileName(str(link))
+        reader.ReadImageInformation()
     return reader
 
 
 def read_image(path: Path) -> Image:
     """Read a file; raises SimpleITK's RuntimeError."""
     _quiet()
-    return sitk.ReadImage(str(path))
+    return _reader(path).Execute()
+
+
+def _reader(path: Path) -> Header:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    if path.suffix.lower() in (".mha", ".mhd"):  # ITK knows these by their names in small letters alone
+        reader.SetImageIO("MetaImageIO")
+    return reader
 
 
 def read_slices(paths: Sequence[Path], *, real: bool = False) -> Image:

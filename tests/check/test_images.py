@@ -172,6 +172,13 @@ def test_masks_that_will_be_resampled_may_lie_on_another_grid(study: Path) -> No
     check_study(load_study(study, ["resample_masks=true"]))
 
 
+def test_a_header_that_is_doubtful_is_remarked(study: Path) -> None:
+    image = read_volume(study.parent / "c1.nrrd")
+    write_image(Volume(image.array, replace(image.grid, spacing_zyx_mm=(2000.0, 1.5, 1.5))), study.parent / "c1.nrrd")
+    found = check_study(load_study(study, ["resample_masks=true"])).warnings
+    assert any("case c1: c1.nrrd: the image measures 36 x 36 x 4e+04 mm" in problem.message for problem in found)
+
+
 def test_pet_that_does_not_tell_its_dose_is_found_before_any_compute(study: Path) -> None:
     write_pet(study.parent / "pet", setting(RadionuclideTotalDose=None))
     rename(study.parent, "c1.nrrd", "pet")

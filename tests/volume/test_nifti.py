@@ -228,3 +228,26 @@ def test_other_formats_under_this_name_and_other_names_are_refused(tmp_path: Pat
         with pytest.raises(InputError, match=message):
             read_volume(tmp_path / name)
     assert np.array_equal(read_volume(tmp_path / "D.NII").array, VOXELS)
+
+
+@pytest.mark.parametrize("top", [2, 7])
+@pytest.mark.parametrize("kind", ["u1", "i2"])
+def test_labels_that_were_stored_in_steps_of_a_slope_are_whole(tmp_path: Path, kind: str, top: int) -> None:
+    """As nibabel stores a mask of real numbers with a header of whole ones: 3 of 7 is step 109 of 255, 2.9922."""
+    labels = VOXELS % (top + 1)
+    slope = top / np.iinfo(kind).max
+    path = write(tmp_path, nifti(np.rint(labels / slope), kind, scl_slope=slope))
+    assert np.array_equal(read_labels(path).array, labels)
+    probable = write(tmp_path, nifti(VOXELS, kind, scl_slope=slope / 50))
+    with pytest.raises(InputError, match="a mask holds whole numbers"):
+        read_labels(probable)
+
+
+@pytest.mark.parametrize("name", ["a.Nii", "a.Nii.gz", "a.nii.GZ", "a.MHA", "a.Mhd", "a.NRRD"])
+def test_an_ending_in_capitals_is_an_ending(tmp_path: Path, name: str) -> None:
+    small = tmp_path / "small" / name.lower()
+    small.parent.mkdir()
+    sitk.WriteImage(sitk.GetImageFromArray(VOXELS.astype(np.int16)), str(small))
+    for path in small.parent.iterdir():
+        path.rename(tmp_path / (name if path == small else path.name))
+    assert np.array_equal(read_volume(tmp_path / name).voxels, VOXELS)

@@ -1,0 +1,51 @@
+"""What the header of an image says that can be read, and may not be meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from radfuse.volume.grid import Grid
+from radfuse.volume.nifti import forms_of
+
+_LONGEST_MM = 2500.0
+"""No patient is longer."""
+_SHORTEST_MM = 1.0
+"""Nor is what a scanner shows of one shorter along its longest side."""
+_APART_MM = 1.0
+"""Two answers of a header to where a voxel lies that are no further apart are one."""
+
+
+def doubts_of(path: Path, grid: Grid) -> list[str]:
+    """Return what is doubtful about where the voxels of an image lie, each with its mend.
+
+    Args:
+        path: of the image.
+        grid: as it is read.
+    """
+    found = []
+    sides = np.array(grid.shape) * np.array(grid.spacing_zyx_mm)
+    if not _SHORTEST_MM <= sides.max() <= _LONGEST_MM:
+        extent = " x ".join(f"{side:.4g}" for side in sides[::-1])
+        found.append(f"the image measures {extent} mm, as where a header counts in other units; correct its units")
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
+        return found
+    forms = forms_of(path)
+    if not forms:
+        found.append(
+            "its header does not say how the patient lies in it (no qform, no sform): axes are taken to point left, "
+            "posterior and superior. Look whether left is left, or take the image from its source"
+        )
+    if len(forms) == 2:
+        ends = np.array(grid.shape[::-1]) - 1
+        corners = np.array([[i, j, k, 1] for i in (0, ends[0]) for j in (0, ends[1]) for k in (0, ends[2])])
+        first, second = (corners @ form.T for form in forms)
+        apart = float(np.linalg.norm(first - second, axis=1).max())
+        mirrored = np.linalg.det(forms[0][:, :3]) * np.linalg.det(forms[1][:, :3]) < 0
+        if apart > _APART_MM:
+            found.append(
+                f"its header places the image twice, {apart:.3g} mm apart{', and mirrored' if mirrored else ''} (qform "
+                "and sform); the sform is read. Look whether left is left, and set the wrong one's code to 0"
+            )
+    return found
