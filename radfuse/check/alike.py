@@ -22,31 +22,35 @@ _SHOWN = 4
 
 
 def remarks_on_grids(
-    radiomics: Mapping[str, RadiomicsConfig], grids: Mapping[str, Mapping[str, Grid]]
+    radiomics: Mapping[str, RadiomicsConfig], grids: Mapping[str, Mapping[str, Grid]], *, ragged: bool = False
 ) -> list[Problem]:
     """Return, as warnings, which sequences are stored in several ways that their features would tell.
 
     Args:
         radiomics: sequence -> how it is measured; one by a parameter file of PyRadiomics is left alone.
         grids: sequence -> case -> where its voxels lie.
+        ragged: some regions are cut by brightness or by distance, so that voxels of theirs touch by corners alone,
+            where PyRadiomics' mesh depends on the side it is looked at from.
     """
     found = []
     for sequence, settings in radiomics.items():
         here = grids.get(sequence, {})
         if settings.params is None and len(here) > 1:
-            told = (_orientations(settings, here), _sizes(settings, here))
+            told = (_orientations(settings, here, ragged=ragged), _sizes(settings, here))
             found += [Problem(f"sequences.{sequence}", text, severity="warning") for text in told if text]
     return found
 
 
-def _orientations(settings: RadiomicsConfig, grids: Mapping[str, Grid]) -> str:
-    """Return that axes are stored in several orders, where features follow them; else nothing."""
+def _orientations(settings: RadiomicsConfig, grids: Mapping[str, Grid], *, ragged: bool) -> str:
+    """Return that axes are stored in several orders or ways, where features follow them; else nothing."""
     stored = {case: orientation_of(grid) for case, grid in grids.items()}
     orders = {"".join(_AXES[letter] for letter in way) for way in stored.values()}
     told = [name for name in _BY_AXIS if name in settings.filters]
     if len(orders) > 1:
         told += [f"slice_axis: {settings.slice_axis}"] if settings.slice_axis else []
         told += ["shape's Maximum2DDiameter"] if "shape" in settings.classes else []
+    if ragged and "shape" in settings.classes:
+        told += ["shape's mesh, where a region is ragged"]
     if len(set(stored.values())) < 2 or not told:
         return ""
     (usual, count), *others = Counter(stored.values()).most_common()

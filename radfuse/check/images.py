@@ -25,6 +25,8 @@ from radfuse.volume.image import LabelMap, require_grid
 from radfuse.volume.resample import lost_beyond, share_beyond
 from radfuse.volume.suv import suv_factor
 
+_RAGGED = ("ring", "interface", "threshold", "fat", "habitats")
+"""Kinds of regions whose voxels often touch by edges and corners alone."""
 _FEW = 16
 """Up to so many cases are read here: starting processes would take longer."""
 
@@ -136,7 +138,8 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
                     grids[sequence][job.case.case_id] = grid
             progress("checking images", done, len(jobs))
     found.sort(key=lambda problem: (problem.row or 0, problem.column or ""))
-    found += remarks_on_grids(radiomics_of(config.images, study.sequences, study.radiomics), grids)
+    ragged = any(getattr(region, "kind", "") in _RAGGED for region in study.regions)
+    found += remarks_on_grids(radiomics_of(config.images, study.sequences, study.radiomics), grids, ragged=ragged)
     return found + _never_drawn(study, backend, drawn_labels, set(parts.values()))
 
 

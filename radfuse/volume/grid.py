@@ -144,6 +144,15 @@ def oriented(grid: Grid, orientation: str) -> Grid:
     return Grid(shape, steps, triple(origin, float), tuple(float(v) for v in np.stack(columns, axis=1).ravel()))
 
 
+def turned(array: np.ndarray, grid: Grid, orientation: str) -> np.ndarray:
+    """Return voxels, shape (z, y, x) of a grid, as they are stored on `oriented` of it; a view."""
+    found = orientation_of(grid)
+    order = [next(axis for axis in range(3) if found[axis] in _OPPOSITE[letter]) for letter in orientation]
+    moved = array.transpose([2 - axis for axis in order[::-1]])
+    back = [2 - place for place, axis in enumerate(order) if found[axis] != orientation[place]]
+    return np.flip(moved, back)
+
+
 def triple(values: Any, kind: type) -> Any:
     """Return three values as a tuple of three of a kind."""
     first, second, third = (kind(value) for value in values)

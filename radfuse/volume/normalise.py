@@ -14,8 +14,10 @@ from pydantic import Field, PositiveInt, model_validator
 
 from radfuse.config import Section
 from radfuse.errors import InputError, listed
+from radfuse.volume.grid import Grid, orientation_of, oriented, turned
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.nyul import Nyul
+from radfuse.volume.plane import layer_axis
 from radfuse.volume.whitestripe import WhiteStripe
 from radfuse.volume.within import Within
 
@@ -119,14 +121,17 @@ def normalised(image: Volume, steps: tuple[Step, ...], mask: LabelMap, numbers: 
     return replace(image, array=values.astype(np.float32), stored=None)
 
 
-def body(values: np.ndarray) -> np.ndarray:
+def body(values: np.ndarray, grid: Grid) -> np.ndarray:
     """Return the patient in an image, bool (z, y, x): what is brighter than air, its largest part, holes filled.
+
+    Holes are those of axial layers, however voxels are stored: limb and trunk are closed there.
 
     Air is told from tissue by Otsu's threshold of the values below the first one: muscle beside bright fat, or soft
     tissue beside bone, are then on the side of the patient. An image without air is all patient.
 
     Args:
         values: shape (z, y, x).
+        grid: where they lie.
     """
     from scipy import ndimage
 
@@ -141,7 +146,9 @@ def body(values: np.ndarray) -> np.ndarray:
     sizes = np.bincount(found.ravel())
     sizes[0] = 0
     largest = found == int(sizes.argmax())
-    return np.stack([ndimage.binary_fill_holes(layer) for layer in largest])
+    for layer in np.moveaxis(largest, layer_axis(grid), 0):
+        layer |= ndimage.binary_fill_holes(layer)
+    return largest
 
 
 def part_of(step: Step, values: np.ndarray, image: Volume, mask: LabelMap, numbers: dict[str, int]) -> np.ndarray:
@@ -161,7 +168,7 @@ def part_of(step: Step, values: np.ndarray, image: Volume, mask: LabelMap, numbe
     if within in numbers:
         part = mask.array == numbers[within]
     else:
-        part = body(values) if within == "body" else np.ones(values.shape, dtype=bool)
+        part = body(values, image.grid) if within == "body" else np.ones(values.shape, dtype=bool)
     found = int(np.count_nonzero(part))
     if found < _FEWEST:
         names = [name for name, number in numbers.items() if number in mask.present()]
@@ -180,4 +187,7 @@ def _without_bias(values: np.ndarray, part: np.ndarray, step: N4, image: Volume)
         raise InputError(
             f"n4 needs values from 0 up, as MR has, found {lowest:g}; leave it out for CT, or put it before other steps"
         )
-    return without_bias(values, part, image.grid, step.shrink, step.iterations)
+    # N4 finds another field in an image that is stored along other axes: it sees all of them along the same.
+    stored, there = orientation_of(image.grid), oriented(image.grid, "LPS")
+    ready = (np.ascontiguousarray(turned(each, image.grid, "LPS")) for each in (values, part))
+    return turned(without_bias(*ready, there, step.shrink, step.iterations), there, stored)

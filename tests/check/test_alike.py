@@ -25,6 +25,9 @@ def test_axes_in_another_order_are_told_where_features_follow_them() -> None:
     wavelet = FIRSTORDER.model_copy(update={"filters": ("original", "wavelet")})
     assert told(RadiomicsConfig(classes=("shape",)), a=HERE, b=FLIPPED) == []
     assert "wavelet follow them" in told(wavelet, a=HERE, b=FLIPPED)[0]
+    flipped = {"t1": {"a": HERE, "b": FLIPPED}}
+    (remark,) = remarks_on_grids({"t1": RadiomicsConfig(classes=("shape",))}, flipped, ragged=True)
+    assert "shape's mesh, where a region is ragged follow" in remark.message
 
 
 def test_voxels_of_several_sizes_are_told_where_features_count_voxels() -> None:

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from radfuse.volume.grid import Grid, box_around, orientation_of, oriented, part_of, with_spacing
+from radfuse.volume.grid import Grid, box_around, orientation_of, oriented, part_of, turned, with_spacing
 from radfuse.volume.image import Volume
 from radfuse.volume.resample import resample
+from radfuse.volume.sitk import grid_of
 
 
 def test_corners_of_an_oblique_grid_by_hand() -> None:
@@ -106,3 +107,12 @@ def test_the_box_around_a_part_holds_all_that_interpolation_reads(orientation: s
 def test_the_box_around_what_lies_elsewhere_is_the_nearest_voxel() -> None:
     grid = Grid((4, 4, 4), (1, 1, 1))
     assert box_around(Grid((1, 1, 1), (1, 1, 1), (9, 9, -9)), grid) == (slice(0, 1), slice(3, 4), slice(3, 4))
+
+
+@pytest.mark.parametrize("orientation", ["RAS", "PIR", "ASL", "IPL"])
+def test_voxels_are_turned_as_their_grid_is(orientation: str) -> None:
+    image = sitk.GetImageFromArray(np.arange(60.0).reshape(3, 4, 5))
+    there = sitk.DICOMOrient(image, orientation)
+    found = turned(sitk.GetArrayFromImage(image), grid_of(image), orientation)
+    assert np.array_equal(found, sitk.GetArrayFromImage(there))
+    assert np.array_equal(turned(found, grid_of(there), "LPS"), sitk.GetArrayFromImage(image))

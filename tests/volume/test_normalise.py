@@ -9,8 +9,10 @@ from realdata import real_file
 
 from radfuse.errors import InputError
 from radfuse.volume.files import read_labels, read_volume
+from radfuse.volume.grid import oriented, turned
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.normalise import N4, Percentiles, Step, Window, ZScore, body, normalised
+from radfuse.volume.whitestripe import WhiteStripe
 
 NUMBERS = {"muscle": 1, "tumour": 2}
 
@@ -73,16 +75,34 @@ def test_the_body_is_muscle_and_fat_with_its_holes_and_without_air() -> None:
     values[fat] += 700
     values[hole] = 3
     values[speck] = 300
-    assert np.array_equal(body(values), patient)
-    assert body(np.ones((2, 3, 4))).all()
+    where = grid(values.shape)
+    assert np.array_equal(body(values, where), patient)
+    assert body(np.ones((2, 3, 4)), grid((2, 3, 4))).all()
 
 
 def test_the_body_of_a_real_patient_holds_its_tumour() -> None:
     image = read_volume(real_file("sarcoma/STS_002/t1.nii.gz"))
     tumour = read_labels(real_file("sarcoma/STS_002/t1_mask.nii.gz")).array > 0
-    found = body(image.array.astype(float))
+    found = body(image.array.astype(float), image.grid)
     assert 0.3 < found.mean() < 0.9
     assert (found & tumour).sum() > 0.98 * tumour.sum()
+
+
+@pytest.mark.parametrize("step", [ZScore(), N4(within="image", shrink=2, iterations=(5,)), WhiteStripe()])
+@pytest.mark.parametrize("orientation", ["RAS", "PIR", "ASL"])
+def test_values_do_not_depend_on_how_voxels_are_stored(step: Step, orientation: str) -> None:
+    """A thigh along z whose marrow ends in the image: a hole in axial layers alone."""
+    where = grid((10, 24, 24), (3.0, 1.0, 1.0))
+    values = np.random.default_rng(0).normal(10, 2, where.shape) + 200 * box(where.shape, (0, 4, 4), (10, 20, 20))
+    values[:, 4:20, 4:8] += 300
+    values[:, 10:14, 10:14] = 10
+    image = Volume(values.astype(np.float32), where)
+    other = Volume(np.ascontiguousarray(turned(image.array, where, orientation)), oriented(where, orientation))
+    found = [
+        normalised(one, (step,), LabelMap((one.array > 400).astype(np.uint8), one.grid), NUMBERS).array
+        for one in (image, other)
+    ]
+    np.testing.assert_allclose(turned(found[0], where, orientation), found[1], rtol=1e-5, atol=1e-4)
 
 
 def test_n4_takes_a_smooth_field_out() -> None:
