@@ -149,7 +149,7 @@ def turned(array: np.ndarray, grid: Grid, orientation: str) -> np.ndarray:
     found = orientation_of(grid)
     order = [next(axis for axis in range(3) if found[axis] in _OPPOSITE[letter]) for letter in orientation]
     moved = array.transpose([2 - axis for axis in order[::-1]])
-    back = [2 - place for place, axis in enumerate(order) if found[axis] != orientation[place]]
+    back = tuple(2 - place for place, axis in enumerate(order) if found[axis] != orientation[place])
     return np.flip(moved, back)
 
 

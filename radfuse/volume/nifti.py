@@ -140,9 +140,10 @@ def _scale_of(path: Path, header: np.void) -> tuple[float, float]:
 
 
 def forms_of(path: Path) -> list[np.ndarray]:
-    """Return where a file says that its voxels lie, affine maps (3, 4) from (x, y, z, 1) to mm (right, anterior, superior).
+    """Return where a file says that its voxels lie: affine maps (3, 4) from (x, y, z, 1) to mm.
 
-    The qform goes first, then the sform; one that is not set is left out, as is a sheared sform beside a qform.
+    These grow to the right, to the front and to the head. The qform goes first, then the sform; one that is not set is
+    left out, as is a sheared sform beside a qform.
     """
     header, _ = _read_header(path, path.name.lower().endswith(".gz"))
     rows = np.array(header["srow"], dtype=float)

@@ -189,5 +189,5 @@ def _without_bias(values: np.ndarray, part: np.ndarray, step: N4, image: Volume)
         )
     # N4 finds another field in an image that is stored along other axes: it sees all of them along the same.
     stored, there = orientation_of(image.grid), oriented(image.grid, "LPS")
-    ready = (np.ascontiguousarray(turned(each, image.grid, "LPS")) for each in (values, part))
-    return turned(without_bias(*ready, there, step.shrink, step.iterations), there, stored)
+    seen, inside = (np.ascontiguousarray(turned(each, image.grid, "LPS")) for each in (values, part))
+    return turned(without_bias(seen, inside, there, step.shrink, step.iterations), there, stored)
