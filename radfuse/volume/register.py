@@ -15,7 +15,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from radfuse.errors import CaseError
-from radfuse.volume.grid import Grid, box_around, part_of, with_spacing
+from radfuse.volume.grid import Grid, box_around, oriented, part_of, turned, with_spacing
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.registration import Registration, RegistrationQuality
 from radfuse.volume.sitk import Image, Transform, displacements, grid_of, placed, reason_of
@@ -69,9 +69,15 @@ def register(
     """
     try:
         with _one_thread():
-            return _registered(fixed, moving, settings, case, mask)
+            return _registered(_stored_alike(fixed), _stored_alike(moving), settings, case, mask)
     except RuntimeError as error:
         raise _lost(case, fixed, moving, reason_of(error)) from error
+
+
+def _stored_alike(image: Volume) -> Volume:
+    """Return an image along the axes left, posterior, superior: the search takes other samples along others."""
+    array = np.ascontiguousarray(turned(image.array, image.grid, "LPS"))
+    return Volume(array, oriented(image.grid, "LPS"), image.name)
 
 
 @contextmanager

@@ -9,10 +9,11 @@ import pytest
 import SimpleITK as sitk
 from boxes import grid
 from realdata import real_file
+from scipy import ndimage
 
 from radfuse.errors import CaseError
 from radfuse.volume.files import read_labels, read_volume
-from radfuse.volume.grid import Grid
+from radfuse.volume.grid import Grid, oriented
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.register import register, with_agreement
 from radfuse.volume.registration import Registration
@@ -28,6 +29,10 @@ def turned(where: Grid) -> sitk.Transform:
     found.SetRotation(0.08, -0.05, 0.1)
     found.SetTranslation((6.0, -4.0, 5.0))
     return found
+
+
+def stored_along(image: Volume, orientation: str) -> np.ndarray:
+    return sitk.GetArrayFromImage(sitk.DICOMOrient(placed(image.array, image.grid), orientation))
 
 
 def bent(where: Grid) -> sitk.Transform:
@@ -49,6 +54,17 @@ def errors_mm(where: Grid, mask: np.ndarray, one: sitk.Transform, other: sitk.Tr
 def real() -> tuple[Volume, LabelMap]:
     folder = real_file("sarcoma/STS_002")
     return read_volume(folder / "t1.nii.gz"), read_labels(folder / "t1_mask.nii.gz")
+
+
+@pytest.mark.parametrize("orientation", ["RAS", "PIR"])
+def test_how_voxels_are_stored_leads_a_search_nowhere_else(orientation: str) -> None:
+    where = grid((20, 26, 26), (3.0, 3.0, 3.0))
+    seen = ndimage.gaussian_filter(np.random.default_rng(0).normal(0, 300, where.shape), 2).astype(np.float32)
+    fixed, moving = Volume(seen, where), Volume(seen * seen, Grid(where.shape, where.spacing_zyx_mm, (4.0, -3.0, 2.0)))
+    settings = Registration(levels_mm=(6.0,), iterations=10, samples=400)
+    other = Volume(np.ascontiguousarray(stored_along(fixed, orientation)), oriented(where, orientation))
+    found = [register(one, moving, settings).transform.GetParameters() for one in (fixed, other)]
+    assert found[0] == pytest.approx(found[1], abs=1e-9)
 
 
 @pytest.mark.parametrize(
