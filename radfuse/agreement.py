@@ -66,6 +66,7 @@ def _images_are_complete(study: Study) -> None:
     _check_images(study.regions, study.cohort.images)
     if isinstance(study.segmentation, Untrained):
         study.segmentation.check_columns(study.cohort.readers, study.cohort.landmarks)
+        study.segmentation.check_unit(study.cohort.unit)
     if len(study.cohort.readers) == len(study.cohort.drawn) == 1 and not getattr(study.segmentation, "votes", False):
         (name, column), mask = *study.cohort.readers.items(), study.cohort.mask
         raise ValueError(

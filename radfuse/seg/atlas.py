@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -47,6 +48,15 @@ class AtlasSegmentation(Untrained):
                 raise InputError(f"template {path}: there is no such file; correct the path")
         require_same_grid(read_volume(self.template), read_labels(self.template_labels, self.names))
 
+    def check_unit(self, unit: Sequence[str]) -> None:
+        """Look whether the table says the side of each case, where the template has one."""
+        if self.template_side is not None and "side" not in unit:
+            raise ValueError(
+                f"segmentation.template_side: the template is of the {self.template_side}, and the table says of no "
+                "case which side it is; have a column `side` of left and right among cohort.unit, or remove "
+                "segmentation.template_side"
+            )
+
     def brought(self, folder: Path) -> bytes:
         """Return template and labels as one file."""
         from radfuse.volume.files import read_labels, read_volume
@@ -73,7 +83,7 @@ class AtlasSegmentation(Untrained):
         carried = resample_labels(labels, image.grid, found, self.registration.carried)
         if not carried.present():
             raise CaseError(given.case, f"no label of the template falls into image {image.name}; look at both")
-        return LabelMap(carried.array.astype(np.uint16), image.grid, self.names, f"atlas on {image.name}")
+        return LabelMap(carried.array, image.grid, self.names, f"atlas on {image.name}")
 
     def _template(self, given: Given) -> tuple[Volume, LabelMap]:
         """Return the template and its labels, mirrored where the case is of the other side."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, FiniteFloat, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import nearest
 from radfuse.errors import CaseError, listed
@@ -31,11 +31,11 @@ class GrowSegmentation(Untrained):
     """Smallest and largest value of what belongs to it."""
     deviations: PositiveFloat = 2.5
     """How many standard deviations from the mean belong to it, without `between`."""
-    iterations: NonNegativeInt = 4
+    iterations: Annotated[int, Field(ge=0, le=100)] = 4
     """How often mean and deviation are taken anew, without `between`."""
-    radius_voxels: PositiveInt = 2
+    radius_voxels: Annotated[int, Field(ge=1, le=100)] = 2
     """Voxels to each side of the seed that the first mean is of, without `between`."""
-    smoothing_mm: NonNegativeFloat = 0.0
+    smoothing_mm: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Standard deviation of a Gaussian that the image is smoothed with; noise tears holes, and bridges gaps."""
     within_mm: PositiveFloat | None = None
     """It stays so near to the seed; None: as far as it grows."""
@@ -60,7 +60,7 @@ class GrowSegmentation(Untrained):
         """Return what grew.
 
         Raises:
-            CaseError: no seed, one outside the image, or nothing that grows from it.
+            CaseError: no seed, one outside the image, nothing that grows from it, or all of the image.
         """
         from scipy import ndimage
 
@@ -87,8 +87,14 @@ class GrowSegmentation(Untrained):
                 f"nothing grows from the seed at {_told(place)} mm, where image {image.name} is "
                 f"{values[seed]:.4g}; correct the seed, or widen `between` or `deviations`",
             )
+        if found.all():
+            raise CaseError(
+                given.case,
+                f"what grows from the seed at {_told(place)} mm fills the whole of image {image.name}; narrow `between` "
+                "or `deviations`, or set `within_mm`",
+            )
         (number,) = self.labels.values()
-        return LabelMap(found.astype(np.uint16) * np.uint16(number), image.grid, self.names, f"region of {image.name}")
+        return LabelMap(np.where(found, np.int32(number), 0), image.grid, self.names, f"region of {image.name}")
 
     def _seed(self, image: Volume, given: Given) -> tuple[np.ndarray, tuple[int, int, int]]:
         """Return where the seed lies, (x, y, z) in mm, and its voxel, (z, y, x)."""

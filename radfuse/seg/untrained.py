@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -55,6 +55,13 @@ class Untrained(Labelled):
         Args:
             readers: reader -> column of masks.
             landmarks: name -> column of mm.
+
+        Raises:
+            ValueError: it does not; says which.
+        """
+
+    def check_unit(self, unit: Sequence[str]) -> None:
+        """Look whether the cohort tells what it needs by the columns of `cohort.unit`.
 
         Raises:
             ValueError: it does not; says which.

@@ -20,8 +20,11 @@ def voted(masks: Sequence[np.ndarray], rule: Literal["majority", "staple"]) -> n
             result, within the box of all that is drawn.
     """
     drawn = np.any([mask > 0 for mask in masks], axis=0)
-    found = np.zeros(drawn.shape, dtype=np.uint16)
+    found = np.zeros(drawn.shape, dtype=np.int32)
     box = box_of(drawn)
     if drawn.any():
-        found[box] = voices([mask[box].astype(np.uint16) for mask in masks], staple=rule == "staple")
+        parts = np.stack([mask[box] for mask in masks]).astype(np.int32)
+        labels = np.unique(np.append(parts, 0))  # STAPLE keeps a table of all labels up to the highest
+        few = np.searchsorted(labels, parts).astype(np.uint16)
+        found[box] = labels[voices(list(few), staple=rule == "staple")]
     return found

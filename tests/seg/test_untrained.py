@@ -42,6 +42,9 @@ def test_a_majority_needs_more_voices_than_any_other_label() -> None:
     assert voted(masks, "majority").ravel().tolist() == [1, 1, 0, 0, 2]
     assert voted(masks[:2], "majority").ravel().tolist() == [1, 1, 0, 0, 2]  # of two, what both drew
     assert not voted([np.zeros((2, 2, 2), dtype=np.uint8)] * 2, "staple").any()
+    high = [mask.astype(np.int64) * 70_000 for mask in masks]
+    assert voted(high, "majority").ravel().tolist() == [70_000, 70_000, 0, 0, 140_000]
+    assert set(np.unique(voted(high, "staple"))) <= {0, 70_000, 140_000}
 
 
 def test_staple_trusts_readers_who_agree() -> None:
@@ -102,6 +105,11 @@ def test_a_region_grows_over_what_is_alike_and_connected(settings: dict[str, Any
     assert near.sum() == (apart <= 6).sum()
 
 
+def test_a_label_of_any_number_grows() -> None:
+    backend = GrowSegmentation(labels={"tumour": 70_000}, seed=("x", "y", "z"), between=(60, 140))
+    assert backend.draw(bright(), Given("c1", SEED)).present() == (70_000,)
+
+
 def test_a_seed_is_a_place_of_the_patient_however_voxels_are_stored() -> None:
     turned = oriented(WHERE, "RIA")
     image = Volume(np.ascontiguousarray(bright().array.transpose(1, 0, 2)[::-1, ::-1, ::-1]), turned, "t1.nrrd")
@@ -123,6 +131,8 @@ def test_seeds_that_lack_lie_outside_or_grow_nothing_fail_their_case() -> None:
     ):
         with pytest.raises(CaseError, match=message):
             backend.draw(bright(), Given("c1", landmarks))
+    with pytest.raises(CaseError, match=r"fills the whole of image t1\.nrrd; narrow `between`"):
+        backend.model_copy(update={"between": (-1e4, 1e4)}).draw(bright(), Given("c1", SEED))
     with pytest.raises(ValidationError, match="between: 5 is above 1"):
         GrowSegmentation(labels={"tumour": 1}, seed=("x", "y", "z"), between=(5, 1))
     with pytest.raises(ValidationError, match="at most 1 item"):
@@ -186,12 +196,16 @@ def test_a_bundle_makes_masks_of_new_patients_the_same_way(tmp_path: Path) -> No
         np.testing.assert_array_equal(new, read_labels(run.path / f"labels/c{number}/labels.nrrd").array)
 
 
+ATLAS = "backend: atlas, template: t.nrrd, template_labels: l.nrrd, template_side: left"
+
+
 @pytest.mark.parametrize(
     ("cohort", "backend", "message"),
     [
         ("readers: {anna: mask}", "backend: vote", "needs the masks of 2 readers, and cohort.readers names 1"),
         ("readers: {anna: mask, ben: mask}", "backend: vote", "column 'mask' stands twice"),
         ("landmarks: {x: sx, y: sy}", GROW[1], "segmentation.seed: cohort.landmarks has no 'z'"),
+        ("unit: [patient_id]", ATLAS, "the template is of the left, and the table says of no case which side it is"),
         ("landmarks: {}", "backend: manual", "regions need cohort.mask"),
     ],
 )
