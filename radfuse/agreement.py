@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from radfuse.cohort.splits import Drawn
 from radfuse.cohort.visits import check_visits
-from radfuse.config import nearest
+from radfuse.config import Section, nearest
 from radfuse.errors import listed
 from radfuse.evaluation.config import check_readers
 from radfuse.fusion.additive import why_no_terms
@@ -23,6 +23,7 @@ from radfuse.fusion.config import (
 from radfuse.fusion.serves import check_outcome
 from radfuse.morphometry.cartilage import CartilageMeasure
 from radfuse.morphometry.config import check_measures
+from radfuse.morphometry.measure import many
 from radfuse.regions.config import RegionConfig, images_named
 from radfuse.regions.habitats import HabitatsRegion
 from radfuse.regions.level import LevelRegion
@@ -36,6 +37,10 @@ _LONGEST_REGION = 100
 """Letters of a region's name, which begins the names of its features."""
 _LONGEST_FAMILY = 200
 """Letters of a family's name, which names a folder."""
+
+
+_APART = (("bone", "cartilage"), ("lower", "upper"), ("tibia", "cartilage"))
+"""Settings of regions and measures that name two parts."""
 
 
 def _images_are_complete(study: Study) -> None:
@@ -63,6 +68,7 @@ def _images_are_complete(study: Study) -> None:
     assert study.segmentation is not None
     for region in study.regions:
         _check_labels(region, study.segmentation.labels)
+        _check_apart(f"regions: {region.name!r}", region, study.segmentation.labels)
     _check_images(study.regions, study.cohort.images)
     if isinstance(study.segmentation, Untrained):
         study.segmentation.check_columns(study.cohort.readers, study.cohort.landmarks)
@@ -123,6 +129,8 @@ def _measures_have_their_regions(study: Study) -> None:
     if study.segmentation is not None:
         names = [region.name for region in study.regions if not isinstance(region, HabitatsRegion)]
         check_measures(study.morphometry, names, study.segmentation.labels, study.cohort.images)
+        for number, measure in enumerate(study.morphometry):
+            _check_apart(f"morphometry.{number}", measure, study.segmentation.labels)
 
 
 def _sequences_fit(study: Study) -> None:
@@ -367,3 +375,14 @@ def _check_labels(region: RegionConfig, labels: Mapping[str, int]) -> None:
             raise ValueError(
                 f"regions: {region.name!r} has {next(told, 'label')} {label!r}, no segmentation label{hint}"
             )
+
+
+def _check_apart(what: str, settings: Section, labels: Mapping[str, int]) -> None:
+    """Refuse one label for two parts of which one lies on the other, or faces it."""
+    for pair in _APART:
+        if all(hasattr(settings, part) for part in pair):
+            named = [getattr(settings, part) for part in pair]
+            one, other = ({labels.get(str(label), label) for label in many(each)} for each in named)
+            if one & other:
+                told = listed(name for name, number in labels.items() if number in one & other)
+                raise ValueError(f"{what}: {told} is {pair[0]} and {pair[1]} at once; give each label one part")

@@ -47,6 +47,8 @@ class RingRegion(Section):
             raise ValueError(
                 f"from_mm {self.from_mm:g} is not below margin_mm {self.margin_mm:g}; nothing lies between"
             )
+        if self.within == ():
+            raise ValueError("within: it is clipped to no label, and nothing is left; name some, or leave it out")
         return self
 
     def labels_named(self) -> tuple[str | int, ...]:

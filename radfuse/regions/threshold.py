@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import FiniteFloat, PositiveInt, model_validator
 
 from radfuse.config import Section
+from radfuse.errors import CaseError
 
 if TYPE_CHECKING:
     from radfuse.regions.scene import Scene
@@ -43,6 +44,9 @@ class ThresholdRegion(Section):
             raise ValueError("give `at_least`, or `between` with the smallest and the largest value")
         if self.between is not None and self.between[0] >= self.between[1]:
             raise ValueError(f"between: {self.between[0]:g} is not below {self.between[1]:g}")
+        low = self.at_least if self.between is None else self.between[0]
+        if self.relative and low is not None and low > 1:
+            raise ValueError(f"relative: {low:g} times the largest value is above all values; 41 % of it is 0.41")
         return self
 
     def labels_named(self) -> tuple[str | int, ...]:
@@ -50,7 +54,11 @@ class ThresholdRegion(Section):
         return self.of if isinstance(self.of, tuple) else (self.of,)
 
     def mask(self, scene: Scene) -> np.ndarray:
-        """Return its voxels, bool of shape (z, y, x)."""
+        """Return its voxels, bool of shape (z, y, x).
+
+        Raises:
+            CaseError: a share of a largest value that is not above 0.
+        """
         from radfuse.regions.intensity import values_in
         from radfuse.regions.lesions import largest_of
 
@@ -58,5 +66,11 @@ class ThresholdRegion(Section):
         values = values_in(scene, self.sequence, found)
         low, high = self.between or (self.at_least, np.inf)
         scale = float(np.nanmax(values)) if self.relative and values.size else 1.0
+        if scale <= 0:
+            raise CaseError(
+                scene.case or scene.labels.name,
+                f"region {self.name!r}: the largest value of the labels is {scale:g}, and a share of that is no "
+                "threshold; give `at_least` in units of the image, with relative: false",
+            )
         found[found] = (values >= scale * float(low or 0.0)) & (values <= (scale * high if high < np.inf else high))
         return largest_of(found, scene.labels.grid) if self.components == "largest" else found

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from radfuse.volume.image import LabelMap, Volume
 
 _SIDES = ("left", "right")
+_VERSION = 2
+"""Of how a template is carried: a part of its file, and so of the keys of masks made by it."""
 
 
 class AtlasSegmentation(Untrained):
@@ -65,7 +67,8 @@ class AtlasSegmentation(Untrained):
         image, labels = read_volume(self.template), read_labels(self.template_labels, self.names)
         packed, grid = io.BytesIO(), image.grid
         place = {"spacing": grid.spacing_zyx_mm, "origin": grid.origin, "direction": grid.direction}
-        np.savez_compressed(packed, image=image.array, labels=labels.array.astype(np.uint32), **place)  # type: ignore[arg-type]
+        voxels = {"image": image.array, "labels": labels.array.astype(np.uint32), "version": _VERSION}
+        np.savez_compressed(packed, **voxels, **place)  # type: ignore[arg-type]
         return packed.getvalue()
 
     def draw(self, image: Volume, given: Given) -> LabelMap:

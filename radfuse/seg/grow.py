@@ -90,8 +90,8 @@ class GrowSegmentation(Untrained):
         if found.all():
             raise CaseError(
                 given.case,
-                f"what grows from the seed at {_told(place)} mm fills the whole of image {image.name}; narrow `between` "
-                "or `deviations`, or set `within_mm`",
+                f"what grows from the seed at {_told(place)} mm fills the whole of image {image.name}; narrow "
+                "`between` or `deviations`, or set `within_mm`",
             )
         (number,) = self.labels.values()
         return LabelMap(np.where(found, np.int32(number), 0), image.grid, self.names, f"region of {image.name}")

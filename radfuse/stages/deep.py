@@ -103,7 +103,7 @@ def write(features: Mapping[str, float | None], path: Path) -> None:
 
 STAGE = Stage(
     "deep",
-    7,
+    8,
     jobs,
     work,
     write,

@@ -121,7 +121,7 @@ def compile_kernels(job: Extracts, tell: Callable[[str], None]) -> None:
 
 STAGE = Stage(
     "extract",
-    2,
+    3,
     jobs,
     work,
     write_section,

@@ -42,7 +42,7 @@ def work(job: ExtractJob) -> CaseFeatures:
 
 STAGE = Stage(
     "manual",
-    2,
+    3,
     jobs,
     work,
     extract.write_section,

@@ -75,7 +75,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 STAGE = Stage(
     "sample",
-    1,
+    2,
     jobs,
     work,
     write,

@@ -81,6 +81,12 @@ class Window(Section):
 
     def values(self, image: np.ndarray, _: np.ndarray) -> np.ndarray:
         """Return the image clipped to the window."""
+        lowest, highest = float(image.min()), float(image.max())
+        if lowest < highest and (highest <= self.low or lowest >= self.high):
+            raise InputError(
+                f"window: all values lie on one side of {self.low:g} to {self.high:g}, from {lowest:g} to {highest:g}; "
+                "give it in units of the image"
+            )
         return np.clip(image, self.low, self.high)
 
 
