@@ -7,8 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from radfuse.errors import Problem, listed
+from radfuse.errors import InputError, Problem, listed
 from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.radiomics.plan import plan_of
+from radfuse.radiomics.settings import Plan
 from radfuse.volume.grid import Grid, orientation_of
 
 _AXES = {letter: pair for pair in ("LR", "PA", "SI") for letter in pair}
@@ -27,7 +29,7 @@ def remarks_on_grids(
     """Return, as warnings, which sequences are stored in several ways that their features would tell.
 
     Args:
-        radiomics: sequence -> how it is measured; one by a parameter file of PyRadiomics is left alone.
+        radiomics: sequence -> how it is measured.
         grids: sequence -> case -> where its voxels lie.
         ragged: some regions are cut by brightness or by distance, so that voxels of theirs touch by corners alone,
             where PyRadiomics' mesh depends on the side it is looked at from.
@@ -35,21 +37,30 @@ def remarks_on_grids(
     found = []
     for sequence, settings in radiomics.items():
         here = grids.get(sequence, {})
-        if settings.params is None and len(here) > 1:
-            told = (_orientations(settings, here, ragged=ragged), _sizes(settings, here))
+        if len(here) > 1 and (plan := _plan(settings)) is not None:
+            told = (_orientations(plan, here, ragged=ragged), _sizes(plan, here))
             found += [Problem(f"sequences.{sequence}", text, severity="warning") for text in told if text]
     return found
 
 
-def _orientations(settings: RadiomicsConfig, grids: Mapping[str, Grid], *, ragged: bool) -> str:
+def _plan(settings: RadiomicsConfig) -> Plan | None:
+    try:
+        return plan_of(settings)
+    except InputError:
+        return None  # who reads the settings tells
+
+
+def _orientations(plan: Plan, grids: Mapping[str, Grid], *, ragged: bool) -> str:
     """Return that axes are stored in several orders or ways, where features follow them; else nothing."""
     stored = {case: orientation_of(grid) for case, grid in grids.items()}
     orders = {"".join(_AXES[letter] for letter in way) for way in stored.values()}
-    told = [name for name in _BY_AXIS if name in settings.filters]
+    settings = plan.settings
+    told = [name for name in _BY_AXIS if name in plan.filters]
     if len(orders) > 1:
         told += [f"slice_axis: {settings.slice_axis}"] if settings.slice_axis else []
-        told += ["shape's Maximum2DDiameter"] if "shape" in settings.classes else []
-    if ragged and "shape" in settings.classes:
+        told += ["shape's Maximum2DDiameter"] if "shape" in plan.features else []
+    told += ["all that is resampled, whose voxels begin at a corner"] if any(settings.spacing_zyx_mm or ()) else []
+    if ragged and "shape" in plan.features:
         told += ["shape's mesh, where a region is ragged"]
     if len(set(stored.values())) < 2 or not told:
         return ""
@@ -62,14 +73,16 @@ def _orientations(settings: RadiomicsConfig, grids: Mapping[str, Grid], *, ragge
     )
 
 
-def _sizes(settings: RadiomicsConfig, grids: Mapping[str, Grid]) -> str:
+def _sizes(plan: Plan, grids: Mapping[str, Grid]) -> str:
     """Return that voxels are of several sizes, where features count voxels as they are; else nothing."""
-    told = [name for name in settings.classes if name in _BY_VOXEL] + [
-        name for name in settings.filters if name != "original"
-    ]
+    told = [name for name in plan.features if name in _BY_VOXEL] + [name for name in plan.filters if name != "original"]
     sizes = {case: _along_patient(grid) for case, grid in grids.items()}
     spread = np.array([*sizes.values()])
-    if settings.spacing_zyx_mm is not None or not told or (spread.max(axis=0) <= _APART * spread.min(axis=0)).all():
+    if (
+        plan.settings.spacing_zyx_mm is not None
+        or not told
+        or (spread.max(axis=0) <= _APART * spread.min(axis=0)).all()
+    ):
         return ""
     low, high = (" x ".join(f"{value:.3g}" for value in ends) for ends in (spread.min(axis=0), spread.max(axis=0)))
     usual = [float(f"{value:.2g}") for value in np.median([grid.spacing_zyx_mm for grid in grids.values()], axis=0)]

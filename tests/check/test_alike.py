@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from boxes import grid
 
 from radfuse.check.alike import remarks_on_grids
@@ -25,6 +27,8 @@ def test_axes_in_another_order_are_told_where_features_follow_them() -> None:
     wavelet = FIRSTORDER.model_copy(update={"filters": ("original", "wavelet")})
     assert told(RadiomicsConfig(classes=("shape",)), a=HERE, b=FLIPPED) == []
     assert "wavelet follow them" in told(wavelet, a=HERE, b=FLIPPED)[0]
+    resampled = FIRSTORDER.model_copy(update={"spacing_zyx_mm": (1.0, 1.0, 1.0)})
+    assert "all that is resampled, whose voxels begin at a corner" in told(resampled, a=HERE, b=FLIPPED)[0]
     flipped = {"t1": {"a": HERE, "b": FLIPPED}}
     (remark,) = remarks_on_grids({"t1": RadiomicsConfig(classes=("shape",))}, flipped, ragged=True)
     assert "shape's mesh, where a region is ragged follow" in remark.message
@@ -39,3 +43,10 @@ def test_voxels_of_several_sizes_are_told_where_features_count_voxels() -> None:
     assert message.startswith("voxels measure from 0.5 x 0.5 x 3 to 1 x 1 x 3 mm")
     assert "radiomics.spacing_zyx_mm: [3.0, 0.75, 0.75]" in message
     assert told(glcm.model_copy(update={"spacing_zyx_mm": (1.0, 1.0, 1.0)}), a=HERE, b=finer) == []
+
+
+def test_a_parameter_file_is_told_of_as_settings_are(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("setting: {resampledPixelSpacing: [1, 1, 1]}\nfeatureClass: {firstorder: }\n")
+    (message,) = told(RadiomicsConfig(params=tmp_path / "p.yaml"), a=HERE, b=FLIPPED)
+    assert "all that is resampled" in message
+    assert told(RadiomicsConfig(params=tmp_path / "gone.yaml"), a=HERE, b=FLIPPED) == []
