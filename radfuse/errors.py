@@ -23,6 +23,16 @@ def listed(items: Iterable[object], most: int = 8) -> str:
     return (", ".join(texts[:most]) + (", ..." if len(texts) > most else "")) or "none"
 
 
+def first_fault(error: Exception) -> str:
+    """Return what is wrong in one line: of pydantic's the first place and its fault, of all else type and text."""
+    faults = getattr(error, "errors", None)
+    if not callable(faults):
+        return repr(error)
+    fault = faults()[0]
+    place = ".".join(map(str, fault["loc"]))
+    return f"{place}{': ' * bool(place)}{fault['msg'].removeprefix('Value error, ')}"
+
+
 @dataclass(frozen=True)
 class Problem:
     """One finding about an input.

@@ -124,6 +124,8 @@ def apply(
     here, codes = chosen(runtime), _codes(code or (), plan.labels)
     if dicom:
         highdicom()
+    elif code:
+        raise InputError("--code names what --dicom writes; add --dicom, or leave it out")
     cases = _apart(work.cases_of(images, plan.images), out_)
     jobs = work.jobs_of(cases, network, here, out_, preview, again=again, dicom=dicom, codes=codes)
     failures: list[Failure] = []

@@ -51,14 +51,14 @@ class Grid:
         return bool(apart <= GRID_TOLERANCE * min(self.spacing_zyx_mm))
 
     def beside(self, other: Grid) -> bool:
-        """Return whether two grids share no point, by the boxes around them along the patient's axes."""
-        boxes = []
-        for grid in (self, other):
-            corners, steps = grid.corners_mm(), np.array(grid.spacing_zyx_mm[::-1])
-            reach = np.abs(np.array(grid.direction).reshape(3, 3)) @ steps / 2  # of half a voxel
-            boxes.append((corners.min(axis=0) - reach, corners.max(axis=0) + reach))
-        (low, high), (other_low, other_high) = boxes
-        return bool(((high <= other_low) | (other_high <= low)).any())
+        """Return whether along an axis of either grid the other lies wholly beyond its end."""
+        return self._ends_before(other) or other._ends_before(self)
+
+    def _ends_before(self, other: Grid) -> bool:
+        axes = np.array(self.direction).reshape(3, 3) * np.array(self.spacing_zyx_mm[::-1])
+        index = np.linalg.solve(axes, (other.corners_mm() - np.array(self.origin)).T)
+        ends = np.array(self.shape[::-1]) - 0.5
+        return bool(((index.max(axis=1) < -0.5) | (index.min(axis=1) > ends)).any())
 
     def __str__(self) -> str:
         z, y, x = self.shape

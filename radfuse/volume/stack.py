@@ -7,12 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
-import numpy as np
-
 from radfuse.errors import InputError
 from radfuse.volume.files import read_volume
 from radfuse.volume.flat import Spacing
-from radfuse.volume.grid import Grid
 from radfuse.volume.image import Volume
 from radfuse.volume.resample import resample
 
@@ -44,7 +41,7 @@ def stacked(images: Sequence[Volume]) -> Volume:
         return first
     here = []
     for other in others:
-        if _apart(first.grid, other.grid):
+        if first.grid.beside(other.grid):
             raise InputError(
                 f"image {other.name} lies wholly beside image {first.name}, and the network reads both as channels:\n  "
                 f"{first.name} {first.grid}\n  {other.name} {other.grid}\nRegister them to each other, or mend the "
@@ -67,15 +64,3 @@ def read_stacked(paths: Sequence[Path], spacings_mm: Sequence[Spacing | None] = 
     """
     sizes = zip_longest(paths, spacings_mm)
     return stacked([read_volume(path, spacing_mm) for path, spacing_mm in sizes])
-
-
-def _apart(first: Grid, other: Grid) -> bool:
-    """Return whether along an axis of either grid the other lies wholly beyond its end."""
-    return _beyond(first, other) or _beyond(other, first)
-
-
-def _beyond(grid: Grid, other: Grid) -> bool:
-    axes = np.array(grid.direction).reshape(3, 3) * np.array(grid.spacing_zyx_mm[::-1])
-    index = np.linalg.solve(axes, (other.corners_mm() - np.array(grid.origin)).T)
-    ends = np.array(grid.shape[::-1]) - 0.5
-    return bool(((index.max(axis=1) < -0.5) | (index.min(axis=1) > ends)).any())

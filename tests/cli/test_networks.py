@@ -131,6 +131,8 @@ def test_what_cannot_be_applied_is_told(results: Path, tmp_path: Path, command) 
     assert (code, "it wants a_0000, a_0001" in told) == (2, True)
     shutil.copy(images / "a_0002.nii.gz", images / "a_0001.nii.gz")
     (images / "a_0002.nii.gz").unlink()
+    code, told = command("apply", network, images, "--out", tmp_path / "masks", "--code", "bright=SCT:1:Bright")
+    assert (code, "add --dicom" in told) == (2, True)
     assert command("apply", network, images, "--out", tmp_path / "masks")[0] == 0
     code, told = command("export-onnx", results, "--out", network, "--fold", "0", "--no-mirror")
     code, told = command("apply", network, images, "--out", tmp_path / "masks")

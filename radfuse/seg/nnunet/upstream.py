@@ -35,7 +35,7 @@ from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from radfuse.errors import InputError, listed
+from radfuse.errors import InputError, first_fault, listed
 from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling
 from radfuse.seg.nnunet.training import DATASET, LOADERS, PREPARED, RAW, TOLD
 from radfuse.volume.grid import triple
@@ -62,8 +62,8 @@ def _misfits_told(folder: Path) -> Iterator[None]:
         yield
     except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise InputError(
-            f"{folder}: plans.json or dataset.json is not what nnU-Net writes ({error!r}); copy both again from where "
-            "the network was trained"
+            f"{folder}: plans.json or dataset.json is not what nnU-Net writes ({first_fault(error)}); copy both again "
+            "from where the network was trained"
         ) from error
 
 

@@ -94,7 +94,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "other preprocessor": ({"preprocessor_name": "MyPreprocessor"}, "are made by MyPreprocessor"),
     "other resampling": ({"resampling_fn_data": "resample_torch_fornnunet"}, "is resample_torch_fornnunet"),
     "photographs": ({"reader": "NaturalImage2DIO"}, "reads images by NaturalImage2DIO"),
-    "unknown scheme": ({"schemes": ("MyNormalization",)}, "is not what nnU-Net writes"),
+    "unknown scheme": ({"schemes": ("MyNormalization",)}, "is not what nnU-Net writes .scheme: Input should be"),
 }
 
 
