@@ -285,6 +285,9 @@ def _on_its_images(
     if labels is not None:
         labels.update(found.present())
     problems = []
+    if len(same) and min(found.grid.shape) > 1 and found.array.all():
+        text = f"{whose}mask {mask.name} covers all of its image, background included; look whether it is inverted"
+        problems.append(replace(_problem(job, text, column), severity="warning"))
     for path, grid in same:
         try:
             require_grid(grid, path.name, found)

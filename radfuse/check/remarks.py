@@ -135,3 +135,26 @@ def near_usual_names(blocks: Iterable[str]) -> list[Problem]:
             message = f"{block!r} is a block of its own; if you mean the usual one, write {near[0]!r}"
             remarks.append(Problem(f"features.{block}", message, severity="warning"))
     return remarks
+
+
+def one_valued(values: pd.DataFrame) -> list[Problem]:
+    """Return a remark for each image and region whose voxels hold one value in some cases, as far as features tell.
+
+    Args:
+        values: a row per case, a column per radiomic feature.
+    """
+    told: dict[str, pd.Index] = {}
+    for feature in ("Range", "Variance"):
+        end = f"/original_firstorder_{feature}"
+        for column in (name for name in values.columns if str(name).endswith(end)):
+            cases = values.index[values[column] == 0]
+            if len(cases):
+                told.setdefault(str(column).removesuffix(end), cases)
+    return [
+        Problem(
+            "features.radiomic",
+            f"{place}: all voxels hold one value in {listed(cases)}; look at the image, or leave the case out",
+            severity="warning",
+        )
+        for place, cases in told.items()
+    ]

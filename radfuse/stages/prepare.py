@@ -15,6 +15,7 @@ import pandas as pd
 from radfuse.audit.checks import audit, problems_of
 from radfuse.audit.subject import Subject
 from radfuse.check.inputs import FoldPatients, once, read_tables
+from radfuse.check.remarks import one_valued
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.splits import Fold, positions_of
@@ -184,8 +185,9 @@ def joined(job: PrepareJob) -> Prepared:
     if job.cases is not None:
         cohort = cohort.without(set(cohort.cases.index) - set(job.cases))
     allowed = frozenset(block for block, source in job.features.items() if source.allow_missing)
+    tables = _tables(job, inputs.tables)
     try:
-        design = join(cohort, _tables(job, inputs.tables), allowed)
+        design = join(cohort, tables, allowed)
     except InputError as error:
         raise InputError(once([*inputs.warnings, *error.problems])) from error
     design = replace(design, by_fold=_by_fold(job, cohort, design))
@@ -196,6 +198,7 @@ def joined(job: PrepareJob) -> Prepared:
     parts = tuple(Fold(fold.name, everyone[~test], everyone[test], fold.repeat) for fold, test in tests)
     found = audit(Subject(cohort, design, parts))
     leaks = [problem for problem in problems_of(found.checks) if problem.severity == "warning"]
+    remarks += one_valued(tables["radiomic"].values) if job.radiomic and "radiomic" in tables else []
     warnings = once([*inputs.warnings, *design.warnings, *remarks, *leaks])
     return Prepared(design, parts, everyone, tuple(warnings), found)
 
@@ -387,7 +390,7 @@ def _read(path: Path, _: int) -> Prepared:
 
 STAGE = Stage(
     "prepare",
-    9,
+    10,
     jobs,
     work,
     write,

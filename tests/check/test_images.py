@@ -179,6 +179,13 @@ def test_a_header_that_is_doubtful_is_remarked(study: Path) -> None:
     assert any("case c1: c1.nrrd: the image measures 36 x 36 x 4e+04 mm" in problem.message for problem in found)
 
 
+def test_a_mask_of_the_whole_image_is_remarked(study: Path) -> None:
+    labels = read_labels(study.parent / "m1.nrrd")
+    write_image(LabelMap(np.ones_like(labels.array), labels.grid), study.parent / "m1.nrrd")
+    found = [problem.message for problem in check_study(load_study(study)).warnings if problem.column == "mask"]
+    assert found == ["case c1: mask m1.nrrd covers all of its image, background included; look whether it is inverted"]
+
+
 def test_pet_that_does_not_tell_its_dose_is_found_before_any_compute(study: Path) -> None:
     write_pet(study.parent / "pet", setting(RadionuclideTotalDose=None))
     rename(study.parent, "c1.nrrd", "pet")

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from radfuse.check.inputs import read_inputs
-from radfuse.check.remarks import near_usual_names, odd_sizes, one_class_tests
+from radfuse.check.remarks import near_usual_names, odd_sizes, one_class_tests, one_valued
 from radfuse.check.study import check_study
 from radfuse.cohort.splits import Fold, Holdout, Temporal
 from radfuse.errors import InputError, Problem
@@ -110,3 +111,12 @@ def test_a_test_set_of_another_size_than_asked_for_or_of_next_to_nobody_is_remar
     (few,) = odd_sizes(Holdout(test_fraction=0.05), two, patients, labels)
     assert "1 tested patients have the rarest outcome" in few.message
     assert odd_sizes(Holdout(), [Fold("holdout", np.arange(6, 20), np.arange(6))], patients, labels) == []
+
+
+def test_a_region_of_one_value_is_told_of_with_its_cases() -> None:
+    columns = [
+        f"{place}/original_firstorder_{name}" for place in ("t1/rim", "t2/rim") for name in ("Range", "Variance")
+    ]
+    values = pd.DataFrame([[3, 1, 0, 0], [2, 1, 5, 2], [np.nan] * 4], ["a", "b", "c"], columns)
+    assert remark(one_valued(values)).message.startswith("t2/rim: all voxels hold one value in a; look at the image")
+    assert one_valued(values.drop("a")) == []
