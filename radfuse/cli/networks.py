@@ -121,11 +121,9 @@ def apply(
     if not network.is_file():
         raise InputError(f"{network}: there is no such file; radfuse export-onnx writes one")
     plan, usual = OnnxSegmenter(network).plan, _usual(network)
-    here, codes = chosen(runtime), _codes(code or (), plan.labels)
+    here, codes = chosen(runtime), _codes(code or (), plan.labels, dicom=dicom)
     if dicom:
         highdicom()
-    elif code:
-        raise InputError("--code names what --dicom writes; add --dicom, or leave it out")
     cases = _apart(work.cases_of(images, plan.images), out_)
     jobs = work.jobs_of(cases, network, here, out_, preview, again=again, dicom=dicom, codes=codes)
     failures: list[Failure] = []
@@ -159,13 +157,15 @@ def _apart(cases: dict[str, tuple[Path, ...]], out_: Path) -> dict[str, tuple[Pa
     return cases
 
 
-def _codes(texts: Sequence[str], labels: Collection[str]) -> dict[str, str]:
+def _codes(texts: Sequence[str], labels: Collection[str], *, dicom: bool) -> dict[str, str]:
     """Return label name -> code, of what was said on the command line."""
     from pydantic import TypeAdapter, ValidationError
 
     from radfuse.config import nearest
     from radfuse.volume.codes import CodeText
 
+    if texts and not dicom:
+        raise InputError("--code names what --dicom writes; add --dicom, or leave it out")
     found = {}
     for text in texts:
         name, _, said = text.partition("=")
