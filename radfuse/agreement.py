@@ -102,6 +102,14 @@ def _features_can_be_named_and_measured(study: Study) -> None:
             )
 
 
+def _copies_are_disturbed(study: Study) -> None:
+    how = study.stability
+    if not (how.translation_voxels or how.rotation_degrees or how.noise or how.growth or how.contour):
+        raise ValueError(
+            "stability: nothing is disturbed, so that every copy is the case itself and every ICC 1; leave one at work"
+        )
+
+
 def _network_has_its_images(study: Study) -> None:
     if not study.regions or study.segmentation is None:
         return
@@ -275,6 +283,7 @@ def what_is_measured_beside_is_shown(study: Study) -> None:
 CHECKS = (
     _images_are_complete,
     _features_can_be_named_and_measured,
+    _copies_are_disturbed,
     _network_has_its_images,
     _measures_have_their_regions,
     _sequences_fit,

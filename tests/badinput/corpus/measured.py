@@ -23,13 +23,16 @@ for text, said in {
 }.items():
     regions.bad(text, sub(S, TUMOUR, f"{TUMOUR}  - {{name: r, {text}}}\n"), says=said)
 
-measures = Group("measures of one label twice", "images", E)
+measures = Group("measures that say nothing", "images", E)
 for text, said in {
     "kind: cartilage, cartilage: tumour, bone: tumour": ("morphometry.0", "bone and cartilage"),
     "kind: joint_space, lower: tumour, upper: [1]": ("morphometry.0", "lower and upper"),
     "kind: meniscus, tibia: tumour, cartilage: tumour": ("morphometry.0", "tibia and cartilage"),
 }.items():
     measures.bad(text, add(S, f"morphometry: [{{regions: [tumour], {text}}}]\n"), says=said)
+
+measures.bad("copies that nothing disturbs", add(S, "stability: {contour: false, rotation_degrees: 0, noise: 0,"
+    " translation_voxels: 0, growth: 0}\n"), command="check study.yaml", says=("stability", "disturbed"))  # fmt: skip
 
 steps = Group("steps that leave nothing", "images", E)
 bad = steps.bad
