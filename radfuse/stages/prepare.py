@@ -387,7 +387,7 @@ def _read(path: Path, _: int) -> Prepared:
 
 STAGE = Stage(
     "prepare",
-    9,
+    10,
     jobs,
     work,
     write,
