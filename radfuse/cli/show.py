@@ -162,7 +162,8 @@ def interval(item: Any) -> str:
     """Return a value with its interval as text."""
     if item.low is None or item.high is None:
         return number(item.value)
-    return f"{item.value:.3f} ({item.low:.3f}-{item.high:.3f})"
+    between = "-" if item.low >= 0 else " to "
+    return f"{item.value:.3f} ({item.low:.3f}{between}{item.high:.3f})"
 
 
 def number(value: float | None) -> str:

@@ -121,6 +121,12 @@ def test_trees_of_tiny_and_of_huge_outcomes_split_as_others_do(model) -> None:
 
 
 @every_selection
+def test_every_selection_keeps_the_same_of_outcomes_in_tiny_units(step) -> None:
+    first, second = (fit(y=y, selection=[step]).fitted.explain("s").columns for y in (Y, 1e-16 * Y))
+    assert [column.name for column in first] == [column.name for column in second]
+
+
+@every_selection
 def test_every_selection_keeps_the_columns_that_tell(step) -> None:
     keeps_what_tells(fit(selection=[step]), step)
 
