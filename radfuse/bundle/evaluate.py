@@ -19,7 +19,6 @@ from radfuse.run.folder import Progress
 from radfuse.seg.runtimes.runtime import USUAL
 from radfuse.statistics.scores import expit, to_logit
 
-
 _APART = 5.0
 """Times and values that are so many times as long, or as far apart, as those of the training seem of another unit."""
 
