@@ -26,10 +26,13 @@ class Univariate(Step):
     """Adjust p by Benjamini-Hochberg: `alpha` is the share of false discoveries."""
 
     def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
-        """Keep the columns whose p is small enough; where there is none, the one with the smallest."""
-        p = self._p(x, y, outcome)
+        """Keep the columns whose p is small enough; where there is none, the one with the smallest, the most relevant.
+
+        The smallest before they are adjusted, which makes many of them one.
+        """
+        p, relevance = self._p(x, y, outcome), outcome.relevance(x, y)
         kept = self.adjusted(p) <= self.alpha
-        kept[int(np.argmin(p))] |= not kept.any()  # before they are adjusted, which makes many of them one
+        kept[min(range(len(p)), key=lambda i: (p[i], -relevance[i]))] |= not kept.any()
         return kept
 
     def remark(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> str:
