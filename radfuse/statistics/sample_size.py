@@ -190,7 +190,7 @@ def events_of(rate: float, follow_up: float) -> float:
     """
     if not (0 < rate < inf and 0 < follow_up < inf):
         raise ValueError(f"rate and follow-up are above 0, found {rate:g} and {follow_up:g}")
-    if rate * follow_up > 1:
+    if rate * follow_up > 1 + _LEAST:
         raise ValueError(
             f"a rate of {rate:g} over a follow-up of {follow_up:g} is {rate * follow_up:.3g} events a person, who has "
             "one at most: give both in one unit of time"
