@@ -89,6 +89,10 @@ for text, said in {
     settings.bad(text, command=("check", S, "--set", text), says=said)
 settings.bad("folds numbered by a clinical column are named as the table has them",
     command=("check", S, "--set", "cohort.split={kind: column, column: age}"), code=0, says=("fold '4",))  # fmt: skip
+for name in ("check study.yaml", "run study.yaml --out run"):
+    words = (*name.split(), "--set", "evaluation.subgroups=[site]")
+    spoilt = column(C, "site", lambda _: "north")
+    settings.bad(f"{name[:5]} with one subgroup", spoilt, command=words, says=("site", "no groups to compare"))
 settings.bad("shares of nothing", command=("learning-curve", S, "--shares", "", "--out", "run"), says=("shares",))
 settings.bad("features of one value", *(column(R, f"f{k:02d}", lambda _: "3") for k in range(1, 13)), command=Y,
     says=(R, "one value each"))  # fmt: skip
