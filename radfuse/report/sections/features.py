@@ -190,8 +190,8 @@ def _broken(name: str, width: int = 48) -> str:
         return name
     name = name if len(name) <= 3 * width else f"{name[: width - 1]}…{name[-width:]}"
     lines = [""]
-    joined = re.split(r"(?<=[/_@])", name)
-    for part in (part[start : start + width] for part in joined for start in range(0, len(part), width)):
+    whole = re.split(r"(?<=[/_@])", name)
+    for part in (one[start : start + width] for one in whole for start in range(0, len(one), width)):
         if len(lines[-1]) + len(part) > width and lines[-1]:
             lines.append("")
         lines[-1] += part
