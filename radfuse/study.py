@@ -233,6 +233,10 @@ def _changes(study: Study, content: Mapping[str, Any], where: str, folder: Path)
         except InputError as error:
             problems += error.problems or [Problem(where, str(error))]
             continue
+        measures = [_measure_of(one) for one in (whole, study)]
+        if len(set(measures)) > 1:
+            told = f"variants.{name}: its outcome is measured by {measures[0]}, the study's by {measures[1]}"
+            problems.append(Problem(where, f"{told}, and no table holds both; make it a study of its own"))
         theirs = _placed(whole, folder).model_dump(mode="json", exclude=set(ASIDE))
         found[name] = difference(ours, theirs)
         if not found[name] and name in (content["variants"].get(CLASSIFIERS) or ()):
@@ -242,6 +246,12 @@ def _changes(study: Study, content: Mapping[str, Any], where: str, folder: Path)
     if problems:
         raise InputError(problems)
     return found
+
+
+def _measure_of(study: Study) -> str:
+    """Return the name of what families are ranked by."""
+    named: tuple[str, ...] = getattr(study.cohort.outcome, "measures", ("AUC",))
+    return named[0]
 
 
 def _placed(study: Study, folder: Path) -> Study:

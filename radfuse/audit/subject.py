@@ -60,6 +60,11 @@ class Subject:
         return (y[:, 0], y[:, 1]) if link_of(self.outcome) == "cloglog" and y[:, 1].any() else None
 
     @cached_property
+    def valued(self) -> np.ndarray | None:
+        """Value, or place of the grade, of each unit; None where the outcome is neither."""
+        return self.targets if link_of(self.outcome) == "identity" else None
+
+    @cached_property
     def against_rest(self) -> dict[str, Subject]:
         """Class -> the same study with this class as its event; empty where the outcome is not of several classes."""
         if link_of(self.outcome) != "softmax":

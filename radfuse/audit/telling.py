@@ -7,7 +7,7 @@ from math import comb
 
 import numpy as np
 
-from radfuse.audit import timed
+from radfuse.audit import timed, valued
 from radfuse.audit.subject import Subject
 from radfuse.errors import listed
 from radfuse.results import AuditCheck, AuditFinding
@@ -32,6 +32,8 @@ def look(subject: Subject) -> AuditCheck:
     about = "the area under the ROC curve of every column by itself, against what chance makes of so many"
     if subject.timed is not None:
         return timed.look(subject, NAME)
+    if subject.valued is not None:
+        return valued.look(subject, NAME)
     if subject.against_rest:
         return _of_classes(subject, about)
     if subject.events is None:

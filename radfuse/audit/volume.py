@@ -104,13 +104,14 @@ def volume_check(volume: AnyPerformance | None, against: Sequence[Comparison], w
         gain = pair.difference
         if gain.value is None or gain.low is None or gain.high is None or gain.low > 0:
             continue
+        value, low, high = (f"{end:+.3f}".replace("-", "−") for end in (gain.value, gain.low, gain.high))
         does = "ranks worse than" if gain.high < 0 else "is not shown to rank better than"
         findings.append(
             AuditFinding(
                 severity="remark",
                 where=where or f"family {pair.first}",
-                found=f"{pair.first} {does} volume alone: {volume.measure} {gain.value:+.3f} "
-                f"({gain.low:+.3f} to {gain.high:+.3f}) beside {volume.headline.value:.3f}",
+                found=f"{pair.first} {does} volume alone: {volume.measure} {value} ({low} to {high}) beside "
+                f"{volume.headline.value:.3f}",
                 mend="What it knows may be how large a region is",
             )
         )

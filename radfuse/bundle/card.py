@@ -49,7 +49,11 @@ def model_card(schema: BundleSchema) -> str:
         f"|---|{'---|' * len(measures)}---|",
     ]
     for name, family in schema.families.items():
-        cells = [_shown(item.value, item.low, item.high) for item in family.performance.columns.values()]
+        measured = family.performance
+        cells = [
+            _shown(item.value, item.low, item.high, measured.places.get(title, 3))
+            for title, item in measured.columns.items()
+        ]
         used = sum(item.used for item in family.inputs)
         lines.append(f"| {name} | {' | '.join(cells)} | {used} of {len(family.inputs)} |")
     lines += [
@@ -111,7 +115,9 @@ def _formulas(schema: BundleSchema) -> list[str]:
     return lines
 
 
-def _shown(value: float | None, low: float | None, high: float | None) -> str:
+def _shown(value: float | None, low: float | None, high: float | None, digits: int) -> str:
     if value is None:
         return "not computable"
-    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+    if low is None or high is None:
+        return f"{value:.{digits}f}"
+    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"

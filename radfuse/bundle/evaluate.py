@@ -11,13 +11,16 @@ import pandas as pd
 
 from radfuse.bundle.load import Bundle, load_bundle
 from radfuse.bundle.predict import Prediction, predict
-from radfuse.bundle.schema import BundleFamily
+from radfuse.bundle.schema import BundleFamily, BundleSchema
 from radfuse.config import Section
 from radfuse.errors import InputError
-from radfuse.results import AnyPerformance, Comparison, Performance, SurvivalPerformance
+from radfuse.results import AnyPerformance, Comparison, ContinuousPerformance, Performance, SurvivalPerformance
 from radfuse.run.folder import Progress
 from radfuse.seg.runtimes.runtime import USUAL
 from radfuse.statistics.scores import expit, to_logit
+
+_APART = 5.0
+"""Times and values that are so many times as long, or as far apart, as those of the training seem of another unit."""
 
 
 class Recalibration(Section):
@@ -95,7 +98,7 @@ def evaluate(
         performance=performance,
         comparisons=outcome.compare(long, names),
         recalibration=recalibration,
-        remarks=(*_gaps(performance), *([known] if known else [])),
+        remarks=(*_gaps(performance), *([known] if known else []), *_other_unit(schema, performance[0], parts[0])),
     )
     return evaluation, prediction, long
 
@@ -109,6 +112,31 @@ def _rows(part: BundleFamily, outcome: Any, probability: np.ndarray) -> dict[str
     """Return a family's columns of the long table: probabilities, its threshold, what the outcome measures beside."""
     beside = {} if part.beside is None else outcome.predicted(part.beside, probability)
     return {"probability": probability, "threshold": part.threshold, **beside}
+
+
+def _other_unit(schema: BundleSchema, here: AnyPerformance, rows: pd.DataFrame) -> Iterator[str]:
+    """Yield that times or values are so unlike those of the training that they seem to be in another unit."""
+    trained = schema.families[here.family].performance
+    if isinstance(here, SurvivalPerformance) and isinstance(trained, SurvivalPerformance):
+        fit = schema.families[here.family].survival
+        now, then, what = here.follow_up, trained.follow_up, "median time under observation"
+        if now is None or then is None:  # nearly all have the event
+            seen = np.unique(rows["time"][rows["event"] == 1])
+            now, then = (float(np.median(times)) if len(times) else None for times in (seen, fit.times if fit else ()))
+            what = "median time of events"
+        unit = trained.time_unit
+    elif isinstance(here, ContinuousPerformance) and isinstance(trained, ContinuousPerformance):
+        rmse, r2, unit = trained.rmse.value, trained.r2.value, trained.value_unit
+        now = float(rows["outcome"].std(ddof=0)) or None
+        then = rmse / np.sqrt(1 - r2) if rmse and r2 is not None and r2 < 1 else None
+        what = "standard deviation of the outcome"
+    else:
+        return
+    if now is not None and then is not None and not 1 / _APART < now / then < _APART:
+        yield (
+            f"the {what} is {now:.3g} here and {then:.3g} in the training: the outcome is taken to be in the unit of "
+            f"the training{f' ({unit})' if unit else ''}; if the table has another, write it in that one"
+        )
 
 
 def _gaps(performance: Sequence[AnyPerformance]) -> Iterator[str]:

@@ -10,7 +10,13 @@ from radfuse.audit.checks import problems_of
 from radfuse.audit.subject import Subject
 from radfuse.check.answers import problems_of_answers
 from radfuse.check.harmonise import sites_to_learn
-from radfuse.check.remarks import inner_folds_possible, near_usual_names, odd_sizes, one_class_tests
+from radfuse.check.remarks import (
+    inner_folds_possible,
+    lacking_levels,
+    near_usual_names,
+    odd_sizes,
+    one_class_tests,
+)
 from radfuse.cohort.beside import problems_beside
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import CohortConfig
@@ -151,6 +157,7 @@ def read_tables(
         too_few = inner_folds_possible(config, design, folds, order, seed, inner_folds)
         labels = config.outcome.labels(design.units)
         found += one_class_tests(folds, labels)
+        found += lacking_levels(config.outcome, design.units)
         found += odd_sizes(config.split, folds, design.units[config.patient].to_numpy(), labels)
         found += too_few if tunes else [replace(problem, severity="warning") for problem in too_few]
     if any(problem.severity == "error" for problem in found):

@@ -13,7 +13,7 @@ from radfuse.cohort.splits import Fold, Grouped, Split, make_folds
 from radfuse.errors import InputError, Problem, listed
 from radfuse.fusion.config import FIRST_BLOCKS
 from radfuse.fusion.design import Design
-from radfuse.outcomes.kinds import settled
+from radfuse.outcomes.kinds import Outcome, settled
 
 _FEW = 3
 """Tested patients with an outcome below which nothing can be said of it."""
@@ -91,6 +91,14 @@ def one_class_tests(folds: Sequence[Fold], labels: np.ndarray | None) -> list[Pr
         "in it alone; take fewer folds, or another cohort.split"
     )
     return [Problem("cohort.split", message, severity="warning")]
+
+
+def lacking_levels(outcome: Outcome, units: pd.DataFrame) -> list[Problem]:
+    """Return a remark where no unit at all has what the study says that there is, as a grade."""
+    said = getattr(outcome, "cautions", lambda _: ())(outcome.targets(units))
+    return [
+        Problem("cohort.outcome", f"{text}; correct its levels, or add such cases", severity="warning") for text in said
+    ]
 
 
 def odd_sizes(split: Split, folds: Sequence[Fold], patients: np.ndarray, labels: np.ndarray | None) -> list[Problem]:

@@ -25,7 +25,8 @@ def nomogram(bundle: BundleFolder, out_: ResultFolder, family: Families = None) 
     if out_.resolve().is_relative_to(bundle.resolve()):
         raise InputError(f"--out {out_} lies in the bundle, which would be damaged by it; choose another folder")
     schema = opened.schema
-    for name in family or ():
+    family = list(dict.fromkeys(family or ()))
+    for name in family:
         if name not in schema.families:
             raise InputError(f"the bundle has no family {name!r}{near_family(name, schema.families)}")
     files: dict[str, str | bytes] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,7 +33,8 @@ _LACKING = {
     "continuous": "of a continuous outcome it takes --mean and --sd, both, or a study",
 }
 Predictors = Annotated[
-    int | None, typer.Option(min=1, help="Candidate columns before selection; the study's.", show_default=False)
+    int | None,
+    typer.Option(min=1, max=1_000_000_000, help="Candidate columns before selection; the study's.", show_default=False),
 ]
 
 
@@ -75,11 +76,13 @@ def samplesize(
     said = {"prevalence": prevalence, "rate": rate, "follow_up": follow_up, "horizon": time, "mean": mean, "sd": sd}
     given = {name: value for name, value in said.items() if value is not None}
     asked = {**(has.asked if has is not None else {}), **given}
-    _show(_wanted(asked, predictors, auc, r2), has)
+    _show(_wanted(asked, predictors, auc, r2, set(asked) - set(given)), has)
 
 
-def _wanted(asked: Mapping[str, float], predictors: int, auc: float | None, r2: float | None) -> SampleSize:
-    """Return what it takes by what is known of the outcome."""
+def _wanted(
+    asked: Mapping[str, float], predictors: int, auc: float | None, r2: float | None, of_study: Collection[str] = ()
+) -> SampleSize:
+    """Return what it takes by what is known of the outcome; some of it the study says."""
     from radfuse.statistics import sample_size
 
     if auc is not None and r2 is not None:
@@ -88,7 +91,8 @@ def _wanted(asked: Mapping[str, float], predictors: int, auc: float | None, r2: 
     if auc is not None and kinds - {"binary"}:
         raise InputError("--auc is of a binary outcome; give --r2")
     if len(kinds) > 1:
-        options = [_OPTIONS[name] for kind in sorted(kinds) for name in _ASKED[kind] if name in asked]
+        names = [name for kind in sorted(kinds) for name in _ASKED[kind] if name in asked]
+        options = [f"the study's {name.replace('_', '-')}" if name in of_study else _OPTIONS[name] for name in names]
         raise InputError(f"{' and '.join(options)} are of different kinds of outcome; leave some out")
     kind = next(iter(kinds), "binary")
     if set(_ASKED[kind]) - set(asked):
@@ -99,7 +103,7 @@ def _wanted(asked: Mapping[str, float], predictors: int, auc: float | None, r2: 
         if kind == "continuous":
             expected = sample_size.USUAL_SHARE if r2 is None else r2
             return sample_size.continuous(asked["mean"], asked["sd"], predictors, expected)
-        most = sample_size.most_r2_of_survival(asked["rate"] * asked["follow_up"])
+        most = sample_size.most_r2_of_survival(sample_size.events_of(asked["rate"], asked["follow_up"]))
         expected = sample_size.USUAL_SHARE * most if r2 is None else r2
         return sample_size.survival(asked["rate"], asked["follow_up"], asked["horizon"], predictors, expected)
     except ValueError as error:

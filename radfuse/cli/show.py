@@ -154,7 +154,11 @@ def show_performance(performance: Sequence[Any], folds: int, repeats: int = 1) -
     for name in rest:
         table.add_column(name, no_wrap=True, min_width=len(name))
     for item in performance:
-        table.add_row(item.family, interval(item.headline), *(number(item.columns[name].value) for name in rest))
+        table.add_row(
+            item.family,
+            interval(item.headline),
+            *(number(item.columns[name].value, item.places.get(name, 3)) for name in rest),
+        )
     out.print(table)
 
 
@@ -162,12 +166,13 @@ def interval(item: Any) -> str:
     """Return a value with its interval as text."""
     if item.low is None or item.high is None:
         return number(item.value)
-    return f"{item.value:.3f} ({item.low:.3f}-{item.high:.3f})"
+    between = "-" if item.low >= 0 else " to "
+    return f"{item.value:.3f} ({item.low:.3f}{between}{item.high:.3f})"
 
 
-def number(value: float | None) -> str:
-    """Return a number with three digits."""
-    return "n/a" if value is None else f"{value:.3f}"
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number with three digits, or so many."""
+    return "n/a" if value is None else f"{value:.{digits}f}"
 
 
 _TOLD_FROM_S = 5.0

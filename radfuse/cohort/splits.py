@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -87,7 +88,7 @@ class Grouped(Drawn):
         kind = GroupKFold if labels is None else StratifiedGroupKFold
 
         def deal(seed: int) -> list[Fold]:
-            parts = kind(self.folds, shuffle=True, random_state=seed).split(units, labels, groups)
+            parts = _split(kind(self.folds, shuffle=True, random_state=seed), labels, groups)
             return [Fold(str(number), train, test) for number, (train, test) in enumerate(parts, start=1)]
 
         return self._deals(seed, deal)
@@ -349,5 +350,12 @@ def inner_folds(patients: np.ndarray, labels: np.ndarray | None, folds: int, see
 
     kind = GroupKFold if labels is None else StratifiedGroupKFold
     groups = _numbers_of(patients)
-    parts = kind(folds, shuffle=True, random_state=seed).split(groups, labels, groups)
+    parts = _split(kind(folds, shuffle=True, random_state=seed), labels, groups)
     return [InnerSplit(train, test) for train, test in parts]
+
+
+def _split(kind: Any, labels: np.ndarray | None, groups: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return folds by scikit-learn, without its warning of strata that are smaller than there are folds."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        return list(kind.split(groups, labels, groups))

@@ -80,8 +80,8 @@ def bounded_of(
 def _bounded_squares(scores: np.ndarray, y: np.ndarray, low: float, high: float) -> tuple[float, np.ndarray]:
     from scipy.optimize import lsq_linear
 
-    middle = scores.mean(axis=0)
-    weights = np.asarray(lsq_linear(scores - middle, y - y.mean(), bounds=(low, high)).x)
+    middle, one = scores.mean(axis=0), spread_of(y)  # its tolerances are of numbers about 1
+    weights = np.asarray(lsq_linear((scores - middle) / one, (y - y.mean()) / one, bounds=(low, high)).x)
     return float(y.mean() - middle @ weights), weights
 
 

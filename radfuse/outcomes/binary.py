@@ -78,7 +78,8 @@ class BinaryOutcome(Section):
         """Return the column's own 0 and 1, or what its words of truth stand for."""
         values, wrong = to_numbers(table.cells[self.column])
         if wrong.any() and len(found) == 2:
-            mend = f"say which is the event: cohort.outcome.positive: {found[1]}"
+            first, second = (word if word.isalnum() else repr(word) for word in found)
+            mend = f"say which is the event: cohort.outcome.positive: {second}, or {first}"
             message = f"holds the words {found[0]!r} and {found[1]!r}; {mend}"
             return None, [Finding(message, None, self.column)]
         odd = values.index[wrong | (values.notna() & ~values.isin([0.0, 1.0]))]

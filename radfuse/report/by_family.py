@@ -22,7 +22,13 @@ def table_of(performance: Sequence[Measured], columns: Mapping[str, str]) -> pd.
     shown = {title: name for title, name in columns.items() if several or not title.startswith("pooled")}
     return pd.DataFrame(
         [
-            {"family": item.family, **{title: _told(getattr(item, name)) for title, name in shown.items()}}
+            {
+                "family": item.family,
+                **{
+                    title: _told(getattr(item, name), item.places.get(title.partition(" (")[0], 3))
+                    for title, name in shown.items()
+                },
+            }
             for item in performance
         ]
     )
@@ -40,5 +46,5 @@ def transport(report: EvaluationReport, columns: Mapping[str, str]) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
-def _told(value: Interval | float | None) -> str:
-    return interval(value) if isinstance(value, Interval) else number(value)
+def _told(value: Interval | float | None, digits: int = 3) -> str:
+    return interval(value, digits) if isinstance(value, Interval) else number(value, digits)

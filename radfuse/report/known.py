@@ -194,12 +194,18 @@ class Known:
 
     @cached_property
     def size(self) -> sample_size.SampleSize | None:
-        """What Riley's criteria ask for of the largest family, at the usual R2; None of grades and classes, or without
-        two outcomes."""
+        """What Riley's criteria ask for of the largest family, at the usual R2; None of grades and classes, of values
+        around 0, or without two outcomes."""
+        try:
+            return self._size()
+        except ValueError:
+            return None
+
+    def _size(self) -> sample_size.SampleSize | None:
         if self.kind == "continuous":
             values = self.report.units[self.outcome["column"]]
             usual = (self.candidates, sample_size.USUAL_SHARE)
-            return sample_size.continuous(values.mean(), values.std(), *usual) if values.mean() else None
+            return sample_size.continuous(values.mean(), values.std(), *usual)
         if self.without_event:
             return None
         if self.survival:

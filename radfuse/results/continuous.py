@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from radfuse.results.measured import MeasuredByConcordance
-from radfuse.results.numbers import Interval, Number
+from radfuse.results.numbers import Interval, Number, decimals
 
 
 class ContinuousPerformance(MeasuredByConcordance):
@@ -46,6 +46,11 @@ class ContinuousPerformance(MeasuredByConcordance):
         """Return discrimination, errors and calibration."""
         errors = {"R2": self.r2, "RMSE": self.rmse, "MAE": self.mae, "Spearman": self.spearman}
         return {"C": self.c, "pooled C": self.c_pooled, **errors, "slope": self.calibration_slope}
+
+    @property
+    def places(self) -> Mapping[str, int]:
+        """How many decimals tell the errors."""
+        return dict.fromkeys(("RMSE", "MAE"), decimals(self.rmse.value))
 
     @property
     def judged(self) -> Mapping[str, Interval]:

@@ -41,6 +41,11 @@ class Measured(Section):
         """Its main measures by name, as a short table has them, the headline first."""
 
     @property
+    def places(self) -> Mapping[str, int]:
+        """How many decimals tell those of them that are in the outcome's unit, by name; of others it is three."""
+        return {}
+
+    @property
     @abstractmethod
     def judged(self) -> Mapping[str, Interval]:
         """Measures by name of which a reader is told where other patients do not allow them."""

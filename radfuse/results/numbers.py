@@ -29,6 +29,14 @@ Distance = Annotated[float, BeforeValidator(_or_infinite)]
 """A distance in mm, or a ratio; infinite where there is none, null in JSON."""
 
 
+def decimals(size: float | None, usual: int = 3) -> int:
+    """Return how many decimals tell a value in a unit of its own: the usual ones, more below 0.1, fewer from 10,000."""
+    if not size or not math.isfinite(size):
+        return usual
+    place = math.floor(math.log10(abs(size)))
+    return min(usual - place - 1, 15) if place < 0 else max(usual - max(place - 3, 0), 0)
+
+
 class Interval(Section):
     """A value with its 95 % confidence interval."""
 

@@ -113,7 +113,7 @@ def write_files(files: Mapping[str, bytes | str], path: Path) -> None:
 
 STAGE = Stage(
     "export",
-    7,
+    8,
     jobs,
     work,
     write_files,

@@ -16,6 +16,7 @@ from radfuse.audit.checks import audit, problems_of
 from radfuse.audit.subject import Subject
 from radfuse.check.inputs import FoldPatients, once, read_tables
 from radfuse.check.remarks import one_valued
+from radfuse.cohort.beside import problems_beside
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.splits import Fold, positions_of
@@ -135,7 +136,8 @@ def jobs(context: Context) -> Iterator[PrepareJob]:
     sources = study.features.values()
     named = [table for source in sources for table in (source.table, source.second_table) if table]
     tables = [study.cohort.table, *named]
-    if study.cohort.outcome is None or not study.blocks or any(kind_of(table) != "file" for table in tables):
+    lacking = study.cohort.outcome is None or not study.blocks or any(kind_of(table) != "file" for table in tables)
+    if lacking or problems_beside(study.cohort, study.evaluation):
         assert context.inputs  # says everything that is wrong
     if not study.regions:
         yield replace(job, folds=context.deal)

@@ -353,7 +353,7 @@ def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[Fit
 
 STAGE = Stage(
     "report",
-    17,
+    18,
     jobs,
     work,
     write_files,

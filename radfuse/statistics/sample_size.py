@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, exp, log, sqrt
+from math import ceil, exp, inf, log, sqrt
 
 import numpy as np
 
@@ -26,6 +26,10 @@ _OF_SPREAD = 234
 """Units beside predictors that make the residual standard deviation as precise as that, by its chi-squared interval."""
 _SHRINKS = f"shrinkage of at most {100 * (1 - SHRINKAGE):.0f}%"
 _Z = 1.96  # as pmsampsize and the papers round it
+_LEAST = 1e-9
+"""R2 from which on units can be counted, and how far the largest is from what no model needs units for."""
+_MOST_SPREAD = 1e6
+"""Standard deviation of an outcome over its mean, above which the mean is 0 for all that can be told."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +112,9 @@ def binary(prevalence: float, predictors: int, r2: float) -> SampleSize:
     Raises:
         ValueError: no model reaches this R2, or a value lies out of its range.
     """
-    _check(predictors, r2)
     if not 0 < prevalence < 1:
         raise ValueError(f"the prevalence lies between 0 and 1, found {prevalence:g}")
+    _check(predictors, r2)
     most = most_r2(prevalence)
     risk = ceil((_Z / MARGIN) ** 2 * prevalence * (1 - prevalence))
     return _sizes(predictors, r2, most, prevalence, risk)
@@ -129,15 +133,15 @@ def survival(rate: float, follow_up: float, horizon: float, predictors: int, r2:
     Raises:
         ValueError: no model reaches this R2, or a value lies out of its range.
     """
+    events = events_of(rate, follow_up)
+    if not 0 < horizon < inf:
+        raise ValueError(f"the time that is predicted for is above 0, found {horizon:g}")
     _check(predictors, r2)
-    if min(rate, follow_up, horizon) <= 0:
-        raise ValueError(f"rate, follow-up and time are above 0, found {rate:g}, {follow_up:g} and {horizon:g}")
-    events = rate * follow_up
     most = most_r2_of_survival(events)
     free = exp(-rate * horizon)
     # the upper limit of the risk may lie 0.05 above it: the rate may be off by so much
     off = -log(free - MARGIN) / horizon - rate if free > MARGIN else float("inf")
-    risk = max(1, ceil(rate / (follow_up * (off / _Z) ** 2)))
+    risk = max(1, ceil(rate / (follow_up * (off / _Z) * (off / _Z))))
     return _sizes(predictors, r2, most, events, risk)
 
 
@@ -153,9 +157,10 @@ def continuous(mean: float, sd: float, predictors: int, r2: float) -> SampleSize
     Raises:
         ValueError: a value lies out of its range.
     """
+    if not (0 < sd < inf and abs(mean) < inf and sd <= _MOST_SPREAD * abs(mean)):
+        far = "the mean, to be known to a tenth of itself, neither 0 nor a millionth of it"
+        raise ValueError(f"the standard deviation is above 0, and {far}; found {sd:g} and {mean:g}")
     _check(predictors, r2, below=1.0)
-    if sd <= 0 or mean == 0:
-        raise ValueError(f"the standard deviation is above 0 and the mean is not 0, found {sd:g} and {mean:g}")
 
     def shrinks(n: int) -> bool:
         return 1 + (predictors - 2) / (n * log(_unexplained(n, predictors, r2))) >= SHRINKAGE
@@ -171,6 +176,26 @@ def continuous(mean: float, sd: float, predictors: int, r2: float) -> SampleSize
     }
     criteria = tuple(Criterion(name, count, None, count / predictors) for name, count in units.items())
     return SampleSize(criteria, r2, 1.0, predictors)
+
+
+def events_of(rate: float, follow_up: float) -> float:
+    """Return how many events a person has, at most one.
+
+    Args:
+        rate: events per person and unit of time.
+        follow_up: mean, in the same unit.
+
+    Raises:
+        ValueError: they are not above 0, or give more than one event.
+    """
+    if not (0 < rate < inf and 0 < follow_up < inf):
+        raise ValueError(f"rate and follow-up are above 0, found {rate:g} and {follow_up:g}")
+    if rate * follow_up > 1 + _LEAST:
+        raise ValueError(
+            f"a rate of {rate:g} over a follow-up of {follow_up:g} is {rate * follow_up:.3g} events a person, who has "
+            "one at most: give both in one unit of time"
+        )
+    return rate * follow_up
 
 
 def _unexplained(units: int, predictors: int, r2: float) -> float:
@@ -199,8 +224,8 @@ def _first(meets: Callable[[int], bool], predictors: int) -> int:
 def _check(predictors: int, r2: float, below: float = SHRINKAGE) -> None:
     if predictors < 1:
         raise ValueError(f"a model has one predictor at least, found {predictors}")
-    if not 0 < r2 < below:
-        raise ValueError(f"R2 lies above 0 and below {below:g}, found {r2:g}")
+    if not _LEAST <= r2 <= below - _LEAST:
+        raise ValueError(f"the R2 that is expected lies between {_LEAST:g} and {below:g}, found {r2:g}")
 
 
 def _sizes(predictors: int, r2: float, most: float, per_unit: float, risk: int) -> SampleSize:

@@ -362,3 +362,8 @@ def test_dates_of_several_zones_count_by_the_clock_on_the_wall() -> None:
     split = Temporal(column="where", test_from="2016-01-01T23:15")
     assert list(split.check(units, "patient", EVENT)) == []
     assert held_out(folds(Temporal(column="where", test_from="2016-01-01"), units)) == {"later": [2, 3]}
+
+
+def test_strata_of_one_unit_are_dealt_without_a_word() -> None:
+    folds = inner_folds(np.arange(9), np.r_[0, np.ones(8, dtype=int)], 2, 7)
+    assert sorted(np.concatenate([fold.test for fold in folds])) == list(range(9))

@@ -132,6 +132,15 @@ def test_a_nomogram_of_the_study_is_asked_of_no_variant() -> None:
         ({"x": {"evaluation.optimism": 3}}, r"variants.x: 'evaluation.optimism' cannot vary"),
         ({"x": {"report": {"journal_figures": True}}}, r"variants.x: 'report.journal_figures' cannot vary"),
         ({"x": {"seed": 7}}, r"variants.x changes nothing of the study"),
+        (
+            {
+                "x": {
+                    "cohort.outcome": {"column": "mm", "kind": "continuous"},
+                    "fusion": {"classifier": {"kind": "linear"}, "selection": []},
+                }
+            },
+            r"variants.x: its outcome is measured by C, the study's by AUC, and no table holds both",
+        ),
         ({"x": {}}, r"variants: x changes nothing; name its settings"),
         ({"x": 3}, r"variants.x: Input should be a mapping, as"),
         ({"a b": {"seed": 3}}, r"'a b' is no name of a variant"),

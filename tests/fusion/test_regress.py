@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from radfuse.fusion import regress
 from radfuse.outcomes.binary import BinaryOutcome
+from radfuse.outcomes.continuous import ContinuousOutcome
 from radfuse.outcomes.survival import SurvivalOutcome
 
 
@@ -95,3 +96,13 @@ def test_shares_are_shares_whatever_the_scores(seed: int, count: int, units: int
     assert penalised(shares, scores, y) <= penalised(np.full(count, 1 / count), scores, y) + 0.05
     order = generator.permutation(count)
     assert shares_of(BINARY, scores[:, order], y) == pytest.approx(shares[order], abs=1e-3)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+def test_weights_of_values_do_not_hang_on_their_unit(unit: float) -> None:
+    """The second score is against the outcome and gets nothing; what is left is a line through the first."""
+    truth = np.arange(20.0)
+    scores = np.column_stack([truth + np.sin(truth), -truth])
+    intercept, weights = regress.bounded_of(ContinuousOutcome(column="y"), unit * scores, unit * truth, 0.5, 0.0, 5.0)
+    slope, start = np.polyfit(scores[:, 0], truth, 1)
+    np.testing.assert_allclose([*weights, intercept / unit], [slope, 0.0, start], rtol=0, atol=1e-6)

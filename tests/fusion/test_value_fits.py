@@ -17,6 +17,7 @@ from fits import (
     is_explained,
     keeps_what_tells,
     stays_when_tests_are_spoiled,
+    with_gaps,
 )
 
 from radfuse.cohort.splits import Fold
@@ -96,6 +97,33 @@ def test_a_family_that_is_one_piece_and_has_no_score_is_explained_by_its_value()
     whole = InOnePiece(fit(classifier=SEVERAL).fitted)
     made = Explainer.from_text(explainer_of(whole, X, NAMES, "identity").to_text())
     np.testing.assert_allclose(made.score(X), whole.predict(X), rtol=1e-7)
+
+
+@every_strategy
+def test_another_unit_and_another_zero_of_the_outcome_change_nothing_else(kind) -> None:
+    """Kelvin or degrees, metres or picometres, also of units that lack a block."""
+    rows = with_gaps(X)
+    expected = (fit(strategy={"kind": kind}).fitted.predict(rows) - 5e4) / 1e4
+    y = (Y - 5e4) / 1e4
+    for unit, zero in ((1e-12, 0.0), (1.0, 273.15), (1e12, 0.0)):
+        found = fit(y=unit * y + zero, strategy={"kind": kind}).fitted.predict(rows)
+        np.testing.assert_allclose((found - zero) / unit, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", [RegressionForest(trees=5), RegressionTrees(trees=(5,))])
+def test_trees_of_tiny_and_of_huge_outcomes_split_as_others_do(model) -> None:
+    x, y = np.nan_to_num(X), np.round((Y - 5e4) / 1e4, 1)  # so that many splits are equally good
+    expected = model.fit(x, y, model.candidates()[0], 3).predict(x)
+    assert expected.std() > 0.2
+    for unit in (1e-12, 1e12):
+        found = model.fit(x, unit * y, model.candidates()[0], 3).predict(x)
+        np.testing.assert_allclose(found / unit, expected, rtol=0, atol=1e-6)
+
+
+@every_selection
+def test_every_selection_keeps_the_same_of_outcomes_in_tiny_units(step) -> None:
+    first, second = (fit(y=y, selection=[step]).fitted.explain("s").columns for y in (Y, 1e-16 * Y))
+    assert [column.name for column in first] == [column.name for column in second]
 
 
 @every_selection

@@ -11,6 +11,8 @@ from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.read import read_cohort
 from radfuse.outcomes.continuous import ContinuousOutcome
 from radfuse.outcomes.ranked import merged
+from radfuse.report.by_family import table_of
+from radfuse.report.sections.continuous_calibration import calibration_table
 
 OUTCOME = ContinuousOutcome(column="loss", unit="mm")
 TABLE = "case_id,patient_id,loss\na,a,3.5\nb,b,-20\nc,c,1e2\nd,d,0\n"
@@ -88,6 +90,14 @@ def test_truth_is_calibrated_and_noise_loses_to_it() -> None:
     assert pair.difference.low > 0
     assert pair.loss.high < 0
     assert pair.p == pair.p_holm < 0.001
+
+
+def test_errors_in_a_tiny_unit_are_shown_with_the_digits_that_tell_them() -> None:
+    generator = np.random.default_rng(1)
+    y = generator.standard_normal(40)
+    found = OUTCOME.measure(predictions(1e-6 * y, 1e-6 * (y + 0.2)))
+    assert table_of([found], {"R²": "r2", "RMSE (mm)": "rmse"})["RMSE (mm)"][0].startswith("0.000000200 (")
+    assert calibration_table([found])["bias (mm)"][0].startswith("0.00000020")
 
 
 def test_relevance_is_chi_squared_and_a_constant_has_none() -> None:

@@ -11,6 +11,7 @@ from tabular import assert_one, errors_of, write_table
 
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.read import read_cohort
+from radfuse.cohort.splits import Grouped
 from radfuse.outcomes.binary import BinaryOutcome
 from radfuse.outcomes.multiclass import MulticlassOutcome
 
@@ -81,6 +82,17 @@ def test_declared_classes_may_be_called_as_they_like_and_new_patients_need_not_b
     assert read(tmp_path, ("unknown", "A", "a") * 3, odd).cases["type"].nunique() == 3
     assert len(read(tmp_path, ("lipoma",) * 3, NAMED, new=True)) == 3
     assert_one(errors_of(read, tmp_path, ("cyst",), NAMED, new=True), 2, "type", "'cyst' is none of")
+
+
+def test_folds_do_not_hang_on_what_classes_are_called() -> None:
+    drawn = np.random.default_rng(1).choice(3, 60, p=[0.35, 0.25, 0.4])
+    dealt = []
+    for names in (("a", "b", "c"), ("z", "y", "x"), ("b", "c", "a")):
+        units = pd.DataFrame({"type": np.array(names, dtype=object)[drawn], "patient": np.arange(60)})
+        settled = OUTCOME.settled(units)
+        folds = [Grouped(folds=3).folds_of(units, "patient", settled, seed) for seed in range(20)]
+        dealt.append([[fold.test.tolist() for fold in each] for each in folds])
+    assert dealt[0] == dealt[1] == dealt[2]
 
 
 def test_inner_folds_are_as_many_as_patients_of_the_rarest_class() -> None:

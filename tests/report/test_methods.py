@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from papers import OF_CLASSES, report_of, shipped
 
@@ -100,6 +101,15 @@ def test_models_of_a_value_add_up_predictions(learner: str, strategy: str, words
     text = sound(" ".join(models.sentences(Known(report_of(shipped("tables", tmp_path, said))))))
     assert words in text
     assert "log odds" not in text
+
+
+@pytest.mark.parametrize("mean", [0.0, 1e-17, 3.0])
+def test_a_value_around_0_has_no_size_that_makes_its_mean_known(mean: float, tmp_path: Path) -> None:
+    outcome = "cohort.outcome={column: progressed, kind: continuous}"
+    said = [outcome, "fusion.classifier={kind: linear}", "fusion.strategy={kind: early}", "fusion.recalibrate=null"]
+    report = report_of(shipped("tables", tmp_path, said))
+    report.units["progressed"] = mean + np.tile([-1.0, 1.0], 20)  # standardised beforehand, or not
+    assert (Known(report).size is None) == (mean < 1)
 
 
 def test_models_of_classes_are_of_each_against_the_rest(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from radfuse.report.printed import interval, number, sentence, without_folders
 from radfuse.results import Interval
+from radfuse.results.numbers import decimals
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,20 @@ def test_intervals_use_a_dash_only_between_positive_ends() -> None:
     assert interval(Interval(value=0.1, low=-0.2, high=0.4), 2) == "0.10 (−0.20 to 0.40)"
     assert interval(Interval(value=0.1), 2) == "0.10"
     assert interval(Interval(value=1.0, low=1.0, high=1.0), 2) == "1.00"  # eight of eight events: no width is known
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0000147, "0.0000147"), (0.0523, "0.0523"), (0.523, "0.523"), (14.71, "14.710"), (147105.0, "147105.0")],
+)
+def test_values_in_a_unit_of_their_own_keep_digits_that_tell_them(value: float, text: str) -> None:
+    assert number(value, decimals(value)) == text
+
+
+def test_values_that_have_no_size_have_the_usual_digits() -> None:
+    assert [decimals(value, 2) for value in (0.0, None, float("inf"), float("nan"))] == [2, 2, 2, 2]
+    assert decimals(1e-300) == 15
+    assert decimals(1e300) == 0
 
 
 def test_sentences_begin_large_and_end() -> None:

@@ -101,6 +101,18 @@ def test_the_bundle_is_measured_on_other_patients(survival_run) -> None:
     assert "log-rank" in page
 
 
+@pytest.mark.parametrize(("days", "who"), [(1.0, slice(None)), (30.4, slice(None)), (30.4, "events")])
+def test_times_in_another_unit_than_those_of_training_are_told(survival_run, days, who) -> None:
+    study, run = survival_run
+    rows = pd.read_csv(study.parent / "cohort.csv")
+    rows = rows[rows["replaced"] == 1] if who == "events" else rows
+    rows = rows.assign(months=days * rows["months"])
+    found = [text for text in evaluate(run / "bundle", rows, families=["clinical"])[0].remarks if "the unit" in text]
+    assert len(found) == int(days > 1)
+    assert all("in the unit of the training (months)" in text for text in found)
+    assert all(("median time of events" if who == "events" else "under observation") in text for text in found)
+
+
 def test_patients_without_an_event_are_told_and_not_a_fault(survival_run) -> None:
     study, run = survival_run
     rows = pd.read_csv(study.parent / "cohort.csv").iloc[:30].assign(replaced=0)

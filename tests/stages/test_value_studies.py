@@ -160,6 +160,17 @@ def test_the_bundle_is_measured_on_other_patients(value_run) -> None:
     assert "<span>events</span>" not in page
 
 
+def test_values_in_another_unit_than_those_of_training_are_told(value_run) -> None:
+    kind, study, run = value_run
+    if kind != "continuous":
+        return
+    rows = pd.read_csv(study.parent / "cohort.csv")
+    for unit in (1.0, 1000.0):
+        rows[TOLD[kind][0]] *= unit
+        remarks = evaluate(run / "bundle", rows, families=["clinical"])[0].remarks
+        assert any("standard deviation of the outcome" in text for text in remarks) == (unit > 1)
+
+
 def test_patients_of_one_outcome_are_told_and_not_a_fault(value_run) -> None:
     kind, study, run = value_run
     rows = pd.read_csv(study.parent / "cohort.csv").iloc[:30].assign(**{TOLD[kind][0]: 1})

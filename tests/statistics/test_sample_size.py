@@ -98,7 +98,7 @@ def test_the_mean_of_a_continuous_outcome_is_known_with_its_number_of_units_and_
     assert half(units) <= 0.19 < half(units - 1)
     assert continuous(-1.9, 6.0, 25, 0.2).needed.units == units > 918
     for wrong in ((0.0, 1.0), (1.0, 0.0)):
-        with pytest.raises(ValueError, match="above 0 and the mean is not 0"):
+        with pytest.raises(ValueError, match="above 0, and the mean, to be known"):
             continuous(*wrong, 3, 0.2)
 
 
@@ -119,7 +119,7 @@ def test_the_third_criterion_of_survival_holds_with_its_own_number_and_not_with_
         ((0.1, 3, 0.8), "the largest is 0.478"),
         ((0.0, 3, 0.1), "between 0 and 1, found 0"),
         ((0.1, 0, 0.1), "one predictor at least, found 0"),
-        ((0.1, 3, 0.95), "below 0.9, found 0.95"),
+        ((0.1, 3, 0.95), "and 0.9, found 0.95"),
     ],
 )
 def test_what_no_model_can_be_is_refused(arguments: tuple[float, int, float], message: str) -> None:
@@ -128,5 +128,5 @@ def test_what_no_model_can_be_is_refused(arguments: tuple[float, int, float], me
 
 
 def test_times_at_zero_are_refused() -> None:
-    with pytest.raises(ValueError, match="above 0, found 0, 2 and 2"):
+    with pytest.raises(ValueError, match="above 0, found 0 and 2"):
         survival(0.0, 2.0, 2.0, 3, 0.1)

@@ -10,9 +10,13 @@ from pydantic import Field
 from radfuse.config import Section
 from radfuse.fusion.models.canonical import canonical_order
 from radfuse.fusion.models.forest import importances
+from radfuse.fusion.models.linear_fit import spread_of
 from radfuse.fusion.models.trees import Tree, ValueTrees
 from radfuse.fusion.models.tried import Counts
 from radfuse.fusion.parts import Settings
+
+_DIGITS = 10
+"""Of outcomes in standard deviations: splits that are equally good stay so in whatever unit the outcome is."""
 
 
 class RegressionForest(Section):
@@ -48,12 +52,13 @@ class RegressionForest(Section):
             n_jobs=1,
         )
         rows, columns = canonical_order(x, np.column_stack([y, np.ones(len(y))]))
-        middle = float(y[rows].mean())  # so that leaves are small, and their sum is exact
-        forest.fit(np.ascontiguousarray(x[np.ix_(rows, columns)]), y[rows] - middle)
+        middle, one = float(y[rows].mean()), spread_of(y)
+        left = np.round((y[rows] - middle) / one, _DIGITS)
+        forest.fit(np.ascontiguousarray(x[np.ix_(rows, columns)]), left)
         trees = []
         for grown in forest.estimators_:
             tree = grown.tree_
-            mean = tree.value[:, 0, 0] / len(forest.estimators_)
+            mean = one * tree.value[:, 0, 0] / len(forest.estimators_)
             feature = columns[np.maximum(tree.feature, 0)]
             trees.append(Tree(feature, tree.threshold, tree.children_left, tree.children_right, mean))
         importance = np.zeros(x.shape[1])

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from radfuse.fusion.link import EVERY_KIND, link_of
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.lasso import Strengths, in_order, nothing_tells, support
-from radfuse.fusion.selectors.sparse import cox_sparse, gradient_of, least_squares
+from radfuse.fusion.selectors.sparse import cox_sparse, gradient_of, linear_sparse
 from radfuse.fusion.selectors.step import Step
 
 
@@ -47,7 +47,7 @@ class ElasticNet(Step):
             return np.arange(x.shape[1]) == 0
         penalty = settings["elastic_net_strength"] * gradient.max() / len(y) / self.l1_share
         if link_of(outcome) == "identity":
-            return support(least_squares(x, y, penalty, self.l1_share)[0], gradient)
+            return support(linear_sparse(x, y, penalty, self.l1_share), gradient)
         if link_of(outcome) != "logit":
             return support(cox_sparse(x, y, penalty, self.l1_share), gradient)
         return support(coefficients(x, y, penalty, self.l1_share), gradient)

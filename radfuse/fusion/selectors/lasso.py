@@ -11,7 +11,14 @@ from pydantic import Field, field_validator
 from radfuse.fusion.link import EVERY_KIND, link_of
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.l1_logistic import l1_path
-from radfuse.fusion.selectors.sparse import classes_of, cox_probability, cox_sparse, gradient_of, least_squares
+from radfuse.fusion.selectors.sparse import (
+    classes_of,
+    cox_probability,
+    cox_sparse,
+    gradient_of,
+    least_squares,
+    linear_sparse,
+)
 from radfuse.fusion.selectors.step import Step
 from radfuse.statistics.links import probability_of
 
@@ -111,7 +118,7 @@ def sparse(outcome: Outcome, x: np.ndarray, y: np.ndarray, penalties: Sequence[f
     if link_of(outcome) == "logit":
         yield from (coefficients for coefficients, _ in l1_path(x, y, penalties))
     elif link_of(outcome) == "identity":
-        yield from (least_squares(x, y, penalty / len(y), 1.0)[0] for penalty in penalties)
+        yield from (linear_sparse(x, y, penalty / len(y), 1.0) for penalty in penalties)
     else:
         yield from (cox_sparse(x, y, penalty / len(y), 1.0) for penalty in penalties)
 

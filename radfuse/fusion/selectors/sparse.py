@@ -56,6 +56,11 @@ def least_squares(x: np.ndarray, y: np.ndarray, penalty: float, l1_share: float)
     return found.coefficients, found.intercept
 
 
+def linear_sparse(x: np.ndarray, y: np.ndarray, penalty: float, l1_share: float) -> np.ndarray:
+    """Return the same coefficients in standard deviations of y, so that what is 0 does not hang on y's unit."""
+    return least_squares(x, y, penalty, l1_share)[0] / spread_of(y)
+
+
 def cox_probability(x: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
     """Return probabilities that rank and space units as the log hazard ratio does, shape (unit,)."""
     score = x @ coefficients

@@ -40,10 +40,10 @@ class StabilitySelection(Step):
         return in_order(strengths)
 
     def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
-        """Keep the stable columns; where none is, the one chosen most often."""
-        share = self._shares(x, y, outcome)
+        """Keep the stable columns; where none is, the one chosen most often, of several the most relevant."""
+        share, relevance = self._shares(x, y, outcome), outcome.relevance(x, y)
         kept = share >= self.threshold - 1e-12
-        kept[int(np.argmax(share))] |= not kept.any()
+        kept[max(range(len(kept)), key=lambda i: (share[i], relevance[i]))] |= not kept.any()
         return kept
 
     def remark(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> str:

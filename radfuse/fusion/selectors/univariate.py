@@ -26,15 +26,18 @@ class Univariate(Step):
     """Adjust p by Benjamini-Hochberg: `alpha` is the share of false discoveries."""
 
     def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
-        """Keep the columns whose p is small enough; where there is none, the one with the smallest."""
-        p = self._p(x, y, outcome)
-        kept = p <= self.alpha
-        kept[int(np.argmin(p))] |= not kept.any()
+        """Keep the columns whose p is small enough; where there is none, the one with the smallest, the most relevant.
+
+        The smallest before they are adjusted, which makes many of them one.
+        """
+        p, relevance = self._p(x, y, outcome), outcome.relevance(x, y)
+        kept = self.adjusted(p) <= self.alpha
+        kept[min(range(len(p)), key=lambda i: (p[i], -relevance[i]))] |= not kept.any()
         return kept
 
     def remark(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> str:
         """Return that no column passes, if so."""
-        least = float(self._p(x, y, outcome).min())
+        least = float(self.adjusted(self._p(x, y, outcome)).min())
         return "" if least <= self.alpha else f"no column has p <= {self.alpha:g}; the smallest, {least:.2g}, stays"
 
     def _p(self, x: np.ndarray, y: np.ndarray, outcome: Outcome) -> np.ndarray:
@@ -45,11 +48,16 @@ class Univariate(Step):
 
         if self.test != "auto":
             raise ValueError(f"test: {self.test} of the selection univariate is one of two classes; leave it out")
-        p = np.asarray(stats.chi2.sf(outcome.relevance(x, y), 1))
-        return stats.false_discovery_control(p) if self.fdr else p
+        return np.asarray(stats.chi2.sf(outcome.relevance(x, y), 1))
+
+    def adjusted(self, p: np.ndarray) -> np.ndarray:
+        """Return p values by Benjamini and Hochberg where that is asked for."""
+        from scipy import stats
+
+        return np.asarray(stats.false_discovery_control(p)) if self.fdr else p
 
     def p_values(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return two-sided p of each column between two classes, adjusted where asked; 1 where a test cannot be done.
+        """Return two-sided p of each column between two classes, not adjusted; 1 where a test cannot be done.
 
         Args:
             x: float64, shape (unit, column).
@@ -70,5 +78,4 @@ class Univariate(Step):
             ranked = ~normal
             if ranked.any():
                 p[ranked] = stats.mannwhitneyu(first[:, ranked], second[:, ranked], method="asymptotic").pvalue
-        p = np.nan_to_num(p, nan=1.0)
-        return stats.false_discovery_control(p) if self.fdr else p
+        return np.nan_to_num(p, nan=1.0)

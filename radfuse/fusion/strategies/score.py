@@ -60,8 +60,9 @@ class Score(Section):
             )
             chain = fit_chain(here, {})
             odds[fold.test] = chain.score(own.x[fold.test]) + scores[fold.test] @ _weights_of(chain.model)
-        terms = [Term(whole, 1.0, positions(training, [self.first]), usual_score(training.outcome, training.y))]
         weights = _weights_of(whole.model)
+        absent = usual_score(training.outcome, training.y) - float(scores.mean(axis=0) @ weights)
+        terms = [Term(whole, 1.0, positions(training, [self.first]), absent)]
         terms += [
             Term(part.part, float(weight), positions(training, [block]), float(part.odds.mean()))
             for (block, part), weight in zip(parts.items(), weights, strict=True)

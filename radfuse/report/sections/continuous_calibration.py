@@ -16,6 +16,7 @@ from radfuse.report.sections.continuous import in_unit
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import ContinuousPerformance
+from radfuse.results.numbers import decimals
 from radfuse.statistics.estimate import clustered_mean
 
 _GROUPS = 5
@@ -101,7 +102,7 @@ def bland_altman(
 ) -> tuple[str, list[str]]:
     """Return a panel per family: predicted minus observed against their mean, the bias and the limits of agreement."""
     off = (predictions["probability"] - predictions["outcome"]).to_numpy(dtype=float)
-    most = 1.15 * max(float(np.abs(off).max()), 1e-12)
+    most = 1.15 * (float(np.abs(off).max()) or 1.0)
 
     def draw(axes: Any, item: ContinuousPerformance) -> None:
         y, p = _values(predictions, item.family)
@@ -128,16 +129,16 @@ def bland_altman(
 
 def calibration_table(performance: Sequence[ContinuousPerformance]) -> pd.DataFrame:
     """Return calibration, bias and limits of agreement, one row per family."""
-    unit = in_unit(performance[0])
+    unit, digits = in_unit(performance[0]), decimals(performance[0].rmse.value, 2)
     return pd.DataFrame(
         [
             {
                 "family": item.family,
                 "slope": interval(item.calibration_slope, 2),
-                f"intercept{unit}": interval(item.calibration_intercept, 2),
-                f"bias{unit}": interval(item.bias, 2),
-                "lower limit of agreement": interval(item.limit_low, 2),
-                "upper limit of agreement": interval(item.limit_high, 2),
+                f"intercept{unit}": interval(item.calibration_intercept, digits),
+                f"bias{unit}": interval(item.bias, digits),
+                "lower limit of agreement": interval(item.limit_low, digits),
+                "upper limit of agreement": interval(item.limit_high, digits),
             }
             for item in performance
         ]

@@ -185,11 +185,13 @@ def narrow_plot(features: Sequence[ChosenFeature], folds: int, blocks: Mapping[s
 
 
 def _broken(name: str, width: int = 48) -> str:
-    """Break a long feature name where its parts join."""
+    """Break a long feature name where its parts join; of one of more than three lines its beginning and its end."""
     if len(name) <= width:
         return name
+    name = name if len(name) <= 3 * width else f"{name[: width - 1]}…{name[-width:]}"
     lines = [""]
-    for part in re.split(r"(?<=[/_@])", name):
+    whole = re.split(r"(?<=[/_@])", name)
+    for part in (one[start : start + width] for one in whole for start in range(0, len(one), width)):
         if len(lines[-1]) + len(part) > width and lines[-1]:
             lines.append("")
         lines[-1] += part

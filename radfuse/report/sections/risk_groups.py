@@ -15,6 +15,7 @@ from radfuse.report.sections.survival import at_horizon, in_unit
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import SurvivalPerformance
+from radfuse.results.numbers import decimals
 from radfuse.statistics.competing import Incidence
 from radfuse.statistics.estimate import Estimate
 from radfuse.statistics.seen import Seen
@@ -152,7 +153,10 @@ def _told(seen: Seen, item: SurvivalPerformance) -> dict[str, str]:
     at = _shown(curve.estimate(item.horizon))
     if isinstance(curve, Incidence):
         return {"competing events": str(int(np.sum(seen.either - seen.event))), f"incidence by {at_horizon(item)}": at}
-    return {f"survival at {at_horizon(item)}": at, f"median survival{in_unit(item)}": number(curve.median(), 1)}
+    return {
+        f"survival at {at_horizon(item)}": at,
+        f"median survival{in_unit(item)}": number(curve.median(), decimals(item.horizon, 1)),
+    }
 
 
 def _shown(estimate: Estimate) -> str:

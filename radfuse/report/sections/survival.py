@@ -19,12 +19,13 @@ from radfuse.report.sections.discrimination import forest, headline
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import STYLE, to_svg
 from radfuse.results import SurvivalPerformance
+from radfuse.results.numbers import decimals
 
 
 def study(report: StudyReport) -> Part:
     """Return the families on the test folds of a study."""
     first = report.performance[0]
-    follow_up = {f"median follow-up{in_unit(first)}": number(first.follow_up, 1)}
+    follow_up = {f"median follow-up{in_unit(first)}": number(first.follow_up, decimals(first.follow_up, 1))}
     follow_up |= {} if first.rivals is None else {"competing events": str(first.rivals)}
     tables = tables_of(report.performance)
     figures = _figures(report)

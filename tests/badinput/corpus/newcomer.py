@@ -72,6 +72,8 @@ bad("score of commas", *SCORE, column(C, "score", lambda row: f"{row},5"), says=
 bad("time of 9999", *TIME, cells(C, "months", {3: "9999"}), says=("9999", "months", "cohort.exclude"), code=0)
 bad("time of 0", *TIME, cells(C, "months", {3: "0"}), says=("3", "months", "above 0"))
 GRADE = (column(C, "grade", lambda row: str(row % 3)), of_kind("{column: grade, kind: ordinal, levels: [0, 1, 2]}"))
+LEFT_OUT = of_kind("{column: grade, kind: ordinal, levels: [0, 1, 2, 3, 4]}")
+bad("grades that nobody has", GRADE[0], LEFT_OUT, says=("grade 3, 4", "probability is 0", "levels"), code=0)
 bad("sample size of a grade", *GRADE, command="samplesize study.yaml", says=("ordinal", "--prevalence"))
 
 settings = Group("settings of all kinds", "tables")
@@ -87,6 +89,10 @@ for text, said in {
     settings.bad(text, command=("check", S, "--set", text), says=said)
 settings.bad("folds numbered by a clinical column are named as the table has them",
     command=("check", S, "--set", "cohort.split={kind: column, column: age}"), code=0, says=("fold '4",))  # fmt: skip
+for name in ("check study.yaml", "run study.yaml --out run"):
+    words = (*name.split(), "--set", "evaluation.subgroups=[site]")
+    spoilt = column(C, "site", lambda _: "north")
+    settings.bad(f"{name[:5]} with one subgroup", spoilt, command=words, says=("site", "no groups to compare"))
 settings.bad("shares of nothing", command=("learning-curve", S, "--shares", "", "--out", "run"), says=("shares",))
 settings.bad("features of one value", *(column(R, f"f{k:02d}", lambda _: "3") for k in range(1, 13)), command=Y,
     says=(R, "one value each"))  # fmt: skip

@@ -36,5 +36,7 @@ def test_the_most_frequent_stays_where_none_is_stable():
     generator = np.random.default_rng(3)
     x, y = standardised(generator.standard_normal((40, 30))), np.arange(40) % 2
     step = StabilitySelection(threshold=1, halves=20, strengths=(0.9,))
-    assert step.choose(x, y, {}, EVENT).sum() == 1
+    kept = step.choose(x, y, {}, EVENT)
+    assert kept.sum() == 1
+    np.testing.assert_array_equal(step.choose(x[:, ::-1], y, {}, EVENT), kept[::-1])
     assert "the one in most" in step.remark(x, y, {}, EVENT)

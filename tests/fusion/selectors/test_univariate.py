@@ -9,6 +9,7 @@ from scipy import stats
 
 from radfuse.fusion.selectors.univariate import Univariate
 from radfuse.outcomes.binary import BinaryOutcome
+from radfuse.outcomes.continuous import ContinuousOutcome
 
 EVENT = BinaryOutcome(column="event")
 
@@ -49,7 +50,7 @@ def test_false_discoveries_are_adjusted_for():
     p = Univariate().p_values(x, y)
     order = np.argsort(p)
     adjusted = np.minimum.accumulate((p[order] * len(p) / np.arange(1, len(p) + 1))[::-1])[::-1]
-    np.testing.assert_allclose(Univariate(fdr=True).p_values(x, y)[order], np.minimum(adjusted, 1))
+    np.testing.assert_allclose(Univariate(fdr=True).adjusted(p)[order], np.minimum(adjusted, 1))
     both = [Univariate(fdr=fdr).choose(x, y, {}, EVENT) for fdr in (False, True)]
     assert both[0][:4].all()
     assert both[1].sum() <= both[0].sum()
@@ -61,3 +62,15 @@ def test_the_smallest_p_stays_where_none_passes_and_it_is_said():
     assert np.flatnonzero(strict.choose(x, y, {}, EVENT)) == [np.argmin(strict.p_values(x, y))]
     assert strict.remark(x, y, {}, EVENT).startswith("no column has p <= 1e-12; the smallest, ")
     assert Univariate().remark(x, y, {}, EVENT) == ""
+
+
+@pytest.mark.parametrize("outcome", [EVENT, ContinuousOutcome(column="event")], ids=lambda outcome: outcome.kind)
+def test_the_smallest_p_of_all_stays_where_none_is_left_after_adjusting(outcome):
+    """Adjusted, the p of columns of noise are often one and the same: 0.9 three times."""
+    x = standardised(np.random.default_rng(11).standard_normal((60, 12)))
+    y = (np.arange(60) % 2).astype(float)
+    strict = Univariate(fdr=True, alpha=1e-3)
+    p = strict.p_values(x, y) if outcome is EVENT else -outcome.relevance(x, y)
+    assert (strict.adjusted(strict.p_values(x, y)) == strict.adjusted(strict.p_values(x, y)).min()).sum() > 1
+    for order in (np.arange(12), np.arange(12)[::-1]):
+        assert order[np.flatnonzero(strict.choose(x[:, order], y, {}, outcome))] == [np.argmin(p)]

@@ -130,6 +130,17 @@ def test_where_the_other_blocks_lack_priority_says_what_the_first_block_says() -
     assert Priority().fit(training).fitted.predict(rows)[0] == pytest.approx(training.y.mean())
 
 
+def test_where_the_first_block_lacks_too_a_score_stands_beside_what_is_usual() -> None:
+    """Nothing known is the share of events; a block of usual score changes nothing of that."""
+    training = blocks(6, signal=(1.0, 3.0, 1.0))
+    training = replace(training, y=(training.y * (np.arange(120) % 3 == 0)).astype(int))
+    fitted = Score().fit(training).fitted
+    assert fitted.predict(np.full((1, 55), np.nan))[0] == pytest.approx(training.y.mean())
+    rows = training.x.copy()
+    rows[:, BLOCKS["clinical"]] = np.nan
+    assert abs(fitted.predict(rows).mean() - training.y.mean()) < 0.05
+
+
 def test_weights_of_a_stack_are_none_below_zero_and_noise_gets_little() -> None:
     training = blocks(7, 400, (1.5, 1.5, 0.0))
     settings = Stack().fit(training).settings

@@ -46,3 +46,10 @@ def test_the_narrow_plot_names_every_column_and_its_folds() -> None:
     text = narrow_plot(features, 5, LOOKS, "log odds")
     for part in ("t1/tumour/deep_2-4_001<", "t1/tumour/deep_0-1_007<", ">3/5<", ">1/5<"):
         assert part in text
+
+
+def test_a_name_of_300_letters_leaves_room_for_what_is_drawn() -> None:
+    """Warnings are errors here, and matplotlib warns where nothing is left of the axes."""
+    items = [ChosenFeature(family="deep", name="x" * 299 + end, block="deep", importance=1.0, folds=1) for end in "ab"]
+    assert coefficient_plot(items, 5, LOOKS, "log odds")[1] == 2
+    assert narrow_plot(items, 5, LOOKS, "log odds")
