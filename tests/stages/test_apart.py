@@ -5,22 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from boxes import tumour_cohort
+from boxes import MANUAL, tumour_cohort
 
 from radfuse.pipeline import run_study
 from radfuse.run.digests import tree_digest
 
-STUDY = """
-name: apart
-cohort:
-  table: cohort.csv
-  images: {t1: t1}
-  mask: mask
-  split: {kind: grouped, folds: 2}
-segmentation: {backend: manual, labels: {tumour: 1}}
-regions: [{kind: label, name: tumour, label: tumour}]
-radiomics: {classes: [firstorder], min_voxels: 1}
-"""
+STUDY = f"name: apart\n{MANUAL}"
 OWN = ("run.lock",)
 """What stays where it is."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from boxes import tumour_cohort
+from boxes import MANUAL, tumour_cohort
 
 from radfuse.errors import InputError
 from radfuse.features import FeatureTable
@@ -17,17 +17,7 @@ from radfuse.run.stage import Desk
 from radfuse.stages import tables
 from radfuse.stages.tables import TableJob
 
-STUDY = """
-name: boxes
-cohort:
-  table: cohort.csv
-  images: {t1: t1}
-  mask: mask
-  split: {kind: grouped, folds: 2}
-segmentation: {backend: manual, labels: {tumour: 1}}
-regions: [{kind: label, name: tumour, label: tumour}]
-radiomics: {classes: [firstorder], min_voxels: 1}
-"""
+STUDY = f"name: boxes\n{MANUAL}"
 
 
 def test_the_table_holds_what_was_measured_of_each_case(tmp_path: Path) -> None:

@@ -14,6 +14,17 @@ from radfuse.volume.image import LabelMap, Volume
 TURN = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
 OBLIQUE = Grid((3, 4, 5), (3.27, 0.9766, 0.7), (-12.5, 30.25, -609.4), TURN)
 """A grid whose axes are turned, of odd spacings."""
+MANUAL = """
+cohort:
+  table: cohort.csv
+  images: {t1: t1}
+  mask: mask
+  split: {kind: grouped, folds: 2}
+segmentation: {backend: manual, labels: {tumour: 1}}
+regions: [{kind: label, name: tumour, label: tumour}]
+radiomics: {classes: [firstorder], min_voxels: 1}
+"""
+"""The quickest study of the images that `tumour_cohort` writes, but for its name."""
 
 
 def box(shape: tuple[int, int, int], start: tuple[int, int, int], stop: tuple[int, int, int]) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from boxes import MANUAL
 
 from radfuse.run.digests import combined_digest
 
@@ -16,17 +17,7 @@ fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed (radfuse[
 from fsspec.implementations.memory import MemoryFileSystem  # noqa: E402
 
 URL = "norename://bucket/run"
-STUDY = """
-name: stored
-cohort:
-  table: cohort.csv
-  images: {t1: t1}
-  mask: mask
-  split: {kind: grouped, folds: 2}
-segmentation: {backend: manual, labels: {tumour: 1}}
-regions: [{kind: label, name: tumour, label: tumour}]
-radiomics: {classes: [firstorder], min_voxels: 1}
-"""
+STUDY = f"name: stored\n{MANUAL}"
 OWN = ("run.lock", ".pushed.jsonl")
 """What store and copy do not share."""
 
