@@ -107,6 +107,7 @@ def test_the_selector_the_classifier_the_strategy_and_the_outcome_run(parts: Mod
         f"fusion.classifier={{use: {USES['classifier']}}}",
         f"fusion.strategy={{use: {USES['strategy']}}}",
         *("fusion.families=[clinical, clinical-radiomic]", "fusion.inner_folds=2", "cohort.split.folds=2"),
+        "report.journal_figures=false",
     ]
     study.write_text(to_yaml(apply_overrides(read_yaml(study), settings)), encoding="utf-8")
     run = run_study(load_study(study), tmp_path / "run")

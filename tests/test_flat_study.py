@@ -21,6 +21,7 @@ from radfuse.study import load_study
 
 STUDY = """
 name: flat
+report: {journal_figures: false}
 cohort: {table: cohort.csv, images: {xray: xray}, mask: mask, clinical: [age], outcome: {column: event},
   split: {folds: 2}}
 segmentation: {backend: manual, labels: {bone: 1}}

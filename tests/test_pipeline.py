@@ -43,7 +43,7 @@ def records(folder: Path) -> dict[str, dict]:
 
 
 def test_a_study_runs_resumes_and_recomputes_only_what_depends(phantom: Path, tmp_path: Path) -> None:
-    first = run_study(load_study(phantom, FAST), tmp_path / "run")
+    first = run_study(load_study(phantom, FAST), tmp_path / "run", until="export")
     assert first.results is not None
     assert [item.family for item in first.results.performance] == [
         "clinical",
@@ -54,20 +54,19 @@ def test_a_study_runs_resumes_and_recomputes_only_what_depends(phantom: Path, tm
         "clinical-radiomic-deep",
     ]
     assert first.failures == ()
-    assert first.report.is_file()
-    again = run_study(load_study(phantom, FAST), tmp_path / "run")
+    again = run_study(load_study(phantom, FAST), tmp_path / "run", until="export")
     assert (again.computed, again.reused) == (0, first.computed)
     assert again.results == first.results
-    titled = run_study(load_study(phantom, [*FAST, "title=Another"]), tmp_path / "run")
-    assert titled.computed == 2  # bundle (its title) and report
-    other_classifier = run_study(load_study(phantom, [*FAST, "fusion.classifier.c=[0.5]"]), tmp_path / "run")
-    assert other_classifier.reused == 2  # the design, and what visits changed
-    fewer = run_study(
-        load_study(phantom, [*FAST, "fusion.classifier.c=[0.5]", "fusion.families=[clinical]"]), tmp_path / "run"
-    )
+    changed = [*FAST, "fusion.classifier.c=[0.5]"]
+    other_classifier = run_study(load_study(phantom, changed), tmp_path / "run", until="export")
+    assert other_classifier.reused == 1  # the design
+    fewer = run_study(load_study(phantom, [*changed, "fusion.families=[clinical]"]), tmp_path / "run")
     assert fewer.results is not None
     assert [item.family for item in fewer.results.performance] == ["clinical"]
     assert sorted(path.name for path in (tmp_path / "run/bundle").glob("*.onnx")) == ["clinical.onnx"]
+    assert fewer.report.is_file()
+    titled = run_study(load_study(phantom, [*changed, "fusion.families=[clinical]", "title=Another"]), tmp_path / "run")
+    assert titled.computed == 2  # bundle (its title) and report
 
 
 def test_outer_folds_are_the_same_for_all_families_and_split_no_patient(phantom: Path, tmp_path: Path) -> None:
@@ -125,8 +124,9 @@ SIGNS = {
 def test_killed_anywhere_it_completes_and_nothing_finished_is_done_twice(
     phantom: Path, tmp_path: Path, during: str
 ) -> None:
+    settings = [*FAST, "fusion.families=[clinical, clinical-radiomic-deep]"]
     command = [sys.executable, "-m", "radfuse.cli", "run", str(phantom), "--out", str(tmp_path / "run")]
-    command += [part for setting in FAST for part in ("--set", setting)]
+    command += [part for setting in settings for part in ("--set", setting)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     end = time.monotonic() + 120
     while not (tmp_path / "run" / SIGNS[during]).exists():
@@ -137,13 +137,13 @@ def test_killed_anywhere_it_completes_and_nothing_finished_is_done_twice(
     assert process.wait() == -signal.SIGKILL
     assert not (tmp_path / "run/report").exists()
     before = records(tmp_path / "run")
-    run = run_study(load_study(phantom, FAST), tmp_path / "run")
+    run = run_study(load_study(phantom, settings), tmp_path / "run")
     finished = records(tmp_path / "run")
     assert run.failures == ()
     assert run.reused == len(before)
     assert {name: finished[name] for name in before} == before
     assert not list((tmp_path / "run").rglob(".*.tmp"))
-    whole = run_study(load_study(phantom, FAST), tmp_path / "whole")
+    whole = run_study(load_study(phantom, settings), tmp_path / "whole", until="fuse")
     assert run.results == whole.results
 
 
@@ -173,7 +173,7 @@ def test_a_family_that_fails_is_recorded_and_the_others_go_on(
     assert "deep, fold 2" in page
     assert "no column varies" in page
     monkeypatch.undo()
-    mended = run_study(load_study(phantom, settings), tmp_path / "run", retry_failed=True)
+    mended = run_study(load_study(phantom, settings), tmp_path / "run", until="fuse", retry_failed=True)
     assert mended.results is not None
     assert mended.failures == ()
     assert len(mended.results.performance) == 3

@@ -15,14 +15,14 @@ from radfuse.bundle.load import Bundle, load_bundle
 
 
 @pytest.fixture(scope="module")
-def tables(phantom_run: tuple[Path, Path]) -> Path:
+def tables(phantom_models: tuple[Path, Path]) -> Path:
     """Folder of cohort.csv, radiomic.csv and deep.csv."""
-    return phantom_run[0].parent
+    return phantom_models[0].parent
 
 
 @pytest.fixture(scope="module")
-def bundle(phantom_run: tuple[Path, Path]) -> Bundle:
-    return load_bundle(phantom_run[1] / "bundle")
+def bundle(phantom_models: tuple[Path, Path]) -> Bundle:
+    return load_bundle(phantom_models[1] / "bundle")
 
 
 @pytest.fixture

@@ -187,8 +187,8 @@ def used(bundle: Bundle, family: str, block: str | None = None) -> list[str]:
 
 
 class TestPredict:
-    def test_equals_the_pipelines_it_was_made_from(self, phantom_run: tuple[Path, Path], whole: Prediction):
-        study = load_study(phantom_run[0])
+    def test_equals_the_pipelines_it_was_made_from(self, phantom_models: tuple[Path, Path], whole: Prediction):
+        study = load_study(phantom_models[0])
         prepared = check_study(study)
         assert isinstance(prepared, Prepared)
         assert list(whole.probabilities) == list(FAMILIES)
@@ -517,9 +517,9 @@ class TestTampering:
         with pytest.raises(InputError, match=r"deep\.onnx"):
             predict(copied, tables / "cohort.csv", families=["clinical"])
 
-    def test_a_run_folder_hints_at_its_bundle(self, phantom_run: tuple[Path, Path]):
+    def test_a_run_folder_hints_at_its_bundle(self, phantom_models: tuple[Path, Path]):
         with pytest.raises(InputError, match=r"is no bundle.*did you mean .*bundle\?"):
-            load_bundle(phantom_run[1])
+            load_bundle(phantom_models[1])
 
     def test_what_is_no_bundle_says_so(self, tables: Path, tmp_path: Path):
         for path in (tables, tables / "cohort.csv", tmp_path / "nowhere"):
@@ -550,8 +550,8 @@ class TestSchema:
             else:
                 assert (item.low, item.high) == (None, None)
 
-    def test_performance_is_that_of_the_nested_folds(self, bundle: Bundle, phantom_run: tuple[Path, Path]):
-        results = json.loads((phantom_run[1] / "models/comparison/results.json").read_text())
+    def test_performance_is_that_of_the_nested_folds(self, bundle: Bundle, phantom_models: tuple[Path, Path]):
+        results = json.loads((phantom_models[1] / "models/comparison/results.json").read_text())
         for item in results["performance"]:
             quoted = json.loads(bundle.schema.families[item["family"]].performance.model_dump_json())
             assert quoted == item

@@ -9,26 +9,22 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typed import Ended, typed
 
 from radfuse.cohort.spreadsheet import safe_cells
 
 pytestmark = pytest.mark.slow
 
 
-def radfuse(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "radfuse.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
-
-
-def said(result: subprocess.CompletedProcess[str]) -> str:
+def said(result: Ended) -> str:
     assert "Traceback" not in result.stderr
     return " ".join(result.stderr.split())
 
 
 @pytest.fixture
-def here(phantom_run: tuple[Path, Path], tmp_path: Path) -> Path:
+def here(phantom_models: tuple[Path, Path], tmp_path: Path) -> Path:
     """A folder with links to the phantom's tables, its bundle, and tables of few patients."""
-    tables, run = phantom_run[0].parent, phantom_run[1]
+    tables, run = phantom_models[0].parent, phantom_models[1]
     for name in ("cohort.csv", "radiomic.csv", "deep.csv"):
         (tmp_path / name).symlink_to(tables / name)
     (tmp_path / "bundle").symlink_to(run / "bundle")
@@ -54,16 +50,14 @@ PLACES = {
 def test_a_place_that_cannot_hold_results_is_exit_code_2(here: Path, command: str, name: str) -> None:
     place, message = PLACES[name]
     before = sorted(str(item) for item in here.rglob("*"))
-    result = radfuse(command, "bundle", "cohort.csv", "--family", "clinical", "--out", place, cwd=here)
+    result = typed(command, "bundle", "cohort.csv", "--family", "clinical", "--out", place, cwd=here)
     assert result.returncode == 2, result.stderr
     assert message in said(result)
     assert sorted(str(item) for item in here.rglob("*")) == before
 
 
 def test_evaluate_on_one_class_gives_what_can_be_given(here: Path) -> None:
-    result = radfuse(
-        "evaluate", "bundle", "events.csv", "--family", "clinical", "--out", "E", "--recalibrate", cwd=here
-    )
+    result = typed("evaluate", "bundle", "events.csv", "--family", "clinical", "--out", "E", "--recalibrate", cwd=here)
     assert result.returncode == 0, result.stderr
     text = said(result)
     for part in ("AUC, specificity, calibration intercept", "cannot be computed, as all", "have the event"):
@@ -79,7 +73,7 @@ def test_evaluate_on_one_class_gives_what_can_be_given(here: Path) -> None:
 
 
 def test_evaluate_on_one_row(here: Path) -> None:
-    result = radfuse("evaluate", "bundle", "one.csv", "--family", "clinical", "--out", "E", cwd=here)
+    result = typed("evaluate", "bundle", "one.csv", "--family", "clinical", "--out", "E", cwd=here)
     assert result.returncode == 0, result.stderr
     assert "as no unit has the event" in said(result) or "as the one unit has the event" in said(result)
     assert "as there is one patient" in said(result)
@@ -87,7 +81,7 @@ def test_evaluate_on_one_row(here: Path) -> None:
 
 
 def test_a_family_left_out_names_what_it_lacks_and_is_exit_code_1(here: Path) -> None:
-    result = radfuse("predict", "bundle", "cohort.csv", "--out", "P", cwd=here)
+    result = typed("predict", "bundle", "cohort.csv", "--out", "P", cwd=here)
     assert result.returncode == 1
     text = said(result)
     schema = json.loads((here / "bundle/bundle.json").read_text())
@@ -100,7 +94,7 @@ def test_a_family_left_out_names_what_it_lacks_and_is_exit_code_1(here: Path) ->
 
 
 def test_asking_for_what_is_there_is_exit_code_0(here: Path) -> None:
-    assert radfuse("predict", "bundle", "cohort.csv", "--family", "clinical", "--out", "P", cwd=here).returncode == 0
+    assert typed("predict", "bundle", "cohort.csv", "--family", "clinical", "--out", "P", cwd=here).returncode == 0
 
 
 def test_safe_csv_keeps_spreadsheets_from_running_ids(here: Path) -> None:
@@ -109,8 +103,8 @@ def test_safe_csv_keeps_spreadsheets_from_running_ids(here: Path) -> None:
     cohort.to_csv(here / "odd.csv", index=False)
     for command in ("predict", "evaluate"):
         arguments = (command, "bundle", "odd.csv", "--family", "clinical", "--out")
-        assert radfuse(*arguments, "raw", cwd=here).returncode == 0
-        assert radfuse(*arguments, "safe", "--safe-csv", cwd=here).returncode == 0
+        assert typed(*arguments, "raw", cwd=here).returncode == 0
+        assert typed(*arguments, "safe", "--safe-csv", cwd=here).returncode == 0
         ids = {
             place: pd.read_csv(here / place / "predictions.csv", dtype=str)["patient_id"].tolist()
             for place in ("raw", "safe")
@@ -149,5 +143,5 @@ def test_what_a_killed_run_left_is_swept_and_its_results_are_written(here: Path)
     (here / "P").mkdir()
     left = here / "P" / f".predictions.csv.{socket.gethostname()}.{gone.pid}.tmp"
     left.write_bytes(b"")
-    assert radfuse("predict", "bundle", "cohort.csv", "--family", "clinical", "--out", "P", cwd=here).returncode == 0
+    assert typed("predict", "bundle", "cohort.csv", "--family", "clinical", "--out", "P", cwd=here).returncode == 0
     assert [item.name for item in (here / "P").iterdir()] == ["predictions.csv"]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from typed import typed
 
 from radfuse.phantom.table import TablePhantom, write_table_phantom
 from radfuse.volume.files import write_image
@@ -22,6 +23,7 @@ FAST = ["--set", "fusion.inner_folds=2", "--set", "cohort.split.folds=2", "--set
 FAST += ["--set", "report.journal_figures=false"]
 FAST += ["--set", "fusion.strategy={kind: early}"]
 FAST += ["--set", "fusion.selection=[{kind: mrmr, k: 5}, {kind: lasso, strengths: [0.5]}]"]
+FAST += ["--set", "fusion.families=[clinical, deep, clinical-radiomic-deep]"]
 
 
 def radfuse(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
@@ -56,15 +58,15 @@ def test_help_names_every_command() -> None:
 def test_variants_are_shown_and_one_that_fails_is_named(finished: tuple[Path, Path]) -> None:
     table, run = finished
     two = ["--set", "variants={few: {fusion.selection.0.k: 3}, lost: {features.deep: lost.csv}}"]
-    shown = radfuse("variants", table / "study.yaml", "--out", run, *FAST, *two, "--only", "few")
+    shown = typed("variants", table / "study.yaml", "--out", run, *FAST, *two, "--only", "few")
     assert shown.returncode == 0, shown.stderr
     assert "as planned" in shown.stdout
     assert "few" in shown.stdout
-    failed = radfuse("variants", table / "study.yaml", "--out", run, *FAST, *two)
+    failed = typed("variants", table / "study.yaml", "--out", run, *FAST, *two)
     assert failed.returncode == 1
     assert "failed variant lost" in failed.stderr
     assert "lost.csv" in failed.stderr
-    unknown = radfuse("variants", table / "study.yaml", "--out", run, *FAST, *two, "--only", "fewer")
+    unknown = typed("variants", table / "study.yaml", "--out", run, *FAST, *two, "--only", "fewer")
     assert unknown.returncode == 2
     assert "did you mean 'few'" in unknown.stderr
 
@@ -79,7 +81,7 @@ def test_running_again_computes_nothing(finished: tuple[Path, Path]) -> None:
 
 @pytest.mark.slow
 def test_check_says_what_will_run(finished: tuple[Path, Path]) -> None:
-    shown = radfuse("check", finished[0] / "study.yaml")
+    shown = typed("check", finished[0] / "study.yaml")
     assert shown.returncode == 0
     assert "5 folds, families: clinical, radiomic, deep" in shown.stdout
     assert "radiomic (144 columns)" in shown.stdout
@@ -142,7 +144,7 @@ BAD = {
 def test_bad_input_is_exit_code_2_with_the_mend(finished: tuple[Path, Path], name: str) -> None:
     arguments, message = BAD[name]
     before = {item for item in finished[1].rglob("*") if item.name != "index.sqlite"}
-    result = radfuse(*arguments, cwd=finished[0].parent)
+    result = typed(*arguments, cwd=finished[0].parent)
     assert result.returncode == 2, result.stdout + result.stderr
     assert message in " ".join(result.stderr.split())
     assert "Traceback" not in result.stderr
@@ -155,7 +157,7 @@ def test_a_changed_byte_in_the_bundle_is_exit_code_2(finished: tuple[Path, Path]
     content = bytearray((tmp_path / "deep.onnx").read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "deep.onnx").write_bytes(content)
-    result = radfuse("predict", tmp_path, finished[0] / "cohort.csv", "--out", tmp_path / "P")
+    result = typed("predict", tmp_path, finished[0] / "cohort.csv", "--out", tmp_path / "P")
     assert result.returncode == 2
     assert "deep.onnx" in result.stderr
     assert not (tmp_path / "P").exists()
@@ -170,7 +172,7 @@ def test_some_failed_is_exit_code_1(tmp_path: Path) -> None:
     deep.iloc[(cohort["site"] != "north").to_numpy(), 1:] = None
     deep.to_csv(tmp_path / "T/deep.csv", index=False)
     settings = ["--set", "cohort.split={kind: leave_site_out}", "--set", "fusion.families=[clinical, deep]"]
-    result = radfuse("run", study, "--out", tmp_path / "R", *FAST[:2], *FAST[4:], *settings)
+    result = typed("run", study, "--out", tmp_path / "R", *FAST[:2], *FAST[4:], *settings)
     assert result.returncode == 1, result.stdout + result.stderr
     assert "failed deep, fold north: none of the 64 columns varies in the training set" in result.stderr
     assert (tmp_path / "R/bundle/clinical.onnx").is_file()
@@ -178,11 +180,11 @@ def test_some_failed_is_exit_code_1(tmp_path: Path) -> None:
 
 
 def test_configs_are_listed_and_written(tmp_path: Path) -> None:
-    assert "Desmoid-type fibromatosis" in radfuse("configs").stdout
-    written = radfuse("configs", "tables", "--out", tmp_path / "study.yaml")
+    assert "Desmoid-type fibromatosis" in typed("configs").stdout
+    written = typed("configs", "tables", "--out", tmp_path / "study.yaml")
     assert written.returncode == 0
     assert "patient_id" in (tmp_path / "study.yaml").read_text()
-    assert radfuse("configs", "tables", "--out", tmp_path / "study.yaml").returncode == 2
+    assert typed("configs", "tables", "--out", tmp_path / "study.yaml").returncode == 2
 
 
 @pytest.mark.slow
@@ -199,7 +201,7 @@ def test_radiomics_writes_the_same_columns_and_values_by_either_engine(tmp_path:
     for engine in ("fast", "pyradiomics"):
         to = tmp_path / f"{engine}.csv"
         command = ["radiomics", tmp_path / "i.nrrd", tmp_path / "m.nrrd", "--params", tmp_path / "p.yaml"]
-        ran = radfuse(*command, "--engine", engine, "--out", to)
+        ran = typed(*command, "--engine", engine, "--out", to)
         assert ran.returncode == 0, ran.stderr
         tables[engine] = pd.read_csv(to, index_col="label")
         provenance = json.loads(to.with_suffix(".json").read_text())
@@ -265,7 +267,7 @@ def test_whoever_interrupts_is_told_that_nothing_is_lost(
 
 
 def test_the_version_is_shown() -> None:
-    assert radfuse("--version").stdout.split()[0] == "radfuse"
+    assert typed("--version").stdout.split()[0] == "radfuse"
 
 
 def test_a_study_may_be_given_as_settings_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,14 +298,14 @@ def two_regions(tmp_path: Path) -> list[object]:
 def test_radiomics_gives_the_regions_that_can_be_measured_and_names_the_others(
     two_regions: list[object], tmp_path: Path
 ) -> None:
-    ran = radfuse(*two_regions, "--out", tmp_path / "new" / "f.csv")
+    ran = typed(*two_regions, "--out", tmp_path / "new" / "f.csv")
     assert ran.returncode == 1
     assert "failed label 2: " in ran.stderr
     assert ran.stdout.startswith("1 label, ")
     assert list(pd.read_csv(tmp_path / "new" / "f.csv")["label"]) == [1]
     record = json.loads((tmp_path / "new" / "f.json").read_text())
     assert "has 1 voxels, needs 10" in record["failed"]["2"]
-    assert radfuse(*two_regions, "--label", 1, "--out", tmp_path / "new" / "f.csv").returncode == 0  # over its own
+    assert typed(*two_regions, "--label", 1, "--out", tmp_path / "new" / "f.csv").returncode == 0  # over its own
 
 
 @pytest.mark.slow
@@ -312,7 +314,7 @@ def test_radiomics_overwrites_no_file_that_is_not_its_own(
     two_regions: list[object], tmp_path: Path, content: str
 ) -> None:
     (tmp_path / "features.json").write_text(content)
-    ran = radfuse(*two_regions, "--out", tmp_path / "features.csv")
+    ran = typed(*two_regions, "--out", tmp_path / "features.csv")
     assert ran.returncode == 2
     assert "features.json is there and is no record of an extraction" in ran.stderr
     assert (tmp_path / "features.json").read_text() == content
@@ -323,7 +325,7 @@ def test_radiomics_overwrites_no_file_that_is_not_its_own(
 @pytest.mark.parametrize("name", ["o.json", "i.nrrd", "o"])
 def test_radiomics_writes_tables_that_are_named_so(two_regions: list[object], tmp_path: Path, name: str) -> None:
     before = (tmp_path / "i.nrrd").read_bytes()
-    ran = radfuse(*two_regions, "--out", tmp_path / name)
+    ran = typed(*two_regions, "--out", tmp_path / name)
     assert ran.returncode == 2
     assert "give a name that ends in .csv" in ran.stderr
     assert (tmp_path / "i.nrrd").read_bytes() == before

@@ -24,12 +24,12 @@ def test_numbers_alone() -> None:
     assert "the study has" not in shown
 
 
-def test_a_study_says_what_it_has(phantom_run: tuple[Path, Path]) -> None:
-    shown = said(phantom_run[0])
+def test_a_study_says_what_it_has(phantom_models: tuple[Path, Path]) -> None:
+    shown = said(phantom_models[0])
     assert "candidate predictors, expected R²" in shown
     assert "the study has" in shown
     assert "(60 patients) does not meet: shrinkage of at most 10%" in shown
-    assert "30 candidate predictors" in said(phantom_run[0], "--predictors", 30, "--auc", 0.8)
+    assert "30 candidate predictors" in said(phantom_models[0], "--predictors", 30, "--auc", 0.8)
 
 
 def test_numbers_of_a_value_and_of_survival_alone() -> None:
@@ -46,9 +46,9 @@ def test_a_time_of_nearly_nothing_and_a_mean_of_much_are_numbers() -> None:
     assert "mean within 10% 5 " in said("--mean", 1e300, "--sd", 1, "--predictors", 3)
 
 
-def test_what_the_study_says_is_told_from_what_was_given(phantom_run: tuple[Path, Path]) -> None:
+def test_what_the_study_says_is_told_from_what_was_given(phantom_models: tuple[Path, Path]) -> None:
     with pytest.raises(InputError, match="the study's prevalence and --mean and --sd are of different kinds"):
-        said(phantom_run[0], "--mean", 1, "--sd", 1)
+        said(phantom_models[0], "--mean", 1, "--sd", 1)
 
 
 def test_studies_of_values_and_of_survival_say_what_they_have(tmp_path) -> None:

@@ -186,7 +186,7 @@ def test_masks_of_a_study_are_made_without_training(tmp_path: Path, settings: tu
 @pytest.mark.slow
 def test_a_bundle_makes_masks_of_new_patients_the_same_way(tmp_path: Path) -> None:
     aided(tmp_path, 12)
-    run = run_study(study_of(tmp_path, *GROW), tmp_path / "run")
+    run = run_study(study_of(tmp_path, *GROW), tmp_path / "run", until="export")
     assert run.failures == ()
     found = predict(run.path / "bundle", tmp_path / "cohort.csv", labels_out=tmp_path / "out")
     assert found.failures == ()

@@ -32,6 +32,7 @@ pytestmark = [
 
 STUDY = """
 name: boxes
+report: {journal_figures: false}
 cohort:
   table: cohort.csv
   images: {t1: t1}
@@ -54,6 +55,7 @@ UNET = [
     "segmentation={backend: unet, labels: {tumour: 1}, steps: 40, channels: [8, 16, 16], learning_rate: 0.01, "
     "patch_voxels: 5000}",
     "deep={regions: [ring]}",
+    "fusion.families=[radiomic, deep, clinical-radiomic-deep]",
 ]
 
 
@@ -216,7 +218,7 @@ def test_cases_that_fail_are_named_and_the_others_complete(study: Path) -> None:
     for case in found:
         assert f"<b>{case}</b>" in run.report.read_text()
     tumour_cohort(folder, 20)
-    mended = run_study(study, folder / "run")
+    mended = run_study(study, folder / "run", until="fuse")
     assert mended.failures == ()
     assert mended.results is not None
     assert mended.results.performance[0].units == 20
@@ -256,8 +258,8 @@ def test_regions_are_written_to_look_at_one_file_each(study: Path) -> None:
     assert not ((ring.array > 0) & (tumour.array > 0)).any()
     assert run_study(study, run.path, until="regions").computed == 0
     assert run_study(load_study(study, ["regions.1.margin_mm=6"]), run.path, until="regions").computed == 12
-    run_study(study, folder / "other")
-    assert not (folder / "other/regions").exists()  # a whole run does not need them
+    run_study(study, folder / "other", until="export")
+    assert not (folder / "other/regions").exists()  # models do not need them
 
 
 def test_regions_that_cannot_be_made_are_named(study: Path) -> None:

@@ -34,6 +34,7 @@ from radfuse.study import load_study
 REFERENCE = Path(__file__).parents[1] / "reference" / "stages.json"
 STUDY = """
 name: fixed
+report: {journal_figures: false}
 cohort:
   table: cohort.csv
   images: {t1: t1}

@@ -24,9 +24,9 @@ def written(folder: Path, settings: Sequence[str], **phantom: Any) -> Path:
     return study
 
 
-def finished(study: Path, folder: Path) -> Path:
-    """Run a study, in which nothing fails; return its run folder."""
-    run = run_study(study, folder)
+def finished(study: Path, folder: Path, until: str = "report") -> Path:
+    """Run a study as far as a stage, in which nothing fails; return its run folder."""
+    run = run_study(study, folder, until=until)
     assert run.failures == ()
     return run.path
 
