@@ -240,7 +240,7 @@ def test_real_radiomics_reach_what_others_published(name: str, tmp_path: Path) -
     """WORC reports AUC 0.82 and 0.83 (arXiv:2108.08618); the bounds are about its confidence intervals."""
     file, low, high = PUBLISHED[name]
     table = real_file(f"tables/{file}")
-    run = run_study(load_study(CONFIGS / f"{name}.yaml", [f"cohort.table={table}"]), tmp_path / "run")
+    run = run_study(load_study(CONFIGS / f"{name}.yaml", [f"cohort.table={table}"]), tmp_path / "run", until="fuse")
     assert run.results is not None
     value = run.results.performance[0].auc.value
     assert value is not None

@@ -20,6 +20,7 @@ STYLE: Any = {
     "font.sans-serif": ["Helvetica Neue", "Helvetica", "Arial", "DejaVu Sans"],
     "font.size": 9.5,
     "axes.titlesize": 10,
+    "axes.titley": 1.0,  # where it would be found to stand, by measuring all ticks once more a figure
     "axes.labelsize": 9.5,
     "axes.spines.top": False,
     "axes.spines.right": False,

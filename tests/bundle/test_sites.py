@@ -30,6 +30,7 @@ SETTINGS = [
     "fusion.inner_folds=2",
     "fusion.classifier={kind: ridge, spreads: [0.3]}",
     "fusion.strategy={kind: priority}",
+    "report.journal_figures=false",
     "fusion.families=[clinical, radiomic, clinical-radiomic]",
     "fusion.selection=[{kind: mrmr, k: 5, blocks: [radiomic]}]",
 ]

@@ -109,7 +109,7 @@ def score_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = write_table_phantom(folder / "T", TablePhantom(patients=40, seed=8))
     settings = [
         *("fusion.classifier={kind: ridge, spreads: [0.3]}", "fusion.strategy={kind: score}", "fusion.inner_folds=3"),
-        *("fusion.families=[clinical-radiomic]", "cohort.split.folds=3"),
+        *("fusion.families=[clinical-radiomic]", "cohort.split.folds=3", "report.journal_figures=false"),
     ]
     study.write_text(to_yaml(apply_overrides(read_yaml(study), settings)), encoding="utf-8")
     return run_study(study, folder / "R").path

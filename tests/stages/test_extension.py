@@ -25,6 +25,7 @@ from radfuse.study import load_study
 
 STUDY = """
 name: own
+report: {journal_figures: false}
 cohort:
   table: cohort.csv
   images: {t1: t1}

@@ -11,7 +11,7 @@ from radfuse.phantom.table import TablePhantom, write_table_phantom
 from radfuse.pipeline import run_study
 from radfuse.study import load_study
 
-FAST = ["cohort.split.folds=2", "fusion.inner_folds=2"]
+FAST = ["cohort.split.folds=2", "fusion.inner_folds=2", "report.journal_figures=false"]
 
 
 def test_another_family_leaves_the_fits_that_are_there(tmp_path: Path) -> None:

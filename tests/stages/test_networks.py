@@ -28,6 +28,7 @@ from radfuse.volume.image import Volume
 
 STUDY = """
 name: own
+report: {journal_figures: false}
 cohort:
   table: cohort.csv
   images: {t1: t1}

@@ -27,6 +27,7 @@ from radfuse.volume.image import Volume
 pytestmark = pytest.mark.slow
 STUDY = """
 name: looked
+report: {journal_figures: false}
 cohort:
   table: cohort.csv
   images: {t1: t1}

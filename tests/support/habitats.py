@@ -18,6 +18,7 @@ VALUES = {"t1": (100.0, 200.0, 300.0), "adc": (1500.0, 800.0, 1500.0)}
 """Of the parts, the darkest on t1 first; on adc the first and the last are alike."""
 STUDY = """
 name: parts
+report: {journal_figures: false}
 cohort:
   table: cohort.csv
   images: {t1: t1, adc: adc}

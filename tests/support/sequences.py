@@ -20,6 +20,7 @@ SHIFT_MM = (3.0, -2.0, 2.5)
 OTHER = Grid((16, 28, 28), (2.5, 1.5, 1.5), (-2.0, -1.0, -1.0))
 STUDY = """
 name: two
+report: {journal_figures: false}
 cohort:
   table: cohort.csv
   images: {t1: t1, t2: t2}
@@ -72,6 +73,7 @@ def two_sequences(folder: Path, cases: int = 8) -> Path:
 
 VISITS = """
 name: visits
+report: {journal_figures: false}
 cohort:
   table: cohort.csv
   unit: [patient_id]

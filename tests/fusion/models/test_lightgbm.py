@@ -90,6 +90,7 @@ def test_trees_go_from_a_study_to_its_bundle_and_report(tmp_path: Path):
         "fusion.selection=[{kind: mrmr, k: 4}]",
         "fusion.classifier={kind: lightgbm, trees: [20, 40]}",
         "fusion.strategy.kind=early",
+        "report.journal_figures=false",
     )
     run = run_study(load_study(study, chosen), tmp_path / "R")
     assert run.failures == ()
