@@ -23,6 +23,26 @@ def listed(items: Iterable[object], most: int = 8) -> str:
     return (", ".join(texts[:most]) + (", ..." if len(texts) > most else "")) or "none"
 
 
+def counted(number: int, what: str, plural: str = "") -> str:
+    """Return "1 fold" or "5 folds"."""
+    return f"{number:,} {what if number == 1 else plural or what + 's'}"
+
+
+def reasons(failed: Iterable[tuple[str, str]], most: int = 3) -> str:
+    """Return why things failed, each reason once behind those that it holds for; of many reasons the first.
+
+    Args:
+        failed: item and reason of each.
+        most: reasons that are told.
+    """
+    held: dict[str, list[str]] = {}
+    for item, why in failed:
+        held.setdefault(why, []).append(item)
+    told = [f"{listed(items)}: {why.removesuffix('.')}" for why, items in list(held.items())[:most]]
+    rest = sum(map(len, list(held.values())[most:]))
+    return "; ".join([*told, *([f"and {rest:,} more"] if rest else [])])
+
+
 def first_fault(error: Exception) -> str:
     """Return what is wrong in one line: of pydantic's the first place and its fault, of all else type and text."""
     faults = getattr(error, "errors", None)

@@ -16,7 +16,7 @@ from radfuse.bundle.models import check_network
 from radfuse.bundle.schema import NETWORK, ImageRecipe
 from radfuse.cohort.case import Case, Cohort
 from radfuse.cohort.visits import VisitsConfig
-from radfuse.errors import CASE_FAILS, CaseError, InputError, Problem
+from radfuse.errors import CASE_FAILS, CaseError, InputError, Problem, reasons
 from radfuse.features import FeatureTable
 from radfuse.recipe import (
     NOTHING_FOUND,
@@ -128,7 +128,7 @@ def features_from_images(
     if labels_out is not None and way.masks:
         write_folder(labels_out, {REVIEW: str(listed_masks(way.masks).to_csv(index=False)).encode()})
     if not rows["radiomic"]:
-        raise InputError(f"no case could be used; the first: {failures[0].item}: {failures[0].error}")
+        raise InputError(f"no case could be used: {reasons((one.item, one.error) for one in failures)}")
     tables = {}
     for block, found_rows in rows.items():
         values = pd.DataFrame.from_dict(found_rows, orient="index").astype("float64")

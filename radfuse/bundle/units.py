@@ -18,7 +18,7 @@ from radfuse.cohort.changes import DATED, Changes
 from radfuse.cohort.config import Categories, CohortConfig
 from radfuse.cohort.read import read_cohort
 from radfuse.cohort.spreadsheet import ROW, Table
-from radfuse.errors import InputError, Problem
+from radfuse.errors import InputError, Problem, reasons
 from radfuse.features import FeatureSource, FeatureTable, at_visit, read_features
 from radfuse.fusion.design import Design, join
 from radfuse.results import SITE, Failure, ReviewedMask
@@ -242,7 +242,7 @@ def _without(failures: Sequence[Failure], cohort: Cohort) -> Cohort:
     """
     left = cohort.without({failure.item for failure in failures})
     if not len(left):
-        raise InputError(f"no case could be used; the first: {failures[0].item}: {failures[0].error}")
+        raise InputError(f"no case could be used: {reasons((one.item, one.error) for one in failures)}")
     return left
 
 

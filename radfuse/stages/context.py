@@ -9,6 +9,7 @@ from typing import cast
 
 from radfuse.check.inputs import FoldPatients, Inputs, read_inputs
 from radfuse.cohort.case import Case
+from radfuse.errors import reasons
 from radfuse.learned import Learned, filled, learns
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.recipe import About, CaseFiles, RegionRecipe, about
@@ -240,10 +241,10 @@ class Context:
             self.dropped.add(item)
         self.failures.append(Failure(item=item, error=error))
 
-    def first_failure(self) -> str:
-        """Return the first thing that went wrong, for an error that says why nothing is left."""
+    def why(self) -> str:
+        """Return what went wrong, for an error that says why nothing is left."""
         told = [failure for failure in self.failures if failure.item in self.dropped] or self.failures
-        return f"; the first: {told[0].item}: {told[0].error}" if told else ""
+        return f": {reasons((failure.item, failure.error) for failure in told)}" if told else ""
 
 
 def _together(context: Context, case: Case) -> tuple[Path | None, bool]:

@@ -58,7 +58,7 @@ def jobs(context: Context) -> Iterator[ExportJob]:
     places = {family: refit.place_of(family) for family in fuse.whole_families(context)}
     fits = {family: context.path(place) for family, place in places.items() if context.has(place)}
     if not fits:
-        raise StudyError(f"no family could be fitted on all units{context.first_failure()}")
+        raise StudyError(f"no family could be fitted on all units{context.why()}")
     yield ExportJob(
         StudyFacts.of(study),
         context.path(prepare.PLACE),

@@ -59,7 +59,7 @@ def jobs(context: Context) -> Iterator[LearnJob]:
     settings = (open_steps(study.sequences), open_habitats(study.regions), study.seed)
     cases = [case for case in context.all_cases if context.has(sample.place_of(case.case_id))]
     if not cases:
-        raise StudyError(f"no case could be used{context.first_failure()}")
+        raise StudyError(f"no case could be used{context.why()}")
     cases.sort(key=lambda case: scans[case.case_id])  # as in `train`: the order of the table says nothing
     for fold in (*context.folds, FoldPatients(ALL, frozenset())):
         seen = [case.case_id for case in cases if case.patient not in fold.test]

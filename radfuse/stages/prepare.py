@@ -144,7 +144,7 @@ def jobs(context: Context) -> Iterator[PrepareJob]:
         return
     cases = [case.case_id for case in context.cases()]
     if not cases:
-        raise StudyError(f"no case could be used{context.first_failure()}")
+        raise StudyError(f"no case could be used{context.why()}")
     radiomic = {case: context.path(extract.place_of(case)) for case in cases}
     encoders = () if study.deep is None else context.encoders
     encoded = {name: {case: context.path(deep.place_of(name, case)) for case in cases} for name in encoders}

@@ -40,7 +40,7 @@ def jobs(context: Context) -> Iterator[StabilityJob]:
     places = {case.case_id: place_of(case.case_id) for case in context.cases()}
     cases = {case: context.path(place) for case, place in places.items() if context.has(place)}
     if not cases:
-        raise StudyError(f"no case could be used{context.first_failure()}")
+        raise StudyError(f"no case could be used{context.why()}")
     patients = {case.case_id: case.patient for case in context.cases()}
     yield StabilityJob(context.study.title or context.study.name, cases, patients)
 

@@ -50,7 +50,7 @@ def jobs(context: Context) -> Iterator[TableJob]:
     """
     cases = [case.case_id for case in context.cases()]
     if not cases:
-        raise StudyError(f"no case could be used{context.first_failure()}")
+        raise StudyError(f"no case could be used{context.why()}")
     places = {"radiomic": {case: extract.place_of(case) for case in cases}}
     if context.study.deep is not None:
         places["deep"] = {case: deep.place_of(ALL, case) for case in cases}

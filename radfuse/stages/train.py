@@ -71,7 +71,7 @@ def jobs(context: Context) -> Iterator[TrainJob]:
         return
     drawn = [case for case in context.all_cases if context.has(preprocess.place_of(case.case_id))]
     if not drawn:
-        raise StudyError(f"no case can be trained on{context.first_failure()}")
+        raise StudyError(f"no case can be trained on{context.why()}")
     scans = context.inputs.cohort.scans
     drawn.sort(key=lambda case: scans[case.case_id])  # the order of the table says nothing, nor do names
     for number, fold in enumerate((*context.folds, FoldPatients(ALL, frozenset()))):
