@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import pandas as pd
@@ -10,6 +11,17 @@ from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.spreadsheet import ROW, Table, numbered
 from radfuse.config import nearest
 from radfuse.errors import Problem
+
+_SETTINGS = {
+    "list the case under cohort.exclude": "take its row out",
+    "list these cases under cohort.exclude": "take their rows out",
+    ", or list them under cohort.exclude": "",
+    "one image under two ids leaks between folds: list one under cohort.exclude": "correct one, or take its row out",
+    ", add the class, or": ", or",
+    ", add the level, or": ", or",
+    "is none of cohort.outcome.levels": "is none of the study's",
+}
+"""Words on settings of a study, and what stands for them where there is none: who predicts has a bundle and a table."""
 
 
 class Draft:
@@ -34,7 +46,7 @@ class Draft:
         self.new = new
         self.folder = table.path.parent
         self.columns: dict[str, pd.Series] = {}
-        self.problems: list[Problem] = list(table.notes)
+        self.problems = [replace(note, message=self._told(note.message)) for note in table.notes]
         self.scans: dict[int, str] = {}
         self.unusable: dict[int, str] = {}
 
@@ -47,12 +59,18 @@ class Draft:
     ) -> None:
         """Note a problem; `index` is that of the row in `cells`."""
         row = int(index) + 2 if index is not None else None
-        self.problems.append(Problem(self.table.path.name, message, row, column, severity))
+        self.problems.append(Problem(self.table.path.name, self._told(message), row, column, severity))
+
+    def _told(self, message: str) -> str:
+        """Return a message without settings that new patients do not have."""
+        for study, alone in _SETTINGS.items() if self.new else ():
+            message = message.replace(study, alone)
+        return message
 
     def no_file(self, message: str, index: int, column: str) -> None:
         """Note that a row's file cannot be used: a problem of the table, or of new patients the loss of that row."""
         if self.new:
-            self.unusable.setdefault(index, f"row {index + 2}, {column}: {message}")
+            self.unusable.setdefault(index, f"row {index + 2}, {column}: {self._told(message)}")
         else:
             self.problem(message, index, column)
 

@@ -22,7 +22,7 @@ def check_files(draft: Draft) -> None:
     used: dict[Path, list[tuple[int, str]]] = defaultdict(list)
     folders: dict[Path, Path] = {}
     seen: dict[Path, dict[str, str]] = {}
-    without = "take its row out" if draft.new else "list the case under cohort.exclude"
+    without = "list the case under cohort.exclude"
     kinds = dict.fromkeys(draft.config.images.values(), "image")
     kinds |= dict.fromkeys(draft.config.mask_columns, "mask")
     optional = {draft.config.images[sequence] for sequence in draft.config.optional_images}

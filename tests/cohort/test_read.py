@@ -171,6 +171,16 @@ def test_labelled_new_patients_may_be_of_one_class(tmp_path: Path) -> None:
     assert list(cohort.cases["event"]) == [1.0, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("new", "mend"), [(True, "fill it, or take its row out"), (False, "fill it, or list the case under cohort.exclude")]
+)
+def test_new_patients_have_no_setting_that_leaves_a_case_out(tmp_path: Path, new: bool, mend: str) -> None:
+    table = write_table(tmp_path, PEOPLE.replace("c2,p2,58,m,1", "c2,p2,58,m,"))
+    with pytest.raises(InputError) as told:
+        read_cohort(table, config(), new=new)
+    assert f"the outcome is missing; {mend}" in str(told.value)
+
+
 # one fault at a time
 
 
@@ -304,13 +314,13 @@ FAULTS: dict[str, tuple[dict[int, str], dict[str, Any], int | None, str | None, 
     ),
     "more folds than events": (
         {3: "c2,p2,58,m,0"}, {"split": Grouped(folds=2)}, None, "event",
-        ("1 patients have an event, fewer than the 2 folds", "one class only"),
+        ("1 patient has an event, fewer than the 2 folds", "one class only"),
     ),
     "more folds than those without": (
-        {2: "c1,p1,61,f,1"}, {"split": Grouped(folds=2)}, None, "event", ("1 patients have no event", "the 2 folds")
+        {2: "c1,p1,61,f,1"}, {"split": Grouped(folds=2)}, None, "event", ("1 patient has no event", "the 2 folds")
     ),
     "one event for a holdout": (
-        {3: "c2,p2,58,m,0"}, {"split": Holdout()}, None, "event", ("1 patients have an event",)
+        {3: "c2,p2,58,m,0"}, {"split": Holdout()}, None, "event", ("1 patient has an event",)
     ),
     "no date": (
         {3: "c2,p2,last May,m,1"}, {"clinical": [], "split": Temporal(column="age")}, 3, "age",
