@@ -16,7 +16,7 @@ from radfuse.cohort.commas import as_written
 from radfuse.cohort.remarks import codes_in, rows_of
 from radfuse.cohort.spreadsheet import LARGEST, ROW, Table, numbered, read_table, to_numbers
 from radfuse.config import Section, nearest
-from radfuse.errors import InputError, Problem, listed
+from radfuse.errors import InputError, Problem, counted, listed
 from radfuse.given import as_kind
 
 if TYPE_CHECKING:
@@ -337,7 +337,7 @@ def _numbers(table: Table, names: list[str], problems: list[Problem], hollow: bo
         problems.append(
             Problem(
                 where,
-                f"{len(empty)} columns hold no value and are left out: {listed(empty)}{rest}",
+                f"{counted(len(empty), 'column')} without any value left out: {listed(empty)}{rest}",
                 None,
                 empty[0],
                 "warning" if columns or hollow else "error",

@@ -134,7 +134,7 @@ def test_a_column_without_values_is_left_out_with_a_warning(tmp_path: Path) -> N
     (found,) = problems
     assert table.names == ("x",)
     assert (found.column, found.severity) == ("empty", "warning")
-    assert found.message == "2 columns hold no value and are left out: empty, also"
+    assert found.message == "2 columns without any value left out: empty, also"
 
 
 # faults
@@ -152,7 +152,7 @@ def test_a_column_without_values_is_left_out_with_a_warning(tmp_path: Path) -> N
         ),
         ("case_id,x\nc1,1\nc2,inf\n", {}, 3, "x", ("1 cells are infinite", "empty them to have them imputed")),
         ("case_id,x\nc1,-Infinity\nc2,1e999\n", {}, 2, "x", ("2 cells are infinite",)),
-        ("case_id,x\nc1,\nc2,\n", {}, None, "x", ("1 columns hold no value", "no feature is left")),
+        ("case_id,x\nc1,\nc2,\n", {}, None, "x", ("1 column without any value left out", "no feature is left")),
         ("case_id\nc1\n", {}, None, None, ("no feature columns are left beside the ids",)),
         ("case_id,x\nc1,1\n", {"exclude": ["x"]}, None, None, ("no feature columns are left beside the ids",)),
         (BY_CASE, {"exclude": ["T1_Meen"]}, None, None, ("'T1_Meen' matches no column", "did you mean 'T1_Mean'?")),
@@ -336,4 +336,4 @@ def test_all_columns_of_new_patients_may_be_empty_where_the_caller_says_so() -> 
         read_features(frame)
     table, (warning,) = read_features(frame, hollow=True)
     assert (list(table.values.index), table.names) == (["c1"], ())
-    assert (warning.severity, warning.message) == ("warning", "2 columns hold no value and are left out: a, b")
+    assert (warning.severity, warning.message) == ("warning", "2 columns without any value left out: a, b")

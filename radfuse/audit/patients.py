@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from radfuse.audit.subject import Subject
-from radfuse.errors import listed
+from radfuse.errors import counted, listed
 from radfuse.results import AuditCheck, AuditFinding
 
 NAME = "patients across folds"
@@ -28,7 +28,7 @@ def look(subject: Subject) -> AuditCheck:
     return AuditCheck(
         name=NAME,
         looks="the patients of training and test units in every fold, and whether two ids may be one person's",
-        told=f"{people} patients in {len(subject.folds)} fold{'s' * (len(subject.folds) > 1)}, none on both sides",
+        told=f"{counted(people, 'patient')} in {counted(len(subject.folds), 'fold')}, none on both sides",
         findings=tuple(findings),
     )
 
@@ -41,7 +41,8 @@ def _on_both_sides(subject: Subject) -> Iterator[AuditFinding]:
             yield AuditFinding(
                 severity="error",
                 where="cohort.split",
-                found=f"fold {fold.name!r} trains and tests on {len(shared)} patients alike: {listed(shared)}",
+                found=f"fold {fold.name!r} trains and tests on {counted(len(shared), 'patient')} alike: "
+                f"{listed(shared)}",
                 mend="take another cohort.split; one of radfuse's own keeps a patient together",
                 column=subject.config.patient,
             )
@@ -57,7 +58,8 @@ def _spelled_alike(subject: Subject) -> Iterator[AuditFinding]:
         yield AuditFinding(
             severity="warning",
             where="cohort.patient",
-            found=f"{len(alike)} pairs of ids differ by zeros, capitals or marks alone, and are taken for two: {shown}",
+            found=f"{counted(len(alike), 'pair')} of ids, alike but for zeros, capitals or marks, taken for two: "
+            f"{shown}",
             mend="If they are one person, write one id one way: both sides of a fold may hold them",
             column=subject.config.patient,
         )

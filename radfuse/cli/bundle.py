@@ -22,7 +22,7 @@ from radfuse.cli.show import (
     show_problems,
     show_suspicious,
 )
-from radfuse.errors import InputError, Problem
+from radfuse.errors import InputError, Problem, counted
 from radfuse.run.disk import check_folder, write_folder
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def predict(
     show_problems(prediction.warnings)
     show_failures(prediction.failures, str(out_ / FAILURES))
     names = ", ".join(map(str, prediction.probabilities))
-    out.print(f"{len(prediction.units)} units, families: {names} -> {escape(str(out_ / 'predictions.csv'))}")
+    out.print(f"{counted(len(prediction.units), 'unit')}, families: {names} -> {escape(str(out_ / 'predictions.csv'))}")
     if prediction.review is not None:
         suspicious = int((prediction.review["flags"] != "").sum())
         show_suspicious(suspicious, len(prediction.review), out_ / "labels" / "review.csv")
@@ -105,7 +105,8 @@ def _as_dicom(opened: Bundle, prediction: Prediction, out_: Path) -> tuple[Failu
     show_failures(failures)
     count = len(prediction.imaged) - len(failures)
     out.print(
-        f"DICOM: a segmentation and a report of {count} cases, with the patients' ids -> {escape(str(out_ / FOLDER))}"
+        f"DICOM: a segmentation and a report of {counted(count, 'case')}, with the patients' ids -> "
+        f"{escape(str(out_ / FOLDER))}"
     )
     return failures
 

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from radfuse.cli.arguments import Force
 from radfuse.cli.show import err, out, progress
+from radfuse.errors import counted
 
 
 def dicom_index(
@@ -62,4 +63,4 @@ def dicom_index(
     for why, count in dump.left_out.items():
         err.print(f"[yellow]left out[/yellow] {count}: {escape(why)}", soft_wrap=True)
     persons = dump.rows["patient_id"].nunique()
-    out.print(f"{len(dump.rows)} series of {persons} persons -> {escape(str(out_))}", soft_wrap=True)
+    out.print(f"{len(dump.rows)} series of {counted(persons, 'person')} -> {escape(str(out_))}", soft_wrap=True)

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from radfuse.cli.arguments import Force
 from radfuse.cli.show import err, out, progress, show_problems
-from radfuse.errors import InputError
+from radfuse.errors import InputError, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,9 @@ def oai_index(
         err.print(f"[yellow]left out[/yellow] {escape(hidden)}: {escape(item.reason)}", soft_wrap=True)
     _show(index, cohort)
     people = cohort.rows["patient_id"].nunique()
-    out.print(f"{len(cohort.rows)} rows of {people} persons -> {escape(str(out_))}", soft_wrap=True)
+    out.print(
+        f"{counted(len(cohort.rows), 'row')} of {counted(people, 'person')} -> {escape(str(out_))}", soft_wrap=True
+    )
     remarks = remarks_on(cohort.rows, wish)
     if written.beside is not None:
         remarks.append(f"{written.study} was edited and stays; what the index has for it now is in {written.beside}")

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from radfuse.cli.show import OK, SOME_FAILED, interval, out, progress, show_next
 from radfuse.cli.study import run_to
-from radfuse.errors import InputError
+from radfuse.errors import InputError, counted
 from radfuse.run.disk import write_atomically, writing
 
 
@@ -60,7 +60,8 @@ def phantom_table(
     with writing(out_):
         study = write_table_phantom(out_, config)
     out.print(
-        f"Wrote {patients} patients to {escape(str(out_))}. Next: [bold]radfuse run {escape(str(study))}[/bold]",
+        f"Wrote {counted(patients, 'patient')} to {escape(str(out_))}. "
+        f"Next: [bold]radfuse run {escape(str(study))}[/bold]",
         soft_wrap=True,
     )
 

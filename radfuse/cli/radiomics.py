@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from radfuse.cli.show import SOME_FAILED, err, out
-from radfuse.errors import InputError
+from radfuse.errors import InputError, counted
 from radfuse.run.disk import check_folder, write_atomically, writing
 
 
@@ -68,9 +68,8 @@ def radiomics(
             out_.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(out_, table.values.to_csv().encode())
             write_atomically(out_.with_suffix(".json"), json.dumps(found, indent=1, default=str).encode())
-        rows = len(table.values)
-        measured = f"{rows} label{'' if rows == 1 else 's'}"
-        out.print(f"{measured}, {len(table.names)} features -> {escape(str(out_))}", soft_wrap=True)
+        measured = f"{counted(len(table.values), 'label')}, {counted(len(table.names), 'feature')}"
+        out.print(f"{measured} -> {escape(str(out_))}", soft_wrap=True)
     if found["failed"]:
         raise typer.Exit(SOME_FAILED)
 

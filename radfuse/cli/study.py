@@ -10,6 +10,7 @@ import typer
 
 from radfuse.cli.arguments import On, Overrides, RetryFailed, RunPlace, Shard, StudyFile, Work
 from radfuse.cli.show import SOME_FAILED, out, progress, show_copy, show_next, show_performance, show_problems
+from radfuse.errors import counted
 
 if TYPE_CHECKING:
     from radfuse.pipeline import Run
@@ -39,13 +40,15 @@ def check(study: StudyFile, set_: Overrides = None) -> None:
     show_problems(checked.warnings)
     if isinstance(checked, Inputs):
         masks = sum(case.mask is not None for case in checked.cohort)
-        out.print(f"[green]Ready.[/green] {len(checked.cohort)} cases with images, {masks} with a mask")
+        out.print(f"[green]Ready.[/green] {counted(len(checked.cohort), 'case')} with images, {masks} with a mask")
         return
     units = checked.design.units
-    blocks = ", ".join(f"{name} ({values.shape[1]} columns)" for name, values in checked.design.blocks.items())
+    blocks = ", ".join(
+        f"{name} ({counted(values.shape[1], 'column')})" for name, values in checked.design.blocks.items()
+    )
     families = ", ".join(loaded.families)
-    folds = f"{len(checked.folds)} fold{'s' if len(checked.folds) != 1 else ''}"
-    out.print(f"[green]Ready.[/green] {len(units)} units, {folds}, families: {families}")
+    folds = counted(len(checked.folds), "fold")
+    out.print(f"[green]Ready.[/green] {counted(len(units), 'unit')}, {folds}, families: {families}")
     out.print(f"Blocks: {blocks}")
 
 

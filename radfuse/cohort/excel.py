@@ -13,7 +13,7 @@ import pandas as pd
 
 from radfuse.cohort.cells import text_column
 from radfuse.cohort.packed import refuse_size, refuse_zip_bomb, unreadable
-from radfuse.errors import InputError, Problem
+from radfuse.errors import InputError, Problem, counted
 
 _HIDDEN = re.compile(rb'<row [^>]*\bhidden="(?:1|true)"')
 _BLOCK = 1 << 20
@@ -50,15 +50,14 @@ def read_excel(path: Path, notes: list[Problem]) -> pd.DataFrame:
         notes.append(
             Problem(
                 path.name,
-                f"{hidden} rows are hidden, by a filter perhaps, and are read like the others; delete those that do "
-                "not belong to the study, or list them under cohort.exclude",
+                f"{counted(hidden, 'hidden row')}, by a filter perhaps, read like the others; delete those that do not "
+                "belong to the study, or list them under cohort.exclude",
                 severity="warning",
             )
         )
     if merged:
-        message = (
-            f"{merged} groups of cells are merged, of which the first alone holds the value; unmerge and fill them"
-        )
+        groups = counted(merged, "group")
+        message = f"{groups} of merged cells, of which the first alone holds the value; unmerge and fill them"
         notes.append(Problem(path.name, message, severity="warning"))
     rows = sheets[filled[0]]
     width = max(map(len, rows))

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field
 from radfuse.cohort.spreadsheet import to_numbers
 from radfuse.cohort.times import days_of, times_of
 from radfuse.config import Section
-from radfuse.errors import Finding, InputError, listed
+from radfuse.errors import Finding, InputError, counted, listed
 from radfuse.outcomes.kinds import Outcome, strata
 
 _SIDE = re.compile(
@@ -75,7 +75,9 @@ class Grouped(Drawn):
         if frame[patient].nunique() < self.folds:
             found = frame[patient].nunique()
             mend = f"set it to {found} or less" if found >= 2 else "add patients"
-            yield Finding(f"{found} patients cannot fill {self.folds} folds (cohort.split.folds); {mend}", None, None)
+            yield Finding(
+                f"{counted(found, 'patient')} cannot fill {self.folds} folds (cohort.split.folds); {mend}", None, None
+            )
         elif outcome is not None:
             yield from outcome.check_folds(frame, patient, self.folds)
 

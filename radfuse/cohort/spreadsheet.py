@@ -19,7 +19,7 @@ from radfuse.cohort.commas import read_commas
 from radfuse.cohort.excel import read_excel
 from radfuse.cohort.packed import refuse_size, unpacked, unreadable
 from radfuse.config import kind_of
-from radfuse.errors import InputError, Problem, listed, short
+from radfuse.errors import InputError, Problem, counted, listed, short
 from radfuse.given import as_path
 
 ROW = "row_number"
@@ -86,10 +86,20 @@ def read_table(path: str | Path | pd.DataFrame, as_text: Collection[str] | None 
     _refuse_repeated(path, cells.columns)
     empty = [int(index) for index in cells.index[cells.isna().all(axis=1)]]
     if empty:
-        notes.append(Problem(path.name, f"{len(empty)} empty rows were left out", empty[0] + 2, None, "warning"))
+        notes.append(
+            Problem(
+                path.name,
+                f"{counted(len(empty), 'empty row was', 'empty rows were')} left out",
+                empty[0] + 2,
+                None,
+                "warning",
+            )
+        )
         cells = cells.drop(index=empty)  # the index keeps the file's numbering
     if cells.empty:
-        raise InputError(f"{path} has no rows below its header ({len(cells.columns)} columns); add one a case")
+        raise InputError(
+            f"{path} has no rows below its header ({counted(len(cells.columns), 'column')}); add one a case"
+        )
     return Table(path, cells, tuple(notes))
 
 

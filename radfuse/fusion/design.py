@@ -13,7 +13,7 @@ from radfuse.cohort.alike import unlike
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.changes import YEARS, changes_of
 from radfuse.cohort.order import content_order
-from radfuse.errors import InputError, Problem, listed
+from radfuse.errors import InputError, Problem, counted, listed
 from radfuse.features import FeatureTable, at_visit
 from radfuse.fusion.config import in_order
 
@@ -301,7 +301,7 @@ def _check_rows(
         problems.append(
             Problem(
                 where,
-                f"{len(extra)} rows of the table belong to no case of the cohort and are left out: {listed(extra)}",
+                f"{counted(len(extra), 'row')} of the table without a case in the cohort left out: {listed(extra)}",
                 severity="warning",
             )
         )

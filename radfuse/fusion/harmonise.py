@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from radfuse.config import Section, nearest
+from radfuse.errors import counted
 
 
 class Combat(Section):
@@ -112,9 +113,9 @@ class Harmoniser:
         if self.unseen == "error" and (found < 0).any():
             name = str(sites[int(np.argmax(found < 0))])
             mend = "exclude them, or set unseen: pass to leave their values as they are"
+            units = counted(int((found < 0).sum()), "unit is", "units are")
             raise ValueError(
-                f"{int((found < 0).sum())} units are of a site that ComBat did not learn, first {name!r}"
-                f"{nearest(name, self.sites, mend)}"
+                f"{units} of a site that ComBat did not learn, first {name!r}{nearest(name, self.sites, mend)}"
             )
         known = found >= 0
         factor = np.where(known[:, None], self.factor[found], 1.0)

@@ -11,7 +11,7 @@ import pandas as pd
 from radfuse.cohort.cells import declared, whole_numbers
 from radfuse.cohort.spreadsheet import Table, spellings, to_numbers
 from radfuse.config import Section, Word, nearest
-from radfuse.errors import Finding, listed
+from radfuse.errors import Finding, counted, listed
 from radfuse.evaluation.thresholds import USUAL, Rule, name_of, threshold_of
 from radfuse.outcomes.faults import coded_otherwise, event_as_named, fewer_folds, missing
 from radfuse.statistics.links import LinkName
@@ -107,8 +107,9 @@ class BinaryOutcome(Section):
         counts = frame.dropna(subset=[self.column]).groupby(self.column)[patient].nunique()
         if len(counts) == 2 and counts.min() < folds:
             rarer = "an event" if counts.idxmin() == 1 else "no event"
+            who = counted(int(counts.min()), "patient has", "patients have")
             yield Finding(
-                f"{counts.min()} patients have {rarer}, fewer than the {folds} folds, so some fold would hold one "
+                f"{who} {rarer}, fewer than the {folds} folds, so some fold would hold one "
                 f"class only; {fewer_folds(counts.min())}",
                 None,
                 self.column,
@@ -126,9 +127,8 @@ class BinaryOutcome(Section):
         """
         per_class = [len(set(patients[y == value])) for value in (0, 1)]
         if min(per_class) < 2:
-            raise ValueError(
-                f"{per_class[1]} patients with an event and {per_class[0]} without are too few for inner folds"
-            )
+            who = counted(per_class[1], "patient")
+            raise ValueError(f"{who} with an event and {per_class[0]} without are too few for inner folds")
         return min(wanted, *per_class)
 
     def targets(self, units: pd.DataFrame) -> np.ndarray:

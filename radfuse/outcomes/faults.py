@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 import pandas as pd
 
 from radfuse.cohort.spreadsheet import Table, to_numbers
-from radfuse.errors import Finding
+from radfuse.errors import Finding, counted
 
 MEND = "correct it, or list the case under cohort.exclude"
 
@@ -72,6 +72,6 @@ def too_few_of_levels(
     for value, count in counts.items():
         if count < folds and len(counts) > 1:
             name = str(value) if named is None else named[float(str(value))]
-            who = f"{count} patients have" if count > 1 else "1 patient has"
+            who = counted(int(count), "patient has", "patients have")
             text = f"{who} the {what} {name!r}, fewer than the {folds} folds, so some fold would hold none"
             yield Finding(f"{text}; {fewer_folds(count)}, or {join}", None, column)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from radfuse.errors import counted
 from radfuse.outcomes import pairs
 from radfuse.results import Comparison, Interval
 from radfuse.statistics.auc import AucSet, auc_interval, fold_averaged, overlap_of
@@ -114,7 +115,7 @@ def folds_possible(y: np.ndarray, patients: np.ndarray, wanted: int) -> int:
     """
     count = len(set(patients))
     if count < 2:
-        raise ValueError(f"{count} patients are too few for inner folds")
+        raise ValueError(f"{counted(count, 'patient is', 'patients are')} too few for inner folds")
     if len(set(y)) < 2:
         raise ValueError(f"all {len(y)} training units have the outcome {y[0]:g}; there is nothing to learn")
     return min(wanted, count)

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from radfuse.cohort.spreadsheet import Table, to_numbers
 from radfuse.config import Section, Word
-from radfuse.errors import Finding
+from radfuse.errors import Finding, counted
 from radfuse.outcomes.faults import fewer_folds
 from radfuse.outcomes.survival_table import coded_otherwise, events_of, follow_up, times_of
 
@@ -109,7 +109,7 @@ class TimedOutcome(Section):
             return
         count = int(frame.loc[frame[self.event] == 1, patient].nunique())
         if 0 < count < folds:
-            who = f"{count} patients have" if count > 1 else "1 patient has"
+            who = counted(int(count), "patient has", "patients have")
             text = f"{who} the event, fewer than the {folds} folds, so some fold would hold none"
             yield Finding(f"{text}; {fewer_folds(count)}", None, self.event)
 
@@ -134,7 +134,9 @@ class TimedOutcome(Section):
         """
         count = len(set(patients[y[:, 1] == 1]))
         if count < 2:
-            raise ValueError(f"{count} patients with an event are too few for inner folds")
+            raise ValueError(
+                f"{counted(count, 'patient with an event is', 'patients with an event are')} too few for inner folds"
+            )
         return min(wanted, count)
 
     def targets(self, units: pd.DataFrame) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radfuse.errors import listed
+from radfuse.errors import counted, listed
 from radfuse.report.printed import interval, number
 from radfuse.results import FittedFamily, Interval, Performance
 
@@ -107,15 +107,20 @@ def _events_per_column(
         events, candidates = rarer.get(family, 0), fits[0].columns_in
         kept = len(final[family].explanation.columns) if family in final else 0
         if events < _FEW_EVENTS * max(candidates, kept):
-            selected = f", {_ratio(events, kept)} for each of {kept} selected" if 0 < kept < candidates else ""
-            told.append(f"{family} {_ratio(events, candidates)} for each of {candidates} candidates{selected}")
+            selected = f", {_ratio(events, kept)} for {_each(kept, 'selected')}" if 0 < kept < candidates else ""
+            told.append(f"{family} {_ratio(events, candidates)} for {_each(candidates, 'candidates')}{selected}")
     if told:
         least = min(rarer.values())
+        who = counted(least, "unit has", "units have")
         yield (
-            f"Events per column ({least} units have the {'rarer outcome' if binary else 'event'}) lie below "
+            f"Events per column ({who} the {'rarer outcome' if binary else 'event'}) lie below "
             f"{_FEW_EVENTS}: {'; '.join(told)}. Which columns count, and the {performance[0].measure}, would differ "
             "much in another sample"
         )
+
+
+def _each(count: int, what: str) -> str:
+    return f"each of {count} {what}" if count > 1 else f"the one {what.removesuffix('s')}"
 
 
 def _ratio(events: int, columns: int) -> str:

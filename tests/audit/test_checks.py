@@ -18,7 +18,7 @@ def test_a_patient_on_both_sides_is_an_error() -> None:
     fold = Fold("1", np.array([0, 2]), np.array([1, 3]))
     finding = the_finding(patients.look(subject(noise(4, 2), [0, 1, 0, 1], patients=people, folds=[fold])))
     assert finding.severity == "error"
-    assert finding.found == "fold '1' trains and tests on 1 patients alike: a"
+    assert finding.found == "fold '1' trains and tests on 1 patient alike: a"
     apart = Fold("1", np.array([0, 1]), np.array([2, 3]))
     assert patients.look(subject(noise(4, 2), [0, 1, 0, 1], patients=people, folds=[apart])).findings == ()
 

@@ -425,7 +425,7 @@ def test_merged_cells_of_a_workbook_are_noted(tmp_path: Path) -> None:
     book = openpyxl.load_workbook(path)
     book.active.merge_cells("B2:B3")
     book.save(path)
-    assert any("1 groups of cells are merged" in note for note in notes(path))
+    assert any("1 group of merged cells" in note for note in notes(path))
 
 
 def test_an_index_that_is_a_column_too_is_that_column() -> None:

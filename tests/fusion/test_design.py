@@ -209,7 +209,7 @@ def test_extra_rows_are_left_out_with_a_warning(tmp_path: Path) -> None:
     design = join(people(tmp_path), {"radiomic": table})
     assert rows(design, "radiomic") == {"x": [1.0, 2.0, 3.0, 4.0]}
     (found,) = design.warnings
-    assert found.message == "1 rows of the table belong to no case of the cohort and are left out: z9"
+    assert found.message == "1 row of the table without a case in the cohort left out: z9"
 
 
 def test_rows_of_excluded_cases_are_no_surprise(tmp_path: Path) -> None:

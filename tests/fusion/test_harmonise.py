@@ -98,7 +98,7 @@ def test_new_units_get_what_the_training_units_taught():
 def test_an_unseen_site_is_an_error_or_passes():
     x, sites, _ = scanned(3)
     new = np.array(["d", *sites[1:]])
-    with pytest.raises(ValueError, match="1 units are of a site that ComBat did not learn, first 'd'"):
+    with pytest.raises(ValueError, match="1 unit is of a site that ComBat did not learn, first 'd'"):
         Combat().fit(x, sites).apply(x, new)
     passing = Combat(unseen="pass").fit(x, sites)
     np.testing.assert_array_equal(passing.apply(x, new)[0], x[0])

@@ -256,7 +256,7 @@ def test_a_column_that_tells_nothing_does_not_stop_the_fit():
 
 
 @pytest.mark.parametrize(
-    ("events", "message"), [(0, "0 patients with an event and 60"), (1, "1 patients with an event and 59 without")]
+    ("events", "message"), [(0, "0 patients with an event and 60"), (1, "1 patient with an event and 59 without")]
 )
 def test_too_few_events_is_an_error_with_counts(events: int, message: str):
     x, _, _ = knees(people=30)
@@ -266,7 +266,7 @@ def test_too_few_events_is_an_error_with_counts(events: int, message: str):
 
 def test_both_knees_of_one_patient_are_one_patient_with_events():
     x, _, patients = knees(people=30)
-    with pytest.raises(ValueError, match="1 patients with an event and 29 without"):
+    with pytest.raises(ValueError, match="1 patient with an event and 29 without"):
         fit_on(x, (np.arange(60) < 2).astype(int), patients)
 
 
@@ -322,7 +322,7 @@ class TestFold:
         design, fold = self.design()
         units = design.units.assign(event=0.0)
         units.loc[[0, 80, 90], "event"] = 1
-        with pytest.raises(CaseError, match="clinical, fold 1: 1 patients with an event and 40 without"):
+        with pytest.raises(CaseError, match="clinical, fold 1: 1 patient with an event and 40 without"):
             fit_fold(replace(design, units=units), "clinical", fold, "patient", EVENT, QUICK, 7)
 
 

@@ -47,7 +47,7 @@ def test_few_events_lower_the_number_of_inner_folds() -> None:
 def test_one_event_is_too_few_for_inner_folds() -> None:
     patients = np.array(["p1", "p1", "p2", "p3", "p4"])
     outcome = np.array([1, 1, 0, 0, 0])
-    with pytest.raises(ValueError, match="1 patients with an event and 3 without are too few for inner folds"):
+    with pytest.raises(ValueError, match="1 patient with an event and 3 without are too few for inner folds"):
         EVENT.folds_possible(outcome, patients, 5)
 
 

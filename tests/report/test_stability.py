@@ -23,7 +23,7 @@ def test_the_report_is_a_page_a_figure_and_tables() -> None:
     assert list(files) == ["stability.csv", "index.html", *figures, "tables/classes.csv"]
     pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(files["stability.csv"]), keep_default_na=False), table)
     assert "Knees &amp; more: stability of features" in files["index.html"]
-    assert "1 features: constant" in files["index.html"]
+    assert "1 feature: constant" in files["index.html"]
     assert "<b>4</b><span>copies a case</span>" in files["index.html"]
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from radfuse.errors import counted
 from radfuse.report.additions import additions
 from radfuse.report.known import Known, name_of
-from radfuse.report.methods.words import counted, number, series, spaced
+from radfuse.report.methods.words import number, series, spaced
 
 _RULES = {
     "youden": "the largest Youden index of the inner out-of-fold predictions (Youden 1950)",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from radfuse.errors import counted
 from radfuse.report.known import Known, name_of
-from radfuse.report.methods.words import counted, each, number, series, spaced
+from radfuse.report.methods.words import each, number, series, spaced
 
 _NAMED = 8
 _FILTERS = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from radfuse.errors import counted
 from radfuse.report.known import Known, Said, name_of
-from radfuse.report.methods.words import counted, series, spaced
+from radfuse.report.methods.words import series, spaced
 
 Told = Callable[[Mapping[str, Any]], str]
 _RFE: Mapping[str, str] = {"logistic": "logistic regression", "svm": "a linear support vector machine"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from radfuse.errors import counted
 from radfuse.report.known import Known
 from radfuse.report.methods.analysis import size_told
-from radfuse.report.methods.words import counted
 
 
 def statistics_of_a_value(known: Known) -> Iterator[str]:

@@ -339,7 +339,7 @@ bad("case says NA", cells(C, "case_id", {7: "NA"}), says=(C, "7", "case_id", "mi
 bad("patient missing", cells(C, "patient_id", {7: " "}), says=(C, "7", "patient_id", "missing"))
 bad("case twice", cells(C, "case_id", {7: "c01"}), says=(C, "c01", "2, 7", "unique"))
 bad("case twice but for spaces", cells(C, "case_id", {7: " c01 "}), says=(C, "c01", "2, 7"))
-bad("one patient", column(C, "patient_id", lambda _: "p"), says=(C, "1 patients", "folds"))
+bad("one patient", column(C, "patient_id", lambda _: "p"), says=(C, "1 patient", "folds"))
 bad("one row", keep_rows(C, 1), keep_rows(F, 1), says=(C,))
 bad("two rows", keep_rows(C, 2), keep_rows(F, 2), says=(C,))
 bad("four patients", keep_rows(C, 4), keep_rows(F, 4), says=(C,))
@@ -462,7 +462,7 @@ bad(
     command=("check", Y, "--set", "cohort.outcome.positive=dead"),
     says=(C, "event", "two values"),
 )
-bad("one event", column(C, "event", lambda row: str(int(row == 5))), says=(C, "event", "1 patients"))
+bad("one event", column(C, "event", lambda row: str(int(row == 5))), says=(C, "event", "1 patient"))
 THREE = column(C, "event", lambda row: str(int(row in (5, 7, 9))))
 bad("three events in two folds", THREE, says=("event", "inner folds", "folds: 3"))
 bad(
@@ -594,7 +594,7 @@ bad(
     "holdout of one class",
     column(C, "event", lambda row: str(int(row == 5))),
     command=split("{kind: holdout}"),
-    says=("event", "1 patients"),
+    says=("event", "1 patient"),
 )
 
 features = Group("feature tables", "tables")
