@@ -178,6 +178,8 @@ def _incidence(folder: Path) -> None:
     both = fold.merge(cohort[["patient_id", "side", "site"]], on=["patient_id", "side"])
     assert (both.groupby("fold")["site"].nunique() == 1).all()
     assert both["site"].nunique() == 4
+    groups = table(folder, "subgroups").query("family == 'deep'")
+    assert groups.loc[groups["column"] == "site", "group"].tolist() == sorted(cohort["site"].unique())
     assert set(table(folder, "explanation_clinical-radiomic-deep_blocks")["block"]) == {"clinical", "radiomic", "deep"}
 
 

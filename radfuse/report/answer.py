@@ -48,7 +48,8 @@ def answer(performance: Sequence[Any], comparisons: Sequence[Comparison], primar
         groups[ahead if sure else _ALIKE].append(f"{family} ({_signed(gain)}{p})")
     for about, families in groups.items():
         if families:
-            said.append(f"{about} {series(_first(families))}.")
+            joined = series(_first(families), "or" if about == _ALIKE else "and")
+            said.append(f"{about} {joined}.")
     return said
 
 

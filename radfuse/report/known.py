@@ -170,6 +170,12 @@ class Known:
         return [*self.fusion["selection"], *(step for member in members for step in member.get("selection") or ())]
 
     @property
+    def selects(self) -> bool:
+        """Whether every learner sees selected columns alone."""
+        members = self.fusion["classifier"].get("members")
+        return bool(self.fusion["selection"] or (members and all(member.get("selection") for member in members)))
+
+    @property
     def learners(self) -> Sequence[Mapping[str, Any]]:
         """The models, one by one."""
         classifier = self.fusion["classifier"]

@@ -86,6 +86,7 @@ class StudyReport:
         levels: clinical column of words -> its levels, the reference first.
         nomogram: the family whose nomogram is drawn; None: of every family that is a sum of terms.
         masks: where masks come from -> number of cases; empty where nothing starts from images.
+        lacking: block, and its sequence where it has several -> units without any value of it; none without any.
         readers: beside the models; None without.
         groups: column -> group of each unit, rows as `units`; None without.
         variants: beside the study; None without.
@@ -132,6 +133,7 @@ class StudyReport:
     levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     nomogram: str | None = None
     masks: Mapping[str, int] = field(default_factory=dict)
+    lacking: Mapping[str, int] = field(default_factory=dict)
     readers: ReaderResults | None = None
     groups: pd.DataFrame | None = None
     variants: VariantResults | None = None

@@ -294,6 +294,7 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
         journal_figures=job.journal_figures,
         answers=read_answers(job.answers),
         masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.masks.cases.values())),
+        lacking=lacking(design.blocks),
         readers=ReaderResults.model_validate_json(job.readers.read_bytes()) if job.readers else None,
         groups=pd.read_parquet(job.groups) if job.groups else None,
         variants=VariantResults.model_validate_json(job.variants.read_bytes()) if job.variants else None,
@@ -305,6 +306,20 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
         visits=VisitResults.model_validate_json(job.visits.read_bytes()) if job.visits else None,
     )
     return study_report(report)
+
+
+def lacking(blocks: Mapping[str, pd.DataFrame]) -> dict[str, int]:
+    """Return block, and its sequence where it has several -> units without any value of it; clinical columns apart."""
+    found = {}
+    for block, values in blocks.items():
+        if block == "clinical":
+            continue
+        sequences = pd.Series([str(name).partition("/")[0] if "/" in str(name) else "" for name in values])
+        several = sequences.nunique() > 1
+        for sequence in sequences.unique() if several else [""]:
+            own = values.loc[:, (sequences == sequence).to_numpy()] if several else values
+            found[f"{block}, {sequence}" if sequence else block] = int(own.isna().all(axis=1).sum())
+    return {name: units for name, units in found.items() if units}
 
 
 def _read(places: Mapping[str, tuple[Path, ...]], kind: type[Kept]) -> dict[str, list[Kept]]:
@@ -353,7 +368,7 @@ def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[Fit
 
 STAGE = Stage(
     "report",
-    18,
+    19,
     jobs,
     work,
     write_files,

@@ -31,7 +31,7 @@ def test_the_family_named_beforehand_is_held_against_each_other_one() -> None:
     assert answer(FAMILIES, PAIRS, "fused") == [
         "The family named beforehand, fused, has AUC 0.70 (0.60–0.80).",
         "It does better than clinical (+0.10, 0.05 to 0.15).",
-        "It is not shown to differ from radiomic (−0.04, −0.09 to 0.01; p 0.030, 0.150 among all 4 pairs) and deep "
+        "It is not shown to differ from radiomic (−0.04, −0.09 to 0.01; p 0.030, 0.150 among all 4 pairs) or deep "
         "(+0.02, −0.03 to 0.07).",
     ]
 

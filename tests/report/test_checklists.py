@@ -109,8 +109,17 @@ def test_what_is_known_follows_the_study(tmp_path: Path) -> None:
         "25": "no",
         "27": "yes",
     }
+    assert verdicts("knee_oa_incidence", tmp_path)["15"] == "no"  # of four learners one selects, the others see all
     assert verdicts("sarcoma", tmp_path)["9"] == "no"  # no manual mask beside a predicted one in this report
     assert verdicts("sarcoma", tmp_path)["10"] == "yes"
+
+
+@pytest.mark.parametrize(("subgroups", "verdict"), [("[]", "no"), ("[sex]", "yes")])
+def test_key_groups_are_measured_where_the_study_names_them(subgroups: str, verdict: str, tmp_path: Path) -> None:
+    known = facts(report_of(shipped("knee_pain_nomogram", tmp_path, [f"evaluation.subgroups={subgroups}"])))
+    found = {item.number: answer for item, answer in answered(TRIPOD_AI, known, {})}
+    assert found["23a"].verdict == verdict
+    assert "formulas" not in found["22"].evidence  # none of a model that was not refitted
 
 
 def test_authors_answers_come_first(tmp_path: Path) -> None:

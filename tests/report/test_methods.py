@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from papers import OF_CLASSES, report_of, shipped
 
+from radfuse.errors import counted
 from radfuse.report.known import Known
-from radfuse.report.methods import models
+from radfuse.report.methods import cohort, models
 from radfuse.report.methods.paper import as_markdown, methods
-from radfuse.report.methods.words import counted, each, series
+from radfuse.report.methods.words import each, series
 
 SELECTION = [
     *("variance", "univariate", "correlation", "clusters", "mrmr", "lasso", "elastic_net", "stability_selection"),
@@ -60,6 +62,26 @@ def test_every_shipped_study_has_sound_sentences(name: str, tmp_path: Path) -> N
 def test_units_that_lack_a_block_are_said_to_be_predicted_without_it(tmp_path: Path) -> None:
     text = told("markers_cascade", tmp_path)
     assert "There, units without the block markers were predicted from the other blocks, not imputed." in text
+
+
+def test_units_without_any_value_of_a_sequence_are_told(tmp_path: Path) -> None:
+    text = told("sarcoma_pet_ct", tmp_path, lacking={"radiomic, ct": 10, "radiomic, pet": 1})
+    assert "All features were missing in 10 units (radiomic, ct) and 1 unit (radiomic, pet)." in text
+
+
+def test_events_after_the_horizon_are_none_by_the_horizon(tmp_path: Path) -> None:
+    report = report_of(
+        shipped("tables", tmp_path),
+        settings=shipped("osteosarcoma_survival", tmp_path).model_dump(mode="json"),
+        event="died by 60 months",
+        results=SimpleNamespace(performance=(SimpleNamespace(follow_up=64.0),)),
+    )
+    report.units["months"] = np.where(np.arange(40) < 5, 61.0, 20.0)  # of 16 events two after month 60
+    (first, *_) = cohort.sentences(Known(report))
+    assert first == (
+        "We predicted the event (died by 60 months) from times to it in 40 patients, of which 16 (40.0%) had the event "
+        "(14 of them by then, 2 later); median follow-up was 64 months (reverse Kaplan-Meier)."
+    )
 
 
 @pytest.mark.parametrize("kind", SELECTION)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from radfuse.errors import counted
 from radfuse.report.checklists.checklist import Answer
 from radfuse.report.known import CLASSICAL, Known, name_of
-from radfuse.report.methods.words import counted
 from radfuse.report.study import StudyReport
 
 _NO_IMAGES = "features came as finished tables; say how they were made"
@@ -234,8 +234,8 @@ def _columns(known: Known) -> dict[str, Answer]:
         enough = units >= size.needed.units
         dimensions = (_yes if enough else _no)(f"{units:,} units, {needed}")
     return {
-        "robust": _yes(told) if stable else _no("add {kind: stability} to fusion.selection"),
-        "reduced": _yes(told) if _REDUCING & set(names) else _no(f"{told}; penalties of the learners alone"),
+        "robust": _yes(told) if stable and known.selects else _no("add {kind: stability} to fusion.selection"),
+        "reduced": _reduced(known, told, names),
         "reduction_told": _yes(told),
         "dimensions": dimensions,
         "end_to_end": _away("features are in tables before models"),
@@ -244,6 +244,13 @@ def _columns(known: Known) -> dict[str, Answer]:
         "imbalance": _imbalance(known),
         "poor_inputs": _yes("radfuse predict imputes missing values by training medians and refuses unreadable images"),
     }
+
+
+def _reduced(known: Known, told: str, names: Sequence[str]) -> Answer:
+    """Return whether columns are removed: by all learners, or by none but some, beside which others see all."""
+    if not _REDUCING & set(names):
+        return _no(f"{told}; penalties of the learners alone")
+    return _yes(told) if known.selects else _no(f"{told}, by single learners; others see every column")
 
 
 def _harmonised(known: Known) -> str:
@@ -279,7 +286,7 @@ def _fitting(known: Known) -> dict[str, Answer]:
         "learners": _yes(f"fusion.classifier: {learners}"),
         "tuning": _yes(f"fusion.inner_folds: {known.fusion['inner_folds']}; report/methods.md"),
         "picking": _yes(primary) if report.primary else _open(f"{primary}; say which is the final model, and why"),
-        "heterogeneity": _yes(f"sites left out in turn: {report.performance[0].measure} of each in the report")
+        "heterogeneity": _yes("sites left out in turn: tables/subgroups.csv, each with its interval")
         if apart
         else _no("set cohort.split: {kind: leave_site_out}"),
         "updating": _yes(f"fusion.recalibrate: {name_of(known.fusion['recalibrate'])}")
@@ -292,7 +299,10 @@ def _fitting(known: Known) -> dict[str, Answer]:
             if known.competing
             else _OUTPUT.get(known.kind, f"probabilities; fusion.threshold: {threshold}; {_CALLED}")
         ),
-        "full_model": _yes("bundle/: ONNX of every family with its preprocessing; formulas in the report"),
+        "full_model": _yes(
+            "bundle/: ONNX of every family with its preprocessing"
+            + ("; formulas in the report" if any(one.explanation.formula for one in report.final.values()) else "")
+        ),
     }
 
 
@@ -304,8 +314,12 @@ def _measured(known: Known) -> dict[str, Answer]:
     with_them = [name for name in families if imaging & set(name.split("-"))]
     classical = all(name_of(model) in CLASSICAL for model in known.learners)
     learners = ", ".join(name_of(model) for model in known.learners)
+    told = _MEASURES[known.kind] + (_BESIDE if known.competing else "")
     return {
-        "measures": _yes(_MEASURES[known.kind] + (_BESIDE if known.competing else "")),
+        "measures": _yes(told),
+        "measures_of_groups": _yes(f"{told}; tables/subgroups.csv")
+        if known.settings["evaluation"]["subgroups"]
+        else _no("name key groups, such as sex, in evaluation.subgroups"),
         "uncertainty": _yes("95% intervals with variance by patient: tables/performance.csv"),
         "calibration": _yes("report: Calibration; tables/calibration.csv"),
         "non_radiomic": _yes(f"{', '.join(without)} beside {', '.join(with_them)}: tables/comparisons.csv")

@@ -59,7 +59,7 @@ TRIPOD_AI = Checklist(
         Item("20c", _RESULTS, "Compared with the development data", "development_only"),
         Item("21", _RESULTS, "Participants and events in each analysis", "counts"),
         Item("22", _RESULTS, "The full model, so that it can predict", "full_model"),
-        Item("23a", _RESULTS, "Performance with intervals, of key groups too", "measures"),
+        Item("23a", _RESULTS, "Performance with intervals, of key groups too", "measures_of_groups"),
         Item("23b", _RESULTS, "Heterogeneity of performance between clusters", "heterogeneity"),
         Item("24", _RESULTS, "Results of updating", "updating"),
         Item("25", _END, "Interpretation, fairness among it"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from radfuse.errors import counted
 from radfuse.report.known import Known
-from radfuse.report.methods.words import counted, number, series, spaced
+from radfuse.report.methods.words import number, series, spaced
 
 _KINDS = {"percent": "percentage", "rate": "rate per year", "slope": "slope over all visits"}
 
@@ -23,8 +24,10 @@ def sentences(known: Known) -> Iterator[str]:
     if known.survival:
         followed = number(report.performance[0].follow_up)
         follow_up = f"median follow-up was {followed} {known.outcome['unit']}".rstrip()
+        soon = int((report.events * (report.units[known.outcome["time"]] <= known.outcome["horizon"])).sum())
+        by_then = f" ({soon:,} of them by then, {events - soon:,} later)" if soon < events else ""
         yield (
-            f"We predicted the time to the event ({spaced(report.event)}) in {who}, {had}; "
+            f"We predicted the event ({spaced(report.event)}) from times to it in {who}, {had}{by_then}; "
             f"{follow_up} (reverse Kaplan-Meier)."
         )
         yield from _of_times(known)
@@ -45,6 +48,9 @@ def sentences(known: Known) -> Iterator[str]:
     excluded = len(cohort["exclude"])
     if excluded:
         yield f"{counted(excluded, 'case was', 'cases were')} excluded before the analysis."
+    if report.lacking:
+        without = series(f"{counted(count, 'unit')} ({spaced(name)})" for name, count in report.lacking.items())
+        yield f"All features were missing in {without}."
     yield from _visits(known)
     clinical = [
         spaced(item) if isinstance(item, str) else f"{spaced(item['column'])} ({series(item['levels'])})"

@@ -6,15 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-def series(names: Iterable[object]) -> str:
-    """Return "a", "a and b", "a, b and c"."""
+def series(names: Iterable[object], last: str = "and") -> str:
+    """Return "a", "a and b", "a, b and c"; another word may stand before the last."""
     words = [str(name) for name in names]
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def counted(number: int, what: str, plural: str = "") -> str:
-    """Return "1 fold" or "5 folds"."""
-    return f"{number:,} {what if number == 1 else plural or what + 's'}"
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def number(value: Any) -> str:

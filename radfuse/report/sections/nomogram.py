@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from radfuse.report.calculator import calculator
 from radfuse.report.nomogram import Nomogram, nomogram_of, points_table
 from radfuse.report.nomogram_figure import drawn
+from radfuse.report.printed import DASH
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.results import FittedFamily
@@ -53,8 +56,18 @@ def study(report: StudyReport) -> Part:
         inside = len(made) <= _LARGEST
         shown[family] = _Shown(found, drawn(found, narrow=True), made, inside, final.explanation.formula)
     reasons = {reason: [name for name in without if without[name] == reason] for reason in without.values()}
-    html = render("sections/nomogram.html", report=report, shown=shown, reasons=reasons, figures=figures)
+    html = render(
+        "sections/nomogram.html", report=report, shown=shown, reasons=reasons, figures=figures, printed=printed
+    )
     return Part("Nomogram", html, figures, tables, files=files)
+
+
+def printed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return columns of a block's score as a page shows them; the file beside it has every digit."""
+    table = rows[["column", "coefficient", "missing value"]].copy()
+    for name in ("coefficient", "missing value"):
+        table[name] = [DASH if np.isnan(value) else re.sub("^-", "−", f"{value:.5g}") for value in rows[name]]
+    return table
 
 
 def page(title: str, outcome: str, event: str, family: str, model: Markup) -> str:

@@ -70,6 +70,11 @@ def heights(rows: pd.DataFrame, most: int = _BARS) -> tuple[np.ndarray, np.ndarr
     return np.array([score[group].mean() for group in groups]), np.array([outcome[group].mean() for group in groups])
 
 
+def corner(high: np.ndarray) -> str:
+    """Return where no bar of a waterfall stands: above its low end, or below its high end."""
+    return "upper left" if high[-1] >= -high[0] else "lower right"
+
+
 def _waterfall(axes: Any, item: Performance, scores: Mapping[str, pd.DataFrame]) -> None:
     """Draw sorted bars from the threshold, coloured by outcome."""
     high, share = heights(scores[item.family])
@@ -85,7 +90,7 @@ def _waterfall(axes: Any, item: Performance, scores: Mapping[str, pd.DataFrame])
     axes.set_ylabel("score − threshold")
     axes.legend(
         handles=[Patch(color=_EVENT, label="event"), Patch(color=_OTHER, label="none")],
-        loc="upper left",
+        loc=corner(high),
         handlelength=0.9,
         handleheight=0.9,
     )

@@ -39,12 +39,13 @@ class Group:
 
 def study(report: StudyReport) -> Part:
     """Return the groups of a study; nothing where it names none."""
-    if report.groups is None or report.groups.empty:
+    columns = all_groups(report)
+    if columns.empty:
         return Part("Subgroups", Markup(""))
     family, measure = _family(report), report.performance[0].measure
     eventful = hasattr(report.performance[0], "events")
     found: dict[str, tuple[list[Group], dict[str, float]]] = {
-        item.family: groups_of(report, item.family) for item in report.performance
+        item.family: groups_of(report, columns, item.family) for item in report.performance
     }
     rows = [row for name, (own, p) in found.items() for row in _rows(name, own, p, measure)]
     table = pd.DataFrame(rows) if eventful else pd.DataFrame(rows).drop(columns="events")
@@ -62,6 +63,7 @@ def study(report: StudyReport) -> Part:
         narrow=forest(lines, colour, measure, eventful, narrow=True),
         table=table[table["family"] == family].drop(columns="family"),
         others=table[table["family"] != family],
+        site=split["column"] if (split := report.settings["cohort"]["split"]).get("kind") == "leave_site_out" else None,
         fewest=_FEWEST,
     )
     return Part("Subgroups", html, figures, {"subgroups": table})
@@ -75,9 +77,20 @@ def _family(report: StudyReport) -> str:
     return max(report.performance, key=lambda item: item.headline.value or 0.0).family
 
 
-def groups_of(report: StudyReport, family: str) -> tuple[list[Group], dict[str, float]]:
+def all_groups(report: StudyReport) -> pd.DataFrame:
+    """Return the groups that the study names, and where sites are left out in turn, these first; rows as its units."""
+    named = pd.DataFrame(index=range(len(report.units))) if report.groups is None else report.groups
+    split = report.settings["cohort"]["split"]
+    if split.get("kind") != "leave_site_out" or split["column"] in named:
+        return named
+    unit = list(report.unit)
+    tested = report.predictions.drop_duplicates(unit).set_index(unit)["fold"]
+    sites = tested.reindex(pd.MultiIndex.from_frame(report.units[unit]) if len(unit) > 1 else report.units[unit[0]])
+    return pd.concat([pd.Series(sites.to_numpy(), name=split["column"], index=named.index), named], axis=1)
+
+
+def groups_of(report: StudyReport, columns: pd.DataFrame, family: str) -> tuple[list[Group], dict[str, float]]:
     """Return every group of every column, and column -> p that its groups do not differ."""
-    assert report.groups is not None
     rows = report.predictions[report.predictions["family"] == family]
     first = report.performance[0]
     timed, eventful = isinstance(first, SurvivalPerformance), hasattr(first, "events")
@@ -86,8 +99,8 @@ def groups_of(report: StudyReport, family: str) -> tuple[list[Group], dict[str, 
     overlap = overlap_of_one_deal(rows)
     groups: list[Group] = []
     p_values: dict[str, float] = {}
-    for column in report.groups:
-        of = report.groups[column].to_numpy(dtype=object)[places]
+    for column in columns:
+        of = columns[column].to_numpy(dtype=object)[places]
         of = np.array(["missing" if pd.isna(value) else str(value) for value in of], dtype=object)
         names = _ordered(set(of))
         counts = {name: _counts(rows[of == name], report.unit, eventful) for name in names}
@@ -195,7 +208,7 @@ def forest(
     Where the page is narrow, names and numbers stand above their line, not beside it.
     """
     high = 0.44 if narrow else 0.27
-    told = f"{measure}, 95% CI ({'' if narrow else 'right: and '}{'events/' if eventful else ''}units; dashed: all)"
+    told = f"{measure}, 95% CI ({'' if narrow else 'right: with '}{'events/' if eventful else ''}units; dashed: all)"
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.7 if narrow else 6.4, 0.9 + high * len(lines)), layout="constrained")
         axes = figure.subplots()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pandas as pd
 import pytest
 
 from radfuse.report.render import Part
@@ -72,3 +73,13 @@ def test_a_large_calculator_is_a_file_beside_the_page(monkeypatch: pytest.Monkey
     assert "stands in calculators/a.html" in part.html
     assert 'class="calculator"' not in part.html
     assert 'class="calculator"' in str(part.files["calculators/a.html"])
+
+
+def test_a_blocks_score_is_printed_with_the_digits_that_matter() -> None:
+    columns = {
+        "column": ["(constant)", "a"],
+        "coefficient": [-0.0000123456789, 2.0],
+        "missing value": [None, 0.1 + 0.2],
+    }
+    shown = nomogram.printed(pd.DataFrame({"score": "s", **columns}))
+    assert shown.to_numpy().tolist() == [["(constant)", "−1.2346e-05", "–"], ["a", "2", "0.3"]]

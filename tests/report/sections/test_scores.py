@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radfuse.report.sections.scores import heights, held_out
+from radfuse.report.sections.scores import corner, heights, held_out
 from radfuse.statistics.scores import to_logit
 
 
@@ -27,6 +27,11 @@ def test_a_score_is_the_log_odds_from_the_folds_threshold_on_averaged_over_repea
     second = (to_logit(0.001) + to_logit(0.2) - to_logit(0.3)) / 2  # a probability of 0 is doubted
     np.testing.assert_allclose(found.loc[["p", "q"], "score"], [first, second])
     assert found["outcome"].to_dict() == {"p": 1, "q": 0}
+
+
+@pytest.mark.parametrize(("lowest", "place"), [(-3.0, "lower right"), (-2.0, "upper left"), (1.0, "upper left")])
+def test_the_legend_stands_where_no_bar_does(lowest: float, place: str) -> None:
+    assert corner(np.array([lowest, 1.5, 2.0])) == place
 
 
 @pytest.mark.parametrize("units", [7, 2000])
