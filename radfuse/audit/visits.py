@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from radfuse.audit.subject import Subject
 from radfuse.errors import listed
@@ -21,10 +21,10 @@ def look(subject: Subject) -> AuditCheck:
     if not at:
         return AuditCheck(name=NAME, looks=about, skipped="no column names a visit")
     outcome = next((visit for name in subject.config.outcome_columns if (visit := visit_in(name))), "")
-    findings = list(_after(at, outcome) if outcome else _later(at))
-    told = f"columns of {listed(sorted({visit for visit, _ in at}))}" + (
-        f", the outcome of {outcome}" if outcome else ""
-    )
+    changes = subject.config.changes
+    visits = _in_time({visit for visit, _ in at}, changes.between if changes else ())
+    findings = list(_after(at, outcome) if outcome else _later(visits))
+    told = f"columns of {listed(visits)}" + (f", the outcome of {outcome}" if outcome else "")
     return AuditCheck(name=NAME, looks=about, told=told, findings=tuple(findings))
 
 
@@ -36,14 +36,17 @@ def visit_in(name: str) -> str:
 
 
 def _measured(subject: Subject) -> dict[tuple[str, str], list[str]]:
-    """Return visit and block -> its columns."""
+    """Return visit and block -> its columns; a change was measured at the follow-up."""
     config, cases = subject.config, subject.cohort.cases
-    declared = set(cases[config.visit].dropna()) if config.visit in cases else set()
+    changes = config.changes
+    declared = {*(cases[config.visit].dropna() if config.visit in cases else ()), *(changes.between if changes else ())}
     at: dict[tuple[str, str], list[str]] = defaultdict(list)
     for block, values in subject.design.blocks.items():
         for name in map(str, values.columns):
             marked = name.partition("/")[0].partition("@")[2]
             visit = marked if marked in declared else visit_in(name) if block == "clinical" or marked else ""
+            if changes and marked in changes.words:
+                visit = changes.between[1]
             if visit:
                 at[visit, block].append(name)
     return at
@@ -52,6 +55,11 @@ def _measured(subject: Subject) -> dict[tuple[str, str], list[str]]:
 def _order(visit: str) -> tuple[int, str]:
     digits = re.sub(r"\D", "", visit)
     return (int(digits) if digits else -1, visit)
+
+
+def _in_time(visits: Iterable[str], between: Sequence[str]) -> list[str]:
+    """Return visits by the numbers in their names; those without by where the study's changes name them."""
+    return sorted(visits, key=lambda visit: (_order(visit)[0], visit in between and between.index(visit), visit))
 
 
 def _after(at: dict[tuple[str, str], list[str]], outcome: str) -> Iterator[AuditFinding]:
@@ -71,8 +79,7 @@ def _counted(columns: int) -> str:
     return "1 column was" if columns == 1 else f"{columns} columns were"
 
 
-def _later(at: dict[tuple[str, str], list[str]]) -> Iterator[AuditFinding]:
-    visits = sorted({visit for visit, _ in at}, key=_order)
+def _later(visits: Sequence[str]) -> Iterator[AuditFinding]:
     if len(visits) > 1:
         yield AuditFinding(
             severity="remark",

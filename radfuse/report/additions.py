@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from radfuse.report.printed import p_value, sentence
 from radfuse.results import Addition, Comparison, FittedFamily, Interval
 
+_SHOWN = 0.05
+
 
 def additions(comparisons: Sequence[Comparison], final: Mapping[str, FittedFamily]) -> list[Addition]:
     """Return what each block adds to families that were compared with the same family without it.
@@ -34,6 +36,7 @@ def additions(comparisons: Sequence[Comparison], final: Mapping[str, FittedFamil
                 auc=_times(item.difference, sign),
                 loss=_times(item.loss, -sign),
                 p=item.p,
+                p_holm=item.p_holm,
                 patients_to_show=item.patients_to_show,
                 weight=_weight(final.get(family), block),
             )
@@ -52,12 +55,19 @@ def verdict(found: Addition, measure: str = "AUC") -> str:
     what = f"{found.block} beside {found.without}"
     if gain.value is None or gain.low is None or gain.high is None:
         return f"What {what} adds cannot be told from these patients."
-    if gain.low > 0:
-        return sentence(f"{what} ranks patients better: {measure} +{gain.value:.3f}{_alone(found)}")
-    if gain.high < 0:
-        return sentence(f"{what} ranks patients worse: {measure} −{-gain.value:.3f}{_alone(found)}")
     gap = f"{abs(gain.value):.3f}"
     sign = "" if float(gap) == 0 else "+" if gain.value > 0 else "−"
+    if gain.low > 0 or gain.high < 0:
+        way, size = "better" if gain.low > 0 else "worse", f"{measure} {sign}{gap}"
+        if found.p is None or found.p_holm is None:
+            return sentence(f"{what} ranks patients {way}: {size}")
+        if found.p_holm >= _SHOWN:
+            alone = f"{way} taken by itself ({size}, p {p_value(found.p)})"
+            return sentence(
+                f"{what} ranks patients {alone}; among all pairs that is not shown (p {p_value(found.p_holm)})"
+            )
+        pairs = "" if found.p_holm == found.p else f", {p_value(found.p_holm)} among all pairs"
+        return sentence(f"{what} ranks patients {way}: {size} (p {p_value(found.p)}{pairs})")
     size = f"a gap of {sign}{gap}"
     if found.patients_to_show is None:
         return sentence(
@@ -65,10 +75,6 @@ def verdict(found: Addition, measure: str = "AUC") -> str:
         )
     people = f"about {found.patients_to_show:,} patients"
     return sentence(f"{what}: no difference is shown ({size} would take {people} to show)")
-
-
-def _alone(found: Addition) -> str:
-    return "" if found.p is None else f" (p {p_value(found.p)} by itself, not adjusted)"
 
 
 def _times(value: Interval, sign: int) -> Interval:

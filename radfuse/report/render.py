@@ -13,6 +13,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from radfuse.errors import counted
 from radfuse.report.printed import interval, number, sentence
 from radfuse.report.svg import Picture
 
@@ -62,6 +63,7 @@ def environment() -> Environment:
     found.filters["sentence"] = sentence
     found.filters["breakable"] = _breakable
     found.globals["svg"] = _figure
+    found.globals["counted"] = counted
     return found
 
 

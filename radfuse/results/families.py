@@ -142,6 +142,8 @@ class Addition(Section):
     loss: Interval
     """Gain in log loss: by how much it falls."""
     p: Number
+    p_holm: Number = None
+    """Adjusted over all pairs of families."""
     patients_to_show: int | None
     weight: Number
     """Share of the block in the importance of the family's columns, refitted on all units."""

@@ -392,7 +392,7 @@ def _read(path: Path, _: int) -> Prepared:
 
 STAGE = Stage(
     "prepare",
-    10,
+    11,
     jobs,
     work,
     write,

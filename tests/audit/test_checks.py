@@ -171,6 +171,11 @@ def test_columns_of_the_outcomes_visit_or_later_are_named() -> None:
     assert unknown.severity == "remark"
     assert unknown.mend == "Make sure that it was read after V06"
     assert visits.look(subject(values[["y"]], coins(30))).skipped == "no column names a visit"
+    between = {"between": ["pre", "post"], "kinds": ["difference"], "keep": "baseline"}
+    changed = pd.DataFrame(noise(30, 2), columns=["t1@pre/tumour/a", "t1@change/tumour/a"])
+    check = visits.look(subject(changed, coins(30), changes=between, unit=["patient_id"]))
+    assert check.told == "columns of pre, post"
+    assert the_finding(check).mend == "Make sure that it was read after post"
     sequences = pd.DataFrame(noise(30, 2), columns=["t1@percent/tumour/a", "t2@change/tumour/a"])
     assert visits.look(subject(sequences, coins(30))).skipped == "no column names a visit"
 

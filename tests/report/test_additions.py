@@ -45,20 +45,27 @@ def test_gains_are_those_of_the_larger_family_whichever_stands_first():
 
 
 SAID = [
-    ((0.04, 0.01, 0.07), 90, "Radiomic beside clinical ranks patients better: AUC +0.040."),
-    ((-0.04, -0.07, -0.01), 90, "Radiomic beside clinical ranks patients worse: AUC −0.040."),
+    ((0.04, 0.01, 0.07), None, 90, "Radiomic beside clinical ranks patients better: AUC +0.040 (p 0.020)."),
+    ((-0.04, -0.07, -0.01), 0.04, 90, "ranks patients worse: AUC −0.040 (p 0.020, 0.040 among all pairs)."),
+    (
+        (0.04, 0.01, 0.07),
+        0.06,
+        90,
+        "ranks patients better taken by itself (AUC +0.040, p 0.020); among all pairs that is not shown (p 0.060).",
+    ),
     (
         (0.02, -0.03, 0.07),
+        None,
         1234,
         "Radiomic beside clinical: no difference is shown (a gap of +0.020 would take about 1,234 patients to show).",
     ),
-    ((0.0, -0.03, 0.03), None, "no study of a sensible size would tell from none)."),
-    ((None, None, None), None, "What radiomic beside clinical adds cannot be told from these patients."),
+    ((0.0, -0.03, 0.03), None, None, "no study of a sensible size would tell from none)."),
+    ((None, None, None), None, None, "What radiomic beside clinical adds cannot be told from these patients."),
 ]
 
 
-@pytest.mark.parametrize(("ends", "people", "said"), SAID)
-def test_the_verdict_is_a_sentence(ends: tuple, people: int | None, said: str):
+@pytest.mark.parametrize(("ends", "holm", "people", "said"), SAID)
+def test_the_verdict_is_a_sentence(ends: tuple, holm: float | None, people: int | None, said: str):
     gain = Interval(value=ends[0], low=ends[1], high=ends[2])
     item = Addition(
         family="clinical-radiomic",
@@ -66,7 +73,8 @@ def test_the_verdict_is_a_sentence(ends: tuple, people: int | None, said: str):
         without="clinical",
         auc=gain,
         loss=gain,
-        p=None,
+        p=0.02,
+        p_holm=holm or 0.02,
         patients_to_show=people,
         weight=None,
     )

@@ -69,6 +69,12 @@ def test_units_without_any_value_of_a_sequence_are_told(tmp_path: Path) -> None:
     assert "All features were missing in 10 units (radiomic, ct) and 1 unit (radiomic, pet)." in text
 
 
+def test_units_with_the_event_are_not_taken_for_patients(tmp_path: Path) -> None:
+    report = report_of(shipped("tables", tmp_path))
+    report.units[report.patient] = [f"p{place // 2}" for place in range(40)]
+    assert "of 20 patients; 16 units (40.0%) had the event." in sound(" ".join(cohort.sentences(Known(report))))
+
+
 def test_events_after_the_horizon_are_none_by_the_horizon(tmp_path: Path) -> None:
     report = report_of(
         shipped("tables", tmp_path),

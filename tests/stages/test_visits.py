@@ -105,7 +105,7 @@ def test_units_of_one_visit_each_have_nothing_to_show(tmp_path: Path) -> None:
 
 def test_the_page_shows_visits_changes_and_pictures(found: VisitResults, tmp_path: Path) -> None:
     part = section.study(report_of(shipped("tables", tmp_path), visits=found))
-    assert "5 units of 4 patients; 1 have all 3 visits. Changes count from V0." in part.html
+    assert "5 units of 4 patients; 1 has all 3 visits. Changes count from V0." in part.html
     table = part.tables["visits_change"]
     assert list(table.iloc[0]) == [
         "medial_tibia", "ThicknessMean, mm", "V1", "3", "2.67", "−0.400 (−3.788 to 2.988)", "−11.7 (−110.5 to 87.2)",
@@ -115,6 +115,15 @@ def test_the_page_shows_visits_changes_and_pictures(found: VisitResults, tmp_pat
     assert set(part.figures) == {"visits_change", "visits_course"}
     assert "medial tibia ThicknessMean" in part.figures["visits_change"]
     assert "MeanCurvature" not in part.figures["visits_change"]
+
+
+def test_what_never_moved_and_dates_nobody_gave_are_not_shown(found: VisitResults, tmp_path: Path) -> None:
+    still = found.courses[0].model_copy(update={"units": ((1.0, 1.0, None), (0.0, 0.0, 0.0))})
+    undated = tuple(visit.model_copy(update={"years": ()}) for visit in found.visits)
+    without = found.model_copy(update={"courses": (still,), "visits": undated})
+    part = section.study(report_of(shipped("tables", tmp_path), visits=without))
+    assert set(part.figures) == {"visits_change"}
+    assert list(part.tables["visits"]) == ["visit", "units", "missing"]
 
 
 def test_visits_are_counted_where_no_feature_is_looked_at(found: VisitResults, tmp_path: Path) -> None:

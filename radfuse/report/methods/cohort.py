@@ -20,14 +20,17 @@ def sentences(known: Known) -> Iterator[str]:
     if units != patients or list(report.unit) != [report.patient]:
         joined = series(spaced(name) for name in report.unit)
         who = f"{counted(units, 'unit')} (each named by {joined}) of {who}" if units != patients else who
-    had = f"of which {events:,} ({100 * events / units:.1f}%) had the event"
+    share = f"{100 * events / units:.1f}%"
+    had = f", of which {events:,} ({share}) had the event"
+    if units != patients:  # else "of which" would be said of the patients
+        had = f"; {counted(events, 'unit')} ({share}) had the event"
     if known.survival:
         followed = number(report.performance[0].follow_up)
         follow_up = f"median follow-up was {followed} {known.outcome['unit']}".rstrip()
         soon = int((report.events * (report.units[known.outcome["time"]] <= known.outcome["horizon"])).sum())
         by_then = f" ({soon:,} of them by then, {events - soon:,} later)" if soon < events else ""
         yield (
-            f"We predicted the event ({spaced(report.event)}) from times to it in {who}, {had}{by_then}; "
+            f"We predicted the event ({spaced(report.event)}) from times to it in {who}{had}{by_then}; "
             f"{follow_up} (reverse Kaplan-Meier)."
         )
         yield from _of_times(known)
@@ -41,7 +44,7 @@ def sentences(known: Known) -> Iterator[str]:
     elif known.level:
         yield f"We predicted {spaced(report.outcome)} in {who} (units of each {known.level}: {known.counted_levels})."
     else:
-        yield f"We predicted {spaced(report.outcome)} (event: {report.event}) in {who}, {had}."
+        yield f"We predicted {spaced(report.outcome)} (event: {report.event}) in {who}{had}."
     if report.site is not None and report.site in report.units:
         sites = int(report.units[report.site].nunique())
         yield f"Data came from {counted(sites, 'site')}."

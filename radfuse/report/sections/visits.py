@@ -65,8 +65,10 @@ def study(report: StudyReport) -> Part:
     narrow = ""
     if boxed:
         figures["visits_change"], narrow = (box_plot(boxed, drawn, narrow=thin) for thin in (False, True))
-    whole, panels = multiples(found.courses, lambda axes, course: _course(axes, course, found))
-    figures["visits_course"] = whole
+    courses = [course for course in found.courses if any(len({*row} - {None}) > 1 for row in course.units)]
+    panels: list[str] = []
+    if courses:
+        figures["visits_course"], panels = multiples(courses, lambda axes, course: _course(axes, course, found))
     html = render(
         "sections/visits.html",
         found=found,
@@ -76,7 +78,7 @@ def study(report: StudyReport) -> Part:
         figures=figures,
         narrow=narrow,
         panels=panels,
-        names=list(lines_of(course.feature for course in found.courses).values()),
+        names=list(lines_of(course.feature for course in courses).values()),
         dated=any(item.rate.value is not None for item in found.changes),
     )
     return Part("Visits", html, figures, {"visits": visit_table(found), "visits_change": table})
@@ -85,13 +87,14 @@ def study(report: StudyReport) -> Part:
 def visit_table(found: VisitResults) -> pd.DataFrame:
     """Return a row per visit: who was there, who was not, and when it was."""
     rows = []
+    dated = any(visit.years for visit in found.visits)
     for visit in found.visits:
         row = {"visit": visit.visit, "units": str(visit.units), "missing": str(visit.missing)}
         if visit.visit == found.baseline:
             when = "baseline"
         else:
             when = f"{visit.years[0]:.1f} ({visit.years[1]:.1f}–{visit.years[2]:.1f})" if visit.years else DASH
-        rows.append({**row, "years since baseline": when})
+        rows.append({**row, "years since baseline": when} if dated else row)
     return pd.DataFrame(rows)
 
 
