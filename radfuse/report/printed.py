@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 
 from radfuse.results import Interval
 
 DASH = "–"
+_EXACT = 1e9
+"""Below it twelve digits tell which way half a last digit goes."""
 _POSIX = re.compile(r"(?<![\w.:/~<-])(?:/[^\s/:'\",;()\[\]<>]+){2,}/?")
 _WINDOWS = re.compile(r"(?<!\w)[A-Za-z]:\\[^\s:'\",;()\[\]<>]+")
 
@@ -19,6 +22,8 @@ def number(value: float | None, digits: int = 3) -> str:
     if value is None or np.isnan(value):
         return DASH
     text = f"{value:.{digits}f}"
+    if abs(value) < _EXACT:  # 0.5375, whether its last bit lies above or below, is 0.538 everywhere, and 0.625 is 0.63
+        text = format(Decimal(f"{value:.12g}").quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP), "f")
     return text[1:] if float(text) == 0 and text.startswith("-") else text.replace("-", "−")
 
 

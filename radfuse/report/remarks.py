@@ -150,7 +150,7 @@ def _never_tested(family: str, folds: Sequence[FittedFamily], fitted: FittedFami
     if names:
         yield (
             f"The refitted model of {family} uses {_count(len(names), 'column')} that no test fold chose "
-            f"({listed(names, _NAMED)}). The performance shown says nothing of them"
+            f"({listed(names, _NAMED)}). The performance shown says nothing of {'them' if len(names) > 1 else 'it'}"
         )
 
 

@@ -69,6 +69,26 @@ def test_units_without_any_value_of_a_sequence_are_told(tmp_path: Path) -> None:
     assert "All features were missing in 10 units (radiomic, ct) and 1 unit (radiomic, pet)." in text
 
 
+def test_what_is_measured_beside_is_told(tmp_path: Path) -> None:
+    text = told("rectal_pcr", tmp_path)
+    assert (
+        "**Further analyses.** Scores of 3 readers were compared with the models on the test units that each read, "
+        "AUCs by DeLong's test, their calls at the cut 2 by McNemar's test (Obuchowski 1998), and readers with each "
+        "other by weighted kappa and ICC(2,1)."
+    ) in text
+    assert "an intraclass correlation ICC(2,1) between readers' masks below 0.75 (block radiomic)" in text
+    asked = "evaluation={subgroups: [sex], optimism: 1, permutations: 200, learning_curve: {shares: [0.5, 1]}}"
+    text = told("knee_oa_incidence", tmp_path, asked, variants=SimpleNamespace(changes={"svm": "fusion.classifier"}))
+    assert (
+        "The AUC was measured in each group of site and sex, and groups were compared by Wald's test. For sensitivity, "
+        "1 variant of the analysis stood beside it, on the same test units. Optimism was estimated by 1 "
+        "bootstrap sample of patients (Harrell et al. 1996). Outcomes were shuffled between patients 200 times, and "
+        "every family was fitted to each shuffle. Learning curves show models fitted to 50% and 100% of the training "
+        "patients."
+    ) in text
+    assert "Further analyses" not in told("knee_load_bearing", tmp_path)
+
+
 def test_units_with_the_event_are_not_taken_for_patients(tmp_path: Path) -> None:
     report = report_of(shipped("tables", tmp_path))
     report.units[report.patient] = [f"p{place // 2}" for place in range(40)]
@@ -190,7 +210,7 @@ def test_numbers_of_the_extraction_are_told(tmp_path: Path) -> None:
     assert "discretised with 32 bins." in text
     assert "the original images and Laplacian of Gaussian (sigma 1 and 3 mm) images" in text
     text = told("rectal_pcr", tmp_path)
-    assert "removal of features with an intraclass correlation ICC(2,1) below 0.75 (block radiomic), then by " in text
+    assert "correlation ICC(2,1) between readers' masks below 0.75 (block radiomic), then by " in text
     assert "Spearman correlations above 0.95" in text
 
 

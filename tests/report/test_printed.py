@@ -16,6 +16,17 @@ def test_numbers_read_as_in_print(value: float | None, text: str) -> None:
     assert number(value) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        *((0.5375, 3, "0.538"), (0.5375 - 1e-16, 3, "0.538"), (0.625, 2, "0.63"), (-0.625, 2, "−0.63")),
+        *((1e-9, 10, "0.0000000010"), (1e300, 0, f"{1e300:.0f}"), (float("inf"), 2, "inf")),
+    ],
+)
+def test_halves_go_one_way_whatever_their_last_bit(value: float, digits: int, text: str) -> None:
+    assert number(value, digits) == text
+
+
 def test_intervals_use_a_dash_only_between_positive_ends() -> None:
     assert interval(Interval(value=0.8, low=0.7, high=0.9), 2) == "0.80 (0.70–0.90)"
     assert interval(Interval(value=0.1, low=-0.2, high=0.4), 2) == "0.10 (−0.20 to 0.40)"

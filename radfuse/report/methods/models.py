@@ -11,9 +11,18 @@ from radfuse.report.methods.words import series, spaced
 
 Told = Callable[[Mapping[str, Any]], str]
 _RFE: Mapping[str, str] = {"logistic": "logistic regression", "svm": "a linear support vector machine"}
+_AGAIN = {
+    None: "",
+    "copies": " between an image and its disturbed copies",
+    "readers": " between readers' masks",
+    "repeats": " between a reader's masks and their own repeats",
+}
 _STEPS: dict[str, Told] = {
     "variance": lambda it: f"removal of columns of which more than {100 * it['most_alike']:g}% of values were alike",
-    "stability": lambda it: f"removal of features with an intraclass correlation ICC({it['form']}) below {it['icc']:g}",
+    "stability": lambda it: (
+        f"removal of features with an intraclass correlation ICC({it['form']}){_AGAIN[it['source']]} "
+        f"below {it['icc']:g}"
+    ),
     "univariate": lambda it: (
         f"univariate tests at p ≤ {it['alpha']:g}" + (" after Benjamini-Hochberg adjustment" if it["fdr"] else "")
     ),

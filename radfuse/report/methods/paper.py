@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from radfuse.report.known import Known
-from radfuse.report.methods import analysis, classes, cohort, images, models, scored, survival
+from radfuse.report.methods import analysis, beside, classes, cohort, images, models, scored, survival
 from radfuse.report.study import StudyReport
 
 _PARAGRAPHS = {
@@ -12,6 +12,7 @@ _PARAGRAPHS = {
     "Models": models.sentences,
     "Validation": analysis.validation,
     "Statistics": analysis.statistics,
+    "Further analyses": beside.sentences,
     "Software": analysis.software,
 }
 _STATISTICS = {
