@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import matplotlib as mpl
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from radfuse.report.methods.words import series
 from radfuse.report.palette import Look
 from radfuse.report.printed import DASH, interval, number, p_value
 from radfuse.report.render import Part, render
@@ -22,7 +23,8 @@ def study(report: StudyReport) -> Part:
     found = report.readers
     if found is None:
         return Part("Readers", Markup(""))
-    tables = {"readers": score_table(found.scores)}
+    falling = [name for name, asked in report.settings["evaluation"]["readers"].items() if asked["reverse"]]
+    tables = {"readers": score_table(found.scores, falling)}
     figures, narrow = {}, ""
     if found.beside:
         tables["readers_beside"] = beside_table(found.beside)
@@ -42,8 +44,8 @@ def _without(table: pd.DataFrame, column: str) -> pd.DataFrame:
     return table.drop(columns=column)
 
 
-def score_table(scores: Sequence[ReaderScore]) -> pd.DataFrame:
-    """Return one row per reader."""
+def score_table(scores: Sequence[ReaderScore], falling: Collection[str] = ()) -> pd.DataFrame:
+    """Return one row per reader; the grades of some fall as the event gets more likely."""
     return pd.DataFrame(
         [
             {
@@ -51,7 +53,7 @@ def score_table(scores: Sequence[ReaderScore]) -> pd.DataFrame:
                 "units read": str(item.units),
                 "events": str(item.events),
                 "AUC": interval(item.auc),
-                "cut": DASH if item.cut is None else f"{item.cut:g}",
+                "cut": DASH if item.cut is None else f"{'≤' if item.reader in falling else '≥'} {item.cut:g}",
                 "sensitivity": interval(item.sensitivity, 2),
                 "specificity": interval(item.specificity, 2),
             }
@@ -103,7 +105,7 @@ def agreement_table(agreement: Sequence[ReaderAgreement]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "readers": " and ".join(item.readers),
+                "readers": series(item.readers),
                 "units read by all": str(item.units),
                 "weighted kappa": interval(item.kappa, 2),
                 "ICC(2,1)": interval(item.icc, 2),

@@ -1,0 +1,22 @@
+"""The section: from which grade on, or down to which, a reader calls a unit."""
+
+from __future__ import annotations
+
+import pytest
+
+from radfuse.report.sections.readers import agreement_table, score_table
+from radfuse.results import Interval, ReaderAgreement, ReaderScore
+
+
+@pytest.mark.parametrize(("falling", "cut"), [((), "≥ 2"), (("r",), "≤ 2")])
+def test_a_cut_says_which_grades_are_called(falling: tuple[str, ...], cut: str) -> None:
+    share = Interval(value=0.5)
+    score = ReaderScore(reader="r", units=4, events=2, auc=share, cut=2.0, sensitivity=share, specificity=share)
+    assert score_table([score], falling)["cut"].tolist() == [cut]
+
+
+def test_three_readers_are_a_series() -> None:
+    kappa = Interval(value=0.5)
+    assert agreement_table([ReaderAgreement(readers=("a", "b", "c"), units=4, kappa=kappa, icc=kappa)]).iloc[0, 0] == (
+        "a, b and c"
+    )
