@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,11 @@ OK, SOME_FAILED, BAD_INPUT, STOPPED, UNFORESEEN = 0, 1, 2, 3, 4
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+
+def typed(path: Path) -> str:
+    """Return a path as a shell takes it, for a command that is to be typed next."""
+    return escape(shlex.quote(str(path)))
 
 
 _WIDE = 110
