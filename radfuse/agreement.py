@@ -179,7 +179,7 @@ def _deep_has_a_network(study: Study) -> None:
     if study.deep is None:
         return
     if study.segmentation is None or not study.segmentation.encodes or not study.regions:
-        raise ValueError("deep needs segmentation: {backend: unet, ...} and regions")
+        raise ValueError("deep needs segmentation: {backend: unet, ...} and regions; with masks alone leave deep out")
     if "deep" in study.features:
         raise ValueError("deep features come from the network; remove features.deep, or deep")
     unknown = set(study.deep.regions) - {region.name for region in study.regions}

@@ -37,7 +37,7 @@ WIDTH, BOX, HIGH, STEP, SIDE = 1180, 116, 40, 78, 16
 COLOURS = {"composers": "#F6D9A8", "wings": "#BFDDF2", "below": "#DDE6D5", "ground": "#E4E4E4"}
 TITLES = {
     "composers": "put wings together",
-    "wings": "never import each other",
+    "wings": "never import\neach other",
     "below": "know no wing (but cohort, its outcome)",
     "ground": "imported by more than half of the rooms",
 }
@@ -238,7 +238,10 @@ def picture() -> str:
 def _band(floor: str, y: float, height: float) -> str:
     return (
         f'<rect x="0" y="{y}" width="{WIDTH}" height="{height}" fill="{COLOURS[floor]}" fill-opacity="0.28"/>'
-        f'<text x="8" y="{y + 15}" font-size="12" fill="#555">{TITLES[floor]}</text>'
+        + "".join(
+            f'<text x="8" y="{y + 15 + 14 * row}" font-size="12" fill="#555">{line}</text>'
+            for row, line in enumerate(TITLES[floor].split("\n"))
+        )
     )
 
 

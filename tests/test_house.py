@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import radfuse as rf
+from radfuse.stages import STAGES
 
 PACKAGE = Path(rf.__file__).parent
 WINGS = {"seg", "radiomics", "regions", "morphometry", "fusion", "outcomes"}
@@ -174,6 +175,12 @@ def test_the_root_holds_what_is_listed() -> None:
 @each_file
 def test_files_are_named_after_what_they_hold(path: Path) -> None:
     assert path.stem not in {"utils", "base", "helpers", "common", "misc"}
+
+
+def test_the_architecture_names_the_stages_in_their_order() -> None:
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text()
+    lines = page.split("The order of work is\n\n")[1].split("\n\n")[0].splitlines()
+    assert [name for line in lines for name in re.split(r"\s{2,}", line.strip())[0].split(", ")] == list(STAGES)
 
 
 def test_nothing_heavy_is_imported_with_the_command_line() -> None:

@@ -14,6 +14,7 @@ from radfuse.bundle.columns import possible_families
 from radfuse.bundle.explain import ExplainedUnits, explained_levels, explainers_of
 from radfuse.bundle.load import Bundle, load_bundle
 from radfuse.bundle.models import Model
+from radfuse.bundle.ranges import out_of_range
 from radfuse.bundle.schema import BundleFamily, BundleSchema
 from radfuse.bundle.units import Read, read_new
 from radfuse.cohort.spreadsheet import Table, read_table
@@ -116,7 +117,7 @@ def predict(
         name: explained_levels(bundle, name, by, models[name], values[name], given[name])
         for name, by in explainers.items()
     }
-    outside = [found for family in chosen for found in _out_of_range(schema.families[family], values[family])]
+    outside = out_of_range([schema.families[family] for family in chosen], list(values.values()), design.units)
     frame = pd.DataFrame(probabilities, index=design.units.index)
     found = tuple(dict.fromkeys([*design.warnings, *outside]))
     review = _review(read)
@@ -238,21 +239,3 @@ def _excused(name: str, read: Read) -> bool:
     if visit and read.visits is not None and visit not in read.visits:
         return True
     return any(f"{plain}/{rest}".startswith(missing) for missing in read.missing)
-
-
-def _out_of_range(part: BundleFamily, values: np.ndarray) -> list[Problem]:
-    found = []
-    for position, item in enumerate(part.inputs):
-        if item.low is None or item.high is None:
-            continue
-        column = values[:, position]
-        outside = int(((column < item.low) | (column > item.high)).sum())
-        empty = int(np.isnan(column).sum())
-        if outside:
-            text = f"{outside} of {len(column)} units lie outside the training range {item.low:.4g} to {item.high:.4g}"
-            found.append(Problem(item.block, text, None, item.name, "warning"))
-        if empty == len(column):
-            found.append(
-                Problem(item.block, "no unit has a value; the training median is used", None, item.name, "warning")
-            )
-    return found

@@ -34,14 +34,14 @@ def look(
     set_: Overrides = None,
 ) -> None:
     """One page of a case: every image with every region's contour in three planes, and its numbers."""
-    from radfuse.run.folder import safe_name
+    from radfuse.run.folder import LOOKS, safe_name
     from radfuse.study import load_study
 
     loaded = load_study(study, set_ or ())
     if not loaded.regions or loaded.segmentation is None:
         raise InputError(f"{study}: the study has no `regions`, so there is nothing to draw; name some")
     run = Path("runs") / loaded.name
-    place = out_ or run / "look" / safe_name(case)
+    place = out_ or run / LOOKS / safe_name(case)
     check_folder(place)
     loaded, found = _as_learned(loaded, run), _case(loaded, case)
     mask, source = _mask(loaded, found, run)

@@ -244,7 +244,8 @@ def _patients(table: Path, cases: Mapping[str, object]) -> dict[str, str]:
     people = dict(zip(known["case_id"], known["patient_id"], strict=True))
     if missing := [case for case in cases if case not in people]:
         raise InputError(
-            f"{table} has no patient_id for {len(missing)} of the masks: {listed(missing)}; add a row for each"
+            f"{table} has no patient_id for {len(missing)} of the masks: {listed(missing)}; add a row for each, "
+            "whose case_id is the mask's file name without its ending"
         )
     return people
 

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from radfuse.cli.arguments import Dicom, ResultFolder
-from radfuse.cli.show import SOME_FAILED, err, out, progress, show_suspicious, write_failures
+from radfuse.cli.show import SOME_FAILED, err, out, progress, show_suspicious, typed, write_failures
 from radfuse.errors import CaseError, InputError
 from radfuse.run.disk import check_folder, write_atomically, writing
 
@@ -74,9 +74,9 @@ def export_onnx(
     out.print(f"reads:  {escape(', '.join(plan.channels))}", soft_wrap=True)
     out.print(f"labels: {escape(labels)}", soft_wrap=True)
     out.print(f"logits differ from torch by {difference:.1g} of the largest", soft_wrap=True)
-    written = escape(str(out_))
     out.print(
-        f"{written}, {len(content) / 1e6:.1f} MB; now: radfuse apply {written} IMAGES --out MASKS", soft_wrap=True
+        f"{escape(str(out_))}, {len(content) / 1e6:.1f} MB; now: radfuse apply {typed(out_)} IMAGES --out MASKS",
+        soft_wrap=True,
     )
 
 

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from radfuse.cli.arguments import Force
-from radfuse.cli.show import err, out, progress, show_problems
+from radfuse.cli.show import err, out, progress, show_problems, typed
 from radfuse.errors import InputError, counted
 
 if TYPE_CHECKING:
@@ -106,10 +106,10 @@ def oai_index(
     for remark in remarks:
         err.print(f"[yellow]remark[/yellow] {escape(remark)}", soft_wrap=True)
     if written.study is not None:
-        out.print(f"Next: [bold]radfuse check {escape(str(written.study))}[/bold]", soft_wrap=True)
+        out.print(f"Next: [bold]radfuse check {typed(written.study)}[/bold]", soft_wrap=True)
     else:
         out.print(
-            f"Next: [bold]radfuse predict BUNDLE {escape(str(out_))}[/bold]; with --outcome a study is written too",
+            f"Next: [bold]radfuse predict BUNDLE {typed(out_)}[/bold]; with --outcome a study is written too",
             soft_wrap=True,
         )
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from radfuse.cli.show import OK, SOME_FAILED, interval, out, progress, show_next
+from radfuse.cli.show import OK, SOME_FAILED, interval, out, progress, show_next, typed
 from radfuse.cli.study import run_to
 from radfuse.errors import InputError, counted
 from radfuse.run.disk import write_atomically, writing
@@ -60,8 +60,7 @@ def phantom_table(
     with writing(out_):
         study = write_table_phantom(out_, config)
     out.print(
-        f"Wrote {counted(patients, 'patient')} to {escape(str(out_))}. "
-        f"Next: [bold]radfuse run {escape(str(study))}[/bold]",
+        f"Wrote {counted(patients, 'patient')} to {escape(str(out_))}. Next: [bold]radfuse run {typed(study)}[/bold]",
         soft_wrap=True,
     )
 
@@ -86,7 +85,7 @@ def phantom_knee(
         study = write_knee_phantom(out_, config, tell)
     out.print(
         f"Wrote {cases * visits} images of {cases} knees to {escape(str(out_))}. "
-        f"Next: [bold]radfuse run {escape(str(study))}[/bold]",
+        f"Next: [bold]radfuse run {typed(study)}[/bold]",
         soft_wrap=True,
     )
 
@@ -104,10 +103,10 @@ def phantom_oai(
     config = build(OaiPhantom, {"persons": persons, "seed": seed, "odd": odd}, "phantom oai")
     with writing(out_), progress() as tell:
         write_oai_phantom(out_, config, tell)
-    place = escape(str(out_))
+    images, tables, masks, table = (typed(out_ / name) for name in ("images", "tables", "masks", "cohort.csv"))
     out.print(
-        f"Wrote {persons} persons to {place}. Next: [bold]radfuse oai index {place}/images --tables {place}/tables "
-        f"--masks {place}/masks --outcome incident_oa:48 --out {place}/cohort.csv[/bold]",
+        f"Wrote {persons} persons to {escape(str(out_))}. Next: [bold]radfuse oai index {images} --tables {tables} "
+        f"--masks {masks} --outcome incident_oa:48 --out {table}[/bold]",
         soft_wrap=True,
     )
 
@@ -132,8 +131,7 @@ def phantom_recipe(
     with writing(out_), progress() as tell:
         study = write_recipe_phantom(out_, name, shipped_study(name), patients, seed, tell)
     out.print(
-        f"Wrote a cohort for {escape(name)} to {escape(str(out_))}. "
-        f"Next: [bold]radfuse run {escape(str(study))}[/bold]",
+        f"Wrote a cohort for {escape(name)} to {escape(str(out_))}. Next: [bold]radfuse run {typed(study)}[/bold]",
         soft_wrap=True,
     )
 

@@ -70,7 +70,9 @@ def samplesize(
         predictors = has.predictors
     if predictors is None:
         features = (
-            "features are yet to be made from images: run it first, or" if has is not None else "no study is given:"
+            "no features of the images lie in its run folder: run it, name the folder with --out, or"
+            if has is not None
+            else "no study is given:"
         )
         raise InputError(f"{features} say how many candidate columns there are, for example --predictors 30")
     said = {"prevalence": prevalence, "rate": rate, "follow_up": follow_up, "horizon": time, "mean": mean, "sd": sd}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,11 @@ OK, SOME_FAILED, BAD_INPUT, STOPPED, UNFORESEEN = 0, 1, 2, 3, 4
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+
+def typed(path: Path) -> str:
+    """Return a path as a shell takes it, for a command that is to be typed next."""
+    return escape(shlex.quote(str(path)))
 
 
 _WIDE = 110
@@ -144,12 +150,13 @@ def _first_of_each(problems: Sequence[Problem]) -> tuple[list[Problem], Counter[
 def show_performance(performance: Sequence[Any], folds: int, repeats: int = 1) -> None:
     """Show the families as a table."""
     from rich import box
-    from rich.table import Table
+    from rich.table import Column, Table
 
     deals = f" in {repeats} repeats" if repeats > 1 else ""
     headline, *rest = (name for name in performance[0].columns if not name.startswith("pooled"))
     title = f"Test folds: {folds}{deals}; {headline} averaged over them" if folds > 1 else None
-    table = Table("family", title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    family = Column("family", overflow="fold")
+    table = Table(family, title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column(f"{headline} (95% CI)", no_wrap=True, min_width=19)
     for name in rest:
         table.add_column(name, no_wrap=True, min_width=len(name))

@@ -39,9 +39,10 @@ def variants(
 def show_variants(found: VariantResults) -> None:
     """Show every family of every variant as a table."""
     from rich import box
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("family", "variant", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    named = [Column(name, overflow="fold") for name in ("family", "variant")]
+    table = Table(*named, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for name in (f"{found.measure} (95% CI)", "difference", "p (Holm)"):
         table.add_column(name, no_wrap=True)
     for family, value in found.main.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -196,7 +197,7 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
     if copies.any():
         left_out["copies of a series that lies in another folder as well"] += int(copies.sum())
     usable = usable[~copies]
-    usable = usable.assign(patient_id=[(names or {}).get(person, person) for person in usable["patient"]])
+    usable = _renamed(usable, names or {})
     usable = usable.assign(days=days_of(usable["date"].map(_dashed)))
     first = usable.groupby("patient_id")["days"].transform("min")
     usable = usable.assign(days=usable["days"] - first)
@@ -216,6 +217,19 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
         told = {"case_id": case, "patient_id": patient, "study": study, "days": one["days"]}
         rows.append(told | {name: one[name] for name in _KEPT} | {"files": int(some["files"].sum())})
     return Dump(pd.DataFrame(rows), series, left_out)
+
+
+def _renamed(usable: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """Return the rows with `patient_id`, the id or its pseudonym; descriptions that hold the id bear it, too."""
+    descriptions = [
+        re.sub(rf"(?<![^\W_]){re.escape(person)}(?![^\W_])", names[person], said, flags=re.IGNORECASE)
+        if person in names and isinstance(said, str)
+        else said
+        for person, said in zip(usable["patient"], usable["description"], strict=True)
+    ]
+    return usable.assign(
+        patient_id=[names.get(person, person) for person in usable["patient"]], description=descriptions
+    )
 
 
 def _copied(usable: pd.DataFrame) -> pd.Series:

@@ -47,6 +47,8 @@ STUDY, MARK = "study.yaml", "run.json"
 LOCK = "run.lock"
 LOG = "log.jsonl"
 """What was begun, done and failed, a line each."""
+LOOKS = "look"
+"""Folder of the pages of single cases, which may be there before the run."""
 CLERKS = 8
 """Threads that record what is through at the same time."""
 _TOOK = ("seconds", "cpu_seconds", "bytes_read", "machine")
@@ -296,7 +298,7 @@ class RunFolder:
 def _check_owner(path: Path, study: str) -> None:
     """Refuse a folder that holds something else than a study's results."""
     # looked at before the mark, which another process of the study may be writing just now
-    occupied = path.is_dir() and any(not item.name.startswith(".") for item in path.iterdir())
+    occupied = path.is_dir() and any(not item.name.startswith(".") and item.name != LOOKS for item in path.iterdir())
     mark = path / MARK
     if mark.is_file():
         try:

@@ -441,6 +441,21 @@ class TestUnusableCells:
         expected = f"2 of {len(ages)} units lie outside the training range {ages.min():.4g} to {ages.max():.4g}"
         assert by_column["age"].message == expected
 
+    def test_many_columns_of_a_block_out_of_range_are_one_warning(self, bundle: Bundle, tables: Path, tmp_path: Path):
+        columns = used(bundle, "radiomic")
+
+        def change(table: pd.DataFrame) -> None:
+            table.loc[7, columns] = "1e9"
+            table.loc[5, columns[0]] = "1e9"
+
+        table = changed(tables / "radiomic.csv", tmp_path, change)
+        found = predict(bundle, tables / "cohort.csv", {"radiomic": table}, ["radiomic"])
+        (warning,) = (item for item in found.warnings if item.where == "radiomic")
+        case = pd.read_csv(tables / "cohort.csv").iloc[7]
+        assert len(columns) > 8
+        assert warning.message.startswith(f"{len(columns)} of {len(columns)} columns have units outside")
+        assert warning.message.endswith(f"the most, {len(columns)} columns, {case['patient_id']} {case['side']}")
+
     def test_a_column_without_values_is_a_warning(self, bundle: Bundle, tables: Path, tmp_path: Path):
         table = changed(tables / "cohort.csv", tmp_path, lambda table: table.assign(pain=""))
         found = predict(bundle, table, families=["clinical"])

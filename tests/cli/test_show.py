@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from radfuse.cli import show
+from radfuse.cli.variants import show_variants
 from radfuse.errors import Problem
+from radfuse.results import Interval, VariantFamily, VariantResults
 
 
 def test_a_column_that_is_wrong_throughout_leaves_room_for_the_others(
@@ -20,3 +22,14 @@ def test_a_column_that_is_wrong_throughout_leaves_room_for_the_others(
     assert "... and 1,150 more of cohort.csv, column scanned" in told
     assert "too old" in told
     assert "unknown setting" in told
+
+
+def test_a_family_is_named_whole_where_columns_are_few(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(show.out, "_width", 80)
+    value = Interval(value=0.5, low=-0.25, high=0.75)
+    family = "clinical-radiomic-deep"
+    row = VariantFamily(variant="forest", family=family, value=value, difference=value, p=0.5, p_holm=0.5)
+    show_variants(VariantResults(measure="AUC", main={family: value}, changes={"forest": ""}, families=(row,)))
+    assert "…" not in capsys.readouterr().out

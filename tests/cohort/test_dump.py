@@ -27,7 +27,7 @@ def heap(tmp_path: Path) -> Path:
     for name in ("flat", "one", "two", "later", "cut"):
         (heap / name).mkdir(parents=True)
     for series in ("1.2.3.4.1", "1.2.3.4.2"):
-        write_series(tmp_path / "made", SeriesInstanceUID=series, SeriesDescription="T1", **PERSON)
+        write_series(tmp_path / "made", SeriesInstanceUID=series, SeriesDescription="1_mrn-4711_T1", **PERSON)
         for file in (tmp_path / "made").iterdir():
             file.rename(heap / "flat" / f"{series}_{file.name}")
         (tmp_path / "made").rmdir()
@@ -81,6 +81,7 @@ def test_pseudonyms_leave_no_id(heap: Path, tmp_path: Path) -> None:
     assert "4711" not in text
     rows = pd.read_csv(tmp_path / "c.csv")
     assert rows["image"].str.startswith("c.images/P").all()
+    assert rows["description"].iloc[0] == f"1_{rows['patient_id'].iloc[0]}_T1"
     assert read_volume(tmp_path / rows["image"].iloc[3]).array.shape == (4, 3, 4)
     dicom_index(heap, tmp_path / "c.csv", tmp_path / "salt")  # links are made anew
     (tmp_path / "c.images" / "mine.txt").write_text("keep me")

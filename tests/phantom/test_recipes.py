@@ -55,11 +55,11 @@ def test_what_is_no_recipe_or_no_empty_folder_is_said(tmp_path: Path) -> None:
 
 
 def test_the_command_writes_a_study_beside_its_cohort(tmp_path: Path) -> None:
-    folder = tmp_path / "pain"
+    folder = tmp_path / "my pain"
     said = CliRunner().invoke(
         app, ["phantom", "recipe", "knee_pain_nomogram", "--out", str(folder), "--patients", "20"]
     )
     assert said.exit_code == 0, said.output
-    assert "Next: radfuse run" in said.output
+    assert f"Next: radfuse run '{folder}/study.yaml'" in said.output  # as a shell takes it
     assert {item.name for item in folder.iterdir()} == {"cohort.csv", "radiomic.csv", "study.yaml", "truth.csv"}
     assert pd.read_csv(folder / "cohort.csv")["patient_id"].nunique() == 20

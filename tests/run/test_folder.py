@@ -172,6 +172,11 @@ def test_a_folder_of_another_study_is_refused(tmp_path: Path) -> None:
         RunFolder.open(tmp_path / "run", "tumours")
 
 
+def test_a_folder_of_pages_of_cases_becomes_a_run_folder(tmp_path: Path) -> None:
+    (tmp_path / "look" / "K1").mkdir(parents=True)
+    assert RunFolder.open(tmp_path, "study").path == tmp_path
+
+
 def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.docx").write_text("")
     with pytest.raises(InputError, match="not empty and is no run folder"):

@@ -19,7 +19,7 @@ from radfuse.fusion.parts import Settings
 
 
 class XGBoost(Section):
-    """Gradient boosting, for recipes that ask for XGBoost: `pip install radfuse[xgboost]`.
+    """Gradient boosting, for recipes that ask for XGBoost: `pip install 'radfuse[xgboost]'`.
 
     Source:
         Chen 2016, doi:10.1145/2939672.2939785.
@@ -68,8 +68,8 @@ class XGBoost(Section):
             import xgboost
         except (ImportError, OSError) as error:
             raise ValueError(
-                f"classifier xgboost: XGBoost cannot be loaded ({error}); pip install radfuse[xgboost], or xgboost-cpu "
-                "for a small one without CUDA"
+                f"classifier xgboost: XGBoost cannot be loaded ({error}); pip install 'radfuse[xgboost]', or "
+                "xgboost-cpu for a small one without CUDA"
             ) from error
 
         data = canonical(x, y)

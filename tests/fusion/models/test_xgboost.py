@@ -20,7 +20,7 @@ def table() -> tuple[np.ndarray, np.ndarray]:
 
 def test_a_machine_without_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "xgboost", None)
-    with pytest.raises(ValueError, match=r"xgboost: XGBoost cannot be loaded .*pip install radfuse\[xgboost\]"):
+    with pytest.raises(ValueError, match=r"xgboost: XGBoost cannot be loaded .*pip install 'radfuse\[xgboost\]'"):
         XGBoost().fit(*table(), XGBoost().candidates()[0], 0)
 
 
