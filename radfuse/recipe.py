@@ -226,8 +226,7 @@ def _mask_on(sequence: str, image: Volume, seen: Visit, recipe: SequenceRecipe) 
             )
         mask = seen.own[sequence]
     if recipe.masks in ("same_grid", "own"):
-        require_same_grid(image, mask)
-        return mask
+        return require_same_grid(image, mask)
     if recipe.masks == "resample":
         here = resample_labels(mask, image.grid)
     else:

@@ -20,7 +20,7 @@ from radfuse.volume.dicom_masks import drawn_elsewhere
 from radfuse.volume.doubts import doubts_of
 from radfuse.volume.files import read_grid, read_labels
 from radfuse.volume.flat import Spacing
-from radfuse.volume.grid import Grid
+from radfuse.volume.grid import Grid, same_voxels
 from radfuse.volume.image import LabelMap, require_grid
 from radfuse.volume.resample import lost_beyond, share_beyond
 from radfuse.volume.suv import suv_factor
@@ -328,7 +328,7 @@ def _check_without_mask(job: CheckJob, grids: Mapping[str, tuple[Path, Grid]]) -
             job.columns[sequence],
         )
         for sequence, (other, grid) in grids.items()
-        if job.reach[sequence] == "same_grid" and not grid.same_as(first)
+        if job.reach[sequence] == "same_grid" and not same_voxels(grid, first)
     ]
 
 

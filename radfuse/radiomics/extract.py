@@ -27,7 +27,7 @@ from radfuse.radiomics.plan import plan_of
 from radfuse.radiomics.pyradiomics_params import said_by
 from radfuse.radiomics.settings import Plan
 from radfuse.volume.grid import SPACING_MM, Grid
-from radfuse.volume.image import LabelMap, Volume, require_all_slices
+from radfuse.volume.image import LabelMap, Volume, in_order_of, require_all_slices
 from radfuse.volume.quantities import units_of
 from radfuse.volume.region import Region
 
@@ -70,6 +70,7 @@ def extract(
     volume = volume if isinstance(volume, Volume) else _as_volume(volume, spacing_zyx_mm)
     labels = labels if isinstance(labels, LabelMap) else _as_labels(labels, volume.grid)
     only = _whole((only,) if isinstance(only, int) else only or ())
+    labels = in_order_of(labels, volume.grid)
     plan = plan_of(config)
     settings = plan.settings
     if plan.label is not None and not only:

@@ -62,9 +62,11 @@ class AtlasSegmentation(Untrained):
     def brought(self, folder: Path) -> bytes:
         """Return template and labels as one file."""
         from radfuse.volume.files import read_labels, read_volume
+        from radfuse.volume.image import require_same_grid
 
         self.check_here()
-        image, labels = read_volume(self.template), read_labels(self.template_labels, self.names)
+        image = read_volume(self.template)
+        labels = require_same_grid(image, read_labels(self.template_labels, self.names))
         packed, grid = io.BytesIO(), image.grid
         place = {"spacing": grid.spacing_zyx_mm, "origin": grid.origin, "direction": grid.direction}
         voxels = {"image": image.array, "labels": labels.array.astype(np.uint32), "version": _VERSION}

@@ -16,7 +16,7 @@ from radfuse.seg.metrics import agreement, agreement_per_label
 from radfuse.volume.files import SUFFIXES, images_among, read_grid, read_labels, suffix_of
 from radfuse.volume.flat import BESIDE, PICTURES, Spacing, spacing_of
 from radfuse.volume.grid import Grid
-from radfuse.volume.image import LabelMap
+from radfuse.volume.image import LabelMap, in_order_of
 from radfuse.volume.resample import lost_beyond, resample_labels
 from radfuse.volume.segments import plain_name
 
@@ -155,7 +155,7 @@ def compare(pair: MaskPair) -> ComparedPair:
     """
     reference, other = _masks_of(pair)
     _refuse_other_names(pair, reference, other)
-    remark = ""
+    other, remark = in_order_of(other, reference.grid), ""
     if not other.grid.same_as(reference.grid):
         remark = f"resampled onto {reference.grid} from {other.grid}"
         onto, lost = resample_labels(other, reference.grid), lost_beyond(other, reference.grid)

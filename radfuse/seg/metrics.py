@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 
 from radfuse.errors import InputError
 from radfuse.results import MaskAgreement
-from radfuse.volume.image import LabelMap
+from radfuse.volume.image import LabelMap, in_order_of
 from radfuse.volume.region import Box, box_of
 
 TOLERANCE_MM = 1.0
@@ -111,6 +111,7 @@ def agreement_per_label(
     Raises:
         InputError: the grids differ.
     """
+    other = in_order_of(other, reference.grid)
     if not reference.grid.same_as(other.grid):
         raise InputError(
             f"masks {reference.name} and {other.name} lie on two grids:\n  {reference.grid}\n  {other.grid}\n"

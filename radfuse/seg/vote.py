@@ -48,7 +48,7 @@ class VoteSegmentation(Untrained):
             InputError: a mask cannot be read.
         """
         from radfuse.volume.files import read_labels
-        from radfuse.volume.image import LabelMap
+        from radfuse.volume.image import LabelMap, in_order_of
         from radfuse.volume.vote import voted
 
         if len(given.readers) < self.min_readers:
@@ -58,7 +58,8 @@ class VoteSegmentation(Untrained):
                 "fill the columns of cohort.readers, lower segmentation.min_readers, or leave the case out",
             )
         masks = {
-            reader: read_labels(path, self.names, empty=True, like=image.grid) for reader, path in given.readers.items()
+            reader: in_order_of(read_labels(path, self.names, empty=True, like=image.grid), image.grid)
+            for reader, path in given.readers.items()
         }
         for reader, mask in masks.items():
             if not mask.grid.same_as(image.grid):

@@ -73,7 +73,7 @@ def work(job: PreprocessJob) -> Mapping[str, np.ndarray]:
     volume = read_stacked(job.images, job.spacings_mm)
     labels = read_labels(job.mask, {number: name for name, number in job.labels.items()}, like=volume.grid)
     if not job.resample_masks:
-        require_same_grid(volume, labels)
+        labels = require_same_grid(volume, labels)
     return job.preparation.prepare(volume, labels)
 
 

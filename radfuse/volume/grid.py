@@ -125,32 +125,63 @@ def oriented(grid: Grid, orientation: str) -> Grid:
         grid: to turn; returned as it is where it points so already.
         orientation: as `orientation_of` gives it.
     """
+    return _swapped(grid, *_towards(grid, orientation))
+
+
+def turned(array: np.ndarray, grid: Grid, orientation: str) -> np.ndarray:
+    """Return voxels, shape (z, y, x) of a grid, as they are stored on `oriented` of it; a view."""
+    return _moved(array, *_towards(grid, orientation))
+
+
+def stored_as(array: np.ndarray, grid: Grid, onto: Grid) -> np.ndarray | None:
+    """Return voxels, shape (z, y, x) of a grid, in the order in which another grid stores the same ones; a view.
+
+    Returns:
+        None where the grids do not hold the same voxels.
+    """
+    way = _way_onto(grid, onto)
+    return None if way is None else _moved(array, *way)
+
+
+def same_voxels(grid: Grid, other: Grid) -> bool:
+    """Return whether two grids hold the same voxels, in whichever order they are stored."""
+    return _way_onto(grid, other) is not None
+
+
+def _way_onto(grid: Grid, onto: Grid) -> tuple[list[int], list[bool]] | None:
+    """Return how a grid becomes another that holds the same voxels, as `_towards` has it; None where it cannot."""
+    cosines = np.reshape(onto.direction, (3, 3)).T @ np.reshape(grid.direction, (3, 3))
+    order = [int(axis) for axis in np.abs(cosines).argmax(axis=1)]
+    back = [bool(cosines[place, axis] < 0) for place, axis in enumerate(order)]
+    return (order, back) if len(set(order)) == 3 and _swapped(grid, order, back).same_as(onto) else None
+
+
+def _towards(grid: Grid, orientation: str) -> tuple[list[int], list[bool]]:
+    """Return which axis of a grid, x being 0, becomes its x, y and z axis, and whether it is turned round."""
     found = orientation_of(grid)
-    if found == orientation:
+    order = [next(axis for axis in range(3) if found[axis] in _OPPOSITE[letter]) for letter in orientation]
+    return order, [found[axis] != letter for axis, letter in zip(order, orientation, strict=True)]
+
+
+def _swapped(grid: Grid, order: list[int], back: list[bool]) -> Grid:
+    """Return a grid whose axes are swapped and turned round, as `_towards` has it."""
+    if order == [0, 1, 2] and not any(back):
         return grid
     sizes, spacing = grid.shape[::-1], grid.spacing_zyx_mm[::-1]
     axes, origin = np.array(grid.direction).reshape(3, 3), np.array(grid.origin)
-    columns, order = [], []
-    for letter in orientation:
-        axis = next(i for i, here in enumerate(found) if here in _OPPOSITE[letter])
-        order.append(axis)
-        if found[axis] == letter:
-            columns.append(axes[:, axis])
-        else:
+    columns = []
+    for axis, round_ in zip(order, back, strict=True):
+        if round_:
             origin = origin + axes[:, axis] * spacing[axis] * (sizes[axis] - 1)
-            columns.append(-axes[:, axis])
+        columns.append(-axes[:, axis] if round_ else axes[:, axis])
     shape = triple([sizes[axis] for axis in order[::-1]], int)
     steps = triple([spacing[axis] for axis in order[::-1]], float)
     return Grid(shape, steps, triple(origin, float), tuple(float(v) for v in np.stack(columns, axis=1).ravel()))
 
 
-def turned(array: np.ndarray, grid: Grid, orientation: str) -> np.ndarray:
-    """Return voxels, shape (z, y, x) of a grid, as they are stored on `oriented` of it; a view."""
-    found = orientation_of(grid)
-    order = [next(axis for axis in range(3) if found[axis] in _OPPOSITE[letter]) for letter in orientation]
-    moved = array.transpose([2 - axis for axis in order[::-1]])
-    back = tuple(2 - place for place, axis in enumerate(order) if found[axis] != orientation[place])
-    return np.flip(moved, back)
+def _moved(array: np.ndarray, order: list[int], back: list[bool]) -> np.ndarray:
+    """Return the voxels of a grid as they are stored on `_swapped` of it."""
+    return np.flip(array.transpose([2 - axis for axis in order[::-1]]), tuple(2 - i for i in range(3) if back[i]))
 
 
 def triple(values: Any, kind: type) -> Any:

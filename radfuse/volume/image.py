@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from radfuse.errors import InputError
-from radfuse.volume.grid import Grid
+from radfuse.volume.grid import Grid, stored_as
 
 MOST_LABELS = 2**31
 """Labels lie below; a power of 2, which float32 can hold, too."""
@@ -118,27 +118,40 @@ class LabelMap(_Placed):
         return {label: box for label, box in found.items() if box is not None}
 
 
-def require_same_grid(image: Volume, labels: LabelMap) -> None:
-    """Check that a mask lies on its image's grid.
+def in_order_of(labels: LabelMap, grid: Grid) -> LabelMap:
+    """Return a segmentation in the order in which a grid stores the same voxels: axes swapped and turned round.
+
+    Itself where it is stored so already, or lies on another grid.
+    """
+    if labels.grid.same_as(grid):
+        return labels
+    array = stored_as(labels.array, labels.grid, grid)
+    return labels if array is None else LabelMap(np.ascontiguousarray(array), grid, labels.names, labels.name)
+
+
+def require_same_grid(image: Volume, labels: LabelMap) -> LabelMap:
+    """Return a mask on its image's grid, in the order of the image's voxels where it was stored in another.
 
     Raises:
-        InputError: it does not; prints both grids.
+        InputError: it lies on another grid; prints both.
     """
-    require_grid(image.grid, image.name, labels)
+    return require_grid(image.grid, image.name, labels)
 
 
-def require_grid(grid: Grid, image: str, labels: LabelMap) -> None:
-    """Check that a mask lies on a grid, that of the image of this name.
+def require_grid(grid: Grid, image: str, labels: LabelMap) -> LabelMap:
+    """Return a mask on a grid, that of the image of this name, as `require_same_grid` has it.
 
     Raises:
         InputError: as `require_same_grid`.
     """
     require_all_slices(grid, image, labels)
+    labels = in_order_of(labels, grid)
     if not grid.same_as(labels.grid):
         raise InputError(
             f"mask {labels.name} lies on another grid than image {image}:\n  image {grid}\n  mask  "
             f"{labels.grid}\nResample the mask, or let the study do it with `resample_masks: true`"
         )
+    return labels
 
 
 def require_all_slices(grid: Grid, image: str, labels: LabelMap) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from radfuse.errors import InputError
 from radfuse.volume.grid import Grid
-from radfuse.volume.image import LabelMap, Volume
+from radfuse.volume.image import LabelMap, Volume, in_order_of
 from radfuse.volume.sitk import Transform, placed, resampled, to_sitk
 
 Interpolation = Literal["nearest", "linear", "bspline"]
@@ -74,6 +74,7 @@ def resample_labels(
     Raises:
         InputError: the grid is too large.
     """
+    labels = labels if transform is not None else in_order_of(labels, grid)
     if transform is None and labels.grid.same_as(grid):
         return labels
     _check_size(grid)

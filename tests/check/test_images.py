@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import SimpleITK as sitk
 from boxes import grid, tumour_cohort
@@ -14,6 +16,8 @@ from pet import setting, write_pet
 
 from radfuse.check.study import check_study
 from radfuse.errors import InputError, Problem
+from radfuse.recipe import CaseFiles, RegionRecipe, read_masked
+from radfuse.sequences import SequenceRecipe
 from radfuse.study import load_study
 from radfuse.volume.files import read_labels, read_volume, write_image
 from radfuse.volume.image import LabelMap, Volume
@@ -170,6 +174,26 @@ def test_masks_that_will_be_resampled_may_lie_on_another_grid(study: Path) -> No
     write_image(LabelMap(labels.array[1:], grid((19, 24, 24), (2.0, 1.5, 1.5))), study.parent / "m2.nrrd")
     assert [problem.row for problem in problems_of(study)] == [4]
     check_study(load_study(study, ["resample_masks=true"]))
+
+
+def test_masks_and_images_may_be_stored_in_several_orders(study: Path) -> None:
+    """A mask stored as its image is not, and a second image that no mask is stored as: the same places all the same."""
+    folder = study.parent
+    shutil.copy(folder / "c1.nrrd", folder / "d1.nrrd")
+    for name, way in (("m0.nrrd", "PIR"), ("d1.nrrd", "RAS")):
+        sitk.WriteImage(sitk.DICOMOrient(sitk.ReadImage(str(folder / name)), way), str(folder / name))
+    table = pd.read_csv(folder / "cohort.csv").head(2).assign(t2=["", "d1.nrrd"])
+    table.to_csv(folder / "cohort.csv", index=False)
+    settings = ["cohort.images={t1: t1, t2: t2}", "cohort.optional_images=[t2]", "cohort.outcome=null"]
+    check_study(load_study(study, settings))
+    recipe = RegionRecipe(labels={"tumour": 1}, regions=(), sequences=dict.fromkeys(("t1", "t2"), SequenceRecipe()))
+    for images, mask in (({"t1": "c0.nrrd"}, "m0.nrrd"), ({"t1": "c1.nrrd", "t2": "d1.nrrd"}, "m1.nrrd")):
+        files = CaseFiles({name: folder / file for name, file in images.items()}, folder / mask, "manual")
+        for at in read_masked(files, recipe).values():
+            assert at.mask.grid.same_as(at.image.grid)
+            assert at.image.array[at.mask.array > 0].min() > 130 > at.image.array[at.mask.array == 0].mean()
+    rename(folder, "m1.nrrd", "")
+    check_study(load_study(study, [*settings, UNET.replace("}}", "}, sequence: t1}")]))
 
 
 def test_a_header_that_is_doubtful_is_remarked(study: Path) -> None:

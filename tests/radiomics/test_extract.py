@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
 from boxes import grid
+from knees import stored_as
 from threadpoolctl import threadpool_info
 
 from radfuse.errors import CaseError, InputError, RadfuseError
@@ -202,6 +204,16 @@ def test_grids_apart_are_printed_with_the_settings_that_allow_it() -> None:
     corrected = extract(volume, shifted(), RadiomicsConfig(correct_mask=True))
     pd.testing.assert_frame_equal(near.values, extract(values(), labels()).values, check_exact=True)
     assert corrected.values.shape == near.values.shape
+
+
+@pytest.mark.parametrize("settings", [{}, {"spacing_zyx_mm": (2.0, 0.0, 1.5)}, {"correct_mask": True}])
+def test_a_mask_stored_in_another_order_gives_the_same(settings: dict[str, Any]) -> None:
+    """A spacing of 0 keeps the voxels of that axis of the image, whatever the mask calls it."""
+    where = Grid(SHAPE, (3.0, 1.0, 2.0), (5.0, -3.0, 7.0))
+    volume, mask, config = Volume(values(), where), LabelMap(labels(), where), RadiomicsConfig(**settings)
+    turned = stored_as(mask, (2, 0, 1), (True, False, True))
+    found = extract(volume, turned, config).values
+    pd.testing.assert_frame_equal(found, extract(volume, mask, config).values, check_exact=True)
 
 
 def test_a_flat_region_and_a_single_voxel() -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from boxes import OBLIQUE, ramp
+from knees import stored_as
 from realdata import real_file
 
 from radfuse.bundle.schema import ImageRecipe
@@ -50,6 +52,12 @@ def test_a_knee_is_a_template_of_either_side(tmp_path: Path, knees: list[tuple[V
         agree = {name: dice(drawn.array == number, found.array == number) for name, number in BONES.items()}
         assert min(agree["femur"], agree["tibia"]) > bone
         assert min(agree["femoral_cartilage"], agree["tibial_cartilage"]) > cartilage
+
+
+def test_labels_of_a_template_may_be_stored_in_another_order(tmp_path: Path) -> None:
+    image, drawn = ramp(OBLIQUE), LabelMap(np.arange(60, dtype=np.uint8).reshape(3, 4, 5) % 2, OBLIQUE)
+    _, packed = atlas_of(tmp_path, image, stored_as(drawn, (2, 0, 1), (True, False, True)))
+    assert np.array_equal(np.load(packed)["labels"], drawn.array)
 
 
 def test_a_case_without_a_side_and_a_template_that_is_none_are_told(

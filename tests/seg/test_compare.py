@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from boxes import box, grid
+from knees import stored_as
 
 from radfuse.errors import InputError
 from radfuse.seg.compare import MaskPair, compare, matched, nowhere, one_sided
@@ -96,6 +97,12 @@ def test_a_mask_on_a_finer_grid_is_resampled_with_a_remark(tmp_path: Path) -> No
     found = compare(pair(tmp_path, coarse, fine))
     assert found.agreement["1"].dice == 1
     assert found.remark.startswith("resampled onto 8 x 8 x 8 voxels of 1 x 1 x 1 mm")
+
+
+def test_a_mask_stored_in_another_order_is_no_other_grid(tmp_path: Path) -> None:
+    where = Grid((8, 9, 12), (3.0, 1.0, 2.0))
+    found = compare(pair(tmp_path, labels(where), stored_as(labels(where, 4), (1, 2, 0), (True, False, True))))
+    assert (found.agreement["1"].dice, found.remark) == (pytest.approx(0.5), "")
 
 
 def test_masks_that_lie_apart_are_refused(tmp_path: Path) -> None:
