@@ -11,7 +11,9 @@ from radfuse.errors import InputError, Problem, listed
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.plan import plan_of
 from radfuse.radiomics.settings import Plan
+from radfuse.sequences import SequenceConfig
 from radfuse.volume.grid import Grid, orientation_of
+from radfuse.volume.stack import brought
 
 _AXES = {letter: pair for pair in ("LR", "PA", "SI") for letter in pair}
 _BY_AXIS = ("wavelet", "lbp_2d")
@@ -40,6 +42,53 @@ def remarks_on_grids(
         if len(here) > 1 and (plan := _plan(settings)) is not None:
             told = (_orientations(plan, here, ragged=ragged), _sizes(plan, here))
             found += [Problem(f"sequences.{sequence}", text, severity="warning") for text in told if text]
+    return found
+
+
+def remarks_on_channels(grids: Mapping[str, Mapping[str, Grid]]) -> list[Problem]:
+    """Return, as warnings, which channels of a network lie on other grids than its first.
+
+    Args:
+        grids: sequence -> case -> where its voxels lie; the first channel first.
+    """
+    first, *others = grids or {"": {}}
+    found = []
+    for name in others:
+        both = [case for case in grids[first] if case in grids[name]]
+        told = {case: brought(first, grids[first][case], name, grids[name][case]) for case in both}
+        cases = sorted((text for text in told.items() if text[1]), key=lambda text: " lacks " not in text[1])
+        if cases:
+            text = (
+                f"as a channel of the network, {cases[0][1]} ({cases[0][0]}; so in {len(cases)} of {len(both)} cases)"
+            )
+            found.append(Problem(f"sequences.{name}", text, severity="warning"))
+    return found
+
+
+def remarks_on_scales(
+    radiomics: Mapping[str, RadiomicsConfig], sequences: Mapping[str, SequenceConfig]
+) -> list[Problem]:
+    """Return, as warnings, which sequences have bins of one width after N4, which leaves each image a scale of its own.
+
+    Args:
+        radiomics: sequence -> how it is measured.
+        sequences: the study's section.
+    """
+    found = []
+    for name, section in sequences.items():
+        kinds = [step.kind for step in section.normalise]
+        if "n4" not in kinds or set(kinds[kinds.index("n4") :]) & {"zscore", "whitestripe", "nyul"}:
+            continue
+        plan = _plan(radiomics[name])
+        if plan is None or plan.settings.normalize or plan.settings.bin_count is not None:
+            continue
+        if told := [one for one in plan.features if one in ("firstorder", *_BY_VOXEL)]:
+            text = (
+                f"N4 takes out a field that it knows up to a factor, so that it leaves each image a scale of its own, "
+                f"and {listed(told)} have bins of one width; add a step that scales after n4, as {{kind: zscore, "
+                "within: body}, or take radiomics.bin_count"
+            )
+            found.append(Problem(f"sequences.{name}.normalise", text, severity="warning"))
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from radfuse.check.alike import remarks_on_grids
+from radfuse.check.alike import remarks_on_channels, remarks_on_grids, remarks_on_scales
 from radfuse.cohort.case import Case
 from radfuse.cohort.read import named_files
 from radfuse.config import kind_of
@@ -23,6 +23,7 @@ from radfuse.volume.flat import Spacing
 from radfuse.volume.grid import Grid, same_voxels
 from radfuse.volume.image import LabelMap, require_grid
 from radfuse.volume.resample import lost_beyond, share_beyond
+from radfuse.volume.stack import require_overlap
 from radfuse.volume.suv import suv_factor
 
 _RAGGED = ("ring", "interface", "threshold", "fat", "habitats")
@@ -139,7 +140,10 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
             progress("checking images", done, len(jobs))
     found.sort(key=lambda problem: (problem.row or 0, problem.column or ""))
     ragged = any(getattr(region, "kind", "") in _RAGGED for region in study.regions)
-    found += remarks_on_grids(radiomics_of(config.images, study.sequences, study.radiomics), grids, ragged=ragged)
+    measured = radiomics_of(config.images, study.sequences, study.radiomics)
+    found += [*remarks_on_grids(measured, grids, ragged=ragged), *remarks_on_scales(measured, study.sequences)]
+    if backend.source != "manual":
+        found += remarks_on_channels({name: grids[name] for name in backend.sequences})
     return found + _never_drawn(study, backend, drawn_labels, set(parts.values()))
 
 
@@ -175,7 +179,7 @@ def check_case(job: CheckJob) -> Looked:
         problems += _check_mask(job, job.case.mask, grids, labels)
     elif job.follow_up is None:
         problems += _check_without_mask(job, grids)
-    problems += _apart(job, grids)
+    problems += [*_apart(job, grids), *_channels_apart(job, grids)]
     if job.follow_up:
         problems.append(_problem(job, job.follow_up))
     for sequence, column in job.own_columns.items():
@@ -224,6 +228,21 @@ def _apart(job: CheckJob, grids: Mapping[str, tuple[Path, Grid]]) -> list[Proble
         for name, fixed, grid in sorted(found, key=str)
         if grid.beside(home)
     ]
+
+
+def _channels_apart(job: CheckJob, grids: Mapping[str, tuple[Path, Grid]]) -> list[Problem]:
+    """Return which images that a network reads as channels share no point, as headers place them."""
+    first, *others = job.segmentation.sequences or ("",)
+    problems: list[Problem] = []
+    if job.segmentation.source == "manual":
+        return problems
+    for name in [name for name in others if {first, name} <= set(grids)]:
+        (one, here), (other, there) = grids[first], grids[name]
+        try:
+            require_overlap(one.name, here, other.name, there)
+        except InputError as error:
+            problems.append(_problem(job, str(error), job.columns[name]))
+    return problems
 
 
 def _check_own_mask(job: CheckJob, sequence: str, column: str, grids: Mapping[str, tuple[Path, Grid]]) -> list[Problem]:

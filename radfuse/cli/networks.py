@@ -16,6 +16,7 @@ from radfuse.run.disk import check_folder, write_atomically, writing
 
 if TYPE_CHECKING:
     from radfuse.results import TrainingRange
+    from radfuse.seg.apply import Applied
 
 
 def export_onnx(
@@ -127,18 +128,18 @@ def apply(
     cases = _apart(work.cases_of(images, plan.images), out_)
     jobs = work.jobs_of(cases, network, here, out_, preview, again=again, dicom=dicom, codes=codes)
     failures: list[Failure] = []
-    empty: list[str] = []
+    told: list[str] = []
     with progress() as tell, Crew() as crew:
         tell("segmenting", len(cases) - len(jobs), len(cases))
         for done, (job, result) in enumerate(crew.each(work.apply, jobs, crew_on(here)), start=1):
             if isinstance(result, CaseError):
                 failures.append(Failure(item=job.case, error=result.message))
-            elif not result:
-                empty.append(job.case)
+            else:
+                told += _told_of(job.case, result)
             tell("segmenting", len(cases) - len(jobs) + done, len(cases))
     write_failures(failures, out_)
-    for case in empty:
-        err.print(f"[yellow]nothing found[/yellow] {escape(case)}: the mask is empty", soft_wrap=True)
+    for line in told:
+        err.print(line, soft_wrap=True)
     there = f", {len(cases) - len(jobs)} were there" if len(jobs) < len(cases) else ""
     out.print(
         f"{len(jobs) - len(failures)} of {len(cases)} cases segmented by {here}{there} -> {escape(str(out_))}",
@@ -148,6 +149,14 @@ def apply(
     show_suspicious(suspicious, listed, out_ / work.REVIEW)
     if failures:
         raise typer.Exit(SOME_FAILED)
+
+
+def _told_of(case: str, applied: Applied) -> list[str]:
+    """Return what is to be said of a case that was segmented, a line each."""
+    lines = [f"[yellow]remark[/yellow] {escape(f'{case}: {applied.remark}')}"] if applied.remark else []
+    if not applied.labels:
+        lines.append(f"[yellow]nothing found[/yellow] {escape(case)}: the mask is empty")
+    return lines
 
 
 def _apart(cases: dict[str, tuple[Path, ...]], out_: Path) -> dict[str, tuple[Path, ...]]:

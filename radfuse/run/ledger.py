@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from radfuse.errors import InputError
+from radfuse.errors import InputError, listed
 from radfuse.results.pace import StagePace
 from radfuse.run.folder import LOCK, LOG
 from radfuse.run.lock import holder_of
@@ -106,11 +106,16 @@ def read_ledger(folder: Path, holder: str | None = None) -> Ledger:
         holder: who works there, where somebody else knows; None: as its lock tells.
 
     Raises:
-        InputError: the folder has none.
+        InputError: the folder has none, or none with a line that a run writes.
     """
     passes = list(_passes(folder))
     if not passes and not any(_logs(folder)):
         raise InputError(f"{folder} is no run folder: it has no {LOG}; give the folder that `radfuse run` wrote")
+    if not passes and (filled := [log.name for log in _logs(folder) if log.stat().st_size]):
+        raise InputError(
+            f"{folder}: {listed(filled)} holds no line that a run writes, so that nothing is known of how far it is; "
+            "results count by their records: `radfuse run` goes on from those that are there"
+        )
     holder = holder or holder_of(folder / LOCK)
     stages = {each.stage: None for each in sorted(passes, key=lambda each: each.begun)}
     current = {stage: _current([each for each in passes if each.stage == stage]) for stage in stages}

@@ -23,7 +23,7 @@ from radfuse.volume.dicom_study import SR, write_objects
 from radfuse.volume.files import SUFFIXES, images_among, suffix_of, write_image
 from radfuse.volume.flat import FLAT
 from radfuse.volume.image import LabelMap, Volume
-from radfuse.volume.stack import read_stacked
+from radfuse.volume.stack import Stack, read_stacked
 from radfuse.volume.zipped import ZIP
 
 NOTE = "network.json"
@@ -75,6 +75,19 @@ class ApplyJob:
 
     def __str__(self) -> str:
         return self.case
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What there is to say of one case.
+
+    Attributes:
+        labels: that were found.
+        remark: on its channels; empty: nothing.
+    """
+
+    labels: tuple[str, ...]
+    remark: str
 
 
 def cases_of(paths: Sequence[Path], channels: int) -> dict[str, tuple[Path, ...]]:
@@ -174,8 +187,8 @@ def jobs_of(
     return jobs
 
 
-def apply(job: ApplyJob) -> tuple[str, ...]:
-    """Write what one case's mask looks like, then the mask, whole or not at all; returns the labels that were found."""
+def apply(job: ApplyJob) -> Applied:
+    """Write what one case's mask looks like, then the mask, whole or not at all."""
     from radfuse.seg.predict import segmenter
     from radfuse.seg.quality import figures_of
 
@@ -188,7 +201,8 @@ def apply(job: ApplyJob) -> tuple[str, ...]:
     write_labels(labels, job.place)
     if job.maker is not None and labels.present():
         write_objects(_objects_of(job.place, job.case), labels, job.images[0], job.maker, job.codes)
-    return tuple(labels.names[number] for number in labels.present())
+    found = tuple(labels.names[number] for number in labels.present())
+    return Applied(found, image.remark if isinstance(image, Stack) else "")
 
 
 def _objects_of(place: Path, case: str) -> Path:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+
+import numpy as np
 
 from radfuse.errors import InputError
 from radfuse.volume.files import read_volume
 from radfuse.volume.flat import Spacing
+from radfuse.volume.grid import Grid, same_voxels, stored_as
 from radfuse.volume.image import Volume
 from radfuse.volume.resample import resample
+
+_ALONG = 40
+"""Voxels along an axis that are looked at, to tell how much of an image another lacks."""
+_TOLD = 0.01
 
 
 @dataclass(frozen=True)
@@ -20,9 +27,11 @@ class Stack(Volume):
 
     Attributes:
         others: on the grid of the first.
+        remark: which of them were brought there from grids of their own; empty: none.
     """
 
     others: tuple[Volume, ...] = ()
+    remark: str = ""
 
     @property
     def channels(self) -> tuple[Volume, ...]:
@@ -39,17 +48,45 @@ def stacked(images: Sequence[Volume]) -> Volume:
     first, *others = images
     if not others:
         return first
-    here = []
+    here, told = [], []
     for other in others:
-        if first.grid.beside(other.grid):
-            raise InputError(
-                f"image {other.name} lies wholly beside image {first.name}, and the network reads both as channels:\n  "
-                f"{first.name} {first.grid}\n  {other.name} {other.grid}\nRegister them to each other, or mend the "
-                "header that is wrong"
-            )
-        same = other.grid.same_as(first.grid)
-        here.append(replace(other, grid=first.grid) if same else resample(other, first.grid))
-    return Stack(first.array, first.grid, first.name, first.stored, tuple(here))
+        require_overlap(first.name, first.grid, other.name, other.grid)
+        array = stored_as(other.array, other.grid, first.grid)
+        turned = None if array is None else Volume(np.ascontiguousarray(array), first.grid, other.name)
+        here.append(turned or resample(other, first.grid))
+        told.append(brought(first.name, first.grid, other.name, other.grid))
+    return Stack(first.array, first.grid, first.name, first.stored, tuple(here), "; ".join(filter(None, told)))
+
+
+def require_overlap(first: str, grid: Grid, other: str, there: Grid) -> None:
+    """Refuse two channels, by name and grid, of which one lies wholly beside the other.
+
+    Raises:
+        InputError: they do.
+    """
+    if grid.beside(there):
+        raise InputError(
+            f"image {other} lies wholly beside image {first}, and the network reads both as channels:\n  {first} {grid}"
+            f"\n  {other} {there}\nRegister them to each other, or mend the header that is wrong"
+        )
+
+
+def brought(first: str, grid: Grid, other: str, there: Grid) -> str:
+    """Return that a channel lies on another grid than the first, in words; empty where it stores the same voxels."""
+    if same_voxels(there, grid):
+        return ""
+    share = _beyond(grid, there)
+    lacks = f", and lacks {share:.0%} of it, where its smallest value stands" if share >= _TOLD else ""
+    return f"{other} lies on another grid than {first}, onto which it is brought by linear interpolation{lacks}"
+
+
+def _beyond(grid: Grid, there: Grid) -> float:
+    """Return which share of a grid's voxels, of some dozens along each axis, lies where another has none."""
+    ends = [np.rint(np.linspace(0, size - 1, min(size, _ALONG))) for size in grid.shape[::-1]]
+    voxels = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
+    axes, own = (np.reshape(one.direction, (3, 3)) * np.array(one.spacing_zyx_mm[::-1]) for one in (there, grid))
+    index = np.linalg.solve(axes, own @ voxels.T + np.subtract(grid.origin, there.origin)[:, None]).T
+    return float(((index < -0.5) | (index > np.array(there.shape[::-1]) - 0.5)).any(axis=1).mean())
 
 
 def read_stacked(paths: Sequence[Path], spacings_mm: Sequence[Spacing | None] = ()) -> Volume:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from boxes import grid
 
-from radfuse.check.alike import remarks_on_grids
+from radfuse.check.alike import remarks_on_channels, remarks_on_grids, remarks_on_scales
 from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.sequences import SequenceConfig
 from radfuse.volume.grid import Grid, oriented
+from radfuse.volume.normalise import N4, Step, ZScore
 
 HERE = grid((4, 5, 6), (3.0, 1.0, 1.0))
 SAGITTAL, FLIPPED = oriented(HERE, "PIL"), oriented(HERE, "RAS")
@@ -43,6 +46,33 @@ def test_voxels_of_several_sizes_are_told_where_features_count_voxels() -> None:
     assert message.startswith("voxels measure from 0.5 x 0.5 x 3 to 1 x 1 x 3 mm")
     assert "radiomics.spacing_zyx_mm: [3.0, 0.75, 0.75]" in message
     assert told(glcm.model_copy(update={"spacing_zyx_mm": (1.0, 1.0, 1.0)}), a=HERE, b=finer) == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "radiomics", "remarked"),
+    [
+        ([N4()], RadiomicsConfig(), True),
+        ([ZScore(), N4()], RadiomicsConfig(), True),
+        ([N4(), ZScore()], RadiomicsConfig(), False),
+        ([N4()], RadiomicsConfig(bin_count=32), False),
+        ([N4()], RadiomicsConfig(normalize=True), False),
+        ([N4()], RadiomicsConfig(classes=("shape",)), False),
+        ([ZScore()], RadiomicsConfig(), False),
+    ],
+)
+def test_bins_of_one_width_behind_n4_are_told_of(steps: list[Step], radiomics: RadiomicsConfig, remarked: bool) -> None:
+    found = remarks_on_scales({"t1": radiomics}, {"t1": SequenceConfig(normalise=tuple(steps))})
+    assert [problem.where for problem in found] == ["sequences.t1.normalise"] * remarked
+
+
+def test_channels_on_other_grids_are_told_of_once() -> None:
+    finer = grid((8, 5, 6), (1.5, 1.0, 1.0))
+    grids = {"t2": dict.fromkeys("abc", HERE), "adc": {"a": finer, "b": FLIPPED, "c": grid((4, 5, 3), (3.0, 1.0, 1.0))}}
+    (problem,) = remarks_on_channels(grids)
+    assert problem.where == "sequences.adc"
+    assert "lies on another grid than t2" in problem.message
+    assert "lacks 50% of it, where its smallest value stands (c; so in 2 of 3 cases)" in problem.message
+    assert remarks_on_channels({"t2": grids["t2"]}) == remarks_on_channels({}) == []
 
 
 def test_a_parameter_file_is_told_of_as_settings_are(tmp_path: Path) -> None:

@@ -160,6 +160,10 @@ def test_images_that_lie_elsewhere_are_told_of(study: Path, moved_mm: float, rea
         return
     (only,) = problems_of(study, *settings)
     assert (only.row, says in only.message) == (4, True)
+    if moved_mm == 500 and reach == "resample":
+        channels = UNET.replace("}}", "}, sequence: [t1, t2]}")
+        told = [problem.message for problem in problems_of(study, channels, *settings)]
+        assert any("image d2.nrrd lies wholly beside image c2.nrrd, and the network reads both" in one for one in told)
 
 
 def test_a_mask_that_may_be_of_another_scan_is_remarked(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,8 +94,13 @@ def test_damaged_lines_and_old_logs_are_told_as_far_as_they_go(tmp_path: Path) -
     assert paces_of(tmp_path) == ()
 
 
-def test_a_folder_without_a_log_is_no_run(tmp_path: Path) -> None:
+def test_a_folder_without_a_log_is_no_run_and_a_log_of_something_else_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"is no run folder: it has no log\.jsonl; give the folder"):
+        read_ledger(tmp_path)
+    (tmp_path / "log.jsonl").touch()
+    assert read_ledger(tmp_path).stages == ()
+    (tmp_path / "log.jsonl").write_bytes(b"\x00\xff garbage\n[]\n")
+    with pytest.raises(InputError, match=r"log\.jsonl holds no line that a run writes.*goes on from those"):
         read_ledger(tmp_path)
 
 

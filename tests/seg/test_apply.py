@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from radfuse.phantom.oai import tiny, write_series
-from radfuse.seg.apply import ApplyJob, apply, cases_of, jobs_of, write_labels
+from radfuse.seg.apply import Applied, ApplyJob, apply, cases_of, jobs_of, write_labels
 from radfuse.volume.files import read_grid, read_labels
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
@@ -69,7 +69,7 @@ def test_a_mask_is_also_a_dicom_object_of_its_series(tmp_path: Path, monkeypatch
         )
 
     (job,) = todo()
-    assert apply(job) == ("bright",)
+    assert apply(job) == Applied(("bright",), "")
     assert todo() == []
     objects = tmp_path / "m" / "dicom" / "10263609"
     found = read_labels(objects / "seg.dcm", {1: "bright"}, like=read_grid(tmp_path / "10263609"))
