@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import zlib
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from radfuse.cohort.draft import Draft
+from radfuse.run.companions import voxels_of
 
 _SAMPLE = 1 << 12
 """Bytes of a file that are compared before all of it."""
@@ -65,8 +67,10 @@ def _seen(look: Callable[[Path], str], path: Path) -> str:
 
 
 def _files(path: Path) -> list[Path]:
-    """Return the file, or those of a folder in the order of their names."""
+    """Return the file, that of its voxels where it is a header, or those of a folder in the order of their names."""
     if not path.is_dir():
+        with contextlib.suppress(OSError):  # is told where the header is read
+            return [item for item in voxels_of(path) if item.is_file()] or [path]
         return [path]
     return sorted(Path(place) / name for place, _, names in os.walk(path) for name in names)
 
@@ -74,7 +78,7 @@ def _files(path: Path) -> list[Path]:
 def _size(path: Path) -> tuple[object, ...]:
     """Return a file's size; of a folder how many files it holds, of an empty one its path, as it is nobody's twin."""
     if not path.is_dir():
-        return (path.stat().st_size,)
+        return tuple(item.stat().st_size for item in _files(path))
     count = len(_files(path))
     return ("folder", count if count else str(path))
 

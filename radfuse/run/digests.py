@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from radfuse.config import Section, Where
 from radfuse.extend import source_digest
+from radfuse.run.companions import companions
 from radfuse.run.disk import remove, temporary_of
 
 _PATIENCE = 30.0
@@ -66,10 +67,6 @@ class ReadDigest(NamedTuple):
     digest: str
 
 
-_BESIDE = dict.fromkeys((".png", ".jpg", ".jpeg", ".dcm"), ("spacing.json",))
-"""End of a file's name -> files of its folder that say something of it: how large the pixels of a picture are."""
-
-
 def job_key(stage: str, version: int, job: object, digest: Callable[[Path], str], known: Known | None = None) -> str:
     """Return the key of a stage's job: of all its fields, and of the content of every file it names.
 
@@ -88,8 +85,7 @@ def _text_of(value: object, digest: Callable[[Path], str], known: Known) -> str:
     if value is None or isinstance(value, (bool, int, float, str)):
         return _json(value)
     if isinstance(value, Path):
-        beside = [value.parent / name for name in _BESIDE.get(value.suffix.lower(), ())]
-        found = {"content": digest(value), **{item.name: digest(item) for item in beside if item.is_file()}}
+        found = {"content": digest(value), **{item.name: digest(item) for item in companions(value)}}
         return _object({name: _json(text) for name, text in found.items()})
     if isinstance(value, Section):
         if id(value) not in known:
@@ -144,7 +140,12 @@ def _facts(path: Path) -> tuple[int, int]:
 
 
 def _of_file(found: os.stat_result) -> tuple[int, int]:
-    return found.st_size, found.st_mtime_ns
+    """Return the size of a file, and when it was changed: who unpacks or copies sets the time of writing back.
+
+    Of a file of several names, as results are that variants share, that is when it was written: each name changes it.
+    """
+    changed = found.st_mtime_ns if found.st_nlink > 1 else max(found.st_mtime_ns, found.st_ctime_ns)
+    return found.st_size, changed
 
 
 _Listing = dict[str, tuple[int, int]]

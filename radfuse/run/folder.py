@@ -196,18 +196,20 @@ class RunFolder:
         """Have a result of the lender here too."""
         assert self._lender is not None
         place, temporary = self.path / name, temporary_of(self.path / name)
+        theirs = self._lender.path / name
+        known = {item: self.digest(theirs / item) for item in file_digests(theirs, lambda _: "")}
         with writing(place):
             try:
                 remove(temporary)
-                link(self._lender.path / name, temporary)
+                link(theirs, temporary)
                 (self.path / (name + RECORD)).unlink(missing_ok=True)
                 take_place(temporary, place)
             finally:
                 remove(temporary)
             self._write_record(name, record)
-        for item in file_digests(place, lambda _: ""):
-            known = self.digest(self._lender.path / name / item)
-            self._digests.remember(place / item if item else place, known)
+        for item, digest in known.items():
+            for each in (theirs, place):
+                self._digests.remember(each / item if item else each, digest)
         return record
 
     def take(self, name: str, stage: str, key: str, written: Written) -> Record:

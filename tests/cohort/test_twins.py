@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -41,6 +42,18 @@ def test_a_copied_image_under_two_ids_is_one_image_by_content(tmp_path: Path) ->
     shutil.copy(tmp_path / "b.nii", tmp_path / "d.nii")
     found = errors_of(read_cohort, table, settings)
     assert_one(found, 5, "t1", "the image of 'c4' is that of 'c2' (row 3) by content", "leaks between folds")
+
+
+def test_headers_are_told_apart_by_the_voxels_beside_them(tmp_path: Path) -> None:
+    """Four folders of one header and its voxels; the third voxels are the first under another name."""
+    table, settings = images(tmp_path)
+    for name, values in zip("abcd", ("11", "12", "11", "21"), strict=True):
+        data = "other.raw" if name == "c" else "t1.raw"
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "t1.nhdr").write_text(f"NRRD0004\ntype: uchar\ndata file: {data}\n")
+        (tmp_path / name / data).write_text(values)
+    table.write_text(re.sub(r"\b([abcd])\.nii", r"\1/t1.nhdr", table.read_text()))
+    assert_one(errors_of(read_cohort, table, settings), 4, "t1", "the image of 'c3' is that of 'c1' (row 2) by content")
 
 
 def test_folders_of_the_same_slices_are_one_image_and_others_are_not(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
-from radfuse.run.digests import combined_digest, read_digests, tree_digest
+from radfuse.run.companions import companions
+from radfuse.run.digests import combined_digest, job_key, read_digests, tree_digest
 from radfuse.run.folder import RunFolder
 
 
@@ -46,11 +48,12 @@ def test_a_known_series_is_looked_at_and_not_read(
     assert RunFolder.open(tmp_path / "run", "study").digest(series) == first
 
 
-@pytest.mark.parametrize("how", ["written", "below", "older", "added", "removed", "renamed"])
+@pytest.mark.parametrize("how", ["written", "below", "older", "added", "removed", "renamed", "set back"])
 def test_whatever_changes_in_a_series_changes_its_digest(series: Path, tmp_path: Path, how: str) -> None:
     run = RunFolder.open(tmp_path / "run", "study")
     first = run.digest(series)
     before = (series / "002").stat()
+    time.sleep(0.02)  # clocks of file systems tick every few milliseconds
     if how == "below":
         (series / "more" / "003").write_text("slice of another")
     elif how == "added":
@@ -61,9 +64,31 @@ def test_whatever_changes_in_a_series_changes_its_digest(series: Path, tmp_path:
         (series / "002").rename(series / "02")
     else:  # the size stays
         (series / "002").write_text("slice 2OO")
-        os.utime(series / "002", ns=(1, 1) if how == "older" else (before.st_atime_ns, before.st_mtime_ns + 1))
+        later = 0 if how == "set back" else 1
+        os.utime(series / "002", ns=(1, 1) if how == "older" else (before.st_atime_ns, before.st_mtime_ns + later))
     assert run.digest(series) != first
     assert run.digest(series) == tree_digest(series)
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        ("a.mhd", "NDims = 3\r\nElementDataFile = voxels.raw\r\n"),
+        ("a.nhdr", "NRRD0004\ntype: uchar\nData File: voxels.raw\nencoding: raw\n"),
+        ("a.nhdr", "NRRD0004\ndatafile: LIST\nother.raw\nvoxels.raw\n"),
+        ("a.nhdr", "NRRD0004\ndata file: vox%02ds.raw 1 1 1\n"),
+        ("a.png", "a picture"),
+    ],
+)
+def test_a_key_is_also_of_the_files_that_a_header_names(tmp_path: Path, header: str, text: str) -> None:
+    (tmp_path / header).write_text(text)
+    assert companions(tmp_path / header) == []
+    beside = {"a.png": "spacing.json", "a.nhdr": "voxels.raw", "a.mhd": "voxels.raw"}[header]
+    keys = set()
+    for content in ("1", "2"):
+        (tmp_path / beside).write_text(content)
+        keys.add(job_key("s", 1, tmp_path / header, tree_digest))
+    assert (companions(tmp_path / header), len(keys)) == ([tmp_path / beside], 2)
 
 
 def test_a_series_of_an_index_that_knows_its_files_one_by_one_is_not_read_again(
