@@ -193,6 +193,8 @@ def _without_bias(values: np.ndarray, part: np.ndarray, step: N4, image: Volume)
         raise InputError(
             f"n4 needs values from 0 up, as MR has, found {lowest:g}; leave it out for CT, or put it before other steps"
         )
+    if sum(size > 1 for size in values.shape) < 2:
+        raise InputError(f"n4 looks at a plane at least; image {image.name} is {image.grid.shape} voxels; leave it out")
     # N4 finds another field in an image that is stored along other axes: it sees all of them along the same.
     stored, there = orientation_of(image.grid), oriented(image.grid, "LPS")
     seen, inside = (np.ascontiguousarray(turned(each, image.grid, "LPS")) for each in (values, part))

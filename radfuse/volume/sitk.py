@@ -241,19 +241,25 @@ def without_bias(
     """Return voxels divided by the smooth field that N4 finds.
 
     Args:
-        values: shape (z, y, x), from 0 up.
+        values: shape (z, y, x), from 0 up; of a single slice the field is one in its plane.
         part: bool, where the field is looked for.
         grid: where the voxels lie.
         shrink: by how much the image is made smaller for that, along axes of four such steps and more.
         iterations: a level each.
     """
     image, mask = placed(values, grid), placed(part.astype(np.uint8), grid)
+    if 1 in values.shape:  # ITK's splines have no length along an axis of one voxel
+        flat = [0 if size == 1 else size for size in image.GetSize()]
+        image, mask = (
+            sitk.Extract(each, flat, [0, 0, 0], sitk.ExtractImageFilter.DIRECTIONCOLLAPSETOIDENTITY)
+            for each in (image, mask)
+        )
     steps = [shrink if size >= 4 * shrink else 1 for size in image.GetSize()]
     method = sitk.N4BiasFieldCorrectionImageFilter()
     method.SetMaximumNumberOfIterations([int(count) for count in iterations])
     method.SetNumberOfThreads(1)  # sums in one order: equal numbers on every machine
     method.Execute(sitk.Shrink(image, steps), sitk.Shrink(mask, steps))
-    field = sitk.GetArrayFromImage(method.GetLogBiasFieldAsImage(image))
+    field = sitk.GetArrayFromImage(method.GetLogBiasFieldAsImage(image)).reshape(values.shape)
     return np.asarray(values / np.exp(field))
 
 

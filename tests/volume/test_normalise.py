@@ -105,9 +105,11 @@ def test_values_do_not_depend_on_how_voxels_are_stored(step: Step, orientation: 
     np.testing.assert_allclose(turned(found[0], where, orientation), found[1], rtol=1e-5, atol=1e-4)
 
 
-def test_n4_takes_a_smooth_field_out() -> None:
-    where = grid((16, 32, 32), (2.0, 1.5, 1.5))
-    mask = box(where.shape, (1, 3, 3), (15, 29, 29))
+@pytest.mark.parametrize(("shape", "ends"), [((16, 32, 32), (1, 15)), ((1, 32, 32), (0, 1))])
+def test_n4_takes_a_smooth_field_out(shape: tuple[int, int, int], ends: tuple[int, int]) -> None:
+    """Of a volume, and of a single slice."""
+    where = grid(shape, (2.0, 1.5, 1.5))
+    mask = box(where.shape, (ends[0], 3, 3), (ends[1], 29, 29))
     true = np.where(mask, np.where(np.indices(where.shape)[1] < 16, 100.0, 200.0), 0.0)
     field = np.exp(0.4 * np.linspace(-1, 1, 32))[None, None, :]
     image = Volume((true * field).astype(np.float32), where)
@@ -119,3 +121,6 @@ def test_n4_takes_a_smooth_field_out() -> None:
     before, after = (float(values[dark].std() / values[dark].mean()) for values in (image.array, found))
     assert before > 0.15
     assert after < before / 4
+    line = Volume(image.array[:1, :1], grid((1, 1, 32)))
+    with pytest.raises(InputError, match="n4 looks at a plane at least"):
+        normalised(line, (N4(within="image"),), LabelMap(np.ones((1, 1, 32), np.uint8), line.grid), NUMBERS)
