@@ -68,8 +68,8 @@ class FromImages:
         masks: case -> what is suspicious about its predicted mask; cases that failed later are there too.
         registrations: case -> what is suspicious about the registrations that carried its mask, in words; empty where
             nothing is. Cases that failed are not there.
-        remarks: on masks partly beyond their images, on channels that lie on several grids, and on values of parameter
-            maps that cannot be.
+        remarks: on masks partly beyond their images, on channels that lack a part of the first, and on values of
+            parameter maps that cannot be.
     """
 
     tables: dict[str, FeatureTable]
@@ -184,8 +184,8 @@ def _case(way: _Way, case: Case) -> dict[str, Mapping[str, float | None]]:
         config = config.model_copy(update={"params": way.folder / recipe.params})
     images = {name: read_volume(path, regions.sequences[name].spacing_mm) for name, path in case.images.items()}
     image = stacked([images[sequence] for sequence in recipe.sequences]) if recipe.sequence is not None else None
-    if isinstance(image, Stack) and image.remark:
-        way.remarks.append(Problem(f"case {case.case_id}", image.remark, severity="warning"))
+    if isinstance(image, Stack) and image.lacks:
+        way.remarks.append(Problem(f"case {case.case_id}", image.lacks, severity="warning"))
     carried: dict[str, Registered] = {}
     follows = recipe.visits if recipe.visits is not None and case.visit != recipe.visits.baseline else None
     if follows is None or follows.masks == "own":

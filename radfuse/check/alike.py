@@ -56,12 +56,11 @@ def remarks_on_channels(grids: Mapping[str, Mapping[str, Grid]]) -> list[Problem
     for name in others:
         both = [case for case in grids[first] if case in grids[name]]
         told = {case: brought(first, grids[first][case], name, grids[name][case]) for case in both}
-        cases = sorted((text for text in told.items() if text[1]), key=lambda text: " lacks " not in text[1])
-        if cases:
-            text = (
-                f"as a channel of the network, {cases[0][1]} ({cases[0][0]}; so in {len(cases)} of {len(both)} cases)"
-            )
-            found.append(Problem(f"sequences.{name}", text, severity="warning"))
+        for texts in zip(*told.values(), strict=True):
+            cases = [case for case, text in zip(told, texts, strict=True) if text]
+            if cases:
+                text = f"as a channel of the network, {texts[both.index(cases[0])]} ({cases[0]}; so in {len(cases)} of "
+                found.append(Problem(f"sequences.{name}", f"{text}{len(both)} cases)", severity="warning"))
     return found
 
 

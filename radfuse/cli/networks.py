@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +13,9 @@ from radfuse.cli.arguments import Dicom, ResultFolder
 from radfuse.cli.show import SOME_FAILED, err, out, progress, show_suspicious, typed, write_failures
 from radfuse.errors import CaseError, InputError
 from radfuse.run.disk import check_folder, write_atomically, writing
+
+_SHOWN = 5
+"""Cases of which one thing is told alike."""
 
 if TYPE_CHECKING:
     from radfuse.results import TrainingRange
@@ -128,18 +131,17 @@ def apply(
     cases = _apart(work.cases_of(images, plan.images), out_)
     jobs = work.jobs_of(cases, network, here, out_, preview, again=again, dicom=dicom, codes=codes)
     failures: list[Failure] = []
-    told: list[str] = []
+    segmented: dict[str, Applied] = {}
     with progress() as tell, Crew() as crew:
         tell("segmenting", len(cases) - len(jobs), len(cases))
         for done, (job, result) in enumerate(crew.each(work.apply, jobs, crew_on(here)), start=1):
             if isinstance(result, CaseError):
                 failures.append(Failure(item=job.case, error=result.message))
             else:
-                told += _told_of(job.case, result)
+                segmented[job.case] = result
             tell("segmenting", len(cases) - len(jobs) + done, len(cases))
     write_failures(failures, out_)
-    for line in told:
-        err.print(line, soft_wrap=True)
+    _show_told(segmented)
     there = f", {len(cases) - len(jobs)} were there" if len(jobs) < len(cases) else ""
     out.print(
         f"{len(jobs) - len(failures)} of {len(cases)} cases segmented by {here}{there} -> {escape(str(out_))}",
@@ -151,12 +153,15 @@ def apply(
         raise typer.Exit(SOME_FAILED)
 
 
-def _told_of(case: str, applied: Applied) -> list[str]:
-    """Return what is to be said of a case that was segmented, a line each."""
-    lines = [f"[yellow]remark[/yellow] {escape(f'{case}: {applied.remark}')}"] if applied.remark else []
-    if not applied.labels:
-        lines.append(f"[yellow]nothing found[/yellow] {escape(case)}: the mask is empty")
-    return lines
+def _show_told(segmented: Mapping[str, Applied]) -> None:
+    """Name the cases of which nothing was found, and some of those whose channels are remarkable."""
+    remarks = [f"{case}: {applied.remark}" for case, applied in segmented.items() if applied.remark]
+    for remark in remarks[:_SHOWN]:
+        err.print(f"[yellow]remark[/yellow] {escape(remark)}", soft_wrap=True)
+    if len(remarks) > _SHOWN:
+        err.print(f"... and of {len(remarks) - _SHOWN:,} more cases alike", soft_wrap=True)
+    for case in (case for case, applied in segmented.items() if not applied.labels):
+        err.print(f"[yellow]nothing found[/yellow] {escape(case)}: the mask is empty", soft_wrap=True)
 
 
 def _apart(cases: dict[str, tuple[Path, ...]], out_: Path) -> dict[str, tuple[Path, ...]]:

@@ -202,7 +202,7 @@ def apply(job: ApplyJob) -> Applied:
     if job.maker is not None and labels.present():
         write_objects(_objects_of(job.place, job.case), labels, job.images[0], job.maker, job.codes)
     found = tuple(labels.names[number] for number in labels.present())
-    return Applied(found, image.remark if isinstance(image, Stack) else "")
+    return Applied(found, "; ".join(filter(None, (image.brought, image.lacks))) if isinstance(image, Stack) else "")
 
 
 def _objects_of(place: Path, case: str) -> Path:

@@ -27,11 +27,13 @@ class Stack(Volume):
 
     Attributes:
         others: on the grid of the first.
-        remark: which of them were brought there from grids of their own; empty: none.
+        brought: which of them were brought there from grids of their own; empty: none.
+        lacks: what they lack of it; empty: next to nothing.
     """
 
     others: tuple[Volume, ...] = ()
-    remark: str = ""
+    brought: str = ""
+    lacks: str = ""
 
     @property
     def channels(self) -> tuple[Volume, ...]:
@@ -48,14 +50,16 @@ def stacked(images: Sequence[Volume]) -> Volume:
     first, *others = images
     if not others:
         return first
-    here, told = [], []
+    here: list[Volume] = []
+    told: list[tuple[str, str]] = []
     for other in others:
         require_overlap(first.name, first.grid, other.name, other.grid)
         array = stored_as(other.array, other.grid, first.grid)
         turned = None if array is None else Volume(np.ascontiguousarray(array), first.grid, other.name)
         here.append(turned or resample(other, first.grid))
         told.append(brought(first.name, first.grid, other.name, other.grid))
-    return Stack(first.array, first.grid, first.name, first.stored, tuple(here), "; ".join(filter(None, told)))
+    remarks = ("; ".join(filter(None, texts)) for texts in zip(*told, strict=True))
+    return Stack(first.array, first.grid, first.name, first.stored, tuple(here), *remarks)
 
 
 def require_overlap(first: str, grid: Grid, other: str, there: Grid) -> None:
@@ -71,13 +75,13 @@ def require_overlap(first: str, grid: Grid, other: str, there: Grid) -> None:
         )
 
 
-def brought(first: str, grid: Grid, other: str, there: Grid) -> str:
-    """Return that a channel lies on another grid than the first, in words; empty where it stores the same voxels."""
+def brought(first: str, grid: Grid, other: str, there: Grid) -> tuple[str, str]:
+    """Return in words that a channel lies on another grid than the first, and what it lacks of that; empty if not."""
     if same_voxels(there, grid):
-        return ""
+        return "", ""
     share = _beyond(grid, there)
-    lacks = f", and lacks {share:.0%} of it, where its smallest value stands" if share >= _TOLD else ""
-    return f"{other} lies on another grid than {first}, onto which it is brought by linear interpolation{lacks}"
+    lacks = f"{other} lacks {share:.0%} of {first}, and its smallest value stands there" if share >= _TOLD else ""
+    return f"{other} lies on another grid than {first}, onto which it is brought by linear interpolation", lacks
 
 
 def _beyond(grid: Grid, there: Grid) -> float:

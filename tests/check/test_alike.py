@@ -68,10 +68,11 @@ def test_bins_of_one_width_behind_n4_are_told_of(steps: list[Step], radiomics: R
 def test_channels_on_other_grids_are_told_of_once() -> None:
     finer = grid((8, 5, 6), (1.5, 1.0, 1.0))
     grids = {"t2": dict.fromkeys("abc", HERE), "adc": {"a": finer, "b": FLIPPED, "c": grid((4, 5, 3), (3.0, 1.0, 1.0))}}
-    (problem,) = remarks_on_channels(grids)
-    assert problem.where == "sequences.adc"
-    assert "lies on another grid than t2" in problem.message
-    assert "lacks 50% of it, where its smallest value stands (c; so in 2 of 3 cases)" in problem.message
+    found = remarks_on_channels(grids)
+    assert [problem.where for problem in found] == ["sequences.adc"] * 2
+    assert "adc lies on another grid than t2, onto which it is brought by linear interp" in found[0].message
+    assert found[0].message.endswith(" (a; so in 2 of 3 cases)")
+    assert "adc lacks 50% of t2, and its smallest value stands there (c; so in 1 of 3 cases)" in found[1].message
     assert remarks_on_channels({"t2": grids["t2"]}) == remarks_on_channels({}) == []
 
 

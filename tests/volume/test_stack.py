@@ -36,10 +36,12 @@ def test_others_come_onto_the_grid_of_the_first() -> None:
     assert all(channel.array.shape == (4, 6, 8) for channel in both.channels)
     assert np.array_equal(both.array, first.array)
     assert both.channels[1].array[1, 2].tolist() == pytest.approx(list(range(8)))  # the same mm, finer or not
-    assert both.remark == "ct lies on another grid than pet, onto which it is brought by linear interpolation"
+    assert both.brought == "ct lies on another grid than pet, onto which it is brought by linear interpolation"
 
 
-@pytest.mark.parametrize(("first_mm", "lacks"), [(0.0, ""), (2.0, ", and lacks 25% of it, where its smallest value")])
+@pytest.mark.parametrize(
+    ("first_mm", "lacks"), [(0.0, ""), (2.0, "adc lacks 25% of t2, and its smallest value stands there")]
+)
 def test_a_channel_on_another_grid_is_told_of_with_what_it_lacks(first_mm: float, lacks: str) -> None:
     """8 voxels of 1 mm along x, of which a channel that begins 2 mm later lacks 2; turned round it is no other grid."""
     first = ramp(grid((4, 6, 8)), "t2")
@@ -47,7 +49,7 @@ def test_a_channel_on_another_grid_is_told_of_with_what_it_lacks(first_mm: float
     turned = Volume(np.ascontiguousarray(later.array[:, ::-1, ::-1]), oriented(later.grid, "RAS"), "adc")
     for other in (later, turned):
         both = stacked([first, other])
-        assert both.remark.endswith(lacks + " stands") if lacks else both.remark == ""
+        assert (both.lacks, bool(both.brought)) == (lacks, bool(lacks))
         assert both.channels[1].array[0, 0].tolist() == [first_mm, *np.maximum(np.arange(1.0, 8.0), first_mm)]
 
 
