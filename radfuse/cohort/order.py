@@ -1,7 +1,8 @@
 """The order in which folds and models see patients: by what is known of them.
 
-Neither names nor places in a table decide it, so that renaming patients or sorting a table changes no result. Only
-where everything known of two patients is equal do names decide which of them comes first.
+Neither names nor places in a table nor units decide it, so that renaming patients, sorting a table, or an age in
+months changes no result. Only where everything known of two patients is equal do names decide which of them comes
+first.
 """
 
 from __future__ import annotations
@@ -28,31 +29,51 @@ def content_order(patients: Sequence[str], units: Sequence[str], levels: Sequenc
     Returns:
         int, shape (unit,): every position once.
     """
-    digests = [_digests(values) for values in levels]
-    keys = [tuple(level[row] for level in digests) for row in range(len(patients))]
     rows: dict[str, list[int]] = defaultdict(list)
     for row, patient in enumerate(patients):
         rows[patient].append(row)
+    digests: list[list[bytes]] = []
+    by_level: dict[str, tuple[tuple[bytes, ...], ...]] = dict.fromkeys(rows, ())
+    for values in levels:
+        found = _digests(values)
+        digests.append(found)
+        by_level = {name: (*told, tuple(sorted(found[row] for row in rows[name]))) for name, told in by_level.items()}
+        if len(set(by_level.values())) == len(rows) == len(patients):
+            break  # all are told apart
+    keys = [tuple(level[row] for level in digests) for row in range(len(patients))]
 
     def content(patient: str) -> tuple[object, ...]:
         own = sorted(keys[row] for row in rows[patient])
-        by_level = tuple(tuple(sorted(level)) for level in zip(*own, strict=True))
-        return by_level, own, len(own), patient
+        return by_level[patient], own, len(own), patient
 
     ordered = (sorted(rows[patient], key=lambda row: (keys[row], units[row])) for patient in sorted(rows, key=content))
     return np.array([row for own in ordered for row in own], dtype=int)
 
 
 def _digests(values: np.ndarray) -> list[bytes]:
-    """Return 8 bytes a row, equal for equal rows on every machine; missing is missing, -0 is 0."""
+    """Return 8 bytes a row, equal for equal rows on every machine; where a column of numbers stands does not matter."""
     rows = values.reshape(len(values), -1)
+    if rows.dtype == object:
+        return [_digest("\x1f".join(map(str, row)).encode()) for row in rows]
+    low, high = np.fmin.reduce(rows, axis=0), np.fmax.reduce(rows, axis=0)
     found: list[bytes] = []
     for start in range(0, len(rows), _ROWS):  # a copy of all of them would be as large as the table
-        part = rows[start : start + _ROWS]
-        if part.dtype == object:
-            texts = ["\x1f".join(map(str, row)).encode() for row in part]
-        else:
-            numbers = np.where(np.isnan(part), np.nan, part.astype("<f8") + 0.0)
-            texts = [row.tobytes() for row in numbers]
-        found += [hashlib.blake2b(text, digest_size=8).digest() for text in texts]
+        found += [_digest(row.tobytes()) for row in _places(rows[start : start + _ROWS], low, high)]
     return found
+
+
+def _places(rows: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return where values lie between the least and the largest of their column, in thousandths, sorted in each row.
+
+    Missing ones are as many at the end; in a column of one value all are 0.
+    """
+    span = high / 2 - low / 2  # halves, as the largest numbers have no difference
+    one = ~(span > 1e-12 * np.maximum(np.abs(high), np.abs(low)))
+    part = (rows / 2 - low / 2) / np.where(one, np.inf, span)
+    part = np.round(1000 * np.where(one & ~np.isnan(rows), 0.0, part)).astype("<f8") + 0.0
+    part[np.isnan(part)] = np.nan
+    return np.sort(part, axis=1)
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=8).digest()

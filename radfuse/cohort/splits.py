@@ -108,11 +108,16 @@ class Holdout(Drawn):
         yield from Grouped(folds=2).check(frame, patient, outcome)
 
     def folds_of(self, units: pd.DataFrame, patient: str, outcome: Outcome | None, seed: int) -> list[Fold]:
-        """Return one fold a deal whose test patients are about `test_fraction` of each class."""
+        """Return one fold a deal whose test patients are about `test_fraction` of each class, the commonest first.
+
+        What the classes are called changes nothing.
+        """
         known = outcome.labels(units) if outcome is not None else None
         classes = pd.Series(0 if known is None else known, index=units.index)
         people = _numbers_of(units[patient])
-        labels = classes.groupby(people).max()
+        counts = classes.value_counts(sort=False).sort_values(ascending=False, kind="stable")
+        ranks = classes.map({label: rank for rank, label in enumerate(counts.index)})
+        labels = ranks.groupby(people).max()  # whoever has units of two classes counts to the rarer
 
         def deal(seed: int) -> list[Fold]:
             generator = np.random.default_rng(seed)

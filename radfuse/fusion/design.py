@@ -91,8 +91,8 @@ def order_of(cohort: Cohort, design: Design) -> np.ndarray:
     """Return the positions of the units in the order that folds are dealt and models fitted in.
 
     Images come first, then clinical columns as the study lists them, then the other blocks, however `features` lists
-    radiomic and deep, the outcome last: a column
-    or block that is added behind the others moves only patients whom nothing had told apart.
+    radiomic and deep, the outcome last: a column or block that is added behind the others moves only patients whom
+    nothing had told apart.
 
     Args:
         cohort: the design's.

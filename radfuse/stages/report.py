@@ -368,7 +368,7 @@ def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[Fit
 
 STAGE = Stage(
     "report",
-    19,
+    20,
     jobs,
     work,
     write_files,

@@ -67,3 +67,29 @@ def test_shuffled_rows_come_out_the_same(values: list[int], data: st.DataObject)
     moved = [names[i] for i in shuffled]
     second = content_order(moved, moved, [np.array([values[i] for i in shuffled], dtype=float)])
     assert [names[i] for i in first] == [moved[i] for i in second]
+
+
+def test_units_of_measurement_and_places_of_columns_change_nothing() -> None:
+    """Years and months, degrees by Celsius and Fahrenheit, columns renamed so that they are sorted otherwise."""
+    generator = np.random.default_rng(0)
+    names = [f"p{row // 2}" for row in range(80)]
+    age, block = generator.integers(40, 60, 80).astype(float), generator.standard_normal((80, 5))
+    block[generator.random((80, 5)) < 0.1] = np.nan
+    first = content_order(names, list(map(str, range(80))), [age, block])
+    units = 10.0 ** np.arange(-6, 9, 3)
+    second = content_order(names, list(map(str, range(80))), [12 * age, (block[:, ::-1] + 50) * units])
+    assert first.tolist() == second.tolist()
+    other = content_order(names, list(map(str, range(80))), [age[::-1], block])
+    assert first.tolist() != other.tolist()
+
+
+def test_numbers_of_any_size_and_columns_of_one_value() -> None:
+    huge = np.array([1.7e308, -1.7e308, 0.0])
+    assert order("abc", list(huge)) == order("abc", list(huge / 1e300))
+    assert order("cab", [5.0, 5.0, 5.0 + 1e-14]) == ["a", "b", "c"]
+
+
+def test_what_tells_all_apart_is_enough() -> None:
+    """A level of which nothing can be asked is not looked at."""
+    found = content_order(["a", "b"], ["1", "2"], [np.array([1.0, 2.0]), None])  # type: ignore[list-item]
+    assert sorted(found) == [0, 1]

@@ -129,6 +129,17 @@ def test_holdout_leaves_a_patient_of_each_class_on_both_sides(fraction: float) -
     assert set(units["event"].iloc[fold.train]) == set(units["event"].iloc[fold.test]) == {0.0, 1.0}
 
 
+@pytest.mark.parametrize("split", [Grouped(folds=3), Holdout(test_fraction=0.4, repeats=3)])
+def test_which_of_two_outcomes_is_the_event_moves_nobody(split: Split) -> None:
+    """Among them patients with a unit of either, and as many units of one outcome as of the other."""
+    rows = [(f"p{i // 2}", float(i % 7 < 2 or i % 5 == 0)) for i in range(40)]
+    for count in (40, 34):
+        units = pd.DataFrame(rows[:count], columns=["patient", "event"])
+        turned = units.assign(event=1 - units["event"])
+        once, again = (folds(split, each) for each in (units, turned))
+        assert [positions_of(fold.test) for fold in once] == [positions_of(fold.test) for fold in again]
+
+
 def test_grouped_folds_are_named_by_number_and_hold_like_shares_of_the_outcome() -> None:
     units = table("\n".join(f"p{i} {int(i < 10)}" for i in range(30)))
     found = folds(Grouped(folds=5), units)

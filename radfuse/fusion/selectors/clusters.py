@@ -11,6 +11,7 @@ from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.correlation import of_length_one
 from radfuse.fusion.selectors.step import Step
+from radfuse.fusion.selectors.ties import rounded
 
 _SLAB = 512
 _DECIMALS = 12
@@ -39,7 +40,7 @@ class Clusters(Step):
             return np.ones(1, dtype=bool)
         tree = linkage(_distances(x), self.linkage)
         cluster = fcluster(tree, self.threshold, criterion="distance")
-        order = np.lexsort((-np.ptp(x, axis=0), cluster))
+        order = np.lexsort((-rounded(np.ptp(x, axis=0)), cluster))
         first = np.r_[True, np.diff(cluster[order]) > 0]
         return np.isin(np.arange(x.shape[1]), order[first])
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.step import Step
+from radfuse.fusion.selectors.ties import rounded
 
 _SLAB = 1024
 """Columns whose correlations are computed at once, with as many others at a time."""
@@ -34,7 +35,7 @@ class Correlation(Step):
         """
         unit = of_length_one(x, self.method)
         most = self.threshold + _ROUNDING
-        order = np.argsort(-outcome.relevance(x, y), kind="stable")
+        order = np.argsort(-rounded(outcome.relevance(x, y)), kind="stable")
         order = order[np.any(unit != 0, axis=0)[order]]
         kept = np.zeros(0, dtype=int)
         for start in range(0, len(order), _SLAB):

@@ -20,6 +20,7 @@ from radfuse.fusion.selectors.sparse import (
     linear_sparse,
 )
 from radfuse.fusion.selectors.step import Step
+from radfuse.fusion.selectors.ties import first_of_equals, rounded
 from radfuse.statistics.links import probability_of
 
 Strengths = tuple[float, ...]
@@ -62,7 +63,16 @@ class Lasso(Step):
     def choose_each(
         self, x: np.ndarray, y: np.ndarray, candidates: Sequence[Settings], outcome: Outcome
     ) -> list[np.ndarray]:
-        """Return what `choose` keeps at each of several settings, fitted in one go."""
+        """Return what `choose` keeps at each of several settings, fitted in one go.
+
+        Of columns that say the same the first is looked at alone: the penalty does not say which of them has the
+        coefficient, or how many share it.
+        """
+        first = first_of_equals(x)
+        if not first.all():
+            where = np.flatnonzero(first)
+            masks = self.choose_each(x[:, first], y, candidates, outcome)
+            return [np.isin(np.arange(x.shape[1]), where[kept]) for kept in masks]
         gradient = gradient_of(outcome, x, y)
         if nothing_tells(gradient, y):
             return [np.arange(x.shape[1]) == 0 for _ in candidates]
@@ -142,7 +152,7 @@ def nothing_tells(gradient: np.ndarray, y: np.ndarray) -> bool:
 def support(coefficients: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     """Return which columns have a coefficient; the one with the largest gradient where none has."""
     kept = np.abs(coefficients) > 1e-8
-    kept[int(np.argmax(gradient))] |= not kept.any()
+    kept[int(np.argmax(rounded(gradient)))] |= not kept.any()
     return kept
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.step import Step
+from radfuse.fusion.selectors.ties import rounded
 
 
 class Mrmr(Step):
@@ -42,13 +43,13 @@ def ranking(x: np.ndarray, relevance: np.ndarray, k: int) -> list[int]:
     centred = x - x.mean(axis=0)
     length = np.sqrt((centred**2).sum(axis=0))
     unit = centred / np.where(length > 0, length, 1)
-    chosen = [int(np.argmax(relevance))]
+    chosen = [int(np.argmax(rounded(relevance)))]
     redundancy = np.zeros(x.shape[1])
     free = np.ones(x.shape[1], dtype=bool)
     free[chosen[0]] = False
     while len(chosen) < min(k, x.shape[1]):
         redundancy += np.abs(unit[:, chosen[-1]] @ unit)
-        quotient = relevance / np.maximum(redundancy / len(chosen), 1e-12)
+        quotient = rounded(relevance / np.maximum(redundancy / len(chosen), 1e-12))
         chosen.append(int(np.argmax(np.where(free, quotient, -np.inf))))
         free[chosen[-1]] = False
     return chosen

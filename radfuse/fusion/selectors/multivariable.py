@@ -10,6 +10,7 @@ from pydantic import Field
 from radfuse.fusion.link import EVERY_KIND, link_of
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.step import Step
+from radfuse.fusion.selectors.ties import first_of_equals, rounded
 from radfuse.statistics.cox import regression as cox_regression
 from radfuse.statistics.links import LinkName
 
@@ -51,13 +52,14 @@ class Multivariable(Step):
         link = link_of(outcome)
         fit = {"logit": regression, "cloglog": _cox, "identity": _squares}[link]
         most = max(1, _fewest(y, link) // 5)
-        left = [int(i) for i in np.argsort(alone, kind="stable")[:most] if alone[i] <= self.alpha_alone]
+        order = np.argsort(alone, kind="stable")
+        left = [int(i) for i in order[first_of_equals(x)[order]][:most] if alone[i] <= self.alpha_alone]
         # a column is dropped where the deviance rises by less than this
         worth = 2.0 if self.rule == "aic" else float(stats.chi2.isf(self.alpha, 1))
         while left:
             whole, squares = fit(x[:, left], y)
             # the smallest of Wald's squares is nearly always that of the column that adds least
-            for weakest in np.argsort(squares, kind="stable"):
+            for weakest in np.argsort(rounded(squares), kind="stable"):
                 without = np.delete(left, weakest)
                 if fit(x[:, without], y)[0] - whole < worth:
                     del left[weakest]
@@ -79,8 +81,8 @@ def _alone(x: np.ndarray, y: np.ndarray, outcome: Outcome) -> np.ndarray:
     from scipy import stats
 
     if link_of(outcome) == "logit":
-        return _p_alone(x, y)
-    return np.asarray(stats.chi2.sf(outcome.relevance(x, y), 1))
+        return rounded(_p_alone(x, y))
+    return rounded(stats.chi2.sf(outcome.relevance(x, y), 1))
 
 
 def _cox(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.step import Step
+from radfuse.fusion.selectors.ties import first_of_equals
 
 
 class Rfe(Step):
@@ -33,8 +34,8 @@ class Rfe(Step):
     """Inverse penalty of the linear model."""
 
     def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
-        """Keep `k` columns, all where there are fewer."""
-        left = np.arange(x.shape[1])
+        """Keep `k` columns, all where there are fewer; of those that say the same the first."""
+        left = np.flatnonzero(first_of_equals(x))  # equal ones would share a coefficient, and all be dropped for it
         while len(left) > self.k:
             weight = np.abs(self._coefficients(x[:, left], y))
             count = max(self.k, min(math.ceil(len(left) * (1 - self.drop)), len(left) - 1))

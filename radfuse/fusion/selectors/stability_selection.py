@@ -12,6 +12,7 @@ from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.lasso import Strengths, in_order, nothing_tells, sparse
 from radfuse.fusion.selectors.sparse import classes_of, gradient_of
 from radfuse.fusion.selectors.step import Step
+from radfuse.fusion.selectors.ties import first_of_equals, rounded
 
 
 class StabilitySelection(Step):
@@ -41,7 +42,7 @@ class StabilitySelection(Step):
 
     def choose(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> np.ndarray:
         """Keep the stable columns; where none is, the one chosen most often, of several the most relevant."""
-        share, relevance = self._shares(x, y, outcome), outcome.relevance(x, y)
+        share, relevance = self._shares(x, y, outcome), rounded(outcome.relevance(x, y))
         kept = share >= self.threshold - 1e-12
         kept[max(range(len(kept)), key=lambda i: (share[i], relevance[i]))] |= not kept.any()
         return kept
@@ -54,10 +55,15 @@ class StabilitySelection(Step):
         return f"no column is in {self.threshold:g} of the halves; the one in most, {most:.2g}, stays"
 
     def _shares(self, x: np.ndarray, y: np.ndarray, outcome: Outcome) -> np.ndarray:
-        """Return in what share of the halves each column is chosen, at the penalty where that is most."""
+        """Return in what share of the halves each column is chosen, at the penalty where that is most.
+
+        Of columns that say the same the first is looked at alone: which of them LASSO takes is no matter of the halves.
+        """
+        shares, first = np.zeros(x.shape[1]), first_of_equals(x)
+        x = x[:, first]
         gradient = gradient_of(outcome, x, y)
         if nothing_tells(gradient, y):
-            return np.zeros(x.shape[1])
+            return shares
         generator = np.random.default_rng(self.seed)
         classes = [np.flatnonzero(classes_of(outcome, y) == value) for value in (0, 1)]
         counts = np.zeros((len(self.strengths), x.shape[1]))
@@ -66,4 +72,5 @@ class StabilitySelection(Step):
             penalties = [strength * gradient.max() * len(half) / len(y) for strength in self.strengths]
             for i, coefficients in enumerate(sparse(outcome, x[half], y[half], penalties)):
                 counts[i] += np.abs(coefficients) > 1e-8
-        return counts.max(axis=0) / self.halves
+        shares[first] = counts.max(axis=0) / self.halves
+        return shares

@@ -10,6 +10,7 @@ from pydantic import Field
 from radfuse.fusion.link import EVERY_KIND, link_of
 from radfuse.fusion.parts import Outcome, Settings
 from radfuse.fusion.selectors.step import Step
+from radfuse.fusion.selectors.ties import rounded
 
 
 class Univariate(Step):
@@ -30,7 +31,7 @@ class Univariate(Step):
 
         The smallest before they are adjusted, which makes many of them one.
         """
-        p, relevance = self._p(x, y, outcome), outcome.relevance(x, y)
+        p, relevance = rounded(self._p(x, y, outcome)), rounded(outcome.relevance(x, y))
         kept = self.adjusted(p) <= self.alpha
         kept[min(range(len(p)), key=lambda i: (p[i], -relevance[i]))] |= not kept.any()
         return kept

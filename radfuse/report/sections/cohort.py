@@ -15,6 +15,8 @@ from radfuse.report.study import StudyReport
 from radfuse.results import MulticlassPerformance
 from radfuse.statistics.auc import auc_covariance, auc_difference
 
+_MOST_DECIMALS = 6
+"""Of a mean; smaller ones are written with their power of ten."""
 _MANY = 5
 """Classes from which on the head of the page tells their number alone."""
 MASK_SOURCES = {
@@ -153,7 +155,7 @@ def _characteristic(
     label = f"{column}: {level}" if equals else name
     row = {"characteristic": f"{label}, {'n (%)' if binary else 'median [IQR]' if skewed else 'mean (SD)'}"}
     for group, members in groups.items():
-        row[group] = _summary(values[members & known], binary, skewed)
+        row[group] = _summary(values[members & known], binary, skewed, _decimals(values[known]))
     lacking = int((~known).sum())
     row["missing"] = f"{lacking} ({100 * lacking / len(values):.1f}%)" if lacking else "0"
     if set(groups) != {"all", "without", "with"}:
@@ -178,7 +180,13 @@ def _smd(first: np.ndarray, second: np.ndarray) -> float:
     return float((first.mean() - second.mean()) / spread) if spread > 0 else float("nan")
 
 
-def _summary(values: np.ndarray, binary: bool, skewed: bool) -> str:
+def _decimals(values: np.ndarray) -> int:
+    """Return so many that the spread of a column keeps two digits, one at least: an ADC has values of 0.001."""
+    spread = float(values.std()) if len(values) else 0.0
+    return 1 if not spread > 0 else max(1, 1 - int(np.floor(np.log10(spread))))
+
+
+def _summary(values: np.ndarray, binary: bool, skewed: bool, decimals: int) -> str:
     if len(values) == 0:
         return DASH
     if binary:
@@ -186,7 +194,8 @@ def _summary(values: np.ndarray, binary: bool, skewed: bool) -> str:
     if skewed:
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
         return f"{middle:.3g} [{low:.3g}–{high:.3g}]"
-    return f"{values.mean():.1f} ({values.std(ddof=1) if len(values) > 1 else 0:.1f})"
+    form = f".{decimals}f" if decimals <= _MOST_DECIMALS else ".2e"
+    return f"{values.mean():{form}} ({values.std(ddof=1) if len(values) > 1 else 0:{form}})"
 
 
 def mask_table(sources: Mapping[str, int]) -> pd.DataFrame:

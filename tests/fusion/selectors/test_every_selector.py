@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from columns import planted
+from columns import planted, standardised
 
 from radfuse.config import build
 from radfuse.errors import InputError
@@ -69,6 +69,20 @@ def test_keeps_what_was_planted_the_same_twice_and_in_any_order_of_columns(step:
     np.testing.assert_array_equal(x, before)
     order = np.random.default_rng(0).permutation(20)
     np.testing.assert_array_equal(kept(step, x[:, order], y), found[order])
+
+
+@each
+def test_columns_that_say_the_same_in_another_unit_and_at_another_place(step: Step):
+    """The last bits of a length in mm and in cm differ; which of the two comes first names the one that stays."""
+    x, y = planted(5, units=60, columns=12)
+    twice = np.hstack([x, 2.54 * x[:, :6] - 1])
+    generator = np.random.default_rng(0)
+    expected = kept(step, standardised(twice), y)
+    units = 10.0 ** generator.integers(-6, 7, 18)
+    np.testing.assert_array_equal(kept(step, standardised((twice - 400) * units), y), expected)
+    order = generator.permutation(18)
+    moved = kept(step, standardised((twice[:, order] + 30) * units), y)
+    assert np.sort(order[moved] % 12).tolist() == np.sort(np.flatnonzero(expected) % 12).tolist()
 
 
 @each

@@ -23,6 +23,16 @@ def test_table_one_of_four_units_by_hand() -> None:
     assert table.loc["site: s, n (%)", "all"] == "2 (50.0%)"
 
 
+def test_means_of_small_numbers_keep_their_digits() -> None:
+    """Diffusion in mm2/s, and in m2/s."""
+    units = pd.DataFrame({"patient": list("abcd"), "y": [1.0, 0.0, 0.0, 1.0]})
+    adc = np.array([0.0011, 0.0013, 0.0009, 0.0015])
+    clinical = pd.DataFrame({"adc": adc, "si": 1e-6 * adc})
+    table = table_one(units, clinical, units["y"].to_numpy(), "patient", None).set_index("characteristic")
+    assert table.loc["adc, mean (SD)", ["all", "with"]].tolist() == ["0.00120 (0.00026)", "0.00130 (0.00028)"]
+    assert table.loc["si, mean (SD)", "all"] == "1.20e-09 (2.58e-10)"
+
+
 def test_a_table_by_class_of_six_units_by_hand() -> None:
     units = pd.DataFrame({"patient": list("aabcde"), "site": ["n", "n", "s", "s", "s", "n"]})
     classes = pd.Series(["with", "missing", "with", "x", "x", "missing"])
