@@ -142,6 +142,32 @@ def test_a_series_of_an_index_that_knows_its_files_one_by_one_is_not_read_again(
     assert again.digest(series) == whole
 
 
+def test_a_folder_tells_files_of_several_names_where_its_listing_does_not(
+    series: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, whole, look = RunFolder.open(tmp_path / "run", "study"), tree_digest(series), os.scandir
+    for name in ("001", "002", "more/003"):
+        os.link(series / name, tmp_path / Path(name).name)
+        run.digest(series / name)
+
+    def entry(item: os.DirEntry[str]) -> SimpleNamespace:
+        found = item.stat()
+        listed = {"st_size": found.st_size, "st_mtime_ns": found.st_mtime_ns, "st_ctime_ns": found.st_mtime_ns + 1}
+        facts = SimpleNamespace(**listed, st_nlink=0)
+        return SimpleNamespace(
+            name=item.name, path=item.path, is_dir=item.is_dir, is_file=item.is_file, stat=lambda: facts
+        )
+
+    @contextlib.contextmanager
+    def windows(folder: Path) -> Iterator[Iterator[SimpleNamespace]]:
+        with look(folder) as items:
+            yield map(entry, items)
+
+    monkeypatch.setattr("radfuse.run.digests.tree_digest", None)
+    monkeypatch.setattr("radfuse.run.digests.os.scandir", windows)
+    assert run.digest(series) == whole
+
+
 def test_a_series_that_changes_while_it_is_read_is_left_to_whoever_asks(
     series: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
