@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -294,7 +294,7 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
         journal_figures=job.journal_figures,
         answers=read_answers(job.answers),
         masks=dict(Counter(str(read_json(path)["mask_source"]) for path in job.masks.cases.values())),
-        lacking=lacking(design.blocks),
+        lacking=lacking(design.blocks, job.settings["cohort"]["images"], job.settings["features"]),
         readers=ReaderResults.model_validate_json(job.readers.read_bytes()) if job.readers else None,
         groups=pd.read_parquet(job.groups) if job.groups else None,
         variants=VariantResults.model_validate_json(job.variants.read_bytes()) if job.variants else None,
@@ -308,13 +308,23 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
     return study_report(report)
 
 
-def lacking(blocks: Mapping[str, pd.DataFrame]) -> dict[str, int]:
-    """Return block, and its sequence where it has several -> units without any value of it; clinical columns apart."""
+def lacking(
+    blocks: Mapping[str, pd.DataFrame], images: Collection[str], outside: Collection[str] = ()
+) -> dict[str, int]:
+    """Return block, and its sequence where it has several -> units without any value of it; clinical columns apart.
+
+    Args:
+        blocks: of the design.
+        images: sequences of the study, by which columns SEQUENCE/... and SEQUENCE@VISIT/... are told apart.
+        outside: blocks that the study was given as tables, each of which is one thing, whatever its columns are called.
+    """
     found = {}
     for block, values in blocks.items():
         if block == "clinical":
             continue
-        sequences = pd.Series([str(name).partition("/")[0] if "/" in str(name) else "" for name in values])
+        firsts = [str(name).partition("/")[0] for name in values]
+        known = [] if block in outside else images
+        sequences = pd.Series([first if first.partition("@")[0] in known else "" for first in firsts], dtype=object)
         several = sequences.nunique() > 1
         for sequence in sequences.unique() if several else [""]:
             own = values.loc[:, (sequences == sequence).to_numpy()] if several else values
