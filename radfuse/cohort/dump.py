@@ -26,6 +26,8 @@ _OTHERS = {"SEG", "SR", "RTSTRUCT", "RTPLAN", "RTDOSE", "PR", "KO", "DOC", "REG"
 _PACKED = {".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"}
 _UNREADABLE = "a name that is no text in UTF-8, or of what is gone by now; rename it"
 _KEPT = ("modality", "description", "plane", "laterality", "rows", "columns", "row_mm", "column_mm", "slice_mm")
+_TELLING = 4
+"""Characters of an id from which on it is sought in descriptions: shorter ones are numbers of anything there."""
 COLUMNS = ("case_id", "patient_id", "study", "days", *_KEPT, "files")
 """Of a table of series."""
 
@@ -222,14 +224,20 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
 def _renamed(usable: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """Return the rows with `patient_id`, the id or its pseudonym; descriptions that hold the id bear it, too."""
     descriptions = [
-        re.sub(rf"(?<![^\W_]){re.escape(person)}(?![^\W_])", names[person], said, flags=re.IGNORECASE)
-        if person in names and isinstance(said, str)
-        else said
+        _without_id(said, person, names[person]) if person in names and isinstance(said, str) else said
         for person, said in zip(usable["patient"], usable["description"], strict=True)
     ]
     return usable.assign(
         patient_id=[names.get(person, person) for person in usable["patient"]], description=descriptions
     )
+
+
+def _without_id(said: str, person: str, name: str) -> str:
+    """Return a description with the pseudonym for the id, where that stands as a word and as no part of a number."""
+    if len(person) < _TELLING:
+        return said
+    word = rf"(?<![^\W_])(?<!\d\.){re.escape(person)}(?!\.\d)(?![^\W_])"
+    return re.sub(word, lambda _: name, said, flags=re.IGNORECASE)
 
 
 def _copied(usable: pd.DataFrame) -> pd.Series:

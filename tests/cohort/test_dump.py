@@ -12,7 +12,7 @@ from rawfiles import write_series
 
 from radfuse.cli.dicom import dicom_index
 from radfuse.cohort.config import CohortConfig
-from radfuse.cohort.dump import index_dump
+from radfuse.cohort.dump import _renamed, index_dump
 from radfuse.cohort.read import read_cohort
 from radfuse.errors import InputError
 from radfuse.volume.files import read_volume
@@ -88,6 +88,22 @@ def test_pseudonyms_leave_no_id(heap: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds 1 things that are no links of radfuse"):
         dicom_index(heap, tmp_path / "c.csv", tmp_path / "salt")
     assert (tmp_path / "c.images" / "mine.txt").is_file()
+
+
+@pytest.mark.parametrize(
+    ("person", "said", "kept"),
+    [
+        ("3", "PD FS 3.0 mm", "PD FS 3.0 mm"),
+        ("3", "knee 3 of 3", "knee 3 of 3"),
+        ("4711", "mm 4711.0 0.4711 4711", r"mm 4711.0 0.4711 \1"),
+        ("MRN-4711", "T1_mrn-4711.", r"T1_\1."),
+        ("4711", "47110 x4711", "47110 x4711"),
+    ],
+)
+def test_a_pseudonym_stands_for_the_id_as_a_word_and_for_no_number(person: str, said: str, kept: str) -> None:
+    r"""The pseudonym \1 is no reference to a group."""
+    rows = pd.DataFrame({"patient": [person], "description": [said]})
+    assert _renamed(rows, {person: r"\1"})["description"].tolist() == [kept]
 
 
 def test_a_series_is_named_by_its_uid(heap: Path, tmp_path: Path) -> None:
