@@ -85,12 +85,25 @@ def brought(first: str, grid: Grid, other: str, there: Grid) -> tuple[str, str]:
 
 
 def _beyond(grid: Grid, there: Grid) -> float:
-    """Return which share of a grid's voxels, of some dozens along each axis, lies where another has none."""
-    ends = [np.rint(np.linspace(0, size - 1, min(size, _ALONG))) for size in grid.shape[::-1]]
-    voxels = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
+    """Return which share of a grid's voxels, of some dozens along each axis, lies where another has none.
+
+    Nothing does where its corners lie inside the other, which is a box. Else an index there is a sum of one number for
+    each axis here, so that no point needs a product of its own.
+    """
     axes, own = (np.reshape(one.direction, (3, 3)) * np.array(one.spacing_zyx_mm[::-1]) for one in (there, grid))
-    index = np.linalg.solve(axes, own @ voxels.T + np.subtract(grid.origin, there.origin)[:, None]).T
-    return float(((index < -0.5) | (index > np.array(there.shape[::-1]) - 0.5)).any(axis=1).mean())
+    turn, start = np.split(np.linalg.solve(axes, np.c_[own, np.subtract(grid.origin, there.origin)]), [3], axis=1)
+    ends = np.array(there.shape[::-1]) - 0.5
+    far = turn * (np.array(grid.shape[::-1]) - 1)
+    low, high = (start[:, 0] + pick(far, 0).sum(axis=1) for pick in (np.minimum, np.maximum))
+    over = (low < -0.5) | (high > ends)
+    if not over.any():
+        return 0.0
+    x, y, z = (np.rint(np.linspace(0, size - 1, min(size, _ALONG))) for size in grid.shape[::-1])
+    outside = np.zeros((len(x), len(y), len(z)), dtype=bool)
+    for (by_x, by_y, by_z), begin, end in zip(turn[over], start[over, 0], ends[over], strict=True):
+        index = (begin + by_x * x)[:, None, None] + (by_y * y)[:, None] + by_z * z
+        outside |= (index < -0.5) | (index > end)
+    return float(outside.mean())
 
 
 def read_stacked(paths: Sequence[Path], spacings_mm: Sequence[Spacing | None] = ()) -> Volume:

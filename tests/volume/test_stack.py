@@ -12,7 +12,7 @@ from radfuse.errors import InputError
 from radfuse.volume.files import write_image
 from radfuse.volume.grid import Grid, oriented
 from radfuse.volume.image import Volume
-from radfuse.volume.stack import read_stacked, stacked
+from radfuse.volume.stack import _beyond, read_stacked, stacked
 
 
 def ramp(where: Grid, name: str) -> Volume:
@@ -51,6 +51,24 @@ def test_a_channel_on_another_grid_is_told_of_with_what_it_lacks(first_mm: float
         both = stacked([first, other])
         assert (both.lacks, bool(both.brought)) == (lacks, bool(lacks))
         assert both.channels[1].array[0, 0].tolist() == [first_mm, *np.maximum(np.arange(1.0, 8.0), first_mm)]
+
+
+def test_what_lacks_is_known_of_corners_and_else_counted_voxel_by_voxel() -> None:
+    """A box of 3 mm in one of 10 mm that is turned by 45 degrees lacks nothing; the larger one lacks most of itself."""
+    half = 0.5**0.5
+    turned = Grid((10, 10, 10), (1.0, 1.0, 1.0), (2.0, 2.0, -2.0), (half, -half, 0.0, half, half, 0.0, 0.0, 0.0, 1.0))
+    inner = Grid((3, 3, 3), (1.0, 1.0, 1.0), (1.5, 7.0, 1.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
+    points = np.array([*np.ndindex(10, 10, 10)]) @ (np.reshape(turned.direction, (3, 3))).T + turned.origin
+    index = points - inner.origin
+    assert _beyond(inner, turned) == 0
+    assert _beyond(turned, inner) == ((index < -0.5) | (index > 2.5)).any(axis=1).mean()
+    assert 0.9 < _beyond(turned, inner) < 1
+
+
+def test_many_cases_cost_no_time_to_speak_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """30,000 cases are asked at every check: of what lacks nothing, no lattice of points is made."""
+    monkeypatch.setattr("radfuse.volume.stack.np.linspace", lambda *_: pytest.fail("points are counted"))
+    assert _beyond(grid((4, 6, 8)), grid((4, 6, 8), (1.5, 1.5, 1.5))) == 0
 
 
 def test_what_lies_beside_is_refused() -> None:
