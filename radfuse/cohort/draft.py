@@ -8,20 +8,10 @@ from typing import Literal
 import pandas as pd
 
 from radfuse.cohort.config import CohortConfig
+from radfuse.cohort.mends import EXCLUDE, TAKE_OUT
 from radfuse.cohort.spreadsheet import ROW, Table, numbered
 from radfuse.config import nearest
 from radfuse.errors import Problem
-
-_SETTINGS = {
-    "list the case under cohort.exclude": "take its row out",
-    "list these cases under cohort.exclude": "take their rows out",
-    ", or list them under cohort.exclude": "",
-    "one image under two ids leaks between folds: list one under cohort.exclude": "correct one, or take its row out",
-    ", add the class, or": ", or",
-    ", add the level, or": ", or",
-    "is none of cohort.outcome.levels": "is none of the study's",
-}
-"""Words on settings of a study, and what stands for them where there is none: who predicts has a bundle and a table."""
 
 
 class Draft:
@@ -62,10 +52,8 @@ class Draft:
         self.problems.append(Problem(self.table.path.name, self._told(message), row, column, severity))
 
     def _told(self, message: str) -> str:
-        """Return a message without settings that new patients do not have."""
-        for study, alone in _SETTINGS.items() if self.new else ():
-            message = message.replace(study, alone)
-        return message
+        """Return a message without the setting that new patients do not have."""
+        return message.replace(EXCLUDE, TAKE_OUT) if self.new else message
 
     def no_file(self, message: str, index: int, column: str) -> None:
         """Note that a row's file cannot be used: a problem of the table, or of new patients the loss of that row."""

@@ -51,7 +51,7 @@ def read_excel(path: Path, notes: list[Problem]) -> pd.DataFrame:
             Problem(
                 path.name,
                 f"{counted(hidden, 'hidden row')}, by a filter perhaps, read like the others; delete those that do not "
-                "belong to the study, or list them under cohort.exclude",
+                "belong here",
                 severity="warning",
             )
         )

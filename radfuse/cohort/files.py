@@ -9,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 from radfuse.cohort.draft import Draft
+from radfuse.cohort.mends import EXCLUDE
 from radfuse.cohort.twins import check_twins
 from radfuse.config import kind_of
 from radfuse.errors import InputError, short
@@ -22,7 +23,6 @@ def check_files(draft: Draft) -> None:
     used: dict[Path, list[tuple[int, str]]] = defaultdict(list)
     folders: dict[Path, Path] = {}
     seen: dict[Path, dict[str, str]] = {}
-    without = "list the case under cohort.exclude"
     kinds = dict.fromkeys(draft.config.images.values(), "image")
     kinds |= dict.fromkeys(draft.config.mask_columns, "mask")
     optional = {draft.config.images[sequence] for sequence in draft.config.optional_images}
@@ -33,9 +33,9 @@ def check_files(draft: Draft) -> None:
             if value is None:
                 if kind == "image" and column not in optional:
                     more = "" if draft.new else ", or the sequence under cohort.optional_images"
-                    draft.no_file(f"the image path is missing; fill it, {without}{more}", index, column)
+                    draft.no_file(f"the image path is missing; fill it, {EXCLUDE}{more}", index, column)
                 continue
-            if (fault := _fault(draft.folder, value, seen, without)) is not None:
+            if (fault := _fault(draft.folder, value, seen)) is not None:
                 draft.no_file(fault, index, column)
             elif kind == "image":
                 used[_resolved(draft.folder / value, folders)].append((index, column))
@@ -87,7 +87,7 @@ def _refuse_masks_of_others(draft: Draft) -> None:
                 draft.problem(f"{name} is the mask of {owner}, of another patient; correct one", index, column)
 
 
-def _fault(folder: Path, value: str, seen: dict[Path, dict[str, str]], without: str) -> str | None:
+def _fault(folder: Path, value: str, seen: dict[Path, dict[str, str]]) -> str | None:
     """Return why a file that a table names cannot be used; None where it can be read; `seen` keeps names of folders."""
     path = folder / value
     try:
@@ -98,7 +98,7 @@ def _fault(folder: Path, value: str, seen: dict[Path, dict[str, str]], without: 
                     "and name the file"
                 )
             looked = f"looked in {folder.resolve()}){_meant(folder, value, seen)}"
-            return f"no file {value} ({looked}; correct the path, or {without}"
+            return f"no file {value} ({looked}; correct the path, or {EXCLUDE}"
     except InputError as error:
         return str(error)
     return None if os.access(path, os.R_OK) else f"{value} may not be read; check its permissions"

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from radfuse.cohort.draft import Draft
+from radfuse.cohort.mends import EXCLUDE
 from radfuse.cohort.remarks import odd_values
 from radfuse.cohort.spreadsheet import LARGEST
 
@@ -49,11 +50,10 @@ def _look_at_numbers(draft: Draft, name: str, numbers: pd.Series) -> None:
     """Find times and scores that cannot be computed with, and remark codes for "missing" among them."""
     for index in numbers.index[numbers.abs() > LARGEST]:
         draft.problem(
-            f"{numbers[index]:g} is too large to compute with; correct it, or list the case under cohort.exclude",
+            f"{numbers[index]:g} is too large to compute with; correct it, or {EXCLUDE}",
             index,
             name,
         )
-    for finding in odd_values(numbers.rename(name)) if not draft.new else ():
-        message = finding.message.replace("empty them to have them imputed", "list these cases under cohort.exclude")
-        message = message.replace("leave the cell empty", "list the case under cohort.exclude")
-        draft.problem(message, finding.label, finding.column, "warning")
+    mends = ("list these cases under cohort.exclude", EXCLUDE)
+    for finding in odd_values(numbers.rename(name), mends) if not draft.new else ():
+        draft.problem(finding.message, finding.label, finding.column, "warning")

@@ -17,12 +17,15 @@ _FEWEST = 8
 _FAR, _APART = 10.0, 3.0
 """Interquartile ranges beyond the quartiles: of a value that cannot be, of a code that is no measurement."""
 
+_TO_IMPUTE = ("empty them to have them imputed", "leave the cell empty")
 
-def odd_values(numbers: pd.Series) -> Iterator[Finding]:
+
+def odd_values(numbers: pd.Series, mends: tuple[str, str] = _TO_IMPUTE) -> Iterator[Finding]:
     """Yield a finding for each code that seems to mean "missing", and one for all values that cannot be.
 
     Args:
         numbers: a clinical column, float64, NaN where missing; its index is the table's.
+        mends: what to do about cells that seem to mean "missing", and about a value that cannot be.
     """
     name = str(numbers.name)
     known = numbers.dropna()
@@ -32,8 +35,8 @@ def odd_values(numbers: pd.Series) -> Iterator[Finding]:
         odd[cells] = True
         many = f"{len(cells)} cells hold" if len(cells) > 1 else "1 cell holds"
         message = (
-            f'{many} {code:g}, which looks like a code for "missing" and is read as a number; empty them to have them '
-            f"imputed ({rows_of(cells)})"
+            f'{many} {code:g}, which looks like a code for "missing" and is read as a number; {mends[0]} '
+            f"({rows_of(cells)})"
         )
         yield Finding(message, cells[0], name)
     rest = finite[~odd]
@@ -42,7 +45,7 @@ def odd_values(numbers: pd.Series) -> Iterator[Finding]:
         low, high = rest.quantile([0.25, 0.75])
         message = (
             f"{far.iloc[0]:g} is implausible: half of all values lie between {low:g} and {high:g}; correct it, or "
-            f"leave the cell empty ({rows_of(far.index)})"
+            f"{mends[1]} ({rows_of(far.index)})"
         )
         yield Finding(message, far.index[0], name)
 

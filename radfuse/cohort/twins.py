@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from radfuse.cohort.draft import Draft
+from radfuse.cohort.mends import TAKE_OUT
 from radfuse.run.companions import voxels_of
 
 _SAMPLE = 1 << 12
@@ -34,14 +35,16 @@ def check_twins(draft: Draft, used: dict[Path, list[tuple[int, str]]]) -> None:
             scans[index].append(f"{column} {content}")
     draft.scans = {index: "; ".join(sorted(found)) for index, found in scans.items()}
     ids = draft.columns[draft.config.case]
+    mend = "one image under two ids leaks between folds: list one under cohort.exclude"
+    if draft.new:
+        mend = f"correct one, or {TAKE_OUT}"
     for paths in by_content.values():
         places = [place for path in paths for place in used[path]]
         first, _ = places[0]
         for index, other in places[1:]:
             if index != first:
                 draft.problem(
-                    f"the image of {ids[index]!r} is that of {ids[first]!r} (row {int(first) + 2}) by content; "
-                    "one image under two ids leaks between folds: list one under cohort.exclude",
+                    f"the image of {ids[index]!r} is that of {ids[first]!r} (row {int(first) + 2}) by content; {mend}",
                     index,
                     other,
                 )

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from radfuse.cohort.mends import EXCLUDE
 from radfuse.config import nearest
 from radfuse.errors import Finding, listed
-from radfuse.outcomes.faults import missing
+from radfuse.outcomes.faults import missing, undeclared
 
 FEWEST, MOST = 3, 10
 """Classes."""
@@ -32,7 +33,7 @@ def faults(text: pd.Series, column: str, levels: Sequence[str], *, new: bool) ->
     """
     found = missing(text, column)
     known = text.dropna()
-    found += _undeclared(known, column, levels) if levels else _unlike_classes(known, column)
+    found += _undeclared(known, column, levels, new) if levels else _unlike_classes(known, column)
     if not found and not new:
         found += _absent(sorted(set(known)), column, levels)
     yield from found
@@ -45,11 +46,9 @@ def in_order(text: pd.Series) -> tuple[str, ...]:
     return tuple(names if numbers.isna().any() else [names[place] for place in numbers.argsort(kind="stable")])
 
 
-def _undeclared(text: pd.Series, column: str, levels: Sequence[str]) -> Iterator[Finding]:
+def _undeclared(text: pd.Series, column: str, levels: Sequence[str], new: bool) -> Iterator[Finding]:
     for index in text.index[~text.isin(levels)]:
-        mend = "correct it, add the class, or list the case under cohort.exclude"
-        message = f"the class {text[index]!r} is none of cohort.outcome.levels{nearest(text[index], levels, mend)}"
-        yield Finding(message, index, column)
+        yield Finding(undeclared("class", text[index], levels, "add the class", new), index, column)
 
 
 def _unlike_classes(text: pd.Series, column: str) -> Iterator[Finding]:
@@ -64,7 +63,7 @@ def _unlike_classes(text: pd.Series, column: str) -> Iterator[Finding]:
         yield Finding(f"{what}, and classes are {FEWEST} to {MOST}; {mend}", None, column)
         return
     for index in text.index[text.str.lower().isin(_NO_CLASS)]:
-        mend = "list the case under cohort.exclude, or, where it is a class, name all classes in cohort.outcome.levels"
+        mend = f"{EXCLUDE}, or, where it is a class, name all classes in cohort.outcome.levels"
         yield Finding(f"{text[index]!r} looks like a word for a missing value; {mend}", index, column)
     alike: dict[str, list[str]] = {}
     for name in names:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import pandas as pd
 
+from radfuse.cohort.mends import EXCLUDE
 from radfuse.cohort.spreadsheet import Table, to_numbers
+from radfuse.config import nearest
 from radfuse.errors import Finding, counted
 
-MEND = "correct it, or list the case under cohort.exclude"
+MEND = f"correct it, or {EXCLUDE}"
 
 
 def missing(text: pd.Series, column: str, what: str = "outcome") -> list[Finding]:
     """Return each case without one; `text` is the column as text, None where missing."""
-    message = f"the {what} is missing; fill it, or list the case under cohort.exclude"
+    message = f"the {what} is missing; fill it, or {EXCLUDE}"
     return [Finding(message, index, column) for index in text.index[text.isna()]]
 
 
@@ -29,6 +31,12 @@ def numbers(table: Table, column: str, what: str) -> tuple[pd.Series, list[Findi
         Finding(f"{what} is a number; found {text[index]!r}; {MEND}", index, column) for index in values.index[wrong]
     ]
     return values, [*missing(text, column, what.rpartition(" ")[2]), *odd]
+
+
+def undeclared(what: str, text: str, levels: Sequence[str], add: str, new: bool) -> str:
+    """Return that a class or a grade, as `what` says, is none of the levels; new patients have no setting to add it."""
+    known, more = ("the study's", "") if new else ("cohort.outcome.levels", f" {add},")
+    return f"the {what} {text!r} is none of {known}{nearest(text, levels, f'correct it,{more} or {EXCLUDE}')}"
 
 
 def coded_otherwise(word: str, found: Collection[str]) -> bool:

@@ -11,9 +11,9 @@ from pydantic import Field, field_validator
 
 from radfuse.cohort.cells import declared
 from radfuse.cohort.spreadsheet import Table
-from radfuse.config import Word, nearest
+from radfuse.config import Word
 from radfuse.errors import Finding
-from radfuse.outcomes.faults import missing, too_few_of_levels
+from radfuse.outcomes.faults import missing, too_few_of_levels, undeclared
 from radfuse.outcomes.scored import ScoredOutcome
 from radfuse.results import OrdinalFit
 from radfuse.statistics.ordinal import above_cuts, grade_probabilities, proportional_odds
@@ -50,13 +50,8 @@ class OrdinalOutcome(ScoredOutcome):
         text = declared(table.text(self.column), self.levels)
         findings = missing(text, self.column)
         places = text.map({level: float(place) for place, level in enumerate(self.levels)}).astype("float64")
-        mend = "correct it, add the level, or list the case under cohort.exclude"
         findings += [
-            Finding(
-                f"the grade {text[index]!r} is none of cohort.outcome.levels{nearest(text[index], self.levels, mend)}",
-                index,
-                self.column,
-            )
+            Finding(undeclared("grade", text[index], self.levels, "add the level", new), index, self.column)
             for index in text.index[places.isna() & text.notna()]
         ]
         if findings:

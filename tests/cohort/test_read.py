@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cohorts import KNEES, PEOPLE, config, knees, people
+from cohorts import KNEES, PEOPLE, config, images, knees, people
 from tabular import assert_one, errors_of, with_rows, write_table
 
 from radfuse.cohort.case import Case, Cohort
@@ -171,14 +171,51 @@ def test_labelled_new_patients_may_be_of_one_class(tmp_path: Path) -> None:
     assert list(cohort.cases["event"]) == [1.0, 1.0]
 
 
+CLASSES = {"column": "event", "kind": "multiclass", "levels": ["0", "1", "3"]}
+GRADES = CLASSES | {"kind": "ordinal"}
+NUMBERS = {"column": "event", "kind": "continuous"}
+
+
 @pytest.mark.parametrize(
-    ("new", "mend"), [(True, "fill it, or take its row out"), (False, "fill it, or list the case under cohort.exclude")]
+    ("outcome", "cell", "study", "alone"),
+    [
+        (None, "", "the outcome is missing; fill it, or EXCLUDE", "fill it, or take its row out"),
+        (
+            CLASSES,
+            "7",
+            "'3'; correct it, add the class, or EXCLUDE",
+            "none of the study's; known: '0', '1', '3'; correct it, or",
+        ),
+        (
+            GRADES,
+            "7",
+            "'3'; correct it, add the level, or EXCLUDE",
+            "none of the study's; known: '0', '1', '3'; correct it, or",
+        ),
+        (NUMBERS, "x", "found 'x'; correct it, or EXCLUDE", "found 'x'; correct it, or take its row out"),
+        (NUMBERS, "1e300", "too large to compute with; correct it, or EXCLUDE", "correct it, or take its row out"),
+        ("images", "./a.nii", "leaks between folds: list one under cohort.exclude", "correct one, or take its row out"),
+        ("images", "./e.nii", "correct the path, or EXCLUDE", "correct the path, or take its row out"),
+        ("images", "", "fill it, EXCLUDE, or the sequence", "fill it, take its row out"),
+    ],
 )
-def test_new_patients_have_no_setting_that_leaves_a_case_out(tmp_path: Path, new: bool, mend: str) -> None:
-    table = write_table(tmp_path, PEOPLE.replace("c2,p2,58,m,1", "c2,p2,58,m,"))
-    with pytest.raises(InputError) as told:
-        read_cohort(table, config(), new=new)
-    assert f"the outcome is missing; {mend}" in str(told.value)
+def test_new_patients_have_no_setting_that_leaves_a_case_out(
+    tmp_path: Path, outcome: Any, cell: str, study: str, alone: str
+) -> None:
+    """Each fault that tells a study to exclude a case, told to who has no study."""
+    if outcome == "images":
+        table, settings = images(tmp_path, {3: f"c2,p2,{cell},1"})
+        if "a" not in cell:  # a row is left out alone where others can be used
+            for name in "abcd":
+                (tmp_path / f"{name}.nii").unlink()
+    else:
+        table = people(tmp_path, {3: f"c2,p2,58,m,{cell}"})
+        settings = config(**({} if outcome is None else {"outcome": outcome}))
+    for new, mend in ((False, study), (True, alone)):
+        with pytest.raises(InputError) as told:
+            read_cohort(table, settings, new=new)
+        assert mend.replace("EXCLUDE", "list the case under cohort.exclude") in str(told.value)
+    assert "cohort." not in str(told.value).replace("cohort.csv", "")
 
 
 # one fault at a time
