@@ -129,7 +129,8 @@ def features_from_images(
     if labels_out is not None and way.masks:
         write_folder(labels_out, {REVIEW: str(listed_masks(way.masks).to_csv(index=False)).encode()})
     if not rows["radiomic"]:
-        raise InputError(f"no case could be used: {reasons((one.item, one.error) for one in failures)}")
+        faults = [*cohort.unusable.items(), *((one.item, one.error) for one in failures)]
+        raise InputError(f"no case could be used: {reasons(faults) or 'the table holds none'}")
     tables = {}
     for block, found_rows in rows.items():
         values = pd.DataFrame.from_dict(found_rows, orient="index").astype("float64")

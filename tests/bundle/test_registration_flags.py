@@ -12,6 +12,7 @@ from radfuse.bundle.load import load_bundle
 from radfuse.bundle.predict import predict, prediction_table
 from radfuse.bundle.schema import ImageRecipe
 from radfuse.cohort.read import read_cohort
+from radfuse.errors import InputError
 from radfuse.pipeline import Run, run_study
 from radfuse.sequences import SequenceConfig
 from radfuse.stages.register import QUALITY
@@ -55,6 +56,8 @@ def test_flags_of_new_images_are_those_of_the_study(tmp_path: Path) -> None:
     assert features_from_images(recipe, new.without({"c2", "c3"}), tmp_path).registrations["c1"] == (f"t2: {flag}",)
     plain = recipe.model_copy(update={"by_sequence": {"t2": SequenceConfig(masks="resample")}})
     assert features_from_images(plain, new.without({"c1", "c2", "c3"}), tmp_path).registrations == {}
+    with pytest.raises(InputError, match=r"no case could be used: the table holds none$"):
+        features_from_images(plain, new.without({f"c{i}" for i in range(4)}), tmp_path)
 
 
 @pytest.mark.slow
