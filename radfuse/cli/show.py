@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ from rich.markup import escape
 from radfuse.errors import Problem
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path, PurePath
 
     from radfuse.pipeline import Run
     from radfuse.results import Failure
@@ -26,9 +28,9 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
-def typed(path: Path) -> str:
-    """Return a path as a shell takes it, for a command that is to be typed next."""
-    return escape(shlex.quote(str(path)))
+def typed(path: PurePath) -> str:
+    """Return a path as the shell of this system takes it, for a command that is to be typed next."""
+    return escape(subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path)))
 
 
 _WIDE = 110

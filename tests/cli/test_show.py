@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath, PurePosixPath, PureWindowsPath
+
 import pytest
 
 from radfuse.cli import show
@@ -22,6 +24,23 @@ def test_a_column_that_is_wrong_throughout_leaves_room_for_the_others(
     assert "... and 1,150 more of cohort.csv, column scanned" in told
     assert "too old" in told
     assert "unknown setting" in told
+
+
+@pytest.mark.parametrize(
+    ("system", "path", "told"),
+    [
+        ("nt", PureWindowsPath("C:/My data/study.yaml"), r'"C:\My data\study.yaml"'),
+        ("nt", PureWindowsPath("C:/data/study.yaml"), r"C:\data\study.yaml"),
+        ("posix", PurePosixPath("/my data/study.yaml"), "'/my data/study.yaml'"),
+    ],
+)
+def test_paths_are_quoted_as_the_shell_of_the_system_takes_them(
+    system: str, path: PurePath, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as here:
+        here.setattr("os.name", system)
+        shown = show.typed(path)
+    assert shown == told
 
 
 def test_a_family_is_named_whole_where_columns_are_few(
