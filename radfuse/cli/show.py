@@ -176,12 +176,14 @@ def interval(item: Any) -> str:
     if item.low is None or item.high is None:
         return number(item.value)
     between = "-" if item.low >= 0 else " to "
-    return f"{item.value:.3f} ({item.low:.3f}{between}{item.high:.3f})"
+    return f"{number(item.value)} ({number(item.low)}{between}{number(item.high)})"
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a number with three digits, or so many."""
-    return "n/a" if value is None else f"{value:.{digits}f}"
+    """Return a number with three digits, or so many, rounded as on the page."""
+    from radfuse.report.printed import number as printed  # with numpy
+
+    return "n/a" if value is None else printed(value, digits).replace("−", "-")
 
 
 _TOLD_FROM_S = 5.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from radfuse.report.printed import p_value, sentence
+from radfuse.report.printed import number, p_value, sentence
 from radfuse.results import Addition, Comparison, FittedFamily, Interval
 
 _SHOWN = 0.05
@@ -55,7 +55,7 @@ def verdict(found: Addition, measure: str = "AUC") -> str:
     what = f"{found.block} beside {found.without}"
     if gain.value is None or gain.low is None or gain.high is None:
         return f"What {what} adds cannot be told from these patients."
-    gap = f"{abs(gain.value):.3f}"
+    gap = number(abs(gain.value))
     sign = "" if float(gap) == 0 else "+" if gain.value > 0 else "−"
     if gain.low > 0 or gain.high < 0:
         way, size = "better" if gain.low > 0 else "worse", f"{measure} {sign}{gap}"

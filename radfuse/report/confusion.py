@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from radfuse.report.palette import Look, ink_on
+from radfuse.report.printed import percent
 from radfuse.report.svg import multiples
 
 MANY = 6
@@ -58,7 +59,7 @@ def draw_confusion(axes: Any, found: np.ndarray, levels: Sequence[str], colour: 
     shades = LinearSegmentedColormap.from_list("own", ["#ffffff", colour])
     axes.pcolormesh(share, cmap=shades, vmin=0, vmax=1, edgecolors="#e5e7eb", linewidth=0.6)
     for (row, column), count in np.ndenumerate(found):
-        text = f"{count}\n{100 * share[row, column]:.0f}%" if shares and found[row].any() else str(count)
+        text = f"{count}\n{percent(share[row, column])}" if shares and found[row].any() else str(count)
         axes.text(
             column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=7.5, linespacing=1.15,
             color=ink_on(shades(share[row, column])),

@@ -27,6 +27,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return text[1:] if float(text) == 0 and text.startswith("-") else text.replace("-", "−")
 
 
+def percent(share: float | None, digits: int = 0) -> str:
+    """Return a share, 0 to 1, in percent: 0.125 is "13%" and, with one digit, "12.5%"."""
+    return DASH if share is None or np.isnan(share) else f"{number(100 * share, digits)}%"
+
+
 def interval(value: Interval, digits: int = 3) -> str:
     """Return "0.812 (0.740–0.867)"; without ends where they are one number, as of what all units have alike."""
     if value.low is None or value.high is None or value.low == value.high:
@@ -39,7 +44,7 @@ def p_value(p: float | None) -> str:
     """Return a p value as journals print it."""
     if p is None or np.isnan(p):
         return DASH
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
+    return "<0.001" if p < 0.001 else number(p)
 
 
 def sentence(text: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.report.agreement import bland_altman, means_table, summary_of, summary_table, volumes_table, worst_table
+from radfuse.report.printed import number, percent
 from radfuse.report.render import Part, page_files, render
 from radfuse.report.svg import multiples
 
@@ -149,9 +150,9 @@ def stability_table(table: pd.DataFrame) -> pd.DataFrame:
                 "feature class": name,
                 "source": _title(table, source),
                 "features": len(part),
-                "median ICC(2,1)": f"{part['icc21'].median():.3f}",
-                "good (lower limit ≥ 0.75)": f"{(low >= 0.75).mean():.0%}",
-                "excellent (≥ 0.90)": f"{(low >= 0.9).mean():.0%}",
+                "median ICC(2,1)": number(part["icc21"].median()),
+                "good (lower limit ≥ 0.75)": percent((low >= 0.75).mean()),
+                "excellent (≥ 0.90)": percent((low >= 0.9).mean()),
             }
         )
     return pd.DataFrame(rows)

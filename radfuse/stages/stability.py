@@ -85,7 +85,7 @@ def _numbers(row: Row) -> dict[str, float]:
 
 STAGE = Stage(
     "stability",
-    6,
+    7,
     jobs,
     work,
     write_files,

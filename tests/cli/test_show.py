@@ -43,6 +43,11 @@ def test_paths_are_quoted_as_the_shell_of_the_system_takes_them(
     assert shown == told
 
 
+def test_numbers_are_rounded_as_on_the_page() -> None:
+    assert show.interval(Interval(value=0.5375, low=-0.0625, high=0.75)) == "0.538 (-0.063 to 0.750)"
+    assert [show.number(None), show.number(0.0125, 2), show.number(0.5, 1)] == ["n/a", "0.01", "0.5"]
+
+
 def test_a_family_is_named_whole_where_columns_are_few(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

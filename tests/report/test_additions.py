@@ -45,6 +45,7 @@ def test_gains_are_those_of_the_larger_family_whichever_stands_first():
 
 
 SAID = [
+    ((0.5375, 0.01, 0.7), None, 90, "ranks patients better: AUC +0.538 (p 0.020)."),
     ((0.04, 0.01, 0.07), None, 90, "Radiomic beside clinical ranks patients better: AUC +0.040 (p 0.020)."),
     ((-0.04, -0.07, -0.01), 0.04, 90, "ranks patients worse: AUC −0.040 (p 0.020, 0.040 among all pairs)."),
     (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from radfuse.report.printed import interval, number, sentence, without_folders
+from radfuse.report.printed import interval, number, p_value, percent, sentence, without_folders
 from radfuse.results import Interval
 from radfuse.results.numbers import decimals
 
@@ -25,6 +25,14 @@ def test_numbers_read_as_in_print(value: float | None, text: str) -> None:
 )
 def test_halves_go_one_way_whatever_their_last_bit(value: float, digits: int, text: str) -> None:
     assert number(value, digits) == text
+
+
+def test_shares_and_p_values_are_rounded_as_numbers_are() -> None:
+    """An eighth is 12.5 percent, which Python's own format rounds to the even digit, and 0.0125 lies below its half."""
+    assert [percent(1 / 8), percent(1 / 8, 1), percent(0.0125, 1), percent(None), percent(float("nan"))] == [
+        *("13%", "12.5%", "1.3%", "–", "–"),
+    ]
+    assert [p_value(0.5375), p_value(0.0625), p_value(0.0009999)] == ["0.538", "0.063", "<0.001"]
 
 
 def test_intervals_use_a_dash_only_between_positive_ends() -> None:

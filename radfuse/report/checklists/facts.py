@@ -8,6 +8,7 @@ from typing import Any
 from radfuse.errors import counted
 from radfuse.report.checklists.checklist import Answer
 from radfuse.report.known import CLASSICAL, Known, name_of
+from radfuse.report.printed import percent
 from radfuse.report.study import StudyReport
 
 _NO_IMAGES = "features came as finished tables; say how they were made"
@@ -262,7 +263,7 @@ def _imbalance(known: Known) -> Answer:
         return _away("times to an event, censored where it was not seen: no classes")
     if known.kind == "continuous":
         return _away("a value: no classes")
-    share = known.counted_levels if known.level else f"{100 * float(known.report.events.mean()):.0f}% events"
+    share = known.counted_levels if known.level else f"{percent(known.report.events.mean())} events"
     weighted = [name_of(model) for model in known.learners if model.get("class_weight")]
     means = [f"class_weight of {', '.join(weighted)}"] if weighted else []
     means += [f"fusion.oversample: {known.fusion['oversample']}"] if known.fusion["oversample"] else []

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from radfuse.errors import counted
 from radfuse.report.known import Known
 from radfuse.report.methods.words import number, series, spaced
+from radfuse.report.printed import percent
 
 _KINDS = {"percent": "percentage", "rate": "rate per year", "slope": "slope over all visits"}
 
@@ -20,7 +21,7 @@ def sentences(known: Known) -> Iterator[str]:
     if units != patients or list(report.unit) != [report.patient]:
         joined = series(spaced(name) for name in report.unit)
         who = f"{counted(units, 'unit')} (each named by {joined}) of {who}" if units != patients else who
-    share = f"{100 * events / units:.1f}%"
+    share = percent(events / units, 1)
     had = f", of which {events:,} ({share}) had the event"
     if units != patients:  # else "of which" would be said of the patients
         had = f"; {counted(events, 'unit')} ({share}) had the event"

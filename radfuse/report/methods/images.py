@@ -8,6 +8,7 @@ from typing import Any
 from radfuse.errors import counted
 from radfuse.report.known import Known, name_of
 from radfuse.report.methods.words import each, number, series, spaced
+from radfuse.report.printed import number as rounded
 
 _NAMED = 8
 _FILTERS = {
@@ -112,7 +113,7 @@ def _masks(known: Known) -> Iterator[str]:
     found = known.report.segmentation
     if found is not None:
         dice = found.agreement.groupby("label", sort=False)["dice"].median()
-        shown = series(f"{value:.2f} ({spaced(str(label))})" for label, value in dice.items())
+        shown = series(f"{rounded(value, 2)} ({spaced(str(label))})" for label, value in dice.items())
         cases = counted(int(found.agreement["case"].nunique()), "case")
         yield f"Against the manual masks of {cases}, the median Dice coefficient was {shown}."
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radfuse.report.printed import DASH, number, p_value
+from radfuse.report.printed import DASH, number, p_value, percent
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.results import MulticlassPerformance
@@ -41,7 +41,7 @@ def study(report: StudyReport) -> Part:
     if report.masks:
         tables["masks"] = mask_table(report.masks)
     events, median = int(report.events.sum()), not hasattr(first, "events")
-    share = f"{100 * events / len(report.units):.0f}%"
+    share = percent(events / len(report.units))
     facts = {
         "units of prediction": str(len(report.units)),
         "patients": str(report.units[report.patient].nunique()),
@@ -157,7 +157,7 @@ def _characteristic(
     for group, members in groups.items():
         row[group] = _summary(values[members & known], binary, skewed, _decimals(values[known]))
     lacking = int((~known).sum())
-    row["missing"] = f"{lacking} ({100 * lacking / len(values):.1f}%)" if lacking else "0"
+    row["missing"] = f"{lacking} ({percent(lacking / len(values), 1)})" if lacking else "0"
     if set(groups) != {"all", "without", "with"}:
         parts = [values[members & known] for group, members in groups.items() if group != "all"]
         apart = [abs(_smd(*pair)) for pair in combinations(parts, 2) if min(map(len, pair)) > 1]
@@ -190,7 +190,7 @@ def _summary(values: np.ndarray, binary: bool, skewed: bool, decimals: int) -> s
     if len(values) == 0:
         return DASH
     if binary:
-        return f"{int(values.sum())} ({100 * values.mean():.1f}%)"
+        return f"{int(values.sum())} ({percent(values.mean(), 1)})"
     if skewed:
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
         return f"{middle:.3g} [{low:.3g}–{high:.3g}]"
@@ -207,7 +207,7 @@ def mask_table(sources: Mapping[str, int]) -> pd.DataFrame:
             "masks": source.replace("_", "-"),
             "how": MASK_SOURCES.get(source, ""),
             "cases": str(sources[source]),
-            "share": f"{100 * sources[source] / total:.0f}%",
+            "share": percent(sources[source] / total),
         }
         for source in order
     ]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from radfuse.report.additions import additions, verdict
 from radfuse.report.evaluation import EvaluationReport
 from radfuse.report.palette import Look
-from radfuse.report.printed import DASH, interval, p_value
+from radfuse.report.printed import DASH, interval, p_value, percent
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import STYLE, to_svg
@@ -69,7 +69,7 @@ def addition_table(added: Sequence[Addition], measure: str = "AUC", loss: str = 
                 f"gain in {loss}": interval(item.loss),
                 "p": p_value(item.p),
                 "patients to show it": DASH if item.patients_to_show is None else f"{item.patients_to_show:,}",
-                "share of weight": DASH if item.weight is None else f"{item.weight:.0%}",
+                "share of weight": percent(item.weight),
             }
             for item in added
         ]

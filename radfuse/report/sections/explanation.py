@@ -12,7 +12,7 @@ import pandas as pd
 from radfuse.report.confusion import short_name
 from radfuse.report.contributions import Way, beeswarm, dependence, heat_map, waterfall
 from radfuse.report.palette import Look, block_looks
-from radfuse.report.printed import interval, number
+from radfuse.report.printed import interval, number, percent
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
@@ -126,7 +126,7 @@ def tables_of(found: ExplainedFamily, fits: Sequence[FittedFamily], measure: str
             "column": column.name,
             "block": column.block,
             "mean |contribution|": number(column.size, 3),
-            "share": f"{column.share:.1%}",
+            "share": percent(column.share, 1),
             "higher values": _direction(column.direction),
             "folds": f"{chosen.get(column.name, column.folds)}/{len(fits) or len(found.stability)}",
             f"drop in {measure}": interval(column.auc, 3),
@@ -139,7 +139,7 @@ def tables_of(found: ExplainedFamily, fits: Sequence[FittedFamily], measure: str
             "block": item.block,
             "columns": item.columns,
             "mean |contribution|": number(item.size, 3),
-            "share": f"{item.share:.1%}",
+            "share": percent(item.share, 1),
             f"drop in {measure}": interval(item.auc, 3),
             "rise in loss": interval(item.loss, 3),
         }
@@ -151,7 +151,7 @@ def tables_of(found: ExplainedFamily, fits: Sequence[FittedFamily], measure: str
             "name": item.name,
             "columns": item.columns,
             "mean |contribution|": number(item.size, 3),
-            "share": f"{item.share:.1%}",
+            "share": percent(item.share, 1),
         }
         for item in found.families
     ]

@@ -10,7 +10,7 @@ import pandas as pd
 from radfuse.report.by_family import table_of, transport
 from radfuse.report.confusion import confusion_panels, counts
 from radfuse.report.evaluation import EvaluationReport
-from radfuse.report.printed import DASH
+from radfuse.report.printed import DASH, percent
 from radfuse.report.render import Part, render
 from radfuse.report.sections.discrimination import forest, headline
 from radfuse.report.study import StudyReport
@@ -79,9 +79,9 @@ def grade_table(predictions: pd.DataFrame, performance: Sequence[OrdinalPerforma
                     "grade": level,
                     "units": str(has),
                     "predicted": str(given),
-                    "found (sensitivity)": f"{100 * right / has:.0f}%" if has else DASH,
-                    "right of predicted": f"{100 * right / given:.0f}%" if given else DASH,
-                    "within one grade": f"{100 * near / has:.0f}%" if has else DASH,
+                    "found (sensitivity)": percent(right / has) if has else DASH,
+                    "right of predicted": percent(right / given) if given else DASH,
+                    "within one grade": percent(near / has) if has else DASH,
                 }
             )
     return pd.DataFrame(rows)

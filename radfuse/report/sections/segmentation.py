@@ -17,7 +17,7 @@ from radfuse.report.agreement import (
     tolerances,
 )
 from radfuse.report.palette import LABEL_COLOURS
-from radfuse.report.printed import number
+from radfuse.report.printed import number, percent
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
@@ -179,4 +179,4 @@ def agreement_table(agreement: pd.Series, consistent: pd.Series) -> pd.DataFrame
 
 def _share(which: pd.Series) -> str:
     """Return "8 (80%)"."""
-    return f"{int(which.sum())} ({100 * which.mean():.0f}%)"
+    return f"{int(which.sum())} ({percent(which.mean())})"

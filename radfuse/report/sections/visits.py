@@ -93,7 +93,8 @@ def visit_table(found: VisitResults) -> pd.DataFrame:
         if visit.visit == found.baseline:
             when = "baseline"
         else:
-            when = f"{visit.years[0]:.1f} ({visit.years[1]:.1f}–{visit.years[2]:.1f})" if visit.years else DASH
+            middle, low, high = (number(years, 1) for years in visit.years or (None,) * 3)
+            when = f"{middle} ({low}–{high})" if visit.years else DASH
         rows.append({**row, "years since baseline": when} if dated else row)
     return pd.DataFrame(rows)
 
