@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pandas as pd
 
-from radfuse.report.stability import stability_report
+from radfuse.report.stability import stability_report, stability_table
 from radfuse.seg.metrics import agreement
 
 
@@ -25,6 +25,13 @@ def test_the_report_is_a_page_a_figure_and_tables() -> None:
     assert "Knees &amp; more: stability of features" in files["index.html"]
     assert "1 feature: constant" in files["index.html"]
     assert "<b>4</b><span>copies a case</span>" in files["index.html"]
+
+
+def test_halves_of_the_last_digit_go_up() -> None:
+    """One good feature of eight is 12.5 percent, which Python's own format rounds down to the even digit."""
+    rows = {"source": "perturbation", "feature": "t1/r/original_glcm_A", "reason": "", "icc21": 0.0625}
+    table = pd.DataFrame([rows] * 8).assign(icc21_low=[0.8, *[0.0] * 7])
+    assert stability_table(table).iloc[0, 3:].tolist() == ["0.063", "13%", "0%"]
 
 
 def test_two_readers_masks_are_compared() -> None:

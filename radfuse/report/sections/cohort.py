@@ -194,8 +194,10 @@ def _summary(values: np.ndarray, binary: bool, skewed: bool, decimals: int) -> s
     if skewed:
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
         return f"{middle:.3g} [{low:.3g}–{high:.3g}]"
-    form = f".{decimals}f" if decimals <= _MOST_DECIMALS else ".2e"
-    return f"{values.mean():{form}} ({values.std(ddof=1) if len(values) > 1 else 0:{form}})"
+    mean, deviation = values.mean(), values.std(ddof=1) if len(values) > 1 else 0.0
+    if decimals > _MOST_DECIMALS:
+        return f"{mean:.2e} ({deviation:.2e})"
+    return f"{number(mean, decimals)} ({number(deviation, decimals)})"
 
 
 def mask_table(sources: Mapping[str, int]) -> pd.DataFrame:

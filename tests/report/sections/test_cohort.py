@@ -33,6 +33,15 @@ def test_means_of_small_numbers_keep_their_digits() -> None:
     assert table.loc["si, mean (SD)", "all"] == "1.20e-09 (2.58e-10)"
 
 
+def test_halves_of_the_last_digit_go_up() -> None:
+    """One of sixteen is 6.25 percent, which Python's own format rounds down to the even digit, as it does 0.25."""
+    units = pd.DataFrame({"patient": [f"p{i}" for i in range(16)], "y": [1.0, 0.0] * 8})
+    clinical = pd.DataFrame({"a": [np.nan, *[0.25] * 15], "b": [1.0, *[0.0] * 15]})
+    table = table_one(units, clinical, units["y"].to_numpy(), "patient", None).set_index("characteristic")
+    assert table.loc["a, mean (SD)", ["all", "missing"]].tolist() == ["0.3 (0.0)", "1 (6.3%)"]
+    assert table.loc["b, n (%)", "all"] == "1 (6.3%)"
+
+
 def test_a_table_by_class_of_six_units_by_hand() -> None:
     units = pd.DataFrame({"patient": list("aabcde"), "site": ["n", "n", "s", "s", "s", "n"]})
     classes = pd.Series(["with", "missing", "with", "x", "x", "missing"])
