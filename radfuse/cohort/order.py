@@ -73,7 +73,7 @@ def _digests(values: np.ndarray) -> list[bytes]:
 
 
 def _columns_by_content(values: np.ndarray) -> np.ndarray:
-    """Return a text a row: its values, each behind the place of its column when columns are sorted by what they hold."""
+    """Return a text a row: its values, each behind the place of its column when columns are sorted by content."""
     low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
     parts = _parts(values, low, high)
     held = [np.sort(column).tobytes() for column in parts.T]
