@@ -70,7 +70,7 @@ def _files(path: Path) -> list[Path]:
     """Return the file, that of its voxels where it is a header, or those of a folder in the order of their names."""
     if not path.is_dir():
         with contextlib.suppress(OSError):  # is told where the header is read
-            return [item for item in voxels_of(path) if item.is_file()] or [path]
+            return voxels_of(path) or [path]
         return [path]
     return sorted(Path(place) / name for place, _, names in os.walk(path) for name in names)
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from radfuse.config import Section, Where
 from radfuse.extend import source_digest
-from radfuse.run.companions import companions
+from radfuse.run.companions import companions, spacings_of, voxels_of
 from radfuse.run.disk import remove, temporary_of
 
 _PATIENCE = 30.0
@@ -85,8 +85,11 @@ def _text_of(value: object, digest: Callable[[Path], str], known: Known) -> str:
     if value is None or isinstance(value, (bool, int, float, str)):
         return _json(value)
     if isinstance(value, Path):
-        found = {"content": digest(value), **{item.name: digest(item) for item in companions(value)}}
-        return _object({name: _json(text) for name, text in found.items()})
+        found = {"content": _json(digest(value))}
+        found |= {item.name: _json(digest(item)) for item in spacings_of(value)}
+        if voxels := [_json(digest(item)) for item in voxels_of(value)]:
+            found["voxels"] = _list(voxels)
+        return _object(found)
     if isinstance(value, Section):
         if id(value) not in known:
             known[id(value)] = (value, _section(value, digest, known))
@@ -105,9 +108,14 @@ def _text_of(value: object, digest: Callable[[Path], str], known: Known) -> str:
 
 
 def files_of(value: object) -> Iterator[Path]:
-    """Yield the files and folders that a job names, settings left out: what jobs share is read once anyway."""
+    """Yield the files and folders that a job names, and what lies beside them and counts with them.
+
+    Settings are left out: what jobs share is read once anyway.
+    """
     if isinstance(value, Path):
         yield value
+        with contextlib.suppress(OSError):  # told of where the job's key is asked for
+            yield from companions(value)
     elif isinstance(value, Mapping):
         for own in value.values():
             yield from files_of(own)
@@ -162,7 +170,8 @@ def _listing(folder: Path) -> _Listing:
                 if item.is_dir(follow_symlinks=False):
                     folders.append(f"{below}{item.name}{os.sep}")
                 elif item.is_file():
-                    found[f"{below}{item.name}"] = _of_file(item.stat())
+                    facts = os.stat(item.path)  # noqa: PTH116  item.stat() counts no links on Windows; a Path is slow
+                    found[f"{below}{item.name}"] = _of_file(facts)
     return found
 
 

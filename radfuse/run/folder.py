@@ -297,11 +297,14 @@ class RunFolder:
         write_atomically(self.path / (name + RECORD), record.model_dump_json(indent=1).encode())
 
 
+def occupied(path: Path) -> bool:
+    """Return whether a folder holds more than may be there before a run: pages of cases, and hidden files."""
+    return path.is_dir() and any(not item.name.startswith(".") and item.name != LOOKS for item in path.iterdir())
+
+
 def _check_owner(path: Path, study: str) -> None:
     """Refuse a folder that holds something else than a study's results."""
-    # looked at before the mark, which another process of the study may be writing just now
-    occupied = path.is_dir() and any(not item.name.startswith(".") and item.name != LOOKS for item in path.iterdir())
-    mark = path / MARK
+    taken, mark = occupied(path), path / MARK  # in this order, as another process of the study may write the mark now
     if mark.is_file():
         try:
             owner = json.loads(mark.read_text())["study"]
@@ -312,7 +315,7 @@ def _check_owner(path: Path, study: str) -> None:
                 f"{path} holds the results of study {owner!r}, not of {study!r}; choose another folder with --out, "
                 "or give the study its old name"
             )
-    elif occupied:
+    elif taken:
         raise InputError(f"{path} is not empty and is no run folder; choose another folder with --out")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from radfuse.errors import InputError
 from radfuse.run.disk import remove, temporary_of, write_atomically, writing
-from radfuse.run.folder import LOG, MARK, STUDY, index_of
+from radfuse.run.folder import LOG, MARK, STUDY, index_of, occupied
 from radfuse.run.push import Pusher
 from radfuse.run.store import Store
 
@@ -87,7 +87,7 @@ class Loose:
 
     def _check_owner(self, there: Mapping[str, int | None]) -> None:
         mark = self._root / MARK
-        if not mark.is_file() and any(not item.name.startswith(".") for item in self._root.iterdir()):
+        if occupied(self._root) and not mark.is_file():
             raise InputError(f"{self._root} is not empty and is no run folder; choose another folder with --work")
         strange = [name for name in there if not name.startswith((".", "run."))]
         if strange and MARK not in there:

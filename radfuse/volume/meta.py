@@ -51,7 +51,7 @@ def meta_layout(path: Path) -> Layout:
         packing = "text"
     name = fields["ElementDataFile"]
     local = name.upper() == "LOCAL"
-    if name.upper().startswith("LIST") or "%" in name:
+    if name.startswith("LIST") or "%" in name:
         raise InputError(
             f"{path}: its voxels lie in several files (ElementDataFile = {name}), and ITK does not say when one "
             "is wrong; save it as one file"

@@ -64,7 +64,7 @@ def nrrd_layout(path: Path) -> Layout:
     dtype = np.dtype((">" if fields.get("endian") == "big" else "<") + _CODES[fields["type"]])
     packing = _PACKINGS.get(fields["encoding"].lower())
     name = fields.get("data file", fields.get("datafile", ""))
-    left_to_itk = "line skip" in fields or name.upper().startswith("LIST") or "%" in name
+    left_to_itk = "line skip" in fields or name.startswith("LIST") or "%" in name
     if packing is None or (packing == "text" and left_to_itk):  # ITK crashes at text that is none
         beside = ", with a line skip or in several files" if packing else ""
         raise InputError(

@@ -6,12 +6,14 @@ import contextlib
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from radfuse.run.companions import companions
-from radfuse.run.digests import combined_digest, job_key, read_digests, tree_digest
+from radfuse.run.digests import combined_digest, files_of, job_key, read_digests, tree_digest
 from radfuse.run.folder import RunFolder
 
 
@@ -71,24 +73,59 @@ def test_whatever_changes_in_a_series_changes_its_digest(series: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("header", "text"),
+    ("header", "text", "beside"),
     [
-        ("a.mhd", "NDims = 3\r\nElementDataFile = voxels.raw\r\n"),
-        ("a.nhdr", "NRRD0004\ntype: uchar\nData File: voxels.raw\nencoding: raw\n"),
-        ("a.nhdr", "NRRD0004\ndatafile: LIST\nother.raw\nvoxels.raw\n"),
-        ("a.nhdr", "NRRD0004\ndata file: vox%02ds.raw 1 1 1\n"),
-        ("a.png", "a picture"),
+        ("a.mhd", "NDims = 3\r\nElementDataFile = voxels.raw\r\n", "voxels.raw"),
+        ("a.mhd", "ElementDataFile = list_1.raw\n", "list_1.raw"),
+        ("a.mhd", "ElementDataFile = list\n", "list"),
+        ("a.mhd", "ElementDataFile = 50% of it.raw\n", "50% of it.raw"),
+        ("a.nhdr", "NRRD0004\ntype: uchar\nData File: voxels.raw\nencoding: raw\n", "voxels.raw"),
+        ("a.nhdr", "NRRD0004\ndatafile: LIST\nother.raw\nvoxels.raw\n", "voxels.raw"),
+        ("a.nhdr", "NRRD0004\ndata file: LIST 2\n" + 7000 * "other.raw\n" + "voxels.raw\n", "voxels.raw"),
+        ("a.nhdr", "NRRD0004\ndata file: vox%02ds.raw 1 1 1\n", "vox01s.raw"),
+        ("a.nhdr", "NRRD0004\ndata file: FOLDER/[a]%d.raw 7 3 -2\n", "[a]7.raw"),
+        ("a.mhd", "ElementDataFile = s%d.raw\n", "s1.raw"),
+        ("a.png", "a picture", "spacing.json"),
     ],
+    ids=lambda text: text[-24:],
 )
-def test_a_key_is_also_of_the_files_that_a_header_names(tmp_path: Path, header: str, text: str) -> None:
-    (tmp_path / header).write_text(text)
+def test_a_key_is_also_of_the_files_that_a_header_names(tmp_path: Path, header: str, text: str, beside: str) -> None:
+    (tmp_path / header).write_text(text.replace("FOLDER", str(tmp_path)))
     assert companions(tmp_path / header) == []
-    beside = {"a.png": "spacing.json", "a.nhdr": "voxels.raw", "a.mhd": "voxels.raw"}[header]
     keys = set()
     for content in ("1", "2"):
         (tmp_path / beside).write_text(content)
         keys.add(job_key("s", 1, tmp_path / header, tree_digest))
     assert (companions(tmp_path / header), len(keys)) == ([tmp_path / beside], 2)
+
+
+def test_numbered_files_are_those_that_the_header_counts(tmp_path: Path) -> None:
+    for number in range(1, 7):
+        (tmp_path / f"s{number}.raw").write_text("")
+    for said, numbers in (("1 5 2", "135"), ("5 2 -1", "5432"), ("5 999999999 1", "56"), ("2 3 0", "23")):
+        (tmp_path / "a.nhdr").write_text(f"NRRD0004\ndata file: s%d.raw {said}\n")
+        assert companions(tmp_path / "a.nhdr") == [tmp_path / f"s{number}.raw" for number in numbers], said
+
+
+def test_what_lies_beside_a_header_is_read_with_it(tmp_path: Path) -> None:
+    header, voxels = tmp_path / "a.mhd", tmp_path / "v.raw"
+    header.write_text("ElementDataFile = v.raw\n")
+    voxels.write_text("")
+    assert list(files_of({"t1": (header,)})) == [header, voxels]
+    header.write_text(f"ElementDataFile = {300 * 'v'}.raw\n")  # a name that no file system takes
+    assert list(files_of(header)) == [header]
+
+
+def test_files_of_one_name_count_each_in_their_order_and_beside_their_header(tmp_path: Path) -> None:
+    for name in ("y", "z"):
+        (tmp_path / name).mkdir()
+    keys = set()
+    for head, *contents in (("a", "1", "2"), ("a", "1", "1"), ("a", "2", "1"), ("b", "1", "2")):
+        (tmp_path / "a.nhdr").write_text(f"NRRD0004\n# {head}\ndata file: LIST\ny/content\nz/content\n")
+        for name, content in zip("yz", contents, strict=True):
+            (tmp_path / name / "content").write_text(content)
+        keys.add(job_key("s", 1, tmp_path / "a.nhdr", tree_digest))
+    assert len(keys) == 4
 
 
 def test_a_series_of_an_index_that_knows_its_files_one_by_one_is_not_read_again(
@@ -103,6 +140,32 @@ def test_a_series_of_an_index_that_knows_its_files_one_by_one_is_not_read_again(
     assert again.unread(series) == 0
     monkeypatch.setattr("radfuse.run.digests.tree_digest", None)
     assert again.digest(series) == whole
+
+
+def test_a_folder_tells_files_of_several_names_where_its_listing_does_not(
+    series: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, whole, look = RunFolder.open(tmp_path / "run", "study"), tree_digest(series), os.scandir
+    for name in ("001", "002", "more/003"):
+        os.link(series / name, tmp_path / Path(name).name)
+        run.digest(series / name)
+
+    def entry(item: os.DirEntry[str]) -> SimpleNamespace:
+        found = item.stat()
+        listed = {"st_size": found.st_size, "st_mtime_ns": found.st_mtime_ns, "st_ctime_ns": found.st_mtime_ns + 1}
+        facts = SimpleNamespace(**listed, st_nlink=0)
+        return SimpleNamespace(
+            name=item.name, path=item.path, is_dir=item.is_dir, is_file=item.is_file, stat=lambda: facts
+        )
+
+    @contextlib.contextmanager
+    def windows(folder: Path) -> Iterator[Iterator[SimpleNamespace]]:
+        with look(folder) as items:
+            yield map(entry, items)
+
+    monkeypatch.setattr("radfuse.run.digests.tree_digest", None)
+    monkeypatch.setattr("radfuse.run.digests.os.scandir", windows)
+    assert run.digest(series) == whole
 
 
 def test_a_series_that_changes_while_it_is_read_is_left_to_whoever_asks(

@@ -41,6 +41,13 @@ def make(folder: CopiedFolder, name: str, key: str, write: Callable[[Path], obje
     folder.take(name, "stage", key, put_aside(folder.path / name, write, time.perf_counter()))
 
 
+def test_a_folder_of_pages_of_cases_becomes_a_copy(tmp_path: Path, bucket: type[NoRename]) -> None:
+    (tmp_path / "look" / "K1").mkdir(parents=True)
+    with opened(tmp_path) as folder:
+        make(folder, "labels/c1", "key", files(mask="new"))
+    assert stored(bucket)["labels/c1/mask"] == b"new"
+
+
 def test_a_folder_that_is_made_anew_leaves_nothing_of_the_old_one(tmp_path: Path, bucket: type[NoRename]) -> None:
     with opened(tmp_path / "one") as folder:
         make(folder, "labels/c1", "key", files(mask="old", picture="old"))

@@ -219,13 +219,14 @@ def test_channels_are_read_from_any_axis(tmp_path: Path) -> None:
             read_labels(tmp_path / name)
 
 
-def test_voxels_in_files_of_their_own_lie_beside_the_header(tmp_path: Path) -> None:
-    (tmp_path / "v.raw").write_bytes(STORED)
-    (tmp_path / "a.nhdr").write_bytes(nrrd(b"", data_file="v.raw"))
-    (tmp_path / "b.mhd").write_bytes(meta(b"", ElementDataFile="v.raw"))
+@pytest.mark.parametrize("voxels", ["v.raw", "list_1.raw"])
+def test_voxels_in_files_of_their_own_lie_beside_the_header(tmp_path: Path, voxels: str) -> None:
+    (tmp_path / voxels).write_bytes(STORED)
+    (tmp_path / "a.nhdr").write_bytes(nrrd(b"", data_file=voxels))
+    (tmp_path / "b.mhd").write_bytes(meta(b"", ElementDataFile=voxels))
     for name in ("a.nhdr", "b.mhd"):
         assert np.array_equal(read_volume(tmp_path / name).array, VOXELS)
-    (tmp_path / "v.raw").write_bytes(STORED[:-1])
+    (tmp_path / voxels).write_bytes(STORED[:-1])
     for name in ("a.nhdr", "b.mhd"):
         with pytest.raises(InputError, match=rf"{name} is truncated: 47 bytes of 48"):
             read_grid(tmp_path / name)
