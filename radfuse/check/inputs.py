@@ -26,6 +26,7 @@ from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureSource, FeatureTable, read_features
 from radfuse.fusion.design import join, order_of
 from radfuse.fusion.harmonise import Combat
+from radfuse.learned import learns
 from radfuse.study import Study
 
 
@@ -87,8 +88,16 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
     settings = (study.seed, study.fusion.inner_folds)
     harmonise = study.fusion.harmonise if tunes else None
     problems += problems_beside(study.cohort, study.evaluation)
-    readers = study.evaluation.reader_columns
-    return read_tables(study.cohort, study.features, *settings, problems, readers, tunes=tunes, harmonise=harmonise)
+    return read_tables(
+        study.cohort,
+        study.features,
+        *settings,
+        problems,
+        study.evaluation.reader_columns,
+        tunes=tunes,
+        harmonise=harmonise,
+        divided=study.trains or learns(study),
+    )
 
 
 def _of_radiomics(study: Study) -> list[Problem]:
@@ -118,6 +127,7 @@ def read_tables(
     *,
     tunes: bool = True,
     harmonise: Combat | None = None,
+    divided: bool = True,
 ) -> Inputs:
     """Read cohort and feature tables, and split the patients into outer folds.
 
@@ -130,6 +140,7 @@ def read_tables(
         reserved: columns that are no features, beside those that the cohort uses.
         tunes: models will be tuned: training sets too small for inner folds are an error; else a warning.
         harmonise: how sites are taken out of values; None: not.
+        divided: something is learned in each fold beside models, so that there must be folds without an outcome, too.
 
     Raises:
         InputError: all faults that can be seen at once, the problems given among them.
@@ -149,7 +160,10 @@ def read_tables(
     except InputError as error:
         raise InputError(once([*found, *error.problems])) from error
     order = order_of(cohort, design)
-    folds = make_folds(config.split, design.units, config.patient, config.outcome, seed, order)
+    undealt = [] if config.outcome is not None else list(config.split.check(design.units, config.patient, None))
+    if undealt and divided:
+        raise InputError(once([*found, *(Problem("cohort.split", finding.message) for finding in undealt)]))
+    folds = [] if undealt else make_folds(config.split, design.units, config.patient, config.outcome, seed, order)
     found += [*design.warnings, *(sites_to_learn(harmonise, cohort, design, folds) if harmonise is not None else [])]
     if config.outcome is not None:
         known = replace(design, blocks={name: design.blocks[name] for name in design.blocks if name == "clinical"})

@@ -11,6 +11,10 @@ StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study
 OutFolder = Annotated[
     Path | None, typer.Option("--out", "-o", help="Run folder; runs/NAME by default.", show_default=False)
 ]
+RunMade = Annotated[
+    Path | None,
+    typer.Option("--run", help="Run folder of the study, as it was run; runs/NAME by default.", show_default=False),
+]
 RunPlace = Annotated[
     str | None,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from radfuse.cli.arguments import Overrides, StudyFile
+from radfuse.cli.arguments import Overrides, RunMade, StudyFile
 from radfuse.cli.show import BAD_INPUT, out, progress
 from radfuse.errors import InputError
 from radfuse.run.disk import check_folder, write_folder
@@ -24,10 +24,7 @@ _COLOURS = {"error": "red", "warning": "yellow", "remark": "cyan"}
 def audit(
     study: StudyFile,
     out_: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for a page of what was found.")] = None,
-    run: Annotated[
-        Path | None,
-        typer.Option("--run", help="Run folder of a study that starts from images; runs/NAME by default."),
-    ] = None,
+    run: RunMade = None,
     honesty: Annotated[
         bool,
         typer.Option("--honesty", help="Fit every family with its held-out rows turned to noise, rather than one."),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from radfuse.cli.arguments import Overrides, StudyFile
+from radfuse.cli.arguments import Overrides, RunMade, StudyFile
 from radfuse.cli.show import SOME_FAILED, out, show_failures
 from radfuse.errors import CaseError, InputError
 from radfuse.run.disk import check_folder, write_folder
@@ -31,16 +31,19 @@ def look(
         Path | None,
         typer.Option("--out", "-o", help="Folder for the page; look/CASE in the run folder by default."),
     ] = None,
+    run_: RunMade = None,
     set_: Overrides = None,
 ) -> None:
     """One page of a case: every image with every region's contour in three planes, and its numbers."""
-    from radfuse.run.folder import LOOKS, safe_name
+    from radfuse.run.folder import LOOKS, MARK, safe_name
     from radfuse.study import load_study
 
     loaded = load_study(study, set_ or ())
     if not loaded.regions or loaded.segmentation is None:
         raise InputError(f"{study}: the study has no `regions`, so there is nothing to draw; name some")
-    run = Path("runs") / loaded.name
+    if run_ is not None and not (run_ / MARK).is_file():
+        raise InputError(f"{run_} is no run folder: it has no {MARK}; give the folder that `radfuse run` wrote")
+    run = run_ or Path("runs") / loaded.name
     place = out_ or run / LOOKS / safe_name(case)
     check_folder(place)
     loaded, found = _as_learned(loaded, run), _case(loaded, case)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from radfuse.cli.arguments import OutFolder, Overrides
+from radfuse.cli.arguments import Overrides
 from radfuse.cli.show import out
 from radfuse.errors import InputError
 
@@ -61,16 +61,19 @@ def samplesize(
         float | None, typer.Option(help="Of a continuous outcome; the study's.", show_default=False)
     ] = None,
     sd: Annotated[float | None, typer.Option(help="Standard deviation of it; the study's.", show_default=False)] = None,
-    out_: OutFolder = None,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", "--out", "-o", help="Run folder of the study; runs/NAME by default.", show_default=False),
+    ] = None,
     set_: Overrides = None,
 ) -> None:
     """How many patients it takes to develop a model, by Riley's criteria, and how many a study has."""
-    has = _had(study, out_, set_ or []) if study is not None else None
+    has = _had(study, run, set_ or []) if study is not None else None
     if predictors is None and has is not None and has.predictors:
         predictors = has.predictors
     if predictors is None:
         features = (
-            "no features of the images lie in its run folder: run it, name the folder with --out, or"
+            "no features of the images lie in its run folder: run it, name the folder with --run, or"
             if has is not None
             else "no study is given:"
         )

@@ -44,6 +44,7 @@ def read_cohort(
         config: what the columns mean; None reads ids only.
         labelled: False leaves the outcome out.
         new: True for patients that nothing will be trained on: no split, one class and constant columns are fine.
+            Nor is the split looked at where nothing is predicted.
 
     Returns:
         A cohort whose ids are unique and whose files exist; new patients whose files do not are in `unusable`.
@@ -70,7 +71,7 @@ def read_cohort(
     place_series(draft)
     check_files(draft)
     check_units(draft)
-    if not new and config.patient in draft.columns:
+    if not new and config.outcome is not None and config.patient in draft.columns:
         for finding in config.split.check(draft.frame(), config.patient, config.outcome):
             draft.problem(finding.message, finding.label, finding.column)
     if len(draft.unusable) == len(draft.cells):

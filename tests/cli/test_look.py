@@ -5,11 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from boxes import second_reader, tumour_cohort
 from typer.testing import CliRunner
 
 from radfuse.cli.app import app
 from radfuse.errors import InputError
 from radfuse.phantom.knee import KneePhantom, write_knee_phantom
+from radfuse.pipeline import run_study
+
+VOTED = """
+name: voted
+cohort: {table: cohort.csv, images: {t1: t1}, readers: {anna: mask, ben: second}}
+segmentation: {labels: {tumour: 1}, backend: vote}
+regions: [{kind: label, name: tumour, label: tumour}]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +46,20 @@ def test_a_case_has_its_page_before_anything_is_trained(knees: Path, tmp_path: P
     for region in ("tibial_cartilage", "tibial_subchondral"):
         assert f"<h3>{region}</h3>" in page
     assert str(knees.parent) not in page
+
+
+def test_masks_are_those_of_the_run_that_is_named(tmp_path: Path) -> None:
+    tumour_cohort(tmp_path, 4)
+    second_reader(tmp_path)
+    study, run = tmp_path / "study.yaml", tmp_path / "elsewhere"
+    study.write_text(VOTED)
+    run_study(study, run, until="segment")
+    code, told = look(study, "c1", "--run", run)
+    assert code == 0, told
+    assert f"{run / 'look' / 'c1' / 'index.html'}" in told.replace("\n", "")
+    assert "predicted, untrained" in (run / "look/c1/index.html").read_text()
+    with pytest.raises(InputError, match=r"is no run folder: it has no run\.json; give the folder"):
+        look(study, "c1", "--run", tmp_path)
 
 
 def test_a_region_that_cannot_be_made_is_said_on_the_page_and_by_the_exit_code(knees: Path, tmp_path: Path) -> None:

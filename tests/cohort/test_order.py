@@ -89,6 +89,25 @@ def test_numbers_of_any_size_and_columns_of_one_value() -> None:
     assert order("cab", [5.0, 5.0, 5.0 + 1e-14]) == ["a", "b", "c"]
 
 
+def test_rounded_values_lie_on_no_edge_between_thousandths() -> None:
+    """Whole centimetres lie on halves of thousandths of 80 of them: the last bit of metres would decide."""
+    names = [f"p{number:02d}" for number in range(81)]
+    found = [
+        content_order(names, names, [np.random.default_rng(1).permutation(np.arange(120.0, 201.0)) * unit]).tolist()
+        for unit in (1, 0.01, 1 / 2.54, 10)
+    ]
+    assert found == [found[0]] * 4
+
+
+def test_equal_values_in_other_columns_tell_patients_apart_whatever_columns_are_called() -> None:
+    """A mutation of one gene or of the other; the first is the rarer one."""
+    genes = np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
+    names, renamed = ["a", "b", "c"], ["b", "a", "c"]
+    first = content_order(names, names, [genes])
+    assert content_order(renamed, renamed, [genes]).tolist().index(1) == first.tolist().index(1)
+    assert content_order(names, names, [genes[:, ::-1]]).tolist() == first.tolist()
+
+
 def test_what_tells_all_apart_is_enough() -> None:
     """A level of which nothing can be asked is not looked at."""
     found = content_order(["a", "b"], ["1", "2"], [np.array([1.0, 2.0]), None])  # type: ignore[list-item]

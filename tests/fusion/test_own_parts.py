@@ -171,7 +171,7 @@ class AtLeast(BinaryOutcome):
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
-    path = write_table_phantom(tmp_path / "T", TablePhantom(patients=60, seed=3))
+    path = write_table_phantom(tmp_path / "T", TablePhantom(patients=60, seed=12))
     path.write_text(to_yaml(apply_overrides(read_yaml(path), FAST)), encoding="utf-8")
     return path
 

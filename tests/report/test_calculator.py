@@ -106,7 +106,7 @@ class Shipped:
 def score_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of the strategy `score`: clinical columns beside a score of each other block."""
     folder = tmp_path_factory.mktemp("score_run")
-    study = write_table_phantom(folder / "T", TablePhantom(patients=40, seed=8))
+    study = write_table_phantom(folder / "T", TablePhantom(patients=40, seed=9))
     settings = [
         *("fusion.classifier={kind: ridge, spreads: [0.3]}", "fusion.strategy={kind: score}", "fusion.inner_folds=3"),
         *("fusion.families=[clinical-radiomic]", "cohort.split.folds=3", "report.journal_figures=false"),

@@ -78,6 +78,17 @@ def test_without_an_outcome_there_are_masks_and_features_and_no_models(study: Pa
         run_study(silent, study.parent / "run", until="fuse")
 
 
+def test_what_learns_nothing_needs_no_folds(study: Path) -> None:
+    """One patient cannot be dealt into folds, and can be measured; a network has to be trained on others."""
+    folder = study.parent
+    tumour_cohort(folder, 1)
+    silent = ["cohort.outcome=null", "cohort.clinical=[]"]
+    assert run_study(load_study(study, silent), folder / "run", until="extract").failures == ()
+    assert (folder / "run/features/cases/c0.json").is_file()
+    with pytest.raises(InputError, match=r"1 patient cannot fill 3 folds \(cohort\.split\.folds\); add patients"):
+        run_study(load_study(study, [*silent, UNET[0]]), folder / "other", until="train")
+
+
 def test_manual_masks_become_regions_features_models_and_predictions(study: Path) -> None:
     run = run_study(study, study.parent / "run")
     assert run.failures == ()
