@@ -70,7 +70,7 @@ def phantom_models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path
     Its report is made for who asks for `phantom_run`: it takes longer than all that comes before.
     """
     folder = tmp_path_factory.mktemp("phantom_run")
-    study = written(folder / "T", PHANTOM, patients=60, site_shift=0.15, seed=9)
+    study = written(folder / "T", PHANTOM, patients=60, site_shift=0.15, seed=5)
     return study, finished(study, folder / "R", until="export")
 
 

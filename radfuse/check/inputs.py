@@ -24,7 +24,7 @@ from radfuse.cohort.read import read_cohort
 from radfuse.cohort.splits import make_folds
 from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureSource, FeatureTable, read_features
-from radfuse.fusion.design import join, order_of
+from radfuse.fusion.design import Design, join, order_of
 from radfuse.fusion.harmonise import Combat
 from radfuse.learned import learns
 from radfuse.study import Study
@@ -140,13 +140,12 @@ def read_tables(
         reserved: columns that are no features, beside those that the cohort uses.
         tunes: models will be tuned: training sets too small for inner folds are an error; else a warning.
         harmonise: how sites are taken out of values; None: not.
-        divided: something is learned in each fold beside models, so that there must be folds without an outcome, too.
+        divided: something is learned in each fold beside models; there must be folds without an outcome, too.
 
     Raises:
         InputError: all faults that can be seen at once, the problems given among them.
     """
-    found = [*problems, *near_usual_names(features)]
-    cohort: Cohort | None = None
+    found, cohort = [*problems, *near_usual_names(features)], None
     try:
         cohort = read_cohort(config=config)
         found += cohort.warnings
@@ -159,10 +158,9 @@ def read_tables(
         design = join(cohort, tables, frozenset(block for block, source in features.items() if source.allow_missing))
     except InputError as error:
         raise InputError(once([*found, *error.problems])) from error
-    order = order_of(cohort, design)
-    undealt = [] if config.outcome is not None else list(config.split.check(design.units, config.patient, None))
+    order, undealt = order_of(cohort, design), _undealt(config, design)
     if undealt and divided:
-        raise InputError(once([*found, *(Problem("cohort.split", finding.message) for finding in undealt)]))
+        raise InputError(once([*found, *undealt]))
     folds = [] if undealt else make_folds(config.split, design.units, config.patient, config.outcome, seed, order)
     found += [*design.warnings, *(sites_to_learn(harmonise, cohort, design, folds) if harmonise is not None else [])]
     if config.outcome is not None:
@@ -179,6 +177,13 @@ def read_tables(
     patients = design.units[config.patient]
     parts = tuple(FoldPatients(fold.name, frozenset(patients.iloc[fold.test]), fold.repeat) for fold in folds)
     return Inputs(cohort, tables, tuple(once(found)), parts, second)
+
+
+def _undealt(config: CohortConfig, design: Design) -> list[Problem]:
+    """Return why patients cannot be dealt into folds, where nothing is predicted; `read_cohort` has it of others."""
+    if config.outcome is not None:
+        return []
+    return [Problem("cohort.split", why.message) for why in config.split.check(design.units, config.patient, None)]
 
 
 def read_block(
