@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from radfuse.audit import telling
 from radfuse.audit.checks import problems_of
 from radfuse.audit.subject import Subject
@@ -21,7 +23,7 @@ from radfuse.cohort.beside import problems_beside
 from radfuse.cohort.case import Cohort
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.read import read_cohort
-from radfuse.cohort.splits import make_folds
+from radfuse.cohort.splits import Fold, make_folds
 from radfuse.errors import InputError, Problem, listed
 from radfuse.features import FeatureSource, FeatureTable, read_features
 from radfuse.fusion.design import Design, join, order_of
@@ -145,7 +147,8 @@ def read_tables(
     Raises:
         InputError: all faults that can be seen at once, the problems given among them.
     """
-    found, cohort = [*problems, *near_usual_names(features)], None
+    found = [*problems, *near_usual_names(features)]
+    cohort: Cohort | None = None
     try:
         cohort = read_cohort(config=config)
         found += cohort.warnings
@@ -158,10 +161,8 @@ def read_tables(
         design = join(cohort, tables, frozenset(block for block, source in features.items() if source.allow_missing))
     except InputError as error:
         raise InputError(once([*found, *error.problems])) from error
-    order, undealt = order_of(cohort, design), _undealt(config, design)
-    if undealt and divided:
-        raise InputError(once([*found, *undealt]))
-    folds = [] if undealt else make_folds(config.split, design.units, config.patient, config.outcome, seed, order)
+    order = order_of(cohort, design)
+    folds = _dealt(config, design, order, seed, found if divided else None)
     found += [*design.warnings, *(sites_to_learn(harmonise, cohort, design, folds) if harmonise is not None else [])]
     if config.outcome is not None:
         known = replace(design, blocks={name: design.blocks[name] for name in design.blocks if name == "clinical"})
@@ -179,11 +180,19 @@ def read_tables(
     return Inputs(cohort, tables, tuple(once(found)), parts, second)
 
 
-def _undealt(config: CohortConfig, design: Design) -> list[Problem]:
-    """Return why patients cannot be dealt into folds, where nothing is predicted; `read_cohort` has it of others."""
-    if config.outcome is not None:
-        return []
-    return [Problem("cohort.split", why.message) for why in config.split.check(design.units, config.patient, None)]
+def _dealt(
+    config: CohortConfig, design: Design, order: np.ndarray, seed: int, found: Iterable[Problem] | None
+) -> list[Fold]:
+    """Return the outer folds; none where nothing is predicted, patients cannot be dealt, and `found` is None.
+
+    Raises:
+        InputError: patients cannot be dealt, and have to be: what was found before, and why.
+    """
+    if config.outcome is None and (undealt := list(config.split.check(design.units, config.patient, None))):
+        if found is None:
+            return []
+        raise InputError(once([*found, *(Problem("cohort.split", why.message) for why in undealt)]))
+    return make_folds(config.split, design.units, config.patient, config.outcome, seed, order)
 
 
 def read_block(
