@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,15 +90,15 @@ def bin_edges(
     if bin_count is not None:
         if bin_count > most:
             raise InputError(f"{bin_count:,} bins are asked for, allowed are {most:,}; take fewer, or raise `max_bins`")
-        try:
+        with suppress(ValueError):  # of NumPy from 2.2 on, for the same reason
             edges = np.histogram(values, bin_count, range=bin_range)[1]
-        except ValueError as error:  # numpy cannot tell the edges apart
-            raise InputError(
-                f"values from {values.min():g} to {values.max():g} lie too close together for {bin_count} bins; take "
-                "fewer (`bin_count`), or a `bin_width`"
-            ) from error
-        edges[-1] += 1
-        return edges.astype(np.float64)
+            if (np.diff(edges) > 0).all():
+                edges[-1] += 1
+                return edges.astype(np.float64)
+        raise InputError(
+            f"values from {values.min():g} to {values.max():g} lie too close together for {bin_count} bins; take "
+            "fewer (`bin_count`), or a `bin_width`"
+        )
     smallest, largest = values.min(), values.max()
     if np.issubdtype(values.dtype, np.integer):
         smallest, largest = np.int64(smallest), np.int64(largest)
