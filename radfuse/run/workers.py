@@ -13,7 +13,7 @@ from multiprocessing import connection, util
 from typing import Any, Self, TypeVar
 
 from radfuse import machine
-from radfuse.errors import CaseError, MachineError, RadfuseError, RunError
+from radfuse.errors import CaseError, MachineError, RadfuseError, RunError, is_typed, typed
 from radfuse.run.kindred import Kin, Kindred
 from radfuse.run.schedule import CrewName, Died, Hands, scheduled
 
@@ -34,7 +34,8 @@ class Crew:
     """
 
     def __init__(self, workers: int | None = None) -> None:
-        self.count = workers or machine.cores()
+        alone = multiprocessing.current_process().daemon  # a worker of multiprocessing.Pool may start no process
+        self.count = 1 if alone else workers or machine.cores()
         self._team: list[_Worker] = []
 
     def __enter__(self) -> Self:
@@ -146,7 +147,7 @@ class _Worker:
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.line, there = context.Pipe()
-        self._process = context.Process(target=_serve, args=(there,))
+        self._process = context.Process(target=_serve, args=(there, is_typed()))
         with machine.one_thread_for_children():
             self._process.start()
         there.close()
@@ -251,11 +252,12 @@ def _none(_: object) -> None:
     """The kin of jobs that share nothing."""
 
 
-def _serve(line: connection.Connection) -> None:
-    """Do jobs as they come, until nobody is there any more."""
+def _serve(line: connection.Connection, types: bool) -> None:
+    """Do jobs as they come, until nobody is there any more; `types` as `errors.typed` has it."""
     machine.take_one_thread()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
+    gone = (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt)
+    with typed(types), contextlib.suppress(*gone):
         line.send(None)
         while True:
             work, job = line.recv()

@@ -161,3 +161,14 @@ def test_nothing_more_is_begun_when_nobody_asks_any_more() -> None:
         assert next(results) == (0, 0)
         results.close()
     assert len(begun) < 10
+
+
+def _daemon_counts(_: int) -> tuple[int, list[int]]:
+    with Crew() as crew:
+        return crew.count, [result for _, result in crew.each(work, [1, 2]) if isinstance(result, int)]
+
+
+def test_a_worker_of_a_pool_which_may_start_no_process_does_all_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.map(_daemon_counts, [0]) == [(1, [1, 4])]
