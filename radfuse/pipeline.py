@@ -28,7 +28,7 @@ from radfuse.run.ray import crew_on
 from radfuse.run.shard import Shard
 from radfuse.run.stage import Follower, Stage
 from radfuse.run.store import is_store
-from radfuse.run.workers import Crew
+from radfuse.run.workers import Crew, end_if_imported
 from radfuse.stages import STAGES, audit, extract, fuse, learn, needed_for, prepare, register, review, sample, variants
 from radfuse.stages.context import Context
 from radfuse.study import Study, load_study
@@ -111,6 +111,7 @@ def run_study(
         StudyError: no case or no family was left to go on with; what was finished is kept.
         RunError: the disk is full or not writable, or a store does not take what was made.
     """
+    end_if_imported()
     study = study if isinstance(study, Study) else load_study(study)
     until = as_kind(until, str, "until")
     part = Shard.parse(as_kind(shard, str, "shard")) if shard is not None else None

@@ -32,7 +32,7 @@ class Bundle:
     """
 
     path: Path
-    schema: BundleSchema
+    schema: BundleSchema = field(repr=False)
     models: dict[str, Model] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __reduce__(self) -> tuple[type[Bundle], tuple[Path, BundleSchema]]:

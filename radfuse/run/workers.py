@@ -23,6 +23,15 @@ _HANDS = 3
 """Threads of a process that runs a network: while it runs for one case, the next is read and the last is written."""
 
 
+def end_if_imported() -> None:
+    """End a worker that runs, without a word, the script that its study was started from, as it imports that.
+
+    The study is told to have no worker; an error from here would say that its run folder is in use.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(1)
+
+
 class Crew:
     """The processes of one run, started when they are first needed and kept for all its stages.
 
@@ -34,6 +43,7 @@ class Crew:
     """
 
     def __init__(self, workers: int | None = None) -> None:
+        end_if_imported()
         alone = multiprocessing.current_process().daemon  # a worker of multiprocessing.Pool may start no process
         self.count = 1 if alone else workers or machine.cores()
         self._team: list[_Worker] = []

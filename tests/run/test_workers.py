@@ -13,6 +13,7 @@ import pytest
 
 from radfuse import machine
 from radfuse.errors import CaseError, InputError
+from radfuse.pipeline import run_study
 from radfuse.run import workers
 from radfuse.run.schedule import CrewName
 from radfuse.run.workers import Crew
@@ -172,3 +173,11 @@ def test_a_worker_of_a_pool_which_may_start_no_process_does_all_itself(monkeypat
     monkeypatch.setattr(machine, "cores", lambda: 2)
     with multiprocessing.get_context("fork").Pool(1) as pool:
         assert pool.map(_daemon_counts, [0]) == [(1, [1, 4])]
+
+
+def test_a_worker_that_imports_the_script_which_started_it_ends_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would find the run folder in use, by the very study that it is to work for."""
+    monkeypatch.setattr(multiprocessing.current_process(), "_inheriting", True, raising=False)
+    for start in (Crew, lambda: run_study("nowhere.yaml")):
+        with pytest.raises(SystemExit):
+            start()
