@@ -19,6 +19,7 @@ from radfuse.run.schedule import CrewName, Died, Hands, scheduled
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+_OWN_CLASSES = "write classes of your own into a module (a .py file): processes cannot see those of a notebook's cells"
 _HANDS = 3
 """Threads of a process that runs a network: while it runs for one case, the next is read and the last is written."""
 
@@ -270,7 +271,11 @@ def _serve(line: connection.Connection, types: bool) -> None:
     with typed(types), contextlib.suppress(*gone):
         line.send(None)
         while True:
-            work, job = line.recv()
+            try:
+                work, job = line.recv()
+            except (AttributeError, ImportError) as error:
+                line.send(RunError(f"a worker process cannot be given its job ({error}); {_OWN_CLASSES}"))
+                continue
             try:
                 result = attempt(work, job)
             except RunError as error:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from radfuse import machine
-from radfuse.errors import CaseError, InputError
+from radfuse.errors import CaseError, InputError, RunError
 from radfuse.pipeline import run_study
 from radfuse.run import workers
 from radfuse.run.schedule import CrewName
@@ -181,3 +183,12 @@ def test_a_worker_that_imports_the_script_which_started_it_ends_without_a_word(m
     for start in (Crew, lambda: run_study("nowhere.yaml")):
         with pytest.raises(SystemExit):
             start()
+
+
+def test_a_job_of_a_class_that_no_worker_finds_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a class in a notebook's cell: its process died three times, and memory was blamed."""
+    cell = ModuleType("cell")
+    exec("class Job: pass", vars(cell))
+    monkeypatch.setitem(sys.modules, "cell", cell)
+    with pytest.raises(RunError, match=r"No module named 'cell'.*into a module \(a \.py file\)"), Crew(2) as crew:
+        list(crew.each(work, [cell.Job(), cell.Job()]))
