@@ -74,7 +74,7 @@ def _left_out(schema: BundleSchema, family: str, names: Mapping[str, Table]) -> 
     count = f"{len(names)} columns are" if len(names) > 1 else "1 column is"
     return Failure(
         item=f"family {family!r}",
-        error=f"not predicted: {count} missing from {tables}: {listed(names, _NAMED)}. Add what is missing, give its "
+        error=f"not predicted: {count} missing from {tables}: {listed(names, _NAMED)}; add what is missing, give its "
         f"table with {asked('--features BLOCK=FILE', 'features={BLOCK: table}')}{_or_images(schema)}, or say with "
         f"{asked('--family', '`families`')} which families you want",
     )
