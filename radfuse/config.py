@@ -371,7 +371,7 @@ def _problem(section: type[Section], fault: Any, where: str) -> Problem:
 def _shown(value: object) -> str:
     """Return a value as a message can hold it."""
     try:
-        return short(repr(value))
+        return short(repr(value)) if "\n" not in repr(value) else f"a {type(value).__name__}"
     except ValueError:  # a number of thousands of digits
         return "a number of thousands of digits"
 

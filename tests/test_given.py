@@ -40,6 +40,11 @@ WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a study to check": (lambda _: rf.check_study(5), "study: give a path"),
     "a number as bundle": (lambda _: rf.predict(5, FRAME), "bundle: give a path"),
     "a path as array": (lambda _: rf.extract("i.nii", MASK), "what read_volume or read_labels made"),
+    "a table in settings": (
+        lambda _: rf.load_study({"name": "x", "cohort": {"table": FRAME}}),
+        "path.*; found a DataFrame",
+    ),
+    "labels that are texts": (lambda _: rf.read_labels("m.nii", {"1": "tumour"}), "names: give a mapping of labels"),
     "a slice of SimpleITK": (lambda _: rf.extract(_sitk(IMAGE)[:, :, 2], MASK), "image: give an image of three axes"),
     "vectors of SimpleITK": (lambda _: rf.extract(sitk.Compose([_sitk(IMAGE)] * 2), MASK), "found 3 axes, 2 values"),
     "complex numbers of SimpleITK": (lambda _: rf.extract(_sitk(IMAGE.astype(complex)), MASK), "are no real numbers"),
@@ -106,7 +111,8 @@ def test_images_of_simpleitk_are_taken_with_their_geometry() -> None:
 
 
 def test_one_label_is_a_list_of_one() -> None:
-    assert list(rf.extract(IMAGE, MASK, MEAN, only=1).values.index) == ["1"]
+    for only in (1, np.uint8(1), np.array([1]), None):
+        assert list(rf.extract(IMAGE, MASK, MEAN, only=only).values.index) == ["1"]
 
 
 def test_a_cohort_may_be_a_table_in_memory() -> None:

@@ -38,7 +38,7 @@ def extract(
     labels: LabelMap | Image | ArrayLike,
     config: RadiomicsConfig | None = None,
     engine: str | None = None,
-    only: Sequence[int] = (),
+    only: int | Sequence[int] | None = (),
     *,
     spacing_zyx_mm: tuple[float, float, float] = (1.0, 1.0, 1.0),
     threads: int = 0,
@@ -50,7 +50,7 @@ def extract(
         labels: on the same grid; whole numbers, 0 is background. An array lies on the grid of the image.
         config: how to compute; defaults when None.
         engine: "fast" or "pyradiomics", in the place of the config's.
-        only: labels to compute; empty: all that are present.
+        only: labels to compute, or the one; empty: all that are present.
         spacing_zyx_mm: voxel size, where the image is an array.
         threads: of engine fast; 0 takes all cores.
 
@@ -70,7 +70,7 @@ def extract(
         config = RadiomicsConfig.model_validate({**config.model_dump(exclude_unset=True), "engine": engine})
     volume = volume if isinstance(volume, Volume) else _as_volume(volume, spacing_zyx_mm)
     labels = labels if isinstance(labels, LabelMap) else _as_labels(labels, volume.grid)
-    only = _whole((only,) if isinstance(only, int) else only or ())
+    only = _whole(only)
     labels = in_order_of(labels, volume.grid)
     plan = plan_of(config)
     settings = plan.settings
@@ -208,10 +208,11 @@ def _array(what: str, given: ArrayLike) -> np.ndarray:
         raise InputError(f"{what}: no array of one shape ({error}); give (z, y, x)") from error
 
 
-def _whole(only: Sequence[int]) -> tuple[int, ...]:
-    if isinstance(only, str) or not all(isinstance(label, (int, np.integer)) for label in only):
+def _whole(only: int | Sequence[int] | None) -> tuple[int, ...]:
+    labels = () if only is None else (only,) if isinstance(only, (int, np.integer)) else only
+    if isinstance(labels, str) or not all(isinstance(label, (int, np.integer)) for label in labels):
         raise InputError(f"only: give labels, whole numbers; found {only!r}")
-    return tuple(int(label) for label in only)
+    return tuple(int(label) for label in labels)
 
 
 def _provenance(config: RadiomicsConfig, plan: Plan, results: dict[str, RegionResult]) -> dict[str, object]:
