@@ -27,7 +27,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 
-from radfuse.errors import InputError, Problem, short
+from radfuse.errors import InputError, Problem, asked, short
 
 _MOST_BYTES, _MOST_NODES, _DEEPEST = 1_000_000, 100_000, 50
 """Of a file of settings: its bytes, its values once aliases are written out, how deep they are nested."""
@@ -236,7 +236,7 @@ def apply_overrides(
     content: Mapping[str, Any],
     overrides: Sequence[str],
     defaults: Mapping[str, Any] | None = None,
-    told_as: str = "--set",
+    told_as: str = "",
 ) -> dict[str, Any]:
     """Return a copy of `content` with each "dotted.path=value" put in; list items are addressed by number.
 
@@ -244,22 +244,22 @@ def apply_overrides(
         content: settings.
         overrides: "dotted.path=value" each.
         defaults: lists that an override may reach into where `content` leaves them out.
-        told_as: what messages call an override.
+        told_as: what messages call an override; empty: --set, or `overrides`.
 
     Raises:
         InputError: an override has no "=", or its path leads through something that is neither mapping nor list.
     """
     result: Any = _copy(content)
+    example = asked("--set fusion.inner_folds=3", "'fusion.inner_folds=3'")
     for override in overrides:
         dotted, equals, text = override.partition("=")
-        told = f"{told_as} {short(override)!r}"
+        told = f"{told_as or asked('--set', 'overrides')} {short(override)!r}"
         if not equals or not dotted.strip():
-            raise InputError(f"{told} is not KEY=VALUE, for example --set fusion.inner_folds=3")
+            raise InputError(f"{told} is not KEY=VALUE, for example {example}")
         keys = dotted.strip().split(".")
         if not all(keys):
             raise InputError(
-                f"{told}: {short(dotted)!r} names no setting between two dots; correct it, for "
-                "example --set fusion.inner_folds=3"
+                f"{told}: {short(dotted)!r} names no setting between two dots; correct it, for example {example}"
             )
         if len(keys) > _DEEPEST:
             raise InputError(f"{told} reaches deeper than {_DEEPEST} levels; correct it")
@@ -371,7 +371,7 @@ def _problem(section: type[Section], fault: Any, where: str) -> Problem:
 def _shown(value: object) -> str:
     """Return a value as a message can hold it."""
     try:
-        return short(repr(value))
+        return short(repr(value)) if "\n" not in repr(value) else f"a {type(value).__name__}"
     except ValueError:  # a number of thousands of digits
         return "a number of thousands of digits"
 

@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Self
 
 
 class RadfuseError(Exception):
     """Anything radfuse raises on purpose."""
+
+
+_CALLER = {"types": False}
+"""Who reads the messages: somebody who types commands, or who calls functions."""
+
+
+@contextmanager
+def typed(types: bool = True) -> Iterator[None]:
+    """Let messages name options of the command line meanwhile, in all threads, in the place of arguments."""
+    before = _CALLER["types"]
+    _CALLER["types"] = types
+    try:
+        yield
+    finally:
+        _CALLER["types"] = before
+
+
+def is_typed() -> bool:
+    """Return whether messages name options of the command line."""
+    return _CALLER["types"]
+
+
+def asked(option: str, argument: str = "") -> str:
+    """Return what a message calls a thing that the caller gives: the option of a command, or a function's argument.
+
+    Args:
+        option: "--out", or with what is given "--shard 2/4".
+        argument: the same for a function; empty: named alike, `out` and shard=2/4.
+    """
+    if is_typed() or argument:
+        return option if is_typed() else argument
+    name, _, value = option.removeprefix("--").partition(" ")
+    return f"{name}={value}" if value else f"`{name}`"
 
 
 def short(text: object, most: int = 60) -> str:
@@ -91,7 +125,11 @@ class Finding(NamedTuple):
 
 
 class InputError(RadfuseError):
-    """A file, a table or a config is not usable; nothing was computed."""
+    """A file, a table or a config is not usable; nothing was computed.
+
+    Attributes:
+        problems: findings with their rows and columns; empty where the message is all.
+    """
 
     def __init__(self, problems: str | Problem | Iterable[Problem]) -> None:
         if isinstance(problems, str):
@@ -101,9 +139,17 @@ class InputError(RadfuseError):
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[type[Self], tuple[str | tuple[Problem, ...]]]:
+        return type(self), (self.problems or str(self),)  # crosses process boundaries
+
 
 class CaseError(RadfuseError):
-    """One piece of the work failed (a case, a family in a fold); the rest goes on."""
+    """One piece of the work failed (a case, a family in a fold); the rest goes on.
+
+    Attributes:
+        item: which one.
+        message: why.
+    """
 
     def __init__(self, item: str, message: str) -> None:
         self.item = item

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -103,24 +102,54 @@ def load_part(
         if name not in found.model_fields and not hasattr(found, name):
             raise ValueError(f"use {use!r} has no setting `{name}`; {what} needs one: {name}: str, for example")
     source_digest(found)  # now, of what was imported: the file may change while the study runs
+    if _read_sources(module) != _source_digest(module):
+        raise ValueError(
+            f"use {use!r}: the source of {module_name} has changed since this Python imported it; start Python, or the "
+            f"notebook's kernel, anew, or use importlib.reload({module_name}) before the study is loaded"
+        )
     return found
 
 
 def source_digest(part: type) -> str | None:
     """Return the SHA-256 of the source that defines a user's class: its module, and those of its folder that it uses.
 
-    None for radfuse's own and for Python's.
+    Where there is no source, as of a notebook's cell, that of its methods as they are compiled. None for radfuse's own
+    and for Python's.
     """
     module = part.__module__
     if module.startswith((f"{_PACKAGE}.", "pydantic.")) or module in sys.stdlib_module_names:
         return None
     found = sys.modules.get(module)
-    return _source_digest(found) if found is not None else None
+    return (_source_digest(found) if found is not None else None) or _compiled_digest(part)
 
 
-@lru_cache
+def _compiled_digest(part: type) -> str | None:
+    """Return the digest of a class's methods as they are compiled; None without any."""
+    left = [item.__code__ for item in vars(part).values() if inspect.isfunction(item)]
+    texts = []
+    while left:
+        code = left.pop()
+        left += [item for item in code.co_consts if inspect.iscode(item)]
+        plain = [item for item in code.co_consts if not inspect.iscode(item)]
+        texts.append(f"{code.co_name} {code.co_code.hex()} {code.co_names} {plain}")
+    return sha256("\n".join(sorted(texts)).encode()).hexdigest() if texts else None
+
+
+_DIGESTS: dict[str, tuple[object, str | None]] = {}
+"""Module -> what it was imported by, another after a reload, and the digest of its source then."""
+
+
 def _source_digest(module: ModuleType) -> str | None:
     """Return the digest of what was imported: asked for when it is, since files may change while a study runs."""
+    imported, digest = _DIGESTS.get(module.__name__, (None, None))
+    if imported is None or imported is not module.__spec__:
+        digest = _read_sources(module)
+        _DIGESTS[module.__name__] = (module.__spec__, digest)
+    return digest
+
+
+def _read_sources(module: ModuleType) -> str | None:
+    """Return the digest of a module's source, and of those of its folder that it uses, as it is now."""
     sources: dict[str, str] = {}
     left = [module]
     while left:

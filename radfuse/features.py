@@ -251,16 +251,17 @@ def _check_ids(table: Table, key: tuple[str, ...]) -> list[Problem]:
 def _choose(table: Table, source: FeatureSource, taken: Collection[str], problems: list[Problem]) -> list[str]:
     where = table.path.name
     available = [str(name) for name in table.cells.columns if name not in taken]
+    known = set(available)
     for pattern in (*source.columns, *source.exclude):
-        if not fnmatch.filter(available, pattern) and pattern not in available:
+        if pattern not in known and not fnmatch.filter(available, pattern):
             role = "is an id or cohort column, not a feature" if pattern in taken else "matches no column"
             problems.append(Problem(where, f"{pattern!r} {role}{nearest(pattern, available)}"))
     if not source.columns and (counter := _row_counter(table, available)):
         available.remove(counter)
         message = "the column without a name counts the rows and is left out; name it to have it as a feature"
         problems.append(Problem(where, message, None, counter, "warning"))
-    names = [name for name in available if not source.columns or _matches(name, source.columns)]
-    names = [name for name in names if not _matches(name, source.exclude)]
+    wanted, unwanted = _matching(available, source.columns), _matching(available, source.exclude)
+    names = [name for name in available if (not source.columns or name in wanted) and name not in unwanted]
     if not names:
         problems.append(Problem(where, f"no feature columns are left beside the ids; columns: {listed(available)}"))
     return names
@@ -291,8 +292,12 @@ def _row_counter(table: Table, available: Sequence[str]) -> str | None:
     return name if not wrong.any() and numbers.iloc[0] in (0, 1) and (steps == 1).all() else None
 
 
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(name == pattern or fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+def _matching(names: Sequence[str], patterns: Sequence[str]) -> set[str]:
+    """Return the names that are, or match, one of some patterns; most patterns of many are names."""
+    found = set(names) & set(patterns)
+    for pattern in (pattern for pattern in patterns if any(letter in pattern for letter in "*?[")):
+        found |= {name for name in names if fnmatch.fnmatchcase(name, pattern)}
+    return found
 
 
 def _numbers(table: Table, names: list[str], problems: list[Problem], hollow: bool) -> pd.DataFrame:

@@ -24,6 +24,7 @@ _LIMITS = ("OMP_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMEXPR_MAX_THREADS")
 """Variables that libraries read without a look at what stands there."""
 LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
 """Variables that numerical libraries read for their number of threads."""
+_ENVIRONMENT = threading.Lock()
 NETWORK_TURN = threading.RLock()
 """Held while a network runs: threads read and write cases beside it, and GPU and memory are one case's at a time."""
 
@@ -96,16 +97,17 @@ def one_thread_for_children() -> Iterator[None]:
 
     Libraries read it when they are loaded, which is before a worker's first call where its main module imports them.
     """
-    before = {name: os.environ.get(name) for name in LIBRARIES}
-    os.environ.update(dict.fromkeys(LIBRARIES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    with _ENVIRONMENT:  # or of two threads one would take the other's limit for what stood there before
+        before = {name: os.environ.get(name) for name in LIBRARIES}
+        os.environ.update(dict.fromkeys(LIBRARIES, "1"))
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
 
 
 def mend_limits() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from radfuse.audit.checks import problems_of
 from radfuse.check.inputs import FoldPatients
 from radfuse.config import nearest
-from radfuse.errors import CaseError, InputError, Problem, StudyError
+from radfuse.errors import CaseError, InputError, Problem, StudyError, asked
 from radfuse.given import as_kind, as_names, as_path
 from radfuse.learned import learns
 from radfuse.results import Failure, StudyResults
@@ -28,7 +28,7 @@ from radfuse.run.ray import crew_on
 from radfuse.run.shard import Shard
 from radfuse.run.stage import Follower, Stage
 from radfuse.run.store import is_store
-from radfuse.run.workers import Crew
+from radfuse.run.workers import Crew, end_if_imported
 from radfuse.stages import STAGES, audit, extract, fuse, learn, needed_for, prepare, register, review, sample, variants
 from radfuse.stages.context import Context
 from radfuse.study import Study, load_study
@@ -45,8 +45,9 @@ class Run:
     """What a run left behind.
 
     Attributes:
-        path: the run folder.
-        results: performance and comparisons; None before the fuse stage.
+        path: the run folder; `bundle` in it is what `load_bundle` opens.
+        results: performance and comparisons of families; None before the fuse stage. What every kind of outcome has
+            is `results.performance[0].headline`, an interval, and `.columns`, its main measures by name.
         failures: what could not be computed; the rest is complete.
         warnings: findings about the input.
         computed: number of results computed now.
@@ -103,13 +104,14 @@ def run_study(
         on: "local": processes of this machine; "ray" or "ray://HOST:PORT": a Ray cluster, whose machines all see the
             run folder and the images.
         work: where the copy of a run folder in a store lies; in the user's cache when None.
-        progress: told of every item.
+        progress: told of every item: what is done, how many are done, how many there are.
 
     Raises:
         InputError: config, cohort or tables are not usable; nothing was computed.
         StudyError: no case or no family was left to go on with; what was finished is kept.
         RunError: the disk is full or not writable, or a store does not take what was made.
     """
+    end_if_imported()
     study = study if isinstance(study, Study) else load_study(study)
     until = as_kind(until, str, "until")
     part = Shard.parse(as_kind(shard, str, "shard")) if shard is not None else None
@@ -141,13 +143,18 @@ def _opened(
     shared, log = part is not None, part.log if part else LOG
     if not (isinstance(out, str) and is_store(out)):
         if work is not None:
-            raise InputError("--work is where the copy of a run folder in a store lies; give --out s3://BUCKET/FOLDER")
+            raise InputError(
+                f"{asked('--work')} is where the copy of a run folder in a store lies; give "
+                f"{asked('--out s3://BUCKET/FOLDER')}"
+            )
         place = as_path(out, "out") if out is not None else Path("runs") / study.name
         with closing(RunFolder.open(place, study.name, shared=shared, log=log)) as folder:
             yield folder
         return
     if on != "local" and work is None:
-        raise InputError(f"on {on} all machines write into the copy of {out}; say with --work where all of them see it")
+        raise InputError(
+            f"on {on} all machines write into the copy of {out}; say with {asked('--work')} where all of them see it"
+        )
     place = working_copy(out, as_path(work, "work") if work is not None else None)
     with (
         mirrored(out, place, log, progress) as mirror,
@@ -317,9 +324,10 @@ def _trust(stage: Stage[Any, Any], jobs: list[Any], context: Context, *, read: b
         except _ForeignError:
             sound = record
         if not sound:
+            first = asked(f"radfuse {how} STUDY.yaml, with the same --out and --set", f"run_study(..., until={how!r})")
             raise InputError(
                 f"{folder.path} has no {place} made with these settings of these masks, and several jobs would make it "
-                f"at once; {how} first: radfuse {how} STUDY.yaml, with the same --out and --set"
+                f"at once; {how} first: {first}"
             )
         context.keys[place] = sound.key
 
@@ -334,7 +342,8 @@ def _check_stage(study: Study, until: str, shard: Shard | None) -> None:
     if until == "deep" and study.deep is None:
         raise InputError(
             f"study {study.name!r} has no deep section; add deep: {{}} to have encoder features of every region "
-            "(needs segmentation: {backend: unet, ...} and regions), or use --set deep={}"
+            "(needs segmentation: {backend: unet, ...} and regions), or use "
+            + asked("--set deep={}", 'overrides=["deep={}"]')
         )
     if until == "register" and not any(section.masks == "register" for section in study.sequences.values()):
         raise InputError(

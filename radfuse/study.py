@@ -194,7 +194,8 @@ def load_study(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = 
     """Read a study file, or take its settings as they are.
 
     Args:
-        path: YAML, paths inside it are relative to it; or a mapping, paths relative to the working folder.
+        path: YAML, paths inside it are relative to it; or a mapping, paths relative to the working folder. Tables are
+            named by their files.
         overrides: "dotted.key=value" each.
 
     Returns:

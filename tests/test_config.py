@@ -264,17 +264,17 @@ def test_an_override_goes_through_an_empty_setting() -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("name", "--set 'name' is not KEY=VALUE, for example --set fusion.inner_folds=3"),
-        ("=3", "--set '=3' is not KEY=VALUE"),
-        ("name.first=x", "--set 'name.first=x': name is 'h', which has no settings inside"),
+        ("name", "overrides 'name' is not KEY=VALUE, for example 'fusion.inner_folds=3'"),
+        ("=3", "overrides '=3' is not KEY=VALUE"),
+        ("name.first=x", "overrides 'name.first=x': name is 'h', which has no settings inside"),
         ("by_room.hall.label.x=1", "by_room.hall.label is 'x', which has no settings inside"),
-        ("pets..lives=3", "--set 'pets..lives=3': 'pets..lives' names no setting between two dots"),
-        (".name=x", "--set '.name=x': '.name' names no setting between two dots"),
-        ("pets.2.lives=3", "--set 'pets.2.lives=3': pets.2 must be a number from 0 to 1"),
+        ("pets..lives=3", "overrides 'pets..lives=3': 'pets..lives' names no setting between two dots"),
+        (".name=x", "overrides '.name=x': '.name' names no setting between two dots"),
+        ("pets.2.lives=3", "overrides 'pets.2.lives=3': pets.2 must be a number from 0 to 1"),
         ("pets.2=x", "pets.2 must be a number from 0 to 1"),
         ("pets.cat.lives=3", "pets.cat must be a number from 0 to 1"),
         ("pets.-1.lives=3", "pets.-1 must be a number from 0 to 1"),
-        ("name=[1", "--set 'name=[1', line 1: not valid YAML"),
+        ("name=[1", "overrides 'name=[1', line 1: not valid YAML"),
     ],
 )
 def test_an_override_that_leads_nowhere_is_refused(override: str, message: str) -> None:

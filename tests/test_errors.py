@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from radfuse.errors import counted, reasons
+import pickle
+
+import pytest
+
+from radfuse.errors import InputError, Problem, asked, counted, reasons, typed
 
 
 def test_one_is_told_as_one() -> None:
@@ -14,3 +18,20 @@ def test_a_reason_stands_once_behind_all_that_failed_for_it() -> None:
     failed = [("c1", "no mask."), ("c2", "no image"), ("c3", "no mask."), ("c4", "cut off"), ("c5", "odd")]
     assert reasons(failed, most=2) == "c1, c3: no mask; c2: no image; and 2 more"
     assert reasons(failed[:1]) == "c1: no mask"
+
+
+def test_messages_name_what_the_caller_gives() -> None:
+    with typed():
+        assert (asked("--out"), asked("--set", "overrides")) == ("--out", "--set")
+        with typed(False):
+            assert asked("--retry", "retry_failed") == "retry_failed"
+        assert asked("--shard I/N") == "--shard I/N"
+    assert (asked("--out"), asked("--set", "overrides")) == ("`out`", "overrides")
+    assert asked("--shard I/N") == "shard=I/N"
+
+
+@pytest.mark.parametrize("problems", ["no file", [Problem("t.csv", "no id", 3, "case_id"), Problem("t.csv", "empty")]])
+def test_an_error_crosses_process_boundaries_with_its_findings(problems: str | list[Problem]) -> None:
+    error = InputError(problems)
+    found = pickle.loads(pickle.dumps(error))
+    assert (str(found), found.problems) == (str(error), error.problems)

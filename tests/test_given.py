@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import SimpleITK as sitk
 
 import radfuse as rf
 
@@ -27,6 +28,10 @@ WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a null byte": (lambda _: rf.read_volume("a\0b.nii"), "null byte"),
     "a name that is not UTF-8": (lambda _: rf.read_volume("i\udcff.nii"), "is not UTF-8; rename"),
     "an array as table": (lambda _: rf.read_features(IMAGE[0]), "table: give a path"),
+    "a row as table": (
+        lambda _: rf.read_cohort({"case_id": "a"}),
+        r"a pandas DataFrame \(of a single row pd.DataFrame",
+    ),
     "columns without a set": (lambda _: rf.read_features(FRAME, "case_id"), "give sets of columns"),
     "no columns that name rows": (lambda _: rf.read_features(FRAME, ()), "give sets of columns"),
     "a dict as config": (lambda _: rf.read_cohort(FRAME, {"patient": "p"}), "config: give"),
@@ -35,6 +40,15 @@ WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a study to check": (lambda _: rf.check_study(5), "study: give a path"),
     "a number as bundle": (lambda _: rf.predict(5, FRAME), "bundle: give a path"),
     "a path as array": (lambda _: rf.extract("i.nii", MASK), "what read_volume or read_labels made"),
+    "a table in settings": (
+        lambda _: rf.load_study({"name": "x", "cohort": {"table": FRAME}}),
+        "path.*; found a DataFrame",
+    ),
+    "labels that are texts": (lambda _: rf.read_labels("m.nii", {"1": "tumour"}), "names: give a mapping of labels"),
+    "a slice of SimpleITK": (lambda _: rf.extract(_sitk(IMAGE)[:, :, 2], MASK), "image: give an image of three axes"),
+    "vectors of SimpleITK": (lambda _: rf.extract(sitk.Compose([_sitk(IMAGE)] * 2), MASK), "found 3 axes, 2 values"),
+    "complex numbers of SimpleITK": (lambda _: rf.extract(_sitk(IMAGE.astype(complex)), MASK), "are no real numbers"),
+    "columns of two levels": (lambda _: rf.read_cohort(pd.concat({"x": FRAME}, axis=1)), "columns have 2 levels"),
     "labels as image": (lambda _: rf.extract(_labels(), MASK), "give the image first"),
     "an array of texts": (lambda _: rf.extract(IMAGE, MASK.astype(str), MEAN), "are no labels"),
     "labels that are complex": (lambda _: rf.extract(IMAGE, MASK.astype(complex), MEAN), "are no labels"),
@@ -55,6 +69,13 @@ WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a list as voxels": (lambda _: rf.Volume(IMAGE.tolist(), _labels().grid), "voxels are an array"),
     "complex features": (lambda _: rf.read_features(FRAME.assign(age=[1j, 2])), "no number"),
 }
+
+
+def _sitk(array: np.ndarray) -> sitk.Image:
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing((1.5, 1.0, 2.0))
+    image.SetDirection((0, 1, 0, 1, 0, 0, 0, 0, -1))
+    return image
 
 
 def _labels() -> rf.LabelMap:
@@ -80,8 +101,18 @@ def test_one_name_is_a_list_of_one_and_none_is_none() -> None:
         as_mapping(FRAME, "features")
 
 
+def test_images_of_simpleitk_are_taken_with_their_geometry() -> None:
+    config = rf.RadiomicsConfig(classes=("shape", "firstorder"))
+    expected = rf.extract(IMAGE, MASK, config, spacing_zyx_mm=(2.0, 1.0, 1.5)).values
+    for labels in (_sitk(MASK), MASK):
+        pd.testing.assert_frame_equal(rf.extract(_sitk(IMAGE), labels, config).values, expected, rtol=1e-12)
+    with pytest.raises(rf.InputError, match="lies on another grid"):
+        rf.extract(IMAGE, _sitk(MASK), config)
+
+
 def test_one_label_is_a_list_of_one() -> None:
-    assert list(rf.extract(IMAGE, MASK, MEAN, only=1).values.index) == ["1"]
+    for only in (1, np.uint8(1), np.array([1]), None):
+        assert list(rf.extract(IMAGE, MASK, MEAN, only=only).values.index) == ["1"]
 
 
 def test_a_cohort_may_be_a_table_in_memory() -> None:

@@ -200,17 +200,24 @@ def test_settings_stages_and_prediction_import_nothing_heavy(module: str) -> Non
 
 def test_public_names_exist_and_are_guarded() -> None:
     assert rf.__all__ == [
+        "Bundle",
         "Case",
         "CaseError",
         "Cohort",
         "CohortConfig",
+        "Evaluation",
         "FeatureTable",
+        "Grid",
         "InputError",
         "LabelMap",
+        "Prediction",
+        "Problem",
         "RadfuseError",
         "RadiomicsConfig",
         "Run",
+        "RunError",
         "Study",
+        "StudyError",
         "Volume",
         "check_study",
         "evaluate",
@@ -227,6 +234,22 @@ def test_public_names_exist_and_are_guarded() -> None:
     assert all(getattr(rf, name) is not None for name in rf.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = rf.nonsense
+
+
+def test_type_checkers_see_the_public_names_and_no_others() -> None:
+    assert (PACKAGE / "py.typed").is_file()
+    tree = ast.parse(Path(rf.__file__).read_text())
+    guarded = {ast.unparse(node.test): node for node in tree.body if isinstance(node, ast.If)}
+    seen = [
+        (str(node.module).removeprefix("radfuse."), alias.name, alias.asname)
+        for node in guarded["TYPE_CHECKING"].body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    assert sorted(seen) == sorted((home, name, name) for name, home in rf._HOMES.items())
+    assert [node.name for node in guarded["not TYPE_CHECKING"].body if isinstance(node, ast.FunctionDef)] == [
+        "__getattr__"
+    ]
 
 
 def whole_defaults(tree: ast.AST) -> Iterator[str]:

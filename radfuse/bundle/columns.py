@@ -8,7 +8,7 @@ from radfuse.bundle.schema import BundleSchema
 from radfuse.cohort.config import Categories
 from radfuse.cohort.spreadsheet import Table
 from radfuse.config import nearest
-from radfuse.errors import InputError, Problem, listed
+from radfuse.errors import InputError, Problem, asked, listed
 from radfuse.features import at_visit
 from radfuse.results import Failure
 
@@ -27,13 +27,14 @@ def possible_families(
         for level in item.levels
     }
     from_images = image_blocks(schema, cells, sources)
+    here = {block: _available(source, schema, cells) for block, source in sources.items()}
+    elsewhere = _available(cells, schema, cells)
     lacking: dict[str, dict[str, Table]] = {}
     for family in families or schema.families:
         for item in schema.families[family].inputs:
-            source = sources.get(item.block, cells)
             name = _as_in_the_table(item.name, encoded)
-            if item.used and item.block not in from_images and name not in _available(source, schema, cells):
-                lacking.setdefault(family, {})[name] = source
+            if item.used and item.block not in from_images and name not in here.get(item.block, elsewhere):
+                lacking.setdefault(family, {})[name] = sources.get(item.block, cells)
     chosen = [family for family in families or schema.families if family not in lacking]
     if families and lacking:
         raise InputError([problem for family, names in lacking.items() for problem in _needs(family, names)])
@@ -73,8 +74,9 @@ def _left_out(schema: BundleSchema, family: str, names: Mapping[str, Table]) -> 
     count = f"{len(names)} columns are" if len(names) > 1 else "1 column is"
     return Failure(
         item=f"family {family!r}",
-        error=f"not predicted: {count} missing from {tables}: {listed(names, _NAMED)}. Add what is missing, give its "
-        f"table with --features BLOCK=FILE{_or_images(schema)}, or say with --family which families you want",
+        error=f"not predicted: {count} missing from {tables}: {listed(names, _NAMED)}; add what is missing, give its "
+        f"table with {asked('--features BLOCK=FILE', 'features={BLOCK: table}')}{_or_images(schema)}, or say with "
+        f"{asked('--family', '`families`')} which families you want",
     )
 
 

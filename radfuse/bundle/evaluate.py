@@ -31,7 +31,16 @@ class Recalibration(Section):
 
 
 class Evaluation(Section):
-    """A frozen bundle on labelled units."""
+    """A frozen bundle on labelled units.
+
+    Attributes:
+        study: name of the study that made it.
+        table: name of the file of units.
+        performance: of each family.
+        comparisons: of each pair.
+        recalibration: family -> what would calibrate it here, where that was asked for.
+        remarks: what these units cannot tell, and whether their patients took part in the training, in sentences.
+    """
 
     study: str
     table: str
@@ -39,7 +48,6 @@ class Evaluation(Section):
     comparisons: tuple[Comparison, ...]
     recalibration: Mapping[str, Recalibration] = {}
     remarks: tuple[str, ...] = ()
-    """What these units cannot tell, and whether their patients took part in the training, in sentences."""
 
 
 def evaluate(
@@ -60,31 +68,32 @@ def evaluate(
         features: block -> table, where features lie elsewhere.
         families: which to measure; empty: all whose columns are there.
         recalibrate: also give the intercept and slope that would calibrate each family here.
-        progress: told of every case that starts from images.
+        progress: told of every image, as `predict` has it.
         runtime: who segments images.
 
     Returns:
         The measurements, the predictions, and the long table they were measured on.
+
+    Raises:
+        InputError: as `predict`; no column of the outcome, or values that are none of it.
     """
     bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     schema = bundle.schema
     outcome: Any = schema.opened_outcome()
     _check_curve(outcome, recalibrate)
     prediction = predict(bundle, table, features, families, labelled=True, progress=progress, runtime=runtime)
-    observed = outcome.observed(prediction.units)
     about = {
         "position": np.arange(len(prediction.units)),
         "fold": "external",
         "repeat": 1,
         "patient": prediction.units[schema.patient].to_numpy(),
-        **observed,
+        **outcome.observed(prediction.units),
     }
     parts = [
         pd.DataFrame({**about, "family": family, **_rows(schema.families[family], outcome, prediction.given(family))})
         for family in map(str, prediction.probabilities)
     ]
     long = pd.concat(parts, ignore_index=True)
-    names = [str(family) for family in prediction.probabilities]
     performance = tuple(outcome.measure(part) for part in parts)
     recalibration = {
         item.family: Recalibration(intercept=item.recalibration_intercept, slope=item.calibration_slope.value)
@@ -96,7 +105,7 @@ def evaluate(
         study=schema.study,
         table="DataFrame" if isinstance(table, pd.DataFrame) else Path(table).name,
         performance=performance,
-        comparisons=outcome.compare(long, names),
+        comparisons=outcome.compare(long, list(map(str, prediction.probabilities))),
         recalibration=recalibration,
         remarks=(*_gaps(performance), *([known] if known else []), *_other_unit(schema, performance[0], parts[0])),
     )

@@ -11,7 +11,7 @@ import pandas as pd
 
 from radfuse.bundle.load import Bundle
 from radfuse.bundle.schema import SCHEMA
-from radfuse.errors import InputError
+from radfuse.errors import InputError, asked
 from radfuse.statistics.links import probability_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ _SAME = 1e-5
 """
 _ROWS = 1000
 """Units explained at a time."""
-_MEND = "nothing was computed; leave --explain out, or run `radfuse export` again"
 
 
 @dataclass(frozen=True)
@@ -64,17 +63,22 @@ def _opened(bundle: Bundle, family: str, level: str, name: str | None) -> Explai
     """Return what one file explains."""
     told, part = _told(family, level), bundle.schema.families[family]
     if name is None:
-        raise InputError(f"{bundle.path / SCHEMA} names nothing that explains {told}; {_MEND}")
+        raise InputError(f"{bundle.path / SCHEMA} names nothing that explains {told}; {_mend()}")
     from radfuse.fusion.explain.explainer import Explainer
 
     path = bundle.path / name
     try:
         found = Explainer.from_bytes(path.read_bytes())
     except ValueError as error:
-        raise InputError(f"{path} cannot be used: {error}; {_MEND}") from error
+        raise InputError(f"{path} cannot be used: {error}; {_mend()}") from error
     if found.names != tuple(item.name for item in part.inputs) or found.background is None:
-        raise InputError(f"{path} explains other columns than {SCHEMA} lists for {told}; {_MEND}")
+        raise InputError(f"{path} explains other columns than {SCHEMA} lists for {told}; {_mend()}")
     return found
+
+
+def _mend() -> str:
+    without = asked("leave --explain out", "predict with explain=False")
+    return f"nothing was computed; {without}, or run `radfuse export` again"
 
 
 def _told(family: str, level: str) -> str:
@@ -137,7 +141,7 @@ def explained_units(
     most = _SAME * max(1.0, float(np.abs(probability).max(initial=0)))
     if not explainer.recalibrated and np.abs(said - probability).max(initial=0) > most:
         raise InputError(
-            f"{bundle.path}: what explains {_told(family, level)} is not of the model that predicts it; {_MEND}"
+            f"{bundle.path}: what explains {_told(family, level)} is not of the model that predicts it; {_mend()}"
         )
     return ExplainedUnits(
         names=tuple(explainer.names[i] for i in parts[0].columns),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from radfuse.bundle.schema import NETWORK, SCHEMA, SUMS, BundleSchema
 from radfuse.errors import InputError, Problem, listed
 from radfuse.given import as_path
+
+if TYPE_CHECKING:
+    from radfuse.bundle.models import Model
 
 _LONGEST_NAME = 255
 _LARGEST = {SUMS: 1 << 20, SCHEMA: 1 << 28}
@@ -19,10 +23,20 @@ _LARGEST = {SUMS: 1 << 20, SCHEMA: 1 << 28}
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle whose hashes were checked."""
+    """A bundle whose hashes were checked; opened once, it may be asked many times, from several threads.
+
+    Attributes:
+        path: its folder.
+        schema: what goes in and comes out, by family.
+        models: those that were asked for, kept open; another process opens its own.
+    """
 
     path: Path
-    schema: BundleSchema
+    schema: BundleSchema = field(repr=False)
+    models: dict[str, Model] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[type[Bundle], tuple[Path, BundleSchema]]:
+        return type(self), (self.path, self.schema)
 
 
 def load_bundle(path: str | Path) -> Bundle:
@@ -54,7 +68,7 @@ def load_bundle(path: str | Path) -> Bundle:
     lacking = [name for name in _files_named(schema) if name not in known]
     if lacking:
         raise InputError(f"{path}: {', '.join(lacking)} not listed in {SUMS}; run `radfuse export` again")
-    return Bundle(path, schema)
+    return Bundle(path.absolute(), schema)  # the working folder may change before it is asked
 
 
 def _checked_files(path: Path) -> set[str]:

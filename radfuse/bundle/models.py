@@ -104,6 +104,13 @@ class Model:
         return found
 
 
+def model_of(bundle: Bundle, family: str) -> Model:
+    """Return a family's model, opened at the first call; raises InputError as `Model` does."""
+    if family not in bundle.models:
+        bundle.models[family] = Model(bundle, family)
+    return bundle.models[family]
+
+
 def check_network(recipe: ImageRecipe, path: Path) -> None:
     """Look at a bundle's segmentation network, where it is one of radfuse's own kind.
 

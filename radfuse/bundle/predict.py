@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ import pandas as pd
 from radfuse.bundle.columns import possible_families
 from radfuse.bundle.explain import ExplainedUnits, explained_levels, explainers_of
 from radfuse.bundle.load import Bundle, load_bundle
-from radfuse.bundle.models import Model
+from radfuse.bundle.models import Model, model_of
 from radfuse.bundle.ranges import out_of_range
 from radfuse.bundle.schema import BundleFamily, BundleSchema
 from radfuse.bundle.units import Read, read_new
@@ -22,10 +22,13 @@ from radfuse.config import nearest
 from radfuse.errors import InputError, Problem, listed
 from radfuse.fusion.config import near_family
 from radfuse.fusion.design import Design
-from radfuse.given import as_mapping, as_names
+from radfuse.given import as_mapping, as_names, as_path
 from radfuse.results import SITE, Failure
 from radfuse.run.folder import Progress
 from radfuse.seg.runtimes.runtime import USUAL
+
+if TYPE_CHECKING:
+    from radfuse.fusion.explain.explainer import Explainer
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Prediction:
         units: a row per unit: unit columns, patient, outcome where labelled.
         probabilities: same rows, a column per family, in [0, 1]; of several classes that of the class predicted.
         warnings: what the reader of these numbers should know.
-        failures: families that lack columns and cases that could not be predicted, and why.
+        failures: families that lack columns and cases that could not be predicted, and why; these have no row.
         mask_flags: same rows, what is suspicious about the masks that the network made, in words; empty where nothing
             is. None where it made none.
         registration_flags: the same about the registrations that carried masks to other sequences. None where none did.
@@ -75,7 +78,7 @@ def predict(
     families: Sequence[str] = (),
     *,
     labelled: bool = False,
-    labels_out: Path | None = None,
+    labels_out: str | Path | None = None,
     progress: Progress = lambda *_: None,
     runtime: str = USUAL,
     explain: bool = False,
@@ -83,15 +86,20 @@ def predict(
     """Predict new units.
 
     Args:
-        bundle: a bundle or its folder.
-        table: cohort table of the new cases; may hold the features too. A file, or the table itself.
+        bundle: a bundle or its folder; one that `load_bundle` opened is not read again at each call.
+        table: cohort table of the new cases, a row a case; may hold the features too. A file, or the table itself,
+            files named in it being relative to the working folder.
         features: block -> table, where features lie elsewhere.
         families: which to predict; empty: all whose columns are there.
         labelled: read the outcome too.
         labels_out: folder for the segmentations of cases that are read from images, pictures of them, and review.csv.
-        progress: told of every image.
+        progress: told of every image: what is done, how many are done, how many there are.
         runtime: who segments images: onnxruntime, openvino, tensorrt, or "auto".
         explain: say what each column moves the scores.
+
+    Returns:
+        A row per unit, numbered from 0 whatever the table's index: join it by the unit's columns in `units`, since
+        cases that failed have no row and visits of a unit have one. `warnings` tells what is imputed or out of range.
 
     Raises:
         InputError: a changed bundle, a column that is missing or unusable; nothing was computed.
@@ -105,10 +113,22 @@ def predict(
     cells = read_table(table)
     sources = _sources(schema, features)
     chosen, left_out = possible_families(schema, families, cells, sources)
-    models = {family: Model(bundle, family) for family in chosen}
+    models = {family: model_of(bundle, family) for family in chosen}
     explainers = {family: explainers_of(bundle, family) for family in chosen} if explain else {}
-    read = read_new(bundle, chosen, cells, sources, labelled, labels_out, progress, runtime)
-    design = read.design
+    place = as_path(labels_out, "labels_out") if labels_out is not None else None
+    read = read_new(bundle, chosen, cells, sources, labelled, place, progress, runtime)
+    return _predicted(bundle, models, explainers, read, left_out)
+
+
+def _predicted(
+    bundle: Bundle,
+    models: Mapping[str, Model],
+    explainers: Mapping[str, Mapping[str, Explainer]],
+    read: Read,
+    left_out: Sequence[Failure],
+) -> Prediction:
+    """Return what models, by family, say of units that were read; `explainers` empty: nothing is explained."""
+    schema, chosen, design = bundle.schema, list(models), read.design
     values = {family: _matrix(family, schema.families[family], read) for family in chosen}
     given = {family: models[family].predict(values[family]) for family in chosen}
     by_class = _by_class(schema, given, design.units.index)
@@ -124,7 +144,7 @@ def predict(
     used = _used(schema, chosen, design)
     failures = (*left_out, *read.failures)
     whole = {family: levels[""] for family, levels in told.items() if family not in by_class}
-    each = {family: told[family] for family in by_class if explain}
+    each = {family: told[family] for family in by_class if family in told}
     about = (read.mask_flags, review, whole, used, read.imaged, read.registration_flags, by_class, each)
     return Prediction(design.units, frame, found, failures, *about)
 
@@ -162,12 +182,12 @@ def _used(schema: BundleSchema, chosen: Sequence[str], design: Design) -> pd.Dat
     names = dict.fromkeys(
         (item.block, item.name) for family in chosen for item in schema.families[family].inputs if item.used
     )
-    found = {
-        name: design.blocks[block][name]
-        for block, name in names
-        if block in design.blocks and name in design.blocks[block]
-    }
-    return pd.DataFrame(found, index=design.units.index)
+    parts = [
+        frame.loc[:, [name for of, name in names if of == block and name in frame]]
+        for block, frame in design.blocks.items()
+    ]
+    found = pd.concat([design.units.iloc[:, :0], *parts], axis=1)
+    return found.loc[:, [name for _, name in names if name in found]]
 
 
 def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:
@@ -206,18 +226,22 @@ def _matrix(family: str, part: BundleFamily, read: Read) -> np.ndarray:
     design = read.design
     values = np.full((len(design.units), len(part.inputs)), np.nan)
     lacking: dict[str, list[str]] = {}
+    wanted: dict[str, dict[str, int]] = {}
     for position, item in enumerate(part.inputs):
-        if not item.used:
-            continue
-        if item.block == SITE and part.site is not None:
+        if item.used:
+            wanted.setdefault(item.block, {})[item.name] = position
+    for block, positions in wanted.items():
+        if block == SITE and part.site is not None:
             places = {name: float(i) for i, name in enumerate(part.site.levels)}
-            values[:, position] = design.units[item.name].map(places).to_numpy(dtype="float64")
+            for name, position in positions.items():
+                values[:, position] = design.units[name].map(places).to_numpy(dtype="float64")
             continue
-        block = design.blocks.get(item.block)
-        if block is not None and item.name in block:
-            values[:, position] = block[item.name].to_numpy()
-        elif not _excused(item.name, read):
-            lacking.setdefault(item.block, []).append(item.name)
+        frame = design.blocks.get(block, pd.DataFrame())
+        here = [name for name in positions if name in frame]
+        values[:, [positions[name] for name in here]] = frame.loc[:, here].to_numpy()
+        absent = [name for name in positions if name not in frame and not _excused(name, read)]
+        if absent:
+            lacking[block] = absent
     if lacking:
         raise InputError(
             [

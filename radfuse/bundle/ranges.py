@@ -1,4 +1,4 @@
-"""New units beside the ranges that columns had at training: a warning a column, of many columns one a block."""
+"""New units beside what columns held at training: values out of range, and values that are not there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MANY = 8
 
 
 def out_of_range(parts: Sequence[BundleFamily], values: Sequence[np.ndarray], units: pd.DataFrame) -> list[Problem]:
-    """Return warnings of columns with values outside their range at training, and of those without any value.
+    """Return warnings of columns with values outside their range at training, and of those that lack some, or all.
 
     Args:
         parts: the families that predict.
@@ -25,6 +25,7 @@ def out_of_range(parts: Sequence[BundleFamily], values: Sequence[np.ndarray], un
     """
     beyond: dict[str, dict[str, tuple[str, np.ndarray]]] = defaultdict(dict)
     empty: dict[str, dict[str, None]] = defaultdict(dict)
+    gaps: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
     seen: dict[str, set[str]] = defaultdict(set)
     for part, matrix in zip(parts, values, strict=True):
         for item, column in zip(part.inputs, matrix.T, strict=True):
@@ -34,12 +35,16 @@ def out_of_range(parts: Sequence[BundleFamily], values: Sequence[np.ndarray], un
             outside = (column < item.low) | (column > item.high)
             if outside.any():
                 beyond[item.block][item.name] = f"{item.low:.4g} to {item.high:.4g}", outside
-            if np.isnan(column).all():
+            lacks = np.isnan(column)
+            if lacks.all():
                 empty[item.block][item.name] = None
+            elif lacks.any():
+                gaps[item.block][item.name] = lacks
     found = []
     for block, names in seen.items():
         found += _beyond(block, beyond[block], len(names), units)
         found += _empty(block, list(empty[block]), len(names))
+        found += _gaps(block, gaps[block])
     return found
 
 
@@ -61,6 +66,18 @@ def _beyond(block: str, columns: dict[str, tuple[str, np.ndarray]], total: int, 
         f"{len(columns)} of {total} columns have units outside their training range: {listed(columns, 3)}; "
         f"the most, {counts[most]} columns, {unit}"
     )
+    return [Problem(block, text, severity="warning")]
+
+
+def _gaps(block: str, columns: dict[str, np.ndarray]) -> list[Problem]:
+    """Return one line of all columns of a block that some units lack, the column first that most do."""
+    if not columns:
+        return []
+    counts = {name: int(lacks.sum()) for name, lacks in columns.items()}
+    most = sorted(counts, key=lambda name: -counts[name])
+    told = listed([f"{name} ({counts[name]})" for name in most], _MANY if len(most) <= _MANY else 3)
+    lacking = np.any(list(columns.values()), axis=0)
+    text = f"{int(lacking.sum())} of {len(lacking)} units lack values that models use, and that are imputed: {told}"
     return [Problem(block, text, severity="warning")]
 
 

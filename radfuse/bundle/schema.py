@@ -107,7 +107,7 @@ class BundleInput(Section):
     name: str
     block: str
     used: bool
-    """False: selection dropped it; any value will do."""
+    """False: selection dropped it; give NaN, as `predict` does: a block is missing where all its values given are."""
     low: FiniteFloat | None = None
     high: FiniteFloat | None = None
     """Smallest and largest value at training."""

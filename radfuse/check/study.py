@@ -26,7 +26,7 @@ def check_study(
 
     Args:
         study: to check, its file, or its settings as a mapping.
-        progress: told of every case.
+        progress: told of every case: what is done, how many are done, how many there are.
 
     Returns:
         The design and its folds; the inputs alone where features have yet to be made from images.

@@ -31,7 +31,7 @@ from radfuse.cli.show import BAD_INPUT, OK, SOME_FAILED, STOPPED, UNFORESEEN, er
 from radfuse.cli.status import status
 from radfuse.cli.study import check, run, stage_command
 from radfuse.cli.variants import variants
-from radfuse.errors import CaseError, InputError, RadfuseError, StudyError
+from radfuse.errors import CaseError, InputError, RadfuseError, StudyError, typed
 from radfuse.given import utf8_name
 from radfuse.run.disk import FULL
 from radfuse.stages import STAGES
@@ -201,8 +201,10 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     _: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop.")
     ] = False,
 ) -> None:
     """Take the options that stand before a command."""
+    context.with_resource(typed())

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,11 @@ def read_table(path: str | Path | pd.DataFrame, as_text: Collection[str] | None 
     notes: list[Problem] = []
     if isinstance(path, pd.DataFrame):
         path, cells = Path("DataFrame"), _plain_frame(path)
+    elif not isinstance(path, (str, PathLike)):
+        raise InputError(
+            "table: give a path, or a pandas DataFrame (of a single row pd.DataFrame([row])); found "
+            f"{type(path).__name__}"
+        )
     else:
         path = as_path(path, "table")
         cells = _read_file(path, notes, as_text)
@@ -187,6 +193,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Return numbers as numbers and the rest as text; an index with a name is a column."""
+    if frame.columns.nlevels > 1:
+        raise InputError(f"DataFrame: its columns have {frame.columns.nlevels} levels; give each column one name")
     _refuse_repeated(Path("DataFrame"), frame.columns)
     if not isinstance(frame.index, pd.RangeIndex) or frame.index.name is not None:
         extra = [name for name in frame.index.names if name not in frame.columns]

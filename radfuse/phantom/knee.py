@@ -18,7 +18,7 @@ import pandas as pd
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section, to_yaml
-from radfuse.errors import InputError, RunError
+from radfuse.errors import InputError, RunError, asked
 from radfuse.phantom.knee_shapes import (
     LABELS,
     PAIRED,
@@ -157,7 +157,7 @@ def write_knee_phantom(folder: Path, config: KneePhantom, progress: Progress | N
         InputError: the folder holds something else.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / "truth.csv").is_file():
-        raise InputError(f"{folder} is not empty; choose another folder with --out")
+        raise InputError(f"{folder} is not empty; choose another folder with {asked('--out', '`folder`')}")
     tables = knee_tables(config)
     folder.mkdir(parents=True, exist_ok=True)
     _write_table(folder / "truth.csv", tables["truth"])  # first: it says that the folder is ours, whenever we stop
@@ -210,7 +210,8 @@ def _outcome(generator: np.random.Generator, probability: np.ndarray, people: np
             return found
     raise InputError(
         f"{len(people)} knees of {len(set(people))} people with a prevalence of {probability.mean():.2g} hardly ever "
-        f"hold {_FEWEST} people with and {_FEWEST} without progression, which a study needs; draw more knees (--cases)"
+        f"hold {_FEWEST} people with and {_FEWEST} without progression, which a study needs; draw more knees "
+        f"({asked('--cases')})"
     )
 
 

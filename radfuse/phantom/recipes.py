@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from radfuse.config import nearest
-from radfuse.errors import InputError
+from radfuse.errors import InputError, asked
 from radfuse.phantom import cohorts, shapes
 from radfuse.phantom.knee import KneePhantom, Progress, write_knee_phantom
 from radfuse.phantom.planted import write_tables
@@ -62,7 +62,7 @@ def write_recipe_phantom(
         write_knee_phantom(folder, drawn, progress)
     else:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / "truth.csv").is_file():
-            raise InputError(f"{folder} is not empty; choose another folder with --out")
+            raise InputError(f"{folder} is not empty; choose another folder with {asked('--out', '`folder`')}")
         folder.mkdir(parents=True, exist_ok=True)
         if name in FROM_TABLES:
             tables = FROM_TABLES[name](count, seed)

@@ -30,14 +30,15 @@ from radfuse.volume.grid import SPACING_MM, Grid
 from radfuse.volume.image import LabelMap, Volume, in_order_of, require_all_slices
 from radfuse.volume.quantities import units_of
 from radfuse.volume.region import Region
+from radfuse.volume.sitk import Image, from_sitk, is_sitk
 
 
 def extract(
-    volume: Volume | ArrayLike,
-    labels: LabelMap | ArrayLike,
+    volume: Volume | Image | ArrayLike,
+    labels: LabelMap | Image | ArrayLike,
     config: RadiomicsConfig | None = None,
     engine: str | None = None,
-    only: Sequence[int] = (),
+    only: int | Sequence[int] | None = (),
     *,
     spacing_zyx_mm: tuple[float, float, float] = (1.0, 1.0, 1.0),
     threads: int = 0,
@@ -45,12 +46,12 @@ def extract(
     """Return the features of every label of a segmentation.
 
     Args:
-        volume: the image, or an array of shape (z, y, x).
-        labels: on the same grid; integers.
+        volume: the image; may be one of SimpleITK, which says where its voxels lie, or an array of shape (z, y, x).
+        labels: on the same grid; whole numbers, 0 is background. An array lies on the grid of the image.
         config: how to compute; defaults when None.
         engine: "fast" or "pyradiomics", in the place of the config's.
-        only: labels to compute; empty: all that are present.
-        spacing_zyx_mm: voxel size, where arrays are given.
+        only: labels to compute, or the one; empty: all that are present.
+        spacing_zyx_mm: voxel size, where the image is an array.
         threads: of engine fast; 0 takes all cores.
 
     Returns:
@@ -69,7 +70,7 @@ def extract(
         config = RadiomicsConfig.model_validate({**config.model_dump(exclude_unset=True), "engine": engine})
     volume = volume if isinstance(volume, Volume) else _as_volume(volume, spacing_zyx_mm)
     labels = labels if isinstance(labels, LabelMap) else _as_labels(labels, volume.grid)
-    only = _whole((only,) if isinstance(only, int) else only or ())
+    only = _whole(only)
     labels = in_order_of(labels, volume.grid)
     plan = plan_of(config)
     settings = plan.settings
@@ -140,12 +141,12 @@ def _label_region(labels: LabelMap, label: int, config: RadiomicsConfig, failed:
     return None
 
 
-def _as_volume(array: ArrayLike, spacing_zyx_mm: tuple[float, float, float]) -> Volume:
+def _as_volume(array: Image | ArrayLike, spacing_zyx_mm: tuple[float, float, float]) -> Volume:
+    if is_sitk(array):
+        return _volume_of(*_of_sitk("image", array))
     voxels = _array("image", array)
     if voxels.ndim != 3:
         raise InputError(f"image: an array of shape {voxels.shape} is not three-dimensional (z, y, x)")
-    if voxels.dtype.kind not in "iufb":
-        raise InputError(f"image: voxels of type {voxels.dtype} are no real numbers")
     if np.shape(spacing_zyx_mm) != (3,) or not all(isinstance(side, (int, float)) for side in spacing_zyx_mm):
         raise InputError(f"spacing_zyx_mm: give three numbers in mm, z first; found {spacing_zyx_mm!r}")
     if not all(SPACING_MM[0] <= side <= SPACING_MM[1] for side in spacing_zyx_mm):
@@ -153,17 +154,35 @@ def _as_volume(array: ArrayLike, spacing_zyx_mm: tuple[float, float, float]) -> 
             f"spacing_zyx_mm: {spacing_zyx_mm!r} cannot be; give from {SPACING_MM[0]:g} to {SPACING_MM[1]:g} mm"
         )
     z, y, x = voxels.shape
+    return _volume_of(voxels, Grid((z, y, x), spacing_zyx_mm))
+
+
+def _volume_of(voxels: np.ndarray, grid: Grid) -> Volume:
+    """Return an image, its voxels in a type that all that computes knows."""
+    if voxels.dtype.kind not in "iufb":
+        raise InputError(f"image: voxels of type {voxels.dtype} are no real numbers")
     if voxels.dtype.kind == "b":
         voxels = voxels.astype(np.uint8)
     elif voxels.dtype.kind == "f" and voxels.dtype.itemsize not in (4, 8):
         voxels = voxels.astype(np.float32 if voxels.dtype.itemsize < 4 else np.float64)
     voxels = voxels.astype(voxels.dtype.newbyteorder("="), copy=False)
-    volume = Volume(voxels.astype(np.float32, copy=False), Grid((z, y, x), spacing_zyx_mm), "image")
+    volume = Volume(voxels.astype(np.float32, copy=False), grid, "image")
     return volume if voxels.dtype == np.float32 else replace(volume, stored=voxels)
 
 
-def _as_labels(array: ArrayLike, grid: Grid) -> LabelMap:
-    labels = _array("labels", array)
+def _of_sitk(what: str, image: Image) -> tuple[np.ndarray, Grid]:
+    """Return the voxels of an image of SimpleITK, and where they lie; refuse what is no volume."""
+    axes, values = image.GetDimension(), image.GetNumberOfComponentsPerPixel()
+    if axes != 3 or values != 1:
+        raise InputError(f"{what}: give an image of three axes and a value a voxel; found {axes} axes, {values} values")
+    return from_sitk(image)
+
+
+def _as_labels(array: Image | ArrayLike, grid: Grid) -> LabelMap:
+    if is_sitk(array):
+        labels, grid = _of_sitk("labels", array)
+    else:
+        labels = _array("labels", array)
     if labels.dtype.kind not in "iufb":
         raise InputError(f"labels: voxels of type {labels.dtype} are no labels; give whole numbers, 0 for background")
     if labels.dtype == bool:
@@ -189,10 +208,11 @@ def _array(what: str, given: ArrayLike) -> np.ndarray:
         raise InputError(f"{what}: no array of one shape ({error}); give (z, y, x)") from error
 
 
-def _whole(only: Sequence[int]) -> tuple[int, ...]:
-    if isinstance(only, str) or not all(isinstance(label, (int, np.integer)) for label in only):
+def _whole(only: int | Sequence[int] | None) -> tuple[int, ...]:
+    labels = () if only is None else (only,) if isinstance(only, (int, np.integer)) else only
+    if isinstance(labels, str) or not all(isinstance(label, (int, np.integer)) for label in labels):
         raise InputError(f"only: give labels, whole numbers; found {only!r}")
-    return tuple(int(label) for label in only)
+    return tuple(int(label) for label in labels)
 
 
 def _provenance(config: RadiomicsConfig, plan: Plan, results: dict[str, RegionResult]) -> dict[str, object]:

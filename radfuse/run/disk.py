@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from radfuse.errors import InputError, RunError, short
+from radfuse.errors import InputError, RunError, asked, short
 
 _ATTEMPTS = 20
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -25,22 +25,24 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:|(s3a?|gs|gcs|azure?|abfss?|adl|h
 """What a path made of a URL begins with; one letter is a drive."""
 
 
-def check_folder(path: Path, option: str = "--out") -> None:
+def check_folder(path: Path, option: str = "") -> None:
     """Refuse a place where no folder of results can be, before anything is computed; makes nothing.
 
     Args:
         path: of the folder.
-        option: by which it was given.
+        option: by which it was given; empty: `out`, or --out.
 
     Raises:
         InputError: a name on the way is too long, or is that of a file, or of a link that leads nowhere.
         RunError: the system does not let us look.
     """
+    option = option or asked("--out")
     if path.parts and _SCHEME.fullmatch(path.parts[0]):
         scheme, _, place = path.as_posix().partition(":")
         raise InputError(
             f"{short(path)} is neither a folder here nor a URL. Only the run folder of a study may be in a store: give "
-            f"it as the text {scheme.lower()}://{short(place.lstrip('/'))} to --out of `radfuse run` and its stages"
+            f"it as the text {scheme.lower()}://{short(place.lstrip('/'))} to "
+            f"{asked('--out of `radfuse run` and its stages', '`out` of run_study')}"
         )
     too_long = [part for part in path.parts if len(os.fsencode(part)) > _LONGEST_NAME]
     if too_long or len(os.fsencode(path)) > _LONGEST_PATH:
@@ -190,16 +192,17 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        another = f"choose another folder with {asked('--out')}"
         if error.errno in FULL:
-            mend = "free some space, or choose another folder with --out"
+            mend = f"free some space, or {another}"
         elif error.errno in _FORBIDDEN:
-            mend = "choose a folder you may write to with --out"
+            mend = f"choose a folder you may write to with {asked('--out')}"
         elif error.errno == errno.ENAMETOOLONG:
-            mend = "choose a shorter name with --out"
+            mend = f"choose a shorter name with {asked('--out')}"
         elif error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.ELOOP):
-            mend = "look at what lies there and move it, or choose another folder with --out"
+            mend = f"look at what lies there and move it, or {another}"
         else:
-            mend = "look after the disk, or choose another folder with --out"
+            mend = f"look after the disk, or {another}"
         raise RunError(
             f"cannot write {short(path, 160)}: {error.strerror or error}; {mend}, and run again. What was finished is "
             "kept"

@@ -20,7 +20,7 @@ from typing import Any, Literal, Self
 from pydantic import ValidationError
 
 from radfuse.config import Section
-from radfuse.errors import CaseError, InputError, MachineError
+from radfuse.errors import CaseError, InputError, MachineError, asked
 from radfuse.run.digests import DigestCache, ReadDigest, combined_digest, file_digests
 from radfuse.run.disk import (
     check_folder,
@@ -304,19 +304,20 @@ def occupied(path: Path) -> bool:
 
 def _check_owner(path: Path, study: str) -> None:
     """Refuse a folder that holds something else than a study's results."""
+    another = f"choose another folder with {asked('--out')}"
     taken, mark = occupied(path), path / MARK  # in this order, as another process of the study may write the mark now
     if mark.is_file():
         try:
             owner = json.loads(mark.read_text())["study"]
         except (ValueError, KeyError, TypeError):
-            raise InputError(f"{mark} is damaged; choose another folder with --out, or delete this one") from None
+            raise InputError(f"{mark} is damaged; {another}, or delete this one") from None
         if owner != study:
             raise InputError(
-                f"{path} holds the results of study {owner!r}, not of {study!r}; choose another folder with --out, "
-                "or give the study its old name"
+                f"{path} holds the results of study {owner!r}, not of {study!r}; {another}, or give the "
+                "study its old name"
             )
     elif taken:
-        raise InputError(f"{path} is not empty and is no run folder; choose another folder with --out")
+        raise InputError(f"{path} is not empty and is no run folder; {another}")
 
 
 def put_aside(place: Path, write: Callable[[Path], None], start: float) -> Written:

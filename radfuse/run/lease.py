@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from radfuse.errors import InputError, RunError
+from radfuse.errors import InputError, RunError, asked
 from radfuse.run.disk import alive
 from radfuse.run.folder import LOCK, LOG
 from radfuse.run.store import Store
@@ -52,7 +52,8 @@ class Lease:
         if found is not None and found.get("token") != self._says["token"]:
             raise RunError(
                 f"{self._store.url} was taken over by {found.get('holder')}, as nothing was heard from here for "
-                f"{_SILENT_S:.0f} s; what was finished is kept. Let one of them work there, or use --shard I/N"
+                f"{_SILENT_S:.0f} s; what was finished is kept. Let one of them work there, or use "
+                f"{asked('--shard I/N')}"
             )
         self.write()
 
@@ -142,7 +143,8 @@ def _come_first(store: Store, name: str, claim: str, tell: Callable[[str], None]
 def _in_use(store: Store, found: dict[str, Any]) -> InputError:
     return InputError(
         f"{store.url} is in use: {found.get('holder')} works there. Wait until it ends, or choose another "
-        "folder with --out; jobs of an array share one folder with --shard I/N"
+        f"folder with {asked('--out')}; jobs of an array share one folder with "
+        f"{asked('--shard I/N')}"
     )
 
 

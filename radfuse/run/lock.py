@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from radfuse.errors import InputError
+from radfuse.errors import InputError, asked
 
 try:
     import fcntl
@@ -57,8 +57,8 @@ def take_lock(path: Path, *, shared: bool = False) -> Lock | None:
         holder = os.read(file, 200).decode(errors="replace").strip() or "another process"
         lock.release()
         raise InputError(
-            f"{path.parent} is in use: {holder} works there. Wait until it ends, or choose another folder with --out; "
-            "jobs of an array share one folder with --shard I/N"
+            f"{path.parent} is in use: {holder} works there. Wait until it ends, or choose another folder with "
+            f"{asked('--out')}; jobs of an array share one folder with {asked('--shard I/N')}"
         ) from error
     except OSError:  # no locks on this file system
         lock.release()

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
-from radfuse.errors import InputError
+from radfuse.errors import InputError, asked
 from radfuse.run.disk import remove, temporary_of, write_atomically, writing
 from radfuse.run.folder import LOG, MARK, STUDY, index_of, occupied
 from radfuse.run.push import Pusher
@@ -88,15 +88,19 @@ class Loose:
     def _check_owner(self, there: Mapping[str, int | None]) -> None:
         mark = self._root / MARK
         if occupied(self._root) and not mark.is_file():
-            raise InputError(f"{self._root} is not empty and is no run folder; choose another folder with --work")
+            raise InputError(
+                f"{self._root} is not empty and is no run folder; choose another folder with {asked('--work')}"
+            )
         strange = [name for name in there if not name.startswith((".", "run."))]
         if strange and MARK not in there:
             raise InputError(
-                f"{self._store.url} holds {strange[0]} and is no run folder; choose another folder with --out"
+                f"{self._store.url} holds {strange[0]} and is no run folder; choose another folder with "
+                f"{asked('--out')}"
             )
         if MARK in there and mark.is_file() and mark.read_bytes() != self._store.read(MARK):
             raise InputError(
-                f"{self._store.url} and its copy {self._root} are not of one study; choose another folder with --work"
+                f"{self._store.url} and its copy {self._root} are not of one study; choose another folder with "
+                f"{asked('--work')}"
             )
 
     def _fetch(self, place: Path) -> None:

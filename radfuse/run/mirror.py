@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from radfuse.errors import InputError, RadfuseError, RunError
+from radfuse.errors import InputError, RadfuseError, RunError, asked
 from radfuse.run.digests import file_digests
 from radfuse.run.disk import check_folder, remove, size_of, take_place, temporary_of, write_atomically, writing
 from radfuse.run.folder import LOG, MARK, RECORD, Progress, Record
@@ -44,7 +44,9 @@ def working_copy(url: str, work: Path | None = None) -> Path:
     try:
         home = Path.home()
     except RuntimeError as error:
-        raise InputError("there is no home folder for a copy of the run; say where it goes with --work") from error
+        raise InputError(
+            f"there is no home folder for a copy of the run; say where it goes with {asked('--work')}"
+        ) from error
     return home / ".cache" / "radfuse" / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
 
 
@@ -62,7 +64,7 @@ def mirrored(url: str, work: Path, log: str, progress: Progress) -> Iterator[Mir
         InputError: the store cannot be used, or another process works there.
         RunError: not all is there at the end.
     """
-    check_folder(work, "--work")
+    check_folder(work, asked("--work"))
     store = Store.open(url)
     journal = Journal(work, log, store.url)
     waited: list[str] = []
@@ -226,10 +228,10 @@ class Mirror:
         if failed or lost is not None:
             first = next(iter(failed.values()), lost)
             what = f"{len(failed)} result{'s are' if len(failed) != 1 else ' is'}" if failed else "the log is"
+            given = ["--out", *([] if self._root == working_copy(self._store.url) else ["--work"])]
             raise RunError(
-                f"{what} not in {self._store.url}: {first}. All of it is in {self._root}; run again with the same --out"
-                f"{'' if self._root == working_copy(self._store.url) else ' and --work'}, and it is written there, not "
-                "made again"
+                f"{what} not in {self._store.url}: {first}. All of it is in {self._root}; run again with the same "
+                f"{' and '.join(asked(option) for option in given)}, and it is written there, not made again"
             )
 
     def _beat(self) -> None:
@@ -331,7 +333,8 @@ class Journal:
                         self._stamps[said[0]] = (said[1], said[2])
                     elif isinstance(said, dict) and said.get("store") != url:
                         raise InputError(
-                            f"{root} is a copy of {said.get('store')}, not of {url}; choose another folder with --work"
+                            f"{root} is a copy of {said.get('store')}, not of {url}; choose another folder with "
+                            f"{asked('--work')}"
                         )
 
     def forget(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from radfuse import machine
-from radfuse.errors import CaseError, InputError
+from radfuse.errors import CaseError, InputError, asked
 from radfuse.run.schedule import CrewName, Died, Hands
 from radfuse.run.workers import Crew, Job, Result, attempt
 
@@ -31,12 +31,14 @@ def crew_on(where: str) -> Crew:
     if where == "local":
         return Crew()
     if where != "ray" and not where.startswith("ray://"):
-        raise InputError(f"--on {where!r} is nowhere to work; use local, ray, or ray://HOST:PORT of a cluster")
+        raise InputError(
+            f"{asked(f'--on {where!r}')} is nowhere to work; use local, ray, or ray://HOST:PORT of a cluster"
+        )
     try:
         return RayCrew(import_module("ray"), None if where == "ray" else where)
     except ModuleNotFoundError as error:
         raise InputError(
-            f"--on {where} needs Ray ({error.name} is missing); install it with: pip install 'radfuse[ray]'"
+            f"{asked(f'--on {where}')} needs Ray ({error.name} is missing); install it with: pip install 'radfuse[ray]'"
         ) from error
 
 
@@ -65,7 +67,7 @@ class RayCrew(Crew):
         except Exception as error:  # of a node that does not start in time Ray says so by a plain one
             raise InputError(
                 f"the Ray cluster {address or os.environ.get('RAY_ADDRESS', 'here')} does not answer ({error}); look "
-                "with `ray status`, or work here with --on local"
+                f"with `ray status`, or work here with {asked('--on local')}"
             ) from error
         resources = ray.cluster_resources()
         super().__init__(max(int(resources.get("CPU", 1)), 1))
@@ -116,14 +118,14 @@ def _require_answer(address: str) -> None:
     scheme, _, place = address.rpartition("://")
     host, _, port = place.rpartition(":")
     if scheme == "ray" and not (host and port.isdigit()):
-        raise InputError(f"--on {address!r} names no HOST:PORT; write ray://head-node:10001")
+        raise InputError(f"{asked(f'--on {address!r}')} names no HOST:PORT; write ray://head-node:10001")
     if scheme in ("", "ray") and host and port.isdigit():
         try:
             socket.create_connection((host.strip("[]"), int(port)), _KNOCK_S).close()
         except (OSError, OverflowError) as error:
             raise InputError(
                 f"nobody answers at {place}, where the Ray cluster should be ({error}); start it there with `ray start "
-                "--head`, correct the address, or work here with --on local"
+                f"--head`, correct the address, or work here with {asked('--on local')}"
             ) from error
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from radfuse.errors import InputError, short
+from radfuse.errors import InputError, asked, short
 
 Item = TypeVar("Item")
 
@@ -33,12 +33,15 @@ class Shard:
         """
         found = re.fullmatch(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*", text)
         if found is None:
-            raise InputError(f"--shard {short(text)!r} is not I/N, for example --shard 2/4 for the second of four jobs")
+            raise InputError(
+                f"{asked('--shard')} {short(text)!r} is not I/N, for example "
+                f"{asked('--shard 2/4')} for the second of four jobs"
+            )
         shard = cls(*map(int, found.groups()))
         if not 1 <= shard.number <= shard.count:
             raise InputError(
-                f"--shard {text}: jobs are numbered from 1 to {shard.count or 'N'}, found {shard.number}; where an "
-                "array counts from 0, pass its number plus 1"
+                f"{asked('--shard')} {text}: jobs are numbered from 1 to {shard.count or 'N'}, found "
+                f"{shard.number}; where an array counts from 0, pass its number plus 1"
             )
         return shard
 

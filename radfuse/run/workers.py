@@ -13,14 +13,24 @@ from multiprocessing import connection, util
 from typing import Any, Self, TypeVar
 
 from radfuse import machine
-from radfuse.errors import CaseError, MachineError, RadfuseError, RunError
+from radfuse.errors import CaseError, MachineError, RadfuseError, RunError, is_typed, typed
 from radfuse.run.kindred import Kin, Kindred
 from radfuse.run.schedule import CrewName, Died, Hands, scheduled
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+_OWN_CLASSES = "write classes of your own into a module (a .py file): processes cannot see those of a notebook's cells"
 _HANDS = 3
 """Threads of a process that runs a network: while it runs for one case, the next is read and the last is written."""
+
+
+def end_if_imported() -> None:
+    """End a worker that runs, without a word, the script that its study was started from, as it imports that.
+
+    The study is told to have no worker; an error from here would say that its run folder is in use.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(1)
 
 
 class Crew:
@@ -34,7 +44,9 @@ class Crew:
     """
 
     def __init__(self, workers: int | None = None) -> None:
-        self.count = workers or machine.cores()
+        end_if_imported()
+        alone = multiprocessing.current_process().daemon  # a worker of multiprocessing.Pool may start no process
+        self.count = 1 if alone else workers or machine.cores()
         self._team: list[_Worker] = []
 
     def __enter__(self) -> Self:
@@ -146,7 +158,7 @@ class _Worker:
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.line, there = context.Pipe()
-        self._process = context.Process(target=_serve, args=(there,))
+        self._process = context.Process(target=_serve, args=(there, is_typed()))
         with machine.one_thread_for_children():
             self._process.start()
         there.close()
@@ -251,14 +263,19 @@ def _none(_: object) -> None:
     """The kin of jobs that share nothing."""
 
 
-def _serve(line: connection.Connection) -> None:
-    """Do jobs as they come, until nobody is there any more."""
+def _serve(line: connection.Connection, types: bool) -> None:
+    """Do jobs as they come, until nobody is there any more; `types` as `errors.typed` has it."""
     machine.take_one_thread()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
+    gone = (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt)
+    with typed(types), contextlib.suppress(*gone):
         line.send(None)
         while True:
-            work, job = line.recv()
+            try:
+                work, job = line.recv()
+            except (AttributeError, ImportError) as error:
+                line.send(RunError(f"a worker process cannot be given its job ({error}); {_OWN_CLASSES}"))
+                continue
             try:
                 result = attempt(work, job)
             except RunError as error:

@@ -45,6 +45,7 @@ def dice(truth: np.ndarray, predicted: np.ndarray) -> float:
     Source:
         Dice 1945, doi:10.2307/1932409.
     """
+    truth, predicted = np.asarray(truth, dtype=bool), np.asarray(predicted, dtype=bool)  # of 1 and 2, & makes 0
     if truth.shape != predicted.shape:
         raise ValueError(f"masks must have one shape; found {truth.shape} and {predicted.shape}")
     size = np.count_nonzero(truth) + np.count_nonzero(predicted)
@@ -68,6 +69,7 @@ def agreement(
     Raises:
         ValueError: the shapes differ.
     """
+    reference, other = np.asarray(reference, dtype=bool), np.asarray(other, dtype=bool)
     overlap = dice(reference, other)
     voxel_mm3 = math.prod(spacing_zyx_mm)
     box = box_of(reference | other)

@@ -148,7 +148,7 @@ def read_labels(
             labels.
     """
     path = as_path(path, "mask")
-    if not isinstance(names or {}, Mapping):
+    if not isinstance(names or {}, Mapping) or not all(isinstance(label, (int, np.integer)) for label in names or ()):
         raise InputError(f"names: give a mapping of labels to names, such as {{1: 'tumour'}}; found {names!r}")
     stored = mask_object(path) if kind_of(path) is not None else None
     if stored is not None:

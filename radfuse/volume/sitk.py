@@ -39,6 +39,11 @@ def from_sitk(image: Image) -> tuple[np.ndarray, Grid]:
     return sitk.GetArrayFromImage(image), grid_of(image)
 
 
+def is_sitk(given: object) -> bool:
+    """Return whether something is an image of SimpleITK."""
+    return isinstance(given, sitk.Image)
+
+
 def placed(array: np.ndarray, grid: Grid) -> Image:
     """Return voxels, shape (z, y, x), as an image on their grid."""
     image = sitk.GetImageFromArray(array)

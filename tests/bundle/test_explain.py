@@ -81,7 +81,9 @@ def test_an_explanation_of_another_model_is_refused(copied: Path, tables: Path, 
     atom.coefficients[:] = 2 * atom.coefficients + 1
     path.write_bytes(other.to_bytes())
     reseal(copied)
-    with pytest.raises(InputError, match=r"'clinical' is not of the model that predicts it; .*leave --explain out"):
+    with pytest.raises(
+        InputError, match=r"'clinical' is not of the model that predicts it; .*predict with explain=False"
+    ):
         predict(copied, tables / "cohort.csv", families=["clinical"], explain=True)
     shutil.copy(copied / "deep.explain.npz", path)
     reseal(copied)

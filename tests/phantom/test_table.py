@@ -190,14 +190,14 @@ def test_the_truth_on_disk_reaches_the_same_auc(tmp_path: Path, tables: dict[str
 
 def test_a_foreign_folder_that_is_not_empty_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(InputError, match="is not empty; choose another folder with --out"):
+    with pytest.raises(InputError, match="is not empty; choose another folder with `folder`"):
         write_table_phantom(tmp_path, SMALL)
     assert [item.name for item in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "P").write_text("a file")
-    with pytest.raises(InputError, match="--out"):
+    with pytest.raises(InputError, match="`folder`"):
         write_table_phantom(tmp_path / "P", SMALL)
     assert (tmp_path / "P").read_text() == "a file"
 

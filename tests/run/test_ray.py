@@ -33,7 +33,7 @@ radiomics: {min_voxels: 1}
 
 
 def test_where_nobody_works_is_named() -> None:
-    with pytest.raises(InputError, match=r"--on 'slurm' is nowhere to work; use local, ray, or ray://HOST:PORT"):
+    with pytest.raises(InputError, match=r"on='slurm' is nowhere to work; use local, ray, or ray://HOST:PORT"):
         crew_on("slurm")
 
 

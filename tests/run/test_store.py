@@ -99,7 +99,7 @@ def test_only_a_text_with_a_scheme_is_a_store_and_no_folder_is_made_of_one() -> 
     assert is_store("s3://bucket/run")
     assert is_store("dir::file:///tmp")
     assert not any(map(is_store, ("runs/x", "/a:b/c", "C:/runs", r"C:\runs", Path("s3://bucket/run"), None)))
-    with pytest.raises(InputError, match=r"give it as the text s3://bucket/run to --out"):
+    with pytest.raises(InputError, match=r"give it as the text s3://bucket/run to `out`"):
         check_folder(Path("s3:bucket/run"))
     with pytest.raises(InputError, match="is neither a folder here nor a URL"):
         check_folder(Path("s3://bucket/run"))

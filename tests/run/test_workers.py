@@ -5,14 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from radfuse import machine
-from radfuse.errors import CaseError, InputError
+from radfuse.errors import CaseError, InputError, RunError
+from radfuse.pipeline import run_study
 from radfuse.run import workers
 from radfuse.run.schedule import CrewName
 from radfuse.run.workers import Crew
@@ -161,3 +164,31 @@ def test_nothing_more_is_begun_when_nobody_asks_any_more() -> None:
         assert next(results) == (0, 0)
         results.close()
     assert len(begun) < 10
+
+
+def _daemon_counts(_: int) -> tuple[int, list[int]]:
+    with Crew() as crew:
+        return crew.count, [result for _, result in crew.each(work, [1, 2]) if isinstance(result, int)]
+
+
+def test_a_worker_of_a_pool_which_may_start_no_process_does_all_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.map(_daemon_counts, [0]) == [(1, [1, 4])]
+
+
+def test_a_worker_that_imports_the_script_which_started_it_ends_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would find the run folder in use, by the very study that it is to work for."""
+    monkeypatch.setattr(multiprocessing.current_process(), "_inheriting", True, raising=False)
+    for start in (Crew, lambda: run_study("nowhere.yaml")):
+        with pytest.raises(SystemExit):
+            start()
+
+
+def test_a_job_of_a_class_that_no_worker_finds_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a class in a notebook's cell: its process died three times, and memory was blamed."""
+    cell = ModuleType("cell")
+    exec("class Job: pass", vars(cell))
+    monkeypatch.setitem(sys.modules, "cell", cell)
+    with pytest.raises(RunError, match=r"No module named 'cell'.*into a module \(a \.py file\)"), Crew(2) as crew:
+        list(crew.each(work, [cell.Job(), cell.Job()]))

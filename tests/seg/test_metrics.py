@@ -33,6 +33,11 @@ def test_dice_of_boxes_sharing_half() -> None:
     assert agreement(truth, predicted, (1, 1, 1)).iou == pytest.approx(1 / 3)
 
 
+def test_masks_of_whole_numbers_are_what_is_not_zero() -> None:
+    assert dice(2 * BOX.astype(np.uint8), BOX.astype(np.int16)) == 1.0
+    assert agreement(2 * BOX.astype(np.uint8), BOX.astype(np.int16), SPACING) == agreement(BOX, BOX, SPACING)
+
+
 def test_dice_of_empty_masks_and_of_other_shapes() -> None:
     assert dice(EMPTY, EMPTY) == 1
     assert dice(BOX, EMPTY) == 0

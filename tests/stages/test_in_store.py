@@ -89,7 +89,7 @@ def test_a_machine_that_is_lost_costs_what_was_on_its_way(
 
     monkeypatch.setattr(push, "_THREADS", 1)
     monkeypatch.setattr(bucket, "fault", staticmethod(lost))
-    with pytest.raises(RunError, match=r"not in norename://bucket/run: cannot write .* --out and --work, and it is wr"):
+    with pytest.raises(RunError, match=r"not in norename://bucket/run: cannot write .* `out` and `work`, and it is wr"):
         extract(study, tmp_path / "lost")
     assert lacking(bucket) == []
     there = [name for name in stored(bucket) if name.endswith(".record.json")]
@@ -205,13 +205,13 @@ def test_a_store_or_a_copy_of_something_else_is_refused(study: Path, tmp_path: P
         run_study(study, "norename://bucket/other", until="extract", work=tmp_path / "copy")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.docx").write_text("mine")
-    with pytest.raises(InputError, match="mine is not empty and is no run folder; choose another folder with --work"):
+    with pytest.raises(InputError, match="mine is not empty and is no run folder; choose another folder with `work`"):
         extract(study, tmp_path / "mine")
     with pytest.raises(InputError, match="holds the results of study 'stored', not of 'another'"):
         extract(study, tmp_path / "new", "name=another")
-    with pytest.raises(InputError, match="give --out s3://"):
+    with pytest.raises(InputError, match="give out=s3://"):
         run_study(study, tmp_path / "run", until="extract", work=tmp_path / "copy")
-    with pytest.raises(InputError, match="say with --work where all of them see it"):
+    with pytest.raises(InputError, match="say with `work` where all of them see it"):
         run_study(study, URL, until="extract", on="ray")
 
 

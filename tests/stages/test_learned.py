@@ -210,7 +210,7 @@ def test_deep_features_are_of_each_fold_where_regions_may_be(study: Path) -> Non
 
 
 def test_jobs_of_an_array_use_what_was_learned_before(study: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"learn first: radfuse learn STUDY\.yaml, with the same --out and --set"):
+    with pytest.raises(InputError, match=r"learn first: run_study\(\.\.\., until='learn'\)"):
         run_study(study, tmp_path / "run", until="extract", shard="1/2")
     learned = run_study(study, tmp_path / "run", until="learn")
     assert learned.computed == 8 + 3

@@ -623,7 +623,7 @@ bad(
     "all columns empty",
     keep_rows(F, 24),
     *(column(F, f"f{k:02d}", lambda _: "") for k in range(1, 13)),
-    says=(F, "no value"),
+    says=(F, "without any value"),
 )
 bad("a column empty is remarked", column(F, "f03", lambda _: ""), code=0, says=(F, "f03"))
 bad("ids alone", without(F, *(f"f{k:02d}" for k in range(1, 13))), says=(F, "no feature columns"))
