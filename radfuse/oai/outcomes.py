@@ -175,7 +175,8 @@ def _grown(tables: OaiTables, recipe: OutcomeRecipe, grades: tuple[str, ...]) ->
     first, later = _course(tables, recipe.start)
     why = np.where(first["kl"] == _END_STAGE, "end-stage osteoarthritis (KL 4) at the first visit", "")
     why = np.where(first[list(grades)].isna().all(axis=1), f"no {' or '.join(grades)} at the first visit", why)
-    risen = pd.concat([later[grade] - later[f"first_{grade}"] for grade in grades], axis=1)
+    steps = [(later[grade] - later[f"first_{grade}"]).round(6) for grade in grades]  # 1.4 - 0.4 is less than 1
+    risen = pd.concat(steps, axis=1)
     known = risen.notna().any(axis=1)
     return _observed(recipe, first, why, later.assign(risen=risen.max(axis=1))[known], lambda rows: rows["risen"] >= 1)
 

@@ -25,6 +25,8 @@ SIDES = {1: "right", 2: "left"}
 _SUFFIXES = (".txt", ".csv", ".txt.gz", ".csv.gz")
 _SEPARATORS = "|\t;,"
 """The first is OAI's; a table that was saved anew may have another."""
+_AGAIN = "sq_rel"
+"""In the name of a table of radiographs that were read again, to see how far readers agree: kXR_SQ_Rel_BU00.txt."""
 _READINGS = {"XRKL": "kl", "XRJSM": "jsn_medial", "XRJSL": "jsn_lateral"}
 _END = {"kl": 4.0, "jsn_medial": 3.9, "jsn_lateral": 3.9}
 """The highest grades; those of narrowing have decimals within a grade."""
@@ -81,7 +83,7 @@ def read_tables(folder: Path) -> OaiTables:
             continue
         named += 1
         if "SIDE" in frame and any(_suffix(name) in _READINGS for name in frame):
-            readings += list(_readings(path, frame, found.problems))
+            readings += [] if _AGAIN in path.name.lower() else list(_readings(path, frame, found.problems))
             continue
         for name in frame.columns.drop("ID"):
             _take(found, path, columns, name, pd.Series(frame[name].to_numpy(), frame["ID"].to_numpy(), dtype=object))

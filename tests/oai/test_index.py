@@ -92,6 +92,10 @@ def test_other_folders_are_refused(tmp_path: Path) -> None:
         index_series(tmp_path / "nowhere", tmp_path / "s.parquet")
     with pytest.raises(InputError, match="holds no series of OAI: RELEASE/ID"):
         index_series(tmp_path, tmp_path / "s.parquet")
+    (tmp_path / "0.C.2" / "9007827" / "20041006").mkdir(parents=True)
+    (tmp_path / "0.C.2" / "9007827" / "20041006" / "10263609.tar.gz").write_bytes(b"")
+    with pytest.raises(InputError, match=r"; 0\.C\.2 holds packed series, which are not looked into; unpack each"):
+        index_series(tmp_path, tmp_path / "s.parquet")
     (tmp_path / "0.C.2" / "9007827" / "20041006" / "10263609").mkdir(parents=True)
     (tmp_path / "s.parquet").write_text("nothing")
     with pytest.raises(InputError, match="is no index of series"):

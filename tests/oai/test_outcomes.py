@@ -61,6 +61,7 @@ def test_incident_osteoarthritis_within_48_months(kl: dict[str, float], expected
         ("progression", {"V00": 2, "V06": 3}, {}, 1.0),
         ("progression", {"V00": 2, "V06": 2}, {"V00": 1, "V06": 2}, 1.0),
         ("progression", {"V00": 2, "V06": 2}, {"V00": 1, "V06": 1.6}, 0.0),  # within a grade
+        ("progression_jsn", {"V00": 2, "V06": 2}, {"V00": 0.4, "V06": 1.4}, 1.0),  # less than 1 in float64
         ("progression_kl", {"V00": 2, "V06": 2}, {"V00": 1, "V06": 2}, 0.0),
         ("progression_jsn", {"V00": 2, "V06": 3}, {"V00": 1, "V06": 1}, 0.0),
         ("progression_jsn", {"V00": 2, "V06": 3}, {"V06": 1}, NAN),

@@ -59,6 +59,13 @@ def test_what_disagrees_is_left_empty_and_named(tmp_path: Path) -> None:
     assert "9000001" not in "".join(map(str, found.problems))
 
 
+def test_radiographs_that_were_read_again_change_no_grade(tmp_path: Path) -> None:
+    table = "ID|SIDE|READPRJ|V00XRKL\n9000001|1: Right|15|"
+    folder = write(tmp_path / "t", kXR_SQ_BU00=f"{table}1\n", kXR_SQ_Rel_BU00=f"{table}2\n9000001|1: Right|15|1\n")
+    found = read_tables(folder)
+    assert (found.problems, found.readings["kl"].tolist()) == ([], [1.0])
+
+
 def test_persons_visits_and_knees(tmp_path: Path) -> None:
     folder = write(
         tmp_path / "t",
