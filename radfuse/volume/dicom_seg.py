@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MANUFACTURER = "radfuse"
 SEG_SERIES, SR_SERIES = 9101, 9102
 """Numbers of the series that are added to a study."""
+LONGEST_LABEL = 64
+"""Characters of a segment's name; the rest of a longer one is cut off."""
 _NEEDED = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SOPInstanceUID", "SOPClassUID")
 
 
@@ -128,13 +130,13 @@ def segmentation(
         descriptions.append(
             library.seg.SegmentDescription(
                 segment_number=number,
-                segment_label=name[:64],
+                segment_label=name[:LONGEST_LABEL],
                 segmented_property_category=concept(what.category),
                 segmented_property_type=concept(what.kind),
                 algorithm_type=library.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
                 algorithm_identification=algorithm(maker),
                 tracking_uid=generate_uid(entropy_srcs=[headers[0].SeriesInstanceUID, maker.digest, name]),
-                tracking_id=name[:64],
+                tracking_id=name[:LONGEST_LABEL],
                 anatomic_regions=region,
             )
         )

@@ -142,5 +142,9 @@ def test_names_that_say_nothing_have_codes_of_their_own() -> None:
     assert region.value == "12611008"
     assert coded("l4").kind.value == "11994002"
     assert coded("tibia").kind == region
+    assert coded("Left distal tibia").kind == region
     assert coded("thing").kind == private("thing")
+    for name in ("patellar_tendon", "femoral_artery", "biceps_femoris", "tibialis_anterior"):  # no bones
+        assert coded(name).kind == private(name)
+        assert coded(name).region is None
     assert private("thing") != private("other thing")
