@@ -123,9 +123,10 @@ def _segments(path: Path, header: Dataset, names: Mapping[int, str] | None, like
     )
     grid, at = _grid_of_frames(path, header, places, pixels.shape[1:])
     array = np.zeros(grid.shape, dtype=np.uint32)
+    turned = np.array([labels.get(number, 0) for number in range(int(pixels.max()) + 1)], dtype=np.uint32)
     for plane, item, slice_ in zip(pixels, frames, at, strict=True):
         if kind == "LABELMAP":
-            values = np.vectorize(lambda number: labels.get(int(number), 0), otypes=[np.uint32])(plane)
+            values = turned[plane]
         else:
             number = int(said_of(item, "SegmentIdentificationSequence").ReferencedSegmentNumber)
             values = (plane > 0).astype(np.uint32) * np.uint32(labels[number])
@@ -205,8 +206,7 @@ def _contours(path: Path, header: Dataset, names: Mapping[int, str] | None, like
     for item in header.get("ROIContourSequence") or ():
         number = int(item.ReferencedROINumber)
         if number in labels:
-            contours = [_points(contour) for contour in item.get("ContourSequence") or ()]
-            drawn = _filled(f"{path}: of {said[number]!r}", contours, like)
+            drawn = _filled(f"{path}: of {said[number]!r}", _closed(path, said[number], item), like)
             both = drawn & (array > 0) & (array != labels[number])
             if both.any():
                 raise InputError(
@@ -217,11 +217,19 @@ def _contours(path: Path, header: Dataset, names: Mapping[int, str] | None, like
     return replace(LabelMap(array, like, shown), name=path.name)
 
 
-def _points(contour: Dataset) -> np.ndarray:
-    """Return the corners of one contour, shape (point, 3), (x, y, z) in mm; empty where it is no closed one."""
-    if str(contour.get("ContourGeometricType")) not in _CLOSED:
-        return np.empty((0, 3))
-    return np.array([float(value) for value in contour.ContourData]).reshape(-1, 3)
+def _closed(path: Path, name: str, item: Dataset) -> list[np.ndarray]:
+    """Return the corners of each closed contour of a structure, shape (point, 3), (x, y, z) in mm; copies count once.
+
+    Raises:
+        InputError: there are contours, and none is closed.
+    """
+    drawn = list(item.get("ContourSequence") or ())
+    closed = [contour for contour in drawn if str(contour.get("ContourGeometricType")) in _CLOSED]
+    if drawn and not closed:
+        kinds = listed(dict.fromkeys(str(contour.get("ContourGeometricType")) for contour in drawn))
+        raise InputError(f"{path}: no contour of {name!r} is closed ({kinds}), so that none has an inside; close them")
+    points = [np.array([float(value) for value in contour.ContourData]).reshape(-1, 3) for contour in closed]
+    return list({each.tobytes(): each for each in points}.values())
 
 
 def _filled(what: str, contours: Sequence[np.ndarray], like: Grid) -> np.ndarray:

@@ -13,7 +13,7 @@ from rawfiles import write_series
 from realdata import real_file
 
 from radfuse.errors import InputError
-from radfuse.volume.dicom_masks import SEG_CLASSES, drawn_elsewhere
+from radfuse.volume.dicom_masks import RTSTRUCT_CLASS, SEG_CLASSES, drawn_elsewhere
 from radfuse.volume.files import read_grid, read_labels
 from radfuse.volume.grid import Grid
 
@@ -134,6 +134,12 @@ def test_contours_hold_the_voxels_whose_centres_they_surround(tmp_path: Path) ->
     assert found.array[1, 1:5, 1:5].tolist() == [[1, 1, 1, 1], [1, 0, 0, 1], [1, 0, 0, 1], [1, 1, 1, 1]]
 
 
+def test_a_contour_that_stands_twice_is_no_hole(tmp_path: Path) -> None:
+    once = square(0.5, 4.5, 32.0)
+    found = read_labels(write_contours(tmp_path / "rs.dcm", once, once, square(1.5, 3.5, 32.0)), NAMES, like=IMAGE)
+    assert found.array.sum() == 12
+
+
 def test_bad_contours_are_named(tmp_path: Path) -> None:
     good = write_contours(tmp_path / "a.dcm", square(0.5, 4.5, 32.0))
     with pytest.raises(InputError, match="give it beside its image"):
@@ -149,6 +155,11 @@ def test_bad_contours_are_named(tmp_path: Path) -> None:
     thick = write_contours(tmp_path / "e.dcm", *(square(0.5, 4.5, z) for z in (30.0, 34.0, 38.0)))
     with pytest.raises(InputError, match="no two contours lie on neighbouring slices"):
         read_labels(thick, NAMES, like=IMAGE)
+    point = item(ContourGeometricType="POINT", ContourData=["10", "20", "30"])
+    drawn = {"ROIContourSequence": [item(ReferencedROINumber=7, ContourSequence=[point])]}
+    drawn |= {"StructureSetROISequence": [item(ROINumber=7, ROIName="Bone")]}
+    with pytest.raises(InputError, match=r"p\.dcm: no contour of 'Bone' is closed \(POINT\)"):
+        read_labels(save(tmp_path / "p.dcm", RTSTRUCT_CLASS, **drawn), NAMES, like=IMAGE)
     with pytest.raises(InputError, match="the mask is empty"):
         read_labels(write_contours(tmp_path / "c.dcm"), NAMES, like=IMAGE)
 
