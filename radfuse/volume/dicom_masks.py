@@ -100,6 +100,7 @@ def read_object(path: Path, header: Dataset, names: Mapping[int, str] | None, li
 
 def _segments(path: Path, header: Dataset, names: Mapping[int, str] | None, like: Grid | None) -> LabelMap:
     said = {int(item.SegmentNumber): str(item.get("SegmentLabel") or "") for item in header.SegmentSequence}
+    said.pop(0, None)  # a label map's background
     labels = numbered(path, said, names)
     unknown = [said[number] for number in said if number not in labels]
     if unknown:

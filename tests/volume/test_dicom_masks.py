@@ -77,6 +77,16 @@ def test_a_segmentation_lies_on_its_image(seg: Path) -> None:
     assert np.unique(np.nonzero(found.array)[0]).tolist() == [1, 3]
 
 
+def test_a_label_map_describes_its_background_too(tmp_path: Path) -> None:
+    numbers = (plane(slice(0, 3), slice(0, 4)) + 2 * plane(slice(3, 5), slice(2, 3))).astype(np.uint8)
+    fields = {"SegmentationType": "LABELMAP", "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
+    names = {0: "Background", 1: "Bone", 2: "Femoral cartilage"}
+    path = write_seg(tmp_path / "m.dcm", [(0, 2, numbers > 0)], names, **fields, PixelData=numbers.tobytes())
+    found = read_labels(path, NAMES, like=IMAGE)
+    assert [int((found.array[2] == label).sum()) for label in NAMES] == [12, 2]
+    assert read_labels(path).names == {1: "Bone", 2: "Femoral cartilage"}
+
+
 def test_without_an_image_it_spans_its_frames(seg: Path) -> None:
     found = read_labels(seg)
     assert found.grid == Grid((3, 6, 8), (2.0, 1.0, 1.0), (10.0, 20.0, 32.0))
