@@ -15,7 +15,7 @@ import numpy as np
 
 from radfuse.errors import InputError
 from radfuse.volume.codes import Concept, coded
-from radfuse.volume.dicom import sorted_headers
+from radfuse.volume.dicom import sorted_headers, text_of
 from radfuse.volume.grid import GRID_TOLERANCE
 from radfuse.volume.image import LabelMap
 
@@ -79,7 +79,21 @@ def source_headers(image: Path) -> list[Dataset]:
         for name in ("StudyDate", "StudyTime", "StudyID"):
             if name not in header:
                 setattr(header, name, None)
+        _empty_what_cannot_be(header)
     return headers
+
+
+def _empty_what_cannot_be(header: Dataset) -> None:
+    """Empty what is written in a way that DICOM does not know, as a year for a date: highdicom takes no such object."""
+    from pydicom.valuerep import DA, TM
+
+    for name, kind in (("PatientBirthDate", DA), ("StudyDate", DA), ("StudyTime", TM)):
+        try:
+            kind(text_of(header, name))
+        except ValueError:
+            setattr(header, name, None)
+    if text_of(header, "PatientSex") not in ("M", "F", "O", ""):
+        header.PatientSex = ""
 
 
 def concept(item: Concept) -> Any:
