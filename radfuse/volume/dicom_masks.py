@@ -18,7 +18,7 @@ from radfuse.volume.frames import frame_pixels
 from radfuse.volume.grid import GRID_TOLERANCE, Grid, triple
 from radfuse.volume.image import LabelMap
 from radfuse.volume.layout import MOST_VOXELS
-from radfuse.volume.segments import numbered
+from radfuse.volume.segments import declared, numbered
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -104,9 +104,9 @@ def _segments(path: Path, header: Dataset, names: Mapping[int, str] | None, like
     labels = numbered(path, said, names)
     unknown = [said[number] for number in said if number not in labels]
     if unknown:
-        declared = ", ".join(f"{label} {name}" for label, name in (names or {}).items())
+        known = ", ".join(f"{label} {name}" for label, name in (names or {}).items())
         raise InputError(
-            f"{path}: segments {listed(unknown)} are not declared; declared: {declared}. Declare them by these names "
+            f"{path}: segments {listed(unknown)} are not declared; declared: {known}. Declare them by these names "
             "under segmentation.labels"
         )
     pixels = frame_pixels(path)
@@ -196,12 +196,12 @@ def _contours(path: Path, header: Dataset, names: Mapping[int, str] | None, like
     if like is None:
         raise InputError(f"{path} is a set of contours, which are drawn on an image; give it beside its image")
     said = {int(item.ROINumber): str(item.get("ROIName") or "") for item in header.StructureSetROISequence}
-    labels = numbered(path, said, names)
+    labels = {number: number for number in said} if names is None else declared(said, names)
     if not labels:
-        declared = ", ".join(names.values()) if names else "none"
+        known = ", ".join(names.values()) if names else "none"
         raise InputError(
-            f"{path}: its structures are called {listed(said.values())}, none of the labels {declared}; name the label "
-            "as the structure is called"
+            f"{path}: its structures are called {listed(said.values())}, none of the labels {known}; name the label "
+            "as the structure is called: its number says nothing"
         )
     array = np.zeros(like.shape, dtype=np.uint32)
     for item in header.get("ROIContourSequence") or ():

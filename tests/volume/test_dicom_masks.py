@@ -156,6 +156,8 @@ def test_bad_contours_are_named(tmp_path: Path) -> None:
         read_labels(good, NAMES)
     with pytest.raises(InputError, match=r"structures are called Bone, couch, none of the labels tumour"):
         read_labels(good, {1: "tumour"}, like=IMAGE)
+    with pytest.raises(InputError, match="its number says nothing"):
+        read_labels(good, {7: "tumour", 8: "muscle"}, like=IMAGE)
     across = write_contours(tmp_path / "b.dcm", [10, 20, 30, 12, 20, 30, 12, 20, 36, 10, 20, 36])
     with pytest.raises(InputError, match="lies across the slices, or between them"):
         read_labels(across, NAMES, like=IMAGE)
