@@ -423,7 +423,8 @@ def _check_series(folder: Path, series: list[_Slice]) -> None:
     if len(odd):
         first = int(odd[0])
         missing = round(float(gaps[first]) / usual) - 1
-        what = f"{missing} slices are missing" if missing > 0 else "the distance changes"
+        lacking = "1 slice is missing" if missing == 1 else f"{missing} slices are missing"
+        what = lacking if missing > 0 else "the distance changes"
         raise InputError(
             f"{folder}: {what} between {series[first]} and {series[first + 1]} "
             f"({gaps[first]:.3f} mm apart, usually {usual:.3f} mm); copy the series again"
