@@ -115,8 +115,9 @@ def test_a_series_is_named_by_its_uid(heap: Path, tmp_path: Path) -> None:
     (case,) = read_cohort(config=config, new=True)
     assert case.images["t1"].resolve() == (heap / "later").resolve()
     table.write_text("case_id,patient_id,image\na,p,1.2.3.4.1\nb,q,1.2.3.9.9\n")
-    with pytest.raises(InputError, match=r"(?s)shares its folder with others.*no series of this UID"):
+    with pytest.raises(InputError, match=r"(?s)shares its folder with others.*no series of this UID") as caught:
         read_cohort(config=config, new=True)
+    assert "no file" not in str(caught.value)
     with pytest.raises(InputError, match=r"there is no file .*none\.parquet; `radfuse dicom index` writes one"):
         read_cohort(config=config.model_copy(update={"series_index": tmp_path / "none.parquet"}))
 
