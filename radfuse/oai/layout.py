@@ -93,7 +93,7 @@ def walk(root: Path) -> Iterator[Place | Unread]:
 
     Folders of other names are passed over; those one may not look into are told.
     """
-    for release in _releases(root, root, _DEEPEST):
+    for release in _releases(root, root, _DEEPEST, set()):
         if isinstance(release, Unread):
             yield release
             continue
@@ -120,8 +120,12 @@ def _place(root: Path, release: Path, person: Path, date: Path, found: Path) -> 
     return Place(folder, release.name, person.name, date.name, found.name, changed)
 
 
-def _releases(root: Path, folder: Path, left: int) -> Iterator[Path | Unread]:
-    """Yield the folders of releases at or below a folder."""
+def _releases(root: Path, folder: Path, left: int, seen: set[str]) -> Iterator[Path | Unread]:
+    """Yield the folders of releases at or below a folder, each once: links may lead back."""
+    real = os.path.realpath(folder)
+    if real in seen:
+        return
+    seen.add(real)
     if _RELEASE.fullmatch(folder.name):
         yield folder
         return
@@ -129,7 +133,7 @@ def _releases(root: Path, folder: Path, left: int) -> Iterator[Path | Unread]:
         if isinstance(found, Unread):
             yield found
         else:
-            yield from _releases(root, found, left - 1)
+            yield from _releases(root, found, left - 1, seen)
 
 
 def _inside(root: Path, folder: Path, names: re.Pattern[str]) -> Iterator[Path | Unread]:

@@ -76,6 +76,7 @@ def test_releases_are_found_below_wrapping_folders(tmp_path: Path) -> None:
     for release in ("0.C.2", "3.C.2"):
         (tmp_path / "Package_1" / "results" / release / "9007827" / "20041006" / "10263609").mkdir(parents=True)
     (tmp_path / "Package_1" / "results" / "0.C.2" / "9007827" / "notes" / "123456").mkdir(parents=True)
+    (tmp_path / "Package_1" / "back").symlink_to(tmp_path)
     places = list(walk(tmp_path))
     assert all(isinstance(place, Place) for place in places)
     assert [(place.release, place.person, place.date, place.barcode) for place in places] == [  # type: ignore[union-attr]
