@@ -113,7 +113,7 @@ def read_folders(batch: Folders) -> list[Facts]:
 def _rows(batch: Folders, place: Folder) -> list[Facts]:
     """Return a row a series of a folder; one without a series where there is none."""
     told: Facts = {"folder": place.folder, "changed": place.changed, "root": batch.away}
-    series: dict[str, list[tuple[Path, Any]]] = defaultdict(list)
+    series: dict[tuple[str, str], list[tuple[Path, Any]]] = defaultdict(list)
     faults: list[str] = []
     packed = 0
     try:
@@ -132,13 +132,14 @@ def _rows(batch: Folders, place: Folder) -> list[Facts]:
                 faults.append(str(error).replace(str(path), "a file", 1))
                 continue
             if header is not None and "DirectoryRecordSequence" not in header:
-                series[str(facts_of(header)["series_uid"] or "")].append((path, header))
+                said = facts_of(header)  # anonymisers may give all persons one UID
+                series[str(said["series_uid"] or ""), str(said["patient"] or "")].append((path, header))
     except FileNotFoundError:
         return [told | {"series_uid": None, "fault": _UNREADABLE}]
     except OSError as error:
         return [told | {"series_uid": None, "fault": f"cannot be read ({error.strerror}); look at its permissions"}]
     alone = len(series) == 1 and not faults
-    rows = [told | _series(uid, files, alone=alone) for uid, files in series.items()]
+    rows = [told | _series(uid, files, alone=alone) for (uid, _), files in series.items()]
     if packed:
         fault = "files that are packed (zip, gz, tar, ...) are not looked into; unpack them"
         rows.append(told | {"series_uid": None, "fault": fault, "files": packed})

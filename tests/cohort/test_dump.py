@@ -232,3 +232,11 @@ def test_a_radiograph_is_named_as_the_file_it_is(tmp_path: Path, *, secret: bool
     assert images.str.endswith(".dcm").all()
     assert [read_volume(tmp_path / image).array.shape for image in images] == [(1, 3, 4)] * 2
     assert images.str.startswith("c.images/").sum() == (2 if secret else 1)
+
+
+def test_persons_who_share_a_uid_and_a_folder_are_two(tmp_path: Path) -> None:
+    write_series(tmp_path / "heap", PatientID=lambda z: f"p{z // 2}", StudyInstanceUID="1.2.1")
+    dicom_index(tmp_path / "heap", tmp_path / "c.csv")
+    rows = pd.read_csv(tmp_path / "c.csv")
+    assert rows[["patient_id", "files"]].to_numpy().tolist() == [["p0", 2], ["p1", 2]]
+    assert [read_volume(tmp_path / image).array.shape for image in rows["image"]] == [(2, 3, 4)] * 2
