@@ -33,6 +33,8 @@ _BESIDE = 0.25
 """Of the distance between slices, by which the plane of a contour may lie beside them."""
 _OVER = 1.5
 """Voxels beyond the centre of the outermost that a contour may reach: one that runs around all of the image."""
+_TURNED = 1e-3
+"""Between the directions of frames of one stack, which are written in few decimals."""
 _FEW_STEPS = 2
 """From so many gaps on, all of them empty slices, a structure is not of several parts but of thicker slices."""
 
@@ -144,15 +146,20 @@ def _segments(path: Path, header: Dataset, names: Mapping[int, str] | None, like
 
 def _grid_of_frames(path: Path, header: Dataset, places: np.ndarray, plane: Sequence[int]) -> tuple[Grid, list[int]]:
     """Return the grid that the frames of a segmentation span, and the slice of it that each lies on."""
-    together, first = header.SharedFunctionalGroupsSequence[0], header.PerFrameFunctionalGroupsSequence[0]
+    together, frames = header.SharedFunctionalGroupsSequence[0], header.PerFrameFunctionalGroupsSequence
 
-    def said(sequence: str) -> Dataset:
-        return (together.get(sequence) or first.get(sequence))[0]
+    def said(sequence: str, frame: Dataset) -> Dataset:
+        return (together.get(sequence) or frame.get(sequence))[0]
 
-    turn = np.array([float(v) for v in said("PlaneOrientationSequence").ImageOrientationPatient]).reshape(2, 3)
-    measures = said("PixelMeasuresSequence")
+    turns = [said("PlaneOrientationSequence", frame).ImageOrientationPatient for frame in frames]
+    turn = np.array(turns[0], dtype=float).reshape(2, 3)
+    measures = said("PixelMeasuresSequence", frames[0])
+    rows, columns = (float(v) for v in measures.PixelSpacing)
     normal = np.cross(*turn)
     along = places @ normal
+    aside = places - places[0] - np.outer(along - along[0], normal)
+    if np.abs(np.array(turns, dtype=float) - turns[0]).max() > _TURNED or np.abs(aside).max() > min(rows, columns) / 2:
+        raise InputError(f"{path}: its frames are not of one stack of slices; save it on the grid of its image")
     levels = np.unique(np.round(along, 3))
     thickness = float(measures.get("SpacingBetweenSlices") or measures.get("SliceThickness") or 0)
     step = float(np.diff(levels).min()) if len(levels) > 1 else thickness or 1.0
@@ -164,7 +171,6 @@ def _grid_of_frames(path: Path, header: Dataset, places: np.ndarray, plane: Sequ
     count = int(np.rint(at.max())) + 1
     if count * plane[0] * plane[1] > MOST_VOXELS:
         raise InputError(f"{path} has more than {MOST_VOXELS} voxels; crop or resample it")
-    rows, columns = (float(v) for v in measures.PixelSpacing)
     direction = np.stack([*turn, normal], axis=1)
     origin = places[int(along.argmin())]
     grid = Grid(

@@ -105,6 +105,26 @@ def test_a_folder_that_holds_it_alone(seg: Path, tmp_path: Path) -> None:
     assert read_labels(tmp_path / "alone", NAMES, like=IMAGE).present() == (1, 4)
 
 
+def test_frames_of_several_planes_are_no_stack(tmp_path: Path) -> None:
+    frames = [(1, z, plane(slice(0, 3), slice(0, 4))) for z in (1, 2)]
+    for first, second in (((10, 20, 32), (10, 21, 34)), ((10, 20, 32), (10, 20, 34))):
+        groups = [
+            item(
+                PlanePositionSequence=[item(ImagePositionPatient=list(place))],
+                PlaneOrientationSequence=[item(ImageOrientationPatient=turn)],
+                SegmentIdentificationSequence=[item(ReferencedSegmentNumber=1)],
+            )
+            for place, turn in (
+                (first, [1, 0, 0, 0, 1, 0]),
+                (second, [1, 0, 0, 0, 1, 0] if second[1] == 21 else [0, 1, 0, -1, 0, 0]),
+            )
+        ]
+        shared = [item(PixelMeasuresSequence=[item(PixelSpacing=[1, 1], SliceThickness=2)])]
+        told = {"SharedFunctionalGroupsSequence": shared, "PerFrameFunctionalGroupsSequence": groups}
+        with pytest.raises(InputError, match="its frames are not of one stack of slices"):
+            read_labels(write_seg(tmp_path / "m.dcm", frames, {1: "bone"}, **told), NAMES, like=IMAGE)
+
+
 def test_bad_segments_are_named(tmp_path: Path) -> None:
     both = [(1, 1, plane(slice(0, 3), slice(0, 4))), (2, 1, plane(slice(2, 4), slice(0, 2)))]
     with pytest.raises(InputError, match="2 voxels of one slice are of two segments"):
