@@ -33,6 +33,8 @@ _BESIDE = 0.25
 """Of the distance between slices, by which the plane of a contour may lie beside them."""
 _OVER = 1.5
 """Voxels beyond the centre of the outermost that a contour may reach: one that runs around all of the image."""
+_BETWEEN = 0.05
+"""Of the distance between slices, by which a frame may lie between them."""
 _TURNED = 1e-3
 """Between the directions of frames of one stack, which are written in few decimals."""
 _FEW_STEPS = 2
@@ -124,7 +126,7 @@ def _segments(path: Path, header: Dataset, names: Mapping[int, str] | None, like
     places = np.array(
         [[float(v) for v in said_of(item, "PlanePositionSequence").ImagePositionPatient] for item in frames]
     )
-    grid, at = _grid_of_frames(path, header, places, pixels.shape[1:])
+    grid, at = _grid_of_frames(path, header, places, pixels.shape[1:], like)
     array = np.zeros(grid.shape, dtype=np.uint32)
     turned = np.array([labels.get(number, 0) for number in range(int(pixels.max()) + 1)], dtype=np.uint32)
     for plane, item, slice_ in zip(pixels, frames, at, strict=True):
@@ -144,7 +146,9 @@ def _segments(path: Path, header: Dataset, names: Mapping[int, str] | None, like
     return found if like is None else onto_image(found, like)
 
 
-def _grid_of_frames(path: Path, header: Dataset, places: np.ndarray, plane: Sequence[int]) -> tuple[Grid, list[int]]:
+def _grid_of_frames(
+    path: Path, header: Dataset, places: np.ndarray, plane: Sequence[int], like: Grid | None
+) -> tuple[Grid, list[int]]:
     """Return the grid that the frames of a segmentation span, and the slice of it that each lies on."""
     together, frames = header.SharedFunctionalGroupsSequence[0], header.PerFrameFunctionalGroupsSequence
 
@@ -161,12 +165,13 @@ def _grid_of_frames(path: Path, header: Dataset, places: np.ndarray, plane: Sequ
     if np.abs(np.array(turns, dtype=float) - turns[0]).max() > _TURNED or np.abs(aside).max() > min(rows, columns) / 2:
         raise InputError(f"{path}: its frames are not of one stack of slices; save it on the grid of its image")
     levels = np.unique(np.round(along, 3))
-    thickness = float(measures.get("SpacingBetweenSlices") or measures.get("SliceThickness") or 0)
+    said_mm = float(measures.get("SpacingBetweenSlices") or measures.get("SliceThickness") or 0)
+    thickness = _step_of_image(places, like) or said_mm  # slices may be thinner than they are apart
     step = float(np.diff(levels).min()) if len(levels) > 1 else thickness or 1.0
     if 0 < thickness < step * (1 + 1e-3) and abs(step / thickness - round(step / thickness)) < 0.02:
         step = thickness  # empty slices between are left out of the file
     at = (along - along.min()) / step
-    if np.abs(at - np.rint(at)).max() > 0.05:
+    if np.abs(at - np.rint(at)).max() > _BETWEEN:
         raise InputError(f"{path}: its frames are not evenly spaced; save it on the grid of its image")
     count = int(np.rint(at.max())) + 1
     if count * plane[0] * plane[1] > MOST_VOXELS:
@@ -177,6 +182,16 @@ def _grid_of_frames(path: Path, header: Dataset, places: np.ndarray, plane: Sequ
         (count, int(plane[0]), int(plane[1])), (step, rows, columns), triple(origin, float), tuple(direction.ravel())
     )
     return grid, [int(value) for value in np.rint(at)]
+
+
+def _step_of_image(places: np.ndarray, like: Grid | None) -> float:
+    """Return how far the slices of an image are apart where all frames lie on them, in mm; else 0."""
+    if like is None:
+        return 0.0
+    axes = np.reshape(like.direction, (3, 3)) * np.array(like.spacing_zyx_mm[::-1])
+    index = np.linalg.solve(axes, (places - np.array(like.origin)).T).T
+    beside = np.abs(index - np.rint(index) * [0, 0, 1]).max()  # of the first pixel, which is the image's
+    return like.spacing_zyx_mm[0] if beside < _BETWEEN else 0.0
 
 
 def onto_image(labels: LabelMap, like: Grid) -> LabelMap:

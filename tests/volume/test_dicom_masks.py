@@ -105,6 +105,19 @@ def test_a_folder_that_holds_it_alone(seg: Path, tmp_path: Path) -> None:
     assert read_labels(tmp_path / "alone", NAMES, like=IMAGE).present() == (1, 4)
 
 
+@pytest.mark.parametrize("thickness", [1, 2, 5])
+def test_slices_may_be_thinner_than_they_are_apart(tmp_path: Path, thickness: float) -> None:
+    """Without SpacingBetweenSlices the image says how far; empty slices between had halved the volume."""
+    frames = [(1, z, plane(slice(0, 3), slice(0, 4))) for z in (1, 2, 3)]
+    shared = item(
+        PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
+        PixelMeasuresSequence=[item(PixelSpacing=[1, 1], SliceThickness=thickness)],
+    )
+    path = write_seg(tmp_path / "m.dcm", frames, {1: "bone"}, SharedFunctionalGroupsSequence=[shared])
+    found = read_labels(path, NAMES, like=IMAGE)
+    assert (found.grid, found.array.sum(axis=(1, 2)).tolist()) == (IMAGE, [0, 12, 12, 12, 0])
+
+
 def test_frames_of_several_planes_are_no_stack(tmp_path: Path) -> None:
     frames = [(1, z, plane(slice(0, 3), slice(0, 4))) for z in (1, 2)]
     for first, second in (((10, 20, 32), (10, 21, 34)), ((10, 20, 32), (10, 20, 34))):
