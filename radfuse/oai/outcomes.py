@@ -161,10 +161,11 @@ def _knees(tables: OaiTables) -> pd.DataFrame:
 
 
 def _course(tables: OaiTables, start: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the readings of the first visit, and all later ones with those of the first as columns first_..."""
+    """Return a row a knee of the first visit's readings, and all later ones with those of the first as first_..."""
     readings = tables.readings
     month = MONTHS[int(start[1:])]
-    first = readings[readings["months"] == month].reset_index(drop=True)
+    knees = readings[["person", "side"]].drop_duplicates()  # those not read at the first visit, too
+    first = knees.merge(readings[readings["months"] == month], on=["person", "side"], how="left")
     grades = ["kl", "jsn_medial", "jsn_lateral"]
     known = first[["person", "side", *grades]].rename(columns={grade: f"first_{grade}" for grade in grades})
     later = readings[readings["months"] > month].merge(known, on=["person", "side"])

@@ -46,6 +46,7 @@ def course(*, kl: dict[str, float], jsm: dict[str, float] | None = None) -> OaiT
         ({"V00": 0, "V03": 1, "V06": NAN, "V08": NAN}, NAN, "no radiograph shows"),
         ({"V00": 2, "V06": 3}, NAN, "osteoarthritis at the first visit"),
         ({"V00": NAN, "V06": 3}, NAN, "no KL grade at the first visit"),
+        ({"V03": 0, "V06": 3}, NAN, "no KL grade at the first visit"),  # no row of the table at all
     ],
 )
 def test_incident_osteoarthritis_within_48_months(kl: dict[str, float], expected: float, why: str) -> None:
