@@ -102,7 +102,9 @@ def _as_dicom(opened: Bundle, prediction: Prediction, out_: Path) -> tuple[Failu
 
     with progress() as tell:
         failures = write_dicom(opened, prediction, out_, tell)
-    show_failures(failures)
+    if failures:
+        write_folder(out_, failures_file((*prediction.failures, *failures), out_))
+    show_failures(failures, str(out_ / FAILURES))
     count = len(prediction.imaged) - len(failures)
     out.print(
         f"DICOM: a segmentation and a report of {counted(count, 'case')}, with the patients' ids -> "

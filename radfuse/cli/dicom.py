@@ -32,12 +32,15 @@ def dicom_index(
     """Index DICOM series, and write a cohort table with a row a series; goes on where it stopped.
 
     No date is written: `days` counts from the person's first study. Series that share a folder get one of links.
+
+    A radiograph is named as the file it is, by a link that ends in .dcm where its own name does not.
     """
     from radfuse.cohort.dump import COLUMNS, cohort_of, index_dump
     from radfuse.cohort.links import link_series
     from radfuse.cohort.made import check_table, require_own, write_made
     from radfuse.cohort.pseudonyms import pseudonyms, read_salt
     from radfuse.run.folder import safe_name
+    from radfuse.volume.flat import is_flat
 
     check_table(out_)
     require_own(out_, [*COLUMNS, "image"], force=force)
@@ -47,14 +50,17 @@ def dicom_index(
     people = sorted(index["patient"].dropna().unique())
     dump = cohort_of(index, root, None if salt is None else pseudonyms(people, salt))
     place = out_.with_name(f"{out_.stem}.images")
+    links = {case: f"{safe_name(case)}{'.dcm' if case in dump.flat else ''}" for case in dump.series}
     linked = {
-        case: target for case, target in dump.series.items() if pseudonymise is not None or not isinstance(target, Path)
+        case: target
+        for case, target in dump.series.items()
+        if pseudonymise is not None or not isinstance(target, Path) or (case in dump.flat and not is_flat(target))
     }
     if linked:
-        link_series(place, {safe_name(case): target for case, target in linked.items()})
+        link_series(place, {links[case]: target for case, target in linked.items()})
     here = out_.parent.resolve()
     images = [
-        f"{place.name}/{safe_name(case)}"
+        f"{place.name}/{links[case]}"
         if case in linked
         else os.path.relpath(Path(str(dump.series[case])).resolve(), here)
         for case in dump.rows["case_id"]

@@ -92,9 +92,10 @@ def oai_index(
     show_problems(told.problems)
     cohort = make_cohort(index, told, wish)
     written = write_cohort(root, out_, cohort, wish, force=force)
-    for item in unread:
-        hidden = item.folder.split("/")[0] if pseudonymise else item.folder
-        err.print(f"[yellow]left out[/yellow] {escape(hidden)}: {escape(item.reason)}", soft_wrap=True)
+    for reason, count in Counter(item.reason for item in unread).items():
+        first = next(item.folder for item in unread if item.reason == reason)
+        named = f"{first.split('/')[0] if pseudonymise else first}{f', and {count - 1:,} more' if count > 1 else ''}"
+        err.print(f"[yellow]left out[/yellow] {escape(named)}: {escape(reason)}", soft_wrap=True)
     _show(index, cohort)
     people = cohort.rows["patient_id"].nunique()
     out.print(

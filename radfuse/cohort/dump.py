@@ -7,7 +7,7 @@ import itertools
 import os
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from radfuse.volume.dicom import header_of, is_image, text_of
 from radfuse.volume.series import Facts, depth_of, facts_of, missing_bytes, place_along
 
 _OTHERS = {"SEG", "SR", "RTSTRUCT", "RTPLAN", "RTDOSE", "PR", "KO", "DOC", "REG"}
-"""Modalities that are no images; they are in the index, and not in the table."""
+"""Modalities that are no images, as is what has no rows; they are in the index, and not in the table."""
 _PACKED = {".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"}
 _UNREADABLE = "a name that is no text in UTF-8, or of what is gone by now; rename it"
 _KEPT = ("modality", "description", "plane", "laterality", "rows", "columns", "row_mm", "column_mm", "slice_mm")
@@ -70,12 +70,7 @@ def index_dump(root: Path, file: Path, progress: Progress = lambda *_: None) -> 
     """
     if not root.is_dir():
         raise InputError(f"there is no folder {root}; give the one in which the DICOM files lie")
-    places = []
-    for place, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if any(not name.startswith(".") for name in files):
-            here = Path(place)
-            places.append(Folder(_as_text(here.relative_to(root).as_posix()), here.stat().st_mtime_ns))
+    places = list(_walk(root))
     if not places:
         raise InputError(f"{root} holds no files; give the folder in which the DICOM files lie")
     away = os.path.relpath(root.resolve(), file.parent.resolve())
@@ -87,6 +82,29 @@ def index_dump(root: Path, file: Path, progress: Progress = lambda *_: None) -> 
     return index
 
 
+def _walk(root: Path) -> Iterator[Folder]:
+    """Yield the folders that hold files, or may not be read, each once: links are followed when all else is seen."""
+    home, seen = os.path.realpath(root), set()
+    starts, closed = [root], list[str]()
+    for start in starts:  # grows
+        for place, folders, files in os.walk(start, onerror=lambda error: closed.append(error.filename)):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            real = os.path.realpath(place)
+            if real in seen or home.startswith(f"{real.rstrip(os.sep)}{os.sep}"):  # a link that leads back or above
+                folders.clear()
+                continue
+            seen.add(real)
+            starts += [link for name in folders if (link := Path(place) / name).is_symlink()]
+            if any(not name.startswith(".") for name in files):
+                yield _folder(root, place)
+    yield from (_folder(root, place) for place in closed)
+
+
+def _folder(root: Path, place: str) -> Folder:
+    here = Path(place)
+    return Folder(_as_text(here.relative_to(root).as_posix()), here.stat().st_mtime_ns)
+
+
 def read_folders(batch: Folders) -> list[Facts]:
     """Return the rows of some folders."""
     return [row for place in batch.places for row in _rows(batch, place)]
@@ -95,7 +113,7 @@ def read_folders(batch: Folders) -> list[Facts]:
 def _rows(batch: Folders, place: Folder) -> list[Facts]:
     """Return a row a series of a folder; one without a series where there is none."""
     told: Facts = {"folder": place.folder, "changed": place.changed, "root": batch.away}
-    series: dict[str, list[tuple[Path, Any]]] = defaultdict(list)
+    series: dict[tuple[str, str], list[tuple[Path, Any]]] = defaultdict(list)
     faults: list[str] = []
     packed = 0
     try:
@@ -113,14 +131,15 @@ def _rows(batch: Folders, place: Folder) -> list[Facts]:
             except InputError as error:
                 faults.append(str(error).replace(str(path), "a file", 1))
                 continue
-            if header is not None:
-                series[str(facts_of(header)["series_uid"] or "")].append((path, header))
+            if header is not None and "DirectoryRecordSequence" not in header:
+                said = facts_of(header)  # anonymisers may give all persons one UID
+                series[str(said["series_uid"] or ""), str(said["patient"] or "")].append((path, header))
     except FileNotFoundError:
         return [told | {"series_uid": None, "fault": _UNREADABLE}]
     except OSError as error:
         return [told | {"series_uid": None, "fault": f"cannot be read ({error.strerror}); look at its permissions"}]
     alone = len(series) == 1 and not faults
-    rows = [told | _series(uid, files, alone=alone) for uid, files in series.items()]
+    rows = [told | _series(uid, files, alone=alone) for (uid, _), files in series.items()]
     if packed:
         fault = "files that are packed (zip, gz, tar, ...) are not looked into; unpack them"
         rows.append(told | {"series_uid": None, "fault": fault, "files": packed})
@@ -138,6 +157,7 @@ def _series(uid: str, files: Sequence[tuple[Path, Any]], *, alone: bool) -> Fact
     """Return the row of one series in one folder."""
     row = facts_of(files[0][1])
     images = [(path, header) for path, header in files if is_image(header)]
+    row |= {} if images else {"rows": 0, "columns": 0}
     levels = sorted(level for _, header in images if (level := place_along(header)) is not None)
     depth = depth_of(images[0][1], images[-1][1]) if len(images) > 1 else None
     steps = [high - low for low, high in itertools.pairwise(levels)]
@@ -159,13 +179,15 @@ class Dump:
     Attributes:
         rows: case_id, patient_id, study (1, 2, ... of the patient, in time), days (since the patient's first study),
             modality, description, sizes, image.
-        series: case_id -> its folder, or its files where the folder holds others too.
+        series: case_id -> its folder, or its files where the folder holds others too; of a flat image its file.
+        flat: cases whose image is one file that does not say where it lies, a radiograph for example.
         left_out: why series are not in the table, with their number.
     """
 
     rows: pd.DataFrame
     series: Mapping[str, Path | list[Path]]
     left_out: Mapping[str, int]
+    flat: frozenset[str] = frozenset()
 
 
 def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) -> Dump:
@@ -188,7 +210,7 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
             nameless
         )
     usable = usable[usable["patient"].notna()]
-    others = usable["modality"].isin(_OTHERS)
+    others = usable["modality"].isin(_OTHERS) | (usable["rows"] == 0)
     if others.any():
         left_out["no images (reports, segmentations, plans)"] += int(others.sum())
     usable = usable[~others]
@@ -207,7 +229,8 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
         usable.sort_values(["patient_id", "days", "series_uid"]).groupby(["patient_id", "series_uid"], sort=False)
     )
     studies: dict[str, dict[str, int]] = defaultdict(dict)
-    rows, series, count = [], {}, dict.fromkeys(usable["patient_id"], 0)
+    rows, flat, count = [], set(), dict.fromkeys(usable["patient_id"], 0)
+    series: dict[str, Path | list[Path]] = {}
     for (patient, _), some in groups:
         one = some.iloc[0]
         count[patient] += 1
@@ -215,10 +238,15 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
         study = known.setdefault(str(one["study_uid"]), len(known) + 1)
         case = f"{patient}_{study}_{count[patient]:03d}"
         alone = len(some) == 1 and bool(one["alone"])
-        series[case] = root / one["folder"] if alone else _files(some, root)
+        files = [] if alone and int(one["files"]) > 1 else _files(some, root)
+        if len(files) == 1 and one["plane"] is None and one["frames"] == 1:
+            flat.add(case)
+            series[case] = files[0]
+        else:
+            series[case] = root / one["folder"] if alone else files
         told = {"case_id": case, "patient_id": patient, "study": study, "days": one["days"]}
         rows.append(told | {name: one[name] for name in _KEPT} | {"files": int(some["files"].sum())})
-    return Dump(pd.DataFrame(rows), series, left_out)
+    return Dump(pd.DataFrame(rows), series, left_out, frozenset(flat))
 
 
 def _renamed(usable: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:

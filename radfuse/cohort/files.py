@@ -26,6 +26,7 @@ def check_files(draft: Draft) -> None:
     kinds = dict.fromkeys(draft.config.images.values(), "image")
     kinds |= dict.fromkeys(draft.config.mask_columns, "mask")
     optional = {draft.config.images[sequence] for sequence in draft.config.optional_images}
+    told = {(problem.row, problem.column) for problem in draft.problems}  # a series that no index has, or not alone
     for column, kind in kinds.items():
         if column not in draft.columns:
             continue
@@ -34,6 +35,8 @@ def check_files(draft: Draft) -> None:
                 if kind == "image" and column not in optional:
                     more = "" if draft.new else ", or the sequence under cohort.optional_images"
                     draft.no_file(f"the image path is missing; fill it, {EXCLUDE}{more}", index, column)
+                continue
+            if (int(index) + 2, column) in told:
                 continue
             if (fault := _fault(draft.folder, value, seen)) is not None:
                 draft.no_file(fault, index, column)

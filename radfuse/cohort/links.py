@@ -16,8 +16,8 @@ def link_series(place: Path, series: Mapping[str, Path | Sequence[Path]]) -> Non
 
     Args:
         place: the folder.
-        series: name -> the folder of a series; or its files, where they share a folder with others. Names are fit for
-            a file: an id, which may hold what leads elsewhere, goes through `safe_name` before.
+        series: name -> the folder of a series, or a flat image; or files, where they share a folder with others. Names
+            are fit for a file: an id, which may hold what leads elsewhere, goes through `safe_name` before.
 
     Raises:
         InputError: the folder holds what is no link.
@@ -32,7 +32,8 @@ def link_series(place: Path, series: Mapping[str, Path | Sequence[Path]]) -> Non
         place.mkdir(parents=True)
         for name, target in series.items():
             if isinstance(target, Path):
-                (place / name).symlink_to(os.path.relpath(target.resolve(), place.resolve()), target_is_directory=True)
+                real = target.resolve()
+                (place / name).symlink_to(os.path.relpath(real, place.resolve()), target_is_directory=real.is_dir())
                 continue
             (place / name).mkdir()
             here = (place / name).resolve()

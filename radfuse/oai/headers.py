@@ -62,10 +62,12 @@ def _read(folder: Path) -> Facts:
         InputError: no DICOM file, a header that is damaged.
     """
     with os.scandir(folder) as items:
-        sizes = {item.name: item.stat().st_size for item in items if item.name[0] != "." and item.is_file()}
+        seen = [item for item in items if item.name[0] != "."]
+        sizes = {item.name: item.stat().st_size for item in seen if item.is_file()}
     names = sorted(sizes, key=_natural)
     if not names:
-        raise InputError("the folder holds no file; copy the series again")
+        deeper = ", but a folder; move what is in that up" if seen else "; copy the series again"
+        raise InputError(f"the folder holds no file{deeper}")
     if hollow := [name for name in names if not sizes[name]]:
         raise InputError(f"{len(hollow)} of {len(names)} files are empty, as {hollow[0]}; copy the series again")
     ends = {name: header_of(folder / name) for name in (names[0], names[-1])}

@@ -31,7 +31,7 @@ def index_series(root: Path, file: Path, progress: Progress = lambda *_: None) -
     places = [item for item in found if isinstance(item, Place)]
     unread = [item for item in found if isinstance(item, Unread)]
     if not places:
-        lying = f"; {unread[0].folder or root} {unread[0].reason}" if unread else ""
+        lying = f"; {unread[0].folder.split('/')[0]} {unread[0].reason}" if unread else ""  # names nobody
         raise InputError(
             f"{root} holds no series of OAI: RELEASE/ID/YYYYMMDD/BARCODE, as 0.C.2/9007827/20041006/10263609{lying}"
         )

@@ -6,6 +6,7 @@ Source:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ MONTHS = {0: 0, 1: 12, 2: 18, 3: 24, 4: 30, 5: 36, 6: 48, 7: 60, 8: 72, 9: 84, 1
 """Number of a visit, which begins the name of its release and of its columns, V00..., -> months since the first."""
 _RELEASE = re.compile(r"(\d{1,2})\.[A-Za-z]\.\d{1,2}")
 _PERSON, _DATE, _BARCODE = re.compile(r"\d{7}"), re.compile(r"\d{8}"), re.compile(r"\d{5,14}")
+_PACKED = re.compile(r"(\d{5,14})\.(tar\.gz|tgz|tar|zip)", re.IGNORECASE)
+"""A series as archives hand it out."""
 _DEEPEST = 4
 """Folders below the root in which a release is looked for: downloads wrap them in folders of their own."""
 USUAL_DESS = (160, 384, 384)
@@ -47,7 +50,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Unread:
-    """A folder that the system does not let us look into, and what it says."""
+    """A folder that the system does not let us look into, or that holds packed series, and what to do about it."""
 
     folder: str
     reason: str
@@ -90,7 +93,7 @@ def walk(root: Path) -> Iterator[Place | Unread]:
 
     Folders of other names are passed over; those one may not look into are told.
     """
-    for release in _releases(root, root, _DEEPEST):
+    for release in _releases(root, root, _DEEPEST, set()):
         if isinstance(release, Unread):
             yield release
             continue
@@ -102,8 +105,10 @@ def walk(root: Path) -> Iterator[Place | Unread]:
                 if isinstance(date, Unread):
                     yield date
                     continue
-                for found in _inside(root, date, _BARCODE):
+                series = list(_inside(root, date, _BARCODE))
+                for found in series:
                     yield found if isinstance(found, Unread) else _place(root, release, person, date, found)
+                yield from _packed(root, date, {found.name for found in series if isinstance(found, Path)})
 
 
 def _place(root: Path, release: Path, person: Path, date: Path, found: Path) -> Place | Unread:
@@ -115,8 +120,12 @@ def _place(root: Path, release: Path, person: Path, date: Path, found: Path) -> 
     return Place(folder, release.name, person.name, date.name, found.name, changed)
 
 
-def _releases(root: Path, folder: Path, left: int) -> Iterator[Path | Unread]:
-    """Yield the folders of releases at or below a folder."""
+def _releases(root: Path, folder: Path, left: int, seen: set[str]) -> Iterator[Path | Unread]:
+    """Yield the folders of releases at or below a folder, each once: links may lead back."""
+    real = os.path.realpath(folder)
+    if real in seen:
+        return
+    seen.add(real)
     if _RELEASE.fullmatch(folder.name):
         yield folder
         return
@@ -124,7 +133,7 @@ def _releases(root: Path, folder: Path, left: int) -> Iterator[Path | Unread]:
         if isinstance(found, Unread):
             yield found
         else:
-            yield from _releases(root, found, left - 1)
+            yield from _releases(root, found, left - 1, seen)
 
 
 def _inside(root: Path, folder: Path, names: re.Pattern[str]) -> Iterator[Path | Unread]:
@@ -137,6 +146,15 @@ def _inside(root: Path, folder: Path, names: re.Pattern[str]) -> Iterator[Path |
         return
     for name in found:
         yield folder / name
+
+
+def _packed(root: Path, folder: Path, known: set[str]) -> Iterator[Unread]:
+    """Tell of a folder that holds packed series which do not lie there unpacked."""
+    with contextlib.suppress(OSError), os.scandir(folder) as items:  # what cannot be read is told already
+        names = [match[1] for item in items if (match := _PACKED.fullmatch(item.name)) is not None]
+        if set(names) - known:
+            reason = "holds packed series, which are not looked into; unpack each into a folder of its name (10263609)"
+            yield Unread(folder.relative_to(root).as_posix(), reason)
 
 
 def _reason(error: OSError) -> str:

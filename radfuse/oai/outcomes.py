@@ -161,10 +161,11 @@ def _knees(tables: OaiTables) -> pd.DataFrame:
 
 
 def _course(tables: OaiTables, start: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the readings of the first visit, and all later ones with those of the first as columns first_..."""
+    """Return a row a knee of the first visit's readings, and all later ones with those of the first as first_..."""
     readings = tables.readings
     month = MONTHS[int(start[1:])]
-    first = readings[readings["months"] == month].reset_index(drop=True)
+    knees = readings[["person", "side"]].drop_duplicates()  # those not read at the first visit, too
+    first = knees.merge(readings[readings["months"] == month], on=["person", "side"], how="left")
     grades = ["kl", "jsn_medial", "jsn_lateral"]
     known = first[["person", "side", *grades]].rename(columns={grade: f"first_{grade}" for grade in grades})
     later = readings[readings["months"] > month].merge(known, on=["person", "side"])
@@ -175,7 +176,8 @@ def _grown(tables: OaiTables, recipe: OutcomeRecipe, grades: tuple[str, ...]) ->
     first, later = _course(tables, recipe.start)
     why = np.where(first["kl"] == _END_STAGE, "end-stage osteoarthritis (KL 4) at the first visit", "")
     why = np.where(first[list(grades)].isna().all(axis=1), f"no {' or '.join(grades)} at the first visit", why)
-    risen = pd.concat([later[grade] - later[f"first_{grade}"] for grade in grades], axis=1)
+    steps = [(later[grade] - later[f"first_{grade}"]).round(6) for grade in grades]  # 1.4 - 0.4 is less than 1
+    risen = pd.concat(steps, axis=1)
     known = risen.notna().any(axis=1)
     return _observed(recipe, first, why, later.assign(risen=risen.max(axis=1))[known], lambda rows: rows["risen"] >= 1)
 

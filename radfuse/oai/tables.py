@@ -6,6 +6,7 @@ Every table below a folder is looked through for the columns that are wanted, wh
 from __future__ import annotations
 
 import codecs
+import csv
 import io
 import re
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ SIDES = {1: "right", 2: "left"}
 _SUFFIXES = (".txt", ".csv", ".txt.gz", ".csv.gz")
 _SEPARATORS = "|\t;,"
 """The first is OAI's; a table that was saved anew may have another."""
+_AGAIN = "sq_rel"
+"""In the name of a table of radiographs that were read again, to see how far readers agree: kXR_SQ_Rel_BU00.txt."""
 _READINGS = {"XRKL": "kl", "XRJSM": "jsn_medial", "XRJSL": "jsn_lateral"}
 _END = {"kl": 4.0, "jsn_medial": 3.9, "jsn_lateral": 3.9}
 """The highest grades; those of narrowing have decimals within a grade."""
@@ -62,7 +65,7 @@ class OaiTables:
 
 def code_of(values: pd.Series) -> pd.Series:
     """Return cells as numbers: 1 of "1: Right", 27.9 of "27.9", NaN of ".: Missing Form/Incomplete Workbook"."""
-    return pd.to_numeric(values.astype(str).str.partition(":")[0].str.strip(), errors="coerce").astype("float64")
+    return pd.to_numeric(values.astype(str).str.split(":", n=1).str[0].str.strip(), errors="coerce").astype("float64")
 
 
 def read_tables(folder: Path) -> OaiTables:
@@ -81,7 +84,7 @@ def read_tables(folder: Path) -> OaiTables:
             continue
         named += 1
         if "SIDE" in frame and any(_suffix(name) in _READINGS for name in frame):
-            readings += list(_readings(path, frame, found.problems))
+            readings += [] if _AGAIN in path.name.lower() else list(_readings(path, frame, found.problems))
             continue
         for name in frame.columns.drop("ID"):
             _take(found, path, columns, name, pd.Series(frame[name].to_numpy(), frame["ID"].to_numpy(), dtype=object))
@@ -99,7 +102,7 @@ def read_tables(folder: Path) -> OaiTables:
 
 def _frame(path: Path, problems: list[Problem]) -> pd.DataFrame | None:
     """Return the wanted columns of a file as text, named in capitals; None where it is no table of persons."""
-    text = _text(path)
+    text = _text(path).rstrip("\r\n")
     lines = text.splitlines()
     header = lines[0] if lines else ""
     parted = {each: _names(header, each) for each in _SEPARATORS if each in header}
@@ -108,8 +111,12 @@ def _frame(path: Path, problems: list[Problem]) -> pd.DataFrame | None:
         return None
     names = parted[between]
     wanted = [place for place, name in enumerate(names) if _is_wanted(name)]
+    plain = between == _SEPARATORS[0] and '"' not in header  # as released: a quote is one, as in 5" nail
+    told = {"quoting": csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL, "skip_blank_lines": False}
     try:
-        frame = pd.read_csv(io.StringIO(text), sep=between, dtype=str, usecols=wanted, header=0, keep_default_na=False)
+        frame = pd.read_csv(
+            io.StringIO(text), sep=between, dtype=str, usecols=wanted, header=0, keep_default_na=False, **told
+        )
     except (ValueError, pd.errors.ParserError) as error:
         raise InputError(f"{path} is no table separated by {between!r} throughout ({error}); copy it again") from error
     frame.columns = pd.Index([names[place] for place in wanted])
@@ -179,7 +186,9 @@ def _readings(path: Path, frame: pd.DataFrame, problems: list[Problem]) -> Itera
                 )
                 problems.append(Problem(path.name, message, column=whole, severity="warning"))
             found[column] = grades.where(~beyond)
-        found = found.assign(visit=visit, months=MONTHS.get(int(visit[1:]), np.nan), table=path.name)
+        found = found.assign(
+            line=frame.index + 2, visit=visit, months=MONTHS.get(int(visit[1:]), np.nan), table=path.name
+        )
         yield found[found["side"].notna() & found["months"].notna()]
 
 
@@ -194,20 +203,21 @@ def _preferred(parts: list[pd.DataFrame], problems: list[Problem]) -> pd.DataFra
     rows["place"] = rows["place"].fillna(len(PROJECTS))
     for grade in grades:
         known = rows[rows[grade].notna()]
-        differing = known.groupby([*keys, "place"])[grade].transform("nunique") > 1
-        for (_, side, visit, _, _), some in known[differing].groupby([*keys, "place"]):
+        read = [*keys, "place", "project"]
+        differing = known.groupby(read, dropna=False)[grade].transform("nunique") > 1
+        for (_, side, visit, *_), some in known[differing].groupby(read, dropna=False):
             values = " and ".join(f"{value:g}" for value in sorted(some[grade].unique()))
             problems.append(
                 Problem(
                     listed(dict.fromkeys(some["table"])),
                     f"{grade} of a {side} knee at {visit} is {values} in one reading project: left empty; correct the "
                     "tables",
-                    int(some.index[0]) - int(rows.index[rows["table"] == some["table"].iloc[0]][0]) + 2,
+                    int(some["line"].iloc[0]),
                     severity="warning",
                 )
             )
         rows.loc[known.index[differing], grade] = np.nan
-    first = rows.sort_values("place", kind="stable").groupby(keys, sort=True)
+    first = rows.sort_values(["place", "project"], kind="stable").groupby(keys, sort=True)
     return first[grades].first().reset_index()
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 _PICTURES = frozenset((".png", ".jpg", ".jpeg", ".dcm"))
 """Files that spacing.json may say something of: how large their pixels are."""
-_DETACHED = frozenset((".mhd", ".nhdr"))
-"""Headers whose voxels lie in a file of their own."""
+_DETACHED = frozenset((".mhd", ".mha", ".nhdr", ".nrrd"))
+"""Formats whose header may name the file of its voxels, whatever the end of its name promises."""
 _LONGEST = 1 << 16
 """Bytes of a header before its list of files; most have some hundreds."""
 _NAMED = re.compile(rb"^(?:data ?file *: *|ElementDataFile *= *)([^\r\n]+)(?:\r?\n|$)", re.IGNORECASE | re.MULTILINE)
+_END = re.compile(rb"\r?\n\r?\n")
+"""Ends the header of an NRRD file; its voxels may follow."""
 _NUMBER = re.compile(r"%\d{0,2}[diu]")
 """Where a number stands in a pattern of names."""
 _FAR = 10**9
@@ -36,7 +38,7 @@ def spacings_of(path: Path) -> list[Path]:
 
 
 def voxels_of(path: Path) -> list[Path]:
-    """Return the files that hold the voxels of a detached header, MHD or NHDR; none of another file.
+    """Return the files that hold the voxels of a detached header of MetaImage or NRRD; none of another file.
 
     In the order of the header, those that are there; of numbered ones those before the first that is not.
 
@@ -47,7 +49,8 @@ def voxels_of(path: Path) -> list[Path]:
         return []
     with path.open("rb") as stream:
         head = stream.read(_LONGEST)
-        found = _NAMED.search(head)
+        end = _END.search(head) if path.suffix.lower() in (".nhdr", ".nrrd") else None
+        found = _NAMED.search(head if end is None else head[: end.end()])
         name = "" if found is None else found[1].strip().decode("utf-8", "replace")
         if found is None or name.upper() in ("", "LOCAL"):
             return []

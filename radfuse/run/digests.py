@@ -55,7 +55,7 @@ class ReadDigest(NamedTuple):
     """The digest of a file or folder as it was read.
 
     Attributes:
-        name: its path without links.
+        name: its path, as `_placed` has it.
         size: bytes; of a folder those of all files.
         changed: when, ns; of a folder a number of its files' names, sizes and times.
         digest: SHA-256.
@@ -138,8 +138,23 @@ def read_digests(paths: Sequence[Path]) -> list[ReadDigest]:
             before = _facts(path)
             digest = tree_digest(path)
             if before == _facts(path):
-                found.append(ReadDigest(os.path.realpath(path), *before, digest))
+                found.append(ReadDigest(_placed(path, {}), *before, digest))
     return found
+
+
+def _placed(path: Path, folders: dict[str, str]) -> str:
+    """Return the path without links but its own, which may be a case's name for a series that lies under a person's.
+
+    Args:
+        path: of a file or folder.
+        folders: folder -> without links; those on the way to one are followed once.
+    """
+    folder, name = os.path.split(path)
+    if name in ("", ".", ".."):
+        return os.path.realpath(path)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    return f"{folders[folder].rstrip(os.sep)}{os.sep}{name}"
 
 
 def _facts(path: Path) -> tuple[int, int]:
@@ -246,7 +261,7 @@ class DigestCache:
 
     def of(self, path: Path) -> str:
         """Return the digest of a file, or of a folder by those of its files."""
-        name, listing = self._resolved(path), _listing(path) if path.is_dir() else None
+        name, listing = _placed(path, self._folders), _listing(path) if path.is_dir() else None
         facts = _of_file(path.stat()) if listing is None else _of_listing(listing)
         known = self._known.get(name)
         if known is not None and known[:2] == facts:
@@ -274,9 +289,9 @@ class DigestCache:
         """
         with contextlib.suppress(OSError):
             if not path.is_dir():
-                facts, known = _of_file(path.stat()), self._known.get(self._resolved(path))
+                facts, known = _of_file(path.stat()), self._known.get(_placed(path, self._folders))
                 return facts[0] if known is None or known[:2] != facts else 0
-            if self._resolved(path) not in self._known:
+            if _placed(path, self._folders) not in self._known:
                 files = _listing(path)
                 return sum(size for size, _ in files.values()) if files and self.unread(path / next(iter(files))) else 0
         return 0
@@ -288,7 +303,7 @@ class DigestCache:
 
     def remember(self, path: Path, digest: str) -> None:
         """Take over the digest of a file that was just written."""
-        name = self._resolved(path)
+        name = _placed(path, self._folders)
         self._known[name] = self._new[name] = (*_of_file(path.stat()), digest)
 
     def close(self) -> None:
@@ -317,12 +332,3 @@ class DigestCache:
             )
             index.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)", rows)
             index.execute("COMMIT")
-
-    def _resolved(self, path: Path) -> str:
-        """Return the path without links; those on the way to a folder are followed once."""
-        folder, name = os.path.split(path)
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(folder)
-        if name in ("", ".", "..") or path.is_symlink():
-            return os.path.realpath(path)
-        return f"{self._folders[folder].rstrip(os.sep)}{os.sep}{name}"

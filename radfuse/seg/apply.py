@@ -24,7 +24,7 @@ from radfuse.volume.files import SUFFIXES, images_among, suffix_of, write_image
 from radfuse.volume.flat import FLAT
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.stack import Stack, read_stacked
-from radfuse.volume.zipped import ZIP
+from radfuse.volume.zipped import ZIP, is_zip
 
 NOTE = "network.json"
 """Beside the masks: which network made them."""
@@ -138,7 +138,10 @@ def _images(paths: Sequence[Path]) -> list[Path]:
             raise InputError(f"{path}: there is no such file or folder; correct the path of the images")
         here = [each for each in sorted(path.iterdir()) if not each.name.startswith(".")] if path.is_dir() else []
         own = [path] if here or not path.is_dir() else []  # an empty folder is no series
-        found += images_among(here) or [each for each in here if each.is_dir()] or own
+        folders = [each for each in here if each.is_dir()]
+        zips = [each for each in here if is_zip(each) and each.with_suffix("") not in folders]  # else unpacked already
+        several = folders or len(zips) == len(here)  # else a zip lies beside slices
+        found += images_among(here) or (sorted([*folders, *zips]) if several else []) or own
     return found
 
 

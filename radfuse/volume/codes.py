@@ -83,6 +83,8 @@ _KINDS = {
     "bone": (_STRUCTURE, sct("272673000", "Bone")),
 }
 """Stem of a word -> category and type, the first that is found."""
+_WHERE = frozenset(("left", "right", "l", "r", "medial", "lateral", "distal", "proximal", "anterior", "posterior"))
+"""Words beside which a part of the body is that part; beside others it says where something else lies."""
 
 
 def _spelled(text: str) -> str:
@@ -110,9 +112,10 @@ def coded(name: str, own: Mapping[str, str] | None = None) -> Coded:
         return Coded(found[0] if found else _STRUCTURE, Concept(value, scheme, meaning), region)
     if found is not None:
         return Coded(*found, region)
-    return Coded(_STRUCTURE, region if region is not None else private(name))
+    alone = all(word in _WHERE or any(_begins(word, stem) for stem in _REGIONS) for word in words if word)
+    return Coded(_STRUCTURE, region if region is not None and alone else private(name))
 
 
 def _begins(word: str, stem: str) -> bool:
-    """Return whether a word begins with a stem; a level of the spine is the whole word."""
-    return word == stem if len(stem) == 2 else word.startswith(stem)
+    """Return whether a word begins with a stem; a level of the spine is the whole word, and femoris a muscle."""
+    return word == stem if len(stem) == 2 else word.startswith(stem) and not word.endswith("is")

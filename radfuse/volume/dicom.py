@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +21,18 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 _NEEDED = ("SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns")
+_LOOK = {"size": slice(0, 2), "spacing": slice(2, 4), "orientation": slice(4, None)}
 _SUBJECT = ("PatientID", "FrameOfReferenceUID")
 _STORED = ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
 _SUFFIXES = {".dcm", ".dicom", ".ima"}
 _OTHERWISE = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".png", ".jpg", ".jpeg", ".zip")
-_BESIDE = ("Segmentation Storage", "Label Map Segmentation Storage", "RT Dose Storage")
+_BESIDE = ("Segmentation Storage", "Label Map Segmentation Storage", "RT Dose Storage", "MR Spectroscopy Storage")
+_PRIVATE = ("1.3.12.2.1107.5.9.1", "1.3.46.670589.11.0.0.12.")
+"""Classes of what Siemens (CSA Non-Image) and Philips (series data, exam cards, spectra) store beside their images."""
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 """Transfer syntax whose whole file is packed; pydicom would unpack it at once, of whatever size."""
+_BARE, _ROOT = (b"\x02\0\0\0", b"\x08\0"), b"1.2.840.10008."
+"""What begins a file without preamble, which ITK reads sometimes and pydicom not; what its first UIDs begin with."""
 _PACKED = 0xFFFFFFFF
 """Length of pixels that are compressed: unknown; GDCM finds out."""
 _LARGE = 4096
@@ -206,8 +212,11 @@ def header_of(path: Path) -> Dataset | None:
 
     try:
         with path.open("rb") as stream:
-            if _DEFLATED in stream.read(4096):
-                raise InputError(f"{path} is a deflated DICOM file; save it uncompressed, for example with dcmconv +te")
+            head = stream.read(4096)
+        if _DEFLATED in head:
+            raise InputError(f"{path} is a deflated DICOM file; save it uncompressed, for example with dcmconv +te")
+        if head.startswith(_BARE) and _ROOT in head:
+            raise InputError(f"{path} lacks DICOM's preamble; save it with one, for example with dcmconv +te")
         return pydicom.dcmread(path, defer_size=_LARGE)
     except InvalidDicomError as error:
         if path.suffix.lower() in _SUFFIXES:
@@ -228,7 +237,8 @@ def is_image(header: Dataset) -> bool:
 
     kind = text_of(header.file_meta, "MediaStorageSOPClassUID") or text_of(header, "SOPClassUID")
     name = uid.UID(kind, config.IGNORE).name
-    return name not in _BESIDE and ("Rows" in header or name == kind or "Image" in name)
+    unknown = name == kind and not kind.startswith(_PRIVATE)
+    return name not in _BESIDE and ("Rows" in header or unknown or "Image" in name)
 
 
 def _frames(path: Path, header: Dataset) -> list[_Slice]:
@@ -377,10 +387,19 @@ def _numbers(path: Path, header: Dataset, name: str, count: int) -> np.ndarray:
     return np.array(found)
 
 
+def _check_looks(folder: Path, series: list[_Slice]) -> None:
+    """Refuse slices that are not of one size, spacing and orientation; names the first of the fewer."""
+    looks = Counter(part.look for part in series)
+    usual, _ = looks.most_common(1)[0]
+    odd = next((part for part in series if part.look != usual), None)
+    if odd is not None:
+        what = next(what for what, at in _LOOK.items() if odd.look[at] != usual[at])
+        raise InputError(f"{folder}: slices differ in {what}, as {odd} from most others; keep those of one stack")
+
+
 def _check_series(folder: Path, series: list[_Slice]) -> None:
     """Refuse slices that do not look alike, and positions that are doubled, left out, or not above one another."""
-    if len({part.look for part in series}) > 1:
-        raise InputError(f"{folder}: slices differ in size, spacing or orientation; keep those of one stack")
+    _check_looks(folder, series)
     for place, name in enumerate(_SUBJECT):
         if len({part.subject[place] for part in series}) > 1:
             raise InputError(f"{folder}: {name} differs between slices of one series; keep those of one stack")
@@ -404,7 +423,8 @@ def _check_series(folder: Path, series: list[_Slice]) -> None:
     if len(odd):
         first = int(odd[0])
         missing = round(float(gaps[first]) / usual) - 1
-        what = f"{missing} slices are missing" if missing > 0 else "the distance changes"
+        lacking = "1 slice is missing" if missing == 1 else f"{missing} slices are missing"
+        what = lacking if missing > 0 else "the distance changes"
         raise InputError(
             f"{folder}: {what} between {series[first]} and {series[first + 1]} "
             f"({gaps[first]:.3f} mm apart, usually {usual:.3f} mm); copy the series again"

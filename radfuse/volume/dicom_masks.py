@@ -18,7 +18,7 @@ from radfuse.volume.frames import frame_pixels
 from radfuse.volume.grid import GRID_TOLERANCE, Grid, triple
 from radfuse.volume.image import LabelMap
 from radfuse.volume.layout import MOST_VOXELS
-from radfuse.volume.segments import numbered
+from radfuse.volume.segments import declared, numbered
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -33,6 +33,10 @@ _BESIDE = 0.25
 """Of the distance between slices, by which the plane of a contour may lie beside them."""
 _OVER = 1.5
 """Voxels beyond the centre of the outermost that a contour may reach: one that runs around all of the image."""
+_BETWEEN = 0.05
+"""Of the distance between slices, by which a frame may lie between them."""
+_TURNED = 1e-3
+"""Between the directions of frames of one stack, which are written in few decimals."""
 _FEW_STEPS = 2
 """From so many gaps on, all of them empty slices, a structure is not of several parts but of thicker slices."""
 
@@ -100,12 +104,13 @@ def read_object(path: Path, header: Dataset, names: Mapping[int, str] | None, li
 
 def _segments(path: Path, header: Dataset, names: Mapping[int, str] | None, like: Grid | None) -> LabelMap:
     said = {int(item.SegmentNumber): str(item.get("SegmentLabel") or "") for item in header.SegmentSequence}
+    said.pop(0, None)  # a label map's background
     labels = numbered(path, said, names)
     unknown = [said[number] for number in said if number not in labels]
     if unknown:
-        declared = ", ".join(f"{label} {name}" for label, name in (names or {}).items())
+        known = ", ".join(f"{label} {name}" for label, name in (names or {}).items())
         raise InputError(
-            f"{path}: segments {listed(unknown)} are not declared; declared: {declared}. Declare them by these names "
+            f"{path}: segments {listed(unknown)} are not declared; declared: {known}. Declare them by these names "
             "under segmentation.labels"
         )
     pixels = frame_pixels(path)
@@ -121,11 +126,12 @@ def _segments(path: Path, header: Dataset, names: Mapping[int, str] | None, like
     places = np.array(
         [[float(v) for v in said_of(item, "PlanePositionSequence").ImagePositionPatient] for item in frames]
     )
-    grid, at = _grid_of_frames(path, header, places, pixels.shape[1:])
+    grid, at = _grid_of_frames(path, header, places, pixels.shape[1:], like)
     array = np.zeros(grid.shape, dtype=np.uint32)
+    turned = np.array([labels.get(number, 0) for number in range(int(pixels.max()) + 1)], dtype=np.uint32)
     for plane, item, slice_ in zip(pixels, frames, at, strict=True):
         if kind == "LABELMAP":
-            values = np.vectorize(lambda number: labels.get(int(number), 0), otypes=[np.uint32])(plane)
+            values = turned[plane]
         else:
             number = int(said_of(item, "SegmentIdentificationSequence").ReferencedSegmentNumber)
             values = (plane > 0).astype(np.uint32) * np.uint32(labels[number])
@@ -140,35 +146,52 @@ def _segments(path: Path, header: Dataset, names: Mapping[int, str] | None, like
     return found if like is None else onto_image(found, like)
 
 
-def _grid_of_frames(path: Path, header: Dataset, places: np.ndarray, plane: Sequence[int]) -> tuple[Grid, list[int]]:
+def _grid_of_frames(
+    path: Path, header: Dataset, places: np.ndarray, plane: Sequence[int], like: Grid | None
+) -> tuple[Grid, list[int]]:
     """Return the grid that the frames of a segmentation span, and the slice of it that each lies on."""
-    together, first = header.SharedFunctionalGroupsSequence[0], header.PerFrameFunctionalGroupsSequence[0]
+    together, frames = header.SharedFunctionalGroupsSequence[0], header.PerFrameFunctionalGroupsSequence
 
-    def said(sequence: str) -> Dataset:
-        return (together.get(sequence) or first.get(sequence))[0]
+    def said(sequence: str, frame: Dataset) -> Dataset:
+        return (together.get(sequence) or frame.get(sequence))[0]
 
-    turn = np.array([float(v) for v in said("PlaneOrientationSequence").ImageOrientationPatient]).reshape(2, 3)
-    measures = said("PixelMeasuresSequence")
+    turns = [said("PlaneOrientationSequence", frame).ImageOrientationPatient for frame in frames]
+    turn = np.array(turns[0], dtype=float).reshape(2, 3)
+    measures = said("PixelMeasuresSequence", frames[0])
+    rows, columns = (float(v) for v in measures.PixelSpacing)
     normal = np.cross(*turn)
     along = places @ normal
+    aside = places - places[0] - np.outer(along - along[0], normal)
+    if np.abs(np.array(turns, dtype=float) - turns[0]).max() > _TURNED or np.abs(aside).max() > min(rows, columns) / 2:
+        raise InputError(f"{path}: its frames are not of one stack of slices; save it on the grid of its image")
     levels = np.unique(np.round(along, 3))
-    thickness = float(measures.get("SpacingBetweenSlices") or measures.get("SliceThickness") or 0)
+    said_mm = float(measures.get("SpacingBetweenSlices") or measures.get("SliceThickness") or 0)
+    thickness = _step_of_image(places, like) or said_mm  # slices may be thinner than they are apart
     step = float(np.diff(levels).min()) if len(levels) > 1 else thickness or 1.0
     if 0 < thickness < step * (1 + 1e-3) and abs(step / thickness - round(step / thickness)) < 0.02:
         step = thickness  # empty slices between are left out of the file
     at = (along - along.min()) / step
-    if np.abs(at - np.rint(at)).max() > 0.05:
+    if np.abs(at - np.rint(at)).max() > _BETWEEN:
         raise InputError(f"{path}: its frames are not evenly spaced; save it on the grid of its image")
     count = int(np.rint(at.max())) + 1
     if count * plane[0] * plane[1] > MOST_VOXELS:
         raise InputError(f"{path} has more than {MOST_VOXELS} voxels; crop or resample it")
-    rows, columns = (float(v) for v in measures.PixelSpacing)
     direction = np.stack([*turn, normal], axis=1)
     origin = places[int(along.argmin())]
     grid = Grid(
         (count, int(plane[0]), int(plane[1])), (step, rows, columns), triple(origin, float), tuple(direction.ravel())
     )
     return grid, [int(value) for value in np.rint(at)]
+
+
+def _step_of_image(places: np.ndarray, like: Grid | None) -> float:
+    """Return how far the slices of an image are apart where all frames lie on them, in mm; else 0."""
+    if like is None:
+        return 0.0
+    axes = np.reshape(like.direction, (3, 3)) * np.array(like.spacing_zyx_mm[::-1])
+    index = np.linalg.solve(axes, (places - np.array(like.origin)).T).T
+    beside = np.abs(index - np.rint(index) * [0, 0, 1]).max()  # of the first pixel, which is the image's
+    return like.spacing_zyx_mm[0] if beside < _BETWEEN else 0.0
 
 
 def onto_image(labels: LabelMap, like: Grid) -> LabelMap:
@@ -194,19 +217,18 @@ def _contours(path: Path, header: Dataset, names: Mapping[int, str] | None, like
     if like is None:
         raise InputError(f"{path} is a set of contours, which are drawn on an image; give it beside its image")
     said = {int(item.ROINumber): str(item.get("ROIName") or "") for item in header.StructureSetROISequence}
-    labels = numbered(path, said, names)
+    labels = {number: number for number in said} if names is None else declared(said, names)
     if not labels:
-        declared = ", ".join(names.values()) if names else "none"
+        known = ", ".join(names.values()) if names else "none"
         raise InputError(
-            f"{path}: its structures are called {listed(said.values())}, none of the labels {declared}; name the label "
-            "as the structure is called"
+            f"{path}: its structures are called {listed(said.values())}, none of the labels {known}; name the label "
+            "as the structure is called: its number says nothing"
         )
     array = np.zeros(like.shape, dtype=np.uint32)
     for item in header.get("ROIContourSequence") or ():
         number = int(item.ReferencedROINumber)
         if number in labels:
-            contours = [_points(contour) for contour in item.get("ContourSequence") or ()]
-            drawn = _filled(f"{path}: of {said[number]!r}", contours, like)
+            drawn = _filled(f"{path}: of {said[number]!r}", _closed(path, said[number], item), like)
             both = drawn & (array > 0) & (array != labels[number])
             if both.any():
                 raise InputError(
@@ -217,11 +239,19 @@ def _contours(path: Path, header: Dataset, names: Mapping[int, str] | None, like
     return replace(LabelMap(array, like, shown), name=path.name)
 
 
-def _points(contour: Dataset) -> np.ndarray:
-    """Return the corners of one contour, shape (point, 3), (x, y, z) in mm; empty where it is no closed one."""
-    if str(contour.get("ContourGeometricType")) not in _CLOSED:
-        return np.empty((0, 3))
-    return np.array([float(value) for value in contour.ContourData]).reshape(-1, 3)
+def _closed(path: Path, name: str, item: Dataset) -> list[np.ndarray]:
+    """Return the corners of each closed contour of a structure, shape (point, 3), (x, y, z) in mm; copies count once.
+
+    Raises:
+        InputError: there are contours, and none is closed.
+    """
+    drawn = list(item.get("ContourSequence") or ())
+    closed = [contour for contour in drawn if str(contour.get("ContourGeometricType")) in _CLOSED]
+    if drawn and not closed:
+        kinds = listed(dict.fromkeys(str(contour.get("ContourGeometricType")) for contour in drawn))
+        raise InputError(f"{path}: no contour of {name!r} is closed ({kinds}), so that none has an inside; close them")
+    points = [np.array([float(value) for value in contour.ContourData]).reshape(-1, 3) for contour in closed]
+    return list({each.tobytes(): each for each in points}.values())
 
 
 def _filled(what: str, contours: Sequence[np.ndarray], like: Grid) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 
 from radfuse.errors import InputError
 from radfuse.volume.codes import Concept, coded
-from radfuse.volume.dicom import sorted_headers
+from radfuse.volume.dicom import sorted_headers, text_of
 from radfuse.volume.grid import GRID_TOLERANCE
 from radfuse.volume.image import LabelMap
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MANUFACTURER = "radfuse"
 SEG_SERIES, SR_SERIES = 9101, 9102
 """Numbers of the series that are added to a study."""
+LONGEST_LABEL = 64
+"""Characters of a segment's name; the rest of a longer one is cut off."""
 _NEEDED = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SOPInstanceUID", "SOPClassUID")
 
 
@@ -77,7 +79,21 @@ def source_headers(image: Path) -> list[Dataset]:
         for name in ("StudyDate", "StudyTime", "StudyID"):
             if name not in header:
                 setattr(header, name, None)
+        _empty_what_cannot_be(header)
     return headers
+
+
+def _empty_what_cannot_be(header: Dataset) -> None:
+    """Empty what is written in a way that DICOM does not know, as a year for a date: highdicom takes no such object."""
+    from pydicom.valuerep import DA, TM
+
+    for name, kind in (("PatientBirthDate", DA), ("StudyDate", DA), ("StudyTime", TM)):
+        try:
+            kind(text_of(header, name))
+        except ValueError:
+            setattr(header, name, None)
+    if text_of(header, "PatientSex") not in ("M", "F", "O", ""):
+        header.PatientSex = ""
 
 
 def concept(item: Concept) -> Any:
@@ -128,13 +144,13 @@ def segmentation(
         descriptions.append(
             library.seg.SegmentDescription(
                 segment_number=number,
-                segment_label=name[:64],
+                segment_label=name[:LONGEST_LABEL],
                 segmented_property_category=concept(what.category),
                 segmented_property_type=concept(what.kind),
                 algorithm_type=library.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
                 algorithm_identification=algorithm(maker),
                 tracking_uid=generate_uid(entropy_srcs=[headers[0].SeriesInstanceUID, maker.digest, name]),
-                tracking_id=name[:64],
+                tracking_id=name[:LONGEST_LABEL],
                 anatomic_regions=region,
             )
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from radfuse.volume.codes import Concept, coded, private
-from radfuse.volume.dicom_seg import MANUFACTURER, SR_SERIES, Maker, concept, highdicom
+from radfuse.volume.dicom_seg import LONGEST_LABEL, MANUFACTURER, SR_SERIES, Maker, concept, highdicom
 from radfuse.volume.quantities import unit_of
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def _segments(numbers: Numbers, segmented: Dataset, maker: Maker, codes: Mapping
     """Return a group of measurements for each segment: its volume."""
     library = highdicom()
     series = segmented.ReferencedSeriesSequence[0].SeriesInstanceUID
+    volumes = {name[:LONGEST_LABEL]: value for name, value in numbers.volumes_mm3.items()}
     groups = []
     for segment in segmented.SegmentSequence:
         name, number = str(segment.SegmentLabel), int(segment.SegmentNumber)
@@ -123,7 +124,7 @@ def _segments(numbers: Numbers, segmented: Dataset, maker: Maker, codes: Mapping
                 finding_type=concept(what.kind),
                 finding_sites=site,
                 algorithm_id=_identified(maker),
-                measurements=[_measurement(_VOLUME, numbers.volumes_mm3[name], "mm3")],
+                measurements=[_measurement(_VOLUME, volumes[name], "mm3")],
             )
         )
     return groups

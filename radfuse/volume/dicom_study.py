@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from radfuse.errors import InputError
 from radfuse.run.disk import write_folder
 from radfuse.volume.dicom_seg import Maker, segmentation, source_headers
 from radfuse.volume.dicom_sr import Numbers, report
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 SEG, SR = "seg.dcm", "sr.dcm"
+_UTF8 = "ISO_IR 192"
 
 
 def write_objects(
@@ -44,17 +47,32 @@ def write_objects(
         InputError: the image is no DICOM series, the mask is empty or does not lie on it, highdicom is not installed.
         RunError: the disk is full, or may not be written to.
     """
-    headers = source_headers(image)
-    segmented = segmentation(labels, headers, maker, codes)
-    voxel = float(np.prod(read_grid(image).spacing_zyx_mm))  # a mask from NIfTI has its own in fewer digits
+    with warnings.catch_warnings(action="ignore"):  # of fields of the source, whose values they repeat
+        try:
+            headers = source_headers(image)
+            segmented = segmentation(labels, headers, maker, codes)
+            said = replace(numbers or Numbers({}), volumes_mm3=_volumes(labels, image))
+            told = report(said, segmented, headers, maker, codes)  # before letters of the other are turned
+            made = {SEG: _bytes(segmented), SR: _bytes(told)}
+        except (ValueError, TypeError, OverflowError) as error:  # its text may name the patient
+            raise InputError(
+                f"{image}: what its headers say cannot be written beside it ({type(error).__name__}); look at what "
+                "they say of patient and study, and correct it"
+            ) from None
+    write_folder(folder, made)
+
+
+def _volumes(labels: LabelMap, image: Path) -> dict[str, float]:
+    """Return label name -> volume, by the image's voxels: a mask from NIfTI has its own in fewer digits."""
+    voxel = float(np.prod(read_grid(image).spacing_zyx_mm))
     counts = {label: int(np.count_nonzero(labels.array == label)) for label in labels.present()}
-    volumes = {labels.names.get(label, f"label {label}"): count * voxel for label, count in counts.items()}
-    said = replace(numbers or Numbers({}), volumes_mm3=volumes)
-    told = report(said, segmented, headers, maker, codes)
-    write_folder(folder, {SEG: _bytes(segmented), SR: _bytes(told)})
+    return {labels.names.get(label, f"label {label}"): count * voxel for label, count in counts.items()}
 
 
 def _bytes(item: Dataset) -> bytes:
+    """Return a file, its texts as UTF-8: labels and outcomes may need letters that the images' own set lacks."""
+    item.decode()
+    item.SpecificCharacterSet = _UTF8
     stream = io.BytesIO()
     item.save_as(stream)
     return stream.getvalue()

@@ -32,15 +32,15 @@ def numbered(path: Path, found: Mapping[int, str], names: Mapping[int, str] | No
     """
     if names is None:
         return {number: number for number in found}
-    by_name = _declared(found, names)
+    by_name = declared(found, names)
     if by_name or not set(found) <= set(names):
         return by_name
     for number, name in found.items():
-        for label, declared in names.items():
-            if label != number and _holds(name, declared) and not _holds(found.get(label, declared), declared):
+        for label, own in names.items():
+            if label != number and _holds(name, own) and not _holds(found.get(label, own), own):
                 raise InputError(
                     f"{path}: segment {number} is called {name!r}, and by its number would be {names[number]!r}, not "
-                    f"{declared!r}; call the segments as segmentation.labels does"
+                    f"{own!r}; call the segments as segmentation.labels does"
                 )
     return {number: number for number in found}
 
@@ -62,7 +62,7 @@ def by_segment_names(
     if names is None or not found:
         return array
     present = {number: found.get(number, "") for number in map(int, np.unique(array)) if number}
-    labels = _declared(present, names)
+    labels = declared(present, names)
     if not labels:
         numbered(path, {number: name for number, name in present.items() if number in names}, names)
         return array
@@ -80,7 +80,7 @@ def by_segment_names(
     return turned
 
 
-def _declared(found: Mapping[int, str], names: Mapping[int, str]) -> dict[int, int]:
+def declared(found: Mapping[int, str], names: Mapping[int, str]) -> dict[int, int]:
     """Return number in the file -> label that is called so."""
     known = {plain_name(name): label for label, name in names.items()}
     return {number: known[plain_name(name)] for number, name in found.items() if plain_name(name) in known}

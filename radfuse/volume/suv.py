@@ -7,6 +7,7 @@ Source:
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,11 @@ def suv_factor(folder: Path) -> float:
         if len({text_of(header, name) for header in headers}) > 1:
             raise InputError(f"{folder}: {name} differs between slices of one series; keep those of one scan")
     if units == "GML":
+        kind = text_of(first, "SUVType") or "BW"
+        if kind != "BW":
+            raise InputError(
+                f"{folder}: SUVType is {kind}, so that its values are no SUV by body weight (BW); export it in Bq/ml"
+            )
         return 1.0
     if units == "CNTS":
         return _of_counts(folder, headers)
@@ -166,9 +172,9 @@ def _waited(folder: Path, headers: list[Dataset], tracer: Any) -> timedelta:
             injected -= timedelta(days=1)
     waited = scan - injected
     if not timedelta(0) <= waited <= _LONGEST:
-        raise InputError(
-            f"{folder}: the tracer was injected {injected:%Y-%m-%d %H:%M:%S} and the scan began "
-            f"{scan:%Y-%m-%d %H:%M:%S}, which is before it or a day later; correct the one that is wrong"
+        told = f"{waited} after the tracer was injected" if waited > _LONGEST else f"{-waited} before the injection"
+        raise InputError(  # no date: messages stand in reports
+            f"{folder}: the scan began {told}; correct the time of the injection or of the scan, whichever is wrong"
         )
     return waited
 
@@ -201,7 +207,7 @@ def _moment(folder: Path, name: str, text: str) -> datetime:
         found = datetime.strptime(whole.ljust(14, "0"), "%Y%m%d%H%M%S")
         return found + timedelta(microseconds=int(part.ljust(6, "0")[:6] or 0))
     except ValueError as error:
-        shown = repr(text) if text else "missing"
+        shown = f"{re.sub('[0-9]', '9', text)!r} (all digits shown as 9)" if text else "missing"
         raise InputError(f"{folder}: {name}, needed for SUV, is {shown}; {_MEND}") from error
 
 

@@ -14,8 +14,11 @@ import pytest
 from radfuse.bundle.dicom import write_dicom
 from radfuse.bundle.load import Bundle
 from radfuse.bundle.predict import Prediction
+from radfuse.cli.bundle import _as_dicom
+from radfuse.cli.show import FAILURES
 from radfuse.errors import InputError
 from radfuse.phantom.oai import tiny, write_series
+from radfuse.results import Failure
 from radfuse.volume.files import read_grid, write_image
 from radfuse.volume.image import LabelMap
 
@@ -57,3 +60,13 @@ def test_the_numbers_of_a_unit_are_in_the_reports_of_its_cases(tmp_path: Path) -
     assert found == [("dess/tibia", 1.5), ("progressed: radiomic", 0.25)]
     with pytest.raises(InputError, match="here it drew none"):
         write_dicom(bundle, Prediction(prediction.units, prediction.probabilities, ()), tmp_path / "out")
+
+
+def test_cases_without_objects_are_listed_with_the_others_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = (Failure(item="b", error="no DICOM"),)
+    monkeypatch.setattr("radfuse.bundle.dicom.write_dicom", lambda *_: failed)
+    prediction = SimpleNamespace(failures=(Failure(item="a", error="no mask"),), imaged={"b": (0, tmp_path)})
+    assert _as_dicom(cast(Bundle, None), cast(Prediction, prediction), tmp_path) == failed
+    assert (tmp_path / FAILURES).read_text().splitlines() == ["item,why", "a,no mask", "b,no DICOM"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from contours import item, save
 from rawfiles import write_series
 
 from radfuse.cli.dicom import dicom_index
@@ -114,8 +115,9 @@ def test_a_series_is_named_by_its_uid(heap: Path, tmp_path: Path) -> None:
     (case,) = read_cohort(config=config, new=True)
     assert case.images["t1"].resolve() == (heap / "later").resolve()
     table.write_text("case_id,patient_id,image\na,p,1.2.3.4.1\nb,q,1.2.3.9.9\n")
-    with pytest.raises(InputError, match=r"(?s)shares its folder with others.*no series of this UID"):
+    with pytest.raises(InputError, match=r"(?s)shares its folder with others.*no series of this UID") as caught:
         read_cohort(config=config, new=True)
+    assert "no file" not in str(caught.value)
     with pytest.raises(InputError, match=r"there is no file .*none\.parquet; `radfuse dicom index` writes one"):
         read_cohort(config=config.model_copy(update={"series_index": tmp_path / "none.parquet"}))
 
@@ -172,3 +174,69 @@ def test_a_series_that_lies_there_twice_is_one(heap: Path, tmp_path: Path, capsy
     assert rows["files"].tolist() == [4, 4, 4, 4]
     assert "copies of a series that lies in another folder as well" in " ".join(capsys.readouterr().err.split())
     assert read_volume(tmp_path / rows["image"].iloc[0]).array.shape[0] == 4
+
+
+def test_links_are_followed_once_and_never_above(heap: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (heap / "later").rename(tmp_path / "elsewhere" / "later")
+    (heap / "link").symlink_to(tmp_path / "elsewhere")
+    for name, target in (("back", heap), ("above", "/"), ("again", heap / "flat"), ("gone", tmp_path / "nothing")):
+        (heap / "one" / name).symlink_to(target)
+    index = index_dump(heap, tmp_path / "s.parquet")
+    assert sorted(index["folder"]) == ["cut", "flat", "flat", "link/later", "one", "two"]
+
+
+def test_folders_that_may_not_be_read_are_told(
+    heap: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look = os.scandir
+
+    def closed(place: str) -> object:
+        if str(place).endswith("later"):
+            raise PermissionError(13, "Permission denied", str(place))
+        return look(place)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    monkeypatch.setattr(os, "listdir", lambda place: [item.name for item in closed(place)])  # type: ignore[attr-defined]
+    dicom_index(heap, tmp_path / "c.csv")
+    assert "left out 1: cannot be read (Permission denied)" in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_scanners_store_beside_images_is_no_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Series data of Philips, a raw measurement, a PDF, and the directory of a disk, in the folder of a series."""
+    write_series(tmp_path / "heap", **PERSON)
+    kinds = {
+        "philips": "1.3.46.670589.11.0.0.12.2",
+        "siemens": "1.3.12.2.1107.5.9.1",
+        "raw": "1.2.840.10008.5.1.4.1.1.66",
+        "pdf": "1.2.840.10008.5.1.4.1.1.104.1",
+    }
+    for name, kind in kinds.items():
+        save(tmp_path / "heap" / name, kind, Modality="MR", **PERSON)
+    save(tmp_path / "heap" / "DICOMDIR", "1.2.840.10008.1.3.10", DirectoryRecordSequence=[item(Rows=1)])
+    assert read_volume(tmp_path / "heap").array.shape == (4, 3, 4)
+    dicom_index(tmp_path / "heap", tmp_path / "c.csv")
+    assert pd.read_csv(tmp_path / "c.csv")["files"].tolist() == [4]
+    assert capsys.readouterr().err.split("\n")[-2] == "left out 1: no images (reports, segmentations, plans)"
+
+
+@pytest.mark.parametrize("secret", [False, True])
+def test_a_radiograph_is_named_as_the_file_it_is(tmp_path: Path, *, secret: bool) -> None:
+    """One has an end that says what it is, the other, as from a PACS, none."""
+    nowhere = {"ImagePositionPatient": None, "ImageOrientationPatient": None, "Modality": "DX"}
+    write_series(tmp_path / "heap", 2, SeriesInstanceUID=lambda z: f"1.2.{z}", **PERSON, **nowhere)
+    (tmp_path / "heap" / "1.dcm").rename(tmp_path / "heap" / "IM1")
+    (tmp_path / "salt").write_text("0123456789abcdef")
+    dicom_index(tmp_path / "heap", tmp_path / "c.csv", tmp_path / "salt" if secret else None)
+    images = pd.read_csv(tmp_path / "c.csv")["image"]
+    assert images.str.endswith(".dcm").all()
+    assert [read_volume(tmp_path / image).array.shape for image in images] == [(1, 3, 4)] * 2
+    assert images.str.startswith("c.images/").sum() == (2 if secret else 1)
+
+
+def test_persons_who_share_a_uid_and_a_folder_are_two(tmp_path: Path) -> None:
+    write_series(tmp_path / "heap", PatientID=lambda z: f"p{z // 2}", StudyInstanceUID="1.2.1")
+    dicom_index(tmp_path / "heap", tmp_path / "c.csv")
+    rows = pd.read_csv(tmp_path / "c.csv")
+    assert rows[["patient_id", "files"]].to_numpy().tolist() == [["p0", 2], ["p1", 2]]
+    assert [read_volume(tmp_path / image).array.shape for image in rows["image"]] == [(2, 3, 4)] * 2

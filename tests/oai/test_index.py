@@ -63,6 +63,12 @@ def test_odd_cases_are_named(index: tuple[pd.DataFrame, list[str], Path], barcod
     assert text in index[0].loc[barcode, column]
 
 
+def test_a_series_that_was_unpacked_a_folder_too_deep_says_so(tmp_path: Path) -> None:
+    (tmp_path / "0.C.2" / "9007827" / "20041006" / "10263609" / "10263609").mkdir(parents=True)
+    found, _ = index_series(tmp_path, tmp_path / "s.parquet")
+    assert found["fault"].tolist() == ["the folder holds no file, but a folder; move what is in that up"]
+
+
 def test_names_in_the_other_case_are_read(index: tuple[pd.DataFrame, list[str], Path]) -> None:
     assert index[0].loc["20000007", ["protocol", "side", "visit"]].tolist() == ["dess", "left", "V00"]
 
@@ -91,6 +97,10 @@ def test_other_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no folder"):
         index_series(tmp_path / "nowhere", tmp_path / "s.parquet")
     with pytest.raises(InputError, match="holds no series of OAI: RELEASE/ID"):
+        index_series(tmp_path, tmp_path / "s.parquet")
+    (tmp_path / "0.C.2" / "9007827" / "20041006").mkdir(parents=True)
+    (tmp_path / "0.C.2" / "9007827" / "20041006" / "10263609.tar.gz").write_bytes(b"")
+    with pytest.raises(InputError, match=r"; 0\.C\.2 holds packed series, which are not looked into; unpack each"):
         index_series(tmp_path, tmp_path / "s.parquet")
     (tmp_path / "0.C.2" / "9007827" / "20041006" / "10263609").mkdir(parents=True)
     (tmp_path / "s.parquet").write_text("nothing")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from radfuse.oai.layout import Place, protocol_of, side_of, visit_of, walk
+from radfuse.oai.layout import Place, Unread, protocol_of, side_of, visit_of, walk
 
 DESS = {"modality": "MR", "tr_ms": 16.3, "te_ms": 4.7, "flip_deg": 25.0, "plane": "sagittal"}
 DESS |= {"description": "SAG_3D_DESS_RIGHT", "laterality": None}
@@ -76,9 +76,24 @@ def test_releases_are_found_below_wrapping_folders(tmp_path: Path) -> None:
     for release in ("0.C.2", "3.C.2"):
         (tmp_path / "Package_1" / "results" / release / "9007827" / "20041006" / "10263609").mkdir(parents=True)
     (tmp_path / "Package_1" / "results" / "0.C.2" / "9007827" / "notes" / "123456").mkdir(parents=True)
+    (tmp_path / "Package_1" / "back").symlink_to(tmp_path)
     places = list(walk(tmp_path))
     assert all(isinstance(place, Place) for place in places)
     assert [(place.release, place.person, place.date, place.barcode) for place in places] == [  # type: ignore[union-attr]
         ("0.C.2", "9007827", "20041006", "10263609"),
         ("3.C.2", "9007827", "20041006", "10263609"),
     ]
+
+
+def test_series_that_are_packed_are_told_once_a_visit(tmp_path: Path) -> None:
+    visit = tmp_path / "0.E.1" / "9011115" / "20050315"
+    (visit / "10017603").mkdir(parents=True)
+    for name in ("10017603.tar.gz", "10017604.tar.gz", "10017605.TGZ"):
+        (visit / name).write_bytes(b"")
+    place, packed = walk(tmp_path)
+    assert isinstance(place, Place)
+    assert isinstance(packed, Unread)
+    assert (place.barcode, packed.folder) == ("10017603", "0.E.1/9011115/20050315")
+    (visit / "10017604").mkdir()
+    (visit / "10017605").mkdir()
+    assert all(isinstance(item, Place) for item in walk(tmp_path))

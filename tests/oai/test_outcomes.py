@@ -46,6 +46,7 @@ def course(*, kl: dict[str, float], jsm: dict[str, float] | None = None) -> OaiT
         ({"V00": 0, "V03": 1, "V06": NAN, "V08": NAN}, NAN, "no radiograph shows"),
         ({"V00": 2, "V06": 3}, NAN, "osteoarthritis at the first visit"),
         ({"V00": NAN, "V06": 3}, NAN, "no KL grade at the first visit"),
+        ({"V03": 0, "V06": 3}, NAN, "no KL grade at the first visit"),  # no row of the table at all
     ],
 )
 def test_incident_osteoarthritis_within_48_months(kl: dict[str, float], expected: float, why: str) -> None:
@@ -61,6 +62,7 @@ def test_incident_osteoarthritis_within_48_months(kl: dict[str, float], expected
         ("progression", {"V00": 2, "V06": 3}, {}, 1.0),
         ("progression", {"V00": 2, "V06": 2}, {"V00": 1, "V06": 2}, 1.0),
         ("progression", {"V00": 2, "V06": 2}, {"V00": 1, "V06": 1.6}, 0.0),  # within a grade
+        ("progression_jsn", {"V00": 2, "V06": 2}, {"V00": 0.4, "V06": 1.4}, 1.0),  # less than 1 in float64
         ("progression_kl", {"V00": 2, "V06": 2}, {"V00": 1, "V06": 2}, 0.0),
         ("progression_jsn", {"V00": 2, "V06": 3}, {"V00": 1, "V06": 1}, 0.0),
         ("progression_jsn", {"V00": 2, "V06": 3}, {"V06": 1}, NAN),

@@ -59,6 +59,40 @@ def test_what_disagrees_is_left_empty_and_named(tmp_path: Path) -> None:
     assert "9000001" not in "".join(map(str, found.problems))
 
 
+def test_a_quote_in_a_released_table_is_a_quote(tmp_path: Path) -> None:
+    table = 'ID|V00AGE|V00NOTE|P01BMI\n9000001|60|"a nail|27\n9000002|61|5" long|28\n9000003|62|nail"|29\n'
+    found = read_tables(write(tmp_path / "t", AllClinical00=table)).visits
+    assert found[["age", "bmi"]].to_numpy().tolist() == [[60, 27], [61, 28], [62, 29]]
+
+
+@pytest.mark.parametrize("end", ["\n\n", "", "\r\n\r\n"])
+def test_a_table_that_ends_in_blank_lines_is_whole(tmp_path: Path, end: str) -> None:
+    found = read_tables(write(tmp_path / "t", kXR="ID\tSIDE\tREADPRJ\tV00XRKL\tX\n9000001\t1: Right\t15\t2\t" + end))
+    assert (found.problems, found.readings["kl"].tolist()) == ([], [2.0])
+
+
+def test_a_table_without_rows_says_nothing(tmp_path: Path) -> None:
+    found = read_tables(write(tmp_path / "t", kXR="ID|SIDE|READPRJ|V00XRKL\n", Outcomes99="id|V99ERKTLPR\n"))
+    assert (len(found.readings), len(found.replacements)) == (0, 0)
+
+
+def test_the_row_that_disagrees_is_named_and_no_other_project_does(tmp_path: Path) -> None:
+    """A knee without side, a blank line, two visits; projects 60 and 65 are of neither's concern."""
+    rows = ["9000001|.: Missing|15|1|1", "", "9000002|1: Right|60|1|2", "9000002|1: Right|65|0|2"]
+    rows += ["9000003|1: Right|15|2|2", "9000003|1: Right|15|2|3"]
+    found = read_tables(write(tmp_path / "t", kXR="\n".join(["ID|SIDE|READPRJ|V00XRKL|V06XRKL", *rows])))
+    (problem,) = found.problems
+    assert (problem.row, "kl of a right knee at V06 is 2 and 3" in problem.message) == (6, True)
+    assert found.readings.set_index(["person", "visit"])["kl"][("9000002", "V00")] == 1
+
+
+def test_radiographs_that_were_read_again_change_no_grade(tmp_path: Path) -> None:
+    table = "ID|SIDE|READPRJ|V00XRKL\n9000001|1: Right|15|"
+    folder = write(tmp_path / "t", kXR_SQ_BU00=f"{table}1\n", kXR_SQ_Rel_BU00=f"{table}2\n9000001|1: Right|15|1\n")
+    found = read_tables(folder)
+    assert (found.problems, found.readings["kl"].tolist()) == ([], [1.0])
+
+
 def test_persons_visits_and_knees(tmp_path: Path) -> None:
     folder = write(
         tmp_path / "t",

@@ -85,6 +85,9 @@ def test_whatever_changes_in_a_series_changes_its_digest(series: Path, tmp_path:
         ("a.nhdr", "NRRD0004\ndata file: vox%02ds.raw 1 1 1\n", "vox01s.raw"),
         ("a.nhdr", "NRRD0004\ndata file: FOLDER/[a]%d.raw 7 3 -2\n", "[a]7.raw"),
         ("a.mhd", "ElementDataFile = s%d.raw\n", "s1.raw"),
+        ("a.nrrd", "NRRD0004\r\ndata file: voxels.raw\r\n\r\n", "voxels.raw"),
+        ("a.seg.nrrd", "NRRD0004\ndata file: LIST\nother.raw\nvoxels.raw\n", "voxels.raw"),
+        ("a.mha", "NDims = 3\nElementDataFile = voxels.zraw\n", "voxels.zraw"),
         ("a.png", "a picture", "spacing.json"),
     ],
     ids=lambda text: text[-24:],
@@ -97,6 +100,14 @@ def test_a_key_is_also_of_the_files_that_a_header_names(tmp_path: Path, header: 
         (tmp_path / beside).write_text(content)
         keys.add(job_key("s", 1, tmp_path / header, tree_digest))
     assert (companions(tmp_path / header), len(keys)) == ([tmp_path / beside], 2)
+
+
+@pytest.mark.parametrize("text", ["ElementDataFile = LOCAL\n{}", "NRRD0004\nencoding: raw\n\n{}"])
+def test_voxels_that_follow_their_header_name_no_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / "v.raw").write_text("")
+    file = tmp_path / ("a.mha" if "LOCAL" in text else "a.nrrd")
+    file.write_text(text.format("\ndata file: v.raw\nElementDataFile = v.raw\n"))
+    assert companions(file) == []
 
 
 def test_numbered_files_are_those_that_the_header_counts(tmp_path: Path) -> None:
@@ -166,6 +177,17 @@ def test_a_folder_tells_files_of_several_names_where_its_listing_does_not(
     monkeypatch.setattr("radfuse.run.digests.tree_digest", None)
     monkeypatch.setattr("radfuse.run.digests.os.scandir", windows)
     assert run.digest(series) == whole
+
+
+def test_the_index_names_a_link_not_where_it_leads(series: Path, tmp_path: Path) -> None:
+    """A case's link may lead to a folder that is called by its person."""
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "P1").symlink_to(series)
+    run = RunFolder.open(tmp_path / "run", "study")
+    assert run.digest(tmp_path / "images" / "P1") == tree_digest(series)
+    run.learn(read_digests([tmp_path / "images" / "P1"]))
+    run.close()
+    assert in_index(run) == {"P1"}
 
 
 def test_a_series_that_changes_while_it_is_read_is_left_to_whoever_asks(

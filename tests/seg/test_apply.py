@@ -39,6 +39,15 @@ def test_pictures_beside_volumes_are_no_images_and_dicom_files_are_slices(tmp_pa
     assert cases_of([tmp_path / "series"], 1) == {"series": (tmp_path / "series",)}
 
 
+def test_zips_among_series_are_series(tmp_path: Path) -> None:
+    for name in ("mixed/a/1.dcm", "mixed/a.zip", "mixed/b.zip", "zips/c.zip", "series/1.dcm", "series/left.zip"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert cases_of([tmp_path / "mixed"], 1) == {"a": (tmp_path / "mixed/a",), "b": (tmp_path / "mixed/b.zip",)}
+    assert cases_of([tmp_path / "zips"], 1) == {"c": (tmp_path / "zips/c.zip",)}
+    assert cases_of([tmp_path / "series"], 1) == {"series": (tmp_path / "series",)}
+
+
 def test_masks_have_the_format_of_their_image_where_that_holds_volumes(tmp_path: Path) -> None:
     network = tmp_path / "net.onnx"
     network.write_bytes(b"")

@@ -37,7 +37,7 @@ def test_a_dicom_series_is_its_nifti_twin(patient: str) -> None:
 
 def test_a_missing_slice_is_found(series: Path) -> None:
     sorted(series.iterdir())[7].unlink()
-    with pytest.raises(InputError, match=r"1 slices are missing between 000006\.dcm and 000008\.dcm.*usually 3\.270"):
+    with pytest.raises(InputError, match=r"1 slice is missing between 000006\.dcm and 000008\.dcm.*usually 3\.270"):
         read_volume(series)
 
 
@@ -104,7 +104,7 @@ def test_slices_that_only_seem_to_lean_are_read(tmp_path: Path) -> None:
 BAD_SERIES: list[tuple[dict[str, Any], str]] = [
     ({"ImagePositionPatient": lambda z: [0, 0.7 * z, 2 * z]}, r"1\.dcm lies 0\.700 mm beside 0\.dcm.*tilted gantry"),
     ({"ImagePositionPatient": lambda z: [0, 0.4 * (z == 2), 2 * z]}, r"2\.dcm lies 0\.400 mm beside 0\.dcm"),
-    ({"ImagePositionPatient": lambda z: [0, 0, 2 * z + (z == 2)]}, r"the distance changes|slices are missing"),
+    ({"ImagePositionPatient": lambda z: [0, 0, 2 * z + (z == 2)]}, r"the distance changes|slices? (is|are) missing"),
     ({"ImagePositionPatient": [0, 0, 0]}, "several slices lie at one position"),
     ({"ImagePositionPatient": [0, 0]}, r"ImagePositionPatient is '0(\.0)?\\\\0(\.0)?', not 3 numbers"),
     ({"ImagePositionPatient": None}, r"0\.dcm lacks ImagePositionPatient, without which"),
@@ -118,7 +118,11 @@ BAD_SERIES: list[tuple[dict[str, Any], str]] = [
     ({"PixelSpacing": [1, -1]}, "PixelSpacing is 1 x -1 mm"),
     ({"PixelSpacing": [1]}, "PixelSpacing is .* not 2 numbers"),
     ({"PixelSpacing": None}, "lacks PixelSpacing"),
-    ({"PixelSpacing": lambda z: [1, 1 + z % 2]}, "slices differ in size, spacing or orientation"),
+    ({"PixelSpacing": lambda z: [1, 1 + z % 2]}, "slices differ in spacing, as 1.dcm from most others; keep"),
+    (
+        {"ImageOrientationPatient": lambda z: [0.6, 0.8, 0, -0.8, 0.6, 0] if z == 2 else [1, 0, 0, 0, 1, 0]},
+        "slices differ in orientation, as 2.dcm from most others",
+    ),
     ({"SeriesInstanceUID": None}, r"0\.dcm lacks SeriesInstanceUID"),
     ({"SeriesInstanceUID": None, "PixelSpacing": None}, "lacks SeriesInstanceUID, PixelSpacing"),
     ({"SeriesInstanceUID": lambda z: f"1.2.{z // 2}"}, r"mixes 2 series \(slices: 2, 2\)"),
@@ -207,6 +211,17 @@ def test_a_deflated_file_is_refused_before_it_is_unpacked(tmp_path: Path) -> Non
     header.save_as(path)
     with pytest.raises(InputError, match=r"3\.dcm is a deflated DICOM file"):
         read_volume(tmp_path / "s")
+
+
+@pytest.mark.parametrize("name", ["0.dcm", "0"])
+def test_a_file_without_preamble_is_no_file_of_something_else(tmp_path: Path, name: str) -> None:
+    write_series(tmp_path / "d")
+    bare = (tmp_path / "d" / "0.dcm").read_bytes()[132:]
+    (tmp_path / "d" / "0.dcm").unlink()
+    for content in (bare, bare[bare.index(b"\x08\0\x16\0") :]):  # with and without the group of the file itself
+        (tmp_path / "d" / name).write_bytes(content)
+        with pytest.raises(InputError, match="lacks DICOM's preamble; save it with one"):
+            read_volume(tmp_path / "d")
 
 
 def test_a_slice_one_may_not_read_is_no_damaged_one(series: Path, monkeypatch: pytest.MonkeyPatch) -> None:

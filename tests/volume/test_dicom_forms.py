@@ -31,7 +31,7 @@ def test_a_zip_is_its_folder(tmp_path: Path) -> None:
 def test_what_is_wrong_in_a_zip_names_the_zip(tmp_path: Path) -> None:
     write_series(tmp_path / "s", 5)
     (tmp_path / "s" / "2.dcm").unlink()
-    with pytest.raises(InputError, match=rf"{tmp_path}/s\.zip: 1 slices are missing between 1\.dcm and 3\.dcm"):
+    with pytest.raises(InputError, match=rf"{tmp_path}/s\.zip: 1 slice is missing between 1\.dcm and 3\.dcm"):
         read_volume(zipped(tmp_path / "s", tmp_path / "s.zip"))
     (tmp_path / "bad.zip").write_bytes((tmp_path / "s.zip").read_bytes()[:-30])
     with pytest.raises(InputError, match=r"bad\.zip is a damaged zip file"):
@@ -79,7 +79,7 @@ def test_frames_are_rescaled_each_by_its_own_slope(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("order", "fields", "message"),
     [
-        ([0, 1, 3, 4], {}, r"1 slices are missing between frame 2 of e\.dcm and frame 3 of e\.dcm"),
+        ([0, 1, 3, 4], {}, r"1 slice is missing between frame 2 of e\.dcm and frame 3 of e\.dcm"),
         ([0, 1, 1, 2, 3, 4], {}, r"frame 2 of e\.dcm and frame 3 of e\.dcm lie at one position; take away"),
         ([0, 1, 2], {"NumberOfFrames": 4}, "says that it holds 4 frames, and places 3"),
         ([0, 1, 2], {"PixelData": bytes(60)}, r"truncated, or its header lies: 60 bytes of 72 .*3 frames"),

@@ -13,7 +13,7 @@ from rawfiles import write_series
 from realdata import real_file
 
 from radfuse.errors import InputError
-from radfuse.volume.dicom_masks import SEG_CLASSES, drawn_elsewhere
+from radfuse.volume.dicom_masks import RTSTRUCT_CLASS, SEG_CLASSES, drawn_elsewhere
 from radfuse.volume.files import read_grid, read_labels
 from radfuse.volume.grid import Grid
 
@@ -77,6 +77,16 @@ def test_a_segmentation_lies_on_its_image(seg: Path) -> None:
     assert np.unique(np.nonzero(found.array)[0]).tolist() == [1, 3]
 
 
+def test_a_label_map_describes_its_background_too(tmp_path: Path) -> None:
+    numbers = (plane(slice(0, 3), slice(0, 4)) + 2 * plane(slice(3, 5), slice(2, 3))).astype(np.uint8)
+    fields = {"SegmentationType": "LABELMAP", "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
+    names = {0: "Background", 1: "Bone", 2: "Femoral cartilage"}
+    path = write_seg(tmp_path / "m.dcm", [(0, 2, numbers > 0)], names, **fields, PixelData=numbers.tobytes())
+    found = read_labels(path, NAMES, like=IMAGE)
+    assert [int((found.array[2] == label).sum()) for label in NAMES] == [12, 2]
+    assert read_labels(path).names == {1: "Bone", 2: "Femoral cartilage"}
+
+
 def test_without_an_image_it_spans_its_frames(seg: Path) -> None:
     found = read_labels(seg)
     assert found.grid == Grid((3, 6, 8), (2.0, 1.0, 1.0), (10.0, 20.0, 32.0))
@@ -93,6 +103,39 @@ def test_a_folder_that_holds_it_alone(seg: Path, tmp_path: Path) -> None:
     (tmp_path / "alone").mkdir()
     seg.rename(tmp_path / "alone" / "m.dcm")
     assert read_labels(tmp_path / "alone", NAMES, like=IMAGE).present() == (1, 4)
+
+
+@pytest.mark.parametrize("thickness", [1, 2, 5])
+def test_slices_may_be_thinner_than_they_are_apart(tmp_path: Path, thickness: float) -> None:
+    """Without SpacingBetweenSlices the image says how far; empty slices between had halved the volume."""
+    frames = [(1, z, plane(slice(0, 3), slice(0, 4))) for z in (1, 2, 3)]
+    shared = item(
+        PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
+        PixelMeasuresSequence=[item(PixelSpacing=[1, 1], SliceThickness=thickness)],
+    )
+    path = write_seg(tmp_path / "m.dcm", frames, {1: "bone"}, SharedFunctionalGroupsSequence=[shared])
+    found = read_labels(path, NAMES, like=IMAGE)
+    assert (found.grid, found.array.sum(axis=(1, 2)).tolist()) == (IMAGE, [0, 12, 12, 12, 0])
+
+
+def test_frames_of_several_planes_are_no_stack(tmp_path: Path) -> None:
+    frames = [(1, z, plane(slice(0, 3), slice(0, 4))) for z in (1, 2)]
+    for first, second in (((10, 20, 32), (10, 21, 34)), ((10, 20, 32), (10, 20, 34))):
+        groups = [
+            item(
+                PlanePositionSequence=[item(ImagePositionPatient=list(place))],
+                PlaneOrientationSequence=[item(ImageOrientationPatient=turn)],
+                SegmentIdentificationSequence=[item(ReferencedSegmentNumber=1)],
+            )
+            for place, turn in (
+                (first, [1, 0, 0, 0, 1, 0]),
+                (second, [1, 0, 0, 0, 1, 0] if second[1] == 21 else [0, 1, 0, -1, 0, 0]),
+            )
+        ]
+        shared = [item(PixelMeasuresSequence=[item(PixelSpacing=[1, 1], SliceThickness=2)])]
+        told = {"SharedFunctionalGroupsSequence": shared, "PerFrameFunctionalGroupsSequence": groups}
+        with pytest.raises(InputError, match="its frames are not of one stack of slices"):
+            read_labels(write_seg(tmp_path / "m.dcm", frames, {1: "bone"}, **told), NAMES, like=IMAGE)
 
 
 def test_bad_segments_are_named(tmp_path: Path) -> None:
@@ -134,12 +177,20 @@ def test_contours_hold_the_voxels_whose_centres_they_surround(tmp_path: Path) ->
     assert found.array[1, 1:5, 1:5].tolist() == [[1, 1, 1, 1], [1, 0, 0, 1], [1, 0, 0, 1], [1, 1, 1, 1]]
 
 
+def test_a_contour_that_stands_twice_is_no_hole(tmp_path: Path) -> None:
+    once = square(0.5, 4.5, 32.0)
+    found = read_labels(write_contours(tmp_path / "rs.dcm", once, once, square(1.5, 3.5, 32.0)), NAMES, like=IMAGE)
+    assert found.array.sum() == 12
+
+
 def test_bad_contours_are_named(tmp_path: Path) -> None:
     good = write_contours(tmp_path / "a.dcm", square(0.5, 4.5, 32.0))
     with pytest.raises(InputError, match="give it beside its image"):
         read_labels(good, NAMES)
     with pytest.raises(InputError, match=r"structures are called Bone, couch, none of the labels tumour"):
         read_labels(good, {1: "tumour"}, like=IMAGE)
+    with pytest.raises(InputError, match="its number says nothing"):
+        read_labels(good, {7: "tumour", 8: "muscle"}, like=IMAGE)
     across = write_contours(tmp_path / "b.dcm", [10, 20, 30, 12, 20, 30, 12, 20, 36, 10, 20, 36])
     with pytest.raises(InputError, match="lies across the slices, or between them"):
         read_labels(across, NAMES, like=IMAGE)
@@ -149,6 +200,11 @@ def test_bad_contours_are_named(tmp_path: Path) -> None:
     thick = write_contours(tmp_path / "e.dcm", *(square(0.5, 4.5, z) for z in (30.0, 34.0, 38.0)))
     with pytest.raises(InputError, match="no two contours lie on neighbouring slices"):
         read_labels(thick, NAMES, like=IMAGE)
+    point = item(ContourGeometricType="POINT", ContourData=["10", "20", "30"])
+    drawn = {"ROIContourSequence": [item(ReferencedROINumber=7, ContourSequence=[point])]}
+    drawn |= {"StructureSetROISequence": [item(ROINumber=7, ROIName="Bone")]}
+    with pytest.raises(InputError, match=r"p\.dcm: no contour of 'Bone' is closed \(POINT\)"):
+        read_labels(save(tmp_path / "p.dcm", RTSTRUCT_CLASS, **drawn), NAMES, like=IMAGE)
     with pytest.raises(InputError, match="the mask is empty"):
         read_labels(write_contours(tmp_path / "c.dcm"), NAMES, like=IMAGE)
 

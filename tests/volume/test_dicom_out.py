@@ -123,6 +123,42 @@ def test_the_same_mask_makes_the_same_ids(objects: tuple[Path, Path, LabelMap], 
         assert (first.SOPInstanceUID, first.SeriesInstanceUID) == (second.SOPInstanceUID, second.SeriesInstanceUID)
 
 
+def test_headers_of_any_hospital_and_labels_of_any_language(tmp_path: Path) -> None:
+    """A year is no date of birth and "female" no code; letters that the images' set lacks; a name of 70 characters."""
+    odd = {
+        "PatientBirthDate": "1943",
+        "PatientSex": "female",
+        "StudyTime": "noon",
+        "SpecificCharacterSet": "ISO_IR 100",
+    }
+    with pydicom.config.disable_value_validation():
+        about = ABOUT | odd | {"PatientName": "Müller"}
+        write_series(tmp_path / "1", tiny(), None, "DESS", about)
+    names = {1: "骨", 2: 70 * "x"}
+    array = np.zeros((3, 4, 4), dtype=np.uint8)
+    array[1, :2], array[2, 2] = 1, 2
+    write_objects(tmp_path / "o", LabelMap(array, read_grid(tmp_path / "1"), names, "m"), tmp_path / "1", MAKER)
+    made = [pydicom.dcmread(tmp_path / "o" / name) for name in (SEG, SR)]
+    assert {(str(item.PatientName), item.PatientBirthDate or "", item.PatientSex) for item in made} == {
+        (about["PatientName"], "", "")
+    }
+    assert [item.SegmentLabel for item in made[0].SegmentSequence] == [names[1], 64 * "x"]
+    volumes = hd.sr.srread(tmp_path / "o" / SR).content.get_volumetric_roi_measurement_groups()
+    assert [group.tracking_identifier for group in volumes] == [names[1], 64 * "x"]
+
+
+def test_what_cannot_be_written_names_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("'MUSTERMANN' is no name")
+
+    write_series(tmp_path / "1", tiny(), None, "DESS", ABOUT)
+    labels = LabelMap(np.ones((3, 4, 4), dtype=np.uint8), read_grid(tmp_path / "1"), NAMES, "m")
+    monkeypatch.setattr("radfuse.volume.dicom_study.segmentation", refuse)
+    with pytest.raises(InputError, match=r"cannot be written beside it \(ValueError\)") as caught:
+        write_objects(tmp_path / "o", labels, tmp_path / "1", MAKER)
+    assert "MUSTERMANN" not in str(caught.value)
+
+
 def test_what_cannot_be_written_is_named(objects: tuple[Path, Path, LabelMap], tmp_path: Path) -> None:
     series, _, labels = objects
     with pytest.raises(InputError, match="the mask is empty"):
@@ -142,5 +178,9 @@ def test_names_that_say_nothing_have_codes_of_their_own() -> None:
     assert region.value == "12611008"
     assert coded("l4").kind.value == "11994002"
     assert coded("tibia").kind == region
+    assert coded("Left distal tibia").kind == region
     assert coded("thing").kind == private("thing")
+    for name in ("patellar_tendon", "femoral_artery", "biceps_femoris", "tibialis_anterior"):  # no bones
+        assert coded(name).kind == private(name)
+        assert coded(name).region is None
     assert private("thing") != private("other thing")

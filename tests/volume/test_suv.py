@@ -91,6 +91,10 @@ def heavier(item: Dataset, number: int) -> None:
     item.PatientWeight = WEIGHT + number
 
 
+def lean(item: Dataset, _: int) -> None:
+    item.Units, item.SUVType = "GML", "LBM"
+
+
 BAD: dict[str, tuple[Change, str]] = {
     "no dose": (setting(RadionuclideTotalDose=None), "RadionuclideTotalDose, needed for SUV, is missing; export"),
     "no weight": (setting(PatientWeight=None), "PatientWeight, needed for SUV, is missing; export the series again"),
@@ -112,6 +116,19 @@ BAD: dict[str, tuple[Change, str]] = {
         setting(RadionuclideHalfLife=109.8),
         "RadionuclideHalfLife is 109.8 s, and the scan began",
     ),
+    "by lean body mass": (lean, "SUVType is LBM, so that its values are no SUV by body weight"),
+    "injected after the scan": (
+        setting(RadiopharmaceuticalStartDateTime="20240305113000"),
+        "the scan began 0:30:00 before the injection; correct",
+    ),
+    "injected days before": (
+        setting(RadiopharmaceuticalStartDateTime="20240303110000"),
+        "the scan began 2 days, 0:00:00 after the tracer was injected; correct",
+    ),
+    "30 February": (
+        setting(RadiopharmaceuticalStartDateTime="20240230100000"),
+        "RadiopharmaceuticalStartDateTime, needed for SUV, is '99999999999999' (all digits shown as 9)",
+    ),
     "two weights": (heavier, "PatientWeight differs between slices"),
 }
 
@@ -122,6 +139,7 @@ def test_a_field_that_lacks_is_named_with_its_mend(tmp_path: Path, fault: str) -
     with pytest.raises(InputError) as caught:
         read_suv(write_pet(tmp_path / "pet", change))
     assert message in str(caught.value)
+    assert "2024" not in str(caught.value)
 
 
 def test_what_is_no_dicom_tells_nothing_of_a_dose(tmp_path: Path) -> None:
