@@ -72,7 +72,7 @@ def export_onnx(
         write_atomically(out_, content)
     labels = ", ".join(f"{number} {name}" for name, number in plan.labels.items())
     for stage in (found.previous, found) if found.previous else (found,):
-        folds = ", ".join(file.parent.name.removeprefix("fold_") for file in stage.checkpoints)
+        folds = ", ".join(map(_fold, stage.checkpoints))
         patch = " x ".join(map(str, stage.plan.patch))
         out.print(f"{stage.plan.configuration}, fold {folds}, patch {patch}", soft_wrap=True)
     out.print(f"reads:  {escape(', '.join(plan.channels))}", soft_wrap=True)
@@ -82,6 +82,12 @@ def export_onnx(
         f"{escape(str(out_))}, {len(content) / 1e6:.1f} MB; now: radfuse apply {typed(out_)} IMAGES --out MASKS",
         soft_wrap=True,
     )
+
+
+def _fold(checkpoint: Path) -> str:
+    """Return "0", or "0 (checkpoint_best.pth)" where that is not the end of its training."""
+    fold = checkpoint.parent.name.removeprefix("fold_")
+    return fold if checkpoint.name == "checkpoint_final.pth" else f"{fold} ({checkpoint.name})"
 
 
 Codes = Annotated[

@@ -154,7 +154,8 @@ class NnunetSegmentation(OnnxNetworks):
         if find_spec("nnunetv2") is None:
             raise InputError('backend nnunet needs nnU-Net; install it with: pip install "radfuse[train]"')
         if self.model is not None and not self.model.is_dir():
-            raise InputError(f"model {self.model}: there is no such folder; correct segmentation.model")
+            what = "is a file; unpack it, and name the folder" if self.model.is_file() else "there is no such folder"
+            raise InputError(f"model {self.model}: {what}; correct segmentation.model")
         if self.model is not None:
             self._check_labels(self.model)
 

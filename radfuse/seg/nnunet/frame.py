@@ -151,6 +151,8 @@ def _normalised(image: np.ndarray, there: np.ndarray, how: Normalisation, name: 
     if how.scheme == "ZScoreNormalization":
         if how.masked:
             inside = image[there]
+            if not inside.size:
+                return image
             image[there] = (inside - inside.mean()) / max(inside.std(), _EPSILON)
             return image
         return (image - image.mean()) / max(image.std(), _EPSILON)

@@ -51,7 +51,8 @@ def open_results(
     Args:
         path: TRAINER__PLANS__CONFIGURATION, or the folder of a data set that holds such.
         configuration: 2d, 3d_fullres, ...; needed where a data set has several.
-        folds: whose networks answer together; none: all that were trained, as nnU-Net does.
+        folds: whose networks answer together; none: all whose training has ended, as nnU-Net does, or where none has
+            all that have a best checkpoint.
         checkpoint: name of the file; None: the final one, or where training has not ended the best.
         mirror: prediction sees patches mirrored too where the training did, as nnU-Net does.
         trust: let checkpoints run code, where they are no plain tensors.
@@ -87,15 +88,24 @@ def open_results(
 
 def _model_folder(path: Path, configuration: str | None) -> Path:
     """Return the folder of one configuration."""
+    above = next((each for each in path.resolve().parents[:2] if (each / "plans.json").is_file()), None)
+    if above is not None and not (path / "plans.json").is_file():
+        raise InputError(f"{path} is a part of nnU-Net's results; give their folder, {above}; --fold names one of them")
     if not path.is_dir():
-        raise InputError(f"{path} is no folder; give nnU-Net's results, a folder TRAINER__PLANS__CONFIGURATION")
+        unpack = "unpack it, and " if path.suffix == ".zip" and path.is_file() else ""
+        raise InputError(f"{path} is no folder; {unpack}give nnU-Net's results, a folder TRAINER__PLANS__CONFIGURATION")
     if (path / "plans.json").is_file():
         if configuration is not None and not path.name.endswith(f"__{configuration}"):
             raise InputError(f"{path} holds {path.name.rpartition('__')[2]}, not configuration {configuration!r}")
         return path
     found = sorted(each for each in path.iterdir() if (each / "plans.json").is_file())
     if not found:
-        inside = sorted(each.parent.parent.name for each in path.glob("*/*/plans.json"))
+        if any(path.glob("plans.pkl")) or any(path.glob("*/plans.pkl")):
+            raise InputError(
+                f"{path} holds results of nnU-Net's first version (plans.pkl), whose networks are others; train with "
+                "nnU-Net v2, which writes plans.json"
+            )
+        inside = sorted({each.parent.parent.name for each in path.glob("*/*/plans.json")})
         hint = f"; give one of its data sets: {listed(inside)}" if inside else ""
         raise InputError(
             f"{path} holds no results of nnU-Net: neither plans.json nor folders TRAINER__PLANS__CONFIGURATION with one"
@@ -141,13 +151,16 @@ def _checkpoints(folder: Path, folds: Sequence[str], name: str | None) -> tuple[
     """Return a checkpoint of each fold."""
     there = sorted(each.name.removeprefix("fold_") for each in folder.glob("fold_*") if each.is_dir())
     names = (name,) if name is not None else _CHECKPOINTS
-    wanted = list(folds) or [fold for fold in there if fold != "all" and _first(folder, fold, names)] or ["all"]
+    each = ([fold for fold in there if fold != "all" and _first(folder, fold, (one,))] for one in names)
+    trained = next(filter(None, each), ["all"] if "all" in there else there)
+    wanted = list(folds) or trained
     found = [_first(folder, fold, names) for fold in wanted]
     lacking = [fold for fold, file in zip(wanted, found, strict=True) if file is None]
-    if lacking:
+    if lacking or not found:
+        which = f"fold {listed(lacking)}" if lacking else "what is there"
         raise InputError(
-            f"{folder}: fold {listed(lacking)} has no {' nor '.join(names)}; folds there: {listed(there)}. Copy the "
-            "checkpoints too, or name folds that have them"
+            f"{folder}: {which} has no {' nor '.join(names)}; folds there: {listed(there)}. Copy the checkpoints too, "
+            "or name folds that have them"
         )
     return tuple(file for file in found if file is not None)
 
@@ -163,7 +176,8 @@ def _loaded(path: Path, *, trust: bool) -> dict[str, Any]:
         *(type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i4", "i8", "bool")),
         torch.device,
     ]
-    plain.append(np.float64(0).__reduce__()[0])  # the function that makes numpy's scalars
+    scalar: Any = np.float64(0).__reduce__()[0]  # makes numpy's scalars; numpy 2 moved it
+    plain += [(scalar, f"numpy.{place}.multiarray.scalar") for place in ("core", "_core")]
     try:
         with torch.serialization.safe_globals(plain):
             found = torch.load(path, map_location="cpu", weights_only=True)
@@ -185,7 +199,8 @@ def _loaded(path: Path, *, trust: bool) -> dict[str, Any]:
     return found
 
 
-def first_layer(network: torch.nn.Module) -> torch.nn.Module | None:
-    """Return the layer that sees an image first, at full resolution; None where the network is none of nnU-Net's."""
+def first_layer(network: torch.nn.Module) -> torch.nn.Module:
+    """Return the layer that sees an image first, at full resolution; the whole network where that is no U-Net."""
     stages = getattr(getattr(network, "encoder", None), "stages", None)
-    return None if stages is None else stages[0]
+    found: torch.nn.Module = network if stages is None else stages[0]
+    return found
