@@ -56,6 +56,7 @@ def test_masks_are_matched_by_name_whatever_their_format(tmp_path: Path) -> None
     assert [(problem.severity, problem.message.split(": ")[1][:5]) for problem in problems] == [
         ("error", "only."),
         ("warning", "more."),
+        ("warning", "many."),
     ]
 
 
