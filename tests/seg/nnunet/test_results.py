@@ -126,6 +126,13 @@ def test_labels_of_a_brought_model_are_checked_before_it_is_opened(tmp_path: Pat
             NnunetSegmentation(labels={"tumour": 1}, model=model).check_here()
     (results / "dataset.json").unlink()
     NnunetSegmentation(labels={"tumour": 1}, model=results).check_here()  # told when it is opened
+    with pytest.raises(InputError, match=r"fold 3 has no checkpoint_final\.pth"):
+        NnunetSegmentation(labels={"tumour": 1}, model=results, folds=("3",)).check_here()
+    write_results(folder, patch=(16, 16), spacing=(1, 1))
+    with pytest.raises(InputError, match="holds several results"):
+        NnunetSegmentation(labels={"tumour": 1}, model=folder).check_here()
+    with pytest.raises(InputError, match=r"give them as segmentation\.labels: \{bright: 1, brighter: 2\}"):
+        NnunetSegmentation(labels={"tumour": 1}, model=folder, configuration="2d").check_here()
 
 
 def test_bad_folders_are_told(tmp_path: Path) -> None:
@@ -180,7 +187,7 @@ def test_what_is_a_part_or_another_form_of_results_is_told(tmp_path: Path) -> No
     (tmp_path / "model.zip").write_bytes(b"PK")
     with pytest.raises(InputError, match="is no folder; unpack it, and give"):
         open_results(tmp_path / "model.zip")
-    with pytest.raises(InputError, match="is a file; unpack it, and name the folder"):
+    with pytest.raises(InputError, match="is no folder; unpack it, and give"):
         NnunetSegmentation(labels={"bright": 1}, model=tmp_path / "model.zip").check_here()
     first = tmp_path / "Task001" / "nnUNetTrainerV2__nnUNetPlansv2.1"
     first.mkdir(parents=True)
