@@ -12,19 +12,19 @@ depends on is measured in seconds. Prints a line a case, and Markdown tables.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from radfuse import machine
-from radfuse.errors import CaseError
 from radfuse.results import MaskAgreement
-from radfuse.run.workers import Crew
+from radfuse.run.workers import take_place
 from radfuse.seg.metrics import agreement_per_label
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.predict import OnnxSegmenter
@@ -32,8 +32,6 @@ from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.study import load_study
 from radfuse.volume.files import read_grid, read_labels, read_volume
 
-Job = TypeVar("Job")
-Result = TypeVar("Result")
 PREDICTION = ("mirror_axes", "overlap")
 """Of the plan: what networks are not trained again for."""
 STUDY = Path(__file__).parent.parent / "configs" / "sarcoma.yaml"
@@ -122,19 +120,6 @@ def measure(fold: Fold) -> list[Found]:
     return found
 
 
-def in_turn(work: Callable[[Job], Result], jobs: Sequence[Job], at_a_time: int) -> list[Result]:
-    """Return what work gives of each job: here, or in processes of one thread, which end when this one is killed."""
-    if at_a_time == 1:
-        return [work(job) for job in jobs]
-    places, found = {id(job): place for place, job in enumerate(jobs)}, {}
-    with Crew(at_a_time) as crew:
-        for job, result in crew.each(work, jobs):
-            if isinstance(result, CaseError):
-                raise result
-            found[places[id(job)]] = result
-    return [found[place] for place in range(len(jobs))]
-
-
 def row(found: Sequence[Found], which: str, settings: Sequence[str], minutes: float) -> str:
     """Return the table's row."""
     dice = np.array([item.agreement.dice for item in found])
@@ -172,7 +157,13 @@ def main() -> None:
         work = (arguments.work or Path(fresh)).resolve()
         work.mkdir(parents=True, exist_ok=True)
         folds = folds_of(arguments, work)
-        found = [item for items in in_turn(measure, folds, arguments.jobs) for item in items]
+        if arguments.jobs == 1:
+            each = [measure(fold) for fold in folds]
+        else:
+            spawn = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(arguments.jobs, spawn, initializer=take_place) as crew:
+                each = list(crew.map(measure, folds))
+        found = [item for items in each for item in items]
         minutes = sum(float(place.read_text()) for place in work.glob("*.minutes"))
     print(f"{HEAD}\n|{'---|' * 9}")
     print(row(found, arguments.half, arguments.settings, minutes))
