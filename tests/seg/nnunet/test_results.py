@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("nnunetv2", reason="needs radfuse[train]")
 import torch
+from boxes import grid
 from nnunet_results import RESAMPLING, theirs, write_images, write_results
 
 from radfuse.errors import InputError
@@ -93,6 +94,16 @@ def test_the_grid_of_what_it_reads_lies_where_the_image_does(tmp_path: Path) -> 
         index = np.linalg.solve(axes, mm - np.array(volume.grid.origin))[::-1]
         # an axis by itself takes its nearest slice, others are interpolated
         assert inner[tuple(place)] - 1 == pytest.approx(index[axis], abs=0.51)
+
+
+def test_an_image_that_is_zero_but_for_a_voxel_is_told_as_that(tmp_path: Path) -> None:
+    plan = open_results(write_results(tmp_path / "results", spacing=(2.0, 3.0, 3.0))).plan
+    array = np.zeros((9, 18, 17), dtype=np.float32)
+    volume = Volume(array, grid(array.shape, (2.0, 1.0, 1.0)), "thin.nrrd")
+    assert NnunetFrame(volume, plan).array.shape == (1, 9, 6, 6)
+    array[4, 5, 6] = 1
+    with pytest.raises(InputError, match=r"thin.nrrd, of which all but 1 x 1 x 1 voxels are zero: .* 1 x 0 x 0 voxels"):
+        NnunetFrame(volume, plan)
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
