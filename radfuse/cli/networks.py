@@ -56,6 +56,9 @@ def export_onnx(
         out_.parent.mkdir(parents=True, exist_ok=True)
     if out_.is_dir():
         raise InputError(f"--out {out_} is a folder; name a file, for example {out_ / 'network.onnx'}")
+    from radfuse.seg.nnunet.folders import require_nnunet
+
+    require_nnunet()
     with err.status("reading nnU-Net's results") as status:
         from radfuse.seg.nnunet.export import export_results
         from radfuse.seg.nnunet.results import open_results

@@ -148,14 +148,11 @@ class NnunetSegmentation(OnnxNetworks):
 
     def check_here(self) -> None:
         """Look whether nnU-Net is installed, and a model that is brought is there."""
-        from importlib.util import find_spec
+        from radfuse.seg.nnunet.folders import checkpoints, model_folder, require_nnunet
 
         self.runtime_here()
-        if find_spec("nnunetv2") is None:
-            raise InputError('backend nnunet needs nnU-Net; install it with: pip install "radfuse[train]"')
+        require_nnunet()
         if self.model is not None:
-            from radfuse.seg.nnunet.folders import checkpoints, model_folder
-
             folder = model_folder(self.model, self.configuration)
             checkpoints(folder, self.folds, self.checkpoint)
             self._check_labels(folder)

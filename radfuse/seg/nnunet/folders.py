@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from radfuse.errors import InputError, listed
 
 _CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth")
+
+
+def require_nnunet() -> None:
+    """Raise `InputError` where nnU-Net is not installed, which opens its own results."""
+    if find_spec("nnunetv2") is None:
+        raise InputError('nnU-Net\'s networks need nnU-Net; install it with: pip install "radfuse[train]"')
 
 
 def model_folder(path: Path, configuration: str | None) -> Path:
@@ -96,7 +103,7 @@ def checkpoints(folder: Path, folds: Sequence[str], name: str | None) -> tuple[P
     names = (name,) if name is not None else _CHECKPOINTS
     each = ([fold for fold in there if fold != "all" and _first(folder, fold, (one,))] for one in names)
     trained = next(filter(None, each), ["all"] if "all" in there else there)
-    wanted = list(folds) or trained
+    wanted = list(dict.fromkeys(folds)) or trained
     found = [_first(folder, fold, names) for fold in wanted]
     lacking = [fold for fold, file in zip(wanted, found, strict=True) if file is None]
     if lacking or not found:

@@ -179,7 +179,7 @@ def test_folds_are_those_whose_training_has_ended_or_else_the_best(tmp_path: Pat
     assert folds() == ["fold_0/checkpoint_final", "fold_1/checkpoint_final"]
     best.with_name("checkpoint_final.pth").rename(best)  # still trains: nnU-Net leaves it out
     assert folds() == ["fold_0/checkpoint_final"]
-    assert folds("0", "1") == ["fold_0/checkpoint_final", "fold_1/checkpoint_best"]
+    assert folds("0", "1", "0") == ["fold_0/checkpoint_final", "fold_1/checkpoint_best"]
     (results / "fold_0" / "checkpoint_final.pth").unlink()
     assert folds() == ["fold_1/checkpoint_best"]
     best.rename(best.with_name("checkpoint_latest.pth"))
