@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section, Where
-from radfuse.errors import InputError
 from radfuse.seg.backend import OnnxNetworks, Watch
 from radfuse.seg.brought import check_fits, check_labels
 
