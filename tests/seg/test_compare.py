@@ -13,7 +13,7 @@ from knees import stored_as
 from radfuse.errors import InputError
 from radfuse.seg.compare import MaskPair, _slices_of_both, compare, matched, nowhere, one_sided
 from radfuse.volume.files import write_image
-from radfuse.volume.grid import Grid
+from radfuse.volume.grid import Grid, oriented, turned
 from radfuse.volume.image import LabelMap
 from radfuse.volume.resample import resample_labels
 
@@ -121,6 +121,10 @@ def test_dicom_segmentations_lie_on_the_slices_of_the_other_side(tmp_path: Path)
         files, problems = matched(tmp_path / first, tmp_path / second)
         found = compare(MaskPair("c", *files["c"], None, {"": 1.0}))
         assert (found.agreement["1"].dice, found.remark, problems) == (pytest.approx(4 / 7), "", [])
+    (tmp_path / "ras").mkdir()
+    write_image(LabelMap(turned(mask.astype(np.uint8), where, "RAS"), oriented(where, "RAS")), tmp_path / "ras/c.nrrd")
+    found = compare(MaskPair("c", tmp_path / "dicom_few" / "c.dcm", tmp_path / "ras" / "c.nrrd", None, {"": 1.0}))
+    assert (found.agreement["1"].dice, found.remark) == (pytest.approx(4 / 7), "")
     (tmp_path / "dicom_all" / "c.dcm").write_bytes(b"damaged")
     files, _ = matched(tmp_path / "few", tmp_path / "dicom_all")
     with pytest.raises(InputError, match="is no DICOM file"):

@@ -13,7 +13,7 @@ from realdata import real_file
 from radfuse.errors import InputError
 from radfuse.volume.dicom_masks import drawn_elsewhere
 from radfuse.volume.files import read_grid, read_labels
-from radfuse.volume.grid import Grid
+from radfuse.volume.grid import Grid, oriented, stored_as
 
 IMAGE = Grid((5, 6, 8), (2.0, 1.0, 1.0), (10.0, 20.0, 30.0))
 NAMES = {1: "bone", 4: "femoral_cartilage"}
@@ -40,6 +40,14 @@ def test_a_segmentation_lies_on_its_image(seg: Path) -> None:
     assert [(label, int((found.array == label).sum())) for label in found.present()] == [(1, 24), (4, 2)]
     assert found.array[1, 3:5, 2].tolist() == [4, 4]
     assert np.unique(np.nonzero(found.array)[0]).tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("orientation", ["RAS", "LPI", "PSR"])
+def test_a_segmentation_lies_on_its_image_in_whichever_order_that_stores_it(seg: Path, orientation: str) -> None:
+    like = oriented(IMAGE, orientation)
+    found = read_labels(seg, NAMES, like=like)
+    assert found.grid == like
+    np.testing.assert_array_equal(stored_as(found.array, like, IMAGE), read_labels(seg, NAMES, like=IMAGE).array)
 
 
 def test_without_an_image_it_spans_its_frames(seg: Path) -> None:
