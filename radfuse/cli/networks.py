@@ -20,6 +20,7 @@ _SHOWN = 5
 if TYPE_CHECKING:
     from radfuse.results import TrainingRange
     from radfuse.seg.apply import Applied
+    from radfuse.seg.nnunet.results import Trained
 
 
 def export_onnx(
@@ -73,18 +74,23 @@ def export_onnx(
         finally:
             aside.unlink(missing_ok=True)
         write_atomically(out_, content)
-    labels = ", ".join(f"{number} {name}" for name, number in plan.labels.items())
-    for stage in (found.previous, found) if found.previous else (found,):
-        folds = ", ".join(map(_fold, stage.checkpoints))
-        patch = " x ".join(map(str, stage.plan.patch))
-        out.print(f"{stage.plan.configuration}, fold {folds}, patch {patch}", soft_wrap=True)
-    out.print(f"reads:  {escape(', '.join(plan.channels))}", soft_wrap=True)
-    out.print(f"labels: {escape(labels)}", soft_wrap=True)
+    _show_results(found)
     out.print(f"logits differ from torch by {difference:.1g} of the largest", soft_wrap=True)
     out.print(
         f"{escape(str(out_))}, {len(content) / 1e6:.1f} MB; now: radfuse apply {typed(out_)} IMAGES --out MASKS",
         soft_wrap=True,
     )
+
+
+def _show_results(found: Trained) -> None:
+    """Tell which networks there are, what they read and make."""
+    labels = ", ".join(f"{number} {name}" for name, number in found.plan.labels.items())
+    for stage in (found.previous, found) if found.previous else (found,):
+        folds = ", ".join(map(_fold, stage.checkpoints))
+        patch = " x ".join(map(str, stage.plan.patch))
+        out.print(f"{stage.plan.configuration}, fold {folds}, patch {patch}", soft_wrap=True)
+    out.print(f"reads:  {escape(', '.join(found.plan.channels))}", soft_wrap=True)
+    out.print(f"labels: {escape(labels)}", soft_wrap=True)
 
 
 def _fold(checkpoint: Path) -> str:
