@@ -18,7 +18,7 @@ from io import StringIO
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from radfuse.errors import InputError, first_fault, listed
 from radfuse.seg.nnunet.dataset import names_of, write_dataset
-from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling
+from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling, Scheme
 from radfuse.seg.nnunet.training import DATASET, LOADERS, PREPARED, RAW, TOLD
 from radfuse.volume.grid import triple
 
@@ -140,24 +140,32 @@ def plan_of(
 
 def _check_supported(plans: dict[str, Any], settings: dict[str, Any], folder: Path) -> None:
     """Refuse what nnU-Net can do and this cannot."""
-    reader = plans["image_reader_writer"]
-    if reader not in _READERS:
-        raise InputError(f"{folder}: the network reads images by {reader}; radfuse knows {listed(_READERS)}")
-    if settings["preprocessor_name"] != "DefaultPreprocessor":
+    for found, known in _told_and_known(plans, settings):
         raise InputError(
-            f"{folder}: the network's images are made by {settings['preprocessor_name']}, not by nnU-Net's own"
+            f"{folder}: {found}; radfuse knows {known}. Predict with nnU-Net itself and bring its masks (backend: "
+            "manual), or plan and train by what is known"
         )
+
+
+def _told_and_known(plans: dict[str, Any], settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is not known here of a network's plans, and what is."""
+    reader, preprocessor = plans["image_reader_writer"], settings["preprocessor_name"]
+    if reader not in _READERS:
+        yield f"the network reads images by {reader}", listed(_READERS)
+    if preprocessor != "DefaultPreprocessor":
+        yield f"the network's images are made by {preprocessor}", "DefaultPreprocessor"
+    for scheme in settings["normalization_schemes"]:
+        if scheme not in get_args(Scheme):
+            yield f"channels are normalised by {scheme}", listed(get_args(Scheme))
     of_masks = ["resampling_fn_seg"] if settings.get("previous_stage") else []
     for name in ("resampling_fn_data", "resampling_fn_probabilities", *of_masks):
         if settings[name] != _RESAMPLES:
-            raise InputError(f"{folder}: {name} is {settings[name]}; radfuse knows {_RESAMPLES}")
+            yield f"{name} is {settings[name]}", _RESAMPLES
         how = {"separate_z_anisotropy_threshold": 3, **settings[f"{name}_kwargs"]}
         smooth = name == "resampling_fn_probabilities" and how.get("order", 3) > 1
         if how.pop("separate_z_anisotropy_threshold") != 3 or smooth or set(how) - set(_RESAMPLED_BY):
-            raise InputError(
-                f"{folder}: {name}_kwargs are {settings[f'{name}_kwargs']}; radfuse knows {listed(_RESAMPLED_BY)}, an "
-                "anisotropy threshold of 3, and of probabilities order 0 or 1"
-            )
+            known = f"{listed(_RESAMPLED_BY)}, an anisotropy threshold of 3, and of probabilities order 0 or 1"
+            yield f"{name}_kwargs are {settings[f'{name}_kwargs']}", known
 
 
 def _normalisation(scheme: str, masked: bool, found: dict[str, float]) -> Normalisation:

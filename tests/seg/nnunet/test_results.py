@@ -116,7 +116,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         "resampling_fn_data_kwargs are .*1.5.*; radfuse knows is_seg, order, order_z, force_separate_z",
     ),
     "smooth answers": ({"resampling_fn_probabilities_kwargs": RESAMPLING}, "and of probabilities order 0 or 1"),
-    "unknown scheme": ({"schemes": ("MyNormalization",)}, "is not what nnU-Net writes .scheme: Input should be"),
+    "unknown scheme": (
+        {"schemes": ("MyNormalization",)},
+        "normalised by MyNormalization; radfuse knows ZScore",
+    ),
 }
 
 
