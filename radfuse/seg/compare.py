@@ -17,7 +17,7 @@ from radfuse.seg.metrics import agreement, agreement_per_label
 from radfuse.volume.dicom_masks import mask_object, onto_image
 from radfuse.volume.files import SUFFIXES, images_among, read_grid, read_labels, suffix_of
 from radfuse.volume.flat import BESIDE, PICTURES, Spacing, spacing_of
-from radfuse.volume.grid import Grid, triple
+from radfuse.volume.grid import Grid, orientation_of, oriented, triple
 from radfuse.volume.image import LabelMap, in_order_of
 from radfuse.volume.layout import MOST_VOXELS
 from radfuse.volume.resample import lost_beyond, resample_labels
@@ -248,6 +248,7 @@ def _masks_of(pair: MaskPair) -> list[LabelMap]:
 
 def _slices_of_both(grid: Grid, other: Grid) -> Grid:
     """Return a grid with slices before and behind it, as far as another reaches."""
+    other = oriented(other, orientation_of(grid))
     axes = np.reshape(grid.direction, (3, 3)) * np.array(grid.spacing_zyx_mm[::-1])
     start = round(np.linalg.solve(axes, np.subtract(other.origin, grid.origin))[2])
     first, last = min(start, 0), max(start + other.shape[0], grid.shape[0])

@@ -129,6 +129,8 @@ def test_dicom_segmentations_lie_on_the_slices_of_the_other_side(tmp_path: Path)
     files, _ = matched(tmp_path / "few", tmp_path / "dicom_all")
     with pytest.raises(InputError, match="is no DICOM file"):
         compare(MaskPair("c", *files["c"], None, {"": 1.0}))
+    few = Grid((2, 6, 8), (2.0, 1.0, 1.0), (10.0, 20.0, 36.0))
+    assert _slices_of_both(few, oriented(where, "RPI")).same_as(where)
     far = Grid((2, 6, 8), (2.0, 1.0, 1.0), (10.0, 20.0, 9e5))
     assert _slices_of_both(where, far).shape[0] > 400_000  # not made
 
