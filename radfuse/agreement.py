@@ -58,7 +58,7 @@ def _images_are_complete(study: Study) -> None:
         name
         for name, value in (
             ("cohort.images", study.cohort.images),
-            ("cohort.mask", study.cohort.mask or study.masks_from == "untrained"),
+            ("cohort.mask", study.cohort.mask or study.masks_from in ("untrained", "external")),
             ("segmentation", study.segmentation),
         )
         if not value

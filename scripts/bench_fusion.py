@@ -36,6 +36,7 @@ from radfuse.fusion.config import FusionConfig
 from radfuse.fusion.models.penalised import ridge_path
 from radfuse.fusion.validate import fit_family
 from radfuse.outcomes.binary import BinaryOutcome
+from radfuse.run.workers import take_place
 
 OURS = "radfuse"
 
@@ -180,7 +181,7 @@ def main(words: Sequence[str] | None = None) -> None:
     ]
     found = []
     print("| table | units | columns | radfuse AUC | ridge + extra trees | seconds |\n|---|---|---|---|---|---|")
-    with ProcessPoolExecutor(arguments.jobs, initializer=machine.take_one_thread) as crew:
+    with ProcessPoolExecutor(arguments.jobs, initializer=take_place) as crew:
         for rows in crew.map(measured, tasks):
             found.append(rows)
             auc, first = rows.set_index("method")["auc"], rows.iloc[0]

@@ -30,6 +30,7 @@ from radfuse.outcomes.binary import BinaryOutcome
 from radfuse.outcomes.performance import measure
 from radfuse.phantom.table import TablePhantom, table_phantom
 from radfuse.results import Interval, Performance
+from radfuse.run.workers import take_place
 from radfuse.statistics.auc import auc
 from radfuse.statistics.calibration import calibration
 
@@ -109,7 +110,7 @@ def main(words: Sequence[str] | None = None) -> None:
         Sample(seed, arguments.patients, arguments.shuffled, tuple(arguments.set), arguments.repeats)
         for seed in range(arguments.first, arguments.first + arguments.samples)
     ]
-    with ProcessPoolExecutor(arguments.jobs, initializer=machine.take_one_thread) as crew:
+    with ProcessPoolExecutor(arguments.jobs, initializer=take_place) as crew:
         found = pd.DataFrame(list(crew.map(measured, samples)))
     n = len(found)
     print("| samples | repeats | patients | mean AUC found | truly reached | AUC covers | its width | slope covers |")

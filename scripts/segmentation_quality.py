@@ -24,6 +24,7 @@ import numpy as np
 
 from radfuse import machine
 from radfuse.results import MaskAgreement
+from radfuse.run.workers import take_place
 from radfuse.seg.metrics import agreement_per_label
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.predict import OnnxSegmenter
@@ -160,7 +161,7 @@ def main() -> None:
             each = [measure(fold) for fold in folds]
         else:
             spawn = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(arguments.jobs, spawn, initializer=machine.take_one_thread) as crew:
+            with ProcessPoolExecutor(arguments.jobs, spawn, initializer=take_place) as crew:
                 each = list(crew.map(measure, folds))
         found = [item for items in each for item in items]
         minutes = sum(float(place.read_text()) for place in work.glob("*.minutes"))

@@ -28,6 +28,7 @@ from radfuse.fusion.design import stack
 from radfuse.fusion.validate import fit_family
 from radfuse.outcomes.binary import BinaryOutcome
 from radfuse.phantom.table import BLOCKS, TablePhantom, table_phantom
+from radfuse.run.workers import take_place
 
 FAMILIES = ("clinical-radiomic", "clinical-deep", "radiomic-deep", "clinical-radiomic-deep")
 
@@ -121,7 +122,7 @@ def main(words: Sequence[str] | None = None) -> None:
         for seed in range(arguments.first, arguments.first + arguments.draws)
     ]
     start, rows = time.monotonic(), []
-    with ProcessPoolExecutor(arguments.jobs, initializer=machine.take_one_thread) as crew:
+    with ProcessPoolExecutor(arguments.jobs, initializer=take_place) as crew:
         for number, found in enumerate(crew.map(measured, draws), start=1):
             rows += found
             print(f"draw {number} of {len(draws)}, {time.monotonic() - start:.0f} s", flush=True)

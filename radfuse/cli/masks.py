@@ -263,10 +263,11 @@ def _show(summary: pd.DataFrame) -> None:
     from rich import box
     from rich.table import Table
 
-    from radfuse.report.agreement import METRICS, SHOWN, median_and_quartiles, shown
+    from radfuse.report.agreement import METRICS, SHOWN, cases_of, median_and_quartiles, shown
 
     labels = list(summary["label"].unique())
-    table = Table(title="Medians over cases", title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    title = "Medians over the cases where either mask has the label"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("label", overflow="fold", min_width=min(max(map(len, labels)), 22))
     table.add_column("cases", justify="right")
     table.add_column("Dice (quartiles)", no_wrap=True)
@@ -275,9 +276,8 @@ def _show(summary: pd.DataFrame) -> None:
     for label in labels[:_MOST_ROWS]:
         known = summary[summary["label"] == label].set_index("metric")
         rest = [shown(known.loc[name, "median"], name) for name in SHOWN[1:]]
-        cases = str(known.loc["dice", "cases"])
-        cells = [median_and_quartiles(known.loc["dice"], "dice"), *rest]
-        table.add_row(escape(label), cases, *(cell.translate(_PLAIN) for cell in cells))
+        cells = [cases_of(known.loc["dice"]), median_and_quartiles(known.loc["dice"], "dice"), *rest]
+        table.add_row(escape(label), *(cell.translate(_PLAIN) for cell in cells))
     out.print(table)
     if len(labels) > _MOST_ROWS:
         out.print(f"and {len(labels) - _MOST_ROWS} more labels, in summary.csv")

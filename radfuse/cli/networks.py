@@ -20,6 +20,7 @@ _SHOWN = 5
 if TYPE_CHECKING:
     from radfuse.results import TrainingRange
     from radfuse.seg.apply import Applied
+    from radfuse.seg.nnunet.results import Trained
 
 
 def export_onnx(
@@ -56,6 +57,9 @@ def export_onnx(
         out_.parent.mkdir(parents=True, exist_ok=True)
     if out_.is_dir():
         raise InputError(f"--out {out_} is a folder; name a file, for example {out_ / 'network.onnx'}")
+    from radfuse.seg.nnunet.folders import require_nnunet
+
+    require_nnunet()
     with err.status("reading nnU-Net's results") as status:
         from radfuse.seg.nnunet.export import export_results
         from radfuse.seg.nnunet.results import open_results
@@ -70,18 +74,29 @@ def export_onnx(
         finally:
             aside.unlink(missing_ok=True)
         write_atomically(out_, content)
-    labels = ", ".join(f"{number} {name}" for name, number in plan.labels.items())
-    for stage in (found.previous, found) if found.previous else (found,):
-        folds = ", ".join(file.parent.name.removeprefix("fold_") for file in stage.checkpoints)
-        patch = " x ".join(map(str, stage.plan.patch))
-        out.print(f"{stage.plan.configuration}, fold {folds}, patch {patch}", soft_wrap=True)
-    out.print(f"reads:  {escape(', '.join(plan.channels))}", soft_wrap=True)
-    out.print(f"labels: {escape(labels)}", soft_wrap=True)
+    _show_results(found)
     out.print(f"logits differ from torch by {difference:.1g} of the largest", soft_wrap=True)
     out.print(
         f"{escape(str(out_))}, {len(content) / 1e6:.1f} MB; now: radfuse apply {typed(out_)} IMAGES --out MASKS",
         soft_wrap=True,
     )
+
+
+def _show_results(found: Trained) -> None:
+    """Tell which networks there are, what they read and make."""
+    labels = ", ".join(f"{number} {name}" for name, number in found.plan.labels.items())
+    for stage in (found.previous, found) if found.previous else (found,):
+        folds = ", ".join(map(_fold, stage.checkpoints))
+        patch = " x ".join(map(str, stage.plan.patch))
+        out.print(f"{stage.plan.configuration}, fold {folds}, patch {patch}", soft_wrap=True)
+    out.print(f"reads:  {escape(', '.join(found.plan.channels))}", soft_wrap=True)
+    out.print(f"labels: {escape(labels)}", soft_wrap=True)
+
+
+def _fold(checkpoint: Path) -> str:
+    """Return "0", or "0 (checkpoint_best.pth)" where that is not the end of its training."""
+    fold = checkpoint.parent.name.removeprefix("fold_")
+    return fold if checkpoint.name == "checkpoint_final.pth" else f"{fold} ({checkpoint.name})"
 
 
 Codes = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -51,11 +52,13 @@ def summary_of(rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         seed: of the bootstrap.
 
     Returns:
-        A row per label and metric: cases; infinite, how many of them have no value since one mask is empty; median, q1
-        and q3 with those as the worst; mean of the others with its 95 % bootstrap interval over patients.
+        A row per label and metric: cases; with_label, in how many of them either mask has the label, of which all that
+        follows is; infinite, how many of these have no value since one mask is empty; median, q1 and q3 with those as
+        the worst; mean of the others with its 95 % bootstrap interval over patients.
     """
     found = []
-    for label, part in rows.groupby("label", sort=False):
+    for label, whole in rows.groupby("label", sort=False):
+        part = having(whole)
         columns = part[list(METRICS)].to_numpy(dtype=float)
         means = bootstrap_means(columns, part["patient"].to_numpy(), seed=seed)
         for name, values, mean in zip(METRICS, columns.T, means, strict=True):
@@ -64,7 +67,8 @@ def summary_of(rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
                 {
                     "label": label,
                     "metric": name,
-                    "cases": len(values),
+                    "cases": len(whole),
+                    "with_label": len(part),
                     "infinite": int(np.isinf(values).sum()),
                     "median": median,
                     "q1": q1,
@@ -77,21 +81,33 @@ def summary_of(rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def having(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows where either mask has the label: two that lack it agree, and say nothing of how it is drawn."""
+    return rows[(rows["reference_mm3"] > 0) | (rows["other_mm3"] > 0)]
+
+
 def quartiles(values: np.ndarray) -> tuple[float, float, float]:
-    """Return the quartiles and the median between them; infinite values are larger than all others."""
+    """Return the quartiles and the median between them; infinite values are larger than all others, NaN without any."""
+    if not len(values):
+        return (math.nan,) * 3
     found = np.quantile(np.minimum(values, _HUGE), [0.25, 0.5, 0.75])
     first, middle, third = np.where(found > _HUGE / 10, np.inf, found)
     return float(first), float(middle), float(third)
 
 
-def summary_table(rows: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+def summary_table(summary: pd.DataFrame) -> pd.DataFrame:
     """Return the summary as printed: a row per label, median and quartiles of each metric."""
     found = []
-    for label, part in rows.groupby("label", sort=False):
-        known = summary[summary["label"] == label].set_index("metric")
+    for label, part in summary.groupby("label", sort=False):
+        known = part.set_index("metric")
         cells = {METRICS[name].title: median_and_quartiles(known.loc[name], name) for name in SHOWN}
-        found.append({"label": label, "cases": str(len(part)), **cells})
+        found.append({"label": label, "cases": cases_of(known.loc["dice"]), **cells})
     return pd.DataFrame(found)
+
+
+def cases_of(row: pd.Series) -> str:
+    """Return "12", or "3 of 12" where either mask has the label in 3 of 12 cases."""
+    return str(row["cases"]) if row["with_label"] == row["cases"] else f"{row['with_label']} of {row['cases']}"
 
 
 def means_table(summary: pd.DataFrame) -> pd.DataFrame:
@@ -133,7 +149,9 @@ def shown(value: float, name: str) -> str:
 
 
 def median_and_quartiles(row: pd.Series, name: str) -> str:
-    """Return "0.861 (0.790–0.902)"."""
+    """Return "0.861 (0.790–0.902)"; a dash where no case has the label."""
+    if np.isnan(row["median"]):
+        return DASH
     return f"{shown(row['median'], name)} ({_between(row['q1'], row['q3'], name)})"
 
 
@@ -149,8 +167,8 @@ def _between(low: float, high: float, name: str) -> str:
 
 
 def dice_strips(rows: pd.DataFrame) -> str:
-    """Return the Dice coefficient of every case as a dot, the median as a line, by label."""
-    labels = list(rows["label"].unique())
+    """Return the Dice coefficient of every case that has a label as a dot, the median as a line, by label."""
+    labels, rows = list(rows["label"].unique()), having(rows)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.0, 0.9 + 0.42 * len(labels)), layout="constrained")
         axes = figure.subplots()
@@ -159,10 +177,10 @@ def dice_strips(rows: pd.DataFrame) -> str:
             values = rows.loc[rows["label"] == label, "dice"].to_numpy()
             dots = _some(values)
             axes.plot(dots, place + generator.uniform(-0.16, 0.16, len(dots)), "o", color=_DOTS, alpha=0.6, ms=4)
-            axes.plot([np.median(values)] * 2, [place - 0.3, place + 0.3], color=_INK, linewidth=2)
+            axes.plot([quartiles(values)[1]] * 2, [place - 0.3, place + 0.3], color=_INK, linewidth=2)
         axes.set_yticks(range(len(labels)), labels)
         axes.set_ylim(len(labels) - 0.5, -0.5)
-        axes.set_xlim(min(0.5, float(rows["dice"].min())) - 0.02, 1.01)
+        axes.set_xlim(float(np.nanmin([0.5, rows["dice"].min()])) - 0.02, 1.01)
         axes.set_xlabel("Dice coefficient, a dot per case (line: median)")
         axes.tick_params(axis="y", length=0)
         return to_svg(figure)
@@ -192,11 +210,13 @@ def bland_altman(
         what: names of the mask that is measured and of the reference; by label where they differ.
 
     Returns:
-        All panels as one figure, each alone, and the labels they are of: the first `MOST_PANELS`.
+        All panels as one figure, each alone, and the labels they are of: the first `MOST_PANELS` that a case has.
 
     Source:
         Bland and Altman 1986, doi:10.1016/S0140-6736(86)90837-8.
     """
+
+    rows = having(rows)
 
     def draw(axes: Any, label: str) -> None:
         part = rows[rows["label"] == label]
@@ -213,6 +233,8 @@ def bland_altman(
         axes.set_title(str(label), loc="left")
 
     labels = [str(label) for label in rows["label"].unique()[:MOST_PANELS]]
+    if not labels:
+        return "", [], []
     whole, panels = multiples(labels, draw)
     return whole, panels, labels
 
@@ -220,7 +242,7 @@ def bland_altman(
 def volumes_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return what `bland_altman` draws as printed: by label, the mean difference of volumes and limits of agreement."""
     found = []
-    for label, part in rows.groupby("label", sort=False):
+    for label, part in having(rows).groupby("label", sort=False):
         _, difference, unit = _volumes(part)
         bias, digits = float(difference.mean()), 1 if unit == "mm³" else 2
         spread = 1.96 * float(difference.std(ddof=1)) if len(difference) > 1 else np.nan
@@ -244,7 +266,9 @@ def _some(values: np.ndarray) -> np.ndarray:
 
 def worst_table(rows: pd.DataFrame, most: int = 10) -> pd.DataFrame:
     """Return the cases and labels of the lowest Dice as printed."""
-    worst: Sequence[Any] = rows.sort_values(["dice", "surface_dice"], kind="stable").head(most).to_dict("records")
+    worst: Sequence[Any] = (
+        having(rows).sort_values(["dice", "surface_dice"], kind="stable").head(most).to_dict("records")
+    )
     return pd.DataFrame(
         [
             {

@@ -10,6 +10,7 @@ import pandas as pd
 from radfuse.report.agreement import (
     bland_altman,
     dice_strips,
+    having,
     means_table,
     parts_table,
     summary_table,
@@ -50,9 +51,9 @@ def masks_report(report: MasksReport) -> dict[str, str | bytes]:
     """Return metrics.csv, summary.csv, index.html and figures/*, name -> content."""
     rows, summary = report.rows, report.summary
     volumes, panels, labels = bland_altman(rows, (report.other, report.reference))
-    figures = {"dice": dice_strips(rows), "volumes": volumes}
+    figures = {"dice": dice_strips(rows), **({"volumes": volumes} if volumes else {})}
     tables = {
-        "summary": summary_table(rows, summary),
+        "summary": summary_table(summary),
         "means": means_table(summary),
         "parts": parts_table(rows, (report.other, report.reference)),
         "worst": worst_table(rows),
@@ -64,6 +65,7 @@ def masks_report(report: MasksReport) -> dict[str, str | bytes]:
         people=rows["patient"].nunique(),
         labels=rows["label"].nunique(),
         drawn=labels,
+        drawable=having(rows)["label"].nunique(),
         figures=figures,
         panels=panels,
         tables=tables,

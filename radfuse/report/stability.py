@@ -76,7 +76,7 @@ def _compared(key: str, masks: pd.DataFrame) -> tuple[dict[str, Any], dict[str, 
     summary = summary_of(rows)
     drawn, panels, shown = bland_altman(rows, what)
     tables = {
-        key: summary_table(rows, summary),
+        key: summary_table(summary),
         f"{key}_means": means_table(summary),
         f"{key}_volumes": volumes_table(rows),
         f"{key}_worst": worst_table(rows),

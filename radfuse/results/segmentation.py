@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class MaskAgreement(Section):
     """How well a mask of one label agrees with a reference; how it is measured stands in `seg/metrics.py`.
 
-    Where both are empty they agree: Dice, IoU and surface Dice are 1, distances and errors 0. Where one is, Dice, IoU
-    and surface Dice are 0 and distances infinite; the volume error's share is infinite without a reference.
+    Where both are empty they agree: Dice, IoU and surface Dice are 1, distances and errors 0; summaries over cases
+    leave these out, and count them. Where one is, Dice, IoU and surface Dice are 0 and distances infinite; the volume
+    error's share is infinite without a reference.
 
     Attributes:
         dice: 2 |A and B| / (|A| + |B|).

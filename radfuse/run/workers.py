@@ -265,8 +265,7 @@ def _none(_: object) -> None:
 
 def _serve(line: connection.Connection, types: bool) -> None:
     """Do jobs as they come, until nobody is there any more; `types` as `errors.typed` has it."""
-    machine.take_one_thread()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    take_place()
     gone = (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt)
     with typed(types), contextlib.suppress(*gone):
         line.send(None)
@@ -284,6 +283,12 @@ def _serve(line: connection.Connection, types: bool) -> None:
                 line.send(result)
             except (TypeError, AttributeError, pickle.PicklingError) as error:
                 line.send(CaseError(str(job), f"its result cannot be handed on: {error}"))
+
+
+def take_place() -> None:
+    """Begin as a worker, of a pool too: with one thread, and for no longer than the process lives that started it."""
+    machine.take_one_thread()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:

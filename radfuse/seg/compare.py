@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,17 @@ from radfuse.config import kind_of
 from radfuse.errors import InputError, Problem, listed, short
 from radfuse.results import MaskAgreement
 from radfuse.seg.metrics import agreement, agreement_per_label
+from radfuse.volume.dicom_masks import mask_object, onto_image
 from radfuse.volume.files import SUFFIXES, images_among, read_grid, read_labels, suffix_of
 from radfuse.volume.flat import BESIDE, PICTURES, Spacing, spacing_of
-from radfuse.volume.grid import Grid
+from radfuse.volume.grid import Grid, orientation_of, oriented, triple
 from radfuse.volume.image import LabelMap, in_order_of
+from radfuse.volume.layout import MOST_VOXELS
 from radfuse.volume.resample import lost_beyond, resample_labels
 from radfuse.volume.segments import plain_name
 
 _ENDS = (*SUFFIXES, *PICTURES)
+_GIVE_ONE = "Compare each by itself, or put masks beside each other"
 _MOST_LABELS = 256
 """A file with more is an image rather than a mask, unless labels are named."""
 
@@ -73,7 +77,7 @@ def matched(reference: Path, other: Path) -> tuple[dict[str, tuple[Path, Path]],
     """Return case -> its two files, and which files have no partner: an error of the reference, else a warning.
 
     Two files are one case. In folders, masks of one name are; a folder in a folder that holds one mask, as
-    `labels/CASE/labels.nrrd` of a run, is a mask of its own name.
+    `labels/CASE/labels.nrrd` of a run, is a mask of its own name. One that holds several is left out.
 
     Raises:
         InputError: nothing there, a file and a folder, a folder without masks, two masks of one name, none in common.
@@ -87,7 +91,7 @@ def matched(reference: Path, other: Path) -> tuple[dict[str, tuple[Path, Path]],
     if "file" in kinds.values():
         file = next(path for path, kind in kinds.items() if kind == "file")
         raise InputError(f"{file} is a file and the other a folder; give two files or two folders of masks")
-    first, second = dict(_masks_in(reference)), dict(_masks_in(other))
+    (first, unread), (second, unread_too) = _masks_in(reference), _masks_in(other)
     common = {name: (first[name], second[name]) for name in sorted(first.keys() & second.keys())}
     if not common:
         raise InputError(
@@ -97,7 +101,15 @@ def matched(reference: Path, other: Path) -> tuple[dict[str, tuple[Path, Path]],
     return common, [
         *_alone(reference, first, second, other, "error"),
         *_alone(other, second, first, reference, "warning"),
+        *_several(reference, unread),
+        *_several(other, unread_too),
     ]
+
+
+def _several(folder: Path, names: list[str]) -> Iterator[Problem]:
+    if names:
+        told = f"folders that hold several images, {len(names)} in all, are left out: {listed(names)}. {_GIVE_ONE}"
+        yield Problem(str(folder), told, severity="warning")
 
 
 def _alone(
@@ -117,18 +129,21 @@ def _alone(
         )
 
 
-def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the name and the file of every mask of a folder.
+def _masks_in(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """Return name -> file of every mask of a folder, and the names of folders in it that hold several.
 
     Raises:
         InputError: none, two of one name, or the folder cannot be read.
     """
     found: dict[str, Path] = {}
+    several = []
     try:
         items = sorted(folder.iterdir())
-        files = set(images_among(items))
+        files = set(_masks_among(items))
         for item in items:
-            inside = images_among(item.iterdir()) if item.is_dir() and not item.name.startswith(".") else []
+            inside = _masks_among(item.iterdir()) if item.is_dir() and not item.name.startswith(".") else []
+            if len(inside) > 1:
+                several.append(item.name)
             if len(inside) != 1 and item not in files:
                 continue
             name, path = (item.name, inside[0]) if inside else (_stem(item), item)
@@ -138,8 +153,28 @@ def _masks_in(folder: Path) -> Iterator[tuple[str, Path]]:
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}); look at its permissions") from error
     if not found:
-        raise InputError(f"{folder} holds no masks; known formats: {', '.join(_ENDS)}. Give the folder they lie in")
-    yield from found.items()
+        hint = f", but folders with several images: {listed(several)}. {_GIVE_ONE}" if several else ""
+        raise InputError(
+            f"{folder} holds no masks{hint or '. Give the folder they lie in'}; known formats: {', '.join(_ENDS)}, and "
+            "DICOM segmentations"
+        )
+    return found, several
+
+
+def _masks_among(items: Iterable[Path]) -> list[Path]:
+    """Return the masks among what lies in one folder; DICOM segmentations count where there are no other images."""
+    items = list(items)
+    return images_among(items) or [item for item in items if _is_object(item)]
+
+
+def _is_object(item: Path) -> bool:
+    """Return whether a file is a DICOM segmentation; of one that is damaged its case shall tell."""
+    if item.suffix.lower() != ".dcm" or item.name.startswith(".") or item.is_dir():
+        return False
+    try:
+        return mask_object(item) is not None
+    except InputError:
+        return True
 
 
 def _stem(path: Path) -> str:
@@ -181,8 +216,21 @@ def compare(pair: MaskPair) -> ComparedPair:
 
 
 def _masks_of(pair: MaskPair) -> list[LabelMap]:
-    """Return the two masks; the pixels of a picture that does not say how large they are are those of the other."""
+    """Return the two masks.
+
+    Pixels of a picture that does not say how large they are are those of the other. A DICOM segmentation leaves empty
+    slices out, and has those of the other, too.
+    """
     paths, said = (pair.reference, pair.other), pair.spacing_mm
+    objects = [mask_object(path) is not None for path in paths]
+    if any(objects):
+        like = None if all(objects) else read_grid(paths[objects.index(False)])
+        reference, other = (read_labels(path, empty=True, like=like) for path in paths)
+        if like is None:
+            like = _slices_of_both(reference.grid, other.grid)
+            if math.prod(like.shape) <= MOST_VOXELS and (moved := onto_image(other, like)).grid is like:
+                reference, other = onto_image(reference, like), moved
+        return [reference, other]
     silent = [path.name.lower().endswith(PICTURES) and spacing_of(path) is None for path in paths]
     if all(silent) and said is None:
         raise InputError(
@@ -196,6 +244,16 @@ def _masks_of(pair: MaskPair) -> list[LabelMap]:
     return [
         read_labels(path, empty=True, like=known if lacks else None) for path, lacks in zip(paths, silent, strict=True)
     ]
+
+
+def _slices_of_both(grid: Grid, other: Grid) -> Grid:
+    """Return a grid with slices before and behind it, as far as another reaches."""
+    other = oriented(other, orientation_of(grid))
+    axes = np.reshape(grid.direction, (3, 3)) * np.array(grid.spacing_zyx_mm[::-1])
+    start = round(np.linalg.solve(axes, np.subtract(other.origin, grid.origin))[2])
+    first, last = min(start, 0), max(start + other.shape[0], grid.shape[0])
+    origin = triple(np.array(grid.origin) + first * axes[:, 2], float)
+    return Grid((last - first, *grid.shape[1:]), grid.spacing_zyx_mm, origin, grid.direction)
 
 
 def _refuse_other_names(pair: MaskPair, reference: LabelMap, other: LabelMap) -> None:

@@ -1,8 +1,9 @@
 """How well two masks agree: overlap, distances between their surfaces in mm, volumes, connected parts.
 
 The surface of a mask are its border voxels: those with at least one of their six neighbours outside the mask; beyond
-the image is outside. Distances run between centres of border voxels, each to the nearest of the other surface, exact,
-with the voxels' spacing. What holds for empty masks stands at `results.MaskAgreement`.
+the image is outside. Of a flat image it is the contour: four neighbours count. Distances run between centres of border
+voxels, each to the nearest of the other surface, exact, with the voxels' spacing. What holds for empty masks stands at
+`results.MaskAgreement`.
 
 Source:
     Maier-Hein, Reinke et al. 2024, Metrics reloaded, doi:10.1038/s41592-023-02151-z (conventions, empty masks);
@@ -25,6 +26,8 @@ from radfuse.volume.region import Box, box_of
 
 TOLERANCE_MM = 1.0
 _PERCENT = 95
+_ROUNDING = 1e-6
+"""Share by which a distance may exceed the tolerance: 3 x 0.1 is more than 0.3, and NIfTI keeps spacings in float32."""
 _TOUCHING = np.ones((3, 3, 3), dtype=bool)
 """Voxels that share a face, an edge or a corner are one part."""
 
@@ -57,6 +60,7 @@ def agreement(
     other: np.ndarray,
     spacing_zyx_mm: tuple[float, float, float],
     tolerance_mm: float = TOLERANCE_MM,
+    axes: tuple[int, ...] = (0, 1, 2),
 ) -> MaskAgreement:
     """Return how well a mask agrees with a reference.
 
@@ -65,6 +69,7 @@ def agreement(
         other: bool, same shape and grid.
         spacing_zyx_mm: distance between voxel centres.
         tolerance_mm: distance within which surfaces count as one.
+        axes: along which there is an outside; a flat image has two.
 
     Raises:
         ValueError: the shapes differ.
@@ -74,13 +79,13 @@ def agreement(
     voxel_mm3 = math.prod(spacing_zyx_mm)
     box = box_of(reference | other)
     reference, other = reference[box], other[box]
-    there, here = surface_distances_mm(reference, other, spacing_zyx_mm)
+    there, here = surface_distances_mm(reference, other, spacing_zyx_mm, axes)
     both = np.concatenate([there, here])
     if not both.size:
         hd95, assd, near = 0.0, 0.0, 1.0
     elif there.size and here.size:
         hd95 = float(max(np.percentile(there, _PERCENT), np.percentile(here, _PERCENT)))
-        assd, near = float(both.mean()), float((both <= tolerance_mm).mean())
+        assd, near = float(both.mean()), float((both <= tolerance_mm * (1 + _ROUNDING)).mean())
     else:
         hd95, assd, near = math.inf, math.inf, 0.0
     found, missed = _parts(reference, other)
@@ -120,15 +125,20 @@ def agreement_per_label(
             "Resample one of them"
         )
     found = {}
+    deep = tuple(axis for axis, size in enumerate(reference.grid.shape) if size > 1) or (0, 1, 2)
     for name, number in labels.items():
         box = _joint(reference.boxes.get(number), other.boxes.get(number))
         parts = (reference.array[box] == number, other.array[box] == number)
-        found[name] = agreement(*parts, reference.spacing_zyx_mm, (tolerances_mm or {}).get(name, TOLERANCE_MM))
+        near = (tolerances_mm or {}).get(name, TOLERANCE_MM)
+        found[name] = agreement(*parts, reference.spacing_zyx_mm, near, deep)
     return found
 
 
 def surface_distances_mm(
-    reference: np.ndarray, other: np.ndarray, spacing_zyx_mm: tuple[float, float, float]
+    reference: np.ndarray,
+    other: np.ndarray,
+    spacing_zyx_mm: tuple[float, float, float],
+    axes: tuple[int, ...] = (0, 1, 2),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the distance of each border voxel of the reference to the other's surface, and the other way round.
 
@@ -136,18 +146,19 @@ def surface_distances_mm(
         reference: bool, shape (z, y, x).
         other: bool, same shape and grid.
         spacing_zyx_mm: distance between voxel centres.
+        axes: along which there is an outside.
 
     Returns:
         Two arrays, one value a border voxel, in no order; infinite where the other mask is empty.
     """
-    edges = border(reference), border(other)
+    edges = border(reference, axes), border(other, axes)
     return _nearest_mm(edges[0], edges[1], spacing_zyx_mm), _nearest_mm(edges[1], edges[0], spacing_zyx_mm)
 
 
-def border(mask: np.ndarray) -> np.ndarray:
-    """Return the border voxels of a bool mask, shape (z, y, x): those with one of six neighbours outside."""
+def border(mask: np.ndarray, axes: tuple[int, ...] = (0, 1, 2)) -> np.ndarray:
+    """Return the border voxels of a bool mask, shape (z, y, x): those with a neighbour along these axes outside."""
     inner = mask.copy()
-    for axis in range(mask.ndim):
+    for axis in axes:
         along, inside = np.moveaxis(mask, axis, 0), np.moveaxis(inner, axis, 0)
         inside[:-1] &= along[1:]
         inside[1:] &= along[:-1]

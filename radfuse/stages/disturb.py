@@ -250,7 +250,7 @@ def _spared(context: Context) -> tuple[str, ...]:
 
 STAGE = Stage(
     "disturb",
-    5,
+    6,
     jobs,
     work,
     write_section,

@@ -171,7 +171,7 @@ def crew_of(jobs: Sequence[SegmentJob]) -> CrewName:
 
 STAGE = Stage(
     "segment",
-    8,
+    9,
     jobs,
     work,
     write,

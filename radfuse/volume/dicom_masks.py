@@ -15,8 +15,8 @@ import numpy as np
 from radfuse.errors import InputError, listed
 from radfuse.volume.dicom import DAMAGE, header_of, text_of
 from radfuse.volume.frames import frame_pixels
-from radfuse.volume.grid import GRID_TOLERANCE, Grid, triple
-from radfuse.volume.image import LabelMap
+from radfuse.volume.grid import GRID_TOLERANCE, Grid, orientation_of, oriented, triple
+from radfuse.volume.image import LabelMap, in_order_of
 from radfuse.volume.layout import MOST_VOXELS
 from radfuse.volume.segments import declared, numbered
 
@@ -196,6 +196,9 @@ def _step_of_image(places: np.ndarray, like: Grid | None) -> float:
 
 def onto_image(labels: LabelMap, like: Grid) -> LabelMap:
     """Return a mask on the grid of an image where their voxels are the same but for slices left out; else as it is."""
+    turned = oriented(like, orientation_of(labels.grid))
+    if turned is not like:  # NIfTI counts rows from the other end
+        return in_order_of(found, like) if (found := onto_image(labels, turned)).grid is turned else labels
     axes = np.reshape(like.direction, (3, 3)) * np.array(like.spacing_zyx_mm[::-1])
     own = np.reshape(labels.direction, (3, 3)) * np.array(labels.spacing_zyx_mm[::-1])
     into = np.linalg.solve(axes, own)  # own steps in steps of the image

@@ -283,10 +283,10 @@ def _grid_of(path: Path, layout: Layout, channel: int | None = None) -> Grid:
         raise InputError(f"{path} has {layout.channels} channels, numbered from 0; there is no channel {channel}")
     if len(size) != 3:
         shape = " x ".join(map(str, size))
-        raise InputError(
-            f"{path}: the image is {len(size)}-D ({shape}), not 3-D; save one time point as its own image, "
-            "or a mask with a channel a label as one number a voxel"
-        )
+        mend = "save one time point as its own image, or a mask with a channel a label as one number a voxel"
+        if len(size) < 3:
+            mend = "save it with a third axis of one voxel, or as PNG"
+        raise InputError(f"{path}: the image is {len(size)}-D ({shape}), not 3-D; {mend}")
     try:
         reader = read_header(path)
     except RuntimeError:

@@ -115,7 +115,9 @@ def test_a_cascade_becomes_one_file_too(tmp_path: Path, command) -> None:
     assert (code, "1 of 1 cases segmented" in told) == (0, True)
 
 
-def test_what_cannot_be_applied_is_told(results: Path, tmp_path: Path, command) -> None:
+def test_what_cannot_be_applied_is_told(
+    results: Path, tmp_path: Path, command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     network, images = tmp_path / "net.onnx", tmp_path / "images"
     code, told = command("apply", network, tmp_path, "--out", tmp_path / "masks")
     assert (code, "radfuse export-onnx writes one" in told) == (2, True)
@@ -147,3 +149,6 @@ def test_what_cannot_be_applied_is_told(results: Path, tmp_path: Path, command) 
     assert (code, "is a folder; name a file" in told) == (2, True)
     code, told = command("export-onnx", tmp_path / "nowhere", "--out", network)
     assert (code, "is no folder" in told) == (2, True)
+    monkeypatch.setattr("radfuse.seg.nnunet.folders.find_spec", lambda _: None)
+    code, told = command("export-onnx", results, "--out", network)
+    assert (code, 'install it with: pip install "radfuse[train]"' in told) == (2, True)

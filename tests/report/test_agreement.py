@@ -19,11 +19,13 @@ from radfuse.report.agreement import (
     summary_of,
     summary_table,
     tolerances,
+    volumes_table,
     worst_table,
 )
 from radfuse.report.masks import MasksReport, masks_report
 from radfuse.report.study import Made
 from radfuse.results import Failure, MaskAgreement
+from radfuse.seg.compare import nowhere
 
 
 def rows(labels: tuple[str, ...] = ("bone",)) -> pd.DataFrame:
@@ -71,9 +73,36 @@ def test_the_summary_counts_what_has_no_distance_and_averages_the_rest() -> None
     assert known.loc["volume_error_share", "q1"] == 0
 
 
+def empty(case: str, label: str) -> pd.DataFrame:
+    """A case whose two masks lack a label."""
+    return pd.DataFrame([{"case": case, "patient": case, "label": label, **nowhere(1.0).row()}])
+
+
+def test_cases_that_both_lack_a_label_are_counted_and_left_out() -> None:
+    known = pd.concat([rows(), *(empty(f"e{number}", "bone") for number in range(9)), empty("e0", "meniscus")])
+    summary, alone = summary_of(known), summary_of(rows())
+    bone = summary[summary["label"] == "bone"]
+    assert (bone["cases"] == 14).all()
+    assert (bone["with_label"] == 5).all()
+    pd.testing.assert_frame_equal(bone.drop(columns="cases"), alone.drop(columns="cases"))
+    table = summary_table(summary)
+    assert table[["label", "cases", "Dice"]].to_numpy().tolist() == [
+        ["bone", "5 of 14", "0.600 (0.500–0.700)"],
+        ["meniscus", "0 of 1", "–"],
+    ]
+    assert parts_table(known, ("B", "A"))["neither"].tolist() == ["9", "1"]
+    assert bland_altman(known, ("B", "A"))[2] == ["bone"]
+    assert volumes_table(known)["cases"].tolist() == ["5"]
+    assert worst_table(known)["case"].tolist() == ["c4", "c0", "c1", "c2", "c3"]
+    page = page_of(known)["index.html"]
+    assert "5 of 14" in page
+    assert "labels.</p>" not in page  # "The first 1 of 2 labels."
+    assert "figures/volumes.svg" not in page_of(empty("e0", "bone"))
+
+
 def test_tables_as_printed() -> None:
     summary = summary_of(rows())
-    table = summary_table(rows(), summary)
+    table = summary_table(summary)
     assert table.loc[0, ["label", "cases", "Dice", "HD95, mm"]].tolist() == [
         *("bone", "5", "0.600 (0.500–0.700)", "3.00 (2.00–4.00)")
     ]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -192,3 +195,56 @@ def test_a_job_of_a_class_that_no_worker_finds_is_told_at_once(monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "cell", cell)
     with pytest.raises(RunError, match=r"No module named 'cell'.*into a module \(a \.py file\)"), Crew(2) as crew:
         list(crew.each(work, [cell.Job(), cell.Job()]))
+
+
+POOL = """
+import multiprocessing, os, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from radfuse.run.workers import take_place
+
+def work(number):
+    Path(f"{number}.part").write_text(str(os.getpid()))
+    Path(f"{number}.part").rename(f"{number}.at_work")
+    time.sleep(100)
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(2, multiprocessing.get_context(sys.argv[1]), initializer=take_place) as crew:
+        list(crew.map(work, [0, 1]))
+"""
+
+
+def is_there(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="looks at processes as Linux shows them")
+@pytest.mark.parametrize("way", ["fork", "spawn"])
+def test_a_pool_ends_with_a_script_that_is_killed(way: str, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(POOL)
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join(place for place in sys.path if place)}
+    parent = subprocess.Popen([sys.executable, "script.py", way], cwd=tmp_path, env=here)
+    try:
+        within(60, lambda: len(list(tmp_path.glob("*.at_work"))) == 2)
+    finally:
+        parent.kill()
+        parent.wait()
+    processes = [int(file.read_text()) for file in tmp_path.glob("*.at_work")]
+    within(10, lambda: not any(map(is_there, processes)))
+
+
+def test_pools_of_scripts_do() -> None:
+    """Those that take long."""
+    texts = [file.read_text(encoding="utf-8") for file in (Path(__file__).parents[2] / "scripts").glob("*.py")]
+    assert sum(text.count("initializer=take_place") for text in texts) == 4
+    assert not any("initializer=machine" in text for text in texts)

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from boxes import box, grid
+from contours import write_seg
 from knees import stored_as
 
 from radfuse.errors import InputError
-from radfuse.seg.compare import MaskPair, compare, matched, nowhere, one_sided
+from radfuse.seg.compare import MaskPair, _slices_of_both, compare, matched, nowhere, one_sided
 from radfuse.volume.files import write_image
-from radfuse.volume.grid import Grid
+from radfuse.volume.grid import Grid, oriented, turned
 from radfuse.volume.image import LabelMap
 from radfuse.volume.resample import resample_labels
 
@@ -56,6 +57,7 @@ def test_masks_are_matched_by_name_whatever_their_format(tmp_path: Path) -> None
     assert [(problem.severity, problem.message.split(": ")[1][:5]) for problem in problems] == [
         ("error", "only."),
         ("warning", "more."),
+        ("warning", "many."),
     ]
 
 
@@ -103,6 +105,46 @@ def test_a_mask_stored_in_another_order_is_no_other_grid(tmp_path: Path) -> None
     where = Grid((8, 9, 12), (3.0, 1.0, 2.0))
     found = compare(pair(tmp_path, labels(where), stored_as(labels(where, 4), (1, 2, 0), (True, False, True))))
     assert (found.agreement["1"].dice, found.remark) == (pytest.approx(0.5), "")
+
+
+def test_dicom_segmentations_lie_on_the_slices_of_the_other_side(tmp_path: Path) -> None:
+    """One holds the slices 1 and 2 alone, the other all five."""
+    where = Grid((5, 6, 8), (2.0, 1.0, 1.0), (10.0, 20.0, 30.0))
+    for name, slices in (("few", (1, 3)), ("all", (0, 5))):
+        mask = box(where.shape, (slices[0], 1, 1), (slices[1], 4, 5))
+        (tmp_path / name).mkdir()
+        (tmp_path / f"dicom_{name}").mkdir()
+        write_image(LabelMap(mask.astype(np.uint8), where), tmp_path / name / "c.nrrd")
+        frames = [(1, z, mask[z]) for z in range(*slices)]
+        write_seg(tmp_path / f"dicom_{name}" / "c.dcm", frames, {1: "bone"})
+    for first, second in (("dicom_few", "all"), ("few", "dicom_all"), ("dicom_few", "dicom_all")):
+        files, problems = matched(tmp_path / first, tmp_path / second)
+        found = compare(MaskPair("c", *files["c"], None, {"": 1.0}))
+        assert (found.agreement["1"].dice, found.remark, problems) == (pytest.approx(4 / 7), "", [])
+    (tmp_path / "ras").mkdir()
+    write_image(LabelMap(turned(mask.astype(np.uint8), where, "RAS"), oriented(where, "RAS")), tmp_path / "ras/c.nrrd")
+    found = compare(MaskPair("c", tmp_path / "dicom_few" / "c.dcm", tmp_path / "ras" / "c.nrrd", None, {"": 1.0}))
+    assert (found.agreement["1"].dice, found.remark) == (pytest.approx(4 / 7), "")
+    (tmp_path / "dicom_all" / "c.dcm").write_bytes(b"damaged")
+    files, _ = matched(tmp_path / "few", tmp_path / "dicom_all")
+    with pytest.raises(InputError, match="is no DICOM file"):
+        compare(MaskPair("c", *files["c"], None, {"": 1.0}))
+    few = Grid((2, 6, 8), (2.0, 1.0, 1.0), (10.0, 20.0, 36.0))
+    assert _slices_of_both(few, oriented(where, "RPI")).same_as(where)
+    far = Grid((2, 6, 8), (2.0, 1.0, 1.0), (10.0, 20.0, 9e5))
+    assert _slices_of_both(where, far).shape[0] > 400_000  # not made
+
+
+def test_folders_that_hold_several_images_are_told(tmp_path: Path) -> None:
+    touch(tmp_path, "A/site1/c.nrrd", "A/site1/d.nrrd", "B/c.nrrd")
+    with pytest.raises(InputError, match=r"holds no masks, but folders with several images: site1\. Compare each"):
+        matched(tmp_path / "A", tmp_path / "B")
+    touch(tmp_path, "A/c.nrrd")
+    _, (told,) = matched(tmp_path / "A", tmp_path / "B")
+    assert (told.severity, told.message.split(":")[0]) == (
+        "warning",
+        "folders that hold several images, 1 in all, are left out",
+    )
 
 
 def test_masks_that_lie_apart_are_refused(tmp_path: Path) -> None:

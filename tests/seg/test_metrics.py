@@ -76,6 +76,26 @@ def test_a_box_and_its_neighbour_a_voxel_along_x() -> None:
     assert found.dice == pytest.approx(18 / 27)
 
 
+def test_the_surface_of_a_flat_mask_is_its_contour() -> None:
+    """A square of 5 x 5 around one of 3 x 3: 16 and 8 pixels of contour, 1 apart but for the corners of the large."""
+    flat = grid((1, 9, 9), (5.0, 1.0, 1.0))
+    large, small = (LabelMap(box(flat.shape, (0, at, at), (1, 9 - at, 9 - at)).astype(int), flat) for at in (2, 3))
+    found = agreement_per_label(large, small, {"nodule": 1})["nodule"]
+    assert found.assd_mm == pytest.approx((20 + 4 * math.sqrt(2)) / 24)
+    assert found.hd95_mm == pytest.approx(math.sqrt(2))
+    assert agreement_per_label(large, small, {"nodule": 1}, {"nodule": 0.9})["nodule"].surface_dice == 0
+    dot = LabelMap(np.ones((1, 1, 1), int), grid((1, 1, 1)))
+    assert agreement_per_label(dot, dot, {"nodule": 1})["nodule"].assd_mm == 0
+
+
+@pytest.mark.parametrize("start", range(6))
+def test_a_distance_that_is_the_tolerance_is_within_it_wherever_the_mask_lies(start: int) -> None:
+    low, high = (box((2, 3, 20), (0, 0, at), (2, 3, at + 1)) for at in (start, start + 3))
+    assert agreement(low, high, (1.0, 1.0, 0.1), tolerance_mm=0.3).surface_dice == 1
+    assert agreement(low, high, (1.0, 1.0, float(np.float32(0.1))), tolerance_mm=0.3).surface_dice == 1  # of a NIfTI
+    assert agreement(low, high, (1.0, 1.0, 0.1), tolerance_mm=0.299).surface_dice == 0
+
+
 def test_volumes_and_their_error() -> None:
     first, second = box((4, 4, 4), (0, 0, 0), (2, 4, 4)), box((4, 4, 4), (0, 0, 0), (3, 4, 4))
     row = agreement(first, second, (2.0, 0.5, 0.5)).row()
@@ -143,6 +163,26 @@ def by_monai(reference: np.ndarray, other: np.ndarray, tolerance_mm: float) -> d
         "surface_dice": compute_surface_dice(y_pred, y, [tolerance_mm], spacing=spacing),
     }
     return {name: float(value) for name, value in values.items()}
+
+
+@pytest.mark.filterwarnings("ignore:monai.metrics.utils:FutureWarning")
+def test_values_of_flat_masks_are_monais() -> None:
+    from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance, compute_surface_dice
+
+    flat = grid((1, 40, 50), (9.0, 0.5, 0.7))
+    reference, other = (blobs(seed, (3, 40, 50))[1:2] for seed in (5, 6))
+    found = agreement_per_label(*(LabelMap(mask.astype(int), flat) for mask in (reference, other)), {"a": 1})["a"]
+    y, y_pred = (
+        torch.from_numpy(np.stack([~mask[0], mask[0]])[None].astype(np.float32)) for mask in (reference, other)
+    )
+    spacing = [0.5, 0.7]
+    assert found.assd_mm == pytest.approx(
+        float(compute_average_surface_distance(y_pred, y, symmetric=True, spacing=spacing)), rel=1e-5
+    )
+    assert found.hd95_mm == pytest.approx(
+        float(compute_hausdorff_distance(y_pred, y, percentile=95, spacing=spacing)), rel=1e-5
+    )
+    assert found.surface_dice == pytest.approx(float(compute_surface_dice(y_pred, y, [1.0], spacing=spacing)), rel=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:monai.metrics.utils:FutureWarning")

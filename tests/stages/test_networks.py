@@ -77,6 +77,13 @@ def test_nnunet_trains_and_its_networks_come_back(folder: Path) -> None:
     assert run_study(brought, folder / "brought", until="segment").masks == 10
     assert "tumour_entropy" in (folder / "brought/labels/review.csv").read_text().splitlines()[0]
     assert read_json(folder / "brought/models/segmentation/all.masks.json")["masks"] == 6
+    own = study_of(
+        folder,
+        "{backend: onnx, labels: {tumour: 1}, model: run/models/segmentation/all.onnx}",
+        **{"cohort.mask": "null"},
+    )
+    assert not run_study(own, folder / "own").failures
+    assert predict(folder / "own" / "bundle", folder / "cohort.csv").probabilities.notna().all(axis=None)
     facts = read_json(folder / "brought" / "labels" / "c1" / "segmented.json")
     assert (facts["source"], facts["network"]) == ("external", "all")
     assert np.median(dice_of(folder / "brought")) > 0.5
@@ -143,7 +150,7 @@ def test_two_sequences_are_channels_of_one_network(folder: Path) -> None:
 
 
 WRONG = {
-    "{backend: nnunet, labels: {tumour: 1}, model: nowhere}": "there is no such folder",
+    "{backend: nnunet, labels: {tumour: 1}, model: nowhere}": "nowhere is no folder; give nnU-Net's results",
     "{backend: nnunet, labels: {tumour: 1}, folds: ['0']}": "folds says something of `model`",
     "{backend: onnx, labels: {tumour: 1}, model: nowhere.onnx}": "there is no such file",
     "{backend: onnx, labels: {tumour: 1}, model: study.yaml}": "is no ONNX file",

@@ -13,6 +13,8 @@ import pytest
 from radfuse.volume.files import read_labels
 
 RESAMPLING = {"is_seg": False, "order": 3, "order_z": 0, "force_separate_z": None}
+FEATURES = [4, 6, 8]
+"""Channels of each level of the networks."""
 
 
 def write_results(
@@ -29,6 +31,7 @@ def write_results(
     reader: str = "SimpleITKIO",
     residual: bool = False,
     configuration: str | None = None,
+    trainer: str = "nnUNetTrainer",
     **settings: Any,
 ) -> Path:
     """Write plans, data set and checkpoints of one configuration; returns its folder.
@@ -46,6 +49,7 @@ def write_results(
         reader: of the images.
         residual: encoder.
         configuration: its name; None: by the patch.
+        trainer: who builds the networks.
         **settings: more of the configuration.
     """
     dimension = len(patch)
@@ -59,7 +63,7 @@ def write_results(
         "file_ending": ".nii.gz",
     }
     if any(isinstance(value, list) for value in dataset["labels"].values()):
-        dataset["regions_class_order"] = list(range(1, len(dataset["labels"])))
+        dataset["regions_class_order"] = list(range(1, len(dataset["labels"].keys() - {"ignore"})))
     architecture = _architecture(dimension, residual)
     statistics = {"mean": 100.0, "std": 30.0, "percentile_00_5": 20.0, "percentile_99_5": 190.0, "min": 0, "max": 255}
     plans = {
@@ -94,7 +98,7 @@ def write_results(
     (out / "dataset.json").write_text(json.dumps(dataset))
     axes = tuple(range(dimension)) if mirror is None else tuple(mirror)
     for number, fold in enumerate(folds):
-        _write_checkpoint(out / f"fold_{fold}", number, plans, dataset, configuration, axes)
+        _write_checkpoint(out / f"fold_{fold}", number, plans, dataset, configuration, axes, trainer)
     return out
 
 
@@ -112,7 +116,7 @@ def _architecture(dimension: int, residual: bool) -> dict[str, Any]:
         "network_class_name": f"dynamic_network_architectures.architectures.unet.{kind}",
         "arch_kwargs": {
             "n_stages": 3,
-            "features_per_stage": [4, 6, 8],
+            "features_per_stage": FEATURES,
             "conv_op": f"torch.nn.modules.conv.Conv{dimension}d",
             "kernel_sizes": [[3] * dimension] * 3,
             "strides": [[1] * dimension, [1, *[2] * (dimension - 1)], [2] * dimension],
@@ -131,16 +135,22 @@ def _architecture(dimension: int, residual: bool) -> dict[str, Any]:
 
 
 def _write_checkpoint(
-    folder: Path, seed: int, plans: dict[str, Any], dataset: dict[str, Any], configuration: str, axes: Sequence[int]
+    folder: Path,
+    seed: int,
+    plans: dict[str, Any],
+    dataset: dict[str, Any],
+    configuration: str,
+    axes: Sequence[int],
+    trainer: str,
 ) -> None:
     import torch
-    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+    from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
     from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
     manager = PlansManager(plans)
     torch.manual_seed(seed)
-    network = nnUNetTrainer.build_network_architecture(
+    network = recursive_find_trainer_class_by_name(trainer).build_network_architecture(
         manager,
         manager.get_configuration(configuration),
         determine_num_input_channels(manager, configuration, dataset),
@@ -151,7 +161,7 @@ def _write_checkpoint(
     checkpoint = {
         "network_weights": network.state_dict(),
         "init_args": {"plans": plans, "configuration": configuration, "device": torch.device("cpu")},
-        "trainer_name": "nnUNetTrainer",
+        "trainer_name": trainer,
         "inference_allowed_mirroring_axes": tuple(axes),
         "logging": {"mean_fg_dice": [np.float64(0.5)], "val_losses": [np.float32(0.1)]},
         "_best_ema": np.float64(0.5),

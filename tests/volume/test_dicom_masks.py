@@ -3,55 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from contours import item, save, write_contours
-from pydicom.pixels import pack_bits
+from contours import write_contours, write_seg
 from rawfiles import write_series
 from realdata import real_file
 
 from radfuse.errors import InputError
 from radfuse.volume.dicom_masks import RTSTRUCT_CLASS, SEG_CLASSES, drawn_elsewhere
 from radfuse.volume.files import read_grid, read_labels
-from radfuse.volume.grid import Grid
+from radfuse.volume.grid import Grid, oriented, stored_as
 
 IMAGE = Grid((5, 6, 8), (2.0, 1.0, 1.0), (10.0, 20.0, 30.0))
 NAMES = {1: "bone", 4: "femoral_cartilage"}
-
-
-def write_seg(path: Path, frames: list[tuple[int, int, np.ndarray]], names: dict[int, str], **fields: Any) -> Path:
-    """Write frames (segment, slice of `IMAGE`, bool (y, x)) as a binary segmentation."""
-    shared = item(
-        PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
-        PixelMeasuresSequence=[item(PixelSpacing=[1, 1], SliceThickness=2)],
-    )
-    groups = [
-        item(
-            PlanePositionSequence=[item(ImagePositionPatient=[10, 20, 30 + 2 * z])],
-            SegmentIdentificationSequence=[item(ReferencedSegmentNumber=number)],
-        )
-        for number, z, _ in frames
-    ]
-    told: dict[str, Any] = {
-        "Modality": "SEG",
-        "SegmentationType": "BINARY",
-        "SegmentSequence": [item(SegmentNumber=number, SegmentLabel=name) for number, name in names.items()],
-        "SharedFunctionalGroupsSequence": [shared],
-        "PerFrameFunctionalGroupsSequence": groups,
-        "NumberOfFrames": len(frames),
-        "Rows": 6,
-        "Columns": 8,
-        "SamplesPerPixel": 1,
-        "PhotometricInterpretation": "MONOCHROME2",
-        "BitsAllocated": 1,
-        "BitsStored": 1,
-        "HighBit": 0,
-        "PixelRepresentation": 0,
-        "PixelData": pack_bits(np.stack([mask for *_, mask in frames]).astype(np.uint8)),
-    }
-    return save(path, SEG_CLASSES[0], **(told | fields))
 
 
 def plane(rows: slice, columns: slice) -> np.ndarray:
@@ -85,6 +50,14 @@ def test_a_label_map_describes_its_background_too(tmp_path: Path) -> None:
     found = read_labels(path, NAMES, like=IMAGE)
     assert [int((found.array[2] == label).sum()) for label in NAMES] == [12, 2]
     assert read_labels(path).names == {1: "Bone", 2: "Femoral cartilage"}
+
+
+@pytest.mark.parametrize("orientation", ["RAS", "LPI", "PSR"])
+def test_a_segmentation_lies_on_its_image_in_whichever_order_that_stores_it(seg: Path, orientation: str) -> None:
+    like = oriented(IMAGE, orientation)
+    found = read_labels(seg, NAMES, like=like)
+    assert found.grid == like
+    np.testing.assert_array_equal(stored_as(found.array, like, IMAGE), read_labels(seg, NAMES, like=IMAGE).array)
 
 
 def test_without_an_image_it_spans_its_frames(seg: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from radfuse.errors import counted
+from radfuse.report.agreement import having
 from radfuse.report.known import Known, name_of
 from radfuse.report.methods.words import each, number, series, spaced
 from radfuse.report.printed import number as rounded
@@ -112,7 +113,7 @@ def _masks(known: Known) -> Iterator[str]:
         yield f"Of {sum(sources.values()):,} masks, {told_of}."
     found = known.report.segmentation
     if found is not None:
-        dice = found.agreement.groupby("label", sort=False)["dice"].median()
+        dice = having(found.agreement).groupby("label", sort=False)["dice"].median()
         shown = series(f"{rounded(value, 2)} ({spaced(str(label))})" for label, value in dice.items())
         cases = counted(int(found.agreement["case"].nunique()), "case")
         yield f"Against the manual masks of {cases}, the median Dice coefficient was {shown}."

@@ -46,7 +46,7 @@ def study(report: StudyReport) -> Part:
         figures["dice"] = dice_strips(rows)
         figures["volumes"], *volumes = bland_altman(rows, what)
         shown = {
-            "summary": summary_table(rows, summary),
+            "summary": summary_table(summary),
             "means": means_table(summary),
             "parts": parts_table(rows, what),
         }

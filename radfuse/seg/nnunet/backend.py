@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section, Where
-from radfuse.errors import InputError
 from radfuse.seg.backend import OnnxNetworks, Watch
 from radfuse.seg.brought import check_fits, check_labels
 
@@ -148,23 +147,21 @@ class NnunetSegmentation(OnnxNetworks):
 
     def check_here(self) -> None:
         """Look whether nnU-Net is installed, and a model that is brought is there."""
-        from importlib.util import find_spec
+        from radfuse.seg.nnunet.folders import checkpoints, model_folder, require_nnunet
 
         self.runtime_here()
-        if find_spec("nnunetv2") is None:
-            raise InputError('backend nnunet needs nnU-Net; install it with: pip install "radfuse[train]"')
-        if self.model is not None and not self.model.is_dir():
-            raise InputError(f"model {self.model}: there is no such folder; correct segmentation.model")
+        require_nnunet()
         if self.model is not None:
-            self._check_labels(self.model)
+            folder = model_folder(self.model, self.configuration)
+            checkpoints(folder, self.folds, self.checkpoint)
+            self._check_labels(folder)
 
     def _check_labels(self, model: Path) -> None:
         """Look whether a model makes these labels, as far as its dataset.json tells; `brought` looks at all of it."""
-        files = sorted(model.glob("dataset.json")) or sorted(model.glob("*/dataset.json"))
         try:
-            said = json.loads(files[0].read_text(encoding="utf-8"))["labels"]
+            said = json.loads((model / "dataset.json").read_text(encoding="utf-8"))["labels"]
             makes = {name: int(number) for name, number in said.items() if name not in ("background", "ignore")}
-        except (IndexError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return  # regions, or no results of nnU-Net; told where they are opened
         check_labels(self, dict(sorted(makes.items(), key=lambda item: item[1])), model)
 

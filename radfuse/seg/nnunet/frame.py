@@ -64,7 +64,8 @@ class NnunetFrame:
         self._spacing = [self._read.spacing_zyx_mm[axis] for axis in plan.transpose]
         self._onto = [self._spacing[0], *plan.spacing_mm] if plan.slices else list(plan.spacing_mm)
         shape = shape_at(self._cut_shape, self._spacing, self._onto)
-        require_size(volume.name, shape, self._spacing, self._onto)
+        kept = f", of which all but {' x '.join(map(str, self._cut_shape))} voxels are zero"
+        require_size(volume.name + kept * (self._cut_shape != self._whole_shape), shape, self._spacing, self._onto)
         alone = axis_by_itself(plan.of_images.separate_z, self._spacing, self._onto)
         orders = _orders(plan.of_images, alone)
         parts = [
@@ -151,6 +152,8 @@ def _normalised(image: np.ndarray, there: np.ndarray, how: Normalisation, name: 
     if how.scheme == "ZScoreNormalization":
         if how.masked:
             inside = image[there]
+            if not inside.size:
+                return image
             image[there] = (inside - inside.mean()) / max(inside.std(), _EPSILON)
             return image
         return (image - image.mean()) / max(image.std(), _EPSILON)

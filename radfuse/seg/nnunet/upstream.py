@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import multiprocessing
 import os
@@ -10,13 +11,14 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -36,7 +38,8 @@ from nnunetv2.utilities.label_handling.label_handling import determine_num_input
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from radfuse.errors import InputError, first_fault, listed
-from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling
+from radfuse.seg.nnunet.dataset import names_of, write_dataset
+from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling, Scheme
 from radfuse.seg.nnunet.training import DATASET, LOADERS, PREPARED, RAW, TOLD
 from radfuse.volume.grid import triple
 
@@ -53,13 +56,23 @@ _FEW = 24
 _MEASURED = 4
 """Steps that are timed where a training takes so many minutes."""
 _RESAMPLES = "resample_data_or_seg_to_shape"
+_RESAMPLED_BY = ("is_seg", "order", "order_z", "force_separate_z")
+
+
+@contextmanager
+def _in_silence() -> Iterator[None]:
+    """Let nnU-Net print and warn to nobody, of old plans and of where it looks for trainers."""
+    with redirect_stdout(StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextmanager
 def _misfits_told(folder: Path) -> Iterator[None]:
     """Turn what nnU-Net says of its plans into one clear error."""
     try:
-        yield
+        with _in_silence():
+            yield
     except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise InputError(
             f"{folder}: plans.json or dataset.json is not what nnU-Net writes ({first_fault(error)}); copy both again "
@@ -93,7 +106,8 @@ def plan_of(
         if labels.has_regions:
             named = dict(zip(numbered, (int(number) for number in labels.regions_class_order), strict=True))
         else:
-            named = {title: int(value) for title, value in sorted(numbered.items(), key=lambda item: int(item[1]))}
+            numbers = {title: int(np.ravel(value)[0]) for title, value in numbered.items()}  # 1, "1" or [1]
+            named = dict(sorted(numbers.items(), key=lambda item: item[1]))
         channels = dataset["channel_names"] if "channel_names" in dataset else dataset["modality"]
         intensities = manager.foreground_intensity_properties_per_channel
         return NnunetPlan(
@@ -126,17 +140,32 @@ def plan_of(
 
 def _check_supported(plans: dict[str, Any], settings: dict[str, Any], folder: Path) -> None:
     """Refuse what nnU-Net can do and this cannot."""
-    reader = plans["image_reader_writer"]
-    if reader not in _READERS:
-        raise InputError(f"{folder}: the network reads images by {reader}; radfuse knows {listed(_READERS)}")
-    if settings["preprocessor_name"] != "DefaultPreprocessor":
+    for found, known in _told_and_known(plans, settings):
         raise InputError(
-            f"{folder}: the network's images are made by {settings['preprocessor_name']}, not by nnU-Net's own"
+            f"{folder}: {found}; radfuse knows {known}. Predict with nnU-Net itself and bring its masks (backend: "
+            "manual), or plan and train by what is known"
         )
+
+
+def _told_and_known(plans: dict[str, Any], settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is not known here of a network's plans, and what is."""
+    reader, preprocessor = plans["image_reader_writer"], settings["preprocessor_name"]
+    if reader not in _READERS:
+        yield f"the network reads images by {reader}", listed(_READERS)
+    if preprocessor != "DefaultPreprocessor":
+        yield f"the network's images are made by {preprocessor}", "DefaultPreprocessor"
+    for scheme in settings["normalization_schemes"]:
+        if scheme not in get_args(Scheme):
+            yield f"channels are normalised by {scheme}", listed(get_args(Scheme))
     of_masks = ["resampling_fn_seg"] if settings.get("previous_stage") else []
     for name in ("resampling_fn_data", "resampling_fn_probabilities", *of_masks):
         if settings[name] != _RESAMPLES:
-            raise InputError(f"{folder}: {name} is {settings[name]}; radfuse knows {_RESAMPLES}")
+            yield f"{name} is {settings[name]}", _RESAMPLES
+        how = {"separate_z_anisotropy_threshold": 3, **settings[f"{name}_kwargs"]}
+        smooth = name == "resampling_fn_probabilities" and how.get("order", 3) > 1
+        if how.pop("separate_z_anisotropy_threshold") != 3 or smooth or set(how) - set(_RESAMPLED_BY):
+            known = f"{listed(_RESAMPLED_BY)}, an anisotropy threshold of 3, and of probabilities order 0 or 1"
+            yield f"{name}_kwargs are {settings[f'{name}_kwargs']}", known
 
 
 def _normalisation(scheme: str, masked: bool, found: dict[str, float]) -> Normalisation:
@@ -159,26 +188,43 @@ def network_of(
     plans: dict[str, Any], dataset: dict[str, Any], configuration: str, trainer: str, state: dict[str, Any], path: Path
 ) -> torch.nn.Module:
     """Return the network of a checkpoint."""
-    manager = PlansManager(plans)
-    settings = manager.get_configuration(configuration)
-    inputs = determine_num_input_channels(manager, settings, dataset)
-    outputs = manager.get_label_manager(dataset).num_segmentation_heads
-    with redirect_stdout(StringIO()):
+    manager, missing = PlansManager(plans), ""
+    with _in_silence():
+        settings = manager.get_configuration(configuration)
+        inputs = determine_num_input_channels(manager, settings, dataset)
+        outputs = manager.get_label_manager(dataset).num_segmentation_heads
         try:
             builder = recursive_find_trainer_class_by_name(trainer)
         except RuntimeError:  # somebody's own trainer, which need not change the network
-            builder = nnUNetTrainer
-        network = builder.build_network_architecture(manager, settings, inputs, outputs, enable_deep_supervision=False)
+            builder, missing = nnUNetTrainer, f"by {trainer}, which is not installed here (nnUNet_extTrainer), or "
+        network = _built(builder, (manager, settings), (inputs, outputs), path)
     try:
         network.load_state_dict(
             {key.removeprefix("module.").removeprefix("_orig_mod."): value for key, value in state.items()}
         )
     except RuntimeError as error:
         raise InputError(
-            f"{path} does not fit the network of its plans.json; was it trained by {trainer}, which is not installed "
-            "here (nnUNet_extTrainer), or with other plans?"
+            f"{path} does not fit the network of its plans.json; was it trained {missing}with other plans or labels? "
+            "Copy the whole folder of results again"
         ) from error
     found: torch.nn.Module = network.float().eval()
+    return found
+
+
+def _built(builder: Any, managers: tuple[PlansManager, Any], channels: tuple[int, int], path: Path) -> torch.nn.Module:
+    """Return the network that a trainer builds, as nnU-Net asks it to; older trainers are asked otherwise."""
+    settings = managers[1]
+    build, of_plans = builder.build_network_architecture, managers
+    if "plans_manager" not in inspect.signature(build).parameters:
+        names = ("class_name", "init_kwargs", "init_kwargs_req_import")
+        of_plans = tuple(getattr(settings, f"network_arch_{name}") for name in names)
+    try:
+        found: torch.nn.Module = build(*of_plans, *channels, enable_deep_supervision=False)
+    except Exception as error:  # somebody's own trainer or network may raise anything
+        raise InputError(
+            f"{path}: {builder.__name__} cannot build the network {settings.network_arch_class_name} here "
+            f"({first_fault(error)}); install what it is from, or copy plans.json again"
+        ) from error
     return found
 
 
@@ -194,7 +240,7 @@ def main(folder: Path) -> None:
     if not planned.is_file():
         for place in (raw, prepared):
             shutil.rmtree(place, ignore_errors=True)
-        _write_dataset(job, raw)
+        write_dataset(job, raw)
         with _pools_of_threads(len(job["cases"])):
             plans = _plan(job)
         planned.write_text(plans, encoding="utf-8")
@@ -222,62 +268,6 @@ def _pools_of_threads(cases: int) -> Iterator[None]:
         multiprocessing.get_context = lambda *_: SimpleNamespace(Pool=ThreadPool)  # type: ignore[assignment]
     yield
     utils.Pool, multiprocessing.get_context = before
-
-
-def _write_dataset(job: dict[str, Any], raw: Path) -> None:
-    """Write the cases as nnU-Net wants them: headers that point into the prepared cases, which stay where they are."""
-    names = dict(enumerate(job["channels"]))
-    dataset = {
-        "channel_names": {str(number): name for number, name in names.items()},
-        "labels": {"background": 0, **{name: number for number, name in enumerate(job["labels"], start=1)}},
-        "numTraining": len(job["cases"]),
-        "file_ending": ".nrrd",
-    }
-    for part in ("imagesTr", "labelsTr"):
-        (raw / part).mkdir(parents=True)
-    (raw / "dataset.json").write_text(json.dumps(dataset), encoding="utf-8")
-    for case, place in zip(_names(range(len(job["cases"]))), map(Path, job["cases"]), strict=True):
-        spacing = np.load(place / "spacing.npy")[::-1].tolist()
-        image = _linked(place / "image.npy", raw / f"imagesTr/{case}.npy")
-        for channel, array in enumerate(image):
-            skip = image.offset + channel * array.nbytes
-            _point_at(array, skip, spacing, f"{case}.npy", raw / f"imagesTr/{case}_{channel:04d}.nrrd")
-        target = _linked(place / "target.npy", raw / f"labelsTr/{case}.npy")
-        _point_at(target, target.offset, spacing, f"{case}.npy", raw / f"labelsTr/{case}.nrrd")
-
-
-def _linked(file: Path, link: Path) -> np.memmap:
-    """Return an array whose file lies beside the headers, too: a link, or a copy where no link can be made."""
-    array: np.memmap = np.load(file, mmap_mode="r")
-    if array.flags.c_contiguous:
-        with suppress(OSError):
-            link.symlink_to(file)
-            return array
-    np.save(link, np.ascontiguousarray(array))
-    copied: np.memmap = np.load(link, mmap_mode="r")
-    return copied
-
-
-def _point_at(array: np.ndarray, skip: int, spacing_xyz: list[float], file: str, header: Path) -> None:
-    """Write the NRRD header of an array, float32 or uint8, shape (z, y, x), so many bytes into a file beside it.
-
-    Source: https://teem.sourceforge.net/nrrd/format.html; nnU-Net reads by ITK, which takes detached headers.
-    """
-    axes = [",".join(repr(step if axis == row else 0.0) for axis in range(3)) for row, step in enumerate(spacing_xyz)]
-    lines = [
-        "NRRD0004",
-        f"type: {'float' if array.dtype == np.float32 else 'uchar'}",
-        "dimension: 3",
-        "space: left-posterior-superior",
-        f"sizes: {' '.join(map(str, reversed(array.shape)))}",
-        f"space directions: {' '.join(f'({axis})' for axis in axes)}",
-        "space origin: (0,0,0)",
-        f"endian: {sys.byteorder}",
-        "encoding: raw",
-        f"byte skip: {skip}",
-        f"data file: {file}",
-    ]
-    header.write_text("\n".join(lines) + "\n", encoding="ascii")
 
 
 def _plan(job: dict[str, Any]) -> str:
@@ -313,16 +303,12 @@ def _train(job: dict[str, Any], plans: dict[str, Any], dataset: dict[str, Any]) 
     folds, stage = len(job["held_out"]), plans["configurations"][job["configuration"]].get("previous_stage")
     if folds:
         everyone = set(range(len(job["cases"])))
-        splits = [{"train": _names(everyone - set(held)), "val": _names(held)} for held in job["held_out"]]
+        splits = [{"train": names_of(everyone - set(held)), "val": names_of(held)} for held in job["held_out"]]
         place = Path(os.environ[PREPARED]) / DATASET / "splits_final.json"
         place.write_text(json.dumps(splits), encoding="utf-8")
     for fold in range(folds):
         _trained(job, plans, dataset, stage, fold, fold).predict_for(job["configuration"], mirror=job["mirror"])
     _trained(job, plans, dataset, job["configuration"], "all", folds)
-
-
-def _names(cases: Iterable[int]) -> list[str]:
-    return [f"case{number:05d}" for number in sorted(cases)]
 
 
 def _trained(

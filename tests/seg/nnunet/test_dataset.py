@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("nnunetv2", reason="needs radfuse[train]")
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 
-from radfuse.seg.nnunet.upstream import _write_dataset
+from radfuse.seg.nnunet.dataset import write_dataset
 
 SHAPE, SPACING = (6, 7, 8), (3.3, 1.1, 0.7)
 
@@ -26,7 +26,7 @@ def prepared(folder: Path, order: str = "C") -> str:
 
 
 def written(folder: Path, *cases: str) -> Path:
-    _write_dataset({"channels": ["t1", "t2"], "labels": ["even"], "cases": cases}, folder / "raw")
+    write_dataset({"channels": ["t1", "t2"], "labels": ["even"], "cases": cases}, folder / "raw")
     return folder / "raw"
 
 

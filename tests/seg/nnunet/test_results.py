@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,8 @@ import pytest
 
 pytest.importorskip("nnunetv2", reason="needs radfuse[train]")
 import torch
-from nnunet_results import theirs, write_images, write_results
+from boxes import grid
+from nnunet_results import RESAMPLING, theirs, write_images, write_results
 
 from radfuse.errors import InputError
 from radfuse.seg.export import export_network
@@ -35,6 +38,9 @@ CASES: dict[str, dict[str, Any]] = {
     "masked": {"masked": True},
     "rescaled": {"schemes": ("RescaleTo01Normalization", "NoNormalization")},
     "regions": {"labels": {"background": 0, "whole": [1, 2], "core": [2]}},
+    "regions, some not annotated": {"labels": {"background": 0, "whole": [1, 2], "core": 2, "ignore": 3}},
+    "labels as lists": {"labels": {"background": 0, "brighter": [2], "bright": [1]}},
+    "another norm": {"trainer": "nnUNetTrainerBN"},
     "ensemble": {"folds": ("0", "1", "2")},
     "reoriented": {"reader": "NibabelIOWithReorient"},
     "residual": {"residual": True},
@@ -42,6 +48,7 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.interface`:DeprecationWarning")  # nnU-Net imports all of its trainers
 @pytest.mark.parametrize("name", CASES)
 def test_one_file_gives_nnunets_own_masks(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("radfuse.seg.nnunet.frame._KEPT", np.float32)
@@ -89,12 +96,30 @@ def test_the_grid_of_what_it_reads_lies_where_the_image_does(tmp_path: Path) -> 
         assert inner[tuple(place)] - 1 == pytest.approx(index[axis], abs=0.51)
 
 
+def test_an_image_that_is_zero_but_for_a_voxel_is_told_as_that(tmp_path: Path) -> None:
+    plan = open_results(write_results(tmp_path / "results", spacing=(2.0, 3.0, 3.0))).plan
+    array = np.zeros((9, 18, 17), dtype=np.float32)
+    volume = Volume(array, grid(array.shape, (2.0, 1.0, 1.0)), "thin.nrrd")
+    assert NnunetFrame(volume, plan).array.shape == (1, 9, 6, 6)
+    array[4, 5, 6] = 1
+    with pytest.raises(InputError, match=r"thin.nrrd, of which all but 1 x 1 x 1 voxels are zero: .* 1 x 0 x 0 voxels"):
+        NnunetFrame(volume, plan)
+
+
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "half a cascade": ({"previous_stage": "3d_lowres"}, "copy that folder of results beside it"),
     "other preprocessor": ({"preprocessor_name": "MyPreprocessor"}, "are made by MyPreprocessor"),
     "other resampling": ({"resampling_fn_data": "resample_torch_fornnunet"}, "is resample_torch_fornnunet"),
     "photographs": ({"reader": "NaturalImage2DIO"}, "reads images by NaturalImage2DIO"),
-    "unknown scheme": ({"schemes": ("MyNormalization",)}, "is not what nnU-Net writes .scheme: Input should be"),
+    "other threshold": (
+        {"resampling_fn_data_kwargs": {**RESAMPLING, "separate_z_anisotropy_threshold": 1.5}},
+        "resampling_fn_data_kwargs are .*1.5.*; radfuse knows is_seg, order, order_z, force_separate_z",
+    ),
+    "smooth answers": ({"resampling_fn_probabilities_kwargs": RESAMPLING}, "and of probabilities order 0 or 1"),
+    "unknown scheme": (
+        {"schemes": ("MyNormalization",)},
+        "normalised by MyNormalization; radfuse knows ZScore",
+    ),
 }
 
 
@@ -115,6 +140,13 @@ def test_labels_of_a_brought_model_are_checked_before_it_is_opened(tmp_path: Pat
             NnunetSegmentation(labels={"tumour": 1}, model=model).check_here()
     (results / "dataset.json").unlink()
     NnunetSegmentation(labels={"tumour": 1}, model=results).check_here()  # told when it is opened
+    with pytest.raises(InputError, match=r"fold 3 has no checkpoint_final\.pth"):
+        NnunetSegmentation(labels={"tumour": 1}, model=results, folds=("3",)).check_here()
+    write_results(folder, patch=(16, 16), spacing=(1, 1))
+    with pytest.raises(InputError, match="holds several results"):
+        NnunetSegmentation(labels={"tumour": 1}, model=folder).check_here()
+    with pytest.raises(InputError, match=r"give them as segmentation\.labels: \{bright: 1, brighter: 2\}"):
+        NnunetSegmentation(labels={"tumour": 1}, model=folder, configuration="2d").check_here()
 
 
 def test_bad_folders_are_told(tmp_path: Path) -> None:
@@ -138,6 +170,140 @@ def test_bad_folders_are_told(tmp_path: Path) -> None:
     (results / "dataset.json").unlink()
     with pytest.raises(InputError, match=r"dataset.json is missing; copy the whole folder"):
         open_results(results)
+
+
+def test_folds_are_those_whose_training_has_ended_or_else_the_best(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "Dataset001_Test", folds=("0", "1", "all"))
+    best = results / "fold_1" / "checkpoint_best.pth"
+
+    def folds(*named: str) -> list[str]:
+        return [f"{file.parent.name}/{file.stem}" for file in open_results(results, folds=named).checkpoints]
+
+    assert folds() == ["fold_0/checkpoint_final", "fold_1/checkpoint_final"]
+    best.with_name("checkpoint_final.pth").rename(best)  # still trains: nnU-Net leaves it out
+    assert folds() == ["fold_0/checkpoint_final"]
+    assert folds("0", "1", "0") == ["fold_0/checkpoint_final", "fold_1/checkpoint_best"]
+    (results / "fold_0" / "checkpoint_final.pth").unlink()
+    assert folds() == ["fold_1/checkpoint_best"]
+    best.rename(best.with_name("checkpoint_latest.pth"))
+    assert folds() == ["fold_all/checkpoint_final"]
+    (results / "fold_all").rename(results / "fold_2")
+    (results / "fold_2" / "checkpoint_final.pth").unlink()
+    with pytest.raises(InputError, match=r"fold 0, 1, 2 has no checkpoint_final.pth nor checkpoint_best.pth"):
+        folds()
+
+
+def test_what_is_a_part_or_another_form_of_results_is_told(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "Dataset001_Test")
+    for part in (results / "fold_0", results / "fold_0" / "checkpoint_final.pth"):
+        with pytest.raises(InputError, match=f"a part of nnU-Net's results; give their folder, {results}; --fold"):
+            open_results(part)
+    (tmp_path / "model.zip").write_bytes(b"PK")
+    with pytest.raises(InputError, match="is no folder; unpack it, and give"):
+        open_results(tmp_path / "model.zip")
+    with pytest.raises(InputError, match="is no folder; unpack it, and give"):
+        NnunetSegmentation(labels={"bright": 1}, model=tmp_path / "model.zip").check_here()
+    first = tmp_path / "Task001" / "nnUNetTrainerV2__nnUNetPlansv2.1"
+    first.mkdir(parents=True)
+    (first / "plans.pkl").touch()
+    for folder in (first, first.parent):
+        with pytest.raises(InputError, match=r"results of nnU-Net's first version \(plans.pkl\)"):
+            open_results(folder)
+
+
+def test_plans_of_older_versions_are_read_in_silence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nnunet_results.FEATURES", [4, 8, 8])
+    results = write_results(tmp_path / "results", residual=True)
+    now = open_results(results)
+    plans, dataset = (json.loads((results / name).read_text()) for name in ("plans.json", "dataset.json"))
+    settings = plans["configurations"]["3d_fullres"]
+    built = settings.pop("architecture")["arch_kwargs"]
+    settings |= {
+        "UNet_class_name": "ResidualEncoderUNet",
+        "UNet_base_num_features": 4,
+        "unet_max_num_features": 8,
+        "n_conv_per_stage_encoder": built["n_blocks_per_stage"],
+        "n_conv_per_stage_decoder": built["n_conv_per_stage_decoder"],
+        "num_pool_per_axis": [1, 2, 2],
+        "pool_op_kernel_sizes": built["strides"],
+        "conv_kernel_sizes": built["kernel_sizes"],
+    }
+    plans["foreground_intensity_properties_by_modality"] = plans.pop("foreground_intensity_properties_per_channel")
+    plans.pop("label_manager")
+    dataset["modality"] = dataset.pop("channel_names")
+    (results / "plans.json").write_text(json.dumps(plans))
+    (results / "dataset.json").write_text(json.dumps(dataset))
+    before = open_results(results)  # a warning would be an error
+    assert before.plan == now.plan
+    patch = torch.ones((1, 1, 8, 16, 16))
+    assert torch.equal(before.networks[0](patch), now.networks[0](patch))
+    assert capsys.readouterr().out == ""
+
+
+def test_checkpoints_written_with_an_older_numpy_hold_plain_values_too(tmp_path: Path) -> None:
+    """Numpy 2 moved what makes its scalars; most published networks are older."""
+    results = write_results(tmp_path / "results")
+    file = results / "fold_0" / "checkpoint_final.pth"
+    with zipfile.ZipFile(file) as packed:
+        parts = {name: packed.read(name) for name in packed.namelist()}
+    assert any(b"numpy._core.multiarray" in part for part in parts.values())
+    with zipfile.ZipFile(file, "w") as packed:
+        for name, part in parts.items():
+            packed.writestr(name, part.replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
+    assert open_results(results).networks
+
+
+OWN = """
+import torch
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer, get_network_from_plans
+
+
+class OldTrainer(nnUNetTrainer):
+    @staticmethod
+    def build_network_architecture(name, kwargs, imported, inputs, outputs, enable_deep_supervision=True):
+        return get_network_from_plans(name, kwargs, imported, inputs, outputs, True, enable_deep_supervision)
+
+
+class Linear(nnUNetTrainer):
+    @staticmethod
+    def build_network_architecture(plans_manager, settings, inputs, outputs, enable_deep_supervision=True):
+        return torch.nn.Sequential(torch.nn.Conv3d(inputs, outputs, 1))
+
+
+class Breaks(nnUNetTrainer):
+    @staticmethod
+    def build_network_architecture(plans_manager, settings, inputs, outputs, enable_deep_supervision=True):
+        raise ZeroDivisionError("no such block")
+"""
+
+
+def test_trainers_of_somebodys_own_build_their_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_trainers.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    own = __import__("own_trainers")
+    monkeypatch.setattr(
+        "radfuse.seg.nnunet.upstream.recursive_find_trainer_class_by_name", lambda name: vars(own)[name]
+    )
+    checkpoint = write_results(tmp_path / "results") / "fold_0" / "checkpoint_final.pth"
+    stored = torch.load(checkpoint, weights_only=False)
+
+    def opened(trainer: str, weights: dict[str, Any]) -> torch.nn.Module:
+        torch.save({**stored, "trainer_name": trainer, "network_weights": weights}, checkpoint)
+        return open_results(checkpoint.parent.parent).networks[0]
+
+    assert first_layer(opened("OldTrainer", stored["network_weights"]))
+    linear = opened("Linear", torch.nn.Sequential(torch.nn.Conv3d(1, 3, 1)).state_dict())
+    plan = open_results(checkpoint.parent.parent).plan
+    assert export_network(linear, plan, tmp_path / "one.onnx", first_layer(linear)) < 1e-4
+    patch = np.random.default_rng(0).normal(size=(1, 1, 8, 16, 16)).astype(np.float32)
+    segmenter = OnnxSegmenter(tmp_path / "one.onnx")
+    assert np.array_equal(segmenter.encode(patch), segmenter._network(patch))  # what else is known of it
+    with pytest.raises(InputError, match=r"Breaks cannot build the network .*ZeroDivisionError\('no such block'\)"):
+        opened("Breaks", {})
+    with pytest.raises(InputError, match=r"was it trained with other plans or labels\?"):
+        opened("Linear", {"odd": torch.zeros(1)})
 
 
 class Code:
