@@ -310,7 +310,7 @@ def _numbers(table: Table, names: list[str], problems: list[Problem], hollow: bo
         if wrong.any():
             index = wrong.index[wrong][0]
             found = table.cells.loc[index, name]
-            mend = as_written(table.cells.loc[wrong, name]) or "correct them"
+            mend = as_written(table.cells.loc[wrong, name]) or "correct or empty them"
             problems.append(
                 Problem(
                     where,

@@ -148,7 +148,7 @@ def test_a_column_without_values_is_left_out_with_a_warning(tmp_path: Path) -> N
         ("case_id,x\nc1,1\nc2,2\n\nc1,3\n", {}, 5, "case_id", ("id 'c1' stands in row 2 too",)),
         (
             "case_id,x\nc1,1\nc2,high\nc3,low\n", {}, 3, "x",
-            ("2 cells are no number, first 'high'", "exclude: [x]"),
+            ("2 cells are no number, first 'high'; correct or empty them", "exclude: [x]"),
         ),
         ("case_id,x\nc1,1\nc2,inf\n", {}, 3, "x", ("1 cells are infinite", "empty them to have them imputed")),
         ("case_id,x\nc1,-Infinity\nc2,1e999\n", {}, 2, "x", ("2 cells are infinite",)),

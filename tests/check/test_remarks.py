@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radfuse.check.inputs import read_inputs
+from radfuse.check.inputs import read_inputs, read_tables
 from radfuse.check.remarks import near_usual_names, odd_sizes, one_class_tests, one_valued
 from radfuse.check.study import check_study
 from radfuse.cohort.splits import Fold, Holdout, Temporal
@@ -79,6 +79,16 @@ def test_inner_folds_that_no_training_set_allows_are_remarked(tmp_path: Path) ->
 def test_the_inputs_of_a_run_say_the_same_as_a_check(tmp_path: Path) -> None:
     few = study(tmp_path, "en" * 6, cohort={"split": {"folds": 3}})
     assert read_inputs(few).warnings == check_study(few).warnings != ()
+
+
+@pytest.mark.parametrize("divided", [True, False], ids=["networks learn in folds", "who only measures"])
+def test_folds_are_remarked_only_where_something_is_learned_in_them(divided: bool, tmp_path: Path) -> None:
+    few = study(tmp_path, "eennnn", cohort={"split": {"kind": "holdout"}})
+    with pytest.raises(InputError, match="cannot be tuned"):
+        read_inputs(few)
+    found = read_tables(few.cohort, {}, 1, 5, tunes=False, divided=divided)
+    assert {item.where for item in found.warnings} == ({"cohort.split"} if divided else set())
+    assert found.folds
 
 
 @pytest.mark.parametrize(

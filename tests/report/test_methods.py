@@ -78,7 +78,8 @@ def test_what_is_measured_beside_is_told(tmp_path: Path) -> None:
     ) in text
     assert "an intraclass correlation ICC(2,1) between readers' masks below 0.75 (block radiomic)" in text
     asked = "evaluation={subgroups: [sex], optimism: 1, permutations: 200, learning_curve: {shares: [0.5, 1]}}"
-    text = told("knee_oa_incidence", tmp_path, asked, variants=SimpleNamespace(changes={"svm": "fusion.classifier"}))
+    variants = SimpleNamespace(changes={"svm": "fusion.classifier"}, apart={})
+    text = told("knee_oa_incidence", tmp_path, asked, variants=variants)
     assert (
         "The AUC was measured in each group of site and sex, and groups were compared by Wald's test. For sensitivity, "
         "1 variant of the analysis stood beside it, on the same test units. Optimism was estimated by 1 "
@@ -185,11 +186,25 @@ def test_models_of_classes_are_of_each_against_the_rest(tmp_path: Path) -> None:
         ("{kind: temporal, column: date}", "tested on the last 30%, by the column date."),
         ("{kind: temporal, column: date, test_from: '2019'}", "tested on those from 2019 on, by the column date."),
         ("{kind: leave_site_out, column: site}", "Each of 1 site was left out in turn"),
-        ("{kind: column, column: fold}", "tested on 1 test fold that the column fold names."),
+        ("{kind: column, column: fold}", "tested on the patients that the column fold names for it."),
     ],
 )  # fmt: skip
 def test_every_split(split: str, sentence: str, tmp_path: Path) -> None:
     assert sentence in told("tables", tmp_path, f"cohort.split={split}")
+
+
+def test_variants_of_other_test_folds_are_said_to_be(tmp_path: Path) -> None:
+    variants = SimpleNamespace(changes={"svm": "fusion", "dealt": "seed"}, apart={"dealt": "its test folds are others"})
+    assert "2 variants of the analysis stood beside it, on the same test units (but for dealt)." in told(
+        "tables", tmp_path, variants=variants
+    )
+
+
+@pytest.mark.parametrize(("threshold", "chosen"), [("half", False), ("0.3", False), ("{cost: 4}", True)])
+def test_a_stated_threshold_is_not_said_to_be_chosen(threshold: str, chosen: bool, tmp_path: Path) -> None:
+    fixed = [f"fusion.threshold={threshold}", "fusion.classifier={kind: lda}", "fusion.selection=[]"]
+    text = told("tables", tmp_path, *fixed, "fusion.strategy={kind: early}", tuned={})
+    assert ("thresholds were chosen on predictions" in text) == chosen
 
 
 def test_habitats_of_a_number_that_is_looked_for(tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ def sentences(known: Known) -> Iterator[str]:
         measure = known.report.performance[0].measure
         yield f"The {measure} was measured in each group of {series(groups)}, and groups were compared by Wald's test."
     if known.report.variants is not None:
-        count = counted(len(known.report.variants.changes), "variant")
-        yield f"For sensitivity, {count} of the analysis stood beside it, on the same test units."
+        count, apart = counted(len(known.report.variants.changes), "variant"), known.report.variants.apart
+        but = f" (but for {series(apart)})" if apart else ""
+        yield f"For sensitivity, {count} of the analysis stood beside it, on the same test units{but}."
     if evaluation["optimism"]:
         samples = counted(evaluation["optimism"], "bootstrap sample")
         yield f"Optimism was estimated by {samples} of patients (Harrell et al. 1996)."
