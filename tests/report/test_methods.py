@@ -81,7 +81,8 @@ def test_what_is_measured_beside_is_told(tmp_path: Path) -> None:
     variants = SimpleNamespace(changes={"svm": "fusion.classifier"}, apart={})
     text = told("knee_oa_incidence", tmp_path, asked, variants=variants)
     assert (
-        "The AUC was measured in each group of site and sex, and groups were compared by Wald's test. For sensitivity, "
+        "The AUC was measured in each group of site and sex that is large enough, and these were compared by Wald's "
+        "test. For sensitivity, "
         "1 variant of the analysis stood beside it, on the same test units. Optimism was estimated by 1 "
         "bootstrap sample of patients (Harrell et al. 1996). Outcomes were shuffled between patients 200 times, and "
         "every family was fitted to each shuffle. Learning curves show models fitted to 50% and 100% of the training "

@@ -19,7 +19,10 @@ def sentences(known: Known) -> Iterator[str]:
         groups = list(dict.fromkeys([spaced(split["column"]), *groups]))
     if groups:
         measure = known.report.performance[0].measure
-        yield f"The {measure} was measured in each group of {series(groups)}, and groups were compared by Wald's test."
+        yield (
+            f"The {measure} was measured in each group of {series(groups)} that is large enough, and these were "
+            "compared by Wald's test."
+        )
     if known.report.variants is not None:
         count, apart = counted(len(known.report.variants.changes), "variant"), known.report.variants.apart
         but = f" (but for {series(apart)})" if apart else ""
