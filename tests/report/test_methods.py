@@ -15,6 +15,7 @@ from radfuse.report.known import Known
 from radfuse.report.methods import cohort, models
 from radfuse.report.methods.paper import as_markdown, methods
 from radfuse.report.methods.words import each, series
+from radfuse.results import Interval, ReaderAgreement
 
 SELECTION = [
     *("variance", "univariate", "correlation", "clusters", "mrmr", "lasso", "elastic_net", "stability_selection"),
@@ -70,7 +71,11 @@ def test_units_without_any_value_of_a_sequence_are_told(tmp_path: Path) -> None:
 
 
 def test_what_is_measured_beside_is_told(tmp_path: Path) -> None:
-    text = told("rectal_pcr", tmp_path)
+    one = Interval(value=0.5)
+    agreement = [ReaderAgreement(readers=("a", "b"), units=9, kappa=one, icc=one)]
+    text = told("rectal_pcr", tmp_path, readers=SimpleNamespace(agreement=agreement))
+    alone = [agreement[0].model_copy(update={"kappa": Interval(value=None)})]
+    assert "with each other by ICC(2,1)." in told("rectal_pcr", tmp_path, readers=SimpleNamespace(agreement=alone))
     assert (
         "**Further analyses.** Scores of 3 readers were compared with the models on the test units that each read, "
         "AUCs by DeLong's test, their calls at the cut 2 by McNemar's test (Obuchowski 1998), and readers with each "

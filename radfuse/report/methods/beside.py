@@ -45,7 +45,10 @@ def _readers(known: Known) -> Iterator[str]:
     cuts = [reader["cut"] for reader in readers.values() if reader["cut"] is not None]
     at = series(dict.fromkeys(map(number, cuts)))
     calls = f", their calls at the cut {at} by McNemar's test (Obuchowski 1998)" if cuts else ""
-    each = ", and readers with each other by weighted kappa and ICC(2,1)" if len(readers) > 1 else ""
+    agreement = known.report.readers.agreement if known.report.readers is not None else ()
+    measures = {"weighted kappa": "kappa", "ICC(2,1)": "icc"}
+    by = [name for name, part in measures.items() if any(getattr(item, part).value is not None for item in agreement)]
+    each = f", and readers with each other by {series(by)}" if by else ""
     yield (
         f"Scores of {counted(len(readers), 'reader')} were compared with the models on the test units that each read, "
         f"AUCs by DeLong's test{calls}{each}."
