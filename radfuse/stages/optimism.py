@@ -93,7 +93,7 @@ def _measures(outcome: Outcome, y: np.ndarray, p: np.ndarray) -> dict[str, float
 
 STAGE = Stage(
     "optimism",
-    4,
+    5,
     jobs,
     work,
     write_section,

@@ -105,7 +105,7 @@ def shuffled(patients: np.ndarray, seed: int, draw: int) -> np.ndarray:
 
 STAGE = Stage(
     "permute",
-    4,
+    5,
     jobs,
     work,
     write_section,
