@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from papers import OF_CLASSES, report_of, shipped
 
-from radfuse.errors import counted
+from radfuse.errors import Problem, counted
 from radfuse.report.known import Known
 from radfuse.report.methods import cohort, models
 from radfuse.report.methods.paper import as_markdown, methods
@@ -204,6 +204,11 @@ def test_variants_of_other_test_folds_are_said_to_be(tmp_path: Path) -> None:
     assert "2 variants of the analysis stood beside it, on the same test units (but for dealt)." in told(
         "tables", tmp_path, variants=variants
     )
+
+
+def test_fewer_inner_folds_than_asked_for_are_said_to_be(tmp_path: Path) -> None:
+    warnings = [Problem("fusion.inner_folds", "5 are wanted", severity="warning")]
+    assert "were chosen in up to 5 inner folds of each training set" in told("tables", tmp_path, warnings=warnings)
 
 
 @pytest.mark.parametrize(("threshold", "chosen"), [("half", False), ("0.3", False), ("{cost: 4}", True)])

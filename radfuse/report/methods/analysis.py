@@ -19,7 +19,8 @@ def validation(known: Known) -> Iterator[str]:
     """Yield how units were tested, how settings and thresholds were chosen."""
     yield _split(known)
     yield "All units of one patient stayed together, and every step above was fitted on training units alone."
-    inner = f"in {counted(known.fusion['inner_folds'], 'inner fold')} of each training set"
+    few = any(warning.where == "fusion.inner_folds" for warning in known.report.warnings)  # where patients were few
+    inner = f"in {'up to ' if few else ''}{counted(known.fusion['inner_folds'], 'inner fold')} of each training set"
     tried = "; ".join(f"{spaced(name)}: {series(map(number, values))}" for name, values in known.report.tuned.items())
     if tried:
         yield f"Settings ({tried}) were chosen {inner} by the {known.said.tuned}."
