@@ -42,6 +42,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, pd.DataFrame
     people = pd.DataFrame({"case_id": [f"c{i}" for i in range(30)], "event": event})
     clinical = people.assign(age=60 + 5 * event + 3 * noise[0], bmi=25 + noise[1], sex=["f", "m", "m"] * 10)
     radiomic = pd.DataFrame({"case_id": people["case_id"], "x": event + noise[2], "y": noise[3]})
+    radiomic.loc[::7, "x"] = None
     clinical.to_csv(folder / "cohort.csv", index=False)
     radiomic.to_csv(folder / "radiomic.csv", index=False)
     cohort = {**SETTINGS["cohort"], "table": folder / "cohort.csv"}
@@ -69,6 +70,14 @@ def test_a_value_is_imputed_where_the_block_has_another(
     absent = predicted(made, **dict.fromkeys([used, *others]))
     assert abs(absent - imputed) > 1e-3
     assert predicted(made, lacking=tuple(others), **{used: None}) == pytest.approx(absent, abs=1e-12)
+
+
+def test_nobody_that_units_are_compared_with_lacks_a_block_for_want_of_a_value(
+    made: tuple[Bundle, pd.DataFrame],
+) -> None:
+    bundle, table = made
+    found = predict(bundle, table.iloc[1:4], explain=True).explained["clinical-radiomic"]
+    np.testing.assert_allclose(found.absence, 0, atol=1e-12)
 
 
 def test_a_block_of_which_nothing_is_used_is_there_unless_its_table_says_otherwise() -> None:
