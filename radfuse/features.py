@@ -274,7 +274,11 @@ def _codes(where: str, columns: Mapping[str, pd.Series]) -> list[Problem]:
         return []
     first = next(iter(coded))
     code, cells = next(iter(coded[first].items()))
-    others = f", and {len(coded) - 1} more columns hold such codes" if len(coded) > 1 else ""
+    others = (
+        f", and {counted(len(coded) - 1, 'more column holds', 'more columns hold')} such codes"
+        if len(coded) > 1
+        else ""
+    )
     message = (
         f'{code:g} ({rows_of(cells)}) looks like a code for "missing" and is read as a number{others}; empty these '
         "cells to have them imputed"

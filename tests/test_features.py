@@ -326,7 +326,7 @@ def test_codes_for_missing_are_remarked_once_for_all_columns() -> None:
     table, (remark,) = read_features(frame)
     assert (remark.severity, remark.row, remark.column) == ("warning", 6, "a")
     assert "-999 (row 6)" in remark.message
-    assert "and 1 more columns hold such codes" in remark.message
+    assert "and 1 more column holds such codes" in remark.message
     assert table.values.loc["c4", "a"] == -999
 
 

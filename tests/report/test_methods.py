@@ -107,13 +107,13 @@ def test_events_after_the_horizon_are_none_by_the_horizon(tmp_path: Path) -> Non
         shipped("tables", tmp_path),
         settings=shipped("osteosarcoma_survival", tmp_path).model_dump(mode="json"),
         event="died by 60 months",
-        results=SimpleNamespace(performance=(SimpleNamespace(follow_up=64.0),)),
+        results=SimpleNamespace(performance=(SimpleNamespace(follow_up=64.44),)),
     )
     report.units["months"] = np.where(np.arange(40) < 5, 61.0, 20.0)  # of 16 events two after month 60
     (first, *_) = cohort.sentences(Known(report))
     assert first == (
         "We predicted the event (died by 60 months) from times to it in 40 patients, of which 16 (40.0%) had the event "
-        "(14 of them by then, 2 later); median follow-up was 64 months (reverse Kaplan-Meier)."
+        "(14 of them by then, 2 later); median follow-up was 64.4 months (reverse Kaplan-Meier)."
     )
 
 
