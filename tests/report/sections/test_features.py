@@ -64,5 +64,5 @@ def test_a_power_of_ten_stands_in_the_name_of_the_axis() -> None:
 
     for text in drawn(-1.2e-11):
         assert "mm, in 10⁻¹¹" in text
-        assert "1e" not in "".join(text.split("<text")[1:])
+        assert ">1e" not in text
     assert not any(", in 10" in text for text in drawn(0.02))
