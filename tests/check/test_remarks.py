@@ -119,7 +119,7 @@ def test_a_test_set_of_another_size_than_asked_for_or_of_next_to_nobody_is_remar
     assert odd_sizes(Temporal(column="day", test_from="2019"), most, patients, labels) == []
     two = [Fold("holdout", np.arange(2, 20), np.arange(2))]
     (few,) = odd_sizes(Holdout(test_fraction=0.05), two, patients, labels)
-    assert "1 tested patients have the rarest outcome" in few.message
+    assert "1 tested patient has the rarest outcome" in few.message
     assert odd_sizes(Holdout(), [Fold("holdout", np.arange(6, 20), np.arange(6))], patients, labels) == []
 
 
