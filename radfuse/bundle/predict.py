@@ -239,7 +239,7 @@ def _matrix(family: str, part: BundleFamily, read: Read) -> np.ndarray:
             for name, position in positions.items():
                 values[:, position] = design.units[name].map(places).to_numpy(dtype="float64")
             continue
-        frame = design.blocks.get(block, pd.DataFrame())
+        frame = design.blocks.get(block, pd.DataFrame(index=design.units.index))
         here = [name for name in positions if name in frame]
         values[:, [positions[name] for name in here]] = frame.loc[:, here].to_numpy()
         absent = [name for name in positions if name in used and name not in frame and not _excused(name, read)]
