@@ -274,7 +274,11 @@ def _codes(where: str, columns: Mapping[str, pd.Series]) -> list[Problem]:
         return []
     first = next(iter(coded))
     code, cells = next(iter(coded[first].items()))
-    others = f", and {len(coded) - 1} more columns hold such codes" if len(coded) > 1 else ""
+    others = (
+        f", and {counted(len(coded) - 1, 'more column holds', 'more columns hold')} such codes"
+        if len(coded) > 1
+        else ""
+    )
     message = (
         f'{code:g} ({rows_of(cells)}) looks like a code for "missing" and is read as a number{others}; empty these '
         "cells to have them imputed"
@@ -310,7 +314,7 @@ def _numbers(table: Table, names: list[str], problems: list[Problem], hollow: bo
         if wrong.any():
             index = wrong.index[wrong][0]
             found = table.cells.loc[index, name]
-            mend = as_written(table.cells.loc[wrong, name]) or "correct them"
+            mend = as_written(table.cells.loc[wrong, name]) or "correct or empty them"
             problems.append(
                 Problem(
                     where,

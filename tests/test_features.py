@@ -148,7 +148,7 @@ def test_a_column_without_values_is_left_out_with_a_warning(tmp_path: Path) -> N
         ("case_id,x\nc1,1\nc2,2\n\nc1,3\n", {}, 5, "case_id", ("id 'c1' stands in row 2 too",)),
         (
             "case_id,x\nc1,1\nc2,high\nc3,low\n", {}, 3, "x",
-            ("2 cells are no number, first 'high'", "exclude: [x]"),
+            ("2 cells are no number, first 'high'; correct or empty them", "exclude: [x]"),
         ),
         ("case_id,x\nc1,1\nc2,inf\n", {}, 3, "x", ("1 cells are infinite", "empty them to have them imputed")),
         ("case_id,x\nc1,-Infinity\nc2,1e999\n", {}, 2, "x", ("2 cells are infinite",)),
@@ -326,7 +326,7 @@ def test_codes_for_missing_are_remarked_once_for_all_columns() -> None:
     table, (remark,) = read_features(frame)
     assert (remark.severity, remark.row, remark.column) == ("warning", 6, "a")
     assert "-999 (row 6)" in remark.message
-    assert "and 1 more columns hold such codes" in remark.message
+    assert "and 1 more column holds such codes" in remark.message
     assert table.values.loc["c4", "a"] == -999
 
 

@@ -424,7 +424,7 @@ def test_a_nomogram_is_refused_where_the_model_has_no_terms(tmp_path: Path) -> N
     own = {"features": {"radiomic": "r.csv"}, "nomogram": "clinical-radiomic"}
     (said,) = faults(tmp_path, **own)
     assert "nomogram: clinical-radiomic: extra_trees and lightgbm are no sum of terms" in said
-    assert "set fusion.classifier to logistic, ridge, lda, or svm with kernel: linear" in said
+    assert "logistic, ridge, lda, svm with kernel: linear, or xgboost with booster: linear, and" in said
     assert load_study(study_file(tmp_path, **own, fusion={"strategy": {"kind": "penalty"}})).nomogram
     assert load_study(study_file(tmp_path, **own), ["fusion.classifier={kind: ridge}"]).nomogram
     (said,) = faults(tmp_path, **{**own, "nomogram": "clinical-radiomics"})

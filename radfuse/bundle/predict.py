@@ -218,7 +218,10 @@ def prediction_table(bundle: Bundle, prediction: Prediction) -> pd.DataFrame:
 
 
 def _matrix(family: str, part: BundleFamily, read: Read) -> np.ndarray:
-    """Return a family's columns in the order of its ONNX input, float64 (unit, column); unused ones are NaN.
+    """Return a family's columns in the order of its ONNX input, float64 (unit, column).
+
+    Unused ones that were not read are NaN. A block of which nothing is used, and that the tables lack, is there for
+    all, as it was in training: what it gives is a constant.
 
     Raises:
         InputError: a column that the model uses is not there; one that is empty for some units is imputed.
@@ -228,20 +231,22 @@ def _matrix(family: str, part: BundleFamily, read: Read) -> np.ndarray:
     lacking: dict[str, list[str]] = {}
     wanted: dict[str, dict[str, int]] = {}
     for position, item in enumerate(part.inputs):
-        if item.used:
-            wanted.setdefault(item.block, {})[item.name] = position
+        wanted.setdefault(item.block, {})[item.name] = position
+    used = {item.name for item in part.inputs if item.used}
     for block, positions in wanted.items():
         if block == SITE and part.site is not None:
             places = {name: float(i) for i, name in enumerate(part.site.levels)}
             for name, position in positions.items():
                 values[:, position] = design.units[name].map(places).to_numpy(dtype="float64")
             continue
-        frame = design.blocks.get(block, pd.DataFrame())
+        frame = design.blocks.get(block, pd.DataFrame(index=design.units.index))
         here = [name for name in positions if name in frame]
         values[:, [positions[name] for name in here]] = frame.loc[:, here].to_numpy()
-        absent = [name for name in positions if name not in frame and not _excused(name, read)]
+        absent = [name for name in positions if name in used and name not in frame and not _excused(name, read)]
         if absent:
             lacking[block] = absent
+        if block not in design.blocks and not used & positions.keys():
+            values[:, next(iter(positions.values()))] = 0.0
     if lacking:
         raise InputError(
             [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from radfuse.bundle.columns import image_blocks
 from radfuse.bundle.load import Bundle
+from radfuse.bundle.present import is_used, marked, with_clinical_mark
 from radfuse.bundle.schema import BundleSchema, ImageRecipe
 from radfuse.bundle.sites import check_sites
 from radfuse.cohort.alike import unlike
@@ -62,12 +64,15 @@ def read_new(
 ) -> Read:
     """Read the cohort, and each block that the chosen families use from its table or from images."""
     schema = bundle.schema
-    needed = {(item.block, item.name) for family in chosen for item in schema.families[family].inputs if item.used}
+    inputs = [item for family in chosen for item in schema.families[family].inputs]
+    needed = {(item.block, item.name) for item in inputs if item.used}
+    known = {(item.block, item.name) for item in inputs}
     blocks = {block for block, _ in needed} - {"clinical", SITE}
     from_images = blocks & set(image_blocks(schema, cells, sources))
     imaging = schema.imaging if from_images else None
-    config = _config_of(schema, imaging, cells.path, needed, labelled=labelled)
-    cohort = read_cohort(config=config, table=_with_ids(cells, schema, labelled), labelled=labelled, new=True)
+    beside, of_people = with_clinical_mark(schema, cells, {name for _, name in needed}, known)
+    config = _config_of(schema, imaging, cells.path, needed, beside, labelled=labelled)
+    cohort = read_cohort(config=config, table=_with_ids(of_people, schema, labelled), labelled=labelled, new=True)
     tables: dict[str, FeatureTable] = {}
     warnings = check_sites([schema.families[family].site for family in chosen], cohort)
     failures = [Failure(item=case, error=why) for case, why in cohort.unusable.items()]
@@ -84,12 +89,17 @@ def read_new(
         tables |= {block: table for block, table in made.tables.items() if block in from_images}
     for block in sorted(blocks - from_images):
         source = sources.get(block) or _with_ids(cells, schema, labelled)
-        tables[block], found = _read_block(source, {name for part, name in needed if part == block}, cohort)
+        tables[block], found = _read_block(source, _of(block, needed), _of(block, known), cohort)
         warnings += found
         failures += _lacking(block, tables[block], cohort)
+    unused = {block for block, _ in known} - blocks - {"clinical", SITE}
+    for block in sorted(unused):
+        source = sources.get(block) or _with_ids(cells, schema, labelled)
+        with suppress(InputError):  # no model reads it, so that no fault of it is one
+            tables[block] = _read_block(source, set(), _of(block, known), cohort)[0]
     cohort = _without(failures, cohort)
     tables = {block: _rows_left(table, failures, cohort) for block, table in tables.items()}
-    design = join(cohort, tables, layout={name for _, name in needed})
+    design = join(cohort, tables, frozenset(unused), layout={name for _, name in known})
     found_warnings = tuple(dict.fromkeys([*cohort.warnings, *warnings, *design.warnings]))
     ready = Design(design.units, design.blocks, found_warnings)
     flags = flags_by_unit({case: mask.flags for case, mask in masks.items()}, cohort, design.units)
@@ -105,10 +115,20 @@ def _config_of(
     imaging: ImageRecipe | None,
     table: Path,
     needed: Collection[tuple[str, str]],
+    beside: tuple[str | Categories, ...],
     *,
     labelled: bool,
 ) -> CohortConfig:
-    """Return which columns of a table of new cases are read, for the columns (block, name) that models need."""
+    """Return which columns of a table of new cases are read, for the columns (block, name) that models need.
+
+    Args:
+        schema: of the bundle.
+        imaging: how images are measured; None: none is.
+        table: the file.
+        needed: by models.
+        beside: clinical columns that are read, too.
+        labelled: the outcome is read.
+    """
     names, sites = {name for _, name in needed}, {name for block, name in needed if block == SITE}
     return CohortConfig(
         table=table,
@@ -118,7 +138,7 @@ def _config_of(
         visit=schema.visit,
         changes=_changes_asked_for(schema, names),
         site=min(sites, default=None),
-        clinical=tuple(item for item in schema.clinical if _is_used(item, names)),
+        clinical=(*(item for item in schema.clinical if is_used(item, names)), *beside),
         outcome=schema.opened_outcome() if labelled else None,
         images=imaging.images if imaging else {},
         optional_images=imaging.optional_images if imaging else (),
@@ -168,19 +188,39 @@ def flags_by_unit(told: Mapping[str, Sequence[str]], cohort: Cohort, units: pd.D
     return pd.Series(texts, index=units.index, dtype=object)
 
 
-def _read_block(source: Table, names: set[str], cohort: Cohort) -> tuple[FeatureTable, list[Problem]]:
-    """Read the columns of a block that models use; those that are empty in all rows stay, to be imputed."""
+def _read_block(source: Table, names: set[str], known: set[str], cohort: Cohort) -> tuple[FeatureTable, list[Problem]]:
+    """Read the columns of a block that models use, and a mark in place of the others.
+
+    Args:
+        source: the table.
+        names: of columns that models use; those that are empty in all rows stay, to be imputed.
+        known: all columns that models were shown.
+        cohort: the new cases.
+
+    Raises:
+        InputError: the table has none of them, or what stands there cannot be read.
+    """
     config = cohort.config
     visits = sorted(cohort.cases[config.visit].dropna().unique()) if config.visit in cohort.cases else []
     visits += config.changes.words if config.changes is not None else ()
-    wanted = [
-        str(name)
-        for name in source.cells.columns
-        if name in names or any(at_visit(str(name), visit) in names for visit in visits)
-    ]
+
+    def among(these: set[str]) -> list[str]:
+        columns = map(str, source.cells.columns)
+        return [name for name in columns if name in these or any(at_visit(name, visit) in these for visit in visits)]
+
+    wanted, shown = among(names), among(known)
+    source, mark = marked(source, [name for name in shown if name not in wanted])
+    wanted += mark
+    if not wanted:
+        raise InputError(f"{source.path.name} has no column of the block; add them")
     ids = ((config.case,), config.unit_columns)
     table, found = read_features(source, ids, FeatureSource(columns=tuple(wanted)), unique=False, hollow=True)
     return replace(table, values=table.values.reindex(columns=wanted)), found
+
+
+def _of(block: str, columns: Collection[tuple[str, str]]) -> set[str]:
+    """Return the names of a block's columns."""
+    return {name for part, name in columns if part == block}
 
 
 def _changes_asked_for(schema: BundleSchema, needed: Collection[str]) -> Changes | None:
@@ -195,18 +235,6 @@ def _changes_asked_for(schema: BundleSchema, needed: Collection[str]) -> Changes
         if kinds
         else None
     )
-
-
-def _is_used(item: str | Categories, needed: set[str]) -> bool:
-    """Return whether a clinical column, at any visit, is among the columns needed."""
-    names = [item] if isinstance(item, str) else [f"{item.column}={level}" for level in item.levels]
-    return any(name == known or _at_some_visit(name, known) for name in names for known in needed)
-
-
-def _at_some_visit(name: str, known: str) -> bool:
-    """Return whether a column is another one at a visit, as `at_visit` names it."""
-    first, slash, rest = name.partition("/")
-    return known.startswith(f"{first}@") and known.endswith(f"{slash}{rest}")
 
 
 def _with_ids(cells: Table, schema: BundleSchema, labelled: bool) -> Table:

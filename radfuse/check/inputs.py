@@ -167,10 +167,11 @@ def read_tables(
     if config.outcome is not None:
         known = replace(design, blocks={name: design.blocks[name] for name in design.blocks if name == "clinical"})
         found += problems_of([telling.look(Subject(cohort, known, folds))])  # before images make the other blocks
+        found += lacking_levels(config.outcome, design.units)
+    if config.outcome is not None and (tunes or divided):  # who only measures has no use for folds
         too_few = inner_folds_possible(config, design, folds, order, seed, inner_folds)
         labels = config.outcome.labels(design.units)
         found += one_class_tests(folds, labels)
-        found += lacking_levels(config.outcome, design.units)
         found += odd_sizes(config.split, folds, design.units[config.patient].to_numpy(), labels)
         found += too_few if tunes else [replace(problem, severity="warning") for problem in too_few]
     if any(problem.severity == "error" for problem in found):

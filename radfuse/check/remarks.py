@@ -10,7 +10,7 @@ import pandas as pd
 
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.splits import Fold, Grouped, Split, make_folds
-from radfuse.errors import InputError, Problem, listed
+from radfuse.errors import InputError, Problem, counted, listed
 from radfuse.fusion.config import FIRST_BLOCKS
 from radfuse.fusion.design import Design
 from radfuse.outcomes.kinds import Outcome, settled
@@ -127,8 +127,8 @@ def odd_sizes(split: Split, folds: Sequence[Fold], patients: np.ndarray, labels:
     )
     if 0 < rarest < _FEW:
         found.append(
-            f"{rarest} tested patients have the rarest outcome, which tells next to nothing; raise "
-            "cohort.split.test_fraction, or take folds, cohort.split: {kind: grouped}"
+            f"{counted(rarest, 'tested patient has', 'tested patients have')} the rarest outcome, which tells next to "
+            "nothing; raise cohort.split.test_fraction, or take folds, cohort.split: {kind: grouped}"
         )
     return [Problem("cohort.split", message, severity="warning") for message in found]
 

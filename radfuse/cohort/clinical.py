@@ -33,6 +33,8 @@ def _numeric(draft: Draft, name: str) -> None:
         mend = f"declare it as {{column: {name}, levels: [{', '.join(levels[:6])}]}} under cohort.clinical"
         if days_of(text[wrong]).notna().all():
             mend = f"dates are no measurement: name a column of years, such as an age, or remove {name!r} there"
+        if len(levels) == 1:  # "?", "unknown": levels are two or more
+            mend = "write numbers, or leave those cells empty"
         mend = as_written(text[wrong]) or mend
         draft.problem(f"holds words ({listed}), not numbers; {mend}", None, name)
     else:

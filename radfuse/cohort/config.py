@@ -87,7 +87,8 @@ class CohortConfig(Section):
     slices: dict[str, str] = {}
     """Name -> column of the number of a slice of the mask that a reader named, in the file's order, the first is 1."""
     clinical: tuple[str | Categories, ...] = ()
-    """Columns of numbers, or of words with their levels; they make the clinical block."""
+    """Columns of numbers, or of words with their levels; they make the clinical block. Folds are dealt by their values
+    in this order: a column that is added at the end leaves patients in their folds, another order deals them anew."""
     outcome: Outcome | None = None
     """What is predicted; needed to compare models."""
     exclude: dict[Word, str] = {}

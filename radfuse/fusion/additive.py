@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 SAME = 1e-9
 """Largest difference in probability between a model and the score stored of it."""
 _CHOOSE = (
-    "for a nomogram set fusion.classifier to logistic, ridge, lda, or svm with kernel: linear, "
-    "and fusion.strategy to any but attention"
+    "for a nomogram set fusion.classifier to logistic, ridge, lda, svm with kernel: linear, or xgboost with booster: "
+    "linear, and fusion.strategy to any but attention"
 )
 _CHOOSE_OF_SURVIVAL = "for a nomogram set fusion.classifier to cox, with any strategy"
 

@@ -16,6 +16,8 @@ from radfuse.statistics.links import score_of
 
 _HELD = 1000.0
 """Over the number of units: log loss that it costs a score to take the whole weight of the others, about."""
+_AT_BOUND = 1e-6
+"""Weights so near to a bound are there: the solver keeps within, and weights of 1e-13 would still rank units."""
 _LEAST = 0.01
 """Smaller shares are none: the part is left out."""
 
@@ -82,6 +84,8 @@ def _bounded_squares(scores: np.ndarray, y: np.ndarray, low: float, high: float)
 
     middle, one = scores.mean(axis=0), spread_of(y)  # its tolerances are of numbers about 1
     weights = np.asarray(lsq_linear((scores - middle) / one, (y - y.mean()) / one, bounds=(low, high)).x)
+    weights[weights - low < _AT_BOUND] = low
+    weights[high - weights < _AT_BOUND] = high
     return float(y.mean() - middle @ weights), weights
 
 

@@ -86,7 +86,8 @@ class OrdinalOutcome(ScoredOutcome):
         lacking = [level for place, level in enumerate(self.levels) if not (y == place).any()]
         if not lacking:
             return []
-        return [f"no training unit has the grade {', '.join(lacking)}, so that its probability is 0"]
+        which, whose = ("the grades", "their") if len(lacking) > 1 else ("the grade", "its")
+        return [f"no training unit has {which} {', '.join(lacking)}, so that {whose} probability is 0"]
 
     def observed(self, units: pd.DataFrame) -> Mapping[str, np.ndarray]:
         """Return the column `outcome`, the place of each grade."""

@@ -63,7 +63,7 @@ def compare_readers(
             known = rows.assign(score=higher[name].to_numpy()[rows["position"]]).dropna(subset=["score"])
             beside.append(_beside(name, family, known, cuts[name]))
     if beside and all(item.together.value is None for item in beside):
-        remarks.append("reader and model together need two test folds of both outcomes at least, and are left out")
+        remarks.append("reader and model together need two test folds of both outcomes in a deal, and are left out")
     return ReaderResults(
         scores=tuple(measured),
         beside=tuple(beside),

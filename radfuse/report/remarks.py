@@ -55,10 +55,10 @@ def performance_remarks(performance: Sequence[Any]) -> list[str]:
     for item in performance:
         slope, risks = item.calibration_slope, hasattr(item, "events")
         if slope.value is not None and slope.value < 0:
+            nothing = _unsure(slope) or ". It has not learned anything that holds on new units"
             found.append(
                 f"The calibration slope of {item.family} is {interval(slope, 2)}, below 0: where it predicted more, "
-                f"{'fewer events came' if risks else 'less was observed'}. It has not learned anything that holds on "
-                "new units"
+                f"{'fewer events came' if risks else 'less was observed'}{nothing}"
             )
         elif slope.value is not None and not _FAR_SLOPES[0] <= slope.value <= _FAR_SLOPES[1]:
             far = "extreme" if slope.value < 1 else "timid"

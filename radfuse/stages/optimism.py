@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radfuse.cohort.splits import Fold
+from radfuse.errors import CaseError
 from radfuse.outcomes.kinds import Outcome
 from radfuse.results import OptimismDraw
 from radfuse.run.stage import Stage
@@ -55,8 +56,13 @@ def work(job: OptimismJob) -> OptimismDraw:
     units, everyone = prepared.design.units, prepared.everyone
     rows = drawn(units[job.patient].to_numpy()[everyone], job.seed, job.draw)
     fold = Fold(ALL, everyone[rows], np.arange(len(units)))
-    with threadpool_limits(1):  # as in the folds
-        found = fit_fold(prepared.design, job.family, fold, job.patient, job.outcome, job.fusion, job.seed, job.site)[0]
+    about = (job.patient, job.outcome, job.fusion, job.seed, job.site)
+    try:
+        with threadpool_limits(1):  # as in the folds
+            found = fit_fold(prepared.design, job.family, fold, *about)[0]
+    except CaseError as error:
+        mend = "; the other samples count without it, or set evaluation.optimism: 0"
+        raise CaseError(error.item, error.message + mend) from error
     y, p = job.outcome.targets(units), np.array(found.probability)
     return OptimismDraw(
         family=job.family,
@@ -93,7 +99,7 @@ def _measures(outcome: Outcome, y: np.ndarray, p: np.ndarray) -> dict[str, float
 
 STAGE = Stage(
     "optimism",
-    4,
+    5,
     jobs,
     work,
     write_section,

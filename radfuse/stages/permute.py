@@ -70,10 +70,14 @@ def work(job: PermuteJob) -> Shuffled:
     design, y = replace(prepared.design, units=mixed), job.outcome.targets(mixed)
     about = (job.patient, job.outcome, job.fusion, job.seed, job.site)
     found = []
-    with threadpool_limits(1):  # as in the folds
-        for fold in _folds(job, prepared, mixed):
-            fitted = fit_fold(design, job.family, fold, *about)[0]
-            found.append(job.outcome.discrimination(y[fold.test], np.array(fitted.probability)))
+    try:
+        with threadpool_limits(1):  # as in the folds
+            for fold in _folds(job, prepared, mixed):
+                fitted = fit_fold(design, job.family, fold, *about)[0]
+                found.append(job.outcome.discrimination(y[fold.test], np.array(fitted.probability)))
+    except CaseError as error:
+        mend = "; the other shuffles count without it, or set evaluation.permutations: 0"
+        raise CaseError(error.item, error.message + mend) from error
     known = [value for value in found if np.isfinite(value)]
     return Shuffled(family=job.family, draw=job.draw, value=float(np.mean(known)) if known else None)
 
@@ -105,7 +109,7 @@ def shuffled(patients: np.ndarray, seed: int, draw: int) -> np.ndarray:
 
 STAGE = Stage(
     "permute",
-    4,
+    5,
     jobs,
     work,
     write_section,

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from radfuse.cohort.splits import Drawn
 from radfuse.evaluation.variants import told
 from radfuse.outcomes.kinds import Outcome
 from radfuse.report.printed import without_folders
@@ -26,6 +27,7 @@ PLACE = "models/variants.json"
 FOLDER = "variants"
 """Of the run folder: a folder a variant."""
 _ROW = ["position", "repeat"]
+_OTHER_FOLDS = "its test folds are others"
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,14 @@ def jobs(context: Context) -> Iterator[VariantsJob]:
     assert study.cohort.outcome is not None
     apart = {}
     for name in context.variants:
-        other = study.variant(name).cohort
+        variant = study.variant(name)
+        other, split = variant.cohort, study.cohort.split
         if other.outcome != study.cohort.outcome:
             apart[name] = "it has another outcome"
         elif (other.unit_columns, other.patient) != (study.cohort.unit_columns, study.cohort.patient):
             apart[name] = "it predicts other units"
+        elif other.split != split or (isinstance(split, Drawn) and variant.seed != study.seed):
+            apart[name] = _OTHER_FOLDS  # of test sets drawn anew some units would be in both
     yield VariantsJob(
         comparison=context.path(fuse.PLACE),
         variants=dict(context.variants),
@@ -92,7 +97,7 @@ def work(job: VariantsJob) -> VariantResults:
         other = other.assign(position=_positions(places, other, job.unit))
         other = other[other["position"] >= 0]
         if _elsewhere(main, other):
-            apart[name] = "its test folds are others"
+            apart[name] = _OTHER_FOLDS
         elif _classes(main) != _classes(other):
             apart[name] = "its classes are others"
         rows += _families(job, name, theirs, main, None if name in apart else other)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radfuse.check.inputs import read_inputs
+from radfuse.check.inputs import read_inputs, read_tables
 from radfuse.check.remarks import near_usual_names, odd_sizes, one_class_tests, one_valued
 from radfuse.check.study import check_study
 from radfuse.cohort.splits import Fold, Holdout, Temporal
@@ -81,6 +81,16 @@ def test_the_inputs_of_a_run_say_the_same_as_a_check(tmp_path: Path) -> None:
     assert read_inputs(few).warnings == check_study(few).warnings != ()
 
 
+@pytest.mark.parametrize("divided", [True, False], ids=["networks learn in folds", "who only measures"])
+def test_folds_are_remarked_only_where_something_is_learned_in_them(divided: bool, tmp_path: Path) -> None:
+    few = study(tmp_path, "eennnn", cohort={"split": {"kind": "holdout"}})
+    with pytest.raises(InputError, match="cannot be tuned"):
+        read_inputs(few)
+    found = read_tables(few.cohort, {}, 1, 5, tunes=False, divided=divided)
+    assert {item.where for item in found.warnings} == ({"cohort.split"} if divided else set())
+    assert found.folds
+
+
 @pytest.mark.parametrize(
     ("block", "usual"),
     [
@@ -109,7 +119,7 @@ def test_a_test_set_of_another_size_than_asked_for_or_of_next_to_nobody_is_remar
     assert odd_sizes(Temporal(column="day", test_from="2019"), most, patients, labels) == []
     two = [Fold("holdout", np.arange(2, 20), np.arange(2))]
     (few,) = odd_sizes(Holdout(test_fraction=0.05), two, patients, labels)
-    assert "1 tested patients have the rarest outcome" in few.message
+    assert "1 tested patient has the rarest outcome" in few.message
     assert odd_sizes(Holdout(), [Fold("holdout", np.arange(6, 20), np.arange(6))], patients, labels) == []
 
 

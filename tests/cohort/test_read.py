@@ -297,6 +297,10 @@ FAULTS: dict[str, tuple[dict[int, str], dict[str, Any], int | None, str | None, 
         {}, {"clinical": ["sex"]}, None, "sex",
         ("holds words ('f', 'm')", "declare it as {column: sex, levels: [f, m]} under cohort.clinical"),
     ),
+    "a column of question marks": (
+        {2: "c1,p1,?,f,0", 3: "c2,p2,?,m,1", 4: "c3,p3,?,f,0", 5: "c4,p4,?,m,1"}, {}, None, "age",
+        ("holds words ('?'), not numbers; write numbers, or leave those cells empty",),
+    ),
     "no value at all": (
         {2: "c1,p1,,f,0", 3: "c2,p2,NA,m,1", 4: "c3,p3,,f,0", 5: "c4,p4,,m,1"}, {}, None, "age",
         ("the column holds no value", "fill it, or remove it from cohort.clinical"),

@@ -112,7 +112,7 @@ def test_of_other_models_settings_say_why_and_what_to_choose(
 ) -> None:
     model, x, reason = fitted(blocks, **settings)
     assert said in reason
-    assert "set fusion.classifier to logistic, ridge, lda, or svm with kernel: linear" in reason
+    assert "logistic, ridge, lda, svm with kernel: linear, or xgboost with booster: linear, and" in reason
     assert score_of(model, NAMES, x) is None
 
 

@@ -106,3 +106,13 @@ def test_weights_of_values_do_not_hang_on_their_unit(unit: float) -> None:
     intercept, weights = regress.bounded_of(ContinuousOutcome(column="y"), unit * scores, unit * truth, 0.5, 0.0, 5.0)
     slope, start = np.polyfit(scores[:, 0], truth, 1)
     np.testing.assert_allclose([*weights, intercept / unit], [slope, 0.0, start], rtol=0, atol=1e-6)
+    assert weights[1] == 0.0  # where all are so near, the rest would be what ranks
+
+
+def test_blocks_that_say_nothing_rank_nobody() -> None:
+    """Scores that are against the outcome: a stack of them is the mean, not 1e-13 of each."""
+    truth = np.arange(20.0)
+    against = np.column_stack([-truth, -truth + np.sin(truth)])
+    intercept, weights = regress.bounded_of(ContinuousOutcome(column="y"), against, truth, 0.5, 0.0, 5.0)
+    assert weights.tolist() == [0.0, 0.0]
+    assert intercept == pytest.approx(truth.mean())

@@ -69,7 +69,7 @@ def test_rare_grades_are_stratified_with_a_neighbour_and_absent_ones_are_told() 
     units = pd.DataFrame({"kl": np.repeat([0.0, 1, 2, 3], [30, 25, 30, 4])})
     assert np.bincount(OUTCOME.strata(units)).tolist() == [30, 25, 34]
     assert OUTCOME.cautions(np.array([0.0, 1, 1])) == [
-        "no training unit has the grade 2, 3, so that its probability is 0"
+        "no training unit has the grades 2, 3, so that their probability is 0"
     ]
     assert OUTCOME.cautions(np.arange(4.0)) == []
 

@@ -73,7 +73,7 @@ def test_with_one_fold_a_pair_is_delongs_test_by_patient(found: ReaderResults) -
     assert beside.difference.value == pytest.approx(difference.value)
     assert beside.p == pytest.approx(p)
     assert beside.together.value is None
-    assert any("two test folds" in text for text in found.remarks)
+    assert any("two test folds of both outcomes in a deal" in text for text in found.remarks)
 
 
 def test_calls_are_compared_by_mcnemars_test(found: ReaderResults) -> None:

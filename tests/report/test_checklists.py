@@ -107,8 +107,9 @@ def test_what_is_known_follows_the_study(tmp_path: Path) -> None:
         "14": "no",
         "19": "yes",
         "25": "no",
-        "27": "yes",
+        "27": "no",  # internal-external validation: no site was kept for a test
     }
+    assert verdicts("tables", tmp_path, "cohort.split={kind: column, column: set}")["27"] == "open"
     assert verdicts("knee_oa_incidence", tmp_path)["15"] == "no"  # of four learners one selects, the others see all
     assert verdicts("sarcoma", tmp_path)["9"] == "no"  # no manual mask beside a predicted one in this report
     assert verdicts("sarcoma", tmp_path)["10"] == "yes"

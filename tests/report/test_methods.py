@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from papers import OF_CLASSES, report_of, shipped
 
-from radfuse.errors import counted
+from radfuse.errors import Problem, counted
 from radfuse.report.known import Known
 from radfuse.report.methods import cohort, models
 from radfuse.report.methods.paper import as_markdown, methods
 from radfuse.report.methods.words import each, series
+from radfuse.results import Interval, ReaderAgreement
 
 SELECTION = [
     *("variance", "univariate", "correlation", "clusters", "mrmr", "lasso", "elastic_net", "stability_selection"),
@@ -70,7 +71,11 @@ def test_units_without_any_value_of_a_sequence_are_told(tmp_path: Path) -> None:
 
 
 def test_what_is_measured_beside_is_told(tmp_path: Path) -> None:
-    text = told("rectal_pcr", tmp_path)
+    one = Interval(value=0.5)
+    agreement = [ReaderAgreement(readers=("a", "b"), units=9, kappa=one, icc=one)]
+    text = told("rectal_pcr", tmp_path, readers=SimpleNamespace(agreement=agreement))
+    alone = [agreement[0].model_copy(update={"kappa": Interval(value=None)})]
+    assert "with each other by ICC(2,1)." in told("rectal_pcr", tmp_path, readers=SimpleNamespace(agreement=alone))
     assert (
         "**Further analyses.** Scores of 3 readers were compared with the models on the test units that each read, "
         "AUCs by DeLong's test, their calls at the cut 2 by McNemar's test (Obuchowski 1998), and readers with each "
@@ -78,9 +83,11 @@ def test_what_is_measured_beside_is_told(tmp_path: Path) -> None:
     ) in text
     assert "an intraclass correlation ICC(2,1) between readers' masks below 0.75 (block radiomic)" in text
     asked = "evaluation={subgroups: [sex], optimism: 1, permutations: 200, learning_curve: {shares: [0.5, 1]}}"
-    text = told("knee_oa_incidence", tmp_path, asked, variants=SimpleNamespace(changes={"svm": "fusion.classifier"}))
+    variants = SimpleNamespace(changes={"svm": "fusion.classifier"}, apart={})
+    text = told("knee_oa_incidence", tmp_path, asked, variants=variants)
     assert (
-        "The AUC was measured in each group of site and sex, and groups were compared by Wald's test. For sensitivity, "
+        "The AUC was measured in each group of site and sex that is large enough, and these were compared by Wald's "
+        "test. For sensitivity, "
         "1 variant of the analysis stood beside it, on the same test units. Optimism was estimated by 1 "
         "bootstrap sample of patients (Harrell et al. 1996). Outcomes were shuffled between patients 200 times, and "
         "every family was fitted to each shuffle. Learning curves show models fitted to 50% and 100% of the training "
@@ -100,13 +107,13 @@ def test_events_after_the_horizon_are_none_by_the_horizon(tmp_path: Path) -> Non
         shipped("tables", tmp_path),
         settings=shipped("osteosarcoma_survival", tmp_path).model_dump(mode="json"),
         event="died by 60 months",
-        results=SimpleNamespace(performance=(SimpleNamespace(follow_up=64.0),)),
+        results=SimpleNamespace(performance=(SimpleNamespace(follow_up=64.44),)),
     )
     report.units["months"] = np.where(np.arange(40) < 5, 61.0, 20.0)  # of 16 events two after month 60
     (first, *_) = cohort.sentences(Known(report))
     assert first == (
         "We predicted the event (died by 60 months) from times to it in 40 patients, of which 16 (40.0%) had the event "
-        "(14 of them by then, 2 later); median follow-up was 64 months (reverse Kaplan-Meier)."
+        "(14 of them by then, 2 later); median follow-up was 64.4 months (reverse Kaplan-Meier)."
     )
 
 
@@ -185,11 +192,30 @@ def test_models_of_classes_are_of_each_against_the_rest(tmp_path: Path) -> None:
         ("{kind: temporal, column: date}", "tested on the last 30%, by the column date."),
         ("{kind: temporal, column: date, test_from: '2019'}", "tested on those from 2019 on, by the column date."),
         ("{kind: leave_site_out, column: site}", "Each of 1 site was left out in turn"),
-        ("{kind: column, column: fold}", "tested on 1 test fold that the column fold names."),
+        ("{kind: column, column: fold}", "tested on the patients that the column fold names for it."),
     ],
 )  # fmt: skip
 def test_every_split(split: str, sentence: str, tmp_path: Path) -> None:
     assert sentence in told("tables", tmp_path, f"cohort.split={split}")
+
+
+def test_variants_of_other_test_folds_are_said_to_be(tmp_path: Path) -> None:
+    variants = SimpleNamespace(changes={"svm": "fusion", "dealt": "seed"}, apart={"dealt": "its test folds are others"})
+    assert "2 variants of the analysis stood beside it, on the same test units (but for dealt)." in told(
+        "tables", tmp_path, variants=variants
+    )
+
+
+def test_fewer_inner_folds_than_asked_for_are_said_to_be(tmp_path: Path) -> None:
+    warnings = [Problem("fusion.inner_folds", "5 are wanted", severity="warning")]
+    assert "were chosen in up to 5 inner folds of each training set" in told("tables", tmp_path, warnings=warnings)
+
+
+@pytest.mark.parametrize(("threshold", "chosen"), [("half", False), ("0.3", False), ("{cost: 4}", True)])
+def test_a_stated_threshold_is_not_said_to_be_chosen(threshold: str, chosen: bool, tmp_path: Path) -> None:
+    fixed = [f"fusion.threshold={threshold}", "fusion.classifier={kind: lda}", "fusion.selection=[]"]
+    text = told("tables", tmp_path, *fixed, "fusion.strategy={kind: early}", tuned={})
+    assert ("thresholds were chosen on predictions" in text) == chosen
 
 
 def test_habitats_of_a_number_that_is_looked_for(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,24 @@ def test_other_folds_are_not_compared_unit_by_unit(run: Path) -> None:
     assert row.value.value is not None
     assert row.difference.value is None
     assert "its test folds are others" in (run / "report/index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("split", "variant", "told"),
+    [
+        ("{kind: holdout}", "{seed: 9}", "its test folds are others"),
+        ("{kind: leave_site_out}", "{seed: 9}", None),
+        ("{kind: holdout}", "{cohort.split.test_fraction: 0.4}", "its test folds are others"),
+        ("{kind: holdout}", "{fusion.inner_folds: 2}", None),
+    ],
+)
+def test_test_sets_drawn_anew_are_others_though_they_share_units(
+    split: str, variant: str, told: str | None, study: Path
+) -> None:
+    loaded = load_study(study, [f"cohort.split={split}", f"variants={{it: {variant}}}"])
+    context = SimpleNamespace(study=loaded, variants={"it": study}, path=lambda _: study)
+    (job,) = variants.jobs(context)  # type: ignore[arg-type]
+    assert job.apart.get("it") == told
 
 
 def test_the_report_shows_study_and_variants(run: Path) -> None:

@@ -124,6 +124,7 @@ class Explainer:
             background = None
             if "background" in arrays:
                 background = np.full((len(arrays["background"]), len(names)), np.nan)
+                background[:, _joined(whole)] = 0.0  # no atom uses the others, but they say that a block is there
                 background[:, arrays["used"]] = arrays["background"]
             link = facts.get("link", "logit")
             if link not in get_args(LinkName):
@@ -317,6 +318,12 @@ def _opened(facts: Any) -> Sum | int:
         Share(_opened(s["part"]), s["weight"], np.array(s["columns"], dtype=int), s["absent"]) for s in facts["shares"]
     )
     return Sum(facts["intercept"], tuple(shares))
+
+
+def _joined(part: Sum | int) -> list[int]:
+    """Return the positions of the columns of all parts that may be absent."""
+    shares = () if isinstance(part, int) else part.shares
+    return [place for share in shares for place in (*share.columns.tolist(), *_joined(share.part))]
 
 
 def _check_sum(part: Sum | int, atoms: int, columns: int) -> None:

@@ -41,10 +41,9 @@ class Multivariable(Step):
 
     def remark(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> str:
         """Return that no column is left, if so."""
-        alone = _alone(x, y, outcome)
-        if self._backwards(x, y, alone, outcome):
+        if self._backwards(x, y, _alone(x, y, outcome), outcome):
             return ""
-        return f"no column is left by multivariable regression; the smallest p alone, {alone.min():.2g}, stays"
+        return "no column is left by multivariable regression; that of the smallest p alone stays"
 
     def _backwards(self, x: np.ndarray, y: np.ndarray, alone: np.ndarray, outcome: Outcome) -> list[int]:
         from scipy import stats

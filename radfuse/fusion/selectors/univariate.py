@@ -39,7 +39,7 @@ class Univariate(Step):
     def remark(self, x: np.ndarray, y: np.ndarray, settings: Settings, outcome: Outcome) -> str:
         """Return that no column passes, if so."""
         least = float(self.adjusted(self._p(x, y, outcome)).min())
-        return "" if least <= self.alpha else f"no column has p <= {self.alpha:g}; the smallest, {least:.2g}, stays"
+        return "" if least <= self.alpha else f"no column has p ≤ {self.alpha:g}; that of the smallest stays"
 
     def _p(self, x: np.ndarray, y: np.ndarray, outcome: Outcome) -> np.ndarray:
         """Return p of each column by the outcome; raises ValueError where it has no classes that the test compares."""

@@ -342,16 +342,19 @@ def _measured(known: Known) -> dict[str, Answer]:
 
 def _testing(known: Known) -> dict[str, Answer]:
     """Internal and external tests."""
-    split = name_of(known.cohort["split"])
-    folds = counted(known.report.results.outer_folds, "test fold")
-    nested = f"cohort.split: {split}, {folds} with no part in fitting or tuning"
+    split, count = name_of(known.cohort["split"]), known.report.results.outer_folds
+    nested = f"cohort.split: {split}, {counted(count, 'test fold')} with no part in fitting or tuning"
+    elsewhere = "radfuse evaluate BUNDLE TABLE tests the frozen models on patients from elsewhere"
+    external = _no(elsewhere)
+    if split == "leave_site_out":
+        external = _no(f"sites left out in turn (internal-external validation), none kept for a test; {elsewhere}")
+    elif split == "column" and count == 1:
+        external = _open(f"{nested}; say whether the tested patients are of other institutions")
     return {
         "internal_test": _yes(nested)
         if split in ("holdout", "temporal")
         else _open(f"{nested}; say whether that is a test set"),
-        "external_test": _yes(nested)
-        if split == "leave_site_out"
-        else _no("radfuse evaluate BUNDLE TABLE tests the frozen models on patients from elsewhere"),
+        "external_test": external,
         "testing_told": _yes(nested),
     }
 

@@ -19,13 +19,15 @@ def validation(known: Known) -> Iterator[str]:
     """Yield how units were tested, how settings and thresholds were chosen."""
     yield _split(known)
     yield "All units of one patient stayed together, and every step above was fitted on training units alone."
-    inner = f"in {counted(known.fusion['inner_folds'], 'inner fold')} of each training set"
+    few = any(warning.where == "fusion.inner_folds" for warning in known.report.warnings)  # where patients were few
+    inner = f"in {'up to ' if few else ''}{counted(known.fusion['inner_folds'], 'inner fold')} of each training set"
     tried = "; ".join(f"{spaced(name)}: {series(map(number, values))}" for name, values in known.report.tuned.items())
     if tried:
         yield f"Settings ({tried}) were chosen {inner} by the {known.said.tuned}."
     else:
         fixed = "Settings were fixed beforehand"
-        called = known.kind == "binary"
+        rule = known.fusion["threshold"]
+        called = known.kind == "binary" and (rule == "youden" or isinstance(rule, Mapping))
         yield f"{fixed}; thresholds were chosen on predictions made {inner}." if called else f"{fixed}."
     if known.survival:
         yield f"Risk groups were cut at the thirds of predictions made {inner}."
@@ -65,7 +67,8 @@ def _split(known: Known) -> str:
         return f"Performance was estimated by nested cross-validation {how}."
     if kind == "holdout":
         share = f"a random {100 * split['test_fraction']:g}% of the patients"
-        return f"Models were tested on {share}, drawn within classes{again}."
+        within = "" if known.kind == "continuous" else ", drawn within classes"
+        return f"Models were tested on {share}{within}{again}."
     if kind == "temporal":
         later = f"the last {100 * split['test_fraction']:g}%"
         later = later if split["test_from"] is None else f"those from {split['test_from']} on"
@@ -75,8 +78,9 @@ def _split(known: Known) -> str:
     if kind == "leave_site_out":
         sites = counted(results.outer_folds, "site")
         return f"Each of {sites} was left out in turn: models were tested on it after training on the others."
-    column = f" that the column {spaced(split['column'])} names" if "column" in split else ""
-    return f"Models were tested on {tested}{column}."
+    if results.outer_folds == 1:
+        return f"Models were tested on the patients that the column {spaced(split['column'])} names for it."
+    return f"Models were tested on {tested} that the column {spaced(split['column'])} names."
 
 
 def statistics(known: Known) -> Iterator[str]:

@@ -19,10 +19,14 @@ def sentences(known: Known) -> Iterator[str]:
         groups = list(dict.fromkeys([spaced(split["column"]), *groups]))
     if groups:
         measure = known.report.performance[0].measure
-        yield f"The {measure} was measured in each group of {series(groups)}, and groups were compared by Wald's test."
+        yield (
+            f"The {measure} was measured in each group of {series(groups)} that is large enough, and these were "
+            "compared by Wald's test."
+        )
     if known.report.variants is not None:
-        count = counted(len(known.report.variants.changes), "variant")
-        yield f"For sensitivity, {count} of the analysis stood beside it, on the same test units."
+        count, apart = counted(len(known.report.variants.changes), "variant"), known.report.variants.apart
+        but = f" (but for {series(apart)})" if apart else ""
+        yield f"For sensitivity, {count} of the analysis stood beside it, on the same test units{but}."
     if evaluation["optimism"]:
         samples = counted(evaluation["optimism"], "bootstrap sample")
         yield f"Optimism was estimated by {samples} of patients (Harrell et al. 1996)."
@@ -41,7 +45,10 @@ def _readers(known: Known) -> Iterator[str]:
     cuts = [reader["cut"] for reader in readers.values() if reader["cut"] is not None]
     at = series(dict.fromkeys(map(number, cuts)))
     calls = f", their calls at the cut {at} by McNemar's test (Obuchowski 1998)" if cuts else ""
-    each = ", and readers with each other by weighted kappa and ICC(2,1)" if len(readers) > 1 else ""
+    agreement = known.report.readers.agreement if known.report.readers is not None else ()
+    measures = {"weighted kappa": "kappa", "ICC(2,1)": "icc"}
+    by = [name for name, part in measures.items() if any(getattr(item, part).value is not None for item in agreement)]
+    each = f", and readers with each other by {series(by)}" if by else ""
     yield (
         f"Scores of {counted(len(readers), 'reader')} were compared with the models on the test units that each read, "
         f"AUCs by DeLong's test{calls}{each}."

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from radfuse.errors import counted
+from radfuse.report import printed
 from radfuse.report.known import Known
-from radfuse.report.methods.words import number, series, spaced
+from radfuse.report.methods.words import series, spaced
 from radfuse.report.printed import percent
+from radfuse.results.numbers import decimals
 
 _KINDS = {"percent": "percentage", "rate": "rate per year", "slope": "slope over all visits"}
 
@@ -26,7 +28,8 @@ def sentences(known: Known) -> Iterator[str]:
     if units != patients:  # else "of which" would be said of the patients
         had = f"; {counted(events, 'unit')} ({share}) had the event"
     if known.survival:
-        followed = number(report.performance[0].follow_up)
+        median = report.performance[0].follow_up
+        followed = printed.number(median, decimals(median, 1))
         follow_up = f"median follow-up was {followed} {known.outcome['unit']}".rstrip()
         soon = int((report.events * (report.units[known.outcome["time"]] <= known.outcome["horizon"])).sum())
         by_then = f" ({soon:,} of them by then, {events - soon:,} later)" if soon < events else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,7 +45,7 @@ def study(report: StudyReport) -> Part:
         "units of prediction": str(len(report.units)),
         "patients": str(report.units[report.patient].nunique()),
         **({} if median else {f"events ({share})": str(events)}),
-        **_units_of(classes, first),
+        **_units_of(classes, report.units[report.outcome]),
         f"{' + '.join(report.blocks)} columns": " + ".join(f"{count:,}" for count in report.blocks.values()),
     }
     people = report.units[report.patient]
@@ -60,11 +59,12 @@ def study(report: StudyReport) -> Part:
     return Part("Cohort", html, tables=tables, facts=facts)
 
 
-def _units_of(classes: Sequence[str], measured: Any) -> dict[str, str]:
+def _units_of(classes: Sequence[str], observed: pd.Series) -> dict[str, str]:
     """Return how many units each class has, of many classes their number, for the head of the page."""
     if len(classes) > _MANY:
         return {"classes": str(len(classes))}
-    return {f"units of {', '.join(classes)}": " + ".join(map(str, measured.counts))} if classes else {}
+    counts = [str((observed == name).sum()) for name in classes]
+    return {f"units of {', '.join(classes)}": " + ".join(counts)} if classes else {}
 
 
 def table_one(

@@ -32,7 +32,10 @@ def study(report: StudyReport) -> Part:
     measure, scale = (report.performance[0].measure, report.performance[0].scale) if report.performance else ("", "")
     if any(found.level for found in report.explained):
         measure, scale = "AUC", f"{scale} against the rest"
+    silent = [found for found in report.explained if not found.columns]
     for number_, found in enumerate(report.explained):
+        if not found.columns:
+            continue
         key = (
             f"{found.family}_{number_ + 1}_{re.sub('[^A-Za-z0-9]+', '-', found.level)}" if found.level else found.family
         )
@@ -43,10 +46,10 @@ def study(report: StudyReport) -> Part:
         some = told["columns"].head(_OF_CLASS if found.level else _SHOWN).drop(columns="rise in loss")
         own = {"columns": some, "blocks": told["blocks"]} if found.level else {**told, "columns": some}
         shown.append({"found": found, "key": key, "drawn": drawn, "tables": own})
-    families = dict.fromkeys(found.family for found in report.explained if found.level)
+    families = dict.fromkeys(found.family for found in report.explained if found.level and found.columns)
     maps = {name: by_class(report.explained, name) for name in families}
     figures |= {f"explanation_{name}_by_class": heat_map(cells) for name, cells in maps.items()}
-    words = {"measure": measure, "scale": scale, "stable": stable}
+    words = {"measure": measure, "scale": scale, "stable": stable, "silent": silent}
     narrow = {name: heat_map(cells, narrow=True) for name, cells in maps.items()}
     html = render("sections/explanation.html", shown=shown, report=report, figures=figures, narrow=narrow, **words)
     return Part("Explanation", html, figures, tables)

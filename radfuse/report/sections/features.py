@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -31,6 +32,7 @@ _BESIDE = (
     "follows from it by the table of hazards in the bundle"
 )
 """The same where events compete."""
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _DEEP = re.compile(r"deep_\d+-\d+_\d+$")
 """As `radfuse.seg.encode` names what it sees."""
 
@@ -136,7 +138,7 @@ def coefficient_plot(
         for row, label in zip(rows, labels, strict=True):
             right_aligned(left, float(row), label)
         left.set_ylim(len(shown) - 0.4, -0.6)
-        left.set_xlabel(f"{unit}, refitted on all units")
+        left.set_xlabel(f"{in_powers(left, unit, shown)}, refitted on all units")
         right.set_xlabel("test folds that chose it" if folds > 1 else "in the tested model")
         right.set_xlim(0, folds)
         right.set_xticks(range(0, folds + 1, max(1, folds // 5)))
@@ -180,8 +182,20 @@ def narrow_plot(features: Sequence[ChosenFeature], folds: int, blocks: Mapping[s
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.08)
-        axes.set_xlabel(f"{unit}; right: {'test folds' if folds > 1 else 'in the tested model'}")
+        axes.set_xlabel(
+            f"{in_powers(axes, unit, features)}; right: {'test folds' if folds > 1 else 'in the tested model'}"
+        )
         return to_svg(figure)
+
+
+def in_powers(axes: Any, unit: str, features: Sequence[ChosenFeature]) -> str:
+    """Return a unit, of very small or large numbers with a power of ten, which else would stand upon the axis' name."""
+    largest = max((abs(item.importance or 0.0) for item in features), default=0.0)
+    power = math.floor(math.log10(largest)) if largest > 0 else 0
+    if -3 <= power <= 4:
+        return unit
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value / 10.0**power:.2g}".replace("-", "−"))
+    return f"{unit}, in 10{str(power).translate(_RAISED)}"
 
 
 def _broken(name: str, width: int = 48) -> str:

@@ -1,4 +1,4 @@
-"""Internal validation beside nested folds: bootstrap optimism, and outcomes shuffled between patients."""
+"""Internal validation beside units held out: bootstrap optimism, and outcomes shuffled between patients."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def study(report: StudyReport) -> Part:
         tables["permutation"] = permutation_table(observed, null, measure)
         figures["permutation"], panels = permutation_panels(report, observed, null)
     names = {"families": list(report.shuffled), "measure": report.performance[0].measure}
-    html = render("sections/internal.html", report=report, tables=tables, panels=panels, **names)
+    drawn = report.settings["cohort"]["split"].get("kind") in ("grouped", "holdout")
+    dealt = drawn and "cross_fitted" not in report.masks  # networks are those of the study's folds
+    html = render("sections/internal.html", report=report, tables=tables, panels=panels, dealt=dealt, **names)
     return Part("Internal validation", html, figures, tables)
 
 
@@ -52,7 +54,7 @@ def optimism_table(drawn: Mapping[str, Sequence[OptimismDraw]], performance: Seq
                         Interval(value=_known(found.optimism), low=_known(found.low), high=_known(found.high))
                     ),
                     "corrected": number(found.corrected),
-                    "nested folds": nested.get((family, measure), ""),
+                    "held out": nested.get((family, measure), ""),
                     "samples": str(found.draws),
                 }
             )

@@ -63,8 +63,8 @@ def score_table(scores: Sequence[ReaderScore], falling: Collection[str] = ()) ->
 
 
 def beside_table(beside: Sequence[ReaderBeside]) -> pd.DataFrame:
-    """Return one row per reader and family: AUC, and calls."""
-    return pd.DataFrame(
+    """Return one row per reader and family: AUC, and calls where any reader has a cut."""
+    table = pd.DataFrame(
         [
             {
                 "family": item.family,
@@ -81,6 +81,8 @@ def beside_table(beside: Sequence[ReaderBeside]) -> pd.DataFrame:
             for item in beside
         ]
     )
+    called = any(p is not None for item in beside for p in (item.p_right, item.p_sensitivity, item.p_specificity))
+    return table if called else table.drop(columns=["p right", "p sens.", "p spec."])
 
 
 def together_table(beside: Sequence[ReaderBeside]) -> pd.DataFrame:

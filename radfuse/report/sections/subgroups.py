@@ -52,7 +52,7 @@ def study(report: StudyReport) -> Part:
     groups, p = found[family]
     whole = next(item.headline for item in report.performance if item.family == family)
     lines, colour = lines_of(groups, p, whole, eventful), report.looks[family].colour
-    figures = {"subgroups": forest(lines, colour, measure, eventful)}
+    figures = {"subgroups": forest(lines, colour, measure, eventful)} if len(lines) > 1 else {}
     html = render(
         "sections/subgroups.html",
         report=report,

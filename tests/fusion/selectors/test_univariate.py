@@ -60,7 +60,7 @@ def test_the_smallest_p_stays_where_none_passes_and_it_is_said():
     x, y = mixed()
     strict = Univariate(alpha=1e-12)
     assert np.flatnonzero(strict.choose(x, y, {}, EVENT)) == [np.argmin(strict.p_values(x, y))]
-    assert strict.remark(x, y, {}, EVENT).startswith("no column has p <= 1e-12; the smallest, ")
+    assert strict.remark(x, y, {}, EVENT) == "no column has p ≤ 1e-12; that of the smallest stays"
     assert Univariate().remark(x, y, {}, EVENT) == ""
 
 

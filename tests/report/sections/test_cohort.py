@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from radfuse.report.sections.cohort import mask_table, table_of_classes, table_one
+from radfuse.report.sections.cohort import _units_of, mask_table, table_of_classes, table_one
 
 
 def test_table_one_of_four_units_by_hand() -> None:
@@ -60,3 +60,8 @@ def test_masks_are_counted_by_source_in_one_order() -> None:
     table = mask_table({"external": 1, "manual": 3})
     assert table[["masks", "cases", "share"]].to_numpy().tolist() == [["manual", "3", "75%"], ["external", "1", "25%"]]
     assert table["how"][0] == "drawn by hand, as the cohort table names them"
+
+
+def test_classes_are_counted_over_all_units_not_the_tested_ones() -> None:
+    assert _units_of(("a", "b"), pd.Series(["a", "b", "a"])) == {"units of a, b": "2 + 1"}
+    assert _units_of((), pd.Series([1.0])) == {}

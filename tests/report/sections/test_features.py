@@ -53,3 +53,16 @@ def test_a_name_of_300_letters_leaves_room_for_what_is_drawn() -> None:
     items = [ChosenFeature(family="deep", name="x" * 299 + end, block="deep", importance=1.0, folds=1) for end in "ab"]
     assert coefficient_plot(items, 5, LOOKS, "log odds")[1] == 2
     assert narrow_plot(items, 5, LOOKS, "log odds")
+
+
+def test_a_power_of_ten_stands_in_the_name_of_the_axis() -> None:
+    """Matplotlib's own would be written upon the name."""
+
+    def drawn(size: float) -> list[str]:
+        items = [ChosenFeature(family="f", name=name, block="deep", importance=size, folds=2) for name in "ab"]
+        return [coefficient_plot(items, 5, LOOKS, "mm")[0], narrow_plot(items, 5, LOOKS, "mm")]
+
+    for text in drawn(-1.2e-11):
+        assert "mm, in 10⁻¹¹" in text
+        assert ">1e" not in text
+    assert not any(", in 10" in text for text in drawn(0.02))

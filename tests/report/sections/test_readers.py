@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from radfuse.report.sections.readers import agreement_table, score_table
-from radfuse.results import Interval, ReaderAgreement, ReaderScore
+from radfuse.report.sections.readers import agreement_table, beside_table, score_table
+from radfuse.results import Interval, ReaderAgreement, ReaderBeside, ReaderScore
 
 
 @pytest.mark.parametrize(("falling", "cut"), [((), "≥ 2"), (("r",), "≤ 2")])
@@ -20,3 +20,12 @@ def test_three_readers_are_a_series() -> None:
     assert agreement_table([ReaderAgreement(readers=("a", "b", "c"), units=4, kappa=kappa, icc=kappa)]).iloc[0, 0] == (
         "a, b and c"
     )
+
+
+@pytest.mark.parametrize(("p", "called"), [(0.2, True), (None, False)])
+def test_without_a_cut_there_are_no_calls_to_test(p: float | None, called: bool) -> None:
+    auc = Interval(value=0.5)
+    item = ReaderBeside(
+        reader="r", family="f", units=4, family_auc=auc, reader_auc=auc, difference=auc, p=0.5, p_right=p
+    )
+    assert ("p right" in beside_table([item])) == called
