@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contours import write_contours, write_seg
+from contours import item, save, write_contours, write_seg
 from rawfiles import write_series
 from realdata import real_file
 
 from radfuse.errors import InputError
-from radfuse.volume.dicom_masks import RTSTRUCT_CLASS, SEG_CLASSES, drawn_elsewhere
+from radfuse.volume.dicom_masks import RTSTRUCT_CLASS, drawn_elsewhere
 from radfuse.volume.files import read_grid, read_labels
 from radfuse.volume.grid import Grid, oriented, stored_as
 
