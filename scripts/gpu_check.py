@@ -36,6 +36,7 @@ from gpu_training import SHAPE, SPACING, time_kernel, time_nnunet, time_step, ti
 from radfuse import machine
 from radfuse.phantom.knee import KneePhantom, write_knee_phantom
 from radfuse.pipeline import run_study
+from radfuse.run.workers import take_place
 from radfuse.seg.metrics import dice
 from radfuse.study import load_study
 from radfuse.volume.files import read_grid, read_labels, read_volume, write_image
@@ -163,7 +164,7 @@ def time_knees(folder: Path, quick: bool) -> list[dict[str, Any]]:
     spacing = (2.1, 1.0, 1.0) if quick else SPACING
     phantom = KneePhantom(cases=8, sites=1, voxels_zyx=(20, 56, 56) if quick else SHAPE, spacing_zyx_mm=coarse)
     folder = folder / "knees"
-    with ProcessPoolExecutor(drawn) as pool:
+    with ProcessPoolExecutor(drawn, initializer=take_place) as pool:
         list(pool.map(drawn_knee, [(folder, row, phantom, spacing) for row in range(drawn)]))
     rows = []
     for number in range(drawn * copies):

@@ -121,7 +121,7 @@ def compile_kernels(job: Extracts, tell: Callable[[str], None]) -> None:
 
 STAGE = Stage(
     "extract",
-    3,
+    4,
     jobs,
     work,
     write_section,

@@ -42,7 +42,7 @@ def work(job: ExtractJob) -> CaseFeatures:
 
 STAGE = Stage(
     "manual",
-    3,
+    4,
     jobs,
     work,
     extract.write_section,

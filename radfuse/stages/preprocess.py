@@ -86,7 +86,7 @@ def write(arrays: Mapping[str, np.ndarray], path: Path) -> None:
 
 STAGE = Stage(
     "preprocess",
-    4,
+    5,
     jobs,
     work,
     write,

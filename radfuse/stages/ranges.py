@@ -63,7 +63,7 @@ def work(job: RangesJob) -> TrainingRange:
 
 STAGE = Stage(
     "ranges",
-    1,
+    2,
     jobs,
     work,
     write_section,

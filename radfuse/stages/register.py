@@ -170,7 +170,7 @@ def _looks_at_mask(context: Context) -> bool:
 
 STAGE = Stage(
     "register",
-    2,
+    3,
     jobs,
     work,
     write,

@@ -75,7 +75,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 STAGE = Stage(
     "sample",
-    2,
+    3,
     jobs,
     work,
     write,

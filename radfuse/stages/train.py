@@ -48,6 +48,8 @@ class TrainJob:
         return f"the network of fold {self.fold}"
 
 
+_BROUGHT = 1
+"""In the place of a seed, which a network that is brought has none of: raised where such are opened otherwise."""
 _OF_MEMORY = 0.7
 """Share of the free memory that networks in training may take together."""
 KEPT = ("training.csv", "tensorboard")
@@ -66,7 +68,7 @@ def jobs(context: Context) -> Iterator[TrainJob]:
         StudyError: nothing is left to train on.
     """
     if context.segments and not context.trains:
-        yield TrainJob(ALL, context.segmentation, None, (), 0)
+        yield TrainJob(ALL, context.segmentation, None, (), _BROUGHT)
     if not context.trains:
         return
     drawn = [case for case in context.all_cases if context.has(preprocess.place_of(case.case_id))]
