@@ -61,5 +61,12 @@ def test_the_documentation_suffices_to_predict_without_radfuse(
     exec(code, names)
     probability_of = names["probability_of"]
     assert callable(probability_of)
-    expected = predict(bundle, whole, families=[family]).probabilities[family]
-    np.testing.assert_array_equal(probability_of(bundle.path, family, whole), expected)
+    inputs = bundle.schema.families[family].inputs
+    unused = [item.name for item in inputs if not item.used and item.name in whole]
+    radiomic = [item.name for item in inputs if item.block == "radiomic"]
+    gaps, lacking = whole.copy(), whole.copy()
+    gaps.loc[:3, [name for name in radiomic if name not in unused]] = np.nan  # imputed: others tell that it is there
+    lacking.loc[:3, radiomic] = np.nan
+    for table in (whole, gaps, lacking, gaps.drop(columns=unused)):
+        expected = predict(bundle, table, families=[family]).probabilities[family]
+        np.testing.assert_array_equal(probability_of(bundle.path, family, table), expected)
