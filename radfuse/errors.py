@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ast import literal_eval
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,11 +38,15 @@ def asked(option: str, argument: str = "") -> str:
 
     Args:
         option: "--out", or with what is given "--shard 2/4".
-        argument: the same for a function; empty: named alike, `out` and shard=2/4.
+        argument: the same for a function; empty: named alike, `out` and shard='2/4'.
     """
     if is_typed() or argument:
         return option if is_typed() else argument
     name, _, value = option.removeprefix("--").partition(" ")
+    try:
+        literal_eval(value)
+    except (ValueError, SyntaxError):  # a text that is not in quotes
+        value = repr(value) if value else ""
     return f"{name}={value}" if value else f"`{name}`"
 
 

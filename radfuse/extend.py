@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from hashlib import sha256
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 from pydantic import SerializerFunctionWrapHandler, ValidatorFunctionWrapHandler, WrapSerializer, WrapValidator
 
 from radfuse.config import Section, nearest
+from radfuse.errors import InputError, listed
 
 _PACKAGE = __name__.partition(".")[0]
 _beside: ContextVar[Path | None] = ContextVar("beside", default=None)
@@ -52,6 +54,7 @@ def own_parts(
 
     def parse(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         if isinstance(value, Section) and not type(value).__module__.startswith(f"{_PACKAGE}."):
+            _require_source(type(value))
             return value
         if not isinstance(value, Mapping):
             return handler(value)
@@ -101,66 +104,92 @@ def load_part(
     for name in inspect.get_annotations(protocol):
         if name not in found.model_fields and not hasattr(found, name):
             raise ValueError(f"use {use!r} has no setting `{name}`; {what} needs one: {name}: str, for example")
-    source_digest(found)  # now, of what was imported: the file may change while the study runs
-    if _read_sources(module) != _source_digest(module):
-        raise ValueError(
-            f"use {use!r}: the source of {module_name} has changed since this Python imported it; start Python, or the "
-            f"notebook's kernel, anew, or use importlib.reload({module_name}) before the study is loaded"
-        )
+    _require_source(found)
     return found
+
+
+def is_here(use: str) -> bool:
+    """Return whether the module that "package.module:Class" names is where Python looks."""
+    name = use.partition(":")[0]
+    try:
+        return name in sys.modules or find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+    except Exception:  # noqa: BLE001  the user's own package, whatever it raises: `load_part` tells
+        return True
 
 
 def source_digest(part: type) -> str | None:
     """Return the SHA-256 of the source that defines a user's class: its module, and those of its folder that it uses.
 
-    Where there is no source, as of a notebook's cell, that of its methods as they are compiled. None for radfuse's own
-    and for Python's.
+    None for radfuse's own and for Python's.
+
+    Raises:
+        InputError: there is no source, as of a class in a notebook's cell: nothing would tell its results from others.
     """
     module = part.__module__
     if module.startswith((f"{_PACKAGE}.", "pydantic.")) or module in sys.stdlib_module_names:
         return None
-    found = sys.modules.get(module)
-    return (_source_digest(found) if found is not None else None) or _compiled_digest(part)
+    sources = _sources(sys.modules[module]) if module in sys.modules else {}
+    if not sources:
+        raise InputError(
+            f"there is no source of {module}.{part.__qualname__}; write it into a module beside the study, or into a "
+            ".py file that Python finds, and import it from there"
+        )
+    text = "".join(f"{name}\n{sources[name]}\n" for name in sorted(sources))
+    return sha256(text.encode()).hexdigest()
 
 
-def _compiled_digest(part: type) -> str | None:
-    """Return the digest of a class's methods as they are compiled; None without any."""
-    left = [item.__code__ for item in vars(part).values() if inspect.isfunction(item)]
-    texts = []
-    while left:
-        code = left.pop()
-        left += [item for item in code.co_consts if inspect.iscode(item)]
-        plain = [item for item in code.co_consts if not inspect.iscode(item)]
-        texts.append(f"{code.co_name} {code.co_code.hex()} {code.co_names} {plain}")
-    return sha256("\n".join(sorted(texts)).encode()).hexdigest() if texts else None
+def _require_source(part: type) -> None:
+    """Have the source of a part known now, while a study is loaded: its file may change while the study runs.
+
+    Raises:
+        ValueError: there is none, or it changed since it was imported: workers would import another than keys are of.
+    """
+    if _beside.get() is None:
+        return
+    source_digest(part)
+    module = part.__module__
+    imported = _sources(sys.modules[module]) if module in sys.modules else {}
+    changed = [name for name, source in imported.items() if source != _read_source(sys.modules[name])]
+    if changed:
+        # whoever took names of another module keeps the old ones when that is imported anew
+        alone = f", or use importlib.reload({module}) before the study is loaded" if changed == [module] else ""
+        raise ValueError(
+            f"use '{module}:{part.__qualname__}': the source of {listed(changed)} has changed since this Python "
+            f"imported it; start Python, or the notebook's kernel, anew{alone}"
+        )
 
 
-_DIGESTS: dict[str, tuple[object, str | None]] = {}
-"""Module -> what it was imported by, another after a reload, and the digest of its source then."""
+_SOURCES: dict[str, tuple[object, str | None]] = {}
+"""Module -> what it was imported by, another after a reload, and its source then; None without any."""
 
 
-def _source_digest(module: ModuleType) -> str | None:
-    """Return the digest of what was imported: asked for when it is, since files may change while a study runs."""
-    imported, digest = _DIGESTS.get(module.__name__, (None, None))
-    if imported is None or imported is not module.__spec__:
-        digest = _read_sources(module)
-        _DIGESTS[module.__name__] = (module.__spec__, digest)
-    return digest
+def _sources(module: ModuleType) -> dict[str, str]:
+    """Return the sources, as they were imported, of a module and of those of its folder that it uses, by their names.
 
-
-def _read_sources(module: ModuleType) -> str | None:
-    """Return the digest of a module's source, and of those of its folder that it uses, as it is now."""
-    sources: dict[str, str] = {}
+    Read when they are first asked for, since files may change while a study runs.
+    """
+    found: dict[str, str] = {}
     left = [module]
     while left:
         each = left.pop()
-        try:
-            sources[each.__name__] = inspect.getsource(each)
-        except (OSError, TypeError):  # no source, as in an interpreter's session
-            continue
-        left += [other for other in _neighbours(each) if other.__name__ not in sources]
-    text = "".join(f"{name}\n{sources[name]}\n" for name in sorted(sources))
-    return sha256(text.encode()).hexdigest() if sources else None
+        imported = each.__spec__ or each  # a script has no spec
+        if each.__name__ not in _SOURCES or _SOURCES[each.__name__][0] is not imported:
+            _SOURCES[each.__name__] = imported, _read_source(each)
+        source = _SOURCES[each.__name__][1]
+        if source is not None:
+            found[each.__name__] = source
+            left += [other for other in _neighbours(each) if other.__name__ not in found]
+    return found
+
+
+def _read_source(module: ModuleType) -> str | None:
+    """Return the source of a module as it lies there now; None without any, as in an interpreter's session."""
+    try:
+        return inspect.getsource(module)
+    except (OSError, TypeError):
+        return None
 
 
 def _neighbours(module: ModuleType) -> list[ModuleType]:

@@ -27,7 +27,8 @@ def test_messages_name_what_the_caller_gives() -> None:
             assert asked("--retry", "retry_failed") == "retry_failed"
         assert asked("--shard I/N") == "--shard I/N"
     assert (asked("--out"), asked("--set", "overrides")) == ("`out`", "overrides")
-    assert asked("--shard I/N") == "shard=I/N"
+    assert (asked("--shard 2/4"), asked("--on 'far away'")) == ("shard='2/4'", "on='far away'")
+    assert (asked("--cases 40"), asked("--explain False")) == ("cases=40", "explain=False")
 
 
 @pytest.mark.parametrize("problems", ["no file", [Problem("t.csv", "no id", 3, "case_id"), Problem("t.csv", "empty")]])

@@ -7,14 +7,15 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import pytest
 from pydantic import Field
 
+from radfuse.bundle.schema import OwnPart, StudyFacts
 from radfuse.config import Section, build
 from radfuse.errors import InputError
-from radfuse.extend import own_parts, source_digest
+from radfuse.extend import own_parts, parts_beside, source_digest
 
 
 class Kind(Protocol):
@@ -73,6 +74,18 @@ class Cone(Section):
 """
 
 
+def edit(file: Path, text: str) -> None:
+    file.write_text(text)
+    os.utime(file, (1, 1))  # within the second that it was written in, Python would take what it compiled
+
+
+def loaded(folder: Path, use: str) -> Section:
+    """Return a part as a study loads it."""
+    with parts_beside(folder):
+        found: Section = build(Body, {"shape": {"use": use}}, "s.yaml").shape
+        return found
+
+
 def test_a_module_that_changed_since_it_was_imported_is_refused_until_it_is_imported_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,25 +93,65 @@ def test_a_module_that_changed_since_it_was_imported_is_refused_until_it_is_impo
     file = tmp_path / "edited_shapes.py"
     file.write_text(CONE.format(size="self.height"))
     monkeypatch.syspath_prepend(tmp_path)
-    said = {"shape": {"use": "edited_shapes:Cone"}}
-    first = source_digest(type(build(Body, said, "s.yaml").shape))
-    file.write_text(CONE.format(size="2 * self.height"))
-    os.utime(file, (1, 1))  # within the second that it was written in, Python would take what it compiled
-    with pytest.raises(InputError, match=r"changed since this Python imported it; .* importlib.reload"):
-        build(Body, said, "s.yaml")
+    said = "edited_shapes:Cone"
+    old = loaded(tmp_path, said)
+    first = source_digest(type(old))
+    edit(file, CONE.format(size="2 * self.height"))
+    with pytest.raises(
+        InputError, match=r"edited_shapes has changed since this Python imported it; .* importlib.reload"
+    ):
+        loaded(tmp_path, said)
+    assert source_digest(type(old)) == first
+    assert isinstance(build(Body, {"shape": {"use": said}}, "s.yaml").shape, type(old))  # a bundle, while a study runs
     importlib.reload(importlib.import_module("edited_shapes"))
-    found = build(Body, said, "s.yaml").shape
+    found = loaded(tmp_path, said)
     assert found.size() == 2  # type: ignore[attr-defined]
     assert source_digest(type(found)) != first
 
 
-def test_a_class_without_a_source_is_known_by_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a cell of a notebook, which is run again with another method."""
-    found = []
-    for size in ("self.height", "2 * self.height", "self.height"):
-        cell = ModuleType("cell")
-        monkeypatch.setitem(sys.modules, "cell", cell)
-        exec(CONE.format(size=size), vars(cell))
-        found.append(source_digest(cell.Cone))
-    assert found[0] == found[2] != found[1]
-    assert None not in found
+def test_a_module_beside_it_that_changed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Imported anew, the part's own module would take the old names of the one beside it."""
+    (tmp_path / "tall_helper.py").write_text("def tall():\n    return 1\n")
+    (tmp_path / "tall_shapes.py").write_text("from tall_helper import tall\n" + CONE.format(size="tall()"))
+    monkeypatch.syspath_prepend(tmp_path)
+    loaded(tmp_path, "tall_shapes:Cone")
+    edit(tmp_path / "tall_helper.py", "def tall():\n    return 2\n")
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"source of tall_helper has changed .* kernel, anew$"):
+            loaded(tmp_path, "tall_shapes:Cone")
+        importlib.reload(importlib.import_module("tall_shapes"))
+
+
+def test_a_script_that_is_edited_while_it_runs_keeps_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its module has no spec."""
+    file, script = tmp_path / "a_script.py", ModuleType("a_script")
+    file.write_text(CONE.format(size="self.height"))
+    script.__file__ = str(file)
+    exec(file.read_text(), vars(script))
+    monkeypatch.setitem(sys.modules, "a_script", script)
+    first = source_digest(script.Cone)
+    edit(file, CONE.format(size="2 * self.height"))
+    assert source_digest(script.Cone) == first
+
+
+def test_a_class_without_a_source_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As in a cell of a notebook: what else the cell holds, and the class derives from, would be in no key."""
+    cell = ModuleType("cell")
+    monkeypatch.setitem(sys.modules, "cell", cell)
+    exec(CONE.format(size="self.height"), vars(cell))
+    with parts_beside(tmp_path), pytest.raises(InputError, match=r"no source of cell\.Cone; write it into a module"):
+        build(Body, {"shape": cell.Cone()}, "s.yaml")
+
+
+def test_only_a_module_that_is_not_there_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a number's outcome that cannot be opened, a bundle would take the model for one of probabilities."""
+    (tmp_path / "odd_outcome.py").write_text("1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def facts(use: str) -> StudyFacts:
+        values: dict[str, Any] = {"outcome": OwnPart(use=use)}
+        return StudyFacts.model_construct(**values)
+
+    assert facts("no_such_folder.outcome:Scale").outcome_here() is None
+    with pytest.raises(InputError, match="ZeroDivisionError"):
+        facts("odd_outcome:Scale").outcome_here()

@@ -174,7 +174,7 @@ def _sources(schema: BundleSchema, features: Mapping[str, Any]) -> dict[str, Tab
     for block in features:
         if block not in known:
             raise InputError(f"the bundle has no block {block!r}{nearest(block, known)}")
-    return {block: read_table(path) for block, path in features.items()}
+    return {block: read_table(path, called=f"features[{block!r}]") for block, path in features.items()}
 
 
 def _used(schema: BundleSchema, chosen: Sequence[str], design: Design) -> pd.DataFrame:

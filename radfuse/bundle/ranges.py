@@ -27,6 +27,7 @@ def out_of_range(parts: Sequence[BundleFamily], values: Sequence[np.ndarray], un
     empty: dict[str, dict[str, None]] = defaultdict(dict)
     gaps: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
     seen: dict[str, set[str]] = defaultdict(set)
+    present = _present(parts, values)
     for part, matrix in zip(parts, values, strict=True):
         for item, column in zip(part.inputs, matrix.T, strict=True):
             if item.low is None or item.high is None or item.name in seen[item.block]:
@@ -35,8 +36,8 @@ def out_of_range(parts: Sequence[BundleFamily], values: Sequence[np.ndarray], un
             outside = (column < item.low) | (column > item.high)
             if outside.any():
                 beyond[item.block][item.name] = f"{item.low:.4g} to {item.high:.4g}", outside
-            lacks = np.isnan(column)
-            if lacks.all():
+            lacks = np.isnan(column) & present[item.block]
+            if lacks.any() and np.isnan(column).all():
                 empty[item.block][item.name] = None
             elif lacks.any():
                 gaps[item.block][item.name] = lacks
@@ -45,6 +46,16 @@ def out_of_range(parts: Sequence[BundleFamily], values: Sequence[np.ndarray], un
         found += _beyond(block, beyond[block], len(names), units)
         found += _empty(block, list(empty[block]), len(names))
         found += _gaps(block, gaps[block])
+        found += _absent(block, present[block])
+    return found
+
+
+def _present(parts: Sequence[BundleFamily], values: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Return for each block which units have a value of it, of those columns too that no model uses."""
+    found: dict[str, np.ndarray] = {}
+    for part, matrix in zip(parts, values, strict=True):
+        for item, column in zip(part.inputs, matrix.T, strict=True):
+            found[item.block] = found.get(item.block, False) | ~np.isnan(column)
     return found
 
 
@@ -78,6 +89,14 @@ def _gaps(block: str, columns: dict[str, np.ndarray]) -> list[Problem]:
     told = listed([f"{name} ({counts[name]})" for name in most], _MANY if len(most) <= _MANY else 3)
     lacking = np.any(list(columns.values()), axis=0)
     text = f"{int(lacking.sum())} of {len(lacking)} units lack values that models use, and that are imputed: {told}"
+    return [Problem(block, text, severity="warning")]
+
+
+def _absent(block: str, present: np.ndarray) -> list[Problem]:
+    """Return a line of units without any value of a block: what becomes of them is the strategy's."""
+    if present.all():
+        return []
+    text = f"{int((~present).sum())} of {len(present)} units have no value of it: it is imputed, or other blocks answer"
     return [Problem(block, text, severity="warning")]
 
 

@@ -30,6 +30,7 @@ from radfuse.cohort.config import Categories
 from radfuse.cohort.visits import VisitsConfig
 from radfuse.config import Section
 from radfuse.errors import InputError, listed
+from radfuse.extend import is_here
 from radfuse.fusion.config import blocks_of
 from radfuse.morphometry.config import MeasureConfig
 from radfuse.outcomes.kinds import Outcome
@@ -107,7 +108,7 @@ class BundleInput(Section):
     name: str
     block: str
     used: bool
-    """False: selection dropped it; give NaN, as `predict` does: a block is missing where all its values given are."""
+    """False: no model uses its values; one that is not NaN still says that the unit has the block."""
     low: FiniteFloat | None = None
     high: FiniteFloat | None = None
     """Smallest and largest value at training."""
@@ -372,11 +373,14 @@ class StudyFacts(Section):
         return opened(self.outcome, Outcome, "outcome")
 
     def outcome_here(self) -> Outcome | None:
-        """Return the outcome; None where it is a user's own that is not here: a binary one is predicted without it."""
-        try:
-            return self.opened_outcome()
-        except InputError:
+        """Return the outcome; None where its module is a user's own that is not here: a binary one does without it.
+
+        Raises:
+            InputError: the module is here, and is not what the bundle was made with.
+        """
+        if isinstance(self.outcome, OwnPart) and not is_here(self.outcome.use):
             return None
+        return self.opened_outcome()
 
     @classmethod
     def of(cls, study: Study) -> StudyFacts:

@@ -65,7 +65,7 @@ class Table:
         return values if values.dtype == object else text_column(values)
 
 
-def read_table(path: str | Path | pd.DataFrame, as_text: Collection[str] | None = None) -> Table:
+def read_table(path: str | Path | pd.DataFrame, as_text: Collection[str] | None = None, called: str = "table") -> Table:
     """Read a table.
 
     Args:
@@ -73,6 +73,7 @@ def read_table(path: str | Path | pd.DataFrame, as_text: Collection[str] | None 
             to the working folder.
         as_text: columns that stay text (ids: "007"); the others become numbers where they can, which is several times
             faster. None keeps all as text.
+        called: the argument that it is, for messages.
 
     Raises:
         InputError: no such file, unreadable content, no rows, or columns of the same name.
@@ -82,11 +83,11 @@ def read_table(path: str | Path | pd.DataFrame, as_text: Collection[str] | None 
         path, cells = Path("DataFrame"), _plain_frame(path)
     elif not isinstance(path, (str, PathLike)):
         raise InputError(
-            "table: give a path, or a pandas DataFrame (of a single row pd.DataFrame([row])); found "
+            f"{called}: give a path, or a pandas DataFrame (of a single row pd.DataFrame([row])); found "
             f"{type(path).__name__}"
         )
     else:
-        path = as_path(path, "table")
+        path = as_path(path, called)
         cells = _read_file(path, notes, as_text)
     cells.columns = pd.Index(
         [name if (name := str(column).strip()) else f"column_{i + 1}" for i, column in enumerate(cells.columns)]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from radfuse import machine
-from radfuse.errors import CaseError, InputError, asked
+from radfuse.errors import CaseError, InputError, asked, is_typed, typed
 from radfuse.run.schedule import CrewName, Died, Hands
 from radfuse.run.workers import Crew, Job, Result, attempt
 
@@ -150,7 +150,7 @@ class _Cluster:
 
     def begin(self, number: int, job: Any) -> None:
         """See `Hands`."""
-        self._under_way[self._remote.remote(self._work, job, self._here)] = number
+        self._under_way[self._remote.remote(self._work, job, self._here, is_typed())] = number
 
     def wait(self, seconds: float | None = None) -> list[tuple[int, Any]]:
         """See `Hands`."""
@@ -173,8 +173,9 @@ class _Cluster:
             return Died(type(error).__name__)
 
 
-def _there(work: Callable[[Job], Result], job: Job, folder: str) -> Result | CaseError:
-    """Do a job on another machine, where paths mean what they mean here."""
+def _there(work: Callable[[Job], Result], job: Job, folder: str, types: bool) -> Result | CaseError:
+    """Do a job on another machine, where paths and messages are as here; `types` as `errors.typed` has it."""
     machine.take_one_thread()
     os.chdir(folder)
-    return attempt(work, job)
+    with typed(types):
+        return attempt(work, job)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from radfuse.bundle.load import Bundle, load_bundle
@@ -23,6 +25,18 @@ def tables(phantom_models: tuple[Path, Path]) -> Path:
 @pytest.fixture(scope="module")
 def bundle(phantom_models: tuple[Path, Path]) -> Bundle:
     return load_bundle(phantom_models[1] / "bundle")
+
+
+@pytest.fixture(scope="session")
+def probability_of() -> Callable[..., np.ndarray]:
+    """The function by which the documentation predicts without radfuse."""
+    text = (Path(__file__).parents[2] / "docs/bundles.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"## Without radfuse\n.*?```python\n(.*?)```", text, re.DOTALL)
+    assert "radfuse" not in code
+    names: dict[str, Any] = {}
+    exec(code, names)
+    found: Callable[..., np.ndarray] = names["probability_of"]
+    return found
 
 
 @pytest.fixture

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +14,10 @@ import pytest
 
 from radfuse.bundle.load import Bundle, load_bundle
 from radfuse.bundle.predict import _matrix, predict
+from radfuse.errors import InputError
 from radfuse.pipeline import run_study
+
+Reader = Callable[..., np.ndarray]
 
 SETTINGS: dict[str, Any] = {
     "name": "present",
@@ -89,3 +95,52 @@ def test_a_block_of_which_nothing_is_used_is_there_unless_its_table_says_otherwi
     np.testing.assert_array_equal(_matrix("a-b", part, read), [[1, 0, np.nan], [2, 0, np.nan]])  # type: ignore[arg-type]
     blocks["b"] = pd.DataFrame({"y": [1.0, np.nan]})  # the mark
     np.testing.assert_array_equal(_matrix("a-b", part, read)[:, 1], [1, np.nan])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("lacking", [[], ["x"], ["x", "y"]])
+@pytest.mark.parametrize("left_out", [[], ["y"], ["bmi", "y"]])
+def test_the_documented_reader_does_the_same(
+    made: tuple[Bundle, pd.DataFrame], probability_of: Reader, lacking: list[str], left_out: list[str]
+) -> None:
+    bundle, table = made
+    row = table.iloc[[3]].assign(**dict.fromkeys(lacking, np.nan)).drop(columns=left_out)
+    expected = predict(bundle, row).probabilities["clinical-radiomic"]
+    np.testing.assert_array_equal(probability_of(bundle.path, "clinical-radiomic", row), expected)
+
+
+def test_the_documented_reader_has_blocks_of_which_nothing_is_used(
+    tmp_path: Path, probability_of: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = [{"block": block, "name": name, "used": block == "a"} for block, name in ("ax", "by", "bz")]
+    family = {"inputs": inputs, "file": "f.onnx"}
+    (tmp_path / "bundle.json").write_text(json.dumps({"clinical": [], "families": {"a-b": family}}))
+    session = SimpleNamespace(run=lambda _, given: [given["features"]])
+    monkeypatch.setattr("onnxruntime.InferenceSession", lambda _: session)
+    table = pd.DataFrame({"x": [1.0, 2.0]})
+    np.testing.assert_array_equal(probability_of(tmp_path, "a-b", table), [[1, 0, np.nan], [2, 0, np.nan]])
+    found = probability_of(tmp_path, "a-b", table.assign(y=["rubbish", None]))
+    np.testing.assert_array_equal(found[:, 1], [1, np.nan])
+
+
+def test_a_block_that_is_not_there_is_told() -> None:
+    part = SimpleNamespace(inputs=[SimpleNamespace(block="b", name="y", used=True)], site=None)
+    design = SimpleNamespace(units=pd.DataFrame(index=range(2)), blocks={})
+    read = SimpleNamespace(design=design, visits=None, missing=[])
+    with pytest.raises(InputError, match="needs 1 columns that are not there: y; the block has none"):
+        _matrix("b", part, read)  # type: ignore[arg-type]
+
+
+def test_units_without_a_block_are_told_by_themselves(made: tuple[Bundle, pd.DataFrame]) -> None:
+    """The model answers for them by another block; nothing is imputed."""
+    bundle, table = made
+    rows = table.iloc[1:5].assign(x=[None, None, 1.0, 1.0], y=[None, 1.0, 1.0, 1.0])
+    told = [str(item) for item in predict(bundle, rows).warnings if "range" not in item.message]
+    assert told == [
+        "radiomic: 1 of 4 units lack values that models use, and that are imputed: x (1)",
+        "radiomic: 1 of 4 units have no value of it: it is imputed, or other blocks answer",
+    ]
+
+
+def test_a_features_table_that_is_none_is_told_by_its_block(made: tuple[Bundle, pd.DataFrame]) -> None:
+    with pytest.raises(InputError, match=r"features\['radiomic'\]: give a path, or a pandas DataFrame"):
+        predict(made[0], made[1], {"radiomic": {"x": 1}})

@@ -12,9 +12,9 @@ import pytest
 from boxes import tumour_cohort
 
 from radfuse import machine
-from radfuse.errors import InputError, MachineError
+from radfuse.errors import InputError, MachineError, asked
 from radfuse.pipeline import run_study
-from radfuse.run.ray import crew_on
+from radfuse.run.ray import _there, crew_on
 from radfuse.run.workers import Crew
 from radfuse.study import load_study
 
@@ -66,6 +66,11 @@ def test_a_cluster_that_is_not_there_is_told_at_once(
     monkeypatch.setattr("radfuse.run.ray.import_module", lambda _: SimpleNamespace(is_initialized=lambda: False))
     with pytest.raises(InputError, match=told):
         crew_on(where)
+
+
+def test_messages_there_are_those_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "take_one_thread", lambda: None)
+    assert [_there(asked, "--out", ".", types) for types in (True, False)] == ["--out", "`out`"]
 
 
 @pytest.fixture(scope="module")
