@@ -62,7 +62,8 @@ def index_dump(root: Path, file: Path, progress: Progress = lambda *_: None) -> 
     """Return a row for each series of each folder below a root; reads what is new or changed alone.
 
     Columns: those of `volume.series.facts_of`, folder, root (relative to the file), files, names (of the files, where
-    the folder holds others too), alone, slice_mm, fault; a folder that holds no DICOM has a row without series_uid.
+    the folder holds others too, and of a single file), alone, slice_mm, fault; a folder that holds no DICOM has a row
+    without series_uid.
 
     Raises:
         InputError: no folder, no DICOM file below it, or a file that is no index.
@@ -102,7 +103,11 @@ def _walk(root: Path) -> Iterator[Folder]:
 
 def _folder(root: Path, place: str) -> Folder:
     here = Path(place)
-    return Folder(_as_text(here.relative_to(root).as_posix()), here.stat().st_mtime_ns)
+    try:
+        changed = here.stat().st_mtime_ns
+    except OSError:  # in a folder that may not be entered, or gone by now; `_rows` says why
+        changed = 0
+    return Folder(_as_text(here.relative_to(root).as_posix()), changed)
 
 
 def read_folders(batch: Folders) -> list[Facts]:
@@ -161,7 +166,8 @@ def _series(uid: str, files: Sequence[tuple[Path, Any]], *, alone: bool) -> Fact
     levels = sorted(level for _, header in images if (level := place_along(header)) is not None)
     depth = depth_of(images[0][1], images[-1][1]) if len(images) > 1 else None
     steps = [high - low for low, high in itertools.pairwise(levels)]
-    row |= {"files": len(files), "alone": alone, "names": None if alone else "\n".join(path.name for path, _ in files)}
+    whole = alone and len(files) > 1  # of a single file, maybe a radiograph, the table names it
+    row |= {"files": len(files), "alone": alone, "names": None if whole else "\n".join(path.name for path, _ in files)}
     row |= {"slice_mm": sorted(steps)[len(steps) // 2] if steps and depth is not None else row["thickness_mm"]}
     instances = sorted(text_of(header, "SOPInstanceUID") for _, header in files)
     row |= {"instances": hashlib.sha256("\n".join(instances).encode()).hexdigest() if all(instances) else None}
@@ -239,7 +245,7 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
         case = f"{patient}_{study}_{count[patient]:03d}"
         alone = len(some) == 1 and bool(one["alone"])
         files = [] if alone and int(one["files"]) > 1 else _files(some, root)
-        if len(files) == 1 and one["plane"] is None and one["frames"] == 1:
+        if len(files) == 1 and pd.isna(one["plane"]) and one["frames"] == 1:
             flat.add(case)
             series[case] = files[0]
         else:

@@ -18,6 +18,8 @@ from radfuse.extend import source_digest
 from radfuse.run.companions import companions, spacings_of, voxels_of
 from radfuse.run.disk import remove, temporary_of
 
+_SHORT = 8
+"""Characters of a hash that tells two places apart, and from which nobody learns a name."""
 _PATIENCE = 30.0
 """Seconds to wait for the index while another process writes it."""
 
@@ -138,12 +140,14 @@ def read_digests(paths: Sequence[Path]) -> list[ReadDigest]:
             before = _facts(path)
             digest = tree_digest(path)
             if before == _facts(path):
-                found.append(ReadDigest(_placed(path, {}), *before, digest))
+                found.append(ReadDigest(_placed(path, {})[0], *before, digest))
     return found
 
 
-def _placed(path: Path, folders: dict[str, str]) -> str:
-    """Return the path without links but its own, which may be a case's name for a series that lies under a person's.
+def _placed(path: Path, folders: dict[str, str]) -> tuple[str, str]:
+    """Return the name of a path in an index, without links but its own, and the path without any.
+
+    Its own may be a case's name for a series that lies under a person's. A hash tells where it led: links are renewed.
 
     Args:
         path: of a file or folder.
@@ -151,10 +155,14 @@ def _placed(path: Path, folders: dict[str, str]) -> str:
     """
     folder, name = os.path.split(path)
     if name in ("", ".", ".."):
-        return os.path.realpath(path)
+        return (os.path.realpath(path),) * 2
     if folder not in folders:
         folders[folder] = os.path.realpath(folder)
-    return f"{folders[folder].rstrip(os.sep)}{os.sep}{name}"
+    place = f"{folders[folder].rstrip(os.sep)}{os.sep}{name}"
+    if not os.path.islink(place):  # noqa: PTH114  of a text: a Path is slow
+        return place, place
+    real = os.path.realpath(place)
+    return f"{place}@{hashlib.sha256(os.fsencode(real)).hexdigest()[:_SHORT]}", real
 
 
 def _facts(path: Path) -> tuple[int, int]:
@@ -254,6 +262,7 @@ class DigestCache:
         self._known: dict[str, tuple[int, int, str]] = {}
         self._new: dict[str, tuple[int, int, str]] = {}
         self._folders: dict[str, str] = {}
+        self._left: set[str] = set()
         for each in sorted(path.parent.glob("index*.sqlite")):
             with contextlib.suppress(sqlite3.Error), contextlib.closing(_open(each)) as index:
                 for name, size, changed, digest in index.execute("SELECT path, size, changed, digest FROM digests"):
@@ -261,7 +270,7 @@ class DigestCache:
 
     def of(self, path: Path) -> str:
         """Return the digest of a file, or of a folder by those of its files."""
-        name, listing = _placed(path, self._folders), _listing(path) if path.is_dir() else None
+        name, listing = self._name(path), _listing(path) if path.is_dir() else None
         facts = _of_file(path.stat()) if listing is None else _of_listing(listing)
         known = self._known.get(name)
         if known is not None and known[:2] == facts:
@@ -271,6 +280,14 @@ class DigestCache:
         digest = tree_digest(path)
         self._known[name] = self._new[name] = (*facts, digest)
         return digest
+
+    def _name(self, path: Path) -> str:
+        """Return the name of a path in the index; an older one had the path that a link leads to, and its person's."""
+        name, real = _placed(path, self._folders)
+        if real != name and real in self._known:
+            self._new[name] = self._known.setdefault(name, self._known[real])
+            self._left.add(real)
+        return name
 
     def _parts(self, name: str, listing: _Listing) -> dict[str, str] | None:
         """Return the digests of a folder's files where all are known, as those of results are, one by one."""
@@ -289,9 +306,9 @@ class DigestCache:
         """
         with contextlib.suppress(OSError):
             if not path.is_dir():
-                facts, known = _of_file(path.stat()), self._known.get(_placed(path, self._folders))
+                facts, known = _of_file(path.stat()), self._known.get(self._name(path))
                 return facts[0] if known is None or known[:2] != facts else 0
-            if _placed(path, self._folders) not in self._known:
+            if self._name(path) not in self._known:
                 files = _listing(path)
                 return sum(size for size, _ in files.values()) if files and self.unread(path / next(iter(files))) else 0
         return 0
@@ -303,13 +320,15 @@ class DigestCache:
 
     def remember(self, path: Path, digest: str) -> None:
         """Take over the digest of a file that was just written."""
-        name = _placed(path, self._folders)
+        name = self._name(path)
         self._known[name] = self._new[name] = (*_of_file(path.stat()), digest)
 
     def close(self) -> None:
         """Store what is new."""
         if not self._new:
             return
+        for name in self._left - self._new.keys():
+            self._known.pop(name, None)
         try:
             self._store(self._path, self._new)
         except sqlite3.OperationalError:  # held by others for too long, or no locks on this file system
@@ -320,7 +339,19 @@ class DigestCache:
                 self._store(temporary, self._known)
                 temporary.replace(self._path)
             remove(temporary)
+        self._forget()
         self._new.clear()
+        self._left.clear()
+
+    def _forget(self) -> None:
+        """Take out of each index beside this one what is said of links under where they lead, on the disk, too."""
+        left = [(name,) for name in self._left - self._new.keys()]
+        for each in self._path.parent.glob("index*.sqlite") if left else ():
+            with contextlib.suppress(sqlite3.Error), contextlib.closing(_open(each)) as index:
+                index.execute("PRAGMA secure_delete = ON")
+                index.execute("BEGIN IMMEDIATE")
+                index.executemany("DELETE FROM digests WHERE path = ?", left)
+                index.execute("COMMIT")
 
     @staticmethod
     def _store(path: Path, digests: Mapping[str, tuple[int, int, str]]) -> None:

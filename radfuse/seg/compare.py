@@ -163,14 +163,25 @@ def _masks_in(folder: Path) -> tuple[dict[str, Path], list[str]]:
 
 def _masks_among(items: Iterable[Path]) -> list[Path]:
     """Return the masks among what lies in one folder; DICOM segmentations count where there are no other images."""
-    items = list(items)
-    return images_among(items) or [item for item in items if _is_object(item)]
+    items = sorted(items)
+    return images_among(items) or _objects_among(items)
+
+
+def _objects_among(items: Iterable[Path]) -> list[Path]:
+    """Return the DICOM segmentations among some files; none where two that are none come first, as in a series."""
+    found, others = list[Path](), 0
+    for item in items:
+        if item.suffix.lower() != ".dcm" or item.name.startswith(".") or item.is_dir():
+            continue
+        if _is_object(item):
+            found.append(item)
+        elif (others := others + 1) > 1 and not found:
+            break
+    return found
 
 
 def _is_object(item: Path) -> bool:
-    """Return whether a file is a DICOM segmentation; of one that is damaged its case shall tell."""
-    if item.suffix.lower() != ".dcm" or item.name.startswith(".") or item.is_dir():
-        return False
+    """Return whether a DICOM file is a segmentation; of one that is damaged its case shall tell."""
     try:
         return mask_object(item) is not None
     except InputError:
@@ -223,14 +234,6 @@ def _masks_of(pair: MaskPair) -> list[LabelMap]:
     """
     paths, said = (pair.reference, pair.other), pair.spacing_mm
     objects = [mask_object(path) is not None for path in paths]
-    if any(objects):
-        like = None if all(objects) else read_grid(paths[objects.index(False)])
-        reference, other = (read_labels(path, empty=True, like=like) for path in paths)
-        if like is None:
-            like = _slices_of_both(reference.grid, other.grid)
-            if math.prod(like.shape) <= MOST_VOXELS and (moved := onto_image(other, like)).grid is like:
-                reference, other = onto_image(reference, like), moved
-        return [reference, other]
     silent = [path.name.lower().endswith(PICTURES) and spacing_of(path) is None for path in paths]
     if all(silent) and said is None:
         raise InputError(
@@ -240,10 +243,19 @@ def _masks_of(pair: MaskPair) -> list[LabelMap]:
         )
     known = None if said is None else Grid((1, 1, 1), (1.0, *said))
     if known is None and any(silent):
-        known = read_grid(paths[silent.index(False)])
-    return [
-        read_labels(path, empty=True, like=known if lacks else None) for path, lacks in zip(paths, silent, strict=True)
-    ]
+        at = silent.index(False)
+        known = read_labels(paths[at], empty=True).grid if objects[at] else read_grid(paths[at])
+    likes = [known if lacks else None for lacks in silent]
+    if any(objects) and not all(objects):
+        at = objects.index(False)
+        own = likes[at]
+        likes[1 - at] = read_grid(paths[at], None if own is None else own.spacing_zyx_mm[1:])
+    reference, other = (read_labels(path, empty=True, like=like) for path, like in zip(paths, likes, strict=True))
+    if all(objects):
+        like = _slices_of_both(reference.grid, other.grid)
+        if math.prod(like.shape) <= MOST_VOXELS and (moved := onto_image(other, like)).grid is like:
+            return [onto_image(reference, like), moved]
+    return [reference, other]
 
 
 def _slices_of_both(grid: Grid, other: Grid) -> Grid:

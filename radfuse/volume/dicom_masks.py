@@ -166,28 +166,31 @@ def _grid_of_frames(
         raise InputError(f"{path}: its frames are not of one stack of slices; save it on the grid of its image")
     levels = np.unique(np.round(along, 3))
     said_mm = float(measures.get("SpacingBetweenSlices") or measures.get("SliceThickness") or 0)
-    thickness = _step_of_image(places, like) or said_mm  # slices may be thinner than they are apart
-    step = float(np.diff(levels).min()) if len(levels) > 1 else thickness or 1.0
-    if 0 < thickness < step * (1 + 1e-3) and abs(step / thickness - round(step / thickness)) < 0.02:
-        step = thickness  # empty slices between are left out of the file
+    origin, direction = triple(places[int(along.argmin())], float), tuple(np.stack([*turn, normal], axis=1).ravel())
+    grid = Grid((1, int(plane[0]), int(plane[1])), (1.0, rows, columns), origin, direction)
+    image_mm = 0.0 if like is None else _step_of_image(places, oriented(like, orientation_of(grid)))
+    step = float(np.diff(levels).min()) if len(levels) > 1 else image_mm or said_mm or 1.0
+    for apart in sorted((image_mm, said_mm), reverse=True):  # slices may be thinner than they are apart, or overlap
+        if 0 < apart < step * (1 + 1e-3) and abs(step / apart - round(step / apart)) < 0.02:
+            step = apart  # empty slices between are left out of the file
+            break
     at = (along - along.min()) / step
     if np.abs(at - np.rint(at)).max() > _BETWEEN:
         raise InputError(f"{path}: its frames are not evenly spaced; save it on the grid of its image")
     count = int(np.rint(at.max())) + 1
     if count * plane[0] * plane[1] > MOST_VOXELS:
         raise InputError(f"{path} has more than {MOST_VOXELS} voxels; crop or resample it")
-    direction = np.stack([*turn, normal], axis=1)
-    origin = places[int(along.argmin())]
-    grid = Grid(
-        (count, int(plane[0]), int(plane[1])), (step, rows, columns), triple(origin, float), tuple(direction.ravel())
-    )
+    grid = replace(grid, shape=(count, *grid.shape[1:]), spacing_zyx_mm=(step, rows, columns))
     return grid, [int(value) for value in np.rint(at)]
 
 
-def _step_of_image(places: np.ndarray, like: Grid | None) -> float:
-    """Return how far the slices of an image are apart where all frames lie on them, in mm; else 0."""
-    if like is None:
-        return 0.0
+def _step_of_image(places: np.ndarray, like: Grid) -> float:
+    """Return how far the slices of an image are apart where all frames lie on them, in mm; else 0.
+
+    Args:
+        places: of the first pixel of each frame, shape (frame, 3), (x, y, z) in mm.
+        like: grid of the image, in the order of the frames.
+    """
     axes = np.reshape(like.direction, (3, 3)) * np.array(like.spacing_zyx_mm[::-1])
     index = np.linalg.solve(axes, (places - np.array(like.origin)).T).T
     beside = np.abs(index - np.rint(index) * [0, 0, 1]).max()  # of the first pixel, which is the image's

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 SEG, SR = "seg.dcm", "sr.dcm"
 _UTF8 = "ISO_IR 192"
+_CORRECT = "look at what they say of patient and study, and correct it"
+_LOOK = "look at the names and codes of its labels, and at what its headers say of patient and study"
+_QUIET = threading.Lock()
+"""Held while warnings are off: threads share them, and the last would set back what the first set."""
 
 
 def write_objects(
@@ -47,19 +53,26 @@ def write_objects(
         InputError: the image is no DICOM series, the mask is empty or does not lie on it, highdicom is not installed.
         RunError: the disk is full, or may not be written to.
     """
-    with warnings.catch_warnings(action="ignore"):  # of fields of the source, whose values they repeat
-        try:
+    with _QUIET, warnings.catch_warnings(action="ignore"):  # of fields of the source, whose values they repeat
+        with _naming_nobody(image, "what its headers say", _CORRECT):
             headers = source_headers(image)
+        with _naming_nobody(image, f"its segmentation, {SEG},", _LOOK):
             segmented = segmentation(labels, headers, maker, codes)
+        with _naming_nobody(image, f"the report on it, {SR},", _LOOK):
             said = replace(numbers or Numbers({}), volumes_mm3=_volumes(labels, image))
-            told = report(said, segmented, headers, maker, codes)  # before letters of the other are turned
-            made = {SEG: _bytes(segmented), SR: _bytes(told)}
-        except (ValueError, TypeError, OverflowError) as error:  # its text may name the patient
-            raise InputError(
-                f"{image}: what its headers say cannot be written beside it ({type(error).__name__}); look at what "
-                "they say of patient and study, and correct it"
-            ) from None
+            told = _bytes(report(said, segmented, headers, maker, codes))  # before letters of the other are turned
+        with _naming_nobody(image, f"its segmentation, {SEG},", _LOOK):
+            made = {SEG: _bytes(segmented), SR: told}
     write_folder(folder, made)
+
+
+@contextmanager
+def _naming_nobody(image: Path, what: str, mend: str) -> Iterator[None]:
+    """Turn an error whose text may name the patient into one that says what could not be written."""
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(f"{image}: {what} cannot be written beside it ({type(error).__name__}); {mend}") from None
 
 
 def _volumes(labels: LabelMap, image: Path) -> dict[str, float]:

@@ -13,7 +13,7 @@ from rawfiles import write_series
 
 from radfuse.cli.dicom import dicom_index
 from radfuse.cohort.config import CohortConfig
-from radfuse.cohort.dump import _renamed, index_dump
+from radfuse.cohort.dump import Folders, _folder, _renamed, index_dump, read_folders
 from radfuse.cohort.read import read_cohort
 from radfuse.errors import InputError
 from radfuse.volume.files import read_volume
@@ -202,6 +202,12 @@ def test_folders_that_may_not_be_read_are_told(
     assert "left out 1: cannot be read (Permission denied)" in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_folder_that_goes_away_is_told(tmp_path: Path) -> None:
+    """As is one in a folder that may be listed and not entered."""
+    (row,) = read_folders(Folders(tmp_path, ".", (_folder(tmp_path, str(tmp_path / "gone")),)))
+    assert (row["changed"], "gone by now" in str(row["fault"])) == (0, True)
+
+
 def test_what_scanners_store_beside_images_is_no_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Series data of Philips, a raw measurement, a PDF, and the directory of a disk, in the folder of a series."""
     write_series(tmp_path / "heap", **PERSON)
@@ -222,16 +228,19 @@ def test_what_scanners_store_beside_images_is_no_image(tmp_path: Path, capsys: p
 
 @pytest.mark.parametrize("secret", [False, True])
 def test_a_radiograph_is_named_as_the_file_it_is(tmp_path: Path, *, secret: bool) -> None:
-    """One has an end that says what it is, the other, as from a PACS, none."""
+    """One has an end that says what it is, others, as from a PACS, none; a series and a text lie in the heap, too."""
     nowhere = {"ImagePositionPatient": None, "ImageOrientationPatient": None, "Modality": "DX"}
     write_series(tmp_path / "heap", 2, SeriesInstanceUID=lambda z: f"1.2.{z}", **PERSON, **nowhere)
     (tmp_path / "heap" / "1.dcm").rename(tmp_path / "heap" / "IM1")
+    write_series(tmp_path / "heap" / "alone", 1, SeriesInstanceUID="1.2.7", **PERSON, **nowhere)
+    (tmp_path / "heap" / "alone" / "README").write_text("a disk")
+    write_series(tmp_path / "heap" / "mr", SeriesInstanceUID="1.2.9", **PERSON)
     (tmp_path / "salt").write_text("0123456789abcdef")
     dicom_index(tmp_path / "heap", tmp_path / "c.csv", tmp_path / "salt" if secret else None)
     images = pd.read_csv(tmp_path / "c.csv")["image"]
-    assert images.str.endswith(".dcm").all()
-    assert [read_volume(tmp_path / image).array.shape for image in images] == [(1, 3, 4)] * 2
-    assert images.str.startswith("c.images/").sum() == (2 if secret else 1)
+    assert images[:3].str.endswith(".dcm").all()
+    assert [read_volume(tmp_path / image).array.shape for image in images] == [*[(1, 3, 4)] * 3, (4, 3, 4)]
+    assert images.str.startswith("c.images/").sum() == (4 if secret else 1)
 
 
 def test_persons_who_share_a_uid_and_a_folder_are_two(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -187,7 +189,39 @@ def test_the_index_names_a_link_not_where_it_leads(series: Path, tmp_path: Path)
     assert run.digest(tmp_path / "images" / "P1") == tree_digest(series)
     run.learn(read_digests([tmp_path / "images" / "P1"]))
     run.close()
-    assert in_index(run) == {"P1"}
+    (name,) = in_index(run)
+    assert re.fullmatch(r"P1@[0-9a-f]{8}", name)
+
+
+def test_a_link_that_leads_to_another_series_has_its_digest(series: Path, tmp_path: Path) -> None:
+    """Facts are alike where copies keep times and have several names."""
+    shutil.copytree(series, tmp_path / "other")
+    (tmp_path / "other" / "002").write_text("slice 2OO")
+    for number, folder in enumerate((series, tmp_path / "other")):
+        for name in ("001", "002", "more/003"):
+            os.utime(folder / name, ns=(1, 1))
+            os.link(folder / name, tmp_path / f"{number}{Path(name).name}")
+    run = RunFolder.open(tmp_path / "run", "study")
+    for folder in (series, tmp_path / "other"):
+        (tmp_path / "P1").unlink(missing_ok=True)
+        (tmp_path / "P1").symlink_to(folder)
+        assert run.digest(tmp_path / "P1") == tree_digest(folder)
+
+
+def test_where_a_link_leads_goes_out_of_an_older_index_and_is_not_read_again(
+    series: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "P1").symlink_to(series)
+    run = RunFolder.open(tmp_path / "run", "study")
+    first = run.digest(series)
+    run.close()
+    shutil.copy(run.path / "index.sqlite", run.path / "index.2.sqlite")
+    monkeypatch.setattr("radfuse.run.digests.tree_digest", None)
+    again = RunFolder.open(tmp_path / "run", "study")
+    assert (again.unread(tmp_path / "P1"), again.digest(tmp_path / "P1")) == (0, first)
+    again.close()
+    assert {name[:3] for name in in_index(run)} == {"P1@"}
+    assert not any(str(series.resolve()).encode() in file.read_bytes() for file in run.path.glob("index*.sqlite"))
 
 
 def test_a_series_that_changes_while_it_is_read_is_left_to_whoever_asks(

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from boxes import box, grid
-from contours import write_seg
+from contours import item, write_seg
 from knees import stored_as
+from PIL import Image
 
 from radfuse.errors import InputError
 from radfuse.seg.compare import MaskPair, _slices_of_both, compare, matched, nowhere, one_sided
@@ -133,6 +134,38 @@ def test_dicom_segmentations_lie_on_the_slices_of_the_other_side(tmp_path: Path)
     assert _slices_of_both(few, oriented(where, "RPI")).same_as(where)
     far = Grid((2, 6, 8), (2.0, 1.0, 1.0), (10.0, 20.0, 9e5))
     assert _slices_of_both(where, far).shape[0] > 400_000  # not made
+
+
+def test_a_series_is_not_parsed_to_see_that_it_is_no_mask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def look(path: Path) -> tuple[Path, None] | None:
+        seen.append(path.name)
+        return (path, None) if "seg" in path.name else None
+
+    monkeypatch.setattr("radfuse.seg.compare.mask_object", look)
+    touch(tmp_path, *(f"A/series/{z}.dcm" for z in range(9)), "A/c/seg.dcm", "A/c/sr.dcm", "B/c.nrrd")
+    touch(tmp_path, "A/d_seg.dcm", "A/d_sr.dcm", "A/e_sr.dcm", "A/f_seg.dcm")
+    files, _ = matched(tmp_path / "A", tmp_path / "B")
+    assert files["c"][0].name == "seg.dcm"
+    assert sorted(seen) == ["0.dcm", "1.dcm", "d_seg.dcm", "d_sr.dcm", "e_sr.dcm", "f_seg.dcm", "seg.dcm", "sr.dcm"]
+
+
+@pytest.mark.parametrize("said", [None, (1.0, 1.0)])
+def test_pixels_of_a_picture_are_those_of_a_dicom_segmentation_or_as_they_are_said(
+    tmp_path: Path, said: tuple[float, float] | None
+) -> None:
+    mask = np.zeros((6, 8), dtype=bool)
+    mask[1:4, 2:5] = True
+    place = item(
+        PlanePositionSequence=[item(ImagePositionPatient=[0, 0, 0])],
+        SegmentIdentificationSequence=[item(ReferencedSegmentNumber=1)],
+    )
+    write_seg(tmp_path / "c.dcm", [(1, 0, mask)], {1: "bone"}, PerFrameFunctionalGroupsSequence=[place])
+    Image.fromarray(mask.astype(np.uint8)).save(tmp_path / "c.png")
+    for first, second in (("c.dcm", "c.png"), ("c.png", "c.dcm")):
+        found = compare(MaskPair("c", tmp_path / first, tmp_path / second, None, {"": 1.0}, said))
+        assert found.agreement["1"].dice == 1
 
 
 def test_folders_that_hold_several_images_are_told(tmp_path: Path) -> None:

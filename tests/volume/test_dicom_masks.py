@@ -78,17 +78,33 @@ def test_a_folder_that_holds_it_alone(seg: Path, tmp_path: Path) -> None:
     assert read_labels(tmp_path / "alone", NAMES, like=IMAGE).present() == (1, 4)
 
 
-@pytest.mark.parametrize("thickness", [1, 2, 5])
-def test_slices_may_be_thinner_than_they_are_apart(tmp_path: Path, thickness: float) -> None:
-    """Without SpacingBetweenSlices the image says how far; empty slices between had halved the volume."""
-    frames = [(1, z, plane(slice(0, 3), slice(0, 4))) for z in (1, 2, 3)]
+def thick(path: Path, slices: tuple[int, ...], **measures: float) -> Path:
+    """Write a segmentation of 12 voxels on some slices of the image, whose header says how thick they are."""
+    frames = [(1, z, plane(slice(0, 3), slice(0, 4))) for z in slices]
     shared = item(
         PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
-        PixelMeasuresSequence=[item(PixelSpacing=[1, 1], SliceThickness=thickness)],
+        PixelMeasuresSequence=[item(PixelSpacing=[1, 1], **measures)],
     )
-    path = write_seg(tmp_path / "m.dcm", frames, {1: "bone"}, SharedFunctionalGroupsSequence=[shared])
-    found = read_labels(path, NAMES, like=IMAGE)
-    assert (found.grid, found.array.sum(axis=(1, 2)).tolist()) == (IMAGE, [0, 12, 12, 12, 0])
+    return write_seg(path, frames, {1: "bone"}, SharedFunctionalGroupsSequence=[shared])
+
+
+@pytest.mark.parametrize("orientation", ["LPS", "RAS"])
+@pytest.mark.parametrize("slices", [(1, 2, 3), (1, 3)])
+@pytest.mark.parametrize("thickness", [1, 2, 5])
+def test_slices_may_be_thinner_than_they_are_apart(
+    tmp_path: Path, thickness: float, slices: tuple[int, ...], orientation: str
+) -> None:
+    """Without SpacingBetweenSlices the image says how far; empty slices between had halved the volume."""
+    like = oriented(IMAGE, orientation)
+    found = read_labels(thick(tmp_path / "m.dcm", slices, SliceThickness=thickness), NAMES, like=like)
+    assert (found.grid, found.array.sum(axis=(1, 2)).tolist()) == (like, [12 * (z in slices) for z in range(5)])
+
+
+@pytest.mark.parametrize("measures", [{"SpacingBetweenSlices": 4}, {"SliceThickness": 4}])
+def test_thicker_slices_than_those_of_the_image_stay_as_thick(tmp_path: Path, measures: dict[str, float]) -> None:
+    """Slice by slice onto the image, half of the mask would be left."""
+    found = read_labels(thick(tmp_path / "m.dcm", (0, 2, 4), **measures), NAMES, like=IMAGE)
+    assert (found.grid.spacing_zyx_mm[0], found.array.sum(axis=(1, 2)).tolist()) == (4, [12, 12, 12])
 
 
 def test_frames_of_several_planes_are_no_stack(tmp_path: Path) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -147,16 +151,45 @@ def test_headers_of_any_hospital_and_labels_of_any_language(tmp_path: Path) -> N
     assert [group.tracking_identifier for group in volumes] == [names[1], 64 * "x"]
 
 
-def test_what_cannot_be_written_names_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ("source_headers", "what its headers say"),
+        ("segmentation", r"its segmentation, seg\.dcm,"),
+        ("report", r"the report on it, sr\.dcm,"),
+    ],
+)
+def test_what_cannot_be_written_names_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, told: str
+) -> None:
     def refuse(*_: object) -> None:
         raise ValueError("'MUSTERMANN' is no name")
 
     write_series(tmp_path / "1", tiny(), None, "DESS", ABOUT)
     labels = LabelMap(np.ones((3, 4, 4), dtype=np.uint8), read_grid(tmp_path / "1"), NAMES, "m")
-    monkeypatch.setattr("radfuse.volume.dicom_study.segmentation", refuse)
-    with pytest.raises(InputError, match=r"cannot be written beside it \(ValueError\)") as caught:
+    monkeypatch.setattr(f"radfuse.volume.dicom_study.{part}", refuse)
+    with pytest.raises(InputError, match=rf"1: {told} cannot be written beside it \(ValueError\)") as caught:
         write_objects(tmp_path / "o", labels, tmp_path / "1", MAKER)
     assert "MUSTERMANN" not in str(caught.value)
+
+
+def test_threads_leave_warnings_as_they_were(
+    objects: tuple[Path, Path, LabelMap], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2)
+
+    def refuse(*_: object) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.1)  # for a second thread, which waits outside
+        raise ValueError
+
+    monkeypatch.setattr("radfuse.volume.dicom_study.source_headers", refuse)
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(write_objects, tmp_path / "o", objects[2], objects[0], MAKER) for _ in range(2)]
+    assert all(isinstance(job.exception(), InputError) for job in jobs)
+    assert both.broken
+    assert list(warnings.filters) == before
 
 
 def test_what_cannot_be_written_is_named(objects: tuple[Path, Path, LabelMap], tmp_path: Path) -> None:
