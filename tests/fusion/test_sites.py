@@ -242,7 +242,7 @@ def test_what_steps_fell_back_on_is_carried_to_the_fit():
     assert isinstance(fit.fitted, Blend)
     assert len(found.remarks) >= 2
     assert {remark.split(":")[0] for remark in found.remarks} == {"clinical", "radiomic"}
-    assert all("no column has p <= 1e-30" in remark for remark in found.remarks)
+    assert all("no column has p ≤ 1e-30" in remark for remark in found.remarks)
     assert len(set(found.remarks)) == len(found.remarks)
 
 

@@ -144,8 +144,8 @@ def test_what_a_step_falls_back_to_is_remarked(training: Training):
     chain = fit_chain(replace(training, selection=steps), {"c": 1.0})
     assert len(chain.columns) == 2
     assert [remark.split(", ")[0] for remark in chain.remarks][:2] == [
-        "radiomic: no column has p <= 1e-30; the smallest",
-        "clinical: no column has p <= 1e-30; the smallest",
+        "radiomic: no column has p ≤ 1e-30; that of the smallest stays",
+        "clinical: no column has p ≤ 1e-30; that of the smallest stays",
     ]
     assert fit_chain(replace(training, selection=(Univariate(alpha=0.9),)), {"c": 1.0}).remarks == ()
 

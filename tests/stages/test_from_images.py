@@ -123,7 +123,7 @@ def test_a_network_per_fold_segments_who_it_never_saw(study: Path) -> None:
     encoded = run_study(load_study(study, UNET), trained.path, until="deep", shard="2/6")
     assert encoded.computed == 2 + 2 * 4  # two cases: their masks, and features by four networks
     assert not (trained.path / "features/cases").exists()
-    with pytest.raises(InputError, match=r"train first: radfuse train STUDY\.yaml"):
+    with pytest.raises(InputError, match=r"train first: run_study\(\.\.\., until='train'\)"):
         run_study(load_study(study, [*UNET, "seed=8"]), trained.path, until="segment", shard="2/2")
     segmented = run_study(load_study(study, UNET), study.parent / "run", until="segment")
     assert segmented.computed == 4 + 4 + 1  # cases, what the masks of each network look like, the review list

@@ -73,7 +73,7 @@ bad("time of 9999", *TIME, cells(C, "months", {3: "9999"}), says=("9999", "month
 bad("time of 0", *TIME, cells(C, "months", {3: "0"}), says=("3", "months", "above 0"))
 GRADE = (column(C, "grade", lambda row: str(row % 3)), of_kind("{column: grade, kind: ordinal, levels: [0, 1, 2]}"))
 LEFT_OUT = of_kind("{column: grade, kind: ordinal, levels: [0, 1, 2, 3, 4]}")
-bad("grades that nobody has", GRADE[0], LEFT_OUT, says=("grade 3, 4", "probability is 0", "levels"), code=0)
+bad("grades that nobody has", GRADE[0], LEFT_OUT, says=("grades 3, 4", "probability is 0", "levels"), code=0)
 bad("sample size of a grade", *GRADE, command="samplesize study.yaml", says=("ordinal", "--prevalence"))
 
 settings = Group("settings of all kinds", "tables")
