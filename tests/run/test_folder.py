@@ -348,7 +348,7 @@ def test_damage_inside_a_folder_result_is_found_though_its_size_is_the_same(tmp_
 
 def test_one_process_at_a_time_works_in_a_folder_unless_they_share_it(tmp_path: Path) -> None:
     first = RunFolder.open(tmp_path / "run", "study")
-    with pytest.raises(InputError, match=rf"in use: process {os.getpid()} on .* since .* shard=I/N"):
+    with pytest.raises(InputError, match=rf"in use: process {os.getpid()} on .* since .* shard='I/N'"):
         RunFolder.open(tmp_path / "run", "study")
     with pytest.raises(InputError, match="is in use"):
         RunFolder.open(tmp_path / "run", "study", shared=True)

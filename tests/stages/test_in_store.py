@@ -209,7 +209,7 @@ def test_a_store_or_a_copy_of_something_else_is_refused(study: Path, tmp_path: P
         extract(study, tmp_path / "mine")
     with pytest.raises(InputError, match="holds the results of study 'stored', not of 'another'"):
         extract(study, tmp_path / "new", "name=another")
-    with pytest.raises(InputError, match="give out=s3://"):
+    with pytest.raises(InputError, match="give out='s3://"):
         run_study(study, tmp_path / "run", until="extract", work=tmp_path / "copy")
     with pytest.raises(InputError, match="say with `work` where all of them see it"):
         run_study(study, URL, until="extract", on="ray")
