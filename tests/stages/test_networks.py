@@ -82,8 +82,7 @@ def test_nnunet_trains_and_its_networks_come_back(folder: Path) -> None:
         "{backend: onnx, labels: {tumour: 1}, model: run/models/segmentation/all.onnx}",
         **{"cohort.mask": "null"},
     )
-    assert not run_study(own, folder / "own").failures
-    assert predict(folder / "own" / "bundle", folder / "cohort.csv").probabilities.notna().all(axis=None)
+    assert not run_study(own, folder / "own", until="extract").failures
     facts = read_json(folder / "brought" / "labels" / "c1" / "segmented.json")
     assert (facts["source"], facts["network"]) == ("external", "all")
     assert np.median(dice_of(folder / "brought")) > 0.5
