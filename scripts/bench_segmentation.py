@@ -8,7 +8,9 @@
 
 The same weights, trained for some steps, see the same cases; each way is a process of its own, and they take turns. The
 network is open before the first case. Prints seconds a case and, of each way, the largest memory and the Dice of its
-masks with those of the first, in float32. Nobody mirrors. With --large the network is untrained: what counts is memory.
+masks with those of nnU-Net's predictor, or else of our first way, in float32. MONAI lays its patches elsewhere, which
+masks of a network that learned for seconds show. Nobody mirrors. With --large the network is untrained: what counts is
+memory.
 """
 
 from __future__ import annotations
@@ -133,15 +135,18 @@ def with_monai(folder: Path, half: bool) -> Callable[[Volume], LabelMap]:
     network = untrained(plan).eval()
     network.load_state_dict(torch.load(folder / "network.pt", weights_only=True))
 
+    def said(patches: torch.Tensor) -> torch.Tensor:
+        return torch.softmax(network(patches).float(), dim=1)  # what overlaps is averaged as ours is
+
     def segment(volume: Volume) -> LabelMap:
         image, inner = network_input(volume, plan)
         padding = padding_of(image.shape[1:], plan.patch_zyx)
         padded = plan.window.padded(image)  # MONAI's own zeros are the body's mean
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
-            logits: Any = sliding_window_inference(
-                torch.from_numpy(padded)[None], plan.patch_zyx, 1, network, plan.overlap, mode="gaussian"
+            found: Any = sliding_window_inference(
+                torch.from_numpy(padded)[None], plan.patch_zyx, 1, said, plan.overlap, mode="gaussian"
             )
-            probability = torch.softmax(logits[0].float(), dim=0).numpy()
+        probability = found[0].numpy()
         inside = tuple(slice(before, before + size) for (before, _), size in zip(padding, image.shape[1:], strict=True))
         probability = probability[(slice(None), *inside)]
         return label_map(lambda number: probability[number], inner, volume, plan)
@@ -200,13 +205,13 @@ def here(names: Sequence[str]) -> Iterator[str]:
             yield name
 
 
-def agreement(way: str, first: str, labels: dict[str, int], count: int, folder: Path) -> list[float]:
+def agreement(way: str, other: str, labels: dict[str, int], count: int, folder: Path) -> list[float]:
     """Return the Dice of each label that either way finds, case by case."""
     found: list[float] = []
     for number in range(count):
-        one, other = (read_labels(folder / name / f"{number}.nrrd", empty=True) for name in (first, way))
-        there = [number for number in labels.values() if number in {*one.present(), *other.present()}]
-        found += [dice(one.array == number, other.array == number) for number in there]
+        one, two = (read_labels(folder / name / f"{number}.nrrd", empty=True) for name in (other, way))
+        there = [number for number in labels.values() if number in {*one.present(), *two.present()}]
+        found += [dice(one.array == number, two.array == number) for number in there]
     return found
 
 
@@ -240,7 +245,7 @@ def main() -> None:
     parser.add_argument("--patch-voxels", type=int, default=150_000, help="of the network")
     parser.add_argument("--rounds", type=int, default=2, help="turns that each way has")
     parser.add_argument("--nnunet", action="store_true", help="nnU-Net's plan, network and predictor")
-    parser.add_argument("--only", nargs="+", help="these ways; Dice is with the first")
+    parser.add_argument("--only", nargs="+", help="these ways")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--way", help=argparse.SUPPRESS)
     parser.add_argument("--images", type=Path, nargs="+", help=argparse.SUPPRESS)
@@ -255,12 +260,13 @@ def main() -> None:
         make(config, images, masks, folder)
         ways = list(here(arguments.only or [*([NNUNET] if arguments.nnunet else MONAI), *RUNTIMES]))
         runs = [{way: measured(way, images, folder) for way in ways} for _ in range(arguments.rounds)]
-        print("| who | seconds a case | range | times as fast as the first | peak MiB | Dice with the first | lowest |")
+        like = next((way for way in ways if way not in MONAI), ways[0])
+        print(f"| who | seconds a case | range | times as fast as the first | peak MiB | Dice with {like} | lowest |")
         print("|---|---|---|---|---|---|---|")
         for way in ways:
             seconds = [value for run in runs for value in run[way]["seconds"]]
             faster = statistics.median(sum(run[ways[0]]["seconds"]) / sum(run[way]["seconds"]) for run in runs)
-            dice = agreement(way, ways[0], config.labels, len(images), folder) or [math.nan]  # all empty
+            dice = agreement(way, like, config.labels, len(images), folder) or [math.nan]  # all empty
             peak = max(run[way]["peak_mib"] for run in runs)
             print(
                 f"| {way} | {statistics.median(seconds):.2f} | {min(seconds):.2f} to {max(seconds):.2f} | {faster:.2f} "
