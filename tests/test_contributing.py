@@ -110,7 +110,7 @@ def test_the_selector_the_classifier_the_strategy_and_the_outcome_run(parts: Mod
         "report.journal_figures=false",
     ]
     study.write_text(to_yaml(apply_overrides(read_yaml(study), settings)), encoding="utf-8")
-    run = run_study(load_study(study), tmp_path / "run")
+    run = run_study(load_study(study), tmp_path / "run", until="export")
     assert run.failures == ()
     assert run.results is not None
     assert {item.events for item in run.results.performance} == {int((cohort["grade"] == 2).sum())}

@@ -19,6 +19,8 @@ from radfuse.pipeline import run_study
 from radfuse.run.folder import read_json
 from radfuse.study import load_study
 
+pytestmark = pytest.mark.slow
+
 STUDY = """
 name: flat
 report: {journal_figures: false}

@@ -18,6 +18,8 @@ from radfuse.report.checklists.metrics import METRICS, band, score
 from radfuse.report.checklists.tripod_ai import TRIPOD_AI
 from radfuse.study import load_study
 
+pytestmark = pytest.mark.slow
+
 YES, NO = Answer("yes"), Answer("no")
 
 

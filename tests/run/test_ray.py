@@ -18,6 +18,8 @@ from radfuse.run.ray import _there, crew_on
 from radfuse.run.workers import Crew
 from radfuse.study import load_study
 
+pytestmark = pytest.mark.slow
+
 STUDY = """
 name: ray
 cohort:

@@ -14,6 +14,8 @@ from radfuse.pipeline import run_study
 from radfuse.stages import explain
 from radfuse.study import load_study
 
+pytestmark = pytest.mark.slow
+
 PLAIN = "report.journal_figures=false"
 """Half of what a report takes."""
 
