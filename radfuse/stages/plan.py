@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from radfuse.check.inputs import FoldPatients
 from radfuse.errors import InputError
 from radfuse.run.digests import UNSAID
 from radfuse.run.stage import Stage
@@ -14,6 +15,8 @@ from radfuse.stages.context import ALL, Context
 from radfuse.volume.flat import Spacing
 
 PLACE = "work/plan.json"
+PARTS = 3
+"""Into how many parts patients whom no fold tests are dealt, each with a network of its own."""
 
 
 @dataclass(frozen=True)
@@ -28,32 +31,48 @@ class PlanJob:
         return "the plan of the networks"
 
 
-def home_folds(context: Context) -> dict[str, str]:
-    """Return patient -> the fold that tests it, whose network segments its cases.
+def networks(context: Context) -> tuple[FoldPatients, ...]:
+    """Return the networks of a study, each with the patients it does not see: the outer folds', and one of all masks.
+
+    Patients whom no fold tests, as those before the date of a temporal split, are dealt into `PARTS` parts. Each part
+    has a network that sees neither it nor any patient whom a fold tests: so masks of a training set do not come from
+    networks that were shown them, and are as good or bad as those of its test patients.
 
     Raises:
-        InputError: the split does not test every patient.
+        InputError: a fold has the name of the network of all masks.
     """
     if any(fold.name == ALL for fold in context.folds):
         raise InputError(f"a fold may not be called {ALL!r}, as is the network of all masks; rename it in cohort.split")
-    home = {patient: fold.name for fold in context.folds for patient in fold.test}
-    lost = [case.case_id for case in context.all_cases if case.patient not in home]
-    if lost:
-        raise InputError(
-            f"segmentation needs a split that tests every patient once; {len(lost)} cases are in no test fold. "
-            "Use cohort.split: {kind: grouped}, or bring masks: segmentation: {backend: manual}"
-        )
-    return home
+    tested = frozenset(patient for fold in context.folds for patient in fold.test)
+    scans, first, drawn = context.inputs.cohort.scans, dict[str, str](), set[str]()
+    for case in context.all_cases:
+        if case.patient not in tested:
+            first[case.patient] = min(first.get(case.patient, scans[case.case_id]), scans[case.case_id])
+            drawn |= {case.patient} if case.mask is not None else set()
+    order = sorted(first, key=lambda patient: (patient not in drawn, first[patient]))  # names say nothing
+    parts = [frozenset(order[number::PARTS]) for number in range(min(PARTS, len(order)))]
+    more = (FoldPatients(f"part-{number}", part | tested) for number, part in enumerate(parts, start=1))
+    return (*context.folds, FoldPatients(ALL, frozenset()), *more)
+
+
+def home_folds(context: Context) -> dict[str, str]:
+    """Return patient -> the network that segments its cases: the one of the fold that tests it, or of its part.
+
+    Raises:
+        InputError: a fold has the name of the network of all masks.
+    """
+    every, folds = networks(context), len(context.folds)
+    return {patient: one.name for one in (*every[folds + 1 :], *every[:folds]) for patient in one.test}
 
 
 def jobs(context: Context) -> Iterator[PlanJob]:
     """Yield the one plan of a study that trains networks.
 
     Raises:
-        InputError: the split does not test every patient.
+        InputError: a fold has the name of the network of all masks.
     """
     if context.trains:
-        home_folds(context)
+        networks(context)
         drawn = [case for case in context.all_cases if case.mask is not None]
         yield PlanJob(context.backend, {case.case_id: context.image(case) for case in drawn}, context.spacings_mm[:1])
 

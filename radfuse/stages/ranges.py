@@ -13,7 +13,7 @@ from radfuse.check.inputs import FoldPatients
 from radfuse.results import SegmentedCase, TrainingRange
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Stage
-from radfuse.stages import segment
+from radfuse.stages import plan, segment
 from radfuse.stages.context import ALL, Context
 from radfuse.stages.extract import write_section
 
@@ -46,7 +46,7 @@ def jobs(context: Context) -> Iterator[RangesJob]:
     drawn = [case for case in context.cases() if case.mask is not None]
     scans = context.inputs.cohort.scans
     drawn.sort(key=lambda case: scans[case.case_id])  # as in `train`: the order of the table says nothing
-    for fold in (*(context.folds if context.trains else ()), FoldPatients(ALL, frozenset())):
+    for fold in plan.networks(context) if context.trains else (FoldPatients(ALL, frozenset()),):
         seen = [case.case_id for case in drawn if case.patient not in fold.test]
         if seen:
             places = tuple(context.path(segment.place_of(case)) / segment.FACTS for case in seen)

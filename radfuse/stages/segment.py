@@ -1,4 +1,4 @@
-"""Stage `segment`: the mask of every case, by the network of the fold that tests it, its figures, and a picture."""
+"""Stage `segment`: the mask of every case, by a network that did not see its patient, its figures, and a picture."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Stage `train`: a network per outer fold on the manual masks of the others, and one on all, which ships.
 
 Each outer fold has a network that saw none of its test patients; every case is segmented by the network of the fold it
-is tested in. So no mask that reaches the models comes from a network that knew its patient. Where a study brings a
-network, this makes one ONNX file of it, for all cases.
+is tested in, or of its part of those that no fold tests. So no mask that reaches the models comes from a network that
+knew its patient. Where a study brings a network, this makes one ONNX file of it, for all cases.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Literal, cast
 
 from radfuse import machine
-from radfuse.check.inputs import FoldPatients
 from radfuse.errors import StudyError
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Desk, Stage
@@ -62,7 +61,7 @@ def network_of(fold: str) -> str:
 
 
 def jobs(context: Context) -> Iterator[TrainJob]:
-    """Yield a network per fold and the one on all manual masks.
+    """Yield a network per fold, the one on all manual masks, and those for patients whom no fold tests.
 
     Raises:
         StudyError: nothing is left to train on.
@@ -76,7 +75,7 @@ def jobs(context: Context) -> Iterator[TrainJob]:
         raise StudyError(f"no case can be trained on{context.why()}")
     scans = context.inputs.cohort.scans
     drawn.sort(key=lambda case: scans[case.case_id])  # the order of the table says nothing, nor do names
-    for number, fold in enumerate((*context.folds, FoldPatients(ALL, frozenset()))):
+    for number, fold in enumerate(plan.networks(context)):
         seen = [case for case in drawn if case.patient not in fold.test]
         if not seen:
             raise StudyError(f"no manual mask is left to train on without fold {fold.name!r}; add masks")
