@@ -17,7 +17,8 @@ def nearest(name: str, known: Iterable[str], mend: str = "") -> str:
     """Return "; did you mean 'x'?" for the closest known name, or the list of known ones; `mend`: what else to do."""
     names = sorted({str(item) for item in known})
     lowered = {item.lower(): item for item in names}
-    close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)
+    close.sort(key=lambda item: sorted(item) != sorted(name.lower()))  # letters in another order are the likeliest slip
     if close:
         return f"; did you mean {lowered[close[0]]!r}?{f' If not, {mend}' if mend else ''}"
     shown = ", ".join(repr(item) for item in names[:12])

@@ -67,6 +67,7 @@ def faults(content: dict[str, Any]) -> list[str]:
     ("name", "known", "hint"),
     [
         ("colr", ["colour", "label"], "; did you mean 'colour'?"),
+        ("glmc", ["glcm", "gldm"], "; did you mean 'glcm'?"),
         ("COLOUR", ["colour", "label"], "; did you mean 'colour'?"),
         ("Age", ["AGE", "sex"], "; did you mean 'AGE'?"),
         ("xyz", ["colour", "label"], "; known: 'colour', 'label'"),
