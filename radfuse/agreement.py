@@ -85,6 +85,18 @@ def _images_are_complete(study: Study) -> None:
         raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")
 
 
+def _masks_are_compared(study: Study) -> None:
+    """Refuse a tolerance of the surface Dice where no two masks of a case are held against each other."""
+    seg, cohort = study.segmentation, study.cohort
+    if seg is None or seg.source != "manual" or len(cohort.drawn) > 1 or cohort.repeats:
+        return
+    if "tolerance_mm" in seg.not_default():
+        raise ValueError(
+            "segmentation: tolerance_mm is of the agreement of predicted masks, or of readers, and here are neither; "
+            "remove it"
+        )
+
+
 def _features_can_be_named_and_measured(study: Study) -> None:
     if not study.regions:
         return
@@ -282,6 +294,7 @@ def what_is_measured_beside_is_shown(study: Study) -> None:
 
 CHECKS = (
     _images_are_complete,
+    _masks_are_compared,
     _features_can_be_named_and_measured,
     _copies_are_disturbed,
     _network_has_its_images,

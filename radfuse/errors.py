@@ -82,16 +82,6 @@ def reasons(failed: Iterable[tuple[str, str]], most: int = 3) -> str:
     return "; ".join([*told, *([f"and {rest:,} more"] if rest else [])])
 
 
-def first_fault(error: Exception) -> str:
-    """Return what is wrong in one line: of pydantic's the first place and its fault, of all else type and text."""
-    faults = getattr(error, "errors", None)
-    if not callable(faults):
-        return repr(error)
-    fault = faults()[0]
-    place = ".".join(map(str, fault["loc"]))
-    return f"{place}{': ' * bool(place)}{fault['msg'].removeprefix('Value error, ')}"
-
-
 @dataclass(frozen=True)
 class Problem:
     """One finding about an input.
@@ -146,6 +136,10 @@ class InputError(RadfuseError):
 
     def __reduce__(self) -> tuple[type[Self], tuple[str | tuple[Problem, ...]]]:
         return type(self), (self.problems or str(self),)  # crosses process boundaries
+
+
+class SettingError(InputError, ValueError):
+    """Settings made in Python are wrong; a ValueError too, which pydantic takes for a fault of what holds them."""
 
 
 class CaseError(RadfuseError):

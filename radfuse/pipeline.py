@@ -45,7 +45,7 @@ class Run:
     """What a run left behind.
 
     Attributes:
-        path: the run folder; `bundle` in it is what `load_bundle` opens.
+        path: the run folder, absolute; `bundle` in it is what `load_bundle` opens.
         results: performance and comparisons of families; None before the fuse stage. What every kind of outcome has
             is `results.performance[0].headline`, an interval, and `.columns`, its main measures by name.
         failures: what could not be computed; the rest is complete.
@@ -284,7 +284,8 @@ def _finished(context: Context, began: datetime) -> Run:
     counts = (len(folder.made), len(folder.reused), masks)
     paces = paces_of(folder.path, since=began) if folder.made else ()
     left = len(folder.left)
-    return Run(folder.path, results, tuple(context.failures), warnings, *counts, suspicious, left, paces)
+    path = folder.path.absolute()  # the working folder may change before it is asked
+    return Run(path, results, tuple(context.failures), warnings, *counts, suspicious, left, paces)
 
 
 class _ForeignError(Exception):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import Field, ValidationError
+from pydantic import Field, field_validator
 
 from radfuse.config import Section, apply_overrides, build, nearest, read_yaml, to_yaml
 from radfuse.errors import InputError
@@ -66,6 +67,7 @@ def faults(content: dict[str, Any]) -> list[str]:
     ("name", "known", "hint"),
     [
         ("colr", ["colour", "label"], "; did you mean 'colour'?"),
+        ("glmc", ["glcm", "gldm"], "; did you mean 'glcm'?"),
         ("COLOUR", ["colour", "label"], "; did you mean 'colour'?"),
         ("Age", ["AGE", "sex"], "; did you mean 'AGE'?"),
         ("xyz", ["colour", "label"], "; known: 'colour', 'label'"),
@@ -81,8 +83,33 @@ def test_the_nearest_name_is_offered_else_the_known_ones(name: str, known: list[
 
 
 def test_a_section_is_frozen() -> None:
-    with pytest.raises(ValidationError, match="frozen"):
+    with pytest.raises(InputError, match=r"^Cat: settings are frozen; make others: Cat\(\.\.\., lives=3\)$"):
         Cat().lives = 3  # type: ignore[misc]
+
+
+def test_settings_made_in_python_are_told_as_those_of_a_file() -> None:
+    with pytest.raises(InputError) as caught:
+        House(nmae="h", pet={"kind": "cat", "lives": "many"})  # type: ignore[call-arg]
+    assert str(caught.value).splitlines() == [
+        "House: name: this setting is required",
+        "House: pet.lives: Input should be a valid integer, unable to parse string as an integer; found 'many'",
+        "House: nmae: unknown setting; did you mean 'name'?",
+    ]
+    assert isinstance(caught.value, ValueError)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_settings_made_inside_a_validator_are_told_with_their_place() -> None:
+    class Kennel(Section):
+        dog: Dog
+
+        @field_validator("dog", mode="before")
+        @classmethod
+        def _named(cls, value: str) -> Dog:
+            return Dog(trick=value)  # type: ignore[call-arg]
+
+    with pytest.raises(InputError, match=r"^k\.yaml: dog: Dog: trick: unknown setting; did you mean 'tricks'\?"):
+        build(Kennel, {"dog": "sit"}, "k.yaml")
 
 
 @pytest.mark.parametrize(

@@ -155,3 +155,8 @@ def test_only_a_module_that_is_not_there_is_done_without(tmp_path: Path, monkeyp
     assert facts("no_such_folder.outcome:Scale").outcome_here() is None
     with pytest.raises(InputError, match="ZeroDivisionError"):
         facts("odd_outcome:Scale").outcome_here()
+    (tmp_path / "needy_outcome.py").write_text("import no_such_package.part\n")
+    with pytest.raises(InputError, match=r"it needs 'no_such_package', which is not installed here; install it"):
+        facts("needy_outcome:Scale").outcome_here()
+    with pytest.raises(InputError, match=r"no module 'odd_folder' where Python looks"):
+        facts("odd_folder.part:Scale").opened_outcome()

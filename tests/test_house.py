@@ -40,6 +40,7 @@ ROOT = {
     "config",
     "errors",
     "extend",
+    "faults",
     "features",
     "given",
     "learned",

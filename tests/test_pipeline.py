@@ -15,6 +15,7 @@ import pytest
 from realdata import real_file
 
 from radfuse.check.study import check_study
+from radfuse.cli.show import show_next
 from radfuse.errors import CaseError, InputError
 from radfuse.phantom.table import TablePhantom, write_table_phantom
 from radfuse.pipeline import run_study
@@ -67,6 +68,20 @@ def test_a_study_runs_resumes_and_recomputes_only_what_depends(phantom: Path, tm
     assert fewer.report.is_file()
     titled = run_study(load_study(phantom, [*changed, "fusion.families=[clinical]", "title=Another"]), tmp_path / "run")
     assert titled.computed == 2  # bundle (its title) and report
+
+
+def test_a_run_is_found_after_a_change_of_folder(
+    phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = run_study(load_study(phantom, FAST), "run", until="prepare")
+    show_next(run)
+    assert "found finished in run\nBundle: run/bundle\nReport: run/report/index.html\n" in capsys.readouterr().out
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert run.path == tmp_path / "run"
+    show_next(run)
+    assert f"Bundle: {tmp_path / 'run' / 'bundle'}" in capsys.readouterr().out.replace("\n", " ")
 
 
 def test_outer_folds_are_the_same_for_all_families_and_split_no_patient(phantom: Path, tmp_path: Path) -> None:

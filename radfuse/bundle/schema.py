@@ -376,7 +376,7 @@ class StudyFacts(Section):
         """Return the outcome; None where its module is a user's own that is not here: a binary one does without it.
 
         Raises:
-            InputError: the module is here, and is not what the bundle was made with.
+            InputError: the module is here, and is not what the bundle was made with, or lacks what it imports.
         """
         if isinstance(self.outcome, OwnPart) and not is_here(self.outcome.use):
             return None

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -16,7 +17,7 @@ from rich.markup import escape
 from radfuse.errors import Problem
 
 if TYPE_CHECKING:
-    from pathlib import Path, PurePath
+    from pathlib import PurePath
 
     from radfuse.pipeline import Run
     from radfuse.results import Failure
@@ -242,14 +243,16 @@ def show_next(finished: Run, until: str = "report") -> None:
         again = "of files and settings that have not changed: not tried again without --retry-failed"
         err.print(f"{finished.left} {what} {again}", soft_wrap=True)
     show_pace(finished.paces)
-    where = f"{finished.store}, of which a copy is {finished.path}" if finished.store else str(finished.path)
+    path, here = finished.path, Path.cwd()
+    path = path.relative_to(here) if path.is_relative_to(here) else path
+    where = f"{finished.store}, of which a copy is {path}" if finished.store else str(path)
     out.print(
         f"{finished.computed} results computed, {finished.reused} found finished in {escape(where)}", soft_wrap=True
     )
-    show_suspicious(len(finished.suspicious), finished.masks, finished.path / "labels" / "review.csv")
+    show_suspicious(len(finished.suspicious), finished.masks, path / "labels" / "review.csv")
     if until in ("export", "report"):
-        out.print(f"Bundle: {escape(str(finished.path / 'bundle'))}", soft_wrap=True)
+        out.print(f"Bundle: {escape(str(path / 'bundle'))}", soft_wrap=True)
     if until == "report":
-        out.print(f"Report: {escape(str(finished.report))}", soft_wrap=True)
+        out.print(f"Report: {escape(str(path / 'report' / 'index.html'))}", soft_wrap=True)
     if until == "stability":
-        out.print(f"Report: {escape(str(finished.path / 'stability' / 'index.html'))}", soft_wrap=True)
+        out.print(f"Report: {escape(str(path / 'stability' / 'index.html'))}", soft_wrap=True)

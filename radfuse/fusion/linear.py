@@ -31,6 +31,14 @@ class Linear:
         return cls(float(intercept), dict(zip(columns, map(float, coefficients), strict=True)))
 
     @classmethod
+    def of_used(cls, intercept: float, columns: Sequence[Column], coefficients: Iterable[float]) -> Linear:
+        """Return the sum over the columns that have a coefficient; over all where none has."""
+        whole = cls.of(intercept, columns, coefficients)
+        return cls(
+            whole.intercept, {name: own for name, own in whole.coefficients.items() if own} or whole.coefficients
+        )
+
+    @classmethod
     def summed(cls, intercept: float, parts: Iterable[tuple[float, Linear]]) -> Linear:
         """Return an intercept and a weighted sum of others."""
         coefficients: dict[Column, float] = {}

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radfuse.report.agreement import bland_altman, means_table, summary_of, summary_table, volumes_table, worst_table
+from radfuse.report.agreement import (
+    bland_altman,
+    means_table,
+    summary_of,
+    summary_table,
+    tolerances,
+    volumes_table,
+    worst_table,
+)
 from radfuse.report.printed import number, percent
 from radfuse.report.render import Part, page_files, render
 from radfuse.report.svg import multiples
@@ -84,6 +92,7 @@ def _compared(key: str, masks: pd.DataFrame) -> tuple[dict[str, Any], dict[str, 
     title = "Masks drawn once more" if again else f"Masks of {_COUNTS.get(len(names), str(len(names))).lower()} readers"
     pair = "" if several else f"{second.iloc[0]} against {one.iloc[0]}"
     part = {"key": key, "title": title, "panels": panels, "labels": shown, "pair": pair, "again": again}
+    part["tolerance"] = tolerances(masks)
     return part, {f"{key}_volumes": drawn}, tables
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -133,3 +134,26 @@ def multiples(
         for unused in drawn[len(items) :]:
             unused.remove()
         return to_svg(whole), singles
+
+
+def in_a_free_corner(axes: Any, text: str, corners: Sequence[str], fontsize: float) -> None:
+    """Write a text in the first corner whose lines do not run below it, or the one with least of them.
+
+    Args:
+        axes: with its limits set and its lines drawn.
+        text: of one line.
+        corners: "lower left" and so on, the usual one first.
+        fontsize: in points.
+    """
+    wide, high = 0.04 + 0.0028 * fontsize * len(text), 0.015 * fontsize
+    drawn = [line for line in axes.lines if line.get_transform() == axes.transData]  # no rules across
+    points = np.vstack([axes.transLimits.transform(line.get_path().interpolated(40).vertices) for line in drawn])
+    crossed = {}
+    for corner in corners:
+        x, y = points[:, 0], points[:, 1]
+        beside = x > 1 - wide if "right" in corner else x < wide
+        crossed[corner] = np.count_nonzero(beside & (y < high if "lower" in corner else y > 1 - high))
+    vertical, _, side = min(corners, key=lambda corner: crossed[corner]).partition(" ")
+    place = {"x": 0.97 if side == "right" else 0.04, "ha": side}
+    place |= {"y": 0.05, "va": "bottom"} if vertical == "lower" else {"y": 0.96, "va": "top"}
+    axes.text(s=text, transform=axes.transAxes, fontsize=fontsize, bbox=CLEAR, **place)

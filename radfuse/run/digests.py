@@ -32,11 +32,6 @@ UNSAID = {"unsaid": True}
 from before there was such a field stay."""
 
 
-def content_key(stage: str, version: int, settings: object, inputs: object) -> str:
-    """Return the SHA-256 of what a result depends on; the order of mapping keys does not matter."""
-    return _key(stage, version, _json(settings), _json(inputs))
-
-
 def _key(stage: str, version: int, settings: str, inputs: str) -> str:
     content = {"inputs": inputs, "settings": settings, "stage": _json(stage), "version": _json(version)}
     return hashlib.sha256(_object(content).encode()).hexdigest()

@@ -46,8 +46,9 @@ class Labelled(Section):
     """Label name -> what its segment is called in DICOM (`radfuse predict --dicom`), SCHEME:VALUE:MEANING, as
     SCT:309312004:Cartilage tissue; labels that are not named are coded by their names."""
     tolerance_mm: Annotated[NonNegativeFloat | dict[str, NonNegativeFloat], Where()] = 1.0
-    """Of the surface Dice between predicted and manual masks: one for all labels, or {cartilage: 0.5}, and 1.0 for
-    labels that are not named. Cases with a manual mask are segmented again where it changes; nothing trains again."""
+    """Of the surface Dice between predicted and manual masks, and between readers: one for all labels, or
+    {cartilage: 0.5}, and 1.0 for labels that are not named. Cases with a manual mask are segmented again where it
+    changes; nothing trains again."""
 
     @model_validator(mode="after")
     def _numbers_differ(self) -> Labelled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from radfuse.config import Section
 from radfuse.extend import own_parts
@@ -21,12 +21,6 @@ class ManualSegmentation(Labelled):
     """Every case brings its mask; nothing is trained."""
 
     backend: Literal["manual"] = "manual"
-
-    @model_validator(mode="after")
-    def _nothing_to_agree_with(self) -> ManualSegmentation:
-        if "tolerance_mm" in self.not_default():
-            raise ValueError("tolerance_mm is of the agreement of predicted masks, and here are none; remove it")
-        return self
 
     @property
     def source(self) -> str:

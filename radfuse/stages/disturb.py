@@ -93,6 +93,7 @@ class DisturbJob:
         stability: how copies are made.
         seed: of the study.
         morphometry: what is measured of shapes.
+        tolerances_mm: label -> tolerance of the surface Dice between readers; those that are not usual.
     """
 
     about: About
@@ -104,6 +105,7 @@ class DisturbJob:
     stability: StabilityConfig
     seed: int
     morphometry: tuple[MeasureConfig, ...] = field(default=(), metadata=UNSAID)
+    tolerances_mm: Mapping[str, float] = field(default_factory=dict, metadata=UNSAID)
 
     def __str__(self) -> str:
         return self.about.case
@@ -121,7 +123,8 @@ def jobs(context: Context) -> Iterator[DisturbJob]:
         manual = case.mask is not None and case.case_id not in context.baselines
         mask, source = (case.mask, "manual") if manual else context.mask(case)
         readers, files = case.drawn(study.cohort), context.files(case, mask, source)
-        settings = (recipe, context.radiomics(), study.stability, study.seed, study.morphometry)
+        near = {name: mm for name, mm in context.segmentation.tolerances_mm.items() if mm != 1} if readers else {}
+        settings = (recipe, context.radiomics(), study.stability, study.seed, study.morphometry, near)
         yield DisturbJob(context.about(case), files, readers, case.repeats, *settings)
 
 
@@ -200,7 +203,8 @@ def _agreement(job: DisturbJob) -> tuple[ReaderPair, ...]:
     pairs += [(name, name, first[name], again[name]) for name in again if name in first]
     found = []
     for reader, other, reference, mask in pairs:
-        labels = agreement_per_label(reference, resample_labels(mask, reference.grid), job.recipe.labels)
+        onto = resample_labels(mask, reference.grid)
+        labels = agreement_per_label(reference, onto, job.recipe.labels, job.tolerances_mm)
         found.append(ReaderPair(reader=reader, other=other, labels=labels))
     return tuple(found)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from pydantic import ValidationError
 from tabular import assert_one, errors_of, write_table
 
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.read import read_cohort
 from radfuse.cohort.spreadsheet import read_table
+from radfuse.errors import InputError
 from radfuse.outcomes.ordinal import OrdinalOutcome
 from radfuse.outcomes.ordinal_performance import above_of
 from radfuse.results import OrdinalFit
@@ -40,11 +40,11 @@ def test_grades_may_be_whole_numbers_with_a_point(tmp_path) -> None:
 
 
 def test_levels_are_declared_three_or_more_each_once() -> None:
-    with pytest.raises(ValidationError, match="levels"):
+    with pytest.raises(InputError, match="levels"):
         OrdinalOutcome(column="kl")
-    with pytest.raises(ValidationError, match="at least 3"):
+    with pytest.raises(InputError, match="at least 3"):
         OrdinalOutcome(column="kl", levels=("0", "1"))
-    with pytest.raises(ValidationError, match="stands twice"):
+    with pytest.raises(InputError, match="stands twice"):
         OrdinalOutcome(column="kl", levels=("0", "1", "1"))
 
 
@@ -126,12 +126,12 @@ def test_what_is_told_of_a_unit_adds_up() -> None:
     each = pd.DataFrame({name: told[name] for name in told if "@" in name})
     np.testing.assert_allclose(each.sum(axis=1), 1)
     np.testing.assert_allclose(above_of(each, OUTCOME.levels)[1], 1 / (1 + np.exp([-1.0, 1, 3])))
-    with pytest.raises(ValidationError, match="rise"):
+    with pytest.raises(InputError, match="rise"):
         OrdinalFit(slope=1, cuts=(1.0, 0.0))
 
 
 def test_grades_that_are_numbers_stand_in_their_order_and_may_be_written_with_a_nought() -> None:
-    with pytest.raises(ValidationError, match="numbers out of order: 0, 2, 1; name them the lowest first"):
+    with pytest.raises(InputError, match="numbers out of order: 0, 2, 1; name them the lowest first"):
         OrdinalOutcome(column="grade", levels=("0", "2", "1"))
     table = read_table(pd.DataFrame({"grade": pd.Series(["2.0", "0.0", "1"], dtype=object)}))
     found, findings = OrdinalOutcome(column="grade", levels=("0", "1", "2")).read(table, new=False)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.read import read_cohort
@@ -212,7 +211,7 @@ def test_levels_that_cannot_be_found_are_errors_of_their_case() -> None:
     ],
 )
 def test_settings_that_make_no_level_are_told(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(InputError, match=message):
         level(**settings)
 
 
@@ -253,7 +252,7 @@ def test_a_table_whose_places_are_none_is_told(tmp_path: Path) -> None:
     assert "'here' is not a place in mm; correct it" in str(caught.value)
     assert "'2.5' is not the number of a slice, the first is 1" in str(caught.value)
     assert "there is no column 'z_l4' (cohort.landmarks.c); did you mean 'z_l45'?" in str(caught.value)
-    with pytest.raises(ValidationError, match="'a' stands under `landmarks` and under `slices`"):
+    with pytest.raises(InputError, match="'a' stands under `landmarks` and under `slices`"):
         cohort_of(tmp_path, ",,,", landmarks={"a": "z_bad"}, slices={"a": "slice_bad"})
 
 

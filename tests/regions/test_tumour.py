@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from boxes import box, grid
-from pydantic import ValidationError
 from realdata import real_file
 from scipy import ndimage
 
@@ -265,7 +264,7 @@ def test_images_that_lack_or_lie_beside_are_errors_of_their_case() -> None:
     ],
 )
 def test_settings_that_make_no_region_are_told(kind: Any, settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(InputError, match=message):
         kind(name="r", **settings)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from radfuse.report.render import Part, page_files
 from radfuse.report.sections.overview import main_families
-from radfuse.report.svg import to_svg
+from radfuse.report.svg import in_a_free_corner, to_svg
 from radfuse.results import Performance
 
 MM = 72 / 25.4
@@ -76,3 +77,23 @@ def test_the_main_families_are_the_headline_the_largest_and_blocks_alone(
     families = [_family(name) for name in names]
     found = main_families(families, next(item for item in families if item.family == head))
     assert [item.family for item in found] == shown
+
+
+@pytest.mark.parametrize(
+    ("curve", "corner"),
+    [
+        ([(0, 0), (0.1, 0.9), (1, 1)], "lower right"),
+        ([(0, 0), (0.9, 0.1), (1, 1)], "upper left"),  # of a model that is worse than chance
+        ([(0, 0.02), (1, 0.02)], "upper left"),
+        ([(0, 0.98), (0.2, 0.98), (1, 0)], "lower right"),  # both are crossed, this one less
+    ],
+)
+def test_words_stand_in_the_corner_that_no_curve_crosses(curve: list[tuple[float, float]], corner: str) -> None:
+    axes = Figure().subplots()
+    axes.plot([0, 10], [5, 5], transform=axes.transAxes)  # a rule, which is no curve
+    axes.plot(*np.array(curve).T)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    in_a_free_corner(axes, "AUC 0.61 (0.52-0.70)", ("lower right", "upper left"), 8.5)
+    (told,) = axes.texts
+    assert f"{'upper' if told.get_position()[1] > 0.5 else 'lower'} {told.get_ha()}" == corner

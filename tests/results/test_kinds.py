@@ -7,6 +7,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from radfuse.errors import InputError
 from radfuse.results import (
     AtCut,
     Classes,
@@ -146,7 +147,7 @@ def test_a_kind_that_nobody_knows_is_refused() -> None:
 
 
 def test_names_of_classes_are_three_or_more_each_once() -> None:
-    with pytest.raises(ValidationError, match="stands twice"):
+    with pytest.raises(InputError, match="stands twice"):
         Classes(names=("a", "b", "b"))
-    with pytest.raises(ValidationError, match="at least 3"):
+    with pytest.raises(InputError, match="at least 3"):
         Classes(names=("a", "b"))

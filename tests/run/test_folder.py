@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from radfuse.errors import InputError, RunError
-from radfuse.run.digests import content_key, tree_digest
+from radfuse.run.digests import tree_digest
 from radfuse.run.disk import take_place, write_atomically
 from radfuse.run.folder import Record, RunFolder, put_aside
 
@@ -208,14 +208,6 @@ def test_a_damaged_index_costs_nothing(tmp_path: Path, content: bytes) -> None:
     assert again.finished("a.txt", "1") is not None
     again.close()
     assert (run.path / "index.sqlite").read_bytes().startswith(b"SQLite format 3")
-
-
-def test_content_keys_see_every_part_and_no_order() -> None:
-    key = content_key("s", 1, {"a": 1, "b": 2}, ["x"])
-    assert key == content_key("s", 1, {"b": 2, "a": 1}, ["x"])
-    others = [("t", 1, {"a": 1, "b": 2}, ["x"]), ("s", 2, {"a": 1, "b": 2}, ["x"]), ("s", 1, {"a": 1}, ["x"])]
-    others.append(("s", 1, {"a": 1, "b": 2}, ["y"]))
-    assert key not in {content_key(*other) for other in others}
 
 
 def test_a_killed_writer_leaves_the_old_file_and_its_litter_is_swept(tmp_path: Path) -> None:

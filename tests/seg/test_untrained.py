@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from boxes import box, tumour_cohort
-from pydantic import ValidationError
 from realdata import real_file
 
 from radfuse.bundle.predict import predict
@@ -133,9 +132,9 @@ def test_seeds_that_lack_lie_outside_or_grow_nothing_fail_their_case() -> None:
             backend.draw(bright(), Given("c1", landmarks))
     with pytest.raises(CaseError, match=r"fills the whole of image t1\.nrrd; narrow `between`"):
         backend.model_copy(update={"between": (-1e4, 1e4)}).draw(bright(), Given("c1", SEED))
-    with pytest.raises(ValidationError, match="between: 5 is above 1"):
+    with pytest.raises(InputError, match="between: 5 is above 1"):
         GrowSegmentation(labels={"tumour": 1}, seed=("x", "y", "z"), between=(5, 1))
-    with pytest.raises(ValidationError, match="at most 1 item"):
+    with pytest.raises(InputError, match="at most 1 item"):
         GrowSegmentation(labels={"tumour": 1, "bone": 2}, seed=("x", "y", "z"))
 
 

@@ -10,7 +10,6 @@ import pytest
 from radfuse.config import build
 from radfuse.errors import InputError
 from radfuse.run.digests import job_key
-from radfuse.seg.config import ManualSegmentation
 from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.stages.segment import SegmentJob
 from radfuse.stages.train import TrainJob
@@ -54,8 +53,6 @@ def test_another_tolerance_measures_again_and_trains_nothing_again() -> None:
 def test_a_tolerance_of_no_label_or_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="tolerance_mm names 'bnoe', which is none of the labels: bone"):
         UnetSegmentation(labels={"bone": 1}, tolerance_mm={"bnoe": 0.5})
-    with pytest.raises(ValueError, match="and here are none; remove it"):
-        ManualSegmentation(labels={"bone": 1}, tolerance_mm=0.5)
 
 
 @pytest.mark.parametrize(

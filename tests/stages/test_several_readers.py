@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from radfuse.check.study import check_study
 from radfuse.cohort.read import read_cohort
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
-from radfuse.stages import prepare
+from radfuse.run.folder import RunFolder
+from radfuse.stages import disturb, prepare
+from radfuse.stages.context import Context
 from radfuse.stages.disturb import StableCase, rows_again
 from radfuse.statistics.icc import icc
 from radfuse.study import load_study
@@ -94,6 +97,21 @@ def test_pairs_of_readers_by_hand(finished: Path) -> None:
     assert volumes.loc["box: cleo and anna", "mean difference"] == "0.0 mm³"
     again = pd.read_csv(finished / "tables" / "repeats_volumes.csv")
     assert again["95% limits of agreement"].tolist() == ["0.0 to 0.0"]
+
+
+def test_surfaces_of_readers_are_near_by_the_studys_tolerance(study: Path, finished: Path, tmp_path: Path) -> None:
+    one = load_study(study, ["segmentation.tolerance_mm=0.5"])
+    with closing(RunFolder.open(tmp_path / "run", one.name)) as folder:
+        job = next(iter(disturb.jobs(Context(one, folder, lambda *_: None))))
+        pair = disturb._agreement(job)[0].labels["box"]
+    masks = pd.read_csv(finished / "readers.csv").set_index(["reader", "other"])
+    assert masks.loc[("anna", "ben"), ["tolerance_mm", "surface_dice"]].iloc[0].tolist() == [1, 1]  # a column of 1 mm
+    assert pair.tolerance_mm == 0.5
+    assert pair.surface_dice < 1
+    assert "Surface Dice within 1 mm." in (finished / "index.html").read_text()
+    alone = ["segmentation.tolerance_mm=0.5", "cohort.readers={}", "cohort.repeats={}"]
+    with pytest.raises(InputError, match="agreement of predicted masks, or of readers, and here are neither"):
+        load_study(study, alone)
 
 
 def test_shapes_are_measured_on_copies_and_by_every_reader(finished: Path) -> None:

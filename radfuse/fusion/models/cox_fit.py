@@ -39,11 +39,7 @@ class FittedCox(FittedLogistic):
 
     def linear(self, columns: Sequence[Column]) -> Linear:
         """Return the score as a sum over the columns that have a coefficient; over all where none has."""
-        kept = self.coefficients != 0
-        if kept.all() or not kept.any():
-            return super().linear(columns)
-        own = [column for column, stays in zip(columns, kept, strict=True) if stays]
-        return Linear.of(self.intercept, own, self.coefficients[kept])
+        return Linear.of_used(self.intercept, columns, self.coefficients)
 
     def explain(self, columns: Sequence[Column], score: str) -> Explanation:
         """Return the coefficients, and the score as a formula in the columns' own units."""

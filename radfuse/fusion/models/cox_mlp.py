@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -13,14 +12,12 @@ from radfuse.config import Section
 from radfuse.fusion.link import inverse_nodes
 from radfuse.fusion.models.canonical import canonical_order
 from radfuse.fusion.models.cox_fit import Survival
-from radfuse.fusion.models.effect import effects, reference_rows
+from radfuse.fusion.models.effect import reference_rows
+from radfuse.fusion.models.mlp import FittedMlp
 from radfuse.fusion.models.tried import Positives
-from radfuse.fusion.parts import Column, Settings
+from radfuse.fusion.parts import Settings
 from radfuse.statistics.cox import by_score
 from radfuse.statistics.links import probability_of
-
-if TYPE_CHECKING:
-    from radfuse.results import Explanation
 
 
 class CoxMlp(Section):
@@ -106,22 +103,12 @@ class CoxMlp(Section):
 
 
 @dataclass(frozen=True)
-class FittedCoxMlp:
-    """probability of the event by the horizon = 1 - exp(-exp(score)), score = tanh(x @ w0 + b0) @ w1 + b1.
-
-    Attributes:
-        weights: w0 float64 of shape (column, hidden), w1 of shape (hidden,).
-        biases: b0 float64 of shape (hidden,), b1.
-        rows: of the training set, by which it is explained, shape (row, column).
-    """
-
-    weights: tuple[np.ndarray, np.ndarray]
-    biases: tuple[np.ndarray, float]
-    rows: np.ndarray
+class FittedCoxMlp(FittedMlp):
+    """probability of the event by the horizon = 1 - exp(-exp(score)), score = tanh(x @ w0 + b0) @ w1 + b1."""
 
     def score(self, x: np.ndarray) -> np.ndarray:
         """Return the complementary log-log of the probability, shape (unit,)."""
-        return np.asarray(np.tanh(x @ self.weights[0] + self.biases[0]) @ self.weights[1] + self.biases[1])
+        return self.output(x)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return probabilities, shape (unit,)."""
@@ -129,20 +116,6 @@ class FittedCoxMlp:
 
     def to_onnx(self, columns: str) -> tuple[list[Any], dict[str, np.ndarray]]:
         """Return two layers and the inverse link."""
-        from onnx import helper
-
+        nodes, constants = self.output_to_onnx(columns, "score")
         last, more = inverse_nodes("cloglog", "score", "probability")
-        nodes = [
-            helper.make_node("MatMul", [columns, "weights_0"], ["weighted_0"]),
-            helper.make_node("Add", ["weighted_0", "bias_0"], ["layer_0"]),
-            helper.make_node("Tanh", ["layer_0"], ["hidden"]),
-            helper.make_node("MatMul", ["hidden", "weights_1"], ["weighted_1"]),
-            helper.make_node("Add", ["weighted_1", "bias_1"], ["score"]),
-            *last,
-        ]
-        own = {f"weights_{i}": weights for i, weights in enumerate(self.weights)}
-        return nodes, {**own, **{f"bias_{i}": np.asarray(bias) for i, bias in enumerate(self.biases)}, **more}
-
-    def explain(self, columns: Sequence[Column], score: str) -> Explanation:
-        """Return how far the probability moves with each column."""
-        return effects(self.predict, self.rows, columns)
+        return [*nodes, *last], {**constants, **more}

@@ -85,15 +85,12 @@ class FittedMlp:
     biases: tuple[np.ndarray, float]
     rows: np.ndarray
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """Return probabilities, shape (unit,)."""
-        from scipy.special import expit
+    def output(self, x: np.ndarray) -> np.ndarray:
+        """Return what the last layer makes, shape (unit,)."""
+        return np.asarray(np.tanh(x @ self.weights[0] + self.biases[0]) @ self.weights[1] + self.biases[1])
 
-        hidden = np.tanh(x @ self.weights[0] + self.biases[0])
-        return np.asarray(expit(hidden @ self.weights[1] + self.biases[1]))
-
-    def to_onnx(self, columns: str) -> tuple[list[Any], dict[str, np.ndarray]]:
-        """Return two layers."""
+    def output_to_onnx(self, columns: str, result: str) -> tuple[list[Any], dict[str, np.ndarray]]:
+        """Return two layers, which make the tensor `result`."""
         from onnx import helper
 
         nodes = [
@@ -101,13 +98,23 @@ class FittedMlp:
             helper.make_node("Add", ["weighted_0", "bias_0"], ["layer_0"]),
             helper.make_node("Tanh", ["layer_0"], ["hidden"]),
             helper.make_node("MatMul", ["hidden", "weights_1"], ["weighted_1"]),
-            helper.make_node("Add", ["weighted_1", "bias_1"], ["log_odds"]),
-            helper.make_node("Sigmoid", ["log_odds"], ["probability"]),
+            helper.make_node("Add", ["weighted_1", "bias_1"], [result]),
         ]
-        return nodes, {
-            **{f"weights_{i}": weights for i, weights in enumerate(self.weights)},
-            **{f"bias_{i}": np.asarray(bias) for i, bias in enumerate(self.biases)},
-        }
+        own = {f"weights_{i}": weights for i, weights in enumerate(self.weights)}
+        return nodes, {**own, **{f"bias_{i}": np.asarray(bias) for i, bias in enumerate(self.biases)}}
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Return probabilities, shape (unit,)."""
+        from scipy.special import expit
+
+        return np.asarray(expit(self.output(x)))
+
+    def to_onnx(self, columns: str) -> tuple[list[Any], dict[str, np.ndarray]]:
+        """Return two layers and the logistic function."""
+        from onnx import helper
+
+        nodes, constants = self.output_to_onnx(columns, "log_odds")
+        return [*nodes, helper.make_node("Sigmoid", ["log_odds"], ["probability"])], constants
 
     def explain(self, columns: Sequence[Column], score: str) -> Explanation:
         """Return how far the probability moves with each column."""

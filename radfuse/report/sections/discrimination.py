@@ -15,7 +15,7 @@ from radfuse.report.palette import Look
 from radfuse.report.printed import DASH, interval, number
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
-from radfuse.report.svg import STYLE, multiples, to_svg
+from radfuse.report.svg import STYLE, in_a_free_corner, multiples, to_svg
 from radfuse.results import Interval, Measured, Performance
 from radfuse.statistics.picking import picking_bias
 
@@ -118,8 +118,8 @@ def roc_panels(
             axes.plot(GRID, curve, color=colour, alpha=0.35, linewidth=0.7)
         axes.plot(GRID, mean_roc(rows), color=colour)
         axes.set_title(item.family, loc="left", fontweight="bold")
-        axes.text(0.97, 0.06, f"AUC {interval(item.auc, 2)}", ha="right", transform=axes.transAxes, fontsize=8.5)
         roc_axes(axes)
+        in_a_free_corner(axes, f"AUC {interval(item.auc, 2)}", ("lower right", "upper left"), 8.5)
 
     return multiples(performance, draw)
 

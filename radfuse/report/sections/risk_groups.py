@@ -13,7 +13,7 @@ from radfuse.report.printed import DASH, number, p_value
 from radfuse.report.render import Part, render
 from radfuse.report.sections.survival import at_horizon, in_unit
 from radfuse.report.study import StudyReport
-from radfuse.report.svg import multiples
+from radfuse.report.svg import in_a_free_corner, multiples
 from radfuse.results import SurvivalPerformance
 from radfuse.results.numbers import decimals
 from radfuse.statistics.competing import Incidence
@@ -71,12 +71,13 @@ def group_panels(rows: Mapping[str, pd.DataFrame], performance: Any) -> tuple[st
         axes.set_xlabel(f"time{in_unit(item)}" + 4 * "\n")  # room for the numbers at risk
         axes.axvline(item.horizon, color="#d1d5db", linewidth=1, zorder=0)
         axes.set_title(item.family, loc="left", fontweight="bold")
-        place = {"x": 0.04, "y": 0.05} if seen.rival is None else {"x": 0.04, "y": 0.93}
-        axes.text(s=test_told(seen, part["group"].to_numpy()), transform=axes.transAxes, fontsize=8, **place)
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.set_xlim(0, max(last, ticks[-1]))
         axes.set_ylim(0, 1.02)
         axes.set_ylabel(what_is_drawn(item))
+        corners = ("lower left", "upper right", "lower right", "upper left")
+        corners = corners if seen.rival is None else ("upper left", "lower right", "upper right", "lower left")
+        in_a_free_corner(axes, test_told(seen, part["group"].to_numpy()), corners, 8)
 
     return multiples(list(performance), draw, height=3.5)
 

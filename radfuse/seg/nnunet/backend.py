@@ -148,13 +148,13 @@ class NnunetSegmentation(OnnxNetworks):
 
     def check_here(self) -> None:
         """Look whether nnU-Net is installed, and a model that is brought is there."""
-        from radfuse.seg.nnunet.folders import checkpoints, model_folder, require_nnunet
+        from radfuse.seg.nnunet.folders import check_plans, model_folder, require_nnunet
 
         self.runtime_here()
         require_nnunet()
         if self.model is not None:
             folder = model_folder(self.model, self.configuration)
-            checkpoints(folder, self.folds, self.checkpoint)
+            check_plans(folder, self.folds, self.checkpoint)
             self._check_labels(folder)
 
     def _check_labels(self, model: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +13,10 @@ from typing import Any
 from radfuse.errors import InputError, listed
 
 _CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth")
+_BY_PLANS = re.compile(r"nnUNetTrainer(_\d+epochs?)?")
+"""Trainers whose networks are as the plans say."""
+UNETS = "dynamic_network_architectures.architectures.unet."
+"""Begins the names of nnU-Net's own networks."""
 
 
 def require_nnunet() -> None:
@@ -71,6 +77,40 @@ def beside(folder: Path, stage: str) -> Path:
             f"{found.name}"
         )
     return found
+
+
+def check_plans(folder: Path, folds: Sequence[str], checkpoint: str | None) -> None:
+    """Look for the checkpoints of a configuration and, of a cascade, of its first stage, and at the patches.
+
+    Raises:
+        InputError: some are not there, or the network cannot take its patch.
+    """
+    checkpoints(folder, folds, checkpoint)
+    trainer, name = folder.name.partition("__")[0], folder.name.rpartition("__")[2]
+    settings: dict[str, Any] = {}
+    try:
+        every = read_json(folder / "plans.json")["configurations"]
+        while name is not None:
+            settings, name = {**every[name], **settings}, every[name].get("inherits_from")
+        network = settings["architecture"]
+        ours = network["network_class_name"].startswith(UNETS) and _BY_PLANS.fullmatch(trainer)
+        strides = network["arch_kwargs"]["strides"] if ours else ()
+    except (KeyError, TypeError, AttributeError):
+        strides = ()  # older plans, or none of nnU-Net's; told where they are opened
+    check_patch(settings.get("patch_size", ()), strides, folder)
+    if stage := settings.get("previous_stage"):
+        check_plans(beside(folder, stage), folds, checkpoint)
+
+
+def check_patch(patch: Sequence[int], strides: Sequence[Sequence[int]], folder: Path) -> None:
+    """Raise `InputError` where a U-Net's strides do not divide its patch: what it halves it would not double back."""
+    by = [math.prod(each) for each in zip(*strides, strict=True)]
+    if any(size % part for size, part in zip(patch, by, strict=False)):
+        fits = [math.ceil(size / part) * part for size, part in zip(patch, by, strict=True)]
+        raise InputError(
+            f"{folder}: a patch of {' x '.join(map(str, patch))} voxels cannot be divided by the network's strides, in "
+            f'all {" x ".join(map(str, by))}; with "patch_size": {fits} in plans.json it runs'
+        )
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from radfuse.errors import InputError
-from radfuse.seg.nnunet.folders import beside, checkpoints, model_folder, read_json
+from radfuse.seg.nnunet.folders import UNETS, beside, check_patch, checkpoints, model_folder, read_json
 from radfuse.seg.nnunet.plan import NnunetPlan
 
 
@@ -57,7 +57,7 @@ def open_results(
 
     Raises:
         InputError: no such folder, several configurations, a file that is missing or cannot be used, a network that
-            reads what is no medical image, or a cascade without its first stage.
+            reads what is no medical image or cannot take its patch, or a cascade without its first stage.
     """
     folder = model_folder(path, configuration)
     plans, dataset = read_json(folder / "plans.json"), read_json(folder / "dataset.json")
@@ -81,6 +81,8 @@ def open_results(
     networks = tuple(
         network_of(plans, dataset, name, trainer, state, file) for state, file in zip(weights, files, strict=True)
     )
+    if type(networks[0]).__module__.startswith(UNETS.removesuffix(".")):
+        check_patch(plan.patch, networks[0].encoder.strides, folder)  # type: ignore[union-attr, arg-type]
     return Trained(plan, networks, files, previous)
 
 

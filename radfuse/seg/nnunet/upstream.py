@@ -37,7 +37,7 @@ from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from radfuse.errors import InputError, first_fault, listed
+from radfuse.errors import InputError, listed
 from radfuse.seg.nnunet.dataset import names_of, write_dataset
 from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling, Scheme
 from radfuse.seg.nnunet.training import DATASET, LOADERS, PREPARED, RAW, TOLD
@@ -67,6 +67,11 @@ def _in_silence() -> Iterator[None]:
         yield
 
 
+def _said(error: Exception) -> str:
+    """Return what is wrong in one line: of settings the first fault, of all else type and text."""
+    return str(error).partition("\n")[0] if isinstance(error, InputError) else repr(error)
+
+
 @contextmanager
 def _misfits_told(folder: Path) -> Iterator[None]:
     """Turn what nnU-Net says of its plans into one clear error."""
@@ -75,7 +80,7 @@ def _misfits_told(folder: Path) -> Iterator[None]:
             yield
     except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise InputError(
-            f"{folder}: plans.json or dataset.json is not what nnU-Net writes ({first_fault(error)}); copy both again "
+            f"{folder}: plans.json or dataset.json is not what nnU-Net writes ({_said(error)}); copy both again "
             "from where the network was trained"
         ) from error
 
@@ -171,9 +176,8 @@ def _told_and_known(plans: dict[str, Any], settings: dict[str, Any]) -> Iterator
 def _normalisation(scheme: str, masked: bool, found: dict[str, float]) -> Normalisation:
     ct = scheme == "CTNormalization"
     keys = {"mean": "mean", "std": "std", "low": "percentile_00_5", "high": "percentile_99_5"}
-    return Normalisation.model_validate(
-        {"scheme": scheme, "masked": masked, **({name: float(found[key]) for name, key in keys.items()} if ct else {})}
-    )
+    values: dict[str, Any] = {name: float(found[key]) for name, key in keys.items()} if ct else {}
+    return Normalisation(scheme=scheme, masked=masked, **values)
 
 
 def _resampling(settings: dict[str, Any]) -> Resampling:
@@ -223,7 +227,7 @@ def _built(builder: Any, managers: tuple[PlansManager, Any], channels: tuple[int
     except Exception as error:  # somebody's own trainer or network may raise anything
         raise InputError(
             f"{path}: {builder.__name__} cannot build the network {settings.network_arch_class_name} here "
-            f"({first_fault(error)}); install what it is from, or copy plans.json again"
+            f"({_said(error)}); install what it is from, or copy plans.json again"
         ) from error
     return found
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from exported import run_nodes
-from pydantic import ValidationError
 from rossi import rossi
 
+from radfuse.errors import InputError
 from radfuse.fusion.models.cox import Cox
 from radfuse.fusion.models.cox_fit import FittedCox, Survival, cox_net, cox_ridge, most_penalty, slopes
 from radfuse.fusion.models.cox_mlp import CoxMlp
@@ -81,7 +81,7 @@ def test_lasso_names_only_the_columns_it_keeps() -> None:
     said = found.explain(columns, "s")
     assert {column.name for column in said.columns} == {f"c{i}" for i in np.flatnonzero(found.coefficients)}
     assert said.unit == "log hazard ratio per standard deviation"
-    with pytest.raises(ValidationError, match="between 0 and 1"):
+    with pytest.raises(InputError, match="between 0 and 1"):
         Cox(strengths=(0.5, 1.0))
 
 

@@ -71,6 +71,19 @@ def test_one_file_gives_the_masks_of_nnunets_cascade(
     assert (segmenter._labels(other, segmenter.plan, first=False).array != labels.array).sum() > 100
 
 
+def test_a_first_stage_that_is_not_there_is_told_before_anything_is_opened(tmp_path: Path) -> None:
+    results = write_cascade(tmp_path / "results")
+    model = NnunetSegmentation(labels={"bright": 1, "brighter": 2}, model=results)
+    model.check_here()
+    first = results.with_name("nnUNetTrainer__nnUNetPlans__3d_lowres")
+    (first / "fold_0" / "checkpoint_final.pth").unlink()
+    with pytest.raises(InputError, match=r"3d_lowres: fold 0 has no checkpoint_final\.pth"):
+        NnunetSegmentation(labels=model.labels, model=results, folds=("0",)).check_here()
+    shutil.rmtree(first)
+    with pytest.raises(InputError, match="copy that folder of results beside it, as nnUNetTrainer__nnUNetPlans__3d_lo"):
+        model.check_here()
+
+
 @pytest.fixture(scope="module")
 def cascade(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Two stages of labels 1 and 2; change nothing."""

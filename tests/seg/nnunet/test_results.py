@@ -131,6 +131,28 @@ def test_what_cannot_be_exported_is_told(name: str, tmp_path: Path) -> None:
         open_results(results)
 
 
+def test_a_patch_that_the_strides_do_not_divide_is_told_with_one_that_fits(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "results", patch=(9, 16, 18))
+    told = r"9 x 16 x 18 voxels .* in all 2 x 4 x 4; with \"patch_size\": \[10, 16, 20\] in plans\.json it runs"
+    with pytest.raises(InputError, match=told):
+        open_results(results)
+    model = NnunetSegmentation(labels={"bright": 1, "brighter": 2}, model=results)
+    with pytest.raises(InputError, match=told):
+        model.check_here()
+    unknown = results.rename(results.with_name("mine__nnUNetPlans__3d_fullres"))  # its network is known when opened
+    model.model_copy(update={"model": unknown}).check_here()
+
+
+def test_the_patch_of_a_configuration_that_inherits_is_looked_at_before_it_is_opened(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "results")
+    plans = json.loads((results / "plans.json").read_text())
+    plans["configurations"]["3d_small"] = {"inherits_from": "3d_fullres", "patch_size": [8, 16, 15]}
+    (results / "plans.json").write_text(json.dumps(plans))
+    small = results.rename(results.with_name("nnUNetTrainer_100epochs__nnUNetPlans__3d_small"))
+    with pytest.raises(InputError, match=r"\[8, 16, 16\]"):
+        NnunetSegmentation(labels={"bright": 1, "brighter": 2}, model=small).check_here()
+
+
 def test_labels_of_a_brought_model_are_checked_before_it_is_opened(tmp_path: Path) -> None:
     folder = tmp_path / "Dataset001_Test"
     results = write_results(folder)
