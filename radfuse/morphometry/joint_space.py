@@ -19,8 +19,15 @@ _FEATURES = ("JointSpaceMean", "JointSpaceMin")
 _FACING = float(np.sqrt(0.5))
 """Cosine of the largest angle between what faces each other."""
 
-_ASIDE_VOXELS = 0.75
-"""How far from a vertex the voxels below and above it are looked for."""
+_ASIDE_VOXELS = 0.7501
+"""How far from a vertex the voxels below and above it are looked for; at no multiple of half a voxel, where rounding
+would tell left from right."""
+_TIE = 1e-5
+"""Of what differs by less, in mm or as a cosine, rounding would choose, and choose otherwise in a mirrored knee."""
+_MOST_STEPS = 20
+"""Down to another label, each of three quarters of the longest side of a voxel."""
+_NEAREST = 8
+"""Vertices that may be equally near."""
 
 
 class JointSpaceMeasure(Measure):
@@ -44,9 +51,9 @@ class JointSpaceMeasure(Measure):
         The gap at a vertex of the lower body's surface is its distance from the upper body's surface (from the tangent
         plane at the nearest vertex), wherever the two surfaces face each other (their normals, and the way between
         them, are less than 45 degrees apart) within `most_mm`. JointSpaceMean is its mean over that part of the
-        surface which belongs to the region (the body's voxel there does, or the one above it, so that a region of
-        cartilage will do over a lower body that is bone alone), JointSpaceMin its least value there. Bodies that touch
-        have no gap: 0.
+        surface which belongs to the region (the body's voxel there does, or the one above it, or the first one below it
+        of another label of the body, so that a region of cartilage will do over a lower body that is bone alone, and
+        one of bone where cartilage covers it), JointSpaceMin its least value there. Bodies that touch have no gap: 0.
         """
         grid = subject.scene.labels.grid
         lower, upper = subject.of(self.lower), subject.of(self.upper)
@@ -63,12 +70,13 @@ class JointSpaceMeasure(Measure):
         known = ~np.isnan(gap) & (surface.areas > 0)
         gap, areas, index = gap[known], surface.areas[known], surface.index[known]
         first = np.array([side.start for side in box])
-        # A vertex may lie half way between two voxels, where rounding would tell left from right.
         step = surface.normals[known] * _ASIDE_VOXELS * max(part.spacing_zyx_mm) / np.array(part.spacing_zyx_mm)
-        own = (nearest_voxel(lower, index - step, part) if len(index) else index.astype(int)) + first
+        own = nearest_voxel(lower, index - step, part) if len(index) else index.astype(int)
+        below = _next_label(subject.scene.labels.array[box] * lower, own, index, step) + first
         above = np.rint(index + step).astype(int) + first
+        own = own + first
         regions = [subject.regions[name] for name in self.regions]
-        inside = {region.name: holds(region, own) | holds(region, above) for region in regions}
+        inside = {region.name: holds(region, own) | holds(region, above) | holds(region, below) for region in regions}
         return {name: self._statistics(gap[here], areas[here]) for name, here in inside.items()}
 
     def _joint(self, subject: Subject, upper: np.ndarray) -> Box | None:
@@ -93,8 +101,31 @@ class JointSpaceMeasure(Measure):
         )
 
 
+def _next_label(labels: np.ndarray, own: np.ndarray, index: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Return the first voxel straight below each vertex that has another label than its own voxel; else its own.
+
+    Args:
+        labels: of the lower body, 0 elsewhere, shape (z, y, x).
+        own: voxel of each vertex, shape (n, 3).
+        index: the vertices, (z, y, x) in voxels.
+        step: outwards, (z, y, x) in voxels.
+    """
+    here, found = labels[tuple(own.T)], own.copy()
+    left, last = np.arange(len(own)), np.array(labels.shape) - 1
+    for depth in range(2, 2 + _MOST_STEPS):
+        voxel = np.clip(np.rint(index[left] - depth * step[left]).astype(int), 0, last)
+        there = labels[tuple(voxel.T)]
+        other = (there != here[left]) & (there > 0)
+        found[left[other]] = voxel[other]
+        left = left[(there == here[left])]
+    return found
+
+
 def _gaps_mm(surface: Surface, facing: Surface, most_mm: float) -> np.ndarray:
-    """Return how far each vertex of a surface is from another that it faces; NaN where it faces none."""
+    """Return how far each vertex of a surface is from another that it faces; NaN where it faces none.
+
+    Where several vertices of the other are equally near, the mean over those it faces.
+    """
     from scipy.spatial import cKDTree
 
     spacing = np.array(surface.grid.spacing_zyx_mm)
@@ -102,14 +133,18 @@ def _gaps_mm(surface: Surface, facing: Surface, most_mm: float) -> np.ndarray:
     if not len(facing.index):
         return gap
     here, there = surface.index * spacing, facing.index * spacing
-    distance, nearest = cKDTree(there).query(here, distance_upper_bound=most_mm)
-    met = np.flatnonzero(np.isfinite(distance))
-    nearest, distance = nearest[met], distance[met]
-    way = there[nearest] - here[met]
-    own, other = surface.normals[met], facing.normals[nearest]
-    opposite = -(own * other).sum(axis=1) >= _FACING
+    distance, nearest = cKDTree(there).query(here, k=np.arange(1, _NEAREST + 1), distance_upper_bound=most_mm + _TIE)
+    met = np.flatnonzero(distance[:, 0] < most_mm)
+    distance, nearest = distance[met], np.minimum(nearest[met], len(there) - 1)
+    near = distance <= distance[:, :1] + _TIE
+    way = there[nearest] - here[met, None]
+    own, other = surface.normals[met, None], facing.normals[nearest]
+    opposite = -(own * other).sum(axis=-1) >= _FACING - _TIE
     # Where bodies touch, the way between them is too short to have a direction.
-    ahead = ((way * own).sum(axis=1) >= _FACING * distance) | (distance < spacing.max())
-    height = -(way * other).sum(axis=1)
-    gap[met] = np.where(opposite & ahead, np.maximum(height, 0.0), np.nan)
+    ahead = ((way * own).sum(axis=-1) >= _FACING * distance - _TIE) | (distance < spacing.max() - _TIE)
+    height = np.maximum(-(way * other).sum(axis=-1), 0.0)
+    faced = near & opposite & ahead
+    count = faced.sum(axis=1)
+    total = np.where(faced, height, 0.0).sum(axis=1)
+    gap[met] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return gap

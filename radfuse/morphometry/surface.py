@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from radfuse.volume.region import Box
 
 LEVEL = 0.5
+_CLEAR = 1e-4
+"""How far a soft mask stays from LEVEL at each voxel. Marching cubes tells by single precision on which of the grid's
+lines a vertex lies, and cannot where lines meet."""
+_ROUNDING = 1e-9
+"""Of a soft mask, which is exactly one half at some voxels."""
 SMOOTHING_MM = 0.5
 """Of a body, for its surface; enough to level the stairs of voxels, too little to round the rim of a plate."""
 NORMALS_MM = 1.5
@@ -51,10 +56,23 @@ class Surface:
         """Position of each vertex in patient space, shape (vertices, 3), (x, y, z) in mm."""
         return world_mm(self.grid, self.index)
 
-    @property
-    def edges(self) -> np.ndarray:
-        """Pairs of vertices that a triangle joins, shape (edges, 2)."""
-        return np.concatenate([self.faces[:, :2], self.faces[:, 1:], self.faces[:, ::2]])
+    def squares(self) -> np.ndarray:
+        """Return on which squares of four neighbouring grid points each vertex lies, by number, shape (vertices, 4).
+
+        A vertex lies on a side of four. Vertices on one square are neighbours in a mirrored mask, too; the triangles
+        do not tell that, since a hexagon may be cut into them in several ways.
+        """
+        low, rows = np.floor(self.index).astype(np.int64), np.arange(len(self.index))
+        axis = np.abs(self.index - np.rint(self.index)).argmax(axis=1)
+        found = []
+        for turn in (1, 2):
+            other = (axis + turn) % 3
+            for back in (0, 1):
+                corner = low + 1
+                corner[rows, other] -= back
+                number = np.ravel_multi_index(tuple(corner.T), tuple(np.array(self.grid.shape) + 1))
+                found.append(3 * number + 3 - axis - other)
+        return np.stack(found, axis=1)
 
 
 def world_mm(grid: Grid, index: np.ndarray) -> np.ndarray:
@@ -77,7 +95,7 @@ def box_near(mask: np.ndarray, grid: Grid, margin_mm: float) -> Box:
 
 
 def soft(mask: np.ndarray, grid: Grid, smoothing_mm: float) -> np.ndarray:
-    """Return a mask made smooth: float32 of its shape, the share of the mask around each voxel.
+    """Return a mask made smooth: float64 of its shape, the share of the mask around each voxel.
 
     Args:
         mask: bool, or soft already, shape (z, y, x).
@@ -87,7 +105,7 @@ def soft(mask: np.ndarray, grid: Grid, smoothing_mm: float) -> np.ndarray:
     from scipy import ndimage
 
     sigma = [max(smoothing_mm / step, _FEWEST_VOXELS) for step in grid.spacing_zyx_mm]
-    return np.asarray(ndimage.gaussian_filter(mask.astype(np.float32, copy=False), sigma, mode="nearest", truncate=3.0))
+    return np.asarray(ndimage.gaussian_filter(mask.astype(np.float64, copy=False), sigma, mode="nearest", truncate=3.0))
 
 
 def sampled(values: np.ndarray, index: np.ndarray, order: int = 1) -> np.ndarray:
@@ -126,6 +144,8 @@ def surface_of(field: np.ndarray, grid: Grid, smooth: np.ndarray | None = None) 
     if min(field.shape) < 2 or not field.min() < LEVEL < field.max():
         nothing = np.zeros((0, 3))
         return Surface(grid, nothing, nothing.astype(np.int64), nothing, np.zeros(0))
+    level = np.where(field > LEVEL - _ROUNDING, LEVEL + _CLEAR, LEVEL - _CLEAR)
+    field = np.where(np.abs(field - LEVEL) < _CLEAR, level, field)
     found, faces, _, _ = measure.marching_cubes(np.ascontiguousarray(field), LEVEL, gradient_direction="descent")
     index, axis, crossing = _exact(field, found)
     slope = slope_of(field if smooth is None else smooth, index, grid)

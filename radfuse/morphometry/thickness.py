@@ -130,16 +130,20 @@ def _holes(surface: Surface, covered: np.ndarray) -> np.ndarray:
     hole = np.zeros(len(covered), dtype=bool)
     if not covered.any() or covered.all():
         return hole
-    edges = surface.edges
-    inside = edges[~covered[edges].any(axis=1)]
-    joined = coo_array((np.ones(len(inside), dtype=bool), tuple(inside.T)), shape=(len(covered),) * 2)
+    bare = np.flatnonzero(~covered)
+    names, squares = np.unique(surface.squares(), return_inverse=True)
+    squares = squares.reshape(-1, 4)
+    ends = np.repeat(bare, 4), len(covered) + squares[bare].ravel()
+    joined = coo_array((np.ones(4 * len(bare), dtype=bool), ends), shape=(len(covered) + len(names),) * 2)
     count, piece = connected_components(joined, directed=False)
+    piece = piece[: len(covered)]
     size = np.bincount(piece, surface.areas * ~covered, count)
     last = np.array(surface.grid.shape) - 1
     at_border = ((surface.index < 1) | (surface.index > last - 1)).any(axis=1)
-    rim = edges[covered[edges].sum(axis=1) == 1]
+    beside = np.zeros(len(names), dtype=bool)
+    beside[squares[covered]] = True
     enclosed = np.zeros(count, dtype=bool)
-    enclosed[piece[rim]] = True
+    enclosed[piece[bare[beside[squares[bare]].any(axis=1)]]] = True
     enclosed[piece[at_border & ~covered]] = False
     enclosed[size.argmax()] = False
     return enclosed[piece] & ~covered

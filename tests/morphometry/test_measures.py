@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from boxes import box, grid
+from knees import phantom_knee
 from solids import centred, coordinates, subject
 
 from radfuse.morphometry.cartilage import CartilageMeasure
@@ -82,6 +85,8 @@ def test_joint_space_between_cartilage_and_between_bones(joint: Subject) -> None
     bones = JointSpaceMeasure(lower="tibia", upper=("femur", 2), regions=("tibia", "medial")).measured(joint)
     assert bones["tibia"].values["JointSpaceMean"] == pytest.approx(6.0, abs=0.01)
     assert bones["medial"].values["JointSpaceMin"] == pytest.approx(6.0, abs=0.01)
+    over = JointSpaceMeasure(lower=("tibia", "tibial_cartilage"), upper="femur", regions=("plateau",)).measured(joint)
+    assert over["plateau"].values["JointSpaceMin"] == pytest.approx(3.0, abs=0.01)  # on the cartilage over the bone
     touching = JointSpaceMeasure(lower="tibial_cartilage", upper="meniscus", regions=("medial",)).measured(joint)
     assert touching["medial"].values["JointSpaceMin"] == pytest.approx(0.0, abs=0.01)
 
@@ -243,6 +248,32 @@ def test_a_mirrored_knee_has_the_same_numbers() -> None:
     )
     assert set(first.reasons) == {"tibia/morphometry_CartilageVolume"} == set(second.reasons)
     assert second.values == pytest.approx(first.values, rel=1e-6, nan_ok=True)
+
+
+@pytest.mark.parametrize("spacing", [(2.0, 1.5, 1.5), (3.0, 1.0, 1.0)])
+def test_a_ragged_knee_has_the_same_numbers_mirrored_and_stored_otherwise(spacing: tuple[float, float, float]) -> None:
+    """Coarse, ragged surfaces are full of ties: points equally near, masks of exactly one half, holes by a corner."""
+    labels, generator = phantom_knee(spacing), np.random.default_rng(1)
+    array = labels.array.copy()
+    for axis, step in product(range(3), (1, -1)) if spacing[0] == 2 else ():
+        beside = np.roll(labels.array, step, axis)
+        torn = (beside != labels.array) & (generator.random(array.shape) < 0.15)
+        array[torn] = beside[torn]
+    measures: list[MeasureConfig] = [
+        CartilageMeasure(cartilage="tibial_cartilage", bone="tibia", regions=("tibial_cartilage",)),
+        CartilageMeasure(cartilage="femoral_cartilage", bone="femur", regions=("femoral_cartilage",)),
+        JointSpaceMeasure(lower=("tibia", "tibial_cartilage"), upper=("femur", 2), regions=("tibia", "half")),
+    ]
+    first, mirrored, turned = (
+        take(_half_named(each, np.zeros(each.shape), Grid(each.shape, size), step), measures).values
+        for each, size, step in (
+            (array, spacing, 1),
+            (array[::-1].copy(), spacing, -1),
+            (array.transpose(0, 2, 1)[:, ::-1].copy(), (spacing[0], spacing[2], spacing[1]), 1),
+        )
+    )
+    assert mirrored == pytest.approx(first, rel=1e-6)
+    assert turned == pytest.approx(first, rel=1e-6)
 
 
 def _half_named(array: np.ndarray, image: np.ndarray, where: Grid, step: int) -> Subject:

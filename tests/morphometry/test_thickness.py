@@ -88,6 +88,16 @@ def test_normals_point_outwards_in_patient_space_and_areas_need_no_triangles() -
     assert ball.areas.sum() == pytest.approx(np.linalg.norm(cross, axis=1).sum() / 2, rel=0.01)
 
 
+def test_a_mask_that_is_one_half_at_voxels_has_the_same_areas_mirrored_and_to_rounding() -> None:
+    grid = centred((12.0, 12.0, 12.0), (1.0, 1.0, 1.0))
+    z, y, _ = np.indices(grid.shape)
+    slope = np.clip(0.5 + 0.25 * (z + y - 12), 0, 1)  # at 45 degrees through the middles of voxels
+    noise = 1e-12 * np.random.default_rng(0).standard_normal(grid.shape)
+    areas = [surface_of(field, grid).areas.sum() for field in (slope, slope[::-1], slope[:, ::-1], slope + noise)]
+    assert areas == pytest.approx([areas[0]] * 4, rel=1e-6)
+    assert areas[0] == pytest.approx(11 * 11 * np.sqrt(2), rel=0.2)
+
+
 def test_a_hole_is_part_of_the_plate_and_a_bay_or_a_cavity_is_not() -> None:
     bone, cartilage, grid = disc(2.0, 20, 0.0)
     _, y, x = coordinates(grid)

@@ -9,6 +9,7 @@ import numpy as np
 from bench_regions import knee_regions
 from draw_habitats import tumour
 from draw_regions import pictures, seen
+from draw_regions_tumour import SPINE, TUMOUR
 from pydantic import TypeAdapter
 
 from radfuse.regions.config import Regions
@@ -23,8 +24,16 @@ def test_every_kind_of_knee_region_has_a_small_picture_that_is_linked() -> None:
     regions = [region for each in drawn.values() for region in TypeAdapter(Regions).validate_python(each)]
     assert {region.kind for region in regions} == KINDS
     linked = re.findall(r"\]\(images/(\S+)\)", (DOCS / "regions.md").read_text())
-    assert sorted(linked) == sorted(["habitats.png", *(f"knee_{name}.png" for name in drawn)])
+    assert sorted(linked) == sorted(
+        ["habitats.png", "spine.png", "tumour.png", *(f"knee_{name}.png" for name in drawn)]
+    )
     assert all((DOCS / "images" / name).stat().st_size < 100_000 for name in linked)
+
+
+def test_every_other_kind_is_in_a_picture() -> None:
+    kinds = {re.findall(r"kind: (\w+)", text)[0] for text in (*TUMOUR, *SPINE)}
+    asked = re.findall(r"^\| `(\w+)` \|", (DOCS / "regions.md").read_text(), re.MULTILINE)
+    assert set(asked) == kinds | {"subchondral", "habitats"}
 
 
 def test_the_picture_of_habitats_shows_what_was_drawn() -> None:
