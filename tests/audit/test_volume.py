@@ -56,6 +56,7 @@ def test_a_family_that_does_not_beat_it_is_a_remark() -> None:
             first="radiomic", second=NAME, difference=Interval(value=0.05, low=low, high=0.2), p=0.1, p_holm=0.1
         )
 
+    measured = measured.model_copy(update={"auc": Interval(value=0.7, low=0.55, high=0.8)})
     (finding,) = volume_check(measured, [against(-0.1)]).findings
     assert finding.severity == "remark"
     assert finding.found.startswith(
