@@ -7,6 +7,8 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 
+import pandas as pd
+
 from radfuse.audit.subject import Subject
 from radfuse.errors import counted, listed
 from radfuse.results import AuditCheck, AuditFinding
@@ -22,8 +24,8 @@ _SHARE = 0.2
 
 
 def look(subject: Subject) -> AuditCheck:
-    """Return patients on both sides of a fold, ids that differ by spelling alone, and ids of a knee or a visit."""
-    findings = [*_on_both_sides(subject), *_spelled_alike(subject), *_of_parts(subject)]
+    """Return patients on both sides of a fold, and ids of one person: other spellings, knees or visits, own columns."""
+    findings = [*_on_both_sides(subject), *_spelled_alike(subject), *_of_parts(subject), *_of_people(subject)]
     people = len(set(subject.patients))
     return AuditCheck(
         name=NAME,
@@ -89,4 +91,22 @@ def _of_parts(subject: Subject) -> Iterator[AuditFinding]:
                 f"({len(several)} such groups), so that one person may be on both sides of a fold",
                 mend=f"If so, name the person's own column in cohort.patient, and the {what} in cohort.unit",
                 column=subject.config.patient,
+            )
+
+
+def _of_people(subject: Subject) -> Iterator[AuditFinding]:
+    """Yield that another column, which is called like one of people, joins several patients to one."""
+    count = len(set(subject.patients))
+    for name, people in subject.people_beside():
+        known = people.notna().to_numpy()
+        ids = pd.Series(subject.patients[known]).groupby(people[known].to_numpy()).unique()
+        several = [found for found in ids if len(found) > 1]
+        if several and len(ids) >= _SHARE * count:
+            yield AuditFinding(
+                severity="warning",
+                where="cohort.patient",
+                found=f"column {name!r} has one id where {subject.config.patient!r} has several: "
+                f"{listed(' = '.join(map(repr, found)) for found in several)}",
+                mend=f"If {name!r} names the person, set cohort.patient: {name}, or one may be on both sides of a fold",
+                column=name,
             )

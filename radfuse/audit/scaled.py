@@ -15,7 +15,7 @@ _COLUMNS = 64
 
 
 def look(subject: Subject) -> AuditCheck:
-    """Return blocks whose columns all have mean 0 and standard deviation 1, or run from 0 to 1."""
+    """Return blocks whose columns are all of one mean and spread, or of one median and quartiles, or from 0 to 1."""
     findings = []
     for block, values in subject.design.blocks.items():
         how = scaled_by(values.to_numpy(dtype="float64"))
@@ -31,8 +31,9 @@ def look(subject: Subject) -> AuditCheck:
             )
     return AuditCheck(
         name=NAME,
-        looks="mean, standard deviation, smallest and largest value of every column over all rows",
-        told="no block has columns of mean 0 and standard deviation 1, or between 0 and 1, throughout",
+        looks="mean, standard deviation, quartiles, smallest and largest value of every column over all rows",
+        told="no block has columns of mean 0 and standard deviation 1, of median 0 and an interquartile range of 1, or "
+        "between 0 and 1, throughout",
         findings=tuple(findings),
     )
 
@@ -40,20 +41,24 @@ def look(subject: Subject) -> AuditCheck:
 def scaled_by(x: np.ndarray) -> str:
     """Return how columns, shape (unit, column), were scaled; "" where they were not, or it cannot be told."""
     parts = [_facts(x[:, start : start + _COLUMNS]) for start in range(0, max(x.shape[1], 1), _COLUMNS)]
-    low, high, mean, spread, flags = (np.concatenate(found) for found in zip(*parts, strict=True))
+    low, high, mean, spread, median, quartiles, flags = (np.concatenate(found) for found in zip(*parts, strict=True))
     if len(x) < 2 or len(low) < _FEWEST:
         return ""
     near = 0.2 / np.sqrt(len(x))  # a fifth of what chance leaves of columns that were drawn so
     if (np.abs(mean) < near).mean() >= _SHARE and (np.abs(spread - 1) < near).mean() >= _SHARE:
         return "mean 0 and standard deviation 1"
+    if (np.abs(median) < near).mean() >= _SHARE and (np.abs(quartiles - 1) < near).mean() >= _SHARE:
+        return "median 0 and an interquartile range of 1"
     if (np.abs(low) < 1e-6).mean() >= _SHARE and (np.abs(high - 1) < 1e-6).mean() >= _SHARE and flags.mean() < 0.5:
         return "smallest value 0 and largest 1"
     return ""
 
 
 def _facts(x: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return smallest, largest, mean, standard deviation, and whether all is 0 or 1, of columns whose values differ."""
+    """Return what columns whose values differ have over all rows, and whether that is 0 or 1 throughout."""
     low, high = np.fmin.reduce(x, axis=0), np.fmax.reduce(x, axis=0)
     x = x[:, high > low]
     flags = (np.isin(x, (0.0, 1.0)) | np.isnan(x)).all(axis=0)
-    return low[high > low], high[high > low], np.nanmean(x, axis=0), np.nanstd(x, axis=0), flags
+    quantile = np.nanquantile if np.isnan(x).any() else np.quantile  # the first is several times slower
+    below, median, above = quantile(x, (0.25, 0.5, 0.75), axis=0)
+    return low[high > low], high[high > low], np.nanmean(x, axis=0), np.nanstd(x, axis=0), median, above - below, flags

@@ -10,7 +10,7 @@ import pandas as pd
 
 from radfuse.audit.subject import Subject
 from radfuse.audit.timed import surplus
-from radfuse.cohort.times import times_of
+from radfuse.cohort.times import days_as_written, times_of
 from radfuse.fusion.scaling import medians
 from radfuse.results import AuditCheck, AuditFinding
 
@@ -217,22 +217,25 @@ def _sums(x: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 def _of_date(subject: Subject, name: str, values: pd.Series, told: list[str]) -> Iterator[AuditFinding]:
     """Yield that an early or a late date tells the outcome."""
-    from radfuse.statistics.auc import auc_covariance, auc_difference, auc_interval
+    from radfuse.statistics.auc import auc_covariance, auc_interval, auc_p
     from radfuse.statistics.concordance import harrell
 
     seen, follow_up = _seen(subject), _times(subject)
     assert seen is not None
     times = times_of(values.astype(object))[0].to_numpy(dtype=float)
+    if np.isfinite(times).sum() < 0.5 * len(times):
+        times = days_as_written(values.astype(object)).to_numpy(dtype=float)
     known = np.isfinite(times)
     events = seen[known]
     if known.sum() < 0.5 * len(times) or len(set(times[known])) < 3 or len(set(events)) < 2:
+        told.append(f"{name}: neither groups of {_PATIENTS} patients and more, nor dates or numbers of most units")
         return
     both = np.column_stack([times[known], np.zeros(known.sum())])
     if follow_up is None:
         found = auc_covariance(events, both, subject.patients[known])
     else:
         found = harrell(follow_up[known], events, both, subject.patients[known])
-    area, p = float(found.values[0]), auc_difference(found, 0, 1)[2]
+    area, p = float(found.values[0]), auc_p(found)
     measure = _measure(subject)
     told.append(f"{name}: {measure} {max(area, 1 - area):.2f} by itself")
     if p < _RARE and max(area, 1 - area) >= _RANKS:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from radfuse.audit.ranked import Ranked, ranked
 from radfuse.cohort.case import Cohort
+from radfuse.cohort.column_names import tells_who
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.splits import Fold
 from radfuse.fusion.design import Design
@@ -104,15 +105,22 @@ class Subject:
         named = dict.fromkeys(name for name in (config.site, *split) if name and name in units)
         for name in named:
             yield name, units[name]
-        keys = list(config.unit_columns)
+        for name in map(str, self.cohort.beside.columns):
+            if name not in named and name not in config.clinical_columns and not tells_who(name):
+                yield name, self._a_unit(name)
+
+    def people_beside(self) -> Iterator[tuple[str, pd.Series]]:
+        """Yield columns of the table whose name says that they tell a person, a value a unit, but cohort.patient."""
+        yield from ((name, self._a_unit(name)) for name in map(str, self.cohort.beside.columns) if tells_who(name))
+
+    def _a_unit(self, name: str) -> pd.Series:
+        """Return what the first case of each unit has in a column beside."""
+        keys = list(self.config.unit_columns)
         cases = self.cohort.cases.reset_index()
-        beside = self.cohort.beside.reindex(self.cohort.cases.index).reset_index(drop=True)
-        index = pd.MultiIndex.from_frame(units[keys])
-        for name in beside.columns:
-            if name not in named and name not in config.clinical_columns:
-                first = beside[name].groupby([cases[key] for key in keys]).first()
-                first.index = pd.MultiIndex.from_tuples([i if isinstance(i, tuple) else (i,) for i in first.index])
-                yield str(name), first.reindex(index).reset_index(drop=True)
+        beside = self.cohort.beside[name].reindex(self.cohort.cases.index).reset_index(drop=True)
+        first = beside.groupby([cases[key] for key in keys]).first()
+        first.index = pd.MultiIndex.from_tuples([i if isinstance(i, tuple) else (i,) for i in first.index])
+        return first.reindex(pd.MultiIndex.from_frame(self.design.units[keys])).reset_index(drop=True)
 
     def where(self, block: str) -> str:
         """Return where the study names a block."""

@@ -104,6 +104,8 @@ def volume_check(volume: AnyPerformance | None, against: Sequence[Comparison], w
         gain = pair.difference
         if gain.value is None or gain.low is None or gain.high is None or gain.low > 0:
             continue
+        if gain.value > 0 and (volume.headline.low is None or volume.headline.low <= 0.5):
+            continue  # neither is shown to rank: nothing says that size is what the family knows
         value, low, high = (f"{end:+.3f}".replace("-", "−") for end in (gain.value, gain.low, gain.high))
         does = "ranks worse than" if gain.high < 0 else "is not shown to rank better than"
         findings.append(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pandas as pd
 
 from radfuse.cohort.case import Case, Cohort
 from radfuse.cohort.clinical import read_clinical
+from radfuse.cohort.column_names import tells_where_or_when, tells_who
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.dates import read_dates
 from radfuse.cohort.draft import Draft
@@ -21,13 +21,6 @@ from radfuse.cohort.spreadsheet import Table, read_table
 from radfuse.cohort.units import check_units
 from radfuse.errors import InputError
 from radfuse.given import as_kind
-
-_WHERE_OR_WHEN = re.compile(
-    r"(?:^|[_\W])(?:site|cent(?:er|re)|hospital|institution|clinic|scanner|vendor|manufacturer|model_?name|device|coil|"
-    r"field_?strength|protocol|batch|(?:\w+_)?date|acquired|acquisition|year)(?:[_\W](?:id|name|no|nr|of_\w+))?$",
-    re.IGNORECASE,
-)
-"""Names of columns that tell where or when a case was scanned."""
 
 
 def read_cohort(
@@ -87,9 +80,10 @@ def read_cohort(
 
 
 def _beside(draft: Draft) -> pd.DataFrame:
-    """Return the columns that nothing names and that tell a site, a scanner or a date: an audit asks what they tell."""
+    """Return the columns that nothing names and that tell site, scanner, date or person, which an audit looks at."""
     used = {*draft.columns, *draft.config.clinical_columns, *draft.config.outcome_columns}
-    names = [name for name in map(str, draft.cells.columns) if name not in used and _WHERE_OR_WHEN.search(name)]
+    unused = [name for name in map(str, draft.cells.columns) if name not in used]
+    names = [name for name in unused if tells_where_or_when(name) or tells_who(name)]
     found = pd.DataFrame({name: draft.text(name) for name in names}, index=draft.cells.index)
     return found.set_axis(pd.Index(draft.columns[draft.config.case]), axis=0)
 

@@ -19,8 +19,12 @@ def calculator(
     levels: Mapping[str, Sequence[str]],
     threshold: float,
     survival: SurvivalFit | None = None,
+    columns_in: int | None = None,
 ) -> Markup:
-    """Return the calculator's model as JSON that may stand inside a page; of survival it tells risk groups."""
+    """Return the calculator's model as JSON that may stand inside a page; of survival it tells risk groups.
+
+    Where the model uses all of `columns_in`, no block can be there by others.
+    """
     scored = blocks_as_scores(score)
     place = {column.name: i for i, column in enumerate(score.columns)}
     groups = word_groups([column for column in score.columns if column.block not in scored], levels)
@@ -44,6 +48,7 @@ def calculator(
         "inputs": list(inputs.values()),
         "scores": [_block(score, block) for block in scored],
         "threshold": threshold,
+        "all": len(score.columns) == columns_in,
         "base": nomogram.base,
         "unit": nomogram.unit,
         **({"groups": survival.groups} if survival is not None else {}),

@@ -392,7 +392,7 @@ def _read(path: Path, _: int) -> Prepared:
 
 STAGE = Stage(
     "prepare",
-    11,
+    12,
     jobs,
     work,
     write,

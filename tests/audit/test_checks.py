@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from audited import coins, noise, subject, the_finding
+from scipy import stats
 
 from radfuse.audit import copies, patients, preselected, scaled, sites, visits
 from radfuse.audit.checks import CHECKS, audit, problems_of
@@ -45,6 +46,17 @@ def test_patients_that_are_knees_or_visits_are_named(endings: tuple[str, str], w
     assert finding.found.startswith(f"patients seem to be named by {what}, as '90000{endings[0]}'")
 
 
+def test_another_column_of_people_that_joins_patients_is_named() -> None:
+    pairs = [f"s{i // 2}" for i in range(40)]
+    finding = the_finding(patients.look(subject(noise(40, 1), coins(40), beside={"subject": pairs})))
+    assert (finding.severity, finding.column) == ("warning", "subject")
+    assert finding.found.startswith("column 'subject' has one id where 'patient_id' has several: 'p0x' = 'p1x'")
+    own = [f"s{i}" for i in range(40)]
+    assert patients.look(subject(noise(40, 1), coins(40), beside={"subject": own})).findings == ()
+    few = [f"s{i // 20}" for i in range(40)]  # of groups, by whatever name
+    assert patients.look(subject(noise(40, 1), coins(40), beside={"subject": few})).findings == ()
+
+
 def test_columns_chosen_on_all_rows_are_caught_though_they_are_noise() -> None:
     values, outcome = noise(150, 3000), coins(150)
     everything = subject(values, outcome)
@@ -65,12 +77,18 @@ def test_those_chosen_by_p_below_five_per_cent_are_caught_by_the_same_test() -> 
         assert preselected.look(subject(values[:, p < 0.05], outcome)).findings
 
 
-@pytest.mark.parametrize("how", ["mean 0 and standard deviation 1", "smallest value 0 and largest 1"])
+@pytest.mark.parametrize(
+    "how",
+    ["mean 0 and standard deviation 1", "smallest value 0 and largest 1", "median 0 and an interquartile range of 1"],
+)
 def test_a_scaled_table_is_a_remark(how: str) -> None:
     values = 3 + np.exp(noise(80, 20))
     assert scaled.look(subject(values, coins(80))).findings == ()
     if how.startswith("mean"):
         values = (values - values.mean(axis=0)) / values.std(axis=0)
+    elif how.startswith("median"):
+        values = (values - np.median(values, axis=0)) / stats.iqr(values, axis=0)
+        values[3, 0] = np.nan
     else:
         values = (values - values.min(axis=0)) / np.ptp(values, axis=0)
     finding = the_finding(scaled.look(subject(values.round(4), coins(80))))
@@ -105,14 +123,22 @@ def test_two_knees_of_a_patient_count_once_where_sites_are_shuffled() -> None:
     )
 
 
-def test_events_that_come_late_are_named() -> None:
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%d/%m/%Y", "%d.%m.%y 10:30", "%d %b %Y"])
+def test_events_that_come_late_are_named(form: str) -> None:
     outcome = coins(120)
-    days = pd.Timestamp("2019-01-01") + pd.to_timedelta(200 * outcome + 100 * noise(120, 1)[:, 0], "D")
-    dates = [day.date().isoformat() for day in days]
+    apart = 200 if form.startswith("%Y") else 900  # so far that all events come later, where no variance can be had
+    days = pd.Timestamp("2019-01-01") + pd.to_timedelta(apart * outcome + 100 * noise(120, 1)[:, 0], "D")
+    dates = [day.strftime(form) for day in days]
     finding = the_finding(sites.look(subject(noise(120, 5), outcome, beside={"scan_date": dates})))
     assert finding.found.startswith("events come later by 'scan_date'")
     mixed = list(np.random.default_rng(3).permutation(dates))
     assert sites.look(subject(noise(120, 5), outcome, beside={"scan_date": mixed})).findings == ()
+
+
+def test_a_column_that_cannot_be_ordered_is_said_to_be_there() -> None:
+    words = [f"on day {i}, or so" for i in range(60)]
+    told = sites.look(subject(noise(60, 5), coins(60), beside={"scan_date": words})).told
+    assert told == "scan_date: neither groups of 5 patients and more, nor dates or numbers of most units"
 
 
 def test_features_that_differ_by_site_more_than_by_outcome_are_counted() -> None:

@@ -54,6 +54,17 @@ def test_a_column_that_does_not_tell_it_is_no_warning(column: list[float]) -> No
     assert [finding.severity for finding in check.findings if finding.severity != "remark"] == []
 
 
+def test_a_column_that_is_missing_by_outcome_is_named() -> None:
+    values = pd.DataFrame(noise(40, 3), columns=["a", "b", "c"])
+    values.loc[:19, "b"] = np.nan
+    finding = the_finding(telling.look(subject(values, FIRST)))
+    assert finding.severity == "warning"
+    assert finding.found == "whether a value is missing tells the outcome (AUC 1.000): b"
+    values["b"] = noise(40, 1, seed=5)
+    values.loc[::2, "b"] = np.nan
+    assert telling.look(subject(values, FIRST)).findings == ()
+
+
 def test_chance_makes_no_finding_among_thousands_of_columns_and_few_patients() -> None:
     few = pd.DataFrame(noise(10, 3000, seed=1))
     outcome = [1.0] * 5 + [0.0] * 5

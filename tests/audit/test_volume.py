@@ -56,10 +56,17 @@ def test_a_family_that_does_not_beat_it_is_a_remark() -> None:
             first="radiomic", second=NAME, difference=Interval(value=0.05, low=low, high=0.2), p=0.1, p_holm=0.1
         )
 
+    measured = measured.model_copy(update={"auc": Interval(value=0.7, low=0.55, high=0.8)})
     (finding,) = volume_check(measured, [against(-0.1)]).findings
     assert finding.severity == "remark"
     assert finding.found.startswith(
         "radiomic is not shown to rank better than volume alone: AUC +0.050 (−0.100 to +0.200)"
     )
     assert volume_check(measured, [against(0.01)]).findings == ()
+    unsure = measured.model_copy(update={"auc": Interval(value=0.6, low=0.45, high=0.75)})
+    assert volume_check(unsure, [against(-0.1)]).findings == ()
+    worse = Comparison(
+        first="radiomic", second=NAME, difference=Interval(value=-0.1, low=-0.3, high=0.1), p=0.3, p_holm=0.3
+    )
+    assert len(volume_check(unsure, [worse]).findings) == 1
     assert volume_check(None, []).skipped.startswith("no column is a volume")

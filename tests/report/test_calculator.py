@@ -22,7 +22,7 @@ from radfuse.report.calculator import calculator
 from radfuse.report.nomogram import nomogram_of
 from radfuse.report.sections.nomogram import page
 from radfuse.results import Score
-from radfuse.results.score import Beta, Cloglog, Knots, Reading, ScoreColumn, Survival, Terms
+from radfuse.results.score import Beta, Cloglog, Knots, Reading, ScoreColumn, Survival, Terms, Total, Weighed
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -34,10 +34,14 @@ FILL = """
 const told = {}, asked = ASKED;
 for (const root of document.querySelectorAll(".calculator")) {
   const field = (name) => [...root.querySelectorAll("[data-name]")].find((one) => one.dataset.name === name);
-  const fill = (name, text, event) => { const at = field(name); at.value = text; at.dispatchEvent(new Event(event)); };
+  const fill = (name, text, event) => {
+    const at = field(name);
+    if (at.type === "checkbox") at.checked = text === "yes"; else at.value = text;
+    at.dispatchEvent(new Event(event));
+  };
   told[root.dataset.family] = asked[root.dataset.family].map((row) => {
     for (const [name, text] of Object.entries(row))
-      fill(name, text, field(name).tagName === "SELECT" ? "change" : "input");
+      fill(name, text, field(name).matches("select, [type=checkbox]") ? "change" : "input");
     return root.querySelector("output").dataset.probability ?? root.querySelector("output").textContent;
   });
 }
@@ -170,6 +174,22 @@ def test_every_way_from_a_score_to_a_probability_is_computed_alike(tmp_path: Pat
     found = computed(whole, dict.fromkeys(links, asked), tmp_path)
     for name in links:
         np.testing.assert_allclose(np.array(found[name], dtype=float), expected[name], rtol=0, atol=1e-9)
+
+
+@in_a_browser
+def test_a_block_without_a_value_in_use_may_be_there_all_the_same(tmp_path: Path) -> None:
+    about: dict[str, Any] = {"missing": 0, "mean": 0, "scale": 1, "low": -1, "high": 1, "whole": False}
+    columns = (ScoreColumn(name="age", block="clinical", **about), ScoreColumn(name="f", block="radiomic", **about))
+    age = Weighed(weight=0.5, blocks=("clinical",), score=Terms(intercept=1.0, columns=(0,), coefficients=(1.0,)))
+    f = Weighed(weight=0.5, blocks=("radiomic",), score=Terms(intercept=-2.0, columns=(1,), coefficients=(1.0,)))
+    score = Score(columns=columns, sum=Total(intercept=0.0, parts=(age, f)))
+    text = page("t", "o", "1", "both", calculator(nomogram_of("both", score, {}), score, {}, 0.5))
+    rows = [{"age": "1", "f": ""}, {"radiomic is there": "yes"}, {"f": "3"}, {"f": "", "radiomic is there": "no"}]
+    found = computed(text, {"both": rows}, tmp_path)["both"]
+    assert '"all": false' in text
+    assert '"all": true' in calculator(nomogram_of("both", score, {}), score, {}, 0.5, columns_in=2)
+    sums = [2.0, 0.5 * 2 + 0.5 * -2, 0.5 * 2 + 0.5 * 1, 2.0]  # age carries the weight of f, unless f was imputed
+    np.testing.assert_allclose(np.array(found, dtype=float), 1 / (1 + np.exp(-np.array(sums))), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["clinical", "clinical-radiomic-deep"])

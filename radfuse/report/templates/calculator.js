@@ -1,7 +1,7 @@
 "use strict";
 function radfuseCalculator(root) {
   const model = JSON.parse(root.querySelector("script").textContent);
-  const none = Number.NaN, values = model.columns.map(() => none), entered = {};
+  const none = Number.NaN, values = model.columns.map(() => none), entered = {}, beyond = {};
   const element = (tag, text, where) => {
     const made = document.createElement(tag);
     if (text !== null) made.textContent = text;
@@ -48,9 +48,15 @@ function radfuseCalculator(root) {
     return fixed + (carried > 0 ? (shared / carried) * whole : imputed);
   }
 
+  // blocks that change the answer by being there, which the model looks for in columns that it does not use, too
+  function awaited(node) {
+    return node.kind === "terms" ? [] : node.parts.flatMap((part) =>
+      [...(node.parts.length > 1 || part.absent !== null ? part.blocks : []), ...awaited(part.score)]);
+  }
+
   function computed() {
     const here = {}, remarks = [];
-    for (const block of model.blocks) here[block] = block in entered;
+    for (const block of model.blocks) here[block] = block in entered || beyond[block] === true;
     model.columns.forEach((column, i) => { if (!Number.isNaN(values[i])) here[column.block] = true; });
     const z = model.columns.map((c, i) => ((Number.isNaN(values[i]) ? c.missing : values[i]) - c.mean) / c.scale);
     let beside = 0;
@@ -65,8 +71,10 @@ function radfuseCalculator(root) {
     return { score, remarks, read: model.readings.map((by) => [by.label, links[by.kind](score, by)]) };
   }
 
-  const outcome = root.querySelector("output");
+  const outcome = root.querySelector("output"), ticks = [];
   function show() {
+    for (const [block, label] of ticks)
+      label.hidden = block in entered || model.columns.some((c, i) => c.block === block && !Number.isNaN(values[i]));
     const found = computed();
     outcome.textContent = "";
     delete outcome.dataset.probability;
@@ -175,6 +183,16 @@ function radfuseCalculator(root) {
           : "";
       show();
     });
+  }
+  for (const block of model.blocks.filter((one) => !model.all && awaited(model.sum).includes(one))) {
+    const label = field(`${block}: other columns have values, though none above does`, root.querySelector(".scores"));
+    label.className = "tick";
+    const box = document.createElement("input");
+    label.prepend(box);
+    box.type = "checkbox";
+    box.dataset.name = `${block} is there`;
+    box.addEventListener("change", () => { beyond[block] = box.checked; show(); });
+    ticks.push([block, label]);
   }
   show();
 }
