@@ -132,7 +132,7 @@ def _alone(
 
 
 def _masks_in(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """Return name -> file of every mask of a folder, and the names of folders in it that hold several or none but in folders.
+    """Return name -> file of every mask of a folder, and which folders in it hold several, or hold them in folders.
 
     Raises:
         InputError: none, two of one name, or the folder cannot be read.
