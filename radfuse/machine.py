@@ -92,14 +92,18 @@ def by_parts(work: Callable[[slice], None], count: int, most: int) -> None:
 
 
 @contextmanager
-def one_thread_for_children() -> Iterator[None]:
+def one_thread_for_children(**otherwise: str) -> Iterator[None]:
     """Let processes that are started meanwhile find the limit of one thread before they import anything.
 
     Libraries read it when they are loaded, which is before a worker's first call where its main module imports them.
+
+    Args:
+        otherwise: what they find besides, where the environment does not say it.
     """
     with _ENVIRONMENT:  # or of two threads one would take the other's limit for what stood there before
-        before = {name: os.environ.get(name) for name in LIBRARIES}
-        os.environ.update(dict.fromkeys(LIBRARIES, "1"))
+        new = {**otherwise, **os.environ} | dict.fromkeys(LIBRARIES, "1")
+        before = {name: os.environ.get(name) for name in (*LIBRARIES, *otherwise)}
+        os.environ.update({name: new[name] for name in before})
         try:
             yield
         finally:

@@ -361,6 +361,12 @@ def _check_stage(study: Study, until: str, shard: Shard | None) -> None:
             f"study {study.name!r} measures each visit by its own mask; add visits: {{baseline: 00m}}, say, to carry "
             "that of one visit to the others, or visits: {masks: own} to register them to it"
         )
+    if until in _BY_NETWORKS and not study.regions and study.segmentation is not None:
+        name = next(iter(study.segmentation.labels), "tumour")
+        raise InputError(
+            f"study {study.name!r} names no regions, which say what its images are for; {until} makes nothing of them, "
+            f"but wants one: add regions: [{{kind: label, name: {name}, label: {name}}}]"
+        )
     if until in _FROM_IMAGES and not study.regions:
         raise InputError(
             f"study {study.name!r} starts from finished tables: it names no regions, so there is nothing to make from "

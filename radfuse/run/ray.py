@@ -17,6 +17,9 @@ from radfuse.run.workers import Crew, Job, Result, attempt
 _KNOCK_S = 10.0
 AHEAD = 2
 """Jobs a core that are with the cluster at a time: none waits for the next, and the driver holds few."""
+_EVEN = {"RAY_worker_niceness": "0"}
+"""Ray's processes give way to all others by 15 steps, so that on a core that others use, too, they get 3 % of it; those
+of a cluster that is started for the run do not, as local ones."""
 
 
 def crew_on(where: str) -> Crew:
@@ -60,7 +63,7 @@ class RayCrew(Crew):
         alone = {**quiet, "num_cpus": machine.cores(), "include_dashboard": False}
         try:
             if self._alone:
-                with machine.one_thread_for_children():
+                with machine.one_thread_for_children(**_EVEN):
                     ray.init(**alone)
             elif self._mine:
                 ray.init(address=address, **quiet)

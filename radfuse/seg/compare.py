@@ -24,6 +24,7 @@ from radfuse.volume.resample import lost_beyond, resample_labels
 from radfuse.volume.segments import plain_name
 
 _ENDS = (*SUFFIXES, *PICTURES)
+_SEVERAL = "several images, or with folders of them"
 _GIVE_ONE = "Compare each by itself, or put masks beside each other"
 _MOST_LABELS = 256
 """A file with more is an image rather than a mask, unless labels are named."""
@@ -77,7 +78,8 @@ def matched(reference: Path, other: Path) -> tuple[dict[str, tuple[Path, Path]],
     """Return case -> its two files, and which files have no partner: an error of the reference, else a warning.
 
     Two files are one case. In folders, masks of one name are; a folder in a folder that holds one mask, as
-    `labels/CASE/labels.nrrd` of a run, is a mask of its own name. One that holds several is left out.
+    `labels/CASE/labels.nrrd` of a run, is a mask of its own name. One that holds several, itself or in folders, is left
+    out.
 
     Raises:
         InputError: nothing there, a file and a folder, a folder without masks, two masks of one name, none in common.
@@ -108,7 +110,7 @@ def matched(reference: Path, other: Path) -> tuple[dict[str, tuple[Path, Path]],
 
 def _several(folder: Path, names: list[str]) -> Iterator[Problem]:
     if names:
-        told = f"folders that hold several images, {len(names)} in all, are left out: {listed(names)}. {_GIVE_ONE}"
+        told = f"folders with {_SEVERAL}, {len(names)} in all, are left out: {listed(names)}. {_GIVE_ONE}"
         yield Problem(str(folder), told, severity="warning")
 
 
@@ -130,7 +132,7 @@ def _alone(
 
 
 def _masks_in(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """Return name -> file of every mask of a folder, and the names of folders in it that hold several.
+    """Return name -> file of every mask of a folder, and which folders in it hold several, or hold them in folders.
 
     Raises:
         InputError: none, two of one name, or the folder cannot be read.
@@ -142,7 +144,7 @@ def _masks_in(folder: Path) -> tuple[dict[str, Path], list[str]]:
         files = set(_masks_among(items))
         for item in items:
             inside = _masks_among(item.iterdir()) if item.is_dir() and not item.name.startswith(".") else []
-            if len(inside) > 1:
+            if len(inside) > 1 or (not inside and item not in files and _holds_deeper(item)):
                 several.append(item.name)
             if len(inside) != 1 and item not in files:
                 continue
@@ -153,12 +155,19 @@ def _masks_in(folder: Path) -> tuple[dict[str, Path], list[str]]:
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}); look at its permissions") from error
     if not found:
-        hint = f", but folders with several images: {listed(several)}. {_GIVE_ONE}" if several else ""
+        hint = f", but folders with {_SEVERAL}: {listed(several)}. {_GIVE_ONE}" if several else ""
         raise InputError(
             f"{folder} holds no masks{hint or '. Give the folder they lie in'}; known formats: {', '.join(_ENDS)}, and "
             "DICOM segmentations"
         )
     return found, several
+
+
+def _holds_deeper(item: Path) -> bool:
+    """Return whether masks lie in folders of a folder, which has none itself."""
+    if not item.is_dir() or item.name.startswith("."):
+        return False
+    return any(_masks_among(each.iterdir()) for each in sorted(item.iterdir()) if each.is_dir())
 
 
 def _masks_among(items: Iterable[Path]) -> list[Path]:

@@ -15,6 +15,7 @@ from radfuse.given import utf8_name
 from radfuse.volume.frames import frames_of, has_frames, read_frames
 from radfuse.volume.grid import Grid, triple
 from radfuse.volume.layout import MOST_VOXELS
+from radfuse.volume.resent import in_order
 from radfuse.volume.sitk import from_sitk, read_slices, reason_of
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def read_dicom(folder: Path) -> tuple[np.ndarray, Grid]:
         )
     for part in slices:
         utf8_name(part.path)
-    slices.sort(key=lambda part: part.along)
+    slices, _ = in_order(slices)
     _check_series(folder, slices)
     if any(part.frame is not None for part in slices):
         frames = [(part.path, part.frame or 0, part.values[-2], part.values[-1]) for part in slices]
@@ -144,12 +145,16 @@ def sorted_headers(folder: Path) -> list[Dataset]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder.name} is no folder of DICOM slices, and so belongs to no study; give such a folder")
-    slices = _slices(folder)
-    read_order = sorted(slices, key=lambda part: part.along)
-    headers = [header_of(part.path) for part in read_order]
+    slices, _ = in_order(_slices(folder))
+    headers = [header_of(part.path) for part in slices]
     if not headers:
         raise InputError(f"{folder} holds no DICOM image slices; give the folder in which those of one series lie")
     return [header for header in headers if header is not None]
+
+
+def resent_in(folder: Path) -> list[str]:
+    """Return the names of files that are copies of another slice of a folder, and are not read."""
+    return [copy.path.name for _, copy in in_order(_slices(folder))[1]]
 
 
 def _slices(folder: Path) -> list[_Slice]:

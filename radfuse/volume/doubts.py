@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 
+from radfuse.errors import listed
+from radfuse.volume.dicom import resent_in
 from radfuse.volume.grid import Grid
 from radfuse.volume.nifti import forms_of
+from radfuse.volume.zipped import is_zip, unzipped
 
 _LONGEST_MM = 2500.0
 """No patient is longer."""
@@ -29,6 +33,8 @@ def doubts_of(path: Path, grid: Grid) -> list[str]:
     if not _SHORTEST_MM <= sides.max() <= _LONGEST_MM:
         extent = " x ".join(f"{side:.4g}" for side in sides[::-1])
         found.append(f"the image measures {extent} mm, as where a header counts in other units; correct its units")
+    if path.is_dir() or is_zip(path):
+        return found + _resent(path, grid)
     if not path.name.lower().endswith((".nii", ".nii.gz")):
         return found
     forms = forms_of(path)
@@ -49,3 +55,12 @@ def doubts_of(path: Path, grid: Grid) -> list[str]:
                 "and sform); the sform is read. Look whether left is left, and set the wrong one's code to 0"
             )
     return found
+
+
+def _resent(path: Path, grid: Grid) -> list[str]:
+    """Return which slices of a series are there more than once; looked for where files are more than slices."""
+    with unzipped(path) if is_zip(path) else nullcontext(path) as folder:
+        more = sum(item.is_file() for item in folder.iterdir()) > grid.shape[0] > 1
+        names = resent_in(folder) if more else []
+    told = f"{listed(names, 3)}: the same slice, pixels and all, as another file; it is read once"
+    return [told] if names else []

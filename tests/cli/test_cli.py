@@ -134,6 +134,10 @@ BAD = {
     "a shard counted from 0": (["extract", "T/study.yaml", "--shard", "0/4"], "numbered from 1 to 4, found 0"),
     "a shard that is none": (["segment", "T/study.yaml", "--shard", "x"], "--shard 'x' is not I/N"),
     "regions of a study without": (["regions", "T/study.yaml", "--out", "R"], "names no regions"),
+    "masks of a study without regions": (
+        ["segment", "T/study.yaml", "--out", "R", "--set", "segmentation={backend: vote, labels: {bone: 1}}"],
+        "wants one: add regions: [{kind: label, name: bone, label: bone}]",
+    ),
     "deep features of a study without": (["deep", "T/study.yaml", "--out", "R"], "add deep: {}"),
     "a table that is not there": (["check", "T/study.yaml", "--set", "cohort.table=c.csv"], "no table at"),
 }

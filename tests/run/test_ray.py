@@ -14,7 +14,7 @@ from boxes import tumour_cohort
 from radfuse import machine
 from radfuse.errors import InputError, MachineError, asked
 from radfuse.pipeline import run_study
-from radfuse.run.ray import _there, crew_on
+from radfuse.run.ray import _EVEN, _there, crew_on
 from radfuse.run.workers import Crew
 from radfuse.study import load_study
 
@@ -73,6 +73,28 @@ def test_a_cluster_that_is_not_there_is_told_at_once(
 def test_messages_there_are_those_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "take_one_thread", lambda: None)
     assert [_there(asked, "--out", ".", types) for types in (True, False)] == ["--out", "`out`"]
+
+
+@pytest.mark.parametrize(("said", "found"), [(None, "0"), ("7", "7")])
+def test_a_cluster_of_our_own_gives_way_to_nobody(
+    monkeypatch: pytest.MonkeyPatch, said: str | None, found: str
+) -> None:
+    """Ray would have its workers yield to all else on the machine."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    (name,) = _EVEN
+    if said is not None:
+        monkeypatch.setenv(name, said)
+    seen: list[str] = []
+    ray = SimpleNamespace(
+        is_initialized=lambda: False,
+        init=lambda **_: seen.append(os.environ[name]),
+        cluster_resources=lambda: {"CPU": 2},
+        shutdown=lambda: None,
+    )
+    monkeypatch.setattr("radfuse.run.ray.import_module", lambda _: ray)
+    with crew_on("ray"):
+        assert os.environ.get(name) == said
+    assert seen == [found]
 
 
 @pytest.fixture(scope="module")

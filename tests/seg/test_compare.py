@@ -168,15 +168,16 @@ def test_pixels_of_a_picture_are_those_of_a_dicom_segmentation_or_as_they_are_sa
         assert found.agreement["1"].dice == 1
 
 
-def test_folders_that_hold_several_images_are_told(tmp_path: Path) -> None:
-    touch(tmp_path, "A/site1/c.nrrd", "A/site1/d.nrrd", "B/c.nrrd")
-    with pytest.raises(InputError, match=r"holds no masks, but folders with several images: site1\. Compare each"):
+@pytest.mark.parametrize("lying", [("A/site1/c.nrrd", "A/site1/d.nrrd"), ("A/site1/c/mask.nrrd",)])
+def test_folders_that_hold_several_images_or_folders_of_them_are_told(tmp_path: Path, lying: tuple[str, ...]) -> None:
+    touch(tmp_path, *lying, "B/c.nrrd")
+    with pytest.raises(InputError, match=r"no masks, but folders with several images, or with folders of them: site1"):
         matched(tmp_path / "A", tmp_path / "B")
     touch(tmp_path, "A/c.nrrd")
     _, (told,) = matched(tmp_path / "A", tmp_path / "B")
     assert (told.severity, told.message.split(":")[0]) == (
         "warning",
-        "folders that hold several images, 1 in all, are left out",
+        "folders with several images, or with folders of them, 1 in all, are left out",
     )
 
 

@@ -6,10 +6,13 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from rawfiles import write_enhanced, write_series
 
 from radfuse.errors import InputError
+from radfuse.volume.dicom import sorted_headers
+from radfuse.volume.doubts import doubts_of
 from radfuse.volume.files import read_grid, read_labels, read_volume
 
 
@@ -93,9 +96,24 @@ def test_bad_frames_are_named(tmp_path: Path, order: list[int], fields: dict[str
         read_volume(tmp_path / "e.dcm")
 
 
-def test_a_slice_that_stands_twice_is_named(tmp_path: Path) -> None:
+def test_a_slice_that_was_sent_twice_is_read_once_and_told(tmp_path: Path) -> None:
+    pixels = write_series(tmp_path / "s", 5)
+    for name in ("1a.dcm", "copy.dcm"):
+        (tmp_path / "s" / name).write_bytes((tmp_path / "s" / "2.dcm").read_bytes())
+    for place in (tmp_path / "s", zipped(tmp_path / "s", tmp_path / "s.zip")):
+        assert np.array_equal(read_volume(place).array, pixels)
+        (told,) = doubts_of(place, read_grid(place))
+        assert told.startswith("2.dcm, copy.dcm: the same slice, pixels and all")
+    assert len(sorted_headers(tmp_path / "s")) == 5
+
+
+@pytest.mark.parametrize("field", ["SOPInstanceUID", "PixelData", "RescaleSlope"])
+def test_a_slice_that_stands_twice_and_is_no_copy_is_named(tmp_path: Path, field: str) -> None:
     write_series(tmp_path / "s", 5)
-    (tmp_path / "s" / "copy.dcm").write_bytes((tmp_path / "s" / "2.dcm").read_bytes())
+    item = pydicom.dcmread(tmp_path / "s" / "2.dcm")
+    changed = {"SOPInstanceUID": "1.2.3.4.5", "RescaleSlope": "2", "PixelData": bytes(len(item.PixelData))}
+    setattr(item, field, changed[field])
+    item.save_as(tmp_path / "s" / "copy.dcm")
     with pytest.raises(InputError, match=r"2\.dcm and copy\.dcm lie at one position; take away the one that is a copy"):
         read_volume(tmp_path / "s")
 

@@ -350,7 +350,12 @@ bad("slice cut in its voxels", cut("dicom/04.dcm", 0.8), says=("dicom", "04.dcm|
 bad("slice cut in its header", cut("dicom/04.dcm", 300), says=("dicom",))
 bad("slice of 0 bytes", write("dicom/04.dcm", ""), says=("dicom",))
 bad("slice missing", remove("dicom/05.dcm"), says=("dicom", "04.dcm", "06.dcm", "missing"))
-bad("slice twice", copy("dicom/05.dcm", "dicom/05b.dcm"), says=("dicom",))
+bad(
+    "slice twice",
+    copy("dicom/05.dcm", "dicom/05b.dcm"),
+    change("dicom/05b.dcm", lambda content: content[:-2] + b"\1\2"),
+    says=("dicom", "05.dcm", "05b.dcm"),
+)
 bad(
     "two series",
     slices(lambda item, number: setattr(item, "SeriesInstanceUID", f"1.2.{number % 2}")),
