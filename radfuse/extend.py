@@ -210,11 +210,12 @@ def _import(name: str, use: str) -> Any:
     try:
         found = import_module(name)
     except ModuleNotFoundError as error:
+        where = f", nor beside the study in {folder}" if folder is not None else ""
         if not f"{name}.".startswith(f"{error.name}."):
             raise ValueError(
-                f"use {use!r}: importing it failed: it needs {error.name!r}, which is not installed here; install it"
+                f"use {use!r}: importing it failed: it needs {error.name!r}, which is not installed here{where}; "
+                "install it, or put it there"
             ) from error
-        where = f", nor beside the study in {folder}" if folder is not None else ""
         raise ValueError(f"use {use!r}: no module {error.name!r} where Python looks{where}") from error
     except (Exception, SystemExit) as error:  # the user's own code, whatever it raises
         raise ValueError(f"use {use!r}: importing it failed: {type(error).__name__}: {error}") from error

@@ -227,8 +227,11 @@ def _of_date(subject: Subject, name: str, values: pd.Series, told: list[str]) ->
         times = days_as_written(values.astype(object)).to_numpy(dtype=float)
     known = np.isfinite(times)
     events = seen[known]
-    if known.sum() < 0.5 * len(times) or len(set(times[known])) < 3 or len(set(events)) < 2:
+    if known.sum() < 0.5 * len(times):
         told.append(f"{name}: neither groups of {_PATIENTS} patients and more, nor dates or numbers of most units")
+        return
+    if len(set(times[known])) < 3 or len(set(events)) < 2:
+        told.append(f"{name}: too few different dates or numbers, or one outcome where they are known")
         return
     both = np.column_stack([times[known], np.zeros(known.sum())])
     if follow_up is None:

@@ -24,8 +24,8 @@ _ASIDE_VOXELS = 0.7501
 would tell left from right."""
 _TIE = 1e-5
 """Of what differs by less, in mm or as a cosine, rounding would choose, and choose otherwise in a mirrored knee."""
-_MOST_STEPS = 20
-"""Down to another label, each of three quarters of the longest side of a voxel."""
+_MOST_STEPS, _MOST_EMPTY = 20, 3
+"""Down to another label, each of three quarters of the longest side of a voxel; and of them through a slit between."""
 _NEAREST = 8
 """Vertices that may be equally near."""
 
@@ -64,6 +64,7 @@ class JointSpaceMeasure(Measure):
         if box is None:
             reason = f"nothing of the upper body lies within {self.most_mm:g} mm of any of the regions"
             return dict.fromkeys(self.regions, Measured.nothing(_FEATURES, reason))
+        whole = subject.scene.labels.array, lower
         (lower, upper), part = cut((lower, upper), grid, box)
         surface, facing = (body_surface(body, part) for body in (lower, upper))
         gap = _gaps_mm(surface, facing, self.most_mm)
@@ -72,9 +73,8 @@ class JointSpaceMeasure(Measure):
         first = np.array([side.start for side in box])
         step = surface.normals[known] * _ASIDE_VOXELS * max(part.spacing_zyx_mm) / np.array(part.spacing_zyx_mm)
         own = nearest_voxel(lower, index - step, part) if len(index) else index.astype(int)
-        below = _next_label(subject.scene.labels.array[box] * lower, own, index, step) + first
-        above = np.rint(index + step).astype(int) + first
-        own = own + first
+        own, above = own + first, np.rint(index + step).astype(int) + first
+        below = _next_label(*whole, own, index + first, step)
         regions = [subject.regions[name] for name in self.regions]
         inside = {region.name: holds(region, own) | holds(region, above) | holds(region, below) for region in regions}
         return {name: self._statistics(gap[here], areas[here]) for name, here in inside.items()}
@@ -101,23 +101,27 @@ class JointSpaceMeasure(Measure):
         )
 
 
-def _next_label(labels: np.ndarray, own: np.ndarray, index: np.ndarray, step: np.ndarray) -> np.ndarray:
+def _next_label(
+    labels: np.ndarray, body: np.ndarray, own: np.ndarray, index: np.ndarray, step: np.ndarray
+) -> np.ndarray:
     """Return the first voxel straight below each vertex that has another label than its own voxel; else its own.
 
     Args:
-        labels: of the lower body, 0 elsewhere, shape (z, y, x).
+        labels: of the whole scene, shape (z, y, x).
+        body: the lower body, of that shape.
         own: voxel of each vertex, shape (n, 3).
         index: the vertices, (z, y, x) in voxels.
         step: outwards, (z, y, x) in voxels.
     """
     here, found = labels[tuple(own.T)], own.copy()
-    left, last = np.arange(len(own)), np.array(labels.shape) - 1
+    left, last, empty = np.arange(len(own)), np.array(labels.shape) - 1, np.zeros(len(own), dtype=int)
     for depth in range(2, 2 + _MOST_STEPS):
         voxel = np.clip(np.rint(index[left] - depth * step[left]).astype(int), 0, last)
-        there = labels[tuple(voxel.T)]
+        there = labels[tuple(voxel.T)] * body[tuple(voxel.T)]
         other = (there != here[left]) & (there > 0)
         found[left[other]] = voxel[other]
-        left = left[(there == here[left])]
+        empty[left] += there == 0
+        left = left[~other & (empty[left] <= _MOST_EMPTY)]
     return found
 
 

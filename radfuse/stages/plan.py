@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from radfuse.check.inputs import FoldPatients
-from radfuse.errors import InputError
+from radfuse.errors import InputError, counted
 from radfuse.run.digests import UNSAID
 from radfuse.run.stage import Stage
 from radfuse.seg.backend import Backend
@@ -69,11 +69,16 @@ def jobs(context: Context) -> Iterator[PlanJob]:
     """Yield the one plan of a study that trains networks.
 
     Raises:
-        InputError: a fold has the name of the network of all masks.
+        InputError: a fold has the name of the network of all masks, or a network has no mask to learn from.
     """
     if context.trains:
-        networks(context)
         drawn = [case for case in context.all_cases if case.mask is not None]
+        for network in networks(context):
+            if drawn and network.test.issuperset(case.patient for case in drawn):
+                raise InputError(
+                    f"no manual mask is left for the network {network.name!r} to learn from, which must not see "
+                    f"{counted(len(network.test), 'patient')}; add masks of other patients"
+                )
         yield PlanJob(context.backend, {case.case_id: context.image(case) for case in drawn}, context.spacings_mm[:1])
 
 

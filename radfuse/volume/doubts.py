@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -59,8 +60,14 @@ def doubts_of(path: Path, grid: Grid) -> list[str]:
 
 def _resent(path: Path, grid: Grid) -> list[str]:
     """Return which slices of a series are there more than once; looked for where files are more than slices."""
+    if is_zip(path):
+        with ZipFile(path) as packed:
+            files = sum(not item.is_dir() for item in packed.infolist())
+    else:
+        files = sum(item.is_file() for item in path.iterdir())
+    if not files > grid.shape[0] > 1:
+        return []
     with unzipped(path) if is_zip(path) else nullcontext(path) as folder:
-        more = sum(item.is_file() for item in folder.iterdir()) > grid.shape[0] > 1
-        names = resent_in(folder) if more else []
+        names = resent_in(folder)
     told = f"{listed(names, 3)}: the same slice, pixels and all, as another file; it is read once"
     return [told] if names else []

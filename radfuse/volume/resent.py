@@ -45,7 +45,14 @@ def in_order(slices: Sequence[Slice]) -> tuple[list[Slice], list[tuple[Slice, Sl
 
 
 def _is_copy(first: Placed, second: Placed) -> bool:
-    return first.frame is None and second.frame is None and _said(first.path) == _said(second.path)
+    from radfuse.volume.dicom import header_of  # now: it reads this module
+
+    if first.frame is not None or second.frame is not None:
+        return False
+    headers = [header_of(part.path) for part in (first, second)]  # without pixels, which phases at one place need not
+    if len({str(header and header.get("SOPInstanceUID")) for header in headers}) > 1:
+        return False
+    return _said(first.path) == _said(second.path)
 
 
 def _said(path: Path) -> list[object]:

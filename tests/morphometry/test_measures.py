@@ -87,6 +87,12 @@ def test_joint_space_between_cartilage_and_between_bones(joint: Subject) -> None
     assert bones["medial"].values["JointSpaceMin"] == pytest.approx(6.0, abs=0.01)
     over = JointSpaceMeasure(lower=("tibia", "tibial_cartilage"), upper="femur", regions=("plateau",)).measured(joint)
     assert over["plateau"].values["JointSpaceMin"] == pytest.approx(3.0, abs=0.01)  # on the cartilage over the bone
+    labels = joint.scene.labels
+    z, _, x = coordinates(labels.grid)
+    slit = np.where((z < 0.5) & (labels.array == 4), 0, labels.array).astype(np.uint8)
+    apart = subject(slit, labels.grid, KNEE, {"plateau": (slit == 3) & (x < 0)})
+    over = JointSpaceMeasure(lower=("tibia", "tibial_cartilage"), upper="femur", regions=("plateau",)).measured(apart)
+    assert over["plateau"].values["JointSpaceMin"] == pytest.approx(3.0, abs=0.01)  # a slit between is passed
     touching = JointSpaceMeasure(lower="tibial_cartilage", upper="meniscus", regions=("medial",)).measured(joint)
     assert touching["medial"].values["JointSpaceMin"] == pytest.approx(0.0, abs=0.01)
 

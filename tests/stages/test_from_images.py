@@ -19,6 +19,7 @@ from radfuse.check.study import check_study
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
 from radfuse.results import SegmentedCase
+from radfuse.run.folder import read_json
 from radfuse.seg.metrics import dice
 from radfuse.study import load_study
 from radfuse.volume.files import read_labels, read_volume, write_image
@@ -351,9 +352,14 @@ def test_patients_that_no_fold_tests_are_segmented_by_networks_that_never_saw_th
     assert run.failures == ()
     networks = {item.stem for item in (run.path / "models/segmentation").glob("*.onnx")}
     assert networks == {"holdout", "all", "part-1", "part-2", "part-3"}
-    facts = [SegmentedCase.model_validate_json(path.read_bytes()) for path in run.path.glob("labels/*/segmented.json")]
-    count = Counter(each.network for each in facts)
-    assert count == {"holdout": 4, "part-1": 3, "part-2": 3, "part-3": 2}
+    facts = {path.parent.name: read_json(path)["network"] for path in run.path.glob("labels/*/segmented.json")}
+    assert Counter(facts.values()) == {"holdout": 4, "part-1": 3, "part-2": 3, "part-3": 2}
+    table = pd.read_csv(study.parent / "cohort.csv")
+    beside = table.index[table["case_id"].map(facts) != "holdout"]
+    table.loc[beside[1:], "mask"] = None  # one is left, whom its own network would not see
+    table.to_csv(study.parent / "cohort.csv", index=False)
+    with pytest.raises(InputError, match="no manual mask is left for the network 'part-1' to learn from"):
+        run_study(load_study(study, quick), study.parent / "few", until="train")
 
 
 def test_stability_needs_no_network_where_every_mask_is_drawn(study: Path) -> None:

@@ -90,8 +90,9 @@ def check_plans(folder: Path, folds: Sequence[str], checkpoint: str | None) -> N
     settings: dict[str, Any] = {}
     try:
         every = read_json(folder / "plans.json")["configurations"]
-        while name is not None:
-            settings, name = {**every[name], **settings}, every[name].get("inherits_from")
+        for _ in every:  # a chain that goes in a circle ends, too
+            if name is not None:
+                settings, name = {**every[name], **settings}, every[name].get("inherits_from")
         network = settings["architecture"]
         ours = network["network_class_name"].startswith(UNETS) and _BY_PLANS.fullmatch(trainer)
         strides = network["arch_kwargs"]["strides"] if ours else ()
