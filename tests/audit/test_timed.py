@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from radfuse.fusion.config import FusionConfig
 OUTCOME = {"kind": "survival", "time": "months", "event": "died", "horizon": 10}
 
 
-def timed(values: pd.DataFrame, time: np.ndarray, event: np.ndarray, **more: object) -> Subject:
+def timed(values: pd.DataFrame, time: np.ndarray, event: np.ndarray, **more: Any) -> Subject:
     """Return a study of a time to an event."""
     made = subject(values, event, **more)
     config = CohortConfig.model_validate({**made.config.model_dump(), "outcome": OUTCOME})
