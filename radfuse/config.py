@@ -44,8 +44,13 @@ class _Told(ModelMetaclass):
     if not TYPE_CHECKING:  # a type checker looks at the fields
 
         def __call__(cls, *args: Any, **settings: Any) -> Any:  # noqa: N805  of a metaclass
+            if args:
+                first = next(iter(cls.model_fields), "name")
+                raise SettingError(
+                    f"{cls.__name__}: {short(repr(args[0]))} has no name; write {cls.__name__}({first}=..., ...)"
+                )
             try:
-                return super().__call__(*args, **settings)
+                return super().__call__(**settings)
             except ValidationError as error:
                 raise SettingError(told(cls, error, cls.__name__)) from None
 

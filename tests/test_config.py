@@ -87,6 +87,11 @@ def test_a_section_is_frozen() -> None:
         Cat().lives = 3  # type: ignore[misc]
 
 
+def test_a_setting_without_a_name_is_told_how_to_write_it() -> None:
+    with pytest.raises(InputError, match=r"^House: 5 has no name; write House\(name=\.\.\., \.\.\.\)$"):
+        House(5)  # type: ignore[call-arg]
+
+
 def test_settings_made_in_python_are_told_as_those_of_a_file() -> None:
     with pytest.raises(InputError) as caught:
         House(nmae="h", pet={"kind": "cat", "lives": "many"})  # type: ignore[call-arg]

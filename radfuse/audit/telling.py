@@ -7,7 +7,7 @@ from math import comb
 
 import numpy as np
 
-from radfuse.audit import timed, valued
+from radfuse.audit import gaps, timed, valued
 from radfuse.audit.subject import Subject
 from radfuse.errors import listed
 from radfuse.results import AuditCheck, AuditFinding
@@ -43,7 +43,7 @@ def look(subject: Subject) -> AuditCheck:
     for block in subject.design.blocks:
         areas = areas_of(subject, block)
         findings += _of_block(subject, block, areas)
-        findings += _of_gaps(subject, block)
+        findings += gaps.by_event(subject, block, subject.events)
         best = max([best, *((area, name) for name, area in areas.items())])
     told = f"the most telling column is {best[1]} (AUC {best[0]:.3f})" if best[1] else "no column tells anything"
     return AuditCheck(name=NAME, looks=about, told=told, findings=tuple(findings))
@@ -93,25 +93,6 @@ def _of_block(subject: Subject, block: str, areas: dict[str, float]) -> Iterator
             found=f"comes near to telling the outcome by itself: {shown}; chance reaches {bound:.3f} at most",
             mend="Make sure that it was known before the outcome was",
             column=next(iter(much)),
-        )
-
-
-def _of_gaps(subject: Subject, block: str) -> Iterator[AuditFinding]:
-    """Yield columns of which a value is there or missing by outcome: what stands in for it then tells it."""
-    assert subject.events is not None
-    gaps = subject.design.blocks[block].isna().to_numpy()
-    events, units = subject.events, len(subject.events)
-    if 2 * gaps.shape[1] / comb(units, int(events.sum())) > _CHANCE:
-        return
-    areas = 0.5 + 0.5 * np.abs(gaps[events].mean(axis=0) - gaps[~events].mean(axis=0))
-    names = [str(name) for name, area in zip(subject.design.blocks[block].columns, areas, strict=True) if area > _MUCH]
-    if names:
-        yield AuditFinding(
-            severity="warning",
-            where=subject.where(block),
-            found=f"whether a value is missing tells the outcome (AUC {areas.max():.3f}): {listed(names)}",
-            mend=f"If one class was measured otherwise, measure both alike; else {subject.leave_out(block)}",
-            column=names[0],
         )
 
 

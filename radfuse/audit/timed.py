@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from radfuse.audit import gaps
 from radfuse.audit.ranked import ranked
 from radfuse.audit.subject import Subject
 from radfuse.errors import listed
@@ -20,7 +21,9 @@ _BY_CHANCE = 1e-3
 
 def look(subject: Subject, name: str) -> AuditCheck:
     """Return the columns that rank the times of events, or tell who was seen to have one, by themselves."""
-    about = "Harrell's C of the most telling columns of each block, and every column's AUC of the event being seen"
+    about = (
+        "Harrell's C of the most telling columns of each block; of every column, and of its gaps, the AUC of the event"
+    )
     assert subject.timed is not None
     event = subject.timed[1] == 1
     findings: list[AuditFinding] = []
@@ -47,6 +50,7 @@ def look(subject: Subject, name: str) -> AuditCheck:
                         column=str(next(iter(found))),
                     )
                 )
+        findings += gaps.by_event(subject, block, event)
     told_of = f"the most telling column is {best[1]} (C {best[0]:.3f})" if best[1] else "no column tells anything"
     return AuditCheck(name=name, looks=about, told=told_of, findings=tuple(findings))
 

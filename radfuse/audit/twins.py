@@ -1,4 +1,4 @@
-"""Check: rows of two patients that are one scan: the same values rounded, or measured once more with another mask.
+"""Check: rows of two patients that are one scan: rounded, times a factor, or measured once more.
 
 Equal rows are refused when a table is read; here are those that are nearly so. Two rows are near where they are much
 nearer to each other than to any third one. How much is improbable depends on the number of directions in which rows
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -25,7 +26,7 @@ _PROJECTED = 512
 _AT_ONCE, _DISTANCES = 512, 2**22
 """Rows whose neighbours are looked for together, at most, and their distances to all others."""
 _COLUMNS = 256
-"""That are brought to one size at a time."""
+"""That are brought to one size at a time; the first of them tell whether a row is a multiple of another."""
 _FAR = 4.0
 """Standard deviations where values are cut, lest one column outweighs all others."""
 _EQUAL, _MOST = 1e-3, 0.8
@@ -36,6 +37,8 @@ _CONFIRMED = 30
 """Pairs that are looked at once more, at most."""
 _CHANCE = 1e-3
 """Pairs that chance makes in all of a table, below which they are no chance."""
+_RATIO = 1e-6
+"""By which values may leave the one ratio of two rows that are a multiple of each other."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,10 @@ def look(subject: Subject) -> AuditCheck:
         if pairs:
             one = max(pairs, key=lambda pair: pair.correlation)
             told.append(f"the nearest two rows of {block} correlate by {one.correlation:.3f}")
-            findings += _of_block(subject, block, [pair for pair in pairs if pair.near])
+            factors = multiples(subject, block)
+            near = [pair for pair in pairs if pair.near and (pair.first, pair.second) not in factors]
+            findings += _of_block(subject, block, near)
+            findings += _of_multiples(subject, block, factors)
     if not told:
         few = f"no table has {FEWEST} columns of many values and as many units"
         return AuditCheck(name=NAME, looks=about, skipped=few)
@@ -87,38 +93,48 @@ def look(subject: Subject) -> AuditCheck:
 
 
 def _of_block(subject: Subject, block: str, pairs: list[Pair]) -> Iterator[AuditFinding]:
-    names, patients = subject.names, subject.patients
+    names = subject.names
     for rounded in (True, False):
         here = [pair for pair in pairs if pair.rounded == rounded]
-        if not here:
-            continue
-        first = here[0]
-        kept, *_ = subject.cases_of(first.first)
-        left_out = ", ".join(f"{case}: same scan as {kept}" for case in subject.cases_of(first.second))
-        shown = listed(
-            f"{names[pair.first]} and {names[pair.second]} (r {pair.correlation:.4f}, {pair.equal:.0%} equal)"
-            for pair in here
-        )
-        whose = f"patients {patients[first.first]!r} and {patients[first.second]!r}"
-        many = f"{len(here)} pairs of rows" if len(here) > 1 else "two rows"
-        what = "hold the same values but for rounding" if rounded else "are much nearer to each other than any others"
-        yield AuditFinding(
-            severity="error" if rounded else "warning",
-            where=subject.where(block),
-            found=f"{many} of different patients {what}: {shown}",
-            mend="One scan under two ids leaks between folds: leave one out (cohort.exclude: "
-            f"{{{left_out}}}), or give {whose} one id in cohort.patient",
-        )
+        if here:
+            shown = listed(
+                f"{names[pair.first]} and {names[pair.second]} (r {pair.correlation:.4f}, {pair.equal:.0%} equal)"
+                for pair in here
+            )
+            near = "are much nearer to each other than any others"
+            what = "hold the same values but for rounding" if rounded else near
+            places = [(pair.first, pair.second) for pair in here]
+            yield _finding(subject, block, places, f"{what}: {shown}", sure=rounded)
+
+
+def _of_multiples(subject: Subject, block: str, factors: dict[tuple[int, int], float]) -> Iterator[AuditFinding]:
+    if factors:
+        names = subject.names
+        shown = listed(f"{names[i]} times {factor:.6g} is {names[j]}" for (i, j), factor in factors.items())
+        yield _finding(subject, block, list(factors), f"hold the same values but for one factor: {shown}", sure=True)
+
+
+def _finding(subject: Subject, block: str, pairs: list[tuple[int, int]], what: str, sure: bool) -> AuditFinding:
+    first, second = pairs[0]
+    kept, *_ = subject.cases_of(first)
+    left_out = ", ".join(f"{case}: same scan as {kept}" for case in subject.cases_of(second))
+    whose = f"patients {subject.patients[first]!r} and {subject.patients[second]!r}"
+    many = f"{len(pairs)} pairs of rows" if len(pairs) > 1 else "two rows"
+    return AuditFinding(
+        severity="error" if sure else "warning",
+        where=subject.where(block),
+        found=f"{many} of different patients {what}",
+        mend="One scan under two ids leaks between folds: leave one out (cohort.exclude: "
+        f"{{{left_out}}}), or give {whose} one id in cohort.patient",
+    )
 
 
 def nearest_pairs(subject: Subject, block: str) -> list[Pair]:
     """Return each unit with its nearest neighbour among other patients, each pair once; empty for too few columns."""
-    found = subject.ranks[block]
-    many = (found.distinct > np.maximum(0.6 * found.known, FEWEST)) & (found.spread > 0)
-    many &= found.known >= 0.5 * len(subject.design.units)
-    if many.sum() < FEWEST or len(set(subject.patients)) < FEWEST:
+    columns = _columns(subject, block)
+    if len(columns) < FEWEST or len(set(subject.patients)) < FEWEST:
         return []
-    x, columns = subject.design.blocks[block].to_numpy(dtype="float64"), np.flatnonzero(many)
+    found, x = subject.ranks[block], subject.design.blocks[block].to_numpy(dtype="float64")
     z = np.empty((len(x), len(columns)), np.float32, order="F")
     for start in range(0, len(columns), _COLUMNS):  # all of them at once would take several times their memory
         own = columns[start : start + _COLUMNS]
@@ -130,6 +146,37 @@ def nearest_pairs(subject: Subject, block: str) -> list[Pair]:
     return [
         _confirmed(x, columns, z, pair) if pair in alike else pair for pair in pairs if pair in alike or not pair.near
     ]
+
+
+def _columns(subject: Subject, block: str) -> np.ndarray:
+    """Return the places of the columns of many values."""
+    found = subject.ranks[block]
+    many = (found.distinct > np.maximum(0.6 * found.known, FEWEST)) & (found.spread > 0)
+    return np.flatnonzero(many & (found.known >= 0.5 * len(subject.design.units)))
+
+
+def multiples(subject: Subject, block: str) -> dict[tuple[int, int], float]:
+    """Return pairs of units of two patients of which one is the other times a factor, with that factor.
+
+    Where most rows are, the columns all say one thing, and there is none.
+    """
+    columns = _columns(subject, block)[:_COLUMNS]
+    if len(columns) < FEWEST:
+        return {}
+    x = np.nan_to_num(subject.design.blocks[block].to_numpy(dtype="float64")[:, columns])
+    there, patients = x != 0, subject.patients
+    size = np.log(np.abs(np.where(there, x, 1.0)))
+    size -= size.sum(axis=1, keepdims=True) / np.maximum(there.sum(axis=1, keepdims=True), 1)
+    order = np.argsort(np.where(there, size, 0.0) @ np.random.default_rng(0).standard_normal(len(columns)))
+    pairs = {}
+    for i, j in pairwise(map(int, order)):
+        same = there[i]
+        if patients[i] == patients[j] or same.sum() < max(FEWEST, 0.5 * len(columns)) or (same != there[j]).any():
+            continue
+        ratio = x[j, same] / x[i, same] if i < j else x[i, same] / x[j, same]
+        if np.ptp(ratio) <= _RATIO * abs(ratio[0]) and abs(ratio[0] - 1) > _EQUAL:  # by 1 they are rounded
+            pairs[min(i, j), max(i, j)] = float(np.median(ratio))
+    return pairs if len(pairs) <= len(x) / 2 else {}
 
 
 def _confirmed(x: np.ndarray, columns: np.ndarray, z: np.ndarray, pair: Pair) -> Pair:

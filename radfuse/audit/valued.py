@@ -6,6 +6,7 @@ from math import factorial
 
 import numpy as np
 
+from radfuse.audit import gaps
 from radfuse.audit.subject import Subject
 from radfuse.errors import listed
 from radfuse.fusion.scaling import medians
@@ -21,7 +22,7 @@ _BY_CHANCE = 1e-3
 
 def look(subject: Subject, name: str) -> AuditCheck:
     """Return the columns that rank the units as their outcomes do, by themselves."""
-    about = "C of the columns of each block whose ranks correlate most with those of the outcome"
+    about = "C of each block's columns whose ranks correlate most with the outcome's, and the AUC of all columns' gaps"
     findings: list[AuditFinding] = []
     best: tuple[float, str] = (0.5, "")
     for block in subject.design.blocks:
@@ -36,6 +37,7 @@ def look(subject: Subject, name: str) -> AuditCheck:
             first = next(iter(told))
             where = subject.where(block)
             findings.append(AuditFinding(severity="warning", where=where, found=what, mend=mend, column=first))
+        findings += gaps.by_value(subject, block)
     said = f"the most telling column is {best[1]} (C {best[0]:.3f})" if best[1] else "no column tells anything"
     return AuditCheck(name=name, looks=about, told=said, findings=tuple(findings))
 

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from radfuse.cli.arguments import Overrides, RunMade, StudyFile
-from radfuse.cli.show import BAD_INPUT, out, progress
+from radfuse.cli.show import BAD_INPUT, SOME_FAILED, out, progress
 from radfuse.errors import InputError
 from radfuse.run.disk import check_folder, write_folder
 
@@ -28,6 +28,9 @@ def audit(
     honesty: Annotated[
         bool,
         typer.Option("--honesty", help="Fit every family with its held-out rows turned to noise, rather than one."),
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 1 where there is a warning; an error is 2 anyway.")
     ] = False,
     set_: Overrides = None,
 ) -> None:
@@ -51,8 +54,11 @@ def audit(
         page = audit_page(AuditReport(loaded.title or loaded.name, found, Made.today(["audit", study.name])))
         write_folder(out_, {name: text.encode() if isinstance(text, str) else text for name, text in page.items()})
         out.print(f"Page: {escape(str(out_ / 'index.html'))}", soft_wrap=True)
-    if any(finding.severity == "error" for _, finding in found.findings):
+    severities = {finding.severity for _, finding in found.findings}
+    if "error" in severities:
         raise typer.Exit(BAD_INPUT)
+    if strict and "warning" in severities:
+        raise typer.Exit(SOME_FAILED)
 
 
 def _prepared(study: Study, run: Path) -> Prepared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -60,7 +61,9 @@ def _files(schema: BundleSchema, name: str) -> dict[str, str | bytes]:
         raise ValueError(part.no_score or "the bundle is older than nomograms are; run `radfuse export` again")
     levels, outcome = levels_of(schema.clinical), schema.opened_outcome()
     found = nomogram_of(name, part.score, levels)
-    made = calculator(found, part.score, levels, part.threshold, part.survival, len(part.inputs))
+    made = calculator(
+        found, part.score, levels, part.threshold, part.survival, Counter(item.block for item in part.inputs)
+    )
     files: dict[str, str | bytes] = {
         **{f"nomogram.{end}": content for end, content in drawn(found).printed().items()},
         "points.csv": str(points_table(found, part.score).to_csv(index=False)),

@@ -19,11 +19,11 @@ def calculator(
     levels: Mapping[str, Sequence[str]],
     threshold: float,
     survival: SurvivalFit | None = None,
-    columns_in: int | None = None,
+    columns_in: Mapping[str, int] | None = None,
 ) -> Markup:
     """Return the calculator's model as JSON that may stand inside a page; of survival it tells risk groups.
 
-    Where the model uses all of `columns_in`, no block can be there by others.
+    `columns_in` counts the columns of each block before selection: one that is used whole is not there by others.
     """
     scored = blocks_as_scores(score)
     place = {column.name: i for i, column in enumerate(score.columns)}
@@ -48,7 +48,7 @@ def calculator(
         "inputs": list(inputs.values()),
         "scores": [_block(score, block) for block in scored],
         "threshold": threshold,
-        "all": len(score.columns) == columns_in,
+        "open": [one for one in score.blocks if columns_in is None or len(score.of_block(one)) < columns_in[one]],
         "base": nomogram.base,
         "unit": nomogram.unit,
         **({"groups": survival.groups} if survival is not None else {}),

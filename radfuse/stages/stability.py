@@ -85,7 +85,7 @@ def _numbers(row: Row) -> dict[str, float]:
 
 STAGE = Stage(
     "stability",
-    8,
+    9,
     jobs,
     work,
     write_files,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,13 @@ from typer.testing import CliRunner
 
 from radfuse.audit.checks import CHECKS
 from radfuse.check.study import check_study
+from radfuse.cli import audit as cli
 from radfuse.cli.app import app
 from radfuse.errors import InputError
 from radfuse.phantom.table import TablePhantom, write_table_phantom
 from radfuse.pipeline import run_study
 from radfuse.report.sections.audit import mark_of
-from radfuse.results import AuditCheck, AuditFinding
+from radfuse.results import Audit, AuditCheck, AuditFinding
 from radfuse.stages import audit as stage
 from radfuse.study import load_study
 
@@ -80,6 +82,19 @@ def test_a_clean_study_has_ticks_and_code_0(study: Path) -> None:
     assert "- volume alone: not made, no column is a volume" in result.stdout
     assert "held-out rows leave no trace: clinical on fold 1: the same to the last bit" in result.stdout
     assert f"{len(CHECKS) + 2} checks: 0 errors, 0 warnings, 0 remarks" in result.stdout
+
+
+@pytest.mark.parametrize(("severity", "code"), [("remark", 0), ("warning", 1), ("error", 2)])
+def test_strict_turns_a_warning_into_code_1(
+    study: Path, monkeypatch: pytest.MonkeyPatch, severity: Literal["remark", "warning", "error"], code: int
+) -> None:
+    finding = AuditFinding(severity=severity, where="w", found="f", mend="m")
+    found = Audit(checks=(AuditCheck(name="n", looks="l", findings=(finding,)),))
+    monkeypatch.setattr(cli, "_prepared", lambda *_: None)
+    monkeypatch.setattr(cli, "_whole", lambda *_, **__: found)
+    usual = 2 if code == 2 else 0
+    assert CliRunner().invoke(app, ["audit", str(study)]).exit_code == usual
+    assert CliRunner().invoke(app, ["audit", str(study), "--strict"]).exit_code == code
 
 
 def test_the_command_holds_volume_alone_beside_its_whole_block(study: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from radfuse.fusion.config import FusionConfig
 OUTCOME = {"kind": "survival", "time": "months", "event": "died", "horizon": 10}
 
 
-def timed(values: pd.DataFrame, time: np.ndarray, event: np.ndarray, **more: object) -> Subject:
+def timed(values: pd.DataFrame, time: np.ndarray, event: np.ndarray, **more: Any) -> Subject:
     """Return a study of a time to an event."""
     made = subject(values, event, **more)
     config = CohortConfig.model_validate({**made.config.model_dump(), "outcome": OUTCOME})
@@ -41,6 +42,18 @@ def test_columns_that_rank_the_times_or_tell_who_has_the_event_are_named() -> No
     assert first.found == "ranks the times of events by itself: known (C 1.000)"
     assert second.found == "tells who has the event by itself: seen (AUC 1.000)"
     assert (first.severity, second.column) == ("warning", "seen")
+
+
+def test_a_column_that_is_missing_where_the_event_is_is_named() -> None:
+    time, event = drawn(60)
+    values = pd.DataFrame({"a": noise(60, 1)[:, 0], "b": np.where(event == 1, np.nan, noise(60, 1, 2)[:, 0])})
+    finding = the_finding(telling.look(timed(values, time, event)))
+    assert (finding.severity, finding.found) == (
+        "warning",
+        "whether a value is missing tells the outcome (AUC 1.000): b",
+    )
+    everyone = np.ones(60)
+    assert telling.look(timed(values[["a"]].where(time[:, None] > 0), time, everyone)).findings == ()
 
 
 def test_noise_and_half_missing_columns_are_not() -> None:

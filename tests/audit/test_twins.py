@@ -9,7 +9,7 @@ from audited import coins, noise, subject, the_finding
 from realdata import real_file
 
 from radfuse.audit import twins
-from radfuse.audit.twins import nearest_pairs
+from radfuse.audit.twins import multiples, nearest_pairs
 
 
 def factors(units: int, columns: int, directions: int = 6, seed: int = 0) -> np.ndarray:
@@ -29,6 +29,20 @@ def test_the_same_values_rounded_are_an_error_that_names_both(digits: int) -> No
     assert finding.severity == "error"
     assert "two rows of different patients hold the same values but for rounding: c7 and c90" in finding.found
     assert "cohort.exclude: {c90: same scan as c7}" in finding.mend
+
+
+def test_a_row_times_a_factor_is_an_error() -> None:
+    values = factors(90, 60) + 3
+    finding = the_finding(twins.look(subject(with_copy(values, 1.25 * values[7]), coins(91))))
+    assert finding.severity == "error"
+    assert "hold the same values but for one factor: c7 times 1.25 is c90" in finding.found
+    apart = 1.25 * values[7] * (1 + 1e-3 * noise(1, 60, 4)[0])
+    assert multiples(subject(with_copy(values, apart), coins(91)), "radiomic") == {}
+
+
+def test_rows_of_columns_that_all_say_one_thing_are_no_copies() -> None:
+    volume = np.exp(noise(60, 1))
+    assert twins.look(subject(volume * np.linspace(1, 9, 40), coins(60))).findings == ()
 
 
 def test_what_is_to_be_left_out_are_cases_where_units_have_other_names() -> None:

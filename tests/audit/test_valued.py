@@ -45,6 +45,30 @@ def test_noise_and_half_missing_columns_are_no_news(kind: str) -> None:
     assert check.told.startswith("the most telling column is")
 
 
+@pytest.mark.parametrize(
+    ("kind", "missing", "what"),
+    [
+        ("continuous", Y > 0.3, "the outcome"),
+        ("ordinal", np.clip(np.round(Y) + 1, 0, 3) >= 2, "the outcome"),
+        ("ordinal", np.clip(np.round(Y) + 1, 0, 3) == 1, "the grade '1'"),
+        ("ordinal", np.clip(np.round(Y) + 1, 0, 3) == 0, "the grade '0'"),
+    ],
+)
+def test_a_column_that_is_missing_by_outcome_is_named_once(kind: str, missing: np.ndarray, what: str) -> None:
+    values = pd.DataFrame(noise(60, 3), columns=["a", "b", "c"])
+    values.loc[missing, "b"] = np.nan
+    finding = the_finding(telling.look(study(values, Y, kind)))
+    assert (finding.severity, finding.column) == ("warning", "b")
+    assert finding.found == f"whether a value is missing tells {what} (AUC 1.000): b"
+
+
+@pytest.mark.parametrize("kind", ["continuous", "ordinal"])
+def test_gaps_at_random_and_few_are_no_news(kind: str) -> None:
+    values = pd.DataFrame(noise(60, 200)).mask(np.random.default_rng(1).random((60, 200)) < 0.05)
+    values.loc[Y.argmax(), 3] = np.nan
+    assert telling.look(study(values, Y, kind)).findings == ()
+
+
 def test_five_units_are_too_few_to_be_sure() -> None:
-    values = pd.DataFrame({**dict(enumerate(noise(5, 30).T)), "same": Y[:5]})
+    values = pd.DataFrame(noise(5, 30)).assign(same=Y[:5])
     assert {finding.column for finding in telling.look(study(values, Y[:5], "continuous")).findings} <= {"same"}

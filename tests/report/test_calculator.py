@@ -186,8 +186,9 @@ def test_a_block_without_a_value_in_use_may_be_there_all_the_same(tmp_path: Path
     text = page("t", "o", "1", "both", calculator(nomogram_of("both", score, {}), score, {}, 0.5))
     rows = [{"age": "1", "f": ""}, {"radiomic is there": "yes"}, {"f": "3"}, {"f": "", "radiomic is there": "no"}]
     found = computed(text, {"both": rows}, tmp_path)["both"]
-    assert '"all": false' in text
-    assert '"all": true' in calculator(nomogram_of("both", score, {}), score, {}, 0.5, columns_in=2)
+    assert '"open": ["clinical", "radiomic"]' in text
+    told = calculator(nomogram_of("both", score, {}), score, {}, 0.5, columns_in={"clinical": 1, "radiomic": 7})
+    assert '"open": ["radiomic"]' in told
     sums = [2.0, 0.5 * 2 + 0.5 * -2, 0.5 * 2 + 0.5 * 1, 2.0]  # age carries the weight of f, unless f was imputed
     np.testing.assert_allclose(np.array(found, dtype=float), 1 / (1 + np.exp(-np.array(sums))), rtol=0, atol=1e-12)
 
@@ -219,8 +220,8 @@ def check_points(one: Shipped) -> None:
                 if line.block
                 else values[:, place[line.name]]
             )
-            first, last = line.ticks[0], line.ticks[-1]
-            total += first.points + (at - first.value) * (last.points - first.points) / (last.value - first.value)
+            low, high = line.ticks[0], line.ticks[-1]
+            total += low.points + (at - low.value) * (high.points - low.points) / (high.value - low.value)
             continue
         assert line.missing is not None
         points = {tick.label: tick.points for tick in line.ticks}

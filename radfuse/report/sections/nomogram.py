@@ -51,7 +51,7 @@ def study(report: StudyReport) -> Part:
         tables[f"nomogram_{family}"] = points_table(found, final.score)
         if len(found.table):
             tables[f"nomogram_{family}_scores"] = found.table
-        made = calculator(found, final.score, report.levels, final.threshold, final.survival, final.columns_in)
+        made = calculator(found, final.score, report.levels, final.threshold, final.survival, report.blocks)
         files[f"calculators/{family}.html"] = page(report.title, report.outcome, report.event, family, made)
         inside = len(made) <= _LARGEST
         shown[family] = _Shown(found, drawn(found, narrow=True), made, inside, final.explanation.formula)

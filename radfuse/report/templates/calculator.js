@@ -184,7 +184,7 @@ function radfuseCalculator(root) {
       show();
     });
   }
-  for (const block of model.blocks.filter((one) => !model.all && awaited(model.sum).includes(one))) {
+  for (const block of model.open.filter((one) => awaited(model.sum).includes(one))) {
     const label = field(`${block}: other columns have values, though none above does`, root.querySelector(".scores"));
     label.className = "tick";
     const box = document.createElement("input");

@@ -41,6 +41,7 @@ def section(asked: str | None = None, primary: str | None = None, **score: Score
         performance=[SimpleNamespace(family=name) for name in score],
         colours=dict.fromkeys(score, "#000000"),
         final=final,
+        blocks={"clinical": 1, "radiomic": 1, "deep": 1},
         levels={},
         nomogram=asked,
         primary=primary,
