@@ -86,6 +86,7 @@ def run_study(
     only: Sequence[str] | None = None,
     retry_failed: bool = False,
     on: str = "local",
+    gpu_share: float | None = None,
     work: str | Path | None = None,
     progress: Progress = lambda *_: None,
 ) -> Run:
@@ -103,6 +104,8 @@ def run_study(
             those that the machine stopped, as a full memory does.
         on: "local": processes of this machine; "ray" or "ray://HOST:PORT": a Ray cluster, whose machines all see the
             run folder and the images.
+        gpu_share: of a GPU, that a case which a network segments takes on a Ray cluster; 0.5: two at a time on each.
+            None: all of one.
         work: where the copy of a run folder in a store lies; in the user's cache when None.
         progress: told of every item: what is done, how many are done, how many there are.
 
@@ -120,7 +123,7 @@ def run_study(
     on = as_kind(on, str, "on")
     with _opened(study, out, work, on, part, progress) as folder:
         try:
-            with crew_on(on) as crew:
+            with crew_on(on, gpu_share) as crew:
                 tunes = any(stage.name == "fit" for stage in needed_for(until))
                 run = _run(Context(study, folder, progress, part, tunes=tunes), until, crew, retry_failed)
         except InputError as error:

@@ -53,6 +53,15 @@ On = Annotated[
         help="local: processes here; ray or ray://HOST:PORT: a Ray cluster whose machines all see the files.",
     ),
 ]
+GpuShare = Annotated[
+    float | None,
+    typer.Option(
+        "--gpu-share",
+        metavar="SHARE",
+        help="Share of a GPU that each network job takes on Ray; 0.5: two a GPU. By default a whole one.",
+        show_default=False,
+    ),
+]
 RetryFailed = Annotated[
     bool,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from radfuse.cli.arguments import On, Overrides, RetryFailed, RunPlace, Shard, StudyFile, Work
+from radfuse.cli.arguments import GpuShare, On, Overrides, RetryFailed, RunPlace, Shard, StudyFile, Work
 from radfuse.cli.show import SOME_FAILED, out, progress, show_copy, show_next, show_performance, show_problems
 from radfuse.errors import counted
 
@@ -22,10 +22,11 @@ def run(
     set_: Overrides = None,
     retry_failed: RetryFailed = False,
     on: On = "local",
+    gpu_share: GpuShare = None,
     work: Work = None,
 ) -> None:
     """Run all stages of a study, resuming what is finished."""
-    _stage(study, out_, set_, "report", retry_failed=retry_failed, on=on, work=work)
+    _stage(study, out_, set_, "report", retry_failed=retry_failed, on=on, gpu_share=gpu_share, work=work)
 
 
 def check(study: StudyFile, set_: Overrides = None) -> None:
@@ -76,9 +77,10 @@ def stage_command(name: str, shards: bool) -> Callable[..., None]:
         shard: Shard = None,
         retry_failed: RetryFailed = False,
         on: On = "local",
+        gpu_share: GpuShare = None,
         work: Work = None,
     ) -> None:
-        _stage(study, out_, set_, name, shard, retry_failed=retry_failed, on=on, work=work)
+        _stage(study, out_, set_, name, shard, retry_failed=retry_failed, on=on, gpu_share=gpu_share, work=work)
 
     return part if shards else whole
 
@@ -92,9 +94,12 @@ def _stage(
     *,
     retry_failed: bool,
     on: str = "local",
+    gpu_share: float | None = None,
     work: Path | None = None,
 ) -> None:
-    finished = run_to(study, folder, overrides or (), until, shard, retry_failed=retry_failed, on=on, work=work)
+    finished = run_to(
+        study, folder, overrides or (), until, shard, retry_failed=retry_failed, on=on, gpu_share=gpu_share, work=work
+    )
     if finished.results is not None:
         results = finished.results
         show_performance(results.performance, results.outer_folds, results.repeats)
@@ -112,6 +117,7 @@ def run_to(
     *,
     retry_failed: bool = False,
     on: str = "local",
+    gpu_share: float | None = None,
     work: Path | None = None,
 ) -> Run:
     """Run a study up to a stage with progress, and show what was remarkable."""
@@ -122,7 +128,15 @@ def run_to(
     show_copy(folder, work)
     with progress() as tell:
         finished = run_study(
-            loaded, folder, until=until, shard=shard, retry_failed=retry_failed, on=on, work=work, progress=tell
+            loaded,
+            folder,
+            until=until,
+            shard=shard,
+            retry_failed=retry_failed,
+            on=on,
+            gpu_share=gpu_share,
+            work=work,
+            progress=tell,
         )
     show_problems(finished.warnings)
     return finished

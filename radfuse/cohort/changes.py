@@ -34,7 +34,9 @@ class Changes(Section):
     kinds: tuple[Literal["difference", "percent", "rate", "slope"], ...] = Field(default=("difference",), min_length=1)
     """What is worked out; rate and slope need `date`."""
     date: str | None = None
-    """Column of the cohort table that says when each visit was: dates (2019-05-31), or numbers of years."""
+    """Column of the cohort table that says when each visit was: dates (2019-05-31), or numbers of years.
+    A visit without one has no rate and no part in a slope: what is empty then is imputed as any other value; its other
+    changes stay."""
     missing: Literal["empty", "nearest"] = "empty"
     """A unit that lacks one of the two visits has no change, which is imputed as any other value, or is given that
     between its own first and last visits, in the order of the numbers in their names."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from radfuse.cohort.changes import WORDS, YEARS, in_time
+from radfuse.cohort.changes import DATED, WORDS, YEARS, Changes, in_time
 from radfuse.cohort.draft import Draft
 from radfuse.cohort.remarks import rows_of
 from radfuse.cohort.times import times_of
@@ -24,9 +24,14 @@ def read_dates(draft: Draft) -> None:
         cells = draft.cells[config.date]
         times, are_dates = times_of(cells)
         draft.columns[YEARS] = times / _DAYS_A_YEAR if are_dates else times
-        for index in times.index[~np.isfinite(times)]:
-            wrong = "the visit has no date" if pd.isna(cells[index]) else f"{cells[index]!r} is no date"
-            draft.problem(f"{wrong}; write 2019-05-31, or a number of years", index, config.date)
+        empty = cells.isna()
+        for index in times.index[~np.isfinite(times) & ~empty]:
+            draft.problem(
+                f"{cells[index]!r} is no date; write 2019-05-31, or a number of years, or leave the cell empty",
+                index,
+                config.date,
+            )
+        _remark_undated(draft, cells.index[empty], config)
     visits = draft.columns.get(draft.config.visit)
     if visits is None:
         draft.problem(f"cohort.changes needs the column of the visit {draft.config.visit!r} (cohort.visit); add it")
@@ -44,6 +49,23 @@ def read_dates(draft: Draft) -> None:
             )
     if YEARS in draft.columns and not draft.new:
         _remark_order(draft)
+
+
+def _remark_undated(draft: Draft, rows: pd.Index, config: Changes) -> None:
+    """Remark visits without a date: they have no change a year, as units without the visit have no change."""
+    if not len(rows):
+        return
+    if len(rows) == len(draft.cells):
+        draft.problem("no visit has a date; write 2019-05-31, or a number of years", None, config.date)
+        return
+    yearly = [name for name in config.kinds if name in DATED]
+    lost = f"have no {' and no '.join(yearly)}, which is imputed" if yearly else "have no rate a year in the report"
+    draft.problem(
+        f"the visit has no date ({rows_of(rows)}), so that its unit may {lost}; write 2019-05-31, or a number of years",
+        int(rows[0]),
+        config.date,
+        "warning",
+    )
 
 
 def _remark_order(draft: Draft) -> None:

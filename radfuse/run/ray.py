@@ -15,6 +15,8 @@ from radfuse.run.schedule import CrewName, Died, Hands
 from radfuse.run.workers import Crew, Job, Result, attempt
 
 _KNOCK_S = 10.0
+_PARTS = 10_000
+"""That Ray counts a GPU in."""
 AHEAD = 2
 """Jobs a core that are with the cluster at a time: none waits for the next, and the driver holds few."""
 _EVEN = {"RAY_worker_niceness": "0"}
@@ -22,15 +24,18 @@ _EVEN = {"RAY_worker_niceness": "0"}
 of a cluster that is started for the run do not, as local ones."""
 
 
-def crew_on(where: str) -> Crew:
+def crew_on(where: str, gpu_share: float | None = None) -> Crew:
     """Return who works: "local" are processes of this machine, "ray" a cluster, started here unless there is one.
 
     Args:
         where: "local"; "ray", which finds a cluster by RAY_ADDRESS; or "ray://HOST:PORT".
+        gpu_share: of a GPU, that a job which runs a network takes on a cluster; None: all of one.
 
     Raises:
-        InputError: none of them, Ray is not installed, or the cluster does not answer.
+        InputError: none of them, no such share, Ray is not installed, or the cluster does not answer.
     """
+    if gpu_share is not None:
+        _check_share(gpu_share, where)
     if where == "local":
         return Crew()
     if where != "ray" and not where.startswith("ray://"):
@@ -38,7 +43,7 @@ def crew_on(where: str) -> Crew:
             f"{asked(f'--on {where!r}')} is nowhere to work; use local, ray, or ray://HOST:PORT of a cluster"
         )
     try:
-        return RayCrew(import_module("ray"), None if where == "ray" else where)
+        return RayCrew(import_module("ray"), None if where == "ray" else where, gpu_share or 1.0)
     except ModuleNotFoundError as error:
         raise InputError(
             f"{asked(f'--on {where}')} needs Ray ({error.name} is missing); install it with: pip install 'radfuse[ray]'"
@@ -51,9 +56,10 @@ class RayCrew(Crew):
     Args:
         ray: the package.
         address: of the cluster; None: that of RAY_ADDRESS, or a new one on this machine's cores.
+        gpu_share: that a job which runs a network takes.
     """
 
-    def __init__(self, ray: Any, address: str | None) -> None:
+    def __init__(self, ray: Any, address: str | None, gpu_share: float) -> None:
         self._ray = ray
         self._mine = not ray.is_initialized()
         self._alone = self._mine and address is None and "RAY_ADDRESS" not in os.environ
@@ -74,34 +80,40 @@ class RayCrew(Crew):
             ) from error
         resources = ray.cluster_resources()
         super().__init__(max(int(resources.get("CPU", 1)), 1))
-        self._gpus = int(resources.get("GPU", 0))
+        self._share = max(round(gpu_share * _PARTS), 1) / _PARTS
+        each = _PARTS // round(self._share * _PARTS)
+        self._networks = min(int(resources.get("GPU", 0)) * each, self.count)
+        """Jobs that run a network on the cluster's GPUs at a time; each takes a core, too."""
 
     def hands(self, work: Callable[[Any], Any], count: int, crew: CrewName = "cores") -> Hands | None:
         """Return who does so many jobs; see `Crew.hands`.
 
-        A job of a stage that runs a network takes a GPU of its own where the cluster has any.
+        A job of a stage that runs a network takes its share of a GPU where the cluster has any.
         """
         if crew == "one" or count <= 1:
             return None
-        gpus = 1 if crew in ("network", "gpu") and self._gpus else 0
-        return self._hands(work, AHEAD * (self._gpus if gpus else self.count), gpus)
+        gpus = self._share if self._on_gpus(crew) else 0
+        return self._hands(work, AHEAD * self.at_once(crew), gpus)
 
     def beside(self, crew: CrewName) -> int:
         """See `Crew.beside`; the driver need not have a GPU."""
-        return max(self.count - self._gpus, 0) if crew in ("network", "gpu") and self._gpus else 0
+        return self.count - self._networks if self._on_gpus(crew) else 0
 
     def hands_beside(self, work: Callable[[Any], Any], crew: CrewName) -> Hands:
         """See `Crew.hands_beside`; none of their jobs waits for a core, or it would be served before the network's."""
         return self._hands(work, self.beside(crew), 0)
 
-    def _hands(self, work: Callable[[Any], Any], most: int, gpus: int) -> Hands:
+    def _hands(self, work: Callable[[Any], Any], most: int, gpus: float) -> Hands:
         """Return who does jobs, one thread each; the processes that start with a cluster of our own are so already."""
         limits = {} if self._alone else {"env_vars": dict.fromkeys(machine.LIBRARIES, "1")}
         return _Cluster(self._ray, work, most, gpus, limits)
 
     def at_once(self, crew: CrewName) -> int:
         """See `Crew.at_once`."""
-        return self._gpus if crew in ("network", "gpu") and self._gpus else self.count
+        return self._networks if self._on_gpus(crew) else self.count
+
+    def _on_gpus(self, crew: CrewName) -> bool:
+        return crew in ("network", "gpu") and self._networks > 0
 
     def threads_of(self, number: int, count: int) -> int:
         """See `Crew.threads_of`; each asked the cluster for one core."""
@@ -110,6 +122,24 @@ class RayCrew(Crew):
     def _dismiss(self) -> None:
         if self._mine:
             self._ray.shutdown()
+
+
+def _check_share(share: float, where: str) -> None:
+    """Refuse a share that no job can have.
+
+    Raises:
+        InputError: it is not above 0 and at most 1, or work is not on a cluster.
+    """
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+        raise InputError(
+            f"{asked(f'--gpu-share {share}', f'gpu_share={share!r}')} is no share of a GPU; it is above 0 and at most "
+            "1: 0.5 has two cases on each GPU at a time"
+        )
+    if where == "local":
+        raise InputError(
+            f"{asked('--gpu-share', '`gpu_share`')} is for the GPUs of a Ray cluster; add {asked('--on ray')}, or "
+            "leave it out: here cases take turns on one GPU"
+        )
 
 
 def _require_answer(address: str) -> None:
@@ -143,7 +173,9 @@ class _Cluster:
         environment: of its process, which is started anew for it where that is another than the cluster's.
     """
 
-    def __init__(self, ray: Any, work: Callable[[Any], Any], most: int, gpus: int, environment: dict[str, Any]) -> None:
+    def __init__(
+        self, ray: Any, work: Callable[[Any], Any], most: int, gpus: float, environment: dict[str, Any]
+    ) -> None:
         self.most = most
         self._ray = ray
         # who begins a job again is `scheduled`, the same for all: Ray by itself never gives up on a full memory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 from tabular import errors_of, write_table
 
-from radfuse.cohort.changes import Changes, changes_of, in_time
+from radfuse.cohort.changes import YEARS, Changes, changes_of, in_time
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.read import read_cohort
 from radfuse.cohort.splits import Grouped
@@ -115,8 +116,8 @@ def test_settings_that_say_nothing_are_refused(settings: dict[str, Any], words: 
         Changes.model_validate(settings)
 
 
-def faults(folder: Path, text: str = TABLE, **settings: Any) -> list[str]:
-    config = CohortConfig.model_validate(
+def config_of(**settings: Any) -> CohortConfig:
+    return CohortConfig.model_validate(
         {
             "table": "cohort.csv",
             "unit": ["patient_id"],
@@ -125,13 +126,16 @@ def faults(folder: Path, text: str = TABLE, **settings: Any) -> list[str]:
             "changes": {"between": ["00m", "24m"], **settings},
         }
     )
-    return errors_of(lambda: read_cohort(write_table(folder, text), config))
+
+
+def faults(folder: Path, text: str = TABLE, **settings: Any) -> list[str]:
+    return errors_of(lambda: read_cohort(write_table(folder, text), config_of(**settings)))
 
 
 @pytest.mark.parametrize(
     ("old", "new", "settings", "words"),
     [
-        ("2012-01-01", "", {"date": "day"}, "row 3, column 'day': the visit has no date"),
+        (r"20[0-9-]+", "", {"date": "day"}, "column 'day': no visit has a date; write 2019-05-31"),
         ("2012-01-01", "soon", {"date": "day"}, "row 3, column 'day': 'soon' is no date"),
         ("", "", {"date": "dya"}, "there is no column 'dya' (cohort.changes.date); did you mean 'day'?"),
         ("", "", {"between": ["00m", "36m"]}, "names the visit '36m'"),
@@ -142,5 +146,30 @@ def faults(folder: Path, text: str = TABLE, **settings: Any) -> list[str]:
 def test_visits_and_dates_that_are_wrong_are_told_with_their_rows(
     tmp_path: Path, old: str, new: str, settings: dict[str, Any], words: str
 ) -> None:
-    found = faults(tmp_path, TABLE.replace(old, new) if old else TABLE, **settings)
+    found = faults(tmp_path, re.sub(old, new, TABLE) if old else TABLE, **settings)
     assert any(words in fault for fault in map(str, found)), found
+
+
+@pytest.mark.parametrize(
+    ("kinds", "lost"),
+    [
+        (["difference"], "have no rate a year in the report"),
+        (["rate", "slope"], "have no rate and no slope, which is imputed"),
+    ],
+)
+def test_a_visit_without_a_date_is_remarked_and_the_others_go_on(tmp_path: Path, kinds: list[str], lost: str) -> None:
+    """Four patients, the first of whom has a follow-up without a date."""
+    rows = TABLE.partition("\n")[2]
+    text = TABLE.replace("2012-01-01", "") + rows.replace("a", "c").replace("b", "d").replace("p", "q")
+    cohort = read_cohort(write_table(tmp_path, text), config_of(kinds=kinds, date="day"))
+    (remark,) = cohort.warnings
+    assert (remark.row, remark.column) == (3, "day")
+    assert f"the visit has no date (row 3), so that its unit may {lost}; write 2019-05-31" in remark.message
+    np.testing.assert_allclose(np.diff(cohort.cases[YEARS]), [np.nan, np.nan, 2, -2.41, 2, -1.58, 2], atol=0.01)
+
+
+def test_a_unit_whose_visit_has_no_date_keeps_its_other_changes() -> None:
+    years = {"00m": [0.0, 0.0], "12m": [1.0, 1.0], "24m": [np.nan, 2.0]}
+    values = {"00m": at(1, 1), "12m": at(2, 2), "24m": at(3, 5)}
+    found = changed(values, years, kinds=("difference", "rate", "slope"), date="day")
+    np.testing.assert_equal(found, {"change": [2, 4], "rate": [np.nan, 2], "slope": [np.nan, 2]})

@@ -97,6 +97,37 @@ def test_a_cluster_of_our_own_gives_way_to_nobody(
     assert seen == [found]
 
 
+@pytest.mark.parametrize(
+    ("share", "networks", "beside"),
+    [(None, 2, 6), (1, 2, 6), (0.5, 4, 4), (0.34, 4, 4), (1 / 3, 6, 2), (0.1, 8, 0), (1e-9, 8, 0)],
+)
+def test_a_share_of_a_gpu_says_how_many_networks_run_and_who_is_left(
+    monkeypatch: pytest.MonkeyPatch, share: float | None, networks: int, beside: int
+) -> None:
+    """Two GPUs and eight cores, one of which each network takes, too."""
+    ray = SimpleNamespace(is_initialized=lambda: True, cluster_resources=lambda: {"CPU": 8.0, "GPU": 2.0})
+    monkeypatch.setattr("radfuse.run.ray.import_module", lambda _: ray)
+    with crew_on("ray", share) as found:
+        assert (found.at_once("gpu"), found.beside("gpu"), found.at_once("cores")) == (networks, beside, 8)
+
+
+@pytest.mark.parametrize(
+    ("where", "share", "told"),
+    [
+        ("ray", 0, r"gpu_share=0 is no share of a GPU; it is above 0 and at most 1"),
+        ("ray", 1.5, r"gpu_share=1\.5 is no share"),
+        ("ray", -0.5, r"gpu_share=-0\.5 is no share"),
+        ("ray", float("nan"), "is no share"),
+        ("ray", True, "is no share"),
+        ("ray", "half", "gpu_share='half' is no share"),
+        ("local", 0.5, r"`gpu_share` is for the GPUs of a Ray cluster; add on='ray'"),
+    ],
+)
+def test_a_share_that_no_job_can_have_is_refused(where: str, share: float, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        crew_on(where, share)
+
+
 @pytest.fixture(scope="module")
 def crew() -> Iterator[Crew]:
     """Two cores and a GPU, which Ray believes without a look."""
@@ -112,6 +143,15 @@ def crew() -> Iterator[Crew]:
 def test_each_job_has_its_result_more_than_wait_at_a_time(crew: Crew) -> None:
     jobs = list(range(-12, 0))
     assert sorted(crew.each(abs, jobs)) == [(job, -job) for job in jobs]
+
+
+def test_two_networks_share_a_gpu(crew: Crew, tmp_path: Path) -> None:
+    with crew_on("ray", 0.5) as halves:
+        assert (crew.at_once("gpu"), halves.at_once("gpu")) == (1, 2)
+        meets = "touch {}; for i in $(seq 300); do test -e {} && exit 0; sleep 0.1; done; exit 1"
+        one, other = tmp_path / "one", tmp_path / "other"
+        jobs = [meets.format(one, other), meets.format(other, one)]
+        assert list(dict(halves.each(os.system, jobs, "gpu")).values()) == [0, 0]
 
 
 def test_a_job_whose_process_dies_is_told_and_the_others_go_on(crew: Crew) -> None:
