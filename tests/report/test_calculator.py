@@ -42,6 +42,8 @@ for (const root of document.querySelectorAll(".calculator")) {
   told[root.dataset.family] = asked[root.dataset.family].map((row) => {
     for (const [name, text] of Object.entries(row))
       fill(name, text, field(name).matches("select, [type=checkbox]") ? "change" : "input");
+    for (const label of root.querySelectorAll("label[hidden]"))
+      if (getComputedStyle(label).display !== "none") return "a box that is hidden is shown";
     return root.querySelector("output").dataset.probability ?? root.querySelector("output").textContent;
   });
 }

@@ -254,7 +254,7 @@ def test_what_is_done_against_imbalance_and_sites_is_told(tmp_path: Path) -> Non
 
 def test_where_masks_come_from_is_told(tmp_path: Path) -> None:
     text = told("sarcoma", tmp_path, masks={"cross_fitted": 30, "manual": 10})
-    assert "Of 40 masks, 30 were predicted by a U-Net that was trained anew for each group held out" in text
+    assert "Of 40 masks, 30 were predicted by a U-Net trained anew for each group held out" in text
     assert "and 10 were drawn manually." in text
     assert "40 deep features per unit were averages of the segmentation network's encoder" in text
 

@@ -101,7 +101,7 @@ def _masks(known: Known) -> Iterator[str]:
     network = _BACKENDS.get(backend, "a segmentation model")
     told = {
         "manual": "drawn manually",
-        "cross_fitted": f"predicted by {network} that was trained anew for each group held out, and never saw the patient",
+        "cross_fitted": f"predicted by {network} trained anew for each group held out, which never saw the patient",
         "external": f"predicted by {network} trained elsewhere",
         "untrained": _UNTRAINED.get(backend, "made without training"),
     }

@@ -153,9 +153,7 @@ def test_the_patch_of_a_configuration_that_inherits_is_looked_at_before_it_is_op
         NnunetSegmentation(labels={"bright": 1, "brighter": 2}, model=small).check_here()
     plans["configurations"]["3d_small"] = {"inherits_from": "3d_small"}
     (small / "plans.json").write_text(json.dumps(plans))
-    NnunetSegmentation(
-        labels={"bright": 1, "brighter": 2}, model=small
-    ).check_here()  # ends
+    NnunetSegmentation(labels={"bright": 1, "brighter": 2}, model=small).check_here()  # ends
 
 
 def test_labels_of_a_brought_model_are_checked_before_it_is_opened(tmp_path: Path) -> None:
