@@ -103,7 +103,7 @@ def read_dicom(folder: Path) -> tuple[np.ndarray, Grid]:
         )
     for part in slices:
         utf8_name(part.path)
-    slices, _ = in_order(slices)
+    slices, _ = in_order(slices, header_of)
     _check_series(folder, slices)
     if any(part.frame is not None for part in slices):
         frames = [(part.path, part.frame or 0, part.values[-2], part.values[-1]) for part in slices]
@@ -145,7 +145,7 @@ def sorted_headers(folder: Path) -> list[Dataset]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder.name} is no folder of DICOM slices, and so belongs to no study; give such a folder")
-    slices, _ = in_order(_slices(folder))
+    slices, _ = in_order(_slices(folder), header_of)
     headers = [header_of(part.path) for part in slices]
     if not headers:
         raise InputError(f"{folder} holds no DICOM image slices; give the folder in which those of one series lie")
@@ -154,7 +154,7 @@ def sorted_headers(folder: Path) -> list[Dataset]:
 
 def resent_in(folder: Path) -> list[str]:
     """Return the names of files that are copies of another slice of a folder, and are not read."""
-    return [copy.path.name for _, copy in in_order(_slices(folder))[1]]
+    return [copy.path.name for _, copy in in_order(_slices(folder), header_of)[1]]
 
 
 def _slices(folder: Path) -> list[_Slice]:

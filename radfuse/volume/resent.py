@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 _PLACE = ("SOPInstanceUID", "SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient")
 _PIXELS = ("PixelSpacing", "Rows", "Columns", "RescaleSlope", "RescaleIntercept", "PixelRepresentation", "PixelData")
@@ -27,9 +30,11 @@ class Placed(Protocol):
 
 
 Slice = TypeVar("Slice", bound=Placed)
+HeaderOf = Callable[[Path], "Dataset | None"]
+"""Reads what a file says, its pixels left on the disk."""
 
 
-def in_order(slices: Sequence[Slice]) -> tuple[list[Slice], list[tuple[Slice, Slice]]]:
+def in_order(slices: Sequence[Slice], header_of: HeaderOf) -> tuple[list[Slice], list[tuple[Slice, Slice]]]:
     """Return slices sorted along their normal, each once, and those left out as copies: a slice and its copy.
 
     A copy has the id, the place and the pixels of the slice before it; what differs in one of them stays.
@@ -37,16 +42,14 @@ def in_order(slices: Sequence[Slice]) -> tuple[list[Slice], list[tuple[Slice, Sl
     kept: list[Slice] = []
     copies: list[tuple[Slice, Slice]] = []
     for part in sorted(slices, key=lambda part: part.along):
-        if kept and kept[-1].along == part.along and _is_copy(kept[-1], part):
+        if kept and kept[-1].along == part.along and _is_copy(kept[-1], part, header_of):
             copies.append((kept[-1], part))
         else:
             kept.append(part)
     return kept, copies
 
 
-def _is_copy(first: Placed, second: Placed) -> bool:
-    from radfuse.volume.dicom import header_of  # now: it reads this module
-
+def _is_copy(first: Placed, second: Placed, header_of: HeaderOf) -> bool:
     if first.frame is not None or second.frame is not None:
         return False
     headers = [header_of(part.path) for part in (first, second)]  # without pixels, which phases at one place need not
