@@ -92,8 +92,9 @@ class RayCrew(Crew):
         """
         if crew == "one" or count <= 1:
             return None
-        gpus = self._share if self._on_gpus(crew) else 0
-        return self._hands(work, AHEAD * self.at_once(crew), gpus)
+        if self._on_gpus(crew):
+            return _Kept(self._ray, work, min(self._networks, count), self._share, self._limits)
+        return self._hands(work, AHEAD * self.count)
 
     def beside(self, crew: CrewName) -> int:
         """See `Crew.beside`; the driver need not have a GPU."""
@@ -101,12 +102,15 @@ class RayCrew(Crew):
 
     def hands_beside(self, work: Callable[[Any], Any], crew: CrewName) -> Hands:
         """See `Crew.hands_beside`; none of their jobs waits for a core, or it would be served before the network's."""
-        return self._hands(work, self.beside(crew), 0)
+        return self._hands(work, self.beside(crew))
 
-    def _hands(self, work: Callable[[Any], Any], most: int, gpus: float) -> Hands:
-        """Return who does jobs, one thread each; the processes that start with a cluster of our own are so already."""
-        limits = {} if self._alone else {"env_vars": dict.fromkeys(machine.LIBRARIES, "1")}
-        return _Cluster(self._ray, work, most, gpus, limits)
+    def _hands(self, work: Callable[[Any], Any], most: int) -> Hands:
+        return _Cluster(self._ray, work, most, self._limits)
+
+    @property
+    def _limits(self) -> dict[str, Any]:
+        """Have jobs take one thread each; the processes that start with a cluster of our own do so already."""
+        return {} if self._alone else {"env_vars": dict.fromkeys(machine.LIBRARIES, "1")}
 
     def at_once(self, crew: CrewName) -> int:
         """See `Crew.at_once`."""
@@ -169,17 +173,14 @@ class _Cluster:
         ray: the package.
         work: to do.
         most: jobs that are with the cluster at a time.
-        gpus: that each job takes.
         environment: of its process, which is started anew for it where that is another than the cluster's.
     """
 
-    def __init__(
-        self, ray: Any, work: Callable[[Any], Any], most: int, gpus: float, environment: dict[str, Any]
-    ) -> None:
+    def __init__(self, ray: Any, work: Callable[[Any], Any], most: int, environment: dict[str, Any]) -> None:
         self.most = most
         self._ray = ray
         # who begins a job again is `scheduled`, the same for all: Ray by itself never gives up on a full memory
-        self._remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0, runtime_env=environment)(_there)
+        self._remote = ray.remote(num_cpus=1, max_retries=0, runtime_env=environment)(_there)
         self._work, self._here = ray.put(work), str(Path.cwd())
         self._under_way: dict[Any, int] = {}
 
@@ -206,6 +207,52 @@ class _Cluster:
             raise error.cause from error
         except self._ray.exceptions.RayError as error:
             return Died(type(error).__name__)
+
+
+class _Kept(_Cluster):
+    """The same by processes that stay, each with its share of a GPU and one job at a time.
+
+    A process that had a GPU for one job is ended by Ray, so that each case would start Python and load the network.
+
+    Args:
+        ray: the package.
+        work: to do.
+        most: processes.
+        gpus: that each of them takes.
+        environment: of each.
+    """
+
+    def __init__(
+        self, ray: Any, work: Callable[[Any], Any], most: int, gpus: float, environment: dict[str, Any]
+    ) -> None:
+        super().__init__(ray, work, most, environment)
+        self._new = ray.remote(num_cpus=1, num_gpus=gpus, runtime_env=environment)(_Process).remote
+        self._free = [self._new() for _ in range(most)]
+        self._at_work: dict[Any, Any] = {}
+
+    def begin(self, number: int, job: Any) -> None:
+        """See `Hands`."""
+        process = self._free.pop()
+        task = process.do.remote(self._work, job, self._here, is_typed())
+        self._under_way[task], self._at_work[task] = number, process
+
+    def drop(self) -> None:
+        """See `Hands`; who works next finds the GPUs free."""
+        for process in (*self._free, *self._at_work.values()):
+            self._ray.kill(process)
+
+    def _result(self, task: Any) -> Any:
+        process, found = self._at_work.pop(task), super()._result(task)
+        self._free.append(self._new() if isinstance(found, Died) else process)
+        return found
+
+
+class _Process:
+    """A process that stays, with what its jobs keep in its memory."""
+
+    def do(self, work: Callable[[Job], Result], job: Job, folder: str, types: bool) -> Result | CaseError:
+        """Do a job; see `_there`."""
+        return _there(work, job, folder, types)
 
 
 def _there(work: Callable[[Job], Result], job: Job, folder: str, types: bool) -> Result | CaseError:

@@ -154,6 +154,19 @@ def test_two_networks_share_a_gpu(crew: Crew, tmp_path: Path) -> None:
         assert list(dict(halves.each(os.system, jobs, "gpu")).values()) == [0, 0]
 
 
+def test_a_process_with_a_gpu_stays_for_the_next_case(crew: Crew) -> None:
+    jobs = [f"({number}, __import__('os').getpid())" for number in range(6)]
+    found = [dict(crew.each(eval, jobs, "gpu")).values() for _ in range(2)]
+    assert [sorted(number for number, _ in each) for each in found] == [list(range(6))] * 2
+    assert [len({process for _, process in each}) for each in found] == [1, 1]
+
+
+def test_a_process_with_a_gpu_that_dies_is_replaced(crew: Crew, tmp_path: Path) -> None:
+    first = f"__import__('os').path.exists({str(tmp_path / 'once')!r})"
+    dies = f"{first} or (open({str(tmp_path / 'once')!r}, 'w').close(), __import__('os')._exit(1))"
+    assert dict(crew.each(eval, [dies, "2"], "gpu")) == {dies: True, "2": 2}
+
+
 def test_a_job_whose_process_dies_is_told_and_the_others_go_on(crew: Crew) -> None:
     found = dict(crew.each(os._exit, [7, 8]))
     assert {type(error) for error in found.values()} == {MachineError}
