@@ -32,17 +32,27 @@ class PlanJob:
 
 
 def networks(context: Context) -> tuple[FoldPatients, ...]:
-    """Return the networks of a study, each with the patients it does not see: the outer folds', and one of all masks.
-
-    Patients whom no fold tests, as those before the date of a temporal split, are dealt into `PARTS` parts. Each part
-    has a network that sees neither it nor any patient whom a fold tests: so masks of a training set do not come from
-    networks that were shown them, and are as good or bad as those of its test patients.
+    """Return the networks of a study, each with the patients it does not see: of the outer folds, all masks, and parts.
 
     Raises:
         InputError: a fold has the name of the network of all masks.
     """
     if any(fold.name == ALL for fold in context.folds):
         raise InputError(f"a fold may not be called {ALL!r}, as is the network of all masks; rename it in cohort.split")
+    return (*context.folds, FoldPatients(ALL, frozenset()), *_parts(context))
+
+
+def home_folds(context: Context) -> dict[str, str]:
+    """Return patient -> the network that segments its cases: the one of the fold that tests it, or of its part."""
+    return {patient: one.name for one in (*_parts(context), *context.folds) for patient in one.test}
+
+
+def _parts(context: Context) -> Iterator[FoldPatients]:
+    """Yield the networks of patients whom no fold tests, as those before the date of a temporal split.
+
+    Each sees neither its part of them nor any patient whom a fold tests: so masks of a training set do not come from
+    networks that were shown them, and are as good or bad as those of its test patients.
+    """
     tested = frozenset(patient for fold in context.folds for patient in fold.test)
     scans, first, drawn = context.inputs.cohort.scans, dict[str, str](), set[str]()
     for case in context.all_cases:
@@ -50,19 +60,8 @@ def networks(context: Context) -> tuple[FoldPatients, ...]:
             first[case.patient] = min(first.get(case.patient, scans[case.case_id]), scans[case.case_id])
             drawn |= {case.patient} if case.mask is not None else set()
     order = sorted(first, key=lambda patient: (patient not in drawn, first[patient]))  # names say nothing
-    parts = [frozenset(order[number::PARTS]) for number in range(min(PARTS, len(order)))]
-    more = (FoldPatients(f"part-{number}", part | tested) for number, part in enumerate(parts, start=1))
-    return (*context.folds, FoldPatients(ALL, frozenset()), *more)
-
-
-def home_folds(context: Context) -> dict[str, str]:
-    """Return patient -> the network that segments its cases: the one of the fold that tests it, or of its part.
-
-    Raises:
-        InputError: a fold has the name of the network of all masks.
-    """
-    every, folds = networks(context), len(context.folds)
-    return {patient: one.name for one in (*every[folds + 1 :], *every[:folds]) for patient in one.test}
+    for number in range(min(PARTS, len(order))):
+        yield FoldPatients(f"part-{number + 1}", tested.union(order[number::PARTS]))
 
 
 def jobs(context: Context) -> Iterator[PlanJob]:
