@@ -20,7 +20,7 @@ from radfuse.fusion.config import (
     check_primary,
     near_family,
 )
-from radfuse.fusion.serves import check_outcome
+from radfuse.fusion.serves import check_outcome, check_strategy
 from radfuse.morphometry.cartilage import CartilageMeasure
 from radfuse.morphometry.config import check_measures
 from radfuse.morphometry.measure import many
@@ -209,6 +209,7 @@ def _families_have_blocks(study: Study) -> None:
     check_again(study.fusion, study.measured_again, bool(study.regions))
     if not study.fusion.families and len("-".join(study.blocks)) > _LONGEST_FAMILY:
         raise ValueError(f"{len(study.blocks)} blocks make too many families; name those wanted in fusion.families")
+    check_strategy(study.fusion, study.families)
     check_primary(study.fusion.primary, study.families)
     check_explained(study.fusion.explain.families, study.families)
 

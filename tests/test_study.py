@@ -262,6 +262,7 @@ IMAGES: dict[str, Any] = {
     "segmentation": {"backend": "unet", "labels": LABELS},
     "regions": [{"kind": "label", "name": "b", "label": "bone"}],
 }
+TWO_BLOCKS: dict[str, Any] = {"cohort": cohort(site="site"), "features": {"radiomic": "r.csv"}}
 
 
 def test_images_with_regions_and_a_network_make_the_radiomic_and_the_deep_block(tmp_path: Path) -> None:
@@ -284,6 +285,22 @@ def test_images_with_regions_and_a_network_make_the_radiomic_and_the_deep_block(
         (
             {"fusion": {"selection": [{"kind": "mrmr", "blocks": ["clinicl"]}]}},
             "fusion.selection.0.blocks: the study has no block 'clinicl'; did you mean 'clinical'?",
+        ),
+        (
+            {"fusion": {"strategy": {"kind": "average", "of": [{"kind": "score", "first": "clinicl"}]}}},
+            "fusion.strategy: first: the study has no block 'clinicl'; did you mean 'clinical'?",
+        ),
+        (
+            TWO_BLOCKS | {"fusion": {"strategy": {"kind": "attention"}, "harmonise": {"kind": "combat"}}},
+            "fusion.strategy: attention does not harmonise sites; leave fusion.harmonise out, or take another",
+        ),
+        (
+            TWO_BLOCKS | {"fusion": {"strategy": {"kind": "attention"}, "oversample": "smote"}},
+            "fusion.strategy: attention makes up no units; leave fusion.oversample out, or take another",
+        ),
+        (
+            TWO_BLOCKS | {"fusion": {"selection": [{"kind": "pca", "over": "all"}]}},
+            "fusion.selection.0 makes components of several blocks together, and the strategy penalty, one of those",
         ),
         (
             {"regions": IMAGES["regions"]},

@@ -385,7 +385,7 @@ def _meant(family: str, blocks: Sequence[str]) -> str:
 
 
 def check_blocks(config: FusionConfig, blocks: Sequence[str]) -> None:
-    """Check that the steps of the selections, and harmonisation, name blocks of the study.
+    """Check that the steps of the selections, harmonisation and the strategy name blocks of the study.
 
     Raises:
         ValueError: the first that does not, with its right spelling where there is one.
@@ -398,6 +398,10 @@ def check_blocks(config: FusionConfig, blocks: Sequence[str]) -> None:
     for name in config.harmonise.blocks if config.harmonise is not None else ():
         if name not in blocks:
             raise ValueError(f"fusion.harmonise.blocks: the study has no block {name!r}{nearest(name, blocks)}")
+    for strategy in (config.strategy, *getattr(config.strategy, "of", ())):
+        first = strategy.first if isinstance(strategy, Priority | Score) else "clinical"
+        if first not in (*blocks, "clinical"):  # which is where none is named, and may lack
+            raise ValueError(f"fusion.strategy: first: the study has no block {first!r}{nearest(first, blocks)}")
 
 
 def check_again(config: FusionConfig, again: Mapping[str, Collection[str]], images: bool) -> None:

@@ -37,8 +37,8 @@ def smote(x: np.ndarray, y: np.ndarray, offset: np.ndarray | None, seed: int) ->
         return x, y, known
     if len(rows) < 2:
         raise ValueError(
-            "one training unit alone is of its class, and oversample makes up more between two of them; take fewer "
-            "folds, or leave fusion.oversample out"
+            "one training unit alone is of its class, and oversample makes up more between two of them; add units "
+            "of that class, or leave fusion.oversample out"
         )
     own = data.x[data.y == rarer]
     nearest = NearestNeighbors(n_neighbors=min(_NEIGHBOURS, len(rows) - 1)).fit(own).kneighbors(return_distance=False)

@@ -1,11 +1,15 @@
-"""Which parts of the fusion wing serve which kind of outcome, said before anything is computed."""
+"""Which parts of the fusion wing serve which kind of outcome, and each other, said before anything is computed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
-from radfuse.fusion.config import FusionConfig, Mean, OneModel, Selection, Strategy
+from radfuse.fusion.config import FusionConfig, Mean, OneModel, Selection, Strategy, blocks_of
+from radfuse.fusion.parts import Reduction
+from radfuse.fusion.selectors.univariate import Univariate
+from radfuse.fusion.strategies.attention import Attention
+from radfuse.fusion.strategies.penalty import Penalty
 
 _REGRESSION = {
     "kind": "mean",
@@ -62,9 +66,48 @@ def check_outcome(config: FusionConfig, kind: str) -> None:
         raise ValueError(f"fusion.threshold says who is called, and {_a(kind)} outcome calls nobody; leave it out")
 
 
+def check_strategy(config: FusionConfig, families: Sequence[str]) -> None:
+    """Check that the strategy can join the blocks of families as the study asks for.
+
+    Args:
+        config: of the fusion wing.
+        families: that are compared.
+
+    Raises:
+        ValueError: what the strategy cannot do.
+    """
+    joined = [blocks for blocks in map(blocks_of, families) if len(blocks) > 1]
+    strategies = (config.joins, *getattr(config.joins, "of", ()))
+    if joined and any(isinstance(strategy, Attention) for strategy in strategies):
+        harmonise = config.harmonise
+        if harmonise is not None and any(harmonise.harmonises(block) for blocks in joined for block in blocks):
+            raise ValueError(
+                "fusion.strategy: attention does not harmonise sites; leave fusion.harmonise out, or take another"
+            )
+        if config.oversample is not None:
+            raise ValueError(
+                "fusion.strategy: attention makes up no units; leave fusion.oversample out, or take another"
+            )
+    if not any(isinstance(strategy, Penalty) for strategy in strategies):
+        return
+    for i, step in enumerate(config.selection):
+        wanted = getattr(step, "blocks", ())
+        several = any(sum(not wanted or block in wanted for block in blocks) > 1 for blocks in joined)
+        if several and isinstance(step, Reduction) and step.jointly():
+            unasked = "" if config.strategy is not None else ", one of those averaged where fusion.strategy names none,"
+            raise ValueError(
+                f"fusion.selection.{i} makes components of several blocks together, and the strategy penalty{unasked} "
+                "weighs blocks; reduce each block alone (over: block), or take another fusion.strategy"
+            )
+
+
 def _check(where: str, what: str, part: Any, kind: str, known: Iterable[type]) -> None:
     """Refuse one of radfuse's own parts that does not serve an outcome; users' own are not asked."""
     as_one = "binary" if kind == "multiclass" else kind  # each class is a binary outcome against the rest
+    if isinstance(part, Univariate) and part.test != "auto" and as_one != "binary":
+        raise ValueError(
+            f"{where}.test: {part.test} compares two classes, and {_a(kind)} outcome has none; leave it out"
+        )
     if as_one in _served(type(part)) or not type(part).__module__.startswith("radfuse."):
         return
     able = [str(other.model_fields["kind"].default) for other in known if as_one in _served(other)]  # type: ignore[attr-defined]

@@ -125,6 +125,11 @@ def test_held_out_units_of_noise_and_flipped_events_change_nothing() -> None:
         ({"classifier": {"kind": "extra_trees"}}, "survival", "fusion.classifier: .* extra_trees .* these do: cox,"),
         ({"classifier": {"kind": "mean", "members": [COX, {"kind": "svm"}]}}, "survival", r"members\.1: .* svm"),
         ({"selection": [{"kind": "boruta"}]}, "survival", r"fusion.selection.0: .* boruta .* lasso"),
+        (
+            {"selection": [{"kind": "univariate", "test": "t"}]},
+            "survival",
+            r"selection\.0\.test: t compares two classes",
+        ),
         ({"strategy": {"kind": "attention"}}, "survival", "attention .* these do: average"),
         ({"strategy": {"kind": "average", "of": [{"kind": "attention"}]}}, "survival", "attention"),
         ({"recalibrate": {"kind": "platt"}}, "survival", "fusion.recalibrate does not serve a survival outcome"),

@@ -46,7 +46,7 @@ def two_classes(y: np.ndarray) -> np.ndarray:
     if len(found) < 2:
         raise ValueError(
             f"all {len(y)} training units have the outcome {found[0]:g}; a model needs both classes: "
-            "take fewer folds, or more units"
+            "add units of the other"
         )
     return np.asarray(y, dtype=np.int64)
 

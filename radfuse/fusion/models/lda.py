@@ -37,7 +37,7 @@ class Lda(Section):
         if np.bincount(y).min() < 2:
             raise ValueError(
                 "one training unit alone is of its class; classifier lda needs two of each for a covariance: "
-                "take fewer folds, or more units"
+                "add units of that class, or take another classifier"
             )
         model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(x, y)
         return FittedLogistic(float(model.intercept_[0]), model.coef_[0])

@@ -77,7 +77,7 @@ class Svm(Section):
         if fewest < 2:
             raise ValueError(
                 "one training patient alone is of its class; classifier svm needs two of each for its probabilities: "
-                "take fewer folds, or more patients"
+                "add patients of that class, or take another classifier"
             )
         gamma = settings.get("svm_gamma", 1.0) / x.shape[1]
         machine = SVC(

@@ -111,6 +111,6 @@ class Stability(Step):
         if np.isneginf(lowest).all():
             raise ValueError(
                 f"the selection stability finds no column that two of {len(x)} training units have measured "
-                "twice, and that varies; measure more of them again, take fewer folds, or leave the step out"
+                "twice, and that varies; measure more of them again, or leave the step out"
             )
         return lowest
