@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -73,7 +74,8 @@ class Univariate(Step):
         if self.test == "auto":
             normal = (shapiro_wilk(first) > 0.05) & (shapiro_wilk(second) > 0.05)
         p = np.ones(x.shape[1])
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of scipy: a class may hold one value alone
             if normal.any() and min(len(first), len(second)) > 1:
                 p[normal] = stats.ttest_ind(first[:, normal], second[:, normal], equal_var=False).pvalue
             ranked = ~normal

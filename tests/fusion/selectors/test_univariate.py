@@ -38,6 +38,13 @@ def test_t_where_both_classes_are_normal_and_ranks_where_not():
     np.testing.assert_allclose(Univariate().p_values(x, y), expected, rtol=1e-9)
 
 
+def test_a_class_of_one_value_is_tested_without_a_warning():
+    x, y = np.array([[0.0], [0], [0], [0], [0.1], [3], [5], [4]]) / 3 - 0.1, np.repeat([0, 1], 4)
+    first, second = x[4:, 0], x[:4, 0]
+    t = (first.mean() - second.mean()) / (first.std(ddof=1) / 2)
+    assert Univariate(test="t").p_values(x, y) == pytest.approx([2 * stats.t.sf(t, 3)])
+
+
 def test_ties_count_in_ranks():
     x, y = np.array([[0.0], [0], [0], [1], [1], [2], [2], [2]]), np.array([0, 0, 1, 0, 1, 1, 0, 1])
     expected = stats.mannwhitneyu(x[y == 1, 0], x[y == 0, 0], method="asymptotic").pvalue
