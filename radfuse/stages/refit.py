@@ -92,7 +92,7 @@ def write(found: Refitted, path: Path) -> None:
 
 STAGE = Stage(
     "refit",
-    11,
+    12,
     jobs,
     work,
     write,

@@ -145,5 +145,5 @@ def test_parts_that_do_not_serve_are_told_with_those_that_do(settings, kind, wor
 
 
 def test_a_test_of_two_classes_is_none_of_survival() -> None:
-    with pytest.raises((ValueError, InputError), match="one of two classes"):
+    with pytest.raises((ValueError, InputError), match="compares two classes"):
         fit(selection=[{"kind": "univariate", "test": "t"}])

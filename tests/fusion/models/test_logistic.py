@@ -1,4 +1,4 @@
-"""Logistic regression: a score by hand, and the printed formula is the model."""
+"""Logistic regression: the minimum of its loss, a score by hand, and the printed formula is the model."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 
 from radfuse.fusion.chain import Chain
-from radfuse.fusion.models.logistic import FittedLogistic
+from radfuse.fusion.models.logistic import Logistic
+from radfuse.fusion.models.penalised import FittedLogistic
 from radfuse.fusion.parts import Column
 
 
@@ -38,6 +40,16 @@ def parsed(formula: str) -> tuple[float, dict[str, float]]:
 def from_text(of: Chain, values: np.ndarray) -> np.ndarray:
     constant, raw = parsed(of.explain("radscore").formula or "")
     return constant + values @ np.array([raw[name] for name in of.names])
+
+
+@pytest.mark.parametrize("c", [0.1, 100.0])
+def test_equals_scikit_learn_where_it_has_come_to_its_end(c: float):
+    generator = np.random.default_rng(8)
+    x = generator.standard_normal((40, 60))
+    y = (x[:, 0] + generator.standard_normal(40) > 0).astype(int)
+    expected = LogisticRegression(C=c, solver="newton-cholesky", tol=1e-12, max_iter=500).fit(x, y)
+    found = Logistic().fit(x, y, {"c": c}, 0).predict(x)
+    np.testing.assert_allclose(found, expected.predict_proba(x)[:, 1], rtol=0, atol=1e-5)
 
 
 def test_a_score_by_hand():
