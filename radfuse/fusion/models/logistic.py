@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
+from radfuse.config import Section
 from radfuse.fusion.models.class_weight import ClassWeight, weights_of
-from radfuse.fusion.models.pathwise import Pathwise
 from radfuse.fusion.models.penalised import FittedLogistic, ridge_path
 from radfuse.fusion.models.tried import Positives
 from radfuse.fusion.parts import Settings
 
 
-class Logistic(Pathwise):
+class Logistic(Section):
     """L2-penalised logistic regression on what was selected."""
 
     kind: Literal["logistic"] = "logistic"
@@ -27,14 +26,18 @@ class Logistic(Pathwise):
         """Return the inverse penalties, the strongest penalty first."""
         return tuple({"c": value} for value in self.c)
 
-    def path(
-        self,
-        x: np.ndarray,
-        y: np.ndarray,
-        candidates: Sequence[Settings],
-        seed: int,
-        offset: np.ndarray | None = None,
-    ) -> list[FittedLogistic]:
-        """Return the regression at each penalty; `offset` stands in the log odds beside the score, shape (unit,)."""
+    @property
+    def takes_offset(self) -> bool:
+        """Return True: log odds known before can be added to."""
+        return True
+
+    def fit(
+        self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int, offset: np.ndarray | None = None
+    ) -> FittedLogistic:
+        """Return the regression at one penalty; nothing is drawn.
+
+        Raises:
+            ValueError: y lacks a class.
+        """
         known = np.zeros(len(x)) if offset is None else offset
-        return ridge_path(x, y, [1 / settings["c"] for settings in candidates], known, weights_of(y, self.class_weight))
+        return ridge_path(x, y, [1 / settings["c"]], known, weights_of(y, self.class_weight))[0]
