@@ -30,7 +30,7 @@ from radfuse.run.stage import Follower, Stage
 from radfuse.run.store import is_store
 from radfuse.run.workers import Crew, end_if_imported
 from radfuse.stages import STAGES, audit, extract, fuse, learn, needed_for, prepare, register, review, sample, variants
-from radfuse.stages.context import Context
+from radfuse.stages.context import Context, begin
 from radfuse.study import Study, load_study
 
 _FROM_IMAGES = list(STAGES)[: list(STAGES).index(prepare.STAGE.name)]
@@ -177,7 +177,7 @@ def _walk(context: Context, until: str, crew: Crew, retry_failed: bool) -> None:
     """Carry out all stages that are needed, resuming what is finished."""
     folder, stored = context.folder, False
     if context.study.regions:
-        assert context.inputs  # before anything is computed
+        begin(context)
     last = until if context.shard is not None else STAGES[until].then or until
     stages = needed_for(last, context)
     for number, stage in enumerate(stages, start=1):

@@ -60,12 +60,13 @@ class Inputs:
     second: dict[str, FeatureTable]
 
 
-def read_inputs(study: Study, tunes: bool = True) -> Inputs:
+def read_inputs(study: Study, tunes: bool = True, *, apart: bool = False) -> Inputs:
     """Read and check everything a study names, before any compute.
 
     Args:
         study: whose inputs they are.
         tunes: models will be tuned, so that training sets too small for inner folds are an error; else a warning.
+        apart: a case whose file is gone or closed is listed in the cohort's `unusable`, and no error.
 
     Raises:
         InputError: all faults that can be seen at once.
@@ -99,6 +100,7 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
         tunes=tunes,
         harmonise=harmonise,
         divided=study.trains or learns(study),
+        apart=apart,
     )
 
 
@@ -130,6 +132,7 @@ def read_tables(
     tunes: bool = True,
     harmonise: Combat | None = None,
     divided: bool = True,
+    apart: bool = False,
 ) -> Inputs:
     """Read cohort and feature tables, and split the patients into outer folds.
 
@@ -143,6 +146,7 @@ def read_tables(
         tunes: models will be tuned: training sets too small for inner folds are an error; else a warning.
         harmonise: how sites are taken out of values; None: not.
         divided: something is learned in each fold beside models; there must be folds without an outcome, too.
+        apart: a case whose file is gone or closed is listed in the cohort's `unusable`, and no error.
 
     Raises:
         InputError: all faults that can be seen at once, the problems given among them.
@@ -150,7 +154,7 @@ def read_tables(
     found = [*problems, *near_usual_names(features)]
     cohort: Cohort | None = None
     try:
-        cohort = read_cohort(config=config)
+        cohort = read_cohort(config=config, apart=apart)
         found += cohort.warnings
     except InputError as error:
         found += error.problems or [Problem("cohort.table", str(error))]
@@ -169,16 +173,21 @@ def read_tables(
         found += problems_of([telling.look(Subject(cohort, known, folds))])  # before images make the other blocks
         found += lacking_levels(config.outcome, design.units)
     if config.outcome is not None and (tunes or divided):  # who only measures has no use for folds
+        found += _of_folds(config, design, folds)
         too_few = inner_folds_possible(config, design, folds, order, seed, inner_folds)
-        labels = config.outcome.labels(design.units)
-        found += one_class_tests(folds, labels)
-        found += odd_sizes(config.split, folds, design.units[config.patient].to_numpy(), labels)
         found += too_few if tunes else [replace(problem, severity="warning") for problem in too_few]
     if any(problem.severity == "error" for problem in found):
         raise InputError(once(found))
     patients = design.units[config.patient]
     parts = tuple(FoldPatients(fold.name, frozenset(patients.iloc[fold.test]), fold.repeat) for fold in folds)
     return Inputs(cohort, tables, tuple(once(found)), parts, second)
+
+
+def _of_folds(config: CohortConfig, design: Design, folds: list[Fold]) -> list[Problem]:
+    """Return what is remarkable of the outcome and the number of patients in outer folds."""
+    assert config.outcome is not None
+    labels, patients = config.outcome.labels(design.units), design.units[config.patient].to_numpy()
+    return one_class_tests(folds, labels) + odd_sizes(config.split, folds, patients, labels)
 
 
 def _dealt(
