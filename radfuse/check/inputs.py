@@ -105,19 +105,17 @@ def read_inputs(study: Study, tunes: bool = True, *, apart: bool = False) -> Inp
 
 
 def _of_radiomics(study: Study) -> list[Problem]:
-    """Return what settings of features name that is not there, the study's and those of single sequences."""
+    """Return what is wrong with files of PyRadiomics' parameters, the study's and those of single sequences."""
     problems: list[Problem] = []
     own = {f"sequences.{name}.radiomics": section.radiomics for name, section in study.sequences.items()}
     for where, radiomics in {"radiomics": study.radiomics, **own}.items() if study.regions else ():
-        if radiomics and (radiomics.params or radiomics.features or "wavelet" in radiomics.filters):
+        if radiomics and radiomics.params:
             from radfuse.radiomics.plan import plan_of  # with numba: only where there is something to look up
 
             try:
                 plan_of(radiomics)
             except InputError as error:
-                place = "radiomics.params" if radiomics.params else where
-                found = [Problem(where, item.message) if where in own else item for item in error.problems]
-                problems += found or [Problem(place, str(error))]
+                problems += [Problem(f"{where}.params", str(error))]
     return problems
 
 

@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     NonNegativeInt,
     PositiveInt,
+    field_validator,
     model_validator,
 )
 
@@ -181,6 +182,25 @@ class RadiomicsConfig(Section):
     """Resample a mask that lies on another grid than its image."""
     mask_channel: NonNegativeInt = 0
     """Which channel of a mask file that holds several."""
+
+    @field_validator("features")
+    @classmethod
+    def _known_features(cls, features: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for name, names in features.items():
+            from radfuse.radiomics.families.family import unknown_feature  # with numba: where there is one to look up
+
+            if fault := unknown_feature(name, names):
+                raise ValueError(fault)
+        return features
+
+    @field_validator("wavelet")
+    @classmethod
+    def _known_wavelet(cls, wavelet: str) -> str:
+        if wavelet == cls.model_fields["wavelet"].default:
+            return wavelet
+        from radfuse.radiomics.filters.wavelet import known_wavelet  # with numba, as above
+
+        return known_wavelet(wavelet)
 
     @model_validator(mode="after")
     def _params_stand_alone(self) -> RadiomicsConfig:

@@ -95,8 +95,14 @@ def features_asked(name: str, names: Any, where: str) -> tuple[str, ...]:
         raise InputError(
             f"{where}: class {name} has {names!r}; write a list of features, for example [{family.names[0]}]"
         )
-    known = (*family.names, *family.deprecated, *family.removed)
-    for feature in names:
-        if feature not in known:
-            raise InputError(f"{where}: class {name} has no feature {feature!r}{nearest(str(feature), known)}")
+    if fault := unknown_feature(name, names):
+        raise InputError(f"{where}: {fault}")
     return tuple(feature for feature in dict.fromkeys(names) if feature not in family.removed)
+
+
+def unknown_feature(name: str, names: Sequence[Any]) -> str:
+    """Return which of some names is no feature of a family, with the nearest; "" where all are."""
+    family = family_of(name)
+    known = (*family.names, *family.deprecated, *family.removed)
+    wrong = [feature for feature in names if feature not in known]
+    return f"class {name} has no feature {wrong[0]!r}{nearest(str(wrong[0]), known)}" if wrong else ""
