@@ -15,9 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from radfuse.config import Section, one_of
+from radfuse.config import Section, nearest, one_of
 from radfuse.radiomics.engines import ENGINES
-from radfuse.radiomics.families import FAMILIES
+from radfuse.radiomics.families import FAMILIES, unknown_feature
 from radfuse.radiomics.filters import FILTERS
 from radfuse.volume.grid import SPACING_MM
 
@@ -86,6 +86,21 @@ def _not_falling(ends: tuple[float, ...]) -> tuple[float, ...]:
 ResegmentRange = Annotated[tuple[float, ...], Field(min_length=1, max_length=2), AfterValidator(_not_falling)]
 
 
+def _known_wavelet(name: str) -> str:
+    if name == "coif1":
+        return name
+    import pywt  # here, as most studies have no wavelet, or the usual one
+
+    known = pywt.wavelist(kind="discrete")
+    if name not in known:
+        raise ValueError(f"unknown wavelet {name!r}{nearest(name, known)}")
+    return name
+
+
+Wavelet = Annotated[str, AfterValidator(_known_wavelet)]
+"""Any discrete one of PyWavelets."""
+
+
 class FilterSettings(Section):
     """Settings of one filter in the place of the common ones."""
 
@@ -151,7 +166,7 @@ class RadiomicsConfig(Section):
     """Images that features are computed on; original is the image itself."""
     log_sigma_mm: tuple[SigmaMm, ...] = (1.0, 2.0, 3.0, 4.0, 5.0)
     """Of the Laplacian of Gaussian."""
-    wavelet: str = "coif1"
+    wavelet: Wavelet = "coif1"
     """Any discrete wavelet of PyWavelets."""
     wavelet_levels: WaveletLevels = 1
     wavelet_start_level: WaveletStart = 0
@@ -187,20 +202,9 @@ class RadiomicsConfig(Section):
     @classmethod
     def _known_features(cls, features: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         for name, names in features.items():
-            from radfuse.radiomics.families.family import unknown_feature  # with numba: where there is one to look up
-
             if fault := unknown_feature(name, names):
                 raise ValueError(fault)
         return features
-
-    @field_validator("wavelet")
-    @classmethod
-    def _known_wavelet(cls, wavelet: str) -> str:
-        if wavelet == cls.model_fields["wavelet"].default:
-            return wavelet
-        from radfuse.radiomics.filters.wavelet import known_wavelet  # with numba, as above
-
-        return known_wavelet(wavelet)
 
     @model_validator(mode="after")
     def _params_stand_alone(self) -> RadiomicsConfig:

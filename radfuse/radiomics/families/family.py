@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from radfuse.config import nearest
 from radfuse.errors import InputError
 from radfuse.radiomics.discretise import NO_LEVELS, Levels
-from radfuse.radiomics.families import FAMILIES
+from radfuse.radiomics.families import FAMILIES, unknown_feature
 from radfuse.radiomics.lattice import NOBODY, Lattice
 from radfuse.radiomics.preprocess import Prepared
 from radfuse.radiomics.settings import Settings
@@ -98,11 +97,3 @@ def features_asked(name: str, names: Any, where: str) -> tuple[str, ...]:
     if fault := unknown_feature(name, names):
         raise InputError(f"{where}: {fault}")
     return tuple(feature for feature in dict.fromkeys(names) if feature not in family.removed)
-
-
-def unknown_feature(name: str, names: Sequence[Any]) -> str:
-    """Return which of some names is no feature of a family, with the nearest; "" where all are."""
-    family = family_of(name)
-    known = (*family.names, *family.deprecated, *family.removed)
-    wrong = [feature for feature in names if feature not in known]
-    return f"class {name} has no feature {wrong[0]!r}{nearest(str(wrong[0]), known)}" if wrong else ""
