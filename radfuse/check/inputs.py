@@ -76,6 +76,8 @@ def read_inputs(study: Study, tunes: bool = True, *, apart: bool = False) -> Inp
         what = "cohort.outcome is needed to compare models, for example {column: progressed}"
         if study.regions:
             what += "; without one there are networks, masks and features (`radfuse train`, `segment`, `extract`)"
+        elif study.segmentation is not None and study.segmentation.source != "manual":
+            what += "; without one and without regions there are networks and masks (`radfuse train`, `segment`)"
         problems.append(Problem("study", what, severity="error" if tunes or not study.regions else "warning"))
     if not study.blocks:
         problems.append(
