@@ -368,8 +368,8 @@ def _check_stage(study: Study, until: str, shard: Shard | None) -> None:
     if until in _BY_NETWORKS and not study.regions and study.segmentation is not None:
         name = next(iter(study.segmentation.labels), "tumour")
         raise InputError(
-            f"study {study.name!r} starts from finished tables and names no regions, which say what its images are "
-            f"for: take features out to have masks alone, or add regions: [{{kind: label, name: {name}, label: {name}}}]"
+            f"study {study.name!r} starts from finished tables and names no regions: take features out to have masks "
+            f"alone, or add regions: [{{kind: label, name: {name}, label: {name}}}]"
         )
     if until in _FROM_IMAGES and not study.regions:
         raise InputError(

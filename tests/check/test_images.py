@@ -119,7 +119,7 @@ def test_who_wants_masks_alone_names_no_regions(study: Path) -> None:
     alone = [UNET, "regions=[]", "cohort.clinical=[]", "cohort.outcome=null"]
     assert [problem.row for problem in problems_of(study, *alone)] == [5]  # images are looked at
     masks = for_masks(load_study(study, alone))
-    assert [(region.name, region.label) for region in masks.regions] == [("tumour", "tumour")]
+    assert [(region.name, region.labels_named()) for region in masks.regions] == [("tumour", ("tumour",))]
     tables = load_study(study, [*alone, "features={radiomic: x.csv}"])
     assert for_masks(tables) is tables
     with pytest.raises(InputError, match="take features out to have masks alone"):
