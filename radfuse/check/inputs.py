@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from radfuse.audit import telling
 from radfuse.audit.checks import problems_of
@@ -133,6 +134,7 @@ def read_tables(
     harmonise: Combat | None = None,
     divided: bool = True,
     apart: bool = False,
+    dealt: Sequence[FoldPatients] = (),
 ) -> Inputs:
     """Read cohort and feature tables, and split the patients into outer folds.
 
@@ -147,6 +149,7 @@ def read_tables(
         harmonise: how sites are taken out of values; None: not.
         divided: something is learned in each fold beside models; there must be folds without an outcome, too.
         apart: a case whose file is gone or closed is listed in the cohort's `unusable`, and no error.
+        dealt: the outer folds; empty: patients are dealt here.
 
     Raises:
         InputError: all faults that can be seen at once, the problems given among them.
@@ -166,21 +169,33 @@ def read_tables(
     except InputError as error:
         raise InputError(once([*found, *error.problems])) from error
     order = order_of(cohort, design)
-    folds = _dealt(config, design, order, seed, found if divided else None)
+    patients = design.units[config.patient]
+    folds = folds_of(dealt, order, patients) or _dealt(config, design, order, seed, found if divided else None)
     found += [*design.warnings, *(sites_to_learn(harmonise, cohort, design, folds) if harmonise is not None else [])]
     if config.outcome is not None:
-        known = replace(design, blocks={name: design.blocks[name] for name in design.blocks if name == "clinical"})
-        found += problems_of([telling.look(Subject(cohort, known, folds))])  # before images make the other blocks
-        found += lacking_levels(config.outcome, design.units)
+        found += _of_columns(cohort, design, folds)
     if config.outcome is not None and (tunes or divided):  # who only measures has no use for folds
         found += _of_folds(config, design, folds)
         too_few = inner_folds_possible(config, design, folds, order, seed, inner_folds)
         found += too_few if tunes else [replace(problem, severity="warning") for problem in too_few]
     if any(problem.severity == "error" for problem in found):
         raise InputError(once(found))
-    patients = design.units[config.patient]
     parts = tuple(FoldPatients(fold.name, frozenset(patients.iloc[fold.test]), fold.repeat) for fold in folds)
     return Inputs(cohort, tables, tuple(once(found)), parts, second)
+
+
+def folds_of(dealt: Iterable[FoldPatients], order: np.ndarray, patients: pd.Series) -> list[Fold]:
+    """Return outer folds as positions in an order of units, whose patients are given."""
+    tests = [(fold, patients.iloc[order].isin(fold.test).to_numpy()) for fold in dealt]
+    return [Fold(fold.name, order[~test], order[test], fold.repeat) for fold, test in tests]
+
+
+def _of_columns(cohort: Cohort, design: Design, folds: list[Fold]) -> list[Problem]:
+    """Return what is remarkable of clinical columns and of levels, before images make the other blocks."""
+    assert cohort.config.outcome is not None
+    known = replace(design, blocks={name: design.blocks[name] for name in design.blocks if name == "clinical"})
+    told = problems_of([telling.look(Subject(cohort, known, folds))])
+    return told + lacking_levels(cohort.config.outcome, design.units)
 
 
 def _of_folds(config: CohortConfig, design: Design, folds: list[Fold]) -> list[Problem]:
