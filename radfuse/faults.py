@@ -65,7 +65,8 @@ def _problem(section: type[BaseModel], fault: Any, where: str) -> Problem:
     else:
         said = re.sub(r"valid dictionary( or instance of \w+)?", "mapping, as {name: value}", fault["msg"])
         message = said.replace("valid tuple", "list, as [a, b]").replace("Tuple", "List").removeprefix("Value error, ")
-        if "; found " not in message and not isinstance(fault["input"], (Mapping, BaseModel)):
+        named = "; found " in message or (isinstance(fault["input"], str) and repr(fault["input"]) in message)
+        if not named and not isinstance(fault["input"], (Mapping, BaseModel)):
             message += f"; found {_shown(fault['input'])}"
     return Problem(where, f"{short(dotted, 120)}: {message}" if dotted else message)
 

@@ -30,8 +30,8 @@ from radfuse.run.stage import Follower, Stage
 from radfuse.run.store import is_store
 from radfuse.run.workers import Crew, end_if_imported
 from radfuse.stages import STAGES, audit, extract, fuse, learn, needed_for, prepare, register, review, sample, variants
-from radfuse.stages.context import Context
-from radfuse.study import Study, load_study
+from radfuse.stages.context import Context, begin
+from radfuse.study import Study, for_masks, load_study
 
 _FROM_IMAGES = list(STAGES)[: list(STAGES).index(prepare.STAGE.name)]
 """Stages that make something of images, where the rest makes do with tables."""
@@ -117,6 +117,7 @@ def run_study(
     end_if_imported()
     study = study if isinstance(study, Study) else load_study(study)
     until = as_kind(until, str, "until")
+    study = for_masks(study) if until in _BY_NETWORKS else study
     part = Shard.parse(as_kind(shard, str, "shard")) if shard is not None else None
     _check_stage(study, until, part)
     study = study if only is None else _with_variants(study, as_names(only, "only"))
@@ -177,7 +178,7 @@ def _walk(context: Context, until: str, crew: Crew, retry_failed: bool) -> None:
     """Carry out all stages that are needed, resuming what is finished."""
     folder, stored = context.folder, False
     if context.study.regions:
-        assert context.inputs  # before anything is computed
+        begin(context)
     last = until if context.shard is not None else STAGES[until].then or until
     stages = needed_for(last, context)
     for number, stage in enumerate(stages, start=1):
@@ -367,8 +368,8 @@ def _check_stage(study: Study, until: str, shard: Shard | None) -> None:
     if until in _BY_NETWORKS and not study.regions and study.segmentation is not None:
         name = next(iter(study.segmentation.labels), "tumour")
         raise InputError(
-            f"study {study.name!r} names no regions, which say what its images are for; {until} makes nothing of them, "
-            f"but wants one: add regions: [{{kind: label, name: {name}, label: {name}}}]"
+            f"study {study.name!r} starts from finished tables and names no regions: take features out to have masks "
+            f"alone, or add regions: [{{kind: label, name: {name}, label: {name}}}]"
         )
     if until in _FROM_IMAGES and not study.regions:
         raise InputError(

@@ -186,6 +186,16 @@ class Study(Section):
         return to_yaml(self.model_dump(mode="json"))
 
 
+def for_masks(study: Study) -> Study:
+    """Return a study with each label as a region, where it names none and no tables: its images are there for masks."""
+    made = study.segmentation
+    if made is None or made.source == "manual" or study.regions or study.features:
+        return study
+    return study.model_copy(
+        update={"regions": [{"kind": "label", "name": name, "label": name} for name in made.labels]}
+    )
+
+
 _LISTS = {"fusion": FusionConfig().model_dump(mode="json")}
 """Of settings left out, whose items an override may change."""
 

@@ -37,7 +37,7 @@ TUMOUR = (
     "{kind: union, name: union, labels: [1, 2]}",
     "{kind: ring, name: ring, around: 1, margin_mm: 8, within: body, exclude: [2]}",
     "{kind: ring, name: ring inside, around: 1, margin_mm: 4, inside: true}",
-    "{kind: interface, name: interface, between: [1, 2], margin_mm: 12, gap_mm: 10}",
+    "{kind: interface, name: interface, between: [1, 2], margin_mm: 5}",
     "{kind: lesions, name: lesions, of: 1}",
     "{kind: lesions, name: largest lesion, of: 1, components: largest}",
     "{kind: threshold, name: threshold, of: 1, at_least: 0.6, relative: true}",

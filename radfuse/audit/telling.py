@@ -17,6 +17,15 @@ _TELLING = 0.99
 """Area under the ROC curve of one column from which on it is taken for the outcome itself."""
 _MUCH = 0.97
 """The same from which on it is remarked."""
+_NEAR = 0.95
+"""The same of a clinical column, from which on it is taken for the outcome with a few wrong entries, where the others
+are ordinary ones."""
+_ORDINARY = 0.85
+"""Area that ordinary clinical columns keep below."""
+_SURE = 0.9
+"""Area that the 95 % interval of such a column keeps above."""
+_FEW = 3
+"""Such columns, at most."""
 _CHANCE = 0.05
 """Columns of such an area expected by chance in a block, from which on they are no news."""
 _BY_CHANCE = 1e-3
@@ -83,7 +92,19 @@ def _of_block(subject: Subject, block: str, areas: dict[str, float]) -> Iterator
         what = f"tells the outcome by itself: {shown}"
         first = next(iter(found))
         yield AuditFinding(severity="warning", where=subject.where(block), found=what, mend=mend, column=first)
-    bound = max(_MUCH, _bound(events, units - events, len(areas)))
+    chance = _bound(events, units - events, len(areas))
+    if block == "clinical" and not found and (wrong := _with_errors(subject, areas, chance)):
+        shown = listed(f"{name} (AUC {area:.3f})" for name, area in wrong.items())
+        rest = max((area for name, area in areas.items() if name not in wrong), default=0.5)
+        yield AuditFinding(
+            severity="warning",
+            where=subject.where(block),
+            found=f"tells the outcome by itself, but for a few units: {shown}; the other columns reach {rest:.3f}",
+            mend=f"If it is the outcome with a few wrong entries, or known only after it, {subject.leave_out(block)}",
+            column=next(iter(wrong)),
+        )
+        return
+    bound = max(_MUCH, chance)
     much = {name: area for name, area in areas.items() if area > bound and name not in found}
     if much and not 2 * len(areas) / comb(units, events) > _CHANCE:
         shown = listed(f"{name} (AUC {area:.3f})" for name, area in sorted(much.items(), key=lambda item: -item[1]))
@@ -94,6 +115,28 @@ def _of_block(subject: Subject, block: str, areas: dict[str, float]) -> Iterator
             mend="Make sure that it was known before the outcome was",
             column=next(iter(much)),
         )
+
+
+def _with_errors(subject: Subject, areas: dict[str, float], chance: float) -> dict[str, float]:
+    """Return the few clinical columns that nearly tell the outcome, where all others are ordinary."""
+    found = {name: area for name, area in areas.items() if area > max(_NEAR, chance)}
+    ordinary = all(area < _ORDINARY for name, area in areas.items() if name not in found)
+    if len(found) > _FEW or not ordinary:
+        return {}
+    return {name: area for name, area in found.items() if _surely_above(subject, name)}
+
+
+def _surely_above(subject: Subject, name: str) -> bool:
+    """Return whether the interval of a clinical column's area, by patient, lies above that of strong predictors."""
+    from radfuse.statistics.auc import auc_covariance, auc_interval
+
+    column = subject.design.blocks["clinical"][name].to_numpy(dtype="float64")
+    known = ~np.isnan(column)
+    assert subject.events is not None
+    events, patients = subject.events[known], subject.design.units[subject.config.patient].to_numpy()[known]
+    signs = np.column_stack([column[known], -column[known]])
+    part = auc_covariance(events, signs, patients)
+    return any(auc_interval(part, position).low > _SURE for position in (0, 1))
 
 
 def _bound(events: int, others: int, columns: int) -> float:

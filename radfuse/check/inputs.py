@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from radfuse.audit import telling
 from radfuse.audit.checks import problems_of
@@ -60,12 +61,13 @@ class Inputs:
     second: dict[str, FeatureTable]
 
 
-def read_inputs(study: Study, tunes: bool = True) -> Inputs:
+def read_inputs(study: Study, tunes: bool = True, *, apart: bool = False) -> Inputs:
     """Read and check everything a study names, before any compute.
 
     Args:
         study: whose inputs they are.
         tunes: models will be tuned, so that training sets too small for inner folds are an error; else a warning.
+        apart: a case whose file is gone or closed is listed in the cohort's `unusable`, and no error.
 
     Raises:
         InputError: all faults that can be seen at once.
@@ -75,6 +77,8 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
         what = "cohort.outcome is needed to compare models, for example {column: progressed}"
         if study.regions:
             what += "; without one there are networks, masks and features (`radfuse train`, `segment`, `extract`)"
+        elif study.segmentation is not None and study.segmentation.source != "manual":
+            what += "; without one and without regions there are networks and masks (`radfuse train`, `segment`)"
         problems.append(Problem("study", what, severity="error" if tunes or not study.regions else "warning"))
     if not study.blocks:
         problems.append(
@@ -99,23 +103,22 @@ def read_inputs(study: Study, tunes: bool = True) -> Inputs:
         tunes=tunes,
         harmonise=harmonise,
         divided=study.trains or learns(study),
+        apart=apart,
     )
 
 
 def _of_radiomics(study: Study) -> list[Problem]:
-    """Return what settings of features name that is not there, the study's and those of single sequences."""
+    """Return what is wrong with files of PyRadiomics' parameters, the study's and those of single sequences."""
     problems: list[Problem] = []
     own = {f"sequences.{name}.radiomics": section.radiomics for name, section in study.sequences.items()}
     for where, radiomics in {"radiomics": study.radiomics, **own}.items() if study.regions else ():
-        if radiomics and (radiomics.params or radiomics.features or "wavelet" in radiomics.filters):
+        if radiomics and radiomics.params:
             from radfuse.radiomics.plan import plan_of  # with numba: only where there is something to look up
 
             try:
                 plan_of(radiomics)
             except InputError as error:
-                place = "radiomics.params" if radiomics.params else where
-                found = [Problem(where, item.message) if where in own else item for item in error.problems]
-                problems += found or [Problem(place, str(error))]
+                problems += [Problem(f"{where}.params", str(error))]
     return problems
 
 
@@ -130,6 +133,8 @@ def read_tables(
     tunes: bool = True,
     harmonise: Combat | None = None,
     divided: bool = True,
+    apart: bool = False,
+    dealt: Sequence[FoldPatients] = (),
 ) -> Inputs:
     """Read cohort and feature tables, and split the patients into outer folds.
 
@@ -143,6 +148,8 @@ def read_tables(
         tunes: models will be tuned: training sets too small for inner folds are an error; else a warning.
         harmonise: how sites are taken out of values; None: not.
         divided: something is learned in each fold beside models; there must be folds without an outcome, too.
+        apart: a case whose file is gone or closed is listed in the cohort's `unusable`, and no error.
+        dealt: the outer folds; empty: patients are dealt here.
 
     Raises:
         InputError: all faults that can be seen at once, the problems given among them.
@@ -150,7 +157,7 @@ def read_tables(
     found = [*problems, *near_usual_names(features)]
     cohort: Cohort | None = None
     try:
-        cohort = read_cohort(config=config)
+        cohort = read_cohort(config=config, apart=apart)
         found += cohort.warnings
     except InputError as error:
         found += error.problems or [Problem("cohort.table", str(error))]
@@ -162,23 +169,40 @@ def read_tables(
     except InputError as error:
         raise InputError(once([*found, *error.problems])) from error
     order = order_of(cohort, design)
-    folds = _dealt(config, design, order, seed, found if divided else None)
+    patients = design.units[config.patient]
+    folds = folds_of(dealt, order, patients) or _dealt(config, design, order, seed, found if divided else None)
     found += [*design.warnings, *(sites_to_learn(harmonise, cohort, design, folds) if harmonise is not None else [])]
     if config.outcome is not None:
-        known = replace(design, blocks={name: design.blocks[name] for name in design.blocks if name == "clinical"})
-        found += problems_of([telling.look(Subject(cohort, known, folds))])  # before images make the other blocks
-        found += lacking_levels(config.outcome, design.units)
+        found += _of_columns(cohort, design, folds)
     if config.outcome is not None and (tunes or divided):  # who only measures has no use for folds
+        found += _of_folds(config, design, folds)
         too_few = inner_folds_possible(config, design, folds, order, seed, inner_folds)
-        labels = config.outcome.labels(design.units)
-        found += one_class_tests(folds, labels)
-        found += odd_sizes(config.split, folds, design.units[config.patient].to_numpy(), labels)
         found += too_few if tunes else [replace(problem, severity="warning") for problem in too_few]
     if any(problem.severity == "error" for problem in found):
         raise InputError(once(found))
-    patients = design.units[config.patient]
     parts = tuple(FoldPatients(fold.name, frozenset(patients.iloc[fold.test]), fold.repeat) for fold in folds)
     return Inputs(cohort, tables, tuple(once(found)), parts, second)
+
+
+def folds_of(dealt: Iterable[FoldPatients], order: np.ndarray, patients: pd.Series) -> list[Fold]:
+    """Return outer folds as positions in an order of units, whose patients are given."""
+    tests = [(fold, patients.iloc[order].isin(fold.test).to_numpy()) for fold in dealt]
+    return [Fold(fold.name, order[~test], order[test], fold.repeat) for fold, test in tests]
+
+
+def _of_columns(cohort: Cohort, design: Design, folds: list[Fold]) -> list[Problem]:
+    """Return what is remarkable of clinical columns and of levels, before images make the other blocks."""
+    assert cohort.config.outcome is not None
+    known = replace(design, blocks={name: design.blocks[name] for name in design.blocks if name == "clinical"})
+    told = problems_of([telling.look(Subject(cohort, known, folds))])
+    return told + lacking_levels(cohort.config.outcome, design.units)
+
+
+def _of_folds(config: CohortConfig, design: Design, folds: list[Fold]) -> list[Problem]:
+    """Return what is remarkable of the outcome and the number of patients in outer folds."""
+    assert config.outcome is not None
+    labels, patients = config.outcome.labels(design.units), design.units[config.patient].to_numpy()
+    return one_class_tests(folds, labels) + odd_sizes(config.split, folds, patients, labels)
 
 
 def _dealt(

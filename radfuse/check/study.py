@@ -13,7 +13,7 @@ from radfuse.errors import InputError, Problem
 from radfuse.run.folder import Progress
 from radfuse.stages import prepare
 from radfuse.stages.prepare import Prepared
-from radfuse.study import Study, load_study
+from radfuse.study import Study, for_masks, load_study
 
 _READ_BY_IMAGES = ("cohort", "segmentation", "sequences", "resample_masks")
 """Sections that decide which images and masks are looked at, and how."""
@@ -35,6 +35,7 @@ def check_study(
         InputError: all faults that can be seen at once.
     """
     study = study if isinstance(study, Study) else load_study(study)
+    study = for_masks(study) if study.cohort.outcome is None else study
     found = _check(study, progress)
     return replace(found, warnings=(*found.warnings, *_of_variants(study, found.warnings, progress)))
 

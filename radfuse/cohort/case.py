@@ -63,7 +63,7 @@ class Cohort:
         scans: case -> what its images hold, as a text that is equal for equal images only; empty without images.
         beside: columns of the table that no setting names and that tell site, scanner, date or person by their name, as
             text; index as `cases`, and maybe rows of cases that are left out.
-        unusable: case -> why its files cannot be used, of new patients; these are not among the cases.
+        unusable: case -> why its files cannot be used; of new patients, these are not among the cases.
     """
 
     config: CohortConfig

@@ -17,6 +17,12 @@ from radfuse.errors import Problem
 class Draft:
     """A cohort in the making; it collects every problem of its table before anyone gives up.
 
+    Args:
+        table: as the file holds it.
+        config: what the columns mean.
+        new: True for patients that nothing will be trained on.
+        apart: True where a file that is gone or closed is the loss of its row alone, as it is of new patients.
+
     Attributes:
         table: as the file holds it, numbered where its rows have no ids.
         cells: of the cases that are not excluded.
@@ -26,14 +32,15 @@ class Draft:
         columns: those read so far, in the rows of `cells`.
         problems: those found so far.
         scans: row's index -> what its images hold, as a text that is equal for equal images only.
-        unusable: row's index -> why its files cannot be used, of new patients; who is to be trained on has a problem.
+        unusable: row's index -> why its files cannot be used, where that is the loss of the row alone.
     """
 
-    def __init__(self, table: Table, config: CohortConfig, new: bool) -> None:
+    def __init__(self, table: Table, config: CohortConfig, new: bool, *, apart: bool = False) -> None:
         self.table = table = numbered(table) if ROW in (config.case, config.patient) else table
         self.cells = table.cells
         self.config = config
         self.new = new
+        self._apart = apart
         self.folder = table.path.parent
         self.columns: dict[str, pd.Series] = {}
         self.problems = [replace(note, message=self._told(note.message)) for note in table.notes]
@@ -55,9 +62,16 @@ class Draft:
         """Return a message without the setting that new patients do not have."""
         return message.replace(EXCLUDE, TAKE_OUT) if self.new else message
 
-    def no_file(self, message: str, index: int, column: str) -> None:
-        """Note that a row's file cannot be used: a problem of the table, or of new patients the loss of that row."""
-        if self.new:
+    def no_file(self, message: str, index: int, column: str, *, named: bool = True) -> None:
+        """Note that a row's file cannot be used: a problem of the table, or the loss of that row.
+
+        Args:
+            message: why.
+            index: of the row in `cells`.
+            column: of the file.
+            named: the table names one, which is gone or closed; False: the cell is empty.
+        """
+        if self.new or (self._apart and named):
             self.unusable.setdefault(index, f"row {index + 2}, {column}: {self._told(message)}")
         else:
             self.problem(message, index, column)

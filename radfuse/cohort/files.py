@@ -34,7 +34,7 @@ def check_files(draft: Draft) -> None:
             if value is None:
                 if kind == "image" and column not in optional:
                     more = "" if draft.new else ", or the sequence under cohort.optional_images"
-                    draft.no_file(f"the image path is missing; fill it, {EXCLUDE}{more}", index, column)
+                    draft.no_file(f"the image path is missing; fill it, {EXCLUDE}{more}", index, column, named=False)
                 continue
             if (int(index) + 2, column) in told:
                 continue

@@ -29,6 +29,7 @@ def read_cohort(
     *,
     labelled: bool = True,
     new: bool = False,
+    apart: bool = False,
 ) -> Cohort:
     """Read and check a cohort table.
 
@@ -38,9 +39,10 @@ def read_cohort(
         labelled: False leaves the outcome out.
         new: True for patients that nothing will be trained on: no split, one class and constant columns are fine.
             Nor is the split looked at where nothing is predicted.
+        apart: True where a case whose file is gone or closed is listed in `unusable`, and no fault of the table.
 
     Returns:
-        A cohort whose ids are unique and whose files exist; new patients whose files do not are in `unusable`.
+        A cohort whose ids are unique and whose files exist, but for those of cases in `unusable`.
 
     Raises:
         InputError: all faults at once, with their row numbers.
@@ -52,7 +54,7 @@ def read_cohort(
         config = CohortConfig(table=table.path)
     as_kind(config, CohortConfig, "config")
     source = config.table if table is None else table
-    draft = Draft(source if isinstance(source, Table) else read_table(source), config, new)
+    draft = Draft(source if isinstance(source, Table) else read_table(source), config, new, apart=apart)
     read_ids(draft)
     if labelled:
         leave_out(draft)
@@ -76,7 +78,7 @@ def read_cohort(
     unusable = {str(draft.columns[config.case][index]): why for index, why in draft.unusable.items()}
     cases = draft.frame().set_index(config.case, drop=True)
     read = Cohort(config, cases, draft.folder, tuple(draft.problems), scans, _beside(draft), unusable)
-    return read.without(unusable)
+    return read.without(unusable) if new else read  # patients of folds stay in them, whatever becomes of their files
 
 
 def _beside(draft: Draft) -> pd.DataFrame:

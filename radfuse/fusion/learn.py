@@ -14,7 +14,7 @@ from radfuse.fusion.link import link_of
 from radfuse.fusion.memory import remembered
 from radfuse.fusion.parts import Model, Reduction, Selector, Settings, Training, Tuned
 from radfuse.fusion.regress import shares_of
-from radfuse.fusion.tune import fit_chains, inner_predictions_each
+from radfuse.fusion.tune import fit_chains, inner_predictions
 from radfuse.statistics.links import LinkName, probability_of, score_of
 
 
@@ -82,7 +82,7 @@ def _learned(trainings: Sequence[Training]) -> list[Learned]:
     """Fit models at their best settings, each with its selection."""
     y, offset, outcome = trainings[0].y, trainings[0].offset, trainings[0].outcome
     best = []
-    for tried, inner in inner_predictions_each(trainings):
+    for tried, inner in inner_predictions(trainings):
         number = int(np.argmin([outcome.loss(y, row) for row in inner]))
         best.append((tried[number], inner[number]))
     found = []

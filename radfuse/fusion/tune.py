@@ -95,13 +95,11 @@ def routes(training: Training, rows: Array) -> tuple[Scaling, Iterator[tuple[Set
     return scaling, _routes(_steps(training), groups, _Rows(training, rows, scaling))
 
 
-def inner_predictions(training: Training) -> tuple[list[Settings], np.ndarray]:
-    """Return all candidates, and their inner out-of-fold probabilities, shape (candidate, unit)."""
-    return inner_predictions_each([training])[0]
+def inner_predictions(trainings: Sequence[Training]) -> list[tuple[list[Settings], np.ndarray]]:
+    """Return all candidates of each training, and their inner out-of-fold probabilities, shape (candidate, unit).
 
-
-def inner_predictions_each(trainings: Sequence[Training]) -> list[tuple[list[Settings], np.ndarray]]:
-    """Return the same of several trainings, which differ in selection and model alone: each fold is scaled once."""
+    The trainings differ in selection and model alone: each fold is scaled once.
+    """
     first = trainings[0]
     tried: list[list[Settings]] = [[] for _ in trainings]
     found: list[list[np.ndarray]] = [[] for _ in trainings]

@@ -66,7 +66,7 @@ def rectal_pcr(folder: Path, patients: int, seed: int) -> dict[str, pd.DataFrame
 
 
 def osteosarcoma_response(folder: Path, patients: int, seed: int) -> dict[str, pd.DataFrame]:
-    """A tumour on a rod of bone before and after chemotherapy: who responds has one that shrinks and gets brighter."""
+    """A tumour that grows out of bone, before and after chemotherapy: who responds has a smaller and brighter one."""
     generator = np.random.default_rng(seed)
     truth = planted(generator, patients, {"clinical": 0.9, "radiomic": 1.6}, 0.45)
     people = _people(generator, truth, "OS").rename(columns={"marker": "alp", "case_id": "patient_id"})
@@ -76,11 +76,13 @@ def osteosarcoma_response(folder: Path, patients: int, seed: int) -> dict[str, p
     rows = []
     for number, part in enumerate(truth["radiomic_part"]):
         about, tumour = people.loc[number], _blob(generator, 10)
+        inner = ndimage.binary_erosion(tumour)
+        surface = int(np.flatnonzero(inner.any(axis=(0, 2)))[-1])  # of the bone, which both visits' tumours reach
         for visit in ("pre", "post"):
             case, answer = f"{about['patient_id']}_{visit}", part if visit == "post" else 0.0
-            shrunk = ndimage.binary_erosion(tumour) if answer > 0.8 else tumour
-            labels = shrunk.astype(np.uint8)
-            labels[:, 26:29, 8:24][labels[:, 26:29, 8:24] == 0] = 2
+            labels = (inner if answer > 0.8 else tumour).astype(np.uint8)
+            bone = labels[:, surface : surface + 4, 8:24]
+            bone[bone == 0] = 2
             texture = _texture(generator, 1.2)
             for sequence, bright in (("t1", -40.0), ("t2", 90.0)):
                 image = generator.normal(200, 12, _TUMOUR.shape) - 120 * (labels == 2)

@@ -47,7 +47,7 @@ _TELLS = 2.0
 """Log odds of a phenotype by a block's part."""
 _GRADE_CUTS = (-1.8, -0.6, 0.6, 1.8)
 """Values at which the next grade begins."""
-_PHENOTYPES = ("inflammatory", "bone", "cartilage", "mild")
+PHENOTYPES = ("inflammatory", "bone", "cartilage", "mild")
 """Told by the clinical, the radiomic and the deep part; the last by none."""
 _HORIZON, _SHAPE, _LIVES = 60.0, 1.2, 120.0
 """Of survival: months by which the event is predicted, Weibull's shape, and months people live where they may die."""
@@ -196,54 +196,6 @@ def reachable_auc(truth: pd.DataFrame, family: str) -> float:
     return float(won / (p.sum() * (1 - p).sum() - both.sum()))
 
 
-def reachable_c(truth: pd.DataFrame, family: str) -> float:
-    """Return the expected concordance of the best ranking that a family's blocks allow, were nobody censored.
-
-    Args:
-        truth: truth.csv of survival.
-        family: blocks joined by "-".
-
-    Returns:
-        The mean over pairs of knees of hazard_i / (hazard_i + hazard_j), i the one with the larger score.
-    """
-    score = truth[[f"{block}_part" for block in family.split("-")]].sum(axis=1).to_numpy()
-    hazard = np.exp(truth[[f"{block}_part" for block in BLOCKS]].sum(axis=1).to_numpy())
-    first = hazard[:, None] / (hazard[:, None] + hazard)
-    return float(first[score[:, None] > score].mean())
-
-
-def reachable_concordance(truth: pd.DataFrame, family: str, outcome: np.ndarray) -> float:
-    """Return the concordance with what was drawn of the best ranking that a family's blocks allow.
-
-    Args:
-        truth: truth.csv of a continuous or ordinal phantom.
-        family: blocks joined by "-".
-        outcome: of each knee, shape (knee,).
-    """
-    score = truth[[f"{block}_part" for block in family.split("-")]].sum(axis=1).to_numpy()
-    larger = outcome[:, None] > outcome
-    return float(((score[:, None] > score)[larger] + 0.5 * (score[:, None] == score)[larger]).mean())
-
-
-def reachable_macro_auc(truth: pd.DataFrame, family: str, outcome: np.ndarray) -> float:
-    """Return the mean over phenotypes of the AUC of each against the rest that a family's blocks allow.
-
-    Parts that the family does not know are taken from all knees in turn, as they are independent of those it knows.
-
-    Args:
-        truth: truth.csv of several classes.
-        family: blocks joined by "-".
-        outcome: phenotype of each knee, shape (knee,).
-    """
-    from radfuse.statistics.auc import auc
-
-    parts = truth[[f"{block}_part" for block in BLOCKS]].to_numpy()
-    known = np.array([block in family.split("-") for block in BLOCKS])
-    mixed = np.where(known, parts[:, None], parts)
-    p = _shares_of_phenotypes(mixed).mean(axis=1)
-    return float(np.mean([auc(outcome == name, p[:, place]) for place, name in enumerate(_PHENOTYPES)]))
-
-
 def standardised(values: np.ndarray) -> np.ndarray:
     """Return values with mean 0 and standard deviation 1."""
     return np.asarray((values - values.mean()) / values.std())
@@ -294,7 +246,7 @@ def _values(generator: np.random.Generator, score: np.ndarray, kind: Literal["co
     return pd.DataFrame({"grade": np.searchsorted(_GRADE_CUTS, value)})
 
 
-def _shares_of_phenotypes(parts: np.ndarray) -> np.ndarray:
+def shares_of_phenotypes(parts: np.ndarray) -> np.ndarray:
     """Return the probability of each phenotype, shape (..., 4), of the parts of the blocks, shape (..., 3)."""
     return probability_of(np.concatenate([_TELLS * parts, np.zeros((*parts.shape[:-1], 1))], axis=-1), "softmax")
 
@@ -306,9 +258,9 @@ def _phenotypes(generator: np.random.Generator, parts: np.ndarray) -> pd.DataFra
         generator: of its own, so that features are the same as of a binary phantom.
         parts: of each block, shape (knee, 3).
     """
-    p = _shares_of_phenotypes(parts)
+    p = shares_of_phenotypes(parts)
     drawn = (generator.random(len(p))[:, None] > np.cumsum(p, axis=1)[:, :-1]).sum(axis=1)
-    return pd.DataFrame({"phenotype": np.array(_PHENOTYPES)[drawn]})
+    return pd.DataFrame({"phenotype": np.array(PHENOTYPES)[drawn]})
 
 
 def _clinical(generator: np.random.Generator, patients: int, people: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:

@@ -11,12 +11,13 @@ from pydantic import (
     Field,
     NonNegativeInt,
     PositiveInt,
+    field_validator,
     model_validator,
 )
 
-from radfuse.config import Section, one_of
+from radfuse.config import Section, nearest, one_of
 from radfuse.radiomics.engines import ENGINES
-from radfuse.radiomics.families import FAMILIES
+from radfuse.radiomics.families import FAMILIES, unknown_feature
 from radfuse.radiomics.filters import FILTERS
 from radfuse.volume.grid import SPACING_MM
 
@@ -85,6 +86,21 @@ def _not_falling(ends: tuple[float, ...]) -> tuple[float, ...]:
 ResegmentRange = Annotated[tuple[float, ...], Field(min_length=1, max_length=2), AfterValidator(_not_falling)]
 
 
+def _known_wavelet(name: str) -> str:
+    if name == "coif1":
+        return name
+    import pywt  # here, as most studies have no wavelet, or the usual one
+
+    known = pywt.wavelist(kind="discrete")
+    if name not in known:
+        raise ValueError(f"unknown wavelet {name!r}{nearest(name, known)}")
+    return name
+
+
+Wavelet = Annotated[str, AfterValidator(_known_wavelet)]
+"""Any discrete one of PyWavelets."""
+
+
 class FilterSettings(Section):
     """Settings of one filter in the place of the common ones."""
 
@@ -150,7 +166,7 @@ class RadiomicsConfig(Section):
     """Images that features are computed on; original is the image itself."""
     log_sigma_mm: tuple[SigmaMm, ...] = (1.0, 2.0, 3.0, 4.0, 5.0)
     """Of the Laplacian of Gaussian."""
-    wavelet: str = "coif1"
+    wavelet: Wavelet = "coif1"
     """Any discrete wavelet of PyWavelets."""
     wavelet_levels: WaveletLevels = 1
     wavelet_start_level: WaveletStart = 0
@@ -181,6 +197,14 @@ class RadiomicsConfig(Section):
     """Resample a mask that lies on another grid than its image."""
     mask_channel: NonNegativeInt = 0
     """Which channel of a mask file that holds several."""
+
+    @field_validator("features")
+    @classmethod
+    def _known_features(cls, features: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for name, names in features.items():
+            if fault := unknown_feature(name, names):
+                raise ValueError(fault)
+        return features
 
     @model_validator(mode="after")
     def _params_stand_alone(self) -> RadiomicsConfig:

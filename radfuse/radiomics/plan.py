@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from radfuse.errors import InputError, Problem
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.families.family import features_asked
-from radfuse.radiomics.filters.wavelet import known_wavelet
 from radfuse.radiomics.pyradiomics_params import plan_of_params, read_params
 from radfuse.radiomics.settings import Plan, Settings
 
@@ -14,14 +12,10 @@ def plan_of(config: RadiomicsConfig) -> Plan:
     """Return what a config or its parameter file asks for.
 
     Raises:
-        InputError: no such feature or wavelet, with the nearest known; or a parameter file that is not one.
+        InputError: the parameter file is none, or names what there is not.
     """
     if config.params is not None:
         return plan_of_params(read_params(config.params), str(config.params), config.max_bins)
-    try:
-        known_wavelet(config.wavelet)
-    except ValueError as error:
-        raise InputError(Problem("radiomics.wavelet", str(error))) from error
     settings = Settings.model_construct(**{**dict(config), "bin_range": None})
     settings = settings.model_copy(update={"pattern_axis": settings.flat_axis or 0})
     return Plan(

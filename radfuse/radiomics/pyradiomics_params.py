@@ -23,13 +23,13 @@ from radfuse.radiomics.config import (
     Samples,
     SigmaMm,
     Subdivision,
+    Wavelet,
     WaveletLevels,
     WaveletStart,
     WholeSigmaMm,
     bounded,
 )
 from radfuse.radiomics.families.family import features_asked
-from radfuse.radiomics.filters.wavelet import known_wavelet
 from radfuse.radiomics.settings import Plan, Settings
 
 CLASSES = ("firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm", "shape", "shape2D")
@@ -82,7 +82,7 @@ class Theirs(Section):
     resegment_shape: bool = Field(False, alias="resegmentShape")
     crop_first: bool = Field(False, alias="preCrop")
     log_sigma_mm: tuple[WholeSigmaMm | SigmaMm, ...] = Field((), alias="sigma")  # 1 and 1.0 differ in names
-    wavelet: str = Field("coif1", alias="wavelet")
+    wavelet: Wavelet = Field("coif1", alias="wavelet")
     wavelet_levels: WaveletLevels = Field(1, alias="level")
     wavelet_start_level: WaveletStart = Field(0, alias="start_level")
     gradient_per_mm: bool = Field(True, alias="gradientUseSpacing")
@@ -110,11 +110,6 @@ class Theirs(Section):
         if value == 3:
             raise ValueError("SimpleITK 2 has no interpolator 3; where it meant B-splines, write sitkBSpline")
         return value
-
-    @field_validator("wavelet", mode="after")
-    @classmethod
-    def _known_wavelet(cls, value: str) -> str:
-        return known_wavelet(value)
 
     @model_validator(mode="after")
     def _not_too_many_bins(self) -> Theirs:

@@ -87,7 +87,7 @@ class Context:
     def inputs(self) -> Inputs:
         """What the study names, read and checked when first asked for; the resolved study is stored then."""
         self.progress("reading tables", 0, 1)
-        inputs = read_inputs(self.study, self.tunes)
+        inputs = read_inputs(self.study, self.tunes, apart=bool(self.study.regions))
         self.progress("reading tables", 1, 1)
         return inputs
 
@@ -245,6 +245,14 @@ class Context:
         """Return what went wrong, for an error that says why nothing is left."""
         told = [failure for failure in self.failures if failure.item in self.dropped] or self.failures
         return f": {reasons((failure.item, failure.error) for failure in told)}" if told else ""
+
+
+def begin(context: Context) -> None:
+    """Read what a study names; a case whose file is gone or closed fails before anything is computed."""
+    lost = context.inputs.cohort.unusable
+    for case in [case.case_id for case in context.cases() if case.case_id in lost]:
+        context.fail(case, lost[case], drops=True)
+    context.dropped |= set(lost)  # those of other shards are theirs to tell
 
 
 def _together(context: Context, case: Case) -> tuple[Path | None, bool]:

@@ -56,7 +56,7 @@ def _parts(context: Context) -> Iterator[FoldPatients]:
     tested = frozenset(patient for fold in context.folds for patient in fold.test)
     scans, first, drawn = context.inputs.cohort.scans, dict[str, str](), set[str]()
     for case in context.all_cases:
-        if case.patient not in tested:
+        if case.patient not in tested and case.case_id in scans:
             first[case.patient] = min(first.get(case.patient, scans[case.case_id]), scans[case.case_id])
             drawn |= {case.patient} if case.mask is not None else set()
     order = sorted(first, key=lambda patient: (patient not in drawn, first[patient]))  # names say nothing
@@ -71,7 +71,8 @@ def jobs(context: Context) -> Iterator[PlanJob]:
         InputError: a fold has the name of the network of all masks, or a network has no mask to learn from.
     """
     if context.trains:
-        drawn = [case for case in context.all_cases if case.mask is not None]
+        lost = context.inputs.cohort.unusable
+        drawn = [case for case in context.all_cases if case.mask is not None and case.case_id not in lost]
         for network in networks(context):
             if drawn and network.test.issuperset(case.patient for case in drawn):
                 raise InputError(

@@ -14,7 +14,7 @@ import pandas as pd
 
 from radfuse.audit.checks import audit, problems_of
 from radfuse.audit.subject import Subject
-from radfuse.check.inputs import FoldPatients, once, read_tables
+from radfuse.check.inputs import FoldPatients, folds_of, once, read_tables
 from radfuse.check.remarks import one_valued
 from radfuse.cohort.beside import problems_beside
 from radfuse.cohort.case import Cohort
@@ -182,7 +182,7 @@ def joined(job: PrepareJob) -> Prepared:
         InputError: faults of the tables, mismatches between them, or folds that cannot be trained.
     """
     about = (job.cohort, job.features, job.seed, job.inner_folds)
-    inputs = read_tables(*about, reserved=job.reserved, harmonise=job.harmonise)
+    inputs = read_tables(*about, reserved=job.reserved, harmonise=job.harmonise, dealt=job.folds)
     cohort = inputs.cohort
     if job.cases is not None:
         cohort = cohort.without(set(cohort.cases.index) - set(job.cases))
@@ -196,8 +196,7 @@ def joined(job: PrepareJob) -> Prepared:
     design, remarks = _with_again(job, cohort, design, inputs.second)
     patients = design.units[job.cohort.patient]
     everyone = order_of(cohort, design)
-    tests = [(fold, patients.iloc[everyone].isin(fold.test).to_numpy()) for fold in job.folds or inputs.folds]
-    parts = tuple(Fold(fold.name, everyone[~test], everyone[test], fold.repeat) for fold, test in tests)
+    parts = tuple(folds_of(inputs.folds, everyone, patients))
     found = audit(Subject(cohort, design, parts))
     leaks = [problem for problem in problems_of(found.checks) if problem.severity == "warning"]
     remarks += one_valued(tables["radiomic"].values) if job.radiomic and "radiomic" in tables else []
@@ -392,7 +391,7 @@ def _read(path: Path, _: int) -> Prepared:
 
 STAGE = Stage(
     "prepare",
-    12,
+    13,
     jobs,
     work,
     write,

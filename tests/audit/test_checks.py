@@ -96,7 +96,21 @@ def test_a_scaled_table_is_a_remark(how: str) -> None:
     assert finding.found.endswith(how)
 
 
+@pytest.mark.parametrize("how", ["place", "share", "normal"])
+def test_a_table_of_ranks_is_a_remark(how: str) -> None:
+    values = 3 + np.exp(noise(80, 20))
+    values[::7, 2] = np.nan
+    values[:, 3] = values[:, 3] > values[:, 3].mean()  # a flag
+    places = stats.rankdata(values, axis=0, nan_policy="omit")
+    by = {"place": places, "share": places / 80, "normal": stats.norm.ppf((places - 0.375) / 80.25)}
+    finding = the_finding(scaled.look(subject(by[how].round(6), coins(80))))
+    assert finding.severity == "remark"
+    assert "each value is its rank in the column" in finding.found
+
+
 def test_standard_normal_columns_and_flags_were_not_scaled() -> None:
+    even = np.random.default_rng(3).random((300, 20))
+    assert scaled.look(subject(even, coins(300))).findings == ()  # drawn evenly, they are no ranks
     assert scaled.look(subject(noise(300, 64), coins(300))).findings == ()
     assert scaled.look(subject((noise(300, 20) > 0).astype(float), coins(300))).findings == ()
 

@@ -84,6 +84,19 @@ def test_what_comes_near_is_a_remark_and_the_best_is_told() -> None:
     assert clean.told.startswith("the most telling column is")
 
 
+@pytest.mark.parametrize(
+    ("block", "other", "severity"),
+    [("clinical", 1.0, "warning"), ("clinical", 0.6, "remark"), ("radiomic", 1.0, "remark")],
+)
+def test_a_clinical_column_that_is_the_outcome_but_for_a_few_is_named(block: str, other: float, severity: str) -> None:
+    outcome = coins(200)
+    copy = outcome.copy()
+    copy[:5] = 1 - copy[:5]
+    values = pd.DataFrame({"age": noise(200, 1)[:, 0], "grade": outcome + other * noise(200, 1, 2)[:, 0], "copy": copy})
+    finding = the_finding(telling.look(subject(values, outcome, block=block)))
+    assert (finding.severity, finding.column) == (severity, "copy")
+
+
 def test_areas_and_tests_equal_the_usual_ones_with_ties_and_missing_values() -> None:
     values = noise(60, 3)
     values[:, 1] = values[:, 1].round(0)

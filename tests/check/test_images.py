@@ -16,9 +16,10 @@ from pet import setting, write_pet
 
 from radfuse.check.study import check_study
 from radfuse.errors import InputError, Problem
+from radfuse.pipeline import run_study
 from radfuse.recipe import CaseFiles, RegionRecipe, read_masked
 from radfuse.sequences import SequenceRecipe
-from radfuse.study import load_study
+from radfuse.study import for_masks, load_study
 from radfuse.volume.files import read_labels, read_volume, write_image
 from radfuse.volume.image import LabelMap, Volume
 
@@ -111,6 +112,20 @@ def test_what_would_fail_every_case_is_told_before(study: Path) -> None:
     for name in ("plan_file", "start_from"):
         (only,) = problems_of(study, UNET, f"segmentation.{name}=gone.onnx")
         assert f"gone.onnx: there is no such file; correct segmentation.{name}" in only.message
+
+
+def test_who_wants_masks_alone_names_no_regions(study: Path) -> None:
+    (study.parent / "c3.nrrd").write_text("not an image")
+    alone = [UNET, "regions=[]", "cohort.clinical=[]", "cohort.outcome=null"]
+    assert [problem.row for problem in problems_of(study, *alone)] == [5]  # images are looked at
+    masks = for_masks(load_study(study, alone))
+    assert [(region.name, region.labels_named()) for region in masks.regions] == [("tumour", ("tumour",))]
+    tables = load_study(study, [*alone, "features={radiomic: x.csv}"])
+    assert for_masks(tables) is tables
+    with pytest.raises(InputError, match="take features out to have masks alone"):
+        run_study(tables, until="segment")
+    with pytest.raises(InputError, match=r"there are networks and masks \(`radfuse train`, `segment`\)"):
+        run_study(load_study(study, alone), study.parent / "run")
 
 
 def test_images_unlike_each_other_and_labels_of_no_mask_are_remarked(study: Path) -> None:

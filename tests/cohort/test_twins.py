@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from cohorts import IMAGES, images
 from tabular import assert_one, errors_of, write_table
@@ -93,7 +94,8 @@ def test_a_copy_is_fine_once_its_case_is_excluded(tmp_path: Path) -> None:
 
 def test_one_file_as_two_sequences_of_a_case_is_no_leak(tmp_path: Path) -> None:
     table, settings = images(tmp_path)
-    settings = settings.model_copy(update={"images": {"T1": "t1", "T1_again": "t1"}})
+    pd.read_csv(table).assign(again=lambda rows: rows["t1"]).to_csv(table, index=False)
+    settings = settings.model_copy(update={"images": {"T1": "t1", "T1_again": "again"}})
     assert len(read_cohort(table, settings)) == 4
 
 

@@ -157,7 +157,7 @@ def test_units_are_made_up_of_training_units_alone():
     """In each inner fold and in the last fit there are as many of either class as there are of the frequent one."""
     model = Counting()
     here = training(model)
-    _, inner = inner_predictions(here)
+    _, inner = inner_predictions([here])[0]
     fit_chain(here, {})
     frequent = [int((here.y[fold.train] == 0).sum()) for fold in here.folds]
     assert model.seen == [[count, count] for count in (*frequent, int((here.y == 0).sum()))]

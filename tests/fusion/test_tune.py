@@ -62,7 +62,7 @@ def test_every_candidate_is_predicted_and_what_they_share_is_done_once_a_fold(
             return real(self, *arguments)
 
         monkeypatch.setattr(kind, method, counted)
-    tried, inner = inner_predictions(training)
+    tried, inner = inner_predictions([training])[0]
     assert tried == [{"c": c, "lasso_strength": strength} for strength in (0.6, 0.3) for c in (0.1, 1.0)]
     assert inner.shape == (4, 150)
     assert ((inner > 0) & (inner < 1)).all()
@@ -108,7 +108,7 @@ def test_a_step_over_all_is_followed_by_one_a_block(training: Training):
 def test_a_block_of_which_a_step_over_all_keeps_nothing_is_gone(training: Training):
     """The rest of the list, though it is for that block and tuned, goes on: every fold tries the same candidates."""
     steps = (Mrmr(k=1, over="all"), Lasso(strengths=(0.6, 0.3), blocks=("radiomic",)))
-    tried, inner = inner_predictions(replace(training, selection=steps))
+    tried, inner = inner_predictions([replace(training, selection=steps)])[0]
     assert len(tried) == 4
     assert not np.isnan(inner).any()
     assert blocks_of(fit_chain(replace(training, selection=steps), tried[0])) == {"clinical": 1}
@@ -116,7 +116,7 @@ def test_a_block_of_which_a_step_over_all_keeps_nothing_is_gone(training: Traini
 
 def test_a_step_for_blocks_that_a_family_lacks_is_not_tuned(training: Training):
     steps = (Lasso(strengths=(0.6, 0.3), blocks=("deep",)), Mrmr(k=2))
-    tried, _ = inner_predictions(replace(training, selection=steps))
+    tried, _ = inner_predictions([replace(training, selection=steps)])[0]
     assert tried == [{"c": 0.1}, {"c": 1.0}]
     assert len(fit_chain(replace(training, selection=steps), tried[0]).columns) == 4
 
@@ -194,7 +194,7 @@ def test_a_projection_in_the_middle_is_in_the_file(training: Training, name: str
     x = training.x.copy()
     x[np.random.default_rng(0).random(x.shape) < 0.1] = np.nan
     lacking = replace(training, x=x, selection=LISTS[name], model=model)
-    tried, inner = inner_predictions(lacking)
+    tried, inner = inner_predictions([lacking])[0]
     assert tried == [{"c": 1.0}]
     assert ((inner > 0) & (inner < 1)).all()
     chain = fit_chain(lacking, tried[0])

@@ -14,7 +14,10 @@ from radfuse.errors import InputError
 from radfuse.phantom.cohorts import knee_oa_incidence, osteosarcoma_survival
 from radfuse.phantom.planted import mixed, planted
 from radfuse.phantom.recipes import RECIPES, write_recipe_phantom
-from radfuse.study import shipped_studies
+from radfuse.phantom.shapes import osteosarcoma_response
+from radfuse.regions.scene import Scene
+from radfuse.study import load_study, shipped_studies, shipped_study
+from radfuse.volume.files import read_labels
 
 
 def test_every_phantom_is_of_a_shipped_study() -> None:
@@ -44,6 +47,15 @@ def test_a_second_reader_measures_some_rows_again_and_some_columns_badly() -> No
     assert list(second["case_id"]) == list(first["case_id"][:20])
     alike = [np.corrcoef(first[name][:20], second[name])[0, 1] for name in first.columns[1:]]
     assert 0.6 < float(np.mean(np.array(alike) > 0.9)) < 0.9
+
+
+def test_tumours_grow_out_of_bone_before_and_after_treatment(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text(shipped_study("osteosarcoma_response"))
+    (interface,) = (one for one in load_study(tmp_path / "study.yaml").regions if one.name == "interface")
+    osteosarcoma_response(tmp_path, 6, 3)
+    for mask in tmp_path.glob("*_mask.nrrd"):
+        scene = Scene(read_labels(mask), {"tumour": 1, "bone": 2}, images={}, case=mask.name, measured="t1")
+        assert interface.mask(scene).sum() > 50, mask.name
 
 
 def test_what_is_no_recipe_or_no_empty_folder_is_said(tmp_path: Path) -> None:

@@ -177,6 +177,19 @@ def test_no_setting_is_ignored(name: str) -> None:
     assert outcome(**{**beside, name: OTHER[name]}) != outcome(**beside)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"features": {"glcm": ["Contrst"]}}, "features: class glcm has no feature 'Contrst'; did you mean 'Contrast'"),
+        ({"features": {"shape": ["Volume"]}}, "features: class shape has no feature 'Volume'"),
+        ({"wavelet": "coiff1"}, "wavelet: unknown wavelet 'coiff1'; did you mean 'coif1'\\?$"),
+    ],
+)
+def test_names_that_nothing_has_are_told_when_settings_are_read(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        RadiomicsConfig(**settings)
+
+
 def test_a_mask_channel_reaches_who_reads_the_mask() -> None:
     assert plan_of(RadiomicsConfig(mask_channel=1)).settings.mask_channel == 1
 

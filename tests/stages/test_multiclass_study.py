@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
+from reachable import reachable_macro_auc
 from studies import finished, measured_on, written
 from typer.testing import CliRunner
 
@@ -20,7 +21,7 @@ from radfuse.check.inputs import read_inputs
 from radfuse.check.sample_size import had
 from radfuse.cli.app import app
 from radfuse.errors import InputError
-from radfuse.phantom.table import TablePhantom, reachable_macro_auc, table_phantom
+from radfuse.phantom.table import TablePhantom, table_phantom
 from radfuse.results.explained import FoldExplanation
 from radfuse.statistics.auc import auc
 from radfuse.study import load_study

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from reachable import reachable_c
 from studies import measured_on
 
 from radfuse.bundle.evaluate import evaluate
 from radfuse.bundle.load import load_bundle
 from radfuse.bundle.predict import Prediction, predict, prediction_table
 from radfuse.outcomes.survival import SurvivalOutcome
-from radfuse.phantom.table import TablePhantom, reachable_c, table_phantom, write_table_phantom
+from radfuse.phantom.table import TablePhantom, table_phantom, write_table_phantom
 from radfuse.report.nomogram import nomogram_of
 from radfuse.results import SurvivalPerformance
 from radfuse.study import Study, load_study

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from reachable import reachable_concordance
 from studies import finished, measured_on, written
 
 from radfuse.agreement import what_is_measured_beside_is_shown
@@ -19,7 +20,7 @@ from radfuse.check.sample_size import had
 from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.errors import InputError
 from radfuse.outcomes.continuous import ContinuousOutcome
-from radfuse.phantom.table import TablePhantom, reachable_concordance, table_phantom, write_table_phantom
+from radfuse.phantom.table import TablePhantom, table_phantom, write_table_phantom
 from radfuse.results.explained import FoldExplanation
 from radfuse.study import load_study
 

@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from radfuse.config import nearest
 from radfuse.errors import InputError
 from radfuse.radiomics.discretise import NO_LEVELS, Levels
-from radfuse.radiomics.families import FAMILIES
+from radfuse.radiomics.families import FAMILIES, unknown_feature
 from radfuse.radiomics.lattice import NOBODY, Lattice
 from radfuse.radiomics.preprocess import Prepared
 from radfuse.radiomics.settings import Settings
@@ -95,8 +94,6 @@ def features_asked(name: str, names: Any, where: str) -> tuple[str, ...]:
         raise InputError(
             f"{where}: class {name} has {names!r}; write a list of features, for example [{family.names[0]}]"
         )
-    known = (*family.names, *family.deprecated, *family.removed)
-    for feature in names:
-        if feature not in known:
-            raise InputError(f"{where}: class {name} has no feature {feature!r}{nearest(str(feature), known)}")
+    if fault := unknown_feature(name, names):
+        raise InputError(f"{where}: {fault}")
     return tuple(feature for feature in dict.fromkeys(names) if feature not in family.removed)

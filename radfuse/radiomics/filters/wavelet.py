@@ -12,7 +12,6 @@ from functools import lru_cache
 import numpy as np
 import pywt
 
-from radfuse.config import nearest
 from radfuse.machine import kernel
 from radfuse.radiomics.filters.filter import Filter, Filtered, common_box, gathered
 from radfuse.radiomics.preprocess import Prepared
@@ -170,18 +169,6 @@ def _along_rows(source: np.ndarray, taps: np.ndarray, start: int, result: np.nda
             for i in range(inner_high, kept):
                 tap, voxel = _source(start + i + count // 2, n, t)
                 row[i] += taps[tap] * line[voxel]
-
-
-def known_wavelet(name: str) -> str:
-    """Return the name of a wavelet.
-
-    Raises:
-        ValueError: PyWavelets has no such discrete wavelet; names the nearest.
-    """
-    known = pywt.wavelist(kind="discrete")
-    if name not in known:
-        raise ValueError(f"unknown wavelet {name!r}{nearest(name, known)}")
-    return name
 
 
 def _make(regions: Sequence[Prepared], settings: Settings) -> Iterator[Filtered]:
