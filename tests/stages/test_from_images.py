@@ -30,6 +30,7 @@ pytest.importorskip("radiomics", reason="PyRadiomics is not installed")
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"),
     pytest.mark.slow,
+    pytest.mark.usefixtures("undrawn"),
 ]
 
 STUDY = """
@@ -92,7 +93,7 @@ def test_what_learns_nothing_needs_no_folds(study: Path) -> None:
 
 
 def test_manual_masks_become_regions_features_models_and_predictions(study: Path) -> None:
-    run = run_study(study, study.parent / "run")
+    run = run_study(study, study.parent / "run", until="export")
     assert run.failures == ()
     assert run.results is not None
     aucs = {item.family: item.auc.value for item in run.results.performance}
@@ -101,7 +102,7 @@ def test_manual_masks_become_regions_features_models_and_predictions(study: Path
     assert features["mask_source"] == "manual"
     assert features["voxels"]["t1/tumour"] == 11**3
     assert features["features"]["t1/tumour/original_shape_VoxelVolume"] == pytest.approx(11**3 * 4.5)
-    again = run_study(study, run.path)
+    again = run_study(study, run.path, until="export")
     assert again.computed == 0
     found = predict(run.path / "bundle", study.parent / "cohort.csv")
     assert found.failures == ()

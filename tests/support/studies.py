@@ -15,6 +15,7 @@ from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.errors import InputError
 from radfuse.phantom.table import TablePhantom, write_table_phantom
 from radfuse.pipeline import run_study
+from radfuse.study import Study
 
 
 def written(folder: Path, settings: Sequence[str], **phantom: Any) -> Path:
@@ -24,7 +25,7 @@ def written(folder: Path, settings: Sequence[str], **phantom: Any) -> Path:
     return study
 
 
-def finished(study: Path, folder: Path, until: str = "report") -> Path:
+def finished(study: Path | Study, folder: Path, until: str = "report") -> Path:
     """Run a study as far as a stage, in which nothing fails; return its run folder."""
     run = run_study(study, folder, until=until)
     assert run.failures == ()
