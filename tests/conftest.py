@@ -7,18 +7,16 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from studies import finished, written
+from studies import figures_undrawn, finished, written
 
 from radfuse.study import load_study
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from stores import NoRename
 
 gc.set_threshold(100_000, 20, 50)  # beside torch's objects a full collection takes half a second, and they were many
@@ -78,16 +76,8 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def undrawn() -> Iterator[None]:
-    """Put their words in the place of figures, in a file that reads words and tables: most of a report is to draw."""
-
-    def words(figure: Figure) -> str:
-        lines = [f"<text>{escape(text.get_text())}</text>" for text in figure.findobj(Text) if text.get_text()]
-        return f'<svg width="1pt" height="1pt" class="words">{"".join(lines)}</svg>'
-
-    from matplotlib.text import Text
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("radfuse.report.svg._svg", words)
+    """Leave figures undrawn in a file that reads words and tables."""
+    with figures_undrawn():
         yield
 
 
