@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+import shutil
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from studies import finished, written
+from studies import figures_undrawn, finished, written
+
+from radfuse.study import load_study
 
 if TYPE_CHECKING:
     from stores import NoRename
@@ -26,6 +30,7 @@ PHANTOM = [
     "fusion.strategy={kind: early}",
     "fusion.inner_folds=3",
     "cohort.split.folds=3",
+    "report.journal_figures=false",
 ]
 """One recipe that drops columns and has a formula: bundles and pages show what becomes of both."""
 
@@ -69,30 +74,77 @@ def one_thread() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[None]:
+    """Leave figures undrawn in a file that reads words and tables."""
+    with figures_undrawn():
+        yield
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that is filled once for all processes of a run: who comes second waits, which is no longer."""
+    if "PYTEST_XDIST_WORKER" not in os.environ or sys.platform == "win32":
+        folder = factory.mktemp(name)
+        make(folder)
+        return folder
+    import fcntl
+
+    folder = factory.getbasetemp().parent / name
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            (folder / "made").touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def phantom_models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return the study file of a table phantom of 60 patients and its run folder as far as the bundle; change neither.
 
     Its report is made for who asks for `phantom_run`: it takes longer than all that comes before.
     """
-    folder = tmp_path_factory.mktemp("phantom_run")
-    study = written(folder / "T", PHANTOM, patients=60, site_shift=0.15, seed=5)
-    return study, finished(study, folder / "R", until="export")
+
+    def make(folder: Path) -> None:
+        study = written(folder / "T", PHANTOM, patients=60, site_shift=0.15, seed=5)
+        finished(study, folder / "R", until="export")
+
+    folder = once(tmp_path_factory, "phantom_models", make)
+    return folder / "T/study.yaml", folder / "R"
 
 
 @pytest.fixture(scope="session")
-def phantom_run(phantom_models: tuple[Path, Path]) -> tuple[Path, Path]:
+def phantom_run(phantom_models: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return the study file of a table phantom of 60 patients and its finished run folder; change neither."""
-    study, folder = phantom_models
-    return study, finished(study, folder)
+    study, models = phantom_models
+    folder = once(
+        tmp_path_factory, "phantom_run", lambda folder: finished(study, shutil.copytree(models, folder / "R"))
+    )
+    return study, folder / "R"
+
+
+@pytest.fixture(scope="session")
+def printed_run(phantom_models: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run folder of two of its families whose figures are as journals print them; change nothing in it."""
+    study, models = phantom_models
+    printed = load_study(study, ["fusion.families=[clinical, clinical-radiomic]", "report.journal_figures=true"])
+    folder = once(
+        tmp_path_factory, "printed_run", lambda folder: finished(printed, shutil.copytree(models, folder / "R"))
+    )
+    return folder / "R"
 
 
 @pytest.fixture(scope="session")
 def survival_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return the study file of a survival phantom of 100 patients and its finished run folder; change neither."""
-    folder = tmp_path_factory.mktemp("survival_run")
-    study = written(folder / "T", SURVIVAL, outcome="survival", patients=100)
-    return study, finished(study, folder / "R")
+
+    def make(folder: Path) -> None:
+        finished(written(folder / "T", SURVIVAL, outcome="survival", patients=100), folder / "R")
+
+    folder = once(tmp_path_factory, "survival_run", make)
+    return folder / "T/study.yaml", folder / "R"
 
 
 @pytest.fixture

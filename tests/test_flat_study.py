@@ -19,7 +19,7 @@ from radfuse.pipeline import run_study
 from radfuse.run.folder import read_json
 from radfuse.study import load_study
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
 
 STUDY = """
 name: flat

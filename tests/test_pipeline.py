@@ -43,6 +43,7 @@ def records(folder: Path) -> dict[str, dict]:
     return {str(path.relative_to(folder)): json.loads(path.read_text()) for path in folder.rglob("*.record.json")}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_study_runs_resumes_and_recomputes_only_what_depends(phantom: Path, tmp_path: Path) -> None:
     first = run_study(load_study(phantom, FAST), tmp_path / "run", until="export")
     assert first.results is not None
@@ -136,6 +137,7 @@ SIGNS = {
 @pytest.mark.parametrize(
     "during", [pytest.param(name, marks=() if name == "comparing" else pytest.mark.long) for name in SIGNS]
 )
+@pytest.mark.usefixtures("undrawn")
 def test_killed_anywhere_it_completes_and_nothing_finished_is_done_twice(
     phantom: Path, tmp_path: Path, during: str
 ) -> None:
@@ -162,6 +164,7 @@ def test_killed_anywhere_it_completes_and_nothing_finished_is_done_twice(
     assert run.results == whole.results
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_family_that_fails_is_recorded_and_the_others_go_on(
     phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,8 @@ _FAR = 1e3
 """Spreads of a column by which the noise is scaled."""
 _PATIENTS, _COLUMNS = 240, 200
 """Trained on, and of each block, at most."""
+_LIBRARIES = ("numpy", "onnx", "pandas", "pydantic", "scipy.stats", "sklearn.linear_model")
+"""What every fit imports, which takes longer than to fit."""
 _opened: list[str] = []
 
 
@@ -209,15 +212,25 @@ def differing(trial: Trial, *, apart: bool) -> tuple[list[str], list[str]]:
 
 
 def _alone(trial: Trial) -> tuple[Mapping[str, str], list[str]]:
-    import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
     try:
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _watch) as pool:
+        with ProcessPoolExecutor(1, _beginning(), _watch) as pool:
             return pool.submit(_watched, trial).result()
     except BrokenProcessPool as error:
         raise CaseError(trial.family, "no process could be started for it") from error
+
+
+def _beginning() -> BaseContext:
+    """Return how an interpreter begins: where that is safe as a copy of one that knows libraries and no own part."""
+    import multiprocessing
+
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(_LIBRARIES))
+    return context
 
 
 def _watch() -> None:

@@ -114,6 +114,7 @@ def test_the_command_holds_volume_alone_beside_its_whole_block(study: Path) -> N
     assert found in result.stdout
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_report_lists_every_check_and_volume_alone(study: Path, tmp_path: Path) -> None:
     cohort, radiomic = (pd.read_csv(study.parent / f"{name}.csv") for name in ("cohort", "radiomic"))
     size = 2.0 * cohort["progressed"] + np.random.default_rng(1).standard_normal(len(cohort))

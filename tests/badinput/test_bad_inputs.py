@@ -11,6 +11,7 @@ from badinput import BadInput, all_inputs, good_input, in_process, meet
 from templates import GOOD, Templates
 
 INPUTS = all_inputs()
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 _MARKS = ([pytest.mark.slow], [pytest.mark.long], [pytest.mark.long], [pytest.mark.long])

@@ -23,7 +23,7 @@ from radfuse.pipeline import run_study
 from radfuse.stages.prepare import read_design
 from radfuse.study import load_study
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
 
 SETTINGS = [
     "cohort.split.folds=2",

@@ -20,21 +20,19 @@ from radfuse.errors import InputError
 FILES = {"nomogram.svg", "nomogram.pdf", "points.csv", "calculator.html", "scores.csv"}
 
 
-def test_a_bundle_alone_gives_drawing_points_and_calculator_without_torch(
-    phantom_run: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_a_bundle_alone_gives_drawing_points_and_calculator_without_torch(printed_run: Path, tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from radfuse.cli.nomogram import nomogram; "
         "nomogram(Path(sys.argv[1]), Path(sys.argv[2]), ['clinical-radiomic']); "
         "print(*{'torch', 'sklearn', 'onnx'} & {name.split('.')[0] for name in sys.modules})"
     )
-    command = [sys.executable, "-W", "error", "-c", script, str(phantom_run[1] / "bundle"), str(tmp_path / "N")]
+    command = [sys.executable, "-W", "error", "-c", script, str(printed_run / "bundle"), str(tmp_path / "N")]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     assert finished.stdout.splitlines()[-1] == ""
     folder = tmp_path / "N" / "clinical-radiomic"
     names = {item.name for item in folder.iterdir()}
     assert FILES - {"scores.csv"} <= names <= FILES
-    report = phantom_run[1] / "report"
+    report = printed_run / "report"
     table = pd.read_csv(report / "tables/nomogram_clinical-radiomic.csv")
     pd.testing.assert_frame_equal(pd.read_csv(folder / "points.csv"), table, rtol=1e-12)
     assert (folder / "nomogram.pdf").read_bytes() == (report / "figures/nomogram_clinical-radiomic.pdf").read_bytes()
@@ -64,8 +62,8 @@ def edit(folder: Path, change: Callable[[Any], None]) -> Path:
 
 
 @pytest.fixture
-def copied(phantom_run: tuple[Path, Path], tmp_path: Path) -> Path:
-    return Path(shutil.copytree(phantom_run[1] / "bundle", tmp_path / "copied"))
+def copied(phantom_models: tuple[Path, Path], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(phantom_models[1] / "bundle", tmp_path / "copied"))
 
 
 def test_a_family_without_terms_is_left_out_and_asked_for_is_an_error(

@@ -21,7 +21,7 @@ from radfuse.pipeline import Run, run_study
 from radfuse.results import FittedFamily
 from radfuse.study import load_study
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
 
 FAST = [
     "fusion.selection=[{kind: correlation}, {kind: mrmr, k: 30}, {kind: lasso}]",

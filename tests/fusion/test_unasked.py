@@ -20,6 +20,7 @@ SETTINGS += ["report.journal_figures=false", "fusion.explain.rows=0"]
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_three_learners_and_three_strategies_from_a_study_to_its_predictions(tmp_path: Path) -> None:
     study = write_table_phantom(tmp_path / "T", TablePhantom(patients=70, seed=5))
     study.write_text(to_yaml(apply_overrides(read_yaml(study), SETTINGS)), encoding="utf-8")

@@ -18,8 +18,8 @@ from radfuse.results import Performance
 MM = 72 / 25.4
 
 
-def test_figures_are_written_at_journal_widths_with_their_fonts(phantom_run: tuple[Path, Path]) -> None:
-    folder = phantom_run[1] / "report/figures"
+def test_figures_are_written_at_journal_widths_with_their_fonts(printed_run: Path) -> None:
+    folder = printed_run / "report/figures"
     drawn = {item.stem for item in folder.glob("*.svg")}
     assert drawn == {item.stem for item in folder.glob("*.pdf")}
     assert {"overview", "roc", "decision", "calibration"} <= drawn

@@ -123,7 +123,7 @@ def test_tables_and_figures_lie_beside_the_page(phantom_run: tuple[Path, Path]) 
     tables = {item.stem for item in (folder / "tables").iterdir()}
     nomograms = {name for name in tables if name.startswith("nomogram_")}
     assert {name.removesuffix("_scores") for name in nomograms} == {
-        item.stem for item in (folder / "figures").glob("nomogram_*.pdf")
+        item.stem for item in (folder / "figures").glob("nomogram_*.svg")
     }
     assert len({item.stem for item in (folder / "calculators").iterdir()}) == 6
     assert tables - nomograms == {

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from boxes import second_reader, tumour_cohort
+from studies import figures_undrawn
 
 from radfuse.pipeline import run_study
 from radfuse.run.folder import RunFolder
@@ -55,9 +56,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table["grade"] = [1, 2, 3, 4, 2] * 2
     table.to_csv(folder / "cohort.csv", index=False)
     (folder / "study.yaml").write_text(STUDY)
-    for until in ("report", "regions", "stability"):
-        run = run_study(folder / "study.yaml", folder / "run", until=until)
-        assert run.failures == ()
+    with figures_undrawn():
+        for until in ("report", "regions", "stability"):
+            run = run_study(folder / "study.yaml", folder / "run", until=until)
+            assert run.failures == ()
     return folder
 
 

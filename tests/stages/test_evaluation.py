@@ -33,7 +33,7 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def study(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
     """The study file of 90 patients with clinical columns alone, run to its report in `R` beside it."""
     folder = tmp_path_factory.mktemp("evaluation")
     path = write_table_phantom(folder, TablePhantom(patients=90, seed=4))

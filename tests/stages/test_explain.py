@@ -8,20 +8,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from studies import finished
 
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
 from radfuse.stages import explain
 from radfuse.study import load_study
 
-pytestmark = pytest.mark.slow
-
-PLAIN = "report.journal_figures=false"
-"""Half of what a report takes."""
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
 
 
-def test_the_best_family_is_explained_on_units_held_out_of_each_fold(phantom_run: tuple[Path, Path]) -> None:
-    run = phantom_run[1]
+@pytest.fixture(scope="module")
+def explained(phantom_models: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Its study file and a run folder as far as what it explains by itself; change neither."""
+    study, models = phantom_models
+    folder = shutil.copytree(models, tmp_path_factory.mktemp("explained") / "R")
+    return study, finished(study, folder, until="explain")
+
+
+def test_the_best_family_is_explained_on_units_held_out_of_each_fold(explained: tuple[Path, Path]) -> None:
+    run = explained[1]
     folders = sorted(item.name for item in (run / "explanation").iterdir())
     predictions = pd.read_parquet(run / "models/comparison/predictions.parquet")
     best = pd.read_json(run / "models/comparison/results.json", typ="series")["performance"]
@@ -37,23 +43,23 @@ def test_the_best_family_is_explained_on_units_held_out_of_each_fold(phantom_run
         assert total == pytest.approx(found.score, abs=1e-5)
 
 
-def test_asking_for_another_family_fits_nothing_anew(phantom_run: tuple[Path, Path], tmp_path: Path) -> None:
-    study, run = phantom_run
+def test_asking_for_another_family_fits_nothing_anew(explained: tuple[Path, Path], tmp_path: Path) -> None:
+    study, run = explained
     folder = Path(shutil.copytree(run, tmp_path / "R"))
-    asked = load_study(study, ["fusion.explain={families: [clinical], rows: 30}", PLAIN])
-    made = run_study(asked, folder)
-    assert made.computed == 4  # three folds and the report
-    explained = [explain.read(path) for path in (folder / "explanation/clinical").glob("*.npz")]
-    assert 30 <= sum(len(each.units) for each in explained) <= 33
+    asked = load_study(study, ["fusion.explain={families: [clinical], rows: 30}"])
+    assert run_study(asked, folder, until="explain").computed == 3  # folds
+    run_study(asked, folder)
+    found = [explain.read(path) for path in (folder / "explanation/clinical").glob("*.npz")]
+    assert 30 <= sum(len(each.units) for each in found) <= 33
     tables = folder / "report/tables"
     assert "age" in set(pd.read_csv(tables / "explanation_clinical_columns.csv")["column"])
     page = (folder / "report/index.html").read_text()
     assert '<h2 id="explanation">' in page
-    nothing = run_study(load_study(study, ["fusion.explain.rows=0", PLAIN]), folder)
+    nothing = run_study(load_study(study, ["fusion.explain.rows=0"]), folder)
     assert nothing.computed == 1
     assert '<h2 id="explanation">' not in (folder / "report/index.html").read_text()
 
 
-def test_a_family_that_is_not_compared_cannot_be_explained(phantom_run: tuple[Path, Path]) -> None:
+def test_a_family_that_is_not_compared_cannot_be_explained(phantom_models: tuple[Path, Path]) -> None:
     with pytest.raises(InputError, match=r"fusion\.explain\.families: no family 'clinic'; did you mean 'clinical'"):
-        load_study(phantom_run[0], ["fusion.explain.families=[clinic]"])
+        load_study(phantom_models[0], ["fusion.explain.families=[clinic]"])

@@ -85,6 +85,7 @@ def study(tmp_path: Path) -> Iterator[Path]:
     sys.path[:] = [place for place in sys.path if place != str(tmp_path)]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_backend_of_the_users_own_segments_ships_and_predicts(study: Path) -> None:
     run = run_study(study, study.parent / "run")
     assert run.failures == ()

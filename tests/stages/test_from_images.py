@@ -30,6 +30,7 @@ pytest.importorskip("radiomics", reason="PyRadiomics is not installed")
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"),
     pytest.mark.slow,
+    pytest.mark.usefixtures("undrawn"),
 ]
 
 STUDY = """
@@ -92,7 +93,7 @@ def test_what_learns_nothing_needs_no_folds(study: Path) -> None:
 
 
 def test_manual_masks_become_regions_features_models_and_predictions(study: Path) -> None:
-    run = run_study(study, study.parent / "run")
+    run = run_study(study, study.parent / "run", until="export")
     assert run.failures == ()
     assert run.results is not None
     aucs = {item.family: item.auc.value for item in run.results.performance}
@@ -101,7 +102,7 @@ def test_manual_masks_become_regions_features_models_and_predictions(study: Path
     assert features["mask_source"] == "manual"
     assert features["voxels"]["t1/tumour"] == 11**3
     assert features["features"]["t1/tumour/original_shape_VoxelVolume"] == pytest.approx(11**3 * 4.5)
-    again = run_study(study, run.path)
+    again = run_study(study, run.path, until="export")
     assert again.computed == 0
     found = predict(run.path / "bundle", study.parent / "cohort.csv")
     assert found.failures == ()
@@ -289,12 +290,12 @@ def test_regions_that_cannot_be_made_are_named(study: Path) -> None:
 
 def test_jobs_of_an_array_share_a_run_folder_and_name_their_own_failures(study: Path) -> None:
     folder = study.parent
-    (folder / "c4.nrrd").write_text("not an image")
+    (folder / "c5.nrrd").write_text("not an image")
     command = [sys.executable, "-m", "radfuse.cli", "extract", str(study), "--out", str(folder / "run"), "--shard"]
-    jobs = [subprocess.Popen([*command, f"{number}/3"], stderr=subprocess.PIPE, text=True) for number in (1, 2, 3)]
+    jobs = [subprocess.Popen([*command, f"{number}/2"], stderr=subprocess.PIPE, text=True) for number in (1, 2)]
     told = [job.communicate()[1] for job in jobs]
-    assert [job.returncode for job in jobs] == [0, 1, 0], told
-    assert "failed c4: " in told[1]
+    assert [job.returncode for job in jobs] == [0, 1], told
+    assert "failed c5: " in told[1]
     assert len(list((folder / "run/features/cases").glob("*.json"))) == 2 * 11 + 1  # and records, one of a failure
     tumour_cohort(folder, 12)
     run = run_study(study, folder / "run", until="extract")

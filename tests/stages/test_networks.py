@@ -42,7 +42,7 @@ fusion: {inner_folds: 2, families: [radiomic], selection: [{kind: mrmr, k: 2}],
   classifier: {kind: logistic, c: [1.0]}}
 """
 NNUNET = "{backend: nnunet, labels: {tumour: 1}, configuration: 2d, epochs: 1, iterations: 16, batch: 8, mirror: false}"
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "undrawn")
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def dice_of(run: Path) -> list[float]:
 
 @pytest.mark.slow
 def test_nnunet_trains_and_its_networks_come_back(folder: Path) -> None:
-    run = run_study(study_of(folder, NNUNET), folder / "run")
+    run = run_study(study_of(folder, NNUNET), folder / "run", until="export")
     assert not run.failures
     assert len(dice_of(folder / "run")) == 6
     assert np.median(dice_of(folder / "run")) > 0.5
@@ -131,7 +131,7 @@ def test_two_sequences_are_channels_of_one_network(folder: Path) -> None:
     study = study_of(
         folder, **images, **{"segmentation.sequence": "[t2, t1]", "deep": "{}", "fusion.families": "[deep]"}
     )
-    run = run_study(study, folder / "run")
+    run = run_study(study, folder / "run", until="export")
     assert not run.failures
     case = next((folder / "run" / "work" / "cases").glob("c1"))
     assert np.load(case / "image.npy").shape[0] == 2

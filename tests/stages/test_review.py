@@ -24,7 +24,7 @@ from radfuse.results import SegmentedCase, TrainingRange
 from radfuse.volume.files import read_labels, write_image
 from radfuse.volume.image import Volume
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
 STUDY = """
 name: looked
 report: {journal_figures: false}

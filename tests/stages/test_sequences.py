@@ -25,7 +25,7 @@ from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.sitk import read_transform
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
 REGISTER = ["sequences.t2.masks=register", "radiomics.classes=[firstorder]"]
 
 
@@ -88,7 +88,7 @@ def test_a_registered_mask_lies_where_the_tumour_is_and_predictions_carry_it_the
 
 
 def test_predictions_use_masks_of_their_own_as_the_study_did(whole: Path) -> None:
-    run = run_study(load_study(whole, ["radiomics.classes=[firstorder]"]), whole.parent / "run")
+    run = run_study(load_study(whole, ["radiomics.classes=[firstorder]"]), whole.parent / "run", until="export")
     bundle = load_bundle(run.path / "bundle")
     assert bundle.schema.imaging is not None
     cohort = read_cohort(config=load_study(whole).cohort)
@@ -137,7 +137,7 @@ def test_a_sequence_that_some_cases_lack_is_missing_there(whole: Path) -> None:
     table.to_csv(folder / "cohort.csv", index=False)
     with pytest.raises(InputError, match=r"row 3, column 't2': the image path is missing; .* cohort\.optional_images"):
         run_study(whole, folder / "run")
-    run = run_study(load_study(whole, ["cohort.optional_images=[t2]"]), folder / "run")
+    run = run_study(load_study(whole, ["cohort.optional_images=[t2]"]), folder / "run", until="export")
     assert run.failures == ()
     assert {name.split("/")[0] for name in features(run.path, "c1")} == {"t1"}
     assert {name.split("/")[0] for name in features(run.path, "c2")} == {"t1", "t2"}

@@ -167,7 +167,7 @@ def summaries(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+def found(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> dict[str, dict[str, Any]]:
     return summaries(tmp_path_factory.mktemp("summaries"))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -15,6 +17,10 @@ from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.errors import InputError
 from radfuse.phantom.table import TablePhantom, write_table_phantom
 from radfuse.pipeline import run_study
+from radfuse.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def written(folder: Path, settings: Sequence[str], **phantom: Any) -> Path:
@@ -24,11 +30,25 @@ def written(folder: Path, settings: Sequence[str], **phantom: Any) -> Path:
     return study
 
 
-def finished(study: Path, folder: Path, until: str = "report") -> Path:
+def finished(study: Path | Study, folder: Path, until: str = "report") -> Path:
     """Run a study as far as a stage, in which nothing fails; return its run folder."""
     run = run_study(study, folder, until=until)
     assert run.failures == ()
     return run.path
+
+
+@contextmanager
+def figures_undrawn() -> Iterator[None]:
+    """Put their words in the place of figures: most of a report is to draw."""
+    from matplotlib.text import Text
+
+    def words(figure: Figure) -> str:
+        lines = [f"<text>{escape(text.get_text())}</text>" for text in figure.findobj(Text) if text.get_text()]
+        return f'<svg width="1pt" height="1pt" class="words">{"".join(lines)}</svg>'
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("radfuse.report.svg._svg", words)
+        yield
 
 
 def measured_on(

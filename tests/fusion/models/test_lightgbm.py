@@ -81,6 +81,7 @@ def test_a_table_by_column_grows_the_trees_of_a_plain_one(seed: int, units: int,
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_trees_go_from_a_study_to_its_bundle_and_report(tmp_path: Path):
     study = write_table_phantom(tmp_path / "T", TablePhantom(patients=60, seed=3))
     chosen = (
@@ -90,6 +91,7 @@ def test_trees_go_from_a_study_to_its_bundle_and_report(tmp_path: Path):
         "fusion.selection=[{kind: mrmr, k: 4}]",
         "fusion.classifier={kind: lightgbm, trees: [20, 40]}",
         "fusion.strategy.kind=early",
+        "fusion.explain={rows: 24, background: 16, permutations: 1}",
         "report.journal_figures=false",
     )
     run = run_study(load_study(study, chosen), tmp_path / "R")
