@@ -48,23 +48,25 @@ def ridge_of(
 
 
 def bounded_of(
-    outcome: Any, scores: np.ndarray, y: np.ndarray, start: float, low: float, high: float
+    outcome: Any, scores: np.ndarray, y: np.ndarray, near: float, held: float, low: float, high: float
 ) -> tuple[float, np.ndarray]:
-    """Return intercept and weights of scores with the smallest loss, the weights held between two bounds.
+    """Return intercept and weights of scores with the smallest loss, the weights held near one and between two bounds.
 
     Args:
         outcome: what is predicted.
         scores: float64, shape (unit, score).
         y: its targets.
-        start: of every weight.
+        near: what each weight is held near.
+        held: penalty on half the squared distance from there, beside the log likelihood of all units: the inverse
+            variance of a normal prior.
         low: least weight.
         high: largest weight.
     """
     if link_of(outcome) == "logit":
-        found = bounded_regression(scores, y, start, low, high)
+        found = bounded_regression(scores, y, near, low, high, held)
         return float(found[0]), found[1:]
     if link_of(outcome) == "identity":
-        return _bounded_squares(scores, y, low, high)
+        return _bounded_squares(scores, y, near, held, low, high)
     from scipy.optimize import minimize
 
     known = Survival(y, outcome.horizon, np.zeros(len(y)))
@@ -72,18 +74,25 @@ def bounded_of(
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         value, slope, _ = by_score(known.units, centred @ weights)
-        return value / known.units.size, slope @ centred / known.units.size
+        away = weights - near
+        size = known.units.size
+        return (value + held / 2 * float(away @ away)) / size, (slope @ centred + held * away) / size
 
     count = scores.shape[1]
-    best = minimize(loss, np.full(count, start), jac=True, bounds=[(low, high)] * count, method="L-BFGS-B").x
+    best = minimize(loss, np.full(count, near), jac=True, bounds=[(low, high)] * count, method="L-BFGS-B").x
     return known.intercept(scores @ best), np.asarray(best)
 
 
-def _bounded_squares(scores: np.ndarray, y: np.ndarray, low: float, high: float) -> tuple[float, np.ndarray]:
+def _bounded_squares(
+    scores: np.ndarray, y: np.ndarray, near: float, held: float, low: float, high: float
+) -> tuple[float, np.ndarray]:
     from scipy.optimize import lsq_linear
 
     middle, one = scores.mean(axis=0), spread_of(y)  # its tolerances are of numbers about 1
-    weights = np.asarray(lsq_linear((scores - middle) / one, (y - y.mean()) / one, bounds=(low, high)).x)
+    count = scores.shape[1]
+    prior, aim = np.sqrt(held) * np.eye(count), np.full(count, np.sqrt(held) * near)
+    rows, values = np.vstack([(scores - middle) / one, prior]), np.r_[(y - y.mean()) / one, aim]
+    weights = np.asarray(lsq_linear(rows, values, bounds=(low, high)).x)
     weights[weights - low < _AT_BOUND] = low
     weights[high - weights < _AT_BOUND] = high
     return float(y.mean() - middle @ weights), weights

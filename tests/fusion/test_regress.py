@@ -103,7 +103,9 @@ def test_weights_of_values_do_not_hang_on_their_unit(unit: float) -> None:
     """The second score is against the outcome and gets nothing; what is left is a line through the first."""
     truth = np.arange(20.0)
     scores = np.column_stack([truth + np.sin(truth), -truth])
-    intercept, weights = regress.bounded_of(ContinuousOutcome(column="y"), unit * scores, unit * truth, 0.5, 0.0, 5.0)
+    intercept, weights = regress.bounded_of(
+        ContinuousOutcome(column="y"), unit * scores, unit * truth, 0.5, 0.0, 0.0, 5.0
+    )
     slope, start = np.polyfit(scores[:, 0], truth, 1)
     np.testing.assert_allclose([*weights, intercept / unit], [slope, 0.0, start], rtol=0, atol=1e-6)
     assert weights[1] == 0.0  # where all are so near, the rest would be what ranks
@@ -113,6 +115,40 @@ def test_blocks_that_say_nothing_rank_nobody() -> None:
     """Scores that are against the outcome: a stack of them is the mean, not 1e-13 of each."""
     truth = np.arange(20.0)
     against = np.column_stack([-truth, -truth + np.sin(truth)])
-    intercept, weights = regress.bounded_of(ContinuousOutcome(column="y"), against, truth, 0.5, 0.0, 5.0)
+    intercept, weights = regress.bounded_of(ContinuousOutcome(column="y"), against, truth, 0.5, 0.0, 0.0, 5.0)
     assert weights.tolist() == [0.0, 0.0]
     assert intercept == pytest.approx(truth.mean())
+
+
+@pytest.mark.parametrize("kind", ["event", "value", "time"])
+def test_a_prior_holds_weights_of_few_units_and_lets_many_speak(kind: str) -> None:
+    """The first score is the truth and the second noise: 1 and 1 beforehand, 1 and 0 in the end."""
+    outcome = {
+        "event": BINARY,
+        "value": ContinuousOutcome(column="y"),
+        "time": SurvivalOutcome(time="t", event="e", horizon=1.0),
+    }[kind]
+    noise = []
+    for units in (12, 4000):
+        generator = np.random.default_rng(units)
+        truth, other = generator.normal(size=(2, units))
+        y = {
+            "event": (generator.random(units) < 1 / (1 + np.exp(-truth))).astype(int),
+            "value": truth + generator.normal(size=units),
+            "time": np.column_stack([generator.exponential(np.exp(-truth)), np.ones(units)]),
+        }[kind]
+        _, weights = regress.bounded_of(outcome, np.column_stack([truth, other]), y, 1.0, 10.0, 0.0, 5.0)
+        assert weights[0] == pytest.approx(1.0, abs=0.5 if units == 12 else 0.1)
+        noise.append(weights[1])
+    assert noise[0] > 0.3
+    assert noise[1] < 0.1
+
+
+def test_a_weight_is_where_the_slope_of_likelihood_and_prior_is_zero() -> None:
+    """One score that is 1 or -1, three events of four where it is 1: w = 1 + (4 (3/4 - p) - 4 (1/4 - q)) / 10."""
+    from scipy.special import expit
+
+    scores, y = np.array([[1.0]] * 4 + [[-1.0]] * 4), np.array([1, 1, 1, 0, 1, 0, 0, 0])
+    _, weights = regress.bounded_of(BINARY, scores, y, 1.0, 10.0, 0.0, 5.0)
+    expected = 1 + (4 * (0.75 - expit(weights[0])) - 4 * (0.25 - expit(-weights[0]))) / 10
+    assert weights[0] == pytest.approx(expected, abs=1e-5)

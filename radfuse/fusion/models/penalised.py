@@ -92,8 +92,10 @@ def ridge_path(
     return found
 
 
-def bounded_regression(terms: np.ndarray, target: np.ndarray, start: float, low: float, high: float) -> np.ndarray:
-    """Return intercept and weights with the smallest mean log loss, the weights held between two bounds.
+def bounded_regression(
+    terms: np.ndarray, target: np.ndarray, start: float, low: float, high: float, held: float = 0.0
+) -> np.ndarray:
+    """Return intercept and weights with the smallest log loss, the weights held between two bounds.
 
     Args:
         terms: float64, shape (unit, term).
@@ -101,6 +103,7 @@ def bounded_regression(terms: np.ndarray, target: np.ndarray, start: float, low:
         start: of every weight.
         low: least weight.
         high: largest weight.
+        held: penalty on half the squared distance of each weight from its start, beside the log loss of all units.
 
     Returns:
         Shape (1 + term,), the intercept first.
@@ -112,9 +115,11 @@ def bounded_regression(terms: np.ndarray, target: np.ndarray, start: float, low:
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         score = design @ weights
-        return float((np.logaddexp(0, score) - target * score).mean()), design.T @ (expit(score) - target) / len(target)
+        value, slope = (np.logaddexp(0, score) - target * score).mean(), design.T @ (expit(score) - target) / units
+        away = np.r_[0.0, weights[1:] - start]
+        return float(value + held / (2 * units) * (away @ away)), slope + held / units * away
 
-    count = terms.shape[1]
+    units, count = terms.shape
     bounds = [(None, None), *([(low, high)] * count)]
     found = minimize(loss, np.r_[0.0, np.full(count, start)], jac=True, bounds=bounds, method="L-BFGS-B")
     return np.asarray(found.x)

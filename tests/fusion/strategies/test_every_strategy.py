@@ -11,6 +11,7 @@ import pytest
 from columns import standardised
 
 from radfuse.cohort.splits import inner_folds
+from radfuse.fusion.blend import Blend
 from radfuse.fusion.config import Mean, Member, Strategy
 from radfuse.fusion.export import largest_difference
 from radfuse.fusion.learn import adding
@@ -143,9 +144,11 @@ def test_where_the_first_block_lacks_too_a_score_stands_beside_what_is_usual() -
 
 def test_weights_of_a_stack_are_none_below_zero_and_noise_gets_little() -> None:
     training = blocks(7, 400, (1.5, 1.5, 0.0))
-    settings = Stack().fit(training).settings
-    assert settings["weight.deep"] >= 0
-    assert settings["weight.clinical"] > 3 * settings["weight.deep"]
+    fitted = Stack().fit(training).fitted
+    assert isinstance(fitted, Blend)
+    assert all(term.weight >= 0 for term in fitted.terms)
+    clinical, _, deep = (term.weight * term.part.score(training.x).std() for term in fitted.terms)
+    assert clinical > 3 * deep
 
 
 def test_the_formula_gives_the_score_of_a_row_with_every_block() -> None:
