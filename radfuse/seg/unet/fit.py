@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -157,7 +158,7 @@ def _steps_done(checkpoint: Path) -> int:
         return 0
     try:
         return int(torch.load(checkpoint, weights_only=True, map_location="cpu")["global_step"])
-    except Exception:  # what is no pickle is read as if it were: any error may come of it
+    except (RuntimeError, EOFError, OSError, KeyError, ValueError, pickle.UnpicklingError):
         checkpoint.unlink()
         return 0
 
