@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from radfuse.check.alike import remarks_on_channels, remarks_on_grids, remarks_on_scales
 from radfuse.cohort.case import Case
@@ -13,6 +14,7 @@ from radfuse.config import kind_of
 from radfuse.errors import CaseError, InputError, Problem, listed
 from radfuse.regions.label import LabelRegion
 from radfuse.run.workers import Crew
+from radfuse.seg.backend import OnnxNetworks
 from radfuse.seg.config import Segmentation
 from radfuse.sequences import Reach, falls_beside, radiomics_of, reach_of
 from radfuse.study import Study
@@ -150,7 +152,9 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
 def _never_drawn(
     study: Study, backend: Segmentation, drawn: list[frozenset[int]], needed: Collection[int]
 ) -> list[Problem]:
-    """Return a remark where no mask holds a label that networks are to learn, or that regions and measures name.
+    """Return what to say where no mask holds a label that networks are to learn, or that regions and measures name.
+
+    Trainings of ours and of nnU-Net refuse to begin without it; a backend of the user's own may do without.
 
     Args:
         study: with regions.
@@ -168,7 +172,10 @@ def _never_drawn(
         return []
     absent = listed(f"{name} ({number})" for name, number in missing.items())
     message = f"no mask holds {absent}, {why}; correct the number, or remove the label"
-    return [Problem("segmentation.labels", message, severity="warning")]
+    severity: Literal["error", "warning"] = "warning"
+    if backend.source == "cross_fitted" and isinstance(backend, OnnxNetworks):
+        severity = "error"
+    return [Problem("segmentation.labels", message, severity=severity)]
 
 
 def check_case(job: CheckJob) -> Looked:

@@ -136,7 +136,7 @@ def mirrored(run: Runner, window: Window, channels: int) -> Runner:
         total: Any = None
         for axes in turns:
             behind = tuple(axis + 2 for axis in axes)
-            turned = np.ascontiguousarray(np.flip(patches, behind))
+            turned = np.flip(patches, behind).copy()  # whole: of an axis of one voxel its stride stays negative else
             if window.position:
                 turned[:, [channels + axis for axis in axes]] *= -1
             said = run(turned)

@@ -119,6 +119,13 @@ def test_slabs_and_batches_give_what_whole_images_give(shape: tuple[int, int, in
     assert np.allclose(np.concatenate([found for _, found in slabs], axis=1), expected, atol=1e-6)
 
 
+def test_mirror_images_of_patches_one_voxel_deep_can_be_tensors() -> None:
+    window = Window((1, 2, 2), 0, mirror_axes=(0, 2))
+    image = np.arange(8, dtype=np.float32).reshape(1, 2, 2, 2)
+    slabs = sliding_window(image, window, 1, lambda patches: torch.from_numpy(patches).numpy())
+    assert np.concatenate([found for _, found in slabs], axis=1).shape == image.shape
+
+
 def test_air_of_one_value_goes_through_the_network_once() -> None:
     image = np.zeros((8, 8, 8), dtype=np.float32)
     image[7, 7, 7] = 1

@@ -109,7 +109,7 @@ def _loaded(path: Path, *, trust: bool) -> dict[str, Any]:
             found = torch.load(path, map_location="cpu", weights_only=False)
         except Exception as why:  # whatever a pickle may raise
             raise InputError(f"{path} cannot be opened ({why}); copy it again") from why
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
+    except Exception as error:  # what is no pickle is read as if it were: any error may come of it
         raise InputError(f"{path} is no checkpoint that torch opens, or is damaged; copy it again") from error
     if not isinstance(found, dict):
         raise InputError(f"{path} is no checkpoint of nnU-Net's")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 import signal
 import threading
@@ -184,8 +185,12 @@ class Log(Callback):
         with self.path.open("w", encoding="utf-8", newline="") as stream:
             csv.writer(stream).writerows([_COLUMNS, *rows])
 
-    def on_train_batch_end(self, trainer: Any, _: Any, outputs: Any, *__: Any) -> None:
-        """Write and tell, once a step."""
+    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, *_: Any) -> None:
+        """Write and tell, once a step.
+
+        Raises:
+            InputError: weights have become no numbers; before a checkpoint keeps them.
+        """
         self.total = self.total.to(outputs["loss"].device) + outputs["loss"].detach() * self.accumulate
         self.count += 1
         step = trainer.global_step
@@ -194,6 +199,8 @@ class Log(Callback):
         self.last = step
         into = step % self.every
         if into % max(self.every // _ROWS, 1) == 0 or step == trainer.max_steps:
+            if not math.isfinite(self.total):
+                _require_numbers(module, step)
             self._write(trainer, step, checked=into == 0 or step == trainer.max_steps)
         self.progress(step, trainer.max_steps)
 
@@ -209,6 +216,19 @@ class Log(Callback):
         left = (trainer.max_steps - step) * (time.perf_counter() - self.start) / max(step - self.first, 1)
         best = "" if self.checks is None or self.checks.best < 0 else f", Dice {self.checks.dice:.2f}"
         self.say(f"loss {loss:.2f}{best}, {left / 60:.0f} min left" if left >= 60 else f"loss {loss:.2f}{best}")
+
+
+def _require_numbers(module: torch.nn.Module, step: int) -> None:
+    """Look whether weights are numbers; a loss that was none does not spoil them where fp16 leaves its step out.
+
+    Raises:
+        InputError: they are none.
+    """
+    if not all(bool(weights.isfinite().all()) for weights in module.parameters()):
+        raise InputError(
+            f"training went astray: after step {step} loss and weights are no numbers. Run again, which goes on from "
+            "the last checkpoint; if it happens again, lower segmentation.learning_rate, or set precision to fp32"
+        )
 
 
 def require_logger(config: UnetSegmentation) -> None:

@@ -30,9 +30,14 @@ def step_bytes(plan: SegPlan, voxels: float, batch: int) -> float:
 
 
 def shrunk(patch: np.ndarray, multiple: np.ndarray, voxels: float) -> tuple[int, int, int]:
-    """Return a patch made smaller along its longest side until it holds at most `voxels`, or can become no smaller."""
+    """Return a patch made smaller along its longest side until it holds at most `voxels`, or can become no smaller.
+
+    Two voxels are left on the coarsest level: of one there is no deviation, which layers are standardised by.
+    """
     patch = patch.copy()
-    while np.prod(patch) > voxels and (patch > multiple).any():
+    if (patch == multiple).all():
+        patch[-1] *= 2
+    while np.prod(patch) > voxels and np.prod(patch // multiple) > 2:
         axis = int(np.argmax(np.where(patch > multiple, patch, 0)))
         patch[axis] -= multiple[axis]
     z, y, x = (int(size) for size in patch)

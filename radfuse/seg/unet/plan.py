@@ -88,11 +88,14 @@ def given_plan(config: UnetSegmentation, path: Path) -> SegPlan:
         raise InputError(f"{path}: its labels are {plan.labels}, those of the study {config.labels}; make them one")
     if plan.images != images:
         raise InputError(f"{path}: it reads {plan.images} images, the study gives {images}; correct `images`")
-    strides = [stride for stride, _ in levels(plan.spacing_zyx_mm, len(plan.channels), plan.slices)]
-    for axis, size, multiple in zip("zyx", plan.patch_zyx, np.prod(strides, axis=0), strict=True):
+    multiples = np.prod(plan.strides, axis=0)
+    for axis, size, multiple in zip("zyx", plan.patch_zyx, multiples, strict=True):
         if size % multiple or not size:
             fits = max(round(size / multiple), 1) * multiple
             raise InputError(f"{path}: patch_zyx is {size} along {axis}, no multiple of {multiple}; {fits} would fit")
+    if (multiples == plan.patch_zyx).all():
+        x = plan.patch_zyx[2]
+        raise InputError(f"{path}: patch_zyx is one voxel on the coarsest level; make it {2 * x} along x, not {x}")
     if plan.slices and plan.patch_zyx[0] != 1:
         raise InputError(f"{path}: patch_zyx is {plan.patch_zyx[0]} along z for a network of slices; make it 1")
     return plan

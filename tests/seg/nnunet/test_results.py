@@ -348,7 +348,7 @@ def test_checkpoints_run_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         open_results(results)
     assert not Path("touched").exists()
     assert open_results(results, trust=True).networks
-    for content in (b"", b"no checkpoint", file.read_bytes()[:1000]):
+    for content in (b"", b"no checkpoint", b"junk", file.read_bytes()[:1000]):
         file.write_bytes(content)
         with pytest.raises(InputError, match=r"checkpoint_final.pth"):
             open_results(results)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from boxes import box, grid
 
 pytest.importorskip("torch", reason="training needs radfuse[train]")
+import torch
 
 from radfuse.errors import InputError
 from radfuse.seg.unet.backend import UnetSegmentation
-from radfuse.seg.unet.checks import hold_back, mean_dice, require_logger
+from radfuse.seg.unet.checks import Log, hold_back, mean_dice, require_logger
 from radfuse.seg.unet.plan import make_plan
 
 SHAPE = (12, 16, 16)
@@ -46,6 +49,20 @@ def test_whole_cases_are_segmented_and_compared(tmp_path: Path, dimensions: str)
         return np.stack([1 - own, own], axis=1) * 9
 
     assert mean_dice(bright, plan, [tmp_path]) == pytest.approx(2 * 4 / (8 + 4))
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_a_training_whose_weights_are_no_numbers_ends(tmp_path: Path, spoilt: bool) -> None:
+    network = torch.nn.Linear(2, 1)
+    if spoilt:
+        network.weight.data[0, 1] = np.nan
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    trainer = SimpleNamespace(global_step=0, max_steps=20, optimizers=[optimizer], logger=None)
+    log = Log(lambda *_: None, lambda _: None, None, tmp_path, 10, 1)
+    log.on_train_start(trainer)
+    trainer.global_step = 4
+    with pytest.raises(InputError, match="after step 4 loss and weights") if spoilt else nullcontext():
+        log.on_train_batch_end(trainer, network, {"loss": torch.tensor(np.nan)})  # fp16 leaves such steps out
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow"])

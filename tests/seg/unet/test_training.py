@@ -219,8 +219,12 @@ def test_it_goes_on_from_a_network_or_a_checkpoint(tmp_path: Path) -> None:
     wider = make_network(make_plan(config_of(channels=(16, 32, 32)), [grid(SHAPE)]))
     with pytest.raises(InputError, match=r"first\.onnx fits \d of the \d+ arrays; .* Set channels, encoder"):
         start_from(wider, tmp_path / "first.onnx")
-    for name, says in (("no.onnx", "is no ONNX file"), ("no.ckpt", "is no checkpoint of radfuse that can be read")):
-        (tmp_path / name).write_bytes(b"nothing of the kind")
+    for name, content, says in (
+        ("no.onnx", b"nothing of the kind", "is no ONNX file"),
+        ("no.ckpt", b"nothing of the kind", "is no checkpoint of radfuse that can be read"),
+        ("no.ckpt", b"junk", "is no checkpoint of radfuse that can be read"),
+    ):
+        (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=says):
             start_from(wider, tmp_path / name)
 
