@@ -79,13 +79,6 @@ class Section(BaseModel, metaclass=_Told):
         fields = type(self).model_fields
         return {name for name in self.model_fields_set if getattr(self, name) != fields[name].default}
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Return a copy with some settings changed, checked as new ones are; pydantic's own checks nothing."""
-        copied = super().model_copy(deep=deep)
-        if not update:
-            return copied
-        return type(self)(**{name: getattr(copied, name) for name in self.model_fields_set} | dict(update))
-
     if not TYPE_CHECKING:  # to a type checker, fields are frozen
 
         def __setattr__(self, name: str, value: Any) -> None:

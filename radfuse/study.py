@@ -191,9 +191,8 @@ def for_masks(study: Study) -> Study:
     made = study.segmentation
     if made is None or made.source == "manual" or study.regions or study.features:
         return study
-    return study.model_copy(
-        update={"regions": [{"kind": "label", "name": name, "label": name} for name in made.labels]}
-    )
+    regions = [{"kind": "label", "name": name, "label": name} for name in made.labels]
+    return Study(**{name: getattr(study, name) for name in study.model_fields_set} | {"regions": regions})
 
 
 _LISTS = {"fusion": FusionConfig().model_dump(mode="json")}

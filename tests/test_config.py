@@ -257,25 +257,6 @@ CONTENT: dict[str, Any] = {"name": "h", "pets": [{"kind": "cat"}, {"kind": "dog"
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"livs": 3}, "Cat: livs: unknown setting; did you mean 'lives'"),
-        ({"lives": 0}, "Cat: lives: Input should be greater than or equal to 1; found 0"),
-        ({"lives": True}, "Cat: lives: true and false are no numbers"),
-    ],
-)
-def test_a_copy_with_changes_is_checked_as_what_is_new(change: dict[str, Any], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        Cat(lives=3).model_copy(update=change)
-
-
-def test_a_copy_holds_what_was_said_and_what_is_changed() -> None:
-    copy = Cat(lives=3).model_copy(update={"kind": "cat"})
-    assert (copy.lives, copy.model_fields_set) == (3, {"lives", "kind"})
-    assert Cat().model_copy(update={"lives": "4"}) == Cat(lives=4)
-
-
-@pytest.mark.parametrize(
     ("override", "path", "value"),
     [
         ("name=other", ["name"], "other"),

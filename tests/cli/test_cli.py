@@ -136,7 +136,7 @@ BAD = {
     "regions of a study without": (["regions", "T/study.yaml", "--out", "R"], "names no regions"),
     "masks of a study without regions": (
         ["segment", "T/study.yaml", "--out", "R", "--set", "segmentation={backend: vote, labels: {bone: 1}}"],
-        "wants one: add regions: [{kind: label, name: bone, label: bone}]",
+        "or add regions: [{kind: label, name: bone, label: bone}]",
     ),
     "deep features of a study without": (["deep", "T/study.yaml", "--out", "R"], "add deep: {}"),
     "a table that is not there": (["check", "T/study.yaml", "--set", "cohort.table=c.csv"], "no table at"),
