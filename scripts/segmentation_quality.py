@@ -26,8 +26,10 @@ from radfuse import machine
 from radfuse.results import MaskAgreement
 from radfuse.run.workers import take_place
 from radfuse.seg.metrics import agreement_per_label
+from radfuse.seg.nnunet.backend import NnunetSegmentation
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.predict import OnnxSegmenter
+from radfuse.seg.runtimes.runtime import chosen
 from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.study import load_study
 from radfuse.volume.files import read_grid, read_labels, read_volume
@@ -53,7 +55,9 @@ def tumours_in(folder: Path, half: str) -> list[Path]:
     return {"all": cases, "first": cases[::2], "second": cases[1::2]}[half]
 
 
-def prepare(cases: Sequence[Path], plan: str, config: UnetSegmentation, work: Path) -> dict[Path, Path]:
+def prepare(
+    cases: Sequence[Path], plan: str, config: UnetSegmentation | NnunetSegmentation, work: Path
+) -> dict[Path, Path]:
     """Return where each case is prepared for training."""
     preparation, places = config.preparation(plan), {}
     for case in cases:
@@ -70,7 +74,7 @@ class Fold:
     """One network, and the tumours that it has not seen."""
 
     number: int
-    config: UnetSegmentation
+    config: UnetSegmentation | NnunetSegmentation
     plan: str
     seed: int
     learned: tuple[Path, ...]
@@ -97,7 +101,7 @@ def folds_of(arguments: argparse.Namespace, work: Path) -> list[Fold]:
 
 def measure(fold: Fold) -> list[Found]:
     """Train a network where it is not there yet, and return how it segments the tumours that it has not seen."""
-    place, plan = fold.work / f"{fold.number}.onnx", SegPlan.model_validate_json(fold.plan)
+    place = fold.work / f"{fold.number}.onnx"
     if not place.is_file():
         folder = fold.work / f"desk-{fold.number}"
         folder.mkdir(exist_ok=True)
@@ -105,8 +109,10 @@ def measure(fold: Fold) -> list[Found]:
         content = fold.config.train(fold.learned, fold.plan, fold.seed, folder, lambda *_: None)
         place.with_suffix(".minutes").write_text(f"{(time.perf_counter() - start) / 60:.3f}")
         place.write_bytes(content)
-    network = OnnxSegmenter(place)
-    network.plan = network.plan.model_copy(update={name: getattr(plan, name) for name in PREDICTION})
+    network = OnnxSegmenter(place, chosen(fold.config.runtime))
+    if isinstance(fold.config, UnetSegmentation):
+        plan = SegPlan.model_validate_json(fold.plan)
+        network.plan = network.plan.model_copy(update={name: getattr(plan, name) for name in PREDICTION})
     found = []
     for case in fold.test:
         volume = read_volume(case / "t1.nii.gz")

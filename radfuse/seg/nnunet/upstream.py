@@ -53,8 +53,9 @@ _PLANNERS = {
 }
 _FEW = 24
 """Up to so many cases are prepared in threads."""
-_MEASURED = 4
-"""Steps that are timed where a training takes so many minutes."""
+_MEASURED, _BESIDE, _AHEAD = 4, 32, 12
+"""Steps that are timed where a training takes so many minutes, on CPUs and on GPUs, which the loaders may keep waiting:
+the patches that they drew ahead, while the network was built, do not count there."""
 _RESAMPLES = "resample_data_or_seg_to_shape"
 _RESAMPLED_BY = ("is_seg", "order", "order_z", "force_separate_z")
 
@@ -358,16 +359,18 @@ class _Trainer(nnUNetTrainer):
         self.steps = self.current_epoch * self.num_iterations_per_epoch
 
     def _epochs_that_fit(self, seconds: float) -> int:
-        kept = copy.deepcopy(self.network.state_dict())
+        kept, begun = copy.deepcopy(self.network.state_dict()), time.perf_counter()
         self.network.train()
-        self.train_step(next(self.dataloader_train))
-        start = time.perf_counter()
-        for _ in range(_MEASURED):
+        gpu = self.device.type == "cuda"
+        for _ in range(1 + (_AHEAD if gpu else 0)):
             self.train_step(next(self.dataloader_train))
-        a_step = (time.perf_counter() - start) / _MEASURED
+        start, measured = time.perf_counter(), _BESIDE if gpu else _MEASURED
+        for _ in range(measured):
+            self.train_step(next(self.dataloader_train))
+        a_step = (time.perf_counter() - start) / measured
         self.network.load_state_dict(kept)
         steps = self.num_iterations_per_epoch + 0.4 * self.num_val_iterations_per_epoch
-        return max(int(seconds / (a_step * steps)), 1)
+        return max(int((seconds - (time.perf_counter() - begun)) / (a_step * steps)), 1)
 
     def train_step(self, batch: dict[str, Any]) -> Any:
         """Make a step, and tell of it."""

@@ -19,7 +19,7 @@ from radfuse.seg.memory import ran_out
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.runtimes.device import DeviceAverages
 from radfuse.seg.unet.checks import answers_of, hold_back, require_logger
-from radfuse.seg.unet.fit import Training, device_of, fit, precision_of
+from radfuse.seg.unet.fit import Training, device_of, drawn_ahead, fit, precision_of
 from radfuse.seg.unet.together import train_together
 from radfuse.seg.unet.volumes import even_volumes
 
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from radfuse.seg.backend import Watch
     from radfuse.seg.unet.backend import UnetSegmentation
 
-_MEASURED, _WARMING = 8, 3
-"""Steps that a time budget is measured by, and how many of them do not count."""
+_WARMING, _MEASURED, _BESIDE = 3, 5, 32
+"""First steps, which do not count, and how many a time budget is measured by, without and with processes that draw
+patches: there the patches drawn ahead, while the network was built, do not count either."""
 _SETTLED = "settled.json"
 """Batch and steps, where this training settled on others than were set."""
 _SHIFTS = "volumes.json"
@@ -141,27 +142,44 @@ def _too_large(training: Training) -> InputError:
 
 
 def _steps_in(training: Training, minutes: float) -> int:
-    """Return how many steps fit into a time, measured by a few; checks of held-back cases take a tenth of it."""
+    """Return how many steps fit into what measuring a few leaves of a time; checks of held-back cases take a tenth."""
+    start = time.perf_counter()
     place = training.work / "measured"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
-    clock = _Clock()
-    _trained(replace(training, steps=_MEASURED, held=(), work=place, beside=(clock,), progress=lambda *_: None))
+    ahead = drawn_ahead(training.config, device_of(training.config))
+    warming = _WARMING + ahead
+    steps = warming + (_BESIDE if ahead else _MEASURED)
+    clock = _Clock(place / "seconds")
+    _trained(replace(training, steps=steps, held=(), work=place, beside=(clock,), progress=lambda *_: None))
+    times = json.loads(clock.place.read_text())
     shutil.rmtree(place, ignore_errors=True)
-    a_step = (clock.times[-1] - clock.times[_WARMING - 1]) / (len(clock.times) - _WARMING)
-    return max(int(minutes * 60 * (0.9 if training.held else 1.0) / a_step), 20)
+    a_step = (times[-1] - times[warming - 1]) / (len(times) - warming)
+    left = minutes * 60 - (time.perf_counter() - start)
+    return max(int(left * (0.9 if training.held else 1.0) / a_step), 20)
 
 
 class _Clock(Callback):
-    """Notes when each step ended."""
+    """Notes when each step ended, in a file: several processes may train.
 
-    def __init__(self) -> None:
-        self.times: list[float] = []
+    Args:
+        place: of the file.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self._times: list[float] = []
 
     def on_train_batch_end(self, trainer: Any, _: Any, outputs: Any, *__: Any) -> None:
-        float(outputs["loss"])  # a GPU answers when it is done
-        if trainer.global_step > len(self.times):
-            self.times.append(time.perf_counter())
+        """Note the time; a GPU answers when it is done."""
+        float(outputs["loss"])
+        if trainer.global_step > len(self._times):
+            self._times.append(time.perf_counter())
+
+    def on_train_end(self, trainer: Any, _: Any) -> None:
+        """Write them, of the first process."""
+        if trainer.is_global_zero:
+            self.place.write_text(json.dumps(self._times))
 
 
 def _trained(training: Training) -> torch.nn.Module:
