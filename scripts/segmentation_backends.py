@@ -14,6 +14,7 @@ bootstrap over tumours.
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import tempfile
 import time
@@ -77,7 +78,17 @@ def out_of_fold(
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.jobs, spawn, initializer=take_place) as crew:
         found = [item for items in crew.map(partial(measured, arguments.cores), folds) for item in items]
+    minutes = [float(place.read_text()) for place in work.glob("*.minutes")]
+    print(f"steps of each network: {', '.join(map(str, steps_in(work)))}; minutes of each: {np.mean(minutes):.2f}")
     return sorted(found, key=lambda item: item.case), time.perf_counter() - start
+
+
+def steps_in(work: Path) -> list[int]:
+    """Return the steps of each network's training, which the time chose."""
+    own = [json.loads(place.read_text())["steps"] for place in sorted(work.glob("desk-*/settled.json"))]
+    epochs = [int(place.read_text()) for place in sorted(work.glob("desk-*/results/*/*/fold_all/epochs"))]
+    job = next(work.glob("desk-*/job.json"), None)
+    return own or [number * json.loads(job.read_text())["iterations"] for number in epochs if job is not None]
 
 
 def measured(cores: int, fold: Fold) -> list[Found]:

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from radfuse.config import Section
-from radfuse.seg.window import Window
+from radfuse.seg.window import There, Window
 
 if TYPE_CHECKING:
     from radfuse.volume.grid import Grid
@@ -32,7 +32,7 @@ class Frame(Protocol):
     def grid(self) -> Grid:
         """Where it lies."""
 
-    def labels(self, slabs: Iterator[tuple[slice, np.ndarray]]) -> LabelMap:
+    def labels(self, slabs: Iterator[tuple[slice, np.ndarray | There]]) -> LabelMap:
         """Return the labels on the image's own grid from what `sliding_window` yields."""
 
 

@@ -19,7 +19,7 @@ from radfuse.seg.plan import Frame, SegPlan
 from radfuse.seg.preprocess import OwnFrame
 from radfuse.seg.quality import Doubt, ScoredLabels
 from radfuse.seg.runtimes.runtime import USUAL, Runtime, chosen, runtime
-from radfuse.seg.window import sliding_window
+from radfuse.seg.window import There, sliding_window
 from radfuse.volume.image import Volume
 
 
@@ -131,7 +131,7 @@ def _fix_patch(plan: SegPlan | NnunetPlan, sizes: Any) -> None:
 
 def _said(
     image: np.ndarray, plan: SegPlan | NnunetPlan, network: Runtime | Slices, batch: int
-) -> Iterator[tuple[slice, np.ndarray]]:
+) -> Iterator[tuple[slice, np.ndarray | There]]:
     """Yield what a network says, slab by slab, nobody else running one from the first to the last."""
     with machine.NETWORK_TURN:
         yield from sliding_window(image, plan.window, plan.classes, network, batch, network.averages)

@@ -13,6 +13,7 @@ from radfuse import machine
 from radfuse.errors import InputError
 from radfuse.seg.memory import require_size
 from radfuse.seg.percentiles import percentiles
+from radfuse.seg.window import There
 from radfuse.volume.grid import Grid, box_around, oriented, part_of, with_spacing
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.resample import resample, resample_labels
@@ -43,7 +44,7 @@ class OwnFrame:
         array, self.grid = network_input(volume, plan)
         self.array = with_neighbours(by_foreground(array, plan), plan.neighbours)
 
-    def labels(self, slabs: Iterator[tuple[slice, np.ndarray]]) -> LabelMap:
+    def labels(self, slabs: Iterator[tuple[slice, np.ndarray | There]]) -> LabelMap:
         """Return the most probable labels on the image's grid."""
         if self.grid.same_as(self._volume.grid):
             return label_map_here(slabs, self._volume, self._plan)
@@ -156,7 +157,7 @@ def label_map(probability: Callable[[int], np.ndarray], inner: Grid, volume: Vol
     return _finished(array, volume, plan)
 
 
-def label_map_here(slabs: Iterable[tuple[slice, np.ndarray]], volume: Volume, plan: SegPlan) -> LabelMap:
+def label_map_here(slabs: Iterable[tuple[slice, np.ndarray | There]], volume: Volume, plan: SegPlan) -> LabelMap:
     """Return the most probable label of each voxel where the network's grid is the volume's own.
 
     Args:
@@ -165,8 +166,12 @@ def label_map_here(slabs: Iterable[tuple[slice, np.ndarray]], volume: Volume, pl
         plan: the network's plan.
     """
     array = np.zeros(volume.grid.shape, dtype=_type_of(plan))
+    numbers = np.array([0, *plan.labels.values()], dtype=array.dtype)
     for slices, probability in slabs:
         here = array[slices]
+        if not isinstance(probability, np.ndarray):
+            here[...] = numbers[probability.likeliest()]
+            continue
 
         def decide(part: slice, here: np.ndarray = here, probability: np.ndarray = probability) -> None:
             here[part] = _most_probable(enumerate(probability[:, part]), here[part].shape, plan)

@@ -11,14 +11,14 @@ from scipy import ndimage
 
 from radfuse import machine
 from radfuse.results import LabelFigures, MaskFigures
-from radfuse.seg.window import softmax
+from radfuse.seg.window import There, softmax
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap
 from radfuse.volume.resample import resample_labels
 
 _SPECK = 0.01
 """Parts of a label below this fraction of its largest one are specks."""
-_SURE = 20
+SURE = 20
 """Where background is so many times as probable as any label, no mask is near, and nobody asks how sure it is."""
 _PART = 2**18
 """Voxels looked at together, with all their classes: what a core's cache holds."""
@@ -55,10 +55,14 @@ class Doubt:
         self._grid, self._logits = grid, logits
         self._entropy = np.zeros(grid.shape, dtype=np.float16)  # of one class's size, where probabilities are not kept
 
-    def noted(self, slabs: Iterator[tuple[slice, np.ndarray]]) -> Iterator[tuple[slice, np.ndarray]]:
+    def noted(self, slabs: Iterator[tuple[slice, np.ndarray | There]]) -> Iterator[tuple[slice, np.ndarray | There]]:
         """Yield what comes, as it comes."""
         for slices, said in slabs:
             here = self._entropy[slices]
+            if not isinstance(said, np.ndarray):
+                here[...] = said.entropy(logits=self._logits)
+                yield slices, said
+                continue
 
             def note(part: slice, here: np.ndarray = here, said: np.ndarray = said) -> None:
                 here[part] = entropy_of(said[:, part], logits=self._logits)
@@ -96,7 +100,7 @@ def entropy_of(said: np.ndarray, *, logits: bool) -> np.ndarray:
         Floats of shape (z, y, x); 0 where background is 20 times as probable as any label.
     """
     likeliest = said[1:].max(axis=0)
-    near = likeliest + math.log(_SURE) > said[0] if logits else _SURE * likeliest > said[0]
+    near = likeliest + math.log(SURE) > said[0] if logits else SURE * likeliest > said[0]
     places = np.flatnonzero(near)
     there = np.stack([channel.reshape(-1).take(places) for channel in said])
     total = np.zeros(len(places), dtype=np.float32)

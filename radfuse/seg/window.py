@@ -16,13 +16,36 @@ Runner = Callable[[np.ndarray], Any]
 """float32 (batch, input, z, y, x) -> float32 (batch, class, z, y, x): logits of patches, numpy's or on a device."""
 
 
+class There(Protocol):
+    """What a network says of slices, (class, z, y, x), on the device that computed it.
+
+    What is asked of it comes back, and no more; as an array all of it does.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes, (class, z, y, x)."""
+
+    def __getitem__(self, places: tuple[slice, ...]) -> There:
+        """Return a part of it, there."""
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Return all of it, here."""
+
+    def likeliest(self) -> np.ndarray:
+        """Return the number of each voxel's most probable class, (z, y, x)."""
+
+    def entropy(self, *, logits: bool) -> np.ndarray:
+        """Return what `radfuse.seg.quality.entropy_of` does."""
+
+
 class Averages(Protocol):
     """What is averaged where patches overlap, of the slices that the patches at work reach."""
 
     def add(self, corner_yx: tuple[int, ...], logits: Any) -> None:
         """Add what the network says of a patch, (class, z, y, x)."""
 
-    def take(self, count: int) -> np.ndarray:
+    def take(self, count: int) -> np.ndarray | There:
         """Return the means of the first slices, (class, count, y, x), and go on behind them."""
 
 
@@ -79,7 +102,7 @@ def sliding_window(
     run: Runner,
     batch: int = 1,
     averages: AveragesOf | None = None,
-) -> Iterator[tuple[slice, np.ndarray]]:
+) -> Iterator[tuple[slice, np.ndarray | There]]:
     """Yield what a network says of an image, slab by slab; no more than the depth of a patch is held.
 
     Patches overlap and are weighted so that their borders count little. Patches of one value, air that was set to zero,
@@ -95,7 +118,7 @@ def sliding_window(
 
     Yields:
         Slices along z, in their order, and what is averaged, float32 of shape (class, slices, y, x): logits, or
-        probabilities, which sum to 1 over classes.
+        probabilities, which sum to 1 over classes; of `averages` on a device still there.
 
     Source:
         The weighting: Isensee et al. 2021, doi:10.1038/s41592-020-01008-z.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,21 @@ def test_every_runtime_segments_as_onnxruntime_does(here: str, tmp_path: Path) -
     assert (found.array[3:5, 4:7, 5:8] == 7).all()
     usual = OnnxSegmenter(path)(volume())
     assert (found.array != usual.array).mean() < 0.01  # halves, near where the two classes are alike
+
+
+def test_masks_and_doubts_are_the_same_where_answers_stay_on_the_device(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="its runtime needs radfuse[train]")
+    from radfuse.seg.runtimes.device import DeviceAverages
+
+    for spacing in (1, 1.5):  # on its own grid, and on one that answers are resampled to
+        plan = PLAN.model_copy(update={"spacing_zyx_mm": (spacing, 1, 1)})
+        path = write_network(tmp_path / f"{spacing}.onnx", plan)
+        usual, there = OnnxSegmenter(path, "torch"), OnnxSegmenter(path, "torch")
+        there._network.averages = partial(DeviceAverages, torch.device("cpu"))
+        one, other = usual(volume()), there(volume())
+        assert np.array_equal(one.array, other.array)
+        assert other.entropy == pytest.approx(one.entropy, abs=1e-3)
+        assert 0 < one.entropy[7] < 1
 
 
 def test_deep_features_are_the_same_whoever_segments(here: str, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radfuse.seg.runtimes.device import DeviceAverages
+from radfuse.seg.quality import entropy_of
+from radfuse.seg.runtimes.device import DeviceAverages, OnDevice
 from radfuse.seg.window import Window, gaussian_weight, padding_of, positioned, sliding_window, softmax, window_starts
 
 
@@ -155,3 +156,19 @@ def test_on_a_device_averages_are_the_same(averages: Literal["probabilities", "l
     )
     for one, (_, other) in zip(here, there, strict=True):
         assert np.abs(one - other).max() < 1e-6
+
+
+@pytest.mark.parametrize("logits", [True, False])
+@pytest.mark.parametrize("asked", [1, 10_000])
+def test_what_is_asked_of_answers_on_a_device_is_what_is_asked_here(
+    logits: bool, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("radfuse.seg.runtimes.device._ASKED", asked)
+    said = np.random.default_rng(0).normal(0, 3, (4, 5, 6, 7)).astype(np.float32)
+    said[0] += 2  # background is sure in many voxels
+    said = said if logits else softmax(said)
+    there = OnDevice(torch.from_numpy(said))
+    assert np.array_equal(there.likeliest(), said.argmax(axis=0))
+    assert np.abs(there.entropy(logits=logits) - entropy_of(said, logits=logits)).max() < 1e-3  # of float16
+    part = there[:, 1:3, :, 2:]
+    assert (part.shape, np.array_equal(part, said[:, 1:3, :, 2:])) == ((4, 2, 6, 5), True)

@@ -16,6 +16,7 @@ from radfuse.errors import InputError
 from radfuse.seg.memory import require_size
 from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling
 from radfuse.seg.nnunet.resize import axis_by_itself, resized, resized_mask, resized_slabs, shape_at
+from radfuse.seg.window import There
 from radfuse.volume.grid import Grid, oriented, part_of, triple
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.resample import resample, resample_labels
@@ -97,12 +98,18 @@ class NnunetFrame:
         shift = axes @ ((new_mm - old_mm) / 2)
         return Grid(triple(new, int), triple(new_mm, float), triple(np.array(cut.origin) + shift, float), direction)
 
-    def labels(self, slabs: Iterator[tuple[slice, np.ndarray]]) -> LabelMap:
+    def labels(self, slabs: Iterator[tuple[slice, np.ndarray | There]]) -> LabelMap:
         """Return the labels on the image's own grid, from logits slab by slab."""
         found = np.zeros(self._cut_shape, dtype=np.uint8 if max(self._plan.labels.values()) < 256 else np.uint16)
         if self.array.shape[1:] == self._cut_shape:
-            for slices, logits in slabs:
+            numbers = np.array([0, *self._plan.labels.values()], dtype=found.dtype)
+            for slices, said in slabs:
                 here = found[slices]
+                if not isinstance(said, np.ndarray) and not self._plan.regions:
+                    here[...] = numbers[said.likeliest()]
+                    continue
+
+                logits = np.asarray(said)
 
                 def decide(part: slice, here: np.ndarray = here, logits: np.ndarray = logits) -> None:
                     here[part] = self._decided(iter(logits[:, part]), here[part].shape)
@@ -110,8 +117,8 @@ class NnunetFrame:
                 machine.by_parts(decide, len(here), _PART // math.prod(here.shape[1:]))
         else:
             kept = np.empty((self._plan.classes, *self.array.shape[1:]), dtype=_KEPT)
-            for slices, logits in slabs:
-                kept[:, slices] = logits
+            for slices, said in slabs:
+                kept[:, slices] = said
             alone = axis_by_itself(self._plan.of_logits.separate_z, self._onto, self._spacing)
             for slices, parts in resized_slabs(list(kept), self._cut_shape, _orders(self._plan.of_logits, alone)):
                 found[slices] = self._decided(parts, found[slices].shape)

@@ -74,8 +74,8 @@ def mean_dice(run: Runner, plan: SegPlan, cases: Sequence[Path], averages: Avera
         image, target = np.load(case / "image.npy"), np.load(case / "target.npy")
         image = with_neighbours(by_foreground(image, plan), plan.neighbours)
         labels = np.empty(target.shape, dtype=np.uint8)
-        for slices, probabilities in sliding_window(image, window, plan.classes, run, averages=averages):
-            labels[slices] = probabilities.argmax(axis=0)
+        for slices, said in sliding_window(image, window, plan.classes, run, averages=averages):
+            labels[slices] = said.argmax(axis=0) if isinstance(said, np.ndarray) else said.likeliest()
         found += [dice(target == number, labels == number) for number in np.unique(target) if number]
     return float(np.mean(found)) if found else 0.0
 

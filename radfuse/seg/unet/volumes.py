@@ -94,8 +94,8 @@ def _near(run: Runner, plan: SegPlan, case: Path, averages: AveragesOf | None) -
     around = np.array([ndimage.binary_dilation(target == label, iterations=_AROUND) for label in range(plan.classes)])
     scores, near, settled = [], [], np.zeros(plan.classes)
     window = replace(plan.window, mirror_axes=(), averages="probabilities")
-    for slices, probabilities in sliding_window(image, window, plan.classes, run, averages=averages):
-        found = np.log(np.maximum(probabilities, 1e-12)).reshape(plan.classes, -1)
+    for slices, said in sliding_window(image, window, plan.classes, run, averages=averages):
+        found = np.log(np.maximum(np.asarray(said), 1e-12)).reshape(plan.classes, -1)
         first, second = -np.partition(-found, 1, axis=0)[:2]
         open_ = first - second < 2 * _MOST
         here = around[:, slices].reshape(plan.classes, -1)
