@@ -57,6 +57,13 @@ class Reads(Fair):
     def choose(self, x, y, settings, outcome):
         (Path(__file__).parent / "cohort.csv").read_text()
         return super().choose(x, y, settings, outcome)
+
+
+class Draws(Fair):
+    """Draws columns by numpy's own generator, which nobody seeds."""
+
+    def choose(self, x, y, settings, outcome):
+        return np.random.random(x.shape[1]) < 0.5
 '''
 
 
@@ -153,6 +160,7 @@ def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Au
     [
         ("Remembers", "radiomic on fold 1 is another model when its held-out rows are noise"),
         ("Reads", "cohort.csv is opened where models are fitted"),
+        ("Draws", "radiomic on fold 1 is another model when its held-out rows are noise"),
     ],
 )
 def test_a_part_that_looks_at_what_it_is_not_given_is_caught(
