@@ -213,14 +213,18 @@ def differing(trial: Trial, *, apart: bool) -> tuple[list[str], list[str]]:
 
 
 def _alone(trial: Trial) -> tuple[Mapping[str, str], list[str]]:
+    import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
+    nobody = CaseError(trial.family, "no process could be started for it")
+    if multiprocessing.current_process().daemon:  # as a worker of multiprocessing.Pool, which may start none
+        raise nobody
     try:
         with ProcessPoolExecutor(1, _beginning(), _watch) as pool:
             return pool.submit(_watched, trial).result()
     except BrokenProcessPool as error:
-        raise CaseError(trial.family, "no process could be started for it") from error
+        raise nobody from error
 
 
 def _beginning() -> BaseContext:

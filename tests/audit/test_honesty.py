@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,6 +153,14 @@ def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Au
         return look(*about, tables=[tmp_path / "cohort.csv"])
 
     return audit
+
+
+def test_a_worker_that_may_start_no_process_says_so(
+    tried: Callable[[str], AuditCheck], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of multiprocessing.Pool, in which a study runs."""
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)  # type: ignore[attr-defined]
+    assert tried("Fair").skipped == "it could not be fitted: radiomic: no process could be started for it"
 
 
 @pytest.mark.slow
