@@ -29,6 +29,7 @@ from radfuse.fusion.design import Design
 from radfuse.fusion.validate import Fit, everyone, family_table, fit_fold
 from radfuse.outcomes.kinds import Outcome
 from radfuse.results import AuditCheck, AuditFinding, FittedFamily
+from radfuse.run.workers import take_place
 
 NAME = "held-out rows leave no trace"
 LOOKS = (
@@ -240,6 +241,7 @@ def _beginning() -> BaseContext:
 
 def _watch() -> None:
     """Take down every file that is opened, from before the study's own parts are imported."""
+    take_place()
     np.random.seed()  # noqa: NPY002  in a copy numpy's own generator would draw what it draws in the other one
 
     def heard(event: str, known: tuple[object, ...]) -> None:

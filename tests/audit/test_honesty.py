@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from audited import coins, noise, the_finding
 
+from radfuse.audit import honesty
 from radfuse.audit.honesty import Trial as HonestyTrial
 from radfuse.audit.honesty import chosen_family, fitted_numbers, look, own_parts_of, poisoned, smaller
 from radfuse.cohort.splits import Fold
@@ -161,6 +163,16 @@ def test_a_worker_that_may_start_no_process_says_so(
     """As one of multiprocessing.Pool, in which a study runs."""
     monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)  # type: ignore[attr-defined]
     assert tried("Fair").skipped == "it could not be fitted: radiomic: no process could be started for it"
+
+
+def test_who_fits_ends_with_who_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed, a study left two interpreters behind for good."""
+    begun: list[str] = []
+    monkeypatch.setattr(honesty, "take_place", lambda: begun.append("worker"))
+    monkeypatch.setattr(sys, "addaudithook", lambda _: begun.append("watch"))
+    monkeypatch.setattr(np.random, "seed", lambda: None)
+    honesty._watch()
+    assert begun == ["worker", "watch"]
 
 
 @pytest.mark.slow
