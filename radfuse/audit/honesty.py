@@ -24,8 +24,9 @@ import pandas as pd
 from radfuse.cohort.splits import Fold
 from radfuse.errors import CaseError, listed
 from radfuse.extend import source_digest
-from radfuse.fusion.config import FusionConfig, blocks_of
+from radfuse.fusion.config import FusionConfig
 from radfuse.fusion.design import Design
+from radfuse.fusion.families import blocks_of
 from radfuse.fusion.validate import Fit, everyone, family_table, fit_fold
 from radfuse.outcomes.kinds import Outcome
 from radfuse.results import AuditCheck, AuditFinding, FittedFamily
