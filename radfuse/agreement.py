@@ -11,15 +11,8 @@ from radfuse.config import Section, nearest
 from radfuse.errors import listed
 from radfuse.evaluation.config import check_readers
 from radfuse.fusion.additive import why_no_terms
-from radfuse.fusion.config import (
-    blocks_of,
-    check_again,
-    check_blocks,
-    check_explained,
-    check_families,
-    check_primary,
-    near_family,
-)
+from radfuse.fusion.config import check_again, check_blocks
+from radfuse.fusion.families import blocks_of, check_explained, check_families, check_primary, near_family
 from radfuse.fusion.serves import check_outcome, check_strategy
 from radfuse.morphometry.cartilage import CartilageMeasure
 from radfuse.morphometry.config import check_measures

@@ -19,11 +19,8 @@ from radfuse.evaluation.config import EvaluationConfig
 from radfuse.evaluation.variants import ASIDE, CLASSIFIERS, Variants, difference, kept, varied
 from radfuse.extend import parts_beside
 from radfuse.features import FeatureSource
-from radfuse.fusion.config import (
-    FusionConfig,
-    default_families,
-    in_order,
-)
+from radfuse.fusion.config import FusionConfig
+from radfuse.fusion.families import default_families, in_order
 from radfuse.fusion.serves import with_learner
 from radfuse.given import as_names, as_path
 from radfuse.morphometry.config import MeasureConfig

@@ -16,7 +16,7 @@ import pandas as pd
 
 from radfuse.evaluation.config import Reader
 from radfuse.evaluation.thresholds import USUAL, name_of, threshold_of
-from radfuse.fusion.config import default_families
+from radfuse.fusion.families import default_families
 from radfuse.outcomes.performance import compare, measure
 from radfuse.outcomes.readers import compare_readers
 from radfuse.report.page import study_report

@@ -23,8 +23,9 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from radfuse import machine
 from radfuse.config import apply_overrides
-from radfuse.fusion.config import FusionConfig, blocks_of
+from radfuse.fusion.config import FusionConfig
 from radfuse.fusion.design import stack
+from radfuse.fusion.families import blocks_of
 from radfuse.fusion.validate import fit_family
 from radfuse.outcomes.binary import BinaryOutcome
 from radfuse.phantom.table import BLOCKS, TablePhantom, table_phantom

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from radfuse.config import to_yaml
 from radfuse.errors import InputError
+from radfuse.seg.config import Segmentation
 from radfuse.study import Study, load_study, shipped_studies, shipped_study
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 
+BACKENDS = ", ".join(str(one.model_fields["backend"].default) for one in get_args(get_args(Segmentation)[0]))
 MINIMAL: dict[str, Any] = {"name": "s", "cohort": {"table": "tables/cohort.csv", "clinical": ["age"]}}
 
 
@@ -209,7 +211,7 @@ def test_a_date_or_a_number_of_yaml_is_one_of_the_split(tmp_path: Path, start: s
         ),
         (
             {"segmentation": {"labels": {"bone": 1}}},
-            "segmentation: needs a 'backend': one of manual, unet, nnunet, onnx, vote, grow, atlas",
+            f"segmentation: needs a 'backend': one of {BACKENDS}",
         ),
         (
             {"segmentation": {"backend": "unet", "labels": {"bone": 1}, "stepz": 3}},

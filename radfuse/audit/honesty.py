@@ -2,9 +2,10 @@
 
 A fold's held-out rows are replaced by noise a thousand times their spread, their outcomes turned, and the same family
 is fitted once more: every fitted number has to come out bit by bit the same. A part that looks at rows it is not given,
-by a global or by what it remembers of another fold, gives another model. Where a study brings parts of its own, each of
-the two fits has an interpreter of its own, which takes down whether the study's tables are opened, and another fold is
-fitted before it. Of large tables a few hundred patients and columns do: it is the code that is tried.
+by a global or by what it remembers of another fold, gives another model; so does one that draws without a seed. Where
+a study brings parts of its own, each of the two fits has an interpreter of its own, which takes down whether the
+study's tables are opened, and another fold is fitted before it. Of large tables a few hundred patients and columns do:
+it is the code that is tried.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ import pandas as pd
 from radfuse.cohort.splits import Fold
 from radfuse.errors import CaseError, listed
 from radfuse.extend import source_digest
-from radfuse.fusion.config import FusionConfig, blocks_of
+from radfuse.fusion.config import FusionConfig
 from radfuse.fusion.design import Design
+from radfuse.fusion.families import blocks_of
 from radfuse.fusion.validate import Fit, everyone, family_table, fit_fold
 from radfuse.outcomes.kinds import Outcome
 from radfuse.results import AuditCheck, AuditFinding, FittedFamily
+from radfuse.run.workers import take_place
 
 NAME = "held-out rows leave no trace"
 LOOKS = (
@@ -128,7 +131,7 @@ def _finding(family: str, fold: str, changed: Sequence[str], own: Sequence[str])
         severity="error",
         where="fusion",
         found=f"{family} on fold {fold} is another model when its held-out rows are noise ({listed(changed)} differ): "
-        "something looks at rows that it is not given",
+        "something looks at rows that it is not given, or draws at random without a seed",
         mend=f"Its performance cannot be believed. The first to look at is {whose}",
     )
 
@@ -212,14 +215,18 @@ def differing(trial: Trial, *, apart: bool) -> tuple[list[str], list[str]]:
 
 
 def _alone(trial: Trial) -> tuple[Mapping[str, str], list[str]]:
+    import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
+    nobody = CaseError(trial.family, "no process could be started for it")
+    if multiprocessing.current_process().daemon:  # as a worker of multiprocessing.Pool, which may start none
+        raise nobody
     try:
         with ProcessPoolExecutor(1, _beginning(), _watch) as pool:
             return pool.submit(_watched, trial).result()
     except BrokenProcessPool as error:
-        raise CaseError(trial.family, "no process could be started for it") from error
+        raise nobody from error
 
 
 def _beginning() -> BaseContext:
@@ -235,6 +242,8 @@ def _beginning() -> BaseContext:
 
 def _watch() -> None:
     """Take down every file that is opened, from before the study's own parts are imported."""
+    take_place()
+    np.random.seed()  # noqa: NPY002  in a copy numpy's own generator would draw what it draws in the other one
 
     def heard(event: str, known: tuple[object, ...]) -> None:
         if event == "open" and isinstance(known[0], (str, os.PathLike)):

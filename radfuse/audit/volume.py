@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from radfuse.cohort.splits import Fold
 from radfuse.errors import CaseError
-from radfuse.fusion.config import FusionConfig, blocks_of
+from radfuse.fusion.config import FusionConfig
 from radfuse.fusion.design import Design
+from radfuse.fusion.families import blocks_of
 from radfuse.fusion.learn import plain_model
 from radfuse.fusion.strategies.early import Early
 from radfuse.fusion.validate import fit_fold

@@ -20,8 +20,8 @@ from radfuse.bundle.units import Read, read_new
 from radfuse.cohort.spreadsheet import Table, read_table
 from radfuse.config import nearest
 from radfuse.errors import InputError, Problem, listed
-from radfuse.fusion.config import near_family
 from radfuse.fusion.design import Design
+from radfuse.fusion.families import near_family
 from radfuse.given import as_mapping, as_names, as_path
 from radfuse.results import SITE, Failure
 from radfuse.run.folder import Progress

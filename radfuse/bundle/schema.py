@@ -31,7 +31,7 @@ from radfuse.cohort.visits import VisitsConfig
 from radfuse.config import Section
 from radfuse.errors import InputError, listed
 from radfuse.extend import is_here
-from radfuse.fusion.config import blocks_of
+from radfuse.fusion.families import blocks_of
 from radfuse.morphometry.config import MeasureConfig
 from radfuse.outcomes.kinds import Outcome
 from radfuse.radiomics.config import RadiomicsConfig

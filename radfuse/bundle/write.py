@@ -23,8 +23,8 @@ from radfuse.bundle.schema import (
     StudyFacts,
     TrainedOn,
 )
-from radfuse.fusion.config import blocks_of
 from radfuse.fusion.design import Design
+from radfuse.fusion.families import blocks_of
 from radfuse.outcomes.kinds import happened, settled
 from radfuse.results import SITE, AnyPerformance, FittedFamily
 from radfuse.run.folder import safe_name

@@ -11,8 +11,8 @@ import pandas as pd
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.splits import Fold, Grouped, Split, make_folds
 from radfuse.errors import InputError, Problem, counted, listed
-from radfuse.fusion.config import FIRST_BLOCKS
 from radfuse.fusion.design import Design
+from radfuse.fusion.families import FIRST_BLOCKS
 from radfuse.outcomes.kinds import Outcome, settled
 
 _FEW = 3

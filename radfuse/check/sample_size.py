@@ -8,8 +8,8 @@ from pathlib import Path
 
 from radfuse.check.study import check_study
 from radfuse.errors import InputError
-from radfuse.fusion.config import blocks_of
 from radfuse.fusion.design import Design, join
+from radfuse.fusion.families import blocks_of
 from radfuse.outcomes.kinds import happened
 from radfuse.outcomes.survival import SurvivalOutcome
 from radfuse.stages import prepare

@@ -8,9 +8,6 @@ from typing import Annotated
 import typer
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.", show_default=False)]
-OutFolder = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Run folder; runs/NAME by default.", show_default=False)
-]
 RunMade = Annotated[
     Path | None,
     typer.Option("--run", help="Run folder of the study, as it was run; runs/NAME by default.", show_default=False),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def nomogram(bundle: BundleFolder, out_: ResultFolder, family: Families = None) -> None:
     """Draw the nomograms of a bundle, with points and a calculator page; needs no torch."""
     from radfuse.bundle.load import load_bundle
-    from radfuse.fusion.config import near_family
+    from radfuse.fusion.families import near_family
 
     opened = load_bundle(bundle)
     check_folder(out_)

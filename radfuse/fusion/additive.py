@@ -161,11 +161,4 @@ def _bent(strategy: Any, config: FusionConfig, blocks: Sequence[str]) -> Iterabl
 
 
 def _is_linear(model: Any) -> bool:
-    kind = getattr(model, "kind", None)
-    if not type(model).__module__.startswith("radfuse."):
-        return True
-    if kind == "svm":
-        return bool(model.kernel == "linear")
-    if kind == "xgboost":
-        return bool(model.booster == "linear")
-    return kind in ("logistic", "ridge", "lda", "cox")
+    return bool(getattr(model, "linear_score", not type(model).__module__.startswith("radfuse.")))

@@ -15,7 +15,7 @@ from radfuse.cohort.changes import YEARS, changes_of
 from radfuse.cohort.order import content_order
 from radfuse.errors import InputError, Problem, counted, listed
 from radfuse.features import FeatureTable, at_visit
-from radfuse.fusion.config import in_order
+from radfuse.fusion.families import in_order
 
 _MANY = 8
 _COLUMNS = 64

@@ -144,7 +144,8 @@ class Model(Protocol):
     it fits then has a `score`, the log odds to be added. `adds_trees = True` lets linear ones go before it there. One
     of survival has `takes_horizon = True` and is given `horizon`, the time by which the event is predicted; all that it
     fits has a `score`, the complementary log-log of the probability, and y is time and event, shape (unit, 2).
-    `serves` names the kinds of outcome that it can be fitted to, ("binary",) where it is not there.
+    `serves` names the kinds of outcome that it can be fitted to, ("binary",) where it is not there. `linear_score =
+    True` says that what it fits is a sum over columns, of which there are nomograms.
     """
 
     def candidates(self) -> Sequence[Settings]:

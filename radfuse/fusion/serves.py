@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
-from radfuse.fusion.config import FusionConfig, Mean, OneModel, Selection, Strategy, blocks_of
+from radfuse.fusion.config import FusionConfig, Mean, OneModel, Selection, Strategy
+from radfuse.fusion.families import blocks_of
 from radfuse.fusion.parts import Reduction
 from radfuse.fusion.selectors.univariate import Univariate
 from radfuse.fusion.strategies.attention import Attention

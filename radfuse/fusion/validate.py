@@ -12,8 +12,9 @@ from radfuse.cohort.splits import Fold, InnerSplit
 from radfuse.errors import CaseError
 from radfuse.evaluation.thresholds import AtSensitivity, AtSpecificity, Rule, name_of
 from radfuse.fusion.against_rest import AgainstRest, against_rest
-from radfuse.fusion.config import FusionConfig, blocks_of
+from radfuse.fusion.config import FusionConfig
 from radfuse.fusion.design import Design, again_of, stack
+from radfuse.fusion.families import blocks_of
 from radfuse.fusion.link import link_of
 from radfuse.fusion.memory import remembered_folds
 from radfuse.fusion.parts import Again, FittedFamilyModel, Outcome, Settings, Training, Tuned

@@ -19,6 +19,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 
 from radfuse.config import Section, to_yaml
 from radfuse.errors import InputError, RunError, asked
+from radfuse.phantom.folder import take
 from radfuse.phantom.knee_shapes import (
     LABELS,
     PAIRED,
@@ -156,10 +157,8 @@ def write_knee_phantom(folder: Path, config: KneePhantom, progress: Progress | N
     Raises:
         InputError: the folder holds something else.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / "truth.csv").is_file():
-        raise InputError(f"{folder} is not empty; choose another folder with {asked('--out', '`folder`')}")
     tables = knee_tables(config)
-    folder.mkdir(parents=True, exist_ok=True)
+    take(folder)
     _write_table(folder / "truth.csv", tables["truth"])  # first: it says that the folder is ours, whenever we stop
     (folder / "images").mkdir(exist_ok=True)
     jobs = [_Drawing(folder / "images", config, tables, row) for row in range(len(tables["cohort"]))]

@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import Field
 
 from radfuse.config import Section
-from radfuse.errors import InputError, asked
+from radfuse.phantom.folder import take
 from radfuse.phantom.knee import KneePhantom, draw_case, knee_tables
 from radfuse.run.disk import write_atomically
 from radfuse.volume.files import write_image
@@ -53,9 +53,8 @@ def write_oai_phantom(folder: Path, config: OaiPhantom, progress: Progress = lam
     Raises:
         InputError: the folder holds something else.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / "odd.csv").is_file():
-        raise InputError(f"{folder} is not empty; choose another folder with {asked('--out', '`folder`')}")
-    (folder / "masks").mkdir(parents=True, exist_ok=True)
+    take(folder, "odd.csv")
+    (folder / "masks").mkdir(exist_ok=True)
     knee = KneePhantom(cases=2 * config.persons + 8, seed=config.seed, **_KNEE)
     drawn = knee_tables(knee)
     rows = _paired(drawn["cohort"], config.persons)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from radfuse.config import nearest
-from radfuse.errors import InputError, asked
+from radfuse.errors import InputError
 from radfuse.phantom import cohorts, shapes
+from radfuse.phantom.folder import take
 from radfuse.phantom.knee import KneePhantom, Progress, write_knee_phantom
 from radfuse.phantom.planted import write_tables
 from radfuse.run.disk import write_atomically
@@ -61,9 +62,7 @@ def write_recipe_phantom(
         drawn = KneePhantom(cases=count, seed=seed, visits=FROM_KNEES[name], manual_share=1)
         write_knee_phantom(folder, drawn, progress)
     else:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / "truth.csv").is_file():
-            raise InputError(f"{folder} is not empty; choose another folder with {asked('--out', '`folder`')}")
-        folder.mkdir(parents=True, exist_ok=True)
+        take(folder)
         if name in FROM_TABLES:
             tables = FROM_TABLES[name](count, seed)
         else:

@@ -24,7 +24,7 @@ import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from radfuse.config import Section, to_yaml
-from radfuse.errors import InputError, asked
+from radfuse.phantom.folder import take
 from radfuse.run.disk import write_atomically
 from radfuse.statistics.links import LinkName, probability_of
 
@@ -165,9 +165,7 @@ def write_table_phantom(folder: Path, config: TablePhantom) -> Path:
     Raises:
         InputError: the folder holds something else.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / "truth.csv").is_file():
-        raise InputError(f"{folder} is not empty; choose another folder with {asked('--out', '`folder`')}")
-    folder.mkdir(parents=True, exist_ok=True)
+    take(folder)
     for name, table in table_phantom(config).items():
         write_atomically(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.8g").encode())
     study = folder / "study.yaml"

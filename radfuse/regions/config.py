@@ -48,12 +48,12 @@ class RegionKind(Protocol):
 def images_named(regions: Iterable[RegionConfig]) -> tuple[str, ...]:
     """Return the sequences whose images regions are made with, beside the one that is measured.
 
-    They are what a region's `sequence`, `sequences` or the `sequence` of its tissue say.
+    They are what a region's `sequence`, `sequences` or the `sequence` of its tissue say, a user's own region's too.
     """
     regions = list(regions)
     parts = [*regions, *(getattr(region, "tissue", None) for region in regions)]
-    named = [getattr(part, "sequence", None) for part in parts]
-    named += [name for region in regions if isinstance(region, HabitatsRegion) for name in region.sequences]
+    said = [getattr(part, word, None) for part in parts for word in ("sequence", "sequences")]
+    named = [name for one in said for name in (one if isinstance(one, list | tuple) else (one,))]
     return tuple(dict.fromkeys(name for name in named if isinstance(name, str)))
 
 

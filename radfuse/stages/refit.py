@@ -47,8 +47,8 @@ def work(job: FitJob) -> Refitted:
     from threadpoolctl import threadpool_limits
 
     from radfuse.fusion.additive import score_of, why_no_terms
-    from radfuse.fusion.config import blocks_of
     from radfuse.fusion.export import largest_difference
+    from radfuse.fusion.families import blocks_of
     from radfuse.fusion.link import link_of
     from radfuse.fusion.validate import everyone, family_table, fit_fold
 

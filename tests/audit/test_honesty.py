@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pandas as pd
 import pytest
 from audited import coins, noise, the_finding
 
+from radfuse.audit import honesty
 from radfuse.audit.honesty import Trial as HonestyTrial
 from radfuse.audit.honesty import chosen_family, fitted_numbers, look, own_parts_of, poisoned, smaller
 from radfuse.cohort.splits import Fold
@@ -57,6 +60,13 @@ class Reads(Fair):
     def choose(self, x, y, settings, outcome):
         (Path(__file__).parent / "cohort.csv").read_text()
         return super().choose(x, y, settings, outcome)
+
+
+class Draws(Fair):
+    """Draws columns by numpy's own generator, which nobody seeds."""
+
+    def choose(self, x, y, settings, outcome):
+        return np.random.random(x.shape[1]) < 0.5
 '''
 
 
@@ -147,12 +157,31 @@ def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Au
     return audit
 
 
+def test_a_worker_that_may_start_no_process_says_so(
+    tried: Callable[[str], AuditCheck], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of multiprocessing.Pool, in which a study runs."""
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)  # type: ignore[attr-defined]
+    assert tried("Fair").skipped == "it could not be fitted: radiomic: no process could be started for it"
+
+
+def test_who_fits_ends_with_who_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed, a study left two interpreters behind for good."""
+    begun: list[str] = []
+    monkeypatch.setattr(honesty, "take_place", lambda: begun.append("worker"))
+    monkeypatch.setattr(sys, "addaudithook", lambda _: begun.append("watch"))
+    monkeypatch.setattr(np.random, "seed", lambda: None)
+    honesty._watch()
+    assert begun == ["worker", "watch"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "says"),
     [
         ("Remembers", "radiomic on fold 1 is another model when its held-out rows are noise"),
         ("Reads", "cohort.csv is opened where models are fitted"),
+        ("Draws", "radiomic on fold 1 is another model when its held-out rows are noise"),
     ],
 )
 def test_a_part_that_looks_at_what_it_is_not_given_is_caught(

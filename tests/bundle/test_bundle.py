@@ -19,8 +19,8 @@ from radfuse.bundle.predict import Prediction, predict, prediction_table
 from radfuse.bundle.write import _inputs
 from radfuse.check.study import check_study
 from radfuse.errors import InputError, Problem
-from radfuse.fusion.config import blocks_of
 from radfuse.fusion.design import Design, stack
+from radfuse.fusion.families import blocks_of
 from radfuse.fusion.validate import everyone, fit_fold
 from radfuse.pipeline import run_study
 from radfuse.results import Explanation, FittedFamily, UsedColumn

@@ -167,7 +167,7 @@ def test_what_does_not_serve_says_so() -> None:
         def fit(self, training: Any) -> Any:
             return type("Tuned", (), {"fitted": object(), "inner": training.y, "settings": {}, "remarks": ()})()
 
-    config = BaseModel.model_copy(FusionConfig(classifier={"kind": "ridge"}), update={"strategy": Own()})  # unchecked
+    config = FusionConfig(classifier={"kind": "ridge"}).model_copy(update={"strategy": Own()})
     about = (Y.argmax(axis=1), np.arange(90), BLOCKS, NAMES, OUTCOME, config, 7)
     with pytest.raises(ValueError, match=r"graphs of radfuse's own strategies, .* take another fusion.strategy"):
         fit_family(X, Y, *about)

@@ -11,14 +11,8 @@ import pytest
 from radfuse.config import build
 from radfuse.errors import InputError
 from radfuse.extend import parts_beside
-from radfuse.fusion.config import (
-    FusionConfig,
-    blocks_of,
-    check_families,
-    check_primary,
-    default_families,
-    near_family,
-)
+from radfuse.fusion.config import FusionConfig
+from radfuse.fusion.families import blocks_of, check_families, check_primary, default_families, near_family
 
 
 def fusion(**settings: object) -> FusionConfig:

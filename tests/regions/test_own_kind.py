@@ -12,6 +12,7 @@ from boxes import tumour_cohort
 
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
+from radfuse.regions.config import images_named
 from radfuse.study import load_study
 
 WEDGE = '''
@@ -110,6 +111,15 @@ def test_an_own_kind_is_extracted_beside_ours(folder: Path) -> None:
     # boxes of 8 and 11 slices: those from the third and fourth on, with a neighbour on each side in the plane
     assert whole == [[8, 11][n % 2] ** 3 * 4.5 for n in range(6)]
     assert wedge == [[6 * (64 + 4 * 8), 8 * (121 + 4 * 11)][n % 2] * 4.5 for n in range(6)]
+
+
+def test_an_own_kind_names_the_images_that_it_looks_at(folder: Path) -> None:
+    text = WEDGE.replace("    of: str\n", "    of: str\n    sequences: tuple[str, ...] = ('t1', 'adc')\n")
+    (folder / "my_parts.py").write_text(text)
+    with pytest.raises(InputError, match="'adc'"):
+        load_study(study_of(folder, WHOLE))
+    study = load_study(study_of(folder, WHOLE.replace("0.25", "0.25, sequences: [t1]")))
+    assert images_named(study.regions) == ("t1",)
 
 
 def test_an_own_kind_is_written_out_as_it_was_read(folder: Path) -> None:

@@ -5,27 +5,29 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
 from papers import OF_CLASSES, report_of, shipped
 
 from radfuse.errors import Problem, counted
+from radfuse.fusion.config import OneModel, Selection, Strategy
+from radfuse.fusion.selectors.stability import Stability
 from radfuse.report.known import Known
-from radfuse.report.methods import cohort, models
+from radfuse.report.methods import cohort, images, models
 from radfuse.report.methods.paper import as_markdown, methods
 from radfuse.report.methods.words import each, series
 from radfuse.results import Interval, ReaderAgreement
+from radfuse.seg.config import Segmentation
 
 SELECTION = [
-    *("variance", "univariate", "correlation", "clusters", "mrmr", "lasso", "elastic_net", "stability_selection"),
-    *("rfe", "boruta", "multivariable", "pca"),
+    str(step.model_fields["kind"].default)
+    for step in get_args(get_args(Selection)[0])
+    if step is not Stability  # which needs columns that were measured again
 ]
-LEARNERS = [
-    *("logistic", "ridge", "lda", "naive_bayes", "knn", "svm", "gaussian_process", "random_forest", "extra_trees"),
-    *("lightgbm", "xgboost", "mlp"),
-]
-STRATEGIES = ["early", "mean", "stack", "score", "priority", "penalty", "attention", "average"]
+LEARNERS = [str(model.model_fields["kind"].default) for model in get_args(OneModel) if not hasattr(model, "serves")]
+STRATEGIES = [str(strategy.model_fields["kind"].default) for strategy in get_args(get_args(Strategy)[0])]
 
 
 def sound(text: str) -> str:
@@ -137,6 +139,11 @@ def test_every_strategy(kind: str, tmp_path: Path) -> None:
     text = told("tables", tmp_path, f"fusion.strategy={{kind: {kind}}}")
     assert "In families of several blocks, these were joined by" in text
     assert f"({kind})" not in text
+
+
+def test_every_backend_has_words_of_its_own() -> None:
+    backends = {str(backend.model_fields["backend"].default) for backend in get_args(get_args(Segmentation)[0])}
+    assert images._BACKENDS.keys() | images._UNTRAINED.keys() == backends - {"manual"}
 
 
 @pytest.mark.parametrize(

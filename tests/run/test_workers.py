@@ -231,7 +231,7 @@ def within(seconds: float, holds: Callable[[], bool]) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="looks at processes as Linux shows them")
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["fork", "spawn"])
+@pytest.mark.parametrize("way", ["fork", "spawn", "forkserver"])
 def test_a_pool_ends_with_a_script_that_is_killed(way: str, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(POOL)
     here = {**os.environ, "PYTHONPATH": os.pathsep.join(place for place in sys.path if place)}

@@ -26,6 +26,7 @@ class Cox(Penalised):
 
     serves: ClassVar[tuple[str, ...]] = ("survival",)
     takes_horizon: ClassVar[bool] = True
+    linear_score: ClassVar[bool] = True
 
     kind: Literal["cox"] = "cox"
     spreads: Positives = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)

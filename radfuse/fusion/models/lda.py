@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ class Lda(Section):
     """
 
     kind: Literal["lda"] = "lda"
+    linear_score: ClassVar[bool] = True
 
     def candidates(self) -> tuple[Settings, ...]:
         """Return one candidate without settings."""

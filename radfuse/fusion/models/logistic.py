@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -21,15 +21,12 @@ class Logistic(Section):
     """Inverse penalties tried in the inner folds."""
     class_weight: ClassWeight = None
     """"balanced" weights the classes equally, at the price of calibration."""
+    takes_offset: ClassVar[bool] = True
+    linear_score: ClassVar[bool] = True
 
     def candidates(self) -> tuple[Settings, ...]:
         """Return the inverse penalties, the strongest penalty first."""
         return tuple({"c": value} for value in self.c)
-
-    @property
-    def takes_offset(self) -> bool:
-        """Return True: log odds known before can be added to."""
-        return True
 
     def fit(
         self, x: np.ndarray, y: np.ndarray, settings: Settings, seed: int, offset: np.ndarray | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class Ridge(Pathwise):
     """Variances of the score that the prior expects, tried in the inner folds."""
     class_weight: ClassWeight = None
     """"balanced" weights the classes equally, at the price of calibration."""
+    linear_score: ClassVar[bool] = True
 
     def candidates(self) -> tuple[Settings, ...]:
         """Return the spreads, the strongest penalty first."""

@@ -47,6 +47,11 @@ class Svm(Section):
     keeps_prevalence: ClassVar[bool] = True
     takes_patients: ClassVar[bool] = True
 
+    @property
+    def linear_score(self) -> bool:
+        """Whether what it fits is a sum over columns."""
+        return self.kernel == "linear"
+
     def candidates(self) -> tuple[Settings, ...]:
         """Return all combinations, wide kernels and strong penalties first."""
         if self.kernel == "linear":

@@ -43,6 +43,11 @@ class XGBoost(Section):
     class_weight: ClassWeight = None
     """"balanced" weights the classes equally, at the price of calibration."""
 
+    @property
+    def linear_score(self) -> bool:
+        """Whether what it fits is a sum over columns."""
+        return self.booster == "linear"
+
     @field_validator("depth")
     @classmethod
     def _shallow(cls, depth: tuple[int, ...]) -> tuple[int, ...]:
