@@ -51,7 +51,7 @@ class NnunetFrame:
         self._read = oriented(volume.grid, plan.orientation) if plan.orientation else volume.grid
         turned = self._read is not volume.grid
         channels = [resample(part, self._read, "nearest") if turned else part for part in volume.channels]
-        whole = np.stack([channel.array for channel in channels]).transpose(0, *(axis + 1 for axis in plan.transpose))
+        whole = _together([channel.array for channel in channels]).transpose(0, *(axis + 1 for axis in plan.transpose))
         self._whole_shape = triple(whole.shape[1:], int)
         there = (whole != 0).any(axis=0)
         self._box = _box_of(there)
@@ -77,7 +77,7 @@ class NnunetFrame:
             alone = axis_by_itself(plan.of_masks.separate_z, self._spacing, self._onto)
             mask = resized_mask(mask, shape, plan.of_masks.order, alone)
             parts += [(mask == number).astype(np.float32) for number in plan.masks]
-        self.array = np.stack(parts)
+        self.array = _together(parts)
 
     def _cut(self, before: LabelMap, there: np.ndarray) -> np.ndarray:
         """Return a mask, float32, where the image is cut to; -1 where neither that nor the image has anything."""
@@ -143,6 +143,11 @@ def _orders(how: Resampling, alone: int | None) -> list[int]:
     return [how.order_z if axis == alone else how.order for axis in range(3)]
 
 
+def _together(channels: Sequence[np.ndarray]) -> np.ndarray:
+    """Return channels as one array; of one channel no copy."""
+    return channels[0][None] if len(channels) == 1 else np.stack(channels)
+
+
 def _box_of(there: np.ndarray) -> tuple[slice, slice, slice]:
     """Return the box of the voxels that are there; the whole image where none is."""
     found = ndimage.find_objects(there.view(np.uint8))
@@ -163,7 +168,9 @@ def _normalised(image: np.ndarray, there: np.ndarray, how: Normalisation, name: 
                 return image
             image[there] = (inside - inside.mean()) / max(inside.std(), _EPSILON)
             return image
-        return (image - image.mean()) / max(image.std(), _EPSILON)
+        mean, deviation = image.mean(), max(image.std(), _EPSILON)
+        np.subtract(image, mean, out=image)
+        return np.divide(image, deviation, out=image)
     if how.scheme == "CTNormalization":
         return np.asarray((np.clip(image, how.low, how.high) - how.mean) / max(how.std, _EPSILON), dtype=np.float32)
     if how.scheme == "RescaleTo01Normalization":
