@@ -21,8 +21,7 @@ _FURTHER = 2.0
 """Times the patients of the largest training sets up to which a curve is drawn on."""
 
 _BENDS = 0.995
-"""Limits from here on are printed as 1.00, where a curve that does not bend yet ends: no number of patients does that.
-"""
+"""Limits from here on round to 1.00, where the law of a curve ends that does not bend yet."""
 
 
 def study(report: StudyReport) -> Part:
