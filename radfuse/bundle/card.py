@@ -103,10 +103,15 @@ def _formulas(schema: BundleSchema) -> list[str]:
         shown = (f"- {name}: threshold {family.threshold:.4f}" for name, family in schema.families.items())
         return ["## Thresholds", "", "On the probability; the models stand in their ONNX files alone.", "", *shown, ""]
     what = "the prediction" if link == "identity" else "probability"
+    held = (
+        " A value further beyond those of training units than half their range counts as if it lay there."
+        if link == "identity"
+        else ""
+    )
     lines = [
         "## Formulas",
         "",
-        f"Missing values take the training median; {what} = {_INVERSE[link]}.",
+        f"Missing values take the training median; {what} = {_INVERSE[link]}.{held}",
         "",
     ]
     for name, family in schema.families.items():

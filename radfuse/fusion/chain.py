@@ -55,8 +55,10 @@ class Chain:
         x = values[:, self.kept]
         if self.harmonised is not None:
             x = self.harmonised.apply(values, x)
-        x = np.where(np.isnan(x), self._each("median"), x)
-        x = (x - self._each("mean")) / self._each("scale")
+        x = np.where(np.isnan(x), self.each("median"), x)
+        x = (x - self.each("mean")) / self.each("scale")
+        if self.holds:
+            x = np.clip(x, self.each("low"), self.each("high"))
         return x if self.projection is None else x @ self.projection
 
     def predict(self, values: np.ndarray) -> np.ndarray:
@@ -79,7 +81,7 @@ class Chain:
         from onnx import helper
 
         constants = {"kept": np.asarray(self.kept, dtype=np.int64)}
-        constants |= {name: self._each(name) for name in ("median", "mean", "scale")}
+        constants |= {name: self.each(name) for name in ("median", "mean", "scale")}
         before: list[Any] = []
         if self.harmonised is not None:
             before, more = self.harmonised.to_onnx("site_own", "selected")
@@ -90,8 +92,14 @@ class Chain:
             helper.make_node("IsNaN", ["selected"], ["missing"]),
             helper.make_node("Where", ["missing", "median", "selected"], ["imputed"]),
             helper.make_node("Sub", ["imputed", "mean"], ["centred"]),
-            helper.make_node("Div", ["centred", "scale"], ["scaled"]),
+            helper.make_node("Div", ["centred", "scale"], ["scaled_freely" if self.holds else "scaled"]),
         ]
+        if self.holds:
+            constants |= {"scaled_low": self.each("low"), "scaled_high": self.each("high")}
+            nodes += [
+                helper.make_node("Max", ["scaled_freely", "scaled_low"], ["scaled_not_low"]),
+                helper.make_node("Min", ["scaled_not_low", "scaled_high"], ["scaled"]),
+            ]
         if self.projection is not None:
             constants["projection"] = self.projection
             nodes.append(helper.make_node("MatMul", ["scaled", "projection"], ["projected"]))
@@ -123,5 +131,11 @@ class Chain:
         here = {column.block for column in self.columns}
         return tuple(block for block in self.harmonised.blocks if block in here)
 
-    def _each(self, name: str) -> np.ndarray:
+    @property
+    def holds(self) -> bool:
+        """Whether values far from all that was seen are brought nearer."""
+        return any(np.isfinite([column.low, column.high]).any() for column in self.columns)
+
+    def each(self, name: str) -> np.ndarray:
+        """Return what the columns have by a name, shape (kept,)."""
         return np.array([getattr(column, name) for column in self.columns], dtype=float)

@@ -19,7 +19,7 @@ AGAINST_REST = "against_rest"
 """Of several classes, the probability of each against the rest, which is what a class's score tells."""
 TAKEN = (
     *("features", "kept", "median", "mean", "scale", "selected", "missing", "imputed", "centred", "scaled"),
-    *("projection", "projected"),
+    *("scaled_freely", "scaled_low", "scaled_high", "scaled_not_low", "projection", "projected"),
     *("site", "site_own", "site_column", "site_missing", "site_other", "site_told", "site_place", "site_factors"),
     *("site_factor", "site_offsets", "site_offset", "site_scaled", "site_moved", "site_covariates", "site_beside"),
     *("site_lacking", "site_fills", "site_filled", "site_slopes", "site_part", "site_one", "site_rest", "site_kept"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -31,7 +32,7 @@ again is left out.
 
 @dataclass(frozen=True)
 class Column:
-    """A column that selection kept; models see (value - mean) / scale.
+    """A column that selection kept; models see (value - mean) / scale, held between `low` and `high`.
 
     Attributes:
         name: in the table.
@@ -39,6 +40,8 @@ class Column:
         median: what a missing value becomes.
         mean: subtracted after imputation.
         scale: divided by after that.
+        low: least that models see, of values so standardised.
+        high: most.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Column:
     median: float
     mean: float
     scale: float
+    low: float = -inf
+    high: float = inf
 
 
 class Outcome(Protocol):

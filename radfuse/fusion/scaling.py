@@ -16,16 +16,23 @@ if TYPE_CHECKING:
 
 _SLAB = 4_000_000
 """Values worked on at once where a step takes copies."""
+BEYOND = 0.5
+"""How far beyond the training values others may lie, as a share of their range, where they are held."""
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Imputation and scaling of all columns, each shape (column,), of harmonised values where there are some."""
+    """Imputation and scaling of all columns, each shape (column,), of harmonised values where there are some.
+
+    `low` and `high` are what standardised values are held between; without any they stay as they are.
+    """
 
     median: np.ndarray
     mean: np.ndarray
     scale: np.ndarray
     harmonised: Harmonised | None = None
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
 
     def own(self, x: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Return a copy of some columns, harmonised where that is asked for."""
@@ -33,12 +40,14 @@ class Scaling:
         return values if self.harmonised is None else self.harmonised.only(columns).apply(x, values)
 
     def apply(self, x: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Return some columns, imputed and standardised."""
+        """Return some columns, imputed, standardised, and held."""
         values = self.own(x, columns)
         rows, places = np.nonzero(np.isnan(values))
         values[rows, places] = self.median[columns[places]]
         values -= self.mean[columns]
         values /= self.scale[columns]
+        if self.low is not None and self.high is not None:
+            np.clip(values, self.low[columns], self.high[columns], out=values)
         return values
 
     def features(self, x: np.ndarray, groups: Sequence[Group]) -> np.ndarray:
@@ -53,7 +62,7 @@ class Scaling:
 
 
 def standardised(
-    x: np.ndarray, blocks: Mapping[str, Sequence[int]], sites: Sites | None = None
+    x: np.ndarray, blocks: Mapping[str, Sequence[int]], sites: Sites | None = None, held: bool = False
 ) -> tuple[Scaling, list[Group]]:
     """Learn medians, means and scales; return them with the columns of each block that vary.
 
@@ -61,6 +70,8 @@ def standardised(
         x: float64, shape (unit, column), NaN where missing.
         blocks: block -> positions of its columns.
         sites: how values are harmonised before all else; None: they are not.
+        held: whether values of other units are kept near the training values: where a number is predicted, one value
+            far from all that was seen would make a prediction as far off.
 
     Raises:
         ValueError: no column of a block varies, or harmonisation cannot be learned.
@@ -68,8 +79,8 @@ def standardised(
     from sklearn.preprocessing import StandardScaler
 
     harmonised = sites.learn(x, blocks) if sites is not None else None
-    median, mean, scale = (np.zeros(x.shape[1]) for _ in range(3))
-    scaling = Scaling(median, mean, scale, harmonised)
+    median, mean, scale, low, high = (np.zeros(x.shape[1]) for _ in range(5))
+    scaling = Scaling(median, mean, scale, harmonised, *((low, high) if held else ()))
     groups = []
     for block, positions in blocks.items():
         columns = np.array(positions, dtype=int)
@@ -82,6 +93,8 @@ def standardised(
             scaler = StandardScaler()
             values[:, slab] = scaler.fit_transform(values[:, slab])
             scaling.mean[columns[slab]], scaling.scale[columns[slab]] = scaler.mean_, scaler.scale_
+            least, most = values[:, slab].min(axis=0), values[:, slab].max(axis=0)
+            low[columns[slab]], high[columns[slab]] = least - BEYOND * (most - least), most + BEYOND * (most - least)
         groups.append(Group((block,), columns, values).only(varying(values)))
     return scaling, groups
 

@@ -27,7 +27,7 @@ def fit_chain(training: Training, settings: Settings) -> Chain:
 def fit_chains(trainings: Sequence[Training], each: Sequence[Settings]) -> list[Chain]:
     """Return the same of several trainings, each at its settings, which differ in selection and model alone."""
     first = trainings[0]
-    scaling, groups = standardised(first.x, first.blocks, first.sites)
+    scaling, groups = _scaled(first, first.x)
     return [_chain(own, settings, scaling, groups) for own, settings in zip(trainings, each, strict=True)]
 
 
@@ -56,6 +56,11 @@ def _chain(training: Training, settings: Settings, scaling: Scaling, groups: lis
     return replace(chain, projection=projection, components=_features(groups, columns))
 
 
+def _scaled(training: Training, x: np.ndarray) -> tuple[Scaling, list[Group]]:
+    """Return scaling of some rows, and their columns; others are held where scores are what is predicted."""
+    return standardised(x, training.blocks, training.sites, held=link_of(training.outcome) == "identity")
+
+
 def columns_of(training: Training, scaling: Scaling, where: np.ndarray) -> tuple[Column, ...]:
     """Return what imputes and scales the columns at some positions."""
     block_of = {column: block for block, columns in training.blocks.items() for column in columns}
@@ -66,6 +71,7 @@ def columns_of(training: Training, scaling: Scaling, where: np.ndarray) -> tuple
             float(scaling.median[i]),
             float(scaling.mean[i]),
             float(scaling.scale[i]),
+            *(() if scaling.low is None or scaling.high is None else (float(scaling.low[i]), float(scaling.high[i]))),
         )
         for i in where
     )
@@ -73,7 +79,7 @@ def columns_of(training: Training, scaling: Scaling, where: np.ndarray) -> tuple
 
 def selected(training: Training, settings: Settings) -> tuple[Scaling, list[Group], list[str]]:
     """Return scaling, what the selection leaves of the columns at some settings, and what its steps have to say."""
-    scaling, groups = standardised(training.x, training.blocks, training.sites)
+    scaling, groups = _scaled(training, training.x)
     groups, remarks = _selected(training, settings, scaling, groups)
     return scaling, groups, remarks
 
@@ -91,7 +97,7 @@ def _selected(
 
 def routes(training: Training, rows: Array) -> tuple[Scaling, Iterator[tuple[Settings, list[Group]]]]:
     """Return scaling of some rows of the training set, and every way through the selection there, one at a time."""
-    scaling, groups = standardised(rows_of(training.x, rows), training.blocks, training.sites)
+    scaling, groups = _scaled(training, rows_of(training.x, rows))
     return scaling, _routes(_steps(training), groups, _Rows(training, rows, scaling))
 
 
@@ -104,7 +110,7 @@ def inner_predictions(trainings: Sequence[Training]) -> list[tuple[list[Settings
     tried: list[list[Settings]] = [[] for _ in trainings]
     found: list[list[np.ndarray]] = [[] for _ in trainings]
     for fold in first.folds:
-        scaling, groups = standardised(rows_of(first.x, fold.train), first.blocks, first.sites)
+        scaling, groups = _scaled(first, rows_of(first.x, fold.train))
         left_out = rows_of(first.x, fold.test)
         whole = scaling.features(left_out, groups)
         for place, training in enumerate(trainings):

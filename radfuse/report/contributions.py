@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from radfuse.report.printed import number
 from radfuse.report.svg import CLEAR, STYLE, to_svg
 from radfuse.results.explained import ExplainedFamily
+from radfuse.results.numbers import decimals
 
 RAISES, LOWERS, REST = "#D55E00", "#0072B2", "#9ca3af"
 _LOW_TO_HIGH = "viridis"
@@ -78,7 +79,8 @@ def waterfall(way: Way, *, most: int = 10, narrow: bool = False, unit: str = "sc
     """
     steps = steps_of(way, most)
     ends = way.base + np.cumsum([0.0, *(size for _, size in steps)])
-    digits = 2 if max((abs(size) for _, size in steps), default=0.0) >= 0.2 else 3
+    largest = max((abs(size) for _, size in steps), default=0.0)
+    digits = decimals(largest, 2 if largest >= 0.2 else 3)
     with mpl.rc_context(STYLE):
         names = [text for text, _ in steps]
         pitch = _pitch(names, 0.42) if narrow else 0.3
@@ -166,9 +168,10 @@ def heat_map(cells: Mapping[tuple[str, str], float], *, narrow: bool = False) ->
         figure = Figure(figsize=(width, (1.4 if tilted else 0.8) + high * len(rows)), layout="constrained")
         axes = figure.subplots()
         top = max(float(np.nanmax(grid)), 1e-12)
+        digits = decimals(top, 2)
         axes.imshow(grid, cmap="Blues", vmin=0, vmax=1.2 * top, aspect="auto")
         for (i, j), value in np.ndenumerate(grid):
-            words = number(float(value), 2)
+            words = number(float(value), digits)
             axes.text(
                 j, i, words, ha="center", va="center", fontsize=8.5 if room > len(words) else 6.5,
                 color="white" if value > 0.7 * top else "#1f2937",

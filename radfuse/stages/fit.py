@@ -97,7 +97,7 @@ def crew(jobs: Sequence[FitJob]) -> Literal["one", "cores"]:
 
 STAGE = Stage(
     "fit",
-    13,
+    14,
     jobs,
     work,
     write_section,

@@ -92,7 +92,7 @@ def write(found: Refitted, path: Path) -> None:
 
 STAGE = Stage(
     "refit",
-    12,
+    13,
     jobs,
     work,
     write,

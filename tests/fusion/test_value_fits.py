@@ -99,6 +99,20 @@ def test_a_family_that_is_one_piece_and_has_no_score_is_explained_by_its_value()
     np.testing.assert_allclose(made.score(X), whole.predict(X), rtol=1e-7)
 
 
+@pytest.mark.parametrize("selection", [[], [{"kind": "pca"}]], ids=["columns", "components"])
+def test_a_value_far_from_all_that_was_seen_moves_a_prediction_no_further_than_one_nearer_by(selection) -> None:
+    """One unit with 40 standard deviations in one column made an R2 of -9 of 60 units."""
+    found = fit(selection=selection)
+    low, high = np.nanmin(X[:, 0]), np.nanmax(X[:, 0])
+    values = (high, high + 0.5 * (high - low), 1e4)
+    near, end, far_off = (np.column_stack([np.full(3, value), np.nan_to_num(X[:3, 1:])]) for value in values)
+    seen, beyond, last = map(found.fitted.predict, (near, end, far_off))
+    assert (beyond > seen).all()  # a little beyond still tells
+    np.testing.assert_allclose(last, beyond, rtol=1e-12)
+    assert largest_difference(found.fitted.to_onnx("a", 0.5), found.fitted.predict, far_off, 1) < 1e-9 * Y.std()
+    is_explained(found.fitted, np.vstack([far_off, X]), "identity", Y.std())
+
+
 @every_strategy
 def test_another_unit_and_another_zero_of_the_outcome_change_nothing_else(kind) -> None:
     """Kelvin or degrees, metres or picometres, also of units that lack a block."""

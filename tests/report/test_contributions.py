@@ -42,5 +42,14 @@ def test_a_heat_map_prints_its_numbers() -> None:
         assert f">{text}<" in svg
 
 
+def test_contributions_to_an_outcome_of_a_small_or_large_unit_keep_digits_that_tell_them() -> None:
+    """An outcome of micrometres in metres had 0.000 everywhere."""
+    small = waterfall(Way("P1", 4e-5, ["age", "bmi"], [60.0, 2.0], [1.234e-5, -4e-6]))
+    for text in ("+0.0000123", "−0.0000040", "P1: from 0.0000400 to 0.0000483"):
+        assert f">{text}<" in small
+    assert ">+123456<" in waterfall(Way("P1", 4e5, ["age"], [60.0], [123456.3]))
+    assert ">0.000016<" in heat_map({("tumour", "t1"): 1.6e-5, ("ring", "t1"): 2e-6})
+
+
 def test_long_names_break_where_their_parts_join() -> None:
     assert wrapped("dess/tibia/original_glcm_Contrast", 20).split("\n") == ["dess/tibia/original_", "glcm_Contrast"]

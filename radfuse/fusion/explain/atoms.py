@@ -27,6 +27,8 @@ class Prepared:
         mean: subtracted.
         scale: divided by.
         harmonised: makes the columns as if of one site; None: nothing.
+        low: least that is seen of each column then; None: whatever there is.
+        high: most.
     """
 
     kept: np.ndarray
@@ -34,17 +36,22 @@ class Prepared:
     mean: np.ndarray
     scale: np.ndarray
     harmonised: Harmonised | None = None
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Return float64 of shape (unit, kept)."""
         x = values[:, self.kept]
         if self.harmonised is not None:
             x = self.harmonised.apply(values, x)
-        return (np.where(np.isnan(x), self.median, x) - self.mean) / self.scale
+        found = (np.where(np.isnan(x), self.median, x) - self.mean) / self.scale
+        return found if self.low is None or self.high is None else np.clip(found, self.low, self.high)
 
     def arrays(self) -> Arrays:
         """Return what `of` makes the same of."""
         found = {"kept": self.kept, "median": self.median, "mean": self.mean, "scale": self.scale}
+        if self.low is not None and self.high is not None:
+            found |= {"low": self.low, "high": self.high}
         if self.harmonised is not None:
             own = self.harmonised
             found |= {"site": np.array([own.column, *own.covariates]), "factor": own.factor, "offset": own.offset}
@@ -59,7 +66,8 @@ class Prepared:
             column, *covariates = map(int, arrays["site"])
             made = (arrays["factor"], arrays["offset"], arrays["slopes"], arrays["fills"])
             harmonised = Harmonised(column, tuple(covariates), *made, blocks=())
-        return cls(arrays["kept"], arrays["median"], arrays["mean"], arrays["scale"], harmonised)
+        usual = (arrays["kept"], arrays["median"], arrays["mean"], arrays["scale"])
+        return cls(*usual, harmonised, arrays.get("low"), arrays.get("high"))
 
 
 @dataclass(frozen=True)
@@ -225,7 +233,7 @@ def check_atom(atom: Atom, columns: int) -> None:
     """
     seen = atom.seen
     kept = len(seen.kept)
-    usual = (seen.median, seen.mean, seen.scale)
+    usual = (seen.median, seen.mean, seen.scale, *(each for each in (seen.low, seen.high) if each is not None))
     sound = [seen.kept.ndim == 1 and kept > 0 and _within(seen.kept, columns), all(a.shape == (kept,) for a in usual)]
     if isinstance(atom, LinearAtom):
         sound.append(atom.coefficients.shape == (kept,))

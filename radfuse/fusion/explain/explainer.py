@@ -208,8 +208,10 @@ def _taken_apart(part: Any, atoms: list[Atom]) -> Sum | int:
 
 
 def _atom_of(chain: Chain) -> Atom:
-    usual = np.array([(column.median, column.mean, column.scale) for column in chain.columns], dtype=float)
-    seen = Prepared(np.asarray(chain.kept, dtype=int), usual[:, 0], usual[:, 1], usual[:, 2], chain.harmonised)
+    median, mean, scale = map(chain.each, ("median", "mean", "scale"))
+    seen = Prepared(np.asarray(chain.kept, dtype=int), median, mean, scale, chain.harmonised)
+    if chain.holds:
+        seen = replace(seen, low=chain.each("low"), high=chain.each("high"))
     linear = chain.linear()
     if linear is not None:
         coefficients = np.array([linear.coefficients.get(column, 0.0) for column in chain.columns])

@@ -116,6 +116,11 @@ def sentences(known: Known) -> Iterator[str]:
         "Within each training set, missing values were imputed by the median, and columns were centred and scaled by "
         "their mean and standard deviation."
     )
+    if known.kind in ("continuous", "ordinal"):
+        yield (
+            "Values of other units that lay further beyond those of the training set than half their range were "
+            "brought back to there."
+        )
     yield from _harmonised(known)
     against_rest = known.kind == "multiclass"
     if against_rest:

@@ -106,7 +106,7 @@ def bland_altman(
 
     def draw(axes: Any, item: ContinuousPerformance) -> None:
         y, p = _values(predictions, item.family)
-        unit = in_unit(item)
+        unit, digits = in_unit(item), decimals(item.rmse.value, 2)
         axes.axhline(0, color="#d1d5db", linewidth=1)
         axes.scatter(
             (y + p) / 2, p - y, s=9, color=drawn[item.family].colour, alpha=0.45, linewidths=0, rasterized=True
@@ -116,7 +116,7 @@ def bland_altman(
                 continue
             axes.axhline(found.value, color="#111827", linewidth=1, linestyle=dash)
             axes.text(
-                0.99, found.value, number(found.value, 2), va="bottom", ha="right", fontsize=7.5,
+                0.99, found.value, number(found.value, digits), va="bottom", ha="right", fontsize=7.5,
                 transform=axes.get_yaxis_transform(),
             )  # fmt: skip
         axes.set_title(item.family, loc="left", fontweight="bold")

@@ -18,6 +18,7 @@ from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import FittedFamily
 from radfuse.results.explained import ExplainedFamily
+from radfuse.results.numbers import decimals
 
 _SHOWN, _DEPENDENCE, _CLUSTERS = 20, 6, 10
 _OF_CLASS, _BY_CLASS = 10, 15
@@ -120,6 +121,7 @@ def ways_of(found: ExplainedFamily) -> list[Way]:
 
 def tables_of(found: ExplainedFamily, fits: Sequence[FittedFamily], measure: str) -> dict[str, pd.DataFrame]:
     """Return tables of columns, blocks, families of features and clusters; `measure` names the discrimination."""
+    digits = decimals(max((column.size for column in found.columns), default=0.0))  # of the outcome's own unit
     chosen: dict[str, int] = {}
     for fit in fits:
         used = {*(column.name for column in fit.explanation.columns), *fit.explanation.made_of}
@@ -128,7 +130,7 @@ def tables_of(found: ExplainedFamily, fits: Sequence[FittedFamily], measure: str
         {
             "column": column.name,
             "block": column.block,
-            "mean |contribution|": number(column.size, 3),
+            "mean |contribution|": number(column.size, digits),
             "share": percent(column.share, 1),
             "higher values": _direction(column.direction),
             "folds": f"{chosen.get(column.name, column.folds)}/{len(fits) or len(found.stability)}",
@@ -141,7 +143,7 @@ def tables_of(found: ExplainedFamily, fits: Sequence[FittedFamily], measure: str
         {
             "block": item.block,
             "columns": item.columns,
-            "mean |contribution|": number(item.size, 3),
+            "mean |contribution|": number(item.size, digits),
             "share": percent(item.share, 1),
             f"drop in {measure}": interval(item.auc, 3),
             "rise in loss": interval(item.loss, 3),
@@ -153,7 +155,7 @@ def tables_of(found: ExplainedFamily, fits: Sequence[FittedFamily], measure: str
             "by": item.part,
             "name": item.name,
             "columns": item.columns,
-            "mean |contribution|": number(item.size, 3),
+            "mean |contribution|": number(item.size, digits),
             "share": percent(item.share, 1),
         }
         for item in found.families
@@ -161,8 +163,8 @@ def tables_of(found: ExplainedFamily, fits: Sequence[FittedFamily], measure: str
     clusters = [
         {
             "columns that rank alike": ", ".join(item.columns[:4]) + _more(len(item.columns) - 4),
-            "together": number(item.size, 3),
-            "largest alone": number(item.alone, 3),
+            "together": number(item.size, digits),
+            "largest alone": number(item.alone, digits),
         }
         for item in found.clusters[:_CLUSTERS]
     ]

@@ -19,11 +19,12 @@ from radfuse.report.study import StudyReport
 from radfuse.report.svg import STYLE, to_svg
 from radfuse.results import ChosenFeature, FittedFamily
 
+_HELD = "a value further beyond those of training units than half their range counts as if it lay there"
 _FOLLOWS = {
     "binary": "probability = 1 / (1 + exp(−score))",
     "survival": "probability of the event by the horizon = 1 − exp(−exp(score))",
-    "continuous": "prediction = score",
-    "ordinal": "score: the place among the grades, from 0, which cut-points make probabilities of",
+    "continuous": f"prediction = score; {_HELD}",
+    "ordinal": f"score: the place among the grades, from 0, which cut-points make probabilities of; {_HELD}",
     "multiclass": "a score for each class against the rest, and last how probabilities follow from all of them",
 }
 """Kind of outcome -> what is made of a formula's score."""

@@ -20,6 +20,9 @@ from radfuse.statistics.learning import PowerLaw, power_law
 _FURTHER = 2.0
 """Times the patients of the largest training sets up to which a curve is drawn on."""
 
+_BENDS = 0.995
+"""Limits from here on round to 1.00, where the law of a curve ends that does not bend yet."""
+
 
 def study(report: StudyReport) -> Part:
     """Return the learning curves; nothing where a study asks for none."""
@@ -102,7 +105,7 @@ def told(family: str, points: Sequence[LearningPoint], law: PowerLaw | None, mea
     if law is None:
         return f"{family}: no power law fits what was seen, so that nothing is said of more patients"
     here, there = float(np.mean(sizes[last])), float(law.at(_FURTHER * last))
-    levels = f", and level off at {number(law.limit, 2)}" if law.limit < 1 else ""
+    levels = f", and level off at {number(law.limit, 2)}" if law.limit < _BENDS else ""
     return (
         f"{family}: {number(here, 2)} with {number(last, 0)} training patients; with {number(_FURTHER * last, 0)}, "
         f"{measure} would be about {number(there, 2)} if the curve went on as it came{levels}"
