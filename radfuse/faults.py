@@ -63,7 +63,8 @@ def _problem(section: type[BaseModel], fault: Any, where: str) -> Problem:
         choices = [choice.strip(" '") for choice in fault["ctx"]["expected"].replace(" or ", ", ").split(",")]
         message = f"{_shown(fault['input'])} is not one of {', '.join(choices)}{_only_close(fault['input'], choices)}"
     else:
-        said = re.sub(r"valid dictionary( or instance of \w+)?", "mapping, as {name: value}", fault["msg"])
+        mapping = f"mapping, as {_mapping_at(section, fault)}"
+        said = re.sub(r"valid dictionary( or instance of \w+| or object to extract fields from)?", mapping, fault["msg"])
         message = said.replace("valid tuple", "list, as [a, b]").replace("Tuple", "List").removeprefix("Value error, ")
         named = "; found " in message or (isinstance(fault["input"], str) and repr(fault["input"]) in message)
         if not named and not isinstance(fault["input"], (Mapping, BaseModel)):
@@ -87,6 +88,17 @@ def _only_close(value: object, choices: list[str]) -> str:
 def _tags_at(section: type[BaseModel], location: Sequence[int | str]) -> list[str]:
     """Return the kinds that may stand at a place."""
     return [str(tag) for model in _models(_place(section, location)[2]) if (tag := _tag(model)) is not None]
+
+
+def _mapping_at(section: type[BaseModel], fault: Any) -> str:
+    """Return how a mapping would stand where a plain value was found: its kind, where there are kinds."""
+    kinds, word = _tags_at(section, fault["loc"]), str(fault["input"])
+    if not kinds:
+        return "{name: value}"
+    models = _models(_place(section, fault["loc"])[2])
+    key = "backend" if any("backend" in model.model_fields for model in models) else "kind"
+    close = [word] if word in kinds else difflib.get_close_matches(word, kinds, n=1)
+    return f"{{{key}: {close[0]}}}" if close else f"{{{key}: NAME}}, one of {', '.join(kinds)}"
 
 
 def _locate(section: type[BaseModel], location: Sequence[int | str]) -> tuple[str, list[str]]:

@@ -77,6 +77,8 @@ _FAILURES = 50
 """Named at the end of a run."""
 _ROWS = 50
 """Of one column, shown of what is wrong with each of its rows."""
+_NAMED = 3
+"""Rows that have the same wrong with them, named."""
 
 
 def show_failures(failures: Sequence[Failure], listed: str = "the run's log and in the report") -> None:
@@ -117,11 +119,11 @@ def show_problems(problems: Sequence[Problem]) -> None:
     found, alike = _first_of_each(sorted(problems, key=lambda problem: problem.severity))
     style = {"error": "[red]error[/red]", "warning": "[yellow]warning[/yellow]"}
     columns = {
-        "": [style[problem.severity] for problem in found],
-        "where": [escape(problem.where) for problem in found],
-        "row": ["" if problem.row is None else str(problem.row) for problem in found],
-        "column": [escape(problem.column or "") for problem in found],
-        "what, and how to mend it": [escape(problem.message) for problem in found],
+        "": [style[problem.severity] for problem, _ in found],
+        "where": [escape(problem.where) for problem, _ in found],
+        "row": [rows for _, rows in found],
+        "column": [escape(problem.column or "") for problem, _ in found],
+        "what, and how to mend it": [escape(problem.message) for problem, _ in found],
     }
     columns = {name: cells for name, cells in columns.items() if any(cells)}  # the message needs the space
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
@@ -136,17 +138,21 @@ def show_problems(problems: Sequence[Problem]) -> None:
         err.print(f"... and {count:,} more of {escape(of)}", soft_wrap=True)
 
 
-def _first_of_each(problems: Sequence[Problem]) -> tuple[list[Problem], Counter[tuple[str, str | None]]]:
-    """Return the first rows of each column that is wrong throughout, and how many more there are of it."""
+def _first_of_each(problems: Sequence[Problem]) -> tuple[list[tuple[Problem, str]], Counter[tuple[str, str | None]]]:
+    """Return each finding once with its rows, the first of each column that is wrong throughout, and how many more."""
+    alike: dict[tuple[str, str, str | None, str], list[Problem]] = {}
+    for problem in problems:
+        alike.setdefault((problem.severity, problem.where, problem.column, problem.message), []).append(problem)
     seen: Counter[tuple[str, str, str | None]] = Counter()
     kept, more = [], Counter[tuple[str, str | None]]()
-    for problem in problems:
-        kind = (problem.severity, problem.where, problem.column)
-        seen[kind] += problem.row is not None
-        if seen[kind] > _ROWS and problem.row is not None:
-            more[problem.where, problem.column] += 1
+    for (severity, where, column, _), group in alike.items():
+        rows = [str(problem.row) for problem in group if problem.row is not None]
+        seen[severity, where, column] += bool(rows)
+        if rows and seen[severity, where, column] > _ROWS:
+            more[where, column] += len(group)
         else:
-            kept.append(problem)
+            few = rows if len(rows) <= _NAMED + 1 else [*rows[:_NAMED], f"and {len(rows) - _NAMED:,} more"]
+            kept.append((group[0], ", ".join(few).replace(", and", " and")))
     return kept, more
 
 

@@ -83,6 +83,10 @@ for text, said in {
     "evaluation.subgroups=[event]": ("event", "one outcome each", "another column"),
     "cohort.split={kind: temporal, column: scanned, test_from: 2099}": ("2099", "leaves the test set empty"),
     "evaluation.learning_curve=3": ("evaluation.learning_curve", "a mapping, as {name: value}"),
+    "fusion.strategy=stack": ("fusion.strategy", "a mapping, as {kind: stack}"),
+    "fusion.classifier=logistics": ("fusion.classifier", "a mapping, as {kind: logistic}"),
+    "cohort.split=5": ("cohort.split", "a mapping, as {kind: NAME}, one of grouped, "),
+    "segmentation=unet": ("segmentation", "a mapping, as {backend: unet}"),
     "variants={A: {seed: 3}, a: {seed: 4}}": ("'a'", "capitals", "rename"),
     "cohort.clinical=[scanned]": ("scanned", "dates", "age"),
 }.items():
