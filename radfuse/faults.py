@@ -64,7 +64,9 @@ def _problem(section: type[BaseModel], fault: Any, where: str) -> Problem:
         message = f"{_shown(fault['input'])} is not one of {', '.join(choices)}{_only_close(fault['input'], choices)}"
     else:
         mapping = f"mapping, as {_mapping_at(section, fault)}"
-        said = re.sub(r"valid dictionary( or instance of \w+| or object to extract fields from)?", mapping, fault["msg"])
+        said = re.sub(
+            r"valid dictionary( or instance of \w+| or object to extract fields from)?", mapping, fault["msg"]
+        )
         message = said.replace("valid tuple", "list, as [a, b]").replace("Tuple", "List").removeprefix("Value error, ")
         named = "; found " in message or (isinstance(fault["input"], str) and repr(fault["input"]) in message)
         if not named and not isinstance(fault["input"], (Mapping, BaseModel)):

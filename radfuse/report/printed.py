@@ -48,8 +48,9 @@ def p_value(p: float | None) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a text with a capital first and a full stop."""
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+    """Return a text with a capital first and a full stop; a name such as extra_trees or t1/tumour stays as it is."""
+    named = re.match(r"\w*[_/]\w", text)
+    return f"{text if named else text[:1].upper() + text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def this_day() -> str:

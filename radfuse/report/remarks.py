@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.errors import counted, listed
+from radfuse.report.methods.words import series
 from radfuse.report.printed import interval, number
 from radfuse.results import FittedFamily, Interval, Performance
 
@@ -42,9 +43,9 @@ def study_remarks(
         events: 1 for each unit that has the event, else 0, also of units that no fold tests; None: all are tested.
     """
     found = [*_events_per_column(performance, folds, final, events), *performance_remarks(performance)]
+    if icc is not None:
+        found += _disagreeing(final, icc)
     for family, fitted in final.items():
-        if icc is not None:
-            found += _disagreeing(family, fitted, icc)
         found += _never_tested(family, folds[family], fitted)
     return [*found, *_fallbacks(folds, final)]
 
@@ -120,7 +121,7 @@ def _events_per_column(
 
 
 def _each(count: int, what: str) -> str:
-    return f"each of {count} {what}" if count > 1 else f"the one {what.removesuffix('s')}"
+    return f"each of {count:,} {what}" if count > 1 else f"the one {what.removesuffix('s')}"
 
 
 def _ratio(events: int, columns: int) -> str:
@@ -128,18 +129,22 @@ def _ratio(events: int, columns: int) -> str:
     return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}" if ratio >= 0.1 else f"{ratio:.2g}"
 
 
-def _disagreeing(family: str, fitted: FittedFamily, icc: pd.Series) -> Iterator[str]:
+def _disagreeing(final: Mapping[str, FittedFamily], icc: pd.Series) -> Iterator[str]:
+    """Yield the columns that masks disagree on, once for all families that use the same."""
     known = icc.dropna().to_dict()
-    poor = {}
-    for column in fitted.explanation.columns:
-        value = known.get(_VISIT.sub("", column.name))
-        if value is not None and value < _POOR_ICC:
-            poor[column.name] = value
-    if poor:
-        shown = listed([f"{name} ({number(value, 2)})" for name, value in sorted(poor.items(), key=lambda i: i[1])], 4)
+    where: dict[tuple[tuple[float, str], ...], list[str]] = {}
+    for family, fitted in final.items():
+        values = {column.name: known.get(_VISIT.sub("", column.name)) for column in fitted.explanation.columns}
+        poor = tuple(sorted((v, name) for name, v in values.items() if v is not None and v < _POOR_ICC))
+        if poor:
+            where.setdefault(poor, []).append(family)
+    for poor, families in where.items():
+        worst = [f"{name} ({number(value, 2)})" for value, name in poor[:_NAMED]]
+        rest = f" and {len(poor) - _NAMED:,} more" if len(poor) > _NAMED else ""
         yield (
-            f"{family} uses {_count(len(poor), 'column')} on which predicted and manual masks disagree, ICC(2,1) below "
-            f"{_POOR_ICC}: {shown}. What they say depends on the segmentation more than on the tissue"
+            f"{series(families)} use{'s' if len(families) == 1 else ''} {counted(len(poor), 'column')} on which "
+            f"predicted and manual masks disagree, ICC(2,1) below {_POOR_ICC}: {', '.join(worst)}{rest}. What "
+            f"{'they say' if len(poor) > 1 else 'it says'} depends on the segmentation more than on the tissue"
         )
 
 

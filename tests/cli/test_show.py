@@ -30,8 +30,12 @@ def test_rows_with_the_same_wrong_are_one_finding(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(show.err, "_width", 200)
-    words = [Problem("cohort.csv", f"'{'male' if row % 2 else 'female'}' is no level", row, "sex") for row in range(2, 92)]
-    show.show_problems([*words, Problem("cohort.csv", "no number", 4, "age"), Problem("cohort.csv", "no number", 9, "age")])
+    words = [
+        Problem("cohort.csv", f"'{'male' if row % 2 else 'female'}' is no level", row, "sex") for row in range(2, 92)
+    ]
+    show.show_problems(
+        [*words, Problem("cohort.csv", "no number", 4, "age"), Problem("cohort.csv", "no number", 9, "age")]
+    )
     told = capsys.readouterr().err
     assert (told.count("'male' is no level"), told.count("'female' is no level")) == (1, 1)
     assert "2, 4, 6 and 42 more" in told

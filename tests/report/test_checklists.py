@@ -117,6 +117,11 @@ def test_what_is_known_follows_the_study(tmp_path: Path) -> None:
     assert verdicts("sarcoma", tmp_path)["10"] == "yes"
 
 
+def test_an_image_that_radiomics_normalises_is_not_told_as_it_came(tmp_path: Path) -> None:
+    told = facts(report_of(shipped("sarcoma", tmp_path, ["radiomics.normalize=true"])))["preprocessing_told"].evidence
+    assert told.endswith("normalisation: radiomics.normalize")
+
+
 @pytest.mark.parametrize(("subgroups", "verdict"), [("[]", "no"), ("[sex]", "yes")])
 def test_key_groups_are_measured_where_the_study_names_them(subgroups: str, verdict: str, tmp_path: Path) -> None:
     known = facts(report_of(shipped("knee_pain_nomogram", tmp_path, [f"evaluation.subgroups={subgroups}"])))

@@ -60,6 +60,8 @@ def test_sentences_begin_large_and_end() -> None:
     assert sentence("no unit has it") == "No unit has it."
     assert sentence("Done!") == "Done!"
     assert sentence("") == "."
+    assert sentence("extra_trees are no sum of terms") == "extra_trees are no sum of terms."
+    assert sentence("t1/tumour/x says it all") == "t1/tumour/x says it all."
 
 
 @pytest.mark.parametrize(

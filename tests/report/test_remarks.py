@@ -108,6 +108,15 @@ def test_selected_columns_that_masks_disagree_about_are_named_with_their_icc() -
     assert "t1@V00/tumour/x (0.12), t1/tumour/y (0.30)." in said
 
 
+def test_families_that_use_the_same_columns_of_poor_agreement_are_told_once() -> None:
+    agreement = pd.Series({f"t1/tumour/x{i}": i / 100 for i in range(9)})
+    final = {name: fitted("all", *agreement.index, family=name) for name in ("radiomic", "radiomic-deep")}
+    folds = {name: [fitted("1", *agreement.index, family=name)] for name in final}
+    (said,) = study_remarks([measured(name) for name in final], folds, final, agreement)
+    assert said.startswith("radiomic and radiomic-deep use 9 columns on which predicted and manual masks disagree")
+    assert "t1/tumour/x3 (0.03) and 5 more. What they say depends" in said
+
+
 def test_columns_of_the_refitted_model_that_no_fold_chose_are_named() -> None:
     (said,) = remarks(measured(), [fitted("1", "a"), fitted("2", "b")], fitted("all", "a", "c"))
     assert said.startswith("The refitted model of deep uses 1 column that no test fold chose (c).")

@@ -181,8 +181,14 @@ def _images(known: Known) -> dict[str, Answer]:
 
 def _settings_told(known: Known) -> dict[str, Answer]:
     """Answers from the settings of every sequence."""
-    steps = {name: known.settings["sequences"].get(name, {}).get("normalise", ()) for name in known.sequences}
-    normalised = {name: ", ".join(name_of(step) for step in own) for name, own in steps.items() if own}
+    steps = {
+        name: [
+            *(name_of(step) for step in known.settings["sequences"].get(name, {}).get("normalise", ())),
+            *(["radiomics.normalize"] if known.radiomics[name]["normalize"] else []),
+        ]
+        for name in known.sequences
+    }
+    normalised = {name: ", ".join(own) for name, own in steps.items() if own}
     spacings = dict(known.each_sequence("spacing_zyx_mm"))
     slices = dict(known.each_sequence("slice_axis"))
     alike = all(slices[name] or (spacings[name] and len(set(spacings[name])) == 1) for name in spacings)

@@ -13,7 +13,7 @@ from radfuse.report.palette import Look
 from radfuse.report.printed import DASH, interval, number, p_value
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
-from radfuse.report.svg import CLEAR, multiples
+from radfuse.report.svg import multiples
 from radfuse.results import Performance
 from radfuse.statistics.auc import overlap_of_one_deal
 from radfuse.statistics.brier import brier
@@ -118,14 +118,14 @@ def calibration_panels(
         )
         axes.set_title(item.family, loc="left", fontweight="bold")
         text = f"slope {interval(item.calibration_slope, 2)}\nintercept {interval(item.calibration_intercept, 2)}"
-        axes.text(0.03, 0.97, text, va="top", transform=axes.transAxes, fontsize=8, bbox=CLEAR)
+        axes.text(0.03, 0.99, text, va="top", transform=axes.transAxes, fontsize=8)
         axes.set_xlim(0, 1)
-        axes.set_ylim(-0.17, 1.02)
+        axes.set_ylim(-0.17, 1.25)  # the text stands above all that is drawn
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
         axes.set_xlabel("predicted probability")
         axes.set_ylabel("observed share")
 
-    return multiples(performance, draw, height=3.1)
+    return multiples(performance, draw, height=3.4)
 
 
 def logistic_fit(axes: Any, item: Performance, p: np.ndarray, **look: Any) -> None:

@@ -14,6 +14,7 @@ from radfuse.report.contributions import Way, beeswarm, dependence, heat_map, wa
 from radfuse.report.palette import Look, block_looks
 from radfuse.report.printed import interval, number, percent
 from radfuse.report.render import Part, render
+from radfuse.report.sections.features import DEEP
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import FittedFamily
@@ -50,7 +51,8 @@ def study(report: StudyReport) -> Part:
     families = dict.fromkeys(found.family for found in report.explained if found.level and found.columns)
     maps = {name: by_class(report.explained, name) for name in families}
     figures |= {f"explanation_{name}_by_class": heat_map(cells) for name, cells in maps.items()}
-    words = {"measure": measure, "scale": scale, "stable": stable, "silent": silent}
+    words: dict[str, Any] = {"measure": measure, "scale": scale, "stable": stable, "silent": silent}
+    words["each_its_own"] = lambda found: _each_its_own(found, report)
     narrow = {name: heat_map(cells, narrow=True) for name, cells in maps.items()}
     html = render("sections/explanation.html", shown=shown, report=report, figures=figures, narrow=narrow, **words)
     return Part("Explanation", html, figures, tables)
@@ -142,7 +144,7 @@ def tables_of(found: ExplainedFamily, fits: Sequence[FittedFamily], measure: str
     blocks = [
         {
             "block": item.block,
-            "columns": item.columns,
+            "columns": f"{item.columns:,}",
             "mean |contribution|": number(item.size, digits),
             "share": percent(item.share, 1),
             f"drop in {measure}": interval(item.auc, 3),
@@ -154,7 +156,7 @@ def tables_of(found: ExplainedFamily, fits: Sequence[FittedFamily], measure: str
         {
             "by": item.part,
             "name": item.name,
-            "columns": item.columns,
+            "columns": f"{item.columns:,}",
             "mean |contribution|": number(item.size, digits),
             "share": percent(item.share, 1),
         }
@@ -182,6 +184,15 @@ def stable(found: ExplainedFamily) -> Mapping[str, str]:
     return {"mean": number(values.mean(), 2), "low": number(values.min(), 2), "high": number(values.max(), 2)}
 
 
+def _each_its_own(found: ExplainedFamily, report: StudyReport) -> bool:
+    """Return whether columns of a family are channels of a network that each test fold trained anew."""
+    return (
+        report.settings.get("deep") is not None
+        and len(found.stability) > 1
+        and any(DEEP.search(column.name) for column in found.columns)
+    )
+
+
 def _direction(value: float | None) -> str:
     """Return what higher values do, in a word."""
     if value is None or abs(value) < 0.3:
@@ -190,4 +201,4 @@ def _direction(value: float | None) -> str:
 
 
 def _more(count: int) -> str:
-    return f" and {count} more" if count > 0 else ""
+    return f" and {count:,} more" if count > 0 else ""

@@ -34,7 +34,7 @@ _BESIDE = (
 )
 """The same where events compete."""
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_DEEP = re.compile(r"deep_\d+-\d+_\d+$")
+DEEP = re.compile(r"deep_\d+-\d+_\d+$")
 """As `radfuse.seg.encode` names what it sees."""
 
 
@@ -68,7 +68,7 @@ def study(report: StudyReport) -> Part:
         figures=figures,
         narrow=narrow,
         shown=shown,
-        deep=next((item.name for features in chosen.values() for item in features if _DEEP.search(item.name)), None),
+        deep=next((item.name for features in chosen.values() for item in features if DEEP.search(item.name)), None),
         measures=measures,
         follows=_BESIDE if getattr(report.performance[0], "rivals", None) is not None else _FOLLOWS[kind],
         called=kind in ("binary", "survival"),
