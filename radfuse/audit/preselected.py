@@ -26,7 +26,7 @@ def look(subject: Subject) -> AuditCheck:
         if values.shape[1] < FEWEST:
             continue
         share = share_that_tells(subject, block)
-        told.append(f"{share:.0%} of the {values.shape[1]} columns of {block} have p < 0.05")
+        told.append(f"{share:.0%} of the {values.shape[1]:,} columns of {block} have p < 0.05")
         if share >= SHARE:
             findings.append(
                 AuditFinding(

@@ -113,7 +113,7 @@ def volume_check(volume: AnyPerformance | None, against: Sequence[Comparison], w
             AuditFinding(
                 severity="remark",
                 where=where or f"family {pair.first}",
-                found=f"{pair.first} {does} volume alone: {volume.measure} {value} ({low} to {high}) beside "
+                found=f"{pair.first} {does} volume alone: gain in {volume.measure} {value} ({low} to {high}) over "
                 f"{volume.headline.value:.3f}",
                 mend="What it knows may be how large a region is",
             )

@@ -138,6 +138,7 @@ def planes(
     widths = [(lengths[2], lengths[2], lengths[1])[axis] for _, axis, _ in shown]
     heights = [(lengths[1], lengths[0], lengths[0])[axis] for _, axis, _ in shown]
     scale = _INCHES / max(heights)
+    by_size = sorted(zip(masks, colours, strict=True), key=lambda pair: -pair[0].sum())  # a ring hides no tumour
     figure = Figure(figsize=(sum(widths) * scale + 0.2, _INCHES), facecolor="black")
     left = 0.0
     for (name, axis, letters), width, height in zip(shown, widths, heights, strict=True):
@@ -151,7 +152,7 @@ def planes(
         aspect = float(spacing[rest[0]] / spacing[rest[1]])
         up = axis > 0  # superior is the last row of the array, and belongs at the top
         axes.imshow(flat, cmap="gray", vmin=low, vmax=max(high, low + 1e-6), aspect=aspect, origin=_origin(up=up))
-        for mask, colour in zip(masks, colours, strict=True):
+        for mask, colour in by_size:
             inside = np.take(mask, at, axis=axis)[window]
             if inside.any():
                 edge = np.pad(inside, 1)
@@ -172,9 +173,13 @@ def _origin(*, up: bool) -> Any:
 
 def _label(axes: Any, name: str, letters: str) -> None:
     """Say which plane it is, and what lies at its top and left."""
+    from matplotlib.patheffects import withStroke
+
     axes.set_axis_off()
+    outlined = [withStroke(linewidth=1.8, foreground="black")]  # to be read on fat, too
     for x, y, text in ((0.5, 0.985, letters[0]), (0.015, 0.5, letters[1]), (0.02, 0.02, name)):
-        axes.text(x, y, text, color="#e5e7eb", fontsize=7, transform=axes.transAxes, va="top" if y > 0.9 else "bottom")
+        place = {"transform": axes.transAxes, "va": "top" if y > 0.9 else "bottom"}
+        axes.text(x, y, text, color="#e5e7eb", fontsize=7, path_effects=outlined, **place)
 
 
 def _to_patient(image: Volume) -> tuple[tuple[int, int, int], tuple[int, ...]]:

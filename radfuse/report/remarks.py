@@ -45,9 +45,7 @@ def study_remarks(
     found = [*_events_per_column(performance, folds, final, events), *performance_remarks(performance)]
     if icc is not None:
         found += _disagreeing(final, icc)
-    for family, fitted in final.items():
-        found += _never_tested(family, folds[family], fitted)
-    return [*found, *_fallbacks(folds, final)]
+    return [*found, *_never_tested(folds, final), *_fallbacks(folds, final)]
 
 
 def performance_remarks(performance: Sequence[Any]) -> list[str]:
@@ -148,14 +146,20 @@ def _disagreeing(final: Mapping[str, FittedFamily], icc: pd.Series) -> Iterator[
         )
 
 
-def _never_tested(family: str, folds: Sequence[FittedFamily], fitted: FittedFamily) -> Iterator[str]:
-    """Yield that a refitted model uses columns that no test fold's model did."""
-    tested = {column.name for fold in folds for column in fold.explanation.columns}
-    names = [column.name for column in fitted.explanation.columns if column.name not in tested]
-    if names:
+def _never_tested(folds: Mapping[str, Sequence[FittedFamily]], final: Mapping[str, FittedFamily]) -> Iterator[str]:
+    """Yield that refitted models use columns that no test fold's model did, once for all that use the same."""
+    where: dict[tuple[str, ...], list[str]] = {}
+    for family, fitted in final.items():
+        tested = {column.name for fold in folds[family] for column in fold.explanation.columns}
+        names = tuple(column.name for column in fitted.explanation.columns if column.name not in tested)
+        if names:
+            where.setdefault(names, []).append(family)
+    for names, families in where.items():
+        several = len(families) > 1
         yield (
-            f"The refitted model of {family} uses {_count(len(names), 'column')} that no test fold chose "
-            f"({listed(names, _NAMED)}). The performance shown says nothing of {'them' if len(names) > 1 else 'it'}"
+            f"The refitted model{'s' if several else ''} of {series(families)} use{'' if several else 's'} "
+            f"{counted(len(names), 'column')} that no test fold chose ({listed(names, _NAMED)}). The performance shown "
+            f"says nothing of {'them' if len(names) > 1 else 'it'}"
         )
 
 

@@ -60,7 +60,7 @@ def test_a_family_that_does_not_beat_it_is_a_remark() -> None:
     (finding,) = volume_check(measured, [against(-0.1)]).findings
     assert finding.severity == "remark"
     assert finding.found.startswith(
-        "radiomic is not shown to rank better than volume alone: AUC +0.050 (−0.100 to +0.200)"
+        "radiomic is not shown to rank better than volume alone: gain in AUC +0.050 (−0.100 to +0.200)"
     )
     assert volume_check(measured, [against(0.01)]).findings == ()
     unsure = measured.model_copy(update={"auc": Interval(value=0.6, low=0.45, high=0.75)})

@@ -92,3 +92,15 @@ def test_a_flat_image_has_one_plane() -> None:
     mask[0, 10:20, 10:25] = True
     picture = pixels(planes(Volume(mask.astype(np.float32), grid), [Region.of("r", mask, grid)]))
     assert picture.shape[1] / picture.shape[0] == pytest.approx(40 / 30, abs=0.1)
+
+
+def test_letters_stand_out_on_white_and_a_ring_does_not_hide_what_it_is_around() -> None:
+    grid = Grid((40, 40, 40), (1.0, 1.0, 1.0))
+    z, y, x = np.indices(grid.shape) - 20
+    far = np.sqrt(z**2 + y**2 + x**2)
+    regions = [Region.of("tumour", far < 8, grid), Region.of("ring", (far >= 8) & (far < 14), grid)]
+    picture = pixels(planes(Volume(np.ones(grid.shape, np.float32), grid), regions, ["#ff0000", "#00ff00"]))
+    red, green, blue = (picture[..., channel].astype(int) for channel in range(3))
+    assert ((red > 200) & (green < 60) & (blue < 60)).sum() > 100
+    size = picture.shape[0]
+    assert picture[int(size * 0.9) :, : int(size * 0.3)].min() < 40  # black around the name of the plane

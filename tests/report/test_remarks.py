@@ -120,6 +120,10 @@ def test_families_that_use_the_same_columns_of_poor_agreement_are_told_once() ->
 def test_columns_of_the_refitted_model_that_no_fold_chose_are_named() -> None:
     (said,) = remarks(measured(), [fitted("1", "a"), fitted("2", "b")], fitted("all", "a", "c"))
     assert said.startswith("The refitted model of deep uses 1 column that no test fold chose (c).")
+    final = {name: fitted("all", "a", "c", family=name) for name in ("deep", "radiomic-deep")}
+    folds = {name: [fitted("1", "a", family=name)] for name in final}
+    (said,) = study_remarks([measured(name) for name in final], folds, final, None)
+    assert said.startswith("The refitted models of deep and radiomic-deep use 1 column that no test fold chose (c).")
 
 
 def test_the_page_holds_the_agreement_of_features_against_the_models() -> None:

@@ -101,7 +101,7 @@ function radfuseCalculator(root) {
   }
   function field(name, where) {
     const label = element("label", null, where);
-    element("span", name, label);
+    element("span", name.replace(/[_\/]/g, "$&\u200b"), label);
     return label;
   }
   function numeric(name, hint, where, take) {
