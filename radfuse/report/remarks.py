@@ -183,7 +183,3 @@ def _fits(names: Sequence[str]) -> str:
     folds = [name for name in names if name != "all"]
     told = [f"fold{'s' if len(folds) > 1 else ''} {listed(folds)}"] if folds else []
     return " and ".join([*told, *(["the fit on all units"] if "all" in names else [])])
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' if number != 1 else ''}"

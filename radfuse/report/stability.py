@@ -132,11 +132,11 @@ def stability_curves(table: pd.DataFrame) -> tuple[str, list[str]]:
         axes.plot(share, known["icc21"], color="#0072B2")
         axes.set_ylim(-0.05, 1.02)
         axes.set_xlim(0, 100)
-        axes.set_xlabel("features, %")
+        axes.set_xlabel("features, sorted, %")
         axes.set_ylabel("ICC(2,1), 95% CI")
         axes.set_title(_title(table, source), loc="left")
 
-    return multiples(_sources(table), draw, width=4.6, height=3.4)
+    return multiples(_sources(table), draw)
 
 
 def _sources(table: pd.DataFrame) -> list[str]:

@@ -85,7 +85,7 @@ def _numbers(row: Row) -> dict[str, float]:
 
 STAGE = Stage(
     "stability",
-    9,
+    10,
     jobs,
     work,
     write_files,
