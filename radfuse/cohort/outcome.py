@@ -43,10 +43,10 @@ def read_outcome(draft: Draft) -> None:
             draft.problem(finding.message, finding.label, finding.column)
         for name, values in columns.items():
             if pd.api.types.is_float_dtype(values):
-                _look_at_numbers(draft, name, values)
+                _look_at_numbers(draft, name, values, small=name != outcome.columns().get("time"))
 
 
-def _look_at_numbers(draft: Draft, name: str, numbers: pd.Series) -> None:
+def _look_at_numbers(draft: Draft, name: str, numbers: pd.Series, *, small: bool) -> None:
     """Find times and scores that cannot be computed with, and remark codes for "missing" among them."""
     for index in numbers.index[numbers.abs() > LARGEST]:
         draft.problem(
@@ -55,5 +55,5 @@ def _look_at_numbers(draft: Draft, name: str, numbers: pd.Series) -> None:
             name,
         )
     mends = ("list these cases under cohort.exclude", EXCLUDE)
-    for finding in odd_values(numbers.rename(name), mends) if not draft.new else ():
+    for finding in odd_values(numbers.rename(name), mends, small=small) if not draft.new else ():
         draft.problem(finding.message, finding.label, finding.column, "warning")

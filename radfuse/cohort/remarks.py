@@ -20,12 +20,14 @@ _FAR, _APART = 10.0, 3.0
 _TO_IMPUTE = ("empty them to have them imputed", "leave the cell empty")
 
 
-def odd_values(numbers: pd.Series, mends: tuple[str, str] = _TO_IMPUTE) -> Iterator[Finding]:
+def odd_values(numbers: pd.Series, mends: tuple[str, str] = _TO_IMPUTE, *, small: bool = True) -> Iterator[Finding]:
     """Yield a finding for each code that seems to mean "missing", and one for all values that cannot be.
 
     Args:
         numbers: a clinical column, float64, NaN where missing; its index is the table's.
         mends: what to do about cells that seem to mean "missing", and about a value that cannot be.
+        small: look for values that are too small as well. Times to an event are not: where most end on the day that
+            the study closed, their quartiles lie together, and every early event is far below.
     """
     name = str(numbers.name)
     known = numbers.dropna()
@@ -40,7 +42,7 @@ def odd_values(numbers: pd.Series, mends: tuple[str, str] = _TO_IMPUTE) -> Itera
         )
         yield Finding(message, cells[0], name)
     rest = finite[~odd]
-    far = rest[_beyond(rest, rest, _FAR)] if len(rest) >= _FEWEST else rest[:0]
+    far = rest[_beyond(rest, rest, _FAR) & (small | (rest > rest.median()))] if len(rest) >= _FEWEST else rest[:0]
     if len(far):
         low, high = rest.quantile([0.25, 0.75])
         message = (

@@ -56,6 +56,14 @@ def test_a_value_that_no_patient_has_is_named_with_its_row() -> None:
     assert found(195) == []
 
 
+def test_early_events_are_not_odd_where_most_times_end_with_the_study() -> None:
+    """As in Rossi's table: half of all weeks lie between 50 and 52, and people were arrested from the first on."""
+    weeks = pd.Series([1.0, 8, 17, 20, 44, *[52.0] * 14, 50], name="week")
+    assert [finding.label for finding in odd_values(weeks)] == [0]
+    assert list(odd_values(weeks, small=False)) == []
+    assert [finding.label for finding in odd_values(pd.concat([weeks, pd.Series([4e5], [99])]), small=False)] == [99]
+
+
 def test_few_values_say_nothing() -> None:
     assert found(values=[1.0, 2, 3, 1e9, -999]) == []
 
