@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -13,6 +14,17 @@ from rich.markup import escape
 from radfuse.cli.show import SOME_FAILED, err, out
 from radfuse.errors import InputError, counted
 from radfuse.run.disk import check_folder, write_atomically, writing
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+_LINES = 50
+"""Of what has no value, or failed, told one by one."""
+_NAMED = 3
+"""Features named behind a reason that several have."""
+_MASK_VALUES, _IMAGE_VALUES = 100, 20
+"""Labels above which, and values of the image up to which, image and mask are taken to be swapped."""
 
 
 def radiomics(
@@ -48,6 +60,8 @@ def radiomics(
     labels = read_labels(mask, channel=channel, like=volume.grid)
     if (channels := channels_of(mask)) > 1:
         _tell("yellow", "remark", f"{mask}: of {channels} channels number {channel} is read (label_channel)")
+    if not label:
+        _check_order(image, mask, volume.array, labels.array)
     with err.status("extracting features") as status:
         if engine == "fast":
             from radfuse.radiomics.kernels import warm_up
@@ -56,11 +70,10 @@ def radiomics(
         table = extract(volume, labels, config, engine=engine, only=label or ())
     found = table.provenance
     for what, kind in (("missing", "no value"), ("remarks", "remark")):
-        for row, causes in found[what].items():
-            for name, cause in causes.items():
-                _tell("yellow", kind, f"label {row}, {name}: {cause}")
-    for row, cause in found["failed"].items():
-        _tell("red", "failed", f"label {row}: {cause}")
+        _tell_each(
+            "yellow", kind, [(f"label {row}", why) for row, causes in found[what].items() for why in _why(causes)]
+        )
+    _tell_each("red", "failed", [(f"label {row}", cause) for row, cause in found["failed"].items()])
     if out_ is None:
         sys.stdout.write(table.values.to_csv())
     else:
@@ -76,6 +89,35 @@ def radiomics(
 
 def _tell(style: str, kind: str, text: str) -> None:
     err.print(f"[{style}]{kind}[/{style}] {escape(text)}", soft_wrap=True)
+
+
+def _tell_each(style: str, kind: str, lines: Sequence[tuple[str, str]]) -> None:
+    """Tell the first of many lines, and how many there are."""
+    for who, why in lines[:_LINES]:
+        _tell(style, kind, f"{who}{'' if why.startswith(',') else ': '}{why}")
+    if len(lines) > _LINES:
+        _tell(style, kind, f"and {len(lines) - _LINES:,} more, which the JSON file of --out names")
+
+
+def _why(causes: Mapping[str, str]) -> Iterator[str]:
+    """Yield each reason once, behind the features or images that it holds for."""
+    named: dict[str, list[str]] = {}
+    for name, cause in causes.items():
+        named.setdefault(cause, []).append(name)
+    for cause, names in named.items():
+        rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        yield f", {', '.join(names[:_NAMED])}{rest}: {cause}"
+
+
+def _check_order(image: Path, mask: Path, values: np.ndarray, labels: np.ndarray) -> None:
+    """Refuse an image of few values under a mask of very many: the two were given the wrong way round."""
+    import numpy as np
+
+    if (many := len(np.unique(labels)) - 1) > _MASK_VALUES and (few := len(np.unique(values))) <= _IMAGE_VALUES:
+        raise InputError(
+            f"{image} holds {few} values and {mask}, the mask, {many:,} labels: the image comes first, then the mask; "
+            "give them the other way round, or the labels that are meant with --label"
+        )
 
 
 def _check_target(table: Path) -> None:

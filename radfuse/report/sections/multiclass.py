@@ -119,7 +119,7 @@ def draw_rocs(axes: Any, item: MulticlassPerformance, rows: pd.DataFrame, drawn:
         against = rows.assign(
             probability=rows[f"probability@{one.name}"], outcome=(rows["outcome"] == one.name).astype(int)
         )
-        label = f"{short_name(one.name)}  {number(one.auc.value, 2)}"
+        label = f"{short_name(one.name)}: {number(one.auc.value, 2)}"
         colour, dash = drawn[one.name]
         axes.plot(GRID, mean_roc(against), color=colour, linestyle=dash, linewidth=1.5, label=label)
     roc_axes(axes)
