@@ -75,7 +75,10 @@ def _check(study: Study, progress: Progress, *, images: bool = True) -> Prepared
         problems = list(inputs.warnings)
     except InputError as error:
         problems = list(error.problems) or [Problem("study", str(error))]
-    problems += check_images(study, progress) if images else []
+    told = " ".join(problem.message for problem in problems)
+    absent = {column for column in study.cohort.mask_columns if f"there is no column {column!r}" in told}
+    found = check_images(study, progress) if images else []
+    problems += [problem for problem in found if problem.column not in absent]  # no row has what no column holds
     if inputs is None or any(problem.severity == "error" for problem in problems):
         raise InputError(once(problems))
     return replace(inputs, warnings=tuple(once(problems)))

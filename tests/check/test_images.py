@@ -94,6 +94,11 @@ def test_all_faults_of_files_and_table_are_told_at_once(study: Path) -> None:
             assert part in found[place]
 
 
+def test_a_column_of_masks_that_is_not_there_is_told_once(study: Path) -> None:
+    (problem,) = problems_of(study, "cohort.mask=masks")
+    assert problem.message.startswith("there is no column 'masks' (cohort.mask); did you mean 'mask'?")
+
+
 def test_a_sound_study_is_ready_and_nothing_is_written(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("radfuse.check.images._FEW", 0)  # several processes
     before = {item.name: item.stat().st_mtime_ns for item in study.parent.iterdir()}
