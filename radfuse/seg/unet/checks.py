@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -229,21 +228,6 @@ def _require_numbers(module: torch.nn.Module, step: int) -> None:
             f"training went astray: after step {step} loss and weights are no numbers. Run again, which goes on from "
             "the last checkpoint; if it happens again, lower segmentation.learning_rate, or set precision to fp32"
         )
-
-
-def require_logger(config: UnetSegmentation) -> None:
-    """Look whether who else is told is here.
-
-    Raises:
-        InputError: it is not.
-    """
-    packages = {"csv": (), "tensorboard": ("tensorboard", "tensorboardX"), "mlflow": ("mlflow",)}[config.logger]
-    if packages and not any(find_spec(name) for name in packages):
-        raise InputError(
-            f"segmentation.logger is {config.logger}, which is not installed: pip install {packages[0]}, or set csv"
-        )
-    if config.logger == "mlflow" and not os.environ.get("MLFLOW_TRACKING_URI"):
-        raise InputError("segmentation.logger is mlflow: set MLFLOW_TRACKING_URI to the server or database of its runs")
 
 
 def logger(config: UnetSegmentation, work: Path) -> Any:

@@ -15,7 +15,7 @@ import torch
 
 from radfuse.errors import InputError
 from radfuse.seg.unet.backend import UnetSegmentation
-from radfuse.seg.unet.checks import Log, hold_back, mean_dice, require_logger
+from radfuse.seg.unet.checks import Log, hold_back, mean_dice
 from radfuse.seg.unet.plan import make_plan
 
 SHAPE = (12, 16, 16)
@@ -67,7 +67,7 @@ def test_a_training_whose_weights_are_no_numbers_ends(tmp_path: Path, spoilt: bo
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
 def test_a_logger_that_is_not_installed_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("radfuse.seg.unet.checks.find_spec", lambda _: None)
+    monkeypatch.setattr("radfuse.seg.unet.backend.find_spec", lambda _: None)
     config = UnetSegmentation.model_validate({"labels": {"box": 1}, "logger": name})
     with pytest.raises(InputError, match=f"logger is {name}, which is not installed: pip install {name}, or set csv"):
-        require_logger(config)
+        config.check_training()
