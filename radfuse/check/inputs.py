@@ -89,6 +89,7 @@ def read_inputs(study: Study, tunes: bool = True, *, apart: bool = False) -> Inp
     if study.regions and study.segmentation is not None:
         try:
             study.segmentation.check_here()
+            problems += [Problem("segmentation", text, severity="warning") for text in study.segmentation.remarks()]
         except InputError as error:
             problems.append(Problem("segmentation", str(error)))
     settings = (study.seed, study.fusion.inner_folds)

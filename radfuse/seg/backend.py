@@ -108,6 +108,10 @@ class Labelled(Section):
         """
         self.runtime_here()
 
+    def remarks(self) -> list[str]:
+        """Return which settings are not heeded beside others, in words; asked once `check_here` found nothing wrong."""
+        return []
+
     def check_training(self) -> None:
         """Look whether this machine has what a training needs, before anything is prepared for one.
 

@@ -163,6 +163,21 @@ class UnetSegmentation(OnnxNetworks):
 
             given_plan(self, self.plan_file)
 
+    def remarks(self) -> list[str]:
+        """Return which settings a plan of a person's own overrules, and which are of networks of another kind."""
+        found = []
+        if "neighbours" in self.not_default() and self.dimensions != "2.5d":
+            found.append(f"neighbours says something of dimensions: 2.5d, and these are {self.dimensions}; remove it")
+        if self.plan_file is not None:
+            from radfuse.seg.unet.plan import given_plan, overruled
+
+            if told := overruled(self, given_plan(self, self.plan_file)):
+                found.append(
+                    f"plan_file {self.plan_file.name} is followed where settings say otherwise: {'; '.join(told)}. "
+                    "Change the plan, or remove these settings"
+                )
+        return found
+
     def check_training(self) -> None:
         """Look whether the device, the precision and the logger of a training are here."""
         if self.precision == "fp16" and self.device == "cpu":
