@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -34,14 +35,25 @@ _ROWS = 10
 """Rows of the table between two checks."""
 
 
-def hold_back(cases: Sequence[Path], patients: Sequence[str], share: float, seed: int) -> tuple[list[Path], list[Path]]:
+def labels_of(cases: Sequence[Path]) -> list[frozenset[int]]:
+    """Return the labels that prepared cases hold, of each."""
+    targets = (np.load(case / "target.npy", mmap_mode="r") for case in cases)
+    return [frozenset(np.flatnonzero(np.bincount(target.ravel(), minlength=256)).tolist()) for target in targets]
+
+
+def hold_back(
+    cases: Sequence[Path], patients: Sequence[str], share: float, seed: int, labels: Sequence[frozenset[int]] = ()
+) -> tuple[list[Path], list[Path]]:
     """Return the cases to learn from, and those of patients held back.
+
+    Who alone has a label is learned from: a label that only patients held back have would be learned by nobody.
 
     Args:
         cases: prepared.
         patients: of each case.
-        share: of patients to hold back; at least one where it is not 0.
+        share: of patients to hold back; at least one where it is not 0, and one can be spared.
         seed: of the draw.
+        labels: that each case holds; empty: all hold the same.
 
     Raises:
         InputError: nobody would be left to learn from.
@@ -54,7 +66,15 @@ def hold_back(cases: Sequence[Path], patients: Sequence[str], share: float, seed
             f"segmentation.validation holds back patients, and a network learns from {len(names)}; set it to 0"
         )
     count = min(max(round(share * len(names)), 1), len(names) - 1)
-    held = {names[number] for number in np.random.default_rng(seed).permutation(len(names))[:count]}
+    have: dict[str, set[int]] = {name: set() for name in names}
+    for who, own in zip(patients, labels, strict=False):
+        have[who] |= own
+    left = Counter(label for own in have.values() for label in own)
+    held: set[str] = set()
+    for name in (names[number] for number in np.random.default_rng(seed).permutation(len(names))):
+        if len(held) < count and all(left[label] > 1 for label in have[name]):
+            held.add(name)
+            left.subtract(have[name])
     pairs = list(zip(cases, patients, strict=True))
     return [case for case, who in pairs if who not in held], [case for case, who in pairs if who in held]
 

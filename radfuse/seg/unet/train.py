@@ -18,7 +18,7 @@ from radfuse.errors import InputError
 from radfuse.seg.memory import ran_out
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.runtimes.device import DeviceAverages
-from radfuse.seg.unet.checks import answers_of, hold_back
+from radfuse.seg.unet.checks import answers_of, hold_back, labels_of
 from radfuse.seg.unet.fit import Training, device_of, drawn_ahead, fit
 from radfuse.seg.unet.together import train_together
 from radfuse.seg.unet.volumes import even_volumes
@@ -66,7 +66,8 @@ def train(
     config.check_training()
     device = device_of(config)
     patients = watch.patients if watch is not None else [str(case) for case in cases]
-    learned, held = hold_back(cases, patients, config.validation, seed)
+    labels = labels_of(cases) if config.validation else []
+    learned, held = hold_back(cases, patients, config.validation, seed, labels)
     say = watch.say if watch is not None else lambda _: None
     whole = Training(
         learned, held, plan, config, work, seed, plan.batch or config.batch, config.accumulate, config.steps

@@ -36,6 +36,21 @@ def test_patients_are_held_back_whole() -> None:
         hold_back(cases[:2], patients[:2], 0.5, 0)
 
 
+def test_who_alone_has_a_label_is_learned_from() -> None:
+    cases, patients = [Path(f"c{number}") for number in range(5)], ["p0", "p0", "p1", "p2", "p3"]
+    both, bone, changed = frozenset({0, 1, 2}), frozenset({0, 1}), 0
+    for seed in range(20):
+        usual = hold_back(cases, patients, 0.5, seed)
+        assert hold_back(cases, patients, 0.5, seed, [both] * 5) == usual
+        learned, held = hold_back(cases, patients, 0.5, seed, [bone, both, bone, bone, bone])  # one knee of p0
+        assert learned[:2] == cases[:2]
+        assert len(held) == 2
+        changed += held != usual[1]
+    assert 0 < changed < 20
+    alone = [frozenset({number}) for number in range(3)]
+    assert hold_back(cases[2:], patients[2:], 0.5, 0, alone) == (cases[2:], [])
+
+
 @pytest.mark.parametrize("dimensions", ["2.5d", "3d"])
 def test_whole_cases_are_segmented_and_compared(tmp_path: Path, dimensions: str) -> None:
     settings = {"labels": {"box": 1}, "channels": (8, 16, 16), "dimensions": dimensions, "patch_voxels": 1000}
