@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from radfuse.audit.checks import problems_of
+from radfuse.check.ahead import headers_ahead
 from radfuse.check.inputs import FoldPatients
 from radfuse.config import nearest
 from radfuse.errors import CaseError, InputError, Problem, StudyError, asked
@@ -29,8 +30,22 @@ from radfuse.run.shard import Shard
 from radfuse.run.stage import Follower, Stage
 from radfuse.run.store import is_store
 from radfuse.run.workers import Crew, end_if_imported
-from radfuse.stages import STAGES, audit, extract, fuse, learn, needed_for, prepare, register, review, sample, variants
-from radfuse.stages.context import Context, begin
+from radfuse.stages import (
+    STAGES,
+    audit,
+    extract,
+    fuse,
+    learn,
+    needed_for,
+    plan,
+    prepare,
+    register,
+    review,
+    sample,
+    train,
+    variants,
+)
+from radfuse.stages.context import Context, Warn, begin
 from radfuse.study import Study, for_masks, load_study
 
 _FROM_IMAGES = list(STAGES)[: list(STAGES).index(prepare.STAGE.name)]
@@ -89,6 +104,7 @@ def run_study(
     gpu_share: float | None = None,
     work: str | Path | None = None,
     progress: Progress = lambda *_: None,
+    warn: Warn = lambda _: None,
 ) -> Run:
     """Run a study up to a stage, resuming what is finished: that stage and what it needs, nothing beside it.
 
@@ -108,6 +124,7 @@ def run_study(
             None: all of one.
         work: where the copy of a run folder in a store lies; in the user's cache when None.
         progress: told of every item: what is done, how many are done, how many there are.
+        warn: told which cases will fail, by what headers say, before networks are trained.
 
     Raises:
         InputError: config, cohort or tables are not usable; nothing was computed.
@@ -126,7 +143,7 @@ def run_study(
         try:
             with crew_on(on, gpu_share) as crew:
                 tunes = any(stage.name == "fit" for stage in needed_for(until))
-                run = _run(Context(study, folder, progress, part, tunes=tunes), until, crew, retry_failed)
+                run = _run(Context(study, folder, progress, part, tunes=tunes, warn=warn), until, crew, retry_failed)
         except InputError as error:
             if folder.made:
                 raise StudyError(f"{error}\nWhat was finished before is kept in {folder.path}") from error
@@ -181,6 +198,8 @@ def _walk(context: Context, until: str, crew: Crew, retry_failed: bool) -> None:
         begin(context)
     last = until if context.shard is not None else STAGES[until].then or until
     stages = needed_for(last, context)
+    if context.shard is None and any(stage.name == train.STAGE.name for stage in stages):
+        _foretell(context, crew)
     for number, stage in enumerate(stages, start=1):
         if stage.name == variants.STAGE.name:
             _vary(context, crew, retry_failed)
@@ -197,6 +216,18 @@ def _walk(context: Context, until: str, crew: Crew, retry_failed: bool) -> None:
         context.keys |= done.keys
         for job, error in done.failed:
             context.fail(str(job), error, drops=stage.fails == "drops")
+
+
+def _foretell(context: Context, crew: Crew) -> None:
+    """Tell which cases will fail, while there are networks to train: their turn comes hours later."""
+    if not context.trains or all(
+        context.path(train.network_of(each.name)).is_file() for each in plan.networks(context)
+    ):
+        return
+    gone = [Problem(f"case {item.item}", item.error, severity="warning") for item in context.failures]
+    cases = {case.case_id for case in context.cases()}
+    if told := [*gone, *headers_ahead(context.study, cases, crew, context.progress)]:
+        context.warn(told)
 
 
 def _follower(stage: Stage[Any, Any], later: Sequence[Stage[Any, Any]], context: Context) -> Follower[Any, Any] | None:

@@ -136,6 +136,12 @@ def show_problems(problems: Sequence[Problem]) -> None:
         err.print(f"... and {count:,} more of {escape(of)}", soft_wrap=True)
 
 
+def show_ahead(problems: Sequence[Problem]) -> None:
+    """Show what will fail, and that there is time to mend it."""
+    show_problems(problems)
+    err.print("These cases will fail, and the others go on; stop (Ctrl-C), mend them and run again to have them too.")
+
+
 def _first_of_each(problems: Sequence[Problem]) -> tuple[list[Problem], Counter[tuple[str, str | None]]]:
     """Return the first rows of each column that is wrong throughout, and how many more there are of it."""
     seen: Counter[tuple[str, str, str | None]] = Counter()
