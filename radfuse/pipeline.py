@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -45,7 +45,7 @@ from radfuse.stages import (
     train,
     variants,
 )
-from radfuse.stages.context import Context, Warn, begin
+from radfuse.stages.context import Context, begin
 from radfuse.study import Study, for_masks, load_study
 
 _FROM_IMAGES = list(STAGES)[: list(STAGES).index(prepare.STAGE.name)]
@@ -53,6 +53,8 @@ _FROM_IMAGES = list(STAGES)[: list(STAGES).index(prepare.STAGE.name)]
 _DEALT_BY = ("table", "case", "patient", "unit", "exclude", "outcome", "split")
 """Settings of a cohort that decide its outer folds, beside the values that tell patients apart."""
 _BY_NETWORKS = _FROM_IMAGES[: _FROM_IMAGES.index(review.STAGE.name) + 1]
+Warn = Callable[[Sequence[Problem]], None]
+"""Is told of what will go wrong, before what takes long is begun."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def run_study(
         try:
             with crew_on(on, gpu_share) as crew:
                 tunes = any(stage.name == "fit" for stage in needed_for(until))
-                run = _run(Context(study, folder, progress, part, tunes=tunes, warn=warn), until, crew, retry_failed)
+                run = _run(Context(study, folder, progress, part, tunes=tunes), until, crew, retry_failed, warn)
         except InputError as error:
             if folder.made:
                 raise StudyError(f"{error}\nWhat was finished before is kept in {folder.path}") from error
@@ -185,8 +187,11 @@ def _opened(
         yield folder
 
 
-def _run(context: Context, until: str, crew: Crew, retry_failed: bool) -> Run:
+def _run(context: Context, until: str, crew: Crew, retry_failed: bool, warn: Warn) -> Run:
     began = datetime.now(UTC) - timedelta(milliseconds=1)
+    begin(context)
+    if context.shard is None and any(stage.name == train.STAGE.name for stage in needed_for(until, context)):
+        _foretell(context, crew, warn)
     _walk(context, until, crew, retry_failed)
     return _finished(context, began)
 
@@ -194,12 +199,8 @@ def _run(context: Context, until: str, crew: Crew, retry_failed: bool) -> Run:
 def _walk(context: Context, until: str, crew: Crew, retry_failed: bool) -> None:
     """Carry out all stages that are needed, resuming what is finished."""
     folder, stored = context.folder, False
-    if context.study.regions:
-        begin(context)
     last = until if context.shard is not None else STAGES[until].then or until
     stages = needed_for(last, context)
-    if context.shard is None and any(stage.name == train.STAGE.name for stage in stages):
-        _foretell(context, crew)
     for number, stage in enumerate(stages, start=1):
         if stage.name == variants.STAGE.name:
             _vary(context, crew, retry_failed)
@@ -218,16 +219,15 @@ def _walk(context: Context, until: str, crew: Crew, retry_failed: bool) -> None:
             context.fail(str(job), error, drops=stage.fails == "drops")
 
 
-def _foretell(context: Context, crew: Crew) -> None:
+def _foretell(context: Context, crew: Crew, warn: Warn) -> None:
     """Tell which cases will fail, while there are networks to train: their turn comes hours later."""
-    if not context.trains or all(
-        context.path(train.network_of(each.name)).is_file() for each in plan.networks(context)
-    ):
+    places = [train.network_of(each.name) for each in plan.networks(context)] if context.trains else []
+    if all(context.folder.found(place, None, whole=False) for place in places):
         return
     gone = [Problem(f"case {item.item}", item.error, severity="warning") for item in context.failures]
     cases = {case.case_id for case in context.cases()}
     if told := [*gone, *headers_ahead(context.study, cases, crew, context.progress)]:
-        context.warn(told)
+        warn(told)
 
 
 def _follower(stage: Stage[Any, Any], later: Sequence[Stage[Any, Any]], context: Context) -> Follower[Any, Any] | None:
@@ -261,6 +261,7 @@ def _run_variant(context: Context, name: str, crew: Crew, retry_failed: bool) ->
     folder = context.folder.inside(place, study.name)
     try:
         own = Context(study, folder, progress, deal=_deal(context, study))
+        begin(own)
         _walk(own, fuse.STAGE.name, crew, retry_failed)
     finally:
         folder.close()

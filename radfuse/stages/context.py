@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import cast
 
 from radfuse.check.inputs import FoldPatients, Inputs, read_inputs
 from radfuse.cohort.case import Case
-from radfuse.errors import Problem, reasons
+from radfuse.errors import reasons
 from radfuse.learned import Learned, filled, learns
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.recipe import About, CaseFiles, RegionRecipe, about
@@ -22,7 +22,6 @@ from radfuse.sequences import Reach, open_steps, radiomics_of, reach_of, recipes
 from radfuse.study import Study
 from radfuse.volume.flat import Spacing
 
-Warn = Callable[[Sequence[Problem]], None]
 ALL = "all"
 """Name of the network trained on every manual mask; it ships, and segments no case of the study."""
 
@@ -58,7 +57,6 @@ class Context:
         keys: place -> content key of each result that is there in this pass.
         failures: what could not be computed, and why.
         dropped: cases that failed, and take no part in what follows.
-        warn: told of what will go wrong, before anything is computed that takes long.
         deal: the outer folds of another study, which this one is a variant of; empty: its own.
         variants: name -> where the comparison of a variant lies, of those that are there in this pass.
     """
@@ -72,7 +70,6 @@ class Context:
         *,
         tunes: bool = True,
         deal: tuple[FoldPatients, ...] = (),
-        warn: Warn = lambda _: None,
     ) -> None:
         self.study = study
         self.folder = folder
@@ -83,7 +80,6 @@ class Context:
         self.failures: list[Failure] = []
         self.dropped: set[str] = set()
         self.deal = deal
-        self.warn = warn
         self.variants: dict[str, Path] = {}
         self._recipes: dict[str | None, RegionRecipe] = {}
 
@@ -253,6 +249,8 @@ class Context:
 
 def begin(context: Context) -> None:
     """Read what a study names; a case whose file is gone or closed fails before anything is computed."""
+    if not context.study.regions:
+        return
     lost = context.inputs.cohort.unusable
     for case in [case.case_id for case in context.cases() if case.case_id in lost]:
         context.fail(case, lost[case], drops=True)

@@ -13,6 +13,7 @@ from boxes import tumour_cohort
 
 from radfuse.errors import InputError, Problem
 from radfuse.pipeline import run_study
+from radfuse.run.folder import RECORD, Record
 from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.stages.train import network_of
 from radfuse.study import load_study
@@ -81,6 +82,7 @@ def test_files_that_cannot_be_used_are_told_before_training(study: Path, monkeyp
     assert broken.startswith("cohort.csv, row 9, column 't1': case c7: ")
     assert "c7.nrrd is no image that can be read" in broken
     for fold in ("1", "2", "all"):
-        (folder / "run" / network_of(fold)).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "run" / network_of(fold)).touch()
+        record = folder / "run" / (network_of(fold) + RECORD)
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.write_text(Record(key="k", stage="train", status="done").model_dump_json())
     assert told_of(study, monkeypatch) == []  # nothing is left to train
