@@ -122,6 +122,9 @@ def test_a_sequence_is_measured_by_its_own_masks_beside_those_that_are_made(tmp_
     table.loc[3, "t2_mask"] = ""
     table.to_csv(tmp_path / "cohort.csv", index=False)
     by_hand = run_study(load_study(file), tmp_path / "by_hand", until="extract")
+    assert [one.message for one in by_hand.warnings if one.where == "sequences.t2.registration"] == [
+        "masks reach it by own, so that this is not heeded; set masks: register, or remove it"
+    ]
     made = load_study(file, [*VOTE, "cohort.mask=null"])
     found = run_study(made, tmp_path / "made", until="extract")
     for run in (by_hand, found):

@@ -157,6 +157,12 @@ class NnunetSegmentation(OnnxNetworks):
             check_plans(folder, self.folds, self.checkpoint)
             self._check_labels(folder)
 
+    def remarks(self) -> list[str]:
+        """Return whether epochs are said that a time decides."""
+        if self.minutes is not None and "epochs" in self.not_default():
+            return ["minutes chooses epochs: what stands there is not heeded; remove it"]
+        return []
+
     def check_training(self) -> None:
         """Look whether the device of a training is here."""
         if self.device == "cuda":

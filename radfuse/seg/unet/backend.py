@@ -168,12 +168,20 @@ class UnetSegmentation(OnnxNetworks):
         found = []
         if "neighbours" in self.not_default() and self.dimensions != "2.5d":
             found.append(f"neighbours says something of dimensions: 2.5d, and these are {self.dimensions}; remove it")
+        if self.budget is not None:
+            chosen = {"minutes": ("steps",), "memory_gib": ("patch_voxels", "batch")}
+            for what, names in chosen.items():
+                told = [name for name in names if name in self.not_default()]
+                if told and getattr(self.budget, what) is not None:
+                    found.append(
+                        f"budget.{what} chooses {' and '.join(told)}: what stands there is not heeded; remove it"
+                    )
         if self.plan_file is not None:
             from radfuse.seg.unet.plan import given_plan, overruled
 
-            if told := overruled(self, given_plan(self, self.plan_file)):
+            if others := overruled(self, given_plan(self, self.plan_file)):
                 found.append(
-                    f"plan_file {self.plan_file.name} is followed where settings say otherwise: {'; '.join(told)}. "
+                    f"plan_file {self.plan_file.name} is followed where settings say otherwise: {'; '.join(others)}. "
                     "Change the plan, or remove these settings"
                 )
         return found
