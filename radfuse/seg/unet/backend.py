@@ -164,27 +164,10 @@ class UnetSegmentation(OnnxNetworks):
             given_plan(self, self.plan_file)
 
     def remarks(self) -> list[str]:
-        """Return which settings a plan of a person's own overrules, and which are of networks of another kind."""
-        found = []
-        if "neighbours" in self.not_default() and self.dimensions != "2.5d":
-            found.append(f"neighbours says something of dimensions: 2.5d, and these are {self.dimensions}; remove it")
-        if self.budget is not None:
-            chosen = {"minutes": ("steps",), "memory_gib": ("patch_voxels", "batch")}
-            for what, names in chosen.items():
-                told = [name for name in names if name in self.not_default()]
-                if told and getattr(self.budget, what) is not None:
-                    found.append(
-                        f"budget.{what} chooses {' and '.join(told)}: what stands there is not heeded; remove it"
-                    )
-        if self.plan_file is not None:
-            from radfuse.seg.unet.plan import given_plan, overruled
+        """Return which settings a plan of a person's own or a budget overrules, or are of other networks."""
+        from radfuse.seg.unet.plan import unheeded
 
-            if others := overruled(self, given_plan(self, self.plan_file)):
-                found.append(
-                    f"plan_file {self.plan_file.name} is followed where settings say otherwise: {'; '.join(others)}. "
-                    "Change the plan, or remove these settings"
-                )
-        return found
+        return unheeded(self)
 
     def check_training(self) -> None:
         """Look whether the device, the precision and the logger of a training are here."""

@@ -101,6 +101,24 @@ def given_plan(config: UnetSegmentation, path: Path) -> SegPlan:
     return plan
 
 
+def unheeded(config: UnetSegmentation) -> list[str]:
+    """Return which settings are not heeded beside others, in words."""
+    found, stated = [], config.not_default()
+    if "neighbours" in stated and config.dimensions != "2.5d":
+        found.append(f"neighbours says something of dimensions: 2.5d, and these are {config.dimensions}; remove it")
+    chosen = {"minutes": ("steps",), "memory_gib": ("patch_voxels", "batch")}
+    for what, names in chosen.items() if config.budget is not None else ():
+        told = [name for name in names if name in stated]
+        if told and getattr(config.budget, what) is not None:
+            found.append(f"budget.{what} chooses {' and '.join(told)}: what stands there is not heeded; remove it")
+    if config.plan_file is not None and (others := overruled(config, given_plan(config, config.plan_file))):
+        found.append(
+            f"plan_file {config.plan_file.name} is followed where settings say otherwise: {'; '.join(others)}. Change "
+            "the plan, or remove these settings"
+        )
+    return found
+
+
 def overruled(config: UnetSegmentation, plan: SegPlan) -> list[str]:
     """Return which settings that a study states are not what a given plan says, in words."""
     both: dict[str, tuple[object, object]] = {
