@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from radfuse.audit.checks import problems_of
+from radfuse.check.ahead import headers_ahead
 from radfuse.check.inputs import FoldPatients
 from radfuse.config import nearest
 from radfuse.errors import CaseError, InputError, Problem, StudyError, asked
@@ -29,7 +30,21 @@ from radfuse.run.shard import Shard
 from radfuse.run.stage import Follower, Stage
 from radfuse.run.store import is_store
 from radfuse.run.workers import Crew, end_if_imported
-from radfuse.stages import STAGES, audit, extract, fuse, learn, needed_for, prepare, register, review, sample, variants
+from radfuse.stages import (
+    STAGES,
+    audit,
+    extract,
+    fuse,
+    learn,
+    needed_for,
+    plan,
+    prepare,
+    register,
+    review,
+    sample,
+    train,
+    variants,
+)
 from radfuse.stages.context import Context, begin
 from radfuse.study import Study, for_masks, load_study
 
@@ -38,6 +53,8 @@ _FROM_IMAGES = list(STAGES)[: list(STAGES).index(prepare.STAGE.name)]
 _DEALT_BY = ("table", "case", "patient", "unit", "exclude", "outcome", "split")
 """Settings of a cohort that decide its outer folds, beside the values that tell patients apart."""
 _BY_NETWORKS = _FROM_IMAGES[: _FROM_IMAGES.index(review.STAGE.name) + 1]
+Warn = Callable[[Sequence[Problem]], None]
+"""Is told of what will go wrong, before what takes long is begun."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +106,7 @@ def run_study(
     gpu_share: float | None = None,
     work: str | Path | None = None,
     progress: Progress = lambda *_: None,
+    warn: Warn = lambda _: None,
 ) -> Run:
     """Run a study up to a stage, resuming what is finished: that stage and what it needs, nothing beside it.
 
@@ -108,6 +126,7 @@ def run_study(
             None: all of one.
         work: where the copy of a run folder in a store lies; in the user's cache when None.
         progress: told of every item: what is done, how many are done, how many there are.
+        warn: told which cases will fail, by what headers say, before networks are trained.
 
     Raises:
         InputError: config, cohort or tables are not usable; nothing was computed.
@@ -126,7 +145,7 @@ def run_study(
         try:
             with crew_on(on, gpu_share) as crew:
                 tunes = any(stage.name == "fit" for stage in needed_for(until))
-                run = _run(Context(study, folder, progress, part, tunes=tunes), until, crew, retry_failed)
+                run = _run(Context(study, folder, progress, part, tunes=tunes), until, crew, retry_failed, warn)
         except InputError as error:
             if folder.made:
                 raise StudyError(f"{error}\nWhat was finished before is kept in {folder.path}") from error
@@ -168,8 +187,11 @@ def _opened(
         yield folder
 
 
-def _run(context: Context, until: str, crew: Crew, retry_failed: bool) -> Run:
+def _run(context: Context, until: str, crew: Crew, retry_failed: bool, warn: Warn) -> Run:
     began = datetime.now(UTC) - timedelta(milliseconds=1)
+    begin(context)
+    if context.shard is None and any(stage.name == train.STAGE.name for stage in needed_for(until, context)):
+        _foretell(context, crew, warn)
     _walk(context, until, crew, retry_failed)
     return _finished(context, began)
 
@@ -177,8 +199,6 @@ def _run(context: Context, until: str, crew: Crew, retry_failed: bool) -> Run:
 def _walk(context: Context, until: str, crew: Crew, retry_failed: bool) -> None:
     """Carry out all stages that are needed, resuming what is finished."""
     folder, stored = context.folder, False
-    if context.study.regions:
-        begin(context)
     last = until if context.shard is not None else STAGES[until].then or until
     stages = needed_for(last, context)
     for number, stage in enumerate(stages, start=1):
@@ -197,6 +217,17 @@ def _walk(context: Context, until: str, crew: Crew, retry_failed: bool) -> None:
         context.keys |= done.keys
         for job, error in done.failed:
             context.fail(str(job), error, drops=stage.fails == "drops")
+
+
+def _foretell(context: Context, crew: Crew, warn: Warn) -> None:
+    """Tell which cases will fail, while there are networks to train: their turn comes hours later."""
+    places = [train.network_of(each.name) for each in plan.networks(context)] if context.trains else []
+    if all(context.folder.found(place, None, whole=False) for place in places):
+        return
+    gone = [Problem(f"case {item.item}", item.error, severity="warning") for item in context.failures]
+    cases = {case.case_id for case in context.cases()}
+    if told := [*gone, *headers_ahead(context.study, cases, crew, context.progress)]:
+        warn(told)
 
 
 def _follower(stage: Stage[Any, Any], later: Sequence[Stage[Any, Any]], context: Context) -> Follower[Any, Any] | None:
@@ -230,6 +261,7 @@ def _run_variant(context: Context, name: str, crew: Crew, retry_failed: bool) ->
     folder = context.folder.inside(place, study.name)
     try:
         own = Context(study, folder, progress, deal=_deal(context, study))
+        begin(own)
         _walk(own, fuse.STAGE.name, crew, retry_failed)
     finally:
         folder.close()

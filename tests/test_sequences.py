@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from sequences import STUDY, two_sequences
@@ -18,6 +19,8 @@ from radfuse.pipeline import run_study
 from radfuse.run.folder import read_json
 from radfuse.sequences import SequenceConfig, recipes_of
 from radfuse.study import Study, load_study
+from radfuse.volume.files import read_volume, write_image
+from radfuse.volume.image import Volume
 
 
 def study(**section: Any) -> dict[str, Any]:
@@ -119,6 +122,9 @@ def test_a_sequence_is_measured_by_its_own_masks_beside_those_that_are_made(tmp_
     table.loc[3, "t2_mask"] = ""
     table.to_csv(tmp_path / "cohort.csv", index=False)
     by_hand = run_study(load_study(file), tmp_path / "by_hand", until="extract")
+    assert [one.message for one in by_hand.warnings if one.where == "sequences.t2.registration"] == [
+        "masks reach it by own, so that this is not heeded; set masks: register, or remove it"
+    ]
     made = load_study(file, [*VOTE, "cohort.mask=null"])
     found = run_study(made, tmp_path / "made", until="extract")
     for run in (by_hand, found):
@@ -129,8 +135,13 @@ def test_a_sequence_is_measured_by_its_own_masks_beside_those_that_are_made(tmp_
         )
     recipe = ImageRecipe.of(made)
     assert recipe is not None
+    image = read_volume(tmp_path / "d3.nrrd")
+    write_image(Volume(np.zeros_like(image.array), image.grid), tmp_path / "d3.nrrd")
     predicted = features_from_images(recipe, read_cohort(config=made.cohort, labelled=False, new=True), tmp_path)
     assert [failure.item for failure in predicted.failures] == ["c3"]
+    assert list(map(str, predicted.remarks)) == [
+        "case c3: every voxel of d3.nrrd is 0; look whether it is the right file"
+    ]
     for case in ("c0", "c1", "c2"):
         hand, network = (read_json(run.path / f"features/cases/{case}.json") for run in (by_hand, found))
         assert hand["features"] == network["features"]

@@ -46,6 +46,7 @@ from radfuse.seg.review import review_list, reviewed
 from radfuse.seg.runtimes.runtime import USUAL, chosen
 from radfuse.seg.untrained import Given, Untrained
 from radfuse.sequences import radiomics_of, recipes_of
+from radfuse.volume.doubts import doubt_of_values
 from radfuse.volume.files import read_volume
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
@@ -68,8 +69,8 @@ class FromImages:
         masks: case -> what is suspicious about its predicted mask; cases that failed later are there too.
         registrations: case -> what is suspicious about the registrations that carried its mask, in words; empty where
             nothing is. Cases that failed are not there.
-        remarks: on masks partly beyond their images, on channels that lack a part of the first, and on values of
-            parameter maps that cannot be.
+        remarks: on images of one value throughout, on masks partly beyond their images, on channels that lack a part
+            of the first, and on values of parameter maps that cannot be.
     """
 
     tables: dict[str, FeatureTable]
@@ -185,8 +186,8 @@ def _case(way: _Way, case: Case) -> dict[str, Mapping[str, float | None]]:
         config = config.model_copy(update={"params": way.folder / recipe.params})
     images = {name: read_volume(path, regions.sequences[name].spacing_mm) for name, path in case.images.items()}
     image = stacked([images[sequence] for sequence in recipe.sequences]) if recipe.sequence is not None else None
-    if isinstance(image, Stack) and image.lacks:
-        way.remarks.append(Problem(f"case {case.case_id}", image.lacks, severity="warning"))
+    told = [*map(doubt_of_values, images.values()), image.lacks if isinstance(image, Stack) else ""]
+    way.remarks.extend(Problem(f"case {case.case_id}", text, severity="warning") for text in told if text)
     carried: dict[str, Registered] = {}
     follows = recipe.visits if recipe.visits is not None and case.visit != recipe.visits.baseline else None
     if follows is None or follows.masks == "own":
@@ -214,8 +215,8 @@ def _case(way: _Way, case: Case) -> dict[str, Mapping[str, float | None]]:
     way.missing.update(radiomic.missing)
     way.remarks.extend(remarks_on_images(case.case_id, radiomic))
     if recipe.visits is not None or "register" in map(recipe.reach, recipe.images):
-        told = {name: one.quality.flags for name, one in carried.items()}
-        way.registrations[who.case] = tuple(f"{name}: {flag}" for name, flags in told.items() for flag in flags)
+        quality = {name: one.quality.flags for name, one in carried.items()}
+        way.registrations[who.case] = tuple(f"{name}: {flag}" for name, flags in quality.items() for flag in flags)
     found: dict[str, Mapping[str, float | None]] = {"radiomic": radiomic.features}
     if recipe.deep is not None and image is not None:
         found["deep"] = _deep(way, case, who, image, labels, measured)

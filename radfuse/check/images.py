@@ -101,31 +101,8 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
         study: with regions.
         progress: told of every case.
     """
-    config, backend = study.cohort, study.segmentation
+    config, backend, jobs = study.cohort, study.segmentation, jobs_of(study)
     assert backend is not None
-    reach = {
-        name: reach_of(name, study.sequences, config.masks, resample_masks=study.resample_masks)
-        for name in config.images
-    }
-    said = {name: section.spacing_mm for name, section in study.sequences.items()}
-    readers = {name: column for name, column in config.drawn.items() if column != config.mask}
-    drawn = (config.mask, config.masks, readers, config.repeats)
-    settings = (config.table.name, config.images, *drawn, backend, reach, said)
-    cases, visits = named_files(config), study.visits
-    baselines = visits.baselines(cases.values(), config) if visits is not None else {}
-    told = dict.fromkeys(baselines, "")
-    if visits is not None:
-        known = {case.case_id: case for case in cases.values()}
-        lone = [known[case] for case, baseline in baselines.items() if baseline is None]
-        told |= {case.case_id: visits.lacking(case, config, cases.values()) for case in lone}
-    if visits is not None and visits.masks == "own":
-        told = {case: why for case, why in told.items() if why}
-    in_suv = frozenset(name for name, section in study.sequences.items() if section.suv)
-    whole = {one.name: one.label for one in study.regions if isinstance(one, LabelRegion)}
-    parts = {name: backend.labels[label] if isinstance(label, str) else label for name, label in whole.items()}
-    ways = {name: study.sequences[name].registration for name, how in reach.items() if how == "register"}
-    met = {name: way.by or name for name, way in ways.items() if way.start == "header"}
-    jobs = [CheckJob(row, case, *settings, told.get(case.case_id), in_suv, met, parts) for row, case in cases.items()]
     found: list[Problem] = []
     grids: dict[str, dict[str, Grid]] = {name: {} for name in config.images}
     drawn_labels: list[frozenset[int]] = []
@@ -146,7 +123,43 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
     found += [*remarks_on_grids(measured, grids, ragged=ragged), *remarks_on_scales(measured, study.sequences)]
     if backend.source != "manual":
         found += remarks_on_channels({name: grids[name] for name in backend.sequences})
-    return found + _never_drawn(study, backend, drawn_labels, set(parts.values()))
+    return found + _never_drawn(study, backend, drawn_labels, set(_parts_of(study).values()))
+
+
+def jobs_of(study: Study) -> list[CheckJob]:
+    """Return what is to be looked at of each case of a study with regions, in order of the table's rows."""
+    config, backend = study.cohort, study.segmentation
+    assert backend is not None
+    reach = {
+        name: reach_of(name, study.sequences, config.masks, resample_masks=study.resample_masks)
+        for name in config.images
+    }
+    said = {name: section.spacing_mm for name, section in study.sequences.items()}
+    readers = {name: column for name, column in config.drawn.items() if column != config.mask}
+    drawn = (config.mask, config.masks, readers, config.repeats)
+    settings = (config.table.name, config.images, *drawn, backend, reach, said)
+    cases, visits = named_files(config), study.visits
+    baselines = visits.baselines(cases.values(), config) if visits is not None else {}
+    told = dict.fromkeys(baselines, "")
+    if visits is not None:
+        known = {case.case_id: case for case in cases.values()}
+        lone = [known[case] for case, baseline in baselines.items() if baseline is None]
+        told |= {case.case_id: visits.lacking(case, config, cases.values()) for case in lone}
+    if visits is not None and visits.masks == "own":
+        told = {case: why for case, why in told.items() if why}
+    in_suv = frozenset(name for name, section in study.sequences.items() if section.suv)
+    parts = _parts_of(study)
+    ways = {name: study.sequences[name].registration for name, how in reach.items() if how == "register"}
+    met = {name: way.by or name for name, way in ways.items() if way.start == "header"}
+    return [CheckJob(row, case, *settings, told.get(case.case_id), in_suv, met, parts) for row, case in cases.items()]
+
+
+def _parts_of(study: Study) -> dict[str, int]:
+    """Return region -> the label that it is, by number."""
+    assert study.segmentation is not None
+    whole = {one.name: one.label for one in study.regions if isinstance(one, LabelRegion)}
+    labels = study.segmentation.labels
+    return {name: labels[label] if isinstance(label, str) else label for name, label in whole.items()}
 
 
 def _never_drawn(

@@ -30,7 +30,9 @@ from radfuse.features import FeatureSource, FeatureTable, read_features
 from radfuse.fusion.design import Design, join, order_of
 from radfuse.fusion.harmonise import Combat
 from radfuse.learned import learns
+from radfuse.sequences import reach_of
 from radfuse.study import Study
+from radfuse.volume.registration import Registration
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,12 @@ def read_inputs(study: Study, tunes: bool = True, *, apart: bool = False) -> Inp
         problems.append(
             Problem("study", "no inputs: name cohort.clinical columns, features: {radiomic: table.csv}, or regions")
         )
-    problems += _of_radiomics(study)
+    problems += [*_of_radiomics(study), *_unregistered(study)]
     problems += problems_of_answers(study.report.answers)
     if study.regions and study.segmentation is not None:
         try:
             study.segmentation.check_here()
+            problems += [Problem("segmentation", text, severity="warning") for text in study.segmentation.remarks()]
         except InputError as error:
             problems.append(Problem("segmentation", str(error)))
     settings = (study.seed, study.fusion.inner_folds)
@@ -105,6 +108,17 @@ def read_inputs(study: Study, tunes: bool = True, *, apart: bool = False) -> Inp
         divided=study.trains or learns(study),
         apart=apart,
     )
+
+
+def _unregistered(study: Study) -> list[Problem]:
+    """Return which sequences say how they are registered, and are not."""
+    problems: list[Problem] = []
+    for name, section in study.sequences.items() if study.regions else ():
+        how = reach_of(name, study.sequences, study.cohort.masks, resample_masks=study.resample_masks)
+        if how != "register" and section.registration != Registration():
+            message = f"masks reach it by {how}, so that this is not heeded; set masks: register, or remove it"
+            problems.append(Problem(f"sequences.{name}.registration", message, severity="warning"))
+    return problems
 
 
 def _of_radiomics(study: Study) -> list[Problem]:

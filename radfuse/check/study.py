@@ -75,6 +75,7 @@ def _check(study: Study, progress: Progress, *, images: bool = True) -> Prepared
         problems = list(inputs.warnings)
     except InputError as error:
         problems = list(error.problems) or [Problem("study", str(error))]
+    problems += _of_training(study)
     told = " ".join(problem.message for problem in problems)
     absent = {column for column in study.cohort.mask_columns if f"there is no column {column!r}" in told}
     found = check_images(study, progress) if images else []
@@ -82,3 +83,14 @@ def _check(study: Study, progress: Progress, *, images: bool = True) -> Prepared
     if inputs is None or any(problem.severity == "error" for problem in problems):
         raise InputError(once(problems))
     return replace(inputs, warnings=tuple(once(problems)))
+
+
+def _of_training(study: Study) -> list[Problem]:
+    """Return what training lacks on this machine; a warning, as a study may be checked here and trained elsewhere."""
+    if not study.trains or study.segmentation is None:
+        return []
+    try:
+        study.segmentation.check_training()
+    except InputError as error:
+        return [Problem("segmentation", str(error), severity="warning")]
+    return []

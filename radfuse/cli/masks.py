@@ -26,11 +26,20 @@ _PLAIN = str.maketrans({"–": "-", "−": "-", "∞": "inf"})
 """Of what is printed on a page what a terminal of any encoding shows."""
 
 Labels = Annotated[
-    str | None,
-    typer.Option(metavar="NAME=1,...", help="Only these labels; all that occur by default.", show_default=False),
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=1,...",
+        help="Only these labels; all that occur by default. May be repeated.",
+        show_default=False,
+    ),
 ]
 Tolerances = Annotated[
-    str, typer.Option(metavar="MM", help="Of the surface Dice; as 1.0,NAME=0.5 other for some labels.")
+    list[str] | None,
+    typer.Option(
+        metavar="MM",
+        help="Of the surface Dice; as 1.0,NAME=0.5 other for some labels. May be repeated.",
+        show_default="1.0",
+    ),
 ]
 Spacings = Annotated[
     str | None,
@@ -53,15 +62,16 @@ def compare_masks(
     ],
     out_: ResultFolder,
     labels: Labels = None,
-    tolerance_mm: Tolerances = "1.0",
+    tolerance_mm: Tolerances = None,
     spacing_mm: Spacings = None,
     patients: Patients = None,
 ) -> None:
     """Dice, HD95, surface Dice, volumes and more of two folders of masks."""
     from radfuse.config import kind_of
 
-    numbers = _labels(labels) if labels is not None else None
-    tolerances = _tolerances(tolerance_mm, numbers)
+    chosen, within = ",".join(labels or ()), ",".join(tolerance_mm or ("1.0",))
+    numbers = _labels(chosen) if labels else None
+    tolerances = _tolerances(within, numbers)
     spacing = _spacing(spacing_mm) if spacing_mm is not None else None
     check_folder(out_)
     for place in (reference, other):
@@ -82,7 +92,7 @@ def compare_masks(
     _require_labels(tolerances, set(rows["label"]))
     summary = summary_of(rows)
     problems += _remarks(found, numbers)
-    options = {"--labels": labels, "--tolerance-mm": tolerance_mm, "--spacing-mm": spacing_mm}
+    options = {"--labels": chosen, "--tolerance-mm": within, "--spacing-mm": spacing_mm}
     options |= {"--patients": patients.name if patients else None}
     given = [f"{name} {value}" for name, value in options.items() if value and value != "1.0"]
     names = _names(reference, other)
@@ -191,7 +201,10 @@ def _tolerances(text: str, labels: Mapping[str, int] | None) -> dict[str, float]
             value = float(number)
         except ValueError:
             value = math.nan
-        if not 0 <= value < math.inf or bool(equals) != bool(name) or name in found:
+        if name in found:
+            whose = f"names {short(name)!r} twice" if name else "gives two distances for all labels"
+            raise InputError(f"--tolerance-mm {short(text)!r} {whose}; keep one")
+        if not 0 <= value < math.inf or bool(equals) != bool(name):
             raise InputError(
                 f"--tolerance-mm {short(text)!r}: {short(part)!r} is no distance in mm from 0; give one for all labels "
                 "and some for single ones, for example --tolerance-mm 1.0,cartilage=0.5"

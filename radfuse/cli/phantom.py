@@ -120,9 +120,9 @@ def phantom_recipe(
     ],
     out_: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.", show_default=False)],
     patients: Annotated[
-        int | None, typer.Option(min=16, help="Number of patients, or of knees.", show_default="40 to 200")
+        int | None, typer.Option(help="Number of patients, or of knees; at least 16.", show_default="40 to 200")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 7,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 7,
 ) -> None:
     """A cohort that a shipped study of a published protocol runs on, tables or images, and that study."""
     from radfuse.phantom.recipes import write_recipe_phantom

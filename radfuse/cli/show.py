@@ -138,6 +138,12 @@ def show_problems(problems: Sequence[Problem]) -> None:
         err.print(f"... and {count:,} more of {escape(of)}", soft_wrap=True)
 
 
+def show_ahead(problems: Sequence[Problem]) -> None:
+    """Show what will fail, and that there is time to mend it."""
+    show_problems(problems)
+    err.print("These cases will fail, and the others go on; stop (Ctrl-C), mend them and run again to have them too.")
+
+
 def _first_of_each(problems: Sequence[Problem]) -> tuple[list[tuple[Problem, str]], Counter[tuple[str, str | None]]]:
     """Return each finding once with its rows, the first of each column that is wrong throughout, and how many more."""
     alike: dict[tuple[str, str, str | None, str], list[Problem]] = {}

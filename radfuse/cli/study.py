@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import typer
 
 from radfuse.cli.arguments import GpuShare, On, Overrides, RetryFailed, RunPlace, Shard, StudyFile, Work
-from radfuse.cli.show import SOME_FAILED, out, progress, show_copy, show_next, show_performance, show_problems
+from radfuse.cli.show import (
+    SOME_FAILED,
+    out,
+    progress,
+    show_ahead,
+    show_copy,
+    show_next,
+    show_performance,
+    show_problems,
+)
 from radfuse.errors import counted
 
 if TYPE_CHECKING:
@@ -137,6 +146,7 @@ def run_to(
             gpu_share=gpu_share,
             work=work,
             progress=tell,
+            warn=show_ahead,
         )
     show_problems(finished.warnings)
     return finished

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radfuse.cli.arguments import Overrides, RunPlace, StudyFile, Work
-from radfuse.cli.show import SOME_FAILED, interval, number, out, progress, show_copy, show_next, show_problems
+from radfuse.cli.show import (
+    SOME_FAILED,
+    interval,
+    number,
+    out,
+    progress,
+    show_ahead,
+    show_copy,
+    show_next,
+    show_problems,
+)
 
 if TYPE_CHECKING:
     from radfuse.results import VariantResults
@@ -28,7 +38,7 @@ def variants(
     names = only or tuple(loaded.variants)
     show_copy(out_, work)
     with progress() as tell:
-        finished = run_study(loaded, out_, until="variants", only=names, work=work, progress=tell)
+        finished = run_study(loaded, out_, until="variants", only=names, work=work, progress=tell, warn=show_ahead)
     show_problems(finished.warnings)
     show_variants(VariantResults.model_validate_json((finished.path / PLACE).read_bytes()))
     show_next(finished, "variants")

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
+from pydantic import Field
 
-from radfuse.config import nearest
+from radfuse.config import Section, build, nearest
 from radfuse.errors import InputError
 from radfuse.phantom import cohorts, shapes
 from radfuse.phantom.folder import take
@@ -37,6 +38,15 @@ _USUAL = {**dict.fromkeys(FROM_TABLES, 200), **dict.fromkeys(FROM_IMAGES, 60), *
 """Patients, or knees."""
 
 
+class RecipePhantom(Section):
+    """How much of a recipe's cohort is drawn."""
+
+    patients: int = Field(ge=16)
+    """Patients, or knees."""
+    seed: int = Field(ge=0)
+    """Of the draw."""
+
+
 def write_recipe_phantom(
     folder: Path, name: str, study: str, patients: int | None = None, seed: int = 7, progress: Progress | None = None
 ) -> Path:
@@ -51,16 +61,17 @@ def write_recipe_phantom(
         progress: is told how many images are drawn.
 
     Raises:
-        InputError: there is no phantom of the study, or the folder holds something else.
+        InputError: there is no phantom of the study, patients are too few, or the folder holds something else.
     """
     if name not in RECIPES:
         mend = f"take one of the {len(RECIPES)} that have one; the other shipped studies run on the data that they name"
         raise InputError(f"no phantom of a study {name!r}{nearest(name, RECIPES, mend)}")
-    count = patients or _USUAL[name]
+    drawn = {"patients": _USUAL[name] if patients is None else patients, "seed": seed}
+    count = build(RecipePhantom, drawn, f"phantom recipe {name}").patients
     place = folder / "study.yaml"
     if name in FROM_KNEES:
-        drawn = KneePhantom(cases=count, seed=seed, visits=FROM_KNEES[name], manual_share=1)
-        write_knee_phantom(folder, drawn, progress)
+        knees = KneePhantom(cases=count, seed=seed, visits=FROM_KNEES[name], manual_share=1)
+        write_knee_phantom(folder, knees, progress)
     else:
         take(folder)
         if name in FROM_TABLES:

@@ -20,6 +20,7 @@ from radfuse.run.disk import remove, sweep, sync, temporary_of, write_atomically
 from radfuse.run.folder import safe_name
 from radfuse.volume.dicom_seg import Maker
 from radfuse.volume.dicom_study import SR, write_objects
+from radfuse.volume.doubts import doubt_of_values
 from radfuse.volume.files import SUFFIXES, images_among, suffix_of, write_image
 from radfuse.volume.flat import FLAT
 from radfuse.volume.image import LabelMap, Volume
@@ -205,7 +206,8 @@ def apply(job: ApplyJob) -> Applied:
     if job.maker is not None and labels.present():
         write_objects(_objects_of(job.place, job.case), labels, job.images[0], job.maker, job.codes)
     found = tuple(labels.names[number] for number in labels.present())
-    return Applied(found, "; ".join(filter(None, (image.brought, image.lacks))) if isinstance(image, Stack) else "")
+    told = [*map(doubt_of_values, image.channels), *((image.brought, image.lacks) if isinstance(image, Stack) else ())]
+    return Applied(found, "; ".join(filter(None, told)))
 
 
 def _objects_of(place: Path, case: str) -> Path:

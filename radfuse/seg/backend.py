@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, Self
 
@@ -107,6 +108,17 @@ class Labelled(Section):
         """
         self.runtime_here()
 
+    def remarks(self) -> list[str]:
+        """Return which settings are not heeded beside others, in words; asked once `check_here` found nothing wrong."""
+        return []
+
+    def check_training(self) -> None:
+        """Look whether this machine has what a training needs, before anything is prepared for one.
+
+        Raises:
+            InputError: it has not.
+        """
+
     def brought(self, folder: Path) -> bytes:
         """Return the network of a backend whose source is "external", as a file's content.
 
@@ -133,6 +145,25 @@ class Labelled(Section):
             InputError: it is not on this machine.
         """
         return ""
+
+
+def require_gpu(setting: str) -> None:
+    """Look whether torch has the GPU that a setting asks for.
+
+    Args:
+        setting: as "device is cuda".
+
+    Raises:
+        InputError: it has none.
+    """
+    if find_spec("torch") is None:
+        return  # who only segments and measures here has no need of it
+    import torch
+
+    if not torch.cuda.is_available():
+        raise InputError(
+            f"segmentation.{setting}, and torch finds no GPU it can use here; set it to auto, or look at the driver"
+        )
 
 
 @dataclass(frozen=True)

@@ -249,6 +249,8 @@ class Context:
 
 def begin(context: Context) -> None:
     """Read what a study names; a case whose file is gone or closed fails before anything is computed."""
+    if not context.study.regions:
+        return
     lost = context.inputs.cohort.unusable
     for case in [case.case_id for case in context.cases() if case.case_id in lost]:
         context.fail(case, lost[case], drops=True)

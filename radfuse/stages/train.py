@@ -10,12 +10,13 @@ from __future__ import annotations
 import inspect
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
 from radfuse import machine
 from radfuse.errors import StudyError
+from radfuse.run.digests import UNSAID
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Desk, Stage
 from radfuse.seg.backend import Backend, Labelled, Watch
@@ -34,6 +35,7 @@ class TrainJob:
         cases: prepared, to learn from.
         seed: of weights and patches.
         patients: of each case.
+        held: how patients are chosen that training holds back; 0: it holds back none.
     """
 
     fold: str
@@ -42,6 +44,7 @@ class TrainJob:
     cases: tuple[Path, ...]
     seed: int
     patients: tuple[str, ...] = ()
+    held: int = field(default=0, metadata=UNSAID)
 
     def __str__(self) -> str:
         return f"the network of fold {self.fold}"
@@ -49,6 +52,8 @@ class TrainJob:
 
 _BROUGHT = 1
 """In the place of a seed, which a network that is brought has none of: raised where such are opened otherwise."""
+_HELD = 1
+"""Raised where other patients are held back: networks of studies that hold back none stay."""
 _OF_MEMORY = 0.7
 """Share of the free memory that networks in training may take together."""
 KEPT = ("training.csv", "tensorboard")
@@ -73,6 +78,7 @@ def jobs(context: Context) -> Iterator[TrainJob]:
     drawn = [case for case in context.all_cases if context.has(preprocess.place_of(case.case_id))]
     if not drawn:
         raise StudyError(f"no case can be trained on{context.why()}")
+    held = _HELD if getattr(context.backend, "validation", 0) else 0  # a backend of the user's own may have none
     scans = context.inputs.cohort.scans
     drawn.sort(key=lambda case: scans[case.case_id])  # the order of the table says nothing, nor do names
     for number, fold in enumerate(plan.networks(context)):
@@ -82,7 +88,7 @@ def jobs(context: Context) -> Iterator[TrainJob]:
         cases = tuple(context.path(preprocess.place_of(case.case_id)) for case in seen)
         patients = tuple(case.patient for case in seen)
         seed = context.study.seed + number
-        yield TrainJob(fold.name, context.backend, context.path(plan.PLACE), cases, seed, patients)
+        yield TrainJob(fold.name, context.backend, context.path(plan.PLACE), cases, seed, patients, held)
 
 
 def work(job: TrainJob, desk: Desk) -> bytes:

@@ -6,7 +6,8 @@ They carry the patient's name and id, as they must: keep them where the images a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,6 +173,16 @@ def segmentation(
         content_label="SEGMENTATION",
         omit_empty_frames=True,
     )
+
+
+@contextmanager
+def indexed(segmented: Dataset) -> Iterator[Dataset]:
+    """Close the table of its frames that highdicom holds in memory; Python 3.13 warns of a database left open."""
+    try:
+        yield segmented
+    finally:
+        if (table := getattr(segmented, "_db_con", None)) is not None:
+            table.close()
 
 
 def hash_of(array: np.ndarray) -> str:

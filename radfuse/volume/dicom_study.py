@@ -15,7 +15,7 @@ import numpy as np
 
 from radfuse.errors import InputError
 from radfuse.run.disk import write_folder
-from radfuse.volume.dicom_seg import Maker, segmentation, source_headers
+from radfuse.volume.dicom_seg import Maker, indexed, segmentation, source_headers
 from radfuse.volume.dicom_sr import Numbers, report
 from radfuse.volume.files import read_grid
 from radfuse.volume.image import LabelMap
@@ -57,13 +57,14 @@ def write_objects(
         with _naming_nobody(image, "what its headers say", _CORRECT):
             headers = source_headers(image)
         with _naming_nobody(image, f"its segmentation, {SEG},", _LOOK):
-            segmented = segmentation(labels, headers, maker, codes)
-        with _naming_nobody(image, f"the report on it, {SR},", _LOOK):
-            said = replace(numbers or Numbers({}), volumes_mm3=_volumes(labels, image))
-            told = _bytes(report(said, segmented, headers, maker, codes))  # before letters of the other are turned
-        with _naming_nobody(image, f"its segmentation, {SEG},", _LOOK):
-            made = {SEG: _bytes(segmented), SR: told}
-    write_folder(folder, made)
+            made = segmentation(labels, headers, maker, codes)
+        with indexed(made) as segmented:
+            with _naming_nobody(image, f"the report on it, {SR},", _LOOK):
+                said = replace(numbers or Numbers({}), volumes_mm3=_volumes(labels, image))
+                told = _bytes(report(said, segmented, headers, maker, codes))  # before letters of the other are turned
+            with _naming_nobody(image, f"its segmentation, {SEG},", _LOOK):
+                files = {SEG: _bytes(segmented), SR: told}
+    write_folder(folder, files)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the header of an image says that can be read, and may not be meant."""
+"""What an image says that can be read, and may not be meant: its header, and a value that is everywhere."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from radfuse.errors import listed
 from radfuse.volume.dicom import resent_in
 from radfuse.volume.grid import Grid
+from radfuse.volume.image import Volume
 from radfuse.volume.nifti import forms_of
 from radfuse.volume.zipped import is_zip, unzipped
 
@@ -56,6 +57,12 @@ def doubts_of(path: Path, grid: Grid) -> list[str]:
                 "and sform); the sform is read. Look whether left is left, and set the wrong one's code to 0"
             )
     return found
+
+
+def doubt_of_values(image: Volume) -> str:
+    """Return that an image shows nothing, where all its voxels have one value; else an empty text."""
+    low, high = float(image.array.min()), float(image.array.max())
+    return f"every voxel of {image.name} is {low:g}; look whether it is the right file" if low == high else ""
 
 
 def _resent(path: Path, grid: Grid) -> list[str]:

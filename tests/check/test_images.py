@@ -121,6 +121,20 @@ def test_what_would_fail_every_case_is_told_before(study: Path) -> None:
     assert "no mask holds bone (2), so that no network learns it" in only.message
 
 
+@pytest.mark.parametrize("backend", ["unet, device: cuda", "unet, precision: fp16", "nnunet, device: cuda"])
+def test_a_machine_that_cannot_train_is_told_of_before_anything_is_prepared(
+    study: Path, monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    asked = load_study(study, [f"segmentation={{backend: {backend}, labels: {{tumour: 1}}}}"])
+    says = f"{backend.partition(', ')[2].replace(':', ' is')}, and torch finds no GPU it can use here; set it to auto"
+    assert [one.message for one in check_study(asked).warnings if says in one.message]
+    with pytest.raises(InputError, match=says):
+        run_study(asked, study.parent / "run", until="train")
+    assert not (study.parent / "run/work").exists()
+
+
 def test_who_wants_masks_alone_names_no_regions(study: Path) -> None:
     (study.parent / "c3.nrrd").write_text("not an image")
     alone = [UNET, "regions=[]", "cohort.clinical=[]", "cohort.outcome=null"]

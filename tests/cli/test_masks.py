@@ -92,6 +92,21 @@ def test_two_files_by_patient_and_a_tolerance_of_one_label(folder: Path, monkeyp
     assert rows[["patient", "label", "tolerance_mm"]].to_numpy().tolist() == [["007", "1", "2.0"], ["007", "2", "0.5"]]
 
 
+def test_labels_and_tolerances_that_are_given_one_by_one_add_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["A/c1.nii.gz", "B/c2.nrrd", "--labels", "bone=1", "--labels", "cartilage=2", "--out", "O"]
+    words += ["--tolerance-mm", "bone=2", "--tolerance-mm", "cartilage=0.5"]
+    assert radfuse(monkeypatch, *words) == 0
+    rows = pd.read_csv(folder / "O/metrics.csv", dtype=str)
+    assert rows[["label", "tolerance_mm"]].to_numpy().tolist() == [["bone", "2.0"], ["cartilage", "0.5"]]
+    assert "--labels bone=1,cartilage=2 --tolerance-mm bone=2,cartilage=0.5<" in (folder / "O/index.html").read_text()
+    assert radfuse(monkeypatch, *words, "--tolerance-mm", "bone=1") == 2
+    assert "names 'bone' twice; keep one" in " ".join(capsys.readouterr().err.split())
+    assert radfuse(monkeypatch, *words, "--labels", "bone=3") == 2
+    assert "names bone or 3 twice" in " ".join(capsys.readouterr().err.split())
+
+
 def test_pictures_have_the_pixels_of_the_other_side_or_those_that_are_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

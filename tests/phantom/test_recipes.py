@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,10 @@ def test_tumours_grow_out_of_bone_before_and_after_treatment(tmp_path: Path) -> 
 def test_what_is_no_recipe_or_no_empty_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no phantom of a study 'rectal_pcrr'; did you mean 'rectal_pcr'"):
         write_recipe_phantom(tmp_path, "rectal_pcrr", "")
+    few: Any
+    for few in (0, -3, 15, 2.5, True):
+        with pytest.raises(InputError, match=rf"phantom recipe rectal_pcr: patients: .*; found {few}"):
+            write_recipe_phantom(tmp_path, "rectal_pcr", "", few)
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="is not empty; choose another folder"):
         write_recipe_phantom(tmp_path, "knee_pain_nomogram", "")

@@ -6,7 +6,7 @@ import pytest
 
 from radfuse.phantom.oai import tiny, write_series
 from radfuse.seg.apply import Applied, ApplyJob, apply, cases_of, jobs_of, write_labels
-from radfuse.volume.files import read_grid, read_labels
+from radfuse.volume.files import read_grid, read_labels, write_image
 from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
 
@@ -85,3 +85,21 @@ def test_a_mask_is_also_a_dicom_object_of_its_series(tmp_path: Path, monkeypatch
     assert np.array_equal(found.array, read_labels(job.place).array)
     (objects / "sr.dcm").unlink()
     assert len(todo()) == 1
+
+
+def test_a_channel_that_shows_nothing_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = Grid((2, 3, 4), (1, 1, 1))
+    write_image(Volume(np.arange(24, dtype=np.float32).reshape(grid.shape), grid), tmp_path / "c_0000.nrrd")
+    write_image(Volume(np.zeros(grid.shape, np.float32), grid), tmp_path / "c_0001.nrrd")
+    (tmp_path / "net.onnx").write_bytes(b"a network")
+
+    class Bright:
+        plan = SimpleNamespace(labels={"bright": 1})
+
+        def __call__(self, image: Volume) -> LabelMap:
+            return LabelMap((image.array > 20).astype(np.uint8), image.grid, {1: "bright"})
+
+    monkeypatch.setattr("radfuse.seg.predict.segmenter", lambda *_: Bright())
+    images = cases_of([tmp_path], 2)
+    (job,) = jobs_of(images, tmp_path / "net.onnx", "onnxruntime", tmp_path / "m", lambda *_: b"")
+    assert apply(job).remark == "every voxel of c_0001.nrrd is 0; look whether it is the right file"

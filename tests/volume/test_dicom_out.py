@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
@@ -16,7 +18,7 @@ import pytest
 from radfuse.errors import InputError
 from radfuse.phantom.oai import tiny, write_series
 from radfuse.volume.codes import coded, private
-from radfuse.volume.dicom_seg import Maker, source_headers
+from radfuse.volume.dicom_seg import Maker, indexed, source_headers
 from radfuse.volume.dicom_sr import Numbers
 from radfuse.volume.dicom_study import SEG, SR, write_objects
 from radfuse.volume.files import read_grid, read_labels
@@ -49,8 +51,8 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Label
 
 def test_the_segmentation_is_the_mask(objects: tuple[Path, Path, LabelMap]) -> None:
     series, out, labels = objects
-    found = hd.seg.segread(out / SEG)
-    spatial = found.get_volume(combine_segments=True)
+    with indexed(hd.seg.segread(out / SEG)) as found:
+        spatial = found.get_volume(combine_segments=True)
     assert np.array_equal(np.unique(spatial.array), [0, 1, 2, 3])
     for number, label in enumerate((1, 4, 9), start=1):
         places = np.argwhere(spatial.array == number)
@@ -60,6 +62,23 @@ def test_the_segmentation_is_the_mask(objects: tuple[Path, Path, LabelMap]) -> N
         assert np.allclose(np.sort(mm, axis=0), np.sort(expected, axis=0), atol=1e-6)
     ours = read_labels(out / SEG, NAMES, like=read_grid(series))
     assert np.array_equal(ours.array, labels.array)
+
+
+def test_highdicoms_table_of_frames_is_closed(objects: tuple[Path, Path, LabelMap], tmp_path: Path) -> None:
+    series, _, labels = objects
+    opened = []
+
+    def connect(place: str) -> sqlite3.Connection:
+        opened.append(sqlite3.connect(place))
+        return opened[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("highdicom.image.sqlite3", SimpleNamespace(connect=connect))
+        write_objects(tmp_path / "out", labels, series, MAKER)
+    assert opened
+    for table in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+            table.execute("SELECT 1")
 
 
 def test_the_objects_belong_to_the_study_of_their_images(objects: tuple[Path, Path, LabelMap]) -> None:
@@ -78,8 +97,8 @@ def test_the_objects_belong_to_the_study_of_their_images(objects: tuple[Path, Pa
 
 
 def test_segments_are_coded_and_name_their_model(objects: tuple[Path, Path, LabelMap]) -> None:
-    found = hd.seg.segread(objects[1] / SEG)
-    femur, cartilage, odd = (found.get_segment_description(number) for number in (1, 2, 3))
+    with indexed(hd.seg.segread(objects[1] / SEG)) as found:
+        femur, cartilage, odd = (found.get_segment_description(number) for number in (1, 2, 3))
     assert femur.segmented_property_type.value == "310652005"
     assert (cartilage.segmented_property_type.value, cartilage.segmented_property_type.scheme_designator) == (
         "309312004",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section, Where
-from radfuse.seg.backend import OnnxNetworks, Watch
+from radfuse.seg.backend import OnnxNetworks, Watch, require_gpu
 from radfuse.seg.brought import check_fits, check_labels
 
 if TYPE_CHECKING:
@@ -156,6 +156,17 @@ class NnunetSegmentation(OnnxNetworks):
             folder = model_folder(self.model, self.configuration)
             check_plans(folder, self.folds, self.checkpoint)
             self._check_labels(folder)
+
+    def remarks(self) -> list[str]:
+        """Return whether epochs are said that a time decides."""
+        if self.minutes is not None and "epochs" in self.not_default():
+            return ["minutes chooses epochs: what stands there is not heeded; remove it"]
+        return []
+
+    def check_training(self) -> None:
+        """Look whether the device of a training is here."""
+        if self.device == "cuda":
+            require_gpu("device is cuda")
 
     def _check_labels(self, model: Path) -> None:
         """Look whether a model makes these labels, as far as its dataset.json tells; `brought` looks at all of it."""

@@ -140,10 +140,8 @@ def _told(log: Path, code: int) -> InputError | StudyError:
 def _device(config: NnunetSegmentation) -> str:
     import torch
 
-    gpu = torch.cuda.is_available()
-    if config.device == "cuda" and not gpu:
-        raise InputError("segmentation.device is cuda, and there is no GPU here; set it to auto, or look at the driver")
-    return config.device if config.device != "auto" else "cuda" if gpu else "cpu"
+    config.check_training()
+    return config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _held_out(patients: Sequence[str], folds: int, seed: int) -> list[list[int]]:

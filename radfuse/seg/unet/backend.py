@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,7 +14,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_va
 from radfuse import machine
 from radfuse.config import Section, Where, nearest
 from radfuse.errors import InputError
-from radfuse.seg.backend import OnnxNetworks, Watch
+from radfuse.seg.backend import OnnxNetworks, Watch, require_gpu
 from radfuse.seg.plan import Axis, Intensities, NetworkInput, SegPlan
 
 if TYPE_CHECKING:
@@ -160,6 +162,29 @@ class UnetSegmentation(OnnxNetworks):
             from radfuse.seg.unet.plan import given_plan
 
             given_plan(self, self.plan_file)
+
+    def remarks(self) -> list[str]:
+        """Return which settings a plan of a person's own or a budget overrules, or are of other networks."""
+        from radfuse.seg.unet.plan import unheeded
+
+        return unheeded(self)
+
+    def check_training(self) -> None:
+        """Look whether the device, the precision and the logger of a training are here."""
+        if self.precision == "fp16" and self.device == "cpu":
+            raise InputError("segmentation.precision is fp16, which needs a GPU to train in; set it to auto")
+        for setting, asked in {"device": "cuda", "precision": "fp16"}.items():
+            if getattr(self, setting) == asked:
+                require_gpu(f"{setting} is {asked}")
+        packages = {"csv": (), "tensorboard": ("tensorboard", "tensorboardX"), "mlflow": ("mlflow",)}[self.logger]
+        if packages and not any(find_spec(name) for name in packages):
+            raise InputError(
+                f"segmentation.logger is {self.logger}, which is not installed: pip install {packages[0]}, or set csv"
+            )
+        if self.logger == "mlflow" and not os.environ.get("MLFLOW_TRACKING_URI"):
+            raise InputError(
+                "segmentation.logger is mlflow: set MLFLOW_TRACKING_URI to the server or database of its runs"
+            )
 
     def plan(self, grids: Sequence[Grid]) -> str:
         """Return the plan of all the study's networks as JSON."""

@@ -8,10 +8,10 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,14 +35,25 @@ _ROWS = 10
 """Rows of the table between two checks."""
 
 
-def hold_back(cases: Sequence[Path], patients: Sequence[str], share: float, seed: int) -> tuple[list[Path], list[Path]]:
+def labels_of(cases: Sequence[Path]) -> list[frozenset[int]]:
+    """Return the labels that prepared cases hold, of each."""
+    targets = (np.load(case / "target.npy", mmap_mode="r") for case in cases)
+    return [frozenset(np.flatnonzero(np.bincount(target.ravel(), minlength=256)).tolist()) for target in targets]
+
+
+def hold_back(
+    cases: Sequence[Path], patients: Sequence[str], share: float, seed: int, labels: Sequence[frozenset[int]] = ()
+) -> tuple[list[Path], list[Path]]:
     """Return the cases to learn from, and those of patients held back.
+
+    Who alone has a label is learned from: a label that only patients held back have would be learned by nobody.
 
     Args:
         cases: prepared.
         patients: of each case.
-        share: of patients to hold back; at least one where it is not 0.
+        share: of patients to hold back; at least one where it is not 0, and one can be spared.
         seed: of the draw.
+        labels: that each case holds; empty: all hold the same.
 
     Raises:
         InputError: nobody would be left to learn from.
@@ -55,7 +66,15 @@ def hold_back(cases: Sequence[Path], patients: Sequence[str], share: float, seed
             f"segmentation.validation holds back patients, and a network learns from {len(names)}; set it to 0"
         )
     count = min(max(round(share * len(names)), 1), len(names) - 1)
-    held = {names[number] for number in np.random.default_rng(seed).permutation(len(names))[:count]}
+    have: dict[str, set[int]] = {name: set() for name in names}
+    for who, own in zip(patients, labels, strict=False):
+        have[who] |= own
+    left = Counter(label for own in have.values() for label in own)
+    held: set[str] = set()
+    for name in (names[number] for number in np.random.default_rng(seed).permutation(len(names))):
+        if len(held) < count and all(left[label] > 1 for label in have[name]):
+            held.add(name)
+            left.subtract(have[name])
     pairs = list(zip(cases, patients, strict=True))
     return [case for case, who in pairs if who not in held], [case for case, who in pairs if who in held]
 
@@ -229,21 +248,6 @@ def _require_numbers(module: torch.nn.Module, step: int) -> None:
             f"training went astray: after step {step} loss and weights are no numbers. Run again, which goes on from "
             "the last checkpoint; if it happens again, lower segmentation.learning_rate, or set precision to fp32"
         )
-
-
-def require_logger(config: UnetSegmentation) -> None:
-    """Look whether who else is told is here.
-
-    Raises:
-        InputError: it is not.
-    """
-    packages = {"csv": (), "tensorboard": ("tensorboard", "tensorboardX"), "mlflow": ("mlflow",)}[config.logger]
-    if packages and not any(find_spec(name) for name in packages):
-        raise InputError(
-            f"segmentation.logger is {config.logger}, which is not installed: pip install {packages[0]}, or set csv"
-        )
-    if config.logger == "mlflow" and not os.environ.get("MLFLOW_TRACKING_URI"):
-        raise InputError("segmentation.logger is mlflow: set MLFLOW_TRACKING_URI to the server or database of its runs")
 
 
 def logger(config: UnetSegmentation, work: Path) -> Any:

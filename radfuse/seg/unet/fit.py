@@ -123,13 +123,9 @@ def device_of(config: UnetSegmentation) -> Literal["cpu", "cuda"]:
     """Return where it trains.
 
     Raises:
-        InputError: that is not here.
+        InputError: there are fewer devices here than are asked for.
     """
     there = torch.cuda.is_available()
-    if config.device == "cuda" and not there:
-        raise InputError(
-            "segmentation.device is cuda, and torch finds no GPU it can use here; set it to auto, or look at the driver"
-        )
     device: Literal["cpu", "cuda"] = "cuda" if there and config.device != "cpu" else "cpu"
     count = torch.cuda.device_count() if device == "cuda" else machine.cores()
     if config.devices > count:
@@ -139,13 +135,7 @@ def device_of(config: UnetSegmentation) -> Literal["cpu", "cuda"]:
 
 
 def precision_of(config: UnetSegmentation, device: str) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
-    """Return lightning's name of what it computes in.
-
-    Raises:
-        InputError: the device does not compute in it.
-    """
-    if config.precision == "fp16" and device == "cpu":
-        raise InputError("segmentation.precision is fp16, which needs a GPU to train in; set it to auto")
+    """Return lightning's name of what it computes in."""
     bf16 = device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
     if config.precision == "auto":
         return "bf16-mixed" if bf16 else "32-true"

@@ -101,6 +101,47 @@ def given_plan(config: UnetSegmentation, path: Path) -> SegPlan:
     return plan
 
 
+def unheeded(config: UnetSegmentation) -> list[str]:
+    """Return which settings are not heeded beside others, in words."""
+    found, stated = [], config.not_default()
+    if "neighbours" in stated and config.dimensions != "2.5d":
+        found.append(f"neighbours says something of dimensions: 2.5d, and these are {config.dimensions}; remove it")
+    chosen = {"minutes": ("steps",), "memory_gib": ("patch_voxels", "batch")}
+    for what, names in chosen.items() if config.budget is not None else ():
+        told = [name for name in names if name in stated]
+        if told and getattr(config.budget, what) is not None:
+            found.append(f"budget.{what} chooses {' and '.join(told)}: what stands there is not heeded; remove it")
+    if config.plan_file is not None and (others := overruled(config, given_plan(config, config.plan_file))):
+        found.append(
+            f"plan_file {config.plan_file.name} is followed where settings say otherwise: {'; '.join(others)}. Change "
+            "the plan, or remove these settings"
+        )
+    return found
+
+
+def overruled(config: UnetSegmentation, plan: SegPlan) -> list[str]:
+    """Return which settings that a study states are not what a given plan says, in words."""
+    both: dict[str, tuple[object, object]] = {
+        "dimensions": (config.dimensions, ("2.5d" if plan.neighbours else "2d") if plan.slices else "3d"),
+        "mirror_prediction": (sorted(_mirrored(config)), sorted(plan.mirror_axes)),
+        "intensities": (_intensities(config), tuple(map(plan.intensities_of, range(plan.images)))),
+    }
+    if plan.neighbours and config.dimensions == "2.5d":
+        both["neighbours"] = (config.neighbours, plan.neighbours)
+    if plan.batch is not None:
+        both["batch"] = (config.batch, plan.batch)
+    same = ("spacing_zyx_mm", "position", "channels", "encoder", "overlap")
+    both |= {name: (getattr(config, name), getattr(plan, name)) for name in same}
+    stated = config.not_default()
+    found = [f"{name} {there}, not {here}" for name, (here, there) in both.items() if name in stated and here != there]
+    voxels = int(np.prod(plan.patch_zyx))
+    if "patch_voxels" in stated and voxels > config.patch_voxels:
+        found.append(f"patches of {voxels} voxels, not of {config.patch_voxels} at most")
+    if config.budget is not None and config.budget.memory_gib is not None:
+        found.append("its own patch, and none by budget.memory_gib")
+    return found
+
+
 def fitted_plan(plan: SegPlan, config: UnetSegmentation, cases: Sequence[Path]) -> SegPlan:
     """Return the plan of one network: with what is learned from its own training cases.
 

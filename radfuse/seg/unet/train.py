@@ -18,8 +18,8 @@ from radfuse.errors import InputError
 from radfuse.seg.memory import ran_out
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.runtimes.device import DeviceAverages
-from radfuse.seg.unet.checks import answers_of, hold_back, require_logger
-from radfuse.seg.unet.fit import Training, device_of, drawn_ahead, fit, precision_of
+from radfuse.seg.unet.checks import answers_of, hold_back, labels_of
+from radfuse.seg.unet.fit import Training, device_of, drawn_ahead, fit
 from radfuse.seg.unet.together import train_together
 from radfuse.seg.unet.volumes import even_volumes
 
@@ -63,11 +63,11 @@ def train(
         InputError: a device, precision or logger is not here; memory does not suffice.
     """
     work.mkdir(parents=True, exist_ok=True)
+    config.check_training()
     device = device_of(config)
-    precision_of(config, device)
-    require_logger(config)
     patients = watch.patients if watch is not None else [str(case) for case in cases]
-    learned, held = hold_back(cases, patients, config.validation, seed)
+    labels = labels_of(cases) if config.validation else []
+    learned, held = hold_back(cases, patients, config.validation, seed, labels)
     say = watch.say if watch is not None else lambda _: None
     whole = Training(
         learned, held, plan, config, work, seed, plan.batch or config.batch, config.accumulate, config.steps

@@ -15,7 +15,7 @@ import torch
 
 from radfuse.errors import InputError
 from radfuse.seg.unet.backend import UnetSegmentation
-from radfuse.seg.unet.checks import Log, hold_back, mean_dice, require_logger
+from radfuse.seg.unet.checks import Log, hold_back, mean_dice
 from radfuse.seg.unet.plan import make_plan
 
 SHAPE = (12, 16, 16)
@@ -34,6 +34,21 @@ def test_patients_are_held_back_whole() -> None:
     assert len(hold_back(cases, patients, 0.01, 3)[1]) == 2  # one patient at least
     with pytest.raises(InputError, match="a network learns from 1; set it to 0"):
         hold_back(cases[:2], patients[:2], 0.5, 0)
+
+
+def test_who_alone_has_a_label_is_learned_from() -> None:
+    cases, patients = [Path(f"c{number}") for number in range(5)], ["p0", "p0", "p1", "p2", "p3"]
+    both, bone, changed = frozenset({0, 1, 2}), frozenset({0, 1}), 0
+    for seed in range(20):
+        usual = hold_back(cases, patients, 0.5, seed)
+        assert hold_back(cases, patients, 0.5, seed, [both] * 5) == usual
+        learned, held = hold_back(cases, patients, 0.5, seed, [bone, both, bone, bone, bone])  # one knee of p0
+        assert learned[:2] == cases[:2]
+        assert len(held) == 2
+        changed += held != usual[1]
+    assert 0 < changed < 20
+    alone = [frozenset({number}) for number in range(3)]
+    assert hold_back(cases[2:], patients[2:], 0.5, 0, alone) == (cases[2:], [])
 
 
 @pytest.mark.parametrize("dimensions", ["2.5d", "3d"])
@@ -67,7 +82,7 @@ def test_a_training_whose_weights_are_no_numbers_ends(tmp_path: Path, spoilt: bo
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
 def test_a_logger_that_is_not_installed_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("radfuse.seg.unet.checks.find_spec", lambda _: None)
+    monkeypatch.setattr("radfuse.seg.unet.backend.find_spec", lambda _: None)
     config = UnetSegmentation.model_validate({"labels": {"box": 1}, "logger": name})
     with pytest.raises(InputError, match=f"logger is {name}, which is not installed: pip install {name}, or set csv"):
-        require_logger(config)
+        config.check_training()

@@ -10,6 +10,7 @@ import pytest
 from boxes import grid
 
 from radfuse.errors import InputError
+from radfuse.seg.nnunet.backend import NnunetSegmentation
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.seg.unet.memory import step_bytes
@@ -74,6 +75,40 @@ def test_an_edited_plan_comes_back(tmp_path: Path) -> None:
     assert SegPlan.model_validate_json(own.plan([grid((4, 4, 4))])) == SegPlan.model_validate_json(made).model_copy(
         update={"overlap": 0.25}
     )
+
+
+def test_what_an_edited_plan_overrules_is_told(tmp_path: Path) -> None:
+    stated = {"overlap": 0.3, "channels": (8, 16, 32), "patch_voxels": 4000, "mirror_axes": ("x",)}
+    stated |= {"mirror_prediction": True, "intensities": {"ct": "ct"}, "batch": 3}
+    made = config(**stated).plan([grid(SHAPE)])
+    (tmp_path / "plan.json").write_text(made)
+    assert config(**stated, plan_file="plan.json").beside(tmp_path).remarks() == []
+    assert UnetSegmentation(labels=config().labels, plan_file=tmp_path / "plan.json").remarks() == []  # states nothing
+    others = {"overlap": 0.4, "dimensions": "2.5d", "spacing_zyx_mm": (2, 1, 1), "patch_voxels": 64, "batch": 4}
+    more = {"mirror_axes": ("y",), "mirror_prediction": True, "budget": {"memory_gib": 4}}
+    (tmp_path / "plan.json").write_text(made.replace('"batch": null', '"batch": 3'))
+    *_, told = config(**others, **more, plan_file="plan.json").beside(tmp_path).remarks()
+    assert "plan_file plan.json is followed where settings say otherwise: dimensions 3d, not 2.5d; " in told
+    for part in ("mirror_prediction ['x'], not ['y']", "batch 3, not 4", "overlap 0.3, not 0.4", "not of 64 at most"):
+        assert part in told
+    assert "spacing_zyx_mm (1.0, 1.0, 1.0), not (2.0, 1.0, 1.0)" in told
+    assert "its own patch, and none by budget.memory_gib. Change the plan, or remove these settings" in told
+
+
+def test_what_a_budget_chooses_is_told_where_it_is_said_too() -> None:
+    time, memory = config(budget={"minutes": 5, "memory_gib": 4}, steps=50, batch=4, patch_voxels=9000).remarks()
+    assert time == "budget.minutes chooses steps: what stands there is not heeded; remove it"
+    assert memory.startswith("budget.memory_gib chooses patch_voxels and batch: ")
+    assert config(budget={"minutes": 5}, batch=4).remarks() == []
+    nnunet = NnunetSegmentation(labels={"a": 1}, minutes=5)
+    assert nnunet.remarks() == []
+    assert "minutes chooses epochs" in nnunet.model_copy(update={"epochs": 50}).remarks()[0]
+
+
+def test_neighbours_of_volumes_are_told_of() -> None:
+    (told,) = config(neighbours=2).remarks()
+    assert told.startswith("neighbours says something of dimensions: 2.5d, and these are 3d")
+    assert config(neighbours=2, dimensions="2.5d").remarks() == config().remarks() == []
 
 
 WRONG = {
