@@ -220,10 +220,15 @@ def _walk(context: Context, until: str, crew: Crew, retry_failed: bool) -> None:
 
 
 def _foretell(context: Context, crew: Crew, warn: Warn) -> None:
-    """Tell which cases will fail, while there are networks to train: their turn comes hours later."""
+    """Look whether this machine can train what is not trained yet, and tell which cases will fail hours later.
+
+    Raises:
+        InputError: it lacks what a training needs.
+    """
     places = [train.network_of(each.name) for each in plan.networks(context)] if context.trains else []
     if all(context.folder.found(place, None, whole=False) for place in places):
         return
+    context.segmentation.check_training()
     gone = [Problem(f"case {item.item}", item.error, severity="warning") for item in context.failures]
     cases = {case.case_id for case in context.cases()}
     if told := [*gone, *headers_ahead(context.study, cases, crew, context.progress)]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 from radfuse.check.inputs import FoldPatients
 from radfuse.errors import InputError, counted
 from radfuse.run.digests import UNSAID
 from radfuse.run.stage import Stage
-from radfuse.seg.backend import Backend, Labelled
+from radfuse.seg.backend import Backend
 from radfuse.stages.context import ALL, Context
 from radfuse.volume.flat import Spacing
 
@@ -107,9 +106,4 @@ def write(plan: str, path: Path) -> None:
     path.write_text(plan, encoding="utf-8")
 
 
-def ready(job: PlanJob, _: Callable[[str], None]) -> None:
-    """Look whether this machine can train, before images are prepared for it."""
-    cast("Labelled", job.backend).check_training()
-
-
-STAGE = Stage("plan", 2, jobs, work, write, lambda _: PLACE, what="planning the networks", ready=ready)
+STAGE = Stage("plan", 2, jobs, work, write, lambda _: PLACE, what="planning the networks")

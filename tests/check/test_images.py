@@ -133,6 +133,7 @@ def test_a_machine_that_cannot_train_is_told_of_before_anything_is_prepared(
     with pytest.raises(InputError, match=says):
         run_study(asked, study.parent / "run", until="train")
     assert not (study.parent / "run/work").exists()
+    run_study(asked, study.parent / "run", until="plan")  # which needs no GPU, nor does what others trained
 
 
 def test_who_wants_masks_alone_names_no_regions(study: Path) -> None:

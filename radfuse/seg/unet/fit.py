@@ -52,6 +52,7 @@ class Training:
         say: told how it goes.
         rank: which of `config.devices` processes this is.
         beside: called beside what every training calls.
+        keeps: checkpoints, to go on from.
     """
 
     cases: Sequence[Path]
@@ -67,6 +68,7 @@ class Training:
     say: Callable[[str], None] = lambda _: None
     rank: int = 0
     beside: tuple[Callback, ...] = ()
+    keeps: bool = True
 
 
 def fit(training: Training) -> torch.nn.Module:
@@ -101,7 +103,8 @@ def fit(training: Training) -> torch.nn.Module:
             strategy="ddp" if config.devices > 1 else "auto",
             precision=precision_of(config, device),
             logger=logger(config, work) if training.rank == 0 else False,
-            callbacks=[*told, *training.beside, keeper],
+            callbacks=[*told, *training.beside, *([keeper] if training.keeps else [])],
+            enable_checkpointing=training.keeps,
             accumulate_grad_batches=training.accumulate,
             enable_progress_bar=False,
             enable_model_summary=False,

@@ -80,8 +80,7 @@ def train(
         minutes = config.budget.minutes if config.budget is not None else None
         if minutes is not None:
             whole = _with_room(whole, lambda training: replace(training, steps=_steps_in(training, minutes)))
-        _settle(whole)
-    network = _with_room(whole, _trained)
+    network = _with_room(whole, _settled)
     if config.even_volumes:
         say("volumes are compared")
         _even(network, whole, torch.device(device))
@@ -114,7 +113,6 @@ def _with_room(training: Training, do: Callable[[Training], Any]) -> Any:
             raise _too_large(training) from error
     training.say("out of memory: half the batch")
     half = replace(training, batch=batch, accumulate=training.accumulate * (training.batch // batch))
-    _settle(half)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     try:
@@ -125,11 +123,12 @@ def _with_room(training: Training, do: Callable[[Training], Any]) -> Any:
         raise _too_large(half) from error
 
 
-def _settle(training: Training) -> None:
-    """Write down what a training that goes on must keep."""
+def _settled(training: Training) -> torch.nn.Module:
+    """Write down what a training that goes on must keep, and train."""
     content = {name: getattr(training, name) for name in ("batch", "accumulate", "steps")}
     (training.work / f"{_SETTLED}.part").write_text(json.dumps(content))
     (training.work / f"{_SETTLED}.part").replace(training.work / _SETTLED)
+    return _trained(training)
 
 
 def _too_large(training: Training) -> InputError:
@@ -151,7 +150,8 @@ def _steps_in(training: Training, minutes: float) -> int:
     warming = _WARMING + ahead
     steps = warming + (_BESIDE if ahead else _MEASURED)
     clock = _Clock(place / "seconds")
-    _trained(replace(training, steps=steps, held=(), work=place, beside=(clock,), progress=lambda *_: None))
+    apart = replace(training, work=place, held=(), keeps=False)  # a checkpoint would count in a few steps as in many
+    _trained(replace(apart, steps=steps, beside=(clock,), progress=lambda *_: None))
     times = json.loads(clock.place.read_text())
     shutil.rmtree(place, ignore_errors=True)
     a_step = (times[-1] - times[warming - 1]) / (len(times) - warming)

@@ -179,6 +179,7 @@ def test_out_of_memory_halves_the_batch_once_and_learns_from_the_same_patches(
 def test_a_time_budget_chooses_the_steps_and_keeps_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Clock(training._Clock):
         def on_train_end(self, *_: Any) -> None:
+            assert not list(self.place.parent.glob("*.ckpt"))  # written between the few steps, it would count in each
             self.place.write_text(json.dumps([0.5 * step for step in range(len(self._times))]))  # half a second a step
 
     monkeypatch.setattr(training, "_Clock", Clock)
@@ -193,6 +194,22 @@ def test_a_time_budget_chooses_the_steps_and_keeps_them(tmp_path: Path, monkeypa
     train(cases, plan, config, tmp_path / "work", 1, lambda done, total: told.append((done, total)))
     assert told[0] == (25, 30)
     assert told[-1] == (30, 30)
+
+
+def test_a_time_budget_stands_though_measuring_ran_out_of_memory_and_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fates = iter([MemoryError(), KilledError()])
+
+    def measured(*_: Any) -> int:
+        raise next(fates)
+
+    monkeypatch.setattr(training, "_steps_in", measured)
+    config = config_of(batch=2, budget={"minutes": 0.4})
+    cases, plan = prepared(tmp_path, config)
+    with pytest.raises(KilledError):
+        train(cases, plan, config, tmp_path / "work", 1)
+    assert not (tmp_path / "work" / training._SETTLED).exists()  # the steps of the settings, in place of the minutes
 
 
 def test_it_goes_on_from_a_network_or_a_checkpoint(tmp_path: Path) -> None:
