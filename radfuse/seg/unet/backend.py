@@ -170,12 +170,16 @@ class UnetSegmentation(OnnxNetworks):
         return unheeded(self)
 
     def check_training(self) -> None:
-        """Look whether the device, the precision and the logger of a training are here."""
+        """Look whether the devices, the precision and the logger of a training are here."""
         if self.precision == "fp16" and self.device == "cpu":
             raise InputError("segmentation.precision is fp16, which needs a GPU to train in; set it to auto")
         for setting, asked in {"device": "cuda", "precision": "fp16"}.items():
             if getattr(self, setting) == asked:
                 require_gpu(f"{setting} is {asked}")
+        if self.devices > 1 and find_spec("lightning") is not None:  # who only segments here has none
+            from radfuse.seg.unet.fit import device_of
+
+            device_of(self)
         packages = {"csv": (), "tensorboard": ("tensorboard", "tensorboardX"), "mlflow": ("mlflow",)}[self.logger]
         if packages and not any(find_spec(name) for name in packages):
             raise InputError(

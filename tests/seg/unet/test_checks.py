@@ -80,6 +80,12 @@ def test_a_training_whose_weights_are_no_numbers_ends(tmp_path: Path, spoilt: bo
         log.on_train_batch_end(trainer, network, {"loss": torch.tensor(np.nan)})  # fp16 leaves such steps out
 
 
+def test_too_few_devices_are_told_before_anything_is_prepared() -> None:
+    config = UnetSegmentation.model_validate({"labels": {"box": 1}, "device": "cpu", "devices": 4096})
+    with pytest.raises(InputError, match=r"segmentation\.devices is 4096, and there are .* cores here; lower it"):
+        config.check_training()
+
+
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
 def test_a_logger_that_is_not_installed_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("radfuse.seg.unet.backend.find_spec", lambda _: None)
