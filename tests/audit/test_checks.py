@@ -62,7 +62,7 @@ def test_columns_chosen_on_all_rows_are_caught_though_they_are_noise() -> None:
     everything = subject(values, outcome)
     check = preselected.look(everything)
     assert check.findings == ()
-    assert "5% of the 3000 columns" in check.told
+    assert "5% of the 3,000 columns" in check.told
     best = np.argsort(everything.ranks["radiomic"].p_means)[:30]
     finding = the_finding(preselected.look(subject(values[:, best], outcome)))
     assert finding.severity == "warning"

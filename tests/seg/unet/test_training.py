@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,6 @@ from boxes import box, grid
 pytest.importorskip("torch", reason="training needs radfuse[train]")
 import torch
 
-from radfuse import machine
 from radfuse.errors import InputError
 from radfuse.seg.backend import Watch
 from radfuse.seg.export import export_network
@@ -245,7 +245,20 @@ def test_it_goes_on_from_a_network_or_a_checkpoint(tmp_path: Path) -> None:
             start_from(wider, tmp_path / name)
 
 
-@pytest.mark.skipif(machine.cores() < 2, reason="needs two cores")
+@pytest.fixture
+def all_cores() -> Iterator[None]:
+    """All of the machine's cores: tests that run side by side have one each."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    yield
+    os.sched_setaffinity(0, before)
+
+
+@pytest.mark.usefixtures("all_cores")
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
     config = config_of(devices=2, steps=30, device="cpu", validation=0.25)
     cases, plan = prepared(tmp_path, config)
