@@ -7,12 +7,14 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 from studies import figures_undrawn, finished, written
+from threadpoolctl import threadpool_limits
 
 from radfuse.study import load_study
 
@@ -48,11 +50,17 @@ SURVIVAL = [
 
 
 def pytest_configure() -> None:
-    """Give each process of a run a core of its own: small studies are done sooner without processes of theirs."""
+    """Give each process of a run a core of its own: small studies are done sooner without processes of theirs.
+
+    Linear algebra has begun a thread a core by then, and a second one would wait for the core of another process: a fit
+    of 0.2 s took 67.
+    """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker and hasattr(os, "sched_setaffinity"):
         free = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {free[int(worker.removeprefix("gw")) % len(free)]})
+        import_module("scipy.linalg")  # which brings threads of its own
+        threadpool_limits(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
