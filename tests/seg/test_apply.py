@@ -11,6 +11,15 @@ from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap, Volume
 
 
+class Bright:
+    """Segments what is above 20."""
+
+    plan = SimpleNamespace(labels={"bright": 1})
+
+    def __call__(self, image: Volume) -> LabelMap:
+        return LabelMap((image.array > 20).astype(np.uint8), image.grid, {1: "bright"})
+
+
 def test_labels_are_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write that is cut half-way leaves the file that was there, and nothing of its own."""
     grid = Grid((2, 3, 4), (1, 1, 1))
@@ -62,12 +71,6 @@ def test_a_mask_is_also_a_dicom_object_of_its_series(tmp_path: Path, monkeypatch
     write_series(tmp_path / "10263609", tiny(3), "right", "SAG_3D_DESS", about)
     (tmp_path / "net.onnx").write_bytes(b"a network")
 
-    class Bright:
-        plan = SimpleNamespace(labels={"bright": 1})
-
-        def __call__(self, image: Volume) -> LabelMap:
-            return LabelMap((image.array > 20).astype(np.uint8), image.grid, {1: "bright"})
-
     monkeypatch.setattr("radfuse.seg.predict.segmenter", lambda *_: Bright())
 
     def todo() -> list[ApplyJob]:
@@ -92,12 +95,6 @@ def test_a_channel_that_shows_nothing_is_told_of(tmp_path: Path, monkeypatch: py
     write_image(Volume(np.arange(24, dtype=np.float32).reshape(grid.shape), grid), tmp_path / "c_0000.nrrd")
     write_image(Volume(np.zeros(grid.shape, np.float32), grid), tmp_path / "c_0001.nrrd")
     (tmp_path / "net.onnx").write_bytes(b"a network")
-
-    class Bright:
-        plan = SimpleNamespace(labels={"bright": 1})
-
-        def __call__(self, image: Volume) -> LabelMap:
-            return LabelMap((image.array > 20).astype(np.uint8), image.grid, {1: "bright"})
 
     monkeypatch.setattr("radfuse.seg.predict.segmenter", lambda *_: Bright())
     images = cases_of([tmp_path], 2)
