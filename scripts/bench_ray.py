@@ -108,7 +108,7 @@ def watch(work: Path, where: str, out: str, what: str) -> float:
     process = subprocess.Popen([*words, "--on", where], stdout=subprocess.DEVNULL, start_new_session=True)
     third, spent, kills = len(list(work.glob("c*.nrrd"))) // 3, dict[int, float](), bool(what)
     while process.poll() is None:
-        time.sleep(0.1)
+        time.sleep(0.1 if kills else 1.0)  # looking at the threads of all that Ray starts is work beside the work
         below = descendants(process.pid)
         spent |= {each: seconds for each in (process.pid, *below) if (seconds := processor(each))}
         if kills and len(stamps(work / out)) >= third:
