@@ -57,9 +57,10 @@ def short(text: object, most: int = 60) -> str:
 
 
 def listed(items: Iterable[object], most: int = 8) -> str:
-    """Return the first few items joined by commas, with an ellipsis where there are more; "none" without any."""
+    """Return the first few items joined by commas, and how many more there are; "none" without any."""
     texts = ["/".join(map(str, item)) if isinstance(item, tuple) else str(item) for item in items]
-    return (", ".join(texts[:most]) + (", ..." if len(texts) > most else "")) or "none"
+    more = len(texts) - most
+    return (", ".join(texts[:most]) + (f" and {more:,} more" if more > 0 else "")) or "none"
 
 
 def counted(number: int, what: str, plural: str = "") -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from radfuse.errors import Problem, short
+from radfuse.errors import Problem, listed, short
 
 
 def nearest(name: str, known: Iterable[str], mend: str = "") -> str:
@@ -21,8 +21,7 @@ def nearest(name: str, known: Iterable[str], mend: str = "") -> str:
     close.sort(key=lambda item: sorted(item) != sorted(name.lower()))  # letters in another order are the likeliest slip
     if close:
         return f"; did you mean {lowered[close[0]]!r}?{f' If not, {mend}' if mend else ''}"
-    shown = ", ".join(repr(item) for item in names[:12])
-    told = f"; known: {shown}{', ...' if len(names) > 12 else ''}" if names else ""
+    told = f"; known: {listed(map(repr, names), 12)}" if names else ""
     return f"{told}; {mend}" if mend else told
 
 

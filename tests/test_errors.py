@@ -6,12 +6,18 @@ import pickle
 
 import pytest
 
-from radfuse.errors import InputError, Problem, asked, counted, reasons, typed
+from radfuse.errors import InputError, Problem, asked, counted, listed, reasons, typed
 
 
 def test_one_is_told_as_one() -> None:
     assert (counted(1, "patient"), counted(1_200, "patient")) == ("1 patient", "1,200 patients")
     assert (counted(1, "row was", "rows were"), counted(0, "row was", "rows were")) == ("1 row was", "0 rows were")
+
+
+def test_a_long_list_says_how_many_more_there_are() -> None:
+    assert listed([]) == "none"
+    assert listed([1, ("a", 2)]) == "1, a/2"
+    assert listed(range(2000), most=2) == "0, 1 and 1,998 more"
 
 
 def test_a_reason_stands_once_behind_all_that_failed_for_it() -> None:

@@ -9,6 +9,7 @@ from radfuse.cohort.draft import Draft
 from radfuse.cohort.remarks import odd_values
 from radfuse.cohort.spreadsheet import LARGEST, spellings, to_numbers
 from radfuse.cohort.times import days_of
+from radfuse.errors import listed
 
 
 def read_clinical(draft: Draft) -> None:
@@ -29,14 +30,13 @@ def _numeric(draft: Draft, name: str) -> None:
     text = draft.text(name)
     levels = sorted(set(text[wrong]))
     if wrong.sum() > 3 and wrong.sum() > 0.5 * text.notna().sum():
-        listed = ", ".join(map(repr, levels[:6])) + (", ..." if len(levels) > 6 else "")
         mend = f"declare it as {{column: {name}, levels: [{', '.join(levels[:6])}]}} under cohort.clinical"
         if days_of(text[wrong]).notna().all():
             mend = f"dates are no measurement: name a column of years, such as an age, or remove {name!r} there"
         if len(levels) == 1:  # "?", "unknown": levels are two or more
             mend = "write numbers, or leave those cells empty"
         mend = as_written(text[wrong]) or mend
-        draft.problem(f"holds words ({listed}), not numbers; {mend}", None, name)
+        draft.problem(f"holds words ({listed(map(repr, levels), 6)}), not numbers; {mend}", None, name)
     else:
         for index in text.index[wrong]:
             mend = as_written([text[index]]) or "correct it"

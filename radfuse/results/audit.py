@@ -31,8 +31,7 @@ class AuditFinding(Section):
     @property
     def text(self) -> str:
         """What was found and how to mend it."""
-        stop = "" if self.found.endswith("...") else "."
-        return f"{self.found}{stop} {self.mend}" if self.mend else self.found
+        return f"{self.found}. {self.mend}" if self.mend else self.found
 
 
 class AuditCheck(Section):

@@ -238,7 +238,7 @@ def test_only_the_first_eight_ids_are_listed(tmp_path: Path) -> None:
     settings = {"table": "cohort.csv", "outcome": {"column": "event"}, "split": Grouped(folds=2)}
     cohort = read_cohort(write_table(tmp_path, text), CohortConfig.model_validate(settings))
     (found,) = errors_of(join, cohort, {"radiomic": by_case({"c00": 1})})
-    assert "lacks 11 of 12 rows: c01, c02, c03, c04, c05, c06, c07, c08, ...;" in found.message
+    assert "lacks 11 of 12 rows: c01, c02, c03, c04, c05, c06, c07, c08 and 3 more;" in found.message
 
 
 def test_a_name_in_two_blocks_is_refused_by_name(tmp_path: Path) -> None:

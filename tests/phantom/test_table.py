@@ -158,7 +158,7 @@ def test_a_strength_for_each_block_is_demanded() -> None:
 def test_the_folder_holds_four_tables_and_a_study_that_loads_and_joins(tmp_path: Path) -> None:
     path = write_table_phantom(tmp_path / "P", SMALL)
     assert path == tmp_path / "P" / "study.yaml"
-    assert sorted(item.name for item in path.parent.iterdir()) == [
+    assert sorted(item.name for item in path.parent.glob("[!.]*")) == [
         "cohort.csv", "deep.csv", "radiomic.csv", "study.yaml", "truth.csv",
     ]  # fmt: skip
     study = load_study(path)
@@ -193,6 +193,19 @@ def test_a_foreign_folder_that_is_not_empty_is_refused_and_left_alone(tmp_path: 
     with pytest.raises(InputError, match="is not empty; choose another folder with `folder`"):
         write_table_phantom(tmp_path, SMALL)
     assert [item.name for item in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_who_was_killed_while_writing_takes_the_folder_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pd.DataFrame, "to_csv", _killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_table_phantom(tmp_path / "P", SMALL)
+    monkeypatch.undo()
+    (tmp_path / "P" / "cohort.csv").write_text("half a ta")
+    assert write_table_phantom(tmp_path / "P", SMALL).is_file()
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:

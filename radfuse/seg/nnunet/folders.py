@@ -69,8 +69,13 @@ def model_folder(path: Path, configuration: str | None) -> Path:
 
 
 def beside(folder: Path, stage: str) -> Path:
-    """Return the folder of a cascade's first stage; raises `InputError` where it is not there."""
+    """Return the folder of a cascade's first stage; raises `InputError` where it is not there, or no other one."""
     found = folder.with_name(f"{folder.name.rpartition('__')[0]}__{stage}")
+    if found == folder:
+        raise InputError(
+            f'{folder}: by plans.json it reads its own masks; mend "previous_stage" there, which names the first '
+            "network of a cascade"
+        )
     if not (found / "plans.json").is_file():
         raise InputError(
             f"{folder} is a cascade, which reads the masks of {stage} too; copy that folder of results beside it, as "

@@ -143,6 +143,14 @@ def test_a_patch_that_the_strides_do_not_divide_is_told_with_one_that_fits(tmp_p
     model.model_copy(update={"model": unknown}).check_here()
 
 
+def test_a_stage_that_reads_its_own_masks_is_told(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "results", previous_stage="3d_fullres")
+    with pytest.raises(InputError, match='reads its own masks; mend "previous_stage"'):
+        NnunetSegmentation(labels={"bright": 1, "brighter": 2}, model=results).check_here()
+    with pytest.raises(InputError, match='mend "previous_stage"'):
+        open_results(results)
+
+
 def test_the_patch_of_a_configuration_that_inherits_is_looked_at_before_it_is_opened(tmp_path: Path) -> None:
     results = write_results(tmp_path / "results")
     plans = json.loads((results / "plans.json").read_text())
