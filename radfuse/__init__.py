@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from radfuse.volume.image import LabelMap as LabelMap
     from radfuse.volume.image import Volume as Volume
 
+    __version__: str
+
 _HOMES = {
     "Bundle": "bundle.load",
     "Case": "cohort.case",
@@ -76,6 +78,8 @@ __all__ = sorted(_HOMES)  # noqa: PLE0605
 if not TYPE_CHECKING:  # to a type checker, a misspelled name would be an object
 
     def __getattr__(name: str) -> object:
+        if name == "__version__":
+            return import_module("importlib.metadata").version("radfuse")  # 40 ms, which nobody else waits for
         if name not in _HOMES:
             raise AttributeError(f"module 'radfuse' has no attribute {name!r}")
         return getattr(import_module(f"radfuse.{_HOMES[name]}"), name)

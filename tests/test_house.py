@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -233,6 +234,7 @@ def test_public_names_exist_and_are_guarded() -> None:
         "run_study",
     ]
     assert all(getattr(rf, name) is not None for name in rf.__all__)
+    assert rf.__version__ == version("radfuse")
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = rf.nonsense
 
