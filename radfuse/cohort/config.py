@@ -90,7 +90,7 @@ class CohortConfig(Section):
     """Columns of numbers, or of words with their levels; they make the clinical block. Folds are dealt by their values
     in this order: a column that is added at the end leaves patients in their folds, another order deals them anew."""
     outcome: Outcome | None = None
-    """What is predicted; needed to compare models."""
+    """What is predicted, or the column of an event; needed to compare models."""
     exclude: dict[Word, str] = {}
     """Case id -> why it is left out."""
     split: Split = Grouped()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol, get_args
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from radfuse.cohort.spreadsheet import Table
 from radfuse.errors import Finding
@@ -105,10 +105,20 @@ class OutcomeKind(Protocol):
         """Return the sections of an evaluation's report, in order."""
 
 
+_KINDS = BinaryOutcome | SurvivalOutcome | ContinuousOutcome | OrdinalOutcome | MulticlassOutcome
+
+
+def _settings(said: object) -> object:
+    """Return settings where a column alone is named: an event."""
+    kinds = {kind.model_fields["kind"].default for kind in get_args(_KINDS)}
+    return {"column": said} if isinstance(said, str) and said not in kinds else said
+
+
 Outcome = Annotated[
-    BinaryOutcome | SurvivalOutcome | ContinuousOutcome | OrdinalOutcome | MulticlassOutcome,
+    _KINDS,
     Field(discriminator="kind"),
     *own_parts(OutcomeKind, "an outcome", usual="binary"),
+    BeforeValidator(_settings),
 ]
 """What is predicted."""
 

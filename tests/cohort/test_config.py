@@ -33,3 +33,9 @@ def test_contradicting_settings_are_refused(changes: dict[str, Any], message: st
 def test_the_unit_is_the_case_where_none_is_named() -> None:
     assert config(case="ID").unit_columns == ("ID",)
     assert config(unit=["patient_id", "side"]).unit_columns == ("patient_id", "side")
+
+
+def test_an_outcome_named_by_its_column_alone_is_an_event() -> None:
+    assert config(outcome="event").outcome == config(outcome={"kind": "binary", "column": "event"}).outcome
+    with pytest.raises(ValidationError, match="valid dictionary"):
+        config(outcome="survival")  # a kind, whose columns are not named
