@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radfuse.errors import InputError, listed
+from radfuse.errors import InputError, counted, listed
 from radfuse.given import utf8_name
 from radfuse.volume.frames import frames_of, has_frames, read_frames
 from radfuse.volume.grid import Grid, triple
@@ -129,13 +129,13 @@ def _slices(folder: Path) -> list[Slice]:
         header = header_of(path)
         if header is None or not is_image(header):
             continue
-        if has_frames(header):
-            slices += _frames(path, header)
-            continue
         if "FloatPixelData" in header or "DoubleFloatPixelData" in header:
             raise InputError(
                 f"{path}: its pixels are real numbers (FloatPixelData), which are not read; save it as NIfTI"
             )
+        if has_frames(header):
+            slices += _frames(path, header)
+            continue
         found = [name for name in _NEEDED if not text_of(header, name)] + ["PixelData"] * ("PixelData" not in header)
         if found:
             lacking.append((text_of(header, "SeriesInstanceUID"), path, found, text_of(header, "NumberOfFrames")))
@@ -371,5 +371,5 @@ def _numbers(path: Path, header: Dataset, name: str, count: int) -> np.ndarray:
     except ValueError:
         found = []
     if len(found) != count or "_" in text:
-        raise InputError(f"{path}: {name} is {text[:80]!r}, not {count} numbers; export the series again")
+        raise InputError(f"{path}: {name} is {text[:80]!r}, not {counted(count, 'number')}; export the series again")
     return np.array(found)

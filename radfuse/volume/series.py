@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ _TEXTS = {
     "scanner": "ManufacturerModelName",
 }
 _NUMBERS = {"tr_ms": "RepetitionTime", "te_ms": "EchoTime", "flip_deg": "FlipAngle", "thickness_mm": "SliceThickness"}
+_TELLING = 4
+"""Characters of a part of a name from which on it is sought in descriptions: shorter ones are words of anything."""
 _PLANES = ("sagittal", "coronal", "axial")
 _PACKED = 0xFFFFFFFF
 _SIDES = {"R": "right", "L": "left"}
@@ -36,6 +39,7 @@ def facts_of(header: Dataset) -> Facts:
     found |= {"rows": whole_of(header, "Rows"), "columns": whole_of(header, "Columns")}
     spacing = _numbers(text_of(header, "PixelSpacing"), 2)
     found |= {"row_mm": spacing[0] if spacing else None, "column_mm": spacing[1] if spacing else None}
+    found["nameless"] = _nameless(header, found["description"])
     found["frames"] = int(_number(text_of(header, "NumberOfFrames")) or 1)
     found["plane"] = plane_of(header)
     word = text_of(header, "ImageLaterality") or text_of(header, "Laterality")
@@ -53,6 +57,16 @@ def _spelled(header: Dataset, name: str) -> str:
             return str(header[name].value).strip()
         except DAMAGE:
             return text
+
+
+def _nameless(header: Dataset, description: object) -> str | None:
+    """Return a description with a blank for each part of the person's name that stands in it as a word."""
+    if not isinstance(description, str):
+        return None
+    for part in re.split(r"[\W_]+", _spelled(header, "PatientName")):
+        if len(part) >= _TELLING:
+            description = re.sub(rf"(?<![^\W_]){re.escape(part)}(?![^\W_])", "", description, flags=re.IGNORECASE)
+    return " ".join(description.split())
 
 
 def plane_of(header: Dataset) -> str | None:
