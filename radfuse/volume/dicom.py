@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import struct
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +41,7 @@ _LARGE = 4096
 """Fields of more bytes, such as pixels, are left on the disk."""
 DAMAGE = (OSError, EOFError, ValueError, NotImplementedError, LookupError, AttributeError, TypeError, struct.error)
 """What pydicom raises at damaged files: whatever its parsing meets first. Each becomes an error that names the file."""
+_QUIET = threading.RLock()
 _UNIT = 1e-2
 """How far from 1 the length of a direction may be, and from 0 the cosine of two that are at right angles."""
 
@@ -179,6 +183,13 @@ def _grid_of(slices: list[Slice]) -> Grid:
     )
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Have pydicom warn of nothing; one thread at a time, as they share what is warned of."""
+    with _QUIET, warnings.catch_warnings(action="ignore"):
+        yield
+
+
 def is_enhanced(path: Path) -> bool:
     """Return whether a file is DICOM whose frames say where they lie."""
     header = header_of(path) if path.name.lower().endswith(".dcm") else None
@@ -197,7 +208,7 @@ def header_of(path: Path) -> Dataset | None:
             raise InputError(f"{path} is a deflated DICOM file; save it uncompressed, for example with dcmconv +te")
         if head.startswith(_BARE) and _ROOT in head:
             raise InputError(f"{path} lacks DICOM's preamble; save it with one, for example with dcmconv +te")
-        with warnings.catch_warnings(action="ignore"):  # of what is refused here, in words of its own
+        with quiet():  # what is wrong is told here, in words of its own
             return pydicom.dcmread(path, defer_size=_LARGE)
     except InvalidDicomError as error:
         if path.suffix.lower() in _SUFFIXES:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from typing import TYPE_CHECKING, Any
 
-from radfuse.volume.dicom import DAMAGE, text_of, whole_of
+from radfuse.volume.dicom import DAMAGE, quiet, text_of, whole_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -52,7 +51,7 @@ def _spelled(header: Dataset, name: str) -> str:
     text = text_of(header, name)
     if text.isascii():
         return text
-    with warnings.catch_warnings(action="ignore"):  # of character sets that nobody knows
+    with quiet():  # of character sets that nobody knows
         try:
             return str(header[name].value).strip()
         except DAMAGE:
