@@ -173,7 +173,9 @@ def _series(uid: str, files: Sequence[tuple[Path, Any]], *, alone: bool) -> Fact
     row |= {"instances": hashlib.sha256("\n".join(instances).encode()).hexdigest() if all(instances) else None}
     cut = [path.name for path, header in images if missing_bytes(header, path.stat().st_size)]
     fault = f"{len(cut)} of {len(files)} files are cut off; copy the series again" if cut else None
-    if not uid:
+    if any("FloatPixelData" in header or "DoubleFloatPixelData" in header for _, header in images):
+        fault = "pixels are real numbers (FloatPixelData), which are not read; save the series as NIfTI"
+    if not uid and not cut:
         fault = "files without SeriesInstanceUID; export them again"
     return row | {"fault": fault}
 

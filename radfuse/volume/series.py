@@ -114,6 +114,8 @@ def missing_bytes(header: Dataset | None, size: int) -> int:
     frames = int(_number(text_of(header, "NumberOfFrames")) or 1)
     voxels = whole_of(header, "Rows") * whole_of(header, "Columns") * frames
     promised = voxels * max(whole_of(header, "SamplesPerPixel"), 1) * whole_of(header, "BitsAllocated") // 8
+    if "FloatPixelData" in header or "DoubleFloatPixelData" in header:
+        return 0
     if "PixelData" not in header:
         return max(promised, 1)  # cut before the pixels, and maybe before their number
     pixels: Any = header.get_item("PixelData", keep_deferred=True)
