@@ -49,7 +49,8 @@ def _headline(ledger: Ledger) -> str:
         return "Nothing was done here yet"
     ago = duration(max((datetime.now(UTC) - ledger.last).total_seconds(), 0.0))
     who = f"At work: {escape(ledger.holder)}" if ledger.holder else "Nobody works here"
-    return f"{who}; last result {ago} ago"
+    some = any(stage.done or stage.failed for stage in ledger.stages)
+    return f"{who}; {'last result' if some else 'begun'} {ago} ago"
 
 
 def _show_stages(stages: tuple[StageStatus, ...]) -> None:

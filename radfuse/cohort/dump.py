@@ -173,7 +173,9 @@ def _series(uid: str, files: Sequence[tuple[Path, Any]], *, alone: bool) -> Fact
     row |= {"instances": hashlib.sha256("\n".join(instances).encode()).hexdigest() if all(instances) else None}
     cut = [path.name for path, header in images if missing_bytes(header, path.stat().st_size)]
     fault = f"{len(cut)} of {len(files)} files are cut off; copy the series again" if cut else None
-    if not uid:
+    if any("FloatPixelData" in header or "DoubleFloatPixelData" in header for _, header in images):
+        fault = "pixels are real numbers (FloatPixelData), which are not read; save the series as NIfTI"
+    if not uid and not cut:
         fault = "files without SeriesInstanceUID; export them again"
     return row | {"fault": fault}
 
@@ -252,14 +254,22 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
             series[case] = root / one["folder"] if alone else files
         told = {"case_id": case, "patient_id": patient, "study": study, "days": one["days"]}
         rows.append(told | {name: one[name] for name in _KEPT} | {"files": int(some["files"].sum())})
-    return Dump(pd.DataFrame(rows), series, left_out, frozenset(flat))
+    table = pd.DataFrame(rows)
+    whole = {name: table[name].astype("Float64").round().astype("Int64") for name in ("days", "rows", "columns")}
+    return Dump(table.assign(**whole), series, left_out, frozenset(flat))
 
 
 def _renamed(usable: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """Return the rows with `patient_id`, the id or its pseudonym; descriptions that hold the id bear it, too."""
+    """Return the rows with `patient_id`, the id or its pseudonym; descriptions that hold the id bear it, too.
+
+    Of persons with a pseudonym, descriptions lose the parts of their names; an older index does not know them.
+    """
+    told = usable["description"]
+    if names and "nameless" in usable:
+        told = usable["nameless"].where(usable["nameless"].notna(), told)
     descriptions = [
         _without_id(said, person, names[person]) if person in names and isinstance(said, str) else said
-        for person, said in zip(usable["patient"], usable["description"], strict=True)
+        for person, said in zip(usable["patient"], told, strict=True)
     ]
     return usable.assign(
         patient_id=[names.get(person, person) for person in usable["patient"]], description=descriptions

@@ -114,6 +114,8 @@ def _meant(folder: Path, value: str, seen: dict[Path, dict[str, str]]) -> str:
     if "\\" in value:
         return ", as \\ parts no folders here: write / in its place"
     path = folder / value
+    if path.is_symlink():
+        return ", but a link whose target is gone: bring that back, or index the images again"
     if path.parent not in seen:
         try:
             seen[path.parent] = {_bare(item.name): item.name for item in path.parent.iterdir()}

@@ -103,7 +103,10 @@ def read_ledger_there(url: str) -> Ledger:
     try:
         logs = [name for name in store.names() if fnmatch(name, "log*.jsonl")]
         if not logs:
-            raise InputError(f"{store.url} is no run folder: it has no {LOG}; give the URL that `radfuse run` wrote to")
+            raise InputError(
+                f"{store.url} is no run folder: it has no {LOG}; give the URL that `radfuse run` wrote to, or "
+                "wait: a run that has just begun writes it within half a minute"
+            )
         with tempfile.TemporaryDirectory() as folder:
             for name in logs:
                 store.fetch(name, Path(folder) / name)

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import struct
-from collections import Counter
-from dataclasses import dataclass, replace
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radfuse.errors import InputError, listed
+from radfuse.errors import InputError, counted, listed
 from radfuse.given import utf8_name
 from radfuse.volume.frames import frames_of, has_frames, read_frames
 from radfuse.volume.grid import Grid, triple
-from radfuse.volume.layout import MOST_VOXELS
 from radfuse.volume.resent import in_order
 from radfuse.volume.sitk import from_sitk, read_slices, reason_of
+from radfuse.volume.slices import SUBJECT, Slice, check_series
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 _NEEDED = ("SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns")
-_LOOK = {"size": slice(0, 2), "spacing": slice(2, 4), "orientation": slice(4, None)}
-_SUBJECT = ("PatientID", "FrameOfReferenceUID")
 _STORED = ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
 _SUFFIXES = {".dcm", ".dicom", ".ima"}
 _OTHERWISE = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".png", ".jpg", ".jpeg", ".zip")
@@ -40,43 +41,9 @@ _LARGE = 4096
 """Fields of more bytes, such as pixels, are left on the disk."""
 DAMAGE = (OSError, EOFError, ValueError, NotImplementedError, LookupError, AttributeError, TypeError, struct.error)
 """What pydicom raises at damaged files: whatever its parsing meets first. Each becomes an error that names the file."""
-_SAME_PLACE_MM = 1e-4
-"""Slices nearer to each other are at one place."""
+_QUIET = threading.RLock()
 _UNIT = 1e-2
 """How far from 1 the length of a direction may be, and from 0 the cosine of two that are at right angles."""
-_ASIDE, _ASIDE_PER_MM = 0.1, 1e-3
-"""A slice lies beside the others by more than so much of a pixel, and of its distance from the first: the stack leans.
-Rounded directions of three decimals stay below; the least gantry tilt that scanners have, half a degree, does not."""
-
-
-@dataclass(frozen=True)
-class _Slice:
-    """One slice.
-
-    Attributes:
-        path: of its file.
-        series: its series.
-        look: rows, columns, pixel spacing and directions; the same for all slices of a stack.
-        origin: centre of its first pixel, (x, y, z) in mm.
-        along: of its origin along the normal, in mm.
-        values: how its pixels are stored and rescaled.
-        subject: whose it is, and what its positions are counted from; the same for all slices of a series.
-        turn: directions of its rows and columns, as the header has them.
-        frame: which one of its file, from 0; None where the file is the slice.
-    """
-
-    path: Path
-    series: str
-    look: tuple[float, ...]
-    origin: np.ndarray
-    along: float
-    values: tuple[float, ...]
-    subject: tuple[str, ...]
-    turn: tuple[float, ...]
-    frame: int | None = None
-
-    def __str__(self) -> str:
-        return self.path.name if self.frame is None else f"frame {self.frame + 1} of {self.path.name}"
 
 
 def read_dicom(folder: Path) -> tuple[np.ndarray, Grid]:
@@ -99,12 +66,13 @@ def read_dicom(folder: Path) -> tuple[np.ndarray, Grid]:
     if len(set(names)) > 1:
         counts = ", ".join(str(names.count(name)) for name in dict.fromkeys(names))
         raise InputError(
-            f"{folder} mixes {len(set(names))} series (slices: {counts}); put each series into a folder of its own"
+            f"{folder} mixes {len(set(names))} series (slices: {counts}); put each into a folder of its own, as "
+            "`radfuse dicom index` does by links"
         )
     for part in slices:
         utf8_name(part.path)
     slices, _ = in_order(slices, header_of)
-    _check_series(folder, slices)
+    check_series(folder, slices, header_of)
     if any(part.frame is not None for part in slices):
         frames = [(part.path, part.frame or 0, part.values[-2], part.values[-1]) for part in slices]
         return read_frames(frames), _grid_of(slices)
@@ -157,7 +125,7 @@ def resent_in(folder: Path) -> list[str]:
     return [copy.path.name for _, copy in in_order(_slices(folder), header_of)[1]]
 
 
-def _slices(folder: Path) -> list[_Slice]:
+def _slices(folder: Path) -> list[Slice]:
     """Return the slices of a folder; images that no one can place are refused where they belong to its series."""
     slices, lacking = [], []
     inside = folder.iterdir() if folder.is_dir() else [folder]
@@ -165,6 +133,10 @@ def _slices(folder: Path) -> list[_Slice]:
         header = header_of(path)
         if header is None or not is_image(header):
             continue
+        if "FloatPixelData" in header or "DoubleFloatPixelData" in header:
+            raise InputError(
+                f"{path}: its pixels are real numbers (FloatPixelData), which are not read; save it as NIfTI"
+            )
         if has_frames(header):
             slices += _frames(path, header)
             continue
@@ -177,10 +149,10 @@ def _slices(folder: Path) -> list[_Slice]:
     for series, path, names, frames in lacking:
         if known and series and series not in known and "PixelData" not in names:
             continue
+        if {"Rows", "PixelData"} <= set(names):
+            raise InputError(f"{path} is cut off before its pixels; copy it again, or take it away if it is no slice")
         if frames not in {"", "1"}:
-            raise InputError(
-                f"{path} holds {frames} frames in one file; convert it to NIfTI, for example with dcm2niix"
-            )
+            raise _several_frames(path, frames)
         flat = "" if known or "PixelData" in names else "; flat images are named file by file, not by their folder"
         raise InputError(
             f"{path} lacks {', '.join(names)}, without which no one knows where its pixels lie; "
@@ -189,8 +161,15 @@ def _slices(folder: Path) -> list[_Slice]:
     return slices
 
 
-def _grid_of(slices: list[_Slice]) -> Grid:
-    """Return where the voxels of sorted slices lie, which `_check_series` took for one stack."""
+def _several_frames(path: Path, frames: str) -> InputError:
+    return InputError(
+        f"{path} holds {frames} frames in one file, and does not say where each lies; convert it to NIfTI, for "
+        "example with dcm2niix"
+    )
+
+
+def _grid_of(slices: list[Slice]) -> Grid:
+    """Return where the voxels of sorted slices lie, which `check_series` took for one stack."""
     rows, columns, row_mm, column_mm, *_ = slices[0].look
     first, second = np.reshape(slices[0].turn, (2, 3))
     step = (slices[-1].along - slices[0].along) / (len(slices) - 1)
@@ -202,6 +181,13 @@ def _grid_of(slices: list[_Slice]) -> Grid:
         triple(slices[0].origin, float),
         tuple(float(value) + 0.0 for value in axes.ravel()),
     )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Have pydicom warn of nothing; one thread at a time, as they share what is warned of."""
+    with _QUIET, warnings.catch_warnings(action="ignore"):
+        yield
 
 
 def is_enhanced(path: Path) -> bool:
@@ -222,7 +208,8 @@ def header_of(path: Path) -> Dataset | None:
             raise InputError(f"{path} is a deflated DICOM file; save it uncompressed, for example with dcmconv +te")
         if head.startswith(_BARE) and _ROOT in head:
             raise InputError(f"{path} lacks DICOM's preamble; save it with one, for example with dcmconv +te")
-        return pydicom.dcmread(path, defer_size=_LARGE)
+        with quiet():  # what is wrong is told here, in words of its own
+            return pydicom.dcmread(path, defer_size=_LARGE)
     except InvalidDicomError as error:
         if path.suffix.lower() in _SUFFIXES:
             raise InputError(f"{path} is no DICOM file, whatever its name; copy it again, or take it away") from error
@@ -246,7 +233,7 @@ def is_image(header: Dataset) -> bool:
     return name not in _BESIDE and ("Rows" in header or unknown or "Image" in name)
 
 
-def _frames(path: Path, header: Dataset) -> list[_Slice]:
+def _frames(path: Path, header: Dataset) -> list[Slice]:
     """Return the frames of an enhanced file, each placed by what it says itself or all say together."""
     slices = []
     frames = frames_of(path, header)
@@ -260,14 +247,14 @@ def _frames(path: Path, header: Dataset) -> list[_Slice]:
     return slices
 
 
-def _slice_of(path: Path, header: Dataset) -> _Slice:
+def _slice_of(path: Path, header: Dataset) -> Slice:
     """Return one slice, after a look at its pixels."""
     part = _placed(path, header)
     _check_pixels(path, header, header)
     return part
 
 
-def _placed(path: Path, header: Dataset) -> _Slice:
+def _placed(path: Path, header: Dataset) -> Slice:
     """Return where a slice lies; numbers are read as they stand in the file: pydicom warns of some, mends others."""
     spacing = _numbers(path, header, "PixelSpacing", 2)
     if not (np.isfinite(spacing) & (spacing > 0)).all():
@@ -293,8 +280,8 @@ def _placed(path: Path, header: Dataset) -> _Slice:
     normal /= np.linalg.norm(normal)
     look = (whole_of(header, "Rows"), whole_of(header, "Columns"), *spacing, *np.round(turn.ravel(), 4))
     values = (*(whole_of(header, name) for name in _STORED), slope, inter)
-    subject = tuple(text_of(header, name) for name in _SUBJECT)
-    return _Slice(
+    subject = tuple(text_of(header, name) for name in SUBJECT)
+    return Slice(
         path,
         text_of(header, "SeriesInstanceUID"),
         look,
@@ -329,6 +316,8 @@ def _check_pixels(path: Path, header: Dataset, file: Dataset, frames: int = 1) -
     refuse_tables(path, header)
     allocated = check_bits(path, header)
     rows, columns = whole_of(header, "Rows"), whole_of(header, "Columns")
+    if frames == 1 and text_of(file, "NumberOfFrames") not in {"", "1"}:
+        raise _several_frames(path, text_of(file, "NumberOfFrames"))
     pixels: Any = file.get_item("PixelData", keep_deferred=True)
     row = columns * allocated // 8
     whole = rows * row * frames
@@ -341,7 +330,12 @@ def _check_pixels(path: Path, header: Dataset, file: Dataset, frames: int = 1) -
 
 
 def refuse_tables(path: Path, header: Dataset) -> None:
-    """Refuse pixels that a table gives their values, which is not applied."""
+    """Refuse pixels that a table gives their values, which is not applied, and slices side by side in one picture."""
+    if "MOSAIC" in text_of(header, "ImageType"):
+        raise InputError(
+            f"{path} is a mosaic, several slices side by side in one picture; convert the series to NIfTI, for example "
+            "with dcm2niix"
+        )
     if "ModalityLUTSequence" in header:
         raise InputError(
             f"{path}: a table (ModalityLUTSequence) says what its pixels mean, which is not applied; export it "
@@ -388,59 +382,5 @@ def _numbers(path: Path, header: Dataset, name: str, count: int) -> np.ndarray:
     except ValueError:
         found = []
     if len(found) != count or "_" in text:
-        raise InputError(f"{path}: {name} is {text[:80]!r}, not {count} numbers; export the series again")
+        raise InputError(f"{path}: {name} is {text[:80]!r}, not {counted(count, 'number')}; export the series again")
     return np.array(found)
-
-
-def _check_looks(folder: Path, series: list[_Slice]) -> None:
-    """Refuse slices that are not of one size, spacing and orientation; names the first of the fewer."""
-    looks = Counter(part.look for part in series)
-    usual, _ = looks.most_common(1)[0]
-    odd = next((part for part in series if part.look != usual), None)
-    if odd is not None:
-        what = next(what for what, at in _LOOK.items() if odd.look[at] != usual[at])
-        raise InputError(f"{folder}: slices differ in {what}, as {odd} from most others; keep those of one stack")
-
-
-def _check_series(folder: Path, series: list[_Slice]) -> None:
-    """Refuse slices that do not look alike, and positions that are doubled, left out, or not above one another."""
-    _check_looks(folder, series)
-    for place, name in enumerate(_SUBJECT):
-        if len({part.subject[place] for part in series}) > 1:
-            raise InputError(f"{folder}: {name} differs between slices of one series; keep those of one stack")
-    if len(series) < 2:
-        raise InputError(f"{folder} holds one slice; a volume needs two or more")
-    rows, columns, row_mm, column_mm, *_ = series[0].look
-    if rows * columns * len(series) > MOST_VOXELS:
-        raise InputError(f"{folder} has more than {MOST_VOXELS} voxels; crop or resample it")
-    gaps = np.diff([part.along for part in series])
-    usual = float(np.median(gaps))
-    if usual <= _SAME_PLACE_MM:
-        raise InputError(f"{folder}: several slices lie at one position; keep one time point or echo")
-    twice = np.flatnonzero(gaps <= _SAME_PLACE_MM)
-    if len(twice):
-        at = int(twice[0])
-        more = f", and {len(twice) - 1} more pairs" if len(twice) > 1 else ""
-        raise InputError(
-            f"{folder}: {series[at]} and {series[at + 1]} lie at one position{more}; take away the one that is a copy"
-        )
-    odd = np.flatnonzero(np.abs(gaps - usual) > 0.02 * usual + 1e-3)
-    if len(odd):
-        first = int(odd[0])
-        missing = round(float(gaps[first]) / usual) - 1
-        lacking = "1 slice is missing" if missing == 1 else f"{missing} slices are missing"
-        what = lacking if missing > 0 else "the distance changes"
-        raise InputError(
-            f"{folder}: {what} between {series[first]} and {series[first + 1]} "
-            f"({gaps[first]:.3f} mm apart, usually {usual:.3f} mm); copy the series again"
-        )
-    apart = np.array([part.origin for part in series]) - series[0].origin
-    depth = np.array([part.along for part in series]) - series[0].along
-    aside = np.sqrt(np.maximum((apart**2).sum(axis=1) - depth**2, 0))
-    leaning = np.flatnonzero(aside > _ASIDE * min(row_mm, column_mm) + _ASIDE_PER_MM * depth)
-    if len(leaning):
-        at = int(leaning[0])
-        raise InputError(
-            f"{folder}: {series[at]} lies {aside[at]:.3f} mm beside {series[0]}, not straight "
-            "above it (a tilted gantry?); resample the series to a rectangular grid, for example with dcm2niix"
-        )

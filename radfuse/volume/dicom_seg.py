@@ -17,8 +17,10 @@ import numpy as np
 from radfuse.errors import InputError
 from radfuse.volume.codes import Concept, coded
 from radfuse.volume.dicom import sorted_headers, text_of
+from radfuse.volume.frames import has_frames
 from radfuse.volume.grid import GRID_TOLERANCE
 from radfuse.volume.image import LabelMap
+from radfuse.volume.series import depth_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -28,6 +30,7 @@ SEG_SERIES, SR_SERIES = 9101, 9102
 """Numbers of the series that are added to a study."""
 LONGEST_LABEL = 64
 """Characters of a segment's name; the rest of a longer one is cut off."""
+UTF8 = "ISO_IR 192"
 _NEEDED = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SOPInstanceUID", "SOPClassUID")
 
 
@@ -67,7 +70,14 @@ def source_headers(image: Path) -> list[Dataset]:
     Raises:
         InputError: the image is no DICOM series, or its headers lack an id.
     """
+    from pydicom.valuerep import DSfloat
+
     headers = sorted_headers(image)
+    if any(has_frames(header) for header in headers):
+        raise InputError(
+            f"{image} holds an enhanced file of all slices, beside which no DICOM objects are written; leave --dicom "
+            "out, or save the series as single slices"
+        )
     for name in _NEEDED:
         if not all(header.get(name) for header in headers):
             raise InputError(
@@ -81,7 +91,25 @@ def source_headers(image: Path) -> list[Dataset]:
             if name not in header:
                 setattr(header, name, None)
         _empty_what_cannot_be(header)
+        _in_one_alphabet(header)
+        if not header.get("SliceThickness"):
+            header.SliceThickness = DSfloat(depth_of(*headers[:2]) or 1.0, auto_format=True)
+        header.ImageOrientationPatient = headers[0].ImageOrientationPatient  # alike in four decimals: read_dicom looked
     return headers
+
+
+def _in_one_alphabet(header: Dataset) -> None:
+    """Turn texts of several character sets, as Japanese ones are, into UTF-8: highdicom takes no empty first set."""
+    from pydicom.valuerep import PersonName
+
+    sets = header.get("SpecificCharacterSet")
+    if sets is None or isinstance(sets, str):
+        return
+    header.decode()
+    header.SpecificCharacterSet = UTF8
+    for item in header:
+        if item.VR == "PN":
+            item.value = PersonName(str(item.value), ["utf8"])  # else its bytes stay those of the old sets
 
 
 def _empty_what_cannot_be(header: Dataset) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +13,8 @@ import numpy as np
 
 from radfuse.errors import InputError
 from radfuse.run.disk import write_folder
-from radfuse.volume.dicom_seg import Maker, indexed, segmentation, source_headers
+from radfuse.volume.dicom import quiet
+from radfuse.volume.dicom_seg import UTF8, Maker, indexed, segmentation, source_headers
 from radfuse.volume.dicom_sr import Numbers, report
 from radfuse.volume.files import read_grid
 from radfuse.volume.image import LabelMap
@@ -24,11 +23,8 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 SEG, SR = "seg.dcm", "sr.dcm"
-_UTF8 = "ISO_IR 192"
 _CORRECT = "look at what they say of patient and study, and correct it"
 _LOOK = "look at the names and codes of its labels, and at what its headers say of patient and study"
-_QUIET = threading.Lock()
-"""Held while warnings are off: threads share them, and the last would set back what the first set."""
 
 
 def write_objects(
@@ -53,7 +49,7 @@ def write_objects(
         InputError: the image is no DICOM series, the mask is empty or does not lie on it, highdicom is not installed.
         RunError: the disk is full, or may not be written to.
     """
-    with _QUIET, warnings.catch_warnings(action="ignore"):  # of fields of the source, whose values they repeat
+    with quiet():  # of fields of the source, whose values they repeat
         with _naming_nobody(image, "what its headers say", _CORRECT):
             headers = source_headers(image)
         with _naming_nobody(image, f"its segmentation, {SEG},", _LOOK):
@@ -72,7 +68,7 @@ def _naming_nobody(image: Path, what: str, mend: str) -> Iterator[None]:
     """Turn an error whose text may name the patient into one that says what could not be written."""
     try:
         yield
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError, AttributeError, LookupError) as error:
         raise InputError(f"{image}: {what} cannot be written beside it ({type(error).__name__}); {mend}") from None
 
 
@@ -86,7 +82,7 @@ def _volumes(labels: LabelMap, image: Path) -> dict[str, float]:
 def _bytes(item: Dataset) -> bytes:
     """Return a file, its texts as UTF-8: labels and outcomes may need letters that the images' own set lacks."""
     item.decode()
-    item.SpecificCharacterSet = _UTF8
+    item.SpecificCharacterSet = UTF8
     stream = io.BytesIO()
     item.save_as(stream)
     return stream.getvalue()

@@ -36,7 +36,7 @@ def doubts_of(path: Path, grid: Grid) -> list[str]:
         extent = " x ".join(f"{side:.4g}" for side in sides[::-1])
         found.append(f"the image measures {extent} mm, as where a header counts in other units; correct its units")
     if path.is_dir() or is_zip(path):
-        return found + _resent(path, grid)
+        return found + _beside_slices(path, grid)
     if not path.name.lower().endswith((".nii", ".nii.gz")):
         return found
     forms = forms_of(path)
@@ -65,8 +65,8 @@ def doubt_of_values(image: Volume) -> str:
     return f"every voxel of {image.name} is {low:g}; look whether it is the right file" if low == high else ""
 
 
-def _resent(path: Path, grid: Grid) -> list[str]:
-    """Return which slices of a series are there more than once; looked for where files are more than slices."""
+def _beside_slices(path: Path, grid: Grid) -> list[str]:
+    """Return which slices are there twice, and which files are empty; looked for where files are more than slices."""
     if is_zip(path):
         with ZipFile(path) as packed:
             files = sum(not item.is_dir() for item in packed.infolist())
@@ -76,5 +76,8 @@ def _resent(path: Path, grid: Grid) -> list[str]:
         return []
     with unzipped(path) if is_zip(path) else nullcontext(path) as folder:
         names = resent_in(folder)
-    told = f"{listed(names, 3)}: the same slice, pixels and all, as another file; it is read once"
-    return [told] if names else []
+        empty = sorted(item.name for item in folder.iterdir() if item.name[0] != "." and not item.stat().st_size)
+    found = [f"{listed(names, 3)}: the same slice, pixels and all, as another file; it is read once"] if names else []
+    if empty:
+        found.append(f"{listed(empty, 3)}: an empty file, which is not read; a slice may be missing: copy it again")
+    return found

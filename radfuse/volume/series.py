@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import warnings
+import re
 from typing import TYPE_CHECKING, Any
 
-from radfuse.volume.dicom import DAMAGE, text_of, whole_of
+from radfuse.volume.dicom import DAMAGE, quiet, text_of, whole_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -24,6 +24,8 @@ _TEXTS = {
     "scanner": "ManufacturerModelName",
 }
 _NUMBERS = {"tr_ms": "RepetitionTime", "te_ms": "EchoTime", "flip_deg": "FlipAngle", "thickness_mm": "SliceThickness"}
+_TELLING = 4
+"""Characters of a part of a name from which on it is sought in descriptions: shorter ones are words of anything."""
 _PLANES = ("sagittal", "coronal", "axial")
 _PACKED = 0xFFFFFFFF
 _SIDES = {"R": "right", "L": "left"}
@@ -36,6 +38,7 @@ def facts_of(header: Dataset) -> Facts:
     found |= {"rows": whole_of(header, "Rows"), "columns": whole_of(header, "Columns")}
     spacing = _numbers(text_of(header, "PixelSpacing"), 2)
     found |= {"row_mm": spacing[0] if spacing else None, "column_mm": spacing[1] if spacing else None}
+    found["nameless"] = _nameless(header, found["description"])
     found["frames"] = int(_number(text_of(header, "NumberOfFrames")) or 1)
     found["plane"] = plane_of(header)
     word = text_of(header, "ImageLaterality") or text_of(header, "Laterality")
@@ -48,11 +51,21 @@ def _spelled(header: Dataset, name: str) -> str:
     text = text_of(header, name)
     if text.isascii():
         return text
-    with warnings.catch_warnings(action="ignore"):  # of character sets that nobody knows
+    with quiet():  # of character sets that nobody knows
         try:
             return str(header[name].value).strip()
         except DAMAGE:
             return text
+
+
+def _nameless(header: Dataset, description: object) -> str | None:
+    """Return a description with a blank for each part of the person's name that stands in it as a word."""
+    if not isinstance(description, str):
+        return None
+    for part in re.split(r"[\W_]+", _spelled(header, "PatientName")):
+        if len(part) >= _TELLING:
+            description = re.sub(rf"(?<![^\W_]){re.escape(part)}(?![^\W_])", "", description, flags=re.IGNORECASE)
+    return " ".join(description.split())
 
 
 def plane_of(header: Dataset) -> str | None:
@@ -101,6 +114,8 @@ def missing_bytes(header: Dataset | None, size: int) -> int:
     frames = int(_number(text_of(header, "NumberOfFrames")) or 1)
     voxels = whole_of(header, "Rows") * whole_of(header, "Columns") * frames
     promised = voxels * max(whole_of(header, "SamplesPerPixel"), 1) * whole_of(header, "BitsAllocated") // 8
+    if "FloatPixelData" in header or "DoubleFloatPixelData" in header:
+        return 0
     if "PixelData" not in header:
         return max(promised, 1)  # cut before the pixels, and maybe before their number
     pixels: Any = header.get_item("PixelData", keep_deferred=True)

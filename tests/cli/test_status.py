@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +13,11 @@ from typer.testing import CliRunner
 
 from radfuse import machine
 from radfuse.cli.app import app, main
+from radfuse.cli.status import _headline
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
 from radfuse.run import push
+from radfuse.run.ledger import Ledger, StageStatus
 from radfuse.volume.files import read_labels, write_image
 
 if TYPE_CHECKING:
@@ -64,6 +68,14 @@ def test_a_run_is_told_of_and_failures_wait_until_they_are_asked_for(
     (line,) = (line.split() for line in told.output.splitlines() if line.startswith("extract"))
     assert line[:4] == ["extract", "3", "1", "0"]
     assert "failed features/cases/c3.json: " in told.output
+
+
+def test_a_run_that_has_done_nothing_yet_tells_since_when() -> None:
+    """It said "last result 4 s ago" where there was none."""
+    stage = StageStatus("extract", 0, 0, 24, None, None, {}, None)
+    begun = Ledger((stage,), "process 7", datetime.now(UTC) - timedelta(seconds=4), ())
+    assert _headline(begun) == "At work: process 7; begun 4 s ago"
+    assert "last result" in _headline(replace(begun, stages=(replace(stage, done=1),)))
 
 
 def test_a_mended_file_is_tried_again_by_itself(study: Path, tmp_path: Path) -> None:

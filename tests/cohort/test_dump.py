@@ -91,6 +91,31 @@ def test_pseudonyms_leave_no_id(heap: Path, tmp_path: Path) -> None:
     assert (tmp_path / "c.images" / "mine.txt").is_file()
 
 
+def test_why_series_cannot_be_read_is_told_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Real numbers are no cut file, and a file cut in its header lacks more than its UID."""
+    heap = tmp_path / "heap"
+    heap.mkdir()
+    write_series(heap / "real", PixelData=None, FloatPixelData=bytes(48), **PERSON)
+    write_series(heap / "cut", 1, **PERSON)
+    (heap / "cut" / "0.dcm").write_bytes((heap / "cut" / "0.dcm").read_bytes()[:400])
+    write_series(heap / "whole", SeriesInstanceUID="1.2.9", **PERSON)
+    dicom_index(heap, tmp_path / "c.csv")
+    told = capsys.readouterr().err
+    assert "left out 1: pixels are real numbers (FloatPixelData), which are not read" in told
+    assert "left out 1: 1 of 1 files are cut off" in told
+
+
+def test_a_persons_name_leaves_descriptions_with_pseudonyms_alone(tmp_path: Path) -> None:
+    """Parts of four letters and more, in the file's own alphabet; "Eva" and "Knie" are too short, or of no name."""
+    name = {"SpecificCharacterSet": "ISO_IR 100", "PatientName": "Müller-Luedens^Eva"}
+    write_series(tmp_path / "heap", SeriesDescription="Knie Eva MÜLLER_luedens T1 Muellers", **PERSON | name)
+    (tmp_path / "salt").write_text("0123456789abcdef")
+    dicom_index(tmp_path / "heap", tmp_path / "c.csv", tmp_path / "salt")
+    assert pd.read_csv(tmp_path / "c.csv")["description"].tolist() == ["Knie Eva _ T1 Muellers"]
+    dicom_index(tmp_path / "heap", tmp_path / "d.csv")
+    assert pd.read_csv(tmp_path / "d.csv")["description"].tolist() == ["Knie Eva MÜLLER_luedens T1 Muellers"]
+
+
 @pytest.mark.parametrize(
     ("person", "said", "kept"),
     [

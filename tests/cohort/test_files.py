@@ -36,11 +36,13 @@ def test_a_missing_mask_file_is_an_error_and_an_empty_mask_is_none(tmp_path: Pat
     [
         ("~/x.nii", "as ~ is not followed here: write the whole path"),
         ("sub\\x.nii", "write / in its place"),
+        ("gone.nii", "but a link whose target is gone: bring that back, or index the images again"),
         ("X.NII", "but one called x.nii, which is spelled in another way"),
     ],
 )
 def test_what_may_be_wrong_with_a_path_is_said(tmp_path: Path, cell: str, message: str) -> None:
     (tmp_path / "x.nii").touch()
+    (tmp_path / "gone.nii").symlink_to("nowhere.nii")
     assert_one(errors_of(read_cohort, *images(tmp_path, {4: f"c3,p3,{cell},0"})), 4, "t1", message)
 
 

@@ -136,7 +136,19 @@ BAD_SERIES: list[tuple[dict[str, Any], str]] = [
     ({"BitsStored": 255}, "255 bits stored of 16"),
     ({"BitsStored": 12}, "12 bits stored of 16, the highest 15; numbers that do not begin at the lowest bit"),
     ({"PixelData": bytes(20)}, r"0\.dcm is truncated, or its header lies: 20 bytes of 24 \(4 x 3 pixels of 16 bits\)"),
-    ({"NumberOfFrames": 7, "ImagePositionPatient": None}, "holds 7 frames in one file; convert it to NIfTI"),
+    ({"NumberOfFrames": 7, "ImagePositionPatient": None}, "holds 7 frames in one file, and .*; convert it to NIfTI"),
+    ({"NumberOfFrames": 7}, "holds 7 frames in one file, and does not say where each lies"),
+    ({"ImageType": ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]}, r"0\.dcm is a mosaic, several slices side by side"),
+    ({"PixelData": None, "FloatPixelData": bytes(48)}, r"0\.dcm: its pixels are real numbers"),
+    ({"PixelData": None, "Rows": None}, r"0\.dcm is cut off before its pixels"),
+    (
+        {"ImagePositionPatient": lambda z: [0, 0, 2 * z + 1.3 * (z == 3)]},
+        r"the distance changes between 2\.dcm and 3\.dcm \(3\.300 mm apart, usually 2\.000",
+    ),
+    (
+        {"ImagePositionPatient": lambda z: [0, 0, 2 * (z // 2)], "EchoTime": lambda z: 80 if z % 2 else 9},
+        r"several slices lie at one position \(EchoTime 9(\.0)?, 80(\.0)?\); keep one",
+    ),
 ]
 
 

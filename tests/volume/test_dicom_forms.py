@@ -107,6 +107,15 @@ def test_a_slice_that_was_sent_twice_is_read_once_and_told(tmp_path: Path) -> No
     assert len(sorted_headers(tmp_path / "s")) == 5
 
 
+def test_an_empty_file_among_slices_is_told(tmp_path: Path) -> None:
+    """Where it was the last slice, nothing else shows that one is missing."""
+    write_series(tmp_path / "s", 5)
+    (tmp_path / "s" / "IM6").touch()
+    for place in (tmp_path / "s", zipped(tmp_path / "s", tmp_path / "s.zip")):
+        (told,) = doubts_of(place, read_grid(place))
+        assert told.startswith("IM6: an empty file, which is not read; a slice may be missing")
+
+
 @pytest.mark.parametrize("field", ["SOPInstanceUID", "PixelData", "RescaleSlope"])
 def test_a_slice_that_stands_twice_and_is_no_copy_is_named(tmp_path: Path, field: str) -> None:
     write_series(tmp_path / "s", 5)

@@ -14,6 +14,8 @@ from types import SimpleNamespace
 import numpy as np
 import pydicom
 import pytest
+from rawfiles import write_enhanced
+from rawfiles import write_series as write_raw
 
 from radfuse.errors import InputError
 from radfuse.phantom.oai import tiny, write_series
@@ -168,6 +170,48 @@ def test_headers_of_any_hospital_and_labels_of_any_language(tmp_path: Path) -> N
     assert [item.SegmentLabel for item in made[0].SegmentSequence] == [names[1], 64 * "x"]
     volumes = hd.sr.srread(tmp_path / "o" / SR).content.get_volumetric_roi_measurement_groups()
     assert [group.tracking_identifier for group in volumes] == [names[1], 64 * "x"]
+
+
+def test_a_name_in_three_alphabets_is_written_whole(tmp_path: Path) -> None:
+    name = "Yamada^Tarou=山田^太郎=やまだ^たろう"
+    write_series(
+        tmp_path / "1",
+        tiny(),
+        None,
+        "DESS",
+        ABOUT | {"SpecificCharacterSet": ["", "ISO 2022 IR 87"], "PatientName": name},
+    )
+    array = np.zeros((3, 4, 4), dtype=np.uint8)
+    array[1, :2] = 1
+    write_objects(tmp_path / "o", LabelMap(array, read_grid(tmp_path / "1"), {1: "bone"}, "m"), tmp_path / "1", MAKER)
+    assert {str(pydicom.dcmread(tmp_path / "o" / each).PatientName) for each in (SEG, SR)} == {name}
+
+
+def test_an_enhanced_series_gets_no_objects_in_words(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    write_enhanced(tmp_path / "s" / "e.dcm", np.ones((3, 3, 4), dtype=np.uint16))
+    with pytest.raises(InputError, match="holds an enhanced file of all slices, beside which no DICOM objects"):
+        source_headers(tmp_path / "s")
+
+
+def test_a_segmentation_of_slices_at_measured_places_is_read_back(tmp_path: Path) -> None:
+    """Table positions vary by some hundredths of a millimetre, which add up where the least gap is taken for all."""
+    apart = [0.005 * (-1) ** (z // 2) for z in range(24)]
+    write_raw(
+        tmp_path / "s",
+        24,
+        PatientID="1",
+        StudyInstanceUID="1.2.8",
+        FrameOfReferenceUID="1.2.9",
+        ImagePositionPatient=lambda z: [0, 0, z + apart[z]],
+    )
+    grid = read_grid(tmp_path / "s")
+    array = np.zeros(grid.shape, dtype=np.uint8)
+    array[:, 1:, 1:] = 1
+    write_objects(tmp_path / "o", LabelMap(array, grid, {1: "bone"}, "m"), tmp_path / "s", MAKER)
+    found = read_labels(tmp_path / "o" / SEG)
+    assert np.array_equal(found.array, array)
+    assert found.grid.spacing_zyx_mm == pytest.approx(grid.spacing_zyx_mm, rel=1e-3)
 
 
 @pytest.mark.parametrize(
