@@ -30,6 +30,7 @@ from radfuse.features import FeatureSource, FeatureTable, read_features
 from radfuse.fusion.design import Design, join, order_of
 from radfuse.fusion.harmonise import Combat
 from radfuse.learned import learns
+from radfuse.regions.config import images_named
 from radfuse.sequences import reach_of
 from radfuse.study import Study
 from radfuse.volume.registration import Registration
@@ -86,7 +87,7 @@ def read_inputs(study: Study, tunes: bool = True, *, apart: bool = False) -> Inp
         problems.append(
             Problem("study", "no inputs: name cohort.clinical columns, features: {radiomic: table.csv}, or regions")
         )
-    problems += [*_of_radiomics(study), *_unregistered(study)]
+    problems += [*_of_radiomics(study), *_unregistered(study), *_needed_all_the_same(study)]
     problems += problems_of_answers(study.report.answers)
     if study.regions and study.segmentation is not None:
         try:
@@ -119,6 +120,21 @@ def _unregistered(study: Study) -> list[Problem]:
             message = f"masks reach it by {how}, so that this is not heeded; set masks: register, or remove it"
             problems.append(Problem(f"sequences.{name}.registration", message, severity="warning"))
     return problems
+
+
+def _needed_all_the_same(study: Study) -> list[Problem]:
+    """Return which regions are made with an image that cases may lack: such cases fail by them, and are not imputed."""
+    return [
+        Problem(
+            f"regions: {region.name!r}",
+            f"it is made with {name!r}, which cohort.optional_images lets cases lack: a case without it fails; draw "
+            "the region another way, or leave those cases out",
+            severity="warning",
+        )
+        for region in study.regions
+        for name in images_named([region])
+        if name in study.cohort.optional_images
+    ]
 
 
 def _of_radiomics(study: Study) -> list[Problem]:

@@ -18,6 +18,7 @@ from radfuse.run.disk import check_folder, write_folder
 if TYPE_CHECKING:
     from radfuse.cohort.case import Case
     from radfuse.recipe import MaskedImage, RegionRecipe
+    from radfuse.sequences import SequenceRecipe
     from radfuse.study import Study
     from radfuse.volume.image import LabelMap
     from radfuse.volume.region import Region
@@ -138,7 +139,8 @@ def _page(study: Study, case: Case, mask: LabelMap, source: str, file: Path, run
     for name in set(case.images) - set(ready):
         with contextlib.suppress(InputError):  # told already
             images[name] = read_volume(case.images[name], recipe.sequences[name].spacing_mm)
-    seen = [SeenImage(name, images[name], regions.get(name, [])) for name in case.images if name in images]
+    steps = {name: _steps(recipe.sequences[name]) if name in ready else () for name in images}
+    seen = [SeenImage(name, images[name], regions.get(name, []), steps[name]) for name in case.images if name in images]
     failures = [Failure(item=name, error=message) for name, message in told.items()]
     counted = "image" if len(seen) == 1 else "images"
     known = {"mask": source, "side": who.side, "visit": who.visit, counted: str(len(seen))}
@@ -146,6 +148,11 @@ def _page(study: Study, case: Case, mask: LabelMap, source: str, file: Path, run
     made = Made.today(["look", file.name, case.case_id])
     show_failures(failures)
     return case_page(CaseReport(case.case_id, facts, seen, failures, made)), bool(failures)
+
+
+def _steps(recipe: SequenceRecipe) -> tuple[str, ...]:
+    """Return what is done to the values of an image before they are measured."""
+    return (*(["SUV"] if recipe.suv else []), *(step.kind for step in recipe.normalise))
 
 
 def _recipe(study: Study) -> RegionRecipe:

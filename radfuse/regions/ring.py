@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from radfuse.config import Section
 
@@ -39,7 +39,12 @@ class RingRegion(Section):
     """Labels that it is clipped to, by name or number; `body`: what is no air in the image and hangs together
     with the label, unless a label has that name."""
     exclude: tuple[str | PositiveInt, ...] = ()
-    """Labels that are left out of it, by name or number."""
+    """Labels that are left out of it, by name or number; one needs no brackets."""
+
+    @field_validator("exclude", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, said: object) -> object:
+        return [said] if isinstance(said, (str, int)) and not isinstance(said, bool) else said
 
     @model_validator(mode="after")
     def _has_room(self) -> RingRegion:

@@ -36,11 +36,13 @@ class SeenImage:
         sequence: its name.
         image: what is drawn.
         regions: on its grid.
+        changed: steps that its values went through.
     """
 
     sequence: str
     image: Volume
     regions: Sequence[Region]
+    changed: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def case_page(report: CaseReport) -> str:
             "grid": f"{' x '.join(map(str, seen.image.grid.shape[::-1]))} voxels of "
             f"{' x '.join(f'{step:.3g}' for step in seen.image.spacing_zyx_mm[::-1])} mm, axes "
             f"{orientation_of(seen.image.grid)}",
+            "changed": f" Values are those after {', '.join(seen.changed)}." if seen.changed else "",
             "whole": planes(seen.image, seen.regions),
             "legend": {region.name: colour_of(place) for place, region in enumerate(seen.regions)},
             "table": numbers(seen),

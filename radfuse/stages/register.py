@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from radfuse.errors import Problem
+from radfuse.errors import Problem, listed
 from radfuse.run.digests import UNSAID
 from radfuse.run.stage import Stage
 from radfuse.sequences import spacings_of
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 QUALITY, CHECKERBOARD = "quality.json", "checkerboard.png"
 """Files of a registration, beside its transform."""
+_MANY = 8
+"""Suspicious registrations that are told of one by one."""
 
 _LACKS = "sequence {0!r} is registered by image {1!r}, which the case lacks; name another as registration.by"
 
@@ -148,15 +151,40 @@ def write(done: RegisteredCase, path: Path) -> None:
 
 def remarks(context: Context) -> tuple[Problem, ...]:
     """Return what is suspicious about registrations that are there in this pass, and where to look."""
-    found = []
+    flagged, whole = {}, 0
     for place in context.keys:
         path = context.path(place) / QUALITY
         if place.startswith("registration/") and path.is_file():
+            whole += 1
             flags = RegistrationQuality.model_validate_json(path.read_bytes()).flags
             if flags:
-                text = f"{'; '.join(flags)}; look at {place}/{CHECKERBOARD}"
-                found.append(Problem(place, text, severity="warning"))
-    return tuple(found)
+                flagged[place] = flags
+    return told_of(flagged, whole)
+
+
+def told_of(flagged: Mapping[str, tuple[str, ...]], whole: int) -> tuple[Problem, ...]:
+    """Return a warning of each registration that is suspicious, or, where they are many, one of each kind of flag.
+
+    Args:
+        flagged: place in the run folder -> its flags.
+        whole: how many registrations there are.
+    """
+    if len(flagged) <= _MANY:
+        one = {place: f"{'; '.join(flags)}; look at {place}/{CHECKERBOARD}" for place, flags in flagged.items()}
+        return tuple(Problem(place, text, severity="warning") for place, text in one.items())
+    kinds: dict[str, list[str]] = {}
+    for place, flags in flagged.items():
+        for flag in flags:
+            kinds.setdefault(re.split(":| in ", flag)[0], []).append(place.removeprefix("registration/"))
+    return tuple(
+        Problem(
+            "registration",
+            f"{kind}: {len(places)} of {whole}, {listed(places)}; look at {CHECKERBOARD} in the folder of each, whose "
+            f"{QUALITY} has the numbers",
+            severity="warning",
+        )
+        for kind, places in kinds.items()
+    )
 
 
 def _looks_at_mask(context: Context) -> bool:

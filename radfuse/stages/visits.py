@@ -76,6 +76,17 @@ def ordered(visits: Sequence[str], between: Sequence[str]) -> list[str]:
     return [places.get(place, visit) for place, visit in enumerate(visits)]
 
 
+def by_dates(visits: list[str], years: pd.DataFrame) -> list[str]:
+    """Return visits as most units have them in time; as they are where some visit has no dates to compare.
+
+    Args:
+        visits: in the order that their names tell.
+        years: when they were, a row per unit, a column per visit.
+    """
+    since = years.sub(years[visits[0]], axis=0).median()
+    return sorted(visits, key=since.__getitem__) if since.notna().all() else visits
+
+
 def work(job: VisitsJob) -> VisitResults:
     """Return how features changed; nothing where no unit has two visits.
 
@@ -90,6 +101,8 @@ def work(job: VisitsJob) -> VisitResults:
     if config.visit not in cases or not cases.duplicated(keys).any():
         return VisitResults()
     visits = ordered(in_time(cases[config.visit].dropna().unique()), config.changes.between if config.changes else ())
+    if YEARS in cases:
+        visits = by_dates(visits, cases.groupby([*keys, config.visit])[YEARS].first().unstack())
     first = job.baseline if job.baseline in visits else visits[0]
     unit = pd.Series(pd.MultiIndex.from_frame(cases[keys]).factorize()[0], cases.index)
     patients = cases[config.patient].groupby(unit).first().to_numpy()
@@ -187,4 +200,4 @@ def _course(feature: str, table: np.ndarray, patients: np.ndarray) -> FeatureCou
     return FeatureCourse(feature=feature, means=tuple(map(Interval.of, means)), units=units)
 
 
-STAGE = Stage("visits", 2, jobs, work, write_section, lambda _: PLACE, what="comparing visits", needs=("extract",))
+STAGE = Stage("visits", 3, jobs, work, write_section, lambda _: PLACE, what="comparing visits", needs=("extract",))

@@ -108,9 +108,7 @@ def _registered(fixed: Volume, moving: Volume, settings: Registration, case: str
             raise _lost(case, fixed, moving, f"image {image.name} has the value {image.array.max():g} throughout")
     one, other = _clipped(still), _clipped(moving)
     shown = placed(near.array.astype(np.uint8), near.grid) if near else None
-    found = start
-    for level_mm in settings.levels_mm:
-        found = _level(one, other, shown, found, level_mm, settings)
+    found = _searched(one, other, shown, start, settings)
     if settings.transform == "affine":
         found = _level(one, other, shown, _affine(found), settings.levels_mm[-1], settings)
     if settings.transform == "bspline":
@@ -217,10 +215,19 @@ def _on(grid: Grid) -> Image:
     return placed(np.zeros(grid.shape, dtype=np.uint8), grid)
 
 
-def _at(image: Image, level_mm: float) -> Image:
-    """Return an image on voxels of a level, after a Gaussian of half their size; never on smaller ones than its own."""
+def _at(image: Image, level_mm: float, fewest: int = 1) -> Image:
+    """Return an image on voxels of a level, after a Gaussian of half their size; never on smaller ones than its own.
+
+    Args:
+        image: of any grid.
+        level_mm: of a voxel's sides.
+        fewest: voxels along each axis; in a thin stack they are smaller than `level_mm` for that.
+    """
     grid = grid_of(image)
-    wanted = tuple(max(step, level_mm) for step in grid.spacing_zyx_mm)
+    wanted = [max(step, level_mm) for step in grid.spacing_zyx_mm]
+    for axis, size in enumerate(with_spacing(grid, wanted).shape):  # type: ignore[arg-type]
+        if size < fewest:
+            wanted[axis] = grid.spacing_zyx_mm[axis] * grid.shape[axis] / fewest
     sigma = [0.5 * level_mm if step < level_mm else 0.0 for step in image.GetSpacing()]
     if any(sigma):
         image = sitk.DiscreteGaussian(image, [value**2 for value in sigma], maximumKernelWidth=64, useImageSpacing=True)
@@ -249,6 +256,23 @@ def _affine(begin: Transform) -> Transform:
     return found
 
 
+def _searched(fixed: Image, moving: Image, shown: Image | None, start: Transform, settings: Registration) -> Transform:
+    """Return what a search finds coarse to fine; a level that loses the images, as few voxels may, is passed over.
+
+    Raises:
+        RuntimeError: all levels lose them.
+    """
+    found, lost = start, 0
+    for level_mm in settings.levels_mm:
+        try:
+            found = _level(fixed, moving, shown, found, level_mm, settings)
+        except RuntimeError:
+            lost += 1
+            if lost == len(settings.levels_mm):
+                raise
+    return found
+
+
 def _level(
     fixed: Image, moving: Image, shown: Image | None, begin: Transform, level_mm: float, settings: Registration
 ) -> Transform:
@@ -256,7 +280,7 @@ def _level(
 
     By Powell's method, one parameter after another: gradients of mutual information led astray on small images.
     """
-    one, other = _at(fixed, level_mm), _at(moving, level_mm)
+    one, other = _at(fixed, level_mm), _at(moving, level_mm, _FEWEST_VOXELS)
     method = _method(settings, shown, one.GetNumberOfPixels())
     found = type(begin)(begin)
     turns = len(found.GetParameters()) - 3
@@ -280,7 +304,7 @@ def _bent(fixed: Image, moving: Image, shown: Image | None, rigid: Transform, se
     mesh = [max(round(length / settings.grid_mm), 1) for length in extent]
     bend = sitk.BSplineTransformInitializer(fixed, mesh, 3)
     for level_mm in settings.levels_mm:
-        one, other = _at(fixed, level_mm), _at(moving, level_mm)
+        one, other = _at(fixed, level_mm), _at(moving, level_mm, _FEWEST_VOXELS)
         method = _method(settings, shown, one.GetNumberOfPixels())
         method.SetOptimizerAsLBFGSB(
             gradientConvergenceTolerance=1e-5,
@@ -299,7 +323,7 @@ def _similarity(
     fixed: Image, moving: Image, shown: Image | None, transform: Transform, level_mm: float, settings: Registration
 ) -> float:
     """Return the mutual information of two images; larger is better."""
-    one, other = _at(fixed, level_mm), _at(moving, level_mm)
+    one, other = _at(fixed, level_mm), _at(moving, level_mm, _FEWEST_VOXELS)
     method = _method(settings, shown, one.GetNumberOfPixels())
     method.SetInitialTransform(transform, inPlace=False)
     return -float(method.MetricEvaluate(one, other))

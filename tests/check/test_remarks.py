@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radfuse.check.inputs import read_inputs, read_tables
+from radfuse.check.inputs import _needed_all_the_same, read_inputs, read_tables
 from radfuse.check.remarks import near_usual_names, odd_sizes, one_class_tests, one_valued
 from radfuse.check.study import check_study
 from radfuse.cohort.splits import Fold, Holdout, Temporal
@@ -31,6 +31,22 @@ def test_test_sets_of_one_outcome_are_named() -> None:
     assert found.where == "cohort.split"
     assert found.message.startswith("the test set of fold 'b', 'c' holds one outcome only")
     assert one_class_tests(folds[:1], labels) == one_class_tests(folds, None) == []
+
+
+def test_a_region_made_with_an_image_that_cases_may_lack_is_told(tmp_path: Path) -> None:
+    low = {"kind": "threshold", "name": "low", "of": "tumour", "sequence": "adc", "at_least": 1}
+    images = {"images": {"t2": "t2", "adc": "adc"}, "optional_images": ["adc"], "mask": "mask"}
+    given = {
+        "name": "s",
+        "cohort": {"table": tmp_path / "cohort.csv", **images},
+        "segmentation": {"backend": "manual", "labels": {"tumour": 1}},
+        "regions": [{"kind": "label", "name": "tumour", "label": "tumour"}, low],
+    }
+    found = remark(_needed_all_the_same(Study.model_validate(given)))
+    assert (found.where, found.message.split(":")[0]) == (
+        "regions: 'low'",
+        "it is made with 'adc', which cohort.optional_images lets cases lack",
+    )
 
 
 def study(folder: Path, events: str, clinical: str = "", **changes: Any) -> Study:

@@ -12,6 +12,7 @@ from radfuse.cli.app import app
 from radfuse.errors import InputError
 from radfuse.phantom.knee import KneePhantom, write_knee_phantom
 from radfuse.pipeline import run_study
+from radfuse.study import load_study
 
 VOTED = """
 name: voted
@@ -46,6 +47,12 @@ def test_a_case_has_its_page_before_anything_is_trained(knees: Path, tmp_path: P
     for region in ("tibial_cartilage", "tibial_subchondral"):
         assert f"<h3>{region}</h3>" in page
     assert str(knees.parent) not in page
+    assert "Values are those after" not in page
+    sequence = next(iter(load_study(knees).cohort.images))
+    steps = f"sequences={{{sequence}: {{normalise: [{{kind: percentiles}}, {{kind: zscore}}]}}}}"
+    code, told = look(knees, case, "--out", tmp_path / "L", "--set", steps)
+    assert code == 0, told
+    assert "Values are those after percentiles, zscore." in (tmp_path / "L" / "index.html").read_text()
 
 
 def test_masks_are_those_of_the_run_that_is_named(tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def test_a_ring_around_a_voxel_follows_the_spacing() -> None:
 
 def test_a_ring_stays_in_the_image_and_off_excluded_labels(joint: LabelMap) -> None:
     config = RingRegion(name="r", around="cartilage", margin_mm=2.0, exclude=("bone",))
+    assert RingRegion.model_validate({**config.model_dump(), "exclude": "bone"}) == config
     (ring,) = make_regions(Scene(joint, NAMES), [config])
     assert ring.voxels == 2 * 4 * 8
     assert ring.mask[:, 7:9].all()

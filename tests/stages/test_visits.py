@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from papers import report_of, shipped
 from tabular import write_table
@@ -80,6 +82,9 @@ def test_visits_called_by_words_stand_as_the_study_names_them() -> None:
     assert visits.ordered(["V00", "V01", "V02"], ("V00", "V02")) == ["V00", "V01", "V02"]
     assert visits.ordered(["late", "post", "pre"], ("pre", "post")) == ["late", "pre", "post"]
     assert visits.ordered(["post", "pre"], ()) == ["post", "pre"]
+    years = pd.DataFrame({"mid": [0.2, 1.2, np.nan], "pre": [0.0, 1.0, 5.0], "post": [0.5, np.nan, 5.6]})
+    assert visits.by_dates(["mid", "pre", "post"], years) == ["pre", "mid", "post"]
+    assert visits.by_dates(["mid", "pre", "post"], years.assign(post=np.nan)) == ["mid", "pre", "post"]
 
 
 def test_a_shape_on_two_sequences_is_called_by_its_sequence_too() -> None:

@@ -12,6 +12,7 @@ from realdata import real_file
 from scipy import ndimage
 
 from radfuse.errors import CaseError
+from radfuse.volume import register as register_module
 from radfuse.volume.files import read_labels, read_volume
 from radfuse.volume.grid import Grid, oriented
 from radfuse.volume.image import LabelMap, Volume
@@ -165,6 +166,30 @@ def test_images_that_nothing_can_be_registered_by_are_told_why() -> None:
         with pytest.raises(CaseError) as caught:
             register(image, sound, Registration(levels_mm=(4.0,)), "c1")
         assert str(caught.value).startswith(message)
+
+
+def test_a_thin_stack_is_registered_on_thinner_voxels() -> None:
+    """Nine slices of 3 mm are three voxels of 8 mm, of which the gradient of the moving image has none."""
+    thin = Grid((9, 40, 40), (3.0, 1.5, 1.5), (-30.0, -30.0, -12.0))
+    moving, fixed = blob(thin, "t2.nrrd"), blob(HERE, "adc.nrrd", centre=(3, 0, 0), turn=-1)
+    found = register(fixed, moving, Registration(levels_mm=(8.0, 4.0)), "c1")
+    assert found.transform.TransformPoint((3.0, 0.0, 0.0)) == pytest.approx((0, 0, 0), abs=0.75)
+
+
+def test_a_level_that_loses_the_images_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    level = register_module._level
+
+    def lost(*given: object) -> sitk.Transform:
+        if given[4] == 8.0:
+            raise RuntimeError("All samples map outside moving image buffer")
+        return level(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(register_module, "_level", lost)
+    fixed, moving = blob(HERE, "adc.nrrd", centre=(3, 0, 0)), blob(HERE, "t2.nrrd")
+    found = register(fixed, moving, Registration(levels_mm=(8.0, 4.0)), "c1")
+    assert found.transform.TransformPoint((3.0, 0.0, 0.0)) == pytest.approx((0, 0, 0), abs=0.75)
+    with pytest.raises(CaseError, match="diverged"):
+        register(fixed, moving, Registration(levels_mm=(8.0,)), "c1")
 
 
 def test_no_gain_is_suspicious_and_so_is_a_small_dice() -> None:
