@@ -216,8 +216,9 @@ def _nomogram_has_terms(study: Study) -> None:
         raise ValueError(f"nomogram: no family {family!r}{hint}{there}")
     outcome = study.cohort.outcome
     if outcome is not None and "nomogram" not in outcome.sections():
-        of = "survival without competing events" if outcome.kind == "survival" else "a binary outcome alone"
-        raise ValueError(f"nomogram: one is drawn of {of}; leave it out")
+        raise ValueError(
+            "nomogram: one is drawn of binary outcomes and of survival without competing events; leave it out"
+        )
     reason = why_no_terms(study.fusion, blocks_of(family))
     if reason:
         raise ValueError(f"nomogram: {family}: {reason}; or leave `nomogram` out")

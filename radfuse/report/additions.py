@@ -44,12 +44,13 @@ def additions(comparisons: Sequence[Comparison], final: Mapping[str, FittedFamil
     return found
 
 
-def verdict(found: Addition, measure: str = "AUC") -> str:
+def verdict(found: Addition, measure: str = "AUC", who: str = "patients") -> str:
     """Return in one sentence whether a block helped, and how many patients could show a difference of this size.
 
     Args:
         found: what it adds.
         measure: name of the headline.
+        who: is counted: where one test set was held out, those in it.
     """
     gain = found.auc
     what = f"{found.block} beside {found.without}"
@@ -73,7 +74,7 @@ def verdict(found: Addition, measure: str = "AUC") -> str:
         return sentence(
             f"{what}: no difference is shown ({size}, which no study of a sensible size would tell from none)"
         )
-    people = f"about {found.patients_to_show:,} patients"
+    people = f"about {found.patients_to_show:,} {who}"
     return sentence(f"{what}: no difference is shown ({size} would take {people} to show)")
 
 

@@ -378,7 +378,7 @@ def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[Fit
 
 STAGE = Stage(
     "report",
-    24,
+    25,
     jobs,
     work,
     write_files,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from radfuse.report.additions import additions, verdict
+from radfuse.report.sections.comparison import addition_table
 from radfuse.results import Addition, Comparison, Explanation, FittedFamily, Interval, UsedColumn
 
 
@@ -80,3 +81,9 @@ def test_the_verdict_is_a_sentence(ends: tuple, holm: float | None, people: int 
         weight=None,
     )
     assert verdict(item).endswith(said)
+
+
+def test_where_one_test_set_is_held_out_the_patients_counted_are_its_own():
+    (item,) = additions([pair("clinical", "clinical-radiomic", -0.02, people=60)], {})
+    assert verdict(item, who="test patients").endswith("(a gap of +0.020 would take about 60 test patients to show).")
+    assert addition_table([item], who="test patients")["test patients to show it"].tolist() == ["60"]

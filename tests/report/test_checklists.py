@@ -117,6 +117,20 @@ def test_what_is_known_follows_the_study(tmp_path: Path) -> None:
     assert verdicts("sarcoma", tmp_path)["10"] == "yes"
 
 
+@pytest.mark.parametrize(
+    ("name", "shared", "poor"),
+    [
+        ("tables", "none are part of this study", "medians"),
+        ("rectal_pcr", "images and masks of the cohort table", "medians and refuses unreadable images"),
+        ("sarcoma", "images and labels/ of the run folder", "medians and refuses unreadable images"),
+    ],
+)
+def test_only_files_that_the_study_has_are_named(name: str, shared: str, poor: str, tmp_path: Path) -> None:
+    known = facts(report_of(shipped(name, tmp_path)))
+    assert known["share_images"].evidence == shared
+    assert known["poor_inputs"].evidence.endswith(poor)
+
+
 def test_an_image_that_radiomics_normalises_is_not_told_as_it_came(tmp_path: Path) -> None:
     told = facts(report_of(shipped("sarcoma", tmp_path, ["radiomics.normalize=true"])))["preprocessing_told"].evidence
     assert told.endswith("normalisation: radiomics.normalize")

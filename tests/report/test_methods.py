@@ -206,6 +206,15 @@ def test_every_split(split: str, sentence: str, tmp_path: Path) -> None:
     assert sentence in told("tables", tmp_path, f"cohort.split={split}")
 
 
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [("{kind: temporal, column: date}", True), ("{kind: holdout, repeats: 4}", False), ("{folds: 5}", False)],
+)
+def test_one_test_set_is_told_with_its_numbers(split: str, said: bool, tmp_path: Path) -> None:
+    text = told("tables", tmp_path, f"cohort.split={split}")
+    assert ("The test set held 40 units, 16 of them with the event." in text) is said
+
+
 def test_variants_of_other_test_folds_are_said_to_be(tmp_path: Path) -> None:
     variants = SimpleNamespace(changes={"svm": "fusion", "dealt": "seed"}, apart={"dealt": "its test folds are others"})
     assert "2 variants of the analysis stood beside it, on the same test units (but for dealt)." in told(

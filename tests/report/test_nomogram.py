@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import zlib
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from papers import report_of, shipped
 
 from radfuse.report.nomogram import Nomogram, nomogram_of, points_table, word_groups
 from radfuse.report.nomogram_figure import drawn
+from radfuse.report.sections import nomogram as section
 from radfuse.results import Score
 from radfuse.results.score import Cloglog, Knots, Logistic, Reading, ScoreColumn, Terms, Total, Weighed, usual_range
 
@@ -269,3 +273,13 @@ def test_the_pdf_has_its_fonts_and_no_date() -> None:
     assert b"CreationDate" not in content
     streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, flags=re.S)
     assert any(b" l\n" in zlib.decompress(part) for part in streams if part[:1] == b"x")
+
+
+def test_formulas_are_printed_with_the_page(tmp_path: Path) -> None:
+    report = report_of(shipped("tables", tmp_path))
+    name, (fit, *_) = next(iter(report.folds.items()))
+    scored = fit.model_copy(update={"score": blocks(13).model_copy(update={"ranges": {"radiomic": (-2.0, 3.0)}})})
+    html = section.study(replace(report, final={name: scored}, nomogram=name)).html
+    assert '<details class="formula"><summary>radiomic score: 13 columns</summary>' in html
+    assert '<h3 class="printed">Radiomic score</h3>' in html
+    assert 'addEventListener("beforeprint", () => document.querySelectorAll("details.formula")' in html

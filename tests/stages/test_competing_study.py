@@ -102,7 +102,7 @@ def test_the_bundle_predicts_incidence_and_is_measured_by_it(study, run) -> None
 
 
 def test_a_nomogram_beside_rivals_and_rivals_of_another_outcome_are_refused(study) -> None:
-    with pytest.raises(InputError, match="nomogram: one is drawn of survival without competing events"):
+    with pytest.raises(InputError, match="one is drawn of binary outcomes and of survival without competing events"):
         load_study(study, ["nomogram=clinical"])
     with pytest.raises(ValueError, match="competing events are those of the outcome survival"):
         TablePhantom(competing=True)

@@ -282,7 +282,7 @@ def test_readers_of_classes_are_refused(study) -> None:
 
 
 def test_nomograms_and_sample_sizes_are_of_other_outcomes(study, tmp_path) -> None:
-    with pytest.raises(InputError, match="nomogram: one is drawn of a binary outcome alone"):
+    with pytest.raises(InputError, match="one is drawn of binary outcomes and of survival without competing events"):
         load_study(study, ["nomogram=clinical"])
     with pytest.raises(InputError, match="binary, continuous and survival outcomes; that of the study is multiclass"):
         had(load_study(study), tmp_path / "none")

@@ -224,7 +224,7 @@ def test_the_phantoms_have_the_features_of_the_binary_one() -> None:
 
 def test_nomograms_are_of_other_outcomes_and_sample_sizes_of_values_not_grades(tmp_path) -> None:
     study = write_table_phantom(tmp_path, TablePhantom(outcome="continuous", patients=20))
-    with pytest.raises(InputError, match="nomogram: one is drawn of a binary outcome alone"):
+    with pytest.raises(InputError, match="one is drawn of binary outcomes and of survival without competing events"):
         load_study(study, ["nomogram=clinical", "fusion.classifier={kind: linear}"])
     found = had(load_study(study), tmp_path / "none")
     loss = pd.read_csv(tmp_path / "cohort.csv")["loss"]

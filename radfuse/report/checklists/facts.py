@@ -249,7 +249,10 @@ def _columns(known: Known) -> dict[str, Answer]:
         "missing": _yes("median of the training set, in every fold; missing values: tables/table_one.csv"),
         "scaling": _yes("mean and standard deviation of the training set, in every fold" + _harmonised(known)),
         "imbalance": _imbalance(known),
-        "poor_inputs": _yes("radfuse predict imputes missing values by training medians and refuses unreadable images"),
+        "poor_inputs": _yes(
+            "radfuse predict imputes missing values by training medians"
+            f"{' and refuses unreadable images' if known.images else ''}"
+        ),
     }
 
 
@@ -365,10 +368,11 @@ def _testing(known: Known) -> dict[str, Answer]:
     }
 
 
-def _shared(_: Known) -> dict[str, Answer]:
+def _shared(known: Known) -> dict[str, Answer]:
     """What its authors may share."""
+    masks = "masks of the cohort table" if known.source == "manual" else "labels/ of the run folder"
     return {
-        "share_images": _open("images and labels/ of the run folder"),
+        "share_images": _open(f"images and {masks}") if known.images else _open("none are part of this study"),
         "share_data": _open("features/*.parquet of the run folder"),
         "share_code": _open("study.yaml and radfuse's version make the run again"),
         "share_model": _open("bundle/ predicts with radfuse predict"),

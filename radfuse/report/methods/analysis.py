@@ -18,6 +18,7 @@ _RULES = {
 def validation(known: Known) -> Iterator[str]:
     """Yield how units were tested, how settings and thresholds were chosen."""
     yield _split(known)
+    yield from _test_set(known)
     yield "All units of one patient stayed together, and every step above was fitted on training units alone."
     few = any(warning.where == "fusion.inner_folds" for warning in known.report.warnings)  # where patients were few
     inner = f"in {'up to ' if few else ''}{counted(known.fusion['inner_folds'], 'inner fold')} of each training set"
@@ -81,6 +82,14 @@ def _split(known: Known) -> str:
     if results.outer_folds == 1:
         return f"Models were tested on the patients that the column {spaced(split['column'])} names for it."
     return f"Models were tested on {tested} that the column {spaced(split['column'])} names."
+
+
+def _test_set(known: Known) -> Iterator[str]:
+    results, tested = known.report.results, known.report.performance[0]
+    if name_of(known.cohort["split"]) in ("grouped", "leave_site_out") or results.outer_folds * results.repeats > 1:
+        return
+    had = f", {tested.events:,} of them with the event" if hasattr(tested, "events") else ""
+    yield f"The test set held {counted(tested.units, 'unit')}{had}."
 
 
 def statistics(known: Known) -> Iterator[str]:

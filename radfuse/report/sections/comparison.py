@@ -21,12 +21,13 @@ from radfuse.results import Addition, Comparison
 def study(report: StudyReport) -> Part:
     """Return all pairs of a study."""
     measure, loss = _names(report)
+    who = "patients" if report.results.outer_folds > 1 else "test patients"
     table = comparison_table(report.results.comparisons, measure)
     added = additions(report.results.comparisons, report.final)
     tables = {"comparisons": table}
     figures, narrow = {}, ""
     if added:
-        tables["additions"] = addition_table(added, measure, loss)
+        tables["additions"] = addition_table(added, measure, loss, who)
         figures["additions"] = addition_plot(added, report.looks, measure, loss)
         narrow = addition_plot(added, report.looks, measure, loss, narrow=True)
     html = render(
@@ -36,9 +37,10 @@ def study(report: StudyReport) -> Part:
         added=tables.get("additions"),
         figures=figures,
         narrow=narrow,
-        verdicts=[verdict(item, measure) for item in added],
+        verdicts=[verdict(item, measure, who) for item in added],
         measure=measure,
         loss=loss,
+        who=who,
         unused=without_clinical(report),
     )
     return Part("Comparison", html, figures, tables)
@@ -58,7 +60,9 @@ def without_clinical(report: StudyReport) -> list[str]:
     ]
 
 
-def addition_table(added: Sequence[Addition], measure: str = "AUC", loss: str = "log loss") -> pd.DataFrame:
+def addition_table(
+    added: Sequence[Addition], measure: str = "AUC", loss: str = "log loss", who: str = "patients"
+) -> pd.DataFrame:
     """Return one row per block that a family has more than another."""
     return pd.DataFrame(
         [
@@ -68,7 +72,7 @@ def addition_table(added: Sequence[Addition], measure: str = "AUC", loss: str = 
                 f"gain in {measure}": interval(item.auc),
                 f"gain in {loss}": interval(item.loss),
                 "p": p_value(item.p),
-                "patients to show it": DASH if item.patients_to_show is None else f"{item.patients_to_show:,}",
+                f"{who} to show it": DASH if item.patients_to_show is None else f"{item.patients_to_show:,}",
                 "share of weight": percent(item.weight),
             }
             for item in added
