@@ -66,7 +66,7 @@ def write(done: RegisteredCase, path: Path) -> None:
 
 STAGE = Stage(
     "follow",
-    3,
+    4,
     jobs,
     work,
     write,

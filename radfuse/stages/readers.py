@@ -75,5 +75,5 @@ def positions_in(units: pd.DataFrame, predictions: pd.DataFrame, unit: tuple[str
 
 
 STAGE = Stage(
-    "readers", 1, jobs, work, write_section, lambda _: PLACE, what="comparing readers", needs=("beside", "fuse")
+    "readers", 2, jobs, work, write_section, lambda _: PLACE, what="comparing readers", needs=("beside", "fuse")
 )

@@ -198,7 +198,7 @@ def _looks_at_mask(context: Context) -> bool:
 
 STAGE = Stage(
     "register",
-    3,
+    4,
     jobs,
     work,
     write,

@@ -80,7 +80,8 @@ def test_what_is_measured_beside_is_told(tmp_path: Path) -> None:
     assert "with each other by ICC(2,1)." in told("rectal_pcr", tmp_path, readers=SimpleNamespace(agreement=alone))
     assert (
         "**Further analyses.** Scores of 3 readers were compared with the models on the test units that each read, "
-        "AUCs by DeLong's test, their calls at the cut 2 by McNemar's test (Obuchowski 1998), and readers with each "
+        "AUCs by DeLong's test, their calls at the cut 2 by McNemar's test (Obuchowski 1998; exact for few "
+        "patients), and readers with each "
         "other by weighted kappa and ICC(2,1)."
     ) in text
     assert "an intraclass correlation ICC(2,1) between readers' masks below 0.75 (block radiomic)" in text

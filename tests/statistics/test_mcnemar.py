@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from radfuse.statistics.mcnemar import mcnemar
 
@@ -50,3 +53,18 @@ def test_changes_that_cancel_within_patients_and_none_at_all() -> None:
     assert mcnemar([True, False], [True, False]) == (0, 1)
     with pytest.raises(ValueError, match="one shape"):
         mcnemar([True], [True, False])
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, 0), (7, 1), (12, 12), (20, 4)])
+def test_of_few_units_p_is_that_of_the_binomial_test(one: int, other: int) -> None:
+    first = np.repeat([True, False, True], [one, other, 30])
+    second = np.repeat([False, True, True], [one, other, 30])
+    assert mcnemar(first, second)[1] == pytest.approx(binomtest(one, one + other).pvalue, rel=1e-12)
+
+
+def test_of_few_patients_p_is_that_of_all_exchanges_within_them() -> None:
+    first, second, patients = glands()
+    apart = np.array([2, 2, 1, 1, 1, -1])
+    signs = np.array(list(product((-1, 1), repeat=6)))
+    share = (np.abs((signs * np.abs(apart)).sum(axis=1)) >= 6).mean()
+    assert mcnemar(first, second, patients)[1] == pytest.approx(share)

@@ -192,9 +192,13 @@ def test_a_level_that_loses_the_images_is_passed_over(monkeypatch: pytest.Monkey
         register(fixed, moving, Registration(levels_mm=(8.0,)), "c1")
 
 
-def test_no_gain_is_suspicious_and_so_is_a_small_dice() -> None:
-    same = register(blob(HERE, "a"), blob(HERE, "b"), Registration(levels_mm=(4.0,), iterations=10)).quality
-    assert [flag.split(":")[0] for flag in same.flags] == ["no gain"]
+def test_what_has_little_in_common_is_suspicious_and_so_is_a_small_dice() -> None:
+    few = Registration(levels_mm=(4.0,), iterations=10)
+    same = register(blob(HERE, "a"), blob(HERE, "b"), few).quality
+    assert same.flags == ()  # where it belongs already
+    noise = np.random.default_rng(0).normal(size=HERE.shape).astype(np.float32)
+    other = register(blob(HERE, "a"), Volume(noise, HERE, "b"), few).quality
+    assert [flag.split(":")[0] for flag in other.flags] == ["little in common"]
     found = with_agreement(same, {"tumour": 0.9, "bone": None}, {"tumour": 0.42, "bone": None}, 0.7)
     assert found.dice_before["tumour"] == 0.9
     assert found.flags[-1] == "Dice with its own mask below 0.7: tumour 0.42"

@@ -44,7 +44,7 @@ def _readers(known: Known) -> Iterator[str]:
         return
     cuts = [reader["cut"] for reader in readers.values() if reader["cut"] is not None]
     at = series(dict.fromkeys(map(number, cuts)))
-    calls = f", their calls at the cut {at} by McNemar's test (Obuchowski 1998)" if cuts else ""
+    calls = f", their calls at the cut {at} by McNemar's test (Obuchowski 1998; exact for few patients)" if cuts else ""
     agreement = known.report.readers.agreement if known.report.readers is not None else ()
     measures = {"weighted kappa": "kappa", "ICC(2,1)": "icc"}
     by = [name for name, part in measures.items() if any(getattr(item, part).value is not None for item in agreement)]
