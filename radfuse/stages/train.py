@@ -7,6 +7,7 @@ knew its patient. Where a study brings a network, this makes one ONNX file of it
 
 from __future__ import annotations
 
+import csv
 import inspect
 import shutil
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from radfuse import machine
-from radfuse.errors import StudyError
+from radfuse.errors import Problem, StudyError, listed
 from radfuse.run.digests import UNSAID
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Desk, Stage
@@ -60,6 +61,10 @@ KEPT = ("training.csv", "tensorboard")
 """How a training went, where its backend wrote that: kept beside the network, as FOLD.training.csv."""
 
 
+_DICE = "validation_dice"
+"""Column of that table."""
+
+
 def network_of(fold: str) -> str:
     """Return the name of a fold's network in the run folder."""
     return f"models/segmentation/{safe_name(fold)}.onnx"
@@ -89,6 +94,28 @@ def jobs(context: Context) -> Iterator[TrainJob]:
         patients = tuple(case.patient for case in seen)
         seed = context.study.seed + number
         yield TrainJob(fold.name, context.backend, context.path(plan.PLACE), cases, seed, patients, held)
+
+
+def remarks(context: Context) -> tuple[Problem, ...]:
+    """Return which networks had nobody to judge their weights by, of those that are there in this pass."""
+    if not getattr(context.backend if context.trains else None, "validation", 0):
+        return ()
+    names = [fold.name for fold in plan.networks(context) if context.has(network_of(fold.name))]
+    logs = {name: context.path(network_of(name)).with_suffix(f".{KEPT[0]}") for name in names}
+    alone = [name for name, log in logs.items() if log.is_file() and not _judged(log)]
+    if not alone:
+        return ()
+    text = (
+        f"nobody was held back from the network of {listed(alone)}, as every patient alone has some label; it kept its "
+        "last weights. Set it to 0, or add masks of the rare labels"
+    )
+    return (Problem("segmentation.validation", text, severity="warning"),)
+
+
+def _judged(log: Path) -> bool:
+    """Return whether a training's table tells a validation Dice."""
+    with log.open(encoding="utf-8", newline="") as stream:
+        return any(row.get(_DICE) for row in csv.DictReader(stream))
 
 
 def work(job: TrainJob, desk: Desk) -> bytes:
