@@ -127,7 +127,7 @@ def run_study(
             None: all of one.
         work: where the copy of a run folder in a store lies; in the user's cache when None.
         progress: told of every item: what is done, how many are done, how many there are.
-        warn: told which cases will fail, by what headers say, before networks are trained.
+        warn: told which cases will fail by their headers, and which networks learn from few, before training.
 
     Raises:
         InputError: config, cohort or tables are not usable; nothing was computed.

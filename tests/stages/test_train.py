@@ -14,12 +14,15 @@ from boxes import tumour_cohort
 
 from radfuse import machine
 from radfuse.check.inputs import FoldPatients
+from radfuse.errors import InputError, StudyError
 from radfuse.pipeline import run_study
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.stages import plan, train
 from radfuse.stages.train import TrainJob
 from radfuse.study import load_study
+from radfuse.volume.files import read_labels, write_image
+from radfuse.volume.image import LabelMap
 
 STUDY = """
 name: trained
@@ -92,6 +95,20 @@ def test_networks_of_parts_that_learn_from_few_are_told() -> None:
     (text,) = told(4)
     assert "learn from 2 patients at worst (part-1, part-2, part-3), and those whom a fold tests by one" in text
     assert "learns from 4" in text
+
+
+@pytest.mark.slow
+def test_a_label_that_one_network_would_miss_is_told_before_another_is_trained(tmp_path: Path) -> None:
+    tumour_cohort(tmp_path, 4)
+    labels = read_labels(tmp_path / "m1.nrrd")
+    labels.array[labels.array.argmax(0).max()] *= 2  # a slice of one patient's tumour is another label
+    write_image(LabelMap(labels.array, labels.grid), tmp_path / "m1.nrrd")
+    text = STUDY.replace("tumour: 1}, steps", "tumour: 1, cyst: 2}, steps")
+    (tmp_path / "study.yaml").write_text(text)
+    with pytest.raises((InputError, StudyError), match="label 'cyst' is in none of the 2 masks"):
+        run_study(tmp_path / "study.yaml", tmp_path / "run", until="train")
+    assert not list((tmp_path / "run").glob("models/segmentation/*.onnx"))
+    assert not (tmp_path / "run" / "work" / "train").exists()
 
 
 def cohort_of(cases: Sequence[Any]) -> Any:
