@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,7 @@ def run_study(
             None: all of one.
         work: where the copy of a run folder in a store lies; in the user's cache when None.
         progress: told of every item: what is done, how many are done, how many there are.
-        warn: told which cases will fail, by what headers say, before networks are trained.
+        warn: told which cases will fail by their headers, and which networks learn from few, before training.
 
     Raises:
         InputError: config, cohort or tables are not usable; nothing was computed.
@@ -231,7 +232,8 @@ def _foretell(context: Context, crew: Crew, warn: Warn) -> None:
     context.segmentation.check_training()
     gone = [Problem(f"case {item.item}", item.error, severity="warning") for item in context.failures]
     cases = {case.case_id for case in context.cases()}
-    if told := [*gone, *headers_ahead(context.study, cases, crew, context.progress)]:
+    few = plan.remarks(context)
+    if told := [*few, *gone, *headers_ahead(context.study, cases, crew, context.progress)]:
         warn(told)
 
 
@@ -317,7 +319,8 @@ def _finished(context: Context, began: datetime) -> Run:
         warnings = context.inputs.warnings if context.study.regions else ()
     if context.has(audit.PLACE):
         warnings = (*warnings, *problems_of([audit.read_fits(context.path(audit.PLACE)).honesty]))
-    warnings = (*warnings, *register.remarks(context), *learn.remarks(context), *extract.remarks(context))
+    told = (stage.remarks(context) for stage in (train, register, learn, extract))
+    warnings = (*warnings, *chain.from_iterable(told))
     masks, suspicious = 0, ()
     if context.has(review.PLACE):
         listed = review.read(context.path(review.PLACE))

@@ -189,7 +189,13 @@ def for_masks(study: Study) -> Study:
     if made is None or made.source == "manual" or study.regions or study.features:
         return study
     regions = [{"kind": "label", "name": name, "label": name} for name in made.labels]
-    return Study(**{name: getattr(study, name) for name in study.model_fields_set} | {"regions": regions})
+    first, known = made.sequences[:1], study.sequences
+    others = [name for name in study.cohort.images if first and name not in (*first, *study.cohort.masks)]
+    changed: dict[str, object] = {"regions": regions}
+    if unsaid := [name for name in others if name not in known or known[name].masks is None]:
+        brought = {name: known.get(name, SequenceConfig()).model_copy(update={"masks": "resample"}) for name in unsaid}
+        changed["sequences"] = {**known, **brought}  # nothing is measured on them: they may have grids of their own
+    return Study(**{name: getattr(study, name) for name in study.model_fields_set} | changed)
 
 
 _LISTS = {"fusion": FusionConfig().model_dump(mode="json")}

@@ -139,9 +139,9 @@ def show_problems(problems: Sequence[Problem]) -> None:
 
 
 def show_ahead(problems: Sequence[Problem]) -> None:
-    """Show what will fail, and that there is time to mend it."""
+    """Show what will fail or be worse, and that there is time to mend it."""
     show_problems(problems)
-    err.print("These cases will fail, and the others go on; stop (Ctrl-C), mend them and run again to have them too.")
+    err.print("This stops nothing else: training begins. To mend it first, stop (Ctrl-C), and run again.")
 
 
 def _first_of_each(problems: Sequence[Problem]) -> tuple[list[tuple[Problem, str]], Counter[tuple[str, str | None]]]:

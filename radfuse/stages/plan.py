@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from radfuse.check.inputs import FoldPatients
-from radfuse.errors import InputError, counted
+from radfuse.errors import InputError, Problem, counted
 from radfuse.run.digests import UNSAID
 from radfuse.run.stage import Stage
 from radfuse.seg.backend import Backend
@@ -17,6 +17,8 @@ from radfuse.volume.flat import Spacing
 PLACE = "work/plan.json"
 PARTS = 3
 """Into how many parts patients whom no fold tests are dealt, each with a network of its own."""
+_FEW = 5
+"""Patients below which a part's network learns from very few."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,22 @@ def _parts(context: Context) -> Iterator[FoldPatients]:
     order = sorted(first, key=lambda patient: (patient not in drawn, first[patient]))  # names say nothing
     for number in range(min(PARTS, len(order))):
         yield FoldPatients(f"part-{number + 1}", tested.union(order[number::PARTS]))
+
+
+def remarks(context: Context) -> list[Problem]:
+    """Return whether networks of parts learn from few patients, and those of the folds from more."""
+    drawn = {case.patient for case in context.all_cases if case.mask is not None}
+    learned_from = {one.name: len(drawn - one.test) for one in _parts(context)}
+    least = min(learned_from.values(), default=_FEW)
+    if least >= _FEW:
+        return []
+    most = max((len(drawn - fold.test) for fold in context.folds), default=len(drawn))
+    text = (
+        f"patients whom no fold tests are segmented by networks that learn from {counted(least, 'patient')} at worst "
+        f"({', '.join(learned_from)}), and those whom a fold tests by one that learns from {most}: masks that models "
+        "learn from may be worse than those they are tested by; add masks, or take cohort.split: {kind: grouped}"
+    )
+    return [Problem("cohort.split", text, severity="warning")]
 
 
 def jobs(context: Context) -> Iterator[PlanJob]:

@@ -7,6 +7,7 @@ knew its patient. Where a study brings a network, this makes one ONNX file of it
 
 from __future__ import annotations
 
+import csv
 import inspect
 import shutil
 from collections.abc import Iterator, Sequence
@@ -15,11 +16,14 @@ from pathlib import Path
 from typing import Literal, cast
 
 from radfuse import machine
-from radfuse.errors import StudyError
+from radfuse.check.inputs import FoldPatients
+from radfuse.cohort.case import Case
+from radfuse.errors import Problem, StudyError, listed
 from radfuse.run.digests import UNSAID
 from radfuse.run.folder import safe_name
 from radfuse.run.stage import Desk, Stage
-from radfuse.seg.backend import Backend, Labelled, Watch
+from radfuse.seg.backend import Backend, Labelled, OnnxNetworks, Watch
+from radfuse.seg.prepared import TARGET, labels_of, require_labels
 from radfuse.stages import plan, preprocess
 from radfuse.stages.context import ALL, Context
 
@@ -60,6 +64,10 @@ KEPT = ("training.csv", "tensorboard")
 """How a training went, where its backend wrote that: kept beside the network, as FOLD.training.csv."""
 
 
+_DICE = "validation_dice"
+"""Column of that table."""
+
+
 def network_of(fold: str) -> str:
     """Return the name of a fold's network in the run folder."""
     return f"models/segmentation/{safe_name(fold)}.onnx"
@@ -81,7 +89,9 @@ def jobs(context: Context) -> Iterator[TrainJob]:
     held = _HELD if getattr(context.backend, "validation", 0) else 0  # a backend of the user's own may have none
     scans = context.inputs.cohort.scans
     drawn.sort(key=lambda case: scans[case.case_id])  # the order of the table says nothing, nor do names
-    for number, fold in enumerate(plan.networks(context)):
+    networks = plan.networks(context)
+    _require_labels(context, drawn, networks)
+    for number, fold in enumerate(networks):
         seen = [case for case in drawn if case.patient not in fold.test]
         if not seen:
             raise StudyError(f"no manual mask is left to train on without fold {fold.name!r}; add masks")
@@ -89,6 +99,46 @@ def jobs(context: Context) -> Iterator[TrainJob]:
         patients = tuple(case.patient for case in seen)
         seed = context.study.seed + number
         yield TrainJob(fold.name, context.backend, context.path(plan.PLACE), cases, seed, patients, held)
+
+
+def _require_labels(context: Context, drawn: Sequence[Case], networks: Sequence[FoldPatients]) -> None:
+    """Look whether every network can learn every label, before the first of them is trained for hours.
+
+    Raises:
+        InputError: one cannot.
+    """
+    places = [context.path(preprocess.place_of(case.case_id)) for case in drawn]
+    trained = all(context.folder.found(network_of(each.name), None, whole=False) for each in networks)
+    ours = isinstance(context.backend, OnnxNetworks)
+    if trained or not ours or not all((place / TARGET).is_file() for place in places):
+        return
+    labels = labels_of(places)
+    for each in networks:
+        seen = [held for case, held in zip(drawn, labels, strict=True) if case.patient not in each.test]
+        if seen:
+            require_labels(context.backend.labels, seen)
+
+
+def remarks(context: Context) -> tuple[Problem, ...]:
+    """Return which networks had nobody to judge their weights by, of those that are there in this pass."""
+    if not getattr(context.backend if context.trains else None, "validation", 0):
+        return ()
+    names = [fold.name for fold in plan.networks(context) if context.has(network_of(fold.name))]
+    logs = {name: context.path(network_of(name)).with_suffix(f".{KEPT[0]}") for name in names}
+    alone = [name for name, log in logs.items() if log.is_file() and not _judged(log)]
+    if not alone:
+        return ()
+    text = (
+        f"nobody was held back from the network of {listed(alone)}, as every patient alone has some label; it kept its "
+        "last weights. Set it to 0, or add masks of the rare labels"
+    )
+    return (Problem("segmentation.validation", text, severity="warning"),)
+
+
+def _judged(log: Path) -> bool:
+    """Return whether a training's table tells a validation Dice."""
+    with log.open(encoding="utf-8", newline="") as stream:
+        return any(row.get(_DICE) for row in csv.DictReader(stream))
 
 
 def work(job: TrainJob, desk: Desk) -> bytes:

@@ -142,6 +142,9 @@ def test_who_wants_masks_alone_names_no_regions(study: Path) -> None:
     assert [problem.row for problem in problems_of(study, *alone)] == [5]  # images are looked at
     masks = for_masks(load_study(study, alone))
     assert [(region.name, region.labels_named()) for region in masks.regions] == [("tumour", ("tumour",))]
+    assert masks.sequences == {}
+    two = [*alone, "cohort.images={t1: t1, t2: age}", f"{UNET[:-1]}, sequence: [t1, t2]}}"]
+    assert {name: one.masks for name, one in for_masks(load_study(study, two)).sequences.items()} == {"t2": "resample"}
     tables = load_study(study, [*alone, "features={radiomic: x.csv}"])
     assert for_masks(tables) is tables
     with pytest.raises(InputError, match="take features out to have masks alone"):

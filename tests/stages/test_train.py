@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
 from boxes import tumour_cohort
 
 from radfuse import machine
+from radfuse.check.inputs import FoldPatients
+from radfuse.errors import InputError, StudyError
 from radfuse.pipeline import run_study
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.unet.backend import UnetSegmentation
-from radfuse.stages import train
+from radfuse.stages import plan, train
 from radfuse.stages.train import TrainJob
 from radfuse.study import load_study
+from radfuse.volume.files import read_labels, write_image
+from radfuse.volume.image import LabelMap
 
 STUDY = """
 name: trained
@@ -56,6 +63,57 @@ def test_how_a_training_went_stays_beside_its_network(
     assert any(what.startswith("training network ") and ": loss " in what and ", Dice 0." in what for what in told)
     again = run_study(tmp_path / "study.yaml", tmp_path / "run", until="train")
     assert again.computed == 0
+
+
+def test_a_network_that_nobody_judged_is_told(tmp_path: Path) -> None:
+    def told(validation: float) -> list[str]:
+        backend = SimpleNamespace(validation=validation)
+        networks = [train.network_of(name) for name in ("1", "all")]
+        context: Any = SimpleNamespace(
+            trains=True, backend=backend, folds=(FoldPatients("1", frozenset({"p"})),), all_cases=[], inputs=None
+        )
+        context.inputs, context.path, context.has = cohort_of([]), tmp_path.joinpath, networks.__contains__
+        return [problem.message for problem in train.remarks(context)]
+
+    for name, dice in {"1": "", "all": "0.5"}.items():
+        log = (tmp_path / train.network_of(name)).with_suffix(".training.csv")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"step,loss,learning_rate,validation_dice\n1,0.9,1e-3,\n2,0.8,1e-3,{dice}\n")
+    assert told(0) == []
+    (text,) = told(0.2)
+    assert text.startswith("nobody was held back from the network of 1, as every patient alone has some label")
+
+
+def test_networks_of_parts_that_learn_from_few_are_told() -> None:
+    def told(before: int) -> list[str]:
+        cases = [SimpleNamespace(patient=f"p{n}", case_id=f"c{n}", mask=Path("m")) for n in range(before + 2)]
+        tested = FoldPatients("temporal", frozenset({f"p{before}", f"p{before + 1}"}))
+        context: Any = SimpleNamespace(all_cases=cases, folds=(tested,), inputs=cohort_of(cases))
+        return [problem.message for problem in plan.remarks(context)]
+
+    assert told(8) == []  # each part's network learns from five or six of eight
+    (text,) = told(4)
+    assert "learn from 2 patients at worst (part-1, part-2, part-3), and those whom a fold tests by one" in text
+    assert "learns from 4" in text
+
+
+@pytest.mark.slow
+def test_a_label_that_one_network_would_miss_is_told_before_another_is_trained(tmp_path: Path) -> None:
+    tumour_cohort(tmp_path, 4)
+    labels = read_labels(tmp_path / "m1.nrrd")
+    labels.array[labels.array.argmax(0).max()] *= 2  # a slice of one patient's tumour is another label
+    write_image(LabelMap(labels.array, labels.grid), tmp_path / "m1.nrrd")
+    text = STUDY.replace("tumour: 1}, steps", "tumour: 1, cyst: 2}, steps")
+    (tmp_path / "study.yaml").write_text(text)
+    with pytest.raises((InputError, StudyError), match="label 'cyst' is in none of the 2 masks"):
+        run_study(tmp_path / "study.yaml", tmp_path / "run", until="train")
+    assert not list((tmp_path / "run").glob("models/segmentation/*.onnx"))
+    assert not (tmp_path / "run" / "work" / "train").exists()
+
+
+def cohort_of(cases: Sequence[Any]) -> Any:
+    """Inputs of cases whose scans are their ids."""
+    return SimpleNamespace(cohort=SimpleNamespace(scans={case.case_id: case.case_id for case in cases}))
 
 
 @pytest.mark.parametrize(

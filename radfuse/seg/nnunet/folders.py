@@ -62,7 +62,9 @@ def model_folder(path: Path, configuration: str | None) -> Path:
     if configuration is not None:
         found = [each for each, name in zip(found, names, strict=True) if name == configuration]
         if not found:
-            raise InputError(f"{path} holds no {configuration!r}, only {listed(names)}; give one of these, or train it")
+            raise InputError(
+                f"{path} holds no {configuration!r}, only {listed(sorted(set(names)))}; give one of these, or train it"
+            )
     if len(found) > 1:
         raise InputError(f"{path} holds several results: {listed([each.name for each in found])}; give one of them")
     return found[0]

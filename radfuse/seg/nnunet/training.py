@@ -14,6 +14,7 @@ import numpy as np
 
 from radfuse import machine
 from radfuse.errors import InputError, StudyError, listed
+from radfuse.seg.prepared import labels_of, require_labels
 
 if TYPE_CHECKING:
     from radfuse.seg.nnunet.backend import NnunetSegmentation
@@ -51,7 +52,7 @@ def trained(
         InputError: masks or patients that nothing can be learned from, no such device, or too little memory.
         StudyError: nnU-Net failed otherwise; names its log.
     """
-    _check_targets(config, cases)
+    require_labels(config.labels, labels_of(cases))
     folder = folder.resolve()
     results = folder / "results" / DATASET
     if any(results.glob("*/fold_all/checkpoint_final.pth")):
@@ -156,16 +157,3 @@ def _held_out(patients: Sequence[str], folds: int, seed: int) -> list[list[int]]
     folds = min(folds, len(each))
     fold_of = {patient: number % folds for number, patient in enumerate(each)}
     return [[case for case, patient in enumerate(patients) if fold_of[patient] == fold] for fold in range(folds)]
-
-
-def _check_targets(config: NnunetSegmentation, cases: Sequence[Path]) -> None:
-    """Refuse masks that a label never occurs in."""
-    there: set[int] = set()
-    for case in cases:
-        there |= set(np.unique(np.load(case / "target.npy", mmap_mode="r")).tolist())
-    lacking = [name for number, name in enumerate(config.labels, start=1) if number not in there]
-    if lacking:
-        raise InputError(
-            f"no mask among the {len(cases)} to train on has the label {listed(lacking)}; draw it in some cases "
-            "of every fold's training set, or remove it from segmentation.labels"
-        )

@@ -368,9 +368,18 @@ class _Trainer(nnUNetTrainer):
         for _ in range(measured):
             self.train_step(next(self.dataloader_train))
         a_step = (time.perf_counter() - start) / measured
+        a_save = self._seconds_of_saving()
         self.network.load_state_dict(kept)
         steps = self.num_iterations_per_epoch + 0.4 * self.num_val_iterations_per_epoch
-        return max(int((seconds - (time.perf_counter() - begun)) / (a_step * steps)), 1)
+        an_epoch = a_step * steps + 2 * a_save  # the latest, and while it learns the best
+        return max(int((seconds - (time.perf_counter() - begun)) / an_epoch), 1)
+
+    def _seconds_of_saving(self) -> float:
+        place, start = Path(self.output_folder) / "measured.pth", time.perf_counter()
+        self.save_checkpoint(str(place))
+        found = time.perf_counter() - start
+        place.unlink()
+        return found
 
     def train_step(self, batch: dict[str, Any]) -> Any:
         """Make a step, and tell of it."""

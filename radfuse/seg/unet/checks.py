@@ -35,12 +35,6 @@ _ROWS = 10
 """Rows of the table between two checks."""
 
 
-def labels_of(cases: Sequence[Path]) -> list[frozenset[int]]:
-    """Return the labels that prepared cases hold, of each."""
-    targets = (np.load(case / "target.npy", mmap_mode="r") for case in cases)
-    return [frozenset(np.flatnonzero(np.bincount(target.ravel(), minlength=256)).tolist()) for target in targets]
-
-
 def hold_back(
     cases: Sequence[Path], patients: Sequence[str], share: float, seed: int, labels: Sequence[frozenset[int]] = ()
 ) -> tuple[list[Path], list[Path]]:

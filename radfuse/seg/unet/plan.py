@@ -13,6 +13,7 @@ from radfuse.config import build, read_yaml
 from radfuse.errors import InputError
 from radfuse.seg.plan import Axis, Foreground, Intensities, SegPlan, levels
 from radfuse.seg.predict import OnnxSegmenter
+from radfuse.seg.prepared import labels_of, require_labels
 from radfuse.seg.preprocess import usual_parts
 from radfuse.seg.unet.memory import patch_and_batch, shrunk
 from radfuse.volume.grid import Grid, orientation_of, oriented
@@ -154,20 +155,7 @@ def fitted_plan(plan: SegPlan, config: UnetSegmentation, cases: Sequence[Path]) 
         InputError: a label is in none of the masks.
     """
     targets = [np.load(case / "target.npy", mmap_mode="r") for case in cases]
-    present = np.zeros(256, dtype=bool)
-    for target in targets:
-        present |= np.bincount(target.ravel(), minlength=256) > 0
-    missing = [name for place, name in enumerate(plan.labels, start=1) if not present[place]]
-    if len(missing) == len(plan.labels):
-        raise InputError(
-            f"all {len(cases)} training masks of a network are empty: none holds a voxel of {', '.join(plan.labels)}. "
-            "See that segmentation.labels has the numbers of the masks, and that masks lie on their images"
-        )
-    if missing:
-        raise InputError(
-            f"label {missing[0]!r} is in none of the {len(cases)} masks that a network learns from. Draw it in more "
-            "patients than one fold tests, or take it out of segmentation.labels"
-        )
+    require_labels(plan.labels, labels_of(cases))
     parts = usual_parts(targets, plan.classes) if config.largest_parts else ()
     return plan.model_copy(update={"parts": parts, "foreground": _foreground(plan, cases)})
 

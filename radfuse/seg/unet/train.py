@@ -17,8 +17,9 @@ from lightning.pytorch.callbacks import Callback
 from radfuse.errors import InputError
 from radfuse.seg.memory import ran_out
 from radfuse.seg.plan import SegPlan
+from radfuse.seg.prepared import labels_of
 from radfuse.seg.runtimes.device import DeviceAverages
-from radfuse.seg.unet.checks import answers_of, hold_back, labels_of
+from radfuse.seg.unet.checks import answers_of, hold_back
 from radfuse.seg.unet.fit import Training, device_of, drawn_ahead, fit
 from radfuse.seg.unet.together import train_together
 from radfuse.seg.unet.volumes import even_volumes

@@ -197,6 +197,9 @@ def test_bad_folders_are_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds several results"):
         open_results(tmp_path / "Dataset001_Test")
     assert open_results(tmp_path / "Dataset001_Test", "2d").plan.slices
+    write_results(tmp_path / "Dataset001_Test" / "aside").rename(tmp_path / "Dataset001_Test" / "Other__P__3d_fullres")
+    with pytest.raises(InputError, match="holds no 'x', only 2d, 3d_fullres; give one"):
+        open_results(tmp_path / "Dataset001_Test", "x")
     (results / "dataset.json").write_text("{")
     with pytest.raises(InputError, match=r"dataset.json cannot be read as JSON"):
         open_results(results)
