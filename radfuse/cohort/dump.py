@@ -19,7 +19,7 @@ from radfuse.errors import InputError, listed
 from radfuse.run.folder import Progress
 from radfuse.run.index import grown_index
 from radfuse.volume.dicom import header_of, is_image, text_of
-from radfuse.volume.series import Facts, depth_of, facts_of, missing_bytes, place_along
+from radfuse.volume.series import Facts, depth_of, facts_of, missing_bytes, place_along, word_of
 
 _OTHERS = {"SEG", "SR", "RTSTRUCT", "RTPLAN", "RTDOSE", "PR", "KO", "DOC", "REG"}
 """Modalities that are no images, as is what has no rows; they are in the index, and not in the table."""
@@ -262,11 +262,9 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
 def _renamed(usable: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """Return the rows with `patient_id`, the id or its pseudonym; descriptions that hold the id bear it, too.
 
-    Of persons with a pseudonym, descriptions lose the parts of their names; an older index does not know them.
+    With pseudonyms descriptions lose the parts of persons' names; of an older index, which lacks these, they are empty.
     """
-    told = usable["description"]
-    if names and "nameless" in usable:
-        told = usable["nameless"].where(usable["nameless"].notna(), told)
+    told = usable["description"] if not names else usable.get("nameless", pd.Series(None, usable.index, dtype=object))
     descriptions = [
         _without_id(said, person, names[person]) if person in names and isinstance(said, str) else said
         for person, said in zip(usable["patient"], told, strict=True)
@@ -280,8 +278,7 @@ def _without_id(said: str, person: str, name: str) -> str:
     """Return a description with the pseudonym for the id, where that stands as a word and as no part of a number."""
     if len(person) < _TELLING:
         return said
-    word = rf"(?<![^\W_])(?<!\d\.){re.escape(person)}(?!\.\d)(?![^\W_])"
-    return re.sub(word, lambda _: name, said, flags=re.IGNORECASE)
+    return re.sub(word_of(person), lambda _: name, said, flags=re.IGNORECASE)
 
 
 def _copied(usable: pd.DataFrame) -> pd.Series:

@@ -111,7 +111,7 @@ _KINDS = BinaryOutcome | SurvivalOutcome | ContinuousOutcome | OrdinalOutcome | 
 def _settings(said: object) -> object:
     """Return settings where a column alone is named: an event."""
     kinds = {kind.model_fields["kind"].default for kind in get_args(_KINDS)}
-    return {"column": said} if isinstance(said, str) and said not in kinds else said
+    return {"column": said} if isinstance(said, str) and said.strip() and said not in kinds else said
 
 
 Outcome = Annotated[

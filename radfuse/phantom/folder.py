@@ -25,3 +25,8 @@ def take(folder: Path, written: str = "truth.csv") -> None:
         raise InputError(f"{folder} is not empty; choose another folder with {asked('--out', '`folder`')}")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).touch()
+
+
+def leave(folder: Path) -> None:
+    """Take the mark away: the phantom is whole."""
+    (folder / _MARK).unlink(missing_ok=True)

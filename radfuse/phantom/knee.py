@@ -19,7 +19,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 
 from radfuse.config import Section, to_yaml
 from radfuse.errors import InputError, RunError, asked
-from radfuse.phantom.folder import take
+from radfuse.phantom.folder import leave, take
 from radfuse.phantom.knee_shapes import (
     LABELS,
     PAIRED,
@@ -171,6 +171,7 @@ def write_knee_phantom(folder: Path, config: KneePhantom, progress: Progress | N
     _write_table(folder / "cohort.csv", tables["cohort"])
     study = folder / "study.yaml"
     write_atomically(study, to_yaml(_study(config, tables["cohort"])).encode())
+    leave(folder)
     return study
 
 

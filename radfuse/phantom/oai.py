@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import Field
 
 from radfuse.config import Section
-from radfuse.phantom.folder import take
+from radfuse.phantom.folder import leave, take
 from radfuse.phantom.knee import KneePhantom, draw_case, knee_tables
 from radfuse.run.disk import write_atomically
 from radfuse.volume.files import write_image
@@ -73,6 +73,7 @@ def write_oai_phantom(folder: Path, config: OaiPhantom, progress: Progress = lam
     odd = list(_odd_series(folder / "images")) if config.odd else []
     write_oai_tables(folder / "tables", config, drawn["cohort"].iloc[rows], odd=config.odd)
     write_atomically(folder / "odd.csv", pd.DataFrame(odd, columns=["barcode", "what"]).to_csv(index=False).encode())
+    leave(folder)
 
 
 def _paired(cohort: pd.DataFrame, persons: int) -> list[int]:

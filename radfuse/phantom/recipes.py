@@ -11,7 +11,7 @@ from pydantic import Field
 from radfuse.config import Section, build, nearest
 from radfuse.errors import InputError
 from radfuse.phantom import cohorts, shapes
-from radfuse.phantom.folder import take
+from radfuse.phantom.folder import leave, take
 from radfuse.phantom.knee import KneePhantom, Progress, write_knee_phantom
 from radfuse.phantom.planted import write_tables
 from radfuse.run.disk import write_atomically
@@ -81,4 +81,5 @@ def write_recipe_phantom(
             tables = FROM_IMAGES[name](folder / "images", count, seed)
         write_tables(folder, tables)
     write_atomically(place, study.encode())
+    leave(folder)
     return place

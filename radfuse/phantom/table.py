@@ -24,7 +24,7 @@ import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from radfuse.config import Section, to_yaml
-from radfuse.phantom.folder import take
+from radfuse.phantom.folder import leave, take
 from radfuse.run.disk import write_atomically
 from radfuse.statistics.links import LinkName, probability_of
 
@@ -170,6 +170,7 @@ def write_table_phantom(folder: Path, config: TablePhantom) -> Path:
         write_atomically(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.8g").encode())
     study = folder / "study.yaml"
     write_atomically(study, to_yaml(_study(config)).encode())
+    leave(folder)
     return study
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from radfuse.check.inputs import FoldPatients
+from radfuse.cohort.case import Case
 from radfuse.errors import InputError, Problem, counted
 from radfuse.run.digests import UNSAID
 from radfuse.run.stage import Stage
@@ -66,9 +67,15 @@ def _parts(context: Context) -> Iterator[FoldPatients]:
         yield FoldPatients(f"part-{number + 1}", tested.union(order[number::PARTS]))
 
 
+def _drawn(context: Context) -> list[Case]:
+    """Return the cases with a mask by hand that can be read."""
+    lost = context.inputs.cohort.unusable
+    return [case for case in context.all_cases if case.mask is not None and case.case_id not in lost]
+
+
 def remarks(context: Context) -> list[Problem]:
     """Return whether networks of parts learn from few patients, and those of the folds from more."""
-    drawn = {case.patient for case in context.all_cases if case.mask is not None}
+    drawn = {case.patient for case in _drawn(context)}
     learned_from = {one.name: len(drawn - one.test) for one in _parts(context)}
     least = min(learned_from.values(), default=_FEW)
     if least >= _FEW:
@@ -89,8 +96,7 @@ def jobs(context: Context) -> Iterator[PlanJob]:
         InputError: a fold has the name of the network of all masks, or a network has no mask to learn from.
     """
     if context.trains:
-        lost = context.inputs.cohort.unusable
-        drawn = [case for case in context.all_cases if case.mask is not None and case.case_id not in lost]
+        drawn = _drawn(context)
         for network in networks(context):
             if drawn and network.test.issuperset(case.patient for case in drawn):
                 raise InputError(

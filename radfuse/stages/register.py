@@ -175,7 +175,7 @@ def told_of(flagged: Mapping[str, tuple[str, ...]], whole: int) -> tuple[Problem
     kinds: dict[str, list[str]] = {}
     for place, flags in flagged.items():
         for flag in flags:
-            kinds.setdefault(re.split(":| in ", flag)[0], []).append(place.removeprefix("registration/"))
+            kinds.setdefault(re.split(r":| in (?=\d)", flag)[0], []).append(place.removeprefix("registration/"))
     return tuple(
         Problem(
             "registration",

@@ -169,11 +169,14 @@ def _grid_of_frames(
     origin, direction = triple(places[int(along.argmin())], float), tuple(np.stack([*turn, normal], axis=1).ravel())
     grid = Grid((1, int(plane[0]), int(plane[1])), (1.0, rows, columns), origin, direction)
     image_mm = 0.0 if like is None else _step_of_image(places, oriented(like, orientation_of(grid)))
-    step = _step_of(levels) if len(levels) > 1 else image_mm or said_mm or 1.0
+    gaps = np.diff(levels)
+    least = float(gaps.min()) if len(gaps) else image_mm or said_mm or 1.0
     for apart in sorted((image_mm, said_mm), reverse=True):  # slices may be thinner than they are apart, or overlap
-        if 0 < apart < step * (1 + 1e-3) and abs(step / apart - round(step / apart)) < 0.02:
+        if 0 < apart < least * (1 + 1e-3) and abs(least / apart - round(least / apart)) < 0.02:
             step = apart  # empty slices between are left out of the file
             break
+    else:  # on average: places are rounded, or measured
+        step = float(gaps.sum() / np.rint(gaps / least).sum()) if len(gaps) else least
     at = (along - along.min()) / step
     if np.abs(at - np.rint(at)).max() > _BETWEEN:
         raise InputError(f"{path}: its frames are not evenly spaced; save it on the grid of its image")
@@ -182,12 +185,6 @@ def _grid_of_frames(
         raise InputError(f"{path} has more than {MOST_VOXELS} voxels; crop or resample it")
     grid = replace(grid, shape=(count, *grid.shape[1:]), spacing_zyx_mm=(step, rows, columns))
     return grid, [int(value) for value in np.rint(at)]
-
-
-def _step_of(levels: np.ndarray) -> float:
-    """Return how far slices are apart, some of which are left out: on average, as places are rounded or measured."""
-    gaps = np.diff(levels)
-    return float(gaps.sum() / np.rint(gaps / gaps.min()).sum())
 
 
 def _step_of_image(places: np.ndarray, like: Grid) -> float:

@@ -109,7 +109,8 @@ def _in_one_alphabet(header: Dataset) -> None:
     header.SpecificCharacterSet = UTF8
     for item in header:
         if item.VR == "PN":
-            item.value = PersonName(str(item.value), ["utf8"])  # else its bytes stay those of the old sets
+            every = [PersonName(str(name), ["utf8"]) for name in (item.value if item.VM > 1 else [item.value])]
+            item.value = every if item.VM > 1 else every[0]  # else its bytes stay those of the old sets
 
 
 def _empty_what_cannot_be(header: Dataset) -> None:

@@ -76,7 +76,8 @@ def _beside_slices(path: Path, grid: Grid) -> list[str]:
         return []
     with unzipped(path) if is_zip(path) else nullcontext(path) as folder:
         names = resent_in(folder)
-        empty = sorted(item.name for item in folder.iterdir() if item.name[0] != "." and not item.stat().st_size)
+        files_there = [item for item in folder.iterdir() if item.is_file() and item.name[0] != "."]
+        empty = sorted(item.name for item in files_there if not item.stat().st_size)
     found = [f"{listed(names, 3)}: the same slice, pixels and all, as another file; it is read once"] if names else []
     if empty:
         found.append(f"{listed(empty, 3)}: an empty file, which is not read; a slice may be missing: copy it again")

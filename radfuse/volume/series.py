@@ -62,10 +62,16 @@ def _nameless(header: Dataset, description: object) -> str | None:
     """Return a description with a blank for each part of the person's name that stands in it as a word."""
     if not isinstance(description, str):
         return None
-    for part in re.split(r"[\W_]+", _spelled(header, "PatientName")):
+    person, name = text_of(header, "PatientID").strip(), _spelled(header, "PatientName")
+    for part in () if name == person else re.split(r"[\W_]+", name):  # a pseudonym stands for an id
         if len(part) >= _TELLING:
-            description = re.sub(rf"(?<![^\W_]){re.escape(part)}(?![^\W_])", "", description, flags=re.IGNORECASE)
+            description = re.sub(word_of(part), "", description, flags=re.IGNORECASE)
     return " ".join(description.split())
+
+
+def word_of(text: str) -> str:
+    """Return the pattern of a text where it stands as a word and as no part of a number."""
+    return rf"(?<![^\W_])(?<!\d\.){re.escape(text)}(?!\.\d)(?![^\W_])"
 
 
 def plane_of(header: Dataset) -> str | None:

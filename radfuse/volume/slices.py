@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,16 +71,24 @@ def _varying(series: list[Slice], header_of: HeaderOf) -> str:
     """Return in words by which of `_KINDS` slices of one place differ, with the values; empty where none tells."""
     headers = [header for part in series if part.frame is None and (header := header_of(part.path)) is not None]
     for name in _KINDS:
-        found: set[str] = {str(header[name].value) for header in headers if name in header}
+        values = [header[name].value for header in headers if name in header]
+        found = {"\\".join(map(str, value)) if _is_many(value) else str(value) for value in values}
         if len(found) > 1:
             in_order: list[str] = sorted(found, key=_by_size)
             return f" ({name} {listed(in_order, 4)})"
     return ""
 
 
-def _by_size(text: str) -> tuple[int, str]:
+def _is_many(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def _by_size(text: str) -> tuple[float, str]:
     """Sort 80 before 100."""
-    return len(text), text
+    try:
+        return float(text), text
+    except ValueError:
+        return 0.0, text
 
 
 def check_series(folder: Path, series: list[Slice], header_of: HeaderOf) -> None:

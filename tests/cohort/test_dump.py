@@ -17,6 +17,7 @@ from radfuse.cohort.dump import Folders, _folder, _renamed, index_dump, read_fol
 from radfuse.cohort.read import read_cohort
 from radfuse.errors import InputError
 from radfuse.volume.files import read_volume
+from radfuse.volume.series import facts_of
 
 PERSON = {"PatientID": "MRN-4711", "StudyInstanceUID": "1.2.1", "StudyDate": "20200105"}
 
@@ -128,8 +129,25 @@ def test_a_persons_name_leaves_descriptions_with_pseudonyms_alone(tmp_path: Path
 )
 def test_a_pseudonym_stands_for_the_id_as_a_word_and_for_no_number(person: str, said: str, kept: str) -> None:
     r"""The pseudonym \1 is no reference to a group."""
-    rows = pd.DataFrame({"patient": [person], "description": [said]})
+    rows = pd.DataFrame({"patient": [person], "description": [said], "nameless": [said]})
     assert _renamed(rows, {person: r"\1"})["description"].tolist() == [kept]
+
+
+def test_of_an_index_that_does_not_know_names_descriptions_stay_away_with_pseudonyms() -> None:
+    rows = pd.DataFrame({"patient": ["4711"], "description": ["MUELLER T1"]})
+    assert _renamed(rows, {})["description"].tolist() == ["MUELLER T1"]
+    assert _renamed(rows, {"4711": "a"})["description"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "kept"),
+    [("4711", "TE 4711.0 ms 4711", "TE 4711.0 ms"), ("MRN-4711", "MRN-4711 T1", "MRN-4711 T1")],
+)
+def test_a_name_leaves_no_number_and_one_that_is_the_id_is_left_to_the_pseudonym(
+    name: str, said: str, kept: str
+) -> None:
+    header = item(PatientID="MRN-4711", PatientName=name, SeriesDescription=said)
+    assert facts_of(header)["nameless"] == kept
 
 
 def test_a_series_is_named_by_its_uid(heap: Path, tmp_path: Path) -> None:

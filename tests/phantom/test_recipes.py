@@ -78,5 +78,5 @@ def test_the_command_writes_a_study_beside_its_cohort(tmp_path: Path) -> None:
     )
     assert said.exit_code == 0, said.output
     assert f"Next: radfuse run '{folder}/study.yaml'" in said.output  # as a shell takes it
-    assert {item.name for item in folder.glob("[!.]*")} == {"cohort.csv", "radiomic.csv", "study.yaml", "truth.csv"}
+    assert {item.name for item in folder.iterdir()} == {"cohort.csv", "radiomic.csv", "study.yaml", "truth.csv"}
     assert pd.read_csv(folder / "cohort.csv")["patient_id"].nunique() == 20

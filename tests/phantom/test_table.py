@@ -158,7 +158,7 @@ def test_a_strength_for_each_block_is_demanded() -> None:
 def test_the_folder_holds_four_tables_and_a_study_that_loads_and_joins(tmp_path: Path) -> None:
     path = write_table_phantom(tmp_path / "P", SMALL)
     assert path == tmp_path / "P" / "study.yaml"
-    assert sorted(item.name for item in path.parent.glob("[!.]*")) == [
+    assert sorted(item.name for item in path.parent.iterdir()) == [
         "cohort.csv", "deep.csv", "radiomic.csv", "study.yaml", "truth.csv",
     ]  # fmt: skip
     study = load_study(path)

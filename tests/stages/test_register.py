@@ -11,4 +11,6 @@ def test_many_suspicious_registrations_are_told_of_by_kind() -> None:
     flags["registration/c9.t2"] = ("no gain: none", "space folds in 2 % of the voxels (Jacobian 0 or less)")
     first, second = told_of(flags, 20)
     assert first.message.startswith("no gain: 10 of 20, c0.t2, c1.t2")
+    fewer = dict.fromkeys(flags, ("little in common: mutual information 0.01 before",))
+    assert told_of(fewer, 20)[0].message.startswith("little in common: 10 of 20")
     assert second.message.startswith("space folds: 1 of 20, c9.t2; look at checkerboard.png")

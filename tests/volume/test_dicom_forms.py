@@ -111,7 +111,9 @@ def test_an_empty_file_among_slices_is_told(tmp_path: Path) -> None:
     """Where it was the last slice, nothing else shows that one is missing."""
     write_series(tmp_path / "s", 5)
     (tmp_path / "s" / "IM6").touch()
-    for place in (tmp_path / "s", zipped(tmp_path / "s", tmp_path / "s.zip")):
+    packed = zipped(tmp_path / "s", tmp_path / "s.zip")
+    (tmp_path / "s" / "gone").symlink_to(tmp_path / "nowhere")
+    for place in (tmp_path / "s", packed):
         (told,) = doubts_of(place, read_grid(place))
         assert told.startswith("IM6: an empty file, which is not read; a slice may be missing")
 

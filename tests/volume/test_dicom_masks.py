@@ -107,6 +107,12 @@ def test_thicker_slices_than_those_of_the_image_stay_as_thick(tmp_path: Path, me
     assert (found.grid.spacing_zyx_mm[0], found.array.sum(axis=(1, 2)).tolist()) == (4, [12, 12, 12])
 
 
+def test_empty_slices_between_that_leave_no_two_side_by_side(tmp_path: Path) -> None:
+    """Frames at 0, 6 and 10 mm, of slices 2 mm apart."""
+    found = read_labels(thick(tmp_path / "m.dcm", (0, 3, 5), SpacingBetweenSlices=2))
+    assert (found.grid.spacing_zyx_mm[0], found.array.sum(axis=(1, 2)).tolist()) == (2, [12, 0, 0, 12, 0, 12])
+
+
 def test_frames_of_several_planes_are_no_stack(tmp_path: Path) -> None:
     frames = [(1, z, plane(slice(0, 3), slice(0, 4))) for z in (1, 2)]
     for first, second in (((10, 20, 32), (10, 21, 34)), ((10, 20, 32), (10, 20, 34))):

@@ -179,12 +179,15 @@ def test_a_name_in_three_alphabets_is_written_whole(tmp_path: Path) -> None:
         tiny(),
         None,
         "DESS",
-        ABOUT | {"SpecificCharacterSet": ["", "ISO 2022 IR 87"], "PatientName": name},
+        ABOUT
+        | {"SpecificCharacterSet": ["", "ISO 2022 IR 87"], "PatientName": name, "OtherPatientNames": [name, "C^D"]},
     )
     array = np.zeros((3, 4, 4), dtype=np.uint8)
     array[1, :2] = 1
     write_objects(tmp_path / "o", LabelMap(array, read_grid(tmp_path / "1"), {1: "bone"}, "m"), tmp_path / "1", MAKER)
     assert {str(pydicom.dcmread(tmp_path / "o" / each).PatientName) for each in (SEG, SR)} == {name}
+    header = source_headers(tmp_path / "1")[0]
+    assert [str(each) for each in header.OtherPatientNames] == [name, "C^D"]
 
 
 def test_an_enhanced_series_gets_no_objects_in_words(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from radfuse.results import Addition, Comparison
 def study(report: StudyReport) -> Part:
     """Return all pairs of a study."""
     measure, loss = _names(report)
-    who = "patients" if report.results.outer_folds > 1 else "test patients"
+    who = "patients" if report.results.outer_folds > report.results.repeats else "test patients"
     table = comparison_table(report.results.comparisons, measure)
     added = additions(report.results.comparisons, report.final)
     tables = {"comparisons": table}

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from radfuse.seg.prepared import TARGET
+
 
 def write_dataset(job: dict[str, Any], raw: Path) -> None:
     """Write the cases as nnU-Net wants them: headers that point into the prepared cases, which stay where they are."""
@@ -30,7 +32,7 @@ def write_dataset(job: dict[str, Any], raw: Path) -> None:
         for channel, array in enumerate(image):
             skip = image.offset + channel * array.nbytes
             _point_at(array, skip, spacing, f"{case}.npy", raw / f"imagesTr/{case}_{channel:04d}.nrrd")
-        target = _linked(place / "target.npy", raw / f"labelsTr/{case}.npy")
+        target = _linked(place / TARGET, raw / f"labelsTr/{case}.npy")
         _point_at(target, target.offset, spacing, f"{case}.npy", raw / f"labelsTr/{case}.nrrd")
 
 

@@ -22,6 +22,7 @@ from lightning.pytorch.callbacks import Callback
 from radfuse.errors import InputError
 from radfuse.seg.metrics import dice
 from radfuse.seg.plan import SegPlan
+from radfuse.seg.prepared import TARGET
 from radfuse.seg.preprocess import by_foreground, with_neighbours
 from radfuse.seg.runtimes.device import DeviceAverages
 from radfuse.seg.window import AveragesOf, Runner, sliding_window
@@ -84,7 +85,7 @@ def mean_dice(run: Runner, plan: SegPlan, cases: Sequence[Path], averages: Avera
     """
     window, found = replace(plan.window, mirror_axes=()), []
     for case in cases:
-        image, target = np.load(case / "image.npy"), np.load(case / "target.npy")
+        image, target = np.load(case / "image.npy"), np.load(case / TARGET)
         image = with_neighbours(by_foreground(image, plan), plan.neighbours)
         labels = np.empty(target.shape, dtype=np.uint8)
         for slices, said in sliding_window(image, window, plan.classes, run, averages=averages):

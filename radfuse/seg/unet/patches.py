@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from radfuse.seg.plan import SegPlan
+from radfuse.seg.prepared import TARGET
 from radfuse.seg.preprocess import by_foreground
 from radfuse.seg.window import positioned
 
@@ -46,7 +47,7 @@ class Patches(torch.utils.data.Dataset[tuple[torch.Tensor, ...]]):
         unlabelled: bool = False,
     ) -> None:
         self.images = [np.load(case / "image.npy", mmap_mode="r") for case in cases]
-        self.targets = [np.load(case / "target.npy", mmap_mode="r") for case in cases]
+        self.targets = [np.load(case / TARGET, mmap_mode="r") for case in cases]
         self.places = [_places(target, seed) for target in self.targets]
         self.plan, self.count, self.seed, self.mirror = plan, count, seed, tuple(mirror)
         self.augmentation, self.foreground, self.inverted = augmentation, foreground, inverted

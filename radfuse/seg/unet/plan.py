@@ -13,7 +13,7 @@ from radfuse.config import build, read_yaml
 from radfuse.errors import InputError
 from radfuse.seg.plan import Axis, Foreground, Intensities, SegPlan, levels
 from radfuse.seg.predict import OnnxSegmenter
-from radfuse.seg.prepared import labels_of, require_labels
+from radfuse.seg.prepared import TARGET, labels_of, require_labels
 from radfuse.seg.preprocess import usual_parts
 from radfuse.seg.unet.memory import patch_and_batch, shrunk
 from radfuse.volume.grid import Grid, orientation_of, oriented
@@ -154,7 +154,7 @@ def fitted_plan(plan: SegPlan, config: UnetSegmentation, cases: Sequence[Path]) 
     Raises:
         InputError: a label is in none of the masks.
     """
-    targets = [np.load(case / "target.npy", mmap_mode="r") for case in cases]
+    targets = [np.load(case / TARGET, mmap_mode="r") for case in cases]
     require_labels(plan.labels, labels_of(cases))
     parts = usual_parts(targets, plan.classes) if config.largest_parts else ()
     return plan.model_copy(update={"parts": parts, "foreground": _foreground(plan, cases)})

@@ -12,6 +12,7 @@ import torch
 from scipy import ndimage
 
 from radfuse.seg.plan import SegPlan
+from radfuse.seg.prepared import TARGET
 from radfuse.seg.preprocess import by_foreground, with_neighbours
 from radfuse.seg.window import AveragesOf, Runner, sliding_window
 
@@ -89,7 +90,7 @@ def shifts_of(run: Runner, plan: SegPlan, cases: Sequence[Path], averages: Avera
 
 
 def _near(run: Runner, plan: SegPlan, case: Path, averages: AveragesOf | None) -> _Near:
-    image, target = np.load(case / "image.npy"), np.load(case / "target.npy")
+    image, target = np.load(case / "image.npy"), np.load(case / TARGET)
     image = with_neighbours(by_foreground(image, plan), plan.neighbours)
     around = np.array([ndimage.binary_dilation(target == label, iterations=_AROUND) for label in range(plan.classes)])
     scores, near, settled = [], [], np.zeros(plan.classes)
