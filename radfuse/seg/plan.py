@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 import numpy as np
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section
 from radfuse.seg.window import There, Window
@@ -77,6 +77,16 @@ class Foreground(Section):
     deviation: PositiveFloat
 
 
+def _points(orientation: str) -> str:
+    """Return where axes point, which a person may have edited."""
+    if orientation and sorted("LPSRAI".find(letter) % 3 for letter in orientation) != [0, 1, 2]:
+        raise ValueError(
+            f"{orientation!r} does not say where x, y and z point: one letter of L or R, one of A or P, one of S or I, "
+            "in their order, 'LPS' for example"
+        )
+    return orientation
+
+
 class NetworkInput(Section):
     """What a network sees of an image, and is told of its mask.
 
@@ -90,8 +100,8 @@ class NetworkInput(Section):
     """
 
     labels: dict[str, int]
-    spacing_zyx_mm: tuple[float, float, float]
-    orientation: str = ""
+    spacing_zyx_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat]
+    orientation: Annotated[str, AfterValidator(_points)] = ""
     images: PositiveInt = 1
     intensities: tuple[Intensities, ...] = ()
 
@@ -119,8 +129,8 @@ class SegPlan(NetworkInput):
 
     kind: Literal["unet"] = "unet"
     patch_zyx: tuple[int, int, int]
-    channels: tuple[int, ...]
-    overlap: float
+    channels: tuple[PositiveInt, ...] = Field(min_length=1)
+    overlap: float = Field(ge=0, lt=1)
     position: bool = False
     parts: tuple[int, ...] = ()
     mirror_axes: tuple[Axis, ...] = ()
@@ -129,6 +139,18 @@ class SegPlan(NetworkInput):
     encoder: Literal["plain", "residual"] = "plain"
     foreground: tuple[Foreground | None, ...] = ()
     batch: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _numbers_agree(self) -> SegPlan:
+        """Hold what there is one of for each label or image against their number: a person may have edited it."""
+        named = {"parts": (len(self.parts), len(self.labels), "labels")}
+        named |= {name: (len(getattr(self, name)), self.images, "images") for name in ("intensities", "foreground")}
+        for name, (found, needed, what) in named.items():
+            if found not in (0, needed):
+                raise ValueError(f"{name} holds one value for each of the {what} ({needed}), or none; here {found}")
+        if self.neighbours and not self.slices:
+            raise ValueError("neighbours are those of slices, and slices is false; set one of them otherwise")
+        return self
 
     @property
     def inputs(self) -> int:

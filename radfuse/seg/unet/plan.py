@@ -91,7 +91,7 @@ def given_plan(config: UnetSegmentation, path: Path) -> SegPlan:
         raise InputError(f"{path}: it reads {plan.images} images, the study gives {images}; correct `images`")
     multiples = np.prod(plan.strides, axis=0)
     for axis, size, multiple in zip("zyx", plan.patch_zyx, multiples, strict=True):
-        if size % multiple or not size:
+        if size % multiple or size < 1:
             fits = max(round(size / multiple), 1) * multiple
             raise InputError(f"{path}: patch_zyx is {size} along {axis}, no multiple of {multiple}; {fits} would fit")
     if (multiples == plan.patch_zyx).all():

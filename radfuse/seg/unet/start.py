@@ -26,6 +26,10 @@ def start_from(network: torch.nn.Module, path: Path) -> int:
     """
     known = dict(network.named_parameters())  # its state names many twice
     given = _from_onnx(path) if path.suffix == ".onnx" else _from_checkpoint(path)
+    if not known.keys() & given.keys():
+        raise InputError(
+            f"segmentation.start_from: {path} holds no U-Net of radfuse; give one that it exported or saved"
+        )
     found = [name for name, weights in known.items() if name in given and weights.shape == given[name].shape]
     if len(found) < _LEAST * len(known):
         other = next(name for name in known if name not in found)
@@ -56,7 +60,7 @@ def _from_onnx(path: Path) -> dict[str, torch.Tensor]:
 def _from_checkpoint(path: Path) -> dict[str, torch.Tensor]:
     try:
         content = torch.load(path, weights_only=True, map_location="cpu")
-        weights = content.get("state_dict", content)
+        weights = {name: item for name, item in content.get("state_dict", content).items() if torch.is_tensor(item)}
     except Exception as error:  # what is no pickle is read as if it were: any error may come of it
         raise InputError(f"segmentation.start_from: {path} is no checkpoint of radfuse that can be read") from error
     averaged = {name: item for name, item in weights.items() if name.startswith("averaged.module.")}

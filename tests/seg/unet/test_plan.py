@@ -116,6 +116,14 @@ WRONG = {
     "images": (2, "it reads 2 images, the study gives 1"),
     "patch_zyx": ([16, 30, 48], "patch_zyx is 30 along y, no multiple of 4; 32 would fit"),
     "patch_zyx of one": ([4, 4, 4], "patch_zyx is one voxel on the coarsest level; make it 8 along x, not 4"),
+    "patch_zyx below nothing": ([-16, 32, 48], "patch_zyx is -16 along z, no multiple of 4; 4 would fit"),
+    "overlap": (1.0, "overlap: Input should be less than 1"),
+    "spacing_zyx_mm": ([0, 1, 1], "spacing_zyx_mm.0: Input should be greater than 0"),
+    "channels": ([], "channels: List should have at least 1 item"),
+    "orientation": ("LLS", "orientation: 'LLS' does not say where x, y and z point"),
+    "parts": ([1], "parts holds one value for each of the labels (2), or none; here 1"),
+    "intensities": (["ct", "body"], "intensities holds one value for each of the images (1), or none; here 2"),
+    "neighbours": (1, "neighbours are those of slices, and slices is false"),
     "overlaps": (0.3, "overlaps: unknown setting; did you mean 'overlap'?"),
 }
 

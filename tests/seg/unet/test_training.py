@@ -239,10 +239,15 @@ def test_it_goes_on_from_a_network_or_a_checkpoint(tmp_path: Path) -> None:
         ("no.onnx", b"nothing of the kind", "is no ONNX file"),
         ("no.ckpt", b"nothing of the kind", "is no checkpoint of radfuse that can be read"),
         ("no.ckpt", b"junk", "is no checkpoint of radfuse that can be read"),
+        ("empty.onnx", b"", "holds no U-Net of radfuse; give one"),
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=says):
             start_from(wider, tmp_path / name)
+    for weights, says in ((3, "is no checkpoint of radfuse that can be read"), ({"other.w": 3}, "holds no U-Net")):
+        torch.save({"state_dict": weights}, tmp_path / "theirs.ckpt")
+        with pytest.raises(InputError, match=says):
+            start_from(wider, tmp_path / "theirs.ckpt")
 
 
 @pytest.fixture
