@@ -133,12 +133,20 @@ def _settled(training: Training) -> torch.nn.Module:
 
 
 def _too_large(training: Training) -> InputError:
+    """Return what to lower: whatever patches follow from, which need not be patch_voxels."""
     z, y, x = training.plan.patch_zyx
-    return InputError(
-        f"training ran out of memory with {training.batch} patches of {z} x {y} x {x} a batch. Lower "
-        f"segmentation.patch_voxels (a patch has {z * y * x}), then segmentation.channels; or let it be chosen: "
-        "segmentation.budget: {memory_gib: 8}"
-    )
+    config = training.config
+    if config.plan_file is not None:
+        mend = f"Lower patch_zyx in {config.plan_file}, then its channels"
+    elif config.budget is not None and config.budget.memory_gib is not None:
+        mend = f"Lower segmentation.budget.memory_gib, {config.budget.memory_gib:g} now, then segmentation.channels"
+    else:
+        mend = (
+            f"Lower segmentation.patch_voxels (a patch has {z * y * x}), then segmentation.channels; or let it be "
+            "chosen: segmentation.budget: {memory_gib: 8}"
+        )
+    patches = "1 patch" if training.batch == 1 else f"{training.batch} patches"
+    return InputError(f"training ran out of memory with {patches} of {z} x {y} x {x} a batch. {mend}")
 
 
 def _steps_in(training: Training, minutes: float) -> int:

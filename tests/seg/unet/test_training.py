@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +25,7 @@ from radfuse.seg.metrics import dice
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.predict import OnnxSegmenter
 from radfuse.seg.unet import train as training
-from radfuse.seg.unet.backend import UnetSegmentation
+from radfuse.seg.unet.backend import Budget, UnetSegmentation
 from radfuse.seg.unet.checks import Checks
 from radfuse.seg.unet.ensemble import Ensemble, train_networks
 from radfuse.seg.unet.learner import Learner
@@ -172,8 +173,16 @@ def test_out_of_memory_halves_the_batch_once_and_learns_from_the_same_patches(
     with pytest.raises(InputError, match=r"with 2 patches of 16 x 16 x 16 a batch\. Lower segmentation\.patch_voxels"):
         train(cases, plan, config, tmp_path / "other", 1)
     largest = 0
-    with pytest.raises(InputError, match="with 1 patches"):
-        train(cases, plan, config.model_copy(update={"batch": 1}), tmp_path / "third", 1)
+    for number, (settings, mend) in enumerate(
+        (
+            ({}, "Lower segmentation.patch_voxels"),
+            ({"plan_file": tmp_path / "mine.json"}, f"Lower patch_zyx in {tmp_path / 'mine.json'}"),
+            ({"budget": Budget(memory_gib=3)}, "Lower segmentation.budget.memory_gib, 3 now"),
+        )
+    ):
+        alone = config.model_copy(update={"batch": 1, **settings})
+        with pytest.raises(InputError, match=re.escape(f"with 1 patch of 16 x 16 x 16 a batch. {mend}")):
+            train(cases, plan, alone, tmp_path / f"alone{number}", 1)
 
 
 def test_a_time_budget_chooses_the_steps_and_keeps_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
