@@ -15,6 +15,7 @@ from radfuse.run.folder import safe_name
 from radfuse.run.schedule import CrewName
 from radfuse.run.stage import Stage
 from radfuse.seg.backend import Backend
+from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.seg.untrained import Given, Untrained
 from radfuse.stages.context import ALL, Context
 from radfuse.stages.plan import home_folds
@@ -39,6 +40,7 @@ class SegmentJob:
         runtime: that runs it here, where the backend has several; results differ in single voxels.
         tolerances_mm: label -> tolerance of its surface Dice; empty where there is no mask to agree with.
         spacings_mm: what the study says of the pixels of the images, where it says something.
+        partial: labels that the mask lacks were not annotated there, so that nothing can be said of their agreement.
     """
 
     case: str
@@ -50,6 +52,7 @@ class SegmentJob:
     runtime: str
     tolerances_mm: Mapping[str, float]
     spacings_mm: tuple[Spacing | None, ...] = field(default=(), metadata=UNSAID, kw_only=True)
+    partial: bool = field(default=False, metadata=UNSAID, kw_only=True)
 
     def __str__(self) -> str:
         return self.case
@@ -100,6 +103,7 @@ def jobs(context: Context) -> Iterator[SegmentJob]:
         return
     backend, home = context.backend, home_of(context)
     runtime = context.segmentation.runtime_here()
+    unlabelled = isinstance(backend, UnetSegmentation) and backend.unlabelled
     for case in sorted(context.cases(), key=lambda case: home[case.patient]):  # a worker keeps few networks open
         fold = home[case.patient]
         network = context.path(network_of(fold))
@@ -109,7 +113,7 @@ def jobs(context: Context) -> Iterator[SegmentJob]:
             given = Given(case.case_id, case.landmarks, case.readers, context.about(case).side, network)
             yield DrawJob(*settings, given, spacings_mm=context.spacings_mm)
         else:
-            yield SegmentJob(*settings, spacings_mm=context.spacings_mm)
+            yield SegmentJob(*settings, spacings_mm=context.spacings_mm, partial=unlabelled and case.mask is not None)
 
 
 def work(job: SegmentJob) -> Segmented:
@@ -135,7 +139,8 @@ def work(job: SegmentJob) -> Segmented:
             drawn = read_labels(job.mask, job.backend.names, like=image.grid)
             manual = figures_of(drawn, job.backend.labels)
             onto = resample_labels(drawn, found.grid)
-            agreement = agreement_per_label(onto, found, job.backend.labels, job.tolerances_mm)
+            known = {name: n for name, n in job.backend.labels.items() if n in drawn.boxes or not job.partial}
+            agreement = agreement_per_label(onto, found, known, job.tolerances_mm)
         facts = SegmentedCase(
             source=job.backend.source,
             network=job.fold,

@@ -5,14 +5,18 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from radfuse.config import build
 from radfuse.errors import InputError
 from radfuse.run.digests import job_key
 from radfuse.seg.unet.backend import UnetSegmentation
-from radfuse.stages.segment import SegmentJob
+from radfuse.stages.segment import SegmentJob, work
 from radfuse.stages.train import TrainJob
+from radfuse.volume.files import write_image
+from radfuse.volume.grid import Grid
+from radfuse.volume.image import LabelMap, Volume
 
 
 def test_another_runtime_segments_again_and_trains_nothing_again() -> None:
@@ -48,6 +52,23 @@ def test_another_tolerance_measures_again_and_trains_nothing_again() -> None:
     segmenting = SegmentJob("c1", here, here, "1", here, usual, "onnxruntime", usual.tolerances_mm)
     assert key(segmenting) == key(dataclasses.replace(segmenting, backend=near))
     assert key(segmenting) != key(dataclasses.replace(segmenting, backend=near, tolerances_mm=near.tolerances_mm))
+
+
+def test_a_label_that_a_partial_mask_lacks_has_no_agreement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = UnetSegmentation(labels={"bone": 1, "cartilage": 2}, unlabelled=True)
+    drawn = np.zeros((4, 4, 4), dtype=np.uint8)
+    drawn[1:3, 1:3, 1:3] = 1
+    grid = Grid((4, 4, 4), (1.0, 1.0, 1.0))
+    write_image(Volume(drawn.astype(np.float32), grid), tmp_path / "i.nrrd")
+    write_image(LabelMap(drawn, grid), tmp_path / "m.nrrd")
+    predicted = LabelMap((drawn + (drawn.cumsum(0) > 1)).astype(np.uint8), grid)
+    monkeypatch.setattr(UnetSegmentation, "segment", lambda *_: predicted)
+    paths = (tmp_path / "i.nrrd",), tmp_path / "m.nrrd"
+    job = SegmentJob("c1", *paths, "1", tmp_path, backend, "onnxruntime", {}, partial=True)
+    assert set(work(job).facts.agreement) == {"bone"}
+    assert set(work(dataclasses.replace(job, partial=False)).facts.agreement) == {"bone", "cartilage"}
+    key, before = (job_key("stage", 1, dataclasses.replace(job, partial=said), str) for said in (True, False))
+    assert key != before
 
 
 def test_a_tolerance_of_no_label_or_of_nothing_is_refused() -> None:
