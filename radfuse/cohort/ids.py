@@ -38,7 +38,9 @@ def _exclude(draft: Draft) -> None:
 def _ids(draft: Draft, name: str, unique: bool = False) -> None:
     values = draft.columns[name] = draft.text(name)
     for index in values.index[values.isna()]:
-        draft.problem("the id is missing; fill it, or remove the row", index, name)
+        of_unit = name in draft.config.unit and name not in (draft.config.case, draft.config.patient)
+        what = "the cell is empty, and cohort.unit needs it" if of_unit else "the id is missing"
+        draft.problem(f"{what}; fill it, or remove the row", index, name)
     alike: dict[str, int] = {}
     for index, value in values.dropna().items():
         if name_of := unseen(value):

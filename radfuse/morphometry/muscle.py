@@ -9,6 +9,7 @@ import numpy as np
 
 from radfuse.morphometry.measure import Measure, Measured, Subject
 from radfuse.morphometry.size import axial_axis
+from radfuse.volume.otsu import otsu
 
 if TYPE_CHECKING:
     from radfuse.volume.region import Region
@@ -61,19 +62,3 @@ def _areas_mm2(region: Region) -> np.ndarray:
     counts = region.inside.sum(axis=across)
     spacing = region.grid.spacing_zyx_mm
     return np.asarray(counts[counts > 0] * spacing[across[0]] * spacing[across[1]])
-
-
-def otsu(grey: np.ndarray) -> float:
-    """Return the grey value that parts values into two groups most unlike; NaN where all are alike.
-
-    Every gap between values is tried, not bins of a histogram: half way between the two values that it parts.
-    """
-    ordered = np.sort(grey.astype(np.float64))
-    left = np.arange(1, len(ordered))
-    sums = np.cumsum(ordered)
-    means = sums[:-1] / left - (sums[-1] - sums[:-1]) / (len(ordered) - left)
-    between = np.where(ordered[1:] > ordered[:-1], left * (len(ordered) - left) * means**2, -1)
-    if not len(between) or between.max() < 0:
-        return float("nan")
-    best = int(between.argmax())
-    return float((ordered[best] + ordered[best + 1]) / 2)

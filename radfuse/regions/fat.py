@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, FiniteFloat, PositiveInt
 
 from radfuse.config import Section
+from radfuse.errors import CaseError
 
 if TYPE_CHECKING:
     from radfuse.regions.scene import Scene
@@ -28,16 +29,28 @@ class Tissue(Section):
     def of_mask(self, scene: Scene, mask: np.ndarray) -> np.ndarray:
         """Return the part of a mask, bool of shape (z, y, x).
 
+        Values and threshold are compared as the image stores them: what is 0.3 in float32 is not above 0.3.
+
+        Raises:
+            CaseError: all voxels are alike, and the threshold is to be found.
+
         Source:
             Otsu 1979, doi:10.1109/TSMC.1979.4310076.
         """
         from radfuse.regions.intensity import values_in
+        from radfuse.volume.otsu import otsu
 
         found = mask.copy()
-        values = values_in(scene, self.sequence, mask)
+        values = values_in(scene, self.sequence, mask).astype(np.float32)
         if not values.size:
             return found
-        level = self.threshold if self.threshold != "otsu" else _otsu(values[np.isfinite(values)])
+        level = np.float32(otsu(values[np.isfinite(values)]) if self.threshold == "otsu" else self.threshold)
+        if np.isnan(level):
+            raise CaseError(
+                scene.case or scene.labels.name,
+                f"all voxels that lean and fat are to be told of are alike ({np.nanmax(values):g}), and no "
+                "threshold parts them; look at image and mask, or give `threshold` as a number",
+            )
         bright, dark = values > level, values <= level  # NaN, which the image does not reach, is neither
         found[found] = bright if (self.part == "fat") == (self.fat == "bright") else dark
         return found
@@ -59,9 +72,3 @@ class FatRegion(Tissue):
     def mask(self, scene: Scene) -> np.ndarray:
         """Return its voxels, bool of shape (z, y, x)."""
         return self.of_mask(scene, scene.of(*self.of))
-
-
-def _otsu(values: np.ndarray) -> float:
-    from skimage.filters import threshold_otsu
-
-    return float(threshold_otsu(values))  # type: ignore[no-untyped-call]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from radfuse.errors import CaseError, listed
+from radfuse.errors import CaseError, counted, listed
 from radfuse.regions.scene import Scene
 from radfuse.volume.grid import triple
 from radfuse.volume.plane import Plane, layer_at, layer_axis, layer_plane, positions_of, upward
@@ -16,6 +16,8 @@ _NEAR_MM = 10.0
 """What lies so near a level tells where its muscles are."""
 _LYING = 0.5
 """Smallest share of its normal that points to the head, for a disc that is drawn as one: 60 degrees tilted."""
+_FEWEST = 4
+"""Voxels of a disc, without which it has no thin side."""
 _SMALLER_SIDE = 0.25
 """Smallest share of muscle on one side of a gap, of that on the other, for the gap to be the middle."""
 
@@ -36,7 +38,7 @@ class Spine:
         """Return the plane of the level by the label of its disc or vertebra, or of the two vertebrae beside a disc.
 
         Raises:
-            CaseError: a label has no voxel here, or a disc stands on edge.
+            CaseError: a label has no voxel here, or a disc stands on edge or is a speck.
         """
         places = [self._positions(label) for label in labels]
         centre = np.mean(places[0], axis=0)
@@ -44,6 +46,11 @@ class Spine:
             return _between(places[0], places[1], self.scene)
         if at == "mid_vertebra":  # as high as wide, so that its shape says nothing of its axis
             return Plane(triple(centre, float), (0.0, 0.0, 1.0))
+        if len(places[0]) < _FEWEST:
+            raise self._error(
+                f"the label {labels[0]!r} has {counted(len(places[0]), 'voxel')}, and {_FEWEST} tell how a disc lies; "
+                "correct the mask, or find the level by the vertebrae"
+            )
         _, axes = np.linalg.eigh(np.cov((places[0] - centre).T))
         normal = upward(axes[:, 0])
         if normal[2] < _LYING:

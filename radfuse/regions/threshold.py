@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from radfuse.regions.scene import Scene
 
 
+_ROUNDING = 1e-6
+"""Share of a threshold by which a value may miss it: images hold 4.1 as 4.0999999, in float32."""
+
+
 class ThresholdRegion(Section):
     """The voxels of some labels whose value in an image lies above a threshold, or in a window.
 
@@ -72,5 +76,6 @@ class ThresholdRegion(Section):
                 f"region {self.name!r}: the largest value of the labels is {scale:g}, and a share of that is no "
                 "threshold; give `at_least` in units of the image, with relative: false",
             )
-        found[found] = (values >= scale * float(low or 0.0)) & (values <= (scale * high if high < np.inf else high))
+        least, most = (scale * float(edge or 0.0) if edge != np.inf else edge for edge in (low, high))
+        found[found] = (values >= least - _ROUNDING * abs(least)) & (values <= most + _ROUNDING * abs(most))
         return largest_of(found, scene.labels.grid) if self.components == "largest" else found

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from radfuse.volume.grid import Grid
     from radfuse.volume.image import LabelMap, Volume
 
-_SIDES = ("left", "right")
+_SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
 _VERSION = 2
 """Of how a template is carried: a part of its file, and so of the keys of masks made by it."""
 
@@ -101,13 +101,15 @@ class AtlasSegmentation(Untrained):
             place = (triple(packed["spacing"], float), triple(packed["origin"], float))
             grid = Grid(triple(array.shape, int), *place, tuple(float(value) for value in packed["direction"]))
         if self.template_side is not None:
-            if given.side not in _SIDES:
+            side = _SIDES.get((given.side or "").strip().lower())
+            if side is None:
                 raise CaseError(
                     given.case,
-                    f"the table says {given.side!r} of its side, and the template is of the {self.template_side}; have "
-                    "a column `side` of left and right among cohort.unit, or remove segmentation.template_side",
+                    f"the table says {given.side or 'nothing'} of its side, and the template is of the "
+                    f"{self.template_side}; have a column `side` of left and right among cohort.unit, or remove "
+                    "segmentation.template_side",
                 )
-            grid = grid if given.side == self.template_side else _mirrored(grid)
+            grid = grid if side == self.template_side else _mirrored(grid)
         return Volume(array, grid, "template"), LabelMap(numbers, grid, self.names, "template")
 
 

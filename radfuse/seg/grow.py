@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import numpy as np
@@ -14,6 +15,9 @@ from radfuse.seg.untrained import Given, Untrained
 
 if TYPE_CHECKING:
     from radfuse.volume.image import LabelMap, Volume
+
+_VERSION = b"2"
+"""Of how it grows: a part of the keys of masks made by it."""
 
 
 class GrowSegmentation(Untrained):
@@ -50,6 +54,10 @@ class GrowSegmentation(Untrained):
             raise ValueError(f"between: {self.between[0]:g} is above {self.between[1]:g}")
         return self
 
+    def brought(self, folder: Path) -> bytes:
+        """Return what says how it grows, so that masks are made anew where that has changed."""
+        return _VERSION
+
     def check_columns(self, readers: Mapping[str, str], landmarks: Mapping[str, str]) -> None:
         """Look whether the table says where its seed is."""
         for name in self.seed:
@@ -80,7 +88,8 @@ class GrowSegmentation(Untrained):
             near = np.linalg.norm(positions_of(found, image.grid) - place, axis=1) <= self.within_mm
             found[found] = near
         if self.fill:
-            found = ndimage.binary_fill_holes(found)
+            flat = tuple(axis for axis, size in enumerate(found.shape) if size == 1)  # no way out through its sides
+            found = np.expand_dims(ndimage.binary_fill_holes(found.squeeze(flat)), flat)
         if not found.any():
             raise CaseError(
                 given.case,

@@ -103,7 +103,7 @@ def write(features: Mapping[str, float | None], path: Path) -> None:
 
 STAGE = Stage(
     "deep",
-    9,
+    10,
     jobs,
     work,
     write,

@@ -254,7 +254,7 @@ def _spared(context: Context) -> tuple[str, ...]:
 
 STAGE = Stage(
     "disturb",
-    7,
+    8,
     jobs,
     work,
     write_section,

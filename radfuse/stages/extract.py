@@ -121,7 +121,7 @@ def compile_kernels(job: Extracts, tell: Callable[[str], None]) -> None:
 
 STAGE = Stage(
     "extract",
-    5,
+    6,
     jobs,
     work,
     write_section,

@@ -32,6 +32,12 @@ _LONGEST = timedelta(hours=24)
 """From injection to scan."""
 _MOST_HALF_LIVES = 12.0
 """Nobody waits longer: a 4,000th is left then. A half-life of 109.8 s is that of 18F in minutes."""
+_OF_TRACER = (
+    "RadionuclideTotalDose",
+    "RadionuclideHalfLife",
+    "RadiopharmaceuticalStartDateTime",
+    "RadiopharmaceuticalStartTime",
+)
 _PHILIPS = "Philips PET Private Group"
 _GE = "GEMS_PETD_01"
 _MEND = (
@@ -135,11 +141,12 @@ def _of_activity(folder: Path, headers: list[Dataset]) -> float:
                 f"for {what}, and no SUV; reconstruct them with it"
             )
     weight = _number(folder, "PatientWeight", text_of(first, "PatientWeight"))
-    tracers: Any = first.get("RadiopharmaceuticalInformationSequence") or []
-    tracer = tracers[0] if tracers else {}
-    dose, half_life = (
-        _number(folder, name, str(tracer.get(name) or "")) for name in ("RadionuclideTotalDose", "RadionuclideHalfLife")
-    )
+    tracers = [(header.get("RadiopharmaceuticalInformationSequence") or [{}])[0] for header in headers]
+    for name in _OF_TRACER:
+        if len({_told(tracer, name) for tracer in tracers}) > 1:
+            raise InputError(f"{folder}: {name} differs between slices of one series; keep those of one scan")
+    tracer = tracers[0]
+    dose, half_life = (_number(folder, name, _told(tracer, name)) for name in _OF_TRACER[:2])
     if weight > _HEAVIEST_KG:
         raise InputError(f"{folder}: PatientWeight is {weight:g} kg, more than anybody weighs: in grams? Correct it")
     if dose < _LEAST_DOSE_BQ:
@@ -150,7 +157,8 @@ def _of_activity(folder: Path, headers: list[Dataset]) -> float:
     elif decay == "START":
         waited = _waited(folder, headers, tracer)
     else:
-        raise InputError(f"{folder}: DecayCorrection is {decay or 'missing'}; SUV is known of START and ADMIN; {_MEND}")
+        mend = "reconstruct the images with one of them" if decay else _MEND
+        raise InputError(f"{folder}: DecayCorrection is {decay or 'missing'}; SUV is known of START and ADMIN; {mend}")
     if waited.total_seconds() > _MOST_HALF_LIVES * half_life:
         raise InputError(
             f"{folder}: RadionuclideHalfLife is {half_life:g} s, and the scan began {waited} after the injection, when "
@@ -162,11 +170,11 @@ def _of_activity(folder: Path, headers: list[Dataset]) -> float:
 def _waited(folder: Path, headers: list[Dataset], tracer: Any) -> timedelta:
     """Return the time from injection to the start of the scan."""
     scan = _scan_start(folder, headers)
-    full = str(tracer.get("RadiopharmaceuticalStartDateTime") or "")
+    full = _told(tracer, "RadiopharmaceuticalStartDateTime")
     if full:
         injected = _moment(folder, "RadiopharmaceuticalStartDateTime", full)
     else:
-        time = str(tracer.get("RadiopharmaceuticalStartTime") or "")
+        time = _told(tracer, "RadiopharmaceuticalStartTime")
         injected = _moment(folder, "RadiopharmaceuticalStartTime", f"{scan:%Y%m%d}{time}" if time else "")
         if injected > scan:  # over midnight: the field has no date
             injected -= timedelta(days=1)
@@ -192,6 +200,12 @@ def _scan_start(folder: Path, headers: list[Dataset]) -> datetime:
         return series
     said = _private(headers[0], 0x0009, _GE, 0x0D)
     return _moment(folder, "the GE scan time (0009,100d)", said) if said else earliest
+
+
+def _told(tracer: Any, name: str) -> str:
+    """Return a field of the tracer as text; empty where it is not there."""
+    value = tracer.get(name)
+    return "" if value is None else str(value)
 
 
 def _joined(header: Dataset, date: str, time: str) -> str:

@@ -22,7 +22,7 @@ UNIT_FAULTS: dict[str, tuple[dict[int, str], dict[str, Any], int | None, str | N
         {5: "d,p2,left,V01,59,0"}, {}, 5, "event", ("unit p2/left has another outcome in row 4",)
     ),
     "side missing": (
-        {6: "e,p3,,V00,70,0"}, {}, 6, "side", ("the id is missing",)
+        {6: "e,p3,,V00,70,0"}, {}, 6, "side", ("the cell is empty, and cohort.unit needs it",)
     ),
 }  # fmt: skip
 

@@ -16,12 +16,13 @@ from radfuse.morphometry.distance import DistanceMeasure
 from radfuse.morphometry.joint_space import JointSpaceMeasure
 from radfuse.morphometry.measure import Subject, weighted_quantiles
 from radfuse.morphometry.meniscus import MeniscusMeasure
-from radfuse.morphometry.muscle import MuscleMeasure, otsu
+from radfuse.morphometry.muscle import MuscleMeasure
 from radfuse.morphometry.size import SizeMeasure
 from radfuse.morphometry.take import take
 from radfuse.phantom.knee import KneePhantom, draw_case, knee_tables
 from radfuse.phantom.knee_shapes import LABELS
 from radfuse.volume.grid import Grid
+from radfuse.volume.otsu import otsu
 
 KNEE = {"femur": 1, "femoral_cartilage": 2, "tibia": 3, "tibial_cartilage": 4, "meniscus": 6}
 FRONTAL = (0.0, -1.0, 0.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0)

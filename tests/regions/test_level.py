@@ -176,6 +176,26 @@ def test_fat_and_lean_share_the_muscle_by_a_threshold() -> None:
     np.testing.assert_array_equal(here, streaks & left)
 
 
+def test_one_bright_spot_does_not_blur_where_fat_begins() -> None:
+    labels = spine_on(STACK)
+    muscle = labels.array == 4
+    streaks = muscle & (np.indices(STACK.shape)[2] % 3 == 0)
+    image = np.where(streaks, 500.0, 100.0) + np.random.default_rng(0).uniform(-15, 15, STACK.shape)
+    image[tuple(np.argwhere(streaks)[0])] = 3000.0  # bins of a histogram would be 11 wide
+    scene = scene_of(labels, images={"t2": Volume(image.astype(np.float32), STACK, "t2")}, measured="t2")
+    np.testing.assert_array_equal(FatRegion(name="f", of=("multifidus",), part="fat").mask(scene), streaks)
+
+
+def test_a_fraction_in_float32_that_is_the_threshold_is_lean_and_a_flat_muscle_has_no_otsu() -> None:
+    labels = spine_on(STACK)
+    flat = Volume(np.full(STACK.shape, 0.3, dtype=np.float32), STACK, "pdff")
+    scene = scene_of(labels, images={"pdff": flat}, measured="pdff")
+    assert not FatRegion(name="f", of=("multifidus",), part="fat", threshold=0.3).mask(scene).any()
+    for part in ("fat", "lean"):
+        with pytest.raises(CaseError, match=r"S1: all voxels that lean and fat .* alike \(0\.3\), and no threshold"):
+            make_regions(scene, [FatRegion(name="f", of=("multifidus",), part=part)])
+
+
 def test_levels_that_cannot_be_found_are_errors_of_their_case() -> None:
     labels = spine_on(STACK)
     array = labels.array.copy()
@@ -184,6 +204,9 @@ def test_levels_that_cannot_be_found_are_errors_of_their_case() -> None:
     sagittal = spine_on(oriented(STACK, "PIR"))
     short = LabelMap(np.where(np.arange(22)[:, None, None] > 14, labels.array, 0), STACK)
     sheet = LabelMap(np.where(np.indices(STACK.shape)[2] == 40, 2, labels.array * (labels.array != 2)), STACK)
+    dot = labels.array * (labels.array != 2)
+    dot[10, 45, 45] = 2
+    speck = LabelMap(dot, STACK)
     for made, settings, message in (
         (scene_of(labels, landmarks={"L4/5": -300.0}), {}, r"S1: level L4/5: z = -300\.0 mm lie outside the image, wh"),
         (scene_of(labels, landmarks={"L4/5": -300.0}), {}, r"reaches from z = -45\.0 to 39\.0 mm; correct the level"),
@@ -193,6 +216,7 @@ def test_levels_that_cannot_be_found_are_errors_of_their_case() -> None:
         (scene_of(sagittal, slices={"L4/5": 3}), {}, "the slices of the mask are not axial"),
         (scene_of(short), {"by": ("disc",)}, "the label 'disc' has no voxel; labels present: 3, 4"),
         (scene_of(short, landmarks={"L4/5": -7.0}), {}, r"nothing of the labels lies at z = -7\.0 mm; they reach fr"),
+        (scene_of(speck), {"by": ("disc",)}, "the label 'disc' has 1 voxel, and 4 tell how a disc lies; correct"),
         (scene_of(sheet), {"by": ("disc",)}, "no disc that lies across the spine: its thin side points 90 degrees"),
         (scene_of(one_sided, landmarks={"L4/5": -7.0}), {"half": "left"}, "left cannot be told from right"),
     ):

@@ -226,6 +226,17 @@ def test_a_threshold_is_absolute_relative_or_a_window() -> None:
     assert int(ThresholdRegion(**tumour | {"sequence": None}, at_least=4.0).mask(scene).sum()) == 0  # of the t1
 
 
+def test_a_value_that_is_the_threshold_but_for_float32_is_in() -> None:
+    image = np.zeros(SHAPE)
+    image[5, 6:15, 6:15], image[5, 10, 10] = 4.1, 10.0
+    image[6, 6:15, 6:15] = np.float32(7.3) * 0.41
+    scene = scene_of(cube(), {"pet": image}, tumour=1)
+    tumour: dict[str, Any] = {"name": "t", "of": "tumour", "sequence": "pet"}
+    assert int(ThresholdRegion(**tumour, at_least=0.41, relative=True).mask(scene).sum()) == 81
+    assert int(ThresholdRegion(**tumour, at_least=4.1).mask(scene).sum()) == 81
+    assert int(ThresholdRegion(**tumour, between=(2.993, 4.1)).mask(scene).sum()) == 161
+
+
 def test_a_threshold_reads_the_image_where_the_labels_lie() -> None:
     array = cube()
     coarse = Grid((6, 11, 11), (4.0, 2.0, 2.0))  # a voxel on every second one, the ramp is kept by linear interpolation

@@ -54,6 +54,13 @@ def test_a_knee_is_a_template_of_either_side(tmp_path: Path, knees: list[tuple[V
         assert min(agree["femoral_cartilage"], agree["tibial_cartilage"]) > cartilage
 
 
+def test_a_side_is_told_by_its_letter_too(tmp_path: Path, knees: list[tuple[Volume, LabelMap]]) -> None:
+    backend, packed = atlas_of(tmp_path, *knees[0], template_side="right")
+    for side, first in (("R", 1), ("Right", 1), ("l", -1)):
+        placed, _ = backend._template(Given("c1", side=side, brought=packed))
+        assert placed.direction[2] == first * knees[0][0].direction[2]
+
+
 def test_labels_of_a_template_may_be_stored_in_another_order(tmp_path: Path) -> None:
     image, drawn = ramp(OBLIQUE), LabelMap(np.arange(60, dtype=np.uint8).reshape(3, 4, 5) % 2, OBLIQUE)
     _, packed = atlas_of(tmp_path, image, stored_as(drawn, (2, 0, 1), (True, False, True)))
@@ -65,7 +72,7 @@ def test_a_case_without_a_side_and_a_template_that_is_none_are_told(
 ) -> None:
     image, labels = knees[0]
     backend, packed = atlas_of(tmp_path, image, labels, template_side="right")
-    with pytest.raises(CaseError, match="c1: the table says None of its side, and the template is of the right"):
+    with pytest.raises(CaseError, match="c1: the table says nothing of its side, and the template is of the right"):
         backend.draw(image, Given("c1", brought=packed))
     with pytest.raises(InputError, match=r"away\.nrrd: there is no such file"):
         backend.model_copy(update={"template": tmp_path / "away.nrrd"}).check_here()

@@ -104,6 +104,14 @@ def test_a_region_grows_over_what_is_alike_and_connected(settings: dict[str, Any
     assert near.sum() == (apart <= 6).sum()
 
 
+def test_a_hole_of_a_flat_image_is_filled() -> None:
+    backend = GrowSegmentation(labels={"tumour": 1}, seed=("x", "y", "z"), between=(60, 140))
+    image = bright()
+    flat = replace(WHERE, shape=(1, *SHAPE[1:]), origin=(-20.0, 15.0, SEED["z"]))
+    found = backend.draw(Volume(image.array[4:5], flat, "t1.png"), Given("c1", SEED)).array > 0
+    assert found.sum() == 36
+
+
 def test_a_label_of_any_number_grows() -> None:
     backend = GrowSegmentation(labels={"tumour": 70_000}, seed=("x", "y", "z"), between=(60, 140))
     assert backend.draw(bright(), Given("c1", SEED)).present() == (70_000,)

@@ -91,12 +91,17 @@ def heavier(item: Dataset, number: int) -> None:
     item.PatientWeight = WEIGHT + number
 
 
+def dosed(item: Dataset, number: int) -> None:
+    item.RadiopharmaceuticalInformationSequence[0].RadionuclideTotalDose = DOSE + 1e7 * number
+
+
 def lean(item: Dataset, _: int) -> None:
     item.Units, item.SUVType = "GML", "LBM"
 
 
 BAD: dict[str, tuple[Change, str]] = {
     "no dose": (setting(RadionuclideTotalDose=None), "RadionuclideTotalDose, needed for SUV, is missing; export"),
+    "dose 0": (setting(RadionuclideTotalDose=0), "RadionuclideTotalDose, needed for SUV, is 0"),
     "no weight": (setting(PatientWeight=None), "PatientWeight, needed for SUV, is missing; export the series again"),
     "weight 0": (setting(PatientWeight=0), "PatientWeight, needed for SUV, is 0"),
     "no half-life": (setting(RadionuclideHalfLife=None), "RadionuclideHalfLife, needed for SUV, is missing"),
@@ -109,7 +114,10 @@ BAD: dict[str, tuple[Change, str]] = {
     "counts": (COUNTS, "Units are CNTS, and the Philips factors (7053,1000) and (7053,1009)"),
     "not corrected": (setting(CorrectedImage=["DECY"]), "without ATTN: the images are not corrected for attenuation"),
     "no decay": (setting(CorrectedImage="ATTN"), "CorrectedImage is ATTN, without DECY"),
-    "decay to nothing": (setting(DecayCorrection="NONE"), "DecayCorrection is NONE; SUV is known of START and ADMIN"),
+    "decay to nothing": (
+        setting(DecayCorrection="NONE"),
+        "DecayCorrection is NONE; SUV is known of START and ADMIN; re",
+    ),
     "a CT": (setting(Modality="CT"), "Modality is CT, not PT; give the PET series"),
     "weight in grams": (setting(PatientWeight=70000), "PatientWeight is 70000 kg, more than anybody weighs: in grams?"),
     "half-life in minutes": (
@@ -130,6 +138,7 @@ BAD: dict[str, tuple[Change, str]] = {
         "RadiopharmaceuticalStartDateTime, needed for SUV, is '99999999999999' (all digits shown as 9)",
     ),
     "two weights": (heavier, "PatientWeight differs between slices"),
+    "two doses": (dosed, "RadionuclideTotalDose differs between slices"),
 }
 
 
