@@ -113,7 +113,7 @@ def test_a_label_that_one_network_would_miss_is_told_before_another_is_trained(t
 
 def cohort_of(cases: Sequence[Any]) -> Any:
     """Inputs of cases whose scans are their ids."""
-    return SimpleNamespace(cohort=SimpleNamespace(scans={case.case_id: case.case_id for case in cases}))
+    return SimpleNamespace(cohort=SimpleNamespace(scans={case.case_id: case.case_id for case in cases}, unusable={}))
 
 
 @pytest.mark.parametrize(
