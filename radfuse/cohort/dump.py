@@ -18,7 +18,7 @@ from radfuse.cohort.times import days_of
 from radfuse.errors import InputError, listed
 from radfuse.run.folder import Progress
 from radfuse.run.index import grown_index
-from radfuse.volume.dicom import header_of, is_image, text_of
+from radfuse.volume.dicom import has_real_pixels, header_of, is_image, text_of
 from radfuse.volume.series import Facts, depth_of, facts_of, missing_bytes, place_along, word_of
 
 _OTHERS = {"SEG", "SR", "RTSTRUCT", "RTPLAN", "RTDOSE", "PR", "KO", "DOC", "REG"}
@@ -173,7 +173,7 @@ def _series(uid: str, files: Sequence[tuple[Path, Any]], *, alone: bool) -> Fact
     row |= {"instances": hashlib.sha256("\n".join(instances).encode()).hexdigest() if all(instances) else None}
     cut = [path.name for path, header in images if missing_bytes(header, path.stat().st_size)]
     fault = f"{len(cut)} of {len(files)} files are cut off; copy the series again" if cut else None
-    if any("FloatPixelData" in header or "DoubleFloatPixelData" in header for _, header in images):
+    if any(has_real_pixels(header) for _, header in images):
         fault = "pixels are real numbers (FloatPixelData), which are not read; save the series as NIfTI"
     if not uid and not cut:
         fault = "files without SeriesInstanceUID; export them again"

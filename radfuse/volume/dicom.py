@@ -133,7 +133,7 @@ def _slices(folder: Path) -> list[Slice]:
         header = header_of(path)
         if header is None or not is_image(header):
             continue
-        if "FloatPixelData" in header or "DoubleFloatPixelData" in header:
+        if has_real_pixels(header):
             raise InputError(
                 f"{path}: its pixels are real numbers (FloatPixelData), which are not read; save it as NIfTI"
             )
@@ -363,6 +363,11 @@ def text_of(header: Dataset, name: str) -> str:
     raw = header.get_item(name) if name in header else None
     value = getattr(raw, "value", None)
     return value.decode("latin-1").strip("\0 ") if isinstance(value, bytes) else str(value or "")
+
+
+def has_real_pixels(header: Dataset) -> bool:
+    """Return whether the pixels are real numbers, which nobody here reads."""
+    return "FloatPixelData" in header or "DoubleFloatPixelData" in header
 
 
 def whole_of(header: Dataset, name: str) -> int:

@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from radfuse.volume.dicom import DAMAGE, quiet, text_of, whole_of
+from radfuse.volume.dicom import DAMAGE, has_real_pixels, quiet, text_of, whole_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -120,7 +120,7 @@ def missing_bytes(header: Dataset | None, size: int) -> int:
     frames = int(_number(text_of(header, "NumberOfFrames")) or 1)
     voxels = whole_of(header, "Rows") * whole_of(header, "Columns") * frames
     promised = voxels * max(whole_of(header, "SamplesPerPixel"), 1) * whole_of(header, "BitsAllocated") // 8
-    if "FloatPixelData" in header or "DoubleFloatPixelData" in header:
+    if has_real_pixels(header):
         return 0
     if "PixelData" not in header:
         return max(promised, 1)  # cut before the pixels, and maybe before their number
