@@ -23,7 +23,7 @@ from radfuse.results.pace import StagePace
 from radfuse.run.carry import carry_out
 from radfuse.run.copied import CopiedFolder
 from radfuse.run.digests import job_key
-from radfuse.run.folder import LOG, Progress, RunFolder
+from radfuse.run.folder import LOG, STUDY, Progress, RunFolder
 from radfuse.run.ledger import paces_of
 from radfuse.run.mirror import mirrored, working_copy
 from radfuse.run.ray import crew_on
@@ -106,6 +106,7 @@ def run_study(
     on: str = "local",
     gpu_share: float | None = None,
     work: str | Path | None = None,
+    command: Sequence[str] = (),
     progress: Progress = lambda *_: None,
     warn: Warn = lambda _: None,
 ) -> Run:
@@ -126,6 +127,7 @@ def run_study(
         gpu_share: of a GPU, that a case which a network segments takes on a Ray cluster; 0.5: two at a time on each.
             None: all of one.
         work: where the copy of a run folder in a store lies; in the user's cache when None.
+        command: what was typed behind `radfuse`, as the report tells it; empty: "run" and the study's file.
         progress: told of every item: what is done, how many are done, how many there are.
         warn: told which cases will fail by their headers, and which networks learn from few, before training.
 
@@ -135,23 +137,29 @@ def run_study(
         RunError: the disk is full or not writable, or a store does not take what was made.
     """
     end_if_imported()
+    command = command or ("run", Path(study).name if isinstance(study, (str, Path)) else STUDY)
     study = study if isinstance(study, Study) else load_study(study)
     until = as_kind(until, str, "until")
-    study = for_masks(study) if until in _BY_NETWORKS else study
     part = Shard.parse(as_kind(shard, str, "shard")) if shard is not None else None
+    study = for_masks(study) if until in _BY_NETWORKS else study
     _check_stage(study, until, part)
     study = study if only is None else _with_variants(study, as_names(only, "only"))
     on = as_kind(on, str, "on")
     with _opened(study, out, work, on, part, progress) as folder:
         try:
             with crew_on(on, gpu_share) as crew:
-                tunes = any(stage.name == "fit" for stage in needed_for(until))
-                run = _run(Context(study, folder, progress, part, tunes=tunes), until, crew, retry_failed, warn)
+                context = Context(study, folder, progress, part, tunes=_tunes(until), command=tuple(command))
+                run = _run(context, until, crew, retry_failed, warn)
         except InputError as error:
             if folder.made:
                 raise StudyError(f"{error}\nWhat was finished before is kept in {folder.path}") from error
             raise
     return replace(run, store=str(out).rstrip("/")) if is_store(out) else run
+
+
+def _tunes(until: str) -> bool:
+    """Return whether a pass comes to tuning models."""
+    return any(stage.name == "fit" for stage in needed_for(until))
 
 
 @contextmanager
@@ -226,7 +234,7 @@ def _foretell(context: Context, crew: Crew, warn: Warn) -> None:
     Raises:
         InputError: it lacks what a training needs.
     """
-    places = [train.network_of(each.name) for each in plan.networks(context)] if context.trains else []
+    places = [train.network_of(each.name) for each in plan.networks(context)] if context.study.trains else []
     if all(context.folder.found(place, None, whole=False) for place in places):
         return
     context.segmentation.check_training()

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from realdata import real_file
 
+from radfuse import pipeline
 from radfuse.check.study import check_study
 from radfuse.cli.show import show_next
 from radfuse.errors import CaseError, InputError
@@ -41,6 +42,18 @@ def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def records(folder: Path) -> dict[str, dict]:
     return {str(path.relative_to(folder)): json.loads(path.read_text()) for path in folder.rglob("*.record.json")}
+
+
+def test_a_pass_knows_what_was_typed(phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of the study's file; of settings that come from none, the run folder's own; else what is said."""
+    named = phantom.with_name("mine.yaml")
+    named.write_text(phantom.read_text())
+    known: list[tuple[str, ...]] = []
+    monkeypatch.setattr(pipeline, "_run", lambda context, *_: known.append(context.command))
+    run_study(named, tmp_path / "run")
+    run_study(load_study(named), tmp_path / "run")
+    run_study(load_study(named), tmp_path / "run", command=["run", "mine.yaml", "--set", "seed=8"])
+    assert known == [("run", "mine.yaml"), ("run", "study.yaml"), ("run", "mine.yaml", "--set", "seed=8")]
 
 
 @pytest.mark.usefixtures("undrawn")

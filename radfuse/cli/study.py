@@ -145,6 +145,7 @@ def run_to(
             on=on,
             gpu_share=gpu_share,
             work=work,
+            command=["run", study.name, *(word for override in overrides for word in ("--set", override))],
             progress=tell,
             warn=show_ahead,
         )

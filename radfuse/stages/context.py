@@ -14,7 +14,7 @@ from radfuse.learned import Learned, filled, learns
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.recipe import About, CaseFiles, RegionRecipe, about
 from radfuse.results import Failure
-from radfuse.run.folder import Progress, RunFolder, safe_name
+from radfuse.run.folder import STUDY, Progress, RunFolder, safe_name
 from radfuse.run.shard import Shard
 from radfuse.seg.backend import Backend
 from radfuse.seg.config import Segmentation
@@ -58,6 +58,7 @@ class Context:
         failures: what could not be computed, and why.
         dropped: cases that failed, and take no part in what follows.
         deal: the outer folds of another study, which this one is a variant of; empty: its own.
+        command: what was typed behind `radfuse`, as the report tells it.
         variants: name -> where the comparison of a variant lies, of those that are there in this pass.
     """
 
@@ -70,6 +71,7 @@ class Context:
         *,
         tunes: bool = True,
         deal: tuple[FoldPatients, ...] = (),
+        command: tuple[str, ...] = ("run", STUDY),
     ) -> None:
         self.study = study
         self.folder = folder
@@ -80,6 +82,7 @@ class Context:
         self.failures: list[Failure] = []
         self.dropped: set[str] = set()
         self.deal = deal
+        self.command = command
         self.variants: dict[str, Path] = {}
         self._recipes: dict[str | None, RegionRecipe] = {}
 
@@ -104,11 +107,6 @@ class Context:
         return cast("Backend", self.segmentation)
 
     @property
-    def trains(self) -> bool:
-        """Whether the study trains networks of its own."""
-        return self.study.trains
-
-    @property
     def segments(self) -> bool:
         """Whether networks make its masks, trained here or elsewhere."""
         return self.study.segments
@@ -119,7 +117,7 @@ class Context:
 
         A network trained elsewhere saw no fold, but regions may be made by what a fold's training cases taught.
         """
-        by_fold = self.trains or open_steps(self.study.sequences)
+        by_fold = self.study.trains or open_steps(self.study.sequences)
         return (*(fold.name for fold in self.folds), ALL) if by_fold else (ALL,)
 
     @property

@@ -66,7 +66,7 @@ def jobs(context: Context) -> Iterator[DeepJob]:
     columns = context.study.cohort.unit_columns
     for fold in context.encoders:
         recipe = deep_recipe(context.recipe(fold), deep)
-        network = context.path(network_of(fold if context.trains else ALL))
+        network = context.path(network_of(fold if context.study.trains else ALL))
         for case in context.cases():
             mask, source = context.mask(case)
             mirrored = is_mirrored(deep, columns, case.unit)

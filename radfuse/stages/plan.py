@@ -95,7 +95,7 @@ def jobs(context: Context) -> Iterator[PlanJob]:
     Raises:
         InputError: a fold has the name of the network of all masks, or a network has no mask to learn from.
     """
-    if context.trains:
+    if context.study.trains:
         drawn = _drawn(context)
         for network in networks(context):
             if drawn and network.test.issuperset(case.patient for case in drawn):

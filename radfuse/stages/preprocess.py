@@ -50,7 +50,7 @@ def place_of(case: str) -> str:
 
 def jobs(context: Context) -> Iterator[PreprocessJob]:
     """Yield the cases with manual masks of a study that trains networks, those of other shards too."""
-    if not context.trains:
+    if not context.study.trains:
         return
     preparation = context.backend.preparation(context.path(plan.PLACE).read_text(encoding="utf-8"))
     for case in context.all_cases:

@@ -46,7 +46,7 @@ def jobs(context: Context) -> Iterator[RangesJob]:
     drawn = [case for case in context.cases() if case.mask is not None]
     scans = context.inputs.cohort.scans
     drawn.sort(key=lambda case: scans[case.case_id])  # as in `train`: the order of the table says nothing
-    for fold in plan.networks(context) if context.trains else (FoldPatients(ALL, frozenset()),):
+    for fold in plan.networks(context) if context.study.trains else (FoldPatients(ALL, frozenset()),):
         seen = [case.case_id for case in drawn if case.patient not in fold.test]
         if seen:
             places = tuple(context.path(segment.place_of(case)) / segment.FACTS for case in seen)

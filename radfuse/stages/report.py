@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -72,6 +73,8 @@ class Occasion(Section):
     """Of the cohort table; paths are shown relative to it."""
     run: Annotated[str, Where()] = ""
     """Folder of the run, whose log tells how fast it went; empty: nothing is told of it."""
+    command: Annotated[str, Where()] = ""
+    """What was typed to make it."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +194,12 @@ def jobs(context: Context) -> Iterator[ReportJob]:
         tuned=tuned_settings(study.fusion),
         journal_figures=study.report.journal_figures,
         answers=study.report.answers,
-        occasion=Occasion(date=this_day(), folder=base, run=str(context.folder.path)),
+        occasion=Occasion(
+            date=this_day(),
+            folder=base,
+            run=str(context.folder.path),
+            command=without_folders(shlex.join(["radfuse", *context.command]), base),
+        ),
         explained=_explanations(context),
         visits=_there(context, visits.PLACE),
     )
@@ -286,7 +294,7 @@ def work(job: ReportJob) -> dict[str, str | bytes]:
         levels=job.levels,
         nomogram=job.nomogram,
         sections=job.outcome.sections(),
-        made=Made(job.occasion.date, job.versions["radfuse"], "radfuse run study.yaml"),
+        made=Made(job.occasion.date, job.versions["radfuse"], job.occasion.command),
         drawn=drawn_examples(job.masks),
         review=masks_to_look_at(job.masks),
         segmentation=segmentation_report(job.masks),
@@ -378,7 +386,7 @@ def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[Fit
 
 STAGE = Stage(
     "report",
-    25,
+    26,
     jobs,
     work,
     write_files,

@@ -94,7 +94,7 @@ def place_of(case: str) -> str:
 
 def home_of(context: Context) -> dict[str, str]:
     """Return patient -> the fold whose network segments its cases; a network trained elsewhere does all."""
-    return home_folds(context) if context.trains else {case.patient: ALL for case in context.all_cases}
+    return home_folds(context) if context.study.trains else {case.patient: ALL for case in context.all_cases}
 
 
 def jobs(context: Context) -> Iterator[SegmentJob]:

@@ -79,9 +79,9 @@ def jobs(context: Context) -> Iterator[TrainJob]:
     Raises:
         StudyError: nothing is left to train on.
     """
-    if context.segments and not context.trains:
+    if context.segments and not context.study.trains:
         yield TrainJob(ALL, context.segmentation, None, (), _BROUGHT)
-    if not context.trains:
+    if not context.study.trains:
         return
     drawn = [case for case in context.all_cases if context.has(preprocess.place_of(case.case_id))]
     if not drawn:
@@ -121,7 +121,7 @@ def _require_labels(context: Context, drawn: Sequence[Case], networks: Sequence[
 
 def remarks(context: Context) -> tuple[Problem, ...]:
     """Return which networks had nobody to judge their weights by, of those that are there in this pass."""
-    if not getattr(context.backend if context.trains else None, "validation", 0):
+    if not getattr(context.backend if context.study.trains else None, "validation", 0):
         return ()
     names = [fold.name for fold in plan.networks(context) if context.has(network_of(fold.name))]
     logs = {name: context.path(network_of(name)).with_suffix(f".{KEPT[0]}") for name in names}

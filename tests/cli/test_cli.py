@@ -46,6 +46,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "T", folder / "R"
 
 
+def test_the_report_tells_the_command_that_makes_it_again(finished: tuple[Path, Path]) -> None:
+    page = (finished[1] / "report/index.html").read_text()
+    assert "<code>radfuse run study.yaml --set fusion.inner_folds=2 --set cohort.split.folds=2 --set" in page
+
+
 def test_help_names_every_command() -> None:
     shown = radfuse("--help").stdout
     for command in (

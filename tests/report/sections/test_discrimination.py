@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from radfuse.report.render import environment
-from radfuse.report.sections.discrimination import forest, headline, mean_roc
+from radfuse.report.sections.discrimination import GRID, forest, headline, mean_roc
 from radfuse.results import Interval
 from radfuse.statistics.auc import auc
 
@@ -20,7 +20,17 @@ def test_the_drawn_curve_has_the_area_of_the_auc() -> None:
     y = generator.integers(0, 2, 400)
     p = generator.random(400) * 0.6 + 0.4 * y * generator.random(400)
     rows = pd.DataFrame({"fold": "1", "outcome": y, "probability": p})
-    assert np.trapezoid(mean_roc(rows), dx=0.01) == pytest.approx(auc(y, p), abs=0.01)
+    assert np.trapezoid(mean_roc(rows), GRID) == pytest.approx(auc(y, p), abs=1e-3)
+
+
+def test_steps_of_one_small_test_set_stand_upright() -> None:
+    """Three of six others stand above the second event: its step has the width of a pixel, not of a hundredth."""
+    rows = pd.DataFrame({"fold": "1", "outcome": [1, 0, 0, 0, 1, 0, 0, 0], "probability": np.linspace(0.9, 0.1, 8)})
+    curve = mean_roc(rows)
+    assert set(np.round(curve, 9)) == {0.5, 1.0}
+    (step,) = np.flatnonzero(np.diff(curve))
+    assert GRID[step + 1] == pytest.approx(0.5)
+    assert GRID[step + 1] - GRID[step] < 0.002
 
 
 def test_a_mark_at_an_auc_of_one_is_whole() -> None:
