@@ -95,6 +95,6 @@ def _called_so(name: str, outcomes: list[str]) -> bool:
     plain = name.rpartition("/")[2].partition("=")[0].casefold()
     near = any(difflib.SequenceMatcher(None, plain, outcome).ratio() >= _ALIKE for outcome in outcomes)
     inside = any(
-        len(outcome) > 3 and re.search(rf"(?:^|[_\W]){re.escape(outcome)}(?:[_\W]|$)", plain) for outcome in outcomes
+        len(outcome) > 2 and re.search(rf"(?:^|[_\W]){re.escape(outcome)}(?:[_\W]|$)", plain) for outcome in outcomes
     )
     return near or inside or bool(_NAMES.search(plain))

@@ -194,6 +194,15 @@ def test_columns_called_like_an_outcome_are_named(name: str) -> None:
     assert (finding.severity, finding.column) == ("remark", name)
 
 
+def test_an_outcome_of_three_letters_is_known_as_a_word_of_a_column() -> None:
+    finding = the_finding(
+        copies.look(subject(pd.DataFrame({"bad_at_24m": noise(40, 1)[:, 0]}), coins(40), called="bad"))
+    )
+    assert finding.column == "bad_at_24m"
+    badge = pd.DataFrame({"badge": noise(40, 1)[:, 0]})
+    assert copies.look(subject(badge, coins(40), called="bad")).findings == ()
+
+
 @pytest.mark.parametrize("name", ["age", "bmi", "t1/tumour/original_glcm_Contrast", "event_free=no", "prevalence"])
 def test_columns_of_other_names_are_not(name: str) -> None:
     name = name.replace("event_free", "eventless")

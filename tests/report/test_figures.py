@@ -6,14 +6,16 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from radfuse.report.palette import looks
 from radfuse.report.render import Part, page_files
-from radfuse.report.sections.overview import main_families
+from radfuse.report.sections.overview import Shown, gains, main_families
 from radfuse.report.svg import in_a_free_corner, to_svg
-from radfuse.results import Performance
+from radfuse.results import Addition, Interval, Performance
 
 MM = 72 / 25.4
 
@@ -77,6 +79,32 @@ def test_the_main_families_are_the_headline_the_largest_and_blocks_alone(
     families = [_family(name) for name in names]
     found = main_families(families, next(item for item in families if item.family == head))
     assert [item.family for item in found] == shown
+
+
+def test_what_blocks_add_has_no_colour_that_the_legend_lacks() -> None:
+    """Of five families four are in the legend; a row of the fifth in its own colour would be of nobody."""
+    names = ["a", "b", "c", "a-b", "a-b-c"]
+    measured = [_family(name) for name in names]
+    shown = Shown(measured[:3], measured[0], measured, pd.DataFrame(), looks(names))
+    gain = Interval(value=0.1, low=0.0, high=0.2)
+    added = [
+        Addition(
+            family=f"{without}-{block}",
+            block=block,
+            without=without,
+            auc=gain,
+            loss=gain,
+            p=None,
+            patients_to_show=None,
+            weight=None,
+        )
+        for block, without in (("b", "a"), ("c", "a-b"))
+    ]
+    axes = Figure().subplots()
+    gains(axes, added, measured, shown)
+    of_rows = {line.get_color() for line in axes.lines[1:]}
+    assert of_rows.isdisjoint(look.colour for look in shown.looks.values())
+    assert len(of_rows) == 1
 
 
 @pytest.mark.parametrize(

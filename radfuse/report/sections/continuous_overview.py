@@ -63,7 +63,7 @@ def _errors(axes: Any, shown: Shown) -> None:
     """Draw the error of each family, beside that of the mean for all."""
     rows = shown.rows(shown.head)
     spread = float(rows.loc[rows["repeat"] == 1, "outcome"].std(ddof=0))
-    intervals(axes, [(item.family, item.rmse, item.family) for item in shown.measured], shown, spread)
+    intervals(axes, [(item.family, item.rmse, shown.looks[item.family].colour) for item in shown.measured], spread)
     axes.set_xlabel(f"RMSE{in_unit(shown.head)}, 95% CI")
 
 

@@ -33,6 +33,8 @@ _SHOWN = 4
 """Families drawn, at most; more would hide each other."""
 _MOST_ROWS = 8
 _WIDTH, _HEIGHT = 8.86, 8.1
+_PLAIN = "#374151"
+"""Of what a block adds: its row says it all, and the legend has no colour for each pair of families."""
 Panel = Callable[[Any], None]
 
 
@@ -246,25 +248,23 @@ def _decision(axes: Any, shown: Shown) -> None:
 def gains(axes: Any, added: Sequence[Addition], measured: Sequence[Measured], shown: Shown) -> None:
     """Draw what blocks add to families without them; of families that add nothing to each other, their headline."""
     measure = measured[0].measure
-    rows = [(f"{item.block}\nto {item.without}", item.auc, item.family) for item in added]
-    rows = rows or [(item.family, item.headline, item.family) for item in measured]
-    intervals(axes, rows, shown, 0 if added else 0.5)
+    rows = [(f"{item.block}\nto {item.without}", item.auc, _PLAIN) for item in added]
+    rows = rows or [(item.family, item.headline, shown.looks[item.family].colour) for item in measured]
+    intervals(axes, rows, 0 if added else 0.5)
     axes.set_xlabel(f"gain in {measure}, 95% CI" if added else f"{measure}, 95% CI")
 
 
-def intervals(axes: Any, every: Sequence[tuple[str, Interval, str]], shown: Shown, line: float) -> None:
+def intervals(axes: Any, every: Sequence[tuple[str, Interval, str]], line: float) -> None:
     """Draw values with intervals, one below the other, and a line where nothing is gained.
 
     Args:
         axes: of the panel.
-        every: label, value and family of each; of many the first.
-        shown: whose colours are taken.
+        every: label, value and colour of each; of many the first.
         line: of no gain.
     """
     rows = every[:_MOST_ROWS]
     axes.axvline(line, color="#d1d5db", linewidth=1)
-    for row, (name, value, family) in enumerate(rows):
-        colour = shown.looks[family].colour
+    for row, (name, value, colour) in enumerate(rows):
         right_aligned(axes, row, name, apart=0.058 * (len(rows) + 0.2))
         if value.low is not None and value.high is not None:
             axes.plot([value.low, value.high], [row, row], color=colour, linewidth=1.8)
