@@ -26,6 +26,8 @@ _LEVELS = 20
 _SHARE = 0.5
 """Of a block's columns that differ by site more than by outcome."""
 _CLEAR = 1e-3
+"""Chance below which a column is not taken for chance, and a difference in outcome is a warning: of a hundred columns
+that tell nothing one is below `_RARE`."""
 
 
 def look(subject: Subject) -> AuditCheck:
@@ -120,7 +122,7 @@ def _shown(p: float) -> str:
 def _of_outcome(subject: Subject, name: str, p: float, area: float, shares: str) -> Iterator[AuditFinding]:
     if p < _RARE and area >= _RANKS:
         yield AuditFinding(
-            severity="warning",
+            severity="warning" if p < _CLEAR else "remark",
             where=subject.config.table.name,
             found=f"column {name!r} tells the outcome by itself: {shares} "
             f"(p {_shown(p)}, {_measure(subject)} {area:.2f})",
@@ -248,7 +250,7 @@ def _of_date(subject: Subject, name: str, values: pd.Series, told: list[str]) ->
             f"events come {later} by {name!r}" if follow_up is None else f"events come sooner the {later} {name!r} is"
         )
         yield AuditFinding(
-            severity="warning",
+            severity="warning" if p < _CLEAR else "remark",
             where=subject.config.table.name,
             found=f"{come}: {measure} {area:.2f} ({span.low:.2f} to {span.high:.2f}) by itself",
             mend="What changed with time at the scanner then seems to be disease: compare with cohort.split: {kind: "

@@ -83,7 +83,7 @@ def _signed(gain: Interval) -> str:
     """Return a difference with its sign and interval, as +0.03, −0.04 to 0.10."""
     text = number(gain.value, 2)
     text = f"+{text}" if float(text.replace("−", "-")) > 0 else text
-    if gain.low is None or gain.high is None:
+    if gain.low is None or gain.high is None or gain.low == gain.high:  # of families that rank all units alike
         return text
     return f"{text}, {number(gain.low, 2)} to {number(gain.high, 2)}"
 

@@ -391,7 +391,7 @@ def _read(path: Path, _: int) -> Prepared:
 
 STAGE = Stage(
     "prepare",
-    13,
+    14,
     jobs,
     work,
     write,

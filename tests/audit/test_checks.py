@@ -127,6 +127,16 @@ def test_a_scanner_that_tells_the_outcome_is_named_though_no_setting_names_it() 
     assert check.told.startswith("scanner: events in ")
 
 
+@pytest.mark.parametrize(("events", "severity"), [((25, 12), "remark"), ((30, 10), "warning")])
+def test_a_site_that_chance_could_have_made_in_one_of_some_hundred_studies_is_a_remark(
+    events: tuple[int, int], severity: str
+) -> None:
+    """Two sites of 40: events in 25 and 12, p 0.006 or so, and in 30 and 10."""
+    outcome = np.concatenate([np.arange(40) < count for count in events]).astype(float)
+    one = subject(noise(80, 1), outcome, beside={"hospital": np.repeat(["north", "south"], 40)})
+    assert the_finding(sites.look(one)).severity == severity
+
+
 def test_two_knees_of_a_patient_count_once_where_sites_are_shuffled() -> None:
     people = np.repeat(np.arange(14), 8)
     place = np.where(people % 2 == 0, "a", "b")

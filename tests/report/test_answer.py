@@ -36,6 +36,14 @@ def test_the_family_named_beforehand_is_held_against_each_other_one() -> None:
     ]
 
 
+def test_a_family_that_ranks_all_units_alike_has_no_interval_of_nothing() -> None:
+    nothing = Comparison(
+        first="fused", second="clinical", difference=Interval(value=0.0, low=0.0, high=0.0), p=1.0, p_holm=1.0
+    )
+    said = answer([family("clinical", 0.7), family("fused", 0.7)], [nothing], "fused")
+    assert said[1] == "It is not shown to differ from clinical (0.00)."
+
+
 def test_of_families_of_which_none_was_named_the_best_is_told_less_the_luck_of_the_pick() -> None:
     both = [family("clinical", 0.7, 0.25, 0.8, 0.6), family("deep", 0.6, 0.1, 0.5, 0.7)]
     assert answer(both, [], None) == [

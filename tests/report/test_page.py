@@ -74,6 +74,14 @@ def test_the_page_shows_what_was_measured(page: str, phantom_run: tuple[Path, Pa
     assert "nan" not in re.sub(r"<svg.*?</svg>|<style.*?</style>", "", page, flags=re.S).lower().split()
 
 
+def test_every_size_that_a_figure_is_printed_at_is_in_the_style() -> None:
+    folder = Path(radfuse.report.__file__).parent / "templates"
+    asked = {name for path in folder.rglob("*.html") for name in re.findall(r'<figure[^>]*class="(\w+)"', path.read_text())}
+    assert {"half", "third"} <= asked
+    style = (folder / "style.css").read_text()
+    assert [name for name in asked if f".{name} svg {{ max-height" not in style] == []
+
+
 def test_the_page_says_when_by_what_and_how_it_was_made(page: str) -> None:
     assert re.search(r"Made on \d{4}-\d\d-\d\d by radfuse \d+\.\d+\.\d+\S*: <code>radfuse run study.yaml</code>", page)
 
