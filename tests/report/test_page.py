@@ -76,7 +76,8 @@ def test_the_page_shows_what_was_measured(page: str, phantom_run: tuple[Path, Pa
 
 def test_every_size_that_a_figure_is_printed_at_is_in_the_style() -> None:
     folder = Path(radfuse.report.__file__).parent / "templates"
-    asked = {name for path in folder.rglob("*.html") for name in re.findall(r'<figure[^>]*class="(\w+)"', path.read_text())}
+    templates = " ".join(path.read_text() for path in folder.rglob("*.html"))
+    asked = set(re.findall(r'<figure[^>]*class="(\w+)"', templates))
     assert {"half", "third"} <= asked
     style = (folder / "style.css").read_text()
     assert [name for name in asked if f".{name} svg {{ max-height" not in style] == []
