@@ -19,14 +19,17 @@ WORDS = {"difference": "change", "percent": "percent", "rate": "rate", "slope": 
 """Kind -> what stands in a column's name where the visit would."""
 DATED = ("rate", "slope")
 """Kinds that need the date of each visit."""
+_MOST = 100.0
+"""Sizes of the baseline from which on a change has no per cent: a joint space of 0.001 mm that becomes 0.5 mm would
+outweigh all other units."""
 
 
 class Changes(Section):
     """How much what moves between two visits changed, as columns beside those of the visits.
 
     A column "dess@24m/tibia/..." has its change in "dess@change/tibia/...": follow-up minus baseline. Likewise
-    "@percent" (of the size of the baseline; empty where that is 0), "@rate" (a year) and "@slope" (a year, by least
-    squares through three or more visits).
+    "@percent" (of the size of the baseline; empty where that is 0, or the change a hundred times it and more), "@rate"
+    (a year) and "@slope" (a year, by least squares through three or more visits).
     """
 
     between: tuple[Word, Word]
@@ -88,7 +91,8 @@ def changes_of(
         )
     found = {"difference": end - start}
     with np.errstate(divide="ignore", invalid="ignore"):
-        found["percent"] = np.where(start != 0, 100 * found["difference"] / np.abs(start), np.nan)
+        small = np.abs(found["difference"]) < _MOST * np.abs(start)
+        found["percent"] = np.where(small, 100 * found["difference"] / np.abs(start), np.nan)
         found["rate"] = np.where(ended != began, found["difference"] / (ended - began), np.nan)
         found["slope"] = _slope(values, years) if years else np.full(like.shape, np.nan)
     return {WORDS[kind]: pd.DataFrame(found[kind], like.index, like.columns) for kind in config.kinds}

@@ -43,6 +43,12 @@ def test_difference_and_per_cent_by_hand() -> None:
     np.testing.assert_equal(found, {"change": [1, 2, 5, np.nan], "percent": [50, 50, np.nan, np.nan]})
 
 
+def test_a_baseline_that_is_nearly_none_has_no_per_cent() -> None:
+    """A joint space of 0.001 mm that becomes 0.5 mm would be 49,900 per cent; one of 0.1 mm rises by 400."""
+    values = {"00m": at(0.001, 0.1, -0.001, 0.0), "24m": at(0.5, 0.5, -0.5, 0.0)}
+    np.testing.assert_allclose(changed(values, kinds=("percent",))["percent"], [np.nan, 400, np.nan, np.nan])
+
+
 def test_rate_and_slope_by_hand() -> None:
     """1, 4, 5 at 0, 2 and 4 years: 4 in 4 years; the line of least squares rises by 1 a year."""
     values = {"00m": at(1, 1), "12m": at(4, np.nan), "24m": at(5, 5)}
