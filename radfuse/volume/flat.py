@@ -156,7 +156,9 @@ def _grey(path: Path, image: Image, *, labels: bool) -> np.ndarray:
         return array.astype(np.uint8) if array.dtype == bool else array
     channels = np.asarray(image.convert("RGB")).astype(np.int16)
     if (channels.max(axis=2) - channels.min(axis=2)).max() > _GREY_APART:
-        raise InputError(f"{path} is in colour; save it in grey, one value a pixel")
+        raise InputError(
+            f"{path} is in colour; save it in grey, one value a pixel, or each of its channels as a picture of its own"
+        )
     return np.asarray(channels.mean(axis=2).round().astype(np.uint8))
 
 

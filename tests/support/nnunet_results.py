@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from boxes import grid
 
 from radfuse.volume.files import read_labels
 
@@ -32,6 +33,7 @@ def write_results(
     residual: bool = False,
     configuration: str | None = None,
     trainer: str = "nnUNetTrainer",
+    file_ending: str = ".nii.gz",
     **settings: Any,
 ) -> Path:
     """Write plans, data set and checkpoints of one configuration; returns its folder.
@@ -50,6 +52,7 @@ def write_results(
         residual: encoder.
         configuration: its name; None: by the patch.
         trainer: who builds the networks.
+        file_ending: of images and masks.
         **settings: more of the configuration.
     """
     dimension = len(patch)
@@ -60,7 +63,7 @@ def write_results(
         "channel_names": {str(number): f"channel {number}" for number in range(len(schemes))},
         "labels": dict(labels or {"background": 0, "bright": 1, "brighter": 2}),
         "numTraining": 3,
-        "file_ending": ".nii.gz",
+        "file_ending": file_ending,
     }
     if any(isinstance(value, list) for value in dataset["labels"].values()):
         dataset["regions_class_order"] = list(range(1, len(dataset["labels"].keys() - {"ignore"})))
@@ -211,5 +214,5 @@ def theirs(
             folder_with_segs_from_prev_stage=None if before is None else str(before),
         )
     torch.set_num_threads(threads)
-    written = next(out.parent.glob(f"{out.name}.n*"))
-    return np.asarray(read_labels(written, empty=True).array)
+    written = next(path for path in out.parent.glob(f"{out.name}.*") if path.suffix != ".json")
+    return np.asarray(read_labels(written, empty=True, like=grid((1, 1, 1))).array)

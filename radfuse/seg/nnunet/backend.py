@@ -27,15 +27,18 @@ class NnunetPreparation(Section):
     Attributes:
         labels: label name -> number in the masks; nnU-Net numbers them from 1.
         orientation: where x, y, z point in all cases.
+        flat: they are images of one slice, which nnU-Net knows by how far the next one is.
     """
 
     labels: dict[str, int]
     orientation: str
+    flat: bool = Field(default=False, exclude_if=lambda flat: not flat)
 
     def prepare(self, image: Volume, labels: LabelMap) -> dict[str, np.ndarray]:
         """Return image, float32 (channel, z, y, x), target, uint8 (z, y, x), and spacing in mm, (z, y, x)."""
         import numpy as np
 
+        from radfuse.seg.nnunet.resize import as_flat
         from radfuse.seg.preprocess import class_numbers
         from radfuse.volume.grid import oriented
         from radfuse.volume.resample import resample, resample_labels
@@ -44,7 +47,8 @@ class NnunetPreparation(Section):
         turned = grid is not image.grid
         channels = [resample(part, grid, "nearest").array if turned else part.array for part in image.channels]
         target = class_numbers(resample_labels(labels, grid), self.labels)
-        return {"image": np.stack(channels), "target": target, "spacing": np.array(grid.spacing_zyx_mm)}
+        spacing = as_flat(grid.spacing_zyx_mm) if self.flat else grid.spacing_zyx_mm
+        return {"image": np.stack(channels), "target": target, "spacing": np.array(spacing)}
 
 
 _OF_TRAINING = (
@@ -124,11 +128,12 @@ class NnunetSegmentation(OnnxNetworks):
         """Return as JSON where axes point in most images; the rest nnU-Net plans from the cases of each fold."""
         from radfuse.volume.grid import orientation_of
 
-        return json.dumps({"orientation": Counter(map(orientation_of, grids)).most_common(1)[0][0]})
+        found: dict[str, object] = {"orientation": Counter(map(orientation_of, grids)).most_common(1)[0][0]}
+        return json.dumps(found | ({"flat": True} if all(grid.shape[0] == 1 for grid in grids) else {}))
 
     def preparation(self, plan: str) -> NnunetPreparation:
         """Return how cases are handed to nnU-Net."""
-        return NnunetPreparation(labels=self.labels, orientation=json.loads(plan)["orientation"])
+        return NnunetPreparation(labels=self.labels, **json.loads(plan))
 
     def train(
         self,

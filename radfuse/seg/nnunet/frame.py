@@ -15,7 +15,7 @@ from radfuse import machine
 from radfuse.errors import InputError
 from radfuse.seg.memory import require_size
 from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling
-from radfuse.seg.nnunet.resize import axis_by_itself, resized, resized_mask, resized_slabs, shape_at
+from radfuse.seg.nnunet.resize import as_flat, axis_by_itself, resized, resized_mask, resized_slabs, shape_at
 from radfuse.seg.window import There
 from radfuse.volume.grid import Grid, oriented, part_of, triple
 from radfuse.volume.image import LabelMap, Volume
@@ -53,6 +53,12 @@ class NnunetFrame:
         channels = [resample(part, self._read, "nearest") if turned else part for part in volume.channels]
         whole = _together([channel.array for channel in channels]).transpose(0, *(axis + 1 for axis in plan.transpose))
         self._whole_shape = triple(whole.shape[1:], int)
+        self._mm = triple([self._read.spacing_zyx_mm[axis] for axis in plan.transpose], float)
+        if plan.pixels and self._whole_shape[0] > 1:
+            raise InputError(
+                f"{volume.name}: the network reads pictures, and this image has {self._whole_shape[0]} slices; give "
+                "each as an image of its own"
+            )
         there = (whole != 0).any(axis=0)
         self._box = _box_of(there)
         cut, there = whole[(slice(None), *self._box)], there[self._box]
@@ -62,7 +68,7 @@ class NnunetFrame:
         mask = None if before is None else self._cut(before, there)
         if mask is not None:
             there = mask >= 0
-        self._spacing = [self._read.spacing_zyx_mm[axis] for axis in plan.transpose]
+        self._spacing = self._counted()
         self._onto = [self._spacing[0], *plan.spacing_mm] if plan.slices else list(plan.spacing_mm)
         shape = shape_at(self._cut_shape, self._spacing, self._onto)
         kept = f", of which all but {' x '.join(map(str, self._cut_shape))} voxels are zero"
@@ -79,6 +85,11 @@ class NnunetFrame:
             parts += [(mask == number).astype(np.float32) for number in plan.masks]
         self.array = _together(parts)
 
+    def _counted(self) -> list[float]:
+        """Return the spacing, transposed, as nnU-Net's readers tell it: a slice by itself is far from any other."""
+        spacing = (1.0, 1.0, 1.0) if self._plan.pixels else self._mm
+        return list(as_flat(spacing) if self._plan.slices and self._whole_shape[0] == 1 else spacing)
+
     def _cut(self, before: LabelMap, there: np.ndarray) -> np.ndarray:
         """Return a mask, float32, where the image is cut to; -1 where neither that nor the image has anything."""
         mask = resample_labels(before, self._read).array.transpose(self._plan.transpose)[self._box].astype(np.float32)
@@ -91,7 +102,7 @@ class NnunetFrame:
         axes = np.array(self._read.direction).reshape(3, 3)[:, ::-1][:, list(self._plan.transpose)]
         shape = [self._read.shape[axis] for axis in self._plan.transpose]
         direction = tuple(float(value) for value in axes[:, ::-1].ravel())
-        turned = Grid(triple(shape, int), triple(self._spacing, float), self._read.origin, direction)
+        turned = Grid(triple(shape, int), self._mm, self._read.origin, direction)
         cut, new = part_of(turned, self._box), np.array(self.array.shape[1:])
         old_mm = np.array(cut.spacing_zyx_mm)
         new_mm = old_mm * cut.shape / new

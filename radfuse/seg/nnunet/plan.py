@@ -68,6 +68,7 @@ class NnunetPlan(Section):
         spacing_mm: of the network's grid, as long as `patch`.
         transpose: which axis of the image (z, y, x) comes first, second, third.
         orientation: where x, y, z point after reading; empty: as the image is stored.
+        pixels: its images are pictures, of one slice, whose pixels count as 1 whatever their size.
         normalisation: of each channel.
         of_images: how images are resampled.
         of_logits: how its answers are.
@@ -87,6 +88,7 @@ class NnunetPlan(Section):
     spacing_mm: tuple[PositiveFloat, ...] = Field(min_length=2, max_length=3)
     transpose: tuple[int, int, int] = (0, 1, 2)
     orientation: str = ""
+    pixels: bool = Field(default=False, exclude_if=lambda counted: not counted)
     normalisation: tuple[Normalisation, ...]
     of_images: Resampling
     of_logits: Resampling

@@ -18,6 +18,14 @@ _SLAB = 2**22
 """Voxels of one class made at once."""
 _ANISOTROPIC = 3.0
 """nnU-Net resamples an axis by itself where its spacing exceeds the finest by this factor."""
+_FAR = 999.0
+"""Times its largest pixel spacing: how far nnU-Net's readers take the slice of a flat image to be from the next."""
+
+
+def as_flat(spacing: Sequence[float]) -> tuple[float, float, float]:
+    """Return the spacing of an image of one slice, its first axis, as nnU-Net's readers of flat images tell it."""
+    _, y, x = spacing
+    return _FAR * max(y, x), y, x
 
 
 def shape_at(shape: Sequence[int], spacing: Sequence[float], onto: Sequence[float]) -> tuple[int, int, int]:

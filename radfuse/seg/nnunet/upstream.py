@@ -43,8 +43,15 @@ from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling, Schem
 from radfuse.seg.nnunet.training import DATASET, LOADERS, PREPARED, RAW, TOLD
 from radfuse.volume.grid import triple
 
-_READERS = {"SimpleITKIO": "", "NibabelIO": "", "NibabelIOWithReorient": "RAS", "SimpleITKIOWithReorient": "RAS"}
-"""nnU-Net's readers of medical images -> where axes point after reading."""
+_PICTURES = "NaturalImage2DIO"
+_READERS = {
+    "SimpleITKIO": "",
+    "NibabelIO": "",
+    "NibabelIOWithReorient": "RAS",
+    "SimpleITKIOWithReorient": "RAS",
+    _PICTURES: "",
+}
+"""nnU-Net's readers of images -> where axes point after reading."""
 _PLANNERS = {
     "standard": ExperimentPlanner,
     "residual_m": residual.nnUNetPlannerResEncM,
@@ -125,6 +132,7 @@ def plan_of(
             spacing_mm=tuple(float(size) for size in configuration.spacing),
             transpose=triple(manager.transpose_forward, int),
             orientation=_READERS[manager.plans["image_reader_writer"]],
+            pixels=manager.plans["image_reader_writer"] == _PICTURES,
             normalisation=tuple(
                 _normalisation(scheme, masked, intensities.get(str(channel), {}))
                 for channel, (scheme, masked) in enumerate(

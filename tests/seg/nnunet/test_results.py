@@ -23,7 +23,7 @@ from radfuse.seg.nnunet.frame import NnunetFrame
 from radfuse.seg.nnunet.plan import NnunetPlan
 from radfuse.seg.nnunet.results import first_layer, open_results
 from radfuse.seg.predict import OnnxSegmenter
-from radfuse.volume.image import Volume
+from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.stack import read_stacked
 
 CASES: dict[str, dict[str, Any]] = {
@@ -74,6 +74,54 @@ def test_one_file_gives_nnunets_own_masks(name: str, tmp_path: Path, monkeypatch
     assert (found.array != expected).sum() <= 3  # of 19,240
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.interface`:DeprecationWarning")
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_count_pixels_as_nnunet_does(channels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image
+
+    monkeypatch.setattr("radfuse.seg.nnunet.frame._KEPT", np.float32)
+    schemes = ("ZScoreNormalization", "RGBTo01Normalization", "RGBTo01Normalization")[:channels]
+    settings = {"patch": (16, 16), "spacing": (1.2, 0.8), "schemes": schemes, "file_ending": ".png"}
+    results = write_results(tmp_path / "results", reader="NaturalImage2DIO", **settings)
+    values = np.random.default_rng(5).normal(100, 40, (12, 10, channels)).clip(1, 255).astype(np.uint8)
+    array = np.kron(values, np.ones((4, 4, 1), dtype=np.uint8))
+    (tmp_path / "images").mkdir()
+    whole = tmp_path / "whole.png"  # nnU-Net reads colour from one file
+    Image.fromarray(array.squeeze()).save(whole)
+    images = [tmp_path / f"images/one_{number:04d}.png" for number in range(channels)]
+    for number, path in enumerate(images):
+        Image.fromarray(array[..., number]).save(path)
+    (tmp_path / "images/spacing.json").write_text('{"spacing_mm": [0.3, 4.0]}')
+    trained = open_results(results, mirror=False)
+    export_network(trained.networks, trained.plan, tmp_path / "one.onnx", first_layer(trained.networks[0]))
+    volume = read_stacked(images)
+    found = OnnxSegmenter(tmp_path / "one.onnx")(volume)
+    expected = theirs(results, [whole], tmp_path / "theirs/one", mirror=False, folds="0")
+    assert found.grid.same_as(volume.grid)
+    assert len(np.unique(expected)) > 1
+    assert (found.array != expected).sum() <= 2
+
+
+def test_a_volume_is_no_picture(tmp_path: Path) -> None:
+    plan = open_results(
+        write_results(tmp_path / "results", reader="NaturalImage2DIO", patch=(16, 16), spacing=(1, 1))
+    ).plan
+    with pytest.raises(InputError, match="reads pictures, and this image has 2 slices"):
+        NnunetFrame(Volume(np.ones((2, 9, 9), dtype=np.float32), grid((2, 9, 9)), "deep.nrrd"), plan)
+
+
+def test_cases_of_one_slice_are_handed_over_as_flat() -> None:
+    backend = NnunetSegmentation(labels={"bone": 1}, configuration="2d")
+    where = grid((1, 8, 9), (1.0, 1.5, 1.2))  # nnU-Net takes the axis of the largest spacing for that of the slices
+    preparation = backend.preparation(backend.plan([where, where]))
+    image = Volume(np.ones(where.shape, dtype=np.float32), where)
+    labels = LabelMap(np.ones(where.shape, dtype=np.uint8), where)
+    assert preparation.prepare(image, labels)["spacing"].tolist() == pytest.approx([999 * 1.5, 1.5, 1.2])
+    deep = backend.preparation(backend.plan([where, grid((4, 8, 9))]))
+    assert deep.prepare(image, labels)["spacing"].tolist() == [1.0, 1.5, 1.2]
+    assert deep.model_dump() == {"labels": {"bone": 1}, "orientation": "LPS"}
+
+
 def test_the_grid_of_what_it_reads_lies_where_the_image_does(tmp_path: Path) -> None:
     results = write_results(
         tmp_path / "results", transpose=(2, 0, 1), spacing=(1.5, 4.0, 1.0), reader="NibabelIOWithReorient"
@@ -110,7 +158,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "half a cascade": ({"previous_stage": "3d_lowres"}, "copy that folder of results beside it"),
     "other preprocessor": ({"preprocessor_name": "MyPreprocessor"}, "are made by MyPreprocessor"),
     "other resampling": ({"resampling_fn_data": "resample_torch_fornnunet"}, "is resample_torch_fornnunet"),
-    "photographs": ({"reader": "NaturalImage2DIO"}, "reads images by NaturalImage2DIO"),
+    "stacked pictures": ({"reader": "Tiff3DIO"}, "reads images by Tiff3DIO"),
     "other threshold": (
         {"resampling_fn_data_kwargs": {**RESAMPLING, "separate_z_anisotropy_threshold": 1.5}},
         "resampling_fn_data_kwargs are .*1.5.*; radfuse knows is_seg, order, order_z, force_separate_z",
