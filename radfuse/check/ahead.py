@@ -52,7 +52,9 @@ def _by_header(job: CheckJob) -> CheckJob:
     """Return what is to be looked at of a case: its images, and where the mask lies that they are measured by."""
     images = {name: path for name, path in job.case.images.items() if _has_header(path)}
     case = replace(job.case, images=images, second_mask=None, own_masks={}, readers={}, repeats={})
-    return replace(job, case=case, own_columns={}, reader_columns={}, repeat_columns={}, in_suv=frozenset())
+    return replace(
+        job, case=case, own_columns={}, reader_columns={}, repeat_columns={}, in_suv=frozenset(), hounsfield=frozenset()
+    )
 
 
 def _has_header(path: Path) -> bool:

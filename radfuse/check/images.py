@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from radfuse.check.alike import remarks_on_channels, remarks_on_grids, remarks_on_scales
 from radfuse.cohort.case import Case
@@ -14,13 +14,14 @@ from radfuse.config import kind_of
 from radfuse.errors import CaseError, InputError, Problem, listed
 from radfuse.regions.label import LabelRegion
 from radfuse.run.workers import Crew
-from radfuse.seg.backend import OnnxNetworks
+from radfuse.seg.backend import Backend, OnnxNetworks
 from radfuse.seg.config import Segmentation
+from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.sequences import Reach, falls_beside, radiomics_of, reach_of
 from radfuse.study import Study
 from radfuse.volume.dicom_masks import drawn_elsewhere
-from radfuse.volume.doubts import doubts_of
-from radfuse.volume.files import read_grid, read_labels
+from radfuse.volume.doubts import doubt_of_ct, doubts_of
+from radfuse.volume.files import read_grid, read_labels, read_volume
 from radfuse.volume.flat import Spacing
 from radfuse.volume.grid import Grid, same_voxels
 from radfuse.volume.image import LabelMap, require_grid
@@ -31,7 +32,7 @@ from radfuse.volume.suv import suv_factor
 _RAGGED = ("ring", "interface", "threshold", "fat", "habitats")
 """Kinds of regions whose voxels often touch by edges and corners alone."""
 _FEW = 16
-"""Up to so many cases are read here: starting processes would take longer."""
+"""Up to so many cases are read here: starting processes would take longer. Of as many the voxels of CT are read."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class CheckJob:
         in_suv: sequences that are turned into SUV, whose headers must tell of the dose.
         registered: sequence -> image that the segmented one is registered to, from where the headers place them.
         needed: region -> the label that it is, by number.
+        hounsfield: sequences that a network takes for CT, whose voxels are looked at in this case.
     """
 
     row: int
@@ -72,6 +74,7 @@ class CheckJob:
     in_suv: frozenset[str] = frozenset()
     registered: Mapping[str, str] = field(default_factory=dict)
     needed: Mapping[str, int] = field(default_factory=dict)
+    hounsfield: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return self.case.case_id
@@ -123,7 +126,21 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
     found += [*remarks_on_grids(measured, grids, ragged=ragged), *remarks_on_scales(measured, study.sequences)]
     if backend.source != "manual":
         found += remarks_on_channels({name: grids[name] for name in backend.sequences})
+    if study.trains and isinstance(backend, OnnxNetworks):
+        first = (*backend.sequences, *config.images)[0]
+        drawn = {job.case.case_id for job in jobs if job.case.mask is not None}
+        found += _of_plan(study, [grid for case, grid in grids[first].items() if case in drawn])
     return found + _never_drawn(study, backend, drawn_labels, set(_parts_of(study).values()))
+
+
+def _of_plan(study: Study, drawn: Sequence[Grid]) -> list[Problem]:
+    """Return why networks cannot be planned, or trained as they are planned, from images that have masks."""
+    try:
+        if drawn:
+            cast("Backend", study.segmentation).plan(drawn)
+    except InputError as error:
+        return [Problem("segmentation", str(error))]
+    return []
 
 
 def jobs_of(study: Study) -> list[CheckJob]:
@@ -151,7 +168,19 @@ def jobs_of(study: Study) -> list[CheckJob]:
     parts = _parts_of(study)
     ways = {name: study.sequences[name].registration for name, how in reach.items() if how == "register"}
     met = {name: way.by or name for name, way in ways.items() if way.start == "header"}
-    return [CheckJob(row, case, *settings, told.get(case.case_id), in_suv, met, parts) for row, case in cases.items()]
+    ct = _taken_for_ct(backend, config.images)
+    return [
+        CheckJob(row, case, *settings, told.get(case.case_id), in_suv, met, parts, ct if number < _FEW else frozenset())
+        for number, (row, case) in enumerate(cases.items())
+    ]
+
+
+def _taken_for_ct(backend: Segmentation, images: Collection[str]) -> frozenset[str]:
+    """Return the sequences that a network is told are CT; without `sequence` the only image, whatever it is called."""
+    if not isinstance(backend, UnetSegmentation):
+        return frozenset()
+    ct = {name for name, kind in backend.intensities.items() if kind == "ct"}
+    return frozenset(ct if backend.sequences or not ct else images)
 
 
 def _parts_of(study: Study) -> dict[str, int]:
@@ -220,9 +249,10 @@ def _grids(job: CheckJob) -> tuple[dict[str, tuple[Path, Grid]], list[Problem]]:
             continue
         try:
             grids[sequence] = (path, read_grid(path, job.spacings_mm.get(sequence)))
-            told = [
-                _problem(job, f"{path.name}: {doubt}", job.columns[sequence]) for doubt in doubts_of(*grids[sequence])
-            ]
+            doubts = doubts_of(*grids[sequence])
+            if sequence in job.hounsfield:
+                doubts += filter(None, [doubt_of_ct(read_volume(path, job.spacings_mm.get(sequence)))])
+            told = [_problem(job, f"{path.name}: {doubt}", job.columns[sequence]) for doubt in doubts]
             problems += [replace(one, severity="warning") for one in told]
             if sequence in job.in_suv:
                 suv_factor(path)

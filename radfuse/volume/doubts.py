@@ -21,6 +21,8 @@ _SHORTEST_MM = 1.0
 """Nor is what a scanner shows of one shorter along its longest side."""
 _APART_MM = 1.0
 """Two answers of a header to where a voxel lies that are no further apart are one."""
+_FAT_HU, _BONE_HU = -50.0, 300.0
+"""Fat and air are below the first, and nothing that lies all around a patient is above the second."""
 
 
 def doubts_of(path: Path, grid: Grid) -> list[str]:
@@ -63,6 +65,27 @@ def doubt_of_values(image: Volume) -> str:
     """Return that an image shows nothing, where all its voxels have one value; else an empty text."""
     low, high = float(image.array.min()), float(image.array.max())
     return f"every voxel of {image.name} is {low:g}; look whether it is the right file" if low == high else ""
+
+
+def doubt_of_ct(image: Volume) -> str:
+    """Return that an image which is said to be CT holds no Hounsfield units, or their negative; else an empty text."""
+    low, high = float(image.array.min()), float(image.array.max())
+    if low == high:
+        return ""
+    if low > _FAT_HU:
+        return (
+            f"its values run from {low:g} to {high:g}, and CT has fat near -100 and air at -1000 Hounsfield units, "
+            "which the study says it is (segmentation.intensities): look whether its rescaling was left out, or it "
+            "was windowed, inverted or scaled"
+        )
+    rows, columns = image.array[:, [0, -1]], image.array[:, :, [0, -1]]
+    around = float(np.median(np.concatenate([rows.ravel(), columns.ravel()])))
+    if around > _BONE_HU:
+        return (
+            f"around its slices lies {around:g}, where CT has air at -1000 or soft tissue, and the study says that it "
+            "is CT (segmentation.intensities): look whether it is inverted"
+        )
+    return ""
 
 
 def _beside_slices(path: Path, grid: Grid) -> list[str]:

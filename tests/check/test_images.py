@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -119,6 +120,40 @@ def test_what_would_fail_every_case_is_told_before(study: Path) -> None:
         assert f"gone.onnx: there is no such file; correct segmentation.{name}" in only.message
     (only,) = problems_of(study, UNET.replace("1}", "1, bone: 2}"))
     assert "no mask holds bone (2), so that no network learns it" in only.message
+
+
+def test_a_training_that_cannot_begin_as_it_is_planned_is_told(study: Path) -> None:
+    (only,) = problems_of(study, UNET, "segmentation.budget={memory_gib: 0.001}")
+    assert "memory_gib is 0.001, and training takes 1.0 GiB at least; raise it, or lower channels" in only.message
+    pytest.importorskip("torch")
+    (study.parent / "junk.ckpt").write_bytes(b"junk")
+    (only,) = problems_of(study, UNET, "segmentation.start_from=junk.ckpt")
+    assert "start_from: " in only.message
+    assert "junk.ckpt is no checkpoint of radfuse that can be read" in only.message
+
+
+@pytest.mark.parametrize(
+    ("of_ct", "says"),
+    [
+        (lambda ct: ct, ""),
+        (lambda ct: -ct, "around its slices lies 1000, where CT has air at -1000 or soft tissue"),
+        (lambda ct: ct + 1024, "its values run from 24 to 1324, and CT has fat near -100 and air at -1000"),
+        (lambda ct: ct / 1000, "its values run from -1 to 0.3, and CT has fat"),
+    ],
+)
+def test_what_is_said_to_be_ct_and_holds_no_hounsfield_units_is_told(study: Path, of_ct: Any, says: str) -> None:
+    image = read_volume(study.parent / "c2.nrrd")
+    ct = np.full(image.array.shape, -1000, dtype=np.float32)
+    ct[4:-4, 4:-4, 4:-4] = 40
+    ct[9, 9, 9] = 300
+    for number in range(12):
+        ct[8, 8, 8] = number  # no two images alike
+        values = of_ct(ct) if number == 2 else ct
+        write_image(Volume(values.astype(np.float32), image.grid), study.parent / f"c{number}.nrrd")
+    asked = load_study(study, [UNET, "segmentation.intensities={t1: ct}"])
+    told = [one.message for one in check_study(asked).warnings if "Hounsfield" in one.message or "is CT" in one.message]
+    assert len(told) == bool(says)
+    assert all(says in one and one.startswith("case c2: c2.nrrd: ") for one in told)
 
 
 @pytest.mark.parametrize("backend", ["unet, device: cuda", "unet, precision: fp16", "nnunet, device: cuda"])

@@ -191,10 +191,15 @@ class UnetSegmentation(OnnxNetworks):
             )
 
     def plan(self, grids: Sequence[Grid]) -> str:
-        """Return the plan of all the study's networks as JSON."""
+        """Return the plan of all the study's networks as JSON, after looking whether `start_from` fits it."""
         from radfuse.seg.unet.plan import given_plan, make_plan
 
         plan = make_plan(self, grids) if self.plan_file is None else given_plan(self, self.plan_file)
+        if self.start_from is not None and find_spec("torch") is not None:  # who only looks at a study may have none
+            from radfuse.seg.unet.network import make_network
+            from radfuse.seg.unet.start import start_from
+
+            start_from(make_network(plan), self.start_from)
         return plan.model_dump_json(indent=1)
 
     def preparation(self, plan: str) -> UnetPreparation:

@@ -63,7 +63,8 @@ def patch_and_batch(plan: SegPlan, whole: np.ndarray, multiple: np.ndarray, memo
     if step_bytes(plan, held, 1) > room:
         least = step_bytes(plan, held, 1) / 2**30
         raise InputError(
-            f"segmentation.budget.memory_gib is {memory_gib:g}, and training takes {least:.1f} GiB; lower channels"
+            f"segmentation.budget.memory_gib is {memory_gib:g}, and training takes {least:.1f} GiB at least; raise it, "
+            "or lower channels"
         )
     batch = int((room - _BASE) / (step_bytes(plan, held, 1) - _BASE))
     return plan.model_copy(update={"patch_zyx": patch, "batch": min(max(batch, 1), _LARGEST_BATCH)})
