@@ -63,7 +63,8 @@ class NnunetSegmentation(OnnxNetworks):
     backend: Literal["nnunet"] = "nnunet"
     model: Path | None = None
     """A folder of nnU-Net's results that segments every case; nothing is trained then. Deep features are what its first
-    level sees, of a network that is no U-Net its scores of classes."""
+    level sees, of a network that is no U-Net its scores of classes. One of pictures (PNG) counts pixels as nnU-Net
+    does, whatever they measure; one of colours reads an image each."""
     folds: tuple[str, ...] = ()
     """Of `model`, whose networks answer together; empty: all that were trained."""
     checkpoint: str | None = None
