@@ -130,4 +130,4 @@ def write(plan: str, path: Path) -> None:
     path.write_text(plan, encoding="utf-8")
 
 
-STAGE = Stage("plan", 2, jobs, work, write, lambda _: PLACE, what="planning the networks")
+STAGE = Stage("plan", 3, jobs, work, write, lambda _: PLACE, what="planning the networks")
