@@ -44,13 +44,8 @@ from radfuse.seg.nnunet.training import DATASET, LOADERS, PREPARED, RAW, TOLD
 from radfuse.volume.grid import triple
 
 _PICTURES = "NaturalImage2DIO"
-_READERS = {
-    "SimpleITKIO": "",
-    "NibabelIO": "",
-    "NibabelIOWithReorient": "RAS",
-    "SimpleITKIOWithReorient": "RAS",
-    _PICTURES: "",
-}
+_READERS = dict.fromkeys(("SimpleITKIO", "NibabelIO", _PICTURES), "")
+_READERS |= dict.fromkeys(("NibabelIOWithReorient", "SimpleITKIOWithReorient"), "RAS")
 """nnU-Net's readers of images -> where axes point after reading."""
 _PLANNERS = {
     "standard": ExperimentPlanner,
