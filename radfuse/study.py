@@ -288,6 +288,15 @@ def _placed(study: Study, folder: Path) -> Study:
     return study.model_copy(update=found)
 
 
+ALSO_CALLED: Mapping[str, str] = {
+    "knee_progression": "knee_oa_progression",
+    "osteosarcoma_ring": "osteosarcoma_response",
+    "paraspinal_l45": "paraspinal_fasciitis",
+    "rectal_t2_adc": "rectal_pcr",
+}
+"""What a protocol is called by what it measures -> the shipped study, which is called by what it predicts."""
+
+
 def shipped_studies() -> dict[str, str]:
     """Return the name and text of each study that comes with the package."""
     installed = resources.files("radfuse") / "configs"
@@ -300,12 +309,13 @@ def shipped_studies() -> dict[str, str]:
 
 
 def shipped_study(name: str) -> str:
-    """Return the text of one shipped study.
+    """Return the text of one shipped study, by its file's name or what it is also called.
 
     Raises:
         InputError: no such study; names the nearest.
     """
     studies = shipped_studies()
+    name = ALSO_CALLED.get(name, name)
     if name not in studies:
         raise InputError(f"no shipped study {name!r}{nearest(name, studies)}")
     return studies[name]

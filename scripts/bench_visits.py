@@ -1,10 +1,15 @@
 """Phantom knees that lie otherwise at their second visit: how far registration is off, and what it does to changes.
 
-    uv run python scripts/bench_visits.py [--knees 8] [--motion 3]
+    uv run python scripts/bench_visits.py [--knees 8] [--motion 3] [--masks FOLDER]
 
 Prints the error of each registration at points all over the knee, and of the load-bearing cartilage of the femur the
 apparent change between visits in per cent, with follow-ups put where the baseline lies (`visits: {masks: own}`) and
 without. The area of bone that cartilage covers does not change in truth.
+
+With --masks it is real knees instead: masks PERSON_VISIT.nii.gz of femur 1, its cartilage 2, tibia 3, its cartilage 4,
+lesions of these bones 7 and 8, two visits of each knee (`oai_masks` of the shared data). Printed is by how much two
+visits of a knee differ, and by how much two knees do, over the four halves of cartilage: each half's difference in per
+cent of its mean over all masks, and the mean of these.
 """
 
 from __future__ import annotations
@@ -19,15 +24,31 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from radfuse.morphometry.cartilage import CartilageMeasure
+from radfuse.morphometry.measure import Subject
+from radfuse.morphometry.take import take
 from radfuse.phantom.knee import KneePhantom, write_knee_phantom
 from radfuse.phantom.knee_shapes import KneeShape, image_position
 from radfuse.pipeline import run_study
+from radfuse.regions.knee.compartment import CompartmentRegion
+from radfuse.regions.make import make_regions
+from radfuse.regions.scene import Scene
 from radfuse.study import load_study, shipped_study
-from radfuse.volume.files import read_grid
+from radfuse.volume.files import read_grid, read_labels
+from radfuse.volume.image import Volume
 from radfuse.volume.registration import RegistrationQuality
 from radfuse.volume.sitk import read_transform
 
 PLAIN = ["cohort.split.folds=2", "radiomics.classes=[firstorder]", "radiomics.features={firstorder: [Mean]}"]
+MASK_LABELS = {
+    "femur": 1,
+    "femoral_cartilage": 2,
+    "tibia": 3,
+    "tibial_cartilage": 4,
+    "femur_lesion": 7,
+    "tibia_lesion": 8,
+}
+BONES = {"femoral_cartilage": "femur", "tibial_cartilage": "tibia"}
 POINTS = list(itertools.product((-25.0, 0.0, 25.0), (-20.0, 5.0, 30.0), (-25.0, 0.0, 25.0)))
 """(u, v, w) in a knee's own frame, mm."""
 
@@ -64,12 +85,63 @@ def changes_of(run: Path, cases: list[str]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(found, orient="index")
 
 
+def halves_of(mask: Path) -> dict[str, float]:
+    """Return "half/morphometry_NAME" -> value of the cartilage of a real knee."""
+    labels = read_labels(mask)
+    halves = {
+        cartilage: [
+            CompartmentRegion(name=f"{half}_{cartilage}", of=(cartilage,), half=half) for half in ("medial", "lateral")
+        ]
+        for cartilage in BONES
+    }
+    scene = Scene(labels, MASK_LABELS, case=mask.name)
+    regions = {one.name: one for one in make_regions(scene, [each for both in halves.values() for each in both], 100)}
+    measures = [
+        CartilageMeasure(
+            cartilage=cartilage,
+            bone=(BONES[cartilage], f"{BONES[cartilage]}_lesion"),
+            regions=tuple(half.name for half in both),
+        )
+        for cartilage, both in halves.items()
+    ]
+    return take(Subject(scene, regions, Volume(np.zeros(labels.grid.shape, np.float32), labels.grid)), measures).values
+
+
+def compare_masks(folder: Path) -> None:
+    """Print a Markdown table of the differences between visits of real knees, and between knees."""
+    table = pd.DataFrame({mask.name.split(".")[0]: halves_of(mask) for mask in sorted(folder.glob("*.nii.gz"))}).T
+    knees = table.index.str.split("_").str[0]
+    print("| feature | visits of a knee, mean | least to most | two knees, mean | least to most | halves nearer |")
+    print("|---|---|---|---|---|---|")
+    for feature in ("ThicknessMean", "InterfaceArea", "CartilageVolume"):
+        values = table.filter(like=f"morphometry_{feature}")
+        scaled = (100 * values / values.mean()).to_numpy()
+        pairs = [
+            (knees[i] == knees[j], np.abs(scaled[i] - scaled[j]))
+            for i, j in itertools.combinations(range(len(scaled)), 2)
+        ]
+        same, other = (np.array([off for is_same, off in pairs if is_same == asked]) for asked in (True, False))
+        nearer = int((same.mean(axis=0) < other.mean(axis=0)).sum())
+        told = " | ".join(
+            f"{off.mean():.1f} % | {off.mean(axis=1).min():.1f} to {off.mean(axis=1).max():.1f}"
+            for off in (same, other)
+        )
+        print(f"| {feature} | {told} | {nearer} of {values.shape[1]} |")
+    thickness = table.filter(like="morphometry_ThicknessMean").to_numpy()
+    least, most = thickness.min(), thickness.max()
+    print(f"\n{len(table)} masks of {len(set(knees))} knees; thickness of halves {least:.2f} to {most:.2f} mm")
+
+
 def main() -> None:
-    """Print two Markdown tables."""
+    """Print Markdown tables."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--knees", type=int, default=8)
     parser.add_argument("--motion", type=float, default=3.0)
+    parser.add_argument("--masks", type=Path)
     options = parser.parse_args()
+    if options.masks is not None:
+        compare_masks(options.masks)
+        return
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         size = {"voxels_zyx": (60, 170, 170), "spacing_zyx_mm": (1.4, 0.7, 0.7)}

@@ -10,7 +10,7 @@ import pytest
 from radfuse.config import to_yaml
 from radfuse.errors import InputError
 from radfuse.seg.config import Segmentation
-from radfuse.study import Study, load_study, shipped_studies, shipped_study
+from radfuse.study import ALSO_CALLED, Study, load_study, shipped_studies, shipped_study
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 
@@ -58,6 +58,13 @@ def test_every_file_in_configs_reads_back_the_same_once_resolved(path: Path, tmp
 def test_the_shipped_studies_are_those_of_configs() -> None:
     assert shipped_studies() == {path.stem: path.read_text(encoding="utf-8") for path in CONFIGS}
     assert shipped_study("lipo") == (CONFIGS[0].parent / "lipo.yaml").read_text(encoding="utf-8")
+
+
+def test_a_shipped_study_is_found_by_what_it_is_also_called() -> None:
+    assert not set(ALSO_CALLED) & set(shipped_studies())
+    assert shipped_study("rectal_t2_adc") == shipped_studies()["rectal_pcr"]
+    for other, name in ALSO_CALLED.items():
+        assert shipped_study(other) == shipped_study(name)
 
 
 def test_an_unknown_shipped_study_names_the_nearest() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -95,20 +96,38 @@ def read_inputs(study: Study, tunes: bool = True, *, apart: bool = False) -> Inp
             problems += [Problem("segmentation", text, severity="warning") for text in study.segmentation.remarks()]
         except InputError as error:
             problems.append(Problem("segmentation", str(error)))
-    settings = (study.seed, study.fusion.inner_folds)
-    harmonise = study.fusion.harmonise if tunes else None
-    problems += problems_beside(study.cohort, study.evaluation)
-    return read_tables(
-        study.cohort,
-        study.features,
-        *settings,
-        problems,
-        study.evaluation.reader_columns,
+    divided = study.trains or learns(study)
+    read = partial(
+        read_tables,
+        features=study.features,
+        seed=study.seed,
+        inner_folds=study.fusion.inner_folds,
+        reserved=study.evaluation.reader_columns,
         tunes=tunes,
-        harmonise=harmonise,
-        divided=study.trains or learns(study),
+        harmonise=study.fusion.harmonise if tunes else None,
+        divided=divided,
         apart=apart,
     )
+    try:
+        return read(study.cohort, problems=[*problems, *problems_beside(study.cohort, study.evaluation)])
+    except InputError as error:
+        if tunes or divided or study.cohort.outcome is None:
+            raise
+        return _without_outcome(study, lambda config: read(config, problems=problems), error)
+
+
+def _without_outcome(study: Study, read: Callable[[CohortConfig], Inputs], error: InputError) -> Inputs:
+    """Return the inputs of who only measures, where what is wrong is needed by models alone: it becomes warnings.
+
+    Raises:
+        InputError: the one given, where something else is wrong too.
+    """
+    try:
+        inputs = read(study.cohort.model_copy(update={"outcome": None, "clinical": ()}))
+    except InputError:
+        raise error from None
+    late = [replace(problem, severity="warning") for problem in error.problems]
+    return replace(inputs, warnings=tuple(once([*late, *inputs.warnings])))
 
 
 def _unregistered(study: Study) -> list[Problem]:

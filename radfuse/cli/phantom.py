@@ -22,14 +22,16 @@ def configs(
     ] = None,
 ) -> None:
     """List the shipped studies, or write one out."""
-    from radfuse.study import shipped_studies, shipped_study
+    from radfuse.study import ALSO_CALLED, shipped_studies, shipped_study
 
     if name is None:
         studies = shipped_studies()
         widest = max(map(len, studies))
         for known, text in studies.items():
             first = next((line[1:].strip() for line in text.splitlines() if line.startswith("#")), "")
-            out.print(f"[bold]{known:<{widest}}[/bold] {escape(first)}", soft_wrap=True)
+            others = [other for other, name in ALSO_CALLED.items() if name == known]
+            also = f" (also {', '.join(others)})" if others else ""
+            out.print(f"[bold]{known:<{widest}}[/bold] {escape(first + also)}", soft_wrap=True)
         return
     text = shipped_study(name)
     if out_ is None:
@@ -126,8 +128,9 @@ def phantom_recipe(
 ) -> None:
     """A cohort that a shipped study of a published protocol runs on, tables or images, and that study."""
     from radfuse.phantom.recipes import write_recipe_phantom
-    from radfuse.study import shipped_study
+    from radfuse.study import ALSO_CALLED, shipped_study
 
+    name = ALSO_CALLED.get(name, name)
     with writing(out_), progress() as tell:
         study = write_recipe_phantom(out_, name, shipped_study(name), patients, seed, tell)
     out.print(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section
 from radfuse.volume.region import Averaged, parts_of
@@ -32,6 +32,8 @@ class LesionsRegion(Section):
     """Which lesions; of those of one size the one furthest to the patient's right is the largest."""
     min_voxels: PositiveInt = 10
     """Smaller parts are specks, and left out."""
+    min_mm3: PositiveFloat | None = Field(default=None, exclude_if=lambda least: least is None)
+    """The same in mm3, instead of `min_voxels`: voxels of any size leave out the same specks."""
     aggregate: Literal["together", "mean", "volume_weighted"] = "together"
     """Radiomic features are those of all voxels together, the mean over lesions, or their mean weighted by volume."""
 
@@ -44,7 +46,12 @@ class LesionsRegion(Section):
     @property
     def averaged(self) -> Averaged | None:
         """How its features are made of those of its lesions; None: they are those of the whole."""
-        return None if self.aggregate == "together" else Averaged(self.aggregate == "volume_weighted", self.min_voxels)
+        return None if self.aggregate == "together" else Averaged(self.aggregate == "volume_weighted", *self._least)
+
+    @property
+    def _least(self) -> tuple[int, float]:
+        """Voxels and mm3 that a part has at least."""
+        return (self.min_voxels, 0.0) if self.min_mm3 is None else (1, self.min_mm3)
 
     def labels_named(self) -> tuple[str | int, ...]:
         """Return the labels it refers to."""
@@ -53,7 +60,7 @@ class LesionsRegion(Section):
     def mask(self, scene: Scene) -> np.ndarray:
         """Return its voxels, bool of shape (z, y, x)."""
         whole = scene.of(self.of)
-        parts = parts_of(whole, scene.labels.grid, self.min_voxels)
+        parts = parts_of(whole, scene.labels.grid, *self._least)
         kept = whole & False
         for box, inside in parts[:1] if self.components == "largest" else parts:
             kept[box] |= inside

@@ -29,7 +29,7 @@ def box_of(mask: np.ndarray) -> Box:
     return box[0], box[1], box[2]
 
 
-def parts_of(mask: np.ndarray, grid: Grid, min_voxels: int = 1) -> list[tuple[Box, np.ndarray]]:
+def parts_of(mask: np.ndarray, grid: Grid, min_voxels: int = 1, min_mm3: float = 0.0) -> list[tuple[Box, np.ndarray]]:
     """Return the connected parts of a mask, the largest first, each as its box and what it holds of it.
 
     Of parts of one size that goes first whose centre lies furthest to the patient's right, however voxels are stored.
@@ -38,15 +38,17 @@ def parts_of(mask: np.ndarray, grid: Grid, min_voxels: int = 1) -> list[tuple[Bo
         mask: bool, shape (z, y, x); voxels that share a corner are connected.
         grid: where its voxels lie.
         min_voxels: smaller parts are left out.
+        min_mm3: the same.
     """
     from scipy import ndimage
 
+    least = max(min_voxels, min_mm3 / float(np.prod(grid.spacing_zyx_mm)) * (1 - 1e-9))
     marked, count = ndimage.label(mask, np.ones((3, 3, 3), dtype=bool))
     found = []
     for number, box in enumerate(ndimage.find_objects(marked, count), start=1):
         inside = marked[box] == number
         voxels = int(np.count_nonzero(inside))
-        if voxels >= min_voxels:
+        if voxels >= least:
             centre = positions_of(inside, part_of(grid, box)).mean(axis=0)
             found.append(((-voxels, *np.round(centre, 6)), (box, inside)))
     return [part for _, part in sorted(found, key=lambda one: one[0])]
@@ -59,10 +61,12 @@ class Averaged:
     Attributes:
         by_volume: larger parts count more, by their volume; False: all alike.
         min_voxels: smaller parts are left out, as long as there is a larger one.
+        min_mm3: the same.
     """
 
     by_volume: bool
     min_voxels: int = 1
+    min_mm3: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,8 @@ class Region:
         if self.averaged is None:
             return [self]
         grid = part_of(self.grid, self.box)
-        found = parts_of(self.inside, grid, self.averaged.min_voxels) or parts_of(self.inside, grid)
+        least = (self.averaged.min_voxels, self.averaged.min_mm3)
+        found = parts_of(self.inside, grid, *least) or parts_of(self.inside, grid)
         parts = []
         for number, (box, inside) in enumerate(found, start=1):
             z, y, x = (

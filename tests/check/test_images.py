@@ -15,6 +15,7 @@ from boxes import grid, tumour_cohort
 from contours import write_contours
 from pet import setting, write_pet
 
+from radfuse.check.inputs import read_inputs
 from radfuse.check.study import check_study
 from radfuse.errors import InputError, Problem
 from radfuse.pipeline import run_study
@@ -169,6 +170,25 @@ def test_a_machine_that_cannot_train_is_told_of_before_anything_is_prepared(
         run_study(asked, study.parent / "run", until="train")
     assert not (study.parent / "run/work").exists()
     run_study(asked, study.parent / "run", until="plan")  # which needs no GPU, nor does what others trained
+
+
+def test_who_only_measures_is_warned_of_what_models_need(study: Path) -> None:
+    table = pd.read_csv(study.parent / "cohort.csv").iloc[:2].assign(event=0, age="old")
+    table.to_csv(study.parent / "cohort.csv", index=False)
+    with pytest.raises(InputError, match="every case has the outcome"):
+        read_inputs(load_study(study))
+    found = read_inputs(load_study(study), tunes=False)
+    assert len(found.cohort) == 2
+    told = [item.message for item in found.warnings]
+    assert any("every case has the outcome" in message for message in told)
+    assert any("'old'" in message for message in told)
+    assert {item.severity for item in found.warnings} == {"warning"}
+    table.assign(t1="").to_csv(study.parent / "cohort.csv", index=False)
+    with pytest.raises(InputError) as caught:
+        read_inputs(load_study(study), tunes=False)
+    assert {item.column for item in caught.value.problems if item.severity == "error"} >= {"t1", "age"}
+    with pytest.raises(InputError, match="every case has the outcome"):  # networks are trained in folds
+        read_inputs(load_study(study, [UNET]), tunes=False)
 
 
 def test_who_wants_masks_alone_names_no_regions(study: Path) -> None:

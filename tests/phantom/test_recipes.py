@@ -71,6 +71,15 @@ def test_what_is_no_recipe_or_no_empty_folder_is_said(tmp_path: Path) -> None:
         write_recipe_phantom(tmp_path, "knee_pain_nomogram", "")
 
 
+def test_a_protocol_by_another_name_is_the_same_study_and_phantom(tmp_path: Path) -> None:
+    asked = ["phantom", "recipe", "paraspinal_l45", "--out", str(tmp_path / "l45"), "--patients", "16"]
+    said = CliRunner().invoke(app, asked)
+    assert said.exit_code == 0, said.output
+    assert (tmp_path / "l45/study.yaml").read_text() == shipped_study("paraspinal_fasciitis")
+    assert len(list((tmp_path / "l45/images").glob("*_t2.nrrd"))) == 16
+    assert "(also paraspinal_l45)" in CliRunner().invoke(app, ["configs"]).output
+
+
 def test_the_command_writes_a_study_beside_its_cohort(tmp_path: Path) -> None:
     folder = tmp_path / "my pain"
     said = CliRunner().invoke(
