@@ -68,5 +68,10 @@ def dicom_index(
     write_made(out_, {out_: dump.rows.assign(image=images).to_csv(index=False).encode()})
     for why, count in dump.left_out.items():
         err.print(f"[yellow]left out[/yellow] {count}: {escape(why)}", soft_wrap=True)
+    if told := int(dump.rows["remark"].notna().sum()):
+        err.print(
+            f"[yellow]remark[/yellow] {told}: these cannot be read as they are; column `remark` says why",
+            soft_wrap=True,
+        )
     persons = dump.rows["patient_id"].nunique()
     out.print(f"{len(dump.rows)} series of {counted(persons, 'person')} -> {escape(str(out_))}", soft_wrap=True)

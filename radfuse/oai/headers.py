@@ -10,6 +10,7 @@ from pathlib import Path
 from radfuse.errors import InputError
 from radfuse.oai.layout import USUAL_DESS, Place, protocol_of, side_of, visit_of
 from radfuse.volume.dicom import header_of, text_of
+from radfuse.volume.refused import refusal_of_slice
 from radfuse.volume.series import Facts, depth_of, facts_of, missing_bytes
 
 _USUAL_MM = (0.6, 0.8), (0.35, 0.38)
@@ -83,6 +84,9 @@ def _read(folder: Path) -> Facts:
     row |= {"remark": "; ".join([*remarks, *told, *_odd(row)]) or None}
     if (text_of(last, "SeriesInstanceUID") or None) != row["series_uid"]:
         fault = f"two series in one folder ({names[0]} and {names[-1]}); put each into a folder of its own"
+        return row | {"fault": fault}
+    odd = (refusal_of_slice(folder / name, header) for name, header in ((names[0], first), (names[-1], last)))
+    if row["plane"] is not None and (fault := next(filter(None, odd), None)):
         return row | {"fault": fault}
     smallest = min(names, key=lambda name: sizes[name])
     if sizes[smallest] < sizes[names[0]] - _HEADERS_DIFFER or smallest in (names[0], names[-1]):
