@@ -142,7 +142,7 @@ def _inside(root: Path, folder: Path, names: re.Pattern[str]) -> Iterator[Path |
         with os.scandir(folder) as items:
             fitting = [item for item in items if names.fullmatch(item.name)]
             found = sorted(item.name for item in fitting if item.is_dir())
-            astray = sorted(item.name for item in fitting if item.is_symlink() and not os.path.exists(item.path))
+            astray = sorted(item.name for item in fitting if item.is_symlink() and not Path(item).exists())
     except OSError as error:
         yield Unread(folder.relative_to(root).as_posix(), _reason(error))
         return

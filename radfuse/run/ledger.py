@@ -71,7 +71,7 @@ class Ledger:
 
 @dataclass
 class _Pass:
-    """One time that a process went through a stage; what it did, `item -> (when, error or None)`, and could not read."""
+    """One time that a process went through a stage; what it did, item -> (when, error or None), and could not read."""
 
     stage: str
     begun: datetime

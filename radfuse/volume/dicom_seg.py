@@ -86,12 +86,7 @@ def source_headers(image: Path) -> list[Dataset]:
                 f"{image}: its slices lack {name}, which a DICOM object beside them needs; export it again"
             )
     for header in headers:
-        for name in ("PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "ReferringPhysicianName"):
-            if name not in header:
-                setattr(header, name, "")
-        for name in ("StudyDate", "StudyTime", "StudyID"):
-            if name not in header:
-                setattr(header, name, None)
+        _fill_what_lacks(header)
         _empty_what_cannot_be(header)
         _in_one_alphabet(header)
         if has_frames(header):
@@ -101,6 +96,16 @@ def source_headers(image: Path) -> list[Dataset]:
             header.SliceThickness = DSfloat(depth_of(*headers[:2]) or 1.0, auto_format=True)
         header.ImageOrientationPatient = headers[0].ImageOrientationPatient  # alike in four decimals: read_dicom looked
     return headers
+
+
+def _fill_what_lacks(header: Dataset) -> None:
+    """Have an empty field where highdicom copies one that is not there."""
+    for name in ("PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "ReferringPhysicianName"):
+        if name not in header:
+            setattr(header, name, "")
+    for name in ("StudyDate", "StudyTime", "StudyID"):
+        if name not in header:
+            setattr(header, name, None)
 
 
 def _say_together(header: Dataset) -> None:

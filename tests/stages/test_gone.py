@@ -13,6 +13,7 @@ from radfuse.check.study import check_study
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
 from radfuse.run.folder import RunFolder
+from radfuse.run.ledger import read_ledger
 from radfuse.run.shard import Shard
 from radfuse.stages import plan
 from radfuse.stages.context import Context, begin

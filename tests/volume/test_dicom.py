@@ -230,7 +230,8 @@ def test_a_file_without_preamble_is_no_file_of_something_else(tmp_path: Path, na
     write_series(tmp_path / "d")
     bare = (tmp_path / "d" / "0.dcm").read_bytes()[132:]
     (tmp_path / "d" / "0.dcm").unlink()
-    for content in (bare, bare[bare.index(b"\x08\0\x16\0") :]):  # with and without the group of the file itself
+    own = bare.index(b"\x08\0\x16\0")  # with and without the group of the file itself, and its length
+    for content in (bare, bare[12:], bare[own:]):
         (tmp_path / "d" / name).write_bytes(content)
         with pytest.raises(InputError, match="lacks DICOM's preamble; save it with one"):
             read_volume(tmp_path / "d")
