@@ -58,7 +58,8 @@ def test_a_folder_that_is_gone_costs_its_case_alone_and_check_tells_it(study: Pa
     assert [failure.item for failure in run.failures] == ["c2"]
     assert "row 4, t1: no file k2/c2.nrrd (looked in" in run.failures[0].error
     assert run.computed == 5
-    assert [(each.stage, each.done, each.failed) for each in read_ledger(run.path).stages][0] == ("read", 5, 1)
+    first = read_ledger(run.path).stages[0]
+    assert (first.stage, first.done, first.failed) == ("read", 5, 1)
     (folder / "away").rename(folder / "k2")
     again = run_study(study, folder / "run", until="extract")
     assert (again.failures, again.computed, again.reused) == ((), 1, 5)
