@@ -43,6 +43,7 @@ def study(tmp_path: Path) -> Path:
 def begun(study: Path, shard: Shard | None = None, settings: Sequence[str] = ()) -> Context:
     """Return a pass over a study that is about to make its first job."""
     folder = RunFolder(study.parent / "run")
+    folder.path.mkdir(exist_ok=True)
     context = Context(load_study(study, settings), folder, lambda *_: None, shard, tunes=False)
     begin(context)
     return context
