@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -12,6 +12,9 @@ from rich.markup import escape
 from radfuse.cli.arguments import Force
 from radfuse.cli.show import err, out, progress
 from radfuse.errors import counted
+
+if TYPE_CHECKING:
+    from radfuse.cohort.dump import Dump
 
 
 def dicom_index(
@@ -66,7 +69,17 @@ def dicom_index(
         for case in dump.rows["case_id"]
     ]
     write_made(out_, {out_: dump.rows.assign(image=images).to_csv(index=False).encode()})
+    _show(dump, out_)
+
+
+def _show(dump: Dump, table: Path) -> None:
+    """Tell what is in a table, what cannot be read of that, and what is not in it."""
     for why, count in dump.left_out.items():
         err.print(f"[yellow]left out[/yellow] {count}: {escape(why)}", soft_wrap=True)
+    if told := int(dump.rows["remark"].notna().sum()):
+        err.print(
+            f"[yellow]remark[/yellow] {told}: these cannot be read as they are; column `remark` says why",
+            soft_wrap=True,
+        )
     persons = dump.rows["patient_id"].nunique()
-    out.print(f"{len(dump.rows)} series of {counted(persons, 'person')} -> {escape(str(out_))}", soft_wrap=True)
+    out.print(f"{len(dump.rows)} series of {counted(persons, 'person')} -> {escape(str(table))}", soft_wrap=True)

@@ -19,6 +19,7 @@ from radfuse.errors import InputError, listed
 from radfuse.run.folder import Progress
 from radfuse.run.index import grown_index
 from radfuse.volume.dicom import has_real_pixels, header_of, is_image, text_of
+from radfuse.volume.refused import refusal_among, refusal_of
 from radfuse.volume.series import Facts, depth_of, facts_of, missing_bytes, place_along, word_of
 
 _OTHERS = {"SEG", "SR", "RTSTRUCT", "RTPLAN", "RTDOSE", "PR", "KO", "DOC", "REG"}
@@ -28,7 +29,7 @@ _UNREADABLE = "a name that is no text in UTF-8, or of what is gone by now; renam
 _KEPT = ("modality", "description", "plane", "laterality", "rows", "columns", "row_mm", "column_mm", "slice_mm")
 _TELLING = 4
 """Characters of an id from which on it is sought in descriptions: shorter ones are numbers of anything there."""
-COLUMNS = ("case_id", "patient_id", "study", "days", *_KEPT, "files")
+COLUMNS = ("case_id", "patient_id", "study", "days", *_KEPT, "files", "remark")
 """Of a table of series."""
 
 
@@ -62,8 +63,8 @@ def index_dump(root: Path, file: Path, progress: Progress = lambda *_: None) -> 
     """Return a row for each series of each folder below a root; reads what is new or changed alone.
 
     Columns: those of `volume.series.facts_of`, folder, root (relative to the file), files, names (of the files, where
-    the folder holds others too, and of a single file), alone, slice_mm, fault; a folder that holds no DICOM has a row
-    without series_uid.
+    the folder holds others too, and of a single file), alone, slice_mm, fault, and remark: why it will not be read, as
+    far as headers tell; a folder that holds no DICOM has a row without series_uid.
 
     Raises:
         InputError: no folder, no DICOM file below it, or a file that is no index.
@@ -177,7 +178,8 @@ def _series(uid: str, files: Sequence[tuple[Path, Any]], *, alone: bool) -> Fact
         fault = "pixels are real numbers (FloatPixelData), which are not read; save the series as NIfTI"
     if not uid and not cut:
         fault = "files without SeriesInstanceUID; export them again"
-    return row | {"fault": fault}
+    wanted = fault is None and images and row["modality"] not in _OTHERS
+    return row | {"fault": fault, "remark": refusal_of(images) if wanted else None}
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,7 @@ class Dump:
 
     Attributes:
         rows: case_id, patient_id, study (1, 2, ... of the patient, in time), days (since the patient's first study),
-            modality, description, sizes, image.
+            modality, description, sizes, files, remark (why it will not be read).
         series: case_id -> its folder, or its files where the folder holds others too; of a flat image its file.
         flat: cases whose image is one file that does not say where it lies, a radiograph for example.
         left_out: why series are not in the table, with their number.
@@ -253,7 +255,8 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
         else:
             series[case] = root / one["folder"] if alone else files
         told = {"case_id": case, "patient_id": patient, "study": study, "days": one["days"]}
-        rows.append(told | {name: one[name] for name in _KEPT} | {"files": int(some["files"].sum())})
+        remark = one.get("remark") if len(some) == 1 else refusal_among(files)
+        rows.append(told | {name: one[name] for name in _KEPT} | {"files": int(some["files"].sum()), "remark": remark})
     table = pd.DataFrame(rows)
     whole = {name: table[name].astype("Float64").round().astype("Int64") for name in ("days", "rows", "columns")}
     return Dump(table.assign(**whole), series, left_out, frozenset(flat))

@@ -71,7 +71,8 @@ def make_cohort(index: pd.DataFrame, tables: OaiTables, wish: Wish) -> OaiCohort
     names = wish.pseudonyms or {}
     index = index.assign(patient_id=[names.get(person, person) for person in index["person"]])
     usable, reasons = _usable(index, wish)
-    rows = _wide(usable, wish.sequence)
+    rows, others = _wide(usable, wish.sequence)
+    reasons.append(_told(others, f"another {wish.sequence} of the knee at this visit was taken"))
     lacking = rows[rows[wish.sequence].isna()]
     reasons.append(_told(lacking, f"no {wish.sequence} that can be used"))
     rows = rows[rows[wish.sequence].notna()]
@@ -97,7 +98,7 @@ def _usable(index: pd.DataFrame, wish: Wish) -> tuple[pd.DataFrame, list[pd.Data
     """Return the series that can be used, and why others cannot."""
     visits = wish.visits or (tuple({recipe.start for recipe in wish.outcomes}) if wish.outcomes else ())
     if visits:
-        index = index[index["visit"].isin(visits)]
+        index = index[index["visit"].isin(visits) | index["visit"].isna()]
     faulty = index["fault"].notna()
     knees = index["protocol"].isin(PROTOCOLS) & ~faulty
     placed = index["side"].notna() & index["visit"].notna()
@@ -121,15 +122,19 @@ def _case(row: tuple[object, ...]) -> str:
     return "_".join(str(part) for part in parts if isinstance(part, str))
 
 
-def _wide(series: pd.DataFrame, sequence: str) -> pd.DataFrame:
-    """Return a row per knee and visit; of several series of a sequence the one without remark, else the last."""
+def _wide(series: pd.DataFrame, sequence: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a row per knee and visit, and the series of the sequence that had to give way to another of its knee.
+
+    Of several the one without remark is taken, else the last.
+    """
     order = series.assign(odd=series["remark"].notna())
     order = order.sort_values(["odd", "date", "barcode"], ascending=[True, False, False], kind="stable")
     first = order.drop_duplicates([*_KEYS, "protocol"])
     wide = first.pivot(index=["patient_id", *_KEYS], columns="protocol", values="folder")
     wide = wide.reindex(columns=[name for name in PROTOCOLS if name == sequence or name in wide])
     own = first[first["protocol"] == sequence].set_index(["patient_id", *_KEYS])[["barcode", "remark"]]
-    return wide.join(own).reset_index().rename_axis(columns=None)
+    others = order[(order["protocol"] == sequence) & order.duplicated([*_KEYS, "protocol"])]
+    return wide.join(own).reset_index().rename_axis(columns=None), others
 
 
 def _with_tables(rows: pd.DataFrame, tables: OaiTables) -> pd.DataFrame:

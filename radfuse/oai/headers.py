@@ -10,6 +10,7 @@ from pathlib import Path
 from radfuse.errors import InputError
 from radfuse.oai.layout import USUAL_DESS, Place, protocol_of, side_of, visit_of
 from radfuse.volume.dicom import header_of, text_of
+from radfuse.volume.refused import refusal_of_slice
 from radfuse.volume.series import Facts, depth_of, facts_of, missing_bytes
 
 _USUAL_MM = (0.6, 0.8), (0.35, 0.38)
@@ -73,7 +74,8 @@ def _read(folder: Path) -> Facts:
     ends = {name: header_of(folder / name) for name in (names[0], names[-1])}
     first, last = ends[names[0]], ends[names[-1]]
     if first is None or last is None:
-        raise InputError(f"file {names[0] if first is None else names[-1]} is no DICOM; copy the series again")
+        name = names[0] if first is None else names[-1]
+        raise InputError(f"file {name} is no DICOM; take it away, or copy the series again")
     row = facts_of(first)
     protocol, remarks = protocol_of(row)
     side, told = side_of(row)
@@ -84,6 +86,9 @@ def _read(folder: Path) -> Facts:
     if (text_of(last, "SeriesInstanceUID") or None) != row["series_uid"]:
         fault = f"two series in one folder ({names[0]} and {names[-1]}); put each into a folder of its own"
         return row | {"fault": fault}
+    refused = [refusal_of_slice(folder / name, header) for name, header in ((names[0], first), (names[-1], last))]
+    if row["plane"] is not None and any(refused):
+        return row | {"fault": refused[0] or refused[1]}
     smallest = min(names, key=lambda name: sizes[name])
     if sizes[smallest] < sizes[names[0]] - _HEADERS_DIFFER or smallest in (names[0], names[-1]):
         lacking = missing_bytes(header_of(folder / smallest), sizes[smallest])

@@ -140,12 +140,16 @@ def _inside(root: Path, folder: Path, names: re.Pattern[str]) -> Iterator[Path |
     """Yield the folders in a folder whose name fits."""
     try:
         with os.scandir(folder) as items:
-            found = sorted(item.name for item in items if names.fullmatch(item.name) and item.is_dir())
+            fitting = [item for item in items if names.fullmatch(item.name)]
+            found = sorted(item.name for item in fitting if item.is_dir())
+            astray = sorted(item.name for item in fitting if item.is_symlink() and not Path(item).exists())
     except OSError as error:
         yield Unread(folder.relative_to(root).as_posix(), _reason(error))
         return
     for name in found:
         yield folder / name
+    for name in astray:
+        yield Unread((folder / name).relative_to(root).as_posix(), "a link that leads nowhere; mend it")
 
 
 def _packed(root: Path, folder: Path, known: set[str]) -> Iterator[Unread]:

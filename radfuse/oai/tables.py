@@ -171,7 +171,7 @@ def _numbers(path: Path, name: str, values: pd.Series, problems: list[Problem]) 
 def _readings(path: Path, frame: pd.DataFrame, problems: list[Problem]) -> Iterator[pd.DataFrame]:
     """Yield the grades of each visit that a table of radiographs holds."""
     visits = sorted({name[:3] for name in frame if _suffix(name) in _READINGS})
-    side = _numbers(path, "SIDE", frame["SIDE"], problems).map(SIDES)
+    side = _sides(path, frame["SIDE"], problems)
     for visit in visits:
         found = pd.DataFrame({"person": frame["ID"], "side": side})
         found["project"] = code_of(frame["READPRJ"]) if "READPRJ" in frame else np.nan
@@ -190,6 +190,23 @@ def _readings(path: Path, frame: pd.DataFrame, problems: list[Problem]) -> Itera
             line=frame.index + 2, visit=visit, months=MONTHS.get(int(visit[1:]), np.nan), table=path.name
         )
         yield found[found["side"].notna() & found["months"].notna()]
+
+
+def _sides(path: Path, cells: pd.Series, problems: list[Problem]) -> pd.Series:
+    """Return right or left, and tell of cells that say neither, or another side by their code than by their word."""
+    codes, words = _numbers(path, "SIDE", cells, problems), cells.astype(str).str.lower()
+    sides = codes.map(SIDES)
+    said = {"right": words.str.contains("right"), "left": words.str.contains("left")}
+    torn = (said["right"] & (sides == "left")) | (said["left"] & (sides == "right"))
+    neither = sides.isna() & ~words.str.strip().str.startswith(".") & (codes.notna() | (words.str.strip() == ""))
+    for odd, what in (
+        (torn, "sides say one thing by their code and another by their word"),
+        (neither, "rows have no side"),
+    ):
+        if odd.any():
+            message = f"{int(odd.sum())} {what}, as {short(str(cells[odd].iloc[0]))!r}: left out; correct them"
+            problems.append(Problem(path.name, message, column="SIDE", severity="warning"))
+    return sides.where(~torn)
 
 
 def _preferred(parts: list[pd.DataFrame], problems: list[Problem]) -> pd.DataFrame:

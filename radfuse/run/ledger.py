@@ -21,6 +21,8 @@ from radfuse.results.pace import StagePace
 from radfuse.run.folder import LOCK, LOG
 from radfuse.run.lock import holder_of
 
+READING = "read"
+"""Stage, as it were, of the cases whose files are gone or closed before anything is computed; shown where some are."""
 _RECENT = 1000
 """Jobs by which it is told how fast a stage goes."""
 
@@ -69,7 +71,7 @@ class Ledger:
 
 @dataclass
 class _Pass:
-    """One time that a process went through a stage; what it did, `item -> (when, error or None)`."""
+    """One time that a process went through a stage; what it did, item -> (when, error or None), and could not read."""
 
     stage: str
     begun: datetime
@@ -80,6 +82,7 @@ class _Pass:
     beside: str = ""
     part: tuple[int, int] | None = None
     did: dict[str, tuple[datetime, str | None]] = field(default_factory=dict)
+    lost: dict[str, tuple[datetime, str]] = field(default_factory=dict)
     machines: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -123,9 +126,14 @@ def read_ledger(folder: Path, holder: str | None = None) -> Ledger:
     told: dict[str, tuple[datetime, str | None]] = {}
     for each in passes:
         told |= {item: found for item, found in each.did.items() if item not in told or told[item][0] < found[0]}
+    told |= {item: found for each in current.get(READING, ()) for item, found in each.lost.items()}
     failures = sorted(((when, item, error) for item, (when, error) in told.items() if error is not None), reverse=True)
     now = datetime.now(UTC) if holder is not None else None
-    statuses = tuple(_status(stage, found, now) for stage, found in current.items())
+    statuses = tuple(
+        _status(stage, found, now)
+        for stage, found in current.items()
+        if stage != READING or any(each.failed for each in found)
+    )
     return Ledger(statuses, holder, last, tuple((item, error) for _, item, error in failures))
 
 
@@ -219,6 +227,8 @@ def _passes(folder: Path) -> Iterator[_Pass]:
                     if stage in here:
                         yield here[stage]
                     here[stage] = begun
+                elif event["event"] == "lost":
+                    here[stage].lost[event["item"]] = (_time(event), event["error"])
                 else:
                     if stage not in here:
                         here[stage] = _Pass(stage, _time(event), part=part)

@@ -15,6 +15,7 @@ from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.recipe import About, CaseFiles, RegionRecipe, about
 from radfuse.results import Failure
 from radfuse.run.folder import STUDY, Progress, RunFolder, safe_name
+from radfuse.run.ledger import READING
 from radfuse.run.shard import Shard
 from radfuse.seg.backend import Backend
 from radfuse.seg.config import Segmentation
@@ -250,7 +251,12 @@ def begin(context: Context) -> None:
     if not context.study.regions:
         return
     lost = context.inputs.cohort.unusable
-    for case in [case.case_id for case in context.cases() if case.case_id in lost]:
+    cases = context.cases()
+    gone = [case.case_id for case in cases if case.case_id in lost]
+    counts = {"jobs": len(cases), "finished": len(cases) - len(gone), "failed": len(gone)}
+    context.folder.log("begins", stage=READING, **counts, workers=1)
+    for case in gone:
+        context.folder.log("lost", item=case, stage=READING, error=lost[case])
         context.fail(case, lost[case], drops=True)
     context.dropped |= set(lost)  # those of other shards are theirs to tell
 

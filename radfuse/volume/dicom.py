@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +34,9 @@ _PRIVATE = ("1.3.12.2.1107.5.9.1", "1.3.46.670589.11.0.0.12.")
 """Classes of what Siemens (CSA Non-Image) and Philips (series data, exam cards, spectra) store beside their images."""
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 """Transfer syntax whose whole file is packed; pydicom would unpack it at once, of whatever size."""
-_BARE, _ROOT = (b"\x02\0\0\0", b"\x08\0"), b"1.2.840.10008."
+_UNREAD = re.compile(r"1\.2\.840\.10008\.1\.2\.4\.(9[45]|[12]\d\d)")
+"""Transfer syntaxes that GDCM does not unpack: JPIP, MPEG, JPEG XL, high-throughput JPEG 2000."""
+_BARE, _ROOT = (b"\x02\0", b"\x08\0"), b"1.2.840.10008."
 """What begins a file without preamble, which ITK reads sometimes and pydicom not; what its first UIDs begin with."""
 _PACKED = 0xFFFFFFFF
 """Length of pixels that are compressed: unknown; GDCM finds out."""
@@ -106,15 +109,17 @@ def headers_of(folder: Path) -> list[Dataset]:
 
 
 def sorted_headers(folder: Path) -> list[Dataset]:
-    """Return what the slices of the one series of a folder say, in the order of `read_dicom`'s voxels.
+    """Return what the files of the one series of a folder say, in the order of `read_dicom`'s voxels.
+
+    An enhanced file, which holds all of them, may be given itself.
 
     Raises:
         InputError: as `read_dicom`; no folder.
     """
-    if not folder.is_dir():
+    if not (folder.is_dir() or is_enhanced(folder)):
         raise InputError(f"{folder.name} is no folder of DICOM slices, and so belongs to no study; give such a folder")
     slices, _ = in_order(_slices(folder), header_of)
-    headers = [header_of(part.path) for part in slices]
+    headers = [header_of(path) for path in dict.fromkeys(part.path for part in slices)]
     if not headers:
         raise InputError(f"{folder} holds no DICOM image slices; give the folder in which those of one series lie")
     return [header for header in headers if header is not None]
@@ -126,13 +131,21 @@ def resent_in(folder: Path) -> list[str]:
 
 
 def _slices(folder: Path) -> list[Slice]:
-    """Return the slices of a folder; images that no one can place are refused where they belong to its series."""
-    slices, lacking = [], []
+    """Return the slices of a folder."""
     inside = folder.iterdir() if folder.is_dir() else [folder]
-    for path in sorted(item for item in inside if item.is_file() and not item.name.startswith(".")):
-        header = header_of(path)
-        if header is None or not is_image(header):
-            continue
+    paths = sorted(item for item in inside if item.is_file() and not item.name.startswith("."))
+    headers = ((path, header_of(path)) for path in paths)
+    return slices_among((path, header) for path, header in headers if header is not None and is_image(header))
+
+
+def slices_among(images: Iterable[tuple[Path, Dataset]]) -> list[Slice]:
+    """Return the slices of images, as files and headers; one that no one can place is refused where it is of a series.
+
+    Raises:
+        InputError: as `read_dicom`, of single slices.
+    """
+    slices, lacking = [], []
+    for path, header in images:
         if has_real_pixels(header):
             raise InputError(
                 f"{path}: its pixels are real numbers (FloatPixelData), which are not read; save it as NIfTI"
@@ -314,6 +327,12 @@ def _check_pixels(path: Path, header: Dataset, file: Dataset, frames: int = 1) -
             "Convert the series to MONOCHROME2 or NIfTI, for example with dcm2niix"
         )
     refuse_tables(path, header)
+    packed = file.file_meta.get("TransferSyntaxUID")
+    if packed is not None and _UNREAD.fullmatch(packed):
+        raise InputError(
+            f"{path} is packed as {packed.name}, which is not read; save the series uncompressed, or as NIfTI, where "
+            "it was made"
+        )
     allocated = check_bits(path, header)
     rows, columns = whole_of(header, "Rows"), whole_of(header, "Columns")
     if frames == 1 and text_of(file, "NumberOfFrames") not in {"", "1"}:

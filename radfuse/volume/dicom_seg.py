@@ -17,10 +17,10 @@ import numpy as np
 from radfuse.errors import InputError
 from radfuse.volume.codes import Concept, coded
 from radfuse.volume.dicom import sorted_headers, text_of
-from radfuse.volume.frames import has_frames
+from radfuse.volume.frames import frames_of, has_frames
 from radfuse.volume.grid import GRID_TOLERANCE
 from radfuse.volume.image import LabelMap
-from radfuse.volume.series import depth_of
+from radfuse.volume.series import depth_of, place_along
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -67,16 +67,18 @@ def highdicom() -> Any:
 def source_headers(image: Path) -> list[Dataset]:
     """Return the headers of a DICOM series, as its voxels are sorted, with what the objects of its study need.
 
+    An enhanced file has one, of all its frames.
+
     Raises:
         InputError: the image is no DICOM series, or its headers lack an id.
     """
     from pydicom.valuerep import DSfloat
 
     headers = sorted_headers(image)
-    if any(has_frames(header) for header in headers):
+    if len(headers) > 1 and any(has_frames(header) for header in headers):
         raise InputError(
-            f"{image} holds an enhanced file of all slices, beside which no DICOM objects are written; leave --dicom "
-            "out, or save the series as single slices"
+            f"{image} holds a series in several enhanced files, beside which no DICOM objects are written; leave "
+            "--dicom out, or save it as single slices, or as one file"
         )
     for name in _NEEDED:
         if not all(header.get(name) for header in headers):
@@ -84,18 +86,61 @@ def source_headers(image: Path) -> list[Dataset]:
                 f"{image}: its slices lack {name}, which a DICOM object beside them needs; export it again"
             )
     for header in headers:
-        for name in ("PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "ReferringPhysicianName"):
-            if name not in header:
-                setattr(header, name, "")
-        for name in ("StudyDate", "StudyTime", "StudyID"):
-            if name not in header:
-                setattr(header, name, None)
+        _fill_what_lacks(header)
         _empty_what_cannot_be(header)
         _in_one_alphabet(header)
+        if has_frames(header):
+            _say_together(header)
+            continue
         if not header.get("SliceThickness"):
             header.SliceThickness = DSfloat(depth_of(*headers[:2]) or 1.0, auto_format=True)
         header.ImageOrientationPatient = headers[0].ImageOrientationPatient  # alike in four decimals: read_dicom looked
     return headers
+
+
+def _fill_what_lacks(header: Dataset) -> None:
+    """Have an empty field where highdicom copies one that is not there."""
+    for name in ("PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "ReferringPhysicianName"):
+        if name not in header:
+            setattr(header, name, "")
+    for name in ("StudyDate", "StudyTime", "StudyID"):
+        if name not in header:
+            setattr(header, name, None)
+
+
+def _say_together(header: Dataset) -> None:
+    """Have an enhanced file say of all frames how they lie and how large pixels are, where highdicom looks for it."""
+    from pydicom import Dataset
+    from pydicom.valuerep import DSfloat
+
+    if not header.get("SharedFunctionalGroupsSequence"):
+        header.SharedFunctionalGroupsSequence = [Dataset()]
+    together, first = header.SharedFunctionalGroupsSequence[0], header.PerFrameFunctionalGroupsSequence[0]
+    for name in ("PlaneOrientationSequence", "PixelMeasuresSequence"):
+        if not together.get(name):
+            setattr(together, name, first.get(name))
+    measures = together.PixelMeasuresSequence[0]
+    if not measures.get("SliceThickness"):
+        measures.SliceThickness = DSfloat(depth_of(*_slices_of([header])[:2]) or 1.0, auto_format=True)
+
+
+def _slices_of(headers: list[Dataset]) -> list[Dataset]:
+    """Return what each slice says, as voxels are sorted; those of an enhanced file are its frames."""
+    return [frame for _, frame in _frames_along(headers[0])] if has_frames(headers[0]) else headers
+
+
+def _frames_along(header: Dataset) -> list[tuple[int, Dataset]]:
+    """Return the frames of an enhanced file, each with its place in the file, as voxels are sorted."""
+    frames = frames_of(Path(str(header.filename)), header)
+    return sorted(enumerate(frames), key=lambda frame: place_along(frame[1]) or 0.0)
+
+
+def _as_in_file(array: np.ndarray, headers: list[Dataset]) -> np.ndarray:
+    """Return slices in the order of the frames of an enhanced file, which highdicom takes for theirs."""
+    if not has_frames(headers[0]):
+        return array
+    places = [place for place, _ in _frames_along(headers[0])]
+    return array[np.argsort(places)]
 
 
 def _in_one_alphabet(header: Dataset) -> None:
@@ -187,7 +232,7 @@ def segmentation(
     content = [headers[0].SeriesInstanceUID, maker.digest, hash_of(array)]
     return library.seg.Segmentation(
         source_images=headers,
-        pixel_array=array,
+        pixel_array=_as_in_file(array, headers),
         segmentation_type=library.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=descriptions,
         series_instance_uid=generate_uid(entropy_srcs=[*content, "series"]),
@@ -221,14 +266,14 @@ def hash_of(array: np.ndarray) -> str:
 
 def _check_place(labels: LabelMap, headers: list[Dataset]) -> None:
     """Refuse a mask whose slices are not those of the series."""
-    grid = labels.grid
-    rows, columns = int(headers[0].Rows), int(headers[0].Columns)
-    first = np.array(headers[0].ImagePositionPatient, dtype=float)
-    last = np.array(headers[-1].ImagePositionPatient, dtype=float)
-    end = np.array(grid.origin) + np.reshape(grid.direction, (3, 3))[:, 2] * grid.spacing_zyx_mm[0] * (len(headers) - 1)
+    grid, slices = labels.grid, _slices_of(headers)
+    rows, columns = int(slices[0].Rows), int(slices[0].Columns)
+    first = np.array(slices[0].ImagePositionPatient, dtype=float)
+    last = np.array(slices[-1].ImagePositionPatient, dtype=float)
+    end = np.array(grid.origin) + np.reshape(grid.direction, (3, 3))[:, 2] * grid.spacing_zyx_mm[0] * (len(slices) - 1)
     apart = max(np.abs(first - grid.origin).max(), np.abs(last - end).max())
-    if grid.shape != (len(headers), rows, columns) or apart > 10 * GRID_TOLERANCE * max(grid.spacing_zyx_mm):
+    if grid.shape != (len(slices), rows, columns) or apart > 10 * GRID_TOLERANCE * max(grid.spacing_zyx_mm):
         raise InputError(
-            f"{labels.name}: the mask ({grid}) does not lie on its series of {len(headers)} slices of {columns} "
+            f"{labels.name}: the mask ({grid}) does not lie on its series of {len(slices)} slices of {columns} "
             f"x {rows} pixels; make it anew from the DICOM series"
         )

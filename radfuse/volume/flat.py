@@ -37,6 +37,9 @@ _ROUNDED = 1e-3
 _CENTIMETRES = 3
 """Code of units of an ultrasound region."""
 
+_NO_IMAGE = "{} is no DICOM image; give an image of one frame, or the folder of a series"
+_DAMAGED = "{} is damaged, or packed in a way that is not read ({}); save it again"
+
 Spacing = tuple[float, float]
 """Of rows and of columns, mm."""
 
@@ -175,11 +178,32 @@ def _density(image: Image) -> Spacing | None:
 
 def _frame(path: Path) -> tuple[np.ndarray, Spacing | None]:
     """Return the rescaled values of a DICOM file of one frame, bright where there is much, and its pixel size."""
-    from radfuse.volume.dicom import DAMAGE, check_bits, header_of, refuse_tables
+    from radfuse.volume.dicom import DAMAGE, header_of
 
     header = header_of(path)
-    if header is None or "PixelData" not in header:
-        raise InputError(f"{path} is no DICOM image; give an image of one frame, or the folder of a series")
+    if header is None:
+        raise InputError(_NO_IMAGE.format(path))
+    spacing = size_of_frame(path, header)
+    try:
+        slope, inter = _rescaling(path, header)
+        values = np.asarray(header.pixel_array, dtype=np.float32)
+        if header.get("PhotometricInterpretation") == "MONOCHROME1":
+            values = (-1 if header.get("PixelRepresentation") else 2 ** int(header.BitsStored) - 1) - values
+        return values * slope + inter, spacing
+    except DAMAGE as error:
+        raise InputError(_DAMAGED.format(path, error)) from error
+
+
+def size_of_frame(path: Path, header: Dataset) -> Spacing | None:
+    """Return the pixel size of a DICOM file of one frame; None where its header does not say it.
+
+    Raises:
+        InputError: its header says that it is none, or none that is read.
+    """
+    from radfuse.volume.dicom import DAMAGE, check_bits, refuse_tables
+
+    if "PixelData" not in header:
+        raise InputError(_NO_IMAGE.format(path))
     refuse_tables(path, header)
     check_bits(path, header)
     try:
@@ -188,13 +212,10 @@ def _frame(path: Path) -> tuple[np.ndarray, Spacing | None]:
         kind = str(header.get("PhotometricInterpretation") or "MONOCHROME2")
         if int(header.get("SamplesPerPixel") or 1) > 1 or not kind.startswith("MONOCHROME"):
             raise InputError(f"{path} is in colour; save it in grey, one value a pixel")
-        slope, inter = _rescaling(path, header)
-        values = np.asarray(header.pixel_array, dtype=np.float32)
-        if kind == "MONOCHROME1":
-            values = (-1 if header.get("PixelRepresentation") else 2 ** int(header.BitsStored) - 1) - values
-        return values * slope + inter, _pixel_size(header)
+        _rescaling(path, header)
+        return _pixel_size(header)
     except DAMAGE as error:
-        raise InputError(f"{path} is damaged, or packed in a way that is not read ({error}); save it again") from error
+        raise InputError(_DAMAGED.format(path, error)) from error
 
 
 def _rescaling(path: Path, header: Dataset) -> tuple[float, float]:

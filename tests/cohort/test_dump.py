@@ -292,3 +292,31 @@ def test_persons_who_share_a_uid_and_a_folder_are_two(tmp_path: Path) -> None:
     rows = pd.read_csv(tmp_path / "c.csv")
     assert rows[["patient_id", "files"]].to_numpy().tolist() == [["p0", 2], ["p1", 2]]
     assert [read_volume(tmp_path / image).array.shape for image in rows["image"]] == [(2, 3, 4)] * 2
+
+
+def test_what_will_not_be_read_is_a_remark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of two folders that hold every second slice each, the whole is looked at."""
+    heap = tmp_path / "heap"
+    heap.mkdir()
+    write_series(
+        heap / "gap", SeriesInstanceUID="1.2.3.4.1", ImagePositionPatient=lambda z: [0, 0, z + (z > 1)], **PERSON
+    )
+    write_series(heap / "odd", 8, SeriesInstanceUID="1.2.3.4.2", **PERSON)
+    (heap / "even").mkdir()
+    for name in ("0.dcm", "2.dcm", "4.dcm", "6.dcm"):
+        (heap / "odd" / name).rename(heap / "even" / name)
+    dicom_index(heap, tmp_path / "c.csv")
+    rows = pd.read_csv(tmp_path / "c.csv")
+    assert rows["remark"].iloc[0].startswith("the series: 1 slice is missing between slice 2 and slice 3")
+    assert rows["remark"].isna().tolist() == [False, True]
+    assert "remark 1: these cannot be read as they are" in capsys.readouterr().err
+    (heap / "even" / "2.dcm").unlink()
+    dicom_index(heap, tmp_path / "c.csv")
+    assert "1 slice is missing between slice 2 and slice 3" in pd.read_csv(tmp_path / "c.csv")["remark"].iloc[1]
+
+
+def test_an_index_without_remarks_is_gone_on_with(heap: Path, tmp_path: Path) -> None:
+    index = index_dump(heap, tmp_path / "c.series.parquet")
+    index.drop(columns="remark").to_parquet(tmp_path / "c.series.parquet")
+    dicom_index(heap, tmp_path / "c.csv")
+    assert pd.read_csv(tmp_path / "c.csv")["remark"].isna().all()

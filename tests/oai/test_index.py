@@ -15,9 +15,10 @@ from radfuse.cohort.read import read_cohort
 from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.errors import InputError
 from radfuse.oai import index as indexing
-from radfuse.oai.cohort import Wish, masks_in, remarks_on
+from radfuse.oai.cohort import Wish, make_cohort, masks_in, remarks_on
 from radfuse.oai.index import index_series
 from radfuse.oai.outcomes import OutcomeRecipe
+from radfuse.oai.tables import OaiTables
 from radfuse.study import load_study
 
 AS_ROOT = os.geteuid() == 0
@@ -240,3 +241,18 @@ def test_masks_and_outcomes_that_stand_twice_are_refused(tmp_path: Path) -> None
         masks_in(tmp_path)
     with pytest.raises(InputError, match="asks for incident_oa_48m twice"):
         oai_index(tmp_path, tmp_path / "c.csv", tmp_path, ["incident_oa:48", "incident_oa:48.0"])
+
+
+def test_what_gives_way_or_has_no_visit_is_told(tmp_path: Path) -> None:
+    """A knee scanned twice at one visit, and a release that nobody knows."""
+    shared = {"person": "1", "side": "right", "protocol": "dess", "fault": None, "remark": None, "date": "20040101"}
+    rows = [
+        shared | {"visit": visit, "barcode": barcode, "folder": barcode}
+        for visit, barcode in (("V00", "10000001"), ("V00", "10000002"), (None, "10000003"))
+    ]
+    made = make_cohort(pd.DataFrame(rows), OaiTables(), Wish(visits=("V00",)))
+    assert made.rows["dess"].tolist() == ["10000002"]
+    assert made.left_out[["case_id", "why"]].to_numpy().tolist() == [
+        ["1_R", "no side, or no visit, is known"],
+        ["1_R_V00", "another dess of the knee at this visit was taken"],
+    ]

@@ -97,3 +97,12 @@ def test_series_that_are_packed_are_told_once_a_visit(tmp_path: Path) -> None:
     (visit / "10017604").mkdir()
     (visit / "10017605").mkdir()
     assert all(isinstance(item, Place) for item in walk(tmp_path))
+
+
+def test_a_link_that_leads_nowhere_is_told(tmp_path: Path) -> None:
+    day = tmp_path / "0.C.2" / "9000001" / "20040101"
+    day.mkdir(parents=True)
+    (day / "10000001").symlink_to(tmp_path / "gone")
+    assert list(walk(tmp_path)) == [
+        Unread("0.C.2/9000001/20040101/10000001", "a link that leads nowhere; mend it"),
+    ]

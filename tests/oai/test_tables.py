@@ -165,3 +165,13 @@ def test_cells_that_say_nothing_are_told(tmp_path: Path, old: str, new: str, col
 def test_a_folder_without_tables_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match="holds no table of OAI"):
         read_tables(write(tmp_path / "t", some=text))
+
+
+def test_a_side_that_contradicts_itself_and_one_that_is_none_are_told(tmp_path: Path) -> None:
+    rows = ["1|1: Left|2", "2|2: Left|1", "3|3: Both|1", "4||1", f"5|{MISSING}|1", "6|1|3"]
+    found = read_tables(write(tmp_path / "t", kXR="ID|SIDE|V00XRKL\n" + "\n".join(rows) + "\n"))
+    assert found.readings[["person", "side"]].to_numpy().tolist() == [["2", "left"], ["6", "right"]]
+    assert [problem.message.split(", as ")[0] for problem in found.problems] == [
+        "1 sides say one thing by their code and another by their word",
+        "2 rows have no side",
+    ]

@@ -167,3 +167,24 @@ def test_a_log_says_which_stage_was_at_work_beside_which(tmp_path: Path) -> None
     assert (pace.stage, pace.beside, pace.wall_seconds) == ("extract", "segment", 7.0)
     (_, status) = read_ledger(run).stages
     assert (status.stage, status.done, status.left) == ("extract", 1, 0)
+
+
+def test_cases_that_could_not_be_read_are_counted_as_long_as_they_cannot(tmp_path: Path) -> None:
+    def read(second: float, *lost: str) -> list[str]:
+        counts = {"jobs": 9, "finished": 9 - len(lost), "failed": len(lost), "workers": 1}
+        told = [event("lost", second, stage="read", item=item, error="no file") for item in lost]
+        return [event("begins", second, stage="read", **counts), *told]
+
+    run = log(tmp_path, *read(0, "c1", "c2"), begins(1, 7), done(5, "c3"))
+    first = read_ledger(run)
+    assert [(each.stage, each.done, each.failed, each.left) for each in first.stages] == [
+        ("read", 7, 2, 0),
+        ("extract", 1, 0, 6),
+    ]
+    assert set(first.failures) == {("c1", "no file"), ("c2", "no file")}
+    assert [pace.stage for pace in paces_of(run)] == ["extract"]
+    log(tmp_path, *read(0, "c1", "c2"), *read(20, "c2"))
+    assert read_ledger(run).failures == (("c2", "no file"),)
+    log(tmp_path, *read(0, "c1", "c2"), *read(20), begins(21, 9))
+    assert [each.stage for each in read_ledger(run).stages] == ["extract"]
+    assert read_ledger(run).failures == ()

@@ -13,6 +13,7 @@ from radfuse.check.study import check_study
 from radfuse.errors import InputError
 from radfuse.pipeline import run_study
 from radfuse.run.folder import RunFolder
+from radfuse.run.ledger import read_ledger
 from radfuse.run.shard import Shard
 from radfuse.stages import plan
 from radfuse.stages.context import Context, begin
@@ -42,6 +43,7 @@ def study(tmp_path: Path) -> Path:
 def begun(study: Path, shard: Shard | None = None, settings: Sequence[str] = ()) -> Context:
     """Return a pass over a study that is about to make its first job."""
     folder = RunFolder(study.parent / "run")
+    folder.path.mkdir(exist_ok=True)
     context = Context(load_study(study, settings), folder, lambda *_: None, shard, tunes=False)
     begin(context)
     return context
@@ -57,9 +59,12 @@ def test_a_folder_that_is_gone_costs_its_case_alone_and_check_tells_it(study: Pa
     assert [failure.item for failure in run.failures] == ["c2"]
     assert "row 4, t1: no file k2/c2.nrrd (looked in" in run.failures[0].error
     assert run.computed == 5
+    first = read_ledger(run.path).stages[0]
+    assert (first.stage, first.done, first.failed) == ("read", 5, 1)
     (folder / "away").rename(folder / "k2")
     again = run_study(study, folder / "run", until="extract")
     assert (again.failures, again.computed, again.reused) == ((), 1, 5)
+    assert "read" not in [each.stage for each in read_ledger(run.path).stages]
 
 
 @pytest.mark.parametrize(("shard", "failed"), [(None, ["c2"]), ("1/2", ["c2"]), ("2/2", [])])

@@ -230,7 +230,8 @@ def test_a_file_without_preamble_is_no_file_of_something_else(tmp_path: Path, na
     write_series(tmp_path / "d")
     bare = (tmp_path / "d" / "0.dcm").read_bytes()[132:]
     (tmp_path / "d" / "0.dcm").unlink()
-    for content in (bare, bare[bare.index(b"\x08\0\x16\0") :]):  # with and without the group of the file itself
+    own = bare.index(b"\x08\0\x16\0")  # with and without the group of the file itself, and its length
+    for content in (bare, bare[12:], bare[own:]):
         (tmp_path / "d" / name).write_bytes(content)
         with pytest.raises(InputError, match="lacks DICOM's preamble; save it with one"):
             read_volume(tmp_path / "d")
@@ -243,3 +244,17 @@ def test_a_slice_one_may_not_read_is_no_damaged_one(series: Path, monkeypatch: p
     monkeypatch.setattr(pydicom, "dcmread", forbidden)
     with pytest.raises(InputError, match=r"cannot be read \(Permission denied\); look at its permissions"):
         read_volume(series)
+
+
+@pytest.mark.parametrize("packed", ["1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.103", "1.2.840.10008.1.2.4.94"])
+def test_what_nobody_unpacks_is_told_by_its_header(tmp_path: Path, packed: str) -> None:
+    """It was said to be truncated, once its pixels were asked for."""
+    write_series(tmp_path / "s", 2)
+    for file in (tmp_path / "s").iterdir():
+        header = pydicom.dcmread(file)
+        header.file_meta.TransferSyntaxUID = pydicom.uid.UID(packed)
+        header.PixelData = pydicom.encaps.encapsulate([b"packed"])
+        header["PixelData"].is_undefined_length = True
+        header.save_as(file)
+    with pytest.raises(InputError, match=r"0\.dcm is packed as .*, which is not read; save the series uncompressed"):
+        read_grid(tmp_path / "s")

@@ -190,10 +190,50 @@ def test_a_name_in_three_alphabets_is_written_whole(tmp_path: Path) -> None:
     assert [str(each) for each in header.OtherPatientNames] == [name, "C^D"]
 
 
-def test_an_enhanced_series_gets_no_objects_in_words(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", ["file", "folder"])
+@pytest.mark.parametrize("said", ["together", "by frame"])
+def test_an_enhanced_file_whose_frames_lie_in_any_order_has_objects(tmp_path: Path, said: str, named: str) -> None:
     (tmp_path / "s").mkdir()
-    write_enhanced(tmp_path / "s" / "e.dcm", np.ones((3, 3, 4), dtype=np.uint16))
-    with pytest.raises(InputError, match="holds an enhanced file of all slices, beside which no DICOM objects"):
+    file = tmp_path / "s" / "e.dcm"
+    about = {"PatientID": "1", "StudyInstanceUID": "1.2.8", "FrameOfReferenceUID": "1.2.9.0"}
+    write_enhanced(file, np.arange(48, dtype=np.uint16).reshape(4, 3, 4), [2, 0, 3, 1], **about)
+    if said == "by frame":
+        header = pydicom.dcmread(file)
+        together = header.SharedFunctionalGroupsSequence[0]
+        for frame in header.PerFrameFunctionalGroupsSequence:
+            frame.PlaneOrientationSequence = together.PlaneOrientationSequence
+            frame.PixelMeasuresSequence = [pydicom.Dataset()]
+            frame.PixelMeasuresSequence[0].PixelSpacing = [1, 1]
+        del header.SharedFunctionalGroupsSequence
+        header.save_as(file)
+    series = file if named == "file" else file.parent
+    grid = read_grid(series)
+    array = np.zeros(grid.shape, dtype=np.uint8)
+    array[0, 0, 0], array[1, :2, 1], array[3, 2, 1:] = 1, 4, 4
+    write_objects(tmp_path / "o", LabelMap(array, grid, NAMES, "m"), series, MAKER, numbers=NUMBERS)
+    found = read_labels(tmp_path / "o" / SEG, NAMES, like=grid)
+    assert np.array_equal(found.array, array)
+    made = pydicom.dcmread(tmp_path / "o" / SEG)
+    from_frames = {
+        tuple(frame.PlanePositionSequence[0].ImagePositionPatient): frame.DerivationImageSequence[0]
+        .SourceImageSequence[0]
+        .ReferencedFrameNumber
+        for frame in made.PerFrameFunctionalGroupsSequence
+    }
+    assert from_frames == {(0, 0, 0): 2, (0, 0, 2): 4, (0, 0, 6): 3}
+    segments = hd.sr.srread(tmp_path / "o" / SR).content.get_volumetric_roi_measurement_groups()
+    assert {group.tracking_identifier: group.get_measurements()[0].value for group in segments} == {
+        "femur": 2.0,
+        "femoral_cartilage": 10.0,
+    }
+
+
+def test_a_series_in_several_enhanced_files_gets_no_objects_in_words(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    for z in range(2):
+        pixels = np.ones((4, 3, 4), dtype=np.uint16)
+        write_enhanced(tmp_path / "s" / f"{z}.dcm", pixels, [2 * z, 2 * z + 1])
+    with pytest.raises(InputError, match="holds a series in several enhanced files, beside which no DICOM objects"):
         source_headers(tmp_path / "s")
 
 
