@@ -20,6 +20,7 @@ from radfuse.cli.show import show_next
 from radfuse.errors import CaseError, InputError
 from radfuse.phantom.table import TablePhantom, write_table_phantom
 from radfuse.pipeline import run_study
+from radfuse.stages import report
 from radfuse.study import load_study
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -54,6 +55,19 @@ def test_a_pass_knows_what_was_typed(phantom: Path, tmp_path: Path, monkeypatch:
     run_study(load_study(named), tmp_path / "run")
     run_study(load_study(named), tmp_path / "run", command=["run", "mine.yaml", "--set", "seed=8"])
     assert known == [("run", "mine.yaml"), ("run", "study.yaml"), ("run", "mine.yaml", "--set", "seed=8")]
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("seed=8", "seed=8"),
+        ("cohort.table=/data/of us/Jane Doe/a.csv", "cohort.table=a.csv"),
+        ("cohort.table=/here/tables/a.csv", "cohort.table=tables/a.csv"),
+        ("cohort.split={kind: temporal, file: /data/x/a.csv}", "cohort.split={kind: temporal, file: a.csv}"),
+    ],
+)
+def test_a_command_is_told_without_folders(word: str, shown: str) -> None:
+    assert report._typed(word, "/here") == shown
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -19,7 +19,7 @@ from radfuse.errors import InputError, listed
 from radfuse.run.folder import Progress
 from radfuse.run.index import grown_index
 from radfuse.volume.dicom import has_real_pixels, header_of, is_image, text_of
-from radfuse.volume.refused import refusal_among, refusal_of
+from radfuse.volume.refused import refusal_of
 from radfuse.volume.series import Facts, depth_of, facts_of, missing_bytes, place_along, word_of
 
 _OTHERS = {"SEG", "SR", "RTSTRUCT", "RTPLAN", "RTDOSE", "PR", "KO", "DOC", "REG"}
@@ -255,7 +255,7 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
         else:
             series[case] = root / one["folder"] if alone else files
         told = {"case_id": case, "patient_id": patient, "study": study, "days": one["days"]}
-        remark = one.get("remark") if len(some) == 1 else refusal_among(files)
+        remark = one.get("remark") if len(some) == 1 else None  # no folder alone says how the whole lies
         rows.append(told | {name: one[name] for name in _KEPT} | {"files": int(some["files"].sum()), "remark": remark})
     table = pd.DataFrame(rows)
     whole = {name: table[name].astype("Float64").round().astype("Int64") for name in ("days", "rows", "columns")}

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from radfuse.errors import InputError
-from radfuse.oai.layout import USUAL_DESS, Place, protocol_of, side_of, visit_of
+from radfuse.oai.layout import PROTOCOLS, USUAL_DESS, Place, protocol_of, side_of, visit_of
 from radfuse.volume.dicom import header_of, text_of
 from radfuse.volume.refused import refusal_of_slice
 from radfuse.volume.series import Facts, depth_of, facts_of, missing_bytes
@@ -86,9 +86,10 @@ def _read(folder: Path) -> Facts:
     if (text_of(last, "SeriesInstanceUID") or None) != row["series_uid"]:
         fault = f"two series in one folder ({names[0]} and {names[-1]}); put each into a folder of its own"
         return row | {"fault": fault}
-    refused = [refusal_of_slice(folder / name, header) for name, header in ((names[0], first), (names[-1], last))]
-    if row["plane"] is not None and any(refused):
-        return row | {"fault": refused[0] or refused[1]}
+    if protocol in PROTOCOLS:  # what else is there nobody reads
+        refused = [refusal_of_slice(folder / name, header) for name, header in ((names[0], first), (names[-1], last))]
+        if any(refused):
+            return row | {"fault": refused[0] or refused[1]}
     smallest = min(names, key=lambda name: sizes[name])
     if sizes[smallest] < sizes[names[0]] - _HEADERS_DIFFER or smallest in (names[0], names[-1]):
         lacking = missing_bytes(header_of(folder / smallest), sizes[smallest])

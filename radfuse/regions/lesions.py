@@ -43,6 +43,13 @@ class LesionsRegion(Section):
             raise ValueError(f"the largest lesion is one, and aggregate: {self.aggregate} needs several; remove one")
         return self
 
+    @model_validator(mode="after")
+    def _check_least(self) -> LesionsRegion:
+        usual = type(self).model_fields["min_voxels"].default
+        if self.min_mm3 is not None and self.min_voxels != usual:
+            raise ValueError("min_voxels and min_mm3 both say which parts are specks; leave one out")
+        return self
+
     @property
     def averaged(self) -> Averaged | None:
         """How its features are made of those of its lesions; None: they are those of the whole."""

@@ -14,7 +14,7 @@ from radfuse.learned import Learned, filled, learns
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.recipe import About, CaseFiles, RegionRecipe, about
 from radfuse.results import Failure
-from radfuse.run.folder import STUDY, Progress, RunFolder, safe_name
+from radfuse.run.folder import Progress, RunFolder, safe_name
 from radfuse.run.ledger import READING
 from radfuse.run.shard import Shard
 from radfuse.seg.backend import Backend
@@ -72,7 +72,7 @@ class Context:
         *,
         tunes: bool = True,
         deal: tuple[FoldPatients, ...] = (),
-        command: tuple[str, ...] = ("run", STUDY),
+        command: tuple[str, ...] = (),
     ) -> None:
         self.study = study
         self.folder = folder

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import pandas as pd
@@ -198,7 +198,7 @@ def jobs(context: Context) -> Iterator[ReportJob]:
             date=this_day(),
             folder=base,
             run=str(context.folder.path),
-            command=without_folders(shlex.join(["radfuse", *context.command]), base),
+            command=shlex.join(["radfuse", *(_typed(word, base) for word in context.command)]),
         ),
         explained=_explanations(context),
         visits=_there(context, visits.PLACE),
@@ -253,6 +253,14 @@ def _shown(value: Any, base: str) -> Any:
     if isinstance(value, list):
         return [_shown(item, base) for item in value]
     return without_folders(value, base) if isinstance(value, str) else value
+
+
+def _typed(word: str, base: str) -> str:
+    """Return what was typed without the folders in it: paths that are all of a value may hold blanks."""
+    key, sign, value = word.rpartition("=")
+    if PurePath(value).is_absolute() and not value.startswith(base):
+        value = PurePath(value).name
+    return without_folders(f"{key}{sign}{value}", base)
 
 
 def work(job: ReportJob) -> dict[str, str | bytes]:

@@ -54,7 +54,7 @@ class TrainJob:
         return f"the network of fold {self.fold}"
 
 
-_BROUGHT = 1
+_BROUGHT = 2
 """In the place of a seed, which a network that is brought has none of: raised where such are opened otherwise."""
 _HELD = 1
 """Raised where other patients are held back: networks of studies that hold back none stay."""

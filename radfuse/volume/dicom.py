@@ -6,7 +6,7 @@ import re
 import struct
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, MutableSequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -116,7 +116,7 @@ def sorted_headers(folder: Path) -> list[Dataset]:
     Raises:
         InputError: as `read_dicom`; no folder.
     """
-    if not (folder.is_dir() or is_enhanced(folder)):
+    if not (folder.is_dir() or (folder.is_file() and is_enhanced(folder))):
         raise InputError(f"{folder.name} is no folder of DICOM slices, and so belongs to no study; give such a folder")
     slices, _ = in_order(_slices(folder), header_of)
     headers = [header_of(path) for path in dict.fromkeys(part.path for part in slices)]
@@ -327,12 +327,7 @@ def _check_pixels(path: Path, header: Dataset, file: Dataset, frames: int = 1) -
             "Convert the series to MONOCHROME2 or NIfTI, for example with dcm2niix"
         )
     refuse_tables(path, header)
-    packed = file.file_meta.get("TransferSyntaxUID")
-    if packed is not None and _UNREAD.fullmatch(packed):
-        raise InputError(
-            f"{path} is packed as {packed.name}, which is not read; save the series uncompressed, or as NIfTI, where "
-            "it was made"
-        )
+    refuse_packing(path, file)
     allocated = check_bits(path, header)
     rows, columns = whole_of(header, "Rows"), whole_of(header, "Columns")
     if frames == 1 and text_of(file, "NumberOfFrames") not in {"", "1"}:
@@ -345,6 +340,16 @@ def _check_pixels(path: Path, header: Dataset, file: Dataset, frames: int = 1) -
         raise InputError(
             f"{path} is truncated, or its header lies: {here} bytes of {whole} ({columns} x {rows} pixels of "
             f"{allocated} bits{f', {frames} frames' if frames > 1 else ''}); copy it again"
+        )
+
+
+def refuse_packing(path: Path, file: Dataset) -> None:
+    """Refuse pixels that are packed in a way that nothing here unpacks."""
+    packed = file.file_meta.get("TransferSyntaxUID")
+    if packed is not None and _UNREAD.fullmatch(packed):
+        raise InputError(
+            f"{path} is packed as {packed.name}, which is not read; save it uncompressed, or as NIfTI, where it was "
+            "made"
         )
 
 
@@ -381,6 +386,8 @@ def text_of(header: Dataset, name: str) -> str:
     """Return what a field holds as text; empty where it is not there."""
     raw = header.get_item(name) if name in header else None
     value = getattr(raw, "value", None)
+    if isinstance(value, MutableSequence):  # numbers that somebody asked for before
+        return "\\".join(map(str, value))
     return value.decode("latin-1").strip("\0 ") if isinstance(value, bytes) else str(value or "")
 
 

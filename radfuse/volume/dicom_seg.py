@@ -115,13 +115,19 @@ def _say_together(header: Dataset) -> None:
 
     if not header.get("SharedFunctionalGroupsSequence"):
         header.SharedFunctionalGroupsSequence = [Dataset()]
-    together, first = header.SharedFunctionalGroupsSequence[0], header.PerFrameFunctionalGroupsSequence[0]
-    for name in ("PlaneOrientationSequence", "PixelMeasuresSequence"):
-        if not together.get(name):
-            setattr(together, name, first.get(name))
+    together, slices = header.SharedFunctionalGroupsSequence[0], _slices_of([header])
+    for sequence, name in (
+        ("PlaneOrientationSequence", "ImageOrientationPatient"),
+        ("PixelMeasuresSequence", "PixelSpacing"),
+    ):
+        if not together.get(sequence):
+            setattr(together, sequence, [Dataset()])
+        if not together.get(sequence)[0].get(name):
+            setattr(together.get(sequence)[0], name, slices[0].get(name))
     measures = together.PixelMeasuresSequence[0]
     if not measures.get("SliceThickness"):
-        measures.SliceThickness = DSfloat(depth_of(*_slices_of([header])[:2]) or 1.0, auto_format=True)
+        thickness = slices[0].get("SliceThickness") or depth_of(*slices[:2]) or 1.0
+        measures.SliceThickness = DSfloat(thickness, auto_format=True)
 
 
 def _slices_of(headers: list[Dataset]) -> list[Dataset]:

@@ -166,10 +166,9 @@ def read_labels(
     undeclared = [label for label in found if names is not None and label not in names]
     if undeclared:
         known = ", ".join(f"{label} {name}" for label, name in (names or {}).items())
-        alone = "; backend `grow` makes one label alone" if len(names or ()) == 1 else ""
         raise InputError(
             f"{path}: labels {listed(undeclared)} are not declared; declared: {known}. Declare them under "
-            f"segmentation.labels (as NAME: {undeclared[0]}{alone}), or save the mask with the numbers that are"
+            f"segmentation.labels (as NAME: {undeclared[0]}), or save the mask with the numbers that are"
         )
     return labels
 

@@ -200,11 +200,12 @@ def size_of_frame(path: Path, header: Dataset) -> Spacing | None:
     Raises:
         InputError: its header says that it is none, or none that is read.
     """
-    from radfuse.volume.dicom import DAMAGE, check_bits, refuse_tables
+    from radfuse.volume.dicom import DAMAGE, check_bits, refuse_packing, refuse_tables
 
     if "PixelData" not in header:
         raise InputError(_NO_IMAGE.format(path))
     refuse_tables(path, header)
+    refuse_packing(path, header)
     check_bits(path, header)
     try:
         if int(header.get("NumberOfFrames") or 1) > 1:

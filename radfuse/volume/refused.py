@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radfuse.errors import InputError
-from radfuse.volume.dicom import header_of, is_image, slices_among, text_of
+from radfuse.volume.dicom import DAMAGE, slices_among, text_of
 from radfuse.volume.flat import size_of_frame
-from radfuse.volume.resent import in_order
-from radfuse.volume.slices import check_series
+from radfuse.volume.slices import Slice, check_series
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -29,16 +28,12 @@ def refusal_of(images: Sequence[tuple[Path, Dataset]]) -> str | None:
         _read(images)
     except InputError as error:
         told = str(error)
-        for path, _ in images:
-            told = told.replace(str(path), _NAMELESS)
+        for name in sorted((str(path) for path, _ in images), key=len, reverse=True):  # one may begin another
+            told = told.replace(name, _NAMELESS)
         return told
+    except DAMAGE as error:
+        return f"{_NAMELESS} is damaged ({type(error).__name__}); copy it again"
     return None
-
-
-def refusal_among(paths: Sequence[Path]) -> str | None:
-    """Return the same of files that are to be one series."""
-    headers = ((path, header_of(path)) for path in paths)
-    return refusal_of([(path, header) for path, header in headers if header is not None and is_image(header)])
 
 
 def refusal_of_slice(path: Path, header: Dataset) -> str | None:
@@ -57,11 +52,20 @@ def _read(images: Sequence[tuple[Path, Dataset]]) -> None:
             raise InputError(f"{path} {_UNSIZED}")
         return
     known = dict(images)
-    slices, _ = in_order(slices_among(images), known.get)
+    slices = _once(slices_among(images), known)
     numbered = [replace(part, path=Path(f"slice {place}"), frame=None) for place, part in enumerate(slices, start=1)]
     pairs = zip(numbered, slices, strict=True)
     headers = {shown.path: known[part.path] for shown, part in pairs if part.frame is None}
     check_series(Path("the series"), numbered, headers.get)
+
+
+def _once(slices: Sequence[Slice], headers: Mapping[Path, Dataset]) -> list[Slice]:
+    """Return slices along their normal; one that was sent again, by its id and place, once: pixels are not read."""
+    found: dict[object, Slice] = {}
+    for part in sorted(slices, key=lambda part: part.along):
+        same = part.frame is None and text_of(headers[part.path], "SOPInstanceUID")
+        found.setdefault((part.along, same) if same else (part.path, part.frame), part)
+    return list(found.values())
 
 
 def _is_placed(header: Dataset) -> bool:

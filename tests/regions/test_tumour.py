@@ -10,7 +10,7 @@ from boxes import box, grid
 from realdata import real_file
 from scipy import ndimage
 
-from radfuse.errors import CaseError, InputError
+from radfuse.errors import CaseError, InputError, SettingError
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.measure import measured_regions, region_features
 from radfuse.regions.body import body_of
@@ -144,6 +144,13 @@ def test_specks_are_told_by_volume_on_voxels_of_any_size(finer: int) -> None:
     whole = Region.of("l", fine > 0, scene.labels.grid, lesions.averaged)
     assert [part.volume_mm3 for part in whole.parts] == pytest.approx([27])
     assert len(LesionsRegion(name="l", of="tumour").model_dump()) == 6  # unsaid, it changes no key
+
+
+def test_specks_are_told_by_one_size_alone() -> None:
+    with pytest.raises(SettingError, match="min_voxels and min_mm3 both say"):
+        LesionsRegion(name="l", of="tumour", min_voxels=5, min_mm3=27)
+    told = LesionsRegion(name="l", of="tumour", min_mm3=27)
+    assert LesionsRegion.model_validate(told.model_dump()) == told
 
 
 @pytest.mark.parametrize("backwards", [False, True])

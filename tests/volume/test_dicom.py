@@ -256,5 +256,7 @@ def test_what_nobody_unpacks_is_told_by_its_header(tmp_path: Path, packed: str) 
         header.PixelData = pydicom.encaps.encapsulate([b"packed"])
         header["PixelData"].is_undefined_length = True
         header.save_as(file)
-    with pytest.raises(InputError, match=r"0\.dcm is packed as .*, which is not read; save the series uncompressed"):
+    with pytest.raises(InputError, match=r"0\.dcm is packed as .*, which is not read; save it uncompressed"):
         read_grid(tmp_path / "s")
+    with pytest.raises(InputError, match=r"0\.dcm is packed as .*, which is not read; save it uncompressed"):
+        read_volume(tmp_path / "s" / "0.dcm", (1, 1))

@@ -191,7 +191,7 @@ def test_a_name_in_three_alphabets_is_written_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("named", ["file", "folder"])
-@pytest.mark.parametrize("said", ["together", "by frame"])
+@pytest.mark.parametrize("said", ["together", "by frame", "in part"])
 def test_an_enhanced_file_whose_frames_lie_in_any_order_has_objects(tmp_path: Path, said: str, named: str) -> None:
     (tmp_path / "s").mkdir()
     file = tmp_path / "s" / "e.dcm"
@@ -205,6 +205,14 @@ def test_an_enhanced_file_whose_frames_lie_in_any_order_has_objects(tmp_path: Pa
             frame.PixelMeasuresSequence = [pydicom.Dataset()]
             frame.PixelMeasuresSequence[0].PixelSpacing = [1, 1]
         del header.SharedFunctionalGroupsSequence
+        header.save_as(file)
+    if said == "in part":
+        header = pydicom.dcmread(file)
+        together = header.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+        del together.PixelSpacing
+        for frame in header.PerFrameFunctionalGroupsSequence:
+            frame.PixelMeasuresSequence = [pydicom.Dataset()]
+            frame.PixelMeasuresSequence[0].PixelSpacing = [1, 1]
         header.save_as(file)
     series = file if named == "file" else file.parent
     grid = read_grid(series)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ from rawfiles import write_enhanced, write_series
 from radfuse.errors import InputError
 from radfuse.volume.dicom import header_of
 from radfuse.volume.files import read_grid
-from radfuse.volume.refused import refusal_among, refusal_of_slice
+from radfuse.volume.refused import refusal_of, refusal_of_slice
+
+
+def refusal_among(files: list[Path]) -> str | None:
+    return refusal_of([(file, header) for file in files if (header := header_of(file)) is not None])
+
 
 FLAT: dict[str, Any] = {"ImageOrientationPatient": None, "ImagePositionPatient": None}
 
@@ -48,6 +54,32 @@ def test_headers_tell_what_reading_refuses(
     assert "4711" not in found
     with pytest.raises(InputError):
         read_grid(files[0] if slices == 1 and fields.get("ImagePositionPatient", 0) is None else files[0].parent)
+
+
+def test_names_that_begin_alike_are_left_out_whole(tmp_path: Path) -> None:
+    write_series(tmp_path / "s", 2, PhotometricInterpretation=lambda z: ("MONOCHROME2", "MONOCHROME1")[z])
+    files = [tmp_path / "s" / "a", tmp_path / "s" / "a-SMITH"]
+    for number, file in enumerate(files):
+        (tmp_path / "s" / f"{number}.dcm").rename(file)
+    assert str(refusal_among(files)).startswith("a file: pixels are MONOCHROME1")
+
+
+def test_slices_that_were_sent_twice_are_told_by_their_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_series(tmp_path / "s", 4)
+    for number in range(4):
+        shutil.copy(tmp_path / "s" / f"{number}.dcm", tmp_path / "s" / f"again{number}.dcm")
+    files = sorted((tmp_path / "s").iterdir())
+    monkeypatch.setattr("radfuse.volume.resent._said", lambda path: pytest.fail(f"{path} is read with its pixels"))
+    assert refusal_among(files) is None
+
+
+def test_what_nobody_foresaw_in_a_header_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError("could not convert string to float: '1,5'")
+
+    write_series(tmp_path / "s")
+    monkeypatch.setattr("radfuse.volume.refused.check_series", fails)
+    assert refusal_among(sorted((tmp_path / "s").iterdir())) == "a file is damaged (ValueError); copy it again"
 
 
 def test_frames_are_slices(tmp_path: Path) -> None:

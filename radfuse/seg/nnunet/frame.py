@@ -86,9 +86,9 @@ class NnunetFrame:
         self.array = _together(parts)
 
     def _counted(self) -> list[float]:
-        """Return the spacing, transposed, as nnU-Net's readers tell it: a slice by itself is far from any other."""
+        """Return the spacing, transposed, as nnU-Net's reader told it of what the network learned from."""
         spacing = (1.0, 1.0, 1.0) if self._plan.pixels else self._mm
-        return list(as_flat(spacing) if self._plan.slices and self._whole_shape[0] == 1 else spacing)
+        return list(as_flat(spacing) if self._plan.flat and self._whole_shape[0] == 1 else spacing)
 
     def _cut(self, before: LabelMap, there: np.ndarray) -> np.ndarray:
         """Return a mask, float32, where the image is cut to; -1 where neither that nor the image has anything."""

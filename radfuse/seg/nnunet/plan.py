@@ -69,6 +69,7 @@ class NnunetPlan(Section):
         transpose: which axis of the image (z, y, x) comes first, second, third.
         orientation: where x, y, z point after reading; empty: as the image is stored.
         pixels: its images are pictures, of one slice, whose pixels count as 1 whatever their size.
+        flat: its images were of one slice, which nnU-Net took to be far from any other.
         normalisation: of each channel.
         of_images: how images are resampled.
         of_logits: how its answers are.
@@ -89,6 +90,7 @@ class NnunetPlan(Section):
     transpose: tuple[int, int, int] = (0, 1, 2)
     orientation: str = ""
     pixels: bool = Field(default=False, exclude_if=lambda counted: not counted)
+    flat: bool = Field(default=False, exclude_if=lambda flat: not flat)
     normalisation: tuple[Normalisation, ...]
     of_images: Resampling
     of_logits: Resampling

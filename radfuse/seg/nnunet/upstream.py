@@ -47,6 +47,8 @@ _PICTURES = "NaturalImage2DIO"
 _READERS = dict.fromkeys(("SimpleITKIO", "NibabelIO", _PICTURES), "")
 _READERS |= dict.fromkeys(("NibabelIOWithReorient", "SimpleITKIOWithReorient"), "RAS")
 """nnU-Net's readers of images -> where axes point after reading."""
+_FLAT = 100
+"""Pixels that no stack has between its slices; the readers of flat images say 999."""
 _PLANNERS = {
     "standard": ExperimentPlanner,
     "residual_m": residual.nnUNetPlannerResEncM,
@@ -128,6 +130,7 @@ def plan_of(
             transpose=triple(manager.transpose_forward, int),
             orientation=_READERS[manager.plans["image_reader_writer"]],
             pixels=manager.plans["image_reader_writer"] == _PICTURES,
+            flat=_is_flat(manager.plans),
             normalisation=tuple(
                 _normalisation(scheme, masked, intensities.get(str(channel), {}))
                 for channel, (scheme, masked) in enumerate(
@@ -145,6 +148,12 @@ def plan_of(
             masks=tuple(int(number) for number in labels.foreground_labels) if previous else (),
             of_masks=_resampling(settings["resampling_fn_seg_kwargs"]) if previous else None,
         )
+
+
+def _is_flat(plans: dict[str, Any]) -> bool:
+    """Return whether the network learned from images of one slice, by how far nnU-Net took that to be from others."""
+    between, *within = plans.get("original_median_spacing_after_transp", (1.0, 1.0, 1.0))
+    return plans["image_reader_writer"] == _PICTURES or bool(between > _FLAT * max(within))
 
 
 def _check_supported(plans: dict[str, Any], settings: dict[str, Any], folder: Path) -> None:

@@ -110,6 +110,20 @@ def test_a_volume_is_no_picture(tmp_path: Path) -> None:
         NnunetFrame(Volume(np.ones((2, 9, 9), dtype=np.float32), grid((2, 9, 9)), "deep.nrrd"), plan)
 
 
+@pytest.mark.parametrize(("median", "expected"), [([999 * 4.0, 0.3, 4.0], [999 * 4.0, 0.3, 4.0]), (None, [1, 0.3, 4])])
+def test_one_slice_is_far_from_others_for_who_learned_from_flat_images(
+    median: list[float] | None, expected: list[float], tmp_path: Path
+) -> None:
+    results = write_results(tmp_path / "results", patch=(16, 16), spacing=(1.2, 0.8))
+    plans = json.loads((results / "plans.json").read_text())
+    told = {} if median is None else {"original_median_spacing_after_transp": median}
+    (results / "plans.json").write_text(json.dumps(plans | told))
+    plan = open_results(results).plan
+    assert ("flat" in plan.model_dump()) == (median is not None)
+    flat = Volume(np.ones((1, 20, 21), dtype=np.float32), grid((1, 20, 21), (1.0, 0.3, 4.0)), "flat.nrrd")
+    assert NnunetFrame(flat, plan)._counted() == expected
+
+
 def test_cases_of_one_slice_are_handed_over_as_flat() -> None:
     backend = NnunetSegmentation(labels={"bone": 1}, configuration="2d")
     where = grid((1, 8, 9), (1.0, 1.5, 1.2))  # nnU-Net takes the axis of the largest spacing for that of the slices
