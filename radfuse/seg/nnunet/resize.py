@@ -28,6 +28,12 @@ def as_flat(spacing: Sequence[float]) -> tuple[float, float, float]:
     return _FAR * max(y, x), y, x
 
 
+def is_flat(spacing: Sequence[float]) -> bool:
+    """Return whether a spacing is that of an image of one slice, as nnU-Net's readers tell it."""
+    between, *within = spacing
+    return between > _FAR / 10 * max(within)
+
+
 def shape_at(shape: Sequence[int], spacing: Sequence[float], onto: Sequence[float]) -> tuple[int, int, int]:
     """Return nnU-Net's number of voxels along each axis at another spacing."""
     z, y, x = (round(old / new * size) for size, old, new in zip(shape, spacing, onto, strict=True))

@@ -40,6 +40,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from radfuse.errors import InputError, listed
 from radfuse.seg.nnunet.dataset import names_of, write_dataset
 from radfuse.seg.nnunet.plan import NnunetPlan, Normalisation, Resampling, Scheme
+from radfuse.seg.nnunet.resize import is_flat
 from radfuse.seg.nnunet.training import DATASET, LOADERS, PREPARED, RAW, TOLD
 from radfuse.volume.grid import triple
 
@@ -47,8 +48,6 @@ _PICTURES = "NaturalImage2DIO"
 _READERS = dict.fromkeys(("SimpleITKIO", "NibabelIO", _PICTURES), "")
 _READERS |= dict.fromkeys(("NibabelIOWithReorient", "SimpleITKIOWithReorient"), "RAS")
 """nnU-Net's readers of images -> where axes point after reading."""
-_FLAT = 100
-"""Pixels that no stack has between its slices; the readers of flat images say 999."""
 _PLANNERS = {
     "standard": ExperimentPlanner,
     "residual_m": residual.nnUNetPlannerResEncM,
@@ -130,7 +129,7 @@ def plan_of(
             transpose=triple(manager.transpose_forward, int),
             orientation=_READERS[manager.plans["image_reader_writer"]],
             pixels=manager.plans["image_reader_writer"] == _PICTURES,
-            flat=_is_flat(manager.plans),
+            flat=is_flat(manager.plans.get("original_median_spacing_after_transp", (1, 1, 1))),
             normalisation=tuple(
                 _normalisation(scheme, masked, intensities.get(str(channel), {}))
                 for channel, (scheme, masked) in enumerate(
@@ -148,12 +147,6 @@ def plan_of(
             masks=tuple(int(number) for number in labels.foreground_labels) if previous else (),
             of_masks=_resampling(settings["resampling_fn_seg_kwargs"]) if previous else None,
         )
-
-
-def _is_flat(plans: dict[str, Any]) -> bool:
-    """Return whether the network learned from images of one slice, by how far nnU-Net took that to be from others."""
-    between, *within = plans.get("original_median_spacing_after_transp", (1.0, 1.0, 1.0))
-    return plans["image_reader_writer"] == _PICTURES or bool(between > _FLAT * max(within))
 
 
 def _check_supported(plans: dict[str, Any], settings: dict[str, Any], folder: Path) -> None:

@@ -92,6 +92,8 @@ def test_pictures_count_pixels_as_nnunet_does(channels: int, tmp_path: Path, mon
     for number, path in enumerate(images):
         Image.fromarray(array[..., number]).save(path)
     (tmp_path / "images/spacing.json").write_text('{"spacing_mm": [0.3, 4.0]}')
+    plans = json.loads((results / "plans.json").read_text())
+    (results / "plans.json").write_text(json.dumps(plans | {"original_median_spacing_after_transp": [999, 1, 1]}))
     trained = open_results(results, mirror=False)
     export_network(trained.networks, trained.plan, tmp_path / "one.onnx", first_layer(trained.networks[0]))
     volume = read_stacked(images)
