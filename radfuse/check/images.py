@@ -136,6 +136,10 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
 def _of_plan(study: Study, drawn: Sequence[Grid]) -> list[Problem]:
     """Return why networks cannot be planned, or trained as they are planned, from images that have masks."""
     try:
+        cast("OnnxNetworks", study.segmentation).check_here()
+    except InputError:
+        return []  # `read_inputs` tells of it
+    try:
         if drawn:
             cast("Backend", study.segmentation).plan(drawn)
     except InputError as error:

@@ -134,7 +134,8 @@ def crew() -> Iterator[Crew]:
     ray = pytest.importorskip("ray", reason="Ray is an extra: radfuse[ray]")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
-        ray.init(num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        with machine.one_thread_for_children(**_EVEN):
+            ray.init(num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         with crew_on("ray") as found:
             yield found
         ray.shutdown()

@@ -70,7 +70,11 @@ def test_a_network_that_nobody_judged_is_told(tmp_path: Path) -> None:
         backend = SimpleNamespace(validation=validation)
         networks = [train.network_of(name) for name in ("1", "all")]
         context: Any = SimpleNamespace(
-            trains=True, backend=backend, folds=(FoldPatients("1", frozenset({"p"})),), all_cases=[], inputs=None
+            study=SimpleNamespace(trains=True),
+            backend=backend,
+            folds=(FoldPatients("1", frozenset({"p"})),),
+            all_cases=[],
+            inputs=None,
         )
         context.inputs, context.path, context.has = cohort_of([]), tmp_path.joinpath, networks.__contains__
         return [problem.message for problem in train.remarks(context)]

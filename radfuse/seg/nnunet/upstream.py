@@ -44,9 +44,8 @@ from radfuse.seg.nnunet.resize import is_flat
 from radfuse.seg.nnunet.training import DATASET, LOADERS, PREPARED, RAW, TOLD
 from radfuse.volume.grid import triple
 
-_PICTURES = "NaturalImage2DIO"
-_READERS = dict.fromkeys(("SimpleITKIO", "NibabelIO", _PICTURES), "")
-_READERS |= dict.fromkeys(("NibabelIOWithReorient", "SimpleITKIOWithReorient"), "RAS")
+_VOLUMES, _PICTURES = ("SimpleITKIO", "NibabelIO"), "NaturalImage2DIO"
+_READERS = dict.fromkeys((*_VOLUMES, _PICTURES), "") | {f"{name}WithReorient": "RAS" for name in _VOLUMES}
 """nnU-Net's readers of images -> where axes point after reading."""
 _PLANNERS = {
     "standard": ExperimentPlanner,
@@ -382,9 +381,8 @@ class _Trainer(nnUNetTrainer):
     def _seconds_of_saving(self) -> float:
         place, start = Path(self.output_folder) / "measured.pth", time.perf_counter()
         self.save_checkpoint(str(place))
-        found = time.perf_counter() - start
         place.unlink()
-        return found
+        return time.perf_counter() - start
 
     def train_step(self, batch: dict[str, Any]) -> Any:
         """Make a step, and tell of it."""
