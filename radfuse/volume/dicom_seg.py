@@ -115,7 +115,7 @@ def _say_together(header: Dataset) -> None:
 
     if not header.get("SharedFunctionalGroupsSequence"):
         header.SharedFunctionalGroupsSequence = [Dataset()]
-    together, slices = header.SharedFunctionalGroupsSequence[0], _slices_of([header])
+    together, slices = header.SharedFunctionalGroupsSequence[0], [said for _, said in _along([header])]
     for sequence, name in (
         ("PlaneOrientationSequence", "ImageOrientationPatient"),
         ("PixelMeasuresSequence", "PixelSpacing"),
@@ -130,23 +130,12 @@ def _say_together(header: Dataset) -> None:
         measures.SliceThickness = DSfloat(thickness, auto_format=True)
 
 
-def _slices_of(headers: list[Dataset]) -> list[Dataset]:
-    """Return what each slice says, as voxels are sorted; those of an enhanced file are its frames."""
-    return [frame for _, frame in _frames_along(headers[0])] if has_frames(headers[0]) else headers
-
-
-def _frames_along(header: Dataset) -> list[tuple[int, Dataset]]:
-    """Return the frames of an enhanced file, each with its place in the file, as voxels are sorted."""
-    frames = frames_of(Path(str(header.filename)), header)
-    return sorted(enumerate(frames), key=lambda frame: place_along(frame[1]) or 0.0)
-
-
-def _as_in_file(array: np.ndarray, headers: list[Dataset]) -> np.ndarray:
-    """Return slices in the order of the frames of an enhanced file, which highdicom takes for theirs."""
+def _along(headers: list[Dataset]) -> list[tuple[int, Dataset]]:
+    """Return what each slice says, as voxels are sorted, with its place among the headers, or the frames of the one."""
     if not has_frames(headers[0]):
-        return array
-    places = [place for place, _ in _frames_along(headers[0])]
-    return array[np.argsort(places)]
+        return list(enumerate(headers))
+    frames = frames_of(Path(str(headers[0].filename)), headers[0])
+    return sorted(enumerate(frames), key=lambda frame: place_along(frame[1]) or 0.0)
 
 
 def _in_one_alphabet(header: Dataset) -> None:
@@ -214,7 +203,8 @@ def segmentation(
     present = labels.present()
     if not present:
         raise InputError(f"{labels.name}: the mask is empty; there is nothing to write as DICOM")
-    _check_place(labels, headers)
+    along = _along(headers)
+    _check_place(labels, [said for _, said in along])
     array = np.zeros(labels.array.shape, dtype=np.uint8 if len(present) < 256 else np.uint16)
     descriptions = []
     for number, label in enumerate(present, start=1):
@@ -238,7 +228,7 @@ def segmentation(
     content = [headers[0].SeriesInstanceUID, maker.digest, hash_of(array)]
     return library.seg.Segmentation(
         source_images=headers,
-        pixel_array=_as_in_file(array, headers),
+        pixel_array=array[np.argsort([place for place, _ in along])],  # as highdicom takes them: those of the file
         segmentation_type=library.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=descriptions,
         series_instance_uid=generate_uid(entropy_srcs=[*content, "series"]),
@@ -270,9 +260,9 @@ def hash_of(array: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
-def _check_place(labels: LabelMap, headers: list[Dataset]) -> None:
+def _check_place(labels: LabelMap, slices: list[Dataset]) -> None:
     """Refuse a mask whose slices are not those of the series."""
-    grid, slices = labels.grid, _slices_of(headers)
+    grid = labels.grid
     rows, columns = int(slices[0].Rows), int(slices[0].Columns)
     first = np.array(slices[0].ImagePositionPatient, dtype=float)
     last = np.array(slices[-1].ImagePositionPatient, dtype=float)
